@@ -1,0 +1,21 @@
+/* arena.h -- memory that dies together: a bump allocator over growing chunks.
+ *
+ * Allocations are 8-byte aligned and are never given back one by one; arena_destroy frees all. Chunks start at 4 KiB and double up to 1 MiB;
+ * a larger allocation gets a chunk of its own.
+ *
+ * Concurrency  one thread allocates at a time. arena_bytes() may be read from any.
+ */
+#ifndef HOLT_BASE_ARENA_H
+#define HOLT_BASE_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct arena arena;
+
+arena *arena_create(void);               /* NULL: out of memory */
+void   arena_destroy(arena *a);          /* accepts NULL */
+void  *arena_alloc(arena *a, size_t size); /* NULL: out of memory; what was allocated stays */
+size_t arena_bytes(const arena *a);      /* memory held, in bytes */
+
+#endif

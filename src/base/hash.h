@@ -1,0 +1,14 @@
+/* hash.h -- XXH3-64: the one hash of the house, for checksums of everything on disk and for filters. */
+#ifndef HOLT_BASE_HASH_H
+#define HOLT_BASE_HASH_H
+
+#include "base/slice.h"
+
+uint64_t hash_bytes(const void *data, size_t size);
+
+static inline uint64_t hash_slice(slice s)
+{
+    return hash_bytes(s.data, s.size);
+}
+
+#endif

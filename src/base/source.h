@@ -1,0 +1,52 @@
+/* source.h -- a sorted source of entries: what a memtable, a run and a merge of them look like to a cursor.
+ *
+ * A source stands on an entry (valid) or on nothing. Keys ascend strictly: a source shows one version of a key, which may be a tombstone.
+ * After an error it is not valid and `status` says why until the next first, last or seek; the error's words are with the
+ * thread that made the move.
+ *
+ * The fields are read directly by the merge; only the source itself writes them. key and value are borrowed until its next move.
+ * Concurrency  one thread at a time.
+ */
+#ifndef HOLT_BASE_SOURCE_H
+#define HOLT_BASE_SOURCE_H
+
+#include "base/slice.h"
+
+/* What an entry does to its key. The numbers are on disk (log, blocks): docs/FORMAT.md. */
+typedef enum entry_op {
+    ENTRY_PUT = 1,
+    ENTRY_DELETE = 2,    /* a tombstone */
+    ENTRY_PUT_UNTIL = 3, /* a put with an expiry, milliseconds since 1970 */
+    ENTRY_PUT_IF_ABSENT = 4 /* in the log never; in a commit request only */
+} entry_op;
+
+typedef struct source source;
+
+typedef struct source_ops {
+    void (*first)(source *s);
+    void (*last)(source *s);
+    void (*next)(source *s);                 /* only when valid */
+    void (*prev)(source *s);                 /* only when valid */
+    void (*seek)(source *s, slice key);      /* the first entry >= key */
+    void (*seek_last)(source *s, slice key); /* the last entry <= key */
+    /* Loads `value` of the current entry when the source left it out for its cost (value_pending). */
+    holt_status (*load_value)(source *s);
+    void (*close)(source *s);                /* releases the source itself */
+} source_ops;
+
+struct source {
+    const source_ops *ops; /* constant */
+    bool valid;
+    bool value_pending;    /* value is not there yet: load_value() first */
+    uint8_t op;            /* entry_op */
+    holt_status status;
+    slice key, value;
+    uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL */
+};
+
+static inline void source_close(source *s)
+{
+    if (s) s->ops->close(s);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* status.h -- the last failure of each thread, in words and in fields.
+ *
+ * Whoever first knows what went wrong writes it:  return status_set(HOLT_CORRUPT, "...", ...);  callers pass the code up,
+ * and may put words in front with status_wrap(). HOLT_NOT_FOUND as an answer formats nothing: it is returned bare.
+ *
+ * A background job's failure is taken with status_save() and given to the next caller it concerns with
+ * status_restore().
+ *
+ * Concurrency  all state is thread-local.
+ */
+#ifndef HOLT_BASE_STATUS_H
+#define HOLT_BASE_STATUS_H
+
+#include <holt.h>
+
+/* Records a failure of this thread and returns `status`. */
+holt_status status_set(holt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, naming the file and the offset in it (HOLT_NO_OFFSET: none). The message becomes "FILE: format...". */
+holt_status status_set_file(holt_status status, const char *file, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A failed system call: picks HOLT_NO_SPACE, HOLT_NO_MEMORY or HOLT_IO from os_errno and ends the message with its
+ * text. */
+holt_status status_set_errno(int os_errno, const char *file, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* HOLT_NO_MEMORY, saying how many bytes were asked for. */
+holt_status status_no_memory(size_t bytes);
+
+/* Puts "format...: " in front of this thread's message and returns `status`. */
+holt_status status_wrap(holt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes this thread's last failure out, and sets one as this thread's. status_restore returns its status. */
+void status_save(holt_error *out);
+holt_status status_restore(const holt_error *saved);
+
+#endif

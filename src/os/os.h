@@ -1,0 +1,166 @@
+/* os.h -- everything Holt asks of the machine: directories, files, maps, locks, threads, jobs, clocks, chance.
+ *
+ * An `os` is a table of functions (os_ops.h) with two implementations: posix (posix.c, the real machine) and sim (sim.h, a
+ * machine in memory that is deterministic, loses what was not synced and fails on demand). Code above calls only the functions
+ * below; they retry EINTR and short transfers, turn errno into a status, and write the message, which names the file.
+ *
+ * Directories  an os_dir is one directory; files are named within it, without slashes, at most OS_NAME_MAX - 1 bytes. Creating, renaming and unlinking are
+ *              durable only after os_dir_sync().
+ * Files        positional reads and writes only. os_file_sync() is fdatasync: contents and size. After a failed sync the
+ *              file's unsynced contents are unknown; the caller must not sync again and believe it.
+ * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on a thread of its own (all
+ *              signals blocked); sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a condition and in os_breathe(), so
+ *              that a history replays exactly.
+ * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits with.
+ * Concurrency  all functions from any thread; one os_file may be read and written by several threads at once.
+ */
+#ifndef HOLT_OS_OS_H
+#define HOLT_OS_OS_H
+
+#include "base/slice.h"
+#include "os/lock_rank.h"
+
+#include <pthread.h>
+
+enum { OS_NAME_MAX = 64 };
+
+typedef struct os os;
+typedef struct os_dir os_dir;
+typedef struct os_file os_file;
+typedef struct os_job os_job;
+
+os *os_posix(void); /* the real machine; static */
+
+/* ---------------------------------------------------------------- directories */
+
+/* Opens the directory `path`. HOLT_NOT_FOUND when there is nothing of that name (its parent included), HOLT_INVALID when it is not a directory. */
+holt_status os_dir_open(os *o, const char *path, os_dir **out);
+/* Makes the directory `path` (its parent must exist) and syncs the parent. HOLT_EXISTS. */
+holt_status os_dir_create(os *o, const char *path);
+void        os_dir_close(os_dir *d); /* accepts NULL */
+holt_status os_dir_sync(os_dir *d);
+/* Calls `each` for every entry but "." and ".."; stops at the first status that is not HOLT_OK, and returns it. Entries whose names are too long
+ * for OS_NAME_MAX are told as their first bytes. Order: unspecified (sim: sorted). */
+holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *name), void *ctx);
+/* Whether a file of that name is there, and its size in bytes. */
+holt_status os_dir_stat(os_dir *d, const char *name, bool *exists, uint64_t *size);
+holt_status os_dir_unlink(os_dir *d, const char *name); /* HOLT_NOT_FOUND */
+holt_status os_dir_rename(os_dir *d, const char *from, const char *to);
+os         *os_dir_os(const os_dir *d);
+/* The path it was opened with, for messages; and one that is the same for two opens of the same directory. */
+const char *os_dir_path(const os_dir *d);
+void        os_dir_identity(const os_dir *d, uint64_t identity[2]);
+/* Free bytes on its file system. */
+holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes);
+
+/* ---------------------------------------------------------------- files */
+
+enum os_open_flags {
+    OS_READ = 1,
+    OS_WRITE = 2,    /* implies reading */
+    OS_CREATE = 4,   /* make it if it is not there */
+    OS_EXCLUSIVE = 8, /* with OS_CREATE: HOLT_EXISTS if it is there */
+    OS_TRUNCATE = 16
+};
+
+/* HOLT_NOT_FOUND when it is not there (and OS_CREATE is not given). */
+holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
+void        os_file_close(os_file *f); /* accepts NULL */
+const char *os_file_name(const os_file *f);
+
+/* Reads up to `size` bytes at `offset`; fewer only at the end of the file. */
+holt_status os_file_read(os_file *f, uint64_t offset, void *buffer, size_t size, size_t *got);
+/* Reads exactly `size` bytes; HOLT_CORRUPT ("file ends at ...") when the file is shorter. */
+holt_status os_file_read_exact(os_file *f, uint64_t offset, void *buffer, size_t size);
+holt_status os_file_write(os_file *f, uint64_t offset, const void *data, size_t size);
+holt_status os_file_sync(os_file *f);
+/* Starts writing a range back, without waiting and without any promise (sync_file_range). */
+void        os_file_push(os_file *f, uint64_t offset, uint64_t size);
+holt_status os_file_size(os_file *f, uint64_t *size);
+holt_status os_file_truncate(os_file *f, uint64_t size);
+/* Reserves disk space up to `size` bytes and makes the file that long (fallocate); where the file system cannot, extends the file by
+ * truncate. HOLT_NO_SPACE leaves the file as it was. */
+holt_status os_file_allocate(os_file *f, uint64_t size);
+
+enum os_advice { OS_ADVICE_RANDOM, OS_ADVICE_SEQUENTIAL, OS_ADVICE_WILL_NEED, OS_ADVICE_DONT_NEED };
+void        os_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t size);
+
+/* A shared, writable map of [offset, offset + size), page-aligned, populated when it returns: storing into it cannot fault for want of space.
+ * HOLT_UNSUPPORTED where the file system does not rewrite in place. Stores go through os_map_store, so that sim sees each. */
+typedef struct os_map {
+    os_file *file;
+    uint64_t offset;
+    size_t size;
+    uint8_t *bytes;
+} os_map;
+holt_status os_file_map(os_file *f, uint64_t offset, size_t size, os_map *out);
+void        os_map_store(os_map *m, size_t at, const void *data, size_t size);
+void        os_file_unmap(os_map *m); /* accepts a zeroed one */
+
+/* Locks the whole file, shared or exclusive, until os_file_unlock or close; not inherited by children, and two opens in one process conflict (OFD lock
+ * and the process's table of open databases). HOLT_BUSY when another holds it. */
+holt_status os_file_lock(os_file *f, bool exclusive);
+void        os_file_unlock(os_file *f);
+
+/* ---------------------------------------------------------------- mutexes and conditions */
+
+typedef struct os_mutex {
+    pthread_mutex_t mutex;
+    lock_rank rank; /* constant */
+} os_mutex;
+
+void os_mutex_init(os_mutex *m, lock_rank rank);
+void os_mutex_deinit(os_mutex *m);
+void os_mutex_lock(os_mutex *m);
+bool os_mutex_try_lock(os_mutex *m);
+void os_mutex_unlock(os_mutex *m);
+void os_mutex_assert_held(const os_mutex *m); /* by this thread, as far as its rank tells */
+
+typedef struct os_cond {
+    pthread_cond_t cond;
+    os *os; /* constant */
+} os_cond;
+
+#define OS_FOREVER UINT64_MAX
+
+void os_cond_init(os_cond *c, os *o);
+void os_cond_deinit(os_cond *c);
+/* Waits until signalled, woken for no reason, or until os_clock_ns() reaches deadline_ns; false after the deadline. The caller
+ * checks its condition in a loop. */
+bool os_cond_wait(os_cond *c, os_mutex *m, uint64_t deadline_ns);
+void os_cond_signal(os_cond *c);
+void os_cond_broadcast(os_cond *c);
+
+/* For sim's I/O hook only, which may use another database inside a call of the first: this thread's held ranks, taken away and given back. */
+uint64_t os_lock_ranks_take(void);
+void     os_lock_ranks_give(uint64_t ranks);
+
+/* ---------------------------------------------------------------- jobs */
+
+#define OS_JOB_AGAIN 0          /* there is more to do: step again */
+#define OS_JOB_IDLE  UINT64_MAX /* nothing to do until woken */
+
+/* One bounded step of work. Returns OS_JOB_AGAIN, OS_JOB_IDLE, or the os_clock_ns() at which to step again unless woken before. */
+typedef uint64_t (*os_job_step)(void *ctx);
+
+/* Starts a job, idle until first woken. `name` (static, at most 15 bytes) names its thread. `nice` > 0 lowers its priority. */
+holt_status os_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
+/* Makes it step soon, if it is idle or sleeps. A wake during a step is not lost: another step follows. */
+void        os_job_wake(os_job *j);
+/* Waits for the running step to end; none runs afterwards. Frees the job. Accepts NULL. No mutex may be held that the step takes. In a forked child
+ * it only frees. */
+void        os_job_stop(os_job *j);
+/* Called at the end of every public call: sim runs some steps here, posix does nothing. No mutex may be held. */
+void        os_breathe(os *o);
+
+/* ---------------------------------------------------------------- clocks, chance, process */
+
+uint64_t os_clock_ns(os *o);  /* monotonic */
+uint64_t os_time_ms(os *o);   /* wall clock, since 1970 UTC */
+void     os_sleep(os *o, uint64_t ns);
+uint64_t os_random(os *o);    /* 64 unpredictable bits; sim: from its seed */
+uint64_t os_process_id(os *o);
+/* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign one. A plain load. */
+uint32_t os_fork_generation(void);
+
+#endif
