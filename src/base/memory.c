@@ -1,0 +1,103 @@
+/* memory.c -- the C library's allocator behind a counter that can make any call of it fail. */
+#include "base/memory.h"
+
+#include <assert.h>
+#include <holt.h>
+#include <stdlib.h>
+
+static _Thread_local struct {
+    uint64_t allocations; /* tried so far */
+    uint64_t fail_at;     /* the number of the one that fails; 0: none */
+    bool onwards;         /* and all after it */
+} counter;
+
+static bool may_allocate(void)
+{
+    counter.allocations++;
+    if (counter.fail_at == 0 || counter.allocations < counter.fail_at) return true;
+    return counter.allocations > counter.fail_at && !counter.onwards;
+}
+
+void mem_fail_at(uint64_t n, bool onwards)
+{
+    counter.fail_at = n ? counter.allocations + n : 0;
+    counter.onwards = onwards;
+}
+
+uint64_t mem_allocations(void)
+{
+    return counter.allocations;
+}
+
+void *mem_alloc(size_t size)
+{
+    return may_allocate() ? malloc(size ? size : 1) : NULL;
+}
+
+void *mem_alloc_zero(size_t count, size_t size)
+{
+    if (count == 0 || size == 0) count = size = 1;
+    return may_allocate() ? calloc(count, size) : NULL;
+}
+
+void *mem_realloc(void *memory, size_t size)
+{
+    return may_allocate() ? realloc(memory, size ? size : 1) : NULL;
+}
+
+void *mem_alloc_aligned(size_t alignment, size_t size)
+{
+    assert((alignment & (alignment - 1)) == 0);
+    if (alignment < sizeof(void *)) alignment = sizeof(void *);
+    void *memory = NULL;
+    if (!may_allocate() || posix_memalign(&memory, alignment, size ? size : 1) != 0) return NULL;
+    return memory;
+}
+
+void *mem_copy(const void *data, size_t size)
+{
+    void *copy = mem_alloc(size);
+    if (copy && size) memcpy(copy, data, size);
+    return copy;
+}
+
+char *mem_copy_string(const char *string)
+{
+    return mem_copy(string, strlen(string) + 1);
+}
+
+void mem_free(void *memory)
+{
+    free(memory);
+}
+
+bool mem_grow(void **array, size_t *capacity, size_t count, size_t size)
+{
+    if (count <= *capacity) return true;
+    size_t wanted = *capacity < SIZE_MAX / 2 ? *capacity * 2 : SIZE_MAX;
+    if (wanted < 8) wanted = 8;
+    if (wanted < count) wanted = count;
+    size_t bytes;
+    if (__builtin_mul_overflow(wanted, size, &bytes)) return false;
+
+    /* The caller's array is a pointer to its own element type: read and written as bytes, it is no void *. */
+    void *memory;
+    memcpy(&memory, array, sizeof memory);
+    memory = mem_realloc(memory, bytes);
+    if (!memory) return false;
+    memcpy(array, &memory, sizeof memory);
+    *capacity = wanted;
+    return true;
+}
+
+void holt_free(void *memory)
+{
+    mem_free(memory);
+}
+
+void holt_value_free(holt_value *value)
+{
+    if (!value) return;
+    mem_free(value->data);
+    *value = (holt_value)HOLT_VALUE_INIT;
+}
