@@ -105,7 +105,8 @@ typedef struct decoder {
 
 static inline decoder decoder_of(slice s)
 {
-    decoder d = {(const uint8_t *)s.data, (const uint8_t *)s.data + s.size, false};
+    const uint8_t *at = s.data ? (const uint8_t *)s.data : (const uint8_t *)""; /* NULL + 0 is undefined */
+    decoder d = {at, at + s.size, false};
     return d;
 }
 

@@ -11,9 +11,12 @@ static _Thread_local struct {
     bool onwards;         /* and all after it */
 } counter;
 
-static bool may_allocate(void)
+/* No object is larger than PTRDIFF_MAX: such a size is our own sum gone wrong or a lie in a file, and no allocator need
+ * be asked (those of the sanitizers abort). */
+static bool may_allocate(size_t size)
 {
     counter.allocations++;
+    if (size > PTRDIFF_MAX) return false;
     if (counter.fail_at == 0 || counter.allocations < counter.fail_at) return true;
     return counter.allocations > counter.fail_at && !counter.onwards;
 }
@@ -31,18 +34,19 @@ uint64_t mem_allocations(void)
 
 void *mem_alloc(size_t size)
 {
-    return may_allocate() ? malloc(size ? size : 1) : NULL;
+    return may_allocate(size) ? malloc(size ? size : 1) : NULL;
 }
 
 void *mem_alloc_zero(size_t count, size_t size)
 {
-    if (count == 0 || size == 0) count = size = 1;
-    return may_allocate() ? calloc(count, size) : NULL;
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || !may_allocate(bytes)) return NULL;
+    return calloc(bytes ? bytes : 1, 1);
 }
 
 void *mem_realloc(void *memory, size_t size)
 {
-    return may_allocate() ? realloc(memory, size ? size : 1) : NULL;
+    return may_allocate(size) ? realloc(memory, size ? size : 1) : NULL;
 }
 
 void *mem_alloc_aligned(size_t alignment, size_t size)
@@ -50,7 +54,7 @@ void *mem_alloc_aligned(size_t alignment, size_t size)
     assert((alignment & (alignment - 1)) == 0);
     if (alignment < sizeof(void *)) alignment = sizeof(void *);
     void *memory = NULL;
-    if (!may_allocate() || posix_memalign(&memory, alignment, size ? size : 1) != 0) return NULL;
+    if (!may_allocate(size) || posix_memalign(&memory, alignment, size ? size : 1) != 0) return NULL;
     return memory;
 }
 

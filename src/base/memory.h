@@ -1,7 +1,7 @@
 /* memory.h -- allocation that may fail, and can be made to.
  *
- * Everything in the library allocates through here, so that tests can make the n-th allocation fail. Failure returns NULL; the
- * caller answers with status_no_memory().
+ * Everything in the library allocates through here, so that tests can make the n-th allocation fail. Failure returns
+ * NULL; the caller answers with status_no_memory().
  *
  * Concurrency  any thread. mem_fail_at() is for tests: it concerns the calling thread only.
  */
@@ -12,16 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *mem_alloc(size_t size);                          /* size 0 gives a pointer too */
-void *mem_alloc_zero(size_t count, size_t size);       /* checks the product */
-void *mem_realloc(void *memory, size_t size);          /* on failure the old block stays */
+void *mem_alloc(size_t size);                           /* size 0 gives a pointer too */
+void *mem_alloc_zero(size_t count, size_t size);        /* checks the product */
+void *mem_realloc(void *memory, size_t size);           /* on failure the old block stays */
 void *mem_alloc_aligned(size_t alignment, size_t size); /* alignment a power of two; release with mem_free */
-void *mem_copy(const void *data, size_t size);         /* a copy; NULL when out of memory */
+void *mem_copy(const void *data, size_t size);          /* a copy; NULL when out of memory */
 char *mem_copy_string(const char *string);
-void  mem_free(void *memory);                          /* accepts NULL */
+void  mem_free(void *memory);                           /* accepts NULL */
 
-/* Room for `count` elements of `size` bytes in a growing array: *array and *capacity are replaced, doubling. false: out of
- * memory, nothing changed. */
+/* Room for `count` elements of `size` bytes in a growing array: *array and *capacity are replaced, doubling. false: out
+ * of memory, nothing changed. */
 bool mem_grow(void **array, size_t *capacity, size_t count, size_t size);
 
 /* The n-th allocation of this thread from now on fails (1 = the next; 0 = none), and with `onwards` all after it. */

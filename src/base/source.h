@@ -1,8 +1,8 @@
 /* source.h -- a sorted source of entries: what a memtable, a run and a merge of them look like to a cursor.
  *
- * A source stands on an entry (valid) or on nothing. Keys ascend strictly: a source shows one version of a key, which may be a tombstone.
- * After an error it is not valid and `status` says why until the next first, last or seek; the error's words are with the
- * thread that made the move.
+ * A source stands on an entry (valid) or on nothing. Keys ascend strictly: a source shows one version of a key, which
+ * may be a tombstone. After an error it is not valid and `status` says why until the next first, last or seek; the
+ * error's words are with the thread that made the move.
  *
  * The fields are read directly by the merge; only the source itself writes them. key and value are borrowed until its next move.
  * Concurrency  one thread at a time.
@@ -15,8 +15,8 @@
 /* What an entry does to its key. The numbers are on disk (log, blocks): docs/FORMAT.md. */
 typedef enum entry_op {
     ENTRY_PUT = 1,
-    ENTRY_DELETE = 2,    /* a tombstone */
-    ENTRY_PUT_UNTIL = 3, /* a put with an expiry, milliseconds since 1970 */
+    ENTRY_DELETE = 2,       /* a tombstone */
+    ENTRY_PUT_UNTIL = 3,    /* a put with an expiry, milliseconds since 1970 */
     ENTRY_PUT_IF_ABSENT = 4 /* in the log never; in a commit request only */
 } entry_op;
 

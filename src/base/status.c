@@ -1,7 +1,6 @@
 /* status.c -- each thread's last failure, and the public functions that tell of it. Nothing here allocates. */
 #include "base/status.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +30,7 @@ static _Thread_local holt_error last = {.offset = HOLT_NO_OFFSET};
 typedef struct text {
     char bytes[MESSAGE_SIZE];
     size_t used; /* without the terminating zero */
+    bool cut;    /* it is full: nothing is added any more */
 } text;
 
 /* Takes away the part of a UTF-8 character that a cut has left at the end. */
@@ -48,6 +48,7 @@ static void text_mend_cut(text *t)
 
 __attribute__((format(printf, 2, 0))) static void text_add_list(text *t, const char *format, va_list args)
 {
+    if (t->cut) return;
     size_t room = sizeof t->bytes - t->used;
     int n = vsnprintf(t->bytes + t->used, room, format, args);
     if (n < 0) { /* an invalid format; nothing is written that could be trusted */
@@ -58,6 +59,7 @@ __attribute__((format(printf, 2, 0))) static void text_add_list(text *t, const c
         t->used += (size_t)n;
         return;
     }
+    t->cut = true;
     t->used = sizeof t->bytes - 1;
     text_mend_cut(t);
 }
