@@ -1,0 +1,187 @@
+/* os_dir.c -- directories: names checked, interruptions retried, errors put into words. */
+#include "os/os_ops.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+#include <errno.h>
+
+int os_names_add(os_names *n, const char *name)
+{
+    if (!mem_grow((void **)&n->bytes, &n->capacity, n->count + 1, OS_NAME_MAX)) return -ENOMEM;
+    char *to = n->bytes + n->count++ * OS_NAME_MAX;
+    size_t length = strnlen(name, OS_NAME_MAX - 1);
+    memcpy(to, name, length);
+    to[length] = '\0';
+    return 0;
+}
+
+static holt_status check_name(const char *name)
+{
+    size_t length = strlen(name);
+    if (length > 0 && length < OS_NAME_MAX && !strchr(name, '/')) return HOLT_OK;
+    return status_set(HOLT_INVALID, "\"%.80s\" is no name of a file: 1 to %d bytes without a slash", name,
+                      OS_NAME_MAX - 1);
+}
+
+holt_status os_dir_open(os *o, const char *path, os_dir **out)
+{
+    *out = NULL;
+    char *path_copy = mem_copy_string(path);
+    if (!path_copy) return status_no_memory(strlen(path) + 1);
+
+    os_dir *d = NULL;
+    int rc;
+    do
+        rc = o->ops->dir_open(o, path, &d);
+    while (rc == -EINTR);
+    if (rc == 0) {
+        d->os = o;
+        d->path = path_copy;
+        *out = d;
+        return HOLT_OK;
+    }
+    mem_free(path_copy);
+    if (rc == -ENOENT) return HOLT_NOT_FOUND;
+    if (rc == -ENOTDIR) return status_set(HOLT_INVALID, "%s: not a directory", path);
+    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "open of the directory");
+}
+
+holt_status os_dir_create(os *o, const char *path)
+{
+    int rc;
+    do
+        rc = o->ops->dir_create(o, path);
+    while (rc == -EINTR);
+    if (rc == 0) return HOLT_OK;
+    if (rc == -EEXIST) return HOLT_EXISTS;
+    if (rc == -ENOENT)
+        return status_set(HOLT_NOT_FOUND, "%s: the directory it should be in is missing", path);
+    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "making the directory");
+}
+
+void os_dir_close(os_dir *d)
+{
+    if (!d) return;
+    mem_free(d->path);
+    d->path = NULL;
+    d->os->ops->dir_close(d);
+}
+
+holt_status os_dir_sync(os_dir *d)
+{
+    int rc;
+    do
+        rc = d->os->ops->dir_sync(d);
+    while (rc == -EINTR);
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "sync of the directory");
+}
+
+/* The names are gathered first: `each` may use the directory, and sim holds nothing while it runs. */
+holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *name), void *ctx)
+{
+    os_names names = {NULL, 0, 0};
+    int rc;
+    do {
+        names.count = 0;
+        rc = d->os->ops->dir_list(d, &names);
+    } while (rc == -EINTR);
+
+    holt_status status = HOLT_OK;
+    if (rc != 0) status = status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "list of the directory");
+    for (size_t i = 0; status == HOLT_OK && i < names.count; i++)
+        status = each(ctx, names.bytes + i * OS_NAME_MAX);
+    mem_free(names.bytes);
+    return status;
+}
+
+holt_status os_dir_stat(os_dir *d, const char *name, bool *exists, uint64_t *size)
+{
+    *exists = false;
+    *size = 0;
+    holt_status status = check_name(name);
+    if (status != HOLT_OK) return status;
+    int rc;
+    do
+        rc = d->os->ops->dir_stat(d, name, size);
+    while (rc == -EINTR);
+    *exists = rc == 0;
+    if (rc == 0 || rc == -ENOENT) return HOLT_OK;
+    return status_set_errno(-rc, name, HOLT_NO_OFFSET, "stat");
+}
+
+holt_status os_dir_unlink(os_dir *d, const char *name)
+{
+    holt_status status = check_name(name);
+    if (status != HOLT_OK) return status;
+    int rc;
+    do
+        rc = d->os->ops->dir_unlink(d, name);
+    while (rc == -EINTR);
+    if (rc == 0) return HOLT_OK;
+    if (rc == -ENOENT) return HOLT_NOT_FOUND;
+    return status_set_errno(-rc, name, HOLT_NO_OFFSET, "unlink");
+}
+
+holt_status os_dir_rename(os_dir *d, const char *from, const char *to)
+{
+    holt_status status = check_name(from);
+    if (status == HOLT_OK) status = check_name(to);
+    if (status != HOLT_OK) return status;
+    int rc;
+    do
+        rc = d->os->ops->dir_rename(d, from, to);
+    while (rc == -EINTR);
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, from, HOLT_NO_OFFSET, "rename to %s", to);
+}
+
+os *os_dir_os(const os_dir *d)
+{
+    return d->os;
+}
+
+const char *os_dir_path(const os_dir *d)
+{
+    return d->path;
+}
+
+void os_dir_identity(const os_dir *d, uint64_t identity[2])
+{
+    d->os->ops->dir_identity(d, identity);
+}
+
+holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes)
+{
+    *bytes = 0;
+    int rc;
+    do
+        rc = d->os->ops->dir_free_bytes(d, bytes);
+    while (rc == -EINTR);
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "asking for the free space");
+}
+
+holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out)
+{
+    *out = NULL;
+    assert(flags & (OS_READ | OS_WRITE));
+    assert((flags & OS_CREATE) || !(flags & OS_EXCLUSIVE));
+    assert((flags & OS_WRITE) || !(flags & OS_TRUNCATE));
+    holt_status status = check_name(name);
+    if (status != HOLT_OK) return status;
+
+    os_file *f = NULL;
+    int rc;
+    do
+        rc = d->os->ops->file_open(d, name, flags, &f);
+    while (rc == -EINTR);
+    if (rc == 0) {
+        f->os = d->os;
+        memcpy(f->name, name, strlen(name) + 1);
+        *out = f;
+        return HOLT_OK;
+    }
+    if (rc == -ENOENT && !(flags & OS_CREATE)) return HOLT_NOT_FOUND;
+    if (rc == -EEXIST) return HOLT_EXISTS;
+    return status_set_errno(-rc, name, HOLT_NO_OFFSET, "open");
+}

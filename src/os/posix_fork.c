@@ -1,0 +1,21 @@
+/* posix_fork.c -- the number that tells a forked child from its parent. */
+#include "os/posix.h"
+
+static uint32_t generation; /* changes only in a child that has a single thread yet */
+
+static void after_fork_in_child(void)
+{
+    generation++;
+    posix_lock_after_fork_in_child();
+}
+
+/* Before any handle is made: one made in an unwatched process would look at home in its child. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(posix_lock_before_fork, posix_lock_after_fork_in_parent, after_fork_in_child);
+}
+
+uint32_t os_fork_generation(void)
+{
+    return generation;
+}
