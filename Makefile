@@ -1,0 +1,67 @@
+# The short face of the build. Meson and Ninja do the work; scripts/deps brings what they need.
+#
+#   make run [DATA=file]      load real records into ./run-data and query them
+#   make test                 build and run the tests
+#   make                      build the library and the command
+#   make bench [OPTIONS=...]  measure; OPTIONS as in "holt bench --help"
+#   make install              into PREFIX (/usr/local), below DESTDIR
+#   make uninstall            take that away again
+#   make nightly              all that CI does, for longer
+#   make format               lay out the code (clang-format)
+#   make clean                remove what was built
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+OPTIONS ?=
+# The tests have a build of their own: with assertions, and every warning an error.
+TESTED  = $(BUILD)-test
+HOLT    = $(BUILD)/src/cli/holt
+# Absolute, or empty.
+ROOT    = $(if $(DESTDIR),$(abspath $(DESTDIR)))
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+run: build
+	@HOLT=$(HOLT) scripts/run $(if $(DATA),"$(DATA)")
+
+test: $(TESTED)/build.ninja
+	@scripts/test $(TESTED)
+
+bench: build
+	$(HOLT) bench $(OPTIONS)
+
+install: build
+	@grep -qx 'prefix=$(PREFIX)' $(BUILD)/meson-private/holt.pc || meson configure $(BUILD) --prefix '$(PREFIX)'
+	meson install -C $(BUILD) --quiet --destdir '$(ROOT)'
+	@[ -n '$(ROOT)' ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+uninstall:
+	scripts/uninstall $(BUILD) '$(ROOT)'
+
+nightly:
+	.ci/run nightly
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(BUILD) $(TESTED)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# What an interrupted setup left behind would make Meson believe that it is done.
+$(BUILD)/build.ninja: | deps-build
+	@rm -rf $(BUILD)/meson-private
+	meson setup $(BUILD) --prefix '$(PREFIX)' --buildtype=release
+
+$(TESTED)/build.ninja: | deps-test
+	@rm -rf $(TESTED)/meson-private
+	meson setup $(TESTED) --werror
+
+deps-build deps-test:
+	@scripts/deps $(@:deps-%=%)
+
+.PHONY: build run test bench install uninstall nightly format clean help deps-build deps-test

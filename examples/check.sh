@@ -1,0 +1,11 @@
+#!/bin/sh
+# check.sh PROGRAM EXPECTED -- runs an example twice on one database; each time it must print what EXPECTED holds.
+set -eu
+program=$1
+expected=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for round in first second; do
+    "$program" "$folder/data" >"$folder/$round"
+    diff -u "$expected" "$folder/$round"
+done

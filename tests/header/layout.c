@@ -1,0 +1,132 @@
+/* layout.c -- prints what the C compiler makes of the structures of holt.h: a line "struct size" for each, and a line
+ * "struct.field offset" for each field. test_ctypes.py compares its own declarations with it.
+ */
+#include <holt.h>
+#include <stdio.h>
+
+#define SIZE(type)         printf(#type " %zu\n", sizeof(type))
+#define FIELD(type, field) printf(#type "." #field " %zu\n", offsetof(type, field))
+
+int main(void)
+{
+    SIZE(holt_error);
+    FIELD(holt_error, status);
+    FIELD(holt_error, os_errno);
+    FIELD(holt_error, offset);
+    FIELD(holt_error, file);
+    FIELD(holt_error, message);
+    SIZE(holt_slice);
+    FIELD(holt_slice, data);
+    FIELD(holt_slice, size);
+    SIZE(holt_value);
+    FIELD(holt_value, data);
+    FIELD(holt_value, size);
+    FIELD(holt_value, capacity);
+    FIELD(holt_value, expires_at_ms);
+    FIELD(holt_value, reserved);
+    SIZE(holt_options);
+    FIELD(holt_options, memory_bytes);
+    FIELD(holt_options, memtable_bytes);
+    FIELD(holt_options, durability);
+    FIELD(holt_options, interval_ms);
+    FIELD(holt_options, default_kind);
+    FIELD(holt_options, background_threads);
+    FIELD(holt_options, flags);
+    FIELD(holt_options, log_level);
+    FIELD(holt_options, log);
+    FIELD(holt_options, log_ctx);
+    FIELD(holt_options, reserved);
+    SIZE(holt_collection_options);
+    FIELD(holt_collection_options, kind);
+    FIELD(holt_collection_options, compression);
+    FIELD(holt_collection_options, block_bytes);
+    FIELD(holt_collection_options, filter_bits);
+    FIELD(holt_collection_options, flags);
+    FIELD(holt_collection_options, reserved32);
+    FIELD(holt_collection_options, reserved);
+    SIZE(holt_put_options);
+    FIELD(holt_put_options, expires_at_ms);
+    FIELD(holt_put_options, flags);
+    FIELD(holt_put_options, reserved32);
+    FIELD(holt_put_options, reserved);
+    SIZE(holt_txn_options);
+    FIELD(holt_txn_options, flags);
+    FIELD(holt_txn_options, durability);
+    FIELD(holt_txn_options, reserved);
+    SIZE(holt_cursor_options);
+    FIELD(holt_cursor_options, lower);
+    FIELD(holt_cursor_options, upper);
+    FIELD(holt_cursor_options, prefix);
+    FIELD(holt_cursor_options, flags);
+    FIELD(holt_cursor_options, reserved32);
+    FIELD(holt_cursor_options, reserved);
+    SIZE(holt_db_stats);
+    FIELD(holt_db_stats, puts);
+    FIELD(holt_db_stats, deletes);
+    FIELD(holt_db_stats, gets);
+    FIELD(holt_db_stats, gets_found);
+    FIELD(holt_db_stats, cursor_moves);
+    FIELD(holt_db_stats, commits);
+    FIELD(holt_db_stats, bytes_written_user);
+    FIELD(holt_db_stats, log_bytes);
+    FIELD(holt_db_stats, log_syncs);
+    FIELD(holt_db_stats, flushes);
+    FIELD(holt_db_stats, flush_bytes);
+    FIELD(holt_db_stats, compactions);
+    FIELD(holt_db_stats, compaction_bytes_read);
+    FIELD(holt_db_stats, compaction_bytes_written);
+    FIELD(holt_db_stats, cache_hits);
+    FIELD(holt_db_stats, cache_misses);
+    FIELD(holt_db_stats, cache_bytes);
+    FIELD(holt_db_stats, cache_evictions);
+    FIELD(holt_db_stats, filter_checks);
+    FIELD(holt_db_stats, filter_negatives);
+    FIELD(holt_db_stats, memory_limit);
+    FIELD(holt_db_stats, memory_used);
+    FIELD(holt_db_stats, memtable_bytes);
+    FIELD(holt_db_stats, resident_bytes);
+    FIELD(holt_db_stats, transaction_bytes);
+    FIELD(holt_db_stats, memtables_sealed);
+    FIELD(holt_db_stats, collections);
+    FIELD(holt_db_stats, files);
+    FIELD(holt_db_stats, disk_bytes);
+    FIELD(holt_db_stats, log_segments);
+    FIELD(holt_db_stats, transactions_open);
+    FIELD(holt_db_stats, cursors_open);
+    FIELD(holt_db_stats, views_pinned);
+    FIELD(holt_db_stats, oldest_snapshot_age_ms);
+    FIELD(holt_db_stats, pinned_bytes);
+    FIELD(holt_db_stats, snapshots_revoked);
+    FIELD(holt_db_stats, delays);
+    FIELD(holt_db_stats, delay_ns);
+    FIELD(holt_db_stats, write_delay_ns);
+    FIELD(holt_db_stats, recovery_ns);
+    FIELD(holt_db_stats, recovered_operations);
+    FIELD(holt_db_stats, recovered_log_bytes);
+    FIELD(holt_db_stats, last_seqno);
+    FIELD(holt_db_stats, durable_seqno);
+    SIZE(holt_collection_info);
+    FIELD(holt_collection_info, kind);
+    FIELD(holt_collection_info, compression);
+    FIELD(holt_collection_info, block_bytes);
+    FIELD(holt_collection_info, filter_bits);
+    FIELD(holt_collection_info, runs);
+    FIELD(holt_collection_info, parts);
+    FIELD(holt_collection_info, levels);
+    FIELD(holt_collection_info, entries);
+    FIELD(holt_collection_info, tombstones);
+    FIELD(holt_collection_info, memtable_entries);
+    FIELD(holt_collection_info, disk_bytes);
+    SIZE(holt_verify_options);
+    FIELD(holt_verify_options, problem);
+    FIELD(holt_verify_options, progress);
+    FIELD(holt_verify_options, ctx);
+    FIELD(holt_verify_options, reserved);
+    SIZE(holt_verify_report);
+    FIELD(holt_verify_report, files);
+    FIELD(holt_verify_report, blocks);
+    FIELD(holt_verify_report, entries);
+    FIELD(holt_verify_report, bytes);
+    FIELD(holt_verify_report, problems);
+    return 0;
+}

@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+"""Walks the whole C interface through ctypes: what a binding in another language meets.
+
+    test_ctypes.py LIBHOLT.SO LAYOUT HOLT.H
+
+Every call of holt.h is called at least once (the last test counts), the structures declared here are compared with
+what the C compiler makes of them (LAYOUT prints it), and the calls that come in a later release answer
+HOLT_UNSUPPORTED.
+"""
+import ctypes as c
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LIBRARY, LAYOUT, HEADER = sys.argv[1:4]
+
+(OK, NOT_FOUND, EXISTS, INVALID, CONFLICT, BUSY, READ_ONLY, TOO_LARGE, NO_SPACE, NO_MEMORY, IO, CORRUPT, UNSUPPORTED,
+ CLOSED) = range(14)
+STATUS_NAMES = ("OK NOT_FOUND EXISTS INVALID CONFLICT BUSY READ_ONLY TOO_LARGE NO_SPACE NO_MEMORY IO CORRUPT "
+                "UNSUPPORTED CLOSED").split()
+
+u32, u64, size_t, pointer = c.c_uint32, c.c_uint64, c.c_size_t, c.c_void_p
+LOG_FN = c.CFUNCTYPE(None, pointer, u32, c.c_char_p)
+
+
+def structure(name, *fields):
+    """A ctypes structure; a field is (type, "names separated by blanks")."""
+    listed = [(n, kind) for kind, names in fields for n in names.split()]
+    return type(name, (c.Structure,), {"_fields_": listed})
+
+
+slice_ = structure("holt_slice", (pointer, "data"), (size_t, "size"))
+error = structure("holt_error", (u32, "status"), (c.c_int32, "os_errno"), (u64, "offset"), (c.c_char * 64, "file"),
+                  (c.c_char * 256, "message"))
+value_ = structure("holt_value", (pointer, "data"), (size_t, "size capacity"), (u64, "expires_at_ms"),
+                   (u64 * 4, "reserved"))
+options = structure("holt_options", (u64, "memory_bytes memtable_bytes"),
+                    (u32, "durability interval_ms default_kind background_threads flags log_level"), (LOG_FN, "log"),
+                    (pointer, "log_ctx"), (u64 * 8, "reserved"))
+collection_options = structure("holt_collection_options",
+                               (u32, "kind compression block_bytes filter_bits flags reserved32"),
+                               (u64 * 8, "reserved"))
+put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags reserved32"), (u64 * 8, "reserved"))
+txn_options = structure("holt_txn_options", (u32, "flags durability"), (u64 * 8, "reserved"))
+cursor_options = structure("holt_cursor_options", (slice_, "lower upper prefix"), (u32, "flags reserved32"),
+                           (u64 * 8, "reserved"))
+db_stats = structure("holt_db_stats", (u64, """
+    puts deletes gets gets_found cursor_moves commits bytes_written_user log_bytes log_syncs flushes flush_bytes
+    compactions compaction_bytes_read compaction_bytes_written cache_hits cache_misses cache_bytes cache_evictions
+    filter_checks filter_negatives memory_limit memory_used memtable_bytes resident_bytes transaction_bytes
+    memtables_sealed collections files disk_bytes log_segments transactions_open cursors_open views_pinned
+    oldest_snapshot_age_ms pinned_bytes snapshots_revoked delays delay_ns write_delay_ns recovery_ns
+    recovered_operations recovered_log_bytes last_seqno durable_seqno"""))
+collection_info = structure("holt_collection_info", (u32, "kind compression block_bytes filter_bits"),
+                            (u64, "runs parts levels entries tombstones memtable_entries disk_bytes"))
+verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
+verify_report = structure("holt_verify_report", (u64, "files blocks entries bytes problems"))
+STRUCTURES = [slice_, error, value_, options, collection_options, put_options, txn_options, cursor_options, db_stats,
+              collection_info, verify_options, verify_report]
+
+P = c.POINTER
+status, boolean, handle, out, name = c.c_int, c.c_bool, pointer, P(pointer), c.c_char_p
+SIGNATURES = {
+    "holt_status_name": (name, status), "holt_version": (name,), "holt_error_message": (name,),
+    "holt_error_get": (None, P(error), size_t), "holt_value_free": (None, P(value_)), "holt_free": (None, pointer),
+    "holt_open": (status, name, P(options), out), "holt_close": (status, handle), "holt_health": (status, handle),
+    "holt_sync": (status, handle), "holt_flush": (status, handle),
+    "holt_collection_create": (status, handle, name, P(collection_options), out),
+    "holt_collection_open": (status, handle, name, out), "holt_collection_close": (None, handle),
+    "holt_collection_drop": (status, handle, name), "holt_collection_rename": (status, handle, name, name),
+    "holt_collection_clear": (status, handle),
+    "holt_collection_list": (status, handle, P(P(name)), P(size_t)),
+    "holt_collection_name": (status, handle, pointer, size_t, P(size_t)),
+    "holt_collection_kind": (c.c_int, handle), "holt_compact": (status, handle, slice_, slice_),
+    "holt_put": (status, handle, handle, slice_, slice_),
+    "holt_put_with": (status, handle, handle, slice_, slice_, P(put_options)),
+    "holt_get": (status, handle, handle, slice_, P(value_)),
+    "holt_get_into": (status, handle, handle, slice_, pointer, size_t, P(size_t)),
+    "holt_exists": (status, handle, handle, slice_), "holt_delete": (status, handle, handle, slice_),
+    "holt_delete_range": (status, handle, handle, slice_, slice_),
+    "holt_begin": (status, handle, P(txn_options), out), "holt_commit": (status, handle),
+    "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
+    "holt_rollback_to": (status, handle, u32),
+    "holt_cursor_open": (status, handle, handle, P(cursor_options), out),
+    "holt_cursor_first": (boolean, handle), "holt_cursor_last": (boolean, handle),
+    "holt_cursor_next": (boolean, handle), "holt_cursor_prev": (boolean, handle),
+    "holt_cursor_seek": (boolean, handle, slice_), "holt_cursor_seek_last": (boolean, handle, slice_),
+    "holt_cursor_valid": (boolean, handle), "holt_cursor_key": (slice_, handle),
+    "holt_cursor_value": (slice_, handle), "holt_cursor_status": (status, handle),
+    "holt_cursor_refresh": (status, handle), "holt_cursor_close": (status, handle),
+    "holt_stats": (status, handle, P(db_stats), size_t),
+    "holt_collection_stats": (status, handle, P(collection_info), size_t),
+    "holt_verify": (status, name, P(verify_options), P(verify_report), size_t),
+    "holt_verify_live": (status, handle, P(verify_options), P(verify_report), size_t),
+    "holt_checkpoint": (status, handle, name),
+}
+
+
+class Library:
+    """The shared library; remembers which of its calls were made."""
+
+    def __init__(self, path):
+        self.called = set()
+        self._library = c.CDLL(path)
+        for function, (result, *arguments) in SIGNATURES.items():
+            entry = getattr(self._library, function)
+            entry.restype, entry.argtypes = result, arguments
+
+    def __getattr__(self, function):
+        self.called.add(function)
+        return getattr(self._library, function)
+
+
+holt = Library(LIBRARY)
+
+
+def bytes_(data):
+    """A slice that keeps its bytes alive."""
+    s = slice_(c.cast(c.c_char_p(data), pointer), len(data))
+    s.keep = data
+    return s
+
+
+def text(s):
+    return c.string_at(s.data, s.size)
+
+
+OPEN = slice_(None, 0)
+
+
+class Api(unittest.TestCase):
+    """Each test has a new database with its "default" collection open."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.folder.name, "db").encode()
+        self.db, self.c = pointer(), pointer()
+        self.open()
+
+    def tearDown(self):
+        if self.db:
+            self.ok(holt.holt_close(self.db))
+        self.folder.cleanup()
+
+    def open(self):
+        self.ok(holt.holt_open(self.path, options(memory_bytes=8 << 20, durability=3), self.db))
+        self.ok(holt.holt_collection_open(self.db, b"default", self.c))
+
+    def reopen(self):
+        self.ok(holt.holt_close(self.db))
+        self.db = pointer()
+        self.open()
+
+    def ok(self, status):
+        self.assertEqual(status, OK, holt.holt_error_message())
+
+    def put(self, key, value, txn=None):
+        self.ok(holt.holt_put(self.c, txn, bytes_(key), bytes_(value)))
+
+    def get(self, key, txn=None, expected=OK):
+        value = value_()
+        self.assertEqual(holt.holt_get(self.c, txn, bytes_(key), value), expected)
+        data = text(value) if expected == OK else None
+        self.assertEqual(value.size, len(data or b""))
+        holt.holt_value_free(value)
+        self.assertEqual((value.data, value.size, value.capacity), (None, 0, 0))
+        return data
+
+    def begin(self, flags):
+        txn = pointer()
+        self.ok(holt.holt_begin(self.db, txn_options(flags=flags), txn))
+        return txn
+
+    def cursor(self, txn=None, **bounds):
+        cursor = pointer()
+        self.ok(holt.holt_cursor_open(self.c, txn, cursor_options(**bounds), cursor))
+        return cursor
+
+    def entry(self, cursor):
+        return text(holt.holt_cursor_key(cursor)), text(holt.holt_cursor_value(cursor))
+
+    # A binding reads version and names before it can do anything else.
+    def test_version_and_status_names(self):
+        with open(HEADER, encoding="utf-8") as file:
+            numbers = re.findall(r"#define HOLT_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", file.read())
+        self.assertEqual(holt.holt_version().decode(), ".".join(numbers))
+        for number, status_name in enumerate(STATUS_NAMES):
+            self.assertEqual(holt.holt_status_name(number).decode(), "HOLT_" + status_name)
+        self.assertEqual(holt.holt_status_name(14), b"HOLT_?")
+        self.assertEqual(holt.holt_status_name(-1), b"HOLT_?")
+
+    # A failed call explains itself in words and in fields, and a structure of another size is not overrun.
+    def test_errors_in_words_and_fields(self):
+        gone = pointer()
+        self.assertEqual(holt.holt_collection_open(self.db, b"nowhere", gone), NOT_FOUND)
+        self.assertEqual(holt.holt_put(None, None, bytes_(b"k"), bytes_(b"v")), INVALID)
+        problem = error()
+        holt.holt_error_get(problem, c.sizeof(problem))
+        self.assertEqual(problem.status, INVALID)
+        self.assertEqual(problem.message, holt.holt_error_message())
+        self.assertNotEqual(problem.message, b"")
+        older = error(offset=77)
+        holt.holt_error_get(older, 8)
+        self.assertEqual((older.status, older.offset), (INVALID, 77))
+
+    # The values of options travel in every field; a wrong one is refused with the handle NULL.
+    def test_open_options(self):
+        self.assertEqual(holt.holt_open(self.path, None, pointer()), BUSY)
+        other = os.path.join(self.folder.name, "other").encode()
+        db = pointer(1)
+        self.assertEqual(holt.holt_open(other, options(flags=2), db), NOT_FOUND)
+        self.assertEqual(db.value, None)
+        self.assertEqual(holt.holt_open(other, options(memory_bytes=1 << 20), db), INVALID)
+        wrong = options()
+        wrong.reserved[7] = 1
+        self.assertEqual(holt.holt_open(other, wrong, db), INVALID)
+        lines = []
+        log = LOG_FN(lambda context, level, line: lines.append((context, level, line)))
+        self.ok(holt.holt_open(other, options(log=log, log_ctx=42, flags=4), db))
+        self.ok(holt.holt_health(db))
+        self.ok(holt.holt_close(db))
+        self.assertTrue(lines)
+        self.assertTrue(all(context == 42 and 1 <= level <= 4 and line for context, level, line in lines))
+        self.assertEqual(holt.holt_open(other, options(flags=4), db), EXISTS)
+
+    # Bytes of all values, the empty key and the empty value go in and come out, also after a reopen.
+    def test_put_get_delete(self):
+        everything = bytes(range(256))
+        for key, value in ((everything, everything[::-1]), (b"", b"empty key"), (b"empty value", b"")):
+            self.put(key, value)
+        for _ in range(2):
+            self.assertEqual(self.get(everything), everything[::-1])
+            self.assertEqual(self.get(b""), b"empty key")
+            self.assertEqual(self.get(b"empty value"), b"")
+            self.reopen()
+        self.ok(holt.holt_delete(self.c, None, bytes_(b"")))
+        self.ok(holt.holt_delete(self.c, None, bytes_(b"never there")))
+        self.get(b"", expected=NOT_FOUND)
+        self.ok(holt.holt_exists(self.c, None, bytes_(everything)))
+        self.assertEqual(holt.holt_exists(self.c, None, bytes_(b"")), NOT_FOUND)
+        self.assertEqual(holt.holt_put(self.c, None, slice_(None, 1), bytes_(b"v")), INVALID)
+        self.assertEqual(holt.holt_put(self.c, None, bytes_(b"k" * 8193), bytes_(b"v")), TOO_LARGE)
+
+    # The value's size is told also when the buffer is too small for it.
+    def test_get_into(self):
+        self.put(b"key", b"0123456789")
+        room, size = c.create_string_buffer(10), size_t()
+        self.ok(holt.holt_get_into(self.c, None, bytes_(b"key"), room, 10, size))
+        self.assertEqual((room.raw, size.value), (b"0123456789", 10))
+        self.assertEqual(holt.holt_get_into(self.c, None, bytes_(b"key"), None, 0, size), TOO_LARGE)
+        self.assertEqual(size.value, 10)
+        self.assertEqual(holt.holt_get_into(self.c, None, bytes_(b"no"), room, 10, size), NOT_FOUND)
+        self.assertEqual(size.value, 0)
+
+    def test_put_if_absent(self):
+        absent = put_options(flags=1)
+        self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"first"), absent))
+        self.assertEqual(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"second"), absent), EXISTS)
+        self.assertEqual(self.get(b"key"), b"first")
+        self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"third"), None))
+        self.assertEqual(self.get(b"key"), b"third")
+        expiring = put_options(expires_at_ms=1 << 41)
+        self.assertEqual(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"v"), expiring), UNSUPPORTED)
+
+    # A batch is invisible until its commit and whole afterwards; its handle needs one rollback in either case.
+    def test_batch(self):
+        batch = self.begin(flags=2)
+        self.put(b"a", b"1", batch)
+        self.put(b"b", b"2", batch)
+        self.get(b"a", expected=NOT_FOUND)
+        self.assertEqual(holt.holt_get(self.c, batch, bytes_(b"a"), value_()), INVALID)
+        self.assertEqual(holt.holt_close(self.db), BUSY)
+        self.ok(holt.holt_commit(batch))
+        self.assertEqual(holt.holt_put(self.c, batch, bytes_(b"c"), bytes_(b"3")), CLOSED)
+        holt.holt_rollback(batch)
+        self.assertEqual((self.get(b"a"), self.get(b"b")), (b"1", b"2"))
+        dropped = self.begin(flags=2)
+        self.put(b"a", b"other", dropped)
+        holt.holt_rollback(dropped)
+        holt.holt_rollback(None)
+        self.assertEqual(self.get(b"a"), b"1")
+
+    # A snapshot goes on seeing its moment while others write, flush and clear.
+    def test_snapshot(self):
+        self.put(b"key", b"old")
+        snapshot = self.begin(flags=1)
+        self.put(b"key", b"new")
+        self.ok(holt.holt_flush(self.db))
+        self.ok(holt.holt_collection_clear(self.c))
+        self.assertEqual(self.get(b"key", snapshot), b"old")
+        self.assertEqual(holt.holt_put(self.c, snapshot, bytes_(b"k"), bytes_(b"v")), READ_ONLY)
+        holt.holt_rollback(snapshot)
+        self.get(b"key", expected=NOT_FOUND)
+
+    # Every move, in both directions and over both ends.
+    def test_cursor(self):
+        for key in (b"a1", b"a2", b"a3", b"b1"):
+            self.put(key, key.upper())
+        cursor = self.cursor(prefix=bytes_(b"a"))
+        self.assertFalse(holt.holt_cursor_valid(cursor))
+        self.assertEqual(holt.holt_cursor_key(cursor).data, None)
+        self.assertTrue(holt.holt_cursor_next(cursor))
+        self.assertEqual(self.entry(cursor), (b"a1", b"A1"))
+        self.assertTrue(holt.holt_cursor_last(cursor))
+        self.assertEqual(self.entry(cursor), (b"a3", b"A3"))
+        self.assertFalse(holt.holt_cursor_next(cursor))
+        self.assertFalse(holt.holt_cursor_valid(cursor))
+        self.ok(holt.holt_cursor_status(cursor))
+        self.assertTrue(holt.holt_cursor_prev(cursor))
+        self.assertEqual(self.entry(cursor), (b"a3", b"A3"))
+        self.assertTrue(holt.holt_cursor_first(cursor))
+        self.assertEqual(self.entry(cursor), (b"a1", b"A1"))
+        self.assertTrue(holt.holt_cursor_seek(cursor, bytes_(b"a11")))
+        self.assertEqual(self.entry(cursor), (b"a2", b"A2"))
+        self.assertTrue(holt.holt_cursor_seek_last(cursor, bytes_(b"a11")))
+        self.assertEqual(self.entry(cursor), (b"a1", b"A1"))
+        self.put(b"a0", b"A0")
+        self.assertFalse(holt.holt_cursor_prev(cursor))
+        self.ok(holt.holt_cursor_refresh(cursor))
+        self.assertTrue(holt.holt_cursor_first(cursor))
+        self.assertEqual(self.entry(cursor), (b"a0", b"A0"))
+        self.assertEqual(holt.holt_close(self.db), BUSY)
+        self.ok(holt.holt_cursor_close(cursor))
+        self.ok(holt.holt_cursor_close(None))
+
+    def test_cursor_bounds_and_keys_only(self):
+        for key in (b"a", b"b", b"c", b"d"):
+            self.put(key, b"value")
+        cursor = self.cursor(lower=bytes_(b"b"), upper=bytes_(b"d"), flags=1)
+        seen = []
+        while holt.holt_cursor_next(cursor):
+            seen.append(text(holt.holt_cursor_key(cursor)))
+            self.assertEqual(holt.holt_cursor_value(cursor).data, None)
+        self.assertEqual(seen, [b"b", b"c"])
+        self.ok(holt.holt_cursor_close(cursor))
+
+    # A collection's life from creation to drop, and what its handles answer afterwards.
+    def test_collections(self):
+        made = pointer()
+        self.ok(holt.holt_collection_create(self.db, b"made", collection_options(kind=1, filter_bits=12), made))
+        self.assertEqual(holt.holt_collection_create(self.db, b"made", None, pointer()), EXISTS)
+        self.assertEqual(holt.holt_collection_create(self.db, b"", None, pointer()), INVALID)
+        self.assertEqual(holt.holt_collection_create(self.db, b"tree", collection_options(kind=2), pointer()),
+                         UNSUPPORTED)
+        self.assertEqual(holt.holt_collection_kind(made), 1)
+        self.assertEqual(holt.holt_collection_kind(None), 0)
+        self.ok(holt.holt_put(made, None, bytes_(b"key"), bytes_(b"value")))
+        self.ok(holt.holt_collection_rename(self.db, b"made", b"renamed"))
+        room, size = c.create_string_buffer(4), size_t()
+        self.assertEqual(holt.holt_collection_name(made, room, 4, size), TOO_LARGE)
+        self.assertEqual((room.raw, size.value), (b"ren\0", 7))
+        names, count = P(name)(), size_t()
+        self.ok(holt.holt_collection_list(self.db, names, count))
+        self.assertEqual(names[:count.value], [b"default", b"renamed"])
+        holt.holt_free(names)
+        holt.holt_free(None)
+        self.ok(holt.holt_collection_drop(self.db, b"renamed"))
+        self.assertEqual(holt.holt_exists(made, None, bytes_(b"key")), CLOSED)
+        holt.holt_collection_close(made)
+        holt.holt_collection_close(None)
+        self.assertEqual(holt.holt_collection_drop(self.db, b"default"), INVALID)
+
+    # Figures arrive in the fields they belong to, and in a structure of an older size as much as fits.
+    def test_statistics(self):
+        for number in range(100):
+            self.put(b"key%03d" % number, b"value")
+        self.get(b"key000")
+        self.ok(holt.holt_flush(self.db))
+        self.ok(holt.holt_compact(self.c, OPEN, OPEN))
+        self.ok(holt.holt_sync(self.db))
+        stats = db_stats()
+        self.ok(holt.holt_stats(self.db, stats, c.sizeof(stats)))
+        self.assertEqual((stats.puts, stats.gets, stats.gets_found, stats.commits), (100, 1, 1, 100))
+        self.assertEqual((stats.bytes_written_user, stats.memory_limit, stats.collections), (1100, 8 << 20, 1))
+        self.assertGreaterEqual(stats.flushes, 1)
+        older = db_stats(deletes=77)
+        self.ok(holt.holt_stats(self.db, older, 8))
+        self.assertEqual((older.puts, older.deletes), (100, 77))
+        info = collection_info()
+        self.ok(holt.holt_collection_stats(self.c, info, c.sizeof(info)))
+        self.assertEqual((info.kind, info.entries, info.memtable_entries), (1, 100, 0))
+
+    # What this release declares and does not do yet.
+    def test_later_calls_are_unsupported(self):
+        report, here = verify_report(), c.sizeof(verify_report)
+        self.assertEqual(holt.holt_delete_range(self.c, None, bytes_(b"a"), bytes_(b"b")), UNSUPPORTED)
+        self.assertEqual(holt.holt_begin(self.db, None, pointer()), UNSUPPORTED)
+        self.assertEqual(holt.holt_begin(self.db, txn_options(flags=4), pointer()), UNSUPPORTED)
+        self.assertEqual(holt.holt_verify_live(self.db, None, report, here), UNSUPPORTED)
+        self.assertEqual(holt.holt_verify(self.path, verify_options(), report, here), UNSUPPORTED)
+        self.assertEqual(holt.holt_checkpoint(self.db, self.path + b"-copy"), UNSUPPORTED)
+        batch = self.begin(flags=2)
+        self.assertEqual(holt.holt_savepoint(batch, u32()), UNSUPPORTED)
+        self.assertEqual(holt.holt_rollback_to(batch, 0), UNSUPPORTED)
+        holt.holt_rollback(batch)
+
+    # NULL in place of a handle is an answer, not a crash.
+    def test_null_handles(self):
+        for function in ("close", "collection_close", "rollback", "cursor_close", "value_free", "free"):
+            getattr(holt, "holt_" + function)(None)
+        for function in ("health", "sync", "flush", "collection_clear", "commit", "cursor_status", "cursor_refresh"):
+            self.assertEqual(getattr(holt, "holt_" + function)(None), INVALID, function)
+        for move in ("first", "last", "next", "prev", "valid"):
+            self.assertFalse(getattr(holt, "holt_cursor_" + move)(None), move)
+        self.assertEqual(holt.holt_get(None, None, bytes_(b"k"), value_()), INVALID)
+        self.assertEqual(holt.holt_stats(None, db_stats(), c.sizeof(db_stats)), INVALID)
+        self.assertEqual(holt.holt_open(None, None, pointer()), INVALID)
+
+
+class Interface(unittest.TestCase):
+    # A field moved or resized in the header would be read wrongly by every binding in the world.
+    def test_structures_lie_as_declared_here(self):
+        printed = subprocess.run([LAYOUT], stdout=subprocess.PIPE, check=True, text=True).stdout
+        mine = []
+        for kind in STRUCTURES:
+            mine.append(f"{kind.__name__} {c.sizeof(kind)}")
+            mine += [f"{kind.__name__}.{field} {getattr(kind, field).offset}" for field, _ in kind._fields_]
+        self.assertEqual(sorted(mine), sorted(printed.split("\n")[:-1]))
+
+
+class Z_Completeness(unittest.TestCase):
+    # Runs last (tests run in the order of their names): a call that holt.h gains must be walked through here.
+    def test_every_call_of_the_header_was_made(self):
+        with open(HEADER, encoding="utf-8") as file:
+            code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+        declared = set(re.findall(r"HOLT_API[^;]*?\b(holt_\w+)\s*\(", code))
+        self.assertGreater(len(declared), 40)
+        self.assertEqual(declared, set(SIGNATURES))
+        self.assertEqual(declared - holt.called, set())
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
