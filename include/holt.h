@@ -29,7 +29,8 @@
  *              words that must be zero (HOLT_INVALID otherwise). Output structures are passed with their size: a
  *              library newer than the program fills what the program knows, an older one zeroes the rest.
  * Limits       Key 0 to 8,192 bytes; value up to min(1 GiB, memory_bytes / 4); the keys and values of one
- *              transaction together up to memory_bytes / 4. Past them HOLT_TOO_LARGE, and nothing is written.
+ *              transaction together up to min(2 GiB, memory_bytes / 4). Past them HOLT_TOO_LARGE, and nothing is
+ *              written.
  *
  * Calls marked (later) are declared so that programs can be written against them; in this release they answer
  * HOLT_UNSUPPORTED.

@@ -1,0 +1,76 @@
+/* frame.c -- encoding and decoding side by side; the bytes are in frame.h. */
+#include "log/frame.h"
+
+#include "base/coding.h"
+#include "base/hash.h"
+
+#include <assert.h>
+
+enum {
+    AT_LENGTH = 0,
+    AT_TYPE = 4,
+    AT_EPOCH = 8,
+    AT_OFFSET = 16,
+    AT_PREVIOUS = 24,
+    AT_NUMBER = 32,
+    AT_KNOWN_SEGMENT = 40,
+    AT_KNOWN_OFFSET = 48,
+    AT_PAYLOAD_LENGTH = 56,
+    AT_OPERATIONS = 60,
+    AT_HEADER_CHECKSUM = 64
+};
+_Static_assert(AT_HEADER_CHECKSUM + 8 == FRAME_HEADER, "the header ends with its checksum");
+
+void frame_encode(uint8_t *at, frame *f)
+{
+    size_t payload = f->payload.size;
+    size_t length = frame_length(payload);
+    assert(length <= UINT32_MAX);
+    put_u32le(at + AT_LENGTH, (uint32_t)length);
+    put_u32le(at + AT_TYPE, f->type); /* and three zeros */
+    put_u64le(at + AT_EPOCH, f->epoch);
+    put_u64le(at + AT_OFFSET, f->offset);
+    put_u64le(at + AT_PREVIOUS, f->previous);
+    put_u64le(at + AT_NUMBER, f->number);
+    put_u64le(at + AT_KNOWN_SEGMENT, f->known.segment);
+    put_u64le(at + AT_KNOWN_OFFSET, f->known.offset);
+    put_u32le(at + AT_PAYLOAD_LENGTH, (uint32_t)payload);
+    put_u32le(at + AT_OPERATIONS, f->operations);
+    put_u64le(at + AT_HEADER_CHECKSUM, hash_bytes(at, AT_HEADER_CHECKSUM));
+    size_t end = length - FRAME_TRAILER;
+    memset(at + FRAME_HEADER + payload, 0, end - FRAME_HEADER - payload);
+    f->checksum = hash_bytes(at, end);
+    f->length = (uint32_t)length;
+    put_u64le(at + end, f->checksum);
+}
+
+uint32_t frame_header_check(const uint8_t *at, uint64_t epoch, uint64_t offset)
+{
+    /* The cheap comparisons first: a search for later frames asks at every eighth byte. */
+    if (get_u64le(at + AT_EPOCH) != epoch || get_u64le(at + AT_OFFSET) != offset) return 0;
+    if (get_u64le(at + AT_HEADER_CHECKSUM) != hash_bytes(at, AT_HEADER_CHECKSUM)) return 0;
+    uint32_t type = get_u32le(at + AT_TYPE), length = get_u32le(at + AT_LENGTH);
+    if (type < FRAME_COMMIT || type > FRAME_RECORD) return 0;
+    if (frame_length(get_u32le(at + AT_PAYLOAD_LENGTH)) != length) return 0;
+    return length;
+}
+
+bool frame_decode(const uint8_t *at, uint32_t length, frame *out)
+{
+    size_t end = length - FRAME_TRAILER, payload = get_u32le(at + AT_PAYLOAD_LENGTH);
+    out->length = length;
+    out->type = at[AT_TYPE];
+    out->epoch = get_u64le(at + AT_EPOCH);
+    out->offset = get_u64le(at + AT_OFFSET);
+    out->previous = get_u64le(at + AT_PREVIOUS);
+    out->number = get_u64le(at + AT_NUMBER);
+    out->known.segment = get_u64le(at + AT_KNOWN_SEGMENT);
+    out->known.offset = get_u64le(at + AT_KNOWN_OFFSET);
+    out->operations = get_u32le(at + AT_OPERATIONS);
+    out->checksum = get_u64le(at + end);
+    out->payload = slice_of(at + FRAME_HEADER, payload);
+    if (out->checksum != hash_bytes(at, end)) return false;
+    for (size_t i = FRAME_HEADER + payload; i < end; i++)
+        if (at[i]) return false;
+    return true;
+}

@@ -1,0 +1,242 @@
+#include "log/manifest.h"
+
+#include "base/coding.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "log/frame_reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+    AT_MAGIC = 0,
+    AT_VERSION = 8,
+    AT_FLAGS = 12,
+    AT_DATABASE = 16,
+    AT_NUMBER = 32,
+    AT_EPOCH = 40,
+    AT_ZERO = 48,
+    AT_CHECKSUM = 56
+};
+
+/* Room kept allocated after the last record. */
+enum { ALLOCATE_BYTES = 64 << 10 };
+
+static const uint8_t magic[8] = "HOLTMAN";
+
+struct manifest {
+    os_file *file;
+    uint64_t epoch;
+    uint64_t end;       /* where the next record goes */
+    uint64_t allocated; /* size of the file */
+    manifest_mark last;
+    bool broken;
+};
+
+void manifest_name(uint64_t number, char name[OS_NAME_MAX])
+{
+    snprintf(name, OS_NAME_MAX, "MANIFEST-%06" PRIu64, number);
+}
+
+/* ---------------------------------------------------------------- header */
+
+static uint64_t header_encode(uint8_t out[MANIFEST_FRAMES], const uint64_t database_id[2], uint64_t number,
+                              uint64_t epoch)
+{
+    memset(out, 0, MANIFEST_FRAMES);
+    memcpy(out + AT_MAGIC, magic, sizeof magic);
+    put_u32le(out + AT_VERSION, MANIFEST_FORMAT_VERSION);
+    put_u64le(out + AT_DATABASE, database_id[0]);
+    put_u64le(out + AT_DATABASE + 8, database_id[1]);
+    put_u64le(out + AT_NUMBER, number);
+    put_u64le(out + AT_EPOCH, epoch);
+    uint64_t checksum = hash_bytes(out, AT_CHECKSUM);
+    put_u64le(out + AT_CHECKSUM, checksum);
+    return checksum;
+}
+
+/* Checks the header of the file and gives its epoch and checksum. */
+static holt_status header_read(os_file *file, uint64_t number, const uint64_t database_id[2], uint64_t *epoch,
+                               uint64_t *checksum)
+{
+    uint8_t in[MANIFEST_HEADER];
+    const char *name = os_file_name(file);
+    holt_status rc = os_file_read_exact(file, 0, in, sizeof in);
+    if (rc != HOLT_OK) return rc;
+    if (memcmp(in + AT_MAGIC, magic, sizeof magic) != 0)
+        return status_set_file(HOLT_CORRUPT, name, AT_MAGIC, "not a manifest of Holt");
+    *checksum = get_u64le(in + AT_CHECKSUM);
+    if (*checksum != hash_bytes(in, AT_CHECKSUM))
+        return status_set_file(HOLT_CORRUPT, name, AT_CHECKSUM, "the header does not match its checksum");
+    if (get_u32le(in + AT_VERSION) != MANIFEST_FORMAT_VERSION || get_u32le(in + AT_FLAGS) || get_u64le(in + AT_ZERO))
+        return status_set_file(HOLT_UNSUPPORTED, name, AT_VERSION,
+                               "manifest format version %" PRIu32 ", flags %" PRIx32 "; this release reads version %d",
+                               get_u32le(in + AT_VERSION), get_u32le(in + AT_FLAGS), MANIFEST_FORMAT_VERSION);
+    if (get_u64le(in + AT_DATABASE) != database_id[0] || get_u64le(in + AT_DATABASE + 8) != database_id[1])
+        return status_set_file(HOLT_CORRUPT, name, AT_DATABASE, "belongs to another database");
+    if (get_u64le(in + AT_NUMBER) != number)
+        return status_set_file(HOLT_CORRUPT, name, AT_NUMBER, "is manifest %" PRIu64 " under a wrong name",
+                               get_u64le(in + AT_NUMBER));
+    *epoch = get_u64le(in + AT_EPOCH);
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* Grows the file ahead of what will be written. Not having the room is no error yet: the write itself may find some. */
+static void allocate_ahead(manifest *m, uint64_t end)
+{
+    if (end <= m->allocated) return;
+    uint64_t size = (end + 2 * ALLOCATE_BYTES - 1) / ALLOCATE_BYTES * ALLOCATE_BYTES;
+    if (os_file_allocate(m->file, size) == HOLT_OK) m->allocated = size;
+}
+
+static holt_status write_record(manifest *m, slice payload)
+{
+    size_t length = frame_length(payload.size);
+    if (payload.size > UINT32_MAX / 2)
+        return status_set(HOLT_TOO_LARGE, "a manifest record of %zu bytes", payload.size);
+    uint8_t *bytes = mem_alloc(length);
+    if (!bytes) return status_no_memory(length);
+    frame f = {.type = FRAME_RECORD,
+               .epoch = m->epoch,
+               .offset = m->end,
+               .previous = m->last.checksum,
+               .number = m->last.record + 1,
+               .payload = payload};
+    bytes_copy(bytes + FRAME_HEADER, payload.data, payload.size);
+    frame_encode(bytes, &f);
+    allocate_ahead(m, m->end + length);
+    m->broken = true; /* until the sync has succeeded nobody knows what is on disk */
+    holt_status rc = os_file_write(m->file, m->end, bytes, length);
+    if (rc == HOLT_OK) rc = os_file_sync(m->file);
+    mem_free(bytes);
+    if (rc != HOLT_OK) return rc;
+    m->broken = false;
+    m->end += length;
+    m->last.record++;
+    m->last.checksum = f.checksum;
+    return HOLT_OK;
+}
+
+holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t database_id[2], slice state, manifest **out)
+{
+    *out = NULL;
+    uint8_t header[MANIFEST_FRAMES];
+    char name[OS_NAME_MAX];
+    manifest_name(number, name);
+    manifest *m = mem_alloc_zero(1, sizeof *m);
+    if (!m) return status_no_memory(sizeof *m);
+
+    holt_status rc = os_file_open(dir, name, OS_WRITE | OS_CREATE | OS_TRUNCATE, &m->file);
+    if (rc != HOLT_OK) goto done;
+    m->epoch = os_random(os_dir_os(dir));
+    m->end = MANIFEST_FRAMES;
+    m->last.number = number;
+    m->last.record = UINT64_MAX; /* so that the first one is 0 */
+    m->last.checksum = header_encode(header, database_id, number, m->epoch);
+    allocate_ahead(m, m->end + frame_length(state.size));
+    rc = os_file_write(m->file, 0, header, sizeof header);
+    if (rc == HOLT_OK) rc = write_record(m, state);
+    if (rc != HOLT_OK) goto done;
+    *out = m;
+    m = NULL;
+done:
+    if (m && m->file) (void)os_dir_unlink(dir, name); /* garbage otherwise, which the next open removes */
+    manifest_close(m);
+    return rc;
+}
+
+void manifest_close(manifest *m)
+{
+    if (!m) return;
+    os_file_close(m->file);
+    mem_free(m);
+}
+
+holt_status manifest_append(manifest *m, slice edit)
+{
+    if (m->broken)
+        return status_set_file(HOLT_IO, os_file_name(m->file), HOLT_NO_OFFSET,
+                               "an earlier write to the manifest failed; nothing can be recorded in it any more");
+    return write_record(m, edit);
+}
+
+bool manifest_broken(const manifest *m)
+{
+    return m->broken;
+}
+
+manifest_mark manifest_last(const manifest *m)
+{
+    return m->last;
+}
+
+uint64_t manifest_size(const manifest *m)
+{
+    return m->end;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static holt_status bad_record(os_file *file, uint64_t offset, uint64_t index)
+{
+    return status_set_file(HOLT_CORRUPT, os_file_name(file), offset, "record %" PRIu64 " at %" PRIu64 " is damaged", index,
+                           offset);
+}
+
+/* A bad record is torn if nothing valid follows it, and it is not the first, which was synced before CURRENT named the file. */
+static holt_status judge_bad_record(frame_reader *reader, uint64_t offset, uint64_t index)
+{
+    if (index == 0) return bad_record(reader->file, offset, index);
+    frame later;
+    bool found;
+    holt_status rc = frame_reader_find(reader, offset + FRAME_ALIGN, &later, &found);
+    if (rc != HOLT_OK) return rc;
+    return found ? bad_record(reader->file, offset, index) : HOLT_OK;
+}
+
+static holt_status read_records(frame_reader *reader, holt_status (*record)(void *, uint64_t, slice), void *ctx,
+                                manifest_mark *last)
+{
+    uint64_t offset = MANIFEST_FRAMES;
+    for (uint64_t index = 0;; index++) {
+        frame f;
+        bool found;
+        holt_status rc = frame_reader_at(reader, offset, &f, &found);
+        if (rc != HOLT_OK) return rc;
+        if (!found || f.type != FRAME_RECORD || f.number != index || f.previous != last->checksum)
+            return judge_bad_record(reader, offset, index);
+        rc = record(ctx, index, f.payload);
+        if (rc != HOLT_OK) return rc;
+        last->record = index;
+        last->checksum = f.checksum;
+        offset += f.length;
+    }
+}
+
+holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_id[2],
+                          holt_status (*record)(void *ctx, uint64_t index, slice payload), void *ctx, manifest_mark *last)
+{
+    char name[OS_NAME_MAX];
+    manifest_name(number, name);
+    os_file *file = NULL;
+    frame_reader reader = {0};
+    uint64_t epoch;
+    memset(last, 0, sizeof *last);
+    last->number = number;
+
+    holt_status rc = os_file_open(dir, name, OS_READ, &file);
+    if (rc == HOLT_NOT_FOUND)
+        return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "CURRENT names this manifest, but it is missing");
+    if (rc != HOLT_OK) goto done;
+    rc = header_read(file, number, database_id, &epoch, &last->checksum);
+    if (rc != HOLT_OK) goto done;
+    rc = frame_reader_init(&reader, file, epoch);
+    if (rc == HOLT_OK) rc = read_records(&reader, record, ctx, last);
+done:
+    frame_reader_deinit(&reader);
+    os_file_close(file);
+    return rc;
+}

@@ -1,0 +1,67 @@
+/* operation.h -- the operations in a commit frame's payload, which is also how a transaction keeps its write set.
+ *
+ * One operation:
+ *   size    field
+ *      1    op: 1 put, 2 delete, 3 put until (source.h, entry_op)
+ *   1..5    collection id, varint
+ *   1..3    key length, varint
+ *   1..5    put, put until: value length, varint
+ *      8    put until: expiry, milliseconds since 1970
+ *      n    key
+ *      m    value
+ */
+#ifndef HOLT_LOG_OPERATION_H
+#define HOLT_LOG_OPERATION_H
+
+#include "base/coding.h"
+#include "base/source.h"
+
+typedef struct operation {
+    uint8_t op; /* entry_op */
+    uint32_t collection;
+    uint64_t expires_at_ms;
+    slice key, value;
+} operation;
+
+static inline size_t operation_size(const operation *o)
+{
+    size_t size = 1 + varint_size(o->collection) + varint_size(o->key.size) + o->key.size;
+    if (o->op == ENTRY_DELETE) return size;
+    return size + varint_size(o->value.size) + o->value.size + (o->op == ENTRY_PUT_UNTIL ? 8 : 0);
+}
+
+/* Writes operation_size(o) bytes; returns the position after them. */
+static inline uint8_t *operation_encode(uint8_t *p, const operation *o)
+{
+    *p++ = o->op;
+    p = put_varint(p, o->collection);
+    p = put_varint(p, o->key.size);
+    if (o->op != ENTRY_DELETE) p = put_varint(p, o->value.size);
+    if (o->op == ENTRY_PUT_UNTIL) {
+        put_u64le(p, o->expires_at_ms);
+        p += 8;
+    }
+    bytes_copy(p, o->key.data, o->key.size);
+    p += o->key.size;
+    if (o->op == ENTRY_DELETE) return p;
+    bytes_copy(p, o->value.data, o->value.size);
+    return p + o->value.size;
+}
+
+/* The next operation; the slices point into the payload. false at its end, or when d->failed: the payload is malformed. */
+static inline bool operation_decode(decoder *d, operation *o)
+{
+    if (d->failed || d->at == d->end) return false;
+    o->op = decode_u8(d);
+    uint64_t collection = decode_varint(d), key_size = decode_varint(d), value_size = 0;
+    o->expires_at_ms = 0;
+    if (o->op != ENTRY_DELETE) value_size = decode_varint(d);
+    if (o->op == ENTRY_PUT_UNTIL) o->expires_at_ms = decode_u64(d);
+    o->key = decode_bytes(d, key_size);
+    o->value = decode_bytes(d, value_size);
+    o->collection = (uint32_t)collection;
+    if (o->op < ENTRY_PUT || o->op > ENTRY_PUT_UNTIL || collection > UINT32_MAX) d->failed = true;
+    return !d->failed;
+}
+
+#endif

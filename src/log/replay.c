@@ -1,0 +1,405 @@
+#include "log/replay.h"
+
+#include "base/coding.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "log/frame_reader.h"
+#include "log/segment.h"
+
+#include <inttypes.h>
+
+enum { REWRITE_BYTES = 1 << 20 };
+
+typedef struct replay {
+    os_dir *dir;
+    const uint64_t *database_id;
+    const log_state *state;
+    manifest_mark manifest;
+    const replay_visitor *visitor;
+    replay_result *out;
+    size_t capacity;     /* of out->segments */
+
+    uint64_t chain;      /* checksum that the next frame must name as its predecessor */
+    seqno expected;      /* seqno that the next frame must carry; 0: the first one, not above flushed + 1 */
+    bool bad;            /* a header or frame did not validate ... */
+    log_position bad_at; /* ... here */
+    uint64_t bad_epoch;  /* epoch of that segment if known, else 0 */
+} replay;
+
+/* ---------------------------------------------------------------- refusals */
+
+static holt_status missing_segment(uint64_t number, const char *who)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "this log segment is missing; %s names it", who);
+}
+
+static holt_status damaged(log_position at, const char *evidence)
+{
+    char name[OS_NAME_MAX];
+    segment_name(at.segment, name);
+    return status_set_file(HOLT_CORRUPT, name, at.offset, "damaged at %" PRIu64 ": what stood there had been synced (%s)",
+                           at.offset, evidence);
+}
+
+/* A header names the last durable manifest record of its time: the manifest must reach that far. */
+static holt_status check_manifest_mark(const replay *r, uint64_t segment, manifest_mark mark)
+{
+    bool newer = mark.number > r->manifest.number ||
+                 (mark.number == r->manifest.number && mark.record > r->manifest.record);
+    bool other = mark.number == r->manifest.number && mark.record == r->manifest.record &&
+                 mark.checksum != r->manifest.checksum;
+    if (!newer && !other) return HOLT_OK;
+    char name[OS_NAME_MAX];
+    segment_name(segment, name);
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
+                           "names record %" PRIu64 " of MANIFEST-%06" PRIu64 ", but the current manifest is MANIFEST-%06" PRIu64
+                           " and ends with record %" PRIu64 ": it was cut or replaced by an older one",
+                           mark.record, mark.number, r->manifest.number, r->manifest.record);
+}
+
+/* ---------------------------------------------------------------- one segment */
+
+static void claim(replay *r, log_position known)
+{
+    r->out->known = log_position_max(r->out->known, known);
+}
+
+static holt_status accept_segment(replay *r, uint64_t number, uint64_t checksum)
+{
+    if (!mem_grow((void **)&r->out->segments, &r->capacity, r->out->count + 1, sizeof(log_end)))
+        return status_no_memory(sizeof(log_end));
+    log_end *end = &r->out->segments[r->out->count++];
+    end->segment = number;
+    end->offset = SEGMENT_FRAMES;
+    end->checksum = checksum;
+    end->next_seqno = r->expected;
+    return HOLT_OK;
+}
+
+static void bad_here(replay *r, uint64_t segment, uint64_t offset, uint64_t epoch)
+{
+    r->bad = true;
+    r->bad_at.segment = segment;
+    r->bad_at.offset = offset;
+    r->bad_epoch = epoch;
+}
+
+/* Whether the frame may stand next in the log. */
+static bool frame_continues(const replay *r, const frame *f)
+{
+    if (f->previous != r->chain || f->type == FRAME_RECORD) return false;
+    return r->expected ? f->number == r->expected : f->number <= r->state->flushed_seqno + 1;
+}
+
+static holt_status accept_frame(replay *r, const frame *f)
+{
+    log_end *end = &r->out->segments[r->out->count - 1];
+    r->chain = f->checksum;
+    r->expected = f->number;
+    claim(r, f->known);
+    if (f->type == FRAME_COMMIT) {
+        r->expected += f->operations;
+        r->out->commits++;
+        if (r->expected - 1 > r->state->flushed_seqno) {
+            holt_status rc = r->visitor->commit(r->visitor->ctx, f->number, f->operations, f->payload);
+            if (rc != HOLT_OK) return rc;
+        }
+    }
+    end->offset = f->offset + f->length;
+    end->checksum = f->checksum;
+    end->next_seqno = r->expected;
+    r->out->bytes += f->length;
+    if (r->visitor->progress) r->visitor->progress(r->visitor->ctx, r->out->bytes);
+    return HOLT_OK;
+}
+
+typedef struct segment_end {
+    bool sealed, closed;
+    uint64_t next, next_epoch; /* sealed */
+} segment_end;
+
+/* A sealing frame's payload: number and epoch of the segment that continues. */
+static bool seal_decode(const frame *f, segment_end *end)
+{
+    decoder d = decoder_of(f->payload);
+    end->next = decode_u64(&d);
+    end->next_epoch = decode_u64(&d);
+    return !d.failed && d.at == d.end && end->next > 0;
+}
+
+/* A closing frame's payload: the last manifest record before it. */
+static holt_status check_closing(replay *r, uint64_t segment, const frame *f)
+{
+    decoder d = decoder_of(f->payload);
+    manifest_mark mark = {0};
+    mark.number = decode_u64(&d);
+    mark.record = decode_u64(&d);
+    mark.checksum = decode_u64(&d);
+    if (d.failed) return HOLT_OK; /* of no use as evidence; the frame itself is fine */
+    return check_manifest_mark(r, segment, mark);
+}
+
+/* Accepts frames from the segment's first until `stop` (recovered segments), a seal, a close, or a frame that is not good. */
+static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number, uint64_t stop, segment_end *end)
+{
+    uint64_t offset = SEGMENT_FRAMES;
+    while (offset != stop) {
+        frame f;
+        bool found;
+        holt_status rc = frame_reader_at(reader, offset, &f, &found);
+        if (rc != HOLT_OK) return rc;
+        if (!found || !frame_continues(r, &f)) {
+            bad_here(r, number, offset, reader->epoch);
+            return HOLT_OK;
+        }
+        if (f.type == FRAME_SEAL && !seal_decode(&f, end)) {
+            bad_here(r, number, offset, reader->epoch);
+            return HOLT_OK;
+        }
+        rc = accept_frame(r, &f);
+        if (rc != HOLT_OK) return rc;
+        offset += f.length;
+        if (f.type == FRAME_CLOSE) {
+            end->closed = true;
+            rc = check_closing(r, number, &f);
+            if (rc != HOLT_OK) return rc;
+        }
+        if (f.type == FRAME_SEAL) end->sealed = true;
+        if (stop == UINT64_MAX && f.type != FRAME_COMMIT) return HOLT_OK;
+    }
+    return HOLT_OK;
+}
+
+static holt_status read_header(os_file *file, uint64_t number, const uint64_t database_id[2], segment_header *out)
+{
+    uint8_t bytes[SEGMENT_HEADER];
+    size_t got;
+    holt_status rc = os_file_read(file, 0, bytes, sizeof bytes, &got);
+    if (rc != HOLT_OK) return rc;
+    if (got < sizeof bytes) return HOLT_NOT_FOUND;
+    return segment_header_decode(bytes, number, database_id, out);
+}
+
+/* Reads one segment: `epoch` 0 = whatever its header says. HOLT_NOT_FOUND: there is no such file. */
+static holt_status read_segment(replay *r, uint64_t number, uint64_t epoch, uint64_t stop, segment_end *end)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    os_file *file = NULL;
+    frame_reader reader = {0};
+    segment_header header;
+    memset(end, 0, sizeof *end);
+
+    holt_status rc = os_file_open(r->dir, name, OS_READ, &file);
+    if (rc != HOLT_OK) goto done;
+    rc = read_header(file, number, r->database_id, &header);
+    if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && epoch && header.epoch != epoch)) {
+        bad_here(r, number, 0, epoch);
+        rc = HOLT_OK;
+        goto done;
+    }
+    if (rc != HOLT_OK) goto done;
+    rc = check_manifest_mark(r, number, header.manifest);
+    if (rc != HOLT_OK) goto done;
+    claim(r, header.known);
+    r->chain = header.checksum;
+    rc = accept_segment(r, number, header.checksum);
+    if (rc != HOLT_OK) goto done;
+    rc = frame_reader_init(&reader, file, header.epoch);
+    if (rc != HOLT_OK) goto done;
+    rc = read_frames(r, &reader, number, stop, end);
+done:
+    frame_reader_deinit(&reader);
+    os_file_close(file);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the whole log */
+
+/* The segments that the last recovery accepted: each must read to just the end it was given. */
+static holt_status read_recovered(replay *r)
+{
+    for (size_t i = 0; i < r->state->recovered_count; i++) {
+        const log_end *want = &r->state->recovered[i];
+        segment_end end;
+        holt_status rc = read_segment(r, want->segment, 0, want->offset, &end);
+        if (rc == HOLT_NOT_FOUND) return missing_segment(want->segment, "the manifest");
+        if (rc != HOLT_OK) return rc;
+        if (r->bad) return damaged(r->bad_at, "the manifest says so");
+        const log_end *got = &r->out->segments[r->out->count - 1];
+        log_position at = {want->segment, want->offset};
+        if (got->checksum != want->checksum) return damaged(at, "the manifest knows another checksum");
+        claim(r, at); /* it was written again and synced before that manifest became current */
+    }
+    return HOLT_OK;
+}
+
+/* From the next segment on, wherever the seals lead. */
+static holt_status read_continued(replay *r)
+{
+    uint64_t number = r->state->next_segment, epoch = r->state->next_epoch;
+    const char *who = "the manifest";
+    for (;;) {
+        for (size_t i = 0; i < r->out->count; i++)
+            if (r->out->segments[i].segment == number) return missing_segment(number, "a ring of sealing frames");
+        segment_end end;
+        holt_status rc = read_segment(r, number, epoch, UINT64_MAX, &end);
+        if (rc == HOLT_NOT_FOUND) return missing_segment(number, who);
+        if (number > r->out->segment_number_max) r->out->segment_number_max = number;
+        if (rc != HOLT_OK || r->bad || !end.sealed) return rc;
+        number = end.next;
+        epoch = end.next_epoch;
+        who = "a sealing frame";
+    }
+}
+
+/* ---------------------------------------------------------------- torn tail or damage */
+
+/* The furthest position that anything valid in this segment beyond `after` says was synced. */
+static holt_status gather_evidence(replay *r, uint64_t number, uint64_t epoch, uint64_t after, log_position *evidence)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    os_file *file = NULL;
+    frame_reader reader = {0};
+    segment_header header;
+    holt_status rc = os_file_open(r->dir, name, OS_READ, &file);
+    if (rc == HOLT_NOT_FOUND) return HOLT_OK;
+    if (rc != HOLT_OK) return rc;
+    rc = read_header(file, number, r->database_id, &header);
+    if (rc == HOLT_OK && (epoch == 0 || header.epoch == epoch)) {
+        epoch = header.epoch;
+        if (number > r->bad_at.segment) *evidence = log_position_max(*evidence, header.known);
+    }
+    if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) goto done;
+    rc = HOLT_OK;
+    if (epoch == 0) goto done; /* nothing here can be told from stale bytes */
+    rc = frame_reader_init(&reader, file, epoch);
+    for (uint64_t offset = after; rc == HOLT_OK;) {
+        frame f;
+        bool found;
+        rc = frame_reader_find(&reader, offset, &f, &found);
+        if (rc != HOLT_OK || !found) break;
+        if (number > r->bad_at.segment || f.offset > r->bad_at.offset)
+            *evidence = log_position_max(*evidence, f.known);
+        offset = f.offset + FRAME_ALIGN;
+    }
+done:
+    frame_reader_deinit(&reader);
+    os_file_close(file);
+    return rc;
+}
+
+typedef struct segment_list {
+    uint64_t *numbers;
+    size_t count, capacity;
+} segment_list;
+
+static holt_status collect_segment(void *ctx, const char *name)
+{
+    segment_list *list = ctx;
+    uint64_t number;
+    if (!file_name_number(name, "wal-", ".log", &number)) return HOLT_OK;
+    if (!mem_grow((void **)&list->numbers, &list->capacity, list->count + 1, sizeof number))
+        return status_no_memory(sizeof number);
+    list->numbers[list->count++] = number;
+    return HOLT_OK;
+}
+
+static holt_status judge_bad_frame(replay *r, const segment_list *files)
+{
+    log_position evidence = {0, 0};
+    for (size_t i = 0; i < files->count; i++) {
+        uint64_t number = files->numbers[i];
+        if (number < r->bad_at.segment) continue;
+        uint64_t epoch = number == r->bad_at.segment ? r->bad_epoch : 0;
+        holt_status rc = gather_evidence(r, number, epoch, SEGMENT_FRAMES, &evidence);
+        if (rc != HOLT_OK) return rc;
+    }
+    if (log_position_compare(evidence, r->bad_at) > 0) return damaged(r->bad_at, "a later part of the log says so");
+    return HOLT_OK;
+}
+
+/* The closing record of the manifest is the last word on where the log ends. */
+static holt_status check_closed_end(replay *r)
+{
+    if (!r->state->closed) return HOLT_OK;
+    log_position end = {r->state->next_segment, 0};
+    if (r->out->count > 0) {
+        end.segment = r->out->segments[r->out->count - 1].segment;
+        end.offset = r->out->segments[r->out->count - 1].offset;
+    }
+    if (log_position_compare(end, r->state->closed_end) < 0)
+        return damaged(r->bad ? r->bad_at : end, "the database was closed after it");
+    claim(r, r->state->closed_end);
+    return HOLT_OK;
+}
+
+holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark manifest,
+                       const replay_visitor *visitor, replay_result *out)
+{
+    memset(out, 0, sizeof *out);
+    replay r = {.dir = dir, .database_id = database_id, .state = state, .manifest = manifest, .visitor = visitor, .out = out};
+    segment_list files = {0};
+
+    holt_status rc = os_dir_list(dir, collect_segment, &files);
+    if (rc != HOLT_OK) goto done;
+    out->segment_number_max = state->next_segment;
+    for (size_t i = 0; i < files.count; i++)
+        if (files.numbers[i] > out->segment_number_max) out->segment_number_max = files.numbers[i];
+
+    rc = read_recovered(&r);
+    if (rc != HOLT_OK) goto done;
+    rc = read_continued(&r);
+    if (rc != HOLT_OK) goto done;
+    if (r.bad) rc = judge_bad_frame(&r, &files);
+    if (rc != HOLT_OK) goto done;
+    rc = check_closed_end(&r);
+    out->next_seqno = r.expected > state->flushed_seqno ? r.expected : state->flushed_seqno + 1;
+done:
+    mem_free(files.numbers);
+    return rc;
+}
+
+void replay_result_deinit(replay_result *r)
+{
+    mem_free(r->segments);
+    r->segments = NULL;
+}
+
+/* ---------------------------------------------------------------- writing it again */
+
+static holt_status rewrite_segment(os_dir *dir, uint64_t number, uint64_t from, uint64_t to, uint8_t *buffer)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    os_file *file = NULL;
+    holt_status rc = os_file_open(dir, name, OS_READ | OS_WRITE, &file);
+    while (rc == HOLT_OK && from < to) {
+        size_t piece = to - from < REWRITE_BYTES ? (size_t)(to - from) : REWRITE_BYTES;
+        rc = os_file_read_exact(file, from, buffer, piece);
+        if (rc == HOLT_OK) rc = os_file_write(file, from, buffer, piece);
+        from += piece;
+    }
+    if (rc == HOLT_OK) rc = os_file_sync(file);
+    os_file_close(file);
+    return rc;
+}
+
+holt_status replay_rewrite(os_dir *dir, const replay_result *r)
+{
+    uint8_t *buffer = mem_alloc(REWRITE_BYTES);
+    if (!buffer) return status_no_memory(REWRITE_BYTES);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < r->count && rc == HOLT_OK; i++) {
+        const log_end *end = &r->segments[i];
+        log_position at = {end->segment, end->offset};
+        if (log_position_compare(at, r->known) <= 0) continue;
+        uint64_t from = r->known.segment == end->segment ? r->known.offset : 0;
+        rc = rewrite_segment(dir, end->segment, from, end->offset, buffer);
+    }
+    mem_free(buffer);
+    return rc;
+}

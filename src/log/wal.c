@@ -1,0 +1,407 @@
+#include "log/wal_internal.h"
+
+#include "base/coding.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "log/segment_file.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24 };
+
+/* Every segment keeps room for the frame that ends it. */
+static uint64_t ending_bytes(void)
+{
+    return frame_length(CLOSE_PAYLOAD) > frame_length(SEAL_PAYLOAD) ? frame_length(CLOSE_PAYLOAD)
+                                                                    : frame_length(SEAL_PAYLOAD);
+}
+
+/* ---------------------------------------------------------------- failure */
+
+holt_status wal_failure(wal *w)
+{
+    return w->failed ? status_restore(&w->failure) : HOLT_OK;
+}
+
+holt_status wal_fail(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    if (!w->failed) {
+        status_save(&w->failure);
+        w->failure.status = HOLT_IO;
+        w->failed = true;
+    }
+    holt_status rc = wal_failure(w);
+    os_mutex_unlock(&w->mu);
+    return status_wrap(rc, "the log has failed, nothing is acknowledged until the database is reopened");
+}
+
+holt_status wal_health(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    holt_status rc = wal_failure(w);
+    os_mutex_unlock(&w->mu);
+    if (rc == HOLT_OK) return rc;
+    return status_wrap(rc, "the log has failed, nothing is acknowledged until the database is reopened");
+}
+
+/* ---------------------------------------------------------------- life */
+
+holt_status wal_create_segment(os_dir *dir, uint64_t number)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    os_file *file;
+    holt_status rc = segment_file_create(dir, name, WAL_SEGMENT_BYTES_MIN, true, &file);
+    os_file_close(file);
+    return rc;
+}
+
+/* Writes the header of a segment that becomes active and makes it the end of `live`. */
+static holt_status begin_segment(wal *w, const wal_segment *segment, segment_header *h)
+{
+    uint8_t bytes[SEGMENT_HEADER];
+    os_mutex_lock(&w->mu);
+    bool room = mem_grow((void **)&w->live, &w->live_capacity, w->live_count + 1, sizeof *w->live);
+    h->known = w->known;
+    os_mutex_unlock(&w->mu);
+    if (!room) return status_no_memory(sizeof *w->live);
+    h->number = segment->number;
+    memcpy(h->database_id, w->options.database_id, sizeof h->database_id);
+    segment_header_encode(bytes, h);
+    holt_status rc = os_file_write(segment->file, 0, bytes, sizeof bytes);
+    if (rc != HOLT_OK) return rc;
+
+    os_mutex_lock(&w->mu);
+    w->live[w->live_count] = *segment;
+    w->live[w->live_count++].unsynced = true;
+    w->written.segment = segment->number;
+    w->written.offset = SEGMENT_FRAMES;
+    os_mutex_unlock(&w->mu);
+    w->active = segment->file;
+    w->epoch = h->epoch;
+    w->offset = SEGMENT_FRAMES;
+    w->capacity = segment->size;
+    w->chain = h->checksum;
+    return HOLT_OK;
+}
+
+holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const wal_start *start)
+{
+    *out = NULL;
+    wal *w = mem_alloc_zero(1, sizeof *w);
+    if (!w) return status_no_memory(sizeof *w);
+    w->os = os_dir_os(dir);
+    w->dir = dir;
+    w->options = *options;
+    w->known = start->predecessor;
+    w->written = start->predecessor;
+    os_mutex_init(&w->mu, LOCK_RANK_WAL);
+    os_cond_init(&w->synced, w->os);
+
+    char name[OS_NAME_MAX];
+    segment_name(start->number, name);
+    wal_segment segment = {.number = start->number};
+    segment_header header = {.epoch = start->epoch,
+                             .predecessor = start->predecessor,
+                             .manifest = start->manifest,
+                             .first_seqno = start->next_seqno};
+    holt_status rc = os_file_open(dir, name, OS_WRITE, &segment.file);
+    if (rc == HOLT_OK) rc = os_file_size(segment.file, &segment.size);
+    if (rc == HOLT_OK) rc = begin_segment(w, &segment, &header);
+    if (rc == HOLT_OK) {
+        *out = w;
+        return HOLT_OK;
+    }
+    if (w->live_count == 0) os_file_close(segment.file);
+    wal_destroy(w);
+    return rc;
+}
+
+void wal_destroy(wal *w)
+{
+    if (!w) return;
+    for (size_t i = 0; i < w->live_count; i++)
+        os_file_close(w->live[i].file);
+    if (w->has_next) os_file_close(w->next.file);
+    os_cond_deinit(&w->synced);
+    os_mutex_deinit(&w->mu);
+    mem_free(w->live);
+    mem_free(w->stage);
+    mem_free(w);
+}
+
+/* ---------------------------------------------------------------- staging and appending */
+
+bool wal_fits(const wal *w, uint64_t frames_bytes)
+{
+    return w->offset + w->stage_size + frames_bytes + ending_bytes() <= w->capacity;
+}
+
+uint8_t *wal_stage(wal *w, size_t payload_size)
+{
+    if (w->stage_size == 0) {
+        w->known_stage = wal_known(w);
+        w->stage_chain = w->chain;
+    }
+    size_t need = w->stage_size + frame_length(payload_size);
+    if (need > w->stage_capacity) {
+        size_t capacity = need < (64 << 10) ? (64 << 10) : need + need / 2;
+        uint8_t *stage = mem_realloc(w->stage, capacity);
+        if (!stage) return NULL;
+        w->stage = stage;
+        w->stage_capacity = capacity;
+    }
+    w->stage_payload = payload_size;
+    return w->stage + w->stage_size + FRAME_HEADER;
+}
+
+static void end_frame(wal *w, frame_type type, seqno number, uint32_t operations)
+{
+    frame f = {.type = (uint8_t)type,
+               .epoch = w->epoch,
+               .offset = w->offset + w->stage_size,
+               .previous = w->stage_chain,
+               .number = number,
+               .known = w->known_stage,
+               .operations = operations,
+               .payload = {NULL, w->stage_payload}};
+    frame_encode(w->stage + w->stage_size, &f);
+    w->stage_size += f.length;
+    w->stage_chain = f.checksum;
+}
+
+void wal_stage_end(wal *w, seqno first, uint32_t operations)
+{
+    end_frame(w, FRAME_COMMIT, first, operations);
+}
+
+void wal_stage_clear(wal *w)
+{
+    w->stage_size = 0;
+    if (w->stage_capacity > (4 << 20)) { /* one huge commit must not keep its memory */
+        mem_free(w->stage);
+        w->stage = NULL;
+        w->stage_capacity = 0;
+    }
+}
+
+holt_status wal_append(wal *w)
+{
+    assert(w->offset + w->stage_size <= w->capacity);
+    holt_status rc = wal_health(w);
+    if (rc == HOLT_OK) {
+        rc = os_file_write(w->active, w->offset, w->stage, w->stage_size);
+        if (rc != HOLT_OK) rc = wal_fail(w);
+    }
+    if (rc != HOLT_OK) {
+        wal_stage_clear(w);
+        return rc;
+    }
+    w->offset += w->stage_size;
+    w->chain = w->stage_chain;
+    os_mutex_lock(&w->mu);
+    w->written.offset = w->offset;
+    w->live[w->live_count - 1].unsynced = true;
+    w->stats.bytes += w->stage_size;
+    os_mutex_unlock(&w->mu);
+    wal_stage_clear(w);
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- sync */
+
+typedef struct sync_round {
+    os_file **files;
+    size_t count;
+    log_position target;
+} sync_round;
+
+/* mu held. The unsynced live segments, oldest first; their flags are cleared, for whatever is written from now on sets them again. */
+static bool begin_round(wal *w, sync_round *round)
+{
+    round->count = 0;
+    round->target = w->written;
+    round->files = mem_alloc(w->live_count * sizeof *round->files);
+    if (!round->files) return false;
+    for (size_t i = 0; i < w->live_count; i++) {
+        if (!w->live[i].unsynced) continue;
+        w->live[i].unsynced = false;
+        round->files[round->count++] = w->live[i].file;
+    }
+    w->syncing = true;
+    return true;
+}
+
+holt_status wal_sync(wal *w)
+{
+    sync_round round;
+    os_mutex_lock(&w->mu);
+    log_position wanted = w->written;
+    while (w->syncing && !w->failed && log_position_compare(w->known, wanted) < 0)
+        os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+    if (w->failed || log_position_compare(w->known, wanted) >= 0) {
+        os_mutex_unlock(&w->mu);
+        return wal_health(w);
+    }
+    bool begun = begin_round(w, &round);
+    os_mutex_unlock(&w->mu);
+    if (!begun) return status_no_memory(sizeof(os_file *));
+
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < round.count && rc == HOLT_OK; i++)
+        rc = os_file_sync(round.files[i]);
+    if (rc != HOLT_OK) rc = wal_fail(w);
+    mem_free(round.files);
+
+    os_mutex_lock(&w->mu);
+    w->syncing = false;
+    if (rc == HOLT_OK) w->known = log_position_max(w->known, round.target);
+    w->stats.syncs++;
+    os_cond_broadcast(&w->synced);
+    os_mutex_unlock(&w->mu);
+    return rc;
+}
+
+log_position wal_written(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    log_position at = w->written;
+    os_mutex_unlock(&w->mu);
+    return at;
+}
+
+log_position wal_known(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    log_position at = w->known;
+    os_mutex_unlock(&w->mu);
+    return at;
+}
+
+void wal_stats_get(wal *w, wal_stats *out)
+{
+    os_mutex_lock(&w->mu);
+    *out = w->stats;
+    out->segments = w->live_count;
+    out->disk_bytes = w->has_next ? w->next.size : 0;
+    for (size_t i = 0; i < w->live_count; i++)
+        out->disk_bytes += w->live[i].size;
+    os_mutex_unlock(&w->mu);
+}
+
+/* ---------------------------------------------------------------- rotation */
+
+uint64_t wal_segment_bytes_after(const wal *w, uint64_t size)
+{
+    size *= 2;
+    if (size > w->options.segment_bytes_max) size = w->options.segment_bytes_max;
+    return size < WAL_SEGMENT_BYTES_MIN ? WAL_SEGMENT_BYTES_MIN : size;
+}
+
+bool wal_has_next(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    bool has = w->has_next && w->next_entry_synced;
+    os_mutex_unlock(&w->mu);
+    return has;
+}
+
+/* Takes the prepared segment if it is large enough, and else makes one on the spot. Its directory entry is synced. */
+static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
+{
+    uint64_t need = SEGMENT_FRAMES + frames_bytes + ending_bytes();
+    char name[OS_NAME_MAX];
+    segment_name(w->written.segment + 1, name);
+
+    os_mutex_lock(&w->mu);
+    bool has = w->has_next, entry_synced = w->next_entry_synced;
+    *out = w->next;
+    w->next_claimed = !has; /* so that no spare gets its name meanwhile */
+    os_mutex_unlock(&w->mu);
+    holt_status rc = HOLT_OK;
+    if (!has) {
+        uint64_t size = wal_segment_bytes_after(w, w->capacity);
+        memset(out, 0, sizeof *out);
+        out->number = w->written.segment + 1;
+        out->size = need > size ? need : size;
+        rc = segment_file_create(w->dir, name, out->size, false, &out->file);
+        entry_synced = false;
+    } else if (out->size < need) {
+        rc = os_file_allocate(out->file, need);
+        out->size = need;
+    }
+    if (rc == HOLT_OK && !entry_synced) rc = os_dir_sync(w->dir);
+    /* Whatever happened, the file has the next segment's name: it is the prepared one from now on. */
+    os_mutex_lock(&w->mu);
+    w->next_claimed = false;
+    if (out->file && (rc == HOLT_OK || !has)) {
+        w->next = *out;
+        w->has_next = true;
+        w->next_entry_synced = rc == HOLT_OK;
+    }
+    os_mutex_unlock(&w->mu);
+    return rc;
+}
+
+holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest_mark manifest, wal_rotation *out)
+{
+    assert(w->stage_size == 0);
+    wal_segment next;
+    holt_status rc = wal_health(w);
+    if (rc == HOLT_OK) rc = take_next(w, frames_bytes, &next);
+    if (rc != HOLT_OK) return rc;
+
+    uint64_t epoch = os_random(w->os);
+    uint8_t *payload = wal_stage(w, SEAL_PAYLOAD);
+    if (!payload) return status_no_memory(SEAL_PAYLOAD);
+    put_u64le(payload, next.number);
+    put_u64le(payload + 8, epoch);
+    end_frame(w, FRAME_SEAL, next_seqno, 0);
+    rc = wal_append(w);
+    if (rc != HOLT_OK) return rc;
+
+    segment_header header = {.epoch = epoch,
+                             .predecessor = w->written,
+                             .manifest = manifest,
+                             .first_seqno = next_seqno};
+    out->sealed = w->written.segment;
+    out->next = next.number;
+    out->next_epoch = epoch;
+    rc = begin_segment(w, &next, &header);
+    if (rc != HOLT_OK) return wal_fail(w); /* sealed, but not continued: the log ends here */
+    os_mutex_lock(&w->mu);
+    w->has_next = false;
+    os_mutex_unlock(&w->mu);
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- closing */
+
+holt_status wal_finish(wal *w, seqno next_seqno, manifest_mark manifest, log_position *end)
+{
+    uint8_t *payload = wal_stage(w, CLOSE_PAYLOAD);
+    if (!payload) return status_no_memory(CLOSE_PAYLOAD);
+    put_u64le(payload, manifest.number);
+    put_u64le(payload + 8, manifest.record);
+    put_u64le(payload + 16, manifest.checksum);
+    end_frame(w, FRAME_CLOSE, next_seqno, 0);
+    holt_status rc = wal_append(w);
+    if (rc == HOLT_OK) rc = wal_sync(w);
+    if (rc != HOLT_OK) return rc;
+    *end = wal_written(w);
+    /* Not having given the space back is no failure of the close. */
+    if (os_file_truncate(w->active, end->offset) == HOLT_OK) (void)os_file_sync(w->active);
+    os_mutex_lock(&w->mu);
+    bool has = w->has_next;
+    w->has_next = false;
+    os_mutex_unlock(&w->mu);
+    if (has) {
+        char name[OS_NAME_MAX];
+        segment_name(w->next.number, name);
+        os_file_close(w->next.file);
+        (void)os_dir_unlink(w->dir, name);
+    }
+    return HOLT_OK;
+}

@@ -1,0 +1,62 @@
+/* wal_internal.h -- the writer's fields, for the files of this module. */
+#ifndef HOLT_LOG_WAL_INTERNAL_H
+#define HOLT_LOG_WAL_INTERNAL_H
+
+#include "log/segment.h"
+#include "log/wal.h"
+
+typedef struct wal_segment {
+    uint64_t number;
+    uint64_t size; /* of the file, bytes */
+    os_file *file; /* NULL for a recyclable one */
+    bool unsynced; /* bytes written since the last sync that covered it began */
+} wal_segment;
+
+enum { WAL_RECYCLE_MAX = 2 };
+
+struct wal {
+    os *os;                    /* constant, as are dir and options */
+    os_dir *dir;
+    wal_options options;
+
+    /* The commit leader's: */
+    uint64_t epoch;            /* of the active segment */
+    uint64_t offset;           /* where the next frame goes */
+    uint64_t capacity;         /* size of the active segment */
+    uint64_t chain;            /* checksum of the last frame or header */
+    log_position known_stage;  /* what the frames being staged say is known */
+    uint8_t *stage;            /* staged frames */
+    size_t stage_capacity;
+    size_t stage_size;         /* complete frames */
+    size_t stage_payload;      /* payload of the frame begun */
+    uint64_t stage_chain;
+    os_file *active;           /* borrowed from live[] */
+
+    os_mutex mu;               /* LOCK_RANK_WAL; guards what follows */
+    os_cond synced;            /* a sync has ended */
+    wal_segment *live;         /* sealed ones and, last, the active one */
+    size_t live_count, live_capacity;
+    log_position written;
+    log_position known;
+    bool syncing;
+    bool failed;
+    holt_error failure;
+
+    bool preparing;            /* a thread is making `next` */
+    bool has_next;
+    bool next_claimed;         /* the leader is making it on the spot */
+    bool next_entry_synced;    /* its name is durable */
+    wal_segment next;          /* has_next: a file under the name of the segment after the active one */
+    uint64_t recyclable[WAL_RECYCLE_MAX];
+    size_t recyclable_count;
+    wal_stats stats;
+};
+
+/* Ends the log for ever with this thread's last error, and returns HOLT_IO. */
+holt_status wal_fail(wal *w);
+holt_status wal_failure(wal *w) /* mu held */;
+
+/* The size of the segment after one of `size` bytes. */
+uint64_t wal_segment_bytes_after(const wal *w, uint64_t size);
+
+#endif

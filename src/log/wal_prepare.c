@@ -1,0 +1,113 @@
+/* wal_prepare.c -- the segments' life outside of commits: prepared ahead, released, recycled. */
+#include "log/wal_internal.h"
+
+#include "log/segment_file.h"
+
+/* A file of `size` bytes under a name that no recovery takes for a segment, made from a recyclable one if there is one. */
+static holt_status make_spare(wal *w, uint64_t recycled, const char *name, uint64_t size, os_file **out)
+{
+    if (!recycled) return segment_file_create(w->dir, name, size, true, out);
+    char old[OS_NAME_MAX];
+    segment_name(recycled, old);
+    *out = NULL;
+    holt_status rc = os_dir_rename(w->dir, old, name);
+    if (rc == HOLT_OK) rc = segment_file_refit(w->dir, name, size, out);
+    if (rc != HOLT_OK) (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
+    return rc;
+}
+
+/* mu held. Takes a recyclable file off the list, 0 if there is none. */
+static uint64_t take_recyclable(wal *w)
+{
+    return w->recyclable_count ? w->recyclable[--w->recyclable_count] : 0;
+}
+
+/* Gives the finished spare the name of the segment after the active one, which a rotation may have taken meanwhile; then it is for the one after. */
+static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
+{
+    char name[OS_NAME_MAX];
+    os_mutex_lock(&w->mu);
+    segment->number = w->live[w->live_count - 1].number + 1;
+    segment_name(segment->number, name);
+    holt_status rc = w->has_next || w->next_claimed ? HOLT_EXISTS : os_dir_rename(w->dir, spare, name);
+    if (rc == HOLT_OK) {
+        w->next = *segment;
+        w->has_next = true;
+        w->next_entry_synced = false;
+    }
+    os_mutex_unlock(&w->mu);
+    if (rc != HOLT_OK) {
+        os_file_close(segment->file);
+        (void)os_dir_unlink(w->dir, spare);
+        return rc == HOLT_EXISTS ? HOLT_OK : rc;
+    }
+    rc = os_dir_sync(w->dir);
+    if (rc != HOLT_OK) return rc; /* a rotation syncs the directory itself */
+    os_mutex_lock(&w->mu);
+    if (w->has_next && w->next.number == segment->number) w->next_entry_synced = true;
+    os_mutex_unlock(&w->mu);
+    return HOLT_OK;
+}
+
+holt_status wal_prepare(wal *w)
+{
+    char spare[OS_NAME_MAX];
+    wal_segment segment = {0};
+    os_mutex_lock(&w->mu);
+    bool needed = !w->has_next && !w->preparing && !w->failed;
+    uint64_t recycled = 0;
+    if (needed) {
+        w->preparing = true;
+        segment.size = wal_segment_bytes_after(w, w->live[w->live_count - 1].size);
+        segment_spare_name(w->live[w->live_count - 1].number + 1, spare);
+        recycled = take_recyclable(w);
+    }
+    os_mutex_unlock(&w->mu);
+    if (!needed) return HOLT_OK;
+
+    holt_status rc = make_spare(w, recycled, spare, segment.size, &segment.file);
+    if (rc == HOLT_OK) rc = name_spare(w, spare, &segment);
+    os_mutex_lock(&w->mu);
+    w->preparing = false;
+    os_mutex_unlock(&w->mu);
+    return rc;
+}
+
+/* Keeps a flushed segment's file for a later segment, or deletes it. */
+void wal_release_file(wal *w, uint64_t number)
+{
+    os_mutex_lock(&w->mu);
+    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && !w->failed;
+    if (keep) w->recyclable[w->recyclable_count++] = number;
+    os_mutex_unlock(&w->mu);
+    if (keep) return;
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
+}
+
+/* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync that may be using its file. */
+static os_file *take_released(wal *w, uint64_t upto, uint64_t *number)
+{
+    os_file *file = NULL;
+    os_mutex_lock(&w->mu);
+    while (w->syncing)
+        os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+    if (w->live_count > 1 && w->live[0].number <= upto) {
+        file = w->live[0].file;
+        *number = w->live[0].number;
+        w->live_count--;
+        memmove(w->live, w->live + 1, w->live_count * sizeof *w->live);
+    }
+    os_mutex_unlock(&w->mu);
+    return file;
+}
+
+void wal_release(wal *w, uint64_t upto)
+{
+    uint64_t number;
+    for (os_file *file; (file = take_released(w, upto, &number)) != NULL;) {
+        os_file_close(file);
+        wal_release_file(w, number);
+    }
+}
