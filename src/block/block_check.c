@@ -1,0 +1,169 @@
+/* block_check.c -- what every other function of a block relies on, checked once, byte by byte.
+ *
+ * It runs on each block read from disk, so the common entry (short key, short value) takes few branches.
+ */
+#include "base/status.h"
+#include "block/block_format.h"
+
+#include <assert.h>
+
+static holt_status damaged(const char *what)
+{
+    return status_set(HOLT_CORRUPT, "block: %s", what);
+}
+
+static holt_status damaged_entry(uint32_t index, const char *what)
+{
+    return status_set(HOLT_CORRUPT, "block: entry %u: %s", index, what);
+}
+
+static bool all_zero(const uint8_t *p, size_t size)
+{
+    return size == 0 || (p[0] == 0 && memcmp(p, p + 1, size - 1) == 0);
+}
+
+/* NULL, or what is wrong. After it block_open() may be called: heads and offsets are within the block. */
+static const char *header_problem(const uint8_t *p, size_t size)
+{
+    if (size < BLOCK_HEADER_SIZE) return "shorter than its header";
+    if (size > UINT32_MAX) return "longer than 4 GiB";
+    if (p[BLOCK_MAGIC] != BLOCK_MAGIC_BYTE) return "wrong magic byte";
+    if (p[BLOCK_FLAGS] & ~(BLOCK_FLAG_WIDE | BLOCK_FLAG_FIRST_EMPTY)) return "unknown flag";
+    if (p[BLOCK_ZERO_1] || get_u16le(p + BLOCK_ZERO_2)) return "reserved bytes of the header are not zero";
+
+    uint32_t count = get_u32le(p + BLOCK_COUNT);
+    size_t prefix_size = get_u16le(p + BLOCK_PREFIX_SIZE);
+    if (count == 0) return "no entries";
+    if (prefix_size > BLOCK_KEY_BYTES_MAX) return "prefix too long";
+    if (block_entries_begin(prefix_size, count, p[BLOCK_FLAGS] & BLOCK_FLAG_WIDE) > size)
+        return "prefix, heads and offsets do not fit";
+    if (!all_zero(p + BLOCK_HEADER_SIZE + prefix_size, block_prefix_padded(prefix_size) - prefix_size))
+        return "bytes after the prefix are not zero";
+    return NULL;
+}
+
+/* A varint of at most 32 bits in its shortest form; NULL if it is not that. */
+static const uint8_t *take_size(const uint8_t *p, const uint8_t *end, size_t *size)
+{
+    if (p < end && *p < 0x80) {
+        *size = *p;
+        return p + 1;
+    }
+    uint64_t v;
+    const uint8_t *after = get_varint(p, end, &v);
+    if (!after || v > UINT32_MAX || (size_t)(after - p) != varint_size(v)) return NULL;
+    *size = (size_t)v;
+    return after;
+}
+
+static bool pointer_is_sound(const uint8_t *p)
+{
+    uint32_t length = get_u32le(p + PTR_LENGTH);
+    return length != 0 && get_u64le(p + PTR_OFFSET) <= UINT64_MAX - length;
+}
+
+/* One or more pointers, each of which may be followed. */
+static const char *pointers_problem(slice list)
+{
+    if (list.size == 0 || list.size % BLOCK_PTR_SIZE != 0) return "its value is not a list of pointers";
+    const uint8_t *p = list.data;
+    for (size_t at = 0; at < list.size; at += BLOCK_PTR_SIZE)
+        if (!pointer_is_sound(p + at)) return "impossible pointer";
+    return NULL;
+}
+
+/* Takes the entry at *at apart and moves *at behind it. NULL, or what is wrong. */
+static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entry *e)
+{
+    const uint8_t *p = *at;
+    if (p == end) return "lies past the end";
+    uint8_t tag = *p++;
+    e->op = tag & BLOCK_TAG_OP;
+    e->extents = tag & BLOCK_TAG_EXTENTS;
+    if (tag & ~(BLOCK_TAG_OP | BLOCK_TAG_EXTENTS)) return "unknown flag";
+    if (e->op < ENTRY_PUT || e->op > ENTRY_PUT_UNTIL) return "unknown operation";
+
+    p = take_size(p, end, &e->suffix.size);
+    if (!p) return "bad key size";
+    p = take_size(p, end, &e->value.size);
+    if (!p) return "bad value size";
+    uint64_t rest = (uint64_t)e->suffix.size + e->value.size;
+    if (e->op == ENTRY_PUT_UNTIL) rest += BLOCK_EXPIRY_SIZE;
+    if (rest > (uint64_t)(end - p)) return "reaches past the end";
+    if (e->op == ENTRY_PUT_UNTIL) p += BLOCK_EXPIRY_SIZE;
+
+    e->suffix.data = p;
+    e->value.data = p + e->suffix.size;
+    *at = p + e->suffix.size + e->value.size;
+    return NULL;
+}
+
+/* What its operation, its flag and the block's level ask of an entry. */
+static const char *entry_problem(const block *b, const block_entry *e)
+{
+    if (b->level > 0) {
+        if (e->op != ENTRY_PUT || e->extents) return "not a separator";
+        if (e->value.size != BLOCK_PTR_SIZE) return "its value is not a pointer";
+        return pointers_problem(e->value);
+    }
+    if (e->op == ENTRY_DELETE && (e->value.size > 0 || e->extents)) return "tombstone with a value";
+    return e->extents ? pointers_problem(e->value) : NULL;
+}
+
+/* Its key: the size, the head, and that it is above the key before it. */
+static const char *key_problem(const block *b, uint32_t index, slice suffix, slice before)
+{
+    if (b->prefix_size + suffix.size > BLOCK_KEY_BYTES_MAX) return "key too long";
+    uint32_t head = block_head_at(b->heads, index);
+    if (head != block_head_of(suffix.data, suffix.size)) return "its head is not that of its key";
+    if (index == 0) {
+        bool is_empty = suffix.size == 0 && (b->first_empty || b->prefix_size == 0);
+        return is_empty == b->first_empty ? NULL : "its key does not agree with the flag of an empty key";
+    }
+    if (b->first_empty && index == 1) /* the key before is the empty one */
+        return b->prefix_size + suffix.size > 0 ? NULL : "key not above the one before it";
+    uint32_t head_before = block_head_at(b->heads, index - 1);
+    if (head_before < head) return NULL;
+    if (head_before > head || slice_compare(before, suffix) >= 0) return "key not above the one before it";
+    return NULL;
+}
+
+static holt_status check_entries(const block *b, const uint8_t **at)
+{
+    const uint8_t *end = b->bytes + b->size;
+    uint32_t tombstones = 0;
+    slice before = {NULL, 0};
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (block_offset_at(b->offsets, b->wide_offsets, i) != (size_t)(*at - b->bytes))
+            return damaged_entry(i, "its offset is not where the entry before it ends");
+        block_entry e;
+        const char *problem = entry_take(at, end, &e);
+        if (!problem) problem = key_problem(b, i, e.suffix, before);
+        if (!problem) problem = entry_problem(b, &e);
+        if (problem) return damaged_entry(i, problem);
+        tombstones += e.op == ENTRY_DELETE;
+        before = e.suffix;
+    }
+    return tombstones == b->tombstones ? HOLT_OK : damaged("wrong number of tombstones");
+}
+
+holt_status block_check(const void *bytes, size_t size)
+{
+    assert((uintptr_t)bytes % 8 == 0);
+    const char *problem = header_problem(bytes, size);
+    if (problem) return damaged(problem);
+
+    block b;
+    block_open(&b, bytes, size);
+    const uint8_t *end = b.offsets + (size_t)b.count * block_offset_size(b.wide_offsets);
+    holt_status rc = check_entries(&b, &end);
+    if (rc != HOLT_OK) return rc;
+
+    size_t used = (size_t)(end - b.bytes);
+    if (b.wide_offsets != (used > BLOCK_NARROW_END_MAX)) return damaged("wrong size of offsets");
+    size_t padding = size - used;
+    if (padding == 0) return HOLT_OK;
+    if (padding >= BLOCK_PADDING || size % BLOCK_PADDING != 0)
+        return damaged("entries end before the block does");
+    return all_zero(end, padding) ? HOLT_OK : damaged("padding is not zero");
+}
