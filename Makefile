@@ -44,7 +44,7 @@ nightly:
 	.ci/run nightly
 
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c')
 
 clean:
 	rm -rf $(BUILD) $(TESTED)

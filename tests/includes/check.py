@@ -38,9 +38,13 @@ def floor_of(src, path):
 
 
 def target_of(src, including, name):
-    """The file that the compiler takes for a quoted include: beside the including one, else below src/."""
-    beside = os.path.normpath(os.path.join(os.path.dirname(including), name))
-    return beside if os.path.exists(beside) else os.path.normpath(os.path.join(src, name))
+    """The file that the compiler takes for a quoted include: beside the including one, or below its floor (the guests
+    are compiled with their own folder in the path), else below src/."""
+    for folder in (os.path.dirname(including), os.path.join(src, floor_of(src, including) or "")):
+        path = os.path.normpath(os.path.join(folder, name))
+        if os.path.exists(path):
+            return path
+    return os.path.normpath(os.path.join(src, name))
 
 
 def problem_of(src, including, name):

@@ -38,7 +38,7 @@ setsid "$run" "$work/pipe" >"$work/out" 2>&1 </dev/null &
 killed=$!
 exec 3>"$work/pipe"
 head -n $((lines / 2)) "$work/text" >&3
-kill -9 -- "-$killed"
+kill -s KILL -- "-$killed"
 exec 3>&-
 wait "$killed" 2>/dev/null || true
 rm "$work/pipe"
