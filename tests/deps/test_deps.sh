@@ -123,6 +123,7 @@ echo 'echo 1000' | program id
 run_deps test
 check status 2 $status
 check "the list" "$test_packages" "$out"
+check "the reason" 1 "$(echo "$err" | grep -c 'neither root nor sudo')"
 check calls "" "$(cat "$world/calls")"
 
 new_world "without apt the list is printed"
