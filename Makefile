@@ -20,6 +20,11 @@ HOLT    = $(BUILD)/src/cli/holt
 # Absolute, or empty.
 ROOT    = $(if $(DESTDIR),$(abspath $(DESTDIR)))
 
+# Where this system looks for libraries. Meson knows that of Debian only where dpkg-dev is installed.
+MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
+LIBDIR    = $(if $(MULTIARCH),$(patsubst /usr/%,%,$(wildcard /usr/lib/$(MULTIARCH))))
+SETUP     = meson setup --prefix '$(PREFIX)' $(if $(LIBDIR),--libdir $(LIBDIR))
+
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 
@@ -55,11 +60,11 @@ help:
 # What an interrupted setup left behind would make Meson believe that it is done.
 $(BUILD)/build.ninja: | deps-build
 	@rm -rf $(BUILD)/meson-private
-	meson setup $(BUILD) --prefix '$(PREFIX)' --buildtype=release
+	$(SETUP) --buildtype=release $(BUILD)
 
 $(TESTED)/build.ninja: | deps-test
 	@rm -rf $(TESTED)/meson-private
-	meson setup $(TESTED) --werror
+	$(SETUP) --werror $(TESTED)
 
 deps-build deps-test:
 	@scripts/deps $(@:deps-%=%)
