@@ -1,8 +1,10 @@
 /* merge.h -- one source out of many: a loser tree over their heads.
  *
- * The children are given youngest first. Where several stand on one key, the youngest one's entry is shown and the others' skipped.
- * Tombstones are shown. Any direction at any time. An error of any child is the merge's: it is not valid then, and `status` is the child's; that holds also for children that
- * are not at the front.
+ * The children are given youngest first. Where several stand on one key, the youngest one's entry is shown
+ * and the others' skipped. Tombstones are shown. Any direction at any time.
+ *
+ * An error of any child is the merge's, also of one that is not at the front: the merge is not valid then,
+ * and `status` is the child's.
  *
  * Concurrency  one thread.
  */
@@ -11,7 +13,8 @@
 
 #include "base/source.h"
 
-/* Takes ownership of the children and of the array (mem_alloc'd), on failure too. count 0 gives an empty source, count 1 may give the child itself. */
+/* Takes ownership of the children and of the array (mem_alloc'd), on failure too. count 0 gives an empty
+ * source, count 1 may give the child itself. */
 holt_status merge_open(source **children, size_t count, source **out);
 
 #endif

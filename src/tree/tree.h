@@ -1,12 +1,15 @@
 /* tree.h -- a sorted tree of blocks, in any file: bulk build, point lookup, source, verification.
  *
- * A tree is named by its root pointer and the file it lies in. Its leaves hold entries, its inner nodes separators and pointers (block.h).
- * An LSM run's part is such a tree, and a B+tree's version is one. A file may hold many roots (tree_file.h).
+ * A tree is named by its root pointer and the file it lies in. Its leaves hold entries, its inner nodes
+ * separators and pointers (block.h). An LSM run's part is such a tree, and a B+tree's version is one. A file
+ * may hold many roots (tree_file.h).
  *
- * A value larger than half a block is stored outside it as extents of at most TREE_EXTENT_BYTES, each with its own pointer and checksum.
+ * A value larger than half a block is stored outside it as extents of at most TREE_EXTENT_BYTES, each with
+ * its own pointer and checksum.
  *
- * Reading      Two ways. tree_lookup_cached() runs inside the caller's epoch section, touches memory only and answers TREE_NOT_CACHED where it would have to read. tree_lookup()
- *              runs outside sections and reads from the file into its own buffer, verifies, answers, and offers the block to the cache.
+ * Reading      Two ways. tree_lookup_cached() runs inside the caller's epoch section, touches memory only and
+ *              answers TREE_NOT_CACHED where it would have to read. tree_lookup() runs outside sections and
+ *              reads from the file into its own buffer, verifies, answers, and offers the block to the cache.
  * Concurrency  trees are immutable; any number of readers. A builder and a source belong to one thread.
  */
 #ifndef HOLT_TREE_TREE_H
@@ -38,9 +41,11 @@ typedef struct tree_build_options {
 
 typedef struct tree_builder tree_builder;
 
-/* Builds one tree at the end of the file being written. Several may be built in one file one after another. */
-holt_status tree_builder_create(tree_builder **out, tree_file_writer *file, const tree_build_options *options);
-void        tree_builder_destroy(tree_builder *b); /* accepts NULL; what was not finished is garbage in the file */
+/* Builds one tree at the end of the file being written. Several may be built in a file, one after another. */
+holt_status tree_builder_create(tree_builder **out, tree_file_writer *file,
+                                const tree_build_options *options);
+/* Accepts NULL. What was not finished is garbage in the file. */
+void tree_builder_destroy(tree_builder *b);
 /* Keys ascend strictly. op is ENTRY_PUT, ENTRY_PUT_UNTIL or ENTRY_DELETE. */
 holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value, uint64_t expires_at_ms);
 uint64_t    tree_builder_bytes(const tree_builder *b); /* written and buffered so far */
@@ -67,30 +72,36 @@ void tree_buffer_deinit(tree_buffer *b);
 
 tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out);
 /* TREE_FAILED: *status says why, its words are with the thread. Never TREE_NOT_CACHED. */
-tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out, holt_status *status);
+tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
+                        holt_status *status);
 
-/* Reads the value that the extents describe into `out` (block_extents_size(extents) bytes), verifying each. Outside sections. */
+/* The size of the value that the extents describe: HOLT_CORRUPT where they cannot be, so that no memory is
+ * asked for on their word alone. */
+holt_status tree_extents_size(tree_file *f, slice extents, uint64_t *size);
+/* Reads that value into `out` (of that size), verifying each extent. Outside sections. */
 holt_status tree_read_extents(tree_file *f, slice extents, void *out);
 
 /* ---------------------------------------------------------------- walking */
 
-/* A source over the tree clipped to [lower, upper) ({NULL,0} = open); keys_only leaves extents unread, and with `lazy_values` extents are read by load_value only.
- * Copies each leaf it stands on. bypass_cache: reads neither fill nor disturb the cache (compaction). Holds no reference on the file: the caller does. The bounds
- * are borrowed while the source lives. */
+/* A source over the tree clipped to [lower, upper) ({NULL,0} = open), whose bytes are borrowed while the
+ * source lives. It copies each leaf it stands on; a value in extents is read by load_value only. It holds no
+ * reference on the file: the caller does. */
 typedef struct tree_source_options {
     slice lower, upper;
-    bool  bypass_cache;
-    bool  read_ahead; /* large scans: ask the system for what comes next */
+    bool  bypass_cache; /* reads neither fill nor disturb the cache (compaction) */
+    bool  read_ahead;   /* large scans: ask the system for what comes next */
 } tree_source_options;
-holt_status tree_source_open(tree_file *f, const tree_root *root, const tree_source_options *options, source **out);
+holt_status tree_source_open(tree_file *f, const tree_root *root, const tree_source_options *options,
+                             source **out);
 
 /* ---------------------------------------------------------------- verifying */
 
 typedef struct tree_report {
     uint64_t blocks, entries, tombstones, bytes;
 } tree_report;
-/* Reads every block, extent and filter page from the file (not the cache) and checks checksums, structure, key order, separator bounds, levels and counts, and that the filter knows
- * every key. *report adds up. The first problem ends it: HOLT_CORRUPT with file and offset. */
+/* Reads every block, extent and filter page from the file (not the cache) and checks checksums, structure,
+ * key order, separator bounds, levels and counts, and that the filter knows every key. *report adds up. The
+ * first problem ends it: HOLT_CORRUPT with file and offset. */
 holt_status tree_verify(tree_file *f, const tree_root *root, tree_report *report);
 
 #endif

@@ -1,7 +1,8 @@
-/* tree_filter.h -- the filter of one tree: resident lines when the budget has room, else pages through the cache.
+/* tree_filter.h -- the filter of one tree: resident when the budget has room, else pages through the cache.
  *
- * On disk a filter is its lines cut into pages of FILTER_PAGE_BYTES, each a stored piece with a pointer of its own, and a directory: a piece that is the
- * array of those pointers. tree_root.filter points to the directory.
+ * On disk a filter is its lines cut into pages of FILTER_PAGE_BYTES, each a stored piece with a pointer of
+ * its own, and a directory: a piece that is the array of those pointers. tree_root.filter points to the
+ * directory.
  *
  * Concurrency  immutable after open.
  */
@@ -18,9 +19,11 @@ void        tree_filter_close(tree_filter *t); /* accepts NULL */
 
 /* Prefetches the line of `hash`, then (after other runs' prefetches) the test. */
 void tree_filter_prefetch(const tree_filter *t, uint64_t hash);
-/* TREE_ABSENT: certainly not in the tree. TREE_FOUND: perhaps (also without a filter, t NULL). TREE_NOT_CACHED: its page must be read: with
- * tree_filter_test_read, outside sections; an error there is TREE_FAILED. */
+/* TREE_ABSENT: certainly not in the tree. TREE_FOUND: perhaps (also without a filter, t NULL).
+ * TREE_NOT_CACHED: its page must be read: with tree_filter_test_read, outside sections; an error there is
+ * TREE_FAILED. */
 tree_answer tree_filter_test(const tree_filter *t, uint64_t hash);
-tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer, holt_status *status);
+tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
+                                  holt_status *status);
 
 #endif

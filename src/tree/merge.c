@@ -1,0 +1,428 @@
+/* merge.c -- see merge.h. A loser tree (Knuth, vol. 3, 5.4.1).
+ *
+ * Node n of losers[1..count-1] holds the contender that lost there; the children are the leaves
+ * count..2*count-1, and the parent of node n is n/2. After the winner's child moves, only the path from its
+ * leaf to the root is played again.
+ *
+ * Beside each contender stands whether it has beaten an equal key on its way up (`tied`). The winner beats
+ * everyone on its path, so its flag says whether any other child stands on its key, and a move without
+ * duplicates looks for none.
+ *
+ * Direction: heads are inverted when walking backwards, so that the smaller one is first either way.
+ */
+#include "tree/merge.h"
+
+#include "base/coding.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+typedef struct contender {
+    /* The first bytes of its key, as a number: smaller the earlier the key comes; all ones when exhausted. */
+    uint64_t head;
+    uint32_t child; /* its number, which is its age: 0 is the youngest */
+    bool tied;
+} contender;
+
+#define NO_CHILD UINT32_MAX
+
+typedef struct merge {
+    source base;
+    source **children; /* owned */
+    uint32_t count;    /* at least 2 */
+    bool backward;
+    contender winner;
+    contender rival;    /* the best of those the winner beat; NO_CHILD when not known */
+    contender *losers;  /* [count], from 1 */
+    contender *bracket; /* [2 * count]: who wins at each node, while the tree is set up */
+    void *key;          /* the key being left */
+    size_t key_size, key_capacity;
+} merge;
+
+static merge *merge_of(source *s)
+{
+    return (merge *)(void *)s;
+}
+
+/* ---------------------------------------------------------------- the tournament */
+
+static contender merge_contender(const merge *m, uint32_t child)
+{
+    const source *s = m->children[child];
+    contender c = {UINT64_MAX, child, false};
+    if (s->valid) {
+        c.head = get_head64((const uint8_t *)s->key.data, s->key.size);
+        if (m->backward) c.head = ~c.head;
+    }
+    return c;
+}
+
+/* Equal heads: the whole keys decide, then youth. */
+static bool merge_first_by_key(const merge *m, const contender *a, const contender *b, bool *equal)
+{
+    const source *x = m->children[a->child], *y = m->children[b->child];
+    if (!y->valid) return true;
+    if (!x->valid) return false;
+
+    int order = slice_compare(x->key, y->key);
+    if (order) return (order < 0) != m->backward;
+    *equal = true;
+    return a->child < b->child;
+}
+
+/* Whether a comes before b; *equal: they stand on the same key. */
+static inline bool merge_first(const merge *m, const contender *a, const contender *b, bool *equal)
+{
+    *equal = false;
+    if (a->head != b->head) return a->head < b->head;
+    return merge_first_by_key(m, a, b, equal);
+}
+
+/* One match at node n: the loser stays there, the winner is returned. */
+static inline contender merge_match(merge *m, uint32_t n, contender a, contender b)
+{
+    bool equal;
+    if (!merge_first(m, &a, &b, &equal)) {
+        contender swap = a;
+        a = b;
+        b = swap;
+    }
+    a.tied |= equal;
+    m->losers[n] = b;
+    return a;
+}
+
+/* Sets the whole tree up. */
+static void merge_play_all(merge *m)
+{
+    for (uint32_t i = 0; i < m->count; i++)
+        m->bracket[m->count + i] = merge_contender(m, i);
+    for (uint32_t n = m->count - 1; n > 0; n--)
+        m->bracket[n] = merge_match(m, n, m->bracket[2 * n], m->bracket[2 * n + 1]);
+    m->winner = m->bracket[1];
+    m->rival.child = NO_CHILD;
+}
+
+static contender merge_best_loser(const merge *m)
+{
+    uint32_t n = (m->winner.child + m->count) / 2;
+    contender best = m->losers[n];
+    for (n /= 2; n > 0; n /= 2) {
+        bool equal;
+        if (merge_first(m, &m->losers[n], &best, &equal)) best = m->losers[n];
+    }
+    return best;
+}
+
+/* Finds the new winner after the old one's child moved. A child that wins twice running is likely to win
+ * again: its strongest rival is remembered then, and one comparison decides while the child stays ahead of
+ * it. */
+static void merge_play_winner(merge *m)
+{
+    uint32_t child = m->winner.child;
+    contender c = merge_contender(m, child);
+    if (m->rival.child != NO_CHILD) {
+        bool equal;
+        if (merge_first(m, &c, &m->rival, &equal) && !equal) {
+            m->winner = c;
+            return;
+        }
+    }
+    for (uint32_t n = (child + m->count) / 2; n > 0; n /= 2)
+        c = merge_match(m, n, c, m->losers[n]);
+
+    m->rival.child = NO_CHILD;
+    m->winner = c;
+    /* With two children the one match on the path is as cheap as the rival's. */
+    if (c.child == child && m->count > 2) m->rival = merge_best_loser(m);
+}
+
+/* ---------------------------------------------------------------- showing */
+
+static void merge_fail(merge *m, holt_status status)
+{
+    m->base.valid = false;
+    m->base.status = status;
+}
+
+static void merge_show(merge *m)
+{
+    const source *s = m->children[m->winner.child];
+    m->base.valid = s->valid;
+    if (!s->valid) return;
+    m->base.value_pending = s->value_pending;
+    m->base.op = s->op;
+    m->base.key = s->key;
+    m->base.value = s->value;
+    m->base.expires_at_ms = s->expires_at_ms;
+}
+
+/* All children have been placed: takes over the first error, or finds the winner. */
+static void merge_begin(merge *m, bool backward)
+{
+    m->backward = backward;
+    m->base.status = HOLT_OK;
+    merge_play_all(m);
+    merge_show(m);
+}
+
+/* ---------------------------------------------------------------- moving */
+
+/* Whether the child is well; else its error becomes the merge's. */
+static inline bool merge_child_ok(merge *m, const source *s)
+{
+    if (s->valid || s->status == HOLT_OK) return true;
+    merge_fail(m, s->status);
+    return false;
+}
+
+static bool merge_save_key(merge *m)
+{
+    slice key = m->base.key;
+    if (!mem_grow(&m->key, &m->key_capacity, key.size + 1, 1)) {
+        merge_fail(m, status_no_memory(key.size + 1));
+        return false;
+    }
+    bytes_copy(m->key, key.data, key.size);
+    m->key_size = key.size;
+    return true;
+}
+
+/* Moves the winner's child on in the direction of travel and finds the next winner. */
+static inline bool merge_step(merge *m)
+{
+    source *s = m->children[m->winner.child];
+    if (m->backward)
+        s->ops->prev(s);
+    else
+        s->ops->next(s);
+    if (!merge_child_ok(m, s)) return false;
+    merge_play_winner(m);
+    return true;
+}
+
+/* Leaves the current key, which several children stand on. */
+static bool merge_leave_tied(merge *m)
+{
+    if (!merge_save_key(m)) return false;
+    slice left = slice_of(m->key, m->key_size);
+    const source *s;
+    do {
+        if (!merge_step(m)) return false;
+        s = m->children[m->winner.child];
+    } while (s->valid && slice_equal(s->key, left));
+    return true;
+}
+
+static void merge_advance(merge *m)
+{
+    if (m->winner.tied ? merge_leave_tied(m) : merge_step(m)) merge_show(m);
+}
+
+/* Places a child on its first entry after the saved key, in the new direction. */
+static void merge_place_beyond(const merge *m, source *s, bool backward)
+{
+    slice key = slice_of(m->key, m->key_size);
+    if (backward)
+        s->ops->seek_last(s, key);
+    else
+        s->ops->seek(s, key);
+    if (!s->valid || !slice_equal(s->key, key)) return;
+    if (backward)
+        s->ops->prev(s);
+    else
+        s->ops->next(s);
+}
+
+static void merge_turn(merge *m, bool backward)
+{
+    if (!merge_save_key(m)) return;
+    for (uint32_t i = 0; i < m->count; i++) {
+        merge_place_beyond(m, m->children[i], backward);
+        if (!merge_child_ok(m, m->children[i])) return;
+    }
+    merge_begin(m, backward);
+}
+
+static void merge_next(source *s)
+{
+    merge *m = merge_of(s);
+    if (m->backward)
+        merge_turn(m, false);
+    else
+        merge_advance(m);
+}
+
+static void merge_prev(source *s)
+{
+    merge *m = merge_of(s);
+    if (m->backward)
+        merge_advance(m);
+    else
+        merge_turn(m, true);
+}
+
+static void merge_ends(merge *m, bool backward)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        source *s = m->children[i];
+        if (backward)
+            s->ops->last(s);
+        else
+            s->ops->first(s);
+        if (!merge_child_ok(m, s)) return;
+    }
+    merge_begin(m, backward);
+}
+
+static void merge_seeks(merge *m, slice key, bool backward)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        source *s = m->children[i];
+        if (backward)
+            s->ops->seek_last(s, key);
+        else
+            s->ops->seek(s, key);
+        if (!merge_child_ok(m, s)) return;
+    }
+    merge_begin(m, backward);
+}
+
+static void merge_source_first(source *s)
+{
+    merge_ends(merge_of(s), false);
+}
+
+static void merge_source_last(source *s)
+{
+    merge_ends(merge_of(s), true);
+}
+
+static void merge_source_seek(source *s, slice key)
+{
+    merge_seeks(merge_of(s), key, false);
+}
+
+static void merge_source_seek_last(source *s, slice key)
+{
+    merge_seeks(merge_of(s), key, true);
+}
+
+static holt_status merge_load_value(source *s)
+{
+    merge *m = merge_of(s);
+    source *child = m->children[m->winner.child];
+    holt_status rc = child->ops->load_value(child);
+    if (rc != HOLT_OK) return rc;
+    s->value = child->value;
+    s->value_pending = child->value_pending;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- life */
+
+static void merge_close_children(source **children, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        source_close(children[i]);
+    mem_free(children);
+}
+
+static void merge_close(source *s)
+{
+    merge *m = merge_of(s);
+    merge_close_children(m->children, m->count);
+    mem_free(m->losers);
+    mem_free(m->bracket);
+    mem_free(m->key);
+    mem_free(m);
+}
+
+static const source_ops merge_ops = {
+    .first = merge_source_first,
+    .last = merge_source_last,
+    .next = merge_next,
+    .prev = merge_prev,
+    .seek = merge_source_seek,
+    .seek_last = merge_source_seek_last,
+    .load_value = merge_load_value,
+    .close = merge_close,
+};
+
+static holt_status merge_create(source **children, size_t count, source **out)
+{
+    merge *m = mem_alloc_zero(1, sizeof *m);
+    contender *losers = mem_alloc_zero(count, sizeof *losers);
+    contender *bracket = mem_alloc_zero(2 * count, sizeof *bracket);
+    if (!m || !losers || !bracket) {
+        mem_free(m);
+        mem_free(losers);
+        mem_free(bracket);
+        return status_no_memory(sizeof *m + 3 * count * sizeof *losers);
+    }
+    m->base.ops = &merge_ops;
+    m->children = children;
+    m->count = (uint32_t)count;
+    m->losers = losers;
+    m->bracket = bracket;
+    m->rival.child = NO_CHILD;
+    *out = &m->base;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- of nothing */
+
+static void empty_move(source *s)
+{
+    s->status = HOLT_OK;
+}
+
+static void empty_seek(source *s, slice key)
+{
+    s->status = HOLT_OK;
+}
+
+static holt_status empty_load_value(source *s)
+{
+    return HOLT_OK;
+}
+
+static void empty_close(source *s)
+{
+    mem_free(s);
+}
+
+static const source_ops empty_ops = {
+    .first = empty_move,
+    .last = empty_move,
+    .next = empty_move,
+    .prev = empty_move,
+    .seek = empty_seek,
+    .seek_last = empty_seek,
+    .load_value = empty_load_value,
+    .close = empty_close,
+};
+
+static holt_status empty_create(source **out)
+{
+    source *s = mem_alloc_zero(1, sizeof *s);
+    if (!s) return status_no_memory(sizeof *s);
+    s->ops = &empty_ops;
+    *out = s;
+    return HOLT_OK;
+}
+
+holt_status merge_open(source **children, size_t count, source **out)
+{
+    *out = NULL;
+    if (count == 1) {
+        *out = children[0];
+        mem_free(children);
+        return HOLT_OK;
+    }
+    holt_status rc = count ? merge_create(children, count, out) : empty_create(out);
+    if (rc != HOLT_OK)
+        merge_close_children(children, count);
+    else if (!count)
+        mem_free(children);
+    return rc;
+}

@@ -1,0 +1,179 @@
+/* tree_file.c -- opening, sharing and reading a tree file; its descriptor is the business of tree_files.c. */
+#include "tree/tree_file_internal.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "tree/tree_format.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void tree_file_name(uint64_t number, char name[OS_NAME_MAX])
+{
+    snprintf(name, OS_NAME_MAX, "run-%06" PRIu64 ".sst", number);
+}
+
+/* ---------------------------------------------------------------- life */
+
+holt_status tree_file_create(tree_files *t, uint64_t number, uint64_t size, os_file *handle, tree_file **out)
+{
+    *out = NULL;
+    tree_file *f = mem_alloc_zero(1, sizeof *f);
+    if (!f) return status_no_memory(sizeof *f);
+    holt_status rc = cache_file_open(t->cache, &f->cache);
+    if (rc != HOLT_OK) {
+        mem_free(f);
+        return rc;
+    }
+    f->files = t;
+    f->number = number;
+    f->size = size;
+    tree_file_name(number, f->name);
+    atomic_init(&f->refs, 1);
+    atomic_init(&f->obsolete, false);
+    atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
+    tree_files_adopt(f, handle);
+    *out = f;
+    return HOLT_OK;
+}
+
+static holt_status file_check_size(os_file *handle, uint64_t size_min, uint64_t *size)
+{
+    holt_status rc = os_file_size(handle, size);
+    if (rc != HOLT_OK) return rc;
+    if (size_min < TREE_HEADER_BYTES) size_min = TREE_HEADER_BYTES;
+    if (*size >= size_min) return HOLT_OK;
+    return status_set_file(HOLT_CORRUPT, os_file_name(handle), *size,
+                           "ends at %" PRIu64 ", should have %" PRIu64 " bytes at least", *size, size_min);
+}
+
+static holt_status file_check_header(const tree_files *t, os_file *handle, uint64_t number)
+{
+    uint8_t page[TREE_HEADER_BYTES];
+    tree_header header, expected = {TREE_PURPOSE_RUNS, {t->database_id[0], t->database_id[1]}, number};
+    holt_status rc = os_file_read_exact(handle, 0, page, sizeof page);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_header_decode(page, os_file_name(handle), &header);
+    if (rc != HOLT_OK) return rc;
+    return tree_header_check(&header, &expected, os_file_name(handle));
+}
+
+holt_status tree_file_open(tree_files *t, uint64_t number, uint64_t size_min, tree_file **out)
+{
+    char name[OS_NAME_MAX];
+    os_file *handle = NULL;
+    uint64_t size = 0;
+    *out = NULL;
+
+    tree_file_name(number, name);
+    holt_status rc = os_file_open(t->dir, name, OS_READ, &handle);
+    if (rc == HOLT_NOT_FOUND) return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "is missing");
+    if (rc != HOLT_OK) return rc;
+    rc = file_check_size(handle, size_min, &size);
+    if (rc != HOLT_OK) goto done;
+    rc = file_check_header(t, handle, number);
+    if (rc != HOLT_OK) goto done;
+    rc = tree_file_create(t, number, size, handle, out);
+    if (rc == HOLT_OK) handle = NULL; /* now the table's */
+done:
+    os_file_close(handle);
+    return rc;
+}
+
+tree_file *tree_file_ref(tree_file *f)
+{
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+void tree_file_unref(tree_file *f)
+{
+    if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
+    tree_files *t = f->files;
+    tree_files_forget(f);
+    cache_file_close(f->cache);
+    /* A file that could not be deleted is an orphan: the next open of the database finds and deletes it. */
+    if (atomic_load_explicit(&f->obsolete, memory_order_relaxed)) (void)os_dir_unlink(t->dir, f->name);
+    mem_free(f);
+    atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+}
+
+void tree_file_obsolete(tree_file *f)
+{
+    atomic_store_explicit(&f->obsolete, true, memory_order_relaxed);
+}
+
+uint64_t tree_file_number(const tree_file *f)
+{
+    return f->number;
+}
+
+uint64_t tree_file_size(const tree_file *f)
+{
+    return f->size;
+}
+
+cache_file *tree_file_cache(tree_file *f)
+{
+    return f->cache;
+}
+
+cache *tree_file_block_cache(tree_file *f)
+{
+    return f->files->cache;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+holt_status tree_file_corrupt(const tree_file *f, uint64_t offset, const char *what)
+{
+    return status_set_file(HOLT_CORRUPT, f->name, offset, "block at %" PRIu64 ": %s", offset, what);
+}
+
+holt_status tree_file_check_ptr(const tree_file *f, block_ptr p)
+{
+    if (p.length == 0) return tree_file_corrupt(f, p.offset, "its pointer has no length");
+    if (p.offset < TREE_HEADER_BYTES || p.offset % TREE_PIECE_ALIGN)
+        return tree_file_corrupt(f, p.offset, "its pointer leads to where no block can be");
+    if (p.offset > f->size || p.length > f->size - p.offset)
+        return tree_file_corrupt(f, p.offset, "its pointer leads past the end of the file");
+    /* Each piece takes an aligned place of its own, so a greater ordinal would only waste memory in the
+     * cache's array. */
+    if (p.ordinal >= f->size / TREE_PIECE_ALIGN)
+        return tree_file_corrupt(f, p.offset, "its ordinal is too large");
+    return HOLT_OK;
+}
+
+static holt_status file_read_pinned(tree_file *f, block_ptr p, void *bytes)
+{
+    os_file *handle;
+    holt_status rc = tree_files_pin(f, &handle);
+    if (rc != HOLT_OK) return rc;
+    rc = os_file_read_exact(handle, p.offset, bytes, p.length);
+    tree_files_unpin(f);
+    return rc;
+}
+
+holt_status tree_file_read(tree_file *f, block_ptr p, void *bytes)
+{
+    holt_status rc = tree_file_check_ptr(f, p);
+    if (rc != HOLT_OK) return rc;
+    rc = file_read_pinned(f, p, bytes);
+    if (rc != HOLT_OK) return rc;
+
+    uint64_t checksum = hash_bytes(bytes, p.length);
+    if (checksum == p.checksum) return HOLT_OK;
+    return status_set_file(HOLT_CORRUPT, f->name, p.offset,
+                           "block at %" PRIu64 ": checksum %016" PRIx64 ", expected %016" PRIx64, p.offset,
+                           checksum, p.checksum);
+}
+
+void tree_file_advise(tree_file *f, enum os_advice advice, uint64_t offset, uint64_t size)
+{
+    os_file *handle;
+    if (tree_files_pin(f, &handle) != HOLT_OK)
+        return; /* advice only: the read that follows tells the error */
+    os_file_advise(handle, advice, offset, size);
+    tree_files_unpin(f);
+}

@@ -1,0 +1,52 @@
+/* tree_file_internal.h -- a tree file and the table of its database, for tree_files.c, tree_file.c and
+ * tree_file_writer.c. */
+#ifndef HOLT_TREE_TREE_FILE_INTERNAL_H
+#define HOLT_TREE_TREE_FILE_INTERNAL_H
+
+#include "tree/tree_file.h"
+
+#include <stdatomic.h>
+
+struct tree_file {
+    tree_files *files;  /* constant */
+    cache_file *cache;  /* constant */
+    uint64_t number;    /* constant */
+    uint64_t size;      /* constant */
+    char name[OS_NAME_MAX]; /* constant */
+
+    /* Taken relaxed: who takes one holds one. Dropped with release, and the last one acquires: what the
+     * others did with the file is done. */
+    _Atomic uint32_t refs;
+    /* Relaxed: set by one who holds a reference, read after the last was dropped, which orders the two. */
+    _Atomic bool obsolete;
+
+    os_file *handle;          /* files->mu; NULL: not open. A pinned one stays */
+    uint32_t pins;            /* files->mu; reads going on */
+    tree_file *newer, *older; /* files->mu; among the idle: open and not pinned */
+};
+
+struct tree_files {
+    os_dir *dir;             /* constant */
+    cache *cache;            /* constant */
+    uint64_t database_id[2]; /* constant */
+    uint32_t descriptors_max; /* constant */
+    _Atomic uint64_t count;  /* files with references. Relaxed: a number for statistics and assertions */
+
+    os_mutex mu;             /* LOCK_RANK_FILES */
+    uint32_t descriptors;    /* mu; open ones. Above the limit only while all of them are pinned */
+    tree_file *newest, *oldest; /* mu; the idle, by last use */
+};
+
+/* Makes the object of a file whose descriptor is open. Takes the handle over when it succeeds. */
+holt_status tree_file_create(tree_files *t, uint64_t number, uint64_t size, os_file *handle, tree_file **out);
+
+/* The file's descriptor, opened if need be, which stays open until it is unpinned. No lock is held while
+ * opening. */
+holt_status tree_files_pin(tree_file *f, os_file **out);
+void        tree_files_unpin(tree_file *f);
+/* Gives the file its first descriptor, not pinned. */
+void        tree_files_adopt(tree_file *f, os_file *handle);
+/* Takes its descriptor, if any, out of the table and closes it; nobody reads the file any more. */
+void        tree_files_forget(tree_file *f);
+
+#endif

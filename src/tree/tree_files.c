@@ -1,0 +1,161 @@
+/* tree_files.c -- the table of a database's tree files, which bounds how many are open.
+ *
+ * An open descriptor is pinned by the reads going on, or idle and in a list by last use. Opening one too many
+ * closes the one that has been idle longest. When all are pinned the limit is passed by as many as there are
+ * threads reading, and the next unpin makes it good.
+ */
+#include "tree/tree_file_internal.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+
+holt_status tree_files_create(tree_files **out, os_dir *dir, cache *c, const uint64_t database_id[2],
+                              uint32_t descriptors_max)
+{
+    *out = NULL;
+    tree_files *t = mem_alloc_zero(1, sizeof *t);
+    if (!t) return status_no_memory(sizeof *t);
+    t->dir = dir;
+    t->cache = c;
+    t->database_id[0] = database_id[0];
+    t->database_id[1] = database_id[1];
+    t->descriptors_max = descriptors_max;
+    os_mutex_init(&t->mu, LOCK_RANK_FILES);
+    *out = t;
+    return HOLT_OK;
+}
+
+void tree_files_destroy(tree_files *t)
+{
+    if (!t) return;
+    assert(tree_files_count(t) == 0);
+    os_mutex_deinit(&t->mu);
+    mem_free(t);
+}
+
+uint64_t tree_files_count(const tree_files *t)
+{
+    return atomic_load_explicit(&t->count, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------- the idle, with the lock held */
+
+static void idle_add(tree_files *t, tree_file *f)
+{
+    f->older = t->newest;
+    f->newer = NULL;
+    if (t->newest)
+        t->newest->newer = f;
+    else
+        t->oldest = f;
+    t->newest = f;
+}
+
+static void idle_remove(tree_files *t, tree_file *f)
+{
+    if (f->newer)
+        f->newer->older = f->older;
+    else
+        t->newest = f->older;
+    if (f->older)
+        f->older->newer = f->newer;
+    else
+        t->oldest = f->newer;
+    f->newer = f->older = NULL;
+}
+
+/* Takes an idle file's descriptor away; the caller closes it when it has left the lock. */
+static os_file *idle_take_handle(tree_files *t, tree_file *f)
+{
+    os_file *handle = f->handle;
+    idle_remove(t, f);
+    f->handle = NULL;
+    t->descriptors--;
+    return handle;
+}
+
+static os_file *idle_surplus(tree_files *t)
+{
+    return t->descriptors > t->descriptors_max && t->oldest ? idle_take_handle(t, t->oldest) : NULL;
+}
+
+static os_file *file_pin(tree_files *t, tree_file *f)
+{
+    if (f->pins++ == 0) idle_remove(t, f);
+    return f->handle;
+}
+
+/* ---------------------------------------------------------------- pinning */
+
+static os_file *pin_if_open(tree_file *f)
+{
+    tree_files *t = f->files;
+    os_mutex_lock(&t->mu);
+    os_file *handle = f->handle ? file_pin(t, f) : NULL;
+    os_mutex_unlock(&t->mu);
+    return handle;
+}
+
+/* Puts a freshly opened descriptor in place and pins it, or the one of another thread that was faster. */
+static os_file *pin_opened(tree_file *f, os_file *opened)
+{
+    tree_files *t = f->files;
+    os_file *spare = opened, *surplus = NULL;
+    os_mutex_lock(&t->mu);
+    if (!f->handle) {
+        f->handle = opened;
+        spare = NULL;
+        t->descriptors++;
+        idle_add(t, f);
+    }
+    os_file *handle = file_pin(t, f);
+    surplus = idle_surplus(t);
+    os_mutex_unlock(&t->mu);
+    os_file_close(spare);
+    os_file_close(surplus);
+    return handle;
+}
+
+holt_status tree_files_pin(tree_file *f, os_file **out)
+{
+    *out = pin_if_open(f);
+    if (*out) return HOLT_OK;
+
+    os_file *opened = NULL;
+    holt_status rc = os_file_open(f->files->dir, f->name, OS_READ, &opened);
+    if (rc == HOLT_NOT_FOUND) return status_set_file(HOLT_CORRUPT, f->name, HOLT_NO_OFFSET, "is missing");
+    if (rc != HOLT_OK) return rc;
+    os_file_advise(opened, OS_ADVICE_RANDOM, 0, 0);
+    *out = pin_opened(f, opened);
+    return HOLT_OK;
+}
+
+void tree_files_unpin(tree_file *f)
+{
+    tree_files *t = f->files;
+    os_mutex_lock(&t->mu);
+    assert(f->pins > 0);
+    if (--f->pins == 0) idle_add(t, f);
+    os_file *surplus = idle_surplus(t);
+    os_mutex_unlock(&t->mu);
+    os_file_close(surplus);
+}
+
+void tree_files_adopt(tree_file *f, os_file *handle)
+{
+    os_file_advise(handle, OS_ADVICE_RANDOM, 0, 0);
+    (void)pin_opened(f, handle);
+    tree_files_unpin(f);
+}
+
+void tree_files_forget(tree_file *f)
+{
+    tree_files *t = f->files;
+    os_mutex_lock(&t->mu);
+    assert(f->pins == 0);
+    os_file *handle = f->handle ? idle_take_handle(t, f) : NULL;
+    os_mutex_unlock(&t->mu);
+    os_file_close(handle);
+}

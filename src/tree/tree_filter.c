@@ -1,0 +1,189 @@
+/* tree_filter.c -- see tree_filter.h. */
+#include "tree/tree_filter.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "block/filter.h"
+#include "tree/tree_internal.h"
+
+enum { PAGE_LINES = FILTER_PAGE_BYTES / FILTER_LINE_BYTES, PROBES_MAX = 16 };
+
+struct tree_filter {
+    tree_file *file;
+    cache *cache; /* NULL: nothing reserved in it */
+    uint64_t lines;
+    uint32_t probes;
+    uint8_t *resident; /* all lines; NULL: they are read page by page */
+    /* The pages, and where they are cached: apart from the file's blocks, because what is found among those
+     * is taken for a checked block, and a damaged file may have a pointer to a page in the place of one to a
+     * block. */
+    block_ptr *directory;
+    cache_file *pages;
+};
+
+/* ---------------------------------------------------------------- on disk */
+
+size_t tree_filter_page_count(uint64_t lines)
+{
+    return (size_t)((lines + PAGE_LINES - 1) / PAGE_LINES);
+}
+
+static uint64_t page_size(uint64_t lines, size_t page)
+{
+    uint64_t left = (lines - (uint64_t)page * PAGE_LINES) * FILTER_LINE_BYTES;
+    return left < FILTER_PAGE_BYTES ? left : FILTER_PAGE_BYTES;
+}
+
+/* The numbers come from the manifest, so they are wrong only if the two files do not belong together. */
+static holt_status filter_check_root(const tree_file *f, const tree_root *root)
+{
+    bool possible = root->filter_lines > 0 && root->filter_lines <= tree_file_size(f) / FILTER_LINE_BYTES &&
+                    root->filter_lines <= UINT32_MAX && root->filter_probes > 0 &&
+                    root->filter_probes <= PROBES_MAX;
+    if (possible && root->filter.length == tree_filter_page_count(root->filter_lines) * BLOCK_PTR_SIZE)
+        return HOLT_OK;
+    return tree_file_corrupt(f, root->filter.offset, "filter of an impossible size");
+}
+
+static holt_status directory_check(const tree_file *f, const tree_root *root, const block_ptr *directory,
+                                   size_t pages)
+{
+    for (size_t i = 0; i < pages; i++) {
+        if (directory[i].length != page_size(root->filter_lines, i))
+            return tree_file_corrupt(f, root->filter.offset, "filter page of a wrong size");
+        holt_status rc = tree_file_check_ptr(f, directory[i]);
+        if (rc != HOLT_OK) return rc;
+    }
+    return HOLT_OK;
+}
+
+holt_status tree_filter_read_directory(tree_file *f, const tree_root *root, block_ptr **out, size_t *pages)
+{
+    *out = NULL;
+    holt_status rc = filter_check_root(f, root);
+    if (rc != HOLT_OK) return rc;
+
+    *pages = tree_filter_page_count(root->filter_lines);
+    uint8_t *bytes = mem_alloc(root->filter.length);
+    block_ptr *directory = mem_alloc_zero(*pages, sizeof *directory);
+    if (!bytes || !directory) {
+        rc = status_no_memory(root->filter.length);
+        goto done;
+    }
+    rc = tree_file_read(f, root->filter, bytes);
+    if (rc != HOLT_OK) goto done;
+    for (size_t i = 0; i < *pages; i++)
+        directory[i] = block_ptr_decode(bytes + i * BLOCK_PTR_SIZE);
+    rc = directory_check(f, root, directory, *pages);
+    if (rc != HOLT_OK) goto done;
+
+    *out = directory;
+    directory = NULL; /* now the caller's */
+done:
+    mem_free(directory);
+    mem_free(bytes);
+    return rc;
+}
+
+holt_status tree_filter_read_lines(tree_file *f, const block_ptr *directory, size_t pages, uint8_t *lines)
+{
+    for (size_t i = 0; i < pages; i++) {
+        holt_status rc = tree_file_read(f, directory[i], lines + i * FILTER_PAGE_BYTES);
+        if (rc != HOLT_OK) return rc;
+    }
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- life */
+
+/* Reads all lines into memory of their own, which the cache's budget has granted. */
+static holt_status filter_make_resident(tree_filter *t)
+{
+    size_t size = (size_t)t->lines * FILTER_LINE_BYTES;
+    t->resident = mem_alloc_aligned(FILTER_LINE_BYTES, size);
+    if (!t->resident) return status_no_memory(size);
+    holt_status rc =
+        tree_filter_read_lines(t->file, t->directory, tree_filter_page_count(t->lines), t->resident);
+    if (rc != HOLT_OK) return rc;
+    mem_free(t->directory);
+    t->directory = NULL;
+    return HOLT_OK;
+}
+
+holt_status tree_filter_open(tree_filter **out, tree_file *f, const tree_root *root)
+{
+    *out = NULL;
+    if (root->filter.length == 0) return HOLT_OK;
+    tree_filter *t = mem_alloc_zero(1, sizeof *t);
+    if (!t) return status_no_memory(sizeof *t);
+    t->file = f;
+    t->lines = root->filter_lines;
+    t->probes = root->filter_probes;
+
+    size_t pages;
+    holt_status rc = tree_filter_read_directory(f, root, &t->directory, &pages);
+    if (rc != HOLT_OK) goto done;
+    cache *c = tree_file_block_cache(f);
+    if (cache_reserve_resident(c, t->lines * FILTER_LINE_BYTES)) {
+        t->cache = c;
+        rc = filter_make_resident(t);
+    } else {
+        rc = cache_file_open(c, &t->pages);
+    }
+    if (rc != HOLT_OK) goto done;
+    *out = t;
+    t = NULL; /* now the caller's */
+done:
+    tree_filter_close(t);
+    return rc;
+}
+
+void tree_filter_close(tree_filter *t)
+{
+    if (!t) return;
+    if (t->cache) cache_release_resident(t->cache, t->lines * FILTER_LINE_BYTES);
+    cache_file_close(t->pages);
+    mem_free(t->resident);
+    mem_free(t->directory);
+    mem_free(t);
+}
+
+/* ---------------------------------------------------------------- asking */
+
+void tree_filter_prefetch(const tree_filter *t, uint64_t hash)
+{
+    if (t && t->resident)
+        __builtin_prefetch(t->resident + filter_line_of(hash, t->lines) * FILTER_LINE_BYTES);
+}
+
+static tree_answer line_answer(const tree_filter *t, const uint8_t *lines, uint64_t line, uint64_t hash)
+{
+    return filter_line_test(lines + line * FILTER_LINE_BYTES, hash, t->probes) ? TREE_FOUND : TREE_ABSENT;
+}
+
+tree_answer tree_filter_test(const tree_filter *t, uint64_t hash)
+{
+    if (!t) return TREE_FOUND;
+    uint64_t line = filter_line_of(hash, t->lines);
+    if (t->resident) return line_answer(t, t->resident, line, hash);
+    const uint8_t *page = cache_lookup(t->pages, t->directory[line / PAGE_LINES]);
+    return page ? line_answer(t, page, line % PAGE_LINES, hash) : TREE_NOT_CACHED;
+}
+
+tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
+                                  holt_status *status)
+{
+    *status = epoch_enter();
+    if (*status != HOLT_OK) return TREE_FAILED;
+    tree_answer answer = tree_filter_test(t, hash);
+    epoch_leave();
+    if (answer != TREE_NOT_CACHED) return answer;
+
+    uint64_t line = filter_line_of(hash, t->lines);
+    block_ptr p = t->directory[line / PAGE_LINES];
+    *status = tree_buffer_reserve(buffer, p.length);
+    if (*status == HOLT_OK) *status = tree_file_read(t->file, p, buffer->bytes);
+    if (*status != HOLT_OK) return TREE_FAILED;
+    cache_offer(t->pages, p, buffer->bytes, CACHE_RESIDENT);
+    return line_answer(t, buffer->bytes, line % PAGE_LINES, hash);
+}

@@ -1,0 +1,28 @@
+/* tree_internal.h -- what the files of src/tree share beyond its headers. */
+#ifndef HOLT_TREE_TREE_INTERNAL_H
+#define HOLT_TREE_TREE_INTERNAL_H
+
+#include "tree/tree.h"
+#include "tree/tree_format.h"
+
+/* Makes room for `size` bytes; what was in the buffer is lost. */
+holt_status tree_buffer_reserve(tree_buffer *b, uint64_t size);
+
+/* Whether a tree of this root can be walked: HOLT_CORRUPT for an impossible height. */
+holt_status tree_root_check(const tree_file *f, const tree_root *root);
+
+/* Reads the block of the given level from the file into bytes (p.length), checks it, and opens it. */
+holt_status tree_block_read(tree_file *f, block_ptr p, uint32_t level, void *bytes, block *out);
+
+static inline bool block_ptr_equal(block_ptr a, block_ptr b)
+{
+    return a.offset == b.offset && a.checksum == b.checksum && a.length == b.length && a.ordinal == b.ordinal;
+}
+
+/* The pointers to the filter's pages; *out is the caller's (mem_free). */
+holt_status tree_filter_read_directory(tree_file *f, const tree_root *root, block_ptr **out, size_t *pages);
+/* Reads all pages, one behind the other, into lines (root->filter_lines of them). */
+holt_status tree_filter_read_lines(tree_file *f, const block_ptr *directory, size_t pages, uint8_t *lines);
+size_t      tree_filter_page_count(uint64_t lines);
+
+#endif

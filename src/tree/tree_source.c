@@ -1,0 +1,435 @@
+/* tree_source.c -- walking a tree in order, clipped to bounds, in both directions.
+ *
+ * The source keeps its own copy of each block on its path, from the root to the leaf it stands in: it holds
+ * nothing in the cache, and the next leaf costs one step in the node above. A move that begins at the root
+ * again finds the upper copies still good.
+ *
+ * A key is put together in the source's own buffer: the block's prefix once per leaf, then only the suffix.
+ * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is
+ * refused.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "tree/tree_internal.h"
+
+enum { READ_AHEAD_MIN = 64 << 10, READ_AHEAD_MAX = 1 << 20 };
+
+/* Short suffixes are copied as this many bytes at once, which is faster than by their size: key and block
+ * buffers have room for the excess. */
+enum { COPY_AT_ONCE = 16 };
+
+typedef enum source_end { END_FIRST, END_LAST, END_KEY } source_end;
+
+/* One block of the path. */
+typedef struct source_level {
+    block_ptr ptr; /* of the block in the buffer; length 0: none */
+    tree_buffer buffer;
+    block block;
+    uint32_t index; /* of the entry that the path goes through */
+} source_level;
+
+typedef struct tree_source {
+    source base;
+    tree_file *file;
+    tree_root root;
+    tree_source_options options;
+    bool backward;                   /* the direction of travel, for reading ahead */
+    bool leaf_new;                   /* prefix, begin and end are not yet the leaf's */
+    uint32_t begin, end;             /* the leaf's entries within the bounds */
+    slice extents;                   /* of the current entry, while its value is pending */
+    tree_buffer value;               /* of an entry with extents */
+    uint64_t ahead_begin, ahead_end; /* what the system was asked to read */
+    uint64_t ahead_window;
+    uint8_t key[TREE_KEY_BYTES_MAX + COPY_AT_ONCE];
+    source_level levels[]; /* root.height of them; 0 is the leaf */
+} tree_source;
+
+static tree_source *source_of(source *s)
+{
+    return (tree_source *)(void *)s;
+}
+
+static void source_fail(tree_source *t, holt_status status)
+{
+    t->base.valid = false;
+    t->base.status = status;
+}
+
+static void source_nowhere(tree_source *t)
+{
+    t->base.valid = false;
+}
+
+/* ---------------------------------------------------------------- loading blocks */
+
+static void source_ask_backward(tree_source *t)
+{
+    uint64_t to = t->ahead_begin, left = to - TREE_HEADER_BYTES;
+    uint64_t size = left < t->ahead_window ? left : t->ahead_window;
+    if (size) tree_file_advise(t->file, OS_ADVICE_WILL_NEED, to - size, size);
+    t->ahead_begin = to - size;
+}
+
+static void source_ask_forward(tree_source *t)
+{
+    uint64_t from = t->ahead_end, left = tree_file_size(t->file) - from;
+    uint64_t size = left < t->ahead_window ? left : t->ahead_window;
+    if (size) tree_file_advise(t->file, OS_ADVICE_WILL_NEED, from, size);
+    t->ahead_end = from + size;
+}
+
+/* Asks the system for the stretch of the file that the walk is about to reach, unless more than half of the
+ * last one is still before it. */
+static void source_read_ahead(tree_source *t, block_ptr p)
+{
+    uint64_t begin = p.offset, end = p.offset + p.length;
+    bool inside = begin >= t->ahead_begin && end <= t->ahead_end;
+    if (!inside) {
+        t->ahead_begin = t->ahead_end = t->backward ? end : begin;
+        t->ahead_window = READ_AHEAD_MIN;
+    } else {
+        uint64_t left = t->backward ? begin - t->ahead_begin : t->ahead_end - end;
+        if (left > t->ahead_window / 2) return;
+        if (t->ahead_window < READ_AHEAD_MAX) t->ahead_window *= 2;
+    }
+    if (t->backward)
+        source_ask_backward(t);
+    else
+        source_ask_forward(t);
+}
+
+/* Copies the block from the cache if it is there. */
+static holt_status source_copy_cached(tree_source *t, uint32_t level, block_ptr p, bool *found)
+{
+    source_level *l = &t->levels[level];
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
+    if (bytes) memcpy(l->buffer.bytes, bytes, p.length);
+    epoch_leave();
+    if (!bytes) return HOLT_OK;
+    block_open(&l->block, l->buffer.bytes, p.length);
+    *found = l->block.level == level; /* if not, the reading way finds it again and says so */
+    return HOLT_OK;
+}
+
+static holt_status source_read(tree_source *t, uint32_t level, block_ptr p)
+{
+    source_level *l = &t->levels[level];
+    if (level == 0 && t->options.read_ahead) source_read_ahead(t, p);
+    holt_status rc = tree_block_read(t->file, p, level, l->buffer.bytes, &l->block);
+    if (rc == HOLT_OK && !t->options.bypass_cache)
+        cache_offer(tree_file_cache(t->file), p, l->buffer.bytes, level ? CACHE_RESIDENT : CACHE_COLD);
+    return rc;
+}
+
+static holt_status source_load(tree_source *t, uint32_t level, block_ptr p)
+{
+    source_level *l = &t->levels[level];
+    if (block_ptr_equal(l->ptr, p)) return HOLT_OK; /* still there */
+    l->ptr.length = 0;
+    if (level == 0) t->leaf_new = true;
+    holt_status rc = tree_file_check_ptr(t->file, p);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_buffer_reserve(&l->buffer, (uint64_t)p.length + COPY_AT_ONCE);
+    if (rc != HOLT_OK) return rc;
+    bool found = false;
+    if (!t->options.bypass_cache) rc = source_copy_cached(t, level, p, &found);
+    if (rc == HOLT_OK && !found) rc = source_read(t, level, p);
+    if (rc == HOLT_OK) l->ptr = p;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- finding the leaf */
+
+/* The new leaf's prefix and bounds. Apart from loading, because the key buffer still holds the key that was
+ * left. */
+static void source_enter_leaf(tree_source *t)
+{
+    if (!t->leaf_new) return;
+    const block *leaf = &t->levels[0].block;
+    bool equal;
+    t->begin = slice_is_open(t->options.lower) ? 0 : block_lower_bound(leaf, t->options.lower, &equal);
+    t->end =
+        slice_is_open(t->options.upper) ? leaf->count : block_lower_bound(leaf, t->options.upper, &equal);
+    memcpy(t->key, leaf->prefix, leaf->prefix_size);
+    t->leaf_new = false;
+}
+
+/* Loads the path from block p of the level down to a leaf: the first or last one, or the one that may hold
+ * the key. */
+static holt_status source_descend(tree_source *t, uint32_t level, block_ptr p, source_end end, slice key)
+{
+    for (;; level--) {
+        holt_status rc = source_load(t, level, p);
+        if (rc != HOLT_OK) return rc;
+        if (level == 0) return HOLT_OK;
+        source_level *l = &t->levels[level];
+        if (end == END_KEY)
+            l->index = block_child_index(&l->block, key);
+        else
+            l->index = end == END_FIRST ? 0 : l->block.count - 1;
+        p = block_child(&l->block, l->index);
+    }
+}
+
+/* From the root to a leaf; false on failure, or when the tree is empty. */
+static bool source_find_leaf(tree_source *t, source_end end, slice key)
+{
+    t->base.status = HOLT_OK;
+    source_nowhere(t);
+    if (t->root.root.length == 0) return false;
+    holt_status rc = source_descend(t, t->root.height - 1, t->root.root, end, key);
+    if (rc != HOLT_OK) {
+        source_fail(t, rc);
+        return false;
+    }
+    source_enter_leaf(t);
+    return true;
+}
+
+/* All keys of the new leaf must lie beyond `from`, which its neighbour held or may have held. */
+static holt_status source_check_order(const tree_source *t, slice from)
+{
+    const source_level *leaf = &t->levels[0];
+    bool equal;
+    uint32_t index = block_lower_bound(&leaf->block, from, &equal);
+    if (!equal && index == (t->backward ? leaf->block.count : 0)) return HOLT_OK;
+    return tree_file_corrupt(t->file, leaf->ptr.offset, "its keys do not follow those of its neighbour");
+}
+
+/* Loads the next leaf in the direction of travel; *there: there is one. */
+static holt_status source_step_leaf(tree_source *t, bool *there)
+{
+    uint32_t level = 1;
+    while (level < t->root.height) {
+        const source_level *l = &t->levels[level];
+        if (t->backward ? l->index > 0 : l->index + 1 < l->block.count) break;
+        level++;
+    }
+    *there = level < t->root.height;
+    if (!*there) return HOLT_OK;
+    source_level *l = &t->levels[level];
+    l->index = t->backward ? l->index - 1 : l->index + 1;
+    return source_descend(t, level - 1, block_child(&l->block, l->index), t->backward ? END_LAST : END_FIRST,
+                          slice_of(NULL, 0));
+}
+
+/* Steps to the neighbouring leaf; false on failure or at the end of the tree. */
+static bool source_next_leaf(tree_source *t, slice from)
+{
+    bool there = false;
+    source_nowhere(t);
+    holt_status rc = source_step_leaf(t, &there);
+    if (rc == HOLT_OK && there) rc = source_check_order(t, from);
+    if (rc != HOLT_OK) {
+        source_fail(t, rc);
+        return false;
+    }
+    if (there) source_enter_leaf(t);
+    return there;
+}
+
+/* ---------------------------------------------------------------- showing an entry */
+
+static inline slice source_key(tree_source *t, uint32_t index, slice suffix)
+{
+    const block *leaf = &t->levels[0].block;
+    if (index == 0 && leaf->first_empty) return slice_of(t->key, 0);
+    uint8_t *to = t->key + leaf->prefix_size;
+    memcpy(to, suffix.data, COPY_AT_ONCE);
+    if (suffix.size > COPY_AT_ONCE) memcpy(to, suffix.data, suffix.size);
+    return slice_of(t->key, leaf->prefix_size + suffix.size);
+}
+
+static inline void source_show(tree_source *t, uint32_t index)
+{
+    t->levels[0].index = index;
+    block_entry e = block_at(&t->levels[0].block, index);
+    t->base.valid = true;
+    t->base.op = e.op;
+    t->base.key = source_key(t, index, e.suffix);
+    t->base.value = e.value;
+    t->base.expires_at_ms = e.expires_at_ms;
+    t->base.value_pending = e.extents;
+    if (e.extents) {
+        t->extents = e.value;
+        t->base.value = slice_of("", 0);
+    }
+}
+
+/* Shows entry `index` of the leaf, or if that is past it (walking forwards) the next leaf's first. */
+static void source_land_forward(tree_source *t, uint32_t index, slice from)
+{
+    if (index >= t->levels[0].block.count) {
+        if (!source_next_leaf(t, from)) return;
+        index = 0;
+    }
+    if (index < t->end)
+        source_show(t, index);
+    else
+        source_nowhere(t);
+}
+
+/* Shows entry `count` - 1 of the leaf, or if count is 0 the last one of the leaf before it. */
+static void source_land_backward(tree_source *t, uint32_t count, slice from)
+{
+    if (count == 0) {
+        if (!source_next_leaf(t, from)) return;
+        count = t->levels[0].block.count;
+    }
+    if (count > t->begin)
+        source_show(t, count - 1);
+    else
+        source_nowhere(t);
+}
+
+/* ---------------------------------------------------------------- moves */
+
+static void source_to_key_forward(tree_source *t, slice key)
+{
+    t->backward = false;
+    if (!source_find_leaf(t, END_KEY, key)) return;
+    bool equal;
+    source_land_forward(t, block_lower_bound(&t->levels[0].block, key, &equal), key);
+}
+
+/* The last entry before `key`, or at it. */
+static void source_to_key_backward(tree_source *t, slice key, bool inclusive)
+{
+    t->backward = true;
+    if (!source_find_leaf(t, END_KEY, key)) return;
+    bool equal;
+    uint32_t count = block_lower_bound(&t->levels[0].block, key, &equal);
+    source_land_backward(t, count + (equal && inclusive), key);
+}
+
+static void tree_source_first(source *s)
+{
+    tree_source *t = source_of(s);
+    if (!slice_is_open(t->options.lower)) {
+        source_to_key_forward(t, t->options.lower);
+        return;
+    }
+    t->backward = false;
+    if (source_find_leaf(t, END_FIRST, slice_of(NULL, 0))) source_land_forward(t, 0, slice_of(NULL, 0));
+}
+
+static void tree_source_last(source *s)
+{
+    tree_source *t = source_of(s);
+    if (!slice_is_open(t->options.upper)) {
+        source_to_key_backward(t, t->options.upper, false);
+        return;
+    }
+    t->backward = true;
+    if (source_find_leaf(t, END_LAST, slice_of(NULL, 0)))
+        source_land_backward(t, t->levels[0].block.count, slice_of(NULL, 0));
+}
+
+static void tree_source_next(source *s)
+{
+    tree_source *t = source_of(s);
+    t->backward = false;
+    source_land_forward(t, t->levels[0].index + 1, s->key);
+}
+
+static void tree_source_prev(source *s)
+{
+    tree_source *t = source_of(s);
+    t->backward = true;
+    source_land_backward(t, t->levels[0].index, s->key);
+}
+
+static bool below_lower(const tree_source *t, slice key)
+{
+    return !slice_is_open(t->options.lower) && slice_compare(key, t->options.lower) < 0;
+}
+
+static bool beyond_upper(const tree_source *t, slice key)
+{
+    return !slice_is_open(t->options.upper) && slice_compare(key, t->options.upper) >= 0;
+}
+
+static void source_give_up(tree_source *t)
+{
+    t->base.status = HOLT_OK;
+    source_nowhere(t);
+}
+
+static void tree_source_seek(source *s, slice key)
+{
+    tree_source *t = source_of(s);
+    if (beyond_upper(t, key))
+        source_give_up(t);
+    else
+        source_to_key_forward(t, below_lower(t, key) ? t->options.lower : key);
+}
+
+static void tree_source_seek_last(source *s, slice key)
+{
+    tree_source *t = source_of(s);
+    if (below_lower(t, key))
+        source_give_up(t);
+    else if (beyond_upper(t, key))
+        tree_source_last(s);
+    else
+        source_to_key_backward(t, key, true);
+}
+
+static holt_status tree_source_load_value(source *s)
+{
+    tree_source *t = source_of(s);
+    if (!s->value_pending) return HOLT_OK;
+    uint64_t size;
+    holt_status rc = tree_extents_size(t->file, t->extents, &size);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_buffer_reserve(&t->value, size);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_read_extents(t->file, t->extents, t->value.bytes);
+    if (rc != HOLT_OK) return rc;
+    s->value = slice_of(t->value.bytes, (size_t)size);
+    s->value_pending = false;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- life */
+
+static void tree_source_close(source *s)
+{
+    tree_source *t = source_of(s);
+    for (uint32_t i = 0; i < t->root.height; i++)
+        tree_buffer_deinit(&t->levels[i].buffer);
+    tree_buffer_deinit(&t->value);
+    mem_free(t);
+}
+
+static const source_ops tree_source_ops = {
+    .first = tree_source_first,
+    .last = tree_source_last,
+    .next = tree_source_next,
+    .prev = tree_source_prev,
+    .seek = tree_source_seek,
+    .seek_last = tree_source_seek_last,
+    .load_value = tree_source_load_value,
+    .close = tree_source_close,
+};
+
+holt_status tree_source_open(tree_file *f, const tree_root *root, const tree_source_options *options,
+                             source **out)
+{
+    *out = NULL;
+    holt_status rc = tree_root_check(f, root);
+    if (rc != HOLT_OK) return rc;
+    uint32_t height = root->root.length ? root->height : 0;
+    size_t size = sizeof(tree_source) + height * sizeof(source_level);
+    tree_source *t = mem_alloc_zero(1, size);
+    if (!t) return status_no_memory(size);
+    t->base.ops = &tree_source_ops;
+    t->file = f;
+    t->root = *root;
+    t->root.height = height;
+    t->options = *options;
+    *out = &t->base;
+    return HOLT_OK;
+}

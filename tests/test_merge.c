@@ -1,0 +1,465 @@
+/* test_merge.c -- tests src/tree/merge.c against a sorted list, with sources that are arrays. */
+#include "tree/merge.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/status.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { KEYS_MAX = 200, KEY_BYTES_MAX = 24, SOURCES_MAX = 20 };
+
+typedef struct item {
+    uint8_t key[KEY_BYTES_MAX];
+    size_t key_size;
+    uint8_t op;
+    uint32_t value; /* tells which source wrote it */
+} item;
+
+/* ---------------------------------------------------------------- a source over an array */
+
+/* It hands out its key and value in a buffer of its own and overwrites both on every move, so that a merge
+ * that uses a child's key after moving the child is found out. Its n-th call fails if asked to. */
+typedef struct array_source {
+    source base;
+    const item *items;
+    size_t count, at;
+    uint8_t key[KEY_BYTES_MAX];
+    uint32_t value;
+    uint64_t *calls_left; /* shared by all sources of a test; 0: none fails */
+    int *open;
+    bool pending;
+} array_source;
+
+static array_source *array_of(source *s)
+{
+    return (array_source *)(void *)s;
+}
+
+static bool array_fails(array_source *a)
+{
+    memset(a->key, 0xdd, sizeof a->key);
+    a->value = UINT32_MAX;
+    a->base.status = HOLT_OK;
+    if (!*a->calls_left || --*a->calls_left) return false;
+    a->base.valid = false;
+    a->base.status = status_set(HOLT_IO, "array source: told to fail");
+    return true;
+}
+
+static void array_show(array_source *a, size_t at)
+{
+    a->at = at;
+    a->base.valid = at < a->count;
+    if (!a->base.valid) return;
+    const item *i = &a->items[at];
+    memcpy(a->key, i->key, i->key_size);
+    a->base.key = slice_of(a->key, i->key_size);
+    a->base.op = i->op;
+    a->base.expires_at_ms = i->value;
+    a->base.value_pending = a->pending;
+    a->value = i->value;
+    a->base.value = a->pending ? slice_of("", 0) : slice_of(&a->value, sizeof a->value);
+}
+
+static int item_compare_key(const item *i, slice key)
+{
+    return slice_compare(slice_of(i->key, i->key_size), key);
+}
+
+static void array_first(source *s)
+{
+    if (!array_fails(array_of(s))) array_show(array_of(s), 0);
+}
+
+static void array_last(source *s)
+{
+    if (!array_fails(array_of(s))) array_show(array_of(s), array_of(s)->count - 1);
+}
+
+static void array_next(source *s)
+{
+    assert_true(s->valid);
+    if (!array_fails(array_of(s))) array_show(array_of(s), array_of(s)->at + 1);
+}
+
+static void array_prev(source *s)
+{
+    assert_true(s->valid);
+    if (!array_fails(array_of(s))) array_show(array_of(s), array_of(s)->at - 1);
+}
+
+static void array_seek(source *s, slice key)
+{
+    array_source *a = array_of(s);
+    size_t at = 0;
+    while (at < a->count && item_compare_key(&a->items[at], key) < 0)
+        at++;
+    if (!array_fails(a)) array_show(a, at);
+}
+
+static void array_seek_last(source *s, slice key)
+{
+    array_source *a = array_of(s);
+    size_t at = a->count - 1;
+    while (at < a->count && item_compare_key(&a->items[at], key) > 0)
+        at--;
+    if (!array_fails(a)) array_show(a, at);
+}
+
+static holt_status array_load_value(source *s)
+{
+    array_source *a = array_of(s);
+    if (*a->calls_left && !--*a->calls_left) return status_set(HOLT_IO, "array source: told to fail");
+    s->value = slice_of(&a->value, sizeof a->value);
+    s->value_pending = false;
+    return HOLT_OK;
+}
+
+static void array_close(source *s)
+{
+    --*array_of(s)->open;
+    free(s);
+}
+
+static const source_ops array_ops = {array_first, array_last,      array_next,       array_prev,
+                                     array_seek,  array_seek_last, array_load_value, array_close};
+
+/* ---------------------------------------------------------------- the model */
+
+typedef struct fixture {
+    rng random;
+    uint64_t calls_left;
+    int open;
+    size_t sources;
+    item items[SOURCES_MAX][KEYS_MAX];
+    size_t counts[SOURCES_MAX];
+    item model[SOURCES_MAX * KEYS_MAX]; /* what the merge must show */
+    size_t model_count;
+    bool pending;
+} fixture;
+
+static int item_compare(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    int order = slice_compare(slice_of(x->key, x->key_size), slice_of(y->key, y->key_size));
+    return order ? order : (x->value > y->value) - (x->value < y->value);
+}
+
+/* Keys of few letters collide often; some share more than the eight bytes that the merge keeps at hand, some
+ * are prefixes of others, and some are all ones, which is also how the merge marks a source that has ended.
+ */
+static void item_fill(item *i, rng *r, uint32_t source_number)
+{
+    static const char letters[] = {'\0', 'a', 'b', '\xff'};
+    i->key_size = (size_t)rng_below(r, 5);
+    for (size_t k = 0; k < i->key_size; k++)
+        i->key[k] = (uint8_t)letters[rng_below(r, 4)];
+    if (rng_chance(r, 2)) {
+        memmove(i->key + 9, i->key, i->key_size);
+        memset(i->key, rng_chance(r, 2) ? 0xff : 'p', 9);
+        i->key_size += 9;
+    }
+    i->op = rng_chance(r, 4) ? ENTRY_DELETE : rng_chance(r, 3) ? ENTRY_PUT_UNTIL : ENTRY_PUT;
+    i->value = source_number;
+}
+
+static size_t items_unique(item *items, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        slice key = slice_of(items[i].key, items[i].key_size);
+        if (kept && item_compare_key(&items[kept - 1], key) == 0)
+            continue; /* sorted by age: the youngest stays */
+        items[kept++] = items[i];
+    }
+    return kept;
+}
+
+static void fixture_fill(fixture *f, uint64_t seed, size_t sources, size_t keys_max)
+{
+    memset(f, 0, sizeof *f);
+    rng_seed(&f->random, seed);
+    f->sources = sources;
+    for (size_t s = 0; s < sources; s++) {
+        size_t n = (size_t)rng_below(&f->random, keys_max + 1);
+        for (size_t i = 0; i < n; i++)
+            item_fill(&f->items[s][i], &f->random, (uint32_t)s);
+        qsort(f->items[s], n, sizeof(item), item_compare);
+        f->counts[s] = items_unique(f->items[s], n);
+        memcpy(f->model + f->model_count, f->items[s], f->counts[s] * sizeof(item));
+        f->model_count += f->counts[s];
+    }
+    qsort(f->model, f->model_count, sizeof(item), item_compare);
+    f->model_count = items_unique(f->model, f->model_count);
+}
+
+static source **fixture_children(fixture *f)
+{
+    source **children = mem_alloc((f->sources + 1) * sizeof *children);
+    assert_non_null(children);
+    for (size_t s = 0; s < f->sources; s++) {
+        array_source *a = calloc(1, sizeof *a);
+        assert_non_null(a);
+        a->base.ops = &array_ops;
+        a->items = f->items[s];
+        a->count = f->counts[s];
+        a->calls_left = &f->calls_left;
+        a->open = &f->open;
+        a->pending = f->pending;
+        f->open++;
+        children[s] = &a->base;
+    }
+    return children;
+}
+
+static source *fixture_open(fixture *f)
+{
+    source *merged = NULL;
+    assert_int_equal(merge_open(fixture_children(f), f->sources, &merged), HOLT_OK);
+    assert_false(merged->valid);
+    return merged;
+}
+
+/* The merge stands where the model does (at >= count: nowhere). */
+static void check_at(const fixture *f, source *s, size_t at)
+{
+    assert_int_equal(s->status, HOLT_OK);
+    assert_int_equal(s->valid, at < f->model_count);
+    if (!s->valid) return;
+    const item *want = &f->model[at];
+    assert_int_equal(item_compare_key(want, s->key), 0);
+    assert_int_equal(s->op, want->op);
+    assert_int_equal(s->expires_at_ms, want->value);
+    assert_int_equal(s->value_pending, f->pending);
+    if (s->value_pending) assert_int_equal(s->ops->load_value(s), HOLT_OK);
+    assert_false(s->value_pending);
+    assert_int_equal(s->value.size, sizeof want->value);
+    assert_memory_equal(s->value.data, &want->value, sizeof want->value);
+}
+
+static uint64_t test_seed(void)
+{
+    const char *given = getenv("HOLT_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 0) : 20240607;
+    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static void walk(fixture *f, source *s)
+{
+    s->ops->first(s);
+    for (size_t i = 0; i < f->model_count; i++) {
+        check_at(f, s, i);
+        s->ops->next(s);
+    }
+    check_at(f, s, f->model_count);
+    s->ops->last(s);
+    for (size_t i = f->model_count; i-- > 0;) {
+        check_at(f, s, i);
+        s->ops->prev(s);
+    }
+    check_at(f, s, f->model_count);
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static fixture shared; /* too large for the stack */
+
+/* With several sources on one key a wrong age rule shows an old value or shows the key twice. */
+static void merge_shows_each_key_once_with_its_youngest_entry(void **state)
+{
+    uint64_t seed = test_seed();
+    for (size_t round = 0; round < 400; round++) {
+        fixture_fill(&shared, seed + round, round % SOURCES_MAX, round % 3 ? 8 : KEYS_MAX);
+        shared.pending = round % 2;
+        source *s = fixture_open(&shared);
+        walk(&shared, s);
+        source_close(s);
+        assert_int_equal(shared.open, 0);
+    }
+}
+
+static size_t model_seek(const fixture *f, slice key)
+{
+    size_t at = 0;
+    while (at < f->model_count && item_compare_key(&f->model[at], key) < 0)
+        at++;
+    return at;
+}
+
+/* SIZE_MAX when every key is greater. */
+static size_t model_seek_last(const fixture *f, slice key)
+{
+    size_t at = f->model_count;
+    while (at > 0 && item_compare_key(&f->model[at - 1], key) > 0)
+        at--;
+    return at - 1;
+}
+
+/* One random move of the merge and of the model's position. */
+static size_t random_move(fixture *f, source *s, size_t at)
+{
+    item wanted;
+    item_fill(&wanted, &f->random, 0);
+    slice key = slice_of(wanted.key, wanted.key_size);
+    uint64_t choice = rng_below(&f->random, 16);
+    if (at < f->model_count && choice >= 4) {
+        if (choice < 10) {
+            s->ops->next(s);
+            return at + 1;
+        }
+        s->ops->prev(s);
+        return at - 1;
+    }
+    switch (choice % 4) {
+    case 0:
+        s->ops->first(s);
+        return 0;
+    case 1:
+        s->ops->last(s);
+        return f->model_count - 1;
+    case 2:
+        s->ops->seek(s, key);
+        return model_seek(f, key);
+    default:
+        s->ops->seek_last(s, key);
+        return model_seek_last(f, key);
+    }
+}
+
+/* Turning around is where the children's positions and the merge's can disagree. */
+static void merge_moves_any_way_at_any_time(void **state)
+{
+    uint64_t seed = test_seed();
+    for (size_t round = 0; round < 300; round++) {
+        fixture_fill(&shared, seed + round, round % SOURCES_MAX, round % 4 ? 10 : 60);
+        source *s = fixture_open(&shared);
+        size_t at = SIZE_MAX;
+        for (int move = 0; move < 300; move++) {
+            at = random_move(&shared, s, at);
+            check_at(&shared, s, at);
+        }
+        source_close(s);
+    }
+}
+
+/* Long stretches from one source take the path that compares with the strongest rival only. */
+static void merge_follows_long_stretches_of_one_source(void **state)
+{
+    fixture_fill(&shared, 1, 0, 0);
+    shared.sources = 5;
+    for (uint32_t i = 0; i < 5 * 100; i++) {
+        uint32_t s = i / 37 % 5;
+        item *it = &shared.items[s][shared.counts[s]++];
+        it->key_size = (size_t)snprintf((char *)it->key, sizeof it->key, "user%08u", i);
+        it->op = ENTRY_PUT;
+        it->value = s;
+        shared.model[shared.model_count++] = *it;
+    }
+    source *s = fixture_open(&shared);
+    walk(&shared, s);
+    source_close(s);
+}
+
+/* Plays a fixed history whose n-th call of a child fails; false when n lies beyond its end. */
+static bool play_with_failure(fixture *f, uint64_t seed, uint64_t n)
+{
+    rng_seed(&f->random, seed);
+    source *s = fixture_open(f);
+    f->calls_left = n;
+    size_t at = SIZE_MAX;
+    for (int move = 0; move < 40 && f->calls_left; move++) {
+        at = random_move(f, s, at);
+        if (f->calls_left)
+            check_at(f, s, at);
+        else
+            assert_int_equal(s->status, HOLT_IO);
+    }
+    bool failed = !f->calls_left;
+    assert_true(!failed || !s->valid);
+    f->calls_left = 0;
+    walk(f, s); /* the next first() forgets the error */
+    source_close(s);
+    return failed;
+}
+
+/* A walk that takes a failed child for one that has ended loses the rest of its keys with status OK. */
+static void merge_hands_on_the_error_of_any_child(void **state)
+{
+    uint64_t seed = test_seed();
+    for (size_t round = 0; round < 60; round++) {
+        fixture_fill(&shared, seed + round, 1 + round % 7, 8);
+        for (uint64_t n = 1; play_with_failure(&shared, seed + round, n);)
+            n++;
+        assert_int_equal(shared.open, 0);
+    }
+}
+
+/* A value that could not be read must not be taken for an empty one, and may be asked for again. */
+static void merge_hands_on_the_error_of_a_value(void **state)
+{
+    fixture_fill(&shared, 7, 4, 30);
+    shared.pending = true;
+    source *s = fixture_open(&shared);
+    s->ops->first(s);
+    assert_true(s->valid && s->value_pending);
+    shared.calls_left = 1;
+    assert_int_equal(s->ops->load_value(s), HOLT_IO);
+    assert_true(s->value_pending);
+    check_at(&shared, s, 0);
+    source_close(s);
+}
+
+/* The merge owns its children from the call on: one that could not be made must not leak them. */
+static void merge_without_memory_closes_its_children(void **state)
+{
+    for (size_t sources = 0; sources < 4; sources++) {
+        fixture_fill(&shared, 7, sources, 30);
+        holt_status rc = HOLT_NO_MEMORY;
+        for (uint64_t n = 1; rc != HOLT_OK; n++) {
+            source *s = NULL, **children = fixture_children(&shared);
+            mem_fail_at(n, false);
+            rc = merge_open(children, sources, &s);
+            mem_fail_at(0, false);
+            assert_true(rc == HOLT_OK || rc == HOLT_NO_MEMORY);
+            assert_int_equal(rc == HOLT_OK, s != NULL);
+            source_close(s);
+            assert_int_equal(shared.open, 0);
+        }
+    }
+}
+
+/* The key that is being left is kept in memory that may not be had. */
+static void merge_without_memory_for_a_move_says_so(void **state)
+{
+    fixture_fill(&shared, 7, 6, 30);
+    source *s = fixture_open(&shared);
+    s->ops->first(s);
+    mem_fail_at(1, false);
+    s->ops->prev(s);
+    mem_fail_at(0, false);
+    assert_false(s->valid);
+    assert_int_equal(s->status, HOLT_NO_MEMORY);
+    walk(&shared, s);
+    source_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merge_shows_each_key_once_with_its_youngest_entry),
+        cmocka_unit_test(merge_moves_any_way_at_any_time),
+        cmocka_unit_test(merge_follows_long_stretches_of_one_source),
+        cmocka_unit_test(merge_hands_on_the_error_of_any_child),
+        cmocka_unit_test(merge_hands_on_the_error_of_a_value),
+        cmocka_unit_test(merge_without_memory_closes_its_children),
+        cmocka_unit_test(merge_without_memory_for_a_move_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
