@@ -71,7 +71,7 @@ static os_file *durable_file(os_dir *d, const char *name, const char *contents)
     return f;
 }
 
-/* The contents of "/db/NAME" as a string, "(none)" if it is missing; in a buffer used again by the next call. */
+/* The contents of "/db/NAME" as a string, "(none)" if it is missing; in a buffer of the next call. */
 static const char *text_of(os *o, const char *name)
 {
     static char text[1024];
@@ -219,7 +219,7 @@ static void pending_names_survive_in_every_combination(void **state)
     sim_destroy(o);
 }
 
-/* A name that is unlinked and made again is another file, and an unlinked file is the old one until the sync. */
+/* A name that is unlinked and made again is another file, and until the sync the disk has the old one. */
 static void unlinked_file_is_back_after_a_cut_without_sync(void **state)
 {
     os *o = machine(1);
@@ -237,7 +237,7 @@ static void unlinked_file_is_back_after_a_cut_without_sync(void **state)
     sim_destroy(o);
 }
 
-/* Writes reach a disk in any order: each combination of four must come up, also the last without the first. */
+/* Writes reach a disk in any order: each combination of four must come up, also the last alone. */
 static void pending_writes_survive_in_every_combination(void **state)
 {
     os *o = machine(1);
@@ -272,8 +272,8 @@ static bool all_are(const uint8_t *bytes, size_t size, uint8_t value)
     return true;
 }
 
-/* What a torn write leaves of the sector-aligned pieces of a file of 3000 'o' with 'n' written over [300, 2800): how many of them are mixed
- * from both, and whether anything else than the two is there. */
+/* What a torn write leaves of the sector-aligned pieces of a file of 3000 'o' with 'n' written over [300,
+ * 2800): how many of them are mixed from both, and whether anything else than the two is there. */
 static void look_at_pieces(const uint8_t *bytes, bool *torn, bool *garbage)
 {
     bool has_old = false, has_new = false;
@@ -355,7 +355,7 @@ static void per_file_cut_keeps_whole_files_or_nothing_of_them(void **state)
     sim_destroy(o);
 }
 
-/* A truncate is a change like a write: lost or kept, and what it cut off is zeros when the file grows again. */
+/* A truncate is a change like a write: lost or kept, and what it cut off comes back as zeros. */
 static void truncate_and_allocate_are_pending_until_the_sync(void **state)
 {
     os *o = machine(1);
@@ -375,7 +375,7 @@ static void truncate_and_allocate_are_pending_until_the_sync(void **state)
     sim_destroy(o);
 }
 
-/* The kernel may have dropped the pages of a failed sync: the next sync succeeds and proves nothing about them. */
+/* The kernel may have dropped the pages of a failed sync: the next one succeeds and proves nothing. */
 static void failed_sync_leaves_limbo_that_no_later_sync_ends(void **state)
 {
     os *o = machine(1);
@@ -900,7 +900,7 @@ static void message_names_file_call_and_place(void **state)
     sim_destroy(o);
 }
 
-/* A disk that is full: what fits is written, allocation leaves the file as it was, and unlinking makes room. */
+/* A disk that is full: what fits is written, allocation leaves the file as it was, unlinking makes room. */
 static void full_disk_refuses_until_there_is_room(void **state)
 {
     os *o = machine(1);
@@ -1112,7 +1112,8 @@ static void crash_here(void *ctx, uint64_t call)
     c->depth--;
 }
 
-/* The hook runs a whole database in the midst of a call of another: held mutexes and the last error must be as before. */
+/* The hook runs a whole database in the midst of a call of another: held mutexes and the last error must be
+ * as before. */
 static void hook_sees_each_change_and_disturbs_nothing(void **state)
 {
     os *o = machine(1);

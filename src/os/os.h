@@ -1,18 +1,27 @@
-/* os.h -- everything Holt asks of the machine: directories, files, maps, locks, threads, jobs, clocks, chance.
+/* os.h -- everything Holt asks of the machine: directories, files, locks, threads, jobs, clocks, chance.
  *
- * An `os` is a table of functions (os_ops.h) with two implementations: posix (posix.c, the real machine) and sim (sim.h, a
- * machine in memory that is deterministic, loses what was not synced and fails on demand). Code above calls only the functions
- * below; they retry EINTR and short transfers, turn errno into a status, and write the message, which names the file.
+ * An `os` is a table of functions (os_ops.h) with two implementations: posix (posix.c, the real machine) and
+ * sim (sim.h, a machine in memory that is deterministic, loses what was not synced and fails on demand). Code
+ * above calls only the functions below; they retry EINTR and short transfers, turn errno into a status, and
+ * write the message, which names the file. HOLT_NOT_FOUND and HOLT_EXISTS, where they are named, are answers
+ * and come without words.
  *
- * Directories  an os_dir is one directory; files are named within it, without slashes, at most OS_NAME_MAX - 1 bytes. Creating, renaming and unlinking are
- *              durable only after os_dir_sync().
- * Files        positional reads and writes only. os_file_sync() is fdatasync: contents and size. After a failed sync the
- *              file's unsynced contents are unknown; the caller must not sync again and believe it.
- * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on a thread of its own (all
- *              signals blocked); sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a condition and in os_breathe(), so
- *              that a history replays exactly.
- * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits with.
+ * Directories  an os_dir is one directory; files are named within it, without slashes, at most OS_NAME_MAX -
+ *              1 bytes (HOLT_INVALID otherwise). Creating, renaming and unlinking are durable only after
+ *              os_dir_sync().
+ * Files        positional reads and writes only. os_file_sync() is fdatasync: contents and size. After a
+ *              failed sync the file's unsynced contents are unknown; the caller must not sync again and
+ *              believe it.
+ * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on
+ *              a thread of its own (all signals blocked); sim runs steps on the calling thread, chosen by its
+ *              seed, whenever that thread waits on a condition and in os_breathe(), so that a history replays
+ *              exactly.
+ * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits
+ *              with.
+ * Forks        a child may close and free what it inherited, and open anew; it does nothing else with it
+ *              (os_fork_generation tells). Its parent keeps its locks.
  * Concurrency  all functions from any thread; one os_file may be read and written by several threads at once.
+ *              Opening, closing, locking and unlocking one handle is for one thread at a time.
  */
 #ifndef HOLT_OS_OS_H
 #define HOLT_OS_OS_H
@@ -33,19 +42,22 @@ os *os_posix(void); /* the real machine; static */
 
 /* ---------------------------------------------------------------- directories */
 
-/* Opens the directory `path`. HOLT_NOT_FOUND when there is nothing of that name (its parent included), HOLT_INVALID when it is not a directory. */
+/* Opens the directory `path`. HOLT_NOT_FOUND when there is nothing of that name (its parent included),
+ * HOLT_INVALID when it is not a directory. */
 holt_status os_dir_open(os *o, const char *path, os_dir **out);
-/* Makes the directory `path` (its parent must exist) and syncs the parent. HOLT_EXISTS. */
+/* Makes the directory `path` and syncs its parent. HOLT_EXISTS; HOLT_NOT_FOUND (with words) without a
+ * parent. */
 holt_status os_dir_create(os *o, const char *path);
 void        os_dir_close(os_dir *d); /* accepts NULL */
 holt_status os_dir_sync(os_dir *d);
-/* Calls `each` for every entry but "." and ".."; stops at the first status that is not HOLT_OK, and returns it. Entries whose names are too long
- * for OS_NAME_MAX are told as their first bytes. Order: unspecified (sim: sorted). */
+/* Calls `each` for every entry but "." and ".."; stops at the first status that is not HOLT_OK, and returns
+ * it. Entries whose names are too long for OS_NAME_MAX are told as their first bytes. Order: unspecified
+ * (sim: sorted). `each` may use the directory, and change it. */
 holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *name), void *ctx);
-/* Whether a file of that name is there, and its size in bytes. */
+/* Whether a file (or a directory) of that name is there, and the file's size in bytes. */
 holt_status os_dir_stat(os_dir *d, const char *name, bool *exists, uint64_t *size);
 holt_status os_dir_unlink(os_dir *d, const char *name); /* HOLT_NOT_FOUND */
-holt_status os_dir_rename(os_dir *d, const char *from, const char *to);
+holt_status os_dir_rename(os_dir *d, const char *from, const char *to); /* replaces `to`, atomically */
 os         *os_dir_os(const os_dir *d);
 /* The path it was opened with, for messages; and one that is the same for two opens of the same directory. */
 const char *os_dir_path(const os_dir *d);
@@ -57,16 +69,16 @@ holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes);
 
 enum os_open_flags {
     OS_READ = 1,
-    OS_WRITE = 2,    /* implies reading */
-    OS_CREATE = 4,   /* make it if it is not there */
+    OS_WRITE = 2,     /* implies reading */
+    OS_CREATE = 4,    /* make it if it is not there */
     OS_EXCLUSIVE = 8, /* with OS_CREATE: HOLT_EXISTS if it is there */
-    OS_TRUNCATE = 16
+    OS_TRUNCATE = 16  /* with OS_WRITE */
 };
 
 /* HOLT_NOT_FOUND when it is not there (and OS_CREATE is not given). */
 holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
 void        os_file_close(os_file *f); /* accepts NULL */
-const char *os_file_name(const os_file *f);
+const char *os_file_name(const os_file *f); /* as it was opened */
 
 /* Reads up to `size` bytes at `offset`; fewer only at the end of the file. */
 holt_status os_file_read(os_file *f, uint64_t offset, void *buffer, size_t size, size_t *got);
@@ -78,15 +90,17 @@ holt_status os_file_sync(os_file *f);
 void        os_file_push(os_file *f, uint64_t offset, uint64_t size);
 holt_status os_file_size(os_file *f, uint64_t *size);
 holt_status os_file_truncate(os_file *f, uint64_t size);
-/* Reserves disk space up to `size` bytes and makes the file that long (fallocate); where the file system cannot, extends the file by
- * truncate. HOLT_NO_SPACE leaves the file as it was. */
+/* Reserves disk space up to `size` bytes and makes the file that long, if it is shorter (fallocate); where
+ * the file system cannot, extends it by truncate. HOLT_NO_SPACE leaves the file as it was. */
 holt_status os_file_allocate(os_file *f, uint64_t size);
 
 enum os_advice { OS_ADVICE_RANDOM, OS_ADVICE_SEQUENTIAL, OS_ADVICE_WILL_NEED, OS_ADVICE_DONT_NEED };
 void        os_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t size);
 
-/* A shared, writable map of [offset, offset + size), page-aligned, populated when it returns: storing into it cannot fault for want of space.
- * HOLT_UNSUPPORTED where the file system does not rewrite in place. Stores go through os_map_store, so that sim sees each. */
+/* A shared, writable map of [offset, offset + size), which is page-aligned and within the file, populated
+ * when it returns: storing into it cannot fault for want of space. HOLT_UNSUPPORTED where the file system
+ * does not rewrite in place. Stores go through os_map_store, so that sim sees each (it asserts that none went
+ * past it). */
 typedef struct os_map {
     os_file *file;
     uint64_t offset;
@@ -97,8 +111,9 @@ holt_status os_file_map(os_file *f, uint64_t offset, size_t size, os_map *out);
 void        os_map_store(os_map *m, size_t at, const void *data, size_t size);
 void        os_file_unmap(os_map *m); /* accepts a zeroed one */
 
-/* Locks the whole file, shared or exclusive, until os_file_unlock or close; not inherited by children, and two opens in one process conflict (OFD lock
- * and the process's table of open databases). HOLT_BUSY when another holds it. */
+/* Locks the whole file, shared or exclusive (opened with OS_WRITE), until os_file_unlock or close; not
+ * inherited by children, and two opens in one process conflict as those of two processes do: shared ones do
+ * not. HOLT_BUSY when another holds it, in this process or elsewhere: the message tells which. */
 holt_status os_file_lock(os_file *f, bool exclusive);
 void        os_file_unlock(os_file *f);
 
@@ -125,32 +140,38 @@ typedef struct os_cond {
 
 void os_cond_init(os_cond *c, os *o);
 void os_cond_deinit(os_cond *c);
-/* Waits until signalled, woken for no reason, or until os_clock_ns() reaches deadline_ns; false after the deadline. The caller
- * checks its condition in a loop. */
+/* Waits until signalled, woken for no reason, or until os_clock_ns() reaches deadline_ns; false after the
+ * deadline. The caller checks its condition in a loop. */
 bool os_cond_wait(os_cond *c, os_mutex *m, uint64_t deadline_ns);
 void os_cond_signal(os_cond *c);
 void os_cond_broadcast(os_cond *c);
 
-/* For sim's I/O hook only, which may use another database inside a call of the first: this thread's held ranks, taken away and given back. */
+/* For sim's I/O hook only, which may use another database inside a call of the first: this thread's held
+ * ranks, taken away and given back. */
 uint64_t os_lock_ranks_take(void);
 void     os_lock_ranks_give(uint64_t ranks);
+/* This thread holds no os_mutex. */
+void     os_lock_ranks_assert_none(void);
 
 /* ---------------------------------------------------------------- jobs */
 
 #define OS_JOB_AGAIN 0          /* there is more to do: step again */
 #define OS_JOB_IDLE  UINT64_MAX /* nothing to do until woken */
 
-/* One bounded step of work. Returns OS_JOB_AGAIN, OS_JOB_IDLE, or the os_clock_ns() at which to step again unless woken before. */
+/* One bounded step of work. Returns OS_JOB_AGAIN, OS_JOB_IDLE, or the os_clock_ns() at which to step again
+ * unless woken before. */
 typedef uint64_t (*os_job_step)(void *ctx);
 
-/* Starts a job, idle until first woken. `name` (static, at most 15 bytes) names its thread. `nice` > 0 lowers its priority. */
+/* Starts a job, idle until first woken. `name` (static, at most 15 bytes) names its thread. `nice` > 0 lowers
+ * its priority. A step leaves no mutex locked. */
 holt_status os_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
 /* Makes it step soon, if it is idle or sleeps. A wake during a step is not lost: another step follows. */
 void        os_job_wake(os_job *j);
-/* Waits for the running step to end; none runs afterwards. Frees the job. Accepts NULL. No mutex may be held that the step takes. In a forked child
- * it only frees. */
+/* Waits for the running step to end; none runs afterwards. Frees the job. Accepts NULL. No mutex may be held
+ * that the step takes. In a forked child it only frees. */
 void        os_job_stop(os_job *j);
-/* Called at the end of every public call: sim runs some steps here, posix does nothing. No mutex may be held. */
+/* Called at the end of every public call: sim runs some steps here, posix does nothing. No mutex may be
+ * held. */
 void        os_breathe(os *o);
 
 /* ---------------------------------------------------------------- clocks, chance, process */
@@ -160,7 +181,8 @@ uint64_t os_time_ms(os *o);   /* wall clock, since 1970 UTC */
 void     os_sleep(os *o, uint64_t ns);
 uint64_t os_random(os *o);    /* 64 unpredictable bits; sim: from its seed */
 uint64_t os_process_id(os *o);
-/* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign one. A plain load. */
+/* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign
+ * one. A plain load. */
 uint32_t os_fork_generation(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* os_ops.h -- the raw operations behind os.h: what posix and sim implement.
  *
- * They are as plain as system calls: one attempt, which may be interrupted (-EINTR) or transfer less than asked.
- * An int is 0 or a negative errno, an ssize_t the bytes transferred or a negative errno. The functions of os.h are
- * the loops and the words around them.
+ * They are as plain as system calls: one attempt, which may be interrupted (-EINTR) or transfer less than
+ * asked. An int is 0 or a negative errno, an ssize_t the bytes transferred or a negative errno. The functions
+ * of os.h are the loops and the words around them.
  *
- * Handles      an implementation allocates its own struct, which begins with the one below; the wrapper fills that in after an
- *              open and empties it before a close.
+ * Handles      an implementation allocates its own struct, which begins with the one below; the wrapper fills
+ *              that in after an open and empties it before a close.
  * Names        have been checked: they fit in OS_NAME_MAX and hold no slash.
  */
 #ifndef HOLT_OS_OS_OPS_H

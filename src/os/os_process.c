@@ -28,6 +28,7 @@ void os_job_stop(os_job *j)
 
 void os_breathe(os *o)
 {
+    os_lock_ranks_assert_none();
     if (o->ops->breathe) o->ops->breathe(o);
 }
 
@@ -43,6 +44,7 @@ uint64_t os_time_ms(os *o)
 
 void os_sleep(os *o, uint64_t ns)
 {
+    os_lock_ranks_assert_none();
     if (ns > 0) o->ops->sleep(o, ns);
 }
 

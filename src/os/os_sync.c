@@ -32,10 +32,10 @@ static void ranks_remove(lock_rank rank)
 #endif
 }
 
-static void ranks_check_none(void)
+void os_lock_ranks_assert_none(void)
 {
 #ifndef NDEBUG
-    assert(ranks_held == 0 && "a thread that waits holds another mutex");
+    assert(ranks_held == 0 && "a mutex is held where none may be");
 #endif
 }
 
@@ -124,7 +124,7 @@ void os_cond_deinit(os_cond *c)
 bool os_cond_wait(os_cond *c, os_mutex *m, uint64_t deadline_ns)
 {
     ranks_remove(m->rank);
-    ranks_check_none();
+    os_lock_ranks_assert_none();
     bool in_time = c->os->ops->cond_wait(c->os, c, m, deadline_ns);
     ranks_add(m->rank);
     return in_time;

@@ -1,5 +1,6 @@
-/* posix.h -- the parts of the real machine, each in the file named beside it. Only posix*.c include this, and sim for
- * its variant with real threads.
+/* posix.h -- the parts of the real machine, each in the file named beside it.
+ *
+ * Only posix*.c include this, and sim for its variant with real threads.
  */
 #ifndef HOLT_OS_POSIX_H
 #define HOLT_OS_POSIX_H

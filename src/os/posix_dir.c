@@ -1,4 +1,4 @@
-/* posix_dir.c -- directories by descriptor: the path is looked up once, so a directory may be moved while it is open. */
+/* posix_dir.c -- directories by descriptor: the path is looked up once, and may change while it is open. */
 #include "os/posix.h"
 
 #include "base/memory.h"

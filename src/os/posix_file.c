@@ -1,7 +1,7 @@
 /* posix_file.c -- files, one system call each.
  *
- * os_file_sync is fdatasync: on Linux it flushes the disk's cache too. Where it does not (macOS), F_FULLFSYNC belongs in
- * posix_file_sync, and nothing above changes.
+ * os_file_sync is fdatasync: on Linux it flushes the disk's cache too. Where it does not (macOS), F_FULLFSYNC
+ * belongs in posix_file_sync, and nothing above changes.
  */
 #include "os/posix.h"
 

@@ -41,12 +41,18 @@ static bool wait_for_step(posix_job *j, uint64_t next)
     return !j->stopping;
 }
 
+/* On Linux priorities belong to threads. Lowering one's own cannot fail, and would not matter if it did. */
+static void lower_priority(int by)
+{
+    id_t self = (id_t)syscall(SYS_gettid);
+    (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + by);
+}
+
 static void *run(void *argument)
 {
     posix_job *j = argument;
     pthread_setname_np(pthread_self(), j->name);
-    /* On Linux priorities belong to threads. Lowering one's own cannot fail, and would not matter. */
-    if (j->nice > 0) (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), j->nice);
+    if (j->nice > 0) lower_priority(j->nice);
 
     uint64_t next = OS_JOB_IDLE;
     pthread_mutex_lock(&j->mutex);
@@ -55,7 +61,7 @@ static void *run(void *argument)
         j->stepping = true;
         pthread_mutex_unlock(&j->mutex);
         next = j->step(j->ctx);
-        assert(os_lock_ranks_take() == 0 && "a step has left a mutex locked");
+        os_lock_ranks_assert_none();
         pthread_mutex_lock(&j->mutex);
         j->stepping = false;
     }
@@ -118,7 +124,8 @@ void posix_job_wake(os_job *job)
 void posix_job_stop(os_job *job)
 {
     posix_job *j = (posix_job *)job;
-    /* The thread did not survive the fork, and may have left the mutex locked: nothing to join, nothing to destroy. */
+    /* The thread did not survive the fork, and may have left the mutex locked: nothing to join, nothing to
+     * destroy. */
     if (j->generation == os_fork_generation()) {
         pthread_mutex_lock(&j->mutex);
         j->stopping = true;

@@ -1,8 +1,9 @@
-/* posix_lock.c -- whole-file locks: an OFD lock against other processes, and a list of what this one has locked.
+/* posix_lock.c -- whole-file locks: OFD locks against other processes, a list of our own against this one.
  *
- * An OFD lock belongs to the open file, which a forked child shares: the parent's lock would live as long as any child. So
- * a child closes, in the fork, the descriptors of what its parent had locked, and begins with an empty list.
- * Closing never releases the parent's lock; only unlocking would, and the child has nothing to unlock.
+ * An OFD lock belongs to the open file, which a forked child shares: the parent's lock would live as long as
+ * any child. So a child closes, in the fork, the descriptors of what its parent had locked, and begins with
+ * an empty list. Closing never releases the parent's lock; only unlocking would, and the child has nothing to
+ * unlock.
  */
 #include "os/posix.h"
 

@@ -1,12 +1,13 @@
 /* sim_bytes.h -- the contents of a simulated file: pages shared until they are written.
  *
- * A crash test copies the whole machine at every I/O. Shared pages make such a copy cost a pointer for each page, and a sync
- * the same.
+ * A crash test copies the whole machine at every I/O. Shared pages make such a copy cost a pointer for each
+ * page, and a sync the same.
  *
  * Invariants   Bytes past the size are zero. A missing page is zeros.
- * Memory       The machine is not part of the library: it allocates past base/memory.h, so that mem_fail_at never
- *              fails it, and ends the program when there is no memory.
- * Concurrency  one thread at a time for each sim_bytes; pages and blobs may be shared with machines of other threads.
+ * Memory       The machine is not part of the library: it allocates past base/memory.h, so that mem_fail_at
+ *              never fails it, and ends the program when there is no memory.
+ * Concurrency  one thread at a time for each sim_bytes; pages and blobs may be shared with machines of other
+ *              threads.
  */
 #ifndef HOLT_OS_SIM_BYTES_H
 #define HOLT_OS_SIM_BYTES_H

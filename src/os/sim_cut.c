@@ -1,8 +1,8 @@
 /* sim_cut.c -- the power cut: what of the unsynced things was on disk.
  *
- * Changes of a file are chosen one by one, in any combination: a disk and a page cache promise no order. The bias differs
- * from file to file, so that "all but one" and "only one" come up as well as "half". A torn write keeps a prefix or
- * any subset of its pieces, and with the size it would have had or not.
+ * Changes of a file are chosen one by one, in any combination: a disk and a page cache promise no order. The
+ * bias differs from file to file, so that "all but one" and "only one" come up as well as "half". A torn
+ * write keeps a prefix or any subset of its pieces, and with the size it would have had or not.
  */
 #include "os/sim_internal.h"
 

@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 
-/* The hook may use other machines as it likes, in the midst of the caller's work: the caller's held ranks and last
- * error are put aside for it. */
+/* The hook may use other machines as it likes, in the midst of the caller's work: the caller's held ranks and
+ * last error are put aside for it. */
 static void run_hook(sim *s)
 {
     void (*hook)(void *ctx, uint64_t call) = s->hook;

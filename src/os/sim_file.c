@@ -253,7 +253,8 @@ static void store(os_map *m, size_t at, const uint8_t *data, size_t size)
     sim_leave(s);
 }
 
-/* A killed process may have stored a part of it: some stores are made in two, with a call of the hook between. */
+/* A killed process may have stored a part of it: some stores are made in two, with a call of the hook
+ * between. */
 void sim_map_store(os_map *m, size_t at, const void *data, size_t size)
 {
     sim *s = sim_of(m->file->os);

@@ -74,7 +74,8 @@ static void change_apply(const sim_change *c, sim_bytes *to)
     }
 }
 
-/* Reads [begin, end) of the file again into the maps that show it; past the end of the file they show zeros. */
+/* Reads [begin, end) of the file again into the maps that show it; past the end of the file they show
+ * zeros. */
 static void views_refresh(sim_inode *n, uint64_t begin, uint64_t end)
 {
     for (sim_view *v = n->views; v; v = v->next) {

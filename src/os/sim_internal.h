@@ -1,12 +1,12 @@
 /* sim_internal.h -- the inside of the simulated machine. Only sim*.c include this.
  *
- * One model for files and for directories: durable state + an ordered list of operations = current state. A sync turns the
- * list's pending operations sure, a failed one turns them to limbo; sure ones at the head of the list are folded into the
- * durable state. Behind one in limbo they stay in the list, because they lie on top of it. A power cut keeps the sure ones
- * and chooses among the others.
+ * One model for files and for directories: durable state + an ordered list of operations = current state. A
+ * sync turns the list's pending operations sure, a failed one turns them to limbo; sure ones at the head of
+ * the list are folded into the durable state. Behind one in limbo they stay in the list, because they lie on
+ * top of it. A power cut keeps the sure ones and chooses among the others.
  *
- * Concurrency  sim.mutex guards the whole machine, except in the hook and in job steps, which run without it. What it
- *              does not guard in the variant without threads belongs to the one thread there is.
+ * Concurrency  sim.mutex guards the whole machine, except in the hook and in job steps, which run without it.
+ *              What it does not guard in the variant without threads belongs to the one thread there is.
  */
 #ifndef HOLT_OS_SIM_INTERNAL_H
 #define HOLT_OS_SIM_INTERNAL_H
@@ -158,7 +158,7 @@ int  sim_dir_rename(os_dir *d, const char *from, const char *to);
 void sim_dir_identity(const os_dir *d, uint64_t identity[2]);
 int  sim_dir_free_bytes(os_dir *d, uint64_t *bytes);
 
-/* ---------------------------------------------------------------- jobs and time: sim_steps.c, sim_threads.c */
+/* ---------------------------------------------------------------- jobs: sim_steps.c, sim_threads.c */
 
 /* Without threads. */
 bool     sim_steps_cond_wait(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns);
@@ -218,8 +218,8 @@ static inline sim *sim_of(os *o)
     return (sim *)o;
 }
 
-/* Every call on a disk stands between these. Enter counts it, tells the hook if it changes the disk, and answers 0, the errno it shall
- * fail with, or SIM_SHORT. */
+/* Every call on a disk stands between these. Enter counts it, tells the hook if it changes the disk, and
+ * answers 0, the errno it shall fail with, or SIM_SHORT. */
 int  sim_enter(sim *s, sim_call kind, bool changes_disk);
 void sim_leave(sim *s);
 

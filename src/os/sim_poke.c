@@ -1,4 +1,4 @@
-/* sim_poke.c -- a test's own hands on the disks, past the calls that count and fail; and a look at all of it. */
+/* sim_poke.c -- a test's own hands on the disks, past the calls that count and fail; and a sum of it all. */
 #include "os/sim_internal.h"
 
 #include "base/hash.h"

@@ -1,8 +1,8 @@
 /* sim_steps.c -- time and jobs without threads: a job's step is a call, made where its caller waits.
  *
- * Whoever waits lets one step run, or time pass until the next one is due, and then looks again at what it waits for. So every wait
- * is woken for no reason many times, as os.h allows. A step may wait too, and other jobs then run above it on the
- * stack; a job that is on the stack is never stepped again.
+ * Whoever waits lets one step run, or time pass until the next one is due, and then looks again at what it
+ * waits for. So every wait is woken for no reason many times, as os.h allows. A step may wait too, and other
+ * jobs then run above it on the stack; a job that is on the stack is never stepped again.
  */
 #include "os/sim_internal.h"
 
@@ -62,7 +62,7 @@ static void run_step(sim *s, sim_job *j)
     j->woken = false; /* before the step: a wake during it asks for another */
     j->running = true;
     uint64_t next = j->step(j->ctx);
-    assert(os_lock_ranks_take() == 0 && "a step has left a mutex locked");
+    os_lock_ranks_assert_none();
     j->running = false;
     j->next = next;
     sim_steps_tick(s);
@@ -99,7 +99,7 @@ bool sim_steps_cond_wait(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns)
     return s->clock_ns < deadline_ns;
 }
 
-/* Now and then time passes though a step could run: a real machine does not find time for all of them either. */
+/* Now and then time passes though a step could run: a real machine has no time for all of them either. */
 void sim_steps_sleep(os *o, uint64_t ns)
 {
     sim *s = sim_of(o);
@@ -122,7 +122,7 @@ void sim_steps_breathe(os *o)
     }
 }
 
-/* A job that sleeps and comes back for ever never lets all be idle: ten seconds are long enough for any work. */
+/* A job that comes back for ever never lets all be idle: ten seconds are long enough for any work. */
 void sim_steps_settle(sim *s)
 {
     uint64_t until = s->clock_ns + UINT64_C(10000000000);
