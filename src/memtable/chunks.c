@@ -1,0 +1,83 @@
+/* chunks.c -- a bump allocator with reservations. */
+#include "memtable/chunks.h"
+
+#include <assert.h>
+#include <stdalign.h>
+
+#include "base/memory.h"
+
+enum { CHUNK_FIRST = 16 << 10 };
+
+struct chunk {
+    struct chunk *next;
+    alignas(CACHE_LINE) uint8_t bytes[];
+};
+
+void chunks_init(chunks *c, size_t size_max)
+{
+    *c = (chunks){.next_size = CHUNK_FIRST, .size_max = size_max > CHUNK_FIRST ? size_max : CHUNK_FIRST};
+    atomic_init(&c->bytes, 0);
+}
+
+void chunks_deinit(chunks *c)
+{
+    for (struct chunk *chunk = c->list; chunk;) {
+        struct chunk *next = chunk->next;
+        mem_free(chunk);
+        chunk = next;
+    }
+    c->list = NULL;
+}
+
+size_t chunks_bytes(const chunks *c)
+{
+    return atomic_load_explicit(&c->bytes, memory_order_relaxed); /* a statistic */
+}
+
+/* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
+static struct chunk *chunk_create(chunks *c, size_t size)
+{
+    struct chunk *chunk = mem_alloc_aligned(alignof(struct chunk), size);
+    if (!chunk) return NULL;
+    chunk->next = c->list;
+    c->list = chunk;
+    /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
+    atomic_store_explicit(&c->bytes, chunks_bytes(c) + size, memory_order_relaxed);
+    return chunk;
+}
+
+bool chunks_reserve(chunks *c, size_t size)
+{
+    if (size <= c->left) return true;
+    size_t chunk_size = c->next_size;
+    if (chunk_size < size + sizeof(struct chunk)) chunk_size = size + sizeof(struct chunk);
+    struct chunk *chunk = chunk_create(c, chunk_size);
+    if (!chunk) return false;
+    c->at = chunk->bytes;
+    c->left = chunk_size - sizeof *chunk;
+    c->next_size = c->next_size < c->size_max / 2 ? c->next_size * 2 : c->size_max;
+    return true;
+}
+
+void *chunks_take(chunks *c, size_t size, size_t alignment)
+{
+    size_t skip = (0 - (uintptr_t)c->at) & (alignment - 1);
+    assert(size + skip <= c->left); /* it was reserved */
+    uint8_t *memory = c->at + skip;
+    c->at += skip + size;
+    c->left -= skip + size;
+    return memory;
+}
+
+/* A quarter: a chunk given up for the next one has at most that much left unused. */
+bool chunks_is_large(const chunks *c, size_t size)
+{
+    return size > c->next_size / 4;
+}
+
+void *chunks_alloc_alone(chunks *c, size_t size)
+{
+    if (size > SIZE_MAX - sizeof(struct chunk)) return NULL;
+    struct chunk *chunk = chunk_create(c, sizeof *chunk + size);
+    return chunk ? chunk->bytes : NULL;
+}

@@ -1,0 +1,132 @@
+/* memtable.c -- the memtable as a whole: lifetime, counts, and the way to a collection's map. */
+#include "memtable/memtable.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "memtable/memtable_internal.h"
+
+enum { KEY_SIZE_MAX = 8192 }; /* of holt.h; record.h has 16 bits for it */
+
+holt_status memtable_create(memtable **out, size_t chunk_bytes)
+{
+    *out = NULL;
+    memtable *m = mem_alloc_aligned(alignof(memtable), sizeof *m);
+    if (!m) return status_no_memory(sizeof *m);
+    directory_init(&m->directory);
+    atomic_init(&m->refs, 1);
+    m->last = NULL;
+    atomic_init(&m->entries, 0);
+    chunks_init(&m->chunks, chunk_bytes);
+    *out = m;
+    return HOLT_OK;
+}
+
+memtable *memtable_ref(memtable *m)
+{
+    /* Relaxed: whoever calls has the memtable already; a count says nothing about its contents. */
+    atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    return m;
+}
+
+void memtable_unref(memtable *m)
+{
+    if (!m) return;
+    /* Release: our reads come before the freeing. Acquire: so do all others'. */
+    if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1) return;
+    chunks_deinit(&m->chunks);
+    mem_free(m);
+}
+
+size_t memtable_bytes(const memtable *m)
+{
+    return sizeof *m + chunks_bytes(&m->chunks);
+}
+
+uint64_t memtable_entries(const memtable *m)
+{
+    return atomic_load_explicit(&m->entries, memory_order_relaxed); /* a statistic */
+}
+
+/* An empty key may come as {NULL, 0}; inside it has an address. */
+static slice with_address(slice s)
+{
+    return s.size ? s : slice_of("", 0);
+}
+
+holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_record **record)
+{
+    memtable_entry e = *entry;
+    assert(e.op == ENTRY_PUT || e.op == ENTRY_DELETE || e.op == ENTRY_PUT_UNTIL);
+    assert(e.key.size <= KEY_SIZE_MAX && e.value.size <= UINT32_MAX);
+    e.key = with_address(e.key);
+
+    if (!m->last || m->last->collection != e.collection) {
+        map *found = directory_find_or_create(&m->directory, &m->chunks, e.collection);
+        if (!found) return status_no_memory(sizeof(map) + sizeof(memnode));
+        m->last = found;
+    }
+    memtable_record *r = map_insert(m->last, &m->chunks, &e);
+    if (!r) return status_no_memory(sizeof *r + e.key.size + e.value.size);
+    /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
+    atomic_store_explicit(&m->entries, memtable_entries(m) + 1, memory_order_relaxed);
+    if (record) *record = r;
+    return HOLT_OK;
+}
+
+void memtable_void(memtable_record *record)
+{
+    atomic_store_explicit(&record->is_void, true, memory_order_relaxed); /* record.h says why */
+}
+
+static const memtable_record *find_at(memtable *m, uint32_t collection, slice key, uint64_t seqno)
+{
+    map *found = directory_find(&m->directory, collection);
+    return found ? record_at(map_find(found, with_address(key)), seqno) : NULL;
+}
+
+bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, memtable_entry *out)
+{
+    const memtable_record *r = find_at(m, collection, key, seqno);
+    if (!r) return false;
+    *out = (memtable_entry){.collection = collection,
+                            .op = r->op,
+                            .seqno = r->seqno,
+                            .expires_at_ms = record_expires_at_ms(r),
+                            .key = record_key(r),
+                            .value = record_value(r)};
+    return true;
+}
+
+uint64_t memtable_newest(memtable *m, uint32_t collection, slice key)
+{
+    const memtable_record *r = find_at(m, collection, key, UINT64_MAX);
+    return r ? r->seqno : 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+holt_status memtable_collections(memtable *m, uint32_t **ids, size_t *count)
+{
+    *count = 0;
+    *ids = mem_alloc(m->directory.count * sizeof **ids);
+    if (!*ids) return status_no_memory(m->directory.count * sizeof **ids);
+    size_t position = 0;
+    for (map *found; (found = directory_next(&m->directory, &position));) {
+        if (map_entries(found) > 0) (*ids)[(*count)++] = found->collection;
+    }
+    qsort(*ids, *count, sizeof **ids, compare_ids);
+    return HOLT_OK;
+}
+
+uint64_t memtable_collection_entries(memtable *m, uint32_t collection)
+{
+    map *found = directory_find(&m->directory, collection);
+    return found ? map_entries(found) : 0;
+}

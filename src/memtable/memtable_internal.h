@@ -1,0 +1,21 @@
+/* memtable_internal.h -- what a memtable is made of; for src/memtable only.
+ *
+ *     memtable -> directory -> map (one a collection) -> nodes -> records
+ *
+ * all of it but the first in the memtable's chunks.
+ */
+#ifndef HOLT_MEMTABLE_MEMTABLE_INTERNAL_H
+#define HOLT_MEMTABLE_MEMTABLE_INTERNAL_H
+
+#include "memtable/directory.h"
+
+struct memtable {
+    alignas(CACHE_LINE) directory directory;
+    _Atomic uint32_t refs;
+    /* A line of its own: it changes with every insert, while readers need the directory. */
+    alignas(CACHE_LINE) map *last; /* the map of the last insert; the writer's */
+    _Atomic uint64_t entries;      /* versions; written by the writer, a statistic */
+    chunks chunks;
+};
+
+#endif
