@@ -1,0 +1,264 @@
+/* cache.c -- lookups, offers and the limit. */
+#include "cache/cache.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "cache/cache_internal.h"
+
+/* Slabs of a 64th of the limit: so each class can have some. 2 MiB is a huge page; 64 KiB hold one frame of
+ * any class. */
+enum { SLAB_PART = 64, SLAB_BYTES_MIN = 64 << 10, SLAB_BYTES_MAX = 2 << 20 };
+
+/* ---------------------------------------------------------------- counters */
+
+static stripe *my_stripe(cache *c)
+{
+    static _Atomic unsigned threads;
+    static _Thread_local unsigned mine; /* 1 .. CACHE_STRIPES; 0: not yet */
+    if (mine == 0)                      /* relaxed: only the number matters */
+        mine = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % CACHE_STRIPES;
+    return &c->stripes[mine - 1];
+}
+
+/* No read-modify-write: the stripe is ours, nearly always. Relaxed: a count orders nothing. */
+static void count(_Atomic uint64_t *counter)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed); /* as above */
+}
+
+/* ---------------------------------------------------------------- life */
+
+static size_t choose_slab_bytes(uint64_t limit)
+{
+    size_t bytes = SLAB_BYTES_MAX;
+    while (bytes > SLAB_BYTES_MIN && bytes > limit / SLAB_PART)
+        bytes /= 2;
+    return bytes;
+}
+
+holt_status cache_create(cache **out, uint64_t limit_bytes)
+{
+    *out = NULL;
+    cache *c = mem_alloc_aligned(CACHE_LINE, sizeof *c);
+    if (!c) return status_no_memory(sizeof *c);
+    memset(c, 0, sizeof *c);
+    c->slab_bytes = choose_slab_bytes(limit_bytes);
+    c->limit = limit_bytes;
+    c->bytes = sizeof *c;
+    os_mutex_init(&c->mu, LOCK_RANK_CACHE);
+    *out = c;
+    return HOLT_OK;
+}
+
+void cache_destroy(cache *c)
+{
+    if (!c) return;
+    assert(c->files == 0);
+    slabs_destroy(c);
+    os_mutex_deinit(&c->mu);
+    mem_free(c);
+}
+
+/* ---------------------------------------------------------------- the limit */
+
+void cache_set_limit(cache *c, uint64_t limit_bytes)
+{
+    os_mutex_lock(&c->mu);
+    c->limit = limit_bytes;
+    slabs_reclaim(c);
+    while (cache_bytes_expected(c) > cache_slab_limit(c) && slabs_shrink(c))
+        continue;
+    slabs_reclaim(c);
+    os_mutex_unlock(&c->mu);
+}
+
+/* Makes room for `bytes` below the limit, sending slabs away and waiting, without mu, until readers have left
+ * them. false: not even without slabs. */
+static bool make_room(cache *c, uint64_t bytes)
+{
+    c->pending_bytes += bytes; /* nobody else takes the room meanwhile */
+    slabs_reclaim(c);
+    while (c->bytes + c->pending_bytes > c->limit) {
+        bool enough = c->bytes - c->leaving_bytes + c->pending_bytes <= c->limit;
+        if (!enough && slabs_shrink(c)) continue;
+        if (c->leaving_bytes == 0) break;
+        epoch_tag tag = epoch_retire(); /* not before those of all that is leaving */
+        os_mutex_unlock(&c->mu);
+        epoch_wait(tag);
+        os_mutex_lock(&c->mu);
+        slabs_reclaim(c);
+    }
+    bool room = c->bytes + c->pending_bytes <= c->limit;
+    c->pending_bytes -= bytes;
+    return room;
+}
+
+bool cache_reserve_resident(cache *c, uint64_t bytes)
+{
+    assert(!epoch_inside());
+    os_mutex_lock(&c->mu);
+    uint64_t half = c->limit / 2;
+    bool reserved = bytes <= half && c->resident_bytes <= half - bytes && make_room(c, bytes);
+    if (reserved) {
+        c->bytes += bytes;
+        c->resident_bytes += bytes;
+        c->reserved_bytes += bytes;
+    }
+    os_mutex_unlock(&c->mu);
+    return reserved;
+}
+
+void cache_release_resident(cache *c, uint64_t bytes)
+{
+    os_mutex_lock(&c->mu);
+    assert(bytes <= c->reserved_bytes);
+    c->bytes -= bytes;
+    c->resident_bytes -= bytes;
+    c->reserved_bytes -= bytes;
+    os_mutex_unlock(&c->mu);
+}
+
+/* ---------------------------------------------------------------- files */
+
+holt_status cache_file_open(cache *c, cache_file **out)
+{
+    *out = NULL;
+    cache_file *f = mem_alloc_zero(1, sizeof *f);
+    if (!f) return status_no_memory(sizeof *f);
+    f->cache = c;
+    atomic_init(&f->top, NULL);
+    os_mutex_lock(&c->mu);
+    c->files++;
+    c->bytes += sizeof *f; /* without asking: slabs keep enough distance from the limit for many of these */
+    os_mutex_unlock(&c->mu);
+    *out = f;
+    return HOLT_OK;
+}
+
+void cache_file_close(cache_file *f)
+{
+    if (!f) return;
+    cache *c = f->cache;
+    map_destroy(f);
+    os_mutex_lock(&c->mu);
+    c->files--;
+    c->bytes -= sizeof *f;
+    os_mutex_unlock(&c->mu);
+    mem_free(f);
+}
+
+/* ---------------------------------------------------------------- blocks */
+
+static bool frame_holds(const frame *fr, block_ptr p)
+{
+    return fr->checksum == p.checksum && fr->length == p.length;
+}
+
+static void frame_reference(frame *fr)
+{
+    /* A store only when clear: hot blocks stay shared between the processors' caches. Relaxed: it is
+     * advice. */
+    if (!atomic_load_explicit(&fr->referenced, memory_order_relaxed))
+        atomic_store_explicit(&fr->referenced, true, memory_order_relaxed);
+}
+
+const uint8_t *cache_lookup(cache_file *f, block_ptr p)
+{
+    assert(epoch_inside());
+    stripe *counters = my_stripe(f->cache);
+    frame *fr = map_find(f, p.ordinal);
+    if (!fr || !frame_holds(fr, p)) {
+        count(&counters->misses);
+        return NULL;
+    }
+    frame_reference(fr);
+    count(&counters->hits);
+    return frame_bytes(fr);
+}
+
+static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_warmth warmth)
+{
+    cache *c = f->cache;
+    fr->checksum = p.checksum;
+    fr->length = p.length;
+    fr->ordinal = p.ordinal;
+    fr->file = f;
+    fr->state = FRAME_USED;
+    atomic_store_explicit(&fr->referenced, warmth != CACHE_COLD,
+                          memory_order_relaxed); /* published with the rest */
+    memcpy(frame_bytes(fr), bytes, p.length);
+    uint64_t size = class_frame_bytes(fr->slab->class_no);
+    if (warmth == CACHE_RESIDENT && c->resident_bytes + size <= c->limit / 2) frame_set_resident(c, fr, true);
+}
+
+/* false: there is no frame for it at the moment. */
+static bool take_in(cache_file *f, int class_no, block_ptr p, const void *bytes, cache_warmth warmth)
+{
+    cache *c = f->cache;
+    frame *there = map_find(f, p.ordinal);
+    if (there && frame_holds(there, p)) {
+        if (warmth != CACHE_COLD) frame_reference(there);
+        return true;
+    }
+    frame *fr = frame_acquire(c, class_no); /* may evict the one that is there */
+    if (!fr) return false;
+    if (!map_touch(f, p.ordinal)) {
+        frame_free(c, fr);
+        return false;
+    }
+    frame_fill(f, fr, p, bytes, warmth);
+    frame *old = map_put(f, p.ordinal, fr);
+    if (old) frame_retire(c, old);
+    return true;
+}
+
+void cache_offer(cache_file *f, block_ptr p, const void *bytes, cache_warmth warmth)
+{
+    assert(!epoch_inside());
+    cache *c = f->cache;
+    bool taken = false;
+    int class_no = class_of(p.length);
+    if (class_no != CACHE_NO_CLASS && os_mutex_try_lock(&c->mu)) {
+        taken = take_in(f, class_no, p, bytes, warmth);
+        os_mutex_unlock(&c->mu);
+    }
+    if (!taken) count(&my_stripe(c)->declined);
+}
+
+void cache_forget(cache_file *f, uint32_t ordinal)
+{
+    cache *c = f->cache;
+    os_mutex_lock(&c->mu);
+    frame *fr = map_find(f, ordinal);
+    if (fr) {
+        map_remove(fr);
+        frame_retire(c, fr);
+    }
+    os_mutex_unlock(&c->mu);
+}
+
+/* ---------------------------------------------------------------- looking at it */
+
+void cache_stats_get(cache *c, cache_stats *out)
+{
+    *out = (cache_stats){0};
+    for (int i = 0; i < CACHE_STRIPES; i++) {
+        out->hits += counted(&c->stripes[i].hits);
+        out->misses += counted(&c->stripes[i].misses);
+        out->declined += counted(&c->stripes[i].declined);
+    }
+    os_mutex_lock(&c->mu);
+    out->evictions = c->evictions;
+    out->bytes = c->bytes;
+    out->resident_bytes = c->resident_bytes;
+    out->limit_bytes = c->limit;
+    os_mutex_unlock(&c->mu);
+}

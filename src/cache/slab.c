@@ -1,0 +1,419 @@
+/* slab.c -- frames: where they come from, how they become free again, and how memory moves between size
+ * classes.
+ *
+ * Within a class the clock evicts. Between classes whole slabs move: a class that has replaced all its frames
+ * once, or has none to give, looks at a few slabs of the others and takes one in which little is being
+ * used. */
+#include <assert.h>
+
+#include "base/memory.h"
+#include "cache/cache_internal.h"
+
+static const uint32_t class_sizes[CACHE_CLASSES] = {4 << 10,  8 << 10,  12 << 10, 16 << 10,
+                                                    24 << 10, 32 << 10, 48 << 10, 64 << 10};
+
+enum {
+    SLAB_HEADER = 2 * CACHE_LINE,
+    SLAB_ALIGNMENT = 4096, /* huge pages gained lookups nothing (measured) */
+    /* Of one offer: how many frames the clock's hand passes at most; each is a cache miss. */
+    SWEEP_STEPS = 64,
+    /* Frames evicted ahead of need, so that their epoch has passed when they are wanted. */
+    STOCK_MAX = 16,
+    STOCK_PART = 32,
+    /* How many slabs are compared to take the least useful. */
+    VICTIM_CANDIDATES = 3,
+    /* A resident frame counts like so many in use, and a slab is little used below one in COLD_PART. */
+    RESIDENT_WEIGHT = 4,
+    COLD_PART = 4
+};
+_Static_assert(sizeof(slab) <= SLAB_HEADER, "frames follow the slab's header");
+
+int class_of(uint32_t length)
+{
+    for (int class_no = 0; class_no < CACHE_CLASSES; class_no++)
+        if (length <= class_sizes[class_no]) return class_no;
+    return CACHE_NO_CLASS;
+}
+
+size_t class_frame_bytes(int class_no)
+{
+    return class_sizes[class_no] + CACHE_LINE;
+}
+
+frame *slab_frame(slab *s, uint32_t index)
+{
+    return (void *)((uint8_t *)s + SLAB_HEADER + index * class_frame_bytes(s->class_no));
+}
+
+static bool frame_referenced(frame *fr)
+{
+    return atomic_load_explicit(&fr->referenced, memory_order_relaxed); /* advice */
+}
+
+static void frame_unreference(frame *fr)
+{
+    atomic_store_explicit(&fr->referenced, false, memory_order_relaxed); /* advice */
+}
+
+/* ---------------------------------------------------------------- the free list and limbo */
+
+static void free_list_push(size_class *k, frame *fr)
+{
+    fr->prev = NULL;
+    fr->next = k->free;
+    if (k->free) k->free->prev = fr;
+    k->free = fr;
+}
+
+static void free_list_remove(size_class *k, frame *fr)
+{
+    if (fr->prev)
+        fr->prev->next = fr->next;
+    else
+        k->free = fr->next;
+    if (fr->next) fr->next->prev = fr->prev;
+}
+
+/* The next frame of the class's fresh slab. Each touches new pages, so it is done one by one, not when the
+ * slab comes: that would hold the lock for as long as the system needs to clear them all. */
+static frame *frame_make_ready(size_class *k)
+{
+    slab *s = k->fresh;
+    frame *fr = slab_frame(s, s->ready++);
+    if (s->ready == s->frames) k->fresh = NULL;
+    memset(fr, 0, sizeof *fr);
+    fr->slab = s;
+    return fr;
+}
+
+/* A free frame out of the list, or a fresh one; NULL: neither. */
+static frame *free_take(size_class *k)
+{
+    if (k->free_count == 0) return NULL;
+    k->free_count--;
+    frame *fr = k->free;
+    if (!fr) return frame_make_ready(k);
+    free_list_remove(k, fr);
+    return fr;
+}
+
+void frame_set_resident(cache *c, frame *fr, bool resident)
+{
+    if (fr->resident == resident) return;
+    fr->resident = resident;
+    if (resident)
+        c->resident_bytes += class_frame_bytes(fr->slab->class_no);
+    else
+        c->resident_bytes -= class_frame_bytes(fr->slab->class_no);
+}
+
+void frame_free(cache *c, frame *fr)
+{
+    frame_set_resident(c, fr, false);
+    fr->state = FRAME_FREE;
+    fr->file = NULL;
+    size_class *k = &c->classes[fr->slab->class_no];
+    free_list_push(k, fr);
+    k->free_count++;
+}
+
+void frame_retire(cache *c, frame *fr)
+{
+    assert(fr->state == FRAME_USED);
+    frame_set_resident(c, fr, false);
+    fr->state = FRAME_LIMBO;
+    fr->file = NULL;
+    fr->tag = epoch_retire();
+    fr->next = NULL;
+    if (c->limbo_last)
+        c->limbo_last->next = fr;
+    else
+        c->limbo_first = fr;
+    c->limbo_last = fr;
+    fr->slab->limbo++;
+    c->classes[fr->slab->class_no].limbo_count++;
+}
+
+static void frame_leave_limbo(cache *c)
+{
+    frame *fr = c->limbo_first;
+    c->limbo_first = fr->next;
+    if (!c->limbo_first) c->limbo_last = NULL;
+    fr->slab->limbo--;
+    if (fr->slab->leaving) {
+        fr->state = FRAME_FREE; /* on no list: it goes with its slab */
+        return;
+    }
+    c->classes[fr->slab->class_no].limbo_count--;
+    frame_free(c, fr);
+}
+
+/* ---------------------------------------------------------------- slabs come and go */
+
+static uint32_t slab_frames(const cache *c, int class_no)
+{
+    size_t frames = (c->slab_bytes - SLAB_HEADER) / class_frame_bytes(class_no);
+    return frames > 0 ? (uint32_t)frames : 1;
+}
+
+static size_t slab_size(const cache *c, int class_no)
+{
+    return SLAB_HEADER + slab_frames(c, class_no) * class_frame_bytes(class_no);
+}
+
+/* Room for one more slab in the class's list, counted. */
+static bool class_grow(cache *c, size_class *k)
+{
+    size_t before = k->slab_capacity;
+    if (!mem_grow((void **)&k->slabs, &k->slab_capacity, k->slab_count + 1, sizeof *k->slabs)) return false;
+    c->bytes += (k->slab_capacity - before) * sizeof *k->slabs;
+    return true;
+}
+
+/* false: no room within the limit, or no memory. */
+static bool slab_create(cache *c, int class_no)
+{
+    size_class *k = &c->classes[class_no];
+    size_t bytes = slab_size(c, class_no);
+    uint64_t held = c->bytes + c->pending_bytes + c->owed_bytes;
+    if (held + bytes > cache_slab_limit(c) || !class_grow(c, k)) return false;
+    slab *s = mem_alloc_aligned(SLAB_ALIGNMENT, bytes);
+    if (!s) return false;
+
+    *s = (slab){
+        .bytes = bytes, .frames = slab_frames(c, class_no), .class_no = class_no, .heir = CACHE_NO_CLASS};
+    while (k->fresh)
+        free_list_push(k, frame_make_ready(k));
+    k->fresh = s;
+    k->slabs[k->slab_count++] = s;
+    k->frames += s->frames;
+    k->free_count += s->frames;
+    c->bytes += bytes;
+    return true;
+}
+
+static void class_drop_slab(size_class *k, const slab *s)
+{
+    size_t i = 0;
+    while (k->slabs[i] != s)
+        i++;
+    k->slabs[i] = k->slabs[--k->slab_count];
+    k->frames -= s->frames;
+    k->limbo_count -= s->limbo;
+    k->free_count -= s->frames - s->ready;
+    if (k->fresh == s) k->fresh = NULL;
+    if (k->hand_slab >= i) k->hand_frame = 0; /* that place may hold another slab now */
+}
+
+/* Takes every frame of the slab out of the arrays, and the slab out of its class. */
+static void slab_retire(cache *c, slab *s, int heir)
+{
+    size_class *k = &c->classes[s->class_no];
+    for (uint32_t i = 0; i < s->ready; i++) {
+        frame *fr = slab_frame(s, i);
+        if (fr->state == FRAME_FREE) {
+            free_list_remove(k, fr);
+            k->free_count--;
+        } else if (fr->state == FRAME_USED) {
+            map_remove(fr);
+            frame_set_resident(c, fr, false);
+            fr->state = FRAME_FREE; /* on no list; the slab's tag stands for it */
+            c->evictions++;
+        }
+    }
+    class_drop_slab(k, s);
+    s->leaving = true;
+    s->heir = heir;
+    s->tag = epoch_retire();
+    s->next = NULL;
+    if (c->leaving_last)
+        c->leaving_last->next = s;
+    else
+        c->leaving_first = s;
+    c->leaving_last = s;
+    c->leaving_bytes += s->bytes;
+}
+
+/* Gives its memory back, and a slab to its heir. */
+static void slab_leave(cache *c)
+{
+    slab *s = c->leaving_first;
+    int heir = s->heir;
+    c->leaving_first = s->next;
+    if (!c->leaving_first) c->leaving_last = NULL;
+    c->leaving_bytes -= s->bytes;
+    c->bytes -= s->bytes;
+    mem_free(s);
+    if (heir != CACHE_NO_CLASS) (void)slab_create(c, heir); /* no room for it: the class will ask again */
+}
+
+void slabs_reclaim(cache *c)
+{
+    while (c->limbo_first && epoch_passed(c->limbo_first->tag))
+        frame_leave_limbo(c);
+    /* Not before its frames have left limbo, though its tag may have passed since we looked at theirs. */
+    while (c->leaving_first && c->leaving_first->limbo == 0 && epoch_passed(c->leaving_first->tag))
+        slab_leave(c);
+    retired_reclaim(c);
+}
+
+void slabs_destroy(cache *c)
+{
+    for (int class_no = 0; class_no < CACHE_CLASSES; class_no++) {
+        size_class *k = &c->classes[class_no];
+        for (size_t i = 0; i < k->slab_count; i++)
+            mem_free(k->slabs[i]);
+        mem_free(k->slabs);
+    }
+    for (slab *s = c->leaving_first, *next; s; s = next) {
+        next = s->next;
+        mem_free(s);
+    }
+    for (retired *r = c->retired_first, *next; r; r = next) {
+        next = r->next;
+        mem_free(r);
+    }
+}
+
+/* ---------------------------------------------------------------- taking a slab from another class */
+
+/* The next slab in turn, of any class but `except`; NULL: there is none. */
+static slab *next_candidate(cache *c, int except)
+{
+    for (int classes = 0; classes <= CACHE_CLASSES; classes++) {
+        size_class *k = &c->classes[c->victim_class];
+        if (c->victim_class != except && c->victim_slab < k->slab_count) return k->slabs[c->victim_slab++];
+        c->victim_class = (c->victim_class + 1) % CACHE_CLASSES;
+        c->victim_slab = 0;
+    }
+    return NULL;
+}
+
+/* How much of it is in use, in frames. Clears the reference bits: in a slab that is in use they will be set
+ * again when it is looked at the next time. */
+static uint32_t slab_use(slab *s)
+{
+    uint32_t use = 0;
+    for (uint32_t i = 0; i < s->ready; i++) {
+        frame *fr = slab_frame(s, i);
+        if (fr->state != FRAME_USED) continue;
+        if (fr->resident)
+            use += RESIDENT_WEIGHT;
+        else if (frame_referenced(fr))
+            use++;
+        frame_unreference(fr);
+    }
+    return use;
+}
+
+/* The least used of a few slabs; *cold: hardly used at all. */
+static slab *pick_victim(cache *c, int except, bool *cold)
+{
+    slab *best = NULL, *first = NULL;
+    uint64_t best_use = 0;
+    for (int i = 0; i < VICTIM_CANDIDATES; i++) {
+        slab *s = next_candidate(c, except);
+        if (!s || s == first) break;
+        if (!first) first = s;
+        uint64_t use = slab_use(s);
+        if (best && use * best->frames >= best_use * s->frames) continue;
+        best = s;
+        best_use = use;
+    }
+    *cold = best && best_use * COLD_PART <= best->frames;
+    return best;
+}
+
+bool slabs_shrink(cache *c)
+{
+    bool cold;
+    slab *s = pick_victim(c, CACHE_NO_CLASS, &cold);
+    if (s) slab_retire(c, s, CACHE_NO_CLASS);
+    return s != NULL;
+}
+
+/* Whether the class can do nothing for itself: it has no frames, or the hand came round twice in vain. */
+static bool class_starves(const size_class *k)
+{
+    return k->frames == 0 || k->fruitless > 2 * k->frames;
+}
+
+static void take_slab(cache *c, int class_no)
+{
+    size_class *k = &c->classes[class_no];
+    bool starves = class_starves(k), cold;
+    if (!starves && k->evicted < k->frames) return;
+    k->evicted = 0;
+    if (c->leaving_first) return; /* one at a time: that one may serve us already */
+    slab *s = pick_victim(c, class_no, &cold);
+    if (!s || (!cold && !starves)) return;
+    k->fruitless = 0;
+    slab_retire(c, s, class_no);
+}
+
+/* ---------------------------------------------------------------- the clock */
+
+/* The next frame under the hand; NULL: it only went on to the next slab. The class has slabs. */
+static frame *hand_advance(size_class *k)
+{
+    if (k->hand_slab >= k->slab_count) k->hand_slab = 0;
+    slab *s = k->slabs[k->hand_slab];
+    if (k->hand_frame < s->ready) return slab_frame(s, k->hand_frame++);
+    k->hand_slab++;
+    k->hand_frame = 0;
+    return NULL;
+}
+
+static bool may_evict(cache *c, frame *fr)
+{
+    if (fr->state != FRAME_USED) return false;
+    if (fr->resident) {
+        if (c->resident_bytes <= c->limit / 2) return false;
+        frame_set_resident(c, fr, false); /* from now on one like the others */
+    }
+    if (!frame_referenced(fr)) return true;
+    frame_unreference(fr);
+    return false;
+}
+
+/* Whether it has as many free frames, or nearly free ones, as it should have ahead of need. */
+static bool class_is_stocked(const size_class *k)
+{
+    uint32_t stock = k->frames / STOCK_PART;
+    if (stock < 1) stock = 1;
+    if (stock > STOCK_MAX) stock = STOCK_MAX;
+    return k->free_count + k->limbo_count >= stock;
+}
+
+/* Evicts until the stock is full, within a bounded number of steps. */
+static void class_sweep(cache *c, size_class *k)
+{
+    for (int steps = 0; steps < SWEEP_STEPS && k->frames > 0 && !class_is_stocked(k); steps++) {
+        frame *fr = hand_advance(k);
+        k->fruitless++;
+        if (!fr || !may_evict(c, fr)) continue;
+        map_remove(fr);
+        frame_retire(c, fr);
+        k->fruitless = 0;
+        k->evicted++;
+        c->evictions++;
+    }
+}
+
+/* More memory while there is some; then another class's; then its own, again. */
+static void class_restock(cache *c, int class_no)
+{
+    size_class *k = &c->classes[class_no];
+    if (class_is_stocked(k) || slab_create(c, class_no)) return;
+    take_slab(c, class_no);
+    class_sweep(c, k);
+    slabs_reclaim(c);
+}
+
+frame *frame_acquire(cache *c, int class_no)
+{
+    slabs_reclaim(c);
+    if (cache_bytes_expected(c) > cache_slab_limit(c)) (void)slabs_shrink(c); /* false: nothing to shrink */
+    class_restock(c, class_no);
+    return free_take(&c->classes[class_no]);
+}
