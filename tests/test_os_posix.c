@@ -19,10 +19,14 @@
 
 #include <cmocka.h>
 
-static void ok(holt_status status)
+static void ok_at(holt_status status, const char *file, int line)
 {
-    if (status != HOLT_OK) fail_msg("%s: %s", holt_status_name(status), holt_error_message());
+    if (status == HOLT_OK) return;
+    print_error("%s: %s\n", holt_status_name(status), holt_error_message());
+    _fail(file, line);
 }
+
+#define ok(call) ok_at(call, __FILE__, __LINE__)
 
 /* ---------------------------------------------------------------- a directory for each test */
 
@@ -106,6 +110,9 @@ static void file_reads_back_what_was_written(void **state)
     ok(os_file_read_exact(f, 0, text, 10));
     assert_int_equal(os_file_read_exact(f, 8, text, 3), HOLT_CORRUPT);
     assert_string_equal(holt_error_message(), "a: file ends at 10: 3 bytes wanted at 8");
+    ok(os_file_read(f, UINT64_MAX - 1, text, sizeof text, &got)); /* as from a damaged pointer */
+    assert_int_equal(got, 0);
+    assert_int_equal(os_file_write(f, UINT64_MAX - 1, text, 1), HOLT_IO);
     ok(os_file_write(f, 0, NULL, 0));
 
     uint64_t size;
@@ -521,10 +528,9 @@ static void child_cannot_unlock_for_its_parent(void **state)
     assert_int_equal(in_child(lock_it_exclusively, p), HOLT_OK);
 }
 
-/* Locks, forks a child that stays, and dies as by kill -9: the child is told by the end of the pipe when to
- * end. */
-static int stay[2];
+static int up[2], stay[2]; /* pipes: the grandchild is up, and stays until this one ends */
 
+/* Locks, forks a child that stays, and dies as by kill -9. */
 static int die_and_leave_a_child(place *p)
 {
     os_file *f;
@@ -533,21 +539,24 @@ static int die_and_leave_a_child(place *p)
     close(stay[1]);
     pid_t child = fork();
     if (child < 0) return 3;
-    if (child > 0) return 0;
-    char byte;
-    (void)!read(stay[0], &byte, 1);
-    return 0;
+    char byte = 'u';
+    if (child > 0) return read(up[0], &byte, 1) == 1 ? 0 : 4;
+    if (write(up[1], &byte, 1) != 1) return 5;
+    return read(stay[0], &byte, 1) == 0 ? 0 : 6;
 }
 
 /* A server that forks and is killed must not leave its database locked by a child that never used it. */
 static void lock_does_not_live_on_in_a_child(void **state)
 {
     place *p = *state;
+    assert_int_equal(pipe(up), 0);
     assert_int_equal(pipe(stay), 0);
     assert_int_equal(in_child(die_and_leave_a_child, p), 0);
     assert_int_equal(in_child(lock_it_exclusively, p), HOLT_OK);
-    close(stay[0]);
-    close(stay[1]);
+    for (int i = 0; i < 2; i++) {
+        close(up[i]);
+        close(stay[i]);
+    }
 }
 
 static int count_generations(place *p)
@@ -813,6 +822,23 @@ static void sleeping_job_comes_back_and_can_be_woken(void **state)
     worker_deinit(&w);
 }
 
+static int start_with_an_impossible_stack(place *p)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (pthread_attr_setstacksize(&attributes, (size_t)1 << 46) != 0) return 1;
+    if (pthread_setattr_default_np(&attributes) != 0) return 2;
+    os_job *j;
+    if (os_job_start(os_posix(), "holt-test", 0, work, NULL, &j) != HOLT_IO || j) return 3;
+    return strstr(holt_error_message(), "holt-test: starting a background thread") ? 0 : 4;
+}
+
+/* A host at its limit of threads gets a status. */
+static void thread_that_cannot_start_is_a_status(void **state)
+{
+    assert_int_equal(in_child(start_with_an_impossible_stack, NULL), 0);
+}
+
 static os_job *inherited_job;
 
 static int stop_inherited_job(place *p)
@@ -878,6 +904,7 @@ int main(void)
         cmocka_unit_test(job_runs_on_a_thread_of_its_own),
         cmocka_unit_test(job_steps_as_often_as_asked),
         cmocka_unit_test(sleeping_job_comes_back_and_can_be_woken),
+        cmocka_unit_test(thread_that_cannot_start_is_a_status),
         cmocka_unit_test(stop_in_a_child_only_frees),
         cmocka_unit_test(clocks_go_on_and_chance_differs),
     };

@@ -22,6 +22,7 @@ holt_status os_file_read(os_file *f, uint64_t offset, void *buffer, size_t size,
 {
     size_t done = 0;
     *got = 0;
+    if (offset > INT64_MAX || size > INT64_MAX - offset) return HOLT_OK; /* no file reaches as far */
     while (done < size) {
         ssize_t n = f->os->ops->file_read(f, offset + done, (uint8_t *)buffer + done, size - done);
         if (n == -EINTR) continue;

@@ -91,8 +91,8 @@ bool     sim_fault_hit(os *o);            /* the fault armed last has happened, 
 
 /* Before every call that changes a disk (write, store, sync, rename, unlink, create, truncate, allocate,
  * directory sync): `hook` is called with the number of the call (sim_calls of any kind). It may clone, and
- * use the clone with all that os.h offers; calls on this machine from within it do not call it again. NULL
- * ends it. */
+ * use the clone with all that os.h offers; calls on this machine from within it do not call it again
+ * (nor, with `threads`, do those of other threads meanwhile). NULL ends it. */
 void sim_on_io(os *o, void (*hook)(void *ctx, uint64_t call), void *ctx);
 
 /* Disk space may change: later ENOSPC or room again. */

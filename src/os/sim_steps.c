@@ -75,16 +75,22 @@ static bool run_one(sim *s)
     return j != NULL;
 }
 
+/* A job on the stack is one that waits itself, or made the step that waits now. */
+static void die_of_deadlock(const sim *s)
+{
+    fprintf(stderr, "sim: deadlock\n");
+    for (const sim_job *j = s->jobs; j; j = j->following)
+        fprintf(stderr, "sim: job %s is %s\n", j->name, j->running ? "on the stack" : "idle");
+    abort();
+}
+
 /* One step, or the jump to `deadline_ns` or to the next job that is due. */
 static void pass_time(sim *s, uint64_t deadline_ns)
 {
     if (run_one(s)) return;
     uint64_t due = next_due(s);
     uint64_t until = due < deadline_ns ? due : deadline_ns;
-    if (until == OS_FOREVER) {
-        fprintf(stderr, "sim: deadlock\n");
-        abort();
-    }
+    if (until == OS_FOREVER) die_of_deadlock(s);
     if (s->clock_ns < until) s->clock_ns = until;
 }
 
