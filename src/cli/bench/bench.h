@@ -1,0 +1,109 @@
+/* bench.h -- the parts of `holt bench`.
+ *
+ *     cmd_bench.c    the command line, the order of things
+ *     database.c     the directory and the database in it, emptied for each fill
+ *     workloads.c    what one operation of each workload is
+ *     runner.c       threads, clocks, the checking of what was found
+ *     report.c       lines for people and for programs
+ *     keys.[ch], histogram.[ch]
+ *
+ * Entries live in the collection BENCH_COLLECTION, so that a database with other data in it may be given.
+ */
+#ifndef CLI_BENCH_H
+#define CLI_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <holt.h>
+
+#include "cli.h"
+#include "histogram.h"
+
+#define BENCH_COLLECTION "bench"
+
+typedef struct bench_settings {
+    const char *benchmarks;
+    uint64_t num, threads, key_bytes, value_bytes, range, batch, read_share, seed, duration_s, memtable_bytes;
+    uint32_t kind;
+    bool random_keys;
+    bool latency;
+} bench_settings;
+
+typedef struct bench {
+    const cli_call *call;
+    const bench_settings *settings;
+    char *directory;
+    bool own_directory; /* made here, removed at the end */
+    holt *db;
+    holt_collection *collection;
+    uint32_t durability; /* with which db is open */
+    char *values;        /* the pool values are slices of */
+    size_t values_bytes;
+    uint64_t *present;   /* a bit for each number: whether it has an entry. Written between workloads only */
+    bool known;          /* present tells the truth: a fill has run here, or the directory was empty */
+} bench;
+
+typedef struct worker worker;
+
+typedef struct workload workload;
+
+/* What makes a workload. Its operations are numbered from 0 over all threads. */
+struct workload {
+    const char *name;
+    bool fresh;    /* begins with an empty collection */
+    bool commits;  /* with HOLT_COMMIT whatever --durability says */
+    bool cursor;   /* has a cursor on the collection, opened before the clock starts */
+    bool scans;    /* walks over everything; an operation is so short that only one in 64 is timed */
+    bool writer;   /* a thread that overwrites runs beside it */
+    bool changing; /* entries may appear while it reads */
+    uint64_t (*operations)(const bench_settings *s);
+    uint64_t (*number)(const bench_settings *s, uint64_t i); /* of the entry of operation i; may be NULL */
+    holt_status (*run)(worker *w, uint64_t i);               /* HOLT_NOT_FOUND: there is no more to do */
+    void (*mark)(bench *b, const workload *w, uint64_t i);   /* notes in b->present what i did; may be NULL */
+};
+
+/* A thread of a running workload. */
+struct worker {
+    bench *b;
+    const workload *kind;
+    uint64_t first, count; /* its share of the operations */
+    char *key;             /* key_bytes + 1 */
+    holt_value value;
+    holt_cursor *cursor;
+    uint64_t done, entries, found, wrong, bytes, busy;
+    uint64_t finished_ns;
+    struct crew *crew; /* runner.c: what the threads share */
+    bool beside;       /* the writer beside the others, which runs until they are done */
+    holt_status status;
+    char message[256];
+    histogram latencies;
+};
+
+typedef struct bench_result {
+    const workload *kind;
+    uint64_t operations, entries, found, wrong, bytes, busy, elapsed_ns;
+    uint64_t beside; /* operations of the writer beside */
+    bool checked;    /* what was found was compared with what should be there */
+    bool interrupted;
+    histogram latencies;
+} bench_result;
+
+/* workloads.c; a NULL name ends them */
+extern const workload workloads[];
+const workload *workload_find(const char *name, size_t size);
+
+/* database.c. false: told on standard error. */
+bool bench_directory_make(bench *b, const char *given);
+bool bench_open(bench *b, uint32_t durability, bool fresh);
+bool bench_close(bench *b);
+void bench_directory_remove(bench *b);
+
+/* runner.c. false: told. */
+bool bench_run(bench *b, const workload *kind, bench_result *out);
+
+/* report.c */
+void report_settings(const bench *b);
+void report_result(const bench *b, const bench_result *r);
+
+#endif

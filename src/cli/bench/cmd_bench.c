@@ -1,0 +1,252 @@
+/* cmd_bench.c -- holt bench: the command line, and the order of things. */
+#include "bench.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "commands.h"
+#include "keys.h"
+#include "output.h"
+
+#define BENCHMARKS_DEFAULT                                                                                   \
+    "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmissing,readseq,readreverse,seekrandom,"          \
+    "readwhilewriting,mixed,deleterandom,fillsync"
+
+enum {
+    OPTION_NUM = CLI_LONG,
+    OPTION_THREADS,
+    OPTION_KEY_BYTES,
+    OPTION_VALUE_BYTES,
+    OPTION_RANGE,
+    OPTION_BATCH,
+    OPTION_READ_SHARE,
+    OPTION_SEED,
+    OPTION_DURATION,
+    OPTION_MEMTABLE,
+    OPTION_KIND,
+    OPTION_RANDOM_KEYS,
+    OPTION_NO_LATENCY,
+    OPTION_BENCHMARKS
+};
+
+enum { THREADS_MAX = 256, KEY_BYTES_MAX = 8191 /* readmissing adds one */ };
+
+static const uint64_t num_max = (uint64_t)1 << 40, value_bytes_max = (uint64_t)1 << 30, day_s = 86400;
+
+static const cli_option options[] = {
+    {OPTION_BENCHMARKS, "benchmarks", "A,B,...", "the workloads, in this order (see above)"},
+    {OPTION_NUM, "num", "N",
+     "entries, and operations of a workload over all its\nthreads (default: 1000000)"},
+    {OPTION_THREADS, "threads", "N", "threads (default: 1)"},
+    {OPTION_KEY_BYTES, "key-bytes", "N", "bytes of a key (default: 16)"},
+    {OPTION_VALUE_BYTES, "value-bytes", "N", "bytes of a value (default: 100)"},
+    {OPTION_RANDOM_KEYS, "random-keys", NULL, "keys of random bytes instead of decimal numbers"},
+    {OPTION_RANGE, "range", "N", "seekrandom: entries to move on after a seek\n(default: 10)"},
+    {OPTION_BATCH, "batch", "N", "fillbatch: entries in a batch (default: 1000)"},
+    {OPTION_READ_SHARE, "read-share", "PERCENT", "mixed: how many of the operations read (default: 90)"},
+    {OPTION_DURATION, "duration", "SECONDS", "end a workload after this time (default: never)"},
+    {OPTION_SEED, "seed", "N", "the same seed makes the same operations (default: 42)"},
+    {OPTION_KIND, "kind", "KIND", "lsm (the default) or btree"},
+    {OPTION_MEMTABLE, "memtable", "SIZE",
+     "size at which a memtable is written out (default: an\neighth of the memory)"},
+    {OPTION_NO_LATENCY, "no-latency", NULL, "do not time single operations, which costs some 25 ns\neach"},
+    {0, NULL, NULL, NULL},
+};
+
+static const char *option_name(int code)
+{
+    for (const cli_option *o = options; o->name; o++) {
+        if (o->code == code) return o->name;
+    }
+    return "?";
+}
+
+/* A number within limits. */
+static bool number_in(const cli_call *call, int code, const char *text, uint64_t least, uint64_t most,
+                      uint64_t *out)
+{
+    if (!cli_number(call, option_name(code), text, out)) return false;
+    if (*out >= least && *out <= most) return true;
+    cli_complain(call, "--%s: %s is not from %" PRIu64 " to %" PRIu64, option_name(code), text, least, most);
+    return false;
+}
+
+static bool bench_option(cli_call *call, int code, char *value)
+{
+    bench_settings *s = call->own;
+    switch (code) {
+    case OPTION_BENCHMARKS:
+        s->benchmarks = value;
+        return true;
+    case OPTION_NUM:
+        return number_in(call, code, value, 1, num_max, &s->num);
+    case OPTION_THREADS:
+        return number_in(call, code, value, 1, THREADS_MAX, &s->threads);
+    case OPTION_KEY_BYTES:
+        return number_in(call, code, value, 1, KEY_BYTES_MAX, &s->key_bytes);
+    case OPTION_VALUE_BYTES:
+        return number_in(call, code, value, 0, value_bytes_max, &s->value_bytes);
+    case OPTION_RANGE:
+        return number_in(call, code, value, 0, num_max, &s->range);
+    case OPTION_BATCH:
+        return number_in(call, code, value, 1, num_max, &s->batch);
+    case OPTION_READ_SHARE:
+        return number_in(call, code, value, 0, 100, &s->read_share);
+    case OPTION_DURATION:
+        return number_in(call, code, value, 0, day_s, &s->duration_s);
+    case OPTION_SEED:
+        return cli_number(call, option_name(code), value, &s->seed);
+    case OPTION_MEMTABLE:
+        return cli_size(call, option_name(code), value, &s->memtable_bytes);
+    case OPTION_KIND:
+        return cli_kind(call, value, &s->kind);
+    case OPTION_RANDOM_KEYS:
+        s->random_keys = true;
+        return true;
+    case OPTION_NO_LATENCY:
+        s->latency = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---------------------------------------------------------------- the list of workloads */
+
+/* The next name of a list with commas, and its workload; *rest moves on. false: the list is at its end. */
+static bool next_workload(const char **rest, const char **name, size_t *size, const workload **out)
+{
+    if (!**rest) return false;
+    *name = *rest;
+    *size = strcspn(*rest, ",");
+    *rest += *size;
+    if (**rest == ',') ++*rest;
+    *out = workload_find(*name, *size);
+    return true;
+}
+
+static bool check_settings(const cli_call *call, const bench_settings *s)
+{
+    const char *name, *rest = s->benchmarks;
+    size_t size, least = keys_bytes_min(s->random_keys, s->num);
+    const workload *kind;
+    while (next_workload(&rest, &name, &size, &kind)) {
+        if (kind) continue;
+        cli_complain(call, "--benchmarks: there is no workload '%.*s'; 'holt bench --help' lists them",
+                     (int)size, name);
+        return false;
+    }
+    if (s->key_bytes >= least) return true;
+    cli_complain(call, "--key-bytes: %" PRIu64 " entries need keys of at least %zu bytes", s->num, least);
+    return false;
+}
+
+/* ---------------------------------------------------------------- running them */
+
+static int run_workload(bench *b, const workload *kind)
+{
+    bench_result result;
+    uint32_t durability = kind->commits ? HOLT_COMMIT : b->call->durability;
+    if (!bench_open(b, durability, kind->fresh)) return CLI_FAILED;
+    if (!bench_run(b, kind, &result)) return CLI_FAILED;
+    report_result(b, &result);
+    if (result.wrong == 0) return output_ok() ? CLI_OK : CLI_FAILED;
+    cli_complain(b->call, "%s: %" PRIu64 " answers were not what had been written", kind->name, result.wrong);
+    return CLI_FAILED;
+}
+
+static int run_workloads(bench *b)
+{
+    const char *name, *rest = b->settings->benchmarks;
+    const workload *kind;
+    size_t size;
+    int code = CLI_OK;
+    while (code == CLI_OK && next_workload(&rest, &name, &size, &kind)) {
+        if (output_interrupted()) return CLI_SIGNAL + output_interrupted();
+        code = run_workload(b, kind);
+    }
+    if (output_interrupted()) return CLI_SIGNAL + output_interrupted();
+    return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv)
+{
+    bench_settings settings = {.benchmarks = BENCHMARKS_DEFAULT,
+                               .num = 1000000,
+                               .threads = 1,
+                               .key_bytes = 16,
+                               .value_bytes = 100,
+                               .range = 10,
+                               .batch = 1000,
+                               .read_share = 90,
+                               .seed = 42,
+                               .latency = true};
+    cli_call call;
+    bench b = {.call = &call, .settings = &settings};
+    int code = cli_parse(&call, self, argc, argv, &settings);
+    if (code != CLI_GO_ON) return code;
+    if (!check_settings(&call, &settings)) return CLI_USAGE;
+    if (call.durability == HOLT_DURABILITY_DEFAULT) call.durability = HOLT_PROCESS;
+    output_catch_interrupts();
+    /* Memory first: when it is refused the process ends, and no directory may be left. */
+    b.values = values_create(settings.seed, settings.value_bytes, &b.values_bytes);
+    b.present = cli_allocate(settings.num / 64 + 1, sizeof *b.present);
+    code = CLI_FAILED;
+    if (bench_directory_make(&b, call.operand_count ? call.operands[0] : NULL)) {
+        report_settings(&b);
+        code = run_workloads(&b);
+        if (!bench_close(&b) && code == CLI_OK) code = CLI_FAILED;
+    }
+    bench_directory_remove(&b);
+    free(b.present);
+    free(b.values);
+    return code;
+}
+
+const cli_command command_bench = {
+    .name = "bench",
+    .operands = "[DIR]",
+    .summary = "measure",
+    .description =
+        "Runs workloads and prints for each its operations a second, microseconds an operation, megabytes\n"
+        "(10^6 bytes of keys and values) a second, and the latencies that half, 99 % and 99.9 % of the\n"
+        "operations stay within, and the longest. What is read is compared with what was written.\n"
+        "\n"
+        "Without DIR a directory is made in $TMPDIR, or else here, and removed at the end. With DIR its\n"
+        "collection \"" BENCH_COLLECTION
+        "\" is used, and stays; the fills begin by dropping it. The database is opened with\n"
+        "--durability process unless another is given; fillsync always commits to stable storage.\n"
+        "\n"
+        "Workloads, those without a star in this order by default:\n"
+        "  fillseq           put all entries in the order of their keys\n"
+        "  fillbatch         the same in atomic batches of --batch entries\n"
+        "  fillrandom        put all entries in random order, each once\n"
+        "  overwrite         put random entries again\n"
+        "  readrandom        get random entries\n"
+        "  readmissing       get keys that are not there, between those that are\n"
+        "  readseq           walk over all entries (one move in 64 is timed)\n"
+        "  readreverse       walk over all entries from the last to the first (the same)\n"
+        "  seekrandom        seek a random entry and move on --range times\n"
+        "  readwhilewriting  readrandom beside a thread that overwrites\n"
+        "  mixed             --read-share percent gets, the others puts\n"
+        "  deleterandom      delete half of the entries, in random order\n"
+        "  fillsync          put few (a thousandth, at least 1000), each on stable storage before the next\n"
+        "  flush *           write the memtables out and wait for it\n"
+        "  compact *         merge the collection to the least space and wait for it",
+    .examples = "  holt bench\n"
+                "  holt bench --num 10000000 --benchmarks fillrandom,compact,readrandom --threads 4\n"
+                "  holt bench --durability commit --threads 8 --benchmarks fillrandom --num 200000\n"
+                "  holt bench --json | jq -r '[.workload, .operations_per_second] | @tsv'",
+    .exit_codes = "  0  done\n"
+                  "  1  it did not work, or an answer was not what had been written\n"
+                  "  2  the command line makes no sense",
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_DURABILITY | CLI_GROUP_JSON,
+    .options = options,
+    .option = bench_option,
+    .operands_min = 0,
+    .operands_max = 1,
+    .run = run,
+};

@@ -1,0 +1,208 @@
+/* report.c -- the settings and the results of a benchmark, for people or as JSON, a line each. */
+#include "bench.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "number.h"
+
+static const char *durability_name(uint32_t durability)
+{
+    switch (durability) {
+    case HOLT_INTERVAL:
+        return "interval";
+    case HOLT_PROCESS:
+        return "process";
+    default:
+        return "commit";
+    }
+}
+
+static const char *durability_meaning(uint32_t durability)
+{
+    switch (durability) {
+    case HOLT_INTERVAL:
+        return "a power failure loses the last 100 ms";
+    case HOLT_PROCESS:
+        return "survives a killed process, not a power failure";
+    default:
+        return "on stable storage before it is acknowledged";
+    }
+}
+
+static uint64_t memory_of(const bench *b)
+{
+    return b->call->memory_bytes ? b->call->memory_bytes : (uint64_t)256 << 20;
+}
+
+static uint64_t memtable_of(const bench *b)
+{
+    return b->settings->memtable_bytes ? b->settings->memtable_bytes : memory_of(b) / 8;
+}
+
+static void settings_for_people(const bench *b)
+{
+    char num[NUMBER_TEXT], memory[NUMBER_TEXT], memtable[NUMBER_TEXT];
+    const bench_settings *s = b->settings;
+    printf("holt %s, kind %s, durability %s (%s; fillsync: commit)\n", holt_version(),
+           s->kind ? cli_kind_name(s->kind) : "lsm", durability_name(b->call->durability),
+           durability_meaning(b->call->durability));
+    printf("%s entries, keys of %" PRIu64 " bytes (%s), values of %" PRIu64 " bytes (half compressible)\n",
+           number_grouped(num, s->num), s->key_bytes, s->random_keys ? "random" : "decimal", s->value_bytes);
+    printf("%" PRIu64 " thread%s, memory %s, memtable %s, batch %" PRIu64 ", range %" PRIu64
+           ", read share %" PRIu64 " %%, seed %" PRIu64 "\n",
+           s->threads, s->threads == 1 ? "" : "s", number_bytes(memory, memory_of(b)),
+           number_bytes(memtable, memtable_of(b)), s->batch, s->range, s->read_share, s->seed);
+    printf("in %s%s\n\n", b->directory, b->own_directory ? ", removed at the end" : "");
+    printf("%-16s %12s %12s %11s %9s %9s %9s %9s %10s\n", "workload", "operations", "ops/s", "micros/op",
+           "MB/s", "p50 us", "p99 us", "p99.9 us", "max us");
+    fflush(stdout);
+}
+
+static void settings_as_json(const bench *b)
+{
+    const bench_settings *s = b->settings;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {{"num", s->num},
+                   {"threads", s->threads},
+                   {"key_bytes", s->key_bytes},
+                   {"value_bytes", s->value_bytes},
+                   {"batch", s->batch},
+                   {"range", s->range},
+                   {"read_share", s->read_share},
+                   {"seed", s->seed},
+                   {"duration_s", s->duration_s},
+                   {"memory_bytes", memory_of(b)},
+                   {"memtable_bytes", memtable_of(b)}};
+    json_writer w;
+    json_init(&w, stdout);
+    json_object_begin(&w);
+    json_name(&w, "version");
+    json_string(&w, holt_version());
+    json_name(&w, "kind");
+    json_string(&w, s->kind ? cli_kind_name(s->kind) : "lsm");
+    json_name(&w, "durability");
+    json_string(&w, durability_name(b->call->durability));
+    json_name(&w, "keys");
+    json_string(&w, s->random_keys ? "random" : "decimal");
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        json_name(&w, numbers[i].name);
+        json_u64(&w, numbers[i].value);
+    }
+    json_object_end(&w);
+    json_line_end(&w);
+    fflush(stdout);
+}
+
+void report_settings(const bench *b)
+{
+    if (b->call->json) {
+        settings_as_json(b);
+    } else {
+        settings_for_people(b);
+    }
+}
+
+/* ---------------------------------------------------------------- results */
+
+static double per_operation_us(const bench_result *r, const bench *b)
+{
+    if (r->operations == 0) return 0;
+    return (double)r->elapsed_ns / 1e3 * (double)b->settings->threads / (double)r->operations;
+}
+
+/* Bytes of keys and values a second, in millions. */
+static double megabytes_per_second(const bench_result *r)
+{
+    return number_rate(r->bytes, r->elapsed_ns) / 1e6;
+}
+
+static double percentile_us(const bench_result *r, double share)
+{
+    return (double)histogram_percentile(&r->latencies, share) / 1e3;
+}
+
+static bool is_reading(const bench_result *r)
+{
+    return r->found > 0 || r->kind->run == workload_find("readmissing", 11)->run;
+}
+
+static void result_for_people(const bench_result *r, const bench *b)
+{
+    char operations[NUMBER_TEXT], rate[NUMBER_TEXT], found[NUMBER_TEXT], entries[NUMBER_TEXT];
+    printf("%-16s %12s %12s %11.3f %9.1f", r->kind->name, number_grouped(operations, r->operations),
+           number_grouped(rate, (uint64_t)number_rate(r->operations, r->elapsed_ns)), per_operation_us(r, b),
+           megabytes_per_second(r));
+    if (r->latencies.count) {
+        printf(" %9.2f %9.2f %9.2f %10.1f", percentile_us(r, 0.5), percentile_us(r, 0.99),
+               percentile_us(r, 0.999), (double)r->latencies.max / 1e3);
+    } else {
+        printf(" %9s %9s %9s %10s", "-", "-", "-", "-");
+    }
+    if (is_reading(r) && !r->kind->mark) {
+        printf("  %s of %s found", number_grouped(found, r->found), number_grouped(entries, r->entries));
+    }
+    if (r->kind->writer) {
+        printf("  beside %s writes/s", number_grouped(rate, (uint64_t)number_rate(r->beside, r->elapsed_ns)));
+    }
+    if (r->busy) printf("  %" PRIu64 " times busy", r->busy);
+    if (r->wrong) printf("  WRONG: %" PRIu64, r->wrong);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void result_as_json(const bench_result *r, const bench *b)
+{
+    json_writer w;
+    json_init(&w, stdout);
+    json_object_begin(&w);
+    json_name(&w, "workload");
+    json_string(&w, r->kind->name);
+    json_name(&w, "operations");
+    json_u64(&w, r->operations);
+    json_name(&w, "seconds");
+    json_double(&w, (double)r->elapsed_ns / 1e9);
+    json_name(&w, "operations_per_second");
+    json_double(&w, number_rate(r->operations, r->elapsed_ns));
+    json_name(&w, "micros_per_operation");
+    json_double(&w, per_operation_us(r, b));
+    json_name(&w, "megabytes_per_second");
+    json_double(&w, megabytes_per_second(r));
+    if (r->latencies.count) {
+        json_name(&w, "p50_us");
+        json_double(&w, percentile_us(r, 0.5));
+        json_name(&w, "p99_us");
+        json_double(&w, percentile_us(r, 0.99));
+        json_name(&w, "p99_9_us");
+        json_double(&w, percentile_us(r, 0.999));
+        json_name(&w, "max_us");
+        json_double(&w, (double)r->latencies.max / 1e3);
+    }
+    json_name(&w, "entries");
+    json_u64(&w, r->entries);
+    json_name(&w, "found");
+    json_u64(&w, r->found);
+    json_name(&w, "wrong");
+    json_u64(&w, r->wrong);
+    json_name(&w, "busy");
+    json_u64(&w, r->busy);
+    if (r->kind->writer) {
+        json_name(&w, "writes_beside_per_second");
+        json_double(&w, number_rate(r->beside, r->elapsed_ns));
+    }
+    json_object_end(&w);
+    json_line_end(&w);
+    fflush(stdout);
+}
+
+void report_result(const bench *b, const bench_result *r)
+{
+    if (b->call->json) {
+        result_as_json(r, b);
+    } else {
+        result_for_people(r, b);
+    }
+}

@@ -1,0 +1,32 @@
+/* dump.h -- the dump: collections as lines of text that every release reads.
+ *
+ *     HOLT-DUMP 1
+ *     \collection<TAB>NAME<TAB>kind=lsm<TAB>block_bytes=8192<TAB>filter_bits=10
+ *     KEY<TAB>VALUE
+ *     ...
+ *     \end<TAB>COUNT
+ *
+ * KEY, VALUE and NAME have the escapes of text.h. An escape never begins with \c or \e, so the lines with a
+ * meaning of their own cannot be mistaken for entries. Entries belong to the collection last named; the
+ * attributes after its name say how to make it where there is none, and all may be missing (filter_bits=none:
+ * no filter). COUNT is the number of entries in the whole dump: a dump without the \end line, or with another
+ * count, was cut off.
+ */
+#ifndef CLI_DUMP_H
+#define CLI_DUMP_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include <holt.h>
+
+#define DUMP_HEADER "HOLT-DUMP 1"
+#define DUMP_COLLECTION "\\collection"
+#define DUMP_END "\\end"
+
+void dump_write_header(FILE *out);
+void dump_write_collection(FILE *out, const char *name, const holt_collection_info *info);
+void dump_write_entry(FILE *out, holt_slice key, holt_slice value);
+void dump_write_end(FILE *out, uint64_t count);
+
+#endif

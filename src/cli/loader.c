@@ -1,0 +1,77 @@
+/* loader.c -- see loader.h. */
+#include "loader.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "output.h"
+
+enum { BUSY_RETRIES = 100 };
+
+/* The disk is behind: HOLT_BUSY comes after a bounded wait in the library, so that it may be asked again
+ * soon. */
+static bool wait_when_busy(holt_status status, int *tries)
+{
+    const struct timespec pause = {0, 50 * 1000 * 1000};
+    if (status != HOLT_BUSY || output_interrupted() || ++*tries > BUSY_RETRIES) return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+void loader_init(loader *l, holt *db, uint64_t batch_entries)
+{
+    *l = (loader){.db = db, .batch_entries = batch_entries};
+}
+
+static holt_status begin(loader *l)
+{
+    holt_txn_options options;
+    if (l->batch) return HOLT_OK;
+    memset(&options, 0, sizeof options);
+    options.flags = HOLT_TXN_BLIND;
+    return holt_begin(l->db, &options, &l->batch);
+}
+
+holt_status loader_add(loader *l, holt_slice key, holt_slice value)
+{
+    uint64_t size = (uint64_t)key.size + value.size;
+    holt_status status = HOLT_OK;
+    int tries = 0;
+    if (l->pending && (l->pending >= l->batch_entries || l->pending_bytes + size > LOADER_BATCH_BYTES)) {
+        status = loader_commit(l);
+    }
+    if (status == HOLT_OK) status = begin(l);
+    if (status != HOLT_OK) return status;
+    do {
+        status = holt_put(l->collection, l->batch, key, value);
+    } while (wait_when_busy(status, &tries));
+    if (status != HOLT_OK) return status;
+    l->pending++;
+    l->pending_bytes += size;
+    return HOLT_OK;
+}
+
+holt_status loader_commit(loader *l)
+{
+    holt_status status = HOLT_OK;
+    int tries = 0;
+    if (!l->batch) return HOLT_OK;
+    do {
+        status = l->pending ? holt_commit(l->batch) : HOLT_OK;
+    } while (wait_when_busy(status, &tries));
+    if (status == HOLT_OK && l->pending) {
+        l->entries += l->pending;
+        l->bytes += l->pending_bytes;
+        l->batches++;
+    }
+    loader_deinit(l);
+    return status;
+}
+
+void loader_deinit(loader *l)
+{
+    holt_rollback(l->batch);
+    l->batch = NULL;
+    l->pending = 0;
+    l->pending_bytes = 0;
+}

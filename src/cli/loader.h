@@ -1,0 +1,37 @@
+/* loader.h -- writes entries in atomic batches.
+ *
+ * A batch is one blind transaction: after a crash all of it is there or nothing. It is committed when it has
+ * batch_entries entries or LOADER_BATCH_BYTES bytes, and before an entry that would take it past that, so an
+ * entry of any permitted size goes through.
+ */
+#ifndef CLI_LOADER_H
+#define CLI_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <holt.h>
+
+enum { LOADER_BATCH_BYTES = 1024 * 1024 };
+
+typedef struct loader {
+    holt *db;
+    holt_collection *collection; /* where entries go; the caller sets it, between batches only */
+    uint64_t batch_entries;
+    holt_txn *batch;             /* NULL between batches */
+    uint64_t pending, pending_bytes; /* in the batch */
+    uint64_t entries, bytes, batches; /* committed: keys and values */
+} loader;
+
+void loader_init(loader *l, holt *db, uint64_t batch_entries);
+
+/* Adds an entry. On an error the entry is not in the batch, which can still be committed. */
+holt_status loader_add(loader *l, holt_slice key, holt_slice value);
+
+/* Commits what is pending. */
+holt_status loader_commit(loader *l);
+
+/* Drops what is pending. */
+void loader_deinit(loader *l);
+
+#endif

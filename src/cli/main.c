@@ -1,0 +1,45 @@
+/* main.c -- the `holt` command: finds the command by its name and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include <holt.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "output.h"
+
+const cli_command *const cli_commands[] = {
+    &command_put,   &command_get,     &command_del,   &command_exists,      &command_scan,   &command_count,
+    &command_load,  &command_dump,    &command_stats, &command_collections, &command_create, &command_drop,
+    &command_flush, &command_compact, &command_bench, &command_version,     &command_help,   NULL,
+};
+
+/* The word after `holt` as a command's name: --help and --version are what people try first. */
+static const char *command_name(const char *word)
+{
+    if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) return "help";
+    if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0) return "version";
+    return word;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs("holt: a command is missing\nUsage: holt COMMAND [OPTIONS] DIR ...\n'holt help' lists the "
+              "commands.\n",
+              stderr);
+        return CLI_USAGE;
+    }
+    const cli_command *command = cli_command_find(command_name(argv[1]));
+    if (!command) {
+        fprintf(stderr, "holt: there is no command '%s'\n'holt help' lists the commands.\n", argv[1]);
+        return CLI_USAGE;
+    }
+    return output_finish(command->name, command->run(command, argc - 1, argv + 1));
+}
+
+int main(int argc, char **argv)
+{
+    output_init();
+    return run(argc, argv);
+}

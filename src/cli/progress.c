@@ -1,0 +1,56 @@
+/* progress.c -- see progress.h. */
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "number.h"
+#include "output.h"
+
+enum { BAR = 20 };
+
+static const uint64_t redraw_ns = 100 * 1000 * 1000;
+
+void progress_begin(progress *p, uint64_t bytes_total)
+{
+    *p = (progress){
+        .live = output_error_is_terminal(), .bytes_total = bytes_total, .start_ns = number_clock_ns()};
+    p->drawn_ns = p->start_ns;
+}
+
+static void draw_bar(const progress *p, uint64_t bytes, uint64_t elapsed_ns)
+{
+    char left[NUMBER_TEXT], bar[BAR + 1];
+    double done = (double)bytes / (double)p->bytes_total;
+    if (done > 1) done = 1; /* the file has grown */
+    size_t filled = (size_t)(done * BAR);
+    memset(bar, '#', filled);
+    memset(bar + filled, '.', BAR - filled);
+    bar[BAR] = '\0';
+    fprintf(stderr, "[%s] %3.0f%%  ", bar, done * 100);
+    if (done <= 0) return;
+    double left_s = (double)elapsed_ns / 1e9 * (1 - done) / done;
+    fprintf(stderr, "ETA %s  ", number_clock_text(left, (uint64_t)(left_s + 0.5)));
+}
+
+void progress_update(progress *p, uint64_t records, uint64_t bytes)
+{
+    char count[NUMBER_TEXT], rate[NUMBER_TEXT], size[NUMBER_TEXT], speed[NUMBER_TEXT];
+    if (!p->live) return;
+    uint64_t now = number_clock_ns();
+    if (now - p->drawn_ns < redraw_ns) return;
+    uint64_t elapsed = now - p->start_ns;
+    p->drawn_ns = now;
+    fputc('\r', stderr);
+    if (p->bytes_total) draw_bar(p, bytes, elapsed);
+    fprintf(stderr, "%s records  %s/s  %s  %s/s\033[K", number_grouped(count, records),
+            number_grouped(rate, (uint64_t)number_rate(records, elapsed)), number_bytes(size, bytes),
+            number_bytes(speed, (uint64_t)number_rate(bytes, elapsed)));
+    fflush(stderr);
+}
+
+uint64_t progress_end(progress *p)
+{
+    if (p->live && p->drawn_ns != p->start_ns) fputs("\r\033[K", stderr);
+    return number_clock_ns() - p->start_ns;
+}

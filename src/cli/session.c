@@ -1,0 +1,91 @@
+/* session.c -- see session.h. */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "number.h"
+
+/* What the user can do about a status, beside what the library's message says. NULL = nothing to add. */
+static const char *advice(holt_status status)
+{
+    switch (status) {
+    case HOLT_NO_MEMORY:
+        return "give it more with --memory";
+    case HOLT_NO_SPACE:
+        return "the disk is full: make room and run it again";
+    case HOLT_UNSUPPORTED:
+        return "'holt version' tells which release this is";
+    default:
+        return NULL;
+    }
+}
+
+void session_tell(const cli_call *call, holt_status status, const char *what)
+{
+    const char *message = holt_error_message();
+    if (!*message) message = holt_status_name(status);
+    cli_complain(call, "%s%s%s", what ? what : "", what ? ": " : "", message);
+    if (advice(status)) cli_complain(call, "%s", advice(status));
+}
+
+void session_print_log_line(void *log_ctx, uint32_t level, const char *line)
+{
+    static const char *const names[] = {"info", "error", "warn", "info", "debug"};
+    (void)log_ctx;
+    fprintf(stderr, "holt: %s: %s\n", level <= HOLT_LOG_DEBUG ? names[level] : "log", line);
+}
+
+static void tell_open_failure(const cli_call *call, holt_status status)
+{
+    const char *directory = call->operands[0];
+    session_tell(call, status, NULL);
+    if (status == HOLT_NOT_FOUND) {
+        cli_complain(call, "there is no database in '%s'; 'holt put', 'holt load' and 'holt create' make one",
+                     directory);
+    }
+}
+
+bool session_open(session *s, const cli_call *call, session_mode mode)
+{
+    holt_options options;
+    memset(&options, 0, sizeof options);
+    *s = (session){.call = call};
+    options.memory_bytes = call->memory_bytes;
+    options.durability = call->durability;
+    if (mode == SESSION_READ) options.flags |= HOLT_OPEN_READ_ONLY;
+    if (mode != SESSION_WRITE_OR_CREATE) options.flags |= HOLT_OPEN_MUST_EXIST;
+    if (call->log_level) {
+        options.log_level = call->log_level;
+        options.log = session_print_log_line;
+    }
+    uint64_t start = number_clock_ns();
+    holt_status status = holt_open(call->operands[0], &options, &s->db);
+    s->open_ns = number_clock_ns() - start;
+    if (status == HOLT_OK) return true;
+    tell_open_failure(call, status);
+    return false;
+}
+
+bool session_collection(session *s)
+{
+    holt_status status = holt_collection_open(s->db, s->call->collection, &s->collection);
+    if (status == HOLT_OK) return true;
+    session_tell(s->call, status, NULL);
+    if (status == HOLT_NOT_FOUND) {
+        cli_complain(s->call, "'holt collections %s' lists those there are; 'holt create' makes one",
+                     s->call->operands[0]);
+    }
+    return false;
+}
+
+int session_close(session *s, int code)
+{
+    holt_collection_close(s->collection);
+    holt_status status = holt_close(s->db);
+    s->collection = NULL;
+    s->db = NULL;
+    if (status == HOLT_OK) return code;
+    session_tell(s->call, status, "closing the database");
+    return code == CLI_OK ? CLI_FAILED : code;
+}

@@ -1,0 +1,50 @@
+/* text.h -- bytes as text and back: escapes, hexadecimal, UTF-8.
+ *
+ * One set of escapes serves the whole command (scan, dump, load, keys on the command line):
+ *
+ *     \n  line feed     \t  tab     \r  carriage return     \\  backslash     \xNN  the byte NN, hexadecimal
+ *
+ * Printable characters, in ASCII or in valid UTF-8, stand for themselves; every other byte is escaped. So
+ * escaped text has neither tabs nor line ends of its own, does nothing to a terminal, and gives the same
+ * bytes when it is read.
+ */
+#ifndef CLI_TEXT_H
+#define CLI_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <holt.h>
+
+#include "buffer.h"
+
+/* The bytes of the valid UTF-8 character at the start of [p, p + size), 1 to 4; 0 when there is none. */
+size_t text_utf8_character(const uint8_t *p, size_t size);
+
+bool text_is_utf8(holt_slice bytes);
+
+/* Columns that text takes on a terminal: its characters, each counted as one. */
+size_t text_columns(holt_slice text);
+
+void text_write_escaped(FILE *out, holt_slice bytes);
+
+/* For eyes only: line feeds, tabs and backslashes stay as they are; the rest is escaped. Does not read back.
+ * */
+void text_write_for_people(FILE *out, holt_slice bytes);
+
+void text_write_hex(FILE *out, holt_slice bytes);
+
+/* Appends the bytes escaped, cut to `columns` columns of which the last is then an ellipsis. SIZE_MAX: whole.
+ * */
+void text_append_cut(buffer *out, holt_slice bytes, size_t columns);
+
+/* Replaces the escapes in bytes[0, *size) in place. NULL and the new *size, or where the first wrong escape
+ * is. */
+const char *text_unescape(char *bytes, size_t *size);
+
+/* Replaces pairs of hexadecimal digits by the bytes they mean, in place. false: not such pairs. */
+bool text_unhex(char *bytes, size_t *size);
+
+#endif

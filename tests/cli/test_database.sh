@@ -1,0 +1,143 @@
+# collections, create, drop, stats, flush, compact, and what is no database.
+
+test_collections_come_and_go() {
+    holt create data users
+    holt create data --kind lsm logs
+    prints 'default
+logs
+users' holt collections data
+    holt put data -c users k v
+    status_is 1 holt get data k
+    holt drop data users
+    prints 'default
+logs' holt collections data
+    status_is 1 holt get data -c users k
+    says users
+}
+
+test_wrong_collections_are_refused() {
+    holt create data users
+    status_is 1 holt create data users
+    [ -s err ]
+    status_is 1 holt drop data nope
+    says nope
+    status_is 1 holt drop data default
+    status_is 1 holt create data ''
+    status_is 1 holt create data "$(head -c 129 /dev/zero | tr '\0' n)"
+    status_is 1 holt create data 'new
+line'
+    status_is 2 holt create data x --kind heap
+    status_is 1 holt put data -c nope k v
+    status_is 1 holt scan data -c nope
+    says "holt collections data"
+    prints 'default
+users' holt collections data
+}
+
+test_stats_are_lines_of_name_and_number() {
+    holt put data k v
+    status_is 0 holt stats data
+    grep -q '^disk_bytes	[0-9][0-9]*$' out
+    grep -q '^collections	[1-9]' out
+    grep -q '^collection\.default\.kind	lsm$' out
+    [ -z "$(grep -v '^[^	][^	]*	[0-9a-z?]*$' out)" ] || fail "other lines: $(head -c 200 out)"
+}
+
+test_flush_and_compact_keep_what_is_there() {
+    for key in a b c; do
+        holt put data "$key" "1$key"
+        holt flush data >/dev/null
+    done
+    holt del data b
+    holt scan data >before
+    status_is 0 holt flush data
+    grep -q 'on disk' out
+    status_is 0 holt compact data
+    status_is 0 holt compact data -c default --from a --to b
+    holt scan data >after
+    same before after
+    status_is 1 holt compact data -c nope
+}
+
+test_reading_makes_no_database() {
+    for command in 'get nodata k' 'exists nodata k' 'scan nodata' 'count nodata' 'dump nodata' 'stats nodata' \
+        'collections nodata' 'del nodata k' 'drop nodata c' 'flush nodata' 'compact nodata' 'put nodata k v -c other'; do
+        # shellcheck disable=SC2086
+        status_is 1 holt $command
+        says nodata
+        [ ! -e nodata ] || fail "'$command' made a database"
+    done
+}
+
+test_what_is_no_database_is_left_alone() {
+    echo text >file
+    mkdir other
+    echo mine >other/notes
+    for command in put\ %\ k\ v scan\ % load\ %; do
+        # shellcheck disable=SC2086
+        status_is 1 holt $(echo "$command" | sed 's/%/file/') </dev/null
+        [ -s err ]
+        # shellcheck disable=SC2086
+        status_is 1 holt $(echo "$command" | sed 's/%/other/') </dev/null
+        [ -s err ]
+    done
+    [ "$(cat file)" = text ]
+    [ "$(ls other)" = notes ]
+}
+
+test_unwritable_directory_is_told() {
+    mkdir locked
+    chmod 555 locked
+    chmod 755 "$work" .
+    if [ "$(id -u)" -ne 0 ]; then
+        status_is 1 holt put locked/data k v
+    else
+        command -v setpriv >/dev/null || skip "root, and setpriv(1) is not there"
+        setpriv --reuid 65534 --clear-groups "$exe" version >/dev/null 2>&1 || skip "another user cannot run $exe"
+        status_is 1 setpriv --reuid 65534 --clear-groups "$exe" put locked/data k v
+    fi
+    [ -s err ]
+}
+
+test_memory_below_the_minimum_is_told() {
+    status_is 1 holt put data k v --memory 1M
+    [ -s err ]
+    status_is 2 holt put data k v --memory lots
+    says lots
+    holt put data k v --memory 8MiB
+    prints v holt get data k --memory 16m
+}
+
+test_second_process_is_told_who_has_the_database() {
+    mkfifo pipe
+    "$exe" load data --format tsv pipe >/dev/null 2>&1 &
+    loader=$!
+    exec 9>pipe
+    printf 'a\t1\n' >&9
+    tries=0
+    until [ -e data/LOCK ] || [ $tries -ge 100 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    sleep 0.3
+    got=0
+    holt put data k v >out 2>err || got=$?
+    exec 9>&-
+    wait $loader
+    [ "$got" -eq 1 ] || fail "a second writer ended with $got"
+    says "$loader"
+    prints 1 holt get data a
+}
+
+test_log_level_shows_the_diary_on_standard_error() {
+    status_is 0 env HOLT_LOG_LEVEL=debug "$exe" put data k v
+    says 'holt: '
+    status_is 0 env LOG_LEVEL=INFO "$exe" get data k
+    says 'holt: '
+    status_is 0 holt get data k
+    [ ! -s err ]
+    status_is 0 env LOG_LEVEL=verbose "$exe" get data k
+    [ ! -s err ]
+    status_is 2 env HOLT_LOG_LEVEL=loud "$exe" get data k
+    says loud
+}

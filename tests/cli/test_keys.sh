@@ -1,0 +1,131 @@
+# put, get, exists, del: single keys and values of every kind of bytes.
+
+test_put_then_get_gives_the_value_with_nothing_added() {
+    holt put data city Lisbon
+    holt get data city >got
+    printf Lisbon >expected
+    same got expected
+}
+
+test_put_replaces_the_value() {
+    holt put data k one
+    holt put data k two
+    prints two holt get data k
+}
+
+test_if_absent_keeps_the_first_value_and_fails() {
+    holt put data k one --if-absent
+    status_is 1 holt put data k two --if-absent
+    says "nothing was written"
+    prints one holt get data k
+}
+
+# A value that went through a C string would end at its first zero byte.
+test_binary_values_come_back_from_a_pipe() {
+    head -c 100000 /dev/urandom >value
+    holt put data blob <value
+    holt get data blob >got
+    same value got
+    holt put data blob2 - <value
+    holt get data blob2 >got
+    same value got
+}
+
+test_empty_key_and_empty_value_are_allowed() {
+    holt put data '' empty
+    holt put data nothing ''
+    prints empty holt get data ''
+    holt get data nothing >got
+    [ ! -s got ]
+    holt exists data nothing
+}
+
+test_missing_key_is_exit_code_1_and_silent_in_a_pipe() {
+    holt put data a b
+    status_is 1 holt get data nope
+    [ ! -s out ]
+    [ ! -s err ]
+    status_is 1 holt exists data nope
+    [ ! -s out ]
+    [ ! -s err ]
+}
+
+test_escapes_and_hexadecimal_name_the_same_key() {
+    holt put data -e 'a\x00\t\\b' 'v\n'
+    holt get data -x 6100095c62 >got
+    echo 760a >expected
+    same got expected
+    holt put data --hex FF00 dead
+    holt get data -e '\xff\x00' >got
+    printf '\336\255' >expected
+    same got expected
+}
+
+test_wrong_escapes_and_wrong_hexadecimal_are_usage_errors() {
+    status_is 2 holt put data -e 'a\q' v
+    says '\q'
+    status_is 2 holt put data -e 'a\x1' v
+    status_is 2 holt put data -e 'a\' v
+    status_is 2 holt get data --hex 123
+    status_is 2 holt get data --hex zz
+    status_is 2 holt get data --hex -e 12
+    [ ! -e data ]
+}
+
+test_arguments_after_two_dashes_are_no_options() {
+    holt put data -- -key -5
+    prints -5 holt get data -- -key
+}
+
+test_get_as_json_is_an_object() {
+    holt put data 'quo"te' 'back\slash'
+    prints '{"key":"quo\"te","value":"back\\slash"}' holt get data 'quo"te' --json
+}
+
+test_del_deletes_several_and_minds_no_absent_key() {
+    holt put data a 1
+    holt put data b 2
+    holt put data c 3
+    holt del data a b nope
+    prints 1 holt count data
+    holt exists data c
+}
+
+test_key_past_the_limit_is_refused_and_nothing_is_lost() {
+    holt put data kept value
+    key=$(head -c 8193 /dev/zero | tr '\0' k)
+    status_is 1 holt put data "$key" v
+    [ -s err ]
+    key=$(head -c 8192 /dev/zero | tr '\0' k)
+    holt put data "$key" longest
+    prints longest holt get data "$key"
+    prints value holt get data kept
+}
+
+test_value_past_the_limit_is_refused() {
+    head -c 2200000 /dev/zero >value
+    status_is 1 holt put data k --memory 8M <value
+    [ -s err ]
+    status_is 1 holt get data k
+    head -c 1000000 /dev/zero >value
+    holt put data k --memory 8M <value
+    holt get data k >got
+    same value got
+}
+
+test_durabilities_are_accepted() {
+    for mode in commit interval process; do
+        holt put data "$mode" v --durability "$mode"
+        prints v holt get data "$mode"
+    done
+    status_is 2 holt put data k v --durability never
+    says never
+}
+
+test_time_is_told_on_standard_error() {
+    holt put data k v
+    status_is 0 holt get data k --time
+    says "1 byte in "
+    status_is 0 holt count data --time
+    says "1 entry in "
+}

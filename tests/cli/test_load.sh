@@ -1,0 +1,274 @@
+# load and dump: round trips, formats, what is wrong with a file and where.
+
+test_dump_of_random_bytes_loads_to_the_same_dump() {
+    i=0
+    while [ $i -lt 30 ]; do
+        head -c $((i * i)) /dev/urandom | holt put data -e "\\x$(printf %02x $((i * 8)))key"
+        i=$((i + 1))
+    done
+    holt dump data >first
+    holt load copy <first >/dev/null
+    holt dump copy >second
+    same first second
+    prints 30 holt count copy
+}
+
+test_dump_is_the_documented_format() {
+    holt put data k 'a	b'
+    holt dump data >got
+    head -n 1 got >line
+    echo 'HOLT-DUMP 1' >expected
+    same line expected
+    grep -q '^\\collection	default	kind=lsm	block_bytes=[0-9]*	filter_bits=' got
+    grep -qxF 'k	a\tb' got
+    [ "$(tail -n 1 got)" = '\end	1' ]
+}
+
+test_dump_of_all_collections_restores_them() {
+    holt create data users
+    holt create data 'odd
+name' 2>/dev/null || true
+    holt put data -c users ann 1
+    holt put data bob 2
+    holt dump data --all >dump
+    holt load copy dump >/dev/null
+    prints 1 holt get copy -c users ann
+    prints 2 holt get copy bob
+    holt dump copy --all >again
+    same dump again
+}
+
+test_dump_of_one_collection_loads_into_another() {
+    holt create data users
+    holt put data -c users ann 1
+    holt dump data -c users | holt load copy -c people >/dev/null
+    prints 1 holt get copy -c people ann
+    status_is 1 holt get copy -c users ann
+}
+
+test_dump_of_several_collections_does_not_go_into_one() {
+    holt create data users
+    holt dump data --all >dump
+    status_is 1 holt load copy -c people dump
+    says "second collection"
+    status_is 2 holt dump data --all -c users
+}
+
+test_truncated_dump_fails_and_says_what_was_loaded() {
+    printf 'HOLT-DUMP 1\n\\collection\tdefault\tkind=lsm\na\t1\nb\t2\n' >dump
+    status_is 1 holt load data dump
+    says "dump: line 4: the dump is cut off"
+    grep -q '^2 entries loaded before it stopped' out
+    prints 2 holt count data
+}
+
+# Cut inside a line, inside the count even: what is left may look whole.
+test_dump_cut_anywhere_is_noticed() {
+    i=0
+    while [ $i -lt 12 ]; do
+        holt put data "key$i" "value$i"
+        i=$((i + 1))
+    done
+    holt dump data >dump
+    size=$(wc -c <dump)
+    cut=0
+    while [ $cut -lt "$size" ]; do
+        head -c $cut dump >part
+        status_is 1 holt load "copy" part
+        cut=$((cut + 13))
+    done
+    head -c $((size - 1)) dump >part
+    status_is 1 holt load copy part
+    head -c $((size - 2)) dump >part
+    status_is 1 holt load copy part
+    status_is 0 holt load copy dump
+}
+
+test_dump_with_a_missing_line_is_noticed() {
+    holt put data a 1
+    holt put data b 2
+    holt dump data | grep -v '^a' >dump
+    status_is 1 holt load copy dump
+    says "says that it has 2 entries, but 1 were read"
+}
+
+test_wrong_lines_are_named() {
+    printf 'HOLT-DUMP 1\na\t1\nno tab here\nb\t2\n\\end\t3\n' >dump
+    status_is 1 holt load data dump
+    says "dump: line 3: there is no tab"
+    printf 'HOLT-DUMP 1\na\t\\q\n\\end\t1\n' >dump
+    status_is 1 holt load data dump
+    says "dump: line 2: '\\q' is not an escape"
+    printf 'a\t1\n' >dump
+    status_is 1 holt load data dump
+    says "dump: line 1: not a dump"
+    printf 'HOLT-DUMP 2\na\t1\n\\end\t1\n' >dump
+    status_is 1 holt load data dump
+    says "another version"
+    printf 'HOLT-DUMP 1\n\\collection\tx\tcolour=red\n\\end\t0\n' >dump
+    status_is 1 holt load data dump
+    says "colour=red"
+    printf 'HOLT-DUMP 1\n\\end\t0\nmore\t1\n' >dump
+    status_is 1 holt load data dump
+    says "something follows"
+    : >dump
+    status_is 1 holt load data dump
+    says "the file is empty"
+    status_is 1 holt load data nofile
+    says "nofile"
+    status_is 1 holt load data .
+    status_is 2 holt load data --format csv dump
+    says csv
+    status_is 2 holt load data --batch 0 dump
+}
+
+test_empty_dump_is_a_dump() {
+    printf 'HOLT-DUMP 1\n\\end\t0\n' | holt load data >/dev/null
+    prints 0 holt count data
+}
+
+# A dump written by this release must be read by all later ones; this text stands for it.
+test_dump_of_version_1_loads() {
+    printf 'HOLT-DUMP 1\n\\collection\tdefault\n\\x00\t\\x01\\n\\t\\r\\\\\n\\collection\tc\tkind=lsm\tblock_bytes=16384\tfilter_bits=none\nk\tv\n\t\n\\end\t3\n' >dump
+    holt load data dump >/dev/null
+    prints 010a090d5c holt get data --hex 00
+    prints v holt get data -c c k
+    prints '' holt get data -c c ''
+}
+
+test_tsv_is_what_scan_prints() {
+    holt put data -e 'k\x00' 'a\tb\\'
+    holt put data plain text
+    holt scan data >tsv
+    holt load copy --format tsv tsv >/dev/null
+    holt scan copy >again
+    same tsv again
+}
+
+test_raw_tsv_keeps_backslashes() {
+    printf 'path\tC:\\new\\table\tx\n' | holt load data --format tsv --raw >/dev/null
+    printf 'C:\\new\\table\tx' >expected
+    holt get data path >got
+    same got expected
+    printf 'path\tC:\\quux\n' >bad
+    status_is 1 holt load data --format tsv bad
+    says "bad: line 1"
+}
+
+test_last_line_without_a_line_feed_counts() {
+    printf 'a\t1\nb\t2' | holt load data --format tsv >/dev/null
+    prints 2 holt get data b
+}
+
+test_lines_of_several_files_have_their_names_and_numbers() {
+    printf 'one\ntwo\n\nfour' >x
+    printf 'uno\n' >y
+    status_is 0 holt load data --format lines x y
+    grep -q '^5 entries loaded' out
+    prints two holt get data x/0000000002
+    prints '' holt get data x/0000000003
+    prints four holt get data x/0000000004
+    prints uno holt get data y/0000000001
+    echo piped | holt load data --format lines >/dev/null
+    prints piped holt get data stdin/0000000001
+}
+
+test_deb822_stanzas_are_keyed_by_package_version_architecture() {
+    cat >index <<'END'
+
+Package: hello
+Architecture: amd64
+Version: 2.10-3
+Description: example
+ based on GNU hello
+
+
+Package: world
+Version: 1
+Architecture: all
+END
+    status_is 0 holt load data --format deb822 index
+    grep -q '^2 entries loaded' out
+    prints 'Package: world
+Version: 1
+Architecture: all' holt get data world/1/all
+    holt get data hello/2.10-3/amd64 >got
+    sed -n '2,6p' index >expected
+    same got expected
+    printf 'Package: a\n\nVersion: 1\n' >index
+    status_is 1 holt load data --format deb822 index
+    says "Package"
+}
+
+test_batches_of_any_size_load_everything() {
+    i=0
+    while [ $i -lt 2500 ]; do
+        printf 'key%05d\tvalue %d\n' $i $i
+        i=$((i + 1))
+    done >input
+    for batch in 1 7 1000 100000; do
+        status_is 0 holt load "data$batch" --format tsv --batch "$batch" --durability process input
+        prints 2500 holt count "data$batch"
+        holt scan "data$batch" >got
+        same got input
+    done
+}
+
+# Larger than a batch's bytes, and than the buffer that lines are read into.
+test_long_lines_load() {
+    head -c 1500000 /dev/urandom >value
+    holt put data --memory 64M big <value
+    holt put data small 1
+    holt dump data | holt load copy --memory 64M >/dev/null
+    holt get copy big >got
+    same value got
+}
+
+test_line_past_every_limit_is_refused_in_bounded_memory() {
+    { printf 'k\t'; head -c 20000000 /dev/zero | tr '\0' x; echo; } >input
+    status_is 1 holt load data --format tsv --memory 8M input
+    says "input: line 1"
+}
+
+test_key_past_the_limit_names_its_line() {
+    { echo 'a	1'; head -c 9000 /dev/zero | tr '\0' k; echo '	v'; echo 'z	1'; } >input
+    status_is 1 holt load data --format tsv input
+    says "input: line 2"
+    prints 1 holt count data
+}
+
+# The writer of the pipe never ends by itself: only the signal ends this load.
+test_interrupted_load_finishes_its_batch_and_says_so() {
+    mkfifo pipe
+    sh -c 'trap - INT; exec "$@"' sh "$exe" load data --format tsv pipe >out 2>err &
+    loader=$!
+    exec 9>pipe
+    i=0
+    while [ $i -lt 500 ]; do
+        printf 'key%05d\tvalue\n' $i
+        i=$((i + 1))
+    done >&9
+    # TERM, because shells without job control start their children with INT ignored.
+    tries=0
+    while ! [ -d data ] && [ $tries -lt 100 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    sleep 0.3
+    kill -TERM $loader
+    got=0
+    wait $loader || got=$?
+    exec 9>&-
+    [ "$got" -eq 143 ] || fail "ended with $got: $(cat err)"
+    says interrupted
+    prints 500 holt count data
+}
+
+test_running_a_load_again_changes_nothing() {
+    printf 'a\t1\nb\t2\n' >input
+    holt load data --format tsv input >/dev/null
+    holt scan data >first
+    holt load data --format tsv input >/dev/null
+    holt scan data >second
+    same first second
+}

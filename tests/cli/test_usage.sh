@@ -1,0 +1,78 @@
+# The command line itself: help, usage errors, the manual page.
+
+commands='put get del exists scan count load dump stats collections create drop flush compact bench version help'
+
+test_help_lists_every_command() {
+    status_is 0 holt help
+    for command in $commands; do
+        grep -q "^  $command " out || fail "no line for $command"
+    done
+    cp out expected
+    status_is 0 holt --help
+    same out expected
+    status_is 0 holt -h
+    same out expected
+}
+
+test_every_command_explains_itself() {
+    for command in $commands; do
+        status_is 0 holt "$command" --help
+        for part in "^Usage: holt $command " '^Options:' '^Examples:' "^  .*holt $command" '^Exit codes:' '^  -h, --help'; do
+            grep -q -e "$part" out || fail "the help of $command lacks '$part'"
+        done
+        [ ! -s err ]
+        cp out expected
+        status_is 0 holt help "$command"
+        same out expected
+        [ -z "$(sed -n '/^.\{101,\}/p' out)" ] || fail "the help of $command has long lines: $(sed -n '/^.\{101,\}/p' out)"
+    done
+}
+
+test_manual_page_names_every_command_and_option() {
+    sed 's/\\-/-/g' "$manual" >page
+    for command in $commands; do
+        grep -q "holt $command" page || fail "no $command"
+        holt "$command" --help | sed -n 's/^ .*\(--[a-z-]*\).*/\1/p' | sort -u >options
+        while read -r option; do
+            grep -qF -e "$option" page || fail "no $option of $command"
+        done <options
+    done
+}
+
+test_version_is_that_of_the_header() {
+    status_is 0 holt version
+    grep -qx 'holt [0-9]*\.[0-9]*\.[0-9]*' out
+    cp out expected
+    status_is 0 holt --version
+    same out expected
+}
+
+test_wrong_command_lines_are_exit_code_2() {
+    status_is 2 holt
+    says "command"
+    status_is 2 holt frobnicate
+    says frobnicate
+    status_is 2 holt help frobnicate
+    status_is 2 holt get
+    says directory
+    status_is 2 holt get data
+    says Usage
+    status_is 2 holt get data a b
+    says "one argument too many"
+    status_is 2 holt get data a --frob
+    says -- --frob
+    status_is 2 holt get data a -Z
+    says -- -Z
+    status_is 2 holt get data a -c
+    says "needs an argument"
+    status_is 2 holt get data a --time=5
+    status_is 2 holt version extra
+    [ ! -e data ]
+}
+
+test_options_may_stand_anywhere() {
+    holt create data c
+    holt put -c c data k v
+    prints v holt get data -cc k
+    prints v holt get data k --collection=c
+}
