@@ -47,23 +47,12 @@ static void apply_torn(cutter *c, const sim_change *w, sim_bytes *to)
     if (rng_chance(&c->chance, 2)) grow_to(to, w->offset + w->size);
 }
 
-static void apply_whole(const sim_change *change, sim_bytes *to)
-{
-    if (change->kind == SIM_CHANGE_WRITE) {
-        sim_bytes_write(to, change->offset, sim_blob_bytes(change->data), (size_t)change->size);
-    } else if (change->kind == SIM_CHANGE_TRUNCATE) {
-        sim_bytes_resize(to, change->size);
-    } else {
-        grow_to(to, change->size);
-    }
-}
-
 static void apply_by_chance(cutter *c, const sim_change *change, sim_bytes *to)
 {
     if (change->kind == SIM_CHANGE_WRITE && rng_chance(&c->chance, 4)) {
         apply_torn(c, change, to);
     } else if (rng_below(&c->chance, 8) < c->keep_of_8) {
-        apply_whole(change, to);
+        sim_change_apply(change, to);
     }
 }
 
@@ -71,7 +60,7 @@ static void apply(cutter *c, const sim_change *change, sim_bytes *to)
 {
     switch (change->certainty == SIM_SURE ? SIM_KEEP_ALL : c->mode) {
     case SIM_KEEP_ALL:
-        apply_whole(change, to);
+        sim_change_apply(change, to);
         break;
     case SIM_KEEP_NONE:
         break;
@@ -79,7 +68,7 @@ static void apply(cutter *c, const sim_change *change, sim_bytes *to)
         if (change->kind == SIM_CHANGE_WRITE) {
             grow_to(to, change->offset + change->size);
         } else {
-            apply_whole(change, to);
+            sim_change_apply(change, to);
         }
         break;
     case SIM_KEEP_SOME:

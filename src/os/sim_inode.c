@@ -59,7 +59,7 @@ sim_inode *sim_inode_twin(sim *to, sim_inode *n)
     return twin;
 }
 
-static void change_apply(const sim_change *c, sim_bytes *to)
+void sim_change_apply(const sim_change *c, sim_bytes *to)
 {
     switch (c->kind) {
     case SIM_CHANGE_WRITE:
@@ -94,7 +94,7 @@ static void change_add(sim_inode *n, sim_change c)
     sim_grow((void **)&n->changes, &n->change_capacity, n->change_count + 1, sizeof(sim_change));
     n->changes[n->change_count++] = c;
     uint64_t before = n->current.size;
-    change_apply(&c, &n->current);
+    sim_change_apply(&c, &n->current);
     if (c.kind == SIM_CHANGE_WRITE) {
         views_refresh(n, c.offset, c.offset + c.size);
     } else if (n->current.size < before) {
@@ -133,7 +133,7 @@ void sim_inode_sync(sim_inode *n)
     pending_become(n, SIM_SURE);
     size_t sure = 0;
     for (; sure < n->change_count && n->changes[sure].certainty == SIM_SURE; sure++) {
-        change_apply(&n->changes[sure], &n->durable);
+        sim_change_apply(&n->changes[sure], &n->durable);
         sim_blob_unref(n->changes[sure].data);
     }
     n->change_count -= sure;

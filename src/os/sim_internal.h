@@ -40,6 +40,9 @@ typedef struct sim_change {
     sim_blob *data;  /* of a write */
 } sim_change;
 
+/* Does what a change says to `to`. */
+void sim_change_apply(const sim_change *c, sim_bytes *to);
+
 /* A map: a copy of a range, which a store, a write or a truncate of the file keeps up to date. */
 typedef struct sim_view {
     struct sim_view *next;
