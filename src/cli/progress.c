@@ -18,7 +18,10 @@ void progress_begin(progress *p, uint64_t bytes_total)
     p->drawn_ns = p->start_ns;
 }
 
-static void draw_bar(const progress *p, uint64_t bytes, uint64_t elapsed_ns)
+enum { LINE = 256 };
+
+/* The bar, the share and the time left, as text; how long it is. */
+static size_t write_bar(const progress *p, char line[LINE], uint64_t bytes, uint64_t elapsed_ns)
 {
     char left[NUMBER_TEXT], bar[BAR + 1];
     double done = (double)bytes / (double)p->bytes_total;
@@ -27,25 +30,28 @@ static void draw_bar(const progress *p, uint64_t bytes, uint64_t elapsed_ns)
     memset(bar, '#', filled);
     memset(bar + filled, '.', BAR - filled);
     bar[BAR] = '\0';
-    fprintf(stderr, "[%s] %3.0f%%  ", bar, done * 100);
-    if (done <= 0) return;
+    int size = snprintf(line, LINE, "[%s] %3.0f%%  ", bar, done * 100);
+    if (done <= 0) return (size_t)size;
     double left_s = (double)elapsed_ns / 1e9 * (1 - done) / done;
-    fprintf(stderr, "ETA %s  ", number_clock_text(left, (uint64_t)(left_s + 0.5)));
+    size += snprintf(line + size, LINE - (size_t)size, "ETA %s  ",
+                     number_clock_text(left, (uint64_t)(left_s + 0.5)));
+    return (size_t)size;
 }
 
 void progress_update(progress *p, uint64_t records, uint64_t bytes)
 {
-    char count[NUMBER_TEXT], rate[NUMBER_TEXT], size[NUMBER_TEXT], speed[NUMBER_TEXT];
+    char count[NUMBER_TEXT], rate[NUMBER_TEXT], size[NUMBER_TEXT], speed[NUMBER_TEXT], line[LINE];
     if (!p->live) return;
     uint64_t now = number_clock_ns();
     if (now - p->drawn_ns < redraw_ns) return;
     uint64_t elapsed = now - p->start_ns;
     p->drawn_ns = now;
-    fputc('\r', stderr);
-    if (p->bytes_total) draw_bar(p, bytes, elapsed);
-    fprintf(stderr, "%s records  %s/s  %s  %s/s\033[K", number_grouped(count, records),
-            number_grouped(rate, (uint64_t)number_rate(records, elapsed)), number_bytes(size, bytes),
-            number_bytes(speed, (uint64_t)number_rate(bytes, elapsed)));
+    size_t used = p->bytes_total ? write_bar(p, line, bytes, elapsed) : 0;
+    snprintf(line + used, LINE - used, "%s records  %s/s  %s  %s/s", number_grouped(count, records),
+             number_grouped(rate, (uint64_t)number_rate(records, elapsed)), number_bytes(size, bytes),
+             number_bytes(speed, (uint64_t)number_rate(bytes, elapsed)));
+    /* A line that wraps could not be drawn over. */
+    fprintf(stderr, "\r%.*s\033[K", (int)output_columns() - 1, line);
     fflush(stderr);
 }
 
