@@ -1,7 +1,7 @@
 # The short face of the build. Meson and Ninja do the work; scripts/deps brings what they need.
 #
 #   make run [DATA=file]      load real records into ./run-data and query them
-#   make test                 build and run the tests
+#   make test [OPTIONS=...]   build and run the tests; OPTIONS as in "meson test --help"
 #   make                      build the library and the command
 #   make bench [OPTIONS=...]  measure; OPTIONS as in "holt bench --help"
 #   make install              into PREFIX (/usr/local), below DESTDIR
@@ -32,7 +32,7 @@ run: build
 	@HOLT=$(HOLT) scripts/run $(if $(DATA),"$(DATA)")
 
 test: $(TESTED)/build.ninja
-	@scripts/test $(TESTED)
+	@scripts/test $(TESTED) $(OPTIONS)
 
 bench: build
 	$(HOLT) bench $(OPTIONS)
