@@ -261,7 +261,8 @@ static void status_of_a_system_call_says_what_the_caller_may_do(void **state)
     assert_string_equal(e.message, "wal-1.log: write of 5: Input/output error");
 }
 
-/* Layers add words in front; the fields of who first knew must survive, also when the words are their own argument. */
+/* Layers add words in front; the fields of who first knew must survive, also when the words are their own
+ * argument. */
 static void status_wrap_puts_words_in_front_and_keeps_the_fields(void **state)
 {
     holt_error e;

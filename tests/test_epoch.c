@@ -153,8 +153,7 @@ static void epoch_wait_ends_when_the_reader_leaves(void **state)
 enum { READERS = 4, SWAPS = 1200, PENDING = 8, ALIVE = 0x600d, DEAD = 0xdead };
 
 typedef struct object {
-    unsigned
-        mark; /* written before publishing and after reclaiming: a reader that sees DEAD, or a race, is the bug */
+    unsigned mark; /* DEAD, or a race, seen by a reader is the bug */
     epoch_tag tag;
 } object;
 

@@ -248,13 +248,14 @@ typedef struct walk {
     history *history;
     source *s;
     uint32_t collection;
-    uint64_t seqno;
+    uint64_t seqno, after;
     size_t at; /* expected key; h->count: nothing */
 } walk;
 
 static bool shows(const walk *w, size_t key)
 {
-    return history_at(w->history, w->collection, key, w->seqno) != NULL;
+    const model_version *v = history_at(w->history, w->collection, key, w->seqno);
+    return v && v->seqno > w->after;
 }
 
 static size_t next_shown(const walk *w, size_t from)
@@ -334,7 +335,8 @@ static void check_source(history *h, size_t moves, bool grow)
 {
     walk w = {.history = h, .collection = (uint32_t)rng_below(&h->random, COLLECTIONS), .at = h->count};
     w.seqno = grow ? h->seqno : rng_below(&h->random, h->seqno + 2);
-    assert_int_equal(memtable_source_open(h->m, id_of(w.collection), w.seqno, &w.s), HOLT_OK);
+    if (rng_chance(&h->random, 3)) w.after = rng_below(&h->random, w.seqno + 1); /* as if cleared then */
+    assert_int_equal(memtable_source_open(h->m, id_of(w.collection), w.seqno, w.after, &w.s), HOLT_OK);
     walk_check(&w);
     for (size_t i = 0; i < moves; i++) {
         walk_move(&w);
@@ -349,7 +351,7 @@ static void check_whole_source(history *h)
 {
     for (uint32_t collection = 0; collection < COLLECTIONS; collection++) {
         walk w = {.history = h, .collection = collection, .seqno = h->seqno};
-        assert_int_equal(memtable_source_open(h->m, id_of(collection), w.seqno, &w.s), HOLT_OK);
+        assert_int_equal(memtable_source_open(h->m, id_of(collection), w.seqno, 0, &w.s), HOLT_OK);
         w.s->ops->first(w.s);
         for (w.at = next_shown(&w, 0); w.at < h->count; w.at = next_shown(&w, w.at + 1)) {
             walk_check(&w);
@@ -386,8 +388,8 @@ static void check_counts(history *h)
     mem_free(ids);
 }
 
-/* Everything at once, for every kind of key that could confuse prefixes and heads: versions, snapshots, collections,
- * failed commits, walks that turn round while leaves split under them. */
+/* Everything at once, for every kind of key that could confuse prefixes and heads: versions, snapshots,
+ * collections, failed commits, walks that turn round while leaves split under them. */
 static void memtable_is_a_sorted_array_with_versions(void **state)
 {
     uint64_t seed = test_seed();
@@ -430,7 +432,7 @@ static void empty_memtable_answers_nothing(void **state)
     assert_int_equal(count, 0);
     mem_free(ids);
 
-    assert_int_equal(memtable_source_open(m, 1, UINT64_MAX, &s), HOLT_OK);
+    assert_int_equal(memtable_source_open(m, 1, UINT64_MAX, 0, &s), HOLT_OK);
     s->ops->first(s);
     assert_false(s->valid);
     s->ops->last(s);
@@ -462,7 +464,8 @@ static void empty_key_and_empty_value_are_entries(void **state)
     memtable_unref(m);
 }
 
-/* A failed commit's versions may neither hide the one before nor count as a conflict, and their seqno comes again. */
+/* A failed commit's versions may neither hide the one before nor count as a conflict, and their seqno comes
+ * again. */
 static void voided_version_was_never_there(void **state)
 {
     memtable *m = create();
@@ -586,7 +589,7 @@ static void memtable_lives_until_its_last_reference_goes(void **state)
     memtable_unref(other);
 }
 
-/* Every allocation of a long history fails once: the insert that needed it changes nothing and then succeeds. */
+/* Every allocation of a long history fails once: the insert that needs it changes nothing, then succeeds. */
 static void insert_without_memory_changes_nothing(void **state)
 {
     enum { INSERTS = 20000, KEY_COUNT = 12000, COLLECTION_COUNT = 40 };
@@ -626,7 +629,7 @@ static void insert_without_memory_changes_nothing(void **state)
     uint32_t *ids;
     size_t count;
     mem_fail_at(1, false);
-    assert_int_equal(memtable_source_open(m, 0, INSERTS, &s), HOLT_NO_MEMORY);
+    assert_int_equal(memtable_source_open(m, 0, INSERTS, 0, &s), HOLT_NO_MEMORY);
     assert_null(s);
     mem_fail_at(1, false);
     assert_int_equal(memtable_collections(m, &ids, &count), HOLT_NO_MEMORY);
@@ -655,8 +658,8 @@ static void collection_without_entries_is_not_listed(void **state)
 
 /* ---------------------------------------------------------------- one writer, three readers */
 
-/* Operation i has seqno i and writes key number i % SHARED_KEYS, so a reader of any seqno knows what it must find. The
- * keys of even collections come in ascending order, those of odd ones scattered. */
+/* Operation i has seqno i and writes key number i % SHARED_KEYS, so a reader of any seqno knows what it must
+ * find. The keys of even collections come in ascending order, those of odd ones scattered. */
 enum {
     SHARED_KEYS = 4000,
     SHARED_WRITES = 2 * SHARED_KEYS,
@@ -730,7 +733,7 @@ static bool shared_get_is_right(shared_table *t, uint64_t number, uint64_t seqno
 static bool shared_scan_is_right(shared_table *t, uint32_t collection, uint64_t seqno, bool backwards)
 {
     source *s;
-    if (memtable_source_open(t->m, collection, seqno, &s) != HOLT_OK) return false;
+    if (memtable_source_open(t->m, collection, seqno, 0, &s) != HOLT_OK) return false;
     uint64_t expected = 0, seen = 0;
     for (uint64_t number = collection; number < SHARED_KEYS; number += t->collections)
         expected += expected_seqno(number, seqno) != 0;
@@ -792,8 +795,8 @@ static void read_beside_a_writer(uint32_t collections)
     memtable_unref(t.m);
 }
 
-/* The point of the optimistic nodes: readers beside a writer that splits them see whole states only. Few collections
- * have deep trees, many have roots that are just splitting. */
+/* The point of the optimistic nodes: readers beside a writer that splits them see whole states only. Few
+ * collections have deep trees, many have roots that are just splitting. */
 static void readers_beside_a_writer_see_their_snapshot(void **state)
 {
     for (int round = 0; round < ROUNDS; round++)

@@ -1,7 +1,7 @@
 /* arena.h -- memory that dies together: a bump allocator over growing chunks.
  *
- * Allocations are 8-byte aligned and are never given back one by one; arena_destroy frees all. Chunks start at
- * 4 KiB and double up to 1 MiB; an allocation that is large beside them gets a chunk of its own.
+ * Allocations are 8-byte aligned and are never given back one by one; arena_destroy frees all. Chunks start
+ * at 4 KiB and double up to 1 MiB; an allocation that is large beside them gets a chunk of its own.
  *
  * Concurrency  one thread allocates at a time. arena_bytes() may be read from any.
  */

@@ -1,7 +1,7 @@
 /* coding.h -- integers as bytes: little-endian of fixed width, and varints (LEB128, at most 10 bytes).
  *
- * Readers of untrusted bytes use a `decoder`: it never reads past its end, and after a failure stays failed, so that a
- * run of reads needs one check at its end.
+ * Readers of untrusted bytes use a `decoder`: it never reads past its end, and after a failure stays failed,
+ * so that a run of reads needs one check at its end.
  */
 #ifndef HOLT_BASE_CODING_H
 #define HOLT_BASE_CODING_H
@@ -82,7 +82,7 @@ static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
     return p;
 }
 
-/* Reads a varint from [p, end). Returns the position after it, or NULL if it is cut or longer than 64 bits. */
+/* Reads a varint from [p, end). The position after it, or NULL if it is cut or longer than 64 bits. */
 static inline const uint8_t *get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
     uint64_t result = 0;

@@ -1,13 +1,15 @@
 /* epoch.c -- the global epoch and the threads' records.
  *
- * Why it is right, without fences. A writer unlinks an object and takes its tag r by a read-modify-write of the global
- * epoch; advance 1 takes the epoch from r to r+1, advance 2 to r+2. A reader stores its epoch in its record and then loads
- * the global one, getting g.
- *   g > r   The load reads advance 1 or something after it; all changes of the epoch are read-modify-writes and so one
- *           chain of synchronisation that began at the tag. The reader sees the unlinking and cannot reach the object.
- *   g <= r  In the single order of sequentially consistent operations the reader's store comes before its load, that
- *           before advance 1, that before advance 2's load of the epoch and its look at the records. So the look finds the
- *           section (whose epoch is <= r, not r+1: no advance 2), or that the reader has left it, by acquire.
+ * Why it is right, without fences. A writer unlinks an object and takes its tag r by a read-modify-write of
+ * the global epoch; advance 1 takes the epoch from r to r+1, advance 2 to r+2. A reader stores its epoch in
+ * its record and then loads the global one, getting g.
+ *   g > r   The load reads advance 1 or something after it; all changes of the epoch are read-modify-writes
+ *           and so one chain of synchronisation that began at the tag. The reader sees the unlinking and
+ *           cannot reach the object.
+ *   g <= r  In the single order of sequentially consistent operations the reader's store comes before its
+ *           load, that before advance 1, that before advance 2's load of the epoch and its look at the
+ *           records. So the look finds the section (whose epoch is <= r, not r+1: no advance 2), or that the
+ *           reader has left it, by acquire.
  */
 #include "base/epoch.h"
 
@@ -34,8 +36,8 @@ typedef struct epoch_record {
 /* Each on a line of its own: the epoch is read at every section, the list hardly ever. */
 static struct {
     alignas(CACHE_LINE) _Atomic uint64_t epoch; /* grows by one; see above for its orders */
-    /* Records are pushed, recycled, and never freed. Sequentially consistent, so that a look at the records that comes
-     * after a new thread's first section finds that thread's record. */
+    /* Records are pushed, recycled, and never freed. Sequentially consistent, so that a look at the records
+     * that comes after a new thread's first section finds that thread's record. */
     alignas(CACHE_LINE) _Atomic(epoch_record *) records;
 } domain = {.epoch = EPOCH_FIRST};
 
@@ -123,9 +125,9 @@ holt_status epoch_enter(void)
     }
     if (mine->depth++ > 0) return HOLT_OK;
 
-    /* Sequentially consistent, both: the store must be seen by who advances past what the load got (see above). The
-     * repetition keeps a section from beginning in an epoch that has passed, which would hold up the next advance; the
-     * stored epoch itself soon stops the advances, so it is short. */
+    /* Sequentially consistent, both: the store must be seen by who advances past what the load got (see
+     * above). The repetition keeps a section from beginning in an epoch that has passed, which would hold up
+     * the next advance; the stored epoch itself soon stops the advances, so it is short. */
     uint64_t epoch = atomic_load_explicit(&domain.epoch, memory_order_relaxed);
     for (;;) {
         atomic_store_explicit(&mine->epoch, epoch, memory_order_seq_cst);
@@ -150,7 +152,7 @@ bool epoch_inside(void)
 
 epoch_tag epoch_retire(void)
 {
-    /* A read-modify-write though it changes nothing: it begins the chain that carries the unlinking to readers. */
+    /* A read-modify-write that changes nothing: it begins the chain that carries the unlinking to readers. */
     return atomic_fetch_add_explicit(&domain.epoch, 0, memory_order_seq_cst);
 }
 

@@ -1,16 +1,18 @@
 /* epoch.h -- epoch-based reclamation: readers mark short sections, writers wait for them to pass.
  *
- * A reader that follows shared pointers without a lock does so between epoch_enter() and epoch_leave(), and loads them
- * with acquire. Who unlinks an object takes a tag with epoch_retire() after the unlinking; the object may be freed or
- * reused once epoch_passed(tag). Nothing blocks in a section: no I/O, no waiting for a lock.
+ * A reader that follows shared pointers without a lock does so between epoch_enter() and epoch_leave(), and
+ * loads them with acquire. Who unlinks an object takes a tag with epoch_retire() after the unlinking; the
+ * object may be freed or reused once epoch_passed(tag). Nothing blocks in a section: no I/O, no waiting for a
+ * lock.
  *
- * One domain for the process. The global epoch advances from E to E+1 when every thread inside a section entered it in
- * E, so what was retired in E is unreachable when the epoch is E+2. Each thread has a record of its own on its own
- * cache line, made on its first section and recycled when the thread ends; so threads come and go freely. In a forked
- * child only the calling thread lives: the records of the others are treated as outside.
+ * One domain for the process. The global epoch advances from E to E+1 when every thread inside a section
+ * entered it in E, so what was retired in E is unreachable when the epoch is E+2. Each thread has a record of
+ * its own on its own cache line, made on its first section and recycled when the thread ends; so threads come
+ * and go freely. In a forked child only the calling thread lives: the records of the others are treated as
+ * outside.
  *
- * Differences from the literature (Fraser 2004): no per-thread limbo lists here; who retires keeps its own list of
- * (object, tag).
+ * Differences from the literature (Fraser 2004): no per-thread limbo lists here; who retires keeps its own
+ * list of (object, tag).
  *
  * Concurrency  all functions from any thread. Sections nest.
  */

@@ -11,8 +11,8 @@ static _Thread_local struct {
     bool onwards;         /* and all after it */
 } counter;
 
-/* No object is larger than PTRDIFF_MAX: such a size is our own sum gone wrong or a lie in a file, and no allocator need
- * be asked (those of the sanitizers abort). */
+/* No object is larger than PTRDIFF_MAX: such a size is our own sum gone wrong or a lie in a file, and no
+ * allocator need be asked (those of the sanitizers abort). */
 static bool may_allocate(size_t size)
 {
     counter.allocations++;

@@ -1,7 +1,7 @@
 /* memory.h -- allocation that may fail, and can be made to.
  *
- * Everything in the library allocates through here, so that tests can make the n-th allocation fail. Failure returns
- * NULL; the caller answers with status_no_memory().
+ * Everything in the library allocates through here, so that tests can make the n-th allocation fail. Failure
+ * returns NULL; the caller answers with status_no_memory().
  *
  * Concurrency  any thread. mem_fail_at() is for tests: it concerns the calling thread only.
  */
@@ -20,11 +20,11 @@ void *mem_copy(const void *data, size_t size);          /* a copy; NULL when out
 char *mem_copy_string(const char *string);
 void  mem_free(void *memory);                           /* accepts NULL */
 
-/* Room for `count` elements of `size` bytes in a growing array: *array and *capacity are replaced, doubling. false: out
- * of memory, nothing changed. */
+/* Room for `count` elements of `size` bytes in a growing array: *array and *capacity are replaced, doubling.
+ * false: out of memory, nothing changed. */
 bool mem_grow(void **array, size_t *capacity, size_t count, size_t size);
 
-/* The n-th allocation of this thread from now on fails (1 = the next; 0 = none), and with `onwards` all after it. */
+/* This thread's n-th allocation from now on fails (1 = the next; 0 = none), with `onwards` all later too. */
 void mem_fail_at(uint64_t n, bool onwards);
 uint64_t mem_allocations(void); /* of this thread so far */
 

@@ -1,4 +1,4 @@
-/* random.h -- xoshiro256**: fast, seeded, replayable numbers for tests, sim and benchmarks; never for secrets. */
+/* random.h -- xoshiro256**: fast, replayable numbers for tests, sim and benchmarks; never for secrets. */
 #ifndef HOLT_BASE_RANDOM_H
 #define HOLT_BASE_RANDOM_H
 

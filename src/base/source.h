@@ -1,10 +1,11 @@
 /* source.h -- a sorted source of entries: what a memtable, a run and a merge of them look like to a cursor.
  *
- * A source stands on an entry (valid) or on nothing. Keys ascend strictly: a source shows one version of a key, which
- * may be a tombstone. After an error it is not valid and `status` says why until the next first, last or seek; the
- * error's words are with the thread that made the move.
+ * A source stands on an entry (valid) or on nothing. Keys ascend strictly: a source shows one version of a
+ * key, which may be a tombstone. After an error it is not valid and `status` says why until the next first,
+ * last or seek; the error's words are with the thread that made the move.
  *
- * The fields are read directly by the merge; only the source itself writes them. key and value are borrowed until its next move.
+ * The fields are read directly by the merge; only the source itself writes them. key and value are borrowed
+ * until its next move.
  * Concurrency  one thread at a time.
  */
 #ifndef HOLT_BASE_SOURCE_H

@@ -1,4 +1,4 @@
-/* status.c -- each thread's last failure, and the public functions that tell of it. Nothing here allocates. */
+/* status.c -- each thread's last failure, and the public functions that tell of it, without allocating. */
 #include "base/status.h"
 
 #include <errno.h>

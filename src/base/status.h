@@ -1,7 +1,8 @@
 /* status.h -- the last failure of each thread, in words and in fields.
  *
- * Whoever first knows what went wrong writes it:  return status_set(HOLT_CORRUPT, "...", ...);  callers pass the code up,
- * and may put words in front with status_wrap(). HOLT_NOT_FOUND as an answer formats nothing: it is returned bare.
+ * Whoever first knows what went wrong writes it:  return status_set(HOLT_CORRUPT, "...", ...);  callers pass
+ * the code up, and may put words in front with status_wrap(). HOLT_NOT_FOUND as an answer formats nothing: it
+ * is returned bare.
  *
  * A background job's failure is taken with status_save() and given to the next caller it concerns with
  * status_restore().
@@ -16,12 +17,12 @@
 /* Records a failure of this thread and returns `status`. */
 holt_status status_set(holt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same, naming the file and the offset in it (HOLT_NO_OFFSET: none). The message becomes "FILE: format...". */
+/* The same, naming the file and the offset in it (HOLT_NO_OFFSET: none). The message: "FILE: format...". */
 holt_status status_set_file(holt_status status, const char *file, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A failed system call: picks HOLT_NO_SPACE, HOLT_NO_MEMORY or HOLT_IO from os_errno and ends the message with its
- * text. */
+/* A failed system call: picks HOLT_NO_SPACE, HOLT_NO_MEMORY or HOLT_IO from os_errno and ends the message
+ * with its text. */
 holt_status status_set_errno(int os_errno, const char *file, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

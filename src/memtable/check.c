@@ -57,7 +57,7 @@ static void check_prefix_and_heads(const memnode *n, uint32_t first, uint32_t co
     }
 }
 
-/* Keys ascend strictly between the fences; fences[i] is the i-th key. */
+/* Keys ascend strictly between the fences. */
 static void check_order(const memnode *n, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < count; i++) {
@@ -92,12 +92,12 @@ static uint64_t check_node(const memnode *n, const memnode **last_leaf)
     return versions;
 }
 
-static uint64_t check_map(const map *m)
+static uint64_t check_map(const memmap *m)
 {
     const memnode *root = atomic_load_explicit(&m->root, memory_order_relaxed), *last_leaf = NULL;
     CHECK(!root->lower && !memnode_upper(root));
     uint64_t versions = check_node(root, &last_leaf);
-    CHECK(versions == map_entries(m));
+    CHECK(versions == memmap_entries(m));
     CHECK(last_leaf == m->rightmost);
     return versions;
 }
@@ -107,8 +107,8 @@ void memtable_check(memtable *m)
     uint64_t versions = 0;
     uint32_t maps = 0;
     size_t position = 0;
-    for (map *found; (found = directory_next(&m->directory, &position)); maps++) {
-        CHECK(directory_find(&m->directory, found->collection) == found);
+    for (memmap *found; (found = memdirectory_next(&m->directory, &position)); maps++) {
+        CHECK(memdirectory_find(&m->directory, found->collection) == found);
         versions += check_map(found);
     }
     CHECK(maps == m->directory.count);

@@ -13,13 +13,13 @@ struct chunk {
     alignas(CACHE_LINE) uint8_t bytes[];
 };
 
-void chunks_init(chunks *c, size_t size_max)
+void memchunks_init(memchunks *c, size_t size_max)
 {
-    *c = (chunks){.next_size = CHUNK_FIRST, .size_max = size_max > CHUNK_FIRST ? size_max : CHUNK_FIRST};
+    *c = (memchunks){.next_size = CHUNK_FIRST, .size_max = size_max > CHUNK_FIRST ? size_max : CHUNK_FIRST};
     atomic_init(&c->bytes, 0);
 }
 
-void chunks_deinit(chunks *c)
+void memchunks_deinit(memchunks *c)
 {
     for (struct chunk *chunk = c->list; chunk;) {
         struct chunk *next = chunk->next;
@@ -29,24 +29,24 @@ void chunks_deinit(chunks *c)
     c->list = NULL;
 }
 
-size_t chunks_bytes(const chunks *c)
+size_t memchunks_bytes(const memchunks *c)
 {
     return atomic_load_explicit(&c->bytes, memory_order_relaxed); /* a statistic */
 }
 
 /* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
-static struct chunk *chunk_create(chunks *c, size_t size)
+static struct chunk *chunk_create(memchunks *c, size_t size)
 {
     struct chunk *chunk = mem_alloc_aligned(alignof(struct chunk), size);
     if (!chunk) return NULL;
     chunk->next = c->list;
     c->list = chunk;
     /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
-    atomic_store_explicit(&c->bytes, chunks_bytes(c) + size, memory_order_relaxed);
+    atomic_store_explicit(&c->bytes, memchunks_bytes(c) + size, memory_order_relaxed);
     return chunk;
 }
 
-bool chunks_reserve(chunks *c, size_t size)
+bool memchunks_reserve(memchunks *c, size_t size)
 {
     if (size <= c->left) return true;
     size_t chunk_size = c->next_size;
@@ -59,7 +59,7 @@ bool chunks_reserve(chunks *c, size_t size)
     return true;
 }
 
-void *chunks_take(chunks *c, size_t size, size_t alignment)
+void *memchunks_take(memchunks *c, size_t size, size_t alignment)
 {
     size_t skip = (0 - (uintptr_t)c->at) & (alignment - 1);
     assert(size + skip <= c->left); /* it was reserved */
@@ -70,12 +70,12 @@ void *chunks_take(chunks *c, size_t size, size_t alignment)
 }
 
 /* A quarter: a chunk given up for the next one has at most that much left unused. */
-bool chunks_is_large(const chunks *c, size_t size)
+bool memchunks_is_large(const memchunks *c, size_t size)
 {
     return size > c->next_size / 4;
 }
 
-void *chunks_alloc_alone(chunks *c, size_t size)
+void *memchunks_alloc_alone(memchunks *c, size_t size)
 {
     if (size > SIZE_MAX - sizeof(struct chunk)) return NULL;
     struct chunk *chunk = chunk_create(c, sizeof *chunk + size);

@@ -6,7 +6,8 @@
 
 /* ---------------------------------------------------------------- reading */
 
-/* What a reader does before it tries again: the writer is done in well under a microsecond, unless it is off the CPU. */
+/* What a reader does before it tries again: the writer changes a node within a microsecond, or a few when it
+ * splits one, unless it is off the CPU. */
 static void pause_before_retry(unsigned *tries)
 {
     enum { SPINS = 64 };
@@ -27,7 +28,7 @@ static void prefetch_node(const memnode *n)
         __builtin_prefetch(line + at);
 }
 
-static uint32_t child_place(const memnode *inner, map_target target, slice key)
+static uint32_t child_place(const memnode *inner, memmap_target target, slice key)
 {
     bool equal;
     switch (target) {
@@ -43,11 +44,12 @@ static uint32_t child_place(const memnode *inner, map_target target, slice key)
 }
 
 /* The leaf meant and the version under which it is the right one; NULL: the tree changed on the way. */
-static const memnode *try_descend(const map *m, map_target target, slice key, uint64_t *version)
+static const memnode *try_descend(const memmap *m, memmap_target target, slice key, uint64_t *version)
 {
     const memnode *n = atomic_load_explicit(&m->root, memory_order_acquire);
     if (!memnode_read_begin(n, version)) return NULL;
-    /* A root that had split before the version was taken is no root any more. Relaxed: the version acquired that. */
+    /* A root that had split before the version was taken is no root any more. Relaxed: the version acquired
+     * that. */
     if (atomic_load_explicit(&m->root, memory_order_relaxed) != n) return NULL;
     while (n->level > 0) {
         const memnode *child = memnode_child(n, child_place(n, target, key));
@@ -60,7 +62,7 @@ static const memnode *try_descend(const map *m, map_target target, slice key, ui
     return n;
 }
 
-const memtable_record *map_find(const map *m, slice key)
+const memtable_record *memmap_find(const memmap *m, slice key)
 {
     for (unsigned tries = 0;; pause_before_retry(&tries)) {
         uint64_t version;
@@ -73,7 +75,7 @@ const memtable_record *map_find(const map *m, slice key)
     }
 }
 
-void map_copy_leaf(const map *m, map_target target, slice key, map_leaf *out)
+void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, memmap_leaf *out)
 {
     for (unsigned tries = 0;; pause_before_retry(&tries)) {
         uint64_t version;
@@ -92,21 +94,22 @@ void map_copy_leaf(const map *m, map_target target, slice key, map_leaf *out)
 
 /* ---------------------------------------------------------------- inserting */
 
-/* Where a key belongs: a node of every level and the place in it, of the child or, in the leaf, of the key. */
-typedef struct map_path {
+/* Where a key belongs: a node of every level, and the place in it of the child or, in the leaf, the key. */
+typedef struct memmap_path {
     struct {
         memnode *node;
         uint32_t place;
-    } levels[MAP_HEIGHT_MAX];
+    } levels[MEMMAP_HEIGHT_MAX];
     uint32_t height;
     bool found;  /* the key is at its place */
     bool append; /* the key is above all others */
-} map_path;
+} memmap_path;
 
-map *map_create(chunks *c, uint32_t collection)
+memmap *memmap_create(memchunks *c, uint32_t collection)
 {
-    if (!chunks_reserve(c, sizeof(map) + alignof(map) + sizeof(memnode) + alignof(memnode))) return NULL;
-    map *m = chunks_take(c, sizeof *m, alignof(map));
+    if (!memchunks_reserve(c, sizeof(memmap) + alignof(memmap) + sizeof(memnode) + alignof(memnode)))
+        return NULL;
+    memmap *m = memchunks_take(c, sizeof *m, alignof(memmap));
     m->collection = collection;
     m->rightmost = memnode_create(c, 0, NULL, NULL);
     atomic_init(&m->root, m->rightmost);
@@ -114,12 +117,12 @@ map *map_create(chunks *c, uint32_t collection)
     return m;
 }
 
-static memnode *own_root(const map *m)
+static memnode *own_root(const memmap *m)
 {
     return atomic_load_explicit(&m->root, memory_order_relaxed); /* the writer's own store */
 }
 
-static void find_path(const map *m, slice key, map_path *path)
+static void find_path(const memmap *m, slice key, memmap_path *path)
 {
     memnode *n = own_root(m);
     path->height = n->level + 1;
@@ -142,7 +145,7 @@ static bool is_full(const memnode *n)
 }
 
 /* How many nodes, from the leaf upwards, must be split to make room for the key. */
-static uint32_t count_splits(const map_path *path)
+static uint32_t count_splits(const memmap_path *path)
 {
     uint32_t splits = 0;
     while (splits < path->height && is_full(path->levels[splits].node))
@@ -150,9 +153,9 @@ static uint32_t count_splits(const map_path *path)
     return splits;
 }
 
-static void grow_root(map *m, chunks *c, map_path *path)
+static void grow_root(memmap *m, memchunks *c, memmap_path *path)
 {
-    assert(path->height < MAP_HEIGHT_MAX);
+    assert(path->height < MEMMAP_HEIGHT_MAX);
     memnode *root = memnode_create(c, path->height, NULL, NULL);
     memnode_insert(root, 0, slice_of("", 0), own_root(m));
     path->levels[path->height].node = root;
@@ -162,17 +165,19 @@ static void grow_root(map *m, chunks *c, map_path *path)
     atomic_store_explicit(&m->root, root, memory_order_release);
 }
 
-/* Splits the path's node at a level and leads the path into the half that the key belongs to. Keys that ascend leave
- * full nodes behind. */
-static void split_level(map *m, chunks *c, map_path *path, uint32_t level, const memtable_record *r)
+/* Splits the path's node at a level and leads the path into the half that the key belongs to. Keys that
+ * ascend leave full nodes behind. */
+static void split_level(memmap *m, memchunks *c, memmap_path *path, uint32_t level, const memtable_record *r)
 {
     memnode *n = path->levels[level].node;
     uint32_t place = path->levels[level].place, parent_place = path->levels[level + 1].place;
     uint32_t from = NODE_SLOTS / 2;
     if (path->append) from = level ? NODE_SLOTS - 1 : NODE_SLOTS;
-    const memtable_record *separator = level          ? memnode_child(n, from)->lower
-                                       : path->append ? r
-                                                      : memnode_record(n, from);
+    const memtable_record *separator = r; /* of an appended leaf, which is empty still */
+    if (level)
+        separator = memnode_child(n, from)->lower;
+    else if (!path->append)
+        separator = memnode_record(n, from);
     memnode *right = memnode_create(c, level, separator, memnode_upper(n));
     memnode_split(path->levels[level + 1].node, parent_place, n, from, right);
     if (n == m->rightmost) m->rightmost = right;
@@ -192,12 +197,12 @@ static size_t record_size(const memtable_entry *e)
 }
 
 /* Memory for the record and for as many nodes; NULL: out of memory. */
-static memtable_record *reserve(chunks *c, size_t size, uint32_t nodes)
+static memtable_record *reserve(memchunks *c, size_t size, uint32_t nodes)
 {
     size_t node_bytes = nodes * (sizeof(memnode) + alignof(memnode));
-    bool large = chunks_is_large(c, size);
-    if (!chunks_reserve(c, node_bytes + (large ? 0 : size + alignof(memtable_record)))) return NULL;
-    return large ? chunks_alloc_alone(c, size) : chunks_take(c, size, alignof(memtable_record));
+    bool large = memchunks_is_large(c, size);
+    if (!memchunks_reserve(c, node_bytes + (large ? 0 : size + alignof(memtable_record)))) return NULL;
+    return large ? memchunks_alloc_alone(c, size) : memchunks_take(c, size, alignof(memtable_record));
 }
 
 static void fill_record(memtable_record *r, const memtable_entry *e, const memtable_record *older)
@@ -213,8 +218,9 @@ static void fill_record(memtable_record *r, const memtable_entry *e, const memta
     if (e->op == ENTRY_PUT_UNTIL) put_u64le(r->bytes + e->key.size + e->value.size, e->expires_at_ms);
 }
 
-/* The path of a key above all others, if there is room for it in the last leaf: ascending keys need no search. */
-static bool find_append(const map *m, slice key, map_path *path)
+/* The path of a key above all others, if there is room for it in the last leaf: ascending keys need no
+ * search. */
+static bool find_append(const memmap *m, slice key, memmap_path *path)
 {
     uint32_t count = memnode_count(m->rightmost);
     if (count == 0 || count == NODE_SLOTS) return false;
@@ -227,9 +233,9 @@ static bool find_append(const map *m, slice key, map_path *path)
     return true;
 }
 
-memtable_record *map_insert(map *m, chunks *c, const memtable_entry *entry)
+memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *entry)
 {
-    map_path path;
+    memmap_path path;
     if (!find_append(m, entry->key, &path)) find_path(m, entry->key, &path);
     memnode *leaf = path.levels[0].node;
     uint32_t place = path.levels[0].place;
@@ -250,6 +256,6 @@ memtable_record *map_insert(map *m, chunks *c, const memtable_entry *entry)
         memnode_insert(path.levels[0].node, path.levels[0].place, entry->key, r);
     }
     /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
-    atomic_store_explicit(&m->entries, map_entries(m) + 1, memory_order_relaxed);
+    atomic_store_explicit(&m->entries, memmap_entries(m) + 1, memory_order_relaxed);
     return r;
 }

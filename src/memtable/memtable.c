@@ -15,11 +15,11 @@ holt_status memtable_create(memtable **out, size_t chunk_bytes)
     *out = NULL;
     memtable *m = mem_alloc_aligned(alignof(memtable), sizeof *m);
     if (!m) return status_no_memory(sizeof *m);
-    directory_init(&m->directory);
+    memdirectory_init(&m->directory);
     atomic_init(&m->refs, 1);
     m->last = NULL;
     atomic_init(&m->entries, 0);
-    chunks_init(&m->chunks, chunk_bytes);
+    memchunks_init(&m->chunks, chunk_bytes);
     *out = m;
     return HOLT_OK;
 }
@@ -36,24 +36,18 @@ void memtable_unref(memtable *m)
     if (!m) return;
     /* Release: our reads come before the freeing. Acquire: so do all others'. */
     if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1) return;
-    chunks_deinit(&m->chunks);
+    memchunks_deinit(&m->chunks);
     mem_free(m);
 }
 
 size_t memtable_bytes(const memtable *m)
 {
-    return sizeof *m + chunks_bytes(&m->chunks);
+    return sizeof *m + memchunks_bytes(&m->chunks);
 }
 
 uint64_t memtable_entries(const memtable *m)
 {
     return atomic_load_explicit(&m->entries, memory_order_relaxed); /* a statistic */
-}
-
-/* An empty key may come as {NULL, 0}; inside it has an address. */
-static slice with_address(slice s)
-{
-    return s.size ? s : slice_of("", 0);
 }
 
 holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_record **record)
@@ -64,11 +58,11 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
     e.key = with_address(e.key);
 
     if (!m->last || m->last->collection != e.collection) {
-        map *found = directory_find_or_create(&m->directory, &m->chunks, e.collection);
-        if (!found) return status_no_memory(sizeof(map) + sizeof(memnode));
+        memmap *found = memdirectory_find_or_create(&m->directory, &m->chunks, e.collection);
+        if (!found) return status_no_memory(sizeof(memmap) + sizeof(memnode));
         m->last = found;
     }
-    memtable_record *r = map_insert(m->last, &m->chunks, &e);
+    memtable_record *r = memmap_insert(m->last, &m->chunks, &e);
     if (!r) return status_no_memory(sizeof *r + e.key.size + e.value.size);
     /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
     atomic_store_explicit(&m->entries, memtable_entries(m) + 1, memory_order_relaxed);
@@ -83,8 +77,8 @@ void memtable_void(memtable_record *record)
 
 static const memtable_record *find_at(memtable *m, uint32_t collection, slice key, uint64_t seqno)
 {
-    map *found = directory_find(&m->directory, collection);
-    return found ? record_at(map_find(found, with_address(key)), seqno) : NULL;
+    memmap *found = memdirectory_find(&m->directory, collection);
+    return found ? record_at(memmap_find(found, with_address(key)), seqno) : NULL;
 }
 
 bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, memtable_entry *out)
@@ -118,8 +112,8 @@ holt_status memtable_collections(memtable *m, uint32_t **ids, size_t *count)
     *ids = mem_alloc(m->directory.count * sizeof **ids);
     if (!*ids) return status_no_memory(m->directory.count * sizeof **ids);
     size_t position = 0;
-    for (map *found; (found = directory_next(&m->directory, &position));) {
-        if (map_entries(found) > 0) (*ids)[(*count)++] = found->collection;
+    for (memmap *found; (found = memdirectory_next(&m->directory, &position));) {
+        if (memmap_entries(found) > 0) (*ids)[(*count)++] = found->collection;
     }
     qsort(*ids, *count, sizeof **ids, compare_ids);
     return HOLT_OK;
@@ -127,6 +121,6 @@ holt_status memtable_collections(memtable *m, uint32_t **ids, size_t *count)
 
 uint64_t memtable_collection_entries(memtable *m, uint32_t collection)
 {
-    map *found = directory_find(&m->directory, collection);
-    return found ? map_entries(found) : 0;
+    memmap *found = memdirectory_find(&m->directory, collection);
+    return found ? memmap_entries(found) : 0;
 }

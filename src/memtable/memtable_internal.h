@@ -10,12 +10,18 @@
 #include "memtable/directory.h"
 
 struct memtable {
-    alignas(CACHE_LINE) directory directory;
+    alignas(CACHE_LINE) memdirectory directory;
     _Atomic uint32_t refs;
     /* A line of its own: it changes with every insert, while readers need the directory. */
-    alignas(CACHE_LINE) map *last; /* the map of the last insert; the writer's */
-    _Atomic uint64_t entries;      /* versions; written by the writer, a statistic */
-    chunks chunks;
+    alignas(CACHE_LINE) memmap *last; /* the map of the last insert; the writer's */
+    _Atomic uint64_t entries;         /* versions; written by the writer, a statistic */
+    memchunks chunks;
 };
+
+/* An empty key may come as {NULL, 0}; inside it has an address. */
+static inline slice with_address(slice key)
+{
+    return key.size ? key : slice_of("", 0);
+}
 
 #endif

@@ -23,7 +23,7 @@ static uint64_t head_at(const memnode *n, uint32_t i)
     return atomic_load_explicit(&n->heads[i], memory_order_acquire); /* node.h, Reading */
 }
 
-/* The first of the heads in [from, to) that is >= head. Branchless: half of the branches would be mispredicted. */
+/* The first of the heads in [from, to) that is >= head. Branchless: every other branch would be missed. */
 static uint32_t search_heads(const memnode *n, uint32_t from, uint32_t to, uint64_t head)
 {
     uint32_t size = to - from;
@@ -163,7 +163,7 @@ static void fit_prefix(memnode *n)
         fit_prefix_to_keys(n);
         return;
     }
-    /* New heads cost a cache miss a key. To bear with a somewhat shorter prefix for their sake was no faster. */
+    /* New heads cost a cache miss a key; bearing with a somewhat shorter prefix instead was no faster. */
     size_t size = slice_common_prefix(record_key(n->lower), record_key(upper));
     if (size != own_prefix_size(n))
         change_prefix(n, NULL, size);
@@ -180,9 +180,10 @@ static void admit_key(memnode *n, slice key)
     if (size < own_prefix_size(n)) change_prefix(n, size ? prefix_of : NULL, size);
 }
 
-memnode *memnode_create(chunks *c, uint32_t level, const memtable_record *lower, const memtable_record *upper)
+memnode *memnode_create(memchunks *c, uint32_t level, const memtable_record *lower,
+                        const memtable_record *upper)
 {
-    memnode *n = chunks_take(c, sizeof *n, alignof(memnode));
+    memnode *n = memchunks_take(c, sizeof *n, alignof(memnode));
     atomic_init(&n->version, 0);
     atomic_init(&n->count, 0);
     atomic_init(&n->prefix_size, 0);

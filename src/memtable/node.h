@@ -5,20 +5,23 @@
  *     heads    the 8 bytes after it, big-endian       heads   of the separators; the first is not used
  *     slots    records, newest version of each key    slots   nodes; a child's `lower` is its separator
  *
- * A node covers the keys in [lower, upper); fences are records whose keys are meant, NULL is open. `lower` never changes,
- * `upper` does when the node splits. The heads order as the keys do, where two are equal the keys themselves decide.
+ * A node covers the keys in [lower, upper); fences are records whose keys are meant, NULL is open. `lower`
+ * never changes, `upper` does when the node splits. The heads order as the keys do, where two are equal the
+ * keys themselves decide.
  *
- * Prefix       Between two fences every key has their common prefix, so only its size matters and prefix_of is NULL. A
- *              node at the edge of the tree has an open fence: its prefix is what its own keys have in common, the
- *              first bytes of the record prefix_of, compared before a search, and cut when a key without it comes.
- *              Otherwise ascending keys such as user000000000001 would meet nothing but equal heads in the last leaf.
+ * Prefix       Between two fences every key has their common prefix, so only its size matters and prefix_of
+ *              is NULL. A node at the edge of the tree has an open fence: its prefix is what its own keys
+ *              have in common, the first bytes of the record prefix_of, compared before a search, and cut
+ *              when a key without it comes. Otherwise ascending keys such as user000000000001 would meet
+ *              nothing but equal heads in the last leaf.
  *
- * Reading      The writer makes the version odd, changes the node, makes it even again. A reader takes an even version,
- *              reads what it needs, and throws it away unless the version is still the same. No fences are needed:
- *              every store to the node's fields is a release and every load an acquire, so who loads anything that was
- *              stored under an odd version has that odd version behind it and finds it in the check. Whatever mixture is
- *              read before the check, a slot holds a record or a child that was published and is never freed, and counts
- *              and sizes are clamped where they are used.
+ * Reading      The writer makes the version odd, changes the node, makes it even again. A reader takes an
+ *              even version, reads what it needs, and throws it away unless the version is still the same. No
+ *              fences are needed: every store to the node's fields is a release and every load an acquire, so
+ *              who loads anything that was stored under an odd version has that odd version behind it and
+ *              finds it in the check. Whatever mixture is read before the check, a slot holds a record or a
+ *              child that was published and is never freed, and counts and sizes are clamped where they are
+ *              used.
  * Concurrency  one writer; any number of readers.
  */
 #ifndef HOLT_MEMTABLE_NODE_H
@@ -50,7 +53,7 @@ typedef enum memnode_bound {
 } memnode_bound;
 
 /* Makes a node in memory that was reserved. */
-memnode *memnode_create(chunks *c, uint32_t level, const memtable_record *lower,
+memnode *memnode_create(memchunks *c, uint32_t level, const memtable_record *lower,
                         const memtable_record *upper);
 
 static inline uint32_t memnode_count(const memnode *n)
@@ -82,19 +85,20 @@ static inline memnode *memnode_child(const memnode *inner, uint32_t i)
 /* false: the node is being changed. */
 static inline bool memnode_read_begin(const memnode *n, uint64_t *version)
 {
-    *version = atomic_load_explicit(&n->version, memory_order_acquire); /* and all that was stored before it */
+    *version = atomic_load_explicit(&n->version, memory_order_acquire); /* see Reading */
     return (*version & 1) == 0;
 }
 
-/* Whether all that was loaded since belongs together. Relaxed: it comes after acquiring loads, and must only not come
- * before them. */
+/* Whether all that was loaded since belongs together. Relaxed: it comes after acquiring loads, and must only
+ * not come before them. */
 static inline bool memnode_read_end(const memnode *n, uint64_t version)
 {
     return atomic_load_explicit(&n->version, memory_order_relaxed) == version;
 }
 
-/* The place of a key among the node's keys: in a leaf 0..count; in an inner node 1..count, the separators being those of
- * slots 1 and on, so that ABOVE - 1 is the child that covers the key. *equal: the key at the place is this one. */
+/* The place of a key among the node's keys: in a leaf 0..count; in an inner node 1..count, the separators
+ * being those of slots 1 and on, so that ABOVE - 1 is the child that covers the key. *equal: the key at the
+ * place is this one. */
 uint32_t memnode_search(const memnode *n, slice key, memnode_bound bound, bool *equal);
 
 /* Inserts a slot at its place. There is room. `key` is the record's own, or the child's separator. Writer. */
@@ -103,8 +107,8 @@ void memnode_insert(memnode *n, uint32_t place, slice key, void *slot);
 /* Puts a newer version of a key in its slot. Writer. */
 void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer);
 
-/* Moves the slots from `from` on to `right`, an empty node made for it, and puts that behind `n` in the parent, in which n is
- * child number `place` and there is room. Writer. */
+/* Moves the slots from `from` on to `right`, an empty node made for it, and puts that behind `n` in the
+ * parent, in which n is child number `place` and there is room. Writer. */
 void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, memnode *right);
 
 /* The key of a slot: a record's, or a separator (which the first child has not). For the writer. */

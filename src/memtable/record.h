@@ -1,7 +1,7 @@
 /* record.h -- one version of one key, as it lies in the memtable's memory.
  *
- * A record is filled before it is published and then constant, but for is_void. The versions of a key are a list, newest
- * first; the node's slot points to the newest.
+ * A record is filled before it is published and then constant, but for is_void. The versions of a key are a
+ * list, newest first; the node's slot points to the newest.
  */
 #ifndef HOLT_MEMTABLE_RECORD_H
 #define HOLT_MEMTABLE_RECORD_H
@@ -17,8 +17,8 @@ struct memtable_record {
     uint32_t value_size;
     uint16_t key_size;
     uint8_t op; /* entry_op */
-    /* Relaxed: no reader's seqno reaches the version before it is voided, and that it was is published to later readers
-     * of the same seqno with the seqno itself. */
+    /* Relaxed: no reader's seqno reaches the version before it is voided, and that it was is published to
+     * later readers of the same seqno with the seqno itself. */
     _Atomic bool is_void;
     uint8_t bytes[]; /* the key, the value, and for ENTRY_PUT_UNTIL the expiry as u64le */
 };

@@ -1,7 +1,7 @@
 /* source.c -- a source over one collection: a copy of the leaf it stands in, and where it stands there.
  *
- * The copy may grow old: what comes after it has a seqno above the source's. Leaves tile the keys, so the next one is
- * the one that covers the copy's upper fence, whatever has split meanwhile.
+ * The copy may grow old: what comes after it has a seqno above the source's. Leaves tile the keys, so the
+ * next one is the one that covers the copy's upper fence, whatever has split meanwhile.
  */
 #include "memtable/memtable.h"
 
@@ -11,13 +11,14 @@
 
 typedef struct memtable_source {
     source base;
-    const map *map; /* NULL: the collection has no entries */
-    uint64_t seqno;
-    uint32_t at; /* in the leaf, of the current entry */
-    map_leaf leaf;
+    const memmap *map;     /* NULL: the collection has no entries */
+    uint64_t seqno, after; /* versions in (after, seqno] are shown */
+    uint32_t at;           /* in the leaf, of the current entry */
+    memmap_leaf leaf;
 } memtable_source;
 
-/* Records lie in the order of their insertion: each is a cache miss, unless it was asked for a few entries earlier. */
+/* Records lie in the order of their insertion: each is a cache miss, unless it was asked for a few entries
+ * earlier. */
 enum { PREFETCH_DISTANCE = 12 };
 
 static memtable_source *memtable_source_of(source *s)
@@ -49,13 +50,13 @@ static void advance(memtable_source *m, uint32_t at)
             if (at + PREFETCH_DISTANCE < m->leaf.count)
                 __builtin_prefetch(m->leaf.records[at + PREFETCH_DISTANCE]);
             const memtable_record *r = record_at(m->leaf.records[at], m->seqno);
-            if (r) {
+            if (r && r->seqno > m->after) {
                 show(m, at, r);
                 return;
             }
         }
         if (!m->leaf.upper) break;
-        map_copy_leaf(m->map, LEAF_OF, record_key(m->leaf.upper), &m->leaf);
+        memmap_copy_leaf(m->map, LEAF_OF, record_key(m->leaf.upper), &m->leaf);
         at = m->leaf.place;
         for (uint32_t i = at; i < m->leaf.count && i < at + PREFETCH_DISTANCE; i++)
             __builtin_prefetch(m->leaf.records[i]);
@@ -70,13 +71,13 @@ static void retreat(memtable_source *m, uint32_t end)
         while (end-- > 0) {
             if (end >= PREFETCH_DISTANCE) __builtin_prefetch(m->leaf.records[end - PREFETCH_DISTANCE]);
             const memtable_record *r = record_at(m->leaf.records[end], m->seqno);
-            if (r) {
+            if (r && r->seqno > m->after) {
                 show(m, end, r);
                 return;
             }
         }
         if (!m->leaf.lower) break;
-        map_copy_leaf(m->map, LEAF_BELOW, record_key(m->leaf.lower), &m->leaf);
+        memmap_copy_leaf(m->map, LEAF_BELOW, record_key(m->leaf.lower), &m->leaf);
         end = m->leaf.place;
         for (uint32_t i = 0; i < PREFETCH_DISTANCE && i < end; i++)
             __builtin_prefetch(m->leaf.records[end - 1 - i]);
@@ -84,16 +85,11 @@ static void retreat(memtable_source *m, uint32_t end)
     show_nothing(m);
 }
 
-static slice with_address(slice key)
-{
-    return key.size ? key : slice_of("", 0);
-}
-
 static void source_first(source *s)
 {
     memtable_source *m = memtable_source_of(s);
     if (!m->map) return;
-    map_copy_leaf(m->map, LEAF_OF, slice_of("", 0), &m->leaf);
+    memmap_copy_leaf(m->map, LEAF_OF, slice_of("", 0), &m->leaf);
     advance(m, 0);
 }
 
@@ -101,7 +97,7 @@ static void source_last(source *s)
 {
     memtable_source *m = memtable_source_of(s);
     if (!m->map) return;
-    map_copy_leaf(m->map, LEAF_LAST, slice_of("", 0), &m->leaf);
+    memmap_copy_leaf(m->map, LEAF_LAST, slice_of("", 0), &m->leaf);
     retreat(m, m->leaf.count);
 }
 
@@ -121,7 +117,7 @@ static void source_seek(source *s, slice key)
 {
     memtable_source *m = memtable_source_of(s);
     if (!m->map) return;
-    map_copy_leaf(m->map, LEAF_OF, with_address(key), &m->leaf);
+    memmap_copy_leaf(m->map, LEAF_OF, with_address(key), &m->leaf);
     advance(m, m->leaf.place);
 }
 
@@ -130,7 +126,7 @@ static void source_seek_last(source *s, slice key)
     memtable_source *m = memtable_source_of(s);
     if (!m->map) return;
     key = with_address(key);
-    map_copy_leaf(m->map, LEAF_OF, key, &m->leaf);
+    memmap_copy_leaf(m->map, LEAF_OF, key, &m->leaf);
     bool equal =
         m->leaf.place < m->leaf.count && slice_equal(record_key(m->leaf.records[m->leaf.place]), key);
     retreat(m, m->leaf.place + equal);
@@ -157,14 +153,16 @@ static const source_ops memtable_source_ops = {
     .close = source_free,
 };
 
-holt_status memtable_source_open(memtable *m, uint32_t collection, uint64_t seqno, source **out)
+holt_status memtable_source_open(memtable *m, uint32_t collection, uint64_t seqno, uint64_t after,
+                                 source **out)
 {
     memtable_source *s = mem_alloc(sizeof *s);
     *out = NULL;
     if (!s) return status_no_memory(sizeof *s);
     s->base = (source){.ops = &memtable_source_ops, .status = HOLT_OK};
-    s->map = directory_find(&m->directory, collection);
+    s->map = memdirectory_find(&m->directory, collection);
     s->seqno = seqno;
+    s->after = after;
     *out = &s->base;
     return HOLT_OK;
 }
