@@ -151,20 +151,18 @@ static int item_compare(const void *a, const void *b)
     return order ? order : (x->value > y->value) - (x->value < y->value);
 }
 
-/* Keys of few letters collide often; some share more than the eight bytes that the merge keeps at hand, some
- * are prefixes of others, and some are all ones, which is also how the merge marks a source that has ended.
- */
+/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that the merge
+ * looks at first; and some are all ones, which is also how the merge marks a source that has ended. */
 static void item_fill(item *i, rng *r, uint32_t source_number)
 {
     static const char letters[] = {'\0', 'a', 'b', '\xff'};
-    i->key_size = (size_t)rng_below(r, 5);
-    for (size_t k = 0; k < i->key_size; k++)
-        i->key[k] = (uint8_t)letters[rng_below(r, 4)];
-    if (rng_chance(r, 2)) {
-        memmove(i->key + 9, i->key, i->key_size);
-        memset(i->key, rng_chance(r, 2) ? 0xff : 'p', 9);
-        i->key_size += 9;
-    }
+    static const size_t shared_sizes[] = {0, 0, 7, 8, 9, 16, 18};
+    size_t common = shared_sizes[rng_below(r, sizeof shared_sizes / sizeof *shared_sizes)];
+    size_t own = (size_t)rng_below(r, 5);
+    memset(i->key, rng_chance(r, 2) ? 0xff : 'p', common);
+    for (size_t k = 0; k < own; k++)
+        i->key[common + k] = (uint8_t)letters[rng_below(r, 4)];
+    i->key_size = common + own;
     i->op = rng_chance(r, 4) ? ENTRY_DELETE : rng_chance(r, 3) ? ENTRY_PUT_UNTIL : ENTRY_PUT;
     i->value = source_number;
 }
@@ -435,6 +433,20 @@ static void merge_without_memory_closes_its_children(void **state)
     }
 }
 
+/* A cursor over nothing at all still moves. */
+static void merge_of_nothing_is_empty(void **state)
+{
+    fixture_fill(&shared, 7, 0, 0);
+    source *s = fixture_open(&shared);
+    walk(&shared, s);
+    s->ops->seek(s, holt_str("a"));
+    check_at(&shared, s, 0);
+    s->ops->seek_last(s, holt_str("a"));
+    check_at(&shared, s, 0);
+    assert_int_equal(s->ops->load_value(s), HOLT_OK);
+    source_close(s);
+}
+
 /* The key that is being left is kept in memory that may not be had. */
 static void merge_without_memory_for_a_move_says_so(void **state)
 {
@@ -458,6 +470,7 @@ int main(void)
         cmocka_unit_test(merge_follows_long_stretches_of_one_source),
         cmocka_unit_test(merge_hands_on_the_error_of_any_child),
         cmocka_unit_test(merge_hands_on_the_error_of_a_value),
+        cmocka_unit_test(merge_of_nothing_is_empty),
         cmocka_unit_test(merge_without_memory_closes_its_children),
         cmocka_unit_test(merge_without_memory_for_a_move_says_so),
     };

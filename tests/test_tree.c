@@ -576,8 +576,40 @@ static void tree_stores_huge_values_as_extents(void **state)
     assert_int_equal(tree_source_open(file, &root, &all, &s), HOLT_OK);
     walk_source(s, &m, 0, m.count);
     source_close(s);
+
+    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no extent */
+    uint64_t size;
+    block_ptr_encode(list, (block_ptr){4096, 0, TREE_EXTENT_BYTES + 1, 0});
+    assert_int_equal(tree_extents_size(file, slice_of(list, sizeof list), &size), HOLT_CORRUPT);
     model_free(&m);
     tree_file_unref(file);
+    fixture_close(&f);
+}
+
+/* Compaction cuts its output by it, before the last block and the filter are written. */
+static void tree_builder_bytes_foretells_the_size(void **state)
+{
+    rng r;
+    fixture f;
+    model m;
+    tree_root root;
+    tree_builder *b;
+    tree_file_writer *w;
+    tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
+    rng_seed(&r, test_seed());
+    fixture_open(&f, 8 << 20, 4);
+    model_make(&m, KEYS_BINARY, &r, 2000, 4096);
+    assert_int_equal(tree_file_writer_create(&w, f.files, 1), HOLT_OK);
+    assert_int_equal(tree_builder_create(&b, w, &options), HOLT_OK);
+    assert_int_equal(tree_builder_bytes(b), 0);
+    assert_int_equal(build_items(b, &m), HOLT_OK);
+    uint64_t foretold = tree_builder_bytes(b);
+    assert_int_equal(tree_builder_finish(b, &root), HOLT_OK);
+    assert_in_range(foretold, root.bytes - root.bytes / 20, root.bytes + root.bytes / 20);
+    assert_in_range(tree_file_writer_bytes(w), root.bytes, root.bytes + TREE_HEADER_BYTES);
+    tree_builder_destroy(b);
+    tree_file_writer_destroy(w);
+    model_free(&m);
     fixture_close(&f);
 }
 
@@ -1213,6 +1245,20 @@ static void tree_refuses_extents_that_cannot_be(void **state)
 
 /* ---------------------------------------------------------------- faults */
 
+/* Small enough to be built again for each of its failures, with a value in extents. */
+static void faulty_model(model *m)
+{
+    rng r;
+    rng_seed(&r, test_seed());
+    model_make(m, KEYS_USER, &r, 120, 4096);
+    item *large = &m->items[m->count / 2];
+    free(large->value);
+    large->op = ENTRY_PUT;
+    large->value_size = 5000;
+    large->value = calloc(1, large->value_size);
+    assert_non_null(large->value);
+}
+
 /* Builds a file and reads all of it; the first failure ends it. What is read is right. */
 static holt_status build_and_read(fixture *f, const model *m)
 {
@@ -1273,10 +1319,8 @@ static void tree_survives_a_failure_of_any_call(void **state)
         {SIM_WRITE, EIO, HOLT_IO}, {SIM_WRITE, ENOSPC, HOLT_NO_SPACE}, {SIM_SYNC, EIO, HOLT_IO},
         {SIM_READ, EIO, HOLT_IO},  {SIM_OPEN, EMFILE, HOLT_IO},
     };
-    rng r;
     model m;
-    rng_seed(&r, test_seed());
-    model_make(&m, KEYS_USER, &r, 120, 4096);
+    faulty_model(&m);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         fixture f;
         bool hit = true;
@@ -1303,11 +1347,9 @@ static void tree_survives_a_failure_of_any_call(void **state)
 
 static void tree_survives_a_failure_of_any_allocation(void **state)
 {
-    rng r;
     model m;
     fixture f;
-    rng_seed(&r, test_seed());
-    model_make(&m, KEYS_USER, &r, 120, 4096);
+    faulty_model(&m);
     fixture_open(&f, 1 << 20, 1);
     holt_status rc = HOLT_NO_MEMORY;
     for (uint64_t n = 1; rc != HOLT_OK; n++) {
@@ -1366,6 +1408,7 @@ int main(void)
         cmocka_unit_test(tree_holds_what_was_built_in_every_order),
         cmocka_unit_test(tree_of_several_levels_is_walked_and_searched),
         cmocka_unit_test(tree_stores_huge_values_as_extents),
+        cmocka_unit_test(tree_builder_bytes_foretells_the_size),
         cmocka_unit_test(tree_reads_with_hardly_any_cache),
         cmocka_unit_test(tree_files_share_few_descriptors),
         cmocka_unit_test(tree_files_serve_many_threads),

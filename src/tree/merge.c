@@ -8,6 +8,10 @@
  * everyone on its path, so its flag says whether any other child stands on its key, and a move without
  * duplicates looks for none.
  *
+ * Heads are compared before keys. Keys often begin alike ("user0000..."), so heads begin behind what all
+ * children's keys have in common, as far as it is whole words. A child that comes to a key without it makes
+ * all begin earlier; later only a new first, last or seek looks for more.
+ *
  * Direction: heads are inverted when walking backwards, so that the smaller one is first either way.
  */
 #include "tree/merge.h"
@@ -16,8 +20,10 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+enum { WORD = 8, SKIP_MAX = 2 * WORD };
+
 typedef struct contender {
-    /* The first bytes of its key, as a number: smaller the earlier the key comes; all ones when exhausted. */
+    /* Bytes of its key, as a number: smaller the earlier the key comes; all ones when exhausted. */
     uint64_t head;
     uint32_t child; /* its number, which is its age: 0 is the youngest */
     bool tied;
@@ -30,6 +36,8 @@ typedef struct merge {
     source **children; /* owned */
     uint32_t count;    /* at least 2 */
     bool backward;
+    size_t skip;              /* bytes that all children's keys have in common, in whole words */
+    uint8_t common[SKIP_MAX]; /* these bytes */
     contender winner;
     contender rival;    /* the best of those the winner beat; NO_CHILD when not known */
     contender *losers;  /* [count], from 1 */
@@ -43,18 +51,42 @@ static merge *merge_of(source *s)
     return (merge *)(void *)s;
 }
 
-/* ---------------------------------------------------------------- the tournament */
+/* ---------------------------------------------------------------- heads */
+
+static inline bool merge_in_common(const merge *m, slice key)
+{
+    if (m->skip == 0) return true;
+    if (key.size < m->skip || memcmp(key.data, m->common, WORD) != 0) return false;
+    return m->skip == WORD || memcmp((const uint8_t *)key.data + WORD, m->common + WORD, WORD) == 0;
+}
+
+/* Finds what all keys have in common now. */
+static void merge_find_common(merge *m)
+{
+    slice common = slice_of(NULL, 0);
+    bool any = false;
+    for (uint32_t i = 0; i < m->count; i++) {
+        const source *s = m->children[i];
+        if (!s->valid) continue;
+        common = any ? slice_of(common.data, slice_common_prefix(common, s->key)) : s->key;
+        any = true;
+    }
+    size_t size = common.size < SKIP_MAX ? common.size : SKIP_MAX;
+    m->skip = size / WORD * WORD;
+    bytes_copy(m->common, common.data, m->skip);
+}
 
 static contender merge_contender(const merge *m, uint32_t child)
 {
     const source *s = m->children[child];
     contender c = {UINT64_MAX, child, false};
-    if (s->valid) {
-        c.head = get_head64((const uint8_t *)s->key.data, s->key.size);
-        if (m->backward) c.head = ~c.head;
-    }
+    if (!s->valid) return c;
+    c.head = get_head64((const uint8_t *)s->key.data + m->skip, s->key.size - m->skip);
+    if (m->backward) c.head = ~c.head;
     return c;
 }
+
+/* ---------------------------------------------------------------- the tournament */
 
 /* Equal heads: the whole keys decide, then youth. */
 static bool merge_first_by_key(const merge *m, const contender *a, const contender *b, bool *equal)
@@ -94,6 +126,7 @@ static inline contender merge_match(merge *m, uint32_t n, contender a, contender
 /* Sets the whole tree up. */
 static void merge_play_all(merge *m)
 {
+    merge_find_common(m);
     for (uint32_t i = 0; i < m->count; i++)
         m->bracket[m->count + i] = merge_contender(m, i);
     for (uint32_t n = m->count - 1; n > 0; n--)
@@ -119,6 +152,10 @@ static contender merge_best_loser(const merge *m)
 static void merge_play_winner(merge *m)
 {
     uint32_t child = m->winner.child;
+    if (m->children[child]->valid && !merge_in_common(m, m->children[child]->key)) {
+        merge_play_all(m);
+        return;
+    }
     contender c = merge_contender(m, child);
     if (m->rival.child != NO_CHILD) {
         bool equal;
