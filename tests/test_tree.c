@@ -626,6 +626,8 @@ static void tree_reads_with_hardly_any_cache(void **state)
     model_make(&m, KEYS_USER, &r, 20000, 4096);
     tree_file *file = build_one(&f, 1, &m, &options, &root);
     check_filter(file, &root, &m);
+    tree_source_options all = {.read_ahead = false};
+    check_source(file, &root, &m, KEYS_USER, &r, &all, 300);
     for (size_t i = 0; i < m.count; i += 10) {
         uint64_t cached = 0;
         tree_buffer buffer = {NULL, 0};

@@ -1,8 +1,8 @@
 /* tree_source.c -- walking a tree in order, clipped to bounds, in both directions.
  *
- * The source keeps its own copy of each block on its path, from the root to the leaf it stands in: it holds
- * nothing in the cache, and the next leaf costs one step in the node above. A move that begins at the root
- * again finds the upper copies still good.
+ * The source keeps its own copy of the leaf it stands in: it holds nothing in the cache. On the way down
+ * inner nodes are searched in the cache, where they lie; only to step to the neighbouring leaf is the node
+ * above copied too, and then serves all its leaves. Copies that a new path goes through again are still good.
  *
  * A key is put together in the source's own buffer: the block's prefix once per leaf, then only the suffix.
  * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is
@@ -20,13 +20,18 @@ enum { COPY_AT_ONCE = 16 };
 
 typedef enum source_end { END_FIRST, END_LAST, END_KEY } source_end;
 
-/* One block of the path. */
+/* One level of the path. */
 typedef struct source_level {
-    block_ptr ptr; /* of the block in the buffer; length 0: none */
+    block_ptr at;   /* the block that the path goes through */
+    uint32_t count; /* of its entries */
+    uint32_t index; /* of the one that the path goes through */
+    block_ptr held; /* the block in the buffer; length 0: none */
     tree_buffer buffer;
     block block;
-    uint32_t index; /* of the entry that the path goes through */
 } source_level;
+
+_Static_assert((int)TREE_KEY_BYTES_MAX == (int)BLOCK_KEY_BYTES_MAX,
+               "any key of a checked block fits the buffer");
 
 typedef struct tree_source {
     source base;
@@ -126,8 +131,8 @@ static holt_status source_read(tree_source *t, uint32_t level, block_ptr p)
 static holt_status source_load(tree_source *t, uint32_t level, block_ptr p)
 {
     source_level *l = &t->levels[level];
-    if (block_ptr_equal(l->ptr, p)) return HOLT_OK; /* still there */
-    l->ptr.length = 0;
+    if (block_ptr_equal(l->held, p)) return HOLT_OK; /* still there */
+    l->held.length = 0;
     if (level == 0) t->leaf_new = true;
     holt_status rc = tree_file_check_ptr(t->file, p);
     if (rc != HOLT_OK) return rc;
@@ -136,7 +141,7 @@ static holt_status source_load(tree_source *t, uint32_t level, block_ptr p)
     bool found = false;
     if (!t->options.bypass_cache) rc = source_copy_cached(t, level, p, &found);
     if (rc == HOLT_OK && !found) rc = source_read(t, level, p);
-    if (rc == HOLT_OK) l->ptr = p;
+    if (rc == HOLT_OK) l->held = p;
     return rc;
 }
 
@@ -156,20 +161,51 @@ static void source_enter_leaf(tree_source *t)
     t->leaf_new = false;
 }
 
-/* Loads the path from block p of the level down to a leaf: the first or last one, or the one that may hold
- * the key. */
+/* Lets the path go through block b, which is where p says, and on to a child: the first, the last, or the one
+ * that may hold the key. */
+static void source_pass(source_level *l, const block *b, block_ptr *p, source_end end, slice key)
+{
+    l->at = *p;
+    l->count = b->count;
+    if (end == END_KEY)
+        l->index = block_child_index(b, key);
+    else
+        l->index = end == END_FIRST ? 0 : b->count - 1;
+    *p = block_child(b, l->index);
+}
+
+/* Goes down from *level and *p as far as no inner node has to be read. */
+static holt_status source_descend_cached(tree_source *t, uint32_t *level, block_ptr *p, source_end end,
+                                         slice key)
+{
+    cache_file *cached = tree_file_cache(t->file);
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    for (; *level > 0; --*level) {
+        source_level *l = &t->levels[*level];
+        const block *b = &l->block;
+        block there;
+        if (!block_ptr_equal(l->held, *p)) {
+            const uint8_t *bytes = cache_lookup(cached, *p);
+            if (!bytes) break;
+            block_open(&there, bytes, p->length);
+            if (there.level != *level) break; /* the reading way finds it again and says so */
+            b = &there;
+        }
+        source_pass(l, b, p, end, key);
+    }
+    epoch_leave();
+    return HOLT_OK;
+}
+
+/* Makes the path from block p of the level down to a leaf, which is loaded. */
 static holt_status source_descend(tree_source *t, uint32_t level, block_ptr p, source_end end, slice key)
 {
     for (;; level--) {
-        holt_status rc = source_load(t, level, p);
-        if (rc != HOLT_OK) return rc;
-        if (level == 0) return HOLT_OK;
-        source_level *l = &t->levels[level];
-        if (end == END_KEY)
-            l->index = block_child_index(&l->block, key);
-        else
-            l->index = end == END_FIRST ? 0 : l->block.count - 1;
-        p = block_child(&l->block, l->index);
+        holt_status rc = t->options.bypass_cache ? HOLT_OK : source_descend_cached(t, &level, &p, end, key);
+        if (rc == HOLT_OK) rc = source_load(t, level, p);
+        if (rc != HOLT_OK || level == 0) return rc;
+        source_pass(&t->levels[level], &t->levels[level].block, &p, end, key);
     }
 }
 
@@ -195,7 +231,7 @@ static holt_status source_check_order(const tree_source *t, slice from)
     bool equal;
     uint32_t index = block_lower_bound(&leaf->block, from, &equal);
     if (!equal && index == (t->backward ? leaf->block.count : 0)) return HOLT_OK;
-    return tree_file_corrupt(t->file, leaf->ptr.offset, "its keys do not follow those of its neighbour");
+    return tree_file_corrupt(t->file, leaf->held.offset, "its keys do not follow those of its neighbour");
 }
 
 /* Loads the next leaf in the direction of travel; *there: there is one. */
@@ -204,12 +240,14 @@ static holt_status source_step_leaf(tree_source *t, bool *there)
     uint32_t level = 1;
     while (level < t->root.height) {
         const source_level *l = &t->levels[level];
-        if (t->backward ? l->index > 0 : l->index + 1 < l->block.count) break;
+        if (t->backward ? l->index > 0 : l->index + 1 < l->count) break;
         level++;
     }
     *there = level < t->root.height;
     if (!*there) return HOLT_OK;
     source_level *l = &t->levels[level];
+    holt_status rc = source_load(t, level, l->at);
+    if (rc != HOLT_OK) return rc;
     l->index = t->backward ? l->index - 1 : l->index + 1;
     return source_descend(t, level - 1, block_child(&l->block, l->index), t->backward ? END_LAST : END_FIRST,
                           slice_of(NULL, 0));
