@@ -388,16 +388,16 @@ static holt_status rewrite_segment(os_dir *dir, uint64_t number, uint64_t from, 
     return rc;
 }
 
-holt_status replay_rewrite(os_dir *dir, const replay_result *r)
+holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position known)
 {
     uint8_t *buffer = mem_alloc(REWRITE_BYTES);
     if (!buffer) return status_no_memory(REWRITE_BYTES);
     holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < r->count && rc == HOLT_OK; i++) {
-        const log_end *end = &r->segments[i];
+    for (size_t i = 0; i < count && rc == HOLT_OK; i++) {
+        const log_end *end = &segments[i];
         log_position at = {end->segment, end->offset};
-        if (log_position_compare(at, r->known) <= 0) continue;
-        uint64_t from = r->known.segment == end->segment ? r->known.offset : 0;
+        if (log_position_compare(at, known) <= 0) continue;
+        uint64_t from = known.segment == end->segment ? known.offset : 0;
         rc = rewrite_segment(dir, end->segment, from, end->offset, buffer);
     }
     mem_free(buffer);

@@ -63,7 +63,7 @@ holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_sta
                        const replay_visitor *visitor, replay_result *out);
 void        replay_result_deinit(replay_result *r);
 
-/* Writes the accepted log from the last known synced position to its end again and syncs it. */
-holt_status replay_rewrite(os_dir *dir, const replay_result *r);
+/* Writes the accepted log, given by its segments' ends, from the last known synced position on again and syncs it. */
+holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position known);
 
 #endif

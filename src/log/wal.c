@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
-enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24 };
+enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24, SYNC_FILES_MAX = 64 };
 
 /* Every segment keeps room for the frame that ends it. */
 static uint64_t ending_bytes(void)
@@ -212,56 +212,61 @@ holt_status wal_append(wal *w)
 
 /* ---------------------------------------------------------------- sync */
 
+/* What one round of fdatasyncs covers. Nothing is allocated for it: a commit that is in the log must not fail for want of memory. */
 typedef struct sync_round {
-    os_file **files;
+    os_file *files[SYNC_FILES_MAX];
     size_t count;
     log_position target;
+    bool complete; /* no unsynced segment was left out */
 } sync_round;
 
-/* mu held. The unsynced live segments, oldest first; their flags are cleared, for whatever is written from now on sets them again. */
-static bool begin_round(wal *w, sync_round *round)
+/* mu held. Gathers unsynced live segments, oldest first; their flags are cleared, for whatever is written from now on sets them again. */
+static void begin_round(wal *w, sync_round *round)
 {
     round->count = 0;
     round->target = w->written;
-    round->files = mem_alloc(w->live_count * sizeof *round->files);
-    if (!round->files) return false;
+    round->complete = true;
     for (size_t i = 0; i < w->live_count; i++) {
         if (!w->live[i].unsynced) continue;
+        round->complete = round->count < SYNC_FILES_MAX;
+        if (!round->complete) break;
         w->live[i].unsynced = false;
         round->files[round->count++] = w->live[i].file;
     }
     w->syncing = true;
-    return true;
 }
 
-holt_status wal_sync(wal *w)
+/* mu held on entry and return. */
+static holt_status sync_once(wal *w)
 {
     sync_round round;
-    os_mutex_lock(&w->mu);
-    log_position wanted = w->written;
-    while (w->syncing && !w->failed && log_position_compare(w->known, wanted) < 0)
-        os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
-    if (w->failed || log_position_compare(w->known, wanted) >= 0) {
-        os_mutex_unlock(&w->mu);
-        return wal_health(w);
-    }
-    bool begun = begin_round(w, &round);
+    begin_round(w, &round);
     os_mutex_unlock(&w->mu);
-    if (!begun) return status_no_memory(sizeof(os_file *));
-
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < round.count && rc == HOLT_OK; i++)
         rc = os_file_sync(round.files[i]);
     if (rc != HOLT_OK) rc = wal_fail(w);
-    mem_free(round.files);
-
     os_mutex_lock(&w->mu);
     w->syncing = false;
-    if (rc == HOLT_OK) w->known = log_position_max(w->known, round.target);
+    if (rc == HOLT_OK && round.complete) w->known = log_position_max(w->known, round.target);
     w->stats.syncs++;
     os_cond_broadcast(&w->synced);
-    os_mutex_unlock(&w->mu);
     return rc;
+}
+
+holt_status wal_sync(wal *w)
+{
+    holt_status rc = HOLT_OK;
+    os_mutex_lock(&w->mu);
+    log_position wanted = w->written;
+    while (rc == HOLT_OK && !w->failed && log_position_compare(w->known, wanted) < 0) {
+        if (w->syncing)
+            os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+        else
+            rc = sync_once(w);
+    }
+    os_mutex_unlock(&w->mu);
+    return rc == HOLT_OK ? wal_health(w) : rc;
 }
 
 log_position wal_written(wal *w)

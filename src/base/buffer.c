@@ -1,0 +1,58 @@
+#include "base/buffer.h"
+
+#include "base/coding.h"
+#include "base/memory.h"
+
+void buffer_deinit(buffer *b)
+{
+    mem_free(b->data);
+    memset(b, 0, sizeof *b);
+}
+
+void buffer_clear(buffer *b)
+{
+    b->size = 0;
+    b->failed = false;
+}
+
+uint8_t *buffer_extend(buffer *b, size_t size)
+{
+    if (b->failed || size > SIZE_MAX / 2 - b->size || !mem_grow((void **)&b->data, &b->capacity, b->size + size, 1)) {
+        b->failed = true;
+        return NULL;
+    }
+    uint8_t *at = b->data + b->size;
+    b->size += size;
+    return at;
+}
+
+void buffer_append(buffer *b, slice bytes)
+{
+    uint8_t *at = buffer_extend(b, bytes.size);
+    if (at) bytes_copy(at, bytes.data, bytes.size);
+}
+
+void buffer_u8(buffer *b, uint8_t v)
+{
+    buffer_append(b, slice_of(&v, 1));
+}
+
+void buffer_u64(buffer *b, uint64_t v)
+{
+    uint8_t bytes[8];
+    put_u64le(bytes, v);
+    buffer_append(b, slice_of(bytes, sizeof bytes));
+}
+
+void buffer_varint(buffer *b, uint64_t v)
+{
+    uint8_t bytes[VARINT_BYTES_MAX];
+    uint8_t *end = put_varint(bytes, v);
+    buffer_append(b, slice_of(bytes, (size_t)(end - bytes)));
+}
+
+void buffer_string(buffer *b, slice bytes)
+{
+    buffer_varint(b, bytes.size);
+    buffer_append(b, bytes);
+}

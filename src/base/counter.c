@@ -1,0 +1,20 @@
+#include "base/counter.h"
+
+unsigned counter_stripe(void)
+{
+    static _Atomic unsigned threads;
+    static _Thread_local unsigned stripe_plus_one;
+    if (stripe_plus_one == 0) {
+        /* Relaxed: only that threads get different numbers matters. */
+        stripe_plus_one = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % COUNTER_STRIPES;
+    }
+    return stripe_plus_one - 1;
+}
+
+uint64_t counter_sum(const counters *c, unsigned which)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < COUNTER_STRIPES; i++)
+        sum += atomic_load_explicit(&c->stripes[i].values[which], memory_order_relaxed);
+    return sum;
+}

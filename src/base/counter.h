@@ -1,0 +1,31 @@
+/* counter.h -- counts that many threads add to without meeting on a cache line.
+ *
+ * Each thread adds to one of a few stripes; a read sums them up. Sums are exact once the adders have stopped.
+ */
+#ifndef HOLT_BASE_COUNTER_H
+#define HOLT_BASE_COUNTER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { COUNTER_STRIPES = 16, COUNTERS_MAX = 8 };
+
+/* A set of up to COUNTERS_MAX counters, one cache line a stripe. Zero-initialise. */
+typedef struct counters {
+    struct {
+        _Alignas(64) _Atomic uint64_t values[COUNTERS_MAX];
+    } stripes[COUNTER_STRIPES];
+} counters;
+
+/* The stripe of the calling thread: threads get them in turn. */
+unsigned counter_stripe(void);
+
+static inline void counter_add(counters *c, unsigned which, uint64_t n)
+{
+    /* Relaxed: a count orders nothing. */
+    atomic_fetch_add_explicit(&c->stripes[counter_stripe()].values[which], n, memory_order_relaxed);
+}
+
+uint64_t counter_sum(const counters *c, unsigned which);
+
+#endif

@@ -1,0 +1,57 @@
+/* check.c -- what every public call asks of its arguments first. */
+#include "db/db.h"
+
+#include "base/status.h"
+
+#include <inttypes.h>
+
+bool reserved_zero(const uint64_t *words, size_t count)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all |= words[i];
+    return all == 0;
+}
+
+holt_status db_check(const holt *db)
+{
+    if (!db) return status_set(HOLT_INVALID, "the database handle is NULL");
+    if (db->fork_generation != os_fork_generation())
+        return status_set(HOLT_CLOSED, "the database was opened by the parent of this process; open it anew");
+    return HOLT_OK;
+}
+
+holt_status collection_check(const holt_collection *c)
+{
+    if (!c) return status_set(HOLT_INVALID, "the collection handle is NULL");
+    holt_status rc = db_check(c->db);
+    if (rc != HOLT_OK) return rc;
+    /* Acquire: pairs with the drop's release, after which the collection is in no view. */
+    if (atomic_load_explicit(&c->dropped, memory_order_acquire))
+        return status_set(HOLT_CLOSED, "the collection was dropped");
+    return HOLT_OK;
+}
+
+holt_status key_check(slice key)
+{
+    if (!key.data && key.size) return status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size);
+    if (key.size > KEY_BYTES_MAX)
+        return status_set(HOLT_TOO_LARGE, "the key has %zu bytes; at most %d are allowed", key.size, KEY_BYTES_MAX);
+    return HOLT_OK;
+}
+
+holt_status value_check(const holt *db, slice value)
+{
+    if (!value.data && value.size) return status_set(HOLT_INVALID, "the value is NULL with a size of %zu", value.size);
+    if (value.size > db->set.value_bytes_max)
+        return status_set(HOLT_TOO_LARGE,
+                          "the value has %zu bytes; at most %" PRIu64 " are allowed (a quarter of memory_bytes, or 1 GiB)",
+                          value.size, db->set.value_bytes_max);
+    return HOLT_OK;
+}
+
+holt_status db_leave(holt *db, holt_status rc)
+{
+    os_breathe(db->os);
+    return rc;
+}

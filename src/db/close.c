@@ -1,0 +1,102 @@
+#include "db/close.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/catalog.h"
+#include "db/install.h"
+#include "db/jobs.h"
+#include "db/lock.h"
+
+#include <inttypes.h>
+
+static holt_status check_unused(holt *db)
+{
+    os_mutex_lock(&db->handles_mu);
+    uint64_t transactions = db->transactions, cursors = db->cursors;
+    os_mutex_unlock(&db->handles_mu);
+    if (transactions == 0 && cursors == 0) return HOLT_OK;
+    return status_set(HOLT_BUSY, "%" PRIu64 " transactions and %" PRIu64 " cursors are open; end and close them first", transactions,
+                      cursors);
+}
+
+/* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least. */
+static holt_status write_end(holt *db)
+{
+    log_position end;
+    holt_status rc = wal_health(db->wal);
+    if (rc == HOLT_OK && db->manifest_lost) rc = status_restore(&db->manifest_error);
+    if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
+    if (rc != HOLT_OK) return rc;
+    buffer edit = {0};
+    edit_closed(&edit, end);
+    rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
+    buffer_deinit(&edit);
+    if (rc == HOLT_OK) (void)os_dir_unlink(db->dir, "RESERVE"); /* remade by the next open */
+    return rc;
+}
+
+static void release_memory(holt *db)
+{
+    release_all(db);
+    view_destroy(atomic_load_explicit(&db->view, memory_order_acquire));
+    catalog_destroy(db);
+    wal_destroy(db->wal);
+    manifest_close(db->manifest);
+    tree_files_destroy(db->files);
+    cache_destroy(db->cache);
+    mem_free(db->log.recovered);
+    mem_free(db->file_uses);
+    mem_free(db->inserted);
+}
+
+static void free_handle(holt *db)
+{
+    os_cond_deinit(&db->jobs_cond);
+    os_mutex_deinit(&db->commit_mu);
+    os_mutex_deinit(&db->manifest_mu);
+    os_mutex_deinit(&db->admin_mu);
+    os_mutex_deinit(&db->view_mu);
+    os_mutex_deinit(&db->jobs_mu);
+    os_mutex_deinit(&db->handles_mu);
+    os_mutex_deinit(&db->release_mu);
+    mem_free(db->path);
+    mem_free(db);
+}
+
+void close_handle(holt *db)
+{
+    jobs_stop(db);
+    release_memory(db);
+    event_log_close(db->events);
+    unlock_database(db->lock);
+    os_dir_close(db->dir);
+    free_handle(db);
+}
+
+/* Of a database that this process inherited by fork: its threads and locks are the parent's, so nothing is freed or waited for, and only descriptors that need
+ * no lock are closed. */
+static holt_status close_inherited(holt *db)
+{
+    os_file_close(db->lock);
+    manifest_close(db->manifest);
+    return HOLT_OK;
+}
+
+holt_status holt_close(holt *db)
+{
+    if (!db) return HOLT_OK;
+    if (db->fork_generation != os_fork_generation()) return close_inherited(db);
+    holt_status rc = check_unused(db);
+    if (rc != HOLT_OK) return rc;
+    holt_error first = {0};
+    jobs_stop(db);
+    if (!db->read_only) rc = write_end(db);
+    if (rc != HOLT_OK) {
+        status_save(&first);
+        event_log_write(db->events, HOLT_LOG_ERROR, "close: %s", holt_error_message());
+    } else {
+        event_log_write(db->events, HOLT_LOG_INFO, "closed");
+    }
+    close_handle(db);
+    return rc == HOLT_OK ? HOLT_OK : status_restore(&first);
+}

@@ -1,0 +1,234 @@
+/* compact.c -- merging runs in the background, one collection at a time, in steps; and at a user's word.
+ *
+ * A worker looks for the collection whose runs are most in want of a merge. When no commit has come for a while it also settles collections, so that reads
+ * meet few runs. What has been dropped or cleared when a merge ends is left out.
+ */
+#include "db/compact.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/install.h"
+#include "db/jobs.h"
+#include "db/record.h"
+#include "db/txn.h"
+
+#include <inttypes.h>
+
+enum { STEP_BYTES = 1 << 20 };
+static const uint64_t IDLE_NS = (uint64_t)500 * 1000000, RETRY_NS = (uint64_t)1000 * 1000000;
+
+static uint64_t next_file(void *ctx)
+{
+    holt *db = ctx;
+    /* Relaxed: only that numbers differ matters; the record that names the file carries a later value. */
+    return atomic_fetch_add_explicit(&db->next_file, 1, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------- one merge */
+
+/* Begins a merge of the collection's runs as its current tree wants it; *out NULL: it wants none. */
+static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want, lsm_merge **out)
+{
+    *out = NULL;
+    view *v;
+    lsm_pick pick;
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick)) {
+        lsm_merge_options options = {.files = db->files,
+                                     .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
+                                     .file_bytes_max = FILE_BYTES_MAX,
+                                     .next_file = next_file,
+                                     .ctx = db};
+        rc = lsm_merge_open(out, s->lsm, &pick, &options);
+    }
+    view_release(db, v);
+    return rc;
+}
+
+static void edit_merge(buffer *edit, uint32_t id, const lsm_merge *m, const lsm_run *run)
+{
+    size_t count;
+    const uint64_t *ages = lsm_merge_inputs(m, &count);
+    for (size_t i = run ? 1 : 0; i < count; i++) /* the output replaces the run of its own age */
+        edit_run_removed(edit, id, ages[i]);
+    if (run) edit_run(edit, id, run);
+}
+
+/* manifest_mu held. Puts the output in its inputs' place. *used false: they are not there any more. */
+static holt_status record_merge(holt *db, const holt_collection *c, const lsm_merge *m, lsm_run *run, bool *used)
+{
+    size_t count;
+    const uint64_t *ages = lsm_merge_inputs(m, &count);
+    view *v;
+    lsm_tree *tree = NULL;
+    collection_state *next = NULL;
+    buffer edit = {0};
+    *used = false;
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    rc = s ? lsm_tree_replace(s->lsm, ages, count, run, &tree) : HOLT_NOT_FOUND;
+    if (rc == HOLT_OK) rc = collection_state_create(&next, &s->spec, s->cleared_seqno, tree);
+    if (rc == HOLT_OK) {
+        edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection, os_time_ms(db->os));
+        edit_merge(&edit, c->spec.id, m, run);
+        tree_change change_tree = {.collection = c->spec.id, .slot = c->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
+        record_change change = {.edit = &edit, .trees = &change_tree, .tree_count = 1};
+        install_change install = {.slots = &c->slot, .states = &next, .count = 1};
+        *used = true;
+        rc = record_and_install_locked(db, &change, &install);
+    }
+    buffer_deinit(&edit);
+    view_release(db, v);
+    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
+}
+
+static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m)
+{
+    lsm_run *run;
+    bool used = false;
+    holt_status rc = os_dir_sync(db->dir);
+    if (rc == HOLT_OK) rc = lsm_merge_output(m, &run);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&db->manifest_mu);
+    rc = record_merge(db, c, m, run, &used);
+    os_mutex_unlock(&db->manifest_mu);
+    if (!used)
+        lsm_run_discard(run);
+    else
+        lsm_run_unref(run); /* after a failed record its files stay: the manifest on disk may name them */
+    if (rc != HOLT_OK) return rc;
+    event_log_write(db->events, HOLT_LOG_INFO, "merged runs of collection %u: %" PRIu64 " bytes into %" PRIu64, c->spec.id,
+                    lsm_merge_bytes_read(m), lsm_merge_bytes_written(m));
+    os_mutex_lock(&db->jobs_mu);
+    db->compactions++;
+    db->compaction_bytes_read += lsm_merge_bytes_read(m);
+    db->compaction_bytes_written += lsm_merge_bytes_written(m);
+    os_mutex_unlock(&db->jobs_mu);
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- who merges what */
+
+static void end_merging(holt *db, holt_collection *c)
+{
+    os_mutex_lock(&db->jobs_mu);
+    c->merging = false;
+    os_cond_broadcast(&db->jobs_cond);
+    os_mutex_unlock(&db->jobs_mu);
+    collection_unuse(c);
+}
+
+static bool try_merging(holt *db, holt_collection *c)
+{
+    os_mutex_lock(&db->jobs_mu);
+    bool free = !c->merging;
+    if (free) c->merging = true;
+    os_mutex_unlock(&db->jobs_mu);
+    return free;
+}
+
+/* The collection with most runs among those that want a merge and are free; used and marked. NULL: none. */
+static holt_collection *choose(holt *db, const view *v, lsm_want want)
+{
+    holt_collection *best = NULL;
+    size_t most = 0;
+    os_mutex_lock(&db->admin_mu);
+    for (size_t i = 0; i < db->catalog_count; i++) {
+        holt_collection *c = db->catalog[i];
+        const collection_state *s = view_collection(v, c->slot, c->spec.id);
+        lsm_pick pick;
+        if (!s || lsm_tree_runs(s->lsm) <= most || !lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick)) continue;
+        most = lsm_tree_runs(s->lsm);
+        best = c;
+    }
+    if (best) best->users++;
+    os_mutex_unlock(&db->admin_mu);
+    if (!best || try_merging(db, best)) return best;
+    collection_unuse(best);
+    return NULL;
+}
+
+static holt_collection *choose_on_view(holt *db, lsm_want want)
+{
+    view *v;
+    if (view_acquire(db, &v) != HOLT_OK) return NULL;
+    holt_collection *c = choose(db, v, want);
+    view_release(db, v);
+    return c;
+}
+
+/* ---------------------------------------------------------------- the job */
+
+void compact_abandon(compact_worker *w)
+{
+    lsm_merge_destroy(w->merge);
+    if (w->collection) end_merging(w->db, w->collection);
+    w->merge = NULL;
+    w->collection = NULL;
+}
+
+static holt_status step(compact_worker *w, lsm_want want, bool *more)
+{
+    holt *db = w->db;
+    holt_status rc = HOLT_OK;
+    if (!w->collection) w->collection = choose_on_view(db, want);
+    *more = w->collection != NULL;
+    if (!w->collection) return HOLT_OK;
+    if (!w->merge) rc = begin_merge(db, w->collection, want, &w->merge);
+    bool done = !w->merge;
+    if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done);
+    if (rc == HOLT_OK && done && w->merge) rc = finish_merge(db, w->collection, w->merge);
+    if (rc != HOLT_OK || done) compact_abandon(w);
+    return rc;
+}
+
+static void report(holt *db, holt_status rc)
+{
+    if (rc != HOLT_OK) event_log_write(db->events, HOLT_LOG_ERROR, "merge failed, will be tried again: %s", holt_error_message());
+    os_mutex_lock(&db->jobs_mu);
+    db->compact_failing = rc != HOLT_OK;
+    if (rc != HOLT_OK) status_save(&db->compact_error);
+    os_mutex_unlock(&db->jobs_mu);
+}
+
+uint64_t compact_job_step(void *ctx)
+{
+    compact_worker *w = ctx;
+    holt *db = w->db;
+    /* Relaxed: whether it is idle need not be exact. */
+    uint64_t now = os_clock_ns(db->os), idle_at = atomic_load_explicit(&db->last_commit_ns, memory_order_relaxed) + IDLE_NS;
+    bool more;
+    holt_status rc = step(w, now >= idle_at ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more);
+    report(db, rc);
+    if (rc != HOLT_OK) return now + RETRY_NS;
+    if (more) return OS_JOB_AGAIN;
+    return now < idle_at ? idle_at : OS_JOB_IDLE;
+}
+
+/* ---------------------------------------------------------------- at a user's word */
+
+static void begin_merging(holt *db, holt_collection *c)
+{
+    collection_use(c);
+    os_mutex_lock(&db->jobs_mu);
+    while (c->merging)
+        os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + 100000000);
+    c->merging = true;
+    os_mutex_unlock(&db->jobs_mu);
+}
+
+holt_status compact_all(holt *db, holt_collection *c)
+{
+    begin_merging(db, c);
+    lsm_merge *m = NULL;
+    holt_status rc = begin_merge(db, c, LSM_WANT_ALL, &m);
+    for (bool done = false; rc == HOLT_OK && m && !done;)
+        rc = lsm_merge_step(m, STEP_BYTES, &done);
+    if (rc == HOLT_OK && m) rc = finish_merge(db, c, m);
+    lsm_merge_destroy(m);
+    end_merging(db, c);
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* compact.h -- a worker that merges runs: one for each background thread. */
+#ifndef HOLT_DB_COMPACT_H
+#define HOLT_DB_COMPACT_H
+
+#include "db/db.h"
+
+typedef struct compact_worker {
+    holt *db;
+    os_job *job;
+    holt_collection *collection; /* used and marked as merging; NULL: idle */
+    lsm_merge *merge;            /* its merge under way */
+} compact_worker;
+
+uint64_t compact_job_step(void *worker);
+/* Gives up a merge under way. After the job has stopped, or in its step. */
+void     compact_abandon(compact_worker *w);
+/* Merges all runs of a collection into one, on this thread. */
+holt_status compact_all(holt *db, holt_collection *c);
+
+#endif

@@ -1,0 +1,40 @@
+#include "db/recover.h"
+
+#include "base/status.h"
+#include "db/catalog.h"
+#include "db/begin.h"
+#include "db/record.h"
+
+#include <inttypes.h>
+
+static holt_status default_collection(holt *db)
+{
+    state_collection first = {.name = (char[]){"default"}};
+    holt_collection_options o = {.kind = db->set.default_kind};
+    holt_status rc = collection_spec_init(db, &o, &first.spec);
+    if (rc != HOLT_OK) return rc;
+    first.spec.id = 1;
+    lsm_tree *empty;
+    rc = lsm_tree_create(NULL, 0, &empty);
+    if (rc != HOLT_OK) return rc;
+    return begin_collection_state(db, &first, empty);
+}
+
+holt_status create_database(holt *db)
+{
+    db->id[0] = os_random(db->os);
+    db->id[1] = os_random(db->os);
+    db->next_collection = 2;
+    atomic_store_explicit(&db->next_file, 1, memory_order_relaxed);
+    db->log.next_segment = 1;
+    db->log.next_epoch = os_random(db->os);
+    db->next_seqno = 1;
+    holt_status rc = begin_tables(db, 0);
+    if (rc == HOLT_OK) rc = default_collection(db);
+    if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
+    if (rc == HOLT_OK) rc = begin_manifest(db, 1);
+    if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id);
+    if (rc == HOLT_OK) rc = begin_log(db);
+    if (rc == HOLT_OK) event_log_write(db->events, HOLT_LOG_INFO, "created database %016" PRIx64 "%016" PRIx64, db->id[0], db->id[1]);
+    return rc;
+}

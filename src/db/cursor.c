@@ -1,0 +1,413 @@
+/* cursor.c -- ordered walks: memtables and runs merged, clipped to bounds, tombstones left out.
+ *
+ * A cursor stands on an entry, before the first, after the last, on nothing yet (fresh), or in an error. Where it stands decides what next and prev
+ * do: from before the first, next is first; from after the last, prev is last; fresh counts as both.
+ */
+#include "db/cursor.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/install.h"
+#include "tree/merge.h"
+
+/* ---------------------------------------------------------------- bounds */
+
+/* The first key that does not begin with the prefix, in place; open if there is none (all bytes 0xff). */
+static slice prefix_end(uint8_t *copy, size_t size)
+{
+    while (size > 0 && copy[size - 1] == 0xff)
+        size--;
+    if (size == 0) return slice_of(NULL, 0);
+    copy[size - 1]++;
+    return slice_of(copy, size);
+}
+
+static holt_status set_bounds(holt_cursor *cur, const holt_cursor_options *o)
+{
+    size_t size = o->lower.size + o->upper.size + 2 * o->prefix.size;
+    uint8_t *at = cur->bounds = mem_alloc(size + 1);
+    if (!at) return status_no_memory(size);
+    slice end = slice_of(NULL, 0);
+    cur->lower = cur->upper = end;
+    if (!slice_is_open(o->lower)) {
+        bytes_copy(at, o->lower.data, o->lower.size);
+        cur->lower = slice_of(at, o->lower.size);
+        at += o->lower.size;
+    }
+    if (!slice_is_open(o->upper)) {
+        bytes_copy(at, o->upper.data, o->upper.size);
+        cur->upper = slice_of(at, o->upper.size);
+        at += o->upper.size;
+    }
+    if (slice_is_open(o->prefix)) return HOLT_OK;
+    bytes_copy(at, o->prefix.data, o->prefix.size);
+    slice prefix = slice_of(at, o->prefix.size);
+    at += o->prefix.size;
+    bytes_copy(at, o->prefix.data, o->prefix.size);
+    end = prefix_end(at, o->prefix.size);
+    if (slice_is_open(cur->lower) || slice_compare(prefix, cur->lower) > 0) cur->lower = prefix;
+    if (!slice_is_open(end) && (slice_is_open(cur->upper) || slice_compare(end, cur->upper) < 0)) cur->upper = end;
+    return HOLT_OK;
+}
+
+static bool below_range(const holt_cursor *cur, slice key)
+{
+    return !slice_is_open(cur->lower) && slice_compare(key, cur->lower) < 0;
+}
+
+static bool above_range(const holt_cursor *cur, slice key)
+{
+    return !slice_is_open(cur->upper) && slice_compare(key, cur->upper) >= 0;
+}
+
+static bool range_is_empty(const holt_cursor *cur)
+{
+    return !slice_is_open(cur->upper) && slice_compare(cur->lower, cur->upper) >= 0;
+}
+
+/* ---------------------------------------------------------------- sources */
+
+/* Sources over everything that the snapshot sees of the collection, youngest first. */
+static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s, source **children, size_t *count)
+{
+    tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
+    const view *v = snap->view;
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < v->table_count && rc == HOLT_OK; i++) {
+        memtable *m = v->tables[i]->memtable;
+        if (memtable_collection_entries(m, s->spec.id) == 0) continue;
+        rc = memtable_source_open(m, s->spec.id, snap->seqno, s->cleared_seqno, &children[*count]);
+        if (rc == HOLT_OK) (*count)++;
+    }
+    for (size_t i = 0; i < lsm_tree_runs(s->lsm) && rc == HOLT_OK; i++) {
+        rc = lsm_run_source_open(lsm_tree_run(s->lsm, i), &options, &children[*count]);
+        if (rc == HOLT_OK) (*count)++;
+    }
+    return rc;
+}
+
+static holt_status open_source(const holt_cursor *cur, const snapshot *snap, source **out)
+{
+    const collection_state *s = view_collection(snap->view, cur->collection->slot, cur->collection->spec.id);
+    size_t most = s ? snap->view->table_count + lsm_tree_runs(s->lsm) : 0, count = 0;
+    source **children = mem_alloc_zero(most + 1, sizeof *children);
+    if (!children) return status_no_memory(most * sizeof *children);
+    holt_status rc = s ? open_children(cur, snap, s, children, &count) : HOLT_OK;
+    if (rc == HOLT_OK) return merge_open(children, count, out);
+    while (count > 0)
+        source_close(children[--count]);
+    mem_free(children);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- standing */
+
+static bool fail(holt_cursor *cur, holt_status rc)
+{
+    cur->place = CURSOR_FAILED;
+    cur->status = rc;
+    status_save(&cur->error);
+    return false;
+}
+
+static bool at_end(holt_cursor *cur, cursor_place place)
+{
+    cur->place = place;
+    cur->status = HOLT_OK;
+    return false;
+}
+
+/* Shows the source's entry if it is one: in range and no tombstone; else goes on in the given direction. */
+static bool settle(holt_cursor *cur, bool forward)
+{
+    source *s = cur->source;
+    while (s->valid && s->op == ENTRY_DELETE)
+        forward ? s->ops->next(s) : s->ops->prev(s);
+    if (s->status != HOLT_OK) return fail(cur, s->status);
+    if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
+    if (forward ? above_range(cur, s->key) : below_range(cur, s->key)) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
+    if (s->value_pending && !(cur->flags & HOLT_CURSOR_KEYS_ONLY)) {
+        holt_status rc = s->ops->load_value(s);
+        if (rc != HOLT_OK) return fail(cur, rc);
+    }
+    cur->place = CURSOR_ON;
+    cur->status = HOLT_OK;
+    cur->moves++;
+    return true;
+}
+
+static bool go_first(holt_cursor *cur)
+{
+    if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
+    source *s = cur->source;
+    if (slice_is_open(cur->lower))
+        s->ops->first(s);
+    else
+        s->ops->seek(s, cur->lower);
+    return settle(cur, true);
+}
+
+static bool go_last(holt_cursor *cur)
+{
+    if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
+    source *s = cur->source;
+    if (slice_is_open(cur->upper)) {
+        s->ops->last(s);
+        return settle(cur, false);
+    }
+    s->ops->seek_last(s, cur->upper);
+    if (s->valid && slice_equal(s->key, cur->upper)) s->ops->prev(s); /* the bound itself is outside */
+    return settle(cur, false);
+}
+
+static bool go_next(holt_cursor *cur)
+{
+    switch (cur->place) {
+    case CURSOR_FRESH:
+    case CURSOR_BEFORE: return go_first(cur);
+    case CURSOR_AFTER:
+    case CURSOR_FAILED: return false;
+    case CURSOR_ON: break;
+    }
+    cur->source->ops->next(cur->source);
+    return settle(cur, true);
+}
+
+static bool go_prev(holt_cursor *cur)
+{
+    switch (cur->place) {
+    case CURSOR_FRESH:
+    case CURSOR_AFTER: return go_last(cur);
+    case CURSOR_BEFORE:
+    case CURSOR_FAILED: return false;
+    case CURSOR_ON: break;
+    }
+    cur->source->ops->prev(cur->source);
+    return settle(cur, false);
+}
+
+static bool go_seek(holt_cursor *cur, slice key)
+{
+    if (below_range(cur, key)) return go_first(cur);
+    if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
+    cur->source->ops->seek(cur->source, key);
+    return settle(cur, true);
+}
+
+static bool go_seek_last(holt_cursor *cur, slice key)
+{
+    if (above_range(cur, key)) return go_last(cur);
+    if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
+    cur->source->ops->seek_last(cur->source, key);
+    return settle(cur, false);
+}
+
+/* ---------------------------------------------------------------- public moves */
+
+/* Whether the cursor may move: its transaction lives, its collection too, and this is the process that opened it. */
+static bool may_move(holt_cursor *cur)
+{
+    if (!cur) {
+        status_set(HOLT_INVALID, "the cursor handle is NULL");
+        return false;
+    }
+    holt_status rc = collection_check(cur->collection);
+    if (rc == HOLT_OK) rc = txn_check(cur->db, cur->txn);
+    return rc == HOLT_OK || fail(cur, rc);
+}
+
+static bool moved(holt_cursor *cur, bool result)
+{
+    os_breathe(cur->db->os);
+    return result;
+}
+
+bool holt_cursor_first(holt_cursor *cur)
+{
+    return may_move(cur) && moved(cur, go_first(cur));
+}
+
+bool holt_cursor_last(holt_cursor *cur)
+{
+    return may_move(cur) && moved(cur, go_last(cur));
+}
+
+bool holt_cursor_next(holt_cursor *cur)
+{
+    return may_move(cur) && moved(cur, go_next(cur));
+}
+
+bool holt_cursor_prev(holt_cursor *cur)
+{
+    return may_move(cur) && moved(cur, go_prev(cur));
+}
+
+static bool seek_key_ok(holt_cursor *cur, slice key)
+{
+    return key.data || !key.size || fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
+}
+
+bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
+{
+    return may_move(cur) && seek_key_ok(cur, key) && moved(cur, go_seek(cur, key));
+}
+
+bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
+{
+    return may_move(cur) && seek_key_ok(cur, key) && moved(cur, go_seek_last(cur, key));
+}
+
+/* ---------------------------------------------------------------- public answers */
+
+/* The entry is good as long as what it stands in is held: not after the transaction's end. */
+static bool stands(const holt_cursor *cur)
+{
+    return cur && cur->place == CURSOR_ON && !(cur->txn && cur->txn->ended);
+}
+
+static slice never_null(slice s)
+{
+    return s.data ? s : slice_of("", 0);
+}
+
+bool holt_cursor_valid(const holt_cursor *cur)
+{
+    return stands(cur);
+}
+
+holt_slice holt_cursor_key(const holt_cursor *cur)
+{
+    return stands(cur) ? never_null(cur->source->key) : slice_of(NULL, 0);
+}
+
+holt_slice holt_cursor_value(const holt_cursor *cur)
+{
+    if (!stands(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
+    return never_null(cur->source->value);
+}
+
+holt_status holt_cursor_status(const holt_cursor *cur)
+{
+    if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
+    if (cur->txn && cur->txn->ended) return status_set(HOLT_CLOSED, "the transaction has ended");
+    return cur->status == HOLT_OK ? HOLT_OK : status_restore(&cur->error);
+}
+
+/* ---------------------------------------------------------------- life */
+
+static holt_status check_bound(slice bound, const char *name)
+{
+    if (bound.data || !bound.size) return HOLT_OK;
+    return status_set(HOLT_INVALID, "holt_cursor_options.%s is NULL with a size of %zu", name, bound.size);
+}
+
+static holt_status check_options(const holt_cursor_options *o)
+{
+    if (!reserved_zero(o->reserved, 8) || o->reserved32)
+        return status_set(HOLT_INVALID, "holt_cursor_options: reserved words must be zero");
+    if (o->flags & ~(uint32_t)HOLT_CURSOR_KEYS_ONLY)
+        return status_set(HOLT_INVALID, "holt_cursor_options.flags = %u: has bits that no HOLT_CURSOR_... stands for", o->flags);
+    holt_status rc = check_bound(o->lower, "lower");
+    if (rc == HOLT_OK) rc = check_bound(o->upper, "upper");
+    if (rc == HOLT_OK) rc = check_bound(o->prefix, "prefix");
+    return rc;
+}
+
+static void count_cursor(holt *db, int change)
+{
+    os_mutex_lock(&db->handles_mu);
+    db->cursors += (uint64_t)(int64_t)change;
+    os_mutex_unlock(&db->handles_mu);
+}
+
+static void destroy(holt_cursor *cur)
+{
+    source_close(cur->source);
+    snapshot_release(cur->db, &cur->own[cur->current]);
+    mem_free(cur->bounds);
+    mem_free(cur);
+}
+
+static holt_status open_cursor(holt_collection *c, holt_txn *t, const snapshot *snap, const holt_cursor_options *o, holt_cursor **out)
+{
+    holt_cursor *cur = mem_alloc_zero(1, sizeof *cur);
+    if (!cur) return status_no_memory(sizeof *cur);
+    cur->db = c->db;
+    cur->collection = c;
+    cur->txn = t;
+    cur->flags = o->flags;
+    holt_status rc = set_bounds(cur, o);
+    if (rc == HOLT_OK && !snap) {
+        rc = snapshot_take(c->db, &cur->own[0]);
+        snap = &cur->own[0];
+    }
+    if (rc == HOLT_OK) rc = open_source(cur, snap, &cur->source);
+    if (rc != HOLT_OK) {
+        destroy(cur);
+        return rc;
+    }
+    collection_use(c);
+    if (t) t->users++;
+    count_cursor(c->db, 1);
+    *out = cur;
+    return HOLT_OK;
+}
+
+holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_options *o, holt_cursor **out)
+{
+    static const holt_cursor_options defaults;
+    if (!out) return status_set(HOLT_INVALID, "the place for the cursor is NULL");
+    *out = NULL;
+    const snapshot *snap;
+    holt_status rc = collection_check(c);
+    if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
+    if (rc == HOLT_OK) rc = txn_read(c->db, t, &snap);
+    if (rc != HOLT_OK) return rc;
+    return db_leave(c->db, open_cursor(c, t, snap, o ? o : &defaults, out));
+}
+
+/* The new snapshot and its source are there before the old ones go: on failure the cursor is as it was. */
+static holt_status refresh(holt_cursor *cur)
+{
+    unsigned other = 1 - cur->current;
+    source *s;
+    holt_status rc = snapshot_take(cur->db, &cur->own[other]);
+    if (rc != HOLT_OK) return rc;
+    rc = open_source(cur, &cur->own[other], &s);
+    if (rc != HOLT_OK) {
+        snapshot_release(cur->db, &cur->own[other]);
+        return rc;
+    }
+    source_close(cur->source);
+    snapshot_release(cur->db, &cur->own[cur->current]);
+    cur->source = s;
+    cur->current = other;
+    cur->place = CURSOR_FRESH;
+    cur->status = HOLT_OK;
+    return HOLT_OK;
+}
+
+holt_status holt_cursor_refresh(holt_cursor *cur)
+{
+    if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
+    holt_status rc = collection_check(cur->collection);
+    if (rc != HOLT_OK) return rc;
+    if (cur->txn) return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
+    return db_leave(cur->db, refresh(cur));
+}
+
+holt_status holt_cursor_close(holt_cursor *cur)
+{
+    if (!cur) return HOLT_OK;
+    holt *db = cur->db;
+    if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the parent's memory is let be */
+    holt_status rc = holt_cursor_status(cur);
+    holt_collection *c = cur->collection;
+    holt_txn *t = cur->txn;
+    counter_add(&db->counts, COUNT_MOVES, cur->moves);
+    destroy(cur);
+    count_cursor(db, -1);
+    collection_unuse(c);
+    if (t) txn_unref(t);
+    return db_leave(db, rc);
+}

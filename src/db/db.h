@@ -1,0 +1,167 @@
+/* db.h -- an open database: its fields, by guard, and what every file of this module needs of it.
+ *
+ * The parts of db/:
+ *   open.c create.c recover.c close.c   a database's beginning and end
+ *   commit.c rotate.c gate.c            the way of a write into log and memtable
+ *   get.c cursor.c snapshot.c           the ways of a read
+ *   txn.c write.c                       transactions and plain writes
+ *   catalog.c                           collections: create, open, drop, rename, clear, list
+ *   record.c state.c edit.c             what the manifest says, and writing it
+ *   install.c view.c                    views and the change from one to the next
+ *   flush.c compact.c prepare.c sync.c release.c   background jobs
+ *   stats.c event_log.c later.c         figures, the diary, calls of later releases
+ *
+ * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit.h) is not a mutex: it is held while the leader does I/O.
+ */
+#ifndef HOLT_DB_DB_H
+#define HOLT_DB_DB_H
+
+#include "base/counter.h"
+#include "cache/cache.h"
+#include "db/event_log.h"
+#include "db/view.h"
+#include "log/manifest.h"
+#include "log/wal.h"
+#include "lsm/compaction.h"
+
+typedef struct commit_request commit_request;
+typedef struct snapshot snapshot;
+typedef struct flush flush;
+
+/* Options with every default filled in, and what follows from them. */
+typedef struct settings {
+    uint64_t memory_bytes, memtable_bytes;
+    uint64_t cache_bytes;       /* share of the block cache */
+    uint64_t txn_bytes_max;     /* of all open transactions, and of one */
+    uint64_t value_bytes_max;
+    uint64_t segment_bytes_max;
+    uint32_t sealed_max;        /* sealed memtables beyond which writers wait */
+    uint32_t durability, interval_ms, default_kind, background_threads;
+    uint32_t flags, log_level;
+    holt_log_fn log;
+    void *log_ctx;
+} settings;
+
+enum {
+    KEY_BYTES_MAX = 8192,
+    NAME_BYTES_MAX = 128,
+    FILE_BYTES_MAX = 64 << 20,      /* size at which a merge's output is cut */
+    DESCRIPTORS_MAX = 256,          /* open table files */
+};
+#define TXN_BYTES_LIMIT ((uint64_t)2 << 30) /* a frame's length is 32 bits wide */
+
+/* HOLT_INVALID names the option. o may be NULL. */
+holt_status settings_init(settings *s, const holt_options *o);
+
+/* A collection, from its creation until it is dropped and its last handle is closed. All its users share one. */
+struct holt_collection {
+    holt *db;
+    uint32_t slot;          /* in views; constant */
+    collection_spec spec;   /* constant */
+    char *name;             /* admin_mu; owned */
+    uint32_t handles;       /* admin_mu: opened by the program */
+    uint32_t users;         /* admin_mu: cursors, and write sets that name it */
+    _Atomic bool dropped;   /* set by drop; checked by every call */
+    bool merging;           /* jobs_mu: somebody merges its runs */
+};
+
+enum db_counter { COUNT_GETS, COUNT_FOUND, COUNT_MOVES, COUNT_FILTER_CHECKS, COUNT_FILTER_NEGATIVES };
+
+struct holt {
+    os *os;                 /* constant after open, as is what follows up to the first lock */
+    os_dir *dir;
+    char *path;
+    settings set;
+    uint64_t id[2];
+    uint32_t fork_generation;
+    bool read_only;
+    os_file *lock;          /* LOCK; NULL when the directory cannot be written and we only read */
+    event_log *events;
+    cache *cache;
+    tree_files *files;
+    wal *wal;               /* NULL: read-only */
+
+    /* Newest visible operation. Released by the commit leader after memtable inserts, the append and the sync; acquired by readers: who
+     * sees seqno s sees every version up to s, and every view installed before. */
+    _Alignas(64) _Atomic seqno visible;
+    /* The current view. Released by the installer, acquired by readers in an epoch section. */
+    _Alignas(64) _Atomic(view *) view;
+    counters counts;
+
+    _Alignas(64) os_mutex commit_mu; /* LOCK_RANK_COMMIT: */
+    bool leading;                    /* somebody leads the queue */
+    commit_request *queue_first, *queue_last;
+
+    /* The leader's alone: */
+    seqno next_seqno;
+    table *active;                   /* reference held through the view */
+    memtable_record **inserted;      /* versions of the write set being inserted */
+    size_t inserted_capacity;
+    uint64_t commits, puts, deletes, bytes_written_user;
+
+    os_mutex manifest_mu;            /* LOCK_RANK_MANIFEST; guards the manifest and what it describes: */
+    manifest *manifest;
+    uint64_t manifest_size_first;    /* of its first record */
+    _Atomic uint64_t next_file;      /* taken without the lock, recorded under it */
+    uint64_t next_collection;
+    log_state log;
+    struct file_use *file_uses;      /* parts that are in each file, by number */
+    size_t file_use_count, file_use_capacity;
+    bool manifest_lost;              /* it failed and could not be made anew: writes are refused */
+    holt_error manifest_error;
+
+    os_mutex admin_mu;               /* LOCK_RANK_ADMIN; guards the catalog: */
+    holt_collection **catalog;       /* by name */
+    size_t catalog_count, catalog_capacity;
+    bool *slots_used;                /* by slot */
+    size_t slot_count, slot_capacity;
+
+    os_mutex view_mu;                /* LOCK_RANK_VIEW: installing views */
+
+    os_mutex jobs_mu;                /* LOCK_RANK_JOBS; guards what jobs report: */
+    os_cond jobs_cond;               /* something of it has changed */
+    os_job *flush_job, *prepare_job, *sync_job, *release_job;
+    struct compact_worker *workers;
+    uint32_t worker_count;
+    flush *flush;                    /* the flush job's own */
+    seqno flushed_seqno;
+    uint64_t flush_attempts_failed;  /* grows with each; flush_error is the last one's */
+    bool flush_failing;
+    holt_error flush_error;
+    bool compact_failing;
+    holt_error compact_error;
+    uint64_t flushes, flush_bytes, compactions, compaction_bytes_read, compaction_bytes_written;
+    _Atomic uint64_t last_commit_ns; /* for "idle" */
+
+    _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
+    _Atomic uint32_t sealed_count;   /* for the gate */
+    _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
+    _Atomic uint64_t delays, delay_ns;
+
+    os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */
+    uint64_t transactions, cursors;
+    snapshot *snapshots_oldest, *snapshots_newest;
+    uint64_t txn_bytes;              /* of all write sets */
+
+    os_mutex release_mu;             /* LOCK_RANK_RELEASE: */
+    view *retired_first, *retired_last; /* installers' references, by epoch */
+    view *dead;                      /* views without references, to be destroyed */
+
+    uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* constant after open */
+};
+
+/* ---------------------------------------------------------------- public calls */
+
+/* Checks a handle at the beginning of a public call: HOLT_INVALID for NULL, HOLT_CLOSED in a forked child. */
+holt_status db_check(const holt *db);
+holt_status collection_check(const holt_collection *c);
+/* Limits of keys and values, NULL with a size. */
+holt_status key_check(slice key);
+holt_status value_check(const holt *db, slice value);
+/* The end of a public call: sim runs some background steps. Returns rc. */
+holt_status db_leave(holt *db, holt_status rc);
+
+/* Whether reserved words are all zero. */
+bool reserved_zero(const uint64_t *words, size_t count);
+
+#endif

@@ -1,0 +1,149 @@
+#include "db/directory.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/record.h"
+#include "log/segment.h"
+
+/* ---------------------------------------------------------------- names */
+
+typedef enum file_kind { FILE_FOREIGN, FILE_CURRENT, FILE_LOCK, FILE_DIARY, FILE_MANIFEST, FILE_SEGMENT, FILE_RUN, FILE_TEMPORARY } file_kind;
+
+static bool ends_with(const char *name, const char *tail)
+{
+    size_t size = strlen(name), skip = strlen(tail);
+    return size > skip && strcmp(name + size - skip, tail) == 0;
+}
+
+static file_kind classify(const char *name, uint64_t *number)
+{
+    *number = 0;
+    if (strcmp(name, "CURRENT") == 0) return FILE_CURRENT;
+    if (strcmp(name, "LOCK") == 0) return FILE_LOCK;
+    if (strcmp(name, "LOG") == 0 || strcmp(name, "LOG.old") == 0) return FILE_DIARY;
+    if (file_name_number(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
+    if (file_name_number(name, "wal-", ".log", number)) return FILE_SEGMENT;
+    if (file_name_number(name, "run-", ".sst", number)) return FILE_RUN;
+    if (file_name_number(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 || ends_with(name, ".tmp"))
+        return FILE_TEMPORARY;
+    return FILE_FOREIGN;
+}
+
+/* ---------------------------------------------------------------- looking */
+
+typedef struct sighting {
+    bool current, foreign, ours, beyond_creation, first_segment;
+} sighting;
+
+static holt_status see(void *ctx, const char *name)
+{
+    sighting *s = ctx;
+    uint64_t number;
+    file_kind kind = classify(name, &number);
+    if (kind == FILE_CURRENT) s->current = true;
+    if (kind == FILE_FOREIGN) s->foreign = true;
+    if (kind != FILE_FOREIGN && kind != FILE_LOCK && kind != FILE_DIARY) s->ours = true;
+    if (kind == FILE_RUN || ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1)) s->beyond_creation = true;
+    if (kind == FILE_SEGMENT && number == 1) s->first_segment = true;
+    if (kind == FILE_TEMPORARY && strcmp(name, "CURRENT.tmp") != 0) s->beyond_creation = true;
+    return HOLT_OK;
+}
+
+/* Whether wal-1 has a header: the creation writes one only after CURRENT. */
+static holt_status segment_begun(os_dir *dir, bool *begun)
+{
+    char name[OS_NAME_MAX];
+    uint8_t bytes[SEGMENT_HEADER];
+    os_file *file = NULL;
+    size_t got = 0;
+    segment_name(1, name);
+    holt_status rc = os_file_open(dir, name, OS_READ, &file);
+    if (rc == HOLT_OK) rc = os_file_read(file, 0, bytes, sizeof bytes, &got);
+    os_file_close(file);
+    *begun = false;
+    for (size_t i = 0; i < got; i++)
+        *begun |= bytes[i] != 0;
+    return rc;
+}
+
+holt_status directory_look(os_dir *dir, directory_kind *out)
+{
+    sighting s = {0};
+    holt_status rc = os_dir_list(dir, see, &s);
+    bool begun = false;
+    if (rc == HOLT_OK && !s.current && s.first_segment) rc = segment_begun(dir, &begun);
+    if (s.current)
+        *out = DIRECTORY_DATABASE;
+    else if (s.beyond_creation || begun)
+        *out = DIRECTORY_HEADLESS;
+    else if (s.foreign)
+        *out = s.ours ? DIRECTORY_HEADLESS : DIRECTORY_FOREIGN;
+    else
+        *out = DIRECTORY_EMPTY;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- cleaning */
+
+typedef struct cleaning {
+    holt *db;
+    uint64_t manifest_number;
+    char (*names)[OS_NAME_MAX];
+    size_t count, capacity;
+} cleaning;
+
+static bool run_in_use(const holt *db, uint64_t number)
+{
+    for (size_t low = 0, high = db->file_use_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t at = file_use_number(db, middle);
+        if (at == number) return true;
+        if (at < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+static bool segment_in_use(const holt *db, uint64_t number)
+{
+    if (number == db->log.next_segment) return true;
+    for (size_t i = 0; i < db->log.recovered_count; i++)
+        if (db->log.recovered[i].segment == number) return true;
+    return false;
+}
+
+static holt_status gather_orphan(void *ctx, const char *name)
+{
+    cleaning *c = ctx;
+    uint64_t number;
+    bool orphan = false;
+    switch (classify(name, &number)) {
+    case FILE_MANIFEST: orphan = number != c->manifest_number; break;
+    case FILE_SEGMENT: orphan = !segment_in_use(c->db, number); break;
+    case FILE_RUN: orphan = !run_in_use(c->db, number); break;
+    case FILE_TEMPORARY: orphan = true; break;
+    case FILE_FOREIGN:
+    case FILE_CURRENT:
+    case FILE_LOCK:
+    case FILE_DIARY: break;
+    }
+    if (!orphan) return HOLT_OK;
+    if (!mem_grow((void **)&c->names, &c->capacity, c->count + 1, sizeof *c->names)) return status_no_memory(sizeof *c->names);
+    memcpy(c->names[c->count++], name, strlen(name) + 1);
+    return HOLT_OK;
+}
+
+holt_status directory_clean(holt *db, uint64_t manifest_number)
+{
+    cleaning c = {.db = db, .manifest_number = manifest_number};
+    holt_status rc = os_dir_list(db->dir, gather_orphan, &c);
+    for (size_t i = 0; i < c.count && rc == HOLT_OK; i++) {
+        rc = os_dir_unlink(db->dir, c.names[i]);
+        if (rc == HOLT_NOT_FOUND) rc = HOLT_OK;
+        event_log_write(db->events, HOLT_LOG_DEBUG, "deleted %s, which nothing refers to", c.names[i]);
+    }
+    mem_free(c.names);
+    return rc;
+}

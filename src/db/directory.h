@@ -1,0 +1,20 @@
+/* directory.h -- what is in the directory that is to become an open database. */
+#ifndef HOLT_DB_DIRECTORY_H
+#define HOLT_DB_DIRECTORY_H
+
+#include "db/db.h"
+
+typedef enum directory_kind {
+    DIRECTORY_EMPTY,      /* nothing, or an unfinished creation, which begins again */
+    DIRECTORY_DATABASE,   /* CURRENT is there */
+    DIRECTORY_HEADLESS,   /* files of a database without CURRENT */
+    DIRECTORY_FOREIGN     /* files, but none of ours */
+} directory_kind;
+
+/* database_id is not known before CURRENT is read: an unfinished creation's segment may hold no frame of any. */
+holt_status directory_look(os_dir *dir, directory_kind *out);
+
+/* Deletes files of ours that the database does not need: what a crash or a failure has left. */
+holt_status directory_clean(holt *db, uint64_t manifest_number);
+
+#endif

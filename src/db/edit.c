@@ -1,0 +1,130 @@
+/* edit.c -- encoding manifest items; state.c decodes them, state.h has the table. */
+#include "db/state_format.h"
+
+#include "base/coding.h"
+
+/* An item's payload is gathered in a buffer of its own, so that its length can stand before it. */
+static void put_item(buffer *b, uint8_t tag, buffer *payload)
+{
+    buffer_u8(b, tag);
+    buffer_string(b, buffer_slice(payload));
+    if (payload->failed) b->failed = true;
+    buffer_deinit(payload);
+}
+
+void edit_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms)
+{
+    buffer p = {0};
+    buffer_varint(&p, next_file);
+    buffer_varint(&p, next_collection);
+    buffer_varint(&p, time_ms);
+    put_item(b, ITEM_COUNTERS, &p);
+}
+
+void edit_log(buffer *b, const log_state *log)
+{
+    buffer p = {0};
+    buffer_varint(&p, log->flushed_seqno);
+    buffer_varint(&p, log->next_segment);
+    buffer_u64(&p, log->next_epoch);
+    buffer_varint(&p, log->recovered_count);
+    for (size_t i = 0; i < log->recovered_count; i++) {
+        const log_end *end = &log->recovered[i];
+        buffer_varint(&p, end->segment);
+        buffer_varint(&p, end->offset);
+        buffer_u64(&p, end->checksum);
+        buffer_varint(&p, end->next_seqno);
+    }
+    put_item(b, ITEM_LOG, &p);
+}
+
+void edit_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno)
+{
+    buffer p = {0};
+    buffer_varint(&p, spec->id);
+    buffer_string(&p, holt_str(name));
+    buffer_varint(&p, spec->kind);
+    buffer_varint(&p, spec->compression);
+    buffer_varint(&p, spec->block_bytes);
+    buffer_varint(&p, spec->filter_bits);
+    buffer_varint(&p, cleared_seqno);
+    put_item(b, ITEM_COLLECTION, &p);
+}
+
+void edit_drop(buffer *b, uint32_t id)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    put_item(b, ITEM_DROP, &p);
+}
+
+void edit_rename(buffer *b, uint32_t id, const char *name)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    buffer_string(&p, holt_str(name));
+    put_item(b, ITEM_RENAME, &p);
+}
+
+void edit_clear(buffer *b, uint32_t id, seqno cleared_seqno)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    buffer_varint(&p, cleared_seqno);
+    put_item(b, ITEM_CLEAR, &p);
+}
+
+static void put_pointer(buffer *p, block_ptr pointer)
+{
+    uint8_t bytes[BLOCK_PTR_SIZE];
+    block_ptr_encode(bytes, pointer);
+    buffer_append(p, slice_of(bytes, sizeof bytes));
+}
+
+static void put_part(buffer *p, const lsm_part *part)
+{
+    buffer_varint(p, part->file);
+    buffer_varint(p, part->file_size);
+    put_pointer(p, part->root.root);
+    buffer_varint(p, part->root.height);
+    buffer_varint(p, part->root.entries);
+    buffer_varint(p, part->root.tombstones);
+    buffer_varint(p, part->root.bytes);
+    put_pointer(p, part->root.filter);
+    buffer_varint(p, part->root.filter_lines);
+    buffer_varint(p, part->root.filter_probes);
+    buffer_varint(p, (slice_is_open(part->lower) ? 0 : BOUND_LOWER) | (slice_is_open(part->upper) ? 0 : BOUND_UPPER));
+    buffer_string(p, part->lower);
+    buffer_string(p, part->upper);
+}
+
+void edit_run(buffer *b, uint32_t id, const lsm_run *run)
+{
+    buffer p = {0};
+    lsm_run_info info = lsm_run_describe(run);
+    buffer_varint(&p, id);
+    buffer_varint(&p, info.age);
+    buffer_varint(&p, info.level);
+    buffer_varint(&p, info.part_count);
+    for (size_t i = 0; i < info.part_count; i++)
+        put_part(&p, lsm_run_part(run, i));
+    put_item(b, ITEM_RUN, &p);
+}
+
+void edit_run_removed(buffer *b, uint32_t id, uint64_t age)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    buffer_varint(&p, age);
+    buffer_varint(&p, 0); /* level */
+    buffer_varint(&p, 0); /* parts */
+    put_item(b, ITEM_RUN, &p);
+}
+
+void edit_closed(buffer *b, log_position end)
+{
+    buffer p = {0};
+    buffer_varint(&p, end.segment);
+    buffer_varint(&p, end.offset);
+    put_item(b, ITEM_CLOSED, &p);
+}

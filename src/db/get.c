@@ -1,0 +1,196 @@
+#include "db/get.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/install.h"
+#include "db/txn.h"
+
+/* ---------------------------------------------------------------- where a value goes */
+
+typedef struct sink {
+    holt_value *value; /* grown as needed; or */
+    void *room;        /* the caller's, of `capacity` bytes; or NULL: the value itself is not wanted */
+    size_t capacity;
+    size_t *size;      /* may be NULL */
+    bool wanted;
+} sink;
+
+/* Room for a value of `size` bytes; *room NULL: not wanted. */
+static holt_status sink_room(sink *s, size_t size, void **room)
+{
+    *room = NULL;
+    if (s->size) *s->size = size;
+    if (s->value) {
+        if (size > s->value->capacity || !s->value->data) {
+            void *data = mem_realloc(s->value->data, size ? size : 1);
+            if (!data) return status_no_memory(size);
+            s->value->data = data;
+            s->value->capacity = size ? size : 1;
+        }
+        s->value->size = size;
+        *room = s->value->data;
+        return HOLT_OK;
+    }
+    if (!s->wanted) return HOLT_OK;
+    if (size > s->capacity)
+        return status_set(HOLT_TOO_LARGE, "the value has %zu bytes, the buffer %zu", size, s->capacity);
+    *room = s->room;
+    return HOLT_OK;
+}
+
+static holt_status sink_take(sink *s, slice value)
+{
+    void *room;
+    holt_status rc = sink_room(s, value.size, &room);
+    if (rc == HOLT_OK && room) bytes_copy(room, value.data, value.size);
+    return rc;
+}
+
+static void sink_empty(sink *s)
+{
+    if (s->value) s->value->size = 0;
+    if (s->value) s->value->expires_at_ms = 0;
+    if (s->size) *s->size = 0;
+}
+
+/* ---------------------------------------------------------------- memtables */
+
+/* The newest version that the memtables have of the key. A version at or below cleared_seqno is as good as none, and so is all that is older. */
+static bool find_in_memory(const view *v, const collection_state *s, slice key, seqno at, memtable_entry *out)
+{
+    for (size_t i = 0; i < v->table_count; i++)
+        if (memtable_get(v->tables[i]->memtable, s->spec.id, key, at, out)) return out->seqno > s->cleared_seqno;
+    return false;
+}
+
+/* ---------------------------------------------------------------- lookup */
+
+typedef struct lookup {
+    holt_collection *collection;
+    slice key;
+    uint64_t hash;
+    sink *sink;
+} lookup;
+
+/* With reads. The caller holds the view. */
+static holt_status look_in_tree(const lookup *l, const collection_state *s)
+{
+    tree_buffer scratch = {0};
+    lsm_entry e;
+    holt_status rc = HOLT_OK;
+    tree_answer answer = lsm_get(s->lsm, l->key, l->hash, &scratch, &e, &rc);
+    if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE)) rc = HOLT_NOT_FOUND;
+    if (answer == TREE_FOUND && rc == HOLT_OK) {
+        void *room;
+        if (!e.entry.extents) {
+            rc = sink_take(l->sink, e.entry.value);
+        } else {
+            uint64_t size;
+            rc = tree_extents_size(e.file, e.entry.value, &size);
+            if (rc == HOLT_OK) rc = sink_room(l->sink, (size_t)size, &room);
+            if (rc == HOLT_OK && room) rc = tree_read_extents(e.file, e.entry.value, room);
+        }
+    }
+    tree_buffer_deinit(&scratch);
+    return rc;
+}
+
+/* Inside a section. *undecided: a block must be read. */
+static holt_status look_in_section(const lookup *l, const view *v, const collection_state *s, seqno at, bool *undecided)
+{
+    memtable_entry m;
+    *undecided = false;
+    if (find_in_memory(v, s, l->key, at, &m)) return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
+    if (lsm_tree_runs(s->lsm) == 0) return HOLT_NOT_FOUND;
+    lsm_entry e;
+    tree_answer answer = lsm_get_cached(s->lsm, l->key, l->hash, &e);
+    if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
+    if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
+    if (answer == TREE_FOUND && !e.entry.extents) return sink_take(l->sink, e.entry.value);
+    *undecided = true;
+    return HOLT_OK;
+}
+
+/* On a view that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as of which seqno. */
+static holt_status look_up(const lookup *l, view *v, seqno at, seqno *seen)
+{
+    holt *db = l->collection->db;
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    bool held = v != NULL;
+    if (!held) {
+        /* The seqno first, see snapshot_take. */
+        at = atomic_load_explicit(&db->visible, memory_order_acquire);
+        v = atomic_load_explicit(&db->view, memory_order_acquire);
+        if (at < v->floor) at = v->floor;
+    }
+    if (seen) *seen = at;
+    const collection_state *s = view_collection(v, l->collection->slot, l->collection->spec.id);
+    bool undecided = false;
+    rc = s ? look_in_section(l, v, s, at, &undecided) : HOLT_NOT_FOUND;
+    /* Relaxed: the section keeps the count from becoming zero. */
+    if (undecided && !held) atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    epoch_leave();
+    if (!undecided) return rc;
+    rc = look_in_tree(l, s);
+    if (!held) view_release(db, v);
+    return rc;
+}
+
+static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
+{
+    const snapshot *s;
+    holt_status rc = txn_read(c->db, t, &s);
+    if (rc == HOLT_OK) rc = key_check(key);
+    if (rc != HOLT_OK) {
+        sink_empty(out);
+        return rc;
+    }
+    lookup l = {.collection = c, .key = key, .hash = hash_slice(key), .sink = out};
+    rc = look_up(&l, s ? s->view : NULL, s ? s->seqno : 0, NULL);
+    counter_add(&c->db->counts, COUNT_GETS, 1);
+    if (rc == HOLT_OK) counter_add(&c->db->counts, COUNT_FOUND, 1);
+    if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_empty(out);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- public */
+
+holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno)
+{
+    sink none = {0};
+    lookup l = {.collection = c, .key = key, .hash = hash_slice(key), .sink = &none};
+    holt_status rc = look_up(&l, NULL, 0, absent_seqno);
+    if (rc == HOLT_NOT_FOUND) return HOLT_OK;
+    return rc == HOLT_OK ? status_set(HOLT_EXISTS, "the key has a value") : rc;
+}
+
+holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
+{
+    if (!value) return status_set(HOLT_INVALID, "the place for the value is NULL");
+    sink out = {.value = value, .wanted = true};
+    sink_empty(&out);
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    return db_leave(c->db, get(c, t, key, &out));
+}
+
+holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity, size_t *size)
+{
+    if (!size) return status_set(HOLT_INVALID, "the place for the size is NULL");
+    *size = 0;
+    if (!into && capacity) return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    sink out = {.room = into, .capacity = capacity, .size = size, .wanted = true};
+    return db_leave(c->db, get(c, t, key, &out));
+}
+
+holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
+{
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    sink none = {0};
+    return db_leave(c->db, get(c, t, key, &none));
+}

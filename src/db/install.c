@@ -1,0 +1,125 @@
+#include "db/install.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+
+/* ---------------------------------------------------------------- references */
+
+holt_status view_acquire(holt *db, view **out)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    /* Acquire: what the installer put into the view is seen. */
+    view *v = atomic_load_explicit(&db->view, memory_order_acquire);
+    /* Relaxed: the section keeps the count from becoming zero. */
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    epoch_leave();
+    *out = v;
+    return HOLT_OK;
+}
+
+void view_release(holt *db, view *v)
+{
+    /* Acq_rel: who destroys the view sees what all its users did before. */
+    if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
+    os_mutex_lock(&db->release_mu);
+    v->release_next = db->dead;
+    db->dead = v;
+    os_mutex_unlock(&db->release_mu);
+    if (db->release_job) os_job_wake(db->release_job);
+}
+
+/* ---------------------------------------------------------------- changing */
+
+holt_status view_change_begin(holt *db, size_t slots, view **out)
+{
+    os_mutex_lock(&db->view_mu);
+    /* Relaxed: only who holds view_mu stores it. */
+    view *now = atomic_load_explicit(&db->view, memory_order_relaxed);
+    holt_status rc = view_copy(now, slots, out);
+    if (rc != HOLT_OK) os_mutex_unlock(&db->view_mu);
+    return rc;
+}
+
+void view_change_abandon(holt *db, view *v)
+{
+    os_mutex_unlock(&db->view_mu);
+    view_destroy(v);
+}
+
+/* What the gate wants to know of the new view without looking at it. */
+static void publish_pressure(holt *db, const view *v)
+{
+    size_t worst = 0;
+    for (size_t i = 0; i < v->slot_count; i++) {
+        size_t runs = v->slots[i] ? lsm_tree_runs(v->slots[i]->lsm) : 0;
+        if (runs > worst) worst = runs;
+    }
+    /* Relaxed: the gate needs no more than a recent figure. */
+    atomic_store_explicit(&db->runs_worst, (uint32_t)worst, memory_order_relaxed);
+    atomic_store_explicit(&db->sealed_count, v->table_count ? (uint32_t)v->table_count - 1 : 0, memory_order_relaxed);
+}
+
+void view_change_install(holt *db, view *v)
+{
+    publish_pressure(db, v);
+    /* Release: who loads the view sees its contents. */
+    view *old = atomic_exchange_explicit(&db->view, v, memory_order_acq_rel);
+    os_mutex_unlock(&db->view_mu);
+
+    /* No section that begins from now on finds the old one. */
+    old->retired = epoch_retire();
+    old->release_next = NULL;
+    os_mutex_lock(&db->release_mu);
+    if (db->retired_last)
+        db->retired_last->release_next = old;
+    else
+        db->retired_first = old;
+    db->retired_last = old;
+    os_mutex_unlock(&db->release_mu);
+    if (db->release_job) os_job_wake(db->release_job);
+}
+
+/* ---------------------------------------------------------------- giving back */
+
+/* The oldest retired view whose epoch has passed, or NULL. *left: others still wait. */
+static view *take_retired(holt *db, bool *left)
+{
+    os_mutex_lock(&db->release_mu);
+    view *v = db->retired_first;
+    *left = v != NULL;
+    if (v && epoch_passed(v->retired)) {
+        db->retired_first = v->release_next;
+        if (!db->retired_first) db->retired_last = NULL;
+    } else {
+        v = NULL;
+    }
+    os_mutex_unlock(&db->release_mu);
+    return v;
+}
+
+static view *take_dead(holt *db)
+{
+    os_mutex_lock(&db->release_mu);
+    view *v = db->dead;
+    if (v) db->dead = v->release_next;
+    os_mutex_unlock(&db->release_mu);
+    return v;
+}
+
+bool release_step(holt *db)
+{
+    bool left;
+    for (view *v; (v = take_retired(db, &left)) != NULL;)
+        view_release(db, v);
+    for (view *v; (v = take_dead(db)) != NULL;)
+        view_destroy(v);
+    return left;
+}
+
+void release_all(holt *db)
+{
+    while (release_step(db))
+        epoch_wait(db->retired_first->retired);
+}

@@ -1,0 +1,22 @@
+/* install.h -- from one view to the next, and giving back what nobody sees any more. */
+#ifndef HOLT_DB_INSTALL_H
+#define HOLT_DB_INSTALL_H
+
+#include "db/db.h"
+
+/* The current view with a reference: outside of sections. HOLT_NO_MEMORY on a thread's first section only. */
+holt_status view_acquire(holt *db, view **out);
+/* Gives a reference back; the last one hands the view to the release job. Accepts NULL. */
+void        view_release(holt *db, view *v);
+
+/* A change of the current view: begin copies it (view_mu is held from then on), then the caller changes *out and installs or abandons. slots: room for that many. */
+holt_status view_change_begin(holt *db, size_t slots, view **out);
+void        view_change_install(holt *db, view *v);
+void        view_change_abandon(holt *db, view *v);
+
+/* One step of the release job: gives back what epochs have let go. Returns true if something is left. */
+bool release_step(holt *db);
+/* At close: all of it. No reader is left. */
+void release_all(holt *db);
+
+#endif

@@ -1,0 +1,122 @@
+#include "db/jobs.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/install.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- preparing */
+
+/* Space that a flush may use when the disk is full, so that deleting can make room. */
+static void make_reserve(holt *db)
+{
+    bool exists;
+    uint64_t size;
+    os_file *file = NULL;
+    if (os_dir_stat(db->dir, "RESERVE", &exists, &size) != HOLT_OK || exists) return;
+    /* Not having one is no error. */
+    if (os_file_open(db->dir, "RESERVE", OS_WRITE | OS_CREATE, &file) != HOLT_OK) return;
+    bool made = os_file_allocate(file, WAL_SEGMENT_BYTES_MIN) == HOLT_OK;
+    os_file_close(file);
+    if (!made) (void)os_dir_unlink(db->dir, "RESERVE");
+}
+
+bool reserve_give_up(holt *db)
+{
+    if (os_dir_unlink(db->dir, "RESERVE") != HOLT_OK) return false;
+    event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: gave up the RESERVE file for a flush");
+    return true;
+}
+
+uint64_t prepare_job_step(void *ctx)
+{
+    holt *db = ctx;
+    holt_status rc = wal_prepare(db->wal);
+    if (rc == HOLT_OK) {
+        make_reserve(db);
+        return OS_JOB_IDLE;
+    }
+    event_log_write(db->events, HOLT_LOG_WARN, "the next log segment could not be prepared, will be tried again: %s", holt_error_message());
+    return os_clock_ns(db->os) + (uint64_t)1000 * 1000000;
+}
+
+/* ---------------------------------------------------------------- syncing */
+
+uint64_t sync_job_step(void *ctx)
+{
+    holt *db = ctx;
+    /* Relaxed: a commit that sets it anew wakes this job again. */
+    uint64_t due = atomic_load_explicit(&db->sync_due_ns, memory_order_relaxed);
+    if (!due) return OS_JOB_IDLE;
+    if (os_clock_ns(db->os) < due) return due;
+    /* Before the sync: what is appended during it asks for another. */
+    atomic_store_explicit(&db->sync_due_ns, 0, memory_order_relaxed);
+    if (wal_sync(db->wal) != HOLT_OK) event_log_write(db->events, HOLT_LOG_ERROR, "%s", holt_error_message());
+    return OS_JOB_IDLE;
+}
+
+/* ---------------------------------------------------------------- releasing */
+
+uint64_t release_job_step(void *ctx)
+{
+    holt *db = ctx;
+    return release_step(db) ? os_clock_ns(db->os) + 1000000 : OS_JOB_IDLE;
+}
+
+/* ---------------------------------------------------------------- starting and stopping */
+
+static holt_status start_workers(holt *db)
+{
+    uint32_t count = db->set.background_threads;
+    db->workers = mem_alloc_zero(count, sizeof *db->workers);
+    if (!db->workers) return status_no_memory(count * sizeof *db->workers);
+    holt_status rc = HOLT_OK;
+    for (; db->worker_count < count && rc == HOLT_OK; db->worker_count++) {
+        compact_worker *w = &db->workers[db->worker_count];
+        w->db = db;
+        rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
+    }
+    return rc;
+}
+
+holt_status jobs_start(holt *db)
+{
+    holt_status rc = os_job_start(db->os, "holt-release", 0, release_job_step, db, &db->release_job);
+    if (rc != HOLT_OK || db->read_only) return rc;
+    rc = start_workers(db);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-flush", 0, flush_job_step, db, &db->flush_job);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-prepare", 0, prepare_job_step, db, &db->prepare_job);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-sync", 0, sync_job_step, db, &db->sync_job);
+    return rc;
+}
+
+void jobs_wake_workers(holt *db)
+{
+    for (uint32_t i = 0; i < db->worker_count; i++)
+        if (db->workers[i].job) os_job_wake(db->workers[i].job);
+}
+
+static void stop(os_job **job)
+{
+    os_job_stop(*job);
+    *job = NULL;
+}
+
+/* In the order of who wakes whom. */
+void jobs_stop(holt *db)
+{
+    stop(&db->sync_job);
+    stop(&db->flush_job);
+    flush_abandon(db->flush);
+    db->flush = NULL;
+    for (uint32_t i = 0; i < db->worker_count; i++) {
+        stop(&db->workers[i].job);
+        compact_abandon(&db->workers[i]);
+    }
+    mem_free(db->workers);
+    db->workers = NULL;
+    db->worker_count = 0;
+    stop(&db->prepare_job);
+    stop(&db->release_job);
+}

@@ -1,0 +1,53 @@
+#include "db/lock.h"
+
+#include "base/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PID_BYTES = 32 };
+
+static holt_status busy(os_dir *dir, os_file *lock)
+{
+    char text[PID_BYTES] = "";
+    size_t got = 0;
+    (void)os_file_read(lock, 0, text, sizeof text - 1, &got); /* without it the message says less */
+    uint64_t pid = strtoull(text, NULL, 10);
+    if (pid == 0) return status_set(HOLT_BUSY, "%s: the database is open by readers", os_dir_path(dir));
+    return status_set(HOLT_BUSY, "%s: the database is open in process %" PRIu64, os_dir_path(dir), pid);
+}
+
+/* The writer's pid, so that others can name it; erased when it closes. */
+static holt_status write_pid(os_dir *dir, os_file *lock)
+{
+    char text[PID_BYTES];
+    int size = snprintf(text, sizeof text, "%" PRIu64 "\n", os_process_id(os_dir_os(dir)));
+    holt_status rc = os_file_truncate(lock, 0);
+    return rc == HOLT_OK ? os_file_write(lock, 0, text, (size_t)size) : rc;
+}
+
+holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
+{
+    *out = NULL;
+    os_file *lock = NULL;
+    holt_status rc = os_file_open(dir, "LOCK", read_only ? OS_READ : OS_WRITE | OS_CREATE, &lock);
+    if (rc == HOLT_NOT_FOUND && read_only) return HOLT_OK;
+    if (rc != HOLT_OK) return rc;
+    rc = os_file_lock(lock, !read_only);
+    if (rc == HOLT_BUSY) rc = busy(dir, lock);
+    if (rc == HOLT_OK && !read_only) rc = write_pid(dir, lock);
+    if (rc == HOLT_OK) {
+        *out = lock;
+        return HOLT_OK;
+    }
+    os_file_close(lock);
+    return rc;
+}
+
+void unlock_database(os_file *lock)
+{
+    if (!lock) return;
+    os_file_unlock(lock);
+    os_file_close(lock);
+}

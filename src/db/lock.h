@@ -1,0 +1,12 @@
+/* lock.h -- the LOCK file: one writer or several readers, and who. */
+#ifndef HOLT_DB_LOCK_H
+#define HOLT_DB_LOCK_H
+
+#include "db/db.h"
+
+/* Locks the database: exclusively, or shared when read_only. HOLT_BUSY says who has it. *out NULL: a reader found no LOCK file to lock. */
+holt_status lock_database(os_dir *dir, bool read_only, os_file **out);
+/* Accepts NULL. In a forked child it only closes. */
+void        unlock_database(os_file *lock);
+
+#endif

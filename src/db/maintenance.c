@@ -1,0 +1,57 @@
+/* maintenance.c -- sync, flush, compact and health, as a user asks for them. */
+#include "base/status.h"
+#include "db/jobs.h"
+#include "db/record.h"
+
+static holt_status writable(const holt *db)
+{
+    return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open for reading only") : HOLT_OK;
+}
+
+holt_status holt_sync(holt *db)
+{
+    holt_status rc = db_check(db);
+    if (rc != HOLT_OK || db->read_only) return rc;
+    return db_leave(db, wal_sync(db->wal));
+}
+
+holt_status holt_flush(holt *db)
+{
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = writable(db);
+    return rc == HOLT_OK ? db_leave(db, flush_all(db)) : rc;
+}
+
+static holt_status check_bound(slice bound, const char *name)
+{
+    if (bound.data || !bound.size) return HOLT_OK;
+    return status_set(HOLT_INVALID, "%s is NULL with a size of %zu", name, bound.size);
+}
+
+/* Merges are of whole collections, so the bounds only have to be sensible. */
+holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
+{
+    holt_status rc = collection_check(c);
+    if (rc == HOLT_OK) rc = check_bound(begin, "begin");
+    if (rc == HOLT_OK) rc = check_bound(end, "end");
+    if (rc == HOLT_OK) rc = writable(c->db);
+    if (rc != HOLT_OK) return rc;
+    holt *db = c->db;
+    rc = flush_all(db);
+    if (rc == HOLT_OK) rc = compact_all(db, c);
+    return db_leave(db, rc);
+}
+
+holt_status holt_health(holt *db)
+{
+    holt_status rc = db_check(db);
+    if (rc != HOLT_OK || db->read_only) return rc;
+    rc = wal_health(db->wal);
+    if (rc == HOLT_OK) rc = record_health(db);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&db->jobs_mu);
+    if (db->flush_failing) rc = status_restore(&db->flush_error);
+    if (rc == HOLT_OK && db->compact_failing) rc = status_restore(&db->compact_error);
+    os_mutex_unlock(&db->jobs_mu);
+    return db_leave(db, rc);
+}

@@ -1,0 +1,297 @@
+/* state.c -- applying manifest records; edit.c encodes them, state.h has the table. */
+#include "db/state_format.h"
+
+#include "base/coding.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- release */
+
+static void run_deinit(state_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        mem_free((void *)run->parts[i].lower.data);
+        mem_free((void *)run->parts[i].upper.data);
+    }
+    mem_free(run->parts);
+}
+
+static void remove_runs(state_collection *c)
+{
+    for (size_t i = 0; i < c->run_count; i++)
+        run_deinit(&c->runs[i]);
+    c->run_count = 0;
+}
+
+static void collection_deinit(state_collection *c)
+{
+    remove_runs(c);
+    mem_free(c->runs);
+    mem_free(c->name);
+}
+
+void state_deinit(db_state *s)
+{
+    for (size_t i = 0; i < s->collection_count; i++)
+        collection_deinit(&s->collections[i]);
+    mem_free(s->collections);
+    mem_free(s->log.recovered);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---------------------------------------------------------------- finding */
+
+static holt_status malformed(const char *item)
+{
+    return status_set(HOLT_CORRUPT, "a %s item of a manifest record is malformed", item);
+}
+
+static state_collection *find_collection(db_state *s, uint64_t id)
+{
+    for (size_t low = 0, high = s->collection_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (s->collections[middle].spec.id == id) return &s->collections[middle];
+        if (s->collections[middle].spec.id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static holt_status unknown_collection(uint64_t id)
+{
+    return status_set(HOLT_CORRUPT, "a manifest record names collection %" PRIu64 ", which does not exist", id);
+}
+
+/* ---------------------------------------------------------------- items */
+
+static holt_status apply_counters(db_state *s, decoder *d)
+{
+    s->next_file = decode_varint(d);
+    s->next_collection = decode_varint(d);
+    s->time_ms = decode_varint(d);
+    return HOLT_OK;
+}
+
+static holt_status apply_log(db_state *s, decoder *d)
+{
+    s->log.flushed_seqno = decode_varint(d);
+    s->log.next_segment = decode_varint(d);
+    s->log.next_epoch = decode_u64(d);
+    uint64_t count = decode_varint(d);
+    if (count > decoder_left(d)) return malformed("log"); /* each takes several bytes */
+    log_end *ends = mem_alloc_zero((size_t)count + 1, sizeof *ends);
+    if (!ends) return status_no_memory((size_t)count * sizeof *ends);
+    for (uint64_t i = 0; i < count; i++) {
+        ends[i].segment = decode_varint(d);
+        ends[i].offset = decode_varint(d);
+        ends[i].checksum = decode_u64(d);
+        ends[i].next_seqno = decode_varint(d);
+    }
+    mem_free(s->log.recovered);
+    s->log.recovered = ends;
+    s->log.recovered_count = (size_t)count;
+    return HOLT_OK;
+}
+
+static bool is_name(slice name)
+{
+    return name.size > 0 && !memchr(name.data, '\0', name.size);
+}
+
+/* A name as a C string; NULL: out of memory. */
+static char *copy_name(slice name)
+{
+    char *copy = mem_alloc(name.size + 1);
+    if (!copy) return NULL;
+    memcpy(copy, name.data, name.size);
+    copy[name.size] = '\0';
+    return copy;
+}
+
+static holt_status apply_collection(db_state *s, decoder *d)
+{
+    state_collection c = {0};
+    uint64_t id = decode_varint(d);
+    slice name = decode_string(d);
+    c.spec.id = (uint32_t)id;
+    c.spec.kind = (uint32_t)decode_varint(d);
+    c.spec.compression = (uint32_t)decode_varint(d);
+    c.spec.block_bytes = (uint32_t)decode_varint(d);
+    c.spec.filter_bits = (uint32_t)decode_varint(d);
+    c.cleared_seqno = decode_varint(d);
+    bool known = c.spec.kind == HOLT_LSM && c.spec.compression == HOLT_COMPRESSION_NONE;
+    if (d->failed || !is_name(name) || id > UINT32_MAX || c.spec.block_bytes < BLOCK_BYTES_MIN || c.spec.block_bytes > BLOCK_BYTES_MAX)
+        return malformed("collection");
+    if (!known)
+        return status_set(HOLT_UNSUPPORTED, "collection %" PRIu64 " has kind %u, compression %u: made by a newer release", id,
+                          c.spec.kind, c.spec.compression);
+    if (s->collection_count && s->collections[s->collection_count - 1].spec.id >= c.spec.id)
+        return status_set(HOLT_CORRUPT, "a manifest record creates collection %" PRIu64 " out of order", id);
+    if (!mem_grow((void **)&s->collections, &s->collection_capacity, s->collection_count + 1, sizeof c))
+        return status_no_memory(sizeof c);
+    c.name = copy_name(name);
+    if (!c.name) return status_no_memory(name.size);
+    s->collections[s->collection_count++] = c;
+    return HOLT_OK;
+}
+
+static holt_status apply_drop(db_state *s, decoder *d)
+{
+    uint64_t id = decode_varint(d);
+    state_collection *c = find_collection(s, id);
+    if (!c) return unknown_collection(id);
+    collection_deinit(c);
+    size_t after = s->collection_count - (size_t)(c - s->collections) - 1;
+    memmove(c, c + 1, after * sizeof *c);
+    s->collection_count--;
+    return HOLT_OK;
+}
+
+static holt_status apply_rename(db_state *s, decoder *d)
+{
+    uint64_t id = decode_varint(d);
+    slice name = decode_string(d);
+    state_collection *c = find_collection(s, id);
+    if (!c) return unknown_collection(id);
+    if (!is_name(name)) return malformed("rename");
+    char *copy = copy_name(name);
+    if (!copy) return status_no_memory(name.size);
+    mem_free(c->name);
+    c->name = copy;
+    return HOLT_OK;
+}
+
+static holt_status apply_clear(db_state *s, decoder *d)
+{
+    uint64_t id = decode_varint(d);
+    state_collection *c = find_collection(s, id);
+    if (!c) return unknown_collection(id);
+    c->cleared_seqno = decode_varint(d);
+    remove_runs(c);
+    return HOLT_OK;
+}
+
+static block_ptr decode_pointer(decoder *d)
+{
+    slice bytes = decode_bytes(d, BLOCK_PTR_SIZE);
+    if (bytes.size == BLOCK_PTR_SIZE) return block_ptr_decode(bytes.data);
+    block_ptr none = {0};
+    return none;
+}
+
+static bool decode_bound(decoder *d, bool present, slice *out)
+{
+    slice bytes = decode_string(d);
+    *out = slice_of(NULL, 0);
+    if (!present) {
+        if (bytes.size) d->failed = true;
+        return !d->failed;
+    }
+    out->size = bytes.size;
+    out->data = mem_copy(bytes.data, bytes.size);
+    return out->data != NULL;
+}
+
+static bool decode_part(decoder *d, lsm_part *part)
+{
+    part->file = decode_varint(d);
+    part->file_size = decode_varint(d);
+    part->root.root = decode_pointer(d);
+    part->root.height = (uint32_t)decode_varint(d);
+    part->root.entries = decode_varint(d);
+    part->root.tombstones = decode_varint(d);
+    part->root.bytes = decode_varint(d);
+    part->root.filter = decode_pointer(d);
+    part->root.filter_lines = decode_varint(d);
+    part->root.filter_probes = (uint32_t)decode_varint(d);
+    uint64_t bounds = decode_varint(d);
+    if (bounds > (BOUND_LOWER | BOUND_UPPER)) d->failed = true;
+    return decode_bound(d, bounds & BOUND_LOWER, &part->lower) &&
+           decode_bound(d, bounds & BOUND_UPPER, &part->upper) && !d->failed;
+}
+
+/* Puts a run in the place of the one of its age; a run without parts takes that one away. */
+static holt_status place_run(state_collection *c, state_run *run)
+{
+    size_t at = 0;
+    while (at < c->run_count && c->runs[at].age != run->age)
+        at++;
+    if (at < c->run_count) {
+        run_deinit(&c->runs[at]);
+        c->runs[at] = c->runs[--c->run_count];
+    } else if (run->count == 0) {
+        return status_set(HOLT_CORRUPT, "a manifest record removes run %" PRIu64 ", which does not exist", run->age);
+    }
+    if (run->count == 0) {
+        run_deinit(run);
+        return HOLT_OK;
+    }
+    if (!mem_grow((void **)&c->runs, &c->run_capacity, c->run_count + 1, sizeof *run)) return status_no_memory(sizeof *run);
+    c->runs[c->run_count++] = *run;
+    return HOLT_OK;
+}
+
+static holt_status apply_run(db_state *s, decoder *d)
+{
+    uint64_t id = decode_varint(d);
+    state_run run = {.age = decode_varint(d)};
+    run.level = (uint32_t)decode_varint(d);
+    uint64_t count = decode_varint(d);
+    state_collection *c = find_collection(s, id);
+    if (!c) return unknown_collection(id);
+    if (count > decoder_left(d) / BLOCK_PTR_SIZE) return malformed("run");
+    run.parts = mem_alloc_zero((size_t)count + 1, sizeof *run.parts);
+    if (!run.parts) return status_no_memory((size_t)count * sizeof *run.parts);
+    holt_status rc = HOLT_OK;
+    while (run.count < count && rc == HOLT_OK)
+        if (!decode_part(d, &run.parts[run.count++])) rc = d->failed ? malformed("run") : status_no_memory(0);
+    if (rc == HOLT_OK) rc = place_run(c, &run);
+    if (rc != HOLT_OK) run_deinit(&run);
+    return rc;
+}
+
+static holt_status apply_closed(db_state *s, decoder *d)
+{
+    s->log.closed_end.segment = decode_varint(d);
+    s->log.closed_end.offset = decode_varint(d);
+    s->log.closed = true;
+    return HOLT_OK;
+}
+
+static holt_status apply_item(db_state *s, uint8_t tag, slice payload)
+{
+    static const struct {
+        holt_status (*apply)(db_state *s, decoder *d);
+        const char *name;
+    } items[] = {
+        [ITEM_COUNTERS] = {apply_counters, "counters"}, [ITEM_LOG] = {apply_log, "log"},
+        [ITEM_COLLECTION] = {apply_collection, "collection"}, [ITEM_DROP] = {apply_drop, "drop"},
+        [ITEM_RENAME] = {apply_rename, "rename"}, [ITEM_CLEAR] = {apply_clear, "clear"},
+        [ITEM_RUN] = {apply_run, "run"}, [ITEM_CLOSED] = {apply_closed, "closed"},
+    };
+    if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
+        return status_set(HOLT_UNSUPPORTED, "a manifest record has an item of kind %u: made by a newer release", tag);
+    decoder d = decoder_of(payload);
+    holt_status rc = items[tag].apply(s, &d);
+    if (rc == HOLT_OK && (d.failed || d.at != d.end)) rc = malformed(items[tag].name);
+    return rc;
+}
+
+holt_status state_apply(db_state *s, uint64_t index, slice record)
+{
+    if (index == 0) state_deinit(s);
+    s->log.closed = false;
+    decoder d = decoder_of(record);
+    while (decoder_left(&d) > 0) {
+        uint8_t tag = decode_u8(&d);
+        slice payload = decode_string(&d);
+        if (d.failed) return malformed("cut");
+        holt_status rc = apply_item(s, tag, payload);
+        if (rc != HOLT_OK) return rc;
+    }
+    return HOLT_OK;
+}

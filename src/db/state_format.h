@@ -1,0 +1,20 @@
+/* state_format.h -- the numbers of manifest items, for edit.c and state.c. */
+#ifndef HOLT_DB_STATE_FORMAT_H
+#define HOLT_DB_STATE_FORMAT_H
+
+#include "db/state.h"
+
+enum state_item {
+    ITEM_COUNTERS = 1,
+    ITEM_LOG = 2,
+    ITEM_COLLECTION = 3,
+    ITEM_DROP = 4,
+    ITEM_RENAME = 5,
+    ITEM_CLEAR = 6,
+    ITEM_RUN = 7,
+    ITEM_CLOSED = 8
+};
+
+enum { BOUND_LOWER = 1, BOUND_UPPER = 2 };
+
+#endif

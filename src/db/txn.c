@@ -1,0 +1,193 @@
+#include "db/txn.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- checks */
+
+holt_status txn_check(const holt *db, const holt_txn *t)
+{
+    if (!t) return HOLT_OK;
+    if (t->db != db) return status_set(HOLT_INVALID, "the transaction is one of another database");
+    if (t->ended) return status_set(HOLT_CLOSED, "the transaction has ended");
+    return HOLT_OK;
+}
+
+holt_status txn_read(const holt *db, const holt_txn *t, const snapshot **out)
+{
+    *out = NULL;
+    holt_status rc = txn_check(db, t);
+    if (rc != HOLT_OK || !t) return rc;
+    if (t->flags & HOLT_TXN_BLIND)
+        return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
+    *out = &t->snapshot;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- the write set */
+
+/* The bytes of keys and values, against the limits of one transaction and of all. */
+static holt_status charge(holt_txn *t, uint64_t bytes)
+{
+    holt *db = t->db;
+    uint64_t limit = db->set.txn_bytes_max;
+    if (t->writes.user_bytes + bytes > limit)
+        return status_set(HOLT_TOO_LARGE,
+                          "the transaction would hold more than %" PRIu64
+                          " bytes of keys and values (a quarter of memory_bytes, or 2 GiB)",
+                          limit);
+    os_mutex_lock(&db->handles_mu);
+    bool fits = db->txn_bytes + bytes <= limit;
+    if (fits) db->txn_bytes += bytes;
+    os_mutex_unlock(&db->handles_mu);
+    if (fits) return HOLT_OK;
+    return status_set(HOLT_BUSY, "all open transactions together would hold more than %" PRIu64 " bytes; commit some first",
+                      limit);
+}
+
+static void discharge(holt *db, uint64_t bytes)
+{
+    os_mutex_lock(&db->handles_mu);
+    db->txn_bytes -= bytes;
+    os_mutex_unlock(&db->handles_mu);
+}
+
+static holt_status name_collection(write_set *w, holt_collection *c)
+{
+    for (size_t i = w->collection_count; i-- > 0;)
+        if (w->collections[i] == c) return HOLT_OK;
+    if (!mem_grow((void **)&w->collections, &w->collection_capacity, w->collection_count + 1, sizeof c))
+        return status_no_memory(sizeof c);
+    collection_use(c);
+    w->collections[w->collection_count++] = c;
+    return HOLT_OK;
+}
+
+holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
+{
+    write_set *w = &t->writes;
+    if (t->flags & HOLT_TXN_READ_ONLY) return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+    uint64_t bytes = o->key.size + o->value.size;
+    holt_status rc = name_collection(w, c);
+    if (rc == HOLT_OK) rc = charge(t, bytes);
+    if (rc != HOLT_OK) return rc;
+    size_t size = operation_size(o);
+    if (w->operations.size + size > TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2 || w->count == UINT32_MAX) {
+        discharge(t->db, bytes);
+        return status_set(HOLT_TOO_LARGE, "the transaction has too many operations");
+    }
+    uint8_t *at = buffer_extend(&w->operations, size);
+    if (!at) {
+        w->operations.failed = false; /* what stands in it is whole */
+        discharge(t->db, bytes);
+        return status_no_memory(size);
+    }
+    operation_encode(at, o);
+    w->count++;
+    w->puts += o->op != ENTRY_DELETE;
+    w->user_bytes += bytes;
+    return HOLT_OK;
+}
+
+static void write_set_deinit(holt *db, write_set *w)
+{
+    discharge(db, w->user_bytes);
+    for (size_t i = 0; i < w->collection_count; i++)
+        collection_unuse(w->collections[i]);
+    mem_free(w->collections);
+    buffer_deinit(&w->operations);
+    memset(w, 0, sizeof *w);
+}
+
+/* ---------------------------------------------------------------- life */
+
+static holt_status check_options(const holt_txn_options *o)
+{
+    const uint32_t known = HOLT_TXN_READ_ONLY | HOLT_TXN_BLIND | HOLT_TXN_SERIALIZABLE;
+    if (!reserved_zero(o->reserved, 8)) return status_set(HOLT_INVALID, "holt_txn_options: reserved words must be zero");
+    if (o->flags & ~known) return status_set(HOLT_INVALID, "holt_txn_options.flags = %u: has bits that no HOLT_TXN_... stands for", o->flags);
+    if (o->flags & (o->flags - 1)) return status_set(HOLT_INVALID, "holt_txn_options.flags: at most one of HOLT_TXN_... may be given");
+    if (o->durability > HOLT_PROCESS) return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is no holt_durability", o->durability);
+    if (o->flags == 0 || o->flags == HOLT_TXN_SERIALIZABLE)
+        return status_set(HOLT_UNSUPPORTED, "transactions that read and write come with a later release; "
+                                            "HOLT_TXN_READ_ONLY and HOLT_TXN_BLIND are there");
+    return HOLT_OK;
+}
+
+static void count_transaction(holt *db, int change)
+{
+    os_mutex_lock(&db->handles_mu);
+    db->transactions += (uint64_t)(int64_t)change;
+    os_mutex_unlock(&db->handles_mu);
+}
+
+/* The end of what the transaction holds of the database; the handle stays. */
+static void end(holt_txn *t)
+{
+    if (t->ended) return;
+    t->ended = true;
+    snapshot_release(t->db, &t->snapshot);
+    write_set_deinit(t->db, &t->writes);
+    count_transaction(t->db, -1);
+}
+
+holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
+{
+    static const holt_txn_options defaults;
+    if (!out) return status_set(HOLT_INVALID, "the place for the transaction is NULL");
+    *out = NULL;
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
+    if (rc != HOLT_OK) return rc;
+    if (db->read_only && !(o->flags & HOLT_TXN_READ_ONLY))
+        return status_set(HOLT_READ_ONLY, "the database is open for reading only");
+    holt_txn *t = mem_alloc_zero(1, sizeof *t);
+    if (!t) return status_no_memory(sizeof *t);
+    t->db = db;
+    t->users = 1;
+    t->flags = o->flags;
+    t->durability = o->durability ? o->durability : db->set.durability;
+    if (t->flags & HOLT_TXN_READ_ONLY) rc = snapshot_take(db, &t->snapshot);
+    if (rc != HOLT_OK) {
+        mem_free(t);
+        return rc;
+    }
+    count_transaction(db, 1);
+    *out = t;
+    return db_leave(db, HOLT_OK);
+}
+
+static holt_status commit(holt_txn *t)
+{
+    if (t->writes.count == 0) return HOLT_OK;
+    commit_request request = {.set = &t->writes, .durability = t->durability};
+    return commit_submit(t->db, &request);
+}
+
+holt_status holt_commit(holt_txn *t)
+{
+    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
+    holt_status rc = db_check(t->db);
+    if (rc == HOLT_OK) rc = txn_check(t->db, t);
+    if (rc != HOLT_OK) return rc;
+    rc = commit(t);
+    if (rc == HOLT_OK || rc == HOLT_CONFLICT || rc == HOLT_IO) end(t);
+    return db_leave(t->db, rc);
+}
+
+void txn_unref(holt_txn *t)
+{
+    if (--t->users == 0) mem_free(t);
+}
+
+void holt_rollback(holt_txn *t)
+{
+    if (!t) return;
+    holt *db = t->db;
+    if (db_check(db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
+    end(t);
+    txn_unref(t);
+    db_leave(db, HOLT_OK);
+}

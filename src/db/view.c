@@ -1,0 +1,148 @@
+#include "db/view.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+/* References: relaxed to add (who adds holds one, or is in a section that keeps it from becoming zero), acq_rel to take away (the last one
+ * sees all that the others did with the object before it frees it). */
+static void ref(_Atomic uint32_t *refs)
+{
+    atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
+}
+
+static bool unref(_Atomic uint32_t *refs)
+{
+    return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
+}
+
+/* ---------------------------------------------------------------- tables */
+
+holt_status table_create(table **out, size_t memtable_bytes)
+{
+    enum { CHUNK_BYTES_MAX = 2 << 20 };
+    *out = NULL;
+    table *t = mem_alloc_zero(1, sizeof *t);
+    if (!t) return status_no_memory(sizeof *t);
+    size_t chunk = memtable_bytes / 16;
+    holt_status rc = memtable_create(&t->memtable, chunk < CHUNK_BYTES_MAX ? chunk : CHUNK_BYTES_MAX);
+    if (rc != HOLT_OK) {
+        mem_free(t);
+        return rc;
+    }
+    atomic_init(&t->refs, 1);
+    *out = t;
+    return HOLT_OK;
+}
+
+table *table_ref(table *t)
+{
+    ref(&t->refs);
+    return t;
+}
+
+void table_unref(table *t)
+{
+    if (!t || !unref(&t->refs)) return;
+    memtable_unref(t->memtable);
+    mem_free(t);
+}
+
+/* ---------------------------------------------------------------- collections */
+
+holt_status collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno, lsm_tree *lsm)
+{
+    collection_state *s = *out = mem_alloc_zero(1, sizeof *s);
+    if (!s) {
+        lsm_tree_unref(lsm);
+        return status_no_memory(sizeof *s);
+    }
+    atomic_init(&s->refs, 1);
+    s->spec = *spec;
+    s->cleared_seqno = cleared_seqno;
+    s->lsm = lsm;
+    return HOLT_OK;
+}
+
+collection_state *collection_state_ref(collection_state *s)
+{
+    ref(&s->refs);
+    return s;
+}
+
+void collection_state_unref(collection_state *s)
+{
+    if (!s || !unref(&s->refs)) return;
+    lsm_tree_unref(s->lsm);
+    mem_free(s);
+}
+
+/* ---------------------------------------------------------------- views */
+
+static holt_status allocate(size_t tables, size_t slots, view **out)
+{
+    view *v = *out = mem_alloc_zero(1, sizeof *v);
+    if (!v) return status_no_memory(sizeof *v);
+    atomic_init(&v->refs, 1);
+    v->tables = mem_alloc_zero(tables, sizeof *v->tables);
+    v->slots = mem_alloc_zero(slots, sizeof *v->slots);
+    v->slot_count = slots;
+    if (v->tables && v->slots) return HOLT_OK;
+    view_destroy(v);
+    *out = NULL;
+    return status_no_memory(slots * sizeof *v->slots);
+}
+
+holt_status view_create(size_t slot_count, view **out)
+{
+    return allocate(1, slot_count, out);
+}
+
+holt_status view_copy(const view *from, size_t slot_count, view **out)
+{
+    if (slot_count < from->slot_count) slot_count = from->slot_count;
+    holt_status rc = allocate(from->table_count + 1, slot_count, out);
+    if (rc != HOLT_OK) return rc;
+    view *v = *out;
+    v->floor = from->floor;
+    for (; v->table_count < from->table_count; v->table_count++)
+        v->tables[v->table_count] = table_ref(from->tables[v->table_count]);
+    for (size_t i = 0; i < from->slot_count; i++)
+        v->slots[i] = from->slots[i] ? collection_state_ref(from->slots[i]) : NULL;
+    return HOLT_OK;
+}
+
+void view_destroy(view *v)
+{
+    if (!v) return;
+    for (size_t i = 0; i < v->table_count; i++)
+        table_unref(v->tables[i]);
+    for (size_t i = 0; v->slots && i < v->slot_count; i++)
+        collection_state_unref(v->slots[i]);
+    mem_free(v->tables);
+    mem_free(v->slots);
+    mem_free(v);
+}
+
+void view_add_table(view *v, table *t)
+{
+    memmove(v->tables + 1, v->tables, v->table_count * sizeof *v->tables);
+    v->tables[0] = table_ref(t);
+    v->table_count++;
+}
+
+void view_remove_table(view *v, const table *t)
+{
+    for (size_t i = 0; i < v->table_count; i++) {
+        if (v->tables[i] != t) continue;
+        table_unref(v->tables[i]);
+        v->table_count--;
+        memmove(v->tables + i, v->tables + i + 1, (v->table_count - i) * sizeof *v->tables);
+        return;
+    }
+}
+
+void view_set_slot(view *v, size_t slot, collection_state *s)
+{
+    collection_state_unref(v->slots[slot]);
+    v->slots[slot] = s;
+}

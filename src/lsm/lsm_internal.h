@@ -1,0 +1,32 @@
+/* lsm_internal.h -- fields of runs and trees, for the files of this module. */
+#ifndef HOLT_LSM_LSM_INTERNAL_H
+#define HOLT_LSM_LSM_INTERNAL_H
+
+#include "lsm/lsm.h"
+
+#include <stdatomic.h>
+
+typedef struct open_part {
+    lsm_part part;       /* bounds owned */
+    tree_file *file;     /* a reference */
+    tree_filter *filter; /* NULL: none */
+} open_part;
+
+struct lsm_run {
+    _Atomic uint32_t refs;
+    lsm_run_info info; /* constant */
+    open_part parts[]; /* constant, in key order */
+};
+
+struct lsm_tree {
+    _Atomic uint32_t refs;
+    size_t count;     /* constant */
+    lsm_run *runs[];  /* constant, newest first; references */
+};
+
+/* The first part that does not end at or below the key; part_count if there is none. */
+size_t lsm_run_part_at(const lsm_run *r, slice key);
+/* The part that may hold the key, or NULL. */
+const open_part *lsm_run_find(const lsm_run *r, slice key);
+
+#endif

@@ -1,0 +1,206 @@
+/* lsm_source.c -- walking a run, part after part, and a tree, all runs merged. */
+#include "lsm/lsm_internal.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "tree/merge.h"
+
+/* A source over one run's parts. It opens the part it stands in and closes it when it leaves. */
+typedef struct run_source {
+    source base;
+    const lsm_run *run;
+    tree_source_options options;
+    source *part;  /* the open one, or NULL */
+    size_t index;  /* of the open one */
+} run_source;
+
+static run_source *self(source *s)
+{
+    return (run_source *)s;
+}
+
+/* Shows what the open part stands on. */
+static void show(run_source *r)
+{
+    source *p = r->part;
+    r->base.valid = p && p->valid;
+    r->base.status = p ? p->status : HOLT_OK;
+    if (!r->base.valid) return;
+    r->base.op = p->op;
+    r->base.key = p->key;
+    r->base.value = p->value;
+    r->base.value_pending = p->value_pending;
+    r->base.expires_at_ms = p->expires_at_ms;
+}
+
+static void leave_part(run_source *r)
+{
+    source_close(r->part);
+    r->part = NULL;
+}
+
+static slice tighter_lower(slice a, slice b)
+{
+    if (slice_is_open(a)) return b;
+    if (slice_is_open(b)) return a;
+    return slice_compare(a, b) >= 0 ? a : b;
+}
+
+static slice tighter_upper(slice a, slice b)
+{
+    if (slice_is_open(a)) return b;
+    if (slice_is_open(b)) return a;
+    return slice_compare(a, b) <= 0 ? a : b;
+}
+
+/* Opens a part clipped to its own bounds and the source's. A failure is shown as the source's status. */
+static bool enter_part(run_source *r, size_t index)
+{
+    if (r->part && r->index == index) return true;
+    leave_part(r);
+    const open_part *p = &r->run->parts[index];
+    tree_source_options options = r->options;
+    options.lower = tighter_lower(options.lower, p->part.lower);
+    options.upper = tighter_upper(options.upper, p->part.upper);
+    holt_status rc = tree_source_open(p->file, &p->part.root, &options, &r->part);
+    if (rc == HOLT_OK) {
+        r->index = index;
+        return true;
+    }
+    r->part = NULL;
+    r->base.valid = false;
+    r->base.status = rc;
+    return false;
+}
+
+/* From part `index` on, the first part that has an entry. */
+static void first_from(run_source *r, size_t index)
+{
+    for (; index < r->run->info.part_count; index++) {
+        if (!enter_part(r, index)) return;
+        r->part->ops->first(r->part);
+        show(r);
+        if (r->base.valid || r->base.status != HOLT_OK) return;
+    }
+    leave_part(r);
+    show(r);
+}
+
+/* From the part before `end` downwards, the first one that has an entry. */
+static void last_before(run_source *r, size_t end)
+{
+    while (end-- > 0) {
+        if (!enter_part(r, end)) return;
+        r->part->ops->last(r->part);
+        show(r);
+        if (r->base.valid || r->base.status != HOLT_OK) return;
+    }
+    leave_part(r);
+    show(r);
+}
+
+static void run_first(source *s)
+{
+    first_from(self(s), 0);
+}
+
+static void run_last(source *s)
+{
+    last_before(self(s), self(s)->run->info.part_count);
+}
+
+static void run_next(source *s)
+{
+    run_source *r = self(s);
+    r->part->ops->next(r->part);
+    show(r);
+    if (!r->base.valid && r->base.status == HOLT_OK) first_from(r, r->index + 1);
+}
+
+static void run_prev(source *s)
+{
+    run_source *r = self(s);
+    r->part->ops->prev(r->part);
+    show(r);
+    if (!r->base.valid && r->base.status == HOLT_OK) last_before(r, r->index);
+}
+
+static void run_seek(source *s, slice key)
+{
+    run_source *r = self(s);
+    size_t index = lsm_run_part_at(r->run, key);
+    if (index < r->run->info.part_count) {
+        if (!enter_part(r, index)) return;
+        r->part->ops->seek(r->part, key);
+        show(r);
+        if (r->base.valid || r->base.status != HOLT_OK) return;
+        index++;
+    }
+    first_from(r, index);
+}
+
+static void run_seek_last(source *s, slice key)
+{
+    run_source *r = self(s);
+    size_t index = lsm_run_part_at(r->run, key);
+    if (index < r->run->info.part_count) {
+        if (!enter_part(r, index)) return;
+        r->part->ops->seek_last(r->part, key);
+        show(r);
+        if (r->base.valid || r->base.status != HOLT_OK) return;
+    }
+    last_before(r, index);
+}
+
+static holt_status run_load_value(source *s)
+{
+    run_source *r = self(s);
+    holt_status rc = r->part->ops->load_value(r->part);
+    if (rc == HOLT_OK) show(r);
+    return rc;
+}
+
+static void run_close(source *s)
+{
+    leave_part(self(s));
+    mem_free(s);
+}
+
+static const source_ops run_source_ops = {.first = run_first,
+                                          .last = run_last,
+                                          .next = run_next,
+                                          .prev = run_prev,
+                                          .seek = run_seek,
+                                          .seek_last = run_seek_last,
+                                          .load_value = run_load_value,
+                                          .close = run_close};
+
+holt_status lsm_run_source_open(const lsm_run *run, const tree_source_options *options, source **out)
+{
+    *out = NULL;
+    if (run->info.part_count == 1 && slice_is_open(run->parts[0].part.lower) && slice_is_open(run->parts[0].part.upper))
+        return tree_source_open(run->parts[0].file, &run->parts[0].part.root, options, out);
+    run_source *r = mem_alloc_zero(1, sizeof *r);
+    if (!r) return status_no_memory(sizeof *r);
+    r->base.ops = &run_source_ops;
+    r->run = run;
+    r->options = *options;
+    *out = &r->base;
+    return HOLT_OK;
+}
+
+holt_status lsm_source_open(const lsm_tree *t, const tree_source_options *options, source **out)
+{
+    *out = NULL;
+    source **children = mem_alloc_zero(t->count + 1, sizeof *children);
+    if (!children) return status_no_memory((t->count + 1) * sizeof *children);
+    size_t count = 0;
+    holt_status rc = HOLT_OK;
+    for (; count < t->count && rc == HOLT_OK; count++)
+        rc = lsm_run_source_open(t->runs[count], options, &children[count]);
+    if (rc == HOLT_OK) return merge_open(children, count, out);
+    while (count > 0)
+        source_close(children[--count]);
+    mem_free(children);
+    return rc;
+}

@@ -1,0 +1,127 @@
+#include "lsm/lsm_internal.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+
+/* Puts a run, referenced, in its place by age. */
+static void insert_run(lsm_tree *t, lsm_run *run)
+{
+    size_t at = t->count++;
+    for (; at > 0 && t->runs[at - 1]->info.age < run->info.age; at--)
+        t->runs[at] = t->runs[at - 1];
+    t->runs[at] = lsm_run_ref(run);
+}
+
+static lsm_tree *allocate(size_t runs)
+{
+    lsm_tree *t = mem_alloc_zero(1, sizeof *t + runs * sizeof t->runs[0]);
+    if (t) atomic_init(&t->refs, 1);
+    return t;
+}
+
+holt_status lsm_tree_create(lsm_run *const *runs, size_t count, lsm_tree **out)
+{
+    *out = allocate(count);
+    if (!*out) return status_no_memory(sizeof **out);
+    for (size_t i = 0; i < count; i++)
+        insert_run(*out, runs[i]);
+    return HOLT_OK;
+}
+
+static bool is_one_of(uint64_t age, const uint64_t *ages, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ages[i] == age) return true;
+    return false;
+}
+
+holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size_t without_count, lsm_run *with,
+                             lsm_tree **out)
+{
+    *out = NULL;
+    lsm_tree *t = allocate(base->count + 1);
+    if (!t) return status_no_memory(sizeof *t);
+    size_t left_out = 0;
+    for (size_t i = 0; i < base->count; i++) {
+        if (is_one_of(base->runs[i]->info.age, without, without_count))
+            left_out++;
+        else
+            insert_run(t, base->runs[i]);
+    }
+    if (left_out != without_count) {
+        lsm_tree_unref(t);
+        return HOLT_NOT_FOUND;
+    }
+    if (with) insert_run(t, with);
+    *out = t;
+    return HOLT_OK;
+}
+
+lsm_tree *lsm_tree_ref(lsm_tree *t)
+{
+    /* Relaxed: who refs already holds one, or is in a section that keeps it from becoming zero. */
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+void lsm_tree_unref(lsm_tree *t)
+{
+    /* Acq_rel: the last one sees all that the others did with the tree before it frees it. */
+    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1) return;
+    for (size_t i = 0; i < t->count; i++)
+        lsm_run_unref(t->runs[i]);
+    mem_free(t);
+}
+
+size_t lsm_tree_runs(const lsm_tree *t)
+{
+    return t->count;
+}
+
+lsm_run *lsm_tree_run(const lsm_tree *t, size_t index)
+{
+    assert(index < t->count);
+    return t->runs[index];
+}
+
+/* ---------------------------------------------------------------- point lookup */
+
+tree_answer lsm_get_cached(const lsm_tree *t, slice key, uint64_t hash, lsm_entry *out)
+{
+    enum { PREFETCH_RUNS = 8 };
+    const open_part *found[PREFETCH_RUNS];
+    size_t ahead = t->count < PREFETCH_RUNS ? t->count : PREFETCH_RUNS;
+    /* All filters' lines are on their way before the first is tested: their misses overlap. */
+    for (size_t i = 0; i < ahead; i++) {
+        found[i] = lsm_run_find(t->runs[i], key);
+        if (found[i]) tree_filter_prefetch(found[i]->filter, hash);
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        const open_part *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], key);
+        if (!p) continue;
+        tree_answer answer = tree_filter_test(p->filter, hash);
+        if (answer == TREE_ABSENT) continue;
+        if (answer == TREE_FOUND) answer = tree_lookup_cached(p->file, &p->part.root, key, &out->entry);
+        out->file = p->file;
+        if (answer != TREE_ABSENT) return answer;
+    }
+    return TREE_ABSENT;
+}
+
+tree_answer lsm_get(const lsm_tree *t, slice key, uint64_t hash, tree_buffer *buffer, lsm_entry *out,
+                    holt_status *status)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        const open_part *p = lsm_run_find(t->runs[i], key);
+        if (!p) continue;
+        tree_answer answer = tree_filter_test_read(p->filter, hash, buffer, status);
+        if (answer == TREE_ABSENT) continue;
+        if (answer == TREE_FOUND)
+            answer = tree_lookup(p->file, &p->part.root, key, buffer, &out->entry, status);
+        out->file = p->file;
+        if (answer != TREE_ABSENT) return answer;
+    }
+    return TREE_ABSENT;
+}
