@@ -73,6 +73,15 @@ typedef struct lookup {
     sink *sink;
 } lookup;
 
+static holt_status take_extents(sink *out, const lsm_entry *e)
+{
+    uint64_t size;
+    void *room = NULL;
+    holt_status rc = tree_extents_size(e->file, e->entry.value, &size);
+    if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);
+    return rc == HOLT_OK && room ? tree_read_extents(e->file, e->entry.value, room) : rc;
+}
+
 /* With reads. The caller holds the view. */
 static holt_status look_in_tree(const lookup *l, const collection_state *s)
 {
@@ -80,18 +89,10 @@ static holt_status look_in_tree(const lookup *l, const collection_state *s)
     lsm_entry e;
     holt_status rc = HOLT_OK;
     tree_answer answer = lsm_get(s->lsm, l->key, l->hash, &scratch, &e, &rc);
-    if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE)) rc = HOLT_NOT_FOUND;
-    if (answer == TREE_FOUND && rc == HOLT_OK) {
-        void *room;
-        if (!e.entry.extents) {
-            rc = sink_take(l->sink, e.entry.value);
-        } else {
-            uint64_t size;
-            rc = tree_extents_size(e.file, e.entry.value, &size);
-            if (rc == HOLT_OK) rc = sink_room(l->sink, (size_t)size, &room);
-            if (rc == HOLT_OK && room) rc = tree_read_extents(e.file, e.entry.value, room);
-        }
-    }
+    if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
+        rc = HOLT_NOT_FOUND;
+    else if (answer == TREE_FOUND)
+        rc = e.entry.extents ? take_extents(l->sink, &e) : sink_take(l->sink, e.entry.value);
     tree_buffer_deinit(&scratch);
     return rc;
 }

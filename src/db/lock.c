@@ -45,9 +45,10 @@ holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
     return rc;
 }
 
-void unlock_database(os_file *lock)
+void unlock_database(os_file *lock, bool read_only)
 {
     if (!lock) return;
+    if (!read_only) (void)os_file_truncate(lock, 0); /* else a message may name a process that is gone */
     os_file_unlock(lock);
     os_file_close(lock);
 }

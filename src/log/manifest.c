@@ -223,7 +223,7 @@ holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_
     manifest_name(number, name);
     os_file *file = NULL;
     frame_reader reader = {0};
-    uint64_t epoch;
+    uint64_t epoch = 0;
     memset(last, 0, sizeof *last);
     last->number = number;
 

@@ -398,15 +398,6 @@ holt_status wal_finish(wal *w, seqno next_seqno, manifest_mark manifest, log_pos
     *end = wal_written(w);
     /* Not having given the space back is no failure of the close. */
     if (os_file_truncate(w->active, end->offset) == HOLT_OK) (void)os_file_sync(w->active);
-    os_mutex_lock(&w->mu);
-    bool has = w->has_next;
-    w->has_next = false;
-    os_mutex_unlock(&w->mu);
-    if (has) {
-        char name[OS_NAME_MAX];
-        segment_name(w->next.number, name);
-        os_file_close(w->next.file);
-        (void)os_dir_unlink(w->dir, name);
-    }
+    wal_discard_spares(w);
     return HOLT_OK;
 }

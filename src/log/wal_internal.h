@@ -56,6 +56,8 @@ struct wal {
 holt_status wal_fail(wal *w);
 holt_status wal_failure(wal *w) /* mu held */;
 
+/* Deletes the prepared and the recyclable files. */
+void wal_discard_spares(wal *w);
 /* The size of the segment after one of `size` bytes. */
 uint64_t wal_segment_bytes_after(const wal *w, uint64_t size);
 

@@ -73,6 +73,14 @@ holt_status wal_prepare(wal *w)
     return rc;
 }
 
+/* What stays is an orphan that the next open removes. */
+static void unlink_segment(wal *w, uint64_t number)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    (void)os_dir_unlink(w->dir, name);
+}
+
 /* Keeps a flushed segment's file for a later segment, or deletes it. */
 void wal_release_file(wal *w, uint64_t number)
 {
@@ -81,9 +89,7 @@ void wal_release_file(wal *w, uint64_t number)
     if (keep) w->recyclable[w->recyclable_count++] = number;
     os_mutex_unlock(&w->mu);
     if (keep) return;
-    char name[OS_NAME_MAX];
-    segment_name(number, name);
-    (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
+    unlink_segment(w, number);
 }
 
 /* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync that may be using its file. */
@@ -110,4 +116,15 @@ void wal_release(wal *w, uint64_t upto)
         os_file_close(file);
         wal_release_file(w, number);
     }
+}
+
+void wal_discard_spares(wal *w)
+{
+    if (w->has_next) {
+        os_file_close(w->next.file);
+        unlink_segment(w, w->next.number);
+        w->has_next = false;
+    }
+    while (w->recyclable_count > 0)
+        unlink_segment(w, w->recyclable[--w->recyclable_count]);
 }
