@@ -1,9 +1,9 @@
 /* holt.h -- Holt, an embedded, durable, transactional storage engine.
  *
  * A database is a directory. In it live named, ordered collections of byte keys and byte values; keys are
- * ordered bytewise (memcmp, the shorter first). A collection is stored as an LSM tree (HOLT_LSM, for data that
- * is written more than read) or as a B+tree (HOLT_BTREE, for data that is read more than written). All of them
- * share one log, one commit order and one memory budget.
+ * ordered bytewise (memcmp, the shorter first). A collection is stored as an LSM tree (HOLT_LSM, for data
+ * that is written more than read) or as a B+tree (HOLT_BTREE, for data that is read more than written). All
+ * of them share one log, one commit order and one memory budget.
  *
  *     holt *db;
  *     holt_collection *c;
@@ -15,22 +15,25 @@
  *     holt_value_free(&v);
  *     holt_close(db);
  *
- * Errors       Every call that can fail returns a holt_status. HOLT_OK is 0. What went wrong, where, and what to do
- *              is in words in holt_error_message() and in fields in holt_error_get(), both of the calling thread.
- *              Whatever call answers one, HOLT_IO, HOLT_CORRUPT, HOLT_NO_MEMORY, HOLT_NO_SPACE and HOLT_CLOSED may
- *              come from any call; the others are named at the calls that give them.
- * Threads      Every handle may be used from several threads at once, except a transaction and a cursor: each of
- *              them belongs to one thread at a time.
- * Ownership    Input slices and strings are borrowed for the duration of the call. Output handles are the caller's,
- *              to be released by the call named beside them. Every release call accepts NULL.
- * Handles      NULL in place of a handle is answered with HOLT_INVALID. In a child made by fork() the inherited handles
- *              answer HOLT_CLOSED, and closing them only closes descriptors; a new holt_open there works as anywhere.
- * Structures   Input structures are zero-initialised by the caller, zero means the default, and they end in reserved
- *              words that must be zero (HOLT_INVALID otherwise). Output structures are passed with their size: a
- *              library newer than the program fills what the program knows, an older one zeroes the rest.
+ * Errors       Every call that can fail returns a holt_status. HOLT_OK is 0. What went wrong, where, and what
+ *              to do is in words in holt_error_message() and in fields in holt_error_get(), both of the
+ *              calling thread. Whatever call answers one, HOLT_IO, HOLT_CORRUPT, HOLT_NO_MEMORY,
+ *              HOLT_NO_SPACE and HOLT_CLOSED may come from any call; the others are named at the calls that
+ *              give them.
+ * Threads      Every handle may be used from several threads at once, except a transaction and a cursor: each
+ *              of them belongs to one thread at a time.
+ * Ownership    Input slices and strings are borrowed for the duration of the call. Output handles are the
+ *              caller's, to be released by the call named beside them. Every release call accepts NULL.
+ * Handles      NULL in place of a handle is answered with HOLT_INVALID. In a child made by fork() the
+ *              inherited handles answer HOLT_CLOSED, and closing them only closes descriptors; a new
+ *              holt_open there works as anywhere.
+ * Structures   Input structures are zero-initialised by the caller, zero means the default, and they end in
+ *              reserved words that must be zero (HOLT_INVALID otherwise). Output structures are passed with
+ *              their size: a library newer than the program fills what the program knows, an older one zeroes
+ *              the rest.
  * Limits       Key 0 to 8,192 bytes; value up to min(1 GiB, memory_bytes / 4); the keys and values of one
- *              transaction together up to min(2 GiB, memory_bytes / 4). Past them HOLT_TOO_LARGE, and nothing is
- *              written.
+ *              transaction together up to min(2 GiB, memory_bytes / 4). Past them HOLT_TOO_LARGE, and nothing
+ *              is written.
  *
  * Calls marked (later) are declared so that programs can be written against them; in this release they answer
  * HOLT_UNSUPPORTED.
@@ -43,7 +46,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The version of this header: the one place where it is written (scripts/version reads it). Semantic versioning. */
+/* The version of this header: the one place where it is written (scripts/version reads it). Semantic
+ * versioning. */
 #define HOLT_VERSION_MAJOR 0
 #define HOLT_VERSION_MINOR 1
 #define HOLT_VERSION_PATCH 0
@@ -84,8 +88,9 @@ HOLT_API const char *holt_status_name(holt_status status);
 /* The version of the library at run time, such as "0.1.0". Static storage. */
 HOLT_API const char *holt_version(void);
 
-/* The last failure of this thread in words: what, where, and what to do. Never NULL; "" before the first failure.
- * Valid until this thread's next failing call. HOLT_NOT_FOUND from a get, an exists or a delete formats nothing. */
+/* The last failure of this thread in words: what, where, and what to do. Never NULL; "" before the first
+ * failure. Valid until this thread's next failing call. HOLT_NOT_FOUND from a get, an exists or a delete
+ * formats nothing. */
 HOLT_API const char *holt_error_message(void);
 
 #define HOLT_NO_OFFSET UINT64_MAX
@@ -104,8 +109,8 @@ HOLT_API void holt_error_get(holt_error *out, size_t out_size);
 
 /* ---------------------------------------------------------------- bytes */
 
-/* Borrowed bytes. As a key or a value {NULL, 0} is the empty string; NULL with a size is HOLT_INVALID. As a bound
- * {NULL, 0} means "open", while a pointer that is not NULL with size 0 is the empty key. */
+/* Borrowed bytes. As a key or a value {NULL, 0} is the empty string; NULL with a size is HOLT_INVALID. As a
+ * bound {NULL, 0} means "open", while a pointer that is not NULL with size 0 is the empty key. */
 typedef struct holt_slice {
     const void *data;
     size_t size;
@@ -174,8 +179,8 @@ typedef enum holt_log_level {
     HOLT_LOG_DEBUG = 4
 } holt_log_level;
 
-/* Receives one line of the engine's diary, without a newline. level: a holt_log_level. Called with no lock held, from
- * any thread, never after holt_close has returned. It must not call into the same database. */
+/* Receives one line of the engine's diary, without a newline. level: a holt_log_level. Called with no lock
+ * held, from any thread, never after holt_close has returned. It must not call into the same database. */
 typedef void (*holt_log_fn)(void *log_ctx, uint32_t level, const char *line);
 
 enum {
@@ -200,20 +205,21 @@ typedef struct holt_options {
     uint64_t reserved[8];
 } holt_options;
 
-/* Opens, or creates, the database in the directory `path`. o NULL = defaults. On HOLT_OK *db is the caller's, to be
- * released by holt_close; on any other status it is NULL.
+/* Opens, or creates, the database in the directory `path`. o NULL = defaults. On HOLT_OK *db is the caller's,
+ * to be released by holt_close; on any other status it is NULL.
  * What holt_open has shown is durable: recovery is finished when it returns.
  *   HOLT_INVALID      an option is out of range; path is a file, or a directory that holds something else
  *   HOLT_BUSY         another process (its pid is in the message), or this one, has it open
  *   HOLT_NOT_FOUND    HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY, and there is none
  *   HOLT_EXISTS       HOLT_OPEN_MUST_CREATE, and there is one
  *   HOLT_UNSUPPORTED  made by a newer release
- *   HOLT_NO_MEMORY    also: read-only, and the log holds more than the budget; the message says the bytes needed */
+ *   HOLT_NO_MEMORY    also: read-only, and the log holds more than the budget; the message says the bytes
+ *                     needed */
 HOLT_API holt_status holt_open(const char *path, const holt_options *o, holt **db);
 
 /* Syncs the log (in every durability) and closes. HOLT_BUSY, and nothing has changed, while transactions or
- * cursors are open. On any other status, errors included, the handle and all its collections' handles are gone. No other
- * thread may be inside a call on the database or its handles. Accepts NULL. */
+ * cursors are open. On any other status, errors included, the handle and all its collections' handles are
+ * gone. No other thread may be inside a call on the database or its handles. Accepts NULL. */
 HOLT_API holt_status holt_close(holt *db);
 
 /* HOLT_OK, or why writes are refused; the words are in holt_error_message(). */
@@ -248,12 +254,12 @@ typedef struct holt_collection_options {
     uint64_t reserved[8];
 } holt_collection_options;
 
-/* A collection name is 1 to 128 bytes of UTF-8 without control characters (HOLT_INVALID otherwise). A collection named
- * "default" always exists and can be neither dropped nor renamed (HOLT_INVALID).
+/* A collection name is 1 to 128 bytes of UTF-8 without control characters (HOLT_INVALID otherwise). A
+ * collection named "default" always exists and can be neither dropped nor renamed (HOLT_INVALID).
  * There is one handle a name, counted: each create and open adds one, each close takes one away. */
 
-/* Creates a collection, durably, and opens it. o NULL = defaults. HOLT_EXISTS when there is one, unless flags has
- * HOLT_CREATE_OR_OPEN, with which the other options are not compared with those it was made with. */
+/* Creates a collection, durably, and opens it. o NULL = defaults. HOLT_EXISTS when there is one, unless flags
+ * has HOLT_CREATE_OR_OPEN, with which the other options are not compared with those it was made with. */
 HOLT_API holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o,
                                             holt_collection **c);
 
@@ -263,23 +269,24 @@ HOLT_API holt_status holt_collection_open(holt *db, const char *name, holt_colle
 /* Gives the handle back. Optional: holt_close closes them all. Accepts NULL. */
 HOLT_API void holt_collection_close(holt_collection *c);
 
-/* Drops a collection and its files, durably. Its handles and cursors answer HOLT_CLOSED from then on; a commit with a
- * write to it answers HOLT_CONFLICT with nothing applied. The handles are still to be closed. HOLT_NOT_FOUND. */
+/* Drops a collection and its files, durably. Its handles and cursors answer HOLT_CLOSED from then on; a
+ * commit with a write to it answers HOLT_CONFLICT with nothing applied. The handles are still to be closed.
+ * HOLT_NOT_FOUND. */
 HOLT_API holt_status holt_collection_drop(holt *db, const char *name);
 
 /* Renames a collection, durably; its handles stay good. HOLT_NOT_FOUND, HOLT_EXISTS. */
 HOLT_API holt_status holt_collection_rename(holt *db, const char *from, const char *to);
 
-/* Empties a collection, durably, as one commit in the commit order: snapshots and cursors taken before it keep the
- * old contents. */
+/* Empties a collection, durably, as one commit in the commit order: snapshots and cursors taken before it
+ * keep the old contents. */
 HOLT_API holt_status holt_collection_clear(holt_collection *c);
 
 /* All names in bytewise order: an array of *count C strings in one block of memory, to be released by
  * holt_free(*names). */
 HOLT_API holt_status holt_collection_list(holt *db, char ***names, size_t *count);
 
-/* The name, copied into buffer with its terminating zero (as much as fits), and its length without it in *size (may
- * be NULL). HOLT_TOO_LARGE when it was cut. */
+/* The name, copied into buffer with its terminating zero (as much as fits), and its length without it in
+ * *size (may be NULL). HOLT_TOO_LARGE when it was cut. */
 HOLT_API holt_status holt_collection_name(holt_collection *c, char *buffer, size_t capacity, size_t *size);
 
 /* HOLT_LSM or HOLT_BTREE; HOLT_KIND_DEFAULT for NULL. */
@@ -290,9 +297,9 @@ HOLT_API holt_status holt_compact(holt_collection *c, holt_slice begin, holt_sli
 
 /* ---------------------------------------------------------------- reading and writing
  *
- * t NULL: a write is a commit of its own, a read sees all that is committed when it begins. With a transaction, a
- * write becomes part of it, a read sees its snapshot and its own writes. A transaction of another database is
- * HOLT_INVALID, an ended one HOLT_CLOSED. */
+ * t NULL: a write is a commit of its own, a read sees all that is committed when it begins. With a
+ * transaction, a write becomes part of it, a read sees its snapshot and its own writes. A transaction of
+ * another database is HOLT_INVALID, an ended one HOLT_CLOSED. */
 
 /* Puts a value, replacing what there is.
  *   HOLT_READ_ONLY  the database or the transaction is read-only
@@ -313,11 +320,13 @@ typedef struct holt_put_options {
 HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
                                    const holt_put_options *o);
 
-/* Gets a value into *value, whose buffer is reused and grown. HOLT_NOT_FOUND: size is 0, the buffer is kept. */
+/* Gets a value into *value, whose buffer is reused and grown. HOLT_NOT_FOUND: size is 0, the buffer is kept.
+ * */
 HOLT_API holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value);
 
 /* Gets a value into the caller's buffer. *size is the value's size (0 when not found).
- *   HOLT_TOO_LARGE  capacity is less than *size; nothing was copied. buffer NULL with capacity 0 asks for the size */
+ *   HOLT_TOO_LARGE  capacity is less than *size; nothing was copied. buffer NULL with capacity 0 asks for the
+ *                   size */
 HOLT_API holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *buffer, size_t capacity,
                                    size_t *size);
 
@@ -346,17 +355,18 @@ typedef struct holt_txn_options {
     uint64_t reserved[8];
 } holt_txn_options;
 
-/* Begins a transaction. o NULL = defaults. *t is the caller's, to be released by exactly one holt_rollback. */
+/* Begins a transaction. o NULL = defaults. *t is the caller's, to be released by exactly one holt_rollback.
+ * */
 HOLT_API holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **t);
 
 /* Commits; never frees. HOLT_OK, HOLT_CONFLICT and HOLT_IO end the transaction: its calls and cursors answer
- * HOLT_CLOSED, and it no longer keeps holt_close from closing. Every other status leaves it open, to try again.
- * HOLT_IO means that the outcome is unknown until the database is reopened.
+ * HOLT_CLOSED, and it no longer keeps holt_close from closing. Every other status leaves it open, to try
+ * again. HOLT_IO means that the outcome is unknown until the database is reopened.
  *     holt_begin(db, &o, &t); ... rc = holt_commit(t); holt_rollback(t); */
 HOLT_API holt_status holt_commit(holt_txn *t);
 
-/* Rolls back if the transaction is still open, and frees the handle. Exactly once for every holt_begin, also after
- * holt_commit. Its cursors stay the caller's to close; they answer HOLT_CLOSED. Accepts NULL. */
+/* Rolls back if the transaction is still open, and frees the handle. Exactly once for every holt_begin, also
+ * after holt_commit. Its cursors stay the caller's to close; they answer HOLT_CLOSED. Accepts NULL. */
 HOLT_API void holt_rollback(holt_txn *t);
 
 /* (later) Marks a point in the transaction to which holt_rollback_to can return. */
@@ -378,15 +388,15 @@ typedef struct holt_cursor_options {
     uint64_t reserved[8];
 } holt_cursor_options;
 
-/* Opens a cursor, on nothing at first. Bounds are copied. t NULL: on a snapshot of its own. *cursor is the caller's,
- * to be released by holt_cursor_close. With a blind transaction HOLT_INVALID. */
+/* Opens a cursor, on nothing at first. Bounds are copied. t NULL: on a snapshot of its own. *cursor is the
+ * caller's, to be released by holt_cursor_close. With a blind transaction HOLT_INVALID. */
 HOLT_API holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_options *o,
                                       holt_cursor **cursor);
 
-/* The moves. true: the cursor stands on an entry. false: past an end, or an error, told apart by holt_cursor_status.
- * Any direction at any time: on a fresh cursor next is first and prev is last; next past the end then prev gives the last
- * entry, and the other way round. Seeks are clamped into the range. An error stays until the next first, last or seek. The move itself
- * loads the value, so it can fail there. */
+/* The moves. true: the cursor stands on an entry. false: past an end, or an error, told apart by
+ * holt_cursor_status. Any direction at any time: on a fresh cursor next is first and prev is last; next past
+ * the end then prev gives the last entry, and the other way round. Seeks are clamped into the range. An error
+ * stays until the next first, last or seek. The move itself loads the value, so it can fail there. */
 HOLT_API bool holt_cursor_first(holt_cursor *cursor);
 HOLT_API bool holt_cursor_last(holt_cursor *cursor);
 HOLT_API bool holt_cursor_next(holt_cursor *cursor);
@@ -397,16 +407,17 @@ HOLT_API bool holt_cursor_seek_last(holt_cursor *cursor, holt_slice key); /* to 
 /* Whether the cursor stands on an entry. false for NULL. */
 HOLT_API bool holt_cursor_valid(const holt_cursor *cursor);
 
-/* The entry's key and value: borrowed, valid until the cursor's next move or close. {NULL, 0} when on nothing; on an entry
- * the data pointer is never NULL. */
+/* The entry's key and value: borrowed, valid until the cursor's next move or close. {NULL, 0} when on
+ * nothing; on an entry the data pointer is never NULL. */
 HOLT_API holt_slice holt_cursor_key(const holt_cursor *cursor);
 HOLT_API holt_slice holt_cursor_value(const holt_cursor *cursor);
 
-/* HOLT_OK, also past an end, or the error that the last move met. HOLT_BUSY: its snapshot was revoked for memory;
- * holt_cursor_refresh it or close it. */
+/* HOLT_OK, also past an end, or the error that the last move met. HOLT_BUSY: its snapshot was revoked for
+ * memory; holt_cursor_refresh it or close it. */
 HOLT_API holt_status holt_cursor_status(const holt_cursor *cursor);
 
-/* Gives a cursor with a snapshot of its own a new one and puts it on nothing. HOLT_INVALID in a transaction. */
+/* Gives a cursor with a snapshot of its own a new one and puts it on nothing. HOLT_INVALID in a transaction.
+ * */
 HOLT_API holt_status holt_cursor_refresh(holt_cursor *cursor);
 
 /* Releases the cursor and returns the error it stood in, if any. Accepts NULL. */
@@ -463,8 +474,8 @@ typedef struct holt_verify_report {
     uint64_t problems;                      /* found */
 } holt_verify_report;
 
-/* (later) Checks every checksum, order, reference and count of every file of a database that nobody has open. o may be NULL.
- * HOLT_OK: no problem; HOLT_CORRUPT: report->problems says how many. */
+/* (later) Checks every checksum, order, reference and count of every file of a database that nobody has open.
+ * o may be NULL. HOLT_OK: no problem; HOLT_CORRUPT: report->problems says how many. */
 HOLT_API holt_status holt_verify(const char *path, const holt_verify_options *o, holt_verify_report *report,
                                  size_t report_size);
 

@@ -1,4 +1,5 @@
-/* buffer.h -- bytes that grow. A failed allocation makes the buffer failed and drops what comes after, so that a run of appends needs one check.
+/* buffer.h -- bytes that grow. A failed allocation makes the buffer failed and drops what comes after, so
+ * that a run of appends needs one check.
  *
  * Concurrency  one thread.
  */

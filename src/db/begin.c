@@ -91,7 +91,8 @@ static log_position recovered_end(const holt *db)
 
 holt_status begin_log(holt *db)
 {
-    wal_options options = {.database_id = {db->id[0], db->id[1]}, .segment_bytes_max = db->set.segment_bytes_max};
+    wal_options options = {.database_id = {db->id[0], db->id[1]},
+                           .segment_bytes_max = db->set.segment_bytes_max};
     wal_start start = {.number = db->log.next_segment,
                        .epoch = db->log.next_epoch,
                        .predecessor = recovered_end(db),

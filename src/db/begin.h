@@ -1,4 +1,5 @@
-/* begin.h -- the pieces of a database's beginning that creation and recovery share. Nobody else has the database yet. */
+/* begin.h -- the pieces of a database's beginning that creation and recovery share. Nobody else has the
+ * database yet. */
 #ifndef HOLT_DB_BEGIN_H
 #define HOLT_DB_BEGIN_H
 
@@ -14,7 +15,8 @@ holt_status begin_collection_state(holt *db, const state_collection *c, lsm_tree
 holt_status begin_manifest(holt *db, uint64_t number);
 /* Starts the log in the segment that the manifest names. */
 holt_status begin_log(holt *db);
-/* A new, empty active memtable in front of the others; the one before is sealed as of the last operation it may hold. */
+/* A new, empty active memtable in front of the others; the one before is sealed as of the last operation it
+ * may hold. */
 holt_status begin_table(holt *db);
 
 #endif

@@ -20,7 +20,8 @@ static size_t utf8_length(const unsigned char *s)
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* too long; surrogates */
-    if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) return 0; /* too long; past U+10FFFF */
+    if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0; /* too long; past U+10FFFF */
     return n;
 }
 
@@ -30,11 +31,14 @@ holt_status name_check(const char *name)
     if (!*name) return status_set(HOLT_INVALID, "the collection name is empty");
     size_t size = strlen(name);
     if (size > NAME_BYTES_MAX)
-        return status_set(HOLT_INVALID, "the collection name has %zu bytes; at most %d are allowed", size, NAME_BYTES_MAX);
+        return status_set(HOLT_INVALID, "the collection name has %zu bytes; at most %d are allowed", size,
+                          NAME_BYTES_MAX);
     for (size_t at = 0, n; at < size; at += n) {
         n = utf8_length((const unsigned char *)name + at);
         if (n == 0)
-            return status_set(HOLT_INVALID, "the collection name must be UTF-8 without control characters; byte %zu is not", at);
+            return status_set(HOLT_INVALID,
+                              "the collection name must be UTF-8 without control characters; byte %zu is not",
+                              at);
     }
     return HOLT_OK;
 }
@@ -47,18 +51,26 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
     if (!reserved_zero(o->reserved, 8) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_collection_options: reserved words must be zero");
     if (o->flags & ~(uint32_t)HOLT_CREATE_OR_OPEN)
-        return status_set(HOLT_INVALID, "holt_collection_options.flags = %u: has bits that stand for nothing", o->flags);
-    if (o->kind > HOLT_BTREE) return status_set(HOLT_INVALID, "holt_collection_options.kind = %u: is no holt_kind", o->kind);
+        return status_set(HOLT_INVALID, "holt_collection_options.flags = %u: has bits that stand for nothing",
+                          o->flags);
+    if (o->kind > HOLT_BTREE)
+        return status_set(HOLT_INVALID, "holt_collection_options.kind = %u: is no holt_kind", o->kind);
     if (o->compression > HOLT_COMPRESSION_ZSTD)
-        return status_set(HOLT_INVALID, "holt_collection_options.compression = %u: is no holt_compression", o->compression);
+        return status_set(HOLT_INVALID, "holt_collection_options.compression = %u: is no holt_compression",
+                          o->compression);
     uint32_t bytes = o->block_bytes ? o->block_bytes : 8192;
     if (bytes < BLOCK_BYTES_MIN || bytes > BLOCK_BYTES_MAX || (bytes & (bytes - 1)))
-        return status_set(HOLT_INVALID, "holt_collection_options.block_bytes = %u: must be 4, 8, 16, 32 or 64 KiB", bytes);
+        return status_set(HOLT_INVALID,
+                          "holt_collection_options.block_bytes = %u: must be 4, 8, 16, 32 or 64 KiB", bytes);
     if (o->filter_bits > 32 && o->filter_bits != HOLT_FILTER_NONE)
-        return status_set(HOLT_INVALID, "holt_collection_options.filter_bits = %u: must be 1 to 32, 0 or HOLT_FILTER_NONE", o->filter_bits);
+        return status_set(HOLT_INVALID,
+                          "holt_collection_options.filter_bits = %u: must be 1 to 32, 0 or HOLT_FILTER_NONE",
+                          o->filter_bits);
     out->kind = o->kind ? o->kind : db->set.default_kind;
-    if (out->kind == HOLT_BTREE) return status_set(HOLT_UNSUPPORTED, "B+tree collections come with a later release");
-    if (o->compression > HOLT_COMPRESSION_NONE) return status_set(HOLT_UNSUPPORTED, "compression comes with a later release");
+    if (out->kind == HOLT_BTREE)
+        return status_set(HOLT_UNSUPPORTED, "B+tree collections come with a later release");
+    if (o->compression > HOLT_COMPRESSION_NONE)
+        return status_set(HOLT_UNSUPPORTED, "compression comes with a later release");
     out->compression = HOLT_COMPRESSION_NONE;
     out->block_bytes = bytes;
     out->filter_bits = o->filter_bits == HOLT_FILTER_NONE ? 0 : o->filter_bits ? o->filter_bits : 10;
@@ -100,7 +112,8 @@ static holt_status reserve_place(holt *db)
     if (!mem_grow((void **)&db->catalog, &db->catalog_capacity, db->catalog_count + 1, sizeof *db->catalog) ||
         !mem_grow((void **)&db->slots_used, &db->slot_capacity, db->slot_count + 1, sizeof *db->slots_used))
         return status_no_memory(sizeof *db->catalog);
-    if (db->slot_capacity > old) memset(db->slots_used + old, 0, (db->slot_capacity - old) * sizeof *db->slots_used);
+    if (db->slot_capacity > old)
+        memset(db->slots_used + old, 0, (db->slot_capacity - old) * sizeof *db->slots_used);
     return HOLT_OK;
 }
 
@@ -135,7 +148,8 @@ static void take_out(holt *db, const holt_collection *c)
 
 /* ---------------------------------------------------------------- collection objects */
 
-static holt_status create_object(holt *db, const collection_spec *spec, const char *name, holt_collection **out)
+static holt_status create_object(holt *db, const collection_spec *spec, const char *name,
+                                 holt_collection **out)
 {
     holt_collection *c = *out = mem_alloc_zero(1, sizeof *c);
     if (!c) return status_no_memory(sizeof *c);
@@ -222,8 +236,10 @@ static holt_status exists(const char *name)
     return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", name);
 }
 
-/* Records the change and installs the view in which the slot holds `state` (NULL: nothing). floor 0: as it is. */
-static holt_status record_and_install(holt *db, const record_change *change, uint32_t slot, collection_state *state, seqno floor)
+/* Records the change and installs the view in which the slot holds `state` (NULL: nothing). floor 0: as it
+ * is. */
+static holt_status record_and_install(holt *db, const record_change *change, uint32_t slot,
+                                      collection_state *state, seqno floor)
 {
     install_change install = {.floor = floor, .slots = &slot, .states = &state, .count = 1};
     os_mutex_lock(&db->manifest_mu);
@@ -263,7 +279,8 @@ static holt_status record_creation(holt *db, const holt_collection *c)
     buffer edit = {0};
     holt_status rc = new_state(&c->spec, 0, &state);
     if (rc != HOLT_OK) return rc;
-    edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection, os_time_ms(db->os));
+    edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
+                  os_time_ms(db->os));
     edit_collection(&edit, &c->spec, c->name, 0);
     record_change change = {.edit = &edit, .created = &c->spec, .new_name = c->name};
     rc = record_and_install(db, &change, c->slot, state, 0);
@@ -271,7 +288,8 @@ static holt_status record_creation(holt *db, const holt_collection *c)
     return rc;
 }
 
-static holt_status create_led(holt *db, const char *name, collection_spec *spec, bool may_open, holt_collection **out)
+static holt_status create_led(holt *db, const char *name, collection_spec *spec, bool may_open,
+                              holt_collection **out)
 {
     os_mutex_lock(&db->admin_mu);
     holt_collection *there = find(db, name);
@@ -308,7 +326,8 @@ static holt_status writable(const holt *db)
     return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open for reading only") : HOLT_OK;
 }
 
-holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o, holt_collection **out)
+holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o,
+                                   holt_collection **out)
 {
     if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
     *out = NULL;
@@ -400,7 +419,8 @@ static holt_status rename_led(holt *db, const char *from, const char *to)
     os_mutex_unlock(&db->manifest_mu);
     mem_free(name);
     buffer_deinit(&edit);
-    if (rc == HOLT_OK) event_log_write(db->events, HOLT_LOG_INFO, "collection \"%s\" renamed to \"%s\"", from, to);
+    if (rc == HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_INFO, "collection \"%s\" renamed to \"%s\"", from, to);
     return rc;
 }
 
@@ -417,8 +437,8 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     return db_leave(db, rc);
 }
 
-/* Everything up to now is void: versions in memtables by their seqno, runs by being taken away. Snapshots on older views keep the old contents;
- * those on the new one are not older than the clear. */
+/* Everything up to now is void: versions in memtables by their seqno, runs by being taken away. Snapshots on
+ * older views keep the old contents; those on the new one are not older than the clear. */
 static holt_status clear_led(holt_collection *c)
 {
     holt *db = c->db;
@@ -507,7 +527,8 @@ holt_status holt_collection_name(holt_collection *c, char *into, size_t capacity
 {
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    if (!into && capacity) return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
+    if (!into && capacity)
+        return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
     os_mutex_lock(&c->db->admin_mu);
     size_t length = strlen(c->name), fits = capacity == 0 ? 0 : length < capacity ? length : capacity - 1;
     bytes_copy(into, c->name, fits);

@@ -34,18 +34,22 @@ holt_status collection_check(const holt_collection *c)
 
 holt_status key_check(slice key)
 {
-    if (!key.data && key.size) return status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size);
+    if (!key.data && key.size)
+        return status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size);
     if (key.size > KEY_BYTES_MAX)
-        return status_set(HOLT_TOO_LARGE, "the key has %zu bytes; at most %d are allowed", key.size, KEY_BYTES_MAX);
+        return status_set(HOLT_TOO_LARGE, "the key has %zu bytes; at most %d are allowed", key.size,
+                          KEY_BYTES_MAX);
     return HOLT_OK;
 }
 
 holt_status value_check(const holt *db, slice value)
 {
-    if (!value.data && value.size) return status_set(HOLT_INVALID, "the value is NULL with a size of %zu", value.size);
+    if (!value.data && value.size)
+        return status_set(HOLT_INVALID, "the value is NULL with a size of %zu", value.size);
     if (value.size > db->set.value_bytes_max)
         return status_set(HOLT_TOO_LARGE,
-                          "the value has %zu bytes; at most %" PRIu64 " are allowed (a quarter of memory_bytes, or 1 GiB)",
+                          "the value has %zu bytes; at most %" PRIu64
+                          " are allowed (a quarter of memory_bytes, or 1 GiB)",
                           value.size, db->set.value_bytes_max);
     return HOLT_OK;
 }

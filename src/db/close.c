@@ -15,11 +15,13 @@ static holt_status check_unused(holt *db)
     uint64_t transactions = db->transactions, cursors = db->cursors;
     os_mutex_unlock(&db->handles_mu);
     if (transactions == 0 && cursors == 0) return HOLT_OK;
-    return status_set(HOLT_BUSY, "%" PRIu64 " transactions and %" PRIu64 " cursors are open; end and close them first", transactions,
-                      cursors);
+    return status_set(HOLT_BUSY,
+                      "%" PRIu64 " transactions and %" PRIu64 " cursors are open; end and close them first",
+                      transactions, cursors);
 }
 
-/* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least. */
+/* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.
+ * */
 static holt_status write_end(holt *db)
 {
     log_position end;
@@ -73,8 +75,8 @@ void close_handle(holt *db)
     free_handle(db);
 }
 
-/* Of a database that this process inherited by fork: its threads and locks are the parent's, so nothing is freed or waited for, and only descriptors that need
- * no lock are closed. */
+/* Of a database that this process inherited by fork: its threads and locks are the parent's, so nothing is
+ * freed or waited for, and only descriptors that need no lock are closed. */
 static holt_status close_inherited(holt *db)
 {
     os_file_close(db->lock);

@@ -35,12 +35,14 @@ static holt_status check_collections(const commit_request *r)
     for (size_t i = 0; i < count; i++)
         /* Relaxed: drops happen under leadership, which orders them. */
         if (atomic_load_explicit(&all[i]->dropped, memory_order_relaxed))
-            return r->set ? status_set(HOLT_CONFLICT, "a collection that the transaction wrote to was dropped")
-                          : status_set(HOLT_CLOSED, "the collection was dropped");
+            return r->set
+                       ? status_set(HOLT_CONFLICT, "a collection that the transaction wrote to was dropped")
+                       : status_set(HOLT_CLOSED, "the collection was dropped");
     return HOLT_OK;
 }
 
-/* Whether the key has got a value since it was looked up. The memtables decide if they reach back that far. */
+/* Whether the key has got a value since it was looked up. The memtables decide if they reach back that far.
+ * */
 static holt_status check_absent(holt *db, commit_request *r)
 {
     view *v;
@@ -50,7 +52,8 @@ static holt_status check_absent(holt *db, commit_request *r)
     const collection_state *s = view_collection(v, r->collection->slot, r->collection->spec.id);
     bool found = false;
     for (size_t i = 0; i < v->table_count && !found; i++)
-        found = memtable_get(v->tables[i]->memtable, r->operation.collection, r->operation.key, UINT64_MAX, &newest);
+        found = memtable_get(v->tables[i]->memtable, r->operation.collection, r->operation.key, UINT64_MAX,
+                             &newest);
     if (found && s && newest.seqno <= s->cleared_seqno) found = false;
     if (found && newest.op != ENTRY_DELETE)
         rc = HOLT_EXISTS;
@@ -65,7 +68,8 @@ static holt_status check_absent(holt *db, commit_request *r)
 /* The versions of the request being admitted are remembered, so that they can be voided. */
 static holt_status remember_room(holt *db, uint32_t operations)
 {
-    if (mem_grow((void **)&db->inserted, &db->inserted_capacity, operations, sizeof *db->inserted)) return HOLT_OK;
+    if (mem_grow((void **)&db->inserted, &db->inserted_capacity, operations, sizeof *db->inserted))
+        return HOLT_OK;
     return status_no_memory(operations * sizeof *db->inserted);
 }
 
@@ -159,7 +163,8 @@ static void count_commit(holt *db, const commit_request *r)
     db->bytes_written_user += r->set ? r->set->user_bytes : r->operation.key.size + r->operation.value.size;
 }
 
-/* Appends what the group staged, syncs it if asked, publishes it. A failure is the answer of every member that was admitted. */
+/* Appends what the group staged, syncs it if asked, publishes it. A failure is the answer of every member
+ * that was admitted. */
 static void append_group(holt *db, commit_request *group)
 {
     bool sync = false, interval = false, any = false;
@@ -201,7 +206,8 @@ static uint64_t group_bytes(const commit_request *group)
 static void lead_group(holt *db, commit_request *group)
 {
     uint64_t bytes = group_bytes(group);
-    bool full = memtable_entries(db->active->memtable) > 0 && memtable_bytes(db->active->memtable) >= db->set.memtable_bytes;
+    bool full = memtable_entries(db->active->memtable) > 0 &&
+                memtable_bytes(db->active->memtable) >= db->set.memtable_bytes;
     holt_status rc = wal_health(db->wal);
     if (rc == HOLT_OK && (full || !wal_fits(db->wal, bytes))) rc = rotate(db, bytes);
     for (commit_request *r = group; r; r = r->next) {
@@ -216,7 +222,8 @@ static void lead_group(holt *db, commit_request *group)
 
 /* ---------------------------------------------------------------- the queue */
 
-/* commit_mu held. Takes the queue's head, which has just been made leader, and what waits behind it, up to a bound. */
+/* commit_mu held. Takes the queue's head, which has just been made leader, and what waits behind it, up to a
+ * bound. */
 static commit_request *take_group(holt *db)
 {
     commit_request *group = db->queue_first, *last = group;

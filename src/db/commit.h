@@ -1,11 +1,14 @@
 /* commit.h -- the commit queue: one leader at a time takes requests into log and memtable, in groups.
  *
- * The order of a group: conflicts are checked; log and memtable are rotated if the group does not fit; seqnos are assigned and the versions inserted, invisibly (out of
- * memory: they are voided, nothing happened); the frames are appended with one write; synced once if anyone asked; visible_seqno is
- * published; the members are woken. So nothing is visible before it is as durable as it was asked to be, and commits become visible in their order.
+ * The order of a group: conflicts are checked; log and memtable are rotated if the group does not fit; seqnos
+ * are assigned and the versions inserted, invisibly (out of memory: they are voided, nothing happened); the
+ * frames are appended with one write; synced once if anyone asked; visible_seqno is published; the members
+ * are woken. So nothing is visible before it is as durable as it was asked to be, and commits become visible
+ * in their order.
  *
- * Uncontended, a request leads at once: no queue, no allocation. Otherwise it joins the queue and sleeps; the leader that finishes hands over to the first in
- * the queue, which takes all that wait behind it along. Leadership is also how the catalog changes in commit order (commit_lead).
+ * Uncontended, a request leads at once: no queue, no allocation. Otherwise it joins the queue and sleeps; the
+ * leader that finishes hands over to the first in the queue, which takes all that wait behind it along.
+ * Leadership is also how the catalog changes in commit order (commit_lead).
  *
  * After a log failure visible_seqno is frozen and every request answers HOLT_IO.
  */
@@ -51,12 +54,13 @@ struct commit_request {
 /* Commits; returns request->status with its words on this thread. */
 holt_status commit_submit(holt *db, commit_request *request);
 
-/* Becomes the leader, with nobody's request, to change the catalog in commit order; and stops being it. Every commit before is published. */
+/* Becomes the leader, with nobody's request, to change the catalog in commit order; and stops being it. Every
+ * commit before is published. */
 holt_status commit_lead(holt *db);
 void        commit_unlead(holt *db);
 
-/* For the leader: seals the active memtable and its segment and goes on in new ones. frames_bytes: what must fit. HOLT_NO_SPACE, HOLT_NO_MEMORY: nothing has
- * changed. */
+/* For the leader: seals the active memtable and its segment and goes on in new ones. frames_bytes: what must
+ * fit. HOLT_NO_SPACE, HOLT_NO_MEMORY: nothing has changed. */
 holt_status rotate(holt *db, uint64_t frames_bytes);
 
 /* Waits while writes outrun the disk; HOLT_BUSY after a bounded time. Before joining the queue. */

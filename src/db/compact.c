@@ -1,7 +1,8 @@
 /* compact.c -- merging runs in the background, one collection at a time, in steps; and at a user's word.
  *
- * A worker looks for the collection whose runs are most in want of a merge. When no commit has come for a while it also settles collections, so that reads
- * meet few runs. What has been dropped or cleared when a merge ends is left out.
+ * A worker looks for the collection whose runs are most in want of a merge. When no commit has come for a
+ * while it also settles collections, so that reads meet few runs. What has been dropped or cleared when a
+ * merge ends is left out.
  */
 #include "db/compact.h"
 
@@ -36,11 +37,12 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     if (rc != HOLT_OK) return rc;
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
     if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick)) {
-        lsm_merge_options options = {.files = db->files,
-                                     .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
-                                     .file_bytes_max = FILE_BYTES_MAX,
-                                     .next_file = next_file,
-                                     .ctx = db};
+        lsm_merge_options options = {
+            .files = db->files,
+            .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
+            .file_bytes_max = FILE_BYTES_MAX,
+            .next_file = next_file,
+            .ctx = db};
         rc = lsm_merge_open(out, s->lsm, &pick, &options);
     }
     view_release(db, v);
@@ -57,7 +59,8 @@ static void edit_merge(buffer *edit, uint32_t id, const lsm_merge *m, const lsm_
 }
 
 /* manifest_mu held. Puts the output in its inputs' place. *used false: they are not there any more. */
-static holt_status record_merge(holt *db, const holt_collection *c, const lsm_merge *m, lsm_run *run, bool *used)
+static holt_status record_merge(holt *db, const holt_collection *c, const lsm_merge *m, lsm_run *run,
+                                bool *used)
 {
     size_t count;
     const uint64_t *ages = lsm_merge_inputs(m, &count);
@@ -72,9 +75,11 @@ static holt_status record_merge(holt *db, const holt_collection *c, const lsm_me
     rc = s ? lsm_tree_replace(s->lsm, ages, count, run, &tree) : HOLT_NOT_FOUND;
     if (rc == HOLT_OK) rc = collection_state_create(&next, &s->spec, s->cleared_seqno, tree);
     if (rc == HOLT_OK) {
-        edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection, os_time_ms(db->os));
+        edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
+                      os_time_ms(db->os));
         edit_merge(&edit, c->spec.id, m, run);
-        tree_change change_tree = {.collection = c->spec.id, .slot = c->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
+        tree_change change_tree = {
+            .collection = c->spec.id, .slot = c->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
         record_change change = {.edit = &edit, .trees = &change_tree, .tree_count = 1};
         install_change install = {.slots = &c->slot, .states = &next, .count = 1};
         *used = true;
@@ -100,7 +105,8 @@ static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m
     else
         lsm_run_unref(run); /* after a failed record its files stay: the manifest on disk may name them */
     if (rc != HOLT_OK) return rc;
-    event_log_write(db->events, HOLT_LOG_INFO, "merged runs of collection %u: %" PRIu64 " bytes into %" PRIu64, c->spec.id,
+    event_log_write(db->events, HOLT_LOG_INFO,
+                    "merged runs of collection %u: %" PRIu64 " bytes into %" PRIu64, c->spec.id,
                     lsm_merge_bytes_read(m), lsm_merge_bytes_written(m));
     os_mutex_lock(&db->jobs_mu);
     db->compactions++;
@@ -140,7 +146,9 @@ static holt_collection *choose(holt *db, const view *v, lsm_want want)
         holt_collection *c = db->catalog[i];
         const collection_state *s = view_collection(v, c->slot, c->spec.id);
         lsm_pick pick;
-        if (!s || lsm_tree_runs(s->lsm) <= most || !lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick)) continue;
+        if (!s || lsm_tree_runs(s->lsm) <= most ||
+            !lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick))
+            continue;
         most = lsm_tree_runs(s->lsm);
         best = c;
     }
@@ -187,7 +195,9 @@ static holt_status step(compact_worker *w, lsm_want want, bool *more)
 
 static void report(holt *db, holt_status rc)
 {
-    if (rc != HOLT_OK) event_log_write(db->events, HOLT_LOG_ERROR, "merge failed, will be tried again: %s", holt_error_message());
+    if (rc != HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_ERROR, "merge failed, will be tried again: %s",
+                        holt_error_message());
     os_mutex_lock(&db->jobs_mu);
     db->compact_failing = rc != HOLT_OK;
     if (rc != HOLT_OK) status_save(&db->compact_error);
@@ -199,7 +209,8 @@ uint64_t compact_job_step(void *ctx)
     compact_worker *w = ctx;
     holt *db = w->db;
     /* Relaxed: whether it is idle need not be exact. */
-    uint64_t now = os_clock_ns(db->os), idle_at = atomic_load_explicit(&db->last_commit_ns, memory_order_relaxed) + IDLE_NS;
+    uint64_t now = os_clock_ns(db->os),
+             idle_at = atomic_load_explicit(&db->last_commit_ns, memory_order_relaxed) + IDLE_NS;
     bool more;
     holt_status rc = step(w, now >= idle_at ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more);
     report(db, rc);

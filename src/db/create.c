@@ -35,6 +35,8 @@ holt_status create_database(holt *db)
     if (rc == HOLT_OK) rc = begin_manifest(db, 1);
     if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id);
     if (rc == HOLT_OK) rc = begin_log(db);
-    if (rc == HOLT_OK) event_log_write(db->events, HOLT_LOG_INFO, "created database %016" PRIx64 "%016" PRIx64, db->id[0], db->id[1]);
+    if (rc == HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_INFO, "created database %016" PRIx64 "%016" PRIx64, db->id[0],
+                        db->id[1]);
     return rc;
 }

@@ -1,7 +1,8 @@
 /* cursor.c -- ordered walks: memtables and runs merged, clipped to bounds, tombstones left out.
  *
- * A cursor stands on an entry, before the first, after the last, on nothing yet (fresh), or in an error. Where it stands decides what next and prev
- * do: from before the first, next is first; from after the last, prev is last; fresh counts as both.
+ * A cursor stands on an entry, before the first, after the last, on nothing yet (fresh), or in an error.
+ * Where it stands decides what next and prev do: from before the first, next is first; from after the last,
+ * prev is last; fresh counts as both.
  */
 #include "db/cursor.h"
 
@@ -46,7 +47,8 @@ static holt_status set_bounds(holt_cursor *cur, const holt_cursor_options *o)
     bytes_copy(at, o->prefix.data, o->prefix.size);
     end = prefix_end(at, o->prefix.size);
     if (slice_is_open(cur->lower) || slice_compare(prefix, cur->lower) > 0) cur->lower = prefix;
-    if (!slice_is_open(end) && (slice_is_open(cur->upper) || slice_compare(end, cur->upper) < 0)) cur->upper = end;
+    if (!slice_is_open(end) && (slice_is_open(cur->upper) || slice_compare(end, cur->upper) < 0))
+        cur->upper = end;
     return HOLT_OK;
 }
 
@@ -68,7 +70,8 @@ static bool range_is_empty(const holt_cursor *cur)
 /* ---------------------------------------------------------------- sources */
 
 /* Sources over everything that the snapshot sees of the collection, youngest first. */
-static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s, source **children, size_t *count)
+static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s,
+                                 source **children, size_t *count)
 {
     tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
     const view *v = snap->view;
@@ -125,7 +128,8 @@ static bool settle(holt_cursor *cur, bool forward)
         forward ? s->ops->next(s) : s->ops->prev(s);
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
-    if (forward ? above_range(cur, s->key) : below_range(cur, s->key)) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
+    if (forward ? above_range(cur, s->key) : below_range(cur, s->key))
+        return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
     if (s->value_pending && !(cur->flags & HOLT_CURSOR_KEYS_ONLY)) {
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
@@ -164,10 +168,13 @@ static bool go_next(holt_cursor *cur)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
-    case CURSOR_BEFORE: return go_first(cur);
+    case CURSOR_BEFORE:
+        return go_first(cur);
     case CURSOR_AFTER:
-    case CURSOR_FAILED: return false;
-    case CURSOR_ON: break;
+    case CURSOR_FAILED:
+        return false;
+    case CURSOR_ON:
+        break;
     }
     cur->source->ops->next(cur->source);
     return settle(cur, true);
@@ -177,10 +184,13 @@ static bool go_prev(holt_cursor *cur)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
-    case CURSOR_AFTER: return go_last(cur);
+    case CURSOR_AFTER:
+        return go_last(cur);
     case CURSOR_BEFORE:
-    case CURSOR_FAILED: return false;
-    case CURSOR_ON: break;
+    case CURSOR_FAILED:
+        return false;
+    case CURSOR_ON:
+        break;
     }
     cur->source->ops->prev(cur->source);
     return settle(cur, false);
@@ -204,7 +214,8 @@ static bool go_seek_last(holt_cursor *cur, slice key)
 
 /* ---------------------------------------------------------------- public moves */
 
-/* Whether the cursor may move: its transaction lives, its collection too, and this is the process that opened it. */
+/* Whether the cursor may move: its transaction lives, its collection too, and this is the process that opened
+ * it. */
 static bool may_move(holt_cursor *cur)
 {
     if (!cur) {
@@ -244,7 +255,8 @@ bool holt_cursor_prev(holt_cursor *cur)
 
 static bool seek_key_ok(holt_cursor *cur, slice key)
 {
-    return key.data || !key.size || fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
+    return key.data || !key.size ||
+           fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
 }
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
@@ -306,7 +318,9 @@ static holt_status check_options(const holt_cursor_options *o)
     if (!reserved_zero(o->reserved, 8) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_cursor_options: reserved words must be zero");
     if (o->flags & ~(uint32_t)HOLT_CURSOR_KEYS_ONLY)
-        return status_set(HOLT_INVALID, "holt_cursor_options.flags = %u: has bits that no HOLT_CURSOR_... stands for", o->flags);
+        return status_set(HOLT_INVALID,
+                          "holt_cursor_options.flags = %u: has bits that no HOLT_CURSOR_... stands for",
+                          o->flags);
     holt_status rc = check_bound(o->lower, "lower");
     if (rc == HOLT_OK) rc = check_bound(o->upper, "upper");
     if (rc == HOLT_OK) rc = check_bound(o->prefix, "prefix");
@@ -328,7 +342,8 @@ static void destroy(holt_cursor *cur)
     mem_free(cur);
 }
 
-static holt_status open_cursor(holt_collection *c, holt_txn *t, const snapshot *snap, const holt_cursor_options *o, holt_cursor **out)
+static holt_status open_cursor(holt_collection *c, holt_txn *t, const snapshot *snap,
+                               const holt_cursor_options *o, holt_cursor **out)
 {
     holt_cursor *cur = mem_alloc_zero(1, sizeof *cur);
     if (!cur) return status_no_memory(sizeof *cur);
@@ -392,7 +407,8 @@ holt_status holt_cursor_refresh(holt_cursor *cur)
     if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
     holt_status rc = collection_check(cur->collection);
     if (rc != HOLT_OK) return rc;
-    if (cur->txn) return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
+    if (cur->txn)
+        return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
     return db_leave(cur->db, refresh(cur));
 }
 

@@ -11,7 +11,8 @@
  *   flush.c compact.c prepare.c sync.c release.c   background jobs
  *   stats.c event_log.c later.c         figures, the diary, calls of later releases
  *
- * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit.h) is not a mutex: it is held while the leader does I/O.
+ * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit.h) is not a mutex: it is held
+ * while the leader does I/O.
  */
 #ifndef HOLT_DB_DB_H
 #define HOLT_DB_DB_H
@@ -53,7 +54,8 @@ enum {
 /* HOLT_INVALID names the option. o may be NULL. */
 holt_status settings_init(settings *s, const holt_options *o);
 
-/* A collection, from its creation until it is dropped and its last handle is closed. All its users share one. */
+/* A collection, from its creation until it is dropped and its last handle is closed. All its users share one.
+ * */
 struct holt_collection {
     holt *db;
     uint32_t slot;          /* in views; constant */
@@ -81,8 +83,9 @@ struct holt {
     tree_files *files;
     wal *wal;               /* NULL: read-only */
 
-    /* Newest visible operation. Released by the commit leader after memtable inserts, the append and the sync; acquired by readers: who
-     * sees seqno s sees every version up to s, and every view installed before. */
+    /* Newest visible operation. Released by the commit leader after memtable inserts, the append and the
+     * sync; acquired by readers: who sees seqno s sees every version up to s, and every view installed
+     * before. */
     _Alignas(64) _Atomic seqno visible;
     /* The current view. Released by the installer, acquired by readers in an epoch section. */
     _Alignas(64) _Atomic(view *) view;

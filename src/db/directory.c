@@ -7,7 +7,16 @@
 
 /* ---------------------------------------------------------------- names */
 
-typedef enum file_kind { FILE_FOREIGN, FILE_CURRENT, FILE_LOCK, FILE_DIARY, FILE_MANIFEST, FILE_SEGMENT, FILE_RUN, FILE_TEMPORARY } file_kind;
+typedef enum file_kind {
+    FILE_FOREIGN,
+    FILE_CURRENT,
+    FILE_LOCK,
+    FILE_DIARY,
+    FILE_MANIFEST,
+    FILE_SEGMENT,
+    FILE_RUN,
+    FILE_TEMPORARY
+} file_kind;
 
 static bool ends_with(const char *name, const char *tail)
 {
@@ -24,7 +33,8 @@ static file_kind classify(const char *name, uint64_t *number)
     if (file_name_number(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
     if (file_name_number(name, "wal-", ".log", number)) return FILE_SEGMENT;
     if (file_name_number(name, "run-", ".sst", number)) return FILE_RUN;
-    if (file_name_number(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 || ends_with(name, ".tmp"))
+    if (file_name_number(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 ||
+        ends_with(name, ".tmp"))
         return FILE_TEMPORARY;
     return FILE_FOREIGN;
 }
@@ -43,7 +53,8 @@ static holt_status see(void *ctx, const char *name)
     if (kind == FILE_CURRENT) s->current = true;
     if (kind == FILE_FOREIGN) s->foreign = true;
     if (kind != FILE_FOREIGN && kind != FILE_LOCK && kind != FILE_DIARY) s->ours = true;
-    if (kind == FILE_RUN || ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1)) s->beyond_creation = true;
+    if (kind == FILE_RUN || ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1))
+        s->beyond_creation = true;
     if (kind == FILE_SEGMENT && number == 1) s->first_segment = true;
     if (kind == FILE_TEMPORARY && strcmp(name, "CURRENT.tmp") != 0) s->beyond_creation = true;
     return HOLT_OK;
@@ -120,17 +131,27 @@ static holt_status gather_orphan(void *ctx, const char *name)
     uint64_t number;
     bool orphan = false;
     switch (classify(name, &number)) {
-    case FILE_MANIFEST: orphan = number != c->manifest_number; break;
-    case FILE_SEGMENT: orphan = !segment_in_use(c->db, number); break;
-    case FILE_RUN: orphan = !run_in_use(c->db, number); break;
-    case FILE_TEMPORARY: orphan = true; break;
+    case FILE_MANIFEST:
+        orphan = number != c->manifest_number;
+        break;
+    case FILE_SEGMENT:
+        orphan = !segment_in_use(c->db, number);
+        break;
+    case FILE_RUN:
+        orphan = !run_in_use(c->db, number);
+        break;
+    case FILE_TEMPORARY:
+        orphan = true;
+        break;
     case FILE_FOREIGN:
     case FILE_CURRENT:
     case FILE_LOCK:
-    case FILE_DIARY: break;
+    case FILE_DIARY:
+        break;
     }
     if (!orphan) return HOLT_OK;
-    if (!mem_grow((void **)&c->names, &c->capacity, c->count + 1, sizeof *c->names)) return status_no_memory(sizeof *c->names);
+    if (!mem_grow((void **)&c->names, &c->capacity, c->count + 1, sizeof *c->names))
+        return status_no_memory(sizeof *c->names);
     memcpy(c->names[c->count++], name, strlen(name) + 1);
     return HOLT_OK;
 }

@@ -11,7 +11,8 @@ typedef enum directory_kind {
     DIRECTORY_FOREIGN     /* files, but none of ours */
 } directory_kind;
 
-/* database_id is not known before CURRENT is read: an unfinished creation's segment may hold no frame of any. */
+/* database_id is not known before CURRENT is read: an unfinished creation's segment may hold no frame of any.
+ * */
 holt_status directory_look(os_dir *dir, directory_kind *out);
 
 /* Deletes files of ours that the database does not need: what a crash or a failure has left. */

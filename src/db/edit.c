@@ -93,7 +93,8 @@ static void put_part(buffer *p, const lsm_part *part)
     put_pointer(p, part->root.filter);
     buffer_varint(p, part->root.filter_lines);
     buffer_varint(p, part->root.filter_probes);
-    buffer_varint(p, (slice_is_open(part->lower) ? 0 : BOUND_LOWER) | (slice_is_open(part->upper) ? 0 : BOUND_UPPER));
+    buffer_varint(p, (slice_is_open(part->lower) ? 0 : BOUND_LOWER) |
+                         (slice_is_open(part->upper) ? 0 : BOUND_UPPER));
     buffer_string(p, part->lower);
     buffer_string(p, part->upper);
 }

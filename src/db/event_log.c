@@ -11,12 +11,12 @@
 enum { LOG_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 512 };
 
 struct event_log {
-    os *os;             /* constant, as are level, callback and ctx */
+    os *os; /* constant, as are level, callback and ctx */
     uint32_t level;
     holt_log_fn callback;
     void *ctx;
-    os_mutex mu;        /* LOCK_RANK_EVENT_LOG; guards what follows */
-    os_file *file;      /* NULL: none */
+    os_mutex mu;   /* LOCK_RANK_EVENT_LOG; guards what follows */
+    os_file *file; /* NULL: none */
     uint64_t size;
 };
 
@@ -33,7 +33,8 @@ static void open_file(event_log *e, os_dir *dir)
     e->file = NULL;
 }
 
-holt_status event_log_open(event_log **out, os *o, os_dir *dir, uint32_t level, holt_log_fn callback, void *ctx)
+holt_status event_log_open(event_log **out, os *o, os_dir *dir, uint32_t level, holt_log_fn callback,
+                           void *ctx)
 {
     event_log *e = *out = mem_alloc_zero(1, sizeof *e);
     if (!e) return status_no_memory(sizeof *e);
@@ -63,7 +64,8 @@ static size_t put_time(const event_log *e, uint32_t level, char *line, size_t si
     struct tm parts;
     gmtime_r(&seconds, &parts);
     size_t n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &parts);
-    return n + (size_t)snprintf(line + n, size - n, ".%03uZ %-5s ", (unsigned)(now % 1000), names[level <= HOLT_LOG_DEBUG ? level : 0]);
+    return n + (size_t)snprintf(line + n, size - n, ".%03uZ %-5s ", (unsigned)(now % 1000),
+                                names[level <= HOLT_LOG_DEBUG ? level : 0]);
 }
 
 void event_log_write(event_log *e, uint32_t level, const char *format, ...)

@@ -1,7 +1,7 @@
 /* event_log.h -- the engine's diary: the LOG file and the program's log callback, one line an event.
  *
- * A line: time in UTC, level, words. LOG is begun anew (the old one becomes LOG.old) when it has grown past 1 MiB at open. A diary that cannot be written is no
- * failure of the database.
+ * A line: time in UTC, level, words. LOG is begun anew (the old one becomes LOG.old) when it has grown past 1
+ * MiB at open. A diary that cannot be written is no failure of the database.
  * Concurrency  any thread; the callback is called with no lock held.
  */
 #ifndef HOLT_DB_EVENT_LOG_H

@@ -1,7 +1,8 @@
 /* flush.c -- writing sealed memtables into the trees, oldest first.
  *
- * A flush makes one file with a level-0 run for each collection that the memtable holds, in steps; syncs it; and makes it visible with one manifest
- * record and one view, in which the memtable is gone. Then its log segments are released. What was dropped or cleared meanwhile is left out.
+ * A flush makes one file with a level-0 run for each collection that the memtable holds, in steps; syncs it;
+ * and makes it visible with one manifest record and one view, in which the memtable is gone. Then its log
+ * segments are released. What was dropped or cleared meanwhile is left out.
  */
 #include "db/jobs.h"
 
@@ -25,13 +26,13 @@ typedef struct flush_output {
 
 struct flush {
     holt *db;
-    view *view;              /* held: its oldest table is what is flushed */
+    view *view; /* held: its oldest table is what is flushed */
     table *table;
-    uint32_t *ids;           /* collections of the memtable */
+    uint32_t *ids; /* collections of the memtable */
     size_t id_count, id_next;
-    uint32_t *slots_by_id;   /* slots of the view, sorted by their collections' ids */
+    uint32_t *slots_by_id; /* slots of the view, sorted by their collections' ids */
     size_t slot_count;
-    source *input;           /* of the collection being written, or NULL */
+    source *input; /* of the collection being written, or NULL */
     tree_builder *builder;
     tree_file_writer *writer; /* NULL: nothing written yet */
     uint64_t file;
@@ -242,7 +243,8 @@ static holt_status add_output(flush *f, const view *now, const flush_output *o, 
     if (rc == HOLT_OK) rc = collection_state_create(&c->states[c->count], &s->spec, s->cleared_seqno, tree);
     if (rc == HOLT_OK) {
         edit_run(&c->edit, s->spec.id, run);
-        tree_change t = {.collection = s->spec.id, .slot = o->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
+        tree_change t = {
+            .collection = s->spec.id, .slot = o->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
         c->trees[c->count] = t;
         c->slots[c->count++] = o->slot;
     }
@@ -264,7 +266,8 @@ static holt_status gather_change(flush *f, flush_change *c)
         rc = add_output(f, now, &f->outputs[i], c);
     view_release(db, now);
     c->log = log_after(db, f->table);
-    edit_counters(&c->edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection, os_time_ms(db->os));
+    edit_counters(&c->edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
+                  os_time_ms(db->os));
     edit_log(&c->edit, &c->log);
     return rc;
 }
@@ -277,7 +280,11 @@ static holt_status record_flush(flush *f)
     holt_status rc = gather_change(f, &c);
     if (rc == HOLT_OK) {
         record_change change = {.edit = &c.edit, .trees = c.trees, .tree_count = c.count, .log = &c.log};
-        install_change install = {.slots = c.slots, .states = c.states, .count = c.count, .flushed = f->table, .floor = f->table->last_seqno};
+        install_change install = {.slots = c.slots,
+                                  .states = c.states,
+                                  .count = c.count,
+                                  .flushed = f->table,
+                                  .floor = f->table->last_seqno};
         rc = record_and_install_locked(db, &change, &install);
     } else {
         for (size_t i = 0; c.states && i < c.count; i++)
@@ -309,7 +316,9 @@ static holt_status flush_finish(flush *f)
     os_mutex_unlock(&db->manifest_mu);
     if (rc != HOLT_OK) return rc;
     release_log(db, f->table, db->log.recovered, recovered_count);
-    event_log_write(db->events, HOLT_LOG_INFO, "flushed %zu collections, %" PRIu64 " versions into %" PRIu64 " bytes, up to operation %" PRIu64,
+    event_log_write(db->events, HOLT_LOG_INFO,
+                    "flushed %zu collections, %" PRIu64 " versions into %" PRIu64
+                    " bytes, up to operation %" PRIu64,
                     f->output_count, memtable_entries(f->table->memtable), f->bytes, f->table->last_seqno);
     os_mutex_lock(&db->jobs_mu);
     db->flushed_seqno = f->table->last_seqno;
@@ -339,7 +348,9 @@ static holt_status flush_step(holt *db, bool *more)
 
 static void report(holt *db, holt_status rc)
 {
-    if (rc != HOLT_OK) event_log_write(db->events, HOLT_LOG_ERROR, "flush failed, will be tried again: %s", holt_error_message());
+    if (rc != HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_ERROR, "flush failed, will be tried again: %s",
+                        holt_error_message());
     os_mutex_lock(&db->jobs_mu);
     db->flush_failing = rc != HOLT_OK;
     if (rc != HOLT_OK) {

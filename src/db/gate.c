@@ -1,7 +1,8 @@
-/* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is full.
+/* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is
+ * full.
  *
- * No delay while one sealed memtable fewer than allowed waits and the runs are few. Then a fixed one, and at the end of the room a wait for the flush, for at most
- * GATE_WAIT_NS; then HOLT_BUSY with its cause.
+ * No delay while one sealed memtable fewer than allowed waits and the runs are few. Then a fixed one, and at
+ * the end of the room a wait for the flush, for at most GATE_WAIT_NS; then HOLT_BUSY with its cause.
  */
 #include "db/commit.h"
 

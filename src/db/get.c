@@ -12,7 +12,7 @@ typedef struct sink {
     holt_value *value; /* grown as needed; or */
     void *room;        /* the caller's, of `capacity` bytes; or NULL: the value itself is not wanted */
     size_t capacity;
-    size_t *size;      /* may be NULL */
+    size_t *size; /* may be NULL */
     bool wanted;
 } sink;
 
@@ -56,11 +56,13 @@ static void sink_empty(sink *s)
 
 /* ---------------------------------------------------------------- memtables */
 
-/* The newest version that the memtables have of the key. A version at or below cleared_seqno is as good as none, and so is all that is older. */
+/* The newest version that the memtables have of the key. A version at or below cleared_seqno is as good as
+ * none, and so is all that is older. */
 static bool find_in_memory(const view *v, const collection_state *s, slice key, seqno at, memtable_entry *out)
 {
     for (size_t i = 0; i < v->table_count; i++)
-        if (memtable_get(v->tables[i]->memtable, s->spec.id, key, at, out)) return out->seqno > s->cleared_seqno;
+        if (memtable_get(v->tables[i]->memtable, s->spec.id, key, at, out))
+            return out->seqno > s->cleared_seqno;
     return false;
 }
 
@@ -98,11 +100,13 @@ static holt_status look_in_tree(const lookup *l, const collection_state *s)
 }
 
 /* Inside a section. *undecided: a block must be read. */
-static holt_status look_in_section(const lookup *l, const view *v, const collection_state *s, seqno at, bool *undecided)
+static holt_status look_in_section(const lookup *l, const view *v, const collection_state *s, seqno at,
+                                   bool *undecided)
 {
     memtable_entry m;
     *undecided = false;
-    if (find_in_memory(v, s, l->key, at, &m)) return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
+    if (find_in_memory(v, s, l->key, at, &m))
+        return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
     if (lsm_tree_runs(s->lsm) == 0) return HOLT_NOT_FOUND;
     lsm_entry e;
     tree_answer answer = lsm_get_cached(s->lsm, l->key, l->hash, &e);
@@ -113,7 +117,8 @@ static holt_status look_in_section(const lookup *l, const view *v, const collect
     return HOLT_OK;
 }
 
-/* On a view that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as of which seqno. */
+/* On a view that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as
+ * of which seqno. */
 static holt_status look_up(const lookup *l, view *v, seqno at, seqno *seen)
 {
     holt *db = l->collection->db;
@@ -177,11 +182,13 @@ holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value
     return db_leave(c->db, get(c, t, key, &out));
 }
 
-holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity, size_t *size)
+holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity,
+                          size_t *size)
 {
     if (!size) return status_set(HOLT_INVALID, "the place for the size is NULL");
     *size = 0;
-    if (!into && capacity) return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
+    if (!into && capacity)
+        return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     sink out = {.room = into, .capacity = capacity, .size = size, .wanted = true};

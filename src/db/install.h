@@ -9,7 +9,8 @@ holt_status view_acquire(holt *db, view **out);
 /* Gives a reference back; the last one hands the view to the release job. Accepts NULL. */
 void        view_release(holt *db, view *v);
 
-/* A change of the current view: begin copies it (view_mu is held from then on), then the caller changes *out and installs or abandons. slots: room for that many. */
+/* A change of the current view: begin copies it (view_mu is held from then on), then the caller changes *out
+ * and installs or abandons. slots: room for that many. */
 holt_status view_change_begin(holt *db, size_t slots, view **out);
 void        view_change_install(holt *db, view *v);
 void        view_change_abandon(holt *db, view *v);

@@ -37,7 +37,9 @@ uint64_t prepare_job_step(void *ctx)
         make_reserve(db);
         return OS_JOB_IDLE;
     }
-    event_log_write(db->events, HOLT_LOG_WARN, "the next log segment could not be prepared, will be tried again: %s", holt_error_message());
+    event_log_write(db->events, HOLT_LOG_WARN,
+                    "the next log segment could not be prepared, will be tried again: %s",
+                    holt_error_message());
     return os_clock_ns(db->os) + (uint64_t)1000 * 1000000;
 }
 

@@ -3,7 +3,8 @@
  *   holt-flush    writes the oldest sealed memtable into the trees, in steps     a rotation
  *   holt-prepare  makes the next log segment and the RESERVE file ready          a rotation, a flush
  *   holt-sync     syncs what HOLT_INTERVAL commits appended                      the first such commit
- *   holt-release  gives back views, and with them files, that nobody sees        a new view, a view's last reader
+ *   holt-release  gives back views, and with them files, that nobody sees        a new view, a view's last
+ *                 reader
  *   holt-compact  merges runs, one collection at a time, in steps                a flush; then idleness
  */
 #ifndef HOLT_DB_JOBS_H
@@ -19,7 +20,8 @@ uint64_t flush_job_step(void *db);
 void     flush_abandon(flush *f); /* accepts NULL */
 /* Rotates if the active memtable has entries, and waits until all that was sealed is flushed. */
 holt_status flush_all(holt *db);
-/* Flushes all sealed memtables on this thread, in a recovery: nobody else has the database, and no manifest is being written yet. */
+/* Flushes all sealed memtables on this thread, in a recovery: nobody else has the database, and no manifest
+ * is being written yet. */
 holt_status flush_now(holt *db);
 
 uint64_t prepare_job_step(void *db);

@@ -4,7 +4,8 @@
 
 #include "db/db.h"
 
-/* Locks the database: exclusively, or shared when read_only. HOLT_BUSY says who has it. *out NULL: a reader found no LOCK file to lock. */
+/* Locks the database: exclusively, or shared when read_only. HOLT_BUSY says who has it. *out NULL: a reader
+ * found no LOCK file to lock. */
 holt_status lock_database(os_dir *dir, bool read_only, os_file **out);
 /* Accepts NULL. A writer's pid is erased. */
 void        unlock_database(os_file *lock, bool read_only);

@@ -28,8 +28,10 @@ static holt_status check_directory(const holt *db, directory_kind kind)
     case DIRECTORY_FOREIGN:
         return status_set(HOLT_INVALID, "%s: the directory holds other files and no database", db->path);
     case DIRECTORY_HEADLESS:
-        return status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET,
-                               "is missing from %s, where other files of a database are; it was deleted, or never copied", db->path);
+        return status_set_file(
+            HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET,
+            "is missing from %s, where other files of a database are; it was deleted, or never copied",
+            db->path);
     case DIRECTORY_EMPTY:
         if (db->set.flags & (HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST))
             return status_set(HOLT_NOT_FOUND, "%s: there is no database in this directory", db->path);
@@ -42,7 +44,8 @@ static holt_status check_directory(const holt *db, directory_kind kind)
     return HOLT_OK;
 }
 
-/* Looked at before LOCK is made, so that nothing is written into a directory that is not ours; and again once nobody else can change it. */
+/* Looked at before LOCK is made, so that nothing is written into a directory that is not ours; and again once
+ * nobody else can change it. */
 static holt_status look_and_lock(holt *db, directory_kind *kind)
 {
     holt_status rc = directory_look(db->dir, kind);
@@ -97,7 +100,8 @@ static holt_status open_database(holt *db)
     holt_status rc = open_directory(db);
     if (rc == HOLT_OK) rc = look_and_lock(db, &kind);
     if (rc == HOLT_OK)
-        rc = event_log_open(&db->events, db->os, db->read_only ? NULL : db->dir, db->set.log_level, db->set.log, db->set.log_ctx);
+        rc = event_log_open(&db->events, db->os, db->read_only ? NULL : db->dir, db->set.log_level,
+                            db->set.log, db->set.log_ctx);
     if (rc != HOLT_OK) return rc;
     rc = kind == DIRECTORY_DATABASE ? recover_database(db) : create_database(db);
     if (rc != HOLT_OK) {

@@ -49,7 +49,8 @@ void record_whole(holt *db, const record_change *change, buffer *out)
         out->failed = true;
         return;
     }
-    edit_counters(out, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection, os_time_ms(db->os));
+    edit_counters(out, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
+                  os_time_ms(db->os));
     edit_log(out, change->log ? change->log : &db->log);
     os_mutex_lock(&db->admin_mu);
     holt_collection **all = mem_copy(db->catalog, (db->catalog_count + 1) * sizeof *all);
@@ -82,7 +83,8 @@ static holt_status write_anew(holt *db, const record_change *change)
     buffer_deinit(&whole);
     if (rc != HOLT_OK) return rc;
     rc = current_write(db->dir, number, db->id);
-    /* From here on CURRENT may name either; the new one is what is written to. If its name is not known to be durable, it is lost until another is. */
+    /* From here on CURRENT may name either; the new one is what is written to. If its name is not known to be
+     * durable, it is lost until another is. */
     manifest_close(db->manifest);
     db->manifest = m;
     db->manifest_size_first = manifest_size(m);
@@ -108,7 +110,8 @@ holt_status record_edit(holt *db, const record_change *change)
         appended = rc == HOLT_OK;
     }
     if (appended) return HOLT_OK;
-    if (rc != HOLT_OK) event_log_write(db->events, HOLT_LOG_WARN, "%s; writing a new manifest", holt_error_message());
+    if (rc != HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_WARN, "%s; writing a new manifest", holt_error_message());
     rc = write_anew(db, change);
     db->manifest_lost = rc != HOLT_OK;
     if (rc == HOLT_OK) return HOLT_OK;
@@ -201,7 +204,8 @@ static size_t find_use(const holt *db, uint64_t number)
 holt_status file_uses_reserve(holt *db, size_t files)
 {
     size_t need = db->file_use_count + files;
-    if (mem_grow((void **)&db->file_uses, &db->file_use_capacity, need, sizeof *db->file_uses)) return HOLT_OK;
+    if (mem_grow((void **)&db->file_uses, &db->file_use_capacity, need, sizeof *db->file_uses))
+        return HOLT_OK;
     return status_no_memory(need * sizeof *db->file_uses);
 }
 
@@ -221,7 +225,8 @@ void file_uses_add(holt *db, const lsm_run *run)
         uint64_t number = lsm_run_part(run, i)->file;
         size_t at = find_use(db, number);
         if (at == db->file_use_count || db->file_uses[at].number != number) {
-            memmove(db->file_uses + at + 1, db->file_uses + at, (db->file_use_count - at) * sizeof *db->file_uses);
+            memmove(db->file_uses + at + 1, db->file_uses + at,
+                    (db->file_use_count - at) * sizeof *db->file_uses);
             db->file_uses[at].number = number;
             db->file_uses[at].parts = 0;
             db->file_use_count++;
@@ -237,7 +242,8 @@ void file_uses_remove(holt *db, const lsm_run *run)
         if (--db->file_uses[at].parts > 0) continue;
         tree_file_obsolete(lsm_run_file(run, i));
         db->file_use_count--;
-        memmove(db->file_uses + at, db->file_uses + at + 1, (db->file_use_count - at) * sizeof *db->file_uses);
+        memmove(db->file_uses + at, db->file_uses + at + 1,
+                (db->file_use_count - at) * sizeof *db->file_uses);
     }
 }
 

@@ -1,16 +1,18 @@
 /* record.h -- writing down in the manifest what changes, and keeping count of the files in use.
  *
- * All with manifest_mu held, from before the edit is made until the view that shows it is installed, so that records and views come in one order.
- * A failed append leaves unknown which state is on disk. Then a whole new MANIFEST is written from memory, with the edit in it, before anything that either
- * state names is deleted; if that fails too, the manifest is lost: writes are refused until the database is reopened.
+ * All with manifest_mu held, from before the edit is made until the view that shows it is installed, so that
+ * records and views come in one order. A failed append leaves unknown which state is on disk. Then a whole
+ * new MANIFEST is written from memory, with the edit in it, before anything that either state names is
+ * deleted; if that fails too, the manifest is lost: writes are refused until the database is reopened.
  */
 #ifndef HOLT_DB_RECORD_H
 #define HOLT_DB_RECORD_H
 
 #include "db/db.h"
 
-/* Appends an edit. `whole`: called to make the whole state with the edit applied, for a new MANIFEST, when appending failed or the manifest has grown
- * long; it encodes into the buffer what differs from the current view (see record_whole). */
+/* Appends an edit. `whole`: called to make the whole state with the edit applied, for a new MANIFEST, when
+ * appending failed or the manifest has grown long; it encodes into the buffer what differs from the current
+ * view (see record_whole). */
 typedef struct record_change {
     const buffer *edit;       /* items; for the append */
     /* What the whole state will differ in from the current view and catalog: */
@@ -44,14 +46,16 @@ typedef struct install_change {
     seqno floor;                  /* 0: as it is */
 } install_change;
 
-/* record_edit, then the view. If the record is written and there is no memory for the view, the manifest counts as lost: memory is ahead of nothing, and the next edit
- * writes the whole state anew. manifest_mu held. */
+/* record_edit, then the view. If the record is written and there is no memory for the view, the manifest
+ * counts as lost: memory is ahead of nothing, and the next edit writes the whole state anew. manifest_mu
+ * held. */
 holt_status record_and_install_locked(holt *db, const record_change *change, const install_change *install);
 
 /* The whole state as one record, of the current view with the change applied. */
 void record_whole(holt *db, const record_change *change, buffer *out);
 
-/* Counts the parts of a run in (+1) or out (-1); a file without parts is obsolete and goes with its last reader. Adding may need memory: file_uses_reserve first. */
+/* Counts the parts of a run in (+1) or out (-1); a file without parts is obsolete and goes with its last
+ * reader. Adding may need memory: file_uses_reserve first. */
 holt_status file_uses_reserve(holt *db, size_t files);
 holt_status file_uses_reserve_tree(holt *db, const lsm_tree *tree);
 uint64_t    file_use_number(const holt *db, size_t index); /* the index-th file in use, ascending */

@@ -53,7 +53,8 @@ static holt_status open_file(holt *db, open_files *all, const lsm_part *part, tr
         *out = all->files[low];
         return HOLT_OK;
     }
-    if (!mem_grow((void **)&all->files, &all->capacity, all->count + 1, sizeof *all->files)) return status_no_memory(sizeof *all->files);
+    if (!mem_grow((void **)&all->files, &all->capacity, all->count + 1, sizeof *all->files))
+        return status_no_memory(sizeof *all->files);
     holt_status rc = tree_file_open(db->files, part->file, part->file_size, out);
     if (rc != HOLT_OK) return rc;
     memmove(all->files + low + 1, all->files + low, (all->count - low) * sizeof *all->files);
@@ -108,7 +109,7 @@ static holt_status open_collections(holt *db, const db_state *s)
 typedef struct recovery {
     holt *db;
     const db_state *state;
-    uint64_t memory_bytes;  /* of memtables that wait */
+    uint64_t memory_bytes;   /* of memtables that wait */
     uint64_t overflow_bytes; /* read-only: of operations there was no room for */
 } recovery;
 
@@ -125,7 +126,8 @@ static bool exists(const db_state *s, uint32_t id)
     return false;
 }
 
-/* A full memtable is sealed. When the sealed ones take half of the budget, they are flushed before the log is read on; a reader cannot do that. */
+/* A full memtable is sealed. When the sealed ones take half of the budget, they are flushed before the log is
+ * read on; a reader cannot do that. */
 static holt_status make_room(recovery *r)
 {
     holt *db = r->db;
@@ -156,7 +158,8 @@ static holt_status insert_operations(recovery *r, seqno first, uint32_t count, s
         holt_status rc = memtable_insert(r->db->active->memtable, &e, NULL);
         if (rc != HOLT_OK) return rc;
     }
-    if (d.failed || i != count) return status_set(HOLT_CORRUPT, "the commit of operation %" PRIu64 " in the log is malformed", first);
+    if (d.failed || i != count)
+        return status_set(HOLT_CORRUPT, "the commit of operation %" PRIu64 " in the log is malformed", first);
     return HOLT_OK;
 }
 
@@ -186,7 +189,8 @@ static holt_status replay(holt *db, const db_state *s, manifest_mark mark, repla
         rc = status_set(HOLT_NO_MEMORY,
                         "the log holds more than memory_bytes = %" PRIu64 "; reading it needs about %" PRIu64
                         " bytes. Open the database for writing once, or give it that much",
-                        db->set.memory_bytes, r.memory_bytes + 2 * r.overflow_bytes + db->set.memory_bytes / 2);
+                        db->set.memory_bytes,
+                        r.memory_bytes + 2 * r.overflow_bytes + db->set.memory_bytes / 2);
     return rc;
 }
 
@@ -208,7 +212,8 @@ static holt_status adopt_log(holt *db, replay_result *result)
     return begin_table(db);
 }
 
-/* Step by step as the protocol says: segment, manifest, the log's tail again, CURRENT; only then anything else. */
+/* Step by step as the protocol says: segment, manifest, the log's tail again, CURRENT; only then anything
+ * else. */
 static holt_status switch_over(holt *db, log_position known, uint64_t number)
 {
     holt_status rc = wal_create_segment(db->dir, db->log.next_segment);
@@ -248,7 +253,9 @@ holt_status recover_database(holt *db)
     state_deinit(&s);
     if (rc != HOLT_OK) return rc;
     db->recovery_ns = os_clock_ns(db->os) - began;
-    event_log_write(db->events, HOLT_LOG_INFO, "opened: %" PRIu64 " operations recovered from %" PRIu64 " bytes of log in %" PRIu64 " us",
+    event_log_write(db->events, HOLT_LOG_INFO,
+                    "opened: %" PRIu64 " operations recovered from %" PRIu64 " bytes of log in %" PRIu64
+                    " us",
                     db->recovered_operations, db->recovered_log_bytes, db->recovery_ns / 1000);
     return HOLT_OK;
 }

@@ -29,7 +29,8 @@ static manifest_mark last_record(holt *db)
 
 holt_status rotate(holt *db, uint64_t frames_bytes)
 {
-    /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is flushed as nothing. */
+    /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
+     * flushed as nothing. */
     table *sealed = db->active, *fresh;
     view *next;
     wal_rotation rotation;

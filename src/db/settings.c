@@ -14,9 +14,11 @@ static holt_status invalid(const char *option, uint64_t value, const char *range
 static holt_status check(const holt_options *o)
 {
     const uint32_t known = HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST | HOLT_OPEN_MUST_CREATE;
-    if (!reserved_zero(o->reserved, 8)) return status_set(HOLT_INVALID, "holt_options: reserved words must be zero");
+    if (!reserved_zero(o->reserved, 8))
+        return status_set(HOLT_INVALID, "holt_options: reserved words must be zero");
     if (o->memory_bytes && o->memory_bytes < 8 * MIB)
-        return invalid("memory_bytes", o->memory_bytes, "must be 0 (the default) or at least 8 MiB (8388608)");
+        return invalid("memory_bytes", o->memory_bytes,
+                       "must be 0 (the default) or at least 8 MiB (8388608)");
     if (o->memtable_bytes && (o->memtable_bytes < 64 << 10 || o->memtable_bytes > 1 << 30))
         return invalid("memtable_bytes", o->memtable_bytes, "must be 0 (the default) or 64 KiB to 1 GiB");
     uint64_t memory = o->memory_bytes ? o->memory_bytes : (uint64_t)256 * MIB;
@@ -26,13 +28,16 @@ static holt_status check(const holt_options *o)
     if (o->default_kind > HOLT_BTREE) return invalid("default_kind", o->default_kind, "is no holt_kind");
     if (o->default_kind == HOLT_BTREE)
         return status_set(HOLT_UNSUPPORTED, "default_kind HOLT_BTREE comes with a later release");
-    if (o->background_threads > 64) return invalid("background_threads", o->background_threads, "must be at most 64");
+    if (o->background_threads > 64)
+        return invalid("background_threads", o->background_threads, "must be at most 64");
     if (o->log_level > HOLT_LOG_DEBUG) return invalid("log_level", o->log_level, "is no holt_log_level");
     if (o->flags & ~known) return invalid("flags", o->flags, "has bits that no HOLT_OPEN_... stands for");
     if ((o->flags & HOLT_OPEN_MUST_EXIST) && (o->flags & HOLT_OPEN_MUST_CREATE))
-        return status_set(HOLT_INVALID, "flags: HOLT_OPEN_MUST_EXIST and HOLT_OPEN_MUST_CREATE exclude each other");
+        return status_set(HOLT_INVALID,
+                          "flags: HOLT_OPEN_MUST_EXIST and HOLT_OPEN_MUST_CREATE exclude each other");
     if ((o->flags & HOLT_OPEN_READ_ONLY) && (o->flags & HOLT_OPEN_MUST_CREATE))
-        return status_set(HOLT_INVALID, "flags: HOLT_OPEN_READ_ONLY and HOLT_OPEN_MUST_CREATE exclude each other");
+        return status_set(HOLT_INVALID,
+                          "flags: HOLT_OPEN_READ_ONLY and HOLT_OPEN_MUST_CREATE exclude each other");
     return HOLT_OK;
 }
 
@@ -49,9 +54,10 @@ holt_status settings_init(settings *s, const holt_options *o)
     if (rc != HOLT_OK) return rc;
     memset(s, 0, sizeof *s);
     s->memory_bytes = o->memory_bytes ? o->memory_bytes : (uint64_t)256 * MIB;
-    s->memtable_bytes = o->memtable_bytes ? o->memtable_bytes : at_most(s->memory_bytes / 8, (uint64_t)1 << 30);
-    /* Memtables a quarter, the cache five eighths; what is left serves cursors, flushes, merges and write sets up to a
-     * sixteenth. Larger write sets are taken from the cache (budget_write_sets). */
+    s->memtable_bytes =
+        o->memtable_bytes ? o->memtable_bytes : at_most(s->memory_bytes / 8, (uint64_t)1 << 30);
+    /* Memtables a quarter, the cache five eighths; what is left serves cursors, flushes, merges and write
+     * sets up to a sixteenth. Larger write sets are taken from the cache (budget_write_sets). */
     s->cache_bytes = s->memory_bytes / 8 * 5;
     s->txn_bytes_max = at_most(s->memory_bytes / 4, TXN_BYTES_LIMIT);
     s->value_bytes_max = at_most(s->memory_bytes / 4, (uint64_t)1 << 30);

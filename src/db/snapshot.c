@@ -6,7 +6,8 @@ holt_status snapshot_take(holt *db, snapshot *s)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    /* The seqno first: a commit that it covers is in the view loaded after it. The view's floor covers what came in between. */
+    /* The seqno first: a commit that it covers is in the view loaded after it. The view's floor covers what
+     * came in between. */
     seqno visible = atomic_load_explicit(&db->visible, memory_order_acquire);
     view *v = atomic_load_explicit(&db->view, memory_order_acquire);
     /* Relaxed: the section keeps the count from becoming zero. */

@@ -63,7 +63,8 @@ static state_collection *find_collection(db_state *s, uint64_t id)
 
 static holt_status unknown_collection(uint64_t id)
 {
-    return status_set(HOLT_CORRUPT, "a manifest record names collection %" PRIu64 ", which does not exist", id);
+    return status_set(HOLT_CORRUPT, "a manifest record names collection %" PRIu64 ", which does not exist",
+                      id);
 }
 
 /* ---------------------------------------------------------------- items */
@@ -124,10 +125,12 @@ static holt_status apply_collection(db_state *s, decoder *d)
     c.spec.filter_bits = (uint32_t)decode_varint(d);
     c.cleared_seqno = decode_varint(d);
     bool known = c.spec.kind == HOLT_LSM && c.spec.compression == HOLT_COMPRESSION_NONE;
-    if (d->failed || !is_name(name) || id > UINT32_MAX || c.spec.block_bytes < BLOCK_BYTES_MIN || c.spec.block_bytes > BLOCK_BYTES_MAX)
+    if (d->failed || !is_name(name) || id > UINT32_MAX || c.spec.block_bytes < BLOCK_BYTES_MIN ||
+        c.spec.block_bytes > BLOCK_BYTES_MAX)
         return malformed("collection");
     if (!known)
-        return status_set(HOLT_UNSUPPORTED, "collection %" PRIu64 " has kind %u, compression %u: made by a newer release", id,
+        return status_set(HOLT_UNSUPPORTED,
+                          "collection %" PRIu64 " has kind %u, compression %u: made by a newer release", id,
                           c.spec.kind, c.spec.compression);
     if (s->collection_count && s->collections[s->collection_count - 1].spec.id >= c.spec.id)
         return status_set(HOLT_CORRUPT, "a manifest record creates collection %" PRIu64 " out of order", id);
@@ -224,13 +227,15 @@ static holt_status place_run(state_collection *c, state_run *run)
         run_deinit(&c->runs[at]);
         c->runs[at] = c->runs[--c->run_count];
     } else if (run->count == 0) {
-        return status_set(HOLT_CORRUPT, "a manifest record removes run %" PRIu64 ", which does not exist", run->age);
+        return status_set(HOLT_CORRUPT, "a manifest record removes run %" PRIu64 ", which does not exist",
+                          run->age);
     }
     if (run->count == 0) {
         run_deinit(run);
         return HOLT_OK;
     }
-    if (!mem_grow((void **)&c->runs, &c->run_capacity, c->run_count + 1, sizeof *run)) return status_no_memory(sizeof *run);
+    if (!mem_grow((void **)&c->runs, &c->run_capacity, c->run_count + 1, sizeof *run))
+        return status_no_memory(sizeof *run);
     c->runs[c->run_count++] = *run;
     return HOLT_OK;
 }
@@ -268,13 +273,18 @@ static holt_status apply_item(db_state *s, uint8_t tag, slice payload)
         holt_status (*apply)(db_state *s, decoder *d);
         const char *name;
     } items[] = {
-        [ITEM_COUNTERS] = {apply_counters, "counters"}, [ITEM_LOG] = {apply_log, "log"},
-        [ITEM_COLLECTION] = {apply_collection, "collection"}, [ITEM_DROP] = {apply_drop, "drop"},
-        [ITEM_RENAME] = {apply_rename, "rename"}, [ITEM_CLEAR] = {apply_clear, "clear"},
-        [ITEM_RUN] = {apply_run, "run"}, [ITEM_CLOSED] = {apply_closed, "closed"},
+        [ITEM_COUNTERS] = {apply_counters, "counters"},
+        [ITEM_LOG] = {apply_log, "log"},
+        [ITEM_COLLECTION] = {apply_collection, "collection"},
+        [ITEM_DROP] = {apply_drop, "drop"},
+        [ITEM_RENAME] = {apply_rename, "rename"},
+        [ITEM_CLEAR] = {apply_clear, "clear"},
+        [ITEM_RUN] = {apply_run, "run"},
+        [ITEM_CLOSED] = {apply_closed, "closed"},
     };
     if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
-        return status_set(HOLT_UNSUPPORTED, "a manifest record has an item of kind %u: made by a newer release", tag);
+        return status_set(HOLT_UNSUPPORTED,
+                          "a manifest record has an item of kind %u: made by a newer release", tag);
     decoder d = decoder_of(payload);
     holt_status rc = items[tag].apply(s, &d);
     if (rc == HOLT_OK && (d.failed || d.at != d.end)) rc = malformed(items[tag].name);

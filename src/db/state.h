@@ -1,22 +1,27 @@
 /* state.h -- what the manifest says: the catalog, each collection's runs, and where the log is.
  *
- * A manifest record is a list of items, each {tag, varint length, payload}. The first record of a manifest rebuilds everything from nothing; later ones
- * change it. The items, with their payloads (v = varint, s = varint length and bytes, 8 = u64 little-endian):
+ * A manifest record is a list of items, each {tag, varint length, payload}. The first record of a manifest
+ * rebuilds everything from nothing; later ones change it. The items, with their payloads (v = varint, s =
+ * varint length and bytes, 8 = u64 little-endian):
  *
  *   tag  item          payload
  *     1  counters      v next file number, v next collection id, v time (ms since 1970, never goes back)
- *     2  log           v flushed seqno, v next segment, 8 its epoch, v number of recovered segments, and for each:
+ *     2  log           v flushed seqno, v next segment, 8 its epoch, v number of recovered segments, and for
+ *        each:
  *                      v segment, v end offset, 8 checksum at the end, v next seqno
- *     3  collection    v id, s name, v kind, v compression, v block bytes, v filter bits (0 = none), v cleared seqno
+ *     3  collection    v id, s name, v kind, v compression, v block bytes, v filter bits (0 = none), v
+ *        cleared seqno
  *     4  drop          v id
  *     5  rename        v id, s new name
  *     6  clear         v id, v seqno: every version up to it is gone, and so are all runs
- *     7  run           v collection id, v age, v level, v number of parts, and for each part: v file number, v file size, pointer
- *                      of the root (24 bytes), v height, v entries, v tombstones, v bytes, pointer of the filter, v filter
- *                      lines, v filter probes, v bounds (1 = has lower, 2 = has upper), s lower, s upper.
- *                      Replaces the run of that age; without parts it removes it
+ *     7  run           v collection id, v age, v level, v number of parts, and for each part: v file number,
+ *        v file size, pointer
+ *                      of the root (24 bytes), v height, v entries, v tombstones, v bytes, pointer of the
+ *                      filter, v filter lines, v filter probes, v bounds (1 = has lower, 2 = has upper), s
+ *                      lower, s upper. Replaces the run of that age; without parts it removes it
  *     8  closed        v segment, v offset: the log's end at an orderly close. Holds until the next record
- * An unknown tag is HOLT_UNSUPPORTED; anything malformed, and any reference to what is not there, HOLT_CORRUPT.
+ * An unknown tag is HOLT_UNSUPPORTED; anything malformed, and any reference to what is not there,
+ * HOLT_CORRUPT.
  *
  * Concurrency  one thread.
  */
@@ -56,7 +61,8 @@ typedef struct db_state {
 } db_state;
 
 void state_deinit(db_state *s); /* accepts a zeroed one, which is the empty state */
-/* Applies a manifest record. `index` 0 starts from nothing. The caller puts the file's name in front of the message. */
+/* Applies a manifest record. `index` 0 starts from nothing. The caller puts the file's name in front of the
+ * message. */
 holt_status state_apply(db_state *s, uint64_t index, slice record);
 
 /* ---------------------------------------------------------------- encoding items */

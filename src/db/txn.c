@@ -43,8 +43,9 @@ static holt_status charge(holt_txn *t, uint64_t bytes)
     if (fits) db->txn_bytes += bytes;
     os_mutex_unlock(&db->handles_mu);
     if (fits) return HOLT_OK;
-    return status_set(HOLT_BUSY, "all open transactions together would hold more than %" PRIu64 " bytes; commit some first",
-                      limit);
+    return status_set(
+        HOLT_BUSY, "all open transactions together would hold more than %" PRIu64 " bytes; commit some first",
+        limit);
 }
 
 static void discharge(holt *db, uint64_t bytes)
@@ -68,7 +69,8 @@ static holt_status name_collection(write_set *w, holt_collection *c)
 holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
 {
     write_set *w = &t->writes;
-    if (t->flags & HOLT_TXN_READ_ONLY) return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+    if (t->flags & HOLT_TXN_READ_ONLY)
+        return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
     uint64_t bytes = o->key.size + o->value.size;
     holt_status rc = name_collection(w, c);
     if (rc == HOLT_OK) rc = charge(t, bytes);
@@ -106,10 +108,16 @@ static void write_set_deinit(holt *db, write_set *w)
 static holt_status check_options(const holt_txn_options *o)
 {
     const uint32_t known = HOLT_TXN_READ_ONLY | HOLT_TXN_BLIND | HOLT_TXN_SERIALIZABLE;
-    if (!reserved_zero(o->reserved, 8)) return status_set(HOLT_INVALID, "holt_txn_options: reserved words must be zero");
-    if (o->flags & ~known) return status_set(HOLT_INVALID, "holt_txn_options.flags = %u: has bits that no HOLT_TXN_... stands for", o->flags);
-    if (o->flags & (o->flags - 1)) return status_set(HOLT_INVALID, "holt_txn_options.flags: at most one of HOLT_TXN_... may be given");
-    if (o->durability > HOLT_PROCESS) return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is no holt_durability", o->durability);
+    if (!reserved_zero(o->reserved, 8))
+        return status_set(HOLT_INVALID, "holt_txn_options: reserved words must be zero");
+    if (o->flags & ~known)
+        return status_set(HOLT_INVALID,
+                          "holt_txn_options.flags = %u: has bits that no HOLT_TXN_... stands for", o->flags);
+    if (o->flags & (o->flags - 1))
+        return status_set(HOLT_INVALID, "holt_txn_options.flags: at most one of HOLT_TXN_... may be given");
+    if (o->durability > HOLT_PROCESS)
+        return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is no holt_durability",
+                          o->durability);
     if (o->flags == 0 || o->flags == HOLT_TXN_SERIALIZABLE)
         return status_set(HOLT_UNSUPPORTED, "transactions that read and write come with a later release; "
                                             "HOLT_TXN_READ_ONLY and HOLT_TXN_BLIND are there");

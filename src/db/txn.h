@@ -1,4 +1,5 @@
-/* txn.h -- a transaction's fields, for the files of this module. A transaction belongs to one thread at a time. */
+/* txn.h -- a transaction's fields, for the files of this module. A transaction belongs to one thread at a
+ * time. */
 #ifndef HOLT_DB_TXN_H
 #define HOLT_DB_TXN_H
 

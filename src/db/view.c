@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-/* References: relaxed to add (who adds holds one, or is in a section that keeps it from becoming zero), acq_rel to take away (the last one
- * sees all that the others did with the object before it frees it). */
+/* References: relaxed to add (who adds holds one, or is in a section that keeps it from becoming zero),
+ * acq_rel to take away (the last one sees all that the others did with the object before it frees it). */
 static void ref(_Atomic uint32_t *refs)
 {
     atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
@@ -49,7 +49,8 @@ void table_unref(table *t)
 
 /* ---------------------------------------------------------------- collections */
 
-holt_status collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno, lsm_tree *lsm)
+holt_status collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno,
+                                    lsm_tree *lsm)
 {
     collection_state *s = *out = mem_alloc_zero(1, sizeof *s);
     if (!s) {

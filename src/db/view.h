@@ -1,12 +1,15 @@
 /* view.h -- an immutable picture of the database: memtables, and each collection's tree.
  *
- * A reader finds everything it needs in one view; a change installs a new view by one pointer swap and never changes an old one. In an epoch section a reader follows db->view without
- * counting; a transaction or cursor holds a reference. The installer gives its own reference on the old view back only after the epoch has passed, so that a count
- * loaded in a section is never zero.
+ * A reader finds everything it needs in one view; a change installs a new view by one pointer swap and never
+ * changes an old one. In an epoch section a reader follows db->view without counting; a transaction or cursor
+ * holds a reference. The installer gives its own reference on the old view back only after the epoch has
+ * passed, so that a count loaded in a section is never zero.
  *
- * Snapshot     in one section: visible_seqno first, then the view; the snapshot's seqno is the larger of the former and view->floor. So a commit that is
- *              visible is in the view, and what a flush or a clear did to the view is seen whole.
- * Concurrency  views are immutable; references from any thread. The last reference is given to the release job, which may have to delete files.
+ * Snapshot     in one section: visible_seqno first, then the view; the snapshot's seqno is the larger of the
+ *              former and view->floor. So a commit that is visible is in the view, and what a flush or a
+ *              clear did to the view is seen whole.
+ * Concurrency  views are immutable; references from any thread. The last reference is given to the release
+ *              job, which may have to delete files.
  */
 #ifndef HOLT_DB_VIEW_H
 #define HOLT_DB_VIEW_H
@@ -56,7 +59,8 @@ typedef struct view {
     collection_state **slots;    /* by collection slot; NULL: none; references */
 } view;
 
-/* A copy to be changed and installed. One more table and slots up to slot_count fit in. *out has one reference. */
+/* A copy to be changed and installed. One more table and slots up to slot_count fit in. *out has one
+ * reference. */
 holt_status view_copy(const view *from, size_t slot_count, view **out);
 holt_status view_create(size_t slot_count, view **out);
 /* Frees a view whose count is zero, or that was never installed. */

@@ -4,11 +4,13 @@
 
 #include "base/status.h"
 
-/* Commits one operation. With if_absent: looks the key up first; the leader decides about what came since, or sends us back. */
+/* Commits one operation. With if_absent: looks the key up first; the leader decides about what came since, or
+ * sends us back. */
 static holt_status commit_one(holt_collection *c, const operation *o, bool if_absent)
 {
     holt *db = c->db;
-    commit_request request = {.collection = c, .operation = *o, .durability = db->set.durability, .if_absent = if_absent};
+    commit_request request = {
+        .collection = c, .operation = *o, .durability = db->set.durability, .if_absent = if_absent};
     for (;;) {
         holt_status rc = HOLT_OK;
         if (if_absent) rc = get_absent(c, o->key, &request.absent_seqno);
@@ -26,8 +28,9 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
     if (rc != HOLT_OK) return rc;
     if (db->read_only) return status_set(HOLT_READ_ONLY, "the database is open for reading only");
     if (t && if_absent)
-        return t->flags & HOLT_TXN_READ_ONLY ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
-                                             : status_set(HOLT_INVALID, "HOLT_PUT_IF_ABSENT cannot be used in a blind transaction");
+        return t->flags & HOLT_TXN_READ_ONLY
+                   ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
+                   : status_set(HOLT_INVALID, "HOLT_PUT_IF_ABSENT cannot be used in a blind transaction");
     return t ? txn_write(t, c, o) : commit_one(c, o, if_absent);
 }
 
@@ -45,7 +48,8 @@ holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice
     return db_leave(c->db, write_operation(c, t, &o, false));
 }
 
-holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value, const holt_put_options *options)
+holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
+                          const holt_put_options *options)
 {
     static const holt_put_options defaults;
     if (!options) options = &defaults;
@@ -54,7 +58,9 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
     if (!reserved_zero(options->reserved, 8) || options->reserved32)
         return status_set(HOLT_INVALID, "holt_put_options: reserved words must be zero");
     if (options->flags & ~(uint32_t)HOLT_PUT_IF_ABSENT)
-        return status_set(HOLT_INVALID, "holt_put_options.flags = %u: has bits that no HOLT_PUT_... stands for", options->flags);
+        return status_set(HOLT_INVALID,
+                          "holt_put_options.flags = %u: has bits that no HOLT_PUT_... stands for",
+                          options->flags);
     if (options->expires_at_ms) return status_set(HOLT_UNSUPPORTED, "expiry comes with a later release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
     return db_leave(c->db, write_operation(c, t, &o, options->flags & HOLT_PUT_IF_ABSENT));

@@ -26,9 +26,10 @@ holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_
 {
     char line[CURRENT_BYTES_MAX], name[OS_NAME_MAX];
     manifest_name(number, name);
-    int size = snprintf(line, sizeof line, "holt %d %016" PRIx64 "%016" PRIx64 " %s ", MANIFEST_FORMAT_VERSION,
-                        database_id[0], database_id[1], name);
-    size += snprintf(line + size, sizeof line - (size_t)size, "%016" PRIx64 "\n", hash_bytes(line, (size_t)size));
+    int size = snprintf(line, sizeof line, "holt %d %016" PRIx64 "%016" PRIx64 " %s ",
+                        MANIFEST_FORMAT_VERSION, database_id[0], database_id[1], name);
+    size +=
+        snprintf(line + size, sizeof line - (size_t)size, "%016" PRIx64 "\n", hash_bytes(line, (size_t)size));
 
     holt_status rc = write_temporary(dir, line, (size_t)size);
     if (rc == HOLT_OK) rc = os_dir_sync(dir); /* the manifest's name before the name that leads to it */
@@ -41,11 +42,12 @@ static holt_status parse_current(char *line, size_t size, uint64_t *number, uint
 {
     char high[17] = "", low[17] = "", name[OS_NAME_MAX] = "", checksum[17] = "";
     int version = 0, before_checksum = 0, after = 0;
-    int fields = sscanf(line, "holt %9d %16[0-9a-f]%16[0-9a-f] %63s %n%16[0-9a-f]\n%n", &version, high, low, name,
-                        &before_checksum, checksum, &after);
+    int fields = sscanf(line, "holt %9d %16[0-9a-f]%16[0-9a-f] %63s %n%16[0-9a-f]\n%n", &version, high, low,
+                        name, &before_checksum, checksum, &after);
     if (fields >= 1 && version != MANIFEST_FORMAT_VERSION)
-        return status_set_file(HOLT_UNSUPPORTED, "CURRENT", 0, "database format version %d; this release reads version %d",
-                               version, MANIFEST_FORMAT_VERSION);
+        return status_set_file(HOLT_UNSUPPORTED, "CURRENT", 0,
+                               "database format version %d; this release reads version %d", version,
+                               MANIFEST_FORMAT_VERSION);
     if (fields != 5 || (size_t)after != size ||
         strtoull(checksum, NULL, 16) != hash_bytes(line, (size_t)before_checksum) ||
         !file_name_number(name, "MANIFEST-", "", number))

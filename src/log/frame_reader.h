@@ -1,7 +1,7 @@
 /* frame_reader.h -- frames out of a file of unknown health.
  *
- * Reads through a window that grows to the largest frame. A read error is an error; a frame that is not there, is cut off or does not
- * validate is an answer.
+ * Reads through a window that grows to the largest frame. A read error is an error; a frame that is not
+ * there, is cut off or does not validate is an answer.
  * Concurrency  one thread.
  */
 #ifndef HOLT_LOG_FRAME_READER_H

@@ -69,9 +69,11 @@ static holt_status header_read(os_file *file, uint64_t number, const uint64_t da
     *checksum = get_u64le(in + AT_CHECKSUM);
     if (*checksum != hash_bytes(in, AT_CHECKSUM))
         return status_set_file(HOLT_CORRUPT, name, AT_CHECKSUM, "the header does not match its checksum");
-    if (get_u32le(in + AT_VERSION) != MANIFEST_FORMAT_VERSION || get_u32le(in + AT_FLAGS) || get_u64le(in + AT_ZERO))
+    if (get_u32le(in + AT_VERSION) != MANIFEST_FORMAT_VERSION || get_u32le(in + AT_FLAGS) ||
+        get_u64le(in + AT_ZERO))
         return status_set_file(HOLT_UNSUPPORTED, name, AT_VERSION,
-                               "manifest format version %" PRIu32 ", flags %" PRIx32 "; this release reads version %d",
+                               "manifest format version %" PRIu32 ", flags %" PRIx32
+                               "; this release reads version %d",
                                get_u32le(in + AT_VERSION), get_u32le(in + AT_FLAGS), MANIFEST_FORMAT_VERSION);
     if (get_u64le(in + AT_DATABASE) != database_id[0] || get_u64le(in + AT_DATABASE + 8) != database_id[1])
         return status_set_file(HOLT_CORRUPT, name, AT_DATABASE, "belongs to another database");
@@ -84,7 +86,8 @@ static holt_status header_read(os_file *file, uint64_t number, const uint64_t da
 
 /* ---------------------------------------------------------------- writing */
 
-/* Grows the file ahead of what will be written. Not having the room is no error yet: the write itself may find some. */
+/* Grows the file ahead of what will be written. Not having the room is no error yet: the write itself may
+ * find some. */
 static void allocate_ahead(manifest *m, uint64_t end)
 {
     if (end <= m->allocated) return;
@@ -120,7 +123,8 @@ static holt_status write_record(manifest *m, slice payload)
     return HOLT_OK;
 }
 
-holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t database_id[2], slice state, manifest **out)
+holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t database_id[2], slice state,
+                            manifest **out)
 {
     *out = NULL;
     uint8_t header[MANIFEST_FRAMES];
@@ -158,8 +162,9 @@ void manifest_close(manifest *m)
 holt_status manifest_append(manifest *m, slice edit)
 {
     if (m->broken)
-        return status_set_file(HOLT_IO, os_file_name(m->file), HOLT_NO_OFFSET,
-                               "an earlier write to the manifest failed; nothing can be recorded in it any more");
+        return status_set_file(
+            HOLT_IO, os_file_name(m->file), HOLT_NO_OFFSET,
+            "an earlier write to the manifest failed; nothing can be recorded in it any more");
     return write_record(m, edit);
 }
 
@@ -182,11 +187,12 @@ uint64_t manifest_size(const manifest *m)
 
 static holt_status bad_record(os_file *file, uint64_t offset, uint64_t index)
 {
-    return status_set_file(HOLT_CORRUPT, os_file_name(file), offset, "record %" PRIu64 " at %" PRIu64 " is damaged", index,
-                           offset);
+    return status_set_file(HOLT_CORRUPT, os_file_name(file), offset,
+                           "record %" PRIu64 " at %" PRIu64 " is damaged", index, offset);
 }
 
-/* A bad record is torn if nothing valid follows it, and it is not the first, which was synced before CURRENT named the file. */
+/* A bad record is torn if nothing valid follows it, and it is not the first, which was synced before CURRENT
+ * named the file. */
 static holt_status judge_bad_record(frame_reader *reader, uint64_t offset, uint64_t index)
 {
     if (index == 0) return bad_record(reader->file, offset, index);
@@ -197,8 +203,8 @@ static holt_status judge_bad_record(frame_reader *reader, uint64_t offset, uint6
     return found ? bad_record(reader->file, offset, index) : HOLT_OK;
 }
 
-static holt_status read_records(frame_reader *reader, holt_status (*record)(void *, uint64_t, slice), void *ctx,
-                                manifest_mark *last)
+static holt_status read_records(frame_reader *reader, holt_status (*record)(void *, uint64_t, slice),
+                                void *ctx, manifest_mark *last)
 {
     uint64_t offset = MANIFEST_FRAMES;
     for (uint64_t index = 0;; index++) {
@@ -217,7 +223,8 @@ static holt_status read_records(frame_reader *reader, holt_status (*record)(void
 }
 
 holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_id[2],
-                          holt_status (*record)(void *ctx, uint64_t index, slice payload), void *ctx, manifest_mark *last)
+                          holt_status (*record)(void *ctx, uint64_t index, slice payload), void *ctx,
+                          manifest_mark *last)
 {
     char name[OS_NAME_MAX];
     manifest_name(number, name);
@@ -229,7 +236,8 @@ holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_
 
     holt_status rc = os_file_open(dir, name, OS_READ, &file);
     if (rc == HOLT_NOT_FOUND)
-        return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "CURRENT names this manifest, but it is missing");
+        return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
+                               "CURRENT names this manifest, but it is missing");
     if (rc != HOLT_OK) goto done;
     rc = header_read(file, number, database_id, &epoch, &last->checksum);
     if (rc != HOLT_OK) goto done;

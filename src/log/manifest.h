@@ -1,8 +1,8 @@
 /* manifest.h -- the log of what makes up the database: MANIFEST-n, named by CURRENT.
  *
- * A manifest is a header and frames (frame.h, type 4): the first holds the whole state, each later one an edit. What is in them is db/'s business (state.h). Each record
- * is synced before the next is written, so a bad record followed by a valid one is damage, and a bad last one is torn and was never
- * acknowledged.
+ * A manifest is a header and frames (frame.h, type 4): the first holds the whole state, each later one an
+ * edit. What is in them is db/'s business (state.h). Each record is synced before the next is written, so a
+ * bad record followed by a valid one is damage, and a bad last one is torn and was never acknowledged.
  *
  * The header of MANIFEST-n, little-endian, in the first MANIFEST_FRAMES bytes (the rest zero):
  *   offset  size  field
@@ -15,12 +15,14 @@
  *       48     8  zero
  *       56     8  XXH3-64 of bytes 0..55
  *
- * CURRENT is one line of text: "holt 1 DATABASE-ID MANIFEST-NAME CHECKSUM\n": the format version in decimal, the id in 32 hex digits, and XXH3-64 of the
- * line up to the checksum in 16 hex digits. It is replaced by rename.
+ * CURRENT is one line of text: "holt 1 DATABASE-ID MANIFEST-NAME CHECKSUM\n": the format version in decimal,
+ * the id in 32 hex digits, and XXH3-64 of the line up to the checksum in 16 hex digits. It is replaced by
+ * rename.
  *
- * Failure      After a failed append or sync what is on disk is unknown: the manifest is broken, and every later append answers HOLT_IO, until
- *              the caller has made a new one current.
- * Space        The file is preallocated ahead of its end, so that a full disk does not keep a flush from being recorded.
+ * Failure      After a failed append or sync what is on disk is unknown: the manifest is broken, and every
+ *              later append answers HOLT_IO, until the caller has made a new one current.
+ * Space        The file is preallocated ahead of its end, so that a full disk does not keep a flush from
+ *              being recorded.
  * Concurrency  one thread at a time (LOCK_RANK_MANIFEST is the caller's).
  */
 #ifndef HOLT_LOG_MANIFEST_H
@@ -35,7 +37,8 @@ typedef struct manifest manifest;
 
 void manifest_name(uint64_t number, char name[OS_NAME_MAX]); /* MANIFEST-000001 */
 
-/* Creates MANIFEST-number with one record, the whole state, and syncs it (not the directory). An existing file of that name is replaced. */
+/* Creates MANIFEST-number with one record, the whole state, and syncs it (not the directory). An existing
+ * file of that name is replaced. */
 holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t database_id[2], slice state, manifest **out);
 void        manifest_close(manifest *m); /* accepts NULL */
 
@@ -45,8 +48,9 @@ bool        manifest_broken(const manifest *m);
 manifest_mark manifest_last(const manifest *m); /* the last durable record */
 uint64_t    manifest_size(const manifest *m);   /* bytes up to the end of the last record */
 
-/* Reads MANIFEST-number: `record` is called for each record in order, the first being the whole state. *last names the last one. HOLT_CORRUPT: the first record is
- * bad, or a bad one is followed by a valid one; HOLT_UNSUPPORTED: a newer format. */
+/* Reads MANIFEST-number: `record` is called for each record in order, the first being the whole state. *last
+ * names the last one. HOLT_CORRUPT: the first record is bad, or a bad one is followed by a valid one;
+ * HOLT_UNSUPPORTED: a newer format. */
 holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_id[2],
                           holt_status (*record)(void *ctx, uint64_t index, slice payload), void *ctx, manifest_mark *last);
 

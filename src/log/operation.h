@@ -1,4 +1,5 @@
-/* operation.h -- the operations in a commit frame's payload, which is also how a transaction keeps its write set.
+/* operation.h -- the operations in a commit frame's payload, which is also how a transaction keeps its write
+ * set.
  *
  * One operation:
  *   size    field
@@ -48,7 +49,8 @@ static inline uint8_t *operation_encode(uint8_t *p, const operation *o)
     return p + o->value.size;
 }
 
-/* The next operation; the slices point into the payload. false at its end, or when d->failed: the payload is malformed. */
+/* The next operation; the slices point into the payload. false at its end, or when d->failed: the payload is
+ * malformed. */
 static inline bool operation_decode(decoder *d, operation *o)
 {
     if (d->failed || d->at == d->end) return false;

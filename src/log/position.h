@@ -1,4 +1,5 @@
-/* position.h -- a place in the log: a segment's number and a byte offset in its file. Positions are ordered. */
+/* position.h -- a place in the log: a segment's number and a byte offset in its file. Positions are ordered.
+ * */
 #ifndef HOLT_LOG_POSITION_H
 #define HOLT_LOG_POSITION_H
 
@@ -22,7 +23,8 @@ static inline log_position log_position_max(log_position a, log_position b)
     return log_position_compare(a, b) >= 0 ? a : b;
 }
 
-/* A manifest record by name: segments name the last durable one, so that a manifest cut short is found out. */
+/* A manifest record by name: segments name the last durable one, so that a manifest cut short is found out.
+ * */
 typedef struct manifest_mark {
     uint64_t number;   /* of the MANIFEST file */
     uint64_t record;   /* within it, from 0 */

@@ -17,7 +17,7 @@ typedef struct replay {
     manifest_mark manifest;
     const replay_visitor *visitor;
     replay_result *out;
-    size_t capacity;     /* of out->segments */
+    size_t capacity; /* of out->segments */
 
     uint64_t chain;      /* checksum that the next frame must name as its predecessor */
     seqno expected;      /* seqno that the next frame must carry; 0: the first one, not above flushed + 1 */
@@ -32,15 +32,17 @@ static holt_status missing_segment(uint64_t number, const char *who)
 {
     char name[OS_NAME_MAX];
     segment_name(number, name);
-    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "this log segment is missing; %s names it", who);
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "this log segment is missing; %s names it",
+                           who);
 }
 
 static holt_status damaged(log_position at, const char *evidence)
 {
     char name[OS_NAME_MAX];
     segment_name(at.segment, name);
-    return status_set_file(HOLT_CORRUPT, name, at.offset, "damaged at %" PRIu64 ": what stood there had been synced (%s)",
-                           at.offset, evidence);
+    return status_set_file(HOLT_CORRUPT, name, at.offset,
+                           "damaged at %" PRIu64 ": what stood there had been synced (%s)", at.offset,
+                           evidence);
 }
 
 /* A header names the last durable manifest record of its time: the manifest must reach that far. */
@@ -54,7 +56,8 @@ static holt_status check_manifest_mark(const replay *r, uint64_t segment, manife
     char name[OS_NAME_MAX];
     segment_name(segment, name);
     return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
-                           "names record %" PRIu64 " of MANIFEST-%06" PRIu64 ", but the current manifest is MANIFEST-%06" PRIu64
+                           "names record %" PRIu64 " of MANIFEST-%06" PRIu64
+                           ", but the current manifest is MANIFEST-%06" PRIu64
                            " and ends with record %" PRIu64 ": it was cut or replaced by an older one",
                            mark.record, mark.number, r->manifest.number, r->manifest.record);
 }
@@ -141,8 +144,10 @@ static holt_status check_closing(replay *r, uint64_t segment, const frame *f)
     return check_manifest_mark(r, segment, mark);
 }
 
-/* Accepts frames from the segment's first until `stop` (recovered segments), a seal, a close, or a frame that is not good. */
-static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number, uint64_t stop, segment_end *end)
+/* Accepts frames from the segment's first until `stop` (recovered segments), a seal, a close, or a frame that
+ * is not good. */
+static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number, uint64_t stop,
+                               segment_end *end)
 {
     uint64_t offset = SEGMENT_FRAMES;
     while (offset != stop) {
@@ -172,7 +177,8 @@ static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number,
     return HOLT_OK;
 }
 
-static holt_status read_header(os_file *file, uint64_t number, const uint64_t database_id[2], segment_header *out)
+static holt_status read_header(os_file *file, uint64_t number, const uint64_t database_id[2],
+                               segment_header *out)
 {
     uint8_t bytes[SEGMENT_HEADER];
     size_t got;
@@ -243,7 +249,8 @@ static holt_status read_continued(replay *r)
     const char *who = "the manifest";
     for (;;) {
         for (size_t i = 0; i < r->out->count; i++)
-            if (r->out->segments[i].segment == number) return missing_segment(number, "a ring of sealing frames");
+            if (r->out->segments[i].segment == number)
+                return missing_segment(number, "a ring of sealing frames");
         segment_end end;
         holt_status rc = read_segment(r, number, epoch, UINT64_MAX, &end);
         if (rc == HOLT_NOT_FOUND) return missing_segment(number, who);
@@ -258,7 +265,8 @@ static holt_status read_continued(replay *r)
 /* ---------------------------------------------------------------- torn tail or damage */
 
 /* The furthest position that anything valid in this segment beyond `after` says was synced. */
-static holt_status gather_evidence(replay *r, uint64_t number, uint64_t epoch, uint64_t after, log_position *evidence)
+static holt_status gather_evidence(replay *r, uint64_t number, uint64_t epoch, uint64_t after,
+                                   log_position *evidence)
 {
     char name[OS_NAME_MAX];
     segment_name(number, name);
@@ -318,7 +326,8 @@ static holt_status judge_bad_frame(replay *r, const segment_list *files)
         holt_status rc = gather_evidence(r, number, epoch, SEGMENT_FRAMES, &evidence);
         if (rc != HOLT_OK) return rc;
     }
-    if (log_position_compare(evidence, r->bad_at) > 0) return damaged(r->bad_at, "a later part of the log says so");
+    if (log_position_compare(evidence, r->bad_at) > 0)
+        return damaged(r->bad_at, "a later part of the log says so");
     return HOLT_OK;
 }
 
@@ -337,11 +346,16 @@ static holt_status check_closed_end(replay *r)
     return HOLT_OK;
 }
 
-holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark manifest,
-                       const replay_visitor *visitor, replay_result *out)
+holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state,
+                       manifest_mark manifest, const replay_visitor *visitor, replay_result *out)
 {
     memset(out, 0, sizeof *out);
-    replay r = {.dir = dir, .database_id = database_id, .state = state, .manifest = manifest, .visitor = visitor, .out = out};
+    replay r = {.dir = dir,
+                .database_id = database_id,
+                .state = state,
+                .manifest = manifest,
+                .visitor = visitor,
+                .out = out};
     segment_list files = {0};
 
     holt_status rc = os_dir_list(dir, collect_segment, &files);

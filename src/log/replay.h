@@ -1,16 +1,22 @@
-/* replay.h -- reading the log of a process that may have died: what is in it, and whether it is all that must be.
+/* replay.h -- reading the log of a process that may have died: what is in it, and whether it is all that must
+ * be.
  *
- * The manifest says where the log begins: the segments that the last recovery accepted, each with its end (`recovered`), and the one
- * that the process after it began (`next`, with its epoch). From there sealing frames lead on. Every segment a seal or a manifest names exists, its
- * directory entry synced before it was named; a missing one is damage.
+ * The manifest says where the log begins: the segments that the last recovery accepted, each with its end
+ * (`recovered`), and the one that the process after it began (`next`, with its epoch). From there sealing
+ * frames lead on. Every segment a seal or a manifest names exists, its directory entry synced before it was
+ * named; a missing one is damage.
  *
- * Torn tail or damage   A frame (or header) that does not validate ends the log, unless something says that its position had been synced: a
- *     valid frame or header that stands later in the log, anywhere after it, or the manifest's closing record. Then it is HOLT_CORRUPT with file and
- *     offset. That something valid follows proves nothing alone: pages of one group reach the disk in any order.
+ * Torn tail or damage   A frame (or header) that does not validate ends the log, unless something says that
+ *                       its position had been synced: a
+ *     valid frame or header that stands later in the log, anywhere after it, or the manifest's closing
+ *     record. Then it is HOLT_CORRUPT with file and offset. That something valid follows proves nothing
+ *     alone: pages of one group reach the disk in any order.
  *
- * Trust   What is read back may exist only in the page cache of the dead process, and a plain fsync of it proves nothing (an fsync that failed there
- *     has marked the pages clean). So recovery writes the bytes from the last position known synced to the end again, headers and
- *     seals included, and syncs them: replay_rewrite(). No later process appends to any of these segments.
+ * Trust   What is read back may exist only in the page cache of the dead process, and a plain fsync of it
+ *         proves nothing (an fsync that failed there
+ *     has marked the pages clean). So recovery writes the bytes from the last position known synced to the
+ *     end again, headers and seals included, and syncs them: replay_rewrite(). No later process appends to
+ *     any of these segments.
  *
  * The protocol was model-checked; docs/DECISIONS.md says where the model is and what each rule answers.
  * Concurrency  one thread, before the database serves anyone.
@@ -57,13 +63,15 @@ typedef struct replay_result {
     uint64_t segment_number_max; /* of any segment file in the directory, and of any named */
 } replay_result;
 
-/* Reads the log and hands every commit after state->flushed_seqno to the visitor, in order. manifest: the last record read of the current
- * manifest. *out is to be released by replay_result_deinit, on failure too. */
+/* Reads the log and hands every commit after state->flushed_seqno to the visitor, in order. manifest: the
+ * last record read of the current manifest. *out is to be released by replay_result_deinit, on failure too.
+ * */
 holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark manifest,
                        const replay_visitor *visitor, replay_result *out);
 void        replay_result_deinit(replay_result *r);
 
-/* Writes the accepted log, given by its segments' ends, from the last known synced position on again and syncs it. */
+/* Writes the accepted log, given by its segments' ends, from the last known synced position on again and
+ * syncs it. */
 holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position known);
 
 #endif

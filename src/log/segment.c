@@ -55,8 +55,8 @@ void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h)
     put_u64le(out + AT_CHECKSUM, h->checksum);
 }
 
-holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t number, const uint64_t database_id[2],
-                                  segment_header *out)
+holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t number,
+                                  const uint64_t database_id[2], segment_header *out)
 {
     if (memcmp(in + AT_MAGIC, magic, sizeof magic) != 0) return HOLT_NOT_FOUND;
     out->checksum = get_u64le(in + AT_CHECKSUM);
@@ -66,11 +66,13 @@ holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t num
     out->database_id[1] = get_u64le(in + AT_DATABASE + 8);
     if (out->number != number) return HOLT_NOT_FOUND; /* a recycled file's old header */
     if (memcmp(out->database_id, database_id, sizeof out->database_id) != 0) return HOLT_NOT_FOUND;
-    if (get_u32le(in + AT_VERSION) != LOG_FORMAT_VERSION || get_u32le(in + AT_FLAGS) || get_u64le(in + AT_ZERO)) {
+    if (get_u32le(in + AT_VERSION) != LOG_FORMAT_VERSION || get_u32le(in + AT_FLAGS) ||
+        get_u64le(in + AT_ZERO)) {
         char name[OS_NAME_MAX];
         segment_name(number, name);
         return status_set_file(HOLT_UNSUPPORTED, name, AT_VERSION,
-                               "log format version %" PRIu32 ", flags %" PRIx32 "; this release reads version %d",
+                               "log format version %" PRIu32 ", flags %" PRIx32
+                               "; this release reads version %d",
                                get_u32le(in + AT_VERSION), get_u32le(in + AT_FLAGS), LOG_FORMAT_VERSION);
     }
     out->epoch = get_u64le(in + AT_EPOCH);
@@ -96,7 +98,8 @@ void segment_spare_name(uint64_t number, char name[OS_NAME_MAX])
 bool file_name_number(const char *name, const char *prefix, const char *suffix, uint64_t *number)
 {
     size_t skip = strlen(prefix), tail = strlen(suffix), size = strlen(name);
-    if (size <= skip + tail || strncmp(name, prefix, skip) != 0 || strcmp(name + size - tail, suffix) != 0) return false;
+    if (size <= skip + tail || strncmp(name, prefix, skip) != 0 || strcmp(name + size - tail, suffix) != 0)
+        return false;
     uint64_t n = 0;
     for (const char *p = name + skip; p < name + size - tail; p++) {
         if (*p < '0' || *p > '9' || n > (UINT64_MAX - 9) / 10) return false;

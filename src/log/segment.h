@@ -36,7 +36,8 @@ typedef struct segment_header {
 } segment_header;
 
 void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h);
-/* HOLT_NOT_FOUND: not a header of this segment and database (stale, zero or damaged); HOLT_UNSUPPORTED: of a newer format. */
+/* HOLT_NOT_FOUND: not a header of this segment and database (stale, zero or damaged); HOLT_UNSUPPORTED: of a
+ * newer format. */
 holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t number, const uint64_t database_id[2],
                                   segment_header *out);
 

@@ -212,7 +212,8 @@ holt_status wal_append(wal *w)
 
 /* ---------------------------------------------------------------- sync */
 
-/* What one round of fdatasyncs covers. Nothing is allocated for it: a commit that is in the log must not fail for want of memory. */
+/* What one round of fdatasyncs covers. Nothing is allocated for it: a commit that is in the log must not fail
+ * for want of memory. */
 typedef struct sync_round {
     os_file *files[SYNC_FILES_MAX];
     size_t count;
@@ -220,7 +221,8 @@ typedef struct sync_round {
     bool complete; /* no unsynced segment was left out */
 } sync_round;
 
-/* mu held. Gathers unsynced live segments, oldest first; their flags are cleared, for whatever is written from now on sets them again. */
+/* mu held. Gathers unsynced live segments, oldest first; their flags are cleared, for whatever is written
+ * from now on sets them again. */
 static void begin_round(wal *w, sync_round *round)
 {
     round->count = 0;
@@ -313,7 +315,8 @@ bool wal_has_next(wal *w)
     return has;
 }
 
-/* Takes the prepared segment if it is large enough, and else makes one on the spot. Its directory entry is synced. */
+/* Takes the prepared segment if it is large enough, and else makes one on the spot. Its directory entry is
+ * synced. */
 static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
 {
     uint64_t need = SEGMENT_FRAMES + frames_bytes + ending_bytes();
@@ -350,7 +353,8 @@ static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
     return rc;
 }
 
-holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest_mark manifest, wal_rotation *out)
+holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest_mark manifest,
+                       wal_rotation *out)
 {
     assert(w->stage_size == 0);
     wal_segment next;
@@ -367,10 +371,8 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     rc = wal_append(w);
     if (rc != HOLT_OK) return rc;
 
-    segment_header header = {.epoch = epoch,
-                             .predecessor = w->written,
-                             .manifest = manifest,
-                             .first_seqno = next_seqno};
+    segment_header header = {
+        .epoch = epoch, .predecessor = w->written, .manifest = manifest, .first_seqno = next_seqno};
     out->sealed = w->written.segment;
     out->next = next.number;
     out->next_epoch = epoch;

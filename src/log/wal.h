@@ -1,18 +1,22 @@
-/* wal.h -- writing the write-ahead log: segments prepared ahead, frames appended, synced, sealed and recycled.
+/* wal.h -- writing the write-ahead log: segments prepared ahead, frames appended, synced, sealed and
+ * recycled.
  *
- * The log is a chain of segments. One is active; behind it stand those that are sealed and wait for their memtable's flush; ahead of it one is
- * prepared: allocated, written with zeros and named, its directory entry synced. A flushed segment's file becomes a later segment by
- * rename. A segment's epoch is drawn when it is named, and stands in the sealing frame of its predecessor (or in the manifest).
+ * The log is a chain of segments. One is active; behind it stand those that are sealed and wait for their
+ * memtable's flush; ahead of it one is prepared: allocated, written with zeros and named, its directory entry
+ * synced. A flushed segment's file becomes a later segment by rename. A segment's epoch is drawn when it is
+ * named, and stands in the sealing frame of its predecessor (or in the manifest).
  *
  *     prepared --rotate--> active --rotate--> sealed --release--> recycled --prepare--> prepared
  *
- * Positions    known <= written. `known` is what a finished sync covers; every frame carries the known position of its time.
- * Failure      After a failed write or sync the log is failed for ever: every append, sync and rotation answers HOLT_IO, and what is
- *              on disk is found out by the next open.
- * Space        A segment is never extended while committing. Without a prepared one rotation takes an allocated, unzeroed file; without room for that,
- *              HOLT_NO_SPACE and nothing has changed.
- * Concurrency  wal_stage, wal_append, wal_rotate, wal_fits: one thread at a time (the commit leader). wal_sync, wal_prepare, wal_release, wal_position_...: any thread
- *              (one sync is in flight at a time; others wait for it). wal_close: after all others.
+ * Positions    known <= written. `known` is what a finished sync covers; every frame carries the known
+ *              position of its time.
+ * Failure      After a failed write or sync the log is failed for ever: every append, sync and rotation
+ *              answers HOLT_IO, and what is on disk is found out by the next open.
+ * Space        A segment is never extended while committing. Without a prepared one rotation takes an
+ *              allocated, unzeroed file; without room for that, HOLT_NO_SPACE and nothing has changed.
+ * Concurrency  wal_stage, wal_append, wal_rotate, wal_fits: one thread at a time (the commit leader).
+ *              wal_sync, wal_prepare, wal_release, wal_position_...: any thread (one sync is in flight at a
+ *              time; others wait for it). wal_close: after all others.
  * On disk      segment.h, frame.h, operation.h; docs/FORMAT.md
  */
 #ifndef HOLT_LOG_WAL_H
@@ -30,8 +34,8 @@ typedef struct wal_options {
     uint64_t segment_bytes_max; /* segments double from WAL_SEGMENT_BYTES_MIN up to this */
 } wal_options;
 
-/* Goes on after a recovery (or creation) that has named segment `number` with `epoch` in the manifest and made its file with wal_create_segment. known: where the recovered log ends. Writes
- * the segment's header. */
+/* Goes on after a recovery (or creation) that has named segment `number` with `epoch` in the manifest and
+ * made its file with wal_create_segment. known: where the recovered log ends. Writes the segment's header. */
 typedef struct wal_start {
     uint64_t number, epoch;
     log_position predecessor; /* end of the recovered log; zero if it was empty */
@@ -39,7 +43,8 @@ typedef struct wal_start {
     seqno next_seqno;
 } wal_start;
 
-/* Makes an empty file for segment `number`: allocated and zeroed, synced, its directory entry not. An existing file of that name is replaced. */
+/* Makes an empty file for segment `number`: allocated and zeroed, synced, its directory entry not. An
+ * existing file of that name is replaced. */
 holt_status wal_create_segment(os_dir *dir, uint64_t number);
 
 holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const wal_start *start);
@@ -51,7 +56,8 @@ void        wal_destroy(wal *w);
 /* Whether frames of so many bytes in all fit into the active segment beside its sealing frame. */
 bool wal_fits(const wal *w, uint64_t frames_bytes);
 
-/* Begins a frame behind those already staged: returns room for its payload, or NULL when out of memory (what was staged stays). */
+/* Begins a frame behind those already staged: returns room for its payload, or NULL when out of memory (what
+ * was staged stays). */
 uint8_t *wal_stage(wal *w, size_t payload_size);
 /* Completes the frame begun last. */
 void wal_stage_end(wal *w, seqno first, uint32_t operations);
@@ -60,8 +66,9 @@ void wal_stage_clear(wal *w);
 /* Writes the staged frames to the active segment with one write. On failure the log is failed. */
 holt_status wal_append(wal *w);
 
-/* Seals the active segment and goes on in the next one. frames_bytes: of the frames that must fit into it (a commit larger than any segment gets one of its
- * own size). *sealed: number of the segment left behind; *next, *next_epoch: of the one gone on in. */
+/* Seals the active segment and goes on in the next one. frames_bytes: of the frames that must fit into it (a
+ * commit larger than any segment gets one of its own size). *sealed: number of the segment left behind;
+ * *next, *next_epoch: of the one gone on in. */
 typedef struct wal_rotation {
     uint64_t sealed, next, next_epoch;
 } wal_rotation;
@@ -80,9 +87,11 @@ holt_status  wal_health(wal *w);
 
 /* ---------------------------------------------------------------- segments: background */
 
-/* Prepares the next segment if there is none. HOLT_NO_SPACE and others leave nothing half-made; try again later. */
+/* Prepares the next segment if there is none. HOLT_NO_SPACE and others leave nothing half-made; try again
+ * later. */
 holt_status wal_prepare(wal *w);
-/* The memtable of these segments is in trees and the manifest record that says so is durable: the segments `from` .. `upto` may be recycled or deleted. */
+/* The memtable of these segments is in trees and the manifest record that says so is durable: the segments
+ * `from` .. `upto` may be recycled or deleted. */
 void wal_release(wal *w, uint64_t upto);
 /* Recovered segments are not known to the writer: hands one over for recycling or deletion. */
 void wal_release_file(wal *w, uint64_t number);
@@ -96,8 +105,8 @@ void wal_stats_get(wal *w, wal_stats *out);
 
 /* ---------------------------------------------------------------- closing */
 
-/* Appends and syncs the closing frame, which names the last manifest record; trims the segment's file and removes the prepared ones. *end: the log's end, for the manifest's closing
- * record. Not after a failure. */
+/* Appends and syncs the closing frame, which names the last manifest record; trims the segment's file and
+ * removes the prepared ones. *end: the log's end, for the manifest's closing record. Not after a failure. */
 holt_status wal_finish(wal *w, seqno next_seqno, manifest_mark manifest, log_position *end);
 
 #endif

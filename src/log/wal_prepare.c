@@ -3,7 +3,8 @@
 
 #include "log/segment_file.h"
 
-/* A file of `size` bytes under a name that no recovery takes for a segment, made from a recyclable one if there is one. */
+/* A file of `size` bytes under a name that no recovery takes for a segment, made from a recyclable one if
+ * there is one. */
 static holt_status make_spare(wal *w, uint64_t recycled, const char *name, uint64_t size, os_file **out)
 {
     if (!recycled) return segment_file_create(w->dir, name, size, true, out);
@@ -12,7 +13,8 @@ static holt_status make_spare(wal *w, uint64_t recycled, const char *name, uint6
     *out = NULL;
     holt_status rc = os_dir_rename(w->dir, old, name);
     if (rc == HOLT_OK) rc = segment_file_refit(w->dir, name, size, out);
-    if (rc != HOLT_OK) (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
+    if (rc != HOLT_OK)
+        (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
     return rc;
 }
 
@@ -22,7 +24,8 @@ static uint64_t take_recyclable(wal *w)
     return w->recyclable_count ? w->recyclable[--w->recyclable_count] : 0;
 }
 
-/* Gives the finished spare the name of the segment after the active one, which a rotation may have taken meanwhile; then it is for the one after. */
+/* Gives the finished spare the name of the segment after the active one, which a rotation may have taken
+ * meanwhile; then it is for the one after. */
 static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
 {
     char name[OS_NAME_MAX];
@@ -92,7 +95,8 @@ void wal_release_file(wal *w, uint64_t number)
     unlink_segment(w, number);
 }
 
-/* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync that may be using its file. */
+/* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync that may be using
+ * its file. */
 static os_file *take_released(wal *w, uint64_t upto, uint64_t *number)
 {
     os_file *file = NULL;

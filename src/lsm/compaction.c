@@ -69,8 +69,8 @@ struct lsm_merge {
     source *input;
     tree_file_writer *writer; /* of the part being written, or NULL */
     tree_builder *builder;
-    lsm_part *parts;          /* finished ones; bounds owned */
-    tree_file **files;        /* references, beside parts */
+    lsm_part *parts;   /* finished ones; bounds owned */
+    tree_file **files; /* references, beside parts */
     size_t part_count, parts_capacity, files_capacity;
     uint64_t bytes_read, bytes_written;
 };
@@ -93,7 +93,8 @@ static holt_status open_inputs(lsm_merge *m, const lsm_pick *pick)
     return rc;
 }
 
-holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick, const lsm_merge_options *options)
+holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
+                           const lsm_merge_options *options)
 {
     *out = NULL;
     assert(pick->count > 0 && pick->first + pick->count <= t->count);
@@ -132,7 +133,8 @@ void lsm_merge_destroy(lsm_merge *m)
     mem_free(m);
 }
 
-/* Bounds of a new part: from its first key on; the part before it ends there. The first part is open below, the last one above. */
+/* Bounds of a new part: from its first key on; the part before it ends there. The first part is open below,
+ * the last one above. */
 static holt_status begin_part(lsm_merge *m, slice first_key)
 {
     if (!mem_grow((void **)&m->parts, &m->parts_capacity, m->part_count + 1, sizeof *m->parts) ||
@@ -145,7 +147,8 @@ static holt_status begin_part(lsm_merge *m, slice first_key)
     if (rc == HOLT_OK) rc = tree_builder_create(&m->builder, m->writer, &m->options.build);
     if (rc != HOLT_OK) return rc;
     if (m->part_count > 0) {
-        void *lower = mem_copy(first_key.data, first_key.size), *upper = mem_copy(first_key.data, first_key.size);
+        void *lower = mem_copy(first_key.data, first_key.size),
+             *upper = mem_copy(first_key.data, first_key.size);
         part->lower = slice_of(lower, first_key.size);
         m->parts[m->part_count - 1].upper = slice_of(upper, first_key.size);
         if (!lower || !upper) rc = status_no_memory(first_key.size);

@@ -1,8 +1,8 @@
 /* compaction.h -- choosing runs to merge, and merging them in steps.
  *
- * Runs to merge are adjacent in age. The choice is by size: a young run joins the older one behind it as soon as that one is not much larger, so that a tree of n
- * entries keeps about log(n) runs and each entry is rewritten about as often. A tombstone is dropped when the merge
- * reads the oldest run.
+ * Runs to merge are adjacent in age. The choice is by size: a young run joins the older one behind it as soon
+ * as that one is not much larger, so that a tree of n entries keeps about log(n) runs and each entry is
+ * rewritten about as often. A tombstone is dropped when the merge reads the oldest run.
  *
  * Concurrency  a merge belongs to one thread at a time; its inputs are immutable and held by it.
  */
@@ -21,7 +21,8 @@ enum {
     LSM_RUNS_MAX = 12     /* more are merged whatever their sizes */
 };
 
-/* Whether the tree wants a merge, and which. `settle`: down to one run if that is worth it (idle). `all`: one run, no tombstones. */
+/* Whether the tree wants a merge, and which. `settle`: down to one run if that is worth it (idle). `all`: one
+ * run, no tombstones. */
 typedef enum lsm_want { LSM_WANT_BOUND, LSM_WANT_SETTLE, LSM_WANT_ALL } lsm_want;
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_pick *out);
 
@@ -41,7 +42,8 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick, c
 void        lsm_merge_destroy(lsm_merge *m);
 /* Merges about `bytes` bytes on; *done when all is written and synced. */
 holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done);
-/* The finished output: a run to take the inputs' place, or NULL when nothing was left. The caller's to unref. */
+/* The finished output: a run to take the inputs' place, or NULL when nothing was left. The caller's to unref.
+ * */
 holt_status lsm_merge_output(lsm_merge *m, lsm_run **out);
 /* The ages of the inputs; borrowed. */
 const uint64_t *lsm_merge_inputs(const lsm_merge *m, size_t *count);

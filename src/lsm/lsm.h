@@ -1,13 +1,15 @@
 /* lsm.h -- the LSM tree of one collection: runs, newest first, each a list of parts.
  *
- * A run is an immutable sorted set of entries: what one flush or one merge wrote. Its `age` is the newest seqno it may contain; runs of a tree have
- * different ages, and a younger run's entry hides an older run's of the same key. A run consists of parts in key order that do not overlap: each a tree in a
- * file, clipped to [lower, upper). All that is read from a part is clipped by its bounds.
+ * A run is an immutable sorted set of entries: what one flush or one merge wrote. Its `age` is the newest
+ * seqno it may contain; runs of a tree have different ages, and a younger run's entry hides an older run's of
+ * the same key. A run consists of parts in key order that do not overlap: each a tree in a file, clipped to
+ * [lower, upper). All that is read from a part is clipped by its bounds.
  *
- * An lsm_tree is immutable: a flush or a merge makes a new one, which shares the runs it kept. Trees and runs are reference-counted; the files of a
- * part are referenced by it.
+ * An lsm_tree is immutable: a flush or a merge makes a new one, which shares the runs it kept. Trees and runs
+ * are reference-counted; the files of a part are referenced by it.
  *
- * Concurrency  any number of readers; whoever reads holds a reference on the tree, or is inside an epoch section in which it found it.
+ * Concurrency  any number of readers; whoever reads holds a reference on the tree, or is inside an epoch
+ *              section in which it found it.
  */
 #ifndef HOLT_LSM_LSM_H
 #define HOLT_LSM_LSM_H
@@ -35,7 +37,8 @@ typedef struct lsm_run_info {
 
 /* ---------------------------------------------------------------- runs */
 
-/* Opens a run: opens its parts' filters and references their files, open ones, which stand in `files` beside the parts. Bounds are copied. */
+/* Opens a run: opens its parts' filters and references their files, open ones, which stand in `files` beside
+ * the parts. Bounds are copied. */
 holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tree_file *const *files, size_t count, lsm_run **out);
 lsm_run    *lsm_run_ref(lsm_run *r);
 void        lsm_run_unref(lsm_run *r); /* accepts NULL */
@@ -47,7 +50,8 @@ tree_file  *lsm_run_file(const lsm_run *r, size_t index); /* borrowed */
 
 /* A tree of these runs, in any order; each is referenced. */
 holt_status lsm_tree_create(lsm_run *const *runs, size_t count, lsm_tree **out);
-/* The tree with the runs whose ages are in `without` left out and `with` (may be NULL) put in. HOLT_NOT_FOUND: one of `without` is not in it. */
+/* The tree with the runs whose ages are in `without` left out and `with` (may be NULL) put in.
+ * HOLT_NOT_FOUND: one of `without` is not in it. */
 holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size_t without_count, lsm_run *with, lsm_tree **out);
 lsm_tree   *lsm_tree_ref(lsm_tree *t);
 void        lsm_tree_unref(lsm_tree *t); /* accepts NULL */
@@ -61,12 +65,14 @@ typedef struct lsm_entry {
     tree_file *file; /* where its extents are; borrowed */
 } lsm_entry;
 
-/* What the tree says about a key (a tombstone is an answer too: TREE_FOUND). hash: hash_slice(key). Inside an epoch section; touches memory only. */
+/* What the tree says about a key (a tombstone is an answer too: TREE_FOUND). hash: hash_slice(key). Inside an
+ * epoch section; touches memory only. */
 tree_answer lsm_get_cached(const lsm_tree *t, slice key, uint64_t hash, lsm_entry *out);
 /* The same, reading what is not cached. Outside sections. */
 tree_answer lsm_get(const lsm_tree *t, slice key, uint64_t hash, tree_buffer *buffer, lsm_entry *out, holt_status *status);
 
-/* One source over all runs, newest winning, clipped to [options->lower, options->upper). The caller holds the tree while it lives. */
+/* One source over all runs, newest winning, clipped to [options->lower, options->upper). The caller holds the
+ * tree while it lives. */
 holt_status lsm_source_open(const lsm_tree *t, const tree_source_options *options, source **out);
 /* One source over one run. */
 holt_status lsm_run_source_open(const lsm_run *r, const tree_source_options *options, source **out);

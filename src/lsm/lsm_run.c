@@ -31,8 +31,8 @@ static holt_status part_init(open_part *p, tree_file *file, const lsm_part *part
     return tree_filter_open(&p->filter, p->file, &part->root);
 }
 
-holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tree_file *const *files, size_t count,
-                         lsm_run **out)
+holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tree_file *const *files,
+                         size_t count, lsm_run **out)
 {
     *out = NULL;
     lsm_run *r = mem_alloc_zero(1, sizeof *r + count * sizeof r->parts[0]);

@@ -10,8 +10,8 @@ typedef struct run_source {
     source base;
     const lsm_run *run;
     tree_source_options options;
-    source *part;  /* the open one, or NULL */
-    size_t index;  /* of the open one */
+    source *part; /* the open one, or NULL */
+    size_t index; /* of the open one */
 } run_source;
 
 static run_source *self(source *s)
@@ -178,7 +178,8 @@ static const source_ops run_source_ops = {.first = run_first,
 holt_status lsm_run_source_open(const lsm_run *run, const tree_source_options *options, source **out)
 {
     *out = NULL;
-    if (run->info.part_count == 1 && slice_is_open(run->parts[0].part.lower) && slice_is_open(run->parts[0].part.upper))
+    if (run->info.part_count == 1 && slice_is_open(run->parts[0].part.lower) &&
+        slice_is_open(run->parts[0].part.upper))
         return tree_source_open(run->parts[0].file, &run->parts[0].part.root, options, out);
     run_source *r = mem_alloc_zero(1, sizeof *r);
     if (!r) return status_no_memory(sizeof *r);

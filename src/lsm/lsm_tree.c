@@ -37,8 +37,8 @@ static bool is_one_of(uint64_t age, const uint64_t *ages, size_t count)
     return false;
 }
 
-holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size_t without_count, lsm_run *with,
-                             lsm_tree **out)
+holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size_t without_count,
+                             lsm_run *with, lsm_tree **out)
 {
     *out = NULL;
     lsm_tree *t = allocate(base->count + 1);
