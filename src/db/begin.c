@@ -3,7 +3,16 @@
 #include "base/status.h"
 #include "db/catalog.h"
 #include "db/install.h"
+#include "db/lock.h"
 #include "db/record.h"
+
+holt_status begin_writing(holt *db)
+{
+    holt_status rc = lock_sign(db->dir, db->lock);
+    db->signed_lock = true;
+    event_log_attach(db->events, db->dir);
+    return rc;
+}
 
 holt_status begin_files(holt *db)
 {

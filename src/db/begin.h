@@ -5,6 +5,8 @@
 
 #include "db/db.h"
 
+/* The directory is ours to write to: signs LOCK and begins the diary. */
+holt_status begin_writing(holt *db);
 /* The block cache and the table of files; after the database id is known. */
 holt_status begin_files(holt *db);
 /* The first view, with an empty active memtable and the given floor. */

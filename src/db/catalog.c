@@ -17,6 +17,7 @@ static size_t utf8_length(const unsigned char *s)
     if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
     size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
     if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
+    if (s[0] == 0xc2 && s[1] < 0xa0) return 0; /* control characters too: U+0080 to U+009F */
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* too long; surrogates */

@@ -70,7 +70,7 @@ void close_handle(holt *db)
     jobs_stop(db);
     release_memory(db);
     event_log_close(db->events);
-    unlock_database(db->lock, db->read_only);
+    unlock_database(db->lock, db->signed_lock);
     os_dir_close(db->dir);
     free_handle(db);
 }

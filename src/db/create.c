@@ -29,7 +29,8 @@ holt_status create_database(holt *db)
     db->log.next_segment = 1;
     db->log.next_epoch = os_random(db->os);
     db->next_seqno = 1;
-    holt_status rc = begin_tables(db, 0);
+    holt_status rc = begin_writing(db);
+    if (rc == HOLT_OK) rc = begin_tables(db, 0);
     if (rc == HOLT_OK) rc = default_collection(db);
     if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
     if (rc == HOLT_OK) rc = begin_manifest(db, 1);

@@ -78,6 +78,7 @@ struct holt {
     uint32_t fork_generation;
     bool read_only;
     os_file *lock;          /* LOCK; NULL when the directory cannot be written and we only read */
+    bool signed_lock;       /* LOCK says who we are */
     event_log *events;
     cache *cache;
     tree_files *files;

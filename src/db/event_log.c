@@ -20,8 +20,20 @@ struct event_log {
     uint64_t size;
 };
 
-/* Opens LOG for appending. Not having one is no failure. */
-static void open_file(event_log *e, os_dir *dir)
+holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn callback, void *ctx)
+{
+    event_log *e = *out = mem_alloc_zero(1, sizeof *e);
+    if (!e) return status_no_memory(sizeof *e);
+    e->os = o;
+    e->level = level ? level : HOLT_LOG_INFO;
+    e->callback = callback;
+    e->ctx = ctx;
+    os_mutex_init(&e->mu, LOCK_RANK_EVENT_LOG);
+    return HOLT_OK;
+}
+
+/* LOG is appended to. Not having one is no failure. */
+void event_log_attach(event_log *e, os_dir *dir)
 {
     bool exists;
     uint64_t size;
@@ -31,20 +43,6 @@ static void open_file(event_log *e, os_dir *dir)
     if (os_file_size(e->file, &e->size) == HOLT_OK) return;
     os_file_close(e->file);
     e->file = NULL;
-}
-
-holt_status event_log_open(event_log **out, os *o, os_dir *dir, uint32_t level, holt_log_fn callback,
-                           void *ctx)
-{
-    event_log *e = *out = mem_alloc_zero(1, sizeof *e);
-    if (!e) return status_no_memory(sizeof *e);
-    e->os = o;
-    e->level = level ? level : HOLT_LOG_INFO;
-    e->callback = callback;
-    e->ctx = ctx;
-    os_mutex_init(&e->mu, LOCK_RANK_EVENT_LOG);
-    if (dir) open_file(e, dir);
-    return HOLT_OK;
 }
 
 void event_log_close(event_log *e)

@@ -11,8 +11,10 @@
 
 typedef struct event_log event_log;
 
-/* dir NULL (read-only): no file. */
-holt_status event_log_open(event_log **out, os *o, os_dir *dir, uint32_t level, holt_log_fn callback, void *ctx);
+/* Without a file at first: to the callback only. */
+holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn callback, void *ctx);
+/* From now on into LOG in `dir` too. */
+void        event_log_attach(event_log *e, os_dir *dir);
 void        event_log_close(event_log *e); /* accepts NULL */
 void        event_log_write(event_log *e, uint32_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

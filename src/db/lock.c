@@ -18,8 +18,7 @@ static holt_status busy(os_dir *dir, os_file *lock)
     return status_set(HOLT_BUSY, "%s: the database is open in process %" PRIu64, os_dir_path(dir), pid);
 }
 
-/* The writer's pid, so that others can name it; erased when it closes. */
-static holt_status write_pid(os_dir *dir, os_file *lock)
+holt_status lock_sign(os_dir *dir, os_file *lock)
 {
     char text[PID_BYTES];
     int size = snprintf(text, sizeof text, "%" PRIu64 "\n", os_process_id(os_dir_os(dir)));
@@ -36,7 +35,6 @@ holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
     if (rc != HOLT_OK) return rc;
     rc = os_file_lock(lock, !read_only);
     if (rc == HOLT_BUSY) rc = busy(dir, lock);
-    if (rc == HOLT_OK && !read_only) rc = write_pid(dir, lock);
     if (rc == HOLT_OK) {
         *out = lock;
         return HOLT_OK;
@@ -45,10 +43,10 @@ holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
     return rc;
 }
 
-void unlock_database(os_file *lock, bool read_only)
+void unlock_database(os_file *lock, bool signature)
 {
     if (!lock) return;
-    if (!read_only) (void)os_file_truncate(lock, 0); /* else a message may name a process that is gone */
+    if (signature) (void)os_file_truncate(lock, 0); /* else a message may name a process that is gone */
     os_file_unlock(lock);
     os_file_close(lock);
 }
