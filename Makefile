@@ -26,7 +26,7 @@ LIBDIR    = $(if $(MULTIARCH),$(patsubst /usr/%,%,$(wildcard /usr/lib/$(MULTIARC
 SETUP     = meson setup --prefix '$(PREFIX)' $(if $(LIBDIR),--libdir $(LIBDIR))
 
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
+	@out=$$(ninja -C $(BUILD) --quiet 2>&1) || { printf '%s\n' "$$out"; exit 1; }
 
 run: build
 	@HOLT=$(HOLT) scripts/run $(if $(DATA),"$(DATA)")
