@@ -17,7 +17,8 @@ void buffer_clear(buffer *b)
 
 uint8_t *buffer_extend(buffer *b, size_t size)
 {
-    if (b->failed || size > SIZE_MAX / 2 - b->size || !mem_grow((void **)&b->data, &b->capacity, b->size + size, 1)) {
+    if (b->failed || size > SIZE_MAX / 2 - b->size ||
+        !mem_grow((void **)&b->data, &b->capacity, b->size + size, 1)) {
         b->failed = true;
         return NULL;
     }

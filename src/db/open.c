@@ -100,8 +100,7 @@ static holt_status open_database(holt *db)
     holt_status rc = open_directory(db);
     if (rc == HOLT_OK) rc = look_and_lock(db, &kind);
     if (rc == HOLT_OK)
-        rc = event_log_open(&db->events, db->os, db->set.log_level,
-                            db->set.log, db->set.log_ctx);
+        rc = event_log_open(&db->events, db->os, db->set.log_level, db->set.log, db->set.log_ctx);
     if (rc != HOLT_OK) return rc;
     rc = kind == DIRECTORY_DATABASE ? recover_database(db) : create_database(db);
     if (rc != HOLT_OK) {
