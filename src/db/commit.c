@@ -178,8 +178,8 @@ static void append_group(holt *db, commit_request *group)
         wal_stage_clear(db->wal);
         return;
     }
-    holt_status rc = wal_append(db->wal);
-    if (rc == HOLT_OK && interval && !sync) sync = interval_needs_sync(db);
+    if (interval && !sync) sync = interval_needs_sync(db);
+    holt_status rc = wal_append(db->wal, sync);
     if (rc == HOLT_OK && sync) rc = wal_sync(db->wal);
     for (commit_request *r = group; r; r = r->next) {
         if (!r->inserted) continue;
@@ -191,7 +191,6 @@ static void append_group(holt *db, commit_request *group)
     if (rc != HOLT_OK) return; /* the log has failed: what was inserted stays invisible for ever */
     /* Release: who loads it sees the versions. */
     atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
-    atomic_store_explicit(&db->last_commit_ns, os_clock_ns(db->os), memory_order_relaxed);
 }
 
 static uint64_t group_bytes(const commit_request *group)

@@ -204,13 +204,23 @@ static void report(holt *db, holt_status rc)
     os_mutex_unlock(&db->jobs_mu);
 }
 
+/* When the database counts as idle, if no commit comes until then. */
+static uint64_t idle_from(compact_worker *w, uint64_t now)
+{
+    /* Relaxed: whether it is idle need not be exact. */
+    seqno newest = atomic_load_explicit(&w->db->visible, memory_order_relaxed);
+    if (newest != w->seen_seqno || !w->seen_ns) {
+        w->seen_seqno = newest;
+        w->seen_ns = now;
+    }
+    return w->seen_ns + IDLE_NS;
+}
+
 uint64_t compact_job_step(void *ctx)
 {
     compact_worker *w = ctx;
     holt *db = w->db;
-    /* Relaxed: whether it is idle need not be exact. */
-    uint64_t now = os_clock_ns(db->os),
-             idle_at = atomic_load_explicit(&db->last_commit_ns, memory_order_relaxed) + IDLE_NS;
+    uint64_t now = os_clock_ns(db->os), idle_at = idle_from(w, now);
     bool more;
     holt_status rc = step(w, now >= idle_at ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more);
     report(db, rc);

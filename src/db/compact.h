@@ -9,6 +9,8 @@ typedef struct compact_worker {
     os_job *job;
     holt_collection *collection; /* used and marked as merging; NULL: idle */
     lsm_merge *merge;            /* its merge under way */
+    seqno seen_seqno;            /* the newest operation when last looked ... */
+    uint64_t seen_ns;            /* ... and since when it is: for "idle" */
 } compact_worker;
 
 uint64_t compact_job_step(void *worker);

@@ -9,6 +9,7 @@
  *   record.c state.c edit.c             what the manifest says, and writing it
  *   install.c view.c                    views and the change from one to the next
  *   flush.c compact.c prepare.c sync.c release.c   background jobs
+ *   verify.c verify_live.c verify_*.c   verification; verification.h has its parts
  *   stats.c event_log.c later.c         figures, the diary, calls of later releases
  *
  * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit.h) is not a mutex: it is held
@@ -135,8 +136,6 @@ struct holt {
     bool compact_failing;
     holt_error compact_error;
     uint64_t flushes, flush_bytes, compactions, compaction_bytes_read, compaction_bytes_written;
-    _Atomic uint64_t last_commit_ns; /* for "idle" */
-
     _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
     _Atomic uint32_t sealed_count;   /* for the gate */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */

@@ -48,7 +48,8 @@ typedef struct log_state {
 
 typedef struct replay_visitor {
     void *ctx;
-    /* A commit that is not wholly flushed. first: seqno of its first operation. The payload is borrowed. */
+    /* A commit that is not wholly flushed. first: seqno of its first operation. The payload is borrowed.
+     * It stands where the last of the segments in *out ends so far. */
     holt_status (*commit)(void *ctx, seqno first, uint32_t operations, slice payload);
     /* May be NULL: bytes of the log read so far, for progress. */
     void (*progress)(void *ctx, uint64_t bytes);

@@ -21,16 +21,16 @@ static uint64_t ending_bytes(void)
 
 holt_status wal_failure(wal *w)
 {
-    return w->failed ? status_restore(&w->failure) : HOLT_OK;
+    return atomic_load_explicit(&w->failed, memory_order_relaxed) ? status_restore(&w->failure) : HOLT_OK;
 }
 
 holt_status wal_fail(wal *w)
 {
     os_mutex_lock(&w->mu);
-    if (!w->failed) {
+    if (!atomic_load_explicit(&w->failed, memory_order_relaxed)) {
         status_save(&w->failure);
         w->failure.status = HOLT_IO;
-        w->failed = true;
+        atomic_store_explicit(&w->failed, true, memory_order_release);
     }
     holt_status rc = wal_failure(w);
     os_mutex_unlock(&w->mu);
@@ -39,10 +39,11 @@ holt_status wal_fail(wal *w)
 
 holt_status wal_health(wal *w)
 {
+    /* Acquire: pairs with the release in wal_fail, so that `failure` is there; the lock is for the rare case. */
+    if (!atomic_load_explicit(&w->failed, memory_order_acquire)) return HOLT_OK;
     os_mutex_lock(&w->mu);
     holt_status rc = wal_failure(w);
     os_mutex_unlock(&w->mu);
-    if (rc == HOLT_OK) return rc;
     return status_wrap(rc, "the log has failed, nothing is acknowledged until the database is reopened");
 }
 
@@ -79,6 +80,8 @@ static holt_status begin_segment(wal *w, const wal_segment *segment, segment_hea
     w->written.segment = segment->number;
     w->written.offset = SEGMENT_FRAMES;
     os_mutex_unlock(&w->mu);
+    wal_window_close(w);
+    w->mode_chosen = false;
     w->active = segment->file;
     w->epoch = h->epoch;
     w->offset = SEGMENT_FRAMES;
@@ -122,6 +125,7 @@ holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const w
 void wal_destroy(wal *w)
 {
     if (!w) return;
+    wal_window_close(w);
     for (size_t i = 0; i < w->live_count; i++)
         os_file_close(w->live[i].file);
     if (w->has_next) os_file_close(w->next.file);
@@ -187,12 +191,22 @@ void wal_stage_clear(wal *w)
     }
 }
 
-holt_status wal_append(wal *w)
+/* Writes what is staged: through the window if the segment is written that way, and what cannot go there with a plain write. */
+static holt_status write_stage(wal *w, bool sync_follows)
+{
+    if (!w->mode_chosen) w->mapped = !sync_follows && !w->map_refused;
+    w->mode_chosen = true;
+    size_t stored = w->mapped ? wal_window_store(w, w->offset, w->stage, w->stage_size) : 0;
+    if (stored == w->stage_size) return HOLT_OK;
+    return os_file_write(w->active, w->offset + stored, w->stage + stored, w->stage_size - stored);
+}
+
+holt_status wal_append(wal *w, bool sync_follows)
 {
     assert(w->offset + w->stage_size <= w->capacity);
     holt_status rc = wal_health(w);
     if (rc == HOLT_OK) {
-        rc = os_file_write(w->active, w->offset, w->stage, w->stage_size);
+        rc = write_stage(w, sync_follows);
         if (rc != HOLT_OK) rc = wal_fail(w);
     }
     if (rc != HOLT_OK) {
@@ -261,7 +275,7 @@ holt_status wal_sync(wal *w)
     holt_status rc = HOLT_OK;
     os_mutex_lock(&w->mu);
     log_position wanted = w->written;
-    while (rc == HOLT_OK && !w->failed && log_position_compare(w->known, wanted) < 0) {
+    while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && log_position_compare(w->known, wanted) < 0) {
         if (w->syncing)
             os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
         else
@@ -368,7 +382,7 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     put_u64le(payload, next.number);
     put_u64le(payload + 8, epoch);
     end_frame(w, FRAME_SEAL, next_seqno, 0);
-    rc = wal_append(w);
+    rc = wal_append(w, true);
     if (rc != HOLT_OK) return rc;
 
     segment_header header = {
@@ -394,10 +408,11 @@ holt_status wal_finish(wal *w, seqno next_seqno, manifest_mark manifest, log_pos
     put_u64le(payload + 8, manifest.record);
     put_u64le(payload + 16, manifest.checksum);
     end_frame(w, FRAME_CLOSE, next_seqno, 0);
-    holt_status rc = wal_append(w);
+    holt_status rc = wal_append(w, true);
     if (rc == HOLT_OK) rc = wal_sync(w);
     if (rc != HOLT_OK) return rc;
     *end = wal_written(w);
+    wal_window_close(w);
     /* Not having given the space back is no failure of the close. */
     if (os_file_truncate(w->active, end->offset) == HOLT_OK) (void)os_file_sync(w->active);
     wal_discard_spares(w);

@@ -5,6 +5,8 @@
 #include "log/segment.h"
 #include "log/wal.h"
 
+#include <stdatomic.h>
+
 typedef struct wal_segment {
     uint64_t number;
     uint64_t size; /* of the file, bytes */
@@ -24,6 +26,10 @@ struct wal {
     uint64_t offset;           /* where the next frame goes */
     uint64_t capacity;         /* size of the active segment */
     uint64_t chain;            /* checksum of the last frame or header */
+    bool mode_chosen;          /* the segment has had its first append ... */
+    bool mapped;               /* ... which was through the window, and so are the others */
+    bool map_refused;          /* this file system has no windows */
+    os_map window;             /* over a part of the active segment; bytes NULL: none */
     log_position known_stage;  /* what the frames being staged say is known */
     uint8_t *stage;            /* staged frames */
     size_t stage_capacity;
@@ -39,7 +45,7 @@ struct wal {
     log_position written;
     log_position known;
     bool syncing;
-    bool failed;
+    _Atomic bool failed;       /* set under mu; read by the leader without */
     holt_error failure;
 
     bool preparing;            /* a thread is making `next` */
@@ -51,6 +57,11 @@ struct wal {
     size_t recyclable_count;
     wal_stats stats;
 };
+
+/* Stores bytes into the active segment through the window, which moves along; how many, is the result: fewer than size
+ * where no window can be had. */
+size_t wal_window_store(wal *w, uint64_t offset, const uint8_t *bytes, size_t size);
+void   wal_window_close(wal *w);
 
 /* Ends the log for ever with this thread's last error, and returns HOLT_IO. */
 holt_status wal_fail(wal *w);

@@ -57,7 +57,7 @@ holt_status wal_prepare(wal *w)
     char spare[OS_NAME_MAX];
     wal_segment segment = {0};
     os_mutex_lock(&w->mu);
-    bool needed = !w->has_next && !w->preparing && !w->failed;
+    bool needed = !w->has_next && !w->preparing && wal_failure(w) == HOLT_OK;
     uint64_t recycled = 0;
     if (needed) {
         w->preparing = true;
@@ -88,7 +88,7 @@ static void unlink_segment(wal *w, uint64_t number)
 void wal_release_file(wal *w, uint64_t number)
 {
     os_mutex_lock(&w->mu);
-    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && !w->failed;
+    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && wal_failure(w) == HOLT_OK;
     if (keep) w->recyclable[w->recyclable_count++] = number;
     os_mutex_unlock(&w->mu);
     if (keep) return;

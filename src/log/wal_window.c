@@ -1,0 +1,48 @@
+/* wal_window.c -- appending without a system call: a moving, populated map over a part of the active segment.
+ *
+ * Only where the file system rewrites in place (os_file_map refuses others), and only into files that are allocated, so
+ * that a store cannot fault for want of space. What the process has stored the kernel has: it survives a kill.
+ */
+#include "log/wal_internal.h"
+
+enum { WINDOW_BYTES = 1 << 20, PAGE_BYTES = 4096 };
+
+void wal_window_close(wal *w)
+{
+    os_file_unmap(&w->window);
+    memset(&w->window, 0, sizeof w->window);
+}
+
+static bool covers(const os_map *m, uint64_t offset)
+{
+    return m->bytes && offset >= m->offset && offset < m->offset + m->size;
+}
+
+/* Moves the window so that it begins in the page of `offset`. */
+static bool move_window(wal *w, uint64_t offset)
+{
+    uint64_t start = offset / PAGE_BYTES * PAGE_BYTES, end = w->capacity / PAGE_BYTES * PAGE_BYTES;
+    wal_window_close(w);
+    if (offset >= end) return false;
+    size_t size = end - start < WINDOW_BYTES ? (size_t)(end - start) : WINDOW_BYTES;
+    holt_status rc = os_file_map(w->active, start, size, &w->window);
+    if (rc == HOLT_OK) return true;
+    memset(&w->window, 0, sizeof w->window);
+    w->map_refused = rc == HOLT_UNSUPPORTED;
+    w->mapped = false; /* whatever it was, plain writes say it better */
+    return false;
+}
+
+size_t wal_window_store(wal *w, uint64_t offset, const uint8_t *bytes, size_t size)
+{
+    size_t stored = 0;
+    while (stored < size) {
+        uint64_t at = offset + stored;
+        if (!covers(&w->window, at) && !move_window(w, at)) break;
+        size_t inside = (size_t)(at - w->window.offset), room = w->window.size - inside;
+        size_t piece = size - stored < room ? size - stored : room;
+        os_map_store(&w->window, inside, bytes + stored, piece);
+        stored += piece;
+    }
+    return stored;
+}
