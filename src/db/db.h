@@ -37,7 +37,7 @@ typedef struct settings {
     uint64_t txn_bytes_max;     /* of all open transactions, and of one */
     uint64_t value_bytes_max;
     uint64_t segment_bytes_max;
-    uint32_t sealed_max;        /* sealed memtables beyond which writers wait */
+    uint64_t memtables_bytes_max; /* of the active and the sealed ones; beyond it writers wait */
     uint32_t durability, interval_ms, default_kind, background_threads;
     uint32_t flags, log_level;
     holt_log_fn log;
@@ -137,8 +137,9 @@ struct holt {
     holt_error compact_error;
     uint64_t flushes, flush_bytes, compactions, compaction_bytes_read, compaction_bytes_written;
     _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
-    _Atomic uint32_t sealed_count;   /* for the gate */
+    _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
+    _Atomic uint64_t gate_bytes;     /* of commits while it was slow */
     _Atomic uint64_t delays, delay_ns;
 
     os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */

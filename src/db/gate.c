@@ -1,32 +1,33 @@
-/* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is
- * full.
+/* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is full.
  *
- * No delay while one sealed memtable fewer than allowed waits and the runs are few. Then a fixed one, and at
- * the end of the room a wait for the flush, for at most GATE_WAIT_NS; then HOLT_BUSY with its cause.
+ * No delay while memtables take less than three quarters of their share and the runs are few. Then a fixed one for
+ * every so many bytes, and at the end of the room a wait for the flush, for at most GATE_WAIT_NS; then HOLT_BUSY with
+ * its cause, or at once the failure that keeps memtables from being written out.
  */
 #include "db/commit.h"
 
 #include "base/status.h"
 
-static const uint64_t GATE_WAIT_NS = (uint64_t)30 * 1000000000;
-static const uint64_t DELAY_NS = 200000;
-enum { RUNS_SLOW = 24, RUNS_STOP = 64 };
+static const uint64_t GATE_WAIT_NS = (uint64_t)30 * 1000000000, DELAY_NS = 1000000;
+enum { DELAY_BYTES = 256 << 10, RUNS_SLOW = 24, RUNS_STOP = 64 };
 
 typedef struct pressure {
     bool slow, stop;
 } pressure;
 
+/* Inside a section. */
 static pressure measure(holt *db)
 {
     /* Relaxed: recent figures will do. */
-    uint32_t sealed = atomic_load_explicit(&db->sealed_count, memory_order_relaxed);
     uint32_t runs = atomic_load_explicit(&db->runs_worst, memory_order_relaxed);
-    pressure p = {.slow = runs >= RUNS_SLOW, .stop = runs >= RUNS_STOP};
-    if (sealed < db->set.sealed_max) return p;
-    view *v = atomic_load_explicit(&db->view, memory_order_acquire);
-    uint64_t active = memtable_bytes(v->tables[0]->memtable);
-    p.slow |= active >= db->set.memtable_bytes / 2;
-    p.stop |= active >= db->set.memtable_bytes || sealed > db->set.sealed_max;
+    uint64_t bytes = atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed),
+             limit = db->set.memtables_bytes_max;
+    const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
+    bytes += memtable_bytes(v->tables[0]->memtable);
+    pressure p = {.slow = bytes >= limit / 4 * 3 || runs >= RUNS_SLOW,
+                  .stop = bytes >= limit || runs >= RUNS_STOP};
+    /* The active one alone is no reason to wait: the next commit seals it. */
+    if (v->table_count == 1) p.stop = p.slow = false;
     return p;
 }
 
@@ -75,18 +76,25 @@ static holt_status wait_for_room(holt *db)
     }
 }
 
+/* One delay for every DELAY_BYTES that commits bring, whoever crosses the mark. */
+static bool owes_delay(holt *db, uint64_t bytes)
+{
+    /* Relaxed: a count orders nothing. */
+    uint64_t before = atomic_fetch_add_explicit(&db->gate_bytes, bytes, memory_order_relaxed);
+    return before / DELAY_BYTES != (before + bytes) / DELAY_BYTES;
+}
+
 holt_status gate_pass(holt *db, uint64_t bytes)
 {
-    (void)bytes;
     /* Relaxed: recent figures will do; this is the way of nearly every commit. */
-    if (atomic_load_explicit(&db->sealed_count, memory_order_relaxed) < db->set.sealed_max &&
+    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) < db->set.memtables_bytes_max / 4 &&
         atomic_load_explicit(&db->runs_worst, memory_order_relaxed) < RUNS_SLOW)
         return HOLT_OK;
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     pressure p = measure(db);
     epoch_leave();
-    if (!p.slow && !p.stop) return HOLT_OK;
+    if (!p.stop && !(p.slow && owes_delay(db, bytes))) return HOLT_OK;
     uint64_t began = os_clock_ns(db->os);
     if (p.stop)
         rc = wait_for_room(db);

@@ -58,8 +58,10 @@ static void publish_pressure(holt *db, const view *v)
     }
     /* Relaxed: the gate needs no more than a recent figure. */
     atomic_store_explicit(&db->runs_worst, (uint32_t)worst, memory_order_relaxed);
-    atomic_store_explicit(&db->sealed_count, v->table_count ? (uint32_t)v->table_count - 1 : 0,
-                          memory_order_relaxed);
+    uint64_t sealed = 0;
+    for (size_t i = 1; i < v->table_count; i++)
+        sealed += memtable_bytes(v->tables[i]->memtable);
+    atomic_store_explicit(&db->sealed_bytes, sealed, memory_order_relaxed);
 }
 
 void view_change_install(holt *db, view *v)

@@ -63,8 +63,9 @@ holt_status settings_init(settings *s, const holt_options *o)
     s->value_bytes_max = at_most(s->memory_bytes / 4, (uint64_t)1 << 30);
     /* Frames take more room in the log than versions do in the memtable when they are small. */
     s->segment_bytes_max = s->memtable_bytes + s->memtable_bytes / 2;
-    s->sealed_max = (uint32_t)at_most(s->memory_bytes / 4 / s->memtable_bytes - 1, 16);
-    if (s->sealed_max == 0) s->sealed_max = 1;
+    s->memtables_bytes_max = s->memory_bytes / 4;
+    if (s->memtables_bytes_max < s->memtable_bytes / 2 * 3)
+        s->memtables_bytes_max = s->memtable_bytes / 2 * 3;
     s->durability = o->durability ? o->durability : HOLT_COMMIT;
     s->interval_ms = o->interval_ms ? o->interval_ms : 100;
     s->default_kind = o->default_kind ? o->default_kind : HOLT_LSM;
