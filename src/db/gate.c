@@ -24,10 +24,9 @@ static pressure measure(holt *db)
              limit = db->set.memtables_bytes_max;
     const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
     bytes += memtable_bytes(v->tables[0]->memtable);
-    pressure p = {.slow = bytes >= limit / 4 * 3 || runs >= RUNS_SLOW,
-                  .stop = bytes >= limit || runs >= RUNS_STOP};
-    /* The active one alone is no reason to wait: the next commit seals it. */
-    if (v->table_count == 1) p.stop = p.slow = false;
+    bool waits = v->table_count > 1; /* the active memtable alone is no reason: the next commit seals it */
+    pressure p = {.slow = (waits && bytes >= limit / 4 * 3) || runs >= RUNS_SLOW,
+                  .stop = (waits && bytes >= limit) || runs >= RUNS_STOP};
     return p;
 }
 
