@@ -1,0 +1,374 @@
+/* test_api_processes.c -- databases and processes: forked children, locks, and readers that write nothing. */
+#include "support/child.h"
+#include "support/fixture.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- fork */
+
+typedef struct inherited {
+    fixture *f;
+    holt_txn *batch, *snapshot;
+    holt_cursor *cursor;
+} inherited;
+
+static bool inherited_handles_are_closed(inherited *i)
+{
+    fixture *f = i->f;
+    holt_value v = HOLT_VALUE_INIT;
+    holt_txn_options o = {.flags = HOLT_TXN_BLIND};
+    holt_db_stats stats;
+    holt_collection *c = NULL;
+    holt_cursor *cursor = NULL;
+    holt_txn *t = NULL;
+    char **names = NULL;
+    size_t count = 0;
+    bool good = child_check(holt_put(f->c, NULL, holt_str("a"), holt_str("child")) == HOLT_CLOSED);
+    good &= child_check(holt_get(f->c, NULL, holt_str("a"), &v) == HOLT_CLOSED);
+    good &= child_check(holt_exists(f->c, NULL, holt_str("a")) == HOLT_CLOSED);
+    good &= child_check(holt_delete(f->c, NULL, holt_str("a")) == HOLT_CLOSED);
+    good &= child_check(holt_put(f->c, i->batch, holt_str("a"), holt_str("child")) == HOLT_CLOSED);
+    good &= child_check(holt_get(f->c, i->snapshot, holt_str("a"), &v) == HOLT_CLOSED);
+    good &= child_check(holt_commit(i->batch) == HOLT_CLOSED);
+    good &= child_check(!holt_cursor_first(i->cursor));
+    good &= child_check(holt_cursor_status(i->cursor) == HOLT_CLOSED);
+    good &= child_check(holt_cursor_open(f->c, NULL, NULL, &cursor) == HOLT_CLOSED);
+    good &= child_check(holt_begin(f->db, &o, &t) == HOLT_CLOSED);
+    good &= child_check(holt_sync(f->db) == HOLT_CLOSED);
+    good &= child_check(holt_flush(f->db) == HOLT_CLOSED);
+    good &= child_check(holt_health(f->db) == HOLT_CLOSED);
+    good &= child_check(holt_stats(f->db, &stats, sizeof stats) == HOLT_CLOSED);
+    good &= child_check(holt_collection_create(f->db, "x", NULL, &c) == HOLT_CLOSED);
+    good &= child_check(holt_collection_open(f->db, "default", &c) == HOLT_CLOSED);
+    good &= child_check(holt_collection_drop(f->db, "x") == HOLT_CLOSED);
+    good &= child_check(holt_collection_list(f->db, &names, &count) == HOLT_CLOSED);
+    good &= child_check(holt_collection_clear(f->c) == HOLT_CLOSED);
+    good &= child_check(holt_compact(f->c, holt_str(NULL), holt_str(NULL)) == HOLT_CLOSED);
+    holt_value_free(&v);
+    return good;
+}
+
+/* Closing what was inherited must neither unlock, nor write, nor wait for threads that are not there. */
+static void close_inherited(inherited *i)
+{
+    (void)holt_cursor_close(i->cursor); /* answers HOLT_CLOSED or nothing: its database is gone here */
+    holt_rollback(i->batch);
+    holt_rollback(i->snapshot);
+    holt_collection_close(i->f->c);
+    (void)holt_close(i->f->db);
+}
+
+static bool own_database_works(fixture *f)
+{
+    fixture own = *f;
+    holt_value v = HOLT_VALUE_INIT;
+    holt *db = NULL;
+    holt_collection *c = NULL;
+    bool good = child_check(fixture_try_open(f, 0, &db) == HOLT_BUSY); /* the parent has it */
+    temp_dir_join(f->dir.path, "child", own.path);
+    good &= child_check(fixture_try_open(&own, 0, &db) == HOLT_OK);
+    if (!good) return false;
+    good &= child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
+    good &= child_check(holt_put(c, NULL, holt_str("a"), holt_str("1")) == HOLT_OK);
+    good &= child_check(holt_flush(db) == HOLT_OK);
+    good &= child_check(holt_get(c, NULL, holt_str("a"), &v) == HOLT_OK);
+    good &= child_check(holt_close(db) == HOLT_OK);
+    holt_value_free(&v);
+    return good;
+}
+
+static bool live_as_child(void *ctx)
+{
+    inherited *i = (inherited *)ctx;
+    bool good = inherited_handles_are_closed(i) && own_database_works(i->f);
+    close_inherited(i);
+    return good;
+}
+
+/* Two processes with one set of handles would write one log twice. The child is told, may open a database
+ * of its own, and the parent notices nothing. */
+static void a_forked_child_cannot_use_what_it_inherited(void **state)
+{
+    fixture *f = (fixture *)*state;
+    put(f->c, "a", "parent");
+    inherited i = {f, begin(f->db, HOLT_TXN_BLIND), begin(f->db, HOLT_TXN_READ_ONLY),
+                   open_cursor(f->c, NULL)};
+    put_in(f->c, i.batch, "b", "batch");
+    assert_true(child_run(live_as_child, &i));
+
+    expect_get(f->c, i.snapshot, "a", "parent");
+    assert_true(holt_cursor_first(i.cursor));
+    expect_entry(i.cursor, "a", "parent");
+    expect_ok(holt_commit(i.batch));
+    put(f->c, "c", "later");
+    expect_ok(holt_cursor_close(i.cursor));
+    holt_rollback(i.batch);
+    holt_rollback(i.snapshot);
+    fixture_reopen(f);
+    expect_get(f->c, NULL, "a", "parent");
+    expect_get(f->c, NULL, "b", "batch");
+    expect_get(f->c, NULL, "c", "later");
+}
+
+static bool find_it_locked(void *ctx)
+{
+    holt *db = NULL;
+    return child_check(fixture_try_open((fixture *)ctx, 0, &db) == HOLT_BUSY);
+}
+
+static bool close_only(void *ctx)
+{
+    close_inherited((inherited *)ctx);
+    return true;
+}
+
+/* POSIX record locks would be released by any close in any process; these must not be. */
+static void a_childs_close_does_not_unlock_the_parents_database(void **state)
+{
+    fixture *f = (fixture *)*state;
+    inherited i = {f, NULL, NULL, open_cursor(f->c, NULL)};
+    assert_true(child_run(close_only, &i));
+    assert_true(child_run(find_it_locked, f));
+    expect_ok(holt_cursor_close(i.cursor));
+    put(f->c, "a", "1");
+    expect_get(f->c, NULL, "a", "1");
+}
+
+/* A child that lives longer than the parent's close holds the inherited descriptors; the lock must be gone
+ * all the same. */
+static bool wait_for_end_of_pipe(void *ctx)
+{
+    int *ends = (int *)ctx;
+    char byte;
+    close(ends[1]);
+    return read(ends[0], &byte, 1) == 0;
+}
+
+static void a_living_child_does_not_keep_the_database_locked(void **state)
+{
+    fixture *f = (fixture *)*state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = child_start(wait_for_end_of_pipe, ends);
+    fixture_reopen(f);
+    put(f->c, "a", "1");
+    expect_get(f->c, NULL, "a", "1");
+    close(ends[1]);
+    assert_true(child_wait(child));
+    close(ends[0]);
+}
+
+/* ---------------------------------------------------------------- locks between processes */
+
+/* A child that opens the database, says so, and holds it until its pipe ends. */
+typedef struct holder {
+    fixture *f;
+    uint32_t flags;
+    int opened[2], release[2]; /* pipes */
+} holder;
+
+static bool hold(void *ctx)
+{
+    holder *h = (holder *)ctx;
+    holt *db = NULL;
+    char byte = 'x';
+    close(h->release[1]);
+    bool good = child_check(fixture_try_open(h->f, h->flags, &db) == HOLT_OK);
+    good &= write(h->opened[1], &byte, 1) == 1;
+    good &= read(h->release[0], &byte, 1) == 0;
+    return child_check(holt_close(db) == HOLT_OK) && good;
+}
+
+static pid_t start_holder(holder *h, fixture *f, uint32_t flags)
+{
+    char byte;
+    h->f = f;
+    h->flags = flags;
+    assert_int_equal(pipe(h->opened), 0);
+    assert_int_equal(pipe(h->release), 0);
+    pid_t child = child_start(hold, h);
+    assert_int_equal(read(h->opened[0], &byte, 1), 1);
+    return child;
+}
+
+static void end_holder(holder *h, pid_t child)
+{
+    close(h->release[1]);
+    assert_true(child_wait(child));
+    close(h->release[0]);
+    close(h->opened[0]);
+    close(h->opened[1]);
+}
+
+/* Who is told "busy" wants to know by whom. */
+static void a_second_process_is_told_who_has_the_database(void **state)
+{
+    fixture *f = (fixture *)*state;
+    holder h;
+    char pid[32];
+    holt *db = NULL;
+    fixture_close(f);
+    pid_t child = start_holder(&h, f, 0);
+    snprintf(pid, sizeof pid, "%ld", (long)child);
+    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_words(pid);
+    assert_null(db);
+    expect_status(HOLT_BUSY, fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
+    expect_words(pid);
+    end_holder(&h, child);
+    fixture_open(f, 0);
+}
+
+static void readers_share_the_database_and_keep_writers_out(void **state)
+{
+    fixture *f = (fixture *)*state;
+    holder h;
+    holt *db = NULL;
+    put(f->c, "a", "1");
+    fixture_close(f);
+    pid_t child = start_holder(&h, f, HOLT_OPEN_READ_ONLY);
+    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_words("reader");
+    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    expect_get(f->c, NULL, "a", "1");
+    end_holder(&h, child);
+    fixture_close(f);
+    fixture_open(f, 0);
+}
+
+/* ---------------------------------------------------------------- read-only */
+
+/* What is in runs, and what only the log holds. */
+static void fill(fixture *f)
+{
+    put(f->c, "run", "1");
+    expect_ok(holt_flush(f->db));
+    put(f->c, "log", "2");
+    expect_ok(holt_delete(f->c, NULL, holt_str("run")));
+    put(create(f->db, "other"), "a", "3");
+}
+
+static bool fill_and_die(void *ctx)
+{
+    fixture *f = (fixture *)ctx;
+    holt *db = NULL;
+    holt_collection *c = NULL;
+    bool good = child_check(fixture_try_open(f, 0, &db) == HOLT_OK);
+    good &= child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
+    good &= child_check(holt_put(c, NULL, holt_str("unclean"), holt_str("4")) == HOLT_OK);
+    _exit(good ? 0 : 1); /* without a close: the next open finds a log to replay */
+}
+
+static void expect_filled(fixture *f)
+{
+    holt_collection *other = NULL;
+    expect_get(f->c, NULL, "run", NULL);
+    expect_get(f->c, NULL, "log", "2");
+    expect_get(f->c, NULL, "unclean", "4");
+    expect_ok(holt_collection_open(f->db, "other", &other));
+    expect_get(other, NULL, "a", "3");
+    holt_collection_close(other);
+    holt_cursor *c = open_cursor(f->c, NULL);
+    assert_true(holt_cursor_last(c));
+    expect_entry(c, "unclean", "4");
+    expect_ok(holt_cursor_close(c));
+}
+
+static void expect_writes_refused(fixture *f)
+{
+    holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
+    holt_collection *c = NULL;
+    holt_txn *t = NULL;
+    expect_status(HOLT_READ_ONLY, holt_put(f->c, NULL, holt_str("a"), holt_str("1")));
+    expect_status(HOLT_READ_ONLY, holt_delete(f->c, NULL, holt_str("a")));
+    expect_status(HOLT_READ_ONLY, holt_collection_clear(f->c));
+    expect_status(HOLT_READ_ONLY, holt_collection_create(f->db, "new", NULL, &c));
+    expect_status(HOLT_READ_ONLY, holt_collection_drop(f->db, "other"));
+    expect_status(HOLT_READ_ONLY, holt_collection_rename(f->db, "other", "new"));
+    if (holt_begin(f->db, &blind, &t) == HOLT_OK) /* a batch may be begun; it cannot be filled */
+        expect_status(HOLT_READ_ONLY, holt_put(f->c, t, holt_str("a"), holt_str("1")));
+    holt_rollback(t);
+    /* Whatever these answer, they write nothing: the caller looks at the directory. */
+    (void)holt_flush(f->db);
+    (void)holt_compact(f->c, holt_str(NULL), holt_str(NULL));
+    (void)holt_sync(f->db);
+    holt_txn *snapshot = begin(f->db, HOLT_TXN_READ_ONLY);
+    expect_get(f->c, snapshot, "log", "2");
+    holt_rollback(snapshot);
+}
+
+/* Somebody who looks at a database must not change a byte of it, not even by recovering it. */
+static void a_read_only_open_shows_everything_and_writes_nothing(void **state)
+{
+    fixture *f = (fixture *)*state;
+    fill(f);
+    fixture_close(f);
+    assert_true(child_run(fill_and_die, f));
+    uint64_t before = directory_fingerprint(f->path, NULL);
+    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    expect_filled(f);
+    expect_writes_refused(f);
+    fixture_close(f);
+    assert_true(directory_fingerprint(f->path, NULL) == before);
+    fixture_open(f, 0);
+    expect_filled(f);
+}
+
+/* In one process as well, and each with the whole contents. */
+static void two_readers_open_at_once(void **state)
+{
+    fixture *f = (fixture *)*state;
+    fixture second = *f;
+    put(f->c, "a", "1");
+    fixture_close(f);
+    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    fixture_open(&second, HOLT_OPEN_READ_ONLY);
+    expect_get(f->c, NULL, "a", "1");
+    expect_get(second.c, NULL, "a", "1");
+    fixture_close(&second);
+    expect_get(f->c, NULL, "a", "1");
+}
+
+/* Also where the user may not write at all. */
+static bool read_as_nobody(void *ctx)
+{
+    fixture *f = (fixture *)ctx;
+    holt *db = NULL;
+    holt_collection *c = NULL;
+    holt_value v = HOLT_VALUE_INIT;
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return child_check(false);
+    bool good = child_check(fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db) == HOLT_OK);
+    good = good && child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
+    good = good && child_check(holt_get(c, NULL, holt_str("a"), &v) == HOLT_OK);
+    holt_value_free(&v);
+    return child_check(holt_close(db) == HOLT_OK) && good;
+}
+
+static void a_read_only_open_needs_no_right_to_write(void **state)
+{
+    fixture *f = (fixture *)*state;
+    put(f->c, "a", "1");
+    fixture_close(f);
+    assert_true(directory_set_modes(f->dir.path, 0555, 0444));
+    assert_true(child_run(read_as_nobody, f));
+    assert_true(directory_set_modes(f->dir.path, 0755, 0644));
+    fixture_open(f, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_forked_child_cannot_use_what_it_inherited),
+        TEST(a_childs_close_does_not_unlock_the_parents_database),
+        TEST(a_living_child_does_not_keep_the_database_locked),
+        TEST(a_second_process_is_told_who_has_the_database),
+        TEST(readers_share_the_database_and_keep_writers_out),
+        TEST(a_read_only_open_shows_everything_and_writes_nothing),
+        TEST(two_readers_open_at_once),
+        TEST(a_read_only_open_needs_no_right_to_write),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
