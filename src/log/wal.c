@@ -329,39 +329,50 @@ bool wal_has_next(wal *w)
     return has;
 }
 
-/* Takes the prepared segment if it is large enough, and else makes one on the spot. Its directory entry is
- * synced. */
+/* Makes the next segment on the spot. After a failed sync of the directory its name is given up: a later sync that
+ * succeeds would not prove that it is on disk. */
+static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
+{
+    char name[OS_NAME_MAX];
+    memset(out, 0, sizeof *out);
+    out->number = w->written.segment + 1;
+    out->size = wal_segment_bytes_after(w, w->capacity);
+    if (out->size < need) out->size = need;
+    segment_name(out->number, name);
+    holt_status rc = segment_file_create(w->dir, name, out->size, false, &out->file);
+    if (rc != HOLT_OK) return rc;
+    rc = os_dir_sync(w->dir);
+    if (rc == HOLT_OK) return HOLT_OK;
+    os_file_close(out->file);
+    (void)os_dir_unlink(w->dir, name); /* the first failure is the one to tell */
+    return rc;
+}
+
+/* Takes the prepared segment if there is one, made larger if need be, and else makes one. Its directory entry is
+ * synced. It stays the prepared one until the rotation is done. */
 static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
 {
     uint64_t need = SEGMENT_FRAMES + frames_bytes + ending_bytes();
-    char name[OS_NAME_MAX];
-    segment_name(w->written.segment + 1, name);
-
     os_mutex_lock(&w->mu);
-    bool has = w->has_next, entry_synced = w->next_entry_synced;
+    while (w->has_next && !w->next_entry_synced) /* whether it can be is just being found out */
+        os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+    bool has = w->has_next;
     *out = w->next;
     w->next_claimed = !has; /* so that no spare gets its name meanwhile */
     os_mutex_unlock(&w->mu);
+
     holt_status rc = HOLT_OK;
     if (!has) {
-        uint64_t size = wal_segment_bytes_after(w, w->capacity);
-        memset(out, 0, sizeof *out);
-        out->number = w->written.segment + 1;
-        out->size = need > size ? need : size;
-        rc = segment_file_create(w->dir, name, out->size, false, &out->file);
-        entry_synced = false;
+        rc = make_next(w, need, out);
     } else if (out->size < need) {
         rc = os_file_allocate(out->file, need);
         out->size = need;
     }
-    if (rc == HOLT_OK && !entry_synced) rc = os_dir_sync(w->dir);
-    /* Whatever happened, the file has the next segment's name: it is the prepared one from now on. */
     os_mutex_lock(&w->mu);
     w->next_claimed = false;
-    if (out->file && (rc == HOLT_OK || !has)) {
+    if (rc == HOLT_OK) {
         w->next = *out;
-        w->has_next = true;
-        w->next_entry_synced = rc == HOLT_OK;
+        w->has_next = w->next_entry_synced = true;
     }
     os_mutex_unlock(&w->mu);
     return rc;

@@ -39,7 +39,7 @@ struct wal {
     os_file *active;           /* borrowed from live[] */
 
     os_mutex mu;               /* LOCK_RANK_WAL; guards what follows */
-    os_cond synced;            /* a sync has ended */
+    os_cond synced;            /* a sync has ended, or the next segment's name is durable or given up */
     wal_segment *live;         /* sealed ones and, last, the active one */
     size_t live_count, live_capacity;
     log_position written;
@@ -51,7 +51,7 @@ struct wal {
     bool preparing;            /* a thread is making `next` */
     bool has_next;
     bool next_claimed;         /* the leader is making it on the spot */
-    bool next_entry_synced;    /* its name is durable */
+    bool next_entry_synced;    /* its name is durable; else `preparing` is about to make it so, or gives it up */
     wal_segment next;          /* has_next: a file under the name of the segment after the active one */
     uint64_t recyclable[WAL_RECYCLE_MAX];
     size_t recyclable_count;

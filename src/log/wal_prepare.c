@@ -24,8 +24,23 @@ static uint64_t take_recyclable(wal *w)
     return w->recyclable_count ? w->recyclable[--w->recyclable_count] : 0;
 }
 
-/* Gives the finished spare the name of the segment after the active one, which a rotation may have taken
- * meanwhile; then it is for the one after. */
+/* The spare has its name: makes that durable. After a failed sync of the directory the name is given up, since a later
+ * sync that succeeds would not prove that it is on disk; the next spare's name is a new one to the directory. */
+static holt_status sync_name(wal *w, const char *name, const wal_segment *segment)
+{
+    holt_status rc = os_dir_sync(w->dir);
+    os_mutex_lock(&w->mu);
+    w->next_entry_synced = w->has_next = rc == HOLT_OK; /* a rotation that wants it waits until here */
+    os_cond_broadcast(&w->synced);
+    os_mutex_unlock(&w->mu);
+    if (rc == HOLT_OK) return rc;
+    os_file_close(segment->file);
+    (void)os_dir_unlink(w->dir, name); /* the first failure is the one to tell */
+    return rc;
+}
+
+/* Gives the finished spare the name of the segment after the active one, unless a rotation has made that one
+ * meanwhile. */
 static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
 {
     char name[OS_NAME_MAX];
@@ -39,17 +54,10 @@ static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
         w->next_entry_synced = false;
     }
     os_mutex_unlock(&w->mu);
-    if (rc != HOLT_OK) {
-        os_file_close(segment->file);
-        (void)os_dir_unlink(w->dir, spare);
-        return rc == HOLT_EXISTS ? HOLT_OK : rc;
-    }
-    rc = os_dir_sync(w->dir);
-    if (rc != HOLT_OK) return rc; /* a rotation syncs the directory itself */
-    os_mutex_lock(&w->mu);
-    if (w->has_next && w->next.number == segment->number) w->next_entry_synced = true;
-    os_mutex_unlock(&w->mu);
-    return HOLT_OK;
+    if (rc == HOLT_OK) return sync_name(w, name, segment);
+    os_file_close(segment->file);
+    (void)os_dir_unlink(w->dir, spare);
+    return rc == HOLT_EXISTS ? HOLT_OK : rc;
 }
 
 holt_status wal_prepare(wal *w)
