@@ -60,7 +60,7 @@ static holt_status see(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* Whether wal-1 has a header: the creation writes one only after CURRENT. */
+/* Whether wal-1 has a header: the creation writes one only after CURRENT. What else is in it, a torn write left. */
 static holt_status segment_begun(os_dir *dir, bool *begun)
 {
     char name[OS_NAME_MAX];
@@ -71,9 +71,7 @@ static holt_status segment_begun(os_dir *dir, bool *begun)
     holt_status rc = os_file_open(dir, name, OS_READ, &file);
     if (rc == HOLT_OK) rc = os_file_read(file, 0, bytes, sizeof bytes, &got);
     os_file_close(file);
-    *begun = false;
-    for (size_t i = 0; i < got; i++)
-        *begun |= bytes[i] != 0;
+    *begun = got == sizeof bytes && segment_header_intact(bytes);
     return rc;
 }
 

@@ -207,6 +207,10 @@ void txn_unref(holt_txn *t)
 void holt_rollback(holt_txn *t)
 {
     if (!t) return;
+    if (t->ended) { /* it holds nothing of the database, which may be closed by now */
+        txn_unref(t);
+        return;
+    }
     holt *db = t->db;
     if (db_check(db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
     end(t);

@@ -55,12 +55,17 @@ void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h)
     put_u64le(out + AT_CHECKSUM, h->checksum);
 }
 
+bool segment_header_intact(const uint8_t in[SEGMENT_HEADER])
+{
+    return memcmp(in + AT_MAGIC, magic, sizeof magic) == 0 &&
+           get_u64le(in + AT_CHECKSUM) == hash_bytes(in, AT_CHECKSUM);
+}
+
 holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t number,
                                   const uint64_t database_id[2], segment_header *out)
 {
-    if (memcmp(in + AT_MAGIC, magic, sizeof magic) != 0) return HOLT_NOT_FOUND;
+    if (!segment_header_intact(in)) return HOLT_NOT_FOUND;
     out->checksum = get_u64le(in + AT_CHECKSUM);
-    if (out->checksum != hash_bytes(in, AT_CHECKSUM)) return HOLT_NOT_FOUND;
     out->number = get_u64le(in + AT_NUMBER);
     out->database_id[0] = get_u64le(in + AT_DATABASE);
     out->database_id[1] = get_u64le(in + AT_DATABASE + 8);

@@ -41,6 +41,9 @@ void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h);
 holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t number, const uint64_t database_id[2],
                                   segment_header *out);
 
+/* Whether the bytes are an intact header of any segment of any database. */
+bool segment_header_intact(const uint8_t in[SEGMENT_HEADER]);
+
 void segment_name(uint64_t number, char name[OS_NAME_MAX]);       /* wal-000001.log */
 void segment_spare_name(uint64_t number, char name[OS_NAME_MAX]); /* spare-000001.log */
 

@@ -7,6 +7,7 @@
 #include "os/sim_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 typedef struct cutter {
     rng chance;
@@ -28,6 +29,15 @@ static void write_garbage(cutter *c, sim_bytes *to, uint64_t offset, size_t size
     sim_bytes_write(to, offset, garbage, size);
 }
 
+/* Whether the disk holds these bytes already: a sector is written whole or not at all, so that writing again what is
+ * there cannot harm it, however it is torn. */
+static bool is_there(const sim_bytes *to, uint64_t offset, const uint8_t *bytes, size_t size)
+{
+    uint8_t there[4096];
+    assert(size <= sizeof there);
+    return sim_bytes_read(to, offset, there, size) == size && memcmp(there, bytes, size) == 0;
+}
+
 /* Keeps some of the pieces of a write. A piece ends where the file's offset is a multiple of tear_bytes. */
 static void apply_torn(cutter *c, const sim_change *w, sim_bytes *to)
 {
@@ -38,9 +48,11 @@ static void apply_torn(cutter *c, const sim_change *w, sim_bytes *to)
         size = c->cut->tear_bytes - offset % c->cut->tear_bytes;
         if (size > w->size - at) size = w->size - at;
         kept = (kept || !prefix) && !rng_chance(&c->chance, prefix ? 4 : 2);
+        const uint8_t *bytes = sim_blob_bytes(w->data) + at;
         if (kept) {
-            sim_bytes_write(to, offset, sim_blob_bytes(w->data) + at, (size_t)size);
-        } else if (c->mode == SIM_KEEP_GARBAGE && rng_chance(&c->chance, 2)) {
+            sim_bytes_write(to, offset, bytes, (size_t)size);
+        } else if (c->mode == SIM_KEEP_GARBAGE && rng_chance(&c->chance, 2) &&
+                   !is_there(to, offset, bytes, (size_t)size)) {
             write_garbage(c, to, offset, (size_t)size);
         }
     }
