@@ -27,7 +27,8 @@ holt_status begin_table(holt *db)
     view *v;
     holt_status rc = table_create(&fresh, db->set.memtable_bytes);
     if (rc != HOLT_OK) return rc;
-    rc = view_change_begin(db, 0, &v);
+    rc = view_change_reserve(db, 0, &v);
+    if (rc == HOLT_OK) rc = view_change_begin(db, v);
     if (rc == HOLT_OK) {
         if (db->active) db->active->last_seqno = db->next_seqno - 1;
         view_add_table(v, fresh);
@@ -42,7 +43,7 @@ holt_status begin_tables(holt *db, seqno floor)
 {
     view *first;
     holt_status rc = begin_files(db);
-    if (rc == HOLT_OK) rc = view_create(0, &first);
+    if (rc == HOLT_OK) rc = view_create(1, 0, &first);
     if (rc != HOLT_OK) return rc;
     first->floor = floor;
     /* Release, though nobody else has the database yet: it is what readers of the view acquire. */
@@ -62,7 +63,8 @@ holt_status begin_collection_state(holt *db, const state_collection *from, lsm_t
     }
     rc = collection_state_create(&s, &from->spec, from->cleared_seqno, tree);
     if (rc == HOLT_OK) rc = file_uses_reserve_tree(db, tree);
-    if (rc == HOLT_OK) rc = view_change_begin(db, (size_t)c->slot + 1, &v);
+    if (rc == HOLT_OK) rc = view_change_reserve(db, (size_t)c->slot + 1, &v);
+    if (rc == HOLT_OK) rc = view_change_begin(db, v);
     if (rc != HOLT_OK) {
         collection_state_unref(s);
         return rc;

@@ -6,6 +6,7 @@
 #include "db/install.h"
 #include "db/jobs.h"
 #include "db/lock.h"
+#include "db/record.h"
 
 #include <inttypes.h>
 
@@ -20,13 +21,24 @@ static holt_status check_unused(holt *db)
                       transactions, cursors);
 }
 
+/* The manifest on disk does not say what memory does: the last chance to write it. */
+static holt_status write_lost_manifest(holt *db)
+{
+    static const buffer nothing;
+    record_change change = {.edit = &nothing};
+    os_mutex_lock(&db->manifest_mu);
+    holt_status rc = record_edit(db, &change);
+    os_mutex_unlock(&db->manifest_mu);
+    return rc;
+}
+
 /* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.
  * */
 static holt_status write_end(holt *db)
 {
     log_position end;
     holt_status rc = wal_health(db->wal);
-    if (rc == HOLT_OK && db->manifest_lost) rc = status_restore(&db->manifest_error);
+    if (rc == HOLT_OK && db->manifest_lost) rc = write_lost_manifest(db);
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};

@@ -1,6 +1,7 @@
 #include "db/install.h"
 
 #include "base/memory.h"
+#include "base/status.h"
 
 #include <assert.h>
 
@@ -32,14 +33,27 @@ void view_release(holt *db, view *v)
 
 /* ---------------------------------------------------------------- changing */
 
-holt_status view_change_begin(holt *db, size_t slots, view **out)
+holt_status view_change_reserve(holt *db, size_t slots, view **out)
+{
+    enum { TABLES_TO_COME = 16 };
+    *out = NULL;
+    view *now;
+    holt_status rc = view_acquire(db, &now);
+    if (rc != HOLT_OK) return rc;
+    rc = view_create(now->table_count + TABLES_TO_COME, slots < now->slot_count ? now->slot_count : slots,
+                     out);
+    view_release(db, now);
+    return rc;
+}
+
+holt_status view_change_begin(holt *db, view *reserved)
 {
     os_mutex_lock(&db->view_mu);
     /* Relaxed: only who holds view_mu stores it. */
-    view *now = atomic_load_explicit(&db->view, memory_order_relaxed);
-    holt_status rc = view_copy(now, slots, out);
-    if (rc != HOLT_OK) os_mutex_unlock(&db->view_mu);
-    return rc;
+    if (view_fill(reserved, atomic_load_explicit(&db->view, memory_order_relaxed))) return HOLT_OK;
+    os_mutex_unlock(&db->view_mu);
+    view_destroy(reserved);
+    return status_no_memory(sizeof *reserved);
 }
 
 void view_change_abandon(holt *db, view *v)

@@ -128,14 +128,18 @@ holt_status record_health(holt *db)
     return rc;
 }
 
-/* Puts the change into a copy of the current view and installs it. */
-static holt_status install_view(holt *db, const install_change *install)
+static size_t slots_of(const install_change *install)
 {
-    view *v;
     size_t slots = 0;
     for (size_t i = 0; i < install->count; i++)
         if (install->slots[i] >= slots) slots = (size_t)install->slots[i] + 1;
-    holt_status rc = view_change_begin(db, slots, &v);
+    return slots;
+}
+
+/* Puts the change into a copy of the current view, in the reserved one, and installs it. */
+static holt_status install_view(holt *db, const install_change *install, view *v)
+{
+    holt_status rc = view_change_begin(db, v);
     if (rc != HOLT_OK) return rc;
     for (size_t i = 0; i < install->count; i++) {
         uint32_t slot = install->slots[i];
@@ -168,13 +172,17 @@ static size_t new_parts(const install_change *install)
 
 holt_status record_and_install_locked(holt *db, const record_change *change, const install_change *install)
 {
+    view *reserved = NULL;
     holt_status rc = file_uses_reserve(db, new_parts(install));
+    if (rc == HOLT_OK) rc = view_change_reserve(db, slots_of(install), &reserved);
     if (rc == HOLT_OK) rc = record_edit(db, change);
     if (rc == HOLT_OK) {
-        rc = install_view(db, install);
+        rc = install_view(db, install, reserved);
+        reserved = NULL;
         db->manifest_lost = rc != HOLT_OK;
         if (rc != HOLT_OK) status_save(&db->manifest_error);
     }
+    view_destroy(reserved);
     for (size_t i = 0; i < install->count; i++) /* what was not taken over */
         collection_state_unref(install->states[i]);
     return rc;

@@ -9,7 +9,8 @@ static holt_status begin_change(holt *db, table **fresh, view **next)
 {
     holt_status rc = table_create(fresh, db->set.memtable_bytes);
     if (rc != HOLT_OK) return rc;
-    rc = view_change_begin(db, 0, next);
+    rc = view_change_reserve(db, 0, next);
+    if (rc == HOLT_OK) rc = view_change_begin(db, *next);
     if (rc != HOLT_OK) {
         table_unref(*fresh);
         *fresh = NULL;

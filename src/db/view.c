@@ -79,13 +79,14 @@ void collection_state_unref(collection_state *s)
 
 /* ---------------------------------------------------------------- views */
 
-static holt_status allocate(size_t tables, size_t slots, view **out)
+holt_status view_create(size_t tables, size_t slots, view **out)
 {
     view *v = *out = mem_alloc_zero(1, sizeof *v);
     if (!v) return status_no_memory(sizeof *v);
     atomic_init(&v->refs, 1);
     v->tables = mem_alloc_zero(tables, sizeof *v->tables);
     v->slots = mem_alloc_zero(slots, sizeof *v->slots);
+    v->table_capacity = tables;
     v->slot_count = slots;
     if (v->tables && v->slots) return HOLT_OK;
     view_destroy(v);
@@ -93,23 +94,15 @@ static holt_status allocate(size_t tables, size_t slots, view **out)
     return status_no_memory(slots * sizeof *v->slots);
 }
 
-holt_status view_create(size_t slot_count, view **out)
+bool view_fill(view *v, const view *from)
 {
-    return allocate(1, slot_count, out);
-}
-
-holt_status view_copy(const view *from, size_t slot_count, view **out)
-{
-    if (slot_count < from->slot_count) slot_count = from->slot_count;
-    holt_status rc = allocate(from->table_count + 1, slot_count, out);
-    if (rc != HOLT_OK) return rc;
-    view *v = *out;
+    if (from->table_count > v->table_capacity || from->slot_count > v->slot_count) return false;
     v->floor = from->floor;
     for (; v->table_count < from->table_count; v->table_count++)
         v->tables[v->table_count] = table_ref(from->tables[v->table_count]);
     for (size_t i = 0; i < from->slot_count; i++)
         v->slots[i] = from->slots[i] ? collection_state_ref(from->slots[i]) : NULL;
-    return HOLT_OK;
+    return true;
 }
 
 void view_destroy(view *v)

@@ -53,16 +53,16 @@ typedef struct view {
     struct view *release_next;   /* the release job's list */
     epoch_tag retired;           /* when its installer's reference may be given back */
     seqno floor;                 /* snapshots on this view are not older */
-    size_t table_count;
+    size_t table_count, table_capacity;
     table **tables;              /* newest first: the active one, then the sealed ones; references */
     size_t slot_count;
     collection_state **slots;    /* by collection slot; NULL: none; references */
 } view;
 
-/* A copy to be changed and installed. One more table and slots up to slot_count fit in. *out has one
- * reference. */
-holt_status view_copy(const view *from, size_t slot_count, view **out);
-holt_status view_create(size_t slot_count, view **out);
+/* An empty view with room for so many tables and slots. *out has one reference. */
+holt_status view_create(size_t tables, size_t slots, view **out);
+/* Makes an empty view a copy of another, to be changed and installed. false: it has not the room. */
+bool        view_fill(view *v, const view *from);
 /* Frees a view whose count is zero, or that was never installed. */
 void        view_destroy(view *v); /* accepts NULL */
 
