@@ -16,7 +16,8 @@
  *       56     8  XXH3-64 of bytes 0..55
  *
  * CURRENT is one line of text: "holt 1 DATABASE-ID MANIFEST-NAME CHECKSUM\n": the format version in decimal,
- * the id in 32 hex digits, and XXH3-64 of the line up to the checksum in 16 hex digits. It is replaced by
+ * the id in 32 hex digits, and XXH3-64 of the line up to the checksum in 16 hex digits. Version and checksum
+ * stay where they are in all versions, so that a newer one is told from a damaged one. It is replaced by
  * rename.
  *
  * Failure      After a failed append or sync what is on disk is unknown: the manifest is broken, and every

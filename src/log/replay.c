@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "log/frame_reader.h"
+#include "log/manifest.h"
 #include "log/segment.h"
 
 #include <inttypes.h>
@@ -15,6 +16,7 @@ typedef struct replay {
     const uint64_t *database_id;
     const log_state *state;
     manifest_mark manifest;
+    char manifest_name[OS_NAME_MAX];
     const replay_visitor *visitor;
     replay_result *out;
     size_t capacity; /* of out->segments */
@@ -231,7 +233,7 @@ static holt_status read_recovered(replay *r)
         const log_end *want = &r->state->recovered[i];
         segment_end end;
         holt_status rc = read_segment(r, want->segment, 0, want->offset, &end);
-        if (rc == HOLT_NOT_FOUND) return missing_segment(want->segment, "the manifest");
+        if (rc == HOLT_NOT_FOUND) return missing_segment(want->segment, r->manifest_name);
         if (rc != HOLT_OK) return rc;
         if (r->bad) return damaged(r->bad_at, "the manifest says so");
         const log_end *got = &r->out->segments[r->out->count - 1];
@@ -246,7 +248,7 @@ static holt_status read_recovered(replay *r)
 static holt_status read_continued(replay *r)
 {
     uint64_t number = r->state->next_segment, epoch = r->state->next_epoch;
-    const char *who = "the manifest";
+    const char *who = r->manifest_name;
     for (;;) {
         for (size_t i = 0; i < r->out->count; i++)
             if (r->out->segments[i].segment == number)
@@ -316,6 +318,25 @@ static holt_status collect_segment(void *ctx, const char *name)
     return HOLT_OK;
 }
 
+/* An older manifest put in the place of the current one is whole, and so may be all it leads to: the segments that it
+ * does not lead to know better. Flushed ones are not looked at. */
+static holt_status check_all_marks(const replay *r, const segment_list *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        if (files->numbers[i] < r->state->next_segment) continue;
+        char name[OS_NAME_MAX];
+        os_file *file = NULL;
+        segment_header header;
+        segment_name(files->numbers[i], name);
+        holt_status rc = os_file_open(r->dir, name, OS_READ, &file);
+        if (rc == HOLT_OK) rc = read_header(file, files->numbers[i], r->database_id, &header);
+        if (rc == HOLT_OK) rc = check_manifest_mark(r, files->numbers[i], header.manifest);
+        os_file_close(file);
+        if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return rc;
+    }
+    return HOLT_OK;
+}
+
 static holt_status judge_bad_frame(replay *r, const segment_list *files)
 {
     log_position evidence = {0, 0};
@@ -346,17 +367,18 @@ static holt_status check_closed_end(replay *r)
     return HOLT_OK;
 }
 
-holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state,
-                       manifest_mark manifest, const replay_visitor *visitor, replay_result *out)
+holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark mark,
+                       const replay_visitor *visitor, replay_result *out)
 {
     memset(out, 0, sizeof *out);
     replay r = {.dir = dir,
                 .database_id = database_id,
                 .state = state,
-                .manifest = manifest,
+                .manifest = mark,
                 .visitor = visitor,
                 .out = out};
     segment_list files = {0};
+    manifest_name(mark.number, r.manifest_name);
 
     holt_status rc = os_dir_list(dir, collect_segment, &files);
     if (rc != HOLT_OK) goto done;
@@ -364,6 +386,8 @@ holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_sta
     for (size_t i = 0; i < files.count; i++)
         if (files.numbers[i] > out->segment_number_max) out->segment_number_max = files.numbers[i];
 
+    rc = check_all_marks(&r, &files);
+    if (rc != HOLT_OK) goto done;
     rc = read_recovered(&r);
     if (rc != HOLT_OK) goto done;
     rc = read_continued(&r);

@@ -67,7 +67,7 @@ typedef struct replay_result {
 /* Reads the log and hands every commit after state->flushed_seqno to the visitor, in order. manifest: the
  * last record read of the current manifest. *out is to be released by replay_result_deinit, on failure too.
  * */
-holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark manifest,
+holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark mark,
                        const replay_visitor *visitor, replay_result *out);
 void        replay_result_deinit(replay_result *r);
 
