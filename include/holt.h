@@ -462,6 +462,7 @@ typedef struct holt_collection_info {
 /* Fills *out. out_size: sizeof(holt_collection_info) of the program. */
 HOLT_API holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size);
 
+/* Callbacks run on the calling thread and make no calls on the database that is verified. */
 typedef struct holt_verify_options {
     void (*problem)(void *ctx, const holt_error *problem); /* told of each problem found; may be NULL */
     void (*progress)(void *ctx, uint64_t bytes_done, uint64_t bytes_total); /* may be NULL */
@@ -470,16 +471,28 @@ typedef struct holt_verify_options {
 } holt_verify_options;
 
 typedef struct holt_verify_report {
-    uint64_t files, blocks, entries, bytes; /* looked at */
+    uint64_t files, blocks, entries, bytes; /* looked at; entries: of trees, and operations in the log */
     uint64_t problems;                      /* found */
+    uint64_t orphans; /* files that nothing refers to, left by a crash: harmless, the next open deletes them */
 } holt_verify_report;
 
-/* (later) Checks every checksum, order, reference and count of every file of a database that nobody has open.
- * o may be NULL. HOLT_OK: no problem; HOLT_CORRUPT: report->problems says how many. */
+/* Checks every checksum, order, reference and count of every file of a closed database, and writes nothing. It
+ * is locked as by a reader: readers may have it open. o and report may be NULL.
+ * Told of are the first problem of each tree, the first of the log, and the first of what names the others
+ * (CURRENT and the manifest), which ends the verification: what they do not name cannot be judged. After a
+ * crash an end of the log that never was synced is no problem.
+ *   HOLT_OK           no problem
+ *   HOLT_CORRUPT      report->problems says how many; holt_error_message() is about the first
+ *   HOLT_NOT_FOUND    there is no database
+ *   HOLT_INVALID      the directory holds other files
+ *   HOLT_BUSY         somebody has it open for writing
+ *   HOLT_UNSUPPORTED  a newer release wrote it; it was not looked at further */
 HOLT_API holt_status holt_verify(const char *path, const holt_verify_options *o, holt_verify_report *report,
                                  size_t report_size);
 
-/* (later) The same for the files of an open database as they are now. */
+/* The same for an open database: its manifest, and its trees as they are now, read from the files. What is in
+ * memory and in the log only is not looked at. Reads and writes go on meanwhile; files that are merged away
+ * stay until they have been read. */
 HOLT_API holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
                                       size_t report_size);
 

@@ -7,24 +7,13 @@
 
 /* ---------------------------------------------------------------- names */
 
-typedef enum file_kind {
-    FILE_FOREIGN,
-    FILE_CURRENT,
-    FILE_LOCK,
-    FILE_DIARY,
-    FILE_MANIFEST,
-    FILE_SEGMENT,
-    FILE_RUN,
-    FILE_TEMPORARY
-} file_kind;
-
 static bool ends_with(const char *name, const char *tail)
 {
     size_t size = strlen(name), skip = strlen(tail);
     return size > skip && strcmp(name + size - skip, tail) == 0;
 }
 
-static file_kind classify(const char *name, uint64_t *number)
+file_kind file_classify(const char *name, uint64_t *number)
 {
     *number = 0;
     if (strcmp(name, "CURRENT") == 0) return FILE_CURRENT;
@@ -49,7 +38,7 @@ static holt_status see(void *ctx, const char *name)
 {
     sighting *s = ctx;
     uint64_t number;
-    file_kind kind = classify(name, &number);
+    file_kind kind = file_classify(name, &number);
     if (kind == FILE_CURRENT) s->current = true;
     if (kind == FILE_FOREIGN) s->foreign = true;
     if (kind != FILE_FOREIGN && kind != FILE_LOCK && kind != FILE_DIARY) s->ours = true;
@@ -128,7 +117,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
     cleaning *c = ctx;
     uint64_t number;
     bool orphan = false;
-    switch (classify(name, &number)) {
+    switch (file_classify(name, &number)) {
     case FILE_MANIFEST:
         orphan = number != c->manifest_number;
         break;

@@ -11,6 +11,19 @@ typedef enum directory_kind {
     DIRECTORY_FOREIGN     /* files, but none of ours */
 } directory_kind;
 
+/* What a file is, by its name. */
+typedef enum file_kind {
+    FILE_FOREIGN, /* not ours */
+    FILE_CURRENT,
+    FILE_LOCK,
+    FILE_DIARY,    /* LOG */
+    FILE_MANIFEST, /* *number names it, as it does the next two */
+    FILE_SEGMENT,
+    FILE_RUN,
+    FILE_TEMPORARY /* remade or deleted at open */
+} file_kind;
+file_kind file_classify(const char *name, uint64_t *number);
+
 /* database_id is not known before CURRENT is read: an unfinished creation's segment may hold no frame of any.
  * */
 holt_status directory_look(os_dir *dir, directory_kind *out);

@@ -31,27 +31,6 @@ holt_status holt_rollback_to(holt_txn *t, uint32_t id)
     return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
 }
 
-holt_status holt_verify(const char *path, const holt_verify_options *o, holt_verify_report *report,
-                        size_t report_size)
-{
-    if (!path) return status_set(HOLT_INVALID, "the path is NULL");
-    if (o && !reserved_zero(o->reserved, 8))
-        return status_set(HOLT_INVALID, "holt_verify_options: reserved words must be zero");
-    if (report) memset(report, 0, report_size);
-    return later("verification comes");
-}
-
-holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
-                             size_t report_size)
-{
-    holt_status rc = db_check(db);
-    if (rc != HOLT_OK) return rc;
-    if (o && !reserved_zero(o->reserved, 8))
-        return status_set(HOLT_INVALID, "holt_verify_options: reserved words must be zero");
-    if (report) memset(report, 0, report_size);
-    return later("verification comes");
-}
-
 holt_status holt_checkpoint(holt *db, const char *dest)
 {
     holt_status rc = db_check(db);

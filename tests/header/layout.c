@@ -128,5 +128,6 @@ int main(void)
     FIELD(holt_verify_report, entries);
     FIELD(holt_verify_report, bytes);
     FIELD(holt_verify_report, problems);
+    FIELD(holt_verify_report, orphans);
     return 0;
 }

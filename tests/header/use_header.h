@@ -26,7 +26,7 @@ ASSERT_SIZE(holt_txn_options, 72);
 ASSERT_SIZE(holt_cursor_options, 120);
 ASSERT_SIZE(holt_collection_info, 72);
 ASSERT_SIZE(holt_verify_options, 88);
-ASSERT_SIZE(holt_verify_report, 40);
+ASSERT_SIZE(holt_verify_report, 48);
 
 /* What a program does with the header alone: initialisers, inline functions, constants. */
 static inline int use_header(void)

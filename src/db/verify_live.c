@@ -1,0 +1,162 @@
+/* verify_live.c -- holt_verify_live: the files of an open database as they are now.
+ *
+ * What is read belongs to one moment: the trees of one view. References on them, not on the view, are held
+ * while they are read, so that no memtable waits for it, and files stay until they have been read. The blocks
+ * come from the files and go past the cache. The log is not judged: it is being written.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/install.h"
+#include "db/verify_manifest.h"
+#include "db/verify_trees.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- the manifest */
+
+typedef struct manifest_moment {
+    manifest_mark last;
+    bool lost; /* it could not be written: what is in it is not known */
+} manifest_moment;
+
+/* manifest_mu held. */
+static manifest_moment manifest_now(const holt *db)
+{
+    manifest_moment now = {.lost = db->manifest_lost};
+    if (db->manifest) now.last = manifest_last(db->manifest);
+    return now;
+}
+
+static holt_status read_manifest(const holt *db, uint64_t *number)
+{
+    uint64_t id[2];
+    db_state state = {0};
+    manifest_mark mark;
+    holt_status rc = current_read(db->dir, number, id);
+    if (rc == HOLT_OK && (id[0] != db->id[0] || id[1] != db->id[1]))
+        rc = status_set_file(HOLT_CORRUPT, "CURRENT", 0, "names another database");
+    if (rc == HOLT_NOT_FOUND) rc = status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET, "is missing");
+    if (rc == HOLT_OK) rc = verify_manifest(db->dir, *number, db->id, &state, &mark);
+    state_deinit(&state);
+    return rc;
+}
+
+enum { ATTEMPTS = 3 };
+
+/* It is read while others may append to it. What looks damaged counts only if nothing was written meanwhile;
+ * if something is written all the time, the last attempt keeps writers waiting. */
+static holt_status verify_live_manifest(holt *db, verification *v)
+{
+    holt_status rc = HOLT_OK;
+    uint64_t number = 0;
+    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+        bool held = attempt == ATTEMPTS;
+        os_mutex_lock(&db->manifest_mu);
+        manifest_moment before = manifest_now(db);
+        if (!held) os_mutex_unlock(&db->manifest_mu);
+        if (!before.lost) rc = read_manifest(db, &number);
+        if (!held) os_mutex_lock(&db->manifest_mu);
+        manifest_moment after = manifest_now(db);
+        os_mutex_unlock(&db->manifest_mu);
+        if (before.lost || after.lost) return HOLT_OK; /* holt_health says so */
+        bool still = before.last.number == after.last.number && before.last.record == after.last.record;
+        if (rc == HOLT_OK || rc != HOLT_CORRUPT || still) break;
+    }
+    if (rc == HOLT_OK) rc = verify_manifest_count(v, db->dir, number);
+    return verification_take(v, rc);
+}
+
+/* ---------------------------------------------------------------- the trees */
+
+typedef struct live_tree {
+    char *collection; /* a copy of its name */
+    lsm_tree *tree;   /* a reference */
+} live_tree;
+
+typedef struct live_trees {
+    live_tree *trees;
+    size_t count;
+} live_trees;
+
+static void live_trees_deinit(live_trees *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        lsm_tree_unref(all->trees[i].tree);
+        mem_free(all->trees[i].collection);
+    }
+    mem_free(all->trees);
+}
+
+static holt_status add_live(live_trees *all, const holt_collection *c, const view *v)
+{
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (!s) return HOLT_OK; /* created since */
+    live_tree *t = &all->trees[all->count];
+    t->collection = mem_copy_string(c->name);
+    if (!t->collection) return status_no_memory(strlen(c->name));
+    t->tree = lsm_tree_ref(s->lsm);
+    all->count++;
+    return HOLT_OK;
+}
+
+static holt_status take_references(holt *db, live_trees *all)
+{
+    view *v;
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&db->admin_mu);
+    all->trees = mem_alloc_zero(db->catalog_count + 1, sizeof *all->trees);
+    if (!all->trees) rc = status_no_memory(db->catalog_count * sizeof *all->trees);
+    for (size_t i = 0; i < db->catalog_count && rc == HOLT_OK; i++)
+        rc = add_live(all, db->catalog[i], v);
+    os_mutex_unlock(&db->admin_mu);
+    view_release(db, v);
+    return rc;
+}
+
+static holt_status add_run(verify_trees *list, verification *v, const char *collection, const lsm_run *run)
+{
+    size_t first = list->count;
+    lsm_run_info info = lsm_run_describe(run);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < info.part_count && rc == HOLT_OK; i++)
+        rc = verify_trees_add(list, collection, lsm_run_part(run, i));
+    if (rc == HOLT_OK) rc = verify_trees_check_run(list, first, info.age, "MANIFEST");
+    return verification_take(v, rc);
+}
+
+static holt_status gather_runs(const live_trees *all, verify_trees *list, verification *v)
+{
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t j = 0; j < lsm_tree_runs(all->trees[i].tree) && rc == HOLT_OK; j++)
+            rc = add_run(list, v, all->trees[i].collection, lsm_tree_run(all->trees[i].tree, j));
+    return rc;
+}
+
+/* The files are opened anew, by name: what the database holds open might be there no more. */
+static holt_status verify_live_trees(holt *db, verification *v)
+{
+    live_trees all = {0};
+    verify_trees list = {0};
+    holt_status rc = take_references(db, &all);
+    if (rc == HOLT_OK) rc = gather_runs(&all, &list, v);
+    verify_trees_expect(&list, v);
+    if (rc == HOLT_OK) rc = verify_trees_run(&list, v, db->files);
+    verify_trees_deinit(&list);
+    live_trees_deinit(&all);
+    return rc;
+}
+
+holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
+                             size_t report_size)
+{
+    verification v;
+    if (report) memset(report, 0, report_size);
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = verification_init(&v, o);
+    if (rc != HOLT_OK) return rc;
+    rc = verify_live_manifest(db, &v);
+    if (rc == HOLT_OK) rc = verify_live_trees(db, &v);
+    return db_leave(db, verification_end(&v, rc, report, report_size));
+}
