@@ -544,7 +544,6 @@ static void what_comes_later_is_refused_as_unsupported(void **state)
                             lz4 = {.compression = HOLT_COMPRESSION_LZ4};
     holt_collection_options btree = {.kind = HOLT_BTREE};
     holt_collection *c = NULL;
-    holt_verify_report report;
     uint32_t savepoint;
     expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, NULL, &t));
     expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, &snapshot_isolation, &t));
@@ -554,8 +553,6 @@ static void what_comes_later_is_refused_as_unsupported(void **state)
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &lz4, &c));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &btree, &c));
     expect_status(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, holt_str("a"), holt_str("b")));
-    expect_status(HOLT_UNSUPPORTED, holt_verify_live(f->db, NULL, &report, sizeof report));
-    expect_status(HOLT_UNSUPPORTED, holt_verify("/nothing", NULL, &report, sizeof report));
     expect_status(HOLT_UNSUPPORTED, holt_checkpoint(f->db, "/copy"));
     t = begin(f->db, HOLT_TXN_BLIND);
     expect_status(HOLT_UNSUPPORTED, holt_savepoint(t, &savepoint));

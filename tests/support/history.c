@@ -165,6 +165,7 @@ bool history_open(history *h)
 {
     holt_options o = history_open_options(h);
     if (!rng_chance(&h->rng, 3)) o.memtable_bytes <<= rng_below(&h->rng, 3);
+    o.background_threads = (uint32_t)rng_below(&h->rng, 4);
     holt_status rc = holt_open_on(h->options.platform, h->options.path, &o, &h->db);
     if (!verdict_status(h->verdict, rc, HOLT_OK, "holt_open")) return false;
     h->durable = h->acknowledged; /* what holt_open has shown is durable */
