@@ -38,25 +38,51 @@ static size_t write_bar(const progress *p, char line[LINE], uint64_t bytes, uint
     return (size_t)size;
 }
 
-void progress_update(progress *p, uint64_t records, uint64_t bytes)
+static bool is_due(progress *p, uint64_t *elapsed_ns)
 {
-    char count[NUMBER_TEXT], rate[NUMBER_TEXT], size[NUMBER_TEXT], speed[NUMBER_TEXT], line[LINE];
-    if (!p->live) return;
+    if (!p->live) return false;
     uint64_t now = number_clock_ns();
-    if (now - p->drawn_ns < redraw_ns) return;
-    uint64_t elapsed = now - p->start_ns;
+    *elapsed_ns = now - p->start_ns;
+    if (now - p->drawn_ns < redraw_ns) return false;
     p->drawn_ns = now;
-    size_t used = p->bytes_total ? write_bar(p, line, bytes, elapsed) : 0;
-    snprintf(line + used, LINE - used, "%s records  %s/s  %s  %s/s", number_grouped(count, records),
-             number_grouped(rate, (uint64_t)number_rate(records, elapsed)), number_bytes(size, bytes),
-             number_bytes(speed, (uint64_t)number_rate(bytes, elapsed)));
+    return true;
+}
+
+/* `counts`: what comes between the bar and the bytes. */
+static void draw(const progress *p, const char *counts, uint64_t bytes, uint64_t elapsed_ns)
+{
+    char size[NUMBER_TEXT], speed[NUMBER_TEXT], line[LINE];
+    size_t used = p->bytes_total ? write_bar(p, line, bytes, elapsed_ns) : 0;
+    snprintf(line + used, LINE - used, "%s%s  %s/s", counts, number_bytes(size, bytes),
+             number_bytes(speed, (uint64_t)number_rate(bytes, elapsed_ns)));
     /* A line that wraps could not be drawn over. */
     fprintf(stderr, "\r%.*s\033[K", (int)output_columns() - 1, line);
     fflush(stderr);
 }
 
-uint64_t progress_end(progress *p)
+void progress_update(progress *p, uint64_t records, uint64_t bytes)
+{
+    char count[NUMBER_TEXT], rate[NUMBER_TEXT], counts[2 * NUMBER_TEXT + 16];
+    uint64_t elapsed;
+    if (!is_due(p, &elapsed)) return;
+    snprintf(counts, sizeof counts, "%s records  %s/s  ", number_grouped(count, records),
+             number_grouped(rate, (uint64_t)number_rate(records, elapsed)));
+    draw(p, counts, bytes, elapsed);
+}
+
+void progress_update_bytes(progress *p, uint64_t bytes)
+{
+    uint64_t elapsed;
+    if (is_due(p, &elapsed)) draw(p, "", bytes, elapsed);
+}
+
+void progress_wipe(const progress *p)
 {
     if (p->live && p->drawn_ns != p->start_ns) fputs("\r\033[K", stderr);
+}
+
+uint64_t progress_end(progress *p)
+{
+    progress_wipe(p);
     return number_clock_ns() - p->start_ns;
 }

@@ -18,8 +18,13 @@ typedef struct progress {
 
 void progress_begin(progress *p, uint64_t bytes_total);
 void progress_update(progress *p, uint64_t records, uint64_t bytes);
+/* The same for a job that counts bytes only. */
+void progress_update_bytes(progress *p, uint64_t bytes);
 
-/* Wipes the line. Returns the nanoseconds since progress_begin. */
+/* Wipes the line, so that something else may be printed; the next update draws it again. */
+void progress_wipe(const progress *p);
+
+/* Wipes the line for good. Returns the nanoseconds since progress_begin. */
 uint64_t progress_end(progress *p);
 
 #endif

@@ -1,6 +1,6 @@
 # The command line itself: help, usage errors, the manual page.
 
-commands='put get del exists scan count load dump stats collections create drop flush compact bench version help'
+commands='put get del exists scan count load dump stats collections create drop flush compact check bench version help'
 
 test_help_lists_every_command() {
     status_is 0 holt help
