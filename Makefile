@@ -4,6 +4,7 @@
 #   make test [OPTIONS=...]   build and run the tests; OPTIONS as in "meson test --help"
 #   make                      build the library and the command
 #   make bench [OPTIONS=...]  measure; OPTIONS as in "holt bench --help"
+#   make compare [OPTIONS]    measure beside other engines; OPTIONS as in "bench/compare --help"
 #   make install              into PREFIX (/usr/local), below DESTDIR
 #   make uninstall            take that away again
 #   make nightly              all that CI does, for longer
@@ -16,6 +17,8 @@ DESTDIR ?=
 OPTIONS ?=
 # The tests have a build of their own: with assertions, and every warning an error.
 TESTED  = $(BUILD)-test
+# So has the comparison: with whatever other engines scripts/deps could bring.
+COMPARED = $(BUILD)-bench
 HOLT    = $(BUILD)/src/cli/holt
 # Absolute, or empty.
 ROOT    = $(if $(DESTDIR),$(abspath $(DESTDIR)))
@@ -37,6 +40,10 @@ test: $(TESTED)/build.ninja
 bench: build
 	$(HOLT) bench $(OPTIONS)
 
+compare: $(COMPARED)/build.ninja
+	@ninja -C $(COMPARED) --quiet bench/compare
+	$(COMPARED)/bench/compare $(OPTIONS)
+
 install: build
 	@grep -qx 'prefix=$(PREFIX)' $(BUILD)/meson-private/holt.pc || meson configure $(BUILD) --prefix '$(PREFIX)'
 	meson install -C $(BUILD) --quiet --destdir '$(ROOT)'
@@ -52,7 +59,7 @@ format:
 	clang-format -i $$(git ls-files '*.c')
 
 clean:
-	rm -rf $(BUILD) $(TESTED)
+	rm -rf $(BUILD) $(TESTED) $(COMPARED)
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -66,7 +73,12 @@ $(TESTED)/build.ninja: | deps-test
 	@rm -rf $(TESTED)/meson-private
 	$(SETUP) --werror $(TESTED)
 
+$(COMPARED)/build.ninja: | deps-build
+	@scripts/deps bench || echo "make: comparing with the engines that are there" >&2
+	@rm -rf $(COMPARED)/meson-private
+	$(SETUP) --buildtype=release -Dbench=true $(COMPARED)
+
 deps-build deps-test:
 	@scripts/deps $(@:deps-%=%)
 
-.PHONY: build run test bench install uninstall nightly format clean help deps-build deps-test
+.PHONY: build run test bench compare install uninstall nightly format clean help deps-build deps-test

@@ -1,0 +1,25 @@
+/* bare_log.h -- a prepared file for the bare loops: written with zeros and synced, so that a record written into it
+ * changes no metadata and an fdatasync waits for its data alone. It is written round and round. */
+#ifndef BENCH_BARE_LOG_H
+#define BENCH_BARE_LOG_H
+
+#include "engine.h"
+
+enum { BARE_LOG_BYTES = 64 << 20, BARE_RECORD_EXTRA = 12 /* what a log adds to a record at least */ };
+
+typedef struct bare_log {
+    const engine *owner;
+    int file;
+    uint64_t offset;
+} bare_log;
+
+void bare_log_open(bare_log *log, const engine *owner, const engine_settings *s);
+void bare_log_close(bare_log *log);
+
+/* Writes the bytes behind those written last, and syncs the file. */
+void bare_log_write(bare_log *log, const char *data, size_t size);
+
+/* Makes a record of an entry in out[]; its size. */
+size_t bare_record(char *out, size_t capacity, bytes key, bytes value);
+
+#endif

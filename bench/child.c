@@ -1,0 +1,347 @@
+/* child.c -- the process of an engine: its side and its parent's. */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "number.h"
+#include "interrupt.h"
+#include "worker.h"
+
+/* Both ends are the same program: structures go over the pipe as they lie in memory. */
+struct command {
+    const workload *workload;
+    bool run; /* else prepare */
+};
+
+struct answer {
+    bool over, settled;
+    figures figures;
+};
+
+/* ---------------------------------------------------------------- pipes */
+
+static bool write_whole(int file, const void *data, size_t size)
+{
+    const char *p = data;
+    while (size > 0) {
+        ssize_t done = write(file, p, size);
+        if (done < 0 && errno == EINTR && !interrupted()) continue;
+        if (done <= 0) return false;
+        p += done;
+        size -= (size_t)done;
+    }
+    return true;
+}
+
+static bool read_whole(int file, void *data, size_t size)
+{
+    char *p = data;
+    while (size > 0) {
+        ssize_t done = read(file, p, size);
+        if (done < 0 && errno == EINTR && !interrupted()) continue;
+        if (done <= 0) return false;
+        p += done;
+        size -= (size_t)done;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- the child's side */
+
+enum contents { CONTENTS_OTHER, CONTENTS_FULL, CONTENTS_SETTLED };
+
+struct state {
+    const compare_settings *settings;
+    const engine *engine;
+    engine_settings opened; /* how db is open, or is to be */
+    void *db;
+    enum contents contents;
+    const workload *under_way;
+    uint64_t position; /* the next operation of it */
+};
+
+static uint64_t cpu_ns(void)
+{
+    struct rusage u;
+    (void)getrusage(RUSAGE_SELF, &u); /* cannot fail with these arguments */
+    return ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
+}
+
+static uint64_t anonymous_bytes(void)
+{
+    unsigned long kilobytes = 0;
+    char line[256];
+    FILE *file = fopen("/proc/self/status", "re");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file) && sscanf(line, "RssAnon: %lu", &kilobytes) != 1) {
+    }
+    fclose(file);
+    return (uint64_t)kilobytes * 1024;
+}
+
+static void close_database(struct state *c)
+{
+    if (c->db) c->engine->close(c->db);
+    c->db = NULL;
+}
+
+static void open_database(struct state *c, bool sync)
+{
+    if (c->db && c->opened.sync == sync) return;
+    close_database(c);
+    c->opened.sync = sync;
+    c->db = c->engine->open(&c->opened);
+}
+
+static void empty_database(struct state *c)
+{
+    close_database(c);
+    files_remove(c->opened.directory);
+    c->opened.buffer_bytes = c->settings->engine.buffer_bytes; /* an opening may have had more */
+    c->contents = CONTENTS_OTHER;
+}
+
+/* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. */
+static uint64_t buffer_for_all(const compare_settings *s)
+{
+    uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256);
+    return wanted > s->engine.buffer_bytes ? wanted : s->engine.buffer_bytes;
+}
+
+/* unsynced_bytes: how much of the end is not to be known to be on disk; 0: all of it. */
+static void fill(struct state *c, uint64_t unsynced_bytes)
+{
+    const compare_settings *s = c->settings;
+    uint64_t unsynced = unsynced_bytes / (s->key_bytes + s->value_bytes);
+    uint64_t sync_at = unsynced_bytes && unsynced < s->num ? s->num - unsynced : UINT64_MAX;
+    worker w;
+    worker_init(&w, s, c->engine, NULL, c->db);
+    for (uint64_t i = 0; i < s->num; i++) {
+        if (i == sync_at) c->engine->sync(c->db);
+        (void)worker_fill_random(&w, i);
+    }
+    worker_deinit(&w);
+    c->contents = CONTENTS_FULL;
+}
+
+static void fill_if_need_be(struct state *c)
+{
+    if (c->contents == CONTENTS_OTHER) {
+        empty_database(c);
+        open_database(c, false);
+        fill(c, 0);
+    }
+    open_database(c, false);
+}
+
+static bool settle(struct state *c, figures *out)
+{
+    fill_if_need_be(c);
+    if (c->contents == CONTENTS_SETTLED) return false;
+    uint64_t cpu = cpu_ns(), start = number_clock_ns();
+    c->engine->settle(c->db);
+    out->elapsed_ns = number_clock_ns() - start;
+    out->cpu_ns = cpu_ns() - cpu;
+    c->contents = CONTENTS_SETTLED;
+    return true;
+}
+
+/* The parent kills this process next; the one after it opens. */
+static void leave_unclean(struct state *c, bool synced)
+{
+    empty_database(c);
+    c->opened.buffer_bytes = buffer_for_all(c->settings);
+    open_database(c, false);
+    fill(c, synced ? 1 << 20 : 0);
+}
+
+static void prepare(struct state *c, const workload *w, struct answer *out)
+{
+    switch (w->need) {
+    case NEED_NOTHING:
+        empty_database(c);
+        break;
+    case NEED_EMPTY:
+        empty_database(c);
+        open_database(c, w->sync);
+        break;
+    case NEED_FULL:
+        fill_if_need_be(c);
+        break;
+    case NEED_SETTLED:
+        out->settled = settle(c, &out->figures);
+        break;
+    case NEED_UNCLEAN:
+    case NEED_SYNCED:
+        leave_unclean(c, w->need == NEED_SYNCED);
+        break;
+    }
+    if (c->under_way != w || w->whole || w->need == NEED_EMPTY) c->position = 0;
+    c->under_way = w;
+}
+
+/* Some entries of what was recovered: the last put among them. */
+static uint64_t count_lost(struct state *c)
+{
+    const workload *reading = workload_find("readrandom", strlen("readrandom"));
+    worker w;
+    uint64_t lost;
+    if (!c->engine->get) return 0;
+    worker_init(&w, c->settings, c->engine, reading, c->db);
+    for (uint64_t i = 0; i < 1000; i++) {
+        (void)reading->run(&w, i);
+    }
+    lost = w.wrong;
+    worker_deinit(&w);
+    return lost;
+}
+
+static void run_opening(struct state *c, const workload *w, figures *out)
+{
+    if (w->need != NEED_NOTHING) c->opened.buffer_bytes = buffer_for_all(c->settings);
+    uint64_t start = number_clock_ns();
+    open_database(c, false);
+    out->elapsed_ns = number_clock_ns() - start;
+    out->operations = 1;
+    histogram_add(&out->latencies, out->elapsed_ns);
+    if (w->need != NEED_NOTHING) out->wrong = count_lost(c);
+}
+
+static void run(struct state *c, const workload *w, struct answer *out)
+{
+    uint64_t cpu = cpu_ns(), end = w->operations ? w->operations(c->settings) : UINT64_MAX;
+    if (w->opens) {
+        run_opening(c, w, &out->figures);
+    } else {
+        worker_run_slice(c->settings, c->engine, w, c->db, c->position, end, c->settings->slice_ms * 1000000u,
+                         &c->position, &out->figures);
+    }
+    out->over = !w->whole || w->opens || c->position >= end;
+    out->figures.cpu_ns = cpu_ns() - cpu;
+    out->figures.anonymous_bytes = anonymous_bytes();
+    if (w->leaves == LEAVES_FULL) c->contents = out->over ? CONTENTS_FULL : CONTENTS_OTHER;
+    if (w->leaves == LEAVES_OTHER) c->contents = CONTENTS_OTHER;
+}
+
+static _Noreturn void child_main(const child *parent, int commands, int answers)
+{
+    struct state c = {.settings = parent->settings, .engine = parent->engine};
+    struct command command;
+    struct answer *answer = engine_allocate(sizeof *answer);
+    c.opened = c.settings->engine;
+    snprintf(c.opened.directory, sizeof c.opened.directory, "%s", parent->directory);
+    while (read_whole(commands, &command, sizeof command)) {
+        memset(answer, 0, sizeof *answer);
+        if (command.run) {
+            run(&c, command.workload, answer);
+        } else {
+            prepare(&c, command.workload, answer);
+        }
+        if (!write_whole(answers, answer, sizeof *answer)) break;
+    }
+    _exit(0); /* the files are removed next: no need to close them well */
+}
+
+/* ---------------------------------------------------------------- the parent's side */
+
+static void become_child(const child *c, int commands[2], int answers[2])
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* else a stopped child would stay for ever */
+    signal(SIGINT, SIG_IGN);                /* Ctrl-C is for the parent, who kills us */
+    close(commands[1]);
+    close(answers[0]);
+    child_main(c, commands[0], answers[1]);
+}
+
+bool child_start(child *c, const compare_settings *s, const engine *e)
+{
+    int commands[2], answers[2];
+    *c = (child){.settings = s, .engine = e};
+    snprintf(c->directory, sizeof c->directory, "%s/%s", s->directory, e->name);
+    if (mkdir(c->directory, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "compare: %s: %s\n", c->directory, strerror(errno));
+        return false;
+    }
+    if (pipe2(commands, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0) {
+        fprintf(stderr, "compare: pipe: %s\n", strerror(errno));
+        return false;
+    }
+    fflush(stdout); /* what is buffered would be written twice */
+    c->pid = fork();
+    if (c->pid == 0) become_child(c, commands, answers);
+    close(commands[0]);
+    close(answers[1]);
+    c->commands = commands[1];
+    c->answers = answers[0];
+    if (c->pid > 0) return true;
+    fprintf(stderr, "compare: fork: %s\n", strerror(errno));
+    c->pid = 0;
+    return false;
+}
+
+void child_kill(child *c)
+{
+    if (c->pid == 0) return;
+    kill(c->pid, SIGKILL);
+    (void)waitpid(c->pid, NULL, 0);
+    close(c->commands);
+    close(c->answers);
+    c->pid = 0;
+}
+
+/* The child runs from here until it has answered. */
+static bool ask(child *c, const workload *w, bool run, struct answer *answer)
+{
+    struct command command = {.workload = w, .run = run};
+    kill(c->pid, SIGCONT);
+    bool answered =
+        write_whole(c->commands, &command, sizeof command) && read_whole(c->answers, answer, sizeof *answer);
+    kill(c->pid, SIGSTOP);
+    return answered;
+}
+
+static bool ask_and_copy(child *c, const workload *w, bool run, bool *flag, figures *out)
+{
+    struct answer *answer = engine_allocate(sizeof *answer);
+    bool answered = ask(c, w, run, answer);
+    *flag = run ? answer->over : answer->settled;
+    *out = answer->figures;
+    free(answer);
+    return answered;
+}
+
+bool child_prepare(child *c, const workload *w, bool *settled, figures *out)
+{
+    if (!ask_and_copy(c, w, false, settled, out)) return false;
+    if (w->need != NEED_UNCLEAN && w->need != NEED_SYNCED) return true;
+    child_kill(c);
+    return child_start(c, c->settings, c->engine);
+}
+
+bool child_run(child *c, const workload *w, bool *over, figures *out)
+{
+    return ask_and_copy(c, w, true, over, out);
+}
+
+uint64_t child_disk_bytes(const child *c)
+{
+    return files_bytes(c->directory);
+}
+
+void child_remove_files(const child *c)
+{
+    files_remove(c->directory);
+    (void)rmdir(c->directory); /* plan.c tells when something stays */
+}

@@ -1,0 +1,41 @@
+/* child.h -- an engine in a process of its own.
+ *
+ * The child waits for commands on a pipe and answers each. Between commands it is stopped (SIGSTOP), so that
+ * background threads work, and are counted, in the engine's own slices only. It dies with its parent.
+ */
+#ifndef BENCH_CHILD_H
+#define BENCH_CHILD_H
+
+#include <sys/types.h>
+
+#include "compare.h"
+
+typedef struct child {
+    const compare_settings *settings;
+    const engine *engine;
+    pid_t pid; /* 0: there is none */
+    int commands, answers;
+    char directory[4096];
+} child;
+
+/* Makes the process. false: told. */
+bool child_start(child *c, const compare_settings *s, const engine *e);
+
+/* Kills the process, which may be in any state, and takes its leave. */
+void child_kill(child *c);
+
+/* What is asked of it. Each leaves the child stopped. false: it died, or a signal asked the program to end. */
+
+/* Provides what the workload needs. *settled: that took settling, with these figures. */
+bool child_prepare(child *c, const workload *w, bool *settled, figures *out);
+
+/* Runs a slice. *over: a round of the workload is at its end. */
+bool child_run(child *c, const workload *w, bool *over, figures *out);
+
+/* Bytes that the engine's files take on the disk. */
+uint64_t child_disk_bytes(const child *c);
+
+/* Removes the engine's files, all of them below the directory that plan.c made. */
+void child_remove_files(const child *c);
+
+#endif

@@ -1,0 +1,347 @@
+/* compare.c -- bench/compare: Holt beside other engines. The command line. */
+#include "compare.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <holt.h>
+
+#include "bench/keys.h"
+#include "chart.h"
+#include "interrupt.h"
+#include "number.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, GO_ON = -1, LISTED_MAX = 64 };
+
+enum {
+    OPTION_NUM = 256,
+    OPTION_ENGINES,
+    OPTION_WORKLOADS,
+    OPTION_ROUNDS,
+    OPTION_SLICE_MS,
+    OPTION_DIR,
+    OPTION_KIND,
+    OPTION_CACHE,
+    OPTION_BUFFER,
+    OPTION_MAP,
+    OPTION_FILTER_BITS,
+    OPTION_VALUE_BYTES,
+    OPTION_BATCH,
+    OPTION_RANGE,
+    OPTION_SEED,
+    OPTION_JSON,
+    OPTION_MARKDOWN,
+    OPTION_CHART,
+    OPTION_HELP
+};
+
+static const struct {
+    struct option option;
+    const char *argument, *what;
+} options[] = {
+    {{"engines", required_argument, NULL, OPTION_ENGINES}, "A,B,...", "which engines (default: all below)"},
+    {{"workloads", required_argument, NULL, OPTION_WORKLOADS},
+     "A,B,...",
+     "which workloads (default: all below)"},
+    {{"num", required_argument, NULL, OPTION_NUM}, "N", "entries (default: 1000000)"},
+    {{"rounds", required_argument, NULL, OPTION_ROUNDS},
+     "N",
+     "rounds, of which the medians are shown (default: 3)"},
+    {{"slice-ms", required_argument, NULL, OPTION_SLICE_MS}, "N", "length of a slice (default: 1000)"},
+    {{"value-bytes", required_argument, NULL, OPTION_VALUE_BYTES}, "N", "bytes of a value (default: 100)"},
+    {{"batch", required_argument, NULL, OPTION_BATCH}, "N", "fillbatch: entries in a batch (default: 1000)"},
+    {{"range", required_argument, NULL, OPTION_RANGE}, "N", "seekrandom: moves after a seek (default: 50)"},
+    {{"kind", required_argument, NULL, OPTION_KIND},
+     "KIND",
+     "of Holt's collection: lsm (the default) or btree"},
+    {{"memory", required_argument, NULL, OPTION_CACHE},
+     "SIZE",
+     "cache of every engine (default: 512M); Holt's\nmemory_bytes is this and --buffer together"},
+    {{"buffer", required_argument, NULL, OPTION_BUFFER},
+     "SIZE",
+     "write buffer of every engine (default: 64M)"},
+    {{"map", required_argument, NULL, OPTION_MAP}, "SIZE", "map of LMDB (default: 8G)"},
+    {{"filter-bits", required_argument, NULL, OPTION_FILTER_BITS},
+     "N",
+     "filter bits a key, 0 = none (default: 10)"},
+    {{"seed", required_argument, NULL, OPTION_SEED},
+     "N",
+     "the same seed makes the same operations (default: 42)"},
+    {{"dir", required_argument, NULL, OPTION_DIR},
+     "DIR",
+     "make the working directory there (default: $TMPDIR, or\nelse here); it is removed at the end"},
+    {{"json", no_argument, NULL, OPTION_JSON}, NULL, "a JSON object a line"},
+    {{"markdown", no_argument, NULL, OPTION_MARKDOWN},
+     NULL,
+     "Markdown, with a table of all engines at the end"},
+    {{"chart", required_argument, NULL, OPTION_CHART}, "FILE.svg", "also draw a chart (needs gnuplot)"},
+    {{"help", no_argument, NULL, OPTION_HELP}, NULL, "this text"},
+};
+
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+/* What the command line says. */
+struct call {
+    compare_settings settings;
+    const engine *engines[ENGINES_MAX + 1];
+    const workload *workloads[LISTED_MAX + 1];
+    const char *below; /* where the working directory is made */
+    char directory[3072];
+};
+
+/* ---------------------------------------------------------------- help */
+
+static void print_options(void)
+{
+    for (int n = 0; n < OPTION_COUNT; n++) {
+        char left[64];
+        const char *line = options[n].what, *end;
+        snprintf(left, sizeof left, "  --%s%s%s", options[n].option.name, options[n].argument ? " " : "",
+                 options[n].argument ? options[n].argument : "");
+        for (; (end = strchr(line, '\n')); line = end + 1, left[0] = 0) {
+            printf("%-24s %.*s\n", left, (int)(end - line), line);
+        }
+        printf("%-24s %s\n", left, line);
+    }
+}
+
+static void print_help(void)
+{
+    puts("Usage: compare [OPTION]...\n"
+         "\n"
+         "Runs the same workloads, with the same keys in the same order, in Holt and in other engines, and "
+         "prints\n"
+         "the medians side by side. Each engine has a process of its own; they take turns in slices of about "
+         "a\n"
+         "second, and an engine is stopped while another has its slice.\n");
+    print_options();
+    puts("\nEngines:");
+    for (const engine *const *e = engines; *e; e++) {
+        printf("  %-18s %s%s%s\n", (*e)->name, (*e)->kind, (*e)->only ? ", for " : "",
+               (*e)->only ? (*e)->only : "");
+    }
+    if (engines_missing[0]) printf("  not built, for want of its package: %s\n", engines_missing);
+    puts("\nWorkloads:");
+    for (const workload *w = workloads; w->name; w++) {
+        printf("  %-18s %s\n", w->name, w->what);
+    }
+    puts("\nExit codes:\n"
+         "  0  done\n"
+         "  1  an engine failed or gave a wrong answer; what the others did is shown\n"
+         "  2  the command line makes no sense\n"
+         "\n"
+         "Examples:\n"
+         "  compare --engines holt,rocksdb,leveldb --num 200000\n"
+         "  compare --workloads fillsync,fillsync8 --rounds 9\n"
+         "  compare --markdown --chart figures.svg >figures.md\n"
+         "\n"
+         "More in docs/BENCHMARKING.md.");
+}
+
+/* ---------------------------------------------------------------- lists of names */
+
+static const engine *find_engine(const char *name, size_t size)
+{
+    for (const engine *const *e = engines; *e; e++) {
+        if (strlen((*e)->name) == size && memcmp((*e)->name, name, size) == 0) return *e;
+    }
+    return NULL;
+}
+
+/* One name of a list with commas, looked up and put behind the others. */
+typedef bool take_name(struct call *c, const char *name, size_t size, size_t place);
+
+static bool take_engine(struct call *c, const char *name, size_t size, size_t place)
+{
+    const engine *e = find_engine(name, size);
+    for (size_t n = 0; n < place; n++) {
+        if (c->engines[n] == e) return false; /* twice: they would share a directory */
+    }
+    c->engines[place] = e;
+    return e && place < ENGINES_MAX;
+}
+
+static bool take_workload(struct call *c, const char *name, size_t size, size_t place)
+{
+    c->workloads[place] = workload_find(name, size);
+    return c->workloads[place] && place < LISTED_MAX;
+}
+
+static bool take_list(struct call *c, const char *option, const char *list, take_name *take)
+{
+    size_t place = 0;
+    while (*list) {
+        size_t size = strcspn(list, ",");
+        if (!take(c, list, size, place++)) {
+            fprintf(
+                stderr,
+                "compare: --%s: '%.*s' is not one, not built, or named twice; 'compare --help' lists them\n",
+                option, (int)size, list);
+            return false;
+        }
+        list += size;
+        if (*list == ',') list++;
+    }
+    return true;
+}
+
+static void take_all(struct call *c)
+{
+    size_t n = 0;
+    for (; !c->engines[0] && engines[n]; n++) {
+    }
+    if (!c->engines[0]) memcpy(c->engines, engines, n * sizeof *engines);
+    if (c->workloads[0]) return;
+    for (n = 0; workloads[n].name; n++) {
+        c->workloads[n] = &workloads[n];
+    }
+}
+
+/* ---------------------------------------------------------------- the command line */
+
+static bool take_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+    if (number_parse(text, out) && *out >= least && *out <= most) return true;
+    fprintf(stderr, "compare: --%s: '%s' is not a number from %" PRIu64 " to %" PRIu64 "\n", option, text,
+            least, most);
+    return false;
+}
+
+static bool take_size(const char *option, const char *text, uint64_t *out)
+{
+    if (number_parse_bytes(text, out) && *out >= 1 << 20 && *out <= (uint64_t)1 << 40) return true;
+    fprintf(stderr, "compare: --%s: '%s' is not a size from 1M to 1024G\n", option, text);
+    return false;
+}
+
+static bool take_kind(const char *text, uint32_t *out)
+{
+    *out = strcmp(text, "lsm") == 0 ? HOLT_LSM : strcmp(text, "btree") == 0 ? HOLT_BTREE : HOLT_KIND_DEFAULT;
+    if (*out != HOLT_KIND_DEFAULT) return true;
+    fprintf(stderr, "compare: --kind: '%s' is neither lsm nor btree\n", text);
+    return false;
+}
+
+static bool take_filter_bits(const char *text, unsigned *out)
+{
+    uint64_t bits;
+    if (!take_number("filter-bits", text, 0, 32, &bits)) return false;
+    *out = (unsigned)bits;
+    return true;
+}
+
+static bool take_option(struct call *c, int code, const char *name, const char *value)
+{
+    compare_settings *s = &c->settings;
+    switch (code) {
+    case OPTION_ENGINES:
+        return take_list(c, name, value, take_engine);
+    case OPTION_WORKLOADS:
+        return take_list(c, name, value, take_workload);
+    case OPTION_NUM:
+        return take_number(name, value, 1, (uint64_t)1 << 40, &s->num);
+    case OPTION_ROUNDS:
+        return take_number(name, value, 1, ROUNDS_MAX, &s->rounds);
+    case OPTION_SLICE_MS:
+        return take_number(name, value, 1, 3600000, &s->slice_ms);
+    case OPTION_VALUE_BYTES:
+        return take_number(name, value, 1, 1 << 20, &s->value_bytes);
+    case OPTION_BATCH:
+        return take_number(name, value, 1, 1 << 20, &s->batch);
+    case OPTION_RANGE:
+        return take_number(name, value, 0, 1 << 20, &s->range);
+    case OPTION_SEED:
+        return take_number(name, value, 0, UINT64_MAX, &s->seed);
+    case OPTION_KIND:
+        return take_kind(value, &s->engine.holt_kind);
+    case OPTION_CACHE:
+        return take_size(name, value, &s->engine.cache_bytes);
+    case OPTION_BUFFER:
+        return take_size(name, value, &s->engine.buffer_bytes);
+    case OPTION_MAP:
+        return take_size(name, value, &s->engine.map_bytes);
+    case OPTION_FILTER_BITS:
+        return take_filter_bits(value, &s->engine.filter_bits);
+    case OPTION_DIR:
+        c->below = value;
+        return true;
+    case OPTION_JSON:
+        s->format = REPORT_JSON;
+        return true;
+    case OPTION_MARKDOWN:
+        s->format = REPORT_MARKDOWN;
+        return true;
+    case OPTION_CHART:
+        s->chart = value;
+        return true;
+    default:
+        return false; /* getopt has told */
+    }
+}
+
+/* GO_ON, or the exit code. */
+static int parse(struct call *c, int argc, char **argv)
+{
+    struct option long_options[OPTION_COUNT + 1] = {{0}};
+    int code, place = 0;
+    for (int n = 0; n < OPTION_COUNT; n++) {
+        long_options[n] = options[n].option;
+    }
+    while ((code = getopt_long(argc, argv, "", long_options, &place)) != -1) {
+        if (code == OPTION_HELP) {
+            print_help();
+            return EXIT_DONE;
+        }
+        if (!take_option(c, code, code == '?' ? "" : long_options[place].name, optarg)) return EXIT_USAGE;
+    }
+    if (optind == argc) return GO_ON;
+    fprintf(stderr, "compare: what is '%s'? 'compare --help' explains\n", argv[optind]);
+    return EXIT_USAGE;
+}
+
+static bool make_directory(struct call *c)
+{
+    const char *temporary = getenv("TMPDIR"), *below = c->below                  ? c->below
+                                                       : temporary && *temporary ? temporary
+                                                                                 : ".";
+    int size = snprintf(c->directory, sizeof c->directory, "%s/holt-compare-XXXXXX", below);
+    c->settings.directory = c->directory;
+    if (size < (int)sizeof c->directory && mkdtemp(c->directory)) return true;
+    fprintf(stderr, "compare: cannot make a directory in %s: %s\n", below, strerror(errno));
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static struct call c = {
+        .settings = {.num = 1000000,
+                     .rounds = 3,
+                     .slice_ms = 1000,
+                     .range = 50,
+                     .batch = 1000,
+                     .seed = 42,
+                     .key_bytes = 16,
+                     .value_bytes = 100,
+                     .engine = {.cache_bytes = (uint64_t)512 << 20,
+                                .buffer_bytes = (uint64_t)64 << 20,
+                                .map_bytes = (uint64_t)8 << 30,
+                                .filter_bits = 10,
+                                .holt_kind = HOLT_LSM}},
+    };
+    size_t pool_bytes;
+    int code = parse(&c, argc, argv);
+    if (code != GO_ON) return code;
+    take_all(&c);
+    interrupts_catch();
+    c.settings.values = values_create(c.settings.seed, c.settings.value_bytes, &pool_bytes);
+    c.settings.values_bytes = pool_bytes;
+    code = make_directory(&c) ? plan_run(&c.settings, c.engines, c.workloads) : EXIT_FAILED;
+    if (c.settings.chart && (code == EXIT_DONE || code == EXIT_FAILED) && !chart_draw(c.settings.chart))
+        code = EXIT_FAILED;
+    free(c.settings.values);
+    return code;
+}

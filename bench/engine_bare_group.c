@@ -1,0 +1,164 @@
+/* engine_bare_group.c -- a yardstick: durable commits of many threads in groups, and nothing else.
+ *
+ * Whoever finds nobody leading leads: it waits, at most WAIT_NS and only if the last group had more than one
+ * member, until as many have come as last time, then writes the records of all in one piece and syncs once. The
+ * others sleep until a group is done, and look whether it was theirs.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bare_log.h"
+
+extern const engine engine_bare_group;
+
+enum { WAIT_NS = 40000, GROUP_BYTES = 1 << 20 };
+
+struct group_log {
+    pthread_mutex_t mu;
+    bare_log log;            /* the leader's */
+    char *pending, *writing; /* mu; the leader's */
+    size_t pending_bytes;    /* mu */
+    uint32_t group;          /* mu; the number of the group that is forming, from 1 */
+    bool leading;            /* mu */
+    uint32_t last_members;   /* the leader's */
+    /* How many have joined the forming group. Changed under mu; the leader looks without it. */
+    _Atomic uint32_t members;
+    /* The last group that is on disk. Released by its leader under mu after the sync; the futex that others sleep on. */
+    _Atomic uint32_t done;
+};
+
+static void describe(const engine_settings *s, char *text, size_t size)
+{
+    (void)s;
+    snprintf(text, size,
+             "groups led by one of the threads, which waits up to %d us for as many as were in the last; one "
+             "pwrite and fdatasync a group, in a file of %d MiB that was written with zeros",
+             WAIT_NS / 1000, BARE_LOG_BYTES >> 20);
+}
+
+static void *loop_open(const engine_settings *s)
+{
+    struct group_log *g = engine_allocate(sizeof *g);
+    g->pending = engine_allocate(GROUP_BYTES);
+    g->writing = engine_allocate(GROUP_BYTES);
+    g->group = 1;
+    atomic_init(&g->members, 0);
+    atomic_init(&g->done, 0);
+    pthread_mutex_init(&g->mu, NULL); /* never fails with default attributes */
+    bare_log_open(&g->log, &engine_bare_group, s);
+    return g;
+}
+
+static void loop_close(void *db)
+{
+    struct group_log *g = db;
+    bare_log_close(&g->log);
+    pthread_mutex_destroy(&g->mu);
+    free(g->pending);
+    free(g->writing);
+    free(g);
+}
+
+static void *session_open(void *db)
+{
+    return db;
+}
+
+static void session_close(void *session)
+{
+    (void)session;
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Relaxed: a late or early look only makes the group smaller or the wait longer. */
+static void wait_for_members(struct group_log *g)
+{
+    uint64_t end = clock_ns() + WAIT_NS;
+    if (g->last_members < 2) return;
+    while (atomic_load_explicit(&g->members, memory_order_relaxed) < g->last_members && clock_ns() < end) {
+        sched_yield();
+    }
+}
+
+/* mu held on entry and on return; leading is set and nobody else leads. */
+static void lead(struct group_log *g)
+{
+    pthread_mutex_unlock(&g->mu);
+    wait_for_members(g);
+    pthread_mutex_lock(&g->mu);
+    char *data = g->pending;
+    size_t size = g->pending_bytes;
+    uint32_t group = g->group++;
+    g->last_members = atomic_load_explicit(&g->members, memory_order_relaxed); /* under mu */
+    atomic_store_explicit(&g->members, 0, memory_order_relaxed);
+    g->pending = g->writing;
+    g->writing = data;
+    g->pending_bytes = 0;
+    pthread_mutex_unlock(&g->mu);
+
+    bare_log_write(&g->log, data, size);
+
+    pthread_mutex_lock(&g->mu);
+    g->leading = false;
+    /* Release: who sees the group done sees its records written. */
+    atomic_store_explicit(&g->done, group, memory_order_release);
+    syscall(SYS_futex, &g->done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* mu held. The group that the record belongs to. */
+static uint32_t join(struct group_log *g, bytes key, bytes value)
+{
+    size_t size = bare_record(g->pending + g->pending_bytes, GROUP_BYTES - g->pending_bytes, key, value);
+    if (size == 0) engine_fail(&engine_bare_group, "a group of more than %d bytes", GROUP_BYTES);
+    g->pending_bytes += size;
+    atomic_fetch_add_explicit(&g->members, 1, memory_order_relaxed); /* under mu */
+    return g->group;
+}
+
+static void put(void *session, bytes key, bytes value)
+{
+    struct group_log *g = session;
+    pthread_mutex_lock(&g->mu);
+    uint32_t mine = join(g, key, value), done;
+    while ((done = atomic_load_explicit(&g->done, memory_order_acquire)) < mine) {
+        if (!g->leading) {
+            g->leading = true;
+            lead(g);
+            continue;
+        }
+        pthread_mutex_unlock(&g->mu);
+        /* Returns at once when a group was done meanwhile; any return is followed by a look. */
+        syscall(SYS_futex, &g->done, FUTEX_WAIT_PRIVATE, done, NULL, NULL, 0);
+        pthread_mutex_lock(&g->mu);
+    }
+    pthread_mutex_unlock(&g->mu);
+}
+
+const engine engine_bare_group = {
+    .name = "bare-group",
+    .kind = "bare loop",
+    .only = "fillsync8",
+    .describe = describe,
+    .open = loop_open,
+    .close = loop_close,
+    .session_open = session_open,
+    .session_close = session_close,
+    .put = put,
+};

@@ -1,0 +1,262 @@
+/* engine_berkeleydb.c -- Berkeley DB, its B-tree in a transactional environment. */
+#include "engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <db.h>
+
+extern const engine engine_berkeleydb;
+
+enum { CHECKPOINT_EACH = 4096 /* puts of a session between questions whether a checkpoint is due */ };
+
+struct database {
+    DB_ENV *env;
+    DB *db;
+    u_int32_t checkpoint_kb;
+};
+
+struct session {
+    struct database *d;
+    DBC *walk;
+    uint64_t puts;
+};
+
+static void describe(const engine_settings *s, char *text, size_t size)
+{
+    snprintf(
+        text, size,
+        "%s; DB_BTREE, cache %" PRIu64 " MiB, private environment, a checkpoint each %" PRIu64
+        " MiB of log, DB_LOG_AUTO_REMOVE; DB_TXN_WRITE_NOSYNC, synced: its default; settled: a checkpoint",
+        db_version(NULL, NULL, NULL), s->cache_bytes >> 20, s->buffer_bytes >> 20);
+}
+
+static void check(int error, const char *call)
+{
+    if (error) engine_fail(&engine_berkeleydb, "%s: %s", call, db_strerror(error));
+}
+
+static DBT dbt_of(bytes b)
+{
+    DBT t;
+    memset(&t, 0, sizeof t);
+    t.data = (void *)(uintptr_t)b.data; /* Berkeley DB does not write through it */
+    t.size = (u_int32_t)b.size;
+    return t;
+}
+
+static void open_environment(struct database *d, const engine_settings *s)
+{
+    check(db_env_create(&d->env, 0), "db_env_create");
+    check(d->env->set_cachesize(d->env, (u_int32_t)(s->cache_bytes >> 30),
+                                (u_int32_t)(s->cache_bytes & (((uint64_t)1 << 30) - 1)), 1),
+          "set_cachesize");
+    check(d->env->set_lk_detect(d->env, DB_LOCK_DEFAULT), "set_lk_detect");
+    check(d->env->set_lk_max_locks(d->env, 100000), "set_lk_max_locks");
+    check(d->env->set_lk_max_objects(d->env, 100000), "set_lk_max_objects");
+    check(d->env->log_set_config(d->env, DB_LOG_AUTO_REMOVE, 1), "log_set_config");
+    if (!s->sync) check(d->env->set_flags(d->env, DB_TXN_WRITE_NOSYNC, 1), "set_flags");
+    check(d->env->open(d->env, s->directory,
+                       DB_CREATE | DB_RECOVER | DB_PRIVATE | DB_THREAD | DB_INIT_LOCK | DB_INIT_LOG |
+                           DB_INIT_MPOOL | DB_INIT_TXN,
+                       0),
+          "DB_ENV->open");
+}
+
+static void *database_open(const engine_settings *s)
+{
+    struct database *d = engine_allocate(sizeof *d);
+    d->checkpoint_kb = (u_int32_t)(s->buffer_bytes >> 10);
+    open_environment(d, s);
+    check(db_create(&d->db, d->env, 0), "db_create");
+    check(d->db->open(d->db, NULL, "kv.db", NULL, DB_BTREE, DB_CREATE | DB_THREAD | DB_AUTO_COMMIT, 0644),
+          "DB->open");
+    return d;
+}
+
+static void database_close(void *db)
+{
+    struct database *d = db;
+    check(d->db->close(d->db, 0), "DB->close");
+    check(d->env->close(d->env, 0), "DB_ENV->close");
+    free(d);
+}
+
+static void settle(void *db)
+{
+    struct database *d = db;
+    check(d->env->txn_checkpoint(d->env, 0, 0, DB_FORCE), "txn_checkpoint");
+}
+
+static void database_sync(void *db)
+{
+    struct database *d = db;
+    check(d->env->log_flush(d->env, NULL), "log_flush");
+}
+
+static void *session_open(void *db)
+{
+    struct session *s = engine_allocate(sizeof *s);
+    s->d = db;
+    return s;
+}
+
+static void session_close(void *session)
+{
+    struct session *s = session;
+    if (s->walk) check(s->walk->close(s->walk), "DBC->close");
+    free(s);
+}
+
+static bool try_again(int error)
+{
+    return error == DB_LOCK_DEADLOCK || error == DB_LOCK_NOTGRANTED;
+}
+
+static void count_puts(struct session *s, size_t count)
+{
+    uint64_t before = s->puts / CHECKPOINT_EACH;
+    s->puts += count;
+    if (s->puts / CHECKPOINT_EACH != before)
+        check(s->d->env->txn_checkpoint(s->d->env, s->d->checkpoint_kb, 0, 0), "txn_checkpoint");
+}
+
+static void put(void *session, bytes key, bytes value)
+{
+    struct session *s = session;
+    DBT k = dbt_of(key), v = dbt_of(value);
+    int error;
+    do {
+        error = s->d->db->put(s->d->db, NULL, &k, &v, 0);
+    } while (try_again(error));
+    check(error, "DB->put");
+    count_puts(s, 1);
+}
+
+static int batch_once(struct session *s, const entry *entries, size_t count)
+{
+    DB_TXN *t;
+    int error = 0;
+    check(s->d->env->txn_begin(s->d->env, NULL, &t, 0), "txn_begin");
+    for (size_t i = 0; i < count && error == 0; i++) {
+        DBT k = dbt_of(entries[i].key), v = dbt_of(entries[i].value);
+        error = s->d->db->put(s->d->db, t, &k, &v, 0);
+    }
+    if (error == 0) return t->commit(t, 0);
+    check(t->abort(t), "abort");
+    return error;
+}
+
+static void batch(void *session, const entry *entries, size_t count)
+{
+    int error;
+    do {
+        error = batch_once(session, entries, count);
+    } while (try_again(error));
+    check(error, "commit");
+    count_puts(session, count);
+}
+
+static void delete_key(void *session, bytes key)
+{
+    struct session *s = session;
+    DBT k = dbt_of(key);
+    int error;
+    do {
+        error = s->d->db->del(s->d->db, NULL, &k, 0);
+    } while (try_again(error));
+    if (error != DB_NOTFOUND) check(error, "DB->del");
+    count_puts(s, 1);
+}
+
+static bool get(void *session, bytes key, char *value, size_t *size)
+{
+    struct session *s = session;
+    DBT k = dbt_of(key), v;
+    int error;
+    memset(&v, 0, sizeof v);
+    v.data = value;
+    v.ulen = (u_int32_t)*size;
+    v.flags = DB_DBT_USERMEM;
+    do {
+        error = s->d->db->get(s->d->db, NULL, &k, &v, 0);
+    } while (try_again(error));
+    if (error == DB_NOTFOUND) return false;
+    check(error, "DB->get");
+    *size = v.size;
+    return true;
+}
+
+/* 0, DB_NOTFOUND, or a deadlock, after which the cursor can only be closed. */
+static int move(DBC *cursor, DBT *key, u_int32_t how, uint64_t *looked)
+{
+    DBT value;
+    memset(&value, 0, sizeof value);
+    int error = cursor->get(cursor, key, &value, how);
+    if (error == 0) engine_look(looked, key->data, value.data, value.size);
+    if (error != DB_NOTFOUND && !try_again(error)) check(error, "DBC->get");
+    return error;
+}
+
+static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+{
+    struct session *s = session;
+    size_t met;
+    int error;
+    do {
+        DBC *cursor;
+        DBT k = dbt_of(key);
+        met = 0;
+        check(s->d->db->cursor(s->d->db, NULL, &cursor, 0), "DB->cursor");
+        error = move(cursor, &k, DB_SET_RANGE, looked);
+        for (; error == 0; error = move(cursor, &k, DB_NEXT, looked)) {
+            if (met++ == moves) break;
+        }
+        check(cursor->close(cursor), "DBC->close");
+    } while (try_again(error));
+    return met;
+}
+
+/* On a fresh cursor next is first and prev is last. */
+static void rewind_walk(void *session, bool forward)
+{
+    struct session *s = session;
+    (void)forward;
+    if (s->walk) check(s->walk->close(s->walk), "DBC->close");
+    check(s->d->db->cursor(s->d->db, NULL, &s->walk, 0), "DB->cursor");
+}
+
+/* Nobody writes while somebody walks here. */
+static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+{
+    struct session *s = session;
+    DBT key;
+    memset(&key, 0, sizeof key);
+    for (size_t met = 0; met < entries; met++) {
+        int error = move(s->walk, &key, forward ? DB_NEXT : DB_PREV, looked);
+        if (error == DB_NOTFOUND) return met;
+        check(error, "DBC->get");
+    }
+    return entries;
+}
+
+const engine engine_berkeleydb = {
+    .name = "berkeleydb",
+    .kind = "B+tree",
+    .describe = describe,
+    .open = database_open,
+    .close = database_close,
+    .settle = settle,
+    .sync = database_sync,
+    .session_open = session_open,
+    .session_close = session_close,
+    .put = put,
+    .batch = batch,
+    .remove = delete_key,
+    .get = get,
+    .seek = seek,
+    .rewind = rewind_walk,
+    .walk = walk,
+};

@@ -1,0 +1,237 @@
+/* engine_holt.c -- Holt itself, through its public interface. */
+#include "engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <holt.h>
+
+extern const engine engine_holt;
+
+enum {
+    QUIET_MS = 1500, /* without a flush or a merge: idle */
+    SETTLE_MS_MAX = 60000,
+    LOOK_MS = 50
+};
+
+struct database {
+    holt *db;
+    holt_collection *collection;
+};
+
+struct session {
+    struct database *d;
+    holt_cursor *cursor; /* of seeks */
+    holt_cursor *walk;
+};
+
+static void describe(const engine_settings *s, char *text, size_t size)
+{
+    snprintf(text, size,
+             "%s; kind %s, memory_bytes %" PRIu64 " MiB, memtable_bytes %" PRIu64
+             " MiB, filter_bits %u, no compression; durability HOLT_PROCESS, synced: HOLT_COMMIT; settled: "
+             "holt_flush, then idle for %d ms (at most %d s)",
+             holt_version(), s->holt_kind == HOLT_BTREE ? "btree" : "lsm",
+             (s->cache_bytes + s->buffer_bytes) >> 20, s->buffer_bytes >> 20, s->filter_bits, QUIET_MS,
+             SETTLE_MS_MAX / 1000);
+}
+
+static void check(holt_status status, const char *call)
+{
+    if (status != HOLT_OK) engine_fail(&engine_holt, "%s: %s", call, holt_error_message());
+}
+
+static void *database_open(const engine_settings *s)
+{
+    struct database *d = engine_allocate(sizeof *d);
+    holt_options options;
+    holt_collection_options collection;
+    memset(&options, 0, sizeof options);
+    options.memory_bytes = s->cache_bytes + s->buffer_bytes;
+    options.memtable_bytes = s->buffer_bytes;
+    options.durability = s->sync ? HOLT_COMMIT : HOLT_PROCESS;
+    memset(&collection, 0, sizeof collection);
+    collection.kind = s->holt_kind;
+    collection.compression = HOLT_COMPRESSION_NONE;
+    collection.filter_bits = s->filter_bits ? s->filter_bits : HOLT_FILTER_NONE;
+    collection.flags = HOLT_CREATE_OR_OPEN;
+    check(holt_open(s->directory, &options, &d->db), "holt_open");
+    check(holt_collection_create(d->db, "bench", &collection, &d->collection), "holt_collection_create");
+    return d;
+}
+
+static void database_close(void *db)
+{
+    struct database *d = db;
+    check(holt_close(d->db), "holt_close");
+    free(d);
+}
+
+/* Grows with every flush and every merge that has ended, and tells whether one is due. */
+static uint64_t work_done(const struct database *d, bool *waiting)
+{
+    holt_db_stats stats;
+    check(holt_stats(d->db, &stats, sizeof stats), "holt_stats");
+    *waiting = stats.memtables_sealed > 0;
+    return stats.flushes + stats.compactions + stats.compaction_bytes_read + stats.compaction_bytes_written;
+}
+
+static void settle(void *db)
+{
+    const struct timespec pause = {0, LOOK_MS * 1000000L};
+    struct database *d = db;
+    bool waiting;
+    check(holt_flush(d->db), "holt_flush");
+    uint64_t work = work_done(d, &waiting);
+    for (int quiet = 0, all = 0; quiet < QUIET_MS && all < SETTLE_MS_MAX; all += LOOK_MS, quiet += LOOK_MS) {
+        (void)nanosleep(&pause, NULL); /* a shorter pause is no harm */
+        uint64_t now = work_done(d, &waiting);
+        if (waiting || now != work) quiet = 0;
+        work = now;
+    }
+}
+
+static void database_sync(void *db)
+{
+    struct database *d = db;
+    check(holt_sync(d->db), "holt_sync");
+}
+
+static void *session_open(void *db)
+{
+    struct session *s = engine_allocate(sizeof *s);
+    s->d = db;
+    return s;
+}
+
+static void session_close(void *session)
+{
+    struct session *s = session;
+    check(holt_cursor_close(s->cursor), "holt_cursor_close");
+    check(holt_cursor_close(s->walk), "holt_cursor_close");
+    free(s);
+}
+
+/* HOLT_BUSY comes after a bounded wait in the library: the next try follows at once. */
+static void put(void *session, bytes key, bytes value)
+{
+    struct session *s = session;
+    holt_status status;
+    do {
+        status = holt_put(s->d->collection, NULL, holt_bytes(key.data, key.size),
+                          holt_bytes(value.data, value.size));
+    } while (status == HOLT_BUSY);
+    check(status, "holt_put");
+}
+
+static void batch(void *session, const entry *entries, size_t count)
+{
+    struct session *s = session;
+    holt_txn_options options;
+    holt_txn *t;
+    holt_status status;
+    memset(&options, 0, sizeof options);
+    options.flags = HOLT_TXN_BLIND;
+    check(holt_begin(s->d->db, &options, &t), "holt_begin");
+    for (size_t i = 0; i < count; i++) {
+        check(holt_put(s->d->collection, t, holt_bytes(entries[i].key.data, entries[i].key.size),
+                       holt_bytes(entries[i].value.data, entries[i].value.size)),
+              "holt_put");
+    }
+    do {
+        status = holt_commit(t);
+    } while (status == HOLT_BUSY);
+    check(status, "holt_commit");
+    holt_rollback(t);
+}
+
+static void delete_key(void *session, bytes key)
+{
+    struct session *s = session;
+    holt_status status;
+    do {
+        status = holt_delete(s->d->collection, NULL, holt_bytes(key.data, key.size));
+    } while (status == HOLT_BUSY);
+    check(status, "holt_delete");
+}
+
+static bool get(void *session, bytes key, char *value, size_t *size)
+{
+    struct session *s = session;
+    holt_status status =
+        holt_get_into(s->d->collection, NULL, holt_bytes(key.data, key.size), value, *size, size);
+    if (status == HOLT_NOT_FOUND) return false;
+    check(status, "holt_get_into");
+    return true;
+}
+
+static void look(const holt_cursor *cursor, uint64_t *looked)
+{
+    holt_slice value = holt_cursor_value(cursor);
+    engine_look(looked, holt_cursor_key(cursor).data, value.data, value.size);
+}
+
+static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+{
+    struct session *s = session;
+    size_t met = 0;
+    if (!s->cursor) {
+        check(holt_cursor_open(s->d->collection, NULL, NULL, &s->cursor), "holt_cursor_open");
+    } else {
+        check(holt_cursor_refresh(s->cursor), "holt_cursor_refresh");
+    }
+    bool on_entry = holt_cursor_seek(s->cursor, holt_bytes(key.data, key.size));
+    while (on_entry) {
+        look(s->cursor, looked);
+        if (met++ == moves) return met;
+        on_entry = holt_cursor_next(s->cursor);
+    }
+    check(holt_cursor_status(s->cursor), "holt_cursor_seek");
+    return met;
+}
+
+static void rewind_walk(void *session, bool forward)
+{
+    struct session *s = session;
+    (void)forward; /* a fresh cursor can go either way */
+    if (!s->walk) {
+        check(holt_cursor_open(s->d->collection, NULL, NULL, &s->walk), "holt_cursor_open");
+    } else {
+        check(holt_cursor_refresh(s->walk), "holt_cursor_refresh");
+    }
+}
+
+static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+{
+    struct session *s = session;
+    for (size_t met = 0; met < entries; met++) {
+        if (!(forward ? holt_cursor_next(s->walk) : holt_cursor_prev(s->walk))) {
+            check(holt_cursor_status(s->walk), "holt_cursor_next");
+            return met;
+        }
+        look(s->walk, looked);
+    }
+    return entries;
+}
+
+const engine engine_holt = {
+    .name = "holt",
+    .kind = "LSM tree or B+tree",
+    .describe = describe,
+    .open = database_open,
+    .close = database_close,
+    .settle = settle,
+    .sync = database_sync,
+    .session_open = session_open,
+    .session_close = session_close,
+    .put = put,
+    .batch = batch,
+    .remove = delete_key,
+    .get = get,
+    .seek = seek,
+    .rewind = rewind_walk,
+    .walk = walk,
+};

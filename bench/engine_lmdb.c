@@ -1,0 +1,228 @@
+/* engine_lmdb.c -- LMDB. */
+#include "engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lmdb.h>
+
+extern const engine engine_lmdb;
+
+struct database {
+    MDB_env *env;
+    MDB_dbi dbi;
+};
+
+/* A read transaction that is renewed for each read, and a cursor in it. */
+struct session {
+    struct database *d;
+    MDB_txn *reading;
+    MDB_cursor *cursor;
+    bool begun; /* reading is not reset */
+};
+
+static void describe(const engine_settings *s, char *text, size_t size)
+{
+    snprintf(text, size,
+             "%d.%d.%d; map %" PRIu64 " MiB, MDB_NOTLS|MDB_NOSYNC|MDB_WRITEMAP, synced: MDB_NOTLS; one put a "
+             "transaction; a read transaction is renewed for each read; its cache is the kernel's; settled: "
+             "nothing to do",
+             MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH, s->map_bytes >> 20);
+}
+
+static void check(int error, const char *call)
+{
+    if (error) engine_fail(&engine_lmdb, "%s: %s", call, mdb_strerror(error));
+}
+
+static MDB_val val_of(bytes b)
+{
+    return (MDB_val){b.size, (void *)(uintptr_t)b.data}; /* LMDB does not write through it */
+}
+
+static void *database_open(const engine_settings *s)
+{
+    struct database *d = engine_allocate(sizeof *d);
+    MDB_txn *t;
+    check(mdb_env_create(&d->env), "mdb_env_create");
+    check(mdb_env_set_mapsize(d->env, s->map_bytes), "mdb_env_set_mapsize");
+    check(mdb_env_open(d->env, s->directory, MDB_NOTLS | (s->sync ? 0 : MDB_NOSYNC | MDB_WRITEMAP), 0644),
+          "mdb_env_open");
+    check(mdb_txn_begin(d->env, NULL, 0, &t), "mdb_txn_begin");
+    check(mdb_dbi_open(t, NULL, 0, &d->dbi), "mdb_dbi_open");
+    check(mdb_txn_commit(t), "mdb_txn_commit");
+    return d;
+}
+
+static void database_close(void *db)
+{
+    struct database *d = db;
+    mdb_env_close(d->env);
+    free(d);
+}
+
+static void settle(void *db)
+{
+    (void)db;
+}
+
+static void database_sync(void *db)
+{
+    struct database *d = db;
+    check(mdb_env_sync(d->env, 1), "mdb_env_sync");
+}
+
+static void *session_open(void *db)
+{
+    struct session *s = engine_allocate(sizeof *s);
+    s->d = db;
+    check(mdb_txn_begin(s->d->env, NULL, MDB_RDONLY, &s->reading), "mdb_txn_begin");
+    check(mdb_cursor_open(s->reading, s->d->dbi, &s->cursor), "mdb_cursor_open");
+    mdb_txn_reset(s->reading);
+    return s;
+}
+
+static void session_close(void *session)
+{
+    struct session *s = session;
+    mdb_cursor_close(s->cursor);
+    mdb_txn_abort(s->reading);
+    free(s);
+}
+
+static MDB_txn *begin_write(struct session *s)
+{
+    MDB_txn *t;
+    check(mdb_txn_begin(s->d->env, NULL, 0, &t), "mdb_txn_begin");
+    return t;
+}
+
+static void put_in(struct session *s, MDB_txn *t, bytes key, bytes value)
+{
+    MDB_val k = val_of(key), v = val_of(value);
+    check(mdb_put(t, s->d->dbi, &k, &v, 0), "mdb_put");
+}
+
+static void put(void *session, bytes key, bytes value)
+{
+    struct session *s = session;
+    MDB_txn *t = begin_write(s);
+    put_in(s, t, key, value);
+    check(mdb_txn_commit(t), "mdb_txn_commit");
+}
+
+static void batch(void *session, const entry *entries, size_t count)
+{
+    struct session *s = session;
+    MDB_txn *t = begin_write(s);
+    for (size_t i = 0; i < count; i++) {
+        put_in(s, t, entries[i].key, entries[i].value);
+    }
+    check(mdb_txn_commit(t), "mdb_txn_commit");
+}
+
+static void delete_key(void *session, bytes key)
+{
+    struct session *s = session;
+    MDB_txn *t = begin_write(s);
+    MDB_val k = val_of(key);
+    int error = mdb_del(t, s->d->dbi, &k, NULL);
+    if (error != MDB_NOTFOUND) check(error, "mdb_del");
+    check(mdb_txn_commit(t), "mdb_txn_commit");
+}
+
+static void renew(struct session *s)
+{
+    if (s->begun) mdb_txn_reset(s->reading);
+    check(mdb_txn_renew(s->reading), "mdb_txn_renew");
+    s->begun = true;
+}
+
+static void end_read(struct session *s)
+{
+    mdb_txn_reset(s->reading);
+    s->begun = false;
+}
+
+static bool get(void *session, bytes key, char *value, size_t *size)
+{
+    struct session *s = session;
+    MDB_val k = val_of(key), v;
+    renew(s);
+    int error = mdb_get(s->reading, s->d->dbi, &k, &v);
+    if (error == 0) {
+        if (v.mv_size > *size) engine_fail(&engine_lmdb, "a value of %zu bytes came back", v.mv_size);
+        memcpy(value, v.mv_data, v.mv_size);
+        *size = v.mv_size;
+    }
+    end_read(s);
+    if (error == MDB_NOTFOUND) return false;
+    check(error, "mdb_get");
+    return true;
+}
+
+/* false: past an end. */
+static bool move(struct session *s, MDB_val *key, MDB_cursor_op how, uint64_t *looked)
+{
+    MDB_val value;
+    int error = mdb_cursor_get(s->cursor, key, &value, how);
+    if (error == MDB_NOTFOUND) return false;
+    check(error, "mdb_cursor_get");
+    engine_look(looked, key->mv_data, value.mv_data, value.mv_size);
+    return true;
+}
+
+static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+{
+    struct session *s = session;
+    MDB_val k = val_of(key);
+    size_t met = 0;
+    renew(s);
+    check(mdb_cursor_renew(s->reading, s->cursor), "mdb_cursor_renew");
+    for (bool on = move(s, &k, MDB_SET_RANGE, looked); on; on = move(s, &k, MDB_NEXT, looked)) {
+        if (met++ == moves) break;
+    }
+    end_read(s);
+    return met;
+}
+
+/* On a fresh cursor next is first and prev is last. */
+static void rewind_walk(void *session, bool forward)
+{
+    struct session *s = session;
+    (void)forward;
+    renew(s);
+    check(mdb_cursor_renew(s->reading, s->cursor), "mdb_cursor_renew");
+}
+
+static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+{
+    struct session *s = session;
+    MDB_val key;
+    size_t met = 0;
+    while (met < entries && move(s, &key, forward ? MDB_NEXT : MDB_PREV, looked)) {
+        met++;
+    }
+    return met;
+}
+
+const engine engine_lmdb = {
+    .name = "lmdb",
+    .kind = "B+tree",
+    .describe = describe,
+    .open = database_open,
+    .close = database_close,
+    .settle = settle,
+    .sync = database_sync,
+    .session_open = session_open,
+    .session_close = session_close,
+    .put = put,
+    .batch = batch,
+    .remove = delete_key,
+    .get = get,
+    .seek = seek,
+    .rewind = rewind_walk,
+    .walk = walk,
+};

@@ -1,0 +1,249 @@
+/* engine_wiredtiger.c -- WiredTiger, its B-tree. */
+#include "engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <wiredtiger.h>
+
+extern const engine engine_wiredtiger;
+
+#define TABLE "table:kv"
+
+struct database {
+    WT_CONNECTION *connection;
+    engine_settings settings;
+};
+
+struct session {
+    WT_SESSION *session;
+    WT_CURSOR *cursor, *walk;
+};
+
+static void configure(const engine_settings *s, char *text, size_t size)
+{
+    snprintf(text, size,
+             "create,cache_size=%" PRIu64 "MB,log=(enabled=true,file_max=%" PRIu64
+             "MB),checkpoint=(log_size=%" PRIu64
+             "MB),transaction_sync=(enabled=true,method=%s),session_max=64",
+             s->cache_bytes >> 20, s->buffer_bytes >> 20, s->buffer_bytes >> 20, s->sync ? "fsync" : "none");
+}
+
+static void describe(const engine_settings *s, char *text, size_t size)
+{
+    char configuration[512];
+    configure(s, configuration, sizeof configuration);
+    snprintf(text, size,
+             "%s; %s; synced: method=fsync; its defaults for the tree (leaf pages of 32 KiB); settled: a "
+             "checkpoint",
+             wiredtiger_version(NULL, NULL, NULL), configuration);
+}
+
+static void check(int error, const char *call)
+{
+    if (error) engine_fail(&engine_wiredtiger, "%s: %s", call, wiredtiger_strerror(error));
+}
+
+static WT_SESSION *begin_session(struct database *d)
+{
+    WT_SESSION *session;
+    check(d->connection->open_session(d->connection, NULL, "isolation=snapshot", &session), "open_session");
+    return session;
+}
+
+static void connect_to(struct database *d)
+{
+    char configuration[512];
+    configure(&d->settings, configuration, sizeof configuration);
+    check(wiredtiger_open(d->settings.directory, NULL, configuration, &d->connection), "wiredtiger_open");
+    WT_SESSION *session = begin_session(d);
+    check(session->create(session, TABLE, "key_format=u,value_format=u"), "create");
+    check(session->close(session, NULL), "close");
+}
+
+static void *database_open(const engine_settings *s)
+{
+    struct database *d = engine_allocate(sizeof *d);
+    d->settings = *s;
+    connect_to(d);
+    return d;
+}
+
+static void disconnect(struct database *d)
+{
+    check(d->connection->close(d->connection, NULL), "close"); /* with a checkpoint */
+}
+
+static void database_close(void *db)
+{
+    disconnect(db);
+    free(db);
+}
+
+/* Pages in its cache keep new entries in lists beside what was read; walks over them are several times slower. */
+static void settle(void *db)
+{
+    disconnect(db);
+    connect_to(db);
+}
+
+static void database_sync(void *db)
+{
+    WT_SESSION *session = begin_session(db);
+    check(session->log_flush(session, "sync=on"), "log_flush");
+    check(session->close(session, NULL), "close");
+}
+
+static void *session_open(void *db)
+{
+    struct session *s = engine_allocate(sizeof *s);
+    s->session = begin_session(db);
+    check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->cursor), "open_cursor");
+    check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->walk), "open_cursor");
+    return s;
+}
+
+static void session_close(void *session)
+{
+    struct session *s = session;
+    check(s->session->close(s->session, NULL), "close"); /* and its cursors */
+    free(s);
+}
+
+static void set_key(WT_CURSOR *cursor, bytes key)
+{
+    WT_ITEM item = {.data = key.data, .size = key.size};
+    cursor->set_key(cursor, &item);
+}
+
+/* The answer of the engine: WT_ROLLBACK asks to try again. */
+static int insert(struct session *s, bytes key, bytes value)
+{
+    WT_ITEM item = {.data = value.data, .size = value.size};
+    set_key(s->cursor, key);
+    s->cursor->set_value(s->cursor, &item);
+    return s->cursor->insert(s->cursor);
+}
+
+static void put(void *session, bytes key, bytes value)
+{
+    int error;
+    do {
+        error = insert(session, key, value);
+    } while (error == WT_ROLLBACK);
+    check(error, "insert");
+}
+
+static int batch_once(struct session *s, const entry *entries, size_t count)
+{
+    int error = 0;
+    check(s->session->begin_transaction(s->session, NULL), "begin_transaction");
+    for (size_t i = 0; i < count && error == 0; i++) {
+        error = insert(s, entries[i].key, entries[i].value);
+    }
+    if (error == 0) return s->session->commit_transaction(s->session, NULL);
+    check(s->session->rollback_transaction(s->session, NULL), "rollback_transaction");
+    return error;
+}
+
+static void batch(void *session, const entry *entries, size_t count)
+{
+    int error;
+    do {
+        error = batch_once(session, entries, count);
+    } while (error == WT_ROLLBACK);
+    check(error, "commit_transaction");
+}
+
+static void delete_key(void *session, bytes key)
+{
+    struct session *s = session;
+    int error;
+    do {
+        set_key(s->cursor, key);
+        error = s->cursor->remove(s->cursor);
+    } while (error == WT_ROLLBACK);
+    if (error != WT_NOTFOUND) check(error, "remove");
+}
+
+static bool get(void *session, bytes key, char *value, size_t *size)
+{
+    struct session *s = session;
+    WT_ITEM item;
+    set_key(s->cursor, key);
+    int error = s->cursor->search(s->cursor);
+    if (error == WT_NOTFOUND) return false;
+    check(error, "search");
+    check(s->cursor->get_value(s->cursor, &item), "get_value");
+    if (item.size > *size) engine_fail(&engine_wiredtiger, "a value of %zu bytes came back", item.size);
+    memcpy(value, item.data, item.size);
+    *size = item.size;
+    check(s->cursor->reset(s->cursor), "reset");
+    return true;
+}
+
+static void look(WT_CURSOR *cursor, uint64_t *looked)
+{
+    WT_ITEM key, value;
+    check(cursor->get_key(cursor, &key), "get_key");
+    check(cursor->get_value(cursor, &value), "get_value");
+    engine_look(looked, key.data, value.data, value.size);
+}
+
+static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+{
+    struct session *s = session;
+    int side;
+    size_t met = 0;
+    set_key(s->cursor, key);
+    int error = s->cursor->search_near(s->cursor, &side);
+    if (error == 0 && side < 0) error = s->cursor->next(s->cursor);
+    for (; error == 0; error = s->cursor->next(s->cursor)) {
+        look(s->cursor, looked);
+        if (met++ == moves) break;
+    }
+    if (error != WT_NOTFOUND) check(error, "next");
+    check(s->cursor->reset(s->cursor), "reset");
+    return met;
+}
+
+/* On a fresh cursor next is first and prev is last. */
+static void rewind_walk(void *session, bool forward)
+{
+    struct session *s = session;
+    (void)forward;
+    check(s->walk->reset(s->walk), "reset");
+}
+
+static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+{
+    struct session *s = session;
+    for (size_t met = 0; met < entries; met++) {
+        int error = forward ? s->walk->next(s->walk) : s->walk->prev(s->walk);
+        if (error == WT_NOTFOUND) return met;
+        check(error, "next");
+        look(s->walk, looked);
+    }
+    return entries;
+}
+
+const engine engine_wiredtiger = {
+    .name = "wiredtiger",
+    .kind = "B+tree",
+    .describe = describe,
+    .open = database_open,
+    .close = database_close,
+    .settle = settle,
+    .sync = database_sync,
+    .session_open = session_open,
+    .session_close = session_close,
+    .put = put,
+    .batch = batch,
+    .remove = delete_key,
+    .get = get,
+    .seek = seek,
+    .rewind = rewind_walk,
+    .walk = walk,
+};

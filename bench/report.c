@@ -1,0 +1,357 @@
+/* report.c -- settings and results for people, as Markdown, or as JSON, a line each. */
+#include "compare.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "number.h"
+#include "summary.h"
+
+enum { TEXT = 1024 };
+
+/* ---------------------------------------------------------------- the machine */
+
+static void machine(char *text, size_t size)
+{
+    char line[256], model[256] = "unknown processor";
+    struct utsname system;
+    double load[3] = {0, 0, 0};
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    while (file && fgets(line, sizeof line, file) && sscanf(line, "model name : %255[^\n]", model) != 1) {
+    }
+    if (file) fclose(file);
+    (void)uname(&system); /* cannot fail with a good address */
+    (void)getloadavg(load, 3);
+    snprintf(text, size, "%s, %ld processors, %.1f GiB, %s %s %s, load %.2f", model,
+             sysconf(_SC_NPROCESSORS_ONLN),
+             (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30), system.sysname,
+             system.release, system.machine, load[0]);
+}
+
+static void today(char *text, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    (void)gmtime_r(&now, &parts);
+    (void)strftime(text, size, "%Y-%m-%d %H:%M UTC", &parts);
+}
+
+static void data_settings(const compare_settings *s, char *text, size_t size)
+{
+    char num[NUMBER_TEXT];
+    snprintf(text, size,
+             "%s entries, keys of %" PRIu64 " bytes, values of %" PRIu64
+             " bytes (half compressible); batch %" PRIu64 ", range %" PRIu64 ", seed %" PRIu64
+             "; rounds %" PRIu64 " (medians), slices of %" PRIu64 " ms",
+             number_grouped(num, s->num), s->key_bytes, s->value_bytes, s->batch, s->range, s->seed,
+             s->rounds, s->slice_ms);
+}
+
+/* What every reader has to know about the figures. */
+static const char *const remarks[] = {
+    "Same guarantee for all: a commit has reached the kernel when it returns (fillsync, fillsync8: stable "
+    "storage).",
+    "\"holt is\": how many times as fast Holt is. CPU s/M: CPU seconds per million counted, background "
+    "threads included.",
+    "Read workloads run on settled data, after an unmeasured slice; a get in 16 and a move in 64 are timed, "
+    "writes all.",
+    "openunclean, opensynced: every engine gets a write buffer that holds all entries.",
+};
+
+/* ---------------------------------------------------------------- for people, and Markdown */
+
+static const char *ratio_text(char *text, bool is_holt, double ratio)
+{
+    if (is_holt || ratio <= 0) {
+        snprintf(text, NUMBER_TEXT, "-");
+    } else {
+        snprintf(text, NUMBER_TEXT, "%.2fx", ratio);
+    }
+    return text;
+}
+
+static const char *figure_text(char *text, bool time, double figure)
+{
+    if (figure <= 0) {
+        snprintf(text, NUMBER_TEXT, "-");
+    } else if (time) {
+        snprintf(text, NUMBER_TEXT, "%.1f ms", figure);
+    } else {
+        number_grouped(text, (uint64_t)figure);
+    }
+    return text;
+}
+
+static const result *holt_of(const result *results, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        if (strcmp(results[n].engine->name, "holt") == 0) return &results[n];
+    }
+    return NULL;
+}
+
+static double main_figure(const result *r)
+{
+    return r->workload->opens ? r->median.milliseconds : r->median.per_second;
+}
+
+enum { CELLS = 10 };
+
+typedef char cells[CELLS][NUMBER_TEXT];
+
+static void print_cells(bool markdown, cells c)
+{
+    static const int widths[CELLS] = {-17, -11, 15, 9, 8, 9, 9, 10, 11, 9};
+    int last = CELLS - 1;
+    while (!markdown && last > 0 && !c[last][0]) {
+        last--; /* no blanks at the end of a line */
+    }
+    for (int n = 0; n <= last; n++) {
+        if (markdown) {
+            printf("| %s ", c[n]);
+        } else {
+            printf("%s%*s", n ? " " : "", widths[n], c[n]);
+        }
+    }
+    puts(markdown ? "|" : "");
+}
+
+static void print_heading(bool markdown)
+{
+    cells heading = {"workload", "engine",   "a second", "holt is",     "CPU s/M",
+                     "p50 us",   "p99.9 us", "max us",   "RssAnon MiB", "disk MiB"};
+    print_cells(markdown, heading);
+    if (markdown) puts("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+}
+
+static void begin_for_people(const compare_settings *s, const engine *const *chosen, bool markdown)
+{
+    char text[TEXT], date[64];
+    const char *item = markdown ? "- " : "  ", *mark = markdown ? "**" : "";
+    machine(text, sizeof text);
+    today(date, sizeof date);
+    printf("%s%s: %s\n", markdown ? "- " : "", date, text);
+    data_settings(s, text, sizeof text);
+    printf("%s%s\n", markdown ? "- " : "", text);
+    for (; *chosen; chosen++) {
+        (*chosen)->describe(&s->engine, text, sizeof text);
+        printf("%s%s%s%s (%s): %s\n", item, mark, (*chosen)->name, mark, (*chosen)->kind, text);
+    }
+    if (engines_missing[0]) printf("%snot built, for want of its package: %s\n", item, engines_missing);
+    for (size_t n = 0; n < sizeof remarks / sizeof *remarks; n++) {
+        printf("%s%s\n", markdown ? "- " : "", remarks[n]);
+    }
+    putchar('\n');
+    print_heading(markdown);
+}
+
+static void cell(char *text, int digits, double number)
+{
+    snprintf(text, NUMBER_TEXT, "%.*f", digits, number);
+}
+
+static void print_result(bool markdown, const result *r, const result *ours)
+{
+    const workload *w = r->workload;
+    const round_result *m = &r->median;
+    double figure = main_figure(r);
+    cells c = {{0}};
+    snprintf(c[0], NUMBER_TEXT, "%s", w->name);
+    snprintf(c[1], NUMBER_TEXT, "%s", r->engine->name);
+    figure_text(c[2], w->opens, figure);
+    ratio_text(c[3], r == ours, ours ? summary_ratio(w->opens, main_figure(ours), figure) : 0);
+    if (!w->opens) {
+        cell(c[4], 3, m->cpu_us);
+        cell(c[5], 2, m->p50_us);
+        cell(c[6], 2, m->p999_us);
+        cell(c[7], 1, m->max_us);
+    }
+    cell(c[8], 1, m->anonymous_bytes / (1 << 20));
+    cell(c[9], 1, m->disk_bytes / (1 << 20));
+    print_cells(markdown, c);
+}
+
+static void print_beside(bool markdown, const result *r, const result *ours)
+{
+    double figure = r->median.beside_per_second;
+    cells c = {{0}};
+    snprintf(c[0], NUMBER_TEXT, "- puts beside");
+    snprintf(c[1], NUMBER_TEXT, "%s", r->engine->name);
+    figure_text(c[2], false, figure);
+    ratio_text(c[3], r == ours, ours ? summary_ratio(false, ours->median.beside_per_second, figure) : 0);
+    print_cells(markdown, c);
+}
+
+static void workload_for_people(const workload *w, const result *results, size_t count, bool markdown)
+{
+    const result *ours = holt_of(results, count);
+    for (size_t n = 0; n < count; n++) {
+        print_result(markdown, &results[n], ours);
+    }
+    for (size_t n = 0; n < count && w->writer; n++) {
+        print_beside(markdown, &results[n], ours);
+    }
+}
+
+/* Every engine in a column, with Holt's ratio to it. */
+static void summary_as_markdown(void)
+{
+    const summary *s = &the_summary;
+    size_t ours = summary_holt();
+    char figure[NUMBER_TEXT], ratio[NUMBER_TEXT];
+    printf("\n| a second (holt is) |");
+    for (size_t e = 0; e < s->engine_count; e++) {
+        printf(" %s |", s->engines[e]->name);
+    }
+    printf("\n|---|");
+    for (size_t e = 0; e < s->engine_count; e++) {
+        printf("--:|");
+    }
+    for (size_t r = 0; r < s->row_count; r++) {
+        const summary_row *row = &s->rows[r];
+        printf("\n| %s, %s |", row->workload, row->unit);
+        for (size_t e = 0; e < s->engine_count; e++) {
+            double times =
+                ours < s->engine_count ? summary_ratio(row->time, row->figure[ours], row->figure[e]) : 0;
+            printf(" %s", figure_text(figure, row->time, row->figure[e]));
+            if (e != ours && times > 0) printf(" (%s)", ratio_text(ratio, false, times));
+            printf(" |");
+        }
+    }
+    putchar('\n');
+}
+
+/* ---------------------------------------------------------------- JSON */
+
+static void member(json_writer *w, const char *name, double number)
+{
+    json_name(w, name);
+    json_double(w, number);
+}
+
+static void begin_as_json(const compare_settings *s, const engine *const *chosen)
+{
+    char text[TEXT];
+    json_writer w;
+    json_init(&w, stdout);
+    json_object_begin(&w);
+    machine(text, sizeof text);
+    json_name(&w, "machine");
+    json_string(&w, text);
+    today(text, sizeof text);
+    json_name(&w, "date");
+    json_string(&w, text);
+    data_settings(s, text, sizeof text);
+    json_name(&w, "data");
+    json_string(&w, text);
+    json_name(&w, "engines");
+    json_object_begin(&w);
+    for (; *chosen; chosen++) {
+        (*chosen)->describe(&s->engine, text, sizeof text);
+        json_name(&w, (*chosen)->name);
+        json_string(&w, text);
+    }
+    json_object_end(&w);
+    json_name(&w, "not_built");
+    json_string(&w, engines_missing);
+    json_object_end(&w);
+    json_line_end(&w);
+}
+
+static void result_as_json(const workload *w, const result *r, const result *ours)
+{
+    const round_result *m = &r->median;
+    json_writer j;
+    json_init(&j, stdout);
+    json_object_begin(&j);
+    json_name(&j, "workload");
+    json_string(&j, w->name);
+    json_name(&j, "engine");
+    json_string(&j, r->engine->name);
+    json_name(&j, "unit");
+    json_string(&j, w->unit);
+    member(&j, w->opens ? "milliseconds" : "per_second", main_figure(r));
+    if (w->writer) member(&j, "puts_beside_per_second", m->beside_per_second);
+    if (ours && ours != r) member(&j, "holt_is", summary_ratio(w->opens, main_figure(ours), main_figure(r)));
+    member(&j, "cpu_seconds_per_million", m->cpu_us);
+    member(&j, "p50_us", m->p50_us);
+    member(&j, "p99_9_us", m->p999_us);
+    member(&j, "max_us", m->max_us);
+    member(&j, "anonymous_bytes", m->anonymous_bytes);
+    member(&j, "disk_bytes", m->disk_bytes);
+    json_name(&j, "rounds");
+    json_array_begin(&j);
+    for (uint64_t n = 0; n < r->rounds; n++) {
+        json_double(&j, w->opens ? r->round[n].milliseconds : r->round[n].per_second);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    json_line_end(&j);
+}
+
+static void settled_as_json(const engine *e, const figures *f, double disk_bytes)
+{
+    json_writer w;
+    json_init(&w, stdout);
+    json_object_begin(&w);
+    json_name(&w, "settled");
+    json_string(&w, e->name);
+    member(&w, "seconds", (double)f->elapsed_ns / 1e9);
+    member(&w, "cpu_seconds", (double)f->cpu_ns / 1e9);
+    member(&w, "disk_bytes", disk_bytes);
+    json_object_end(&w);
+    json_line_end(&w);
+}
+
+/* ---------------------------------------------------------------- any of them */
+
+void report_begin(const compare_settings *s, const engine *const *chosen)
+{
+    summary_begin(chosen);
+    if (s->format == REPORT_JSON) {
+        begin_as_json(s, chosen);
+    } else {
+        begin_for_people(s, chosen, s->format == REPORT_MARKDOWN);
+    }
+    fflush(stdout);
+}
+
+void report_settled(const compare_settings *s, const engine *e, const figures *f, double disk_bytes)
+{
+    double seconds = (double)f->elapsed_ns / 1e9, cpu = (double)f->cpu_ns / 1e9;
+    if (s->format == REPORT_JSON) {
+        settled_as_json(e, f, disk_bytes);
+    } else if (s->format == REPORT_MARKDOWN) {
+        printf("| (settled in %.2f s, %.2f s CPU) | %s |||||||| %.1f |\n", seconds, cpu, e->name,
+               disk_bytes / (1 << 20));
+    } else {
+        printf("%-17s %-11s in %.2f s, %.2f s CPU; %.1f MiB on disk\n", "(settled)", e->name, seconds, cpu,
+               disk_bytes / (1 << 20));
+    }
+    fflush(stdout);
+}
+
+void report_workload(const compare_settings *s, const workload *w, const result *results, size_t count)
+{
+    summary_add(w, results, count);
+    if (s->format != REPORT_JSON) {
+        workload_for_people(w, results, count, s->format == REPORT_MARKDOWN);
+    } else {
+        for (size_t n = 0; n < count; n++) {
+            result_as_json(w, &results[n], holt_of(results, count));
+        }
+    }
+    fflush(stdout);
+}
+
+void report_end(const compare_settings *s)
+{
+    if (s->format == REPORT_MARKDOWN) summary_as_markdown();
+    fflush(stdout);
+}

@@ -1,0 +1,317 @@
+/* workloads.c -- what one operation of each workload is. The same as in `holt bench`, for any engine. */
+#include "compare.h"
+
+#include <string.h>
+
+#include "bench/keys.h"
+#include "worker.h"
+
+/* ---------------------------------------------------------------- which entry */
+
+enum { DRAW_SHUFFLE, DRAW_OVERWRITE, DRAW_READ, DRAW_MISSING, DRAW_SEEK, DRAW_DELETE };
+
+static uint64_t seed_of(const compare_settings *s, uint64_t purpose)
+{
+    return keys_scatter(s->seed * 16 + purpose);
+}
+
+static uint64_t shuffled(const worker *w, uint64_t i, uint64_t purpose)
+{
+    return keys_shuffle(seed_of(w->settings, purpose), i % w->settings->num, w->settings->num);
+}
+
+static uint64_t drawn(const worker *w, uint64_t i, uint64_t purpose)
+{
+    return keys_draw(seed_of(w->settings, purpose), i, w->settings->num);
+}
+
+static bytes key_of(worker *w, uint64_t number)
+{
+    keys_write(w->key, w->settings->key_bytes, number, false);
+    return (bytes){w->key, w->settings->key_bytes};
+}
+
+static bytes value_for(const worker *w, uint64_t i)
+{
+    uint64_t places = w->settings->values_bytes - w->settings->value_bytes;
+    return (bytes){w->settings->values + i * 128 % places, w->settings->value_bytes};
+}
+
+/* ---------------------------------------------------------------- operations */
+
+void worker_put(worker *w, uint64_t number, uint64_t i)
+{
+    w->engine->put(w->session, key_of(w, number), value_for(w, i));
+}
+
+static uint64_t run_fill_in_order(worker *w, uint64_t i)
+{
+    worker_put(w, i, i);
+    return 1;
+}
+
+uint64_t worker_fill_random(worker *w, uint64_t i)
+{
+    worker_put(w, shuffled(w, i, DRAW_SHUFFLE), i);
+    return 1;
+}
+
+uint64_t worker_overwrite(worker *w, uint64_t i)
+{
+    worker_put(w, drawn(w, i, DRAW_OVERWRITE), i);
+    return 1;
+}
+
+static uint64_t run_batch(worker *w, uint64_t i)
+{
+    const compare_settings *s = w->settings;
+    uint64_t first = i * s->batch;
+    uint64_t count = s->num - first < s->batch ? s->num - first : s->batch;
+    for (uint64_t n = 0; n < count; n++) {
+        char *key = w->batch_keys + n * s->key_bytes;
+        keys_write(key, s->key_bytes, first + n, false);
+        w->entries[n] = (entry){{key, s->key_bytes}, value_for(w, first + n)};
+    }
+    w->engine->batch(w->session, w->entries, count);
+    return count;
+}
+
+static uint64_t run_delete(worker *w, uint64_t i)
+{
+    w->engine->remove(w->session, key_of(w, shuffled(w, i, DRAW_DELETE)));
+    return 1;
+}
+
+static uint64_t run_get(worker *w, uint64_t i)
+{
+    size_t size = w->settings->value_bytes;
+    bool found = w->engine->get(w->session, key_of(w, drawn(w, i, DRAW_READ)), w->value, &size);
+    if (!found || size != w->settings->value_bytes) w->wrong++;
+    return 1;
+}
+
+/* A key that is longer by a byte than those there are: it lies between two of them. */
+static uint64_t run_missing(worker *w, uint64_t i)
+{
+    size_t size = w->settings->value_bytes;
+    bytes key = key_of(w, drawn(w, i, DRAW_MISSING));
+    w->key[key.size++] = '.';
+    if (w->engine->get(w->session, key, w->value, &size)) w->wrong++;
+    return 1;
+}
+
+static uint64_t run_seek(worker *w, uint64_t i)
+{
+    uint64_t number = drawn(w, i, DRAW_SEEK), there = w->settings->num - number;
+    uint64_t wanted = there < w->settings->range + 1 ? there : w->settings->range + 1;
+    size_t met = w->engine->seek(w->session, key_of(w, number), w->settings->range, &w->looked);
+    if (met != wanted) w->wrong++;
+    return 1;
+}
+
+enum { UNTIMED_MOVES = 63 };
+
+/* One entry if that is timed, else many; from the start again at the end. */
+static uint64_t walk(worker *w, bool forward)
+{
+    size_t entries = w->timed ? 1 : UNTIMED_MOVES;
+    if (w->walked == 0) w->engine->rewind(w->session, forward);
+    size_t met = w->engine->walk(w->session, forward, entries, &w->looked);
+    w->walked += met;
+    if (met == entries) return met;
+    if (w->walked != w->settings->num) w->wrong++;
+    w->walked = 0;
+    return met;
+}
+
+static uint64_t run_forward(worker *w, uint64_t i)
+{
+    (void)i;
+    return walk(w, true);
+}
+
+static uint64_t run_backward(worker *w, uint64_t i)
+{
+    (void)i;
+    return walk(w, false);
+}
+
+/* ---------------------------------------------------------------- how many */
+
+static uint64_t all(const compare_settings *s)
+{
+    return s->num;
+}
+
+static uint64_t half(const compare_settings *s)
+{
+    return s->num > 1 ? s->num / 2 : 1;
+}
+
+static uint64_t batches(const compare_settings *s)
+{
+    return (s->num + s->batch - 1) / s->batch;
+}
+
+/* ---------------------------------------------------------------- the table */
+
+/* A write may meet a stall, so every one is timed; a read is so short that the clock would be a part of it. */
+enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
+
+const workload workloads[] = {
+    {.name = "opennew",
+     .unit = "ms",
+     .what = "open a new database",
+     .need = NEED_NOTHING,
+     .leaves = LEAVES_OTHER,
+     .whole = true,
+     .opens = true,
+     .threads = 1,
+     .sample = EVERY},
+    {.name = "fillseq",
+     .unit = "puts",
+     .what = "put all entries in the order of their keys",
+     .need = NEED_EMPTY,
+     .leaves = LEAVES_FULL,
+     .whole = true,
+     .threads = 1,
+     .sample = EVERY,
+     .operations = all,
+     .run = run_fill_in_order},
+    {.name = "fillbatch",
+     .unit = "entries",
+     .what = "the same in atomic batches of --batch entries",
+     .need = NEED_EMPTY,
+     .leaves = LEAVES_FULL,
+     .whole = true,
+     .threads = 1,
+     .sample = EVERY,
+     .operations = batches,
+     .run = run_batch},
+    {.name = "fillrandom",
+     .unit = "puts",
+     .what = "put all entries in random order, each once",
+     .need = NEED_EMPTY,
+     .leaves = LEAVES_FULL,
+     .whole = true,
+     .threads = 1,
+     .sample = EVERY,
+     .operations = all,
+     .run = worker_fill_random},
+    {.name = "overwrite",
+     .unit = "puts",
+     .what = "put random entries again",
+     .need = NEED_FULL,
+     .leaves = LEAVES_FULL,
+     .whole = true,
+     .threads = 1,
+     .sample = EVERY,
+     .operations = all,
+     .run = worker_overwrite},
+    {.name = "deleterandom",
+     .unit = "deletes",
+     .what = "delete half of the entries, in random order",
+     .need = NEED_FULL,
+     .leaves = LEAVES_OTHER,
+     .whole = true,
+     .threads = 1,
+     .sample = EVERY,
+     .operations = half,
+     .run = run_delete},
+    {.name = "readrandom",
+     .unit = "gets",
+     .what = "get random entries",
+     .need = NEED_SETTLED,
+     .threads = 1,
+     .sample = ONE_READ_IN,
+     .run = run_get},
+    {.name = "readrandom2",
+     .unit = "gets",
+     .what = "the same with two threads",
+     .need = NEED_SETTLED,
+     .threads = 2,
+     .sample = ONE_READ_IN,
+     .run = run_get},
+    {.name = "readmissing",
+     .unit = "gets",
+     .what = "get keys that are not there, between those that are",
+     .need = NEED_SETTLED,
+     .threads = 1,
+     .sample = ONE_READ_IN,
+     .run = run_missing},
+    {.name = "readseq",
+     .unit = "entries",
+     .what = "walk over all entries",
+     .need = NEED_SETTLED,
+     .threads = 1,
+     .sample = EVERY_OTHER_WALK,
+     .run = run_forward},
+    {.name = "readreverse",
+     .unit = "entries",
+     .what = "walk over all entries from the last to the first",
+     .need = NEED_SETTLED,
+     .threads = 1,
+     .sample = EVERY_OTHER_WALK,
+     .run = run_backward},
+    {.name = "seekrandom",
+     .unit = "seeks",
+     .what = "seek a random entry and move on --range times",
+     .need = NEED_SETTLED,
+     .threads = 1,
+     .sample = EVERY,
+     .run = run_seek},
+    {.name = "readwhilewriting",
+     .unit = "gets",
+     .what = "readrandom beside a thread that overwrites at full speed",
+     .need = NEED_SETTLED,
+     .leaves = LEAVES_FULL,
+     .writer = true,
+     .threads = 1,
+     .sample = ONE_READ_IN,
+     .run = run_get},
+    {.name = "fillsync",
+     .unit = "puts",
+     .what = "put entries, each on stable storage before the next",
+     .need = NEED_EMPTY,
+     .leaves = LEAVES_OTHER,
+     .sync = true,
+     .threads = 1,
+     .sample = EVERY,
+     .run = worker_fill_random},
+    {.name = "fillsync8",
+     .unit = "puts",
+     .what = "the same with eight threads",
+     .need = NEED_EMPTY,
+     .leaves = LEAVES_OTHER,
+     .sync = true,
+     .threads = 8,
+     .sample = EVERY,
+     .run = worker_fill_random},
+    {.name = "openunclean",
+     .unit = "ms",
+     .what = "open after a kill, all entries in the log, none known to be on disk",
+     .need = NEED_UNCLEAN,
+     .leaves = LEAVES_OTHER,
+     .whole = true,
+     .opens = true,
+     .threads = 1,
+     .sample = EVERY},
+    {.name = "opensynced",
+     .unit = "ms",
+     .what = "the same, all but the last MiB known to be on disk",
+     .need = NEED_SYNCED,
+     .leaves = LEAVES_OTHER,
+     .whole = true,
+     .opens = true,
+     .threads = 1,
+     .sample = EVERY},
+    {.name = NULL},
+};
+
+const workload *workload_find(const char *name, size_t size)
+{
+    for (const workload *w = workloads; w->name; w++) {
+        if (strlen(w->name) == size && memcmp(w->name, name, size) == 0) return w;
+    }
+    return NULL;
+}
