@@ -8,6 +8,7 @@
 
 /* Bytes of frames that one group may gather; and memtables bound it too. */
 enum { GROUP_BYTES_MAX = 4 << 20 };
+static const uint64_t MEMBERS_WAIT_NS = 40000;
 
 /* ---------------------------------------------------------------- what a request is made of */
 
@@ -163,6 +164,14 @@ static void count_commit(holt *db, const commit_request *r)
     db->bytes_written_user += r->set ? r->set->user_bytes : r->operation.key.size + r->operation.value.size;
 }
 
+static uint32_t group_size(const commit_request *group)
+{
+    uint32_t size = 0;
+    for (; group; group = group->next)
+        size++;
+    return size;
+}
+
 /* Appends what the group staged, syncs it if asked, publishes it. A failure is the answer of every member
  * that was admitted. */
 static void append_group(holt *db, commit_request *group)
@@ -180,7 +189,10 @@ static void append_group(holt *db, commit_request *group)
     }
     if (interval && !sync) sync = interval_needs_sync(db);
     holt_status rc = wal_append(db->wal, sync);
-    if (rc == HOLT_OK && sync) rc = wal_sync(db->wal);
+    if (rc == HOLT_OK && sync) {
+        rc = wal_sync(db->wal);
+        db->sync_members = group_size(group);
+    }
     for (commit_request *r = group; r; r = r->next) {
         if (!r->inserted) continue;
         if (rc == HOLT_OK)
@@ -201,9 +213,63 @@ static uint64_t group_bytes(const commit_request *group)
     return bytes;
 }
 
+static bool group_wants_sync(const commit_request *group)
+{
+    while (group && !wants_sync(group))
+        group = group->next;
+    return group != NULL;
+}
+
+/* commit_mu held. Moves requests from the queue's head to the end of the group, up to a bound. Nobody's request (of who
+ * changes the catalog) is a group of its own. */
+static void take_members(holt *db, commit_request *last, uint64_t bytes)
+{
+    uint64_t limit = db->set.memtable_bytes < GROUP_BYTES_MAX ? db->set.memtable_bytes : GROUP_BYTES_MAX;
+    while (last->durability && db->queue_first && db->queue_first->durability) {
+        bytes += frame_length(payload_size(db->queue_first));
+        if (bytes > limit) break;
+        last = last->next = db->queue_first;
+        db->queue_first = last->next;
+        db->queue_length--;
+    }
+    last->next = NULL;
+    if (!db->queue_first) db->queue_last = NULL;
+}
+
+/* How many members the next sync could have: those that the last one has just answered will be back soon; whoever was
+ * queued behind them is here already. A thread that comes alone, after one that was alone, expects nobody. */
+static uint32_t expected_members(const holt *db, const commit_request *group)
+{
+    uint32_t size = group_size(group), last = db->sync_members;
+    bool queued = group->progress == COMMIT_LEADS;
+    return queued ? last + size : last;
+}
+
+/* A sync costs about the same for one member as for many, and threads that commit in a loop would fall into two half
+ * groups that take turns: so a leader waits, briefly, for those who are expected. */
+static void wait_for_members(holt *db, commit_request *group)
+{
+    uint32_t size = group_size(group), expected = expected_members(db, group), queued = 0;
+    if (size >= expected || !group_wants_sync(group)) return;
+    uint64_t deadline = os_clock_ns(db->os) + MEMBERS_WAIT_NS;
+    while (size + queued < expected && os_clock_ns(db->os) < deadline) {
+        os_yield();
+        os_mutex_lock(&db->commit_mu);
+        queued = db->queue_length;
+        os_mutex_unlock(&db->commit_mu);
+    }
+    commit_request *last = group;
+    while (last->next)
+        last = last->next;
+    os_mutex_lock(&db->commit_mu);
+    take_members(db, last, group_bytes(group));
+    os_mutex_unlock(&db->commit_mu);
+}
+
 /* Leads one group: its requests are linked by `next` and all get their answers. */
 static void lead_group(holt *db, commit_request *group)
 {
+    wait_for_members(db, group);
     uint64_t bytes = group_bytes(group);
     bool full = memtable_entries(db->active->memtable) > 0 &&
                 memtable_bytes(db->active->memtable) >= db->set.memtable_bytes;
@@ -221,21 +287,13 @@ static void lead_group(holt *db, commit_request *group)
 
 /* ---------------------------------------------------------------- the queue */
 
-/* commit_mu held. Takes the queue's head, which has just been made leader, and what waits behind it, up to a
- * bound. */
+/* commit_mu held. Takes the queue's head, which has just been made leader, and what waits behind it. */
 static commit_request *take_group(holt *db)
 {
-    commit_request *group = db->queue_first, *last = group;
-    uint64_t bytes = frame_length(payload_size(group));
-    uint64_t limit = db->set.memtable_bytes < GROUP_BYTES_MAX ? db->set.memtable_bytes : GROUP_BYTES_MAX;
-    while (group->durability && last->next) {
-        bytes += frame_length(payload_size(last->next));
-        if (bytes > limit || !last->next->durability) break;
-        last = last->next;
-    }
-    db->queue_first = last->next;
-    if (!db->queue_first) db->queue_last = NULL;
-    last->next = NULL;
+    commit_request *group = db->queue_first;
+    db->queue_first = group->next;
+    db->queue_length--;
+    take_members(db, group, frame_length(payload_size(group)));
     return group;
 }
 
@@ -250,6 +308,7 @@ static void join_queue(holt *db, commit_request *r)
     else
         db->queue_first = r;
     db->queue_last = r;
+    db->queue_length++;
     while (r->progress == COMMIT_WAITING)
         os_cond_wait(&r->wake, &db->commit_mu, OS_FOREVER);
     os_cond_deinit(&r->wake);
@@ -275,6 +334,7 @@ static bool enter(holt *db, commit_request *r, commit_request **group)
 {
     os_mutex_lock(&db->commit_mu);
     r->next = NULL;
+    r->progress = COMMIT_DONE; /* not queued, so far */
     *group = r;
     bool leads = !db->leading;
     if (leads) {

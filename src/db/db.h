@@ -96,10 +96,12 @@ struct holt {
     _Alignas(64) os_mutex commit_mu; /* LOCK_RANK_COMMIT: */
     bool leading;                    /* somebody leads the queue */
     commit_request *queue_first, *queue_last;
+    uint32_t queue_length;
 
     /* The leader's alone: */
     seqno next_seqno;
     table *active;                   /* reference held through the view */
+    uint32_t sync_members;           /* commits that the last sync covered */
     memtable_record **inserted;      /* versions of the write set being inserted */
     size_t inserted_capacity;
     uint64_t commits, puts, deletes, bytes_written_user;

@@ -179,6 +179,7 @@ void        os_breathe(os *o);
 uint64_t os_clock_ns(os *o);  /* monotonic */
 uint64_t os_time_ms(os *o);   /* wall clock, since 1970 UTC */
 void     os_sleep(os *o, uint64_t ns);
+void     os_yield(void);               /* lets other threads run; no wait */
 uint64_t os_random(os *o);    /* 64 unpredictable bits; sim: from its seed */
 uint64_t os_process_id(os *o);
 /* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign

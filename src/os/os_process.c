@@ -1,6 +1,8 @@
 /* os_process.c -- jobs, clocks, chance, the process: wrappers of what cannot fail, and of os_job_start. */
 #include "os/os_ops.h"
 
+#include <sched.h>
+
 #include "base/status.h"
 
 #include <assert.h>
@@ -46,6 +48,11 @@ void os_sleep(os *o, uint64_t ns)
 {
     os_lock_ranks_assert_none();
     if (ns > 0) o->ops->sleep(o, ns);
+}
+
+void os_yield(void)
+{
+    sched_yield();
 }
 
 uint64_t os_random(os *o)
