@@ -542,7 +542,17 @@ static void expect_unsupported_and_unchanged(fixture *f, const char *file)
     assert_true(directory_fingerprint(f->path, "LOCK") == before);
 }
 
-/* The line of CURRENT begins with "holt 1 ". */
+/* The line of CURRENT is "holt VERSION ID NAME CHECKSUM\n", the checksum 16 hex digits over all before it. */
+static void set_current_version(char *line, size_t size, char version)
+{
+    enum { VERSION = 5, CHECKSUM_AND_NEWLINE = 17 };
+    char checksum[CHECKSUM_AND_NEWLINE + 1];
+    size_t before = size - CHECKSUM_AND_NEWLINE;
+    line[VERSION] = version;
+    snprintf(checksum, sizeof checksum, "%016llx\n", (unsigned long long)hash_bytes(line, before));
+    memcpy(line + before, checksum, CHECKSUM_AND_NEWLINE);
+}
+
 static void a_newer_format_in_current_is_refused(void **state)
 {
     fixture *f = (fixture *)*state;
@@ -550,13 +560,13 @@ static void a_newer_format_in_current_is_refused(void **state)
     size_t size;
     put(f->c, "a", "1");
     fixture_close(f);
-    uint8_t *line = file_read(temp_dir_join(f->path, "CURRENT", path), &size);
+    char *line = (char *)file_read(temp_dir_join(f->path, "CURRENT", path), &size);
     assert_non_null(line);
     assert_memory_equal(line, "holt 1 ", 7);
-    line[5] = '2';
+    set_current_version(line, size, '2');
     file_write(path, line, size);
     expect_unsupported_and_unchanged(f, "CURRENT");
-    line[5] = '1';
+    set_current_version(line, size, '1');
     file_write(path, line, size);
     free(line);
     fixture_open(f, 0);
