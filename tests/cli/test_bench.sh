@@ -27,6 +27,19 @@ test_results_as_json_are_one_object_a_line() {
     tail -n 1 out | grep -q '^{"workload":"readrandom","operations":500,.*"p99_us":.*"found":500,"wrong":0,.*}$'
 }
 
+# Each step has settings of its own: a step that inherited another's entries would read what is not there.
+test_suites_run_and_leave_nothing() {
+    mkdir tmp
+    status_is 0 env TMPDIR="$PWD/tmp" "$exe" bench --suite full --no-latency
+    grep -q '^suite full' out
+    grep -q '^readrandom .*20,000 of 20,000 found' out
+    grep -q '^readrandom .*100,000 of 100,000 found' out
+    grep -q '^-- reads from disk' out
+    status_is 0 env TMPDIR="$PWD/tmp" "$exe" bench --suite sources --no-latency
+    [ "$(grep -c 'published: ' out)" -eq 12 ]
+    [ -z "$(ls tmp)" ]
+}
+
 test_given_directory_stays_and_other_collections_too() {
     holt put data mine 1
     status_is 0 holt bench data --num 300 --benchmarks fillseq
@@ -39,6 +52,8 @@ test_given_directory_stays_and_other_collections_too() {
 test_wrong_settings_are_refused() {
     status_is 2 holt bench --benchmarks fillseq,juggle
     says juggle
+    status_is 2 holt bench --suite grand
+    says grand
     status_is 2 holt bench --num 0
     status_is 2 holt bench --num 1000 --key-bytes 2
     status_is 2 holt bench --threads 1000

@@ -2,6 +2,7 @@
  *
  *     cmd_bench.c    the command line, the order of things
  *     database.c     the directory and the database in it, emptied for each fill
+ *     suite.c        workloads with their settings in an order: --suite
  *     workloads.c    what one operation of each workload is
  *     runner.c       threads, clocks, the checking of what was found
  *     report.c       lines for people and for programs
@@ -28,6 +29,7 @@ typedef struct bench_settings {
     uint32_t kind;
     bool random_keys;
     bool latency;
+    const struct suite *suite; /* NULL = none: benchmarks is the list */
 } bench_settings;
 
 typedef struct bench {
@@ -97,6 +99,8 @@ const workload *workload_find(const char *name, size_t size);
 bool bench_directory_make(bench *b, const char *given);
 bool bench_open(bench *b, uint32_t durability, bool fresh);
 bool bench_close(bench *b);
+/* Closes the database and asks the kernel to forget what it holds of the files. */
+bool bench_forget(bench *b);
 void bench_directory_remove(bench *b);
 
 /* runner.c. false: told. */
@@ -105,5 +109,9 @@ bool bench_run(bench *b, const workload *kind, bench_result *out);
 /* report.c */
 void report_settings(const bench *b);
 void report_result(const bench *b, const bench_result *r);
+
+struct suite_published;
+void report_phase(const bench *b, const char *text); /* people only */
+void report_published(const bench *b, const bench_result *r, const struct suite_published *p);
 
 #endif

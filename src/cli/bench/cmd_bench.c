@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "keys.h"
 #include "output.h"
+#include "suite.h"
 
 #define BENCHMARKS_DEFAULT                                                                                   \
     "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmissing,readseq,readreverse,seekrandom,"          \
@@ -29,7 +30,8 @@ enum {
     OPTION_KIND,
     OPTION_RANDOM_KEYS,
     OPTION_NO_LATENCY,
-    OPTION_BENCHMARKS
+    OPTION_BENCHMARKS,
+    OPTION_SUITE
 };
 
 enum { THREADS_MAX = 256, KEY_BYTES_MAX = 8191 /* readmissing adds one */ };
@@ -38,6 +40,7 @@ static const uint64_t num_max = (uint64_t)1 << 40, value_bytes_max = (uint64_t)1
 
 static const cli_option options[] = {
     {OPTION_BENCHMARKS, "benchmarks", "A,B,...", "the workloads, in this order (see above)"},
+    {OPTION_SUITE, "suite", "NAME", "quick, full or sources (see above), instead of a list"},
     {OPTION_NUM, "num", "N",
      "entries, and operations of a workload over all its\nthreads (default: 1000000)"},
     {OPTION_THREADS, "threads", "N", "threads (default: 1)"},
@@ -74,6 +77,14 @@ static bool number_in(const cli_call *call, int code, const char *text, uint64_t
     return false;
 }
 
+static bool take_suite(const cli_call *call, const char *name, const suite **out)
+{
+    *out = suite_find(name);
+    if (*out) return true;
+    cli_complain(call, "--suite: there is no suite '%s': quick, full or sources", name);
+    return false;
+}
+
 static bool bench_option(cli_call *call, int code, char *value)
 {
     bench_settings *s = call->own;
@@ -81,6 +92,8 @@ static bool bench_option(cli_call *call, int code, char *value)
     case OPTION_BENCHMARKS:
         s->benchmarks = value;
         return true;
+    case OPTION_SUITE:
+        return take_suite(call, value, &s->suite);
     case OPTION_NUM:
         return number_in(call, code, value, 1, num_max, &s->num);
     case OPTION_THREADS:
@@ -146,19 +159,20 @@ static bool check_settings(const cli_call *call, const bench_settings *s)
 
 /* ---------------------------------------------------------------- running them */
 
-static int run_workload(bench *b, const workload *kind)
+static int run_workload(bench *b, const workload *kind, const suite_published *published)
 {
     bench_result result;
     uint32_t durability = kind->commits ? HOLT_COMMIT : b->call->durability;
     if (!bench_open(b, durability, kind->fresh)) return CLI_FAILED;
     if (!bench_run(b, kind, &result)) return CLI_FAILED;
     report_result(b, &result);
+    if (published && published->what && !result.interrupted) report_published(b, &result, published);
     if (result.wrong == 0) return output_ok() ? CLI_OK : CLI_FAILED;
     cli_complain(b->call, "%s: %" PRIu64 " answers were not what had been written", kind->name, result.wrong);
     return CLI_FAILED;
 }
 
-static int run_workloads(bench *b)
+static int run_workloads(bench *b, const suite_published *published)
 {
     const char *name, *rest = b->settings->benchmarks;
     const workload *kind;
@@ -166,9 +180,35 @@ static int run_workloads(bench *b)
     int code = CLI_OK;
     while (code == CLI_OK && next_workload(&rest, &name, &size, &kind)) {
         if (output_interrupted()) return CLI_SIGNAL + output_interrupted();
-        code = run_workload(b, kind);
+        code = run_workload(b, kind, published);
     }
     if (output_interrupted()) return CLI_SIGNAL + output_interrupted();
+    return code;
+}
+
+static int run_step(bench *b, cli_call *call, const suite_step *step, const bench_settings *given)
+{
+    bench_settings settings = suite_settings(step, given);
+    uint64_t memory_bytes = call->memory_bytes;
+    int code = CLI_FAILED;
+    b->settings = &settings;
+    if (step->memory_bytes) call->memory_bytes = step->memory_bytes;
+    if (step->phase) report_phase(b, step->phase);
+    bool ready = step->cold ? bench_forget(b) : bench_close(b); /* what follows may have another memory */
+    if (ready) code = run_workloads(b, &step->published);
+    call->memory_bytes = memory_bytes;
+    b->settings = given;
+    return code;
+}
+
+static int run_suite(bench *b, cli_call *call, const suite *s)
+{
+    const bench_settings *given = b->settings;
+    int code = CLI_OK;
+    if (s->remark) report_phase(b, s->remark);
+    for (const suite_step *step = s->steps; step->benchmarks && code == CLI_OK; step++) {
+        code = run_step(b, call, step, given);
+    }
     return code;
 }
 
@@ -188,6 +228,7 @@ static int run(const cli_command *self, int argc, char **argv)
     bench b = {.call = &call, .settings = &settings};
     int code = cli_parse(&call, self, argc, argv, &settings);
     if (code != CLI_GO_ON) return code;
+    if (settings.suite) settings.num = suite_num_max(settings.suite);
     if (!check_settings(&call, &settings)) return CLI_USAGE;
     if (call.durability == HOLT_DURABILITY_DEFAULT) call.durability = HOLT_PROCESS;
     output_catch_interrupts();
@@ -197,7 +238,7 @@ static int run(const cli_command *self, int argc, char **argv)
     code = CLI_FAILED;
     if (bench_directory_make(&b, call.operand_count ? call.operands[0] : NULL)) {
         report_settings(&b);
-        code = run_workloads(&b);
+        code = settings.suite ? run_suite(&b, &call, settings.suite) : run_workloads(&b, NULL);
         if (!bench_close(&b) && code == CLI_OK) code = CLI_FAILED;
     }
     bench_directory_remove(&b);
@@ -235,8 +276,15 @@ const cli_command command_bench = {
         "  deleterandom      delete half of the entries, in random order\n"
         "  fillsync          put few (a thousandth, at least 1000), each on stable storage before the next\n"
         "  flush *           write the memtables out and wait for it\n"
-        "  compact *         merge the collection to the least space and wait for it",
+        "  compact *         merge the collection to the least space and wait for it\n"
+        "\n"
+        "Suites, with numbers of entries, batches and ranges of their own:\n"
+        "  quick             about 50,000 operations, in some ten seconds\n"
+        "  full              about 750,000: writes, reads on small data, a large set, reads from disk, "
+        "mixed\n"
+        "  sources           the workloads for which small engines published figures, theirs beside ours",
     .examples = "  holt bench\n"
+                "  holt bench --suite quick\n"
                 "  holt bench --num 10000000 --benchmarks fillrandom,compact,readrandom --threads 4\n"
                 "  holt bench --durability commit --threads 8 --benchmarks fillrandom --num 200000\n"
                 "  holt bench --json | jq -r '[.workload, .operations_per_second] | @tsv'",

@@ -6,6 +6,7 @@
 
 #include "json.h"
 #include "number.h"
+#include "suite.h"
 
 static const char *durability_name(uint32_t durability)
 {
@@ -45,11 +46,13 @@ static void settings_for_people(const bench *b)
 {
     char num[NUMBER_TEXT], memory[NUMBER_TEXT], memtable[NUMBER_TEXT];
     const bench_settings *s = b->settings;
+    if (s->suite) printf("suite %s\n", s->suite->name);
     printf("holt %s, kind %s, durability %s (%s; fillsync: commit)\n", holt_version(),
            s->kind ? cli_kind_name(s->kind) : "lsm", durability_name(b->call->durability),
            durability_meaning(b->call->durability));
-    printf("%s entries, keys of %" PRIu64 " bytes (%s), values of %" PRIu64 " bytes (half compressible)\n",
-           number_grouped(num, s->num), s->key_bytes, s->random_keys ? "random" : "decimal", s->value_bytes);
+    printf("%s%s entries, keys of %" PRIu64 " bytes (%s), values of %" PRIu64 " bytes (half compressible)\n",
+           s->suite ? "up to " : "", number_grouped(num, s->num), s->key_bytes,
+           s->random_keys ? "random" : "decimal", s->value_bytes);
     printf("%" PRIu64 " thread%s, memory %s, memtable %s, batch %" PRIu64 ", range %" PRIu64
            ", read share %" PRIu64 " %%, seed %" PRIu64 "\n",
            s->threads, s->threads == 1 ? "" : "s", number_bytes(memory, memory_of(b)),
@@ -82,6 +85,10 @@ static void settings_as_json(const bench *b)
     json_object_begin(&w);
     json_name(&w, "version");
     json_string(&w, holt_version());
+    if (s->suite) {
+        json_name(&w, "suite");
+        json_string(&w, s->suite->name);
+    }
     json_name(&w, "kind");
     json_string(&w, s->kind ? cli_kind_name(s->kind) : "lsm");
     json_name(&w, "durability");
@@ -205,4 +212,55 @@ void report_result(const bench *b, const bench_result *r)
     } else {
         result_for_people(r, b);
     }
+}
+
+/* ---------------------------------------------------------------- suites */
+
+void report_phase(const bench *b, const char *text)
+{
+    if (b->call->json) return;
+    printf("-- %s\n", text);
+    fflush(stdout);
+}
+
+/* Things a second as they are counted by others: a batch is its entries. */
+static double published_rate(const bench_result *r)
+{
+    bool batches = r->kind->run == workload_find("fillbatch", 9)->run;
+    return number_rate(batches ? r->entries : r->operations, r->elapsed_ns);
+}
+
+static void published_as_json(const bench_result *r, const suite_published *p, double rate)
+{
+    json_writer w;
+    json_init(&w, stdout);
+    json_object_begin(&w);
+    json_name(&w, "published_for");
+    json_string(&w, r->kind->name);
+    json_name(&w, "what");
+    json_string(&w, p->what);
+    json_name(&w, "from_per_second");
+    json_double(&w, p->from);
+    json_name(&w, "to_per_second");
+    json_double(&w, p->to);
+    json_name(&w, "here_per_second");
+    json_double(&w, rate);
+    json_object_end(&w);
+    json_line_end(&w);
+}
+
+void report_published(const bench *b, const bench_result *r, const suite_published *p)
+{
+    char from[NUMBER_TEXT], to[NUMBER_TEXT], here[NUMBER_TEXT];
+    double rate = published_rate(r);
+    if (b->call->json) {
+        published_as_json(r, p, rate);
+    } else {
+        number_grouped(from, (uint64_t)p->from);
+        number_grouped(to, (uint64_t)p->to);
+        printf("%-16s %12s published: %s%s%s %s/s; here %s/s, %.1f times as many\n", "", "", from,
+               p->to > p->from ? " to " : "", p->to > p->from ? to : "", p->what,
+               number_grouped(here, (uint64_t)rate), rate / p->to);
+    }
+    fflush(stdout);
 }
