@@ -20,6 +20,15 @@ static void write_path(FILE *out, const char *path)
     fputc('\'', out);
 }
 
+/* gnuplot refuses to draw one without. */
+static bool has_bars(size_t e)
+{
+    for (size_t r = 0; r < the_summary.row_count; r++) {
+        if (!the_summary.rows[r].time && the_summary.rows[r].figure[e] > 0) return true;
+    }
+    return false;
+}
+
 static void write_data(FILE *out)
 {
     const summary *s = &the_summary;
@@ -52,20 +61,27 @@ static void write_script(FILE *out, const char *path)
           "center horizontal\nset xtics rotate by -30\n",
           out);
     write_data(out);
+    const char *before = "plot";
     for (size_t e = 0; e < s->engine_count; e++) {
-        fprintf(out, "%s $figures using %zu:xtic(1) title '%s'", e ? "," : "plot", e + 2,
-                s->engines[e]->name);
+        if (!has_bars(e)) continue;
+        fprintf(out, "%s $figures using %zu:xtic(1) title '%s'", before, e + 2, s->engines[e]->name);
+        before = ",";
     }
     fputs("\nunset output\n", out);
 }
 
 bool chart_draw(const char *path)
 {
-    FILE *gnuplot = popen("gnuplot", "we");
+    bool bars = false;
+    for (size_t e = 0; e < the_summary.engine_count; e++) {
+        bars |= has_bars(e);
+    }
+    FILE *gnuplot = bars ? popen("gnuplot", "we") : NULL;
     if (gnuplot) {
         write_script(gnuplot, path);
         if (pclose(gnuplot) == 0) return true;
     }
-    fprintf(stderr, "compare: no chart: gnuplot is not there, or failed (package gnuplot-nox)\n");
+    fprintf(stderr,
+            "compare: no chart: nothing to draw, or gnuplot is not there or failed (package gnuplot-nox)\n");
     return false;
 }
