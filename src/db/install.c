@@ -56,12 +56,6 @@ holt_status view_change_begin(holt *db, view *reserved)
     return status_no_memory(sizeof *reserved);
 }
 
-void view_change_abandon(holt *db, view *v)
-{
-    os_mutex_unlock(&db->view_mu);
-    view_destroy(v);
-}
-
 /* What the gate wants to know of the new view without looking at it. */
 static void publish_pressure(holt *db, const view *v)
 {

@@ -4,19 +4,26 @@
 #include "db/jobs.h"
 #include "db/record.h"
 
-/* A view with a new active memtable in front. */
-static holt_status begin_change(holt *db, table **fresh, view **next)
+/* All the memory that the change takes: a new memtable, and a view that has room for it. */
+static holt_status reserve_change(holt *db, table **fresh, view **next)
 {
     holt_status rc = table_create(fresh, db->set.memtable_bytes);
     if (rc != HOLT_OK) return rc;
     rc = view_change_reserve(db, 0, next);
-    if (rc == HOLT_OK) rc = view_change_begin(db, *next);
-    if (rc != HOLT_OK) {
-        table_unref(*fresh);
-        *fresh = NULL;
-        return rc;
-    }
-    view_add_table(*next, *fresh);
+    if (rc == HOLT_OK) return HOLT_OK;
+    table_unref(*fresh);
+    *fresh = NULL;
+    return rc;
+}
+
+/* Puts the new memtable in front. The reserved view has the room: only the leader adds tables and slots. */
+static holt_status install_table(holt *db, table *fresh, view *reserved)
+{
+    holt_status rc = view_change_begin(db, reserved);
+    if (rc != HOLT_OK) return rc;
+    view_add_table(reserved, fresh);
+    view_change_install(db, reserved);
+    db->active = fresh;
     return HOLT_OK;
 }
 
@@ -36,11 +43,12 @@ holt_status rotate(holt *db, uint64_t frames_bytes)
     view *next;
     wal_rotation rotation;
     manifest_mark mark = last_record(db);
-    holt_status rc = begin_change(db, &fresh, &next);
+    holt_status rc = reserve_change(db, &fresh, &next);
     if (rc != HOLT_OK) return rc;
+    /* The log may wait for the disk, so no lock is held. */
     rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
     if (rc != HOLT_OK) {
-        view_change_abandon(db, next);
+        view_destroy(next);
         table_unref(fresh);
         return rc;
     }
@@ -48,10 +56,9 @@ holt_status rotate(holt *db, uint64_t frames_bytes)
     sealed->segment = rotation.sealed;
     sealed->next_segment = rotation.next;
     sealed->next_epoch = rotation.next_epoch;
-    view_change_install(db, next);
-    db->active = fresh;
+    rc = install_table(db, fresh, next);
     table_unref(fresh); /* the view holds it */
     os_job_wake(db->flush_job);
     os_job_wake(db->prepare_job);
-    return HOLT_OK;
+    return rc;
 }
