@@ -7,6 +7,11 @@ spoil() {
     printf "\\$(printf '%03o' $(((byte + 1) % 256)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
+# The name of the first of the files.
+name_of() {
+    basename "$1"
+}
+
 fill_database() {
     i=0
     while [ $i -lt 500 ]; do
@@ -36,7 +41,7 @@ test_check_of_a_healthy_database_counts_and_changes_nothing() {
 
 test_check_names_file_and_offset_of_the_damage() {
     fill_database
-    run=$(ls data | grep '^run-' | head -n 1)
+    run=$(name_of data/run-*)
     spoil "data/$run" 4200
     status_is 1 holt check data --quiet
     [ "$(cut -f1 out)" = "$run" ]
@@ -54,8 +59,8 @@ test_check_names_file_and_offset_of_the_damage() {
 
 test_check_tells_each_damaged_file() {
     fill_database
-    run=$(ls data | grep '^run-' | head -n 1)
-    wal=$(ls data | grep '^wal-' | tail -n 1)
+    run=$(name_of data/run-*)
+    wal=$(name_of data/wal-*)
     spoil "data/$run" 100
     spoil "data/$wal" 600
     status_is 1 holt check data -q
@@ -106,7 +111,7 @@ test_check_is_a_sentence_on_a_terminal() {
     on_terminal "'$exe' check data"
     shows '501 entries, '
     shows ': no problem'
-    spoil "data/$(ls data | grep '^run-' | head -n 1)" 4200
+    spoil "data/$(name_of data/run-*)" 4200
     on_terminal "'$exe' check data || echo code \$?"
     shows 'block at 4096: checksum'
     shows ': 1 problem'
