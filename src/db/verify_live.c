@@ -27,7 +27,19 @@ static manifest_moment manifest_now(const holt *db)
     return now;
 }
 
-static holt_status read_manifest(const holt *db, uint64_t *number)
+/* Every record up to the last one written must be there. */
+static holt_status check_end(const holt *db, manifest_mark written, manifest_mark found)
+{
+    char name[OS_NAME_MAX];
+    if (!db->manifest || (found.number == written.number && found.record >= written.record)) return HOLT_OK;
+    manifest_name(found.number, name);
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
+                           "ends with record %" PRIu64 ", but the last one written is %" PRIu64
+                           " of MANIFEST-%06" PRIu64,
+                           found.record, written.record, written.number);
+}
+
+static holt_status read_manifest(const holt *db, manifest_mark written, uint64_t *number)
 {
     uint64_t id[2];
     db_state state = {0};
@@ -37,6 +49,7 @@ static holt_status read_manifest(const holt *db, uint64_t *number)
         rc = status_set_file(HOLT_CORRUPT, "CURRENT", 0, "names another database");
     if (rc == HOLT_NOT_FOUND) rc = status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET, "is missing");
     if (rc == HOLT_OK) rc = verify_manifest(db->dir, *number, db->id, &state, &mark);
+    if (rc == HOLT_OK) rc = check_end(db, written, mark);
     state_deinit(&state);
     return rc;
 }
@@ -54,13 +67,13 @@ static holt_status verify_live_manifest(holt *db, verification *v)
         os_mutex_lock(&db->manifest_mu);
         manifest_moment before = manifest_now(db);
         if (!held) os_mutex_unlock(&db->manifest_mu);
-        if (!before.lost) rc = read_manifest(db, &number);
+        if (!before.lost) rc = read_manifest(db, before.last, &number);
         if (!held) os_mutex_lock(&db->manifest_mu);
         manifest_moment after = manifest_now(db);
         os_mutex_unlock(&db->manifest_mu);
         if (before.lost || after.lost) return HOLT_OK; /* holt_health says so */
         bool still = before.last.number == after.last.number && before.last.record == after.last.record;
-        if (rc == HOLT_OK || rc != HOLT_CORRUPT || still) break;
+        if (rc != HOLT_CORRUPT || still) break;
     }
     if (rc == HOLT_OK) rc = verify_manifest_count(v, db->dir, number);
     return verification_take(v, rc);
