@@ -5,7 +5,7 @@
  *   commit.c rotate.c gate.c            the way of a write into log and memtable
  *   get.c cursor.c snapshot.c           the ways of a read
  *   txn.c write.c                       transactions and plain writes
- *   catalog.c                           collections: create, open, drop, rename, clear, list
+ *   catalog.c catalog_change.c names.c   collections: open, list; create, drop, rename, clear
  *   record.c state.c edit.c             what the manifest says, and writing it
  *   install.c view.c                    views and the change from one to the next
  *   flush.c compact.c prepare.c sync.c release.c   background jobs

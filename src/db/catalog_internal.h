@@ -1,0 +1,21 @@
+/* catalog_internal.h -- the catalog's arrays and objects, for its two files. All but collection_create_object and
+ * collection_destroy_object with admin_mu held. */
+#ifndef HOLT_DB_CATALOG_INTERNAL_H
+#define HOLT_DB_CATALOG_INTERNAL_H
+
+#include "db/catalog.h"
+
+holt_collection *catalog_find(const holt *db, const char *name); /* NULL: there is none */
+/* Room for one more, so that putting it in cannot fail. */
+holt_status catalog_reserve(holt *db);
+uint32_t    catalog_take_slot(holt *db);
+void        catalog_put(holt *db, holt_collection *c);
+void        catalog_take(holt *db, const holt_collection *c);
+
+holt_status collection_create_object(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
+void        collection_destroy_object(holt_collection *c); /* accepts NULL */
+/* Whether a dropped collection has no handle and no user any more. */
+bool        collection_unused(const holt_collection *c);
+holt_status collection_not_found(const char *name);
+
+#endif
