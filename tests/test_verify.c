@@ -882,6 +882,72 @@ static void every_damaged_tree_is_told(void **state)
     sim_destroy(copy);
 }
 
+/* ---------------------------------------------------------------- sound bytes that say what cannot be */
+
+typedef struct statement {
+    const char *names[2]; /* of collections 1 and 2; NULL: there is none */
+    uint64_t next_collection;
+    const char *blamed; /* begins the file's name; NULL: nothing is wrong with it */
+} statement;
+
+/* Makes a manifest that says so current, over the log that is there. */
+static void state(os *o, const statement *s)
+{
+    uint64_t number, id[2];
+    db_state was = {0};
+    manifest_mark mark;
+    manifest *m;
+    buffer b = {0};
+    os_dir *dir = db_of(o);
+    ok(current_read(dir, &number, id));
+    ok(verify_manifest(dir, number, id, &was, &mark));
+    edit_counters(&b, 1000, s->next_collection, 0);
+    edit_log(&b, &was.log);
+    for (uint32_t i = 0; i < 2; i++) {
+        collection_spec spec = was.collections[0].spec;
+        spec.id = i + 1;
+        if (s->names[i]) edit_collection(&b, &spec, s->names[i], 0);
+    }
+    ok(manifest_create(dir, number + 1, id, buffer_slice(&b), &m));
+    ok(current_write(dir, number + 1, id));
+    manifest_close(m);
+    buffer_deinit(&b);
+    state_deinit(&was);
+    os_dir_close(dir);
+}
+
+/* All checksums hold: only the meaning of the records together is wrong. The log writes to collections 1 and
+ * 2. */
+static void contradictions_are_found_in_sound_bytes(void **unused)
+{
+    static const char too_long[] = "0123456789012345678901234567890123456789012345678901234567890123456789"
+                                   "012345678901234567890123456789012345678901234567890123456789";
+    static const statement statements[] = {
+        {{"default", "large"}, 3, NULL},          {{"default", NULL}, 3, NULL}, /* dropped since */
+        {{"default", NULL}, 2, "wal-"},           {{"default", "large"}, 2, "MANIFEST-"},
+        {{"default", "default"}, 3, "MANIFEST-"}, {{"other", "large"}, 3, "MANIFEST-"},
+        {{"default", too_long}, 3, "MANIFEST-"},  {{"default", "large"}, 0, "MANIFEST-"},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        database d = {0};
+        char text[32];
+        holt_verify_report report;
+        told t = {.file = statements[i].blamed};
+        os *o = machine(20);
+        open_database(&d, o);
+        for (int c = 0; c < 2; c++)
+            ok(holt_put(d.c[c], NULL, key_of(c, text), holt_str("value")));
+        close_database(&d);
+        state(o, &statements[i]);
+        holt_status rc = verify(o, &t, &report);
+        if (statements[i].blamed && (rc != HOLT_CORRUPT || !t.named))
+            fail_msg("statement %zu: %s %s", i, holt_status_name(rc), t.last);
+        if (!statements[i].blamed) ok(rc);
+        sim_destroy(o);
+    }
+}
+
 /* ---------------------------------------------------------------- the parts of a run */
 
 static holt_status check_parts(const lsm_part *parts, size_t count)
@@ -1026,6 +1092,7 @@ int main(void)
         cmocka_unit_test(the_report_is_filled_as_far_as_the_program_knows_it),
         cmocka_unit_test(a_failing_disk_is_no_damage),
         cmocka_unit_test(an_allocation_that_fails_ends_it_and_leaks_nothing),
+        cmocka_unit_test(contradictions_are_found_in_sound_bytes),
         cmocka_unit_test(parts_of_a_run_must_be_in_order_and_not_overlap),
         cmocka_unit_test(an_open_database_verifies_its_own_files),
         cmocka_unit_test(verifying_beside_a_writer_finds_nothing_wrong),
