@@ -9,14 +9,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+void tree_file_name_as(uint32_t purpose, uint64_t number, char name[OS_NAME_MAX])
+{
+    const char *format = purpose == TREE_PURPOSE_PAGES ? "tree-%06" PRIu64 ".bt" : "run-%06" PRIu64 ".sst";
+    snprintf(name, OS_NAME_MAX, format, number);
+}
+
 void tree_file_name(uint64_t number, char name[OS_NAME_MAX])
 {
-    snprintf(name, OS_NAME_MAX, "run-%06" PRIu64 ".sst", number);
+    tree_file_name_as(TREE_PURPOSE_RUNS, number, name);
 }
 
 /* ---------------------------------------------------------------- life */
 
-holt_status tree_file_create(tree_files *t, uint64_t number, uint64_t size, os_file *handle, tree_file **out)
+holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, tree_file **out)
 {
     *out = NULL;
     tree_file *f = mem_alloc_zero(1, sizeof *f);
@@ -27,12 +33,14 @@ holt_status tree_file_create(tree_files *t, uint64_t number, uint64_t size, os_f
         return rc;
     }
     f->files = t;
-    f->number = number;
-    f->size = size;
-    tree_file_name(number, f->name);
+    f->purpose = spec->purpose;
+    f->number = spec->number;
+    tree_file_name_as(spec->purpose, spec->number, f->name);
+    atomic_init(&f->size, spec->size);
     atomic_init(&f->refs, 1);
     atomic_init(&f->obsolete, false);
     atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
+    f->writable = spec->writable ? handle : NULL;
     tree_files_adopt(f, handle);
     *out = f;
     return HOLT_OK;
@@ -48,10 +56,10 @@ static holt_status file_check_size(os_file *handle, uint64_t size_min, uint64_t 
                            "ends at %" PRIu64 ", should have %" PRIu64 " bytes at least", *size, size_min);
 }
 
-static holt_status file_check_header(const tree_files *t, os_file *handle, uint64_t number)
+static holt_status file_check_header(const tree_files *t, os_file *handle, uint32_t purpose, uint64_t number)
 {
     uint8_t page[TREE_HEADER_BYTES];
-    tree_header header, expected = {TREE_PURPOSE_RUNS, {t->database_id[0], t->database_id[1]}, number};
+    tree_header header, expected = {purpose, {t->database_id[0], t->database_id[1]}, number};
     holt_status rc = os_file_read_exact(handle, 0, page, sizeof page);
     if (rc != HOLT_OK) return rc;
     rc = tree_header_decode(page, os_file_name(handle), &header);
@@ -59,26 +67,32 @@ static holt_status file_check_header(const tree_files *t, os_file *handle, uint6
     return tree_header_check(&header, &expected, os_file_name(handle));
 }
 
-holt_status tree_file_open(tree_files *t, uint64_t number, uint64_t size_min, tree_file **out)
+holt_status tree_file_open_as(tree_files *t, const tree_file_spec *spec, tree_file **out)
 {
     char name[OS_NAME_MAX];
     os_file *handle = NULL;
-    uint64_t size = 0;
+    tree_file_spec found = *spec;
     *out = NULL;
 
-    tree_file_name(number, name);
-    holt_status rc = os_file_open(t->dir, name, OS_READ, &handle);
+    tree_file_name_as(spec->purpose, spec->number, name);
+    holt_status rc = os_file_open(t->dir, name, spec->writable ? OS_WRITE : OS_READ, &handle);
     if (rc == HOLT_NOT_FOUND) return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "is missing");
     if (rc != HOLT_OK) return rc;
-    rc = file_check_size(handle, size_min, &size);
+    rc = file_check_size(handle, spec->size, &found.size);
     if (rc != HOLT_OK) goto done;
-    rc = file_check_header(t, handle, number);
+    rc = file_check_header(t, handle, spec->purpose, spec->number);
     if (rc != HOLT_OK) goto done;
-    rc = tree_file_create(t, number, size, handle, out);
+    rc = tree_file_create(t, &found, handle, out);
     if (rc == HOLT_OK) handle = NULL; /* now the table's */
 done:
     os_file_close(handle);
     return rc;
+}
+
+holt_status tree_file_open(tree_files *t, uint64_t number, uint64_t size_min, tree_file **out)
+{
+    tree_file_spec spec = {.purpose = TREE_PURPOSE_RUNS, .number = number, .size = size_min};
+    return tree_file_open_as(t, &spec, out);
 }
 
 tree_file *tree_file_ref(tree_file *f)
@@ -91,6 +105,7 @@ void tree_file_unref(tree_file *f)
 {
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
     tree_files *t = f->files;
+    if (f->writable) tree_files_unpin(f);
     tree_files_forget(f);
     cache_file_close(f->cache);
     /* A file that could not be deleted is an orphan: the next open of the database finds and deletes it. */
@@ -111,7 +126,17 @@ uint64_t tree_file_number(const tree_file *f)
 
 uint64_t tree_file_size(const tree_file *f)
 {
-    return f->size;
+    return atomic_load_explicit(&f->size, memory_order_relaxed); /* see there */
+}
+
+bool tree_file_paged(const tree_file *f)
+{
+    return f->purpose == TREE_PURPOSE_PAGES;
+}
+
+uint64_t tree_file_space(const tree_file *f, uint64_t size)
+{
+    return tree_file_paged(f) ? tree_page_space(size) : tree_piece_space(size);
 }
 
 cache_file *tree_file_cache(tree_file *f)
@@ -131,17 +156,22 @@ holt_status tree_file_corrupt(const tree_file *f, uint64_t offset, const char *w
     return status_set_file(HOLT_CORRUPT, f->name, offset, "block at %" PRIu64 ": %s", offset, what);
 }
 
+/* In a file of pages it is the number of the first page; in one of runs each piece takes an aligned place of
+ * its own, so a greater one would only waste memory in the cache's array. */
+static bool file_ordinal_possible(const tree_file *f, block_ptr p, uint64_t size)
+{
+    return tree_file_paged(f) ? p.ordinal == p.offset / TREE_PAGE_BYTES : p.ordinal < size / TREE_PIECE_ALIGN;
+}
+
 holt_status tree_file_check_ptr(const tree_file *f, block_ptr p)
 {
+    uint64_t size = tree_file_size(f);
     if (p.length == 0) return tree_file_corrupt(f, p.offset, "its pointer has no length");
-    if (p.offset < TREE_HEADER_BYTES || p.offset % TREE_PIECE_ALIGN)
+    if (p.offset < TREE_HEADER_BYTES || p.offset % (tree_file_paged(f) ? TREE_PAGE_BYTES : TREE_PIECE_ALIGN))
         return tree_file_corrupt(f, p.offset, "its pointer leads to where no block can be");
-    if (p.offset > f->size || p.length > f->size - p.offset)
+    if (p.offset > size || p.length > size - p.offset)
         return tree_file_corrupt(f, p.offset, "its pointer leads past the end of the file");
-    /* Each piece takes an aligned place of its own, so a greater ordinal would only waste memory in the
-     * cache's array. */
-    if (p.ordinal >= f->size / TREE_PIECE_ALIGN)
-        return tree_file_corrupt(f, p.offset, "its ordinal is too large");
+    if (!file_ordinal_possible(f, p, size)) return tree_file_corrupt(f, p.offset, "impossible ordinal");
     return HOLT_OK;
 }
 

@@ -1,8 +1,9 @@
-/* tree_file.h -- one file of blocks: written once from front to back, then read by anyone.
+/* tree_file.h -- one file of blocks, read by anyone.
  *
  * A file begins with a header (magic, format version, database id, its own number and purpose, checksum) and
- * then holds stored pieces: blocks, extents, filter pages. A piece is named by a block_ptr; pieces are 8-byte
- * aligned and numbered by ordinal in the order written.
+ * then holds stored pieces: blocks, extents, filter pages. A piece is named by a block_ptr. A file of runs is
+ * written once from front to back, as below; its pieces are 8-byte aligned and numbered by ordinal in the
+ * order written. A file of pages is written anywhere, again and again: tree_pages.h. Both are read alike.
  *
  * Descriptors  come from a table with a bounded number of open files per database (tree_files): a file is
  *              opened when it is read and closed again when others need the descriptor. A read holds its
@@ -38,7 +39,10 @@ tree_file  *tree_file_ref(tree_file *f);
 void        tree_file_unref(tree_file *f); /* accepts NULL */
 void        tree_file_obsolete(tree_file *f); /* delete it with the last reference */
 uint64_t    tree_file_number(const tree_file *f);
-uint64_t    tree_file_size(const tree_file *f);
+uint64_t    tree_file_size(const tree_file *f); /* of pages: it may grow and shrink meanwhile */
+bool        tree_file_paged(const tree_file *f);
+/* The file space that a piece of so many bytes takes. */
+uint64_t    tree_file_space(const tree_file *f, uint64_t size);
 cache_file *tree_file_cache(tree_file *f);
 cache      *tree_file_block_cache(tree_file *f); /* the cache itself */
 

@@ -1,5 +1,5 @@
-/* tree_file_internal.h -- a tree file and the table of its database, for tree_files.c, tree_file.c and
- * tree_file_writer.c. */
+/* tree_file_internal.h -- a tree file and the table of its database, for tree_files.c, tree_file.c,
+ * tree_file_writer.c and tree_page_file.c. */
 #ifndef HOLT_TREE_TREE_FILE_INTERNAL_H
 #define HOLT_TREE_TREE_FILE_INTERNAL_H
 
@@ -11,8 +11,14 @@ struct tree_file {
     tree_files *files;  /* constant */
     cache_file *cache;  /* constant */
     uint64_t number;    /* constant */
-    uint64_t size;      /* constant */
+    uint32_t purpose;   /* constant */
     char name[OS_NAME_MAX]; /* constant */
+    /* Constant in a file of runs. Relaxed: whoever has a pointer to a piece got it from one who wrote the
+     * piece before, and a file is cut only behind all pieces that anyone can still reach. */
+    _Atomic uint64_t size;
+    /* Of a file of pages that may be written: its descriptor, pinned as long as the file lives, since the
+     * error of a write that went wrong in the background is told to those who had the file open then. */
+    os_file *writable; /* constant */
 
     /* Taken relaxed: who takes one holds one. Dropped with release, and the last one acquires: what the
      * others did with the file is done. */
@@ -37,14 +43,24 @@ struct tree_files {
     tree_file *newest, *oldest; /* mu; the idle, by last use */
 };
 
+typedef struct tree_file_spec {
+    uint32_t purpose;
+    uint64_t number, size;
+    bool writable; /* the descriptor is */
+} tree_file_spec;
+
 /* Makes the object of a file whose descriptor is open. Takes the handle over when it succeeds. */
-holt_status tree_file_create(tree_files *t, uint64_t number, uint64_t size, os_file *handle, tree_file **out);
+holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, tree_file **out);
+/* Makes the object of an existing file, whose header is checked and which has at least spec->size bytes. */
+holt_status tree_file_open_as(tree_files *t, const tree_file_spec *spec, tree_file **out);
+/* The name of a file of that purpose. */
+void        tree_file_name_as(uint32_t purpose, uint64_t number, char name[OS_NAME_MAX]);
 
 /* The file's descriptor, opened if need be, which stays open until it is unpinned. No lock is held while
  * opening. */
 holt_status tree_files_pin(tree_file *f, os_file **out);
 void        tree_files_unpin(tree_file *f);
-/* Gives the file its first descriptor, not pinned. */
+/* Gives the file its first descriptor: not pinned, unless it is the one that is written with. */
 void        tree_files_adopt(tree_file *f, os_file *handle);
 /* Takes its descriptor, if any, out of the table and closes it; nobody reads the file any more. */
 void        tree_files_forget(tree_file *f);

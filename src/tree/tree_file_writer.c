@@ -148,7 +148,8 @@ holt_status tree_file_writer_finish(tree_file_writer *w, tree_file **out)
      * written on. */
     rc = w->failed = os_file_sync(w->handle);
     if (rc != HOLT_OK) return rc;
-    rc = tree_file_create(w->files, w->number, w->written, w->handle, out);
+    tree_file_spec spec = {.purpose = TREE_PURPOSE_RUNS, .number = w->number, .size = w->written};
+    rc = tree_file_create(w->files, &spec, w->handle, out);
     if (rc == HOLT_OK) w->handle = NULL; /* now the table's */
     return rc;
 }

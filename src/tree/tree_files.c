@@ -147,7 +147,7 @@ void tree_files_adopt(tree_file *f, os_file *handle)
 {
     os_file_advise(handle, OS_ADVICE_RANDOM, 0, 0);
     (void)pin_opened(f, handle);
-    tree_files_unpin(f);
+    if (!f->writable) tree_files_unpin(f);
 }
 
 void tree_files_forget(tree_file *f)

@@ -4,7 +4,7 @@
  *   offset  size  field
  *        0     8  magic "HOLTTREE"
  *        8     4  format version
- *       12     4  purpose: 1 runs
+ *       12     4  purpose: 1 runs, 2 pages
  *       16    16  database id, two numbers
  *       32     8  number of the file
  *       40  4048  zero
@@ -12,15 +12,19 @@
  * Magic, version and checksum stay where they are in all versions, so that a newer file is told from a
  * damaged one.
  *
- * After it come pieces (blocks, extents, filter pages), each at a multiple of TREE_PIECE_ALIGN, the bytes
- * between them zero. docs/FORMAT.md describes them all.
+ * In a file of runs pieces come after it (blocks, extents, filter pages), each at a multiple of
+ * TREE_PIECE_ALIGN, the bytes between them zero. A file of pages (tree_pages.h) consists of pages of
+ * TREE_PAGE_BYTES, the header being the first; a piece takes as many consecutive ones as it needs, the bytes
+ * behind it zero. docs/FORMAT.md describes them all.
  */
 #ifndef HOLT_TREE_TREE_FORMAT_H
 #define HOLT_TREE_TREE_FORMAT_H
 
 #include "block/block.h"
 
-enum { TREE_FORMAT_VERSION = 1, TREE_PURPOSE_RUNS = 1, TREE_HEADER_BYTES = 4096, TREE_PIECE_ALIGN = 8 };
+enum { TREE_FORMAT_VERSION = 1, TREE_HEADER_BYTES = 4096, TREE_PIECE_ALIGN = 8, TREE_PAGE_BYTES = 4096 };
+
+enum { TREE_PURPOSE_RUNS = 1, TREE_PURPOSE_PAGES = 2 };
 
 typedef struct tree_header {
     uint32_t purpose;
@@ -35,10 +39,16 @@ holt_status tree_header_decode(const uint8_t in[TREE_HEADER_BYTES], const char *
  * purpose. */
 holt_status tree_header_check(const tree_header *h, const tree_header *expected, const char *file);
 
-/* The file space a piece takes, with the bytes up to the next one. */
+/* The file space a piece of a run takes, with the bytes up to the next one. */
 static inline uint64_t tree_piece_space(uint64_t size)
 {
     return (size + TREE_PIECE_ALIGN - 1) & ~(uint64_t)(TREE_PIECE_ALIGN - 1);
+}
+
+/* The same in a file of pages. */
+static inline uint64_t tree_page_space(uint64_t size)
+{
+    return (size + TREE_PAGE_BYTES - 1) & ~(uint64_t)(TREE_PAGE_BYTES - 1);
 }
 
 #endif

@@ -32,7 +32,7 @@ typedef struct verifier {
  * read for ever. */
 static holt_status verify_count_piece(verifier *v, block_ptr p)
 {
-    v->seen.bytes += tree_piece_space(p.length);
+    v->seen.bytes += tree_file_space(v->file, p.length);
     if (v->seen.bytes <= v->root->bytes) return HOLT_OK;
     return tree_file_corrupt(v->file, p.offset, "the tree is larger than it should be");
 }

@@ -1,0 +1,69 @@
+/* tree_apply_ahead.c -- reading leaves ahead of an apply, many at a time.
+ *
+ * When a leaf is not in memory, those that the batch will meet after it are probably not either. The batch is
+ * looked through without being used up, and the system is asked for all their leaves at once, so that the
+ * disk is kept busy rather than waited for leaf by leaf.
+ */
+#include "tree/tree_apply_internal.h"
+
+#include "base/status.h"
+
+/* No more than this at a time: what is read early must still be there when its turn comes. */
+enum { AHEAD_LEAVES = 256, AHEAD_CHANGES = 8192 };
+
+typedef struct stretch {
+    uint64_t begin, end;
+} stretch;
+
+static void ask(const tree_apply *a, const stretch *s)
+{
+    if (s->end > s->begin) tree_file_advise(a->pages->file, OS_ADVICE_WILL_NEED, s->begin, s->end - s->begin);
+}
+
+/* Leaves that lie one behind the other are asked for together. */
+static void ask_for(const tree_apply *a, stretch *s, block_ptr p)
+{
+    uint64_t end = p.offset + tree_file_space(a->pages->file, p.length);
+    if (p.offset != s->end) {
+        ask(a, s);
+        s->begin = p.offset;
+    }
+    s->end = end;
+}
+
+static holt_status is_cached(const tree_apply *a, block_ptr p, bool *cached)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    *cached = cache_lookup(tree_file_cache(a->pages->file), p) != NULL;
+    epoch_leave();
+    return HOLT_OK;
+}
+
+holt_status apply_read_ahead(tree_apply *a, uint32_t level, uint32_t index)
+{
+    apply_level *l = &a->levels[level];
+    source *in = a->batch;
+    if (index < l->ahead || !apply_in_range(a, l)) return HOLT_OK;
+    bool cached;
+    holt_status rc = is_cached(a, block_child(&l->block, index), &cached);
+    if (rc != HOLT_OK || cached) return rc;
+
+    buffer_clear(&a->key);
+    buffer_append(&a->key, in->key);
+    if (a->key.failed) return status_no_memory(in->key.size);
+    stretch s = {0};
+    l->ahead = index;
+    for (size_t changes = 0, leaves = 0; changes < AHEAD_CHANGES && apply_in_range(a, l); changes++) {
+        uint32_t child = block_child_index(&l->block, in->key);
+        if (child >= l->ahead) {
+            if (leaves++ == AHEAD_LEAVES) break;
+            ask_for(a, &s, block_child(&l->block, child));
+            l->ahead = child + 1;
+        }
+        in->ops->next(in);
+    }
+    ask(a, &s);
+    in->ops->seek(in, buffer_slice(&a->key));
+    return in->status;
+}

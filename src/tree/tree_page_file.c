@@ -1,0 +1,94 @@
+/* tree_page_file.c -- making, writing and cutting files of pages. */
+#include "tree/tree_pages.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "tree/tree_file_internal.h"
+#include "tree/tree_format.h"
+
+#include <assert.h>
+
+void tree_page_file_name(uint64_t number, char name[OS_NAME_MAX])
+{
+    tree_file_name_as(TREE_PURPOSE_PAGES, number, name);
+}
+
+/* ---------------------------------------------------------------- life */
+
+static holt_status write_header(tree_files *t, os_file *handle, uint64_t number)
+{
+    uint8_t page[TREE_HEADER_BYTES];
+    tree_header h = {TREE_PURPOSE_PAGES, {t->database_id[0], t->database_id[1]}, number};
+    tree_header_encode(page, &h);
+    return os_file_write(handle, 0, page, sizeof page);
+}
+
+holt_status tree_page_file_create(tree_files *t, uint64_t number, tree_file **out)
+{
+    char name[OS_NAME_MAX];
+    os_file *handle = NULL;
+    tree_file_spec spec = {
+        .purpose = TREE_PURPOSE_PAGES, .number = number, .size = TREE_HEADER_BYTES, .writable = true};
+    *out = NULL;
+    tree_page_file_name(number, name);
+    holt_status rc = os_file_open(t->dir, name, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, &handle);
+    if (rc == HOLT_EXISTS) return status_set_file(rc, name, HOLT_NO_OFFSET, "is there already");
+    if (rc != HOLT_OK) return rc;
+    rc = write_header(t, handle, number);
+    if (rc == HOLT_OK) rc = tree_file_create(t, &spec, handle, out);
+    if (rc == HOLT_OK) return HOLT_OK;
+    os_file_close(handle);
+    (void)os_dir_unlink(t->dir, name); /* nothing names it: if it stays, the next open deletes it */
+    return rc;
+}
+
+holt_status tree_page_file_open(tree_files *t, uint64_t number, uint64_t size_min, bool writable,
+                                tree_file **out)
+{
+    tree_file_spec spec = {
+        .purpose = TREE_PURPOSE_PAGES, .number = number, .size = size_min, .writable = writable};
+    return tree_file_open_as(t, &spec, out);
+}
+
+/* ---------------------------------------------------------------- bytes */
+
+holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, size_t size)
+{
+    assert(f->writable && tree_file_paged(f));
+    holt_status rc = os_file_write(f->writable, offset, bytes, size);
+    if (rc == HOLT_OK && offset + size > tree_file_size(f))
+        atomic_store_explicit(&f->size, offset + size, memory_order_relaxed); /* one thread writes */
+    return rc;
+}
+
+void tree_file_push(tree_file *f, uint64_t offset, uint64_t size)
+{
+    os_file_push(f->writable, offset, size);
+}
+
+holt_status tree_file_sync(tree_file *f)
+{
+    assert(f->writable);
+    return os_file_sync(f->writable);
+}
+
+holt_status tree_file_truncate(tree_file *f, uint64_t size)
+{
+    assert(f->writable);
+    uint64_t actual;
+    holt_status rc = os_file_size(f->writable, &actual); /* a failed write may have made it longer */
+    if (rc == HOLT_OK && actual > size) rc = os_file_truncate(f->writable, size);
+    if (rc == HOLT_OK && tree_file_size(f) > size)
+        atomic_store_explicit(&f->size, size, memory_order_relaxed); /* as above */
+    return rc;
+}
+
+holt_status tree_file_read_raw(tree_file *f, uint64_t offset, void *bytes, size_t size)
+{
+    os_file *handle;
+    holt_status rc = tree_files_pin(f, &handle);
+    if (rc != HOLT_OK) return rc;
+    rc = os_file_read_exact(handle, offset, bytes, size);
+    tree_files_unpin(f);
+    return rc;
+}

@@ -1,0 +1,198 @@
+/* entries.h -- a sorted array of entries: what a tree should hold, and a batch of changes for it.
+ *
+ * Values are not kept but made from a number, so that large ones cost nothing. The array is a source too.
+ */
+#ifndef HOLT_TESTS_ENTRIES_H
+#define HOLT_TESTS_ENTRIES_H
+
+#include "base/random.h"
+#include "base/source.h"
+#include "support/must.h"
+
+typedef struct entry {
+    uint8_t *key;
+    size_t key_size;
+    uint8_t op;
+    uint64_t seed; /* of the value */
+    size_t value_size;
+    uint64_t expires_at_ms;
+} entry;
+
+typedef struct entries {
+    entry *items;
+    size_t count, capacity;
+} entries;
+
+static inline slice entry_key(const entry *e)
+{
+    return slice_of(e->key, e->key_size);
+}
+
+/* Makes the value; `out` has room for value_size bytes. */
+static inline void entry_value(const entry *e, uint8_t *out)
+{
+    rng r;
+    rng_seed(&r, e->seed);
+    rng_fill(&r, out, e->value_size);
+}
+
+/* Number of the first key >= key. */
+static inline size_t entries_seek(const entries *m, slice key)
+{
+    size_t begin = 0, end = m->count;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (slice_compare(entry_key(&m->items[middle]), key) < 0)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+static inline const entry *entries_find(const entries *m, slice key)
+{
+    size_t at = entries_seek(m, key);
+    return at < m->count && slice_equal(entry_key(&m->items[at]), key) ? &m->items[at] : NULL;
+}
+
+/* Puts it in, in place of what is there with the key. The key is copied. */
+static inline void entries_put(entries *m, const entry *e)
+{
+    size_t at = entries_seek(m, entry_key(e));
+    uint8_t *key;
+    if (at < m->count && slice_equal(entry_key(&m->items[at]), entry_key(e))) {
+        key = m->items[at].key;
+    } else {
+        m->items = (entry *)must_grow(m->items, m->count, &m->capacity, sizeof(entry));
+        memmove(m->items + at + 1, m->items + at, (m->count - at) * sizeof(entry));
+        m->count++;
+        key = (uint8_t *)must_alloc(e->key_size);
+        bytes_copy(key, e->key, e->key_size);
+    }
+    m->items[at] = *e;
+    m->items[at].key = key;
+}
+
+static inline void entries_remove(entries *m, slice key)
+{
+    size_t at = entries_seek(m, key);
+    if (at == m->count || !slice_equal(entry_key(&m->items[at]), key)) return;
+    free(m->items[at].key);
+    m->count--;
+    memmove(m->items + at, m->items + at + 1, (m->count - at) * sizeof(entry));
+}
+
+static inline void entries_free(entries *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        free(m->items[i].key);
+    free(m->items);
+    memset(m, 0, sizeof *m);
+}
+
+/* A batch's changes made in the model. */
+static inline void entries_apply(entries *m, const entries *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->items[i].op == ENTRY_DELETE)
+            entries_remove(m, entry_key(&batch->items[i]));
+        else
+            entries_put(m, &batch->items[i]);
+    }
+}
+
+static inline entries entries_copy(const entries *m)
+{
+    entries copy = {NULL, 0, 0};
+    for (size_t i = 0; i < m->count; i++)
+        entries_put(&copy, &m->items[i]);
+    return copy;
+}
+
+/* ---------------------------------------------------------------- as a source */
+
+typedef struct entries_source {
+    source base;
+    const entries *of;
+    size_t at;
+    uint8_t *value;
+    size_t capacity;
+} entries_source;
+
+static inline void entries_show(entries_source *s, size_t at)
+{
+    s->at = at;
+    s->base.valid = at < s->of->count;
+    if (!s->base.valid) return;
+    const entry *e = &s->of->items[at];
+    s->base.op = e->op;
+    s->base.key = entry_key(e);
+    s->base.expires_at_ms = e->expires_at_ms;
+    s->base.value_pending = e->op != ENTRY_DELETE;
+    s->base.value = slice_of("", 0);
+}
+
+static inline void entries_first(source *s)
+{
+    entries_show((entries_source *)(void *)s, 0);
+}
+
+static inline void entries_last(source *s)
+{
+    entries_source *e = (entries_source *)(void *)s;
+    entries_show(e, e->of->count - 1);
+}
+
+static inline void entries_next(source *s)
+{
+    entries_source *e = (entries_source *)(void *)s;
+    entries_show(e, e->at + 1);
+}
+
+static inline void entries_prev(source *s)
+{
+    entries_source *e = (entries_source *)(void *)s;
+    entries_show(e, e->at - 1);
+}
+
+static inline void entries_seek_source(source *s, slice key)
+{
+    entries_source *e = (entries_source *)(void *)s;
+    entries_show(e, entries_seek(e->of, key));
+}
+
+static inline holt_status entries_load_value(source *s)
+{
+    entries_source *e = (entries_source *)(void *)s;
+    const entry *it = &e->of->items[e->at];
+    while (e->capacity < it->value_size + 1)
+        e->value = (uint8_t *)must_grow(e->value, e->capacity, &e->capacity, 1);
+    entry_value(it, e->value);
+    s->value = slice_of(e->value, it->value_size);
+    s->value_pending = false;
+    return HOLT_OK;
+}
+
+static inline void entries_source_close(source *s)
+{
+    entries_source *e = (entries_source *)(void *)s;
+    free(e->value);
+    free(e);
+}
+
+/* A source over them, on the first one. They are borrowed. Close with source_close. */
+static inline source *entries_source_open(const entries *of)
+{
+    static const source_ops ops = {entries_first,      entries_last,        entries_next,
+                                   entries_prev,       entries_seek_source, entries_seek_source,
+                                   entries_load_value, entries_source_close};
+    entries_source *s = (entries_source *)must_alloc(sizeof *s);
+    s->base.ops = &ops;
+    s->base.value = slice_of("", 0);
+    s->of = of;
+    entries_show(s, 0);
+    return &s->base;
+}
+
+#endif
