@@ -113,10 +113,12 @@ static void empty_database(struct state *c)
     c->contents = CONTENTS_OTHER;
 }
 
-/* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. */
+/* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. Engines take no
+ * more than 1 GiB. */
 static uint64_t buffer_for_all(const compare_settings *s)
 {
-    uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256);
+    uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256), most = (uint64_t)1 << 30;
+    if (wanted > most) wanted = most;
     return wanted > s->engine.buffer_bytes ? wanted : s->engine.buffer_bytes;
 }
 

@@ -60,7 +60,8 @@ static const struct {
      "of Holt's collection: lsm (the default) or btree"},
     {{"memory", required_argument, NULL, OPTION_CACHE},
      "SIZE",
-     "cache of every engine (default: 512M); Holt's\nmemory_bytes is this and --buffer together"},
+     "cache of every engine (default: 512M); Holt's\nmemory_bytes is this and --buffer together, at "
+     "least\nfour times --buffer"},
     {{"buffer", required_argument, NULL, OPTION_BUFFER},
      "SIZE",
      "write buffer of every engine (default: 64M)"},

@@ -28,15 +28,21 @@ struct session {
     holt_cursor *walk;
 };
 
+/* A memtable may be a quarter of it at most. */
+static uint64_t memory_of(const engine_settings *s)
+{
+    uint64_t memory = s->cache_bytes + s->buffer_bytes;
+    return memory < s->buffer_bytes * 4 ? s->buffer_bytes * 4 : memory;
+}
+
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     snprintf(text, size,
              "%s; kind %s, memory_bytes %" PRIu64 " MiB, memtable_bytes %" PRIu64
              " MiB, filter_bits %u, no compression; durability HOLT_PROCESS, synced: HOLT_COMMIT; settled: "
              "holt_flush, then idle for %d ms (at most %d s)",
-             holt_version(), s->holt_kind == HOLT_BTREE ? "btree" : "lsm",
-             (s->cache_bytes + s->buffer_bytes) >> 20, s->buffer_bytes >> 20, s->filter_bits, QUIET_MS,
-             SETTLE_MS_MAX / 1000);
+             holt_version(), s->holt_kind == HOLT_BTREE ? "btree" : "lsm", memory_of(s) >> 20,
+             s->buffer_bytes >> 20, s->filter_bits, QUIET_MS, SETTLE_MS_MAX / 1000);
 }
 
 static void check(holt_status status, const char *call)
@@ -50,7 +56,7 @@ static void *database_open(const engine_settings *s)
     holt_options options;
     holt_collection_options collection;
     memset(&options, 0, sizeof options);
-    options.memory_bytes = s->cache_bytes + s->buffer_bytes;
+    options.memory_bytes = memory_of(s);
     options.memtable_bytes = s->buffer_bytes;
     options.durability = s->sync ? HOLT_COMMIT : HOLT_PROCESS;
     memset(&collection, 0, sizeof collection);

@@ -61,7 +61,7 @@ static const char *const remarks[] = {
     "threads included.",
     "Read workloads run on settled data, after an unmeasured slice; a get in 16 and a move in 64 are timed, "
     "writes all.",
-    "openunclean, opensynced: every engine gets a write buffer that holds all entries.",
+    "openunclean, opensynced: every engine gets a write buffer that holds all entries (up to 1 GiB).",
 };
 
 /* ---------------------------------------------------------------- for people, and Markdown */
