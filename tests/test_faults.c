@@ -20,7 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { STEPS = 90, RUNS = 500, KEYS = 31, VALUE_BYTES = 4000, ALLOCATION = SIM_CALLS + 1 };
+enum { STEPS = 90, RUNS = 3000, KEYS = 31, VALUE_BYTES = 4000, ALLOCATION = SIM_CALLS + 1 };
 
 /* What fails. */
 typedef struct fault {
