@@ -1,5 +1,5 @@
-/* bare_log.h -- a prepared file for the bare loops: written with zeros and synced, so that a record written into it
- * changes no metadata and an fdatasync waits for its data alone. It is written round and round. */
+/* bare_log.h -- a prepared file for the bare loops: written with zeros and synced, so that a record written
+ * into it changes no metadata and an fdatasync waits for its data alone. It is written round and round. */
 #ifndef BENCH_BARE_LOG_H
 #define BENCH_BARE_LOG_H
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 #include "number.h"
 #include "interrupt.h"
 #include "worker.h"
+
+enum { LOOK_MS = 50 /* between looks at a child's memory */ };
 
 /* Both ends are the same program: structures go over the pipe as they lie in memory. */
 struct command {
@@ -79,11 +82,13 @@ static uint64_t cpu_ns(void)
            ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
 }
 
-static uint64_t anonymous_bytes(void)
+/* Of the process; 0 when it is gone. */
+static uint64_t anonymous_bytes(pid_t pid)
 {
     unsigned long kilobytes = 0;
     char line[256];
-    FILE *file = fopen("/proc/self/status", "re");
+    snprintf(line, sizeof line, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(line, "re");
     if (!file) return 0;
     while (fgets(line, sizeof line, file) && sscanf(line, "RssAnon: %lu", &kilobytes) != 1) {
     }
@@ -113,8 +118,8 @@ static void empty_database(struct state *c)
     c->contents = CONTENTS_OTHER;
 }
 
-/* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. Engines take no
- * more than 1 GiB. */
+/* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. Engines
+ * take no more than 1 GiB. */
 static uint64_t buffer_for_all(const compare_settings *s)
 {
     uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256), most = (uint64_t)1 << 30;
@@ -232,7 +237,7 @@ static void run(struct state *c, const workload *w, struct answer *out)
     }
     out->over = !w->whole || w->opens || c->position >= end;
     out->figures.cpu_ns = cpu_ns() - cpu;
-    out->figures.anonymous_bytes = anonymous_bytes();
+    out->figures.anonymous_bytes = anonymous_bytes(getpid());
     if (w->leaves == LEAVES_FULL) c->contents = out->over ? CONTENTS_FULL : CONTENTS_OTHER;
     if (w->leaves == LEAVES_OTHER) c->contents = CONTENTS_OTHER;
 }
@@ -303,14 +308,28 @@ void child_kill(child *c)
     c->pid = 0;
 }
 
+/* Waits for an answer, and looks at the child's memory meanwhile. The most there was. */
+static uint64_t watch_memory(const child *c)
+{
+    struct pollfd answer = {.fd = c->answers, .events = POLLIN};
+    uint64_t most = 0;
+    while (!interrupted() && poll(&answer, 1, LOOK_MS) == 0) {
+        uint64_t now = anonymous_bytes(c->pid);
+        if (now > most) most = now;
+    }
+    return most;
+}
+
 /* The child runs from here until it has answered. */
 static bool ask(child *c, const workload *w, bool run, struct answer *answer)
 {
     struct command command = {.workload = w, .run = run};
     kill(c->pid, SIGCONT);
-    bool answered =
-        write_whole(c->commands, &command, sizeof command) && read_whole(c->answers, answer, sizeof *answer);
+    bool answered = write_whole(c->commands, &command, sizeof command);
+    uint64_t most = answered ? watch_memory(c) : 0;
+    answered = answered && read_whole(c->answers, answer, sizeof *answer);
     kill(c->pid, SIGSTOP);
+    if (most > answer->figures.anonymous_bytes) answer->figures.anonymous_bytes = most;
     return answered;
 }
 

@@ -24,7 +24,7 @@ bool child_start(child *c, const compare_settings *s, const engine *e);
 /* Kills the process, which may be in any state, and takes its leave. */
 void child_kill(child *c);
 
-/* What is asked of it. Each leaves the child stopped. false: it died, or a signal asked the program to end. */
+/* What is asked of it. Each leaves the child stopped. false: it died, or a signal asked us to end. */
 
 /* Provides what the workload needs. *settled: that took settling, with these figures. */
 bool child_prepare(child *c, const workload *w, bool *settled, figures *out);

@@ -12,9 +12,9 @@
  *
  * The keys, values, histograms and numbers are those of `holt bench` (src/cli).
  *
- * A workload is run in rounds; the rounds of the engines follow each other in turn, in slices of about a second, for the
- * speed of a disk or of a shared machine changes from one minute to the next. While one engine has its slice, the
- * processes of the others are stopped, background threads and all.
+ * A workload is run in rounds; the rounds of the engines follow each other in turn, in slices of about a
+ * second, for the speed of a disk or of a shared machine changes from one minute to the next. While one
+ * engine has its slice, the processes of the others are stopped, background threads and all.
  */
 #ifndef BENCH_COMPARE_H
 #define BENCH_COMPARE_H
@@ -79,7 +79,7 @@ const workload *workload_find(const char *name, size_t size);
 typedef struct figures {
     uint64_t operations, beside; /* counted; by the writer beside */
     uint64_t elapsed_ns, cpu_ns; /* cpu: of the whole process */
-    uint64_t anonymous_bytes;    /* RssAnon at the end */
+    uint64_t anonymous_bytes;    /* RssAnon, the most that was seen */
     uint64_t wrong;              /* answers that were not what had been written */
     histogram latencies;
 } figures;

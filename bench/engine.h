@@ -1,12 +1,13 @@
 /* engine.h -- what bench/compare asks of an engine.
  *
- * An adapter is one file, engine_NAME.c, that fills in an `engine`. It uses the engine as a sensible program would:
- * the fastest call of its C interface for each job, handles kept over operations, each read seeing what is committed
- * when it begins. A value that is got ends in the caller's buffer, whatever the engine hands out; an entry that a
- * walk meets has the first byte of its key and of its value looked at, so that nothing stays unread for being lazy.
+ * An adapter is one file, engine_NAME.c, that fills in an `engine`. It uses the engine as a sensible program
+ * would: the fastest call of its C interface for each job, handles kept over operations, each read seeing
+ * what is committed when it begins. A value that is got ends in the caller's buffer, whatever the engine
+ * hands out; an entry that a walk meets has the first byte of its key and of its value looked at, so that
+ * nothing stays unread for being lazy.
  *
- * Errors       There is nothing to be saved: an adapter that meets an error calls engine_fail, which says what
- *              failed and ends the process. Each engine runs in a process of its own.
+ * Errors       There is nothing to be saved: an adapter that meets an error calls engine_fail, which says
+ *              what failed and ends the process. Each engine runs in a process of its own.
  * Threads      A database is used by several threads, each through a session of its own.
  */
 #ifndef BENCH_ENGINE_H

@@ -1,8 +1,8 @@
 /* engine_bare_group.c -- a yardstick: durable commits of many threads in groups, and nothing else.
  *
  * Whoever finds nobody leading leads: it waits, at most WAIT_NS and only if the last group had more than one
- * member, until as many have come as last time, then writes the records of all in one piece and syncs once. The
- * others sleep until a group is done, and look whether it was theirs.
+ * member, until as many have come as last time, then writes the records of all in one piece and syncs once.
+ * The others sleep until a group is done, and look whether it was theirs.
  */
 #include "engine.h"
 
@@ -34,7 +34,8 @@ struct group_log {
     uint32_t last_members;   /* the leader's */
     /* How many have joined the forming group. Changed under mu; the leader looks without it. */
     _Atomic uint32_t members;
-    /* The last group that is on disk. Released by its leader under mu after the sync; the futex that others sleep on. */
+    /* The last group that is on disk. Released by its leader under mu after the sync; the futex that others
+     * sleep on. */
     _Atomic uint32_t done;
 };
 

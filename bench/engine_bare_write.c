@@ -1,6 +1,6 @@
-/* engine_bare_write.c -- a yardstick: what it costs to write once more, and sync, all that a log holds, which is what
- * a recovery must do with bytes that it does not know to be on disk. Its puts append to a file; its open copies
- * that file into a new one. */
+/* engine_bare_write.c -- a yardstick: what it costs to write once more, and sync, all that a log holds, which
+ * is what a recovery must do with bytes that it does not know to be on disk. Its puts append to a file; its
+ * open copies that file into a new one. */
 #include "engine.h"
 
 #include <errno.h>

@@ -82,7 +82,8 @@ static void database_close(void *db)
     free(db);
 }
 
-/* Pages in its cache keep new entries in lists beside what was read; walks over them are several times slower. */
+/* Pages in its cache keep new entries in lists beside what was read; walks over them are several times
+ * slower. */
 static void settle(void *db)
 {
     disconnect(db);

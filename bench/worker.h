@@ -19,10 +19,10 @@ typedef struct worker {
     uint64_t wrong;
 } worker;
 
-/* Runs operations first, first + 1, ... of the workload for slice_ns, over all its threads, at most up to `end`. *next: the
- * operation to go on with. Everything is added to *out but the CPU time and the memory. */
-void worker_run_slice(const compare_settings *s, const engine *e, const workload *kind, void *db, uint64_t first,
-                      uint64_t end, uint64_t slice_ns, uint64_t *next, figures *out);
+/* Runs operations first, first + 1, ... of the workload for slice_ns, over all its threads, at most up to
+ * `end`. *next: the operation to go on with. Everything is added to *out but the CPU time and the memory. */
+void worker_run_slice(const compare_settings *s, const engine *e, const workload *kind, void *db,
+                      uint64_t first, uint64_t end, uint64_t slice_ns, uint64_t *next, figures *out);
 
 /* workloads.c: puts entry `number` as the i-th operation does. */
 void worker_put(worker *w, uint64_t number, uint64_t i);

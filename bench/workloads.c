@@ -155,7 +155,7 @@ static uint64_t batches(const compare_settings *s)
 
 /* ---------------------------------------------------------------- the table */
 
-/* A write may meet a stall, so every one is timed; a read is so short that the clock would be a part of it. */
+/* A write may meet a stall, so every one is timed; a read is so short that the clock would be part of it. */
 enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
 
 const workload workloads[] = {

@@ -113,8 +113,8 @@ bool bench_open(bench *b, uint32_t durability, bool fresh)
     return true;
 }
 
-/* Only what is on disk can be forgotten. A file that cannot be opened or synced stays where it is: the figures
- * that follow are of a warmer cache then. */
+/* Only what is on disk can be forgotten. A file that cannot be opened or synced stays where it is: the
+ * figures that follow are of a warmer cache then. */
 static void forget_file(int directory, const char *name)
 {
     int file = openat(directory, name, O_RDONLY | O_CLOEXEC);

@@ -34,7 +34,8 @@ static const suite_step full[] = {
     {.benchmarks = NULL},
 };
 
-/* The ranges end by the clock: walking over 500 entries 100,000 times says no more than doing so for two seconds. */
+/* The ranges end by the clock: walking over 500 entries 100,000 times says no more than doing so for two
+ * seconds. */
 static const suite_step sources[] = {
     {.phase = "writes", .benchmarks = "fillseq", .num = 100000, .published = {120e3, 125e3, "puts"}},
     {.benchmarks = "fillbatch", .num = 100000, .batch = 100, .published = {140e3, 140e3, "items"}},

@@ -1,7 +1,7 @@
 /* suite.h -- workloads with their settings, in an order that tells something: holt bench --suite.
  *
  *     quick     about 50,000 operations, in some ten seconds: does it run, and roughly how fast
- *     full      about 750,000 in five phases, from writes on little data to reads of more than fits into memory
+ *     full      about 750,000 in five phases, from writes of little data to reads of more than memory holds
  *     sources   the workloads for which small engines have published figures, theirs printed beside ours
  */
 #ifndef CLI_BENCH_SUITE_H
