@@ -1,4 +1,5 @@
-/* catalog.c -- the collections by name, their objects and handles; catalog_change.c makes, drops, renames and clears them. */
+/* catalog.c -- the collections by name, their objects and handles; catalog_change.c makes, drops, renames and
+ * clears them. */
 #include "db/catalog_internal.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* catalog_change.c -- creating, dropping, renaming and clearing collections: under leadership, so in commit order, and durable
- * when done. */
+/* catalog_change.c -- creating, dropping, renaming and clearing collections: under leadership, so in commit
+ * order, and durable when done. */
 #include "db/catalog_internal.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* catalog_internal.h -- the catalog's arrays and objects, for its two files. All but collection_create_object and
- * collection_destroy_object with admin_mu held. */
+/* catalog_internal.h -- the catalog's arrays and objects, for its two files. All but collection_create_object
+ * and collection_destroy_object with admin_mu held. */
 #ifndef HOLT_DB_CATALOG_INTERNAL_H
 #define HOLT_DB_CATALOG_INTERNAL_H
 

@@ -220,8 +220,8 @@ static bool group_wants_sync(const commit_request *group)
     return group != NULL;
 }
 
-/* commit_mu held. Moves requests from the queue's head to the end of the group, up to a bound. Nobody's request (of who
- * changes the catalog) is a group of its own. */
+/* commit_mu held. Moves requests from the queue's head to the end of the group, up to a bound. Nobody's
+ * request (of who changes the catalog) is a group of its own. */
 static void take_members(holt *db, commit_request *last, uint64_t bytes)
 {
     uint64_t limit = db->set.memtable_bytes < GROUP_BYTES_MAX ? db->set.memtable_bytes : GROUP_BYTES_MAX;
@@ -236,8 +236,9 @@ static void take_members(holt *db, commit_request *last, uint64_t bytes)
     if (!db->queue_first) db->queue_last = NULL;
 }
 
-/* How many members the next sync could have: those that the last one has just answered will be back soon; whoever was
- * queued behind them is here already. A thread that comes alone, after one that was alone, expects nobody. */
+/* How many members the next sync could have: those that the last one has just answered will be back soon;
+ * whoever was queued behind them is here already. A thread that comes alone, after one that was alone,
+ * expects nobody. */
 static uint32_t expected_members(const holt *db, const commit_request *group)
 {
     uint32_t size = group_size(group), last = db->sync_members;
@@ -245,8 +246,8 @@ static uint32_t expected_members(const holt *db, const commit_request *group)
     return queued ? last + size : last;
 }
 
-/* A sync costs about the same for one member as for many, and threads that commit in a loop would fall into two half
- * groups that take turns: so a leader waits, briefly, for those who are expected. */
+/* A sync costs about the same for one member as for many, and threads that commit in a loop would fall into
+ * two half groups that take turns: so a leader waits, briefly, for those who are expected. */
 static void wait_for_members(holt *db, commit_request *group)
 {
     uint32_t size = group_size(group), expected = expected_members(db, group), queued = 0;

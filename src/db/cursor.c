@@ -69,9 +69,10 @@ static bool range_is_empty(const holt_cursor *cur)
 
 /* ---------------------------------------------------------------- sources */
 
-/* Sources over everything that the snapshot sees of the collection, youngest first. */
+/* Sources over everything that the snapshot sees of the collection, youngest first. *in_memory: some of it is
+ * memtables. */
 static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s,
-                                 source **children, size_t *count)
+                                 source **children, size_t *count, bool *in_memory)
 {
     tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
     const view *v = snap->view;
@@ -82,6 +83,7 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
         rc = memtable_source_open(m, s->spec.id, snap->seqno, s->cleared_seqno, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
     }
+    *in_memory = *count > 0;
     for (size_t i = 0; i < lsm_tree_runs(s->lsm) && rc == HOLT_OK; i++) {
         rc = lsm_run_source_open(lsm_tree_run(s->lsm, i), &options, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
@@ -89,17 +91,48 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
     return rc;
 }
 
-static holt_status open_source(const holt_cursor *cur, const snapshot *snap, source **out)
+static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, collection_state *s,
+                                  cursor_stand *out)
 {
-    const collection_state *s = view_collection(snap->view, cur->collection->slot, cur->collection->spec.id);
     size_t most = s ? snap->view->table_count + lsm_tree_runs(s->lsm) : 0, count = 0;
     source **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
-    holt_status rc = s ? open_children(cur, snap, s, children, &count) : HOLT_OK;
-    if (rc == HOLT_OK) return merge_open(children, count, out);
+    holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;
+    if (rc == HOLT_OK) return merge_open(children, count, &out->source);
     while (count > 0)
         source_close(children[--count]);
     mem_free(children);
+    return rc;
+}
+
+static void close_stand(const holt_cursor *cur, cursor_stand *st)
+{
+    source_close(st->source);
+    snapshot_release(cur->db, &st->own);
+    collection_state_release(cur->db, st->state);
+    memset(st, 0, sizeof *st);
+}
+
+/* Opens the source over the transaction's snapshot, or one of its own. The trees are held by the collection's
+ * state; a view that is not needed for its memtables is not kept. */
+static holt_status open_stand(const holt_cursor *cur, cursor_stand *st)
+{
+    memset(st, 0, sizeof *st);
+    snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
+    holt_status rc = cur->txn ? HOLT_OK : snapshot_take(cur->db, &st->own);
+    if (rc == HOLT_OK) rc = snapshot_enter(snap);
+    if (rc != HOLT_OK) {
+        close_stand(cur, st);
+        return rc;
+    }
+    collection_state *s = view_collection(snap->view, cur->collection->slot, cur->collection->spec.id);
+    st->state = s ? collection_state_ref(s) : NULL;
+    rc = merge_children(cur, snap, s, st);
+    snapshot_leave(cur->db, snap);
+    if (rc != HOLT_OK)
+        close_stand(cur, st);
+    else if (!st->in_memory && !cur->txn)
+        snapshot_drop_view(cur->db, &st->own);
     return rc;
 }
 
@@ -120,10 +153,21 @@ static bool at_end(holt_cursor *cur, cursor_place place)
     return false;
 }
 
+/* A memtable may be taken from under a cursor between its moves (snapshot.h), so what it shows is its own. */
+static bool copy_entry(holt_cursor *cur)
+{
+    const source *s = stand_of(cur)->source;
+    buffer_clear(&cur->copy);
+    buffer_append(&cur->copy, s->key);
+    if (!(cur->flags & HOLT_CURSOR_KEYS_ONLY)) buffer_append(&cur->copy, s->value);
+    buffer_append(&cur->copy, slice_of("", 1)); /* so that data is never NULL */
+    return !cur->copy.failed;
+}
+
 /* Shows the source's entry if it is one: in range and no tombstone; else goes on in the given direction. */
 static bool settle(holt_cursor *cur, bool forward)
 {
-    source *s = cur->source;
+    source *s = stand_of(cur)->source;
     while (s->valid && s->op == ENTRY_DELETE)
         forward ? s->ops->next(s) : s->ops->prev(s);
     if (s->status != HOLT_OK) return fail(cur, s->status);
@@ -134,16 +178,22 @@ static bool settle(holt_cursor *cur, bool forward)
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
     }
+    if (stand_of(cur)->in_memory && !copy_entry(cur))
+        return fail(cur, status_no_memory(s->key.size + s->value.size));
+    cur->key = stand_of(cur)->in_memory ? slice_of(cur->copy.data, s->key.size) : s->key;
+    cur->value = stand_of(cur)->in_memory ? slice_of(cur->copy.data + s->key.size, s->value.size) : s->value;
     cur->place = CURSOR_ON;
     cur->status = HOLT_OK;
     cur->moves++;
     return true;
 }
 
-static bool go_first(holt_cursor *cur)
+static const slice no_key = {"", 0};
+
+static bool go_first(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
-    source *s = cur->source;
+    source *s = stand_of(cur)->source;
     if (slice_is_open(cur->lower))
         s->ops->first(s);
     else
@@ -151,10 +201,10 @@ static bool go_first(holt_cursor *cur)
     return settle(cur, true);
 }
 
-static bool go_last(holt_cursor *cur)
+static bool go_last(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
-    source *s = cur->source;
+    source *s = stand_of(cur)->source;
     if (slice_is_open(cur->upper)) {
         s->ops->last(s);
         return settle(cur, false);
@@ -164,51 +214,51 @@ static bool go_last(holt_cursor *cur)
     return settle(cur, false);
 }
 
-static bool go_next(holt_cursor *cur)
+static bool go_next(holt_cursor *cur, slice unused)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
     case CURSOR_BEFORE:
-        return go_first(cur);
+        return go_first(cur, unused);
     case CURSOR_AFTER:
     case CURSOR_FAILED:
         return false;
     case CURSOR_ON:
         break;
     }
-    cur->source->ops->next(cur->source);
+    stand_of(cur)->source->ops->next(stand_of(cur)->source);
     return settle(cur, true);
 }
 
-static bool go_prev(holt_cursor *cur)
+static bool go_prev(holt_cursor *cur, slice unused)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
     case CURSOR_AFTER:
-        return go_last(cur);
+        return go_last(cur, unused);
     case CURSOR_BEFORE:
     case CURSOR_FAILED:
         return false;
     case CURSOR_ON:
         break;
     }
-    cur->source->ops->prev(cur->source);
+    stand_of(cur)->source->ops->prev(stand_of(cur)->source);
     return settle(cur, false);
 }
 
 static bool go_seek(holt_cursor *cur, slice key)
 {
-    if (below_range(cur, key)) return go_first(cur);
+    if (below_range(cur, key)) return go_first(cur, key);
     if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
-    cur->source->ops->seek(cur->source, key);
+    stand_of(cur)->source->ops->seek(stand_of(cur)->source, key);
     return settle(cur, true);
 }
 
 static bool go_seek_last(holt_cursor *cur, slice key)
 {
-    if (above_range(cur, key)) return go_last(cur);
+    if (above_range(cur, key)) return go_last(cur, key);
     if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
-    cur->source->ops->seek_last(cur->source, key);
+    stand_of(cur)->source->ops->seek_last(stand_of(cur)->source, key);
     return settle(cur, false);
 }
 
@@ -227,46 +277,49 @@ static bool may_move(holt_cursor *cur)
     return rc == HOLT_OK || fail(cur, rc);
 }
 
-static bool moved(holt_cursor *cur, bool result)
+/* A move, with the memtables held that it may touch. */
+static bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
 {
+    if (!may_move(cur)) return false;
+    if (!key.data && key.size)
+        return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
+    snapshot *snap = cur->txn ? &cur->txn->snapshot : &stand_of(cur)->own;
+    holt_status rc = stand_of(cur)->in_memory ? snapshot_enter(snap) : HOLT_OK;
+    if (rc != HOLT_OK) return fail(cur, rc);
+    bool result = go(cur, key);
+    if (stand_of(cur)->in_memory) snapshot_leave(cur->db, snap);
     os_breathe(cur->db->os);
     return result;
 }
 
 bool holt_cursor_first(holt_cursor *cur)
 {
-    return may_move(cur) && moved(cur, go_first(cur));
+    return move(cur, go_first, no_key);
 }
 
 bool holt_cursor_last(holt_cursor *cur)
 {
-    return may_move(cur) && moved(cur, go_last(cur));
+    return move(cur, go_last, no_key);
 }
 
 bool holt_cursor_next(holt_cursor *cur)
 {
-    return may_move(cur) && moved(cur, go_next(cur));
+    return move(cur, go_next, no_key);
 }
 
 bool holt_cursor_prev(holt_cursor *cur)
 {
-    return may_move(cur) && moved(cur, go_prev(cur));
-}
-
-static bool seek_key_ok(holt_cursor *cur, slice key)
-{
-    return key.data || !key.size ||
-           fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
+    return move(cur, go_prev, no_key);
 }
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
 {
-    return may_move(cur) && seek_key_ok(cur, key) && moved(cur, go_seek(cur, key));
+    return move(cur, go_seek, key);
 }
 
 bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
 {
-    return may_move(cur) && seek_key_ok(cur, key) && moved(cur, go_seek_last(cur, key));
+    return move(cur, go_seek_last, key);
 }
 
 /* ---------------------------------------------------------------- public answers */
@@ -289,13 +342,13 @@ bool holt_cursor_valid(const holt_cursor *cur)
 
 holt_slice holt_cursor_key(const holt_cursor *cur)
 {
-    return stands(cur) ? never_null(cur->source->key) : slice_of(NULL, 0);
+    return stands(cur) ? never_null(cur->key) : slice_of(NULL, 0);
 }
 
 holt_slice holt_cursor_value(const holt_cursor *cur)
 {
     if (!stands(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
-    return never_null(cur->source->value);
+    return never_null(cur->value);
 }
 
 holt_status holt_cursor_status(const holt_cursor *cur)
@@ -336,14 +389,14 @@ static void count_cursor(holt *db, int change)
 
 static void destroy(holt_cursor *cur)
 {
-    source_close(cur->source);
-    snapshot_release(cur->db, &cur->own[cur->current]);
+    close_stand(cur, stand_of(cur));
+    buffer_deinit(&cur->copy);
     mem_free(cur->bounds);
     mem_free(cur);
 }
 
-static holt_status open_cursor(holt_collection *c, holt_txn *t, const snapshot *snap,
-                               const holt_cursor_options *o, holt_cursor **out)
+static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_cursor_options *o,
+                               holt_cursor **out)
 {
     holt_cursor *cur = mem_alloc_zero(1, sizeof *cur);
     if (!cur) return status_no_memory(sizeof *cur);
@@ -352,13 +405,10 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const snapshot *
     cur->txn = t;
     cur->flags = o->flags;
     holt_status rc = set_bounds(cur, o);
-    if (rc == HOLT_OK && !snap) {
-        rc = snapshot_take(c->db, &cur->own[0]);
-        snap = &cur->own[0];
-    }
-    if (rc == HOLT_OK) rc = open_source(cur, snap, &cur->source);
+    if (rc == HOLT_OK) rc = open_stand(cur, stand_of(cur));
     if (rc != HOLT_OK) {
-        destroy(cur);
+        mem_free(cur->bounds);
+        mem_free(cur);
         return rc;
     }
     collection_use(c);
@@ -373,30 +423,22 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
     static const holt_cursor_options defaults;
     if (!out) return status_set(HOLT_INVALID, "the place for the cursor is NULL");
     *out = NULL;
-    const snapshot *snap;
+    snapshot *snap;
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
     if (rc == HOLT_OK) rc = txn_read(c->db, t, &snap);
     if (rc != HOLT_OK) return rc;
-    return db_leave(c->db, open_cursor(c, t, snap, o ? o : &defaults, out));
+    return db_leave(c->db, open_cursor(c, t, o ? o : &defaults, out));
 }
 
 /* The new snapshot and its source are there before the old ones go: on failure the cursor is as it was. */
 static holt_status refresh(holt_cursor *cur)
 {
-    unsigned other = 1 - cur->current;
-    source *s;
-    holt_status rc = snapshot_take(cur->db, &cur->own[other]);
+    cursor_stand *old = &cur->stands[cur->current], *fresh = &cur->stands[1 - cur->current];
+    holt_status rc = open_stand(cur, fresh);
     if (rc != HOLT_OK) return rc;
-    rc = open_source(cur, &cur->own[other], &s);
-    if (rc != HOLT_OK) {
-        snapshot_release(cur->db, &cur->own[other]);
-        return rc;
-    }
-    source_close(cur->source);
-    snapshot_release(cur->db, &cur->own[cur->current]);
-    cur->source = s;
-    cur->current = other;
+    close_stand(cur, old);
+    cur->current = 1 - cur->current;
     cur->place = CURSOR_FRESH;
     cur->status = HOLT_OK;
     return HOLT_OK;

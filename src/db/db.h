@@ -147,11 +147,15 @@ struct holt {
     os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */
     uint64_t transactions, cursors;
     snapshot *snapshots_oldest, *snapshots_newest;
+    uint64_t snapshots_revoked;
     uint64_t txn_bytes;              /* of all write sets */
+
+    _Atomic uint64_t retained_bytes; /* of memtables that only readers keep */
 
     os_mutex release_mu;             /* LOCK_RANK_RELEASE: */
     view *retired_first, *retired_last; /* installers' references, by epoch */
-    view *dead;                      /* views without references, to be destroyed */
+    view *dead;                      /* without references, to be destroyed, */
+    collection_state *dead_states;   /* for which files may have to be deleted */
 
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* constant after open */
 };

@@ -49,7 +49,8 @@ static holt_status see(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* Whether wal-1 has a header: the creation writes one only after CURRENT. What else is in it, a torn write left. */
+/* Whether wal-1 has a header: the creation writes one only after CURRENT. What else is in it, a torn write
+ * left. */
 static holt_status segment_begun(os_dir *dir, bool *begun)
 {
     char name[OS_NAME_MAX];

@@ -1,8 +1,9 @@
-/* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is full.
+/* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is
+ * full.
  *
- * No delay while memtables take less than three quarters of their share and the runs are few. Then a fixed one for
- * every so many bytes, and at the end of the room a wait for the flush, for at most GATE_WAIT_NS; then HOLT_BUSY with
- * its cause, or at once the failure that keeps memtables from being written out.
+ * No delay while memtables take less than three quarters of their share and the runs are few. Then a fixed
+ * one for every so many bytes, and at the end of the room a wait for the flush, for at most GATE_WAIT_NS;
+ * then HOLT_BUSY with its cause, or at once the failure that keeps memtables from being written out.
  */
 #include "db/commit.h"
 

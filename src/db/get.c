@@ -144,9 +144,20 @@ static holt_status look_up(const lookup *l, view *v, seqno at, seqno *seen)
     return rc;
 }
 
+/* As of the snapshot, or of now. */
+static holt_status look_up_at(const lookup *l, snapshot *s)
+{
+    if (!s) return look_up(l, NULL, 0, NULL);
+    holt_status rc = snapshot_enter(s);
+    if (rc != HOLT_OK) return rc;
+    rc = look_up(l, s->view, s->seqno, NULL);
+    snapshot_leave(l->collection->db, s);
+    return rc;
+}
+
 static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
 {
-    const snapshot *s;
+    snapshot *s;
     holt_status rc = txn_read(c->db, t, &s);
     if (rc == HOLT_OK) rc = key_check(key);
     if (rc != HOLT_OK) {
@@ -154,7 +165,7 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
         return rc;
     }
     lookup l = {.collection = c, .key = key, .hash = hash_slice(key), .sink = out};
-    rc = look_up(&l, s ? s->view : NULL, s ? s->seqno : 0, NULL);
+    rc = look_up_at(&l, s);
     counter_add(&c->db->counts, COUNT_GETS, 1);
     if (rc == HOLT_OK) counter_add(&c->db->counts, COUNT_FOUND, 1);
     if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_empty(out);

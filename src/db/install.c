@@ -31,6 +31,16 @@ void view_release(holt *db, view *v)
     if (db->release_job) os_job_wake(db->release_job);
 }
 
+void collection_state_release(holt *db, collection_state *s)
+{
+    if (!s || !collection_state_drop(s)) return;
+    os_mutex_lock(&db->release_mu);
+    s->release_next = db->dead_states;
+    db->dead_states = s;
+    os_mutex_unlock(&db->release_mu);
+    if (db->release_job) os_job_wake(db->release_job);
+}
+
 /* ---------------------------------------------------------------- changing */
 
 holt_status view_change_reserve(holt *db, size_t slots, view **out)
@@ -119,6 +129,15 @@ static view *take_dead(holt *db)
     return v;
 }
 
+static collection_state *take_dead_state(holt *db)
+{
+    os_mutex_lock(&db->release_mu);
+    collection_state *s = db->dead_states;
+    if (s) db->dead_states = s->release_next;
+    os_mutex_unlock(&db->release_mu);
+    return s;
+}
+
 bool release_step(holt *db)
 {
     bool left;
@@ -126,6 +145,8 @@ bool release_step(holt *db)
         view_release(db, v);
     for (view *v; (v = take_dead(db)) != NULL;)
         view_destroy(v);
+    for (collection_state *s; (s = take_dead_state(db)) != NULL;)
+        collection_state_destroy(s);
     return left;
 }
 

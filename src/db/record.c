@@ -148,7 +148,10 @@ static holt_status install_view(holt *db, const install_change *install, view *v
         view_set_slot(v, slot, install->states[i]);
         install->states[i] = NULL;
     }
-    if (install->flushed) view_remove_table(v, install->flushed);
+    if (install->flushed) {
+        table_retain(install->flushed, &db->retained_bytes); /* while old views have it */
+        view_remove_table(v, install->flushed);
+    }
     if (install->floor > v->floor) v->floor = install->floor;
     view_change_install(db, v);
     return HOLT_OK;

@@ -42,13 +42,13 @@ typedef struct install_change {
     const uint32_t *slots;        /* beside `states` */
     collection_state **states;
     size_t count;
-    const table *flushed;         /* this sealed table goes; NULL: none */
+    table *flushed;               /* this sealed table goes; NULL: none */
     seqno floor;                  /* 0: as it is */
 } install_change;
 
-/* record_edit, then the view, for which memory has been reserved before. Should more memtables have come meanwhile than
- * it has room for, the record is on disk and the change is not made: the manifest counts as lost, and the next edit
- * writes the whole state anew. manifest_mu held. */
+/* record_edit, then the view, for which memory has been reserved before. Should more memtables have come
+ * meanwhile than it has room for, the record is on disk and the change is not made: the manifest counts as
+ * lost, and the next edit writes the whole state anew. manifest_mu held. */
 holt_status record_and_install_locked(holt *db, const record_change *change, const install_change *install);
 
 /* The whole state as one record, of the current view with the change applied. */

@@ -1,5 +1,6 @@
 #include "db/snapshot.h"
 
+#include "base/status.h"
 #include "db/install.h"
 
 holt_status snapshot_take(holt *db, snapshot *s)
@@ -16,6 +17,7 @@ holt_status snapshot_take(holt *db, snapshot *s)
     s->view = v;
     s->seqno = visible > v->floor ? visible : v->floor;
     s->taken_ns = os_clock_ns(db->os);
+    atomic_init(&s->pin, 0);
 
     os_mutex_lock(&db->handles_mu);
     s->newer = NULL;
@@ -29,9 +31,19 @@ holt_status snapshot_take(holt *db, snapshot *s)
     return HOLT_OK;
 }
 
+void snapshot_drop_view(holt *db, snapshot *s)
+{
+    os_mutex_lock(&db->handles_mu);
+    view *v = s->view;
+    s->view = NULL;
+    os_mutex_unlock(&db->handles_mu);
+    view_release(db, v);
+}
+
 void snapshot_release(holt *db, snapshot *s)
 {
-    if (!s->view) return;
+    if (!s->taken_ns) return;
+    snapshot_drop_view(db, s);
     os_mutex_lock(&db->handles_mu);
     if (s->older)
         s->older->newer = s->newer;
@@ -42,6 +54,52 @@ void snapshot_release(holt *db, snapshot *s)
     else
         db->snapshots_newest = s->older;
     os_mutex_unlock(&db->handles_mu);
-    view_release(db, s->view);
-    s->view = NULL;
+    s->taken_ns = 0;
+}
+
+/* ---------------------------------------------------------------- use and revocation */
+
+holt_status snapshot_enter(snapshot *s)
+{
+    /* Acquire: pairs with the revoker's release. Who finds it revoked does not touch the view. */
+    uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_IN_USE, memory_order_acq_rel);
+    if (!(before & PIN_REVOKED)) return HOLT_OK;
+    return status_set(
+        HOLT_BUSY, "the snapshot was revoked: it is the oldest, and readers alone kept more than a quarter "
+                   "of memory_bytes in memtables; end or refresh it");
+}
+
+void snapshot_leave(holt *db, snapshot *s)
+{
+    uint32_t before = atomic_fetch_and_explicit(&s->pin, ~(uint32_t)PIN_IN_USE, memory_order_acq_rel);
+    if (before & PIN_REVOKED) snapshot_drop_view(db, s); /* it was wanted meanwhile */
+}
+
+/* handles_mu held. Whether the view keeps a memtable that has been flushed. */
+static bool keeps_flushed(const snapshot *s)
+{
+    for (size_t i = 0; s->view && i < s->view->table_count; i++)
+        /* Relaxed: set long before, or seen the next time. */
+        if (atomic_load_explicit(&s->view->tables[i]->retained, memory_order_relaxed)) return true;
+    return false;
+}
+
+bool snapshot_revoke_oldest(holt *db)
+{
+    view *v = NULL;
+    os_mutex_lock(&db->handles_mu);
+    snapshot *s = db->snapshots_oldest;
+    while (s && ((atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED) || !keeps_flushed(s)))
+        s = s->newer;
+    if (s) {
+        db->snapshots_revoked++;
+        uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);
+        if (!(before & PIN_IN_USE)) { /* else who uses it gives the view back when done */
+            v = s->view;
+            s->view = NULL;
+        }
+    }
+    os_mutex_unlock(&db->handles_mu);
+    view_release(db, v);
+    return s != NULL;
 }

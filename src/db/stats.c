@@ -57,7 +57,8 @@ static void count_handles(holt *db, holt_db_stats *s)
     s->cursors_open = db->cursors;
     s->transaction_bytes = db->txn_bytes;
     for (const snapshot *p = db->snapshots_oldest; p; p = p->newer)
-        s->views_pinned++;
+        s->views_pinned += p->view != NULL;
+    s->snapshots_revoked = db->snapshots_revoked;
     if (db->snapshots_oldest) s->oldest_snapshot_age_ms = (now - db->snapshots_oldest->taken_ns) / 1000000;
     os_mutex_unlock(&db->handles_mu);
     os_mutex_lock(&db->admin_mu);

@@ -15,7 +15,7 @@ holt_status txn_check(const holt *db, const holt_txn *t)
     return HOLT_OK;
 }
 
-holt_status txn_read(const holt *db, const holt_txn *t, const snapshot **out)
+holt_status txn_read(const holt *db, holt_txn *t, snapshot **out)
 {
     *out = NULL;
     holt_status rc = txn_check(db, t);
@@ -28,7 +28,8 @@ holt_status txn_read(const holt *db, const holt_txn *t, const snapshot **out)
 
 /* ---------------------------------------------------------------- the write set */
 
-/* Write sets beyond a sixteenth of the budget take from the cache, in steps of a sixty-fourth. handles_mu held. */
+/* Write sets beyond a sixteenth of the budget take from the cache, in steps of a sixty-fourth. handles_mu
+ * held. */
 static uint64_t cache_share(const holt *db)
 {
     uint64_t step = db->set.memory_bytes / 64, free = db->set.memory_bytes / 16;

@@ -18,7 +18,7 @@ struct holt_txn {
 /* Checks the transaction of a call on this database: HOLT_INVALID, HOLT_CLOSED. NULL is fine. */
 holt_status txn_check(const holt *db, const holt_txn *t);
 /* The snapshot to read from: HOLT_INVALID for a blind one. */
-holt_status txn_read(const holt *db, const holt_txn *t, const snapshot **out);
+holt_status txn_read(const holt *db, holt_txn *t, snapshot **out);
 /* Adds an operation to a blind transaction's writes: HOLT_READ_ONLY, HOLT_TOO_LARGE. */
 holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o);
 void        txn_unref(holt_txn *t);

@@ -43,8 +43,17 @@ table *table_ref(table *t)
 void table_unref(table *t)
 {
     if (!t || !unref(&t->refs)) return;
+    /* Relaxed: the count that has become zero orders it; the sum is a figure. */
+    _Atomic uint64_t *retained = atomic_load_explicit(&t->retained, memory_order_relaxed);
+    if (retained) atomic_fetch_sub_explicit(retained, memtable_bytes(t->memtable), memory_order_relaxed);
     memtable_unref(t->memtable);
     mem_free(t);
+}
+
+void table_retain(table *t, _Atomic uint64_t *retained)
+{
+    atomic_fetch_add_explicit(retained, memtable_bytes(t->memtable), memory_order_relaxed);
+    atomic_store_explicit(&t->retained, retained, memory_order_relaxed);
 }
 
 /* ---------------------------------------------------------------- collections */
@@ -70,11 +79,20 @@ collection_state *collection_state_ref(collection_state *s)
     return s;
 }
 
-void collection_state_unref(collection_state *s)
+bool collection_state_drop(collection_state *s)
 {
-    if (!s || !unref(&s->refs)) return;
+    return unref(&s->refs);
+}
+
+void collection_state_destroy(collection_state *s)
+{
     lsm_tree_unref(s->lsm);
     mem_free(s);
+}
+
+void collection_state_unref(collection_state *s)
+{
+    if (s && collection_state_drop(s)) collection_state_destroy(s);
 }
 
 /* ---------------------------------------------------------------- views */

@@ -29,15 +29,20 @@ typedef struct table {
     uint64_t segment;          /* the last segment of its log; 0: recovered */
     uint64_t next_segment, next_epoch; /* where the log goes on; not for recovered ones */
     bool last_recovered;       /* with its flush the recovered log is done with */
+    /* The sum of what readers alone keep, which it has been added to since its flush; NULL: not flushed. */
+    _Atomic(_Atomic uint64_t *) retained;
 } table;
 
 holt_status table_create(table **out, size_t memtable_bytes);
 table      *table_ref(table *t);
 void        table_unref(table *t); /* accepts NULL */
+/* It is flushed: counted in *retained until it is freed. */
+void        table_retain(table *t, _Atomic uint64_t *retained);
 
 /* One collection at one moment. */
 typedef struct collection_state {
     _Atomic uint32_t refs;
+    struct collection_state *release_next; /* the release job's list */
     collection_spec spec;
     seqno cleared_seqno; /* versions up to it are gone */
     lsm_tree *lsm;       /* a reference */
@@ -47,6 +52,9 @@ typedef struct collection_state {
 holt_status       collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno, lsm_tree *lsm);
 collection_state *collection_state_ref(collection_state *s);
 void              collection_state_unref(collection_state *s); /* accepts NULL */
+/* Gives a reference back without freeing: true when it was the last, and the state is to be destroyed. */
+bool              collection_state_drop(collection_state *s);
+void              collection_state_destroy(collection_state *s);
 
 typedef struct view {
     _Atomic uint32_t refs;
