@@ -110,7 +110,7 @@ static bool read_back(actor *a, unsigned row, uint64_t version)
 {
     char key[32], bytes[PADDING];
     size_t size = 0;
-    cell c;
+    cell c = {0};
     unsigned i = (unsigned)rng_below(&a->rng, CELLS);
     holt_status rc =
         holt_get_into(cell_home(a->w, i), NULL, cell_key(a->number, row, i, key), bytes, PADDING, &size);
@@ -166,7 +166,7 @@ static bool read_row(world *w, holt_txn *t, unsigned writer, unsigned row, uint6
     bool good = true;
     *version = 0;
     for (unsigned i = 0; i < CELLS && good; i++) {
-        cell c;
+        cell c = {0};
         holt_status rc = holt_get(cell_home(w, i), t, cell_key(writer, row, i, key), &v);
         if (rc == HOLT_NOT_FOUND) continue;
         good = ok(w, rc, "get in a snapshot") && cell_decode(w, holt_bytes(v.data, v.size), &c);

@@ -113,12 +113,28 @@ void collection_use(holt_collection *c)
     os_mutex_unlock(&c->db->admin_mu);
 }
 
+void catalog_keep_dropped(holt *db, holt_collection *c)
+{
+    c->next_dropped = db->dropped;
+    db->dropped = c;
+}
+
+/* admin_mu held. */
+static void forget_dropped(holt *db, const holt_collection *c)
+{
+    holt_collection **at = &db->dropped;
+    while (*at && *at != c)
+        at = &(*at)->next_dropped;
+    if (*at) *at = c->next_dropped;
+}
+
 static void give_back(holt_collection *c, uint32_t *count)
 {
     holt *db = c->db;
     os_mutex_lock(&db->admin_mu);
     if (*count > 0) --*count;
     bool last = collection_unused(c);
+    if (last) forget_dropped(db, c);
     os_mutex_unlock(&db->admin_mu);
     if (last) collection_destroy_object(c);
 }
@@ -151,6 +167,11 @@ void catalog_destroy(holt *db)
 {
     for (size_t i = 0; i < db->catalog_count; i++)
         collection_destroy_object(db->catalog[i]);
+    while (db->dropped) {
+        holt_collection *c = db->dropped;
+        db->dropped = c->next_dropped;
+        collection_destroy_object(c);
+    }
     mem_free(db->catalog);
     mem_free(db->slots_used);
 }

@@ -149,6 +149,7 @@ static holt_status drop_led(holt *db, const char *name)
     /* Release: pairs with collection_check. */
     atomic_store_explicit(&c->dropped, true, memory_order_release);
     bool last = collection_unused(c);
+    if (!last) catalog_keep_dropped(db, c);
     os_mutex_unlock(&db->admin_mu);
     if (last) collection_destroy_object(c);
     event_log_write(db->events, HOLT_LOG_INFO, "collection \"%s\" dropped", name);

@@ -14,6 +14,8 @@ void        catalog_take(holt *db, const holt_collection *c);
 
 holt_status collection_create_object(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
 void        collection_destroy_object(holt_collection *c); /* accepts NULL */
+/* Remembers a dropped collection that is not unused, until it is. */
+void        catalog_keep_dropped(holt *db, holt_collection *c);
 /* Whether a dropped collection has no handle and no user any more. */
 bool        collection_unused(const holt_collection *c);
 holt_status collection_not_found(const char *name);

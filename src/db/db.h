@@ -65,6 +65,7 @@ struct holt_collection {
     uint32_t handles;       /* admin_mu: opened by the program */
     uint32_t users;         /* admin_mu: cursors, and write sets that name it */
     _Atomic bool dropped;   /* set by drop; checked by every call */
+    holt_collection *next_dropped; /* admin_mu: dropped, but somebody has it open */
     bool merging;           /* jobs_mu: somebody merges its runs */
 };
 
@@ -120,6 +121,7 @@ struct holt {
     os_mutex admin_mu;               /* LOCK_RANK_ADMIN; guards the catalog: */
     holt_collection **catalog;       /* by name */
     size_t catalog_count, catalog_capacity;
+    holt_collection *dropped;        /* those that somebody still has open */
     bool *slots_used;                /* by slot */
     size_t slot_count, slot_capacity;
 

@@ -249,6 +249,8 @@ holt_status recover_database(holt *db)
     manifest_mark mark;
     uint64_t began = os_clock_ns(db->os);
     holt_status rc = read_manifest(db, &s, &mark);
+    /* CURRENT itself may be known to the page cache only: its name before any that is made on its word. */
+    if (rc == HOLT_OK && !db->read_only) rc = os_dir_sync(db->dir);
     if (rc == HOLT_OK && !db->read_only) rc = begin_writing(db);
     if (rc == HOLT_OK) rc = restore(db, &s, mark);
     state_deinit(&s);

@@ -10,8 +10,8 @@ static const char *const names[] = {
     "..",
     "a/b",
     "\xe6\x97\xa5\xe6\x9c\xac",
-    "a name of one hundred and twenty-eight bytes, which is the longest that there can be, and so"
-    " it goes on, until its very end.....",
+    ("a name of one hundred and twenty-eight bytes, which is the longest that there can be, and so"
+     " it goes on, until its very end....."),
 };
 enum { NAMES = sizeof names / sizeof *names };
 
