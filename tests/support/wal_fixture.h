@@ -1,0 +1,69 @@
+/* wal_fixture.h -- a log that is being written, for the tests of src/log/wal.c. */
+#ifndef HOLT_TESTS_WAL_FIXTURE_H
+#define HOLT_TESTS_WAL_FIXTURE_H
+
+#include "support/log_machine.h"
+
+static const manifest_mark MARK = {1, 0, 0};
+
+typedef struct fixture {
+    log_machine machine;
+    wal *wal;
+    seqno next;
+} fixture;
+
+static inline void fixture_open(fixture *f)
+{
+    log_machine_open(&f->machine, 1);
+    expect_ok(first_wal(f->machine.dir, &f->wal));
+    f->next = 1;
+}
+
+static inline void fixture_close(fixture *f)
+{
+    wal_destroy(f->wal);
+    log_machine_close(&f->machine);
+}
+
+static inline void put(fixture *f, int commits)
+{
+    for (int i = 0; i < commits; i++)
+        expect_ok(commit_append(f->wal, f->next++));
+}
+
+static inline holt_status rotate(fixture *f, uint64_t frames_bytes)
+{
+    wal_rotation r;
+    return wal_rotate(f->wal, frames_bytes, f->next, MARK, &r);
+}
+
+/* What a new process reads after this one was killed (cut NULL) or lost its power: the last commit. */
+static inline seqno last_after_crash(const fixture *f, const sim_cut *cut)
+{
+    log_state log = first_log();
+    log_machine after = {sim_clone(f->machine.os, 5), NULL};
+    seqno last = 0;
+    if (cut) sim_power_cut(after.os, cut, 5);
+    expect_ok(os_dir_open(after.os, "/db", &after.dir));
+    expect_ok(log_last(after.dir, &log, &last));
+    log_machine_close(&after);
+    return last;
+}
+
+static inline seqno last_after_power_cut(const fixture *f)
+{
+    sim_cut nothing = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
+    return last_after_crash(f, &nothing);
+}
+
+static inline uint64_t calls(const fixture *f, sim_call kind)
+{
+    return sim_calls(f->machine.os, kind);
+}
+
+static inline bool exists(const fixture *f, const char *name)
+{
+    return log_file_exists(&f->machine, name);
+}
+
+#endif
