@@ -1,0 +1,65 @@
+/* frames.h -- makes arbitrary bytes into a chain of frames, as far as they go: epochs, places and checksums, which no input
+ * would guess. */
+#ifndef HOLT_FUZZ_FRAMES_H
+#define HOLT_FUZZ_FRAMES_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/coding.h"
+#include "base/hash.h"
+#include "log/frame.h"
+
+static inline void expect(bool condition)
+{
+    if (!condition) abort();
+}
+
+/* A frame begins with a byte of type and one of habits, and three more of its own; these say what is left wrong. */
+enum { HABIT_KEEP_NUMBER = 1, HABIT_KEEP_PREVIOUS = 2, HABIT_KEEP_CHECKSUM = 4, HABIT_KEEP_EPOCH = 8 };
+
+typedef struct chain {
+    uint64_t epoch, previous, number;
+} chain;
+
+/* The number that a frame behind this one has. */
+static inline uint64_t chain_next_number(const uint8_t *at)
+{
+    uint64_t number = get_u64le(at + 32);
+    if (at[4] == FRAME_COMMIT) return number + get_u32le(at + 60);
+    return at[4] == FRAME_RECORD ? number + 1 : number;
+}
+
+/* Mends the frame at `offset` of an image; its length, or 0 when there is no room for one. */
+static inline size_t frame_mend(uint8_t *image, size_t size, size_t offset, chain *c)
+{
+    uint8_t *at = image + offset;
+    if (size - offset < frame_length(0)) return 0;
+    uint8_t habits = at[5];
+    size_t payload = get_u32le(at + 56) % 2048, room = size - offset - frame_length(0);
+    if (frame_length(payload) > size - offset) payload = room / 8 * 8;
+    size_t length = frame_length(payload);
+    memset(at + 5, 0, 3);
+    put_u32le(at, (uint32_t)length);
+    put_u32le(at + 56, (uint32_t)payload);
+    at[4] = (uint8_t)(1 + (at[4] + 4) % 5); /* 1 to 4 as they are, and 5, which is none */
+    put_u64le(at + 16, offset);
+    if (!(habits & HABIT_KEEP_EPOCH)) put_u64le(at + 8, c->epoch);
+    if (!(habits & HABIT_KEEP_PREVIOUS)) put_u64le(at + 24, c->previous);
+    if (!(habits & HABIT_KEEP_NUMBER)) put_u64le(at + 32, c->number);
+    put_u64le(at + 64, hash_bytes(at, 64));
+    memset(at + FRAME_HEADER + payload, 0, length - FRAME_HEADER - payload - FRAME_TRAILER);
+    c->previous = hash_bytes(at, length - FRAME_TRAILER);
+    if (!(habits & HABIT_KEEP_CHECKSUM)) put_u64le(at + length - FRAME_TRAILER, c->previous);
+    c->number = chain_next_number(at);
+    return length;
+}
+
+/* Mends frames from `offset` to the end of the image. */
+static inline void frames_mend(uint8_t *image, size_t size, size_t offset, chain *c)
+{
+    for (size_t length = 1; length && offset < size; offset += length)
+        length = frame_mend(image, size, offset, c);
+}
+
+#endif
