@@ -104,10 +104,11 @@ holt_status begin_log(holt *db)
 {
     wal_options options = {.database_id = {db->id[0], db->id[1]},
                            .segment_bytes_max = db->set.segment_bytes_max};
+    db->recorded = manifest_last(db->manifest); /* CURRENT names it by now */
     wal_start start = {.number = db->log.next_segment,
                        .epoch = db->log.next_epoch,
                        .predecessor = recovered_end(db),
-                       .manifest = manifest_last(db->manifest),
+                       .manifest = db->recorded,
                        .next_seqno = db->next_seqno};
     return wal_open(&db->wal, db->dir, &options, &start);
 }

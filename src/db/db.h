@@ -115,6 +115,7 @@ struct holt {
     log_state log;
     struct file_use *file_uses;      /* parts that are in each file, by number */
     size_t file_use_count, file_use_capacity;
+    manifest_mark recorded;          /* the last record that is durable in a manifest that is surely current */
     bool manifest_lost;              /* it failed and could not be made anew: writes are refused */
     holt_error manifest_error;
 

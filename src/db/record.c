@@ -89,6 +89,7 @@ static holt_status write_anew(holt *db, const record_change *change)
     db->manifest = m;
     db->manifest_size_first = manifest_size(m);
     if (rc != HOLT_OK) return rc;
+    db->recorded = manifest_last(m);
     (void)os_dir_unlink(db->dir, old_name); /* an orphan otherwise, which the next open removes */
     return HOLT_OK;
 }
@@ -109,6 +110,7 @@ holt_status record_edit(holt *db, const record_change *change)
         rc = manifest_append(db->manifest, buffer_slice(change->edit));
         appended = rc == HOLT_OK;
     }
+    if (appended) db->recorded = manifest_last(db->manifest);
     if (appended) return HOLT_OK;
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_WARN, "%s; writing a new manifest", holt_error_message());

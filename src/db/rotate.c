@@ -30,7 +30,7 @@ static holt_status install_table(holt *db, table *fresh, view *reserved)
 static manifest_mark last_record(holt *db)
 {
     os_mutex_lock(&db->manifest_mu);
-    manifest_mark mark = manifest_last(db->manifest);
+    manifest_mark mark = db->recorded;
     os_mutex_unlock(&db->manifest_mu);
     return mark;
 }
