@@ -17,8 +17,8 @@ void buffer_clear(buffer *b)
 
 uint8_t *buffer_extend(buffer *b, size_t size)
 {
-    if (b->failed || size > SIZE_MAX / 2 - b->size ||
-        !mem_grow((void **)&b->data, &b->capacity, b->size + size, 1)) {
+    size_t need = b->size + size + (b->data == NULL); /* so that data is there, also for nothing */
+    if (b->failed || size > SIZE_MAX / 2 - b->size || !mem_grow((void **)&b->data, &b->capacity, need, 1)) {
         b->failed = true;
         return NULL;
     }
