@@ -104,4 +104,10 @@ typedef struct tree_report {
  * first problem ends it: HOLT_CORRUPT with file and offset. */
 holt_status tree_verify(tree_file *f, const tree_root *root, tree_report *report);
 
+/* Told of each piece of a tree; a status that is not HOLT_OK ends the walk. */
+typedef holt_status (*tree_visit)(void *ctx, block_ptr piece);
+/* The same, telling `visit` (may be NULL) of each piece once its pointer has been found possible. */
+holt_status tree_verify_pieces(tree_file *f, const tree_root *root, tree_visit visit, void *ctx,
+                               tree_report *report);
+
 #endif

@@ -153,7 +153,7 @@ static holt_status lower_root(tree_apply *a)
     while (rc == HOLT_OK && a->root.height > 1) {
         block b;
         bool cached;
-        rc = node_read(a, a->root.height - 1, a->root.root, &scratch->bytes, &b, &cached);
+        rc = tree_block_fetch(a->pages->file, a->root.root, a->root.height - 1, &scratch->bytes, &b, &cached);
         if (rc != HOLT_OK || b.count > 1) break;
         block_ptr child = block_child(&b, 0);
         rc = apply_release(a, a->root.root);

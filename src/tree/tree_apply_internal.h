@@ -78,9 +78,7 @@ holt_status node_close(tree_apply *a, uint32_t level);
 holt_status node_receive(tree_apply *a, uint32_t level, slice separator, block_ptr p);
 /* Writes the blocks of the level, also one above the old root. */
 holt_status node_write(tree_apply *a, uint32_t level);
-/* Reads a block of the level, from the cache if it is there. */
-holt_status node_read(tree_apply *a, uint32_t level, block_ptr p, tree_buffer *bytes, block *out,
-                      bool *cached);
+/* Lets full blocks go, if the node is certain to be rebuilt. */
 holt_status node_spill(tree_apply *a, uint32_t level);
 
 /* ---------------------------------------------------------------- tree_apply_ahead.c */

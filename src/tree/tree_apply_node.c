@@ -21,32 +21,6 @@ static holt_status keep_key(buffer *b, slice key)
 
 /* ---------------------------------------------------------------- reading */
 
-static holt_status copy_cached(tree_apply *a, uint32_t level, block_ptr p, void *bytes, block *out,
-                               bool *found)
-{
-    holt_status rc = epoch_enter();
-    if (rc != HOLT_OK) return rc;
-    const uint8_t *there = cache_lookup(tree_file_cache(a->pages->file), p);
-    if (there) memcpy(bytes, there, p.length);
-    epoch_leave();
-    if (!there) return HOLT_OK;
-    block_open(out, bytes, p.length);
-    *found = out->level == level; /* if not, the reading way finds it again and says so */
-    return HOLT_OK;
-}
-
-/* The cache is not filled: the node is about to be replaced. */
-holt_status node_read(tree_apply *a, uint32_t level, block_ptr p, tree_buffer *bytes, block *out,
-                      bool *cached)
-{
-    *cached = false;
-    holt_status rc = tree_file_check_ptr(a->pages->file, p);
-    if (rc == HOLT_OK) rc = tree_buffer_reserve(bytes, p.length);
-    if (rc == HOLT_OK) rc = copy_cached(a, level, p, bytes->bytes, out, cached);
-    if (rc != HOLT_OK || *cached) return rc;
-    return tree_block_read(a->pages->file, p, level, bytes->bytes, out);
-}
-
 /* Its keys lie between the separators: what is copied from it keeps the order. */
 static holt_status check_bounds(const tree_apply *a, const apply_level *l)
 {
@@ -65,7 +39,7 @@ static holt_status load_node(tree_apply *a, uint32_t level, block_ptr p)
     l->ptr = p;
     l->index = l->ahead = l->count = 0;
     if (p.length == 0) return HOLT_OK;
-    holt_status rc = node_read(a, level, p, &l->bytes, &l->block, &l->cached);
+    holt_status rc = tree_block_fetch(a->pages->file, p, level, &l->bytes, &l->block, &l->cached);
     if (rc != HOLT_OK) return rc;
     l->count = l->block.count;
     return check_bounds(a, l);

@@ -51,6 +51,31 @@ holt_status tree_block_read(tree_file *f, block_ptr p, uint32_t level, void *byt
     return tree_file_corrupt(f, p.offset, what);
 }
 
+static holt_status block_copy_cached(tree_file *f, block_ptr p, uint32_t level, void *bytes, block *out,
+                                     bool *found)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    const uint8_t *there = cache_lookup(tree_file_cache(f), p);
+    if (there) memcpy(bytes, there, p.length);
+    epoch_leave();
+    if (!there) return HOLT_OK;
+    block_open(out, bytes, p.length);
+    *found = out->level == level; /* if not, the reading way finds it again and says so */
+    return HOLT_OK;
+}
+
+holt_status tree_block_fetch(tree_file *f, block_ptr p, uint32_t level, tree_buffer *bytes, block *out,
+                             bool *cached)
+{
+    *cached = false;
+    holt_status rc = tree_file_check_ptr(f, p);
+    if (rc == HOLT_OK) rc = tree_buffer_reserve(bytes, p.length);
+    if (rc == HOLT_OK) rc = block_copy_cached(f, p, level, bytes->bytes, out, cached);
+    if (rc != HOLT_OK || *cached) return rc;
+    return tree_block_read(f, p, level, bytes->bytes, out);
+}
+
 /* ---------------------------------------------------------------- extents */
 
 static block_ptr extent_at(slice extents, size_t index)

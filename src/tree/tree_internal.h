@@ -14,6 +14,11 @@ holt_status tree_root_check(const tree_file *f, const tree_root *root);
 /* Reads the block of the given level from the file into bytes (p.length), checks it, and opens it. */
 holt_status tree_block_read(tree_file *f, block_ptr p, uint32_t level, void *bytes, block *out);
 
+/* The same, from the cache if it is there (*cached), into a buffer that grows as it must. The cache is not
+ * filled: for those who are about to replace the block. */
+holt_status tree_block_fetch(tree_file *f, block_ptr p, uint32_t level, tree_buffer *bytes, block *out,
+                             bool *cached);
+
 static inline bool block_ptr_equal(block_ptr a, block_ptr b)
 {
     return a.offset == b.offset && a.checksum == b.checksum && a.length == b.length && a.ordinal == b.ordinal;

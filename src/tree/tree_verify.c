@@ -21,6 +21,8 @@ typedef struct verify_level {
 typedef struct verifier {
     tree_file *file;
     const tree_root *root;
+    tree_visit visit; /* may be NULL */
+    void *ctx;
     tree_report seen;
     uint8_t *lines; /* the filter's; NULL: it has none */
     tree_buffer extent;
@@ -33,8 +35,9 @@ typedef struct verifier {
 static holt_status verify_count_piece(verifier *v, block_ptr p)
 {
     v->seen.bytes += tree_file_space(v->file, p.length);
-    if (v->seen.bytes <= v->root->bytes) return HOLT_OK;
-    return tree_file_corrupt(v->file, p.offset, "the tree is larger than it should be");
+    if (v->seen.bytes > v->root->bytes)
+        return tree_file_corrupt(v->file, p.offset, "the tree is larger than it should be");
+    return v->visit ? v->visit(v->ctx, p) : HOLT_OK;
 }
 
 /* ---------------------------------------------------------------- leaves */
@@ -184,10 +187,18 @@ static void verifier_destroy(verifier *v)
 
 holt_status tree_verify(tree_file *f, const tree_root *root, tree_report *report)
 {
+    return tree_verify_pieces(f, root, NULL, NULL, report);
+}
+
+holt_status tree_verify_pieces(tree_file *f, const tree_root *root, tree_visit visit, void *ctx,
+                               tree_report *report)
+{
     verifier *v = mem_alloc_zero(1, sizeof *v);
     if (!v) return status_no_memory(sizeof *v);
     v->file = f;
     v->root = root;
+    v->visit = visit;
+    v->ctx = ctx;
     holt_status rc = tree_root_check(f, root);
     if (rc == HOLT_OK) rc = verify_load_filter(v);
     if (rc == HOLT_OK) rc = verify_blocks(v);

@@ -1,0 +1,152 @@
+/* btree.h -- the space that B+tree collections live in: versions of trees, and the pages they are made of.
+ *
+ * All B+tree collections of a database share one file of pages (tree_pages.h), a `btree_space`. A collection's
+ * tree at one moment is a `btree_version`: a root, immutable and reference-counted. A `btree_change` makes new
+ * versions out of old ones by copy-on-write, in any number of collections, and is made visible by one manifest
+ * record.
+ *
+ * Free map     Every BTREE_EXTENT_PAGES pages have two map pages, A and B: pages 1 and 2 of the file for the
+ *              first, page 0 being the header, and the first two of each later extent. A map has a bit for
+ *              each page: the page is in use by a tree of the record, or is a header or map page. A change
+ *              writes the copy that the durable record does not name, and its own record names it, with its
+ *              checksum. So the maps are always exactly those of some record.
+ *
+ * Life of a page
+ *
+ *     free --written by a change--> live --replaced by a change--> held --no version reaches it--> free
+ *
+ *              Held pages are free in the map already: after a crash nobody holds them. What a change
+ *              replaced is remembered with the version it was replaced in, and becomes free when the change
+ *              is committed and that version and all before it are dead.
+ *
+ * A change     btree_change_begin
+ *              btree_change_apply, _load, _drop, _shrink     in steps; each until done, in any order
+ *              btree_change_prepare                          maps written, file synced: what to record
+ *              the caller writes the manifest record and syncs it
+ *              btree_change_commit                           the record is durable: pages may become free
+ *              or btree_change_abandon, at any time before the record: as if it had not been
+ *              or btree_change_doubt: the record failed, and nobody knows which one is on disk. Nothing of
+ *              either may be overwritten: the space takes no changes until btree_space_settle, after another
+ *              manifest with the state of before (btree_space_recorded) has become current.
+ *              A failed call on a change leaves only abandon. Every version stays as it was.
+ *
+ * Concurrency  versions: any thread; the last unref only queues. One change at a time (HOLT_BUSY), by any one
+ *              thread at a time; verify, trim and settle count as changes. Statistics: any thread.
+ * On disk      btree_format.h, docs/FORMAT.md
+ */
+#ifndef HOLT_BTREE_BTREE_H
+#define HOLT_BTREE_BTREE_H
+
+#include "base/buffer.h"
+#include "tree/tree.h"
+#include "tree/tree_pages.h"
+
+enum { BTREE_EXTENT_PAGES = 32768 }; /* 128 MiB */
+
+typedef struct btree_space btree_space;
+typedef struct btree_version btree_version;
+typedef struct btree_change btree_change;
+
+/* ---------------------------------------------------------------- the space */
+
+/* The map of one extent, as the manifest names it. */
+typedef struct btree_extent {
+    uint64_t checksum; /* XXH3-64 of the map page */
+    uint8_t copy;      /* 0 = A, 1 = B */
+    bool touched;      /* in a prepared state: differs from the record before */
+} btree_extent;
+
+/* What describes the space in the manifest. A record names its pages and the touched extents; those at or past
+ * extent_count are gone. */
+typedef struct btree_space_state {
+    uint64_t file;  /* its number */
+    uint64_t pages; /* up to the last one in use */
+    btree_extent *extents;
+    size_t extent_count; /* btree_extents_of(pages) */
+} btree_space_state;
+
+size_t btree_extents_of(uint64_t pages);
+
+/* Makes a space without trees in a new file, and syncs it (not the directory). */
+holt_status btree_space_create(btree_space **out, tree_files *t, uint64_t number);
+/* Opens the space of a record and reads its maps. HOLT_CORRUPT: a map is damaged, or says what cannot be. */
+holt_status btree_space_open(btree_space **out, tree_files *t, const btree_space_state *state, bool writable);
+/* All versions unreferenced, no change open. Accepts NULL. */
+void        btree_space_close(btree_space *s);
+tree_file  *btree_space_file(const btree_space *s); /* for lookups and sources; borrowed */
+/* What the last committed record says; borrowed until the next commit. Not while another thread changes. */
+const btree_space_state *btree_space_recorded(const btree_space *s);
+
+/* Cuts the file behind the last page that the record or a version needs. With a change open it does nothing. */
+holt_status btree_space_trim(btree_space *s);
+/* After btree_change_doubt: a manifest with the recorded state is current and durable. */
+void        btree_space_settle(btree_space *s);
+
+typedef struct btree_space_stats {
+    uint64_t pages_live; /* of trees */
+    uint64_t pages_held; /* replaced, but a version may need them */
+    uint64_t pages_free; /* between them */
+    uint64_t file_bytes;
+} btree_space_stats;
+/* As of the last begin or end of a change. */
+void        btree_space_stats_get(const btree_space *s, btree_space_stats *out);
+
+/* Verifies the trees of the last record, which are all of `roots`: each one (tree_verify), that no page is used
+ * twice, and that the maps, in memory and on disk, have exactly these pages. *report adds up. */
+holt_status btree_space_verify(btree_space *s, const tree_root *roots, size_t count, tree_report *report);
+
+/* ---------------------------------------------------------------- versions */
+
+/* The tree of this root, or with NULL the empty one. *out has one reference. */
+holt_status    btree_version_open(btree_version **out, btree_space *s, const tree_root *root);
+btree_version *btree_version_ref(btree_version *v);
+void           btree_version_unref(btree_version *v); /* accepts NULL */
+const tree_root *btree_version_root(const btree_version *v);
+
+/* ---------------------------------------------------------------- changes */
+
+/* HOLT_BUSY: there is one. HOLT_IO: the last record is in doubt. HOLT_READ_ONLY. */
+holt_status btree_change_begin(btree_change **out, btree_space *s);
+
+/* Applies a batch, which stands on its first change (tree_apply.h says what it must be able to do), to a
+ * version. Takes up to `changes` of them a call; the arguments stay the same until *done, when *next is the
+ * new version, with one reference. Only then may the next thing be begun. */
+typedef struct btree_batch {
+    btree_version *base; /* borrowed */
+    source *changes;     /* borrowed */
+    size_t block_bytes;
+} btree_batch;
+holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t changes, bool *done,
+                               btree_version **next);
+/* The same on no version: full blocks one behind the other, for loads and dense rewrites. */
+holt_status btree_change_load(btree_change *c, source *entries, size_t block_bytes, size_t count, bool *done,
+                              btree_version **next);
+/* Gives all pages of a version up: its collection was dropped or cleared, or rewritten by a load. Looks at up
+ * to `blocks` a call. */
+holt_status btree_change_drop(btree_change *c, btree_version *v, size_t blocks, bool *done);
+
+/* How far a shrinking has come; zero-initialise, release with btree_shrink_deinit. It goes over all versions
+ * with one limit, in changes of bounded size. */
+typedef struct btree_shrink {
+    uint64_t limit;     /* pages from here on are to move; btree_shrink_begin sets it */
+    uint64_t bytes_max; /* to move in one change; likewise */
+    buffer from;        /* where in the tree to go on */
+} btree_shrink;
+/* Whether the file could be at least an eighth smaller, and then how small. */
+bool        btree_shrink_begin(btree_shrink *shrink, const btree_space *s, uint64_t bytes_max);
+void        btree_shrink_deinit(btree_shrink *shrink);
+/* Moves pieces of the version that lie past the limit to free pages before them. Looks at up to `blocks` a
+ * call; when *done, *next is the new version (the same one, referenced, when nothing moved), and *rest says
+ * that a later change has to go on with it. */
+holt_status btree_change_shrink(btree_change *c, btree_shrink *shrink, btree_version *v, size_t blocks,
+                                bool *done, bool *rest, btree_version **next);
+
+/* Writes what is left and the maps, and syncs the file. *state is for the record, borrowed until the change
+ * ends. */
+holt_status btree_change_prepare(btree_change *c, const btree_space_state **state);
+void        btree_change_commit(btree_change *c);
+void        btree_change_abandon(btree_change *c); /* accepts NULL */
+void        btree_change_doubt(btree_change *c);
+uint64_t    btree_change_bytes(const btree_change *c); /* written so far */
+
+#endif

@@ -1,0 +1,145 @@
+/* btree_internal.h -- what the files of src/btree share.
+ *
+ * Two maps are kept: `live`, the pages of the last record's trees as the open change has changed them, which is
+ * what goes to disk; and `taken`, these and the pages that are held for versions: what must not be given out.
+ */
+#ifndef HOLT_BTREE_BTREE_INTERNAL_H
+#define HOLT_BTREE_BTREE_INTERNAL_H
+
+#include "btree/page_map.h"
+#include "tree/tree_apply.h"
+#include "tree/tree_move.h"
+#include "tree/tree_walk.h"
+
+#include <stdatomic.h>
+
+/* Pages one behind the other. */
+typedef struct page_run {
+    uint32_t first, count;
+} page_run;
+
+typedef struct page_runs {
+    page_run *runs;
+    size_t count, capacity;
+    size_t fixed; /* runs before this one are not added to */
+} page_runs;
+
+/* Adds pages at the end, to the last run if they follow it. false: no memory. */
+bool page_runs_add(page_runs *r, uint64_t first, uint64_t count);
+
+/* Whether a version's tree has extents is known once someone has had to find out. */
+typedef enum extents_known { EXTENTS_UNKNOWN, EXTENTS_NONE, EXTENTS_SOME } extents_known;
+
+struct btree_version {
+    /* Relaxed to take: who takes one has one. Dropped with release, and the last one acquires. */
+    _Atomic uint32_t refs;
+    btree_space *space;    /* constant */
+    tree_root root;        /* constant */
+    extents_known extents; /* the changer's */
+    /* Set by the change that replaces it when it is committed, while it holds a reference: */
+    page_run *replaced; /* pages that this version needs and the newer one does not; owned */
+    size_t replaced_count;
+    btree_version *newer; /* a reference: so the newer one dies later; NULL: none, or dropped */
+    btree_version *dead_next;
+};
+
+struct btree_space {
+    tree_file *file;  /* a reference */
+    bool writable;    /* constant */
+    /* Who sets it is the changer. Acquired so, released when the change ends: so the changers, one after the
+     * other, see each other's work. */
+    _Atomic bool changing;
+    /* Versions without references. Pushed with release, taken all at once with acquire. */
+    _Atomic(btree_version *) dead;
+    _Atomic uint64_t versions; /* relaxed: for an assertion */
+    /* Published by changers for btree_space_stats_get; relaxed, they are figures. */
+    _Atomic uint64_t stat_live, stat_taken, stat_end;
+
+    /* The changer's: */
+    page_map live, taken;
+    btree_space_state recorded;
+    bool *dirty; /* by extent: live differs from the recorded map */
+    size_t dirty_capacity;
+    btree_change *doubtful; /* its record may be on disk, or not */
+};
+
+enum { RUN_CLASSES = 32, WRITE_BUFFER_BYTES = 1 << 20 };
+
+/* How a step wants its pages. */
+typedef enum page_order {
+    PAGES_LOWEST,   /* so that the file gets shorter */
+    PAGES_TOGETHER, /* a few at a time one behind the other, where that does not make the file longer */
+    PAGES_IN_LINE   /* in long stretches */
+} page_order;
+
+/* A version that a change replaces by another (NULL: by none). */
+typedef struct replacement {
+    btree_version *base, *next; /* references */
+    page_run *runs;             /* what is replaced; owned */
+    size_t count;
+} replacement;
+
+struct btree_change {
+    tree_pages pages; /* first: what trees are changed with */
+    btree_space *space;
+    page_runs added, removed;
+    uint64_t from[RUN_CLASSES]; /* where to look for runs of up to 2^i pages: no free one before */
+    struct {                    /* pages one behind the other, kept for what comes next */
+        uint64_t pages;         /* to look for at a time; 0: none */
+        uint64_t limit;         /* not beyond this page */
+        uint64_t next, end;     /* what is left */
+    } stretch;
+    uint8_t *unwritten;      /* WRITE_BUFFER_BYTES: pages that are not written yet */
+    uint64_t unwritten_page; /* the first of them */
+    size_t unwritten_bytes;
+    uint64_t bytes;
+
+    /* What is being done, in steps; at most one of: */
+    tree_apply *apply;
+    tree_move *move;
+    tree_walk *walk;
+    uint64_t move_limit; /* pages from here on are to move */
+
+    replacement *replacements;
+    size_t replacement_count, replacement_capacity;
+    btree_space_state prepared; /* owns its extents */
+};
+
+/* ---------------------------------------------------------------- space.c */
+
+/* Becomes the changer; false: another is. */
+bool space_enter(btree_space *s);
+void space_leave(btree_space *s);
+/* Makes maps and flags reach so many extents. */
+holt_status space_grow(btree_space *s, size_t extents);
+/* Frees the pages of versions that have died. */
+void space_collect(btree_space *s);
+/* btree_space_trim for the changer. */
+holt_status space_cut(btree_space *s);
+
+/* The map as the recorded state names it; HOLT_CORRUPT when it is not what was recorded. */
+holt_status space_read_map(btree_space *s, size_t extent, uint8_t out[MAP_BYTES]);
+/* HOLT_CORRUPT: `what` is wrong with that map. */
+holt_status space_map_corrupt(const btree_space *s, size_t extent, const char *what);
+
+/* ---------------------------------------------------------------- change_pages.c */
+
+extern const tree_pages_ops change_pages_ops;
+/* The first page of the run that would be given out next for a piece of so many pages; PAGE_NONE: only by
+ * growing the file. */
+uint64_t change_find(btree_change *c, uint64_t count);
+holt_status change_flush(btree_change *c);
+/* Takes back what the change has done to the maps; `taken` too: its pages are free again. */
+void change_undo_live(btree_change *c);
+void change_free_added(btree_change *c);
+
+/* ---------------------------------------------------------------- change.c */
+
+/* Frees its memory, and its references. */
+void        change_destroy(btree_change *c); /* accepts NULL */
+/* Something is begun: from here on what is released is what it replaces. */
+void        change_begin_step(btree_change *c, page_order order);
+/* It is done: `base` is replaced by `next` (NULL: by none). */
+holt_status change_replace(btree_change *c, btree_version *base, btree_version *next);
+
+#endif

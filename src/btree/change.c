@@ -1,0 +1,201 @@
+/* change.c -- a change from begin to its end, and the maps it writes. */
+#include "btree/btree_internal.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+
+/* 64 KiB and 1 MiB: what a disk reads at nearly the price of one page, and at full speed. */
+enum { TOGETHER_PAGES = 16, IN_LINE_PAGES = 256 };
+
+/* ---------------------------------------------------------------- life */
+
+static holt_status check_may_begin(const btree_space *s)
+{
+    if (s->doubtful)
+        return status_set(HOLT_IO, "the B+tree file takes no changes until the manifest is written anew");
+    return HOLT_OK;
+}
+
+static holt_status change_create(btree_change **out, btree_space *s)
+{
+    *out = NULL;
+    btree_change *c = mem_alloc_zero(1, sizeof *c);
+    if (!c) return status_no_memory(sizeof *c);
+    c->unwritten = mem_alloc(WRITE_BUFFER_BYTES);
+    if (!c->unwritten) {
+        mem_free(c);
+        return status_no_memory(WRITE_BUFFER_BYTES);
+    }
+    c->pages.ops = &change_pages_ops;
+    c->pages.file = s->file;
+    c->space = s;
+    *out = c;
+    return HOLT_OK;
+}
+
+holt_status btree_change_begin(btree_change **out, btree_space *s)
+{
+    *out = NULL;
+    if (!s->writable) return status_set(HOLT_READ_ONLY, "the B+tree file was opened for reading");
+    if (!space_enter(s)) return status_set(HOLT_BUSY, "the B+tree file is being changed");
+    space_collect(s);
+    holt_status rc = check_may_begin(s);
+    if (rc == HOLT_OK) rc = change_create(out, s);
+    if (rc != HOLT_OK) space_leave(s);
+    return rc;
+}
+
+static void close_step(btree_change *c)
+{
+    tree_apply_close(c->apply);
+    tree_move_close(c->move);
+    tree_walk_close(c->walk);
+    c->apply = NULL;
+    c->move = NULL;
+    c->walk = NULL;
+}
+
+void change_destroy(btree_change *c)
+{
+    if (!c) return;
+    close_step(c);
+    for (size_t i = 0; i < c->replacement_count; i++) {
+        btree_version_unref(c->replacements[i].base);
+        btree_version_unref(c->replacements[i].next);
+        mem_free(c->replacements[i].runs);
+    }
+    mem_free(c->replacements);
+    mem_free(c->added.runs);
+    mem_free(c->removed.runs);
+    mem_free(c->prepared.extents);
+    mem_free(c->unwritten);
+    mem_free(c);
+}
+
+uint64_t btree_change_bytes(const btree_change *c)
+{
+    return c->bytes;
+}
+
+/* ---------------------------------------------------------------- replacing */
+
+void change_begin_step(btree_change *c, page_order order)
+{
+    assert(!c->apply && !c->move && !c->walk && !c->prepared.extents);
+    c->removed.fixed = c->removed.count;
+    c->stretch.next = c->stretch.end = 0;
+    c->stretch.pages = order == PAGES_LOWEST ? 0 : order == PAGES_TOGETHER ? TOGETHER_PAGES : IN_LINE_PAGES;
+    c->stretch.limit = order == PAGES_IN_LINE ? UINT64_MAX : page_map_end(&c->space->taken);
+}
+
+holt_status change_replace(btree_change *c, btree_version *base, btree_version *next)
+{
+    size_t count = c->removed.count - c->removed.fixed;
+    if (!mem_grow((void **)&c->replacements, &c->replacement_capacity, c->replacement_count + 1,
+                  sizeof *c->replacements))
+        return status_no_memory(sizeof *c->replacements);
+    page_run *runs = mem_alloc((count + 1) * sizeof *runs);
+    if (!runs) return status_no_memory(count * sizeof *runs);
+    bytes_copy(runs, c->removed.runs + c->removed.fixed, count * sizeof *runs);
+    c->replacements[c->replacement_count++] = (replacement){.base = btree_version_ref(base),
+                                                            .next = next ? btree_version_ref(next) : NULL,
+                                                            .runs = runs,
+                                                            .count = count};
+    close_step(c);
+    return HOLT_OK;
+}
+
+/* Both versions are known to the record now: what only the old one needs goes with it. */
+static void settle_replacement(replacement *r)
+{
+    assert(!r->base->newer && !r->base->replaced);
+    r->base->replaced = r->runs;
+    r->base->replaced_count = r->count;
+    r->base->newer = r->next;
+    r->runs = NULL;
+    r->next = NULL;
+}
+
+/* ---------------------------------------------------------------- maps */
+
+static holt_status write_map(btree_change *c, size_t extent)
+{
+    btree_space *s = c->space;
+    uint8_t bytes[MAP_BYTES];
+    btree_extent *e = &c->prepared.extents[extent];
+    bool named = extent < s->recorded.extent_count;
+    e->touched = !named || s->dirty[extent];
+    if (!e->touched) return HOLT_OK;
+    page_map_encode(&s->live, extent, bytes);
+    e->copy = named ? !e->copy : 0; /* not the one that the durable record names */
+    e->checksum = hash_bytes(bytes, sizeof bytes);
+    return tree_file_write(s->file, map_page(extent, e->copy) * TREE_PAGE_BYTES, bytes, sizeof bytes);
+}
+
+static holt_status write_maps(btree_change *c)
+{
+    const btree_space_state *was = &c->space->recorded;
+    btree_space_state *is = &c->prepared;
+    is->file = was->file;
+    is->pages = page_map_end(&c->space->live);
+    is->extent_count = btree_extents_of(is->pages);
+    is->extents = mem_alloc_zero(is->extent_count, sizeof *is->extents);
+    if (!is->extents) return status_no_memory(is->extent_count * sizeof *is->extents);
+    size_t both = is->extent_count < was->extent_count ? is->extent_count : was->extent_count;
+    memcpy(is->extents, was->extents, both * sizeof *is->extents);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; rc == HOLT_OK && i < is->extent_count; i++)
+        rc = write_map(c, i);
+    return rc;
+}
+
+holt_status btree_change_prepare(btree_change *c, const btree_space_state **state)
+{
+    assert(!c->apply && !c->move && !c->walk && !c->prepared.extents);
+    *state = NULL;
+    holt_status rc = change_flush(c);
+    if (rc == HOLT_OK) rc = write_maps(c);
+    if (rc == HOLT_OK) rc = tree_file_sync(c->space->file);
+    if (rc == HOLT_OK) *state = &c->prepared;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- ending */
+
+void btree_change_commit(btree_change *c)
+{
+    btree_space *s = c->space;
+    assert(c->prepared.extents);
+    for (size_t i = 0; i < s->live.extents; i++)
+        s->dirty[i] = i >= c->prepared.extent_count; /* what comes back later must be written again */
+    mem_free(s->recorded.extents);
+    s->recorded = c->prepared;
+    c->prepared.extents = NULL;
+    for (size_t i = 0; i < c->replacement_count; i++)
+        settle_replacement(&c->replacements[i]);
+    change_destroy(c);
+    space_collect(s);
+    space_leave(s);
+}
+
+void btree_change_abandon(btree_change *c)
+{
+    if (!c) return;
+    btree_space *s = c->space;
+    change_undo_live(c);
+    change_free_added(c);
+    change_destroy(c);
+    (void)space_cut(s); /* a disk that was full has room again; if not now, then with the next trim */
+    space_leave(s);
+}
+
+void btree_change_doubt(btree_change *c)
+{
+    btree_space *s = c->space;
+    change_undo_live(c);
+    s->doubtful = c;
+    space_leave(s);
+}

@@ -1,0 +1,214 @@
+/* change_pages.c -- the pages of a change: where they come from, and how they get to the file.
+ *
+ * The lowest free pages are given out first, so that the file's end can fall; or the lowest stretch of so many,
+ * piece by piece, so that what is written together lies together. Within a change no pages become free, so each
+ * search goes on where the last one for as many ended. Pages that follow each other are written together.
+ */
+#include "btree/btree_internal.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+
+/* Ordinals have 32 bits: 16 TiB. */
+static const uint64_t PAGES_MAX = UINT32_MAX;
+
+bool page_runs_add(page_runs *r, uint64_t first, uint64_t count)
+{
+    page_run *last = r->count > r->fixed ? &r->runs[r->count - 1] : NULL;
+    if (last && (uint64_t)last->first + last->count == first) {
+        last->count += (uint32_t)count;
+        return true;
+    }
+    if (!mem_grow((void **)&r->runs, &r->capacity, r->count + 1, sizeof *r->runs)) return false;
+    r->runs[r->count++] = (page_run){(uint32_t)first, (uint32_t)count};
+    return true;
+}
+
+static uint64_t pages_of(uint64_t size)
+{
+    return tree_page_space(size) / TREE_PAGE_BYTES;
+}
+
+/* ---------------------------------------------------------------- finding room */
+
+static unsigned run_class(uint64_t count)
+{
+    return count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
+}
+
+uint64_t change_find(btree_change *c, uint64_t count)
+{
+    return page_map_find(&c->space->taken, c->from[run_class(count)], count);
+}
+
+static void mark_dirty(btree_space *s, uint64_t first, uint64_t count)
+{
+    for (size_t i = (size_t)(first / BTREE_EXTENT_PAGES); i <= (first + count - 1) / BTREE_EXTENT_PAGES; i++)
+        s->dirty[i] = true;
+}
+
+/* Finds a run, making room for more pages behind the last one if it must. */
+static holt_status find_or_grow(btree_change *c, uint64_t count, uint64_t *page)
+{
+    btree_space *s = c->space;
+    while ((*page = change_find(c, count)) == PAGE_NONE) {
+        if ((uint64_t)(s->taken.extents + 1) * BTREE_EXTENT_PAGES > PAGES_MAX)
+            return status_set(HOLT_NO_SPACE, "the B+tree file has %llu pages, and cannot have more",
+                              (unsigned long long)PAGES_MAX);
+        holt_status rc = space_grow(s, s->taken.extents + 1);
+        if (rc != HOLT_OK) return rc;
+    }
+    c->from[run_class(count)] = *page;
+    return HOLT_OK;
+}
+
+/* From the stretch, or another one; *page PAGE_NONE: there is none. What is left of it another piece, one too
+ * large for stretches, may have taken. */
+static holt_status find_in_stretch(btree_change *c, uint64_t count, uint64_t *page)
+{
+    *page = PAGE_NONE;
+    if (count > c->stretch.pages) return HOLT_OK;
+    if (c->stretch.end - c->stretch.next < count ||
+        !page_map_all(&c->space->taken, c->stretch.next, count, false)) {
+        uint64_t first;
+        holt_status rc = find_or_grow(c, c->stretch.pages, &first);
+        if (rc != HOLT_OK) return rc;
+        if (first + c->stretch.pages > c->stretch.limit) {
+            c->stretch.pages = 0; /* there will be none later either */
+            return HOLT_OK;
+        }
+        c->stretch.next = first;
+        c->stretch.end = first + c->stretch.pages;
+    }
+    *page = c->stretch.next;
+    c->stretch.next += count;
+    return HOLT_OK;
+}
+
+static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
+{
+    btree_space *s = c->space;
+    holt_status rc = find_in_stretch(c, count, page);
+    if (rc == HOLT_OK && *page == PAGE_NONE) rc = find_or_grow(c, count, page);
+    if (rc != HOLT_OK) return rc;
+    if (!page_runs_add(&c->added, *page, count)) return status_no_memory(sizeof *c->added.runs);
+    page_map_set(&s->live, *page, count, true);
+    page_map_set(&s->taken, *page, count, true);
+    mark_dirty(s, *page, count);
+    for (uint64_t i = 0; i < count; i++)
+        cache_forget(tree_file_cache(s->file), (uint32_t)(*page + i));
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static holt_status write_through(btree_change *c, uint64_t page, const void *bytes, size_t size)
+{
+    holt_status rc = tree_file_write(c->space->file, page * TREE_PAGE_BYTES, bytes, size);
+    if (rc == HOLT_OK) tree_file_push(c->space->file, page * TREE_PAGE_BYTES, size);
+    return rc;
+}
+
+holt_status change_flush(btree_change *c)
+{
+    if (!c->unwritten_bytes) return HOLT_OK;
+    holt_status rc = write_through(c, c->unwritten_page, c->unwritten, c->unwritten_bytes);
+    if (rc == HOLT_OK) c->unwritten_bytes = 0;
+    return rc;
+}
+
+/* A piece that is large beside the buffer: its whole pages as they are, then the last one with zeros. */
+static holt_status write_large(btree_change *c, uint64_t page, const uint8_t *bytes, size_t size)
+{
+    uint8_t last[TREE_PAGE_BYTES] = {0};
+    size_t rest = size % TREE_PAGE_BYTES, whole = size - rest;
+    holt_status rc = change_flush(c);
+    if (rc == HOLT_OK) rc = write_through(c, page, bytes, whole);
+    if (rc != HOLT_OK || !rest) return rc;
+    memcpy(last, bytes + whole, rest);
+    return write_through(c, page + whole / TREE_PAGE_BYTES, last, sizeof last);
+}
+
+static holt_status write_piece(btree_change *c, uint64_t page, const void *bytes, size_t size)
+{
+    size_t space = (size_t)tree_page_space(size);
+    if (space > WRITE_BUFFER_BYTES) return write_large(c, page, bytes, size);
+    if (c->unwritten_bytes + space > WRITE_BUFFER_BYTES ||
+        page * TREE_PAGE_BYTES != c->unwritten_page * TREE_PAGE_BYTES + c->unwritten_bytes) {
+        holt_status rc = change_flush(c);
+        if (rc != HOLT_OK) return rc;
+        c->unwritten_page = page;
+    }
+    memcpy(c->unwritten + c->unwritten_bytes, bytes, size);
+    memset(c->unwritten + c->unwritten_bytes + size, 0, space - size);
+    c->unwritten_bytes += space;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- as a tree_pages */
+
+static btree_change *change_of(tree_pages *p)
+{
+    return (btree_change *)(void *)p;
+}
+
+static holt_status pages_write(tree_pages *p, const void *bytes, size_t size, block_ptr *out)
+{
+    btree_change *c = change_of(p);
+    uint64_t page;
+    assert(size > 0 && size <= UINT32_MAX);
+    holt_status rc = allocate(c, pages_of(size), &page);
+    if (rc == HOLT_OK) rc = write_piece(c, page, bytes, size);
+    if (rc != HOLT_OK) return rc;
+    c->bytes += tree_page_space(size);
+    out->offset = page * TREE_PAGE_BYTES;
+    out->checksum = hash_bytes(bytes, size);
+    out->length = (uint32_t)size;
+    out->ordinal = (uint32_t)page;
+    return HOLT_OK;
+}
+
+static holt_status pages_settle(tree_pages *p)
+{
+    return change_flush(change_of(p));
+}
+
+static holt_status pages_release(tree_pages *p, block_ptr ptr)
+{
+    btree_change *c = change_of(p);
+    btree_space *s = c->space;
+    uint64_t first = ptr.offset / TREE_PAGE_BYTES, count = pages_of(ptr.length);
+    holt_status rc = tree_file_check_ptr(s->file, ptr);
+    if (rc != HOLT_OK) return rc;
+    for (uint64_t i = first; i < first + count; i++)
+        if (page_is_reserved(i) || !page_map_get(&s->live, i))
+            return tree_file_corrupt(s->file, ptr.offset, "its pages are not in use, or belong to others");
+    if (!page_runs_add(&c->removed, first, count)) return status_no_memory(sizeof *c->removed.runs);
+    page_map_set(&s->live, first, count, false);
+    mark_dirty(s, first, count);
+    return HOLT_OK;
+}
+
+const tree_pages_ops change_pages_ops = {pages_write, pages_settle, pages_release};
+
+/* ---------------------------------------------------------------- undoing */
+
+/* What was added and removed again is in both lists: so first the one, then the other. */
+void change_undo_live(btree_change *c)
+{
+    for (size_t i = 0; i < c->removed.count; i++)
+        page_map_set(&c->space->live, c->removed.runs[i].first, c->removed.runs[i].count, true);
+    for (size_t i = 0; i < c->added.count; i++)
+        page_map_set(&c->space->live, c->added.runs[i].first, c->added.runs[i].count, false);
+    c->removed.count = 0;
+}
+
+void change_free_added(btree_change *c)
+{
+    for (size_t i = 0; i < c->added.count; i++)
+        page_map_set(&c->space->taken, c->added.runs[i].first, c->added.runs[i].count, false);
+    c->added.count = 0;
+}

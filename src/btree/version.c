@@ -1,0 +1,67 @@
+/* version.c -- roots that are counted. The last reference may go anywhere, also where nothing may block, so
+ * all that happens then is a push onto a list; the next change looks through it. */
+#include "btree/btree_internal.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+
+holt_status btree_version_open(btree_version **out, btree_space *s, const tree_root *root)
+{
+    static const tree_root empty;
+    *out = NULL;
+    btree_version *v = mem_alloc_zero(1, sizeof *v);
+    if (!v) return status_no_memory(sizeof *v);
+    atomic_init(&v->refs, 1);
+    v->space = s;
+    v->root = root ? *root : empty;
+    v->extents = v->root.root.length ? EXTENTS_UNKNOWN : EXTENTS_NONE;
+    atomic_fetch_add_explicit(&s->versions, 1, memory_order_relaxed);
+    *out = v;
+    return HOLT_OK;
+}
+
+btree_version *btree_version_ref(btree_version *v)
+{
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    return v;
+}
+
+void btree_version_unref(btree_version *v)
+{
+    if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
+    btree_space *s = v->space;
+    v->dead_next = atomic_load_explicit(&s->dead, memory_order_relaxed);
+    /* Only pushed, and taken all at once: the head may come and go unnoticed. */
+    while (!atomic_compare_exchange_weak_explicit(&s->dead, &v->dead_next, v, memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
+}
+
+const tree_root *btree_version_root(const btree_version *v)
+{
+    return &v->root;
+}
+
+static void version_bury(btree_space *s, btree_version *v)
+{
+    for (size_t i = 0; i < v->replaced_count; i++)
+        page_map_set(&s->taken, v->replaced[i].first, v->replaced[i].count, false);
+    btree_version_unref(v->newer); /* which may put it on the list in turn */
+    mem_free(v->replaced);
+    mem_free(v);
+    atomic_fetch_sub_explicit(&s->versions, 1, memory_order_relaxed);
+}
+
+void space_collect(btree_space *s)
+{
+    btree_version *v;
+    while ((v = atomic_exchange_explicit(&s->dead, NULL, memory_order_acquire)) != NULL) {
+        while (v) {
+            btree_version *next = v->dead_next;
+            version_bury(s, v);
+            v = next;
+        }
+    }
+}
