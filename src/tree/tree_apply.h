@@ -4,10 +4,10 @@
  * as one or more, then the nodes above. What is not on a path is shared by the old tree and the new one. A
  * leaf in which nothing changes (a delete of what is not there) is kept, and so are the nodes above it.
  *
- * Filling      A leaf that overflows is cut in two even halves; one that makes many blocks, into full ones of
- *              which the last two share. Where the batch only appends at the tree's right edge, blocks are
- *              left full. A node that has shrunk below a quarter is joined with its neighbour; one that has
- *              shrunk below half also takes in the next one, if the batch changes that anyway.
+ * Filling      A leaf that overflows is cut in two even halves. Leaves side by side that are all changed are
+ *              packed together, into blocks that are nearly full, of which the last two share. Where the
+ *              batch only appends at the tree's right edge, blocks are left full. A node that has shrunk below
+ *              a quarter is joined with a neighbour.
  * Height       A root that overflows gets a root above it; a root of one child gives way to it. When the last
  *              entry goes, so does the root (length 0).
  * Values       larger than half a block go into extents, which are released with their entry.

@@ -6,9 +6,8 @@
 
 #include <assert.h>
 
-/* A node that has shrunk below a quarter is joined with a neighbour. Below half it takes in the next one, if
- * that is being changed anyway: so a tree from which much is deleted is packed as it goes. */
-enum { JOIN_PART = 4, JOIN_CHANGED_PART = 2, CHILDREN_MIN = 4 };
+/* A node that has shrunk below a quarter is joined with a neighbour. */
+enum { JOIN_PART = 4, CHILDREN_MIN = 4 };
 
 static const slice no_key = {"", 0};
 
@@ -129,7 +128,7 @@ holt_status node_spill(tree_apply *a, uint32_t level)
     apply_level *l = &a->levels[level];
     if (!l->dirty) return HOLT_OK; /* it may yet be kept as it is */
     packer_output out = output_of(a);
-    return tree_packer_spill(&l->packer, &out);
+    return tree_packer_spill(&l->packer, &out, l->append);
 }
 
 holt_status node_copy(tree_apply *a, uint32_t level, uint32_t end)
@@ -245,12 +244,10 @@ static holt_status join(tree_apply *a, uint32_t level, bool *open)
     holt_status rc = tree_packer_measure(&l->packer, &out, &bytes);
     if (rc != HOLT_OK) return rc;
     bool few = level > 0 && l->packer.count < CHILDREN_MIN;
-    bool small = few || bytes < a->block_bytes / JOIN_PART;
-    if (above->index < above->count) {
-        *open = small || (bytes < a->block_bytes / JOIN_CHANGED_PART && next_is_changed(a, above));
-        return *open ? join_right(a, level) : HOLT_OK;
-    }
-    return small && above->packer.count > 0 ? join_left(a, level) : HOLT_OK;
+    if (!few && bytes >= a->block_bytes / JOIN_PART) return HOLT_OK;
+    *open = above->index < above->count;
+    if (*open) return join_right(a, level);
+    return above->packer.count > 0 ? join_left(a, level) : HOLT_OK;
 }
 
 /* ---------------------------------------------------------------- closing */
@@ -279,9 +276,11 @@ static holt_status write_node(tree_apply *a, uint32_t level)
 holt_status node_close(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
-    bool open = false;
+    bool open = false, neighbours = l->dirty && level + 1 < a->height;
     holt_status rc = HOLT_OK;
-    if (l->dirty && level + 1 < a->height && has_shrunk(l)) rc = join(a, level, &open);
+    /* Nodes that are rebuilt side by side share their blocks: it costs nothing, and makes few halves. */
+    if (neighbours && next_is_changed(a, &a->levels[level + 1])) return join_right(a, level);
+    if (neighbours && has_shrunk(l)) rc = join(a, level, &open);
     if (rc != HOLT_OK || open) return rc;
     rc = l->dirty ? write_node(a, level) : keep_node(a, level);
     l->open = false;

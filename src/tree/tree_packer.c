@@ -9,6 +9,9 @@
 /* Blocks' worth that may wait: a full one can go, and two remain that may have to share. */
 enum { SPILL_BLOCKS = 3 };
 
+/* What is left free of a block that is not the last: a sixteenth, so that the next few entries need no split. */
+enum { FREE_PART = 16 };
+
 /* What a block adds to an entry: head, offset, operation and the shortest sizes. */
 enum { ENTRY_OVERHEAD = 4 + 2 + 1 + 2, EXPIRY_BYTES = 8 };
 
@@ -114,14 +117,33 @@ static slice packer_block_key(const tree_packer *p, size_t index)
     return p->level > 0 && index == 0 ? buffer_slice(&p->lower) : tree_packer_key(p, index);
 }
 
-/* Fills the builder with the first items: `most` of them, or as many as fit. */
-static holt_status packer_fill(const tree_packer *p, const packer_output *out, size_t most, bool all)
+static size_t bytes_wanted(const packer_output *out, bool append)
+{
+    return append ? out->block_bytes : out->block_bytes - out->block_bytes / FREE_PART;
+}
+
+/* Fills the builder with the first items: as many as fit, but no more when it has `enough` bytes. */
+static holt_status packer_fill(const tree_packer *p, const packer_output *out, size_t enough)
 {
     block_builder_reset(out->builder, p->level);
-    for (size_t i = 0; i < most; i++) {
+    for (size_t i = 0; i < p->count; i++) {
         slice key = packer_block_key(p, i);
         block_entry e = tree_packer_entry(p, i);
-        if (!all && !block_builder_fits(out->builder, key, &e)) break;
+        if (!block_builder_fits(out->builder, key, &e)) break;
+        if (i >= CHILDREN_MIN && block_builder_bytes(out->builder) >= enough) break;
+        holt_status rc = block_builder_add(out->builder, key, &e);
+        if (rc != HOLT_OK) return rc;
+    }
+    return HOLT_OK;
+}
+
+/* Fills the builder with the first `count` items, whatever their size. */
+static holt_status packer_take(const tree_packer *p, const packer_output *out, size_t count)
+{
+    block_builder_reset(out->builder, p->level);
+    for (size_t i = 0; i < count; i++) {
+        slice key = packer_block_key(p, i);
+        block_entry e = tree_packer_entry(p, i);
         holt_status rc = block_builder_add(out->builder, key, &e);
         if (rc != HOLT_OK) return rc;
     }
@@ -159,7 +181,7 @@ static size_t packer_cut(const tree_packer *p, const packer_output *out, size_t 
     size_t least = p->level > 0 ? CHILDREN_MIN : 1;
     if (append) return full;
     if (p->count < 2 * least) return p->count;
-    size_t cut = full;
+    size_t cut = full - full / FREE_PART;
     if (packer_weight_from(p, full) < out->block_bytes) {
         size_t half = packer_half(p);
         if (half < cut) cut = half;
@@ -175,7 +197,7 @@ static holt_status packer_write(tree_packer *p, const packer_output *out, size_t
     uint8_t separator[TREE_KEY_BYTES_MAX];
     size_t size = 0;
     slice bytes;
-    if (block_builder_count(out->builder) != cut) rc = packer_fill(p, out, cut, true);
+    if (block_builder_count(out->builder) != cut) rc = packer_take(p, out, cut);
     if (rc == HOLT_OK) rc = block_builder_finish(out->builder, &bytes);
     if (rc == HOLT_OK) rc = out->write(out->ctx, p->level, buffer_slice(&p->lower), bytes, (uint32_t)cut);
     if (rc != HOLT_OK) return rc;
@@ -199,10 +221,10 @@ static bool packer_can_spare(const tree_packer *p, const packer_output *out, siz
     return p->count >= full + least && packer_weight_from(p, full) >= out->block_bytes;
 }
 
-holt_status tree_packer_spill(tree_packer *p, const packer_output *out)
+holt_status tree_packer_spill(tree_packer *p, const packer_output *out, bool append)
 {
     while (p->weight >= SPILL_BLOCKS * out->block_bytes + p->patience) {
-        holt_status rc = packer_fill(p, out, p->count, false);
+        holt_status rc = packer_fill(p, out, bytes_wanted(out, append));
         if (rc != HOLT_OK) return rc;
         size_t full = block_builder_count(out->builder);
         if (!packer_can_spare(p, out, full)) {
@@ -218,7 +240,7 @@ holt_status tree_packer_spill(tree_packer *p, const packer_output *out)
 
 holt_status tree_packer_measure(tree_packer *p, const packer_output *out, uint64_t *bytes)
 {
-    holt_status rc = packer_fill(p, out, p->count, false);
+    holt_status rc = packer_fill(p, out, out->block_bytes);
     bool one = rc == HOLT_OK && block_builder_count(out->builder) == p->count;
     *bytes = one ? block_builder_bytes(out->builder) : UINT64_MAX;
     return rc;
@@ -227,7 +249,7 @@ holt_status tree_packer_measure(tree_packer *p, const packer_output *out, uint64
 holt_status tree_packer_close(tree_packer *p, const packer_output *out, bool append)
 {
     while (p->count > 0) {
-        holt_status rc = packer_fill(p, out, p->count, false);
+        holt_status rc = packer_fill(p, out, out->block_bytes);
         if (rc != HOLT_OK) return rc;
         size_t cut = block_builder_count(out->builder);
         if (cut < p->count) cut = packer_cut(p, out, cut, append);

@@ -1,8 +1,8 @@
 /* tree_packer.h -- entries in order into blocks of one level, as full as they should be.
  *
- * What is added waits until it is known how many blocks it makes: one, or two halves, or full ones and two
- * halves at the end; in an appending pattern full ones and a rest, since the rest will be added to. At most a
- * few blocks' worth waits (tree_packer_spill).
+ * What is added waits until it is known how many blocks it makes: one, or two halves, or nearly full ones and
+ * two halves at the end; in an appending pattern full ones and a rest, since the rest will be added to and the
+ * others not. At most a few blocks' worth waits (tree_packer_spill).
  *
  * Each block goes out with its separator: the first with the lower bound that packing began with, the later
  * ones with the shortest key that divides them from the one before. An inner node's first entry has the
@@ -53,8 +53,8 @@ slice       tree_packer_key(const tree_packer *p, size_t index);
 block_entry tree_packer_entry(const tree_packer *p, size_t index);
 void        tree_packer_pop(tree_packer *p); /* the last one */
 
-/* Writes full blocks as long as more than enough waits. */
-holt_status tree_packer_spill(tree_packer *p, const packer_output *out);
+/* Writes blocks as long as more than enough waits. */
+holt_status tree_packer_spill(tree_packer *p, const packer_output *out, bool append);
 /* What the one block would take that all that waits makes; UINT64_MAX: it makes more than one. */
 holt_status tree_packer_measure(tree_packer *p, const packer_output *out, uint64_t *bytes);
 /* Writes all. */
