@@ -7,29 +7,10 @@
 #include "tree/tree_apply_internal.h"
 
 #include "base/status.h"
+#include "tree/tree_read_ahead.h"
 
 /* No more than this at a time: what is read early must still be there when its turn comes. */
 enum { AHEAD_LEAVES = 256, AHEAD_CHANGES = 8192 };
-
-typedef struct stretch {
-    uint64_t begin, end;
-} stretch;
-
-static void ask(const tree_apply *a, const stretch *s)
-{
-    if (s->end > s->begin) tree_file_advise(a->pages->file, OS_ADVICE_WILL_NEED, s->begin, s->end - s->begin);
-}
-
-/* Leaves that lie one behind the other are asked for together. */
-static void ask_for(const tree_apply *a, stretch *s, block_ptr p)
-{
-    uint64_t end = p.offset + tree_file_space(a->pages->file, p.length);
-    if (p.offset != s->end) {
-        ask(a, s);
-        s->begin = p.offset;
-    }
-    s->end = end;
-}
 
 static holt_status is_cached(const tree_apply *a, block_ptr p, bool *cached)
 {
@@ -52,18 +33,18 @@ holt_status apply_read_ahead(tree_apply *a, uint32_t level, uint32_t index)
     buffer_clear(&a->key);
     buffer_append(&a->key, in->key);
     if (a->key.failed) return status_no_memory(in->key.size);
-    stretch s = {0};
+    ahead_stretch s = {0, 0};
     l->ahead = index;
     for (size_t changes = 0, leaves = 0; changes < AHEAD_CHANGES && apply_in_range(a, l); changes++) {
         uint32_t child = block_child_index(&l->block, in->key);
         if (child >= l->ahead) {
             if (leaves++ == AHEAD_LEAVES) break;
-            ask_for(a, &s, block_child(&l->block, child));
+            ahead_add(&s, a->pages->file, block_child(&l->block, child));
             l->ahead = child + 1;
         }
         in->ops->next(in);
     }
-    ask(a, &s);
+    ahead_ask(&s, a->pages->file);
     in->ops->seek(in, buffer_slice(&a->key));
     return in->status;
 }

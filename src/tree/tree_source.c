@@ -11,8 +11,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "tree/tree_internal.h"
-
-enum { READ_AHEAD_MIN = 64 << 10, READ_AHEAD_MAX = 1 << 20 };
+#include "tree/tree_read_ahead.h"
 
 /* Short suffixes are copied as this many bytes at once, which is faster than by their size: key and block
  * buffers have room for the excess. */
@@ -38,13 +37,12 @@ typedef struct tree_source {
     tree_file *file;
     tree_root root;
     tree_source_options options;
-    bool backward;                   /* the direction of travel, for reading ahead */
-    bool leaf_new;                   /* prefix, begin and end are not yet the leaf's */
-    uint32_t begin, end;             /* the leaf's entries within the bounds */
-    slice extents;                   /* of the current entry, while its value is pending */
-    tree_buffer value;               /* of an entry with extents */
-    uint64_t ahead_begin, ahead_end; /* what the system was asked to read */
-    uint64_t ahead_window;
+    bool backward;       /* the direction of travel, for reading ahead */
+    bool leaf_new;       /* prefix, begin and end are not yet the leaf's */
+    uint32_t begin, end; /* the leaf's entries within the bounds */
+    slice extents;       /* of the current entry, while its value is pending */
+    tree_buffer value;   /* of an entry with extents */
+    read_ahead ahead;
     uint8_t key[TREE_KEY_BYTES_MAX + COPY_AT_ONCE];
     source_level levels[]; /* root.height of them; 0 is the leaf */
 } tree_source;
@@ -67,40 +65,15 @@ static void source_nowhere(tree_source *t)
 
 /* ---------------------------------------------------------------- loading blocks */
 
-static void source_ask_backward(tree_source *t)
-{
-    uint64_t to = t->ahead_begin, left = to - TREE_HEADER_BYTES;
-    uint64_t size = left < t->ahead_window ? left : t->ahead_window;
-    if (size) tree_file_advise(t->file, OS_ADVICE_WILL_NEED, to - size, size);
-    t->ahead_begin = to - size;
-}
-
-static void source_ask_forward(tree_source *t)
-{
-    uint64_t from = t->ahead_end, left = tree_file_size(t->file) - from;
-    uint64_t size = left < t->ahead_window ? left : t->ahead_window;
-    if (size) tree_file_advise(t->file, OS_ADVICE_WILL_NEED, from, size);
-    t->ahead_end = from + size;
-}
-
-/* Asks the system for the stretch of the file that the walk is about to reach, unless more than half of the
- * last one is still before it. */
+/* Of pages only if the node above the leaf is at hand: not for the first leaf of a walk, which may be the only
+ * one. */
 static void source_read_ahead(tree_source *t, block_ptr p)
 {
-    uint64_t begin = p.offset, end = p.offset + p.length;
-    bool inside = begin >= t->ahead_begin && end <= t->ahead_end;
-    if (!inside) {
-        t->ahead_begin = t->ahead_end = t->backward ? end : begin;
-        t->ahead_window = READ_AHEAD_MIN;
-    } else {
-        uint64_t left = t->backward ? begin - t->ahead_begin : t->ahead_end - end;
-        if (left > t->ahead_window / 2) return;
-        if (t->ahead_window < READ_AHEAD_MAX) t->ahead_window *= 2;
-    }
-    if (t->backward)
-        source_ask_backward(t);
-    else
-        source_ask_forward(t);
+    const source_level *above = &t->levels[1];
+    if (!tree_file_paged(t->file))
+        read_ahead_stretch(&t->ahead, t->file, p, t->backward);
+    else if (t->root.height > 1 && block_ptr_equal(above->held, above->at))
+        read_ahead_children(&t->ahead, t->file, above->at, &above->block, above->index, t->backward);
 }
 
 /* Copies the block from the cache if it is there. */
@@ -214,6 +187,7 @@ static bool source_find_leaf(tree_source *t, source_end end, slice key)
 {
     t->base.status = HOLT_OK;
     source_nowhere(t);
+    read_ahead_restart(&t->ahead, t->file);
     if (t->root.root.length == 0) return false;
     holt_status rc = source_descend(t, t->root.height - 1, t->root.root, end, key);
     if (rc != HOLT_OK) {

@@ -1,0 +1,127 @@
+/* tree_read_ahead.c -- see tree_read_ahead.h. */
+#include "tree/tree_read_ahead.h"
+
+#include "tree/tree_internal.h"
+
+enum { READ_AHEAD_MIN = 64 << 10, READ_AHEAD_MAX = 1 << 20 };
+
+static void grow_window(read_ahead *r)
+{
+    if (r->window < READ_AHEAD_MAX) r->window *= 2;
+}
+
+void read_ahead_restart(read_ahead *r, const tree_file *f)
+{
+    if (tree_file_paged(f)) *r = (read_ahead){.window = 0}; /* of runs: what was asked for still counts */
+}
+
+/* ---------------------------------------------------------------- pieces side by side */
+
+void ahead_ask(const ahead_stretch *s, tree_file *f)
+{
+    if (s->end > s->begin) tree_file_advise(f, OS_ADVICE_WILL_NEED, s->begin, s->end - s->begin);
+}
+
+void ahead_add(ahead_stretch *s, tree_file *f, block_ptr p)
+{
+    uint64_t end = p.offset + tree_file_space(f, p.length);
+    if (p.offset == s->end) {
+        s->end = end;
+    } else if (end == s->begin) { /* walking backwards */
+        s->begin = p.offset;
+    } else {
+        ahead_ask(s, f);
+        *s = (ahead_stretch){p.offset, end};
+    }
+}
+
+/* ---------------------------------------------------------------- runs */
+
+static void ask_backward(read_ahead *r, tree_file *f)
+{
+    uint64_t to = r->begin, left = to - TREE_HEADER_BYTES;
+    uint64_t size = left < r->window ? left : r->window;
+    if (size) tree_file_advise(f, OS_ADVICE_WILL_NEED, to - size, size);
+    r->begin = to - size;
+}
+
+static void ask_forward(read_ahead *r, tree_file *f)
+{
+    uint64_t from = r->end, left = tree_file_size(f) - from;
+    uint64_t size = left < r->window ? left : r->window;
+    if (size) tree_file_advise(f, OS_ADVICE_WILL_NEED, from, size);
+    r->end = from + size;
+}
+
+/* Asks for the stretch that the walk is about to reach, unless more than half of the last one is still before
+ * it. */
+void read_ahead_stretch(read_ahead *r, tree_file *f, block_ptr p, bool backward)
+{
+    uint64_t begin = p.offset, end = p.offset + p.length;
+    bool inside = begin >= r->begin && end <= r->end;
+    if (!inside) {
+        r->begin = r->end = backward ? end : begin;
+        r->window = READ_AHEAD_MIN;
+    } else {
+        uint64_t left = backward ? begin - r->begin : r->end - end;
+        if (left > r->window / 2) return;
+        grow_window(r);
+    }
+    if (backward)
+        ask_backward(r, f);
+    else
+        ask_forward(r, f);
+}
+
+/* ---------------------------------------------------------------- pages */
+
+static void ask_children_forward(read_ahead *r, tree_file *f, const block *node)
+{
+    ahead_stretch s = {0, 0};
+    for (uint64_t bytes = 0; r->end_child < node->count && bytes < r->window; r->end_child++) {
+        block_ptr p = block_child(node, r->end_child);
+        ahead_add(&s, f, p);
+        bytes += p.length;
+    }
+    ahead_ask(&s, f);
+}
+
+static void ask_children_backward(read_ahead *r, tree_file *f, const block *node)
+{
+    ahead_stretch s = {0, 0};
+    for (uint64_t bytes = 0; r->begin_child > 0 && bytes < r->window; r->begin_child--) {
+        block_ptr p = block_child(node, r->begin_child - 1);
+        ahead_add(&s, f, p);
+        bytes += p.length;
+    }
+    ahead_ask(&s, f);
+}
+
+/* Whether the walk has got so far that more should be asked for: half of what was asked for lies behind it. */
+static bool half_used(const read_ahead *r, uint32_t index)
+{
+    uint32_t half = (r->end_child - r->begin_child) / 2;
+    return r->backward ? index - r->begin_child <= half : r->end_child - index <= half;
+}
+
+/* A walk that comes to the next node goes on with the window it had. */
+void read_ahead_children(read_ahead *r, tree_file *f, block_ptr at, const block *node, uint32_t index,
+                         bool backward)
+{
+    bool same = block_ptr_equal(r->node, at) && r->backward == backward;
+    bool inside = same && index >= r->begin_child && index < r->end_child;
+    if (inside && !half_used(r, index)) return;
+    if (!inside) {
+        if (same || r->window == 0 || r->backward != backward) r->window = READ_AHEAD_MIN;
+        r->node = at;
+        r->backward = backward;
+        r->begin_child = index;
+        r->end_child = index + 1; /* which is read in any case */
+    } else {
+        grow_window(r);
+    }
+    if (backward)
+        ask_children_backward(r, f, node);
+    else
+        ask_children_forward(r, f, node);
+}
