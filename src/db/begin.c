@@ -51,18 +51,19 @@ holt_status begin_tables(holt *db, seqno floor)
     return begin_table(db);
 }
 
-holt_status begin_collection_state(holt *db, const state_collection *from, lsm_tree *tree)
+holt_status begin_collection_state(holt *db, const state_collection *from, const collection_tree *tree)
 {
     holt_collection *c;
     collection_state *s;
     view *v;
     holt_status rc = catalog_restore(db, from, &c);
     if (rc != HOLT_OK) {
-        lsm_tree_unref(tree);
+        lsm_tree_unref(tree->lsm);
+        btree_version_unref(tree->btree);
         return rc;
     }
     rc = collection_state_create(&s, &from->spec, from->cleared_seqno, tree);
-    if (rc == HOLT_OK) rc = file_uses_reserve_tree(db, tree);
+    if (rc == HOLT_OK) rc = file_uses_reserve_tree(db, s->lsm);
     if (rc == HOLT_OK) rc = view_change_reserve(db, (size_t)c->slot + 1, &v);
     if (rc == HOLT_OK) rc = view_change_begin(db, v);
     if (rc != HOLT_OK) {
@@ -71,7 +72,7 @@ holt_status begin_collection_state(holt *db, const state_collection *from, lsm_t
     }
     view_set_slot(v, c->slot, s);
     view_change_install(db, v);
-    file_uses_change(db, NULL, tree);
+    file_uses_change(db, NULL, tree->lsm);
     return HOLT_OK;
 }
 

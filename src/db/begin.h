@@ -12,7 +12,7 @@ holt_status begin_files(holt *db);
 /* The first view, with an empty active memtable and the given floor. */
 holt_status begin_tables(holt *db, seqno floor);
 /* Puts a collection into the catalog and, with its tree (taken over), into the view. */
-holt_status begin_collection_state(holt *db, const state_collection *c, lsm_tree *tree);
+holt_status begin_collection_state(holt *db, const state_collection *c, const collection_tree *tree);
 /* Writes MANIFEST-number with the whole state and takes it as the database's. */
 holt_status begin_manifest(holt *db, uint64_t number);
 /* Starts the log in the segment that the manifest names. */

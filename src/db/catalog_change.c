@@ -6,7 +6,9 @@
 #include "base/status.h"
 #include "db/commit.h"
 #include "db/install.h"
+#include "db/jobs.h"
 #include "db/record.h"
+#include "db/trees.h"
 
 static holt_status exists(const char *name)
 {
@@ -43,22 +45,39 @@ static holt_status reopen(holt_collection *c, const char *name, bool may_open, h
     return HOLT_OK;
 }
 
-static holt_status new_state(const collection_spec *spec, seqno cleared, collection_state **out)
+static holt_status new_state(holt *db, const collection_spec *spec, seqno cleared, collection_state **out)
 {
-    lsm_tree *empty;
-    holt_status rc = lsm_tree_create(NULL, 0, &empty);
-    return rc == HOLT_OK ? collection_state_create(out, spec, cleared, empty) : rc;
+    collection_tree empty;
+    holt_status rc = trees_empty(spec, db->space, &empty);
+    return rc == HOLT_OK ? collection_state_create(out, spec, cleared, &empty) : rc;
+}
+
+/* The first B+tree collection brings the file for the pages of all. */
+static holt_status need_space(holt *db)
+{
+    if (db->space) return HOLT_OK;
+    btree_space *space;
+    holt_status rc = btree_space_create(&space, db->files, next_file_number(db));
+    if (rc == HOLT_OK) rc = os_dir_sync(db->dir);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&db->manifest_mu);
+    db->space = space;
+    os_mutex_unlock(&db->manifest_mu);
+    return HOLT_OK;
 }
 
 static holt_status record_creation(holt *db, const holt_collection *c)
 {
     collection_state *state = NULL;
     buffer edit = {0};
-    holt_status rc = new_state(&c->spec, 0, &state);
+    bool paged = c->spec.kind == HOLT_BTREE;
+    holt_status rc = paged ? need_space(db) : HOLT_OK;
+    if (rc == HOLT_OK) rc = new_state(db, &c->spec, 0, &state);
     if (rc != HOLT_OK) return rc;
     edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
                   os_time_ms(db->os));
     edit_collection(&edit, &c->spec, c->name, 0);
+    if (paged) edit_space(&edit, btree_space_recorded(db->space), true);
     record_change change = {.edit = &edit, .created = &c->spec, .new_name = c->name};
     rc = record_and_install(db, &change, c->slot, state, 0);
     buffer_deinit(&edit);
@@ -131,6 +150,48 @@ static holt_status begin_change(holt *db, const char *name, holt_collection **ou
     return *out ? wal_sync(db->wal) : collection_not_found(name);
 }
 
+/* The tree that the collection has now; it becomes garbage with the change. */
+static holt_status find_garbage(holt *db, const holt_collection *c, btree_version **out)
+{
+    view *v;
+    *out = NULL;
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (s && s->btree && btree_version_root(s->btree)->root.length) *out = btree_version_ref(s->btree);
+    view_release(db, v);
+    return HOLT_OK;
+}
+
+/* Records what leaves the collection empty or gone, and remembers the pages that its B+tree still takes. */
+static holt_status record_end(holt *db, const holt_collection *c, record_change *change, buffer *edit,
+                              collection_state *state, seqno floor)
+{
+    btree_version *garbage;
+    holt_status rc = find_garbage(db, c, &garbage);
+    if (rc == HOLT_OK && garbage) {
+        change->garbage = btree_version_root(garbage);
+        edit_garbage(edit, change->garbage);
+    }
+    install_change install = {.floor = floor, .slots = &c->slot, .states = &state, .count = 1};
+    os_mutex_lock(&db->manifest_mu);
+    bool room =
+        mem_grow((void **)&db->garbage, &db->garbage_capacity, db->garbage_count + 1, sizeof *db->garbage);
+    if (rc == HOLT_OK && !room) rc = status_no_memory(sizeof *db->garbage);
+    if (rc == HOLT_OK)
+        rc = record_and_install_locked(db, change, &install);
+    else
+        collection_state_unref(state);
+    if (rc == HOLT_OK && garbage) {
+        db->garbage[db->garbage_count++] = garbage;
+        garbage = NULL;
+    }
+    os_mutex_unlock(&db->manifest_mu);
+    btree_version_unref(garbage);
+    jobs_wake_workers(db);
+    return rc;
+}
+
 static holt_status drop_led(holt *db, const char *name)
 {
     holt_collection *c;
@@ -139,7 +200,7 @@ static holt_status drop_led(holt *db, const char *name)
     buffer edit = {0};
     edit_drop(&edit, c->spec.id);
     record_change change = {.edit = &edit, .collection = c->spec.id, .dropped = true};
-    rc = record_and_install(db, &change, c->slot, NULL, 0);
+    rc = record_end(db, c, &change, &edit, NULL, 0);
     buffer_deinit(&edit);
     if (rc != HOLT_OK) return rc;
 
@@ -223,13 +284,16 @@ static holt_status clear_led(holt_collection *c)
     seqno last = db->next_seqno - 1;
     collection_state *state = NULL;
     holt_status rc = wal_sync(db->wal);
-    if (rc == HOLT_OK) rc = new_state(&c->spec, last, &state);
+    if (rc == HOLT_OK) rc = new_state(db, &c->spec, last, &state);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
     edit_clear(&edit, c->spec.id, last);
-    tree_change tree = {.collection = c->spec.id, .cleared_seqno = last, .tree = state->lsm};
+    tree_change tree = {.collection = c->spec.id,
+                        .cleared_seqno = last,
+                        .tree = state->lsm,
+                        .root = state->btree ? btree_version_root(state->btree) : NULL};
     record_change change = {.edit = &edit, .collection = c->spec.id, .trees = &tree, .tree_count = 1};
-    rc = record_and_install(db, &change, c->slot, state, last);
+    rc = record_end(db, c, &change, &edit, state, last);
     buffer_deinit(&edit);
     return rc;
 }

@@ -21,24 +21,13 @@ static holt_status check_unused(holt *db)
                       transactions, cursors);
 }
 
-/* The manifest on disk does not say what memory does: the last chance to write it. */
-static holt_status write_lost_manifest(holt *db)
-{
-    static const buffer nothing;
-    record_change change = {.edit = &nothing};
-    os_mutex_lock(&db->manifest_mu);
-    holt_status rc = record_edit(db, &change);
-    os_mutex_unlock(&db->manifest_mu);
-    return rc;
-}
-
 /* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.
  * */
 static holt_status write_end(holt *db)
 {
     log_position end;
     holt_status rc = wal_health(db->wal);
-    if (rc == HOLT_OK && db->manifest_lost) rc = write_lost_manifest(db);
+    if (rc == HOLT_OK) rc = record_repair(db); /* the last chance */
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
@@ -56,6 +45,10 @@ static void release_memory(holt *db)
     catalog_destroy(db);
     wal_destroy(db->wal);
     manifest_close(db->manifest);
+    for (size_t i = 0; i < db->garbage_count; i++)
+        btree_version_unref(db->garbage[i]);
+    mem_free(db->garbage);
+    btree_space_close(db->space);
     tree_files_destroy(db->files);
     cache_destroy(db->cache);
     mem_free(db->log.recovered);

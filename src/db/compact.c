@@ -20,9 +20,7 @@ static const uint64_t IDLE_NS = (uint64_t)500 * 1000000, RETRY_NS = (uint64_t)10
 
 static uint64_t next_file(void *ctx)
 {
-    holt *db = ctx;
-    /* Relaxed: only that numbers differ matters; the record that names the file carries a later value. */
-    return atomic_fetch_add_explicit(&db->next_file, 1, memory_order_relaxed);
+    return next_file_number(ctx);
 }
 
 /* ---------------------------------------------------------------- one merge */
@@ -73,7 +71,8 @@ static holt_status record_merge(holt *db, const holt_collection *c, const lsm_me
     if (rc != HOLT_OK) return rc;
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
     rc = s ? lsm_tree_replace(s->lsm, ages, count, run, &tree) : HOLT_NOT_FOUND;
-    if (rc == HOLT_OK) rc = collection_state_create(&next, &s->spec, s->cleared_seqno, tree);
+    collection_tree merged = {.lsm = tree};
+    if (rc == HOLT_OK) rc = collection_state_create(&next, &s->spec, s->cleared_seqno, &merged);
     if (rc == HOLT_OK) {
         edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
                       os_time_ms(db->os));
@@ -221,8 +220,9 @@ uint64_t compact_job_step(void *ctx)
     compact_worker *w = ctx;
     holt *db = w->db;
     uint64_t now = os_clock_ns(db->os), idle_at = idle_from(w, now);
-    bool more;
-    holt_status rc = step(w, now >= idle_at ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more);
+    bool more, idle = now >= idle_at;
+    holt_status rc = step(w, idle ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more);
+    if (rc == HOLT_OK && !more && w == db->workers) rc = space_step(&w->upkeep, idle, &more);
     report(db, rc);
     if (rc != HOLT_OK) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
@@ -243,6 +243,7 @@ static void begin_merging(holt *db, holt_collection *c)
 
 holt_status compact_all(holt *db, holt_collection *c)
 {
+    if (c->spec.kind == HOLT_BTREE) return space_compact(db, c);
     begin_merging(db, c);
     lsm_merge *m = NULL;
     holt_status rc = begin_merge(db, c, LSM_WANT_ALL, &m);

@@ -2,13 +2,14 @@
 #ifndef HOLT_DB_COMPACT_H
 #define HOLT_DB_COMPACT_H
 
-#include "db/db.h"
+#include "db/space.h"
 
 typedef struct compact_worker {
     holt *db;
     os_job *job;
     holt_collection *collection; /* used and marked as merging; NULL: idle */
     lsm_merge *merge;            /* its merge under way */
+    space_upkeep upkeep;         /* of B+trees' pages; the first worker's */
     seqno seen_seqno;            /* the newest operation when last looked ... */
     uint64_t seen_ns;            /* ... and since when it is: for "idle" */
 } compact_worker;

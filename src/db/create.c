@@ -4,6 +4,7 @@
 #include "db/catalog.h"
 #include "db/begin.h"
 #include "db/record.h"
+#include "db/trees.h"
 
 #include <inttypes.h>
 
@@ -14,10 +15,10 @@ static holt_status default_collection(holt *db)
     holt_status rc = collection_spec_init(db, &o, &first.spec);
     if (rc != HOLT_OK) return rc;
     first.spec.id = 1;
-    lsm_tree *empty;
-    rc = lsm_tree_create(NULL, 0, &empty);
-    if (rc != HOLT_OK) return rc;
-    return begin_collection_state(db, &first, empty);
+    if (first.spec.kind == HOLT_BTREE) rc = btree_space_create(&db->space, db->files, next_file_number(db));
+    collection_tree empty;
+    if (rc == HOLT_OK) rc = trees_empty(&first.spec, db->space, &empty);
+    return rc == HOLT_OK ? begin_collection_state(db, &first, &empty) : rc;
 }
 
 holt_status create_database(holt *db)

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
+#include "db/trees.h"
 #include "tree/merge.h"
 
 /* ---------------------------------------------------------------- bounds */
@@ -84,17 +85,13 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
         if (rc == HOLT_OK) (*count)++;
     }
     *in_memory = *count > 0;
-    for (size_t i = 0; i < lsm_tree_runs(s->lsm) && rc == HOLT_OK; i++) {
-        rc = lsm_run_source_open(lsm_tree_run(s->lsm, i), &options, &children[*count]);
-        if (rc == HOLT_OK) (*count)++;
-    }
-    return rc;
+    return rc == HOLT_OK ? trees_sources_open(s, &options, children, count) : rc;
 }
 
 static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, collection_state *s,
                                   cursor_stand *out)
 {
-    size_t most = s ? snap->view->table_count + lsm_tree_runs(s->lsm) : 0, count = 0;
+    size_t most = s ? snap->view->table_count + trees_sources_max(s) : 0, count = 0;
     source **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
     holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;

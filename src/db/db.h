@@ -116,6 +116,9 @@ struct holt {
     struct file_use *file_uses;      /* parts that are in each file, by number */
     size_t file_use_count, file_use_capacity;
     manifest_mark recorded;          /* the last record that is durable in a manifest that is surely current */
+    btree_space *space;              /* of all B+trees; NULL: none yet. Set once, before a collection needs it */
+    btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
+    size_t garbage_count, garbage_capacity;
     bool manifest_lost;              /* it failed and could not be made anew: writes are refused */
     holt_error manifest_error;
 

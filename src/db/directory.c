@@ -22,6 +22,7 @@ file_kind file_classify(const char *name, uint64_t *number)
     if (file_name_number(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
     if (file_name_number(name, "wal-", ".log", number)) return FILE_SEGMENT;
     if (file_name_number(name, "run-", ".sst", number)) return FILE_RUN;
+    if (file_name_number(name, "tree-", ".bt", number)) return FILE_PAGES;
     if (file_name_number(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 ||
         ends_with(name, ".tmp"))
         return FILE_TEMPORARY;
@@ -42,7 +43,8 @@ static holt_status see(void *ctx, const char *name)
     if (kind == FILE_CURRENT) s->current = true;
     if (kind == FILE_FOREIGN) s->foreign = true;
     if (kind != FILE_FOREIGN && kind != FILE_LOCK && kind != FILE_DIARY) s->ours = true;
-    if (kind == FILE_RUN || ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1))
+    if (kind == FILE_RUN || (kind == FILE_PAGES && number != 1) ||
+        ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1))
         s->beyond_creation = true;
     if (kind == FILE_SEGMENT && number == 1) s->first_segment = true;
     if (kind == FILE_TEMPORARY && strcmp(name, "CURRENT.tmp") != 0) s->beyond_creation = true;
@@ -127,6 +129,9 @@ static holt_status gather_orphan(void *ctx, const char *name)
         break;
     case FILE_RUN:
         orphan = !run_in_use(c->db, number);
+        break;
+    case FILE_PAGES:
+        orphan = !c->db->space || number != btree_space_recorded(c->db->space)->file;
         break;
     case FILE_TEMPORARY:
         orphan = true;

@@ -20,6 +20,7 @@ typedef enum file_kind {
     FILE_MANIFEST, /* *number names it, as it does the next two */
     FILE_SEGMENT,
     FILE_RUN,
+    FILE_PAGES,
     FILE_TEMPORARY /* remade or deleted at open */
 } file_kind;
 file_kind file_classify(const char *name, uint64_t *number);

@@ -129,3 +129,51 @@ void edit_closed(buffer *b, log_position end)
     buffer_varint(&p, end.offset);
     put_item(b, ITEM_CLOSED, &p);
 }
+
+static void put_root(buffer *p, const tree_root *root)
+{
+    put_pointer(p, root->root);
+    buffer_varint(p, root->height);
+    buffer_varint(p, root->entries);
+    buffer_varint(p, root->bytes);
+}
+
+void edit_root(buffer *b, uint32_t id, const tree_root *root)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    put_root(&p, root);
+    put_item(b, ITEM_ROOT, &p);
+}
+
+void edit_space(buffer *b, const btree_space_state *space, bool whole)
+{
+    buffer p = {0};
+    uint64_t changed = 0;
+    for (size_t i = 0; i < space->extent_count; i++)
+        changed += whole || space->extents[i].touched;
+    buffer_varint(&p, space->file);
+    buffer_varint(&p, space->pages);
+    buffer_varint(&p, changed);
+    for (size_t i = 0; i < space->extent_count; i++) {
+        if (!whole && !space->extents[i].touched) continue;
+        buffer_varint(&p, i);
+        buffer_u8(&p, space->extents[i].copy);
+        buffer_u64(&p, space->extents[i].checksum);
+    }
+    put_item(b, ITEM_SPACE, &p);
+}
+
+void edit_garbage(buffer *b, const tree_root *root)
+{
+    buffer p = {0};
+    put_root(&p, root);
+    put_item(b, ITEM_GARBAGE, &p);
+}
+
+void edit_swept(buffer *b, const tree_root *root)
+{
+    buffer p = {0};
+    buffer_varint(&p, root->root.offset);
+    put_item(b, ITEM_SWEPT, &p);
+}

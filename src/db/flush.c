@@ -10,18 +10,20 @@
 #include "base/status.h"
 #include "db/commit.h"
 #include "db/install.h"
-#include "db/record.h"
+#include "db/space.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 enum { STEP_ENTRIES = 8192 };
-static const uint64_t RETRY_NS = (uint64_t)200 * 1000000;
+static const uint64_t RETRY_NS = (uint64_t)200 * 1000000, BUSY_NS = 1000000;
 
 typedef struct flush_output {
     uint32_t collection, slot;
-    tree_root root;
+    tree_root root;      /* of a new run */
+    btree_version *base; /* of a B+tree: what the batch was applied to, borrowed from the view, */
+    btree_version *next; /* and what came of it; a reference */
 } flush_output;
 
 struct flush {
@@ -32,14 +34,18 @@ struct flush {
     size_t id_count, id_next;
     uint32_t *slots_by_id; /* slots of the view, sorted by their collections' ids */
     size_t slot_count;
-    source *input; /* of the collection being written, or NULL */
-    tree_builder *builder;
-    tree_file_writer *writer; /* NULL: nothing written yet */
+    source *input;                  /* of the collection being written, or NULL */
+    tree_builder *builder;          /* of a run, or NULL: */
+    btree_batch batch;              /* it goes into a B+tree */
+    btree_change *change;           /* of all B+trees, or NULL: none is touched yet */
+    const btree_space_state *space; /* prepared, for the record; NULL: the change is not */
+    tree_file_writer *writer;       /* NULL: nothing written yet */
     uint64_t file;
-    uint64_t bytes;
+    uint64_t run_bytes, bytes; /* of the file; of all that was written */
     tree_file *finished;
     flush_output *outputs;
     size_t output_count;
+    size_t runs_used; /* runs of the file that became part of a tree */
 };
 
 /* ---------------------------------------------------------------- beginning */
@@ -49,6 +55,9 @@ void flush_abandon(flush *f)
     if (!f) return;
     source_close(f->input);
     tree_builder_destroy(f->builder);
+    for (size_t i = 0; f->outputs && i < f->id_count; i++)
+        btree_version_unref(f->outputs[i].next);
+    btree_change_abandon(f->change);
     tree_file_writer_destroy(f->writer);
     tree_file_unref(f->finished);
     view_release(f->db, f->view);
@@ -121,12 +130,23 @@ static holt_status flush_begin(holt *db, flush **out)
 
 /* ---------------------------------------------------------------- writing */
 
-static holt_status begin_file(flush *f)
+static holt_status begin_run(flush *f, const collection_state *s)
 {
-    if (f->writer) return HOLT_OK;
-    /* Relaxed: only that numbers differ matters; the record that names the file carries a later value. */
-    f->file = atomic_fetch_add_explicit(&f->db->next_file, 1, memory_order_relaxed);
-    return tree_file_writer_create(&f->writer, f->db->files, f->file);
+    tree_build_options options = {.block_bytes = s->spec.block_bytes, .filter_bits = s->spec.filter_bits};
+    holt_status rc = HOLT_OK;
+    if (!f->writer) {
+        f->file = next_file_number(f->db);
+        rc = tree_file_writer_create(&f->writer, f->db->files, f->file);
+    }
+    return rc == HOLT_OK ? tree_builder_create(&f->builder, f->writer, &options) : rc;
+}
+
+/* HOLT_BUSY: somebody else is changing B+trees; soon he will not be. */
+static holt_status begin_batch(flush *f, const collection_state *s)
+{
+    btree_batch batch = {.base = s->btree, .changes = f->input, .block_bytes = s->spec.block_bytes};
+    f->batch = batch;
+    return f->change ? HOLT_OK : btree_change_begin(&f->change, f->db->space);
 }
 
 /* Opens the next collection that is still there and has something to write; false: no more. */
@@ -137,14 +157,13 @@ static holt_status begin_collection(flush *f, bool *more)
         uint32_t id = f->ids[f->id_next], slot;
         const collection_state *s = find_state(f, id, &slot);
         if (!s || s->cleared_seqno >= f->table->last_seqno) continue;
-        tree_build_options options = {.block_bytes = s->spec.block_bytes, .filter_bits = s->spec.filter_bits};
         flush_output *o = &f->outputs[f->output_count];
         o->collection = id;
         o->slot = slot;
+        o->base = s->btree;
         rc = memtable_source_open(f->table->memtable, id, UINT64_MAX, s->cleared_seqno, &f->input);
         if (rc == HOLT_OK) f->input->ops->first(f->input);
-        if (rc == HOLT_OK) rc = begin_file(f);
-        if (rc == HOLT_OK) rc = tree_builder_create(&f->builder, f->writer, &options);
+        if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s) : begin_run(f, s);
         *more = true;
         f->id_next++;
         return rc;
@@ -154,7 +173,8 @@ static holt_status begin_collection(flush *f, bool *more)
 
 static holt_status end_collection(flush *f)
 {
-    holt_status rc = tree_builder_finish(f->builder, &f->outputs[f->output_count].root);
+    holt_status rc =
+        f->builder ? tree_builder_finish(f->builder, &f->outputs[f->output_count].root) : HOLT_OK;
     tree_builder_destroy(f->builder);
     source_close(f->input);
     f->builder = NULL;
@@ -163,9 +183,20 @@ static holt_status end_collection(flush *f)
     return rc;
 }
 
+/* A step of a batch into a B+tree. */
+static holt_status write_batch(flush *f, size_t *left)
+{
+    bool done;
+    holt_status rc =
+        btree_change_apply(f->change, &f->batch, *left, &done, &f->outputs[f->output_count].next);
+    *left = 0; /* it has taken what there was, or is done; both are a step */
+    return rc == HOLT_OK && done ? end_collection(f) : rc;
+}
+
 /* A tombstone is of no use in a collection without older runs, but that is seldom; it is written. */
 static holt_status write_entries(flush *f, size_t *left)
 {
+    if (!f->builder) return write_batch(f, left);
     source *in = f->input;
     for (; in->valid && *left > 0; --*left) {
         holt_status rc = tree_builder_add(f->builder, in->key, in->op, in->value, in->expires_at_ms);
@@ -175,7 +206,24 @@ static holt_status write_entries(flush *f, size_t *left)
     return in->valid ? HOLT_OK : end_collection(f);
 }
 
-/* Writes on; *done: the file is complete and synced. */
+/* All is written: syncs it. */
+static holt_status flush_complete(flush *f)
+{
+    holt_status rc = HOLT_OK;
+    if (f->change) {
+        f->bytes = btree_change_bytes(f->change);
+        rc = btree_change_prepare(f->change, &f->space);
+    }
+    if (rc != HOLT_OK || !f->writer) return rc;
+    f->run_bytes = tree_file_writer_bytes(f->writer);
+    f->bytes += f->run_bytes;
+    rc = tree_file_writer_finish(f->writer, &f->finished);
+    tree_file_writer_destroy(f->writer);
+    f->writer = NULL;
+    return rc == HOLT_OK ? os_dir_sync(f->db->dir) : rc;
+}
+
+/* Writes on; *done: all is complete and synced. */
 static holt_status flush_write(flush *f, bool *done)
 {
     *done = false;
@@ -186,12 +234,7 @@ static holt_status flush_write(flush *f, bool *done)
         if (rc != HOLT_OK) return rc;
         if (more) continue;
         *done = true;
-        if (!f->writer) return HOLT_OK;
-        f->bytes = tree_file_writer_bytes(f->writer);
-        rc = tree_file_writer_finish(f->writer, &f->finished);
-        tree_file_writer_destroy(f->writer);
-        f->writer = NULL;
-        return rc == HOLT_OK ? os_dir_sync(f->db->dir) : rc;
+        return flush_complete(f);
     }
     return HOLT_OK;
 }
@@ -229,27 +272,55 @@ static log_state log_after(const holt *db, const table *t)
     return log;
 }
 
-/* The new tree of one collection: its run in front of what is there. */
+/* The collection's tree with its new run in front. */
+static holt_status add_run(flush *f, const collection_state *s, const flush_output *o, flush_change *c,
+                           collection_tree *tree)
+{
+    lsm_part part = {.file = f->file, .file_size = f->run_bytes, .root = o->root};
+    lsm_run *run;
+    holt_status rc = lsm_run_open(f->table->last_seqno, 0, &part, &f->finished, 1, &run);
+    if (rc != HOLT_OK) return rc;
+    rc = lsm_tree_replace(s->lsm, NULL, 0, run, &tree->lsm);
+    if (rc == HOLT_OK) edit_run(&c->edit, s->spec.id, run);
+    lsm_run_unref(run);
+    f->runs_used += rc == HOLT_OK;
+    return rc;
+}
+
+/* The collection's new B+tree. */
+static void add_version(const collection_state *s, const flush_output *o, flush_change *c,
+                        collection_tree *tree)
+{
+    tree->lsm = lsm_tree_ref(s->lsm);
+    tree->btree = btree_version_ref(o->next);
+    tree->btree_file = s->btree_file;
+    edit_root(&c->edit, s->spec.id, btree_version_root(o->next));
+}
+
+/* The new tree of one collection. HOLT_CONFLICT: its pages have been changed by another since the flush began, so that it must begin
+ * anew. */
 static holt_status add_output(flush *f, const view *now, const flush_output *o, flush_change *c)
 {
     const collection_state *s = view_collection(now, o->slot, o->collection);
-    if (!s || s->cleared_seqno >= f->table->last_seqno || o->root.root.length == 0) return HOLT_OK;
-    lsm_part part = {.file = f->file, .file_size = f->bytes, .root = o->root};
-    lsm_run *run;
-    lsm_tree *tree = NULL;
-    holt_status rc = lsm_run_open(f->table->last_seqno, 0, &part, &f->finished, 1, &run);
+    if (o->base && (!s || s->btree != o->base)) return HOLT_CONFLICT;
+    if (!s || s->cleared_seqno >= f->table->last_seqno || (!o->next && o->root.root.length == 0))
+        return HOLT_OK;
+    collection_tree tree = {0};
+    holt_status rc = HOLT_OK;
+    if (o->next)
+        add_version(s, o, c, &tree);
+    else
+        rc = add_run(f, s, o, c, &tree);
+    if (rc == HOLT_OK) rc = collection_state_create(&c->states[c->count], &s->spec, s->cleared_seqno, &tree);
     if (rc != HOLT_OK) return rc;
-    rc = lsm_tree_replace(s->lsm, NULL, 0, run, &tree);
-    if (rc == HOLT_OK) rc = collection_state_create(&c->states[c->count], &s->spec, s->cleared_seqno, tree);
-    if (rc == HOLT_OK) {
-        edit_run(&c->edit, s->spec.id, run);
-        tree_change t = {
-            .collection = s->spec.id, .slot = o->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
-        c->trees[c->count] = t;
-        c->slots[c->count++] = o->slot;
-    }
-    lsm_run_unref(run);
-    return rc;
+    tree_change t = {.collection = s->spec.id,
+                     .slot = o->slot,
+                     .cleared_seqno = s->cleared_seqno,
+                     .tree = tree.lsm,
+                     .root = tree.btree ? btree_version_root(tree.btree) : NULL};
+    c->trees[c->count] = t;
+    c->slots[c->count++] = o->slot;
+    return HOLT_OK;
 }
 
 static holt_status gather_change(flush *f, flush_change *c)
@@ -262,6 +333,7 @@ static holt_status gather_change(flush *f, flush_change *c)
     if (!c->trees || !c->slots || !c->states) return status_no_memory(f->output_count * sizeof *c->trees);
     holt_status rc = view_acquire(db, &now);
     if (rc != HOLT_OK) return rc;
+    f->runs_used = 0;
     for (size_t i = 0; i < f->output_count && rc == HOLT_OK; i++)
         rc = add_output(f, now, &f->outputs[i], c);
     view_release(db, now);
@@ -269,6 +341,7 @@ static holt_status gather_change(flush *f, flush_change *c)
     edit_counters(&c->edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
                   os_time_ms(db->os));
     edit_log(&c->edit, &c->log);
+    if (f->space) edit_space(&c->edit, f->space, false);
     return rc;
 }
 
@@ -279,7 +352,8 @@ static holt_status record_flush(flush *f)
     flush_change c = {0};
     holt_status rc = gather_change(f, &c);
     if (rc == HOLT_OK) {
-        record_change change = {.edit = &c.edit, .trees = c.trees, .tree_count = c.count, .log = &c.log};
+        record_change change = {
+            .edit = &c.edit, .trees = c.trees, .tree_count = c.count, .log = &c.log, .space = f->space};
         install_change install = {.slots = c.slots,
                                   .states = c.states,
                                   .count = c.count,
@@ -293,7 +367,11 @@ static holt_status record_flush(flush *f)
     if (rc == HOLT_OK) {
         db->log = c.log;
         /* Nothing took the file: all it holds was dropped or cleared. */
-        if (f->finished && c.count == 0) tree_file_obsolete(f->finished);
+        if (f->finished && f->runs_used == 0) tree_file_obsolete(f->finished);
+    }
+    if (f->change && f->space) {
+        space_end_change(db, f->change, rc);
+        f->change = NULL;
     }
     change_deinit(&c);
     return rc;
@@ -333,7 +411,8 @@ static holt_status flush_finish(flush *f)
 static holt_status flush_step(holt *db, bool *more)
 {
     holt_status rc = HOLT_OK;
-    if (!db->flush) rc = flush_begin(db, &db->flush);
+    if (!db->flush) rc = record_repair(db); /* what could not be recorded would only be written in vain */
+    if (!db->flush && rc == HOLT_OK) rc = flush_begin(db, &db->flush);
     *more = db->flush != NULL;
     if (rc != HOLT_OK || !db->flush) return rc;
     bool done;
@@ -367,6 +446,8 @@ uint64_t flush_job_step(void *ctx)
     bool more;
     holt_status rc = flush_step(db, &more);
     if (rc == HOLT_NO_SPACE && reserve_give_up(db)) return OS_JOB_AGAIN;
+    if (rc == HOLT_CONFLICT) return OS_JOB_AGAIN; /* a B+tree was changed meanwhile: begun anew */
+    if (rc == HOLT_BUSY) return os_clock_ns(db->os) + BUSY_NS;
     if (rc != HOLT_OK) {
         report(db, rc);
         return os_clock_ns(db->os) + RETRY_NS;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
+#include "db/trees.h"
 #include "db/txn.h"
 
 /* ---------------------------------------------------------------- where a value goes */
@@ -90,7 +91,7 @@ static holt_status look_in_tree(const lookup *l, const collection_state *s)
     tree_buffer scratch = {0};
     lsm_entry e;
     holt_status rc = HOLT_OK;
-    tree_answer answer = lsm_get(s->lsm, l->key, l->hash, &scratch, &e, &rc);
+    tree_answer answer = trees_get(s, l->key, l->hash, &scratch, &e, &rc);
     if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
         rc = HOLT_NOT_FOUND;
     else if (answer == TREE_FOUND)
@@ -107,9 +108,8 @@ static holt_status look_in_section(const lookup *l, const view *v, const collect
     *undecided = false;
     if (find_in_memory(v, s, l->key, at, &m))
         return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
-    if (lsm_tree_runs(s->lsm) == 0) return HOLT_NOT_FOUND;
     lsm_entry e;
-    tree_answer answer = lsm_get_cached(s->lsm, l->key, l->hash, &e);
+    tree_answer answer = trees_get_cached(s, l->key, l->hash, &e);
     if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && !e.entry.extents) return sink_take(l->sink, e.entry.value);

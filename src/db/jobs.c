@@ -84,7 +84,7 @@ static holt_status start_workers(holt *db)
     holt_status rc = HOLT_OK;
     for (; db->worker_count < count && rc == HOLT_OK; db->worker_count++) {
         compact_worker *w = &db->workers[db->worker_count];
-        w->db = db;
+        w->db = w->upkeep.db = db;
         rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
     }
     return rc;
@@ -123,6 +123,7 @@ void jobs_stop(holt *db)
     for (uint32_t i = 0; i < db->worker_count; i++) {
         stop(&db->workers[i].job);
         compact_abandon(&db->workers[i]);
+        space_abandon(&db->workers[i].upkeep);
     }
     mem_free(db->workers);
     db->workers = NULL;

@@ -51,7 +51,8 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
     if (o->compression > HOLT_COMPRESSION_ZSTD)
         return status_set(HOLT_INVALID, "holt_collection_options.compression = %u: is no holt_compression",
                           o->compression);
-    uint32_t bytes = o->block_bytes ? o->block_bytes : 8192;
+    uint32_t kind = o->kind ? o->kind : db->set.default_kind;
+    uint32_t bytes = o->block_bytes ? o->block_bytes : kind == HOLT_BTREE ? 4096 : 8192;
     if (bytes < BLOCK_BYTES_MIN || bytes > BLOCK_BYTES_MAX || (bytes & (bytes - 1)))
         return status_set(HOLT_INVALID,
                           "holt_collection_options.block_bytes = %u: must be 4, 8, 16, 32 or 64 KiB", bytes);
@@ -59,13 +60,13 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
         return status_set(HOLT_INVALID,
                           "holt_collection_options.filter_bits = %u: must be 1 to 32, 0 or HOLT_FILTER_NONE",
                           o->filter_bits);
-    out->kind = o->kind ? o->kind : db->set.default_kind;
-    if (out->kind == HOLT_BTREE)
-        return status_set(HOLT_UNSUPPORTED, "B+tree collections come with a later release");
+    out->kind = kind;
     if (o->compression > HOLT_COMPRESSION_NONE)
         return status_set(HOLT_UNSUPPORTED, "compression comes with a later release");
     out->compression = HOLT_COMPRESSION_NONE;
     out->block_bytes = bytes;
-    out->filter_bits = o->filter_bits == HOLT_FILTER_NONE ? 0 : o->filter_bits ? o->filter_bits : 10;
+    out->filter_bits = kind == HOLT_BTREE || o->filter_bits == HOLT_FILTER_NONE ? 0
+                       : o->filter_bits                                         ? o->filter_bits
+                                                                                : 10;
     return HOLT_OK;
 }

@@ -33,6 +33,8 @@ static void put_collection(const view *v, const holt_collection *c, const record
     const tree_change *t = changed_tree(change, c->spec.id);
     const char *name = this_one && change->new_name ? change->new_name : c->name;
     edit_collection(out, &c->spec, name, t ? t->cleared_seqno : s ? s->cleared_seqno : 0);
+    const tree_root *root = t ? t->root : s && s->btree ? btree_version_root(s->btree) : NULL;
+    if (root && root->root.length) edit_root(out, c->spec.id, root);
     put_tree(out, c->spec.id, t ? t->tree : s ? s->lsm : NULL);
 }
 
@@ -40,6 +42,16 @@ static int by_id(const void *a, const void *b)
 {
     const holt_collection *x = *(holt_collection *const *)a, *y = *(holt_collection *const *)b;
     return (x->spec.id > y->spec.id) - (x->spec.id < y->spec.id);
+}
+
+/* The pages that all B+trees share, and the trees that still take some of them without being anybody's. */
+static void put_space(holt *db, const record_change *change, buffer *out)
+{
+    if (!db->space) return;
+    edit_space(out, change->space ? change->space : btree_space_recorded(db->space), true);
+    for (size_t i = change->swept; i < db->garbage_count; i++)
+        edit_garbage(out, btree_version_root(db->garbage[i]));
+    if (change->garbage) edit_garbage(out, change->garbage);
 }
 
 void record_whole(holt *db, const record_change *change, buffer *out)
@@ -63,11 +75,18 @@ void record_whole(holt *db, const record_change *change, buffer *out)
     }
     os_mutex_unlock(&db->admin_mu);
     if (change->created) edit_collection(out, change->created, change->new_name, 0);
+    put_space(db, change, out);
     mem_free(all);
     view_release(db, v);
 }
 
 /* ---------------------------------------------------------------- writing */
+
+uint64_t next_file_number(holt *db)
+{
+    /* Relaxed: only that numbers differ matters; the record that names the file carries a later value. */
+    return atomic_fetch_add_explicit(&db->next_file, 1, memory_order_relaxed);
+}
 
 /* Writes MANIFEST-n+1 with the whole state and makes it current. */
 static holt_status write_anew(holt *db, const record_change *change)
@@ -116,9 +135,23 @@ holt_status record_edit(holt *db, const record_change *change)
         event_log_write(db->events, HOLT_LOG_WARN, "%s; writing a new manifest", holt_error_message());
     rc = write_anew(db, change);
     db->manifest_lost = rc != HOLT_OK;
-    if (rc == HOLT_OK) return HOLT_OK;
+    if (rc == HOLT_OK) {
+        if (db->space && !change->space)
+            btree_space_settle(db->space); /* no record of it is in doubt any more */
+        return HOLT_OK;
+    }
     rc = status_wrap(rc, "the manifest cannot be written");
     status_save(&db->manifest_error);
+    return rc;
+}
+
+holt_status record_repair(holt *db)
+{
+    static const buffer nothing;
+    record_change change = {.edit = &nothing};
+    os_mutex_lock(&db->manifest_mu);
+    holt_status rc = db->manifest_lost ? record_edit(db, &change) : HOLT_OK;
+    os_mutex_unlock(&db->manifest_mu);
     return rc;
 }
 

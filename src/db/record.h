@@ -23,6 +23,9 @@ typedef struct record_change {
     const struct tree_change *trees; /* new trees */
     size_t tree_count;
     const log_state *log;     /* NULL: as it is */
+    const btree_space_state *space; /* prepared by the change that is recorded; NULL: as it is */
+    const tree_root *garbage; /* becomes garbage; NULL: none does */
+    size_t swept;             /* of the first so many garbage trees the pages are given up */
 } record_change;
 
 /* A collection's tree after the change. */
@@ -31,9 +34,15 @@ typedef struct tree_change {
     uint32_t slot;
     seqno cleared_seqno;
     lsm_tree *tree;      /* the new one; borrowed */
+    const tree_root *root; /* of a B+tree; borrowed; NULL: it is none */
 } tree_change;
 
+/* A number that no file has had. */
+uint64_t next_file_number(holt *db);
+
 holt_status record_edit(holt *db, const record_change *change);
+/* When the manifest is lost: writes the whole state anew. Takes manifest_mu itself. */
+holt_status record_repair(holt *db);
 /* HOLT_OK, or why nothing can be recorded any more. */
 holt_status record_health(holt *db);
 

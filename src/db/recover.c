@@ -89,15 +89,48 @@ static holt_status open_tree(holt *db, open_files *all, const state_collection *
     return rc;
 }
 
+/* The file of pages, and the trees in it that are nobody's. */
+static holt_status open_space(holt *db, const db_state *s)
+{
+    if (!s->space.file) return HOLT_OK;
+    holt_status rc = btree_space_open(&db->space, db->files, &s->space, !db->read_only);
+    if (rc == HOLT_OK &&
+        !mem_grow((void **)&db->garbage, &db->garbage_capacity, s->garbage_count, sizeof *db->garbage))
+        rc = status_no_memory(s->garbage_count * sizeof *db->garbage);
+    for (size_t i = 0; i < s->garbage_count && rc == HOLT_OK; i++) {
+        rc = btree_version_open(&db->garbage[db->garbage_count], db->space, &s->garbage[i]);
+        db->garbage_count += rc == HOLT_OK;
+    }
+    return rc;
+}
+
+/* The B+tree of a collection of that kind. */
+static holt_status open_version(holt *db, const state_collection *c, collection_tree *tree)
+{
+    if (c->spec.kind != HOLT_BTREE) return HOLT_OK;
+    if (!db->space)
+        return status_set(HOLT_CORRUPT,
+                          "collection \"%s\" is a B+tree, but the manifest names no file of pages", c->name);
+    tree->btree_file = btree_space_file(db->space);
+    return btree_version_open(&tree->btree, db->space, c->btree.root.length ? &c->btree : NULL);
+}
+
+static holt_status open_collection(holt *db, open_files *all, const state_collection *c)
+{
+    collection_tree tree = {0};
+    holt_status rc = open_tree(db, all, c, &tree.lsm);
+    if (rc == HOLT_OK) rc = open_version(db, c, &tree);
+    if (rc == HOLT_OK) return begin_collection_state(db, c, &tree);
+    lsm_tree_unref(tree.lsm);
+    return rc;
+}
+
 static holt_status open_collections(holt *db, const db_state *s)
 {
     open_files all = {0};
-    holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < s->collection_count && rc == HOLT_OK; i++) {
-        lsm_tree *tree;
-        rc = open_tree(db, &all, &s->collections[i], &tree);
-        if (rc == HOLT_OK) rc = begin_collection_state(db, &s->collections[i], tree);
-    }
+    holt_status rc = open_space(db, s);
+    for (size_t i = 0; i < s->collection_count && rc == HOLT_OK; i++)
+        rc = open_collection(db, &all, &s->collections[i]);
     for (size_t i = 0; i < all.count; i++)
         tree_file_unref(all.files[i]); /* the runs hold them */
     mem_free(all.files);
@@ -127,7 +160,8 @@ static bool exists(const db_state *s, uint32_t id)
 }
 
 /* A full memtable is sealed. When the sealed ones take half of the budget, they are flushed before the log is
- * read on; a reader cannot do that. */
+ * read on; a reader cannot do that, and neither can a database with B+trees, whose pages may be changed but once before
+ * a record of it is durable. (The log holds more than a quarter of the budget only if that was larger before.) */
 static holt_status make_room(recovery *r)
 {
     holt *db = r->db;
@@ -135,7 +169,7 @@ static holt_status make_room(recovery *r)
     if (bytes < db->set.memtable_bytes) return HOLT_OK;
     holt_status rc = begin_table(db);
     r->memory_bytes += bytes;
-    if (rc != HOLT_OK || db->read_only || r->memory_bytes < db->set.memory_bytes / 2) return rc;
+    if (rc != HOLT_OK || db->read_only || db->space || r->memory_bytes < db->set.memory_bytes / 2) return rc;
     rc = flush_now(db);
     r->memory_bytes = 0;
     return rc;

@@ -26,8 +26,6 @@ static holt_status check(const holt_options *o)
         return invalid("memtable_bytes", o->memtable_bytes, "must be at most a quarter of memory_bytes");
     if (o->durability > HOLT_PROCESS) return invalid("durability", o->durability, "is no holt_durability");
     if (o->default_kind > HOLT_BTREE) return invalid("default_kind", o->default_kind, "is no holt_kind");
-    if (o->default_kind == HOLT_BTREE)
-        return status_set(HOLT_UNSUPPORTED, "default_kind HOLT_BTREE comes with a later release");
     if (o->background_threads > 64)
         return invalid("background_threads", o->background_threads, "must be at most 64");
     if (o->log_level > HOLT_LOG_DEBUG) return invalid("log_level", o->log_level, "is no holt_log_level");

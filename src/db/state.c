@@ -38,6 +38,8 @@ void state_deinit(db_state *s)
         collection_deinit(&s->collections[i]);
     mem_free(s->collections);
     mem_free(s->log.recovered);
+    mem_free(s->space.extents);
+    mem_free(s->garbage);
     memset(s, 0, sizeof *s);
 }
 
@@ -124,7 +126,8 @@ static holt_status apply_collection(db_state *s, decoder *d)
     c.spec.block_bytes = (uint32_t)decode_varint(d);
     c.spec.filter_bits = (uint32_t)decode_varint(d);
     c.cleared_seqno = decode_varint(d);
-    bool known = c.spec.kind == HOLT_LSM && c.spec.compression == HOLT_COMPRESSION_NONE;
+    bool known =
+        (c.spec.kind == HOLT_LSM || c.spec.kind == HOLT_BTREE) && c.spec.compression == HOLT_COMPRESSION_NONE;
     if (d->failed || !is_name(name) || id > UINT32_MAX || c.spec.block_bytes < BLOCK_BYTES_MIN ||
         c.spec.block_bytes > BLOCK_BYTES_MAX)
         return malformed("collection");
@@ -175,6 +178,7 @@ static holt_status apply_clear(db_state *s, decoder *d)
     if (!c) return unknown_collection(id);
     c->cleared_seqno = decode_varint(d);
     remove_runs(c);
+    memset(&c->btree, 0, sizeof c->btree);
     return HOLT_OK;
 }
 
@@ -259,6 +263,73 @@ static holt_status apply_run(db_state *s, decoder *d)
     return rc;
 }
 
+static void decode_root(decoder *d, tree_root *root)
+{
+    memset(root, 0, sizeof *root);
+    root->root = decode_pointer(d);
+    root->height = (uint32_t)decode_varint(d);
+    root->entries = decode_varint(d);
+    root->bytes = decode_varint(d);
+}
+
+static holt_status apply_root(db_state *s, decoder *d)
+{
+    uint64_t id = decode_varint(d);
+    state_collection *c = find_collection(s, id);
+    if (!c || c->spec.kind != HOLT_BTREE) return unknown_collection(id);
+    decode_root(d, &c->btree);
+    return HOLT_OK;
+}
+
+static holt_status apply_extent(db_state *s, decoder *d)
+{
+    uint64_t index = decode_varint(d);
+    uint8_t copy = decode_u8(d);
+    uint64_t checksum = decode_u64(d);
+    if (d->failed || index >= s->space.extent_count || copy > 1) return malformed("space");
+    s->space.extents[index].copy = copy;
+    s->space.extents[index].checksum = checksum;
+    return HOLT_OK;
+}
+
+static holt_status apply_space(db_state *s, decoder *d)
+{
+    s->space.file = decode_varint(d);
+    s->space.pages = decode_varint(d);
+    uint64_t changed = decode_varint(d);
+    if (d->failed || s->space.pages > UINT32_MAX) return malformed("space"); /* ordinals have 32 bits */
+    size_t before = s->space.extent_count, count = btree_extents_of(s->space.pages);
+    if (!mem_grow((void **)&s->space.extents, &s->extent_capacity, count, sizeof *s->space.extents))
+        return status_no_memory(count * sizeof *s->space.extents);
+    for (size_t i = before; i < count; i++)
+        memset(&s->space.extents[i], 0, sizeof s->space.extents[i]);
+    s->space.extent_count = count;
+    holt_status rc = HOLT_OK;
+    for (uint64_t i = 0; i < changed && rc == HOLT_OK; i++)
+        rc = apply_extent(s, d);
+    return rc;
+}
+
+static holt_status apply_garbage(db_state *s, decoder *d)
+{
+    if (!mem_grow((void **)&s->garbage, &s->garbage_capacity, s->garbage_count + 1, sizeof *s->garbage))
+        return status_no_memory(sizeof *s->garbage);
+    decode_root(d, &s->garbage[s->garbage_count++]);
+    return HOLT_OK;
+}
+
+static holt_status apply_swept(db_state *s, decoder *d)
+{
+    uint64_t offset = decode_varint(d);
+    for (size_t i = 0; i < s->garbage_count; i++) {
+        if (s->garbage[i].root.offset != offset) continue;
+        s->garbage[i] = s->garbage[--s->garbage_count];
+        return HOLT_OK;
+    }
+    return status_set(HOLT_CORRUPT,
+                      "a manifest record names a garbage tree at %" PRIu64 ", which does not exist", offset);
+}
+
 static holt_status apply_closed(db_state *s, decoder *d)
 {
     s->log.closed_end.segment = decode_varint(d);
@@ -281,6 +352,10 @@ static holt_status apply_item(db_state *s, uint8_t tag, slice payload)
         [ITEM_CLEAR] = {apply_clear, "clear"},
         [ITEM_RUN] = {apply_run, "run"},
         [ITEM_CLOSED] = {apply_closed, "closed"},
+        [ITEM_ROOT] = {apply_root, "root"},
+        [ITEM_SPACE] = {apply_space, "space"},
+        [ITEM_GARBAGE] = {apply_garbage, "garbage"},
+        [ITEM_SWEPT] = {apply_swept, "swept"},
     };
     if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
         return status_set(HOLT_UNSUPPORTED,

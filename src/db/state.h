@@ -20,6 +20,12 @@
  *                      filter, v filter lines, v filter probes, v bounds (1 = has lower, 2 = has upper), s
  *                      lower, s upper. Replaces the run of that age; without parts it removes it
  *     8  closed        v segment, v offset: the log's end at an orderly close. Holds until the next record
+ *     9  root          v collection id, root: the B+tree of the collection from now on (of length 0: empty)
+ *    10  space         v file number, v pages, v number of extents that changed, and for each: v index, 1 copy
+ *                      (0 = A, 1 = B), 8 checksum of the map. Extents past the last page are gone
+ *    11  garbage       root: a B+tree that no collection has any more, whose pages are still to be given up
+ *    12  swept         v offset of a garbage root: its pages have been given up
+ * A root is: its pointer (24 bytes), v height, v entries, v bytes.
  * An unknown tag is HOLT_UNSUPPORTED; anything malformed, and any reference to what is not there,
  * HOLT_CORRUPT.
  *
@@ -29,6 +35,7 @@
 #define HOLT_DB_STATE_H
 
 #include "base/buffer.h"
+#include "btree/btree.h"
 #include "log/replay.h"
 #include "lsm/lsm.h"
 
@@ -51,6 +58,7 @@ typedef struct state_collection {
     seqno cleared_seqno;  /* versions up to it are gone */
     state_run *runs;
     size_t run_count, run_capacity;
+    tree_root btree;      /* of a B+tree */
 } state_collection;
 
 typedef struct db_state {
@@ -58,6 +66,10 @@ typedef struct db_state {
     size_t collection_count, collection_capacity;
     uint64_t next_file, next_collection, time_ms;
     log_state log;
+    btree_space_state space; /* file 0: there is none; extents owned */
+    size_t extent_capacity;
+    tree_root *garbage;      /* B+trees whose pages are to be given up */
+    size_t garbage_count, garbage_capacity;
 } db_state;
 
 void state_deinit(db_state *s); /* accepts a zeroed one, which is the empty state */
@@ -75,6 +87,11 @@ void edit_rename(buffer *b, uint32_t id, const char *name);
 void edit_clear(buffer *b, uint32_t id, seqno cleared_seqno);
 void edit_run(buffer *b, uint32_t id, const lsm_run *run);
 void edit_run_removed(buffer *b, uint32_t id, uint64_t age);
+void edit_root(buffer *b, uint32_t id, const tree_root *root);
+/* whole: all extents; else those that were touched. */
+void edit_space(buffer *b, const btree_space_state *space, bool whole);
+void edit_garbage(buffer *b, const tree_root *root);
+void edit_swept(buffer *b, const tree_root *root);
 void edit_closed(buffer *b, log_position end);
 
 #endif

@@ -12,7 +12,11 @@ enum state_item {
     ITEM_RENAME = 5,
     ITEM_CLEAR = 6,
     ITEM_RUN = 7,
-    ITEM_CLOSED = 8
+    ITEM_CLOSED = 8,
+    ITEM_ROOT = 9,
+    ITEM_SPACE = 10,
+    ITEM_GARBAGE = 11,
+    ITEM_SWEPT = 12
 };
 
 enum { BOUND_LOWER = 1, BOUND_UPPER = 2 };

@@ -141,6 +141,13 @@ static void count_tree(const lsm_tree *t, holt_collection_info *info)
     }
 }
 
+static void count_btree(const tree_root *root, holt_collection_info *info)
+{
+    info->runs = info->parts = info->levels = 1;
+    info->entries = root->entries;
+    info->disk_bytes = root->bytes;
+}
+
 holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size)
 {
     if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
@@ -155,6 +162,7 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
                                  .filter_bits = c->spec.filter_bits};
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
     if (s) count_tree(s->lsm, &info);
+    if (s && s->btree) count_btree(btree_version_root(s->btree), &info);
     for (size_t i = 0; i < v->table_count; i++)
         info.memtable_entries += memtable_collection_entries(v->tables[i]->memtable, c->spec.id);
     view_release(c->db, v);

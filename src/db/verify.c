@@ -8,6 +8,7 @@
 #include "db/verify_log.h"
 #include "db/verify_manifest.h"
 #include "db/verify_orphans.h"
+#include "db/verify_pages.h"
 #include "db/verify_trees.h"
 
 /* Trees are read past the cache. */
@@ -123,6 +124,7 @@ static holt_status verify_closed(closed_database *c, verification *v)
     verify_trees_expect(&c->trees, v);
     if (rc == HOLT_OK) rc = verify_log_expect(v, c->dir, &c->state);
     if (rc == HOLT_OK) rc = verify_closed_trees(c, v);
+    if (rc == HOLT_OK) rc = verify_pages(v, c->files, &c->state);
     if (rc == HOLT_OK) rc = verify_closed_log(c, v);
     known_files known = {.manifest = c->manifest, .state = &c->state, .trees = &c->trees};
     return rc == HOLT_OK ? verify_orphans(v, c->dir, &known) : rc;

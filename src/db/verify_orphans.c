@@ -23,6 +23,9 @@ static holt_status see(void *ctx, const char *name)
     case FILE_RUN:
         orphan = !verify_trees_use(c->known->trees, number);
         break;
+    case FILE_PAGES:
+        orphan = number != c->known->state->space.file;
+        break;
     case FILE_TEMPORARY:
         orphan = true;
         break;

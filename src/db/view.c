@@ -59,17 +59,20 @@ void table_retain(table *t, _Atomic uint64_t *retained)
 /* ---------------------------------------------------------------- collections */
 
 holt_status collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno,
-                                    lsm_tree *lsm)
+                                    const collection_tree *tree)
 {
     collection_state *s = *out = mem_alloc_zero(1, sizeof *s);
     if (!s) {
-        lsm_tree_unref(lsm);
+        lsm_tree_unref(tree->lsm);
+        btree_version_unref(tree->btree);
         return status_no_memory(sizeof *s);
     }
     atomic_init(&s->refs, 1);
     s->spec = *spec;
     s->cleared_seqno = cleared_seqno;
-    s->lsm = lsm;
+    s->lsm = tree->lsm;
+    s->btree = tree->btree;
+    s->btree_file = tree->btree_file;
     return HOLT_OK;
 }
 
@@ -87,6 +90,7 @@ bool collection_state_drop(collection_state *s)
 void collection_state_destroy(collection_state *s)
 {
     lsm_tree_unref(s->lsm);
+    btree_version_unref(s->btree);
     mem_free(s);
 }
 

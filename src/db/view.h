@@ -15,6 +15,7 @@
 #define HOLT_DB_VIEW_H
 
 #include "base/epoch.h"
+#include "btree/btree.h"
 #include "db/state.h"
 #include "memtable/memtable.h"
 
@@ -45,11 +46,21 @@ typedef struct collection_state {
     struct collection_state *release_next; /* the release job's list */
     collection_spec spec;
     seqno cleared_seqno; /* versions up to it are gone */
-    lsm_tree *lsm;       /* a reference */
+    lsm_tree *lsm;         /* a reference; without runs when it is a B+tree */
+    btree_version *btree;  /* a reference; NULL: it is none */
+    tree_file *btree_file; /* where its pages are; the space's */
 } collection_state;
 
-/* Takes over the reference on the tree. */
-holt_status       collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno, lsm_tree *lsm);
+/* What is in a collection: its tree, of its kind. */
+typedef struct collection_tree {
+    lsm_tree *lsm;
+    btree_version *btree;
+    tree_file *btree_file;
+} collection_tree;
+
+/* Takes over the references on the tree, on failure too. */
+holt_status       collection_state_create(collection_state **out, const collection_spec *spec, seqno cleared_seqno,
+                                          const collection_tree *tree);
 collection_state *collection_state_ref(collection_state *s);
 void              collection_state_unref(collection_state *s); /* accepts NULL */
 /* Gives a reference back without freeing: true when it was the last, and the state is to be destroyed. */

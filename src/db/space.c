@@ -1,0 +1,299 @@
+#include "db/space.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/install.h"
+
+#include <inttypes.h>
+
+enum { STEP_BLOCKS = 256, STEP_ENTRIES = 8192, SHRINK_BYTES = 16 << 20 };
+
+void space_end_change(holt *db, btree_change *c, holt_status recorded)
+{
+    if (recorded == HOLT_OK)
+        btree_change_commit(c);
+    else if (db->manifest_lost)
+        btree_change_doubt(c);
+    else
+        btree_change_abandon(c);
+}
+
+/* ---------------------------------------------------------------- recording */
+
+/* What a change did to collections, and to the first `swept` garbage trees. */
+typedef struct space_result {
+    btree_change *change;
+    const space_tree *trees;
+    size_t count, swept;
+} space_result;
+
+typedef struct space_arrays {
+    tree_change *trees;
+    uint32_t *slots;
+    collection_state **states;
+    size_t count;
+} space_arrays;
+
+/* A collection's new state. HOLT_CONFLICT: it has got another tree meanwhile. */
+static holt_status add_tree(const view *now, const space_tree *t, buffer *edit, space_arrays *a)
+{
+    if (!t->next || t->next == t->base) return HOLT_OK;
+    const collection_state *s = view_collection(now, t->slot, t->collection);
+    if (!s || s->btree != t->base) return HOLT_CONFLICT;
+    collection_tree tree = {
+        .lsm = lsm_tree_ref(s->lsm), .btree = btree_version_ref(t->next), .btree_file = s->btree_file};
+    holt_status rc = collection_state_create(&a->states[a->count], &s->spec, s->cleared_seqno, &tree);
+    if (rc != HOLT_OK) return rc;
+    const tree_root *root = btree_version_root(t->next);
+    tree_change change = {.collection = t->collection,
+                          .slot = t->slot,
+                          .cleared_seqno = s->cleared_seqno,
+                          .tree = s->lsm,
+                          .root = root};
+    edit_root(edit, t->collection, root);
+    a->trees[a->count] = change;
+    a->slots[a->count++] = t->slot;
+    return HOLT_OK;
+}
+
+static holt_status gather(holt *db, const space_result *r, buffer *edit, space_arrays *a)
+{
+    view *now;
+    a->trees = mem_alloc_zero(r->count + 1, sizeof *a->trees);
+    a->slots = mem_alloc_zero(r->count + 1, sizeof *a->slots);
+    a->states = mem_alloc_zero(r->count + 1, sizeof *a->states);
+    if (!a->trees || !a->slots || !a->states) return status_no_memory(r->count * sizeof *a->trees);
+    holt_status rc = view_acquire(db, &now);
+    if (rc != HOLT_OK) return rc;
+    for (size_t i = 0; i < r->count && rc == HOLT_OK; i++)
+        rc = add_tree(now, &r->trees[i], edit, a);
+    view_release(db, now);
+    for (size_t i = 0; i < r->swept; i++)
+        edit_swept(edit, btree_version_root(db->garbage[i]));
+    return rc;
+}
+
+static void forget_garbage(holt *db, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        btree_version_unref(db->garbage[i]);
+    db->garbage_count -= count;
+    memmove(db->garbage, db->garbage + count, db->garbage_count * sizeof *db->garbage);
+}
+
+/* Prepares the change, records it, installs its trees and ends it. */
+static holt_status record_result(holt *db, const space_result *r)
+{
+    const btree_space_state *space;
+    buffer edit = {0};
+    space_arrays a = {0};
+    holt_status rc = btree_change_prepare(r->change, &space);
+    os_mutex_lock(&db->manifest_mu);
+    if (rc == HOLT_OK) rc = gather(db, r, &edit, &a);
+    if (rc == HOLT_OK) {
+        edit_space(&edit, space, false);
+        record_change change = {
+            .edit = &edit, .trees = a.trees, .tree_count = a.count, .space = space, .swept = r->swept};
+        install_change install = {.slots = a.slots, .states = a.states, .count = a.count};
+        rc = record_and_install_locked(db, &change, &install);
+    } else {
+        for (size_t i = 0; i < a.count; i++)
+            collection_state_unref(a.states[i]);
+    }
+    space_end_change(db, r->change, rc);
+    if (rc == HOLT_OK) forget_garbage(db, r->swept);
+    os_mutex_unlock(&db->manifest_mu);
+    mem_free(a.trees);
+    mem_free(a.slots);
+    mem_free(a.states);
+    buffer_deinit(&edit);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- upkeep */
+
+/* The garbage there is now. Only upkeep takes from it, and one worker at a time has a change. */
+static holt_status take_garbage(space_upkeep *u)
+{
+    holt *db = u->db;
+    os_mutex_lock(&db->manifest_mu);
+    size_t count = db->garbage_count;
+    u->garbage = mem_alloc_zero(count + 1, sizeof *u->garbage);
+    for (; u->garbage && u->garbage_count < count; u->garbage_count++)
+        u->garbage[u->garbage_count] = btree_version_ref(db->garbage[u->garbage_count]);
+    os_mutex_unlock(&db->manifest_mu);
+    return u->garbage ? HOLT_OK : status_no_memory(count * sizeof *u->garbage);
+}
+
+static holt_status take_trees(space_upkeep *u)
+{
+    view *v;
+    holt_status rc = view_acquire(u->db, &v);
+    if (rc != HOLT_OK) return rc;
+    u->trees = mem_alloc_zero(v->slot_count + 1, sizeof *u->trees);
+    if (!u->trees) rc = status_no_memory(v->slot_count * sizeof *u->trees);
+    for (size_t i = 0; i < v->slot_count && rc == HOLT_OK; i++) {
+        const collection_state *s = v->slots[i];
+        if (!s || !s->btree) continue;
+        space_tree t = {.collection = s->spec.id, .slot = (uint32_t)i, .base = btree_version_ref(s->btree)};
+        u->trees[u->tree_count++] = t;
+    }
+    view_release(u->db, v);
+    return rc;
+}
+
+/* What the change under way holds; the shrinking goes on with the next one. */
+static void end_change(space_upkeep *u)
+{
+    for (size_t i = 0; i < u->garbage_count; i++)
+        btree_version_unref(u->garbage[i]);
+    for (size_t i = 0; i < u->tree_count; i++) {
+        btree_version_unref(u->trees[i].base);
+        btree_version_unref(u->trees[i].next);
+    }
+    mem_free(u->garbage);
+    mem_free(u->trees);
+    u->change = NULL;
+    u->garbage = NULL;
+    u->trees = NULL;
+    u->garbage_count = u->garbage_done = u->tree_count = u->tree_done = 0;
+}
+
+void space_abandon(space_upkeep *u)
+{
+    btree_change_abandon(u->change);
+    end_change(u);
+    btree_shrink_deinit(&u->shrink);
+    memset(&u->shrink, 0, sizeof u->shrink);
+    u->shrinks = false;
+}
+
+static bool has_garbage(holt *db)
+{
+    os_mutex_lock(&db->manifest_mu);
+    bool has = db->garbage_count > 0;
+    os_mutex_unlock(&db->manifest_mu);
+    return has;
+}
+
+/* *more false: nothing is to be done, or somebody else is changing the space. */
+static holt_status begin(space_upkeep *u, bool idle, bool *more)
+{
+    holt *db = u->db;
+    if (idle && !u->shrinks) u->shrinks = btree_shrink_begin(&u->shrink, db->space, SHRINK_BYTES);
+    *more = u->shrinks || has_garbage(db);
+    if (!*more) return HOLT_OK;
+    holt_status rc = btree_change_begin(&u->change, db->space);
+    if (rc == HOLT_BUSY) {
+        *more = false;
+        return HOLT_OK;
+    }
+    if (rc == HOLT_OK) rc = take_garbage(u);
+    if (rc == HOLT_OK && u->shrinks) rc = take_trees(u);
+    return rc;
+}
+
+/* *rest: the change is full, and the shrinking goes on with another. */
+static holt_status shrink_step(space_upkeep *u, bool *rest)
+{
+    space_tree *t = &u->trees[u->tree_done];
+    bool done;
+    holt_status rc = btree_change_shrink(u->change, &u->shrink, t->base, STEP_BLOCKS, &done, rest, &t->next);
+    if (rc == HOLT_OK && done) u->tree_done++;
+    *rest &= done;
+    return rc;
+}
+
+static holt_status finish(space_upkeep *u, bool shrunk)
+{
+    space_result r = {
+        .change = u->change, .trees = u->trees, .count = u->tree_count, .swept = u->garbage_count};
+    holt_status rc = record_result(u->db, &r);
+    u->change = NULL; /* ended, however it went */
+    end_change(u);
+    if (shrunk || rc != HOLT_OK) space_abandon(u);
+    if (rc != HOLT_OK) return rc == HOLT_CONFLICT ? HOLT_OK : rc;
+    event_log_write(u->db->events, HOLT_LOG_DEBUG, "gave up or moved pages of B+trees");
+    return btree_space_trim(u->db->space);
+}
+
+static holt_status work(space_upkeep *u)
+{
+    if (u->garbage_done < u->garbage_count) {
+        bool done;
+        holt_status rc = btree_change_drop(u->change, u->garbage[u->garbage_done], STEP_BLOCKS, &done);
+        u->garbage_done += done;
+        return rc;
+    }
+    bool rest = false;
+    if (u->tree_done < u->tree_count) {
+        holt_status rc = shrink_step(u, &rest);
+        if (rc != HOLT_OK || (!rest && u->tree_done < u->tree_count)) return rc;
+    }
+    return finish(u, u->shrinks && !rest);
+}
+
+holt_status space_step(space_upkeep *u, bool idle, bool *more)
+{
+    *more = false;
+    if (!u->db->space) return HOLT_OK;
+    holt_status rc = HOLT_OK;
+    *more = true;
+    if (!u->change) rc = begin(u, idle, more);
+    if (rc == HOLT_OK && *more) rc = work(u);
+    if (rc != HOLT_OK) space_abandon(u);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- dense rewrite */
+
+static holt_status rewrite(btree_change *change, const collection_state *s, btree_version **next)
+{
+    tree_source_options options = {.bypass_cache = true, .read_ahead = true};
+    source *entries;
+    holt_status rc = tree_source_open(s->btree_file, btree_version_root(s->btree), &options, &entries);
+    if (rc != HOLT_OK) return rc;
+    entries->ops->first(entries);
+    rc = entries->status;
+    for (bool done = false; rc == HOLT_OK && !done;)
+        rc = btree_change_load(change, entries, s->spec.block_bytes, STEP_ENTRIES, &done, next);
+    source_close(entries);
+    for (bool done = false; rc == HOLT_OK && !done;)
+        rc = btree_change_drop(change, s->btree, STEP_BLOCKS, &done);
+    return rc;
+}
+
+/* HOLT_BUSY, HOLT_CONFLICT: to be tried again. */
+static holt_status try_compact(holt *db, const holt_collection *c)
+{
+    view *v;
+    space_result r = {0};
+    space_tree t = {.collection = c->spec.id, .slot = c->slot};
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (s && btree_version_root(s->btree)->root.length) {
+        t.base = s->btree;
+        rc = btree_change_begin(&r.change, db->space);
+        if (rc == HOLT_OK) rc = rewrite(r.change, s, &t.next);
+        r.trees = &t;
+        r.count = 1;
+        if (rc == HOLT_OK)
+            rc = record_result(db, &r);
+        else
+            btree_change_abandon(r.change);
+        btree_version_unref(t.next);
+    }
+    view_release(db, v);
+    return rc;
+}
+
+holt_status space_compact(holt *db, holt_collection *c)
+{
+    holt_status rc = try_compact(db, c);
+    while (rc == HOLT_BUSY || rc == HOLT_CONFLICT) {
+        os_sleep(db->os, 1000000);
+        rc = try_compact(db, c);
+    }
+    return rc == HOLT_OK ? btree_space_trim(db->space) : rc;
+}

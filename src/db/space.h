@@ -1,0 +1,41 @@
+/* space.h -- what is done to the pages of B+trees beside flushes: trees that nobody has any more are given up, the file
+ * is made smaller when much of it is free, and a tree is rewritten densely at a user's word.
+ *
+ * Like a flush each is one change of the space (btree.h), made in steps and visible with one manifest record. Should a
+ * collection have got another tree meanwhile, the change is abandoned and begun anew.
+ */
+#ifndef HOLT_DB_SPACE_H
+#define HOLT_DB_SPACE_H
+
+#include "db/record.h"
+
+/* The end of a change whose record has been tried: `recorded` is how that went. It is committed, as if it had not been,
+ * or, if nobody knows what is on disk, kept from being overwritten until the manifest is known again. manifest_mu held. */
+void space_end_change(holt *db, btree_change *c, holt_status recorded);
+
+/* Background upkeep, of one worker. Zero-initialise but for db. */
+typedef struct space_tree {
+    uint32_t collection, slot;
+    btree_version *base, *next; /* references; next NULL: not looked at yet */
+} space_tree;
+
+typedef struct space_upkeep {
+    holt *db;
+    btree_change *change; /* NULL: nothing is under way */
+    btree_version **garbage; /* to be given up; references */
+    size_t garbage_count, garbage_done;
+    bool shrinks;
+    btree_shrink shrink;
+    space_tree *trees;       /* of B+tree collections, for shrinking */
+    size_t tree_count, tree_done;
+} space_upkeep;
+
+/* One step. idle: shrinking is worth it now. *more false: there is nothing to do. */
+holt_status space_step(space_upkeep *u, bool idle, bool *more);
+/* Gives up what is under way; after the job has stopped, or in its step. */
+void        space_abandon(space_upkeep *u);
+
+/* Rewrites a collection's B+tree densely, on this thread. */
+holt_status space_compact(holt *db, holt_collection *c);
+
+#endif

@@ -1,0 +1,23 @@
+/* trees.h -- reading a collection's tree, of either kind. */
+#ifndef HOLT_DB_TREES_H
+#define HOLT_DB_TREES_H
+
+#include "db/view.h"
+
+/* What the tree says about a key, tombstones included. hash: hash_slice(key). Inside an epoch section; touches memory
+ * only. */
+tree_answer trees_get_cached(const collection_state *s, slice key, uint64_t hash, lsm_entry *out);
+/* The same, reading what is not cached. Outside sections. */
+tree_answer trees_get(const collection_state *s, slice key, uint64_t hash, tree_buffer *scratch, lsm_entry *out,
+                      holt_status *status);
+
+/* How many sources trees_sources_open opens, at most. */
+size_t      trees_sources_max(const collection_state *s);
+/* Adds sources over all of the tree, youngest first, to the array. */
+holt_status trees_sources_open(const collection_state *s, const tree_source_options *options, source **children,
+                               size_t *count);
+
+/* A collection without entries. space: of B+trees; may be NULL for other kinds. */
+holt_status trees_empty(const collection_spec *spec, btree_space *space, collection_tree *out);
+
+#endif
