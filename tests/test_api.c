@@ -542,7 +542,6 @@ static void what_comes_later_is_refused_as_unsupported(void **state)
     holt_put_options expiring = {.expires_at_ms = 1};
     holt_collection_options zstd = {.compression = HOLT_COMPRESSION_ZSTD},
                             lz4 = {.compression = HOLT_COMPRESSION_LZ4};
-    holt_collection_options btree = {.kind = HOLT_BTREE};
     holt_collection *c = NULL;
     uint32_t savepoint;
     expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, NULL, &t));
@@ -551,7 +550,6 @@ static void what_comes_later_is_refused_as_unsupported(void **state)
     expect_status(HOLT_UNSUPPORTED, holt_put_with(f->c, NULL, holt_str("a"), holt_str("1"), &expiring));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &zstd, &c));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &lz4, &c));
-    expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &btree, &c));
     expect_status(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, holt_str("a"), holt_str("b")));
     expect_status(HOLT_UNSUPPORTED, holt_checkpoint(f->db, "/copy"));
     t = begin(f->db, HOLT_TXN_BLIND);

@@ -8,6 +8,16 @@
 
 #include <inttypes.h>
 
+/* An unfinished creation may have left the file. */
+static holt_status create_space(holt *db)
+{
+    char name[OS_NAME_MAX];
+    uint64_t number = next_file_number(db);
+    tree_page_file_name(number, name);
+    holt_status rc = os_dir_unlink(db->dir, name);
+    return rc == HOLT_OK || rc == HOLT_NOT_FOUND ? btree_space_create(&db->space, db->files, number) : rc;
+}
+
 static holt_status default_collection(holt *db)
 {
     state_collection first = {.name = (char[]){"default"}};
@@ -15,7 +25,7 @@ static holt_status default_collection(holt *db)
     holt_status rc = collection_spec_init(db, &o, &first.spec);
     if (rc != HOLT_OK) return rc;
     first.spec.id = 1;
-    if (first.spec.kind == HOLT_BTREE) rc = btree_space_create(&db->space, db->files, next_file_number(db));
+    if (first.spec.kind == HOLT_BTREE) rc = create_space(db);
     collection_tree empty;
     if (rc == HOLT_OK) rc = trees_empty(&first.spec, db->space, &empty);
     return rc == HOLT_OK ? begin_collection_state(db, &first, &empty) : rc;

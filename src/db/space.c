@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 enum { STEP_BLOCKS = 256, STEP_ENTRIES = 8192, SHRINK_BYTES = 16 << 20 };
+#define NO_SEQNO UINT64_MAX
 
 void space_end_change(holt *db, btree_change *c, holt_status recorded)
 {
@@ -176,11 +177,47 @@ static bool has_garbage(holt *db)
     return has;
 }
 
+static seqno flushed_seqno(holt *db)
+{
+    os_mutex_lock(&db->jobs_mu);
+    seqno flushed = db->flushed_seqno;
+    os_mutex_unlock(&db->jobs_mu);
+    return flushed;
+}
+
+static uint64_t recorded_pages(holt *db)
+{
+    os_mutex_lock(&db->manifest_mu);
+    uint64_t pages = btree_space_recorded(db->space)->pages;
+    os_mutex_unlock(&db->manifest_mu);
+    return pages;
+}
+
+/* A round that made the file hardly smaller is not repeated before more is flushed: what readers hold may have kept it from
+ * more, but going round and round for them is not worth it. */
+static bool may_shrink(space_upkeep *u)
+{
+    return flushed_seqno(u->db) != u->shrunk_seqno;
+}
+
+static void end_round(space_upkeep *u)
+{
+    bool worth_it = recorded_pages(u->db) <= u->round_pages / 16 * 15;
+    u->shrunk_seqno = worth_it ? NO_SEQNO : flushed_seqno(u->db);
+}
+
+static void begin_round(space_upkeep *u)
+{
+    u->round_pages = recorded_pages(u->db);
+    u->shrinks = btree_shrink_begin(&u->shrink, u->db->space, SHRINK_BYTES);
+    if (!u->shrinks) u->shrunk_seqno = flushed_seqno(u->db);
+}
+
 /* *more false: nothing is to be done, or somebody else is changing the space. */
 static holt_status begin(space_upkeep *u, bool idle, bool *more)
 {
     holt *db = u->db;
-    if (idle && !u->shrinks) u->shrinks = btree_shrink_begin(&u->shrink, db->space, SHRINK_BYTES);
+    if (idle && !u->shrinks && may_shrink(u)) begin_round(u);
     *more = u->shrinks || has_garbage(db);
     if (!*more) return HOLT_OK;
     holt_status rc = btree_change_begin(&u->change, db->space);
@@ -211,6 +248,7 @@ static holt_status finish(space_upkeep *u, bool shrunk)
     holt_status rc = record_result(u->db, &r);
     u->change = NULL; /* ended, however it went */
     end_change(u);
+    if (shrunk) end_round(u);
     if (shrunk || rc != HOLT_OK) space_abandon(u);
     if (rc != HOLT_OK) return rc == HOLT_CONFLICT ? HOLT_OK : rc;
     event_log_write(u->db->events, HOLT_LOG_DEBUG, "gave up or moved pages of B+trees");

@@ -26,6 +26,8 @@ typedef struct space_upkeep {
     size_t garbage_count, garbage_done;
     bool shrinks;
     btree_shrink shrink;
+    uint64_t round_pages;    /* of the space when this round of shrinking began */
+    seqno shrunk_seqno;      /* what was flushed when a round had nothing more to do */
     space_tree *trees;       /* of B+tree collections, for shrinking */
     size_t tree_count, tree_done;
 } space_upkeep;

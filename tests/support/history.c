@@ -14,6 +14,10 @@ const history_configuration history_configurations[] = {
     {"lsm, process", {HOLT_LSM}, 1, HOLT_PROCESS, false},
     {"lsm, interval", {HOLT_LSM}, 1, HOLT_INTERVAL, false},
     {"lsm, mixed durabilities", {HOLT_LSM}, 1, HOLT_PROCESS, true},
+    {"btree, commit", {HOLT_BTREE}, 1, HOLT_COMMIT, false},
+    {"both kinds, commit", {HOLT_LSM, HOLT_BTREE}, 2, HOLT_COMMIT, false},
+    {"both kinds, interval", {HOLT_BTREE, HOLT_LSM}, 2, HOLT_INTERVAL, false},
+    {"both kinds, mixed durabilities", {HOLT_LSM, HOLT_BTREE}, 2, HOLT_PROCESS, true},
 };
 const size_t history_configuration_count = sizeof history_configurations / sizeof *history_configurations;
 
