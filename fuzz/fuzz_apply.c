@@ -1,8 +1,8 @@
 /* fuzz_apply.c -- trees of any bytes under everything that changes and reads trees in a file of pages.
  *
- * The input first builds a sound tree, then spoils bytes in its pages, then gives a batch of changes. Checksums
- * are made right again from the leaves up, since no input would guess them. What is made of such a tree is a
- * new one or HOLT_CORRUPT; never a crash, a hang, or pages that nobody owns.
+ * The input first builds a sound tree, then spoils bytes in its pages, then gives a batch of changes.
+ * Checksums are made right again from the leaves up, since no input would guess them. What is made of such a
+ * tree is a new one or HOLT_CORRUPT; never a crash, a hang, or pages that nobody owns.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static uint8_t take(input *in)
 
 /* ---------------------------------------------------------------- batches */
 
-/* A change: three bytes of the input. A key is a number, long or short; a value is as long as its byte says. */
+/* A change: three bytes of the input. A key is a number, an odd one long; a value is as long as the form
+ * says. */
 typedef struct fuzz_change {
     uint16_t number;
     uint8_t form;

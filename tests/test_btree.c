@@ -192,7 +192,7 @@ static entries batch_make(fixture *f, size_t count, uint32_t keys)
 
 /* ---------------------------------------------------------------- changes */
 
-/* What a change does to one tree: a batch, or, with `drop`, the tree is emptied; with `dense` it is rewritten. */
+/* What a change does to one tree: a batch; or with `drop` it is emptied, and with `dense` rewritten. */
 typedef struct work {
     size_t tree;
     const entries *batch;
@@ -455,6 +455,50 @@ static void one_change_at_a_time(void **state)
     for (size_t i = 0; i < TREES; i++)
         assert_int_equal(btree_version_open(&f.at.versions[i], f.at.space, &f.now.roots[i]), HOLT_OK);
     check(&f);
+    fixture_close(&f);
+}
+
+/* Batches that build on each other in one change, as recovery does. Nothing that the record needs may be used
+ * for the later ones, and what the first have written must come back. */
+static void batches_build_on_each_other_in_one_change(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, test_seed());
+    must_apply(&f, 0, batch_make(&f, 300, 500));
+    for (int commit = 0; commit < 2; commit++) {
+        enum { BATCHES = 6 };
+        btree_change *c;
+        btree_version *versions[BATCHES + 1] = {f.at.versions[0]}, *next[TREES] = {NULL};
+        const btree_space_state *prepared;
+        entries after = entries_copy(&f.now.models[0]);
+        assert_int_equal(btree_change_begin(&c, f.at.space), HOLT_OK);
+        for (int i = 0; i < BATCHES; i++) {
+            entries batch = batch_make(&f, 100, 500);
+            assert_int_equal(do_batch(c, versions[i], &batch, &versions[i + 1]), HOLT_OK);
+            entries_apply(&after, &batch);
+            entries_free(&batch);
+            check_walk(&f.at, &f.now.roots[0], &f.now.models[0]);
+            check_walk(&f.at, btree_version_root(versions[i + 1]), &after);
+        }
+        for (int i = 1; i < BATCHES; i++)
+            btree_version_unref(versions[i]);
+        assert_int_equal(btree_change_prepare(c, &prepared), HOLT_OK);
+        if (commit) {
+            entries_free(&f.now.models[0]);
+            f.now.models[0] = after;
+            next[0] = versions[BATCHES];
+            record_change(&f, c, prepared, next);
+        } else {
+            btree_change_abandon(c);
+            btree_version_unref(versions[BATCHES]);
+            entries_free(&after);
+        }
+        check(&f);
+        assert_int_equal(stats_of(&f).pages_held, 0);
+        fixture_reopen(&f);
+        check(&f);
+    }
     fixture_close(&f);
 }
 
@@ -1022,6 +1066,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trees_agree_with_sorted_arrays_and_survive_reopening),
         cmocka_unit_test(one_change_at_a_time),
+        cmocka_unit_test(batches_build_on_each_other_in_one_change),
         cmocka_unit_test(held_version_stays_readable_and_its_pages_come_back),
         cmocka_unit_test(rewriting_reuses_pages),
         cmocka_unit_test(page_that_is_used_again_is_never_answered_from_its_old_frame),

@@ -1,5 +1,5 @@
-/* test_tree_apply.c -- tests src/tree/tree_apply.c and tree_move.c: batches against a sorted array, on a
- * machine that fails on demand. Pages come from a plain allocator that counts them. */
+/* test_tree_apply.c -- tests src/tree/tree_apply.h: batches against a sorted array, on a machine that fails
+ * on demand. Pages come from a plain allocator that counts them. */
 #include "tree/tree_apply.h"
 
 #include "base/coding.h"

@@ -1,9 +1,9 @@
 /* btree.h -- the space that B+tree collections live in: versions of trees, and the pages they are made of.
  *
- * All B+tree collections of a database share one file of pages (tree_pages.h), a `btree_space`. A collection's
- * tree at one moment is a `btree_version`: a root, immutable and reference-counted. A `btree_change` makes new
- * versions out of old ones by copy-on-write, in any number of collections, and is made visible by one manifest
- * record.
+ * All B+tree collections of a database share one file of pages (tree_pages.h), a `btree_space`. The tree of a
+ * collection at one moment is a `btree_version`: a root, immutable and reference-counted. A `btree_change`
+ * makes new versions out of old ones by copy-on-write, in any number of collections, and is made visible by
+ * one manifest record.
  *
  * Free map     Every BTREE_EXTENT_PAGES pages have two map pages, A and B: pages 1 and 2 of the file for the
  *              first, page 0 being the header, and the first two of each later extent. A map has a bit for
@@ -13,24 +13,30 @@
  *
  * Life of a page
  *
- *     free --written by a change--> live --replaced by a change--> held --no version reaches it--> free
+ *     free --written by a change--> live --replaced by a change--> held --no version needs it--> free
  *
  *              Held pages are free in the map already: after a crash nobody holds them. What a change
  *              replaced is remembered with the version it was replaced in, and becomes free when the change
- *              is committed and that version and all before it are dead.
+ *              is committed and that version and all before it, of the same tree, are dead.
  *
  * A change     btree_change_begin
- *              btree_change_apply, _load, _drop, _shrink     in steps; each until done, in any order
- *              btree_change_prepare                          maps written, file synced: what to record
- *              the caller writes the manifest record and syncs it
- *              btree_change_commit                           the record is durable: pages may become free
- *              or btree_change_abandon, at any time before the record: as if it had not been
- *              or btree_change_doubt: the record failed, and nobody knows which one is on disk. Nothing of
- *              either may be overwritten: the space takes no changes until btree_space_settle, after another
- *              manifest with the state of before (btree_space_recorded) has become current.
+ *              btree_change_apply, _load, _drop, _shrink: each in steps until done, one after the other. A
+ *                version that the change has made may be the base of the next, so that what would take
+ *                several changes is one (recovery, which has no record in between)
+ *              btree_change_prepare: the maps are written and the file is synced; what to record
+ *              the caller writes the manifest record, and syncs it
+ *              btree_change_commit: the record is durable, pages may become free
+ *
+ *              or btree_change_abandon, any time before the record is written: as if nothing had been done
+ *
+ *              or btree_change_doubt: the record failed, and nobody knows whether it is on disk. Nothing that
+ *                it or the one before names may be overwritten: the space takes no changes until
+ *                btree_space_settle, after a manifest with the state of before (btree_space_recorded) has
+ *                become current and durable
+ *
  *              A failed call on a change leaves only abandon. Every version stays as it was.
  *
- * Concurrency  versions: any thread; the last unref only queues. One change at a time (HOLT_BUSY), by any one
+ * Concurrency  versions: any thread; the last unref only queues. One change at a time (HOLT_BUSY), in any one
  *              thread at a time; verify, trim and settle count as changes. Statistics: any thread.
  * On disk      btree_format.h, docs/FORMAT.md
  */
@@ -56,8 +62,8 @@ typedef struct btree_extent {
     bool touched;      /* in a prepared state: differs from the record before */
 } btree_extent;
 
-/* What describes the space in the manifest. A record names its pages and the touched extents; those at or past
- * extent_count are gone. */
+/* What describes the space in the manifest. A record names its pages and the touched extents; those from
+ * extent_count on are gone. */
 typedef struct btree_space_state {
     uint64_t file;  /* its number */
     uint64_t pages; /* up to the last one in use */
@@ -74,10 +80,12 @@ holt_status btree_space_open(btree_space **out, tree_files *t, const btree_space
 /* All versions unreferenced, no change open. Accepts NULL. */
 void        btree_space_close(btree_space *s);
 tree_file  *btree_space_file(const btree_space *s); /* for lookups and sources; borrowed */
-/* What the last committed record says; borrowed until the next commit. Not while another thread changes. */
+/* What the last committed record says; borrowed until the next commit, so not while another thread
+ * changes. */
 const btree_space_state *btree_space_recorded(const btree_space *s);
 
-/* Cuts the file behind the last page that the record or a version needs. With a change open it does nothing. */
+/* Cuts the file behind the last page that the record or a version needs. With a change open it does
+ * nothing. */
 holt_status btree_space_trim(btree_space *s);
 /* After btree_change_doubt: a manifest with the recorded state is current and durable. */
 void        btree_space_settle(btree_space *s);
@@ -91,13 +99,14 @@ typedef struct btree_space_stats {
 /* As of the last begin or end of a change. */
 void        btree_space_stats_get(const btree_space *s, btree_space_stats *out);
 
-/* Verifies the trees of the last record, which are all of `roots`: each one (tree_verify), that no page is used
- * twice, and that the maps, in memory and on disk, have exactly these pages. *report adds up. */
+/* Verifies the trees of the last record, which are all of `roots`: each one (tree_verify), that no page is
+ * used twice, and that the maps, in memory and on disk, have exactly these pages. *report adds up. */
 holt_status btree_space_verify(btree_space *s, const tree_root *roots, size_t count, tree_report *report);
 
 /* ---------------------------------------------------------------- versions */
 
-/* The tree of this root, or with NULL the empty one. *out has one reference. */
+/* The tree of this root, one of the record's, or with NULL the empty one. *out has one reference. At most one
+ * for each tree of the record: later ones come from changes. */
 holt_status    btree_version_open(btree_version **out, btree_space *s, const tree_root *root);
 btree_version *btree_version_ref(btree_version *v);
 void           btree_version_unref(btree_version *v); /* accepts NULL */

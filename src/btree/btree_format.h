@@ -3,7 +3,8 @@
  * Page 0 is the header. Each extent of BTREE_EXTENT_PAGES pages has two map pages, A and B: pages 1 and 2 of
  * the first extent, pages 0 and 1 of each later one. A map is BTREE_EXTENT_PAGES bits: bit p % 8, the least
  * significant first, of byte p / 8 stands for page p of the extent. 1: in use. The bits of the header and of
- * map pages are 1, those past the state's pages are 0. Its checksum is with the pointer to it, in the manifest.
+ * map pages are 1, those past the state's pages are 0. Which copy counts, and its checksum, the manifest
+ * says.
  */
 #ifndef HOLT_BTREE_BTREE_FORMAT_H
 #define HOLT_BTREE_BTREE_FORMAT_H

@@ -1,7 +1,8 @@
 /* btree_internal.h -- what the files of src/btree share.
  *
- * Two maps are kept: `live`, the pages of the last record's trees as the open change has changed them, which is
- * what goes to disk; and `taken`, these and the pages that are held for versions: what must not be given out.
+ * Two maps are kept: `live`, the pages of the last record's trees as the open change has changed them, which
+ * is what goes to disk; and `taken`, these and the pages that are held for versions: what must not be given
+ * out.
  */
 #ifndef HOLT_BTREE_BTREE_INTERNAL_H
 #define HOLT_BTREE_BTREE_INTERNAL_H

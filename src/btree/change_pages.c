@@ -1,8 +1,9 @@
 /* change_pages.c -- the pages of a change: where they come from, and how they get to the file.
  *
- * The lowest free pages are given out first, so that the file's end can fall; or the lowest stretch of so many,
- * piece by piece, so that what is written together lies together. Within a change no pages become free, so each
- * search goes on where the last one for as many ended. Pages that follow each other are written together.
+ * The lowest free pages are given out first, so that the file's end can fall; or the lowest stretch of so
+ * many, piece by piece, so that what is written together lies together. Within a change no pages become free,
+ * so each search goes on where the last one for as many ended. Pages that follow each other are written
+ * together.
  */
 #include "btree/btree_internal.h"
 

@@ -6,8 +6,8 @@
  *
  * Filling      A leaf that overflows is cut in two even halves. Leaves side by side that are all changed are
  *              packed together, into blocks that are nearly full, of which the last two share. Where the
- *              batch only appends at the tree's right edge, blocks are left full. A node that has shrunk below
- *              a quarter is joined with a neighbour.
+ *              batch only appends at the tree's right edge, blocks are left full. A node that has shrunk
+ *              below a quarter is joined with a neighbour.
  * Height       A root that overflows gets a root above it; a root of one child gives way to it. When the last
  *              entry goes, so does the root (length 0).
  * Values       larger than half a block go into extents, which are released with their entry.

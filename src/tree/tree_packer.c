@@ -9,7 +9,8 @@
 /* Blocks' worth that may wait: a full one can go, and two remain that may have to share. */
 enum { SPILL_BLOCKS = 3 };
 
-/* What is left free of a block that is not the last: a sixteenth, so that the next few entries need no split. */
+/* What is left free of a block that is not the last: a sixteenth, so that the next few entries need no
+ * split. */
 enum { FREE_PART = 16 };
 
 /* What a block adds to an entry: head, offset, operation and the shortest sizes. */

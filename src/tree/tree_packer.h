@@ -1,8 +1,8 @@
 /* tree_packer.h -- entries in order into blocks of one level, as full as they should be.
  *
  * What is added waits until it is known how many blocks it makes: one, or two halves, or nearly full ones and
- * two halves at the end; in an appending pattern full ones and a rest, since the rest will be added to and the
- * others not. At most a few blocks' worth waits (tree_packer_spill).
+ * two halves at the end; in an appending pattern full ones and a rest, since the rest will be added to and
+ * the others not. At most a few blocks' worth waits (tree_packer_spill).
  *
  * Each block goes out with its separator: the first with the lower bound that packing began with, the later
  * ones with the shortest key that divides them from the one before. An inner node's first entry has the

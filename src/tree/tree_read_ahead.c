@@ -97,7 +97,7 @@ static void ask_children_backward(read_ahead *r, tree_file *f, const block *node
     ahead_ask(&s, f);
 }
 
-/* Whether the walk has got so far that more should be asked for: half of what was asked for lies behind it. */
+/* Whether more should be asked for: half of what was lies behind the walk. */
 static bool half_used(const read_ahead *r, uint32_t index)
 {
     uint32_t half = (r->end_child - r->begin_child) / 2;

@@ -65,8 +65,8 @@ static void source_nowhere(tree_source *t)
 
 /* ---------------------------------------------------------------- loading blocks */
 
-/* Of pages only if the node above the leaf is at hand: not for the first leaf of a walk, which may be the only
- * one. */
+/* Of pages only if the node above the leaf is at hand: not for the first leaf of a walk, which may be the
+ * only one. */
 static void source_read_ahead(tree_source *t, block_ptr p)
 {
     const source_level *above = &t->levels[1];

@@ -14,8 +14,10 @@ typedef struct tree_walk tree_walk;
 
 /* The root has no filter. `visit` is told of each piece once; NULL: only to learn whether there are
  * extents. */
-holt_status tree_walk_open(tree_walk **out, tree_file *f, const tree_root *root, tree_visit visit, void *ctx);
-/* Goes on for up to `blocks` blocks; *done: all pieces were visited. After a failure only close may follow. */
+holt_status tree_walk_open(tree_walk **out, tree_file *f, const tree_root *root, tree_visit visit,
+                           void *ctx);
+/* Goes on for up to `blocks` blocks; *done: all pieces were visited. After a failure only close may
+ * follow. */
 holt_status tree_walk_step(tree_walk *w, size_t blocks, bool *done);
 /* Whether there are extents, once done. */
 bool        tree_walk_found_extents(const tree_walk *w);
