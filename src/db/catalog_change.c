@@ -194,7 +194,7 @@ static holt_status record_end(holt *db, const holt_collection *c, record_change 
 
 static holt_status drop_led(holt *db, const char *name)
 {
-    holt_collection *c;
+    holt_collection *c = NULL;
     holt_status rc = begin_change(db, name, &c);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
@@ -231,7 +231,7 @@ holt_status holt_collection_drop(holt *db, const char *name)
 
 static holt_status rename_led(holt *db, const char *from, const char *to)
 {
-    holt_collection *c;
+    holt_collection *c = NULL;
     holt_status rc = begin_change(db, from, &c);
     if (rc != HOLT_OK) return rc;
     os_mutex_lock(&db->admin_mu);

@@ -20,6 +20,7 @@ enum {
     AT_HEADER_CHECKSUM = 64
 };
 _Static_assert(AT_HEADER_CHECKSUM + 8 == FRAME_HEADER, "the header ends with its checksum");
+_Static_assert(AT_EPOCH + 8 == FRAME_EPOCH_END, "a search looks for the epoch there");
 
 void frame_encode(uint8_t *at, frame *f)
 {

@@ -27,7 +27,7 @@
 
 #include "log/position.h"
 
-enum { FRAME_HEADER = 72, FRAME_TRAILER = 8, FRAME_ALIGN = 8 };
+enum { FRAME_HEADER = 72, FRAME_TRAILER = 8, FRAME_ALIGN = 8, FRAME_EPOCH_END = 16 };
 
 typedef enum frame_type { FRAME_COMMIT = 1, FRAME_SEAL = 2, FRAME_CLOSE = 3, FRAME_RECORD = 4 } frame_type;
 

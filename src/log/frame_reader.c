@@ -1,5 +1,6 @@
 #include "log/frame_reader.h"
 
+#include "base/coding.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -57,13 +58,30 @@ holt_status frame_reader_at(frame_reader *r, uint64_t offset, frame *out, bool *
     return HOLT_OK;
 }
 
+/* The next place in the window, from `offset` on, where the epoch stands as in a frame's header; or the first place that the
+ * window does not show. Nearly all of what is searched is zeros, so this is a bare comparison. */
+static uint64_t next_candidate(const frame_reader *r, uint64_t offset)
+{
+    size_t at = (size_t)(offset - r->start);
+    for (; at + FRAME_EPOCH_END <= r->length; at += FRAME_ALIGN)
+        if (get_u64le(r->window + at + FRAME_EPOCH_END - 8) == r->epoch) break;
+    return r->start + at;
+}
+
 holt_status frame_reader_find(frame_reader *r, uint64_t offset, frame *out, bool *found)
 {
     *found = false;
     offset = (offset + FRAME_ALIGN - 1) & ~(uint64_t)(FRAME_ALIGN - 1);
-    for (; offset + FRAME_HEADER + FRAME_TRAILER <= r->size; offset += FRAME_ALIGN) {
-        holt_status rc = frame_reader_at(r, offset, out, found);
+    while (offset + FRAME_HEADER + FRAME_TRAILER <= r->size) {
+        holt_status rc = window_cover(r, offset, FRAME_EPOCH_END);
+        if (rc != HOLT_OK) return rc;
+        uint64_t candidate = next_candidate(r, offset);
+        bool seen = candidate + FRAME_EPOCH_END <= r->start + r->length;
+        offset = candidate;
+        if (!seen) continue;
+        rc = frame_reader_at(r, offset, out, found);
         if (rc != HOLT_OK || *found) return rc;
+        offset += FRAME_ALIGN;
     }
     return HOLT_OK;
 }
