@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <holt.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static _Thread_local struct {
     uint64_t allocations; /* tried so far */
@@ -47,6 +48,15 @@ void *mem_alloc_zero(size_t count, size_t size)
 void *mem_realloc(void *memory, size_t size)
 {
     return may_allocate(size) ? realloc(memory, size ? size : 1) : NULL;
+}
+
+enum { HUGE_PAGE_BYTES = 2 << 20 };
+
+void *mem_alloc_huge(size_t size)
+{
+    void *memory = mem_alloc_aligned(HUGE_PAGE_BYTES, size);
+    if (memory) (void)madvise(memory, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE); /* a wish only */
+    return memory;
 }
 
 void *mem_alloc_aligned(size_t alignment, size_t size)

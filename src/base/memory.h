@@ -16,6 +16,8 @@ void *mem_alloc(size_t size);                           /* size 0 gives a pointe
 void *mem_alloc_zero(size_t count, size_t size);        /* checks the product */
 void *mem_realloc(void *memory, size_t size);           /* on failure the old block stays */
 void *mem_alloc_aligned(size_t alignment, size_t size); /* alignment a power of two; release with mem_free */
+/* For large, long-lived memory: aligned to and, where the system grants it, made of huge pages. Release with mem_free. */
+void *mem_alloc_huge(size_t size);
 void *mem_copy(const void *data, size_t size);          /* a copy; NULL when out of memory */
 char *mem_copy_string(const char *string);
 void  mem_free(void *memory);                           /* accepts NULL */

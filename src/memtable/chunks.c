@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-enum { CHUNK_FIRST = 16 << 10 };
+enum { CHUNK_FIRST = 16 << 10, HUGE_BYTES = 2 << 20 };
 
 struct chunk {
     struct chunk *next;
@@ -37,7 +37,8 @@ size_t memchunks_bytes(const memchunks *c)
 /* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
 static struct chunk *chunk_create(memchunks *c, size_t size)
 {
-    struct chunk *chunk = mem_alloc_aligned(alignof(struct chunk), size);
+    struct chunk *chunk =
+        size >= HUGE_BYTES ? mem_alloc_huge(size) : mem_alloc_aligned(alignof(struct chunk), size);
     if (!chunk) return NULL;
     chunk->next = c->list;
     c->list = chunk;
