@@ -151,12 +151,13 @@ static holt_status merge(fixture *f, lsm_tree *t, const lsm_pick *pick, uint64_t
     return rc;
 }
 
-/* Parts follow each other without gap or overlap: a key between two of them must have one place. */
+/* Parts follow each other without gap or overlap: a key between two of them must have one place. Both ends are tight,
+ * so that runs behind them can be joined. */
 static void check_bounds(const lsm_run *run)
 {
     size_t count = lsm_run_describe(run).part_count;
-    assert_true(slice_is_open(lsm_run_part(run, 0)->lower));
-    assert_true(slice_is_open(lsm_run_part(run, count - 1)->upper));
+    assert_false(slice_is_open(lsm_run_part(run, 0)->lower));
+    assert_false(slice_is_open(lsm_run_part(run, count - 1)->upper));
     for (size_t i = 1; i < count; i++) {
         assert_true(slice_equal(lsm_run_part(run, i)->lower, lsm_run_part(run, i - 1)->upper));
         assert_false(slice_is_open(lsm_run_part(run, i)->lower));
@@ -245,6 +246,44 @@ static void lsm_merge_cuts_files_at_their_size(void **state)
     }
     lsm_run_discard(out);
     lsm_tree_unref(t);
+    fixture_close(&f);
+}
+
+/* Ascending writes leave runs one behind the other: they become one without a byte written, and nobody's files are deleted when the
+ * joined run is given up. Where ranges overlap, or tombstones are due to go, they are merged. */
+static void lsm_runs_one_behind_the_other_are_joined(void **state)
+{
+    fixture f;
+    fixture_open(&f, 9);
+    lsm_run *runs[3], *out;
+    lsm_tree *t;
+    for (size_t i = 0; i < 3; i++) {
+        char lower[32], upper[32];
+        lsm_part part = {0};
+        model m = {0};
+        for (size_t k = i * 100; k < i * 100 + 100; k++)
+            m.at[k] = (version){ENTRY_PUT, 7 * k};
+        tree_file *file = build(&f, &m, 0, KEYS, &part);
+        part.lower = key_of(i * 100, lower);
+        part.upper = key_of(i * 100 + 100, upper);
+        expect_ok(lsm_run_open(10 * (i + 1), 0, &part, &file, 1, &runs[i]));
+        tree_file_unref(file);
+    }
+    expect_ok(lsm_tree_create(runs, 3, &t));
+    size_t files = files_on_disk(&f);
+    lsm_pick pick = {.count = 3, .level = 1};
+    expect_ok(merge(&f, t, &pick, 1 << 20, 1 << 20, &out));
+    assert_int_equal(lsm_run_describe(out).part_count, 3);
+    assert_int_equal(lsm_run_describe(out).age, 30);
+    assert_int_equal(lsm_run_describe(out).entries, 300);
+    check_bounds(out);
+    assert_int_equal(files_on_disk(&f), files);
+    lsm_run_discard(out);
+    assert_int_equal(files_on_disk(&f), files);
+    for (size_t i = 0; i < 3; i++)
+        lsm_run_unref(runs[i]);
+    lsm_tree_unref(t);
+    assert_int_equal(files_on_disk(&f), files);
     fixture_close(&f);
 }
 
@@ -355,6 +394,7 @@ int main(void)
         cmocka_unit_test(lsm_pick_knows_when_there_is_nothing_to_do),
         cmocka_unit_test(lsm_merge_shows_what_its_inputs_showed),
         cmocka_unit_test(lsm_merge_cuts_files_at_their_size),
+        cmocka_unit_test(lsm_runs_one_behind_the_other_are_joined),
         cmocka_unit_test(lsm_merge_of_tombstones_only_leaves_nothing),
         cmocka_unit_test(lsm_merge_abandoned_at_any_step_leaves_no_file),
         cmocka_unit_test(lsm_merge_hands_its_files_to_the_run),

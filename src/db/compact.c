@@ -39,6 +39,7 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
             .files = db->files,
             .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
             .file_bytes_max = FILE_BYTES_MAX,
+            .join_bytes_min = db->set.memtable_bytes / 4,
             .next_file = next_file,
             .ctx = db};
         rc = lsm_merge_open(out, s->lsm, &pick, &options);

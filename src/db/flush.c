@@ -21,7 +21,9 @@ static const uint64_t RETRY_NS = (uint64_t)200 * 1000000, BUSY_NS = 1000000;
 
 typedef struct flush_output {
     uint32_t collection, slot;
-    tree_root root;      /* of a new run */
+    tree_root root; /* of a new run, */
+    buffer bounds;  /* and its bounds: the first key, then the first one behind the last */
+    size_t lower_size;
     btree_version *base; /* of a B+tree: what the batch was applied to, borrowed from the view, */
     btree_version *next; /* and what came of it; a reference */
 } flush_output;
@@ -48,6 +50,12 @@ struct flush {
     size_t runs_used; /* runs of the file that became part of a tree */
 };
 
+static void output_deinit(flush_output *o)
+{
+    buffer_deinit(&o->bounds);
+    btree_version_unref(o->next);
+}
+
 /* ---------------------------------------------------------------- beginning */
 
 void flush_abandon(flush *f)
@@ -56,7 +64,7 @@ void flush_abandon(flush *f)
     source_close(f->input);
     tree_builder_destroy(f->builder);
     for (size_t i = 0; f->outputs && i < f->id_count; i++)
-        btree_version_unref(f->outputs[i].next);
+        output_deinit(&f->outputs[i]);
     btree_change_abandon(f->change);
     tree_file_writer_destroy(f->writer);
     tree_file_unref(f->finished);
@@ -149,6 +157,25 @@ static holt_status begin_batch(flush *f, const collection_state *s)
     return f->change ? HOLT_OK : btree_change_begin(&f->change, f->db->space);
 }
 
+/* Notes the bounds of what is to be written, and stands on its first entry. Tight bounds let runs that do not overlap be
+ * joined, and reads pass by runs that cannot have their key. */
+static holt_status begin_input(source *in, flush_output *o)
+{
+    buffer last = {0};
+    in->ops->last(in);
+    if (in->valid) buffer_append(&last, in->key);
+    in->ops->first(in);
+    if (in->valid) {
+        buffer_append(&o->bounds, in->key);
+        o->lower_size = in->key.size;
+        buffer_append(&o->bounds, buffer_slice(&last));
+        buffer_u8(&o->bounds, 0);
+    }
+    bool failed = last.failed || o->bounds.failed;
+    buffer_deinit(&last);
+    return failed ? status_no_memory(o->bounds.size) : HOLT_OK;
+}
+
 /* Opens the next collection that is still there and has something to write; false: no more. */
 static holt_status begin_collection(flush *f, bool *more)
 {
@@ -162,7 +189,7 @@ static holt_status begin_collection(flush *f, bool *more)
         o->slot = slot;
         o->base = s->btree;
         rc = memtable_source_open(f->table->memtable, id, UINT64_MAX, s->cleared_seqno, &f->input);
-        if (rc == HOLT_OK) f->input->ops->first(f->input);
+        if (rc == HOLT_OK) rc = begin_input(f->input, o);
         if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s) : begin_run(f, s);
         *more = true;
         f->id_next++;
@@ -276,7 +303,12 @@ static log_state log_after(const holt *db, const table *t)
 static holt_status add_run(flush *f, const collection_state *s, const flush_output *o, flush_change *c,
                            collection_tree *tree)
 {
-    lsm_part part = {.file = f->file, .file_size = f->run_bytes, .root = o->root};
+    const uint8_t *bounds = o->bounds.data;
+    lsm_part part = {.file = f->file,
+                     .file_size = f->run_bytes,
+                     .root = o->root,
+                     .lower = slice_of(bounds, o->lower_size),
+                     .upper = slice_of(bounds + o->lower_size, o->bounds.size - o->lower_size)};
     lsm_run *run;
     holt_status rc = lsm_run_open(f->table->last_seqno, 0, &part, &f->finished, 1, &run);
     if (rc != HOLT_OK) return rc;

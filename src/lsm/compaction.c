@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "lsm/join.h"
 #include "lsm/lsm_internal.h"
 #include "tree/merge.h"
 
@@ -66,12 +67,14 @@ struct lsm_merge {
     uint32_t level;
     bool drop_tombstones;
     bool finished;
+    lsm_run *joined; /* the output, when nothing needs to be rewritten */
     source *input;
     tree_file_writer *writer; /* of the part being written, or NULL */
     tree_builder *builder;
     lsm_part *parts;   /* finished ones; bounds owned */
     tree_file **files; /* references, beside parts */
     size_t part_count, parts_capacity, files_capacity;
+    slice end; /* the first key behind all of the input; owned */
     uint64_t bytes_read, bytes_written;
 };
 
@@ -93,6 +96,31 @@ static holt_status open_inputs(lsm_merge *m, const lsm_pick *pick)
     return rc;
 }
 
+static holt_status join_inputs(lsm_merge *m, const lsm_pick *pick)
+{
+    m->ages = mem_alloc(pick->count * sizeof *m->ages);
+    if (!m->ages) return status_no_memory(pick->count * sizeof *m->ages);
+    for (; m->count < pick->count; m->count++)
+        m->ages[m->count] = m->tree->runs[pick->first + m->count]->info.age;
+    return lsm_join(m->tree, pick, &m->joined);
+}
+
+/* The last key is looked up first: the output's last part ends just behind it, so that later runs may be joined to it. */
+static holt_status begin_input(lsm_merge *m)
+{
+    source *in = m->input;
+    in->ops->last(in);
+    if (in->valid) {
+        m->end.size = in->key.size + 1;
+        m->end.data = mem_alloc(m->end.size);
+        if (!m->end.data) return status_no_memory(m->end.size);
+        bytes_copy((void *)m->end.data, in->key.data, in->key.size);
+        ((uint8_t *)m->end.data)[in->key.size] = 0;
+    }
+    if (in->status == HOLT_OK) in->ops->first(in);
+    return in->status;
+}
+
 holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
                            const lsm_merge_options *options)
 {
@@ -104,9 +132,10 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
     m->options = *options;
     m->level = pick->level;
     m->drop_tombstones = pick->first + pick->count == t->count;
-    holt_status rc = open_inputs(m, pick);
+    bool joins = lsm_join_possible(t, pick, options->join_bytes_min);
+    holt_status rc = joins ? join_inputs(m, pick) : open_inputs(m, pick);
+    if (rc == HOLT_OK && !joins) rc = begin_input(m);
     if (rc == HOLT_OK) {
-        m->input->ops->first(m->input);
         *out = m;
         return HOLT_OK;
     }
@@ -128,13 +157,22 @@ void lsm_merge_destroy(lsm_merge *m)
     }
     mem_free(m->parts);
     mem_free(m->files);
+    mem_free((void *)m->end.data);
     mem_free(m->ages);
+    lsm_run_unref(m->joined);
     lsm_tree_unref(m->tree);
     mem_free(m);
 }
 
-/* Bounds of a new part: from its first key on; the part before it ends there. The first part is open below,
- * the last one above. */
+static holt_status end_bounds(lsm_part *part, slice upper)
+{
+    void *copy = mem_copy(upper.data, upper.size);
+    if (!copy) return status_no_memory(upper.size);
+    part->upper = slice_of(copy, upper.size);
+    return HOLT_OK;
+}
+
+/* Bounds of a new part: from its first key on; the part before it ends there, the last one just behind the last key. */
 static holt_status begin_part(lsm_merge *m, slice first_key)
 {
     if (!mem_grow((void **)&m->parts, &m->parts_capacity, m->part_count + 1, sizeof *m->parts) ||
@@ -146,13 +184,9 @@ static holt_status begin_part(lsm_merge *m, slice first_key)
     holt_status rc = tree_file_writer_create(&m->writer, m->options.files, part->file);
     if (rc == HOLT_OK) rc = tree_builder_create(&m->builder, m->writer, &m->options.build);
     if (rc != HOLT_OK) return rc;
-    if (m->part_count > 0) {
-        void *lower = mem_copy(first_key.data, first_key.size),
-             *upper = mem_copy(first_key.data, first_key.size);
-        part->lower = slice_of(lower, first_key.size);
-        m->parts[m->part_count - 1].upper = slice_of(upper, first_key.size);
-        if (!lower || !upper) rc = status_no_memory(first_key.size);
-    }
+    part->lower = slice_of(mem_copy(first_key.data, first_key.size), first_key.size);
+    if (!part->lower.data) rc = status_no_memory(first_key.size);
+    if (m->part_count > 0 && rc == HOLT_OK) rc = end_bounds(&m->parts[m->part_count - 1], first_key);
     m->files[m->part_count++] = NULL; /* the writer's until it is finished */
     return rc;
 }
@@ -185,7 +219,8 @@ static holt_status take_entry(lsm_merge *m)
 holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
 {
     source *in = m->input;
-    *done = false;
+    *done = m->finished = m->joined != NULL;
+    if (m->joined) return HOLT_OK;
     for (uint64_t taken = 0; in->valid && taken < bytes;) {
         holt_status rc = take_entry(m);
         if (rc != HOLT_OK) return rc;
@@ -196,6 +231,7 @@ holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
     if (in->status != HOLT_OK) return in->status;
     if (in->valid) return HOLT_OK;
     holt_status rc = m->writer ? end_part(m) : HOLT_OK;
+    if (rc == HOLT_OK && m->part_count > 0) rc = end_bounds(&m->parts[m->part_count - 1], m->end);
     m->finished = *done = rc == HOLT_OK;
     return rc;
 }
@@ -204,7 +240,8 @@ holt_status lsm_merge_output(lsm_merge *m, lsm_run **out)
 {
     *out = NULL;
     assert(m->finished);
-    if (m->part_count == 0) return HOLT_OK;
+    if (m->joined) *out = lsm_run_ref(m->joined);
+    if (m->joined || m->part_count == 0) return HOLT_OK;
     holt_status rc = lsm_run_open(m->ages[0], m->level, m->parts, m->files, m->part_count, out);
     if (rc != HOLT_OK) return rc;
     for (size_t i = 0; i < m->part_count; i++) { /* the run holds them now */
@@ -232,8 +269,7 @@ uint64_t lsm_merge_bytes_written(const lsm_merge *m)
 
 void lsm_run_discard(lsm_run *r)
 {
-    if (!r) return;
-    for (size_t i = 0; i < r->info.part_count; i++)
+    for (size_t i = 0; r && !r->joined && i < r->info.part_count; i++)
         tree_file_obsolete(r->parts[i].file);
     lsm_run_unref(r);
 }

@@ -30,6 +30,7 @@ typedef struct lsm_merge_options {
     tree_files *files;
     tree_build_options build;
     uint64_t file_bytes_max;               /* output files are cut at about this size */
+    uint64_t join_bytes_min;               /* parts of at least this size are joined, not rewritten, where they may */
     uint64_t (*next_file)(void *ctx);      /* gives a file number never used before */
     void *ctx;
 } lsm_merge_options;
@@ -50,7 +51,8 @@ const uint64_t *lsm_merge_inputs(const lsm_merge *m, size_t *count);
 uint64_t lsm_merge_bytes_read(const lsm_merge *m);
 uint64_t lsm_merge_bytes_written(const lsm_merge *m);
 
-/* Deletes the files of a run that did not become part of a tree, with their last reference. */
+/* Gives back a run that did not become part of a tree (accepts NULL): files that were written for it are deleted with their
+ * last reference; those of a joined run are its inputs'. */
 void lsm_run_discard(lsm_run *r);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct open_part {
 struct lsm_run {
     _Atomic uint32_t refs;
     lsm_run_info info; /* constant */
+    bool joined;       /* constant; its files were written for other runs */
     open_part parts[]; /* constant, in key order */
 };
 

@@ -53,16 +53,21 @@ static slice tighter_upper(slice a, slice b)
     return slice_compare(a, b) <= 0 ? a : b;
 }
 
-/* Opens a part clipped to its own bounds and the source's. A failure is shown as the source's status. */
+/* A source over a part, clipped to its own bounds and the given ones. */
+static holt_status open_part_source(const open_part *p, const tree_source_options *given, source **out)
+{
+    tree_source_options options = *given;
+    options.lower = tighter_lower(options.lower, p->part.lower);
+    options.upper = tighter_upper(options.upper, p->part.upper);
+    return tree_source_open(p->file, &p->part.root, &options, out);
+}
+
+/* Opens a part. A failure is shown as the source's status. */
 static bool enter_part(run_source *r, size_t index)
 {
     if (r->part && r->index == index) return true;
     leave_part(r);
-    const open_part *p = &r->run->parts[index];
-    tree_source_options options = r->options;
-    options.lower = tighter_lower(options.lower, p->part.lower);
-    options.upper = tighter_upper(options.upper, p->part.upper);
-    holt_status rc = tree_source_open(p->file, &p->part.root, &options, &r->part);
+    holt_status rc = open_part_source(&r->run->parts[index], &r->options, &r->part);
     if (rc == HOLT_OK) {
         r->index = index;
         return true;
@@ -178,9 +183,7 @@ static const source_ops run_source_ops = {.first = run_first,
 holt_status lsm_run_source_open(const lsm_run *run, const tree_source_options *options, source **out)
 {
     *out = NULL;
-    if (run->info.part_count == 1 && slice_is_open(run->parts[0].part.lower) &&
-        slice_is_open(run->parts[0].part.upper))
-        return tree_source_open(run->parts[0].file, &run->parts[0].part.root, options, out);
+    if (run->info.part_count == 1) return open_part_source(&run->parts[0], options, out);
     run_source *r = mem_alloc_zero(1, sizeof *r);
     if (!r) return status_no_memory(sizeof *r);
     r->base.ops = &run_source_ops;
