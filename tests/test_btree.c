@@ -593,6 +593,29 @@ static void page_that_is_used_again_is_never_answered_from_its_old_frame(void **
     fixture_close(&f);
 }
 
+/* A batch for a version that another change has replaced since would release pages a second time. */
+static void version_that_was_replaced_takes_no_changes(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, test_seed());
+    must_apply(&f, 0, batch_of_numbers(&f, 0, 300, 1, ENTRY_PUT));
+    btree_version *old = btree_version_ref(f.at.versions[0]), *next;
+    must_apply(&f, 0, batch_of_numbers(&f, 0, 10, 1, ENTRY_PUT));
+    entries batch = batch_of_numbers(&f, 5, 10, 1, ENTRY_PUT);
+    btree_change *c;
+    btree_shrink shrink = {.limit = 3, .bytes_max = 1000};
+    bool done, rest;
+    assert_int_equal(btree_change_begin(&c, f.at.space), HOLT_OK);
+    assert_int_equal(btree_change_drop(c, old, 10, &done), HOLT_CONFLICT);
+    assert_int_equal(btree_change_shrink(c, &shrink, old, 10, &done, &rest, &next), HOLT_CONFLICT);
+    assert_int_equal(do_batch(c, old, &batch, &next), HOLT_CONFLICT); /* abandons */
+    entries_free(&batch);
+    btree_version_unref(old);
+    check(&f);
+    fixture_close(&f);
+}
+
 /* ---------------------------------------------------------------- loads and shrinking */
 
 static bool next_leaf_is_behind(tree_file *file, const tree_root *root)
@@ -918,6 +941,65 @@ static void crash_anywhere_leaves_the_last_record_whole(void **state)
     fixture_close(&f);
 }
 
+/* Several changes without a record: what is opened after a crash is still the state of before. */
+static void crash_in_recovery_leaves_the_record_it_began_with(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, test_seed());
+    fill(&f);
+    fixture before = {.now = record_copy(&f.now)};
+    os *machine = f.at.machine;
+    place_close(&f.at);
+    place_open(&f.at, machine, &f.now);
+    assert_int_equal(btree_space_unrecorded(f.at.space), HOLT_OK);
+    before.at.machine = machine;
+    crash_test t = {.f = &before, .seed = test_seed()};
+    sim_on_io(machine, crash, &t);
+    uint64_t held = 0;
+    for (int i = 0; i < 6; i++) {
+        must_apply(&f, 0, batch_make(&f, 60, 500));
+        work w[] = {{.tree = 2, .drop = i % 2 == 0}, {.tree = 1, .dense = true}};
+        entries batch = batch_of_numbers(&f, 0, 200, 1, ENTRY_PUT);
+        if (!w[0].drop) w[0].batch = &batch;
+        must_change(&f, w, 2);
+        entries_free(&batch);
+        check(&f);
+        assert_true(stats_of(&f).pages_held > held);
+        held = stats_of(&f).pages_held;
+    }
+    sim_on_io(machine, NULL, NULL);
+    btree_space_settle(f.at.space);
+    assert_int_equal(stats_of(&f).pages_held, 0);
+    check(&f);
+    fixture_reopen(&f);
+    check(&f);
+    print_message("%llu crashes\n", (unsigned long long)t.crashes);
+    record_free(&before.now);
+    fixture_close(&f);
+}
+
+/* A manifest may be written anew for other reasons, also while a change is open, and before one fails. */
+static void settling_is_harmless_at_any_time(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, test_seed());
+    fill(&f);
+    btree_change *c;
+    const btree_space_state *prepared;
+    btree_space_settle(f.at.space);
+    assert_int_equal(btree_change_begin(&c, f.at.space), HOLT_OK);
+    btree_space_settle(f.at.space);
+    assert_int_equal(btree_change_prepare(c, &prepared), HOLT_OK);
+    btree_change_doubt(c);
+    assert_int_equal(btree_change_begin(&c, f.at.space), HOLT_IO);
+    btree_space_settle(f.at.space);
+    must_apply(&f, 0, batch_make(&f, 60, 500));
+    check(&f);
+    fixture_close(&f);
+}
+
 /* ---------------------------------------------------------------- damage */
 
 static void expect_open_fails(fixture *f, const btree_space_state *s, holt_status expected)
@@ -1070,6 +1152,7 @@ int main(void)
         cmocka_unit_test(held_version_stays_readable_and_its_pages_come_back),
         cmocka_unit_test(rewriting_reuses_pages),
         cmocka_unit_test(page_that_is_used_again_is_never_answered_from_its_old_frame),
+        cmocka_unit_test(version_that_was_replaced_takes_no_changes),
         cmocka_unit_test(dense_rewrite_lies_in_order),
         cmocka_unit_test(file_shrinks_after_large_deletes),
         cmocka_unit_test(file_is_not_cut_before_a_held_page),
@@ -1078,6 +1161,8 @@ int main(void)
         cmocka_unit_test(failed_creation_and_opening),
         cmocka_unit_test(record_in_doubt_keeps_both_states),
         cmocka_unit_test(crash_anywhere_leaves_the_last_record_whole),
+        cmocka_unit_test(crash_in_recovery_leaves_the_record_it_began_with),
+        cmocka_unit_test(settling_is_harmless_at_any_time),
         cmocka_unit_test(damaged_maps_and_states_are_refused),
         cmocka_unit_test(verify_counts_every_page_once),
         cmocka_unit_test(readers_go_on_while_pages_are_reused),

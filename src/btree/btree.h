@@ -21,8 +21,7 @@
  *
  * A change     btree_change_begin
  *              btree_change_apply, _load, _drop, _shrink: each in steps until done, one after the other. A
- *                version that the change has made may be the base of the next, so that what would take
- *                several changes is one (recovery, which has no record in between)
+ *                version that the change has made may be the base of the next
  *              btree_change_prepare: the maps are written and the file is synced; what to record
  *              the caller writes the manifest record, and syncs it
  *              btree_change_commit: the record is durable, pages may become free
@@ -36,8 +35,12 @@
  *
  *              A failed call on a change leaves only abandon. Every version stays as it was.
  *
+ * Recovery     has no record to write until its end, but may flush several times: after
+ *              btree_space_unrecorded changes are committed without a record, and all that the record of
+ *              before names, pages and map copies, stays as it is, until btree_space_settle.
+ *
  * Concurrency  versions: any thread; the last unref only queues. One change at a time (HOLT_BUSY), in any one
- *              thread at a time; verify, trim and settle count as changes. Statistics: any thread.
+ *              thread at a time; verify and trim count as changes. Statistics: any thread.
  * On disk      btree_format.h, docs/FORMAT.md
  */
 #ifndef HOLT_BTREE_BTREE_H
@@ -80,14 +83,18 @@ holt_status btree_space_open(btree_space **out, tree_files *t, const btree_space
 /* All versions unreferenced, no change open. Accepts NULL. */
 void        btree_space_close(btree_space *s);
 tree_file  *btree_space_file(const btree_space *s); /* for lookups and sources; borrowed */
-/* What the last committed record says; borrowed until the next commit, so not while another thread
+/* What the last committed change prepared; borrowed until the next commit, so not while another thread
  * changes. */
 const btree_space_state *btree_space_recorded(const btree_space *s);
 
 /* Cuts the file behind the last page that the record or a version needs. With a change open it does
  * nothing. */
 holt_status btree_space_trim(btree_space *s);
-/* After btree_change_doubt: a manifest with the recorded state is current and durable. */
+/* The changes that follow are committed without a record, until btree_space_settle. No change is open. */
+holt_status btree_space_unrecorded(btree_space *s);
+/* A manifest with the state of btree_space_recorded is current and durable: to be called when recovery has
+ * made one, and after every one that is written anew. Under the lock that orders records, as is
+ * btree_change_doubt; also while another thread changes. */
 void        btree_space_settle(btree_space *s);
 
 typedef struct btree_space_stats {
@@ -117,7 +124,9 @@ const tree_root *btree_version_root(const btree_version *v);
 /* HOLT_BUSY: there is one. HOLT_IO: the last record is in doubt. HOLT_READ_ONLY. */
 holt_status btree_change_begin(btree_change **out, btree_space *s);
 
-/* Applies a batch, which stands on its first change (tree_apply.h says what it must be able to do), to a
+/* A version that another change has replaced meanwhile is HOLT_CONFLICT in all of the following.
+ *
+ * Applies a batch, which stands on its first change (tree_apply.h says what it must be able to do), to a
  * version. Takes up to `changes` of them a call; the arguments stay the same until *done, when *next is the
  * new version, with one reference. Only then may the next thing be begun. */
 typedef struct btree_batch {

@@ -53,6 +53,9 @@ struct btree_space {
     /* Versions without references. Pushed with release, taken all at once with acquire. */
     _Atomic(btree_version *) dead;
     _Atomic uint64_t versions; /* relaxed: for an assertion */
+    /* The recorded state is that of a durable manifest. Set with release, taken by the next changer with
+     * acquire. */
+    _Atomic bool settled;
     /* Published by changers for btree_space_stats_get; relaxed, they are figures. */
     _Atomic uint64_t stat_live, stat_taken, stat_end;
 
@@ -62,6 +65,9 @@ struct btree_space {
     bool *dirty; /* by extent: live differs from the recorded map */
     size_t dirty_capacity;
     btree_change *doubtful; /* its record may be on disk, or not */
+    bool unrecorded;        /* changes are committed without a record: what `durable` names must stay */
+    btree_extent *durable;  /* of the last record, while unrecorded; owned */
+    size_t durable_count;
 };
 
 enum { RUN_CLASSES = 32, WRITE_BUFFER_BYTES = 1 << 20 };
@@ -113,7 +119,11 @@ bool space_enter(btree_space *s);
 void space_leave(btree_space *s);
 /* Makes maps and flags reach so many extents. */
 holt_status space_grow(btree_space *s, size_t extents);
-/* Frees the pages of versions that have died. */
+/* Does what btree_space_settle could not do at once. */
+void space_take_settled(btree_space *s);
+/* The map of an extent that the durable record names, or NULL. */
+const btree_extent *space_durable(const btree_space *s, size_t extent);
+/* Frees the pages of versions that have died, unless a durable record may still need them. */
 void space_collect(btree_space *s);
 /* btree_space_trim for the changer. */
 holt_status space_cut(btree_space *s);
@@ -138,6 +148,8 @@ void change_free_added(btree_change *c);
 
 /* Frees its memory, and its references. */
 void        change_destroy(btree_change *c); /* accepts NULL */
+/* HOLT_CONFLICT: the version has been replaced by a change that was committed. */
+holt_status change_check_base(const btree_version *base);
 /* Something is begun: from here on what is released is what it replaces. */
 void        change_begin_step(btree_change *c, page_order order);
 /* It is done: `base` is replaced by `next` (NULL: by none). */

@@ -41,6 +41,7 @@ holt_status btree_change_begin(btree_change **out, btree_space *s)
     *out = NULL;
     if (!s->writable) return status_set(HOLT_READ_ONLY, "the B+tree file was opened for reading");
     if (!space_enter(s)) return status_set(HOLT_BUSY, "the B+tree file is being changed");
+    space_take_settled(s);
     space_collect(s);
     holt_status rc = check_may_begin(s);
     if (rc == HOLT_OK) rc = change_create(out, s);
@@ -81,6 +82,12 @@ uint64_t btree_change_bytes(const btree_change *c)
 }
 
 /* ---------------------------------------------------------------- replacing */
+
+holt_status change_check_base(const btree_version *base)
+{
+    if (!base->replaced) return HOLT_OK;
+    return status_set(HOLT_CONFLICT, "the B+tree has been changed since");
+}
 
 void change_begin_step(btree_change *c, page_order order)
 {
@@ -126,11 +133,11 @@ static holt_status write_map(btree_change *c, size_t extent)
     btree_space *s = c->space;
     uint8_t bytes[MAP_BYTES];
     btree_extent *e = &c->prepared.extents[extent];
-    bool named = extent < s->recorded.extent_count;
-    e->touched = !named || s->dirty[extent];
+    const btree_extent *durable = space_durable(s, extent);
+    e->touched = extent >= s->recorded.extent_count || s->dirty[extent];
     if (!e->touched) return HOLT_OK;
     page_map_encode(&s->live, extent, bytes);
-    e->copy = named ? !e->copy : 0; /* not the one that the durable record names */
+    e->copy = durable ? !durable->copy : 0;
     e->checksum = hash_bytes(bytes, sizeof bytes);
     return tree_file_write(s->file, map_page(extent, e->copy) * TREE_PAGE_BYTES, bytes, sizeof bytes);
 }
@@ -197,5 +204,7 @@ void btree_change_doubt(btree_change *c)
     btree_space *s = c->space;
     change_undo_live(c);
     s->doubtful = c;
+    atomic_store_explicit(&s->settled, false,
+                          memory_order_relaxed); /* that was before; the same lock orders it */
     space_leave(s);
 }

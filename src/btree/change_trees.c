@@ -34,6 +34,8 @@ holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t
     *done = false;
     *next = NULL;
     if (!c->apply) {
+        rc = change_check_base(batch->base);
+        if (rc != HOLT_OK) return rc;
         change_begin_step(c, PAGES_TOGETHER);
         rc = tree_apply_open(&c->apply, &c->pages, &batch->base->root, batch->block_bytes, batch->changes);
     }
@@ -79,6 +81,8 @@ holt_status btree_change_drop(btree_change *c, btree_version *v, size_t blocks, 
     holt_status rc = HOLT_OK;
     *done = false;
     if (!c->walk) {
+        rc = change_check_base(v);
+        if (rc != HOLT_OK) return rc;
         change_begin_step(c, PAGES_LOWEST);
         rc = tree_walk_open(&c->walk, c->space->file, &v->root, release_piece, c);
     }
@@ -178,7 +182,8 @@ holt_status btree_change_shrink(btree_change *c, btree_shrink *shrink, btree_ver
     bool known = true;
     *done = *rest = false;
     *next = NULL;
-    holt_status rc = c->move ? HOLT_OK : look_for_extents(c, v, blocks, &known);
+    holt_status rc = change_check_base(v);
+    if (rc == HOLT_OK && !c->move) rc = look_for_extents(c, v, blocks, &known);
     if (rc != HOLT_OK || !known) return rc;
     if (!c->move) rc = open_move(c, shrink, v);
     if (rc == HOLT_OK) rc = tree_move_step(c->move, blocks, done);

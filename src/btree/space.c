@@ -62,7 +62,7 @@ holt_status space_grow(btree_space *s, size_t extents)
 holt_status space_cut(btree_space *s)
 {
     space_collect(s);
-    if (!s->writable || s->doubtful) return HOLT_OK;
+    if (!s->writable || s->doubtful || s->unrecorded) return HOLT_OK;
     uint64_t end = page_map_end(&s->taken);
     if (end < s->recorded.pages) end = s->recorded.pages;
     return tree_file_truncate(s->file, end * TREE_PAGE_BYTES);
@@ -71,19 +71,55 @@ holt_status space_cut(btree_space *s)
 holt_status btree_space_trim(btree_space *s)
 {
     if (!space_enter(s)) return HOLT_OK;
+    space_take_settled(s);
     holt_status rc = space_cut(s);
     space_leave(s);
     return rc;
 }
 
-void btree_space_settle(btree_space *s)
+/* ---------------------------------------------------------------- what is durable */
+
+const btree_extent *space_durable(const btree_space *s, size_t extent)
+{
+    if (s->unrecorded) return extent < s->durable_count ? &s->durable[extent] : NULL;
+    return extent < s->recorded.extent_count ? &s->recorded.extents[extent] : NULL;
+}
+
+holt_status btree_space_unrecorded(btree_space *s)
 {
     bool entered = space_enter(s);
-    assert(entered && s->doubtful);
+    assert(entered && !s->unrecorded);
     (void)entered;
+    size_t bytes = s->recorded.extent_count * sizeof *s->durable;
+    s->durable = mem_copy(s->recorded.extents, bytes);
+    s->durable_count = s->recorded.extent_count;
+    s->unrecorded = s->durable != NULL;
+    space_leave(s);
+    return s->unrecorded ? HOLT_OK : status_no_memory(bytes);
+}
+
+static void forget_doubt(btree_space *s)
+{
+    s->unrecorded = false;
+    mem_free(s->durable);
+    s->durable = NULL;
+    if (!s->doubtful) return;
     change_free_added(s->doubtful);
     change_destroy(s->doubtful);
     s->doubtful = NULL;
+}
+
+void space_take_settled(btree_space *s)
+{
+    if (atomic_exchange_explicit(&s->settled, false, memory_order_acquire)) forget_doubt(s);
+}
+
+void btree_space_settle(btree_space *s)
+{
+    atomic_store_explicit(&s->settled, true, memory_order_release);
+    if (!space_enter(s))
+        return; /* the next changer takes it: an open change is neither in doubt nor begun in it */
+    space_take_settled(s);
     space_leave(s);
 }
 
@@ -133,6 +169,7 @@ static void space_destroy(btree_space *s)
     page_map_deinit(&s->live);
     page_map_deinit(&s->taken);
     mem_free(s->recorded.extents);
+    mem_free(s->durable);
     mem_free(s->dirty);
     mem_free(s);
 }
@@ -223,7 +260,7 @@ void btree_space_close(btree_space *s)
 {
     if (!s) return;
     assert(!atomic_load_explicit(&s->changing, memory_order_relaxed));
-    if (s->doubtful) btree_space_settle(s); /* for good or ill: nothing is written any more */
+    forget_doubt(s); /* nothing is written any more */
     space_collect(s);
     assert(atomic_load_explicit(&s->versions, memory_order_relaxed) == 0);
     space_destroy(s);

@@ -57,6 +57,7 @@ static void version_bury(btree_space *s, btree_version *v)
 void space_collect(btree_space *s)
 {
     btree_version *v;
+    if (s->unrecorded) return;
     while ((v = atomic_exchange_explicit(&s->dead, NULL, memory_order_acquire)) != NULL) {
         while (v) {
             btree_version *next = v->dead_next;
