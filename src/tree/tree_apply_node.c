@@ -102,7 +102,7 @@ holt_status node_open_child(tree_apply *a, uint32_t level)
 
 /* ---------------------------------------------------------------- packing */
 
-static holt_status write_block(void *ctx, uint8_t level, slice separator, slice bytes, uint32_t entries)
+static holt_status write_block(void *ctx, uint8_t level, slice separator, slice bytes)
 {
     tree_apply *a = ctx;
     block_ptr p;

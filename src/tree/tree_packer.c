@@ -200,7 +200,7 @@ static holt_status packer_write(tree_packer *p, const packer_output *out, size_t
     slice bytes;
     if (block_builder_count(out->builder) != cut) rc = packer_take(p, out, cut);
     if (rc == HOLT_OK) rc = block_builder_finish(out->builder, &bytes);
-    if (rc == HOLT_OK) rc = out->write(out->ctx, p->level, buffer_slice(&p->lower), bytes, (uint32_t)cut);
+    if (rc == HOLT_OK) rc = out->write(out->ctx, p->level, buffer_slice(&p->lower), bytes);
     if (rc != HOLT_OK) return rc;
     if (cut < p->count && p->level == 0) {
         size = block_separator(tree_packer_key(p, cut - 1), tree_packer_key(p, cut), separator);

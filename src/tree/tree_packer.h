@@ -27,7 +27,7 @@ typedef struct pack_item {
 
 /* Takes a finished block (its bytes are borrowed). */
 typedef struct packer_output {
-    holt_status (*write)(void *ctx, uint8_t level, slice separator, slice bytes, uint32_t entries);
+    holt_status (*write)(void *ctx, uint8_t level, slice separator, slice bytes);
     void *ctx;
     block_builder *builder; /* of any level; used only within a call */
     size_t block_bytes;
