@@ -119,7 +119,7 @@ struct holt {
     btree_space *space;              /* of all B+trees; NULL: none yet. Set once, before a collection needs it */
     btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
     size_t garbage_count, garbage_capacity;
-    bool manifest_lost;              /* it failed and could not be made anew: writes are refused */
+    bool manifest_lost;              /* what is on disk is not known: the next record writes the whole state anew */
     holt_error manifest_error;
 
     os_mutex admin_mu;               /* LOCK_RANK_ADMIN; guards the catalog: */

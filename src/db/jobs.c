@@ -9,7 +9,7 @@
 
 /* ---------------------------------------------------------------- preparing */
 
-/* Space that a flush may use when the disk is full, so that deleting can make room. */
+/* Space that a flush may use when the disk is full, so that deleting can make room: as much as a memtable's log. */
 static void make_reserve(holt *db)
 {
     bool exists;
@@ -18,7 +18,9 @@ static void make_reserve(holt *db)
     if (os_dir_stat(db->dir, "RESERVE", &exists, &size) != HOLT_OK || exists) return;
     /* Not having one is no error. */
     if (os_file_open(db->dir, "RESERVE", OS_WRITE | OS_CREATE, &file) != HOLT_OK) return;
-    bool made = os_file_allocate(file, WAL_SEGMENT_BYTES_MIN) == HOLT_OK;
+    wal_stats log;
+    wal_stats_get(db->wal, &log);
+    bool made = os_file_allocate(file, log.active_bytes) == HOLT_OK;
     os_file_close(file);
     if (!made) (void)os_dir_unlink(db->dir, "RESERVE");
 }

@@ -306,6 +306,7 @@ void wal_stats_get(wal *w, wal_stats *out)
     os_mutex_lock(&w->mu);
     *out = w->stats;
     out->segments = w->live_count;
+    out->active_bytes = w->live[w->live_count - 1].size;
     out->disk_bytes = w->has_next ? w->next.size : 0;
     for (size_t i = 0; i < w->live_count; i++)
         out->disk_bytes += w->live[i].size;

@@ -101,6 +101,7 @@ void wal_release_file(wal *w, uint64_t number);
 typedef struct wal_stats {
     uint64_t bytes, syncs;    /* appended; fdatasync rounds */
     uint64_t segments;        /* live now */
+    uint64_t active_bytes;    /* size of the active one */
     uint64_t disk_bytes;      /* of all segment files, prepared and recyclable ones too */
 } wal_stats;
 void wal_stats_get(wal *w, wal_stats *out);
