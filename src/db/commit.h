@@ -65,7 +65,9 @@ holt_status rotate(holt *db, uint64_t frames_bytes);
 
 /* Waits while writes outrun the disk; HOLT_BUSY after a bounded time. Before joining the queue. */
 holt_status gate_pass(holt *db, uint64_t bytes);
-/* The delay a commit pays now, nanoseconds. */
+/* The delay that a small commit pays now, nanoseconds. */
 uint64_t gate_delay_ns(holt *db);
+/* A flush has taken so long for a memtable of so many bytes. */
+void     gate_drained(holt *db, uint64_t bytes, uint64_t ns);
 
 #endif

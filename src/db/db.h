@@ -147,7 +147,8 @@ struct holt {
     _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
     _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
-    _Atomic uint64_t gate_bytes;     /* of commits while it was slow */
+    _Atomic uint64_t gate_owed_ns;   /* delays that writers have not paid yet */
+    _Atomic uint64_t drain_rate;     /* of flushes: bytes of memtable a second, recently; 0: not known */
     _Atomic uint64_t delays, delay_ns;
 
     os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */

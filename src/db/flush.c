@@ -30,6 +30,7 @@ typedef struct flush_output {
 
 struct flush {
     holt *db;
+    uint64_t began_ns;
     view *view; /* held: its oldest table is what is flushed */
     table *table;
     uint32_t *ids; /* collections of the memtable */
@@ -122,6 +123,7 @@ static holt_status flush_begin(holt *db, flush **out)
         return none ? HOLT_OK : status_no_memory(sizeof *f);
     }
     f->db = db;
+    f->began_ns = os_clock_ns(db->os);
     f->view = v;
     f->table = v->tables[v->table_count - 1];
     rc = memtable_collections(f->table->memtable, &f->ids, &f->id_count);
@@ -426,6 +428,7 @@ static holt_status flush_finish(flush *f)
     os_mutex_unlock(&db->manifest_mu);
     if (rc != HOLT_OK) return rc;
     release_log(db, f->table, db->log.recovered, recovered_count);
+    gate_drained(db, memtable_bytes(f->table->memtable), os_clock_ns(db->os) - f->began_ns);
     event_log_write(db->events, HOLT_LOG_INFO,
                     "flushed %zu collections, %" PRIu64 " versions into %" PRIu64
                     " bytes, up to operation %" PRIu64,

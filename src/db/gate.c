@@ -1,42 +1,61 @@
 /* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is
  * full.
  *
- * No delay while memtables take less than three quarters of their share and the runs are few. Then a fixed
- * one for every so many bytes, and at the end of the room a wait for the flush, for at most GATE_WAIT_NS;
+ * Debt is how much of the memtables' share is taken, or how many runs there are, whichever is worse, from 0
+ * to 1. Up to a half nobody pays. From there on a commit pays for its bytes what their flush takes, times a
+ * factor that rises smoothly from nothing to two: so writes slow down to the rate at which memtables drain,
+ * before memory is full. When it is full all the same, they wait for the flush, for at most GATE_WAIT_NS;
  * then HOLT_BUSY with its cause, or at once the failure that keeps memtables from being written out.
  */
 #include "db/commit.h"
 
 #include "base/status.h"
 
-static const uint64_t GATE_WAIT_NS = (uint64_t)30 * 1000000000, DELAY_NS = 1000000;
-enum { DELAY_BYTES = 256 << 10, RUNS_SLOW = 24, RUNS_STOP = 64 };
+static const uint64_t GATE_WAIT_NS = (uint64_t)30 * 1000000000, NS = 1000000000;
+/* Delays are gathered up to so much, for a sleep takes tens of microseconds more than asked for. */
+static const uint64_t SLEEP_MIN_NS = 200000, SLEEP_MAX_NS = 20000000;
+enum { RUNS_STOP = 64, DEBT_FULL = 1024 };
 
-typedef struct pressure {
-    bool slow, stop;
-} pressure;
-
-/* Inside a section. */
-static pressure measure(holt *db)
+/* In DEBT_FULL-ths; at DEBT_FULL or above, writes stop. Inside a section. */
+static uint64_t measure(holt *db)
 {
     /* Relaxed: recent figures will do. */
-    uint32_t runs = atomic_load_explicit(&db->runs_worst, memory_order_relaxed);
-    uint64_t bytes = atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed),
-             limit = db->set.memtables_bytes_max;
+    uint64_t runs = atomic_load_explicit(&db->runs_worst, memory_order_relaxed);
+    uint64_t bytes = atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed);
     const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
     bytes += memtable_bytes(v->tables[0]->memtable);
-    bool waits = v->table_count > 1; /* the active memtable alone is no reason: the next commit seals it */
-    pressure p = {.slow = (waits && bytes >= limit / 4 * 3) || runs >= RUNS_SLOW,
-                  .stop = (waits && bytes >= limit) || runs >= RUNS_STOP};
-    return p;
+    uint64_t debt = runs * DEBT_FULL / RUNS_STOP;
+    uint64_t memory = bytes / 1024 * DEBT_FULL / (db->set.memtables_bytes_max / 1024);
+    /* The active memtable alone is no reason to wait: the next commit seals it. */
+    return v->table_count > 1 && memory > debt ? memory : debt;
+}
+
+/* What a commit of so many bytes owes: nothing at half of the debt, the time that its flush takes at three
+ * quarters, where writes and flushes balance, and twice that at all of it. */
+static uint64_t price_ns(holt *db, uint64_t debt, uint64_t bytes)
+{
+    if (debt <= DEBT_FULL / 2) return 0;
+    uint64_t over = debt < DEBT_FULL ? debt - DEBT_FULL / 2 : DEBT_FULL / 2;
+    /* Relaxed: a recent figure will do. */
+    uint64_t rate = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
+    return rate ? bytes * NS / rate * over / (DEBT_FULL / 4) : 0;
 }
 
 uint64_t gate_delay_ns(holt *db)
 {
+    enum { TYPICAL_BYTES = 128 };
     if (db->read_only || epoch_enter() != HOLT_OK) return 0;
-    pressure p = measure(db);
+    uint64_t debt = measure(db);
     epoch_leave();
-    return p.stop || p.slow ? DELAY_NS : 0;
+    return price_ns(db, debt, TYPICAL_BYTES);
+}
+
+void gate_drained(holt *db, uint64_t bytes, uint64_t ns)
+{
+    if (ns == 0 || bytes < 4096) return;
+    uint64_t now = bytes * 1000 / (ns / 1000 + 1) * 1000; /* bytes a second */
+    uint64_t before = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
+    atomic_store_explicit(&db->drain_rate, before ? (3 * before + now) / 4 : now, memory_order_relaxed);
 }
 
 static holt_status too_slow(holt *db)
@@ -65,9 +84,9 @@ static holt_status wait_for_room(holt *db)
     for (;;) {
         holt_status rc = epoch_enter();
         if (rc != HOLT_OK) return rc;
-        pressure p = measure(db);
+        uint64_t debt = measure(db);
         epoch_leave();
-        if (!p.stop) return HOLT_OK;
+        if (debt < DEBT_FULL) return HOLT_OK;
         if (failing(db) || os_clock_ns(db->os) >= deadline) return too_slow(db);
         os_job_wake(db->flush_job);
         os_mutex_lock(&db->jobs_mu);
@@ -76,30 +95,33 @@ static holt_status wait_for_room(holt *db)
     }
 }
 
-/* One delay for every DELAY_BYTES that commits bring, whoever crosses the mark. */
-static bool owes_delay(holt *db, uint64_t bytes)
+/* Adds to what writers owe together, and has it paid when it is enough for a sleep. */
+static void pay(holt *db, uint64_t ns)
 {
-    /* Relaxed: a count orders nothing. */
-    uint64_t before = atomic_fetch_add_explicit(&db->gate_bytes, bytes, memory_order_relaxed);
-    return before / DELAY_BYTES != (before + bytes) / DELAY_BYTES;
+    /* Relaxed: sums that order nothing. */
+    uint64_t owed = atomic_fetch_add_explicit(&db->gate_owed_ns, ns, memory_order_relaxed) + ns;
+    if (owed < SLEEP_MIN_NS) return;
+    owed = atomic_exchange_explicit(&db->gate_owed_ns, 0, memory_order_relaxed);
+    if (owed) os_sleep(db->os, owed < SLEEP_MAX_NS ? owed : SLEEP_MAX_NS);
 }
 
 holt_status gate_pass(holt *db, uint64_t bytes)
 {
     /* Relaxed: recent figures will do; this is the way of nearly every commit. */
-    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) < db->set.memtables_bytes_max / 4 &&
-        atomic_load_explicit(&db->runs_worst, memory_order_relaxed) < RUNS_SLOW)
+    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) == 0 &&
+        atomic_load_explicit(&db->runs_worst, memory_order_relaxed) <= RUNS_STOP / 2)
         return HOLT_OK;
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    pressure p = measure(db);
+    uint64_t debt = measure(db);
     epoch_leave();
-    if (!p.stop && !(p.slow && owes_delay(db, bytes))) return HOLT_OK;
+    uint64_t price = price_ns(db, debt, bytes);
+    if (debt < DEBT_FULL && price == 0) return HOLT_OK;
     uint64_t began = os_clock_ns(db->os);
-    if (p.stop)
+    if (debt >= DEBT_FULL)
         rc = wait_for_room(db);
     else
-        os_sleep(db->os, DELAY_NS);
+        pay(db, price);
     atomic_fetch_add_explicit(&db->delays, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->delay_ns, os_clock_ns(db->os) - began, memory_order_relaxed);
     return rc;

@@ -3,8 +3,9 @@
  * All with manifest_mu held, from before the edit is made until the view that shows it is installed, so that
  * records and views come in one order. A failed append leaves unknown which state is on disk. Then a whole
  * new MANIFEST is written from memory, with the edit in it, before anything that either state names is
- * deleted. If that fails too, the manifest is lost, the edit not made, and holt_health says so; the next edit,
- * or the next flush's attempt, tries again. Commits go on meanwhile: the log needs no manifest until a flush.
+ * deleted. If that fails too, the manifest is lost, the edit not made, and holt_health says so; the next
+ * edit, or the next flush's attempt, tries again. Commits go on meanwhile: the log needs no manifest until a
+ * flush.
  */
 #ifndef HOLT_DB_RECORD_H
 #define HOLT_DB_RECORD_H

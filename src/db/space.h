@@ -1,16 +1,17 @@
-/* space.h -- what is done to the pages of B+trees beside flushes: trees that nobody has any more are given up, the file
- * is made smaller when much of it is free, and a tree is rewritten densely at a user's word.
+/* space.h -- what is done to the pages of B+trees beside flushes: trees that nobody has any more are given
+ * up, the file is made smaller when much of it is free, and a tree is rewritten densely at a user's word.
  *
- * Like a flush each is one change of the space (btree.h), made in steps and visible with one manifest record. Should a
- * collection have got another tree meanwhile, the change is abandoned and begun anew.
+ * Like a flush each is one change of the space (btree.h), made in steps and visible with one manifest record.
+ * Should a collection have got another tree meanwhile, the change is abandoned and begun anew.
  */
 #ifndef HOLT_DB_SPACE_H
 #define HOLT_DB_SPACE_H
 
 #include "db/record.h"
 
-/* The end of a change whose record has been tried: `recorded` is how that went. It is committed, as if it had not been,
- * or, if nobody knows what is on disk, kept from being overwritten until the manifest is known again. manifest_mu held. */
+/* The end of a change whose record has been tried: `recorded` is how that went. It is committed, as if it had
+ * not been, or, if nobody knows what is on disk, kept from being overwritten until the manifest is known
+ * again. manifest_mu held. */
 void space_end_change(holt *db, btree_change *c, holt_status recorded);
 
 /* Background upkeep, of one worker. Zero-initialise but for db. */

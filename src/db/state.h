@@ -21,7 +21,8 @@
  *                      lower, s upper. Replaces the run of that age; without parts it removes it
  *     8  closed        v segment, v offset: the log's end at an orderly close. Holds until the next record
  *     9  root          v collection id, root: the B+tree of the collection from now on (of length 0: empty)
- *    10  space         v file number, v pages, v number of extents that changed, and for each: v index, 1 copy
+ *    10  space         v file number, v pages, v number of extents that changed, and for each: v index, 1
+ *        copy
  *                      (0 = A, 1 = B), 8 checksum of the map. Extents past the last page are gone
  *    11  garbage       root: a B+tree that no collection has any more, whose pages are still to be given up
  *    12  swept         v offset of a garbage root: its pages have been given up

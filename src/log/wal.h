@@ -63,9 +63,10 @@ uint8_t *wal_stage(wal *w, size_t payload_size);
 void wal_stage_end(wal *w, seqno first, uint32_t operations);
 /* Forgets what is staged. */
 void wal_stage_clear(wal *w);
-/* Writes the staged frames to the active segment: with one write, or through a mapped window where nobody asks for a
- * sync, which costs no system call. A segment stays in the way of its first append (a plain write into pages that were
- * just stored to through a map, with a sync after it, was measured 5 times slower). On failure the log is failed. */
+/* Writes the staged frames to the active segment: with one write, or through a mapped window where nobody
+ * asks for a sync, which costs no system call. A segment stays in the way of its first append (a plain write
+ * into pages that were just stored to through a map, with a sync after it, was measured 5 times slower). On
+ * failure the log is failed. */
 holt_status wal_append(wal *w, bool sync_follows);
 
 /* Seals the active segment and goes on in the next one. frames_bytes: of the frames that must fit into it (a

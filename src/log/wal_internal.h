@@ -58,8 +58,8 @@ struct wal {
     wal_stats stats;
 };
 
-/* Stores bytes into the active segment through the window, which moves along; how many, is the result: fewer than size
- * where no window can be had. */
+/* Stores bytes into the active segment through the window, which moves along; how many, is the result: fewer
+ * than size where no window can be had. */
 size_t wal_window_store(wal *w, uint64_t offset, const uint8_t *bytes, size_t size);
 void   wal_window_close(wal *w);
 

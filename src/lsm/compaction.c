@@ -105,7 +105,8 @@ static holt_status join_inputs(lsm_merge *m, const lsm_pick *pick)
     return lsm_join(m->tree, pick, &m->joined);
 }
 
-/* The last key is looked up first: the output's last part ends just behind it, so that later runs may be joined to it. */
+/* The last key is looked up first: the output's last part ends just behind it, so that later runs may be
+ * joined to it. */
 static holt_status begin_input(lsm_merge *m)
 {
     source *in = m->input;
@@ -172,7 +173,8 @@ static holt_status end_bounds(lsm_part *part, slice upper)
     return HOLT_OK;
 }
 
-/* Bounds of a new part: from its first key on; the part before it ends there, the last one just behind the last key. */
+/* Bounds of a new part: from its first key on; the part before it ends there, the last one just behind the
+ * last key. */
 static holt_status begin_part(lsm_merge *m, slice first_key)
 {
     if (!mem_grow((void **)&m->parts, &m->parts_capacity, m->part_count + 1, sizeof *m->parts) ||

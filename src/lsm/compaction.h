@@ -51,8 +51,8 @@ const uint64_t *lsm_merge_inputs(const lsm_merge *m, size_t *count);
 uint64_t lsm_merge_bytes_read(const lsm_merge *m);
 uint64_t lsm_merge_bytes_written(const lsm_merge *m);
 
-/* Gives back a run that did not become part of a tree (accepts NULL): files that were written for it are deleted with their
- * last reference; those of a joined run are its inputs'. */
+/* Gives back a run that did not become part of a tree (accepts NULL): files that were written for it are
+ * deleted with their last reference; those of a joined run are its inputs'. */
 void lsm_run_discard(lsm_run *r);
 
 #endif

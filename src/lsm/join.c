@@ -16,7 +16,8 @@ static int by_lower(const void *a, const void *b)
     return slice_compare(((const span *)a)->lower, ((const span *)b)->lower);
 }
 
-/* The runs' key ranges in order; false: one is open at an end that others lie behind, or there is no memory to find out. */
+/* The runs' key ranges in order; false: one is open at an end that others lie behind, or there is no memory
+ * to find out. */
 static bool gather_spans(const lsm_tree *t, const lsm_pick *pick, span *spans)
 {
     for (size_t i = 0; i < pick->count; i++) {

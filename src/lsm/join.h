@@ -1,7 +1,8 @@
-/* join.h -- runs whose key ranges do not overlap become one run without being rewritten: its parts are theirs.
+/* join.h -- runs whose key ranges do not overlap become one run without being rewritten: its parts are
+ * theirs.
  *
- * That is what ascending writes leave behind. A tombstone has to go when the oldest run is reached, so such runs are
- * merged properly; and so are very small parts, of which a run should not have many.
+ * That is what ascending writes leave behind. A tombstone has to go when the oldest run is reached, so such
+ * runs are merged properly; and so are very small parts, of which a run should not have many.
  */
 #ifndef HOLT_LSM_JOIN_H
 #define HOLT_LSM_JOIN_H
