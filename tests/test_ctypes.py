@@ -343,8 +343,11 @@ class Api(unittest.TestCase):
         self.ok(holt.holt_collection_create(self.db, b"made", collection_options(kind=1, filter_bits=12), made))
         self.assertEqual(holt.holt_collection_create(self.db, b"made", None, pointer()), EXISTS)
         self.assertEqual(holt.holt_collection_create(self.db, b"", None, pointer()), INVALID)
-        self.assertEqual(holt.holt_collection_create(self.db, b"tree", collection_options(kind=2), pointer()),
-                         UNSUPPORTED)
+        tree = pointer()
+        self.ok(holt.holt_collection_create(self.db, b"tree", collection_options(kind=2), tree))
+        self.assertEqual(holt.holt_collection_kind(tree), 2)
+        self.ok(holt.holt_collection_drop(self.db, b"tree"))
+        holt.holt_collection_close(tree)
         self.assertEqual(holt.holt_collection_kind(made), 1)
         self.assertEqual(holt.holt_collection_kind(None), 0)
         self.ok(holt.holt_put(made, None, bytes_(b"key"), bytes_(b"value")))

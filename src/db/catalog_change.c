@@ -77,10 +77,12 @@ static holt_status record_creation(holt *db, const holt_collection *c)
     edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
                   os_time_ms(db->os));
     edit_collection(&edit, &c->spec, c->name, 0);
-    if (paged) edit_space(&edit, btree_space_recorded(db->space), true);
+    /* Only the first time, when nobody can be changing it: later on its state is the changes' to record. */
+    if (paged && !db->space_recorded) edit_space(&edit, btree_space_recorded(db->space), true);
     record_change change = {.edit = &edit, .created = &c->spec, .new_name = c->name};
     rc = record_and_install(db, &change, c->slot, state, 0);
     buffer_deinit(&edit);
+    if (paged && rc == HOLT_OK) db->space_recorded = true;
     return rc;
 }
 
@@ -163,31 +165,38 @@ static holt_status find_garbage(holt *db, const holt_collection *c, btree_versio
     return HOLT_OK;
 }
 
-/* Records what leaves the collection empty or gone, and remembers the pages that its B+tree still takes. */
-static holt_status record_end(holt *db, const holt_collection *c, record_change *change, buffer *edit,
-                              collection_state *state, seqno floor)
+/* manifest_mu held, so that no flush gives the collection another tree meanwhile. */
+static holt_status record_end_locked(holt *db, const holt_collection *c, record_change *change, buffer *edit,
+                                     const install_change *install)
 {
     btree_version *garbage;
     holt_status rc = find_garbage(db, c, &garbage);
+    if (rc == HOLT_OK &&
+        !mem_grow((void **)&db->garbage, &db->garbage_capacity, db->garbage_count + 1, sizeof *db->garbage))
+        rc = status_no_memory(sizeof *db->garbage);
     if (rc == HOLT_OK && garbage) {
         change->garbage = btree_version_root(garbage);
         edit_garbage(edit, change->garbage);
     }
+    if (rc == HOLT_OK)
+        rc = record_and_install_locked(db, change, install);
+    else
+        collection_state_unref(install->states[0]);
+    if (rc == HOLT_OK && garbage)
+        db->garbage[db->garbage_count++] = garbage;
+    else
+        btree_version_unref(garbage);
+    return rc;
+}
+
+/* Records what leaves the collection empty or gone, and remembers the pages that its B+tree still takes. */
+static holt_status record_end(holt *db, const holt_collection *c, record_change *change, buffer *edit,
+                              collection_state *state, seqno floor)
+{
     install_change install = {.floor = floor, .slots = &c->slot, .states = &state, .count = 1};
     os_mutex_lock(&db->manifest_mu);
-    bool room =
-        mem_grow((void **)&db->garbage, &db->garbage_capacity, db->garbage_count + 1, sizeof *db->garbage);
-    if (rc == HOLT_OK && !room) rc = status_no_memory(sizeof *db->garbage);
-    if (rc == HOLT_OK)
-        rc = record_and_install_locked(db, change, &install);
-    else
-        collection_state_unref(state);
-    if (rc == HOLT_OK && garbage) {
-        db->garbage[db->garbage_count++] = garbage;
-        garbage = NULL;
-    }
+    holt_status rc = record_end_locked(db, c, change, edit, &install);
     os_mutex_unlock(&db->manifest_mu);
-    btree_version_unref(garbage);
     jobs_wake_workers(db);
     return rc;
 }

@@ -45,6 +45,7 @@ holt_status create_database(holt *db)
     if (rc == HOLT_OK) rc = default_collection(db);
     if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
     if (rc == HOLT_OK) rc = begin_manifest(db, 1);
+    db->space_recorded = db->space != NULL;
     if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id);
     if (rc == HOLT_OK) rc = begin_log(db);
     if (rc == HOLT_OK)

@@ -117,6 +117,7 @@ struct holt {
     size_t file_use_count, file_use_capacity;
     manifest_mark recorded;          /* the last record that is durable in a manifest that is surely current */
     btree_space *space;              /* of all B+trees; NULL: none yet. Set once, before a collection needs it */
+    bool space_recorded;             /* the manifest names it */
     btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
     size_t garbage_count, garbage_capacity;
     bool manifest_lost;              /* what is on disk is not known: the next record writes the whole state anew */

@@ -151,12 +151,25 @@ static holt_status begin_run(flush *f, const collection_state *s)
     return rc == HOLT_OK ? tree_builder_create(&f->builder, f->writer, &options) : rc;
 }
 
-/* HOLT_BUSY: somebody else is changing B+trees; soon he will not be. */
-static holt_status begin_batch(flush *f, const collection_state *s)
+/* Whether the tree is still the collection's. While a change is open nobody can give up a tree that is. */
+static holt_status check_base(flush *f, const collection_state *s, uint32_t slot)
+{
+    view *now;
+    holt_status rc = view_acquire(f->db, &now);
+    if (rc != HOLT_OK) return rc;
+    const collection_state *current = view_collection(now, slot, s->spec.id);
+    bool same = current && current->btree == s->btree;
+    view_release(f->db, now);
+    return same ? HOLT_OK : HOLT_CONFLICT;
+}
+
+/* HOLT_BUSY: somebody else is changing B+trees; soon he will not be. HOLT_CONFLICT: he has changed this one. */
+static holt_status begin_batch(flush *f, const collection_state *s, uint32_t slot)
 {
     btree_batch batch = {.base = s->btree, .changes = f->input, .block_bytes = s->spec.block_bytes};
     f->batch = batch;
-    return f->change ? HOLT_OK : btree_change_begin(&f->change, f->db->space);
+    holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, f->db->space);
+    return rc == HOLT_OK ? check_base(f, s, slot) : rc;
 }
 
 /* Notes the bounds of what is to be written, and stands on its first entry. Tight bounds let runs that do not overlap be
@@ -192,7 +205,7 @@ static holt_status begin_collection(flush *f, bool *more)
         o->base = s->btree;
         rc = memtable_source_open(f->table->memtable, id, UINT64_MAX, s->cleared_seqno, &f->input);
         if (rc == HOLT_OK) rc = begin_input(f->input, o);
-        if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s) : begin_run(f, s);
+        if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s, slot) : begin_run(f, s);
         *more = true;
         f->id_next++;
         return rc;

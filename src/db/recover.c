@@ -94,6 +94,7 @@ static holt_status open_space(holt *db, const db_state *s)
 {
     if (!s->space.file) return HOLT_OK;
     holt_status rc = btree_space_open(&db->space, db->files, &s->space, !db->read_only);
+    db->space_recorded = true;
     if (rc == HOLT_OK &&
         !mem_grow((void **)&db->garbage, &db->garbage_capacity, s->garbage_count, sizeof *db->garbage))
         rc = status_no_memory(s->garbage_count * sizeof *db->garbage);

@@ -280,7 +280,7 @@ holt_status space_step(space_upkeep *u, bool idle, bool *more)
     if (!u->change) rc = begin(u, idle, more);
     if (rc == HOLT_OK && *more) rc = work(u);
     if (rc != HOLT_OK) space_abandon(u);
-    return rc;
+    return rc == HOLT_CONFLICT ? HOLT_OK : rc; /* a tree was given up or changed meanwhile: begun anew */
 }
 
 /* ---------------------------------------------------------------- dense rewrite */
@@ -301,29 +301,38 @@ static holt_status rewrite(btree_change *change, const collection_state *s, btre
     return rc;
 }
 
+/* The view is looked at inside the change: until it ends nobody can give up a tree that the view shows. */
+static holt_status rewrite_and_record(holt *db, const holt_collection *c, btree_change *change)
+{
+    view *v;
+    space_tree t = {.collection = c->spec.id, .slot = c->slot};
+    space_result r = {.change = change, .trees = &t, .count = 1};
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) {
+        btree_change_abandon(change);
+        return rc;
+    }
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    bool any = s && btree_version_root(s->btree)->root.length;
+    if (any) {
+        t.base = s->btree;
+        rc = rewrite(change, s, &t.next);
+    }
+    if (any && rc == HOLT_OK)
+        rc = record_result(db, &r);
+    else
+        btree_change_abandon(change);
+    btree_version_unref(t.next);
+    view_release(db, v);
+    return rc;
+}
+
 /* HOLT_BUSY, HOLT_CONFLICT: to be tried again. */
 static holt_status try_compact(holt *db, const holt_collection *c)
 {
-    view *v;
-    space_result r = {0};
-    space_tree t = {.collection = c->spec.id, .slot = c->slot};
-    holt_status rc = view_acquire(db, &v);
-    if (rc != HOLT_OK) return rc;
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
-    if (s && btree_version_root(s->btree)->root.length) {
-        t.base = s->btree;
-        rc = btree_change_begin(&r.change, db->space);
-        if (rc == HOLT_OK) rc = rewrite(r.change, s, &t.next);
-        r.trees = &t;
-        r.count = 1;
-        if (rc == HOLT_OK)
-            rc = record_result(db, &r);
-        else
-            btree_change_abandon(r.change);
-        btree_version_unref(t.next);
-    }
-    view_release(db, v);
-    return rc;
+    btree_change *change;
+    holt_status rc = btree_change_begin(&change, db->space);
+    return rc == HOLT_OK ? rewrite_and_record(db, c, change) : rc;
 }
 
 holt_status space_compact(holt *db, holt_collection *c)
