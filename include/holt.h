@@ -20,8 +20,8 @@
  *              calling thread. Whatever call answers one, HOLT_IO, HOLT_CORRUPT, HOLT_NO_MEMORY,
  *              HOLT_NO_SPACE and HOLT_CLOSED may come from any call; the others are named at the calls that
  *              give them.
- * Threads      Every handle may be used from several threads at once, except a transaction and a cursor: each
- *              of them belongs to one thread at a time.
+ * Threads      Every handle may be used from several threads at once, except a transaction, a cursor and a
+ *              load: each of them belongs to one thread at a time.
  * Ownership    Input slices and strings are borrowed for the duration of the call. Output handles are the
  *              caller's, to be released by the call named beside them. Every release call accepts NULL.
  * Handles      NULL in place of a handle is answered with HOLT_INVALID. In a child made by fork() the
@@ -217,8 +217,8 @@ typedef struct holt_options {
  *                     needed */
 HOLT_API holt_status holt_open(const char *path, const holt_options *o, holt **db);
 
-/* Syncs the log (in every durability) and closes. HOLT_BUSY, and nothing has changed, while transactions or
- * cursors are open. On any other status, errors included, the handle and all its collections' handles are
+/* Syncs the log (in every durability) and closes. HOLT_BUSY, and nothing has changed, while transactions,
+ * cursors or loads are open. On any other status, errors included, the handle and all its collections' handles are
  * gone. No other thread may be inside a call on the database or its handles. Accepts NULL. */
 HOLT_API holt_status holt_close(holt *db);
 
@@ -374,6 +374,57 @@ HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
 
 /* (later) Undoes what the transaction wrote after the savepoint. */
 HOLT_API holt_status holt_rollback_to(holt_txn *t, uint32_t id);
+
+/* ---------------------------------------------------------------- bulk loads
+ *
+ * The shortest way to fill an empty collection: entries in ascending order of their keys become its tree,
+ * written once, from front to back, with full blocks, past log and memtable. The whole load becomes visible
+ * at once, or not at all:
+ *
+ *     holt_load_begin(c, NULL, &load);
+ *     while (more) rc = holt_load_put(load, key, value);
+ *     rc = holt_load_commit(load);
+ *     holt_load_abort(load);
+ *
+ * Before the commit nobody sees any of it, and a crash leaves the collection empty (the next open deletes
+ * the files). Snapshots and cursors taken before the commit go on to see it empty. Empty means never written
+ * to, or cleared: deleted entries leave marks behind. The collection may be read and written meanwhile, but
+ * what is written has to be cleared again before the load can be committed. A load belongs to one thread at
+ * a time; it takes a few MiB of memory, whatever it loads, and with HOLT_BTREE, until it has been committed,
+ * disk space for all entries once more. */
+
+typedef struct holt_load holt_load; /* a bulk load */
+
+typedef struct holt_load_options {
+    uint32_t flags; /* none in this release: 0 */
+    uint32_t reserved32;
+    uint64_t reserved[8];
+} holt_load_options;
+
+/* Begins a load. o NULL = defaults. *load is the caller's, to be released by exactly one holt_load_abort;
+ * until then, or until it has been committed, holt_close answers HOLT_BUSY.
+ *   HOLT_EXISTS     the collection is not empty
+ *   HOLT_READ_ONLY  the database is read-only */
+HOLT_API holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt_load **load);
+
+/* Adds an entry. Its key must be greater, bytewise, than that of the entry before it.
+ *   HOLT_INVALID    it is not, or a commit was tried already; nothing was added, the load is as before
+ *   HOLT_TOO_LARGE  key or value past the limit; likewise
+ * After any other failure the load cannot be completed: later calls answer the same, until holt_load_abort.
+ * */
+HOLT_API holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value);
+
+/* Makes all entries the collection's, durably, as one commit in the commit order: what is written to the
+ * collection later replaces what was loaded. Never frees. HOLT_OK and HOLT_IO end the load: its calls answer
+ * HOLT_CLOSED, and it no longer keeps holt_close from closing. Every other status leaves it open, to try
+ * again. HOLT_IO means that the outcome is unknown until the database is reopened.
+ *   HOLT_EXISTS     the collection is not empty any more: clear it and try again, or abort
+ *   HOLT_CLOSED     the collection was dropped */
+HOLT_API holt_status holt_load_commit(holt_load *load);
+
+/* Gives the load up if it is still open, with all that it has written, and frees the handle. Exactly once
+ * for every holt_load_begin, also after holt_load_commit. Accepts NULL. */
+HOLT_API void holt_load_abort(holt_load *load);
 
 /* ---------------------------------------------------------------- cursors */
 

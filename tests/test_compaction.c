@@ -129,11 +129,11 @@ static uint64_t give_file(void *ctx)
 
 static lsm_merge_options merge_options(fixture *f, uint64_t file_bytes_max)
 {
-    lsm_merge_options options = {.files = f->files,
-                                 .build = BUILD,
-                                 .file_bytes_max = file_bytes_max,
-                                 .next_file = give_file,
-                                 .ctx = f};
+    lsm_merge_options options = {.output = {.files = f->files,
+                                            .build = BUILD,
+                                            .file_bytes_max = file_bytes_max,
+                                            .next_file = give_file,
+                                            .ctx = f}};
     return options;
 }
 
@@ -356,6 +356,40 @@ static void lsm_merge_hands_its_files_to_the_run(void **state)
     fixture_close(&f);
 }
 
+/* A collection that was cleared and loaded again has runs of ages that it had before: what a merge made of the old ones
+ * must not take the place of the new ones. */
+static void lsm_merge_knows_its_inputs_from_others_of_their_ages(void **state)
+{
+    fixture f;
+    model m;
+    lsm_merge *merge;
+    fixture_open(&f, 6);
+    lsm_tree *t = make_tree(&f, 4, &m), *without, *empty, *others;
+    lsm_pick pick = {.first = 1, .count = 3, .level = 1};
+    lsm_merge_options options = merge_options(&f, 8 << 10);
+    uint64_t newest = lsm_run_describe(lsm_tree_run(t, 0)).age,
+             oldest = lsm_run_describe(lsm_tree_run(t, 3)).age;
+    expect_ok(lsm_merge_open(&merge, t, &pick, &options));
+    assert_true(lsm_merge_applies(merge, t));
+    expect_ok(lsm_tree_replace(t, &newest, 1, NULL, &without));
+    assert_true(lsm_merge_applies(merge, without));
+    lsm_run *again;
+    lsm_run *run = lsm_tree_run(t, 3);
+    tree_file *file = lsm_run_file(run, 0);
+    expect_ok(lsm_run_open(oldest, 0, lsm_run_part(run, 0), &file, 1, &again));
+    expect_ok(lsm_tree_replace(without, &oldest, 1, again, &others));
+    assert_false(lsm_merge_applies(merge, others));
+    expect_ok(lsm_tree_create(NULL, 0, &empty));
+    assert_false(lsm_merge_applies(merge, empty));
+    lsm_merge_destroy(merge);
+    lsm_run_unref(again);
+    lsm_tree_unref(empty);
+    lsm_tree_unref(others);
+    lsm_tree_unref(without);
+    lsm_tree_unref(t);
+    fixture_close(&f);
+}
+
 static void lsm_merge_hands_on_every_error_and_leaves_no_file(void **state)
 {
     static const int errors[] = {EIO, ENOSPC};
@@ -398,6 +432,7 @@ int main(void)
         cmocka_unit_test(lsm_merge_of_tombstones_only_leaves_nothing),
         cmocka_unit_test(lsm_merge_abandoned_at_any_step_leaves_no_file),
         cmocka_unit_test(lsm_merge_hands_its_files_to_the_run),
+        cmocka_unit_test(lsm_merge_knows_its_inputs_from_others_of_their_ages),
         cmocka_unit_test(lsm_merge_hands_on_every_error_and_leaves_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

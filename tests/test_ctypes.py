@@ -45,6 +45,7 @@ collection_options = structure("holt_collection_options",
                                (u64 * 8, "reserved"))
 put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags reserved32"), (u64 * 8, "reserved"))
 txn_options = structure("holt_txn_options", (u32, "flags durability"), (u64 * 8, "reserved"))
+load_options = structure("holt_load_options", (u32, "flags reserved32"), (u64 * 8, "reserved"))
 cursor_options = structure("holt_cursor_options", (slice_, "lower upper prefix"), (u32, "flags reserved32"),
                            (u64 * 8, "reserved"))
 db_stats = structure("holt_db_stats", (u64, """
@@ -58,8 +59,8 @@ collection_info = structure("holt_collection_info", (u32, "kind compression bloc
                             (u64, "runs parts levels entries tombstones memtable_entries disk_bytes"))
 verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
 verify_report = structure("holt_verify_report", (u64, "files blocks entries bytes problems orphans"))
-STRUCTURES = [slice_, error, value_, options, collection_options, put_options, txn_options, cursor_options, db_stats,
-              collection_info, verify_options, verify_report]
+STRUCTURES = [slice_, error, value_, options, collection_options, put_options, txn_options, load_options, cursor_options,
+              db_stats, collection_info, verify_options, verify_report]
 
 P = c.POINTER
 status, boolean, handle, out, name = c.c_int, c.c_bool, pointer, P(pointer), c.c_char_p
@@ -84,6 +85,8 @@ SIGNATURES = {
     "holt_begin": (status, handle, P(txn_options), out), "holt_commit": (status, handle),
     "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
     "holt_rollback_to": (status, handle, u32),
+    "holt_load_begin": (status, handle, P(load_options), out), "holt_load_put": (status, handle, slice_, slice_),
+    "holt_load_commit": (status, handle), "holt_load_abort": (None, handle),
     "holt_cursor_open": (status, handle, handle, P(cursor_options), out),
     "holt_cursor_first": (boolean, handle), "holt_cursor_last": (boolean, handle),
     "holt_cursor_next": (boolean, handle), "holt_cursor_prev": (boolean, handle),
@@ -284,6 +287,21 @@ class Api(unittest.TestCase):
         self.assertEqual(self.get(b"a"), b"1")
 
     # A snapshot goes on seeing its moment while others write, flush and clear.
+    def test_load(self):
+        load = pointer()
+        self.ok(holt.holt_load_begin(self.c, load_options(), load))
+        for i in range(100):
+            self.ok(holt.holt_load_put(load, bytes_(b"%03d" % i), bytes_(b"v%d" % i)))
+        self.assertEqual(holt.holt_load_put(load, bytes_(b"099"), bytes_(b"again")), INVALID)
+        self.get(b"042", expected=NOT_FOUND)
+        self.assertEqual(holt.holt_close(self.db), BUSY)
+        self.ok(holt.holt_load_commit(load))
+        self.assertEqual(holt.holt_load_commit(load), CLOSED)
+        holt.holt_load_abort(load)
+        self.assertEqual(self.get(b"042"), b"v42")
+        self.assertEqual(holt.holt_load_begin(self.c, None, load), EXISTS)
+        self.assertIsNone(load.value)
+
     def test_snapshot(self):
         self.put(b"key", b"old")
         snapshot = self.begin(flags=1)

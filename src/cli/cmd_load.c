@@ -19,15 +19,20 @@
 #include "records.h"
 #include "session.h"
 
-enum { OPTION_RAW = CLI_LONG, BATCH_DEFAULT = 1000, VALUE_SHARE = 4 /* of the memory, see holt.h */ };
+enum {
+    OPTION_RAW = CLI_LONG,
+    OPTION_SORTED,
+    BATCH_DEFAULT = 1000,
+    VALUE_SHARE = 4 /* of the memory, see holt.h */
+};
 
 static const uint64_t memory_default = (uint64_t)256 << 20;
 static const uint64_t value_limit = (uint64_t)1 << 30;
 
 typedef struct load_settings {
     records_format format;
-    uint64_t batch;
-    bool raw;
+    uint64_t batch; /* 0: not given */
+    bool raw, sorted;
 } load_settings;
 
 static bool load_option(cli_call *call, int code, char *value)
@@ -45,6 +50,9 @@ static bool load_option(cli_call *call, int code, char *value)
         return false;
     case OPTION_RAW:
         settings->raw = true;
+        return true;
+    case OPTION_SORTED:
+        settings->sorted = true;
         return true;
     default:
         return false;
@@ -226,16 +234,25 @@ static void print_summary(const load *l, uint64_t took_ns, bool done)
 }
 
 /* What was read before a bad line or an interruption is good: it is committed, so that everything before the
- * place the complaint names is in the database. */
+ * place the complaint names is in the database. Not so of sorted entries, of which the collection gets all or
+ * nothing: half of them would be in the way of the next try. */
+static holt_status end_loader(load *l, bool done)
+{
+    if (done || !l->settings->sorted) return loader_commit(&l->loader);
+    loader_deinit(&l->loader);
+    return HOLT_OK;
+}
+
 static int load_all(load *l)
 {
-    loader_init(&l->loader, l->session.db, l->settings->batch);
+    loader_init(&l->loader, l->session.db, l->settings->batch ? l->settings->batch : BATCH_DEFAULT,
+                l->settings->sorted);
     /* A dump says itself how its collections are made. */
     if (l->settings->format != RECORDS_DUMP && !open_collection(l, l->call->collection, NULL))
         return CLI_FAILED;
     progress_begin(&l->progress, total_bytes(l->call));
     bool done = load_files(l);
-    holt_status status = loader_commit(&l->loader);
+    holt_status status = end_loader(l, done);
     uint64_t took_ns = progress_end(&l->progress);
     if (status != HOLT_OK) {
         session_tell(l->call, status, "the last batch");
@@ -244,17 +261,22 @@ static int load_all(load *l)
     print_summary(l, took_ns, done);
     if (done) return CLI_OK;
     if (!output_interrupted()) return CLI_FAILED;
-    cli_complain(l->call, "interrupted; the batch under way was finished");
+    cli_complain(l->call, l->settings->sorted ? "interrupted; the sorted load under way was given up"
+                                              : "interrupted; the batch under way was finished");
     return CLI_SIGNAL + output_interrupted();
 }
 
 static int run(const cli_command *self, int argc, char **argv)
 {
-    load_settings settings = {.format = RECORDS_DUMP, .batch = BATCH_DEFAULT};
+    load_settings settings = {.format = RECORDS_DUMP};
     cli_call call;
     load l = {.call = &call, .settings = &settings};
     int code = cli_parse(&call, self, argc, argv, &settings);
     if (code != CLI_GO_ON) return code;
+    if (settings.sorted && settings.batch) {
+        cli_complain(&call, "--sorted loads all entries at once; --batch has no place there");
+        return CLI_USAGE;
+    }
     output_catch_interrupts();
     if (!session_open(&l.session, &call, SESSION_WRITE_OR_CREATE)) return CLI_FAILED;
     code = load_all(&l);
@@ -271,6 +293,9 @@ static const cli_option options[] = {
      "deb822  a Debian package index; the key is\n"
      "        PACKAGE/VERSION/ARCHITECTURE, the value is the\n"
      "        stanza"},
+    {OPTION_SORTED, "sorted", NULL,
+     "the keys ascend and the collections are empty: builds\neach at one go, written once, all or "
+     "nothing"},
     {OPTION_RAW, "raw", NULL, "tsv: backslashes are bytes like all others"},
     {'b', "batch", "N", "entries in an atomic batch (default: 1000); a batch is\nalso closed at 1 MiB"},
     {0, NULL, NULL, NULL},
@@ -290,9 +315,14 @@ const cli_command command_load = {
         "came\n"
         "before is loaded, and it says so. So does Ctrl-C.\n"
         "\n"
+        "With --sorted a collection has to be empty, and gets all its entries at once when the\n"
+        "last one has been read, or none: at a key that is not above the one before it, or a line\n"
+        "that is wrong, nothing of that collection is loaded. Dumps are sorted.\n"
+        "\n"
         "Escapes in dump and tsv: \\n \\t \\r \\\\ and \\xNN.",
     .examples = "  holt dump old | holt load new\n"
                 "  holt load data words.tsv --format tsv\n"
+                "  LC_ALL=C sort words.tsv | holt load data --format tsv --sorted\n"
                 "  holt load logs --format lines /var/log/dpkg.log\n"
                 "  apt-cache dumpavail | holt load packages --format deb822",
     .exit_codes = "  0    all was loaded\n"

@@ -18,9 +18,9 @@ static bool wait_when_busy(holt_status status, int *tries)
     return true;
 }
 
-void loader_init(loader *l, holt *db, uint64_t batch_entries)
+void loader_init(loader *l, holt *db, uint64_t batch_entries, bool sorted)
 {
-    *l = (loader){.db = db, .batch_entries = batch_entries};
+    *l = (loader){.db = db, .batch_entries = batch_entries, .sorted = sorted};
 }
 
 static holt_status begin(loader *l)
@@ -32,7 +32,13 @@ static holt_status begin(loader *l)
     return holt_begin(l->db, &options, &l->batch);
 }
 
-holt_status loader_add(loader *l, holt_slice key, holt_slice value)
+static holt_status put_sorted(loader *l, holt_slice key, holt_slice value)
+{
+    holt_status status = l->load ? HOLT_OK : holt_load_begin(l->collection, NULL, &l->load);
+    return status == HOLT_OK ? holt_load_put(l->load, key, value) : status;
+}
+
+static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
 {
     uint64_t size = (uint64_t)key.size + value.size;
     holt_status status = HOLT_OK;
@@ -45,19 +51,31 @@ holt_status loader_add(loader *l, holt_slice key, holt_slice value)
     do {
         status = holt_put(l->collection, l->batch, key, value);
     } while (wait_when_busy(status, &tries));
+    return status;
+}
+
+holt_status loader_add(loader *l, holt_slice key, holt_slice value)
+{
+    holt_status status = l->sorted ? put_sorted(l, key, value) : put_into_batch(l, key, value);
     if (status != HOLT_OK) return status;
     l->pending++;
-    l->pending_bytes += size;
+    l->pending_bytes += (uint64_t)key.size + value.size;
     return HOLT_OK;
+}
+
+static holt_status commit(loader *l)
+{
+    if (!l->pending) return HOLT_OK;
+    return l->load ? holt_load_commit(l->load) : holt_commit(l->batch);
 }
 
 holt_status loader_commit(loader *l)
 {
     holt_status status = HOLT_OK;
     int tries = 0;
-    if (!l->batch) return HOLT_OK;
+    if (!l->batch && !l->load) return HOLT_OK;
     do {
-        status = l->pending ? holt_commit(l->batch) : HOLT_OK;
+        status = commit(l);
     } while (wait_when_busy(status, &tries));
     if (status == HOLT_OK && l->pending) {
         l->entries += l->pending;
@@ -71,7 +89,9 @@ holt_status loader_commit(loader *l)
 void loader_deinit(loader *l)
 {
     holt_rollback(l->batch);
+    holt_load_abort(l->load);
     l->batch = NULL;
+    l->load = NULL;
     l->pending = 0;
     l->pending_bytes = 0;
 }

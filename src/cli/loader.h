@@ -1,8 +1,9 @@
-/* loader.h -- writes entries in atomic batches.
+/* loader.h -- writes entries in atomic batches, or, sorted ones, in one bulk load for each collection.
  *
  * A batch is one blind transaction: after a crash all of it is there or nothing. It is committed when it has
  * batch_entries entries or LOADER_BATCH_BYTES bytes, and before an entry that would take it past that, so an
  * entry of any permitted size goes through.
+ * In a sorted loader the batch is a holt_load: it has no bounds, and goes into an empty collection.
  */
 #ifndef CLI_LOADER_H
 #define CLI_LOADER_H
@@ -18,12 +19,14 @@ typedef struct loader {
     holt *db;
     holt_collection *collection; /* where entries go; the caller sets it, between batches only */
     uint64_t batch_entries;
-    holt_txn *batch;             /* NULL between batches */
+    bool sorted;
+    holt_txn *batch;             /* NULL between batches, and when sorted, */
+    holt_load *load;             /* where this is */
     uint64_t pending, pending_bytes; /* in the batch */
     uint64_t entries, bytes, batches; /* committed: keys and values */
 } loader;
 
-void loader_init(loader *l, holt *db, uint64_t batch_entries);
+void loader_init(loader *l, holt *db, uint64_t batch_entries, bool sorted);
 
 /* Adds an entry. On an error the entry is not in the batch, which can still be committed. */
 holt_status loader_add(loader *l, holt_slice key, holt_slice value);

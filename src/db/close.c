@@ -13,12 +13,13 @@
 static holt_status check_unused(holt *db)
 {
     os_mutex_lock(&db->handles_mu);
-    uint64_t transactions = db->transactions, cursors = db->cursors;
+    uint64_t transactions = db->transactions, cursors = db->cursors, loads = db->loads;
     os_mutex_unlock(&db->handles_mu);
-    if (transactions == 0 && cursors == 0) return HOLT_OK;
+    if (transactions == 0 && cursors == 0 && loads == 0) return HOLT_OK;
     return status_set(HOLT_BUSY,
-                      "%" PRIu64 " transactions and %" PRIu64 " cursors are open; end and close them first",
-                      transactions, cursors);
+                      "%" PRIu64 " transactions, %" PRIu64 " cursors and %" PRIu64
+                      " loads are open; end and close them first",
+                      transactions, cursors, loads);
 }
 
 /* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.

@@ -47,6 +47,11 @@ static holt_status check_collections(const commit_request *r)
 static holt_status check_absent(holt *db, commit_request *r)
 {
     view *v;
+    /* Relaxed: loads are committed under leadership, which orders them. */
+    if (atomic_load_explicit(&r->collection->loads, memory_order_relaxed) != r->absent_loads) {
+        r->undecided = true; /* what a load brings is in no memtable */
+        return HOLT_OK;
+    }
     holt_status rc = view_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
     memtable_entry newest;

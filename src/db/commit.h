@@ -37,11 +37,13 @@ struct commit_request {
     uint32_t durability;  /* holt_durability, never the default */
     bool if_absent;       /* the operation's key had no value at absent_seqno */
     seqno absent_seqno;
+    uint64_t absent_loads; /* of the collection, before that was found out */
 
     /* The answer. */
     holt_status status;
     holt_error error;     /* when status was found by another thread */
-    bool undecided;       /* if_absent: memtables back to absent_seqno are gone; look it up again */
+    bool undecided;       /* if_absent: memtables back to absent_seqno are gone, or something was loaded; look it
+                             up again */
 
     /* The queue's. */
     commit_request *next;

@@ -36,12 +36,12 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
     if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick)) {
         lsm_merge_options options = {
-            .files = db->files,
-            .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
-            .file_bytes_max = FILE_BYTES_MAX,
-            .join_bytes_min = db->set.memtable_bytes / 4,
-            .next_file = next_file,
-            .ctx = db};
+            .output = {.files = db->files,
+                       .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
+                       .file_bytes_max = FILE_BYTES_MAX,
+                       .next_file = next_file,
+                       .ctx = db},
+            .join_bytes_min = db->set.memtable_bytes / 4};
         rc = lsm_merge_open(out, s->lsm, &pick, &options);
     }
     view_release(db, v);
@@ -71,7 +71,8 @@ static holt_status record_merge(holt *db, const holt_collection *c, const lsm_me
     holt_status rc = view_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
-    rc = s ? lsm_tree_replace(s->lsm, ages, count, run, &tree) : HOLT_NOT_FOUND;
+    bool applies = s && lsm_merge_applies(m, s->lsm);
+    rc = applies ? lsm_tree_replace(s->lsm, ages, count, run, &tree) : HOLT_NOT_FOUND;
     collection_tree merged = {.lsm = tree};
     if (rc == HOLT_OK) rc = collection_state_create(&next, &s->spec, s->cleared_seqno, &merged);
     if (rc == HOLT_OK) {

@@ -6,6 +6,7 @@
  *   get.c cursor.c snapshot.c           the ways of a read
  *   txn.c write.c                       transactions and plain writes
  *   catalog.c catalog_change.c names.c   collections: open, list; create, drop, rename, clear
+ *   load.c                              bulk loads into empty ones
  *   record.c state.c edit.c             what the manifest says, and writing it
  *   install.c view.c                    views and the change from one to the next
  *   flush.c compact.c prepare.c sync.c release.c   background jobs
@@ -67,6 +68,7 @@ struct holt_collection {
     _Atomic bool dropped;   /* set by drop; checked by every call */
     holt_collection *next_dropped; /* admin_mu: dropped, but somebody has it open */
     bool merging;           /* jobs_mu: somebody merges its runs */
+    _Atomic uint64_t loads; /* that were committed; grows under leadership, after the view has changed */
 };
 
 enum db_counter { COUNT_GETS, COUNT_FOUND, COUNT_MOVES, COUNT_FILTER_CHECKS, COUNT_FILTER_NEGATIVES };
@@ -153,7 +155,7 @@ struct holt {
     _Atomic uint64_t delays, delay_ns;
 
     os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */
-    uint64_t transactions, cursors;
+    uint64_t transactions, cursors, loads;
     snapshot *snapshots_oldest, *snapshots_newest;
     uint64_t snapshots_revoked;
     uint64_t txn_bytes;              /* of all write sets */

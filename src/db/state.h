@@ -14,7 +14,7 @@
  *     4  drop          v id
  *     5  rename        v id, s new name
  *     6  clear         v id, v seqno: every version up to it is gone, and so are all runs
- *     7  run           v collection id, v age, v level, v number of parts, and for each part: v file number,
+ *     7  run           v collection id, v age (0: of a load), v level, v number of parts, and for each part: v file number,
  *        v file size, pointer
  *                      of the root (24 bytes), v height, v entries, v tombstones, v bytes, pointer of the
  *                      filter, v filter lines, v filter probes, v bounds (1 = has lower, 2 = has upper), s

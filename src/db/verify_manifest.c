@@ -65,7 +65,7 @@ static holt_status check_names(const db_state *s, const char *file)
 static holt_status check_run(const db_state *s, const state_collection *c, const state_run *run,
                              const char *file)
 {
-    if (run->age == 0 || run->age > s->log.flushed_seqno)
+    if (run->age > s->log.flushed_seqno)
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
                                "run %" PRIu64 " of collection \"%s\" is newer than what was flushed (%" PRIu64
                                ")",

@@ -13,6 +13,8 @@ static holt_status commit_one(holt_collection *c, const operation *o, bool if_ab
         .collection = c, .operation = *o, .durability = db->set.durability, .if_absent = if_absent};
     for (;;) {
         holt_status rc = HOLT_OK;
+        /* Acquire: a load that is counted is seen by the lookup. */
+        request.absent_loads = atomic_load_explicit(&c->loads, memory_order_acquire);
         if (if_absent) rc = get_absent(c, o->key, &request.absent_seqno);
         if (rc == HOLT_OK) rc = commit_submit(db, &request);
         if (rc != HOLT_OK || !request.undecided) return rc;

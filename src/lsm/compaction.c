@@ -11,7 +11,7 @@
 /* ---------------------------------------------------------------- choosing */
 
 /* Level by size: each is eight times the one above it. */
-static uint32_t level_of(uint64_t bytes, uint64_t level_bytes)
+uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes)
 {
     uint32_t level = 1;
     for (uint64_t limit = level_bytes * 8; bytes > limit && level < 8; limit *= 8)
@@ -53,7 +53,7 @@ bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_
         bytes += t->runs[i]->info.bytes;
     out->first = 0;
     out->count = count;
-    out->level = level_of(bytes, level_bytes);
+    out->level = lsm_level_of(bytes, level_bytes);
     return true;
 }
 
@@ -61,7 +61,7 @@ bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_
 
 struct lsm_merge {
     lsm_tree *tree; /* held */
-    lsm_merge_options options;
+    size_t first;   /* of its runs */
     uint64_t *ages;
     size_t count;
     uint32_t level;
@@ -69,13 +69,9 @@ struct lsm_merge {
     bool finished;
     lsm_run *joined; /* the output, when nothing needs to be rewritten */
     source *input;
-    tree_file_writer *writer; /* of the part being written, or NULL */
-    tree_builder *builder;
-    lsm_part *parts;   /* finished ones; bounds owned */
-    tree_file **files; /* references, beside parts */
-    size_t part_count, parts_capacity, files_capacity;
+    lsm_run_writer *output;
     slice end; /* the first key behind all of the input; owned */
-    uint64_t bytes_read, bytes_written;
+    uint64_t bytes_read;
 };
 
 static holt_status open_inputs(lsm_merge *m, const lsm_pick *pick)
@@ -130,11 +126,12 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
     lsm_merge *m = mem_alloc_zero(1, sizeof *m);
     if (!m) return status_no_memory(sizeof *m);
     m->tree = lsm_tree_ref(t);
-    m->options = *options;
+    m->first = pick->first;
     m->level = pick->level;
     m->drop_tombstones = pick->first + pick->count == t->count;
     bool joins = lsm_join_possible(t, pick, options->join_bytes_min);
-    holt_status rc = joins ? join_inputs(m, pick) : open_inputs(m, pick);
+    holt_status rc = lsm_run_writer_create(&m->output, &options->output);
+    if (rc == HOLT_OK) rc = joins ? join_inputs(m, pick) : open_inputs(m, pick);
     if (rc == HOLT_OK && !joins) rc = begin_input(m);
     if (rc == HOLT_OK) {
         *out = m;
@@ -148,16 +145,7 @@ void lsm_merge_destroy(lsm_merge *m)
 {
     if (!m) return;
     source_close(m->input);
-    tree_builder_destroy(m->builder);
-    tree_file_writer_destroy(m->writer);
-    for (size_t i = 0; i < m->part_count; i++) {
-        if (m->files[i]) tree_file_obsolete(m->files[i]); /* not taken over by a run */
-        tree_file_unref(m->files[i]);
-        mem_free((void *)m->parts[i].lower.data);
-        mem_free((void *)m->parts[i].upper.data);
-    }
-    mem_free(m->parts);
-    mem_free(m->files);
+    lsm_run_writer_destroy(m->output);
     mem_free((void *)m->end.data);
     mem_free(m->ages);
     lsm_run_unref(m->joined);
@@ -165,57 +153,13 @@ void lsm_merge_destroy(lsm_merge *m)
     mem_free(m);
 }
 
-static holt_status end_bounds(lsm_part *part, slice upper)
-{
-    void *copy = mem_copy(upper.data, upper.size);
-    if (!copy) return status_no_memory(upper.size);
-    part->upper = slice_of(copy, upper.size);
-    return HOLT_OK;
-}
-
-/* Bounds of a new part: from its first key on; the part before it ends there, the last one just behind the
- * last key. */
-static holt_status begin_part(lsm_merge *m, slice first_key)
-{
-    if (!mem_grow((void **)&m->parts, &m->parts_capacity, m->part_count + 1, sizeof *m->parts) ||
-        !mem_grow((void **)&m->files, &m->files_capacity, m->part_count + 1, sizeof *m->files))
-        return status_no_memory(sizeof *m->parts);
-    lsm_part *part = &m->parts[m->part_count];
-    memset(part, 0, sizeof *part);
-    part->file = m->options.next_file(m->options.ctx);
-    holt_status rc = tree_file_writer_create(&m->writer, m->options.files, part->file);
-    if (rc == HOLT_OK) rc = tree_builder_create(&m->builder, m->writer, &m->options.build);
-    if (rc != HOLT_OK) return rc;
-    part->lower = slice_of(mem_copy(first_key.data, first_key.size), first_key.size);
-    if (!part->lower.data) rc = status_no_memory(first_key.size);
-    if (m->part_count > 0 && rc == HOLT_OK) rc = end_bounds(&m->parts[m->part_count - 1], first_key);
-    m->files[m->part_count++] = NULL; /* the writer's until it is finished */
-    return rc;
-}
-
-static holt_status end_part(lsm_merge *m)
-{
-    lsm_part *part = &m->parts[m->part_count - 1];
-    holt_status rc = tree_builder_finish(m->builder, &part->root);
-    part->file_size = tree_file_writer_bytes(m->writer);
-    m->bytes_written += part->file_size;
-    if (rc == HOLT_OK) rc = tree_file_writer_finish(m->writer, &m->files[m->part_count - 1]);
-    tree_builder_destroy(m->builder);
-    tree_file_writer_destroy(m->writer);
-    m->builder = NULL;
-    m->writer = NULL;
-    return rc;
-}
-
 static holt_status take_entry(lsm_merge *m)
 {
     source *in = m->input;
     if (in->op == ENTRY_DELETE && m->drop_tombstones) return HOLT_OK;
     holt_status rc = in->value_pending ? in->ops->load_value(in) : HOLT_OK;
-    if (rc == HOLT_OK && !m->writer) rc = begin_part(m, in->key);
-    if (rc == HOLT_OK) rc = tree_builder_add(m->builder, in->key, in->op, in->value, in->expires_at_ms);
-    if (rc == HOLT_OK && tree_builder_bytes(m->builder) >= m->options.file_bytes_max) rc = end_part(m);
-    return rc;
+    if (rc != HOLT_OK) return rc;
+    return lsm_run_writer_add(m->output, in->key, in->op, in->value, in->expires_at_ms);
 }
 
 holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
@@ -232,8 +176,7 @@ holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
     }
     if (in->status != HOLT_OK) return in->status;
     if (in->valid) return HOLT_OK;
-    holt_status rc = m->writer ? end_part(m) : HOLT_OK;
-    if (rc == HOLT_OK && m->part_count > 0) rc = end_bounds(&m->parts[m->part_count - 1], m->end);
+    holt_status rc = lsm_run_writer_end(m->output, m->end);
     m->finished = *done = rc == HOLT_OK;
     return rc;
 }
@@ -242,15 +185,23 @@ holt_status lsm_merge_output(lsm_merge *m, lsm_run **out)
 {
     *out = NULL;
     assert(m->finished);
-    if (m->joined) *out = lsm_run_ref(m->joined);
-    if (m->joined || m->part_count == 0) return HOLT_OK;
-    holt_status rc = lsm_run_open(m->ages[0], m->level, m->parts, m->files, m->part_count, out);
-    if (rc != HOLT_OK) return rc;
-    for (size_t i = 0; i < m->part_count; i++) { /* the run holds them now */
-        tree_file_unref(m->files[i]);
-        m->files[i] = NULL;
-    }
+    if (!m->joined) return lsm_run_writer_take(m->output, m->ages[0], m->level, out);
+    *out = lsm_run_ref(m->joined);
     return HOLT_OK;
+}
+
+static bool has_run(const lsm_tree *t, const lsm_run *run)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->runs[i] == run) return true;
+    return false;
+}
+
+bool lsm_merge_applies(const lsm_merge *m, const lsm_tree *t)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (!has_run(t, m->tree->runs[m->first + i])) return false;
+    return true;
 }
 
 const uint64_t *lsm_merge_inputs(const lsm_merge *m, size_t *count)
@@ -266,12 +217,5 @@ uint64_t lsm_merge_bytes_read(const lsm_merge *m)
 
 uint64_t lsm_merge_bytes_written(const lsm_merge *m)
 {
-    return m->bytes_written;
-}
-
-void lsm_run_discard(lsm_run *r)
-{
-    for (size_t i = 0; r && !r->joined && i < r->info.part_count; i++)
-        tree_file_obsolete(r->parts[i].file);
-    lsm_run_unref(r);
+    return lsm_run_writer_bytes(m->output);
 }

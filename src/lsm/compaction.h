@@ -9,7 +9,7 @@
 #ifndef HOLT_LSM_COMPACTION_H
 #define HOLT_LSM_COMPACTION_H
 
-#include "lsm/lsm.h"
+#include "lsm/run_writer.h"
 
 typedef struct lsm_pick {
     size_t first, count; /* runs [first, first + count) of the tree, newest first */
@@ -26,13 +26,12 @@ enum {
 typedef enum lsm_want { LSM_WANT_BOUND, LSM_WANT_SETTLE, LSM_WANT_ALL } lsm_want;
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_pick *out);
 
+/* The level of a run of so many bytes. */
+uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes);
+
 typedef struct lsm_merge_options {
-    tree_files *files;
-    tree_build_options build;
-    uint64_t file_bytes_max;               /* output files are cut at about this size */
-    uint64_t join_bytes_min;               /* parts of at least this size are joined, not rewritten, where they may */
-    uint64_t (*next_file)(void *ctx);      /* gives a file number never used before */
-    void *ctx;
+    lsm_writer_options output;
+    uint64_t join_bytes_min; /* parts of at least this size are joined, not rewritten, where they may */
 } lsm_merge_options;
 
 typedef struct lsm_merge lsm_merge;
@@ -46,13 +45,11 @@ holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done);
 /* The finished output: a run to take the inputs' place, or NULL when nothing was left. The caller's to unref.
  * */
 holt_status lsm_merge_output(lsm_merge *m, lsm_run **out);
+/* Whether all inputs are still in the tree: the same runs, not only others of their ages. */
+bool        lsm_merge_applies(const lsm_merge *m, const lsm_tree *t);
 /* The ages of the inputs; borrowed. */
 const uint64_t *lsm_merge_inputs(const lsm_merge *m, size_t *count);
 uint64_t lsm_merge_bytes_read(const lsm_merge *m);
 uint64_t lsm_merge_bytes_written(const lsm_merge *m);
-
-/* Gives back a run that did not become part of a tree (accepts NULL): files that were written for it are
- * deleted with their last reference; those of a joined run are its inputs'. */
-void lsm_run_discard(lsm_run *r);
 
 #endif

@@ -1,7 +1,7 @@
 /* lsm.h -- the LSM tree of one collection: runs, newest first, each a list of parts.
  *
  * A run is an immutable sorted set of entries: what one flush or one merge wrote. Its `age` is the newest
- * seqno it may contain; runs of a tree have different ages, and a younger run's entry hides an older run's of
+ * seqno it may contain, and 0 that of a load, which is older than all others; runs of a tree have different ages, and a younger run's entry hides an older run's of
  * the same key. A run consists of parts in key order that do not overlap: each a tree in a file, clipped to
  * [lower, upper). All that is read from a part is clipped by its bounds.
  *

@@ -272,3 +272,46 @@ test_running_a_load_again_changes_nothing() {
     holt scan data >second
     same first second
 }
+
+test_sorted_load_fills_empty_collections_of_both_kinds() {
+    holt create data trees --kind btree
+    seq 100000 199999 | sed 's/.*/&\tvalue &/' >sorted
+    for collection in default trees; do
+        status_is 0 holt load data -c $collection --sorted --format tsv sorted
+        grep -q '^100,000 entries loaded' out
+        prints 100000 holt count data -c $collection
+        prints 'value 123456' holt get data -c $collection 123456
+        holt put data -c $collection 123456 new
+        prints new holt get data -c $collection 123456
+    done
+    status_is 0 holt check data
+    holt dump data --all | holt load copy --sorted >/dev/null
+    holt dump data --all >first
+    holt dump copy --all >second
+    same first second
+}
+
+test_sorted_load_names_the_line_that_is_not_and_loads_nothing() {
+    printf 'a\t1\nc\t2\nb\t3\nd\t4\n' >unsorted
+    status_is 1 holt load data --sorted --format tsv unsorted
+    says "unsorted: line 3: the key of entry 3 of the load is less than the one before it"
+    grep -q '^0 entries loaded before it stopped' out
+    prints 0 holt count data
+    printf 'a\t1\na\t2\n' | status_is 1 holt load data --sorted --format tsv
+    says "stdin: line 2: the key of entry 2 of the load is the same"
+    printf 'HOLT-DUMP 1\na\t1\nb\t2\n' | status_is 1 holt load data --sorted
+    says "cut off"
+    prints 0 holt count data
+    LC_ALL=C sort unsorted | holt load data --sorted --format tsv >/dev/null
+    prints 4 holt count data
+}
+
+test_sorted_load_into_a_collection_with_entries_is_refused() {
+    holt put data k v
+    printf 'a\t1\n' | status_is 1 holt load data --sorted --format tsv
+    says 'stdin: line 1: collection "default" is not empty'
+    prints 1 holt count data
+    status_is 2 holt load data --sorted --batch 5
+    says "--batch"
+    printf 'HOLT-DUMP 1\n\\end\t0\n' | status_is 0 holt load data --sorted
+}

@@ -53,6 +53,10 @@ int main(void)
     FIELD(holt_txn_options, flags);
     FIELD(holt_txn_options, durability);
     FIELD(holt_txn_options, reserved);
+    SIZE(holt_load_options);
+    FIELD(holt_load_options, flags);
+    FIELD(holt_load_options, reserved32);
+    FIELD(holt_load_options, reserved);
     SIZE(holt_cursor_options);
     FIELD(holt_cursor_options, lower);
     FIELD(holt_cursor_options, upper);

@@ -1,0 +1,122 @@
+#include "lsm/run_writer.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "lsm/lsm_internal.h"
+
+#include <assert.h>
+
+struct lsm_run_writer {
+    lsm_writer_options options;
+    tree_file_writer *file; /* of the part being written, or NULL */
+    tree_builder *builder;
+    lsm_part *parts;   /* finished ones, and the one being written; bounds owned */
+    tree_file **files; /* references, beside parts; NULL: being written, or a run's */
+    size_t part_count, parts_capacity, files_capacity;
+    uint64_t bytes;
+};
+
+holt_status lsm_run_writer_create(lsm_run_writer **out, const lsm_writer_options *options)
+{
+    lsm_run_writer *w = *out = mem_alloc_zero(1, sizeof *w);
+    if (!w) return status_no_memory(sizeof *w);
+    w->options = *options;
+    return HOLT_OK;
+}
+
+void lsm_run_writer_destroy(lsm_run_writer *w)
+{
+    if (!w) return;
+    tree_builder_destroy(w->builder);
+    tree_file_writer_destroy(w->file);
+    for (size_t i = 0; i < w->part_count; i++) {
+        if (w->files[i]) tree_file_obsolete(w->files[i]); /* not taken over by a run */
+        tree_file_unref(w->files[i]);
+        mem_free((void *)w->parts[i].lower.data);
+        mem_free((void *)w->parts[i].upper.data);
+    }
+    mem_free(w->parts);
+    mem_free(w->files);
+    mem_free(w);
+}
+
+static holt_status bound_copy(slice *to, slice from)
+{
+    void *copy = mem_copy(from.data, from.size);
+    if (!copy) return status_no_memory(from.size);
+    *to = slice_of(copy, from.size);
+    return HOLT_OK;
+}
+
+/* A part begins with its first key, and the part before it ends there. */
+static holt_status begin_part(lsm_run_writer *w, slice first_key)
+{
+    if (!mem_grow((void **)&w->parts, &w->parts_capacity, w->part_count + 1, sizeof *w->parts) ||
+        !mem_grow((void **)&w->files, &w->files_capacity, w->part_count + 1, sizeof *w->files))
+        return status_no_memory(sizeof *w->parts);
+    lsm_part *part = &w->parts[w->part_count];
+    memset(part, 0, sizeof *part);
+    part->file = w->options.next_file(w->options.ctx);
+    holt_status rc = tree_file_writer_create(&w->file, w->options.files, part->file);
+    if (rc == HOLT_OK) rc = tree_builder_create(&w->builder, w->file, &w->options.build);
+    if (rc != HOLT_OK) return rc;
+    rc = bound_copy(&part->lower, first_key);
+    if (rc == HOLT_OK && w->part_count > 0) rc = bound_copy(&w->parts[w->part_count - 1].upper, first_key);
+    w->files[w->part_count++] = NULL; /* the file writer's until it is finished */
+    return rc;
+}
+
+static holt_status end_part(lsm_run_writer *w)
+{
+    lsm_part *part = &w->parts[w->part_count - 1];
+    holt_status rc = tree_builder_finish(w->builder, &part->root);
+    part->file_size = tree_file_writer_bytes(w->file);
+    w->bytes += part->file_size;
+    if (rc == HOLT_OK) rc = tree_file_writer_finish(w->file, &w->files[w->part_count - 1]);
+    tree_builder_destroy(w->builder);
+    tree_file_writer_destroy(w->file);
+    w->builder = NULL;
+    w->file = NULL;
+    return rc;
+}
+
+holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice value, uint64_t expires_at_ms)
+{
+    holt_status rc = w->file ? HOLT_OK : begin_part(w, key);
+    if (rc == HOLT_OK) rc = tree_builder_add(w->builder, key, op, value, expires_at_ms);
+    if (rc == HOLT_OK && tree_builder_bytes(w->builder) >= w->options.file_bytes_max) rc = end_part(w);
+    return rc;
+}
+
+holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper)
+{
+    holt_status rc = w->file ? end_part(w) : HOLT_OK;
+    if (rc == HOLT_OK && w->part_count > 0) rc = bound_copy(&w->parts[w->part_count - 1].upper, upper);
+    return rc;
+}
+
+holt_status lsm_run_writer_take(lsm_run_writer *w, uint64_t age, uint32_t level, lsm_run **out)
+{
+    *out = NULL;
+    assert(!w->file);
+    if (w->part_count == 0) return HOLT_OK;
+    holt_status rc = lsm_run_open(age, level, w->parts, w->files, w->part_count, out);
+    if (rc != HOLT_OK) return rc;
+    for (size_t i = 0; i < w->part_count; i++) { /* the run holds them now */
+        tree_file_unref(w->files[i]);
+        w->files[i] = NULL;
+    }
+    return HOLT_OK;
+}
+
+uint64_t lsm_run_writer_bytes(const lsm_run_writer *w)
+{
+    return w->bytes;
+}
+
+void lsm_run_discard(lsm_run *r)
+{
+    for (size_t i = 0; r && !r->joined && i < r->info.part_count; i++)
+        tree_file_obsolete(r->parts[i].file);
+    lsm_run_unref(r);
+}
