@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
-enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24, SYNC_FILES_MAX = 64 };
+enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24, SYNC_FILES_MAX = 64, SEGMENT_GROWTH = 4 };
 
 /* Every segment keeps room for the frame that ends it. */
 static uint64_t ending_bytes(void)
@@ -317,7 +317,7 @@ void wal_stats_get(wal *w, wal_stats *out)
 
 uint64_t wal_segment_bytes_after(const wal *w, uint64_t size)
 {
-    size *= 2;
+    size *= SEGMENT_GROWTH;
     if (size > w->options.segment_bytes_max) size = w->options.segment_bytes_max;
     return size < WAL_SEGMENT_BYTES_MIN ? WAL_SEGMENT_BYTES_MIN : size;
 }

@@ -31,7 +31,7 @@ enum { WAL_SEGMENT_BYTES_MIN = 512 << 10 };
 
 typedef struct wal_options {
     uint64_t database_id[2];
-    uint64_t segment_bytes_max; /* segments double from WAL_SEGMENT_BYTES_MIN up to this */
+    uint64_t segment_bytes_max; /* segments grow fourfold, from WAL_SEGMENT_BYTES_MIN up to this */
 } wal_options;
 
 /* Goes on after a recovery (or creation) that has named segment `number` with `epoch` in the manifest and
