@@ -53,9 +53,9 @@ static void record_that_is_not_current_is_named_by_no_segment(void **state)
     assert_non_null(machine);
     expect_ok(holt_open_on(machine, "/db", &options, &db));
     expect_ok(holt_collection_open(db, "default", &c));
+    sim_settle(machine);
     expect_ok(holt_put(c, NULL, holt_str("first"), holt_str("")));
     expect_ok(holt_sync(db)); /* so that the next sync is the manifest's */
-    sim_settle(machine);
     sim_fail(machine, SIM_SYNC, 1, EIO, false);
     sim_on_io(machine, fail_renames, machine);
     expect_status(HOLT_IO, holt_collection_create(db, "x", NULL, &none));

@@ -208,6 +208,7 @@ static void append_group(holt *db, commit_request *group)
     if (rc != HOLT_OK) return; /* the log has failed: what was inserted stays invisible for ever */
     /* Release: who loads it sees the versions. */
     atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
+    if (idle_watch(&db->idle)) os_job_wake(db->flush_job);
 }
 
 static uint64_t group_bytes(const commit_request *group)
@@ -387,6 +388,15 @@ holt_status commit_lead(holt *db)
     holt_status rc = wal_health(db->wal);
     if (rc != HOLT_OK) commit_unlead(db);
     return rc;
+}
+
+bool commit_try_lead(holt *db)
+{
+    os_mutex_lock(&db->commit_mu);
+    bool leads = !db->leading;
+    if (leads) db->leading = true;
+    os_mutex_unlock(&db->commit_mu);
+    return leads;
 }
 
 void commit_unlead(holt *db)

@@ -59,6 +59,8 @@ holt_status commit_submit(holt *db, commit_request *request);
 /* Becomes the leader, with nobody's request, to change the catalog in commit order; and stops being it. Every
  * commit before is published. */
 holt_status commit_lead(holt *db);
+/* The same, if nobody leads: does not wait. */
+bool        commit_try_lead(holt *db);
 void        commit_unlead(holt *db);
 
 /* For the leader: seals the active memtable and its segment and goes on in new ones. frames_bytes: what must

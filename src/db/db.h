@@ -9,7 +9,7 @@
  *   load.c                              bulk loads into empty ones
  *   record.c state.c edit.c             what the manifest says, and writing it
  *   install.c view.c                    views and the change from one to the next
- *   flush.c compact.c prepare.c sync.c release.c   background jobs
+ *   jobs.c flush.c idle.c compact.c space.c   background jobs
  *   verify.c verify_live.c verify_*.c   verification; verification.h has its parts
  *   stats.c event_log.c later.c         figures, the diary, calls of later releases
  *
@@ -22,6 +22,7 @@
 #include "base/counter.h"
 #include "cache/cache.h"
 #include "db/event_log.h"
+#include "db/idle.h"
 #include "db/view.h"
 #include "log/manifest.h"
 #include "log/wal.h"
@@ -140,6 +141,7 @@ struct holt {
     struct compact_worker *workers;
     uint32_t worker_count;
     flush *flush;                    /* the flush job's own */
+    idle_state idle;
     seqno flushed_seqno;
     uint64_t flush_attempts_failed;  /* grows with each; flush_error is the last one's */
     bool flush_failing;

@@ -505,7 +505,7 @@ uint64_t flush_job_step(void *ctx)
         if (more) jobs_wake_workers(db);
         if (more) os_job_wake(db->prepare_job);
     }
-    return more ? OS_JOB_AGAIN : OS_JOB_IDLE;
+    return more ? OS_JOB_AGAIN : idle_step(db);
 }
 
 /* ---------------------------------------------------------------- asking for it */

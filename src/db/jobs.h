@@ -1,6 +1,7 @@
 /* jobs.h -- the background work: who does it, and what wakes it.
  *
- *   holt-flush    writes the oldest sealed memtable into the trees, in steps     a rotation
+ *   holt-flush    writes the oldest sealed memtable into the trees, in steps;    a rotation; a commit
+ *                 seals the active one in a pause (idle.h)                       after a pause
  *   holt-prepare  makes the next log segment and the RESERVE file ready          a rotation, a flush
  *   holt-sync     syncs what HOLT_INTERVAL commits appended                      the first such commit
  *   holt-release  gives back views, and with them files, that nobody sees        a new view, a view's last

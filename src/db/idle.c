@@ -1,0 +1,55 @@
+#include "db/idle.h"
+
+#include "base/status.h"
+#include "db/commit.h"
+#include "db/install.h"
+
+/* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
+static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000;
+enum { WORTH_IT = 16 }; /* the part of a full memtable that is worth a flush after a short pause */
+
+/* Bytes of the active memtable; 0: it has no entries. */
+static size_t active_bytes(holt *db)
+{
+    if (epoch_enter() != HOLT_OK) return 0;
+    const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
+    const memtable *m = v->tables[0]->memtable;
+    size_t bytes = memtable_entries(m) > 0 ? memtable_bytes(m) : 0;
+    epoch_leave();
+    return bytes;
+}
+
+/* Without waiting for anybody: not for a leader, nor for a segment to be made. */
+static bool seal(holt *db)
+{
+    if (!wal_has_next(db->wal) || !commit_try_lead(db)) return false;
+    holt_status rc = HOLT_OK;
+    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0);
+    commit_unlead(db);
+    if (rc != HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_WARN, "the memtable could not be sealed in a pause: %s",
+                        holt_error_message());
+    return rc == HOLT_OK;
+}
+
+uint64_t idle_step(holt *db)
+{
+    idle_state *s = &db->idle;
+    if (wal_health(db->wal) != HOLT_OK) return OS_JOB_IDLE;
+    uint64_t now = os_clock_ns(db->os);
+    /* Relaxed: whether it is idle need not be exact. */
+    seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    if (newest != s->seen_seqno || !s->seen_ns) {
+        s->seen_seqno = newest;
+        s->seen_ns = now;
+        atomic_store_explicit(&s->watched, true, memory_order_relaxed);
+    }
+    size_t bytes = active_bytes(db);
+    bool worth_it = bytes >= db->set.memtable_bytes / WORTH_IT;
+    uint64_t due = s->seen_ns + (worth_it ? PAUSE_NS : LONG_PAUSE_NS);
+    if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : now + PAUSE_NS;
+    if (now < s->seen_ns + PAUSE_NS) return s->seen_ns + PAUSE_NS;
+    /* From here on a commit wakes the job. One that came before it could know is seen by one more look. */
+    if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed)) return now + PAUSE_NS;
+    return bytes ? due : OS_JOB_IDLE;
+}
