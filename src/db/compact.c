@@ -16,7 +16,8 @@
 #include <inttypes.h>
 
 enum { STEP_BYTES = 1 << 20 };
-static const uint64_t IDLE_NS = (uint64_t)500 * 1000000, RETRY_NS = (uint64_t)1000 * 1000000;
+static const uint64_t IDLE_NS = (uint64_t)500 * 1000000, RETRY_NS = (uint64_t)1000 * 1000000,
+                      HELD_NS = (uint64_t)2000 * 1000000;
 
 static uint64_t next_file(void *ctx)
 {
@@ -228,7 +229,8 @@ uint64_t compact_job_step(void *ctx)
     report(db, rc);
     if (rc != HOLT_OK) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
-    return now < idle_at ? idle_at : OS_JOB_IDLE;
+    if (now < idle_at) return idle_at;
+    return space_waits(&w->upkeep) ? now + HELD_NS : OS_JOB_IDLE;
 }
 
 /* ---------------------------------------------------------------- at a user's word */

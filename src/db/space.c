@@ -3,10 +3,13 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
+#include "db/jobs.h"
 
 #include <inttypes.h>
 
 enum { STEP_BLOCKS = 256, STEP_ENTRIES = 8192, SHRINK_BYTES = 16 << 20 };
+enum { VIEW_WAITS = 200 }; /* a fifth of a second: views go within milliseconds, if no reader has them */
+static const uint64_t WAIT_NS = 1000000;
 #define NO_SEQNO UINT64_MAX
 
 void space_end_change(holt *db, btree_change *c, holt_status recorded)
@@ -193,34 +196,56 @@ static uint64_t recorded_pages(holt *db)
     return pages;
 }
 
-/* A round that made the file hardly smaller is not repeated before more is flushed: what readers hold may have kept it from
- * more, but going round and round for them is not worth it. */
-static bool may_shrink(space_upkeep *u)
+static uint64_t held_pages(const space_upkeep *u)
 {
-    return flushed_seqno(u->db) != u->shrunk_seqno;
+    btree_space_stats stats;
+    btree_space_stats_get(u->space, &stats);
+    return stats.pages_held;
+}
+
+/* A round that made the file hardly smaller is not repeated before something has changed: more is flushed, a tree is
+ * rewritten, or readers have given back pages that may have kept it from more. */
+static bool may_shrink(const space_upkeep *u)
+{
+    return flushed_seqno(u->db) != u->shrunk_seqno || recorded_pages(u->db) != u->shrunk_pages ||
+           held_pages(u) < u->shrunk_held;
+}
+
+static void come_to_rest(space_upkeep *u)
+{
+    u->shrunk_seqno = flushed_seqno(u->db);
+    u->shrunk_pages = recorded_pages(u->db);
+    uint64_t held = held_pages(u);
+    u->shrunk_held = held > u->round_held ? held : u->round_held;
 }
 
 static void end_round(space_upkeep *u)
 {
     bool worth_it = recorded_pages(u->db) <= u->round_pages / 16 * 15;
-    u->shrunk_seqno = worth_it ? NO_SEQNO : flushed_seqno(u->db);
+    come_to_rest(u);
+    if (worth_it) u->shrunk_seqno = NO_SEQNO;
 }
 
 static void begin_round(space_upkeep *u)
 {
     u->round_pages = recorded_pages(u->db);
-    u->shrinks = btree_shrink_begin(&u->shrink, u->db->space, SHRINK_BYTES);
-    if (!u->shrinks) u->shrunk_seqno = flushed_seqno(u->db);
+    u->round_held = held_pages(u);
+    u->shrinks = btree_shrink_begin(&u->shrink, u->space, SHRINK_BYTES);
+    if (!u->shrinks) come_to_rest(u);
 }
 
 /* *more false: nothing is to be done, or somebody else is changing the space. */
 static holt_status begin(space_upkeep *u, bool idle, bool *more)
 {
     holt *db = u->db;
-    if (idle && !u->shrinks && may_shrink(u)) begin_round(u);
+    holt_status rc = HOLT_OK;
+    if (idle && !u->shrinks) {
+        rc = btree_space_trim(u->space); /* what readers have given back meanwhile */
+        if (may_shrink(u)) begin_round(u);
+    }
     *more = u->shrinks || has_garbage(db);
-    if (!*more) return HOLT_OK;
-    holt_status rc = btree_change_begin(&u->change, db->space);
+    if (!*more || rc != HOLT_OK) return rc;
+    rc = btree_change_begin(&u->change, u->space);
     if (rc == HOLT_BUSY) {
         *more = false;
         return HOLT_OK;
@@ -252,7 +277,7 @@ static holt_status finish(space_upkeep *u, bool shrunk)
     if (shrunk || rc != HOLT_OK) space_abandon(u);
     if (rc != HOLT_OK) return rc == HOLT_CONFLICT ? HOLT_OK : rc;
     event_log_write(u->db->events, HOLT_LOG_DEBUG, "gave up or moved pages of B+trees");
-    return btree_space_trim(u->db->space);
+    return btree_space_trim(u->space);
 }
 
 static holt_status work(space_upkeep *u)
@@ -271,10 +296,25 @@ static holt_status work(space_upkeep *u)
     return finish(u, u->shrinks && !rest);
 }
 
+/* The first B+tree collection may just be made. */
+static btree_space *find_space(holt *db)
+{
+    os_mutex_lock(&db->manifest_mu);
+    btree_space *space = db->space;
+    os_mutex_unlock(&db->manifest_mu);
+    return space;
+}
+
+bool space_waits(const space_upkeep *u)
+{
+    return u->space && held_pages(u) > 0;
+}
+
 holt_status space_step(space_upkeep *u, bool idle, bool *more)
 {
     *more = false;
-    if (!u->db->space) return HOLT_OK;
+    if (!u->space) u->space = find_space(u->db);
+    if (!u->space) return HOLT_OK;
     holt_status rc = HOLT_OK;
     *more = true;
     if (!u->change) rc = begin(u, idle, more);
@@ -335,12 +375,31 @@ static holt_status try_compact(holt *db, const holt_collection *c)
     return rc == HOLT_OK ? rewrite_and_record(db, c, change) : rc;
 }
 
+/* The rewritten tree lies behind the old one. It moves to the old one's pages as soon as no view needs them; if a reader
+ * keeps them, that is left for later. */
+static holt_status move_down(holt *db)
+{
+    space_upkeep u = {.db = db};
+    holt_status rc = HOLT_OK;
+    for (int waits = 0; waits < VIEW_WAITS && rc == HOLT_OK;) {
+        bool more;
+        rc = space_step(&u, true, &more);
+        if (rc != HOLT_OK || more) continue;
+        if (!u.shrinks && !space_waits(&u)) break;
+        os_sleep(db->os, WAIT_NS);
+        waits++;
+    }
+    space_abandon(&u);
+    jobs_wake_workers(db);
+    return rc;
+}
+
 holt_status space_compact(holt *db, holt_collection *c)
 {
     holt_status rc = try_compact(db, c);
     while (rc == HOLT_BUSY || rc == HOLT_CONFLICT) {
-        os_sleep(db->os, 1000000);
+        os_sleep(db->os, WAIT_NS);
         rc = try_compact(db, c);
     }
-    return rc == HOLT_OK ? btree_space_trim(db->space) : rc;
+    return rc == HOLT_OK ? move_down(db) : rc;
 }

@@ -22,23 +22,29 @@ typedef struct space_tree {
 
 typedef struct space_upkeep {
     holt *db;
+    btree_space *space;   /* the database's, once it has one */
     btree_change *change; /* NULL: nothing is under way */
     btree_version **garbage; /* to be given up; references */
     size_t garbage_count, garbage_done;
     bool shrinks;
     btree_shrink shrink;
-    uint64_t round_pages;    /* of the space when this round of shrinking began */
-    seqno shrunk_seqno;      /* what was flushed when a round had nothing more to do */
+    uint64_t round_pages;    /* of the space when this round of shrinking began, */
+    uint64_t round_held;     /* and how many readers kept from it */
+    seqno shrunk_seqno;      /* when a round had nothing more to do: what was flushed, */
+    uint64_t shrunk_pages;   /* how many pages the space had, */
+    uint64_t shrunk_held;    /* and how many readers may have kept from the round */
     space_tree *trees;       /* of B+tree collections, for shrinking */
     size_t tree_count, tree_done;
 } space_upkeep;
 
 /* One step. idle: shrinking is worth it now. *more false: there is nothing to do. */
 holt_status space_step(space_upkeep *u, bool idle, bool *more);
+/* Whether readers keep pages that upkeep may have a use for: so it should look again after a while. */
+bool        space_waits(const space_upkeep *u);
 /* Gives up what is under way; after the job has stopped, or in its step. */
 void        space_abandon(space_upkeep *u);
 
-/* Rewrites a collection's B+tree densely, on this thread. */
+/* Rewrites a collection's B+tree densely, on this thread, and makes the file smaller as far as readers let it. */
 holt_status space_compact(holt *db, holt_collection *c);
 
 #endif
