@@ -8,6 +8,7 @@
  *   LOG, LOCK       all; they say nothing about the data
  *   run-n.sst       zeros that fill a piece up to a multiple of 8; trees that have been merged away, in a file
  *                   that is kept for the others in it
+ *   tree-n.bt       zeros that fill a piece up to whole pages; pages and maps that are not the manifest's
  *   wal-n.log       zeros between the header and the first frame; what follows the last frame
  *   MANIFEST-n      zeros between the header and the first record; what follows the last record; and the last
  *                   record itself, the closing one: without it the database is as after a kill at that moment
@@ -26,9 +27,15 @@
 
 /* ---------------------------------------------------------------- a database whose contents are known */
 
-enum { COLLECTIONS = 3, KEYS = 120, ROUNDS = 6 };
+enum { COLLECTIONS = 5, KEYS = 120, ROUNDS = 6 };
 
-static const char *const names[COLLECTIONS] = {"default", "large", "seldom"};
+/* Of both kinds; values of those called large do not fit into blocks. */
+static const char *const names[COLLECTIONS] = {"default", "large", "seldom", "pages", "large pages"};
+
+static bool is_large(int collection)
+{
+    return collection == 1 || collection == 4;
+}
 
 /* version[c][k]: the round that wrote the key last; 0: it is absent. */
 typedef struct contents {
@@ -48,23 +55,23 @@ static holt_slice key_of(int k, char text[32])
     return holt_str(text);
 }
 
-/* Values of the collection "large" do not fit into blocks. */
 static holt_slice value_of(int collection, int k, int version, uint8_t bytes[16 << 10])
 {
     rng r;
     rng_seed(&r, (uint64_t)(collection * 1000000 + k * 1000 + version));
-    size_t size = collection == 1 ? 3000 + rng_below(&r, 9000) : rng_below(&r, 200);
+    size_t size = is_large(collection) ? 3000 + rng_below(&r, 9000) : rng_below(&r, 200);
     rng_fill(&r, bytes, size);
     return holt_bytes(bytes, size);
 }
 
 static void open_database(database *d, os *o)
 {
-    holt_options options = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10};
+    holt_options options = {.memory_bytes = 8 << 20, .memtable_bytes = 256 << 10};
     d->os = o;
     ok(holt_open_on(o, "/db", &options, &d->db));
     for (int i = 0; i < COLLECTIONS; i++) {
-        holt_collection_options create = {.block_bytes = 4096, .flags = HOLT_CREATE_OR_OPEN};
+        holt_collection_options create = {
+            .kind = i < 3 ? HOLT_LSM : HOLT_BTREE, .block_bytes = 4096, .flags = HOLT_CREATE_OR_OPEN};
         ok(holt_collection_create(d->db, names[i], &create, &d->c[i]));
     }
 }
@@ -74,7 +81,7 @@ static void write_round(database *d, int round, rng *r)
     static uint8_t bytes[16 << 10];
     char text[32];
     for (int i = 0; i < COLLECTIONS; i++) {
-        uint32_t one_in = i == 0 ? 2 : i == 1 ? 12 : 5;
+        uint32_t one_in = is_large(i) ? 12 : i == 2 ? 5 : 2;
         for (int k = 0; k < KEYS; k++) {
             if (!rng_chance(r, one_in)) continue;
             bool delete = rng_chance(r, 5);
@@ -179,7 +186,7 @@ static bool contents_are_right(database *d, const contents *want)
 static bool opens_to_truth(os *o, const contents *want)
 {
     database d = {.os = o};
-    holt_options options = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10};
+    holt_options options = {.memory_bytes = 8 << 20, .memtable_bytes = 256 << 10};
     holt_status rc = holt_open_on(o, "/db", &options, &d.db);
     if (rc != HOLT_OK) return rc == HOLT_CORRUPT;
     bool right = contents_are_right(&d, want);
@@ -334,8 +341,8 @@ static void a_healthy_database_has_no_problem_and_is_counted(void **state)
     told t = {0};
     ok(verify(o, &t, &report));
     assert_int_equal(report.entries, entries);
-    assert_int_equal(report.files,
-                     2 + files_named(&all, "run-") + files_named(&all, "wal-")); /* CURRENT, the manifest */
+    assert_int_equal(report.files, 3 + files_named(&all, "run-") +
+                                       files_named(&all, "wal-")); /* CURRENT, the manifest, the pages */
     assert_true(report.blocks >= files_named(&all, "run-"));
     assert_true(report.bytes > 100000);
     assert_int_equal(report.orphans, 0);
@@ -581,6 +588,51 @@ typedef struct live_tree {
 static live_tree live[64];
 static size_t live_count;
 
+/* Where bytes of B+trees lie: by page. */
+typedef struct live_pages {
+    uint64_t file, count;
+    uint64_t *ends; /* by page, the end of the piece in it; 0: none */
+} live_pages;
+
+static live_pages pages;
+
+static holt_status see_piece(void *ctx, block_ptr p)
+{
+    (void)ctx;
+    uint64_t end = p.offset + p.length;
+    for (uint64_t page = p.offset / 4096; page * 4096 < end; page++)
+        pages.ends[page] = end;
+    return HOLT_OK;
+}
+
+static void find_live_pages(os_dir *dir, const db_state *s, const uint64_t id[2])
+{
+    tree_files *all;
+    tree_file *file;
+    cache *c;
+    ok(cache_create(&c, 1 << 20));
+    ok(tree_files_create(&all, dir, c, id, 4));
+    pages = (live_pages){.file = s->space.file, .count = s->space.pages};
+    pages.ends = mem_alloc_zero(s->space.pages, sizeof *pages.ends);
+    assert_non_null(pages.ends);
+    ok(tree_page_file_open(all, s->space.file, s->space.pages * 4096, false, &file));
+    for (size_t i = 0; i < s->collection_count; i++) {
+        tree_report report = {0};
+        if (s->collections[i].btree.root.length)
+            ok(tree_verify_pieces(file, &s->collections[i].btree, see_piece, NULL, &report));
+    }
+    pages.ends[0] = 4096;
+    pages.ends[1 + s->space.extents[0].copy] = (2 + (uint64_t)s->space.extents[0].copy) * 4096;
+    tree_file_unref(file);
+    tree_files_destroy(all);
+    cache_destroy(c);
+}
+
+static bool page_is_vouched(size_t at)
+{
+    return at / 4096 < pages.count && at < pages.ends[at / 4096];
+}
+
 static uint64_t end_of(block_ptr p)
 {
     return (p.offset + p.length + 7) / 8 * 8;
@@ -606,6 +658,7 @@ static void find_live_trees(os *o)
             live[live_count++] = t;
         }
     }
+    find_live_pages(dir, &s, id);
     state_deinit(&s);
     os_dir_close(dir);
 }
@@ -627,11 +680,17 @@ static bool fills_up(const file_copy *f, size_t at)
     return true;
 }
 
+static bool has_trees(const file_copy *f)
+{
+    return begins(f->name, "run-") || begins(f->name, "tree-");
+}
+
 /* Whether a change of this byte must be found. */
 static bool vouched(const file_copy *f, size_t at)
 {
     if (begins(f->name, "LOG") || begins(f->name, "LOCK")) return false;
     if (begins(f->name, "run-")) return is_live(f->name, at) && (at < 4096 || !fills_up(f, at));
+    if (begins(f->name, "tree-")) return page_is_vouched(at);
     if (begins(f->name, "wal-")) return at < 128 || (at >= 512 && at < without_zeros(f));
     if (begins(f->name, "MANIFEST-")) return at < 64 || (at >= 512 && at < manifest_last_record(f));
     return true;
@@ -680,6 +739,7 @@ static int tear_down_patient(void **state)
     files_free(&p->now);
     files_free(&p->earlier);
     files_free(&p->long_ago);
+    mem_free(pages.ends);
     sim_destroy(p->os);
     return 0;
 }
@@ -732,7 +792,7 @@ static void a_changed_byte_is_found(void **state)
     rng_seed(&r, seed_of_test());
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
-        size_t end = begins(f->name, "run-") ? f->size : without_zeros(f);
+        size_t end = has_trees(f) ? f->size : without_zeros(f);
         if (end == 0 || begins(f->name, "LO")) continue;
         for (size_t n = 0; n < FLIPS; n++) {
             /* Headers are small and the same in all files: they get a part of it. */
@@ -780,10 +840,10 @@ static void cut_files_are_found(void **state)
     rng_seed(&r, seed_of_test() + 2);
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
-        size_t end = begins(f->name, "run-") ? f->size : without_zeros(f);
+        size_t end = has_trees(f) ? f->size : without_zeros(f);
         for (size_t n = 0; n < CUTS && end; n++) {
             size_t size = n == 0 ? 0 : n == 1 ? end - 1 : rng_below(&r, end);
-            bool lost = begins(f->name, "run-");
+            bool lost = has_trees(f);
             for (size_t at = size; at < end && !lost; at++)
                 lost = vouched(f, at);
             judge(p, copy_with(p, f->name, f->bytes, size), f->name, lost, "cut", size);
@@ -867,7 +927,7 @@ static void every_damaged_tree_is_told(void **state)
     uint64_t damaged = 0;
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
-        if (!begins(f->name, "run-")) continue;
+        if (!has_trees(f)) continue;
         f->bytes[0] ^= 1;
         ok(sim_poke(copy, path_of(f->name), f->bytes, f->size));
         f->bytes[0] ^= 1;
@@ -1004,8 +1064,7 @@ static void an_open_database_verifies_its_own_files(void **state)
     files_copy(&all, o);
     for (size_t i = 0; i < all.count; i++) {
         file_copy *f = &all.file[i];
-        if (!begins(f->name, "run-") && !begins(f->name, "MANIFEST-") && !begins(f->name, "CURRENT"))
-            continue;
+        if (!has_trees(f) && !begins(f->name, "MANIFEST-") && !begins(f->name, "CURRENT")) continue;
         told found = {.file = f->name};
         options = telling(&found);
         f->bytes[20] ^= 4;

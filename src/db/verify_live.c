@@ -2,13 +2,16 @@
  *
  * What is read belongs to one moment: the trees of one view. References on them, not on the view, are held
  * while they are read, so that no memtable waits for it, and files stay until they have been read. The blocks
- * come from the files and go past the cache. The log is not judged: it is being written.
+ * come from the files and go past the cache. The log is not judged: it is being written. Neither are the maps of
+ * the B+trees' pages, nor pages that no tree of the moment has: they are in flux.
  */
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
 #include "db/verify_manifest.h"
 #include "db/verify_trees.h"
+#include "tree/tree_format.h"
+#include "tree/tree_pages.h"
 
 #include <inttypes.h>
 
@@ -82,19 +85,22 @@ static holt_status verify_live_manifest(holt *db, verification *v)
 /* ---------------------------------------------------------------- the trees */
 
 typedef struct live_tree {
-    char *collection; /* a copy of its name */
-    lsm_tree *tree;   /* a reference */
+    char *collection;     /* a copy of its name */
+    lsm_tree *tree;       /* a reference */
+    btree_version *btree; /* likewise; NULL: it is none */
 } live_tree;
 
 typedef struct live_trees {
     live_tree *trees;
     size_t count;
+    tree_file *file; /* the B+trees'; NULL: there are none */
 } live_trees;
 
 static void live_trees_deinit(live_trees *all)
 {
     for (size_t i = 0; i < all->count; i++) {
         lsm_tree_unref(all->trees[i].tree);
+        btree_version_unref(all->trees[i].btree);
         mem_free(all->trees[i].collection);
     }
     mem_free(all->trees);
@@ -108,6 +114,8 @@ static holt_status add_live(live_trees *all, const holt_collection *c, const vie
     t->collection = mem_copy_string(c->name);
     if (!t->collection) return status_no_memory(strlen(c->name));
     t->tree = lsm_tree_ref(s->lsm);
+    t->btree = s->btree ? btree_version_ref(s->btree) : NULL;
+    all->file = s->btree ? s->btree_file : all->file;
     all->count++;
     return HOLT_OK;
 }
@@ -147,7 +155,46 @@ static holt_status gather_runs(const live_trees *all, verify_trees *list, verifi
     return rc;
 }
 
-/* The files are opened anew, by name: what the database holds open might be there no more. */
+/* ---------------------------------------------------------------- B+trees */
+
+/* The file of that name is there and is ours. Opened anew, but only for that: how long it is changes all the time. */
+static holt_status check_page_file(holt *db, verification *v, const live_trees *all)
+{
+    tree_file *f;
+    holt_status rc = tree_page_file_open(db->files, tree_file_number(all->file), TREE_PAGE_BYTES, false, &f);
+    if (rc == HOLT_OK) tree_file_unref(f);
+    v->report.files++;
+    verification_advance(v, TREE_PAGE_BYTES);
+    return verification_take(v, rc);
+}
+
+static void expect_pages(const live_trees *all, verification *v)
+{
+    if (all->file) v->bytes_total += TREE_PAGE_BYTES;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->trees[i].btree) v->bytes_total += btree_version_root(all->trees[i].btree)->bytes;
+}
+
+static holt_status verify_version(verification *v, tree_file *file, const live_tree *t)
+{
+    tree_report seen = {0};
+    holt_status rc = tree_verify(file, btree_version_root(t->btree), &seen);
+    if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", t->collection);
+    v->report.blocks += seen.blocks;
+    v->report.entries += seen.entries;
+    verification_advance(v, seen.bytes);
+    return verification_take(v, rc);
+}
+
+static holt_status verify_versions(holt *db, verification *v, const live_trees *all)
+{
+    holt_status rc = all->file ? check_page_file(db, v, all) : HOLT_OK;
+    for (size_t i = 0; i < all->count && rc == HOLT_OK; i++)
+        if (all->trees[i].btree) rc = verify_version(v, all->file, &all->trees[i]);
+    return rc;
+}
+
+/* Files of runs are opened anew, by name: what the database holds open might be there no more. */
 static holt_status verify_live_trees(holt *db, verification *v)
 {
     live_trees all = {0};
@@ -155,7 +202,9 @@ static holt_status verify_live_trees(holt *db, verification *v)
     holt_status rc = take_references(db, &all);
     if (rc == HOLT_OK) rc = gather_runs(&all, &list, v);
     verify_trees_expect(&list, v);
+    expect_pages(&all, v);
     if (rc == HOLT_OK) rc = verify_trees_run(&list, v, db->files);
+    if (rc == HOLT_OK) rc = verify_versions(db, v, &all);
     verify_trees_deinit(&list);
     live_trees_deinit(&all);
     return rc;
