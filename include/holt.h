@@ -168,7 +168,7 @@ typedef enum holt_durability {
 typedef enum holt_kind {
     HOLT_KIND_DEFAULT = 0, /* the database's default_kind, or else HOLT_LSM */
     HOLT_LSM = 1,          /* log-structured merge tree */
-    HOLT_BTREE = 2         /* copy-on-write B+tree (later) */
+    HOLT_BTREE = 2         /* copy-on-write B+tree */
 } holt_kind;
 
 typedef enum holt_log_level {
@@ -247,7 +247,8 @@ enum { HOLT_CREATE_OR_OPEN = 1 /* of holt_collection_create: open it when it exi
 typedef struct holt_collection_options {
     uint32_t kind;        /* holt_kind */
     uint32_t compression; /* holt_compression */
-    uint32_t block_bytes; /* 4, 8, 16, 32 or 64 KiB; 0 = 8 KiB for HOLT_LSM, 4 KiB for HOLT_BTREE */
+    uint32_t block_bytes; /* 4, 8, 16, 32 or 64 KiB; 0 = 8 KiB for HOLT_LSM, 4 KiB for HOLT_BTREE. What a read
+                             that misses the cache reads, and what a B+tree rewrites for a change */
     uint32_t filter_bits; /* filter bits per key, 1 to 32; 0 = 10; HOLT_FILTER_NONE = no filter */
     uint32_t flags;       /* HOLT_CREATE_OR_OPEN */
     uint32_t reserved32;
@@ -292,7 +293,10 @@ HOLT_API holt_status holt_collection_name(holt_collection *c, char *buffer, size
 /* HOLT_LSM or HOLT_BTREE; HOLT_KIND_DEFAULT for NULL. */
 HOLT_API holt_kind holt_collection_kind(holt_collection *c);
 
-/* Merges what the collection holds in [begin, end) to the least space, and waits for it. {NULL, 0} = open. */
+/* Brings what the collection holds in [begin, end) to the least space, and waits for it. {NULL, 0} = open. It takes
+ * what has been flushed (holt_flush), and may work on more than the range. HOLT_LSM: runs are merged. HOLT_BTREE: the
+ * tree is written anew with full blocks, beside the old one, and moved down; if a reader still needs the old one, the
+ * file gets smaller after he has gone. */
 HOLT_API holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end);
 
 /* ---------------------------------------------------------------- reading and writing
@@ -504,7 +508,7 @@ typedef struct holt_collection_info {
     uint32_t compression; /* holt_compression */
     uint32_t block_bytes;
     uint32_t filter_bits;
-    uint64_t runs, parts, levels;         /* of its tree, now */
+    uint64_t runs, parts, levels;         /* of its tree, now; a B+tree counts as one run */
     uint64_t entries, tombstones;         /* in its tree: several versions of a key count several times */
     uint64_t memtable_entries;            /* versions in the memtables */
     uint64_t disk_bytes;                  /* its share of the files */
@@ -542,7 +546,7 @@ HOLT_API holt_status holt_verify(const char *path, const holt_verify_options *o,
                                  size_t report_size);
 
 /* The same for an open database: its manifest, and its trees as they are now, read from the files. What is in
- * memory and in the log only is not looked at. Reads and writes go on meanwhile; files that are merged away
+ * memory and in the log only is not looked at, nor which pages of B+trees are free. Reads and writes go on meanwhile; files that are merged away
  * stay until they have been read. */
 HOLT_API holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
                                       size_t report_size);

@@ -183,7 +183,7 @@ const cli_command command_create = {
         "Creates the collection NAME, of 1 to 128 bytes of UTF-8 without control characters. The database\n"
         "is made when there is none. \"default\" is always there.",
     .examples = "  holt create data users\n"
-                "  holt create data users --kind lsm",
+                "  holt create data users --kind btree",
     .groups = CLI_GROUP_DATABASE,
     .options = create_options,
     .option = create_option,

@@ -106,8 +106,9 @@ const cli_command command_compact = {
     .operands = "DIR",
     .summary = "merge collections to the least space",
     .description =
-        "Merges all collections, or the one named with -c, to the least space and waits for it. With --from\n"
-        "and --to only what lies in that range of keys.",
+        "Brings all collections, or the one named with -c, to the least space and waits for it: runs are\n"
+        "merged, B+trees written anew with full pages. With --from and --to what lies in that range of\n"
+        "keys, and perhaps more.",
     .examples = "  holt compact data\n"
                 "  holt compact data -c users --from a --to b",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_KEYS | CLI_GROUP_RANGE,

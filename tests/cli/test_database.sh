@@ -15,6 +15,34 @@ logs' holt collections data
     says users
 }
 
+# The kind is what a collection was created with, everywhere it is shown, and a dump takes it along.
+test_a_btree_is_shown_as_one_and_works_like_the_rest() {
+    holt create data trees --kind btree
+    for key in a b c; do
+        holt put data -c trees "$key" "1$key"
+        holt flush data >/dev/null
+    done
+    holt del data -c trees b
+    holt collections data --json >out
+    grep -q '"name":"trees","kind":"btree"' out
+    holt stats data >out
+    grep -q '^collection\.trees\.kind	btree$' out
+    holt stats data --json >out
+    grep -q '"name":"trees","kind":"btree"' out
+    holt scan data -c trees >before
+    status_is 0 holt compact data
+    holt scan data -c trees >after
+    same before after
+    status_is 0 holt check data
+    holt dump data --all | holt load copy >/dev/null
+    holt collections copy --json >out
+    grep -q '"name":"trees","kind":"btree"' out
+    holt scan copy -c trees >after
+    same before after
+    status_is 0 holt bench --kind btree --num 1000 --benchmarks fillrandom,readrandom,readseq --json
+    grep -q '"kind":"btree"' out
+}
+
 test_wrong_collections_are_refused() {
     holt create data users
     status_is 1 holt create data users
