@@ -106,7 +106,7 @@ holt_status change_replace(btree_change *c, btree_version *base, btree_version *
         return status_no_memory(sizeof *c->replacements);
     page_run *runs = mem_alloc((count + 1) * sizeof *runs);
     if (!runs) return status_no_memory(count * sizeof *runs);
-    bytes_copy(runs, c->removed.runs + c->removed.fixed, count * sizeof *runs);
+    if (count) bytes_copy(runs, c->removed.runs + c->removed.fixed, count * sizeof *runs);
     c->replacements[c->replacement_count++] = (replacement){.base = btree_version_ref(base),
                                                             .next = next ? btree_version_ref(next) : NULL,
                                                             .runs = runs,

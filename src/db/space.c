@@ -79,6 +79,7 @@ static holt_status gather(holt *db, const space_result *r, buffer *edit, space_a
 
 static void forget_garbage(holt *db, size_t count)
 {
+    if (count == 0) return; /* and there may be no array */
     for (size_t i = 0; i < count; i++)
         btree_version_unref(db->garbage[i]);
     db->garbage_count -= count;
