@@ -5,7 +5,7 @@
 
 void buffer_deinit(buffer *b)
 {
-    mem_free(b->data);
+    mem_large_free(b->data, b->capacity);
     memset(b, 0, sizeof *b);
 }
 
@@ -15,10 +15,23 @@ void buffer_clear(buffer *b)
     b->failed = false;
 }
 
+/* Room for `need` bytes in all, doubling. */
+static bool grow(buffer *b, size_t need)
+{
+    if (need <= b->capacity) return true;
+    size_t capacity = b->capacity < 32 ? 64 : b->capacity * 2;
+    if (capacity < need) capacity = need;
+    uint8_t *data = mem_large_realloc(b->data, b->capacity, capacity);
+    if (!data) return false;
+    b->data = data;
+    b->capacity = capacity;
+    return true;
+}
+
 uint8_t *buffer_extend(buffer *b, size_t size)
 {
     size_t need = b->size + size + (b->data == NULL); /* so that data is there, also for nothing */
-    if (b->failed || size > SIZE_MAX / 2 - b->size || !mem_grow((void **)&b->data, &b->capacity, need, 1)) {
+    if (b->failed || size > SIZE_MAX / 2 - b->size || !grow(b, need)) {
         b->failed = true;
         return NULL;
     }

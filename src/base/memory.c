@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <holt.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 static _Thread_local struct {
@@ -50,15 +51,6 @@ void *mem_realloc(void *memory, size_t size)
     return may_allocate(size) ? realloc(memory, size ? size : 1) : NULL;
 }
 
-enum { HUGE_PAGE_BYTES = 2 << 20 };
-
-void *mem_alloc_huge(size_t size)
-{
-    void *memory = mem_alloc_aligned(HUGE_PAGE_BYTES, size);
-    if (memory) (void)madvise(memory, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE); /* a wish only */
-    return memory;
-}
-
 void *mem_alloc_aligned(size_t alignment, size_t size)
 {
     assert((alignment & (alignment - 1)) == 0);
@@ -84,6 +76,77 @@ void mem_free(void *memory)
 {
     free(memory);
 }
+
+/* ---------------------------------------------------------------- large blocks */
+
+enum { LARGE_ALIGNMENT = 64, PAGE_BYTES = 4096, HUGE_PAGE_BYTES = 2 << 20 };
+
+/* The sanitizers know the C library's blocks only: what lies beyond their end, and who lost them. */
+static bool is_mapped(size_t size)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return false;
+#endif
+#endif
+    return size >= MEM_LARGE_BYTES;
+}
+
+static void *map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Huge pages make fewer faults, and zeroing cheaper; the system grants them only where they are aligned. */
+static void *map_huge(size_t size)
+{
+    size = (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    uint8_t *memory = map(size + HUGE_PAGE_BYTES);
+    if (!memory) return NULL;
+    size_t skip = (0 - (uintptr_t)memory) & (HUGE_PAGE_BYTES - 1);
+    /* What is too much goes back; that none of it does is no failure. */
+    if (skip) (void)munmap(memory, skip);
+    memory += skip;
+    (void)munmap(memory + size, HUGE_PAGE_BYTES - skip);
+    (void)madvise(memory, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE); /* a wish only */
+    return memory;
+}
+
+void *mem_large_alloc(size_t size)
+{
+    if (!is_mapped(size)) return mem_alloc_aligned(LARGE_ALIGNMENT, size);
+    if (!may_allocate(size)) return NULL;
+    return size < HUGE_PAGE_BYTES ? map(size) : map_huge(size);
+}
+
+void *mem_large_realloc(void *memory, size_t size_before, size_t size)
+{
+    if (memory && is_mapped(size_before) && is_mapped(size)) {
+        if (!may_allocate(size)) return NULL;
+        void *moved = mremap(memory, size_before, size, MREMAP_MAYMOVE);
+        return moved == MAP_FAILED ? NULL : moved;
+    }
+    void *fresh = mem_large_alloc(size);
+    if (fresh && memory) {
+        memcpy(fresh, memory, size_before < size ? size_before : size);
+        mem_large_free(memory, size_before);
+    }
+    return fresh;
+}
+
+void mem_large_free(void *memory, size_t size)
+{
+    if (!memory) return;
+    if (is_mapped(size))
+        (void)munmap(memory, size); /* fails only for what is no mapping */
+    else
+        free(memory);
+}
+
+/* ---------------------------------------------------------------- arrays */
 
 bool mem_grow(void **array, size_t *capacity, size_t count, size_t size)
 {

@@ -16,11 +16,18 @@ void *mem_alloc(size_t size);                           /* size 0 gives a pointe
 void *mem_alloc_zero(size_t count, size_t size);        /* checks the product */
 void *mem_realloc(void *memory, size_t size);           /* on failure the old block stays */
 void *mem_alloc_aligned(size_t alignment, size_t size); /* alignment a power of two; release with mem_free */
-/* For large, long-lived memory: aligned to and, where the system grants it, made of huge pages. Release with mem_free. */
-void *mem_alloc_huge(size_t size);
 void *mem_copy(const void *data, size_t size);          /* a copy; NULL when out of memory */
 char *mem_copy_string(const char *string);
 void  mem_free(void *memory);                           /* accepts NULL */
+
+/* Blocks that may be large, of callers that know their size: from MEM_LARGE_BYTES on they come from the system and go
+ * back to it at once. The C library would keep those of up to 32 MiB that were freed once, a stock for each of its
+ * arenas, and a budget that counts what is in use would say nothing about the memory of the process. From 2 MiB on they are
+ * made of huge pages where the system grants them. */
+enum { MEM_LARGE_BYTES = 1 << 20 };
+void *mem_large_alloc(size_t size); /* aligned for anything, a cache line included */
+void *mem_large_realloc(void *memory, size_t size_before, size_t size); /* on failure the old block stays */
+void  mem_large_free(void *memory, size_t size);                        /* accepts NULL */
 
 /* Room for `count` elements of `size` bytes in a growing array: *array and *capacity are replaced, doubling.
  * false: out of memory, nothing changed. */

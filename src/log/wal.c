@@ -132,7 +132,7 @@ void wal_destroy(wal *w)
     os_cond_deinit(&w->synced);
     os_mutex_deinit(&w->mu);
     mem_free(w->live);
-    mem_free(w->stage);
+    mem_large_free(w->stage, w->stage_capacity);
     mem_free(w);
 }
 
@@ -152,7 +152,7 @@ uint8_t *wal_stage(wal *w, size_t payload_size)
     size_t need = w->stage_size + frame_length(payload_size);
     if (need > w->stage_capacity) {
         size_t capacity = need < (64 << 10) ? (64 << 10) : need + need / 2;
-        uint8_t *stage = mem_realloc(w->stage, capacity);
+        uint8_t *stage = mem_large_realloc(w->stage, w->stage_capacity, capacity);
         if (!stage) return NULL;
         w->stage = stage;
         w->stage_capacity = capacity;
@@ -185,7 +185,7 @@ void wal_stage_clear(wal *w)
 {
     w->stage_size = 0;
     if (w->stage_capacity > (4 << 20)) { /* one huge commit must not keep its memory */
-        mem_free(w->stage);
+        mem_large_free(w->stage, w->stage_capacity);
         w->stage = NULL;
         w->stage_capacity = 0;
     }

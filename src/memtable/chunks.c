@@ -6,10 +6,11 @@
 
 #include "base/memory.h"
 
-enum { CHUNK_FIRST = 16 << 10, HUGE_BYTES = 2 << 20 };
+enum { CHUNK_FIRST = 16 << 10 };
 
 struct chunk {
     struct chunk *next;
+    size_t size;
     alignas(CACHE_LINE) uint8_t bytes[];
 };
 
@@ -23,7 +24,7 @@ void memchunks_deinit(memchunks *c)
 {
     for (struct chunk *chunk = c->list; chunk;) {
         struct chunk *next = chunk->next;
-        mem_free(chunk);
+        mem_large_free(chunk, chunk->size);
         chunk = next;
     }
     c->list = NULL;
@@ -37,9 +38,9 @@ size_t memchunks_bytes(const memchunks *c)
 /* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
 static struct chunk *chunk_create(memchunks *c, size_t size)
 {
-    struct chunk *chunk =
-        size >= HUGE_BYTES ? mem_alloc_huge(size) : mem_alloc_aligned(alignof(struct chunk), size);
+    struct chunk *chunk = mem_large_alloc(size);
     if (!chunk) return NULL;
+    chunk->size = size;
     chunk->next = c->list;
     c->list = chunk;
     /* Relaxed: a statistic. A load and a store do, as one thread writes it. */

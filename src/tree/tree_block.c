@@ -14,7 +14,7 @@ enum { BUFFER_STEP = 4096 };
 
 void tree_buffer_deinit(tree_buffer *b)
 {
-    mem_free(b->bytes);
+    mem_large_free(b->bytes, b->capacity);
     b->bytes = NULL;
     b->capacity = 0;
 }
@@ -23,9 +23,9 @@ holt_status tree_buffer_reserve(tree_buffer *b, uint64_t size)
 {
     if (size <= b->capacity) return HOLT_OK;
     uint64_t capacity = (size + BUFFER_STEP - 1) / BUFFER_STEP * BUFFER_STEP;
-    void *bytes = capacity <= SIZE_MAX ? mem_alloc((size_t)capacity) : NULL;
+    void *bytes = capacity <= SIZE_MAX ? mem_large_alloc((size_t)capacity) : NULL;
     if (!bytes) return status_no_memory((size_t)capacity);
-    mem_free(b->bytes);
+    mem_large_free(b->bytes, b->capacity);
     b->bytes = bytes;
     b->capacity = (size_t)capacity;
     return HOLT_OK;
