@@ -13,6 +13,10 @@
 #include "tree/tree_internal.h"
 #include "tree/tree_read_ahead.h"
 
+/* A buffer for a value that is larger is given back when its entry is left: a merge of many runs would else hold
+ * one for each of them. */
+enum { VALUE_KEEP = 256 << 10 };
+
 /* Short suffixes are copied as this many bytes at once, which is faster than by their size: key and block
  * buffers have room for the excess. */
 enum { COPY_AT_ONCE = 16 };
@@ -58,9 +62,15 @@ static void source_fail(tree_source *t, holt_status status)
     t->base.status = status;
 }
 
+static inline void source_leave_value(tree_source *t)
+{
+    if (t->value.capacity > VALUE_KEEP) tree_buffer_deinit(&t->value);
+}
+
 static void source_nowhere(tree_source *t)
 {
     t->base.valid = false;
+    source_leave_value(t);
 }
 
 /* ---------------------------------------------------------------- loading blocks */
@@ -256,6 +266,7 @@ static inline slice source_key(tree_source *t, uint32_t index, slice suffix)
 
 static inline void source_show(tree_source *t, uint32_t index)
 {
+    source_leave_value(t);
     t->levels[0].index = index;
     block_entry e = block_at(&t->levels[0].block, index);
     t->base.valid = true;
