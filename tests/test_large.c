@@ -1,0 +1,194 @@
+/* test_large.c -- values far larger than a memtable, many times what memory holds.
+ *
+ * A value of 32 MiB gets a memtable and a segment of its own, extents of its own in a tree, and a buffer of its
+ * own in a cursor: so each of them meets the budget. HOLT_LARGE sets how many values there are (make nightly: 200).
+ */
+#include "base/random.h"
+#include "support/fixture.h"
+#include "support/history.h"
+#include "support/must.h"
+#include "support/resources.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { VALUES = 20, VALUE_BYTES = 32 << 20, MIB = 1 << 20 };
+static const uint64_t MEMORY_BYTES = 256 << 20, MEMORY_BESIDE = 32 << 20;
+
+typedef struct world {
+    temp_dir dir;
+    char path[TEMP_PATH_BYTES];
+    holt_options options;
+    holt *db;
+    holt_collection *c;
+    uint64_t count;
+    uint8_t *value;     /* VALUE_BYTES: what is put and expected */
+    memory_watch *watch;
+    uint64_t before;    /* memory of this process */
+} world;
+
+static void check_memory(world *w, const char *after)
+{
+    uint64_t most = memory_watch_most(w->watch);
+    uint64_t used = most > w->before ? most - w->before : 0;
+    print_message("%-16s %llu MiB\n", after, (unsigned long long)(used / MIB));
+    if (resources_rss_is_ours() && used > MEMORY_BYTES + MEMORY_BESIDE)
+        fail_msg("%s took %llu MiB of anonymous memory", after, (unsigned long long)(used / MIB));
+}
+
+/* ---------------------------------------------------------------- values */
+
+static holt_slice key_of(uint64_t i, char buffer[32])
+{
+    snprintf(buffer, 32, "large/%05llu", (unsigned long long)i);
+    return holt_str(buffer);
+}
+
+/* Of value i in its n-th version: made of numbers that begin anew for each. Sizes differ. */
+static holt_slice value_of(world *w, uint64_t i, uint64_t version)
+{
+    uint64_t word = (i << 32) + version * 0x9e3779b97f4a7c15u;
+    size_t size = VALUE_BYTES - (size_t)(i * 4099 + version * 7);
+    for (size_t at = 0; at + 8 <= VALUE_BYTES; at += 8, word += 0x2545f4914f6cdd1du)
+        memcpy(w->value + at, &word, 8);
+    return holt_bytes(w->value, size);
+}
+
+static void check_value(world *w, uint64_t i, uint64_t version, holt_slice got)
+{
+    holt_slice expected = value_of(w, i, version);
+    if (got.size != expected.size || memcmp(got.data, expected.data, got.size) != 0)
+        fail_msg("value %llu is not version %llu", (unsigned long long)i, (unsigned long long)version);
+}
+
+static uint64_t version_of(uint64_t i, bool overwritten)
+{
+    return overwritten && i % 2 == 0 ? 2 : 1;
+}
+
+/* ---------------------------------------------------------------- the life */
+
+static void put_value(world *w, uint64_t i, uint64_t version)
+{
+    char key[32];
+    holt_slice value = value_of(w, i, version);
+    holt_status rc;
+    do
+        rc = holt_put(w->c, NULL, key_of(i, key), value);
+    while (rc == HOLT_BUSY); /* the disk is behind */
+    expect_ok(rc);
+}
+
+static void check_gets(world *w, bool overwritten)
+{
+    char key[32];
+    holt_value v = HOLT_VALUE_INIT;
+    for (uint64_t i = 0; i < w->count; i++) {
+        expect_ok(holt_get(w->c, NULL, key_of(i, key), &v));
+        check_value(w, i, version_of(i, overwritten), holt_bytes(v.data, v.size));
+    }
+    holt_value_free(&v);
+}
+
+static void check_scans(world *w, bool overwritten)
+{
+    uint64_t i = 0;
+    holt_cursor *cursor = open_cursor(w->c, NULL);
+    for (bool on = holt_cursor_first(cursor); on; on = holt_cursor_next(cursor), i++)
+        check_value(w, i, version_of(i, overwritten), holt_cursor_value(cursor));
+    assert_int_equal(i, w->count);
+    for (bool on = holt_cursor_last(cursor); on; on = holt_cursor_prev(cursor)) {
+        i--;
+        check_value(w, i, version_of(i, overwritten), holt_cursor_value(cursor));
+    }
+    assert_int_equal(i, 0);
+    expect_ok(holt_cursor_close(cursor));
+}
+
+static void open_world(world *w, uint32_t kind)
+{
+    holt_collection_options o = {.kind = kind, .flags = HOLT_CREATE_OR_OPEN};
+    expect_ok(holt_open(w->path, &w->options, &w->db));
+    expect_ok(holt_collection_create(w->db, "large", &o, &w->c));
+}
+
+static void expect_space_back(world *w)
+{
+    char key[32];
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < w->count; i++)
+        expect_ok(holt_delete(w->c, NULL, key_of(i, key)));
+    expect_ok(holt_compact(w->c, holt_str(NULL), holt_str(NULL)));
+    for (int tries = 0; tries < 400; tries++, usleep(50000)) {
+        bytes = directory_bytes(w->path);
+        if (bytes < 4 * (uint64_t)VALUE_BYTES) return; /* segments of the log, which are kept for the next ones */
+    }
+    fail_msg("%llu MiB are left on disk of %llu values that were deleted", (unsigned long long)(bytes / MIB),
+             (unsigned long long)w->count);
+}
+
+static void live(uint32_t kind)
+{
+    world w = {.count = environment_number("HOLT_LARGE", VALUES)};
+    holt_value v = HOLT_VALUE_INIT;
+    temp_dir_create(&w.dir);
+    temp_dir_join(w.dir.path, "db", w.path);
+    w.options.memory_bytes = MEMORY_BYTES;
+    w.options.durability = HOLT_PROCESS;
+    w.value = (uint8_t *)must_alloc(VALUE_BYTES);
+    memset(w.value, 1, VALUE_BYTES);
+    /* The program's own buffers: that of its puts, and that of a get. */
+    w.before = resources_rss_anon() + VALUE_BYTES;
+    w.watch = memory_watch_start();
+    open_world(&w, kind);
+    for (uint64_t i = 0; i < w.count; i++)
+        put_value(&w, i, 1);
+    check_memory(&w, "put");
+    check_gets(&w, false);
+    check_memory(&w, "get");
+    check_scans(&w, false);
+    check_memory(&w, "scan");
+    for (uint64_t i = 0; i < w.count; i += 2)
+        put_value(&w, i, 2);
+    expect_ok(holt_flush(w.db));
+    check_memory(&w, "overwrite, flush");
+    check_scans(&w, true);
+    expect_ok(holt_compact(w.c, holt_str(NULL), holt_str(NULL)));
+    check_memory(&w, "compact");
+    check_gets(&w, true);
+    expect_ok(holt_close(w.db));
+    open_world(&w, kind);
+    check_scans(&w, true);
+    check_memory(&w, "reopen, scan");
+    expect_space_back(&w);
+    assert_int_equal(holt_get(w.c, NULL, holt_str("large/00000"), &v), HOLT_NOT_FOUND);
+    check_memory(&w, "delete");
+    expect_ok(holt_close(w.db));
+    expect_ok(holt_verify(w.path, NULL, NULL, 0));
+    memory_watch_stop(w.watch);
+    holt_value_free(&v);
+    free(w.value);
+    temp_dir_remove(&w.dir);
+}
+
+/* Each value passes through log, memtable, flush, merge and cursor in one piece or in extents; what of them
+ * copies it once too often breaks the budget. */
+static void large_values_live_within_the_budget_in_an_lsm_tree(void **state)
+{
+    live(HOLT_LSM);
+}
+
+/* The same for extents of pages, which must all be free again at the end. */
+static void large_values_live_within_the_budget_in_a_btree(void **state)
+{
+    live(HOLT_BTREE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(large_values_live_within_the_budget_in_an_lsm_tree),
+        cmocka_unit_test(large_values_live_within_the_budget_in_a_btree),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
