@@ -447,6 +447,41 @@ static void arena_memory_is_aligned_and_does_not_overlap(void **state)
     arena_destroy(a);
 }
 
+/* Beyond a size they are mapped and below it they are not, so a block changes its nature when it grows or shrinks
+ * across it; and a mapping is aligned by cutting it, which resizing must bear. */
+static void large_block_keeps_its_bytes_through_all_sizes(void **state)
+{
+    static const size_t sizes[] = {1,       100,           MEM_LARGE_BYTES - 1, MEM_LARGE_BYTES, 3 << 20,
+                                   9000001, (32 << 20) + 5, MEM_LARGE_BYTES + 1, 5000,            40 << 20};
+    size_t size = 0;
+    uint8_t *block = NULL;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t kept = size < sizes[i] ? size : sizes[i];
+        mem_fail_at(1, false);
+        assert_null(mem_large_realloc(block, size, sizes[i]));
+        mem_fail_at(0, false);
+        block = mem_large_realloc(block, size, sizes[i]);
+        assert_non_null(block);
+        for (size_t at = 0; at < kept; at += 997)
+            assert_int_equal(block[at], (uint8_t)(at * 31));
+        size = sizes[i];
+        for (size_t at = 0; at < size; at++)
+            block[at] = (uint8_t)(at * 31);
+    }
+    mem_large_free(block, size);
+    mem_large_free(NULL, 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        block = mem_large_alloc(sizes[i]);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % 64, 0);
+        block[0] = block[sizes[i] - 1] = 1;
+        mem_large_free(block, sizes[i]);
+    }
+    mem_fail_at(1, false);
+    assert_null(mem_large_alloc(3 << 20));
+    mem_fail_at(0, false);
+}
+
 /* An arena lives in small things too: the first chunk must not be a large one. */
 static void arena_starts_small(void **state)
 {
@@ -591,6 +626,7 @@ int main(void)
         cmocka_unit_test(error_get_fills_what_the_caller_knows_and_zeroes_the_rest),
         cmocka_unit_test(status_is_the_threads_own_and_can_be_handed_over),
         cmocka_unit_test(memory_failure_hits_exactly_the_named_allocation),
+        cmocka_unit_test(large_block_keeps_its_bytes_through_all_sizes),
         cmocka_unit_test(growing_array_keeps_its_elements_and_survives_failure),
         cmocka_unit_test(values_and_blocks_of_the_public_interface_are_freed),
         cmocka_unit_test(arena_memory_is_aligned_and_does_not_overlap),

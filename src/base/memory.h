@@ -24,7 +24,7 @@ void  mem_free(void *memory);                           /* accepts NULL */
  * back to it at once. The C library would keep those of up to 32 MiB that were freed once, a stock for each of its
  * arenas, and a budget that counts what is in use would say nothing about the memory of the process. From 2 MiB on they are
  * made of huge pages where the system grants them. */
-enum { MEM_LARGE_BYTES = 1 << 20 };
+enum { MEM_LARGE_BYTES = 256 << 10 };
 void *mem_large_alloc(size_t size); /* aligned for anything, a cache line included */
 void *mem_large_realloc(void *memory, size_t size_before, size_t size); /* on failure the old block stays */
 void  mem_large_free(void *memory, size_t size);                        /* accepts NULL */

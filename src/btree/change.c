@@ -24,7 +24,7 @@ static holt_status change_create(btree_change **out, btree_space *s)
     *out = NULL;
     btree_change *c = mem_alloc_zero(1, sizeof *c);
     if (!c) return status_no_memory(sizeof *c);
-    c->unwritten = mem_alloc(WRITE_BUFFER_BYTES);
+    c->unwritten = mem_large_alloc(WRITE_BUFFER_BYTES);
     if (!c->unwritten) {
         mem_free(c);
         return status_no_memory(WRITE_BUFFER_BYTES);
@@ -72,7 +72,7 @@ void change_destroy(btree_change *c)
     mem_free(c->added.runs);
     mem_free(c->removed.runs);
     mem_free(c->prepared.extents);
-    mem_free(c->unwritten);
+    mem_large_free(c->unwritten, WRITE_BUFFER_BYTES);
     mem_free(c);
 }
 

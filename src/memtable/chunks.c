@@ -48,6 +48,11 @@ static struct chunk *chunk_create(memchunks *c, size_t size)
     return chunk;
 }
 
+static void grow_next(memchunks *c)
+{
+    c->next_size = c->next_size < c->size_max / 2 ? c->next_size * 2 : c->size_max;
+}
+
 bool memchunks_reserve(memchunks *c, size_t size)
 {
     if (size <= c->left) return true;
@@ -57,7 +62,7 @@ bool memchunks_reserve(memchunks *c, size_t size)
     if (!chunk) return false;
     c->at = chunk->bytes;
     c->left = chunk_size - sizeof *chunk;
-    c->next_size = c->next_size < c->size_max / 2 ? c->next_size * 2 : c->size_max;
+    grow_next(c);
     return true;
 }
 
@@ -81,5 +86,7 @@ void *memchunks_alloc_alone(memchunks *c, size_t size)
 {
     if (size > SIZE_MAX - sizeof(struct chunk)) return NULL;
     struct chunk *chunk = chunk_create(c, sizeof *chunk + size);
-    return chunk ? chunk->bytes : NULL;
+    if (!chunk) return NULL;
+    grow_next(c); /* what takes such values is no small memtable: soon they share chunks */
+    return chunk->bytes;
 }

@@ -13,6 +13,8 @@
 
 #include <assert.h>
 
+enum { HASHES_FIRST_BYTES = 1 << 10 };
+
 typedef struct builder_level {
     block_builder *block;
     uint64_t written;   /* blocks */
@@ -50,7 +52,7 @@ void tree_builder_destroy(tree_builder *b)
         block_builder_destroy(b->levels[i].block);
         mem_free(b->levels[i].separator);
     }
-    mem_free(b->hashes);
+    mem_large_free(b->hashes, b->hashes_capacity * sizeof *b->hashes);
     mem_free(b->extents);
     mem_free(b);
 }
@@ -166,8 +168,13 @@ static holt_status builder_next_leaf(tree_builder *b, slice key)
 static holt_status builder_add_hash(tree_builder *b, slice key)
 {
     if (!b->options.filter_bits) return HOLT_OK;
-    if (!mem_grow((void **)&b->hashes, &b->hashes_capacity, b->hashes_count + 1, sizeof *b->hashes))
-        return status_no_memory((b->hashes_count + 1) * sizeof *b->hashes);
+    if (b->hashes_count == b->hashes_capacity) {
+        size_t bytes = b->hashes_capacity * sizeof *b->hashes, more = bytes ? 2 * bytes : HASHES_FIRST_BYTES;
+        uint64_t *hashes = mem_large_realloc(b->hashes, bytes, more);
+        if (!hashes) return status_no_memory(more);
+        b->hashes = hashes;
+        b->hashes_capacity = more / sizeof *b->hashes;
+    }
     b->hashes[b->hashes_count++] = hash_slice(key);
     return HOLT_OK;
 }
@@ -210,21 +217,23 @@ static holt_status builder_write_filter(tree_builder *b)
     uint32_t probes = filter_probes(b->options.filter_bits);
     size_t pages = tree_filter_page_count(count);
     holt_status rc = HOLT_OK;
-    uint8_t *lines = mem_alloc_zero((size_t)count, FILTER_LINE_BYTES);
+    size_t bytes = (size_t)count * FILTER_LINE_BYTES;
+    uint8_t *lines = mem_large_alloc(bytes);
     uint8_t *directory = mem_alloc(pages * BLOCK_PTR_SIZE);
     if (!lines || !directory) {
-        rc = status_no_memory((size_t)count * FILTER_LINE_BYTES);
+        rc = status_no_memory(bytes);
         goto done;
     }
+    memset(lines, 0, bytes);
     for (size_t i = 0; i < b->hashes_count; i++)
         filter_line_add(lines + filter_line_of(b->hashes[i], count) * FILTER_LINE_BYTES, b->hashes[i],
                         probes);
-    rc = builder_write_pages(b, lines, count * FILTER_LINE_BYTES, directory);
+    rc = builder_write_pages(b, lines, bytes, directory);
     if (rc == HOLT_OK) rc = builder_write(b, directory, pages * BLOCK_PTR_SIZE, &b->root.filter);
     b->root.filter_lines = count;
     b->root.filter_probes = probes;
 done:
-    mem_free(lines);
+    mem_large_free(lines, bytes);
     mem_free(directory);
     return rc;
 }

@@ -88,7 +88,7 @@ holt_status tree_file_writer_create(tree_file_writer **out, tree_files *t, uint6
     if (!w) return status_no_memory(sizeof *w);
     w->files = t;
     w->number = number;
-    w->buffer = mem_alloc(BUFFER_BYTES);
+    w->buffer = mem_large_alloc(BUFFER_BYTES);
     if (!w->buffer) {
         rc = status_no_memory(BUFFER_BYTES);
         goto done;
@@ -114,7 +114,7 @@ void tree_file_writer_destroy(tree_file_writer *w)
         /* No manifest names it: if it cannot be deleted now, the next open of the database does. */
         (void)os_dir_unlink(w->files->dir, name);
     }
-    mem_free(w->buffer);
+    mem_large_free(w->buffer, BUFFER_BYTES);
     mem_free(w);
 }
 

@@ -100,7 +100,7 @@ holt_status tree_filter_read_lines(tree_file *f, const block_ptr *directory, siz
 static holt_status filter_make_resident(tree_filter *t)
 {
     size_t size = (size_t)t->lines * FILTER_LINE_BYTES;
-    t->resident = mem_alloc_aligned(FILTER_LINE_BYTES, size);
+    t->resident = mem_large_alloc(size); /* aligned for lines */
     if (!t->resident) return status_no_memory(size);
     holt_status rc =
         tree_filter_read_lines(t->file, t->directory, tree_filter_page_count(t->lines), t->resident);
@@ -143,7 +143,7 @@ void tree_filter_close(tree_filter *t)
     if (!t) return;
     if (t->cache) cache_release_resident(t->cache, t->lines * FILTER_LINE_BYTES);
     cache_file_close(t->pages);
-    mem_free(t->resident);
+    mem_large_free(t->resident, (size_t)t->lines * FILTER_LINE_BYTES);
     mem_free(t->directory);
     mem_free(t);
 }
