@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { VALUES = 20, VALUE_BYTES = 32 << 20, MIB = 1 << 20 };
+enum { VALUES = 10, VALUE_BYTES = 32 << 20, MIB = 1 << 20 };
 static const uint64_t MEMORY_BYTES = 256 << 20, MEMORY_BESIDE = 32 << 20;
 
 typedef struct world {
@@ -90,18 +90,30 @@ static void check_gets(world *w, bool overwritten)
     holt_value_free(&v);
 }
 
-static void check_scans(world *w, bool overwritten)
+/* One walk over all; HOLT_BUSY: the cursor was opened on memtables that were flushed then, and were too many to be
+ * kept for it alone. */
+static holt_status scan(world *w, holt_cursor *cursor, bool forward, bool overwritten)
 {
-    uint64_t i = 0;
-    holt_cursor *cursor = open_cursor(w->c, NULL);
-    for (bool on = holt_cursor_first(cursor); on; on = holt_cursor_next(cursor), i++)
-        check_value(w, i, version_of(i, overwritten), holt_cursor_value(cursor));
-    assert_int_equal(i, w->count);
-    for (bool on = holt_cursor_last(cursor); on; on = holt_cursor_prev(cursor)) {
-        i--;
+    uint64_t count = 0;
+    bool on = forward ? holt_cursor_first(cursor) : holt_cursor_last(cursor);
+    for (; on; on = forward ? holt_cursor_next(cursor) : holt_cursor_prev(cursor), count++) {
+        uint64_t i = forward ? count : w->count - 1 - count;
         check_value(w, i, version_of(i, overwritten), holt_cursor_value(cursor));
     }
-    assert_int_equal(i, 0);
+    holt_status rc = holt_cursor_status(cursor);
+    if (rc == HOLT_OK) assert_int_equal(count, w->count);
+    return rc;
+}
+
+static void check_scans(world *w, bool overwritten)
+{
+    holt_cursor *cursor = open_cursor(w->c, NULL);
+    for (int direction = 0; direction < 2; direction++) {
+        holt_status rc;
+        while ((rc = scan(w, cursor, direction == 0, overwritten)) == HOLT_BUSY)
+            expect_ok(holt_cursor_refresh(cursor));
+        expect_ok(rc);
+    }
     expect_ok(holt_cursor_close(cursor));
 }
 
