@@ -1,7 +1,7 @@
 /* test_kill.c -- kill -9 of a real process under write load, again and again on one database.
  *
  * Four threads of the child write numbered commits, each with the durability of its own; every commit is a
- * batch that puts four keys of a slot in two collections, or deletes them. When a commit is acknowledged,
+ * batch that puts four keys of a slot in two collections, one of each kind, or deletes them. When a commit is acknowledged,
  * its number goes to memory that the parent shares, which no kill can take back. So after each kill the
  * parent knows the exact contents of every slot, but for the one commit a thread that was in flight, which
  * must be whole or absent.
@@ -107,7 +107,7 @@ static void *write_for_ever(void *ctx)
 static holt_status open_database(const char *path, holt **db, holt_collection *collections[2])
 {
     holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10, .interval_ms = 5};
-    holt_collection_options or_open = {.flags = HOLT_CREATE_OR_OPEN};
+    holt_collection_options or_open = {.kind = HOLT_BTREE, .flags = HOLT_CREATE_OR_OPEN};
     holt_status rc = holt_open(path, &o, db);
     if (rc == HOLT_OK) rc = holt_collection_open(*db, "default", &collections[0]);
     if (rc == HOLT_OK) rc = holt_collection_create(*db, "other", &or_open, &collections[1]);
