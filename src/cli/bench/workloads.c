@@ -1,6 +1,8 @@
 /* workloads.c -- what one operation of each workload is. */
 #include "bench.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "keys.h"
@@ -84,6 +86,12 @@ static uint64_t few(const bench_settings *s)
 {
     uint64_t count = s->num / 1000 > 1000 ? s->num / 1000 : 1000;
     return count < s->num ? count : s->num;
+}
+
+/* Each makes a collection. */
+static uint64_t hundredth(const bench_settings *s)
+{
+    return s->num > 100 ? s->num / 100 : 1;
 }
 
 static uint64_t one(const bench_settings *s)
@@ -287,6 +295,29 @@ static holt_status run_compact(worker *w, uint64_t i)
     return holt_compact(w->b->collection, holt_bytes(NULL, 0), holt_bytes(NULL, 0));
 }
 
+/* A collection with one entry; after the last one all are flushed. */
+static holt_status run_collection(worker *w, uint64_t i)
+{
+    char name[32];
+    holt_collection_options options;
+    holt_collection *c = NULL;
+    memset(&options, 0, sizeof options);
+    options.kind = w->b->settings->kind;
+    options.flags = HOLT_CREATE_OR_OPEN;
+    snprintf(name, sizeof name, BENCH_COLLECTION "-%06" PRIu64, i);
+    holt_status status = holt_collection_create(w->b->db, name, &options, &c);
+    if (status != HOLT_OK) return status;
+    holt_slice key = key_of(w, i), value = value_for(w, i);
+    do {
+        status = holt_put(c, NULL, key, value);
+    } while (try_again(w, status));
+    holt_collection_close(c);
+    w->entries++;
+    w->bytes += key.size + value.size;
+    bool last = i + 1 == w->kind->operations(w->b->settings);
+    return status == HOLT_OK && last ? holt_flush(w->b->db) : status;
+}
+
 /* ---------------------------------------------------------------- what there is afterwards */
 
 static void set_present(bench *b, uint64_t number)
@@ -361,6 +392,7 @@ const workload workloads[] = {
      .number = shuffled_to_delete,
      .run = run_delete,
      .mark = mark_deleted},
+    {.name = "manycollections", .fresh = true, .operations = hundredth, .run = run_collection},
     {.name = "flush", .operations = one, .run = run_flush},
     {.name = "compact", .operations = one, .run = run_compact},
     {.name = NULL},
