@@ -111,7 +111,8 @@ static void *map_huge(size_t size)
     if (skip) (void)munmap(memory, skip);
     memory += skip;
     (void)munmap(memory + size, HUGE_PAGE_BYTES - skip);
-    (void)madvise(memory, size, MADV_HUGEPAGE); /* a wish only; of the whole, for half a mapping cannot be resized */
+    (void)madvise(memory, size,
+                  MADV_HUGEPAGE); /* a wish only; of the whole, for half a mapping cannot be resized */
     return memory;
 }
 

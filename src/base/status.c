@@ -136,9 +136,9 @@ holt_status status_set_errno(int os_errno, const char *file, uint64_t offset, co
     return record(status_of_errno(os_errno), os_errno, file, offset, &t);
 }
 
-holt_status status_no_memory(size_t bytes)
+void status_tell_no_memory(size_t bytes)
 {
-    return status_set(HOLT_NO_MEMORY, "out of memory: %zu bytes were asked for", bytes);
+    (void)status_set(HOLT_NO_MEMORY, "out of memory: %zu bytes were asked for", bytes);
 }
 
 holt_status status_wrap(holt_status status, const char *format, ...)

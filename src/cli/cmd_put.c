@@ -33,7 +33,7 @@ static bool read_input(const cli_call *call, buffer *out)
 {
     if (isatty(STDIN_FILENO)) cli_complain(call, "reading the value from the terminal; Ctrl-D ends it");
     while (out->size <= VALUE_LIMIT) {
-        buffer_reserve(out, 64 * 1024);
+        buffer_reserve(out, (size_t)64 * 1024);
         ssize_t got = read(STDIN_FILENO, out->data + out->size, out->capacity - out->size);
         if (got == 0) break;
         if (got < 0 && errno == EINTR) continue;

@@ -1,6 +1,7 @@
 /* lines.c -- see lines.h. */
 #include "lines.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ void lines_deinit(lines *l)
 static lines_result fill(lines *l)
 {
     if (l->start > 0) {
+        assert(l->data.data); /* it has been read from */
         memmove(l->data.data, l->data.data + l->start, l->data.size - l->start);
         l->data.size -= l->start;
         l->start = 0;

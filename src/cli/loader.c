@@ -12,7 +12,7 @@ enum { BUSY_RETRIES = 100 };
  * soon. */
 static bool wait_when_busy(holt_status status, int *tries)
 {
-    const struct timespec pause = {0, 50 * 1000 * 1000};
+    const struct timespec pause = {0, 50000000};
     if (status != HOLT_BUSY || output_interrupted() || ++*tries > BUSY_RETRIES) return false;
     nanosleep(&pause, NULL);
     return true;

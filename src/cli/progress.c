@@ -9,7 +9,7 @@
 
 enum { BAR = 20 };
 
-static const uint64_t redraw_ns = 100 * 1000 * 1000;
+static const uint64_t redraw_ns = 100000000;
 
 void progress_begin(progress *p, uint64_t bytes_total)
 {

@@ -16,7 +16,7 @@ static holt_status check(const holt_options *o)
     const uint32_t known = HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST | HOLT_OPEN_MUST_CREATE;
     if (!reserved_zero(o->reserved, 8))
         return status_set(HOLT_INVALID, "holt_options: reserved words must be zero");
-    if (o->memory_bytes && o->memory_bytes < 8 * MIB)
+    if (o->memory_bytes && o->memory_bytes < (uint64_t)8 * MIB)
         return invalid("memory_bytes", o->memory_bytes,
                        "must be 0 (the default) or at least 8 MiB (8388608)");
     if (o->memtable_bytes && (o->memtable_bytes < 64 << 10 || o->memtable_bytes > 1 << 30))

@@ -162,7 +162,8 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     if (!out) return status_set(HOLT_INVALID, "the place for the transaction is NULL");
     *out = NULL;
     holt_status rc = db_check(db);
-    if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
+    if (!o) o = &defaults;
+    if (rc == HOLT_OK) rc = check_options(o);
     if (rc != HOLT_OK) return rc;
     if (db->read_only && !(o->flags & HOLT_TXN_READ_ONLY))
         return status_set(HOLT_READ_ONLY, "the database is open for reading only");

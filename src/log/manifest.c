@@ -91,7 +91,7 @@ static holt_status header_read(os_file *file, uint64_t number, const uint64_t da
 static void allocate_ahead(manifest *m, uint64_t end)
 {
     if (end <= m->allocated) return;
-    uint64_t size = (end + 2 * ALLOCATE_BYTES - 1) / ALLOCATE_BYTES * ALLOCATE_BYTES;
+    uint64_t size = (end + (uint64_t)2 * ALLOCATE_BYTES - 1) / ALLOCATE_BYTES * ALLOCATE_BYTES;
     if (os_file_allocate(m->file, size) == HOLT_OK) m->allocated = size;
 }
 

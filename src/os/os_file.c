@@ -42,7 +42,7 @@ holt_status os_file_read_exact(os_file *f, uint64_t offset, void *buffer, size_t
     holt_status status = os_file_read(f, offset, buffer, size, &got);
     if (status != HOLT_OK || got == size) return status;
     return status_set_file(HOLT_CORRUPT, f->name, offset + got, "file ends at %llu: %zu bytes wanted at %llu",
-                           (ull)(offset + got), size, (ull)offset);
+                           (ull)offset + (ull)got, size, (ull)offset);
 }
 
 holt_status os_file_write(os_file *f, uint64_t offset, const void *data, size_t size)

@@ -85,7 +85,7 @@ int posix_file_truncate(os_file *f, uint64_t size)
 
 int posix_file_allocate(os_file *f, uint64_t size)
 {
-    uint64_t before;
+    uint64_t before = 0;
     int rc = posix_file_size(f, &before);
     if (rc != 0) return rc;
     rc = result(fallocate(fd_of(f), 0, 0, (off_t)size));

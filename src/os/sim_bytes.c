@@ -99,6 +99,7 @@ void sim_bytes_clear(sim_bytes *b)
 
 void sim_bytes_copy(sim_bytes *to, const sim_bytes *from)
 {
+    assert(to != from);
     sim_bytes_clear(to);
     sim_grow((void **)&to->pages, &to->page_capacity, from->page_count, sizeof(sim_page *));
     for (size_t i = 0; i < from->page_count; i++) {

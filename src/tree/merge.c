@@ -130,7 +130,7 @@ static void merge_play_all(merge *m)
     for (uint32_t i = 0; i < m->count; i++)
         m->bracket[m->count + i] = merge_contender(m, i);
     for (uint32_t n = m->count - 1; n > 0; n--)
-        m->bracket[n] = merge_match(m, n, m->bracket[2 * n], m->bracket[2 * n + 1]);
+        m->bracket[n] = merge_match(m, n, m->bracket[(size_t)2 * n], m->bracket[(size_t)2 * n + 1]);
     m->winner = m->bracket[1];
     m->rival.child = NO_CHILD;
 }

@@ -84,8 +84,10 @@ char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes)
     size_t size = POOL + value_bytes;
     char *pool = cli_allocate(1, size);
     for (size_t i = 0; i < size; i++) {
-        bool repeats = i % PIECE >= PIECE / 2;
-        pool[i] = repeats ? pool[i - PIECE / 2] : (char)keys_scatter(seed + i);
+        if (i % PIECE >= PIECE / 2)
+            pool[i] = pool[i - PIECE / 2];
+        else
+            pool[i] = (char)keys_scatter(seed + i);
     }
     *pool_bytes = size;
     return pool;

@@ -75,7 +75,8 @@ static void *thread_main(void *argument)
     struct crew *crew = w->crew;
     if (w->kind->cursor) w->status = holt_cursor_open(w->b->collection, NULL, NULL, &w->cursor);
     /* Both relaxed: the barrier orders the store before the loads. */
-    if (pthread_barrier_wait(&crew->start) == PTHREAD_BARRIER_SERIAL_THREAD) {
+    int arrived = pthread_barrier_wait(&crew->start);
+    if (arrived == PTHREAD_BARRIER_SERIAL_THREAD) {
         atomic_store_explicit(&crew->start_ns, number_clock_ns(), memory_order_relaxed);
     }
     pthread_barrier_wait(&crew->start);
