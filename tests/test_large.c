@@ -22,9 +22,9 @@ typedef struct world {
     holt *db;
     holt_collection *c;
     uint64_t count;
-    uint8_t *value;     /* VALUE_BYTES: what is put and expected */
+    uint8_t *value; /* VALUE_BYTES: what is put and expected */
     memory_watch *watch;
-    uint64_t before;    /* memory of this process */
+    uint64_t before; /* memory of this process */
 } world;
 
 static void check_memory(world *w, const char *after)
@@ -133,7 +133,8 @@ static void expect_space_back(world *w)
     expect_ok(holt_compact(w->c, holt_str(NULL), holt_str(NULL)));
     for (int tries = 0; tries < 400; tries++, usleep(50000)) {
         bytes = directory_bytes(w->path);
-        if (bytes < 4 * (uint64_t)VALUE_BYTES) return; /* segments of the log, which are kept for the next ones */
+        if (bytes < 4 * (uint64_t)VALUE_BYTES)
+            return; /* segments of the log, which are kept for the next ones */
     }
     fail_msg("%llu MiB are left on disk of %llu values that were deleted", (unsigned long long)(bytes / MIB),
              (unsigned long long)w->count);

@@ -16,7 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 4, KEYS = 400, KINDS = 2, VALUE_BYTES = 3000, SECONDS = 2, SCAN_EACH = 50, UPKEEP_EACH = 400 };
+enum {
+    THREADS = 4,
+    KEYS = 400,
+    KINDS = 2,
+    VALUE_BYTES = 3000,
+    SECONDS = 2,
+    SCAN_EACH = 50,
+    UPKEEP_EACH = 400
+};
 
 typedef struct world {
     holt *db;
@@ -107,9 +115,10 @@ static bool get_key(actor *a, holt_txn *t, int kind, uint64_t key, uint64_t vers
     char name[32];
     holt_value v = HOLT_VALUE_INIT;
     holt_status rc = holt_get(a->w->c[kind], t, key_of(a, key, name), &v);
-    bool good = version ? ok(a, rc, name) && shows(a, version, holt_bytes(v.data, v.size), name)
-                        : verdict_status(&a->w->verdict, rc, HOLT_NOT_FOUND, "thread %u, step %llu: get of %s",
-                                         a->number, (unsigned long long)a->steps, name);
+    bool good = version
+                    ? ok(a, rc, name) && shows(a, version, holt_bytes(v.data, v.size), name)
+                    : verdict_status(&a->w->verdict, rc, HOLT_NOT_FOUND, "thread %u, step %llu: get of %s",
+                                     a->number, (unsigned long long)a->steps, name);
     holt_value_free(&v);
     return good;
 }
@@ -184,8 +193,7 @@ static bool step(actor *a)
 {
     a->steps++;
     if (a->steps % UPKEEP_EACH == 0) return upkeep(a);
-    if (a->steps % SCAN_EACH == 0)
-        return scan(a, (int)rng_below(&a->rng, KINDS), rng_below(&a->rng, 2) == 0);
+    if (a->steps % SCAN_EACH == 0) return scan(a, (int)rng_below(&a->rng, KINDS), rng_below(&a->rng, 2) == 0);
     if (rng_below(&a->rng, 100) == 0) return snapshot_step(a);
     if (rng_below(&a->rng, 2)) return write_step(a);
     int kind = (int)rng_below(&a->rng, KINDS);
