@@ -10,6 +10,8 @@
 #include "db/record.h"
 #include "db/trees.h"
 
+#include <assert.h>
+
 static holt_status exists(const char *name)
 {
     return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", name);
@@ -206,6 +208,7 @@ static holt_status drop_led(holt *db, const char *name)
     holt_collection *c = NULL;
     holt_status rc = begin_change(db, name, &c);
     if (rc != HOLT_OK) return rc;
+    assert(c);
     buffer edit = {0};
     edit_drop(&edit, c->spec.id);
     record_change change = {.edit = &edit, .collection = c->spec.id, .dropped = true};
@@ -243,6 +246,7 @@ static holt_status rename_led(holt *db, const char *from, const char *to)
     holt_collection *c = NULL;
     holt_status rc = begin_change(db, from, &c);
     if (rc != HOLT_OK) return rc;
+    assert(c);
     os_mutex_lock(&db->admin_mu);
     bool taken = catalog_find(db, to) != NULL;
     os_mutex_unlock(&db->admin_mu);

@@ -8,6 +8,8 @@
 #include "db/lock.h"
 #include "db/recover.h"
 
+#include <assert.h>
+
 /* ---------------------------------------------------------------- the directory */
 
 static holt_status open_directory(holt *db)
@@ -124,6 +126,7 @@ holt_status holt_open_on(os *platform, const char *path, const holt_options *o, 
     holt *db;
     holt_status rc = create_handle(platform, path, o, &db);
     if (rc != HOLT_OK) return rc;
+    assert(db);
     rc = open_database(db);
     if (rc != HOLT_OK) {
         holt_error first;

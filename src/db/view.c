@@ -130,7 +130,7 @@ bool view_fill(view *v, const view *from)
 void view_destroy(view *v)
 {
     if (!v) return;
-    for (size_t i = 0; i < v->table_count; i++)
+    for (size_t i = 0; v->tables && i < v->table_count; i++)
         table_unref(v->tables[i]);
     for (size_t i = 0; v->slots && i < v->slot_count; i++)
         collection_state_unref(v->slots[i]);
