@@ -103,8 +103,8 @@ void sim_bytes_copy(sim_bytes *to, const sim_bytes *from)
     sim_bytes_clear(to);
     sim_grow((void **)&to->pages, &to->page_capacity, from->page_count, sizeof(sim_page *));
     for (size_t i = 0; i < from->page_count; i++) {
-        to->pages[i] = from->pages[i];
-        if (to->pages[i]) add_ref(&to->pages[i]->refs); /* NOLINT: shared pages, whose counts it does not follow */
+        to->pages[i] = from->pages[i]; /* NOLINT: the analyzer does not follow the counts of shared pages */
+        if (to->pages[i]) add_ref(&to->pages[i]->refs);
     }
     to->page_count = from->page_count;
     to->size = from->size;
