@@ -480,7 +480,8 @@ HOLT_API holt_status holt_cursor_close(holt_cursor *cursor);
 
 /* ---------------------------------------------------------------- statistics, verification, copies */
 
-/* All counts are since holt_open unless said otherwise; sizes are bytes, times nanoseconds. */
+/* All counts are since holt_open unless said otherwise; sizes are bytes, times nanoseconds. Not counted yet,
+ * always 0 in this release: filter_checks, filter_negatives, durable_seqno. */
 typedef struct holt_db_stats {
     uint64_t puts, deletes, gets, gets_found, cursor_moves, commits; /* operations of the program */
     uint64_t bytes_written_user;                                    /* keys and values put */
