@@ -138,6 +138,18 @@ static void malformed_varints_are_refused(void **state)
     assert_true(v == UINT64_MAX);
 }
 
+/* One that is too large must not be taken modulo 2^32 either. */
+static void varints_of_32_bits_are_refused_beyond(void **state)
+{
+    uint8_t b[VARINT_BYTES_MAX];
+    for (uint64_t more = 0; more < 2; more++) {
+        uint8_t *end = put_varint(b, UINT32_MAX + more);
+        decoder d = decoder_of(slice_of(b, (size_t)(end - b)));
+        assert_int_equal(decode_varint32(&d), more ? 0 : UINT32_MAX);
+        assert_int_equal(d.failed, more);
+    }
+}
+
 static void decoder_reads_in_order_what_was_written(void **state)
 {
     uint8_t b[64], *p = b;
@@ -451,8 +463,9 @@ static void arena_memory_is_aligned_and_does_not_overlap(void **state)
  * across it; and a mapping is aligned by cutting it, which resizing must bear. */
 static void large_block_keeps_its_bytes_through_all_sizes(void **state)
 {
-    static const size_t sizes[] = {1,       100,           MEM_LARGE_BYTES - 1, MEM_LARGE_BYTES, 3 << 20,
-                                   9000001, (32 << 20) + 5, MEM_LARGE_BYTES + 1, 5000,            40 << 20};
+    static const size_t sizes[] = {1,       100,     MEM_LARGE_BYTES - 1, MEM_LARGE_BYTES,
+                                   3 << 20, 9000001, (32 << 20) + 5,      MEM_LARGE_BYTES + 1,
+                                   5000,    40 << 20};
     size_t size = 0;
     uint8_t *block = NULL;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -615,6 +628,7 @@ int main(void)
         cmocka_unit_test(heads_order_as_the_bytes_they_are_made_of),
         cmocka_unit_test(varints_of_every_width_round_trip),
         cmocka_unit_test(malformed_varints_are_refused),
+        cmocka_unit_test(varints_of_32_bits_are_refused_beyond),
         cmocka_unit_test(decoder_reads_in_order_what_was_written),
         cmocka_unit_test(decoder_failure_stays_and_lengths_are_not_believed),
         cmocka_unit_test(decoder_survives_random_bytes),

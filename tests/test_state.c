@@ -289,6 +289,49 @@ static void state_refuses_impossible_collections(void **state)
     expect_item(HOLT_CORRUPT, &b);
 }
 
+/* A collection item written by hand: id, kind, compression, block bytes, filter bits. */
+static void put_collection(buffer *b, const uint64_t numbers[5])
+{
+    buffer p = {0};
+    buffer_varint(&p, numbers[0]);
+    buffer_string(&p, holt_str("by hand"));
+    for (size_t i = 1; i < 5; i++)
+        buffer_varint(&p, numbers[i]);
+    buffer_varint(&p, 0);
+    put_item(b, ITEM_COLLECTION, &p);
+}
+
+/* A number that is cut to 32 bits would be a plausible one. */
+static void state_refuses_numbers_beyond_32_bits(void **state)
+{
+    for (size_t i = 0; i <= 5; i++) {
+        uint64_t numbers[5] = {400, HOLT_LSM, HOLT_COMPRESSION_NONE, 8192, 10};
+        buffer b = {0};
+        if (i < 5) numbers[i] += UINT64_C(1) << 32;
+        put_collection(&b, numbers);
+        expect_item(i < 5 ? HOLT_CORRUPT : HOLT_OK, &b);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        buffer b = {0}, p = {0};
+        uint64_t head[] = {1, 50, (UINT64_C(1) << 32) * i, 0}; /* removes a run, whatever its level */
+        for (size_t k = 0; k < 4; k++)
+            buffer_varint(&p, head[k]);
+        put_item(&b, ITEM_RUN, &p);
+        expect_item(i ? HOLT_CORRUPT : HOLT_OK, &b);
+    }
+}
+
+/* Flushes would build filters by it. */
+static void state_refuses_more_filter_bits_than_there_can_be(void **state)
+{
+    for (uint64_t more = 0; more < 2; more++) {
+        uint64_t numbers[5] = {400, HOLT_LSM, HOLT_COMPRESSION_NONE, 8192, 32 + more};
+        buffer b = {0};
+        put_collection(&b, numbers);
+        expect_item(more ? HOLT_CORRUPT : HOLT_OK, &b);
+    }
+}
+
 /* ---------------------------------------------------------------- any bytes at all */
 
 /* Applies an exact copy of the bytes, so that the sanitizer sees a byte too far. */
@@ -423,6 +466,8 @@ int main(void)
         cmocka_unit_test(state_refuses_what_a_newer_release_wrote),
         cmocka_unit_test(state_refuses_what_refers_to_nothing),
         cmocka_unit_test(state_refuses_impossible_collections),
+        cmocka_unit_test(state_refuses_numbers_beyond_32_bits),
+        cmocka_unit_test(state_refuses_more_filter_bits_than_there_can_be),
         cmocka_unit_test(state_record_cut_anywhere_is_malformed),
         cmocka_unit_test(state_item_of_wrong_length_is_malformed),
         cmocka_unit_test(state_survives_any_mutation),

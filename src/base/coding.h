@@ -157,6 +157,14 @@ static inline uint64_t decode_varint(decoder *d)
     return v;
 }
 
+/* One that has to fit into 32 bits. */
+static inline uint32_t decode_varint32(decoder *d)
+{
+    uint64_t v = decode_varint(d);
+    if (v > UINT32_MAX) d->failed = true;
+    return d->failed ? 0 : (uint32_t)v;
+}
+
 /* A varint length and that many bytes. */
 static inline slice decode_string(decoder *d)
 {

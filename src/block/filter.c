@@ -10,7 +10,7 @@ enum { LINE_BITS = FILTER_LINE_BYTES * 8, PROBES_MAX = 10 };
 
 uint64_t filter_lines(uint64_t keys, uint32_t bits)
 {
-    assert(bits >= 1 && bits <= 32);
+    assert(bits >= 1 && bits <= FILTER_BITS_MAX);
     if (keys == 0) return 1;
     if (keys > (uint64_t)UINT32_MAX * LINE_BITS / bits) return UINT32_MAX;
     return (keys * bits + LINE_BITS - 1) / LINE_BITS;

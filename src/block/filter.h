@@ -12,10 +12,10 @@
 
 #include <holt.h>
 
-enum { FILTER_LINE_BYTES = 64, FILTER_PAGE_BYTES = 65536 };
+enum { FILTER_LINE_BYTES = 64, FILTER_PAGE_BYTES = 65536, FILTER_BITS_MAX = 32 };
 
-/* Lines needed for `keys` keys at `bits` bits each (1..32); at least 1, at most 2^32 - 1 (256 GiB of
- * filter). */
+/* Lines needed for `keys` keys at `bits` bits each (1..FILTER_BITS_MAX); at least 1, at most 2^32 - 1 (256 GiB
+ * of filter). */
 uint64_t filter_lines(uint64_t keys, uint32_t bits);
 /* Which line a hash falls on, of `lines`. */
 uint64_t filter_line_of(uint64_t hash, uint64_t lines);

@@ -2,6 +2,7 @@
 #include "db/catalog.h"
 
 #include "base/status.h"
+#include "block/filter.h"
 
 /* The length of the UTF-8 sequence at s (valid, no control character), or 0. */
 static size_t utf8_length(const unsigned char *s)
@@ -56,7 +57,7 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
     if (bytes < BLOCK_BYTES_MIN || bytes > BLOCK_BYTES_MAX || (bytes & (bytes - 1)))
         return status_set(HOLT_INVALID,
                           "holt_collection_options.block_bytes = %u: must be 4, 8, 16, 32 or 64 KiB", bytes);
-    if (o->filter_bits > 32 && o->filter_bits != HOLT_FILTER_NONE)
+    if (o->filter_bits > FILTER_BITS_MAX && o->filter_bits != HOLT_FILTER_NONE)
         return status_set(HOLT_INVALID,
                           "holt_collection_options.filter_bits = %u: must be 1 to 32, 0 or HOLT_FILTER_NONE",
                           o->filter_bits);

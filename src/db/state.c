@@ -4,6 +4,7 @@
 #include "base/coding.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "block/filter.h"
 
 #include <inttypes.h>
 
@@ -118,25 +119,24 @@ static char *copy_name(slice name)
 static holt_status apply_collection(db_state *s, decoder *d)
 {
     state_collection c = {0};
-    uint64_t id = decode_varint(d);
+    c.spec.id = decode_varint32(d);
     slice name = decode_string(d);
-    c.spec.id = (uint32_t)id;
-    c.spec.kind = (uint32_t)decode_varint(d);
-    c.spec.compression = (uint32_t)decode_varint(d);
-    c.spec.block_bytes = (uint32_t)decode_varint(d);
-    c.spec.filter_bits = (uint32_t)decode_varint(d);
+    c.spec.kind = decode_varint32(d);
+    c.spec.compression = decode_varint32(d);
+    c.spec.block_bytes = decode_varint32(d);
+    c.spec.filter_bits = decode_varint32(d);
     c.cleared_seqno = decode_varint(d);
     bool known =
         (c.spec.kind == HOLT_LSM || c.spec.kind == HOLT_BTREE) && c.spec.compression == HOLT_COMPRESSION_NONE;
-    if (d->failed || !is_name(name) || id > UINT32_MAX || c.spec.block_bytes < BLOCK_BYTES_MIN ||
-        c.spec.block_bytes > BLOCK_BYTES_MAX)
+    if (d->failed || !is_name(name) || c.spec.block_bytes < BLOCK_BYTES_MIN ||
+        c.spec.block_bytes > BLOCK_BYTES_MAX || c.spec.filter_bits > FILTER_BITS_MAX)
         return malformed("collection");
     if (!known)
         return status_set(HOLT_UNSUPPORTED,
-                          "collection %" PRIu64 " has kind %u, compression %u: made by a newer release", id,
+                          "collection %u has kind %u, compression %u: made by a newer release", c.spec.id,
                           c.spec.kind, c.spec.compression);
     if (s->collection_count && s->collections[s->collection_count - 1].spec.id >= c.spec.id)
-        return status_set(HOLT_CORRUPT, "a manifest record creates collection %" PRIu64 " out of order", id);
+        return status_set(HOLT_CORRUPT, "a manifest record creates collection %u out of order", c.spec.id);
     if (!mem_grow((void **)&s->collections, &s->collection_capacity, s->collection_count + 1, sizeof c))
         return status_no_memory(sizeof c);
     c.name = copy_name(name);
@@ -208,13 +208,13 @@ static bool decode_part(decoder *d, lsm_part *part)
     part->file = decode_varint(d);
     part->file_size = decode_varint(d);
     part->root.root = decode_pointer(d);
-    part->root.height = (uint32_t)decode_varint(d);
+    part->root.height = decode_varint32(d);
     part->root.entries = decode_varint(d);
     part->root.tombstones = decode_varint(d);
     part->root.bytes = decode_varint(d);
     part->root.filter = decode_pointer(d);
     part->root.filter_lines = decode_varint(d);
-    part->root.filter_probes = (uint32_t)decode_varint(d);
+    part->root.filter_probes = decode_varint32(d);
     uint64_t bounds = decode_varint(d);
     if (bounds > (BOUND_LOWER | BOUND_UPPER)) d->failed = true;
     return decode_bound(d, bounds & BOUND_LOWER, &part->lower) &&
@@ -248,7 +248,7 @@ static holt_status apply_run(db_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
     state_run run = {.age = decode_varint(d)};
-    run.level = (uint32_t)decode_varint(d);
+    run.level = decode_varint32(d);
     uint64_t count = decode_varint(d);
     state_collection *c = find_collection(s, id);
     if (!c) return unknown_collection(id);
@@ -267,7 +267,7 @@ static void decode_root(decoder *d, tree_root *root)
 {
     memset(root, 0, sizeof *root);
     root->root = decode_pointer(d);
-    root->height = (uint32_t)decode_varint(d);
+    root->height = decode_varint32(d);
     root->entries = decode_varint(d);
     root->bytes = decode_varint(d);
 }
