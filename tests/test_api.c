@@ -1,6 +1,8 @@
 /* test_api.c -- the lifetimes of handles and transactions, rule by rule as holt.h states them. */
 #include "support/fixture.h"
 
+#include "os/sim.h"
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -70,6 +72,24 @@ static void a_database_is_opened_once_in_a_process(void **state)
     put(f->c, "a", "1");
     fixture_reopen(f);
     expect_get(f->c, NULL, "a", "1");
+}
+
+/* LOCK names the writer that was killed; readers have it open since. */
+static void readers_are_not_taken_for_a_dead_writer(void **state)
+{
+    fixture *f = (fixture *)*state;
+    fixture after = *f;
+    holt *db = NULL;
+    after.os = sim_clone(f->os, 2);
+    fixture_open(&after, HOLT_OPEN_READ_ONLY);
+    expect_status(HOLT_BUSY, fixture_try_open(&after, 0, &db));
+    expect_words("open by readers");
+    fixture_close(&after);
+    fixture_open(&after, 0);
+    expect_status(HOLT_BUSY, fixture_try_open(&after, HOLT_OPEN_READ_ONLY, &db));
+    expect_words("open in process");
+    fixture_close(&after);
+    sim_destroy(after.os);
 }
 
 static void the_flags_of_open_decide_about_creation(void **state)
@@ -569,6 +589,7 @@ int main(void)
         TEST(close_with_an_open_transaction_is_busy_and_changes_nothing),
         TEST(an_ended_transaction_lets_the_database_close_and_is_freed_later),
         TEST(a_database_is_opened_once_in_a_process),
+        TEST(readers_are_not_taken_for_a_dead_writer),
         TEST(the_flags_of_open_decide_about_creation),
         TEST(an_ended_transaction_answers_closed),
         TEST(rollback_after_commit_takes_nothing_back),

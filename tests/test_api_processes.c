@@ -237,6 +237,42 @@ static void readers_share_the_database_and_keep_writers_out(void **state)
     fixture_open(f, 0);
 }
 
+static bool fill_and_die(void *ctx)
+{
+    fixture *f = (fixture *)ctx;
+    holt *db = NULL;
+    holt_collection *c = NULL;
+    bool good = child_check(fixture_try_open(f, 0, &db) == HOLT_OK);
+    good &= child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
+    good &= child_check(holt_put(c, NULL, holt_str("unclean"), holt_str("4")) == HOLT_OK);
+    _exit(good ? 0 : 1); /* without a close: the next open finds a log to replay */
+}
+
+/* A writer that was killed has left its process id in LOCK: nobody is to look for that process, let alone end
+ * another one that has its number by now. Asking who has it leaves nothing locked. */
+static void readers_are_not_taken_for_the_writer_that_died(void **state)
+{
+    fixture *f = (fixture *)*state;
+    holder h;
+    holt *db = NULL;
+    fixture_close(f);
+    assert_true(child_run(fill_and_die, f));
+    pid_t child = start_holder(&h, f, HOLT_OPEN_READ_ONLY);
+    for (int i = 0; i < 2; i++) {
+        expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+        expect_words("open by readers");
+    }
+    fixture_open(f, HOLT_OPEN_READ_ONLY); /* as one of them, in this process */
+    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_words("open by readers");
+    end_holder(&h, child);
+    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_words("open by readers");
+    fixture_close(f);
+    fixture_open(f, 0);
+    expect_get(f->c, NULL, "unclean", "4");
+}
+
 /* ---------------------------------------------------------------- read-only */
 
 /* What is in runs, and what only the log holds. */
@@ -247,17 +283,6 @@ static void fill(fixture *f)
     put(f->c, "log", "2");
     expect_ok(holt_delete(f->c, NULL, holt_str("run")));
     put(create(f->db, "other"), "a", "3");
-}
-
-static bool fill_and_die(void *ctx)
-{
-    fixture *f = (fixture *)ctx;
-    holt *db = NULL;
-    holt_collection *c = NULL;
-    bool good = child_check(fixture_try_open(f, 0, &db) == HOLT_OK);
-    good &= child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
-    good &= child_check(holt_put(c, NULL, holt_str("unclean"), holt_str("4")) == HOLT_OK);
-    _exit(good ? 0 : 1); /* without a close: the next open finds a log to replay */
 }
 
 static void expect_filled(fixture *f)
@@ -366,6 +391,7 @@ int main(void)
         TEST(a_living_child_does_not_keep_the_database_locked),
         TEST(a_second_process_is_told_who_has_the_database),
         TEST(readers_share_the_database_and_keep_writers_out),
+        TEST(readers_are_not_taken_for_the_writer_that_died),
         TEST(a_read_only_open_shows_everything_and_writes_nothing),
         TEST(two_readers_open_at_once),
         TEST(a_read_only_open_needs_no_right_to_write),

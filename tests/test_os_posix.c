@@ -473,6 +473,7 @@ static void locks_conflict_within_a_process(void **state)
     os_file_unlock(a);
     os_file_unlock(a);
     ok(os_file_lock(b, false));
+    assert_int_equal(os_file_lock(a, true), HOLT_BUSY);
     ok(os_file_lock(a, false));
     os_file_close(a);
     os_file_close(b);

@@ -8,13 +8,26 @@
 
 enum { PID_BYTES = 32 };
 
-static holt_status busy(os_dir *dir, os_file *lock)
+/* LOCK's text does not tell: a writer that was killed has left its own, and readers leave it be. But they
+ * would let another reader in, which a writer would not. */
+static bool held_by_readers(os_file *lock)
 {
+    if (os_file_lock(lock, false) != HOLT_OK) return false;
+    os_file_unlock(lock);
+    return true;
+}
+
+static holt_status busy(os_dir *dir, bool read_only, os_file *lock)
+{
+    if (!read_only && held_by_readers(lock))
+        return status_set(HOLT_BUSY, "%s: the database is open by readers", os_dir_path(dir));
     char text[PID_BYTES] = "";
     size_t got = 0;
     (void)os_file_read(lock, 0, text, sizeof text - 1, &got); /* without it the message says less */
     uint64_t pid = strtoull(text, NULL, 10);
-    if (pid == 0) return status_set(HOLT_BUSY, "%s: the database is open by readers", os_dir_path(dir));
+    if (pid == 0)
+        return status_set(HOLT_BUSY, "%s: the database is being opened or closed by a writer",
+                          os_dir_path(dir));
     return status_set(HOLT_BUSY, "%s: the database is open in process %" PRIu64, os_dir_path(dir), pid);
 }
 
@@ -34,7 +47,7 @@ holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
     if (rc == HOLT_NOT_FOUND && read_only) return HOLT_OK;
     if (rc != HOLT_OK) return rc;
     rc = os_file_lock(lock, !read_only);
-    if (rc == HOLT_BUSY) rc = busy(dir, lock);
+    if (rc == HOLT_BUSY) rc = busy(dir, read_only, lock);
     if (rc == HOLT_OK) {
         *out = lock;
         return HOLT_OK;
