@@ -480,8 +480,10 @@ HOLT_API holt_status holt_cursor_close(holt_cursor *cursor);
 
 /* ---------------------------------------------------------------- statistics, verification, copies */
 
-/* All counts are since holt_open unless said otherwise; sizes are bytes, times nanoseconds. Not counted yet,
- * always 0 in this release: filter_checks, filter_negatives, durable_seqno. */
+/* All counts are since holt_open unless said otherwise; sizes are bytes, times nanoseconds.
+ * durable_seqno is the newest operation known to be on stable storage: all up to it survive a loss of power.
+ * Where every commit is HOLT_COMMIT it is last_seqno, else it may be older, until a sync or a flush. A
+ * read-only open knows what the files say of it. */
 typedef struct holt_db_stats {
     uint64_t puts, deletes, gets, gets_found, cursor_moves, commits; /* operations of the program */
     uint64_t bytes_written_user;                                    /* keys and values put */
@@ -489,16 +491,16 @@ typedef struct holt_db_stats {
     uint64_t flushes, flush_bytes;                                  /* memtables written out, bytes of it */
     uint64_t compactions, compaction_bytes_read, compaction_bytes_written;
     uint64_t cache_hits, cache_misses, cache_bytes, cache_evictions; /* block cache; bytes now */
-    uint64_t filter_checks, filter_negatives;                       /* runs asked; runs skipped */
+    uint64_t filter_checks, filter_negatives;                       /* by gets: filters asked; runs skipped */
     uint64_t memory_limit, memory_used, memtable_bytes, resident_bytes, transaction_bytes; /* budget, now */
     uint64_t memtables_sealed;                                      /* now, waiting for their flush */
     uint64_t collections, files, disk_bytes, log_segments;          /* now */
     uint64_t transactions_open, cursors_open, views_pinned;         /* now */
-    uint64_t oldest_snapshot_age_ms, pinned_bytes, snapshots_revoked;
+    uint64_t oldest_snapshot_age_ms, pinned_bytes, snapshots_revoked; /* pinned: now, kept by readers only */
     uint64_t delays, delay_ns;      /* commits that were slowed down, and by how much in all */
     uint64_t write_delay_ns;        /* what a commit pays now */
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* of this open */
-    uint64_t last_seqno, durable_seqno;                             /* newest operation; newest known synced */
+    uint64_t last_seqno, durable_seqno;                             /* newest operation; newest durable one */
 } holt_db_stats;
 
 /* Fills *out. out_size: sizeof(holt_db_stats) of the program. */

@@ -521,23 +521,6 @@ static void output_structures_are_filled_as_far_as_the_program_knows_them(void *
     assert_int_equal(info.runs, 0);
 }
 
-static void statistics_count_what_is_open(void **state)
-{
-    fixture *f = (fixture *)*state;
-    holt_db_stats s;
-    holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
-    holt_cursor *c = open_cursor(f->c, NULL);
-    expect_ok(holt_stats(f->db, &s, sizeof s));
-    assert_int_equal(s.transactions_open, 1);
-    assert_int_equal(s.cursors_open, 1);
-    holt_rollback(t);
-    expect_ok(holt_cursor_close(c));
-    expect_ok(holt_stats(f->db, &s, sizeof s));
-    assert_int_equal(s.transactions_open, 0);
-    assert_int_equal(s.cursors_open, 0);
-    expect_ok(holt_health(f->db));
-}
-
 static void every_status_has_its_name(void **state)
 {
     char version[32];
@@ -610,7 +593,6 @@ int main(void)
         TEST(the_last_failure_is_kept_per_thread),
         TEST(not_found_of_a_key_keeps_the_last_failure),
         TEST(output_structures_are_filled_as_far_as_the_program_knows_them),
-        TEST(statistics_count_what_is_open),
         TEST(every_status_has_its_name),
         TEST(what_comes_later_is_refused_as_unsupported),
     };

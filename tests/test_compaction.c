@@ -179,7 +179,8 @@ static void check_what_is_there(const lsm_tree *t, const model *m)
         lsm_entry e;
         holt_status rc;
         slice k = key_of(i, key);
-        bool there = lsm_get(t, k, hash_slice(k), &room, &e, &rc) == TREE_FOUND && e.entry.op != ENTRY_DELETE;
+        lsm_query q = {.key = k, .hash = hash_slice(k)};
+        bool there = lsm_get(t, &q, &room, &e, &rc) == TREE_FOUND && e.entry.op != ENTRY_DELETE;
         if (m->at[i].op == 0 || m->at[i].op == ENTRY_DELETE)
             assert_false(there);
         else

@@ -170,6 +170,7 @@ struct holt {
     collection_state *dead_states;   /* for which files may have to be deleted */
 
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* constant after open */
+    seqno synced_seqno; /* read-only: newest operation that the log says is synced; constant after open */
 };
 
 /* ---------------------------------------------------------------- public calls */

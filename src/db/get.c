@@ -71,8 +71,7 @@ static bool find_in_memory(const view *v, const collection_state *s, slice key, 
 
 typedef struct lookup {
     holt_collection *collection;
-    slice key;
-    uint64_t hash;
+    lsm_query query;
     sink *sink;
 } lookup;
 
@@ -86,12 +85,12 @@ static holt_status take_extents(sink *out, const lsm_entry *e)
 }
 
 /* With reads. The caller holds the view. */
-static holt_status look_in_tree(const lookup *l, const collection_state *s)
+static holt_status look_in_tree(lookup *l, const collection_state *s)
 {
     tree_buffer scratch = {0};
     lsm_entry e;
     holt_status rc = HOLT_OK;
-    tree_answer answer = trees_get(s, l->key, l->hash, &scratch, &e, &rc);
+    tree_answer answer = trees_get(s, &l->query, &scratch, &e, &rc);
     if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
         rc = HOLT_NOT_FOUND;
     else if (answer == TREE_FOUND)
@@ -101,15 +100,15 @@ static holt_status look_in_tree(const lookup *l, const collection_state *s)
 }
 
 /* Inside a section. *undecided: a block must be read. */
-static holt_status look_in_section(const lookup *l, const view *v, const collection_state *s, seqno at,
+static holt_status look_in_section(lookup *l, const view *v, const collection_state *s, seqno at,
                                    bool *undecided)
 {
     memtable_entry m;
     *undecided = false;
-    if (find_in_memory(v, s, l->key, at, &m))
+    if (find_in_memory(v, s, l->query.key, at, &m))
         return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
     lsm_entry e;
-    tree_answer answer = trees_get_cached(s, l->key, l->hash, &e);
+    tree_answer answer = trees_get_cached(s, &l->query, &e);
     if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && !e.entry.extents) return sink_take(l->sink, e.entry.value);
@@ -119,7 +118,7 @@ static holt_status look_in_section(const lookup *l, const view *v, const collect
 
 /* On a view that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as
  * of which seqno. */
-static holt_status look_up(const lookup *l, view *v, seqno at, seqno *seen)
+static holt_status look_up(lookup *l, view *v, seqno at, seqno *seen)
 {
     holt *db = l->collection->db;
     holt_status rc = epoch_enter();
@@ -145,7 +144,7 @@ static holt_status look_up(const lookup *l, view *v, seqno at, seqno *seen)
 }
 
 /* As of the snapshot, or of now. */
-static holt_status look_up_at(const lookup *l, snapshot *s)
+static holt_status look_up_at(lookup *l, snapshot *s)
 {
     if (!s) return look_up(l, NULL, 0, NULL);
     holt_status rc = snapshot_enter(s);
@@ -153,6 +152,20 @@ static holt_status look_up_at(const lookup *l, snapshot *s)
     rc = look_up(l, s->view, s->seqno, NULL);
     snapshot_leave(l->collection->db, s);
     return rc;
+}
+
+static void count_filters(const lookup *l)
+{
+    counters *counts = &l->collection->db->counts;
+    if (l->query.filter_checks == 0) return;
+    counter_add(counts, COUNT_FILTER_CHECKS, l->query.filter_checks);
+    if (l->query.filter_negatives) counter_add(counts, COUNT_FILTER_NEGATIVES, l->query.filter_negatives);
+}
+
+static lookup lookup_of(holt_collection *c, slice key, sink *out)
+{
+    lookup l = {.collection = c, .query = {.key = key, .hash = hash_slice(key)}, .sink = out};
+    return l;
 }
 
 static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
@@ -164,8 +177,9 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
         sink_empty(out);
         return rc;
     }
-    lookup l = {.collection = c, .key = key, .hash = hash_slice(key), .sink = out};
+    lookup l = lookup_of(c, key, out);
     rc = look_up_at(&l, s);
+    count_filters(&l);
     counter_add(&c->db->counts, COUNT_GETS, 1);
     if (rc == HOLT_OK) counter_add(&c->db->counts, COUNT_FOUND, 1);
     if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_empty(out);
@@ -177,8 +191,9 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
 holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno)
 {
     sink none = {0};
-    lookup l = {.collection = c, .key = key, .hash = hash_slice(key), .sink = &none};
+    lookup l = lookup_of(c, key, &none);
     holt_status rc = look_up(&l, NULL, 0, absent_seqno);
+    count_filters(&l);
     if (rc == HOLT_NOT_FOUND) return HOLT_OK;
     return rc == HOLT_OK ? status_set(HOLT_EXISTS, "the key has a value") : rc;
 }

@@ -260,6 +260,18 @@ static holt_status switch_over(holt *db, log_position known, uint64_t number)
     return rc;
 }
 
+/* The newest operation in those segments that are synced whole. */
+static seqno synced_seqno(const replay_result *result)
+{
+    seqno synced = 0;
+    for (size_t i = 0; i < result->count; i++) {
+        const log_end *end = &result->segments[i];
+        log_position at = {end->segment, end->offset};
+        if (end->next_seqno > 0 && log_position_compare(at, result->known) <= 0) synced = end->next_seqno - 1;
+    }
+    return synced;
+}
+
 static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
 {
     replay_result result = {0};
@@ -271,6 +283,7 @@ static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
     if (rc == HOLT_OK) rc = open_collections(db, s);
     if (rc == HOLT_OK) rc = replay(db, s, mark, &result);
     if (rc == HOLT_OK) db->next_seqno = result.next_seqno;
+    if (rc == HOLT_OK && db->read_only) db->synced_seqno = synced_seqno(&result);
     if (rc == HOLT_OK && !db->read_only) rc = adopt_log(db, &result);
     if (rc == HOLT_OK && !db->read_only) rc = switch_over(db, result.known, mark.number + 1);
     replay_result_deinit(&result);

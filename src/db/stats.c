@@ -18,6 +18,8 @@ static void count_work(holt *db, holt_db_stats *s)
     s->gets = counter_sum(&db->counts, COUNT_GETS);
     s->gets_found = counter_sum(&db->counts, COUNT_FOUND);
     s->cursor_moves = counter_sum(&db->counts, COUNT_MOVES);
+    s->filter_checks = counter_sum(&db->counts, COUNT_FILTER_CHECKS);
+    s->filter_negatives = counter_sum(&db->counts, COUNT_FILTER_NEGATIVES);
     if (!db->read_only && commit_lead(db) == HOLT_OK) { /* the leader's figures */
         s->puts = db->puts;
         s->deletes = db->deletes;
@@ -25,10 +27,10 @@ static void count_work(holt *db, holt_db_stats *s)
         s->bytes_written_user = db->bytes_written_user;
         commit_unlead(db);
     }
-    s->last_seqno = atomic_load_explicit(&db->visible, memory_order_relaxed);
     s->delays = atomic_load_explicit(&db->delays, memory_order_relaxed);
     s->delay_ns = atomic_load_explicit(&db->delay_ns, memory_order_relaxed);
     s->write_delay_ns = gate_delay_ns(db);
+    s->pinned_bytes = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
     os_mutex_lock(&db->jobs_mu);
     s->flushes = db->flushes;
     s->flush_bytes = db->flush_bytes;
@@ -73,11 +75,22 @@ static void count_view(const view *v, holt_db_stats *s)
     s->memtables_sealed = v->table_count - 1;
 }
 
+/* The newest operation that is visible, and the newest of those that are on stable storage: in the log up to
+ * where it is synced, or in trees. */
+static void count_operations(holt *db, seqno synced, holt_db_stats *s)
+{
+    os_mutex_lock(&db->jobs_mu);
+    seqno durable = db->flushed_seqno > synced ? db->flushed_seqno : synced;
+    os_mutex_unlock(&db->jobs_mu);
+    s->last_seqno = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    s->durable_seqno = durable < s->last_seqno ? durable : s->last_seqno;
+}
+
 static void count_log(holt *db, holt_db_stats *s)
 {
-    wal_stats w;
-    if (!db->wal) return;
-    wal_stats_get(db->wal, &w);
+    wal_stats w = {.synced_seqno = db->synced_seqno};
+    if (db->wal) wal_stats_get(db->wal, &w);
+    count_operations(db, w.synced_seqno, s);
     s->log_bytes = w.bytes;
     s->log_syncs = w.syncs;
     s->log_segments = w.segments;

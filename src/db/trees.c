@@ -2,19 +2,19 @@
 
 #include "base/status.h"
 
-tree_answer trees_get_cached(const collection_state *s, slice key, uint64_t hash, lsm_entry *out)
+tree_answer trees_get_cached(const collection_state *s, lsm_query *q, lsm_entry *out)
 {
-    if (!s->btree) return lsm_get_cached(s->lsm, key, hash, out);
+    if (!s->btree) return lsm_get_cached(s->lsm, q, out);
     out->file = s->btree_file;
-    return tree_lookup_cached(s->btree_file, btree_version_root(s->btree), key, &out->entry);
+    return tree_lookup_cached(s->btree_file, btree_version_root(s->btree), q->key, &out->entry);
 }
 
-tree_answer trees_get(const collection_state *s, slice key, uint64_t hash, tree_buffer *scratch,
-                      lsm_entry *out, holt_status *status)
+tree_answer trees_get(const collection_state *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
+                      holt_status *status)
 {
-    if (!s->btree) return lsm_get(s->lsm, key, hash, scratch, out, status);
+    if (!s->btree) return lsm_get(s->lsm, q, scratch, out, status);
     out->file = s->btree_file;
-    return tree_lookup(s->btree_file, btree_version_root(s->btree), key, scratch, &out->entry, status);
+    return tree_lookup(s->btree_file, btree_version_root(s->btree), q->key, scratch, &out->entry, status);
 }
 
 size_t trees_sources_max(const collection_state *s)

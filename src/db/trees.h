@@ -4,11 +4,10 @@
 
 #include "db/view.h"
 
-/* What the tree says about a key, tombstones included. hash: hash_slice(key). Inside an epoch section;
- * touches memory only. */
-tree_answer trees_get_cached(const collection_state *s, slice key, uint64_t hash, lsm_entry *out);
+/* What the tree says about a key, tombstones included. Inside an epoch section; touches memory only. */
+tree_answer trees_get_cached(const collection_state *s, lsm_query *q, lsm_entry *out);
 /* The same, reading what is not cached. Outside sections. */
-tree_answer trees_get(const collection_state *s, slice key, uint64_t hash, tree_buffer *scratch, lsm_entry *out,
+tree_answer trees_get(const collection_state *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
                       holt_status *status);
 
 /* How many sources trees_sources_open opens, at most. */

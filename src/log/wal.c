@@ -100,6 +100,7 @@ holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const w
     w->options = *options;
     w->known = start->predecessor;
     w->written = start->predecessor;
+    w->written_seqno = w->stats.synced_seqno = start->next_seqno - 1; /* recovery has synced it */
     os_mutex_init(&w->mu, LOCK_RANK_WAL);
     os_cond_init(&w->synced, w->os);
 
@@ -148,6 +149,7 @@ uint8_t *wal_stage(wal *w, size_t payload_size)
     if (w->stage_size == 0) {
         w->known_stage = wal_known(w);
         w->stage_chain = w->chain;
+        w->stage_seqno = w->written_seqno;
     }
     size_t need = w->stage_size + frame_length(payload_size);
     if (need > w->stage_capacity) {
@@ -179,6 +181,7 @@ static void end_frame(wal *w, frame_type type, seqno number, uint32_t operations
 void wal_stage_end(wal *w, seqno first, uint32_t operations)
 {
     end_frame(w, FRAME_COMMIT, first, operations);
+    w->stage_seqno = first + operations - 1;
 }
 
 void wal_stage_clear(wal *w)
@@ -217,6 +220,7 @@ holt_status wal_append(wal *w, bool sync_follows)
     w->chain = w->stage_chain;
     os_mutex_lock(&w->mu);
     w->written.offset = w->offset;
+    w->written_seqno = w->stage_seqno;
     w->live[w->live_count - 1].unsynced = true;
     w->stats.bytes += w->stage_size;
     os_mutex_unlock(&w->mu);
@@ -232,6 +236,7 @@ typedef struct sync_round {
     os_file *files[SYNC_FILES_MAX];
     size_t count;
     log_position target;
+    seqno newest;  /* operation before the target */
     bool complete; /* no unsynced segment was left out */
 } sync_round;
 
@@ -241,6 +246,7 @@ static void begin_round(wal *w, sync_round *round)
 {
     round->count = 0;
     round->target = w->written;
+    round->newest = w->written_seqno;
     round->complete = true;
     for (size_t i = 0; i < w->live_count; i++) {
         if (!w->live[i].unsynced) continue;
@@ -264,7 +270,10 @@ static holt_status sync_once(wal *w)
     if (rc != HOLT_OK) rc = wal_fail(w);
     os_mutex_lock(&w->mu);
     w->syncing = false;
-    if (rc == HOLT_OK && round.complete) w->known = log_position_max(w->known, round.target);
+    if (rc == HOLT_OK && round.complete) {
+        w->known = log_position_max(w->known, round.target);
+        w->stats.synced_seqno = round.newest;
+    }
     w->stats.syncs++;
     os_cond_broadcast(&w->synced);
     return rc;

@@ -104,6 +104,7 @@ typedef struct wal_stats {
     uint64_t segments;        /* live now */
     uint64_t active_bytes;    /* size of the active one */
     uint64_t disk_bytes;      /* of all segment files, prepared and recyclable ones too */
+    seqno synced_seqno;       /* newest operation that a finished sync covers, or that was there before */
 } wal_stats;
 void wal_stats_get(wal *w, wal_stats *out);
 

@@ -36,6 +36,7 @@ struct wal {
     size_t stage_size;         /* complete frames */
     size_t stage_payload;      /* payload of the frame begun */
     uint64_t stage_chain;
+    seqno stage_seqno;         /* newest operation in them, or before them */
     os_file *active;           /* borrowed from live[] */
 
     os_mutex mu;               /* LOCK_RANK_WAL; guards what follows */
@@ -43,6 +44,7 @@ struct wal {
     wal_segment *live;         /* sealed ones and, last, the active one */
     size_t live_count, live_capacity;
     log_position written;
+    seqno written_seqno;       /* newest operation before it */
     log_position known;
     bool syncing;
     _Atomic bool failed;       /* set under mu; read by the leader without */

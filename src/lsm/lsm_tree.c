@@ -88,38 +88,48 @@ lsm_run *lsm_tree_run(const lsm_tree *t, size_t index)
 
 /* ---------------------------------------------------------------- point lookup */
 
-tree_answer lsm_get_cached(const lsm_tree *t, slice key, uint64_t hash, lsm_entry *out)
+/* Counts what the part's filter answered; without one there was nothing to ask. */
+static void count_answer(lsm_query *q, const open_part *p, tree_answer answer)
+{
+    q->filter_checks += p->filter != NULL;
+    q->filter_negatives += answer == TREE_ABSENT;
+}
+
+tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out)
 {
     enum { PREFETCH_RUNS = 8 };
     const open_part *found[PREFETCH_RUNS];
     size_t ahead = t->count < PREFETCH_RUNS ? t->count : PREFETCH_RUNS;
     /* All filters' lines are on their way before the first is tested: their misses overlap. */
     for (size_t i = 0; i < ahead; i++) {
-        found[i] = lsm_run_find(t->runs[i], key);
-        if (found[i]) tree_filter_prefetch(found[i]->filter, hash);
+        found[i] = lsm_run_find(t->runs[i], q->key);
+        if (found[i]) tree_filter_prefetch(found[i]->filter, q->hash);
     }
+    q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
-        const open_part *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], key);
+        const open_part *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
-        tree_answer answer = tree_filter_test(p->filter, hash);
+        tree_answer answer = tree_filter_test(p->filter, q->hash);
+        count_answer(q, p, answer);
         if (answer == TREE_ABSENT) continue;
-        if (answer == TREE_FOUND) answer = tree_lookup_cached(p->file, &p->part.root, key, &out->entry);
+        if (answer == TREE_FOUND) answer = tree_lookup_cached(p->file, &p->part.root, q->key, &out->entry);
         out->file = p->file;
         if (answer != TREE_ABSENT) return answer;
     }
     return TREE_ABSENT;
 }
 
-tree_answer lsm_get(const lsm_tree *t, slice key, uint64_t hash, tree_buffer *buffer, lsm_entry *out,
-                    holt_status *status)
+tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_entry *out, holt_status *status)
 {
+    q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
-        const open_part *p = lsm_run_find(t->runs[i], key);
+        const open_part *p = lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
-        tree_answer answer = tree_filter_test_read(p->filter, hash, buffer, status);
+        tree_answer answer = tree_filter_test_read(p->filter, q->hash, buffer, status);
+        count_answer(q, p, answer);
         if (answer == TREE_ABSENT) continue;
         if (answer == TREE_FOUND)
-            answer = tree_lookup(p->file, &p->part.root, key, buffer, &out->entry, status);
+            answer = tree_lookup(p->file, &p->part.root, q->key, buffer, &out->entry, status);
         out->file = p->file;
         if (answer != TREE_ABSENT) return answer;
     }
