@@ -121,11 +121,6 @@ static holt_status create_led(holt *db, const char *name, collection_spec *spec,
     return rc;
 }
 
-static holt_status writable(const holt *db)
-{
-    return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open for reading only") : HOLT_OK;
-}
-
 holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o,
                                    holt_collection **out)
 {
@@ -135,7 +130,7 @@ holt_status holt_collection_create(holt *db, const char *name, const holt_collec
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = name_check(name);
     if (rc == HOLT_OK) rc = collection_spec_init(db, o, &spec);
-    if (rc == HOLT_OK) rc = writable(db);
+    if (rc == HOLT_OK) rc = writable_check(db);
     if (rc == HOLT_OK) rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = create_led(db, name, &spec, o && (o->flags & HOLT_CREATE_OR_OPEN), out);
@@ -233,7 +228,7 @@ holt_status holt_collection_drop(holt *db, const char *name)
 {
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = name_check(name);
-    if (rc == HOLT_OK) rc = writable(db);
+    if (rc == HOLT_OK) rc = writable_check(db);
     if (rc == HOLT_OK) rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = drop_led(db, name);
@@ -281,7 +276,7 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = name_check(from);
     if (rc == HOLT_OK) rc = name_check(to);
-    if (rc == HOLT_OK) rc = writable(db);
+    if (rc == HOLT_OK) rc = writable_check(db);
     if (rc == HOLT_OK) rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = rename_led(db, from, to);
@@ -314,7 +309,7 @@ static holt_status clear_led(holt_collection *c)
 holt_status holt_collection_clear(holt_collection *c)
 {
     holt_status rc = collection_check(c);
-    if (rc == HOLT_OK) rc = writable(c->db);
+    if (rc == HOLT_OK) rc = writable_check(c->db);
     if (rc == HOLT_OK) rc = commit_lead(c->db);
     if (rc != HOLT_OK) return rc;
     rc = collection_check(c); /* it may have been dropped while we waited */

@@ -32,6 +32,17 @@ holt_status collection_check(const holt_collection *c)
     return HOLT_OK;
 }
 
+holt_status writable_check(const holt *db)
+{
+    return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open for reading only") : HOLT_OK;
+}
+
+holt_status bound_check(slice bound, const char *name)
+{
+    if (bound.data || !bound.size) return HOLT_OK;
+    return status_set(HOLT_INVALID, "%s is NULL with a size of %zu", name, bound.size);
+}
+
 holt_status key_check(slice key)
 {
     if (!key.data && key.size)

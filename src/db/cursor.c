@@ -357,12 +357,6 @@ holt_status holt_cursor_status(const holt_cursor *cur)
 
 /* ---------------------------------------------------------------- life */
 
-static holt_status check_bound(slice bound, const char *name)
-{
-    if (bound.data || !bound.size) return HOLT_OK;
-    return status_set(HOLT_INVALID, "holt_cursor_options.%s is NULL with a size of %zu", name, bound.size);
-}
-
 static holt_status check_options(const holt_cursor_options *o)
 {
     if (!reserved_zero(o->reserved, 8) || o->reserved32)
@@ -371,9 +365,9 @@ static holt_status check_options(const holt_cursor_options *o)
         return status_set(HOLT_INVALID,
                           "holt_cursor_options.flags = %u: has bits that no HOLT_CURSOR_... stands for",
                           o->flags);
-    holt_status rc = check_bound(o->lower, "lower");
-    if (rc == HOLT_OK) rc = check_bound(o->upper, "upper");
-    if (rc == HOLT_OK) rc = check_bound(o->prefix, "prefix");
+    holt_status rc = bound_check(o->lower, "holt_cursor_options.lower");
+    if (rc == HOLT_OK) rc = bound_check(o->upper, "holt_cursor_options.upper");
+    if (rc == HOLT_OK) rc = bound_check(o->prefix, "holt_cursor_options.prefix");
     return rc;
 }
 

@@ -178,9 +178,13 @@ struct holt {
 /* Checks a handle at the beginning of a public call: HOLT_INVALID for NULL, HOLT_CLOSED in a forked child. */
 holt_status db_check(const holt *db);
 holt_status collection_check(const holt_collection *c);
+/* HOLT_READ_ONLY: for calls that write. */
+holt_status writable_check(const holt *db);
 /* Limits of keys and values, NULL with a size. */
 holt_status key_check(slice key);
 holt_status value_check(const holt *db, slice value);
+/* A bound may be open, but not NULL with a size. name: what the program calls it. */
+holt_status bound_check(slice bound, const char *name);
 /* The end of a public call: sim runs some background steps. Returns rc. */
 holt_status db_leave(holt *db, holt_status rc);
 

@@ -160,8 +160,8 @@ holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt
     *out = NULL;
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK && o) rc = check_options(o);
+    if (rc == HOLT_OK) rc = writable_check(c->db);
     if (rc != HOLT_OK) return rc;
-    if (c->db->read_only) return status_set(HOLT_READ_ONLY, "the database is open for reading only");
     rc = check_empty(c);
     if (rc == HOLT_OK) rc = create(c, out);
     return db_leave(c->db, rc);

@@ -3,11 +3,6 @@
 #include "db/jobs.h"
 #include "db/record.h"
 
-static holt_status writable(const holt *db)
-{
-    return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open for reading only") : HOLT_OK;
-}
-
 holt_status holt_sync(holt *db)
 {
     holt_status rc = db_check(db);
@@ -18,23 +13,17 @@ holt_status holt_sync(holt *db)
 holt_status holt_flush(holt *db)
 {
     holt_status rc = db_check(db);
-    if (rc == HOLT_OK) rc = writable(db);
+    if (rc == HOLT_OK) rc = writable_check(db);
     return rc == HOLT_OK ? db_leave(db, flush_all(db)) : rc;
-}
-
-static holt_status check_bound(slice bound, const char *name)
-{
-    if (bound.data || !bound.size) return HOLT_OK;
-    return status_set(HOLT_INVALID, "%s is NULL with a size of %zu", name, bound.size);
 }
 
 /* Merges are of whole collections, so the bounds only have to be sensible. */
 holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
 {
     holt_status rc = collection_check(c);
-    if (rc == HOLT_OK) rc = check_bound(begin, "begin");
-    if (rc == HOLT_OK) rc = check_bound(end, "end");
-    if (rc == HOLT_OK) rc = writable(c->db);
+    if (rc == HOLT_OK) rc = bound_check(begin, "begin");
+    if (rc == HOLT_OK) rc = bound_check(end, "end");
+    if (rc == HOLT_OK) rc = writable_check(c->db);
     if (rc != HOLT_OK) return rc;
     holt *db = c->db;
     rc = flush_all(db);

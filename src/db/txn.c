@@ -164,9 +164,8 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     holt_status rc = db_check(db);
     if (!o) o = &defaults;
     if (rc == HOLT_OK) rc = check_options(o);
+    if (rc == HOLT_OK && !(o->flags & HOLT_TXN_READ_ONLY)) rc = writable_check(db);
     if (rc != HOLT_OK) return rc;
-    if (db->read_only && !(o->flags & HOLT_TXN_READ_ONLY))
-        return status_set(HOLT_READ_ONLY, "the database is open for reading only");
     holt_txn *t = mem_alloc_zero(1, sizeof *t);
     if (!t) return status_no_memory(sizeof *t);
     t->db = db;

@@ -27,8 +27,8 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
     holt_status rc = txn_check(db, t);
     if (rc == HOLT_OK) rc = key_check(o->key);
     if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
+    if (rc == HOLT_OK) rc = writable_check(db);
     if (rc != HOLT_OK) return rc;
-    if (db->read_only) return status_set(HOLT_READ_ONLY, "the database is open for reading only");
     if (t && if_absent)
         return t->flags & HOLT_TXN_READ_ONLY
                    ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
