@@ -1,6 +1,7 @@
 /* arena.c -- a bump allocator: the chunks are a list, the newest ordinary one first. */
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 
@@ -81,6 +82,7 @@ void *arena_alloc(arena *a, size_t size)
         if (size > a->next_size / 4) return arena_alloc_alone(a, size);
         if (!arena_add_chunk(a)) return NULL;
     }
+    assert(size <= a->left && (uintptr_t)a->at % ALIGNMENT == 0);
     void *memory = a->at;
     a->at += size;
     a->left -= size;

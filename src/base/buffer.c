@@ -3,6 +3,8 @@
 #include "base/coding.h"
 #include "base/memory.h"
 
+#include <assert.h>
+
 void buffer_deinit(buffer *b)
 {
     mem_large_free(b->data, b->capacity);
@@ -30,6 +32,7 @@ static bool grow(buffer *b, size_t need)
 
 uint8_t *buffer_extend(buffer *b, size_t size)
 {
+    assert(b->size <= b->capacity);
     size_t need = b->size + size + (b->data == NULL); /* so that data is there, also for nothing */
     if (b->failed || size > SIZE_MAX / 2 - b->size || !grow(b, need)) {
         b->failed = true;

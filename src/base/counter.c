@@ -1,5 +1,7 @@
 #include "base/counter.h"
 
+#include <assert.h>
+
 unsigned counter_stripe(void)
 {
     static _Atomic unsigned threads;
@@ -14,6 +16,7 @@ unsigned counter_stripe(void)
 uint64_t counter_sum(const counters *c, unsigned which)
 {
     uint64_t sum = 0;
+    assert(which < COUNTERS_MAX);
     for (unsigned i = 0; i < COUNTER_STRIPES; i++)
         sum += atomic_load_explicit(&c->stripes[i].values[which], memory_order_relaxed);
     return sum;

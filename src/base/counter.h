@@ -5,6 +5,7 @@
 #ifndef HOLT_BASE_COUNTER_H
 #define HOLT_BASE_COUNTER_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ unsigned counter_stripe(void);
 
 static inline void counter_add(counters *c, unsigned which, uint64_t n)
 {
+    assert(which < COUNTERS_MAX);
     /* Relaxed: a count orders nothing. */
     atomic_fetch_add_explicit(&c->stripes[counter_stripe()].values[which], n, memory_order_relaxed);
 }

@@ -105,6 +105,7 @@ static holt_status record_acquire(void)
     pthread_once(&prepared, prepare);
     if (prepare_error) return status_set(HOLT_NO_MEMORY, "no room for a thread-specific key");
 
+    assert(!mine);
     epoch_record *r = record_recycle();
     if (!r) r = record_create();
     if (!r) return status_no_memory(sizeof *r);
@@ -177,6 +178,7 @@ static bool has_passed(epoch_tag tag)
 
 bool epoch_passed(epoch_tag tag)
 {
+    assert(tag >= EPOCH_FIRST);
     for (int advances = 0; advances < 2 && !has_passed(tag); advances++)
         try_advance();
     return has_passed(tag);

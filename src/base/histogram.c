@@ -51,6 +51,7 @@ void histogram_merge(histogram *into, const histogram *from)
 
 uint64_t histogram_percentile(const histogram *h, double percent)
 {
+    assert(percent >= 0 && percent <= 100);
     if (h->count == 0) return 0;
     double rank = percent / 100.0 * (double)h->count; /* as many values are at or below the answer */
     if (rank <= 0) return h->min;

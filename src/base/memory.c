@@ -151,6 +151,7 @@ void mem_large_free(void *memory, size_t size)
 
 bool mem_grow(void **array, size_t *capacity, size_t count, size_t size)
 {
+    assert(size > 0);
     if (count <= *capacity) return true;
     size_t wanted = *capacity < SIZE_MAX / 2 ? *capacity * 2 : SIZE_MAX;
     if (wanted < 8) wanted = 8;

@@ -1,6 +1,7 @@
 /* status.c -- each thread's last failure, and the public functions that tell of it, without allocating. */
 #include "base/status.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,6 +82,7 @@ static void copy_string(char *to, size_t size, const char *from)
 
 static holt_status record(holt_status status, int os_errno, const char *file, uint64_t offset, const text *t)
 {
+    assert(status != HOLT_OK);
     copy_string(last.file, sizeof last.file, file);
     copy_string(last.message, sizeof last.message, t->bytes);
     last.status = (uint32_t)status;

@@ -25,6 +25,7 @@ block_ptr block_ptr_decode(const uint8_t in[BLOCK_PTR_SIZE])
 void block_open(block *b, const void *bytes, size_t size)
 {
     const uint8_t *p = bytes;
+    assert(size >= BLOCK_HEADER_SIZE);
     b->bytes = p;
     b->size = size;
     b->count = get_u32le(p + BLOCK_COUNT);
@@ -88,6 +89,7 @@ size_t block_key(const block *b, uint32_t index, uint8_t *buffer)
 uint64_t block_extents_size(slice extents)
 {
     uint64_t size = 0;
+    assert(extents.size % BLOCK_PTR_SIZE == 0);
     const uint8_t *p = extents.data;
     for (size_t at = 0; at + BLOCK_PTR_SIZE <= extents.size; at += BLOCK_PTR_SIZE)
         size += get_u32le(p + at + PTR_LENGTH);

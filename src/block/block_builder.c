@@ -96,6 +96,7 @@ static builder_totals current_totals(const block_builder *b)
 
 static slice item_key(const block_builder *b, uint32_t index)
 {
+    assert(index < b->count);
     const builder_item *item = &b->items[index];
     return slice_of(b->data + item->at, item->key_size);
 }
@@ -247,6 +248,7 @@ static size_t exact_bytes(const block_builder *b, bool *wide)
 
 static void header_encode(const block_builder *b, bool wide, uint8_t *p)
 {
+    assert(b->prefix_size <= BLOCK_KEY_BYTES_MAX && b->tombstones <= b->count);
     memset(p, 0, BLOCK_HEADER_SIZE + block_prefix_padded(b->prefix_size));
     p[BLOCK_MAGIC] = BLOCK_MAGIC_BYTE;
     p[BLOCK_LEVEL] = b->level;

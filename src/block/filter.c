@@ -18,6 +18,7 @@ uint64_t filter_lines(uint64_t keys, uint32_t bits)
 
 uint64_t filter_line_of(uint64_t hash, uint64_t lines)
 {
+    assert(lines > 0 && lines <= UINT32_MAX);
     return (hash >> 32) * lines >> 32; /* lines < 2^32: no overflow */
 }
 
@@ -25,6 +26,7 @@ uint64_t filter_line_of(uint64_t hash, uint64_t lines)
  * filter. */
 uint32_t filter_probes(uint32_t bits)
 {
+    assert(bits >= 1 && bits <= FILTER_BITS_MAX);
     uint32_t probes = (bits * 6 + 5) / 10;
     if (probes < 1) return 1;
     return probes < PROBES_MAX ? probes : PROBES_MAX;
@@ -39,6 +41,7 @@ static uint32_t probe_bit(uint32_t state)
 void filter_line_add(uint8_t line[FILTER_LINE_BYTES], uint64_t hash, uint32_t probes)
 {
     uint32_t state = (uint32_t)hash;
+    assert(probes >= 1 && probes <= PROBES_MAX);
     for (uint32_t i = 0; i < probes; i++) {
         uint32_t bit = probe_bit(state);
         line[bit / 8] = (uint8_t)(line[bit / 8] | 1U << bit % 8);

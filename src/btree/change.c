@@ -100,6 +100,7 @@ void change_begin_step(btree_change *c, page_order order)
 
 holt_status change_replace(btree_change *c, btree_version *base, btree_version *next)
 {
+    assert(c->removed.fixed <= c->removed.count && base != next && !base->replaced);
     size_t count = c->removed.count - c->removed.fixed;
     if (!mem_grow((void **)&c->replacements, &c->replacement_capacity, c->replacement_count + 1,
                   sizeof *c->replacements))
@@ -132,6 +133,7 @@ static holt_status write_map(btree_change *c, size_t extent)
 {
     btree_space *s = c->space;
     uint8_t bytes[MAP_BYTES];
+    assert(extent < c->prepared.extent_count && extent < s->live.extents);
     btree_extent *e = &c->prepared.extents[extent];
     const btree_extent *durable = space_durable(s, extent);
     e->touched = extent >= s->recorded.extent_count || s->dirty[extent];
@@ -175,7 +177,7 @@ holt_status btree_change_prepare(btree_change *c, const btree_space_state **stat
 void btree_change_commit(btree_change *c)
 {
     btree_space *s = c->space;
-    assert(c->prepared.extents);
+    assert(c->prepared.extents && !s->doubtful);
     for (size_t i = 0; i < s->live.extents; i++)
         s->dirty[i] = i >= c->prepared.extent_count; /* what comes back later must be written again */
     mem_free(s->recorded.extents);
@@ -202,6 +204,7 @@ void btree_change_abandon(btree_change *c)
 void btree_change_doubt(btree_change *c)
 {
     btree_space *s = c->space;
+    assert(c->prepared.extents && !s->doubtful && !s->unrecorded);
     change_undo_live(c);
     s->doubtful = c;
     atomic_store_explicit(&s->settled, false,

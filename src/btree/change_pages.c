@@ -37,6 +37,7 @@ static uint64_t pages_of(uint64_t size)
 
 static unsigned run_class(uint64_t count)
 {
+    assert(count > 0 && count <= PAGES_MAX);
     return count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
 }
 
@@ -92,6 +93,7 @@ static holt_status find_in_stretch(btree_change *c, uint64_t count, uint64_t *pa
 static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
 {
     btree_space *s = c->space;
+    assert(!c->prepared.extents);
     holt_status rc = find_in_stretch(c, count, page);
     if (rc == HOLT_OK && *page == PAGE_NONE) rc = find_or_grow(c, count, page);
     if (rc != HOLT_OK) return rc;
@@ -135,6 +137,7 @@ static holt_status write_large(btree_change *c, uint64_t page, const uint8_t *by
 
 static holt_status write_piece(btree_change *c, uint64_t page, const void *bytes, size_t size)
 {
+    assert(page >= PAGES_MIN && c->unwritten_bytes % TREE_PAGE_BYTES == 0);
     size_t space = (size_t)tree_page_space(size);
     if (space > WRITE_BUFFER_BYTES) return write_large(c, page, bytes, size);
     if (c->unwritten_bytes + space > WRITE_BUFFER_BYTES ||
@@ -181,6 +184,7 @@ static holt_status pages_release(tree_pages *p, block_ptr ptr)
 {
     btree_change *c = change_of(p);
     btree_space *s = c->space;
+    assert(!c->prepared.extents);
     uint64_t first = ptr.offset / TREE_PAGE_BYTES, count = pages_of(ptr.length);
     holt_status rc = tree_file_check_ptr(s->file, ptr);
     if (rc != HOLT_OK) return rc;

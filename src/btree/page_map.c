@@ -81,6 +81,7 @@ static uint64_t next_page(const page_map *m, uint64_t at, uint64_t end, bool val
 
 uint64_t page_map_find(const page_map *m, uint64_t from, uint64_t count)
 {
+    assert(count > 0);
     uint64_t bits = bits_of(m);
     for (uint64_t at = next_page(m, from, bits, false); at < bits && count <= bits - at;) {
         uint64_t end = next_page(m, at, at + count, true);
@@ -104,6 +105,7 @@ uint64_t page_map_end(const page_map *m)
 
 void page_map_encode(const page_map *m, size_t extent, uint8_t out[MAP_BYTES])
 {
+    assert(extent < m->extents);
     const uint64_t *words = m->words + extent * EXTENT_WORDS;
     for (size_t i = 0; i < EXTENT_WORDS; i++)
         put_u64le(out + 8 * i, words[i]);
@@ -111,6 +113,7 @@ void page_map_encode(const page_map *m, size_t extent, uint8_t out[MAP_BYTES])
 
 bool page_map_decode(page_map *m, size_t extent, const uint8_t in[MAP_BYTES])
 {
+    assert(extent < m->extents);
     uint64_t *words = m->words + extent * EXTENT_WORDS;
     for (size_t i = 0; i < EXTENT_WORDS; i++) {
         words[i] = get_u64le(in + 8 * i);

@@ -32,6 +32,7 @@ static void publish_stats(btree_space *s)
 
 void space_leave(btree_space *s)
 {
+    assert(atomic_load_explicit(&s->changing, memory_order_relaxed));
     publish_stats(s);
     atomic_store_explicit(&s->changing, false, memory_order_release);
 }
@@ -136,6 +137,7 @@ holt_status space_map_corrupt(const btree_space *s, size_t extent, const char *w
 
 holt_status space_read_map(btree_space *s, size_t extent, uint8_t out[MAP_BYTES])
 {
+    assert(extent < s->recorded.extent_count);
     const btree_extent *e = &s->recorded.extents[extent];
     if (e->copy > 1) return space_map_corrupt(s, extent, "the manifest names an impossible copy");
     holt_status rc = tree_file_read_raw(s->file, map_page(extent, e->copy) * TREE_PAGE_BYTES, out, MAP_BYTES);

@@ -24,7 +24,9 @@ holt_status btree_version_open(btree_version **out, btree_space *s, const tree_r
 
 btree_version *btree_version_ref(btree_version *v)
 {
-    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
     return v;
 }
 

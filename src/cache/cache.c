@@ -84,6 +84,7 @@ void cache_set_limit(cache *c, uint64_t limit_bytes)
  * them. false: not even without slabs. */
 static bool make_room(cache *c, uint64_t bytes)
 {
+    os_mutex_assert_held(&c->mu);
     c->pending_bytes += bytes; /* nobody else takes the room meanwhile */
     slabs_reclaim(c);
     while (c->bytes + c->pending_bytes > c->limit) {
@@ -119,7 +120,7 @@ bool cache_reserve_resident(cache *c, uint64_t bytes)
 void cache_release_resident(cache *c, uint64_t bytes)
 {
     os_mutex_lock(&c->mu);
-    assert(bytes <= c->reserved_bytes);
+    assert(bytes <= c->reserved_bytes && c->reserved_bytes <= c->resident_bytes);
     c->bytes -= bytes;
     c->resident_bytes -= bytes;
     c->reserved_bytes -= bytes;
@@ -149,6 +150,7 @@ void cache_file_close(cache_file *f)
     cache *c = f->cache;
     map_destroy(f);
     os_mutex_lock(&c->mu);
+    assert(c->files > 0);
     c->files--;
     c->bytes -= sizeof *f;
     os_mutex_unlock(&c->mu);
@@ -187,6 +189,7 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p)
 static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_warmth warmth)
 {
     cache *c = f->cache;
+    assert(fr->state == FRAME_FREE && CACHE_LINE + (size_t)p.length <= class_frame_bytes(fr->slab->class_no));
     fr->checksum = p.checksum;
     fr->length = p.length;
     fr->ordinal = p.ordinal;
@@ -203,6 +206,7 @@ static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes,
 static bool take_in(cache_file *f, int class_no, block_ptr p, const void *bytes, cache_warmth warmth)
 {
     cache *c = f->cache;
+    os_mutex_assert_held(&c->mu);
     frame *there = map_find(f, p.ordinal);
     if (there && frame_holds(there, p)) {
         if (warmth != CACHE_COLD) frame_reference(there);

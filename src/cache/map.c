@@ -42,6 +42,7 @@ frame *map_find(const cache_file *f, uint32_t ordinal)
 /* Zeroed memory within the limit, beginning with a `retired`. */
 static void *array_alloc(cache *c, size_t bytes)
 {
+    os_mutex_assert_held(&c->mu);
     if (c->bytes + c->pending_bytes + bytes > c->limit) {
         if (bytes <= c->limit / OWED_PART) c->owed_bytes = bytes;
         return NULL;
@@ -58,12 +59,15 @@ static void *array_alloc(cache *c, size_t bytes)
 static void array_free(cache *c, retired *r)
 {
     if (!r) return;
+    assert(r->bytes <= c->bytes);
     c->bytes -= r->bytes;
     mem_free(r);
 }
 
 void retired_push(cache *c, retired *r)
 {
+    os_mutex_assert_held(&c->mu);
+    assert(r->bytes <= c->resident_bytes);
     r->next = NULL;
     r->tag = epoch_retire();
     c->leaving_bytes += r->bytes;
@@ -129,6 +133,8 @@ bool map_touch(cache_file *f, uint32_t ordinal)
 frame *map_put(cache_file *f, uint32_t ordinal, frame *fr)
 {
     map_chunk *chunk = find_chunk(f, ordinal);
+    os_mutex_assert_held(&f->cache->mu);
+    assert(chunk && fr->file == f && fr->ordinal == ordinal);
     _Atomic(frame *) *entry = &chunk->frames[ordinal % MAP_CHUNK_ENTRIES];
     frame *old = atomic_load_explicit(entry, memory_order_relaxed); /* written under mu only */
     atomic_store_explicit(entry, fr, memory_order_release);         /* with the frame's contents */
@@ -139,6 +145,8 @@ frame *map_put(cache_file *f, uint32_t ordinal, frame *fr)
 void map_remove(frame *fr)
 {
     cache_file *f = fr->file;
+    assert(fr->state == FRAME_USED && f);
+    os_mutex_assert_held(&f->cache->mu);
     map_chunk *chunk = find_chunk(f, fr->ordinal);
     _Atomic(frame *) *entry = &chunk->frames[fr->ordinal % MAP_CHUNK_ENTRIES];
     assert(atomic_load_explicit(entry, memory_order_relaxed) == fr);

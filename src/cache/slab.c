@@ -37,6 +37,7 @@ int class_of(uint32_t length)
 
 size_t class_frame_bytes(int class_no)
 {
+    assert(class_no >= 0 && class_no < CACHE_CLASSES);
     return class_sizes[class_no] + CACHE_LINE;
 }
 
@@ -79,6 +80,7 @@ static void free_list_remove(size_class *k, frame *fr)
 static frame *frame_make_ready(size_class *k)
 {
     slab *s = k->fresh;
+    assert(s && s->ready < s->frames);
     frame *fr = slab_frame(s, s->ready++);
     if (s->ready == s->frames) k->fresh = NULL;
     memset(fr, 0, sizeof *fr);
@@ -109,6 +111,8 @@ void frame_set_resident(cache *c, frame *fr, bool resident)
 
 void frame_free(cache *c, frame *fr)
 {
+    os_mutex_assert_held(&c->mu);
+    assert(!fr->slab->leaving);
     frame_set_resident(c, fr, false);
     fr->state = FRAME_FREE;
     fr->file = NULL;
@@ -119,7 +123,8 @@ void frame_free(cache *c, frame *fr)
 
 void frame_retire(cache *c, frame *fr)
 {
-    assert(fr->state == FRAME_USED);
+    os_mutex_assert_held(&c->mu);
+    assert(fr->state == FRAME_USED && !fr->slab->leaving);
     frame_set_resident(c, fr, false);
     fr->state = FRAME_LIMBO;
     fr->file = NULL;
@@ -137,6 +142,7 @@ void frame_retire(cache *c, frame *fr)
 static void frame_leave_limbo(cache *c)
 {
     frame *fr = c->limbo_first;
+    assert(fr->state == FRAME_LIMBO && fr->slab->limbo > 0);
     c->limbo_first = fr->next;
     if (!c->limbo_first) c->limbo_last = NULL;
     fr->slab->limbo--;
@@ -209,6 +215,7 @@ static void class_drop_slab(size_class *k, const slab *s)
 static void slab_retire(cache *c, slab *s, int heir)
 {
     size_class *k = &c->classes[s->class_no];
+    assert(!s->leaving);
     for (uint32_t i = 0; i < s->ready; i++) {
         frame *fr = slab_frame(s, i);
         if (fr->state == FRAME_FREE) {
@@ -238,6 +245,7 @@ static void slab_retire(cache *c, slab *s, int heir)
 static void slab_leave(cache *c)
 {
     slab *s = c->leaving_first;
+    assert(s->leaving && s->limbo == 0 && s->bytes <= c->leaving_bytes);
     int heir = s->heir;
     c->leaving_first = s->next;
     if (!c->leaving_first) c->leaving_last = NULL;
@@ -412,6 +420,7 @@ static void class_restock(cache *c, int class_no)
 
 frame *frame_acquire(cache *c, int class_no)
 {
+    os_mutex_assert_held(&c->mu);
     slabs_reclaim(c);
     if (cache_bytes_expected(c) > cache_slab_limit(c)) (void)slabs_shrink(c); /* false: nothing to shrink */
     class_restock(c, class_no);

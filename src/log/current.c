@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "log/segment.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_
     size +=
         snprintf(line + size, sizeof line - (size_t)size, "%016" PRIx64 "\n", hash_bytes(line, (size_t)size));
 
+    assert(size > 0 && (size_t)size < sizeof line);
     holt_status rc = write_temporary(dir, line, (size_t)size);
     if (rc == HOLT_OK) rc = os_dir_sync(dir); /* the manifest's name before the name that leads to it */
     if (rc == HOLT_OK) rc = os_dir_rename(dir, "CURRENT.tmp", "CURRENT");

@@ -26,7 +26,8 @@ void frame_encode(uint8_t *at, frame *f)
 {
     size_t payload = f->payload.size;
     size_t length = frame_length(payload);
-    assert(length <= UINT32_MAX);
+    assert(length <= UINT32_MAX && f->offset % FRAME_ALIGN == 0);
+    assert(f->type >= FRAME_COMMIT && f->type <= FRAME_RECORD);
     put_u32le(at + AT_LENGTH, (uint32_t)length);
     put_u32le(at + AT_TYPE, f->type); /* and three zeros */
     put_u64le(at + AT_EPOCH, f->epoch);
@@ -58,6 +59,7 @@ uint32_t frame_header_check(const uint8_t *at, uint64_t epoch, uint64_t offset)
 
 bool frame_decode(const uint8_t *at, uint32_t length, frame *out)
 {
+    assert(length >= FRAME_HEADER + FRAME_TRAILER);
     size_t end = length - FRAME_TRAILER, payload = get_u32le(at + AT_PAYLOAD_LENGTH);
     out->length = length;
     out->type = at[AT_TYPE];

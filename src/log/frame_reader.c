@@ -25,7 +25,7 @@ void frame_reader_deinit(frame_reader *r)
 /* Makes [offset, offset + size) stand in the window; the file is that long. */
 static holt_status window_cover(frame_reader *r, uint64_t offset, size_t size)
 {
-    assert(offset + size <= r->size);
+    assert(size > 0 && offset + size <= r->size);
     if (r->window && offset >= r->start && offset + size <= r->start + r->length) return HOLT_OK;
     size_t want = size > WINDOW_BYTES ? size : WINDOW_BYTES;
     if (want > r->size - offset) want = (size_t)(r->size - offset);
@@ -62,6 +62,7 @@ holt_status frame_reader_at(frame_reader *r, uint64_t offset, frame *out, bool *
  * window does not show. Nearly all of what is searched is zeros, so this is a bare comparison. */
 static uint64_t next_candidate(const frame_reader *r, uint64_t offset)
 {
+    assert(offset % FRAME_ALIGN == 0 && offset >= r->start && offset <= r->start + r->length);
     size_t at = (size_t)(offset - r->start);
     for (; at + FRAME_EPOCH_END <= r->length; at += FRAME_ALIGN)
         if (get_u64le(r->window + at + FRAME_EPOCH_END - 8) == r->epoch) break;

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "log/frame_reader.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -97,6 +98,7 @@ static void allocate_ahead(manifest *m, uint64_t end)
 
 static holt_status write_record(manifest *m, slice payload)
 {
+    assert(!m->broken && m->end >= MANIFEST_FRAMES);
     size_t length = frame_length(payload.size);
     if (payload.size > UINT32_MAX / 2)
         return status_set(HOLT_TOO_LARGE, "a manifest record of %zu bytes", payload.size);

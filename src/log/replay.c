@@ -7,6 +7,7 @@
 #include "log/manifest.h"
 #include "log/segment.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 enum { REWRITE_BYTES = 1 << 20 };
@@ -100,6 +101,7 @@ static bool frame_continues(const replay *r, const frame *f)
 
 static holt_status accept_frame(replay *r, const frame *f)
 {
+    assert(r->out->count > 0 && f->type != FRAME_RECORD);
     log_end *end = &r->out->segments[r->out->count - 1];
     r->chain = f->checksum;
     r->expected = f->number;
@@ -434,6 +436,7 @@ holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, l
     for (size_t i = 0; i < count && rc == HOLT_OK; i++) {
         const log_end *end = &segments[i];
         log_position at = {end->segment, end->offset};
+        assert(end->offset >= SEGMENT_FRAMES);
         if (log_position_compare(at, known) <= 0) continue;
         uint64_t from = known.segment == end->segment ? known.offset : 0;
         rc = rewrite_segment(dir, end->segment, from, end->offset, buffer);

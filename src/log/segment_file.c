@@ -2,6 +2,9 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "log/segment.h"
+
+#include <assert.h>
 
 enum { ZERO_BYTES = 1 << 20 };
 
@@ -22,6 +25,7 @@ static holt_status write_zeros(os_file *file, uint64_t from, uint64_t to)
 
 holt_status segment_file_create(os_dir *dir, const char *name, uint64_t size, bool zeroed, os_file **out)
 {
+    assert(size >= SEGMENT_FRAMES);
     *out = NULL;
     os_file *file = NULL;
     holt_status rc = os_file_open(dir, name, OS_WRITE | OS_CREATE | OS_TRUNCATE, &file);
@@ -40,6 +44,7 @@ holt_status segment_file_create(os_dir *dir, const char *name, uint64_t size, bo
 
 holt_status segment_file_refit(os_dir *dir, const char *name, uint64_t size, os_file **out)
 {
+    assert(size >= SEGMENT_FRAMES);
     *out = NULL;
     os_file *file = NULL;
     uint64_t old = 0;

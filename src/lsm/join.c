@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "lsm/lsm_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 typedef struct span {
@@ -80,6 +81,7 @@ static void gather_parts(const span *spans, size_t count, lsm_part *parts, tree_
 holt_status lsm_join(const lsm_tree *t, const lsm_pick *pick, lsm_run **out)
 {
     *out = NULL;
+    assert(pick->count >= 2 && pick->first + pick->count <= t->count);
     span *spans = sorted_spans(t, pick);
     if (!spans) return status_no_memory(pick->count * sizeof *spans);
     size_t count = count_parts(spans, pick->count);

@@ -34,6 +34,7 @@ static holt_status part_init(open_part *p, tree_file *file, const lsm_part *part
 holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tree_file *const *files,
                          size_t count, lsm_run **out)
 {
+    assert(count > 0);
     *out = NULL;
     lsm_run *r = mem_alloc_zero(1, sizeof *r + count * sizeof r->parts[0]);
     if (!r) return status_no_memory(sizeof *r);
@@ -58,7 +59,9 @@ holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tr
 lsm_run *lsm_run_ref(lsm_run *r)
 {
     /* Relaxed: who refs already holds one, or is in a section that keeps it from becoming zero. */
-    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
     return r;
 }
 

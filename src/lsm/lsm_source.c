@@ -5,6 +5,8 @@
 #include "base/status.h"
 #include "tree/merge.h"
 
+#include <assert.h>
+
 /* A source over one run's parts. It opens the part it stands in and closes it when it leaves. */
 typedef struct run_source {
     source base;
@@ -65,6 +67,7 @@ static holt_status open_part_source(const open_part *p, const tree_source_option
 /* Opens a part. A failure is shown as the source's status. */
 static bool enter_part(run_source *r, size_t index)
 {
+    assert(index < r->run->info.part_count);
     if (r->part && r->index == index) return true;
     leave_part(r);
     holt_status rc = open_part_source(&r->run->parts[index], &r->options, &r->part);
@@ -117,6 +120,7 @@ static void run_last(source *s)
 static void run_next(source *s)
 {
     run_source *r = self(s);
+    assert(s->valid && r->part);
     r->part->ops->next(r->part);
     show(r);
     if (!r->base.valid && r->base.status == HOLT_OK) first_from(r, r->index + 1);
@@ -125,6 +129,7 @@ static void run_next(source *s)
 static void run_prev(source *s)
 {
     run_source *r = self(s);
+    assert(s->valid && r->part);
     r->part->ops->prev(r->part);
     show(r);
     if (!r->base.valid && r->base.status == HOLT_OK) last_before(r, r->index);

@@ -11,6 +11,7 @@ static void insert_run(lsm_tree *t, lsm_run *run)
     size_t at = t->count++;
     for (; at > 0 && t->runs[at - 1]->info.age < run->info.age; at--)
         t->runs[at] = t->runs[at - 1];
+    assert(at == 0 || t->runs[at - 1]->info.age > run->info.age); /* which is newer could not be told */
     t->runs[at] = lsm_run_ref(run);
 }
 
@@ -62,7 +63,9 @@ holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size
 lsm_tree *lsm_tree_ref(lsm_tree *t)
 {
     /* Relaxed: who refs already holds one, or is in a section that keeps it from becoming zero. */
-    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
     return t;
 }
 

@@ -51,6 +51,7 @@ static holt_status bound_copy(slice *to, slice from)
 /* A part begins with its first key, and the part before it ends there. */
 static holt_status begin_part(lsm_run_writer *w, slice first_key)
 {
+    assert(!w->file && !w->builder);
     if (!mem_grow((void **)&w->parts, &w->parts_capacity, w->part_count + 1, sizeof *w->parts) ||
         !mem_grow((void **)&w->files, &w->files_capacity, w->part_count + 1, sizeof *w->files))
         return status_no_memory(sizeof *w->parts);
@@ -68,6 +69,7 @@ static holt_status begin_part(lsm_run_writer *w, slice first_key)
 
 static holt_status end_part(lsm_run_writer *w)
 {
+    assert(w->part_count > 0 && w->builder);
     lsm_part *part = &w->parts[w->part_count - 1];
     holt_status rc = tree_builder_finish(w->builder, &part->root);
     part->file_size = tree_file_writer_bytes(w->file);
@@ -90,6 +92,7 @@ holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice v
 
 holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper)
 {
+    assert(w->part_count == 0 || !w->parts[w->part_count - 1].upper.data); /* once */
     holt_status rc = w->file ? end_part(w) : HOLT_OK;
     if (rc == HOLT_OK && w->part_count > 0) rc = bound_copy(&w->parts[w->part_count - 1].upper, upper);
     return rc;

@@ -68,6 +68,7 @@ bool memchunks_reserve(memchunks *c, size_t size)
 
 void *memchunks_take(memchunks *c, size_t size, size_t alignment)
 {
+    assert((alignment & (alignment - 1)) == 0);
     size_t skip = (0 - (uintptr_t)c->at) & (alignment - 1);
     assert(size + skip <= c->left); /* it was reserved */
     uint8_t *memory = c->at + skip;

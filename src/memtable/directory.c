@@ -1,6 +1,8 @@
 /* directory.c -- the hash table of the collections of a memtable. */
 #include "memtable/directory.h"
 
+#include <assert.h>
+
 enum { BITS_FIRST = 3 };
 
 struct memdirectory_table {
@@ -88,8 +90,10 @@ memmap *memdirectory_find_or_create(memdirectory *d, memchunks *c, uint32_t coll
     m = memmap_create(c, collection);
     if (!m) return NULL;
     memmap *none;
+    _Atomic(memmap *) *slot = find_slot(own_table(d), collection, &none);
+    assert(!none);
     /* Release: who loads it finds it made. */
-    atomic_store_explicit(find_slot(own_table(d), collection, &none), m, memory_order_release);
+    atomic_store_explicit(slot, m, memory_order_release);
     d->count++;
     return m;
 }

@@ -169,6 +169,8 @@ static void grow_root(memmap *m, memchunks *c, memmap_path *path)
  * ascend leave full nodes behind. */
 static void split_level(memmap *m, memchunks *c, memmap_path *path, uint32_t level, const memtable_record *r)
 {
+    assert(level + 1 < path->height && is_full(path->levels[level].node) &&
+           !is_full(path->levels[level + 1].node));
     memnode *n = path->levels[level].node;
     uint32_t place = path->levels[level].place, parent_place = path->levels[level + 1].place;
     uint32_t from = NODE_SLOTS / 2;
@@ -239,6 +241,7 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
     if (!find_append(m, entry->key, &path)) find_path(m, entry->key, &path);
     memnode *leaf = path.levels[0].node;
     uint32_t place = path.levels[0].place;
+    assert(leaf->level == 0);
     const memtable_record *older = path.found ? memnode_record(leaf, place) : NULL;
     assert(!record_at(older, UINT64_MAX) || record_at(older, UINT64_MAX)->seqno < entry->seqno);
 

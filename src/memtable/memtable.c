@@ -27,7 +27,9 @@ holt_status memtable_create(memtable **out, size_t chunk_bytes)
 memtable *memtable_ref(memtable *m)
 {
     /* Relaxed: whoever calls has the memtable already; a count says nothing about its contents. */
-    atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
     return m;
 }
 
@@ -55,6 +57,7 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
     memtable_entry e = *entry;
     assert(e.op == ENTRY_PUT || e.op == ENTRY_DELETE || e.op == ENTRY_PUT_UNTIL);
     assert(e.key.size <= KEY_SIZE_MAX && e.value.size <= UINT32_MAX);
+    assert(e.op != ENTRY_DELETE || e.value.size == 0);
     e.key = with_address(e.key);
 
     if (!m->last || m->last->collection != e.collection) {
@@ -72,6 +75,7 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
 
 void memtable_void(memtable_record *record)
 {
+    assert(!record_is_void(record));
     atomic_store_explicit(&record->is_void, true, memory_order_relaxed); /* record.h says why */
 }
 

@@ -215,6 +215,7 @@ void memnode_insert(memnode *n, uint32_t place, slice key, void *slot)
 
 void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer)
 {
+    assert(leaf->level == 0 && place < memnode_count(leaf));
     /* No new version of the node: both records stand for the same key. Release: the record is filled. */
     atomic_store_explicit(&leaf->slots[place], newer, memory_order_release);
 }
@@ -222,6 +223,9 @@ void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer)
 void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, memnode *right)
 {
     uint32_t count = memnode_count(n);
+    assert(parent->level == n->level + 1 && right->level == n->level);
+    assert(memnode_child(parent, place) == n);
+    assert(from <= count && memnode_count(right) == 0);
     for (uint32_t i = from; i < count; i++)
         set_slot(right, i - from, head_at(n, i), memnode_slot(n, i));
     set_count(right, count - from);

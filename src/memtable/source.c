@@ -5,6 +5,8 @@
  */
 #include "memtable/memtable.h"
 
+#include <assert.h>
+
 #include "base/memory.h"
 #include "base/status.h"
 #include "memtable/memtable_internal.h"
@@ -104,12 +106,14 @@ static void source_last(source *s)
 static void source_next(source *s)
 {
     memtable_source *m = memtable_source_of(s);
+    assert(s->valid);
     advance(m, m->at + 1);
 }
 
 static void source_prev(source *s)
 {
     memtable_source *m = memtable_source_of(s);
+    assert(s->valid);
     retreat(m, m->at);
 }
 

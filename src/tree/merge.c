@@ -20,6 +20,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+#include <assert.h>
+
 enum { WORD = 8, SKIP_MAX = 2 * WORD };
 
 typedef struct contender {
@@ -283,6 +285,7 @@ static void merge_turn(merge *m, bool backward)
 static void merge_next(source *s)
 {
     merge *m = merge_of(s);
+    assert(s->valid);
     if (m->backward)
         merge_turn(m, false);
     else
@@ -292,6 +295,7 @@ static void merge_next(source *s)
 static void merge_prev(source *s)
 {
     merge *m = merge_of(s);
+    assert(s->valid);
     if (m->backward)
         merge_advance(m);
     else
@@ -348,6 +352,7 @@ static holt_status merge_load_value(source *s)
 {
     merge *m = merge_of(s);
     source *child = m->children[m->winner.child];
+    assert(s->valid);
     holt_status rc = child->ops->load_value(child);
     if (rc != HOLT_OK) return rc;
     s->value = child->value;
@@ -396,6 +401,7 @@ static holt_status merge_create(source **children, size_t count, source **out)
         mem_free(bracket);
         return status_no_memory(sizeof *m + 3 * count * sizeof *losers);
     }
+    assert(count >= 2 && count < NO_CHILD);
     m->base.ops = &merge_ops;
     m->children = children;
     m->count = (uint32_t)count;

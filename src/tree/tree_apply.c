@@ -17,6 +17,7 @@ holt_status apply_write(tree_apply *a, const void *bytes, size_t size, block_ptr
 
 holt_status apply_release(tree_apply *a, block_ptr p)
 {
+    assert(p.length > 0);
     uint64_t space = tree_file_space(a->pages->file, p.length);
     if (space > a->root.bytes)
         return tree_file_corrupt(a->pages->file, p.offset, "the tree is larger than it should be");
@@ -66,6 +67,7 @@ static int64_t entry_bytes(slice key, const block_entry *e)
 static holt_status remove_entry(tree_apply *a, slice key)
 {
     apply_level *leaf = &a->levels[0];
+    assert(leaf->open && leaf->index < leaf->count);
     block_entry e = block_at(&leaf->block, leaf->index++);
     leaf->dirty = true;
     leaf->append = false;
@@ -166,6 +168,7 @@ static holt_status lower_root(tree_apply *a)
 /* Levels above the old root, until one is no more than one block: that is the root. */
 static holt_status finish(tree_apply *a)
 {
+    assert(a->level == a->height && !a->finished);
     uint32_t level = a->height;
     apply_level *l = &a->levels[level];
     while (l->packer.written > 0 || l->packer.count > 1) {
@@ -203,6 +206,7 @@ holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
 holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root, size_t block_bytes,
                             source *batch)
 {
+    assert(tree_file_paged(pages->file));
     *out = NULL;
     holt_status rc = tree_root_check(pages->file, root);
     if (rc != HOLT_OK) return rc;

@@ -134,6 +134,7 @@ holt_status node_spill(tree_apply *a, uint32_t level)
 holt_status node_copy(tree_apply *a, uint32_t level, uint32_t end)
 {
     apply_level *l = &a->levels[level];
+    assert(l->open && l->index <= end && end <= l->count);
     slice prefix = slice_of(l->block.prefix, l->block.prefix_size);
     for (; l->index < end; l->index++) {
         block_entry e = block_at(&l->block, l->index);
@@ -207,6 +208,7 @@ static holt_status join_left(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level], *above = &a->levels[level + 1];
     tree_packer *given = &above->packer;
+    assert(above->open && given->count > 0);
     block_ptr p = block_ptr_decode(tree_packer_entry(given, given->count - 1).value.data);
     holt_status rc = release_node(a, l);
     if (rc == HOLT_OK) rc = a->pages->ops->settle(a->pages);
@@ -276,6 +278,7 @@ static holt_status write_node(tree_apply *a, uint32_t level)
 holt_status node_close(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
+    assert(l->open && level == a->level && l->index == l->count);
     bool open = false, neighbours = l->dirty && level + 1 < a->height;
     holt_status rc = HOLT_OK;
     /* Nodes that are rebuilt side by side share their blocks: it costs nothing, and makes few halves. */

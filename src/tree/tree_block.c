@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -86,6 +87,7 @@ static block_ptr extent_at(slice extents, size_t index)
 holt_status tree_extents_size(tree_file *f, slice extents, uint64_t *size)
 {
     uint64_t sum = 0;
+    assert(extents.size % BLOCK_PTR_SIZE == 0);
     for (size_t i = 0; i < extents.size / BLOCK_PTR_SIZE; i++) {
         block_ptr p = extent_at(extents, i);
         holt_status rc = tree_file_check_ptr(f, p);

@@ -36,6 +36,7 @@ struct tree_builder {
 
 holt_status tree_builder_create(tree_builder **out, tree_file_writer *file, const tree_build_options *options)
 {
+    assert(options->filter_bits <= FILTER_BITS_MAX);
     *out = NULL;
     tree_builder *b = mem_alloc_zero(1, sizeof *b);
     if (!b) return status_no_memory(sizeof *b);
@@ -107,6 +108,7 @@ static holt_status builder_add_child(tree_builder *b, uint32_t level, slice sepa
 /* Writes the level's block and hands its pointer to the level above. */
 static holt_status level_close_block(tree_builder *b, uint32_t level)
 {
+    assert(level < b->height);
     builder_level *l = &b->levels[level];
     block_ptr p;
     holt_status rc = level_write(b, l, &p);
@@ -137,6 +139,7 @@ static holt_status builder_add_child(tree_builder *b, uint32_t level, slice sepa
 /* Writes a large value and makes the entry's value the list of its extents. */
 static holt_status builder_write_extents(tree_builder *b, block_entry *e)
 {
+    assert(e->op != ENTRY_DELETE && e->value.size > 0);
     const uint8_t *bytes = e->value.data;
     size_t left = e->value.size, count = (left + TREE_EXTENT_BYTES - 1) / TREE_EXTENT_BYTES;
     if (!mem_grow((void **)&b->extents, &b->extents_capacity, count * BLOCK_PTR_SIZE, 1))
@@ -213,6 +216,7 @@ static holt_status builder_write_pages(tree_builder *b, const uint8_t *lines, ui
 
 static holt_status builder_write_filter(tree_builder *b)
 {
+    assert(b->hashes_count == b->root.entries);
     uint64_t count = filter_lines(b->hashes_count, b->options.filter_bits);
     uint32_t probes = filter_probes(b->options.filter_bits);
     size_t pages = tree_filter_page_count(count);
@@ -254,6 +258,7 @@ static holt_status builder_write_root(tree_builder *b)
 
 holt_status tree_builder_finish(tree_builder *b, tree_root *out)
 {
+    assert(b->root.root.length == 0); /* once */
     memset(out, 0, sizeof *out);
     if (b->root.entries == 0) return HOLT_OK;
     holt_status rc = builder_write_root(b);

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "tree/tree_format.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -24,6 +25,7 @@ void tree_file_name(uint64_t number, char name[OS_NAME_MAX])
 
 holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, tree_file **out)
 {
+    assert(handle && spec->size >= TREE_HEADER_BYTES);
     *out = NULL;
     tree_file *f = mem_alloc_zero(1, sizeof *f);
     if (!f) return status_no_memory(sizeof *f);
@@ -97,7 +99,9 @@ holt_status tree_file_open(tree_files *t, uint64_t number, uint64_t size_min, tr
 
 tree_file *tree_file_ref(tree_file *f)
 {
-    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
     return f;
 }
 

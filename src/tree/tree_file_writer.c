@@ -43,6 +43,7 @@ static holt_status writer_flush(tree_file_writer *w)
 /* Copies what fits, so that all writes but the last and those of large pieces are of BUFFER_BYTES. */
 static holt_status writer_gather(tree_file_writer *w, const uint8_t *bytes, size_t size)
 {
+    assert(size < BUFFER_BYTES && w->used <= BUFFER_BYTES);
     size_t room = BUFFER_BYTES - w->used, part = size < room ? size : room;
     memcpy(w->buffer + w->used, bytes, part);
     w->used += part;
@@ -134,6 +135,7 @@ holt_status tree_file_writer_add(tree_file_writer *w, const void *bytes, size_t 
     rc = writer_put(w, bytes, size);
     if (rc != HOLT_OK) return rc;
     w->pieces++;
+    assert(p.offset % TREE_PIECE_ALIGN == 0);
     *out = p;
     return HOLT_OK;
 }

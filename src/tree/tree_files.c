@@ -44,6 +44,8 @@ uint64_t tree_files_count(const tree_files *t)
 
 static void idle_add(tree_files *t, tree_file *f)
 {
+    os_mutex_assert_held(&t->mu);
+    assert(f->handle && f->pins == 0);
     f->older = t->newest;
     f->newer = NULL;
     if (t->newest)
@@ -55,6 +57,7 @@ static void idle_add(tree_files *t, tree_file *f)
 
 static void idle_remove(tree_files *t, tree_file *f)
 {
+    os_mutex_assert_held(&t->mu);
     if (f->newer)
         f->newer->older = f->older;
     else
@@ -69,6 +72,7 @@ static void idle_remove(tree_files *t, tree_file *f)
 /* Takes an idle file's descriptor away; the caller closes it when it has left the lock. */
 static os_file *idle_take_handle(tree_files *t, tree_file *f)
 {
+    assert(f->handle && f->pins == 0 && t->descriptors > 0);
     os_file *handle = f->handle;
     idle_remove(t, f);
     f->handle = NULL;

@@ -6,6 +6,8 @@
 #include "block/filter.h"
 #include "tree/tree_internal.h"
 
+#include <assert.h>
+
 enum { PAGE_LINES = FILTER_PAGE_BYTES / FILTER_LINE_BYTES, PROBES_MAX = 16 };
 
 struct tree_filter {
@@ -164,6 +166,7 @@ static tree_answer line_answer(const tree_filter *t, const uint8_t *lines, uint6
 tree_answer tree_filter_test(const tree_filter *t, uint64_t hash)
 {
     if (!t) return TREE_FOUND;
+    assert(epoch_inside());
     uint64_t line = filter_line_of(hash, t->lines);
     if (t->resident) return line_answer(t, t->resident, line, hash);
     const uint8_t *page = cache_lookup(t->pages, t->directory[line / PAGE_LINES]);

@@ -3,6 +3,8 @@
 
 #include "base/status.h"
 
+#include <assert.h>
+
 /* What a leaf says of the key. */
 static tree_answer leaf_answer(const block *leaf, slice key, tree_entry *out)
 {
@@ -19,6 +21,7 @@ static tree_answer leaf_answer(const block *leaf, slice key, tree_entry *out)
 
 tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out)
 {
+    assert(epoch_inside());
     if (root->root.length == 0) return TREE_ABSENT;
     cache_file *cached = tree_file_cache(f);
     block_ptr p = root->root;
@@ -94,6 +97,7 @@ static holt_status lookup_level(lookup *l, uint32_t level)
 tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
                         holt_status *status)
 {
+    assert(!epoch_inside());
     *status = HOLT_OK;
     if (root->root.length == 0) return TREE_ABSENT;
     lookup l = {f, key, buffer, out, root->root, TREE_ABSENT};

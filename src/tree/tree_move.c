@@ -106,6 +106,7 @@ static void replace_pointer(tree_move *m, uint32_t level, block_ptr p)
         return;
     }
     move_level *above = &m->levels[level + 1];
+    assert(above->index > 0);
     block_ptr_encode(pointer_at(above, block_at(&above->block, above->index - 1).value.data), p);
     above->dirty = true;
 }
@@ -113,6 +114,7 @@ static void replace_pointer(tree_move *m, uint32_t level, block_ptr p)
 static holt_status close_node(tree_move *m, uint32_t level)
 {
     move_level *l = &m->levels[level];
+    assert(level < m->root.height && level == m->level);
     m->level = level + 1;
     if (!l->dirty && !wanted(m, l->ptr)) return HOLT_OK;
     block_ptr p = l->ptr;

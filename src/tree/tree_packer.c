@@ -54,6 +54,7 @@ static uint64_t item_weight(const pack_item *i)
 
 holt_status tree_packer_add(tree_packer *p, slice head, slice tail, const block_entry *entry)
 {
+    assert(head.size + tail.size <= TREE_KEY_BYTES_MAX && entry->value.size <= UINT32_MAX);
     size_t key_size = head.size + tail.size, bytes = key_size + entry->value.size;
     if (!mem_grow((void **)&p->items, &p->capacity, p->count + 1, sizeof *p->items))
         return status_no_memory(sizeof *p->items);
@@ -76,12 +77,14 @@ holt_status tree_packer_add(tree_packer *p, slice head, slice tail, const block_
 
 slice tree_packer_key(const tree_packer *p, size_t index)
 {
+    assert(index < p->count);
     const pack_item *i = &p->items[index];
     return slice_of(p->data.data + i->at, i->key_size);
 }
 
 block_entry tree_packer_entry(const tree_packer *p, size_t index)
 {
+    assert(index < p->count);
     const pack_item *i = &p->items[index];
     block_entry e = {.op = i->op,
                      .extents = i->extents,
@@ -100,6 +103,7 @@ void tree_packer_pop(tree_packer *p)
 /* Forgets the first `count`. */
 static void packer_drop(tree_packer *p, size_t count)
 {
+    assert(count <= p->count);
     size_t left = p->count - count, skip = left ? p->items[count].at : p->data.size;
     for (size_t i = 0; i < count; i++)
         p->weight -= item_weight(&p->items[i]);
@@ -195,6 +199,7 @@ static size_t packer_cut(const tree_packer *p, const packer_output *out, size_t 
 static holt_status packer_write(tree_packer *p, const packer_output *out, size_t cut)
 {
     holt_status rc = HOLT_OK;
+    assert(cut > 0 && cut <= p->count);
     uint8_t separator[TREE_KEY_BYTES_MAX];
     size_t size = 0;
     slice bytes;

@@ -55,6 +55,7 @@ holt_status tree_page_file_open(tree_files *t, uint64_t number, uint64_t size_mi
 holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, size_t size)
 {
     assert(f->writable && tree_file_paged(f));
+    assert(offset % TREE_PAGE_BYTES == 0 && size % TREE_PAGE_BYTES == 0);
     holt_status rc = os_file_write(f->writable, offset, bytes, size);
     if (rc == HOLT_OK && offset + size > tree_file_size(f))
         atomic_store_explicit(&f->size, offset + size, memory_order_relaxed); /* one thread writes */
@@ -63,6 +64,7 @@ holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, si
 
 void tree_file_push(tree_file *f, uint64_t offset, uint64_t size)
 {
+    assert(f->writable);
     os_file_push(f->writable, offset, size);
 }
 
@@ -74,7 +76,7 @@ holt_status tree_file_sync(tree_file *f)
 
 holt_status tree_file_truncate(tree_file *f, uint64_t size)
 {
-    assert(f->writable);
+    assert(f->writable && size >= TREE_HEADER_BYTES && size % TREE_PAGE_BYTES == 0);
     uint64_t actual;
     holt_status rc = os_file_size(f->writable, &actual); /* a failed write may have made it longer */
     if (rc == HOLT_OK && actual > size) rc = os_file_truncate(f->writable, size);
