@@ -34,8 +34,8 @@ typedef struct block_ptr {
 } block_ptr;
 
 enum { BLOCK_PTR_SIZE = 24 };
-void      block_ptr_encode(uint8_t out[BLOCK_PTR_SIZE], block_ptr p);
-block_ptr block_ptr_decode(const uint8_t in[BLOCK_PTR_SIZE]);
+void block_ptr_encode(uint8_t out[BLOCK_PTR_SIZE], block_ptr p);
+static inline block_ptr block_ptr_decode(const uint8_t in[BLOCK_PTR_SIZE]);
 
 enum { BLOCK_BYTES_MIN = 4096, BLOCK_BYTES_MAX = 65536, BLOCK_KEY_BYTES_MAX = 8192 };
 
@@ -59,7 +59,7 @@ typedef struct block {
  * must be 8-byte aligned. */
 holt_status block_check(const void *bytes, size_t size);
 /* Opens bytes that block_check has accepted: no checks, no failure. */
-void block_open(block *b, const void *bytes, size_t size);
+static inline void block_open(block *b, const void *bytes, size_t size);
 
 typedef struct block_entry {
     uint8_t  op;         /* entry_op: ENTRY_PUT, ENTRY_DELETE or ENTRY_PUT_UNTIL */
@@ -69,12 +69,12 @@ typedef struct block_entry {
     uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL */
 } block_entry;
 
-block_entry block_at(const block *b, uint32_t index);
+static inline block_entry block_at(const block *b, uint32_t index);
 /* Number of the first entry whose key is >= key (count if none); *equal: it is the key itself. */
 uint32_t block_lower_bound(const block *b, slice key, bool *equal);
 /* The child of an inner node that may hold the key: 0 also for a key below the first separator. */
-uint32_t  block_child_index(const block *b, slice key);
-block_ptr block_child(const block *b, uint32_t index);
+uint32_t block_child_index(const block *b, slice key);
+static inline block_ptr block_child(const block *b, uint32_t index);
 /* Copies the whole key into buffer (BLOCK_KEY_BYTES_MAX always suffice). Returns its size. */
 size_t block_key(const block *b, uint32_t index, uint8_t *buffer);
 
@@ -109,5 +109,7 @@ holt_status block_builder_finish(block_builder *b, slice *out);
 /* A shortest key s with a < s <= b, for a < b: written to buffer (room for b.size bytes); returns its
  * size. */
 size_t block_separator(slice a, slice b, uint8_t *buffer);
+
+#include "block/block_read.h"
 
 #endif

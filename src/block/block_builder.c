@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "block/block_format.h"
+#include "block/block.h"
 
 enum { INNER_CHILDREN_MIN = 4 };
 

@@ -3,7 +3,7 @@
  * It runs on each block read from disk, so the common entry (short key, short value) takes few branches.
  */
 #include "base/status.h"
-#include "block/block_format.h"
+#include "block/block.h"
 
 #include <assert.h>
 

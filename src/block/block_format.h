@@ -1,4 +1,4 @@
-/* block_format.h -- the bytes of a block. Included only in src/block/ and its tests.
+/* block_format.h -- the bytes of a block. For src/block/ and its tests, and for what block.h does inline.
  *
  * Integers are little-endian; a varint is LEB128 in its shortest form.
  *
@@ -42,7 +42,6 @@
 #define HOLT_BLOCK_BLOCK_FORMAT_H
 
 #include "base/coding.h"
-#include "block/block.h"
 
 enum {
     BLOCK_MAGIC = 0,
@@ -63,7 +62,6 @@ enum { BLOCK_NARROW_END_MAX = 65535, BLOCK_PADDING = 4096 };
 enum { BLOCK_HEAD_SIZE = 4, BLOCK_EXPIRY_SIZE = 8 };
 
 enum { PTR_OFFSET = 0, PTR_CHECKSUM = 8, PTR_LENGTH = 16, PTR_ORDINAL = 20 };
-_Static_assert(PTR_ORDINAL + 4 == BLOCK_PTR_SIZE, "a pointer ends with its ordinal");
 
 static inline size_t block_prefix_padded(size_t prefix_size)
 {

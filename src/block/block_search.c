@@ -2,7 +2,7 @@
  * are equal. */
 #include <assert.h>
 
-#include "block/block_format.h"
+#include "block/block.h"
 
 enum { LANES = 4, LINEAR_MAX = 128 };
 

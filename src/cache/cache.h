@@ -40,6 +40,9 @@ void        cache_file_close(cache_file *f); /* accepts NULL; its frames become 
 /* The bytes of a cached block, or NULL. Inside an epoch section, and good until it ends. Counts a hit or a
  * miss (per-thread, cheap). */
 const uint8_t *cache_lookup(cache_file *f, block_ptr p);
+/* Where the block of this ordinal would be found, or NULL: only to be prefetched, which may be done outside the section
+ * too. Counts and marks nothing. */
+const uint8_t *cache_peek(const cache_file *f, block_ptr p);
 
 typedef enum cache_warmth { CACHE_COLD, CACHE_WARM, CACHE_RESIDENT } cache_warmth;
 /* Offers a verified copy of a block (p.length bytes). May be declined; blocks over 64 KiB always are. Outside

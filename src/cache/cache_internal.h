@@ -146,10 +146,37 @@ static inline uint64_t cache_bytes_expected(const cache *c)
     return c->bytes - c->leaving_bytes + c->pending_bytes + c->owed_bytes;
 }
 
-/* ---------------------------------------------------------------- map.c (all but map_find under mu) */
+/* ---------------------------------------------------------------- the translation array */
+
+/* Acquire: the chunks' pointers were stored before the top's. The same for a chunk and its entries, and for a
+ * frame and its contents. */
+static inline map_top *map_load_top(const cache_file *f)
+{
+    return atomic_load_explicit(&f->top, memory_order_acquire);
+}
+
+static inline map_chunk *map_load_chunk(map_top *top, size_t index)
+{
+    return atomic_load_explicit(&top->chunks[index], memory_order_acquire);
+}
+
+static inline map_chunk *map_find_chunk(const cache_file *f, uint32_t ordinal)
+{
+    map_top *top = map_load_top(f);
+    size_t index = ordinal / MAP_CHUNK_ENTRIES;
+    return top && index < top->count ? map_load_chunk(top, index) : NULL;
+}
 
 /* The frame of a block, or NULL. By readers inside a section, or under mu. */
-frame *map_find(const cache_file *f, uint32_t ordinal);
+static inline frame *map_find(const cache_file *f, uint32_t ordinal)
+{
+    map_chunk *chunk = map_find_chunk(f, ordinal);
+    if (!chunk) return NULL;
+    return atomic_load_explicit(&chunk->frames[ordinal % MAP_CHUNK_ENTRIES], memory_order_acquire);
+}
+
+/* ---------------------------------------------------------------- map.c (all under mu) */
+
 /* Makes the array reach the ordinal. false: no memory, or none within the limit. */
 bool   map_touch(cache_file *f, uint32_t ordinal);
 /* Puts the frame in, where map_touch has been; returns the one that was there, or NULL. */

@@ -11,32 +11,6 @@
 
 enum { TOP_CHUNKS_MIN = 8, OWED_PART = 4 };
 
-/* Acquire: the chunks' pointers were stored before the top's. The same for a chunk and its entries, and for a
- * frame and its contents. */
-static map_top *load_top(const cache_file *f)
-{
-    return atomic_load_explicit(&f->top, memory_order_acquire);
-}
-
-static map_chunk *load_chunk(map_top *top, size_t index)
-{
-    return atomic_load_explicit(&top->chunks[index], memory_order_acquire);
-}
-
-static map_chunk *find_chunk(const cache_file *f, uint32_t ordinal)
-{
-    map_top *top = load_top(f);
-    size_t index = ordinal / MAP_CHUNK_ENTRIES;
-    return top && index < top->count ? load_chunk(top, index) : NULL;
-}
-
-frame *map_find(const cache_file *f, uint32_t ordinal)
-{
-    map_chunk *chunk = find_chunk(f, ordinal);
-    if (!chunk) return NULL;
-    return atomic_load_explicit(&chunk->frames[ordinal % MAP_CHUNK_ENTRIES], memory_order_acquire);
-}
-
 /* ---------------------------------------------------------------- memory of arrays */
 
 /* Zeroed memory within the limit, beginning with a `retired`. */
@@ -99,7 +73,7 @@ static size_t top_bytes(size_t chunks)
 
 static bool grow_top(cache_file *f, size_t index)
 {
-    map_top *old = load_top(f);
+    map_top *old = map_load_top(f);
     size_t count = old ? old->count : TOP_CHUNKS_MIN;
     while (count <= index)
         count *= 2;
@@ -109,7 +83,7 @@ static bool grow_top(cache_file *f, size_t index)
     if (!top) return false;
     top->count = count;
     for (size_t i = 0; i < count; i++)
-        atomic_init(&top->chunks[i], old && i < old->count ? load_chunk(old, i) : NULL);
+        atomic_init(&top->chunks[i], old && i < old->count ? map_load_chunk(old, i) : NULL);
     atomic_store_explicit(&f->top, top, memory_order_release); /* with its chunks: see load_top */
     if (old) retired_push(f->cache, &old->retired);
     return true;
@@ -118,13 +92,14 @@ static bool grow_top(cache_file *f, size_t index)
 bool map_touch(cache_file *f, uint32_t ordinal)
 {
     size_t index = ordinal / MAP_CHUNK_ENTRIES;
-    if (find_chunk(f, ordinal)) return true;
+    if (map_find_chunk(f, ordinal)) return true;
     if (!grow_top(f, index)) return false;
     map_chunk *chunk = array_alloc(f->cache, sizeof *chunk);
     if (!chunk) return false;
     for (size_t i = 0; i < MAP_CHUNK_ENTRIES; i++)
         atomic_init(&chunk->frames[i], NULL);
-    atomic_store_explicit(&load_top(f)->chunks[index], chunk, memory_order_release); /* with its entries */
+    atomic_store_explicit(&map_load_top(f)->chunks[index], chunk,
+                          memory_order_release); /* with its entries */
     return true;
 }
 
@@ -132,7 +107,7 @@ bool map_touch(cache_file *f, uint32_t ordinal)
 
 frame *map_put(cache_file *f, uint32_t ordinal, frame *fr)
 {
-    map_chunk *chunk = find_chunk(f, ordinal);
+    map_chunk *chunk = map_find_chunk(f, ordinal);
     os_mutex_assert_held(&f->cache->mu);
     assert(chunk && fr->file == f && fr->ordinal == ordinal);
     _Atomic(frame *) *entry = &chunk->frames[ordinal % MAP_CHUNK_ENTRIES];
@@ -147,13 +122,14 @@ void map_remove(frame *fr)
     cache_file *f = fr->file;
     assert(fr->state == FRAME_USED && f);
     os_mutex_assert_held(&f->cache->mu);
-    map_chunk *chunk = find_chunk(f, fr->ordinal);
+    map_chunk *chunk = map_find_chunk(f, fr->ordinal);
     _Atomic(frame *) *entry = &chunk->frames[fr->ordinal % MAP_CHUNK_ENTRIES];
     assert(atomic_load_explicit(entry, memory_order_relaxed) == fr);
     atomic_store_explicit(entry, NULL, memory_order_relaxed); /* the tag that follows orders it: epoch.c */
     if (--chunk->used > 0) return;
 
-    atomic_store_explicit(&load_top(f)->chunks[fr->ordinal / MAP_CHUNK_ENTRIES], NULL, memory_order_relaxed);
+    atomic_store_explicit(&map_load_top(f)->chunks[fr->ordinal / MAP_CHUNK_ENTRIES], NULL,
+                          memory_order_relaxed);
     retired_push(f->cache, &chunk->retired);
 }
 
@@ -175,11 +151,11 @@ static void chunk_destroy(cache *c, map_chunk *chunk)
 void map_destroy(cache_file *f)
 {
     cache *c = f->cache;
-    map_top *top = load_top(f); /* no block is offered any more, so it stays this one */
+    map_top *top = map_load_top(f); /* no block is offered any more, so it stays this one */
     if (!top) return;
     for (size_t i = 0; i < top->count; i++) {
         os_mutex_lock(&c->mu);
-        map_chunk *chunk = load_chunk(top, i);
+        map_chunk *chunk = map_load_chunk(top, i);
         atomic_store_explicit(&top->chunks[i], NULL, memory_order_relaxed); /* nobody reads any more */
         if (chunk) chunk_destroy(c, chunk);
         os_mutex_unlock(&c->mu);

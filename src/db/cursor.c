@@ -161,8 +161,18 @@ static bool copy_entry(holt_cursor *cur)
     return !cur->copy.failed;
 }
 
+static bool show(holt_cursor *cur, slice key, slice value)
+{
+    cur->key = key;
+    cur->value = value;
+    cur->place = CURSOR_ON;
+    cur->status = HOLT_OK;
+    cur->moves++;
+    return true;
+}
+
 /* Shows the source's entry if it is one: in range and no tombstone; else goes on in the given direction. */
-static bool settle(holt_cursor *cur, bool forward)
+static bool settle_with_care(holt_cursor *cur, bool forward)
 {
     source *s = stand_of(cur)->source;
     while (s->valid && s->op == ENTRY_DELETE)
@@ -177,12 +187,19 @@ static bool settle(holt_cursor *cur, bool forward)
     }
     if (stand_of(cur)->in_memory && !copy_entry(cur))
         return fail(cur, status_no_memory(s->key.size + s->value.size));
-    cur->key = stand_of(cur)->in_memory ? slice_of(cur->copy.data, s->key.size) : s->key;
-    cur->value = stand_of(cur)->in_memory ? slice_of(cur->copy.data + s->key.size, s->value.size) : s->value;
-    cur->place = CURSOR_ON;
-    cur->status = HOLT_OK;
-    cur->moves++;
-    return true;
+    if (!stand_of(cur)->in_memory) return show(cur, s->key, s->value);
+    return show(cur, slice_of(cur->copy.data, s->key.size),
+                slice_of(cur->copy.data + s->key.size, s->value.size));
+}
+
+/* The same, short for what most entries are: plain puts in trees, walked without a bound. */
+static inline bool settle(holt_cursor *cur, bool forward)
+{
+    const cursor_stand *st = stand_of(cur);
+    const source *s = st->source;
+    bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending && !st->in_memory;
+    if (!plain || !slice_is_open(forward ? cur->upper : cur->lower)) return settle_with_care(cur, forward);
+    return show(cur, s->key, s->value);
 }
 
 static const slice no_key = {"", 0};

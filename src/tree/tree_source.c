@@ -21,6 +21,10 @@ enum { VALUE_KEEP = 256 << 10 };
  * buffers have room for the excess. */
 enum { COPY_AT_ONCE = 16 };
 
+/* A walk asks for the neighbouring leaf's memory while it shows the entries of this one, bit by bit: so much at most for
+ * an entry, for more than some ten requests at a time the processor has no room. */
+enum { LINE_BYTES = 64, LINES_AN_ENTRY_MAX = 8 };
+
 typedef enum source_end { END_FIRST, END_LAST, END_KEY } source_end;
 
 /* One level of the path. */
@@ -47,6 +51,9 @@ typedef struct tree_source {
     slice extents;       /* of the current entry, while its value is pending */
     tree_buffer value;   /* of an entry with extents */
     read_ahead ahead;
+    const uint8_t *beside,
+        *beside_end;    /* of the neighbouring leaf where it lies cached: only to be asked for */
+    size_t beside_step; /* so much of it with each entry */
     uint8_t key[TREE_KEY_BYTES_MAX + COPY_AT_ONCE];
     source_level levels[]; /* root.height of them; 0 is the leaf */
 } tree_source;
@@ -141,6 +148,8 @@ static void source_enter_leaf(tree_source *t)
     t->end =
         slice_is_open(t->options.upper) ? leaf->count : block_lower_bound(leaf, t->options.upper, &equal);
     memcpy(t->key, leaf->prefix, leaf->prefix_size);
+    t->beside_step = leaf->size / leaf->count + LINE_BYTES;
+    if (t->beside_step > LINES_AN_ENTRY_MAX * LINE_BYTES) t->beside_step = LINES_AN_ENTRY_MAX * LINE_BYTES;
     t->leaf_new = false;
 }
 
@@ -155,6 +164,39 @@ static void source_pass(source_level *l, const block *b, block_ptr *p, source_en
     else
         l->index = end == END_FIRST ? 0 : b->count - 1;
     *p = block_child(b, l->index);
+}
+
+/* The path has just gone through node b of the lowest level of nodes. Notes where the neighbour of its child is. */
+static void source_note_beside(tree_source *t, const block *b)
+{
+    const source_level *l = &t->levels[1];
+    t->beside = t->beside_end = NULL;
+    if (t->backward ? l->index == 0 : l->index + 1 >= l->count) return;
+    block_ptr p = block_child(b, t->backward ? l->index - 1 : l->index + 1);
+    t->beside = cache_peek(tree_file_cache(t->file), p);
+    if (t->beside) t->beside_end = t->beside + p.length;
+}
+
+/* The same outside of a section. */
+static holt_status source_find_beside(tree_source *t, const block *b)
+{
+    t->beside = NULL;
+    if (t->options.bypass_cache) return HOLT_OK;
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    source_note_beside(t, b);
+    epoch_leave();
+    return HOLT_OK;
+}
+
+static inline void source_ask_beside(tree_source *t)
+{
+    if (!t->beside) return;
+    const uint8_t *end = t->beside + t->beside_step;
+    if (end > t->beside_end) end = t->beside_end;
+    for (; t->beside < end; t->beside += LINE_BYTES)
+        __builtin_prefetch(t->beside);
+    if (t->beside >= t->beside_end) t->beside = NULL;
 }
 
 /* Goes down from *level and *p as far as no inner node has to be read. */
@@ -176,6 +218,7 @@ static holt_status source_descend_cached(tree_source *t, uint32_t *level, block_
             b = &there;
         }
         source_pass(l, b, p, end, key);
+        if (*level == 1) source_note_beside(t, b);
     }
     epoch_leave();
     return HOLT_OK;
@@ -197,6 +240,7 @@ static bool source_find_leaf(tree_source *t, source_end end, slice key)
 {
     t->base.status = HOLT_OK;
     source_nowhere(t);
+    t->beside = NULL;
     read_ahead_restart(&t->ahead, t->file);
     if (t->root.root.length == 0) return false;
     holt_status rc = source_descend(t, t->root.height - 1, t->root.root, end, key);
@@ -233,6 +277,8 @@ static holt_status source_step_leaf(tree_source *t, bool *there)
     holt_status rc = source_load(t, level, l->at);
     if (rc != HOLT_OK) return rc;
     l->index = t->backward ? l->index - 1 : l->index + 1;
+    if (level == 1) rc = source_find_beside(t, &l->block);
+    if (rc != HOLT_OK) return rc;
     return source_descend(t, level - 1, block_child(&l->block, l->index), t->backward ? END_LAST : END_FIRST,
                           slice_of(NULL, 0));
 }
@@ -267,6 +313,7 @@ static inline slice source_key(tree_source *t, uint32_t index, slice suffix)
 static inline void source_show(tree_source *t, uint32_t index)
 {
     source_leave_value(t);
+    source_ask_beside(t);
     t->levels[0].index = index;
     block_entry e = block_at(&t->levels[0].block, index);
     t->base.valid = true;
