@@ -26,10 +26,13 @@ static uint64_t test_seed(void)
     return seed;
 }
 
+/* One pool serves all tests: so each of them gets chunks that others have written to. */
+static chunk_pool pool;
+
 static memtable *create(void)
 {
     memtable *m;
-    assert_int_equal(memtable_create(&m, CHUNK), HOLT_OK);
+    assert_int_equal(memtable_create(&m, &pool), HOLT_OK);
     return m;
 }
 
@@ -579,6 +582,30 @@ static void bytes_count_all_memory(void **state)
     memtable_unref(m);
 }
 
+/* What a memtable leaves serves the next one, up to the limit; a sum that only grows would be a leak. */
+static void chunks_of_the_dead_serve_the_living(void **state)
+{
+    enum { KEPT = 4 };
+    chunk_pool p;
+    void *chunks[KEPT + 2];
+    chunk_pool_init(&p, CHUNK, KEPT * CHUNK);
+    for (size_t i = 0; i < KEPT + 2; i++)
+        chunks[i] = chunk_pool_take(&p);
+    chunk_pool_give(&p, chunks[0]);
+    chunk_pool_give(&p, chunks[1]);
+    assert_int_equal(chunk_pool_bytes(&p), 0); /* with four in use there is room for none */
+    for (size_t i = 2; i < KEPT + 2; i++)
+        chunk_pool_give(&p, chunks[i]);
+    size_t kept = mem_is_watched() ? 0 : KEPT;
+    assert_int_equal(chunk_pool_bytes(&p), kept * CHUNK);
+    void *again = chunk_pool_take(&p);
+    if (kept) assert_ptr_equal(again, chunks[KEPT + 1]);
+    chunk_pool_give(&p, again);
+    chunk_pool_trim(&p);
+    assert_int_equal(chunk_pool_bytes(&p), 0);
+    chunk_pool_deinit(&p);
+}
+
 static void memtable_lives_until_its_last_reference_goes(void **state)
 {
     memtable *m = create(), *other = memtable_ref(m);
@@ -598,9 +625,9 @@ static void insert_without_memory_changes_nothing(void **state)
     rng_seed(&r, test_seed());
     memtable *m = NULL;
     mem_fail_at(1, false);
-    assert_int_equal(memtable_create(&m, 16 << 10), HOLT_NO_MEMORY);
+    assert_int_equal(memtable_create(&m, &pool), HOLT_NO_MEMORY);
     assert_null(m);
-    assert_int_equal(memtable_create(&m, 16 << 10), HOLT_OK);
+    assert_int_equal(memtable_create(&m, &pool), HOLT_OK);
 
     unsigned failures = 0;
     for (uint64_t seqno = 1; seqno <= INSERTS; seqno++) {
@@ -814,10 +841,14 @@ int main(void)
         cmocka_unit_test(ascending_keys_leave_full_leaves),
         cmocka_unit_test(thousands_of_tiny_collections_are_cheap),
         cmocka_unit_test(bytes_count_all_memory),
+        cmocka_unit_test(chunks_of_the_dead_serve_the_living),
         cmocka_unit_test(memtable_lives_until_its_last_reference_goes),
         cmocka_unit_test(insert_without_memory_changes_nothing),
         cmocka_unit_test(collection_without_entries_is_not_listed),
         cmocka_unit_test(readers_beside_a_writer_see_their_snapshot),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    chunk_pool_init(&pool, CHUNK, 16 * CHUNK);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    chunk_pool_deinit(&pool);
+    return failed;
 }

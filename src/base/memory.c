@@ -81,17 +81,22 @@ void mem_free(void *memory)
 
 enum { LARGE_ALIGNMENT = 64, PAGE_BYTES = 4096, HUGE_PAGE_BYTES = 2 << 20 };
 
+bool mem_is_watched(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
+}
+
 /* The sanitizers know the C library's blocks only: what lies beyond their end, and who lost them. */
 static bool is_mapped(size_t size)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return false;
-#endif
-#endif
-    return size >= MEM_LARGE_BYTES;
+    return size >= MEM_LARGE_BYTES && !mem_is_watched();
 }
 
 static void *map(size_t size)

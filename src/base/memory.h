@@ -29,6 +29,9 @@ void *mem_large_alloc(size_t size); /* aligned for anything, a cache line includ
 void *mem_large_realloc(void *memory, size_t size_before, size_t size); /* on failure the old block stays */
 void  mem_large_free(void *memory, size_t size);                        /* accepts NULL */
 
+/* Whether a sanitizer looks at who uses memory: then none should be kept for later use. */
+bool mem_is_watched(void);
+
 /* Room for `count` elements of `size` bytes in a growing array: *array and *capacity are replaced, doubling.
  * false: out of memory, nothing changed. */
 bool mem_grow(void **array, size_t *capacity, size_t count, size_t size);

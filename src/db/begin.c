@@ -25,7 +25,7 @@ holt_status begin_table(holt *db)
 {
     table *fresh;
     view *v;
-    holt_status rc = table_create(&fresh, db->set.memtable_bytes);
+    holt_status rc = table_create(&fresh, &db->chunks);
     if (rc != HOLT_OK) return rc;
     rc = view_change_reserve(db, 0, &v);
     if (rc == HOLT_OK) rc = view_change_begin(db, v);

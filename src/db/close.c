@@ -59,6 +59,7 @@ static void release_memory(holt *db)
 
 static void free_handle(holt *db)
 {
+    chunk_pool_deinit(&db->chunks);
     os_cond_deinit(&db->jobs_cond);
     os_mutex_deinit(&db->commit_mu);
     os_mutex_deinit(&db->manifest_mu);

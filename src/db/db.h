@@ -96,6 +96,7 @@ struct holt {
     /* The current view. Released by the installer, acquired by readers in an epoch section. */
     _Alignas(64) _Atomic(view *) view;
     counters counts;
+    chunk_pool chunks; /* of memtables */
 
     _Alignas(64) os_mutex commit_mu; /* LOCK_RANK_COMMIT: */
     bool leading;                    /* somebody leads the queue */

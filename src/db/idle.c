@@ -49,6 +49,7 @@ uint64_t idle_step(holt *db)
     uint64_t due = s->seen_ns + (worth_it ? PAUSE_NS : LONG_PAUSE_NS);
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : now + PAUSE_NS;
     if (now < s->seen_ns + PAUSE_NS) return s->seen_ns + PAUSE_NS;
+    chunk_pool_trim(&db->chunks);
     /* From here on a commit wakes the job. One that came before it could know is seen by one more look. */
     if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed)) return now + PAUSE_NS;
     return bytes ? due : OS_JOB_IDLE;

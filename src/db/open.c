@@ -72,6 +72,15 @@ static void init_locks(holt *db)
     os_cond_init(&db->jobs_cond, db->os);
 }
 
+static void init_chunks(holt *db)
+{
+    enum { CHUNK_BYTES_MIN = 16 << 10, CHUNK_BYTES_MAX = 2 << 20, CHUNKS = 16 };
+    size_t bytes = (size_t)(db->set.memtable_bytes / CHUNKS);
+    if (bytes < CHUNK_BYTES_MIN) bytes = CHUNK_BYTES_MIN;
+    if (bytes > CHUNK_BYTES_MAX) bytes = CHUNK_BYTES_MAX;
+    chunk_pool_init(&db->chunks, bytes, (size_t)db->set.memtables_bytes_max);
+}
+
 static holt_status create_handle(os *platform, const char *path, const holt_options *o, holt **out)
 {
     *out = NULL;
@@ -92,6 +101,7 @@ static holt_status create_handle(os *platform, const char *path, const holt_opti
     db->read_only = set.flags & HOLT_OPEN_READ_ONLY;
     db->fork_generation = os_fork_generation();
     init_locks(db);
+    init_chunks(db);
     *out = db;
     return HOLT_OK;
 }

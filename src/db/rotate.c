@@ -7,7 +7,7 @@
 /* All the memory that the change takes: a new memtable, and a view that has room for it. */
 static holt_status reserve_change(holt *db, table **fresh, view **next)
 {
-    holt_status rc = table_create(fresh, db->set.memtable_bytes);
+    holt_status rc = table_create(fresh, &db->chunks);
     if (rc != HOLT_OK) return rc;
     rc = view_change_reserve(db, 0, next);
     if (rc == HOLT_OK) return HOLT_OK;

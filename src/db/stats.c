@@ -131,6 +131,7 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     s.disk_bytes = disk.bytes;
     s.files = tree_files_count(db->files);
     s.memory_limit = db->set.memory_bytes;
+    s.memtable_bytes += chunk_pool_bytes(&db->chunks);
     s.memory_used = s.memtable_bytes + s.cache_bytes + s.transaction_bytes;
     s.recovery_ns = db->recovery_ns;
     s.recovered_operations = db->recovered_operations;

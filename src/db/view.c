@@ -17,14 +17,12 @@ static bool unref(_Atomic uint32_t *refs)
 
 /* ---------------------------------------------------------------- tables */
 
-holt_status table_create(table **out, size_t memtable_bytes)
+holt_status table_create(table **out, chunk_pool *pool)
 {
-    enum { CHUNK_BYTES_MAX = 2 << 20 };
     *out = NULL;
     table *t = mem_alloc_zero(1, sizeof *t);
     if (!t) return status_no_memory(sizeof *t);
-    size_t chunk = memtable_bytes / 16;
-    holt_status rc = memtable_create(&t->memtable, chunk < CHUNK_BYTES_MAX ? chunk : CHUNK_BYTES_MAX);
+    holt_status rc = memtable_create(&t->memtable, pool);
     if (rc != HOLT_OK) {
         mem_free(t);
         return rc;

@@ -34,7 +34,7 @@ typedef struct table {
     _Atomic(_Atomic uint64_t *) retained;
 } table;
 
-holt_status table_create(table **out, size_t memtable_bytes);
+holt_status table_create(table **out, chunk_pool *pool); /* which outlives it */
 table      *table_ref(table *t);
 void        table_unref(table *t); /* accepts NULL */
 /* It is flushed: counted in *retained until it is freed. */

@@ -14,9 +14,14 @@ struct chunk {
     alignas(CACHE_LINE) uint8_t bytes[];
 };
 
-void memchunks_init(memchunks *c, size_t size_max)
+static size_t smaller(size_t a, size_t b)
 {
-    *c = (memchunks){.next_size = CHUNK_FIRST, .size_max = size_max > CHUNK_FIRST ? size_max : CHUNK_FIRST};
+    return a < b ? a : b;
+}
+
+void memchunks_init(memchunks *c, chunk_pool *pool)
+{
+    *c = (memchunks){.next_size = smaller(CHUNK_FIRST, pool->chunk_bytes), .pool = pool};
     atomic_init(&c->bytes, 0);
 }
 
@@ -24,7 +29,10 @@ void memchunks_deinit(memchunks *c)
 {
     for (struct chunk *chunk = c->list; chunk;) {
         struct chunk *next = chunk->next;
-        mem_large_free(chunk, chunk->size);
+        if (chunk->size == c->pool->chunk_bytes)
+            chunk_pool_give(c->pool, chunk);
+        else
+            mem_large_free(chunk, chunk->size);
         chunk = next;
     }
     c->list = NULL;
@@ -38,7 +46,7 @@ size_t memchunks_bytes(const memchunks *c)
 /* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
 static struct chunk *chunk_create(memchunks *c, size_t size)
 {
-    struct chunk *chunk = mem_large_alloc(size);
+    struct chunk *chunk = size == c->pool->chunk_bytes ? chunk_pool_take(c->pool) : mem_large_alloc(size);
     if (!chunk) return NULL;
     chunk->size = size;
     chunk->next = c->list;
@@ -50,7 +58,7 @@ static struct chunk *chunk_create(memchunks *c, size_t size)
 
 static void grow_next(memchunks *c)
 {
-    c->next_size = c->next_size < c->size_max / 2 ? c->next_size * 2 : c->size_max;
+    c->next_size = smaller(c->next_size * 2, c->pool->chunk_bytes);
 }
 
 bool memchunks_reserve(memchunks *c, size_t size)

@@ -2,7 +2,8 @@
  *
  * Unlike base/arena.h it can promise: after memchunks_reserve() the allocations of that many bytes cannot
  * fail, so an insert that has to split nodes either has all it needs before it begins, or changes nothing.
- * Chunks start small and double, because most memtables of small databases stay small.
+ * Chunks start small and double, because most memtables of small databases stay small; those of the largest size
+ * come from a pool.
  *
  * Concurrency  one thread allocates at a time; memchunks_bytes() from any.
  */
@@ -14,17 +15,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memtable/chunk_pool.h"
+
 enum { CACHE_LINE = 64 };
 
 typedef struct memchunks {
     struct chunk *list;
     uint8_t *at; /* free bytes of the chunk in use */
     size_t left;
-    size_t next_size, size_max;
+    size_t next_size;
+    chunk_pool *pool;     /* for chunks of the largest size, which is the pool's */
     _Atomic size_t bytes; /* of all chunks; written by the allocating thread only */
 } memchunks;
 
-void   memchunks_init(memchunks *c, size_t size_max);
+void   memchunks_init(memchunks *c, chunk_pool *pool);
 void   memchunks_deinit(memchunks *c);
 size_t memchunks_bytes(const memchunks *c);
 

@@ -10,7 +10,7 @@
 
 enum { KEY_SIZE_MAX = 8192 }; /* of holt.h; record.h has 16 bits for it */
 
-holt_status memtable_create(memtable **out, size_t chunk_bytes)
+holt_status memtable_create(memtable **out, chunk_pool *pool)
 {
     *out = NULL;
     memtable *m = mem_alloc_aligned(alignof(memtable), sizeof *m);
@@ -19,7 +19,7 @@ holt_status memtable_create(memtable **out, size_t chunk_bytes)
     atomic_init(&m->refs, 1);
     m->last = NULL;
     atomic_init(&m->entries, 0);
-    memchunks_init(&m->chunks, chunk_bytes);
+    memchunks_init(&m->chunks, pool);
     *out = m;
     return HOLT_OK;
 }

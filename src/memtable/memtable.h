@@ -20,13 +20,14 @@
 #define HOLT_MEMTABLE_MEMTABLE_H
 
 #include "base/source.h"
+#include "memtable/chunk_pool.h"
 
 typedef struct memtable memtable;
 typedef struct memtable_record memtable_record;
 
-/* chunk_bytes: size of the chunks asked from the system once it has grown (it starts with 16 KiB and
- * doubles). *out has one reference. */
-holt_status memtable_create(memtable **out, size_t chunk_bytes);
+/* Chunks of memory come from the pool once it has grown (it starts with 16 KiB and doubles); the pool outlives it. *out
+ * has one reference. */
+holt_status memtable_create(memtable **out, chunk_pool *pool);
 memtable   *memtable_ref(memtable *m);
 void        memtable_unref(memtable *m); /* accepts NULL; the last one frees */
 
