@@ -121,6 +121,8 @@ typedef struct fixture {
     plain_pages *pages;
     tree_root root;
     size_t block_bytes;
+    bool dense;
+    size_t cut_steps; /* an apply is cut after so many steps, and another goes on; 0: never */
     entries model;
     rng random;
 } fixture;
@@ -236,16 +238,29 @@ static entries batch_of_numbers(fixture *f, uint32_t from, uint32_t count, uint3
 
 /* ---------------------------------------------------------------- applying */
 
+/* What comes of the root, which may lie at *out. */
+static holt_status apply_once(fixture *f, const tree_root *root, source *in, size_t changes_a_step,
+                              tree_root *out)
+{
+    tree_apply_input input = {in, f->block_bytes, f->dense};
+    tree_apply *a = NULL;
+    bool done = false;
+    holt_status rc = tree_apply_open(&a, &f->pages->base, root, &input);
+    for (size_t steps = 1; rc == HOLT_OK && !done; steps++) {
+        rc = tree_apply_step(a, changes_a_step, &done);
+        if (steps == f->cut_steps) tree_apply_cut(a);
+    }
+    if (rc == HOLT_OK) *out = tree_apply_root(a);
+    tree_apply_close(a);
+    return rc;
+}
+
 static holt_status apply(fixture *f, const entries *batch, size_t changes_a_step, tree_root *out)
 {
     source *in = entries_source_open(batch);
-    tree_apply *a = NULL;
-    bool done = false;
-    holt_status rc = tree_apply_open(&a, &f->pages->base, &f->root, f->block_bytes, in);
-    while (rc == HOLT_OK && !done)
-        rc = tree_apply_step(a, changes_a_step, &done);
-    if (rc == HOLT_OK) *out = tree_apply_root(a);
-    tree_apply_close(a);
+    holt_status rc = apply_once(f, &f->root, in, changes_a_step, out);
+    while (rc == HOLT_OK && in->valid)
+        rc = apply_once(f, out, in, changes_a_step, out);
     source_close(in);
     return rc;
 }
@@ -338,12 +353,14 @@ static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t r
         /* Growth, then churn, then decline. */
         uint32_t delete_one_in = i < rounds / 2 ? 6 : i < 3 * rounds / 4 ? 2 : 1;
         entries batch = batch_make(&f, kind, 1 + (size_t)rng_below(&f.random, batch_max), delete_one_in);
+        f.cut_steps = (size_t)rng_below(&f.random, 4);
+        f.dense = rng_chance(&f.random, 4);
         step(&f, &batch, rng_chance(&f.random, 2) ? NEVER : 1 + (size_t)rng_below(&f.random, 50));
     }
     fixture_close(&f);
 }
 
-/* Every way of packing, joining and splitting is met by random batches over keys of every shape: short, with
+/* Every way of packing, cutting, joining and splitting is met by random batches over keys of every shape: short, with
  * prefixes, without, and longer than a block. */
 static void apply_agrees_with_a_sorted_array(void **state)
 {
@@ -382,6 +399,19 @@ static void ascending_fill_leaves_blocks_full(void **state)
     }
 }
 
+static void fill_randomly(fixture *f)
+{
+    for (uint32_t i = 0; i < 60; i++) {
+        entries batch = {NULL, 0, 0};
+        for (uint32_t k = 0; k < 250; k++) {
+            uint8_t key[16];
+            rng_fill(&f->random, key, sizeof key);
+            batch_add(&batch, slice_of(key, sizeof key), ENTRY_PUT, &f->random, 100);
+        }
+        step(f, &batch, NEVER);
+    }
+}
+
 /* Small random batches split leaves in halves, of which two thirds are used on the way; the brief asks 0.66
  * of what a block can hold. */
 static void random_fill_uses_two_thirds(void **state)
@@ -390,18 +420,29 @@ static void random_fill_uses_two_thirds(void **state)
     for (size_t block_bytes = 4096; block_bytes <= 16384; block_bytes *= 4) {
         fixture f;
         fixture_open(&f, block_bytes, CACHE_BYTES, test_seed());
-        for (uint32_t i = 0; i < 60; i++) {
-            entries batch = {NULL, 0, 0};
-            for (uint32_t k = 0; k < 250; k++) {
-                uint8_t key[16];
-                rng_fill(&f.random, key, sizeof key);
-                batch_add(&batch, slice_of(key, sizeof key), ENTRY_PUT, &f.random, 100);
-            }
-            step(&f, &batch, NEVER);
-        }
+        fill_randomly(&f);
         uint64_t used = raw_bytes(&f.model) + f.model.count * 9;
         print_message("fill %.3f\n", (double)used / (double)f.root.bytes);
         assert_true(used * 100 >= f.root.bytes * 66);
+        fixture_close(&f);
+    }
+}
+
+/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one in a go. */
+static void dense_rewrite_in_pieces_leaves_blocks_full(void **state)
+{
+    (void)state;
+    for (size_t block_bytes = 4096; block_bytes <= 16384; block_bytes *= 4) {
+        fixture f;
+        fixture_open(&f, block_bytes, CACHE_BYTES, test_seed());
+        fill_randomly(&f);
+        uint64_t before = f.root.bytes;
+        entries all = entries_copy(&f.model);
+        f.dense = true;
+        f.cut_steps = 1;
+        step(&f, &all, 1000);
+        print_message("%.3f of what it was\n", (double)f.root.bytes / (double)before);
+        assert_true((raw_bytes(&f.model) + f.model.count * 10) * 100 >= f.root.bytes * 92);
         fixture_close(&f);
     }
 }
@@ -573,6 +614,7 @@ int main(void)
         cmocka_unit_test(apply_agrees_with_a_sorted_array),
         cmocka_unit_test(ascending_fill_leaves_blocks_full),
         cmocka_unit_test(random_fill_uses_two_thirds),
+        cmocka_unit_test(dense_rewrite_in_pieces_leaves_blocks_full),
         cmocka_unit_test(descending_fill_and_ranges_deleted_down_to_nothing),
         cmocka_unit_test(thinned_tree_is_packed),
         cmocka_unit_test(nothing_is_written_when_nothing_changes),

@@ -133,9 +133,13 @@ typedef struct btree_batch {
     btree_version *base; /* borrowed */
     source *changes;     /* borrowed */
     size_t block_bytes;
+    bool dense;          /* full blocks: for rewriting what will not change soon */
 } btree_batch;
 holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t changes, bool *done,
                                btree_version **next);
+/* The batch under way ends with what has been taken of it; the next call completes the tree. Its source then stands
+ * on the first change that is left. */
+void        btree_change_cut(btree_change *c);
 /* The same on no version: full blocks one behind the other, for loads and dense rewrites. */
 holt_status btree_change_load(btree_change *c, source *entries, size_t block_bytes, size_t count, bool *done,
                               btree_version **next);

@@ -37,10 +37,17 @@ holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t
         rc = change_check_base(batch->base);
         if (rc != HOLT_OK) return rc;
         change_begin_step(c, PAGES_TOGETHER);
-        rc = tree_apply_open(&c->apply, &c->pages, &batch->base->root, batch->block_bytes, batch->changes);
+        tree_apply_input input = {batch->changes, batch->block_bytes, batch->dense};
+        rc = tree_apply_open(&c->apply, &c->pages, &batch->base->root, &input);
     }
     if (rc == HOLT_OK) rc = tree_apply_step(c->apply, changes, done);
     return rc == HOLT_OK && *done ? finish_apply(c, batch->base, next) : rc;
+}
+
+void btree_change_cut(btree_change *c)
+{
+    assert(c->apply);
+    tree_apply_cut(c->apply);
 }
 
 static holt_status finish_load(btree_change *c, btree_version **next)
@@ -62,7 +69,8 @@ holt_status btree_change_load(btree_change *c, source *entries, size_t block_byt
     *next = NULL;
     if (!c->apply) {
         change_begin_step(c, PAGES_IN_LINE);
-        rc = tree_apply_open(&c->apply, &c->pages, &empty, block_bytes, entries);
+        tree_apply_input input = {.batch = entries, .block_bytes = block_bytes};
+        rc = tree_apply_open(&c->apply, &c->pages, &empty, &input);
     }
     if (rc == HOLT_OK) rc = tree_apply_step(c->apply, count, done);
     return rc == HOLT_OK && *done ? finish_load(c, next) : rc;

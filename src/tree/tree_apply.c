@@ -191,7 +191,7 @@ static holt_status finish(tree_apply *a)
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
 {
     holt_status rc = a->batch->status;
-    while (rc == HOLT_OK && !a->finished && (changes > 0 || !a->batch->valid)) {
+    while (rc == HOLT_OK && !a->finished && (changes > 0 || !apply_has_more(a))) {
         if (a->level == a->height)
             rc = finish(a);
         else
@@ -203,8 +203,8 @@ holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
 
 /* ---------------------------------------------------------------- life */
 
-holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root, size_t block_bytes,
-                            source *batch)
+holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
+                            const tree_apply_input *input)
 {
     assert(tree_file_paged(pages->file));
     *out = NULL;
@@ -213,17 +213,23 @@ holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root
     tree_apply *a = mem_alloc_zero(1, sizeof *a);
     if (!a) return status_no_memory(sizeof *a);
     a->pages = pages;
-    a->batch = batch;
+    a->batch = input->batch;
     a->root = *root;
-    a->block_bytes = block_bytes;
+    a->block_bytes = input->block_bytes;
+    a->dense = input->dense;
     a->height = root->root.length ? root->height : 1;
-    rc = block_builder_create(&a->builder, 0, block_bytes);
+    rc = block_builder_create(&a->builder, 0, a->block_bytes);
     if (rc == HOLT_OK) rc = node_open_root(a, root->root);
     if (rc == HOLT_OK)
         *out = a;
     else
         tree_apply_close(a);
     return rc;
+}
+
+void tree_apply_cut(tree_apply *a)
+{
+    a->cut = true;
 }
 
 tree_root tree_apply_root(const tree_apply *a)

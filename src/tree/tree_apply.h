@@ -13,7 +13,11 @@
  * Values       larger than half a block go into extents, which are released with their entry.
  * Failure      The old tree is as it was. What was written the caller gives back: it knows what it gave out.
  *
- * Applying to the empty tree is a bulk load: it makes full blocks one behind the other.
+ * Applying to the empty tree is a bulk load: it makes full blocks one behind the other. A dense apply makes full
+ * ones everywhere.
+ *
+ * A batch may be cut: what has been taken of it becomes a whole tree, and the source stands on the first change
+ * that is left for another apply.
  *
  * Concurrency  one thread; readers of the old tree go on.
  */
@@ -26,12 +30,21 @@
 typedef struct tree_apply tree_apply;
 
 /* `batch` stands on its first change: a put, a put-until or a delete. It must be able to seek back to the key
- * it stands on, and is borrowed, like `pages`, until close. The root has no filter. */
-holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root, size_t block_bytes,
-                            source *batch);
+ * it stands on, and is borrowed, like `pages`, until close. */
+typedef struct tree_apply_input {
+    source *batch;
+    size_t block_bytes;
+    bool dense;
+} tree_apply_input;
+
+/* The root has no filter. */
+holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
+                            const tree_apply_input *input);
 /* Takes up to `changes` more of them; *done: all are in and the tree is complete. After a failure only close
  * may follow. */
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done);
+/* Takes no more changes: the next step completes the tree. */
+void        tree_apply_cut(tree_apply *a);
 /* The new root, once done. It equals the old one if nothing has changed. */
 tree_root   tree_apply_root(const tree_apply *a);
 /* Whether large values were written, so that there are extents. */

@@ -37,6 +37,8 @@ struct tree_apply {
     size_t block_bytes;
     uint32_t height; /* of the old tree; of the empty one 1: a leaf without entries */
     uint32_t level;  /* the lowest open one; height: all is done but the levels above */
+    bool dense;
+    bool cut; /* the rest of the batch is for another apply */
     bool finished;
     bool removed;        /* entries, so that nodes may have lost their last children */
     bool wrote_extents;
@@ -54,11 +56,16 @@ static inline slice apply_lower(const apply_level *l)
     return buffer_slice(&l->lower);
 }
 
+static inline bool apply_has_more(const tree_apply *a)
+{
+    return a->batch->valid && !a->cut;
+}
+
 /* Whether the batch stands on a change of the node. */
 static inline bool apply_in_range(const tree_apply *a, const apply_level *l)
 {
     const source *in = a->batch;
-    return in->valid && (l->upper_open || slice_compare(in->key, buffer_slice(&l->upper)) < 0);
+    return apply_has_more(a) && (l->upper_open || slice_compare(in->key, buffer_slice(&l->upper)) < 0);
 }
 
 holt_status apply_write(tree_apply *a, const void *bytes, size_t size, block_ptr *out);

@@ -128,7 +128,7 @@ holt_status node_spill(tree_apply *a, uint32_t level)
     apply_level *l = &a->levels[level];
     if (!l->dirty) return HOLT_OK; /* it may yet be kept as it is */
     packer_output out = output_of(a);
-    return tree_packer_spill(&l->packer, &out, l->append);
+    return tree_packer_spill(&l->packer, &out, l->append || a->dense);
 }
 
 holt_status node_copy(tree_apply *a, uint32_t level, uint32_t end)
@@ -174,7 +174,7 @@ holt_status node_write(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
     packer_output out = output_of(a);
-    return tree_packer_close(&l->packer, &out, l->append);
+    return tree_packer_close(&l->packer, &out, l->append || a->dense);
 }
 
 /* ---------------------------------------------------------------- joining */
