@@ -191,7 +191,7 @@ static void apply(place *p, const fuzz_change *changes, size_t count)
     expect(in != NULL);
     open_source(in, changes, count);
     expect(btree_change_begin(&c, p->space) == HOLT_OK);
-    btree_batch batch = {p->version, &in->base, BLOCK_BYTES};
+    btree_batch batch = {.base = p->version, .changes = &in->base, .block_bytes = BLOCK_BYTES};
     while (rc == HOLT_OK && !done)
         rc = btree_change_apply(c, &batch, 16, &done, &next);
     end_change(p, c, next, rc);

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "block/block_format.h"
+#include "block/block.h"
 
 /* ---------------------------------------------------------------- the model */
 

@@ -202,7 +202,7 @@ typedef struct work {
 static holt_status do_batch(btree_change *c, btree_version *base, const entries *batch, btree_version **next)
 {
     source *in = entries_source_open(batch);
-    btree_batch b = {base, in, BLOCK_BYTES};
+    btree_batch b = {.base = base, .changes = in, .block_bytes = BLOCK_BYTES};
     bool done = false;
     holt_status rc = HOLT_OK;
     while (rc == HOLT_OK && !done)
