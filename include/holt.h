@@ -74,7 +74,7 @@ typedef enum holt_status {
     HOLT_BUSY = 5,         /* try again later: in use, or overloaded */
     HOLT_READ_ONLY = 6,    /* fix the call: writing through something opened for reading */
     HOLT_TOO_LARGE = 7,    /* fix the call: past a limit; nothing was written */
-    HOLT_NO_SPACE = 8,     /* the disk is full; writing resumes by itself when there is room */
+    HOLT_NO_SPACE = 8,     /* the disk is full; deletes are still taken, to make room; writing resumes by itself */
     HOLT_NO_MEMORY = 9,    /* an allocation failed; nothing was lost */
     HOLT_IO = 10,          /* the system refused a read or a write; after a commit: outcome unknown until reopened */
     HOLT_CORRUPT = 11,     /* the bytes on disk are not what was written there; never retried, never overwritten */
@@ -295,7 +295,7 @@ HOLT_API holt_kind holt_collection_kind(holt_collection *c);
 
 /* Brings what the collection holds in [begin, end) to the least space, and waits for it. {NULL, 0} = open. It takes
  * what has been flushed (holt_flush), and may work on more than the range. HOLT_LSM: runs are merged. HOLT_BTREE: the
- * tree is written anew with full blocks, beside the old one, and moved down; if a reader still needs the old one, the
+ * range is written anew with full blocks, piece by piece, and moved down; if a reader still needs the old ones, the
  * file gets smaller after he has gone. */
 HOLT_API holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end);
 

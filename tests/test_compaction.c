@@ -36,7 +36,7 @@ static void policy_flush(policy *p, tree_file *file, uint64_t bytes)
     for (;;) {
         lsm_pick pick;
         lsm_tree *t = pretend_tree(file, p->bytes, p->count);
-        bool wanted = lsm_pick_merge(t, LSM_WANT_BOUND, 1000, &pick);
+        bool wanted = lsm_pick_merge(t, LSM_WANT_BOUND, 1000, UINT64_MAX, &pick);
         lsm_tree_unref(t);
         if (!wanted) break;
         assert_true(pick.count >= 2 && pick.first + pick.count <= p->count && pick.level >= 1);
@@ -110,9 +110,9 @@ static void lsm_pick_knows_when_there_is_nothing_to_do(void **state)
     tree_file *file = build(&f, &m, 0, 4, &part);
     for (size_t count = 0; count <= 3; count++) {
         lsm_tree *t = pretend_tree(file, sizes, count);
-        assert_false(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, &pick));
-        assert_int_equal(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, &pick), count > 1);
-        assert_int_equal(lsm_pick_merge(t, LSM_WANT_ALL, 1000, &pick), count > 1);
+        assert_false(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, UINT64_MAX, &pick));
+        assert_int_equal(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, UINT64_MAX, &pick), count > 1);
+        assert_int_equal(lsm_pick_merge(t, LSM_WANT_ALL, 1000, UINT64_MAX, &pick), count > 1);
         if (count > 1) assert_int_equal(pick.count, count);
         lsm_tree_unref(t);
     }
@@ -302,7 +302,7 @@ static void lsm_merge_of_tombstones_only_leaves_nothing(void **state)
     lsm_tree *t;
     lsm_pick pick;
     expect_ok(lsm_tree_create(&run, 1, &t));
-    assert_true(lsm_pick_merge(t, LSM_WANT_ALL, 1000, &pick));
+    assert_true(lsm_pick_merge(t, LSM_WANT_ALL, 1000, UINT64_MAX, &pick));
     size_t files = files_on_disk(&f);
     expect_ok(merge(&f, t, &pick, 8 << 10, 1 << 20, &out));
     assert_null(out);

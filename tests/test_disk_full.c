@@ -24,9 +24,10 @@
 
 enum { VALUE_BYTES_MAX = 4096, KEPT_EACH = 8, RESUMED = 300, TRIES = 200 };
 
-typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_WAYS } making_room;
+typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_DELETE, ROOM_REOPEN_DELETE, ROOM_WAYS } making_room;
 
-static const char *const way_names[ROOM_WAYS] = {"drop", "clear", "grow"};
+static const char *const way_names[ROOM_WAYS] = {"drop", "clear", "grow", "delete",
+                                                "reopen and delete"};
 
 typedef struct story {
     os *os;
@@ -188,6 +189,12 @@ static holt_status clear_ballast(story *s, uint64_t i)
     return holt_collection_clear(s->ballast);
 }
 
+static holt_status delete_entry(story *s, uint64_t i)
+{
+    char key[32];
+    return holt_delete(s->ballast, NULL, key_of(i, key));
+}
+
 static holt_status health(story *s, uint64_t i)
 {
     return holt_health(s->db);
@@ -203,6 +210,14 @@ static void make_room(story *s)
         break;
     case ROOM_CLEAR:
         try_until_ok(s, clear_ballast, 0, "clear");
+        break;
+    case ROOM_REOPEN_DELETE:
+        expect_ok(holt_close(s->db));
+        expect_ok(story_open(s));
+        /* fall through */
+    case ROOM_DELETE:
+        for (uint64_t i = 0; i < s->count; i++)
+            try_until_ok(s, delete_entry, i, "delete");
         break;
     default:
         return; /* the disk has grown; nothing goes */
@@ -302,12 +317,22 @@ static void a_full_tmpfs_is_used_on_after_a_clear(void **state)
     live_on_tmpfs(HOLT_BTREE, ROOM_CLEAR);
 }
 
+/* Deletes need room themselves, which RESERVE gives. */
+static void a_full_tmpfs_is_used_on_after_deletes(void **state)
+{
+    live_on_tmpfs(HOLT_LSM, ROOM_DELETE);
+    live_on_tmpfs(HOLT_BTREE, ROOM_DELETE);
+    live_on_tmpfs(HOLT_LSM, ROOM_REOPEN_DELETE);
+    live_on_tmpfs(HOLT_BTREE, ROOM_REOPEN_DELETE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_disk_costs_nothing_and_is_used_on),
         cmocka_unit_test(a_full_tmpfs_is_used_on_after_a_drop),
         cmocka_unit_test(a_full_tmpfs_is_used_on_after_a_clear),
+        cmocka_unit_test(a_full_tmpfs_is_used_on_after_deletes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,7 @@ holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t
     if (!c->apply) {
         rc = change_check_base(batch->base);
         if (rc != HOLT_OK) return rc;
-        change_begin_step(c, PAGES_TOGETHER);
+        change_begin_step(c, batch->dense ? PAGES_IN_LINE : PAGES_TOGETHER);
         tree_apply_input input = {batch->changes, batch->block_bytes, batch->dense};
         rc = tree_apply_open(&c->apply, &c->pages, &batch->base->root, &input);
     }

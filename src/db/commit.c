@@ -22,6 +22,11 @@ static uint32_t operation_count(const commit_request *r)
     return r->set ? r->set->count : 1;
 }
 
+static uint64_t put_count(const commit_request *r)
+{
+    return r->set ? r->set->puts : r->operation.op != ENTRY_DELETE;
+}
+
 static bool wants_sync(const commit_request *r)
 {
     return r->durability == HOLT_COMMIT;
@@ -162,7 +167,7 @@ static bool interval_needs_sync(holt *db)
 static void count_commit(holt *db, const commit_request *r)
 {
     uint32_t operations = operation_count(r);
-    uint64_t puts = r->set ? r->set->puts : r->operation.op != ENTRY_DELETE;
+    uint64_t puts = put_count(r);
     db->commits++;
     db->puts += puts;
     db->deletes += operations - puts;
@@ -273,6 +278,13 @@ static void wait_for_members(holt *db, commit_request *group)
     os_mutex_unlock(&db->commit_mu);
 }
 
+static bool group_has_puts(const commit_request *group)
+{
+    while (group && put_count(group) == 0)
+        group = group->next;
+    return group != NULL;
+}
+
 /* Leads one group: its requests are linked by `next` and all get their answers. */
 static void lead_group(holt *db, commit_request *group)
 {
@@ -281,7 +293,7 @@ static void lead_group(holt *db, commit_request *group)
     bool full = memtable_entries(db->active->memtable) > 0 &&
                 memtable_bytes(db->active->memtable) >= db->set.memtable_bytes;
     holt_status rc = wal_health(db->wal);
-    if (rc == HOLT_OK && (full || !wal_fits(db->wal, bytes))) rc = rotate(db, bytes);
+    if (rc == HOLT_OK && (full || !wal_fits(db->wal, bytes))) rc = rotate(db, bytes, !group_has_puts(group));
     for (commit_request *r = group; r; r = r->next) {
         r->inserted = false;
         if (rc == HOLT_OK)
@@ -367,7 +379,7 @@ holt_status commit_submit(holt *db, commit_request *request)
     assert(request->durability);
     request->undecided = false;
     request->status = HOLT_OK;
-    holt_status rc = gate_pass(db, payload_size(request));
+    holt_status rc = gate_pass(db, payload_size(request), put_count(request) > 0);
     if (rc != HOLT_OK) return rc;
     commit_request *group;
     if (enter(db, request, &group)) {

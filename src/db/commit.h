@@ -64,11 +64,12 @@ bool        commit_try_lead(holt *db);
 void        commit_unlead(holt *db);
 
 /* For the leader: seals the active memtable and its segment and goes on in new ones. frames_bytes: what must
- * fit. HOLT_NO_SPACE, HOLT_NO_MEMORY: nothing has changed. */
-holt_status rotate(holt *db, uint64_t frames_bytes);
+ * fit. may_use_reserve: a full disk is a reason to give RESERVE up. HOLT_NO_SPACE, HOLT_NO_MEMORY: nothing has changed. */
+holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve);
 
-/* Waits while writes outrun the disk; HOLT_BUSY after a bounded time. Before joining the queue. */
-holt_status gate_pass(holt *db, uint64_t bytes);
+/* Waits while writes outrun the disk; HOLT_BUSY after a bounded time. Before joining the queue. puts:
+ * whether the commit has any; while the disk is full they are HOLT_NO_SPACE. */
+holt_status gate_pass(holt *db, uint64_t bytes, bool puts);
 /* The delay that a small commit pays now, nanoseconds. */
 uint64_t gate_delay_ns(holt *db);
 /* A flush has taken so long for a memtable of so many bytes. */

@@ -24,10 +24,42 @@ static uint64_t next_file(void *ctx)
     return next_file_number(ctx);
 }
 
+/* ---------------------------------------------------------------- on a full disk */
+
+/* What a merge of the collection may read. */
+static uint64_t bytes_allowed(const holt_collection *c)
+{
+    uint64_t until = atomic_load_explicit(&c->merge_small_until_ns, memory_order_relaxed);
+    if (until <= os_clock_ns(c->db->os)) return UINT64_MAX;
+    return atomic_load_explicit(&c->merge_bytes_max, memory_order_relaxed);
+}
+
+/* A merge of so many bytes found no room. Should they become fewer, or the room more, it fits later; until then smaller ones
+ * may help. */
+static void step_back(holt_collection *c, uint64_t bytes)
+{
+    atomic_store_explicit(&c->merge_bytes_max, bytes / 2, memory_order_relaxed);
+    atomic_store_explicit(&c->merge_small_until_ns, os_clock_ns(c->db->os) + RETRY_NS, memory_order_relaxed);
+}
+
 /* ---------------------------------------------------------------- one merge */
 
-/* Begins a merge of the collection's runs as its current tree wants it; *out NULL: it wants none. */
-static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want, lsm_merge **out)
+static lsm_merge_options merge_options(holt *db, const holt_collection *c)
+{
+    lsm_merge_options options = {
+        .output = {.files = db->files,
+                   .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
+                   .file_bytes_max = FILE_BYTES_MAX,
+                   .next_file = next_file,
+                   .ctx = db},
+        .join_bytes_min = db->set.memtable_bytes / 4};
+    return options;
+}
+
+/* Begins a merge of the collection's runs as its current tree wants it; *out NULL: it wants none. *bytes: of its
+ * inputs. */
+static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want, uint64_t bytes_max,
+                               lsm_merge **out, uint64_t *bytes)
 {
     *out = NULL;
     view *v;
@@ -35,14 +67,9 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     holt_status rc = view_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
-    if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick)) {
-        lsm_merge_options options = {
-            .output = {.files = db->files,
-                       .build = {.block_bytes = c->spec.block_bytes, .filter_bits = c->spec.filter_bits},
-                       .file_bytes_max = FILE_BYTES_MAX,
-                       .next_file = next_file,
-                       .ctx = db},
-            .join_bytes_min = db->set.memtable_bytes / 4};
+    if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, bytes_max, &pick)) {
+        lsm_merge_options options = merge_options(db, c);
+        *bytes = pick.bytes;
         rc = lsm_merge_open(out, s->lsm, &pick, &options);
     }
     view_release(db, v);
@@ -138,8 +165,20 @@ static bool try_merging(holt *db, holt_collection *c)
     return free;
 }
 
+/* Whether the collection's runs should be merged; *held: they should, but there was no room. */
+static bool wants_merge(const holt *db, const holt_collection *c, const collection_state *s, lsm_want want,
+                        bool *held)
+{
+    lsm_pick pick;
+    uint64_t bytes_max = bytes_allowed(c);
+    if (lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, bytes_max, &pick)) return true;
+    if (bytes_max != UINT64_MAX && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, UINT64_MAX, &pick))
+        *held = true;
+    return false;
+}
+
 /* The collection with most runs among those that want a merge and are free; used and marked. NULL: none. */
-static holt_collection *choose(holt *db, const view *v, lsm_want want)
+static holt_collection *choose(holt *db, const view *v, lsm_want want, bool *held)
 {
     holt_collection *best = NULL;
     size_t most = 0;
@@ -147,10 +186,7 @@ static holt_collection *choose(holt *db, const view *v, lsm_want want)
     for (size_t i = 0; i < db->catalog_count; i++) {
         holt_collection *c = db->catalog[i];
         const collection_state *s = view_collection(v, c->slot, c->spec.id);
-        lsm_pick pick;
-        if (!s || lsm_tree_runs(s->lsm) <= most ||
-            !lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, &pick))
-            continue;
+        if (!s || lsm_tree_runs(s->lsm) <= most || !wants_merge(db, c, s, want, held)) continue;
         most = lsm_tree_runs(s->lsm);
         best = c;
     }
@@ -161,11 +197,11 @@ static holt_collection *choose(holt *db, const view *v, lsm_want want)
     return NULL;
 }
 
-static holt_collection *choose_on_view(holt *db, lsm_want want)
+static holt_collection *choose_on_view(holt *db, lsm_want want, bool *held)
 {
     view *v;
     if (view_acquire(db, &v) != HOLT_OK) return NULL;
-    holt_collection *c = choose(db, v, want);
+    holt_collection *c = choose(db, v, want, held);
     view_release(db, v);
     return c;
 }
@@ -180,17 +216,22 @@ void compact_abandon(compact_worker *w)
     w->collection = NULL;
 }
 
-static holt_status step(compact_worker *w, lsm_want want, bool *more)
+/* *held: there is nothing to do but what had no room. */
+static holt_status step(compact_worker *w, lsm_want want, bool *more, bool *held)
 {
     holt *db = w->db;
     holt_status rc = HOLT_OK;
-    if (!w->collection) w->collection = choose_on_view(db, want);
+    *held = false;
+    if (!w->collection) w->collection = choose_on_view(db, want, held);
     *more = w->collection != NULL;
     if (!w->collection) return HOLT_OK;
-    if (!w->merge) rc = begin_merge(db, w->collection, want, &w->merge);
+    *held = false;
+    if (!w->merge)
+        rc = begin_merge(db, w->collection, want, bytes_allowed(w->collection), &w->merge, &w->merge_bytes);
     bool done = !w->merge;
     if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done);
     if (rc == HOLT_OK && done && w->merge) rc = finish_merge(db, w->collection, w->merge);
+    if (rc == HOLT_NO_SPACE) step_back(w->collection, w->merge_bytes);
     if (rc != HOLT_OK || done) compact_abandon(w);
     return rc;
 }
@@ -223,11 +264,13 @@ uint64_t compact_job_step(void *ctx)
     compact_worker *w = ctx;
     holt *db = w->db;
     uint64_t now = os_clock_ns(db->os), idle_at = idle_from(w, now);
-    bool more, idle = now >= idle_at;
-    holt_status rc = step(w, idle ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more);
+    bool more, held, idle = now >= idle_at;
+    holt_status rc = step(w, idle ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more, &held);
+    bool stepped_back = rc == HOLT_NO_SPACE;
     if (rc == HOLT_OK && !more && w == db->workers) rc = space_step(&w->upkeep, idle, &more);
-    report(db, rc);
-    if (rc != HOLT_OK) return now + RETRY_NS;
+    if (rc != HOLT_OK || !held) report(db, rc);
+    if (stepped_back) return OS_JOB_AGAIN;
+    if (rc != HOLT_OK || (held && !more)) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
     if (now < idle_at) return idle_at;
     return space_waits(&w->upkeep) ? now + HELD_NS : OS_JOB_IDLE;
@@ -247,10 +290,10 @@ static void begin_merging(holt *db, holt_collection *c)
 
 holt_status compact_all(holt *db, holt_collection *c)
 {
-    if (c->spec.kind == HOLT_BTREE) return space_compact(db, c);
     begin_merging(db, c);
     lsm_merge *m = NULL;
-    holt_status rc = begin_merge(db, c, LSM_WANT_ALL, &m);
+    uint64_t bytes;
+    holt_status rc = begin_merge(db, c, LSM_WANT_ALL, UINT64_MAX, &m, &bytes);
     for (bool done = false; rc == HOLT_OK && m && !done;)
         rc = lsm_merge_step(m, STEP_BYTES, &done);
     if (rc == HOLT_OK && m) rc = finish_merge(db, c, m);

@@ -8,7 +8,8 @@ typedef struct compact_worker {
     holt *db;
     os_job *job;
     holt_collection *collection; /* used and marked as merging; NULL: idle */
-    lsm_merge *merge;            /* its merge under way */
+    lsm_merge *merge;            /* its merge under way, */
+    uint64_t merge_bytes;        /* and the size of its inputs */
     space_upkeep upkeep;         /* of B+trees' pages; the first worker's */
     seqno seen_seqno;            /* the newest operation when last looked ... */
     uint64_t seen_ns;            /* ... and since when it is: for "idle" */

@@ -9,7 +9,8 @@
  *   load.c                              bulk loads into empty ones
  *   record.c state.c edit.c             what the manifest says, and writing it
  *   install.c view.c                    views and the change from one to the next
- *   jobs.c flush.c idle.c compact.c space.c   background jobs
+ *   jobs.c flush*.c idle.c compact.c space.c rewrite.c   background jobs
+ *   reserve.c                           what is done about a full disk
  *   verify.c verify_live.c verify_*.c   verification; verification.h has its parts
  *   stats.c event_log.c later.c         figures, the diary, calls of later releases
  *
@@ -69,6 +70,8 @@ struct holt_collection {
     _Atomic bool dropped;   /* set by drop; checked by every call */
     holt_collection *next_dropped; /* admin_mu: dropped, but somebody has it open */
     bool merging;           /* jobs_mu: somebody merges its runs */
+    /* Set when a merge found no room on the disk: until then only smaller ones are tried. Relaxed: hints. */
+    _Atomic uint64_t merge_bytes_max, merge_small_until_ns;
     _Atomic uint64_t loads; /* that were committed; grows under leadership, after the view has changed */
 };
 
@@ -141,7 +144,8 @@ struct holt {
     os_job *flush_job, *prepare_job, *sync_job, *release_job;
     struct compact_worker *workers;
     uint32_t worker_count;
-    flush *flush;                    /* the flush job's own */
+    flush *flush;                    /* the flush job's own, */
+    size_t flush_piece;              /* and how many entries fit into a full disk at a time */
     idle_state idle;
     seqno flushed_seqno;
     uint64_t flush_attempts_failed;  /* grows with each; flush_error is the last one's */
@@ -153,6 +157,9 @@ struct holt {
     _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
     _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
+    _Atomic bool disk_full;          /* reserve.h */
+    _Atomic bool no_room_ahead;      /* the next segment could not be prepared for want of space; relaxed: a hint */
+    uint64_t reserve_bytes;          /* the prepare job's: how large RESERVE should be */
     _Atomic uint64_t gate_owed_ns;   /* delays that writers have not paid yet */
     _Atomic uint64_t drain_rate;     /* of flushes: bytes of memtable a second, recently; 0: not known */
     _Atomic uint64_t delays, delay_ns;

@@ -10,6 +10,7 @@
 #include "db/commit.h"
 
 #include "base/status.h"
+#include "db/reserve.h"
 
 static const uint64_t GATE_WAIT_NS = (uint64_t)30 * 1000000000, NS = 1000000000;
 /* Delays are gathered up to so much, for a sleep takes tens of microseconds more than asked for. */
@@ -105,13 +106,15 @@ static void pay(holt *db, uint64_t ns)
     if (owed) os_sleep(db->os, owed < SLEEP_MAX_NS ? owed : SLEEP_MAX_NS);
 }
 
-holt_status gate_pass(holt *db, uint64_t bytes)
+holt_status gate_pass(holt *db, uint64_t bytes, bool puts)
 {
+    holt_status rc = puts ? reserve_check_puts(db) : HOLT_OK;
+    if (rc != HOLT_OK) return rc;
     /* Relaxed: recent figures will do; this is the way of nearly every commit. */
     if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) == 0 &&
         atomic_load_explicit(&db->runs_worst, memory_order_relaxed) <= RUNS_STOP / 2)
         return HOLT_OK;
-    holt_status rc = epoch_enter();
+    rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     uint64_t debt = measure(db);
     epoch_leave();

@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "db/commit.h"
 #include "db/install.h"
+#include "db/reserve.h"
 
 /* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
 static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000;
@@ -19,12 +20,14 @@ static size_t active_bytes(holt *db)
     return bytes;
 }
 
-/* Without waiting for anybody: not for a leader, nor for a segment to be made. */
+/* Without waiting for anybody: not for a leader, nor for a segment to be made; unless there is no room for one, which flushing
+ * what is in memory may change. */
 static bool seal(holt *db)
 {
-    if (!wal_has_next(db->wal) || !commit_try_lead(db)) return false;
+    bool no_room = atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
+    if ((!wal_has_next(db->wal) && !no_room) || !commit_try_lead(db)) return false;
     holt_status rc = HOLT_OK;
-    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0);
+    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
     commit_unlead(db);
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_WARN, "the memtable could not be sealed in a pause: %s",
@@ -45,7 +48,8 @@ uint64_t idle_step(holt *db)
         atomic_store_explicit(&s->watched, true, memory_order_relaxed);
     }
     size_t bytes = active_bytes(db);
-    bool worth_it = bytes >= db->set.memtable_bytes / WORTH_IT;
+    bool no_room = disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
+    bool worth_it = bytes >= db->set.memtable_bytes / WORTH_IT || no_room;
     uint64_t due = s->seen_ns + (worth_it ? PAUSE_NS : LONG_PAUSE_NS);
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : now + PAUSE_NS;
     if (now < s->seen_ns + PAUSE_NS) return s->seen_ns + PAUSE_NS;

@@ -3,47 +3,28 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
+#include "db/reserve.h"
 #include "db/snapshot.h"
 
 #include <inttypes.h>
 
+static const uint64_t RETRY_NS = (uint64_t)1000 * 1000000, FULL_NS = (uint64_t)100 * 1000000;
+
 /* ---------------------------------------------------------------- preparing */
-
-/* Space that a flush may use when the disk is full, so that deleting can make room: as much as a memtable's log. */
-static void make_reserve(holt *db)
-{
-    bool exists;
-    uint64_t size;
-    os_file *file = NULL;
-    if (os_dir_stat(db->dir, "RESERVE", &exists, &size) != HOLT_OK || exists) return;
-    /* Not having one is no error. */
-    if (os_file_open(db->dir, "RESERVE", OS_WRITE | OS_CREATE, &file) != HOLT_OK) return;
-    wal_stats log;
-    wal_stats_get(db->wal, &log);
-    bool made = os_file_allocate(file, log.active_bytes) == HOLT_OK;
-    os_file_close(file);
-    if (!made) (void)os_dir_unlink(db->dir, "RESERVE");
-}
-
-bool reserve_give_up(holt *db)
-{
-    if (os_dir_unlink(db->dir, "RESERVE") != HOLT_OK) return false;
-    event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: gave up the RESERVE file for a flush");
-    return true;
-}
 
 uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;
-    holt_status rc = wal_prepare(db->wal);
-    if (rc == HOLT_OK) {
-        make_reserve(db);
-        return OS_JOB_IDLE;
-    }
+    bool full = disk_is_full(db);
+    holt_status rc = full ? HOLT_OK : wal_prepare(db->wal);
+    atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
+    if (rc == HOLT_OK) reserve_make(db);
+    if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
+    if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;
     event_log_write(db->events, HOLT_LOG_WARN,
                     "the next log segment could not be prepared, will be tried again: %s",
                     holt_error_message());
-    return os_clock_ns(db->os) + (uint64_t)1000 * 1000000;
+    return os_clock_ns(db->os) + RETRY_NS;
 }
 
 /* ---------------------------------------------------------------- syncing */

@@ -26,8 +26,6 @@ holt_status flush_all(holt *db);
 holt_status flush_now(holt *db);
 
 uint64_t prepare_job_step(void *db);
-/* Gives the reserved space back to a flush that met a full disk; true if there was some. */
-bool     reserve_give_up(holt *db);
 
 uint64_t sync_job_step(void *db);
 uint64_t release_job_step(void *db);

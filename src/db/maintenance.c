@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "db/jobs.h"
 #include "db/record.h"
+#include "db/rewrite.h"
 
 holt_status holt_sync(holt *db)
 {
@@ -27,7 +28,7 @@ holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
     if (rc != HOLT_OK) return rc;
     holt *db = c->db;
     rc = flush_all(db);
-    if (rc == HOLT_OK) rc = compact_all(db, c);
+    if (rc == HOLT_OK) rc = c->spec.kind == HOLT_BTREE ? rewrite_tree(db, c, begin, end) : compact_all(db, c);
     return db_leave(db, rc);
 }
 

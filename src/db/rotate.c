@@ -3,6 +3,7 @@
 #include "db/install.h"
 #include "db/jobs.h"
 #include "db/record.h"
+#include "db/reserve.h"
 
 /* All the memory that the change takes: a new memtable, and a view that has room for it. */
 static holt_status reserve_change(holt *db, table **fresh, view **next)
@@ -35,7 +36,7 @@ static manifest_mark last_record(holt *db)
     return mark;
 }
 
-holt_status rotate(holt *db, uint64_t frames_bytes)
+holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve)
 {
     /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
      * flushed as nothing. */
@@ -47,6 +48,8 @@ holt_status rotate(holt *db, uint64_t frames_bytes)
     if (rc != HOLT_OK) return rc;
     /* The log may wait for the disk, so no lock is held. */
     rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
+    if (rc == HOLT_NO_SPACE && may_use_reserve && reserve_give_up(db))
+        rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
     if (rc != HOLT_OK) {
         view_destroy(next);
         table_unref(fresh);

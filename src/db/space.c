@@ -7,9 +7,7 @@
 
 #include <inttypes.h>
 
-enum { STEP_BLOCKS = 256, STEP_ENTRIES = 8192, SHRINK_BYTES = 16 << 20 };
-enum { VIEW_WAITS = 200 }; /* a fifth of a second: views go within milliseconds, if no reader has them */
-static const uint64_t WAIT_NS = 1000000;
+enum { STEP_BLOCKS = 256, SHRINK_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
 
 void space_end_change(holt *db, btree_change *c, holt_status recorded)
@@ -29,6 +27,7 @@ typedef struct space_result {
     btree_change *change;
     const space_tree *trees;
     size_t count, swept;
+    seqno floor; /* of the view that shows it; 0: as it is */
 } space_result;
 
 typedef struct space_arrays {
@@ -99,7 +98,7 @@ static holt_status record_result(holt *db, const space_result *r)
         edit_space(&edit, space, false);
         record_change change = {
             .edit = &edit, .trees = a.trees, .tree_count = a.count, .space = space, .swept = r->swept};
-        install_change install = {.slots = a.slots, .states = a.states, .count = a.count};
+        install_change install = {.slots = a.slots, .states = a.states, .count = a.count, .floor = r->floor};
         rc = record_and_install_locked(db, &change, &install);
     } else {
         for (size_t i = 0; i < a.count; i++)
@@ -113,6 +112,12 @@ static holt_status record_result(holt *db, const space_result *r)
     mem_free(a.states);
     buffer_deinit(&edit);
     return rc;
+}
+
+holt_status space_record_tree(holt *db, btree_change *c, const space_tree *t, seqno floor)
+{
+    space_result r = {.change = c, .trees = t, .count = 1, .floor = floor};
+    return record_result(db, &r);
 }
 
 /* ---------------------------------------------------------------- upkeep */
@@ -322,85 +327,4 @@ holt_status space_step(space_upkeep *u, bool idle, bool *more)
     if (rc == HOLT_OK && *more) rc = work(u);
     if (rc != HOLT_OK) space_abandon(u);
     return rc == HOLT_CONFLICT ? HOLT_OK : rc; /* a tree was given up or changed meanwhile: begun anew */
-}
-
-/* ---------------------------------------------------------------- dense rewrite */
-
-static holt_status rewrite(btree_change *change, const collection_state *s, btree_version **next)
-{
-    tree_source_options options = {.bypass_cache = true, .read_ahead = true};
-    source *entries;
-    holt_status rc = tree_source_open(s->btree_file, btree_version_root(s->btree), &options, &entries);
-    if (rc != HOLT_OK) return rc;
-    entries->ops->first(entries);
-    rc = entries->status;
-    for (bool done = false; rc == HOLT_OK && !done;)
-        rc = btree_change_load(change, entries, s->spec.block_bytes, STEP_ENTRIES, &done, next);
-    source_close(entries);
-    for (bool done = false; rc == HOLT_OK && !done;)
-        rc = btree_change_drop(change, s->btree, STEP_BLOCKS, &done);
-    return rc;
-}
-
-/* The view is looked at inside the change: until it ends nobody can give up a tree that the view shows. */
-static holt_status rewrite_and_record(holt *db, const holt_collection *c, btree_change *change)
-{
-    view *v;
-    space_tree t = {.collection = c->spec.id, .slot = c->slot};
-    space_result r = {.change = change, .trees = &t, .count = 1};
-    holt_status rc = view_acquire(db, &v);
-    if (rc != HOLT_OK) {
-        btree_change_abandon(change);
-        return rc;
-    }
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
-    bool any = s && btree_version_root(s->btree)->root.length;
-    if (any) {
-        t.base = s->btree;
-        rc = rewrite(change, s, &t.next);
-    }
-    if (any && rc == HOLT_OK)
-        rc = record_result(db, &r);
-    else
-        btree_change_abandon(change);
-    btree_version_unref(t.next);
-    view_release(db, v);
-    return rc;
-}
-
-/* HOLT_BUSY, HOLT_CONFLICT: to be tried again. */
-static holt_status try_compact(holt *db, const holt_collection *c)
-{
-    btree_change *change;
-    holt_status rc = btree_change_begin(&change, db->space);
-    return rc == HOLT_OK ? rewrite_and_record(db, c, change) : rc;
-}
-
-/* The rewritten tree lies behind the old one. It moves to the old one's pages as soon as no view needs them; if a reader
- * keeps them, that is left for later. */
-static holt_status move_down(holt *db)
-{
-    space_upkeep u = {.db = db};
-    holt_status rc = HOLT_OK;
-    for (int waits = 0; waits < VIEW_WAITS && rc == HOLT_OK;) {
-        bool more;
-        rc = space_step(&u, true, &more);
-        if (rc != HOLT_OK || more) continue;
-        if (!u.shrinks && !space_waits(&u)) break;
-        os_sleep(db->os, WAIT_NS);
-        waits++;
-    }
-    space_abandon(&u);
-    jobs_wake_workers(db);
-    return rc;
-}
-
-holt_status space_compact(holt *db, holt_collection *c)
-{
-    holt_status rc = try_compact(db, c);
-    while (rc == HOLT_BUSY || rc == HOLT_CONFLICT) {
-        os_sleep(db->os, WAIT_NS);
-        rc = try_compact(db, c);
-    }
-    return rc == HOLT_OK ? move_down(db) : rc;
 }

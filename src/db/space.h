@@ -1,5 +1,5 @@
 /* space.h -- what is done to the pages of B+trees beside flushes: trees that nobody has any more are given
- * up, the file is made smaller when much of it is free, and a tree is rewritten densely at a user's word.
+ * up, and the file is made smaller when much of it is free.
  *
  * Like a flush each is one change of the space (btree.h), made in steps and visible with one manifest record.
  * Should a collection have got another tree meanwhile, the change is abandoned and begun anew.
@@ -14,12 +14,17 @@
  * again. manifest_mu held. */
 void space_end_change(holt *db, btree_change *c, holt_status recorded);
 
-/* Background upkeep, of one worker. Zero-initialise but for db. */
+/* What a change made of a collection's tree. */
 typedef struct space_tree {
     uint32_t collection, slot;
     btree_version *base, *next; /* references; next NULL: not looked at yet */
 } space_tree;
 
+/* Records what an open change made of one tree, and ends it, however that goes. floor: the newest operation in it, if it
+ * has some that are not yet counted as flushed; else 0. HOLT_CONFLICT: the collection has got another tree. */
+holt_status space_record_tree(holt *db, btree_change *c, const space_tree *t, seqno floor);
+
+/* Background upkeep, of one worker. Zero-initialise but for db. */
 typedef struct space_upkeep {
     holt *db;
     btree_space *space;   /* the database's, once it has one */
@@ -43,8 +48,5 @@ holt_status space_step(space_upkeep *u, bool idle, bool *more);
 bool        space_waits(const space_upkeep *u);
 /* Gives up what is under way; after the job has stopped, or in its step. */
 void        space_abandon(space_upkeep *u);
-
-/* Rewrites a collection's B+tree densely, on this thread, and makes the file smaller as far as readers let it. */
-holt_status space_compact(holt *db, holt_collection *c);
 
 #endif

@@ -326,6 +326,8 @@ void wal_stats_get(wal *w, wal_stats *out)
 
 uint64_t wal_segment_bytes_after(const wal *w, uint64_t size)
 {
+    uint64_t frugal = atomic_load_explicit(&w->frugal, memory_order_relaxed);
+    if (frugal) return frugal;
     size *= SEGMENT_GROWTH;
     if (size > w->options.segment_bytes_max) size = w->options.segment_bytes_max;
     return size < WAL_SEGMENT_BYTES_MIN ? WAL_SEGMENT_BYTES_MIN : size;
@@ -350,6 +352,11 @@ static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
     if (out->size < need) out->size = need;
     segment_name(out->number, name);
     holt_status rc = segment_file_create(w->dir, name, out->size, false, &out->file);
+    while (rc == HOLT_NO_SPACE && wal_is_frugal(w) && out->size / 2 >= WAL_SEGMENT_BYTES_SMALL &&
+           out->size / 2 >= need) {
+        out->size /= 2;
+        rc = segment_file_create(w->dir, name, out->size, false, &out->file);
+    }
     if (rc != HOLT_OK) return rc;
     rc = os_dir_sync(w->dir);
     if (rc == HOLT_OK) return HOLT_OK;

@@ -27,7 +27,7 @@
 
 typedef struct wal wal;
 
-enum { WAL_SEGMENT_BYTES_MIN = 512 << 10 };
+enum { WAL_SEGMENT_BYTES_MIN = 512 << 10, WAL_SEGMENT_BYTES_SMALL = 16 << 10 };
 
 typedef struct wal_options {
     uint64_t database_id[2];
@@ -98,6 +98,10 @@ holt_status wal_prepare(wal *w);
 void wal_release(wal *w, uint64_t upto);
 /* Recovered segments are not known to the writer: hands one over for recycling or deletion. */
 void wal_release_file(wal *w, uint64_t number);
+
+/* While the disk is full: segments get `bytes`, or what there is room for down to WAL_SEGMENT_BYTES_SMALL, and what could
+ * be recycled is deleted. 0: that is over. */
+void wal_set_frugal(wal *w, uint64_t bytes);
 
 typedef struct wal_stats {
     uint64_t bytes, syncs;    /* appended; fdatasync rounds */

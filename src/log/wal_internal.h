@@ -50,6 +50,7 @@ struct wal {
     _Atomic bool failed;       /* set under mu; read by the leader without */
     holt_error failure;
 
+    _Atomic uint64_t frugal;   /* the disk is full: size of segments; else 0. Relaxed: who sees it late makes one of another size */
     bool preparing;            /* a thread is making `next` */
     bool has_next;
     bool next_claimed;         /* the leader is making it on the spot */
@@ -64,6 +65,11 @@ struct wal {
  * than size where no window can be had. */
 size_t wal_window_store(wal *w, uint64_t offset, const uint8_t *bytes, size_t size);
 void   wal_window_close(wal *w);
+
+static inline bool wal_is_frugal(const wal *w)
+{
+    return atomic_load_explicit(&w->frugal, memory_order_relaxed) != 0;
+}
 
 /* Ends the log for ever with this thread's last error, and returns HOLT_IO. */
 holt_status wal_fail(wal *w);

@@ -92,11 +92,23 @@ static void unlink_segment(wal *w, uint64_t number)
     (void)os_dir_unlink(w->dir, name);
 }
 
+void wal_set_frugal(wal *w, uint64_t bytes)
+{
+    if (bytes && bytes < WAL_SEGMENT_BYTES_SMALL) bytes = WAL_SEGMENT_BYTES_SMALL;
+    atomic_store_explicit(&w->frugal, bytes, memory_order_relaxed);
+    for (uint64_t number = 1; bytes && number;) {
+        os_mutex_lock(&w->mu);
+        number = take_recyclable(w);
+        os_mutex_unlock(&w->mu);
+        if (number) unlink_segment(w, number);
+    }
+}
+
 /* Keeps a flushed segment's file for a later segment, or deletes it. */
 void wal_release_file(wal *w, uint64_t number)
 {
     os_mutex_lock(&w->mu);
-    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && wal_failure(w) == HOLT_OK;
+    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && wal_failure(w) == HOLT_OK && !wal_is_frugal(w);
     if (keep) w->recyclable[w->recyclable_count++] = number;
     os_mutex_unlock(&w->mu);
     if (keep) return;

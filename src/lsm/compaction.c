@@ -20,20 +20,29 @@ uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes)
 }
 
 /* How many of the newest runs belong together: each next one is at most twice what is gathered so far. */
-static size_t similar_runs(const lsm_tree *t, uint64_t *bytes)
+static size_t similar_runs(const lsm_tree *t)
 {
     size_t count = 1;
-    *bytes = t->runs[0]->info.bytes;
-    while (count < t->count && t->runs[count]->info.bytes <= *bytes * 2)
-        *bytes += t->runs[count++]->info.bytes;
+    uint64_t bytes = t->runs[0]->info.bytes;
+    while (count < t->count && t->runs[count]->info.bytes <= bytes * 2)
+        bytes += t->runs[count++]->info.bytes;
     return count;
 }
 
-bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_pick *out)
+/* How many of the newest `count` runs have no more bytes than that together. */
+static size_t fitting_runs(const lsm_tree *t, size_t count, uint64_t bytes_max, uint64_t *bytes)
 {
-    if (t->count == 0) return false;
-    uint64_t bytes;
-    size_t count = similar_runs(t, &bytes);
+    size_t fitting = 0;
+    *bytes = 0;
+    for (; fitting < count && t->runs[fitting]->info.bytes <= bytes_max - *bytes; fitting++)
+        *bytes += t->runs[fitting]->info.bytes;
+    return fitting;
+}
+
+/* How many of the newest runs are to be merged; 0: none. */
+static size_t wanted_runs(const lsm_tree *t, lsm_want want)
+{
+    size_t count = similar_runs(t);
     bool wanted = count >= LSM_RUNS_TRIGGER;
     if (t->count > LSM_RUNS_MAX && !wanted) {
         wanted = true;
@@ -47,14 +56,16 @@ bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_
         wanted = t->count > 1 || t->runs[0]->info.tombstones > 0;
         count = t->count;
     }
-    if (!wanted) return false;
-    bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += t->runs[i]->info.bytes;
+    return wanted ? count : 0;
+}
+
+bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max, lsm_pick *out)
+{
+    size_t wanted = t->count ? wanted_runs(t, want) : 0;
     out->first = 0;
-    out->count = count;
-    out->level = lsm_level_of(bytes, level_bytes);
-    return true;
+    out->count = fitting_runs(t, wanted, bytes_max, &out->bytes);
+    out->level = lsm_level_of(out->bytes, level_bytes);
+    return out->count == wanted ? wanted > 0 : out->count > 1;
 }
 
 /* ---------------------------------------------------------------- merging */

@@ -13,6 +13,7 @@
 
 typedef struct lsm_pick {
     size_t first, count; /* runs [first, first + count) of the tree, newest first */
+    uint64_t bytes;      /* of them */
     uint32_t level;      /* of the output */
 } lsm_pick;
 
@@ -24,7 +25,8 @@ enum {
 /* Whether the tree wants a merge, and which. `settle`: down to one run if that is worth it (idle). `all`: one
  * run, no tombstones. */
 typedef enum lsm_want { LSM_WANT_BOUND, LSM_WANT_SETTLE, LSM_WANT_ALL } lsm_want;
-bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, lsm_pick *out);
+/* bytes_max: of the runs to be merged; fewer are picked on a disk that has no room for all, if that is of any use. */
+bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max, lsm_pick *out);
 
 /* The level of a run of so many bytes. */
 uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes);
