@@ -8,12 +8,11 @@
 enum { BARE_LOG_BYTES = 64 << 20, BARE_RECORD_EXTRA = 12 /* what a log adds to a record at least */ };
 
 typedef struct bare_log {
-    const engine *owner;
     int file;
     uint64_t offset;
 } bare_log;
 
-void bare_log_open(bare_log *log, const engine *owner, const engine_settings *s);
+void bare_log_open(bare_log *log, const engine_settings *s);
 void bare_log_close(bare_log *log);
 
 /* Writes the bytes behind those written last, and syncs the file. */

@@ -68,7 +68,7 @@ struct state {
     const compare_settings *settings;
     const engine *engine;
     engine_settings opened; /* how db is open, or is to be */
-    void *db;
+    database *db;
     enum contents contents;
     const workload *under_way;
     uint64_t position; /* the next operation of it */
@@ -98,7 +98,7 @@ static uint64_t anonymous_bytes(pid_t pid)
 
 static void close_database(struct state *c)
 {
-    if (c->db) c->engine->close(c->db);
+    engine_close(c->engine, c->db);
     c->db = NULL;
 }
 
@@ -107,7 +107,7 @@ static void open_database(struct state *c, bool sync)
     if (c->db && c->opened.sync == sync) return;
     close_database(c);
     c->opened.sync = sync;
-    c->db = c->engine->open(&c->opened);
+    c->db = engine_open(c->engine, &c->opened);
 }
 
 static void empty_database(struct state *c)

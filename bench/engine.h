@@ -1,10 +1,13 @@
-/* engine.h -- what bench/compare asks of an engine.
+/* engine.h -- what bench/compare asks of an engine, and what its adapters share.
  *
- * An adapter is one file, engine_NAME.c, that fills in an `engine`. It uses the engine as a sensible program
- * would: the fastest call of its C interface for each job, handles kept over operations, each read seeing
- * what is committed when it begins. A value that is got ends in the caller's buffer, whatever the engine
- * hands out; an entry that a walk meets has the first byte of its key and of its value looked at, so that
- * nothing stays unread for being lazy.
+ * An adapter is one file, engine_NAME.c: two structures, `database` and `session`, for what it keeps, and the
+ * functions of `engine`; ENGINE_FUNCTIONS fills them in. A line in meson.build makes it known. engine_lmdb.c
+ * is a short one to begin from.
+ *
+ * It uses the engine as a sensible program would: the fastest call of its C interface for each job, handles
+ * kept over operations, each read seeing what is committed when it begins. A value that is got ends in the
+ * caller's buffer, whatever the engine hands out (engine_take_value); an entry that a walk meets has the first
+ * byte of its key and of its value looked at (engine_look), so that nothing stays unread for being lazy.
  *
  * Errors       There is nothing to be saved: an adapter that meets an error calls engine_fail, which says
  *              what failed and ends the process. Each engine runs in a process of its own.
@@ -16,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct bytes {
     const char *data;
@@ -36,52 +40,63 @@ typedef struct engine_settings {
     bool sync;             /* a commit is on stable storage when it returns; else it has reached the kernel */
 } engine_settings;
 
+/* An open database, and a thread's use of it. What is in them is the adapter's alone: each defines its own. */
+typedef struct database database;
+typedef struct session session;
+
 typedef struct engine {
     const char *name;
     const char *kind; /* "LSM tree", "B+tree", "bare loop" */
     const char *only; /* the one workload it can run; NULL = all */
 
+    size_t database_bytes, session_bytes; /* of the two structures, which engines.c allocates, zeroed */
+
     /* Its version and its settings, in a line. */
     void (*describe)(const engine_settings *s, char *text, size_t size);
 
     /* Opens or creates. Recovery is over when it returns. */
-    void *(*open)(const engine_settings *s);
-    void (*close)(void *db);
+    void (*open)(database *d, const engine_settings *s);
+    void (*close)(database *d);
 
     /* Brings what is stored into the shape in which it would be after a quiet while. */
-    void (*settle)(void *db);
+    void (*settle)(database *d);
 
     /* Puts all that is committed on stable storage. */
-    void (*sync)(void *db);
+    void (*sync)(database *d);
 
-    void *(*session_open)(void *db);
-    void (*session_close)(void *session);
+    void (*session_open)(session *s, database *d);
+    void (*session_close)(session *s);
 
-    void (*put)(void *session, bytes key, bytes value);
-    void (*batch)(void *session, const entry *entries, size_t count); /* atomic */
-    void (*remove)(void *session, bytes key);
+    void (*put)(session *s, bytes key, bytes value);
+    void (*batch)(session *s, const entry *entries, size_t count); /* atomic */
+    void (*remove)(session *s, bytes key);
 
     /* false: absent. *size: room at `value`, then the value's size. */
-    bool (*get)(void *session, bytes key, char *value, size_t *size);
+    bool (*get)(session *s, bytes key, char *value, size_t *size);
 
     /* Goes to the first entry that is not below key and up to `moves` further. The entries met. */
-    size_t (*seek)(void *session, bytes key, size_t moves, uint64_t *looked);
+    size_t (*seek)(session *s, bytes key, size_t moves, uint64_t *looked);
 
     /* Begins a walk over everything, on what is committed now. */
-    void (*rewind)(void *session, bool forward);
+    void (*rewind)(session *s, bool forward);
 
     /* Goes over up to `entries` more. The entries met: fewer at the end only. */
-    size_t (*walk)(void *session, bool forward, size_t entries, uint64_t *looked);
+    size_t (*walk)(session *s, bool forward, size_t entries, uint64_t *looked);
 } engine;
 
-/* All that were built in; NULL ends them. */
-extern const engine *const engines[];
+/* The functions by the names that they have in every adapter. */
+#define ENGINE_STRUCTURES .database_bytes = sizeof(database), .session_bytes = sizeof(session)
+#define ENGINE_FUNCTIONS                                                                                     \
+    ENGINE_STRUCTURES, .describe = describe, .open = database_open, .close = database_close,                 \
+                       .settle = settle, .sync = database_sync, .session_open = session_open,                \
+                       .session_close = session_close, .put = put, .batch = batch, .remove = delete_key,     \
+                       .get = get, .seek = seek, .rewind = rewind_walk, .walk = walk
 
-/* "NAME (PACKAGE)" of those that were not, separated by commas; "" when none is missing. */
-extern const char engines_missing[];
+/* ---------------------------------------------------------------- for adapters; engines.c */
 
-/* Says on standard error what failed, with the engine's name in front, and ends the process. */
-_Noreturn void engine_fail(const engine *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Says on standard error what failed, with the name of the engine that runs in this process in front, and ends
+ * the process. */
+_Noreturn void engine_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The path of a file in the directory of the engine; into path[size]. */
 void engine_path(const engine_settings *s, const char *file, char *path, size_t size);
@@ -89,10 +104,33 @@ void engine_path(const engine_settings *s, const char *file, char *path, size_t 
 /* Zeroed memory, never NULL. */
 void *engine_allocate(size_t size);
 
+/* Copies what was got, `got` bytes at `data`, to the caller of get(). */
+static inline void engine_take_value(char *value, size_t *size, const void *data, size_t got)
+{
+    if (got > *size) engine_fail("a value of %zu bytes came back", got);
+    if (got) memcpy(value, data, got); /* of none there may be no address */
+    *size = got;
+}
+
 static inline void engine_look(uint64_t *looked, const void *key, const void *value, size_t value_size)
 {
     *looked += *(const unsigned char *)key;
     if (value_size) *looked += *(const unsigned char *)value;
 }
+
+/* ---------------------------------------------------------------- for those who run them; engines.c */
+
+/* All that were built in; NULL ends them. */
+extern const engine *const engines[];
+
+/* "NAME (PACKAGE)" of those that were not, separated by commas; "" when none is missing. */
+extern const char engines_missing[];
+
+/* The calls of an adapter that make and release its structures; this process is the engine's from the first
+ * engine_open on. */
+database *engine_open(const engine *e, const engine_settings *s);
+void engine_close(const engine *e, database *d); /* accepts NULL */
+session *engine_session_open(const engine *e, database *d);
+void engine_session_close(const engine *e, session *s);
 
 #endif

@@ -20,11 +20,9 @@
 
 #include "bare_log.h"
 
-extern const engine engine_bare_group;
-
 enum { WAIT_NS = 40000, GROUP_BYTES = 1 << 20 };
 
-struct group_log {
+struct database {
     pthread_mutex_t mu;
     bare_log log;            /* the leader's */
     char *pending, *writing; /* mu; the leader's */
@@ -39,6 +37,10 @@ struct group_log {
     _Atomic uint32_t done;
 };
 
+struct session {
+    database *g;
+};
+
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     (void)s;
@@ -48,37 +50,28 @@ static void describe(const engine_settings *s, char *text, size_t size)
              WAIT_NS / 1000, BARE_LOG_BYTES >> 20);
 }
 
-static void *loop_open(const engine_settings *s)
+static void loop_open(database *g, const engine_settings *s)
 {
-    struct group_log *g = engine_allocate(sizeof *g);
     g->pending = engine_allocate(GROUP_BYTES);
     g->writing = engine_allocate(GROUP_BYTES);
     g->group = 1;
     atomic_init(&g->members, 0);
     atomic_init(&g->done, 0);
     pthread_mutex_init(&g->mu, NULL); /* never fails with default attributes */
-    bare_log_open(&g->log, &engine_bare_group, s);
-    return g;
+    bare_log_open(&g->log, s);
 }
 
-static void loop_close(void *db)
+static void loop_close(database *g)
 {
-    struct group_log *g = db;
     bare_log_close(&g->log);
     pthread_mutex_destroy(&g->mu);
     free(g->pending);
     free(g->writing);
-    free(g);
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *g)
 {
-    return db;
-}
-
-static void session_close(void *session)
-{
-    (void)session;
+    s->g = g;
 }
 
 static uint64_t clock_ns(void)
@@ -89,7 +82,7 @@ static uint64_t clock_ns(void)
 }
 
 /* Relaxed: a late or early look only makes the group smaller or the wait longer. */
-static void wait_for_members(struct group_log *g)
+static void wait_for_members(database *g)
 {
     uint64_t end = clock_ns() + WAIT_NS;
     if (g->last_members < 2) return;
@@ -99,7 +92,7 @@ static void wait_for_members(struct group_log *g)
 }
 
 /* mu held on entry and on return; leading is set and nobody else leads. */
-static void lead(struct group_log *g)
+static void lead(database *g)
 {
     pthread_mutex_unlock(&g->mu);
     wait_for_members(g);
@@ -124,18 +117,18 @@ static void lead(struct group_log *g)
 }
 
 /* mu held. The group that the record belongs to. */
-static uint32_t join(struct group_log *g, bytes key, bytes value)
+static uint32_t join(database *g, bytes key, bytes value)
 {
     size_t size = bare_record(g->pending + g->pending_bytes, GROUP_BYTES - g->pending_bytes, key, value);
-    if (size == 0) engine_fail(&engine_bare_group, "a group of more than %d bytes", GROUP_BYTES);
+    if (size == 0) engine_fail("a group of more than %d bytes", GROUP_BYTES);
     g->pending_bytes += size;
     atomic_fetch_add_explicit(&g->members, 1, memory_order_relaxed); /* under mu */
     return g->group;
 }
 
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
-    struct group_log *g = session;
+    database *g = s->g;
     pthread_mutex_lock(&g->mu);
     uint32_t mine = join(g, key, value), done;
     while ((done = atomic_load_explicit(&g->done, memory_order_acquire)) < mine) {
@@ -156,10 +149,10 @@ const engine engine_bare_group = {
     .name = "bare-group",
     .kind = "bare loop",
     .only = "fillsync8",
+    ENGINE_STRUCTURES,
     .describe = describe,
     .open = loop_open,
     .close = loop_close,
     .session_open = session_open,
-    .session_close = session_close,
     .put = put,
 };

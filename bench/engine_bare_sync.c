@@ -2,11 +2,16 @@
 #include "engine.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "bare_log.h"
 
-extern const engine engine_bare_sync;
+struct database {
+    bare_log log;
+};
+
+struct session {
+    database *d;
+};
 
 static void describe(const engine_settings *s, char *text, size_t size)
 {
@@ -15,45 +20,37 @@ static void describe(const engine_settings *s, char *text, size_t size)
              BARE_LOG_BYTES >> 20);
 }
 
-static void *loop_open(const engine_settings *s)
+static void loop_open(database *d, const engine_settings *s)
 {
-    bare_log *log = engine_allocate(sizeof *log);
-    bare_log_open(log, &engine_bare_sync, s);
-    return log;
+    bare_log_open(&d->log, s);
 }
 
-static void loop_close(void *db)
+static void loop_close(database *d)
 {
-    bare_log_close(db);
-    free(db);
+    bare_log_close(&d->log);
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *d)
 {
-    return db;
+    s->d = d;
 }
 
-static void session_close(void *session)
-{
-    (void)session;
-}
-
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
     char record[4096];
     size_t size = bare_record(record, sizeof record, key, value);
-    if (size == 0) engine_fail(&engine_bare_sync, "an entry of more than %zu bytes", sizeof record);
-    bare_log_write(session, record, size);
+    if (size == 0) engine_fail("an entry of more than %zu bytes", sizeof record);
+    bare_log_write(&s->d->log, record, size);
 }
 
 const engine engine_bare_sync = {
     .name = "bare-sync",
     .kind = "bare loop",
     .only = "fillsync",
+    ENGINE_STRUCTURES,
     .describe = describe,
     .open = loop_open,
     .close = loop_close,
     .session_open = session_open,
-    .session_close = session_close,
     .put = put,
 };

@@ -3,12 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <db.h>
-
-extern const engine engine_berkeleydb;
 
 enum { CHECKPOINT_EACH = 4096 /* puts of a session between questions whether a checkpoint is due */ };
 
@@ -19,7 +16,7 @@ struct database {
 };
 
 struct session {
-    struct database *d;
+    database *d;
     DBC *walk;
     uint64_t puts;
 };
@@ -35,7 +32,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
 
 static void check(int error, const char *call)
 {
-    if (error) engine_fail(&engine_berkeleydb, "%s: %s", call, db_strerror(error));
+    if (error) engine_fail("%s: %s", call, db_strerror(error));
 }
 
 static DBT dbt_of(bytes b)
@@ -47,7 +44,7 @@ static DBT dbt_of(bytes b)
     return t;
 }
 
-static void open_environment(struct database *d, const engine_settings *s)
+static void open_environment(database *d, const engine_settings *s)
 {
     check(db_env_create(&d->env, 0), "db_env_create");
     check(d->env->set_cachesize(d->env, (u_int32_t)(s->cache_bytes >> 30),
@@ -65,49 +62,39 @@ static void open_environment(struct database *d, const engine_settings *s)
           "DB_ENV->open");
 }
 
-static void *database_open(const engine_settings *s)
+static void database_open(database *d, const engine_settings *s)
 {
-    struct database *d = engine_allocate(sizeof *d);
     d->checkpoint_kb = (u_int32_t)(s->buffer_bytes >> 10);
     open_environment(d, s);
     check(db_create(&d->db, d->env, 0), "db_create");
     check(d->db->open(d->db, NULL, "kv.db", NULL, DB_BTREE, DB_CREATE | DB_THREAD | DB_AUTO_COMMIT, 0644),
           "DB->open");
-    return d;
 }
 
-static void database_close(void *db)
+static void database_close(database *d)
 {
-    struct database *d = db;
     check(d->db->close(d->db, 0), "DB->close");
     check(d->env->close(d->env, 0), "DB_ENV->close");
-    free(d);
 }
 
-static void settle(void *db)
+static void settle(database *d)
 {
-    struct database *d = db;
     check(d->env->txn_checkpoint(d->env, 0, 0, DB_FORCE), "txn_checkpoint");
 }
 
-static void database_sync(void *db)
+static void database_sync(database *d)
 {
-    struct database *d = db;
     check(d->env->log_flush(d->env, NULL), "log_flush");
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *d)
 {
-    struct session *s = engine_allocate(sizeof *s);
-    s->d = db;
-    return s;
+    s->d = d;
 }
 
-static void session_close(void *session)
+static void session_close(session *s)
 {
-    struct session *s = session;
     if (s->walk) check(s->walk->close(s->walk), "DBC->close");
-    free(s);
 }
 
 static bool try_again(int error)
@@ -115,7 +102,7 @@ static bool try_again(int error)
     return error == DB_LOCK_DEADLOCK || error == DB_LOCK_NOTGRANTED;
 }
 
-static void count_puts(struct session *s, size_t count)
+static void count_puts(session *s, size_t count)
 {
     uint64_t before = s->puts / CHECKPOINT_EACH;
     s->puts += count;
@@ -123,9 +110,8 @@ static void count_puts(struct session *s, size_t count)
         check(s->d->env->txn_checkpoint(s->d->env, s->d->checkpoint_kb, 0, 0), "txn_checkpoint");
 }
 
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
-    struct session *s = session;
     DBT k = dbt_of(key), v = dbt_of(value);
     int error;
     do {
@@ -135,7 +121,7 @@ static void put(void *session, bytes key, bytes value)
     count_puts(s, 1);
 }
 
-static int batch_once(struct session *s, const entry *entries, size_t count)
+static int batch_once(session *s, const entry *entries, size_t count)
 {
     DB_TXN *t;
     int error = 0;
@@ -149,19 +135,18 @@ static int batch_once(struct session *s, const entry *entries, size_t count)
     return error;
 }
 
-static void batch(void *session, const entry *entries, size_t count)
+static void batch(session *s, const entry *entries, size_t count)
 {
     int error;
     do {
-        error = batch_once(session, entries, count);
+        error = batch_once(s, entries, count);
     } while (try_again(error));
     check(error, "commit");
-    count_puts(session, count);
+    count_puts(s, count);
 }
 
-static void delete_key(void *session, bytes key)
+static void delete_key(session *s, bytes key)
 {
-    struct session *s = session;
     DBT k = dbt_of(key);
     int error;
     do {
@@ -171,9 +156,8 @@ static void delete_key(void *session, bytes key)
     count_puts(s, 1);
 }
 
-static bool get(void *session, bytes key, char *value, size_t *size)
+static bool get(session *s, bytes key, char *value, size_t *size)
 {
-    struct session *s = session;
     DBT k = dbt_of(key), v;
     int error;
     memset(&v, 0, sizeof v);
@@ -200,9 +184,8 @@ static int move(DBC *cursor, DBT *key, u_int32_t how, uint64_t *looked)
     return error;
 }
 
-static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
 {
-    struct session *s = session;
     size_t met;
     int error;
     do {
@@ -220,18 +203,16 @@ static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
 }
 
 /* On a fresh cursor next is first and prev is last. */
-static void rewind_walk(void *session, bool forward)
+static void rewind_walk(session *s, bool forward)
 {
-    struct session *s = session;
     (void)forward;
     if (s->walk) check(s->walk->close(s->walk), "DBC->close");
     check(s->d->db->cursor(s->d->db, NULL, &s->walk, 0), "DB->cursor");
 }
 
 /* Nobody writes while somebody walks here. */
-static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 {
-    struct session *s = session;
     DBT key;
     memset(&key, 0, sizeof key);
     for (size_t met = 0; met < entries; met++) {
@@ -245,18 +226,5 @@ static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked
 const engine engine_berkeleydb = {
     .name = "berkeleydb",
     .kind = "B+tree",
-    .describe = describe,
-    .open = database_open,
-    .close = database_close,
-    .settle = settle,
-    .sync = database_sync,
-    .session_open = session_open,
-    .session_close = session_close,
-    .put = put,
-    .batch = batch,
-    .remove = delete_key,
-    .get = get,
-    .seek = seek,
-    .rewind = rewind_walk,
-    .walk = walk,
+    ENGINE_FUNCTIONS,
 };

@@ -3,13 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <holt.h>
-
-extern const engine engine_holt;
 
 enum {
     QUIET_MS = 1500, /* without a flush or a merge: idle */
@@ -23,7 +20,7 @@ struct database {
 };
 
 struct session {
-    struct database *d;
+    database *d;
     holt_cursor *cursor; /* of seeks */
     holt_cursor *walk;
 };
@@ -47,12 +44,11 @@ static void describe(const engine_settings *s, char *text, size_t size)
 
 static void check(holt_status status, const char *call)
 {
-    if (status != HOLT_OK) engine_fail(&engine_holt, "%s: %s", call, holt_error_message());
+    if (status != HOLT_OK) engine_fail("%s: %s", call, holt_error_message());
 }
 
-static void *database_open(const engine_settings *s)
+static void database_open(database *d, const engine_settings *s)
 {
-    struct database *d = engine_allocate(sizeof *d);
     holt_options options;
     holt_collection_options collection;
     memset(&options, 0, sizeof options);
@@ -66,18 +62,15 @@ static void *database_open(const engine_settings *s)
     collection.flags = HOLT_CREATE_OR_OPEN;
     check(holt_open(s->directory, &options, &d->db), "holt_open");
     check(holt_collection_create(d->db, "bench", &collection, &d->collection), "holt_collection_create");
-    return d;
 }
 
-static void database_close(void *db)
+static void database_close(database *d)
 {
-    struct database *d = db;
     check(holt_close(d->db), "holt_close");
-    free(d);
 }
 
 /* Grows with every flush and every merge that has ended, and tells whether one is due. */
-static uint64_t work_done(const struct database *d, bool *waiting)
+static uint64_t work_done(const database *d, bool *waiting)
 {
     holt_db_stats stats;
     check(holt_stats(d->db, &stats, sizeof stats), "holt_stats");
@@ -85,10 +78,9 @@ static uint64_t work_done(const struct database *d, bool *waiting)
     return stats.flushes + stats.compactions + stats.compaction_bytes_read + stats.compaction_bytes_written;
 }
 
-static void settle(void *db)
+static void settle(database *d)
 {
     const struct timespec pause = {0, LOOK_MS * 1000000L};
-    struct database *d = db;
     bool waiting;
     check(holt_flush(d->db), "holt_flush");
     uint64_t work = work_done(d, &waiting);
@@ -100,31 +92,25 @@ static void settle(void *db)
     }
 }
 
-static void database_sync(void *db)
+static void database_sync(database *d)
 {
-    struct database *d = db;
     check(holt_sync(d->db), "holt_sync");
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *d)
 {
-    struct session *s = engine_allocate(sizeof *s);
-    s->d = db;
-    return s;
+    s->d = d;
 }
 
-static void session_close(void *session)
+static void session_close(session *s)
 {
-    struct session *s = session;
     check(holt_cursor_close(s->cursor), "holt_cursor_close");
     check(holt_cursor_close(s->walk), "holt_cursor_close");
-    free(s);
 }
 
 /* HOLT_BUSY comes after a bounded wait in the library: the next try follows at once. */
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
-    struct session *s = session;
     holt_status status;
     do {
         status = holt_put(s->d->collection, NULL, holt_bytes(key.data, key.size),
@@ -133,9 +119,8 @@ static void put(void *session, bytes key, bytes value)
     check(status, "holt_put");
 }
 
-static void batch(void *session, const entry *entries, size_t count)
+static void batch(session *s, const entry *entries, size_t count)
 {
-    struct session *s = session;
     holt_txn_options options;
     holt_txn *t;
     holt_status status;
@@ -154,9 +139,8 @@ static void batch(void *session, const entry *entries, size_t count)
     holt_rollback(t);
 }
 
-static void delete_key(void *session, bytes key)
+static void delete_key(session *s, bytes key)
 {
-    struct session *s = session;
     holt_status status;
     do {
         status = holt_delete(s->d->collection, NULL, holt_bytes(key.data, key.size));
@@ -164,9 +148,8 @@ static void delete_key(void *session, bytes key)
     check(status, "holt_delete");
 }
 
-static bool get(void *session, bytes key, char *value, size_t *size)
+static bool get(session *s, bytes key, char *value, size_t *size)
 {
-    struct session *s = session;
     holt_status status =
         holt_get_into(s->d->collection, NULL, holt_bytes(key.data, key.size), value, *size, size);
     if (status == HOLT_NOT_FOUND) return false;
@@ -180,9 +163,8 @@ static void look(const holt_cursor *cursor, uint64_t *looked)
     engine_look(looked, holt_cursor_key(cursor).data, value.data, value.size);
 }
 
-static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
 {
-    struct session *s = session;
     size_t met = 0;
     if (!s->cursor) {
         check(holt_cursor_open(s->d->collection, NULL, NULL, &s->cursor), "holt_cursor_open");
@@ -199,9 +181,8 @@ static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
     return met;
 }
 
-static void rewind_walk(void *session, bool forward)
+static void rewind_walk(session *s, bool forward)
 {
-    struct session *s = session;
     (void)forward; /* a fresh cursor can go either way */
     if (!s->walk) {
         check(holt_cursor_open(s->d->collection, NULL, NULL, &s->walk), "holt_cursor_open");
@@ -210,9 +191,8 @@ static void rewind_walk(void *session, bool forward)
     }
 }
 
-static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 {
-    struct session *s = session;
     for (size_t met = 0; met < entries; met++) {
         if (!(forward ? holt_cursor_next(s->walk) : holt_cursor_prev(s->walk))) {
             check(holt_cursor_status(s->walk), "holt_cursor_next");
@@ -226,18 +206,5 @@ static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked
 const engine engine_holt = {
     .name = "holt",
     .kind = "LSM tree or B+tree",
-    .describe = describe,
-    .open = database_open,
-    .close = database_close,
-    .settle = settle,
-    .sync = database_sync,
-    .session_open = session_open,
-    .session_close = session_close,
-    .put = put,
-    .batch = batch,
-    .remove = delete_key,
-    .get = get,
-    .seek = seek,
-    .rewind = rewind_walk,
-    .walk = walk,
+    ENGINE_FUNCTIONS,
 };

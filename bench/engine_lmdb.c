@@ -3,12 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <lmdb.h>
-
-extern const engine engine_lmdb;
 
 struct database {
     MDB_env *env;
@@ -17,7 +14,7 @@ struct database {
 
 /* A read transaction that is renewed for each read, and a cursor in it. */
 struct session {
-    struct database *d;
+    database *d;
     MDB_txn *reading;
     MDB_cursor *cursor;
     bool begun; /* reading is not reset */
@@ -34,7 +31,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
 
 static void check(int error, const char *call)
 {
-    if (error) engine_fail(&engine_lmdb, "%s: %s", call, mdb_strerror(error));
+    if (error) engine_fail("%s: %s", call, mdb_strerror(error));
 }
 
 static MDB_val val_of(bytes b)
@@ -42,9 +39,8 @@ static MDB_val val_of(bytes b)
     return (MDB_val){b.size, (void *)(uintptr_t)b.data}; /* LMDB does not write through it */
 }
 
-static void *database_open(const engine_settings *s)
+static void database_open(database *d, const engine_settings *s)
 {
-    struct database *d = engine_allocate(sizeof *d);
     MDB_txn *t;
     check(mdb_env_create(&d->env), "mdb_env_create");
     check(mdb_env_set_mapsize(d->env, s->map_bytes), "mdb_env_set_mapsize");
@@ -53,69 +49,59 @@ static void *database_open(const engine_settings *s)
     check(mdb_txn_begin(d->env, NULL, 0, &t), "mdb_txn_begin");
     check(mdb_dbi_open(t, NULL, 0, &d->dbi), "mdb_dbi_open");
     check(mdb_txn_commit(t), "mdb_txn_commit");
-    return d;
 }
 
-static void database_close(void *db)
+static void database_close(database *d)
 {
-    struct database *d = db;
     mdb_env_close(d->env);
-    free(d);
 }
 
-static void settle(void *db)
+static void settle(database *d)
 {
-    (void)db;
+    (void)d;
 }
 
-static void database_sync(void *db)
+static void database_sync(database *d)
 {
-    struct database *d = db;
     check(mdb_env_sync(d->env, 1), "mdb_env_sync");
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *d)
 {
-    struct session *s = engine_allocate(sizeof *s);
-    s->d = db;
+    s->d = d;
     check(mdb_txn_begin(s->d->env, NULL, MDB_RDONLY, &s->reading), "mdb_txn_begin");
     check(mdb_cursor_open(s->reading, s->d->dbi, &s->cursor), "mdb_cursor_open");
     mdb_txn_reset(s->reading);
-    return s;
 }
 
-static void session_close(void *session)
+static void session_close(session *s)
 {
-    struct session *s = session;
     mdb_cursor_close(s->cursor);
     mdb_txn_abort(s->reading);
-    free(s);
 }
 
-static MDB_txn *begin_write(struct session *s)
+static MDB_txn *begin_write(session *s)
 {
     MDB_txn *t;
     check(mdb_txn_begin(s->d->env, NULL, 0, &t), "mdb_txn_begin");
     return t;
 }
 
-static void put_in(struct session *s, MDB_txn *t, bytes key, bytes value)
+static void put_in(session *s, MDB_txn *t, bytes key, bytes value)
 {
     MDB_val k = val_of(key), v = val_of(value);
     check(mdb_put(t, s->d->dbi, &k, &v, 0), "mdb_put");
 }
 
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
-    struct session *s = session;
     MDB_txn *t = begin_write(s);
     put_in(s, t, key, value);
     check(mdb_txn_commit(t), "mdb_txn_commit");
 }
 
-static void batch(void *session, const entry *entries, size_t count)
+static void batch(session *s, const entry *entries, size_t count)
 {
-    struct session *s = session;
     MDB_txn *t = begin_write(s);
     for (size_t i = 0; i < count; i++) {
         put_in(s, t, entries[i].key, entries[i].value);
@@ -123,9 +109,8 @@ static void batch(void *session, const entry *entries, size_t count)
     check(mdb_txn_commit(t), "mdb_txn_commit");
 }
 
-static void delete_key(void *session, bytes key)
+static void delete_key(session *s, bytes key)
 {
-    struct session *s = session;
     MDB_txn *t = begin_write(s);
     MDB_val k = val_of(key);
     int error = mdb_del(t, s->d->dbi, &k, NULL);
@@ -133,30 +118,25 @@ static void delete_key(void *session, bytes key)
     check(mdb_txn_commit(t), "mdb_txn_commit");
 }
 
-static void renew(struct session *s)
+static void renew(session *s)
 {
     if (s->begun) mdb_txn_reset(s->reading);
     check(mdb_txn_renew(s->reading), "mdb_txn_renew");
     s->begun = true;
 }
 
-static void end_read(struct session *s)
+static void end_read(session *s)
 {
     mdb_txn_reset(s->reading);
     s->begun = false;
 }
 
-static bool get(void *session, bytes key, char *value, size_t *size)
+static bool get(session *s, bytes key, char *value, size_t *size)
 {
-    struct session *s = session;
     MDB_val k = val_of(key), v;
     renew(s);
     int error = mdb_get(s->reading, s->d->dbi, &k, &v);
-    if (error == 0) {
-        if (v.mv_size > *size) engine_fail(&engine_lmdb, "a value of %zu bytes came back", v.mv_size);
-        memcpy(value, v.mv_data, v.mv_size);
-        *size = v.mv_size;
-    }
+    if (error == 0) engine_take_value(value, size, v.mv_data, v.mv_size);
     end_read(s);
     if (error == MDB_NOTFOUND) return false;
     check(error, "mdb_get");
@@ -164,7 +144,7 @@ static bool get(void *session, bytes key, char *value, size_t *size)
 }
 
 /* false: past an end. */
-static bool move(struct session *s, MDB_val *key, MDB_cursor_op how, uint64_t *looked)
+static bool move(session *s, MDB_val *key, MDB_cursor_op how, uint64_t *looked)
 {
     MDB_val value;
     int error = mdb_cursor_get(s->cursor, key, &value, how);
@@ -174,9 +154,8 @@ static bool move(struct session *s, MDB_val *key, MDB_cursor_op how, uint64_t *l
     return true;
 }
 
-static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
 {
-    struct session *s = session;
     MDB_val k = val_of(key);
     size_t met = 0;
     renew(s);
@@ -189,17 +168,15 @@ static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
 }
 
 /* On a fresh cursor next is first and prev is last. */
-static void rewind_walk(void *session, bool forward)
+static void rewind_walk(session *s, bool forward)
 {
-    struct session *s = session;
     (void)forward;
     renew(s);
     check(mdb_cursor_renew(s->reading, s->cursor), "mdb_cursor_renew");
 }
 
-static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 {
-    struct session *s = session;
     MDB_val key;
     size_t met = 0;
     while (met < entries && move(s, &key, forward ? MDB_NEXT : MDB_PREV, looked)) {
@@ -211,18 +188,5 @@ static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked
 const engine engine_lmdb = {
     .name = "lmdb",
     .kind = "B+tree",
-    .describe = describe,
-    .open = database_open,
-    .close = database_close,
-    .settle = settle,
-    .sync = database_sync,
-    .session_open = session_open,
-    .session_close = session_close,
-    .put = put,
-    .batch = batch,
-    .remove = delete_key,
-    .get = get,
-    .seek = seek,
-    .rewind = rewind_walk,
-    .walk = walk,
+    ENGINE_FUNCTIONS,
 };

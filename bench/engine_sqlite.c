@@ -3,12 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
-
-extern const engine engine_sqlite;
 
 enum { PAGE_BYTES = 4096, BUSY_MS = 60000 };
 
@@ -37,7 +34,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
 static void check(sqlite3 *db, int code, const char *what)
 {
     if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW)
-        engine_fail(&engine_sqlite, "%s: %s", what, db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+        engine_fail("%s: %s", what, db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
 }
 
 static void execute(sqlite3 *db, const char *sql)
@@ -62,31 +59,25 @@ static sqlite3 *connect(const engine_settings *s)
     return db;
 }
 
-static void *database_open(const engine_settings *s)
+static void database_open(database *d, const engine_settings *s)
 {
-    struct database *d = engine_allocate(sizeof *d);
     d->settings = *s;
     d->first = connect(s);
-    return d;
 }
 
-static void database_close(void *db)
+static void database_close(database *d)
 {
-    struct database *d = db;
     check(d->first, sqlite3_close(d->first), "sqlite3_close");
-    free(d);
 }
 
-static void settle(void *db)
+static void settle(database *d)
 {
-    struct database *d = db;
     execute(d->first, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 /* A checkpoint syncs the log before it copies it, when synchronous asks for it. */
-static void database_sync(void *db)
+static void database_sync(database *d)
 {
-    struct database *d = db;
     execute(d->first, "PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(PASSIVE)");
     if (!d->settings.sync) execute(d->first, "PRAGMA synchronous=OFF");
 }
@@ -98,22 +89,19 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
     return s;
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *d)
 {
-    struct session *s = engine_allocate(sizeof *s);
-    s->db = connect(&((struct database *)db)->settings);
+    s->db = connect(&d->settings);
     s->put = prepare(s->db, "REPLACE INTO kv VALUES(?1, ?2)");
     s->remove = prepare(s->db, "DELETE FROM kv WHERE key = ?1");
     s->get = prepare(s->db, "SELECT value FROM kv WHERE key = ?1");
     s->seek = prepare(s->db, "SELECT key, value FROM kv WHERE key >= ?1 ORDER BY key LIMIT ?2");
     s->forward = prepare(s->db, "SELECT key, value FROM kv ORDER BY key");
     s->backward = prepare(s->db, "SELECT key, value FROM kv ORDER BY key DESC");
-    return s;
 }
 
-static void session_close(void *session)
+static void session_close(session *s)
 {
-    struct session *s = session;
     sqlite3_finalize(s->put);
     sqlite3_finalize(s->remove);
     sqlite3_finalize(s->get);
@@ -121,7 +109,6 @@ static void session_close(void *session)
     sqlite3_finalize(s->forward);
     sqlite3_finalize(s->backward);
     check(s->db, sqlite3_close(s->db), "sqlite3_close");
-    free(s);
 }
 
 static void bind(sqlite3_stmt *s, int place, bytes b)
@@ -138,18 +125,16 @@ static bool step(sqlite3_stmt *s)
     return code == SQLITE_ROW;
 }
 
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
-    struct session *s = session;
     bind(s->put, 1, key);
     bind(s->put, 2, value);
     (void)step(s->put); /* gives no rows */
     sqlite3_reset(s->put);
 }
 
-static void batch(void *session, const entry *entries, size_t count)
+static void batch(session *s, const entry *entries, size_t count)
 {
-    struct session *s = session;
     execute(s->db, "BEGIN IMMEDIATE");
     for (size_t i = 0; i < count; i++) {
         put(s, entries[i].key, entries[i].value);
@@ -157,25 +142,20 @@ static void batch(void *session, const entry *entries, size_t count)
     execute(s->db, "COMMIT");
 }
 
-static void delete_key(void *session, bytes key)
+static void delete_key(session *s, bytes key)
 {
-    struct session *s = session;
     bind(s->remove, 1, key);
     (void)step(s->remove);
     sqlite3_reset(s->remove);
 }
 
-static bool get(void *session, bytes key, char *value, size_t *size)
+static bool get(session *s, bytes key, char *value, size_t *size)
 {
-    struct session *s = session;
     bind(s->get, 1, key);
     bool found = step(s->get);
-    if (found) {
-        size_t got = (size_t)sqlite3_column_bytes(s->get, 0);
-        if (got > *size) engine_fail(&engine_sqlite, "a value of %zu bytes came back", got);
-        if (got) memcpy(value, sqlite3_column_blob(s->get, 0), got);
-        *size = got;
-    }
+    if (found)
+        engine_take_value(value, size, sqlite3_column_blob(s->get, 0),
+                          (size_t)sqlite3_column_bytes(s->get, 0));
     sqlite3_reset(s->get);
     return found;
 }
@@ -190,9 +170,8 @@ static size_t take(sqlite3_stmt *s, size_t entries, uint64_t *looked)
     return met;
 }
 
-static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
 {
-    struct session *s = session;
     bind(s->seek, 1, key);
     check(s->db, sqlite3_bind_int64(s->seek, 2, (sqlite3_int64)moves + 1), "sqlite3_bind");
     size_t met = take(s->seek, moves + 1, looked);
@@ -200,16 +179,14 @@ static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
     return met;
 }
 
-static void rewind_walk(void *session, bool forward)
+static void rewind_walk(session *s, bool forward)
 {
-    struct session *s = session;
     s->walk = forward ? s->forward : s->backward;
     sqlite3_reset(s->walk);
 }
 
-static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 {
-    struct session *s = session;
     (void)forward;
     return take(s->walk, entries, looked);
 }
@@ -217,18 +194,5 @@ static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked
 const engine engine_sqlite = {
     .name = "sqlite",
     .kind = "B+tree",
-    .describe = describe,
-    .open = database_open,
-    .close = database_close,
-    .settle = settle,
-    .sync = database_sync,
-    .session_open = session_open,
-    .session_close = session_close,
-    .put = put,
-    .batch = batch,
-    .remove = delete_key,
-    .get = get,
-    .seek = seek,
-    .rewind = rewind_walk,
-    .walk = walk,
+    ENGINE_FUNCTIONS,
 };

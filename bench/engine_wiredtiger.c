@@ -3,12 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <wiredtiger.h>
-
-extern const engine engine_wiredtiger;
 
 #define TABLE "table:kv"
 
@@ -43,74 +40,62 @@ static void describe(const engine_settings *s, char *text, size_t size)
 
 static void check(int error, const char *call)
 {
-    if (error) engine_fail(&engine_wiredtiger, "%s: %s", call, wiredtiger_strerror(error));
+    if (error) engine_fail("%s: %s", call, wiredtiger_strerror(error));
 }
 
-static WT_SESSION *begin_session(struct database *d)
+static WT_SESSION *begin_session(database *d)
 {
-    WT_SESSION *session;
-    check(d->connection->open_session(d->connection, NULL, "isolation=snapshot", &session), "open_session");
-    return session;
+    WT_SESSION *ws;
+    check(d->connection->open_session(d->connection, NULL, "isolation=snapshot", &ws), "open_session");
+    return ws;
 }
 
-static void connect_to(struct database *d)
+static void connect_to(database *d)
 {
     char configuration[512];
     configure(&d->settings, configuration, sizeof configuration);
     check(wiredtiger_open(d->settings.directory, NULL, configuration, &d->connection), "wiredtiger_open");
-    WT_SESSION *session = begin_session(d);
-    check(session->create(session, TABLE, "key_format=u,value_format=u"), "create");
-    check(session->close(session, NULL), "close");
+    WT_SESSION *ws = begin_session(d);
+    check(ws->create(ws, TABLE, "key_format=u,value_format=u"), "create");
+    check(ws->close(ws, NULL), "close");
 }
 
-static void *database_open(const engine_settings *s)
+static void database_open(database *d, const engine_settings *s)
 {
-    struct database *d = engine_allocate(sizeof *d);
     d->settings = *s;
     connect_to(d);
-    return d;
 }
 
-static void disconnect(struct database *d)
+static void database_close(database *d)
 {
     check(d->connection->close(d->connection, NULL), "close"); /* with a checkpoint */
 }
 
-static void database_close(void *db)
-{
-    disconnect(db);
-    free(db);
-}
-
 /* Pages in its cache keep new entries in lists beside what was read; walks over them are several times
  * slower. */
-static void settle(void *db)
+static void settle(database *d)
 {
-    disconnect(db);
-    connect_to(db);
+    database_close(d);
+    connect_to(d);
 }
 
-static void database_sync(void *db)
+static void database_sync(database *d)
 {
-    WT_SESSION *session = begin_session(db);
-    check(session->log_flush(session, "sync=on"), "log_flush");
-    check(session->close(session, NULL), "close");
+    WT_SESSION *ws = begin_session(d);
+    check(ws->log_flush(ws, "sync=on"), "log_flush");
+    check(ws->close(ws, NULL), "close");
 }
 
-static void *session_open(void *db)
+static void session_open(session *s, database *d)
 {
-    struct session *s = engine_allocate(sizeof *s);
-    s->session = begin_session(db);
+    s->session = begin_session(d);
     check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->cursor), "open_cursor");
     check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->walk), "open_cursor");
-    return s;
 }
 
-static void session_close(void *session)
+static void session_close(session *s)
 {
-    struct session *s = session;
     check(s->session->close(s->session, NULL), "close"); /* and its cursors */
-    free(s);
 }
 
 static void set_key(WT_CURSOR *cursor, bytes key)
@@ -120,7 +105,7 @@ static void set_key(WT_CURSOR *cursor, bytes key)
 }
 
 /* The answer of the engine: WT_ROLLBACK asks to try again. */
-static int insert(struct session *s, bytes key, bytes value)
+static int insert(session *s, bytes key, bytes value)
 {
     WT_ITEM item = {.data = value.data, .size = value.size};
     set_key(s->cursor, key);
@@ -128,16 +113,16 @@ static int insert(struct session *s, bytes key, bytes value)
     return s->cursor->insert(s->cursor);
 }
 
-static void put(void *session, bytes key, bytes value)
+static void put(session *s, bytes key, bytes value)
 {
     int error;
     do {
-        error = insert(session, key, value);
+        error = insert(s, key, value);
     } while (error == WT_ROLLBACK);
     check(error, "insert");
 }
 
-static int batch_once(struct session *s, const entry *entries, size_t count)
+static int batch_once(session *s, const entry *entries, size_t count)
 {
     int error = 0;
     check(s->session->begin_transaction(s->session, NULL), "begin_transaction");
@@ -149,18 +134,17 @@ static int batch_once(struct session *s, const entry *entries, size_t count)
     return error;
 }
 
-static void batch(void *session, const entry *entries, size_t count)
+static void batch(session *s, const entry *entries, size_t count)
 {
     int error;
     do {
-        error = batch_once(session, entries, count);
+        error = batch_once(s, entries, count);
     } while (error == WT_ROLLBACK);
     check(error, "commit_transaction");
 }
 
-static void delete_key(void *session, bytes key)
+static void delete_key(session *s, bytes key)
 {
-    struct session *s = session;
     int error;
     do {
         set_key(s->cursor, key);
@@ -169,18 +153,15 @@ static void delete_key(void *session, bytes key)
     if (error != WT_NOTFOUND) check(error, "remove");
 }
 
-static bool get(void *session, bytes key, char *value, size_t *size)
+static bool get(session *s, bytes key, char *value, size_t *size)
 {
-    struct session *s = session;
     WT_ITEM item;
     set_key(s->cursor, key);
     int error = s->cursor->search(s->cursor);
     if (error == WT_NOTFOUND) return false;
     check(error, "search");
     check(s->cursor->get_value(s->cursor, &item), "get_value");
-    if (item.size > *size) engine_fail(&engine_wiredtiger, "a value of %zu bytes came back", item.size);
-    memcpy(value, item.data, item.size);
-    *size = item.size;
+    engine_take_value(value, size, item.data, item.size);
     check(s->cursor->reset(s->cursor), "reset");
     return true;
 }
@@ -193,9 +174,8 @@ static void look(WT_CURSOR *cursor, uint64_t *looked)
     engine_look(looked, key.data, value.data, value.size);
 }
 
-static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
 {
-    struct session *s = session;
     int side;
     size_t met = 0;
     set_key(s->cursor, key);
@@ -211,16 +191,14 @@ static size_t seek(void *session, bytes key, size_t moves, uint64_t *looked)
 }
 
 /* On a fresh cursor next is first and prev is last. */
-static void rewind_walk(void *session, bool forward)
+static void rewind_walk(session *s, bool forward)
 {
-    struct session *s = session;
     (void)forward;
     check(s->walk->reset(s->walk), "reset");
 }
 
-static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked)
+static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 {
-    struct session *s = session;
     for (size_t met = 0; met < entries; met++) {
         int error = forward ? s->walk->next(s->walk) : s->walk->prev(s->walk);
         if (error == WT_NOTFOUND) return met;
@@ -233,18 +211,5 @@ static size_t walk(void *session, bool forward, size_t entries, uint64_t *looked
 const engine engine_wiredtiger = {
     .name = "wiredtiger",
     .kind = "B+tree",
-    .describe = describe,
-    .open = database_open,
-    .close = database_close,
-    .settle = settle,
-    .sync = database_sync,
-    .session_open = session_open,
-    .session_close = session_close,
-    .put = put,
-    .batch = batch,
-    .remove = delete_key,
-    .get = get,
-    .seek = seek,
-    .rewind = rewind_walk,
-    .walk = walk,
+    ENGINE_FUNCTIONS,
 };

@@ -1,48 +1,33 @@
-/* engines.c -- the engines that were built in, and what adapters share. Meson defines the HAVE_ names. */
+/* engines.c -- the engines that were built in, and what adapters share. Meson defines ENGINES, a list of
+ * ENGINE(name), and ENGINES_MISSING. */
 #include "engine.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-extern const engine engine_holt, engine_rocksdb, engine_leveldb, engine_lmdb, engine_sqlite,
-    engine_wiredtiger, engine_berkeleydb, engine_bare_sync, engine_bare_group, engine_bare_write;
+#define ENGINE(name) extern const engine engine_##name;
+ENGINES
+#undef ENGINE
 
-const engine *const engines[] = {
-    &engine_holt,
-#ifdef HAVE_ROCKSDB
-    &engine_rocksdb,
-#endif
-#ifdef HAVE_LEVELDB
-    &engine_leveldb,
-#endif
-#ifdef HAVE_LMDB
-    &engine_lmdb,
-#endif
-#ifdef HAVE_SQLITE
-    &engine_sqlite,
-#endif
-#ifdef HAVE_WIREDTIGER
-    &engine_wiredtiger,
-#endif
-#ifdef HAVE_BERKELEYDB
-    &engine_berkeleydb,
-#endif
-    &engine_bare_sync,  &engine_bare_group, &engine_bare_write, NULL,
-};
+#define ENGINE(name) &engine_##name,
+const engine *const engines[] = {ENGINES NULL};
+#undef ENGINE
 
 const char engines_missing[] = ENGINES_MISSING;
 
-void engine_fail(const engine *e, const char *format, ...)
+/* The engine of this process; NULL in their parent. Set before there are threads. */
+static const engine *running;
+
+void engine_fail(const char *format, ...)
 {
     char message[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "compare: %s: %s\n", e->name, message);
+    fprintf(stderr, "compare: %s: %s\n", running ? running->name : "?", message);
     _exit(1); /* the engine's own clean-up may not survive what has failed */
 }
 
@@ -57,4 +42,31 @@ void *engine_allocate(size_t size)
     if (memory) return memory;
     fprintf(stderr, "compare: out of memory\n");
     _exit(1);
+}
+
+database *engine_open(const engine *e, const engine_settings *s)
+{
+    database *d = engine_allocate(e->database_bytes);
+    running = e;
+    e->open(d, s);
+    return d;
+}
+
+void engine_close(const engine *e, database *d)
+{
+    if (d) e->close(d);
+    free(d);
+}
+
+session *engine_session_open(const engine *e, database *d)
+{
+    session *s = engine_allocate(e->session_bytes);
+    e->session_open(s, d);
+    return s;
+}
+
+void engine_session_close(const engine *e, session *s)
+{
+    if (e->session_close) e->session_close(s);
+    free(s);
 }

@@ -25,19 +25,19 @@ struct thread {
     histogram latencies;
 };
 
-void worker_init(worker *w, const compare_settings *s, const engine *e, const workload *kind, void *db)
+void worker_init(worker *w, const compare_settings *s, const engine *e, const workload *kind, database *db)
 {
     *w = (worker){.settings = s, .engine = e, .kind = kind};
     w->key = engine_allocate(s->key_bytes + 1);
     w->value = engine_allocate(s->value_bytes + 1);
     w->entries = engine_allocate(s->batch * sizeof *w->entries);
     w->batch_keys = engine_allocate(s->batch * s->key_bytes);
-    w->session = e->session_open(db);
+    w->session = engine_session_open(e, db);
 }
 
 void worker_deinit(worker *w)
 {
-    w->engine->session_close(w->session);
+    engine_session_close(w->engine, w->session);
     free(w->batch_keys);
     free(w->entries);
     free(w->value);
@@ -90,12 +90,11 @@ static void *thread_main(void *argument)
 
 /* ---------------------------------------------------------------- all threads */
 
-static void run_threads(const engine *e, struct thread *threads, unsigned count)
+static void run_threads(struct thread *threads, unsigned count)
 {
     pthread_t ids[16];
     for (unsigned n = 1; n < count; n++) {
-        if (pthread_create(&ids[n], NULL, thread_main, &threads[n]) != 0)
-            engine_fail(e, "cannot make a thread");
+        if (pthread_create(&ids[n], NULL, thread_main, &threads[n]) != 0) engine_fail("cannot make a thread");
     }
     (void)thread_main(&threads[0]);
     for (unsigned n = 1; n < count; n++) {
@@ -121,7 +120,7 @@ static void gather(const struct thread *threads, unsigned count, figures *out)
     out->elapsed_ns += end - start;
 }
 
-void worker_run_slice(const compare_settings *s, const engine *e, const workload *kind, void *db,
+void worker_run_slice(const compare_settings *s, const engine *e, const workload *kind, database *db,
                       uint64_t first, uint64_t end, uint64_t slice_ns, uint64_t *next, figures *out)
 {
     struct slice slice = {.first = first, .end = end, .slice_ns = slice_ns, .threads = kind->threads};
@@ -134,7 +133,7 @@ void worker_run_slice(const compare_settings *s, const engine *e, const workload
         threads[n] = (struct thread){.slice = &slice, .place = n, .beside = n == kind->threads};
         worker_init(&threads[n].w, s, e, kind, db);
     }
-    run_threads(e, threads, count);
+    run_threads(threads, count);
     gather(threads, count, out);
     for (unsigned n = 0; n < count; n++) {
         uint64_t done = threads[n].beside ? 0 : threads[n].done;
