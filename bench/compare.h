@@ -8,7 +8,7 @@
  *     report.c       tables for people, Markdown, JSON
  *     summary.[ch]   a figure for each workload and engine
  *     chart.[ch]     a drawing of them
- *     engine.h       what an engine is; engine_NAME.c, one each; engines.c lists those that were built
+ *     engine.h       what an engine is, and what their adapters, engine_NAME.c, share; engines.c has the list
  *
  * The keys, values, histograms and numbers are those of `holt bench` (src/cli).
  *
@@ -56,8 +56,8 @@ struct worker;
 
 typedef struct workload {
     const char *name;
-    const char *unit; /* of what is counted: "puts", "gets", "entries", "seeks", "ms" */
     const char *what; /* for --help */
+    const char *unit; /* of what is counted: "puts", "gets", "entries", "seeks", "ms" */
     need need;
     leaves leaves;
     bool sync;        /* each commit on stable storage */

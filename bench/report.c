@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "bench/member.h"
 #include "number.h"
 #include "summary.h"
 
@@ -229,12 +229,6 @@ static void summary_as_markdown(void)
 
 /* ---------------------------------------------------------------- JSON */
 
-static void member(json_writer *w, const char *name, double number)
-{
-    json_name(w, name);
-    json_double(w, number);
-}
-
 static void begin_as_json(const compare_settings *s, const engine *const *chosen)
 {
     char text[TEXT];
@@ -242,24 +236,19 @@ static void begin_as_json(const compare_settings *s, const engine *const *chosen
     json_init(&w, stdout);
     json_object_begin(&w);
     machine(text, sizeof text);
-    json_name(&w, "machine");
-    json_string(&w, text);
+    member_string(&w, "machine", text);
     today(text, sizeof text);
-    json_name(&w, "date");
-    json_string(&w, text);
+    member_string(&w, "date", text);
     data_settings(s, text, sizeof text);
-    json_name(&w, "data");
-    json_string(&w, text);
+    member_string(&w, "data", text);
     json_name(&w, "engines");
     json_object_begin(&w);
     for (; *chosen; chosen++) {
         (*chosen)->describe(&s->engine, text, sizeof text);
-        json_name(&w, (*chosen)->name);
-        json_string(&w, text);
+        member_string(&w, (*chosen)->name, text);
     }
     json_object_end(&w);
-    json_name(&w, "not_built");
-    json_string(&w, engines_missing);
+    member_string(&w, "not_built", engines_missing);
     json_object_end(&w);
     json_line_end(&w);
 }
@@ -270,21 +259,19 @@ static void result_as_json(const workload *w, const result *r, const result *our
     json_writer j;
     json_init(&j, stdout);
     json_object_begin(&j);
-    json_name(&j, "workload");
-    json_string(&j, w->name);
-    json_name(&j, "engine");
-    json_string(&j, r->engine->name);
-    json_name(&j, "unit");
-    json_string(&j, w->unit);
-    member(&j, w->opens ? "milliseconds" : "per_second", main_figure(r));
-    if (w->writer) member(&j, "puts_beside_per_second", m->beside_per_second);
-    if (ours && ours != r) member(&j, "holt_is", summary_ratio(w->opens, main_figure(ours), main_figure(r)));
-    member(&j, "cpu_seconds_per_million", m->cpu_us);
-    member(&j, "p50_us", m->p50_us);
-    member(&j, "p99_9_us", m->p999_us);
-    member(&j, "max_us", m->max_us);
-    member(&j, "anonymous_bytes", m->anonymous_bytes);
-    member(&j, "disk_bytes", m->disk_bytes);
+    member_string(&j, "workload", w->name);
+    member_string(&j, "engine", r->engine->name);
+    member_string(&j, "unit", w->unit);
+    member_double(&j, w->opens ? "milliseconds" : "per_second", main_figure(r));
+    if (w->writer) member_double(&j, "puts_beside_per_second", m->beside_per_second);
+    if (ours && ours != r)
+        member_double(&j, "holt_is", summary_ratio(w->opens, main_figure(ours), main_figure(r)));
+    member_double(&j, "cpu_seconds_per_million", m->cpu_us);
+    member_double(&j, "p50_us", m->p50_us);
+    member_double(&j, "p99_9_us", m->p999_us);
+    member_double(&j, "max_us", m->max_us);
+    member_double(&j, "anonymous_bytes", m->anonymous_bytes);
+    member_double(&j, "disk_bytes", m->disk_bytes);
     json_name(&j, "rounds");
     json_array_begin(&j);
     for (uint64_t n = 0; n < r->rounds; n++) {
@@ -300,11 +287,10 @@ static void settled_as_json(const engine *e, const figures *f, double disk_bytes
     json_writer w;
     json_init(&w, stdout);
     json_object_begin(&w);
-    json_name(&w, "settled");
-    json_string(&w, e->name);
-    member(&w, "seconds", (double)f->elapsed_ns / 1e9);
-    member(&w, "cpu_seconds", (double)f->cpu_ns / 1e9);
-    member(&w, "disk_bytes", disk_bytes);
+    member_string(&w, "settled", e->name);
+    member_double(&w, "seconds", (double)f->elapsed_ns / 1e9);
+    member_double(&w, "cpu_seconds", (double)f->cpu_ns / 1e9);
+    member_double(&w, "disk_bytes", disk_bytes);
     json_object_end(&w);
     json_line_end(&w);
 }

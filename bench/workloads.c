@@ -8,21 +8,16 @@
 
 /* ---------------------------------------------------------------- which entry */
 
-enum { DRAW_SHUFFLE, DRAW_OVERWRITE, DRAW_READ, DRAW_MISSING, DRAW_SEEK, DRAW_DELETE };
-
-static uint64_t seed_of(const compare_settings *s, uint64_t purpose)
-{
-    return keys_scatter(s->seed * 16 + purpose);
-}
+enum { DRAW_DELETE = DRAW_OWN };
 
 static uint64_t shuffled(const worker *w, uint64_t i, uint64_t purpose)
 {
-    return keys_shuffle(seed_of(w->settings, purpose), i % w->settings->num, w->settings->num);
+    return keys_shuffle(keys_seed(w->settings->seed, purpose), i % w->settings->num, w->settings->num);
 }
 
 static uint64_t drawn(const worker *w, uint64_t i, uint64_t purpose)
 {
-    return keys_draw(seed_of(w->settings, purpose), i, w->settings->num);
+    return keys_draw(keys_seed(w->settings->seed, purpose), i, w->settings->num);
 }
 
 static bytes key_of(worker *w, uint64_t number)
@@ -33,8 +28,8 @@ static bytes key_of(worker *w, uint64_t number)
 
 static bytes value_for(const worker *w, uint64_t i)
 {
-    uint64_t places = w->settings->values_bytes - w->settings->value_bytes;
-    return (bytes){w->settings->values + i * 128 % places, w->settings->value_bytes};
+    const compare_settings *s = w->settings;
+    return (bytes){s->values + values_place(i, s->value_bytes, s->values_bytes), s->value_bytes};
 }
 
 /* ---------------------------------------------------------------- operations */
@@ -158,153 +153,51 @@ static uint64_t batches(const compare_settings *s)
 /* A write may meet a stall, so every one is timed; a read is so short that the clock would be part of it. */
 enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
 
+/* What workloads of a kind have in common. */
+#define OPENS                                                                                                \
+    .unit = "ms", .leaves = LEAVES_OTHER, .whole = true, .opens = true, .threads = 1, .sample = EVERY
+#define FILLS  .need = NEED_EMPTY, .leaves = LEAVES_FULL, .whole = true, .threads = 1, .sample = EVERY
+#define ALTERS .need = NEED_FULL, .whole = true, .threads = 1, .sample = EVERY
+#define SYNCS  .unit = "puts", .need = NEED_EMPTY, .leaves = LEAVES_OTHER, .sync = true, .sample = EVERY
+
 const workload workloads[] = {
-    {.name = "opennew",
-     .unit = "ms",
-     .what = "open a new database",
-     .need = NEED_NOTHING,
-     .leaves = LEAVES_OTHER,
-     .whole = true,
-     .opens = true,
-     .threads = 1,
-     .sample = EVERY},
-    {.name = "fillseq",
-     .unit = "puts",
-     .what = "put all entries in the order of their keys",
-     .need = NEED_EMPTY,
-     .leaves = LEAVES_FULL,
-     .whole = true,
-     .threads = 1,
-     .sample = EVERY,
-     .operations = all,
+    {"opennew", "open a new database", OPENS, .need = NEED_NOTHING},
+
+    {"fillseq", "put all entries in the order of their keys", FILLS, .unit = "puts", .operations = all,
      .run = run_fill_in_order},
-    {.name = "fillbatch",
-     .unit = "entries",
-     .what = "the same in atomic batches of --batch entries",
-     .need = NEED_EMPTY,
-     .leaves = LEAVES_FULL,
-     .whole = true,
-     .threads = 1,
-     .sample = EVERY,
-     .operations = batches,
-     .run = run_batch},
-    {.name = "fillrandom",
-     .unit = "puts",
-     .what = "put all entries in random order, each once",
-     .need = NEED_EMPTY,
-     .leaves = LEAVES_FULL,
-     .whole = true,
-     .threads = 1,
-     .sample = EVERY,
-     .operations = all,
+    {"fillbatch", "the same in atomic batches of --batch entries", FILLS, .unit = "entries",
+     .operations = batches, .run = run_batch},
+    {"fillrandom", "put all entries in random order, each once", FILLS, .unit = "puts", .operations = all,
      .run = worker_fill_random},
-    {.name = "overwrite",
-     .unit = "puts",
-     .what = "put random entries again",
-     .need = NEED_FULL,
-     .leaves = LEAVES_FULL,
-     .whole = true,
-     .threads = 1,
-     .sample = EVERY,
-     .operations = all,
-     .run = worker_overwrite},
-    {.name = "deleterandom",
-     .unit = "deletes",
-     .what = "delete half of the entries, in random order",
-     .need = NEED_FULL,
-     .leaves = LEAVES_OTHER,
-     .whole = true,
-     .threads = 1,
-     .sample = EVERY,
-     .operations = half,
-     .run = run_delete},
-    {.name = "readrandom",
-     .unit = "gets",
-     .what = "get random entries",
-     .need = NEED_SETTLED,
-     .threads = 1,
-     .sample = ONE_READ_IN,
+
+    {"overwrite", "put random entries again", ALTERS, .unit = "puts", .leaves = LEAVES_FULL,
+     .operations = all, .run = worker_overwrite},
+    {"deleterandom", "delete half of the entries, in random order", ALTERS, .unit = "deletes",
+     .leaves = LEAVES_OTHER, .operations = half, .run = run_delete},
+
+    {"readrandom", "get random entries", .need = NEED_SETTLED, .sample = ONE_READ_IN, .unit = "gets",
+     .threads = 1, .run = run_get},
+    {"readrandom2", "the same with two threads", .need = NEED_SETTLED, .sample = ONE_READ_IN, .unit = "gets",
+     .threads = 2, .run = run_get},
+    {"readmissing", "get keys that are not there, between those that are", .need = NEED_SETTLED,
+     .sample = ONE_READ_IN, .unit = "gets", .threads = 1, .run = run_missing},
+    {"readseq", "walk over all entries", .need = NEED_SETTLED, .sample = EVERY_OTHER_WALK, .unit = "entries",
+     .threads = 1, .run = run_forward},
+    {"readreverse", "walk over all entries from the last to the first", .need = NEED_SETTLED,
+     .sample = EVERY_OTHER_WALK, .unit = "entries", .threads = 1, .run = run_backward},
+    {"seekrandom", "seek a random entry and move on --range times", .need = NEED_SETTLED, .sample = EVERY,
+     .unit = "seeks", .threads = 1, .run = run_seek},
+    {"readwhilewriting", "readrandom beside a thread that overwrites at full speed", .need = NEED_SETTLED,
+     .sample = ONE_READ_IN, .unit = "gets", .leaves = LEAVES_FULL, .writer = true, .threads = 1,
      .run = run_get},
-    {.name = "readrandom2",
-     .unit = "gets",
-     .what = "the same with two threads",
-     .need = NEED_SETTLED,
-     .threads = 2,
-     .sample = ONE_READ_IN,
-     .run = run_get},
-    {.name = "readmissing",
-     .unit = "gets",
-     .what = "get keys that are not there, between those that are",
-     .need = NEED_SETTLED,
-     .threads = 1,
-     .sample = ONE_READ_IN,
-     .run = run_missing},
-    {.name = "readseq",
-     .unit = "entries",
-     .what = "walk over all entries",
-     .need = NEED_SETTLED,
-     .threads = 1,
-     .sample = EVERY_OTHER_WALK,
-     .run = run_forward},
-    {.name = "readreverse",
-     .unit = "entries",
-     .what = "walk over all entries from the last to the first",
-     .need = NEED_SETTLED,
-     .threads = 1,
-     .sample = EVERY_OTHER_WALK,
-     .run = run_backward},
-    {.name = "seekrandom",
-     .unit = "seeks",
-     .what = "seek a random entry and move on --range times",
-     .need = NEED_SETTLED,
-     .threads = 1,
-     .sample = EVERY,
-     .run = run_seek},
-    {.name = "readwhilewriting",
-     .unit = "gets",
-     .what = "readrandom beside a thread that overwrites at full speed",
-     .need = NEED_SETTLED,
-     .leaves = LEAVES_FULL,
-     .writer = true,
-     .threads = 1,
-     .sample = ONE_READ_IN,
-     .run = run_get},
-    {.name = "fillsync",
-     .unit = "puts",
-     .what = "put entries, each on stable storage before the next",
-     .need = NEED_EMPTY,
-     .leaves = LEAVES_OTHER,
-     .sync = true,
-     .threads = 1,
-     .sample = EVERY,
+
+    {"fillsync", "put entries, each on stable storage before the next", SYNCS, .threads = 1,
      .run = worker_fill_random},
-    {.name = "fillsync8",
-     .unit = "puts",
-     .what = "the same with eight threads",
-     .need = NEED_EMPTY,
-     .leaves = LEAVES_OTHER,
-     .sync = true,
-     .threads = 8,
-     .sample = EVERY,
-     .run = worker_fill_random},
-    {.name = "openunclean",
-     .unit = "ms",
-     .what = "open after a kill, all entries in the log, none known to be on disk",
-     .need = NEED_UNCLEAN,
-     .leaves = LEAVES_OTHER,
-     .whole = true,
-     .opens = true,
-     .threads = 1,
-     .sample = EVERY},
-    {.name = "opensynced",
-     .unit = "ms",
-     .what = "the same, all but the last MiB known to be on disk",
-     .need = NEED_SYNCED,
-     .leaves = LEAVES_OTHER,
-     .whole = true,
-     .opens = true,
-     .threads = 1,
-     .sample = EVERY},
+    {"fillsync8", "the same with eight threads", SYNCS, .threads = 8, .run = worker_fill_random},
+
+    {"openunclean", "open after a kill, all entries in the log, none known to be on disk", OPENS,
+     .need = NEED_UNCLEAN},
+    {"opensynced", "the same, all but the last MiB known to be on disk", OPENS, .need = NEED_SYNCED},
     {.name = NULL},
 };
 

@@ -6,7 +6,7 @@
  *     workloads.c    what one operation of each workload is
  *     runner.c       threads, clocks, the checking of what was found
  *     report.c       lines for people and for programs
- *     keys.[ch], histogram.[ch]
+ *     keys.[ch], histogram.[ch], member.h
  *
  * Entries live in the collection BENCH_COLLECTION, so that a database with other data in it may be given.
  */

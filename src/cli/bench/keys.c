@@ -14,6 +14,11 @@ uint64_t keys_scatter(uint64_t number)
     return x ^ (x >> 31);
 }
 
+uint64_t keys_seed(uint64_t seed, uint64_t purpose)
+{
+    return keys_scatter(seed * 16 + purpose);
+}
+
 uint64_t keys_draw(uint64_t seed, uint64_t i, uint64_t bound)
 {
     /* The upper half of a product instead of a division: even enough, and cheap. */

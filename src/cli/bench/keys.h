@@ -13,6 +13,13 @@
 
 #include <holt.h>
 
+/* What numbers are drawn for, each from a seed of its own. bench/compare draws the first five too: after
+ * them, a program's own. */
+enum { DRAW_SHUFFLE, DRAW_OVERWRITE, DRAW_READ, DRAW_MISSING, DRAW_SEEK, DRAW_OWN };
+
+/* The seed of a purpose. */
+uint64_t keys_seed(uint64_t seed, uint64_t purpose);
+
 /* A bijection of 64-bit numbers that scatters them. */
 uint64_t keys_scatter(uint64_t number);
 
@@ -30,5 +37,11 @@ void keys_write(char *key, size_t size, uint64_t number, bool random);
 
 /* A pool of bytes, half of which can be compressed away; values are slices of it. Released by free(). */
 char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes);
+
+/* Where in the pool the value of operation i begins. */
+static inline size_t values_place(uint64_t i, size_t value_bytes, size_t pool_bytes)
+{
+    return (size_t)(i * 128 % (pool_bytes - value_bytes));
+}
 
 #endif

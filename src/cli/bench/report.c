@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "json.h"
+#include "member.h"
 #include "number.h"
 #include "suite.h"
 
@@ -83,21 +83,15 @@ static void settings_as_json(const bench *b)
     json_writer w;
     json_init(&w, stdout);
     json_object_begin(&w);
-    json_name(&w, "version");
-    json_string(&w, holt_version());
+    member_string(&w, "version", holt_version());
     if (s->suite) {
-        json_name(&w, "suite");
-        json_string(&w, s->suite->name);
+        member_string(&w, "suite", s->suite->name);
     }
-    json_name(&w, "kind");
-    json_string(&w, s->kind ? cli_kind_name(s->kind) : "lsm");
-    json_name(&w, "durability");
-    json_string(&w, durability_name(b->call->durability));
-    json_name(&w, "keys");
-    json_string(&w, s->random_keys ? "random" : "decimal");
+    member_string(&w, "kind", s->kind ? cli_kind_name(s->kind) : "lsm");
+    member_string(&w, "durability", durability_name(b->call->durability));
+    member_string(&w, "keys", s->random_keys ? "random" : "decimal");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        json_name(&w, numbers[i].name);
-        json_u64(&w, numbers[i].value);
+        member_u64(&w, numbers[i].name, numbers[i].value);
     }
     json_object_end(&w);
     json_line_end(&w);
@@ -166,39 +160,24 @@ static void result_as_json(const bench_result *r, const bench *b)
     json_writer w;
     json_init(&w, stdout);
     json_object_begin(&w);
-    json_name(&w, "workload");
-    json_string(&w, r->kind->name);
-    json_name(&w, "operations");
-    json_u64(&w, r->operations);
-    json_name(&w, "seconds");
-    json_double(&w, (double)r->elapsed_ns / 1e9);
-    json_name(&w, "operations_per_second");
-    json_double(&w, number_rate(r->operations, r->elapsed_ns));
-    json_name(&w, "micros_per_operation");
-    json_double(&w, per_operation_us(r, b));
-    json_name(&w, "megabytes_per_second");
-    json_double(&w, megabytes_per_second(r));
+    member_string(&w, "workload", r->kind->name);
+    member_u64(&w, "operations", r->operations);
+    member_double(&w, "seconds", (double)r->elapsed_ns / 1e9);
+    member_double(&w, "operations_per_second", number_rate(r->operations, r->elapsed_ns));
+    member_double(&w, "micros_per_operation", per_operation_us(r, b));
+    member_double(&w, "megabytes_per_second", megabytes_per_second(r));
     if (r->latencies.count) {
-        json_name(&w, "p50_us");
-        json_double(&w, percentile_us(r, 0.5));
-        json_name(&w, "p99_us");
-        json_double(&w, percentile_us(r, 0.99));
-        json_name(&w, "p99_9_us");
-        json_double(&w, percentile_us(r, 0.999));
-        json_name(&w, "max_us");
-        json_double(&w, (double)r->latencies.max / 1e3);
+        member_double(&w, "p50_us", percentile_us(r, 0.5));
+        member_double(&w, "p99_us", percentile_us(r, 0.99));
+        member_double(&w, "p99_9_us", percentile_us(r, 0.999));
+        member_double(&w, "max_us", (double)r->latencies.max / 1e3);
     }
-    json_name(&w, "entries");
-    json_u64(&w, r->entries);
-    json_name(&w, "found");
-    json_u64(&w, r->found);
-    json_name(&w, "wrong");
-    json_u64(&w, r->wrong);
-    json_name(&w, "busy");
-    json_u64(&w, r->busy);
+    member_u64(&w, "entries", r->entries);
+    member_u64(&w, "found", r->found);
+    member_u64(&w, "wrong", r->wrong);
+    member_u64(&w, "busy", r->busy);
     if (r->kind->writer) {
-        json_name(&w, "writes_beside_per_second");
-        json_double(&w, number_rate(r->beside, r->elapsed_ns));
+        member_double(&w, "writes_beside_per_second", number_rate(r->beside, r->elapsed_ns));
     }
     json_object_end(&w);
     json_line_end(&w);
@@ -235,16 +214,11 @@ static void published_as_json(const bench_result *r, const suite_published *p, d
     json_writer w;
     json_init(&w, stdout);
     json_object_begin(&w);
-    json_name(&w, "published_for");
-    json_string(&w, r->kind->name);
-    json_name(&w, "what");
-    json_string(&w, p->what);
-    json_name(&w, "from_per_second");
-    json_double(&w, p->from);
-    json_name(&w, "to_per_second");
-    json_double(&w, p->to);
-    json_name(&w, "here_per_second");
-    json_double(&w, rate);
+    member_string(&w, "published_for", r->kind->name);
+    member_string(&w, "what", p->what);
+    member_double(&w, "from_per_second", p->from);
+    member_double(&w, "to_per_second", p->to);
+    member_double(&w, "here_per_second", rate);
     json_object_end(&w);
     json_line_end(&w);
 }

@@ -10,12 +10,11 @@
 
 /* ---------------------------------------------------------------- which entry */
 
-/* Different draws for different purposes. */
-enum { DRAW_OVERWRITE = 1, DRAW_READ, DRAW_MISSING, DRAW_SEEK, DRAW_MIXED, DRAW_KIND, DRAW_DELETE };
+enum { DRAW_MIXED = DRAW_OWN, DRAW_KIND, DRAW_DELETE };
 
-static uint64_t seed_of(const bench_settings *s, uint64_t purpose)
+static uint64_t drawn(const bench_settings *s, uint64_t i, uint64_t purpose)
 {
-    return keys_scatter(s->seed * 16 + purpose);
+    return keys_draw(keys_seed(s->seed, purpose), i, s->num);
 }
 
 static uint64_t in_order(const bench_settings *s, uint64_t i)
@@ -26,42 +25,27 @@ static uint64_t in_order(const bench_settings *s, uint64_t i)
 
 static uint64_t shuffled(const bench_settings *s, uint64_t i)
 {
-    return keys_shuffle(seed_of(s, 0), i, s->num);
+    return keys_shuffle(keys_seed(s->seed, DRAW_SHUFFLE), i, s->num);
 }
 
 static uint64_t shuffled_to_delete(const bench_settings *s, uint64_t i)
 {
-    return keys_shuffle(seed_of(s, DRAW_DELETE), i, s->num);
+    return keys_shuffle(keys_seed(s->seed, DRAW_DELETE), i, s->num);
 }
 
 static uint64_t drawn_to_overwrite(const bench_settings *s, uint64_t i)
 {
-    return keys_draw(seed_of(s, DRAW_OVERWRITE), i, s->num);
+    return drawn(s, i, DRAW_OVERWRITE);
 }
 
 static uint64_t drawn_to_read(const bench_settings *s, uint64_t i)
 {
-    return keys_draw(seed_of(s, DRAW_READ), i, s->num);
-}
-
-static uint64_t drawn_to_miss(const bench_settings *s, uint64_t i)
-{
-    return keys_draw(seed_of(s, DRAW_MISSING), i, s->num);
-}
-
-static uint64_t drawn_to_seek(const bench_settings *s, uint64_t i)
-{
-    return keys_draw(seed_of(s, DRAW_SEEK), i, s->num);
+    return drawn(s, i, DRAW_READ);
 }
 
 static bool mixed_reads(const bench_settings *s, uint64_t i)
 {
-    return keys_draw(seed_of(s, DRAW_KIND), i, 100) < s->read_share;
-}
-
-static uint64_t drawn_for_mixed(const bench_settings *s, uint64_t i)
-{
-    return keys_draw(seed_of(s, DRAW_MIXED), i, s->num);
+    return keys_draw(keys_seed(s->seed, DRAW_KIND), i, 100) < s->read_share;
 }
 
 /* ---------------------------------------------------------------- how many */
@@ -112,8 +96,7 @@ static holt_slice key_of(worker *w, uint64_t number)
 static holt_slice value_for(const worker *w, uint64_t i)
 {
     size_t size = w->b->settings->value_bytes;
-    size_t places = w->b->values_bytes - size;
-    return holt_bytes(w->b->values + i * 128 % places, size);
+    return holt_bytes(w->b->values + values_place(i, size, w->b->values_bytes), size);
 }
 
 static bool is_present(const worker *w, uint64_t number)
@@ -215,7 +198,7 @@ static holt_status run_get(worker *w, uint64_t i)
 /* A key that is longer by a byte than those there are: it lies between two of them. */
 static holt_status run_missing(worker *w, uint64_t i)
 {
-    holt_slice key = key_of(w, drawn_to_miss(w->b->settings, i));
+    holt_slice key = key_of(w, drawn(w->b->settings, i, DRAW_MISSING));
     w->key[key.size++] = '.';
     holt_status status = holt_get(w->b->collection, NULL, key, &w->value);
     if (status != HOLT_OK && status != HOLT_NOT_FOUND) return status;
@@ -263,7 +246,7 @@ static holt_status run_prev(worker *w, uint64_t i)
 static holt_status run_seek(worker *w, uint64_t i)
 {
     const bench_settings *s = w->b->settings;
-    uint64_t number = drawn_to_seek(s, i);
+    uint64_t number = drawn(s, i, DRAW_SEEK);
     holt_slice wanted = key_of(w, number);
     bool on_entry = holt_cursor_seek(w->cursor, wanted);
     holt_slice key = holt_cursor_key(w->cursor);
@@ -279,7 +262,7 @@ static holt_status run_seek(worker *w, uint64_t i)
 
 static holt_status run_mixed(worker *w, uint64_t i)
 {
-    uint64_t number = drawn_for_mixed(w->b->settings, i);
+    uint64_t number = drawn(w->b->settings, i, DRAW_MIXED);
     return mixed_reads(w->b->settings, i) ? get_one(w, number) : put_one(w, number, i);
 }
 
@@ -342,7 +325,7 @@ static void mark_batch(bench *b, const workload *w, uint64_t i)
 static void mark_mixed(bench *b, const workload *w, uint64_t i)
 {
     (void)w;
-    if (!mixed_reads(b->settings, i)) set_present(b, drawn_for_mixed(b->settings, i));
+    if (!mixed_reads(b->settings, i)) set_present(b, drawn(b->settings, i, DRAW_MIXED));
 }
 
 static void mark_deleted(bench *b, const workload *w, uint64_t i)
