@@ -35,6 +35,7 @@ typedef struct engine_settings {
     uint64_t cache_bytes;  /* blocks or pages of the engine's own cache */
     uint64_t buffer_bytes; /* write buffer, memtable, or log between checkpoints */
     uint64_t map_bytes;    /* address space, for an engine that maps its file */
+    uint64_t memory_limit; /* of the process with the page cache; data may be larger. 0 = none, they fit */
     unsigned filter_bits;  /* a key, for an engine that has filters */
     uint32_t holt_kind;    /* a holt_kind; 0 = its default */
     bool sync;             /* a commit is on stable storage when it returns; else it has reached the kernel */
@@ -48,6 +49,7 @@ typedef struct engine {
     const char *name;
     const char *kind; /* "LSM tree", "B+tree", "bare loop" */
     const char *only; /* the one workload it can run; NULL = all */
+    bool maps;        /* without `sync` it may write through a map of a file, where no call is counted */
 
     size_t database_bytes, session_bytes; /* of the two structures, which engines.c allocates, zeroed */
 
@@ -65,9 +67,12 @@ typedef struct engine {
     void (*sync)(database *d);
 
     void (*session_open)(session *s, database *d);
-    void (*session_close)(session *s);
+    void (*session_close)(session *s); /* NULL: there is nothing to do */
 
     void (*put)(session *s, bytes key, bytes value);
+
+    /* What follows, settle and sync may be NULL in an adapter that runs `only` a workload without them. */
+
     void (*batch)(session *s, const entry *entries, size_t count); /* atomic */
     void (*remove)(session *s, bytes key);
 
@@ -84,13 +89,13 @@ typedef struct engine {
     size_t (*walk)(session *s, bool forward, size_t entries, uint64_t *looked);
 } engine;
 
-/* The functions by the names that they have in every adapter. */
-#define ENGINE_STRUCTURES .database_bytes = sizeof(database), .session_bytes = sizeof(session)
+/* The functions by the names that they have in every adapter: those no adapter is without, and all. */
+#define ENGINE_LEAST                                                                                         \
+    .database_bytes = sizeof(database), .session_bytes = sizeof(session), .describe = describe,              \
+    .open = database_open, .close = database_close, .session_open = session_open, .put = put
 #define ENGINE_FUNCTIONS                                                                                     \
-    ENGINE_STRUCTURES, .describe = describe, .open = database_open, .close = database_close,                 \
-                       .settle = settle, .sync = database_sync, .session_open = session_open,                \
-                       .session_close = session_close, .put = put, .batch = batch, .remove = delete_key,     \
-                       .get = get, .seek = seek, .rewind = rewind_walk, .walk = walk
+    ENGINE_LEAST, .settle = settle, .sync = database_sync, .session_close = session_close, .batch = batch,   \
+                  .remove = delete_key, .get = get, .seek = seek, .rewind = rewind_walk, .walk = walk
 
 /* ---------------------------------------------------------------- for adapters; engines.c */
 

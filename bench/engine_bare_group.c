@@ -50,7 +50,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
              WAIT_NS / 1000, BARE_LOG_BYTES >> 20);
 }
 
-static void loop_open(database *g, const engine_settings *s)
+static void database_open(database *g, const engine_settings *s)
 {
     g->pending = engine_allocate(GROUP_BYTES);
     g->writing = engine_allocate(GROUP_BYTES);
@@ -61,7 +61,7 @@ static void loop_open(database *g, const engine_settings *s)
     bare_log_open(&g->log, s);
 }
 
-static void loop_close(database *g)
+static void database_close(database *g)
 {
     bare_log_close(&g->log);
     pthread_mutex_destroy(&g->mu);
@@ -149,10 +149,5 @@ const engine engine_bare_group = {
     .name = "bare-group",
     .kind = "bare loop",
     .only = "fillsync8",
-    ENGINE_STRUCTURES,
-    .describe = describe,
-    .open = loop_open,
-    .close = loop_close,
-    .session_open = session_open,
-    .put = put,
+    ENGINE_LEAST,
 };

@@ -20,12 +20,12 @@ static void describe(const engine_settings *s, char *text, size_t size)
              BARE_LOG_BYTES >> 20);
 }
 
-static void loop_open(database *d, const engine_settings *s)
+static void database_open(database *d, const engine_settings *s)
 {
     bare_log_open(&d->log, s);
 }
 
-static void loop_close(database *d)
+static void database_close(database *d)
 {
     bare_log_close(&d->log);
 }
@@ -47,10 +47,5 @@ const engine engine_bare_sync = {
     .name = "bare-sync",
     .kind = "bare loop",
     .only = "fillsync",
-    ENGINE_STRUCTURES,
-    .describe = describe,
-    .open = loop_open,
-    .close = loop_close,
-    .session_open = session_open,
-    .put = put,
+    ENGINE_LEAST,
 };

@@ -65,7 +65,7 @@ static void copy(const engine_settings *s, database *l)
     close(copy);
 }
 
-static void loop_open(database *l, const engine_settings *s)
+static void database_open(database *l, const engine_settings *s)
 {
     l->file = open_file(s, "log", O_RDWR | O_APPEND);
     copy(s, l);
@@ -77,13 +77,13 @@ static void write_out(database *l)
     l->filled = 0;
 }
 
-static void loop_close(database *l)
+static void database_close(database *l)
 {
     write_out(l);
     close(l->file);
 }
 
-static void loop_sync(database *l)
+static void database_sync(database *l)
 {
     write_out(l);
     if (fdatasync(l->file) != 0) engine_fail("fdatasync: %s", strerror(errno));
@@ -115,12 +115,7 @@ const engine engine_bare_write = {
     .name = "bare-write",
     .kind = "bare loop",
     .only = "openunclean",
-    ENGINE_STRUCTURES,
-    .describe = describe,
-    .open = loop_open,
-    .close = loop_close,
-    .sync = loop_sync,
-    .session_open = session_open,
+    ENGINE_LEAST,
+    .sync = database_sync,
     .session_close = session_close,
-    .put = put,
 };
