@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,6 +63,29 @@ static bool read_whole(int file, void *data, size_t size)
 
 /* ---------------------------------------------------------------- the child's side */
 
+/* By all threads of this process, also those that have ended. Zero where the kernel does not count. */
+struct io {
+    uint64_t read;    /* bytes that came from the disk */
+    uint64_t dirtied; /* bytes of files that were made dirty, counted by folio */
+    uint64_t written; /* bytes that calls wrote */
+    uint64_t calls;   /* that wrote */
+};
+
+static struct io io_until_now(void)
+{
+    struct io io = {0, 0, 0, 0};
+    char line[256];
+    FILE *file = fopen("/proc/self/io", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        (void)sscanf(line, "read_bytes: %" SCNu64, &io.read);
+        (void)sscanf(line, "write_bytes: %" SCNu64, &io.dirtied);
+        (void)sscanf(line, "wchar: %" SCNu64, &io.written);
+        (void)sscanf(line, "syscw: %" SCNu64, &io.calls);
+    }
+    if (file) fclose(file);
+    return io;
+}
+
 enum contents { CONTENTS_OTHER, CONTENTS_FULL, CONTENTS_SETTLED };
 
 struct state {
@@ -70,6 +94,8 @@ struct state {
     engine_settings opened; /* how db is open, or is to be */
     database *db;
     enum contents contents;
+    struct io when_empty; /* when the directory was */
+    uint64_t put;         /* entries since then */
     const workload *under_way;
     uint64_t position; /* the next operation of it */
 };
@@ -80,6 +106,17 @@ static uint64_t cpu_ns(void)
     (void)getrusage(RUSAGE_SELF, &u); /* cannot fail with these arguments */
     return ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * 1000000000u +
            ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
+}
+
+/* Bytes for the disk since then. A folio may be a MiB of which one page is new and written: a call dirties no
+ * more than what it writes and the rest of a page. Stores through a map no call tells of. */
+static uint64_t written_since(const struct state *c, const struct io *then)
+{
+    struct io now = io_until_now();
+    uint64_t dirtied = now.dirtied - then->dirtied;
+    uint64_t called = now.written - then->written + (now.calls - then->calls) * 4096;
+    bool maps = c->engine->maps && !c->opened.sync;
+    return maps || dirtied < called ? dirtied : called;
 }
 
 /* Of the process; 0 when it is gone. */
@@ -116,6 +153,8 @@ static void empty_database(struct state *c)
     files_remove(c->opened.directory);
     c->opened.buffer_bytes = c->settings->engine.buffer_bytes; /* an opening may have had more */
     c->contents = CONTENTS_OTHER;
+    c->put = 0;
+    c->when_empty = io_until_now();
 }
 
 /* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. Engines
@@ -140,6 +179,7 @@ static void fill(struct state *c, uint64_t unsynced_bytes)
         (void)worker_fill_random(&w, i);
     }
     worker_deinit(&w);
+    c->put += s->num;
     c->contents = CONTENTS_FULL;
 }
 
@@ -161,6 +201,8 @@ static bool settle(struct state *c, figures *out)
     c->engine->settle(c->db);
     out->elapsed_ns = number_clock_ns() - start;
     out->cpu_ns = cpu_ns() - cpu;
+    out->put = c->put;
+    out->written_bytes = written_since(c, &c->when_empty);
     c->contents = CONTENTS_SETTLED;
     return true;
 }
@@ -229,15 +271,21 @@ static void run_opening(struct state *c, const workload *w, figures *out)
 static void run(struct state *c, const workload *w, struct answer *out)
 {
     uint64_t cpu = cpu_ns(), end = w->operations ? w->operations(c->settings) : UINT64_MAX;
+    struct io before = io_until_now();
+    figures *f = &out->figures;
     if (w->opens) {
-        run_opening(c, w, &out->figures);
+        run_opening(c, w, f);
     } else {
         worker_run_slice(c->settings, c->engine, w, c->db, c->position, end, c->settings->slice_ms * 1000000u,
-                         &c->position, &out->figures);
+                         &c->position, f);
     }
     out->over = !w->whole || w->opens || c->position >= end;
-    out->figures.cpu_ns = cpu_ns() - cpu;
-    out->figures.anonymous_bytes = anonymous_bytes(getpid());
+    f->cpu_ns = cpu_ns() - cpu;
+    f->read_bytes = io_until_now().read - before.read;
+    f->written_bytes = written_since(c, &before);
+    f->put = (w->puts ? f->operations : 0) + f->beside;
+    c->put += f->put;
+    f->anonymous_bytes = anonymous_bytes(getpid());
     if (w->leaves == LEAVES_FULL) c->contents = out->over ? CONTENTS_FULL : CONTENTS_OTHER;
     if (w->leaves == LEAVES_OTHER) c->contents = CONTENTS_OTHER;
 }
@@ -272,15 +320,10 @@ static void become_child(const child *c, int commands[2], int answers[2])
     child_main(c, commands[0], answers[1]);
 }
 
-bool child_start(child *c, const compare_settings *s, const engine *e)
+/* It waits for a command, and has taken next to nothing, when it is moved into its group. */
+static bool start_process(child *c)
 {
     int commands[2], answers[2];
-    *c = (child){.settings = s, .engine = e};
-    snprintf(c->directory, sizeof c->directory, "%s/%s", s->directory, e->name);
-    if (mkdir(c->directory, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "compare: %s: %s\n", c->directory, strerror(errno));
-        return false;
-    }
     if (pipe2(commands, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0) {
         fprintf(stderr, "compare: pipe: %s\n", strerror(errno));
         return false;
@@ -292,10 +335,23 @@ bool child_start(child *c, const compare_settings *s, const engine *e)
     close(answers[1]);
     c->commands = commands[1];
     c->answers = answers[0];
-    if (c->pid > 0) return true;
+    if (c->pid > 0) return !c->group.path[0] || memory_group_take(&c->group, c->pid);
     fprintf(stderr, "compare: fork: %s\n", strerror(errno));
     c->pid = 0;
     return false;
+}
+
+bool child_start(child *c, const compare_settings *s, const engine *e)
+{
+    *c = (child){.settings = s, .engine = e};
+    snprintf(c->directory, sizeof c->directory, "%s/%s", s->directory, e->name);
+    if (mkdir(c->directory, 0777) != 0) {
+        fprintf(stderr, "compare: %s: %s\n", c->directory, strerror(errno));
+        return false;
+    }
+    if (s->engine.memory_limit && !memory_group_make(&c->group, e->name, s->engine.memory_limit))
+        return false;
+    return start_process(c);
 }
 
 void child_kill(child *c)
@@ -348,7 +404,7 @@ bool child_prepare(child *c, const workload *w, bool *settled, figures *out)
     if (!ask_and_copy(c, w, false, settled, out)) return false;
     if (w->need != NEED_UNCLEAN && w->need != NEED_SYNCED) return true;
     child_kill(c);
-    return child_start(c, c->settings, c->engine);
+    return start_process(c);
 }
 
 bool child_run(child *c, const workload *w, bool *over, figures *out)
@@ -361,8 +417,14 @@ uint64_t child_disk_bytes(const child *c)
     return files_bytes(c->directory);
 }
 
-void child_remove_files(const child *c)
+bool child_lacked_memory(const child *c)
+{
+    return memory_group_kills(&c->group) > 0;
+}
+
+void child_remove(child *c)
 {
     files_remove(c->directory);
     (void)rmdir(c->directory); /* plan.c tells when something stays */
+    memory_group_remove(&c->group);
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "compare.h"
+#include "memory_group.h"
 
 typedef struct child {
     const compare_settings *settings;
@@ -16,9 +17,10 @@ typedef struct child {
     pid_t pid; /* 0: there is none */
     int commands, answers;
     char directory[4096];
+    memory_group group; /* with --memory-limit */
 } child;
 
-/* Makes the process. false: told. */
+/* Makes the directory, the memory group and the process. false: told; what was made is there to be removed. */
 bool child_start(child *c, const compare_settings *s, const engine *e);
 
 /* Kills the process, which may be in any state, and takes its leave. */
@@ -35,7 +37,11 @@ bool child_run(child *c, const workload *w, bool *over, figures *out);
 /* Bytes that the engine's files take on the disk. */
 uint64_t child_disk_bytes(const child *c);
 
-/* Removes the engine's files, all of them below the directory that plan.c made. */
-void child_remove_files(const child *c);
+/* Whether the kernel killed it because it needs more than --memory-limit. */
+bool child_lacked_memory(const child *c);
+
+/* Removes the engine's files, all of them below the directory that plan.c made, and its memory group. The
+ * process has been killed. */
+void child_remove(child *c);
 
 #endif

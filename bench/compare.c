@@ -28,6 +28,7 @@ enum {
     OPTION_CACHE,
     OPTION_BUFFER,
     OPTION_MAP,
+    OPTION_MEMORY_LIMIT,
     OPTION_FILTER_BITS,
     OPTION_VALUE_BYTES,
     OPTION_BATCH,
@@ -60,11 +61,17 @@ static const struct {
      "of Holt's collection: lsm (the default) or btree"},
     {{"memory", required_argument, NULL, OPTION_CACHE},
      "SIZE",
-     "cache of every engine (default: 512M); Holt's\nmemory_bytes is this and --buffer together, at "
-     "least\nfour times --buffer"},
+     "cache of every engine (default: 512M, or a quarter of\n--memory-limit); Holt's memory_bytes is this "
+     "and "
+     "--buffer\ntogether, at least four times --buffer"},
     {{"buffer", required_argument, NULL, OPTION_BUFFER},
      "SIZE",
-     "write buffer of every engine (default: 64M)"},
+     "write buffer of every engine (default: 64M, or a\nsixteenth of --memory-limit)"},
+    {{"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
+     "SIZE",
+     "all the memory of every engine, the page cache of its\nfiles included (default: no limit); needs the "
+     "right to\n"
+     "make memory cgroups"},
     {{"map", required_argument, NULL, OPTION_MAP}, "SIZE", "map of LMDB (default: 8G)"},
     {{"filter-bits", required_argument, NULL, OPTION_FILTER_BITS},
      "N",
@@ -130,17 +137,19 @@ static void print_help(void)
     for (const workload *w = workloads; w->name; w++) {
         printf("  %-18s %s\n", w->name, w->what);
     }
-    puts("\nExit codes:\n"
-         "  0  done\n"
-         "  1  an engine failed or gave a wrong answer; what the others did is shown\n"
-         "  2  the command line makes no sense\n"
-         "\n"
-         "Examples:\n"
-         "  compare --engines holt,rocksdb,leveldb --num 200000\n"
-         "  compare --workloads fillsync,fillsync8 --rounds 9\n"
-         "  compare --markdown --chart figures.svg >figures.md\n"
-         "\n"
-         "More in docs/BENCHMARKING.md.");
+    puts(
+        "\nExit codes:\n"
+        "  0  done\n"
+        "  1  an engine failed or gave a wrong answer; what the others did is shown\n"
+        "  2  the command line makes no sense\n"
+        "\n"
+        "Examples:\n"
+        "  compare --engines holt,rocksdb,leveldb --num 200000\n"
+        "  compare --workloads fillsync,fillsync8 --rounds 9\n"
+        "  compare --memory-limit 160M --num 10000000 --workloads fillrandom,readrandom --engines holt,lmdb\n"
+        "  compare --markdown --chart figures.svg >figures.md\n"
+        "\n"
+        "More in docs/BENCHMARKING.md.");
 }
 
 /* ---------------------------------------------------------------- lists of names */
@@ -190,6 +199,12 @@ static bool take_list(struct call *c, const char *option, const char *list, take
     return true;
 }
 
+/* Recovery is measured of a log that holds all entries, and so do the write buffers. */
+static bool fits_limit(const compare_settings *s, const workload *w)
+{
+    return !s->engine.memory_limit || (w->need != NEED_UNCLEAN && w->need != NEED_SYNCED);
+}
+
 static void take_all(struct call *c)
 {
     size_t n = 0;
@@ -197,9 +212,31 @@ static void take_all(struct call *c)
     }
     if (!c->engines[0]) memcpy(c->engines, engines, n * sizeof *engines);
     if (c->workloads[0]) return;
-    for (n = 0; workloads[n].name; n++) {
-        c->workloads[n] = &workloads[n];
+    n = 0;
+    for (const workload *w = workloads; w->name; w++) {
+        if (fits_limit(&c->settings, w)) c->workloads[n++] = w;
     }
+}
+
+/* Fills in what the command line leaves open. false: told that memory is not enough. */
+static bool share_memory(struct call *c)
+{
+    compare_settings *s = &c->settings;
+    engine_settings *e = &s->engine;
+    uint64_t limit = s->engine.memory_limit;
+    if (!e->cache_bytes) e->cache_bytes = limit ? limit / 4 : (uint64_t)512 << 20;
+    if (!e->buffer_bytes) e->buffer_bytes = limit ? limit / 16 : (uint64_t)64 << 20;
+    if (limit && e->cache_bytes + 2 * e->buffer_bytes > limit) {
+        fprintf(stderr, "compare: --memory-limit: it has no room for --memory and two of --buffer\n");
+        return false;
+    }
+    for (const workload *const *w = c->workloads; *w; w++) {
+        if (fits_limit(s, *w)) continue;
+        fprintf(stderr, "compare: --memory-limit: not with %s, which needs room for all entries\n",
+                (*w)->name);
+        return false;
+    }
+    return true;
 }
 
 /* ---------------------------------------------------------------- the command line */
@@ -263,6 +300,8 @@ static bool take_option(struct call *c, int code, const char *name, const char *
         return take_size(name, value, &s->engine.cache_bytes);
     case OPTION_BUFFER:
         return take_size(name, value, &s->engine.buffer_bytes);
+    case OPTION_MEMORY_LIMIT:
+        return take_size(name, value, &s->engine.memory_limit);
     case OPTION_MAP:
         return take_size(name, value, &s->engine.map_bytes);
     case OPTION_FILTER_BITS:
@@ -327,16 +366,13 @@ int main(int argc, char **argv)
                      .seed = 42,
                      .key_bytes = 16,
                      .value_bytes = 100,
-                     .engine = {.cache_bytes = (uint64_t)512 << 20,
-                                .buffer_bytes = (uint64_t)64 << 20,
-                                .map_bytes = (uint64_t)8 << 30,
-                                .filter_bits = 10,
-                                .holt_kind = HOLT_LSM}},
+                     .engine = {.map_bytes = (uint64_t)8 << 30, .filter_bits = 10, .holt_kind = HOLT_LSM}},
     };
     size_t pool_bytes;
     int code = parse(&c, argc, argv);
     if (code != GO_ON) return code;
     take_all(&c);
+    if (!share_memory(&c)) return EXIT_USAGE;
     interrupts_catch();
     c.settings.values = values_create(c.settings.seed, c.settings.value_bytes, &pool_bytes);
     c.settings.values_bytes = pool_bytes;

@@ -1,14 +1,15 @@
 /* compare.h -- the parts of bench/compare.
  *
- *     compare.c      the command line
- *     plan.c         the order of things: which engine runs what, when, and what becomes of the figures
- *     child.[ch]     an engine in a process of its own: it carries out commands and answers with figures
- *     worker.[ch]    threads and clocks of a slice
- *     workloads.c    what one operation of each workload is
- *     report.c       tables for people, Markdown, JSON
- *     summary.[ch]   a figure for each workload and engine
- *     chart.[ch]     a drawing of them
- *     engine.h       what an engine is, and what their adapters, engine_NAME.c, share; engines.c has the list
+ *     compare.c         the command line
+ *     plan.c            the order of things: which engine runs what, when, and what becomes of the figures
+ *     child.[ch]        an engine in a process of its own: it carries out commands and answers with figures
+ *     memory_group.[ch] --memory-limit: a memory cgroup for it
+ *     worker.[ch]       threads and clocks of a slice
+ *     workloads.c       what one operation of each workload is
+ *     report.c          tables for people, Markdown, JSON
+ *     summary.[ch]      a figure for each workload and engine
+ *     chart.[ch]        a drawing of them
+ *     engine.h          what an engine is, and what adapters, engine_NAME.c, share; engines.c has the list
  *
  * The keys, values, histograms and numbers are those of `holt bench` (src/cli).
  *
@@ -60,6 +61,7 @@ typedef struct workload {
     const char *unit; /* of what is counted: "puts", "gets", "entries", "seeks", "ms" */
     need need;
     leaves leaves;
+    bool puts;        /* what is counted are entries that are put */
     bool sync;        /* each commit on stable storage */
     bool whole;       /* a round is all its operations, in several slices if need be; else one slice */
     bool opens;       /* the operation is the opening of the database */
@@ -77,18 +79,34 @@ const workload *workload_find(const char *name, size_t size);
 
 /* What a slice, or the slices of a round together, came to. */
 typedef struct figures {
-    uint64_t operations, beside; /* counted; by the writer beside */
-    uint64_t elapsed_ns, cpu_ns; /* cpu: of the whole process */
-    uint64_t anonymous_bytes;    /* RssAnon, the most that was seen */
-    uint64_t wrong;              /* answers that were not what had been written */
+    uint64_t operations, beside;        /* counted; by the writer beside */
+    uint64_t elapsed_ns, cpu_ns;        /* cpu: of the whole process */
+    uint64_t read_bytes, written_bytes; /* from and to the disk, by the whole process: child.c */
+    uint64_t put;                       /* entries, also those beside */
+    uint64_t anonymous_bytes;           /* RssAnon, the most that was seen */
+    uint64_t wrong;                     /* answers that were not what had been written */
     histogram latencies;
 } figures;
+
+/* Bytes of keys and values in so many entries. */
+static inline double entries_bytes(const compare_settings *s, uint64_t entries)
+{
+    return (double)entries * (double)(s->key_bytes + s->value_bytes);
+}
+
+/* What the write amplification is; 0 when nothing was put. */
+static inline double write_amplification(const compare_settings *s, const figures *f)
+{
+    return f->put ? (double)f->written_bytes / entries_bytes(s, f->put) : 0;
+}
 
 /* One engine's results of one workload. */
 typedef struct round_result {
     double per_second, beside_per_second, milliseconds; /* the last for openings */
     double cpu_us; /* per counted operation; the same number as CPU seconds per million */
     double p50_us, p999_us, max_us, anonymous_bytes, disk_bytes;
+    double read_bytes;          /* per counted operation */
+    double write_amplification; /* bytes written over bytes of keys and values put; 0: none were */
 } round_result;
 
 typedef struct result {
@@ -98,12 +116,20 @@ typedef struct result {
     round_result round[ROUNDS_MAX], median;
 } result;
 
+/* What it took to settle an engine, and what came of it. */
+typedef struct settling {
+    const engine *engine;
+    double seconds, cpu_seconds, disk_bytes;
+    double space;               /* bytes on disk over bytes of keys and values there are */
+    double write_amplification; /* of everything since the directory was empty */
+} settling;
+
 /* plan.c. The exit code. */
 int plan_run(const compare_settings *s, const engine *const *chosen, const workload *const *list);
 
 /* report.c. A workload's results come when its last round is over, one each engine that ran it. */
 void report_begin(const compare_settings *s, const engine *const *chosen);
-void report_settled(const compare_settings *s, const engine *e, const figures *f, double disk_bytes);
+void report_settled(const compare_settings *s, const settling *r);
 void report_workload(const compare_settings *s, const workload *w, const result *results, size_t count);
 void report_end(const compare_settings *s);
 

@@ -206,5 +206,6 @@ static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 const engine engine_holt = {
     .name = "holt",
     .kind = "LSM tree or B+tree",
+    .maps = true,
     ENGINE_FUNCTIONS,
 };

@@ -23,10 +23,12 @@ struct session {
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     snprintf(text, size,
-             "%d.%d.%d; map %" PRIu64 " MiB, MDB_NOTLS|MDB_NOSYNC|MDB_WRITEMAP, synced: MDB_NOTLS; one put a "
+             "%d.%d.%d; map %" PRIu64
+             " MiB, MDB_NOTLS|MDB_NOSYNC|MDB_WRITEMAP, synced: MDB_NOTLS%s; one put a "
              "transaction; a read transaction is renewed for each read; its cache is the kernel's; settled: "
              "nothing to do",
-             MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH, s->map_bytes >> 20);
+             MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH, s->map_bytes >> 20,
+             s->memory_limit ? "; MDB_NORDAHEAD" : "");
 }
 
 static void check(int error, const char *call)
@@ -39,13 +41,22 @@ static MDB_val val_of(bytes b)
     return (MDB_val){b.size, (void *)(uintptr_t)b.data}; /* LMDB does not write through it */
 }
 
+/* Its manual advises against readahead when the data are larger than memory: a page that is missing would
+ * bring along hundreds. */
+static unsigned flags_for(const engine_settings *s)
+{
+    unsigned flags = MDB_NOTLS;
+    if (!s->sync) flags |= MDB_NOSYNC | MDB_WRITEMAP;
+    if (s->memory_limit) flags |= MDB_NORDAHEAD;
+    return flags;
+}
+
 static void database_open(database *d, const engine_settings *s)
 {
     MDB_txn *t;
     check(mdb_env_create(&d->env), "mdb_env_create");
     check(mdb_env_set_mapsize(d->env, s->map_bytes), "mdb_env_set_mapsize");
-    check(mdb_env_open(d->env, s->directory, MDB_NOTLS | (s->sync ? 0 : MDB_NOSYNC | MDB_WRITEMAP), 0644),
-          "mdb_env_open");
+    check(mdb_env_open(d->env, s->directory, flags_for(s), 0644), "mdb_env_open");
     check(mdb_txn_begin(d->env, NULL, 0, &t), "mdb_txn_begin");
     check(mdb_dbi_open(t, NULL, 0, &d->dbi), "mdb_dbi_open");
     check(mdb_txn_commit(t), "mdb_txn_commit");
@@ -188,5 +199,6 @@ static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 const engine engine_lmdb = {
     .name = "lmdb",
     .kind = "B+tree",
+    .maps = true,
     ENGINE_FUNCTIONS,
 };

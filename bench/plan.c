@@ -39,8 +39,24 @@ static void give_up(struct runner *r, const workload *w)
 {
     r->failed = true;
     child_kill(&r->child);
-    child_remove_files(&r->child);
-    if (!interrupted()) fprintf(stderr, "compare: %s: gave up in %s\n", r->child.engine->name, w->name);
+    if (!interrupted())
+        fprintf(stderr, "compare: %s: gave up in %s%s\n", r->child.engine->name, w->name,
+                child_lacked_memory(&r->child) ? ": it needs more than --memory-limit" : "");
+    child_remove(&r->child);
+}
+
+static void tell_settled(const compare_settings *s, const child *c, const figures *f)
+{
+    double disk_bytes = (double)child_disk_bytes(c);
+    const settling r = {
+        .engine = c->engine,
+        .seconds = (double)f->elapsed_ns / 1e9,
+        .cpu_seconds = (double)f->cpu_ns / 1e9,
+        .disk_bytes = disk_bytes,
+        .space = disk_bytes / entries_bytes(s, s->num),
+        .write_amplification = write_amplification(s, f),
+    };
+    report_settled(s, &r);
 }
 
 static void prepare(struct plan *p, struct runner *r, const workload *w)
@@ -50,7 +66,7 @@ static void prepare(struct plan *p, struct runner *r, const workload *w)
     if (!child_prepare(&r->child, w, &settled, f)) {
         give_up(r, w);
     } else if (settled) {
-        report_settled(p->settings, r->child.engine, f, (double)child_disk_bytes(&r->child));
+        tell_settled(p->settings, &r->child, f);
     }
     free(f);
 }
@@ -61,6 +77,9 @@ static void add(figures *to, const figures *from)
     to->beside += from->beside;
     to->elapsed_ns += from->elapsed_ns;
     to->cpu_ns += from->cpu_ns;
+    to->read_bytes += from->read_bytes;
+    to->written_bytes += from->written_bytes;
+    to->put += from->put;
     to->wrong += from->wrong;
     if (from->anonymous_bytes > to->anonymous_bytes) to->anonymous_bytes = from->anonymous_bytes;
     histogram_merge(&to->latencies, &from->latencies);
@@ -91,6 +110,8 @@ static void end_round(struct plan *p, struct runner *r)
         .max_us = (double)f->latencies.max / 1e3,
         .anonymous_bytes = (double)f->anonymous_bytes,
         .disk_bytes = (double)child_disk_bytes(&r->child),
+        .read_bytes = (double)f->read_bytes / counted,
+        .write_amplification = write_amplification(p->settings, f),
     };
     if (f->wrong == 0) return;
     p->wrong = true;
@@ -204,8 +225,9 @@ static void run_workload(struct plan *p, const workload *w)
 
 static bool start_all(struct plan *p, const engine *const *chosen)
 {
-    for (; chosen[p->count]; p->count++) {
-        if (!child_start(&p->runners[p->count].child, p->settings, chosen[p->count])) return false;
+    while (chosen[p->count]) {
+        size_t n = p->count++;
+        if (!child_start(&p->runners[n].child, p->settings, chosen[n])) return false;
     }
     return true;
 }
@@ -216,7 +238,7 @@ static bool clean_up(struct plan *p)
     for (size_t n = 0; n < p->count; n++) {
         failed |= p->runners[n].failed;
         child_kill(&p->runners[n].child);
-        child_remove_files(&p->runners[n].child);
+        child_remove(&p->runners[n].child);
     }
     free(p->runners);
     if (rmdir(p->settings->directory) == 0) return !failed;

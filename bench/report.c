@@ -44,13 +44,17 @@ static void today(char *text, size_t size)
 
 static void data_settings(const compare_settings *s, char *text, size_t size)
 {
-    char num[NUMBER_TEXT];
+    char num[NUMBER_TEXT], limit[NUMBER_TEXT], memory[96] = "";
+    if (s->engine.memory_limit)
+        snprintf(memory, sizeof memory,
+                 "; %s of memory for each engine, the page cache of its files included",
+                 number_bytes(limit, s->engine.memory_limit));
     snprintf(text, size,
              "%s entries, keys of %" PRIu64 " bytes, values of %" PRIu64
              " bytes (half compressible); batch %" PRIu64 ", range %" PRIu64 ", seed %" PRIu64
-             "; rounds %" PRIu64 " (medians), slices of %" PRIu64 " ms",
+             "; rounds %" PRIu64 " (medians), slices of %" PRIu64 " ms%s",
              number_grouped(num, s->num), s->key_bytes, s->value_bytes, s->batch, s->range, s->seed,
-             s->rounds, s->slice_ms);
+             s->rounds, s->slice_ms, memory);
 }
 
 /* What every reader has to know about the figures. */
@@ -61,6 +65,11 @@ static const char *const remarks[] = {
     "threads included.",
     "Read workloads run on settled data, after an unmeasured slice; a get in 16 and a move in 64 are timed, "
     "writes all.",
+    "read B/op: bytes from the disk for each that is counted. write amp: bytes written over bytes of keys "
+    "and "
+    "values put;",
+    "in a fill without what is left for later; settled: all since the directory was empty. space: bytes on "
+    "disk over those.",
     "openunclean, opensynced: every engine gets a write buffer that holds all entries (up to 1 GiB).",
 };
 
@@ -101,13 +110,28 @@ static double main_figure(const result *r)
     return r->workload->opens ? r->median.milliseconds : r->median.per_second;
 }
 
-enum { CELLS = 10 };
+/* The columns of the table. */
+enum {
+    CELL_WORKLOAD,
+    CELL_ENGINE,
+    CELL_FIGURE,
+    CELL_RATIO,
+    CELL_CPU,
+    CELL_P50,
+    CELL_P999,
+    CELL_MAX,
+    CELL_MEMORY,
+    CELL_DISK,
+    CELL_READ,
+    CELL_WRITE,
+    CELLS
+};
 
 typedef char cells[CELLS][NUMBER_TEXT];
 
 static void print_cells(bool markdown, cells c)
 {
-    static const int widths[CELLS] = {-17, -11, 15, 9, 8, 9, 9, 10, 11, 9};
+    static const int widths[CELLS] = {-16, -10, 12, 8, 8, 8, 9, 9, 11, 8, 9, 9};
     int last = CELLS - 1;
     while (!markdown && last > 0 && !c[last][0]) {
         last--; /* no blanks at the end of a line */
@@ -124,10 +148,10 @@ static void print_cells(bool markdown, cells c)
 
 static void print_heading(bool markdown)
 {
-    cells heading = {"workload", "engine",   "a second", "holt is",     "CPU s/M",
-                     "p50 us",   "p99.9 us", "max us",   "RssAnon MiB", "disk MiB"};
+    cells heading = {"workload", "engine", "a second",    "holt is",  "CPU s/M",   "p50 us",
+                     "p99.9 us", "max us", "RssAnon MiB", "disk MiB", "read B/op", "write amp"};
     print_cells(markdown, heading);
-    if (markdown) puts("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    if (markdown) puts("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
 }
 
 static void begin_for_people(const compare_settings *s, const engine *const *chosen, bool markdown)
@@ -156,24 +180,33 @@ static void cell(char *text, int digits, double number)
     snprintf(text, NUMBER_TEXT, "%.*f", digits, number);
 }
 
+/* "-" for none. */
+static void cell_or_none(char *text, int digits, double number)
+{
+    cell(text, digits, number);
+    if (number <= 0) snprintf(text, NUMBER_TEXT, "-");
+}
+
 static void print_result(bool markdown, const result *r, const result *ours)
 {
     const workload *w = r->workload;
     const round_result *m = &r->median;
     double figure = main_figure(r);
     cells c = {{0}};
-    snprintf(c[0], NUMBER_TEXT, "%s", w->name);
-    snprintf(c[1], NUMBER_TEXT, "%s", r->engine->name);
-    figure_text(c[2], w->opens, figure);
-    ratio_text(c[3], r == ours, ours ? summary_ratio(w->opens, main_figure(ours), figure) : 0);
+    snprintf(c[CELL_WORKLOAD], NUMBER_TEXT, "%s", w->name);
+    snprintf(c[CELL_ENGINE], NUMBER_TEXT, "%s", r->engine->name);
+    figure_text(c[CELL_FIGURE], w->opens, figure);
+    ratio_text(c[CELL_RATIO], r == ours, ours ? summary_ratio(w->opens, main_figure(ours), figure) : 0);
     if (!w->opens) {
-        cell(c[4], 3, m->cpu_us);
-        cell(c[5], 2, m->p50_us);
-        cell(c[6], 2, m->p999_us);
-        cell(c[7], 1, m->max_us);
+        cell(c[CELL_CPU], 3, m->cpu_us);
+        cell(c[CELL_P50], 2, m->p50_us);
+        cell(c[CELL_P999], 2, m->p999_us);
+        cell(c[CELL_MAX], 1, m->max_us);
+        cell_or_none(c[CELL_READ], 1, m->read_bytes);
     }
-    cell(c[8], 1, m->anonymous_bytes / (1 << 20));
-    cell(c[9], 1, m->disk_bytes / (1 << 20));
+    cell(c[CELL_MEMORY], 1, m->anonymous_bytes / (1 << 20));
+    cell(c[CELL_DISK], 1, m->disk_bytes / (1 << 20));
+    if (w->puts) cell_or_none(c[CELL_WRITE], 2, m->write_amplification);
     print_cells(markdown, c);
 }
 
@@ -181,10 +214,12 @@ static void print_beside(bool markdown, const result *r, const result *ours)
 {
     double figure = r->median.beside_per_second;
     cells c = {{0}};
-    snprintf(c[0], NUMBER_TEXT, "- puts beside");
-    snprintf(c[1], NUMBER_TEXT, "%s", r->engine->name);
-    figure_text(c[2], false, figure);
-    ratio_text(c[3], r == ours, ours ? summary_ratio(false, ours->median.beside_per_second, figure) : 0);
+    snprintf(c[CELL_WORKLOAD], NUMBER_TEXT, "- puts beside");
+    snprintf(c[CELL_ENGINE], NUMBER_TEXT, "%s", r->engine->name);
+    figure_text(c[CELL_FIGURE], false, figure);
+    ratio_text(c[CELL_RATIO], r == ours,
+               ours ? summary_ratio(false, ours->median.beside_per_second, figure) : 0);
+    cell_or_none(c[CELL_WRITE], 2, r->median.write_amplification);
     print_cells(markdown, c);
 }
 
@@ -272,6 +307,8 @@ static void result_as_json(const workload *w, const result *r, const result *our
     member_double(&j, "max_us", m->max_us);
     member_double(&j, "anonymous_bytes", m->anonymous_bytes);
     member_double(&j, "disk_bytes", m->disk_bytes);
+    member_double(&j, "disk_read_bytes_each", m->read_bytes);
+    if (w->puts || w->writer) member_double(&j, "write_amplification", m->write_amplification);
     json_name(&j, "rounds");
     json_array_begin(&j);
     for (uint64_t n = 0; n < r->rounds; n++) {
@@ -282,15 +319,17 @@ static void result_as_json(const workload *w, const result *r, const result *our
     json_line_end(&j);
 }
 
-static void settled_as_json(const engine *e, const figures *f, double disk_bytes)
+static void settled_as_json(const settling *s)
 {
     json_writer w;
     json_init(&w, stdout);
     json_object_begin(&w);
-    member_string(&w, "settled", e->name);
-    member_double(&w, "seconds", (double)f->elapsed_ns / 1e9);
-    member_double(&w, "cpu_seconds", (double)f->cpu_ns / 1e9);
-    member_double(&w, "disk_bytes", disk_bytes);
+    member_string(&w, "settled", s->engine->name);
+    member_double(&w, "seconds", s->seconds);
+    member_double(&w, "cpu_seconds", s->cpu_seconds);
+    member_double(&w, "disk_bytes", s->disk_bytes);
+    member_double(&w, "space", s->space);
+    member_double(&w, "write_amplification", s->write_amplification);
     json_object_end(&w);
     json_line_end(&w);
 }
@@ -308,17 +347,18 @@ void report_begin(const compare_settings *s, const engine *const *chosen)
     fflush(stdout);
 }
 
-void report_settled(const compare_settings *s, const engine *e, const figures *f, double disk_bytes)
+void report_settled(const compare_settings *s, const settling *r)
 {
-    double seconds = (double)f->elapsed_ns / 1e9, cpu = (double)f->cpu_ns / 1e9;
+    double disk = r->disk_bytes / (1 << 20);
     if (s->format == REPORT_JSON) {
-        settled_as_json(e, f, disk_bytes);
+        settled_as_json(r);
     } else if (s->format == REPORT_MARKDOWN) {
-        printf("| (settled in %.2f s, %.2f s CPU) | %s |||||||| %.1f |\n", seconds, cpu, e->name,
-               disk_bytes / (1 << 20));
+        printf("| (settled in %.2f s, %.2f s CPU; space %.2f) | %s |||||||| %.1f || %.2f |\n", r->seconds,
+               r->cpu_seconds, r->space, r->engine->name, disk, r->write_amplification);
     } else {
-        printf("%-17s %-11s in %.2f s, %.2f s CPU; %.1f MiB on disk\n", "(settled)", e->name, seconds, cpu,
-               disk_bytes / (1 << 20));
+        printf("%-16s %-10s in %.2f s, %.2f s CPU; %.1f MiB on disk, space %.2f; write amp %.2f\n",
+               "(settled)", r->engine->name, r->seconds, r->cpu_seconds, disk, r->space,
+               r->write_amplification);
     }
     fflush(stdout);
 }

@@ -156,9 +156,11 @@ enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
 /* What workloads of a kind have in common. */
 #define OPENS                                                                                                \
     .unit = "ms", .leaves = LEAVES_OTHER, .whole = true, .opens = true, .threads = 1, .sample = EVERY
-#define FILLS  .need = NEED_EMPTY, .leaves = LEAVES_FULL, .whole = true, .threads = 1, .sample = EVERY
+#define FILLS                                                                                                \
+    .need = NEED_EMPTY, .leaves = LEAVES_FULL, .puts = true, .whole = true, .threads = 1, .sample = EVERY
 #define ALTERS .need = NEED_FULL, .whole = true, .threads = 1, .sample = EVERY
-#define SYNCS  .unit = "puts", .need = NEED_EMPTY, .leaves = LEAVES_OTHER, .sync = true, .sample = EVERY
+#define SYNCS                                                                                                \
+    .unit = "puts", .need = NEED_EMPTY, .leaves = LEAVES_OTHER, .puts = true, .sync = true, .sample = EVERY
 
 const workload workloads[] = {
     {"opennew", "open a new database", OPENS, .need = NEED_NOTHING},
@@ -170,7 +172,7 @@ const workload workloads[] = {
     {"fillrandom", "put all entries in random order, each once", FILLS, .unit = "puts", .operations = all,
      .run = worker_fill_random},
 
-    {"overwrite", "put random entries again", ALTERS, .unit = "puts", .leaves = LEAVES_FULL,
+    {"overwrite", "put random entries again", ALTERS, .unit = "puts", .leaves = LEAVES_FULL, .puts = true,
      .operations = all, .run = worker_overwrite},
     {"deleterandom", "delete half of the entries, in random order", ALTERS, .unit = "deletes",
      .leaves = LEAVES_OTHER, .operations = half, .run = run_delete},
