@@ -84,6 +84,19 @@ holt_status directory_look(os_dir *dir, directory_kind *out)
     return rc;
 }
 
+static holt_status see_number(void *ctx, const char *name)
+{
+    uint64_t *next = ctx, number;
+    file_kind kind = file_classify(name, &number);
+    if ((kind == FILE_RUN || kind == FILE_PAGES) && number >= *next) *next = number + 1;
+    return HOLT_OK;
+}
+
+holt_status directory_next_file(os_dir *dir, uint64_t *next)
+{
+    return os_dir_list(dir, see_number, next);
+}
+
 /* ---------------------------------------------------------------- cleaning */
 
 typedef struct cleaning {

@@ -29,6 +29,10 @@ file_kind file_classify(const char *name, uint64_t *number);
  * */
 holt_status directory_look(os_dir *dir, directory_kind *out);
 
+/* Raises *next above the numbers of all files there: what a recovery that was cut short has made is still there, and no
+ * record knows of it. */
+holt_status directory_next_file(os_dir *dir, uint64_t *next);
+
 /* Deletes files of ours that the database does not need: what a crash or a failure has left. */
 holt_status directory_clean(holt *db, uint64_t manifest_number);
 

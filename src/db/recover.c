@@ -144,6 +144,7 @@ typedef struct recovery {
     holt *db;
     const db_state *state;
     uint64_t memory_bytes;   /* of memtables that wait */
+    bool flushed;            /* some of them have been, without a record */
     uint64_t overflow_bytes; /* read-only: of operations there was no room for */
 } recovery;
 
@@ -160,9 +161,21 @@ static bool exists(const db_state *s, uint32_t id)
     return false;
 }
 
+/* No record is made before the end. New files harm nothing if the recovery fails before; and of the file of pages all stays
+ * as the record of before names it. */
+static holt_status flush_without_record(recovery *r)
+{
+    holt *db = r->db;
+    holt_status rc = db->space && !r->flushed ? btree_space_unrecorded(db->space) : HOLT_OK;
+    if (rc == HOLT_OK) rc = flush_now(db);
+    r->flushed = true;
+    r->memory_bytes = 0;
+    return rc;
+}
+
 /* A full memtable is sealed. When the sealed ones take half of the budget, they are flushed before the log is
- * read on; a reader cannot do that, and neither can a database with B+trees, whose pages may be changed but once before
- * a record of it is durable. (The log holds more than a quarter of the budget only if that was larger before.) */
+ * read on; a reader cannot do that. (The log holds more than a quarter of the budget only if that was larger
+ * before.) */
 static holt_status make_room(recovery *r)
 {
     holt *db = r->db;
@@ -170,10 +183,8 @@ static holt_status make_room(recovery *r)
     if (bytes < db->set.memtable_bytes) return HOLT_OK;
     holt_status rc = begin_table(db);
     r->memory_bytes += bytes;
-    if (rc != HOLT_OK || db->read_only || db->space || r->memory_bytes < db->set.memory_bytes / 2) return rc;
-    rc = flush_now(db);
-    r->memory_bytes = 0;
-    return rc;
+    bool wait = db->read_only || r->memory_bytes < db->set.memory_bytes / 2;
+    return rc == HOLT_OK && !wait ? flush_without_record(r) : rc;
 }
 
 static holt_status insert_operations(recovery *r, seqno first, uint32_t count, slice payload)
@@ -255,6 +266,7 @@ static holt_status switch_over(holt *db, log_position known, uint64_t number)
     if (rc == HOLT_OK) rc = begin_manifest(db, number);
     if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, known);
     if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id);
+    if (rc == HOLT_OK && db->space) btree_space_settle(db->space);
     if (rc == HOLT_OK) rc = directory_clean(db, number);
     if (rc == HOLT_OK) rc = begin_log(db);
     return rc;
@@ -275,11 +287,14 @@ static seqno synced_seqno(const replay_result *result)
 static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
 {
     replay_result result = {0};
-    atomic_store_explicit(&db->next_file, s->next_file, memory_order_relaxed);
+    uint64_t next_file = s->next_file;
+    holt_status rc = directory_next_file(db->dir, &next_file);
+    if (rc != HOLT_OK) return rc;
+    atomic_store_explicit(&db->next_file, next_file, memory_order_relaxed);
     db->next_collection = s->next_collection;
     db->log.flushed_seqno = s->log.flushed_seqno;
     db->next_seqno = s->log.flushed_seqno + 1;
-    holt_status rc = begin_tables(db, s->log.flushed_seqno);
+    rc = begin_tables(db, s->log.flushed_seqno);
     if (rc == HOLT_OK) rc = open_collections(db, s);
     if (rc == HOLT_OK) rc = replay(db, s, mark, &result);
     if (rc == HOLT_OK) db->next_seqno = result.next_seqno;
