@@ -45,8 +45,7 @@ static void put_many(world *w, int from, int count)
 static void pause_for(world *w, uint64_t seconds)
 {
     while (seconds-- > 0) {
-        sim_advance(w->os, SECOND);
-        os_sleep(w->os, 1000000); /* due jobs run in it */
+        os_sleep(w->os, SECOND); /* due jobs run in it */
     }
 }
 
@@ -136,8 +135,7 @@ static void a_writer_without_pauses_is_left_alone(void **state)
     begin(&w, seed_of_test());
     for (int i = 0; i < 200; i++) {
         put_many(&w, i, 1);
-        sim_advance(w.os, SECOND / 3);
-        os_sleep(w.os, 1000000);
+        os_sleep(w.os, SECOND / 3);
     }
     assert_int_equal(flushes(&w), 0);
     assert_int_equal(in_memory(&w), 200);
@@ -167,6 +165,57 @@ static void a_full_disk_defers_it(void **state)
     end(&w);
 }
 
+/* A process that is stopped for a while has not paused: what would be done then would stand in the way when it goes on. */
+static void a_stopped_process_has_not_paused(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, seed_of_test());
+    for (int i = 0; i < 10; i++) {
+        put_many(&w, i * 20, 20);
+        os_sleep(w.os, SECOND / 2);
+        sim_advance(w.os, 100 * SECOND);
+        os_sleep(w.os, 1000000);
+    }
+    assert_int_equal(flushes(&w), 0);
+    pause_for(&w, 4);
+    assert_int_equal(flushes(&w), 1);
+    end(&w);
+}
+
+static uint64_t disk_bytes(world *w)
+{
+    holt_db_stats stats;
+    ok(holt_stats(w->db, &stats, sizeof stats));
+    return stats.disk_bytes;
+}
+
+/* Segments of the log, ahead and behind, and RESERVE are several times the memtable's size; a database at rest needs none of
+ * them. And it must go on from there as if nothing had been. */
+static void a_database_at_rest_takes_little_more_than_its_data(void **state)
+{
+    (void)state;
+    enum { COUNT = 6000, RAW = COUNT * (1024 + 9) };
+    world w;
+    begin(&w, seed_of_test());
+    for (int round = 1; round <= 3; round++) {
+        put_many(&w, 0, COUNT);
+        pause_for(&w, 5);
+        uint64_t before = disk_bytes(&w);
+        pause_for(&w, 30);
+        uint64_t at_rest = disk_bytes(&w);
+        print_message("%llu bytes, at rest %llu\n", (unsigned long long)before, (unsigned long long)at_rest);
+        assert_true(at_rest < RAW / 10 * 13 + (4 << 20)); /* of the log two segments, 512 KiB and four times that */
+        assert_true(at_rest + (2 << 20) < before);
+        expect_keys(&w, COUNT);
+    }
+    ok(holt_close(w.db));
+    holt_options options = {.memory_bytes = 8 << 20};
+    ok(holt_open_on(w.os, "/db", &options, &w.db));
+    ok(holt_close(w.db));
+    sim_destroy(w.os);
+}
+
 /* The log that cannot go on ends the database's writes, not its reads; nobody is kept busy with it. */
 static void each_call_of_it_may_fail(void **state)
 {
@@ -177,7 +226,7 @@ static void each_call_of_it_may_fail(void **state)
         begin(&w, n);
         put_many(&w, 0, 200);
         sim_fail(w.os, SIM_CALLS, n, EIO, false);
-        pause_for(&w, 8);
+        pause_for(&w, 25);
         hit = sim_fault_hit(w.os);
         sim_fail(w.os, SIM_CALLS, 0, 0, false);
         expect_keys(&w, 200);
@@ -199,6 +248,8 @@ int main(void)
         cmocka_unit_test(what_grows_after_a_look_is_flushed_in_the_next_pause),
         cmocka_unit_test(a_writer_without_pauses_is_left_alone),
         cmocka_unit_test(a_full_disk_defers_it),
+        cmocka_unit_test(a_stopped_process_has_not_paused),
+        cmocka_unit_test(a_database_at_rest_takes_little_more_than_its_data),
         cmocka_unit_test(each_call_of_it_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

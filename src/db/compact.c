@@ -247,23 +247,13 @@ static void report(holt *db, holt_status rc)
     os_mutex_unlock(&db->jobs_mu);
 }
 
-/* When the database counts as idle, if no commit comes until then. */
-static uint64_t idle_from(compact_worker *w, uint64_t now)
-{
-    /* Relaxed: whether it is idle need not be exact. */
-    seqno newest = atomic_load_explicit(&w->db->visible, memory_order_relaxed);
-    if (newest != w->seen_seqno || !w->seen_ns) {
-        w->seen_seqno = newest;
-        w->seen_ns = now;
-    }
-    return w->seen_ns + IDLE_NS;
-}
-
 uint64_t compact_job_step(void *ctx)
 {
     compact_worker *w = ctx;
     holt *db = w->db;
-    uint64_t now = os_clock_ns(db->os), idle_at = idle_from(w, now);
+    /* Relaxed: whether it is idle need not be exact. */
+    seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
     bool more, held, idle = now >= idle_at;
     holt_status rc = step(w, idle ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more, &held);
     bool stepped_back = rc == HOLT_NO_SPACE;
@@ -272,7 +262,7 @@ uint64_t compact_job_step(void *ctx)
     if (stepped_back) return OS_JOB_AGAIN;
     if (rc != HOLT_OK || (held && !more)) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
-    if (now < idle_at) return idle_at;
+    if (now < idle_at) return pause_sleep_until(&w->pause, idle_at);
     return space_waits(&w->upkeep) ? now + HELD_NS : OS_JOB_IDLE;
 }
 

@@ -11,8 +11,7 @@ typedef struct compact_worker {
     lsm_merge *merge;            /* its merge under way, */
     uint64_t merge_bytes;        /* and the size of its inputs */
     space_upkeep upkeep;         /* of B+trees' pages; the first worker's */
-    seqno seen_seqno;            /* the newest operation when last looked ... */
-    uint64_t seen_ns;            /* ... and since when it is: for "idle" */
+    pause_state pause;
 } compact_worker;
 
 uint64_t compact_job_step(void *worker);

@@ -6,7 +6,8 @@
 #include "db/reserve.h"
 
 /* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
-static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000;
+static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000,
+                      REST_NS = (uint64_t)20 * 1000000000;
 enum { WORTH_IT = 16 }; /* the part of a full memtable that is worth a flush after a short pause */
 
 /* Bytes of the active memtable; 0: it has no entries. */
@@ -35,26 +36,44 @@ static bool seal(holt *db)
     return rc == HOLT_OK;
 }
 
+/* Gives back what is kept for commits to come: false: somebody leads. */
+static bool rest(holt *db)
+{
+    if (!commit_try_lead(db)) return false;
+    wal_rest(db->wal);
+    commit_unlead(db);
+    chunk_pool_trim(&db->chunks);
+    os_job_wake(db->prepare_job); /* for RESERVE */
+    return true;
+}
+
+/* The pause's length that calls for something to be done. */
+static uint64_t patience(const holt *db, size_t bytes)
+{
+    if (!bytes) return REST_NS;
+    bool no_room = disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
+    return bytes >= db->set.memtable_bytes / WORTH_IT || no_room ? PAUSE_NS : LONG_PAUSE_NS;
+}
+
 uint64_t idle_step(holt *db)
 {
     idle_state *s = &db->idle;
     if (wal_health(db->wal) != HOLT_OK) return OS_JOB_IDLE;
-    uint64_t now = os_clock_ns(db->os);
     /* Relaxed: whether it is idle need not be exact. */
     seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
-    if (newest != s->seen_seqno || !s->seen_ns) {
-        s->seen_seqno = newest;
-        s->seen_ns = now;
+    uint64_t now = os_clock_ns(db->os), since = pause_since(&s->pause, newest, now);
+    if (since == now) {
+        s->rests = false;
         atomic_store_explicit(&s->watched, true, memory_order_relaxed);
     }
     size_t bytes = active_bytes(db);
-    bool no_room = disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
-    bool worth_it = bytes >= db->set.memtable_bytes / WORTH_IT || no_room;
-    uint64_t due = s->seen_ns + (worth_it ? PAUSE_NS : LONG_PAUSE_NS);
-    if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : now + PAUSE_NS;
-    if (now < s->seen_ns + PAUSE_NS) return s->seen_ns + PAUSE_NS;
-    chunk_pool_trim(&db->chunks);
+    uint64_t due = since + patience(db, bytes);
+    if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
+    if (!bytes && now >= due && !s->rests) s->rests = rest(db);
+    if (now < since + PAUSE_NS) return pause_sleep_until(&s->pause, since + PAUSE_NS);
     /* From here on a commit wakes the job. One that came before it could know is seen by one more look. */
-    if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed)) return now + PAUSE_NS;
-    return bytes ? due : OS_JOB_IDLE;
+    if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed))
+        return pause_sleep_until(&s->pause, now + PAUSE_NS);
+    if (bytes || !s->rests) return pause_sleep_until(&s->pause, due > now ? due : now + PAUSE_NS);
+    return OS_JOB_IDLE;
 }

@@ -1,7 +1,9 @@
-/* idle.h -- sealing the active memtable when writers pause, so that reads afterwards meet trees alone.
+/* idle.h -- what is done when writers pause: the active memtable is sealed, so that reads afterwards meet trees alone, and
+ * what is kept for the next commits is given back.
  *
  * A memtable of some size is sealed after a second without commits. A smaller one is not worth a run and a segment
- * of the log; it is left until the pause has lasted a minute.
+ * of the log; it is left until the pause has lasted a minute. Once nothing is in memory and the pause has lasted
+ * twenty seconds, the log is cut to its least size, with RESERVE, and so is memory that memtables would use again.
  *
  * The flush job looks when it has nothing to flush: every second while commits come, and not at all while none do.
  * Then the first commit after the pause wakes it (idle_watch).
@@ -9,15 +11,14 @@
 #ifndef HOLT_DB_IDLE_H
 #define HOLT_DB_IDLE_H
 
-#include "log/position.h"
-#include "os/os.h"
+#include "db/pause.h"
 
 #include <stdatomic.h>
 
 typedef struct idle_state {
     _Atomic bool watched; /* the flush job looks again by itself. Relaxed: see idle_step */
-    seqno seen_seqno;     /* the flush job's own: the newest operation when it last looked, */
-    uint64_t seen_ns;     /* and since when it is */
+    pause_state pause;    /* the flush job's own, as is what follows */
+    bool rests;           /* what could be given back has been */
 } idle_state;
 
 /* For the commit leader, after every group. */

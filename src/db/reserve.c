@@ -5,7 +5,6 @@
 static const char NAME[] = "RESERVE";
 enum { BYTES_MIN = 64 << 10, SEGMENTS = 16 }; /* so many small segments in its place */
 
-/* Grows the file, or makes it. */
 static holt_status allocate(holt *db, uint64_t bytes)
 {
     os_file *file;
@@ -14,6 +13,18 @@ static holt_status allocate(holt *db, uint64_t bytes)
     rc = os_file_allocate(file, bytes);
     os_file_close(file);
     return rc;
+}
+
+/* That it stays as it is is no error. */
+static void resize(holt *db, uint64_t size)
+{
+    os_file *file;
+    if (size == db->reserve_bytes || os_file_open(db->dir, NAME, OS_WRITE, &file) != HOLT_OK) return;
+    if (size > db->reserve_bytes)
+        (void)os_file_truncate(file, db->reserve_bytes);
+    else
+        (void)os_file_allocate(file, db->reserve_bytes);
+    os_file_close(file);
 }
 
 /* The whole of it, or none; and only where there is room for as much again and the next segment, or the disk would be full
@@ -68,11 +79,10 @@ void reserve_make(holt *db)
         return;
     }
     wal_stats_get(db->wal, &log);
-    if (log.active_bytes > db->reserve_bytes) db->reserve_bytes = log.active_bytes;
+    db->reserve_bytes = log.active_bytes;
     if (os_dir_stat(db->dir, NAME, &exists, &size) != HOLT_OK) return;
     if (exists) {
-        if (size < db->reserve_bytes)
-            (void)allocate(db, db->reserve_bytes); /* that it stays small is no error */
+        resize(db, size);
     } else if (make_some(db) == HOLT_NO_SPACE) {
         set_full(db, true);
         event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: only deletes are taken");

@@ -99,6 +99,10 @@ void wal_release(wal *w, uint64_t upto);
 /* Recovered segments are not known to the writer: hands one over for recycling or deletion. */
 void wal_release_file(wal *w, uint64_t number);
 
+/* Cuts what is kept for appends to come, the rest of the active segment and files prepared or to be recycled, to about what a
+ * new log has. The commit leader's. Only space is at stake: it cannot fail. */
+void wal_rest(wal *w);
+
 /* While the disk is full: segments get `bytes`, or what there is room for down to WAL_SEGMENT_BYTES_SMALL, and what could
  * be recycled is deleted. 0: that is over. */
 void wal_set_frugal(wal *w, uint64_t bytes);

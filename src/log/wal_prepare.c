@@ -92,16 +92,39 @@ static void unlink_segment(wal *w, uint64_t number)
     (void)os_dir_unlink(w->dir, name);
 }
 
-void wal_set_frugal(wal *w, uint64_t bytes)
+static void discard_recyclable(wal *w)
 {
-    if (bytes && bytes < WAL_SEGMENT_BYTES_SMALL) bytes = WAL_SEGMENT_BYTES_SMALL;
-    atomic_store_explicit(&w->frugal, bytes, memory_order_relaxed);
-    for (uint64_t number = 1; bytes && number;) {
+    for (uint64_t number = 1; number;) {
         os_mutex_lock(&w->mu);
         number = take_recyclable(w);
         os_mutex_unlock(&w->mu);
         if (number) unlink_segment(w, number);
     }
+}
+
+void wal_set_frugal(wal *w, uint64_t bytes)
+{
+    if (bytes && bytes < WAL_SEGMENT_BYTES_SMALL) bytes = WAL_SEGMENT_BYTES_SMALL;
+    atomic_store_explicit(&w->frugal, bytes, memory_order_relaxed);
+    if (bytes) discard_recyclable(w);
+}
+
+/* mu held. */
+static void cut_segment(wal_segment *s, uint64_t bytes)
+{
+    if (s->size > bytes && os_file_truncate(s->file, bytes) == HOLT_OK) s->size = bytes;
+}
+
+void wal_rest(wal *w)
+{
+    uint64_t room = (w->offset + WAL_SEGMENT_BYTES_MIN) / WAL_SEGMENT_BYTES_MIN * WAL_SEGMENT_BYTES_MIN;
+    wal_window_close(w);
+    os_mutex_lock(&w->mu);
+    if (wal_failure(w) == HOLT_OK) cut_segment(&w->live[w->live_count - 1], room);
+    w->capacity = w->live[w->live_count - 1].size;
+    if (w->has_next && w->next_entry_synced) cut_segment(&w->next, wal_segment_bytes_after(w, room));
+    os_mutex_unlock(&w->mu);
+    discard_recyclable(w);
 }
 
 /* Keeps a flushed segment's file for a later segment, or deletes it. */

@@ -256,12 +256,14 @@ static bool reopen(history *h)
 
 static bool let_time_pass(history *h)
 {
+    const uint64_t COME_TO_REST_NS = (uint64_t)30 * 1000000000; /* db/idle.h */
     history_note(h, "let time pass");
     if (!h->options.simulated) return true;
     if (rng_chance(&h->rng, 4))
         sim_settle(h->options.platform);
     else
         os_sleep(h->options.platform, rng_below(&h->rng, 10) * 1000 * 1000);
+    if (rng_chance(&h->rng, 8)) os_sleep(h->options.platform, COME_TO_REST_NS);
     return true;
 }
 
