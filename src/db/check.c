@@ -24,12 +24,9 @@ holt_status db_check(const holt *db)
 holt_status collection_check(const holt_collection *c)
 {
     if (!c) return status_set(HOLT_INVALID, "the collection handle is NULL");
+    if (collection_lives(c)) return HOLT_OK;
     holt_status rc = db_check(c->db);
-    if (rc != HOLT_OK) return rc;
-    /* Acquire: pairs with the drop's release, after which the collection is in no view. */
-    if (atomic_load_explicit(&c->dropped, memory_order_acquire))
-        return status_set(HOLT_CLOSED, "the collection was dropped");
-    return HOLT_OK;
+    return rc == HOLT_OK ? status_set(HOLT_CLOSED, "the collection was dropped") : rc;
 }
 
 holt_status writable_check(const holt *db)

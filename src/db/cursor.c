@@ -316,14 +316,28 @@ bool holt_cursor_last(holt_cursor *cur)
     return move(cur, go_last, no_key);
 }
 
+/* Whether the cursor stands on an entry in trees that nobody can take from it: so its next step needs no more
+ * preparation. Most steps of a walk are such. */
+static inline bool walks_on(const holt_cursor *cur)
+{
+    return cur && cur->place == CURSOR_ON && !cur->txn && !stand_of(cur)->in_memory && !cur->breathes &&
+           collection_lives(cur->collection);
+}
+
 bool holt_cursor_next(holt_cursor *cur)
 {
-    return move(cur, go_next, no_key);
+    if (!walks_on(cur)) return move(cur, go_next, no_key);
+    source *s = stand_of(cur)->source;
+    s->ops->next(s);
+    return settle(cur, true);
 }
 
 bool holt_cursor_prev(holt_cursor *cur)
 {
-    return move(cur, go_prev, no_key);
+    if (!walks_on(cur)) return move(cur, go_prev, no_key);
+    source *s = stand_of(cur)->source;
+    s->ops->prev(s);
+    return settle(cur, false);
 }
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
@@ -412,6 +426,7 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     cur->collection = c;
     cur->txn = t;
     cur->flags = o->flags;
+    cur->breathes = os_breathes(c->db->os);
     holt_status rc = set_bounds(cur, o);
     if (rc == HOLT_OK) rc = open_stand(cur, stand_of(cur));
     if (rc != HOLT_OK) {

@@ -29,6 +29,7 @@ struct holt_cursor {
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;
     uint64_t moves;
+    bool breathes;               /* the os wants to be given a turn after each call (os_breathe) */
 };
 
 static inline cursor_stand *stand_of(const holt_cursor *cur)

@@ -186,6 +186,13 @@ struct holt {
 /* Checks a handle at the beginning of a public call: HOLT_INVALID for NULL, HOLT_CLOSED in a forked child. */
 holt_status db_check(const holt *db);
 holt_status collection_check(const holt_collection *c);
+/* The same for a handle that is one, in short. */
+static inline bool collection_lives(const holt_collection *c)
+{
+    /* Acquire: pairs with the drop's release, after which the collection is in no view. */
+    return c->db->fork_generation == os_fork_generation() &&
+           !atomic_load_explicit(&c->dropped, memory_order_acquire);
+}
 /* HOLT_READ_ONLY: for calls that write. */
 holt_status writable_check(const holt *db);
 /* Limits of keys and values, NULL with a size. */

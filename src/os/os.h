@@ -173,6 +173,7 @@ void        os_job_stop(os_job *j);
 /* Called at the end of every public call: sim runs some steps here, posix does nothing. No mutex may be
  * held. */
 void        os_breathe(os *o);
+bool        os_breathes(const os *o); /* whether it does anything: so that short calls may leave it out */
 
 /* ---------------------------------------------------------------- clocks, chance, process */
 

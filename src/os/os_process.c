@@ -34,6 +34,11 @@ void os_breathe(os *o)
     if (o->ops->breathe) o->ops->breathe(o);
 }
 
+bool os_breathes(const os *o)
+{
+    return o->ops->breathe != NULL;
+}
+
 uint64_t os_clock_ns(os *o)
 {
     return o->ops->clock_ns(o);

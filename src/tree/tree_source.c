@@ -1,8 +1,8 @@
 /* tree_source.c -- walking a tree in order, clipped to bounds, in both directions.
  *
- * The source keeps its own copy of the leaf it stands in: it holds nothing in the cache. On the way down
- * inner nodes are searched in the cache, where they lie; only to step to the neighbouring leaf is the node
- * above copied too, and then serves all its leaves. Copies that a new path goes through again are still good.
+ * The source keeps its own copy of the leaf it stands in: it holds nothing in the cache. Inner nodes are looked
+ * into in the cache, where they lie, on the way down and to step to the neighbouring leaf; one that is not there is copied
+ * too, and then serves all its leaves. Copies that a new path goes through again are still good.
  *
  * A key is put together in the source's own buffer: the block's prefix once per leaf, then only the suffix.
  * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is
@@ -46,6 +46,7 @@ typedef struct tree_source {
     tree_root root;
     tree_source_options options;
     bool backward;       /* the direction of travel, for reading ahead */
+    bool stepped;        /* from a leaf to its neighbour, since the last seek */
     bool leaf_new;       /* prefix, begin and end are not yet the leaf's */
     uint32_t begin, end; /* the leaf's entries within the bounds */
     slice extents;       /* of the current entry, while its value is pending */
@@ -53,7 +54,7 @@ typedef struct tree_source {
     read_ahead ahead;
     const uint8_t *beside,
         *beside_end;    /* of the neighbouring leaf where it lies cached: only to be asked for */
-    size_t beside_step; /* so much of it with each entry */
+    size_t beside_step; /* so much of it with each entry; 0: not yet known */
     uint8_t key[TREE_KEY_BYTES_MAX + COPY_AT_ONCE];
     source_level levels[]; /* root.height of them; 0 is the leaf */
 } tree_source;
@@ -82,14 +83,15 @@ static void source_nowhere(tree_source *t)
 
 /* ---------------------------------------------------------------- loading blocks */
 
-/* Of pages only if the node above the leaf is at hand: not for the first leaf of a walk, which may be the
- * only one. */
+static holt_status source_load(tree_source *t, uint32_t level, block_ptr p);
+
+/* Of pages not for the first leaf of a walk, which may be the only one. */
 static void source_read_ahead(tree_source *t, block_ptr p)
 {
     const source_level *above = &t->levels[1];
     if (!tree_file_paged(t->file))
         read_ahead_stretch(&t->ahead, t->file, p, t->backward);
-    else if (t->root.height > 1 && block_ptr_equal(above->held, above->at))
+    else if (t->stepped && source_load(t, 1, above->at) == HOLT_OK)
         read_ahead_children(&t->ahead, t->file, above->at, &above->block, above->index, t->backward);
 }
 
@@ -148,8 +150,6 @@ static void source_enter_leaf(tree_source *t)
     t->end =
         slice_is_open(t->options.upper) ? leaf->count : block_lower_bound(leaf, t->options.upper, &equal);
     memcpy(t->key, leaf->prefix, leaf->prefix_size);
-    t->beside_step = leaf->size / leaf->count + LINE_BYTES;
-    if (t->beside_step > LINES_AN_ENTRY_MAX * LINE_BYTES) t->beside_step = LINES_AN_ENTRY_MAX * LINE_BYTES;
     t->leaf_new = false;
 }
 
@@ -175,23 +175,21 @@ static void source_note_beside(tree_source *t, const block *b)
     block_ptr p = block_child(b, t->backward ? l->index - 1 : l->index + 1);
     t->beside = cache_peek(tree_file_cache(t->file), p);
     if (t->beside) t->beside_end = t->beside + p.length;
+    t->beside_step = 0;
 }
 
-/* The same outside of a section. */
-static holt_status source_find_beside(tree_source *t, const block *b)
+/* All of it is to be there when the last entry of this leaf has been shown. */
+static void source_pace_beside(tree_source *t, uint32_t index)
 {
-    t->beside = NULL;
-    if (t->options.bypass_cache) return HOLT_OK;
-    holt_status rc = epoch_enter();
-    if (rc != HOLT_OK) return rc;
-    source_note_beside(t, b);
-    epoch_leave();
-    return HOLT_OK;
+    const uint32_t left = t->backward ? index + 1 : t->levels[0].block.count - index;
+    size_t step = (size_t)(t->beside_end - t->beside) / left + LINE_BYTES;
+    t->beside_step = step < LINES_AN_ENTRY_MAX * LINE_BYTES ? step : LINES_AN_ENTRY_MAX * LINE_BYTES;
 }
 
-static inline void source_ask_beside(tree_source *t)
+static inline void source_ask_beside(tree_source *t, uint32_t index)
 {
     if (!t->beside) return;
+    if (!t->beside_step) source_pace_beside(t, index);
     const uint8_t *end = t->beside + t->beside_step;
     if (end > t->beside_end) end = t->beside_end;
     for (; t->beside < end; t->beside += LINE_BYTES)
@@ -199,27 +197,44 @@ static inline void source_ask_beside(tree_source *t)
     if (t->beside >= t->beside_end) t->beside = NULL;
 }
 
+/* The node where it can be read at once: in its copy, or in the cache, opened as *there. NULL: neither. Inside a section. */
+static const block *source_node(const tree_source *t, uint32_t level, block_ptr p, block *there)
+{
+    const source_level *l = &t->levels[level];
+    if (block_ptr_equal(l->held, p)) return &l->block;
+    const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
+    if (!bytes) return NULL;
+    block_open(there, bytes, p.length);
+    return there->level == level ? there : NULL; /* if not, the reading way finds it again and says so */
+}
+
 /* Goes down from *level and *p as far as no inner node has to be read. */
 static holt_status source_descend_cached(tree_source *t, uint32_t *level, block_ptr *p, source_end end,
                                          slice key)
 {
-    cache_file *cached = tree_file_cache(t->file);
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     for (; *level > 0; --*level) {
-        source_level *l = &t->levels[*level];
-        const block *b = &l->block;
         block there;
-        if (!block_ptr_equal(l->held, *p)) {
-            const uint8_t *bytes = cache_lookup(cached, *p);
-            if (!bytes) break;
-            block_open(&there, bytes, p->length);
-            if (there.level != *level) break; /* the reading way finds it again and says so */
-            b = &there;
-        }
-        source_pass(l, b, p, end, key);
+        const block *b = source_node(t, *level, *p, &there);
+        if (!b) break;
+        source_pass(&t->levels[*level], b, p, end, key);
         if (*level == 1) source_note_beside(t, b);
     }
+    epoch_leave();
+    return HOLT_OK;
+}
+
+/* The child that the path now goes on to, if its node can be read at once. */
+static holt_status source_child_cached(tree_source *t, uint32_t level, block_ptr *child, bool *found)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    block there;
+    const block *b = source_node(t, level, t->levels[level].at, &there);
+    *found = b != NULL;
+    if (b) *child = block_child(b, t->levels[level].index);
+    if (b && level == 1) source_note_beside(t, b);
     epoch_leave();
     return HOLT_OK;
 }
@@ -241,6 +256,7 @@ static bool source_find_leaf(tree_source *t, source_end end, slice key)
     t->base.status = HOLT_OK;
     source_nowhere(t);
     t->beside = NULL;
+    t->stepped = false;
     read_ahead_restart(&t->ahead, t->file);
     if (t->root.root.length == 0) return false;
     holt_status rc = source_descend(t, t->root.height - 1, t->root.root, end, key);
@@ -274,13 +290,16 @@ static holt_status source_step_leaf(tree_source *t, bool *there)
     *there = level < t->root.height;
     if (!*there) return HOLT_OK;
     source_level *l = &t->levels[level];
-    holt_status rc = source_load(t, level, l->at);
-    if (rc != HOLT_OK) return rc;
     l->index = t->backward ? l->index - 1 : l->index + 1;
-    if (level == 1) rc = source_find_beside(t, &l->block);
+    t->beside = NULL;
+    t->stepped = true;
+    block_ptr child;
+    bool found = false;
+    holt_status rc = t->options.bypass_cache ? HOLT_OK : source_child_cached(t, level, &child, &found);
+    if (rc == HOLT_OK && !found) rc = source_load(t, level, l->at);
     if (rc != HOLT_OK) return rc;
-    return source_descend(t, level - 1, block_child(&l->block, l->index), t->backward ? END_LAST : END_FIRST,
-                          slice_of(NULL, 0));
+    if (!found) child = block_child(&l->block, l->index);
+    return source_descend(t, level - 1, child, t->backward ? END_LAST : END_FIRST, slice_of(NULL, 0));
 }
 
 /* Steps to the neighbouring leaf; false on failure or at the end of the tree. */
@@ -313,7 +332,7 @@ static inline slice source_key(tree_source *t, uint32_t index, slice suffix)
 static inline void source_show(tree_source *t, uint32_t index)
 {
     source_leave_value(t);
-    source_ask_beside(t);
+    source_ask_beside(t, index);
     t->levels[0].index = index;
     block_entry e = block_at(&t->levels[0].block, index);
     t->base.valid = true;
