@@ -26,7 +26,7 @@
 typedef struct bench_settings {
     const char *benchmarks;
     uint64_t num, threads, key_bytes, value_bytes, range, batch, read_share, seed, duration_s, memtable_bytes;
-    uint32_t kind;
+    uint32_t kind, block_bytes; /* of the collection; 0 = Holt's default */
     bool random_keys;
     bool latency;
     const struct suite *suite; /* NULL = none: benchmarks is the list */

@@ -28,6 +28,7 @@ enum {
     OPTION_DURATION,
     OPTION_MEMTABLE,
     OPTION_KIND,
+    OPTION_BLOCK,
     OPTION_RANDOM_KEYS,
     OPTION_NO_LATENCY,
     OPTION_BENCHMARKS,
@@ -53,6 +54,7 @@ static const cli_option options[] = {
     {OPTION_DURATION, "duration", "SECONDS", "end a workload after this time (default: never)"},
     {OPTION_SEED, "seed", "N", "the same seed makes the same operations (default: 42)"},
     {OPTION_KIND, "kind", "KIND", "lsm (the default) or btree"},
+    {OPTION_BLOCK, "block", "SIZE", "block_bytes of the collection (default: 8K, of a btree 4K)"},
     {OPTION_MEMTABLE, "memtable", "SIZE",
      "size at which a memtable is written out (default: an\neighth of the memory)"},
     {OPTION_NO_LATENCY, "no-latency", NULL, "do not time single operations, which costs some 25 ns\neach"},
@@ -88,6 +90,7 @@ static bool take_suite(const cli_call *call, const char *name, const suite **out
 static bool bench_option(cli_call *call, int code, char *value)
 {
     bench_settings *s = call->own;
+    uint64_t size;
     switch (code) {
     case OPTION_BENCHMARKS:
         s->benchmarks = value;
@@ -114,6 +117,11 @@ static bool bench_option(cli_call *call, int code, char *value)
         return cli_number(call, option_name(code), value, &s->seed);
     case OPTION_MEMTABLE:
         return cli_size(call, option_name(code), value, &s->memtable_bytes);
+    case OPTION_BLOCK:
+        if (!cli_size(call, option_name(code), value, &size)) return false;
+        s->block_bytes =
+            size < UINT32_MAX ? (uint32_t)size : UINT32_MAX; /* what is wrong with it Holt says */
+        return true;
     case OPTION_KIND:
         return cli_kind(call, value, &s->kind);
     case OPTION_RANDOM_KEYS:
@@ -233,7 +241,9 @@ static int run(const cli_command *self, int argc, char **argv)
     if (call.durability == HOLT_DURABILITY_DEFAULT) call.durability = HOLT_PROCESS;
     output_catch_interrupts();
     /* Memory first: when it is refused the process ends, and no directory may be left. */
-    b.values = values_create(settings.seed, settings.value_bytes, &b.values_bytes);
+    uint64_t value_bytes = settings.suite ? suite_value_bytes_max(settings.suite) : 0;
+    if (value_bytes < settings.value_bytes) value_bytes = settings.value_bytes;
+    b.values = values_create(settings.seed, value_bytes, &b.values_bytes);
     b.present = cli_allocate(settings.num / 64 + 1, sizeof *b.present);
     code = CLI_FAILED;
     if (bench_directory_make(&b, call.operand_count ? call.operands[0] : NULL)) {

@@ -85,6 +85,7 @@ static holt_status open_collection(bench *b, bool fresh)
     holt_status status = HOLT_OK;
     memset(&options, 0, sizeof options);
     options.kind = b->settings->kind;
+    options.block_bytes = b->settings->block_bytes;
     options.flags = HOLT_CREATE_OR_OPEN;
     if (fresh) status = holt_collection_drop(b->db, BENCH_COLLECTION);
     if (status != HOLT_OK && status != HOLT_NOT_FOUND) return status;

@@ -78,6 +78,7 @@ static void settings_as_json(const bench *b)
                    {"read_share", s->read_share},
                    {"seed", s->seed},
                    {"duration_s", s->duration_s},
+                   {"block_bytes", s->block_bytes},
                    {"memory_bytes", memory_of(b)},
                    {"memtable_bytes", memtable_of(b)}};
     json_writer w;

@@ -70,6 +70,32 @@ static const suite_step sources[] = {
      .benchmarks = "fillsync",
      .num = 100000,
      .published = {2500, 2500, "puts"}},
+    {.phase = "B+tree of 4 KiB pages",
+     .benchmarks = "fillseq",
+     .num = 100000,
+     .kind = HOLT_BTREE,
+     .block_bytes = 4096,
+     .published = {4900, 4900, "puts"}},
+    {.benchmarks = "flush", .num = 100000, .kind = HOLT_BTREE, .block_bytes = 4096},
+    {.benchmarks = "readrandom",
+     .num = 100000,
+     .kind = HOLT_BTREE,
+     .block_bytes = 4096,
+     .published = {220e3, 220e3, "gets"}},
+    {.benchmarks = "seekrandom",
+     .num = 100000,
+     .kind = HOLT_BTREE,
+     .block_bytes = 4096,
+     .range = 100,
+     .duration_s = 2,
+     .published = {14e3, 14e3, "range scans"}},
+    {.phase = "B+tree of 8 KiB pages: rows of 291 bytes, each on stable storage",
+     .benchmarks = "fillsync",
+     .num = 100000,
+     .kind = HOLT_BTREE,
+     .block_bytes = 8192,
+     .value_bytes = 291 - 16,
+     .published = {2452, 2452, "inserts"}},
     {.benchmarks = NULL},
 };
 
@@ -100,6 +126,15 @@ uint64_t suite_num_max(const suite *s)
     return most;
 }
 
+uint64_t suite_value_bytes_max(const suite *s)
+{
+    uint64_t most = 0;
+    for (const suite_step *step = s->steps; step->benchmarks; step++) {
+        if (step->value_bytes > most) most = step->value_bytes;
+    }
+    return most;
+}
+
 static void put_over(uint64_t *setting, uint64_t value)
 {
     if (value) *setting = value;
@@ -114,5 +149,8 @@ bench_settings suite_settings(const suite_step *step, const bench_settings *give
     put_over(&s.range, step->range);
     put_over(&s.read_share, step->read_share);
     put_over(&s.duration_s, step->duration_s);
+    put_over(&s.value_bytes, step->value_bytes);
+    if (step->kind) s.kind = step->kind;
+    if (step->block_bytes) s.block_bytes = step->block_bytes;
     return s;
 }

@@ -20,7 +20,8 @@ typedef struct suite_step {
     const char *benchmarks;
     uint64_t num;
     uint64_t batch, range, read_share, duration_s; /* 0 = as the command line says */
-    uint64_t memory_bytes;                         /* 0 = as the command line says */
+    uint64_t memory_bytes, value_bytes;            /* likewise */
+    uint32_t kind, block_bytes;                    /* likewise */
     bool cold;                                     /* nothing is in any cache when it begins */
     suite_published published;                     /* what NULL = nothing */
 } suite_step;
@@ -34,8 +35,9 @@ typedef struct suite {
 /* NULL: there is none of that name. */
 const suite *suite_find(const char *name);
 
-/* Of all steps. */
+/* Of all steps: for what is made once. */
 uint64_t suite_num_max(const suite *s);
+uint64_t suite_value_bytes_max(const suite *s);
 
 /* The settings of a step: given ones with what the step says put over them. */
 bench_settings suite_settings(const suite_step *step, const bench_settings *given);
