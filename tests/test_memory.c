@@ -14,6 +14,7 @@
 #include "support/resources.h"
 
 #include <pthread.h>
+#include <unistd.h>
 #include <stdio.h>
 
 enum { MIB = 1 << 20, VALUE_BYTES = 100, BATCH = 1000, LARGE_BYTES = 100 << 10, THREADS_MAX = 4 };
@@ -200,6 +201,9 @@ static void run_all(world *w)
     expect_ok(holt_flush(w->db));
     expect_ok(holt_compact(w->c, holt_str(NULL), holt_str(NULL)));
     run(w, "readrandom, settled", read_random, read_random, 2);
+    usleep(1500 * 1000); /* writers pause: the cache gets more, and must give it back */
+    run(w, "readrandom, rested", read_random, read_random, 2);
+    run(w, "overwrite after it", overwrite, overwrite, 2);
 }
 
 static void live(uint32_t kind, uint64_t memory_mib, uint64_t entries)

@@ -10,7 +10,7 @@
  *   record.c state.c edit.c             what the manifest says, and writing it
  *   install.c view.c                    views and the change from one to the next
  *   jobs.c flush*.c idle.c compact.c space.c rewrite.c   background jobs
- *   reserve.c                           what is done about a full disk
+ *   reserve.c budget.c                  what is done about a full disk; the shares of memory
  *   verify.c verify_live.c verify_*.c   verification; verification.h has its parts
  *   stats.c event_log.c later.c         figures, the diary, calls of later releases
  *
@@ -169,6 +169,7 @@ struct holt {
     snapshot *snapshots_oldest, *snapshots_newest;
     uint64_t snapshots_revoked;
     uint64_t txn_bytes;              /* of all write sets */
+    uint64_t lent_bytes;             /* of memtables' share to the cache: budget.h */
 
     _Atomic uint64_t retained_bytes; /* of memtables that only readers keep */
 

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/budget.h"
 #include "db/commit.h"
 #include "db/flush_internal.h"
 #include "db/install.h"
@@ -123,6 +124,7 @@ static holt_status flush_step(holt *db, bool *more)
     holt_status rc = HOLT_OK;
     if (!db->flush) rc = record_repair(db); /* what could not be recorded would only be written in vain */
     if (!db->flush && rc == HOLT_OK) rc = flush_begin(db, &db->flush);
+    if (db->flush) budget_claim(db, memtable_bytes(db->flush->table->memtable));
     *more = db->flush != NULL;
     if (rc != HOLT_OK || !db->flush) return rc;
     bool done;

@@ -1,6 +1,7 @@
 #include "db/idle.h"
 
 #include "base/status.h"
+#include "db/budget.h"
 #include "db/commit.h"
 #include "db/install.h"
 #include "db/reserve.h"
@@ -67,6 +68,8 @@ uint64_t idle_step(holt *db)
         atomic_store_explicit(&s->watched, true, memory_order_relaxed);
     }
     size_t bytes = active_bytes(db);
+    budget_claim(db, bytes);
+    if (bytes == 0 && now >= since + PAUSE_NS) budget_lend(db);
     uint64_t due = since + patience(db, bytes);
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
     if (!bytes && now >= due && !s->rests) s->rests = rest(db);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/budget.h"
 
 #include <inttypes.h>
 
@@ -28,26 +29,6 @@ holt_status txn_read(const holt *db, holt_txn *t, snapshot **out)
 
 /* ---------------------------------------------------------------- the write set */
 
-/* Write sets beyond a sixteenth of the budget take from the cache, in steps of a sixty-fourth. handles_mu
- * held. */
-static uint64_t cache_share(const holt *db)
-{
-    uint64_t step = db->set.memory_bytes / 64, free = db->set.memory_bytes / 16;
-    uint64_t taken = db->txn_bytes > free ? (db->txn_bytes - free + step - 1) / step * step : 0;
-    return db->set.cache_bytes - taken;
-}
-
-/* Adds to the bytes of all write sets (as a two's complement number), and fits the cache to them. */
-static void count_bytes(holt *db, uint64_t change)
-{
-    os_mutex_lock(&db->handles_mu);
-    uint64_t before = cache_share(db);
-    db->txn_bytes += change;
-    uint64_t after = cache_share(db);
-    if (after != before) cache_set_limit(db->cache, after);
-    os_mutex_unlock(&db->handles_mu);
-}
-
 /* The bytes of keys and values, against the limits of one transaction and of all. */
 static holt_status charge(holt_txn *t, uint64_t bytes)
 {
@@ -62,7 +43,7 @@ static holt_status charge(holt_txn *t, uint64_t bytes)
     bool fits = db->txn_bytes + bytes <= limit;
     os_mutex_unlock(&db->handles_mu);
     if (fits) {
-        count_bytes(db, bytes);
+        budget_count_writes(db, bytes);
         return HOLT_OK;
     }
     return status_set(
@@ -92,13 +73,13 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
     if (rc != HOLT_OK) return rc;
     size_t size = operation_size(o);
     if (w->operations.size + size > TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2 || w->count == UINT32_MAX) {
-        count_bytes(t->db, 0 - bytes);
+        budget_count_writes(t->db, 0 - bytes);
         return status_set(HOLT_TOO_LARGE, "the transaction has too many operations");
     }
     uint8_t *at = buffer_extend(&w->operations, size);
     if (!at) {
         w->operations.failed = false; /* what stands in it is whole */
-        count_bytes(t->db, 0 - bytes);
+        budget_count_writes(t->db, 0 - bytes);
         return status_no_memory(size);
     }
     operation_encode(at, o);
@@ -110,7 +91,7 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
 
 static void write_set_deinit(holt *db, write_set *w)
 {
-    count_bytes(db, 0 - w->user_bytes);
+    budget_count_writes(db, 0 - w->user_bytes);
     for (size_t i = 0; i < w->collection_count; i++)
         collection_unuse(w->collections[i]);
     mem_free(w->collections);

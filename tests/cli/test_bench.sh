@@ -36,7 +36,8 @@ test_suites_run_and_leave_nothing() {
     grep -q '^readrandom .*100,000 of 100,000 found' out
     grep -q '^-- reads from disk' out
     status_is 0 env TMPDIR="$PWD/tmp" "$exe" bench --suite sources --no-latency
-    [ "$(grep -c 'published: ' out)" -eq 12 ]
+    [ "$(grep -c 'published: ' out)" -eq 16 ]
+    grep -q '^-- B+tree of 8 KiB pages' out
     [ -z "$(ls tmp)" ]
 }
 

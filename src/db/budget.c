@@ -1,0 +1,49 @@
+#include "db/budget.h"
+
+/* handles_mu held. In steps of a sixty-fourth of the budget. */
+static uint64_t cache_share(const holt *db)
+{
+    uint64_t step = db->set.memory_bytes / 64, free = db->set.memory_bytes / 16;
+    uint64_t taken = db->txn_bytes > free ? (db->txn_bytes - free + step - 1) / step * step : 0;
+    return db->set.cache_bytes + db->lent_bytes - taken;
+}
+
+void budget_count_writes(holt *db, uint64_t change)
+{
+    os_mutex_lock(&db->handles_mu);
+    uint64_t before = cache_share(db);
+    db->txn_bytes += change;
+    uint64_t after = cache_share(db);
+    if (after != before) cache_set_limit(db->cache, after);
+    os_mutex_unlock(&db->handles_mu);
+}
+
+/* The whole budget but for a sixteenth, one memtable, and what readers keep. */
+static uint64_t to_lend(const holt *db)
+{
+    uint64_t all = db->set.memory_bytes / 16 * 15;
+    /* Relaxed: a recent figure will do. */
+    uint64_t kept = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
+    uint64_t others = db->set.cache_bytes + db->set.memtable_bytes + kept;
+    return all > others ? all - others : 0;
+}
+
+static void set_lent(holt *db, uint64_t bytes)
+{
+    os_mutex_lock(&db->handles_mu);
+    bool changes = db->lent_bytes != bytes;
+    db->lent_bytes = bytes;
+    if (changes) cache_set_limit(db->cache, cache_share(db));
+    os_mutex_unlock(&db->handles_mu);
+}
+
+void budget_lend(holt *db)
+{
+    set_lent(db, to_lend(db));
+}
+
+void budget_claim(holt *db, uint64_t memtable_bytes)
+{
+    enum { CLAIM_PART = 32 };
+    if (memtable_bytes >= db->set.memory_bytes / CLAIM_PART) set_lent(db, 0);
+}
