@@ -8,6 +8,8 @@
  * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is
  * refused.
  */
+#include <assert.h>
+
 #include "base/memory.h"
 #include "base/status.h"
 #include "tree/tree_internal.h"
@@ -45,9 +47,13 @@ typedef struct tree_source {
     tree_file *file;
     tree_root root;
     tree_source_options options;
-    bool backward;       /* the direction of travel, for reading ahead */
-    bool stepped;        /* from a leaf to its neighbour, since the last seek */
-    bool leaf_new;       /* prefix, begin and end are not yet the leaf's */
+    bool backward;     /* the direction of travel, for reading ahead */
+    bool stepped;      /* from a leaf to its neighbour, since the last seek */
+    bool leaf_new;     /* the prefix is not yet the leaf's, */
+    bool bounds_known; /* but begin and end are */
+    bool seeks;        /* forwards, on the way down to `sought` */
+    slice sought;
+    uint32_t from;       /* entries of the leaf before this one, the sought one, have not been copied */
     uint32_t begin, end; /* the leaf's entries within the bounds */
     slice extents;       /* of the current entry, while its value is pending */
     tree_buffer value;   /* of an entry with extents */
@@ -95,6 +101,39 @@ static void source_read_ahead(tree_source *t, block_ptr p)
         read_ahead_children(&t->ahead, t->file, above->at, &above->block, above->index, t->backward);
 }
 
+static void source_find_bounds(tree_source *t, const block *leaf)
+{
+    bool equal;
+    t->begin = slice_is_open(t->options.lower) ? 0 : block_lower_bound(leaf, t->options.lower, &equal);
+    t->end =
+        slice_is_open(t->options.upper) ? leaf->count : block_lower_bound(leaf, t->options.upper, &equal);
+    t->bounds_known = true;
+}
+
+/* Of the leaf that a seek forwards leads to only what lies before its entries, and those from the sought one on: what is
+ * copied from memory that is not in the processor's cache is most of what a short walk costs. */
+static void source_copy_sought(tree_source *t, const block *leaf)
+{
+    bool equal;
+    source_find_bounds(t, leaf);
+    t->from = block_lower_bound(leaf, t->sought, &equal);
+    size_t head = block_offset_at(leaf->offsets, leaf->wide_offsets, 0), start = leaf->size;
+    if (t->from < leaf->count) start = block_offset_at(leaf->offsets, leaf->wide_offsets, t->from);
+    uint8_t *to = t->levels[0].buffer.bytes;
+    memcpy(to, leaf->bytes, head);
+    memcpy(to + start, leaf->bytes + start, leaf->size - start);
+}
+
+static void source_copy(tree_source *t, uint32_t level, const uint8_t *bytes, size_t size)
+{
+    block there;
+    block_open(&there, bytes, size);
+    if (level == 0 && t->seeks && there.level == 0)
+        source_copy_sought(t, &there);
+    else
+        memcpy(t->levels[level].buffer.bytes, bytes, size);
+}
+
 /* Copies the block from the cache if it is there. */
 static holt_status source_copy_cached(tree_source *t, uint32_t level, block_ptr p, bool *found)
 {
@@ -102,7 +141,7 @@ static holt_status source_copy_cached(tree_source *t, uint32_t level, block_ptr 
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
-    if (bytes) memcpy(l->buffer.bytes, bytes, p.length);
+    if (bytes) source_copy(t, level, bytes, p.length);
     epoch_leave();
     if (!bytes) return HOLT_OK;
     block_open(&l->block, l->buffer.bytes, p.length);
@@ -123,9 +162,13 @@ static holt_status source_read(tree_source *t, uint32_t level, block_ptr p)
 static holt_status source_load(tree_source *t, uint32_t level, block_ptr p)
 {
     source_level *l = &t->levels[level];
-    if (block_ptr_equal(l->held, p)) return HOLT_OK; /* still there */
+    if (block_ptr_equal(l->held, p) && (level > 0 || t->from == 0)) return HOLT_OK; /* still there */
     l->held.length = 0;
-    if (level == 0) t->leaf_new = true;
+    if (level == 0) {
+        t->leaf_new = true;
+        t->bounds_known = false;
+        t->from = 0;
+    }
     holt_status rc = tree_file_check_ptr(t->file, p);
     if (rc != HOLT_OK) return rc;
     rc = tree_buffer_reserve(&l->buffer, (uint64_t)p.length + COPY_AT_ONCE);
@@ -145,10 +188,7 @@ static void source_enter_leaf(tree_source *t)
 {
     if (!t->leaf_new) return;
     const block *leaf = &t->levels[0].block;
-    bool equal;
-    t->begin = slice_is_open(t->options.lower) ? 0 : block_lower_bound(leaf, t->options.lower, &equal);
-    t->end =
-        slice_is_open(t->options.upper) ? leaf->count : block_lower_bound(leaf, t->options.upper, &equal);
+    if (!t->bounds_known) source_find_bounds(t, leaf);
     memcpy(t->key, leaf->prefix, leaf->prefix_size);
     t->leaf_new = false;
 }
@@ -360,6 +400,17 @@ static void source_land_forward(tree_source *t, uint32_t index, slice from)
         source_nowhere(t);
 }
 
+/* Copies the entries too that a seek forwards has left out. */
+static bool source_complete_leaf(tree_source *t)
+{
+    holt_status rc = source_load(t, 0, t->levels[0].held);
+    if (rc == HOLT_OK)
+        source_enter_leaf(t);
+    else
+        source_fail(t, rc);
+    return rc == HOLT_OK;
+}
+
 /* Shows entry `count` - 1 of the leaf, or if count is 0 the last one of the leaf before it. */
 static void source_land_backward(tree_source *t, uint32_t count, slice from)
 {
@@ -367,6 +418,7 @@ static void source_land_backward(tree_source *t, uint32_t count, slice from)
         if (!source_next_leaf(t, from)) return;
         count = t->levels[0].block.count;
     }
+    if (count <= t->from && !source_complete_leaf(t)) return;
     if (count > t->begin)
         source_show(t, count - 1);
     else
@@ -378,9 +430,13 @@ static void source_land_backward(tree_source *t, uint32_t count, slice from)
 static void source_to_key_forward(tree_source *t, slice key)
 {
     t->backward = false;
-    if (!source_find_leaf(t, END_KEY, key)) return;
+    t->seeks = true;
+    t->sought = key;
+    bool found = source_find_leaf(t, END_KEY, key);
+    t->seeks = false;
+    if (!found) return;
     bool equal;
-    source_land_forward(t, block_lower_bound(&t->levels[0].block, key, &equal), key);
+    source_land_forward(t, t->from ? t->from : block_lower_bound(&t->levels[0].block, key, &equal), key);
 }
 
 /* The last entry before `key`, or at it. */
@@ -389,6 +445,7 @@ static void source_to_key_backward(tree_source *t, slice key, bool inclusive)
     t->backward = true;
     if (!source_find_leaf(t, END_KEY, key)) return;
     bool equal;
+    assert(t->from == 0);
     uint32_t count = block_lower_bound(&t->levels[0].block, key, &equal);
     source_land_backward(t, count + (equal && inclusive), key);
 }
