@@ -240,6 +240,29 @@ static void a_scan_does_not_displace_what_is_used(void **state)
     cache_destroy(c);
 }
 
+/* What a flush has just written may be read soon, but not at the price of what is being read. */
+static void spare_offers_fill_what_is_free_and_evict_nothing(void **state)
+{
+    enum { HOT = 100, MANY = 3000 };
+    cache *c = new_cache(4 * MIB);
+    cache_file *f = new_file(c);
+    uint32_t hot = 0, spare = 0;
+    for (uint32_t i = 0; i < HOT; i++)
+        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+    for (uint32_t i = HOT; i < HOT + MANY; i++)
+        offer(f, pointer(0, i, 0, 4096), CACHE_SPARE);
+    for (uint32_t i = 0; i < HOT; i++)
+        hot += look(f, pointer(0, i, 0, 4096));
+    for (uint32_t i = HOT; i < HOT + MANY; i++)
+        spare += look(f, pointer(0, i, 0, 4096));
+    assert_int_equal(hot, HOT);
+    assert_in_range(spare, 500, 1000);
+    assert_int_equal(stats_of(c).evictions, 0);
+    expect_sound(c);
+    cache_file_close(f);
+    cache_destroy(c);
+}
+
 /* With one thread no offer that fits may be declined for want of a frame: the stock is evicted ahead. */
 static void offers_are_taken_while_nobody_reads(void **state)
 {
@@ -671,6 +694,7 @@ int main(void)
         cmocka_unit_test(every_size_up_to_64_kib_is_cached),
         cmocka_unit_test(a_small_cache_answers_right_or_not_at_all),
         cmocka_unit_test(a_scan_does_not_displace_what_is_used),
+        cmocka_unit_test(spare_offers_fill_what_is_free_and_evict_nothing),
         cmocka_unit_test(offers_are_taken_while_nobody_reads),
         cmocka_unit_test(memory_follows_the_sizes_in_use),
         cmocka_unit_test(resident_blocks_stay_within_half_of_the_limit),

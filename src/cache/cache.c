@@ -203,6 +203,11 @@ const uint8_t *cache_peek(const cache_file *f, block_ptr p)
     return fr ? frame_bytes(fr) : NULL;
 }
 
+static bool is_warm(cache_warmth warmth)
+{
+    return warmth == CACHE_WARM || warmth == CACHE_RESIDENT;
+}
+
 static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_warmth warmth)
 {
     cache *c = f->cache;
@@ -212,7 +217,7 @@ static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes,
     fr->ordinal = p.ordinal;
     fr->file = f;
     fr->state = FRAME_USED;
-    atomic_store_explicit(&fr->referenced, warmth != CACHE_COLD,
+    atomic_store_explicit(&fr->referenced, is_warm(warmth),
                           memory_order_relaxed); /* published with the rest */
     memcpy(frame_bytes(fr), bytes, p.length);
     uint64_t size = class_frame_bytes(fr->slab->class_no);
@@ -226,10 +231,11 @@ static bool take_in(cache_file *f, int class_no, block_ptr p, const void *bytes,
     os_mutex_assert_held(&c->mu);
     frame *there = map_find(f, p.ordinal);
     if (there && frame_holds(there, p)) {
-        if (warmth != CACHE_COLD) frame_reference(there);
+        if (is_warm(warmth)) frame_reference(there);
         return true;
     }
-    frame *fr = frame_acquire(c, class_no); /* may evict the one that is there */
+    /* May evict the one that is there. */
+    frame *fr = warmth == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
     if (!fr) return false;
     if (!map_touch(f, p.ordinal)) {
         frame_free(c, fr);

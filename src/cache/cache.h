@@ -44,7 +44,8 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p);
  * too. Counts and marks nothing. */
 const uint8_t *cache_peek(const cache_file *f, block_ptr p);
 
-typedef enum cache_warmth { CACHE_COLD, CACHE_WARM, CACHE_RESIDENT } cache_warmth;
+/* SPARE: cold, and only where there is room that nobody has had yet. */
+typedef enum cache_warmth { CACHE_COLD, CACHE_WARM, CACHE_RESIDENT, CACHE_SPARE } cache_warmth;
 /* Offers a verified copy of a block (p.length bytes). May be declined; blocks over 64 KiB always are. Outside
  * an epoch section. */
 void cache_offer(cache_file *f, block_ptr p, const void *bytes, cache_warmth warmth);

@@ -195,6 +195,8 @@ frame *slab_frame(slab *s, uint32_t index);
 
 /* A free frame, evicting if it must; NULL: none at the moment. */
 frame *frame_acquire(cache *c, int class_no);
+/* The same without evicting. */
+frame *frame_spare(cache *c, int class_no);
 /* To the free list: a frame that nobody can be reading. */
 void   frame_free(cache *c, frame *fr);
 /* To limbo: a frame just taken out of its array. */

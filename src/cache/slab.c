@@ -420,6 +420,15 @@ static void class_restock(cache *c, int class_no)
     slabs_reclaim(c);
 }
 
+frame *frame_spare(cache *c, int class_no)
+{
+    os_mutex_assert_held(&c->mu);
+    size_class *k = &c->classes[class_no];
+    slabs_reclaim(c);
+    /* The stock was evicted for others. */
+    return k->free_count > STOCK_MAX || slab_create(c, class_no) ? free_take(k) : NULL;
+}
+
 frame *frame_acquire(cache *c, int class_no)
 {
     os_mutex_assert_held(&c->mu);

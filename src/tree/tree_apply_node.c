@@ -110,8 +110,8 @@ static holt_status write_block(void *ctx, uint8_t level, slice separator, slice 
     holt_status rc = apply_write(a, bytes.data, bytes.size, &p);
     if (rc != HOLT_OK) return rc;
     /* A leaf takes the place of the one that was there; inner nodes are wanted by everyone. */
-    if (level > 0 || a->levels[0].cached)
-        cache_offer(tree_file_cache(a->pages->file), p, bytes.data, level ? CACHE_RESIDENT : CACHE_WARM);
+    cache_warmth warmth = level > 0 ? CACHE_RESIDENT : a->levels[0].cached ? CACHE_WARM : CACHE_SPARE;
+    cache_offer(tree_file_cache(a->pages->file), p, bytes.data, warmth);
     a->levels[level + 1].dirty = true;
     return node_receive(a, level + 1u, separator, p);
 }
