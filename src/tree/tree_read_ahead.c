@@ -3,7 +3,8 @@
 
 #include "tree/tree_internal.h"
 
-enum { READ_AHEAD_MIN = 64 << 10, READ_AHEAD_MAX = 1 << 20 };
+/* Most walks are short: they begin with little. Pages are a read each, wherever they lie. */
+enum { RUNS_AHEAD_MIN = 16 << 10, PAGES_AHEAD_MIN = 8 << 10, READ_AHEAD_MAX = 1 << 20 };
 
 static void grow_window(read_ahead *r)
 {
@@ -61,7 +62,7 @@ void read_ahead_stretch(read_ahead *r, tree_file *f, block_ptr p, bool backward)
     bool inside = begin >= r->begin && end <= r->end;
     if (!inside) {
         r->begin = r->end = backward ? end : begin;
-        r->window = READ_AHEAD_MIN;
+        r->window = RUNS_AHEAD_MIN;
     } else {
         uint64_t left = backward ? begin - r->begin : r->end - end;
         if (left > r->window / 2) return;
@@ -112,7 +113,7 @@ void read_ahead_children(read_ahead *r, tree_file *f, block_ptr at, const block 
     bool inside = same && index >= r->begin_child && index < r->end_child;
     if (inside && !half_used(r, index)) return;
     if (!inside) {
-        if (same || r->window == 0 || r->backward != backward) r->window = READ_AHEAD_MIN;
+        if (same || r->window == 0 || r->backward != backward) r->window = PAGES_AHEAD_MIN;
         r->node = at;
         r->backward = backward;
         r->begin_child = index;
