@@ -23,9 +23,9 @@ enum { VALUE_KEEP = 256 << 10 };
  * buffers have room for the excess. */
 enum { COPY_AT_ONCE = 16 };
 
-/* A walk asks for the neighbouring leaf's memory while it shows the entries of this one, bit by bit: so much at most for
- * an entry, for more than some ten requests at a time the processor has no room. */
-enum { LINE_BYTES = 64, LINES_AN_ENTRY_MAX = 8 };
+/* A walk asks for the neighbouring leaf's memory while it shows the entries of this one, bit by bit: so many bytes at most
+ * for an entry, for more than some ten lines at a time the processor has no room. */
+enum { LINE_BYTES = 64, BESIDE_BYTES_MAX = 8 * LINE_BYTES };
 
 typedef enum source_end { END_FIRST, END_LAST, END_KEY } source_end;
 
@@ -223,7 +223,7 @@ static void source_pace_beside(tree_source *t, uint32_t index)
 {
     const uint32_t left = t->backward ? index + 1 : t->levels[0].block.count - index;
     size_t step = (size_t)(t->beside_end - t->beside) / left + LINE_BYTES;
-    t->beside_step = step < LINES_AN_ENTRY_MAX * LINE_BYTES ? step : LINES_AN_ENTRY_MAX * LINE_BYTES;
+    t->beside_step = step < BESIDE_BYTES_MAX ? step : BESIDE_BYTES_MAX;
 }
 
 static inline void source_ask_beside(tree_source *t, uint32_t index)
