@@ -5,8 +5,8 @@
  * one of several ways; writing goes on by itself, without an open in between; and what is there at the end is
  * there after a reopening too, and sound.
  *
- * Entry i goes to the collection "kept" if i is a multiple of 8, else to "ballast". HOLT_SEED chooses the
- * sizes of sim's disks.
+ * Entry i goes to the collection "kept" if i is a multiple of 8, else to "ballast". They are of one kind or of both.
+ * HOLT_SEED chooses the sizes of sim's disks.
  */
 #include "base/random.h"
 #include "db/open.h"
@@ -24,24 +24,25 @@
 
 enum { VALUE_BYTES_MAX = 4096, KEPT_EACH = 8, RESUMED = 300, TRIES = 200 };
 
-typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_DELETE, ROOM_REOPEN_DELETE, ROOM_WAYS } making_room;
+typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_DELETE, ROOM_REOPEN_DELETE,
+                          ROOM_DELETE_MOST, ROOM_WAYS } making_room;
 
 static const char *const way_names[ROOM_WAYS] = {"drop", "clear", "grow", "delete",
-                                                "reopen and delete"};
+                                                "reopen and delete", "delete most"};
 
 typedef struct story {
     os *os;
     bool simulated;
     char path[TEMP_PATH_BYTES];
     holt_options options;
-    uint32_t kind;
-    uint32_t durability; /* of the puts */
+    uint32_t kind, kept_kind; /* of "ballast", made first, and of "kept" */
+    uint32_t durability;      /* of the puts */
     making_room way;
     holt *db;
     holt_collection *kept, *ballast;
     uint64_t count; /* entries 0..count-1 were acknowledged */
     uint64_t resumed_from;
-    bool ballast_gone;
+    uint64_t gone_upto; /* entries of the ballast before this one are gone */
 } story;
 
 /* ---------------------------------------------------------------- entries */
@@ -111,7 +112,7 @@ static void check_all(story *s)
 {
     uint64_t kept = 0, ballast = 0;
     for (uint64_t i = 0; i < s->count; i++) {
-        bool there = is_kept(i) || !s->ballast_gone || i >= s->resumed_from;
+        bool there = is_kept(i) || i >= s->gone_upto;
         kept += is_kept(i);
         ballast += !is_kept(i) && there;
         check_entry(s, i, there);
@@ -126,10 +127,11 @@ static void check_all(story *s)
 
 static holt_status story_open(story *s)
 {
-    holt_collection_options o = {.kind = s->kind, .flags = HOLT_CREATE_OR_OPEN};
+    holt_collection_options ballast = {.kind = s->kind, .flags = HOLT_CREATE_OR_OPEN};
+    holt_collection_options kept = {.kind = s->kept_kind, .flags = HOLT_CREATE_OR_OPEN};
     holt_status rc = holt_open_on(s->os, s->path, &s->options, &s->db);
-    if (rc == HOLT_OK) rc = holt_collection_create(s->db, "kept", &o, &s->kept);
-    if (rc == HOLT_OK) rc = holt_collection_create(s->db, "ballast", &o, &s->ballast);
+    if (rc == HOLT_OK) rc = holt_collection_create(s->db, "ballast", &ballast, &s->ballast);
+    if (rc == HOLT_OK) rc = holt_collection_create(s->db, "kept", &kept, &s->kept);
     return rc;
 }
 
@@ -219,10 +221,15 @@ static void make_room(story *s)
         for (uint64_t i = 0; i < s->count; i++)
             try_until_ok(s, delete_entry, i, "delete");
         break;
+    case ROOM_DELETE_MOST:
+        s->gone_upto = s->count / 4 * 3;
+        for (uint64_t i = 0; i < s->gone_upto; i++)
+            try_until_ok(s, delete_entry, i, "delete");
+        return; /* nobody asks for a flush of the last ones */
     default:
         return; /* the disk has grown; nothing goes */
     }
-    s->ballast_gone = true;
+    s->gone_upto = s->count;
 }
 
 static void live(story *s)
@@ -251,6 +258,7 @@ static void live_on_sim(uint32_t kind, making_room way, uint64_t disk_bytes, uin
 {
     sim_options machine = {.seed = seed, .disk_bytes_max = disk_bytes};
     story s = {.os = sim_create(&machine), .simulated = true, .path = "/db", .kind = kind, .way = way};
+    s.kept_kind = HOLT_LSM + (uint32_t)(seed / 3 % 2); /* beside the durabilities */
     holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10};
     s.options = o;
     s.durability = 1 + (uint32_t)(seed % 3);
@@ -271,6 +279,8 @@ static void a_full_disk_costs_nothing_and_is_used_on(void **state)
         for (making_room way = 0; way < ROOM_WAYS; way++) {
             uint64_t bytes = (5 << 20) + rng_below(&r, 6 << 20);
             uint32_t kind = HOLT_LSM + (uint32_t)((i + way) % 2);
+            /* Of an LSM collection what is left would have to fit beside what was there. */
+            if (way == ROOM_DELETE_MOST) kind = HOLT_BTREE;
             print_message("%s, %s, %llu bytes\n", kind == HOLT_LSM ? "lsm" : "btree", way_names[way],
                           (unsigned long long)bytes);
             live_on_sim(kind, way, bytes, seed + i);
@@ -291,6 +301,7 @@ static void live_on_tmpfs(uint32_t kind, making_room way)
     temp_dir dir;
     temp_dir_create(&dir);
     story s = {.os = os_posix(), .kind = kind, .way = way, .durability = HOLT_PROCESS};
+    s.kept_kind = way == ROOM_DROP || way == ROOM_DELETE ? HOLT_LSM + HOLT_BTREE - kind : kind;
     holt_options o = {.memory_bytes = 16 << 20, .memtable_bytes = 1 << 20};
     s.options = o;
     temp_dir_join(dir.path, "db", s.path);

@@ -18,13 +18,13 @@ void budget_count_writes(holt *db, uint64_t change)
     os_mutex_unlock(&db->handles_mu);
 }
 
-/* The whole budget but for a sixteenth, one memtable, and what readers keep. */
-static uint64_t to_lend(const holt *db)
+/* The whole budget but for a sixteenth, one memtable, what readers keep, and chunks for memtables to come. */
+static uint64_t to_lend(holt *db)
 {
     uint64_t all = db->set.memory_bytes / 16 * 15;
     /* Relaxed: a recent figure will do. */
     uint64_t kept = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
-    uint64_t others = db->set.cache_bytes + db->set.memtable_bytes + kept;
+    uint64_t others = db->set.cache_bytes + db->set.memtable_bytes + kept + chunk_pool_bytes(&db->chunks);
     return all > others ? all - others : 0;
 }
 

@@ -62,6 +62,7 @@ static void free_handle(holt *db)
     chunk_pool_deinit(&db->chunks);
     os_cond_deinit(&db->jobs_cond);
     os_mutex_deinit(&db->commit_mu);
+    os_mutex_deinit(&db->reserve_mu);
     os_mutex_deinit(&db->manifest_mu);
     os_mutex_deinit(&db->admin_mu);
     os_mutex_deinit(&db->view_mu);

@@ -157,9 +157,11 @@ struct holt {
     _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
     _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
+    os_mutex reserve_mu;             /* LOCK_RANK_RESERVE; who changes disk_full holds it */
     _Atomic bool disk_full;          /* reserve.h */
+    uint64_t reserves_given;         /* reserve_mu: how often RESERVE was given up */
     _Atomic bool no_room_ahead;      /* the next segment could not be prepared for want of space; relaxed: a hint */
-    uint64_t reserve_bytes;          /* the prepare job's: how large RESERVE should be */
+    _Atomic uint64_t reserve_bytes;  /* how large RESERVE should be; written by the prepare job. Relaxed: a figure */
     _Atomic uint64_t gate_owed_ns;   /* delays that writers have not paid yet */
     _Atomic uint64_t drain_rate;     /* of flushes: bytes of memtable a second, recently; 0: not known */
     _Atomic uint64_t delays, delay_ns;

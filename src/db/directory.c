@@ -88,7 +88,8 @@ static holt_status see_number(void *ctx, const char *name)
 {
     uint64_t *next = ctx, number;
     file_kind kind = file_classify(name, &number);
-    if ((kind == FILE_RUN || kind == FILE_PAGES) && number >= *next) *next = number + 1;
+    bool ours = (kind == FILE_RUN || kind == FILE_PAGES) && number < UINT64_MAX;
+    if (ours && number >= *next) *next = number + 1;
     return HOLT_OK;
 }
 

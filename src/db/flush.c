@@ -39,6 +39,7 @@ void flush_abandon(flush *f)
     tree_file_writer_destroy(f->writer);
     tree_file_unref(f->finished);
     view_release(f->db, f->view);
+    table_unref(f->table);
     mem_free(f->ids);
     mem_free(f->slots_by_id);
     mem_free(f->outputs);
@@ -60,6 +61,19 @@ static holt_status sort_slots(flush *f)
         if (f->view->slots[i]) f->slots_by_id[f->slot_count++] = (uint32_t)i;
     qsort_r(f->slots_by_id, f->slot_count, sizeof *f->slots_by_id, compare_slots, f->view->slots);
     return HOLT_OK;
+}
+
+holt_status flush_look_again(flush *f)
+{
+    view *now;
+    holt_status rc = view_acquire(f->db, &now);
+    if (rc != HOLT_OK) return rc;
+    view_release(f->db, f->view);
+    f->view = now;
+    mem_free(f->slots_by_id);
+    f->slots_by_id = NULL;
+    f->slot_count = 0;
+    return sort_slots(f);
 }
 
 const collection_state *flush_state(const flush *f, uint32_t id, uint32_t *slot)
@@ -103,7 +117,7 @@ static holt_status flush_begin(holt *db, flush **out)
     f->db = db;
     f->began_ns = os_clock_ns(db->os);
     f->view = v;
-    f->table = v->tables[v->table_count - 1];
+    f->table = table_ref(v->tables[v->table_count - 1]);
     rc = choose_piece(f);
     if (rc == HOLT_OK) rc = memtable_collections(f->table->memtable, &f->ids, &f->id_count);
     if (rc == HOLT_OK) rc = sort_slots(f);

@@ -18,8 +18,8 @@ typedef struct flush_output {
 struct flush {
     holt *db;
     uint64_t began_ns;
-    view *view; /* held: its oldest table is what is flushed */
-    table *table;
+    view *view;   /* held */
+    table *table; /* its oldest, which is what is flushed; a reference */
     uint32_t *ids; /* collections of the memtable */
     size_t id_count, id_next;
     uint32_t *slots_by_id; /* slots of the view, sorted by their collections' ids */
@@ -42,8 +42,10 @@ struct flush {
 
 /* The state of a collection in the flush's view, or NULL: dropped. */
 const collection_state *flush_state(const flush *f, uint32_t id, uint32_t *slot);
-/* Writes and records the next piece into a B+tree. *gone: the collection was dropped or cleared. HOLT_BUSY, HOLT_CONFLICT:
- * to be tried again. */
+/* Changes to the view of now: what the one before alone still holds, pages among it, may go. */
+holt_status flush_look_again(flush *f);
+/* Writes and records the next piece into a B+tree. *gone: the collection was dropped or cleared. HOLT_BUSY: to be tried
+ * again. HOLT_CONFLICT: the input has gone past the piece, so the flush must begin anew. */
 holt_status flush_piece(flush *f, const flush_output *o, bool *gone);
 /* Writes on; *done: all is complete and synced. */
 holt_status flush_write(flush *f, bool *done);

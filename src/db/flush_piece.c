@@ -1,7 +1,7 @@
 /* flush_piece.c -- flushing into a B+tree in pieces, while the disk is full (reserve.h).
  *
  * A flush in one go needs room for all the pages that it rewrites, before it gives back any. In pieces it needs room
- * for those of one piece: each is recorded by itself, and what it gave back serves the next but one. The memtable
+ * for those of one piece: each is recorded by itself, and what it gave back serves those after it. The memtable
  * stays in front of the tree until all of it is there, so readers see no difference; its log has been synced
  * before, so after a crash it is replayed over the pieces. Begun anew after a failure, a flush finds what has been deleted
  * gone, and needs no room for it.

@@ -124,7 +124,8 @@ static holt_status record_flush(flush *f)
     holt *db = f->db;
     flush_change c = {0};
     holt_status rc = gather_change(f, &c);
-    if (rc == HOLT_OK) {
+    bool tried = rc == HOLT_OK;
+    if (tried) {
         record_change change = {
             .edit = &c.edit, .trees = c.trees, .tree_count = c.count, .log = &c.log, .space = f->space};
         install_change install = {.slots = c.slots,
@@ -143,7 +144,7 @@ static holt_status record_flush(flush *f)
         if (f->finished && f->runs_used == 0) tree_file_obsolete(f->finished);
     }
     if (f->change && f->space) {
-        space_end_change(db, f->change, rc);
+        space_end_change(db, f->change, tried, rc);
         f->change = NULL;
     }
     change_deinit(&c);

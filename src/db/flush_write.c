@@ -46,6 +46,8 @@ static holt_status begin_batch(flush *f, const collection_state *s, uint32_t slo
 static holt_status begin_input(source *in, flush_output *o)
 {
     buffer last = {0};
+    buffer_clear(&o->bounds); /* of a collection that went in pieces, and is no output */
+    o->lower_size = 0;
     in->ops->last(in);
     if (in->valid) buffer_append(&last, in->key);
     in->ops->first(in);
@@ -103,9 +105,10 @@ static void end_pieces(flush *f)
 static holt_status write_piece(flush *f)
 {
     bool gone;
-    holt_status rc = flush_piece(f, &f->outputs[f->output_count], &gone);
+    holt_status rc = flush_look_again(f);
+    if (rc == HOLT_OK) rc = flush_piece(f, &f->outputs[f->output_count], &gone);
     f->rests = true;
-    if (rc == HOLT_BUSY || rc == HOLT_CONFLICT) return HOLT_OK;
+    if (rc == HOLT_BUSY) return HOLT_OK; /* and nothing of the input is taken */
     if (rc == HOLT_OK && (gone || !f->input->valid)) end_pieces(f);
     return rc;
 }

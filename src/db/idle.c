@@ -22,12 +22,17 @@ static size_t active_bytes(holt *db)
     return bytes;
 }
 
+/* Relaxed: it is asked again in a second. */
+static bool has_no_room(const holt *db)
+{
+    return disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
+}
+
 /* Without waiting for anybody: not for a leader, nor for a segment to be made; unless there is no room for one, which flushing
  * what is in memory may change. */
 static bool seal(holt *db)
 {
-    bool no_room = atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
-    if ((!wal_has_next(db->wal) && !no_room) || !commit_try_lead(db)) return false;
+    if ((!wal_has_next(db->wal) && !has_no_room(db)) || !commit_try_lead(db)) return false;
     holt_status rc = HOLT_OK;
     if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
     commit_unlead(db);
@@ -52,8 +57,7 @@ static bool rest(holt *db)
 static uint64_t patience(const holt *db, size_t bytes)
 {
     if (!bytes) return REST_NS;
-    bool no_room = disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
-    return bytes >= db->set.memtable_bytes / WORTH_IT || no_room ? PAUSE_NS : LONG_PAUSE_NS;
+    return bytes >= db->set.memtable_bytes / WORTH_IT || has_no_room(db) ? PAUSE_NS : LONG_PAUSE_NS;
 }
 
 uint64_t idle_step(holt *db)

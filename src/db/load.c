@@ -336,7 +336,7 @@ static holt_status record_load(holt_load *load, new_tree *n, collection_state *s
     edit_load(db, s, n, &edit);
     holt_status rc = record_and_install_locked(db, &change, &install);
     load->named |= !paged && (rc == HOLT_OK || db->manifest_lost);
-    if (n->change) space_end_change(db, n->change, rc);
+    if (n->change) space_end_change(db, n->change, true, rc);
     n->change = NULL;
     os_mutex_unlock(&db->manifest_mu);
     buffer_deinit(&edit);

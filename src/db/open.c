@@ -66,6 +66,7 @@ static void init_locks(holt *db)
     os_mutex_init(&db->manifest_mu, LOCK_RANK_MANIFEST);
     os_mutex_init(&db->admin_mu, LOCK_RANK_ADMIN);
     os_mutex_init(&db->view_mu, LOCK_RANK_VIEW);
+    os_mutex_init(&db->reserve_mu, LOCK_RANK_RESERVE);
     os_mutex_init(&db->jobs_mu, LOCK_RANK_JOBS);
     os_mutex_init(&db->handles_mu, LOCK_RANK_HANDLES);
     os_mutex_init(&db->release_mu, LOCK_RANK_RELEASE);

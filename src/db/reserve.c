@@ -2,9 +2,26 @@
 
 #include "base/status.h"
 
+#include <inttypes.h>
+
 static const char NAME[] = "RESERVE";
 enum { BYTES_MIN = 64 << 10, SEGMENTS = 16 }; /* so many small segments in its place */
 
+static uint64_t wanted_bytes(const holt *db)
+{
+    return atomic_load_explicit(&db->reserve_bytes, memory_order_relaxed);
+}
+
+/* reserve_mu held: the log is told in the order in which it changes. */
+static void set_full(holt *db, bool full)
+{
+    atomic_store_explicit(&db->disk_full, full, memory_order_release);
+    wal_set_frugal(db->wal, full ? wanted_bytes(db) / SEGMENTS : 0);
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* Grows the file, or makes it. */
 static holt_status allocate(holt *db, uint64_t bytes)
 {
     os_file *file;
@@ -15,36 +32,10 @@ static holt_status allocate(holt *db, uint64_t bytes)
     return rc;
 }
 
-/* That it stays as it is is no error. */
-static void resize(holt *db, uint64_t size)
-{
-    os_file *file;
-    if (size == db->reserve_bytes || os_file_open(db->dir, NAME, OS_WRITE, &file) != HOLT_OK) return;
-    if (size > db->reserve_bytes)
-        (void)os_file_truncate(file, db->reserve_bytes);
-    else
-        (void)os_file_allocate(file, db->reserve_bytes);
-    os_file_close(file);
-}
-
-/* The whole of it, or none; and only where there is room for as much again and the next segment, or the disk would be full
- * again with the next commits. */
-static bool make_whole(holt *db)
-{
-    os_file *file;
-    holt_status rc = os_file_open(db->dir, NAME, OS_WRITE | OS_CREATE, &file);
-    if (rc != HOLT_OK) return false;
-    rc = os_file_allocate(file, 2 * db->reserve_bytes + WAL_SEGMENT_BYTES_MIN);
-    if (rc == HOLT_OK) rc = os_file_truncate(file, db->reserve_bytes);
-    os_file_close(file);
-    if (rc != HOLT_OK) (void)os_dir_unlink(db->dir, NAME);
-    return rc == HOLT_OK;
-}
-
 /* As much of it as there is room for. */
 static holt_status make_some(holt *db)
 {
-    uint64_t bytes = db->reserve_bytes;
+    uint64_t bytes = wanted_bytes(db);
     holt_status rc = allocate(db, bytes);
     while (rc == HOLT_NO_SPACE && bytes / 2 >= BYTES_MIN) {
         bytes /= 2;
@@ -55,19 +46,53 @@ static holt_status make_some(holt *db)
     return rc;
 }
 
-static void set_full(holt *db, bool full)
+/* That it stays as it is is no error. */
+static void resize(holt *db, uint64_t size)
 {
-    atomic_store_explicit(&db->disk_full, full, memory_order_release);
-    wal_set_frugal(db->wal, full ? db->reserve_bytes / SEGMENTS : 0);
+    os_file *file;
+    uint64_t wanted = wanted_bytes(db);
+    if (size == wanted || os_file_open(db->dir, NAME, OS_WRITE, &file) != HOLT_OK) return;
+    if (size > wanted)
+        (void)os_file_truncate(file, wanted);
+    else
+        (void)os_file_allocate(file, wanted);
+    os_file_close(file);
+}
+
+/* ---------------------------------------------------------------- the end of a full disk */
+
+/* Only with room for as much again and the next segment: or the disk would be full again with the next commits. */
+static bool has_room(holt *db)
+{
+    uint64_t bytes;
+    return os_dir_free_bytes(db->dir, &bytes) == HOLT_OK &&
+           bytes >= 2 * wanted_bytes(db) + WAL_SEGMENT_BYTES_MIN;
+}
+
+/* The whole of it, or none. */
+static bool make_whole(holt *db)
+{
+    if (allocate(db, wanted_bytes(db)) == HOLT_OK) return true;
+    (void)os_dir_unlink(db->dir, NAME);
+    return false;
 }
 
 static void end_fullness(holt *db)
 {
+    os_mutex_lock(&db->reserve_mu);
+    uint64_t given = db->reserves_given;
+    os_mutex_unlock(&db->reserve_mu);
     /* What waits for its flush needs the space first. Relaxed: this is asked again soon. */
-    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) > 0 || !make_whole(db)) return;
-    set_full(db, false);
-    event_log_write(db->events, HOLT_LOG_INFO, "there is room on the disk again");
+    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) > 0) return;
+    if (!has_room(db) || !make_whole(db)) return;
+    os_mutex_lock(&db->reserve_mu);
+    bool ends = db->reserves_given == given; /* else somebody has given the new one up already */
+    if (ends) set_full(db, false);
+    os_mutex_unlock(&db->reserve_mu);
+    if (ends) event_log_write(db->events, HOLT_LOG_INFO, "there is room on the disk again");
 }
+
+/* ---------------------------------------------------------------- what others call */
 
 void reserve_make(holt *db)
 {
@@ -79,12 +104,14 @@ void reserve_make(holt *db)
         return;
     }
     wal_stats_get(db->wal, &log);
-    db->reserve_bytes = log.active_bytes;
+    atomic_store_explicit(&db->reserve_bytes, log.active_bytes, memory_order_relaxed);
     if (os_dir_stat(db->dir, NAME, &exists, &size) != HOLT_OK) return;
     if (exists) {
         resize(db, size);
     } else if (make_some(db) == HOLT_NO_SPACE) {
+        os_mutex_lock(&db->reserve_mu);
         set_full(db, true);
+        os_mutex_unlock(&db->reserve_mu);
         event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: only deletes are taken");
     }
 }
@@ -92,7 +119,10 @@ void reserve_make(holt *db)
 bool reserve_give_up(holt *db)
 {
     if (os_dir_unlink(db->dir, NAME) != HOLT_OK) return false;
+    os_mutex_lock(&db->reserve_mu);
+    db->reserves_given++;
     set_full(db, true);
+    os_mutex_unlock(&db->reserve_mu);
     os_job_wake(db->prepare_job);
     event_log_write(db->events, HOLT_LOG_WARN,
                     "the disk is full: gave up the RESERVE file; only deletes are taken");
@@ -103,7 +133,7 @@ holt_status reserve_check_puts(holt *db)
 {
     if (!disk_is_full(db)) return HOLT_OK;
     return status_set_file(HOLT_NO_SPACE, NAME, HOLT_NO_OFFSET,
-                           "the disk is full: until there is room for this file of %llu bytes again only "
-                           "deletes are taken",
-                           (unsigned long long)db->reserve_bytes);
+                           "the disk is full: until there is room for this file of %" PRIu64
+                           " bytes again, twice, only deletes are taken",
+                           wanted_bytes(db));
 }

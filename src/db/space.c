@@ -10,11 +10,11 @@
 enum { STEP_BLOCKS = 256, SHRINK_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
 
-void space_end_change(holt *db, btree_change *c, holt_status recorded)
+void space_end_change(holt *db, btree_change *c, bool tried, holt_status recorded)
 {
     if (recorded == HOLT_OK)
         btree_change_commit(c);
-    else if (db->manifest_lost)
+    else if (tried && db->manifest_lost)
         btree_change_doubt(c);
     else
         btree_change_abandon(c);
@@ -94,7 +94,8 @@ static holt_status record_result(holt *db, const space_result *r)
     holt_status rc = btree_change_prepare(r->change, &space);
     os_mutex_lock(&db->manifest_mu);
     if (rc == HOLT_OK) rc = gather(db, r, &edit, &a);
-    if (rc == HOLT_OK) {
+    bool tried = rc == HOLT_OK;
+    if (tried) {
         edit_space(&edit, space, false);
         record_change change = {
             .edit = &edit, .trees = a.trees, .tree_count = a.count, .space = space, .swept = r->swept};
@@ -104,7 +105,7 @@ static holt_status record_result(holt *db, const space_result *r)
         for (size_t i = 0; i < a.count; i++)
             collection_state_unref(a.states[i]);
     }
-    space_end_change(db, r->change, rc);
+    space_end_change(db, r->change, tried, rc);
     if (rc == HOLT_OK) forget_garbage(db, r->swept);
     os_mutex_unlock(&db->manifest_mu);
     mem_free(a.trees);

@@ -117,7 +117,9 @@ static void cut_segment(wal_segment *s, uint64_t bytes)
 
 void wal_rest(wal *w)
 {
-    uint64_t room = (w->offset + WAL_SEGMENT_BYTES_MIN) / WAL_SEGMENT_BYTES_MIN * WAL_SEGMENT_BYTES_MIN;
+    /* At least half a least segment is left: the frame that ends it must fit in any case. */
+    uint64_t units = (w->offset + WAL_SEGMENT_BYTES_MIN / 2) / WAL_SEGMENT_BYTES_MIN + 1;
+    uint64_t room = units * WAL_SEGMENT_BYTES_MIN;
     wal_window_close(w);
     os_mutex_lock(&w->mu);
     if (wal_failure(w) == HOLT_OK) cut_segment(&w->live[w->live_count - 1], room);
