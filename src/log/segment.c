@@ -4,7 +4,6 @@
 #include "base/hash.h"
 #include "base/status.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -39,7 +38,6 @@ static log_position get_position(const uint8_t *p)
 
 void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h)
 {
-    assert(h->number > h->predecessor.segment && h->number > h->known.segment);
     memset(out, 0, SEGMENT_HEADER);
     memcpy(out + AT_MAGIC, magic, sizeof magic);
     put_u32le(out + AT_VERSION, LOG_FORMAT_VERSION);
