@@ -46,10 +46,18 @@ const tree_root *btree_version_root(const btree_version *v)
     return &v->root;
 }
 
+/* What lies on free pages would take the place of what is read. */
+static void free_run(btree_space *s, page_run r)
+{
+    page_map_set(&s->taken, r.first, r.count, false);
+    for (uint32_t i = 0; i < r.count; i++)
+        cache_forget(tree_file_cache(s->file), r.first + i);
+}
+
 static void version_bury(btree_space *s, btree_version *v)
 {
     for (size_t i = 0; i < v->replaced_count; i++)
-        page_map_set(&s->taken, v->replaced[i].first, v->replaced[i].count, false);
+        free_run(s, v->replaced[i]);
     btree_version_unref(v->newer); /* which may put it on the list in turn */
     mem_free(v->replaced);
     mem_free(v);
