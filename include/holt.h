@@ -492,7 +492,8 @@ typedef struct holt_db_stats {
     uint64_t compactions, compaction_bytes_read, compaction_bytes_written;
     uint64_t cache_hits, cache_misses, cache_bytes, cache_evictions; /* block cache; bytes now */
     uint64_t filter_checks, filter_negatives;                       /* by gets: filters asked; runs skipped */
-    uint64_t memory_limit, memory_used, memtable_bytes, resident_bytes, transaction_bytes; /* budget, now */
+    uint64_t memory_limit, memory_used, memtable_bytes, resident_bytes, transaction_bytes; /* budget, now; of
+                                       memtables with what is kept for those to come */
     uint64_t memtables_sealed;                                      /* now, waiting for their flush */
     uint64_t collections, files, disk_bytes, log_segments;          /* now */
     uint64_t transactions_open, cursors_open, views_pinned;         /* now */

@@ -593,6 +593,28 @@ static void page_that_is_used_again_is_never_answered_from_its_old_frame(void **
     fixture_close(&f);
 }
 
+/* What lies on free pages is of no use to anybody, but would keep what is read out of the cache. */
+static void what_lay_on_free_pages_is_forgotten(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, test_seed());
+    tree_file *file = btree_space_file(f.at.space);
+    must_apply(&f, 0, batch_of_numbers(&f, 0, 10, 1, ENTRY_PUT));
+    tree_root old = f.now.roots[0];
+    check_walk(&f.at, &old, &f.now.models[0]); /* which caches it, if the change has not */
+    assert_int_equal(epoch_enter(), HOLT_OK);
+    assert_non_null(cache_peek(tree_file_cache(file), old.root));
+    epoch_leave();
+    must_apply(&f, 0, batch_of_numbers(&f, 5, 10, 1, ENTRY_PUT));
+    assert_int_equal(btree_space_trim(f.at.space), HOLT_OK); /* collects the version */
+    assert_int_not_equal(f.now.roots[0].root.ordinal, old.root.ordinal);
+    assert_int_equal(epoch_enter(), HOLT_OK);
+    assert_null(cache_peek(tree_file_cache(file), old.root));
+    epoch_leave();
+    fixture_close(&f);
+}
+
 /* A batch for a version that another change has replaced since would release pages a second time. */
 static void version_that_was_replaced_takes_no_changes(void **state)
 {
@@ -1152,6 +1174,7 @@ int main(void)
         cmocka_unit_test(held_version_stays_readable_and_its_pages_come_back),
         cmocka_unit_test(rewriting_reuses_pages),
         cmocka_unit_test(page_that_is_used_again_is_never_answered_from_its_old_frame),
+        cmocka_unit_test(what_lay_on_free_pages_is_forgotten),
         cmocka_unit_test(version_that_was_replaced_takes_no_changes),
         cmocka_unit_test(dense_rewrite_lies_in_order),
         cmocka_unit_test(file_shrinks_after_large_deletes),

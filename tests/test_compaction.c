@@ -120,6 +120,33 @@ static void lsm_pick_knows_when_there_is_nothing_to_do(void **state)
     fixture_close(&f);
 }
 
+/* On a full disk a merge that does not fit must not keep those that do from making room. */
+static void lsm_pick_takes_only_what_fits(void **state)
+{
+    static const uint64_t sizes[] = {100, 100, 200, 300, 5000};
+    fixture f;
+    model m;
+    fixture_open(&f, 9);
+    model_fill(&m, &f.r, 2);
+    lsm_part part;
+    lsm_pick pick;
+    tree_file *file = build(&f, &m, 0, 4, &part);
+    lsm_tree *t = pretend_tree(file, sizes, 5);
+    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, UINT64_MAX, &pick));
+    assert_int_equal(pick.count, 4); /* of similar size */
+    assert_int_equal(pick.bytes, 700);
+    assert_true(lsm_pick_merge(t, LSM_WANT_ALL, 1000, 5699, &pick));
+    assert_int_equal(pick.count, 4);
+    assert_true(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, 399, &pick));
+    assert_int_equal(pick.count, 2);
+    assert_int_equal(pick.bytes, 200);
+    assert_false(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, 199, &pick)); /* one alone is of no use */
+    assert_false(lsm_pick_merge(t, LSM_WANT_ALL, 1000, 0, &pick));
+    lsm_tree_unref(t);
+    tree_file_unref(file);
+    fixture_close(&f);
+}
+
 /* ---------------------------------------------------------------- merging */
 
 static uint64_t give_file(void *ctx)
@@ -426,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lsm_policy_bounds_runs_and_write_amplification),
+        cmocka_unit_test(lsm_pick_takes_only_what_fits),
         cmocka_unit_test(lsm_pick_knows_when_there_is_nothing_to_do),
         cmocka_unit_test(lsm_merge_shows_what_its_inputs_showed),
         cmocka_unit_test(lsm_merge_cuts_files_at_their_size),

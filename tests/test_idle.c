@@ -147,12 +147,10 @@ static void a_full_disk_defers_it(void **state)
 {
     (void)state;
     world w;
-    holt_db_stats stats;
     begin(&w, seed_of_test());
     put_many(&w, 0, 200);
     pause_for(&w, 4);
     put_many(&w, 200, 200);
-    ok(holt_stats(w.db, &stats, sizeof stats));
     sim_fail(w.os, SIM_WRITE, 1, ENOSPC, true);
     sim_fail(w.os, SIM_ALLOCATE, 1, ENOSPC, true);
     pause_for(&w, 30);
@@ -216,6 +214,34 @@ static void a_database_at_rest_takes_little_more_than_its_data(void **state)
     sim_destroy(w.os);
 }
 
+static uint64_t cache_bytes(world *w)
+{
+    holt_db_stats stats;
+    ok(holt_stats(w->db, &stats, sizeof stats));
+    return stats.cache_bytes;
+}
+
+/* A database that is only read would leave the memtables' share unused; one that is written to again must have it back. */
+static void a_pause_lends_the_cache_what_memtables_do_not_use(void **state)
+{
+    (void)state;
+    enum { COUNT = 9000 };
+    const uint64_t share = (uint64_t)5 << 20; /* five eighths of the budget */
+    world w;
+    begin(&w, seed_of_test());
+    put_many(&w, 0, COUNT);
+    expect_keys(&w, COUNT);
+    assert_true(cache_bytes(&w) <= share);
+    pause_for(&w, 5);
+    expect_keys(&w, COUNT);
+    expect_keys(&w, COUNT);
+    assert_true(cache_bytes(&w) > share && cache_bytes(&w) < (uint64_t)7 << 20);
+    put_many(&w, 0, 3000);
+    ok(holt_flush(w.db));
+    assert_true(cache_bytes(&w) <= share);
+    end(&w);
+}
+
 /* The log that cannot go on ends the database's writes, not its reads; nobody is kept busy with it. */
 static void each_call_of_it_may_fail(void **state)
 {
@@ -249,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_writer_without_pauses_is_left_alone),
         cmocka_unit_test(a_full_disk_defers_it),
         cmocka_unit_test(a_stopped_process_has_not_paused),
+        cmocka_unit_test(a_pause_lends_the_cache_what_memtables_do_not_use),
         cmocka_unit_test(a_database_at_rest_takes_little_more_than_its_data),
         cmocka_unit_test(each_call_of_it_may_fail),
     };

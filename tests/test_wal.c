@@ -317,6 +317,31 @@ static void wal_release_keeps_the_active_segment(void **state)
     fixture_close(&f);
 }
 
+/* At rest the log is cut to little; whatever stands in the segment, the frame that ends it must fit. */
+static void wal_rest_gives_space_back_and_leaves_room_for_the_end(void **state)
+{
+    for (size_t left = 1; left <= 600; left += 37) {
+        fixture f;
+        log_position end;
+        fixture_open(&f);
+        expect_ok(rotate(&f, 8 << 20));
+        expect_ok(wal_prepare(f.wal));
+        size_t payload = WAL_SEGMENT_BYTES_MIN - SEGMENT_FRAMES - frame_length(0) - left;
+        assert_true(commit_stage(f.wal, f.next++, payload));
+        expect_ok(wal_append(f.wal, left % 2));
+        wal_rest(f.wal);
+        uint64_t size = log_file_size(&f.machine, "wal-000002.log");
+        assert_in_range(size, WAL_SEGMENT_BYTES_MIN + 1, 2 * WAL_SEGMENT_BYTES_MIN);
+        assert_true(log_file_size(&f.machine, "wal-000003.log") <= 4 * size);
+        put(&f, 3);
+        if (left % 3) expect_ok(rotate(&f, 100));
+        put(&f, 3);
+        assert_int_equal(last_after_crash(&f, NULL), 7);
+        expect_ok(wal_finish(f.wal, f.next, MARK, &end));
+        fixture_close(&f);
+    }
+}
+
 static void wal_finish_trims_the_segment_and_removes_spares(void **state)
 {
     fixture f;
@@ -354,6 +379,7 @@ int main(void)
         cmocka_unit_test(wal_sync_covers_any_number_of_segments),
         cmocka_unit_test(wal_released_segment_becomes_a_later_one),
         cmocka_unit_test(wal_release_keeps_the_active_segment),
+        cmocka_unit_test(wal_rest_gives_space_back_and_leaves_room_for_the_end),
         cmocka_unit_test(wal_finish_trims_the_segment_and_removes_spares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

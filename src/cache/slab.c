@@ -161,8 +161,8 @@ static uint32_t slab_frames(const cache *c, int class_no)
     return frames > 0 ? (uint32_t)frames : 1;
 }
 
-/* All of a huge page, if that is the slab's size, and not a little less: gets among a million entries take a tenth less
- * time with huge pages. */
+/* All of a huge page, if that is the slab's size, and not a little less: gets among a million entries take some
+ * 7% less time with huge pages. */
 static size_t slab_size(const cache *c, int class_no)
 {
     size_t bytes = SLAB_HEADER + slab_frames(c, class_no) * class_frame_bytes(class_no);

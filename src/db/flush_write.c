@@ -5,13 +5,35 @@
 #include "db/install.h"
 #include "db/record.h"
 
+#include <assert.h>
+
 enum { STEP_ENTRIES = 8192 };
 
-static holt_status begin_run(flush *f, const collection_state *s)
+/* Notes the bounds of what is to be written, and stands on its first entry. Tight bounds let runs that do not overlap be
+ * joined, and reads pass by runs that cannot have their key. */
+static holt_status note_bounds(source *in, flush_output *o)
+{
+    buffer last = {0};
+    assert(o->bounds.size == 0);
+    in->ops->last(in);
+    if (in->valid) buffer_append(&last, in->key);
+    in->ops->first(in);
+    if (in->valid) {
+        buffer_append(&o->bounds, in->key);
+        o->lower_size = in->key.size;
+        buffer_append(&o->bounds, buffer_slice(&last));
+        buffer_u8(&o->bounds, 0);
+    }
+    bool failed = last.failed || o->bounds.failed;
+    buffer_deinit(&last);
+    return failed ? status_no_memory(o->bounds.size) : HOLT_OK;
+}
+
+static holt_status begin_run(flush *f, const collection_state *s, flush_output *o)
 {
     tree_build_options options = {.block_bytes = s->spec.block_bytes, .filter_bits = s->spec.filter_bits};
-    holt_status rc = HOLT_OK;
-    if (!f->writer) {
+    holt_status rc = note_bounds(f->input, o);
+    if (rc == HOLT_OK && !f->writer) {
         f->file = next_file_number(f->db);
         rc = tree_file_writer_create(&f->writer, f->db->files, f->file);
     }
@@ -36,30 +58,10 @@ static holt_status begin_batch(flush *f, const collection_state *s, uint32_t slo
 {
     btree_batch batch = {.base = s->btree, .changes = f->input, .block_bytes = s->spec.block_bytes};
     f->batch = batch;
+    f->input->ops->first(f->input);
     if (f->piece) return HOLT_OK;
     holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, f->db->space);
     return rc == HOLT_OK ? check_base(f, s, slot) : rc;
-}
-
-/* Notes the bounds of what is to be written, and stands on its first entry. Tight bounds let runs that do not overlap be
- * joined, and reads pass by runs that cannot have their key. */
-static holt_status begin_input(source *in, flush_output *o)
-{
-    buffer last = {0};
-    buffer_clear(&o->bounds); /* of a collection that went in pieces, and is no output */
-    o->lower_size = 0;
-    in->ops->last(in);
-    if (in->valid) buffer_append(&last, in->key);
-    in->ops->first(in);
-    if (in->valid) {
-        buffer_append(&o->bounds, in->key);
-        o->lower_size = in->key.size;
-        buffer_append(&o->bounds, buffer_slice(&last));
-        buffer_u8(&o->bounds, 0);
-    }
-    bool failed = last.failed || o->bounds.failed;
-    buffer_deinit(&last);
-    return failed ? status_no_memory(o->bounds.size) : HOLT_OK;
 }
 
 /* Opens the next collection that is still there and has something to write; false: no more. */
@@ -75,8 +77,7 @@ static holt_status begin_collection(flush *f, bool *more)
         o->slot = slot;
         o->base = s->btree;
         rc = memtable_source_open(f->table->memtable, id, UINT64_MAX, s->cleared_seqno, &f->input);
-        if (rc == HOLT_OK) rc = begin_input(f->input, o);
-        if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s, slot) : begin_run(f, s);
+        if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s, slot) : begin_run(f, s, o);
         *more = true;
         f->id_next++;
         return rc;

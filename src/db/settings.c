@@ -55,7 +55,7 @@ holt_status settings_init(settings *s, const holt_options *o)
     s->memtable_bytes =
         o->memtable_bytes ? o->memtable_bytes : at_most(s->memory_bytes / 8, (uint64_t)1 << 30);
     /* Memtables a quarter, the cache five eighths; what is left serves cursors, flushes, merges and write
-     * sets up to a sixteenth. Larger write sets take from the cache (txn.c). */
+     * sets up to a sixteenth. What they lend each other: budget.h. */
     s->cache_bytes = s->memory_bytes / 8 * 5;
     s->txn_bytes_max = at_most(s->memory_bytes / 4, TXN_BYTES_LIMIT);
     s->value_bytes_max = at_most(s->memory_bytes / 4, (uint64_t)1 << 30);
