@@ -3,9 +3,6 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
-#include "db/jobs.h"
-
-#include <inttypes.h>
 
 enum { STEP_BLOCKS = 256, SHRINK_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
