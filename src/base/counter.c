@@ -2,10 +2,12 @@
 
 #include <assert.h>
 
+#include "base/compiler.h"
+
 unsigned counter_stripe(void)
 {
     static _Atomic unsigned threads;
-    static _Thread_local unsigned stripe_plus_one;
+    static THREAD_LOCAL_HOT unsigned stripe_plus_one;
     if (stripe_plus_one == 0) {
         /* Relaxed: only that threads get different numbers matters. */
         stripe_plus_one = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % COUNTER_STRIPES;

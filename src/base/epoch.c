@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -41,7 +42,7 @@ static struct {
     alignas(CACHE_LINE) _Atomic(epoch_record *) records;
 } domain = {.epoch = EPOCH_FIRST};
 
-static _Thread_local epoch_record *mine; /* NULL until the first section, and after the thread's end */
+static THREAD_LOCAL_HOT epoch_record *mine; /* NULL until the first section, and after the thread's end */
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static int prepare_error;        /* constant after preparing */

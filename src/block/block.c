@@ -11,6 +11,32 @@ void block_ptr_encode(uint8_t out[BLOCK_PTR_SIZE], block_ptr p)
     put_u32le(out + PTR_ORDINAL, p.ordinal);
 }
 
+/* block_check's promise is that it ends. */
+static const uint8_t *take_size(const uint8_t *p, uint32_t *size)
+{
+    *size = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        *size |= (uint32_t)(*p & 0x7f) << shift;
+        if (*p++ < 0x80) return p;
+    }
+}
+
+block_sizes block_long_sizes(const uint8_t *p)
+{
+    block_sizes s;
+    s.end = take_size(take_size(p + BLOCK_ENTRY_SIZES, &s.suffix), &s.value);
+    return s;
+}
+
+int block_compare_key(const block *b, uint32_t index, slice key)
+{
+    if (b->first_empty && index == 0) return key.size ? -1 : 0;
+    slice prefix = slice_of(b->prefix, b->prefix_size);
+    if (!slice_has_prefix(key, prefix)) return slice_compare(prefix, key);
+    slice rest = slice_of((const uint8_t *)key.data + prefix.size, key.size - prefix.size);
+    return slice_compare(block_at(b, index).suffix, rest);
+}
+
 size_t block_key(const block *b, uint32_t index, uint8_t *buffer)
 {
     if (b->first_empty && index == 0) return 0;

@@ -71,10 +71,16 @@ typedef struct block_entry {
 
 static inline block_entry block_at(const block *b, uint32_t index);
 /* Number of the first entry whose key is >= key (count if none); *equal: it is the key itself. */
-uint32_t block_lower_bound(const block *b, slice key, bool *equal);
+static inline uint32_t block_lower_bound(const block *b, slice key, bool *equal);
+/* The same as far as the heads tell, without a look at any entry: at most that number. */
+static inline uint32_t block_head_bound(const block *b, slice key);
+/* Asks for the memory that a search goes through, all at once. */
+static inline void block_prefetch_search(const block *b);
 /* The child of an inner node that may hold the key: 0 also for a key below the first separator. */
-uint32_t block_child_index(const block *b, slice key);
+static inline uint32_t block_child_index(const block *b, slice key);
 static inline block_ptr block_child(const block *b, uint32_t index);
+/* The key of an entry compared with another: < 0, 0, > 0. */
+int block_compare_key(const block *b, uint32_t index, slice key);
 /* Copies the whole key into buffer (BLOCK_KEY_BYTES_MAX always suffice). Returns its size. */
 size_t block_key(const block *b, uint32_t index, uint8_t *buffer);
 
@@ -111,5 +117,6 @@ holt_status block_builder_finish(block_builder *b, slice *out);
 size_t block_separator(slice a, slice b, uint8_t *buffer);
 
 #include "block/block_read.h"
+#include "block/block_search.h"
 
 #endif

@@ -38,36 +38,37 @@ static inline void block_open(block *b, const void *bytes, size_t size)
     b->offsets = b->heads + (size_t)b->count * BLOCK_HEAD_SIZE;
 }
 
-/* One byte nearly always; the rest is block_check's promise that it ends. */
-static inline const uint8_t *block_take_size(const uint8_t *p, size_t *size)
+typedef struct block_sizes {
+    const uint8_t *end; /* behind them */
+    uint32_t suffix, value;
+} block_sizes;
+
+/* The sizes of the entry at p, one of which at least has more than a byte. */
+block_sizes block_long_sizes(const uint8_t *p);
+
+static inline block_sizes block_sizes_at(const uint8_t *p)
 {
-    size_t v = *p++;
-    if (v >= 0x80) {
-        v &= 0x7f;
-        for (unsigned shift = 7;; shift += 7) {
-            v |= (size_t)(*p & 0x7f) << shift;
-            if (*p++ < 0x80) break;
-        }
-    }
-    *size = v;
-    return p;
+    enum { EITHER_LONG = 0x8080 };
+    const uint16_t both = get_u16le(p + BLOCK_ENTRY_SIZES);
+    if (both & EITHER_LONG) return block_long_sizes(p);
+    return (block_sizes){.end = p + BLOCK_ENTRY_SIZES + sizeof both, .suffix = both & 0xff, .value = both >> 8};
 }
 
 static inline block_entry block_at(const block *b, uint32_t index)
 {
     assert(index < b->count);
     const uint8_t *p = b->bytes + block_offset_at(b->offsets, b->wide_offsets, index);
-    uint8_t tag = *p++;
-    block_entry e = {.op = tag & BLOCK_TAG_OP, .extents = tag & BLOCK_TAG_EXTENTS};
-    p = block_take_size(p, &e.suffix.size);
-    p = block_take_size(p, &e.value.size);
-    if (e.op == ENTRY_PUT_UNTIL) {
-        e.expires_at_ms = get_u64le(p);
-        p += BLOCK_EXPIRY_SIZE;
-    }
-    e.suffix.data = p;
-    e.value.data = p + e.suffix.size;
-    return e;
+    const uint8_t tag = p[BLOCK_ENTRY_TAG];
+    const block_sizes sizes = block_sizes_at(p);
+    const bool expires = (tag & BLOCK_TAG_OP) == ENTRY_PUT_UNTIL;
+    const uint8_t *suffix = expires ? sizes.end + BLOCK_EXPIRY_SIZE : sizes.end;
+    return (block_entry){
+        .op = tag & BLOCK_TAG_OP,
+        .extents = tag & BLOCK_TAG_EXTENTS,
+        .suffix = slice_of(suffix, sizes.suffix),
+        .value = slice_of(suffix + sizes.suffix, sizes.value),
+        .expires_at_ms = expires ? get_u64le(sizes.end) : 0,
+    };
 }
 
 static inline block_ptr block_child(const block *b, uint32_t index)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "cache/cache_internal.h"
@@ -16,8 +17,8 @@ enum { SLAB_PART = 64, SLAB_BYTES_MIN = 64 << 10, SLAB_BYTES_MAX = 2 << 20 };
 static stripe *my_stripe(cache *c)
 {
     static _Atomic unsigned threads;
-    static _Thread_local unsigned mine; /* 1 .. CACHE_STRIPES; 0: not yet */
-    if (mine == 0)                      /* relaxed: only the number matters */
+    static THREAD_LOCAL_HOT unsigned mine; /* 1 .. CACHE_STRIPES; 0: not yet */
+    if (mine == 0)                         /* relaxed: only the number matters */
         mine = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % CACHE_STRIPES;
     return &c->stripes[mine - 1];
 }
@@ -200,6 +201,7 @@ const uint8_t *cache_peek(const cache_file *f, block_ptr p)
 {
     assert(epoch_inside());
     frame *fr = map_find(f, p.ordinal);
+    if (fr) __builtin_prefetch(fr);
     return fr ? frame_bytes(fr) : NULL;
 }
 

@@ -184,7 +184,11 @@ void     os_yield(void);               /* lets other threads run; no wait */
 uint64_t os_random(os *o);    /* 64 unpredictable bits; sim: from its seed */
 uint64_t os_process_id(os *o);
 /* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign
- * one. A plain load. */
-uint32_t os_fork_generation(void);
+ * one. Every call asks for it, so it is a plain load, of what changes only in a child that has a single thread yet. */
+extern uint32_t os_forks;
+static inline uint32_t os_fork_generation(void)
+{
+    return os_forks;
+}
 
 #endif

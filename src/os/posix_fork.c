@@ -1,11 +1,11 @@
 /* posix_fork.c -- the number that tells a forked child from its parent. */
 #include "os/posix.h"
 
-static uint32_t generation; /* changes only in a child that has a single thread yet */
+uint32_t os_forks;
 
 static void after_fork_in_child(void)
 {
-    generation++;
+    os_forks++;
     posix_lock_after_fork_in_child();
 }
 
@@ -14,9 +14,4 @@ static void after_fork_in_child(void)
 __attribute__((constructor)) static void watch_forks(void)
 {
     (void)pthread_atfork(posix_lock_before_fork, posix_lock_after_fork_in_parent, after_fork_in_child);
-}
-
-uint32_t os_fork_generation(void)
-{
-    return generation;
 }
