@@ -32,6 +32,7 @@ tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
         block_open(&b, bytes, p.length);
         if (b.level != level) break; /* the reading lookup finds it again and says what is wrong */
         if (level == 0) return leaf_answer(&b, key, out);
+        if (level == 1) block_prefetch_search(&b); /* those above are in the processor's caches */
         p = block_child(&b, block_child_index(&b, key));
     }
     return TREE_NOT_CACHED;

@@ -1,0 +1,82 @@
+/* tree_source_internal.h -- a walk through a tree: its path, and the leaf it stands in. Only for tree_source.c, the moves, and
+ * tree_source_path.c, which finds the leaves.
+ */
+#ifndef HOLT_TREE_TREE_SOURCE_INTERNAL_H
+#define HOLT_TREE_TREE_SOURCE_INTERNAL_H
+
+#include "tree/tree_internal.h"
+#include "tree/tree_read_ahead.h"
+
+/* A buffer for a value that is larger is given back when its entry is left: a merge of many runs would else hold
+ * one for each of them. */
+enum { VALUE_KEEP = 256 << 10 };
+
+/* Short suffixes are copied as this many bytes at once, which is faster than by their size: key and block
+ * buffers have room for the excess. */
+enum { COPY_AT_ONCE = 16 };
+
+typedef enum source_end { END_FIRST, END_LAST, END_KEY } source_end;
+
+/* One level of the path. */
+typedef struct source_level {
+    block_ptr at;   /* the block that the path goes through */
+    uint32_t count; /* of its entries */
+    uint32_t index; /* of the one that the path goes through */
+    block_ptr held; /* the block in the buffer; length 0: none */
+    tree_buffer buffer;
+    block block;
+} source_level;
+
+_Static_assert((int)TREE_KEY_BYTES_MAX == (int)BLOCK_KEY_BYTES_MAX,
+               "any key of a checked block fits the buffer");
+
+typedef struct tree_source {
+    source base;
+    tree_file *file;
+    tree_root root;
+    tree_source_options options;
+    bool backward;     /* the direction of travel, for reading ahead */
+    bool stepped;      /* from a leaf to its neighbour, since the last seek */
+    bool leaf_new;     /* the prefix is not yet the leaf's, */
+    bool bounds_known; /* but begin and end are */
+    bool seeks;        /* forwards, on the way down to `sought` */
+    slice sought;
+    uint32_t from;       /* entries of the leaf before this one, the sought one, have not been copied */
+    uint32_t begin, end; /* the leaf's entries within the bounds */
+    slice extents;       /* of the current entry, while its value is pending */
+    tree_buffer value;   /* of an entry with extents */
+    read_ahead ahead;
+    const uint8_t *beside,
+        *beside_end;    /* of the neighbouring leaf where it lies cached: only to be asked for */
+    size_t beside_step; /* so much of it with each entry; 0: not yet known */
+    uint8_t key[TREE_KEY_BYTES_MAX + COPY_AT_ONCE];
+    source_level levels[]; /* root.height of them; 0 is the leaf */
+} tree_source;
+
+static inline void source_leave_value(tree_source *t)
+{
+    if (t->value.capacity > VALUE_KEEP) tree_buffer_deinit(&t->value);
+}
+
+/* The walk stands nowhere; its status says whether that is a failure. */
+static inline void source_nowhere(tree_source *t)
+{
+    t->base.valid = false;
+    source_leave_value(t);
+}
+
+static inline void source_fail(tree_source *t, holt_status status)
+{
+    source_nowhere(t);
+    t->base.status = status;
+}
+
+/* From the root to a leaf: the first, the last, or the one that may hold the key. false: on failure, or when the tree is empty. */
+bool source_find_leaf(tree_source *t, source_end end, slice key);
+/* From a leaf to its neighbour in the direction of travel; false: on failure, or at the end of the tree. Its keys must lie
+ * beyond `from`, which the leaf before held or may have held. */
+bool source_next_leaf(tree_source *t, slice from);
+/* Copies those entries of the leaf too that a seek forwards has left out. */
+bool source_complete_leaf(tree_source *t);
+
+#endif

@@ -1,0 +1,268 @@
+/* tree_source_path.c -- the path of a walk from the root to a leaf, and on to its neighbours.
+ *
+ * Inner nodes are looked into in the cache, where they lie, on the way down and to step to the neighbouring leaf; one that is
+ * not there is copied, and then serves all its leaves. Copies that a new path goes through again are still good.
+ *
+ * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is refused.
+ */
+#include "tree/tree_source_internal.h"
+
+/* ---------------------------------------------------------------- loading blocks */
+
+static holt_status source_load(tree_source *t, uint32_t level, block_ptr p);
+
+/* Of pages not for the first leaf of a walk, which may be the only one. */
+static void source_read_ahead(tree_source *t, block_ptr p)
+{
+    const source_level *above = &t->levels[1];
+    if (!tree_file_paged(t->file))
+        read_ahead_stretch(&t->ahead, t->file, p, t->backward);
+    else if (t->stepped && source_load(t, 1, above->at) == HOLT_OK)
+        read_ahead_children(&t->ahead, t->file, above->at, &above->block, above->index, t->backward);
+}
+
+static void source_find_bounds(tree_source *t, const block *leaf)
+{
+    bool equal;
+    t->begin = slice_is_open(t->options.lower) ? 0 : block_lower_bound(leaf, t->options.lower, &equal);
+    t->end =
+        slice_is_open(t->options.upper) ? leaf->count : block_lower_bound(leaf, t->options.upper, &equal);
+    t->bounds_known = true;
+}
+
+/* Of the leaf that a seek forwards leads to only what lies before its entries, and those from the sought one on: what is
+ * copied from memory that is not in the processor's cache is most of what a short walk costs. */
+static void source_copy_sought(tree_source *t, const block *leaf)
+{
+    source_find_bounds(t, leaf);
+    t->from = block_head_bound(leaf, t->sought);
+    size_t head = block_offset_at(leaf->offsets, leaf->wide_offsets, 0), start = leaf->size;
+    if (t->from < leaf->count) start = block_offset_at(leaf->offsets, leaf->wide_offsets, t->from);
+    uint8_t *to = t->levels[0].buffer.bytes;
+    memcpy(to, leaf->bytes, head);
+    memcpy(to + start, leaf->bytes + start, leaf->size - start);
+}
+
+static void source_copy(tree_source *t, uint32_t level, const uint8_t *bytes, size_t size)
+{
+    block there;
+    block_open(&there, bytes, size);
+    if (level == 0 && t->seeks && there.level == 0)
+        source_copy_sought(t, &there);
+    else
+        memcpy(t->levels[level].buffer.bytes, bytes, size);
+}
+
+/* Copies the block from the cache if it is there. */
+static holt_status source_copy_cached(tree_source *t, uint32_t level, block_ptr p, bool *found)
+{
+    source_level *l = &t->levels[level];
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
+    if (bytes) source_copy(t, level, bytes, p.length);
+    epoch_leave();
+    if (!bytes) return HOLT_OK;
+    block_open(&l->block, l->buffer.bytes, p.length);
+    *found = l->block.level == level; /* if not, the reading way finds it again and says so */
+    return HOLT_OK;
+}
+
+static holt_status source_read(tree_source *t, uint32_t level, block_ptr p)
+{
+    source_level *l = &t->levels[level];
+    if (level == 0 && t->options.read_ahead) source_read_ahead(t, p);
+    holt_status rc = tree_block_read(t->file, p, level, l->buffer.bytes, &l->block);
+    if (rc == HOLT_OK && !t->options.bypass_cache)
+        cache_offer(tree_file_cache(t->file), p, l->buffer.bytes, level ? CACHE_RESIDENT : CACHE_COLD);
+    return rc;
+}
+
+static holt_status source_load(tree_source *t, uint32_t level, block_ptr p)
+{
+    source_level *l = &t->levels[level];
+    if (block_ptr_equal(l->held, p) && (level > 0 || t->from == 0)) return HOLT_OK; /* still there */
+    l->held.length = 0;
+    if (level == 0) {
+        t->leaf_new = true;
+        t->bounds_known = false;
+        t->from = 0;
+    }
+    holt_status rc = tree_file_check_ptr(t->file, p);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_buffer_reserve(&l->buffer, (uint64_t)p.length + COPY_AT_ONCE);
+    if (rc != HOLT_OK) return rc;
+    bool found = false;
+    if (!t->options.bypass_cache) rc = source_copy_cached(t, level, p, &found);
+    if (rc == HOLT_OK && !found) rc = source_read(t, level, p);
+    if (rc == HOLT_OK) l->held = p;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- finding the leaf */
+
+/* The new leaf's prefix and bounds. Apart from loading, because the key buffer still holds the key that was
+ * left. */
+static void source_enter_leaf(tree_source *t)
+{
+    if (!t->leaf_new) return;
+    const block *leaf = &t->levels[0].block;
+    if (!t->bounds_known) source_find_bounds(t, leaf);
+    memcpy(t->key, leaf->prefix, leaf->prefix_size);
+    t->leaf_new = false;
+}
+
+/* Lets the path go through block b, which is where p says, and on to a child: the first, the last, or the one
+ * that may hold the key. */
+static void source_pass(source_level *l, const block *b, block_ptr *p, source_end end, slice key)
+{
+    l->at = *p;
+    l->count = b->count;
+    if (end == END_KEY)
+        l->index = block_child_index(b, key);
+    else
+        l->index = end == END_FIRST ? 0 : b->count - 1;
+    *p = block_child(b, l->index);
+}
+
+/* The path has just gone through node b of the lowest level of nodes. Notes where the neighbour of its child is. */
+static void source_note_beside(tree_source *t, const block *b)
+{
+    const source_level *l = &t->levels[1];
+    t->beside = t->beside_end = NULL;
+    if (t->backward ? l->index == 0 : l->index + 1 >= l->count) return;
+    block_ptr p = block_child(b, t->backward ? l->index - 1 : l->index + 1);
+    t->beside = cache_peek(tree_file_cache(t->file), p);
+    if (t->beside) t->beside_end = t->beside + p.length;
+    t->beside_step = 0;
+}
+
+/* The node where it can be read at once: in its copy, or in the cache, opened as *there. NULL: neither. Inside a section. */
+static const block *source_node(const tree_source *t, uint32_t level, block_ptr p, block *there)
+{
+    const source_level *l = &t->levels[level];
+    if (block_ptr_equal(l->held, p)) return &l->block;
+    const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
+    if (!bytes) return NULL;
+    block_open(there, bytes, p.length);
+    return there->level == level ? there : NULL; /* if not, the reading way finds it again and says so */
+}
+
+/* Goes down from *level and *p as far as no inner node has to be read. */
+static holt_status source_descend_cached(tree_source *t, uint32_t *level, block_ptr *p, source_end end,
+                                         slice key)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    for (; *level > 0; --*level) {
+        block there;
+        const block *b = source_node(t, *level, *p, &there);
+        if (!b) break;
+        source_pass(&t->levels[*level], b, p, end, key);
+        if (*level == 1) source_note_beside(t, b);
+    }
+    epoch_leave();
+    return HOLT_OK;
+}
+
+/* The child that the path now goes on to, if its node can be read at once. */
+static holt_status source_child_cached(tree_source *t, uint32_t level, block_ptr *child, bool *found)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    block there;
+    const block *b = source_node(t, level, t->levels[level].at, &there);
+    *found = b != NULL;
+    if (b) *child = block_child(b, t->levels[level].index);
+    if (b && level == 1) source_note_beside(t, b);
+    epoch_leave();
+    return HOLT_OK;
+}
+
+/* Makes the path from block p of the level down to a leaf, which is loaded. */
+static holt_status source_descend(tree_source *t, uint32_t level, block_ptr p, source_end end, slice key)
+{
+    for (;; level--) {
+        holt_status rc = t->options.bypass_cache ? HOLT_OK : source_descend_cached(t, &level, &p, end, key);
+        if (rc == HOLT_OK) rc = source_load(t, level, p);
+        if (rc != HOLT_OK || level == 0) return rc;
+        source_pass(&t->levels[level], &t->levels[level].block, &p, end, key);
+    }
+}
+
+/* From the root to a leaf; false on failure, or when the tree is empty. */
+bool source_find_leaf(tree_source *t, source_end end, slice key)
+{
+    t->base.status = HOLT_OK;
+    source_nowhere(t);
+    t->beside = NULL;
+    t->stepped = false;
+    read_ahead_restart(&t->ahead, t->file);
+    if (t->root.root.length == 0) return false;
+    holt_status rc = source_descend(t, t->root.height - 1, t->root.root, end, key);
+    if (rc != HOLT_OK) {
+        source_fail(t, rc);
+        return false;
+    }
+    source_enter_leaf(t);
+    return true;
+}
+
+/* All keys of the new leaf must lie beyond `from`, which its neighbour held or may have held. */
+static holt_status source_check_order(const tree_source *t, slice from)
+{
+    const source_level *leaf = &t->levels[0];
+    int order = block_compare_key(&leaf->block, t->backward ? leaf->block.count - 1 : 0, from);
+    if (t->backward ? order < 0 : order > 0) return HOLT_OK;
+    return tree_file_corrupt(t->file, leaf->held.offset, "its keys do not follow those of its neighbour");
+}
+
+/* Loads the next leaf in the direction of travel; *there: there is one. */
+static holt_status source_step_leaf(tree_source *t, bool *there)
+{
+    uint32_t level = 1;
+    while (level < t->root.height) {
+        const source_level *l = &t->levels[level];
+        if (t->backward ? l->index > 0 : l->index + 1 < l->count) break;
+        level++;
+    }
+    *there = level < t->root.height;
+    if (!*there) return HOLT_OK;
+    source_level *l = &t->levels[level];
+    l->index = t->backward ? l->index - 1 : l->index + 1;
+    t->beside = NULL;
+    t->stepped = true;
+    block_ptr child;
+    bool found = false;
+    holt_status rc = t->options.bypass_cache ? HOLT_OK : source_child_cached(t, level, &child, &found);
+    if (rc == HOLT_OK && !found) rc = source_load(t, level, l->at);
+    if (rc != HOLT_OK) return rc;
+    if (!found) child = block_child(&l->block, l->index);
+    return source_descend(t, level - 1, child, t->backward ? END_LAST : END_FIRST, slice_of(NULL, 0));
+}
+
+/* Steps to the neighbouring leaf; false on failure or at the end of the tree. */
+bool source_next_leaf(tree_source *t, slice from)
+{
+    bool there = false;
+    source_nowhere(t);
+    holt_status rc = source_step_leaf(t, &there);
+    if (rc == HOLT_OK && there) rc = source_check_order(t, from);
+    if (rc != HOLT_OK) {
+        source_fail(t, rc);
+        return false;
+    }
+    if (there) source_enter_leaf(t);
+    return there;
+}
+
+/* Copies the entries too that a seek forwards has left out. */
+bool source_complete_leaf(tree_source *t)
+{
+    holt_status rc = source_load(t, 0, t->levels[0].held);
+    if (rc == HOLT_OK)
+        source_enter_leaf(t);
+    else
+        source_fail(t, rc);
+    return rc == HOLT_OK;
+}
