@@ -430,6 +430,36 @@ static void a_cursor_sees_the_moment_it_was_opened_until_refreshed(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
+/* While nothing changes but where the cursor stands, it keeps what it reads from; what is put or flushed between is seen. */
+static void a_cursor_refreshed_again_and_again_sees_every_change(void **state)
+{
+    fixture *f = (fixture *)*state;
+    lay_out(f, LAYOUT_MEMTABLE);
+    expect_ok(holt_flush(f->db));
+    holt_cursor *c = open_cursor(f->c, NULL);
+    for (int i = 0; i < 3; i++) { /* trees alone */
+        assert_true(i == 1 ? holt_cursor_last(c) : holt_cursor_seek(c, holt_str("d")));
+        expect_ok(holt_cursor_refresh(c));
+        expect_entry(c, NULL, NULL);
+        expect_keys(c, keys, KEYS);
+    }
+    put(f->c, "a", "in memory");
+    expect_ok(holt_cursor_refresh(c));
+    assert_true(holt_cursor_next(c));
+    expect_entry(c, "a", "in memory");
+    expect_ok(holt_flush(f->db));
+    expect_ok(holt_cursor_refresh(c));
+    expect_ok(holt_delete(f->c, NULL, holt_str("a")));
+    assert_true(holt_cursor_next(c));
+    expect_entry(c, "a", "in memory");
+    expect_ok(holt_cursor_refresh(c));
+    expect_keys(c, keys, KEYS);
+    expect_ok(holt_collection_clear(f->c));
+    expect_ok(holt_cursor_refresh(c));
+    assert_false(holt_cursor_next(c));
+    expect_ok(holt_cursor_close(c));
+}
+
 /* A transaction's moment is its own; a cursor in it cannot leave it. */
 static void a_cursor_in_a_transaction_is_not_refreshed(void **state)
 {
@@ -536,6 +566,7 @@ int main(void)
         TEST(a_keys_only_cursor_has_no_values),
         TEST(large_values_are_shown_in_both_directions),
         TEST(a_cursor_sees_the_moment_it_was_opened_until_refreshed),
+        TEST(a_cursor_refreshed_again_and_again_sees_every_change),
         TEST(a_cursor_in_a_transaction_is_not_refreshed),
         TEST(a_read_error_stays_until_the_cursor_is_placed_anew),
         TEST(a_read_error_in_the_middle_ends_the_walk_with_it),

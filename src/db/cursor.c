@@ -6,6 +6,7 @@
  */
 #include "db/cursor.h"
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
@@ -70,6 +71,13 @@ static bool range_is_empty(const holt_cursor *cur)
 
 /* ---------------------------------------------------------------- sources */
 
+static bool has_entries(const view *v, const collection_state *s)
+{
+    for (size_t i = 0; i < v->table_count; i++)
+        if (memtable_collection_entries(v->tables[i]->memtable, s->spec.id) > 0) return true;
+    return false;
+}
+
 /* Sources over everything that the snapshot sees of the collection, youngest first. *in_memory: some of it is
  * memtables. */
 static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s,
@@ -88,9 +96,9 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
     return rc == HOLT_OK ? trees_sources_open(s, &options, children, count) : rc;
 }
 
-static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, collection_state *s,
-                                  cursor_stand *out)
+static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_stand *out)
 {
+    const collection_state *s = out->state;
     size_t most = s ? snap->view->table_count + trees_sources_max(s) : 0, count = 0;
     source **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
@@ -110,9 +118,21 @@ static void close_stand(const holt_cursor *cur, cursor_stand *st)
     memset(st, 0, sizeof *st);
 }
 
+/* The source over what the snapshot sees. A cursor that has walked the same trees, and nothing but them, has it already. */
+static holt_status open_source(const holt_cursor *cur, const snapshot *snap, cursor_stand *old,
+                               cursor_stand *st)
+{
+    bool same = old && !old->in_memory && old->state == st->state;
+    if (!same || (st->state && has_entries(snap->view, st->state))) return merge_children(cur, snap, st);
+    st->source = old->source;
+    old->source = NULL;
+    return HOLT_OK;
+}
+
 /* Opens the source over the transaction's snapshot, or one of its own. The trees are held by the collection's
- * state; a view that is not needed for its memtables is not kept. */
-static holt_status open_stand(const holt_cursor *cur, cursor_stand *st)
+ * state; a view that is not needed for its memtables is not kept. old (may be NULL): what the cursor read before, and will
+ * not read again if this succeeds. */
+static holt_status open_stand(const holt_cursor *cur, cursor_stand *old, cursor_stand *st)
 {
     memset(st, 0, sizeof *st);
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
@@ -124,7 +144,7 @@ static holt_status open_stand(const holt_cursor *cur, cursor_stand *st)
     }
     collection_state *s = view_collection(snap->view, cur->collection->slot, cur->collection->spec.id);
     st->state = s ? collection_state_ref(s) : NULL;
-    rc = merge_children(cur, snap, s, st);
+    rc = open_source(cur, snap, old, st);
     snapshot_leave(cur->db, snap);
     if (rc != HOLT_OK)
         close_stand(cur, st);
@@ -172,7 +192,7 @@ static bool show(holt_cursor *cur, slice key, slice value)
 }
 
 /* Shows the source's entry if it is one: in range and no tombstone; else goes on in the given direction. */
-static bool settle_with_care(holt_cursor *cur, bool forward)
+static OUT_OF_LINE bool settle_with_care(holt_cursor *cur, bool forward)
 {
     source *s = stand_of(cur)->source;
     while (s->valid && s->op == ENTRY_DELETE)
@@ -292,7 +312,7 @@ static bool may_move(holt_cursor *cur)
 }
 
 /* A move, with the memtables held that it may touch. */
-static bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+static OUT_OF_LINE bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
 {
     if (!may_move(cur)) return false;
     if (!key.data && key.size)
@@ -428,7 +448,7 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     cur->flags = o->flags;
     cur->breathes = os_breathes(c->db->os);
     holt_status rc = set_bounds(cur, o);
-    if (rc == HOLT_OK) rc = open_stand(cur, stand_of(cur));
+    if (rc == HOLT_OK) rc = open_stand(cur, NULL, stand_of(cur));
     if (rc != HOLT_OK) {
         mem_free(cur->bounds);
         mem_free(cur);
@@ -458,7 +478,7 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
 static holt_status refresh(holt_cursor *cur)
 {
     cursor_stand *old = &cur->stands[cur->current], *fresh = &cur->stands[1 - cur->current];
-    holt_status rc = open_stand(cur, fresh);
+    holt_status rc = open_stand(cur, old, fresh);
     if (rc != HOLT_OK) return rc;
     close_stand(cur, old);
     cur->current = 1 - cur->current;

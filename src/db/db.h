@@ -75,7 +75,7 @@ struct holt_collection {
     _Atomic uint64_t loads; /* that were committed; grows under leadership, after the view has changed */
 };
 
-enum db_counter { COUNT_GETS, COUNT_FOUND, COUNT_MOVES, COUNT_FILTER_CHECKS, COUNT_FILTER_NEGATIVES };
+enum db_counter { COUNT_GETS_FOUND, COUNT_GETS_OTHER, COUNT_MOVES, COUNT_FILTER_CHECKS, COUNT_FILTER_NEGATIVES };
 
 struct holt {
     os *os;                 /* constant after open, as is what follows up to the first lock */

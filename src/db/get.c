@@ -164,7 +164,8 @@ static void count_filters(const lookup *l)
 
 static lookup lookup_of(holt_collection *c, slice key, sink *out)
 {
-    lookup l = {.collection = c, .query = {.key = key, .hash = hash_slice(key)}, .sink = out};
+    const bool filtered = c->spec.kind == HOLT_LSM;
+    lookup l = {.collection = c, .query = {.key = key, .hash = filtered ? hash_slice(key) : 0}, .sink = out};
     return l;
 }
 
@@ -180,8 +181,7 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
     lookup l = lookup_of(c, key, out);
     rc = look_up_at(&l, s);
     count_filters(&l);
-    counter_add(&c->db->counts, COUNT_GETS, 1);
-    if (rc == HOLT_OK) counter_add(&c->db->counts, COUNT_FOUND, 1);
+    counter_add(&c->db->counts, rc == HOLT_OK ? COUNT_GETS_FOUND : COUNT_GETS_OTHER, 1);
     if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_empty(out);
     return rc;
 }

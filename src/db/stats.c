@@ -15,8 +15,8 @@ static void hand_out(void *out, size_t out_size, const void *ours, size_t our_si
 
 static void count_work(holt *db, holt_db_stats *s)
 {
-    s->gets = counter_sum(&db->counts, COUNT_GETS);
-    s->gets_found = counter_sum(&db->counts, COUNT_FOUND);
+    s->gets_found = counter_sum(&db->counts, COUNT_GETS_FOUND);
+    s->gets = s->gets_found + counter_sum(&db->counts, COUNT_GETS_OTHER);
     s->cursor_moves = counter_sum(&db->counts, COUNT_MOVES);
     s->filter_checks = counter_sum(&db->counts, COUNT_FILTER_CHECKS);
     s->filter_negatives = counter_sum(&db->counts, COUNT_FILTER_NEGATIVES);
