@@ -66,7 +66,7 @@ static const struct {
      "--buffer\ntogether, at least four times --buffer"},
     {{"buffer", required_argument, NULL, OPTION_BUFFER},
      "SIZE",
-     "write buffer of every engine (default: 64M, or a\nsixteenth of --memory-limit)"},
+     "write buffer of every engine (default: 64M, or an\neighth of --memory-limit)"},
     {{"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
      "SIZE",
      "all the memory of every engine, the page cache of its\nfiles included (default: no limit); needs the "
@@ -225,7 +225,7 @@ static bool share_memory(struct call *c)
     engine_settings *e = &s->engine;
     uint64_t limit = s->engine.memory_limit;
     if (!e->cache_bytes) e->cache_bytes = limit ? limit / 4 : (uint64_t)512 << 20;
-    if (!e->buffer_bytes) e->buffer_bytes = limit ? limit / 16 : (uint64_t)64 << 20;
+    if (!e->buffer_bytes) e->buffer_bytes = limit ? limit / 8 : (uint64_t)64 << 20;
     if (limit && e->cache_bytes + 2 * e->buffer_bytes > limit) {
         fprintf(stderr, "compare: --memory-limit: it has no room for --memory and two of --buffer\n");
         return false;

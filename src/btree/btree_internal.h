@@ -70,7 +70,7 @@ struct btree_space {
     size_t durable_count;
 };
 
-enum { RUN_CLASSES = 32, WRITE_BUFFER_BYTES = 1 << 20 };
+enum { RUN_CLASSES = 32, WRITE_BUFFER_BYTES = 1 << 20, PUSH_BYTES = 1 << 20 };
 
 /* How a step wants its pages. */
 typedef enum page_order {
@@ -99,6 +99,10 @@ struct btree_change {
     uint8_t *unwritten;      /* WRITE_BUFFER_BYTES: pages that are not written yet */
     uint64_t unwritten_page; /* the first of them */
     size_t unwritten_bytes;
+    struct {
+        uint64_t first, end; /* pages that were written */
+        size_t bytes;        /* among them, which the system has not yet been asked to bring to the disk */
+    } unpushed;
     uint64_t bytes;
 
     /* What is being done, in steps; at most one of: */

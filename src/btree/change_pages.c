@@ -108,10 +108,29 @@ static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
 
 /* ---------------------------------------------------------------- writing */
 
+static void push(btree_change *c)
+{
+    const uint64_t first = c->unpushed.first, pages = c->unpushed.end - first;
+    if (pages) tree_file_push(c->space->file, first * TREE_PAGE_BYTES, pages * TREE_PAGE_BYTES);
+    c->unpushed.first = c->unpushed.end = 0;
+    c->unpushed.bytes = 0;
+}
+
+/* Pages come in ascending order nearly always, with gaps between them. Pushed together they cost the system a third of what each
+ * costs on its own. */
+static void push_later(btree_change *c, uint64_t page, size_t size)
+{
+    const uint64_t end = page + size / TREE_PAGE_BYTES;
+    if (page < c->unpushed.end || c->unpushed.bytes >= PUSH_BYTES) push(c);
+    if (!c->unpushed.bytes) c->unpushed.first = page;
+    c->unpushed.end = end;
+    c->unpushed.bytes += size;
+}
+
 static holt_status write_through(btree_change *c, uint64_t page, const void *bytes, size_t size)
 {
     holt_status rc = tree_file_write(c->space->file, page * TREE_PAGE_BYTES, bytes, size);
-    if (rc == HOLT_OK) tree_file_push(c->space->file, page * TREE_PAGE_BYTES, size);
+    if (rc == HOLT_OK) push_later(c, page, size);
     return rc;
 }
 
