@@ -1,28 +1,21 @@
 /* fuzz_apply.c -- trees of any bytes under everything that changes and reads trees in a file of pages.
  *
- * The input first builds a sound tree, then spoils bytes in its pages, then gives a batch of changes.
- * Checksums are made right again from the leaves up, since no input would guess them. What is made of such a
+ * The input first builds a sound tree, then spoils bytes in its pages, then gives a batch of changes. What is made of such a
  * tree is a new one or HOLT_CORRUPT; never a crash, a hang, or pages that nobody owns.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
-#include "base/memory.h"
 #include "btree/btree.h"
+#include "image.h"
 #include "os/sim.h"
 #include "tree/tree_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { INPUT_MAX = 4096, CHANGES_MAX = 400, STEPS_MAX = 5000, MENDS_MAX = 500, BLOCK_BYTES = 4096 };
+enum { INPUT_MAX = 4096, CHANGES_MAX = 400, STEPS_MAX = 5000, BLOCK_BYTES = 4096 };
 
 static const uint64_t DATABASE_ID[2] = {1, 2};
-
-static void expect(bool condition)
-{
-    if (!condition) abort();
-}
 
 static void expect_answer(holt_status rc)
 {
@@ -267,45 +260,10 @@ static void read_all(place *p)
 
 /* ---------------------------------------------------------------- spoiling */
 
-typedef struct image {
-    uint8_t *bytes;
-    size_t size;
-    int mends; /* left to make: pointers may go in circles */
-} image;
-
-static void mend(image *f, uint8_t *pointer, uint32_t depth);
-
-static void mend_block(image *f, block_ptr p, uint32_t depth)
-{
-    block b;
-    void *copy = mem_copy(f->bytes + p.offset, p.length); /* aligned */
-    expect(copy != NULL);
-    if (block_check(copy, p.length) == HOLT_OK) {
-        block_open(&b, copy, p.length);
-        for (uint32_t i = 0; i < b.count; i++) {
-            block_entry e = block_at(&b, i);
-            size_t at = (size_t)((const uint8_t *)e.value.data - b.bytes);
-            for (size_t k = 0; (b.level || e.extents) && k < e.value.size; k += BLOCK_PTR_SIZE)
-                mend(f, f->bytes + p.offset + at + k, b.level ? depth : 0);
-        }
-    }
-    mem_free(copy);
-}
-
-/* Makes a pointer's checksum right, after those in what it points to. */
-static void mend(image *f, uint8_t *pointer, uint32_t depth)
-{
-    block_ptr p = block_ptr_decode(pointer);
-    if (f->mends-- <= 0 || p.offset > f->size || p.length > f->size - p.offset) return;
-    if (depth) mend_block(f, p, depth - 1);
-    p.checksum = hash_bytes(f->bytes + p.offset, p.length);
-    block_ptr_encode(pointer, p);
-}
-
 /* Changes bytes of the file behind its header and maps, and perhaps the root. */
 static void spoil(os *machine, input *in, tree_root *root)
 {
-    image f = {.mends = MENDS_MAX};
+    image f = {.mends = IMAGE_MENDS_MAX};
     void *bytes;
     uint8_t encoded[BLOCK_PTR_SIZE];
     expect(sim_peek(machine, "/db/tree-000001.bt", &bytes, &f.size) == HOLT_OK);
@@ -322,7 +280,7 @@ static void spoil(os *machine, input *in, tree_root *root)
     if (forge & 2) root->entries = take(in);
     if (forge & 4) root->bytes = (uint64_t)take(in) << 12;
     block_ptr_encode(encoded, root->root);
-    if (root->root.length) mend(&f, encoded, TREE_DEPTH_MAX);
+    if (root->root.length) image_mend(&f, encoded, 1, TREE_DEPTH_MAX);
     root->root = block_ptr_decode(encoded);
     expect(sim_poke(machine, "/db/tree-000001.bt", f.bytes, f.size) == HOLT_OK);
     mem_free(bytes);

@@ -1,22 +1,19 @@
 /* fuzz_tree.c -- any bytes as the pieces of a run: reading them ends, and gives keys in order or
  * HOLT_CORRUPT.
  *
- * The input's last TAIL_SIZE bytes are the root; the rest lies behind a good header. Checksums are then made
- * right from the leaves up, as far as there are blocks at all, since no input would guess them.
+ * The input's last TAIL_SIZE bytes are the root; the rest lies behind a good header.
  */
 #include <stdlib.h>
 
 #include "base/coding.h"
-#include "base/hash.h"
-#include "base/memory.h"
+#include "image.h"
 #include "os/sim.h"
-#include "tree/tree.h"
 #include "tree/tree_filter.h"
 #include "tree/tree_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { INPUT_MAX = 64 << 10, STEPS_MAX = 5000, MENDS_MAX = 500 };
+enum { INPUT_MAX = 64 << 10, STEPS_MAX = 5000 };
 
 /* The tail: root {offset, length}, filter {offset, length, lines}, all u32; height and probes, u8; entries
  * u16. */
@@ -24,64 +21,14 @@ enum { TAIL_SIZE = 5 * 4 + 2 + 2 };
 
 static const uint64_t DATABASE_ID[2] = {1, 2};
 
-static void expect(bool condition)
-{
-    if (!condition) abort();
-}
-
 /* ---------------------------------------------------------------- the file */
-
-typedef struct image {
-    uint8_t *bytes;
-    size_t size;
-    int mends; /* left to make: pointers may go in circles */
-} image;
-
-static bool image_holds(const image *f, block_ptr p)
-{
-    return p.offset <= f->size && p.length <= f->size - p.offset;
-}
-
-static void image_mend(image *f, uint8_t *pointers, size_t count, uint32_t depth);
-
-/* Mends the pointers in a block: to children, or to extents. */
-static void image_mend_block(image *f, block_ptr p, uint32_t depth)
-{
-    block b;
-    void *copy = mem_copy(f->bytes + p.offset, p.length); /* aligned */
-    expect(copy != NULL);
-    if (block_check(copy, p.length) == HOLT_OK) {
-        block_open(&b, copy, p.length);
-        for (uint32_t i = 0; i < b.count; i++) {
-            block_entry e = block_at(&b, i);
-            size_t at = (size_t)((const uint8_t *)e.value.data - b.bytes);
-            if (b.level || e.extents)
-                image_mend(f, f->bytes + p.offset + at, e.value.size / BLOCK_PTR_SIZE, b.level ? depth : 0);
-        }
-    }
-    mem_free(copy);
-}
-
-/* Makes the checksums of pointers right, after those in what they point to. */
-static void image_mend(image *f, uint8_t *pointers, size_t count, uint32_t depth)
-{
-    for (size_t i = 0; i < count && f->mends > 0; i++) {
-        uint8_t *at = pointers + i * BLOCK_PTR_SIZE;
-        block_ptr p = block_ptr_decode(at);
-        if (!image_holds(f, p)) continue;
-        f->mends--;
-        if (depth) image_mend_block(f, p, depth - 1);
-        p.checksum = hash_bytes(f->bytes + p.offset, p.length);
-        block_ptr_encode(at, p);
-    }
-}
 
 static void image_make(image *f, const uint8_t *data, size_t size)
 {
     tree_header header = {TREE_PURPOSE_RUNS, {DATABASE_ID[0], DATABASE_ID[1]}, 1};
     f->size = TREE_HEADER_BYTES + size;
     f->bytes = malloc(f->size);
-    f->mends = MENDS_MAX;
+    f->mends = IMAGE_MENDS_MAX;
     expect(f->bytes != NULL);
     memcpy(f->bytes + TREE_HEADER_BYTES, data, size);
     tree_header_encode(f->bytes, &header);
