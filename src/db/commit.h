@@ -72,7 +72,9 @@ holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve);
 holt_status gate_pass(holt *db, uint64_t bytes, bool puts);
 /* The delay that a small commit pays now, nanoseconds. */
 uint64_t gate_delay_ns(holt *db);
-/* A flush has taken so long for a memtable of so many bytes. */
+/* The flush under way has taken so long for so many bytes of its memtable. */
+void     gate_draining(holt *db, uint64_t bytes, uint64_t ns);
+/* It has ended, having taken so long for all of them. */
 void     gate_drained(holt *db, uint64_t bytes, uint64_t ns);
 
 #endif

@@ -164,6 +164,7 @@ struct holt {
     _Atomic uint64_t reserve_bytes;  /* how large RESERVE should be; written by the prepare job. Relaxed: a figure */
     _Atomic uint64_t gate_owed_ns;   /* delays that writers have not paid yet */
     _Atomic uint64_t drain_rate;     /* of flushes: bytes of memtable a second, recently; 0: not known */
+    _Atomic uint64_t drain_rate_now; /* of the flush under way, so far */
     _Atomic uint64_t delays, delay_ns;
 
     os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */

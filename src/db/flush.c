@@ -133,6 +133,15 @@ static holt_status flush_begin(holt *db, flush **out)
 
 /* ---------------------------------------------------------------- the job */
 
+/* Writers are to know early of a flush that is slower than those before it. */
+static void tell_progress(const flush *f)
+{
+    const memtable *m = f->table->memtable;
+    const uint64_t entries = memtable_entries(m);
+    if (f->taken < entries)
+        gate_draining(f->db, memtable_bytes(m) * f->taken / entries, os_clock_ns(f->db->os) - f->began_ns);
+}
+
 static holt_status flush_step(holt *db, bool *more)
 {
     holt_status rc = HOLT_OK;
@@ -143,6 +152,7 @@ static holt_status flush_step(holt *db, bool *more)
     if (rc != HOLT_OK || !db->flush) return rc;
     bool done;
     rc = flush_write(db->flush, &done);
+    if (rc == HOLT_OK && !done) tell_progress(db->flush);
     if (rc == HOLT_OK && done) rc = flush_finish(db->flush);
     if (rc != HOLT_OK || done) {
         flush_abandon(db->flush); /* done, or to be begun anew under a new file number */

@@ -31,6 +31,7 @@ struct flush {
     const btree_space_state *space; /* prepared, for the record; NULL: the change is not */
     tree_file_writer *writer;       /* NULL: nothing written yet */
     uint64_t file;
+    uint64_t taken;            /* entries of the memtable, about */
     uint64_t run_bytes, bytes; /* of the file; of all that was written */
     tree_file *finished;
     flush_output *outputs;

@@ -161,6 +161,7 @@ static holt_status flush_complete(flush *f)
 holt_status flush_write(flush *f, bool *done)
 {
     *done = f->rests = false;
+    f->taken += STEP_ENTRIES;
     for (size_t left = STEP_ENTRIES; left > 0;) {
         bool more = true;
         holt_status rc = f->input ? HOLT_OK : begin_collection(f, &more);

@@ -31,14 +31,23 @@ static uint64_t measure(holt *db)
     return v->table_count > 1 && memory > debt ? memory : debt;
 }
 
+/* How fast memtables are written out, in bytes a second: as those before this one, or as this one so far if that is slower;
+ * 0: not known. */
+static uint64_t drain_rate(holt *db)
+{
+    /* Relaxed: recent figures will do. */
+    uint64_t before = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(&db->drain_rate_now, memory_order_relaxed);
+    return before == 0 || (now != 0 && now < before) ? now : before;
+}
+
 /* What a commit of so many bytes owes: nothing at half of the debt, the time that its flush takes at three
  * quarters, where writes and flushes balance, and twice that at all of it. */
 static uint64_t price_ns(holt *db, uint64_t debt, uint64_t bytes)
 {
     if (debt <= DEBT_FULL / 2) return 0;
     uint64_t over = debt < DEBT_FULL ? debt - DEBT_FULL / 2 : DEBT_FULL / 2;
-    /* Relaxed: a recent figure will do. */
-    uint64_t rate = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
+    uint64_t rate = drain_rate(db);
     return rate ? bytes * NS / rate * over / (DEBT_FULL / 4) : 0;
 }
 
@@ -51,11 +60,21 @@ uint64_t gate_delay_ns(holt *db)
     return price_ns(db, debt, TYPICAL_BYTES);
 }
 
+static uint64_t rate_of(uint64_t bytes, uint64_t ns)
+{
+    return bytes * 1000 / (ns / 1000 + 1) * 1000; /* bytes a second */
+}
+
+void gate_draining(holt *db, uint64_t bytes, uint64_t ns)
+{
+    atomic_store_explicit(&db->drain_rate_now, rate_of(bytes, ns), memory_order_relaxed);
+}
+
 void gate_drained(holt *db, uint64_t bytes, uint64_t ns)
 {
+    gate_draining(db, 0, 0);
     if (ns == 0 || bytes < 4096) return;
-    uint64_t now = bytes * 1000 / (ns / 1000 + 1) * 1000; /* bytes a second */
-    uint64_t before = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
+    uint64_t now = rate_of(bytes, ns), before = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
     atomic_store_explicit(&db->drain_rate, before ? (3 * before + now) / 4 : now, memory_order_relaxed);
 }
 

@@ -1,0 +1,108 @@
+/* test_gate.c -- src/db/gate.c on sim: what writers pay while memory fills, and by which rate. */
+#include "db/commit.h"
+#include "db/open.h"
+#include "support/machine.h"
+
+static const uint64_t SECOND = 1000000000, RATE = 1 << 20;
+
+typedef struct world {
+    os *os;
+    holt *db;
+    holt_collection *c;
+} world;
+
+static void begin(world *w, uint32_t kind)
+{
+    holt_options options = {.memory_bytes = 8 << 20, .memtable_bytes = 2 << 20, .durability = HOLT_PROCESS};
+    holt_collection_options create = {.kind = kind};
+    memset(w, 0, sizeof *w);
+    w->os = machine(seed_of_test());
+    ok(holt_open_on(w->os, "/db", &options, &w->db));
+    ok(holt_collection_create(w->db, "c", &create, &w->c));
+    sim_settle(w->os);
+}
+
+static void end(world *w)
+{
+    ok(holt_close(w->db));
+    sim_destroy(w->os);
+}
+
+/* As if there were so many runs, of the 64 at which writes stop: debt without memtables. */
+static uint64_t delay_at(world *w, uint64_t runs)
+{
+    atomic_store(&w->db->runs_worst, runs);
+    uint64_t delay = gate_delay_ns(w->db);
+    atomic_store(&w->db->runs_worst, 0);
+    return delay;
+}
+
+static void writers_pay_more_the_more_is_owed(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, HOLT_LSM);
+    assert_int_equal(delay_at(&w, 63), 0); /* nothing is known of flushes yet */
+    gate_drained(w.db, RATE, SECOND);
+    assert_int_equal(delay_at(&w, 32), 0);
+    uint64_t balanced = delay_at(&w, 48), most = delay_at(&w, 64);
+    assert_in_range(balanced, 128 * SECOND / RATE, 128 * SECOND / RATE + 1000); /* what their flush takes */
+    assert_in_range(most, 2 * balanced - 1, 2 * balanced + 1);
+    assert_in_range(delay_at(&w, 40), balanced / 2 - 1, balanced / 2 + 1);
+    end(&w);
+}
+
+/* Else a flush that is slower than those before it would end long after memory is full, and writers stand still. */
+static void writers_pay_for_a_slow_flush_while_it_lasts(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, HOLT_LSM);
+    gate_draining(w.db, RATE, 4 * SECOND); /* the first one */
+    uint64_t slow = delay_at(&w, 48);
+    assert_in_range(slow, 4 * 128 * SECOND / RATE, 4 * 128 * SECOND / RATE + 1000);
+    gate_drained(w.db, RATE, SECOND);
+    uint64_t usual = delay_at(&w, 48);
+    assert_in_range(usual, slow / 4 - 1000, slow / 4 + 1000);
+    gate_draining(w.db, RATE, 4 * SECOND);
+    assert_int_equal(delay_at(&w, 48), slow);
+    gate_draining(w.db, 8 * RATE, SECOND); /* a fast one may yet have its sync before it */
+    assert_int_equal(delay_at(&w, 48), usual);
+    end(&w);
+}
+
+/* Puts until a flush has said how far it is; afterwards nothing is left of that. */
+static void check_progress(uint32_t kind)
+{
+    world w;
+    bool seen = false;
+    char key[32];
+    begin(&w, kind);
+    for (int i = 0; i < 60000; i++) {
+        snprintf(key, sizeof key, "%08d", i);
+        ok(holt_put(w.c, NULL, holt_str(key), holt_str(key)));
+        seen |= atomic_load(&w.db->drain_rate_now) > 0;
+    }
+    assert_true(seen);
+    ok(holt_flush(w.db));
+    assert_int_equal(atomic_load(&w.db->drain_rate_now), 0);
+    assert_true(atomic_load(&w.db->drain_rate) > 0);
+    end(&w);
+}
+
+static void a_flush_says_how_fast_it_is(void **state)
+{
+    (void)state;
+    check_progress(HOLT_LSM);
+    check_progress(HOLT_BTREE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writers_pay_more_the_more_is_owed),
+        cmocka_unit_test(writers_pay_for_a_slow_flush_while_it_lasts),
+        cmocka_unit_test(a_flush_says_how_fast_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
