@@ -462,8 +462,8 @@ HOLT_API bool holt_cursor_seek_last(holt_cursor *cursor, holt_slice key); /* to 
 /* Whether the cursor stands on an entry. false for NULL. */
 HOLT_API bool holt_cursor_valid(const holt_cursor *cursor);
 
-/* The entry's key and value: borrowed, valid until the cursor's next move or close. {NULL, 0} when on
- * nothing; on an entry the data pointer is never NULL. */
+/* The entry's key and value: borrowed, valid until the cursor's next move, refresh or close; a seek may be given them.
+ * {NULL, 0} when on nothing; on an entry the data pointer is never NULL. */
 HOLT_API holt_slice holt_cursor_key(const holt_cursor *cursor);
 HOLT_API holt_slice holt_cursor_value(const holt_cursor *cursor);
 

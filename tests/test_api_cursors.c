@@ -402,6 +402,84 @@ static void large_values_are_shown_in_both_directions(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- keys that are the cursor's own */
+
+/* Links: the value of each key is another key. */
+enum { LINKS = 4000, GROUPS = 10 };
+
+static const char *link_key(int i, char *text, size_t size)
+{
+    snprintf(text, size, "%c%06d", 'a' + i * GROUPS / LINKS, i);
+    return text;
+}
+
+static int link_target(int i)
+{
+    return (i * 2741 + 13) % LINKS;
+}
+
+static void put_links(holt_collection *c, int from, int step)
+{
+    char from_text[16], to_text[16];
+    for (int i = from; i < LINKS; i += step)
+        put(c, link_key(i, from_text, sizeof from_text), link_key(link_target(i), to_text, sizeof to_text));
+}
+
+/* The key that is sought lies where the move puts the next entry. */
+static void follow_links(holt_cursor *c)
+{
+    char text[16];
+    int at = 0;
+    assert_true(holt_cursor_first(c));
+    for (int hop = 0; hop < LINKS; hop++) {
+        assert_true(holt_cursor_seek(c, holt_cursor_value(c)));
+        at = link_target(at);
+        link_key(at, text, sizeof text);
+        assert_int_equal(holt_cursor_key(c).size, strlen(text));
+        assert_memory_equal(holt_cursor_key(c).data, text, strlen(text));
+    }
+}
+
+/* From any entry to the ends of its group, by the first byte of its own key. */
+static void seek_groups(holt_cursor *c)
+{
+    char text[16];
+    for (int i = LINKS / GROUPS; i < LINKS; i += 37) {
+        const int first = i * GROUPS / LINKS * (LINKS / GROUPS);
+        for (int last = 0; last < 2; last++) {
+            assert_true(holt_cursor_seek(c, holt_str(link_key(i, text, sizeof text))));
+            holt_slice group = holt_bytes(holt_cursor_key(c).data, 1);
+            assert_true(last ? holt_cursor_seek_last(c, group) : holt_cursor_seek(c, group));
+            link_key(first - last, text, sizeof text);
+            assert_memory_equal(holt_cursor_key(c).data, text, strlen(text));
+        }
+    }
+}
+
+static void check_own_keys(holt_collection *c, fixture *f)
+{
+    for (int round = 0; round < 3; round++) {
+        put_links(c, round, round + 1); /* all; then some again, over runs and pages that are there */
+        expect_ok(holt_flush(f->db));
+        holt_cursor *cursor = open_cursor(c, NULL);
+        follow_links(cursor);
+        seek_groups(cursor);
+        expect_ok(holt_cursor_close(cursor));
+    }
+}
+
+/* What a cursor shows is good until its next move, so it is good enough to say where that goes. */
+static void a_cursor_seeks_by_its_own_key_and_value(void **state)
+{
+    fixture *f = (fixture *)*state;
+    holt_collection_options options = {.kind = HOLT_BTREE};
+    holt_collection *btree;
+    expect_ok(holt_collection_create(f->db, "links", &options, &btree));
+    check_own_keys(f->c, f);
+    check_own_keys(btree, f);
+    holt_collection_close(btree);
+}
+
 /* ---------------------------------------------------------------- time */
 
 /* A cursor of its own is a snapshot: what comes later is seen after a refresh only. */
@@ -565,6 +643,7 @@ int main(void)
         TEST(bounds_are_copied),
         TEST(a_keys_only_cursor_has_no_values),
         TEST(large_values_are_shown_in_both_directions),
+        TEST(a_cursor_seeks_by_its_own_key_and_value),
         TEST(a_cursor_sees_the_moment_it_was_opened_until_refreshed),
         TEST(a_cursor_refreshed_again_and_again_sees_every_change),
         TEST(a_cursor_in_a_transaction_is_not_refreshed),

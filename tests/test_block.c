@@ -207,6 +207,9 @@ static void expect_search(const block *b, const model *m, slice key)
     assert_int_equal(block_lower_bound(b, key, &equal), expected);
     bool found = expected < m->count && slice_equal(key_of(&m->items[expected]), key);
     assert_int_equal(equal, found);
+    assert_true(block_head_bound(b, key) <= expected);
+    if (expected > 0) assert_true(block_compare_key(b, (uint32_t)expected - 1, key) < 0);
+    if (expected < m->count) assert_int_equal(block_compare_key(b, (uint32_t)expected, key) > 0, !found);
     if (b->level > 0) {
         size_t child = found || expected == 0 ? expected : expected - 1;
         assert_int_equal(block_child_index(b, key), child);

@@ -33,8 +33,9 @@ int block_compare_key(const block *b, uint32_t index, slice key)
     if (b->first_empty && index == 0) return key.size ? -1 : 0;
     slice prefix = slice_of(b->prefix, b->prefix_size);
     if (!slice_has_prefix(key, prefix)) return slice_compare(prefix, key);
-    slice rest = slice_of((const uint8_t *)key.data + prefix.size, key.size - prefix.size);
-    return slice_compare(block_at(b, index).suffix, rest);
+    slice suffix = block_at(b, index).suffix;
+    if (key.size == 0) return suffix.size > 0; /* its data may be NULL */
+    return slice_compare(suffix, slice_of((const uint8_t *)key.data + prefix.size, key.size - prefix.size));
 }
 
 size_t block_key(const block *b, uint32_t index, uint8_t *buffer)

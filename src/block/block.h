@@ -72,7 +72,7 @@ typedef struct block_entry {
 static inline block_entry block_at(const block *b, uint32_t index);
 /* Number of the first entry whose key is >= key (count if none); *equal: it is the key itself. */
 static inline uint32_t block_lower_bound(const block *b, slice key, bool *equal);
-/* The same as far as the heads tell, without a look at any entry: at most that number. */
+/* The same as far as the heads tell, without a look at any entry: at most what block_lower_bound answers. */
 static inline uint32_t block_head_bound(const block *b, slice key);
 /* Asks for the memory that a search goes through, all at once. */
 static inline void block_prefetch_search(const block *b);

@@ -1,5 +1,5 @@
-/* block_search.h -- finding a key, inline: a get searches a block at every level of a tree. block.h includes it, and says
- * what block_lower_bound() and block_child_index() do.
+/* block_search.h -- finding a key, inline: a get searches a block at every level of a tree. block.h includes it,
+ * and says what its functions do.
  *
  * The heads decide nearly always; whole keys are compared only where heads are equal (block_search.c).
  */
@@ -25,7 +25,7 @@ static inline block_lanes block_load_lanes(const uint8_t *heads, uint32_t index)
 /* How many of `count` heads are below `head`: all are compared, none waits for another. */
 static inline uint32_t block_count_below(const uint8_t *heads, uint32_t count, uint32_t head)
 {
-    static const uint32_t last[2 * BLOCK_LANES] = {0, 0, 0, 0, 1, 1, 1, 1};
+    static const uint32_t last_mask[2 * BLOCK_LANES] = {0, 0, 0, 0, 1, 1, 1, 1};
     const block_lanes bound = {head, head, head, head};
     block_lanes sums = {0, 0, 0, 0};
     uint32_t i = 0, below = 0;
@@ -38,7 +38,7 @@ static inline uint32_t block_count_below(const uint8_t *heads, uint32_t count, u
         sums -= (block_lanes)(block_load_lanes(heads, i) < bound); /* true is all ones, that is -1 */
     /* The last four heads, of which only those from i on are still to be counted. */
     block_lanes rest;
-    memcpy(&rest, last + (count - i), sizeof rest);
+    memcpy(&rest, last_mask + (count - i), sizeof rest);
     sums += (block_lanes)(block_load_lanes(heads, count - BLOCK_LANES) < bound) & rest;
     return sums[0] + sums[1] + sums[2] + sums[3];
 }
@@ -56,8 +56,8 @@ static inline uint32_t block_heads_below(const uint8_t *heads, uint32_t count, u
     return base + block_count_below(heads + (size_t)base * BLOCK_HEAD_SIZE, count, head);
 }
 
-/* Whether the key has the block's prefix: then *suffix is what follows, to be looked for from entry *index on. If not,
- * *index is where the key would be. */
+/* Whether the key has the block's prefix: then *suffix is what follows, to be looked for from entry *index on. If
+ * not, *index is where the key would be. */
 static inline bool block_take_prefix(const block *b, slice key, slice *suffix, uint32_t *index)
 {
     size_t common = key.size < b->prefix_size ? key.size : b->prefix_size;
@@ -82,8 +82,8 @@ static inline uint32_t block_head_bound(const block *b, slice key)
     return block_take_prefix(b, key, &suffix, &first) ? block_head_bound_of(b, first, suffix) : first;
 }
 
-/* Number of the first entry from `begin` on, the first with the suffix's head, whose suffix is not below it. The block comes
- * by value so that those who seldom need this can keep theirs in registers. */
+/* Number of the first entry from `begin` on, the first with the suffix's head, whose suffix is not below it. The
+ * block comes by value so that those who seldom need this can keep theirs in registers. */
 uint32_t block_search_equal(block b, uint32_t begin, slice suffix, bool *equal);
 
 static inline uint32_t block_lower_bound(const block *b, slice key, bool *equal)

@@ -116,8 +116,8 @@ static void push(btree_change *c)
     c->unpushed.bytes = 0;
 }
 
-/* Pages come in ascending order nearly always, with gaps between them. Pushed together they cost the system a third of what each
- * costs on its own. */
+/* Pages come in ascending order nearly always, with gaps between them, which the range that is pushed may span. Pushed
+ * together they cost the system a third of what each costs on its own. The last of them are left to the sync. */
 static void push_later(btree_change *c, uint64_t page, size_t size)
 {
     const uint64_t end = page + size / TREE_PAGE_BYTES;

@@ -201,7 +201,7 @@ const uint8_t *cache_peek(const cache_file *f, block_ptr p)
 {
     assert(epoch_inside());
     frame *fr = map_find(f, p.ordinal);
-    if (fr) __builtin_prefetch(fr);
+    if (fr) __builtin_prefetch(fr); /* the lookup that follows reads it */
     return fr ? frame_bytes(fr) : NULL;
 }
 

@@ -182,6 +182,24 @@ static bool may_move(holt_cursor *cur)
     return rc == HOLT_OK || fail(cur, rc);
 }
 
+static bool lies_in(slice part, slice whole)
+{
+    const uintptr_t at = (uintptr_t)part.data, begin = (uintptr_t)whole.data;
+    return part.size > 0 && at >= begin && at - begin < whole.size;
+}
+
+/* A key that lies in what the cursor shows is written over by the move that it is for. Shown entries of memtables are copies,
+ * which are written after it. */
+static holt_status keep_own_key(holt_cursor *cur, slice *key)
+{
+    if (stand_of(cur)->in_memory || !(lies_in(*key, cur->key) || lies_in(*key, cur->value))) return HOLT_OK;
+    buffer_clear(&cur->copy);
+    buffer_append(&cur->copy, *key);
+    if (cur->copy.failed) return status_no_memory(key->size);
+    *key = buffer_slice(&cur->copy);
+    return HOLT_OK;
+}
+
 /* A move, with the memtables held that it may touch. */
 static OUT_OF_LINE bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
 {
@@ -189,7 +207,8 @@ static OUT_OF_LINE bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slic
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &stand_of(cur)->own;
-    holt_status rc = stand_of(cur)->in_memory ? snapshot_enter(snap) : HOLT_OK;
+    holt_status rc = keep_own_key(cur, &key);
+    if (rc == HOLT_OK && stand_of(cur)->in_memory) rc = snapshot_enter(snap);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = go(cur, key);
     if (stand_of(cur)->in_memory) snapshot_leave(cur->db, snap);

@@ -24,7 +24,7 @@ struct holt_cursor {
     void *bounds;                /* the bytes of lower and upper */
     slice lower, upper;          /* {NULL, 0}: open */
     slice key, value;            /* CURSOR_ON: shown */
-    buffer copy;                 /* their bytes, when they come from a memtable, perhaps */
+    buffer copy;                 /* their bytes, when they come from a memtable, perhaps; else of a key sought by its own */
     cursor_place place;
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;

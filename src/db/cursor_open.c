@@ -97,12 +97,20 @@ static void close_stand(const holt_cursor *cur, cursor_stand *st)
     memset(st, 0, sizeof *st);
 }
 
-/* The source over what the snapshot sees. A cursor that has walked the same trees, and nothing but them, has it already. */
+/* A cursor that has walked the same trees, and nothing but them, has the source already. One that holds a large value would hold it
+ * until the next move. */
+static bool can_keep(const cursor_stand *old, const cursor_stand *st)
+{
+    enum { VALUE_KEEP = 64 << 10 };
+    return old && !old->in_memory && old->state == st->state && old->source->value.size <= VALUE_KEEP;
+}
+
+/* The source over what the snapshot sees. */
 static holt_status open_source(const holt_cursor *cur, const snapshot *snap, cursor_stand *old,
                                cursor_stand *st)
 {
-    bool same = old && !old->in_memory && old->state == st->state;
-    if (!same || (st->state && has_entries(snap->view, st->state))) return merge_children(cur, snap, st);
+    if (!can_keep(old, st) || (st->state && has_entries(snap->view, st->state)))
+        return merge_children(cur, snap, st);
     st->source = old->source;
     old->source = NULL;
     return HOLT_OK;

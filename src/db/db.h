@@ -1,18 +1,18 @@
 /* db.h -- an open database: its fields, by guard, and what every file of this module needs of it.
  *
  * The parts of db/:
- *   open.c create.c recover.c close.c   a database's beginning and end
- *   commit.c rotate.c gate.c            the way of a write into log and memtable
- *   get.c cursor.c cursor_open.c snapshot.c   the ways of a read
- *   txn.c write.c                       transactions and plain writes
- *   catalog.c catalog_change.c names.c   collections: open, list; create, drop, rename, clear
- *   load.c                              bulk loads into empty ones
- *   record.c state.c edit.c             what the manifest says, and writing it
- *   install.c view.c                    views and the change from one to the next
- *   jobs.c flush*.c idle.c compact.c space.c rewrite.c   background jobs
- *   reserve.c budget.c                  what is done about a full disk; the shares of memory
- *   verify.c verify_live.c verify_*.c   verification; verification.h has its parts
- *   stats.c event_log.c later.c         figures, the diary, calls of later releases
+ *   open.c create.c recover.c close.c           a database's beginning and end
+ *   commit.c rotate.c gate.c                    the way of a write into log and memtable
+ *   get.c cursor.c cursor_open.c snapshot.c     the ways of a read
+ *   txn.c write.c                               transactions and plain writes
+ *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
+ *   load.c                                      bulk loads into empty ones
+ *   record.c state.c edit.c                     what the manifest says, and writing it
+ *   install.c view.c                            views and the change from one to the next
+ *   jobs.c flush*.c idle.c compact.c space.c rewrite.c background jobs
+ *   reserve.c budget.c                          what is done about a full disk; the shares of memory
+ *   verify.c verify_live.c verify_*.c           verification; verification.h has its parts
+ *   stats.c event_log.c later.c                 figures, the diary, calls of later releases
  *
  * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit.h) is not a mutex: it is held
  * while the leader does I/O.

@@ -31,9 +31,11 @@ static OUT_OF_LINE void source_pace_beside(tree_source *t, uint32_t index)
 static inline void source_ask_beside(tree_source *t, uint32_t index)
 {
     if (!t->beside_step) source_pace_beside(t, index);
-    const uint8_t *p = t->beside, *end = p + t->beside_step;
-    t->beside = end < t->beside_end ? end : NULL;
-    for (; p < end; p += LINE_BYTES) /* a little past the leaf: no harm */
+    const uint8_t *p = t->beside, *end = t->beside_end;
+    const bool rest = (size_t)(end - p) <= t->beside_step;
+    if (!rest) end = p + t->beside_step;
+    t->beside = rest ? NULL : end;
+    for (; p < end; p += LINE_BYTES)
         __builtin_prefetch(p);
 }
 
@@ -61,6 +63,7 @@ static OUT_OF_LINE void source_show_odd(tree_source *t, uint32_t index)
 static inline void source_show(tree_source *t, uint32_t index)
 {
     const block *leaf = &t->levels[0].block;
+    assert(index >= t->from); /* what is before it has not been copied */
     block_entry e = block_at(leaf, index);
     if (t->beside) source_ask_beside(t, index);
     t->levels[0].index = index;

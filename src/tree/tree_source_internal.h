@@ -1,5 +1,5 @@
-/* tree_source_internal.h -- a walk through a tree: its path, and the leaf it stands in. Only for tree_source.c, the moves, and
- * tree_source_path.c, which finds the leaves.
+/* tree_source_internal.h -- a walk through a tree: its path, and the leaf it stands in. Only for tree_source.c, the
+ * moves, and tree_source_path.c, which finds the leaves.
  */
 #ifndef HOLT_TREE_TREE_SOURCE_INTERNAL_H
 #define HOLT_TREE_TREE_SOURCE_INTERNAL_H
@@ -71,10 +71,11 @@ static inline void source_fail(tree_source *t, holt_status status)
     t->base.status = status;
 }
 
-/* From the root to a leaf: the first, the last, or the one that may hold the key. false: on failure, or when the tree is empty. */
+/* From the root to a leaf: the first, the last, or the one that may hold the key. false: on failure, or when the tree
+ * is empty. */
 bool source_find_leaf(tree_source *t, source_end end, slice key);
-/* From a leaf to its neighbour in the direction of travel; false: on failure, or at the end of the tree. Its keys must lie
- * beyond `from`, which the leaf before held or may have held. */
+/* From a leaf to its neighbour in the direction of travel; false: on failure, or at the end of the tree. Its keys must
+ * lie beyond `from`, which the leaf before held or may have held. */
 bool source_next_leaf(tree_source *t, slice from);
 /* Copies those entries of the leaf too that a seek forwards has left out. */
 bool source_complete_leaf(tree_source *t);

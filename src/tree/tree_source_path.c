@@ -1,7 +1,7 @@
 /* tree_source_path.c -- the path of a walk from the root to a leaf, and on to its neighbours.
  *
- * Inner nodes are looked into in the cache, where they lie, on the way down and to step to the neighbouring leaf; one that is
- * not there is copied, and then serves all its leaves. Copies that a new path goes through again are still good.
+ * Inner nodes are looked into in the cache, where they lie, on the way down and to step to the neighbouring leaf; one
+ * that is not there is copied, and then serves all its leaves. Copies that a new path goes through again are still good.
  *
  * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is refused.
  */
@@ -190,7 +190,6 @@ static holt_status source_descend(tree_source *t, uint32_t level, block_ptr p, s
     }
 }
 
-/* From the root to a leaf; false on failure, or when the tree is empty. */
 bool source_find_leaf(tree_source *t, source_end end, slice key)
 {
     t->base.status = HOLT_OK;
@@ -241,7 +240,6 @@ static holt_status source_step_leaf(tree_source *t, bool *there)
     return source_descend(t, level - 1, child, t->backward ? END_LAST : END_FIRST, slice_of(NULL, 0));
 }
 
-/* Steps to the neighbouring leaf; false on failure or at the end of the tree. */
 bool source_next_leaf(tree_source *t, slice from)
 {
     bool there = false;
@@ -256,7 +254,6 @@ bool source_next_leaf(tree_source *t, slice from)
     return there;
 }
 
-/* Copies the entries too that a seek forwards has left out. */
 bool source_complete_leaf(tree_source *t)
 {
     holt_status rc = source_load(t, 0, t->levels[0].held);
