@@ -271,7 +271,8 @@ static void live_on_sim(uint32_t kind, making_room way, uint64_t disk_bytes, uin
 static void a_full_disk_costs_nothing_and_is_used_on(void **state)
 {
     rng r;
-    uint64_t seed = environment_number("HOLT_SEED", (uint64_t)getpid());
+    /* This one once found a tree of tombstones that no merge made smaller. */
+    uint64_t seed = environment_number("HOLT_SEED", 4465);
     uint64_t sizes = environment_number("HOLT_DISKS", 4);
     print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
     rng_seed(&r, seed);
