@@ -60,6 +60,7 @@ static inline uint32_t block_heads_below(const uint8_t *heads, uint32_t count, u
  * not, *index is where the key would be. */
 static inline bool block_take_prefix(const block *b, slice key, slice *suffix, uint32_t *index)
 {
+    assert(key.data || key.size == 0);
     size_t common = key.size < b->prefix_size ? key.size : b->prefix_size;
     int order = bytes_compare(key.data, b->prefix, common);
     *index = order > 0 ? b->count : b->first_empty;
@@ -101,9 +102,9 @@ static inline uint32_t block_lower_bound(const block *b, slice key, bool *equal)
 
 static inline void block_prefetch_search(const block *b)
 {
-    enum { LINE = 64, LINES_MAX = 16 };
+    enum { LINE = 64, BYTES_MAX = 1024 };
     const uint8_t *end = b->offsets + (size_t)b->count * block_offset_size(b->wide_offsets);
-    if (end > b->bytes + LINES_MAX * LINE) end = b->bytes + LINES_MAX * LINE;
+    if (end > b->bytes + BYTES_MAX) end = b->bytes + BYTES_MAX;
     for (const uint8_t *line = b->heads; line < end; line += LINE)
         __builtin_prefetch(line);
 }
