@@ -160,8 +160,8 @@ static void lsm_pick_takes_only_what_fits(void **state)
 /* Merges of a few runs would each leave much; only the oldest run lets tombstones go, and what they hide. */
 static void lsm_pick_takes_all_where_tombstones_leave_little(void **state)
 {
-    tree_root roots[] = {{.bytes = 400, .entries = 44, .tombstones = 40},
-                         {.bytes = 500, .entries = 10},
+    tree_root roots[] = {{.bytes = 400, .entries = 44, .tombstones = 44},
+                         {.bytes = 500, .entries = 10, .tombstones = 3},
                          {.bytes = 5000, .entries = 46}};
     fixture f;
     model m;
@@ -171,19 +171,19 @@ static void lsm_pick_takes_all_where_tombstones_leave_little(void **state)
     lsm_pick pick;
     tree_file *file = build(&f, &m, 0, 4, &part);
     lsm_tree *t = pretend_roots(file, roots, 3);
-    const uint64_t left = 59 * 20; /* 5,900 bytes of 100 entries, of which 80 go */
+    const uint64_t left = 59 * 6; /* 5,900 bytes of 100 entries, of which 94 go */
     assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, UINT64_MAX, &pick)); /* room enough: as ever */
     assert_int_equal(pick.bytes, 5900);
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 2 * left + 2, &pick));
+    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 16 * left + 16, &pick));
     assert_int_equal(pick.count, 3);
     assert_int_equal(pick.bytes, left);
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 2 * left, &pick)); /* it had no room */
+    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 16 * left, &pick)); /* too much */
     assert_int_equal(pick.count, 2);
     assert_false(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 0, &pick));
     lsm_tree_unref(t);
     roots[1].tombstones = 10; /* nothing would be left; but none is to be tried again and again */
     t = pretend_roots(file, roots, 3);
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 2, &pick));
+    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 16, &pick));
     assert_int_equal(pick.count, 3);
     assert_int_equal(pick.bytes, 0);
     assert_false(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 0, &pick));

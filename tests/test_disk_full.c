@@ -22,7 +22,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-enum { VALUE_BYTES_MAX = 4096, KEPT_EACH = 8, RESUMED = 300, TRIES = 200 };
+enum { VALUE_BYTES_MAX = 4096, KEPT_EACH = 8, RESUMED = 300, TRIES = 200, TRIES_REAL = 1200 };
 
 typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_DELETE, ROOM_REOPEN_DELETE,
                           ROOM_DELETE_MOST, ROOM_WAYS } making_room;
@@ -164,7 +164,8 @@ static void fill(story *s)
 static void try_until_ok(story *s, holt_status (*call)(story *s, uint64_t i), uint64_t i, const char *what)
 {
     holt_status rc = call(s, i);
-    for (int tries = 0; tries < TRIES && (rc == HOLT_NO_SPACE || rc == HOLT_BUSY); tries++) {
+    const int tries_max = s->simulated ? TRIES : TRIES_REAL; /* a minute: sanitizers are slow */
+    for (int tries = 0; tries < tries_max && (rc == HOLT_NO_SPACE || rc == HOLT_BUSY); tries++) {
         if (s->simulated)
             sim_settle(s->os);
         else

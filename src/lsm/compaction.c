@@ -11,7 +11,7 @@
 /* ---------------------------------------------------------------- choosing */
 
 /* On a full disk all runs are merged rather than a few if what is left of them is so small beside what those have. */
-enum { LEFT_PART = 2 };
+enum { LEFT_PART = 16 };
 
 /* Level by size: each is eight times the one above it. */
 uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes)
