@@ -5,30 +5,20 @@
 
 /* ---------------------------------------------------------------- choosing */
 
-/* A tree whose runs only claim to be what their roots say; index 0 is the newest. */
-static lsm_tree *pretend_roots(tree_file *file, const tree_root *roots, size_t count)
+/* A tree whose runs only claim their sizes; index 0 of `bytes` is the newest. */
+static lsm_tree *pretend_tree(tree_file *file, const uint64_t *bytes, size_t count)
 {
     lsm_run *runs[64];
     lsm_tree *t;
     assert_true(count <= 64);
     for (size_t i = 0; i < count; i++) {
-        lsm_part part = {.root = roots[i]};
+        lsm_part part = {.root = {.bytes = bytes[i], .entries = 1}};
         expect_ok(lsm_run_open(1000 - i, 0, &part, &file, 1, &runs[i]));
     }
     expect_ok(lsm_tree_create(runs, count, &t));
     for (size_t i = 0; i < count; i++)
         lsm_run_unref(runs[i]);
     return t;
-}
-
-/* The same of one entry each. */
-static lsm_tree *pretend_tree(tree_file *file, const uint64_t *bytes, size_t count)
-{
-    tree_root roots[64] = {0};
-    assert_true(count <= 64);
-    for (size_t i = 0; i < count; i++)
-        roots[i] = (tree_root){.bytes = bytes[i], .entries = 1};
-    return pretend_roots(file, roots, count);
 }
 
 typedef struct policy {
@@ -152,41 +142,6 @@ static void lsm_pick_takes_only_what_fits(void **state)
     assert_int_equal(pick.bytes, 200);
     assert_false(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, 199, &pick)); /* one alone is of no use */
     assert_false(lsm_pick_merge(t, LSM_WANT_ALL, 1000, 0, &pick));
-    lsm_tree_unref(t);
-    tree_file_unref(file);
-    fixture_close(&f);
-}
-
-/* Merges of a few runs would each leave much; only the oldest run lets tombstones go, and what they hide. */
-static void lsm_pick_takes_all_where_tombstones_leave_little(void **state)
-{
-    tree_root roots[] = {{.bytes = 400, .entries = 44, .tombstones = 44},
-                         {.bytes = 500, .entries = 10, .tombstones = 3},
-                         {.bytes = 5000, .entries = 46}};
-    fixture f;
-    model m;
-    fixture_open(&f, 9);
-    model_fill(&m, &f.r, 2);
-    lsm_part part;
-    lsm_pick pick;
-    tree_file *file = build(&f, &m, 0, 4, &part);
-    lsm_tree *t = pretend_roots(file, roots, 3);
-    const uint64_t left = 59 * 6; /* 5,900 bytes of 100 entries, of which 94 go */
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, UINT64_MAX, &pick)); /* room enough: as ever */
-    assert_int_equal(pick.bytes, 5900);
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 16 * left + 16, &pick));
-    assert_int_equal(pick.count, 3);
-    assert_int_equal(pick.bytes, left);
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 16 * left, &pick)); /* too much */
-    assert_int_equal(pick.count, 2);
-    assert_false(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 0, &pick));
-    lsm_tree_unref(t);
-    roots[1].tombstones = 10; /* nothing would be left; but none is to be tried again and again */
-    t = pretend_roots(file, roots, 3);
-    assert_true(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 16, &pick));
-    assert_int_equal(pick.count, 3);
-    assert_int_equal(pick.bytes, 0);
-    assert_false(lsm_pick_merge(t, LSM_WANT_SETTLE, 1000, 0, &pick));
     lsm_tree_unref(t);
     tree_file_unref(file);
     fixture_close(&f);
@@ -499,7 +454,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lsm_policy_bounds_runs_and_write_amplification),
         cmocka_unit_test(lsm_pick_takes_only_what_fits),
-        cmocka_unit_test(lsm_pick_takes_all_where_tombstones_leave_little),
         cmocka_unit_test(lsm_pick_knows_when_there_is_nothing_to_do),
         cmocka_unit_test(lsm_merge_shows_what_its_inputs_showed),
         cmocka_unit_test(lsm_merge_cuts_files_at_their_size),

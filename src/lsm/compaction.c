@@ -10,9 +10,6 @@
 
 /* ---------------------------------------------------------------- choosing */
 
-/* On a full disk all runs are merged rather than a few if what is left of them is so small beside what those have. */
-enum { LEFT_PART = 16 };
-
 /* Level by size: each is eight times the one above it. */
 uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes)
 {
@@ -62,29 +59,10 @@ static size_t wanted_runs(const lsm_tree *t, lsm_want want)
     return wanted ? count : 0;
 }
 
-/* What a merge of all runs leaves, about: each tombstone goes, and an entry with it. */
-static uint64_t bytes_left(const lsm_tree *t)
-{
-    uint64_t bytes = 0, entries = 0, dead = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        bytes += t->runs[i]->info.bytes;
-        entries += t->runs[i]->info.entries;
-        dead += 2 * t->runs[i]->info.tombstones;
-    }
-    if (dead == 0) return bytes;
-    return dead < entries ? bytes / entries * (entries - dead) : 0;
-}
-
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max, lsm_pick *out)
 {
     size_t wanted = t->count ? wanted_runs(t, want) : 0;
     out->first = 0;
-    if (wanted && bytes_max != UINT64_MAX && t->count > 1 && bytes_left(t) < bytes_max / LEFT_PART) {
-        out->count = t->count;
-        out->bytes = bytes_left(t);
-        out->level = lsm_level_of(out->bytes, level_bytes);
-        return true;
-    }
     out->count = fitting_runs(t, wanted, bytes_max, &out->bytes);
     out->level = lsm_level_of(out->bytes, level_bytes);
     return out->count == wanted ? wanted > 0 : out->count > 1;

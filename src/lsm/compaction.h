@@ -25,8 +25,7 @@ enum {
 /* Whether the tree wants a merge, and which. `settle`: down to one run if that is worth it (idle). `all`: one
  * run, no tombstones. */
 typedef enum lsm_want { LSM_WANT_BOUND, LSM_WANT_SETTLE, LSM_WANT_ALL } lsm_want;
-/* bytes_max: of the runs to be merged; fewer are picked on a disk that has no room for all, if that is of any use,
- * or all, where tombstones leave little of them (pick.bytes is that, then). */
+/* bytes_max: of the runs to be merged; fewer are picked on a disk that has no room for all, if that is of any use. */
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max, lsm_pick *out);
 
 /* The level of a run of so many bytes. */
