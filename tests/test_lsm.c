@@ -108,8 +108,8 @@ static void lsm_run_comes_back_from_a_manifest_record(void **state)
     fixture_open(&f, 4);
     model_fill(&m, &f.r, 2);
     lsm_run *run = make_run(&f, 77, &m, 4), *back;
-    edit_collection(&b, &spec, "c", 0);
-    edit_run(&b, 1, run);
+    encode_collection(&b, &spec, "c", 0);
+    encode_run(&b, 1, run);
     assert_false(b.failed);
     expect_ok(state_apply(&s, 0, buffer_slice(&b)));
     const state_run *r = &s.collections[0].runs[0];

@@ -389,7 +389,7 @@ static void current_names_what_was_written(void **state)
     log_machine_open(&m, 1);
     assert_int_equal(current_read(m.dir, &number, id), HOLT_NOT_FOUND);
     for (uint64_t n = 1; n < 5000000; n *= 7) {
-        expect_ok(current_write(m.dir, n, LOG_DATABASE_ID));
+        expect_ok(current_write(m.dir, n, LOG_DATABASE_ID, NULL));
         expect_ok(current_read(m.dir, &number, id));
         assert_int_equal(number, n);
         assert_memory_equal(id, LOG_DATABASE_ID, sizeof id);
@@ -406,7 +406,7 @@ static void current_cut_or_flipped_anywhere_is_refused(void **state)
     uint8_t *bytes;
     size_t size;
     log_machine_open(&m, 1);
-    expect_ok(current_write(m.dir, 42, LOG_DATABASE_ID));
+    expect_ok(current_write(m.dir, 42, LOG_DATABASE_ID, NULL));
     expect_ok(sim_peek(m.os, "/db/CURRENT", (void **)&bytes, &size));
     for (size_t cut = 0; cut < size; cut++) {
         expect_ok(sim_poke(m.os, "/db/CURRENT", bytes, cut));
@@ -459,10 +459,10 @@ static void current_leads_to_a_manifest_after_any_failure_and_power_cut(void **s
             log_machine_open(&m, 1);
             expect_ok(create(m.dir, 2, &w));
             manifest_close(w);
-            expect_ok(current_write(m.dir, 2, LOG_DATABASE_ID));
+            expect_ok(current_write(m.dir, 2, LOG_DATABASE_ID, NULL));
             sim_fail(m.os, SIM_CALLS, n, EIO, seed % 2);
             holt_status rc = create(m.dir, 3, &w);
-            if (rc == HOLT_OK) rc = current_write(m.dir, 3, LOG_DATABASE_ID);
+            if (rc == HOLT_OK) rc = current_write(m.dir, 3, LOG_DATABASE_ID, NULL);
             manifest_close(w);
             sim_fail(m.os, SIM_CALLS, 0, 0, false);
             hit = sim_fault_hit(m.os);

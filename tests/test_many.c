@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum { OPEN_BYTES = 4 << 20, COLLECTION_BYTES = 1024 };
 enum { MANY = 2000, FILES_MAX = 24, DESCRIPTORS_MAX_MORE = 24 };
 
 typedef struct world {
@@ -118,7 +119,12 @@ static void live(uint32_t kind)
     expect_ok(holt_close(db));
     expect_ok(holt_verify(w.path, NULL, NULL, 0));
 
+    uint64_t before = resources_rss_anon();
     expect_ok(holt_open(w.path, &w.options, &db));
+    uint64_t grown = resources_rss_anon() - before;
+    /* A view has 8 bytes for each collection: one view for each of them would be four times this with the default number. */
+    if (resources_rss_is_ours() && grown > OPEN_BYTES + w.many * COLLECTION_BYTES)
+        fail_msg("opening took %llu bytes", (unsigned long long)grown);
     assert_int_equal(count_collections(db), w.many + 1);
     check_all(&w, db, kind);
     check_bounds(&w);

@@ -73,19 +73,19 @@ static void put_everything(buffer *b)
                      .flushed_seqno = 80};
     collection_spec first = spec_of(1), second = spec_of(2), third = spec_of(300);
     log_position end = {5, 8192};
-    edit_counters(b, 102, 301, 1700000000000);
-    edit_log(b, &log);
-    edit_collection(b, &first, "default", 0);
-    edit_collection(b, &second, "doomed", 0);
-    edit_collection(b, &third, "old name", 17);
+    encode_counters(b, 102, 301, 1700000000000);
+    encode_log(b, &log);
+    encode_collection(b, &first, "default", 0);
+    encode_collection(b, &second, "doomed", 0);
+    encode_collection(b, &third, "old name", 17);
     put_run(b, 1, 50, 2);
     put_run(b, 1, 80, 1);
     put_run(b, 300, 60, 1);
-    edit_rename(b, 300, "new name");
-    edit_drop(b, 2);
-    edit_clear(b, 300, 77);
-    edit_run_removed(b, 1, 80);
-    edit_closed(b, end);
+    encode_rename(b, 300, "new name");
+    encode_drop(b, 2);
+    encode_clear(b, 300, 77);
+    encode_run_removed(b, 1, 80);
+    encode_closed(b, end);
     assert_false(b->failed);
 }
 
@@ -197,7 +197,7 @@ static void state_is_closed_until_the_next_record(void **state)
     put_everything(&b);
     expect_ok(state_apply(&s, 0, buffer_slice(&b)));
     buffer_clear(&b);
-    edit_counters(&b, 103, 301, 1);
+    encode_counters(&b, 103, 301, 1);
     expect_ok(state_apply(&s, 1, buffer_slice(&b)));
     assert_false(s.log.closed);
     buffer_deinit(&b);
@@ -248,7 +248,7 @@ static void state_refuses_what_a_newer_release_wrote(void **state)
         buffer b = {0};
         spec.kind = i ? HOLT_LSM : 9;
         spec.compression = i ? 9 : HOLT_COMPRESSION_NONE;
-        edit_collection(&b, &spec, "newer", 0);
+        encode_collection(&b, &spec, "newer", 0);
         expect_item(HOLT_UNSUPPORTED, &b);
     }
 }
@@ -257,19 +257,19 @@ static void state_refuses_what_refers_to_nothing(void **state)
 {
     collection_spec again = spec_of(300), before = spec_of(2);
     buffer b = {0};
-    edit_drop(&b, 2);
+    encode_drop(&b, 2);
     expect_item(HOLT_CORRUPT, &b);
-    edit_rename(&b, 8, "x");
+    encode_rename(&b, 8, "x");
     expect_item(HOLT_CORRUPT, &b);
-    edit_clear(&b, 8, 1);
+    encode_clear(&b, 8, 1);
     expect_item(HOLT_CORRUPT, &b);
     put_run(&b, 8, 1, 1);
     expect_item(HOLT_CORRUPT, &b);
-    edit_run_removed(&b, 1, 51);
+    encode_run_removed(&b, 1, 51);
     expect_item(HOLT_CORRUPT, &b);
-    edit_collection(&b, &again, "twice", 0);
+    encode_collection(&b, &again, "twice", 0);
     expect_item(HOLT_CORRUPT, &b);
-    edit_collection(&b, &before, "out of order", 0);
+    encode_collection(&b, &before, "out of order", 0);
     expect_item(HOLT_CORRUPT, &b);
 }
 
@@ -279,13 +279,13 @@ static void state_refuses_impossible_collections(void **state)
     small.block_bytes = BLOCK_BYTES_MIN - 1;
     large.block_bytes = BLOCK_BYTES_MAX + 1;
     buffer b = {0};
-    edit_collection(&b, &small, "small", 0);
+    encode_collection(&b, &small, "small", 0);
     expect_item(HOLT_CORRUPT, &b);
-    edit_collection(&b, &large, "large", 0);
+    encode_collection(&b, &large, "large", 0);
     expect_item(HOLT_CORRUPT, &b);
-    edit_collection(&b, &fine, "", 0);
+    encode_collection(&b, &fine, "", 0);
     expect_item(HOLT_CORRUPT, &b);
-    edit_rename(&b, 300, "");
+    encode_rename(&b, 300, "");
     expect_item(HOLT_CORRUPT, &b);
 }
 
@@ -444,10 +444,10 @@ static void edit_without_memory_is_failed(void **state)
         log_state log = {.next_segment = 1};
         uint64_t before = mem_allocations();
         mem_fail_at(n, false);
-        edit_counters(&b, 1, 2, 3);
-        edit_log(&b, &log);
-        edit_collection(&b, &spec, "default", 0);
-        edit_rename(&b, 1, "a name that needs a byte or two of its own, so that the buffer grows a little");
+        encode_counters(&b, 1, 2, 3);
+        encode_log(&b, &log);
+        encode_collection(&b, &spec, "default", 0);
+        encode_rename(&b, 1, "a name that needs a byte or two of its own, so that the buffer grows a little");
         mem_fail_at(0, false);
         failed = mem_allocations() - before >= n && b.failed;
         assert_true(b.failed == (mem_allocations() - before >= n));

@@ -961,15 +961,15 @@ static void state(os *o, const statement *s)
     os_dir *dir = db_of(o);
     ok(current_read(dir, &number, id));
     ok(verify_manifest(dir, number, id, &was, &mark));
-    edit_counters(&b, 1000, s->next_collection, 0);
-    edit_log(&b, &was.log);
+    encode_counters(&b, 1000, s->next_collection, 0);
+    encode_log(&b, &was.log);
     for (uint32_t i = 0; i < 2; i++) {
         collection_spec spec = was.collections[0].spec;
         spec.id = i + 1;
-        if (s->names[i]) edit_collection(&b, &spec, s->names[i], 0);
+        if (s->names[i]) encode_collection(&b, &spec, s->names[i], 0);
     }
     ok(manifest_create(dir, number + 1, id, buffer_slice(&b), &m));
-    ok(current_write(dir, number + 1, id));
+    ok(current_write(dir, number + 1, id, NULL));
     manifest_close(m);
     buffer_deinit(&b);
     state_deinit(&was);

@@ -2,9 +2,11 @@
 
 #include "base/status.h"
 #include "db/catalog.h"
+#include "db/file_uses.h"
 #include "db/install.h"
 #include "db/lock.h"
-#include "db/record.h"
+
+#include <assert.h>
 
 holt_status begin_writing(holt *db)
 {
@@ -39,23 +41,22 @@ holt_status begin_table(holt *db)
     return rc;
 }
 
-holt_status begin_tables(holt *db, seqno floor)
+holt_status begin_view(holt *db, seqno floor, size_t collections)
 {
     view *first;
     holt_status rc = begin_files(db);
-    if (rc == HOLT_OK) rc = view_create(1, 0, &first);
+    if (rc == HOLT_OK) rc = view_create(1, collections, &first);
     if (rc != HOLT_OK) return rc;
     first->floor = floor;
     /* Release, though nobody else has the database yet: it is what readers of the view acquire. */
     atomic_store_explicit(&db->view, first, memory_order_release);
-    return begin_table(db);
+    return HOLT_OK;
 }
 
 holt_status begin_collection_state(holt *db, const state_collection *from, const collection_tree *tree)
 {
     holt_collection *c;
     collection_state *s;
-    view *v;
     holt_status rc = catalog_restore(db, from, &c);
     if (rc != HOLT_OK) {
         lsm_tree_unref(tree->lsm);
@@ -63,30 +64,18 @@ holt_status begin_collection_state(holt *db, const state_collection *from, const
         return rc;
     }
     rc = collection_state_create(&s, &from->spec, from->cleared_seqno, tree);
-    if (rc == HOLT_OK) rc = file_uses_reserve_tree(db, s->lsm);
-    if (rc == HOLT_OK) rc = view_change_reserve(db, (size_t)c->slot + 1, &v);
-    if (rc == HOLT_OK) rc = view_change_begin(db, v);
+    if (rc == HOLT_OK) rc = file_uses_reserve(db, file_uses_needed(s->lsm));
     if (rc != HOLT_OK) {
         collection_state_unref(s);
         return rc;
     }
-    view_set_slot(v, c->slot, s);
-    view_change_install(db, v);
-    file_uses_change(db, NULL, tree->lsm);
+    /* Nobody else has the view, so it is changed in place: a copy of it for each collection would take memory and time
+     * that grow with the square of their number. */
+    view *first = atomic_load_explicit(&db->view, memory_order_relaxed);
+    assert(c->slot < first->slot_count);
+    view_set_slot(first, c->slot, s);
+    file_uses_change(db, NULL, s->lsm);
     return HOLT_OK;
-}
-
-holt_status begin_manifest(holt *db, uint64_t number)
-{
-    static const buffer nothing;
-    record_change change = {.edit = &nothing};
-    buffer whole = {0};
-    record_whole(db, &change, &whole);
-    holt_status rc = whole.failed ? status_no_memory(whole.size) : HOLT_OK;
-    if (rc == HOLT_OK) rc = manifest_create(db->dir, number, db->id, buffer_slice(&whole), &db->manifest);
-    buffer_deinit(&whole);
-    if (rc == HOLT_OK) db->manifest_size_first = manifest_size(db->manifest);
-    return rc;
 }
 
 /* Where the recovered log ends; nowhere if there is none. */

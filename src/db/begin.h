@@ -9,12 +9,11 @@
 holt_status begin_writing(holt *db);
 /* The block cache and the table of files; after the database id is known. */
 holt_status begin_files(holt *db);
-/* The first view, with an empty active memtable and the given floor. */
-holt_status begin_tables(holt *db, seqno floor);
-/* Puts a collection into the catalog and, with its tree (taken over), into the view. */
+/* The first view, with the given floor and room for so many collections. It has no memtable yet: begin_table follows when
+ * the collections are in. */
+holt_status begin_view(holt *db, seqno floor, size_t collections);
+/* Puts a collection into the catalog and, with its tree (taken over), into the first view, which has room for it. */
 holt_status begin_collection_state(holt *db, const state_collection *c, const collection_tree *tree);
-/* Writes MANIFEST-number with the whole state and takes it as the database's. */
-holt_status begin_manifest(holt *db, uint64_t number);
 /* Starts the log in the segment that the manifest names. */
 holt_status begin_log(holt *db);
 /* A new, empty active memtable in front of the others; the one before is sealed as of the last operation it

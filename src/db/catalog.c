@@ -50,12 +50,20 @@ holt_status catalog_reserve(holt *db)
 
 uint32_t catalog_take_slot(holt *db)
 {
-    size_t slot = 0;
+    size_t slot = db->slot_free;
     while (slot < db->slot_count && db->slots_used[slot])
         slot++;
     if (slot == db->slot_count) db->slot_count++;
     db->slots_used[slot] = true;
+    db->slot_free = slot + 1;
     return (uint32_t)slot;
+}
+
+void catalog_release_slot(holt *db, uint32_t slot)
+{
+    assert(db->slots_used[slot]);
+    db->slots_used[slot] = false;
+    if (slot < db->slot_free) db->slot_free = slot;
 }
 
 void catalog_put(holt *db, holt_collection *c)
@@ -101,7 +109,7 @@ void collection_destroy_object(holt_collection *c)
 }
 
 /* admin_mu held. A dropped collection goes with its last handle and user. */
-bool collection_unused(const holt_collection *c)
+static bool collection_unused(const holt_collection *c)
 {
     return atomic_load_explicit(&c->dropped, memory_order_relaxed) && c->handles == 0 && c->users == 0;
 }

@@ -6,7 +6,7 @@
 #include "db/install.h"
 #include "db/jobs.h"
 #include "db/lock.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 
 #include <inttypes.h>
 
@@ -28,11 +28,11 @@ static holt_status write_end(holt *db)
 {
     log_position end;
     holt_status rc = wal_health(db->wal);
-    if (rc == HOLT_OK) rc = record_repair(db); /* the last chance */
+    if (rc == HOLT_OK) rc = manifest_repair(db); /* the last chance */
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
-    edit_closed(&edit, end);
+    encode_closed(&edit, end);
     rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
     buffer_deinit(&edit);
     if (rc == HOLT_OK) (void)os_dir_unlink(db->dir, "RESERVE"); /* remade by the next open */
@@ -41,6 +41,7 @@ static holt_status write_end(holt *db)
 
 static void release_memory(holt *db)
 {
+    manifest_forget_doubt(db);
     release_all(db);
     view_destroy(atomic_load_explicit(&db->view, memory_order_acquire));
     catalog_destroy(db);

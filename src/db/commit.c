@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/install.h"
+#include "db/manifest_writer.h"
 
 #include <assert.h>
 
@@ -293,6 +294,7 @@ static void lead_group(holt *db, commit_request *group)
     bool full = memtable_entries(db->active->memtable) > 0 &&
                 memtable_bytes(db->active->memtable) >= db->set.memtable_bytes;
     holt_status rc = wal_health(db->wal);
+    if (rc == HOLT_OK) rc = manifest_settle(db);
     if (rc == HOLT_OK && (full || !wal_fits(db->wal, bytes))) rc = rotate(db, bytes, !group_has_puts(group));
     for (commit_request *r = group; r; r = r->next) {
         r->inserted = false;

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "db/install.h"
 #include "db/jobs.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 #include "db/txn.h"
 
 #include <inttypes.h>
@@ -76,47 +76,29 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     return rc;
 }
 
-static void edit_merge(buffer *edit, uint32_t id, const lsm_merge *m, const lsm_run *run)
-{
-    size_t count;
-    const uint64_t *ages = lsm_merge_inputs(m, &count);
-    for (size_t i = run ? 1 : 0; i < count; i++) /* the output replaces the run of its own age */
-        edit_run_removed(edit, id, ages[i]);
-    if (run) edit_run(edit, id, run);
-}
-
-/* manifest_mu held. Puts the output in its inputs' place. *used false: they are not there any more. */
+/* Puts the output in its inputs' place. *used: it is, or may be, part of the tree. Not if the inputs are not there any
+ * more, which is no failure. */
 static holt_status record_merge(holt *db, const holt_collection *c, const lsm_merge *m, lsm_run *run,
                                 bool *used)
 {
+    db_edit e;
     size_t count;
     const uint64_t *ages = lsm_merge_inputs(m, &count);
-    view *v;
-    lsm_tree *tree = NULL;
-    collection_state *next = NULL;
-    buffer edit = {0};
+    collection_tree merged = {0};
     *used = false;
-    holt_status rc = view_acquire(db, &v);
+    holt_status rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
-    bool applies = s && lsm_merge_applies(m, s->lsm);
-    rc = applies ? lsm_tree_replace(s->lsm, ages, count, run, &tree) : HOLT_NOT_FOUND;
-    collection_tree merged = {.lsm = tree};
-    if (rc == HOLT_OK) rc = collection_state_create(&next, &s->spec, s->cleared_seqno, &merged);
-    if (rc == HOLT_OK) {
-        edit_counters(&edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
-                      os_time_ms(db->os));
-        edit_merge(&edit, c->spec.id, m, run);
-        tree_change change_tree = {
-            .collection = c->spec.id, .slot = c->slot, .cleared_seqno = s->cleared_seqno, .tree = tree};
-        record_change change = {.edit = &edit, .trees = &change_tree, .tree_count = 1};
-        install_change install = {.slots = &c->slot, .states = &next, .count = 1};
-        *used = true;
-        rc = record_and_install_locked(db, &change, &install);
+    const collection_state *now = edit_state(&e, c->slot, c->spec.id);
+    bool applies = now && lsm_merge_applies(m, now->lsm);
+    if (applies) rc = lsm_tree_replace(now->lsm, ages, count, run, &merged.lsm);
+    if (!applies || rc != HOLT_OK) {
+        edit_abandon(&e);
+        return rc;
     }
-    buffer_deinit(&edit);
-    view_release(db, v);
-    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
+    edit_put_tree(&e, c->slot, now, &merged);
+    rc = edit_commit(&e);
+    *used = e.outcome != EDIT_NOT_MADE;
+    return rc;
 }
 
 static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m)
@@ -126,14 +108,12 @@ static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m
     holt_status rc = os_dir_sync(db->dir);
     if (rc == HOLT_OK) rc = lsm_merge_output(m, &run);
     if (rc != HOLT_OK) return rc;
-    os_mutex_lock(&db->manifest_mu);
     rc = record_merge(db, c, m, run, &used);
-    os_mutex_unlock(&db->manifest_mu);
-    if (!used)
-        lsm_run_discard(run);
+    if (used)
+        lsm_run_unref(run); /* the tree has it; or, in doubt, the manifest writer */
     else
-        lsm_run_unref(run); /* after a failed record its files stay: the manifest on disk may name them */
-    if (rc != HOLT_OK) return rc;
+        lsm_run_discard(run);
+    if (rc != HOLT_OK || !used) return rc;
     event_log_write(db->events, HOLT_LOG_INFO,
                     "merged runs of collection %u: %" PRIu64 " bytes into %" PRIu64, c->spec.id,
                     lsm_merge_bytes_read(m), lsm_merge_bytes_written(m));

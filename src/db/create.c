@@ -3,7 +3,7 @@
 #include "base/status.h"
 #include "db/catalog.h"
 #include "db/begin.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 #include "db/trees.h"
 
 #include <inttypes.h>
@@ -41,12 +41,13 @@ holt_status create_database(holt *db)
     db->log.next_epoch = os_random(db->os);
     db->next_seqno = 1;
     holt_status rc = begin_writing(db);
-    if (rc == HOLT_OK) rc = begin_tables(db, 0);
+    if (rc == HOLT_OK) rc = begin_view(db, 0, 1);
     if (rc == HOLT_OK) rc = default_collection(db);
+    if (rc == HOLT_OK) rc = begin_table(db);
     if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
-    if (rc == HOLT_OK) rc = begin_manifest(db, 1);
+    if (rc == HOLT_OK) rc = manifest_begin(db, 1);
     db->space_recorded = db->space != NULL;
-    if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id);
+    if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id, NULL);
     if (rc == HOLT_OK) rc = begin_log(db);
     if (rc == HOLT_OK)
         event_log_write(db->events, HOLT_LOG_INFO, "created database %016" PRIx64 "%016" PRIx64, db->id[0],

@@ -7,7 +7,8 @@
  *   txn.c write.c                               transactions and plain writes
  *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
  *   load.c                                      bulk loads into empty ones
- *   record.c state.c edit.c                     what the manifest says, and writing it
+ *   db_edit.c manifest_writer.c file_uses.c     a change of all that the manifest describes: recorded, then installed
+ *   state.c manifest_encode.c                   what the manifest says
  *   install.c view.c                            views and the change from one to the next
  *   jobs.c flush*.c idle.c compact.c space.c rewrite.c background jobs
  *   reserve.c budget.c                          what is done about a full disk; the shares of memory
@@ -127,15 +128,20 @@ struct holt {
     bool space_recorded;             /* the manifest names it */
     btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
     size_t garbage_count, garbage_capacity;
-    bool manifest_lost;              /* what is on disk is not known: the next record writes the whole state anew */
+    bool manifest_lost;              /* what is on disk is not known: the next edit writes a new manifest */
     holt_error manifest_error;
+    lsm_run **doubtful_runs;         /* of edits in doubt (manifest_writer.h); references */
+    size_t doubtful_run_count, doubtful_run_capacity;
+    /* The outcome of a change to the catalog is in doubt: commits are refused until it is settled. Relaxed: set under
+     * leadership, read by leaders, who then take the lock. */
+    _Atomic bool catalog_in_doubt;
 
     os_mutex admin_mu;               /* LOCK_RANK_ADMIN; guards the catalog: */
     holt_collection **catalog;       /* by name */
     size_t catalog_count, catalog_capacity;
     holt_collection *dropped;        /* those that somebody still has open */
     bool *slots_used;                /* by slot */
-    size_t slot_count, slot_capacity;
+    size_t slot_count, slot_capacity, slot_free; /* none before slot_free is free */
 
     os_mutex view_mu;                /* LOCK_RANK_VIEW: installing views */
 
@@ -196,6 +202,12 @@ static inline bool collection_lives(const holt_collection *c)
     /* Acquire: pairs with the drop's release, after which the collection is in no view. */
     return c->db->fork_generation == os_fork_generation() &&
            !atomic_load_explicit(&c->dropped, memory_order_acquire);
+}
+/* What a reader returns that does not find the collection in its view: HOLT_CLOSED if it has been dropped meanwhile, or
+ * HOLT_NOT_FOUND if it was created after the view. A drop marks the collection before it shows the view without it. */
+static inline holt_status collection_missing(const holt_collection *c)
+{
+    return collection_lives(c) ? HOLT_NOT_FOUND : collection_check(c);
 }
 /* HOLT_READ_ONLY: for calls that write. */
 holt_status writable_check(const holt *db);

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/record.h"
+#include "db/file_uses.h"
 #include "log/segment.h"
 
 /* ---------------------------------------------------------------- names */
@@ -107,20 +107,6 @@ typedef struct cleaning {
     size_t count, capacity;
 } cleaning;
 
-static bool run_in_use(const holt *db, uint64_t number)
-{
-    for (size_t low = 0, high = db->file_use_count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        uint64_t at = file_use_number(db, middle);
-        if (at == number) return true;
-        if (at < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
-
 static bool segment_in_use(const holt *db, uint64_t number)
 {
     if (number == db->log.next_segment) return true;
@@ -142,7 +128,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
         orphan = !segment_in_use(c->db, number);
         break;
     case FILE_RUN:
-        orphan = !run_in_use(c->db, number);
+        orphan = !file_in_use(c->db, number);
         break;
     case FILE_PAGES:
         orphan = !c->db->space || number != btree_space_recorded(c->db->space)->file;

@@ -12,7 +12,7 @@
 #include "db/commit.h"
 #include "db/flush_internal.h"
 #include "db/install.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 #include "db/reserve.h"
 
 #include <stdlib.h>
@@ -37,6 +37,7 @@ void flush_abandon(flush *f)
         output_deinit(&f->outputs[i]);
     btree_change_abandon(f->change);
     tree_file_writer_destroy(f->writer);
+    if (f->finished && !f->file_used) tree_file_obsolete(f->finished);
     tree_file_unref(f->finished);
     view_release(f->db, f->view);
     table_unref(f->table);
@@ -145,7 +146,7 @@ static void tell_progress(const flush *f)
 static holt_status flush_step(holt *db, bool *more)
 {
     holt_status rc = HOLT_OK;
-    if (!db->flush) rc = record_repair(db); /* what could not be recorded would only be written in vain */
+    if (!db->flush) rc = manifest_repair(db); /* what could not be recorded would only be written in vain */
     if (!db->flush && rc == HOLT_OK) rc = flush_begin(db, &db->flush);
     if (db->flush) budget_claim(db, memtable_bytes(db->flush->table->memtable));
     *more = db->flush != NULL;

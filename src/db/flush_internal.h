@@ -36,7 +36,7 @@ struct flush {
     tree_file *finished;
     flush_output *outputs;
     size_t output_count;
-    size_t runs_used; /* runs of the file that became part of a tree */
+    bool file_used;   /* `finished` is part of a tree, or may be */
     size_t piece;     /* B+trees take so many entries at a time, each time recorded; 0: all */
     bool rests;       /* what a piece gave back is not free at once */
 };

@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "db/install.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 
 #include <assert.h>
 

@@ -133,7 +133,7 @@ static holt_status look_up(lookup *l, view *v, seqno at, seqno *seen)
     if (seen) *seen = at;
     const collection_state *s = view_collection(v, l->collection->slot, l->collection->spec.id);
     bool undecided = false;
-    rc = s ? look_in_section(l, v, s, at, &undecided) : HOLT_NOT_FOUND;
+    rc = s ? look_in_section(l, v, s, at, &undecided) : collection_missing(l->collection);
     /* Relaxed: the section keeps the count from becoming zero. */
     if (undecided && !held) atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
     epoch_leave();

@@ -12,8 +12,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/commit.h"
+#include "db/db_edit.h"
 #include "db/install.h"
-#include "db/space.h"
+#include "db/manifest_writer.h"
 #include "db/trees.h"
 #include "db/txn.h"
 
@@ -306,40 +307,18 @@ static holt_status build(holt_load *load, new_tree *n)
 
 /* ---------------------------------------------------------------- the switch */
 
-static void edit_load(holt *db, const collection_state *s, const new_tree *n, buffer *edit)
+/* Records the tree, which is taken over, and shows it. */
+static holt_status record_load(holt_load *load, new_tree *n)
 {
-    edit_counters(edit, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
-                  os_time_ms(db->os));
-    edit_clear(edit, s->spec.id, s->cleared_seqno);
-    for (size_t i = 0; i < lsm_tree_runs(s->lsm); i++)
-        edit_run(edit, s->spec.id, lsm_tree_run(s->lsm, i));
-    if (!s->btree) return;
-    edit_root(edit, s->spec.id, btree_version_root(s->btree));
-    edit_space(edit, n->space, false);
-}
-
-/* Records the state, which is taken over, and shows it. */
-static holt_status record_load(holt_load *load, new_tree *n, collection_state *s)
-{
-    holt *db = load->db;
-    const holt_collection *c = load->collection;
-    buffer edit = {0};
-    tree_change tree = {.collection = c->spec.id,
-                        .slot = c->slot,
-                        .cleared_seqno = s->cleared_seqno,
-                        .tree = s->lsm,
-                        .root = s->btree ? btree_version_root(s->btree) : NULL};
-    record_change change = {.edit = &edit, .trees = &tree, .tree_count = 1, .space = n->space};
-    install_change install = {.floor = s->cleared_seqno, .slots = &c->slot, .states = &s, .count = 1};
-    bool paged = s->btree != NULL;
-    os_mutex_lock(&db->manifest_mu);
-    edit_load(db, s, n, &edit);
-    holt_status rc = record_and_install_locked(db, &change, &install);
-    load->named |= !paged && (rc == HOLT_OK || db->manifest_lost);
-    if (n->change) space_end_change(db, n->change, true, rc);
-    n->change = NULL;
-    os_mutex_unlock(&db->manifest_mu);
-    buffer_deinit(&edit);
+    db_edit e;
+    holt_status rc = edit_begin(&e, load->db);
+    if (rc != HOLT_OK) return rc;
+    if (n->change) edit_pages(&e, n->change, n->space);
+    edit_clear(&e, load->collection, load->db->next_seqno - 1, &n->tree);
+    bool paged = n->tree.btree != NULL;
+    memset(n, 0, sizeof *n); /* taken over */
+    rc = edit_commit(&e);
+    if (!paged && e.outcome != EDIT_NOT_MADE) load->named = true;
     return rc;
 }
 
@@ -349,14 +328,10 @@ static holt_status switch_led(holt_load *load, new_tree *n)
 {
     holt *db = load->db;
     holt_collection *c = load->collection;
-    collection_state *s;
     holt_status rc = collection_check(c); /* it may have been dropped while we waited */
     if (rc == HOLT_OK) rc = check_empty(c);
     if (rc == HOLT_OK) rc = wal_sync(db->wal);
-    if (rc != HOLT_OK) return rc;
-    rc = collection_state_create(&s, &c->spec, db->next_seqno - 1, &n->tree);
-    memset(&n->tree, 0, sizeof n->tree); /* taken over */
-    if (rc == HOLT_OK) rc = record_load(load, n, s);
+    if (rc == HOLT_OK) rc = record_load(load, n);
     /* Release: who finds the load counted finds what it loaded, too. */
     if (rc == HOLT_OK) atomic_fetch_add_explicit(&c->loads, 1, memory_order_release);
     return rc;

@@ -1,7 +1,7 @@
 /* maintenance.c -- sync, flush, compact and health, as a user asks for them. */
 #include "base/status.h"
 #include "db/jobs.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 #include "db/rewrite.h"
 
 holt_status holt_sync(holt *db)
@@ -37,7 +37,7 @@ holt_status holt_health(holt *db)
     holt_status rc = db_check(db);
     if (rc != HOLT_OK || db->read_only) return rc;
     rc = wal_health(db->wal);
-    if (rc == HOLT_OK) rc = record_health(db);
+    if (rc == HOLT_OK) rc = manifest_health(db);
     if (rc != HOLT_OK) return rc;
     os_mutex_lock(&db->jobs_mu);
     if (db->flush_failing) rc = status_restore(&db->flush_error);

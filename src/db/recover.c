@@ -7,7 +7,7 @@
 #include "db/directory.h"
 #include "db/install.h"
 #include "db/jobs.h"
-#include "db/record.h"
+#include "db/manifest_writer.h"
 #include "log/operation.h"
 
 #include <inttypes.h>
@@ -263,9 +263,9 @@ static holt_status adopt_log(holt *db, replay_result *result)
 static holt_status switch_over(holt *db, log_position known, uint64_t number)
 {
     holt_status rc = wal_create_segment(db->dir, db->log.next_segment);
-    if (rc == HOLT_OK) rc = begin_manifest(db, number);
+    if (rc == HOLT_OK) rc = manifest_begin(db, number);
     if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, known);
-    if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id);
+    if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id, NULL);
     if (rc == HOLT_OK && db->space) btree_space_settle(db->space);
     if (rc == HOLT_OK) rc = directory_clean(db, number);
     if (rc == HOLT_OK) rc = begin_log(db);
@@ -294,8 +294,9 @@ static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
     db->next_collection = s->next_collection;
     db->log.flushed_seqno = s->log.flushed_seqno;
     db->next_seqno = s->log.flushed_seqno + 1;
-    rc = begin_tables(db, s->log.flushed_seqno);
+    rc = begin_view(db, s->log.flushed_seqno, s->collection_count);
     if (rc == HOLT_OK) rc = open_collections(db, s);
+    if (rc == HOLT_OK) rc = begin_table(db);
     if (rc == HOLT_OK) rc = replay(db, s, mark, &result);
     if (rc == HOLT_OK) db->next_seqno = result.next_seqno;
     if (rc == HOLT_OK && db->read_only) db->synced_seqno = synced_seqno(&result);

@@ -2,7 +2,6 @@
 
 #include "db/install.h"
 #include "db/jobs.h"
-#include "db/record.h"
 #include "db/reserve.h"
 
 /* All the memory that the change takes: a new memtable, and a view that has room for it. */

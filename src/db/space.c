@@ -2,120 +2,51 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/db_edit.h"
 #include "db/install.h"
 
 enum { STEP_BLOCKS = 256, SHRINK_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
 
-void space_end_change(holt *db, btree_change *c, bool tried, holt_status recorded)
-{
-    if (recorded == HOLT_OK)
-        btree_change_commit(c);
-    else if (tried && db->manifest_lost)
-        btree_change_doubt(c);
-    else
-        btree_change_abandon(c);
-}
-
 /* ---------------------------------------------------------------- recording */
 
-/* What a change did to collections, and to the first `swept` garbage trees. */
-typedef struct space_result {
-    btree_change *change;
-    const space_tree *trees;
-    size_t count, swept;
-    seqno floor; /* of the view that shows it; 0: as it is */
-} space_result;
-
-typedef struct space_arrays {
-    tree_change *trees;
-    uint32_t *slots;
-    collection_state **states;
-    size_t count;
-} space_arrays;
-
-/* A collection's new state. HOLT_CONFLICT: it has got another tree meanwhile. */
-static holt_status add_tree(const view *now, const space_tree *t, buffer *edit, space_arrays *a)
+/* Gives the collection its changed tree. HOLT_CONFLICT: it has got another one meanwhile. */
+static holt_status add_tree(db_edit *e, const space_tree *t)
 {
     if (!t->next || t->next == t->base) return HOLT_OK;
-    const collection_state *s = view_collection(now, t->slot, t->collection);
-    if (!s || s->btree != t->base) return HOLT_CONFLICT;
+    const collection_state *now = edit_state(e, t->slot, t->collection);
+    if (!now || now->btree != t->base) return HOLT_CONFLICT;
     collection_tree tree = {
-        .lsm = lsm_tree_ref(s->lsm), .btree = btree_version_ref(t->next), .btree_file = s->btree_file};
-    holt_status rc = collection_state_create(&a->states[a->count], &s->spec, s->cleared_seqno, &tree);
-    if (rc != HOLT_OK) return rc;
-    const tree_root *root = btree_version_root(t->next);
-    tree_change change = {.collection = t->collection,
-                          .slot = t->slot,
-                          .cleared_seqno = s->cleared_seqno,
-                          .tree = s->lsm,
-                          .root = root};
-    edit_root(edit, t->collection, root);
-    a->trees[a->count] = change;
-    a->slots[a->count++] = t->slot;
+        .lsm = lsm_tree_ref(now->lsm), .btree = btree_version_ref(t->next), .btree_file = now->btree_file};
+    edit_put_tree(e, t->slot, now, &tree);
     return HOLT_OK;
 }
 
-static holt_status gather(holt *db, const space_result *r, buffer *edit, space_arrays *a)
+/* Prepares the change, records what it made of the trees and of the first `swept` garbage trees, and ends it, however
+ * that goes. */
+static holt_status record_change(holt *db, btree_change *c, const space_tree *trees, size_t count,
+                                 size_t swept, seqno floor)
 {
-    view *now;
-    a->trees = mem_alloc_zero(r->count + 1, sizeof *a->trees);
-    a->slots = mem_alloc_zero(r->count + 1, sizeof *a->slots);
-    a->states = mem_alloc_zero(r->count + 1, sizeof *a->states);
-    if (!a->trees || !a->slots || !a->states) return status_no_memory(r->count * sizeof *a->trees);
-    holt_status rc = view_acquire(db, &now);
-    if (rc != HOLT_OK) return rc;
-    for (size_t i = 0; i < r->count && rc == HOLT_OK; i++)
-        rc = add_tree(now, &r->trees[i], edit, a);
-    view_release(db, now);
-    for (size_t i = 0; i < r->swept; i++)
-        edit_swept(edit, btree_version_root(db->garbage[i]));
-    return rc;
-}
-
-static void forget_garbage(holt *db, size_t count)
-{
-    if (count == 0) return; /* and there may be no array */
-    for (size_t i = 0; i < count; i++)
-        btree_version_unref(db->garbage[i]);
-    db->garbage_count -= count;
-    memmove(db->garbage, db->garbage + count, db->garbage_count * sizeof *db->garbage);
-}
-
-/* Prepares the change, records it, installs its trees and ends it. */
-static holt_status record_result(holt *db, const space_result *r)
-{
-    const btree_space_state *space;
-    buffer edit = {0};
-    space_arrays a = {0};
-    holt_status rc = btree_change_prepare(r->change, &space);
-    os_mutex_lock(&db->manifest_mu);
-    if (rc == HOLT_OK) rc = gather(db, r, &edit, &a);
-    bool tried = rc == HOLT_OK;
-    if (tried) {
-        edit_space(&edit, space, false);
-        record_change change = {
-            .edit = &edit, .trees = a.trees, .tree_count = a.count, .space = space, .swept = r->swept};
-        install_change install = {.slots = a.slots, .states = a.states, .count = a.count, .floor = r->floor};
-        rc = record_and_install_locked(db, &change, &install);
-    } else {
-        for (size_t i = 0; i < a.count; i++)
-            collection_state_unref(a.states[i]);
+    db_edit e;
+    const btree_space_state *prepared;
+    holt_status rc = btree_change_prepare(c, &prepared);
+    if (rc == HOLT_OK) rc = edit_begin(&e, db);
+    if (rc != HOLT_OK) {
+        btree_change_abandon(c);
+        return rc;
     }
-    space_end_change(db, r->change, tried, rc);
-    if (rc == HOLT_OK) forget_garbage(db, r->swept);
-    os_mutex_unlock(&db->manifest_mu);
-    mem_free(a.trees);
-    mem_free(a.slots);
-    mem_free(a.states);
-    buffer_deinit(&edit);
-    return rc;
+    edit_pages(&e, c, prepared);
+    for (size_t i = 0; i < count && rc == HOLT_OK; i++)
+        rc = add_tree(&e, &trees[i]);
+    edit_fail(&e, rc);
+    edit_swept(&e, swept);
+    edit_raise_floor(&e, floor);
+    return edit_commit(&e);
 }
 
 holt_status space_record_tree(holt *db, btree_change *c, const space_tree *t, seqno floor)
 {
-    space_result r = {.change = c, .trees = t, .count = 1, .floor = floor};
-    return record_result(db, &r);
+    return record_change(db, c, t, 1, 0, floor);
 }
 
 /* ---------------------------------------------------------------- upkeep */
@@ -272,9 +203,7 @@ static holt_status shrink_step(space_upkeep *u, bool *rest)
 
 static holt_status finish(space_upkeep *u, bool shrunk)
 {
-    space_result r = {
-        .change = u->change, .trees = u->trees, .count = u->tree_count, .swept = u->garbage_count};
-    holt_status rc = record_result(u->db, &r);
+    holt_status rc = record_change(u->db, u->change, u->trees, u->tree_count, u->garbage_count, 0);
     u->change = NULL; /* ended, however it went */
     end_change(u);
     if (shrunk) end_round(u);

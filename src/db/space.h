@@ -7,12 +7,7 @@
 #ifndef HOLT_DB_SPACE_H
 #define HOLT_DB_SPACE_H
 
-#include "db/record.h"
-
-/* The end of a change: `tried`, whether a record of it was, and `recorded`, how that or what came before went. It is
- * committed, as if it had not been, or, if nobody knows what is on disk, kept from being overwritten until the
- * manifest is known again. manifest_mu held. */
-void space_end_change(holt *db, btree_change *c, bool tried, holt_status recorded);
+#include "db/db.h"
 
 /* What a change made of a collection's tree. */
 typedef struct space_tree {

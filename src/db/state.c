@@ -1,4 +1,4 @@
-/* state.c -- applying manifest records; edit.c encodes them, state.h has the table. */
+/* state.c -- applying manifest records; manifest_encode.c encodes them, state.h has the table. */
 #include "db/state_format.h"
 
 #include "base/coding.h"

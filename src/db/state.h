@@ -80,19 +80,19 @@ holt_status state_apply(db_state *s, uint64_t index, slice record);
 
 /* ---------------------------------------------------------------- encoding items */
 
-void edit_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms);
-void edit_log(buffer *b, const log_state *log);
-void edit_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno);
-void edit_drop(buffer *b, uint32_t id);
-void edit_rename(buffer *b, uint32_t id, const char *name);
-void edit_clear(buffer *b, uint32_t id, seqno cleared_seqno);
-void edit_run(buffer *b, uint32_t id, const lsm_run *run);
-void edit_run_removed(buffer *b, uint32_t id, uint64_t age);
-void edit_root(buffer *b, uint32_t id, const tree_root *root);
+void encode_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms);
+void encode_log(buffer *b, const log_state *log);
+void encode_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno);
+void encode_drop(buffer *b, uint32_t id);
+void encode_rename(buffer *b, uint32_t id, const char *name);
+void encode_clear(buffer *b, uint32_t id, seqno cleared_seqno);
+void encode_run(buffer *b, uint32_t id, const lsm_run *run);
+void encode_run_removed(buffer *b, uint32_t id, uint64_t age);
+void encode_root(buffer *b, uint32_t id, const tree_root *root);
 /* whole: all extents; else those that were touched. */
-void edit_space(buffer *b, const btree_space_state *space, bool whole);
-void edit_garbage(buffer *b, const tree_root *root);
-void edit_swept(buffer *b, const tree_root *root);
-void edit_closed(buffer *b, log_position end);
+void encode_space(buffer *b, const btree_space_state *space, bool whole);
+void encode_garbage(buffer *b, const tree_root *root);
+void encode_swept(buffer *b, const tree_root *root);
+void encode_closed(buffer *b, log_position end);
 
 #endif

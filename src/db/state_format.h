@@ -1,4 +1,4 @@
-/* state_format.h -- the numbers of manifest items, for edit.c and state.c. */
+/* state_format.h -- the numbers of manifest items, for manifest_encode.c and state.c. */
 #ifndef HOLT_DB_STATE_FORMAT_H
 #define HOLT_DB_STATE_FORMAT_H
 

@@ -175,11 +175,12 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
                                  .block_bytes = c->spec.block_bytes,
                                  .filter_bits = c->spec.filter_bits};
     const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (!s) rc = collection_missing(c);
     if (s) count_tree(s->lsm, &info);
     if (s && s->btree) count_btree(btree_version_root(s->btree), &info);
     for (size_t i = 0; i < v->table_count; i++)
         info.memtable_entries += memtable_collection_entries(v->tables[i]->memtable, c->spec.id);
     view_release(c->db, v);
-    hand_out(out, out_size, &info, sizeof info);
-    return db_leave(c->db, HOLT_OK);
+    if (rc == HOLT_OK) hand_out(out, out_size, &info, sizeof info);
+    return db_leave(c->db, rc);
 }

@@ -23,7 +23,7 @@ static holt_status write_temporary(os_dir *dir, const char *line, size_t size)
     return rc;
 }
 
-holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_id[2])
+holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_id[2], bool *named)
 {
     char line[CURRENT_BYTES_MAX], name[OS_NAME_MAX];
     manifest_name(number, name);
@@ -35,6 +35,7 @@ holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_
     assert(size > 0 && (size_t)size < sizeof line);
     holt_status rc = write_temporary(dir, line, (size_t)size);
     if (rc == HOLT_OK) rc = os_dir_sync(dir); /* the manifest's name before the name that leads to it */
+    if (named) *named = rc == HOLT_OK;
     if (rc == HOLT_OK) rc = os_dir_rename(dir, "CURRENT.tmp", "CURRENT");
     if (rc == HOLT_OK) rc = os_dir_sync(dir);
     return rc;

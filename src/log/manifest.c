@@ -113,8 +113,10 @@ static holt_status write_record(manifest *m, slice payload)
     bytes_copy(bytes + FRAME_HEADER, payload.data, payload.size);
     frame_encode(bytes, &f);
     allocate_ahead(m, m->end + length);
-    m->broken = true; /* until the sync has succeeded nobody knows what is on disk */
     holt_status rc = os_file_write(m->file, m->end, bytes, length);
+    /* Until the sync has succeeded nobody knows what is on disk. But what there was no room for is not there whole, and the
+     * next record is written over its beginning. */
+    m->broken = rc != HOLT_NO_SPACE;
     if (rc == HOLT_OK) rc = os_file_sync(m->file);
     mem_free(bytes);
     if (rc != HOLT_OK) return rc;

@@ -20,8 +20,9 @@
  * stay where they are in all versions, so that a newer one is told from a damaged one. It is replaced by
  * rename.
  *
- * Failure      After a failed append or sync what is on disk is unknown: the manifest is broken, and every
- *              later append answers HOLT_IO, until the caller has made a new one current.
+ * Failure      After a failed write or sync what is on disk is unknown: the manifest is broken, and every later append
+ *              returns HOLT_IO, until the caller has made a new one current. HOLT_NO_SPACE from a write and
+ *              HOLT_NO_MEMORY leave it as it was.
  * Space        The file is preallocated ahead of its end, so that a full disk does not keep a flush from
  *              being recorded.
  * Concurrency  one thread at a time (LOCK_RANK_MANIFEST is the caller's).
@@ -55,8 +56,9 @@ uint64_t    manifest_size(const manifest *m);   /* bytes up to the end of the la
 holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_id[2],
                           holt_status (*record)(void *ctx, uint64_t index, slice payload), void *ctx, manifest_mark *last);
 
-/* Makes MANIFEST-number current: the directory is synced before and after CURRENT's rename. */
-holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_id[2]);
+/* Makes MANIFEST-number current: the directory is synced before and after CURRENT's rename. *named (may be NULL) says
+ * whether the rename was tried, so that CURRENT may name the manifest even if the call fails. */
+holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_id[2], bool *named);
 /* HOLT_NOT_FOUND: there is no CURRENT. */
 holt_status current_read(os_dir *dir, uint64_t *number, uint64_t database_id[2]);
 

@@ -1,4 +1,4 @@
-/* edit.c -- encoding manifest items; state.c decodes them, state.h has the table. */
+/* manifest_encode.c -- encoding manifest items; state.c decodes them, state.h has the table. */
 #include "db/state_format.h"
 
 #include "base/coding.h"
@@ -12,7 +12,7 @@ static void put_item(buffer *b, uint8_t tag, buffer *payload)
     buffer_deinit(payload);
 }
 
-void edit_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms)
+void encode_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms)
 {
     buffer p = {0};
     buffer_varint(&p, next_file);
@@ -21,7 +21,7 @@ void edit_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint
     put_item(b, ITEM_COUNTERS, &p);
 }
 
-void edit_log(buffer *b, const log_state *log)
+void encode_log(buffer *b, const log_state *log)
 {
     buffer p = {0};
     buffer_varint(&p, log->flushed_seqno);
@@ -38,7 +38,7 @@ void edit_log(buffer *b, const log_state *log)
     put_item(b, ITEM_LOG, &p);
 }
 
-void edit_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno)
+void encode_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno)
 {
     buffer p = {0};
     buffer_varint(&p, spec->id);
@@ -51,14 +51,14 @@ void edit_collection(buffer *b, const collection_spec *spec, const char *name, s
     put_item(b, ITEM_COLLECTION, &p);
 }
 
-void edit_drop(buffer *b, uint32_t id)
+void encode_drop(buffer *b, uint32_t id)
 {
     buffer p = {0};
     buffer_varint(&p, id);
     put_item(b, ITEM_DROP, &p);
 }
 
-void edit_rename(buffer *b, uint32_t id, const char *name)
+void encode_rename(buffer *b, uint32_t id, const char *name)
 {
     buffer p = {0};
     buffer_varint(&p, id);
@@ -66,7 +66,7 @@ void edit_rename(buffer *b, uint32_t id, const char *name)
     put_item(b, ITEM_RENAME, &p);
 }
 
-void edit_clear(buffer *b, uint32_t id, seqno cleared_seqno)
+void encode_clear(buffer *b, uint32_t id, seqno cleared_seqno)
 {
     buffer p = {0};
     buffer_varint(&p, id);
@@ -99,7 +99,7 @@ static void put_part(buffer *p, const lsm_part *part)
     buffer_string(p, part->upper);
 }
 
-void edit_run(buffer *b, uint32_t id, const lsm_run *run)
+void encode_run(buffer *b, uint32_t id, const lsm_run *run)
 {
     buffer p = {0};
     lsm_run_info info = lsm_run_describe(run);
@@ -112,7 +112,7 @@ void edit_run(buffer *b, uint32_t id, const lsm_run *run)
     put_item(b, ITEM_RUN, &p);
 }
 
-void edit_run_removed(buffer *b, uint32_t id, uint64_t age)
+void encode_run_removed(buffer *b, uint32_t id, uint64_t age)
 {
     buffer p = {0};
     buffer_varint(&p, id);
@@ -122,7 +122,7 @@ void edit_run_removed(buffer *b, uint32_t id, uint64_t age)
     put_item(b, ITEM_RUN, &p);
 }
 
-void edit_closed(buffer *b, log_position end)
+void encode_closed(buffer *b, log_position end)
 {
     buffer p = {0};
     buffer_varint(&p, end.segment);
@@ -138,7 +138,7 @@ static void put_root(buffer *p, const tree_root *root)
     buffer_varint(p, root->bytes);
 }
 
-void edit_root(buffer *b, uint32_t id, const tree_root *root)
+void encode_root(buffer *b, uint32_t id, const tree_root *root)
 {
     buffer p = {0};
     buffer_varint(&p, id);
@@ -146,7 +146,7 @@ void edit_root(buffer *b, uint32_t id, const tree_root *root)
     put_item(b, ITEM_ROOT, &p);
 }
 
-void edit_space(buffer *b, const btree_space_state *space, bool whole)
+void encode_space(buffer *b, const btree_space_state *space, bool whole)
 {
     buffer p = {0};
     uint64_t changed = 0;
@@ -164,14 +164,14 @@ void edit_space(buffer *b, const btree_space_state *space, bool whole)
     put_item(b, ITEM_SPACE, &p);
 }
 
-void edit_garbage(buffer *b, const tree_root *root)
+void encode_garbage(buffer *b, const tree_root *root)
 {
     buffer p = {0};
     put_root(&p, root);
     put_item(b, ITEM_GARBAGE, &p);
 }
 
-void edit_swept(buffer *b, const tree_root *root)
+void encode_swept(buffer *b, const tree_root *root)
 {
     buffer p = {0};
     buffer_varint(&p, root->root.offset);
