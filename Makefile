@@ -67,16 +67,16 @@ help:
 # What an interrupted setup left behind would make Meson believe that it is done.
 $(BUILD)/build.ninja: | deps-build
 	@rm -rf $(BUILD)/meson-private
-	$(SETUP) --buildtype=release $(BUILD)
+	$(SETUP) --buildtype=release -Dtests=disabled $(BUILD)
 
 $(TESTED)/build.ninja: | deps-test
 	@rm -rf $(TESTED)/meson-private
-	$(SETUP) --werror $(TESTED)
+	$(SETUP) --werror -Dtests=enabled $(TESTED)
 
 $(COMPARED)/build.ninja: | deps-build
 	@scripts/deps bench || echo "make: comparing with the engines that are there" >&2
 	@rm -rf $(COMPARED)/meson-private
-	$(SETUP) --buildtype=release -Dbench=true $(COMPARED)
+	$(SETUP) --buildtype=release -Dtests=disabled -Dbench=true $(COMPARED)
 
 deps-build deps-test:
 	@scripts/deps $(@:deps-%=%)
