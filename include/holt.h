@@ -161,7 +161,8 @@ typedef struct holt_cursor holt_cursor;         /* an ordered walk over a collec
 typedef enum holt_durability {
     HOLT_DURABILITY_DEFAULT = 0, /* of a database: HOLT_COMMIT; of a transaction: its database's */
     HOLT_COMMIT = 1,             /* on stable storage before it is acknowledged; survives a power failure */
-    HOLT_INTERVAL = 2,           /* in the kernel; a power failure loses at most the last interval_ms */
+    HOLT_INTERVAL = 2,           /* in the kernel, synced within interval_ms: a power failure loses at most so much.
+                                    Commits wait while the disk takes longer */
     HOLT_PROCESS = 3             /* in the kernel; survives the death of the process, not a power failure */
 } holt_durability;
 

@@ -151,20 +151,6 @@ static void admit(holt *db, commit_request *r)
     r->status = HOLT_OK;
 }
 
-/* What HOLT_INTERVAL commits are owed: a sync within the interval, by the job, or, if that is late, now. */
-static bool interval_needs_sync(holt *db)
-{
-    uint64_t now = os_clock_ns(db->os), interval = (uint64_t)db->set.interval_ms * 1000000;
-    /* Relaxed: the sync job rereads it when woken; what it guards is behind the log's own lock. */
-    uint64_t due = atomic_load_explicit(&db->sync_due_ns, memory_order_relaxed);
-    if (due && now > due + interval) return true;
-    if (!due) {
-        atomic_store_explicit(&db->sync_due_ns, now + interval / 2, memory_order_relaxed);
-        os_job_wake(db->sync_job);
-    }
-    return false;
-}
-
 static void count_commit(holt *db, const commit_request *r)
 {
     uint32_t operations = operation_count(r);
@@ -187,18 +173,16 @@ static uint32_t group_size(const commit_request *group)
  * that was admitted. */
 static void append_group(holt *db, commit_request *group)
 {
-    bool sync = false, interval = false, any = false;
+    bool sync = false, any = false;
     for (commit_request *r = group; r; r = r->next) {
         if (!r->inserted) continue;
         any = true;
         sync |= wants_sync(r);
-        interval |= r->durability == HOLT_INTERVAL;
     }
     if (!any) {
         wal_stage_clear(db->wal);
         return;
     }
-    if (interval && !sync) sync = interval_needs_sync(db);
     holt_status rc = wal_append(db->wal, sync);
     if (rc == HOLT_OK && sync) {
         rc = wal_sync(db->wal);
@@ -376,6 +360,17 @@ static void leave(holt *db, commit_request *group, const commit_request *self)
     os_mutex_unlock(&db->commit_mu);
 }
 
+/* A commit of HOLT_INTERVAL is in the log and visible. It may have to wait for a sync that is late: here, where it holds up
+ * nobody else. */
+static holt_status acknowledge_interval(holt *db, const commit_request *r)
+{
+    bool first;
+    seqno newest = r->first_seqno + operation_count(r) - 1;
+    holt_status rc = wal_acknowledge(db->wal, newest, (uint64_t)db->set.interval_ms * 1000000, &first);
+    if (first) os_job_wake(db->sync_job);
+    return rc;
+}
+
 holt_status commit_submit(holt *db, commit_request *request)
 {
     assert(request->durability);
@@ -388,7 +383,9 @@ holt_status commit_submit(holt *db, commit_request *request)
         lead_group(db, group);
         leave(db, group, request);
     }
-    return request->status == HOLT_OK ? HOLT_OK : status_restore(&request->error);
+    if (request->status != HOLT_OK) return status_restore(&request->error);
+    bool later = request->durability == HOLT_INTERVAL && !request->undecided;
+    return later ? acknowledge_interval(db, request) : HOLT_OK;
 }
 
 holt_status commit_lead(holt *db)

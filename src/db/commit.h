@@ -6,6 +6,9 @@
  * are woken. So nothing is visible before it is as durable as it was asked to be, and commits become visible
  * in their order.
  *
+ * A HOLT_INTERVAL commit is then acknowledged by its own thread, no longer in the group: where a sync is late it waits
+ * (log/wal_sync.c has the invariant), and must hold up neither the leader nor others.
+ *
  * Uncontended, a request leads at once: no queue, no allocation. Otherwise it joins the queue and sleeps; the
  * leader that finishes hands over to the first in the queue, which takes all that wait behind it along.
  * Leadership is also how the catalog changes in commit order (commit_lead).

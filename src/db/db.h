@@ -160,7 +160,6 @@ struct holt {
     bool compact_failing;
     holt_error compact_error;
     uint64_t flushes, flush_bytes, compactions, compaction_bytes_read, compaction_bytes_written;
-    _Atomic uint64_t sync_due_ns;    /* when HOLT_INTERVAL commits must be synced; 0 = none waits */
     _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
     os_mutex reserve_mu;             /* LOCK_RANK_RESERVE; who changes disk_full holds it */

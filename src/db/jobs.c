@@ -32,13 +32,12 @@ uint64_t prepare_job_step(void *ctx)
 uint64_t sync_job_step(void *ctx)
 {
     holt *db = ctx;
-    /* Relaxed: a commit that sets it anew wakes this job again. */
-    uint64_t due = atomic_load_explicit(&db->sync_due_ns, memory_order_relaxed);
-    if (!due) return OS_JOB_IDLE;
+    uint64_t due = wal_sync_due(db->wal, (uint64_t)db->set.interval_ms * 1000000);
+    if (due == OS_FOREVER) return OS_JOB_IDLE; /* the next commit that is acknowledged wakes this job */
     if (os_clock_ns(db->os) < due) return due;
-    /* Before the sync: what is appended during it asks for another. */
-    atomic_store_explicit(&db->sync_due_ns, 0, memory_order_relaxed);
-    if (wal_sync(db->wal) != HOLT_OK) event_log_write(db->events, HOLT_LOG_ERROR, "%s", holt_error_message());
+    if (wal_sync(db->wal) == HOLT_OK)
+        return OS_JOB_AGAIN; /* more may have been acknowledged during the sync */
+    event_log_write(db->events, HOLT_LOG_ERROR, "%s", holt_error_message());
     return OS_JOB_IDLE;
 }
 
@@ -99,7 +98,6 @@ static void stop(os_job **job)
 /* In the order of who wakes whom. */
 void jobs_stop(holt *db)
 {
-    stop(&db->sync_job);
     stop(&db->flush_job);
     flush_abandon(db->flush);
     db->flush = NULL;
@@ -113,4 +111,6 @@ void jobs_stop(holt *db)
     db->worker_count = 0;
     stop(&db->prepare_job);
     stop(&db->release_job);
+    stop(
+        &db->sync_job); /* last: the others' steps may take long, and HOLT_INTERVAL is promised until the end */
 }

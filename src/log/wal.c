@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
-enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24, SYNC_FILES_MAX = 64, SEGMENT_GROWTH = 4 };
+enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24, SEGMENT_GROWTH = 4 };
 
 /* Every segment keeps room for the frame that ends it. */
 static uint64_t ending_bytes(void)
@@ -226,72 +226,6 @@ holt_status wal_append(wal *w, bool sync_follows)
     os_mutex_unlock(&w->mu);
     wal_stage_clear(w);
     return HOLT_OK;
-}
-
-/* ---------------------------------------------------------------- sync */
-
-/* What one round of fdatasyncs covers. Nothing is allocated for it: a commit that is in the log must not fail
- * for want of memory. */
-typedef struct sync_round {
-    os_file *files[SYNC_FILES_MAX];
-    size_t count;
-    log_position target;
-    seqno newest;  /* operation before the target */
-    bool complete; /* no unsynced segment was left out */
-} sync_round;
-
-/* mu held. Gathers unsynced live segments, oldest first; their flags are cleared, for whatever is written
- * from now on sets them again. */
-static void begin_round(wal *w, sync_round *round)
-{
-    round->count = 0;
-    round->target = w->written;
-    round->newest = w->written_seqno;
-    round->complete = true;
-    for (size_t i = 0; i < w->live_count; i++) {
-        if (!w->live[i].unsynced) continue;
-        round->complete = round->count < SYNC_FILES_MAX;
-        if (!round->complete) break;
-        w->live[i].unsynced = false;
-        round->files[round->count++] = w->live[i].file;
-    }
-    w->syncing = true;
-}
-
-/* mu held on entry and return. */
-static holt_status sync_once(wal *w)
-{
-    sync_round round;
-    begin_round(w, &round);
-    os_mutex_unlock(&w->mu);
-    holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < round.count && rc == HOLT_OK; i++)
-        rc = os_file_sync(round.files[i]);
-    if (rc != HOLT_OK) rc = wal_fail(w);
-    os_mutex_lock(&w->mu);
-    w->syncing = false;
-    if (rc == HOLT_OK && round.complete) {
-        w->known = log_position_max(w->known, round.target);
-        w->stats.synced_seqno = round.newest;
-    }
-    w->stats.syncs++;
-    os_cond_broadcast(&w->synced);
-    return rc;
-}
-
-holt_status wal_sync(wal *w)
-{
-    holt_status rc = HOLT_OK;
-    os_mutex_lock(&w->mu);
-    log_position wanted = w->written;
-    while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && log_position_compare(w->known, wanted) < 0) {
-        if (w->syncing)
-            os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
-        else
-            rc = sync_once(w);
-    }
-    os_mutex_unlock(&w->mu);
-    return rc == HOLT_OK ? wal_health(w) : rc;
 }
 
 log_position wal_written(wal *w)

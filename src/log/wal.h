@@ -15,7 +15,7 @@
  * Space        A segment is never extended while committing. Without a prepared one rotation takes an
  *              allocated, unzeroed file; without room for that, HOLT_NO_SPACE and nothing has changed.
  * Concurrency  wal_stage, wal_append, wal_rotate, wal_fits: one thread at a time (the commit leader).
- *              wal_sync, wal_prepare, wal_release, wal_position_...: any thread (one sync is in flight at a
+ *              wal_sync, wal_acknowledge, wal_prepare, wal_release, wal_position_...: any thread (one sync is in flight at a
  *              time; others wait for it). wal_close: after all others.
  * On disk      segment.h, frame.h, operation.h; docs/FORMAT.md
  */
@@ -83,6 +83,13 @@ bool wal_has_next(wal *w);
 
 /* Makes everything appended so far durable: syncs every live segment that has unsynced bytes. */
 holt_status  wal_sync(wal *w);
+/* May a HOLT_INTERVAL commit, whose newest operation is `newest`, be acknowledged? Waits, syncing if nobody does, while a
+ * commit that was acknowledged before has waited for its sync for interval_ns. HOLT_OK: it counts as acknowledged now;
+ * *first: nobody was waiting for a sync to begin, so that wal_sync_due has changed. HOLT_IO: the log has failed before
+ * the commit was synced. Not for the commit leader: others need not wait for this. */
+holt_status  wal_acknowledge(wal *w, seqno newest, uint64_t interval_ns, bool *first);
+/* The os_clock_ns() at which a sync has to begin for the sake of what was acknowledged; OS_FOREVER: nothing waits. */
+uint64_t     wal_sync_due(wal *w, uint64_t interval_ns);
 log_position wal_written(wal *w);
 log_position wal_known(wal *w);
 /* HOLT_OK, or the failure that ended the log. */

@@ -46,7 +46,11 @@ struct wal {
     log_position written;
     seqno written_seqno;       /* newest operation before it */
     log_position known;
-    bool syncing;
+    bool syncing;              /* a round of syncs is running */
+    seqno round_newest;        /* newest operation that it covers; 0: none for certain */
+    uint64_t owed_in_round;    /* when the oldest HOLT_INTERVAL commit that it covers was acknowledged; 0: there is none */
+    uint64_t owed_since;       /* the same of those that no round covers yet */
+    uint64_t sync_ns;          /* what a round takes, by the slower ones of late */
     _Atomic bool failed;       /* set under mu; read by the leader without */
     holt_error failure;
 

@@ -1,0 +1,150 @@
+/* wal_sync.c -- making the log durable: rounds of fdatasync, and the promise of HOLT_INTERVAL.
+ *
+ * One round runs at a time. It covers what had been appended when it began; whoever needs more waits for its end and
+ * begins the next one.
+ *
+ * The promise  A commit of HOLT_INTERVAL is acknowledged before it is synced. The log keeps the time at which the
+ *              oldest of those was acknowledged: `owed_since` for what no round covers yet, `owed_in_round` for what
+ *              the running round covers. The invariant: nothing is acknowledged while the oldest is older than the
+ *              interval. So what a power failure takes away was all acknowledged within one interval, however slow
+ *              the disk is. Whether a commit may be acknowledged is judged, and that it was is noted, under the
+ *              mutex under which rounds begin and end: no round can come between the two.
+ */
+#include "log/wal_internal.h"
+
+#include "base/status.h"
+
+enum { SYNC_FILES_MAX = 64 };
+
+/* What one round covers. Nothing is allocated for it: a commit that is in the log must not fail for want of memory. */
+typedef struct sync_round {
+    os_file *files[SYNC_FILES_MAX];
+    size_t count;
+    log_position target;
+    seqno newest;  /* operation before the target */
+    bool complete; /* no unsynced segment was left out */
+} sync_round;
+
+/* mu held. Gathers unsynced live segments, oldest first; their flags are cleared, for whatever is written from now on sets
+ * them again. */
+static void begin_round(wal *w, sync_round *round)
+{
+    round->count = 0;
+    round->target = w->written;
+    round->newest = w->written_seqno;
+    round->complete = true;
+    for (size_t i = 0; i < w->live_count; i++) {
+        if (!w->live[i].unsynced) continue;
+        round->complete = round->count < SYNC_FILES_MAX;
+        if (!round->complete) break;
+        w->live[i].unsynced = false;
+        round->files[round->count++] = w->live[i].file;
+    }
+    w->syncing = true;
+    /* A round that is not complete covers no operation for certain. */
+    w->round_newest = round->complete ? round->newest : 0;
+    w->owed_in_round = round->complete ? w->owed_since : 0;
+    if (round->complete) w->owed_since = 0;
+}
+
+/* mu held. After a failure the log has failed, and what is owed does not matter any more. */
+static void end_round(wal *w, const sync_round *round, holt_status rc, uint64_t took_ns)
+{
+    w->syncing = false;
+    w->owed_in_round = w->round_newest = 0;
+    if (rc == HOLT_OK && round->complete) {
+        w->known = log_position_max(w->known, round->target);
+        w->stats.synced_seqno = round->newest;
+    }
+    /* A slow round is remembered for a few more. */
+    w->sync_ns = took_ns > w->sync_ns ? took_ns : (3 * w->sync_ns + took_ns) / 4;
+    w->stats.syncs++;
+    os_cond_broadcast(&w->synced);
+}
+
+/* mu held on entry and return; not in between. */
+static holt_status sync_once(wal *w)
+{
+    sync_round round;
+    begin_round(w, &round);
+    os_mutex_unlock(&w->mu);
+    uint64_t began = os_clock_ns(w->os);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < round.count && rc == HOLT_OK; i++)
+        rc = os_file_sync(round.files[i]);
+    if (rc != HOLT_OK) rc = wal_fail(w);
+    uint64_t took = os_clock_ns(w->os) - began;
+    os_mutex_lock(&w->mu);
+    end_round(w, &round, rc, took);
+    return rc;
+}
+
+/* mu held on entry and return; not in between. */
+static holt_status sync_or_wait(wal *w)
+{
+    if (!w->syncing) return sync_once(w);
+    os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+    return HOLT_OK;
+}
+
+holt_status wal_sync(wal *w)
+{
+    holt_status rc = HOLT_OK;
+    os_mutex_lock(&w->mu);
+    log_position wanted = w->written;
+    while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && log_position_compare(w->known, wanted) < 0)
+        rc = sync_or_wait(w);
+    os_mutex_unlock(&w->mu);
+    return rc == HOLT_OK ? wal_health(w) : rc;
+}
+
+/* ---------------------------------------------------------------- HOLT_INTERVAL */
+
+/* mu held. Whether a commit that was acknowledged for a later sync has waited for it for the whole interval. */
+static bool is_overdue(const wal *w, uint64_t now, uint64_t interval_ns)
+{
+    uint64_t oldest = w->owed_in_round ? w->owed_in_round : w->owed_since;
+    return oldest && now - oldest >= interval_ns;
+}
+
+/* mu held. A commit up to `newest` is acknowledged now. Whether it is the first that waits for a round to begin. */
+static bool note_owed(wal *w, seqno newest, uint64_t now)
+{
+    bool in_round = w->syncing && newest <= w->round_newest;
+    uint64_t *since = in_round ? &w->owed_in_round : &w->owed_since;
+    if (*since) return false;
+    *since = now;
+    return !in_round;
+}
+
+holt_status wal_acknowledge(wal *w, seqno newest, uint64_t interval_ns, bool *first)
+{
+    holt_status rc = HOLT_OK;
+    *first = false;
+    os_mutex_lock(&w->mu);
+    while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && w->stats.synced_seqno < newest) {
+        uint64_t now = os_clock_ns(w->os);
+        if (is_overdue(w, now, interval_ns)) {
+            rc = sync_or_wait(w);
+            continue;
+        }
+        *first = note_owed(w, newest, now);
+        break;
+    }
+    bool synced = w->stats.synced_seqno >= newest;
+    os_mutex_unlock(&w->mu);
+    if (synced) return HOLT_OK;
+    return rc == HOLT_OK ? wal_health(w) : rc;
+}
+
+/* A sync that takes long has to begin early: in time for its end, with a half of its time to spare. Never later than after
+ * half the interval. */
+uint64_t wal_sync_due(wal *w, uint64_t interval_ns)
+{
+    os_mutex_lock(&w->mu);
+    uint64_t since = wal_failure(w) == HOLT_OK ? w->owed_since : 0, ahead = w->sync_ns + w->sync_ns / 2;
+    os_mutex_unlock(&w->mu);
+    if (ahead < interval_ns / 2) ahead = interval_ns / 2;
+    if (ahead > interval_ns) ahead = interval_ns;
+    return since ? since + interval_ns - ahead : OS_FOREVER;
+}
