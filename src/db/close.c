@@ -27,7 +27,7 @@ static holt_status check_unused(holt *db)
 static holt_status write_end(holt *db)
 {
     log_position end;
-    holt_status rc = wal_health(db->wal);
+    holt_status rc = wal_sync(db->wal); /* first, for that is promised whatever becomes of the rest */
     if (rc == HOLT_OK) rc = manifest_repair(db); /* the last chance */
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
