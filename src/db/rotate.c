@@ -4,6 +4,8 @@
 #include "db/jobs.h"
 #include "db/reserve.h"
 
+#include <assert.h>
+
 /* All the memory that the change takes: a new memtable, and a view that has room for it. */
 static holt_status reserve_change(holt *db, table **fresh, view **next)
 {
@@ -16,15 +18,16 @@ static holt_status reserve_change(holt *db, table **fresh, view **next)
     return rc;
 }
 
-/* Puts the new memtable in front. The reserved view has the room: only the leader adds tables and slots. */
-static holt_status install_table(holt *db, table *fresh, view *reserved)
+/* Puts the new memtable in front. The log goes on in the new segment already, so this cannot fail: the reserved view has the
+ * room, for only the leader adds tables and slots. */
+static void install_table(holt *db, table *fresh, view *reserved)
 {
     holt_status rc = view_change_begin(db, reserved);
-    if (rc != HOLT_OK) return rc;
+    assert(rc == HOLT_OK);
+    (void)rc;
     view_add_table(reserved, fresh);
     view_change_install(db, reserved);
     db->active = fresh;
-    return HOLT_OK;
 }
 
 static manifest_mark last_record(holt *db)
@@ -58,9 +61,9 @@ holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve)
     sealed->segment = rotation.sealed;
     sealed->next_segment = rotation.next;
     sealed->next_epoch = rotation.next_epoch;
-    rc = install_table(db, fresh, next);
+    install_table(db, fresh, next);
     table_unref(fresh); /* the view holds it */
     os_job_wake(db->flush_job);
     os_job_wake(db->prepare_job);
-    return rc;
+    return HOLT_OK;
 }

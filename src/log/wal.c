@@ -59,15 +59,23 @@ holt_status wal_create_segment(os_dir *dir, uint64_t number)
     return rc;
 }
 
-/* Writes the header of a segment that becomes active and makes it the end of `live`. */
+/* Room for one more live segment. */
+static holt_status reserve_live(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    size_t need = w->live_count + 1;
+    bool room = mem_grow((void **)&w->live, &w->live_capacity, need, sizeof *w->live);
+    os_mutex_unlock(&w->mu);
+    return room ? HOLT_OK : status_no_memory(need * sizeof *w->live);
+}
+
+/* Writes the header of a segment that becomes active and makes it the end of `live`, which has the room. Only the write
+ * can fail: the segment before is sealed. */
 static holt_status begin_segment(wal *w, const wal_segment *segment, segment_header *h)
 {
     uint8_t bytes[SEGMENT_HEADER];
-    os_mutex_lock(&w->mu);
-    bool room = mem_grow((void **)&w->live, &w->live_capacity, w->live_count + 1, sizeof *w->live);
-    h->known = w->known;
-    os_mutex_unlock(&w->mu);
-    if (!room) return status_no_memory(sizeof *w->live);
+    assert(w->live_count < w->live_capacity);
+    h->known = wal_known(w);
     h->number = segment->number;
     memcpy(h->database_id, w->options.database_id, sizeof h->database_id);
     segment_header_encode(bytes, h);
@@ -111,7 +119,8 @@ holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const w
                              .predecessor = start->predecessor,
                              .manifest = start->manifest,
                              .first_seqno = start->next_seqno};
-    holt_status rc = os_file_open(dir, name, OS_WRITE, &segment.file);
+    holt_status rc = reserve_live(w);
+    if (rc == HOLT_OK) rc = os_file_open(dir, name, OS_WRITE, &segment.file);
     if (rc == HOLT_OK) rc = os_file_size(segment.file, &segment.size);
     if (rc == HOLT_OK) rc = begin_segment(w, &segment, &header);
     if (rc == HOLT_OK) {
@@ -335,6 +344,7 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     assert(w->stage_size == 0);
     wal_segment next;
     holt_status rc = wal_health(w);
+    if (rc == HOLT_OK) rc = reserve_live(w);
     if (rc == HOLT_OK) rc = take_next(w, frames_bytes, &next);
     if (rc != HOLT_OK) return rc;
 
@@ -344,6 +354,7 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     put_u64le(payload, next.number);
     put_u64le(payload + 8, epoch);
     end_frame(w, FRAME_SEAL, next_seqno, 0);
+    /* From here on there is no way back: nothing is allocated, and a failed write ends the log. */
     rc = wal_append(w, true);
     if (rc != HOLT_OK) return rc;
 
