@@ -320,6 +320,61 @@ static void wal_prepare_and_rotate_may_meet_anywhere(void **state)
 
 /* ---------------------------------------------------------------- threads */
 
+typedef struct rival {
+    fixture f;
+    pthread_t thread;
+    uint64_t syncs, unlinks;
+    bool started;
+    atomic_bool rotated;
+} rival;
+
+static void *rotate_thread(void *ctx)
+{
+    rival *r = ctx;
+    if (rotate(&r->f, 100) != HOLT_OK) abort();
+    atomic_store(&r->rotated, true);
+    return NULL;
+}
+
+/* The rotation begins while the new name is being synced, and gets all the time it wants before the name is removed. */
+static void let_the_rotation_meet(void *ctx, uint64_t call)
+{
+    rival *r = ctx;
+    os *o = r->f.machine.os;
+    (void)call;
+    if (!r->started && sim_calls(o, SIM_DIR_SYNC) != r->syncs) {
+        r->started = true;
+        if (pthread_create(&r->thread, NULL, rotate_thread, r) != 0) abort();
+        os_sleep(o, 5000000);
+    }
+    if (sim_calls(o, SIM_UNLINK) == r->unlinks) return;
+    for (int i = 0; i < 50 && !atomic_load(&r->rotated); i++)
+        os_sleep(o, 1000000);
+}
+
+/* A name that could not be synced is removed. The rotation that waited for it makes a segment of the same name, which must
+ * not be removed in its place. */
+static void wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up(void **state)
+{
+    sim_options options = {.seed = 1, .threads = true};
+    rival r = {.f = {.next = 1}};
+    log_machine_open_with(&r.f.machine, &options);
+    expect_ok(first_wal(r.f.machine.dir, &r.f.wal));
+    put(&r.f, 1);
+    r.syncs = calls(&r.f, SIM_DIR_SYNC);
+    r.unlinks = calls(&r.f, SIM_UNLINK);
+    sim_fail(r.f.machine.os, SIM_DIR_SYNC, 1, EIO, false);
+    sim_on_io(r.f.machine.os, let_the_rotation_meet, &r);
+    expect_status(HOLT_IO, wal_prepare(r.f.wal));
+    sim_on_io(r.f.machine.os, NULL, NULL);
+    assert_int_equal(pthread_join(r.thread, NULL), 0);
+    assert_true(exists(&r.f, "wal-000002.log"));
+    put(&r.f, 1);
+    expect_ok(wal_sync(r.f.wal));
+    assert_int_equal(last_after_power_cut(&r.f), 2);
+    fixture_close(&r.f);
+}
+
 enum { THREAD_COMMITS = 3000 };
 
 typedef struct shared_log {
@@ -391,6 +446,7 @@ int main(void)
         cmocka_unit_test(wal_closes_cleanly_whatever_call_fails),
         cmocka_unit_test(wal_keeps_its_promise_whatever_allocation_fails),
         cmocka_unit_test(wal_prepare_and_rotate_may_meet_anywhere),
+        cmocka_unit_test(wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up),
         cmocka_unit_test(wal_is_written_synced_and_prepared_by_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

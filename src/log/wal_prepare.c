@@ -1,6 +1,7 @@
 /* wal_prepare.c -- the segments' life outside of commits: prepared ahead, released, recycled. */
 #include "log/wal_internal.h"
 
+#include "base/status.h"
 #include "log/segment_file.h"
 
 /* A file of `size` bytes under a name that no recovery takes for a segment, made from a recyclable one if
@@ -24,40 +25,58 @@ static uint64_t take_recyclable(wal *w)
     return w->recyclable_count ? w->recyclable[--w->recyclable_count] : 0;
 }
 
-/* The spare has its name: makes that durable. After a failed sync of the directory the name is given up, since a later
- * sync that succeeds would not prove that it is on disk; the next spare's name is a new one to the directory. */
-static holt_status sync_name(wal *w, const char *name, const wal_segment *segment)
+/* Claims the place of the next segment, unless a rotation has filled it meanwhile, or is about to. */
+static bool claim_next(wal *w, wal_segment *segment)
 {
-    holt_status rc = os_dir_sync(w->dir);
-    os_mutex_lock(&w->mu);
-    w->next_entry_synced = w->has_next = rc == HOLT_OK; /* a rotation that wants it waits until here */
-    os_cond_broadcast(&w->synced);
-    os_mutex_unlock(&w->mu);
-    if (rc == HOLT_OK) return rc;
-    os_file_close(segment->file);
-    (void)os_dir_unlink(w->dir, name); /* the first failure is the one to tell */
-    return rc;
-}
-
-/* Gives the finished spare the name of the segment after the active one, unless a rotation has made that one
- * meanwhile. */
-static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
-{
-    char name[OS_NAME_MAX];
     os_mutex_lock(&w->mu);
     segment->number = w->live[w->live_count - 1].number + 1;
-    segment_name(segment->number, name);
-    holt_status rc = w->has_next || w->next_claimed ? HOLT_EXISTS : os_dir_rename(w->dir, spare, name);
-    if (rc == HOLT_OK) {
+    bool is_free = !w->has_next && !w->next_claimed;
+    if (is_free) {
         w->next = *segment;
         w->has_next = true;
         w->next_entry_synced = false;
     }
     os_mutex_unlock(&w->mu);
-    if (rc == HOLT_OK) return sync_name(w, name, segment);
-    os_file_close(segment->file);
-    (void)os_dir_unlink(w->dir, spare);
-    return rc == HOLT_EXISTS ? HOLT_OK : rc;
+    return is_free;
+}
+
+/* The claimed segment is there, its name durable; or it is given up. A rotation that wants it has waited for this, and may at
+ * once make a file of the same name. */
+static void settle_next(wal *w, bool ready)
+{
+    os_mutex_lock(&w->mu);
+    w->next_entry_synced = w->has_next = ready;
+    os_cond_broadcast(&w->synced);
+    os_mutex_unlock(&w->mu);
+}
+
+/* Makes no difference to this thread's last error. */
+static void discard(wal *w, const char *name, os_file *file)
+{
+    holt_error first;
+    status_save(&first);
+    os_file_close(file);
+    (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
+    (void)status_restore(&first);
+}
+
+/* Gives the finished spare the name of the segment after the active one, and makes that durable. Without the mutex, for commits
+ * take it too. After a failed sync of the directory the name is given up, since a later sync that succeeds would not prove
+ * that it is on disk; the next spare's name is a new one to the directory. */
+static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
+{
+    char name[OS_NAME_MAX];
+    if (!claim_next(w, segment)) {
+        discard(w, spare, segment->file);
+        return HOLT_OK;
+    }
+    segment_name(segment->number, name);
+    holt_status rc = os_dir_rename(w->dir, spare, name);
+    bool renamed = rc == HOLT_OK;
+    if (renamed) rc = os_dir_sync(w->dir);
+    if (rc != HOLT_OK) discard(w, renamed ? name : spare, segment->file);
+    settle_next(w, rc == HOLT_OK);
+    return rc;
 }
 
 holt_status wal_prepare(wal *w)
