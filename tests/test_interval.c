@@ -5,10 +5,10 @@
  */
 #include "db/db.h"
 #include "db/open.h"
+#include "support/hold.h"
 #include "support/machine.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 enum { INTERVAL_MS = 100 };
@@ -232,58 +232,6 @@ static void the_job_begins_earlier_where_syncs_take_long(void **state)
 
 /* ---------------------------------------------------------------- threads */
 
-/* A disk whose next sync stands still until the test lets it go on. */
-typedef struct gate {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    os *os;
-    uint64_t syncs;
-    bool armed, held, open;
-} gate;
-
-static void hold_the_sync(void *ctx, uint64_t call)
-{
-    gate *g = (gate *)ctx;
-    (void)call;
-    pthread_mutex_lock(&g->mutex);
-    bool hold = g->armed && sim_calls(g->os, SIM_SYNC) != g->syncs;
-    if (hold) {
-        g->armed = false;
-        g->held = true;
-        pthread_cond_broadcast(&g->changed);
-        while (!g->open)
-            pthread_cond_wait(&g->changed, &g->mutex);
-    }
-    pthread_mutex_unlock(&g->mutex);
-}
-
-static void gate_arm(gate *g, os *o)
-{
-    memset(g, 0, sizeof *g);
-    pthread_mutex_init(&g->mutex, NULL);
-    pthread_cond_init(&g->changed, NULL);
-    g->os = o;
-    g->syncs = sim_calls(o, SIM_SYNC);
-    g->armed = true;
-    sim_on_io(o, hold_the_sync, g);
-}
-
-static void gate_wait_held(gate *g)
-{
-    pthread_mutex_lock(&g->mutex);
-    while (!g->held)
-        pthread_cond_wait(&g->changed, &g->mutex);
-    pthread_mutex_unlock(&g->mutex);
-}
-
-static void gate_open(gate *g)
-{
-    pthread_mutex_lock(&g->mutex);
-    g->open = true;
-    pthread_cond_broadcast(&g->changed);
-    pthread_mutex_unlock(&g->mutex);
-}
-
 typedef struct writer {
     world *w;
     pthread_t thread;
@@ -301,16 +249,16 @@ static void *write_one(void *ctx)
 
 /* The sync of "a" stands still; when the interval has passed, another thread commits "waits", and this one "passes" beside
  * it. */
-static void meet_a_late_sync(world *w, gate *g, writer *late, bool fails)
+static void meet_a_late_sync(world *w, hold *h, writer *late, bool fails)
 {
     sim_options options = {.seed = 1, .threads = true};
     os *o = sim_create(&options);
     ok(os_dir_create(o, "/db"));
     begin_on(w, o, HOLT_INTERVAL, 20);
-    gate_arm(g, o);
+    hold_next(h, o, SIM_SYNC, NULL, NULL);
     if (fails) sim_fail(o, SIM_SYNC, 1, EIO, true);
     ok(put_as(w, "a", HOLT_INTERVAL));
-    gate_wait_held(g);
+    hold_wait(h);
     os_sleep(o, 25 * MS); /* a while longer than the interval since "a" */
     memset(late, 0, sizeof *late);
     late->w = w;
@@ -326,11 +274,11 @@ static void a_commit_waits_while_a_sync_is_late(void **state)
 {
     (void)state;
     world w;
-    gate g;
+    hold h;
     writer late;
-    meet_a_late_sync(&w, &g, &late, false);
+    meet_a_late_sync(&w, &h, &late, false);
     ok(holt_exists(w.c, NULL, holt_str("passes")));
-    gate_open(&g);
+    hold_release(&h);
     pthread_join(late.thread, NULL);
     ok(late.status);
     sim_on_io(w.os, NULL, NULL);
@@ -344,10 +292,10 @@ static void a_commit_that_waits_for_a_sync_fails_with_it(void **state)
 {
     (void)state;
     world w;
-    gate g;
+    hold h;
     writer late;
-    meet_a_late_sync(&w, &g, &late, true);
-    gate_open(&g);
+    meet_a_late_sync(&w, &h, &late, true);
+    hold_release(&h);
     pthread_join(late.thread, NULL);
     assert_int_equal(late.status, HOLT_IO);
     assert_int_equal(put_as(&w, "later", HOLT_INTERVAL), HOLT_IO);

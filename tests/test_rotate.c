@@ -2,7 +2,10 @@
 #include "base/memory.h"
 #include "db/commit.h"
 #include "db/open.h"
+#include "support/hold.h"
 #include "support/machine.h"
+
+#include <stdatomic.h>
 
 enum { ROTATIONS = 10 };
 
@@ -86,9 +89,70 @@ static void a_rotation_fails_for_want_of_memory_and_nothing_is_lost(void **state
     }
 }
 
+/* ---------------------------------------------------------------- threads */
+
+/* Asked in a sync: whether it is one of the manifest, whose mutex its thread then holds. */
+static bool manifest_is_written(void *ctx)
+{
+    world *w = (world *)ctx;
+    bool is_free = os_mutex_try_lock(&w->db->manifest_mu);
+    if (is_free) os_mutex_unlock(&w->db->manifest_mu);
+    return !is_free;
+}
+
+typedef struct rotator {
+    world *w;
+    pthread_t thread;
+    holt_status status;
+    atomic_bool done;
+} rotator;
+
+static void *put_and_rotate(void *ctx)
+{
+    rotator *r = (rotator *)ctx;
+    holt_db_stats stats;
+    r->status = put_number(r->w, 2);
+    if (r->status == HOLT_OK) r->status = rotate_now(r->w->db);
+    if (r->status == HOLT_OK) r->status = put_number(r->w, 3);
+    if (r->status == HOLT_OK) r->status = holt_stats(r->w->db, &stats, sizeof stats);
+    atomic_store(&r->done, true);
+    return NULL;
+}
+
+/* A manifest may be large and its disk slow. What a rotation reads of it must not lie behind the mutex that is held while it is
+ * written, or all commits would wait for it. */
+static void a_rotation_does_not_wait_for_the_manifest(void **state)
+{
+    (void)state;
+    enum { PATIENCE_MS = 5000 };
+    sim_options options = {.seed = 1, .threads = true};
+    world w = {.os = sim_create(&options)};
+    ok(os_dir_create(w.os, "/db"));
+    open_world(&w);
+    sim_settle(w.os);
+    hold h;
+    hold_next(&h, w.os, SIM_SYNC, manifest_is_written, &w);
+    ok(put_number(&w, 1));
+    ok(rotate_now(w.db)); /* its flush writes to the manifest */
+    hold_wait(&h);
+    rotator r = {.w = &w};
+    assert_int_equal(pthread_create(&r.thread, NULL, put_and_rotate, &r), 0);
+    for (int i = 0; i < PATIENCE_MS && !atomic_load(&r.done); i++)
+        os_sleep(w.os, 1000000);
+    bool waited = !atomic_load(&r.done);
+    hold_release(&h);
+    pthread_join(r.thread, NULL);
+    assert_false(waited);
+    ok(r.status);
+    sim_on_io(w.os, NULL, NULL);
+    ok(holt_close(w.db));
+    sim_destroy(w.os);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rotation_does_not_wait_for_the_manifest),
         cmocka_unit_test(a_rotation_fails_for_want_of_memory_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "db/file_uses.h"
 #include "db/install.h"
 #include "db/lock.h"
+#include "db/recorded.h"
 
 #include <assert.h>
 
@@ -94,11 +95,11 @@ holt_status begin_log(holt *db)
 {
     wal_options options = {.database_id = {db->id[0], db->id[1]},
                            .segment_bytes_max = db->set.segment_bytes_max};
-    db->recorded = manifest_last(db->manifest); /* CURRENT names it by now */
+    recorded_set(db, manifest_last(db->manifest)); /* CURRENT names it by now */
     wal_start start = {.number = db->log.next_segment,
                        .epoch = db->log.next_epoch,
                        .predecessor = recovered_end(db),
-                       .manifest = db->recorded,
+                       .manifest = recorded_get(db),
                        .next_seqno = db->next_seqno};
     return wal_open(&db->wal, db->dir, &options, &start);
 }

@@ -65,6 +65,7 @@ static void free_handle(holt *db)
     os_mutex_deinit(&db->commit_mu);
     os_mutex_deinit(&db->reserve_mu);
     os_mutex_deinit(&db->manifest_mu);
+    os_mutex_deinit(&db->recorded_mu);
     os_mutex_deinit(&db->admin_mu);
     os_mutex_deinit(&db->view_mu);
     os_mutex_deinit(&db->jobs_mu);

@@ -8,7 +8,7 @@
  *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
  *   load.c                                      bulk loads into empty ones
  *   db_edit.c manifest_writer.c file_uses.c     a change of all that the manifest describes: recorded, then installed
- *   state.c manifest_encode.c                   what the manifest says
+ *   state.c manifest_encode.c recorded.c        what the manifest says, and how much of it is durable
  *   install.c view.c                            views and the change from one to the next
  *   jobs.c flush*.c idle.c compact.c space.c rewrite.c background jobs
  *   reserve.c budget.c                          what is done about a full disk; the shares of memory
@@ -123,7 +123,6 @@ struct holt {
     log_state log;
     struct file_use *file_uses;      /* parts that are in each file, by number */
     size_t file_use_count, file_use_capacity;
-    manifest_mark recorded;          /* the last record that is durable in a manifest that is surely current */
     btree_space *space;              /* of all B+trees; NULL: none yet. Set once, before a collection needs it */
     bool space_recorded;             /* the manifest names it */
     btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
@@ -135,6 +134,9 @@ struct holt {
     /* The outcome of a change to the catalog is in doubt: commits are refused until it is settled. Relaxed: set under
      * leadership, read by leaders, who then take the lock. */
     _Atomic bool catalog_in_doubt;
+
+    os_mutex recorded_mu;            /* LOCK_RANK_LEAF: */
+    manifest_mark recorded;          /* recorded.h */
 
     os_mutex admin_mu;               /* LOCK_RANK_ADMIN; guards the catalog: */
     holt_collection **catalog;       /* by name */

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "db/file_uses.h"
 #include "db/install.h"
+#include "db/recorded.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -183,7 +184,7 @@ static holt_status write_whole(holt *db, const db_edit *e, bool *named)
     db->manifest = m;
     db->manifest_size_first = manifest_size(m);
     if (rc != HOLT_OK) return rc;
-    db->recorded = manifest_last(m);
+    recorded_set(db, manifest_last(m));
     remove_manifest(db, number - 1);
     settle_doubt(db);
     if (db->space && !(e && e->space))
@@ -206,7 +207,7 @@ static holt_status append(db_edit *e)
     holt_status rc =
         record.failed ? status_no_memory(record.size) : manifest_append(db->manifest, buffer_slice(&record));
     buffer_deinit(&record);
-    if (rc == HOLT_OK) db->recorded = manifest_last(db->manifest);
+    if (rc == HOLT_OK) recorded_set(db, manifest_last(db->manifest));
     return rc;
 }
 

@@ -64,6 +64,7 @@ static void init_locks(holt *db)
 {
     os_mutex_init(&db->commit_mu, LOCK_RANK_COMMIT);
     os_mutex_init(&db->manifest_mu, LOCK_RANK_MANIFEST);
+    os_mutex_init(&db->recorded_mu, LOCK_RANK_LEAF);
     os_mutex_init(&db->admin_mu, LOCK_RANK_ADMIN);
     os_mutex_init(&db->view_mu, LOCK_RANK_VIEW);
     os_mutex_init(&db->reserve_mu, LOCK_RANK_RESERVE);

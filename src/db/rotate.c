@@ -2,6 +2,7 @@
 
 #include "db/install.h"
 #include "db/jobs.h"
+#include "db/recorded.h"
 #include "db/reserve.h"
 
 #include <assert.h>
@@ -30,14 +31,6 @@ static void install_table(holt *db, table *fresh, view *reserved)
     db->active = fresh;
 }
 
-static manifest_mark last_record(holt *db)
-{
-    os_mutex_lock(&db->manifest_mu);
-    manifest_mark mark = db->recorded;
-    os_mutex_unlock(&db->manifest_mu);
-    return mark;
-}
-
 holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve)
 {
     /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
@@ -45,7 +38,7 @@ holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve)
     table *sealed = db->active, *fresh;
     view *next;
     wal_rotation rotation;
-    manifest_mark mark = last_record(db);
+    manifest_mark mark = recorded_get(db);
     holt_status rc = reserve_change(db, &fresh, &next);
     if (rc != HOLT_OK) return rc;
     /* The log may wait for the disk, so no lock is held. */
