@@ -210,6 +210,36 @@ static void a_failed_sync_makes_nothing_durable(void **state)
     fixture_forget(f);
 }
 
+/* What a monitor looks at when something is wrong must not read as if nothing had ever been written. */
+static void counts_stay_as_they_were_when_the_log_has_failed(void **state)
+{
+    fixture *f = (fixture *)*state;
+    for (int i = 0; i < 10; i++)
+        put(f->c, "a", "1");
+    expect_ok(holt_delete(f->c, NULL, holt_str("a")));
+    expect_ok(holt_flush(f->db));
+    put(f->c, "b", "1");
+    sim_settle(f->os);
+    holt_db_stats before = stats_of(f->db);
+    assert_int_equal(before.commits, 12);
+    sim_fail(f->os, SIM_SYNC, 1, EIO, false);
+    expect_status(HOLT_IO, holt_put(f->c, NULL, holt_str("c"), holt_str("1")));
+    expect_status(HOLT_IO, holt_health(f->db));
+    holt_db_stats after = stats_of(f->db);
+    assert_int_equal(after.commits, 12);
+    assert_int_equal(after.puts, 11);
+    assert_int_equal(after.deletes, 1);
+    assert_int_equal(after.bytes_written_user, before.bytes_written_user);
+    assert_int_equal(after.last_seqno, before.last_seqno);
+    assert_int_equal(after.durable_seqno, before.durable_seqno);
+    assert_int_equal(after.flushes, before.flushes);
+    assert_int_equal(after.log_segments, before.log_segments);
+    assert_true(after.log_bytes >= before.log_bytes && after.log_syncs >= before.log_syncs);
+    assert_true(after.memtable_bytes >= before.memtable_bytes && after.disk_bytes > 0);
+    expect_status(HOLT_IO, holt_close(f->db));
+    fixture_forget(f);
+}
+
 /* A reader syncs nothing: it knows what the files say. */
 static void a_reader_knows_what_a_close_made_durable(void **state)
 {
@@ -253,6 +283,7 @@ int main(void)
         TEST(durable_seqno_follows_syncs_and_flushes),
         TEST(what_is_durable_survives_a_loss_of_power),
         TEST(a_failed_sync_makes_nothing_durable),
+        TEST(counts_stay_as_they_were_when_the_log_has_failed),
         TEST(a_reader_knows_what_a_close_made_durable),
         TEST(a_reader_after_a_crash_is_sure_of_what_is_flushed),
     };

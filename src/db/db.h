@@ -113,7 +113,9 @@ struct holt {
     uint32_t sync_members;           /* commits that the last sync covered */
     memtable_record **inserted;      /* versions of the write set being inserted */
     size_t inserted_capacity;
-    uint64_t commits, puts, deletes, bytes_written_user;
+
+    /* What was committed: the leader's to write, anybody's to read. Relaxed: figures. */
+    _Atomic uint64_t commits, puts, deletes, bytes_written_user;
 
     os_mutex manifest_mu;            /* LOCK_RANK_MANIFEST; guards the manifest and what it describes: */
     manifest *manifest;

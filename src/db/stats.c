@@ -20,13 +20,10 @@ static void count_work(holt *db, holt_db_stats *s)
     s->cursor_moves = counter_sum(&db->counts, COUNT_MOVES);
     s->filter_checks = counter_sum(&db->counts, COUNT_FILTER_CHECKS);
     s->filter_negatives = counter_sum(&db->counts, COUNT_FILTER_NEGATIVES);
-    if (!db->read_only && commit_lead(db) == HOLT_OK) { /* the leader's figures */
-        s->puts = db->puts;
-        s->deletes = db->deletes;
-        s->commits = db->commits;
-        s->bytes_written_user = db->bytes_written_user;
-        commit_unlead(db);
-    }
+    s->puts = atomic_load_explicit(&db->puts, memory_order_relaxed);
+    s->deletes = atomic_load_explicit(&db->deletes, memory_order_relaxed);
+    s->commits = atomic_load_explicit(&db->commits, memory_order_relaxed);
+    s->bytes_written_user = atomic_load_explicit(&db->bytes_written_user, memory_order_relaxed);
     s->delays = atomic_load_explicit(&db->delays, memory_order_relaxed);
     s->delay_ns = atomic_load_explicit(&db->delay_ns, memory_order_relaxed);
     s->write_delay_ns = gate_delay_ns(db);
