@@ -8,7 +8,8 @@
  *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
  *   load.c                                      bulk loads into empty ones
  *   db_edit.c manifest_writer.c file_uses.c     a change of all that the manifest describes: recorded, then installed
- *   state.c manifest_encode.c recorded.c        what the manifest says, and how much of it is durable
+ *   state.c manifest_encode.c                   what the manifest says
+ *   recorded.c clock.c                          which of its records is durable; the time that it records
  *   install.c view.c                            views and the change from one to the next
  *   jobs.c flush*.c idle.c compact.c space.c rewrite.c background jobs
  *   reserve.c budget.c                          what is done about a full disk; the shares of memory
@@ -122,6 +123,7 @@ struct holt {
     uint64_t manifest_size_first;    /* of its first record */
     _Atomic uint64_t next_file;      /* taken without the lock, recorded under it */
     uint64_t next_collection;
+    _Atomic uint64_t time_ms;        /* clock.h; taken without the lock */
     log_state log;
     struct file_use *file_uses;      /* parts that are in each file, by number */
     size_t file_use_count, file_use_capacity;

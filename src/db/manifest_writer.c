@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/clock.h"
 #include "db/file_uses.h"
 #include "db/install.h"
 #include "db/recorded.h"
@@ -22,7 +23,7 @@ uint64_t next_file_number(holt *db)
 static void put_counters(holt *db, buffer *out)
 {
     encode_counters(out, atomic_load_explicit(&db->next_file, memory_order_relaxed), db->next_collection,
-                    os_time_ms(db->os));
+                    db_time_ms(db));
 }
 
 /* ---------------------------------------------------------------- the whole state */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/begin.h"
+#include "db/clock.h"
 #include "db/directory.h"
 #include "db/install.h"
 #include "db/jobs.h"
@@ -288,6 +289,7 @@ static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
 {
     replay_result result = {0};
     uint64_t next_file = s->next_file;
+    db_time_begin(db, s->time_ms);
     holt_status rc = directory_next_file(db->dir, &next_file);
     if (rc != HOLT_OK) return rc;
     atomic_store_explicit(&db->next_file, next_file, memory_order_relaxed);

@@ -76,7 +76,8 @@ static holt_status apply_counters(db_state *s, decoder *d)
 {
     s->next_file = decode_varint(d);
     s->next_collection = decode_varint(d);
-    s->time_ms = decode_varint(d);
+    uint64_t time_ms = decode_varint(d);
+    if (time_ms > s->time_ms) s->time_ms = time_ms; /* it never goes back, whatever a record says */
     return HOLT_OK;
 }
 

@@ -27,7 +27,11 @@ static uint64_t sim_process_id(os *o)
 
 static uint64_t sim_time_ms(os *o)
 {
-    return FIRST_TIME_MS + os_clock_ns(o) / 1000000;
+    sim *s = sim_of(o);
+    pthread_mutex_lock(&s->mutex);
+    uint64_t set = (uint64_t)s->wall_ms;
+    pthread_mutex_unlock(&s->mutex);
+    return FIRST_TIME_MS + os_clock_ns(o) / 1000000 + set;
 }
 
 /* clang-format off */
@@ -159,6 +163,7 @@ os *sim_clone(os *o, uint64_t seed)
     to->next_number = s->next_number;
     to->disk_bytes_max = s->disk_bytes_max;
     to->clock_ns = s->clock_ns;
+    to->wall_ms = s->wall_ms;
     to->boots = s->boots + 1;
     pthread_mutex_unlock(&s->mutex);
     return &to->os;
@@ -180,6 +185,14 @@ void sim_settle(os *o)
     } else {
         sim_steps_settle(s);
     }
+}
+
+void sim_set_wall_clock(os *o, int64_t by_ms)
+{
+    sim *s = sim_of(o);
+    pthread_mutex_lock(&s->mutex);
+    s->wall_ms += by_ms;
+    pthread_mutex_unlock(&s->mutex);
 }
 
 void sim_advance(os *o, uint64_t ns)

@@ -103,6 +103,9 @@ void sim_settle(os *o);
 /* Time passes and no step runs. With `threads` it is real time. */
 void sim_advance(os *o, uint64_t ns);
 
+/* The wall clock (os_time_ms) is set, by so much forward or back; os_clock_ns goes on. */
+void sim_set_wall_clock(os *o, int64_t by_ms);
+
 /* Corruption of a closed database: direct access to a path like "/db/CURRENT" that is durable at once,
  * together with all names in its directory. No such file, or no directory for it: HOLT_NOT_FOUND. */
 holt_status sim_peek(os *o, const char *path, void **bytes, size_t *size); /* release with mem_free */

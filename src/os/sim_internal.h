@@ -200,6 +200,7 @@ struct sim {
     rng chance;         /* os_random */
     rng pace;           /* the clock's steps, the choice of jobs, what is left to chance in a fault */
     uint64_t clock_ns;  /* without threads */
+    int64_t wall_ms;    /* by which the wall clock was set. mutex */
     sim_dir *dirs;
     sim_inode *inodes;
     uint64_t next_number; /* of an inode or a directory */

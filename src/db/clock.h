@@ -1,0 +1,14 @@
+/* clock.h -- the time that the manifest records. */
+#ifndef HOLT_DB_CLOCK_H
+#define HOLT_DB_CLOCK_H
+
+#include "db/db.h"
+
+/* Milliseconds since 1970 UTC, by the wall clock, which may be set back: then the last value is returned until the clock
+ * has caught up. Never less than what an earlier call returned, nor than what the manifest held when the database was
+ * opened. Any thread. */
+uint64_t db_time_ms(holt *db);
+/* For recovery: the time that the manifest holds. */
+void     db_time_begin(holt *db, uint64_t time_ms);
+
+#endif
