@@ -1,6 +1,7 @@
 /* test_os_sim.c -- the disks of the simulated machine: what they show, and what a power cut leaves of it. */
 #include "support/machine.h"
 
+#include "base/pages.h"
 #include "base/random.h"
 
 #include <errno.h>
@@ -484,28 +485,29 @@ static void map_and_file_show_the_same(void **state)
     os_dir *d = db_of(o);
     os_file *f = durable_file(d, "a", "");
     os_map m;
-    assert_int_equal(os_file_map(f, 0, 4096, &m), HOLT_IO); /* past the end: a store there would be SIGBUS */
+    const size_t page = page_bytes();
+    assert_int_equal(os_file_map(f, 0, page, &m), HOLT_IO); /* past the end: a store there would be SIGBUS */
     assert_null(m.bytes);
-    ok(os_file_allocate(f, 8192));
+    ok(os_file_allocate(f, 2 * page));
     ok(os_file_sync(f));
-    ok(os_file_map(f, 4096, 4096, &m));
+    ok(os_file_map(f, page, page, &m));
     os_map_store(&m, 10, "stored", 6);
     char text[6];
-    ok(os_file_read_exact(f, 4106, text, 6));
+    ok(os_file_read_exact(f, page + 10, text, 6));
     assert_memory_equal(text, "stored", 6);
-    ok(os_file_write(f, 4094, "written", 7));
+    ok(os_file_write(f, page - 2, "written", 7));
     assert_memory_equal(m.bytes, "itten", 5);
 
     os *clone = after_cut(o, SIM_KEEP_NONE, SIM_KEEP_NONE, 1);
     void *bytes;
     size_t size;
     ok(sim_peek(clone, "/db/a", &bytes, &size));
-    assert_int_equal(size, 8192);
+    assert_int_equal(size, 2 * page);
     assert_true(all_are(bytes, size, 0));
     mem_free(bytes);
     sim_destroy(clone);
 
-    ok(os_file_truncate(f, 5000));
+    ok(os_file_truncate(f, page + 900));
     assert_int_equal(m.bytes[10], 's');
     os_file_unmap(&m);
     assert_null(m.bytes);

@@ -1,11 +1,12 @@
 /* memory.c -- the C library's allocator behind a counter that can make any call of it fail. */
 #include "base/memory.h"
 
+#include "base/pages.h"
+
 #include <assert.h>
 #include <holt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static _Thread_local struct {
     uint64_t allocations; /* tried so far */
@@ -79,7 +80,7 @@ void mem_free(void *memory)
 
 /* ---------------------------------------------------------------- large blocks */
 
-enum { LARGE_ALIGNMENT = 64, PAGE_BYTES = 4096, HUGE_PAGE_BYTES = 2 << 20 };
+enum { LARGE_ALIGNMENT = 64, HUGE_PAGE_BYTES = 2 << 20 };
 
 bool mem_is_watched(void)
 {
@@ -99,25 +100,12 @@ static bool is_mapped(size_t size)
     return size >= MEM_LARGE_BYTES && !mem_is_watched();
 }
 
-static void *map(size_t size)
-{
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-/* Huge pages make fewer faults, and zeroing cheaper; the system grants them only where they are aligned. */
+/* Huge pages make fewer faults, and zeroing cheaper; the system grants them only where they are aligned, and here only to
+ * all of a mapping, for half of one cannot be resized. */
 static void *map_huge(size_t size)
 {
-    size = (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-    uint8_t *memory = map(size + HUGE_PAGE_BYTES);
-    if (!memory) return NULL;
-    size_t skip = (0 - (uintptr_t)memory) & (HUGE_PAGE_BYTES - 1);
-    /* What is too much goes back; that none of it does is no failure. */
-    if (skip) (void)munmap(memory, skip);
-    memory += skip;
-    (void)munmap(memory + size, HUGE_PAGE_BYTES - skip);
-    (void)madvise(memory, size,
-                  MADV_HUGEPAGE); /* a wish only; of the whole, for half a mapping cannot be resized */
+    void *memory = pages_map_aligned(size, HUGE_PAGE_BYTES);
+    if (memory) pages_wish_huge(memory, size);
     return memory;
 }
 
@@ -125,15 +113,13 @@ void *mem_large_alloc(size_t size)
 {
     if (!is_mapped(size)) return mem_alloc_aligned(LARGE_ALIGNMENT, size);
     if (!may_allocate(size)) return NULL;
-    return size < HUGE_PAGE_BYTES ? map(size) : map_huge(size);
+    return size < HUGE_PAGE_BYTES ? pages_map(size) : map_huge(size);
 }
 
 void *mem_large_realloc(void *memory, size_t size_before, size_t size)
 {
     if (memory && is_mapped(size_before) && is_mapped(size)) {
-        if (!may_allocate(size)) return NULL;
-        void *moved = mremap(memory, size_before, size, MREMAP_MAYMOVE);
-        return moved == MAP_FAILED ? NULL : moved;
+        return may_allocate(size) ? pages_remap(memory, size_before, size) : NULL;
     }
     void *fresh = mem_large_alloc(size);
     if (fresh && memory) {
@@ -147,7 +133,7 @@ void mem_large_free(void *memory, size_t size)
 {
     if (!memory) return;
     if (is_mapped(size))
-        (void)munmap(memory, size); /* fails only for what is no mapping */
+        pages_unmap(memory, size);
     else
         free(memory);
 }

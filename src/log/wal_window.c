@@ -5,7 +5,9 @@
  */
 #include "log/wal_internal.h"
 
-enum { WINDOW_BYTES = 1 << 20, PAGE_BYTES = 4096 };
+#include "base/pages.h"
+
+enum { WINDOW_BYTES = 1 << 20 };
 
 void wal_window_close(wal *w)
 {
@@ -21,7 +23,7 @@ static bool covers(const os_map *m, uint64_t offset)
 /* Moves the window so that it begins in the page of `offset`. */
 static bool move_window(wal *w, uint64_t offset)
 {
-    uint64_t start = offset / PAGE_BYTES * PAGE_BYTES, end = w->capacity / PAGE_BYTES * PAGE_BYTES;
+    uint64_t page = page_bytes(), start = offset / page * page, end = w->capacity / page * page;
     wal_window_close(w);
     if (offset >= end) return false;
     size_t size = end - start < WINDOW_BYTES ? (size_t)(end - start) : WINDOW_BYTES;

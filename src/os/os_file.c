@@ -1,6 +1,7 @@
 /* os_file.c -- files: whole transfers out of short and interrupted ones, errors put into words. */
 #include "os/os_ops.h"
 
+#include "base/pages.h"
 #include "base/status.h"
 
 #include <assert.h>
@@ -114,6 +115,7 @@ void os_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t
 
 holt_status os_file_map(os_file *f, uint64_t offset, size_t size, os_map *out)
 {
+    assert(offset % page_bytes() == 0); /* else it fails where pages are larger than here */
     *out = (os_map){f, offset, size, NULL};
     int rc;
     do
