@@ -533,6 +533,242 @@ static void held_version_stays_readable_and_its_pages_come_back(void **state)
     fixture_close(&f);
 }
 
+/* A reader that stays keeps what it sees. What is written and replaced after its moment nobody sees: kept too, it would
+ * make the file grow with every batch. */
+static void version_that_stays_keeps_its_own_pages_only(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, test_seed());
+    must_apply(&f, 0, batch_of_numbers(&f, 0, 3000, 1, ENTRY_PUT));
+    btree_version *old = btree_version_ref(f.at.versions[0]);
+    entries model = entries_copy(&f.now.models[0]);
+    uint64_t live = btree_version_root(old)->bytes;
+    for (int i = 0; i < 25; i++) {
+        must_apply(&f, 0, batch_of_numbers(&f, 0, 3000, 1, ENTRY_PUT));
+        assert_true(stats_of(&f).pages_held * TREE_PAGE_BYTES <= live);
+        check(&f);
+    }
+    check_walk(&f.at, btree_version_root(old), &model);
+    print_message("%llu live, file of %llu\n", (unsigned long long)live, (unsigned long long)file_bytes(&f));
+    assert_true(file_bytes(&f) <= 3 * live + 16 * TREE_PAGE_BYTES);
+    btree_version_unref(old);
+    entries_free(&model);
+    assert_int_equal(stats_of(&f).pages_held, 0);
+    fixture_close(&f);
+}
+
+/* ---------------------------------------------------------------- random histories of versions */
+
+enum { MOMENTS = 10, PAGES_MAX = 8192 };
+
+/* A version that is kept, and what it must have. */
+typedef struct moment {
+    btree_version *version; /* NULL: none */
+    entries model;
+} moment;
+
+typedef struct history {
+    fixture f;
+    moment kept[MOMENTS];
+    bool exact; /* no birth was lost for want of memory since there was nobody to keep anything */
+} history;
+
+static void keep_moment(history *h)
+{
+    moment *m = &h->kept[rng_below(&h->f.random, MOMENTS)];
+    size_t tree = (size_t)rng_below(&h->f.random, TREES);
+    if (m->version) return;
+    m->version = btree_version_ref(h->f.at.versions[tree]);
+    m->model = entries_copy(&h->f.now.models[tree]);
+}
+
+static void drop_moment(moment *m)
+{
+    btree_version_unref(m->version);
+    entries_free(&m->model);
+    memset(m, 0, sizeof *m);
+}
+
+static holt_status mark_piece(void *ctx, block_ptr p)
+{
+    bool *pages = ctx;
+    uint64_t count = tree_page_space(p.length) / TREE_PAGE_BYTES;
+    for (uint64_t i = p.ordinal; i < p.ordinal + count; i++) {
+        assert_true(i < PAGES_MAX);
+        pages[i] = true;
+    }
+    return HOLT_OK;
+}
+
+static void mark_pages(history *h, const btree_version *v, bool *pages)
+{
+    tree_walk *walk;
+    bool done = false;
+    holt_status rc = tree_walk_open(&walk, btree_space_file(h->f.at.space), btree_version_root(v), mark_piece,
+                                    pages);
+    while (rc == HOLT_OK && !done)
+        rc = tree_walk_step(walk, 100, &done);
+    assert_int_equal(rc, HOLT_OK);
+    tree_walk_close(walk);
+}
+
+/* Taken are the pages that a living version sees; no others, if all births are known. */
+static void check_taken(history *h)
+{
+    static bool pages[PAGES_MAX];
+    uint64_t count = 0;
+    btree_space_stats stats;
+    memset(pages, 0, sizeof pages);
+    for (size_t i = 0; i < TREES; i++)
+        mark_pages(h, h->f.at.versions[i], pages);
+    for (size_t i = 0; i < MOMENTS; i++)
+        if (h->kept[i].version) mark_pages(h, h->kept[i].version, pages);
+    btree_space_collect(h->f.at.space);
+    for (uint64_t i = PAGES_MIN; i < PAGES_MAX; i++) {
+        bool taken = page_map_get(&h->f.at.space->taken, i);
+        if (pages[i] && !taken) fail_msg("page %u is free, but a version sees it", (unsigned)i);
+        if (!pages[i] && taken && h->exact) fail_msg("page %u is held, but no version sees it", (unsigned)i);
+        count += pages[i];
+    }
+    btree_space_stats_get(h->f.at.space, &stats);
+    assert_true(stats.pages_live + stats.pages_held >= count);
+    if (h->exact) assert_int_equal(stats.pages_live + stats.pages_held, count);
+}
+
+/* A change of one to three trees. */
+static void random_change(history *h, bool may_fail)
+{
+    fixture *f = &h->f;
+    entries batches[TREES];
+    work w[TREES] = {{0}};
+    size_t count = 1 + (size_t)rng_below(&f->random, TREES), first = (size_t)rng_below(&f->random, TREES);
+    for (size_t i = 0; i < count; i++) {
+        batches[i] = batch_make(f, 1 + (size_t)rng_below(&f->random, 60), 200);
+        w[i].tree = (first + i) % TREES;
+        w[i].drop = rng_chance(&f->random, 15);
+        w[i].dense = !w[i].drop && rng_chance(&f->random, 10);
+        if (!w[i].drop && !w[i].dense) w[i].batch = &batches[i];
+    }
+    bool fails = may_fail && rng_chance(&f->random, 2);
+    if (fails) mem_fail_at(1 + rng_below(&f->random, 200), false);
+    holt_status rc = change(f, w, count);
+    mem_fail_at(0, false);
+    if (fails)
+        h->exact = false;
+    else
+        assert_int_equal(rc, HOLT_OK);
+    for (size_t i = 0; i < count; i++)
+        entries_free(&batches[i]);
+}
+
+/* A reader comes while a change is open, which is recorded, abandoned, or in doubt for a while. */
+static void keep_moment_in_a_change(history *h)
+{
+    fixture *f = &h->f;
+    btree_change *c;
+    btree_version *next[TREES] = {NULL};
+    const btree_space_state *prepared;
+    size_t tree = (size_t)rng_below(&f->random, TREES);
+    entries batch = batch_make(f, 1 + (size_t)rng_below(&f->random, 60), 200);
+    work w = {.tree = tree, .batch = &batch};
+    assert_int_equal(btree_change_begin(&c, f->at.space), HOLT_OK);
+    assert_int_equal(do_work(&f->at, c, &w, &next[tree]), HOLT_OK);
+    keep_moment(h);
+    drop_moment(&h->kept[rng_below(&f->random, MOMENTS)]);
+    assert_int_equal(btree_change_prepare(c, &prepared), HOLT_OK);
+    uint64_t end = rng_below(&f->random, 4);
+    if (end >= 2) {
+        update_models(&f->now, &w, 1);
+        record_change(f, c, prepared, next);
+    } else {
+        if (end)
+            btree_change_doubt(c);
+        else
+            btree_change_abandon(c);
+        btree_version_unref(next[tree]);
+        drop_moment(&h->kept[rng_below(&f->random, MOMENTS)]);
+        btree_space_collect(f->at.space);
+        btree_space_settle(f->at.space);
+    }
+    entries_free(&batch);
+}
+
+static void drop_all_moments(history *h)
+{
+    for (size_t i = 0; i < MOMENTS; i++)
+        drop_moment(&h->kept[i]);
+    btree_space_collect(h->f.at.space);
+    h->exact = true; /* nobody is left who could keep what he does not see */
+}
+
+static void shrink_all(fixture *f)
+{
+    btree_shrink shrink = {.limit = PAGES_MIN, .bytes_max = 1 << 20};
+    bool more = true;
+    for (size_t tree = 0; more;)
+        assert_int_equal(shrink_once(f, &shrink, &tree, &more), HOLT_OK);
+    btree_shrink_deinit(&shrink);
+}
+
+static void random_step(history *h, bool may_fail)
+{
+    uint64_t what = rng_below(&h->f.random, 100);
+    if (what < 30) {
+        keep_moment(h);
+    } else if (what < 55) {
+        drop_moment(&h->kept[rng_below(&h->f.random, MOMENTS)]);
+    } else if (what < 58) {
+        drop_all_moments(h);
+        if (what == 55) fixture_reopen(&h->f);
+    } else if (what < 64) {
+        shrink_all(&h->f);
+    } else if (what < 75) {
+        keep_moment_in_a_change(h);
+    } else {
+        random_change(h, may_fail);
+    }
+}
+
+static void live_through(uint64_t seed, int steps, bool may_fail)
+{
+    history h = {.exact = true};
+    fixture_open(&h.f, seed);
+    for (int i = 0; i < steps; i++) {
+        random_step(&h, may_fail);
+        check_taken(&h);
+        const moment *m = &h.kept[rng_below(&h.f.random, MOMENTS)];
+        if (m->version) check_walk(&h.f.at, btree_version_root(m->version), &m->model);
+        if (i % 10 == 0) check(&h.f);
+    }
+    for (size_t i = 0; i < MOMENTS; i++)
+        if (h.kept[i].version) check_walk(&h.f.at, btree_version_root(h.kept[i].version), &h.kept[i].model);
+    drop_all_moments(&h);
+    check_taken(&h);
+    check(&h.f);
+    assert_int_equal(stats_of(&h.f).pages_held, 0);
+    fixture_close(&h.f);
+}
+
+/* Births and deaths of pages against the moments of readers that come and go in any order: too short an interval takes a
+ * page from a reader, too long a one takes room from the file. */
+static void pages_are_taken_exactly_while_a_version_sees_them(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 4; i++)
+        live_through(seed + i, 400, false);
+}
+
+/* Births that could not be noted make a page older, never younger. */
+static void versions_keep_their_pages_when_memory_fails(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 2; i++)
+        live_through(seed + i, 400, true);
+}
+
 /* Without old versions a tree that is rewritten all the time needs room for two of it, not more. */
 static void rewriting_reuses_pages(void **state)
 {
@@ -735,9 +971,11 @@ static void space_grows_into_further_extents_and_back(void **state)
         page_map *taken = &f.at.space->taken; /* as if the first extent were full */
         uint64_t end = page_map_end(&f.at.space->live), rest = BTREE_EXTENT_PAGES - end;
         page_map_set(taken, end, rest, true);
+        f.at.space->held += rest;
         must_apply(&f, 1, batch_of_numbers(&f, 0, 300, 1, ENTRY_PUT));
         assert_int_equal(f.now.space.extent_count, 2);
         page_map_set(taken, end, rest, false);
+        f.at.space->held -= rest;
         check(&f);
         fixture_reopen(&f);
         check(&f);
@@ -932,7 +1170,7 @@ static void crash(void *ctx, uint64_t call)
     fixture_close(&other);
 }
 
-/* At every write, sync and truncate of batches, drops, rewrites and shrinking. */
+/* At every write, sync and truncate of batches, drops, rewrites and shrinking, while a reader comes and goes. */
 static void crash_anywhere_leaves_the_last_record_whole(void **state)
 {
     (void)state;
@@ -942,7 +1180,12 @@ static void crash_anywhere_leaves_the_last_record_whole(void **state)
     fill(&f);
     sim_on_io(f.at.machine, crash, &t);
     btree_shrink shrink = {0};
+    btree_version *reader = btree_version_ref(f.at.versions[0]);
     for (int i = 0; i < 8; i++) {
+        if (i % 3 == 2) {
+            btree_version_unref(reader);
+            reader = btree_version_ref(f.at.versions[i % TREES]);
+        }
         entries a = batch_make(&f, 40, 500), b = batch_of_numbers(&f, (uint32_t)i * 20, 60, 1, ENTRY_DELETE);
         work w[] = {{.tree = 0, .batch = &a}, {.tree = 2, .batch = &b}, {.tree = 1, .dense = true}};
         must_change(&f, w, i % 2 ? 2 : 3);
@@ -958,6 +1201,7 @@ static void crash_anywhere_leaves_the_last_record_whole(void **state)
         check(&f);
     }
     sim_on_io(f.at.machine, NULL, NULL);
+    btree_version_unref(reader);
     print_message("%llu crashes\n", (unsigned long long)t.crashes);
     btree_shrink_deinit(&shrink);
     fixture_close(&f);
@@ -1075,12 +1319,14 @@ static void verify_counts_every_page_once(void **state)
 
     uint32_t page = f.now.roots[0].root.ordinal;
     page_map_set(&f.at.space->live, page, 1, false);
+    f.at.space->held++;
     assert_int_equal(btree_space_verify(f.at.space, f.now.roots, TREES, &report), HOLT_CORRUPT);
     assert_non_null(strstr(holt_error_message(), "used, but free in the map"));
     entries batch = batch_of_numbers(&f, 0, 10, 1, ENTRY_PUT);
     work w = {.tree = 0, .batch = &batch};
     assert_int_equal(change(&f, &w, 1), HOLT_CORRUPT);
     page_map_set(&f.at.space->live, page, 1, true);
+    f.at.space->held--;
     check(&f);
     entries_free(&batch);
     fixture_close(&f);
@@ -1172,6 +1418,9 @@ int main(void)
         cmocka_unit_test(one_change_at_a_time),
         cmocka_unit_test(batches_build_on_each_other_in_one_change),
         cmocka_unit_test(held_version_stays_readable_and_its_pages_come_back),
+        cmocka_unit_test(version_that_stays_keeps_its_own_pages_only),
+        cmocka_unit_test(pages_are_taken_exactly_while_a_version_sees_them),
+        cmocka_unit_test(versions_keep_their_pages_when_memory_fails),
         cmocka_unit_test(rewriting_reuses_pages),
         cmocka_unit_test(page_that_is_used_again_is_never_answered_from_its_old_frame),
         cmocka_unit_test(what_lay_on_free_pages_is_forgotten),

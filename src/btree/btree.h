@@ -15,9 +15,12 @@
  *
  *     free --written by a change--> live --replaced by a change--> held --no version needs it--> free
  *
- *              Held pages are free in the map already: after a crash nobody holds them. What a change
- *              replaced is remembered with the version it was replaced in, and becomes free when the change
- *              is committed and that version and all before it, of the same tree, are dead.
+ *              Held pages are free in the map already: after a crash nobody holds them. Versions have ascending
+ *              numbers, and a page is needed by those of its tree from its birth up to, but without, its death.
+ *              When the change that replaced it is committed and none of them is alive, it is free: so a version
+ *              that is kept for long keeps its own pages, not those that were written and replaced after it
+ *              (held.c). Births are known in memory only, and only as far as they matter and there is memory for
+ *              them (page_births.h); a page of unknown birth is as old as the oldest version.
  *
  * A change     btree_change_begin
  *              btree_change_apply, _load, _drop, _shrink: each in steps until done, one after the other. A
@@ -40,7 +43,7 @@
  *              before names, pages and map copies, stays as it is, until btree_space_settle.
  *
  * Concurrency  versions: any thread; the last unref only queues. One change at a time (HOLT_BUSY), in any one
- *              thread at a time; verify and trim count as changes. Statistics: any thread.
+ *              thread at a time; verify, trim and collect count as changes. Statistics: any thread.
  * On disk      btree_format.h, docs/FORMAT.md
  */
 #ifndef HOLT_BTREE_BTREE_H
@@ -97,13 +100,16 @@ holt_status btree_space_unrecorded(btree_space *s);
  * btree_change_doubt; also while another thread changes. */
 void        btree_space_settle(btree_space *s);
 
+/* Frees what versions do not need any more, if nobody is changing the space: so the statistics are of now. */
+void        btree_space_collect(btree_space *s);
+
 typedef struct btree_space_stats {
     uint64_t pages_live; /* of trees */
-    uint64_t pages_held; /* replaced, but a version may need them */
+    uint64_t pages_held; /* replaced, but a version needs them */
     uint64_t pages_free; /* between them */
     uint64_t file_bytes;
 } btree_space_stats;
-/* As of the last begin or end of a change. */
+/* As of the last begin or end of a change, or btree_space_collect. */
 void        btree_space_stats_get(const btree_space *s, btree_space_stats *out);
 
 /* Verifies the trees of the last record, which are all of `roots`: each one (tree_verify), that no page is

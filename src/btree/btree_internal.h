@@ -2,11 +2,12 @@
  *
  * Two maps are kept: `live`, the pages of the last record's trees as the open change has changed them, which
  * is what goes to disk; and `taken`, these and the pages that are held for versions: what must not be given
- * out.
+ * out. The difference is in the lists of versions (held.c), so that the three can be checked against each other.
  */
 #ifndef HOLT_BTREE_BTREE_INTERNAL_H
 #define HOLT_BTREE_BTREE_INTERNAL_H
 
+#include "btree/page_births.h"
 #include "btree/page_map.h"
 #include "tree/tree_apply.h"
 #include "tree/tree_move.h"
@@ -28,6 +29,8 @@ typedef struct page_runs {
 /* Adds pages at the end, to the last run if they follow it. false: no memory. */
 bool page_runs_add(page_runs *r, uint64_t first, uint64_t count);
 
+typedef struct held_pages held_pages; /* held.c */
+
 /* Whether a version's tree has extents is known once someone has had to find out. */
 typedef enum extents_known { EXTENTS_UNKNOWN, EXTENTS_NONE, EXTENTS_SOME } extents_known;
 
@@ -36,11 +39,13 @@ struct btree_version {
     _Atomic uint32_t refs;
     btree_space *space;    /* constant */
     tree_root root;        /* constant */
-    extents_known extents; /* the changer's */
-    /* Set by the change that replaces it when it is committed, while it holds a reference: */
-    page_run *replaced; /* pages that this version needs and the newer one does not; owned */
-    size_t replaced_count;
-    btree_version *newer; /* a reference: so the newer one dies later; NULL: none, or dropped */
+    uint64_t number;       /* constant: of the step that made it, larger than those before; 0: of the record */
+    extents_known extents; /* the changer's, as is what follows */
+    bool replaced;         /* by another version, or by none, in a change that was committed */
+    /* Its neighbours among the versions of the same tree that are not buried yet. They hold no references. */
+    btree_version *older, *newer;
+    /* Replaced pages that this is the oldest version to need, in the order in which they were replaced. */
+    held_pages *held_first, *held_last;
     btree_version *dead_next;
 };
 
@@ -57,10 +62,19 @@ struct btree_space {
      * acquire. */
     _Atomic bool settled;
     /* Published by changers for btree_space_stats_get; relaxed, they are figures. */
-    _Atomic uint64_t stat_live, stat_taken, stat_end;
+    _Atomic uint64_t stat_live, stat_taken, stat_held, stat_end;
 
     /* The changer's: */
     page_map live, taken;
+    page_map fresh;             /* pages that the open change has written */
+    uint64_t held;              /* pages in the lists of versions */
+    uint64_t number;            /* of the last step of a change */
+    uint64_t replaced_versions; /* not buried yet */
+    page_births births;         /* of pages written while there were such versions */
+    /* Pages that the last change wrote, and its number: their births are noted when the next one begins, if there is a
+     * replaced version then. */
+    page_runs newborn;
+    uint64_t newborn_number;
     btree_space_state recorded;
     bool *dirty; /* by extent: live differs from the recorded map */
     size_t dirty_capacity;
@@ -82,13 +96,14 @@ typedef enum page_order {
 /* A version that a change replaces by another (NULL: by none). */
 typedef struct replacement {
     btree_version *base, *next; /* references */
-    page_run *runs;             /* what is replaced; owned */
-    size_t count;
+    held_pages *pages;          /* what is replaced; owned */
 } replacement;
 
 struct btree_change {
     tree_pages pages; /* first: what trees are changed with */
     btree_space *space;
+    uint64_t first_number; /* of its first step */
+    bool notes_births;     /* there was a replaced version when it began */
     page_runs added, removed;
     uint64_t from[RUN_CLASSES]; /* where to look for runs of up to 2^i pages: no free one before */
     struct {                    /* pages one behind the other, kept for what comes next */
@@ -121,13 +136,18 @@ struct btree_change {
 /* Becomes the changer; false: another is. */
 bool space_enter(btree_space *s);
 void space_leave(btree_space *s);
+/* Publishes the statistics, while no change is open. */
+void space_publish(btree_space *s);
+/* For assertions, while no change is open: each page that must not be given out is live, held, or in doubt. */
+bool space_counts_agree(const btree_space *s);
 /* Makes maps and flags reach so many extents. */
 holt_status space_grow(btree_space *s, size_t extents);
 /* Does what btree_space_settle could not do at once. */
 void space_take_settled(btree_space *s);
 /* The map of an extent that the durable record names, or NULL. */
 const btree_extent *space_durable(const btree_space *s, size_t extent);
-/* Frees the pages of versions that have died, unless a durable record may still need them. */
+/* Buries versions that have died, and frees pages that no other needs, unless a durable record may still need them.
+ * Only while no change is open. */
 void space_collect(btree_space *s);
 /* btree_space_trim for the changer. */
 holt_status space_cut(btree_space *s);
@@ -137,6 +157,22 @@ holt_status space_read_map(btree_space *s, size_t extent, uint8_t out[MAP_BYTES]
 /* HOLT_CORRUPT: `what` is wrong with that map. */
 holt_status space_map_corrupt(const btree_space *s, size_t extent, const char *what);
 
+/* ---------------------------------------------------------------- version.c */
+
+/* As btree_version_open, for what a step of a change has made. */
+holt_status version_make(btree_version **out, const btree_change *c, const tree_root *root);
+
+/* ---------------------------------------------------------------- held.c */
+
+/* Sorts the pages that the open step of a change takes from `base` by the oldest version that needs them. They belong to
+ * the caller until held_settle. */
+holt_status held_sort(const btree_change *c, btree_version *base, held_pages **out);
+/* The change is committed: they are held from now on, or free where no version needs them. */
+void        held_settle(btree_space *s, held_pages *pages);
+void        held_destroy(held_pages *pages); /* that were not settled; accepts NULL */
+/* The version has died. What the next newer one needs goes to that, the rest is free. */
+void        held_pass_on(btree_space *s, btree_version *v);
+
 /* ---------------------------------------------------------------- change_pages.c */
 
 extern const tree_pages_ops change_pages_ops;
@@ -144,6 +180,10 @@ extern const tree_pages_ops change_pages_ops;
  * growing the file. */
 uint64_t change_find(btree_change *c, uint64_t count);
 holt_status change_flush(btree_change *c);
+/* The number of the step that wrote the page, or less. */
+uint64_t change_birth(const btree_change *c, uint64_t page);
+/* The change ends. */
+void change_forget_fresh(btree_change *c);
 /* Takes back what the change has done to the maps; `taken` too: its pages are free again. */
 void change_undo_live(btree_change *c);
 void change_free_added(btree_change *c);

@@ -32,8 +32,18 @@ static holt_status change_create(btree_change **out, btree_space *s)
     c->pages.ops = &change_pages_ops;
     c->pages.file = s->file;
     c->space = s;
+    c->first_number = s->number + 1;
+    c->notes_births = s->replaced_versions > 0;
     *out = c;
     return HOLT_OK;
+}
+
+/* Who holds a version that the last change replaced needs to tell its pages from those that it wrote. */
+static void note_newborn(btree_space *s)
+{
+    for (size_t i = 0; i < s->newborn.count; i++)
+        page_births_note(&s->births, s->newborn.runs[i].first, s->newborn.runs[i].count, s->newborn_number);
+    s->newborn.count = 0;
 }
 
 holt_status btree_change_begin(btree_change **out, btree_space *s)
@@ -43,6 +53,8 @@ holt_status btree_change_begin(btree_change **out, btree_space *s)
     if (!space_enter(s)) return status_set(HOLT_BUSY, "the B+tree file is being changed");
     space_take_settled(s);
     space_collect(s);
+    note_newborn(s);
+    space_publish(s);
     holt_status rc = check_may_begin(s);
     if (rc == HOLT_OK) rc = change_create(out, s);
     if (rc != HOLT_OK) space_leave(s);
@@ -66,7 +78,7 @@ void change_destroy(btree_change *c)
     for (size_t i = 0; i < c->replacement_count; i++) {
         btree_version_unref(c->replacements[i].base);
         btree_version_unref(c->replacements[i].next);
-        mem_free(c->replacements[i].runs);
+        held_destroy(c->replacements[i].pages);
     }
     mem_free(c->replacements);
     mem_free(c->added.runs);
@@ -92,6 +104,7 @@ holt_status change_check_base(const btree_version *base)
 void change_begin_step(btree_change *c, page_order order)
 {
     assert(!c->apply && !c->move && !c->walk && !c->prepared.extents);
+    c->space->number++;
     c->removed.fixed = c->removed.count;
     c->stretch.next = c->stretch.end = 0;
     c->stretch.pages = order == PAGES_LOWEST ? 0 : order == PAGES_TOGETHER ? TOGETHER_PAGES : IN_LINE_PAGES;
@@ -101,30 +114,28 @@ void change_begin_step(btree_change *c, page_order order)
 holt_status change_replace(btree_change *c, btree_version *base, btree_version *next)
 {
     assert(c->removed.fixed <= c->removed.count && base != next && !base->replaced);
-    size_t count = c->removed.count - c->removed.fixed;
     if (!mem_grow((void **)&c->replacements, &c->replacement_capacity, c->replacement_count + 1,
                   sizeof *c->replacements))
         return status_no_memory(sizeof *c->replacements);
-    page_run *runs = mem_alloc((count + 1) * sizeof *runs);
-    if (!runs) return status_no_memory(count * sizeof *runs);
-    if (count) bytes_copy(runs, c->removed.runs + c->removed.fixed, count * sizeof *runs);
-    c->replacements[c->replacement_count++] = (replacement){.base = btree_version_ref(base),
-                                                            .next = next ? btree_version_ref(next) : NULL,
-                                                            .runs = runs,
-                                                            .count = count};
+    held_pages *pages;
+    holt_status rc = held_sort(c, base, &pages);
+    if (rc != HOLT_OK) return rc;
+    c->replacements[c->replacement_count++] = (replacement){
+        .base = btree_version_ref(base), .next = next ? btree_version_ref(next) : NULL, .pages = pages};
     close_step(c);
     return HOLT_OK;
 }
 
-/* Both versions are known to the record now: what only the old one needs goes with it. */
-static void settle_replacement(replacement *r)
+/* Both versions are known to the record now. */
+static void settle_replacement(btree_space *s, replacement *r)
 {
     assert(!r->base->newer && !r->base->replaced);
-    r->base->replaced = r->runs;
-    r->base->replaced_count = r->count;
+    r->base->replaced = true;
+    s->replaced_versions++;
     r->base->newer = r->next;
-    r->runs = NULL;
-    r->next = NULL;
+    if (r->next) r->next->older = r->base;
+    held_settle(s, r->pages);
+    r->pages = NULL;
 }
 
 /* ---------------------------------------------------------------- maps */
@@ -174,6 +185,16 @@ holt_status btree_change_prepare(btree_change *c, const btree_space_state **stat
 
 /* ---------------------------------------------------------------- ending */
 
+/* Their births are of use if a version that was replaced is still there when the next change begins. */
+static void keep_newborn(btree_change *c)
+{
+    if (c->notes_births) return; /* they are noted */
+    mem_free(c->space->newborn.runs);
+    c->space->newborn = c->added;
+    c->space->newborn_number = c->first_number;
+    memset(&c->added, 0, sizeof c->added);
+}
+
 void btree_change_commit(btree_change *c)
 {
     btree_space *s = c->space;
@@ -184,7 +205,9 @@ void btree_change_commit(btree_change *c)
     s->recorded = c->prepared;
     c->prepared.extents = NULL;
     for (size_t i = 0; i < c->replacement_count; i++)
-        settle_replacement(&c->replacements[i]);
+        settle_replacement(s, &c->replacements[i]);
+    change_forget_fresh(c);
+    keep_newborn(c);
     change_destroy(c);
     space_collect(s);
     space_leave(s);
@@ -194,6 +217,7 @@ void btree_change_abandon(btree_change *c)
 {
     if (!c) return;
     btree_space *s = c->space;
+    change_forget_fresh(c);
     change_undo_live(c);
     change_free_added(c);
     change_destroy(c);
@@ -205,6 +229,7 @@ void btree_change_doubt(btree_change *c)
 {
     btree_space *s = c->space;
     assert(c->prepared.extents && !s->doubtful && !s->unrecorded);
+    change_forget_fresh(c);
     change_undo_live(c);
     s->doubtful = c;
     atomic_store_explicit(&s->settled, false,

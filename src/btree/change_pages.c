@@ -16,16 +16,26 @@
 /* Ordinals have 32 bits: 16 TiB. */
 static const uint64_t PAGES_MAX = UINT32_MAX;
 
+static page_run *last_of(const page_runs *r)
+{
+    return r->count > r->fixed ? &r->runs[r->count - 1] : NULL;
+}
+
+static bool page_runs_append(page_runs *r, uint64_t first, uint64_t count)
+{
+    if (!mem_grow((void **)&r->runs, &r->capacity, r->count + 1, sizeof *r->runs)) return false;
+    r->runs[r->count++] = (page_run){(uint32_t)first, (uint32_t)count};
+    return true;
+}
+
 bool page_runs_add(page_runs *r, uint64_t first, uint64_t count)
 {
-    page_run *last = r->count > r->fixed ? &r->runs[r->count - 1] : NULL;
+    page_run *last = last_of(r);
     if (last && (uint64_t)last->first + last->count == first) {
         last->count += (uint32_t)count;
         return true;
     }
-    if (!mem_grow((void **)&r->runs, &r->capacity, r->count + 1, sizeof *r->runs)) return false;
-    r->runs[r->count++] = (page_run){(uint32_t)first, (uint32_t)count};
-    return true;
+    return page_runs_append(r, first, count);
 }
 
 static uint64_t pages_of(uint64_t size)
@@ -100,7 +110,9 @@ static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
     if (!page_runs_add(&c->added, *page, count)) return status_no_memory(sizeof *c->added.runs);
     page_map_set(&s->live, *page, count, true);
     page_map_set(&s->taken, *page, count, true);
+    page_map_set(&s->fresh, *page, count, true);
     mark_dirty(s, *page, count);
+    if (c->notes_births) page_births_note(&s->births, *page, count, s->number);
     for (uint64_t i = 0; i < count; i++)
         cache_forget(tree_file_cache(s->file), (uint32_t)(*page + i));
     return HOLT_OK;
@@ -199,6 +211,22 @@ static holt_status pages_settle(tree_pages *p)
     return change_flush(change_of(p));
 }
 
+/* Births of the open change's own pages need not be noted, and those of its later steps are not needed exactly. */
+uint64_t change_birth(const btree_change *c, uint64_t page)
+{
+    uint64_t birth = page_births_get(&c->space->births, page);
+    return birth < c->first_number && page_map_get(&c->space->fresh, page) ? c->first_number : birth;
+}
+
+/* The pages of a run have one birth. */
+static bool add_removed(btree_change *c, uint64_t first, uint64_t count)
+{
+    const page_run *last = last_of(&c->removed);
+    if (last && change_birth(c, last->first) != change_birth(c, first))
+        return page_runs_append(&c->removed, first, count);
+    return page_runs_add(&c->removed, first, count);
+}
+
 static holt_status pages_release(tree_pages *p, block_ptr ptr)
 {
     btree_change *c = change_of(p);
@@ -210,7 +238,7 @@ static holt_status pages_release(tree_pages *p, block_ptr ptr)
     for (uint64_t i = first; i < first + count; i++)
         if (page_is_reserved(i) || !page_map_get(&s->live, i))
             return tree_file_corrupt(s->file, ptr.offset, "its pages are not in use, or belong to others");
-    if (!page_runs_add(&c->removed, first, count)) return status_no_memory(sizeof *c->removed.runs);
+    if (!add_removed(c, first, count)) return status_no_memory(sizeof *c->removed.runs);
     page_map_set(&s->live, first, count, false);
     mark_dirty(s, first, count);
     return HOLT_OK;
@@ -228,6 +256,12 @@ void change_undo_live(btree_change *c)
     for (size_t i = 0; i < c->added.count; i++)
         page_map_set(&c->space->live, c->added.runs[i].first, c->added.runs[i].count, false);
     c->removed.count = 0;
+}
+
+void change_forget_fresh(btree_change *c)
+{
+    for (size_t i = 0; i < c->added.count; i++)
+        page_map_set(&c->space->fresh, c->added.runs[i].first, c->added.runs[i].count, false);
 }
 
 void change_free_added(btree_change *c)

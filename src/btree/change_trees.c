@@ -17,7 +17,7 @@ static holt_status finish_apply(btree_change *c, btree_version *base, btree_vers
 {
     tree_root root = tree_apply_root(c->apply);
     bool wrote = tree_apply_wrote_extents(c->apply);
-    holt_status rc = btree_version_open(next, c->space, &root);
+    holt_status rc = version_make(next, c, &root);
     if (rc != HOLT_OK) return rc;
     (*next)->extents = known_after(base->extents, wrote);
     rc = change_replace(c, base, *next);
@@ -53,7 +53,7 @@ void btree_change_cut(btree_change *c)
 static holt_status finish_load(btree_change *c, btree_version **next)
 {
     tree_root root = tree_apply_root(c->apply);
-    holt_status rc = btree_version_open(next, c->space, &root);
+    holt_status rc = version_make(next, c, &root);
     if (rc == HOLT_OK) (*next)->extents = known_after(EXTENTS_NONE, tree_apply_wrote_extents(c->apply));
     tree_apply_close(c->apply);
     c->apply = NULL;
@@ -174,7 +174,7 @@ static holt_status finish_move(btree_change *c, btree_version *v, btree_version 
         *next = btree_version_ref(v);
         return HOLT_OK;
     }
-    holt_status rc = btree_version_open(next, c->space, &root);
+    holt_status rc = version_make(next, c, &root);
     if (rc != HOLT_OK) return rc;
     (*next)->extents = v->extents;
     rc = change_replace(c, v, *next);

@@ -22,18 +22,28 @@ bool space_enter(btree_space *s)
                                                    memory_order_relaxed);
 }
 
-static void publish_stats(btree_space *s)
+bool space_counts_agree(const btree_space *s)
 {
+    uint64_t pages = s->live.count + s->held;
+    for (size_t i = 0; s->doubtful && i < s->doubtful->added.count; i++)
+        pages += s->doubtful->added.runs[i].count;
+    return pages == s->taken.count;
+}
+
+void space_publish(btree_space *s)
+{
+    assert(space_counts_agree(s));
     uint64_t end = page_map_end(&s->taken);
     atomic_store_explicit(&s->stat_live, s->live.count, memory_order_relaxed);
     atomic_store_explicit(&s->stat_taken, s->taken.count, memory_order_relaxed);
+    atomic_store_explicit(&s->stat_held, s->held, memory_order_relaxed);
     atomic_store_explicit(&s->stat_end, end, memory_order_relaxed);
 }
 
 void space_leave(btree_space *s)
 {
     assert(atomic_load_explicit(&s->changing, memory_order_relaxed));
-    publish_stats(s);
+    space_publish(s);
     atomic_store_explicit(&s->changing, false, memory_order_release);
 }
 
@@ -44,7 +54,7 @@ void btree_space_stats_get(const btree_space *s, btree_space_stats *out)
              end = atomic_load_explicit(&s->stat_end, memory_order_relaxed);
     uint64_t reserved = 1 + 2 * (uint64_t)btree_extents_of(end);
     out->pages_live = live;
-    out->pages_held = taken > live ? taken - live : 0; /* read one after the other */
+    out->pages_held = atomic_load_explicit(&s->stat_held, memory_order_relaxed);
     out->pages_free = end > taken + reserved ? end - taken - reserved : 0;
     out->file_bytes = tree_file_size(s->file);
 }
@@ -53,6 +63,7 @@ holt_status space_grow(btree_space *s, size_t extents)
 {
     size_t before = s->dirty_capacity;
     bool grown = page_map_grow(&s->live, extents) && page_map_grow(&s->taken, extents) &&
+                 page_map_grow(&s->fresh, extents) &&
                  mem_grow((void **)&s->dirty, &s->dirty_capacity, extents, sizeof *s->dirty);
     if (!grown) return status_no_memory(extents * MAP_BYTES);
     for (size_t i = before; i < s->dirty_capacity; i++)
@@ -76,6 +87,14 @@ holt_status btree_space_trim(btree_space *s)
     holt_status rc = space_cut(s);
     space_leave(s);
     return rc;
+}
+
+void btree_space_collect(btree_space *s)
+{
+    if (!space_enter(s)) return;
+    space_take_settled(s);
+    space_collect(s);
+    space_leave(s);
 }
 
 /* ---------------------------------------------------------------- what is durable */
@@ -167,20 +186,24 @@ static holt_status load_maps(btree_space *s)
 static void space_destroy(btree_space *s)
 {
     if (!s) return;
+    page_births_clear(&s->births, 0);
     tree_file_unref(s->file);
     page_map_deinit(&s->live);
     page_map_deinit(&s->taken);
+    page_map_deinit(&s->fresh);
+    mem_free(s->newborn.runs);
     mem_free(s->recorded.extents);
     mem_free(s->durable);
     mem_free(s->dirty);
     mem_free(s);
 }
 
-static holt_status space_alloc(btree_space **out, size_t extents)
+static holt_status space_alloc(btree_space **out, cache *charged, size_t extents)
 {
     *out = NULL;
     btree_space *s = mem_alloc_zero(1, sizeof *s);
     if (!s) return status_no_memory(sizeof *s);
+    s->births.charged = charged;
     s->recorded.extents = mem_alloc_zero(extents, sizeof *s->recorded.extents);
     if (!s->recorded.extents) {
         mem_free(s);
@@ -207,7 +230,7 @@ holt_status btree_space_create(btree_space **out, tree_files *t, uint64_t number
 {
     btree_space *s;
     *out = NULL;
-    holt_status rc = space_alloc(&s, 1);
+    holt_status rc = space_alloc(&s, tree_files_cache(t), 1);
     if (rc != HOLT_OK) return rc;
     s->writable = true;
     s->recorded.file = number;
@@ -218,7 +241,7 @@ holt_status btree_space_create(btree_space **out, tree_files *t, uint64_t number
         rc = write_first_maps(s);
         if (rc != HOLT_OK) tree_file_obsolete(s->file); /* no manifest names it */
     }
-    publish_stats(s);
+    space_publish(s);
     if (rc == HOLT_OK)
         *out = s;
     else
@@ -241,7 +264,7 @@ holt_status btree_space_open(btree_space **out, tree_files *t, const btree_space
     btree_space *s;
     *out = NULL;
     holt_status rc = check_state(state);
-    if (rc == HOLT_OK) rc = space_alloc(&s, state->extent_count);
+    if (rc == HOLT_OK) rc = space_alloc(&s, tree_files_cache(t), state->extent_count);
     if (rc != HOLT_OK) return rc;
     s->writable = writable;
     s->recorded.file = state->file;
@@ -250,7 +273,7 @@ holt_status btree_space_open(btree_space **out, tree_files *t, const btree_space
     rc = tree_page_file_open(t, state->file, state->pages * TREE_PAGE_BYTES, writable, &s->file);
     if (rc == HOLT_OK) rc = load_maps(s);
     if (rc == HOLT_OK) {
-        publish_stats(s);
+        space_publish(s);
         *out = s;
     } else {
         space_destroy(s);

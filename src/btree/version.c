@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-holt_status btree_version_open(btree_version **out, btree_space *s, const tree_root *root)
+static holt_status make(btree_version **out, btree_space *s, const tree_root *root, uint64_t number)
 {
     static const tree_root empty;
     *out = NULL;
@@ -16,10 +16,21 @@ holt_status btree_version_open(btree_version **out, btree_space *s, const tree_r
     atomic_init(&v->refs, 1);
     v->space = s;
     v->root = root ? *root : empty;
+    v->number = number;
     v->extents = v->root.root.length ? EXTENTS_UNKNOWN : EXTENTS_NONE;
     atomic_fetch_add_explicit(&s->versions, 1, memory_order_relaxed);
     *out = v;
     return HOLT_OK;
+}
+
+holt_status btree_version_open(btree_version **out, btree_space *s, const tree_root *root)
+{
+    return make(out, s, root, 0);
+}
+
+holt_status version_make(btree_version **out, const btree_change *c, const tree_root *root)
+{
+    return make(out, c->space, root, c->space->number);
 }
 
 btree_version *btree_version_ref(btree_version *v)
@@ -46,22 +57,21 @@ const tree_root *btree_version_root(const btree_version *v)
     return &v->root;
 }
 
-/* What lies on free pages would take the place of what is read. */
-static void free_run(btree_space *s, page_run r)
-{
-    page_map_set(&s->taken, r.first, r.count, false);
-    for (uint32_t i = 0; i < r.count; i++)
-        cache_forget(tree_file_cache(s->file), r.first + i);
-}
-
 static void version_bury(btree_space *s, btree_version *v)
 {
-    for (size_t i = 0; i < v->replaced_count; i++)
-        free_run(s, v->replaced[i]);
-    btree_version_unref(v->newer); /* which may put it on the list in turn */
-    mem_free(v->replaced);
+    held_pass_on(s, v);
+    if (v->older) v->older->newer = v->newer;
+    if (v->newer) v->newer->older = v->older;
+    s->replaced_versions -= v->replaced;
     mem_free(v);
     atomic_fetch_sub_explicit(&s->versions, 1, memory_order_relaxed);
+}
+
+/* All versions that live are the newest of their trees: what they see later ones will have replaced, or still see. */
+static void forget_births(btree_space *s)
+{
+    s->newborn.count = 0;
+    page_births_clear(&s->births, s->number);
 }
 
 void space_collect(btree_space *s)
@@ -75,4 +85,5 @@ void space_collect(btree_space *s)
             v = next;
         }
     }
+    if (!s->replaced_versions) forget_births(s);
 }

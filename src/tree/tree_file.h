@@ -28,6 +28,7 @@ holt_status tree_files_create(tree_files **out, os_dir *dir, cache *c, const uin
                               uint32_t descriptors_max);
 void        tree_files_destroy(tree_files *t); /* accepts NULL; all files unreferenced */
 uint64_t    tree_files_count(const tree_files *t);
+cache      *tree_files_cache(const tree_files *t);
 
 /* Name of file `number`: "run-000042.sst". */
 void tree_file_name(uint64_t number, char name[OS_NAME_MAX]);

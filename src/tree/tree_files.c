@@ -40,6 +40,11 @@ uint64_t tree_files_count(const tree_files *t)
     return atomic_load_explicit(&t->count, memory_order_relaxed);
 }
 
+cache *tree_files_cache(const tree_files *t)
+{
+    return t->cache;
+}
+
 /* ---------------------------------------------------------------- the idle, with the lock held */
 
 static void idle_add(tree_files *t, tree_file *f)
