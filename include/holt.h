@@ -498,7 +498,10 @@ typedef struct holt_db_stats {
     uint64_t memtables_sealed;                                      /* now, waiting for their flush */
     uint64_t collections, files, disk_bytes, log_segments;          /* now */
     uint64_t transactions_open, cursors_open, views_pinned;         /* now */
-    uint64_t oldest_snapshot_age_ms, pinned_bytes, snapshots_revoked; /* pinned: now, kept by readers only */
+    uint64_t oldest_snapshot_age_ms, pinned_bytes, snapshots_revoked; /* pinned: now, what would be free if
+                                       transactions and cursors ended: memtables that are flushed (memory; revoked
+                                       beyond a quarter of memory_bytes), and on disk files that merges have
+                                       replaced and pages that B+trees have replaced */
     uint64_t delays, delay_ns;      /* commits that were slowed down, and by how much in all */
     uint64_t write_delay_ns;        /* what a commit pays now */
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* of this open */

@@ -5,6 +5,7 @@
 #include "os/sim.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static holt_db_stats stats_of(holt *db)
 {
@@ -43,6 +44,67 @@ static void pinned_bytes_are_those_that_a_snapshot_keeps(void **state)
     holt_rollback(t);
     sim_settle(f->os);
     assert_int_equal(stats_of(f->db).pinned_bytes, 0);
+}
+
+static void fill(holt_collection *c, holt *db)
+{
+    char key[16], value[101];
+    memset(value, 'v', 100);
+    value[100] = 0;
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof key, "k%03d", i);
+        put(c, key, value);
+    }
+    expect_ok(holt_flush(db));
+}
+
+static void end_snapshot(fixture *f, holt_txn *t)
+{
+    holt_rollback(t);
+    sim_settle(f->os);
+    assert_int_equal(stats_of(f->db).pinned_bytes, 0);
+}
+
+/* Files that a merge has replaced are on disk as long as somebody reads them: they are what deleting makes free. */
+static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
+{
+    fixture *f = (fixture *)*state;
+    holt_collection_info info;
+    fill(f->c, f->db);
+    sim_settle(f->os);
+    assert_int_equal(stats_of(f->db).pinned_bytes, 0);
+    fill(f->c, f->db);
+    expect_ok(holt_collection_stats(f->c, &info, sizeof info));
+    assert_true(info.runs >= 2);
+    holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
+    expect_ok(holt_compact(f->c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    sim_settle(f->os);
+    holt_db_stats kept = stats_of(f->db);
+    assert_true(kept.pinned_bytes >= info.disk_bytes);
+    end_snapshot(f, t);
+    assert_int_equal(kept.disk_bytes - stats_of(f->db).disk_bytes, kept.pinned_bytes);
+}
+
+/* Pages that were replaced count while a snapshot sees them, and no longer; those that nobody sees do not count. */
+static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
+{
+    fixture *f = (fixture *)*state;
+    holt_collection_options btree = {.kind = HOLT_BTREE};
+    holt_collection *paged;
+    holt_collection_info info;
+    expect_ok(holt_collection_create(f->db, "paged", &btree, &paged));
+    fill(paged, f->db);
+    sim_settle(f->os);
+    expect_ok(holt_collection_stats(paged, &info, sizeof info));
+    assert_int_equal(stats_of(f->db).pinned_bytes, 0);
+    holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
+    for (int i = 0; i < 3; i++) { /* each writes the tree anew */
+        expect_ok(holt_compact(paged, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+        sim_settle(f->os);
+        assert_int_equal(stats_of(f->db).pinned_bytes, info.disk_bytes);
+    }
+    end_snapshot(f, t);
+    holt_collection_close(paged);
 }
 
 /* ---------------------------------------------------------------- filters */
@@ -277,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(statistics_count_what_is_open),
         TEST(pinned_bytes_are_those_that_a_snapshot_keeps),
+        TEST(pinned_bytes_have_the_files_that_only_a_snapshot_keeps),
+        TEST(pinned_bytes_have_the_pages_that_only_a_snapshot_keeps),
         TEST(a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it),
         TEST(a_get_that_meets_no_filter_counts_none),
         TEST(put_if_absent_counts_filters_as_a_get_does),

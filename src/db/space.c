@@ -8,6 +8,15 @@
 enum { STEP_BLOCKS = 256, SHRINK_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
 
+/* The first B+tree collection may just be made. */
+btree_space *space_of(holt *db)
+{
+    os_mutex_lock(&db->manifest_mu);
+    btree_space *space = db->space;
+    os_mutex_unlock(&db->manifest_mu);
+    return space;
+}
+
 /* ---------------------------------------------------------------- recording */
 
 /* Gives the collection its changed tree. HOLT_CONFLICT: it has got another one meanwhile. */
@@ -229,15 +238,6 @@ static holt_status work(space_upkeep *u)
     return finish(u, u->shrinks && !rest);
 }
 
-/* The first B+tree collection may just be made. */
-static btree_space *find_space(holt *db)
-{
-    os_mutex_lock(&db->manifest_mu);
-    btree_space *space = db->space;
-    os_mutex_unlock(&db->manifest_mu);
-    return space;
-}
-
 bool space_waits(const space_upkeep *u)
 {
     return u->space && held_pages(u) > 0;
@@ -246,7 +246,7 @@ bool space_waits(const space_upkeep *u)
 holt_status space_step(space_upkeep *u, bool idle, bool *more)
 {
     *more = false;
-    if (!u->space) u->space = find_space(u->db);
+    if (!u->space) u->space = space_of(u->db);
     if (!u->space) return HOLT_OK;
     holt_status rc = HOLT_OK;
     *more = true;

@@ -2,6 +2,8 @@
 #include "db/commit.h"
 #include "db/install.h"
 #include "db/snapshot.h"
+#include "db/space.h"
+#include "tree/tree_format.h"
 
 /* Fills what the program knows of the structure and zeroes what it knows beyond. */
 static void hand_out(void *out, size_t out_size, const void *ours, size_t our_size)
@@ -27,7 +29,6 @@ static void count_work(holt *db, holt_db_stats *s)
     s->delays = atomic_load_explicit(&db->delays, memory_order_relaxed);
     s->delay_ns = atomic_load_explicit(&db->delay_ns, memory_order_relaxed);
     s->write_delay_ns = gate_delay_ns(db);
-    s->pinned_bytes = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
     os_mutex_lock(&db->jobs_mu);
     s->flushes = db->flushes;
     s->flush_bytes = db->flush_bytes;
@@ -35,6 +36,18 @@ static void count_work(holt *db, holt_db_stats *s)
     s->compaction_bytes_read = db->compaction_bytes_read;
     s->compaction_bytes_written = db->compaction_bytes_written;
     os_mutex_unlock(&db->jobs_mu);
+}
+
+/* What would be free if readers ended. What they have given back is looked at first, unless a change of the space is
+ * under way. */
+static void count_pinned(holt *db, holt_db_stats *s)
+{
+    btree_space_stats pages = {0};
+    btree_space *space = space_of(db);
+    if (space) btree_space_collect(space);
+    if (space) btree_space_stats_get(space, &pages);
+    s->pinned_bytes = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed) +
+                      tree_files_obsolete_bytes(db->files) + pages.pages_held * TREE_PAGE_BYTES;
 }
 
 static void count_cache(holt *db, holt_db_stats *s)
@@ -119,6 +132,7 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     count_view(v, &s);
     view_release(db, v);
     count_work(db, &s);
+    count_pinned(db, &s);
     count_cache(db, &s);
     count_handles(db, &s);
     count_log(db, &s);

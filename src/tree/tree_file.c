@@ -105,6 +105,12 @@ tree_file *tree_file_ref(tree_file *f)
     return f;
 }
 
+/* A file of pages changes its size, and is obsolete only when it could not be made. */
+static uint64_t obsolete_size(const tree_file *f)
+{
+    return tree_file_paged(f) ? 0 : tree_file_size(f);
+}
+
 void tree_file_unref(tree_file *f)
 {
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
@@ -112,15 +118,19 @@ void tree_file_unref(tree_file *f)
     if (f->writable) tree_files_unpin(f);
     tree_files_forget(f);
     cache_file_close(f->cache);
-    /* A file that could not be deleted is an orphan: the next open of the database finds and deletes it. */
-    if (atomic_load_explicit(&f->obsolete, memory_order_relaxed)) (void)os_dir_unlink(t->dir, f->name);
+    if (atomic_load_explicit(&f->obsolete, memory_order_relaxed)) {
+        /* A file that could not be deleted is an orphan: the next open of the database finds and deletes it. */
+        (void)os_dir_unlink(t->dir, f->name);
+        atomic_fetch_sub_explicit(&t->obsolete_bytes, obsolete_size(f), memory_order_relaxed);
+    }
     mem_free(f);
     atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
 }
 
 void tree_file_obsolete(tree_file *f)
 {
-    atomic_store_explicit(&f->obsolete, true, memory_order_relaxed);
+    if (atomic_exchange_explicit(&f->obsolete, true, memory_order_relaxed)) return;
+    atomic_fetch_add_explicit(&f->files->obsolete_bytes, obsolete_size(f), memory_order_relaxed);
 }
 
 uint64_t tree_file_number(const tree_file *f)

@@ -29,6 +29,8 @@ holt_status tree_files_create(tree_files **out, os_dir *dir, cache *c, const uin
 void        tree_files_destroy(tree_files *t); /* accepts NULL; all files unreferenced */
 uint64_t    tree_files_count(const tree_files *t);
 cache      *tree_files_cache(const tree_files *t);
+/* Of files of runs that are obsolete, but not deleted yet because somebody has a reference. */
+uint64_t    tree_files_obsolete_bytes(const tree_files *t);
 
 /* Name of file `number`: "run-000042.sst". */
 void tree_file_name(uint64_t number, char name[OS_NAME_MAX]);

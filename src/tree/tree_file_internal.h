@@ -23,7 +23,7 @@ struct tree_file {
     /* Taken relaxed: who takes one holds one. Dropped with release, and the last one acquires: what the
      * others did with the file is done. */
     _Atomic uint32_t refs;
-    /* Relaxed: set by one who holds a reference, read after the last was dropped, which orders the two. */
+    /* Relaxed: set by those who hold a reference, read after the last was dropped, which orders the two. */
     _Atomic bool obsolete;
 
     os_file *handle;          /* files->mu; NULL: not open. A pinned one stays */
@@ -37,6 +37,7 @@ struct tree_files {
     uint64_t database_id[2]; /* constant */
     uint32_t descriptors_max; /* constant */
     _Atomic uint64_t count;  /* files with references. Relaxed: a number for statistics and assertions */
+    _Atomic uint64_t obsolete_bytes; /* of those that are obsolete. Relaxed: likewise */
 
     os_mutex mu;             /* LOCK_RANK_FILES */
     uint32_t descriptors;    /* mu; open ones. Above the limit only while all of them are pinned */

@@ -40,6 +40,11 @@ uint64_t tree_files_count(const tree_files *t)
     return atomic_load_explicit(&t->count, memory_order_relaxed);
 }
 
+uint64_t tree_files_obsolete_bytes(const tree_files *t)
+{
+    return atomic_load_explicit(&t->obsolete_bytes, memory_order_relaxed);
+}
+
 cache *tree_files_cache(const tree_files *t)
 {
     return t->cache;
