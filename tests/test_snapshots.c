@@ -6,6 +6,7 @@
  */
 #include "db/db.h"
 #include "db/open.h"
+#include "db/txn.h"
 #include "os/sim.h"
 #include "support/fixture.h"
 #include "support/must.h"
@@ -107,6 +108,79 @@ static void the_oldest_snapshots_are_revoked_when_readers_keep_too_much(void **s
 {
     check_pressure(HOLT_LSM);
     check_pressure(HOLT_BTREE);
+}
+
+/* Rounds until a snapshot is revoked; each takes one more. */
+static int snapshots_until_one_is_revoked(world *w, holt_txn **held, int most)
+{
+    int count = 0;
+    while (count < most && stats_of(w).snapshots_revoked == 0) {
+        held[count++] = begin(w->db, HOLT_TXN_READ_ONLY);
+        write_round(w);
+    }
+    assert_int_equal(stats_of(w).snapshots_revoked, 1);
+    return count;
+}
+
+/* While a thread reads from it, the oldest snapshot cannot be given back, so memory stays as full as it is. That is no
+ * reason to revoke the next one, and the next: once the reader is done there is room. */
+static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state)
+{
+    enum { MOST = 40 };
+    (void)state;
+    holt_txn *held[MOST];
+    holt_value v = HOLT_VALUE_INIT;
+    world w;
+    world_open(&w, HOLT_LSM);
+    put(w.c, "moment", "first");
+    held[0] = begin(w.db, HOLT_TXN_READ_ONLY);
+    expect_ok(snapshot_enter(&held[0]->snapshot)); /* as in the middle of a get */
+    write_round(&w);
+    int count = 1 + snapshots_until_one_is_revoked(&w, held + 1, MOST - 1);
+    uint64_t kept = retained_bytes(&w);
+    assert_true(kept > MEMORY_BYTES / 4);
+    for (int i = 0; i < 3; i++) { /* whatever wakes the job */
+        os_job_wake(w.db->release_job);
+        sim_settle(w.os);
+    }
+    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
+    snapshot_leave(w.db, &held[0]->snapshot);
+    sim_settle(w.os);
+    assert_true(retained_bytes(&w) < kept && retained_bytes(&w) <= MEMORY_BYTES / 4);
+    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
+    expect_status(HOLT_BUSY, holt_get(w.c, held[0], holt_str("moment"), &v));
+    for (int i = 1; i < count; i++)
+        expect_get(w.c, held[i], "moment", "first");
+    for (int i = 0; i < count; i++)
+        holt_rollback(held[i]);
+    holt_value_free(&v);
+    world_close(&w);
+}
+
+/* The view of the one in use may be shared with others, so that it frees nothing: then the next one must go after all. */
+static void the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back(void **state)
+{
+    enum { MOST = 40 };
+    (void)state;
+    holt_txn *held[MOST];
+    world w;
+    world_open(&w, HOLT_LSM);
+    put(w.c, "moment", "first");
+    for (int i = 0; i < 2; i++) /* the same view */
+        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
+    expect_ok(snapshot_enter(&held[0]->snapshot));
+    write_round(&w);
+    int count = 2 + snapshots_until_one_is_revoked(&w, held + 2, MOST - 2);
+    assert_true(retained_bytes(&w) > MEMORY_BYTES / 4);
+    snapshot_leave(w.db, &held[0]->snapshot);
+    sim_settle(w.os);
+    assert_int_equal(stats_of(&w).snapshots_revoked, 2);
+    assert_true(retained_bytes(&w) <= MEMORY_BYTES / 4);
+    for (int i = 2; i < count; i++)
+        expect_get(w.c, held[i], "moment", "first");
+    for (int i = 0; i < count; i++)
+        holt_rollback(held[i]);
+    world_close(&w);
 }
 
 /* Rounds that fit into the quarter together. */
@@ -222,6 +296,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_snapshots_are_revoked_when_readers_keep_too_much),
+        cmocka_unit_test(no_other_snapshot_is_revoked_while_the_oldest_is_in_use),
+        cmocka_unit_test(the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back),
         cmocka_unit_test(a_snapshot_that_keeps_little_outlives_any_number_of_flushes),
         cmocka_unit_test(a_revoked_cursor_is_renewed_by_refresh),
         cmocka_unit_test(a_cursor_over_trees_only_is_never_revoked),

@@ -40,10 +40,18 @@ void snapshot_drop_view(holt *db, snapshot *s)
     view_release(db, v);
 }
 
+/* The release job may be waiting for it with the next one. */
+static void give_back(holt *db, snapshot *s)
+{
+    snapshot_drop_view(db, s);
+    bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
+    if (revoked && db->release_job) os_job_wake(db->release_job);
+}
+
 void snapshot_release(holt *db, snapshot *s)
 {
     if (!s->taken_ns) return;
-    snapshot_drop_view(db, s);
+    give_back(db, s);
     os_mutex_lock(&db->handles_mu);
     if (s->older)
         s->older->newer = s->newer;
@@ -72,7 +80,7 @@ holt_status snapshot_enter(snapshot *s)
 void snapshot_leave(holt *db, snapshot *s)
 {
     uint32_t before = atomic_fetch_and_explicit(&s->pin, ~(uint32_t)PIN_IN_USE, memory_order_acq_rel);
-    if (before & PIN_REVOKED) snapshot_drop_view(db, s); /* it was wanted meanwhile */
+    if (before & PIN_REVOKED) give_back(db, s); /* it was wanted meanwhile */
 }
 
 /* handles_mu held. Whether the view keeps a memtable that has been flushed. */
@@ -84,13 +92,24 @@ static bool keeps_flushed(const snapshot *s)
     return false;
 }
 
+/* handles_mu held. The oldest that keeps a flushed memtable; NULL: there is none, or one that was revoked while it was in
+ * use still has its view. */
+static snapshot *find_oldest(holt *db)
+{
+    snapshot *oldest = NULL;
+    for (snapshot *s = db->snapshots_oldest; s; s = s->newer) {
+        if (!keeps_flushed(s)) continue;
+        if (atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED) return NULL;
+        if (!oldest) oldest = s;
+    }
+    return oldest;
+}
+
 bool snapshot_revoke_oldest(holt *db)
 {
     view *v = NULL;
     os_mutex_lock(&db->handles_mu);
-    snapshot *s = db->snapshots_oldest;
-    while (s && ((atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED) || !keeps_flushed(s)))
-        s = s->newer;
+    snapshot *s = find_oldest(db);
     if (s) {
         db->snapshots_revoked++;
         uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);

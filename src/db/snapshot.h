@@ -7,7 +7,8 @@
  *
  *     free --enter--> in use --leave--> free        the reader, around every use
  *     free --revoke--> revoked                      the release job; of one in use it is wanted, and the
- *                                                   leaver does it
+ *                                                   leaver does it. Until then no other is revoked: its view
+ *                                                   may be all that is too much
  *
  * Concurrency  a snapshot is used by one thread at a time; snapshot_revoke_oldest from any.
  */
@@ -36,7 +37,8 @@ void        snapshot_leave(holt *db, snapshot *s);
 /* Gives the view back: the reader needs nothing but trees, which it holds itself. */
 void snapshot_drop_view(holt *db, snapshot *s);
 
-/* Revokes the oldest snapshot that keeps a flushed memtable; false: there is none. */
+/* Revokes the oldest snapshot that keeps a flushed memtable. false: there is none, or one that was revoked before is still
+ * in use; when it gives its view back, the release job is woken. */
 bool snapshot_revoke_oldest(holt *db);
 
 #endif
