@@ -191,6 +191,7 @@ struct holt {
     view *retired_first, *retired_last; /* installers' references, by epoch */
     view *dead;                      /* without references, to be destroyed, */
     collection_state *dead_states;   /* for which files may have to be deleted */
+    uint32_t releasing;              /* threads that are destroying some of them */
 
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* constant after open */
     seqno synced_seqno; /* read-only: newest operation that the log says is synced; constant after open */

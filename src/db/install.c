@@ -138,16 +138,33 @@ static collection_state *take_dead_state(holt *db)
     return s;
 }
 
+static void count_releasing(holt *db, uint32_t change)
+{
+    os_mutex_lock(&db->release_mu);
+    db->releasing += change;
+    os_mutex_unlock(&db->release_mu);
+}
+
 bool release_step(holt *db)
 {
     bool left;
+    count_releasing(db, 1);
     for (view *v; (v = take_retired(db, &left)) != NULL;)
         view_release(db, v);
     for (view *v; (v = take_dead(db)) != NULL;)
         view_destroy(v);
     for (collection_state *s; (s = take_dead_state(db)) != NULL;)
         collection_state_destroy(s);
+    count_releasing(db, (uint32_t)-1);
     return left;
+}
+
+bool release_pending(holt *db)
+{
+    os_mutex_lock(&db->release_mu);
+    bool pending = db->retired_first || db->dead || db->dead_states || db->releasing > 0;
+    os_mutex_unlock(&db->release_mu);
+    return pending;
 }
 
 void release_all(holt *db)

@@ -23,6 +23,8 @@ void        view_change_install(holt *db, view *v);
 
 /* One step of the release job: gives back what epochs have let go. Returns true if something is left. */
 bool release_step(holt *db);
+/* Whether some views that nobody needs are not given back yet. If not, what old views keep is kept by readers. */
+bool release_pending(holt *db);
 /* At close: all of it. No reader is left. */
 void release_all(holt *db);
 

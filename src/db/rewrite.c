@@ -6,7 +6,7 @@
 #include "db/space.h"
 
 enum { STEP_ENTRIES = 64, PIECE_BYTES_MAX = 16 << 20 };
-enum { VIEW_WAITS = 200 };   /* a fifth of a second: views go within milliseconds, if no reader has them */
+enum { MOVE_WAITS = 200 }; /* a fifth of a second: views go within milliseconds, and so do others' changes */
 enum { FLUSH_WAITS = 1000 }; /* ten seconds at most for a flush between two pieces */
 static const uint64_t WAIT_NS = 1000000, FLUSH_WAIT_NS = 10000000;
 
@@ -69,11 +69,10 @@ static holt_status put_again(rewrite *w, btree_change *change, const collection_
     return rc;
 }
 
-/* The view is looked at inside the change: until it ends nobody can give up a tree that the view shows. */
-static holt_status rewrite_piece(rewrite *w, btree_change *change, const view *v)
+/* s NULL: the collection has been dropped. */
+static holt_status rewrite_piece(rewrite *w, btree_change *change, const collection_state *s)
 {
     const holt_collection *c = w->collection;
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
     space_tree t = {.collection = c->spec.id, .slot = c->slot, .base = s ? s->btree : NULL};
     holt_status rc = HOLT_OK;
     w->last = true; /* unless there is more; it may be dropped meanwhile */
@@ -87,20 +86,33 @@ static holt_status rewrite_piece(rewrite *w, btree_change *change, const view *v
     return rc;
 }
 
-/* HOLT_BUSY, HOLT_CONFLICT: to be tried again, from the same place. */
+/* The collection as it is now; NULL: it has been dropped. The view would keep memtables as long as a piece takes. */
+static holt_status current_state(const rewrite *w, collection_state **out)
+{
+    view *v;
+    holt_status rc = view_acquire(w->db, &v);
+    if (rc != HOLT_OK) return rc;
+    collection_state *s = view_collection(v, w->collection->slot, w->collection->spec.id);
+    *out = s ? collection_state_ref(s) : NULL;
+    view_release(w->db, v);
+    return HOLT_OK;
+}
+
+/* HOLT_BUSY, HOLT_CONFLICT: to be tried again, from the same place. The state is looked at inside the change: until it
+ * ends nobody can give up a tree that the state shows. */
 static holt_status try_piece(rewrite *w)
 {
     btree_change *change;
-    view *v;
+    collection_state *s;
     holt_status rc = btree_change_begin(&change, w->db->space);
     if (rc != HOLT_OK) return rc;
-    rc = view_acquire(w->db, &v);
+    rc = current_state(w, &s);
     if (rc != HOLT_OK) {
         btree_change_abandon(change);
         return rc;
     }
-    rc = rewrite_piece(w, change, v);
-    view_release(w->db, v);
+    rc = rewrite_piece(w, change, s);
+    collection_state_release(w->db, s);
     return rc;
 }
 
@@ -134,17 +146,18 @@ static holt_status rewrite_all(rewrite *w)
     return rc;
 }
 
-/* Pieces at the end of the file move to pages before them as soon as no view needs these; if a reader keeps them, that is
- * left for later. */
+/* Pieces at the end of the file move to pages before them as soon as no view needs these. What is waited for are views
+ * that are being given back, and changes of others; if a reader keeps the pages, that is left for later. */
 static holt_status move_down(holt *db)
 {
     space_upkeep u = {.db = db};
     holt_status rc = HOLT_OK;
-    for (int waits = 0; waits < VIEW_WAITS && rc == HOLT_OK;) {
-        bool more;
+    for (int waits = 0; waits < MOVE_WAITS && rc == HOLT_OK;) {
+        bool more,
+            pending = release_pending(db); /* before the step: it sees all that was given back until now */
         rc = space_step(&u, true, &more);
         if (rc != HOLT_OK || more) continue;
-        if (!u.shrinks && !space_waits(&u)) break;
+        if (!u.shrinks && !(pending && space_waits(&u))) break;
         os_sleep(db->os, WAIT_NS);
         waits++;
     }
