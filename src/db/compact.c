@@ -157,24 +157,41 @@ static bool wants_merge(const holt *db, const holt_collection *c, const collecti
     return false;
 }
 
-/* The collection with most runs among those that want a merge and are free; used and marked. NULL: none. */
-static holt_collection *choose(holt *db, const view *v, lsm_want want, bool *held)
+static bool is_merging(holt *db, const holt_collection *c)
+{
+    os_mutex_lock(&db->jobs_mu);
+    bool merging = c->merging;
+    os_mutex_unlock(&db->jobs_mu);
+    return merging;
+}
+
+/* admin_mu held. The collection with most runs among those that want a merge and that nobody merges; NULL: none. */
+static holt_collection *find_best(holt *db, const view *v, lsm_want want, bool *held)
 {
     holt_collection *best = NULL;
     size_t most = 0;
-    os_mutex_lock(&db->admin_mu);
     for (size_t i = 0; i < db->catalog_count; i++) {
         holt_collection *c = db->catalog[i];
         const collection_state *s = view_collection(v, c->slot, c->spec.id);
-        if (!s || lsm_tree_runs(s->lsm) <= most || !wants_merge(db, c, s, want, held)) continue;
+        if (!s || lsm_tree_runs(s->lsm) <= most || is_merging(db, c) || !wants_merge(db, c, s, want, held))
+            continue;
         most = lsm_tree_runs(s->lsm);
         best = c;
     }
+    return best;
+}
+
+/* The collection to merge next; used and marked. NULL: none. */
+static holt_collection *choose(holt *db, const view *v, lsm_want want, bool *held)
+{
+    holt_collection *best;
+    os_mutex_lock(&db->admin_mu);
+    do
+        best = find_best(db, v, want, held);
+    while (best && !try_merging(db, best)); /* a user's compaction has just taken it */
     if (best) best->users++;
     os_mutex_unlock(&db->admin_mu);
-    if (!best || try_merging(db, best)) return best;
-    collection_unuse(best);
-    return NULL;
+    return best;
 }
 
 static holt_collection *choose_on_view(holt *db, lsm_want want, bool *held)
