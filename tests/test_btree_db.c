@@ -5,6 +5,7 @@
  */
 #include "base/hash.h"
 #include "base/random.h"
+#include "db/db.h"
 #include "db/open.h"
 #include "db/verify.h"
 #include "support/machine.h"
@@ -274,6 +275,29 @@ static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
                   with_reader, size_with_reader, alone, size);
     assert_true(with_reader < 50 && alone < 50);
     assert_true(size < size_with_reader * 2 / 3);
+    end(&w);
+}
+
+/* Upkeep finds the space being changed, and goes to sleep. Nobody wakes it when that change ends, unless it was a flush;
+ * the pages of what was dropped must come back all the same. */
+static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **state)
+{
+    (void)state;
+    world w = {0};
+    btree_change *other;
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, 3000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w);
+    ok(btree_change_begin(&other, w.db->space));
+    ok(holt_collection_clear(w.btree));
+    pause_for(&w, 30);
+    assert_int_equal(w.db->garbage_count, 1);
+    btree_change_abandon(other);
+    pause_for(&w, 30);
+    assert_int_equal(w.db->garbage_count, 0);
+    assert_true(file_bytes(&w) < size / 10);
     end(&w);
 }
 
@@ -893,6 +917,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_keep_their_moment_and_their_pages_come_back),
         cmocka_unit_test(a_long_reader_keeps_no_more_than_it_sees),
+        cmocka_unit_test(garbage_is_given_up_after_another_change_kept_upkeep_out),
         cmocka_unit_test(compacting_waits_only_for_what_comes_back_by_itself),
         cmocka_unit_test(deleting_nearly_all_shrinks_the_file_by_itself),
         cmocka_unit_test(a_dropped_tree_gives_its_pages_back),

@@ -188,9 +188,11 @@ static holt_status begin(space_upkeep *u, bool idle, bool *more)
         if (may_shrink(u)) begin_round(u);
     }
     *more = u->shrinks || has_garbage(db);
+    u->kept_out = false;
     if (!*more || rc != HOLT_OK) return rc;
     rc = btree_change_begin(&u->change, u->space);
-    if (rc == HOLT_BUSY) {
+    u->kept_out = rc == HOLT_BUSY;
+    if (u->kept_out) {
         *more = false;
         return HOLT_OK;
     }
@@ -240,7 +242,7 @@ static holt_status work(space_upkeep *u)
 
 bool space_waits(const space_upkeep *u)
 {
-    return u->space && held_pages(u) > 0;
+    return u->kept_out || (u->space && held_pages(u) > 0);
 }
 
 holt_status space_step(space_upkeep *u, bool idle, bool *more)

@@ -29,6 +29,7 @@ typedef struct space_upkeep {
     btree_change *change; /* NULL: nothing is under way */
     btree_version **garbage; /* to be given up; references */
     size_t garbage_count, garbage_done;
+    bool kept_out;        /* there was something to do, but somebody else was changing the space */
     bool shrinks;
     btree_shrink shrink;
     uint64_t round_pages;    /* of the space when this round of shrinking began, */
@@ -42,7 +43,7 @@ typedef struct space_upkeep {
 
 /* One step. idle: shrinking is worth it now. *more false: there is nothing to do. */
 holt_status space_step(space_upkeep *u, bool idle, bool *more);
-/* Whether readers keep pages that upkeep may have a use for: so it should look again after a while. */
+/* Whether upkeep should look again after a while: readers keep pages that it may have a use for, or it was kept out. */
 bool        space_waits(const space_upkeep *u);
 /* Gives up what is under way; after the job has stopped, or in its step. */
 void        space_abandon(space_upkeep *u);
