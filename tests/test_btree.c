@@ -760,6 +760,50 @@ static void pages_are_taken_exactly_while_a_version_sees_them(void **state)
         live_through(seed + i, 400, false);
 }
 
+/* Births are a refinement: for what there is no memory, within the cache's share, or no number, they are unknown, and all
+ * memory is given back when they are forgotten. */
+static void births_are_noted_as_far_as_there_is_room(void **state)
+{
+    (void)state;
+    cache *c;
+    cache_stats before, full, after;
+    assert_int_equal(cache_create(&c, CACHE_BYTES), HOLT_OK);
+    page_births b = {.charged = c};
+    cache_stats_get(c, &before);
+    assert_int_equal(page_births_get(&b, 7), 0);
+    page_births_note(&b, BTREE_EXTENT_PAGES - 2, 4, 9); /* over the end of an extent */
+    for (uint64_t i = 0; i < 6; i++)
+        assert_int_equal(page_births_get(&b, BTREE_EXTENT_PAGES - 3 + i), i == 0 || i == 5 ? 0 : 9);
+    page_births_note(&b, BTREE_EXTENT_PAGES, 1, 10);
+    assert_int_equal(page_births_get(&b, BTREE_EXTENT_PAGES), 10);
+
+    page_births_note(&b, 0, 30 * (uint64_t)BTREE_EXTENT_PAGES, 11);
+    cache_stats_get(c, &full);
+    assert_true(full.resident_bytes > before.resident_bytes && full.resident_bytes <= CACHE_BYTES / 2);
+    assert_int_equal(page_births_get(&b, 5), 11);
+    assert_int_equal(page_births_get(&b, 29 * (uint64_t)BTREE_EXTENT_PAGES), 0);
+    page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
+    assert_int_equal(page_births_get(&b, 5), 11); /* too far from the base: as old as it was */
+
+    page_births_clear(&b, UINT32_MAX);
+    cache_stats_get(c, &after);
+    assert_int_equal(after.resident_bytes, before.resident_bytes);
+    assert_int_equal(page_births_get(&b, 5), 0);
+    mem_fail_at(1, true);
+    page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
+    mem_fail_at(0, false);
+    assert_int_equal(page_births_get(&b, 5), 0);
+    mem_fail_at(2, false); /* not the list of arrays, but the array */
+    page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
+    mem_fail_at(0, false);
+    cache_stats_get(c, &after);
+    assert_int_equal(after.resident_bytes, before.resident_bytes);
+    page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
+    assert_int_equal(page_births_get(&b, 5), (uint64_t)UINT32_MAX + 1);
+    page_births_clear(&b, 0);
+    cache_destroy(c);
+}
+
 /* Births that could not be noted make a page older, never younger. */
 static void versions_keep_their_pages_when_memory_fails(void **state)
 {
@@ -1420,6 +1464,7 @@ int main(void)
         cmocka_unit_test(held_version_stays_readable_and_its_pages_come_back),
         cmocka_unit_test(version_that_stays_keeps_its_own_pages_only),
         cmocka_unit_test(pages_are_taken_exactly_while_a_version_sees_them),
+        cmocka_unit_test(births_are_noted_as_far_as_there_is_room),
         cmocka_unit_test(versions_keep_their_pages_when_memory_fails),
         cmocka_unit_test(rewriting_reuses_pages),
         cmocka_unit_test(page_that_is_used_again_is_never_answered_from_its_old_frame),
