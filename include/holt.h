@@ -211,7 +211,8 @@ typedef struct holt_options {
  * What holt_open has shown is durable: recovery is finished when it returns.
  *   HOLT_INVALID      an option is out of range; path is a file, or a directory that holds something else
  *   HOLT_BUSY         another process (its pid is in the message), or this one, has it open
- *   HOLT_NOT_FOUND    HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY, and there is none
+ *   HOLT_NOT_FOUND    HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY, and there is none; or path cannot be made,
+ *                     because the directory it would be in is missing or it is a link that leads nowhere
  *   HOLT_EXISTS       HOLT_OPEN_MUST_CREATE, and there is one
  *   HOLT_UNSUPPORTED  made by a newer release
  *   HOLT_NO_MEMORY    also: read-only, and the log holds more than the budget; the message says the bytes

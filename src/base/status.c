@@ -26,6 +26,7 @@
 enum { MESSAGE_SIZE = sizeof(((holt_error *)0)->message), FILE_SIZE = sizeof(((holt_error *)0)->file) };
 
 static _Thread_local holt_error last = {.offset = HOLT_NO_OFFSET};
+static _Thread_local bool fresh; /* `last` was set since the call began; read by debug builds only */
 
 /* A message in the making. It is built aside, because the arguments may point into the last one. */
 typedef struct text {
@@ -88,6 +89,7 @@ static holt_status record(holt_status status, int os_errno, const char *file, ui
     last.status = (uint32_t)status;
     last.os_errno = os_errno;
     last.offset = offset;
+    fresh = true;
     return status;
 }
 
@@ -162,8 +164,35 @@ void status_save(holt_error *out)
 holt_status status_restore(const holt_error *saved)
 {
     last = *saved;
+    fresh = true;
     return (holt_status)last.status;
 }
+
+void status_put_aside(status_aside *out)
+{
+    out->error = last;
+    out->fresh = fresh;
+}
+
+void status_put_back(const status_aside *saved)
+{
+    last = saved->error;
+    fresh = saved->fresh;
+}
+
+#ifndef NDEBUG
+void status_begin_call(void)
+{
+    fresh = false;
+}
+
+void status_check_call(holt_status rc)
+{
+    if (rc == HOLT_OK) return;
+    assert(fresh && "a call fails without having set the thread's message");
+    assert(last.status == (uint32_t)rc && "a call's status is not the one of the thread's message");
+}
+#endif
 
 const char *holt_error_message(void)
 {

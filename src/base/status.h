@@ -1,8 +1,12 @@
 /* status.h -- the last failure of each thread, in words and in fields.
  *
  * Whoever first knows what went wrong writes it:  return status_set(HOLT_CORRUPT, "...", ...);  callers pass
- * the code up, and may put words in front with status_wrap(). HOLT_NOT_FOUND as an answer formats nothing: it
- * is returned bare.
+ * the code up, and may put words in front with status_wrap(). HOLT_NOT_FOUND from a get or an exists formats
+ * nothing: it is returned bare.
+ *
+ * A failing public call must set the message: otherwise the program reads the words of an older failure. Debug
+ * builds check it: status_begin_call() marks the thread's message as stale, and status_check_call() asserts
+ * that a failure has set it since, with the status that is returned.
  *
  * A background job's failure is taken with status_save() and given to the next caller it concerns with
  * status_restore().
@@ -40,5 +44,24 @@ holt_status status_wrap(holt_status status, const char *format, ...) __attribute
 /* Takes this thread's last failure out, and sets one as this thread's. status_restore returns its status. */
 void status_save(holt_error *out);
 holt_status status_restore(const holt_error *saved);
+
+/* This thread's message as a whole, put aside while something else runs on the thread that may set it: a
+ * callback of the program, a job's step on the simulated machine, a clean-up after a failure. */
+typedef struct status_aside {
+    holt_error error;
+    bool fresh;
+} status_aside;
+void status_put_aside(status_aside *out);
+void status_put_back(const status_aside *saved);
+
+/* Around each public call, and each step of a background job that reports failures: see above. Neither does
+ * anything in release builds. */
+#ifdef NDEBUG
+static inline void status_begin_call(void) {}
+static inline void status_check_call(holt_status rc) { (void)rc; }
+#else
+void status_begin_call(void);
+void status_check_call(holt_status rc);
+#endif
 
 #endif

@@ -193,6 +193,7 @@ holt_status collection_not_found(const char *name)
 
 holt_status holt_collection_open(holt *db, const char *name, holt_collection **out)
 {
+    status_begin_call();
     if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
     *out = NULL;
     holt_status rc = db_check(db);
@@ -222,6 +223,7 @@ static size_t names_size(const holt *db)
 
 holt_status holt_collection_list(holt *db, char ***names, size_t *count)
 {
+    status_begin_call();
     if (!names || !count) return status_set(HOLT_INVALID, "the place for the names or their count is NULL");
     *names = NULL;
     *count = 0;
@@ -246,6 +248,7 @@ holt_status holt_collection_list(holt *db, char ***names, size_t *count)
 
 holt_status holt_collection_name(holt_collection *c, char *into, size_t capacity, size_t *size)
 {
+    status_begin_call();
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     if (!into && capacity)

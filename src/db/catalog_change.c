@@ -88,6 +88,7 @@ static holt_status create_led(holt *db, const char *name, const collection_spec 
 holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o,
                                    holt_collection **out)
 {
+    status_begin_call();
     if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
     *out = NULL;
     collection_spec spec;
@@ -133,6 +134,7 @@ static holt_status drop_led(holt *db, const char *name)
 
 holt_status holt_collection_drop(holt *db, const char *name)
 {
+    status_begin_call();
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = name_check(name);
     if (rc == HOLT_OK) rc = writable_check(db);
@@ -165,6 +167,7 @@ static holt_status rename_led(holt *db, const char *from, const char *to)
 
 holt_status holt_collection_rename(holt *db, const char *from, const char *to)
 {
+    status_begin_call();
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = name_check(from);
     if (rc == HOLT_OK) rc = name_check(to);
@@ -196,6 +199,7 @@ static holt_status clear_led(holt_collection *c)
 
 holt_status holt_collection_clear(holt_collection *c)
 {
+    status_begin_call();
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK) rc = writable_check(c->db);
     if (rc == HOLT_OK) rc = commit_lead(c->db);

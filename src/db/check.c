@@ -65,5 +65,6 @@ holt_status value_check(const holt *db, slice value)
 holt_status db_leave(holt *db, holt_status rc)
 {
     os_breathe(db->os);
+    status_check_call(rc);
     return rc;
 }

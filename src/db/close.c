@@ -35,7 +35,7 @@ static holt_status write_end(holt *db)
     encode_closed(&edit, end);
     rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
     buffer_deinit(&edit);
-    if (rc == HOLT_OK) (void)os_dir_unlink(db->dir, "RESERVE"); /* remade by the next open */
+    if (rc == HOLT_OK) os_dir_discard(db->dir, "RESERVE"); /* remade by the next open */
     return rc;
 }
 
@@ -96,6 +96,7 @@ static holt_status close_inherited(holt *db)
 
 holt_status holt_close(holt *db)
 {
+    status_begin_call();
     if (!db) return HOLT_OK;
     if (db->fork_generation != os_fork_generation()) return close_inherited(db);
     holt_status rc = check_unused(db);
@@ -103,6 +104,7 @@ holt_status holt_close(holt *db)
     holt_error first = {0};
     jobs_stop(db);
     if (!db->read_only) rc = write_end(db);
+    status_check_call(rc);
     if (rc != HOLT_OK) {
         status_save(&first);
         event_log_write(db->events, HOLT_LOG_ERROR, "close: %s", holt_error_message());

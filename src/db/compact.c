@@ -235,6 +235,7 @@ static holt_status step(compact_worker *w, lsm_want want, bool *more, bool *held
 
 static void report(holt *db, holt_status rc)
 {
+    status_check_call(rc);
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_ERROR, "merge failed, will be tried again: %s",
                         holt_error_message());
@@ -248,6 +249,7 @@ uint64_t compact_job_step(void *ctx)
 {
     compact_worker *w = ctx;
     holt *db = w->db;
+    status_begin_call();
     /* Relaxed: whether it is idle need not be exact. */
     seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;

@@ -28,6 +28,7 @@ static bool range_is_empty(const holt_cursor *cur)
 
 static bool fail(holt_cursor *cur, holt_status rc)
 {
+    status_check_call(rc);
     cur->place = CURSOR_FAILED;
     cur->status = rc;
     status_save(&cur->error);
@@ -203,6 +204,7 @@ static holt_status keep_own_key(holt_cursor *cur, slice *key)
 /* A move, with the memtables held that it may touch. */
 static OUT_OF_LINE bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
 {
+    status_begin_call();
     if (!may_move(cur)) return false;
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
@@ -237,6 +239,7 @@ static inline bool walks_on(const holt_cursor *cur)
 bool holt_cursor_next(holt_cursor *cur)
 {
     if (!walks_on(cur)) return move(cur, go_next, no_key);
+    status_begin_call();
     source *s = stand_of(cur)->source;
     s->ops->next(s);
     return settle(cur, true);
@@ -245,6 +248,7 @@ bool holt_cursor_next(holt_cursor *cur)
 bool holt_cursor_prev(holt_cursor *cur)
 {
     if (!walks_on(cur)) return move(cur, go_prev, no_key);
+    status_begin_call();
     source *s = stand_of(cur)->source;
     s->ops->prev(s);
     return settle(cur, false);
@@ -291,6 +295,7 @@ holt_slice holt_cursor_value(const holt_cursor *cur)
 
 holt_status holt_cursor_status(const holt_cursor *cur)
 {
+    status_begin_call();
     if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
     if (cur->txn && cur->txn->ended) return status_set(HOLT_CLOSED, "the transaction has ended");
     return cur->status == HOLT_OK ? HOLT_OK : status_restore(&cur->error);

@@ -197,6 +197,7 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
 
 holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_options *o, holt_cursor **out)
 {
+    status_begin_call();
     static const holt_cursor_options defaults;
     if (!out) return status_set(HOLT_INVALID, "the place for the cursor is NULL");
     *out = NULL;
@@ -223,6 +224,7 @@ static holt_status refresh(holt_cursor *cur)
 
 holt_status holt_cursor_refresh(holt_cursor *cur)
 {
+    status_begin_call();
     if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
     holt_status rc = collection_check(cur->collection);
     if (rc != HOLT_OK) return rc;
@@ -233,6 +235,7 @@ holt_status holt_cursor_refresh(holt_cursor *cur)
 
 holt_status holt_cursor_close(holt_cursor *cur)
 {
+    status_begin_call();
     if (!cur) return HOLT_OK;
     holt *db = cur->db;
     if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the parent's memory is let be */

@@ -79,10 +79,10 @@ void event_log_write(event_log *e, uint32_t level, const char *format, ...)
     if (size > sizeof line - 2) size = sizeof line - 2;
     if (e->callback) e->callback(e->ctx, level, line + head);
     line[size++] = '\n';
-    holt_error of_the_caller; /* a diary that cannot be written must not take the place of what is told */
-    status_save(&of_the_caller);
+    status_aside callers; /* an event log that cannot be written must not replace what is reported */
+    status_put_aside(&callers);
     os_mutex_lock(&e->mu);
     if (e->file && os_file_write(e->file, e->size, line, size) == HOLT_OK) e->size += size;
     os_mutex_unlock(&e->mu);
-    status_restore(&of_the_caller);
+    status_put_back(&callers);
 }

@@ -164,6 +164,7 @@ static holt_status flush_step(holt *db, bool *more)
 
 static void report(holt *db, holt_status rc)
 {
+    status_check_call(rc);
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_ERROR, "flush failed, will be tried again: %s",
                         holt_error_message());
@@ -188,6 +189,7 @@ uint64_t flush_job_step(void *ctx)
 {
     holt *db = ctx;
     bool more;
+    status_begin_call();
     holt_status rc = flush_step(db, &more);
     adapt_piece(db, rc);
     if (rc == HOLT_NO_SPACE && reserve_give_up(db)) return OS_JOB_AGAIN;

@@ -49,7 +49,7 @@ static holt_status check_base(flush *f, const collection_state *s, uint32_t slot
     const collection_state *current = view_collection(now, slot, s->spec.id);
     bool same = current && current->btree == s->btree;
     view_release(f->db, now);
-    return same ? HOLT_OK : HOLT_CONFLICT;
+    return same ? HOLT_OK : status_set(HOLT_CONFLICT, "the B+tree has been changed since");
 }
 
 /* Of all trees, or none is made: pieces have changes of their own.

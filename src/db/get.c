@@ -188,6 +188,13 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
 
 /* ---------------------------------------------------------------- public */
 
+/* HOLT_NOT_FOUND is a result here, and comes without a message. */
+static holt_status leave(holt *db, holt_status rc)
+{
+    (void)db_leave(db, rc == HOLT_NOT_FOUND ? HOLT_OK : rc);
+    return rc;
+}
+
 holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno)
 {
     sink none = {0};
@@ -200,17 +207,19 @@ holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno)
 
 holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
 {
+    status_begin_call();
     if (!value) return status_set(HOLT_INVALID, "the place for the value is NULL");
     sink out = {.value = value, .wanted = true};
     sink_empty(&out);
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    return db_leave(c->db, get(c, t, key, &out));
+    return leave(c->db, get(c, t, key, &out));
 }
 
 holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity,
                           size_t *size)
 {
+    status_begin_call();
     if (!size) return status_set(HOLT_INVALID, "the place for the size is NULL");
     *size = 0;
     if (!into && capacity)
@@ -218,13 +227,14 @@ holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void 
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     sink out = {.room = into, .capacity = capacity, .size = size, .wanted = true};
-    return db_leave(c->db, get(c, t, key, &out));
+    return leave(c->db, get(c, t, key, &out));
 }
 
 holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
 {
+    status_begin_call();
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     sink none = {0};
-    return db_leave(c->db, get(c, t, key, &none));
+    return leave(c->db, get(c, t, key, &none));
 }

@@ -16,11 +16,13 @@ uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;
     bool full = disk_is_full(db);
+    status_begin_call();
     holt_status rc = full ? HOLT_OK : wal_prepare(db->wal);
     atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
     if (rc == HOLT_OK) reserve_make(db);
     if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
     if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;
+    status_check_call(rc);
     event_log_write(db->events, HOLT_LOG_WARN,
                     "the next log segment could not be prepared, will be tried again: %s",
                     holt_error_message());

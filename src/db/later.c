@@ -10,6 +10,7 @@ static holt_status later(const char *what)
 
 holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin, holt_slice end)
 {
+    status_begin_call();
     (void)t;
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
@@ -21,18 +22,21 @@ holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin,
 
 holt_status holt_savepoint(holt_txn *t, uint32_t *id)
 {
+    status_begin_call();
     (void)id;
     return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
 }
 
 holt_status holt_rollback_to(holt_txn *t, uint32_t id)
 {
+    status_begin_call();
     (void)id;
     return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
 }
 
 holt_status holt_checkpoint(holt *db, const char *dest)
 {
+    status_begin_call();
     holt_status rc = db_check(db);
     if (rc != HOLT_OK) return rc;
     return dest ? later("checkpoints come") : status_set(HOLT_INVALID, "the destination is NULL");

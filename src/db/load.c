@@ -157,6 +157,7 @@ static holt_status check_options(const holt_load_options *o)
 
 holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt_load **out)
 {
+    status_begin_call();
     if (!out) return status_set(HOLT_INVALID, "the place for the load is NULL");
     *out = NULL;
     holt_status rc = collection_check(c);
@@ -228,6 +229,7 @@ static holt_status add(holt_load *load, slice key, slice value)
 
 holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value)
 {
+    status_begin_call();
     holt_status rc = check_open(load);
     if (rc == HOLT_OK) rc = check_whole(load);
     if (rc == HOLT_OK) rc = key_check(key);
@@ -356,6 +358,7 @@ static holt_status commit(holt_load *load, new_tree *n)
 
 holt_status holt_load_commit(holt_load *load)
 {
+    status_begin_call();
     new_tree n = {0};
     holt_error words;
     holt_status rc = check_open(load);

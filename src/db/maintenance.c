@@ -6,6 +6,7 @@
 
 holt_status holt_sync(holt *db)
 {
+    status_begin_call();
     holt_status rc = db_check(db);
     if (rc != HOLT_OK || db->read_only) return rc;
     return db_leave(db, wal_sync(db->wal));
@@ -13,6 +14,7 @@ holt_status holt_sync(holt *db)
 
 holt_status holt_flush(holt *db)
 {
+    status_begin_call();
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = writable_check(db);
     return rc == HOLT_OK ? db_leave(db, flush_all(db)) : rc;
@@ -21,6 +23,7 @@ holt_status holt_flush(holt *db)
 /* Merges are of whole collections, so the bounds only have to be sensible. */
 holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
 {
+    status_begin_call();
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK) rc = bound_check(begin, "begin");
     if (rc == HOLT_OK) rc = bound_check(end, "end");
@@ -34,6 +37,7 @@ holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
 
 holt_status holt_health(holt *db)
 {
+    status_begin_call();
     holt_status rc = db_check(db);
     if (rc != HOLT_OK || db->read_only) return rc;
     rc = wal_health(db->wal);

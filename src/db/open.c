@@ -18,9 +18,13 @@ static holt_status open_directory(holt *db)
     if (rc != HOLT_NOT_FOUND) return rc;
     if (db->set.flags & (HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST))
         return status_set(HOLT_NOT_FOUND, "%s: there is no such directory, and so no database", db->path);
-    rc = os_dir_create(db->os, db->path);
-    if (rc == HOLT_OK || rc == HOLT_EXISTS) rc = os_dir_open(db->os, db->path, &db->dir);
-    return rc;
+    bool there = (rc = os_dir_create(db->os, db->path)) == HOLT_EXISTS;
+    if (rc == HOLT_OK || there) rc = os_dir_open(db->os, db->path, &db->dir);
+    if (rc != HOLT_NOT_FOUND || !there) return rc;
+    return status_set(HOLT_NOT_FOUND,
+                      "%s: is a symbolic link to something that does not exist; make that directory, or "
+                      "remove the link",
+                      db->path);
 }
 
 /* Whether what is there may be opened as asked. */
@@ -133,6 +137,7 @@ static holt_status open_database(holt *db)
 
 holt_status holt_open_on(os *platform, const char *path, const holt_options *o, holt **out)
 {
+    status_begin_call();
     if (!out) return status_set(HOLT_INVALID, "the place for the database is NULL");
     *out = NULL;
     holt *db;
@@ -140,6 +145,7 @@ holt_status holt_open_on(os *platform, const char *path, const holt_options *o, 
     if (rc != HOLT_OK) return rc;
     assert(db);
     rc = open_database(db);
+    status_check_call(rc);
     if (rc != HOLT_OK) {
         holt_error first;
         status_save(&first);

@@ -39,10 +39,10 @@ static holt_status make_some(holt *db)
     holt_status rc = allocate(db, bytes);
     while (rc == HOLT_NO_SPACE && bytes / 2 >= BYTES_MIN) {
         bytes /= 2;
-        (void)os_dir_unlink(db->dir, NAME);
+        os_dir_discard(db->dir, NAME);
         rc = allocate(db, bytes);
     }
-    if (rc != HOLT_OK) (void)os_dir_unlink(db->dir, NAME);
+    if (rc != HOLT_OK) os_dir_discard(db->dir, NAME);
     return rc;
 }
 
@@ -73,7 +73,7 @@ static bool has_room(holt *db)
 static bool make_whole(holt *db)
 {
     if (allocate(db, wanted_bytes(db)) == HOLT_OK) return true;
-    (void)os_dir_unlink(db->dir, NAME);
+    os_dir_discard(db->dir, NAME);
     return false;
 }
 
@@ -118,7 +118,11 @@ void reserve_make(holt *db)
 
 bool reserve_give_up(holt *db)
 {
-    if (os_dir_unlink(db->dir, NAME) != HOLT_OK) return false;
+    status_aside why; /* the caller's: the full disk is what is reported if there is no RESERVE */
+    status_put_aside(&why);
+    bool given = os_dir_unlink(db->dir, NAME) == HOLT_OK;
+    status_put_back(&why);
+    if (!given) return false;
     os_mutex_lock(&db->reserve_mu);
     db->reserves_given++;
     set_full(db, true);

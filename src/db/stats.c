@@ -122,6 +122,7 @@ static holt_status add_file(void *ctx, const char *name)
 
 holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
 {
+    status_begin_call();
     if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
     holt_status rc = db_check(db);
     if (rc != HOLT_OK) return rc;
@@ -175,6 +176,7 @@ static void count_btree(const tree_root *root, holt_collection_info *info)
 
 holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size)
 {
+    status_begin_call();
     if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;

@@ -139,6 +139,7 @@ static void end(holt_txn *t)
 
 holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
 {
+    status_begin_call();
     static const holt_txn_options defaults;
     if (!out) return status_set(HOLT_INVALID, "the place for the transaction is NULL");
     *out = NULL;
@@ -172,6 +173,7 @@ static holt_status commit(holt_txn *t)
 
 holt_status holt_commit(holt_txn *t)
 {
+    status_begin_call();
     if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
     holt_status rc = db_check(t->db);
     if (rc == HOLT_OK) rc = txn_check(t->db, t);

@@ -21,13 +21,21 @@ holt_status verification_take(verification *v, holt_status rc)
     holt_error problem;
     status_save(&problem);
     if (v->report.problems++ == 0) v->first = problem;
-    if (v->options->problem) v->options->problem(v->options->ctx, &problem);
+    if (!v->options->problem) return HOLT_OK;
+    status_aside ours; /* the program may call Holt there */
+    status_put_aside(&ours);
+    v->options->problem(v->options->ctx, &problem);
+    status_put_back(&ours);
     return HOLT_OK;
 }
 
 static void tell_progress(const verification *v, uint64_t done)
 {
-    if (v->options->progress) v->options->progress(v->options->ctx, done, v->bytes_total);
+    if (!v->options->progress) return;
+    status_aside ours; /* the program may call Holt there */
+    status_put_aside(&ours);
+    v->options->progress(v->options->ctx, done, v->bytes_total);
+    status_put_back(&ours);
 }
 
 void verification_advance(verification *v, uint64_t bytes)

@@ -133,6 +133,7 @@ static holt_status verify_closed(closed_database *c, verification *v)
 holt_status holt_verify_on(os *platform, const char *path, const holt_verify_options *o,
                            holt_verify_report *report, size_t report_size)
 {
+    status_begin_call();
     verification v;
     closed_database c = {0};
     if (report) memset(report, 0, report_size);
@@ -141,6 +142,7 @@ holt_status holt_verify_on(os *platform, const char *path, const holt_verify_opt
     if (rc != HOLT_OK) return rc;
     rc = open_closed(&c, platform, path);
     if (rc == HOLT_OK) rc = verify_closed(&c, &v);
+    status_check_call(rc);
     rc = verification_take(&v, rc);
     holt_error failure;
     status_save(&failure);

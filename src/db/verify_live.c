@@ -213,6 +213,7 @@ static holt_status verify_live_trees(holt *db, verification *v)
 holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
                              size_t report_size)
 {
+    status_begin_call();
     verification v;
     if (report) memset(report, 0, report_size);
     holt_status rc = db_check(db);

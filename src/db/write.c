@@ -44,6 +44,7 @@ static operation operation_of(const holt_collection *c, entry_op op, slice key, 
 
 holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value)
 {
+    status_begin_call();
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_PUT, key, value);
@@ -53,6 +54,7 @@ holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice
 holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
                           const holt_put_options *options)
 {
+    status_begin_call();
     static const holt_put_options defaults;
     if (!options) options = &defaults;
     holt_status rc = collection_check(c);
@@ -70,6 +72,7 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
 
 holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key)
 {
+    status_begin_call();
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_DELETE, key, slice_of(NULL, 0));

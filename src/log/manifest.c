@@ -151,7 +151,7 @@ holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t databas
     *out = m;
     m = NULL;
 done:
-    if (m && m->file) (void)os_dir_unlink(dir, name); /* garbage otherwise, which the next open removes */
+    if (m && m->file) os_dir_discard(dir, name); /* garbage otherwise, which the next open removes */
     manifest_close(m);
     return rc;
 }

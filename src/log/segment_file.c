@@ -38,7 +38,7 @@ holt_status segment_file_create(os_dir *dir, const char *name, uint64_t size, bo
         return HOLT_OK;
     }
     os_file_close(file);
-    (void)os_dir_unlink(dir, name); /* half-made; what stays is an orphan that the next open removes */
+    os_dir_discard(dir, name); /* half-made; what stays is an orphan that the next open removes */
     return rc;
 }
 

@@ -304,7 +304,7 @@ static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
     rc = os_dir_sync(w->dir);
     if (rc == HOLT_OK) return HOLT_OK;
     os_file_close(out->file);
-    (void)os_dir_unlink(w->dir, name); /* the first failure is the one to tell */
+    os_dir_discard(w->dir, name); /* the first failure is the one to tell */
     return rc;
 }
 

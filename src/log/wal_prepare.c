@@ -14,8 +14,7 @@ static holt_status make_spare(wal *w, uint64_t recycled, const char *name, uint6
     *out = NULL;
     holt_status rc = os_dir_rename(w->dir, old, name);
     if (rc == HOLT_OK) rc = segment_file_refit(w->dir, name, size, out);
-    if (rc != HOLT_OK)
-        (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
+    if (rc != HOLT_OK) os_dir_discard(w->dir, name); /* what stays is an orphan that the next open removes */
     return rc;
 }
 
@@ -50,14 +49,10 @@ static void settle_next(wal *w, bool ready)
     os_mutex_unlock(&w->mu);
 }
 
-/* Makes no difference to this thread's last error. */
 static void discard(wal *w, const char *name, os_file *file)
 {
-    holt_error first;
-    status_save(&first);
     os_file_close(file);
-    (void)os_dir_unlink(w->dir, name); /* what stays is an orphan that the next open removes */
-    (void)status_restore(&first);
+    os_dir_discard(w->dir, name); /* what stays is an orphan that the next open removes */
 }
 
 /* Gives the finished spare the name of the segment after the active one, and makes that durable. Without the mutex, for commits
@@ -108,7 +103,7 @@ static void unlink_segment(wal *w, uint64_t number)
 {
     char name[OS_NAME_MAX];
     segment_name(number, name);
-    (void)os_dir_unlink(w->dir, name);
+    os_dir_discard(w->dir, name);
 }
 
 static void discard_recyclable(wal *w)

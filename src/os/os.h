@@ -3,8 +3,7 @@
  * An `os` is a table of functions (os_ops.h) with two implementations: posix (posix.c, the real machine) and
  * sim (sim.h, a machine in memory that is deterministic, loses what was not synced and fails on demand). Code
  * above calls only the functions below; they retry EINTR and short transfers, turn errno into a status, and
- * write the message, which names the file. HOLT_NOT_FOUND and HOLT_EXISTS, where they are named, are answers
- * and come without words.
+ * write the message, which names the file, of every status but HOLT_OK.
  *
  * Directories  an os_dir is one directory; files are named within it, without slashes, at most OS_NAME_MAX -
  *              1 bytes (HOLT_INVALID otherwise). Creating, renaming and unlinking are durable only after
@@ -45,8 +44,8 @@ os *os_posix(void); /* the real machine; static */
 /* Opens the directory `path`. HOLT_NOT_FOUND when there is nothing of that name (its parent included),
  * HOLT_INVALID when it is not a directory. */
 holt_status os_dir_open(os *o, const char *path, os_dir **out);
-/* Makes the directory `path` and syncs its parent. HOLT_EXISTS; HOLT_NOT_FOUND (with words) without a
- * parent. */
+/* Makes the directory `path` and syncs its parent. HOLT_EXISTS; HOLT_NOT_FOUND without a parent: the message
+ * names it. */
 holt_status os_dir_create(os *o, const char *path);
 void        os_dir_close(os_dir *d); /* accepts NULL */
 holt_status os_dir_sync(os_dir *d);
@@ -57,6 +56,9 @@ holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *na
 /* Whether a file (or a directory) of that name is there, and the file's size in bytes. */
 holt_status os_dir_stat(os_dir *d, const char *name, bool *exists, uint64_t *size);
 holt_status os_dir_unlink(os_dir *d, const char *name); /* HOLT_NOT_FOUND */
+/* Unlinks a file that nobody needs, after a failure for example. Leaves this thread's message alone: whether
+ * it worked does not matter. */
+void        os_dir_discard(os_dir *d, const char *name);
 holt_status os_dir_rename(os_dir *d, const char *from, const char *to); /* replaces `to`, atomically */
 os         *os_dir_os(const os_dir *d);
 /* The path it was opened with, for messages; and one that is the same for two opens of the same directory. */

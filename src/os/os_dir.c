@@ -43,9 +43,24 @@ holt_status os_dir_open(os *o, const char *path, os_dir **out)
         return HOLT_OK;
     }
     mem_free(path_copy);
-    if (rc == -ENOENT) return HOLT_NOT_FOUND;
+    if (rc == -ENOENT) return status_set(HOLT_NOT_FOUND, "%s: there is no such directory", path);
     if (rc == -ENOTDIR) return status_set(HOLT_INVALID, "%s: not a directory", path);
     return status_set_errno(-rc, path, HOLT_NO_OFFSET, "open of the directory");
+}
+
+static holt_status no_parent(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    if (size == 0) return status_set(HOLT_NOT_FOUND, "%s: the working directory was removed", path);
+    return status_set(HOLT_NOT_FOUND,
+                      "%s: cannot be made, because the directory %.*s does not exist; make it first", path,
+                      (int)size, path);
 }
 
 holt_status os_dir_create(os *o, const char *path)
@@ -55,9 +70,8 @@ holt_status os_dir_create(os *o, const char *path)
         rc = o->ops->dir_create(o, path);
     while (rc == -EINTR);
     if (rc == 0) return HOLT_OK;
-    if (rc == -EEXIST) return HOLT_EXISTS;
-    if (rc == -ENOENT)
-        return status_set(HOLT_NOT_FOUND, "%s: the directory it should be in is missing", path);
+    if (rc == -EEXIST) return status_set(HOLT_EXISTS, "%s: is there already", path);
+    if (rc == -ENOENT) return no_parent(path);
     return status_set_errno(-rc, path, HOLT_NO_OFFSET, "making the directory");
 }
 
@@ -111,6 +125,11 @@ holt_status os_dir_stat(os_dir *d, const char *name, bool *exists, uint64_t *siz
     return status_set_errno(-rc, name, HOLT_NO_OFFSET, "stat");
 }
 
+static holt_status no_such_file(const char *name)
+{
+    return status_set_file(HOLT_NOT_FOUND, name, HOLT_NO_OFFSET, "there is no such file");
+}
+
 holt_status os_dir_unlink(os_dir *d, const char *name)
 {
     holt_status status = check_name(name);
@@ -120,8 +139,16 @@ holt_status os_dir_unlink(os_dir *d, const char *name)
         rc = d->os->ops->dir_unlink(d, name);
     while (rc == -EINTR);
     if (rc == 0) return HOLT_OK;
-    if (rc == -ENOENT) return HOLT_NOT_FOUND;
+    if (rc == -ENOENT) return no_such_file(name);
     return status_set_errno(-rc, name, HOLT_NO_OFFSET, "unlink");
+}
+
+void os_dir_discard(os_dir *d, const char *name)
+{
+    status_aside aside;
+    status_put_aside(&aside);
+    (void)os_dir_unlink(d, name);
+    status_put_back(&aside);
 }
 
 holt_status os_dir_rename(os_dir *d, const char *from, const char *to)
@@ -181,7 +208,7 @@ holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **
         *out = f;
         return HOLT_OK;
     }
-    if (rc == -ENOENT && !(flags & OS_CREATE)) return HOLT_NOT_FOUND;
-    if (rc == -EEXIST) return HOLT_EXISTS;
+    if (rc == -ENOENT && !(flags & OS_CREATE)) return no_such_file(name);
+    if (rc == -EEXIST) return status_set_file(HOLT_EXISTS, name, HOLT_NO_OFFSET, "is there already");
     return status_set_errno(-rc, name, HOLT_NO_OFFSET, "open");
 }

@@ -7,6 +7,7 @@
 #include "os/sim_internal.h"
 
 #include "base/memory.h"
+#include "base/status.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -61,7 +62,10 @@ static void run_step(sim *s, sim_job *j)
 {
     j->woken = false; /* before the step: a wake during it asks for another */
     j->running = true;
+    status_aside callers; /* on a real machine the step runs on a thread of its own */
+    status_put_aside(&callers);
     uint64_t next = j->step(j->ctx);
+    status_put_back(&callers);
     os_lock_ranks_assert_none();
     j->running = false;
     j->next = next;

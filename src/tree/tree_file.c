@@ -120,7 +120,7 @@ void tree_file_unref(tree_file *f)
     cache_file_close(f->cache);
     if (atomic_load_explicit(&f->obsolete, memory_order_relaxed)) {
         /* A file that could not be deleted is an orphan: the next open of the database finds and deletes it. */
-        (void)os_dir_unlink(t->dir, f->name);
+        os_dir_discard(t->dir, f->name);
         atomic_fetch_sub_explicit(&t->obsolete_bytes, obsolete_size(f), memory_order_relaxed);
     }
     mem_free(f);

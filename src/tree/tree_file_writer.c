@@ -113,7 +113,7 @@ void tree_file_writer_destroy(tree_file_writer *w)
         tree_file_name(w->number, name);
         os_file_close(w->handle);
         /* No manifest names it: if it cannot be deleted now, the next open of the database does. */
-        (void)os_dir_unlink(w->files->dir, name);
+        os_dir_discard(w->files->dir, name);
     }
     mem_large_free(w->buffer, BUFFER_BYTES);
     mem_free(w);

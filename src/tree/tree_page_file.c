@@ -38,7 +38,7 @@ holt_status tree_page_file_create(tree_files *t, uint64_t number, tree_file **ou
     if (rc == HOLT_OK) rc = tree_file_create(t, &spec, handle, out);
     if (rc == HOLT_OK) return HOLT_OK;
     os_file_close(handle);
-    (void)os_dir_unlink(t->dir, name); /* nothing names it: if it stays, the next open deletes it */
+    os_dir_discard(t->dir, name); /* nothing names it: if it stays, the next open deletes it */
     return rc;
 }
 
