@@ -180,8 +180,14 @@ typedef enum holt_log_level {
     HOLT_LOG_DEBUG = 4
 } holt_log_level;
 
-/* Receives one line of the engine's diary, without a newline. level: a holt_log_level. Called with no lock
- * held, from any thread, never after holt_close has returned. It must not call into the same database. */
+/* Receives one line of the event log, without a newline. level: a holt_log_level.
+ * It is called with no lock held and outside of any work of the engine: at the end of the program's calls, on their
+ * threads, and from a thread of the library. Calls come one at a time, with the lines in order, and never after
+ * holt_close has returned. So it may take the program's locks and may call Holt, this database included; only
+ * holt_close of this database returns HOLT_BUSY there. In holt_close itself the last lines are delivered when the
+ * database takes no calls any more: they return HOLT_CLOSED.
+ * Holt waits for the callback in holt_close only: do not hold a lock there that the callback takes. Meanwhile up to
+ * 128 lines are queued; if more come, the callback gets one line that says how many were lost. LOG has them all. */
 typedef void (*holt_log_fn)(void *log_ctx, uint32_t level, const char *line);
 
 enum {

@@ -16,6 +16,7 @@ bool reserved_zero(const uint64_t *words, size_t count)
 holt_status db_check(const holt *db)
 {
     if (!db) return status_set(HOLT_INVALID, "the database handle is NULL");
+    if (db->closing) return status_set(HOLT_CLOSED, "the database is being closed");
     if (db->fork_generation != os_fork_generation())
         return status_set(HOLT_CLOSED, "the database was opened by the parent of this process; open it anew");
     return HOLT_OK;
@@ -65,6 +66,7 @@ holt_status value_check(const holt *db, slice value)
 holt_status db_leave(holt *db, holt_status rc)
 {
     os_breathe(db->os);
+    event_log_hand_out(db->events);
     status_check_call(rc);
     return rc;
 }

@@ -78,6 +78,7 @@ static void free_handle(holt *db)
 void close_handle(holt *db)
 {
     jobs_stop(db);
+    event_log_hand_out(db->events); /* of an open that failed */
     release_memory(db);
     event_log_close(db->events);
     unlock_database(db->lock, db->signed_lock);
@@ -94,11 +95,21 @@ static holt_status close_inherited(holt *db)
     return HOLT_OK;
 }
 
+/* The callback gets what is left. All handles are still there, but every call with them returns HOLT_CLOSED. */
+static void hand_out_last(holt *db)
+{
+    db->closing = true;
+    db->fork_generation--;
+    event_log_hand_out(db->events);
+}
+
 holt_status holt_close(holt *db)
 {
     status_begin_call();
     if (!db) return HOLT_OK;
     if (db->fork_generation != os_fork_generation()) return close_inherited(db);
+    if (event_log_is_calling(db->events))
+        return status_set(HOLT_BUSY, "the database cannot be closed from its own log callback");
     holt_status rc = check_unused(db);
     if (rc != HOLT_OK) return rc;
     holt_error first = {0};
@@ -111,6 +122,7 @@ holt_status holt_close(holt *db)
     } else {
         event_log_write(db->events, HOLT_LOG_INFO, "closed");
     }
+    hand_out_last(db);
     close_handle(db);
     return rc == HOLT_OK ? HOLT_OK : status_restore(&first);
 }

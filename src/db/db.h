@@ -85,11 +85,12 @@ struct holt {
     char *path;
     settings set;
     uint64_t id[2];
-    uint32_t fork_generation;
+    uint32_t fork_generation; /* os_fork_generation() of the process that may use it; none, when it is being closed */
     bool read_only;
     os_file *lock;          /* LOCK; NULL when the directory cannot be written and we only read */
     bool signed_lock;       /* LOCK says who we are */
     event_log *events;
+    bool closing;           /* nothing is left but the last calls of the log callback; of the thread that closes */
     cache *cache;
     tree_files *files;
     wal *wal;               /* NULL: read-only */
@@ -222,7 +223,8 @@ holt_status key_check(slice key);
 holt_status value_check(const holt *db, slice value);
 /* A bound may be open, but not NULL with a size. name: what the program calls it. */
 holt_status bound_check(slice bound, const char *name);
-/* The end of a public call: sim runs some background steps. Returns rc. */
+/* The end of a public call: sim runs some background steps, and the log callback gets what is queued for it. No
+ * mutex may be held. Returns rc. */
 holt_status db_leave(holt *db, holt_status rc);
 
 /* Whether reserved words are all zero. */

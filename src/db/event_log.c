@@ -5,20 +5,44 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { LOG_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 512 };
+enum { LINE_BYTES_MAX = 512 };
+
+/* A line for the callback, without time and level. */
+typedef struct event_line {
+    uint32_t level;
+    char words[LINE_BYTES_MAX];
+} event_line;
 
 struct event_log {
     os *os; /* constant, as are level, callback and ctx */
     uint32_t level;
     holt_log_fn callback;
     void *ctx;
-    os_mutex mu;   /* LOCK_RANK_EVENT_LOG; guards what follows */
+    _Atomic bool queued; /* something may be queued; set under mu, so that most calls need not lock it */
+    os_mutex mu;         /* LOCK_RANK_EVENT_LOG; guards what follows: */
+    os_dir *dir;
     os_file *file; /* NULL: none */
-    uint64_t size;
+    uint64_t size, size_max;
+    os_job *job;       /* NULL: none */
+    event_line *lines; /* a ring of EVENT_LOG_QUEUE_LINES; NULL: no callback */
+    size_t first, count;
+    uint64_t lost;    /* lines after the last of the ring */
+    bool handing_out; /* a thread calls the callback */
 };
+
+/* The callbacks that this thread is inside of: one of each database at most. */
+typedef struct calling {
+    const event_log *log;
+    const struct calling *outer;
+} calling;
+
+static _Thread_local const calling *innermost;
+
+/* ---------------------------------------------------------------- life */
 
 holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn callback, void *ctx)
 {
@@ -29,20 +53,12 @@ holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn c
     e->callback = callback;
     e->ctx = ctx;
     os_mutex_init(&e->mu, LOCK_RANK_EVENT_LOG);
-    return HOLT_OK;
-}
-
-/* LOG is appended to. Not having one is no failure. */
-void event_log_attach(event_log *e, os_dir *dir)
-{
-    bool exists;
-    uint64_t size;
-    if (os_dir_stat(dir, "LOG", &exists, &size) == HOLT_OK && exists && size > LOG_BYTES_MAX)
-        (void)os_dir_rename(dir, "LOG", "LOG.old");
-    if (os_file_open(dir, "LOG", OS_WRITE | OS_CREATE, &e->file) != HOLT_OK) return;
-    if (os_file_size(e->file, &e->size) == HOLT_OK) return;
-    os_file_close(e->file);
-    e->file = NULL;
+    if (!callback) return HOLT_OK;
+    e->lines = mem_alloc(EVENT_LOG_QUEUE_LINES * sizeof *e->lines);
+    if (e->lines) return HOLT_OK;
+    event_log_close(e);
+    *out = NULL;
+    return status_no_memory(EVENT_LOG_QUEUE_LINES * sizeof *e->lines);
 }
 
 void event_log_close(event_log *e)
@@ -50,8 +66,138 @@ void event_log_close(event_log *e)
     if (!e) return;
     os_file_close(e->file);
     os_mutex_deinit(&e->mu);
+    mem_free(e->lines);
     mem_free(e);
 }
+
+static uint64_t hand_out_step(void *ctx)
+{
+    event_log_hand_out(ctx);
+    return OS_JOB_IDLE;
+}
+
+/* A machine without threads runs steps inside of other calls: there, the ends of public calls have to do. */
+holt_status event_log_start(event_log *e)
+{
+    os_job *job;
+    if (!e->callback || os_breathes(e->os)) return HOLT_OK;
+    holt_status rc = os_job_start(e->os, "holt-log", 0, hand_out_step, e, &job);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&e->mu);
+    e->job = job;
+    os_mutex_unlock(&e->mu);
+    os_job_wake(job); /* for what was written before */
+    return HOLT_OK;
+}
+
+void event_log_stop(event_log *e)
+{
+    if (!e) return;
+    os_mutex_lock(&e->mu);
+    os_job *job = e->job;
+    e->job = NULL; /* nobody wakes it any more */
+    os_mutex_unlock(&e->mu);
+    os_job_stop(job);
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* mu held. If there can be no new file, the old one goes on, under its new name perhaps, and it is tried again when
+ * that has grown as much again. */
+static void begin_file(event_log *e)
+{
+    os_file *fresh;
+    bool exists;
+    uint64_t size;
+    e->size_max = e->size + EVENT_LOG_FILE_BYTES;
+    if (os_dir_stat(e->dir, "LOG", &exists, &size) != HOLT_OK) return;
+    if (exists && os_dir_rename(e->dir, "LOG", "LOG.old") != HOLT_OK) return;
+    if (os_file_open(e->dir, "LOG", OS_WRITE | OS_CREATE | OS_TRUNCATE, &fresh) != HOLT_OK) return;
+    os_file_close(e->file);
+    e->file = fresh;
+    e->size = 0;
+    e->size_max = EVENT_LOG_FILE_BYTES;
+}
+
+/* LOG is appended to. Not having one is no failure. */
+void event_log_attach(event_log *e, os_dir *dir)
+{
+    status_aside callers;
+    status_put_aside(&callers);
+    os_mutex_lock(&e->mu);
+    e->dir = dir;
+    e->size_max = EVENT_LOG_FILE_BYTES;
+    if (os_file_open(dir, "LOG", OS_WRITE | OS_CREATE, &e->file) == HOLT_OK &&
+        os_file_size(e->file, &e->size) != HOLT_OK) {
+        os_file_close(e->file);
+        e->file = NULL;
+    }
+    os_mutex_unlock(&e->mu);
+    status_put_back(&callers);
+}
+
+/* mu held. A line that cannot be written must not replace the failure that the caller is about to report. */
+static void write_line(event_log *e, const char *line, size_t size)
+{
+    status_aside callers;
+    if (!e->file) return;
+    status_put_aside(&callers);
+    if (e->size + size > e->size_max) begin_file(e);
+    if (os_file_write(e->file, e->size, line, size) == HOLT_OK) e->size += size;
+    status_put_back(&callers);
+}
+
+/* ---------------------------------------------------------------- the queue: mu held */
+
+static void push(event_log *e, uint32_t level, const char *words)
+{
+    event_line *l = &e->lines[(e->first + e->count++) % EVENT_LOG_QUEUE_LINES];
+    l->level = level;
+    snprintf(l->words, sizeof l->words, "%s", words);
+}
+
+static void describe_lost(const event_log *e, char words[LINE_BYTES_MAX])
+{
+    snprintf(words, LINE_BYTES_MAX, "%" PRIu64 " lines of the event log were lost here: the callback is slow",
+             e->lost);
+}
+
+/* The line that tells of lost ones takes their place, before the next. */
+static void queue_line(event_log *e, uint32_t level, const char *words)
+{
+    size_t need = e->lost ? 2 : 1;
+    if (e->count + need > EVENT_LOG_QUEUE_LINES) {
+        e->lost++;
+    } else {
+        char notice[LINE_BYTES_MAX];
+        if (e->lost) {
+            describe_lost(e, notice);
+            push(e, HOLT_LOG_WARN, notice);
+            e->lost = 0;
+        }
+        push(e, level, words);
+    }
+    /* Relaxed: a hint; who acts on it locks mu, and who wrote the line will hand it out. */
+    atomic_store_explicit(&e->queued, true, memory_order_relaxed);
+}
+
+/* false: nothing is queued. */
+static bool take_line(event_log *e, event_line *out)
+{
+    if (e->count > 0) {
+        *out = e->lines[e->first];
+        e->first = (e->first + 1) % EVENT_LOG_QUEUE_LINES;
+        e->count--;
+        return true;
+    }
+    if (!e->lost) return false;
+    out->level = HOLT_LOG_WARN;
+    describe_lost(e, out->words);
+    e->lost = 0;
+    return true;
+}
+
+/* ---------------------------------------------------------------- writing and handing out */
 
 /* "2026-11-20T06:33:01.123Z INFO  " */
 static size_t put_time(const event_log *e, uint32_t level, char *line, size_t size)
@@ -77,12 +223,55 @@ void event_log_write(event_log *e, uint32_t level, const char *format, ...)
     va_end(arguments);
     size_t size = head + (words < 0 ? 0 : (size_t)words);
     if (size > sizeof line - 2) size = sizeof line - 2;
-    if (e->callback) e->callback(e->ctx, level, line + head);
-    line[size++] = '\n';
-    status_aside callers; /* an event log that cannot be written must not replace what is reported */
-    status_put_aside(&callers);
+    line[size] = '\0';
     os_mutex_lock(&e->mu);
-    if (e->file && os_file_write(e->file, e->size, line, size) == HOLT_OK) e->size += size;
+    if (e->callback) queue_line(e, level, line + head);
+    line[size++] = '\n';
+    write_line(e, line, size);
+    if (e->job) os_job_wake(e->job);
     os_mutex_unlock(&e->mu);
+}
+
+static void call(const event_log *e, const event_line *line)
+{
+    status_aside callers; /* the callback may call Holt, and fail there */
+    calling here = {.log = e, .outer = innermost};
+    status_put_aside(&callers);
+    innermost = &here;
+    e->callback(e->ctx, line->level, line->words);
+    innermost = here.outer;
     status_put_back(&callers);
+}
+
+void event_log_hand_out(event_log *e)
+{
+    /* Relaxed: see queue_line. */
+    if (!e || !atomic_load_explicit(&e->queued, memory_order_relaxed)) return;
+    os_lock_ranks_assert_none();
+    event_line line;
+    os_mutex_lock(&e->mu);
+    if (e->handing_out) { /* by another thread, or by this one further out */
+        os_mutex_unlock(&e->mu);
+        return;
+    }
+    e->handing_out = true;
+    /* Not for ever: lines may come as fast as they go, and a public call has to end. */
+    for (size_t calls = 0; calls <= EVENT_LOG_QUEUE_LINES && take_line(e, &line); calls++) {
+        os_mutex_unlock(&e->mu);
+        call(e, &line);
+        os_mutex_lock(&e->mu);
+    }
+    e->handing_out = false;
+    bool more = e->count > 0 || e->lost > 0;
+    atomic_store_explicit(&e->queued, more, memory_order_relaxed);
+    if (more && e->job) os_job_wake(e->job);
+    os_mutex_unlock(&e->mu);
+}
+
+bool event_log_is_calling(const event_log *e)
+{
+    const calling *c = innermost;
+    while (c && c->log != e)
+        c = c->outer;
+    return c != NULL;
 }

@@ -76,7 +76,8 @@ static holt_status start_workers(holt *db)
 
 holt_status jobs_start(holt *db)
 {
-    holt_status rc = os_job_start(db->os, "holt-release", 0, release_job_step, db, &db->release_job);
+    holt_status rc = event_log_start(db->events);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-release", 0, release_job_step, db, &db->release_job);
     if (rc != HOLT_OK || db->read_only) return rc;
     rc = start_workers(db);
     if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-flush", 0, flush_job_step, db, &db->flush_job);
@@ -97,9 +98,11 @@ static void stop(os_job **job)
     *job = NULL;
 }
 
-/* In the order of who wakes whom. */
+/* The log's first, while all is as it was: a callback that it has called may be inside a call on the database. The
+ * others in the order of who wakes whom. */
 void jobs_stop(holt *db)
 {
+    event_log_stop(db->events);
     stop(&db->flush_job);
     flush_abandon(db->flush);
     db->flush = NULL;

@@ -1,7 +1,6 @@
 /* wal_prepare.c -- the segments' life outside of commits: prepared ahead, released, recycled. */
 #include "log/wal_internal.h"
 
-#include "base/status.h"
 #include "log/segment_file.h"
 
 /* A file of `size` bytes under a name that no recovery takes for a segment, made from a recyclable one if
