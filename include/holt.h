@@ -227,13 +227,22 @@ HOLT_API holt_status holt_open(const char *path, const holt_options *o, holt **d
 
 /* Syncs the log (in every durability) and closes. HOLT_BUSY, and nothing has changed, while transactions,
  * cursors or loads are open. On any other status, errors included, the handle and all its collections' handles are
- * gone. No other thread may be inside a call on the database or its handles. Accepts NULL. */
+ * gone. No other thread may be inside a call on the database or its handles. Accepts NULL.
+ * A failure means that not all is on disk as it should be: the message says whether commits may be missing. It is also
+ * reported when the directory, or a file that the next open needs, was deleted or replaced meanwhile. */
 HOLT_API holt_status holt_close(holt *db);
 
-/* HOLT_OK, or why writes are refused; the words are in holt_error_message(). */
+/* HOLT_OK, or why writes are refused, or will be when what is in memory or in the log has used up its room; the
+ * message names the cause and the file. It is asked anew each time: after a while, it may be HOLT_OK again.
+ *   HOLT_NO_SPACE  the disk is full: puts are refused, deletes are taken
+ *   HOLT_IO        the log or the manifest has failed, memtables cannot be written out, the directory or a file of
+ *                  the database was deleted or replaced, or its file system has become read-only
+ *   HOLT_CORRUPT   a merge or flush met damage
+ * For a database that is open for reading only it is HOLT_OK. */
 HOLT_API holt_status holt_health(holt *db);
 
-/* Puts all acknowledged commits on stable storage, whatever their durability. */
+/* Puts all acknowledged commits on stable storage, whatever their durability. HOLT_IO: the message says which
+ * operations (by last_seqno of holt_db_stats) may not be there, or which file or directory was deleted. */
 HOLT_API holt_status holt_sync(holt *db);
 
 /* Writes the memtables out to the collections' trees and waits for it. */

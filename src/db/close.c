@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/catalog.h"
+#include "db/health.h"
 #include "db/install.h"
 #include "db/jobs.h"
 #include "db/lock.h"
@@ -27,8 +28,7 @@ static holt_status check_unused(holt *db)
 static holt_status write_end(holt *db)
 {
     log_position end;
-    holt_status rc = wal_sync(db->wal); /* first, for that is promised whatever becomes of the rest */
-    if (rc == HOLT_OK) rc = manifest_repair(db); /* the last chance */
+    holt_status rc = manifest_repair(db); /* the last chance */
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
@@ -103,6 +103,20 @@ static void hand_out_last(holt *db)
     event_log_hand_out(db->events);
 }
 
+/* What was acknowledged is synced, whatever else fails; and it must be where the next open looks for it. */
+static holt_status finish(holt *db)
+{
+    holt_status rc = wal_health(db->wal);
+    if (rc == HOLT_OK) rc = write_end(db);
+    if (rc == HOLT_OK) return health_check_disk(db);
+    status_aside first;
+    status_put_aside(&first);
+    bool synced = wal_sync(db->wal) == HOLT_OK;
+    status_put_back(&first);
+    if (!synced) return health_name_unsynced(db, rc);
+    return status_wrap(rc, "all commits are in the log on disk, but it could not be ended");
+}
+
 holt_status holt_close(holt *db)
 {
     status_begin_call();
@@ -114,7 +128,7 @@ holt_status holt_close(holt *db)
     if (rc != HOLT_OK) return rc;
     holt_error first = {0};
     jobs_stop(db);
-    if (!db->read_only) rc = write_end(db);
+    if (!db->read_only) rc = finish(db);
     status_check_call(rc);
     if (rc != HOLT_OK) {
         status_save(&first);

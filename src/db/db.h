@@ -13,6 +13,7 @@
  *   install.c view.c                            views and the change from one to the next
  *   jobs.c flush*.c idle.c compact.c space.c rewrite.c background jobs
  *   reserve.c budget.c                          what is done about a full disk; the shares of memory
+ *   health.c                                    whether writes are taken, and what was acknowledged is on disk
  *   verify.c verify_live.c verify_*.c           verification; verification.h has its parts
  *   stats.c event_log.c later.c                 figures, the diary, calls of later releases
  *
@@ -166,6 +167,8 @@ struct holt {
     holt_error flush_error;
     bool compact_failing;
     holt_error compact_error;
+    bool segment_failing;            /* the log's next segment could not be made: health.h */
+    holt_error segment_error;
     uint64_t flushes, flush_bytes, compactions, compaction_bytes_read, compaction_bytes_written;
     _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */

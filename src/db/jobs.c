@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/health.h"
 #include "db/install.h"
 #include "db/reserve.h"
 #include "db/snapshot.h"
@@ -19,6 +20,7 @@ uint64_t prepare_job_step(void *ctx)
     status_begin_call();
     holt_status rc = full ? HOLT_OK : wal_prepare(db->wal);
     atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
+    if (!full) (void)health_note_segment(db, rc);
     if (rc == HOLT_OK) reserve_make(db);
     if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
     if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;

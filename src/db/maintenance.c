@@ -1,7 +1,7 @@
-/* maintenance.c -- sync, flush, compact and health, as a user asks for them. */
+/* maintenance.c -- sync, flush and compact, as a user asks for them. */
 #include "base/status.h"
+#include "db/health.h"
 #include "db/jobs.h"
-#include "db/manifest_writer.h"
 #include "db/rewrite.h"
 
 holt_status holt_sync(holt *db)
@@ -9,7 +9,12 @@ holt_status holt_sync(holt *db)
     status_begin_call();
     holt_status rc = db_check(db);
     if (rc != HOLT_OK || db->read_only) return rc;
-    return db_leave(db, wal_sync(db->wal));
+    rc = wal_sync(db->wal);
+    if (rc != HOLT_OK)
+        rc = health_name_unsynced(db, rc);
+    else
+        rc = health_check_disk(db); /* a deleted file can be synced, too */
+    return db_leave(db, rc);
 }
 
 holt_status holt_flush(holt *db)
@@ -32,20 +37,5 @@ holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
     holt *db = c->db;
     rc = flush_all(db);
     if (rc == HOLT_OK) rc = c->spec.kind == HOLT_BTREE ? rewrite_tree(db, c, begin, end) : compact_all(db, c);
-    return db_leave(db, rc);
-}
-
-holt_status holt_health(holt *db)
-{
-    status_begin_call();
-    holt_status rc = db_check(db);
-    if (rc != HOLT_OK || db->read_only) return rc;
-    rc = wal_health(db->wal);
-    if (rc == HOLT_OK) rc = manifest_health(db);
-    if (rc != HOLT_OK) return rc;
-    os_mutex_lock(&db->jobs_mu);
-    if (db->flush_failing) rc = status_restore(&db->flush_error);
-    if (rc == HOLT_OK && db->compact_failing) rc = status_restore(&db->compact_error);
-    os_mutex_unlock(&db->jobs_mu);
     return db_leave(db, rc);
 }

@@ -1,5 +1,6 @@
 #include "db/commit.h"
 
+#include "db/health.h"
 #include "db/install.h"
 #include "db/jobs.h"
 #include "db/recorded.h"
@@ -48,8 +49,9 @@ holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve)
     if (rc != HOLT_OK) {
         view_destroy(next);
         table_unref(fresh);
-        return rc;
+        return health_note_segment(db, rc);
     }
+    (void)health_note_segment(db, HOLT_OK);
     sealed->last_seqno = db->next_seqno - 1;
     sealed->segment = rotation.sealed;
     sealed->next_segment = rotation.next;

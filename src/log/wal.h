@@ -94,6 +94,11 @@ log_position wal_written(wal *w);
 log_position wal_known(wal *w);
 /* HOLT_OK, or the failure that ended the log. */
 holt_status  wal_health(wal *w);
+/* The same, after a look at the directory: whether it still has a name and can be written. If not, the log fails: what
+ * would be acknowledged from now on would be lost. A few system calls. */
+holt_status  wal_check_directory(wal *w);
+/* The same, and at the names of all live segments. */
+holt_status  wal_check(wal *w);
 
 /* ---------------------------------------------------------------- segments: background */
 

@@ -67,6 +67,18 @@ void        os_dir_identity(const os_dir *d, uint64_t identity[2]);
 /* Free bytes on its file system. */
 holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes);
 
+/* What has happened to the directory since it was opened, as far as the system tells. */
+typedef enum os_dir_fate {
+    OS_DIR_IN_PLACE,
+    OS_DIR_REMOVED,  /* it has no name any more: what is in it is gone when it is closed */
+    OS_DIR_REPLACED, /* it was moved away, and its old path leads to another directory */
+    OS_DIR_READ_ONLY /* its file system cannot be written any more */
+} os_dir_fate;
+os_dir_fate os_dir_get_fate(os_dir *d);
+/* Whether `name` in the directory is still this open file, and not missing or another. Where the system cannot
+ * tell, it is. */
+bool        os_dir_holds(os_dir *d, const char *name, const os_file *f);
+
 /* ---------------------------------------------------------------- files */
 
 enum os_open_flags {

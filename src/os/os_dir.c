@@ -188,6 +188,20 @@ holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes)
     return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "asking for the free space");
 }
 
+os_dir_fate os_dir_get_fate(os_dir *d)
+{
+    return d->os->ops->dir_fate(d);
+}
+
+bool os_dir_holds(os_dir *d, const char *name, const os_file *f)
+{
+    int rc;
+    do
+        rc = d->os->ops->dir_holds(d, name, f);
+    while (rc == -EINTR);
+    return rc != 0;
+}
+
 holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out)
 {
     *out = NULL;

@@ -51,6 +51,8 @@ typedef struct os_ops {
     int (*dir_rename)(os_dir *d, const char *from, const char *to);
     void (*dir_identity)(const os_dir *d, uint64_t identity[2]);
     int (*dir_free_bytes)(os_dir *d, uint64_t *bytes);
+    os_dir_fate (*dir_fate)(os_dir *d);
+    int (*dir_holds)(os_dir *d, const char *name, const os_file *f); /* 0: no; 1: yes; an errno: not known */
 
     int (*file_open)(os_dir *d, const char *name, unsigned flags, os_file **out);
     void (*file_close)(os_file *f); /* unlocks */

@@ -14,6 +14,8 @@ os *os_posix(void)
         .dir_rename = posix_dir_rename,
         .dir_identity = posix_dir_identity,
         .dir_free_bytes = posix_dir_free_bytes,
+        .dir_fate = posix_dir_fate,
+        .dir_holds = posix_dir_holds,
         .file_open = posix_file_open,
         .file_close = posix_file_close,
         .file_read = posix_file_read,

@@ -13,6 +13,7 @@ typedef struct posix_dir {
     os_dir dir;
     int fd;
     uint64_t device, inode;
+    char *full_path; /* absolute and without links, as it was when it was opened; NULL: not known */
 } posix_dir;
 
 typedef struct posix_file {
@@ -36,6 +37,8 @@ int  posix_dir_unlink(os_dir *d, const char *name);
 int  posix_dir_rename(os_dir *d, const char *from, const char *to);
 void posix_dir_identity(const os_dir *d, uint64_t identity[2]);
 int  posix_dir_free_bytes(os_dir *d, uint64_t *bytes);
+os_dir_fate posix_dir_fate(os_dir *d);
+int  posix_dir_holds(os_dir *d, const char *name, const os_file *f);
 
 /* posix_file.c */
 int     posix_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);

@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -35,6 +37,8 @@ int posix_dir_open(os *o, const char *path, os_dir **out)
     }
     d->device = st.st_dev;
     d->inode = st.st_ino;
+    char full[PATH_MAX];
+    if (realpath(path, full)) d->full_path = mem_copy_string(full);
     *out = &d->dir;
     return 0;
 }
@@ -42,6 +46,7 @@ int posix_dir_open(os *o, const char *path, os_dir **out)
 void posix_dir_close(os_dir *d)
 {
     if (fd_of(d) >= 0) close(fd_of(d));
+    mem_free(((posix_dir *)d)->full_path);
     mem_free(d);
 }
 
@@ -150,4 +155,27 @@ int posix_dir_free_bytes(os_dir *d, uint64_t *bytes)
     if (fstatvfs(fd_of(d), &st) != 0) return -errno;
     *bytes = (uint64_t)st.f_bavail * st.f_frsize;
     return 0;
+}
+
+/* Some file systems do not count links: so a directory counts as removed only if its path does not lead to it. The path is
+ * looked at for this alone: it may have been moved, or be out of reach after a chroot, and all is well. */
+os_dir_fate posix_dir_fate(os_dir *d)
+{
+    const posix_dir *p = (const posix_dir *)d;
+    struct stat now, at_path;
+    struct statvfs system;
+    bool known = p->full_path && stat(p->full_path, &at_path) == 0;
+    bool in_place = known && at_path.st_dev == p->device && at_path.st_ino == p->inode;
+    if (!in_place && fstat(p->fd, &now) == 0 && now.st_nlink == 0) return OS_DIR_REMOVED;
+    if (known && !in_place) return OS_DIR_REPLACED;
+    if (fstatvfs(p->fd, &system) == 0 && (system.f_flag & ST_RDONLY)) return OS_DIR_READ_ONLY;
+    return OS_DIR_IN_PLACE;
+}
+
+int posix_dir_holds(os_dir *d, const char *name, const os_file *f)
+{
+    struct stat named, opened;
+    if (fstat(((const posix_file *)f)->fd, &opened) != 0) return -errno;
+    if (fstatat(fd_of(d), name, &named, 0) != 0) return errno == ENOENT ? 0 : -errno;
+    return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }

@@ -39,7 +39,8 @@ static uint64_t sim_time_ms(os *o)
     .dir_open = sim_dir_open, .dir_create = sim_dir_create, .dir_close = sim_dir_close,                      \
     .dir_sync = sim_dir_sync, .dir_list = sim_dir_list, .dir_stat = sim_dir_stat,                            \
     .dir_unlink = sim_dir_unlink, .dir_rename = sim_dir_rename, .dir_identity = sim_dir_identity,            \
-    .dir_free_bytes = sim_dir_free_bytes, .file_open = sim_file_open, .file_close = sim_file_close,          \
+    .dir_free_bytes = sim_dir_free_bytes, .dir_fate = sim_dir_fate, .dir_holds = sim_dir_holds,              \
+    .file_open = sim_file_open, .file_close = sim_file_close,                                                \
     .file_read = sim_file_read, .file_write = sim_file_write, .file_sync = sim_file_sync,                    \
     .file_push = sim_file_push, .file_size = sim_file_size, .file_truncate = sim_file_truncate,              \
     .file_allocate = sim_file_allocate, .file_advise = sim_file_advise, .file_map = sim_file_map,            \

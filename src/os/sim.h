@@ -98,6 +98,10 @@ void sim_on_io(os *o, void (*hook)(void *ctx, uint64_t call), void *ctx);
 /* Disk space may change: later ENOSPC or room again. */
 void sim_set_disk_bytes_max(os *o, uint64_t bytes);
 
+/* As if the file system were mounted again read-only, which Linux does by itself after some failures of a disk:
+ * every call that changes it fails with EROFS, opens of files for writing included. */
+void sim_set_read_only(os *o, bool read_only);
+
 /* Lets every pending job step run until all are idle; virtual time may pass, ten seconds at most. */
 void sim_settle(os *o);
 /* Time passes and no step runs. With `threads` it is real time. */

@@ -315,3 +315,22 @@ int sim_dir_free_bytes(os_dir *d, uint64_t *bytes)
     sim_leave(s);
     return rc;
 }
+
+/* Neither counts as a call, nor fails: tests would have to know of every look. */
+os_dir_fate sim_dir_fate(os_dir *d)
+{
+    sim *s = sim_of(d->os);
+    pthread_mutex_lock(&s->mutex);
+    bool read_only = s->read_only;
+    pthread_mutex_unlock(&s->mutex);
+    return read_only ? OS_DIR_READ_ONLY : OS_DIR_IN_PLACE;
+}
+
+int sim_dir_holds(os_dir *d, const char *name, const os_file *f)
+{
+    sim *s = sim_of(d->os);
+    pthread_mutex_lock(&s->mutex);
+    bool holds = sim_entries_find(&sim_dir_of(d)->current, name) == sim_file_inode(f);
+    pthread_mutex_unlock(&s->mutex);
+    return holds;
+}

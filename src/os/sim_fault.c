@@ -17,10 +17,10 @@ static void run_hook(sim *s)
     pthread_mutex_unlock(&s->mutex);
 
     uint64_t ranks = os_lock_ranks_take();
-    holt_error error;
-    status_save(&error);
+    status_aside callers;
+    status_put_aside(&callers);
     hook(ctx, call);
-    status_restore(&error);
+    status_put_back(&callers);
     os_lock_ranks_give(ranks);
 
     pthread_mutex_lock(&s->mutex);
@@ -55,6 +55,7 @@ int sim_enter(sim *s, sim_call kind, bool changes_disk)
     s->calls[SIM_CALLS]++;
     if (!s->threads) sim_steps_tick(s);
     if (changes_disk && s->hook && !s->in_hook) run_hook(s);
+    if (changes_disk && s->read_only && kind != SIM_STORE) return EROFS;
     return take_fault(s, kind);
 }
 
@@ -102,5 +103,13 @@ void sim_on_io(os *o, void (*hook)(void *ctx, uint64_t call), void *ctx)
     pthread_mutex_lock(&s->mutex);
     s->hook = hook;
     s->hook_ctx = ctx;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void sim_set_read_only(os *o, bool read_only)
+{
+    sim *s = sim_of(o);
+    pthread_mutex_lock(&s->mutex);
+    s->read_only = read_only;
     pthread_mutex_unlock(&s->mutex);
 }

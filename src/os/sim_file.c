@@ -21,6 +21,11 @@ static sim_handle *handle_of(os_file *f)
     return (sim_handle *)f;
 }
 
+sim_inode *sim_file_inode(const os_file *f)
+{
+    return ((const sim_handle *)f)->inode;
+}
+
 static sim_inode *inode_of(os_file *f)
 {
     return handle_of(f)->inode;
@@ -60,6 +65,7 @@ int sim_file_open(os_dir *dir, const char *name, unsigned flags, os_file **out)
     sim_handle *h = mem_alloc_zero(1, sizeof *h);
     if (!h) return -ENOMEM;
     int fault = sim_enter(s, SIM_OPEN, open_changes_disk(s, d, name, flags));
+    if (!fault && s->read_only && (flags & OS_WRITE)) fault = EROFS;
     int rc = fault ? -fault : find_or_make(s, d, name, flags, &h->inode);
     if (rc == 0) {
         h->writable = flags & OS_WRITE;

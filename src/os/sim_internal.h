@@ -160,6 +160,8 @@ int  sim_dir_unlink(os_dir *d, const char *name);
 int  sim_dir_rename(os_dir *d, const char *from, const char *to);
 void sim_dir_identity(const os_dir *d, uint64_t identity[2]);
 int  sim_dir_free_bytes(os_dir *d, uint64_t *bytes);
+os_dir_fate sim_dir_fate(os_dir *d);
+int  sim_dir_holds(os_dir *d, const char *name, const os_file *f);
 
 /* ---------------------------------------------------------------- jobs: sim_steps.c, sim_threads.c */
 
@@ -197,6 +199,7 @@ struct sim {
     uint64_t id;        /* constant: unlike that of any other machine of this process */
     uint64_t boots;     /* constant: of how many clones this is the last */
     uint64_t disk_bytes_max;
+    bool read_only;     /* the file system: what changes it fails with EROFS */
     rng chance;         /* os_random */
     rng pace;           /* the clock's steps, the choice of jobs, what is left to chance in a fault */
     uint64_t clock_ns;  /* without threads */
@@ -227,6 +230,7 @@ static inline sim *sim_of(os *o)
 int  sim_enter(sim *s, sim_call kind, bool changes_disk);
 void sim_leave(sim *s);
 
+sim_inode *sim_file_inode(const os_file *f);
 uint64_t sim_free_bytes(const sim *s); /* mutex */
 
 #endif

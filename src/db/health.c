@@ -1,0 +1,117 @@
+/* health.c -- holt_health, and what it and others ask: see health.h. */
+#include "db/health.h"
+
+#include "base/status.h"
+#include "db/manifest_writer.h"
+#include "db/reserve.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- what is on disk */
+
+static holt_status check_exists(holt *db, const char *name)
+{
+    bool exists;
+    uint64_t size;
+    holt_status rc = os_dir_stat(db->dir, name, &exists, &size);
+    if (rc != HOLT_OK || exists) return rc;
+    return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
+                           "was deleted while the database was open; without it it cannot be opened again");
+}
+
+static holt_status check_manifest(holt *db)
+{
+    char name[OS_NAME_MAX];
+    os_mutex_lock(&db->manifest_mu);
+    manifest_name(manifest_last(db->manifest).number, name);
+    holt_status rc = check_exists(db, name);
+    if (rc == HOLT_OK) rc = check_exists(db, "CURRENT");
+    os_mutex_unlock(&db->manifest_mu);
+    return rc;
+}
+
+holt_status health_check_disk(holt *db)
+{
+    holt_status rc = wal_check(db->wal);
+    if (rc != HOLT_OK) return rc;
+    if (os_dir_get_fate(db->dir) == OS_DIR_REPLACED)
+        return status_set(
+            HOLT_IO,
+            "%s: the directory was moved away while the database was open, and another is in its "
+            "place; commits are in the one that was moved",
+            db->path);
+    return check_manifest(db);
+}
+
+/* Who opened the database with another LOCK would write into the same files. */
+static holt_status check_lock(holt *db)
+{
+    if (os_dir_holds(db->dir, "LOCK", db->lock)) return HOLT_OK;
+    return status_set_file(
+        HOLT_IO, "LOCK", HOLT_NO_OFFSET,
+        "was deleted or replaced while the database was open: nothing keeps another process "
+        "from opening it; close it");
+}
+
+holt_status health_name_unsynced(holt *db, holt_status rc)
+{
+    wal_stats log;
+    wal_stats_get(db->wal, &log);
+    os_mutex_lock(&db->jobs_mu);
+    seqno durable = db->flushed_seqno > log.synced_seqno ? db->flushed_seqno : log.synced_seqno;
+    os_mutex_unlock(&db->jobs_mu);
+    seqno last = atomic_load_explicit(&db->visible, memory_order_acquire);
+    if (last <= durable) return rc;
+    return status_wrap(rc, "operations %" PRIu64 " to %" PRIu64 " may not be on disk", durable + 1, last);
+}
+
+/* ---------------------------------------------------------------- segments to come */
+
+holt_status health_note_segment(holt *db, holt_status rc)
+{
+    if (rc != HOLT_OK) {
+        status_aside why;
+        status_put_aside(&why);
+        holt_status cause = wal_check_directory(db->wal);
+        if (cause != HOLT_OK) return cause;
+        status_put_back(&why);
+    }
+    os_mutex_lock(&db->jobs_mu);
+    bool before = db->segment_failing;
+    db->segment_failing = rc != HOLT_OK;
+    if (rc != HOLT_OK) status_save(&db->segment_error);
+    os_mutex_unlock(&db->jobs_mu);
+    if (rc != HOLT_OK && !before) os_job_wake(db->prepare_job); /* finds out when it is over */
+    return rc;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+/* What background work reported last. */
+static holt_status check_jobs(holt *db)
+{
+    holt_status rc = HOLT_OK;
+    os_mutex_lock(&db->jobs_mu);
+    if (db->segment_failing)
+        rc = status_restore(&db->segment_error);
+    else if (db->flush_failing)
+        rc = status_restore(&db->flush_error);
+    else if (db->compact_failing)
+        rc = status_restore(&db->compact_error);
+    bool segment = db->segment_failing;
+    os_mutex_unlock(&db->jobs_mu);
+    return segment ? status_wrap(rc, "the log cannot get its next segment") : rc;
+}
+
+holt_status holt_health(holt *db)
+{
+    status_begin_call();
+    holt_status rc = db_check(db);
+    if (rc != HOLT_OK || db->read_only) return rc;
+    rc = health_check_disk(db);
+    if (rc == HOLT_OK) rc = manifest_health(db);
+    if (rc == HOLT_OK) rc = check_lock(db);
+    if (rc == HOLT_OK) rc = reserve_check_puts(db);
+    if (rc == HOLT_OK) rc = check_jobs(db);
+    return db_leave(db, rc);
+}
