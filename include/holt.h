@@ -215,7 +215,8 @@ typedef struct holt_options {
 /* Opens, or creates, the database in the directory `path`. o NULL = defaults. On HOLT_OK *db is the caller's,
  * to be released by holt_close; on any other status it is NULL.
  * What holt_open has shown is durable: recovery is finished when it returns.
- *   HOLT_INVALID      an option is out of range; path is a file, or a directory that holds something else
+ *   HOLT_INVALID      an option is out of range; path is a file, or a directory that holds something else (files
+ *                     whose names begin with a dot and lost+found do not count)
  *   HOLT_BUSY         another process (its pid is in the message), or this one, has it open
  *   HOLT_NOT_FOUND    HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY, and there is none; or path cannot be made,
  *                     because the directory it would be in is missing or it is a link that leads nowhere

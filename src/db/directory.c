@@ -7,10 +7,21 @@
 
 /* ---------------------------------------------------------------- names */
 
-static bool ends_with(const char *name, const char *tail)
+/* Whether it is the name that the engine gives: at least six digits, and more only if they are needed. A file that somebody calls
+ * run-1.sst is not ours. */
+static bool numbered(const char *name, const char *prefix, const char *suffix, uint64_t *number)
 {
-    size_t size = strlen(name), skip = strlen(tail);
-    return size > skip && strcmp(name + size - skip, tail) == 0;
+    const char *digits = name + strlen(prefix);
+    if (!file_name_number(name, prefix, suffix, number)) return false;
+    size_t count = strlen(digits) - strlen(suffix);
+    return count == 6 || (count > 6 && digits[0] != '0');
+}
+
+/* What file systems, file managers and users put into a directory without meaning it: lost+found, .DS_Store,
+ * .nfs0000000000123456. */
+static bool is_bystander(const char *name)
+{
+    return name[0] == '.' || strcmp(name, "lost+found") == 0;
 }
 
 file_kind file_classify(const char *name, uint64_t *number)
@@ -19,14 +30,15 @@ file_kind file_classify(const char *name, uint64_t *number)
     if (strcmp(name, "CURRENT") == 0) return FILE_CURRENT;
     if (strcmp(name, "LOCK") == 0) return FILE_LOCK;
     if (strcmp(name, "LOG") == 0 || strcmp(name, "LOG.old") == 0) return FILE_DIARY;
-    if (file_name_number(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
-    if (file_name_number(name, "wal-", ".log", number)) return FILE_SEGMENT;
-    if (file_name_number(name, "run-", ".sst", number)) return FILE_RUN;
-    if (file_name_number(name, "tree-", ".bt", number)) return FILE_PAGES;
-    if (file_name_number(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 ||
-        ends_with(name, ".tmp"))
+    if (numbered(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
+    if (numbered(name, "wal-", ".log", number)) return FILE_SEGMENT;
+    if (numbered(name, "run-", ".sst", number)) return FILE_RUN;
+    if (numbered(name, "tree-", ".bt", number)) return FILE_PAGES;
+    if (numbered(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 ||
+        strcmp(name, "CURRENT.tmp") == 0)
         return FILE_TEMPORARY;
-    return FILE_FOREIGN;
+    *number = 0;
+    return is_bystander(name) ? FILE_BYSTANDER : FILE_FOREIGN;
 }
 
 /* ---------------------------------------------------------------- looking */
@@ -42,7 +54,8 @@ static holt_status see(void *ctx, const char *name)
     file_kind kind = file_classify(name, &number);
     if (kind == FILE_CURRENT) s->current = true;
     if (kind == FILE_FOREIGN) s->foreign = true;
-    if (kind != FILE_FOREIGN && kind != FILE_LOCK && kind != FILE_DIARY) s->ours = true;
+    if (kind != FILE_FOREIGN && kind != FILE_BYSTANDER && kind != FILE_LOCK && kind != FILE_DIARY)
+        s->ours = true;
     if (kind == FILE_RUN || (kind == FILE_PAGES && number != 1) ||
         ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1))
         s->beyond_creation = true;
@@ -67,11 +80,19 @@ static holt_status segment_begun(os_dir *dir, bool *begun)
     return rc;
 }
 
+/* A list that is read while a writer replaces CURRENT by renaming may show it under neither name. */
+static holt_status look_for_current(os_dir *dir, bool *exists)
+{
+    uint64_t size;
+    return os_dir_stat(dir, "CURRENT", exists, &size);
+}
+
 holt_status directory_look(os_dir *dir, directory_kind *out)
 {
     sighting s = {0};
     holt_status rc = os_dir_list(dir, see, &s);
     bool begun = false;
+    if (rc == HOLT_OK && !s.current) rc = look_for_current(dir, &s.current);
     if (rc == HOLT_OK && !s.current && s.first_segment) rc = segment_begun(dir, &begun);
     if (s.current)
         *out = DIRECTORY_DATABASE;
@@ -137,6 +158,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
         orphan = true;
         break;
     case FILE_FOREIGN:
+    case FILE_BYSTANDER:
     case FILE_CURRENT:
     case FILE_LOCK:
     case FILE_DIARY:

@@ -13,7 +13,8 @@ typedef enum directory_kind {
 
 /* What a file is, by its name. */
 typedef enum file_kind {
-    FILE_FOREIGN, /* not ours */
+    FILE_FOREIGN,   /* not ours */
+    FILE_BYSTANDER, /* not ours, and no reason not to make a database here */
     FILE_CURRENT,
     FILE_LOCK,
     FILE_DIARY,    /* LOG */
@@ -21,7 +22,7 @@ typedef enum file_kind {
     FILE_SEGMENT,
     FILE_RUN,
     FILE_PAGES,
-    FILE_TEMPORARY /* remade or deleted at open */
+    FILE_TEMPORARY /* CURRENT.tmp, RESERVE, spare-n.log: remade or deleted at open */
 } file_kind;
 file_kind file_classify(const char *name, uint64_t *number);
 

@@ -50,13 +50,12 @@ static holt_status check_directory(const holt *db, directory_kind kind)
     return HOLT_OK;
 }
 
-/* Looked at before LOCK is made, so that nothing is written into a directory that is not ours; and again once
- * nobody else can change it. */
+/* Looked at before LOCK is made, so that an open that is refused leaves nothing behind; and again once nobody else
+ * can change it. */
 static holt_status look_and_lock(holt *db, directory_kind *kind)
 {
     holt_status rc = directory_look(db->dir, kind);
-    if (rc == HOLT_OK && *kind == DIRECTORY_FOREIGN) rc = check_directory(db, *kind);
-    if (rc == HOLT_OK && *kind == DIRECTORY_EMPTY && db->read_only) rc = check_directory(db, *kind);
+    if (rc == HOLT_OK) rc = check_directory(db, *kind);
     if (rc == HOLT_OK) rc = lock_database(db->dir, db->read_only, &db->lock);
     if (rc == HOLT_OK) rc = directory_look(db->dir, kind);
     return rc == HOLT_OK ? check_directory(db, *kind) : rc;

@@ -30,6 +30,7 @@ static holt_status see(void *ctx, const char *name)
         orphan = true;
         break;
     case FILE_FOREIGN:
+    case FILE_BYSTANDER:
     case FILE_CURRENT:
     case FILE_LOCK:
     case FILE_DIARY:
