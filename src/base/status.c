@@ -161,6 +161,13 @@ void status_save(holt_error *out)
     *out = last;
 }
 
+void status_keep(holt_status rc, holt_error *out)
+{
+    assert((rc == HOLT_OK || last.status == (uint32_t)rc) && "a status is not the one of the thread's message");
+    *out = last;
+    out->status = (uint32_t)rc;
+}
+
 holt_status status_restore(const holt_error *saved)
 {
     last = *saved;

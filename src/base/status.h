@@ -8,7 +8,7 @@
  * builds check it: status_begin_call() marks the thread's message as stale, and status_check_call() asserts
  * that a failure has set it since, with the status that is returned.
  *
- * A background job's failure is taken with status_save() and given to the next caller it concerns with
+ * A background job's failure is taken with status_keep() and given to the next caller it concerns with
  * status_restore().
  *
  * Concurrency  all state is thread-local.
@@ -44,6 +44,9 @@ holt_status status_wrap(holt_status status, const char *format, ...) __attribute
 /* Takes this thread's last failure out, and sets one as this thread's. status_restore returns its status. */
 void status_save(holt_error *out);
 holt_status status_restore(const holt_error *saved);
+/* Takes out the failure with the status rc, to be returned later by status_restore(): with that status in any case, though its
+ * message may have been forgotten or replaced, which debug builds assert that it was not. rc HOLT_OK: *out says so. */
+void status_keep(holt_status rc, holt_error *out);
 
 /* This thread's message as a whole, put aside while something else runs on the thread that may set it: a
  * callback of the program, a job's step on the simulated machine, a clean-up after a failure. */

@@ -39,7 +39,7 @@ static holt_status need_space(holt *db)
         char name[OS_NAME_MAX];
         tree_page_file_name(number, name);
         btree_space_close(space);
-        (void)os_dir_unlink(db->dir, name); /* an orphan otherwise, which the next open removes */
+        os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
         return rc;
     }
     os_mutex_lock(&db->manifest_mu);

@@ -131,7 +131,7 @@ holt_status holt_close(holt *db)
     if (!db->read_only) rc = finish(db);
     status_check_call(rc);
     if (rc != HOLT_OK) {
-        status_save(&first);
+        status_keep(rc, &first);
         event_log_write(db->events, HOLT_LOG_ERROR, "close: %s", holt_error_message());
     } else {
         event_log_write(db->events, HOLT_LOG_INFO, "closed");

@@ -116,7 +116,7 @@ static holt_status insert_set(holt *db, const commit_request *r)
 static void answer(commit_request *r, holt_status status)
 {
     r->status = status;
-    if (status != HOLT_OK) status_save(&r->error);
+    if (status != HOLT_OK) status_keep(status, &r->error);
 }
 
 /* Checks a request, assigns its seqnos, inserts its versions and stages its frame. */

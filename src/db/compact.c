@@ -241,7 +241,7 @@ static void report(holt *db, holt_status rc)
                         holt_error_message());
     os_mutex_lock(&db->jobs_mu);
     db->compact_failing = rc != HOLT_OK;
-    if (rc != HOLT_OK) status_save(&db->compact_error);
+    if (rc != HOLT_OK) status_keep(rc, &db->compact_error);
     os_mutex_unlock(&db->jobs_mu);
 }
 

@@ -31,7 +31,7 @@ static bool fail(holt_cursor *cur, holt_status rc)
     status_check_call(rc);
     cur->place = CURSOR_FAILED;
     cur->status = rc;
-    status_save(&cur->error);
+    status_keep(rc, &cur->error);
     return false;
 }
 

@@ -26,7 +26,7 @@ void edit_fail(db_edit *e, holt_status rc)
 {
     if (rc == HOLT_OK || e->status != HOLT_OK) return;
     e->status = rc;
-    status_save(&e->error);
+    status_keep(rc, &e->error);
 }
 
 /* The page change is committed with the record, or as if it had not been, or, while nobody knows what is on disk, kept

@@ -171,7 +171,7 @@ static void report(holt *db, holt_status rc)
     os_mutex_lock(&db->jobs_mu);
     db->flush_failing = rc != HOLT_OK;
     if (rc != HOLT_OK) {
-        status_save(&db->flush_error);
+        status_keep(rc, &db->flush_error);
         db->flush_attempts_failed++;
     }
     os_cond_broadcast(&db->jobs_cond);

@@ -30,7 +30,8 @@ static holt_status add_run(flush *f, const collection_state *now, const flush_ou
 static holt_status add_output(flush *f, db_edit *e, const flush_output *o)
 {
     const collection_state *now = edit_state(e, o->slot, o->collection);
-    if (o->base && (!now || now->btree != o->base)) return HOLT_CONFLICT;
+    if (o->base && (!now || now->btree != o->base))
+        return status_set(HOLT_CONFLICT, "the B+tree has been changed since");
     bool nothing = !now || now->cleared_seqno >= f->table->last_seqno || (!o->next && !o->root.root.length);
     if (nothing) return HOLT_OK;
     collection_tree tree = {0};

@@ -79,7 +79,7 @@ holt_status health_note_segment(holt *db, holt_status rc)
     os_mutex_lock(&db->jobs_mu);
     bool before = db->segment_failing;
     db->segment_failing = rc != HOLT_OK;
-    if (rc != HOLT_OK) status_save(&db->segment_error);
+    if (rc != HOLT_OK) status_keep(rc, &db->segment_error);
     os_mutex_unlock(&db->jobs_mu);
     if (rc != HOLT_OK && !before) os_job_wake(db->prepare_job); /* finds out when it is over */
     return rc;

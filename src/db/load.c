@@ -200,7 +200,7 @@ static holt_status check_whole(const holt_load *load)
 
 static holt_status keep_failure(holt_load *load, holt_status rc)
 {
-    if (rc != HOLT_OK) status_save(&load->failure);
+    if (rc != HOLT_OK) status_keep(rc, &load->failure);
     return rc;
 }
 
@@ -365,7 +365,7 @@ holt_status holt_load_commit(holt_load *load)
     if (rc != HOLT_OK) return rc;
     holt *db = load->db;
     rc = commit(load, &n);
-    status_save(&words); /* cleaning up may fail, too */
+    status_keep(rc, &words); /* cleaning up may fail, too */
     new_tree_deinit(&n);
     if (rc == HOLT_OK || rc == HOLT_IO) end(load);
     return db_leave(db, rc == HOLT_OK ? rc : status_restore(&words));

@@ -163,7 +163,7 @@ static void remove_manifest(holt *db, uint64_t number)
 {
     char name[OS_NAME_MAX];
     manifest_name(number, name);
-    (void)os_dir_unlink(db->dir, name); /* an orphan otherwise, which the next open removes */
+    os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
 }
 
 /* Writes MANIFEST-n+1 with the whole state, and makes it current. *named: CURRENT may name it, also after a failure. */
@@ -242,7 +242,7 @@ holt_status manifest_repair(holt *db)
     holt_status rc = db->manifest_lost ? write_whole(db, NULL, &named) : HOLT_OK;
     if (rc != HOLT_OK) {
         rc = status_wrap(rc, "the manifest cannot be written");
-        status_save(&db->manifest_error);
+        status_keep(rc, &db->manifest_error);
     }
     os_mutex_unlock(&db->manifest_mu);
     return rc;

@@ -147,7 +147,7 @@ holt_status holt_open_on(os *platform, const char *path, const holt_options *o, 
     status_check_call(rc);
     if (rc != HOLT_OK) {
         holt_error first;
-        status_save(&first);
+        status_keep(rc, &first);
         close_handle(db);
         return status_restore(&first);
     }

@@ -145,7 +145,7 @@ holt_status holt_verify_on(os *platform, const char *path, const holt_verify_opt
     status_check_call(rc);
     rc = verification_take(&v, rc);
     holt_error failure;
-    status_save(&failure);
+    status_keep(rc, &failure);
     close_closed(&c);
     if (rc != HOLT_OK) status_restore(&failure);
     return verification_end(&v, rc, report, report_size);
