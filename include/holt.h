@@ -233,6 +233,19 @@ HOLT_API holt_status holt_open(const char *path, const holt_options *o, holt **d
  * reported when the directory, or a file that the next open needs, was deleted or replaced meanwhile. */
 HOLT_API holt_status holt_close(holt *db);
 
+/* Deletes the closed database in the directory `path`. This cannot be undone.
+ * Only files of Holt's are deleted, known by their names. Then the directory itself is removed, if it is empty.
+ * It stays, and the call still returns HOLT_OK, if it holds other files, if `path` is a mount point or a symbolic
+ * link, or if its parent may not be written to.
+ * A crash at any moment leaves the database as it was, or gone. If files are left (after a crash, or any error
+ * but those below), holt_open makes a new, empty database among them or returns HOLT_CORRUPT, and holt_destroy
+ * can be called again.
+ *   HOLT_NOT_FOUND    there is no such directory, or no database in it
+ *   HOLT_INVALID      path is a file, or a directory that holds something else: nothing was deleted
+ *   HOLT_BUSY         it is open, in this process or another; nothing was deleted
+ *   HOLT_UNSUPPORTED  a newer release wrote it; nothing was deleted */
+HOLT_API holt_status holt_destroy(const char *path);
+
 /* HOLT_OK, or why writes are refused, or will be when what is in memory or in the log has used up its room; the
  * message names the cause and the file. It is asked anew each time: after a while, it may be HOLT_OK again.
  *   HOLT_NO_SPACE  the disk is full: puts are refused, deletes are taken

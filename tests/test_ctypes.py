@@ -68,7 +68,7 @@ SIGNATURES = {
     "holt_status_name": (name, status), "holt_version": (name,), "holt_error_message": (name,),
     "holt_error_get": (None, P(error), size_t), "holt_value_free": (None, P(value_)), "holt_free": (None, pointer),
     "holt_open": (status, name, P(options), out), "holt_close": (status, handle), "holt_health": (status, handle),
-    "holt_sync": (status, handle), "holt_flush": (status, handle),
+    "holt_destroy": (status, name), "holt_sync": (status, handle), "holt_flush": (status, handle),
     "holt_collection_create": (status, handle, name, P(collection_options), out),
     "holt_collection_open": (status, handle, name, out), "holt_collection_close": (None, handle),
     "holt_collection_drop": (status, handle, name), "holt_collection_rename": (status, handle, name, name),
@@ -418,6 +418,14 @@ class Api(unittest.TestCase):
         self.assertEqual((report.entries, report.problems), (100, 0))
         self.db = pointer()
         self.open()
+
+    # A database is deleted by its path, once it is closed.
+    def test_destroy_needs_a_closed_database(self):
+        self.assertEqual(holt.holt_destroy(self.path), BUSY)
+        self.ok(holt.holt_close(self.db))
+        self.db = pointer()
+        self.ok(holt.holt_destroy(self.path))
+        self.assertEqual(holt.holt_destroy(self.path), NOT_FOUND)
 
     # What this release declares and does not do yet.
     def test_later_calls_are_unsupported(self):

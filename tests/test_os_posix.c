@@ -325,8 +325,14 @@ static void directories_are_made_and_opened(void **state)
     assert_int_equal(os_dir_unlink(p->d, "sub"), HOLT_IO);
     os_dir_close(d);
     os_dir_close(NULL);
-    assert_int_equal(rmdir(deep), 0);
-    assert_int_equal(rmdir(path), 0);
+    bool removed;
+    ok(os_dir_remove(o, path, &removed));
+    assert_false(removed); /* not empty */
+    ok(os_dir_remove(o, deep, &removed));
+    assert_true(removed);
+    assert_int_equal(os_dir_remove(o, deep, &removed), HOLT_NOT_FOUND);
+    ok(os_dir_remove(o, path, &removed));
+    assert_true(removed);
 
     os_file_close(file_of(p->d, "sub"));
     assert_int_equal(os_dir_open(o, path, &d), HOLT_INVALID);

@@ -1,7 +1,7 @@
 /* db.h -- an open database: its fields, by guard, and what every file of this module needs of it.
  *
  * The parts of db/:
- *   open.c create.c recover.c close.c           a database's beginning and end
+ *   open.c create.c recover.c close.c destroy.c a database's beginning and end
  *   commit.c rotate.c gate.c                    the way of a write into log and memtable
  *   get.c cursor.c cursor_open.c snapshot.c     the ways of a read
  *   txn.c write.c                               transactions and plain writes

@@ -39,20 +39,34 @@ holt_status lock_sign(os_dir *dir, os_file *lock)
     return rc == HOLT_OK ? os_file_write(lock, 0, text, (size_t)size) : rc;
 }
 
-holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
+static holt_status try_lock(os_dir *dir, bool read_only, os_file **out, bool *linked)
 {
-    *out = NULL;
     os_file *lock = NULL;
     holt_status rc = os_file_open(dir, "LOCK", read_only ? OS_READ : OS_WRITE | OS_CREATE, &lock);
     if (rc == HOLT_NOT_FOUND && read_only) return HOLT_OK;
     if (rc != HOLT_OK) return rc;
     rc = os_file_lock(lock, !read_only);
     if (rc == HOLT_BUSY) rc = busy(dir, read_only, lock);
-    if (rc == HOLT_OK) {
+    if (rc == HOLT_OK) rc = os_file_is_linked(lock, linked);
+    if (rc == HOLT_OK && *linked) {
         *out = lock;
         return HOLT_OK;
     }
     os_file_close(lock);
+    return rc;
+}
+
+/* holt_destroy deletes LOCK while it holds it. A lock on that file excludes nobody, for the next to come makes a
+ * new one. */
+holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
+{
+    bool linked;
+    holt_status rc;
+    *out = NULL;
+    do {
+        linked = true;
+        rc = try_lock(dir, read_only, out, &linked);
+    } while (rc == HOLT_OK && !linked);
     return rc;
 }
 

@@ -36,7 +36,8 @@ static holt_status check_directory(const holt *db, directory_kind kind)
     case DIRECTORY_HEADLESS:
         return status_set_file(
             HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET,
-            "is missing from %s, where other files of a database are; it was deleted, or never copied",
+            "is missing from %s, where other files of a database are; it was deleted or never copied, or "
+            "holt_destroy did not finish",
             db->path);
     case DIRECTORY_EMPTY:
         if (db->set.flags & (HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST))

@@ -47,6 +47,9 @@ holt_status os_dir_open(os *o, const char *path, os_dir **out);
 /* Makes the directory `path` and syncs its parent. HOLT_EXISTS; HOLT_NOT_FOUND without a parent: the message
  * names it. */
 holt_status os_dir_create(os *o, const char *path);
+/* Removes the directory `path` and syncs its parent. *removed false: it stays, because it is not empty, is a
+ * mount point or a symbolic link, or its parent may not be written to. HOLT_NOT_FOUND when it is not there. */
+holt_status os_dir_remove(os *o, const char *path, bool *removed);
 void        os_dir_close(os_dir *d); /* accepts NULL */
 holt_status os_dir_sync(os_dir *d);
 /* Calls `each` for every entry but "." and ".."; stops at the first status that is not HOLT_OK, and returns
@@ -130,6 +133,8 @@ void        os_file_unmap(os_map *m); /* accepts a zeroed one */
  * not. HOLT_BUSY when another holds it, in this process or elsewhere: the message tells which. */
 holt_status os_file_lock(os_file *f, bool exclusive);
 void        os_file_unlock(os_file *f);
+/* Whether the open file still has a name: it has none once it was unlinked or replaced. */
+holt_status os_file_is_linked(os_file *f, bool *linked);
 
 /* ---------------------------------------------------------------- mutexes and conditions */
 

@@ -75,6 +75,25 @@ holt_status os_dir_create(os *o, const char *path)
     return status_set_errno(-rc, path, HOLT_NO_OFFSET, "making the directory");
 }
 
+/* Errors after which the directory is as it was, and may well stay. */
+static bool may_stay(int rc)
+{
+    return rc == -ENOTEMPTY || rc == -EEXIST || rc == -ENOTDIR || rc == -EBUSY || rc == -EINVAL ||
+           rc == -EACCES || rc == -EPERM || rc == -EROFS;
+}
+
+holt_status os_dir_remove(os *o, const char *path, bool *removed)
+{
+    int rc;
+    do
+        rc = o->ops->dir_remove(o, path);
+    while (rc == -EINTR);
+    *removed = rc == 0;
+    if (rc == 0 || may_stay(rc)) return HOLT_OK;
+    if (rc == -ENOENT) return HOLT_NOT_FOUND;
+    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "removing the directory");
+}
+
 void os_dir_close(os_dir *d)
 {
     if (!d) return;

@@ -155,6 +155,16 @@ holt_status os_file_lock(os_file *f, bool exclusive)
     return status_set_errno(-rc, f->name, HOLT_NO_OFFSET, "lock");
 }
 
+holt_status os_file_is_linked(os_file *f, bool *linked)
+{
+    *linked = false;
+    int rc;
+    do
+        rc = f->os->ops->file_is_linked(f, linked);
+    while (rc == -EINTR);
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, f->name, HOLT_NO_OFFSET, "stat");
+}
+
 void os_file_unlock(os_file *f)
 {
     f->os->ops->file_unlock(f);

@@ -43,6 +43,9 @@ typedef struct os_ops {
     int (*dir_open)(os *o, const char *path, os_dir **out);
     /* Makes it and syncs its parent; leaves nothing behind when that fails. -EEXIST, -ENOENT: no parent. */
     int (*dir_create)(os *o, const char *path);
+    /* Removes it and syncs its parent. -ENOENT, -ENOTEMPTY or -EEXIST, -ENOTDIR, -EBUSY, -EACCES, -EPERM,
+     * -EROFS: nothing was changed. */
+    int (*dir_remove)(os *o, const char *path);
     void (*dir_close)(os_dir *d);
     int (*dir_sync)(os_dir *d);
     int (*dir_list)(os_dir *d, os_names *names);
@@ -71,6 +74,7 @@ typedef struct os_ops {
     /* -EBUSY: held in this process; -EAGAIN: by another. */
     int (*file_lock)(os_file *f, bool exclusive);
     void (*file_unlock)(os_file *f); /* nothing when it is not locked */
+    int (*file_is_linked)(os_file *f, bool *linked);
 
     /* m->mutex is held, and again when it returns. false: the deadline has passed. */
     bool (*cond_wait)(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns);

@@ -6,6 +6,7 @@ os *os_posix(void)
     static const os_ops ops = {
         .dir_open = posix_dir_open,
         .dir_create = posix_dir_create,
+        .dir_remove = posix_dir_remove,
         .dir_close = posix_dir_close,
         .dir_sync = posix_dir_sync,
         .dir_list = posix_dir_list,
@@ -31,6 +32,7 @@ os *os_posix(void)
         .file_unmap = posix_file_unmap,
         .file_lock = posix_file_lock,
         .file_unlock = posix_file_unlock,
+        .file_is_linked = posix_file_is_linked,
         .cond_wait = posix_cond_wait,
         .job_start = posix_job_start,
         .job_wake = posix_job_wake,

@@ -29,6 +29,7 @@ typedef struct posix_file {
 /* posix_dir.c */
 int  posix_dir_open(os *o, const char *path, os_dir **out);
 int  posix_dir_create(os *o, const char *path);
+int  posix_dir_remove(os *o, const char *path);
 void posix_dir_close(os_dir *d);
 int  posix_dir_sync(os_dir *d);
 int  posix_dir_list(os_dir *d, os_names *names);
@@ -60,6 +61,7 @@ void posix_file_unmap(os_map *m);
 /* posix_lock.c */
 int  posix_file_lock(os_file *f, bool exclusive);
 void posix_file_unlock(os_file *f);
+int  posix_file_is_linked(os_file *f, bool *linked);
 void posix_lock_before_fork(void);
 void posix_lock_after_fork_in_parent(void);
 void posix_lock_after_fork_in_child(void);

@@ -79,22 +79,47 @@ static char *parent_of(const char *path)
     return parent;
 }
 
-int posix_dir_create(os *o, const char *path)
+/* A descriptor of the directory that `path` is in, or a negative errno. */
+static int open_parent(const char *path)
 {
     char *parent = parent_of(path);
     if (!parent) return -ENOMEM;
-    int rc;
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 ? fd : -errno;
     mem_free(parent);
-    if (fd < 0) return -errno;
+    return rc;
+}
 
-    rc = result(mkdir(path, 0777)); /* the user's umask decides */
-    if (rc == 0) {
-        do
-            rc = sync_fd(fd);
-        while (rc == -EINTR);
-        if (rc != 0) (void)rmdir(path); /* all or nothing, as far as a failing disk lets us */
+static int sync_and_close(int fd)
+{
+    int rc;
+    do
+        rc = sync_fd(fd);
+    while (rc == -EINTR);
+    close(fd);
+    return rc;
+}
+
+int posix_dir_create(os *o, const char *path)
+{
+    int fd = open_parent(path);
+    if (fd < 0) return fd;
+    int rc = result(mkdir(path, 0777)); /* the user's umask decides */
+    if (rc != 0) {
+        close(fd);
+        return rc;
     }
+    rc = sync_and_close(fd);
+    if (rc != 0) (void)rmdir(path); /* all or nothing, as far as a failing disk lets us */
+    return rc;
+}
+
+int posix_dir_remove(os *o, const char *path)
+{
+    int fd = open_parent(path);
+    if (fd < 0) return fd;
+    int rc = result(rmdir(path));
+    if (rc == 0) return sync_and_close(fd);
     close(fd);
     return rc;
 }

@@ -70,6 +70,14 @@ void posix_file_unlock(os_file *file)
     os_mutex_unlock(&list_mutex);
 }
 
+int posix_file_is_linked(os_file *file, bool *linked)
+{
+    struct stat st;
+    if (fstat(((posix_file *)file)->fd, &st) != 0) return -errno;
+    *linked = st.st_nlink > 0;
+    return 0;
+}
+
 /* Not os_mutex_lock: whoever forks may hold mutexes, and inside a fork nobody waits for them. */
 void posix_lock_before_fork(void)
 {

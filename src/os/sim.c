@@ -36,7 +36,8 @@ static uint64_t sim_time_ms(os *o)
 
 /* clang-format off */
 #define SIM_DISK_OPS                                                                                         \
-    .dir_open = sim_dir_open, .dir_create = sim_dir_create, .dir_close = sim_dir_close,                      \
+    .dir_open = sim_dir_open, .dir_create = sim_dir_create, .dir_remove = sim_dir_rmdir,                     \
+    .dir_close = sim_dir_close,                                                                              \
     .dir_sync = sim_dir_sync, .dir_list = sim_dir_list, .dir_stat = sim_dir_stat,                            \
     .dir_unlink = sim_dir_unlink, .dir_rename = sim_dir_rename, .dir_identity = sim_dir_identity,            \
     .dir_free_bytes = sim_dir_free_bytes, .dir_fate = sim_dir_fate, .dir_holds = sim_dir_holds,              \
@@ -45,8 +46,8 @@ static uint64_t sim_time_ms(os *o)
     .file_push = sim_file_push, .file_size = sim_file_size, .file_truncate = sim_file_truncate,              \
     .file_allocate = sim_file_allocate, .file_advise = sim_file_advise, .file_map = sim_file_map,            \
     .map_store = sim_map_store, .file_unmap = sim_file_unmap, .file_lock = sim_file_lock,                    \
-    .file_unlock = sim_file_unlock, .random = sim_random, .process_id = sim_process_id,                      \
-    .time_ms = sim_time_ms
+    .file_unlock = sim_file_unlock, .file_is_linked = sim_file_is_linked, .random = sim_random,              \
+    .process_id = sim_process_id, .time_ms = sim_time_ms
 /* clang-format on */
 
 static const os_ops ops_steps = {
@@ -110,17 +111,23 @@ static void dir_destroy(sim *s, sim_dir *d)
     free(d);
 }
 
+static void dirs_destroy(sim *s, sim_dir *first)
+{
+    while (first) {
+        sim_dir *d = first;
+        first = d->next;
+        dir_destroy(s, d);
+    }
+}
+
 void sim_destroy(os *o)
 {
     if (!o) return;
     sim *s = sim_of(o);
     assert(s->handles == 0 && "a file or directory is still open");
     assert(!s->jobs && s->thread_job_count == 0 && "a job was not stopped");
-    while (s->dirs) {
-        sim_dir *d = s->dirs;
-        s->dirs = d->next;
-        dir_destroy(s, d);
-    }
+    dirs_destroy(s, s->dirs);
+    dirs_destroy(s, s->dirs_removed);
     assert(!s->inodes);
     free(s->thread_jobs);
     pthread_mutex_destroy(&s->mutex);

@@ -206,6 +206,43 @@ int sim_dir_create(os *o, const char *path)
     return rc;
 }
 
+static bool has_children(const sim *s, const sim_dir *d)
+{
+    size_t size = strlen(d->path);
+    for (const sim_dir *child = s->dirs; child; child = child->next)
+        if (strncmp(child->path, d->path, size) == 0 && child->path[size] == '/') return true;
+    return false;
+}
+
+/* A directory that is gone is durably gone, with all that was pending in it (os_dir_remove syncs the
+ * parent). */
+static int remove_dir(sim *s, const char *path)
+{
+    sim_dir *d = NULL;
+    int rc = find_dir(s, path, &d);
+    if (rc != 0) return rc;
+    if (!*d->path) return -EBUSY; /* the root */
+    if (d->current.count > 0 || has_children(s, d)) return -ENOTEMPTY;
+    sim_dir **at = &s->dirs;
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    d->removed = true;
+    d->next = s->dirs_removed;
+    s->dirs_removed = d;
+    sim_dir_settle(s, d);
+    return 0;
+}
+
+int sim_dir_rmdir(os *o, const char *path)
+{
+    sim *s = sim_of(o);
+    int rc = -sim_enter(s, SIM_UNLINK, true);
+    if (rc == 0) rc = remove_dir(s, path);
+    sim_leave(s);
+    return rc;
+}
+
 int sim_dir_sync(os_dir *dir)
 {
     sim *s = sim_of(dir->os);

@@ -45,7 +45,7 @@ static int find_or_make(sim *s, sim_dir *d, const char *name, unsigned flags, si
 {
     sim_inode *n = sim_entries_find(&d->current, name);
     if (sim_dir_child(s, d, name)) return -EISDIR;
-    if (!n && !(flags & OS_CREATE)) return -ENOENT;
+    if (!n && (!(flags & OS_CREATE) || d->removed)) return -ENOENT;
     if (n && (flags & OS_EXCLUSIVE)) return -EEXIST;
     if (n) {
         if (flags & OS_TRUNCATE) sim_inode_truncate(n, 0);
@@ -318,6 +318,15 @@ int sim_file_lock(os_file *f, bool exclusive)
             n->locks_shared++;
         }
     }
+    sim_leave(s);
+    return rc;
+}
+
+int sim_file_is_linked(os_file *f, bool *linked)
+{
+    sim *s = sim_of(f->os);
+    int rc = -sim_enter(s, SIM_LIST, false);
+    if (rc == 0) *linked = handle_of(f)->inode->linked;
     sim_leave(s);
     return rc;
 }

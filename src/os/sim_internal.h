@@ -95,6 +95,7 @@ void    sim_map_store(os_map *m, size_t at, const void *data, size_t size);
 void    sim_file_unmap(os_map *m);
 int     sim_file_lock(os_file *f, bool exclusive);
 void    sim_file_unlock(os_file *f);
+int     sim_file_is_linked(os_file *f, bool *linked);
 
 /* ---------------------------------------------------------------- directories: sim_entries.c, sim_dir.c */
 
@@ -130,6 +131,7 @@ typedef struct sim_dir {
     struct sim_dir *next; /* in the machine's list */
     char path[SIM_PATH_MAX]; /* "" for the root */
     uint64_t number;
+    bool removed; /* only handles refer to it */
     sim_entries current, durable;
     sim_move *moves;
     size_t move_count, move_capacity;
@@ -152,6 +154,7 @@ sim_dir *sim_dir_child(sim *s, const sim_dir *d, const char *name);
 
 int  sim_dir_open(os *o, const char *path, os_dir **out);
 int  sim_dir_create(os *o, const char *path);
+int  sim_dir_rmdir(os *o, const char *path);
 void sim_dir_close(os_dir *d);
 int  sim_dir_sync(os_dir *d);
 int  sim_dir_list(os_dir *d, os_names *names);
@@ -205,6 +208,7 @@ struct sim {
     uint64_t clock_ns;  /* without threads */
     int64_t wall_ms;    /* by which the wall clock was set. mutex */
     sim_dir *dirs;
+    sim_dir *dirs_removed; /* empty; handles may still refer to them */
     sim_inode *inodes;
     uint64_t next_number; /* of an inode or a directory */
     uint32_t handles;     /* open ones */
