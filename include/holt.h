@@ -404,6 +404,43 @@ HOLT_API holt_status holt_commit(holt_txn *t);
  * after holt_commit. Its cursors stay the caller's to close; they answer HOLT_CLOSED. Accepts NULL. */
 HOLT_API void holt_rollback(holt_txn *t);
 
+/* What a transaction has written so far, and has not committed yet. These calls are for every transaction that
+ * can write; one that is read-only has written nothing. */
+
+/* The number of operations, and the bytes of their keys and values together (what counts against the limit of
+ * a transaction). A key that was written twice counts twice. 0 for NULL, and once the transaction has ended. */
+HOLT_API uint64_t holt_batch_count(const holt_txn *t);
+HOLT_API uint64_t holt_batch_bytes(const holt_txn *t);
+
+typedef enum holt_batch_op {
+    HOLT_BATCH_PUT = 1,
+    HOLT_BATCH_DELETE = 2
+} holt_batch_op; /* later releases may add to it */
+
+/* One operation. Later releases may append fields. */
+typedef struct holt_batch_entry {
+    uint32_t op; /* holt_batch_op */
+    uint32_t reserved32;
+    holt_collection *collection; /* borrowed, not to be closed; a handle like that which the program opened */
+    holt_slice key, value;       /* borrowed; value is {NULL, 0} for HOLT_BATCH_DELETE, else never NULL */
+    uint64_t expires_at_ms;      /* milliseconds since 1970 UTC; 0 = never */
+} holt_batch_entry;
+
+/* Receives an operation. The entry is valid until the function returns, its key and value until then or until it
+ * writes to the transaction. HOLT_OK: go on. */
+typedef holt_status (*holt_batch_fn)(void *ctx, const holt_batch_entry *entry);
+
+/* Calls `each` for every operation in the order in which they were written, on the calling thread. Returns the
+ * first status of `each` that is not HOLT_OK, without calling it again.
+ * `each` may call everything but holt_batch_clear on this transaction. What it adds to the transaction is not
+ * shown; if it ends the transaction, the walk ends with HOLT_CLOSED. */
+HOLT_API holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx);
+
+/* Forgets all operations. The transaction stays open and can be filled again.
+ *   HOLT_READ_ONLY  the transaction is a snapshot
+ *   HOLT_INVALID    from within holt_batch_iterate on the same transaction */
+HOLT_API holt_status holt_batch_clear(holt_txn *t);
+
 /* (later) Marks a point in the transaction to which holt_rollback_to can return. */
 HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
 

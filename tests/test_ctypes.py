@@ -59,7 +59,10 @@ collection_info = structure("holt_collection_info", (u32, "kind compression bloc
                             (u64, "runs parts levels entries tombstones memtable_entries disk_bytes"))
 verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
 verify_report = structure("holt_verify_report", (u64, "files blocks entries bytes problems orphans"))
-STRUCTURES = [slice_, error, value_, options, collection_options, put_options, txn_options, load_options, cursor_options,
+batch_entry = structure("holt_batch_entry", (u32, "op reserved32"), (pointer, "collection"), (slice_, "key value"),
+                        (u64, "expires_at_ms"))
+BATCH_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(batch_entry))
+STRUCTURES = [batch_entry, slice_, error, value_, options, collection_options, put_options, txn_options, load_options, cursor_options,
               db_stats, collection_info, verify_options, verify_report]
 
 P = c.POINTER
@@ -83,6 +86,8 @@ SIGNATURES = {
     "holt_exists": (status, handle, handle, slice_), "holt_delete": (status, handle, handle, slice_),
     "holt_delete_range": (status, handle, handle, slice_, slice_),
     "holt_begin": (status, handle, P(txn_options), out), "holt_commit": (status, handle),
+    "holt_batch_count": (u64, handle), "holt_batch_bytes": (u64, handle),
+    "holt_batch_iterate": (status, handle, BATCH_FN, pointer), "holt_batch_clear": (status, handle),
     "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
     "holt_rollback_to": (status, handle, u32),
     "holt_load_begin": (status, handle, P(load_options), out), "holt_load_put": (status, handle, slice_, slice_),
@@ -403,6 +408,26 @@ class Api(unittest.TestCase):
         info = collection_info()
         self.ok(holt.holt_collection_stats(self.c, info, c.sizeof(info)))
         self.assertEqual((info.kind, info.entries, info.memtable_entries), (1, 100, 0))
+
+    # What a batch holds comes back through a callback, whose status comes back too.
+    def test_a_batch_is_read_back(self):
+        seen = []
+
+        def note(context, entry):
+            e = entry.contents
+            seen.append((e.op, e.collection, text(e.key), text(e.value) if e.value.data else None))
+            return OK if len(seen) < 3 else EXISTS
+
+        batch = self.begin(flags=2)
+        self.put(b"a", b"1", batch)
+        self.ok(holt.holt_delete(self.c, batch, bytes_(b"b")))
+        self.assertEqual((holt.holt_batch_count(batch), holt.holt_batch_bytes(batch)), (2, 3))
+        self.ok(holt.holt_batch_iterate(batch, BATCH_FN(note), None))
+        self.assertEqual(seen, [(1, self.c.value, b"a", b"1"), (2, self.c.value, b"b", None)])
+        self.assertEqual(holt.holt_batch_iterate(batch, BATCH_FN(note), None), EXISTS)
+        self.ok(holt.holt_batch_clear(batch))
+        self.assertEqual(holt.holt_batch_count(batch), 0)
+        holt.holt_rollback(batch)
 
     # An open database verifies itself only; a closed one is verified by its path.
     def test_verification_counts_what_there_is(self):

@@ -4,7 +4,7 @@
  *   open.c create.c recover.c close.c destroy.c a database's beginning and end
  *   commit.c rotate.c gate.c                    the way of a write into log and memtable
  *   get.c cursor.c cursor_open.c snapshot.c     the ways of a read
- *   txn.c write.c                               transactions and plain writes
+ *   txn.c write.c batch.c                       transactions, plain writes, reading a write set back
  *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
  *   load.c                                      bulk loads into empty ones
  *   db_edit.c manifest_writer.c file_uses.c     a change of all that the manifest describes: recorded, then installed

@@ -99,6 +99,11 @@ static void write_set_deinit(holt *db, write_set *w)
     memset(w, 0, sizeof *w);
 }
 
+void txn_clear_writes(holt_txn *t)
+{
+    write_set_deinit(t->db, &t->writes);
+}
+
 /* ---------------------------------------------------------------- life */
 
 static holt_status check_options(const holt_txn_options *o)

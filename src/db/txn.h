@@ -12,7 +12,8 @@ struct holt_txn {
     bool ended;
     snapshot snapshot; /* HOLT_TXN_READ_ONLY */
     write_set writes;  /* HOLT_TXN_BLIND */
-    uint32_t users;    /* this handle, and its cursors; the memory goes with the last */
+    uint32_t users;    /* this handle, its cursors and walks over its writes; the memory goes with the last */
+    bool walked;       /* a walk over its writes is under way */
 };
 
 /* Checks the transaction of a call on this database: HOLT_INVALID, HOLT_CLOSED. NULL is fine. */
@@ -21,6 +22,8 @@ holt_status txn_check(const holt *db, const holt_txn *t);
 holt_status txn_read(const holt *db, holt_txn *t, snapshot **out);
 /* Adds an operation to a blind transaction's writes: HOLT_READ_ONLY, HOLT_TOO_LARGE. */
 holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o);
+/* Forgets the writes. */
+void        txn_clear_writes(holt_txn *t);
 void        txn_unref(holt_txn *t);
 
 /* A collection that a write set or a cursor names stays until they give it back. */

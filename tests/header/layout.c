@@ -121,6 +121,13 @@ int main(void)
     FIELD(holt_collection_info, tombstones);
     FIELD(holt_collection_info, memtable_entries);
     FIELD(holt_collection_info, disk_bytes);
+    SIZE(holt_batch_entry);
+    FIELD(holt_batch_entry, op);
+    FIELD(holt_batch_entry, reserved32);
+    FIELD(holt_batch_entry, collection);
+    FIELD(holt_batch_entry, key);
+    FIELD(holt_batch_entry, value);
+    FIELD(holt_batch_entry, expires_at_ms);
     SIZE(holt_verify_options);
     FIELD(holt_verify_options, problem);
     FIELD(holt_verify_options, progress);

@@ -1,0 +1,104 @@
+/* batch.c -- reading back what a transaction has written, and forgetting it.
+ *
+ * The write set is a row of operations in the log's encoding (log/operation.h), which name their collections
+ * by id; the transaction keeps the handles. A walk decodes them one by one. Its position is an offset, because
+ * the callback may write to the transaction, which moves the bytes.
+ */
+#include "db/txn.h"
+
+#include "base/status.h"
+
+#include <assert.h>
+
+static holt_status check(const holt_txn *t)
+{
+    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
+    holt_status rc = db_check(t->db);
+    return rc == HOLT_OK ? txn_check(t->db, t) : rc;
+}
+
+uint64_t holt_batch_count(const holt_txn *t)
+{
+    return t ? t->writes.count : 0;
+}
+
+uint64_t holt_batch_bytes(const holt_txn *t)
+{
+    return t ? t->writes.user_bytes : 0;
+}
+
+/* ---------------------------------------------------------------- walking */
+
+/* The collection with that id. *hint: where the last one was found; batches write to the same collection, or to
+ * several in turn. */
+static holt_collection *find_collection(const write_set *w, uint32_t id, size_t *hint)
+{
+    for (size_t i = 0; i < w->collection_count; i++) {
+        size_t at = (*hint + i) % w->collection_count;
+        if (w->collections[at]->spec.id != id) continue;
+        *hint = at;
+        return w->collections[at];
+    }
+    return NULL;
+}
+
+static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t *hint)
+{
+    bool put = o->op != ENTRY_DELETE;
+    holt_batch_entry e = {.op = put ? HOLT_BATCH_PUT : HOLT_BATCH_DELETE,
+                          .collection = find_collection(w, o->collection, hint),
+                          .key = o->key,
+                          .value = put ? o->value : slice_of(NULL, 0),
+                          .expires_at_ms = o->expires_at_ms};
+    assert(e.collection);
+    return e;
+}
+
+/* What is added meanwhile lies behind `end`. */
+static holt_status walk(holt_txn *t, holt_batch_fn each, void *ctx)
+{
+    const write_set *w = &t->writes;
+    size_t end = w->operations.size, at = 0, hint = 0;
+    holt_status rc = HOLT_OK;
+    while (rc == HOLT_OK && at < end) {
+        const uint8_t *bytes = w->operations.data;
+        decoder d = decoder_of(slice_of(bytes + at, end - at));
+        operation o;
+        if (!operation_decode(&d, &o))
+            return status_set(HOLT_CORRUPT, "the transaction's operations are damaged in memory");
+        at = (size_t)(d.at - bytes);
+        holt_batch_entry e = entry_of(w, &o, &hint);
+        rc = each(ctx, &e);
+        if (rc == HOLT_OK && t->ended)
+            rc = status_set(HOLT_CLOSED, "the transaction was ended by the function that reads it");
+    }
+    return rc;
+}
+
+holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx)
+{
+    if (!each) return status_set(HOLT_INVALID, "the function that receives the operations is NULL");
+    holt_status rc = check(t);
+    if (rc != HOLT_OK) return rc;
+    bool outer = !t->walked;
+    t->walked = true;
+    t->users++; /* the function may roll it back */
+    rc = walk(t, each, ctx);
+    if (outer) t->walked = false;
+    txn_unref(t);
+    return rc;
+}
+
+holt_status holt_batch_clear(holt_txn *t)
+{
+    holt_status rc = check(t);
+    if (rc != HOLT_OK) return rc;
+    if (t->flags & HOLT_TXN_READ_ONLY)
+        return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+    if (t->walked)
+        return status_set(HOLT_INVALID,
+                          "holt_batch_iterate is reading the transaction, which cannot be cleared "
+                          "meanwhile");
+    txn_clear_writes(t);
+    return db_leave(t->db, HOLT_OK);
+}
