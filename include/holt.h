@@ -233,6 +233,20 @@ HOLT_API holt_status holt_open(const char *path, const holt_options *o, holt **d
  * reported when the directory, or a file that the next open needs, was deleted or replaced meanwhile. */
 HOLT_API holt_status holt_close(holt *db);
 
+enum { HOLT_CLOSE_FORCE = 1 };
+
+/* As holt_close; HOLT_CLOSE_FORCE closes although transactions, cursors or loads are open. What was committed is kept;
+ * what open transactions and loads have written is given up.
+ * Their handles remain the program's: every later call on them returns HOLT_CLOSED (a move of a cursor false, its
+ * status HOLT_CLOSED), and holt_rollback, holt_cursor_close and holt_load_abort free them as usual, in any order.
+ * Keys and values that a cursor has shown are gone. The database's handle and the handles of its collections are
+ * gone too, as after holt_close: they may not be used again, nor passed along with a transaction.
+ * Threads: a call on a transaction, a cursor or a load (one that takes no handle of a database or a collection) may be
+ * under way or begin meanwhile. Those that are under way are waited for; those that begin return HOLT_CLOSED. All calls
+ * on the database and its collections, holt_put and holt_get with a transaction among them, must have returned.
+ *   HOLT_INVALID  flags has unknown bits; nothing was closed */
+HOLT_API holt_status holt_close_with(holt *db, uint32_t flags);
+
 /* Deletes the closed database in the directory `path`. This cannot be undone.
  * Only files of Holt's are deleted, known by their names. Then the directory itself is removed, if it is empty.
  * It stays, and the call still returns HOLT_OK, if it holds other files, if `path` is a mount point or a symbolic

@@ -71,6 +71,7 @@ SIGNATURES = {
     "holt_status_name": (name, status), "holt_version": (name,), "holt_error_message": (name,),
     "holt_error_get": (None, P(error), size_t), "holt_value_free": (None, P(value_)), "holt_free": (None, pointer),
     "holt_open": (status, name, P(options), out), "holt_close": (status, handle), "holt_health": (status, handle),
+    "holt_close_with": (status, handle, u32),
     "holt_destroy": (status, name), "holt_sync": (status, handle), "holt_flush": (status, handle),
     "holt_collection_create": (status, handle, name, P(collection_options), out),
     "holt_collection_open": (status, handle, name, out), "holt_collection_close": (None, handle),
@@ -443,6 +444,22 @@ class Api(unittest.TestCase):
         self.assertEqual((report.entries, report.problems), (100, 0))
         self.db = pointer()
         self.open()
+
+    # A binding whose objects are collected in any order closes by force, and frees the handles later.
+    def test_close_by_force(self):
+        batch, cursor = self.begin(flags=2), self.cursor()
+        self.put(b"a", b"1", batch)
+        self.assertEqual(holt.holt_close(self.db), BUSY)
+        self.assertEqual(holt.holt_close_with(self.db, 2), INVALID)
+        self.ok(holt.holt_close_with(self.db, 1))
+        self.db = pointer()
+        self.assertFalse(holt.holt_cursor_first(cursor))
+        self.assertEqual(holt.holt_cursor_status(cursor), CLOSED)
+        self.assertEqual(holt.holt_commit(batch), CLOSED)
+        self.assertEqual(holt.holt_cursor_close(cursor), CLOSED)
+        holt.holt_rollback(batch)
+        self.open()
+        self.get(b"a", expected=NOT_FOUND)
 
     # A database is deleted by its path, once it is closed.
     def test_destroy_needs_a_closed_database(self):

@@ -10,21 +10,34 @@
 
 #include <assert.h>
 
-static holt_status check(const holt_txn *t)
+/* The beginning of a call; after HOLT_OK handle_leave() ends it. */
+static holt_status enter(holt_txn *t)
 {
     if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
     holt_status rc = db_check(t->db);
-    return rc == HOLT_OK ? txn_check(t->db, t) : rc;
+    if (rc != HOLT_OK) handle_leave(&t->handle);
+    return rc;
+}
+
+/* The figures are the owner's, who writes them; but a forced close does, too. */
+static uint64_t figure(const holt_txn *t, bool bytes)
+{
+    handle *h = t ? (handle *)&t->handle : NULL;
+    if (!h || !handle_enter(h)) return 0;
+    uint64_t n = bytes ? t->writes.user_bytes : t->writes.count;
+    handle_leave(h);
+    return n;
 }
 
 uint64_t holt_batch_count(const holt_txn *t)
 {
-    return t ? t->writes.count : 0;
+    return figure(t, false);
 }
 
 uint64_t holt_batch_bytes(const holt_txn *t)
 {
-    return t ? t->writes.user_bytes : 0;
+    return figure(t, true);
 }
 
 /* ---------------------------------------------------------------- walking */
@@ -54,6 +67,15 @@ static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t 
     return e;
 }
 
+/* Outside the handle: the program's function may make calls on it, and close the database by force. */
+static holt_status show(holt_txn *t, holt_batch_fn each, void *ctx, const holt_batch_entry *e)
+{
+    handle_leave(&t->handle);
+    holt_status rc = each(ctx, e);
+    if (handle_enter(&t->handle)) return rc;
+    return rc == HOLT_OK ? txn_refuse(t) : rc;
+}
+
 /* What is added meanwhile lies behind `end`. */
 static holt_status walk(holt_txn *t, holt_batch_fn each, void *ctx)
 {
@@ -68,31 +90,29 @@ static holt_status walk(holt_txn *t, holt_batch_fn each, void *ctx)
             return status_set(HOLT_CORRUPT, "the transaction's operations are damaged in memory");
         at = (size_t)(d.at - bytes);
         holt_batch_entry e = entry_of(w, &o, &hint);
-        rc = each(ctx, &e);
-        if (rc == HOLT_OK && t->ended)
-            rc = status_set(HOLT_CLOSED, "the transaction was ended by the function that reads it");
+        rc = show(t, each, ctx, &e);
     }
     return rc;
 }
 
 holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx)
 {
+    status_begin_call();
     if (!each) return status_set(HOLT_INVALID, "the function that receives the operations is NULL");
-    holt_status rc = check(t);
+    holt_status rc = enter(t);
     if (rc != HOLT_OK) return rc;
     bool outer = !t->walked;
     t->walked = true;
     t->users++; /* the function may roll it back */
     rc = walk(t, each, ctx);
     if (outer) t->walked = false;
+    handle_leave(&t->handle);
     txn_unref(t);
     return rc;
 }
 
-holt_status holt_batch_clear(holt_txn *t)
+static holt_status clear(holt_txn *t)
 {
-    holt_status rc = check(t);
-    if (rc != HOLT_OK) return rc;
     if (t->flags & HOLT_TXN_READ_ONLY)
         return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
     if (t->walked)
@@ -100,5 +120,15 @@ holt_status holt_batch_clear(holt_txn *t)
                           "holt_batch_iterate is reading the transaction, which cannot be cleared "
                           "meanwhile");
     txn_clear_writes(t);
-    return db_leave(t->db, HOLT_OK);
+    return HOLT_OK;
+}
+
+holt_status holt_batch_clear(holt_txn *t)
+{
+    status_begin_call();
+    holt_status rc = enter(t);
+    if (rc != HOLT_OK) return rc;
+    rc = db_leave(t->db, clear(t));
+    handle_leave(&t->handle);
+    return rc;
 }

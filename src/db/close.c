@@ -119,11 +119,19 @@ static holt_status finish(holt *db)
 
 holt_status holt_close(holt *db)
 {
+    return holt_close_with(db, 0);
+}
+
+holt_status holt_close_with(holt *db, uint32_t flags)
+{
     status_begin_call();
+    if (flags & ~(uint32_t)HOLT_CLOSE_FORCE)
+        return status_set(HOLT_INVALID, "holt_close_with: flags = %u: unknown flags", flags);
     if (!db) return HOLT_OK;
     if (db->fork_generation != os_fork_generation()) return close_inherited(db);
     if (event_log_is_calling(db->events))
         return status_set(HOLT_BUSY, "the database cannot be closed from its own log callback");
+    if (flags & HOLT_CLOSE_FORCE) handles_detach(db);
     holt_status rc = check_unused(db);
     if (rc != HOLT_OK) return rc;
     holt_error first = {0};

@@ -174,10 +174,6 @@ static bool go_seek_last(holt_cursor *cur, slice key)
  * it. */
 static bool may_move(holt_cursor *cur)
 {
-    if (!cur) {
-        status_set(HOLT_INVALID, "the cursor handle is NULL");
-        return false;
-    }
     holt_status rc = collection_check(cur->collection);
     if (rc == HOLT_OK) rc = txn_check(cur->db, cur->txn);
     return rc == HOLT_OK || fail(cur, rc);
@@ -201,8 +197,8 @@ static holt_status keep_own_key(holt_cursor *cur, slice *key)
     return HOLT_OK;
 }
 
-/* A move, with the memtables held that it may touch. */
-static OUT_OF_LINE bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+/* A move, with the memtables held that it may touch. The cursor's handle has been entered. */
+static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
 {
     status_begin_call();
     if (!may_move(cur)) return false;
@@ -215,6 +211,24 @@ static OUT_OF_LINE bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slic
     bool result = go(cur, key);
     if (stand_of(cur)->in_memory) snapshot_leave(cur->db, snap);
     os_breathe(cur->db->os);
+    return result;
+}
+
+/* A cursor that cannot be moved: NULL, or closed with its database. */
+static OUT_OF_LINE bool refuse(const holt_cursor *cur)
+{
+    if (cur)
+        handle_refuse();
+    else
+        status_set(HOLT_INVALID, "the cursor handle is NULL");
+    return false;
+}
+
+static bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+{
+    if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
+    bool result = move_entered(cur, go, key);
+    handle_leave(&cur->handle);
     return result;
 }
 
@@ -232,26 +246,40 @@ bool holt_cursor_last(holt_cursor *cur)
  * preparation. Most steps of a walk are such. */
 static inline bool walks_on(const holt_cursor *cur)
 {
-    return cur && cur->place == CURSOR_ON && !cur->txn && !stand_of(cur)->in_memory && !cur->breathes &&
+    return cur->place == CURSOR_ON && !cur->txn && !stand_of(cur)->in_memory && !cur->breathes &&
            collection_lives(cur->collection);
 }
 
 bool holt_cursor_next(holt_cursor *cur)
 {
-    if (!walks_on(cur)) return move(cur, go_next, no_key);
-    status_begin_call();
-    source *s = stand_of(cur)->source;
-    s->ops->next(s);
-    return settle(cur, true);
+    if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
+    bool result;
+    if (walks_on(cur)) {
+        status_begin_call();
+        source *s = stand_of(cur)->source;
+        s->ops->next(s);
+        result = settle(cur, true);
+    } else {
+        result = move_entered(cur, go_next, no_key);
+    }
+    handle_leave(&cur->handle);
+    return result;
 }
 
 bool holt_cursor_prev(holt_cursor *cur)
 {
-    if (!walks_on(cur)) return move(cur, go_prev, no_key);
-    status_begin_call();
-    source *s = stand_of(cur)->source;
-    s->ops->prev(s);
-    return settle(cur, false);
+    if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
+    bool result;
+    if (walks_on(cur)) {
+        status_begin_call();
+        source *s = stand_of(cur)->source;
+        s->ops->prev(s);
+        result = settle(cur, false);
+    } else {
+        result = move_entered(cur, go_prev, no_key);
+    }
+    handle_leave(&cur->handle);
+    return result;
 }
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
@@ -269,7 +297,8 @@ bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
 /* The entry is good as long as what it stands in is held: not after the transaction's end. */
 static bool stands(const holt_cursor *cur)
 {
-    return cur && cur->place == CURSOR_ON && !(cur->txn && cur->txn->ended);
+    return cur && cur->place == CURSOR_ON && handle_is_open(&cur->handle) &&
+           !(cur->txn && !txn_is_open(cur->txn));
 }
 
 static slice never_null(slice s)
@@ -297,6 +326,7 @@ holt_status holt_cursor_status(const holt_cursor *cur)
 {
     status_begin_call();
     if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
-    if (cur->txn && cur->txn->ended) return status_set(HOLT_CLOSED, "the transaction has ended");
+    if (!handle_is_open(&cur->handle)) return handle_refuse();
+    if (cur->txn && !txn_is_open(cur->txn)) return txn_refuse(cur->txn);
     return cur->status == HOLT_OK ? HOLT_OK : status_restore(&cur->error);
 }

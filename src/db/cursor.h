@@ -15,6 +15,7 @@ typedef struct cursor_stand {
 } cursor_stand;
 
 struct holt_cursor {
+    handle handle;
     holt *db;
     holt_collection *collection; /* a user of it */
     holt_txn *txn;               /* a user of it; or NULL */

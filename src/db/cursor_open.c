@@ -156,18 +156,25 @@ static holt_status check_options(const holt_cursor_options *o)
     return rc;
 }
 
-static void count_cursor(holt *db, int change)
+/* What the cursor holds of the database. What it shows is left alone: others may look at it meanwhile, and find the
+ * handle closed. */
+static void give_back(holt_cursor *cur)
 {
-    os_mutex_lock(&db->handles_mu);
-    db->cursors += (uint64_t)(int64_t)change;
-    os_mutex_unlock(&db->handles_mu);
+    counter_add(&cur->db->counts, COUNT_MOVES, cur->moves);
+    close_stand(cur, stand_of(cur));
+    collection_unuse(cur->collection);
+}
+
+void cursor_detach(handle *h)
+{
+    give_back((holt_cursor *)h);
 }
 
 static void destroy(holt_cursor *cur)
 {
-    close_stand(cur, stand_of(cur));
     buffer_deinit(&cur->copy);
     mem_free(cur->bounds);
+    if (cur->txn) txn_unref(cur->txn);
     mem_free(cur);
 }
 
@@ -190,7 +197,7 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     }
     collection_use(c);
     if (t) t->users++;
-    count_cursor(c->db, 1);
+    handle_begin(c->db, &cur->handle, HANDLE_CURSOR);
     *out = cur;
     return HOLT_OK;
 }
@@ -222,10 +229,8 @@ static holt_status refresh(holt_cursor *cur)
     return HOLT_OK;
 }
 
-holt_status holt_cursor_refresh(holt_cursor *cur)
+static holt_status refresh_open(holt_cursor *cur)
 {
-    status_begin_call();
-    if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
     holt_status rc = collection_check(cur->collection);
     if (rc != HOLT_OK) return rc;
     if (cur->txn)
@@ -233,19 +238,30 @@ holt_status holt_cursor_refresh(holt_cursor *cur)
     return db_leave(cur->db, refresh(cur));
 }
 
+holt_status holt_cursor_refresh(holt_cursor *cur)
+{
+    status_begin_call();
+    if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
+    if (!handle_enter(&cur->handle)) return handle_refuse();
+    holt_status rc = refresh_open(cur);
+    handle_leave(&cur->handle);
+    return rc;
+}
+
 holt_status holt_cursor_close(holt_cursor *cur)
 {
     status_begin_call();
     if (!cur) return HOLT_OK;
+    if (!handle_enter(&cur->handle)) {
+        if (handle_await_closed(&cur->handle)) destroy(cur);
+        return handle_refuse();
+    }
     holt *db = cur->db;
     if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the parent's memory is let be */
     holt_status rc = holt_cursor_status(cur);
-    holt_collection *c = cur->collection;
-    holt_txn *t = cur->txn;
-    counter_add(&db->counts, COUNT_MOVES, cur->moves);
+    give_back(cur);
+    db_leave(db, rc);
+    handle_end(db, &cur->handle); /* a forced close may free the database from here on */
     destroy(cur);
-    count_cursor(db, -1);
-    collection_unuse(c);
-    if (t) txn_unref(t);
-    return db_leave(db, rc);
+    return rc;
 }

@@ -4,6 +4,7 @@
  *   open.c create.c recover.c close.c destroy.c a database's beginning and end
  *   commit.c rotate.c gate.c                    the way of a write into log and memtable
  *   get.c cursor.c cursor_open.c snapshot.c     the ways of a read
+ *   handle.c                                    handles that outlive a forced close
  *   txn.c write.c batch.c                       transactions, plain writes, reading a write set back
  *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
  *   load.c                                      bulk loads into empty ones
@@ -26,6 +27,7 @@
 #include "base/counter.h"
 #include "cache/cache.h"
 #include "db/event_log.h"
+#include "db/handle.h"
 #include "db/idle.h"
 #include "db/view.h"
 #include "log/manifest.h"
@@ -184,6 +186,7 @@ struct holt {
 
     os_mutex handles_mu;             /* LOCK_RANK_HANDLES: */
     uint64_t transactions, cursors, loads;
+    handle *handles[HANDLE_KINDS];   /* newest first */
     snapshot *snapshots_oldest, *snapshots_newest;
     uint64_t snapshots_revoked;
     uint64_t txn_bytes;              /* of all write sets */

@@ -24,9 +24,10 @@ enum { STEP_ENTRIES = 8192, LOADED_AGE = 0 };
 static const uint64_t BUSY_NS = 1000000;
 
 struct holt_load {
+    handle handle; /* closed when the load has ended */
     holt *db;
     holt_collection *collection; /* a user of it, until the end */
-    bool ended;                  /* it holds nothing of the database any more */
+    bool ended;                  /* by its owner, not by a forced close */
     bool sealed;                 /* a commit was tried: nothing is put any more */
     bool named;                  /* the manifest names the run's files, or may do so */
     holt_error failure; /* of a write, after which the load cannot be completed; status HOLT_OK: none */
@@ -96,13 +97,6 @@ static uint64_t next_file(void *ctx)
     return next_file_number(ctx);
 }
 
-static void count_load(holt *db, int change)
-{
-    os_mutex_lock(&db->handles_mu);
-    db->loads += (uint64_t)(int64_t)change;
-    os_mutex_unlock(&db->handles_mu);
-}
-
 /* Of a B+tree collection it is read once, from front to back. */
 static tree_build_options run_options(const collection_spec *spec)
 {
@@ -128,22 +122,35 @@ static holt_status create(holt_collection *c, holt_load **out)
     load->db = c->db;
     load->collection = c;
     collection_use(c);
-    count_load(c->db, 1);
+    handle_begin(c->db, &load->handle, HANDLE_LOAD);
     *out = load;
     return HOLT_OK;
 }
 
-/* The end of what the load holds of the database; the handle stays. */
-static void end(holt_load *load)
+/* What the load holds of the database. */
+static void give_back(holt_load *load)
 {
-    load->ended = true;
     lsm_run_writer_destroy(load->writer);
     if (load->named)
         lsm_run_unref(load->run);
     else
         lsm_run_discard(load->run);
     collection_unuse(load->collection);
-    count_load(load->db, -1);
+}
+
+void load_detach(handle *h)
+{
+    give_back((holt_load *)h);
+}
+
+/* The end of what the load holds of the database, which a forced close may free from here on; the handle stays. */
+static holt_status end(holt_load *load, holt_status rc)
+{
+    load->ended = true;
+    give_back(load);
+    db_leave(load->db, rc);
+    handle_end(load->db, &load->handle);
+    return rc;
 }
 
 static holt_status check_options(const holt_load_options *o)
@@ -172,24 +179,26 @@ holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt
 void holt_load_abort(holt_load *load)
 {
     if (!load) return;
-    if (load->ended) { /* the database may be closed by now */
-        mem_free(load);
+    if (!handle_enter(&load->handle)) { /* it holds nothing of the database, which may be closed by now */
+        if (handle_await_closed(&load->handle)) mem_free(load);
         return;
     }
-    holt *db = load->db;
-    if (db_check(db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
-    end(load);
+    if (db_check(load->db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
+    end(load, HOLT_OK);
     mem_free(load);
-    db_leave(db, HOLT_OK);
 }
 
 /* ---------------------------------------------------------------- putting */
 
-static holt_status check_open(const holt_load *load)
+/* The beginning of a call; after HOLT_OK handle_leave() ends it. */
+static holt_status enter(holt_load *load)
 {
     if (!load) return status_set(HOLT_INVALID, "the load handle is NULL");
-    if (load->ended) return status_set(HOLT_CLOSED, "the load has ended");
-    return collection_check(load->collection);
+    if (!handle_enter(&load->handle))
+        return load->ended ? status_set(HOLT_CLOSED, "the load has ended") : handle_refuse();
+    holt_status rc = collection_check(load->collection);
+    if (rc != HOLT_OK) handle_leave(&load->handle);
+    return rc;
 }
 
 /* What a write left half done cannot be gone on with. */
@@ -227,16 +236,24 @@ static holt_status add(holt_load *load, slice key, slice value)
     return HOLT_OK;
 }
 
-holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value)
+static holt_status put(holt_load *load, slice key, slice value)
 {
-    status_begin_call();
-    holt_status rc = check_open(load);
-    if (rc == HOLT_OK) rc = check_whole(load);
+    holt_status rc = check_whole(load);
     if (rc == HOLT_OK) rc = key_check(key);
     if (rc == HOLT_OK) rc = value_check(load->db, value);
     if (rc == HOLT_OK) rc = check_order(load, key);
     if (rc != HOLT_OK) return rc;
     return db_leave(load->db, add(load, key, value));
+}
+
+holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value)
+{
+    status_begin_call();
+    holt_status rc = enter(load);
+    if (rc != HOLT_OK) return rc;
+    rc = put(load, key, value);
+    handle_leave(&load->handle);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- the new tree */
@@ -356,17 +373,26 @@ static holt_status commit(holt_load *load, new_tree *n)
     return rc;
 }
 
+static holt_status commit_open(holt_load *load)
+{
+    new_tree n = {0};
+    holt_error words;
+    holt_status rc = commit(load, &n);
+    status_keep(rc, &words); /* cleaning up may fail, too */
+    new_tree_deinit(&n);
+    if (rc == HOLT_OK || rc == HOLT_IO)
+        end(load, rc);
+    else
+        db_leave(load->db, rc);
+    return rc == HOLT_OK ? rc : status_restore(&words);
+}
+
 holt_status holt_load_commit(holt_load *load)
 {
     status_begin_call();
-    new_tree n = {0};
-    holt_error words;
-    holt_status rc = check_open(load);
+    holt_status rc = enter(load);
     if (rc != HOLT_OK) return rc;
-    holt *db = load->db;
-    rc = commit(load, &n);
-    status_keep(rc, &words); /* cleaning up may fail, too */
-    new_tree_deinit(&n);
-    if (rc == HOLT_OK || rc == HOLT_IO) end(load);
-    return db_leave(db, rc == HOLT_OK ? rc : status_restore(&words));
+    rc = commit_open(load);
+    handle_leave(&load->handle);
+    return rc;
 }

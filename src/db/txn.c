@@ -8,11 +8,16 @@
 
 /* ---------------------------------------------------------------- checks */
 
+holt_status txn_refuse(const holt_txn *t)
+{
+    return t->ended ? status_set(HOLT_CLOSED, "the transaction has ended") : handle_refuse();
+}
+
 holt_status txn_check(const holt *db, const holt_txn *t)
 {
     if (!t) return HOLT_OK;
+    if (!txn_is_open(t)) return txn_refuse(t);
     if (t->db != db) return status_set(HOLT_INVALID, "the transaction is one of another database");
-    if (t->ended) return status_set(HOLT_CLOSED, "the transaction has ended");
     return HOLT_OK;
 }
 
@@ -125,21 +130,27 @@ static holt_status check_options(const holt_txn_options *o)
     return HOLT_OK;
 }
 
-static void count_transaction(holt *db, int change)
+/* What the transaction holds of the database. */
+static void give_back(holt_txn *t)
 {
-    os_mutex_lock(&db->handles_mu);
-    db->transactions += (uint64_t)(int64_t)change;
-    os_mutex_unlock(&db->handles_mu);
-}
-
-/* The end of what the transaction holds of the database; the handle stays. */
-static void end(holt_txn *t)
-{
-    if (t->ended) return;
-    t->ended = true;
     snapshot_release(t->db, &t->snapshot);
     write_set_deinit(t->db, &t->writes);
-    count_transaction(t->db, -1);
+}
+
+void txn_detach(handle *h)
+{
+    give_back((holt_txn *)h);
+}
+
+/* The end of what the transaction holds of the database, which a forced close may free from here on; the handle
+ * stays. */
+static holt_status end(holt_txn *t, holt_status rc)
+{
+    t->ended = true;
+    give_back(t);
+    db_leave(t->db, rc);
+    handle_end(t->db, &t->handle);
+    return rc;
 }
 
 holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
@@ -164,7 +175,7 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
         mem_free(t);
         return rc;
     }
-    count_transaction(db, 1);
+    handle_begin(db, &t->handle, HANDLE_TXN);
     *out = t;
     return db_leave(db, HOLT_OK);
 }
@@ -176,16 +187,23 @@ static holt_status commit(holt_txn *t)
     return commit_submit(t->db, &request);
 }
 
+static holt_status commit_open(holt_txn *t)
+{
+    holt_status rc = db_check(t->db);
+    if (rc != HOLT_OK) return rc;
+    rc = commit(t);
+    if (rc == HOLT_OK || rc == HOLT_CONFLICT || rc == HOLT_IO) return end(t, rc);
+    return db_leave(t->db, rc);
+}
+
 holt_status holt_commit(holt_txn *t)
 {
     status_begin_call();
     if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
-    holt_status rc = db_check(t->db);
-    if (rc == HOLT_OK) rc = txn_check(t->db, t);
-    if (rc != HOLT_OK) return rc;
-    rc = commit(t);
-    if (rc == HOLT_OK || rc == HOLT_CONFLICT || rc == HOLT_IO) end(t);
-    return db_leave(t->db, rc);
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
+    holt_status rc = commit_open(t);
+    handle_leave(&t->handle);
+    return rc;
 }
 
 void txn_unref(holt_txn *t)
@@ -196,13 +214,11 @@ void txn_unref(holt_txn *t)
 void holt_rollback(holt_txn *t)
 {
     if (!t) return;
-    if (t->ended) { /* it holds nothing of the database, which may be closed by now */
-        txn_unref(t);
+    if (!handle_enter(&t->handle)) { /* it holds nothing of the database, which may be closed by now */
+        if (handle_await_closed(&t->handle)) txn_unref(t);
         return;
     }
-    holt *db = t->db;
-    if (db_check(db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
-    end(t);
+    if (db_check(t->db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
+    end(t, HOLT_OK);
     txn_unref(t);
-    db_leave(db, HOLT_OK);
 }

@@ -7,14 +7,22 @@
 #include "db/snapshot.h"
 
 struct holt_txn {
+    handle handle; /* closed when the transaction has ended */
     holt *db;
     uint32_t flags, durability;
-    bool ended;
+    bool ended;        /* by its owner, not by a forced close */
     snapshot snapshot; /* HOLT_TXN_READ_ONLY */
     write_set writes;  /* HOLT_TXN_BLIND */
     uint32_t users;    /* this handle, its cursors and walks over its writes; the memory goes with the last */
     bool walked;       /* a walk over its writes is under way */
 };
+
+static inline bool txn_is_open(const holt_txn *t)
+{
+    return handle_is_open(&t->handle);
+}
+/* HOLT_CLOSED: why a transaction that is not open is not. */
+holt_status txn_refuse(const holt_txn *t);
 
 /* Checks the transaction of a call on this database: HOLT_INVALID, HOLT_CLOSED. NULL is fine. */
 holt_status txn_check(const holt *db, const holt_txn *t);

@@ -200,6 +200,15 @@ uint64_t os_clock_ns(os *o);  /* monotonic */
 uint64_t os_time_ms(os *o);   /* wall clock, since 1970 UTC */
 void     os_sleep(os *o, uint64_t ns);
 void     os_yield(void);               /* lets other threads run; no wait */
+
+/* A full memory barrier on all threads of this process at once: on those that run elsewhere it happens between two
+ * of their instructions. It takes milliseconds. Only where os_fences_everywhere() says so; else it does nothing. */
+void        os_fence_everywhere(void);
+extern bool os_can_fence; /* constant */
+static inline bool os_fences_everywhere(void)
+{
+    return os_can_fence;
+}
 uint64_t os_random(os *o);    /* 64 unpredictable bits; sim: from its seed */
 uint64_t os_process_id(os *o);
 /* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign

@@ -1,0 +1,107 @@
+#include "db/handle.h"
+
+#include "base/status.h"
+#include "db/db.h"
+
+static uint64_t *count_of(holt *db, handle_kind kind)
+{
+    return kind == HANDLE_CURSOR ? &db->cursors : kind == HANDLE_LOAD ? &db->loads : &db->transactions;
+}
+
+void handle_begin(holt *db, handle *h, handle_kind kind)
+{
+    h->kind = kind;
+    h->fork_generation = os_fork_generation();
+    os_mutex_lock(&db->handles_mu);
+    h->newer = NULL;
+    h->older = db->handles[kind];
+    if (h->older) h->older->newer = h;
+    db->handles[kind] = h;
+    ++*count_of(db, kind);
+    os_mutex_unlock(&db->handles_mu);
+}
+
+static void unlink_handle(holt *db, handle *h)
+{
+    os_mutex_lock(&db->handles_mu);
+    if (h->newer)
+        h->newer->older = h->older;
+    else
+        db->handles[h->kind] = h->older;
+    if (h->older) h->older->newer = h->newer;
+    --*count_of(db, h->kind);
+    os_mutex_unlock(&db->handles_mu);
+}
+
+void handle_end(holt *db, handle *h)
+{
+    unlink_handle(db, h);
+    /* Relaxed: for the owner's own later calls. A forced close that has begun waits for the owner to leave, or does
+     * not find the handle any more. */
+    atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_relaxed);
+}
+
+holt_status handle_refuse(void)
+{
+    return status_set(HOLT_CLOSED, "the database was closed while this was open (HOLT_CLOSE_FORCE)");
+}
+
+bool handle_await_closed(const handle *h)
+{
+    /* Acquire: the closer has done with the memory. */
+    while (atomic_load_explicit(&h->state, memory_order_acquire) == HANDLE_CLOSING) {
+        if (h->fork_generation != os_fork_generation()) return false;
+        os_yield();
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- the forced close */
+
+static void refuse_calls(holt *db)
+{
+    os_mutex_lock(&db->handles_mu);
+    for (int kind = 0; kind < HANDLE_KINDS; kind++)
+        for (handle *h = db->handles[kind]; h; h = h->older)
+            /* Sequentially consistent: before the looks at `used`, for calls that make their own barrier. */
+            atomic_store_explicit(&h->state, HANDLE_CLOSING, memory_order_seq_cst);
+    os_mutex_unlock(&db->handles_mu);
+    os_fence_everywhere();
+}
+
+/* A handle that is linked is not freed meanwhile: its owner unlinks it first. */
+static bool any_used(holt *db)
+{
+    bool used = false;
+    os_mutex_lock(&db->handles_mu);
+    for (int kind = 0; kind < HANDLE_KINDS && !used; kind++)
+        for (const handle *h = db->handles[kind]; h && !used; h = h->older)
+            used = atomic_load_explicit(&h->used, memory_order_seq_cst) != 0;
+    os_mutex_unlock(&db->handles_mu);
+    return used;
+}
+
+static handle *newest(holt *db, handle_kind kind)
+{
+    os_mutex_lock(&db->handles_mu);
+    handle *h = db->handles[kind];
+    os_mutex_unlock(&db->handles_mu);
+    return h;
+}
+
+void handles_detach(holt *db)
+{
+    static void (*const detach[HANDLE_KINDS])(handle * h) = {cursor_detach, load_detach, txn_detach};
+    static const uint64_t POLL_NS = 50000;
+    refuse_calls(db);
+    while (any_used(db))
+        os_sleep(db->os, POLL_NS);
+    for (int kind = 0; kind < HANDLE_KINDS; kind++) {
+        for (handle *h; (h = newest(db, (handle_kind)kind)) != NULL;) {
+            detach[kind](h);
+            unlink_handle(db, h);
+            /* Release: pairs with handle_await_closed; from here on the owner may free it. */
+            atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_release);
+        }
+    }
+}
