@@ -344,6 +344,17 @@ HOLT_API holt_kind holt_collection_kind(holt_collection *c);
  * file gets smaller after he has gone. */
 HOLT_API holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end);
 
+/* Estimates how much of the collection lies in [begin, end), {NULL, 0} = open, without reading it: a few dozen blocks
+ * are looked at, however large the range is. *bytes (may be NULL): the disk space of these entries, and the bytes of
+ * keys and values that are in memory still. *entries (may be NULL): their number.
+ * In data that is settled (flushed, and with HOLT_LSM merged, as by holt_compact) the number is exact for ranges that
+ * lie in a few blocks, 0 for those without entries, and within 20 % for larger ones; it may be further off where
+ * entries in one part of the range are many times as large as in another. In other data an entry that was overwritten
+ * or deleted may count until it is merged away.
+ * Blocks that are not cached are read: HOLT_IO and HOLT_CORRUPT are possible. */
+HOLT_API holt_status holt_approximate_size(holt_collection *c, holt_slice begin, holt_slice end, uint64_t *bytes,
+                                           uint64_t *entries);
+
 /* ---------------------------------------------------------------- reading and writing
  *
  * t NULL: a write is a commit of its own, a read sees all that is committed when it begins. With a

@@ -80,6 +80,7 @@ SIGNATURES = {
     "holt_collection_list": (status, handle, P(P(name)), P(size_t)),
     "holt_collection_name": (status, handle, pointer, size_t, P(size_t)),
     "holt_collection_kind": (c.c_int, handle), "holt_compact": (status, handle, slice_, slice_),
+    "holt_approximate_size": (status, handle, slice_, slice_, P(u64), P(u64)),
     "holt_put": (status, handle, handle, slice_, slice_),
     "holt_put_with": (status, handle, handle, slice_, slice_, P(put_options)),
     "holt_get": (status, handle, handle, slice_, P(value_)),
@@ -444,6 +445,19 @@ class Api(unittest.TestCase):
         self.assertEqual((report.entries, report.problems), (100, 0))
         self.db = pointer()
         self.open()
+
+    # Both results are optional, and the bounds of both sorts.
+    def test_approximate_size(self):
+        size, entries = u64(7), u64(7)
+        for i in range(100):
+            self.put(b"%03d" % i, b"value")
+        self.ok(holt.holt_approximate_size(self.c, OPEN, bytes_(b"050"), size, entries))
+        self.assertEqual((size.value, entries.value), (400, 50))
+        self.ok(holt.holt_flush(self.db))
+        self.ok(holt.holt_approximate_size(self.c, bytes_(b"010"), bytes_(b"020"), None, entries))
+        self.assertEqual(entries.value, 10)
+        self.ok(holt.holt_approximate_size(self.c, OPEN, OPEN, size, None))
+        self.assertGreater(size.value, 800)
 
     # A binding whose objects are collected in any order closes by force, and frees the handles later.
     def test_close_by_force(self):

@@ -3,7 +3,7 @@
  * The parts of db/:
  *   open.c create.c recover.c close.c destroy.c a database's beginning and end
  *   commit.c rotate.c gate.c                    the way of a write into log and memtable
- *   get.c cursor.c cursor_open.c snapshot.c     the ways of a read
+ *   get.c cursor.c cursor_open.c snapshot.c approximate.c the ways of a read
  *   handle.c                                    handles that outlive a forced close
  *   txn.c write.c batch.c                       transactions, plain writes, reading a write set back
  *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear

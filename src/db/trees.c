@@ -37,6 +37,12 @@ holt_status trees_sources_open(const collection_state *s, const tree_source_opti
     return rc;
 }
 
+holt_status trees_estimate(const collection_state *s, slice begin, slice end, estimate_sums *sums)
+{
+    if (!s->btree) return lsm_estimate(s->lsm, begin, end, sums);
+    return tree_estimate(s->btree_file, btree_version_root(s->btree), begin, end, sums);
+}
+
 holt_status trees_empty(const collection_spec *spec, btree_space *space, collection_tree *out)
 {
     memset(out, 0, sizeof *out);

@@ -16,6 +16,9 @@ size_t      trees_sources_max(const collection_state *s);
 holt_status trees_sources_open(const collection_state *s, const tree_source_options *options, source **children,
                                size_t *count);
 
+/* Adds to *sums what the tree has in [begin, end): estimated. Outside sections. */
+holt_status trees_estimate(const collection_state *s, slice begin, slice end, estimate_sums *sums);
+
 /* A collection without entries. space: of B+trees; may be NULL for other kinds. */
 holt_status trees_empty(const collection_spec *spec, btree_space *space, collection_tree *out);
 

@@ -83,6 +83,9 @@ tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_en
 /* One source over all runs, newest winning, clipped to [options->lower, options->upper). The caller holds the
  * tree while it lives. */
 holt_status lsm_source_open(const lsm_tree *t, const tree_source_options *options, source **out);
+/* Adds to *sums what all runs have in [begin, end), as tree_estimate does: an entry that an older run has, too, counts
+ * twice. */
+holt_status lsm_estimate(const lsm_tree *t, slice begin, slice end, estimate_sums *sums);
 /* One source over one run. */
 holt_status lsm_run_source_open(const lsm_run *r, const tree_source_options *options, source **out);
 

@@ -41,26 +41,12 @@ static void leave_part(run_source *r)
     r->part = NULL;
 }
 
-static slice tighter_lower(slice a, slice b)
-{
-    if (slice_is_open(a)) return b;
-    if (slice_is_open(b)) return a;
-    return slice_compare(a, b) >= 0 ? a : b;
-}
-
-static slice tighter_upper(slice a, slice b)
-{
-    if (slice_is_open(a)) return b;
-    if (slice_is_open(b)) return a;
-    return slice_compare(a, b) <= 0 ? a : b;
-}
-
 /* A source over a part, clipped to its own bounds and the given ones. */
 static holt_status open_part_source(const open_part *p, const tree_source_options *given, source **out)
 {
     tree_source_options options = *given;
-    options.lower = tighter_lower(options.lower, p->part.lower);
-    options.upper = tighter_upper(options.upper, p->part.upper);
+    options.lower = lsm_tighter_lower(options.lower, p->part.lower);
+    options.upper = lsm_tighter_upper(options.upper, p->part.upper);
     return tree_source_open(p->file, &p->part.root, &options, out);
 }
 

@@ -19,6 +19,7 @@
 #ifndef HOLT_MEMTABLE_MEMTABLE_H
 #define HOLT_MEMTABLE_MEMTABLE_H
 
+#include "base/range_estimate.h"
 #include "base/source.h"
 #include "memtable/chunk_pool.h"
 
@@ -70,6 +71,11 @@ uint64_t memtable_collection_entries(memtable *m, uint32_t collection);
  * the leaf it stands on, so it never blocks the writer; keys and values stay while the memtable is held. */
 holt_status memtable_source_open(memtable *m, uint32_t collection, uint64_t seqno, uint64_t after,
                                  source **out);
+
+/* Adds to *sums the entries of the collection in [begin, end) as of `seqno` that are no tombstones and above `after`,
+ * and the bytes of their keys and values: estimated. Any thread. */
+void memtable_estimate(memtable *m, uint32_t collection, uint64_t seqno, uint64_t after, slice begin, slice end,
+                       estimate_sums *sums);
 
 /* Debug and tests: key order, prefixes, heads and version chains. Aborts on a violation. Writer only. */
 void memtable_check(memtable *m);

@@ -15,6 +15,7 @@
 #ifndef HOLT_TREE_TREE_H
 #define HOLT_TREE_TREE_H
 
+#include "base/range_estimate.h"
 #include "block/block.h"
 #include "tree/tree_file.h"
 
@@ -93,6 +94,11 @@ typedef struct tree_source_options {
 } tree_source_options;
 holt_status tree_source_open(tree_file *f, const tree_root *root, const tree_source_options *options,
                              source **out);
+
+/* Adds to *sums the entries in [begin, end) that are no tombstones, and the file space of leaves and extents that
+ * hold them: estimated. It looks at a bounded number of blocks on each level, and reads those that are not cached.
+ * Outside sections. */
+holt_status tree_estimate(tree_file *f, const tree_root *root, slice begin, slice end, estimate_sums *sums);
 
 /* ---------------------------------------------------------------- verifying */
 

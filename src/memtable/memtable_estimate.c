@@ -1,0 +1,97 @@
+/* memtable_estimate.c -- the entries of a memtable in a key range, estimated (base/range_estimate.h).
+ *
+ * The weight of a node is the number of its slots. Each node is read as it was at one moment; what the writer does
+ * between two of them makes the estimate a little older or newer.
+ */
+#include "base/range_estimate.h"
+#include "memtable/memtable_internal.h"
+
+#include <sched.h>
+
+_Static_assert(sizeof(memnode *) <= sizeof(uint64_t), "a pointer is what leads to a node");
+
+typedef struct estimate {
+    uint64_t seqno, after;
+} estimate;
+
+static const memnode *node_at(estimate_node n)
+{
+    return (const memnode *)(uintptr_t)n.words[0]; // NOLINT(performance-no-int-to-ptr): it was one
+}
+
+static estimate_node node_of(const memnode *n)
+{
+    uint32_t count = memnode_count(n);
+    return (estimate_node){.words = {(uint64_t)(uintptr_t)n}, .weight = count ? count : 1};
+}
+
+static uint32_t child_of(const memnode *n, slice key)
+{
+    bool equal;
+    return memnode_search(n, key, ABOVE, &equal) - 1;
+}
+
+static void visit_inner(const memnode *n, estimate_visit *v)
+{
+    uint32_t first = 0, end = memnode_count(n), begin_at = 0, end_at = 0;
+    v->has_begin = !slice_is_open(v->begin);
+    v->has_end = !slice_is_open(v->end);
+    if (v->has_begin) {
+        begin_at = child_of(n, v->begin);
+        v->begin_child = node_of(memnode_child(n, begin_at));
+        first = begin_at + 1;
+    }
+    if (v->has_end) {
+        end_at = child_of(n, v->end);
+        v->end_child = node_of(memnode_child(n, end_at));
+        end = end_at;
+    }
+    v->same = v->has_begin && v->has_end && begin_at == end_at;
+    for (uint32_t i = first; i < end; i++) {
+        estimate_node child = node_of(memnode_child(n, i));
+        v->covered += (double)child.weight;
+        if (estimate_takes(i - first, end - first)) v->samples[v->sample_count++] = child;
+    }
+}
+
+static void visit_leaf(const estimate *e, const memnode *n, estimate_visit *v)
+{
+    bool equal;
+    uint32_t count = memnode_count(n);
+    uint32_t first = slice_is_open(v->begin) ? 0 : memnode_search(n, v->begin, AT_OR_ABOVE, &equal);
+    uint32_t end = slice_is_open(v->end) ? count : memnode_search(n, v->end, AT_OR_ABOVE, &equal);
+    for (uint32_t i = first; i < end; i++) {
+        const memtable_record *r = record_at(memnode_record(n, i), e->seqno);
+        if (!r || r->seqno <= e->after || r->op == ENTRY_DELETE) continue;
+        v->covered++;
+        v->bytes += (double)r->key_size + r->value_size;
+    }
+}
+
+static holt_status visit(void *ctx, estimate_visit *v)
+{
+    const memnode *n = node_at(v->node);
+    const estimate_visit before = *v;
+    for (;;) {
+        uint64_t version;
+        if (memnode_read_begin(n, &version)) {
+            if (v->level > 0)
+                visit_inner(n, v);
+            else
+                visit_leaf(ctx, n, v);
+            if (memnode_read_end(n, version)) return HOLT_OK;
+        }
+        sched_yield(); /* the writer changes it: seldom, and within microseconds */
+        *v = before;
+    }
+}
+
+void memtable_estimate(memtable *m, uint32_t collection, uint64_t seqno, uint64_t after, slice begin,
+                       slice end, estimate_sums *sums)
+{
+    const memmap *map = memdirectory_find(&m->directory, collection);
+    if (!map) return;
+    estimate e = {.seqno = seqno, .after = after};
+    const memnode *root = atomic_load_explicit(&map->root, memory_order_acquire);
+    (void)range_estimate(visit, &e, node_of(root), root->level + 1, begin, end, sums);
+}
