@@ -31,9 +31,11 @@
  *              reserved words that must be zero (HOLT_INVALID otherwise). Output structures are passed with
  *              their size: a library newer than the program fills what the program knows, an older one zeroes
  *              the rest.
- * Limits       Key 0 to 8,192 bytes; value up to min(1 GiB, memory_bytes / 4); the keys and values of one
- *              transaction together up to min(2 GiB, memory_bytes / 4). Past them HOLT_TOO_LARGE, and nothing
- *              is written.
+ * Limits       Key 0 to 65,535 bytes, with either kind and any block_bytes; value up to min(1 GiB, memory_bytes /
+ *              4); the keys and values of one transaction together up to min(2 GiB, memory_bytes / 4). Past them
+ *              HOLT_TOO_LARGE, and nothing is written. (65,535, because the size of what the keys of a block have in
+ *              common is stored in 16 bits. Keys of some KiB are correct, not fast: an inner block holds at least
+ *              four of them, and blocks that become larger than 64 KiB for that are never cached.)
  *
  * Calls marked (later) are declared so that programs can be written against them; in this release they answer
  * HOLT_UNSUPPORTED.

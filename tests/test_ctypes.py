@@ -252,7 +252,7 @@ class Api(unittest.TestCase):
         self.ok(holt.holt_exists(self.c, None, bytes_(everything)))
         self.assertEqual(holt.holt_exists(self.c, None, bytes_(b"")), NOT_FOUND)
         self.assertEqual(holt.holt_put(self.c, None, slice_(None, 1), bytes_(b"v")), INVALID)
-        self.assertEqual(holt.holt_put(self.c, None, bytes_(b"k" * 8193), bytes_(b"v")), TOO_LARGE)
+        self.assertEqual(holt.holt_put(self.c, None, bytes_(b"k" * 65536), bytes_(b"v")), TOO_LARGE)
 
     # The value's size is told also when the buffer is too small for it.
     def test_get_into(self):

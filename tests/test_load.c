@@ -18,7 +18,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { KEY_MAX = 8192, LARGE_BYTES = 40000 };
+enum { KEY_MAX = 65535, LARGE_BYTES = 40000 };
 
 static const struct kind {
     uint32_t number;

@@ -52,7 +52,7 @@ static void assert_slice(slice got, slice expected)
 
 /* ---------------------------------------------------------------- the model */
 
-enum { KEYS = 900, VERSIONS_MAX = 24, COLLECTIONS = 3, KEY_BYTES_MAX = 8192, VALUE_BYTES_MAX = 300 };
+enum { KEYS = 900, VERSIONS_MAX = 24, COLLECTIONS = 3, KEY_BYTES_MAX = 65535, VALUE_BYTES_MAX = 300 };
 
 typedef struct model_version {
     uint64_t seqno;

@@ -57,12 +57,10 @@ uint64_t block_extents_size(slice extents)
     return size;
 }
 
-size_t block_separator(slice a, slice b, uint8_t *buffer)
+slice block_separator(slice a, slice b)
 {
     assert(slice_compare(a, b) < 0);
     /* b's bytes up to the first that sets it apart from a. What is shorter is a prefix of both, so not above
      * a. */
-    size_t size = slice_common_prefix(a, b) + 1;
-    memcpy(buffer, b.data, size);
-    return size;
+    return slice_of(b.data, slice_common_prefix(a, b) + 1);
 }

@@ -37,7 +37,7 @@ enum { BLOCK_PTR_SIZE = 24 };
 void block_ptr_encode(uint8_t out[BLOCK_PTR_SIZE], block_ptr p);
 static inline block_ptr block_ptr_decode(const uint8_t in[BLOCK_PTR_SIZE]);
 
-enum { BLOCK_BYTES_MIN = 4096, BLOCK_BYTES_MAX = 65536, BLOCK_KEY_BYTES_MAX = 8192 };
+enum { BLOCK_BYTES_MIN = 4096, BLOCK_BYTES_MAX = 65536, BLOCK_KEY_BYTES_MAX = 65535 };
 
 /* A block opened for reading: pointers into the bytes, which the caller keeps. */
 typedef struct block {
@@ -81,8 +81,10 @@ static inline uint32_t block_child_index(const block *b, slice key);
 static inline block_ptr block_child(const block *b, uint32_t index);
 /* The key of an entry compared with another: < 0, 0, > 0. */
 int block_compare_key(const block *b, uint32_t index, slice key);
-/* Copies the whole key into buffer (BLOCK_KEY_BYTES_MAX always suffice). Returns its size. */
+/* Copies the whole key into buffer, which has room for block_key_size() (BLOCK_KEY_BYTES_MAX always suffice). Returns
+ * its size. */
 size_t block_key(const block *b, uint32_t index, uint8_t *buffer);
+static inline size_t block_key_size(const block *b, uint32_t index);
 
 /* The size of the value of an entry with extents: the sum of their lengths. */
 uint64_t block_extents_size(slice extents);
@@ -112,9 +114,8 @@ slice       block_builder_last_key(const block_builder *b);
  * multiple of 4 KiB. *out (8-byte aligned) is borrowed until the next call on the builder. */
 holt_status block_builder_finish(block_builder *b, slice *out);
 
-/* A shortest key s with a < s <= b, for a < b: written to buffer (room for b.size bytes); returns its
- * size. */
-size_t block_separator(slice a, slice b, uint8_t *buffer);
+/* A shortest key s with a < s <= b, for a < b: the first bytes of b. */
+slice block_separator(slice a, slice b);
 
 #include "block/block_read.h"
 #include "block/block_search.h"

@@ -22,7 +22,7 @@
  *   An entry:
  *        0     1     low four bits: op (1 put, 2 delete, 3 put-until); 16: the value is a list of extents;
  *                    others zero
- *              1-2   varint s, size of the suffix; p + s <= 8192 (s = 0 for an empty first key)
+ *              1-3   varint s, size of the suffix; p + s <= 65535 (s = 0 for an empty first key)
  *              1-5   varint v, size of the value; 0 for a delete
  *              8     only put-until: expiry, milliseconds since 1970
  *              s     suffix

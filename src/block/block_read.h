@@ -71,6 +71,11 @@ static inline block_entry block_at(const block *b, uint32_t index)
     };
 }
 
+static inline size_t block_key_size(const block *b, uint32_t index)
+{
+    return b->first_empty && index == 0 ? 0 : b->prefix_size + block_at(b, index).suffix.size;
+}
+
 static inline block_ptr block_child(const block *b, uint32_t index)
 {
     assert(b->level > 0);

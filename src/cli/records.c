@@ -9,7 +9,7 @@
 
 #include "text.h"
 
-enum { KEY_MAX = 8192, ESCAPE_MAX = 4 /* bytes that one byte can become */ };
+enum { KEY_MAX = 65535, ESCAPE_MAX = 4 /* bytes that one byte can become */ };
 
 bool records_format_parse(const char *text, records_format *out)
 {

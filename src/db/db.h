@@ -53,7 +53,7 @@ typedef struct settings {
 } settings;
 
 enum {
-    KEY_BYTES_MAX = 8192,
+    KEY_BYTES_MAX = 65535,          /* a block's prefix and a record's key have 16 bits for their sizes */
     NAME_BYTES_MAX = 128,
     FILE_BYTES_MAX = 64 << 20,      /* size at which a merge's output is cut */
     DESCRIPTORS_MAX = 256,          /* open table files */

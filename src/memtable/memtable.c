@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "memtable/memtable_internal.h"
 
-enum { KEY_SIZE_MAX = 8192 }; /* of holt.h; record.h has 16 bits for it */
+enum { KEY_SIZE_MAX = UINT16_MAX }; /* of holt.h; record.h has 16 bits for it */
 
 holt_status memtable_create(memtable **out, chunk_pool *pool)
 {

@@ -19,7 +19,7 @@
 #include "block/block.h"
 #include "tree/tree_file.h"
 
-enum { TREE_EXTENT_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 8192 };
+enum { TREE_EXTENT_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 65535 };
 
 /* What describes a tree in the manifest. */
 typedef struct tree_root {

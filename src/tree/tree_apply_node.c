@@ -70,20 +70,29 @@ holt_status node_open_root(tree_apply *a, block_ptr p)
     return rc == HOLT_OK ? open_node(a, a->height - 1, p) : rc;
 }
 
+static holt_status keep_block_key(buffer *b, const block *from, uint32_t index)
+{
+    size_t size = block_key_size(from, index);
+    buffer_clear(b);
+    uint8_t *key = buffer_extend(b, size);
+    if (!key && size > 0) return status_no_memory(size);
+    block_key(from, index, key);
+    return HOLT_OK;
+}
+
 /* The bounds of child `index` of a node, for the level below. */
 static holt_status set_bounds(tree_apply *a, const apply_level *node, uint32_t index, apply_level *below)
 {
-    uint8_t key[TREE_KEY_BYTES_MAX];
     holt_status rc;
     if (index == 0)
         rc = keep_key(&below->lower, apply_lower(node));
     else
-        rc = keep_key(&below->lower, slice_of(key, block_key(&node->block, index, key)));
+        rc = keep_block_key(&below->lower, &node->block, index);
     if (rc != HOLT_OK) return rc;
     bool last = index + 1 == node->count;
     below->upper_open = last && node->upper_open;
     if (last) return keep_key(&below->upper, buffer_slice(&node->upper));
-    return keep_key(&below->upper, slice_of(key, block_key(&node->block, index + 1, key)));
+    return keep_block_key(&below->upper, &node->block, index + 1);
 }
 
 holt_status node_open_child(tree_apply *a, uint32_t level)

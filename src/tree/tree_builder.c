@@ -162,10 +162,9 @@ static holt_status builder_write_extents(tree_builder *b, block_entry *e)
 static holt_status builder_next_leaf(tree_builder *b, slice key)
 {
     builder_level *leaf = &b->levels[0];
-    uint8_t separator[TREE_KEY_BYTES_MAX];
-    size_t size = block_separator(block_builder_last_key(leaf->block), key, separator);
+    slice separator = block_separator(block_builder_last_key(leaf->block), key);
     holt_status rc = level_close_block(b, 0);
-    return rc == HOLT_OK ? level_begin_block(leaf, 0, slice_of(separator, size)) : rc;
+    return rc == HOLT_OK ? level_begin_block(leaf, 0, separator) : rc;
 }
 
 static holt_status builder_add_hash(tree_builder *b, slice key)

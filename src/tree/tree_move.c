@@ -129,16 +129,18 @@ static holt_status close_node(tree_move *m, uint32_t level)
 /* Enough has moved: what has not been looked at stays for the next time. */
 static holt_status stop(tree_move *m)
 {
-    uint8_t key[TREE_KEY_BYTES_MAX];
     uint32_t level = m->level;
     while (level < m->root.height && m->levels[level].index == m->levels[level].block.count)
         level++;
     if (level >= m->root.height) return HOLT_OK;
     const move_level *l = &m->levels[level];
     buffer_clear(&m->from);
-    buffer_append(&m->from, slice_of(key, block_key(&l->block, l->index, key)));
+    size_t size = block_key_size(&l->block, l->index);
+    uint8_t *key = buffer_extend(&m->from, size);
+    if (!key && size > 0) return status_no_memory(size);
+    block_key(&l->block, l->index, key);
     m->rest = true;
-    return m->from.failed ? status_no_memory(m->from.size) : HOLT_OK;
+    return HOLT_OK;
 }
 
 static holt_status run_leaf(tree_move *m)

@@ -200,19 +200,15 @@ static holt_status packer_write(tree_packer *p, const packer_output *out, size_t
 {
     holt_status rc = HOLT_OK;
     assert(cut > 0 && cut <= p->count);
-    uint8_t separator[TREE_KEY_BYTES_MAX];
-    size_t size = 0;
     slice bytes;
     if (block_builder_count(out->builder) != cut) rc = packer_take(p, out, cut);
     if (rc == HOLT_OK) rc = block_builder_finish(out->builder, &bytes);
     if (rc == HOLT_OK) rc = out->write(out->ctx, p->level, buffer_slice(&p->lower), bytes);
     if (rc != HOLT_OK) return rc;
-    if (cut < p->count && p->level == 0) {
-        size = block_separator(tree_packer_key(p, cut - 1), tree_packer_key(p, cut), separator);
-        rc = packer_set_lower(p, slice_of(separator, size));
-    } else if (cut < p->count) {
+    if (cut < p->count && p->level == 0)
+        rc = packer_set_lower(p, block_separator(tree_packer_key(p, cut - 1), tree_packer_key(p, cut)));
+    else if (cut < p->count)
         rc = packer_set_lower(p, tree_packer_key(p, cut));
-    }
     packer_drop(p, cut);
     p->written++;
     return rc;

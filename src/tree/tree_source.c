@@ -41,12 +41,16 @@ static inline void source_ask_beside(tree_source *t, uint32_t index)
 
 /* ---------------------------------------------------------------- showing an entry */
 
-static slice source_key(tree_source *t, uint32_t index, slice suffix)
+static holt_status source_put_key(tree_source *t, uint32_t index, slice suffix)
 {
     const block *leaf = &t->levels[0].block;
-    if (index == 0 && leaf->first_empty) return slice_of(t->key, 0);
+    t->base.key = slice_of(t->key, 0);
+    if (index == 0 && leaf->first_empty) return HOLT_OK;
+    holt_status rc = source_reserve_key(t, leaf->prefix_size + suffix.size);
+    if (rc != HOLT_OK) return rc;
     memcpy(t->key + leaf->prefix_size, suffix.data, suffix.size);
-    return slice_of(t->key, leaf->prefix_size + suffix.size);
+    t->base.key = slice_of(t->key, leaf->prefix_size + suffix.size);
+    return HOLT_OK;
 }
 
 /* Of an entry with a long suffix, an empty key, a value elsewhere, or after one whose value was large. */
@@ -54,7 +58,11 @@ static OUT_OF_LINE void source_show_odd(tree_source *t, uint32_t index)
 {
     source_leave_value(t);
     block_entry e = block_at(&t->levels[0].block, index);
-    t->base.key = source_key(t, index, e.suffix);
+    holt_status rc = source_put_key(t, index, e.suffix);
+    if (rc != HOLT_OK) {
+        source_fail(t, rc);
+        return;
+    }
     t->base.value = e.extents ? slice_of("", 0) : e.value;
     t->base.value_pending = e.extents;
     t->extents = e.value;
@@ -238,6 +246,7 @@ static void tree_source_close(source *s)
     for (uint32_t i = 0; i < t->root.height; i++)
         tree_buffer_deinit(&t->levels[i].buffer);
     tree_buffer_deinit(&t->value);
+    if (t->key != t->key_at_hand) mem_free(t->key);
     mem_free(t);
 }
 
@@ -267,6 +276,8 @@ holt_status tree_source_open(tree_file *f, const tree_root *root, const tree_sou
     t->root = *root;
     t->root.height = height;
     t->options = *options;
+    t->key = t->key_at_hand;
+    t->key_capacity = sizeof t->key_at_hand;
     *out = &t->base;
     return HOLT_OK;
 }

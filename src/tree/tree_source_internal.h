@@ -27,8 +27,8 @@ typedef struct source_level {
     block block;
 } source_level;
 
-_Static_assert((int)TREE_KEY_BYTES_MAX == (int)BLOCK_KEY_BYTES_MAX,
-               "any key of a checked block fits the buffer");
+/* Keys up to this size need no memory of their own. */
+enum { KEY_AT_HAND = 256 };
 
 typedef struct tree_source {
     source base;
@@ -49,7 +49,9 @@ typedef struct tree_source {
     const uint8_t *beside,
         *beside_end;    /* of the neighbouring leaf where it lies cached: only to be asked for */
     size_t beside_step; /* so much of it with each entry; 0: not yet known */
-    uint8_t key[TREE_KEY_BYTES_MAX + COPY_AT_ONCE];
+    uint8_t *key; /* the current one; at least the leaf's prefix and COPY_AT_ONCE more */
+    size_t key_capacity;
+    uint8_t key_at_hand[KEY_AT_HAND];
     source_level levels[]; /* root.height of them; 0 is the leaf */
 } tree_source;
 
@@ -70,6 +72,9 @@ static inline void source_fail(tree_source *t, holt_status status)
     source_nowhere(t);
     t->base.status = status;
 }
+
+/* Makes room for a key of `size` bytes and COPY_AT_ONCE more; the bytes there stay. */
+holt_status source_reserve_key(tree_source *t, size_t size);
 
 /* From the root to a leaf: the first, the last, or the one that may hold the key. false: on failure, or when the tree
  * is empty. */

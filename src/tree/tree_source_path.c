@@ -7,6 +7,9 @@
  */
 #include "tree/tree_source_internal.h"
 
+#include "base/memory.h"
+#include "base/status.h"
+
 /* ---------------------------------------------------------------- loading blocks */
 
 static holt_status source_load(tree_source *t, uint32_t level, block_ptr p);
@@ -101,15 +104,36 @@ static holt_status source_load(tree_source *t, uint32_t level, block_ptr p)
 
 /* ---------------------------------------------------------------- finding the leaf */
 
+holt_status source_reserve_key(tree_source *t, size_t size)
+{
+    size_t capacity = t->key_capacity;
+    if (size + COPY_AT_ONCE <= capacity) return HOLT_OK;
+    while (capacity < size + COPY_AT_ONCE)
+        capacity *= 2;
+    bool at_hand = t->key == t->key_at_hand;
+    uint8_t *key = mem_realloc(at_hand ? NULL : t->key, capacity);
+    if (!key) return status_no_memory(capacity);
+    if (at_hand) memcpy(key, t->key_at_hand, sizeof t->key_at_hand);
+    t->key = key;
+    t->key_capacity = capacity;
+    return HOLT_OK;
+}
+
 /* The new leaf's prefix and bounds. Apart from loading, because the key buffer still holds the key that was
  * left. */
-static void source_enter_leaf(tree_source *t)
+static bool source_enter_leaf(tree_source *t)
 {
-    if (!t->leaf_new) return;
+    if (!t->leaf_new) return true;
     const block *leaf = &t->levels[0].block;
     if (!t->bounds_known) source_find_bounds(t, leaf);
+    holt_status rc = source_reserve_key(t, leaf->prefix_size);
+    if (rc != HOLT_OK) {
+        source_fail(t, rc);
+        return false;
+    }
     memcpy(t->key, leaf->prefix, leaf->prefix_size);
     t->leaf_new = false;
+    return true;
 }
 
 /* Lets the path go through block b, which is where p says, and on to a child: the first, the last, or the one
@@ -203,8 +227,7 @@ bool source_find_leaf(tree_source *t, source_end end, slice key)
         source_fail(t, rc);
         return false;
     }
-    source_enter_leaf(t);
-    return true;
+    return source_enter_leaf(t);
 }
 
 /* All keys of the new leaf must lie beyond `from`, which its neighbour held or may have held. */
@@ -250,8 +273,7 @@ bool source_next_leaf(tree_source *t, slice from)
         source_fail(t, rc);
         return false;
     }
-    if (there) source_enter_leaf(t);
-    return there;
+    return there && source_enter_leaf(t);
 }
 
 bool source_complete_leaf(tree_source *t)

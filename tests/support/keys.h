@@ -1,8 +1,8 @@
 /* keys.h -- the few keys that a history uses over and over, chosen to be awkward, and values for them.
  *
  * A small key space makes versions, tombstones and resurrections meet. In it are the empty key, keys that
- * are prefixes of each other, long shared prefixes, NUL and 0xff bytes, and keys at the limit of 8,192
- * bytes.
+ * are prefixes of each other, long shared prefixes, NUL and 0xff bytes, and keys at the limit of
+ * 65,535 bytes.
  */
 #ifndef HOLT_TESTS_KEYS_H
 #define HOLT_TESTS_KEYS_H
@@ -21,7 +21,7 @@ slice key_space_any(const key_space *k, rng *r);
 
 /* A bound or seek target: a key, a piece of one, or one with something behind it, written to `buffer`
  * (KEY_BYTES_MAX + 1). */
-enum { KEY_BYTES_MAX = 8192 };
+enum { KEY_BYTES_MAX = 65535 };
 slice key_space_near(const key_space *k, rng *r, uint8_t *buffer);
 
 /* A value of random size and bytes in `buffer` (`limit` bytes): mostly small, sometimes near the limit. */
