@@ -31,6 +31,7 @@ typedef struct array_source {
     size_t count, at;
     uint8_t key[KEY_BYTES_MAX];
     uint32_t value;
+    uint64_t *calls;      /* made so far, shared by all */
     uint64_t *calls_left; /* shared by all sources of a test; 0: none fails */
     int *open;
     bool pending;
@@ -44,6 +45,7 @@ static array_source *array_of(source *s)
 static bool array_fails(array_source *a)
 {
     memset(a->key, 0xdd, sizeof a->key);
+    ++*a->calls;
     a->value = UINT32_MAX;
     a->base.status = HOLT_OK;
     if (!*a->calls_left || --*a->calls_left) return false;
@@ -70,6 +72,12 @@ static void array_show(array_source *a, size_t at)
 static int item_compare_key(const item *i, slice key)
 {
     return slice_compare(slice_of(i->key, i->key_size), key);
+}
+
+static bool item_past(const item *i, bool backward, slice limit)
+{
+    int order = item_compare_key(i, limit);
+    return !slice_is_open(limit) && (backward ? order <= 0 : order >= 0);
 }
 
 static void array_first(source *s)
@@ -112,6 +120,19 @@ static void array_seek_last(source *s, slice key)
     if (!array_fails(a)) array_show(a, at);
 }
 
+/* One call, however far it goes. */
+static void array_skip_tombstones(source *s, bool backward, slice limit)
+{
+    array_source *a = array_of(s);
+    size_t at = a->at;
+    assert_true(s->valid && s->op == ENTRY_DELETE);
+    if (array_fails(a)) return;
+    do
+        at += backward ? SIZE_MAX : 1;
+    while (at < a->count && a->items[at].op == ENTRY_DELETE && !item_past(&a->items[at], backward, limit));
+    array_show(a, at);
+}
+
 static holt_status array_load_value(source *s)
 {
     array_source *a = array_of(s);
@@ -127,14 +148,22 @@ static void array_close(source *s)
     free(s);
 }
 
-static const source_ops array_ops = {array_first, array_last,      array_next,       array_prev,
-                                     array_seek,  array_seek_last, array_load_value, array_close};
+static const source_ops array_ops = {.first = array_first,
+                                     .last = array_last,
+                                     .next = array_next,
+                                     .prev = array_prev,
+                                     .seek = array_seek,
+                                     .seek_last = array_seek_last,
+                                     .skip_tombstones = array_skip_tombstones,
+                                     .load_value = array_load_value,
+                                     .close = array_close};
 
 /* ---------------------------------------------------------------- the model */
 
 typedef struct fixture {
     rng random;
-    uint64_t calls_left;
+    uint64_t calls, calls_left;
+    bool backward; /* the merge's last move */
     int open;
     size_t sources;
     item items[SOURCES_MAX][KEYS_MAX];
@@ -167,6 +196,17 @@ static void item_fill(item *i, rng *r, uint32_t source_number)
     i->value = source_number;
 }
 
+/* Nearly all are tombstones, of numbered keys: the same ones come from several sources one after the other. */
+static void item_fill_deleted(item *i, rng *r, uint32_t source_number)
+{
+    unsigned number = (unsigned)rng_below(r, KEYS_MAX);
+    if (source_number == 0) number -= number % 10; /* few, and younger than the rows of the others */
+    i->key_size = (size_t)snprintf((char *)i->key, sizeof i->key, "user%04u", number);
+    i->op = number % 50 < 45 && !rng_chance(r, 100) ? ENTRY_DELETE : ENTRY_PUT;
+    if (source_number != 1 && rng_chance(r, 2)) i->op = ENTRY_PUT;
+    i->value = source_number;
+}
+
 static size_t items_unique(item *items, size_t count)
 {
     size_t kept = 0;
@@ -179,7 +219,9 @@ static size_t items_unique(item *items, size_t count)
     return kept;
 }
 
-static void fixture_fill(fixture *f, uint64_t seed, size_t sources, size_t keys_max)
+typedef void (*item_filler)(item *i, rng *r, uint32_t source_number);
+
+static void fixture_fill_with(fixture *f, uint64_t seed, size_t sources, size_t keys_max, item_filler fill)
 {
     memset(f, 0, sizeof *f);
     rng_seed(&f->random, seed);
@@ -187,7 +229,7 @@ static void fixture_fill(fixture *f, uint64_t seed, size_t sources, size_t keys_
     for (size_t s = 0; s < sources; s++) {
         size_t n = (size_t)rng_below(&f->random, keys_max + 1);
         for (size_t i = 0; i < n; i++)
-            item_fill(&f->items[s][i], &f->random, (uint32_t)s);
+            fill(&f->items[s][i], &f->random, (uint32_t)s);
         qsort(f->items[s], n, sizeof(item), item_compare);
         f->counts[s] = items_unique(f->items[s], n);
         memcpy(f->model + f->model_count, f->items[s], f->counts[s] * sizeof(item));
@@ -195,6 +237,11 @@ static void fixture_fill(fixture *f, uint64_t seed, size_t sources, size_t keys_
     }
     qsort(f->model, f->model_count, sizeof(item), item_compare);
     f->model_count = items_unique(f->model, f->model_count);
+}
+
+static void fixture_fill(fixture *f, uint64_t seed, size_t sources, size_t keys_max)
+{
+    fixture_fill_with(f, seed, sources, keys_max, item_fill);
 }
 
 static source **fixture_children(fixture *f)
@@ -207,6 +254,7 @@ static source **fixture_children(fixture *f)
         a->base.ops = &array_ops;
         a->items = f->items[s];
         a->count = f->counts[s];
+        a->calls = &f->calls;
         a->calls_left = &f->calls_left;
         a->open = &f->open;
         a->pending = f->pending;
@@ -300,14 +348,36 @@ static size_t model_seek_last(const fixture *f, slice key)
     return at - 1;
 }
 
+/* Where the model comes to from a tombstone. */
+static size_t model_skip(const fixture *f, size_t at, slice limit)
+{
+    do
+        at += f->backward ? SIZE_MAX : 1;
+    while (at < f->model_count && f->model[at].op == ENTRY_DELETE &&
+           !item_past(&f->model[at], f->backward, limit));
+    return at;
+}
+
+static size_t random_skip(fixture *f, source *s, size_t at)
+{
+    slice limit = slice_of(NULL, 0);
+    const item *i = &f->model[rng_below(&f->random, f->model_count)];
+    if (rng_chance(&f->random, 2)) limit = slice_of(i->key, i->key_size);
+    s->ops->skip_tombstones(s, f->backward, limit);
+    return model_skip(f, at, limit);
+}
+
 /* One random move of the merge and of the model's position. */
 static size_t random_move(fixture *f, source *s, size_t at)
 {
+    if (at < f->model_count && f->model[at].op == ENTRY_DELETE && rng_chance(&f->random, 3))
+        return random_skip(f, s, at);
     item wanted;
     item_fill(&wanted, &f->random, 0);
     slice key = slice_of(wanted.key, wanted.key_size);
     uint64_t choice = rng_below(&f->random, 16);
     if (at < f->model_count && choice >= 4) {
+        f->backward = choice >= 10;
         if (choice < 10) {
             s->ops->next(s);
             return at + 1;
@@ -315,6 +385,7 @@ static size_t random_move(fixture *f, source *s, size_t at)
         s->ops->prev(s);
         return at - 1;
     }
+    f->backward = choice % 2;
     switch (choice % 4) {
     case 0:
         s->ops->first(s);
@@ -344,6 +415,68 @@ static void merge_moves_any_way_at_any_time(void **state)
             check_at(&shared, s, at);
         }
         source_close(s);
+    }
+}
+
+/* Rows of tombstones in one source over nothing, over entries of one or several others, and under entries that are younger:
+ * which of the others' entries they hide is decided in ways of its own. */
+static void merge_passes_over_tombstones_and_what_they_hide(void **state)
+{
+    uint64_t seed = test_seed();
+    for (size_t round = 0; round < 300; round++) {
+        fixture_fill_with(&shared, seed + round, 1 + round % 7, round % 3 ? KEYS_MAX : 40, item_fill_deleted);
+        source *s = fixture_open(&shared);
+        size_t at = SIZE_MAX;
+        for (int move = 0; move < 200; move++) {
+            at = random_move(&shared, s, at);
+            check_at(&shared, s, at);
+        }
+        source_close(s);
+    }
+}
+
+static item *numbered_item(fixture *f, uint32_t s, unsigned number, entry_op op)
+{
+    item *it = &f->items[s][f->counts[s]++];
+    it->key_size = (size_t)snprintf((char *)it->key, sizeof it->key, "user%08u", number);
+    it->op = (uint8_t)op;
+    it->value = s;
+    return it;
+}
+
+/* The calls of children that passing over the tombstones takes, forwards and backwards. */
+static uint64_t calls_to_pass(fixture *f, bool backward)
+{
+    source *s = fixture_open(f);
+    backward ? s->ops->last(s) : s->ops->first(s);
+    assert_true(s->valid && s->op == ENTRY_DELETE);
+    f->calls = 0;
+    s->ops->skip_tombstones(s, backward, slice_of(NULL, 0));
+    assert_false(s->valid);
+    source_close(s);
+    return f->calls;
+}
+
+/* A child with a row of tombstones before the others' next keys passes over it in one call; where each hides an entry, both
+ * are left by one call each. */
+static void merge_passes_over_tombstones_with_few_calls(void **state)
+{
+    for (size_t sources = 2; sources < 5; sources++) {
+        fixture_fill(&shared, 1, 0, 0);
+        shared.sources = sources;
+        for (unsigned i = 0; i < KEYS_MAX; i++)
+            numbered_item(&shared, i < KEYS_MAX / 2 ? 1 : 0, i, ENTRY_DELETE);
+        assert_true(calls_to_pass(&shared, false) <= 4);
+        assert_true(calls_to_pass(&shared, true) <= 4);
+
+        fixture_fill(&shared, 1, 0, 0);
+        shared.sources = sources;
+        for (unsigned i = 0; i < KEYS_MAX; i++) {
+            numbered_item(&shared, 0, i, ENTRY_DELETE);
+            numbered_item(&shared, 1 + i % (unsigned)(sources - 1), i, ENTRY_PUT);
+        }
+        assert_true(calls_to_pass(&shared, false) <= 2 * KEYS_MAX);
+        assert_true(calls_to_pass(&shared, true) <= 2 * KEYS_MAX);
     }
 }
 
@@ -392,7 +525,8 @@ static void merge_hands_on_the_error_of_any_child(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 60; round++) {
-        fixture_fill(&shared, seed + round, 1 + round % 7, 8);
+        fixture_fill_with(&shared, seed + round, 1 + round % 7, 8 + round % 2 * 60,
+                          round % 2 ? item_fill_deleted : item_fill);
         for (uint64_t n = 1; play_with_failure(&shared, seed + round, n);)
             n++;
         assert_int_equal(shared.open, 0);
@@ -468,6 +602,8 @@ int main(void)
         cmocka_unit_test(merge_shows_each_key_once_with_its_youngest_entry),
         cmocka_unit_test(merge_moves_any_way_at_any_time),
         cmocka_unit_test(merge_follows_long_stretches_of_one_source),
+        cmocka_unit_test(merge_passes_over_tombstones_and_what_they_hide),
+        cmocka_unit_test(merge_passes_over_tombstones_with_few_calls),
         cmocka_unit_test(merge_hands_on_the_error_of_any_child),
         cmocka_unit_test(merge_hands_on_the_error_of_a_value),
         cmocka_unit_test(merge_of_nothing_is_empty),

@@ -147,6 +147,17 @@ static void model_make(model *m, key_kind kind, rng *r, size_t count, size_t blo
     model_settle(m);
 }
 
+/* Makes all entries in some stretch tombstones: leaves of nothing else among them. */
+static void model_delete_stretch(model *m, rng *r)
+{
+    size_t from = (size_t)rng_below(r, m->count + 1), to = from + (size_t)rng_below(r, m->count + 1 - from);
+    for (size_t i = from; i < to; i++) {
+        m->items[i].op = ENTRY_DELETE;
+        m->items[i].value_size = 0;
+        m->items[i].expires_at_ms = 0;
+    }
+}
+
 /* Number of the first key >= key. */
 static size_t model_seek(const model *m, slice key)
 {
@@ -416,25 +427,43 @@ static size_t random_place(source *s, const model *m, size_t begin, size_t end, 
     }
 }
 
+/* Passes over tombstones as far as a random limit or none; returns where that leads to. */
+static size_t random_skip(source *s, const model *m, size_t begin, size_t end, size_t at, bool backward,
+                          slice limit)
+{
+    do {
+        at = backward ? at - 1 : at + 1;
+        if (at < begin || at >= end || m->items[at].op != ENTRY_DELETE) break;
+    } while (!source_past(item_key(&m->items[at]), backward, limit));
+    s->ops->skip_tombstones(s, backward, limit);
+    return at;
+}
+
 static void roam_source(source *s, const model *m, size_t begin, size_t end, key_kind kind, rng *r, int moves)
 {
     size_t at = SIZE_MAX;
+    bool backward = true;
     while (moves-- > 0) {
-        if (s->valid && !rng_chance(r, 4)) {
-            bool forward = rng_chance(r, 2);
-            if (forward)
+        uint8_t key[TREE_KEY_BYTES_MAX + 32];
+        size_t size = key_make(kind, r, key);
+        if (s->valid && s->op == ENTRY_DELETE && rng_chance(r, 2)) {
+            slice limit = rng_chance(r, 2) ? slice_of(key, size) : slice_of(NULL, 0);
+            at = random_skip(s, m, begin, end, at, backward, limit);
+        } else if (s->valid && !rng_chance(r, 4)) {
+            backward = rng_chance(r, 2);
+            if (!backward)
                 s->ops->next(s);
             else
                 s->ops->prev(s);
-            at = forward ? at + 1 : at - 1;
+            at = backward ? at - 1 : at + 1;
         } else {
-            uint8_t key[TREE_KEY_BYTES_MAX + 32];
-            size_t size = key_make(kind, r, key);
+            uint64_t choice = rng_below(r, 4);
+            backward = choice % 2;
             if (begin == end) { /* nothing to stand on */
-                (void)random_place(s, m, 0, m->count, slice_of(key, size), rng_below(r, 4));
+                (void)random_place(s, m, 0, m->count, slice_of(key, size), choice);
                 at = SIZE_MAX;
             } else {
-                at = random_place(s, m, begin, end, slice_of(key, size), rng_below(r, 4));
+                at = random_place(s, m, begin, end, slice_of(key, size), choice);
             }
         }
         check_source_at(s, m, begin, end, at);
@@ -504,6 +533,8 @@ static void tree_holds_what_was_built_in_every_order(void **state)
                                              : kind == KEYS_LONG ? 60
                                                                  : 600),
                        options.block_bytes);
+        for (size_t i = 0; i < TREES; i++)
+            model_delete_stretch(&models[i], &r);
         assert_int_equal(build_file(&f, 42, models, TREES, &options, roots, &file), HOLT_OK);
         for (size_t i = 0; i < TREES; i++)
             check_tree(file, &roots[i], &models[i], kind, &r);
@@ -519,16 +550,9 @@ static void tree_holds_what_was_built_in_every_order(void **state)
     }
 }
 
-/* Three levels: separators of inner nodes are handed up more than once, and a walk crosses inner nodes. */
-static void tree_of_several_levels_is_walked_and_searched(void **state)
+static model make_large_model(void)
 {
-    rng r;
-    fixture f;
     model m = {calloc(30000, sizeof(item)), 30000};
-    tree_root root;
-    tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
-    rng_seed(&r, test_seed());
-    fixture_open(&f, 64 << 20, 4);
     for (size_t i = 0; i < m.count; i++) {
         uint8_t key[64];
         int size = snprintf((char *)key, sizeof key, "%08x-a-rather-long-tail", (unsigned)i * 3);
@@ -536,6 +560,19 @@ static void tree_of_several_levels_is_walked_and_searched(void **state)
         memcpy(m.items[i].key, key, (size_t)size);
         put_u64le(m.items[i].value, i);
     }
+    return m;
+}
+
+/* Three levels: separators of inner nodes are handed up more than once, and a walk crosses inner nodes. */
+static void tree_of_several_levels_is_walked_and_searched(void **state)
+{
+    rng r;
+    fixture f;
+    model m = make_large_model();
+    tree_root root;
+    tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
+    rng_seed(&r, test_seed());
+    fixture_open(&f, 64 << 20, 4);
     tree_file *file = build_one(&f, 1, &m, &options, &root);
     assert_true(root.height >= 3);
     check_verify(file, &root, &m);

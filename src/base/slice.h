@@ -59,4 +59,19 @@ static inline bool slice_is_open(slice bound)
     return bound.data == NULL && bound.size == 0;
 }
 
+/* The narrower of two lower bounds, or of two upper ones. */
+static inline slice slice_tighter_lower(slice a, slice b)
+{
+    if (slice_is_open(a)) return b;
+    if (slice_is_open(b)) return a;
+    return slice_compare(a, b) >= 0 ? a : b;
+}
+
+static inline slice slice_tighter_upper(slice a, slice b)
+{
+    if (slice_is_open(a)) return b;
+    if (slice_is_open(b)) return a;
+    return slice_compare(a, b) <= 0 ? a : b;
+}
+
 #endif

@@ -30,6 +30,10 @@ typedef struct source_ops {
     void (*prev)(source *s);                 /* only when valid */
     void (*seek)(source *s, slice key);      /* the first entry >= key */
     void (*seek_last)(source *s, slice key); /* the last entry <= key */
+    /* Leaves the tombstone that the source stands on, and all those behind it in the direction given, which is that of the
+     * last move: to the first entry that is no tombstone, or that is at or past the limit (open: none). What next or
+     * prev would do one by one, at a fraction of the cost. Only when valid. */
+    void (*skip_tombstones)(source *s, bool backward, slice limit);
     /* Loads `value` of the current entry when the source left it out for its cost (value_pending). */
     holt_status (*load_value)(source *s);
     void (*close)(source *s);                /* releases the source itself */
@@ -44,6 +48,30 @@ struct source {
     slice key, value;
     uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL */
 };
+
+/* Whether a key is at or past a limit in the direction of travel. */
+static inline bool source_past(slice key, bool backward, slice limit)
+{
+    if (slice_is_open(limit)) return false;
+    int order = slice_compare(key, limit);
+    return backward ? order <= 0 : order >= 0;
+}
+
+static inline bool source_on_skippable(const source *s, bool backward, slice limit)
+{
+    return s->valid && s->op == ENTRY_DELETE && !source_past(s->key, backward, limit);
+}
+
+/* skip_tombstones of a source that can do no better. */
+static inline void source_skip_one_by_one(source *s, bool backward, slice limit)
+{
+    do {
+        if (backward)
+            s->ops->prev(s);
+        else
+            s->ops->next(s);
+    } while (source_on_skippable(s, backward, limit));
+}
 
 static inline void source_close(source *s)
 {

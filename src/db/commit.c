@@ -107,7 +107,7 @@ static holt_status insert_set(holt *db, const commit_request *r)
         count += rc == HOLT_OK;
     }
     while (rc != HOLT_OK && count > 0)
-        memtable_void(db->inserted[--count]);
+        memtable_void(db->active->memtable, db->inserted[--count]);
     return rc;
 }
 

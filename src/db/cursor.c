@@ -67,8 +67,7 @@ static bool show(holt_cursor *cur, slice key, slice value)
 static OUT_OF_LINE bool settle_with_care(holt_cursor *cur, bool forward)
 {
     source *s = stand_of(cur)->source;
-    while (s->valid && s->op == ENTRY_DELETE)
-        forward ? s->ops->next(s) : s->ops->prev(s);
+    if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
     if (forward ? above_range(cur, s->key) : below_range(cur, s->key))

@@ -62,13 +62,15 @@ static bool has_entries(const view *v, const collection_state *s)
 static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s,
                                  source **children, size_t *count, bool *in_memory)
 {
-    tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
+    const tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
+    const memtable_source_options in_memory_options = {
+        .seqno = snap->seqno, .after = s->cleared_seqno, .lower = cur->lower, .upper = cur->upper};
     const view *v = snap->view;
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < v->table_count && rc == HOLT_OK; i++) {
         memtable *m = v->tables[i]->memtable;
         if (memtable_collection_entries(m, s->spec.id) == 0) continue;
-        rc = memtable_source_open(m, s->spec.id, snap->seqno, s->cleared_seqno, &children[*count]);
+        rc = memtable_source_open(m, s->spec.id, &in_memory_options, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
     }
     *in_memory = *count > 0;

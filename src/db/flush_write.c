@@ -76,7 +76,8 @@ static holt_status begin_collection(flush *f, bool *more)
         o->collection = id;
         o->slot = slot;
         o->base = s->btree;
-        rc = memtable_source_open(f->table->memtable, id, UINT64_MAX, s->cleared_seqno, &f->input);
+        const memtable_source_options all = {.seqno = UINT64_MAX, .after = s->cleared_seqno};
+        rc = memtable_source_open(f->table->memtable, id, &all, &f->input);
         if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s, slot) : begin_run(f, s, o);
         *more = true;
         f->id_next++;

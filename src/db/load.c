@@ -46,7 +46,8 @@ static holt_status table_is_empty(const table *t, const collection_state *s, seq
     source *versions;
     *empty = true;
     if (memtable_collection_entries(t->memtable, s->spec.id) == 0) return HOLT_OK;
-    holt_status rc = memtable_source_open(t->memtable, s->spec.id, at, s->cleared_seqno, &versions);
+    const memtable_source_options options = {.seqno = at, .after = s->cleared_seqno};
+    holt_status rc = memtable_source_open(t->memtable, s->spec.id, &options, &versions);
     if (rc != HOLT_OK) return rc;
     versions->ops->first(versions);
     *empty = !versions->valid;

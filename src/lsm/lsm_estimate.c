@@ -17,8 +17,8 @@ static holt_status estimate_part(const open_part *p, slice begin, slice end, est
         sums->bytes += (double)part->root.bytes;
         return HOLT_OK;
     }
-    return tree_estimate(p->file, &part->root, lsm_tighter_lower(begin, part->lower),
-                         lsm_tighter_upper(end, part->upper), sums);
+    return tree_estimate(p->file, &part->root, slice_tighter_lower(begin, part->lower),
+                         slice_tighter_upper(end, part->upper), sums);
 }
 
 static holt_status estimate_run(const lsm_run *r, slice begin, slice end, estimate_sums *sums)

@@ -29,20 +29,4 @@ struct lsm_tree {
 size_t lsm_run_part_at(const lsm_run *r, slice key);
 /* The part that may hold the key, or NULL. */
 const open_part *lsm_run_find(const lsm_run *r, slice key);
-
-/* The tighter of two bounds, either of which may be open. */
-static inline slice lsm_tighter_lower(slice a, slice b)
-{
-    if (slice_is_open(a)) return b;
-    if (slice_is_open(b)) return a;
-    return slice_compare(a, b) >= 0 ? a : b;
-}
-
-static inline slice lsm_tighter_upper(slice a, slice b)
-{
-    if (slice_is_open(a)) return b;
-    if (slice_is_open(b)) return a;
-    return slice_compare(a, b) <= 0 ? a : b;
-}
-
 #endif

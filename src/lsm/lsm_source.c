@@ -45,8 +45,8 @@ static void leave_part(run_source *r)
 static holt_status open_part_source(const open_part *p, const tree_source_options *given, source **out)
 {
     tree_source_options options = *given;
-    options.lower = lsm_tighter_lower(options.lower, p->part.lower);
-    options.upper = lsm_tighter_upper(options.upper, p->part.upper);
+    options.lower = slice_tighter_lower(options.lower, p->part.lower);
+    options.upper = slice_tighter_upper(options.upper, p->part.upper);
     return tree_source_open(p->file, &p->part.root, &options, out);
 }
 
@@ -148,6 +148,21 @@ static void run_seek_last(source *s, slice key)
     last_before(r, index);
 }
 
+static void run_skip_tombstones(source *s, bool backward, slice limit)
+{
+    run_source *r = self(s);
+    assert(s->valid && r->part);
+    do {
+        r->part->ops->skip_tombstones(r->part, backward, limit);
+        show(r);
+        if (r->base.valid || r->base.status != HOLT_OK) return;
+        if (backward)
+            last_before(r, r->index);
+        else
+            first_from(r, r->index + 1);
+    } while (source_on_skippable(s, backward, limit));
+}
+
 static holt_status run_load_value(source *s)
 {
     run_source *r = self(s);
@@ -168,6 +183,7 @@ static const source_ops run_source_ops = {.first = run_first,
                                           .prev = run_prev,
                                           .seek = run_seek,
                                           .seek_last = run_seek_last,
+                                          .skip_tombstones = run_skip_tombstones,
                                           .load_value = run_load_value,
                                           .close = run_close};
 

@@ -68,6 +68,18 @@ static void check_order(const memnode *n, uint32_t first, uint32_t count)
     }
 }
 
+/* What a leaf notes of its newest versions. */
+static void check_tombstones(const memnode *leaf, uint32_t count)
+{
+    uint64_t newest, bits = memnode_tombstones(leaf, &newest);
+    CHECK((bits & ~memnode_bits(count)) == 0);
+    for (uint32_t i = 0; i < count; i++) {
+        const memtable_record *r = memnode_record(leaf, i);
+        CHECK((bits >> i & 1) == (r->op == ENTRY_DELETE));
+        CHECK(r->seqno <= newest);
+    }
+}
+
 static uint64_t check_node(const memnode *n, const memnode **last_leaf)
 {
     uint64_t version, versions = 0;
@@ -77,7 +89,10 @@ static uint64_t check_node(const memnode *n, const memnode **last_leaf)
     if (n->lower && memnode_upper(n)) CHECK(is_below(n->lower, memnode_upper(n)));
     check_order(n, first, count);
     check_prefix_and_heads(n, first, count);
-    if (n->level == 0) *last_leaf = n;
+    if (n->level == 0) {
+        *last_leaf = n;
+        check_tombstones(n, count);
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (n->level == 0) {
             versions += check_chain(memnode_record(n, i));

@@ -1,14 +1,13 @@
 /* map.c -- descending, inserting and copying leaves. */
-#include "memtable/map.h"
+#include "memtable/map_internal.h"
 
 #include <assert.h>
 #include <sched.h>
 
 /* ---------------------------------------------------------------- reading */
 
-/* What a reader does before it tries again: the writer changes a node within a microsecond, or a few when it
- * splits one, unless it is off the CPU. */
-static void pause_before_retry(unsigned *tries)
+/* The writer changes a node within a microsecond, or a few when it splits one, unless it is off the CPU. */
+void memmap_pause(unsigned *tries)
 {
     enum { SPINS = 64 };
     if (++*tries < SPINS) {
@@ -28,7 +27,7 @@ static void prefetch_node(const memnode *n)
         __builtin_prefetch(line + at);
 }
 
-static uint32_t child_place(const memnode *inner, memmap_target target, slice key)
+uint32_t memmap_child_place(const memnode *inner, memmap_target target, slice key)
 {
     bool equal;
     switch (target) {
@@ -43,16 +42,16 @@ static uint32_t child_place(const memnode *inner, memmap_target target, slice ke
     return count ? count - 1 : 0;
 }
 
-/* The leaf meant and the version under which it is the right one; NULL: the tree changed on the way. */
-static const memnode *try_descend(const memmap *m, memmap_target target, slice key, uint64_t *version)
+const memnode *memmap_try_descend(const memmap *m, memmap_target target, slice key, uint32_t level,
+                                  uint64_t *version)
 {
     const memnode *n = atomic_load_explicit(&m->root, memory_order_acquire);
     if (!memnode_read_begin(n, version)) return NULL;
     /* A root that had split before the version was taken is no root any more. Relaxed: the version acquired
      * that. */
     if (atomic_load_explicit(&m->root, memory_order_relaxed) != n) return NULL;
-    while (n->level > 0) {
-        const memnode *child = memnode_child(n, child_place(n, target, key));
+    while (n->level > level) {
+        const memnode *child = memnode_child(n, memmap_child_place(n, target, key));
         prefetch_node(child);
         uint64_t child_version;
         if (!memnode_read_begin(child, &child_version) || !memnode_read_end(n, *version)) return NULL;
@@ -64,10 +63,10 @@ static const memnode *try_descend(const memmap *m, memmap_target target, slice k
 
 const memtable_record *memmap_find(const memmap *m, slice key)
 {
-    for (unsigned tries = 0;; pause_before_retry(&tries)) {
+    for (unsigned tries = 0;; memmap_pause(&tries)) {
         uint64_t version;
         bool found;
-        const memnode *leaf = try_descend(m, LEAF_OF, key, &version);
+        const memnode *leaf = memmap_try_descend(m, LEAF_OF, key, 0, &version);
         if (!leaf) continue;
         uint32_t place = memnode_search(leaf, key, AT_OR_ABOVE, &found);
         const memtable_record *r = found ? memnode_record(leaf, place) : NULL;
@@ -75,21 +74,45 @@ const memtable_record *memmap_find(const memmap *m, slice key)
     }
 }
 
-void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, memmap_leaf *out)
+/* Narrows the copy to the range. A bound is looked for only in the leaf whose fences it lies between. */
+static void clip_leaf(const memnode *leaf, const memmap_range *range, memmap_leaf *out)
 {
-    for (unsigned tries = 0;; pause_before_retry(&tries)) {
+    bool equal;
+    if (!slice_is_open(range->upper) &&
+        (!out->upper || slice_compare(range->upper, record_key(out->upper)) <= 0)) {
+        if (!out->upper || !slice_equal(range->upper, record_key(out->upper)))
+            out->end = memnode_search(leaf, range->upper, AT_OR_ABOVE, &equal);
+        out->upper = NULL;
+    }
+    if (!slice_is_open(range->lower) &&
+        (!out->lower || slice_compare(range->lower, record_key(out->lower)) >= 0)) {
+        out->begin = memnode_search(leaf, range->lower, AT_OR_ABOVE, &equal);
+        out->lower = NULL;
+    }
+}
+
+void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, const memmap_range *range,
+                      memmap_leaf *out)
+{
+    for (unsigned tries = 0;; memmap_pause(&tries)) {
         uint64_t version;
         bool equal;
-        const memnode *leaf = try_descend(m, target, key, &version);
+        const memnode *leaf = memmap_try_descend(m, target, key, 0, &version);
         if (!leaf) continue;
-        out->count = memnode_count(leaf);
-        out->place = target == LEAF_LAST ? out->count : memnode_search(leaf, key, AT_OR_ABOVE, &equal);
+        const uint32_t count = memnode_count(leaf);
+        out->begin = 0;
+        out->end = count;
+        out->place = target == LEAF_LAST ? count : memnode_search(leaf, key, AT_OR_ABOVE, &equal);
         out->lower = leaf->lower;
         out->upper = memnode_upper(leaf);
-        for (uint32_t i = 0; i < out->count; i++)
+        out->tombstones = memnode_tombstones(leaf, &out->newest);
+        clip_leaf(leaf, range, out);
+        for (uint32_t i = out->begin; i < out->end; i++)
             out->records[i] = memnode_record(leaf, i);
-        if (memnode_read_end(leaf, version)) return;
+        if (memnode_read_end(leaf, version)) break;
     }
+    if (out->place > out->end) out->place = out->end;
+    if (out->place < out->begin) out->place = out->begin;
 }
 
 /* ---------------------------------------------------------------- inserting */
@@ -127,7 +150,7 @@ static void find_path(const memmap *m, slice key, memmap_path *path)
     memnode *n = own_root(m);
     path->height = n->level + 1;
     while (n->level > 0) {
-        uint32_t place = child_place(n, LEAF_OF, key);
+        uint32_t place = memmap_child_place(n, LEAF_OF, key);
         path->levels[n->level].node = n;
         path->levels[n->level].place = place;
         n = memnode_child(n, place);

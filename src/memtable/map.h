@@ -44,14 +44,28 @@ typedef enum memmap_target {
     LEAF_LAST   /* the last one */
 } memmap_target;
 
+/* The keys in [lower, upper) that a walk is about; {NULL, 0} is open. */
+typedef struct memmap_range {
+    slice lower, upper;
+} memmap_range;
+
 /* A leaf as it was at one moment. */
 typedef struct memmap_leaf {
-    const memtable_record *lower, *upper; /* its fences; NULL: open */
-    uint32_t count;
-    uint32_t place; /* of the first key >= the wanted one */
+    const memtable_record *lower, *upper; /* its fences; NULL: nothing of the range lies beyond */
+    uint32_t begin, end;                  /* the slots within the range */
+    uint32_t place;                       /* of the first key >= the wanted one, between begin and end */
+    uint64_t tombstones, newest;          /* node.h, Tombstones */
     const memtable_record *records[NODE_SLOTS];
 } memmap_leaf;
 
-void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, memmap_leaf *out);
+void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, const memmap_range *range,
+                      memmap_leaf *out);
+
+/* Passes over leaves in which a reader at the seqno sees tombstones only, without touching what is in them, from the leaf that
+ * begins at the fence, or walking backwards the one that ends there. Stops before the leaf that the limit lies in (or walking
+ * backwards, that holds it or begins with it; open: none). Returns the fence it has come to; NULL: there are no more leaves.
+ * *passed counts them. */
+const memtable_record *memmap_pass_tombstones(const memmap *m, bool backward, const memtable_record *fence,
+                                              uint64_t seqno, slice limit, uint64_t *passed);
 
 #endif

@@ -49,7 +49,7 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
 
 /* Makes a version as if it had never been, for ever, but in the counts; its seqno may be used again. It must
  * not be visible to any reader yet. Writer only. */
-void memtable_void(memtable_record *record);
+void memtable_void(memtable *m, memtable_record *record);
 
 /* The newest version at or below `seqno`. false: there is none. The slices in *out stay while the memtable is
  * held, and are never NULL. */
@@ -67,15 +67,28 @@ uint64_t memtable_collection_entries(memtable *m, uint32_t collection);
 
 /* A source over one collection as of `seqno`, which is visible (or the memtable sealed): the newest version
  * of each key, tombstones included, if its seqno is above `after`: a collection cleared at a seqno shows
- * nothing from before (0: all). It holds no reference: the caller keeps the memtable. It copies the slots of
- * the leaf it stands on, so it never blocks the writer; keys and values stay while the memtable is held. */
-holt_status memtable_source_open(memtable *m, uint32_t collection, uint64_t seqno, uint64_t after,
+ * nothing from before (0: all). Keys outside [lower, upper) ({NULL, 0}: open) are neither shown nor looked at; the bounds'
+ * bytes are borrowed while the source lives. It holds no reference: the caller keeps the memtable. It copies the slots
+ * of the leaf it stands on, so it never blocks the writer; keys and values stay while the memtable is held. */
+typedef struct memtable_source_options {
+    uint64_t seqno, after;
+    slice lower, upper;
+} memtable_source_options;
+holt_status memtable_source_open(memtable *m, uint32_t collection, const memtable_source_options *options,
                                  source **out);
 
 /* Adds to *sums the entries of the collection in [begin, end) as of `seqno` that are no tombstones and above `after`,
  * and the bytes of their keys and values: estimated. Any thread. */
 void memtable_estimate(memtable *m, uint32_t collection, uint64_t seqno, uint64_t after, slice begin, slice end,
                        estimate_sums *sums);
+
+/* What a memtable's source has done since it was opened: for tests of how far it goes. */
+typedef struct memtable_work {
+    uint64_t leaves;  /* copied, */
+    uint64_t passed;  /* or passed over as holding nothing but tombstones */
+    uint64_t records; /* looked at among tombstones */
+} memtable_work;
+const memtable_work *memtable_source_work(const source *s);
 
 /* Debug and tests: key order, prefixes, heads and version chains. Aborts on a violation. Writer only. */
 void memtable_check(memtable *m);

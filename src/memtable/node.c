@@ -111,6 +111,30 @@ static void set_count(memnode *n, uint32_t count)
     atomic_store_explicit(&n->count, count, memory_order_release);
 }
 
+/* A version has come to a leaf: the seqno before the bits (node.h, Tombstones). */
+static void set_tombstones(memnode *leaf, uint64_t newest, uint64_t bits)
+{
+    /* Relaxed: the writer's own store. */
+    if (newest > atomic_load_explicit(&leaf->newest, memory_order_relaxed))
+        atomic_store_explicit(&leaf->newest, newest, memory_order_release);
+    atomic_store_explicit(&leaf->tombstones, bits, memory_order_release);
+}
+
+static uint64_t own_tombstones(const memnode *n)
+{
+    return atomic_load_explicit(&n->tombstones, memory_order_relaxed); /* the writer's own store */
+}
+
+static uint64_t own_newest(const memnode *n)
+{
+    return atomic_load_explicit(&n->newest, memory_order_relaxed); /* the writer's own store */
+}
+
+static uint64_t tombstone_bit(const memtable_record *r, uint32_t place)
+{
+    return (uint64_t)(r->op == ENTRY_DELETE) << place;
+}
+
 static void set_prefix(memnode *n, const memtable_record *prefix_of, size_t size)
 {
     atomic_store_explicit(&n->prefix_of, prefix_of, memory_order_release);
@@ -189,9 +213,18 @@ memnode *memnode_create(memchunks *c, uint32_t level, const memtable_record *low
     atomic_init(&n->prefix_size, 0);
     atomic_init(&n->prefix_of, NULL);
     atomic_init(&n->upper, upper);
+    atomic_init(&n->tombstones, 0);
+    atomic_init(&n->newest, 0);
     n->lower = lower;
     n->level = level;
     return n; /* slots are never read before they are counted */
+}
+
+/* The bits of the slots from `place` on have moved up by one. */
+static void note_inserted(memnode *leaf, uint32_t place, const memtable_record *r)
+{
+    uint64_t bits = own_tombstones(leaf), below = bits & memnode_bits(place);
+    set_tombstones(leaf, r->seqno, below | (bits ^ below) << 1 | tombstone_bit(r, place));
 }
 
 static void insert(memnode *n, uint32_t place, slice key, void *slot)
@@ -202,6 +235,7 @@ static void insert(memnode *n, uint32_t place, slice key, void *slot)
     for (uint32_t i = count; i > place; i--)
         set_slot(n, i, head_at(n, i - 1), memnode_slot(n, i - 1));
     set_slot(n, place, head_of(key, own_prefix_size(n)), slot);
+    if (n->level == 0) note_inserted(n, place, slot);
     set_count(n, count + 1);
     if (count == (n->level ? 1 : 0) && !own_prefix_of(n)) fit_prefix(n); /* the first key */
 }
@@ -218,6 +252,8 @@ void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer)
     assert(leaf->level == 0 && place < memnode_count(leaf));
     /* No new version of the node: both records stand for the same key. Release: the record is filled. */
     atomic_store_explicit(&leaf->slots[place], newer, memory_order_release);
+    uint64_t others = own_tombstones(leaf) & ~((uint64_t)1 << place);
+    set_tombstones(leaf, newer->seqno, others | tombstone_bit(newer, place));
 }
 
 void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, memnode *right)
@@ -229,6 +265,7 @@ void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, m
     for (uint32_t i = from; i < count; i++)
         set_slot(right, i - from, head_at(n, i), memnode_slot(n, i));
     set_count(right, count - from);
+    if (from < NODE_SLOTS) set_tombstones(right, own_newest(n), own_tombstones(n) >> from);
     set_prefix(right, own_prefix_of(n), own_prefix_size(n));
     fit_prefix(right);
 
@@ -236,6 +273,7 @@ void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, m
     write_begin(parent);
     write_begin(n);
     set_count(n, from);
+    set_tombstones(n, 0, own_tombstones(n) & memnode_bits(from));
     atomic_store_explicit(&n->upper, right->lower, memory_order_release);
     fit_prefix(n);
     insert(parent, place + 1, record_key(right->lower), right);

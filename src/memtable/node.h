@@ -22,6 +22,13 @@
  *              finds it in the check. Whatever mixture is read before the check, a slot holds a record or a
  *              child that was published and is never freed, and counts and sizes are clamped where they are
  *              used.
+ *
+ * Tombstones   A leaf notes which of its slots hold a tombstone as the newest version, one bit each, and the largest
+ *              seqno that was ever inserted into it. To a reader at or above that seqno every slot shows its newest
+ *              version, so it can pass over the tombstones without touching a record. The writer stores the seqno
+ *              before a bit that depends on it, and a reader loads the bits first: whatever set a bit that it sees has a
+ *              seqno that it sees too, also where a newer version replaces one without a new version of the node.
+ *              A version that is voided (memtable_void) makes the bits untrue: who opens a source asks for that.
  * Concurrency  one writer; any number of readers.
  */
 #ifndef HOLT_MEMTABLE_NODE_H
@@ -41,10 +48,15 @@ typedef struct memnode {
     _Atomic(const memtable_record *) prefix_of;
     _Atomic(const memtable_record *) upper;
     const memtable_record *lower; /* constant */
+    _Atomic uint64_t tombstones;  /* leaves: bit i: slot i holds one */
+    _Atomic uint64_t newest;      /* leaves: the largest seqno in it, or larger after a split */
     uint32_t level;               /* constant; 0: a leaf */
     alignas(CACHE_LINE) _Atomic uint64_t heads[NODE_SLOTS];
     _Atomic(void *) slots[NODE_SLOTS];
 } memnode;
+
+_Static_assert(NODE_SLOTS == 64, "memnode.tombstones has a bit for each slot");
+_Static_assert(offsetof(memnode, heads) == CACHE_LINE, "all but the slots is in one cache line");
 
 /* What a search for a key goes to, where it meets an equal one. */
 typedef enum memnode_bound {
@@ -80,6 +92,20 @@ static inline const memtable_record *memnode_record(const memnode *leaf, uint32_
 static inline memnode *memnode_child(const memnode *inner, uint32_t i)
 {
     return memnode_slot(inner, i);
+}
+
+/* Bits 0..count-1. */
+static inline uint64_t memnode_bits(uint32_t count)
+{
+    return count < NODE_SLOTS ? ((uint64_t)1 << count) - 1 : UINT64_MAX;
+}
+
+/* The slots that hold tombstones, and the seqno from which on that is true. */
+static inline uint64_t memnode_tombstones(const memnode *leaf, uint64_t *newest)
+{
+    uint64_t bits = atomic_load_explicit(&leaf->tombstones, memory_order_acquire); /* before newest: see Tombstones */
+    *newest = atomic_load_explicit(&leaf->newest, memory_order_acquire);           /* see Reading */
+    return bits;
 }
 
 /* false: the node is being changed. */

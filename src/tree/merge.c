@@ -14,44 +14,13 @@
  *
  * Direction: heads are inverted when walking backwards, so that the smaller one is first either way.
  */
-#include "tree/merge.h"
+#include "tree/merge_internal.h"
 
 #include "base/coding.h"
 #include "base/memory.h"
 #include "base/status.h"
 
 #include <assert.h>
-
-enum { WORD = 8, SKIP_MAX = 2 * WORD };
-
-typedef struct contender {
-    /* Bytes of its key, as a number: smaller the earlier the key comes; all ones when exhausted. */
-    uint64_t head;
-    uint32_t child; /* its number, which is its age: 0 is the youngest */
-    bool tied;
-} contender;
-
-#define NO_CHILD UINT32_MAX
-
-typedef struct merge {
-    source base;
-    source **children; /* owned */
-    uint32_t count;    /* at least 2 */
-    bool backward;
-    size_t skip;              /* bytes that all children's keys have in common, in whole words */
-    uint8_t common[SKIP_MAX]; /* these bytes */
-    contender winner;
-    contender rival;    /* the best of those the winner beat; NO_CHILD when not known */
-    contender *losers;  /* [count], from 1 */
-    contender *bracket; /* [2 * count]: who wins at each node, while the tree is set up */
-    void *key;          /* the key being left */
-    size_t key_size, key_capacity;
-} merge;
-
-static merge *merge_of(source *s)
-{
-    return (merge *)(void *)s;
-}
 
 /* ---------------------------------------------------------------- heads */
 
@@ -82,7 +51,7 @@ static contender merge_contender(const merge *m, uint32_t child)
 {
     const source *s = m->children[child];
     contender c = {UINT64_MAX, child, false};
-    if (!s->valid) return c;
+    if (!s->valid || child == m->away) return c;
     c.head = get_head64((const uint8_t *)s->key.data + m->skip, s->key.size - m->skip);
     if (m->backward) c.head = ~c.head;
     return c;
@@ -94,8 +63,8 @@ static contender merge_contender(const merge *m, uint32_t child)
 static bool merge_first_by_key(const merge *m, const contender *a, const contender *b, bool *equal)
 {
     const source *x = m->children[a->child], *y = m->children[b->child];
-    if (!y->valid) return true;
-    if (!x->valid) return false;
+    if (!y->valid || b->child == m->away) return true;
+    if (!x->valid || a->child == m->away) return false;
 
     int order = slice_compare(x->key, y->key);
     if (order) return (order < 0) != m->backward;
@@ -125,8 +94,7 @@ static inline contender merge_match(merge *m, uint32_t n, contender a, contender
     return a;
 }
 
-/* Sets the whole tree up. */
-static void merge_play_all(merge *m)
+void merge_play_all(merge *m)
 {
     merge_find_common(m);
     for (uint32_t i = 0; i < m->count; i++)
@@ -137,7 +105,7 @@ static void merge_play_all(merge *m)
     m->rival.child = NO_CHILD;
 }
 
-static contender merge_best_loser(const merge *m)
+contender merge_best_loser(const merge *m)
 {
     uint32_t n = (m->winner.child + m->count) / 2;
     contender best = m->losers[n];
@@ -148,10 +116,10 @@ static contender merge_best_loser(const merge *m)
     return best;
 }
 
-/* Finds the new winner after the old one's child moved. A child that wins twice running is likely to win
+/* A child that wins twice running is likely to win
  * again: its strongest rival is remembered then, and one comparison decides while the child stays ahead of
  * it. */
-static void merge_play_winner(merge *m)
+void merge_play_winner(merge *m)
 {
     uint32_t child = m->winner.child;
     if (m->children[child]->valid && !merge_in_common(m, m->children[child]->key)) {
@@ -177,13 +145,7 @@ static void merge_play_winner(merge *m)
 
 /* ---------------------------------------------------------------- showing */
 
-static void merge_fail(merge *m, holt_status status)
-{
-    m->base.valid = false;
-    m->base.status = status;
-}
-
-static void merge_show(merge *m)
+void merge_show(merge *m)
 {
     const source *s = m->children[m->winner.child];
     m->base.valid = s->valid;
@@ -206,14 +168,6 @@ static void merge_begin(merge *m, bool backward)
 
 /* ---------------------------------------------------------------- moving */
 
-/* Whether the child is well; else its error becomes the merge's. */
-static inline bool merge_child_ok(merge *m, const source *s)
-{
-    if (s->valid || s->status == HOLT_OK) return true;
-    merge_fail(m, s->status);
-    return false;
-}
-
 static bool merge_save_key(merge *m)
 {
     slice key = m->base.key;
@@ -226,8 +180,7 @@ static bool merge_save_key(merge *m)
     return true;
 }
 
-/* Moves the winner's child on in the direction of travel and finds the next winner. */
-static inline bool merge_step(merge *m)
+bool merge_step(merge *m)
 {
     source *s = m->children[m->winner.child];
     if (m->backward)
@@ -239,8 +192,7 @@ static inline bool merge_step(merge *m)
     return true;
 }
 
-/* Leaves the current key, which several children stand on. */
-static bool merge_leave_tied(merge *m)
+bool merge_leave_tied(merge *m)
 {
     if (!merge_save_key(m)) return false;
     slice left = slice_of(m->key, m->key_size);
@@ -256,6 +208,8 @@ static void merge_advance(merge *m)
 {
     if (m->winner.tied ? merge_leave_tied(m) : merge_step(m)) merge_show(m);
 }
+
+/* ---------------------------------------------------------------- turning, seeking */
 
 /* Places a child on its first entry after the saved key, in the new direction. */
 static void merge_place_beyond(const merge *m, source *s, bool backward)
@@ -386,6 +340,7 @@ static const source_ops merge_ops = {
     .prev = merge_prev,
     .seek = merge_source_seek,
     .seek_last = merge_source_seek_last,
+    .skip_tombstones = merge_skip_tombstones,
     .load_value = merge_load_value,
     .close = merge_close,
 };
@@ -407,6 +362,7 @@ static holt_status merge_create(source **children, size_t count, source **out)
     m->count = (uint32_t)count;
     m->losers = losers;
     m->bracket = bracket;
+    m->away = NO_CHILD;
     m->rival.child = NO_CHILD;
     *out = &m->base;
     return HOLT_OK;
@@ -422,6 +378,10 @@ static void empty_move(source *s)
 static void empty_seek(source *s, slice key)
 {
     s->status = HOLT_OK;
+}
+
+static void empty_skip_tombstones(source *s, bool backward, slice limit)
+{
 }
 
 static holt_status empty_load_value(source *s)
@@ -441,6 +401,7 @@ static const source_ops empty_ops = {
     .prev = empty_move,
     .seek = empty_seek,
     .seek_last = empty_seek,
+    .skip_tombstones = empty_skip_tombstones,
     .load_value = empty_load_value,
     .close = empty_close,
 };

@@ -1,7 +1,7 @@
 /* merge.h -- one source out of many: a loser tree over their heads.
  *
  * The children are given youngest first. Where several stand on one key, the youngest one's entry is shown
- * and the others' skipped. Tombstones are shown. Any direction at any time.
+ * and the others' skipped. Tombstones are shown, unless they are passed over (merge_skip.c). Any direction at any time.
  *
  * An error of any child is the merge's, also of one that is not at the front: the merge is not valid then,
  * and `status` is the child's.

@@ -222,6 +222,87 @@ static void tree_source_seek_last(source *s, slice key)
         source_to_key_backward(t, key, true);
 }
 
+/* ---------------------------------------------------------------- passing over tombstones */
+
+static bool is_tombstone(const block *leaf, uint32_t index)
+{
+    return block_at(leaf, index).op == ENTRY_DELETE;
+}
+
+/* The first entry from `index` on that is no tombstone, or at or past the limit, or past the leaf. */
+static uint32_t source_pass_forward(const tree_source *t, uint32_t index, slice limit)
+{
+    const block *leaf = &t->levels[0].block;
+    uint32_t stop = t->end;
+    bool equal;
+    if (index >= stop) return index;
+    if (!slice_is_open(limit) && block_compare_key(leaf, stop - 1, limit) >= 0)
+        stop = block_lower_bound(leaf, limit, &equal);
+    if (leaf->tombstones == leaf->count) return index < stop ? stop : index;
+    while (index < stop && is_tombstone(leaf, index))
+        index++;
+    return index;
+}
+
+/* The same downwards: returns how many entries are left below those passed. */
+static uint32_t source_pass_backward(const tree_source *t, uint32_t count, slice limit)
+{
+    const block *leaf = &t->levels[0].block;
+    uint32_t stop = t->begin;
+    if (count <= stop) return count;
+    if (!slice_is_open(limit) && block_compare_key(leaf, stop, limit) <= 0) {
+        bool equal;
+        stop = block_lower_bound(leaf, limit, &equal);
+        stop += equal;
+    }
+    if (leaf->tombstones == leaf->count) return count > stop ? stop : count;
+    while (count > stop && is_tombstone(leaf, count - 1))
+        count--;
+    return count;
+}
+
+static void source_skip_forward(tree_source *t, slice limit)
+{
+    uint32_t index = t->levels[0].index + 1;
+    for (;;) {
+        index = source_pass_forward(t, index, limit);
+        if (index < t->levels[0].block.count) {
+            source_land_forward(t, index, t->base.key);
+            return;
+        }
+        source_show(t, index - 1); /* the key that the next leaf must follow */
+        if (!source_next_leaf(t, t->base.key)) return;
+        index = 0;
+    }
+}
+
+static void source_skip_backward(tree_source *t, slice limit)
+{
+    uint32_t count = t->levels[0].index;
+    for (;;) {
+        if (t->from > 0 && !source_complete_leaf(t)) return;
+        count = source_pass_backward(t, count, limit);
+        if (count > 0) {
+            source_land_backward(t, count, t->base.key);
+            return;
+        }
+        source_show(t, 0); /* the key that the next leaf must precede */
+        if (!source_next_leaf(t, t->base.key)) return;
+        count = t->levels[0].block.count;
+    }
+}
+
+/* Within a leaf no keys are put together, and of a leaf of tombstones only nothing is looked at. */
+static void tree_source_skip_tombstones(source *s, bool backward, slice limit)
+{
+    tree_source *t = source_of(s);
+    t->backward = backward;
+    if (backward)
+        source_skip_backward(t, limit);
+    else
+        source_skip_forward(t, limit);
+}
+
 static holt_status tree_source_load_value(source *s)
 {
     tree_source *t = source_of(s);
@@ -257,6 +338,7 @@ static const source_ops tree_source_ops = {
     .prev = tree_source_prev,
     .seek = tree_source_seek,
     .seek_last = tree_source_seek_last,
+    .skip_tombstones = tree_source_skip_tombstones,
     .load_value = tree_source_load_value,
     .close = tree_source_close,
 };

@@ -186,7 +186,7 @@ static inline source *entries_source_open(const entries *of)
 {
     static const source_ops ops = {entries_first,      entries_last,        entries_next,
                                    entries_prev,       entries_seek_source, entries_seek_source,
-                                   entries_load_value, entries_source_close};
+                                   source_skip_one_by_one, entries_load_value, entries_source_close};
     entries_source *s = (entries_source *)must_alloc(sizeof *s);
     s->base.ops = &ops;
     s->base.value = slice_of("", 0);

@@ -223,6 +223,38 @@ static inline size_t last_key(const model *m, size_t n, size_t begin)
     return n + 1 > begin ? n : SIZE_MAX;
 }
 
+/* All but the tombstones, which are passed over, up to a limit now and then. */
+static inline void check_skips(source *s, const model *m, size_t begin, size_t end)
+{
+    char key[32];
+    size_t n = next_key(m, begin, end);
+    s->ops->first(s);
+    for (check_at(s, m, begin, end, n); s->valid; check_at(s, m, begin, end, n)) {
+        const size_t to = n + 7;
+        const bool skips = s->op == ENTRY_DELETE, limited = n % 3 == 0 && to < KEYS;
+        n = next_key(m, n + 1, end);
+        while (skips && n < end && m->at[n].op == ENTRY_DELETE && !(limited && n >= to))
+            n = next_key(m, n + 1, end);
+        if (skips)
+            s->ops->skip_tombstones(s, false, limited ? key_of(to, key) : slice_of(NULL, 0));
+        else
+            s->ops->next(s);
+    }
+    n = begin < end ? last_key(m, end - 1, begin) : SIZE_MAX;
+    s->ops->last(s);
+    for (check_at(s, m, begin, end, n); s->valid; check_at(s, m, begin, end, n)) {
+        const size_t to = n - 7;
+        const bool skips = s->op == ENTRY_DELETE, limited = n % 3 == 0 && n >= 7;
+        n = last_key(m, n - 1, begin);
+        while (skips && n != SIZE_MAX && m->at[n].op == ENTRY_DELETE && !(limited && n <= to))
+            n = last_key(m, n - 1, begin);
+        if (skips)
+            s->ops->skip_tombstones(s, true, limited ? key_of(to, key) : slice_of(NULL, 0));
+        else
+            s->ops->prev(s);
+    }
+}
+
 static inline void check_source(source *s, const model *m, size_t begin, size_t end)
 {
     size_t n = next_key(m, begin, end);
@@ -237,6 +269,7 @@ static inline void check_source(source *s, const model *m, size_t begin, size_t 
         if (!s->valid) break;
         s->ops->prev(s);
     }
+    check_skips(s, m, begin, end);
     for (size_t to = 0; to < KEYS; to += 3) {
         char key[32];
         s->ops->seek(s, key_of(to, key));
