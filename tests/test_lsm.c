@@ -18,6 +18,40 @@ static void lsm_reads_parts_within_their_bounds_and_the_newest_run_first(void **
     }
 }
 
+/* Walks a source from one end to the other; returns how often the disk was read. */
+static uint64_t reads_of_walk(fixture *f, source *s, bool backward)
+{
+    const uint64_t before = sim_calls(f->machine, SIM_READ);
+    for (backward ? s->ops->last(s) : s->ops->first(s); s->valid;)
+        backward ? s->ops->prev(s) : s->ops->next(s);
+    expect_ok(s->status);
+    source_close(s);
+    return sim_calls(f->machine, SIM_READ) - before;
+}
+
+/* A range within a part costs what the part's own tree costs: the parts beside it are left alone. */
+static void lsm_reads_no_parts_beyond_the_bounds(void **state)
+{
+    fixture f;
+    model m;
+    fixture_open(&f, test_seed());
+    model_fill(&m, &f.r, 2);
+    lsm_run *run = make_run(&f, 10, &m, PARTS_MAX);
+    for (size_t i = 0; i < PARTS_MAX; i++) {
+        const lsm_part *part = lsm_run_part(run, i);
+        const tree_source_options o = {.lower = part->lower, .upper = part->upper, .bypass_cache = true};
+        for (int backward = 0; backward < 2; backward++) {
+            source *s;
+            expect_ok(tree_source_open(lsm_run_file(run, i), &part->root, &o, &s));
+            uint64_t reads = reads_of_walk(&f, s, backward);
+            expect_ok(lsm_run_source_open(run, &o, &s));
+            assert_in_range(reads_of_walk(&f, s, backward), 0, reads); /* none of a part without keys */
+        }
+    }
+    lsm_run_unref(run);
+    fixture_close(&f);
+}
+
 static void lsm_tree_orders_runs_by_age(void **state)
 {
     fixture f;
@@ -133,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lsm_reads_parts_within_their_bounds_and_the_newest_run_first),
+        cmocka_unit_test(lsm_reads_no_parts_beyond_the_bounds),
         cmocka_unit_test(lsm_tree_orders_runs_by_age),
         cmocka_unit_test(lsm_tree_replace_finds_what_it_replaces_or_says_so),
         cmocka_unit_test(lsm_without_memory_says_so),

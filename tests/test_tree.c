@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "os/os_ops.h"
 #include "os/sim.h"
 #include "tree/tree_filter.h"
 #include "tree/tree_format.h"
@@ -582,6 +583,141 @@ static void tree_of_several_levels_is_walked_and_searched(void **state)
     check_lookups(file, &root, &m, KEYS_BINARY, &r, &cached);
     assert_true(cached > m.count / 2); /* the walk has filled the cache */
     check_filter(file, &root, &m);
+    model_free(&m);
+    tree_file_unref(file);
+    fixture_close(&f);
+}
+
+/* A part of a file. */
+typedef struct stretch {
+    uint64_t begin, end;
+} stretch;
+
+enum { FIRST_READS = 8 };
+
+/* What a walk reads and asks for ahead, as the machine sees it. */
+static struct {
+    const os_ops *ops;
+    uint64_t reads;
+    stretch first[FIRST_READS]; /* of what was read */
+    stretch ahead;              /* all that was asked for */
+} spy;
+
+static void spy_clear(void)
+{
+    const os_ops *ops = spy.ops;
+    memset(&spy, 0, sizeof spy);
+    spy.ops = ops;
+    spy.ahead.begin = UINT64_MAX;
+}
+
+static ssize_t spy_read(os_file *f, uint64_t offset, void *buffer, size_t size)
+{
+    if (spy.reads < FIRST_READS) spy.first[spy.reads] = (stretch){offset, offset + size};
+    spy.reads++;
+    return spy.ops->file_read(f, offset, buffer, size);
+}
+
+static void spy_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t size)
+{
+    if (advice == OS_ADVICE_WILL_NEED) {
+        if (offset < spy.ahead.begin) spy.ahead.begin = offset;
+        if (offset + size > spy.ahead.end) spy.ahead.end = offset + size;
+    }
+    spy.ops->file_advise(f, advice, offset, size);
+}
+
+/* Walks from one end of the bounds to the other; returns how many entries there are. */
+static size_t spy_walk(tree_file *file, const tree_root *root, const tree_source_options *o, bool backward)
+{
+    source *s;
+    size_t count = 0;
+    assert_int_equal(tree_source_open(file, root, o, &s), HOLT_OK);
+    for (backward ? s->ops->last(s) : s->ops->first(s); s->valid; count++)
+        backward ? s->ops->prev(s) : s->ops->next(s);
+    assert_int_equal(s->status, HOLT_OK);
+    source_close(s);
+    return count;
+}
+
+/* A range of one key costs one leaf also where it is the leaf's first or last one: that nothing follows within the bounds
+ * is to be seen in the nodes above. */
+static void check_reads_of_single_keys(tree_file *file, const tree_root *root, const model *m)
+{
+    for (size_t i = 5000; i < 5300; i++) {
+        uint8_t above[64];
+        slice key = item_key(&m->items[i]);
+        memcpy(above, key.data, key.size);
+        above[key.size] = 0;
+        const tree_source_options o = {
+            .lower = key, .upper = slice_of(above, key.size + 1), .bypass_cache = true};
+        for (int backward = 0; backward < 2; backward++) {
+            spy_clear();
+            assert_int_equal(spy_walk(file, root, &o, backward), 1);
+            assert_int_equal(spy.reads, root->height);
+        }
+    }
+}
+
+/* Bounds at a separator, which begins the leaf behind the range: it is not read either. */
+static void check_reads_below_separators(tree_file *file, const tree_root *root, const model *m)
+{
+    for (size_t i = 5000; i < 5300; i++) {
+        uint8_t separator[64];
+        slice lower = item_key(&m->items[i - 1]);
+        size_t size = block_separator(lower, item_key(&m->items[i]), separator);
+        const tree_source_options o = {
+            .lower = lower, .upper = slice_of(separator, size), .bypass_cache = true};
+        for (int backward = 0; backward < 2; backward++) {
+            spy_clear();
+            assert_int_equal(spy_walk(file, root, &o, backward), 1);
+            assert_int_equal(spy.reads, root->height);
+        }
+    }
+}
+
+/* A walk over many leaves asks for none beyond the last one that it reads. */
+static void check_reads_ahead(tree_file *file, const tree_root *root, const model *m, size_t from, size_t to)
+{
+    tree_source_options o = {
+        .lower = item_key(&m->items[from]), .upper = item_key(&m->items[to]), .bypass_cache = true};
+    spy_clear();
+    assert_int_equal(spy_walk(file, root, &o, false), to - from);
+    const uint64_t reads = spy.reads, begin = spy.first[root->height - 1].begin;
+    spy_clear();
+    assert_int_equal(spy_walk(file, root, &o, true), to - from);
+    const uint64_t end = spy.first[root->height - 1].end;
+    assert_true(begin < end);
+    o.read_ahead = true;
+    for (int backward = 0; backward < 2; backward++) {
+        spy_clear();
+        assert_int_equal(spy_walk(file, root, &o, backward), to - from);
+        assert_int_equal(spy.reads, reads);
+        assert_true(spy.ahead.end > spy.ahead.begin);
+        assert_true(spy.ahead.begin >= begin && spy.ahead.end <= end);
+    }
+}
+
+/* A range is paid for by what lies in it, not by what happens to lie beside it. */
+static void tree_walk_reads_nothing_beyond_its_bounds(void **state)
+{
+    fixture f;
+    model m = make_large_model();
+    tree_root root;
+    tree_build_options options = {.block_bytes = 4096};
+    fixture_open(&f, 64 << 20, 4);
+    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    assert_true(root.height >= 3);
+    os_ops ops = *f.machine->ops;
+    spy.ops = f.machine->ops;
+    ops.file_read = spy_read;
+    ops.file_advise = spy_advise;
+    f.machine->ops = &ops;
+    check_reads_of_single_keys(file, &root, &m);
+    check_reads_below_separators(file, &root, &m);
+    check_reads_ahead(file, &root, &m, 5000, 5400);
+    check_reads_ahead(file, &root, &m, 1000, 20000);
+    f.machine->ops = spy.ops;
     model_free(&m);
     tree_file_unref(file);
     fixture_close(&f);
@@ -1446,6 +1582,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_holds_what_was_built_in_every_order),
         cmocka_unit_test(tree_of_several_levels_is_walked_and_searched),
+        cmocka_unit_test(tree_walk_reads_nothing_beyond_its_bounds),
         cmocka_unit_test(tree_stores_huge_values_as_extents),
         cmocka_unit_test(tree_builder_bytes_foretells_the_size),
         cmocka_unit_test(tree_reads_with_hardly_any_cache),

@@ -67,10 +67,23 @@ static bool enter_part(run_source *r, size_t index)
     return false;
 }
 
+/* Whether all keys of a part lie at or beyond the upper bound, or below the lower one: it is not opened then. */
+static bool part_above_range(const run_source *r, size_t index)
+{
+    slice lower = r->run->parts[index].part.lower, bound = r->options.upper;
+    return !slice_is_open(lower) && !slice_is_open(bound) && slice_compare(lower, bound) >= 0;
+}
+
+static bool part_below_range(const run_source *r, size_t index)
+{
+    slice upper = r->run->parts[index].part.upper, bound = r->options.lower;
+    return !slice_is_open(upper) && !slice_is_open(bound) && slice_compare(upper, bound) <= 0;
+}
+
 /* From part `index` on, the first part that has an entry. */
 static void first_from(run_source *r, size_t index)
 {
-    for (; index < r->run->info.part_count; index++) {
+    for (; index < r->run->info.part_count && !part_above_range(r, index); index++) {
         if (!enter_part(r, index)) return;
         r->part->ops->first(r->part);
         show(r);
@@ -83,7 +96,7 @@ static void first_from(run_source *r, size_t index)
 /* From the part before `end` downwards, the first one that has an entry. */
 static void last_before(run_source *r, size_t end)
 {
-    while (end-- > 0) {
+    while (end-- > 0 && !part_below_range(r, end)) {
         if (!enter_part(r, end)) return;
         r->part->ops->last(r->part);
         show(r);
@@ -95,12 +108,17 @@ static void last_before(run_source *r, size_t end)
 
 static void run_first(source *s)
 {
-    first_from(self(s), 0);
+    run_source *r = self(s);
+    first_from(r, slice_is_open(r->options.lower) ? 0 : lsm_run_part_at(r->run, r->options.lower));
 }
 
 static void run_last(source *s)
 {
-    last_before(self(s), self(s)->run->info.part_count);
+    run_source *r = self(s);
+    size_t parts = r->run->info.part_count, index = parts;
+    if (!slice_is_open(r->options.upper)) index = lsm_run_part_at(r->run, r->options.upper);
+    if (index < parts && !part_above_range(r, index)) index++;
+    last_before(r, index);
 }
 
 static void run_next(source *s)
@@ -124,8 +142,9 @@ static void run_prev(source *s)
 static void run_seek(source *s, slice key)
 {
     run_source *r = self(s);
-    size_t index = lsm_run_part_at(r->run, key);
-    if (index < r->run->info.part_count) {
+    const bool below = !slice_is_open(r->options.lower) && slice_compare(key, r->options.lower) < 0;
+    size_t index = lsm_run_part_at(r->run, below ? r->options.lower : key);
+    if (index < r->run->info.part_count && !part_above_range(r, index)) {
         if (!enter_part(r, index)) return;
         r->part->ops->seek(r->part, key);
         show(r);
@@ -138,8 +157,9 @@ static void run_seek(source *s, slice key)
 static void run_seek_last(source *s, slice key)
 {
     run_source *r = self(s);
-    size_t index = lsm_run_part_at(r->run, key);
-    if (index < r->run->info.part_count) {
+    const bool beyond = !slice_is_open(r->options.upper) && slice_compare(key, r->options.upper) >= 0;
+    size_t index = lsm_run_part_at(r->run, beyond ? r->options.upper : key);
+    if (index < r->run->info.part_count && !part_above_range(r, index) && !part_below_range(r, index)) {
         if (!enter_part(r, index)) return;
         r->part->ops->seek_last(r->part, key);
         show(r);

@@ -19,11 +19,19 @@ typedef struct read_ahead {
     uint32_t begin_child, end_child; /* and which of them */
 } read_ahead;
 
-/* The walk reads leaf p of a file of runs. */
-void read_ahead_stretch(read_ahead *r, tree_file *f, block_ptr p, bool backward);
-/* The walk reads child `index` of the node, which is where `at` says, in a file of pages. */
-void read_ahead_children(read_ahead *r, tree_file *f, block_ptr at, const block *node, uint32_t index,
-                         bool backward);
+/* The walk reads leaf p of a file of runs, and nothing beyond `limit` will be needed: an offset, the end of what lies
+ * ahead, or walking backwards its beginning. */
+void read_ahead_stretch(read_ahead *r, tree_file *f, block_ptr p, bool backward, uint64_t limit);
+
+/* A node of a file of pages, where it is, and which of its children the walk may come to. */
+typedef struct ahead_children {
+    block_ptr at;
+    const block *node;
+    uint32_t begin, end;
+} ahead_children;
+
+/* The walk reads child `index` of the node. */
+void read_ahead_children(read_ahead *r, tree_file *f, const ahead_children *c, uint32_t index, bool backward);
 
 /* Forgets where the walk was: it begins anew, perhaps elsewhere. */
 void read_ahead_restart(read_ahead *r, const tree_file *f);

@@ -20,8 +20,9 @@ typedef enum source_end { END_FIRST, END_LAST, END_KEY } source_end;
 /* One level of the path. */
 typedef struct source_level {
     block_ptr at;   /* the block that the path goes through */
-    uint32_t count; /* of its entries */
-    uint32_t index; /* of the one that the path goes through */
+    uint32_t index; /* of the entry that the path goes through */
+    /* Inner nodes: the children that may hold keys within the bounds. The others are never read. */
+    uint32_t begin, end;
     block_ptr held; /* the block in the buffer; length 0: none */
     tree_buffer buffer;
     block block;

@@ -14,14 +14,45 @@
 
 static holt_status source_load(tree_source *t, uint32_t level, block_ptr p);
 
+static bool source_is_bounded(const tree_source *t)
+{
+    return !slice_is_open(t->options.lower) || !slice_is_open(t->options.upper);
+}
+
+/* How far a walk with bounds may ask for what lies ahead of leaf p in a file of runs: to the last leaf within them of those that
+ * the node above leads to. Nobody has looked yet at where the bound is in the nodes beside it. */
+static holt_status source_limit_ahead(tree_source *t, block_ptr p, uint64_t *begin, uint64_t *end)
+{
+    const source_level *above = &t->levels[1];
+    *begin = p.offset;
+    *end = p.offset + p.length;
+    if (t->root.height < 2) return HOLT_OK;
+    holt_status rc = source_load(t, 1, above->at);
+    if (rc != HOLT_OK) return rc;
+    block_ptr first = block_child(&above->block, above->begin);
+    block_ptr last = block_child(&above->block, above->end - 1);
+    if (first.offset < *begin) *begin = first.offset;
+    if (last.offset + last.length > *end) *end = last.offset + last.length;
+    return HOLT_OK;
+}
+
+static void source_read_ahead_run(tree_source *t, block_ptr p)
+{
+    uint64_t begin = TREE_HEADER_BYTES, end = tree_file_size(t->file);
+    if (source_is_bounded(t) && source_limit_ahead(t, p, &begin, &end) != HOLT_OK) return;
+    read_ahead_stretch(&t->ahead, t->file, p, t->backward, t->backward ? begin : end);
+}
+
 /* Of pages not for the first leaf of a walk, which may be the only one. */
 static void source_read_ahead(tree_source *t, block_ptr p)
 {
     const source_level *above = &t->levels[1];
-    if (!tree_file_paged(t->file))
-        read_ahead_stretch(&t->ahead, t->file, p, t->backward);
-    else if (t->stepped && source_load(t, 1, above->at) == HOLT_OK)
-        read_ahead_children(&t->ahead, t->file, above->at, &above->block, above->index, t->backward);
+    if (!tree_file_paged(t->file)) {
+        source_read_ahead_run(t, p);
+    } else if (t->stepped && source_load(t, 1, above->at) == HOLT_OK) {
+        const ahead_children children = {above->at, &above->block, above->begin, above->end};
+        read_ahead_children(&t->ahead, t->file, &children, above->index, t->backward);
+    }
 }
 
 static void source_find_bounds(tree_source *t, const block *leaf)
@@ -136,16 +167,30 @@ static bool source_enter_leaf(tree_source *t)
     return true;
 }
 
-/* Lets the path go through block b, which is where p says, and on to a child: the first, the last, or the one
- * that may hold the key. */
-static void source_pass(source_level *l, const block *b, block_ptr *p, source_end end, slice key)
+/* The children of node b that may hold keys within the bounds, at least one. */
+static void source_clip_node(const tree_source *t, source_level *l, const block *b)
 {
+    const slice lower = t->options.lower, upper = t->options.upper;
+    bool equal;
+    l->begin = slice_is_open(lower) ? 0 : block_child_index(b, lower);
+    l->end = slice_is_open(upper) ? b->count : block_lower_bound(b, upper, &equal);
+    if (l->end <= l->begin) l->end = l->begin + 1;
+}
+
+/* Lets the path go through block b, which is where p says, and on to a child within the bounds: the first, the last, or the
+ * one that may hold the key. */
+static void source_pass(const tree_source *t, source_level *l, const block *b, block_ptr *p, source_end end,
+                        slice key)
+{
+    if (!block_ptr_equal(l->at, *p)) source_clip_node(t, l, b);
     l->at = *p;
-    l->count = b->count;
-    if (end == END_KEY)
+    if (end == END_KEY) {
         l->index = block_child_index(b, key);
-    else
-        l->index = end == END_FIRST ? 0 : b->count - 1;
+        if (l->index < l->begin) l->index = l->begin;
+        if (l->index >= l->end) l->index = l->end - 1;
+    } else {
+        l->index = end == END_FIRST ? l->begin : l->end - 1;
+    }
     *p = block_child(b, l->index);
 }
 
@@ -154,7 +199,7 @@ static void source_note_beside(tree_source *t, const block *b)
 {
     const source_level *l = &t->levels[1];
     t->beside = t->beside_end = NULL;
-    if (t->backward ? l->index == 0 : l->index + 1 >= l->count) return;
+    if (t->backward ? l->index <= l->begin : l->index + 1 >= l->end) return;
     block_ptr p = block_child(b, t->backward ? l->index - 1 : l->index + 1);
     t->beside = cache_peek(tree_file_cache(t->file), p);
     if (t->beside) t->beside_end = t->beside + p.length;
@@ -182,7 +227,7 @@ static holt_status source_descend_cached(tree_source *t, uint32_t *level, block_
         block there;
         const block *b = source_node(t, *level, *p, &there);
         if (!b) break;
-        source_pass(&t->levels[*level], b, p, end, key);
+        source_pass(t, &t->levels[*level], b, p, end, key);
         if (*level == 1) source_note_beside(t, b);
     }
     epoch_leave();
@@ -210,7 +255,7 @@ static holt_status source_descend(tree_source *t, uint32_t level, block_ptr p, s
         holt_status rc = t->options.bypass_cache ? HOLT_OK : source_descend_cached(t, &level, &p, end, key);
         if (rc == HOLT_OK) rc = source_load(t, level, p);
         if (rc != HOLT_OK || level == 0) return rc;
-        source_pass(&t->levels[level], &t->levels[level].block, &p, end, key);
+        source_pass(t, &t->levels[level], &t->levels[level].block, &p, end, key);
     }
 }
 
@@ -239,13 +284,13 @@ static holt_status source_check_order(const tree_source *t, slice from)
     return tree_file_corrupt(t->file, leaf->held.offset, "its keys do not follow those of its neighbour");
 }
 
-/* Loads the next leaf in the direction of travel; *there: there is one. */
+/* Loads the next leaf in the direction of travel; *there: there is one within the bounds. */
 static holt_status source_step_leaf(tree_source *t, bool *there)
 {
     uint32_t level = 1;
     while (level < t->root.height) {
         const source_level *l = &t->levels[level];
-        if (t->backward ? l->index > 0 : l->index + 1 < l->count) break;
+        if (t->backward ? l->index > l->begin : l->index + 1 < l->end) break;
         level++;
     }
     *there = level < t->root.height;
