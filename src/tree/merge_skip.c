@@ -28,7 +28,7 @@ static bool merge_skip_alone(merge *m, slice limit)
 static inline bool merge_same_key(slice a, slice b)
 {
     if (a.size != b.size) return false;
-    if (a.size < WORD || a.size > 2 * WORD) return slice_equal(a, b);
+    if (a.size < WORD || a.size > SKIP_MAX) return slice_equal(a, b);
     const uint8_t *x = a.data, *y = b.data;
     const size_t last = a.size - WORD;
     return memcmp(x, y, WORD) == 0 && memcmp(x + last, y + last, WORD) == 0;
