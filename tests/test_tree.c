@@ -663,11 +663,8 @@ static void check_reads_of_single_keys(tree_file *file, const tree_root *root, c
 static void check_reads_below_separators(tree_file *file, const tree_root *root, const model *m)
 {
     for (size_t i = 5000; i < 5300; i++) {
-        uint8_t separator[64];
-        slice lower = item_key(&m->items[i - 1]);
-        size_t size = block_separator(lower, item_key(&m->items[i]), separator);
-        const tree_source_options o = {
-            .lower = lower, .upper = slice_of(separator, size), .bypass_cache = true};
+        slice lower = item_key(&m->items[i - 1]), upper = block_separator(lower, item_key(&m->items[i]));
+        const tree_source_options o = {.lower = lower, .upper = upper, .bypass_cache = true};
         for (int backward = 0; backward < 2; backward++) {
             spy_clear();
             assert_int_equal(spy_walk(file, root, &o, backward), 1);

@@ -163,7 +163,8 @@ void status_save(holt_error *out)
 
 void status_keep(holt_status rc, holt_error *out)
 {
-    assert((rc == HOLT_OK || last.status == (uint32_t)rc) && "a status is not the one of the thread's message");
+    assert((rc == HOLT_OK || last.status == (uint32_t)rc) &&
+           "a status is not the one of the thread's message");
     *out = last;
     out->status = (uint32_t)rc;
 }

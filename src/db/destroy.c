@@ -60,6 +60,7 @@ static const char *magic_of(file_kind kind)
     case FILE_PAGES:
         return "HOLTTREE";
     case FILE_FOREIGN:
+    case FILE_BYSTANDER:
     case FILE_LOCK:
     case FILE_DIARY:
     case FILE_TEMPORARY:
@@ -133,6 +134,7 @@ static int step_of(const char *name)
     case FILE_LOCK:
         return 4;
     case FILE_FOREIGN:
+    case FILE_BYSTANDER:
         break;
     }
     return 0;
