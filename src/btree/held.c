@@ -49,11 +49,13 @@ static holt_status list_keepers(const btree_change *c, btree_version *base, keep
     size_t capacity = 0;
     out->list = NULL;
     out->count = 1;
-    for (btree_version *v = base; v; v = before(c, v)) {
+    btree_version *v = base;
+    do {
         if (!mem_grow((void **)&out->list, &capacity, out->count + 1, sizeof *out->list))
             return status_no_memory((out->count + 1) * sizeof *out->list);
         out->list[out->count++] = (keeper){.version = v};
-    }
+        v = before(c, v);
+    } while (v);
     out->list[0] = (keeper){NULL, NULL, 0};
     return HOLT_OK;
 }
