@@ -126,7 +126,7 @@ static void a_wrong_option_is_named(void **state)
 {
     fixture *f = (fixture *)*state;
     holt_slice a = holt_str("a");
-    static char huge[9000];
+    static char huge[70000];
     holt_value v = HOLT_VALUE_INIT;
     holt *db;
     holt_collection *c;

@@ -292,6 +292,14 @@ static void a_cursor_stops_at_its_bounds_in_the_memtable(void **state)
     world_close(&w);
 }
 
+/* Compaction, which may run beside, passes by the cache. */
+static uint64_t blocks_looked_at(holt *db)
+{
+    holt_db_stats stats;
+    expect_ok(holt_stats(db, &stats, sizeof stats));
+    return stats.cache_hits + stats.cache_misses;
+}
+
 /* The same in runs: no block beyond the bound is read, nor one of another run because a first one has tombstones there. */
 static void a_cursor_stops_at_its_bounds_in_runs(void **state)
 {
@@ -309,10 +317,10 @@ static void a_cursor_stops_at_its_bounds_in_runs(void **state)
         for (int backward = 0; backward < 2; backward++) {
             holt_cursor *c = open_prefix(&w, prefixes[i]);
             bool (*const move)(holt_cursor *) = backward ? holt_cursor_prev : holt_cursor_next;
-            uint64_t before = sim_calls(w.machine, SIM_READ);
+            uint64_t before = blocks_looked_at(w.db);
             assert_true(move(c));
             assert_false(move(c));
-            assert_in_range(sim_calls(w.machine, SIM_READ) - before, 0, READS_MAX);
+            assert_in_range(blocks_looked_at(w.db) - before, 1, READS_MAX);
             expect_ok(holt_cursor_close(c));
         }
     }

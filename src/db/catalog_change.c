@@ -29,7 +29,7 @@ static holt_status reopen(holt_collection *c, const char *name, bool may_open, h
 /* The first B+tree collection brings the file for the pages of all. */
 static holt_status need_space(holt *db)
 {
-    if (db->space) return HOLT_OK; /* set under leadership only */
+    if (space_of(db)) return HOLT_OK; /* set under leadership only */
     btree_space *space;
     uint64_t number = next_file_number(db);
     holt_status rc = btree_space_create(&space, db->files, number);
@@ -42,9 +42,7 @@ static holt_status need_space(holt *db)
         os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
         return rc;
     }
-    os_mutex_lock(&db->manifest_mu);
-    db->space = space;
-    os_mutex_unlock(&db->manifest_mu);
+    space_set(db, space);
     return HOLT_OK;
 }
 
@@ -55,7 +53,7 @@ static holt_status record_creation(holt *db, holt_collection *c)
     holt_status rc = c->spec.kind == HOLT_BTREE ? need_space(db) : HOLT_OK;
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    rc = trees_empty(&c->spec, db->space, &empty);
+    rc = trees_empty(&c->spec, space_of(db), &empty);
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_create(&e, c, &empty);
     return edit_commit(&e);
@@ -189,7 +187,7 @@ static holt_status clear_led(holt_collection *c)
     holt_status rc = wal_sync(db->wal);
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    rc = trees_empty(&c->spec, db->space, &empty);
+    rc = trees_empty(&c->spec, space_of(db), &empty);
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_clear(&e, c, db->next_seqno - 1, &empty);
     rc = edit_commit(&e);

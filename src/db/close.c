@@ -50,7 +50,7 @@ static void release_memory(holt *db)
     for (size_t i = 0; i < db->garbage_count; i++)
         btree_version_unref(db->garbage[i]);
     mem_free(db->garbage);
-    btree_space_close(db->space);
+    btree_space_close(space_of(db));
     tree_files_destroy(db->files);
     cache_destroy(db->cache);
     mem_free(db->log.recovered);

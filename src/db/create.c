@@ -15,7 +15,10 @@ static holt_status create_space(holt *db)
     uint64_t number = next_file_number(db);
     tree_page_file_name(number, name);
     holt_status rc = os_dir_unlink(db->dir, name);
-    return rc == HOLT_OK || rc == HOLT_NOT_FOUND ? btree_space_create(&db->space, db->files, number) : rc;
+    btree_space *space;
+    if (rc == HOLT_OK || rc == HOLT_NOT_FOUND) rc = btree_space_create(&space, db->files, number);
+    if (rc == HOLT_OK) space_set(db, space);
+    return rc;
 }
 
 static holt_status default_collection(holt *db)
@@ -27,7 +30,7 @@ static holt_status default_collection(holt *db)
     first.spec.id = 1;
     if (first.spec.kind == HOLT_BTREE) rc = create_space(db);
     collection_tree empty;
-    if (rc == HOLT_OK) rc = trees_empty(&first.spec, db->space, &empty);
+    if (rc == HOLT_OK) rc = trees_empty(&first.spec, space_of(db), &empty);
     return rc == HOLT_OK ? begin_collection_state(db, &first, &empty) : rc;
 }
 
@@ -46,7 +49,7 @@ holt_status create_database(holt *db)
     if (rc == HOLT_OK) rc = begin_table(db);
     if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
     if (rc == HOLT_OK) rc = manifest_begin(db, 1);
-    db->space_recorded = db->space != NULL;
+    db->space_recorded = space_of(db) != NULL;
     if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id, NULL);
     if (rc == HOLT_OK) rc = begin_log(db);
     if (rc == HOLT_OK)

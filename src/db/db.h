@@ -131,7 +131,8 @@ struct holt {
     log_state log;
     struct file_use *file_uses;      /* parts that are in each file, by number */
     size_t file_use_count, file_use_capacity;
-    btree_space *space;              /* of all B+trees; NULL: none yet. Set once, before a collection needs it */
+    /* Of all B+trees; NULL: none yet. Set once, before a collection needs it: space_of, space_set. */
+    _Atomic(btree_space *) space;
     bool space_recorded;             /* the manifest names it */
     btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
     size_t garbage_count, garbage_capacity;
@@ -203,6 +204,17 @@ struct holt {
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* constant after open */
     seqno synced_seqno; /* read-only: newest operation that the log says is synced; constant after open */
 };
+
+/* The pages of all B+trees, or NULL. Acquire, and release: who finds them finds what they are made of. */
+static inline btree_space *space_of(const holt *db)
+{
+    return atomic_load_explicit(&db->space, memory_order_acquire);
+}
+
+static inline void space_set(holt *db, btree_space *space)
+{
+    atomic_store_explicit(&db->space, space, memory_order_release);
+}
 
 /* ---------------------------------------------------------------- public calls */
 

@@ -178,7 +178,7 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
     encode_collection(&e->items, &c->spec, c->name, 0);
     /* Only the first time, when nobody can be changing it: later on its state is recorded with each change. */
     e->records_space = c->spec.kind == HOLT_BTREE && !db->space_recorded;
-    if (e->records_space) encode_space(&e->items, btree_space_recorded(db->space), true);
+    if (e->records_space) encode_space(&e->items, btree_space_recorded(space_of(db)), true);
     add_state(e, c->slot, &c->spec, 0, NULL, tree);
 }
 

@@ -152,7 +152,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
         orphan = !file_in_use(c->db, number);
         break;
     case FILE_PAGES:
-        orphan = !c->db->space || number != btree_space_recorded(c->db->space)->file;
+        orphan = !space_of(c->db) || number != btree_space_recorded(space_of(c->db))->file;
         break;
     case FILE_TEMPORARY:
         orphan = true;

@@ -47,7 +47,7 @@ holt_status flush_piece(flush *f, const flush_output *o, bool *gone)
     view *now;
     btree_change *change;
     *gone = false;
-    holt_status rc = btree_change_begin(&change, f->db->space);
+    holt_status rc = btree_change_begin(&change, space_of(f->db));
     if (rc != HOLT_OK) return rc;
     rc = view_acquire(f->db, &now);
     if (rc != HOLT_OK) {

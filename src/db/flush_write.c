@@ -60,7 +60,7 @@ static holt_status begin_batch(flush *f, const collection_state *s, uint32_t slo
     f->batch = batch;
     f->input->ops->first(f->input);
     if (f->piece) return HOLT_OK;
-    holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, f->db->space);
+    holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, space_of(f->db));
     return rc == HOLT_OK ? check_base(f, s, slot) : rc;
 }
 

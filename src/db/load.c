@@ -294,7 +294,7 @@ static holt_status finish_run(holt_load *load)
 static holt_status begin_change(holt *db, btree_change **out)
 {
     holt_status rc;
-    while ((rc = btree_change_begin(out, db->space)) == HOLT_BUSY)
+    while ((rc = btree_change_begin(out, space_of(db))) == HOLT_BUSY)
         os_sleep(db->os, BUSY_NS);
     return rc;
 }
@@ -314,7 +314,7 @@ static holt_status build_btree(holt_load *load, new_tree *n)
                                &n->tree.btree);
     source_close(entries);
     if (rc == HOLT_OK) rc = btree_change_prepare(n->change, &n->space);
-    n->tree.btree_file = btree_space_file(db->space);
+    n->tree.btree_file = btree_space_file(space_of(db));
     return rc;
 }
 

@@ -74,8 +74,8 @@ static void put_collections(holt *db, const db_edit *e, const view *v, buffer *o
 /* The pages that all B+trees share, and the trees that still take some of them without being anybody's. */
 static void put_space(holt *db, const db_edit *e, buffer *out)
 {
-    if (!db->space) return;
-    encode_space(out, e && e->space ? e->space : btree_space_recorded(db->space), true);
+    if (!space_of(db)) return;
+    encode_space(out, e && e->space ? e->space : btree_space_recorded(space_of(db)), true);
     for (size_t i = e ? e->swept : 0; i < db->garbage_count; i++)
         encode_garbage(out, btree_version_root(db->garbage[i]));
     if (e && e->garbage) encode_garbage(out, btree_version_root(e->garbage));
@@ -188,8 +188,8 @@ static holt_status write_whole(holt *db, const db_edit *e, bool *named)
     recorded_set(db, manifest_last(m));
     remove_manifest(db, number - 1);
     settle_doubt(db);
-    if (db->space && !(e && e->space))
-        btree_space_settle(db->space); /* no record of it is in doubt any more */
+    if (space_of(db) && !(e && e->space))
+        btree_space_settle(space_of(db)); /* no record of it is in doubt any more */
     return HOLT_OK;
 }
 

@@ -94,13 +94,16 @@ static holt_status open_tree(holt *db, open_files *all, const state_collection *
 static holt_status open_space(holt *db, const db_state *s)
 {
     if (!s->space.file) return HOLT_OK;
-    holt_status rc = btree_space_open(&db->space, db->files, &s->space, !db->read_only);
+    btree_space *space;
+    holt_status rc = btree_space_open(&space, db->files, &s->space, !db->read_only);
+    if (rc != HOLT_OK) return rc;
+    space_set(db, space);
     db->space_recorded = true;
     if (rc == HOLT_OK &&
         !mem_grow((void **)&db->garbage, &db->garbage_capacity, s->garbage_count, sizeof *db->garbage))
         rc = status_no_memory(s->garbage_count * sizeof *db->garbage);
     for (size_t i = 0; i < s->garbage_count && rc == HOLT_OK; i++) {
-        rc = btree_version_open(&db->garbage[db->garbage_count], db->space, &s->garbage[i]);
+        rc = btree_version_open(&db->garbage[db->garbage_count], space_of(db), &s->garbage[i]);
         db->garbage_count += rc == HOLT_OK;
     }
     return rc;
@@ -110,11 +113,11 @@ static holt_status open_space(holt *db, const db_state *s)
 static holt_status open_version(holt *db, const state_collection *c, collection_tree *tree)
 {
     if (c->spec.kind != HOLT_BTREE) return HOLT_OK;
-    if (!db->space)
+    if (!space_of(db))
         return status_set(HOLT_CORRUPT,
                           "collection \"%s\" is a B+tree, but the manifest names no file of pages", c->name);
-    tree->btree_file = btree_space_file(db->space);
-    return btree_version_open(&tree->btree, db->space, c->btree.root.length ? &c->btree : NULL);
+    tree->btree_file = btree_space_file(space_of(db));
+    return btree_version_open(&tree->btree, space_of(db), c->btree.root.length ? &c->btree : NULL);
 }
 
 static holt_status open_collection(holt *db, open_files *all, const state_collection *c)
@@ -167,7 +170,7 @@ static bool exists(const db_state *s, uint32_t id)
 static holt_status flush_without_record(recovery *r)
 {
     holt *db = r->db;
-    holt_status rc = db->space && !r->flushed ? btree_space_unrecorded(db->space) : HOLT_OK;
+    holt_status rc = space_of(db) && !r->flushed ? btree_space_unrecorded(space_of(db)) : HOLT_OK;
     if (rc == HOLT_OK) rc = flush_now(db);
     r->flushed = true;
     r->memory_bytes = 0;
@@ -267,7 +270,7 @@ static holt_status switch_over(holt *db, log_position known, uint64_t number)
     if (rc == HOLT_OK) rc = manifest_begin(db, number);
     if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, known);
     if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id, NULL);
-    if (rc == HOLT_OK && db->space) btree_space_settle(db->space);
+    if (rc == HOLT_OK && space_of(db)) btree_space_settle(space_of(db));
     if (rc == HOLT_OK) rc = directory_clean(db, number);
     if (rc == HOLT_OK) rc = begin_log(db);
     return rc;

@@ -104,7 +104,7 @@ static holt_status try_piece(rewrite *w)
 {
     btree_change *change;
     collection_state *s;
-    holt_status rc = btree_change_begin(&change, w->db->space);
+    holt_status rc = btree_change_begin(&change, space_of(w->db));
     if (rc != HOLT_OK) return rc;
     rc = current_state(w, &s);
     if (rc != HOLT_OK) {

@@ -8,15 +8,6 @@
 enum { STEP_BLOCKS = 256, SHRINK_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
 
-/* The first B+tree collection may just be made. */
-btree_space *space_of(holt *db)
-{
-    os_mutex_lock(&db->manifest_mu);
-    btree_space *space = db->space;
-    os_mutex_unlock(&db->manifest_mu);
-    return space;
-}
-
 /* ---------------------------------------------------------------- recording */
 
 /* Gives the collection its changed tree. HOLT_CONFLICT: it has got another one meanwhile. */
@@ -135,7 +126,7 @@ static seqno flushed_seqno(holt *db)
 static uint64_t recorded_pages(holt *db)
 {
     os_mutex_lock(&db->manifest_mu);
-    uint64_t pages = btree_space_recorded(db->space)->pages;
+    uint64_t pages = btree_space_recorded(space_of(db))->pages;
     os_mutex_unlock(&db->manifest_mu);
     return pages;
 }

@@ -9,9 +9,6 @@
 
 #include "db/db.h"
 
-/* The space of the database's B+trees; NULL: it has none yet. It stays once it is there. */
-btree_space *space_of(holt *db);
-
 /* What a change made of a collection's tree. */
 typedef struct space_tree {
     uint32_t collection, slot;

@@ -93,10 +93,10 @@ test_del_deletes_several_and_minds_no_absent_key() {
 
 test_key_past_the_limit_is_refused_and_nothing_is_lost() {
     holt put data kept value
-    key=$(head -c 8193 /dev/zero | tr '\0' k)
+    key=$(head -c 65536 /dev/zero | tr '\0' k)
     status_is 1 holt put data "$key" v
     [ -s err ]
-    key=$(head -c 8192 /dev/zero | tr '\0' k)
+    key=$(head -c 65535 /dev/zero | tr '\0' k)
     holt put data "$key" longest
     prints longest holt get data "$key"
     prints value holt get data kept
