@@ -1,0 +1,53 @@
+/* disturb.h -- delays and faults from a seed, put between the engine and the machine by the linker.
+ *
+ * The calls of some functions of os.h in test_stress go through those of disturb.c (tests/meson.build: `wrapped`): nothing in the engine knows of it, and no other program pays for it.
+ *
+ * Delays       come after a mutex is released, and before and after calls that write, sync, rename, create or delete.
+ *              Each kind of call, and each rank of mutex, has its share: what happens seldom is delayed as often as
+ *              what happens all the time. So a thread loses the processor in all the places where it could, also in
+ *              those that are a thousand times rarer than the others.
+ * Slow syncs   are delays of another order, as of a busy disk.
+ * Manifests    `small_manifests`: a whole new manifest is written after about one KiB of edits instead of 256.
+ * Faults       a failed write, sync, ..., or a failed allocation. A call that is made to fail does nothing.
+ * Concurrency  disturb_begin and disturb_end when no other thread uses the engine; the rest from any thread.
+ *
+ * The seed decides what each thread meets, by the order in which threads come first and by what each does: as far as
+ * threads can be replayed.
+ */
+#ifndef HOLT_TESTS_DISTURB_H
+#define HOLT_TESTS_DISTURB_H
+
+#include "os/os.h"
+
+/* What may fail. */
+typedef enum disturb_fault {
+    FAULT_NONE,
+    FAULT_MEMORY,   /* allocations, on all threads */
+    FAULT_MANIFEST, /* writes and syncs of manifests and of CURRENT, and of the directory */
+    FAULT_TABLES,   /* of files that are neither manifests nor the log's: runs and pages */
+    FAULT_ANY       /* of all */
+} disturb_fault;
+
+typedef struct disturb_plan {
+    uint64_t seed;
+    const os *os;             /* only the I/O of this machine is delayed and fails */
+    uint64_t delay_ns_max;    /* 0: no delays */
+    uint32_t slow_sync_one_in; /* this many syncs, 0: none, */
+    uint64_t slow_sync_ns_max; /* take up to so much longer */
+    bool small_manifests;
+    disturb_fault fault;
+    uint32_t fault_one_in; /* this many calls that could */
+    uint32_t faults_max;   /* then no more; 0: no limit */
+} disturb_plan;
+
+void disturb_begin(const disturb_plan *plan);
+void disturb_end(void);
+/* From now on this thread meets neither delays nor faults, or does again. */
+void disturb_spare_thread(bool spared);
+/* This thread is delayed more often, or as usual again: every second of the places where it could be. */
+void disturb_press_thread(bool pressed);
+
+uint64_t disturb_delays(void); /* since disturb_begin */
+uint64_t disturb_faults(void);
+
+#endif

@@ -1,0 +1,647 @@
+/* stress_actor.c -- what the threads of the stress suite do. */
+#include "support/stress_actor.h"
+
+#include "base/memory.h"
+#include "db/open.h"
+#include "support/must.h"
+
+typedef struct actor {
+    stress_world *w;
+    thread_record *record;
+    unsigned number;
+    rng rng;
+    holdings now;                            /* as acknowledged */
+    holt_collection *handles[STRESS_PLACES]; /* of the places that exist */
+    uint32_t incarnations[STRESS_PLACES];    /* grow with each creation */
+    bool doubtful[STRESS_PLACES];            /* an operation on it has an unknown outcome */
+    bool taken[NAMES];                       /* in use, or in doubt */
+    unsigned doubts;
+    uint64_t steps;
+
+    holt_txn *snapshot; /* NULL: none */
+    holdings seen;      /* what it must show */
+    uint32_t seen_incarnations[STRESS_PLACES];
+    uint64_t snapshot_until; /* step */
+} actor;
+
+enum { DOUBTS_MAX = 3 }; /* then the thread stops: what is so unsure says little */
+
+static bool fails(actor *a, const char *what, holt_status rc)
+{
+    return verdict_fail(&a->w->record->verdict, "thread %u, operation %u, step %llu: %s: %s (%s)", a->number,
+                        a->record->last_n, (unsigned long long)a->steps, what, holt_status_name(rc),
+                        rc == HOLT_OK ? "" : holt_error_message());
+}
+
+/* ---------------------------------------------------------------- operations and their outcomes */
+
+static uint64_t now_ns(actor *a)
+{
+    return os_clock_ns(a->w->os);
+}
+
+static bool is_excused(const actor *a, holt_status rc)
+{
+    return (rc == HOLT_IO && a->w->io_faults) || (rc == HOLT_NO_MEMORY && a->w->memory_faults);
+}
+
+static outcome outcome_of(holt_status rc)
+{
+    return rc == HOLT_OK ? OUTCOME_DONE : rc == HOLT_IO ? OUTCOME_UNKNOWN : OUTCOME_NOT_DONE;
+}
+
+static bool is_doubtful(const actor *a, const operation_record *op)
+{
+    bool doubtful = op->deed != DEED_WRITE && op->deed != DEED_SYNC && a->doubtful[op->place];
+    for (unsigned i = 0; i < op->write_count; i++)
+        doubtful |= a->doubtful[op->writes[i].place];
+    return doubtful;
+}
+
+static bool may_answer(const actor *a, const operation_record *op, holt_status rc)
+{
+    if (rc == HOLT_OK || is_excused(a, rc)) return true;
+    if (rc == HOLT_BUSY) return op->deed == DEED_WRITE || op->deed == DEED_LOAD;
+    /* Of a drop whose outcome was unknown, or a load into what it is not known to have emptied. */
+    return (rc == HOLT_CLOSED || rc == HOLT_CONFLICT || rc == HOLT_EXISTS) && is_doubtful(a, op);
+}
+
+static operation_record *begin(actor *a, const operation_record *op)
+{
+    return record_begin(a->w->record, a->record, op, now_ns(a));
+}
+
+static void note_doubt(actor *a, const operation_record *op)
+{
+    a->doubts++;
+    for (unsigned i = 0; i < op->write_count; i++)
+        a->doubtful[op->writes[i].place] = true;
+    if (op->deed == DEED_WRITE || op->deed == DEED_SYNC) return;
+    a->doubtful[op->place] = true;
+    if (op->deed == DEED_CREATE || op->deed == DEED_RENAME) a->taken[op->name] = true;
+}
+
+/* Notes the outcome. false: the call may not have answered this. */
+static bool end(actor *a, operation_record *op, holt_status rc)
+{
+    outcome o = outcome_of(rc);
+    char words[DEED_BYTES];
+    if (!may_answer(a, op, rc)) return fails(a, describe_operation(op, true, words), rc);
+    record_end(a->w->record, a->record, op, o, now_ns(a));
+    if (o == OUTCOME_DONE) holdings_apply(&a->now, op);
+    if (o == OUTCOME_UNKNOWN) note_doubt(a, op);
+    return true;
+}
+
+/* ---------------------------------------------------------------- writes */
+
+static holt_status write_slot(actor *a, holt_txn *t, slot_write w, uint32_t n)
+{
+    char key[STRESS_KEY_BYTES];
+    uint8_t value[STRESS_VALUE_BYTES];
+    holt_slice k = stress_key(a->number, w.slot, key);
+    holt_collection *c = a->handles[w.place];
+    return w.put ? holt_put(c, t, k, stress_value(a->number, w.slot, n, value)) : holt_delete(c, t, k);
+}
+
+static holt_status commit_writes(actor *a, const operation_record *op)
+{
+    holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = op->durability};
+    holt_txn *t = NULL;
+    holt_status rc = holt_begin(a->w->db, &o, &t);
+    for (unsigned i = 0; i < op->write_count && rc == HOLT_OK; i++)
+        rc = write_slot(a, t, op->writes[i], op->n);
+    if (rc == HOLT_OK) rc = holt_commit(t);
+    holt_rollback(t);
+    return rc;
+}
+
+static bool commit_operation(actor *a, operation_record op)
+{
+    for (unsigned i = 0; i < op.write_count; i++)
+        a->now.places[op.writes[i].place].pristine = false; /* whatever comes of it */
+    operation_record *r = begin(a, &op);
+    /* The database's own durability is HOLT_COMMIT: such a write can do without a transaction. */
+    bool alone = op.write_count == 1 && op.durability == HOLT_COMMIT;
+    holt_status rc = alone ? write_slot(a, NULL, op.writes[0], r->n) : commit_writes(a, r);
+    return end(a, r, rc);
+}
+
+static uint8_t any_durability(actor *a)
+{
+    if (a->w->only_interval) return HOLT_INTERVAL;
+    static const uint8_t some[] = {HOLT_COMMIT, HOLT_INTERVAL, HOLT_PROCESS, HOLT_PROCESS};
+    return some[rng_below(&a->rng, sizeof some)];
+}
+
+/* A place that exists. */
+static uint8_t any_place(actor *a)
+{
+    for (;;) {
+        uint8_t p = (uint8_t)rng_below(&a->rng, STRESS_PLACES);
+        if (a->handles[p]) return p;
+    }
+}
+
+/* Neither a row nor an anchor. */
+static slot_write any_write(actor *a)
+{
+    slot_write w = {.place = any_place(a), .put = !rng_chance(&a->rng, 4)};
+    w.slot = (uint8_t)(w.place < SHARED ? ROWS + rng_below(&a->rng, SLOTS - ROWS)
+                                        : ANCHOR + 1 + rng_below(&a->rng, SLOTS - ANCHOR - 1));
+    return w;
+}
+
+static bool has_write(const operation_record *op, slot_write w)
+{
+    for (unsigned i = 0; i < op->write_count; i++)
+        if (op->writes[i].place == w.place && op->writes[i].slot == w.slot) return true;
+    return false;
+}
+
+static bool write_some(actor *a)
+{
+    operation_record op = {.deed = DEED_WRITE, .durability = any_durability(a)};
+    uint64_t count = rng_chance(&a->rng, 3) ? 1 : 1 + rng_below(&a->rng, WRITES_MAX);
+    for (uint64_t i = 0; i < count; i++) {
+        slot_write w = any_write(a);
+        if (!has_write(&op, w)) op.writes[op.write_count++] = w;
+    }
+    return commit_operation(a, op);
+}
+
+/* The same row in both shared collections, in one commit. */
+static bool write_row(actor *a)
+{
+    operation_record op = {.deed = DEED_WRITE, .durability = any_durability(a)};
+    uint8_t slot = (uint8_t)rng_below(&a->rng, ROWS);
+    for (uint8_t p = 0; p < SHARED; p++)
+        op.writes[op.write_count++] = (slot_write){p, slot, true};
+    return commit_operation(a, op);
+}
+
+/* ---------------------------------------------------------------- the catalog */
+
+static bool free_name(actor *a, uint8_t *name)
+{
+    uint64_t first = rng_below(&a->rng, NAMES);
+    for (unsigned i = 0; i < NAMES; i++) {
+        *name = (uint8_t)((first + i) % NAMES);
+        if (!a->taken[*name]) return true;
+    }
+    return false;
+}
+
+static bool put_anchor(actor *a, uint8_t place)
+{
+    operation_record op = {.deed = DEED_WRITE, .durability = any_durability(a), .write_count = 1};
+    op.writes[0] = (slot_write){place, ANCHOR, true};
+    return commit_operation(a, op);
+}
+
+static bool create(actor *a, uint8_t place)
+{
+    char name[STRESS_NAME_BYTES];
+    operation_record op = {.deed = DEED_CREATE, .place = place};
+    op.kind = rng_chance(&a->rng, 2) ? HOLT_LSM : HOLT_BTREE;
+    if (!free_name(a, &op.name)) return true;
+    operation_record *r = begin(a, &op);
+    holt_collection_options o = {.kind = op.kind};
+    holt_collection *c = NULL;
+    holt_status rc = holt_collection_create(a->w->db, stress_name(a->number, op.name, name), &o, &c);
+    if (!end(a, r, rc)) return false;
+    if (rc != HOLT_OK) return true;
+    a->taken[op.name] = true;
+    a->handles[place] = c;
+    a->incarnations[place]++;
+    return rng_chance(&a->rng, 3) || put_anchor(a, place);
+}
+
+static bool drop(actor *a, uint8_t place)
+{
+    char name[STRESS_NAME_BYTES];
+    uint8_t was = a->now.places[place].name;
+    operation_record op = {.deed = DEED_DROP, .place = place, .name = was};
+    operation_record *r = begin(a, &op);
+    holt_status rc = holt_collection_drop(a->w->db, stress_name(a->number, was, name));
+    if (!end(a, r, rc)) return false;
+    if (rc != HOLT_OK) return true;
+    holt_collection_close(a->handles[place]);
+    a->handles[place] = NULL;
+    a->taken[was] = false;
+    return true;
+}
+
+static bool rename_one(actor *a, uint8_t place)
+{
+    char from[STRESS_NAME_BYTES], to[STRESS_NAME_BYTES];
+    uint8_t was = a->now.places[place].name;
+    operation_record op = {.deed = DEED_RENAME, .place = place};
+    if (!free_name(a, &op.name)) return true;
+    operation_record *r = begin(a, &op);
+    holt_status rc = holt_collection_rename(a->w->db, stress_name(a->number, was, from),
+                                            stress_name(a->number, op.name, to));
+    if (!end(a, r, rc)) return false;
+    if (rc != HOLT_OK) return true;
+    a->taken[was] = false;
+    a->taken[op.name] = true;
+    return true;
+}
+
+static bool clear(actor *a, uint8_t place)
+{
+    operation_record op = {.deed = DEED_CLEAR, .place = place};
+    operation_record *r = begin(a, &op);
+    return end(a, r, holt_collection_clear(a->handles[place]));
+}
+
+static holt_status load_slots(actor *a, holt_load *load, uint32_t n)
+{
+    char key[STRESS_KEY_BYTES];
+    uint8_t value[STRESS_VALUE_BYTES];
+    holt_status rc = HOLT_OK;
+    for (unsigned slot = 0; slot < SLOTS && rc == HOLT_OK; slot++)
+        if (record_loads(n, slot))
+            rc = holt_load_put(load, stress_key(a->number, slot, key), stress_value(a->number, slot, n, value));
+    return rc;
+}
+
+static bool load(actor *a, uint8_t place)
+{
+    holt_load *l = NULL;
+    operation_record op = {.deed = DEED_LOAD, .place = place};
+    operation_record *r = begin(a, &op);
+    holt_status rc = holt_load_begin(a->handles[place], NULL, &l);
+    if (rc == HOLT_OK) rc = load_slots(a, l, r->n);
+    if (rc == HOLT_OK && !rng_chance(&a->rng, 8)) {
+        rc = holt_load_commit(l);
+    } else if (rc == HOLT_OK || rc == HOLT_IO) {
+        /* Given up, or never committed: surely nothing is there. */
+        holt_load_abort(l);
+        record_end(a->w->record, a->record, r, OUTCOME_NOT_DONE, now_ns(a));
+        return rc == HOLT_OK || is_excused(a, rc) || fails(a, "load", rc);
+    }
+    bool good = end(a, r, rc); /* with the words of the failure still there */
+    holt_load_abort(l);
+    return good;
+}
+
+/* Something is done to one of the own collections, if it is not in doubt. */
+static bool change_catalog(actor *a)
+{
+    uint8_t place = (uint8_t)(SHARED + rng_below(&a->rng, OWN));
+    if (a->doubtful[place]) return true;
+    if (!a->handles[place]) return create(a, place);
+    if (a->now.places[place].pristine && rng_chance(&a->rng, 2)) return load(a, place);
+    switch (rng_below(&a->rng, 6)) {
+    case 0:
+        return rename_one(a, place);
+    case 1:
+    case 2:
+        return clear(a, place) && (rng_chance(&a->rng, 2) || put_anchor(a, place));
+    default:
+        return drop(a, place);
+    }
+}
+
+/* ---------------------------------------------------------------- upkeep */
+
+static bool upkeep_answer(actor *a, const char *what, holt_status rc)
+{
+    return rc == HOLT_OK || rc == HOLT_BUSY || is_excused(a, rc) || fails(a, what, rc);
+}
+
+/* All that was acknowledged before is durable when it returns. */
+static bool make_durable(actor *a)
+{
+    bool flushes = rng_chance(&a->rng, 2);
+    operation_record op = {.deed = DEED_SYNC};
+    holt_db_stats before, after;
+    holt_status rc = holt_stats(a->w->db, &before, sizeof before);
+    if (rc != HOLT_OK) return upkeep_answer(a, "stats", rc);
+    operation_record *r = begin(a, &op);
+    rc = flushes ? holt_flush(a->w->db) : holt_sync(a->w->db);
+    if (rc != HOLT_OK) {
+        bool good = upkeep_answer(a, flushes ? "flush" : "sync", rc);
+        if (good) record_end(a->w->record, a->record, r, OUTCOME_NOT_DONE, now_ns(a));
+        return good;
+    }
+    if (!end(a, r, rc)) return false;
+    rc = holt_stats(a->w->db, &after, sizeof after);
+    if (rc != HOLT_OK) return upkeep_answer(a, "stats", rc);
+    if (after.durable_seqno >= before.last_seqno && after.last_seqno >= after.durable_seqno) return true;
+    return verdict_fail(&a->w->record->verdict,
+                        "thread %u: durable_seqno %llu after a %s that came after seqno %llu; last_seqno %llu",
+                        a->number, (unsigned long long)after.durable_seqno, flushes ? "flush" : "sync",
+                        (unsigned long long)before.last_seqno, (unsigned long long)after.last_seqno);
+}
+
+static bool compact(actor *a)
+{
+    static const holt_slice open_end = {NULL, 0};
+    uint8_t place = any_place(a);
+    holt_status rc = holt_compact(a->handles[place], open_end, open_end);
+    return (rc == HOLT_CLOSED && a->doubtful[place]) || upkeep_answer(a, "compact", rc);
+}
+
+/* ---------------------------------------------------------------- reads */
+
+static bool read_answer(actor *a, const char *what, holt_status rc)
+{
+    return is_excused(a, rc) || fails(a, what, rc);
+}
+
+static bool check_own_key(actor *a)
+{
+    char key[STRESS_KEY_BYTES];
+    uint8_t place = any_place(a);
+    unsigned slot = (unsigned)rng_below(&a->rng, SLOTS);
+    if (a->doubtful[place]) return true;
+    holt_value v = HOLT_VALUE_INIT;
+    uint32_t expected = a->now.places[place].versions[slot];
+    holt_status rc = holt_get(a->handles[place], NULL, stress_key(a->number, slot, key), &v);
+    uint32_t got = rc == HOLT_OK ? stress_value_parse(holt_bytes(v.data, v.size), a->number, slot) : 0;
+    holt_value_free(&v);
+    if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return read_answer(a, "get of an own key", rc);
+    if (got == expected && (rc == HOLT_OK) == (expected != 0)) return true;
+    return verdict_fail(&a->w->record->verdict,
+                        "thread %u, step %llu: get of own key %u in place %u: %s, version %u; wrote version %u",
+                        a->number, (unsigned long long)a->steps, slot, place, holt_status_name(rc), got, expected);
+}
+
+/* Takes in what the cursor stands on. `from`: the slot before, -1 or SLOTS; it must lie before, in the direction. */
+static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *from, uint32_t versions[SLOTS],
+                       verdict *v)
+{
+    char words[DESCRIBE_BYTES];
+    unsigned slot;
+    if (!stress_key_parse(holt_cursor_key(cursor), thread, &slot))
+        return verdict_fail(v, "thread %u has no key %s", thread, describe(holt_cursor_key(cursor), words));
+    if (forward ? (int)slot <= *from : (int)slot >= *from)
+        return verdict_fail(v, "thread %u: a walk %s comes to key %u after %d", thread,
+                            forward ? "forward" : "backward", slot, *from);
+    *from = (int)slot;
+    versions[slot] = stress_value_parse(holt_cursor_value(cursor), thread, slot);
+    return versions[slot] != 0 || verdict_fail(v, "thread %u: key %u has a value of no version: %s", thread, slot,
+                                               describe(holt_cursor_value(cursor), words));
+}
+
+static bool walk(holt_cursor *cursor, unsigned thread, bool forward, uint32_t versions[SLOTS], verdict *v)
+{
+    int from = forward ? -1 : SLOTS;
+    memset(versions, 0, SLOTS * sizeof *versions);
+    bool on = forward ? holt_cursor_first(cursor) : holt_cursor_last(cursor);
+    while (on) {
+        if (!take_entry(cursor, thread, forward, &from, versions, v)) return false;
+        on = forward ? holt_cursor_next(cursor) : holt_cursor_prev(cursor);
+    }
+    return true;
+}
+
+bool stress_scan(holt_collection *c, holt_txn *t, unsigned thread, uint32_t versions[SLOTS], verdict *v,
+                 holt_status *rc)
+{
+    char prefix[STRESS_KEY_BYTES];
+    uint32_t backward[SLOTS];
+    holt_cursor *cursor;
+    holt_cursor_options o = {.prefix = stress_prefix(thread, prefix)};
+    *rc = holt_cursor_open(c, t, &o, &cursor);
+    if (*rc != HOLT_OK) return false;
+    bool good = walk(cursor, thread, true, versions, v) && walk(cursor, thread, false, backward, v);
+    *rc = holt_cursor_close(cursor);
+    if (!good || *rc != HOLT_OK) return false;
+    return memcmp(versions, backward, sizeof backward) == 0 ||
+           verdict_fail(v, "thread %u: the same cursor shows one thing forward and another backward", thread);
+}
+
+static bool same_versions(actor *a, uint8_t place, const uint32_t got[SLOTS], const uint32_t expected[SLOTS],
+                          const char *what)
+{
+    for (unsigned slot = 0; slot < SLOTS; slot++)
+        if (got[slot] != expected[slot])
+            return verdict_fail(&a->w->record->verdict,
+                                "thread %u, step %llu: %s of place %u shows version %u of key %u, expected %u",
+                                a->number, (unsigned long long)a->steps, what, place, got[slot], slot,
+                                expected[slot]);
+    return true;
+}
+
+static bool check_own_place(actor *a)
+{
+    uint32_t versions[SLOTS];
+    uint8_t place = any_place(a);
+    holt_status rc;
+    if (a->doubtful[place]) return true;
+    if (stress_scan(a->handles[place], NULL, a->number, versions, &a->w->record->verdict, &rc))
+        return same_versions(a, place, versions, a->now.places[place].versions, "a walk");
+    return rc != HOLT_OK && (rc == HOLT_BUSY || read_answer(a, "walk over an own collection", rc));
+}
+
+static holt_status begin_snapshot(actor *a, holt_txn **t)
+{
+    holt_txn_options o = {.flags = HOLT_TXN_READ_ONLY};
+    return holt_begin(a->w->db, &o, t);
+}
+
+/* Version of a row in one shared collection; 0: absent, or *rc says why it could not be read. */
+static uint32_t row_version(actor *a, holt_txn *t, unsigned p, unsigned owner, unsigned row, holt_status *rc)
+{
+    char key[STRESS_KEY_BYTES];
+    holt_value v = HOLT_VALUE_INIT;
+    *rc = holt_get(a->w->shared[p], t, stress_key(owner, row, key), &v);
+    uint32_t n = *rc == HOLT_OK ? stress_value_parse(holt_bytes(v.data, v.size), owner, row) : 0;
+    holt_value_free(&v);
+    return n;
+}
+
+/* A row of whomever, in a snapshot: the same version in both collections. */
+static bool check_row(actor *a)
+{
+    unsigned owner = (unsigned)rng_below(&a->rng, STRESS_THREADS), row = (unsigned)rng_below(&a->rng, ROWS);
+    uint32_t n[SHARED] = {0, 0};
+    holt_txn *t = NULL;
+    holt_status rc = begin_snapshot(a, &t);
+    if (rc != HOLT_OK) return read_answer(a, "begin of a snapshot", rc);
+    for (unsigned p = 0; p < SHARED && (rc == HOLT_OK || rc == HOLT_NOT_FOUND); p++)
+        n[p] = row_version(a, t, p, owner, row, &rc);
+    holt_rollback(t);
+    if (rc == HOLT_BUSY) return true; /* revoked */
+    if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return read_answer(a, "get of a row", rc);
+    if (n[0] == n[1]) return true;
+    return verdict_fail(&a->w->record->verdict,
+                        "thread %u: a snapshot shows a commit in part: row %u of thread %u has versions %u and %u",
+                        a->number, row, owner, n[0], n[1]);
+}
+
+/* ---------------------------------------------------------------- a snapshot that is kept */
+
+static void end_snapshot(actor *a)
+{
+    holt_rollback(a->snapshot);
+    a->snapshot = NULL;
+}
+
+static bool take_snapshot(actor *a)
+{
+    holt_status rc = begin_snapshot(a, &a->snapshot);
+    if (rc != HOLT_OK) return read_answer(a, "begin of a snapshot", rc);
+    a->seen = a->now;
+    memcpy(a->seen_incarnations, a->incarnations, sizeof a->incarnations);
+    a->snapshot_until = a->steps + 1 + rng_below(&a->rng, 200);
+    return true;
+}
+
+static bool check_seen_place(actor *a, uint8_t place)
+{
+    uint32_t versions[SLOTS];
+    holt_status rc;
+    if (stress_scan(a->handles[place], a->snapshot, a->number, versions, &a->w->record->verdict, &rc))
+        return same_versions(a, place, versions, a->seen.places[place].versions, "a kept snapshot");
+    return rc != HOLT_OK && (rc == HOLT_BUSY || read_answer(a, "walk in a kept snapshot", rc));
+}
+
+static bool check_snapshot(actor *a)
+{
+    bool good = true;
+    for (uint8_t p = 0; p < STRESS_PLACES && good; p++) {
+        bool same = a->seen.places[p].exists && a->handles[p] && a->incarnations[p] == a->seen_incarnations[p];
+        if (same && !a->doubtful[p]) good = check_seen_place(a, p);
+    }
+    end_snapshot(a);
+    return good;
+}
+
+/* ---------------------------------------------------------------- the list of collections */
+
+static bool check_list(actor *a)
+{
+    char **names;
+    size_t count;
+    bool there[NAMES] = {false};
+    holt_status rc = holt_collection_list(a->w->db, &names, &count);
+    if (rc != HOLT_OK) return read_answer(a, "list", rc);
+    for (size_t i = 0; i < count; i++) {
+        unsigned owner, number;
+        if (stress_name_parse(names[i], &owner, &number) && owner == a->number) there[number] = true;
+    }
+    holt_free(names);
+    bool doubts = a->doubts > 0;
+    for (unsigned i = 0; i < NAMES; i++)
+        if (there[i] != a->taken[i] && !doubts)
+            return verdict_fail(&a->w->record->verdict, "thread %u, step %llu: own collection %u is %s the list",
+                                a->number, (unsigned long long)a->steps, i, there[i] ? "still in" : "not in");
+    return true;
+}
+
+/* ---------------------------------------------------------------- the thread */
+
+static bool step(actor *a)
+{
+    if (a->w->only_interval) return write_row(a);
+    if (a->snapshot && a->steps >= a->snapshot_until && !check_snapshot(a)) return false;
+    uint64_t choice = rng_below(&a->rng, 1000);
+    if (choice < 450) return write_some(a);
+    if (choice < 580) return write_row(a);
+    if (choice < 640) return a->w->parts.no_catalog || change_catalog(a);
+    if (choice < 650) return make_durable(a);
+    if (choice < 655) return compact(a);
+    if (choice < 800) return check_own_key(a);
+    if (choice < 850) return check_own_place(a);
+    if (choice < 960) return check_row(a);
+    if (choice < 970) return check_list(a);
+    return a->snapshot || take_snapshot(a);
+}
+
+static bool goes_on(const actor *a)
+{
+    stress_record *r = a->w->record;
+    return !atomic_load_explicit(&r->stop, memory_order_relaxed) && !verdict_failed(&r->verdict) &&
+           a->doubts < DOUBTS_MAX && !record_is_full(a->record);
+}
+
+static bool rests(const actor *a)
+{
+    return atomic_load_explicit(&a->w->record->rest, memory_order_relaxed);
+}
+
+/* Opens what the thread has from before. */
+static bool take_over(actor *a)
+{
+    char name[STRESS_NAME_BYTES];
+    a->now = a->record->base;
+    for (uint8_t p = 0; p < STRESS_PLACES; p++) {
+        holding *h = &a->now.places[p];
+        if (p < SHARED) a->handles[p] = a->w->shared[p];
+        if (p < SHARED || !h->exists) continue;
+        a->taken[h->name] = true;
+        holt_status rc = holt_collection_open(a->w->db, stress_name(a->number, h->name, name), &a->handles[p]);
+        if (rc != HOLT_OK) return fails(a, "open of an own collection", rc);
+    }
+    return true;
+}
+
+static void *act(void *ctx)
+{
+    actor *a = (actor *)ctx;
+    bool good = take_over(a);
+    while (good && goes_on(a)) {
+        if (rests(a)) {
+            os_sleep(a->w->os, 1000000);
+            continue;
+        }
+        good = step(a);
+        a->steps++;
+    }
+    mem_fail_at(0, false);
+    end_snapshot(a);
+    return NULL;
+}
+
+struct stress_crew {
+    actor actors[STRESS_THREADS];
+    pthread_t threads[STRESS_THREADS];
+};
+
+stress_crew *stress_start(stress_world *w)
+{
+    stress_crew *crew = (stress_crew *)must_alloc(sizeof *crew);
+    for (unsigned i = 0; i < STRESS_THREADS; i++) {
+        actor *a = &crew->actors[i];
+        a->w = w;
+        a->number = i;
+        a->record = &w->record->threads[i];
+        rng_seed(&a->rng, w->seed * STRESS_THREADS + i);
+        if (pthread_create(&crew->threads[i], NULL, act, a) != 0) abort();
+    }
+    return crew;
+}
+
+void stress_join(stress_crew *crew)
+{
+    for (unsigned i = 0; i < STRESS_THREADS; i++)
+        pthread_join(crew->threads[i], NULL);
+    free(crew);
+}
+
+holt_status stress_open(stress_world *w)
+{
+    holt_options o = {.memory_bytes = 16 << 20, .memtable_bytes = 64 << 10, .interval_ms = 20, .background_threads = 2};
+    static const uint32_t kinds[SHARED] = {HOLT_LSM, HOLT_BTREE};
+    holt_status rc = holt_open_on(w->os, w->path, &o, &w->db);
+    for (unsigned p = 0; p < SHARED && rc == HOLT_OK; p++) {
+        holt_collection_options or_open = {.kind = kinds[p], .flags = HOLT_CREATE_OR_OPEN};
+        rc = holt_collection_create(w->db, shared_names[p], &or_open, &w->shared[p]);
+    }
+    return rc;
+}
+
+stress_parts stress_parts_from_environment(void)
+{
+    const char *without = getenv("HOLT_STRESS_WITHOUT");
+    stress_parts p = {false, false, false};
+    if (!without) return p;
+    p.no_catalog = strstr(without, "catalog") != NULL;
+    p.no_interval = strstr(without, "interval") != NULL;
+    p.no_watch = strstr(without, "watch") != NULL;
+    return p;
+}

@@ -1,0 +1,145 @@
+/* stress_record.h -- what each thread of the stress suite did, told so that no kill can take it back.
+ *
+ * A thread has keys of its own in two collections that are always there, one of each kind, and up to OWN collections
+ * that nobody else changes. Together these are its holdings, and only its own operations change them. It writes each
+ * operation down before it begins and the outcome after it has returned. So at any moment the holdings are known but
+ * for the one operation in flight, and those whose outcome the engine does not know.
+ *
+ * The record lies in memory that parent and child share. The operation's fields are complete before it is counted;
+ * its outcome is stored last.
+ *
+ * Tickets      order what happened: an operation whose `ended` is less than another's `begun` was acknowledged before
+ *              the other was asked for.
+ * Pens         counting an operation and noting its outcome takes the thread's pen. Who holds all pens sees a moment
+ *              at which the process could have been killed, though the engine goes on (record_freeze).
+ */
+#ifndef HOLT_TESTS_STRESS_RECORD_H
+#define HOLT_TESTS_STRESS_RECORD_H
+
+#include "base/random.h"
+#include "support/verdict.h"
+
+enum {
+    STRESS_THREADS = 6,
+    SHARED = 2,              /* collections that are always there: the first places of every thread */
+    OWN = 4,                 /* the thread's own: the places behind them */
+    STRESS_PLACES = SHARED + OWN,
+    SLOTS = 40,              /* keys of a thread in a collection */
+    ROWS = 8,                /* the first of them: in shared collections always written together in both */
+    ANCHOR = 0,              /* in an own collection: the key that stays until the next clear or drop */
+    NAMES = 7,               /* names that a thread gives its collections */
+    WRITES_MAX = 8,
+    OPERATIONS_MAX = 12000,  /* of a thread between two checks */
+    STRESS_NAME_BYTES = 129,
+    STRESS_KEY_BYTES = 1024,
+    STRESS_VALUE_BYTES = 3000
+};
+
+typedef enum deed {
+    DEED_WRITE,  /* one commit of puts and deletes */
+    DEED_CREATE, /* `place`, `name`, `kind` */
+    DEED_DROP,   /* `place` */
+    DEED_RENAME, /* `place`, to `name` */
+    DEED_CLEAR,  /* `place` */
+    DEED_LOAD,   /* `place`: the slots that record_loads() tells */
+    DEED_SYNC    /* all before is durable: holt_sync or holt_flush */
+} deed;
+
+typedef enum outcome {
+    OUTCOME_OPEN,     /* in flight */
+    OUTCOME_DONE,     /* acknowledged */
+    OUTCOME_NOT_DONE, /* refused: it must have had no effect */
+    OUTCOME_UNKNOWN   /* HOLT_IO: all of it or nothing */
+} outcome;
+
+typedef struct slot_write {
+    uint8_t place, slot;
+    bool put;
+} slot_write;
+
+typedef struct operation_record {
+    deed deed;
+    uint32_t n;          /* its number among all of the thread's; the version of what it puts */
+    uint8_t place, name, kind;
+    uint8_t durability;  /* of a DEED_WRITE */
+    uint8_t write_count;
+    slot_write writes[WRITES_MAX];
+    uint64_t begun, ended;       /* tickets */
+    uint64_t begun_ns, ended_ns; /* os_clock_ns before and after the call */
+    outcome outcome;
+} operation_record;
+
+typedef struct holding {
+    bool exists;
+    bool pristine; /* never written to since it was created or cleared: may be loaded into */
+    uint8_t name, kind;
+    uint32_t versions[SLOTS]; /* 0: absent */
+} holding;
+
+typedef struct holdings {
+    holding places[STRESS_PLACES];
+} holdings;
+
+typedef struct thread_record {
+    pthread_mutex_t pen;
+    holdings base;   /* before the first operation */
+    uint32_t last_n; /* of all operations ever */
+    _Atomic uint32_t count;
+    operation_record operations[OPERATIONS_MAX];
+} thread_record;
+
+typedef struct stress_record {
+    _Atomic uint64_t tickets;
+    atomic_bool stop; /* threads end when they see it. Relaxed: a hint */
+    atomic_bool rest; /* threads do nothing while it is set, when they have noted their last outcome. Relaxed */
+    verdict verdict;
+    thread_record threads[STRESS_THREADS];
+} stress_record;
+
+/* A record without operations, in shared memory; ends the program when there is none. */
+stress_record *record_create(void);
+void           record_destroy(stress_record *r);
+/* Forgets operations and verdict; holdings stay. No thread may use it. */
+void           record_restart(stress_record *r);
+/* Forgets the holdings too. */
+void           record_clear(stress_record *r);
+
+bool record_is_full(const thread_record *t);
+/* Counts an operation, whose arguments are set, as begun. Returns where it is. */
+operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op, uint64_t now_ns);
+void record_end(stress_record *r, thread_record *t, operation_record *op, outcome o, uint64_t now_ns);
+
+/* A moment: how many operations each thread had begun, and whether the last one was still open. */
+typedef struct record_moment {
+    uint32_t counts[STRESS_THREADS];
+    bool open[STRESS_THREADS];
+} record_moment;
+
+void record_freeze(stress_record *r, record_moment *m); /* takes all pens */
+void record_thaw(stress_record *r);
+/* Of a record that nobody writes to any more. */
+void record_look(stress_record *r, record_moment *m);
+
+/* Changes the holdings as the operation does when it takes effect. */
+void holdings_apply(holdings *h, const operation_record *op);
+
+/* ---------------------------------------------------------------- names, keys, values */
+
+extern const char *const shared_names[SHARED];
+const char *stress_name(unsigned thread, unsigned name, char buffer[STRESS_NAME_BYTES]);
+/* Whose name it is. false: it is none of theirs. */
+bool       stress_name_parse(const char *name, unsigned *thread, unsigned *number);
+holt_slice stress_key(unsigned thread, unsigned slot, char buffer[STRESS_KEY_BYTES]);
+holt_slice stress_prefix(unsigned thread, char buffer[STRESS_KEY_BYTES]);
+/* The slot that the thread has under this key. false: it is none. */
+bool       stress_key_parse(holt_slice key, unsigned thread, unsigned *slot);
+holt_slice stress_value(unsigned thread, unsigned slot, uint32_t n, uint8_t buffer[STRESS_VALUE_BYTES]);
+/* The version, if these are the bytes of a value of this slot; else 0. */
+uint32_t   stress_value_parse(holt_slice value, unsigned thread, unsigned slot);
+bool       record_loads(uint32_t n, unsigned slot); /* whether load number n puts the slot */
+
+/* What an operation is, in words. */
+enum { DEED_BYTES = 400 };
+const char *describe_operation(const operation_record *op, bool open, char buffer[DEED_BYTES]);
+
+#endif

@@ -1,0 +1,395 @@
+/* test_stress.c -- everything side by side, delayed and failing at random, killed at random, and compared.
+ *
+ * Six threads do all that a program can do with a database (support/stress_actor.h) while delays are put where threads
+ * let go of mutexes and where they call the system, so that each is preempted in all the places where it could be
+ * (support/disturb.h), and in a share of the runs writes, syncs and allocations fail. At a random moment the process is
+ * killed, or the machine loses power. What is found then is compared with what each thread knows to be acknowledged
+ * (support/stress_judge.h).
+ *
+ *     on real files       the process is a child that dies by kill -9, again and again on one database
+ *     on simulated disks  with real threads: copies of the disks are taken while all goes on, as after a kill or with
+ *                         the power cut, and opened beside it
+ *     HOLT_INTERVAL       on simulated disks with slow syncs: writers, a moment of rest, and a cut
+ *
+ * The seed decides what each thread does, the delays and the faults; how the threads meet it cannot decide. It is
+ * printed, and with each failure that of the episode, for HOLT_SEED.
+ *
+ * HOLT_STRESS_SECONDS sets how long all of it takes (make nightly: an hour). HOLT_STRESS_WITHOUT leaves parts out:
+ * catalog, interval, watch.
+ */
+#include "os/sim.h"
+#include "support/child.h"
+#include "support/disturb.h"
+#include "support/fixture.h"
+#include "support/history.h"
+#include "support/must.h"
+#include "support/stress_actor.h"
+#include "support/stress_judge.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SECONDS = 21, ROUNDS_OF_ONE = 8, INTERVAL_MS = 20 };
+#define MS UINT64_C(1000000)
+
+/* ---------------------------------------------------------------- seeds and time */
+
+static uint64_t seconds_of_part(void)
+{
+    uint64_t all = environment_number("HOLT_STRESS_SECONDS", SECONDS);
+    return all / 3 ? all / 3 : 1;
+}
+
+static uint64_t real_ns(void)
+{
+    return os_clock_ns(os_posix());
+}
+
+/* The seed of one episode. With HOLT_SEED it is the first one, so that an episode that failed comes first. */
+static uint64_t first_seed(void)
+{
+    return environment_number("HOLT_SEED", real_ns() / 1000 % 1000000007 * 1000);
+}
+
+static void say_result(const char *what, uint64_t seed, uint64_t episodes, uint64_t operations, uint64_t states)
+{
+    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared\n", what,
+                  (unsigned long long)seed, (unsigned long long)episodes, (unsigned long long)operations,
+                  (unsigned long long)states);
+}
+
+static uint64_t count_operations(const stress_record *r)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < STRESS_THREADS; i++)
+        count += atomic_load_explicit(&r->threads[i].count, memory_order_relaxed);
+    return count;
+}
+
+/* ---------------------------------------------------------------- what an episode is like */
+
+static disturb_plan plan_of(uint64_t seed, const os *o)
+{
+    rng r;
+    rng_seed(&r, seed);
+    disturb_plan p = {.seed = seed, .os = o, .delay_ns_max = 50 * MS, .slow_sync_one_in = 200,
+                      .slow_sync_ns_max = 200 * MS};
+    p.small_manifests = !rng_chance(&r, 4);
+    if (rng_chance(&r, 3)) {
+        static const disturb_fault faults[] = {FAULT_MEMORY, FAULT_MANIFEST, FAULT_TABLES, FAULT_ANY};
+        p.fault = faults[rng_below(&r, 4)];
+        p.fault_one_in = p.fault == FAULT_ANY ? 1000 : 20 + (uint32_t)rng_below(&r, 200);
+        p.faults_max = p.fault == FAULT_ANY ? 3 : 0;
+    }
+    return p;
+}
+
+static stress_world world_of(stress_record *r, os *o, const char *path, uint64_t seed, const disturb_plan *p)
+{
+    stress_world w = {.record = r, .os = o, .path = path, .seed = seed, .parts = stress_parts_from_environment()};
+    w.io_faults = p->fault > FAULT_MEMORY;
+    w.memory_faults = p->fault == FAULT_MEMORY;
+    return w;
+}
+
+static const char *const fault_names[] = {"none", "memory", "manifest", "tables", "any"};
+
+static void say_episode(stress_record *r, const char *test, uint64_t seed, const disturb_plan *p)
+{
+    verdict_add(&r->verdict, "\n%s: replay with HOLT_SEED=%llu; faults: %s; manifests: %s\n", test,
+                (unsigned long long)seed, fault_names[p->fault], p->small_manifests ? "small" : "as always");
+}
+
+/* ---------------------------------------------------------------- real files */
+
+typedef struct victim {
+    stress_world world;
+    disturb_plan plan;
+} victim;
+
+/* The child: until it is killed, or told to stop. */
+static bool live(void *ctx)
+{
+    victim *v = (victim *)ctx;
+    holt_status rc = stress_open(&v->world);
+    if (!verdict_status(&v->world.record->verdict, rc, HOLT_OK, "open in the child")) return false;
+    disturb_begin(&v->plan);
+    stress_join(stress_start(&v->world));
+    if (verdict_failed(&v->world.record->verdict)) return false;
+    rc = holt_close(v->world.db);
+    disturb_end();
+    return rc == HOLT_OK || (rc == HOLT_IO && v->world.io_faults) ||
+           (rc == HOLT_NO_MEMORY && v->world.memory_faults) ||
+           verdict_status(&v->world.record->verdict, rc, HOLT_OK, "close");
+}
+
+/* Lets the child live for a while, then kills it or lets it close. false: it ended in another way. */
+static bool let_live(victim *v, rng *r, bool *closed)
+{
+    int status = 0;
+    stress_record *record = v->world.record;
+    *closed = rng_chance(r, 6);
+    pid_t child = child_start(live, v);
+    usleep((useconds_t)(100000 + rng_below(r, 1000000)));
+    if (*closed)
+        atomic_store_explicit(&record->stop, true, memory_order_relaxed);
+    else
+        kill(child, SIGKILL);
+    while (waitpid(child, &status, 0) < 0)
+        continue;
+    if (verdict_failed(&record->verdict)) return false;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !*closed) return true;
+    /* Its threads may have had enough before the kill. */
+    bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    *closed = true;
+    return good || verdict_fail(&record->verdict, "the child ended with status %x", (unsigned)status);
+}
+
+static void say_directory(stress_record *r, const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *e;
+    verdict_add(&r->verdict, "files:");
+    while (d && (e = readdir(d)))
+        if (e->d_name[0] != '.') verdict_add(&r->verdict, " %s", e->d_name);
+    if (d) closedir(d);
+}
+
+/* One life and death. Returns operations made. */
+static bool kill_episode(stress_record *record, const char *path, uint64_t seed, uint64_t *operations)
+{
+    rng r;
+    bool closed = false;
+    rng_seed(&r, ~seed);
+    victim v = {.plan = plan_of(seed, os_posix())};
+    v.world = world_of(record, os_posix(), path, seed, &v.plan);
+    record_restart(record);
+    bool good = let_live(&v, &r, &closed);
+    *operations += count_operations(record);
+    if (good) {
+        judgement j = {.record = record, .what = closed ? "closing" : "a kill"};
+        record_look(record, &j.moment);
+        good = stress_judge(&j, os_posix(), path, true);
+    }
+    if (!good) {
+        say_episode(record, "on real files", seed, &v.plan);
+        say_directory(record, path);
+    }
+    return good;
+}
+
+static void what_was_acknowledged_on_real_files_survives_kills(void **state)
+{
+    uint64_t seed = first_seed(), until = real_ns() + seconds_of_part() * 1000 * MS;
+    uint64_t episodes = 0, operations = 0;
+    stress_record *record = record_create();
+    bool good = true;
+    while (good && (episodes == 0 || real_ns() < until)) {
+        temp_dir dir;
+        char path[TEMP_PATH_BYTES];
+        record_clear(record);
+        temp_dir_create(&dir);
+        temp_dir_join(dir.path, "db", path);
+        stress_world w = {.record = record, .os = os_posix(), .path = path};
+        expect_ok(stress_open(&w)); /* the kills come later than the creation */
+        expect_ok(holt_close(w.db));
+        for (unsigned i = 0; i < ROUNDS_OF_ONE && good && (i == 0 || real_ns() < until); i++)
+            good = kill_episode(record, path, seed + episodes++, &operations);
+        temp_dir_remove(&dir);
+    }
+    say_result("real files", seed, episodes, operations, episodes);
+    verdict_assert(&record->verdict);
+    record_destroy(record);
+}
+
+/* ---------------------------------------------------------------- simulated disks */
+
+static sim_cut any_cut(rng *r)
+{
+    static const sim_keep keeps[] = {SIM_KEEP_NONE, SIM_KEEP_NONE, SIM_KEEP_SOME, SIM_KEEP_SIZES, SIM_KEEP_GARBAGE};
+    sim_cut c = {.files = keeps[rng_below(r, 5)], .tear_bytes = rng_chance(r, 2) ? 512 : 4096};
+    c.entries = rng_chance(r, 2) ? SIM_KEEP_NONE : SIM_KEEP_SOME;
+    c.per_file = rng_chance(r, 4);
+    return c;
+}
+
+/* A copy of the disks as of now, and the moment of the record that it belongs to. */
+static os *take_copy(stress_world *w, judgement *j, uint64_t seed)
+{
+    record_freeze(w->record, &j->moment);
+    os *copy = sim_clone(w->os, seed);
+    record_thaw(w->record);
+    assert_non_null(copy);
+    return copy;
+}
+
+/* Kills or cuts a copy of the machine and judges what is on it. */
+static bool strike(stress_world *w, rng *r)
+{
+    judgement j = {.record = w->record, .cut = !rng_chance(r, 3)};
+    uint64_t seed = rng_next(r);
+    os *copy = take_copy(w, &j, seed);
+    sim_cut cut = any_cut(r);
+    if (j.cut) sim_power_cut(copy, &cut, seed);
+    j.what = j.cut ? "a power cut" : "a kill";
+    bool good = stress_judge(&j, copy, w->path, false);
+    if (good) sim_destroy(copy); /* after a failure things may be open still */
+    return good;
+}
+
+/* The main thread's part while the others work. */
+static bool strike_some(stress_world *w, rng *r, uint64_t *states)
+{
+    bool good = true;
+    for (uint64_t i = 1 + rng_below(r, 3); i > 0 && good && !verdict_failed(&w->record->verdict); i--) {
+        usleep((useconds_t)(50000 + rng_below(r, 500000)));
+        good = strike(w, r);
+        ++*states;
+    }
+    return good;
+}
+
+static bool end_episode(stress_world *w, const disturb_plan *p)
+{
+    holt_status rc = holt_close(w->db);
+    disturb_end();
+    bool excused = (rc == HOLT_IO && w->io_faults) || (rc == HOLT_NO_MEMORY && w->memory_faults);
+    if (!excused && !verdict_status(&w->record->verdict, rc, HOLT_OK, "close")) return false;
+    judgement j = {.record = w->record, .what = "closing"};
+    record_look(w->record, &j.moment);
+    return stress_judge(&j, w->os, w->path, true);
+}
+
+static bool cut_episode(stress_record *record, os *o, uint64_t seed, uint64_t *operations, uint64_t *states)
+{
+    rng r;
+    rng_seed(&r, ~seed);
+    disturb_plan p = plan_of(seed, o);
+    stress_world w = world_of(record, o, "/db", seed, &p);
+    record_restart(record);
+    bool good = verdict_status(&record->verdict, stress_open(&w), HOLT_OK, "open");
+    if (!good) return false;
+    disturb_spare_thread(true);
+    disturb_begin(&p);
+    stress_crew *crew = stress_start(&w);
+    good = strike_some(&w, &r, states);
+    atomic_store_explicit(&record->stop, true, memory_order_relaxed);
+    stress_join(crew);
+    *operations += count_operations(record);
+    good = good && !verdict_failed(&record->verdict) && end_episode(&w, &p);
+    ++*states;
+    if (!good) say_episode(record, "on simulated disks", seed, &p);
+    return good;
+}
+
+static void what_was_acknowledged_on_simulated_disks_survives_cuts(void **state)
+{
+    uint64_t seed = first_seed(), until = real_ns() + seconds_of_part() * 1000 * MS;
+    uint64_t episodes = 0, operations = 0, states = 0;
+    stress_record *record = record_create();
+    bool good = true;
+    while (good && (episodes == 0 || real_ns() < until)) {
+        sim_options options = {.seed = seed + episodes, .threads = true};
+        os *o = sim_create(&options);
+        assert_non_null(o);
+        record_clear(record);
+        for (unsigned i = 0; i < ROUNDS_OF_ONE && good && (i == 0 || real_ns() < until); i++)
+            good = cut_episode(record, o, seed + episodes++, &operations, &states);
+        if (good) sim_destroy(o);
+    }
+    say_result("simulated disks", seed, episodes, operations, states);
+    verdict_assert(&record->verdict);
+    record_destroy(record);
+}
+
+/* ---------------------------------------------------------------- HOLT_INTERVAL */
+
+/* So many waits of the interval must be enough for a sync that is due, whatever the machine has to do: each of them is
+ * a turn at the processor that this thread got and the syncing one could have had. */
+enum { RESTS = 25 };
+
+/* Everybody rests: the last commits, too, must be durable soon. */
+static void let_rest(stress_world *w)
+{
+    atomic_store_explicit(&w->record->rest, true, memory_order_relaxed);
+    for (int i = 0; i < RESTS; i++)
+        usleep(INTERVAL_MS * 1000);
+}
+
+/* A cut in the midst of the writing, or after a rest. */
+static bool strike_interval(stress_world *w, rng *r)
+{
+    judgement j = {.record = w->record, .cut = true, .what = "a power cut"};
+    static const sim_cut nothing_kept = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
+    bool rested = rng_chance(r, 2);
+    usleep((useconds_t)(20000 + rng_below(r, 300000)));
+    if (rested) {
+        let_rest(w);
+        j.interval_all_ns = real_ns() - RESTS / 2 * INTERVAL_MS * MS;
+        j.what = "a power cut after a rest";
+    }
+    j.interval_ns = 2 * INTERVAL_MS * MS;
+    os *copy = take_copy(w, &j, rng_next(r));
+    atomic_store_explicit(&w->record->rest, false, memory_order_relaxed);
+    sim_power_cut(copy, &nothing_kept, 1);
+    bool good = stress_judge(&j, copy, w->path, false);
+    if (good) sim_destroy(copy);
+    return good;
+}
+
+static bool interval_episode(stress_record *record, uint64_t seed, uint64_t *operations, uint64_t *states)
+{
+    rng r;
+    rng_seed(&r, ~seed);
+    sim_options options = {.seed = seed, .threads = true};
+    os *o = sim_create(&options);
+    assert_non_null(o);
+    disturb_plan p = {.seed = seed, .os = o, .delay_ns_max = 50 * MS};
+    if (rng_chance(&r, 2)) {
+        p.slow_sync_one_in = 4;
+        p.slow_sync_ns_max = 150 * MS;
+    }
+    stress_world w = world_of(record, o, "/db", seed, &p);
+    w.only_interval = true;
+    record_clear(record);
+    bool good = verdict_status(&record->verdict, stress_open(&w), HOLT_OK, "open");
+    if (!good) return false;
+    disturb_spare_thread(true);
+    disturb_begin(&p);
+    stress_crew *crew = stress_start(&w);
+    for (int i = 0; i < 6 && good && !verdict_failed(&record->verdict); i++, ++*states)
+        good = strike_interval(&w, &r);
+    atomic_store_explicit(&record->stop, true, memory_order_relaxed);
+    stress_join(crew);
+    *operations += count_operations(record);
+    good = good && !verdict_failed(&record->verdict) && end_episode(&w, &p);
+    if (good) sim_destroy(o);
+    if (!good) say_episode(record, "HOLT_INTERVAL", seed, &p);
+    return good;
+}
+
+static void what_interval_commits_lose_is_bounded(void **state)
+{
+    uint64_t seed = first_seed(), until = real_ns() + seconds_of_part() * 1000 * MS;
+    uint64_t episodes = 0, operations = 0, states = 0;
+    if (stress_parts_from_environment().no_interval) skip();
+    stress_record *record = record_create();
+    bool good = true;
+    while (good && (episodes == 0 || real_ns() < until))
+        good = interval_episode(record, seed + episodes++, &operations, &states);
+    say_result("HOLT_INTERVAL", seed, episodes, operations, states);
+    verdict_assert(&record->verdict);
+    record_destroy(record);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_acknowledged_on_real_files_survives_kills),
+        cmocka_unit_test(what_was_acknowledged_on_simulated_disks_survives_cuts),
+        cmocka_unit_test(what_interval_commits_lose_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
