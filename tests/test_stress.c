@@ -31,7 +31,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 21, ROUNDS_OF_ONE = 8, INTERVAL_MS = 20 };
+/* INTERVAL_BOUND_MS: what HOLT_INTERVAL may lose, with what its clock may be off. */
+enum { SECONDS = 21, ROUNDS_OF_ONE = 8, INTERVAL_BOUND_MS = STRESS_INTERVAL_MS + 10 };
 #define MS UINT64_C(1000000)
 
 /* ---------------------------------------------------------------- seeds and time */
@@ -233,6 +234,7 @@ static bool strike(stress_world *w, rng *r)
     os *copy = take_copy(w, &j, seed);
     sim_cut cut = any_cut(r);
     if (j.cut) sim_power_cut(copy, &cut, seed);
+    if (!w->parts.no_interval) j.interval_ns = INTERVAL_BOUND_MS * MS;
     j.what = j.cut ? "a power cut" : "a kill";
     bool good = stress_judge(&j, copy, w->path, false);
     if (good) sim_destroy(copy); /* after a failure things may be open still */
@@ -306,16 +308,29 @@ static void what_was_acknowledged_on_simulated_disks_survives_cuts(void **state)
 
 /* ---------------------------------------------------------------- HOLT_INTERVAL */
 
-/* So many waits of the interval must be enough for a sync that is due, whatever the machine has to do: each of them is
- * a turn at the processor that this thread got and the syncing one could have had. */
-enum { RESTS = 25 };
+/* So many waits, each as long as the interval, must be enough for a sync that is due, whatever else the machine has to
+ * do: each of them is a turn at the processor that this thread got and the syncing one could have had. */
+enum { RESTS = 20 };
 
 /* Everybody rests: the last commits, too, must be durable soon. */
-static void let_rest(stress_world *w)
+static void let_rest(stress_world *w, judgement *j)
 {
+    record_moment m;
+    bool busy = true;
     atomic_store_explicit(&w->record->rest, true, memory_order_relaxed);
+    for (int i = 0; i < 3 || busy; i++) {
+        usleep(STRESS_INTERVAL_MS * 1000);
+        record_freeze(w->record, &m);
+        record_thaw(w->record);
+        busy = false;
+        for (unsigned t = 0; t < STRESS_THREADS; t++)
+            busy |= m.open[t];
+    }
+    j->interval_all_ns = real_ns();
+    disturb_calm(true); /* what is delayed now is so for less than half of what follows */
     for (int i = 0; i < RESTS; i++)
-        usleep(INTERVAL_MS * 1000);
+        usleep(STRESS_INTERVAL_MS * 1000);
+    j->what = "a power cut after a rest";
 }
 
 /* A cut in the midst of the writing, or after a rest. */
@@ -323,15 +338,11 @@ static bool strike_interval(stress_world *w, rng *r)
 {
     judgement j = {.record = w->record, .cut = true, .what = "a power cut"};
     static const sim_cut nothing_kept = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
-    bool rested = rng_chance(r, 2);
-    usleep((useconds_t)(20000 + rng_below(r, 300000)));
-    if (rested) {
-        let_rest(w);
-        j.interval_all_ns = real_ns() - RESTS / 2 * INTERVAL_MS * MS;
-        j.what = "a power cut after a rest";
-    }
-    j.interval_ns = 2 * INTERVAL_MS * MS;
+    usleep((useconds_t)(20000 + rng_below(r, 100000)));
+    if (rng_chance(r, 2)) let_rest(w, &j);
+    j.interval_ns = INTERVAL_BOUND_MS * MS;
     os *copy = take_copy(w, &j, rng_next(r));
+    disturb_calm(false);
     atomic_store_explicit(&w->record->rest, false, memory_order_relaxed);
     sim_power_cut(copy, &nothing_kept, 1);
     bool good = stress_judge(&j, copy, w->path, false);

@@ -25,8 +25,10 @@ typedef enum place {
     PLACES
 } place;
 
-/* A place that a thread has come to n times is disturbed there once in RARE + n / 4 times, OFTEN at most. */
-enum { RARE = 6, OFTEN = 4000 };
+/* A place that a thread has come to n times is disturbed there once in HOT + n / 4 times if it is one of those that are
+ * hot for this thread, else once in COLD + n, SELDOM at most. One place in HOT_ONE_IN is hot: so each thread loses the
+ * processor often in a few places, and all go on fast enough to meet it there. */
+enum { HOT = 3, COLD = 200, SELDOM = 4000, HOT_ONE_IN = 6 };
 
 static disturb_plan plan;
 /* Grows with each disturb_begin, odd between it and disturb_end. Release by those, acquire by who is disturbed: so the
@@ -34,11 +36,13 @@ static disturb_plan plan;
 static _Atomic uint64_t generation;
 /* Relaxed: figures. */
 static _Atomic uint64_t threads_met, delays, faults;
+static atomic_bool calm; /* relaxed: a hint */
 
 typedef struct thread_state {
     uint64_t generation;
     rng rng;
     uint64_t met[PLACES];
+    bool hot[PLACES];
     bool spared, pressed;
 } thread_state;
 
@@ -50,6 +54,7 @@ void disturb_begin(const disturb_plan *p)
     atomic_store_explicit(&threads_met, 0, memory_order_relaxed);
     atomic_store_explicit(&delays, 0, memory_order_relaxed);
     atomic_store_explicit(&faults, 0, memory_order_relaxed);
+    atomic_store_explicit(&calm, false, memory_order_relaxed);
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
 }
 
@@ -61,6 +66,11 @@ void disturb_end(void)
 void disturb_spare_thread(bool spared)
 {
     self.spared = spared;
+}
+
+void disturb_calm(bool on)
+{
+    atomic_store_explicit(&calm, on, memory_order_relaxed);
 }
 
 void disturb_press_thread(bool pressed)
@@ -78,16 +88,22 @@ uint64_t disturb_faults(void)
     return atomic_load_explicit(&faults, memory_order_relaxed);
 }
 
+static void begin_thread(uint64_t now)
+{
+    uint64_t ordinal = atomic_fetch_add_explicit(&threads_met, 1, memory_order_relaxed);
+    memset(self.met, 0, sizeof self.met);
+    self.generation = now;
+    rng_seed(&self.rng, plan.seed + 0x9e3779b97f4a7c15 * ordinal);
+    for (int p = 0; p < PLACES; p++)
+        self.hot[p] = rng_chance(&self.rng, HOT_ONE_IN);
+}
+
 /* Whether this thread may be disturbed now; if so, its state is of this plan. */
 static bool is_on(void)
 {
     uint64_t now = atomic_load_explicit(&generation, memory_order_acquire);
     if (now % 2 == 0 || self.spared) return false;
-    if (self.generation == now) return true;
-    memset(self.met, 0, sizeof self.met);
-    self.generation = now;
-    rng_seed(&self.rng, plan.seed + 0x9e3779b97f4a7c15 *
-                                        atomic_fetch_add_explicit(&threads_met, 1, memory_order_relaxed));
+    if (self.generation != now) begin_thread(now);
     return true;
 }
 
@@ -101,21 +117,27 @@ static void pause_for(uint64_t ns)
         continue;
 }
 
-/* Mostly short, sometimes long. */
-static uint64_t delay_length(void)
+/* Of ten delays in a hot place three are long, elsewhere one. */
+static uint64_t delay_length(bool hot)
 {
-    uint64_t most = plan.delay_ns_max;
-    uint64_t kind = rng_below(&self.rng, 10);
-    return 1 + rng_below(&self.rng, kind < 5 ? most / 500 + 1 : kind < 8 ? most / 10 + 1 : most);
+    uint64_t most = plan.delay_ns_max, kind = rng_below(&self.rng, 10);
+    if (self.pressed || kind >= (hot ? 7 : 9)) return 1 + rng_below(&self.rng, most);
+    return 1 + rng_below(&self.rng, kind < 5 ? most / 500 + 1 : most / 10 + 1);
 }
 
 static void delay_at(place p)
 {
-    if (!is_on() || plan.delay_ns_max == 0) return;
-    uint64_t one_in = RARE + self.met[p]++ / 4;
-    if (one_in > OFTEN) one_in = OFTEN;
-    if (self.pressed) one_in = 2;
-    if (rng_chance(&self.rng, (uint32_t)one_in)) pause_for(delay_length());
+    if (!is_on() || plan.delay_ns_max == 0 || atomic_load_explicit(&calm, memory_order_relaxed)) return;
+    uint64_t met = self.met[p]++;
+    bool hot = self.hot[p];
+    uint64_t one_in = self.pressed ? 2 : hot ? HOT + met / 4 : COLD + met;
+    if (rng_chance(&self.rng, (uint32_t)(one_in < SELDOM ? one_in : SELDOM))) pause_for(delay_length(hot));
+}
+
+static void slow_down_sync(void)
+{
+    if (!plan.slow_sync_one_in || atomic_load_explicit(&calm, memory_order_relaxed)) return;
+    if (rng_chance(&self.rng, plan.slow_sync_one_in)) pause_for(1 + rng_below(&self.rng, plan.slow_sync_ns_max));
 }
 
 static bool is_disturbed(const os *o)
@@ -229,8 +251,7 @@ holt_status __wrap_os_file_sync(os_file *f)
 {
     if (!is_disturbed(f->os)) return __real_os_file_sync(f);
     delay_at(PLACE_SYNC);
-    if (plan.slow_sync_one_in && rng_chance(&self.rng, plan.slow_sync_one_in))
-        pause_for(1 + rng_below(&self.rng, plan.slow_sync_ns_max));
+    slow_down_sync();
     spoil_memory();
     if (fails(f->name)) return failure(f->name, "sync");
     holt_status rc = __real_os_file_sync(f);

@@ -3,13 +3,15 @@
  * The calls of some functions of os.h in test_stress go through those of disturb.c (tests/meson.build: `wrapped`): nothing in the engine knows of it, and no other program pays for it.
  *
  * Delays       come after a mutex is released, and before and after calls that write, sync, rename, create or delete.
- *              Each kind of call, and each rank of mutex, has its share: what happens seldom is delayed as often as
- *              what happens all the time. So a thread loses the processor in all the places where it could, also in
- *              those that are a thousand times rarer than the others.
+ *              A place is a kind of call, or the release of a rank of mutex. What happens seldom is delayed about as
+ *              often as what happens all the time, and each thread has a few places, drawn from the seed, where it
+ *              is delayed again and again. So a thread loses the processor in all the places where it could, also in
+ *              those that are a thousand times rarer than the others, while the rest goes on.
  * Slow syncs   are delays of another order, as of a busy disk.
  * Manifests    `small_manifests`: a whole new manifest is written after about one KiB of edits instead of 256.
  * Faults       a failed write, sync, ..., or a failed allocation. A call that is made to fail does nothing.
- * Concurrency  disturb_begin and disturb_end when no other thread uses the engine; the rest from any thread.
+ * Concurrency  between disturb_begin and disturb_end threads are disturbed; neither is called by two threads at once,
+ *              and a new plan is not begun before the threads of the last one have ended. The rest from any thread.
  *
  * The seed decides what each thread meets, by the order in which threads come first and by what each does: as far as
  * threads can be replayed.
@@ -44,7 +46,9 @@ void disturb_begin(const disturb_plan *plan);
 void disturb_end(void);
 /* From now on this thread meets neither delays nor faults, or does again. */
 void disturb_spare_thread(bool spared);
-/* This thread is delayed more often, or as usual again: every second of the places where it could be. */
+/* For a while no delays begin, or they do again. Those that have begun end within the longest of them. */
+void disturb_calm(bool calm);
+/* This thread is delayed more often and for longer, or as usual again: every second of the places where it could be. */
 void disturb_press_thread(bool pressed);
 
 uint64_t disturb_delays(void); /* since disturb_begin */

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "db/open.h"
+#include "support/disturb.h"
 #include "support/must.h"
 
 typedef struct actor {
@@ -537,14 +538,17 @@ static bool check_list(actor *a)
 
 static bool step(actor *a)
 {
-    if (a->w->only_interval) return write_row(a);
+    if (a->w->only_interval) {
+        os_sleep(a->w->os, rng_below(&a->rng, 4000000));
+        return write_row(a);
+    }
     if (a->snapshot && a->steps >= a->snapshot_until && !check_snapshot(a)) return false;
     uint64_t choice = rng_below(&a->rng, 1000);
     if (choice < 450) return write_some(a);
     if (choice < 580) return write_row(a);
-    if (choice < 640) return a->w->parts.no_catalog || change_catalog(a);
-    if (choice < 650) return make_durable(a);
-    if (choice < 655) return compact(a);
+    if (choice < 660) return a->w->parts.no_catalog || change_catalog(a);
+    if (choice < 670) return make_durable(a);
+    if (choice < 675) return compact(a);
     if (choice < 800) return check_own_key(a);
     if (choice < 850) return check_own_place(a);
     if (choice < 960) return check_row(a);
@@ -580,16 +584,23 @@ static bool take_over(actor *a)
     return true;
 }
 
+/* Nothing more is begun until the rest is over. Before it comes a last commit, which is delayed wherever it can be. */
+static bool rest(actor *a)
+{
+    disturb_press_thread(true);
+    bool good = write_row(a);
+    disturb_press_thread(false);
+    while (rests(a) && goes_on(a))
+        os_sleep(a->w->os, 1000000);
+    return good;
+}
+
 static void *act(void *ctx)
 {
     actor *a = (actor *)ctx;
     bool good = take_over(a);
     while (good && goes_on(a)) {
-        if (rests(a)) {
-            os_sleep(a->w->os, 1000000);
-            continue;
-        }
-        good = step(a);
+        good = rests(a) ? rest(a) : step(a);
         a->steps++;
     }
     mem_fail_at(0, false);
@@ -625,7 +636,10 @@ void stress_join(stress_crew *crew)
 
 holt_status stress_open(stress_world *w)
 {
-    holt_options o = {.memory_bytes = 16 << 20, .memtable_bytes = 64 << 10, .interval_ms = 20, .background_threads = 2};
+    holt_options o = {.memory_bytes = 16 << 20,
+                      .memtable_bytes = 64 << 10,
+                      .interval_ms = STRESS_INTERVAL_MS,
+                      .background_threads = 2};
     static const uint32_t kinds[SHARED] = {HOLT_LSM, HOLT_BTREE};
     holt_status rc = holt_open_on(w->os, w->path, &o, &w->db);
     for (unsigned p = 0; p < SHARED && rc == HOLT_OK; p++) {

@@ -22,6 +22,8 @@ typedef struct stress_parts {
 
 stress_parts stress_parts_from_environment(void);
 
+enum { STRESS_INTERVAL_MS = 20 };
+
 typedef struct stress_world {
     stress_record *record;
     os *os;
