@@ -5,6 +5,7 @@
 #include "db/open.h"
 #include "support/disturb.h"
 #include "support/must.h"
+#include "support/stress_race.h"
 
 typedef struct actor {
     stress_world *w;
@@ -17,6 +18,7 @@ typedef struct actor {
     bool doubtful[STRESS_PLACES];            /* an operation on it has an unknown outcome */
     bool taken[NAMES];                       /* in use, or in doubt */
     unsigned doubts;
+    uint64_t announcements;
     uint64_t steps;
 
     holt_txn *snapshot; /* NULL: none */
@@ -193,11 +195,26 @@ static bool free_name(actor *a, uint8_t *name)
     return false;
 }
 
+/* Tells the others that the anchor is there and will stay; and that it may not. */
+static void announce_anchor(actor *a, uint8_t place)
+{
+    uint64_t announced = ++a->announcements * NAMES + a->now.places[place].name;
+    atomic_store_explicit(&a->record->anchored[place], announced, memory_order_release);
+}
+
+static void withdraw_anchor(actor *a, uint8_t place)
+{
+    /* The call that follows, and that would make it untrue, takes locks: nobody sees it before this. */
+    atomic_store_explicit(&a->record->anchored[place], 0, memory_order_seq_cst);
+}
+
 static bool put_anchor(actor *a, uint8_t place)
 {
     operation_record op = {.deed = DEED_WRITE, .durability = any_durability(a), .write_count = 1};
     op.writes[0] = (slot_write){place, ANCHOR, true};
-    return commit_operation(a, op);
+    if (!commit_operation(a, op)) return false;
+    if (a->now.places[place].versions[ANCHOR] == a->record->last_n) announce_anchor(a, place);
+    return true;
 }
 
 static bool create(actor *a, uint8_t place)
@@ -227,6 +244,7 @@ static bool drop(actor *a, uint8_t place)
     holt_status rc = holt_collection_drop(a->w->db, stress_name(a->number, was, name));
     if (!end(a, r, rc)) return false;
     if (rc != HOLT_OK) return true;
+    withdraw_anchor(a, place); /* not before: while it is being dropped, it has its anchor */
     holt_collection_close(a->handles[place]);
     a->handles[place] = NULL;
     a->taken[was] = false;
@@ -239,6 +257,7 @@ static bool rename_one(actor *a, uint8_t place)
     uint8_t was = a->now.places[place].name;
     operation_record op = {.deed = DEED_RENAME, .place = place};
     if (!free_name(a, &op.name)) return true;
+    withdraw_anchor(a, place);
     operation_record *r = begin(a, &op);
     holt_status rc = holt_collection_rename(a->w->db, stress_name(a->number, was, from),
                                             stress_name(a->number, op.name, to));
@@ -246,12 +265,14 @@ static bool rename_one(actor *a, uint8_t place)
     if (rc != HOLT_OK) return true;
     a->taken[was] = false;
     a->taken[op.name] = true;
+    if (a->now.places[place].versions[ANCHOR]) announce_anchor(a, place);
     return true;
 }
 
 static bool clear(actor *a, uint8_t place)
 {
     operation_record op = {.deed = DEED_CLEAR, .place = place};
+    withdraw_anchor(a, place);
     operation_record *r = begin(a, &op);
     return end(a, r, holt_collection_clear(a->handles[place]));
 }
@@ -283,6 +304,7 @@ static bool load(actor *a, uint8_t place)
         return rc == HOLT_OK || is_excused(a, rc) || fails(a, "load", rc);
     }
     bool good = end(a, r, rc); /* with the words of the failure still there */
+    if (rc == HOLT_OK) announce_anchor(a, place);
     holt_load_abort(l);
     return good;
 }
@@ -539,7 +561,77 @@ static bool check_list(actor *a)
     return true;
 }
 
+/* ---------------------------------------------------------------- other threads' collections */
+
+/* Whether the collection still is what was announced; while it is, it may only be dropped. */
+static bool is_still(const thread_record *t, uint8_t place, uint64_t announced)
+{
+    return atomic_load_explicit(&t->anchored[place], memory_order_seq_cst) == announced;
+}
+
+/* Looks for the anchor. HOLT_NOT_FOUND: it was looked for in vain. */
+static holt_status look_for_anchor(actor *a, holt_collection *c, unsigned owner)
+{
+    char key[STRESS_KEY_BYTES];
+    uint32_t versions[SLOTS];
+    holt_status rc;
+    if (!rng_chance(&a->rng, 4)) return holt_exists(c, NULL, stress_key(owner, ANCHOR, key));
+    bool whole = stress_scan(c, NULL, owner, versions, &a->w->record->verdict, &rc);
+    return whole && !versions[ANCHOR] ? HOLT_NOT_FOUND : rc;
+}
+
+/* Gets the anchor of somebody else's collection again and again: until it is gone it is there. */
+static bool watch_anchor(actor *a, holt_collection *c, unsigned owner, uint8_t place, uint64_t announced)
+{
+    enum { LOOKS = 40 };
+    const thread_record *t = &a->w->record->threads[owner];
+    for (int i = 0; i < LOOKS && is_still(t, place, announced) && !verdict_failed(&a->w->record->verdict); i++) {
+        holt_status rc = look_for_anchor(a, c, owner);
+        if (rc == HOLT_CLOSED || !is_still(t, place, announced)) return true;
+        if (rc == HOLT_NOT_FOUND)
+            return verdict_fail(&a->w->record->verdict,
+                                "thread %u: the anchor of thread %u's place %u is not found, and was never deleted",
+                                a->number, owner, place);
+        if (rc != HOLT_OK && rc != HOLT_BUSY && !is_excused(a, rc)) return fails(a, "get of an anchor", rc);
+    }
+    return true;
+}
+
+static bool watch_somebody(actor *a)
+{
+    char name[STRESS_NAME_BYTES];
+    unsigned owner = (unsigned)rng_below(&a->rng, STRESS_THREADS);
+    uint8_t place = (uint8_t)(SHARED + rng_below(&a->rng, OWN));
+    const thread_record *t = &a->w->record->threads[owner];
+    /* Acquire: the anchor is written before it is announced. */
+    uint64_t announced = atomic_load_explicit(&t->anchored[place], memory_order_acquire);
+    if (!announced) return true;
+    holt_collection *c = NULL;
+    holt_status rc = holt_collection_open(a->w->db, stress_name(owner, (unsigned)(announced % NAMES), name), &c);
+    if (rc == HOLT_NOT_FOUND) return true;
+    if (rc != HOLT_OK) return read_answer(a, "open of another thread's collection", rc);
+    bool good = !is_still(t, place, announced) || watch_anchor(a, c, owner, place, announced);
+    holt_collection_close(c);
+    return good;
+}
+
 /* ---------------------------------------------------------------- the thread */
+
+static bool excuses(void *ctx, holt_status rc)
+{
+    return is_excused((actor *)ctx, rc);
+}
+
+static bool race(actor *a)
+{
+    racer r = {a->w->record, a->record, a->number, a->w->db, a->w->os, excuses, a};
+    return race_step(&r, &a->rng, &a->doubts);
+}
+
+static bool verify_live(actor *a)
+{
+    return upkeep_answer(a, "holt_verify_live", holt_verify_live(a->w->db, NULL, NULL, 0));
+}
 
 static bool step(actor *a)
 {
@@ -554,6 +646,9 @@ static bool step(actor *a)
     if (choice < 660) return a->w->parts.no_catalog || change_catalog(a);
     if (choice < 670) return make_durable(a);
     if (choice < 675) return compact(a);
+    if (choice < 677) return verify_live(a);
+    if (choice < 697) return a->w->parts.no_catalog || race(a);
+    if (choice < 730) return a->w->parts.no_watch || watch_somebody(a);
     if (choice < 800) return check_own_key(a);
     if (choice < 850) return check_own_place(a);
     if (choice < 960) return check_row(a);

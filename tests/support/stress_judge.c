@@ -5,6 +5,7 @@
 #include "db/verify.h"
 #include "support/must.h"
 #include "support/stress_actor.h"
+#include "support/stress_race.h"
 
 enum { DOUBTS_MAX = 4, TOLD = 12 };
 
@@ -65,6 +66,7 @@ static bool read_shared(judge *g)
 static bool read_named(judge *g, const char *name)
 {
     unsigned thread, number;
+    if (strncmp(name, "race", 4) == 0) return true; /* race_judge */
     if (strcmp(name, "default") == 0 || strcmp(name, shared_names[0]) == 0 || strcmp(name, shared_names[1]) == 0)
         return true;
     if (!stress_name_parse(name, &thread, &number))
@@ -191,7 +193,7 @@ static void need_durable(judge *g)
     need_before(g, newest);
 }
 
-/* Calls `each` for every acknowledged HOLT_INTERVAL commit. */
+/* When the last of the acknowledged HOLT_INTERVAL commits began. */
 static uint64_t newest_interval_begin(const judge *g)
 {
     uint64_t newest = 0;
@@ -352,14 +354,15 @@ static bool verify(judge *g, os *o, const char *path, const char *when)
     return verdict_status(g->verdict, rc, HOLT_OK, "after %s: verification %s", g->j->what, when);
 }
 
-static bool open_and_compare(judge *g, os *o, const char *path)
+static bool open_and_compare(judge *g, os *o, const char *path, bool keep)
 {
     holt_options options = {.memory_bytes = 16 << 20, .memtable_bytes = 64 << 10};
     holt_status rc = holt_open_on(o, path, &options, &g->db);
     if (!verdict_status(g->verdict, rc, HOLT_OK, "after %s: open", g->j->what)) return false;
     bool good = read_all(g);
     if (good) find_needs(g);
-    good = good && find_all(g);
+    good = good && find_all(g) && race_judge(g->j, g->db, g->verdict, keep);
+    if (good && keep) keep_holdings(g);
     rc = holt_close(g->db);
     return verdict_status(g->verdict, rc, HOLT_OK, "after %s: close", g->j->what) && good;
 }
@@ -369,9 +372,8 @@ bool stress_judge(const judgement *j, os *o, const char *path, bool keep)
     judge *g = (judge *)must_alloc(sizeof *g);
     g->j = j;
     g->verdict = &j->record->verdict;
-    bool good = verify(g, o, path, "before opening") && open_and_compare(g, o, path) &&
+    bool good = verify(g, o, path, "before opening") && open_and_compare(g, o, path, keep) &&
                 verify(g, o, path, "after closing");
-    if (good && keep) keep_holdings(g);
     free(g);
     return good;
 }

@@ -36,6 +36,8 @@ void record_restart(stress_record *r)
     for (unsigned i = 0; i < STRESS_THREADS; i++) {
         renew_mutex(&r->threads[i].pen);
         atomic_store_explicit(&r->threads[i].count, 0, memory_order_relaxed);
+        for (unsigned p = 0; p < STRESS_PLACES; p++)
+            atomic_store_explicit(&r->threads[i].anchored[p], 0, memory_order_relaxed);
     }
 }
 
@@ -45,6 +47,7 @@ void record_clear(stress_record *r)
     atomic_store_explicit(&r->verdict.failed, false, memory_order_relaxed);
     r->verdict.text[0] = 0;
     atomic_store_explicit(&r->tickets, 0, memory_order_relaxed);
+    memset(r->race_exists, 0, sizeof r->race_exists);
     for (unsigned i = 0; i < STRESS_THREADS; i++) {
         memset(&r->threads[i].base, 0, sizeof r->threads[i].base);
         r->threads[i].last_n = 0;
@@ -169,6 +172,11 @@ void holdings_apply(holdings *h, const operation_record *op)
         apply_load(to, op->n);
         break;
     case DEED_SYNC:
+    case DEED_RACE_CREATE:
+    case DEED_RACE_DROP:
+    case DEED_RACE_RENAME:
+    case DEED_RACE_CLEAR:
+    case DEED_RACE_PUT:
         break;
     }
 }
@@ -183,6 +191,12 @@ const char *stress_name(unsigned thread, unsigned name, char buffer[STRESS_NAME_
     int used = snprintf(buffer, STRESS_NAME_BYTES, "t%u.n%u.", thread, name);
     memset(buffer + used, 'a' + (int)name, 100 - (size_t)used);
     buffer[100] = 0;
+    return buffer;
+}
+
+const char *race_name(unsigned race, char buffer[STRESS_NAME_BYTES])
+{
+    snprintf(buffer, STRESS_NAME_BYTES, "race%u", race);
     return buffer;
 }
 
@@ -253,7 +267,8 @@ bool record_loads(uint32_t n, unsigned slot)
 
 /* ---------------------------------------------------------------- words */
 
-static const char *const deeds[] = {"write", "create", "drop", "rename", "clear", "load", "sync"};
+static const char *const deeds[] = {"write",       "create",    "drop",        "rename",     "clear",   "load", "sync",
+                                    "race create", "race drop", "race rename", "race clear", "race put"};
 static const char *const outcomes[] = {"open", "done", "not done", "outcome unknown"};
 static const char *const durabilities[] = {"default", "COMMIT", "INTERVAL", "PROCESS"};
 
@@ -265,6 +280,8 @@ const char *describe_operation(const operation_record *op, bool open, char buffe
         for (unsigned i = 0; i < op->write_count; i++)
             used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " %s%u/%u", op->writes[i].put ? "" : "-",
                              op->writes[i].place, op->writes[i].slot);
+    } else if (op->deed > DEED_SYNC) {
+        used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of race%u, to %u", op->name, op->to);
     } else if (op->deed != DEED_SYNC) {
         used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of place %u, name %u, kind %u", op->place,
                          op->name, op->kind);

@@ -28,6 +28,7 @@ enum {
     ROWS = 8,                /* the first of them: in shared collections always written together in both */
     ANCHOR = 0,              /* in an own collection: the key that stays until the next clear or drop */
     NAMES = 7,               /* names that a thread gives its collections */
+    RACES = 3,               /* names that all threads create, drop and rename as they like */
     WRITES_MAX = 8,
     OPERATIONS_MAX = 12000,  /* of a thread between two checks */
     STRESS_NAME_BYTES = 129,
@@ -42,7 +43,13 @@ typedef enum deed {
     DEED_RENAME, /* `place`, to `name` */
     DEED_CLEAR,  /* `place` */
     DEED_LOAD,   /* `place`: the slots that record_loads() tells */
-    DEED_SYNC    /* all before is durable: holt_sync or holt_flush */
+    DEED_SYNC,   /* all before is durable: holt_sync or holt_flush */
+    /* Of collections that all threads change (stress_race.h): */
+    DEED_RACE_CREATE, /* `name`, `kind` */
+    DEED_RACE_DROP,   /* `name` */
+    DEED_RACE_RENAME, /* `name`, to `to` */
+    DEED_RACE_CLEAR,  /* `name` */
+    DEED_RACE_PUT     /* `name`; HOLT_COMMIT */
 } deed;
 
 typedef enum outcome {
@@ -60,7 +67,7 @@ typedef struct slot_write {
 typedef struct operation_record {
     deed deed;
     uint32_t n;          /* its number among all of the thread's; the version of what it puts */
-    uint8_t place, name, kind;
+    uint8_t place, name, to, kind;
     uint8_t durability;  /* of a DEED_WRITE */
     uint8_t write_count;
     slot_write writes[WRITES_MAX];
@@ -84,6 +91,10 @@ typedef struct thread_record {
     pthread_mutex_t pen;
     holdings base;   /* before the first operation */
     uint32_t last_n; /* of all operations ever */
+    /* For other threads: which collection at each place has had its anchor since it got its name, and will have it
+     * until the next clear or rename, or until it is gone. 0: none; else a number that never comes again, times NAMES,
+     * plus its name. Release after the anchor is written; relaxed where it is withdrawn, for that comes before the call. */
+    _Atomic uint64_t anchored[STRESS_PLACES];
     _Atomic uint32_t count;
     operation_record operations[OPERATIONS_MAX];
 } thread_record;
@@ -92,6 +103,7 @@ typedef struct stress_record {
     _Atomic uint64_t tickets;
     atomic_bool stop; /* threads end when they see it. Relaxed: a hint */
     atomic_bool rest; /* threads do nothing while it is set, when they have noted their last outcome. Relaxed */
+    bool race_exists[RACES]; /* before the first operation */
     verdict verdict;
     thread_record threads[STRESS_THREADS];
 } stress_record;
@@ -127,6 +139,7 @@ void holdings_apply(holdings *h, const operation_record *op);
 
 extern const char *const shared_names[SHARED];
 const char *stress_name(unsigned thread, unsigned name, char buffer[STRESS_NAME_BYTES]);
+const char *race_name(unsigned race, char buffer[STRESS_NAME_BYTES]);
 /* Whose name it is. false: it is none of theirs. */
 bool       stress_name_parse(const char *name, unsigned *thread, unsigned *number);
 holt_slice stress_key(unsigned thread, unsigned slot, char buffer[STRESS_KEY_BYTES]);
