@@ -563,6 +563,13 @@ static bool check_list(actor *a)
 
 /* ---------------------------------------------------------------- other threads' collections */
 
+static bool goes_on(const actor *a)
+{
+    stress_record *r = a->w->record;
+    return !atomic_load_explicit(&r->stop, memory_order_relaxed) && !verdict_failed(&r->verdict) &&
+           a->doubts < DOUBTS_MAX && !record_is_full(a->record);
+}
+
 /* Whether the collection still is what was announced; while it is, it may only be dropped. */
 static bool is_still(const thread_record *t, uint8_t place, uint64_t announced)
 {
@@ -583,9 +590,10 @@ static holt_status look_for_anchor(actor *a, holt_collection *c, unsigned owner)
 /* Gets the anchor of somebody else's collection again and again: until it is gone it is there. */
 static bool watch_anchor(actor *a, holt_collection *c, unsigned owner, uint8_t place, uint64_t announced)
 {
-    enum { LOOKS = 40 };
     const thread_record *t = &a->w->record->threads[owner];
-    for (int i = 0; i < LOOKS && is_still(t, place, announced) && !verdict_failed(&a->w->record->verdict); i++) {
+    uint64_t looks = rng_below(&a->rng, 300);
+    for (uint64_t i = 0; i < looks && is_still(t, place, announced) && goes_on(a); i++) {
+        os_sleep(a->w->os, rng_below(&a->rng, 200000));
         holt_status rc = look_for_anchor(a, c, owner);
         if (rc == HOLT_CLOSED || !is_still(t, place, announced)) return true;
         if (rc == HOLT_NOT_FOUND)
@@ -654,13 +662,6 @@ static bool step(actor *a)
     if (choice < 960) return check_row(a);
     if (choice < 970) return check_list(a);
     return a->snapshot || take_snapshot(a);
-}
-
-static bool goes_on(const actor *a)
-{
-    stress_record *r = a->w->record;
-    return !atomic_load_explicit(&r->stop, memory_order_relaxed) && !verdict_failed(&r->verdict) &&
-           a->doubts < DOUBTS_MAX && !record_is_full(a->record);
 }
 
 static bool rests(const actor *a)
