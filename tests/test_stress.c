@@ -27,6 +27,7 @@
 #include "support/stress_judge.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,8 +122,7 @@ static bool live(void *ctx)
     if (verdict_failed(&v->world.record->verdict)) return false;
     rc = holt_close(v->world.db);
     disturb_end();
-    return rc == HOLT_OK || (rc == HOLT_IO && v->world.io_faults) ||
-           (rc == HOLT_NO_MEMORY && v->world.memory_faults) ||
+    return rc == HOLT_OK || stress_excuses(&v->world, rc) ||
            verdict_status(&v->world.record->verdict, rc, HOLT_OK, "close");
 }
 
@@ -223,7 +223,32 @@ static os *take_copy(stress_world *w, judgement *j, uint64_t seed)
     os *copy = sim_clone(w->os, seed);
     record_thaw(w->record);
     assert_non_null(copy);
+    sim_set_disk_bytes_max(copy, 0);
     return copy;
+}
+
+static uint64_t bytes_used(const stress_world *w)
+{
+    static const uint64_t plenty = UINT64_C(1) << 33;
+    os_dir *d = NULL;
+    uint64_t left = 0;
+    sim_set_disk_bytes_max(w->os, plenty);
+    if (os_dir_open(w->os, w->path, &d) != HOLT_OK) return plenty / 2;
+    holt_status rc = os_dir_free_bytes(d, &left);
+    os_dir_close(d);
+    return rc == HOLT_OK ? plenty - left : plenty / 2;
+}
+
+/* What the wrapped calls cannot do: a sync that fails and leaves what it should have synced uncertain for ever, a write
+ * that fails in its middle; and a disk that is full for a while. */
+static void spoil_disks(const stress_world *w, const disturb_plan *p, rng *r)
+{
+    static const sim_call calls[] = {SIM_WRITE, SIM_SYNC, SIM_SYNC, SIM_DIR_SYNC, SIM_RENAME, SIM_OPEN};
+    if (p->fault == FAULT_ANY)
+        sim_fail(w->os, calls[rng_below(r, 6)], 1 + rng_below(r, 300), EIO, rng_chance(r, 4));
+    if (!w->space_faults) return;
+    bool full = rng_chance(r, 2);
+    sim_set_disk_bytes_max(w->os, full ? bytes_used(w) + rng_below(r, 512 << 10) : 0);
 }
 
 /* Kills or cuts a copy of the machine and judges what is on it. */
@@ -242,10 +267,11 @@ static bool strike(stress_world *w, rng *r)
 }
 
 /* The main thread's part while the others work. */
-static bool strike_some(stress_world *w, rng *r, uint64_t *states)
+static bool strike_some(stress_world *w, const disturb_plan *p, rng *r, uint64_t *states)
 {
     bool good = true;
     for (uint64_t i = 1 + rng_below(r, 3); i > 0 && good && !verdict_failed(&w->record->verdict); i--) {
+        spoil_disks(w, p, r);
         usleep((useconds_t)(50000 + rng_below(r, 500000)));
         good = strike(w, r);
         ++*states;
@@ -257,8 +283,9 @@ static bool end_episode(stress_world *w, const disturb_plan *p)
 {
     holt_status rc = holt_close(w->db);
     disturb_end();
-    bool excused = (rc == HOLT_IO && w->io_faults) || (rc == HOLT_NO_MEMORY && w->memory_faults);
-    if (!excused && !verdict_status(&w->record->verdict, rc, HOLT_OK, "close")) return false;
+    sim_fail(w->os, SIM_CALLS, 0, 0, false);
+    sim_set_disk_bytes_max(w->os, 0);
+    if (!stress_excuses(w, rc) && !verdict_status(&w->record->verdict, rc, HOLT_OK, "close")) return false;
     judgement j = {.record = w->record, .what = "closing"};
     record_look(w->record, &j.moment);
     return stress_judge(&j, w->os, w->path, true);
@@ -270,13 +297,14 @@ static bool cut_episode(stress_record *record, os *o, uint64_t seed, uint64_t *o
     rng_seed(&r, ~seed);
     disturb_plan p = plan_of(seed, o);
     stress_world w = world_of(record, o, "/db", seed, &p);
+    w.space_faults = p.fault == FAULT_NONE && rng_chance(&r, 5);
     record_restart(record);
     bool good = verdict_status(&record->verdict, stress_open(&w), HOLT_OK, "open");
     if (!good) return false;
     disturb_spare_thread(true);
     disturb_begin(&p);
     stress_crew *crew = stress_start(&w);
-    good = strike_some(&w, &r, states);
+    good = strike_some(&w, &p, &r, states);
     atomic_store_explicit(&record->stop, true, memory_order_relaxed);
     stress_join(crew);
     *operations += count_operations(record);

@@ -191,8 +191,7 @@ static holt_status failure(const char *name, const char *call)
     return status_set_errno(EIO, name, HOLT_NO_OFFSET, "%s (made to fail)", call);
 }
 
-/* Now and then one of the thread's next allocations fails. */
-static void spoil_memory(void)
+void disturb_memory(void)
 {
     if (is_on() && plan.fault == FAULT_MEMORY && take_fault()) mem_fail_at(1 + rng_below(&self.rng, 30), false);
 }
@@ -240,7 +239,7 @@ holt_status __wrap_os_file_write(os_file *f, uint64_t offset, const void *data, 
 {
     if (!is_disturbed(f->os)) return __real_os_file_write(f, offset, data, size);
     delay_at(PLACE_WRITE);
-    spoil_memory();
+    disturb_memory();
     if (fails(f->name)) return failure(f->name, "write");
     holt_status rc = __real_os_file_write(f, offset, data, size);
     delay_at(PLACE_WRITE);
@@ -252,7 +251,7 @@ holt_status __wrap_os_file_sync(os_file *f)
     if (!is_disturbed(f->os)) return __real_os_file_sync(f);
     delay_at(PLACE_SYNC);
     slow_down_sync();
-    spoil_memory();
+    disturb_memory();
     if (fails(f->name)) return failure(f->name, "sync");
     holt_status rc = __real_os_file_sync(f);
     delay_at(PLACE_SYNC);
@@ -263,7 +262,7 @@ holt_status __wrap_os_file_open(os_dir *d, const char *name, unsigned flags, os_
 {
     if (!is_disturbed(d->os) || !(flags & OS_CREATE)) return __real_os_file_open(d, name, flags, out);
     delay_at(PLACE_OPEN);
-    spoil_memory();
+    disturb_memory();
     if (fails(name)) {
         *out = NULL;
         return failure(name, "open");

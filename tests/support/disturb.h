@@ -1,6 +1,7 @@
 /* disturb.h -- delays and faults from a seed, put between the engine and the machine by the linker.
  *
- * The calls of some functions of os.h in test_stress go through those of disturb.c (tests/meson.build: `wrapped`): nothing in the engine knows of it, and no other program pays for it.
+ * The calls of some functions of os.h in test_stress go through those of disturb.c (tests/meson.build: `wrapped`):
+ * nothing in the engine knows of it, and no other program pays for it.
  *
  * Delays       come after a mutex is released, and before and after calls that write, sync, rename, create or delete.
  *              A place is a kind of call, or the release of a rank of mutex. What happens seldom is delayed about as
@@ -50,6 +51,10 @@ void disturb_spare_thread(bool spared);
 void disturb_calm(bool calm);
 /* This thread is delayed more often and for longer, or as usual again: every second of the places where it could be. */
 void disturb_press_thread(bool pressed);
+
+/* With FAULT_MEMORY: one of this thread's next allocations may fail. For threads of the test; those of the engine get it
+ * at their I/O. */
+void disturb_memory(void);
 
 uint64_t disturb_delays(void); /* since disturb_begin */
 uint64_t disturb_faults(void);

@@ -43,9 +43,15 @@ static uint64_t now_ns(actor *a)
     return os_clock_ns(a->w->os);
 }
 
+bool stress_excuses(const stress_world *w, holt_status rc)
+{
+    return (rc == HOLT_IO && w->io_faults) || (rc == HOLT_NO_MEMORY && w->memory_faults) ||
+           (rc == HOLT_NO_SPACE && w->space_faults);
+}
+
 static bool is_excused(const actor *a, holt_status rc)
 {
-    return (rc == HOLT_IO && a->w->io_faults) || (rc == HOLT_NO_MEMORY && a->w->memory_faults);
+    return stress_excuses(a->w, rc);
 }
 
 static outcome outcome_of(holt_status rc)
@@ -71,6 +77,7 @@ static bool may_answer(const actor *a, const operation_record *op, holt_status r
 
 static operation_record *begin(actor *a, const operation_record *op)
 {
+    disturb_memory();
     return record_begin(a->w->record, a->record, op, now_ns(a));
 }
 

@@ -5,7 +5,7 @@
  * whole; a snapshot of its own holdings after they have changed; walks in both directions; figures; the list of
  * collections.
  *
- * What it may meet depends on the faults that are injected (stress_tolerance); everything else fails the verdict.
+ * What it may meet depends on the faults that are injected; everything else fails the verdict.
  */
 #ifndef HOLT_TESTS_STRESS_ACTOR_H
 #define HOLT_TESTS_STRESS_ACTOR_H
@@ -32,9 +32,12 @@ typedef struct stress_world {
     holt_collection *shared[SHARED];
     uint64_t seed;
     stress_parts parts;
-    bool io_faults, memory_faults; /* HOLT_IO, HOLT_NO_MEMORY may be answered */
+    bool io_faults, memory_faults, space_faults; /* HOLT_IO, HOLT_NO_MEMORY, HOLT_NO_SPACE may be returned */
     bool only_interval;            /* writes only, all of them HOLT_INTERVAL */
 } stress_world;
+
+/* Whether an injected fault explains the status. */
+bool stress_excuses(const stress_world *w, holt_status rc);
 
 /* Opens the database and the collections that are always there, making what is missing. */
 holt_status stress_open(stress_world *w);
