@@ -1,6 +1,8 @@
 /* test_edits.c -- tests src/db/db_edit.c and src/db/manifest_writer.c: what the manifest says and what the database shows change
  * together, whatever fails. */
 #include "base/memory.h"
+#include "base/status.h"
+#include "db/db_edit.h"
 #include "db/open.h"
 #include "os/sim.h"
 #include "support/expect.h"
@@ -123,7 +125,7 @@ static holt_status put_some(rig *r)
     return HOLT_OK;
 }
 
-static holt_status flush(rig *r)
+static holt_status flush_rig(rig *r)
 {
     return holt_flush(r->db);
 }
@@ -229,7 +231,7 @@ static void commits_go_on_while_a_flush_is_in_doubt(void **state)
 {
     (void)state;
     rig r;
-    rig_in_doubt(&r, HOLT_LSM, put_some, flush);
+    rig_in_doubt(&r, HOLT_LSM, put_some, flush_rig);
     expect_ok(holt_put(r.c, NULL, holt_str("after"), holt_str("x")));
     expect_after_crash(&r, "key00019", true);
     expect_after_crash(&r, "after", true);
@@ -245,7 +247,7 @@ static void record_that_is_not_current_is_named_by_no_segment(void **state)
     (void)state;
     rig r;
     char key[16];
-    rig_in_doubt(&r, HOLT_LSM, put_some, flush);
+    rig_in_doubt(&r, HOLT_LSM, put_some, flush_rig);
     put_many(r.c, PUTS);
     expect_after_crash(&r, "before", true);
     expect_after_crash(&r, "key00000", true);
@@ -299,7 +301,7 @@ static void run_of_a_flush_in_doubt_is_deleted_once_that_is_settled(void **state
 {
     (void)state;
     rig r;
-    rig_in_doubt(&r, HOLT_LSM, put_some, flush);
+    rig_in_doubt(&r, HOLT_LSM, put_some, flush_rig);
     mend_disk(&r);
     expect_ok(holt_flush(r.db));
     expect_no_run_file_left(&r);
@@ -353,7 +355,7 @@ static void one_memtable(rig *r)
 static void flush_without_memory_leaves_no_file(void **state)
 {
     (void)state;
-    fail_each_allocation(one_memtable, flush);
+    fail_each_allocation(one_memtable, flush_rig);
 }
 
 /* A flush whose B+tree is cleared after it has written its run begins again, with a new file. Its steps run at the end of
@@ -535,6 +537,22 @@ static void reader_beside_a_drop_finds_the_value_or_the_collection_closed(void *
     temp_dir_remove(&dir);
 }
 
+/* A flush whose trees were changed meanwhile (HOLT_CONFLICT) must not pass for one that was recorded: its log would be
+ * given up. The thread's last message, which goes with a failure, may be an older one of another status, or of none. */
+static void edit_that_fails_returns_the_status_it_was_given(void **state)
+{
+    rig r;
+    db_edit e;
+    holt_error none = {.status = HOLT_OK};
+    rig_open(&r, HOLT_LSM);
+    expect_ok(edit_begin(&e, r.db));
+    (void)status_restore(&none);
+    edit_fail(&e, HOLT_CONFLICT);
+    expect_status(HOLT_CONFLICT, edit_commit(&e));
+    assert_int_equal(e.outcome, EDIT_NOT_MADE);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +567,7 @@ int main(void)
         cmocka_unit_test(grown_manifest_is_appended_to_on_a_full_disk),
         cmocka_unit_test(change_that_does_not_fit_is_refused_and_not_in_doubt),
         cmocka_unit_test(first_btree_can_be_tried_again_after_any_failure),
+        cmocka_unit_test(edit_that_fails_returns_the_status_it_was_given),
         cmocka_unit_test(reader_beside_a_drop_finds_the_value_or_the_collection_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static holt_status add_output(flush *f, db_edit *e, const flush_output *o)
 {
     const collection_state *now = edit_state(e, o->slot, o->collection);
     if (o->base && (!now || now->btree != o->base))
-        return status_set(HOLT_CONFLICT, "the B+tree has been changed since");
+        return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", o->collection);
     bool nothing = !now || now->cleared_seqno >= f->table->last_seqno || (!o->next && !o->root.root.length);
     if (nothing) return HOLT_OK;
     collection_tree tree = {0};

@@ -49,7 +49,8 @@ static holt_status check_base(flush *f, const collection_state *s, uint32_t slot
     const collection_state *current = view_collection(now, slot, s->spec.id);
     bool same = current && current->btree == s->btree;
     view_release(f->db, now);
-    return same ? HOLT_OK : status_set(HOLT_CONFLICT, "the B+tree has been changed since");
+    if (same) return HOLT_OK;
+    return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", s->spec.id);
 }
 
 /* Of all trees, or none is made: pieces have changes of their own.

@@ -15,7 +15,8 @@ static holt_status add_tree(db_edit *e, const space_tree *t)
 {
     if (!t->next || t->next == t->base) return HOLT_OK;
     const collection_state *now = edit_state(e, t->slot, t->collection);
-    if (!now || now->btree != t->base) return status_set(HOLT_CONFLICT, "the B+tree has been changed since");
+    if (!now || now->btree != t->base)
+        return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", t->collection);
     collection_tree tree = {
         .lsm = lsm_tree_ref(now->lsm), .btree = btree_version_ref(t->next), .btree_file = now->btree_file};
     edit_put_tree(e, t->slot, now, &tree);
