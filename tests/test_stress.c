@@ -15,8 +15,9 @@
  * printed, and with each failure that of the episode, for HOLT_SEED.
  *
  * HOLT_STRESS_SECONDS sets how long all of it takes (make nightly: an hour). HOLT_STRESS_WITHOUT leaves parts out:
- * catalog, interval, watch.
+ * files, disks, interval (these three tests), catalog, watch.
  */
+#include "base/memory.h"
 #include "os/sim.h"
 #include "support/child.h"
 #include "support/disturb.h"
@@ -33,15 +34,15 @@
 #include <unistd.h>
 
 /* INTERVAL_BOUND_MS: what HOLT_INTERVAL may lose, with what its clock may be off. */
-enum { SECONDS = 21, ROUNDS_OF_ONE = 8, INTERVAL_BOUND_MS = STRESS_INTERVAL_MS + 10 };
+enum { SECONDS = 24, ROUNDS_OF_ONE = 8, INTERVAL_BOUND_MS = STRESS_INTERVAL_MS + 10 };
 #define MS UINT64_C(1000000)
 
 /* ---------------------------------------------------------------- seeds and time */
 
-static uint64_t seconds_of_part(void)
+/* So many quarters of the time. */
+static uint64_t time_of_part(unsigned quarters)
 {
-    uint64_t all = environment_number("HOLT_STRESS_SECONDS", SECONDS);
-    return all / 3 ? all / 3 : 1;
+    return environment_number("HOLT_STRESS_SECONDS", SECONDS) * 1000 * MS * quarters / 4;
 }
 
 static uint64_t real_ns(void)
@@ -55,11 +56,27 @@ static uint64_t first_seed(void)
     return environment_number("HOLT_SEED", real_ns() / 1000 % 1000000007 * 1000);
 }
 
-static void say_result(const char *what, uint64_t seed, uint64_t episodes, uint64_t operations, uint64_t states)
+typedef struct totals {
+    uint64_t seed, began_ns, until_ns;
+    uint64_t episodes, operations, states;
+} totals;
+
+static totals begin_part(unsigned quarters)
 {
-    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared\n", what,
-                  (unsigned long long)seed, (unsigned long long)episodes, (unsigned long long)operations,
-                  (unsigned long long)states);
+    uint64_t now = real_ns();
+    return (totals){.seed = first_seed(), .began_ns = now, .until_ns = now + time_of_part(quarters)};
+}
+
+static bool has_time(const totals *t)
+{
+    return t->episodes == 0 || real_ns() < t->until_ns;
+}
+
+static void say_result(const char *what, const totals *t)
+{
+    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared in %.1f s\n", what,
+                  (unsigned long long)t->seed, (unsigned long long)t->episodes, (unsigned long long)t->operations,
+                  (unsigned long long)t->states, (double)(real_ns() - t->began_ns) / 1e9);
 }
 
 static uint64_t count_operations(const stress_record *r)
@@ -93,6 +110,7 @@ static stress_world world_of(stress_record *r, os *o, const char *path, uint64_t
     stress_world w = {.record = r, .os = o, .path = path, .seed = seed, .parts = stress_parts_from_environment()};
     w.io_faults = p->fault > FAULT_MEMORY;
     w.memory_faults = p->fault == FAULT_MEMORY;
+    w.busy_catalog = seed % 2;
     return w;
 }
 
@@ -148,6 +166,31 @@ static bool let_live(victim *v, rng *r, bool *closed)
     return good || verdict_fail(&record->verdict, "the child ended with status %x", (unsigned)status);
 }
 
+/* The last lines of the engine's own diary. */
+static void say_log(const char *bytes, size_t size)
+{
+    enum { TAIL = 4000 };
+    size_t from = size > TAIL ? size - TAIL : 0;
+    fprintf(stderr, "the end of LOG:\n%.*s\n", (int)(size - from), bytes + from);
+}
+
+static void say_log_of(const char *path)
+{
+    char name[TEMP_PATH_BYTES];
+    size_t size = 0;
+    char *bytes = (char *)file_read(temp_dir_join(path, "LOG", name), &size);
+    if (bytes) say_log(bytes, size);
+    free(bytes);
+}
+
+static void say_simulated_log(os *o)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    if (sim_peek(o, "/db/LOG", &bytes, &size) == HOLT_OK) say_log((const char *)bytes, size);
+    mem_free(bytes);
+}
+
 static void say_directory(stress_record *r, const char *path)
 {
     DIR *d = opendir(path);
@@ -158,36 +201,39 @@ static void say_directory(stress_record *r, const char *path)
     if (d) closedir(d);
 }
 
-/* One life and death. Returns operations made. */
-static bool kill_episode(stress_record *record, const char *path, uint64_t seed, uint64_t *operations)
+/* One life and death. */
+static bool kill_episode(stress_record *record, const char *path, totals *t)
 {
     rng r;
     bool closed = false;
+    uint64_t seed = t->seed + t->episodes++;
     rng_seed(&r, ~seed);
     victim v = {.plan = plan_of(seed, os_posix())};
     v.world = world_of(record, os_posix(), path, seed, &v.plan);
     record_restart(record);
     bool good = let_live(&v, &r, &closed);
-    *operations += count_operations(record);
+    t->operations += count_operations(record);
     if (good) {
         judgement j = {.record = record, .what = closed ? "closing" : "a kill"};
         record_look(record, &j.moment);
         good = stress_judge(&j, os_posix(), path, true);
+        t->states++;
     }
     if (!good) {
         say_episode(record, "on real files", seed, &v.plan);
         say_directory(record, path);
+        say_log_of(path);
     }
     return good;
 }
 
 static void what_was_acknowledged_on_real_files_survives_kills(void **state)
 {
-    uint64_t seed = first_seed(), until = real_ns() + seconds_of_part() * 1000 * MS;
-    uint64_t episodes = 0, operations = 0;
+    if (stress_parts_from_environment().no_files) skip();
+    totals t = begin_part(1);
     stress_record *record = record_create();
     bool good = true;
-    while (good && (episodes == 0 || real_ns() < until)) {
+    while (good && has_time(&t)) {
         temp_dir dir;
         char path[TEMP_PATH_BYTES];
         record_clear(record);
@@ -196,11 +242,11 @@ static void what_was_acknowledged_on_real_files_survives_kills(void **state)
         stress_world w = {.record = record, .os = os_posix(), .path = path};
         expect_ok(stress_open(&w)); /* the kills come later than the creation */
         expect_ok(holt_close(w.db));
-        for (unsigned i = 0; i < ROUNDS_OF_ONE && good && (i == 0 || real_ns() < until); i++)
-            good = kill_episode(record, path, seed + episodes++, &operations);
+        for (unsigned i = 0; i < ROUNDS_OF_ONE && good && (i == 0 || has_time(&t)); i++)
+            good = kill_episode(record, path, &t);
         temp_dir_remove(&dir);
     }
-    say_result("real files", seed, episodes, operations, episodes);
+    say_result("real files", &t);
     verdict_assert(&record->verdict);
     record_destroy(record);
 }
@@ -267,14 +313,14 @@ static bool strike(stress_world *w, rng *r)
 }
 
 /* The main thread's part while the others work. */
-static bool strike_some(stress_world *w, const disturb_plan *p, rng *r, uint64_t *states)
+static bool strike_some(stress_world *w, const disturb_plan *p, rng *r, totals *t)
 {
     bool good = true;
     for (uint64_t i = 1 + rng_below(r, 3); i > 0 && good && !verdict_failed(&w->record->verdict); i--) {
         spoil_disks(w, p, r);
         usleep((useconds_t)(50000 + rng_below(r, 500000)));
         good = strike(w, r);
-        ++*states;
+        t->states++;
     }
     return good;
 }
@@ -291,9 +337,10 @@ static bool end_episode(stress_world *w, const disturb_plan *p)
     return stress_judge(&j, w->os, w->path, true);
 }
 
-static bool cut_episode(stress_record *record, os *o, uint64_t seed, uint64_t *operations, uint64_t *states)
+static bool cut_episode(stress_record *record, os *o, totals *t)
 {
     rng r;
+    uint64_t seed = t->seed + t->episodes++;
     rng_seed(&r, ~seed);
     disturb_plan p = plan_of(seed, o);
     stress_world w = world_of(record, o, "/db", seed, &p);
@@ -304,32 +351,35 @@ static bool cut_episode(stress_record *record, os *o, uint64_t seed, uint64_t *o
     disturb_spare_thread(true);
     disturb_begin(&p);
     stress_crew *crew = stress_start(&w);
-    good = strike_some(&w, &p, &r, states);
+    good = strike_some(&w, &p, &r, t);
     atomic_store_explicit(&record->stop, true, memory_order_relaxed);
     stress_join(crew);
-    *operations += count_operations(record);
+    t->operations += count_operations(record);
     good = good && !verdict_failed(&record->verdict) && end_episode(&w, &p);
-    ++*states;
-    if (!good) say_episode(record, "on simulated disks", seed, &p);
+    t->states++;
+    if (!good) {
+        say_episode(record, "on simulated disks", seed, &p);
+        say_simulated_log(o);
+    }
     return good;
 }
 
 static void what_was_acknowledged_on_simulated_disks_survives_cuts(void **state)
 {
-    uint64_t seed = first_seed(), until = real_ns() + seconds_of_part() * 1000 * MS;
-    uint64_t episodes = 0, operations = 0, states = 0;
+    if (stress_parts_from_environment().no_disks) skip();
+    totals t = begin_part(2);
     stress_record *record = record_create();
     bool good = true;
-    while (good && (episodes == 0 || real_ns() < until)) {
-        sim_options options = {.seed = seed + episodes, .threads = true};
+    while (good && has_time(&t)) {
+        sim_options options = {.seed = t.seed + t.episodes, .threads = true};
         os *o = sim_create(&options);
         assert_non_null(o);
         record_clear(record);
-        for (unsigned i = 0; i < ROUNDS_OF_ONE && good && (i == 0 || real_ns() < until); i++)
-            good = cut_episode(record, o, seed + episodes++, &operations, &states);
+        for (unsigned i = 0; i < ROUNDS_OF_ONE && good && (i == 0 || has_time(&t)); i++)
+            good = cut_episode(record, o, &t);
         if (good) sim_destroy(o);
     }
-    say_result("simulated disks", seed, episodes, operations, states);
+    say_result("simulated disks", &t);
     verdict_assert(&record->verdict);
     record_destroy(record);
 }
@@ -378,9 +428,10 @@ static bool strike_interval(stress_world *w, rng *r)
     return good;
 }
 
-static bool interval_episode(stress_record *record, uint64_t seed, uint64_t *operations, uint64_t *states)
+static bool interval_episode(stress_record *record, totals *t)
 {
     rng r;
+    uint64_t seed = t->seed + t->episodes++;
     rng_seed(&r, ~seed);
     sim_options options = {.seed = seed, .threads = true};
     os *o = sim_create(&options);
@@ -398,27 +449,29 @@ static bool interval_episode(stress_record *record, uint64_t seed, uint64_t *ope
     disturb_spare_thread(true);
     disturb_begin(&p);
     stress_crew *crew = stress_start(&w);
-    for (int i = 0; i < 6 && good && !verdict_failed(&record->verdict); i++, ++*states)
+    for (int i = 0; i < 6 && good && !verdict_failed(&record->verdict); i++, t->states++)
         good = strike_interval(&w, &r);
     atomic_store_explicit(&record->stop, true, memory_order_relaxed);
     stress_join(crew);
-    *operations += count_operations(record);
+    t->operations += count_operations(record);
     good = good && !verdict_failed(&record->verdict) && end_episode(&w, &p);
     if (good) sim_destroy(o);
-    if (!good) say_episode(record, "HOLT_INTERVAL", seed, &p);
+    if (!good) {
+        say_episode(record, "HOLT_INTERVAL", seed, &p);
+        say_simulated_log(o);
+    }
     return good;
 }
 
 static void what_interval_commits_lose_is_bounded(void **state)
 {
-    uint64_t seed = first_seed(), until = real_ns() + seconds_of_part() * 1000 * MS;
-    uint64_t episodes = 0, operations = 0, states = 0;
+    totals t = begin_part(1);
     if (stress_parts_from_environment().no_interval) skip();
     stress_record *record = record_create();
     bool good = true;
-    while (good && (episodes == 0 || real_ns() < until))
-        good = interval_episode(record, seed + episodes++, &operations, &states);
-    say_result("HOLT_INTERVAL", seed, episodes, operations, states);
+    while (good && has_time(&t))
+        good = interval_episode(record, &t);
+    say_result("HOLT_INTERVAL", &t);
     verdict_assert(&record->verdict);
     record_destroy(record);
 }

@@ -55,7 +55,9 @@ void disturb_begin(const disturb_plan *p)
     atomic_store_explicit(&delays, 0, memory_order_relaxed);
     atomic_store_explicit(&faults, 0, memory_order_relaxed);
     atomic_store_explicit(&calm, false, memory_order_relaxed);
-    atomic_fetch_add_explicit(&generation, 1, memory_order_release);
+    /* After a failure the last plan was not ended. */
+    uint64_t last = atomic_load_explicit(&generation, memory_order_relaxed);
+    atomic_store_explicit(&generation, last + 1 + last % 2, memory_order_release);
 }
 
 void disturb_end(void)

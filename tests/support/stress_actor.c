@@ -655,6 +655,8 @@ static bool step(actor *a)
         return write_row(a);
     }
     if (a->snapshot && a->steps >= a->snapshot_until && !check_snapshot(a)) return false;
+    if (a->w->busy_catalog && !a->w->parts.no_catalog && rng_chance(&a->rng, 4))
+        return rng_chance(&a->rng, 10) ? make_durable(a) : change_catalog(a);
     uint64_t choice = rng_below(&a->rng, 1000);
     if (choice < 450) return write_some(a);
     if (choice < 580) return write_row(a);
@@ -760,8 +762,10 @@ holt_status stress_open(stress_world *w)
 stress_parts stress_parts_from_environment(void)
 {
     const char *without = getenv("HOLT_STRESS_WITHOUT");
-    stress_parts p = {false, false, false};
+    stress_parts p = {0};
     if (!without) return p;
+    p.no_files = strstr(without, "files") != NULL;
+    p.no_disks = strstr(without, "disks") != NULL;
     p.no_catalog = strstr(without, "catalog") != NULL;
     p.no_interval = strstr(without, "interval") != NULL;
     p.no_watch = strstr(without, "watch") != NULL;

@@ -15,6 +15,8 @@
 
 /* Parts that can be left out (HOLT_STRESS_WITHOUT), to see past defects that are known. */
 typedef struct stress_parts {
+    bool no_files;    /* not on real files */
+    bool no_disks;    /* not on simulated disks */
     bool no_catalog;  /* no creations, drops, renames, clears and loads */
     bool no_interval; /* no bound on what HOLT_INTERVAL loses */
     bool no_watch;    /* no reads of other threads' collections while they are dropped */
@@ -33,6 +35,7 @@ typedef struct stress_world {
     uint64_t seed;
     stress_parts parts;
     bool io_faults, memory_faults, space_faults; /* HOLT_IO, HOLT_NO_MEMORY, HOLT_NO_SPACE may be returned */
+    bool busy_catalog;             /* more changes of the catalog, and flushes */
     bool only_interval;            /* writes only, all of them HOLT_INTERVAL */
 } stress_world;
 
