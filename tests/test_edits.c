@@ -537,22 +537,6 @@ static void reader_beside_a_drop_finds_the_value_or_the_collection_closed(void *
     temp_dir_remove(&dir);
 }
 
-/* A flush whose trees were changed meanwhile (HOLT_CONFLICT) must not pass for one that was recorded: its log would be
- * given up. The thread's last message, which goes with a failure, may be an older one of another status, or of none. */
-static void edit_that_fails_returns_the_status_it_was_given(void **state)
-{
-    rig r;
-    db_edit e;
-    holt_error none = {.status = HOLT_OK};
-    rig_open(&r, HOLT_LSM);
-    expect_ok(edit_begin(&e, r.db));
-    (void)status_restore(&none);
-    edit_fail(&e, HOLT_CONFLICT);
-    expect_status(HOLT_CONFLICT, edit_commit(&e));
-    assert_int_equal(e.outcome, EDIT_NOT_MADE);
-    rig_close(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -567,7 +551,6 @@ int main(void)
         cmocka_unit_test(grown_manifest_is_appended_to_on_a_full_disk),
         cmocka_unit_test(change_that_does_not_fit_is_refused_and_not_in_doubt),
         cmocka_unit_test(first_btree_can_be_tried_again_after_any_failure),
-        cmocka_unit_test(edit_that_fails_returns_the_status_it_was_given),
         cmocka_unit_test(reader_beside_a_drop_finds_the_value_or_the_collection_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -344,7 +344,5 @@ holt_status edit_commit(db_edit *e)
     view_destroy(next);
     if (e->outcome == EDIT_IN_DOUBT) manifest_doubt(e);
     end(e);
-    /* Not the message's own status: where a failure came without words, that is an older one's. */
-    if (e->status != HOLT_OK) (void)status_restore(&e->error);
-    return e->status;
+    return e->status == HOLT_OK ? HOLT_OK : status_restore(&e->error);
 }

@@ -34,7 +34,7 @@ static manifest_moment manifest_now(const holt *db)
 static holt_status check_end(const holt *db, manifest_mark written, manifest_mark found)
 {
     char name[OS_NAME_MAX];
-    if (!db->manifest || (found.number == written.number && found.record >= written.record)) return HOLT_OK;
+    if (db->read_only || (found.number == written.number && found.record >= written.record)) return HOLT_OK;
     manifest_name(found.number, name);
     return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
                            "ends with record %" PRIu64 ", but the last one written is %" PRIu64
