@@ -266,6 +266,16 @@ static void status_of_a_system_call_says_what_the_caller_may_do(void **state)
     assert_int_equal(status_set_errno(EDQUOT, "wal-1.log", 8, "write"), HOLT_NO_SPACE);
     assert_int_equal(status_set_errno(ENOMEM, "wal-1.log", 8, "write"), HOLT_NO_MEMORY);
     assert_int_equal(status_set_errno(ENOENT, "wal-1.log", HOLT_NO_OFFSET, "open"), HOLT_IO);
+    assert_int_equal(status_set_errno(ENFILE, "wal-1.log", HOLT_NO_OFFSET, "open"), HOLT_BUSY);
+    assert_non_null(strstr(holt_error_message(), "fs.file-max"));
+    assert_true(status_no_descriptors(HOLT_BUSY));
+    assert_int_equal(status_set_errno(EMFILE, "wal-1.log", HOLT_NO_OFFSET, "open"), HOLT_BUSY);
+    assert_non_null(strstr(holt_error_message(), "RLIMIT_NOFILE"));
+    assert_int_equal(status_wrap(HOLT_BUSY, "the manifest cannot be written"), HOLT_BUSY);
+    assert_true(status_no_descriptors(HOLT_BUSY));
+    assert_false(status_no_descriptors(HOLT_OK));
+    assert_int_equal(status_set(HOLT_BUSY, "in use"), HOLT_BUSY);
+    assert_false(status_no_descriptors(HOLT_BUSY));
     assert_int_equal(status_set_errno(EIO, "wal-1.log", 8, "write of %d", 5), HOLT_IO);
     holt_error_get(&e, sizeof e);
     assert_int_equal(e.os_errno, EIO);

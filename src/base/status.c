@@ -122,9 +122,22 @@ static holt_status status_of_errno(int os_errno)
         return HOLT_NO_SPACE;
     case ENOMEM:
         return HOLT_NO_MEMORY;
+    case EMFILE:
+    case ENFILE:
+        return HOLT_BUSY; /* nothing was opened, and so nothing was done */
     default:
         return HOLT_IO;
     }
+}
+
+/* What the user can do about the limit that an open has met; NULL: it was another failure. */
+static const char *limit_of_errno(int os_errno)
+{
+    if (os_errno == EMFILE)
+        return "RLIMIT_NOFILE is reached; raise it (ulimit -n) or lower holt_options.open_files_max";
+    if (os_errno == ENFILE)
+        return "the system's fs.file-max is reached; raise it or lower holt_options.open_files_max";
+    return NULL;
 }
 
 holt_status status_set_errno(int os_errno, const char *file, uint64_t offset, const char *format, ...)
@@ -137,7 +150,14 @@ holt_status status_set_errno(int os_errno, const char *file, uint64_t offset, co
     va_end(args);
     char buffer[128];
     text_add(&t, ": %s", strerror_r(os_errno, buffer, sizeof buffer));
+    const char *limit = limit_of_errno(os_errno);
+    if (limit) text_add(&t, ": %s", limit);
     return record(status_of_errno(os_errno), os_errno, file, offset, &t);
+}
+
+bool status_no_descriptors(holt_status status)
+{
+    return status == HOLT_BUSY && (last.os_errno == EMFILE || last.os_errno == ENFILE);
 }
 
 void status_tell_no_memory(size_t bytes)

@@ -25,11 +25,14 @@ holt_status status_set(holt_status status, const char *format, ...) __attribute_
 holt_status status_set_file(holt_status status, const char *file, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A failed system call: picks HOLT_NO_SPACE, HOLT_NO_MEMORY or HOLT_IO from os_errno and ends the message
- * with its text. */
+/* A failed system call: picks HOLT_NO_SPACE, HOLT_NO_MEMORY, HOLT_BUSY (no file descriptor is left) or HOLT_IO
+ * from os_errno and ends the message with its text. */
 holt_status status_set_errno(int os_errno, const char *file, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Whether `status`, which this thread has just set, says that no file descriptor was left: EMFILE or ENFILE.
+ * It tells that HOLT_BUSY from those of our own making, which pass much sooner. */
+bool status_no_descriptors(holt_status status);
 /* HOLT_NO_MEMORY, saying how many bytes were asked for. */
 void status_tell_no_memory(size_t bytes);
 static inline holt_status status_no_memory(size_t bytes)

@@ -19,6 +19,7 @@ typedef enum lock_rank {
     LOCK_RANK_CACHE,          /* cache: free frames and the clock */
     LOCK_RANK_RELEASE,        /* db: the list of things to release after their epoch */
     LOCK_RANK_EVENT_LOG,      /* db: the LOG file */
+    LOCK_RANK_RECLAIM,        /* os: who can give descriptors back when they run out */
     LOCK_RANK_LEAF            /* nothing is locked under it */
 } lock_rank;
 

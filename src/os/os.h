@@ -12,9 +12,8 @@
  *              failed sync the file's unsynced contents are unknown; the caller must not sync again and
  *              believe it.
  * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on
- *              a thread of its own (all signals blocked); sim runs steps on the calling thread, chosen by its
- *              seed, whenever that thread waits on a condition and in os_breathe(), so that a history replays
- *              exactly.
+ *              a thread of its own (all signals blocked); sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a
+ *              condition and in os_breathe(), so that a history replays exactly.
  * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits
  *              with.
  * Forks        a child may close and free what it inherited, and open anew; it does nothing else with it
@@ -92,7 +91,7 @@ enum os_open_flags {
     OS_TRUNCATE = 16  /* with OS_WRITE */
 };
 
-/* HOLT_NOT_FOUND when it is not there (and OS_CREATE is not given). */
+/* HOLT_NOT_FOUND when it is not there (and OS_CREATE is not given). HOLT_BUSY when no descriptor is left. */
 holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
 void        os_file_close(os_file *f); /* accepts NULL */
 const char *os_file_name(const os_file *f); /* as it was opened */
@@ -135,6 +134,27 @@ holt_status os_file_lock(os_file *f, bool exclusive);
 void        os_file_unlock(os_file *f);
 /* Whether the open file still has a name: it has none once it was unlinked or replaced. */
 holt_status os_file_is_linked(os_file *f, bool *linked);
+
+/* ---------------------------------------------------------------- descriptors */
+
+/* How many files the process may have open (RLIMIT_NOFILE), and the share of it that one database may use for
+ * tables of open files unless it is told otherwise. */
+uint64_t os_descriptors_max(os *o);
+uint32_t os_descriptors_share(os *o);
+
+/* Somebody who holds descriptors that he can open again. When an open finds none left, those who are
+ * registered with the same `os` are asked to close some, and the open is tried again; only if nobody has any
+ * does it fail.
+ * `reclaim` closes up to `want` of them and returns how many it closed. It is called by any thread, with any
+ * mutexes held: it may try a mutex but not wait for one, and registers nobody. */
+typedef struct os_reclaimer {
+    os *os;                                      /* constant, as are the next two */
+    size_t (*reclaim)(void *ctx, size_t want);
+    void *ctx;
+    struct os_reclaimer *next;                   /* in the list of all */
+} os_reclaimer;
+void os_reclaimer_add(os_reclaimer *r);
+void os_reclaimer_remove(os_reclaimer *r); /* `reclaim` is not running, and is not called any more */
 
 /* ---------------------------------------------------------------- mutexes and conditions */
 

@@ -33,9 +33,10 @@ holt_status os_dir_open(os *o, const char *path, os_dir **out)
 
     os_dir *d = NULL;
     int rc;
+    unsigned tries = 0;
     do
         rc = o->ops->dir_open(o, path, &d);
-    while (rc == -EINTR);
+    while (rc == -EINTR || os_reclaim(o, rc, &tries));
     if (rc == 0) {
         d->os = o;
         d->path = path_copy;
@@ -66,9 +67,10 @@ static holt_status no_parent(const char *path)
 holt_status os_dir_create(os *o, const char *path)
 {
     int rc;
+    unsigned tries = 0;
     do
         rc = o->ops->dir_create(o, path);
-    while (rc == -EINTR);
+    while (rc == -EINTR || os_reclaim(o, rc, &tries));
     if (rc == 0) return HOLT_OK;
     if (rc == -EEXIST) return status_set(HOLT_EXISTS, "%s: is there already", path);
     if (rc == -ENOENT) return no_parent(path);
@@ -116,10 +118,11 @@ holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *na
 {
     os_names names = {NULL, 0, 0};
     int rc;
+    unsigned tries = 0;
     do {
         names.count = 0;
         rc = d->os->ops->dir_list(d, &names);
-    } while (rc == -EINTR);
+    } while (rc == -EINTR || os_reclaim(d->os, rc, &tries));
 
     holt_status status = HOLT_OK;
     if (rc != 0) status = status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "list of the directory");
@@ -232,9 +235,10 @@ holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **
 
     os_file *f = NULL;
     int rc;
+    unsigned tries = 0;
     do
         rc = d->os->ops->file_open(d, name, flags, &f);
-    while (rc == -EINTR);
+    while (rc == -EINTR || os_reclaim(d->os, rc, &tries));
     if (rc == 0) {
         f->os = d->os;
         memcpy(f->name, name, strlen(name) + 1);

@@ -38,6 +38,15 @@ typedef struct os_names {
 /* Adds a name, cut to OS_NAME_MAX - 1 bytes. 0 or -ENOMEM. */
 int os_names_add(os_names *n, const char *name);
 
+/* After an open that failed with rc: descriptors were what was missing, some have been given back, and it may be
+ * tried again. *tries counts them, and bounds them. */
+bool os_reclaim(os *o, int rc, unsigned *tries);
+/* Around a fork: the list of reclaimers is whole, and empty in the child, which does nothing with what it
+ * inherited. */
+void os_reclaim_before_fork(void);
+void os_reclaim_after_fork_in_parent(void);
+void os_reclaim_after_fork_in_child(void);
+
 typedef struct os_ops {
     /* -ENOENT, -ENOTDIR */
     int (*dir_open)(os *o, const char *path, os_dir **out);
@@ -75,6 +84,8 @@ typedef struct os_ops {
     int (*file_lock)(os_file *f, bool exclusive);
     void (*file_unlock)(os_file *f); /* nothing when it is not locked */
     int (*file_is_linked)(os_file *f, bool *linked);
+
+    uint64_t (*descriptors_max)(os *o); /* UINT64_MAX: no limit */
 
     /* m->mutex is held, and again when it returns. false: the deadline has passed. */
     bool (*cond_wait)(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns);

@@ -33,6 +33,7 @@ os *os_posix(void)
         .file_lock = posix_file_lock,
         .file_unlock = posix_file_unlock,
         .file_is_linked = posix_file_is_linked,
+        .descriptors_max = posix_descriptors_max,
         .cond_wait = posix_cond_wait,
         .job_start = posix_job_start,
         .job_wake = posix_job_wake,

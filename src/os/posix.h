@@ -53,6 +53,8 @@ int     posix_file_truncate(os_file *f, uint64_t size);
 int     posix_file_allocate(os_file *f, uint64_t size);
 void    posix_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t size);
 
+uint64_t posix_descriptors_max(os *o);
+
 /* posix_map.c */
 int  posix_file_map(os_file *f, uint64_t offset, size_t size, os_map *out);
 void posix_map_store(os_map *m, size_t at, const void *data, size_t size);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +46,13 @@ void posix_file_close(os_file *f)
     posix_file_unlock(f);
     if (fd_of(f) >= 0) close(fd_of(f));
     mem_free(f);
+}
+
+uint64_t posix_descriptors_max(os *o)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    return limit.rlim_cur;
 }
 
 ssize_t posix_file_read(os_file *f, uint64_t offset, void *buffer, size_t size)

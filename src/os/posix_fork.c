@@ -3,9 +3,22 @@
 
 uint32_t os_forks;
 
+static void before_fork(void)
+{
+    posix_lock_before_fork();
+    os_reclaim_before_fork();
+}
+
+static void after_fork_in_parent(void)
+{
+    os_reclaim_after_fork_in_parent();
+    posix_lock_after_fork_in_parent();
+}
+
 static void after_fork_in_child(void)
 {
     os_forks++;
+    os_reclaim_after_fork_in_child();
     posix_lock_after_fork_in_child();
 }
 
@@ -13,5 +26,5 @@ static void after_fork_in_child(void)
  * want of a few bytes of memory only, and then nothing else in the program would have started. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    (void)pthread_atfork(posix_lock_before_fork, posix_lock_after_fork_in_parent, after_fork_in_child);
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

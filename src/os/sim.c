@@ -5,6 +5,7 @@
 #include "os/posix.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -46,8 +47,9 @@ static uint64_t sim_time_ms(os *o)
     .file_push = sim_file_push, .file_size = sim_file_size, .file_truncate = sim_file_truncate,              \
     .file_allocate = sim_file_allocate, .file_advise = sim_file_advise, .file_map = sim_file_map,            \
     .map_store = sim_map_store, .file_unmap = sim_file_unmap, .file_lock = sim_file_lock,                    \
-    .file_unlock = sim_file_unlock, .file_is_linked = sim_file_is_linked, .random = sim_random,              \
-    .process_id = sim_process_id, .time_ms = sim_time_ms
+    .file_unlock = sim_file_unlock, .file_is_linked = sim_file_is_linked,                                    \
+    .descriptors_max = sim_descriptors_max, .random = sim_random, .process_id = sim_process_id,              \
+    .time_ms = sim_time_ms
 /* clang-format on */
 
 static const os_ops ops_steps = {
@@ -175,6 +177,34 @@ os *sim_clone(os *o, uint64_t seed)
     to->boots = s->boots + 1;
     pthread_mutex_unlock(&s->mutex);
     return &to->os;
+}
+
+void sim_set_handles_max(os *o, uint32_t handles)
+{
+    sim *s = sim_of(o);
+    pthread_mutex_lock(&s->mutex);
+    s->handles_max = handles;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+uint32_t sim_handles(os *o)
+{
+    sim *s = sim_of(o);
+    pthread_mutex_lock(&s->mutex);
+    uint32_t handles = s->handles;
+    pthread_mutex_unlock(&s->mutex);
+    return handles;
+}
+
+int sim_handle_check(const sim *s)
+{
+    return s->handles_max && s->handles >= s->handles_max ? -EMFILE : 0;
+}
+
+/* Of the machine, not of the test that takes descriptors away for a while. */
+uint64_t sim_descriptors_max(os *o)
+{
+    return 1024;
 }
 
 void sim_set_disk_bytes_max(os *o, uint64_t bytes)

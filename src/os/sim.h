@@ -95,6 +95,11 @@ bool     sim_fault_hit(os *o);            /* the fault armed last has happened, 
  * (nor, with `threads`, do those of other threads meanwhile). NULL ends it. */
 void sim_on_io(os *o, void (*hook)(void *ctx, uint64_t call), void *ctx);
 
+/* From now on no more than `handles` files and directories can be open at a time: EMFILE beyond. 0 = no limit.
+ * (Those that are open stay open.) */
+void sim_set_handles_max(os *o, uint32_t handles);
+uint32_t sim_handles(os *o); /* open ones */
+
 /* Disk space may change: later ENOSPC or room again. */
 void sim_set_disk_bytes_max(os *o, uint64_t bytes);
 

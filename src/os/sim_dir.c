@@ -162,6 +162,7 @@ int sim_dir_open(os *o, const char *path, os_dir **out)
     sim_dir_handle *h = mem_alloc_zero(1, sizeof *h);
     if (!h) return -ENOMEM;
     int rc = -sim_enter(s, SIM_OPEN, false);
+    if (rc == 0) rc = sim_handle_check(s);
     if (rc == 0) rc = find_dir(s, path, &h->at);
     if (rc == 0) {
         s->handles++;
@@ -201,6 +202,7 @@ int sim_dir_create(os *o, const char *path)
 {
     sim *s = sim_of(o);
     int rc = -sim_enter(s, SIM_OPEN, true);
+    if (rc == 0) rc = sim_handle_check(s); /* the parent is opened, to be synced */
     if (rc == 0) rc = make_dir(s, path);
     sim_leave(s);
     return rc;
@@ -282,6 +284,7 @@ int sim_dir_list(os_dir *dir, os_names *names)
     sim_dir *d = sim_dir_of(dir);
     int rc = -sim_enter(s, SIM_LIST, false);
     const char *name = "";
+    if (rc == 0) rc = sim_handle_check(s);
     while (rc == 0 && (name = next_name(s, d, name)) != NULL)
         rc = os_names_add(names, name);
     sim_leave(s);

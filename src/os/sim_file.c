@@ -66,7 +66,8 @@ int sim_file_open(os_dir *dir, const char *name, unsigned flags, os_file **out)
     if (!h) return -ENOMEM;
     int fault = sim_enter(s, SIM_OPEN, open_changes_disk(s, d, name, flags));
     if (!fault && s->read_only && (flags & OS_WRITE)) fault = EROFS;
-    int rc = fault ? -fault : find_or_make(s, d, name, flags, &h->inode);
+    int rc = fault ? -fault : sim_handle_check(s);
+    if (rc == 0) rc = find_or_make(s, d, name, flags, &h->inode);
     if (rc == 0) {
         h->writable = flags & OS_WRITE;
         h->inode->handles++;

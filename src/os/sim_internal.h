@@ -212,6 +212,7 @@ struct sim {
     sim_inode *inodes;
     uint64_t next_number; /* of an inode or a directory */
     uint32_t handles;     /* open ones */
+    uint32_t handles_max; /* EMFILE beyond; 0: no limit */
 
     uint64_t calls[SIM_CALLS + 1];
     sim_fault fault;
@@ -236,5 +237,9 @@ void sim_leave(sim *s);
 
 sim_inode *sim_file_inode(const os_file *f);
 uint64_t sim_free_bytes(const sim *s); /* mutex */
+
+/* Whether one more file or directory can be open: 0 or -EMFILE. mutex */
+int      sim_handle_check(const sim *s);
+uint64_t sim_descriptors_max(os *o);
 
 #endif
