@@ -73,7 +73,7 @@ typedef enum holt_status {
     HOLT_EXISTS = 2,       /* an answer: there is one already */
     HOLT_INVALID = 3,      /* fix the call: an argument is wrong */
     HOLT_CONFLICT = 4,     /* try again: another transaction committed first */
-    HOLT_BUSY = 5,         /* try again later: in use, or overloaded */
+    HOLT_BUSY = 5,         /* try again later: in use, overloaded, or no file descriptor is left; nothing was done */
     HOLT_READ_ONLY = 6,    /* fix the call: writing through something opened for reading */
     HOLT_TOO_LARGE = 7,    /* fix the call: past a limit; nothing was written */
     HOLT_NO_SPACE = 8,     /* the disk is full; deletes are still taken, to make room; writing resumes by itself */
@@ -211,7 +211,12 @@ typedef struct holt_options {
     uint32_t log_level;          /* holt_log_level up to which lines reach `log` and the LOG file */
     holt_log_fn log;             /* NULL = the LOG file only */
     void *log_ctx;               /* handed to log */
-    uint64_t reserved[8];
+    uint32_t open_files_max;     /* files of data that are kept open for reading; those not read for longest are
+                                    closed and opened again when needed. 16 to 1048576; 0 = a quarter of
+                                    RLIMIT_NOFILE, at least 16 and at most 4096. The log and the like come on top:
+                                    3 descriptors at rest, a few more while writing */
+    uint32_t reserved32;
+    uint64_t reserved[7];
 } holt_options;
 
 /* Opens, or creates, the database in the directory `path`. o NULL = defaults. On HOLT_OK *db is the caller's,
@@ -219,7 +224,8 @@ typedef struct holt_options {
  * What holt_open has shown is durable: recovery is finished when it returns.
  *   HOLT_INVALID      an option is out of range; path is a file, or a directory that holds something else (files
  *                     whose names begin with a dot and lost+found do not count)
- *   HOLT_BUSY         another process (its pid is in the message), or this one, has it open
+ *   HOLT_BUSY         another process (its pid is in the message), or this one, has it open; or the process has as
+ *                     many files open as RLIMIT_NOFILE allows
  *   HOLT_NOT_FOUND    HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY, and there is none; or path cannot be made,
  *                     because the directory it would be in is missing or it is a link that leads nowhere
  *   HOLT_EXISTS       HOLT_OPEN_MUST_CREATE, and there is one
@@ -366,7 +372,8 @@ HOLT_API holt_status holt_approximate_size(holt_collection *c, holt_slice begin,
 /* Puts a value, replacing what there is.
  *   HOLT_READ_ONLY  the database or the transaction is read-only
  *   HOLT_TOO_LARGE  key or value past the limit
- *   HOLT_BUSY       writes have outrun the disk for longer than the bounded wait; try again */
+ *   HOLT_BUSY       writes have outrun the disk for longer than the bounded wait, or no file descriptor is left; try
+ *                   again */
 HOLT_API holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value);
 
 enum { HOLT_PUT_IF_ABSENT = 1 };

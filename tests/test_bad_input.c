@@ -288,7 +288,10 @@ static void database_options_out_of_range_are_refused(void **state)
         {{.flags = UINT32_MAX}, "flags"},
         {{.log_level = 5}, "log_level"},
         {{.reserved = {1}}, "reserved"},
-        {{.reserved = {0, 0, 0, 0, 0, 0, 0, 1}}, "reserved"},
+        {{.reserved = {0, 0, 0, 0, 0, 0, 1}}, "reserved"},
+        {{.reserved32 = 1}, "reserved"},
+        {{.open_files_max = 15}, "open_files_max"},
+        {{.open_files_max = (1 << 20) + 1}, "open_files_max"},
     };
     put(f->c, "a", "1");
     fixture_close(f);

@@ -39,7 +39,7 @@ value_ = structure("holt_value", (pointer, "data"), (size_t, "size capacity"), (
                    (u64 * 4, "reserved"))
 options = structure("holt_options", (u64, "memory_bytes memtable_bytes"),
                     (u32, "durability interval_ms default_kind background_threads flags log_level"), (LOG_FN, "log"),
-                    (pointer, "log_ctx"), (u64 * 8, "reserved"))
+                    (pointer, "log_ctx"), (u32, "open_files_max reserved32"), (u64 * 7, "reserved"))
 collection_options = structure("holt_collection_options",
                                (u32, "kind compression block_bytes filter_bits flags reserved32"),
                                (u64 * 8, "reserved"))
@@ -225,7 +225,7 @@ class Api(unittest.TestCase):
         self.assertEqual(db.value, None)
         self.assertEqual(holt.holt_open(other, options(memory_bytes=1 << 20), db), INVALID)
         wrong = options()
-        wrong.reserved[7] = 1
+        wrong.reserved[6] = 1
         self.assertEqual(holt.holt_open(other, wrong, db), INVALID)
         lines = []
         log = LOG_FN(lambda context, level, line: lines.append((context, level, line)))

@@ -20,7 +20,7 @@ holt_status begin_writing(holt *db)
 holt_status begin_files(holt *db)
 {
     holt_status rc = cache_create(&db->cache, db->set.cache_bytes);
-    if (rc == HOLT_OK) rc = tree_files_create(&db->files, db->dir, db->cache, db->id, DESCRIPTORS_MAX);
+    if (rc == HOLT_OK) rc = tree_files_create(&db->files, db->dir, db->cache, db->id, db->set.open_files_max);
     return rc;
 }
 

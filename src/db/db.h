@@ -47,6 +47,7 @@ typedef struct settings {
     uint64_t segment_bytes_max;
     uint64_t memtables_bytes_max; /* of the active and the sealed ones; beyond it writers wait */
     uint32_t durability, interval_ms, default_kind, background_threads;
+    uint32_t open_files_max;
     uint32_t flags, log_level;
     holt_log_fn log;
     void *log_ctx;
@@ -56,12 +57,13 @@ enum {
     KEY_BYTES_MAX = 65535,          /* a block's prefix and a record's key have 16 bits for their sizes */
     NAME_BYTES_MAX = 128,
     FILE_BYTES_MAX = 64 << 20,      /* size at which a merge's output is cut */
-    DESCRIPTORS_MAX = 256,          /* open table files */
+    OPEN_FILES_MIN = 16,            /* of open_files_max */
+    OPEN_FILES_LIMIT = 1 << 20,
 };
 #define TXN_BYTES_LIMIT ((uint64_t)2 << 30) /* a frame's length is 32 bits wide */
 
 /* HOLT_INVALID names the option. o may be NULL. */
-holt_status settings_init(settings *s, const holt_options *o);
+holt_status settings_init(settings *s, os *platform, const holt_options *o);
 
 /* A collection, from its creation until it is dropped and its last handle is closed. All its users share one.
  * */

@@ -92,7 +92,7 @@ static holt_status create_handle(os *platform, const char *path, const holt_opti
     *out = NULL;
     settings set;
     if (!path || !*path) return status_set(HOLT_INVALID, "the path is %s", path ? "empty" : "NULL");
-    holt_status rc = settings_init(&set, o);
+    holt_status rc = settings_init(&set, platform, o);
     if (rc != HOLT_OK) return rc;
     holt *db = mem_alloc_aligned(_Alignof(holt), sizeof *db);
     if (!db) return status_no_memory(sizeof *db);

@@ -14,7 +14,7 @@ static holt_status invalid(const char *option, uint64_t value, const char *range
 static holt_status check(const holt_options *o)
 {
     const uint32_t known = HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST | HOLT_OPEN_MUST_CREATE;
-    if (!reserved_zero(o->reserved, 8))
+    if (!reserved_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_options: reserved words must be zero");
     if (o->memory_bytes && o->memory_bytes < (uint64_t)8 * MIB)
         return invalid("memory_bytes", o->memory_bytes,
@@ -28,6 +28,8 @@ static holt_status check(const holt_options *o)
     if (o->default_kind > HOLT_BTREE) return invalid("default_kind", o->default_kind, "is no holt_kind");
     if (o->background_threads > 64)
         return invalid("background_threads", o->background_threads, "must be at most 64");
+    if (o->open_files_max && (o->open_files_max < OPEN_FILES_MIN || o->open_files_max > OPEN_FILES_LIMIT))
+        return invalid("open_files_max", o->open_files_max, "must be 0 (the default) or 16 to 1048576");
     if (o->log_level > HOLT_LOG_DEBUG) return invalid("log_level", o->log_level, "is no holt_log_level");
     if (o->flags & ~known) return invalid("flags", o->flags, "has bits that no HOLT_OPEN_... stands for");
     if ((o->flags & HOLT_OPEN_MUST_EXIST) && (o->flags & HOLT_OPEN_MUST_CREATE))
@@ -44,7 +46,7 @@ static uint64_t at_most(uint64_t value, uint64_t limit)
     return value < limit ? value : limit;
 }
 
-holt_status settings_init(settings *s, const holt_options *o)
+holt_status settings_init(settings *s, os *platform, const holt_options *o)
 {
     static const holt_options defaults;
     if (!o) o = &defaults;
@@ -68,6 +70,7 @@ holt_status settings_init(settings *s, const holt_options *o)
     s->interval_ms = o->interval_ms ? o->interval_ms : 100;
     s->default_kind = o->default_kind ? o->default_kind : HOLT_LSM;
     s->background_threads = o->background_threads ? o->background_threads : 1;
+    s->open_files_max = o->open_files_max ? o->open_files_max : os_descriptors_share(platform);
     s->flags = o->flags;
     s->log_level = o->log_level;
     s->log = o->log;

@@ -104,7 +104,8 @@ static holt_status gather_trees(closed_database *c, verification *v)
 static holt_status verify_closed_trees(closed_database *c, verification *v)
 {
     holt_status rc = cache_create(&c->cache, NO_CACHE_BYTES);
-    if (rc == HOLT_OK) rc = tree_files_create(&c->files, c->dir, c->cache, c->id, DESCRIPTORS_MAX);
+    if (rc == HOLT_OK)
+        rc = tree_files_create(&c->files, c->dir, c->cache, c->id, os_descriptors_share(os_dir_os(c->dir)));
     return rc == HOLT_OK ? verify_trees_run(&c->trees, v, c->files) : rc;
 }
 

@@ -23,7 +23,9 @@ void tree_file_name(uint64_t number, char name[OS_NAME_MAX])
 
 /* ---------------------------------------------------------------- life */
 
-holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, tree_file **out)
+/* written: through this handle, and not synced yet. */
+static holt_status file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, bool written,
+                               tree_file **out)
 {
     assert(handle && spec->size >= TREE_HEADER_BYTES);
     *out = NULL;
@@ -42,10 +44,18 @@ holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file 
     atomic_init(&f->refs, 1);
     atomic_init(&f->obsolete, false);
     atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
-    f->writable = spec->writable ? handle : NULL;
-    tree_files_adopt(f, handle);
+    f->writable = spec->writable;
+    if (written)
+        f->writing = handle;
+    else
+        tree_files_adopt(f, handle);
     *out = f;
     return HOLT_OK;
+}
+
+holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, tree_file **out)
+{
+    return file_create(t, spec, handle, spec->writable, out);
 }
 
 static holt_status file_check_size(os_file *handle, uint64_t size_min, uint64_t *size)
@@ -69,6 +79,17 @@ static holt_status file_check_header(const tree_files *t, os_file *handle, uint3
     return tree_header_check(&header, &expected, os_file_name(handle));
 }
 
+holt_status tree_file_open_handle(const tree_file *f, unsigned flags, os_file **out)
+{
+    holt_status rc = os_file_open(f->files->dir, f->name, flags, out);
+    if (rc == HOLT_NOT_FOUND) return status_set_file(HOLT_CORRUPT, f->name, HOLT_NO_OFFSET, "is missing");
+    if (rc == HOLT_OK) rc = file_check_header(f->files, *out, f->purpose, f->number);
+    if (rc == HOLT_OK) return HOLT_OK;
+    os_file_close(*out);
+    *out = NULL;
+    return rc;
+}
+
 holt_status tree_file_open_as(tree_files *t, const tree_file_spec *spec, tree_file **out)
 {
     char name[OS_NAME_MAX];
@@ -77,14 +98,14 @@ holt_status tree_file_open_as(tree_files *t, const tree_file_spec *spec, tree_fi
     *out = NULL;
 
     tree_file_name_as(spec->purpose, spec->number, name);
-    holt_status rc = os_file_open(t->dir, name, spec->writable ? OS_WRITE : OS_READ, &handle);
+    holt_status rc = os_file_open(t->dir, name, OS_READ, &handle);
     if (rc == HOLT_NOT_FOUND) return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "is missing");
     if (rc != HOLT_OK) return rc;
     rc = file_check_size(handle, spec->size, &found.size);
     if (rc != HOLT_OK) goto done;
     rc = file_check_header(t, handle, spec->purpose, spec->number);
     if (rc != HOLT_OK) goto done;
-    rc = tree_file_create(t, &found, handle, out);
+    rc = file_create(t, &found, handle, false, out);
     if (rc == HOLT_OK) handle = NULL; /* now the table's */
 done:
     os_file_close(handle);
@@ -115,7 +136,7 @@ void tree_file_unref(tree_file *f)
 {
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
     tree_files *t = f->files;
-    if (f->writable) tree_files_unpin(f);
+    os_file_close(f->writing);
     tree_files_forget(f);
     cache_file_close(f->cache);
     if (atomic_load_explicit(&f->obsolete, memory_order_relaxed)) {

@@ -16,9 +16,11 @@ struct tree_file {
     /* Constant in a file of runs. Relaxed: whoever has a pointer to a piece got it from one who wrote the
      * piece before, and a file is cut only behind all pieces that anyone can still reach. */
     _Atomic uint64_t size;
-    /* Of a file of pages that may be written: its descriptor, pinned as long as the file lives, since the
-     * error of a write that went wrong in the background is told to those who had the file open then. */
-    os_file *writable; /* constant */
+    bool writable; /* constant: a file of pages that may be written */
+    /* Of the one thread that writes: its own descriptor, from the first write on until a sync has succeeded. The
+     * error of a write that went wrong in the background is told to those who had the file open then, so it is
+     * not closed while something is unsynced; and nothing is lost when it is closed after the sync. */
+    os_file *writing;
 
     /* Taken relaxed: who takes one holds one. Dropped with release, and the last one acquires: what the
      * others did with the file is done. */
@@ -39,6 +41,8 @@ struct tree_files {
     _Atomic uint64_t count;  /* files with references. Relaxed: a number for statistics and assertions */
     _Atomic uint64_t obsolete_bytes; /* of those that are obsolete. Relaxed: likewise */
 
+    os_reclaimer reclaimer;  /* constant: gives idle descriptors back when the process has none left */
+
     os_mutex mu;             /* LOCK_RANK_FILES */
     uint32_t descriptors;    /* mu; open ones. Above the limit only while all of them are pinned */
     tree_file *newest, *oldest; /* mu; the idle, by last use */
@@ -47,10 +51,11 @@ struct tree_files {
 typedef struct tree_file_spec {
     uint32_t purpose;
     uint64_t number, size;
-    bool writable; /* the descriptor is */
+    bool writable;
 } tree_file_spec;
 
-/* Makes the object of a file whose descriptor is open. Takes the handle over when it succeeds. */
+/* Makes the object of a file whose descriptor is open. Takes the handle over when it succeeds: into the table, or,
+ * of a writable one, as the descriptor that is written with. */
 holt_status tree_file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, tree_file **out);
 /* Makes the object of an existing file, whose header is checked and which has at least spec->size bytes. */
 holt_status tree_file_open_as(tree_files *t, const tree_file_spec *spec, tree_file **out);
@@ -58,10 +63,12 @@ holt_status tree_file_open_as(tree_files *t, const tree_file_spec *spec, tree_fi
 void        tree_file_name_as(uint32_t purpose, uint64_t number, char name[OS_NAME_MAX]);
 
 /* The file's descriptor, opened if need be, which stays open until it is unpinned. No lock is held while
- * opening. */
+ * opening. HOLT_CORRUPT: under its name is another file. */
 holt_status tree_files_pin(tree_file *f, os_file **out);
 void        tree_files_unpin(tree_file *f);
-/* Gives the file its first descriptor: not pinned, unless it is the one that is written with. */
+/* The file is open, under its name and with the right header: HOLT_CORRUPT if not. */
+holt_status tree_file_open_handle(const tree_file *f, unsigned flags, os_file **out);
+/* Gives the file its first descriptor. */
 void        tree_files_adopt(tree_file *f, os_file *handle);
 /* Takes its descriptor, if any, out of the table and closes it; nobody reads the file any more. */
 void        tree_files_forget(tree_file *f);

@@ -2,7 +2,13 @@
  *
  * An open descriptor is pinned by the reads going on, or idle and in a list by last use. Opening one too many
  * closes the one that has been idle longest. When all are pinned the limit is passed by as many as there are
- * threads reading, and the next unpin makes it good.
+ * threads reading, and the next unpin makes it good. Nobody waits for a descriptor.
+ *
+ * Idle descriptors are also what the process falls back on when it has none left (os.h, os_reclaimer): the table
+ * then closes some of them for whoever needs one, be it another database.
+ *
+ * The table's descriptors are for reading alone: what a file is written with is outside of it, and is closed
+ * after a sync only. So no error of writing goes unseen because a descriptor was closed.
  */
 #include "tree/tree_file_internal.h"
 
@@ -10,6 +16,8 @@
 #include "base/status.h"
 
 #include <assert.h>
+
+static size_t reclaim(void *ctx, size_t want);
 
 holt_status tree_files_create(tree_files **out, os_dir *dir, cache *c, const uint64_t database_id[2],
                               uint32_t descriptors_max)
@@ -23,6 +31,8 @@ holt_status tree_files_create(tree_files **out, os_dir *dir, cache *c, const uin
     t->database_id[1] = database_id[1];
     t->descriptors_max = descriptors_max;
     os_mutex_init(&t->mu, LOCK_RANK_FILES);
+    t->reclaimer = (os_reclaimer){.os = os_dir_os(dir), .reclaim = reclaim, .ctx = t};
+    os_reclaimer_add(&t->reclaimer);
     *out = t;
     return HOLT_OK;
 }
@@ -31,6 +41,7 @@ void tree_files_destroy(tree_files *t)
 {
     if (!t) return;
     assert(tree_files_count(t) == 0);
+    os_reclaimer_remove(&t->reclaimer);
     os_mutex_deinit(&t->mu);
     mem_free(t);
 }
@@ -95,6 +106,29 @@ static os_file *idle_surplus(tree_files *t)
     return t->descriptors > t->descriptors_max && t->oldest ? idle_take_handle(t, t->oldest) : NULL;
 }
 
+/* The caller may hold any mutex, so this one is only tried; it is never held for long. */
+static os_file *idle_try_take(tree_files *t)
+{
+    enum { TRIES = 64 };
+    for (int i = 0; i < TRIES; i++) {
+        if (os_mutex_try_lock(&t->mu)) {
+            os_file *handle = t->oldest ? idle_take_handle(t, t->oldest) : NULL;
+            os_mutex_unlock(&t->mu);
+            return handle;
+        }
+        os_yield();
+    }
+    return NULL;
+}
+
+static size_t reclaim(void *ctx, size_t want)
+{
+    size_t got = 0;
+    for (os_file *handle; got < want && (handle = idle_try_take(ctx)) != NULL; got++)
+        os_file_close(handle);
+    return got;
+}
+
 static os_file *file_pin(tree_files *t, tree_file *f)
 {
     if (f->pins++ == 0) idle_remove(t, f);
@@ -138,8 +172,7 @@ holt_status tree_files_pin(tree_file *f, os_file **out)
     if (*out) return HOLT_OK;
 
     os_file *opened = NULL;
-    holt_status rc = os_file_open(f->files->dir, f->name, OS_READ, &opened);
-    if (rc == HOLT_NOT_FOUND) return status_set_file(HOLT_CORRUPT, f->name, HOLT_NO_OFFSET, "is missing");
+    holt_status rc = tree_file_open_handle(f, OS_READ, &opened);
     if (rc != HOLT_OK) return rc;
     os_file_advise(opened, OS_ADVICE_RANDOM, 0, 0);
     *out = pin_opened(f, opened);
@@ -161,7 +194,7 @@ void tree_files_adopt(tree_file *f, os_file *handle)
 {
     os_file_advise(handle, OS_ADVICE_RANDOM, 0, 0);
     (void)pin_opened(f, handle);
-    if (!f->writable) tree_files_unpin(f);
+    tree_files_unpin(f);
 }
 
 void tree_files_forget(tree_file *f)

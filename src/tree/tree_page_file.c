@@ -52,11 +52,17 @@ holt_status tree_page_file_open(tree_files *t, uint64_t number, uint64_t size_mi
 
 /* ---------------------------------------------------------------- bytes */
 
-holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, size_t size)
+static holt_status begin_writing(tree_file *f)
 {
     assert(f->writable && tree_file_paged(f));
+    return f->writing ? HOLT_OK : tree_file_open_handle(f, OS_WRITE, &f->writing);
+}
+
+holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, size_t size)
+{
     assert(offset % TREE_PAGE_BYTES == 0 && size % TREE_PAGE_BYTES == 0);
-    holt_status rc = os_file_write(f->writable, offset, bytes, size);
+    holt_status rc = begin_writing(f);
+    if (rc == HOLT_OK) rc = os_file_write(f->writing, offset, bytes, size);
     if (rc == HOLT_OK && offset + size > tree_file_size(f))
         atomic_store_explicit(&f->size, offset + size, memory_order_relaxed); /* one thread writes */
     return rc;
@@ -65,23 +71,35 @@ holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, si
 void tree_file_push(tree_file *f, uint64_t offset, uint64_t size)
 {
     assert(f->writable);
-    os_file_push(f->writable, offset, size);
+    if (f->writing) os_file_push(f->writing, offset, size);
 }
 
 holt_status tree_file_sync(tree_file *f)
 {
     assert(f->writable);
-    return os_file_sync(f->writable);
+    if (!f->writing) return HOLT_OK; /* nothing was written since the last one */
+    holt_status rc = os_file_sync(f->writing);
+    if (rc != HOLT_OK) return rc;
+    os_file_close(f->writing);
+    f->writing = NULL;
+    return HOLT_OK;
 }
 
 holt_status tree_file_truncate(tree_file *f, uint64_t size)
 {
-    assert(f->writable && size >= TREE_HEADER_BYTES && size % TREE_PAGE_BYTES == 0);
-    uint64_t actual;
-    holt_status rc = os_file_size(f->writable, &actual); /* a failed write may have made it longer */
-    if (rc == HOLT_OK && actual > size) rc = os_file_truncate(f->writable, size);
+    assert(size >= TREE_HEADER_BYTES && size % TREE_PAGE_BYTES == 0);
+    bool exists, clean = !f->writing;
+    uint64_t actual; /* a failed write may have made it longer than f->size */
+    holt_status rc = os_dir_stat(f->files->dir, f->name, &exists, &actual);
+    if (rc == HOLT_OK && actual > size) {
+        rc = begin_writing(f);
+        if (rc == HOLT_OK) rc = os_file_truncate(f->writing, size);
+    }
     if (rc == HOLT_OK && tree_file_size(f) > size)
         atomic_store_explicit(&f->size, size, memory_order_relaxed); /* as above */
+    if (!clean) return rc;
+    os_file_close(f->writing); /* nothing was written with it */
+    f->writing = NULL;
     return rc;
 }
 

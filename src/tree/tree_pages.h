@@ -24,7 +24,8 @@ void tree_page_file_name(uint64_t number, char name[OS_NAME_MAX]);
 
 /* Makes a file that is its header (it must not exist) and opens it for writing. Nothing is synced. */
 holt_status tree_page_file_create(tree_files *t, uint64_t number, tree_file **out);
-/* As tree_file_open. A file that is to be written keeps its descriptor as long as it lives. */
+/* As tree_file_open. A file that may be written has a descriptor of its own for that, while writes of it wait for
+ * their sync. */
 holt_status tree_page_file_open(tree_files *t, uint64_t number, uint64_t size_min, bool writable,
                                 tree_file **out);
 

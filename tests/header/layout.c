@@ -35,6 +35,8 @@ int main(void)
     FIELD(holt_options, log_level);
     FIELD(holt_options, log);
     FIELD(holt_options, log_ctx);
+    FIELD(holt_options, open_files_max);
+    FIELD(holt_options, reserved32);
     FIELD(holt_options, reserved);
     SIZE(holt_collection_options);
     FIELD(holt_collection_options, kind);
