@@ -30,6 +30,9 @@ typedef struct fault {
     bool onwards;
 } fault;
 
+/* Of all lives' collections. */
+static uint32_t life_kind = HOLT_LSM;
+
 typedef struct life {
     fault fault;
     os *sim;
@@ -62,6 +65,8 @@ static bool answered(life *l, holt_status rc, const char *call)
     l->failures++;
     bool machine = rc == HOLT_IO || rc == HOLT_NO_SPACE || rc == HOLT_NO_MEMORY || rc == HOLT_BUSY;
     if (!machine) verdict_fail(l->verdict, "%s: %s (%s)", call, holt_status_name(rc), holt_error_message());
+    if (l->fault.os_errno == EMFILE && rc == HOLT_IO)
+        verdict_fail(l->verdict, "%s: an outcome is unknown for want of a descriptor: %s", call, holt_error_message());
     if (rc == HOLT_IO && !names_a_file())
         verdict_fail(l->verdict, "%s: the message names no file: %s", call, holt_error_message());
     return false;
@@ -188,7 +193,7 @@ static void create_or_drop_step(life *l)
 {
     if (!l->other) {
         l->other_number = model_collections(l->model);
-        model_collection_create(l->model, "other", HOLT_LSM);
+        model_collection_create(l->model, "other", life_kind);
         holt_status created = holt_collection_create(l->db, "other", NULL, &l->other);
         committed(l, created, "holt_collection_create");
         if (created != HOLT_OK && l->other) verdict_fail(l->verdict, "a failed create gives a handle");
@@ -252,7 +257,7 @@ static void step(life *l, uint64_t i)
 
 static holt_status open_database(life *l)
 {
-    holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10};
+    holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10, .default_kind = life_kind};
     holt_status rc = holt_open_on(l->sim, "/db", &o, &l->db);
     l->other = NULL;
     return rc == HOLT_OK ? holt_collection_open(l->db, "default", &l->c) : rc;
@@ -322,14 +327,30 @@ static void check_afterwards(life *l)
     verdict_status(l->verdict, holt_close(l->db), HOLT_OK, "close without the fault");
 }
 
+/* As soon as there are descriptors again, the same handle works, without being reopened. */
+static void check_resumed(life *l)
+{
+    holt_status rc = holt_put(l->c, NULL, holt_str("resumed"), holt_str("again"));
+    model_write w = {0, holt_str("resumed"), model_value_of(holt_str("again"))};
+    model_commit(l->model, &w, 1);
+    l->acknowledged = model_now(l->model);
+    verdict_status(l->verdict, rc, HOLT_OK, "put with descriptors again");
+    verdict_status(l->verdict, holt_flush(l->db), HOLT_OK, "flush with descriptors again");
+    verdict_status(l->verdict, holt_health(l->db), HOLT_OK, "health with descriptors again");
+}
+
 /* Lives once with a fault. Returns the calls of its kind (or allocations) that the life makes. */
 static uint64_t live_with(fault f, verdict *v, uint64_t *failures)
 {
     sim_options machine = {.seed = 7};
-    life l = {.fault = f, .sim = sim_create(&machine), .model = model_create(HOLT_LSM), .verdict = v};
+    life l = {.fault = f, .sim = sim_create(&machine), .model = model_create(life_kind), .verdict = v};
     uint64_t allocations = mem_allocations();
     arm(&l);
     live(&l);
+    if (l.db && f.os_errno == EMFILE && f.n % 2) { /* else it is closed as things are */
+        lift(&l);
+        check_resumed(&l);
+    }
     if (l.db) close_database(&l);
     uint64_t calls =
         f.kind == ALLOCATION ? mem_allocations() - allocations : sim_calls(l.sim, (sim_call)f.kind);
@@ -418,6 +439,17 @@ static void a_full_disk_is_reported_and_loses_nothing(void **state)
             try_all(kinds[i], ENOSPC, onwards, false, 1 + runs_of(24));
 }
 
+/* No descriptor is left, for one open or for all from then on: every call is refused with nothing done, or done in
+ * another way, and none leaves the database worse than it was. */
+static void missing_descriptors_are_reported_and_lose_nothing(void **state)
+{
+    for (life_kind = HOLT_LSM; life_kind <= HOLT_BTREE; life_kind++)
+        for (int onwards = 0; onwards < 2; onwards++)
+            try_all(SIM_OPEN, EMFILE, onwards, false, 1 + runs_of(6));
+    life_kind = HOLT_LSM;
+    try_all(SIM_OPEN, ENFILE, true, false, 1 + runs_of(24));
+}
+
 /* Interruptions and short transfers are nobody's business but the os's. */
 static void interruptions_and_short_transfers_are_not_seen(void **state)
 {
@@ -439,6 +471,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failing_call_is_reported_and_loses_nothing),
         cmocka_unit_test(a_full_disk_is_reported_and_loses_nothing),
+        cmocka_unit_test(missing_descriptors_are_reported_and_lose_nothing),
         cmocka_unit_test(interruptions_and_short_transfers_are_not_seen),
         cmocka_unit_test(a_failing_allocation_is_reported_and_loses_nothing),
     };

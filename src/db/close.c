@@ -23,18 +23,29 @@ static holt_status check_unused(holt *db)
                       transactions, cursors, loads);
 }
 
+/* Nothing is lost when there is no descriptor to write the manifest with: what is in the log is replayed by the next open,
+ * as after a kill. And an error would be of no use to a program that has not got its handle any more. */
+static holt_status settle_for_log(holt *db)
+{
+    event_log_write(db->events, HOLT_LOG_WARN, "close: %s; the next open replays the log",
+                    holt_error_message());
+    return wal_sync(db->wal);
+}
+
 /* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.
  * */
 static holt_status write_end(holt *db)
 {
     log_position end;
     holt_status rc = manifest_repair(db); /* the last chance */
+    if (status_no_descriptors(rc)) return settle_for_log(db);
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
     encode_closed(&edit, end);
     rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
     buffer_deinit(&edit);
+    if (status_no_descriptors(rc)) return settle_for_log(db);
     if (rc == HOLT_OK) os_dir_discard(db->dir, "RESERVE"); /* remade by the next open */
     return rc;
 }
@@ -91,7 +102,6 @@ void close_handle(holt *db)
 static holt_status close_inherited(holt *db)
 {
     os_file_close(db->lock);
-    manifest_close(db->manifest);
     return HOLT_OK;
 }
 

@@ -24,9 +24,8 @@ struct event_log {
     void *ctx;
     _Atomic bool queued; /* something may be queued; set under mu, so that most calls need not lock it */
     os_mutex mu;         /* LOCK_RANK_EVENT_LOG; guards what follows: */
-    os_dir *dir;
-    os_file *file; /* NULL: none */
-    uint64_t size, size_max;
+    os_dir *dir;   /* of LOG; NULL: there is none yet */
+    uint64_t size, size_max; /* of LOG */
     os_job *job;       /* NULL: none */
     event_line *lines; /* a ring of EVENT_LOG_QUEUE_LINES; NULL: no callback */
     size_t first, count;
@@ -64,7 +63,6 @@ holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn c
 void event_log_close(event_log *e)
 {
     if (!e) return;
-    os_file_close(e->file);
     os_mutex_deinit(&e->mu);
     mem_free(e->lines);
     mem_free(e);
@@ -102,48 +100,46 @@ void event_log_stop(event_log *e)
 
 /* ---------------------------------------------------------------- the file */
 
-/* mu held. If there can be no new file, the old one goes on, under its new name perhaps, and it is tried again when
- * that has grown as much again. */
-static void begin_file(event_log *e)
-{
-    os_file *fresh;
-    bool exists;
-    uint64_t size;
-    e->size_max = e->size + EVENT_LOG_FILE_BYTES;
-    if (os_dir_stat(e->dir, "LOG", &exists, &size) != HOLT_OK) return;
-    if (exists && os_dir_rename(e->dir, "LOG", "LOG.old") != HOLT_OK) return;
-    if (os_file_open(e->dir, "LOG", OS_WRITE | OS_CREATE | OS_TRUNCATE, &fresh) != HOLT_OK) return;
-    os_file_close(e->file);
-    e->file = fresh;
-    e->size = 0;
-    e->size_max = EVENT_LOG_FILE_BYTES;
-}
-
 /* LOG is appended to. Not having one is no failure. */
 void event_log_attach(event_log *e, os_dir *dir)
 {
+    bool exists;
     status_aside callers;
     status_put_aside(&callers);
     os_mutex_lock(&e->mu);
     e->dir = dir;
     e->size_max = EVENT_LOG_FILE_BYTES;
-    if (os_file_open(dir, "LOG", OS_WRITE | OS_CREATE, &e->file) == HOLT_OK &&
-        os_file_size(e->file, &e->size) != HOLT_OK) {
-        os_file_close(e->file);
-        e->file = NULL;
-    }
+    if (os_dir_stat(dir, "LOG", &exists, &e->size) != HOLT_OK || !exists) e->size = 0;
     os_mutex_unlock(&e->mu);
     status_put_back(&callers);
 }
 
-/* mu held. A line that cannot be written must not replace the failure that the caller is about to report. */
+/* mu held. The next line begins a new file. If the old one cannot be renamed, it goes on, and this is tried again when it has
+ * grown as much again. */
+static void begin_file(event_log *e)
+{
+    e->size_max = e->size + EVENT_LOG_FILE_BYTES;
+    if (os_dir_rename(e->dir, "LOG", "LOG.old") != HOLT_OK) return;
+    e->size = 0;
+    e->size_max = EVENT_LOG_FILE_BYTES;
+}
+
+/* mu held. The file is opened for each line: lines are few, and a database at rest holds no descriptor for them. A line
+ * that cannot be written must not replace the failure that the caller is about to report. */
 static void write_line(event_log *e, const char *line, size_t size)
 {
     status_aside callers;
-    if (!e->file) return;
+    os_file *file;
+    uint64_t end;
+    if (!e->dir) return;
     status_put_aside(&callers);
     if (e->size + size > e->size_max) begin_file(e);
-    if (os_file_write(e->file, e->size, line, size) == HOLT_OK) e->size += size;
+    if (os_file_open(e->dir, "LOG", OS_WRITE | OS_CREATE, &file) == HOLT_OK) {
+        bool written =
+            os_file_size(file, &end) == HOLT_OK && os_file_write(file, end, line, size) == HOLT_OK;
+        if (written) e->size = end + size;
+        os_file_close(file);
+    }
     status_put_back(&callers);
 }
 

@@ -194,7 +194,7 @@ uint64_t flush_job_step(void *ctx)
     adapt_piece(db, rc);
     if (rc == HOLT_NO_SPACE && reserve_give_up(db)) return OS_JOB_AGAIN;
     if (rc == HOLT_CONFLICT) return OS_JOB_AGAIN; /* a B+tree was changed meanwhile: begun anew */
-    if (rc == HOLT_BUSY) return os_clock_ns(db->os) + BUSY_NS;
+    if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return os_clock_ns(db->os) + BUSY_NS;
     if (rc != HOLT_OK) {
         report(db, rc);
         return os_clock_ns(db->os) + RETRY_NS;

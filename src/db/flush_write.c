@@ -111,7 +111,7 @@ static holt_status write_piece(flush *f)
     holt_status rc = flush_look_again(f);
     if (rc == HOLT_OK) rc = flush_piece(f, &f->outputs[f->output_count], &gone);
     f->rests = true;
-    if (rc == HOLT_BUSY) return HOLT_OK; /* and nothing of the input is taken */
+    if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return HOLT_OK; /* and nothing of the input is taken */
     if (rc == HOLT_OK && (gone || !f->input->valid)) end_pieces(f);
     return rc;
 }

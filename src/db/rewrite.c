@@ -137,7 +137,7 @@ static holt_status rewrite_all(rewrite *w)
     for (bool done = false; rc == HOLT_OK && !done;) {
         rc = try_piece(w);
         done = rc == HOLT_OK && w->last;
-        if (rc == HOLT_BUSY || rc == HOLT_CONFLICT) {
+        if ((rc == HOLT_BUSY && !status_no_descriptors(rc)) || rc == HOLT_CONFLICT) {
             os_sleep(w->db->os, WAIT_NS);
             rc = HOLT_OK;
         }

@@ -27,7 +27,8 @@ enum { ALLOCATE_BYTES = 64 << 10 };
 static const uint8_t magic[8] = "HOLTMAN";
 
 struct manifest {
-    os_file *file;
+    os_dir *dir;
+    uint64_t database_id[2];
     uint64_t epoch;
     uint64_t end;       /* where the next record goes */
     uint64_t allocated; /* size of the file */
@@ -89,14 +90,14 @@ static holt_status header_read(os_file *file, uint64_t number, const uint64_t da
 
 /* Grows the file ahead of what will be written. Not having the room is no error yet: the write itself may
  * find some. */
-static void allocate_ahead(manifest *m, uint64_t end)
+static void allocate_ahead(manifest *m, os_file *file, uint64_t end)
 {
     if (end <= m->allocated) return;
     uint64_t size = (end + (uint64_t)2 * ALLOCATE_BYTES - 1) / ALLOCATE_BYTES * ALLOCATE_BYTES;
-    if (os_file_allocate(m->file, size) == HOLT_OK) m->allocated = size;
+    if (os_file_allocate(file, size) == HOLT_OK) m->allocated = size;
 }
 
-static holt_status write_record(manifest *m, slice payload)
+static holt_status write_record(manifest *m, os_file *file, slice payload)
 {
     assert(!m->broken && m->end >= MANIFEST_FRAMES);
     size_t length = frame_length(payload.size);
@@ -112,12 +113,12 @@ static holt_status write_record(manifest *m, slice payload)
                .payload = payload};
     bytes_copy(bytes + FRAME_HEADER, payload.data, payload.size);
     frame_encode(bytes, &f);
-    allocate_ahead(m, m->end + length);
-    holt_status rc = os_file_write(m->file, m->end, bytes, length);
+    allocate_ahead(m, file, m->end + length);
+    holt_status rc = os_file_write(file, m->end, bytes, length);
     /* Until the sync has succeeded nobody knows what is on disk. But what there was no room for is not there whole, and the
      * next record is written over its beginning. */
     m->broken = rc != HOLT_NO_SPACE;
-    if (rc == HOLT_OK) rc = os_file_sync(m->file);
+    if (rc == HOLT_OK) rc = os_file_sync(file);
     mem_free(bytes);
     if (rc != HOLT_OK) return rc;
     m->broken = false;
@@ -133,43 +134,69 @@ holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t databas
     *out = NULL;
     uint8_t header[MANIFEST_FRAMES];
     char name[OS_NAME_MAX];
+    os_file *file = NULL;
     manifest_name(number, name);
     manifest *m = mem_alloc_zero(1, sizeof *m);
     if (!m) return status_no_memory(sizeof *m);
 
-    holt_status rc = os_file_open(dir, name, OS_WRITE | OS_CREATE | OS_TRUNCATE, &m->file);
+    holt_status rc = os_file_open(dir, name, OS_WRITE | OS_CREATE | OS_TRUNCATE, &file);
     if (rc != HOLT_OK) goto done;
+    m->dir = dir;
+    m->database_id[0] = database_id[0];
+    m->database_id[1] = database_id[1];
     m->epoch = os_random(os_dir_os(dir));
     m->end = MANIFEST_FRAMES;
     m->last.number = number;
     m->last.record = UINT64_MAX; /* so that the first one is 0 */
     m->last.checksum = header_encode(header, database_id, number, m->epoch);
-    allocate_ahead(m, m->end + frame_length(state.size));
-    rc = os_file_write(m->file, 0, header, sizeof header);
-    if (rc == HOLT_OK) rc = write_record(m, state);
+    allocate_ahead(m, file, m->end + frame_length(state.size));
+    rc = os_file_write(file, 0, header, sizeof header);
+    if (rc == HOLT_OK) rc = write_record(m, file, state);
     if (rc != HOLT_OK) goto done;
     *out = m;
     m = NULL;
 done:
-    if (m && m->file) os_dir_discard(dir, name); /* garbage otherwise, which the next open removes */
+    if (m && file) os_dir_discard(dir, name); /* garbage otherwise, which the next open removes */
+    os_file_close(file);
     manifest_close(m);
     return rc;
 }
 
 void manifest_close(manifest *m)
 {
-    if (!m) return;
-    os_file_close(m->file);
     mem_free(m);
+}
+
+/* Opens the file for one record, and makes sure that it is still the same one. */
+static holt_status open_again(const manifest *m, os_file **out)
+{
+    char name[OS_NAME_MAX];
+    uint64_t epoch, checksum;
+    manifest_name(m->last.number, name);
+    holt_status rc = os_file_open(m->dir, name, OS_WRITE, out);
+    if (rc == HOLT_NOT_FOUND)
+        return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
+                               "is missing from %s: it was removed while the database is open",
+                               os_dir_path(m->dir));
+    if (rc == HOLT_OK) rc = header_read(*out, m->last.number, m->database_id, &epoch, &checksum);
+    if (rc == HOLT_OK && epoch != m->epoch)
+        rc = status_set_file(HOLT_IO, name, AT_EPOCH, "was replaced while the database is open");
+    return rc;
 }
 
 holt_status manifest_append(manifest *m, slice edit)
 {
+    char name[OS_NAME_MAX];
+    manifest_name(m->last.number, name);
     if (m->broken)
         return status_set_file(
-            HOLT_IO, os_file_name(m->file), HOLT_NO_OFFSET,
+            HOLT_IO, name, HOLT_NO_OFFSET,
             "an earlier write to the manifest failed; nothing can be recorded in it any more");
-    return write_record(m, edit);
+    os_file *file = NULL;
+    holt_status rc = open_again(m, &file);
+    if (rc == HOLT_OK) rc = write_record(m, file, edit);
+    os_file_close(file);
+    return rc;
 }
 
 bool manifest_broken(const manifest *m)

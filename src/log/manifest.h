@@ -23,6 +23,12 @@
  * Failure      After a failed write or sync what is on disk is unknown: the manifest is broken, and every later append
  *              returns HOLT_IO, until the caller has made a new one current. HOLT_NO_SPACE from a write and
  *              HOLT_NO_MEMORY leave it as it was.
+ * Descriptors  None is held: a record is opened for, written, synced and closed in one go. No error of writing is
+ *              lost by it. All bytes of the file were written through a descriptor that synced them before it
+ *              was closed, so nothing is left behind that the system could fail to write afterwards; the
+ *              beginning of a record that there was no room for is written over before it counts; and if a
+ *              sync fails, the manifest is broken and never believed again.
+ *              An append that found no descriptor (HOLT_BUSY) has done nothing, and may be repeated.
  * Space        The file is preallocated ahead of its end, so that a full disk does not keep a flush from
  *              being recorded.
  * Concurrency  one thread at a time (LOCK_RANK_MANIFEST is the caller's).
@@ -39,12 +45,12 @@ typedef struct manifest manifest;
 
 void manifest_name(uint64_t number, char name[OS_NAME_MAX]); /* MANIFEST-000001 */
 
-/* Creates MANIFEST-number with one record, the whole state, and syncs it (not the directory). An existing
+/* dir is borrowed. Creates MANIFEST-number with one record, the whole state, and syncs it (not the directory). An existing
  * file of that name is replaced. */
 holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t database_id[2], slice state, manifest **out);
 void        manifest_close(manifest *m); /* accepts NULL */
 
-/* Appends a record and syncs it. */
+/* Appends a record and syncs it. Unless manifest_broken() afterwards, a failure has written nothing. */
 holt_status manifest_append(manifest *m, slice edit);
 bool        manifest_broken(const manifest *m);
 manifest_mark manifest_last(const manifest *m); /* the last durable record */

@@ -308,6 +308,19 @@ static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
     return rc;
 }
 
+/* Opens the prepared segment. It has been closed since it was made. */
+static holt_status open_next(wal *w, wal_segment *next)
+{
+    char name[OS_NAME_MAX];
+    if (next->file) return HOLT_OK; /* by a rotation that failed afterwards */
+    segment_name(next->number, name);
+    holt_status rc = os_file_open(w->dir, name, OS_WRITE, &next->file);
+    os_mutex_lock(&w->mu);
+    w->next.file = next->file;
+    os_mutex_unlock(&w->mu);
+    return rc;
+}
+
 /* Takes the prepared segment if there is one, made larger if need be, and else makes one. Its directory entry is
  * synced. It stays the prepared one until the rotation is done. */
 static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
@@ -321,9 +334,12 @@ static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
     w->next_claimed = !has; /* so that no spare gets its name meanwhile */
     os_mutex_unlock(&w->mu);
 
-    holt_status rc = HOLT_OK;
+    holt_status rc = has ? open_next(w, out) : HOLT_OK;
+    if (rc == HOLT_NOT_FOUND) has = false; /* somebody has deleted it */
     if (!has) {
         rc = make_next(w, need, out);
+    } else if (rc != HOLT_OK) {
+        return rc; /* it stays the prepared one */
     } else if (out->size < need) {
         rc = os_file_allocate(out->file, need);
         out->size = need;

@@ -59,7 +59,8 @@ struct wal {
     bool has_next;
     bool next_claimed;         /* the leader is making it on the spot */
     bool next_entry_synced;    /* its name is durable; else `preparing` is about to make it so, or gives it up */
-    wal_segment next;          /* has_next: a file under the name of the segment after the active one */
+    wal_segment next;          /* has_next: a file under the name of the segment after the active one; not open
+                                  until a rotation takes it */
     uint64_t recyclable[WAL_RECYCLE_MAX];
     size_t recyclable_count;
     wal_stats stats;

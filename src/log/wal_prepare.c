@@ -90,6 +90,9 @@ holt_status wal_prepare(wal *w)
     if (!needed) return HOLT_OK;
 
     holt_status rc = make_spare(w, recycled, spare, segment.size, &segment.file);
+    /* Its bytes are synced. It is opened again when it is needed: until then it holds no descriptor. */
+    os_file_close(segment.file);
+    segment.file = NULL;
     if (rc == HOLT_OK) rc = name_spare(w, spare, &segment);
     os_mutex_lock(&w->mu);
     w->preparing = false;
@@ -122,6 +125,18 @@ void wal_set_frugal(wal *w, uint64_t bytes)
     if (bytes) discard_recyclable(w);
 }
 
+/* mu held. Not having cut it is no failure. */
+static void cut_next(wal *w, uint64_t bytes)
+{
+    char name[OS_NAME_MAX];
+    os_file *file = NULL;
+    if (w->next.size <= bytes) return;
+    segment_name(w->next.number, name);
+    if (os_file_open(w->dir, name, OS_WRITE, &file) == HOLT_OK && os_file_truncate(file, bytes) == HOLT_OK)
+        w->next.size = bytes;
+    os_file_close(file);
+}
+
 /* mu held. */
 static void cut_segment(wal_segment *s, uint64_t bytes)
 {
@@ -137,7 +152,7 @@ void wal_rest(wal *w)
     os_mutex_lock(&w->mu);
     if (wal_failure(w) == HOLT_OK) cut_segment(&w->live[w->live_count - 1], room);
     w->capacity = w->live[w->live_count - 1].size;
-    if (w->has_next && w->next_entry_synced) cut_segment(&w->next, wal_segment_bytes_after(w, room));
+    if (w->has_next && w->next_entry_synced) cut_next(w, wal_segment_bytes_after(w, room));
     os_mutex_unlock(&w->mu);
     discard_recyclable(w);
 }
