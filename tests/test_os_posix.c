@@ -1,8 +1,10 @@
 /* test_os_posix.c -- the real machine, in a directory of its own under TMPDIR. */
 #include "os/os.h"
+#include "os/posix.h"
 
 #include "base/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -868,6 +870,195 @@ static void stop_in_a_child_only_frees(void **state)
     worker_deinit(&w);
 }
 
+static int threads(void)
+{
+    int count = -2; /* "." and ".." */
+    DIR *d = opendir("/proc/self/task");
+    assert_non_null(d);
+    while (readdir(d))
+        count++;
+    closedir(d);
+    return count;
+}
+
+/* A thread that has been joined may be in /proc for a moment longer. */
+static void expect_threads(int count)
+{
+    for (int tries = 0; tries < 2000 && threads() != count; tries++)
+        os_sleep(os_posix(), 5000000);
+    assert_int_equal(threads(), count);
+}
+
+static void linger(uint64_t ns)
+{
+    atomic_store_explicit(&posix_job_linger_ns, ns, memory_order_relaxed);
+}
+
+/* Hundreds of databases at rest in a process would cost it a thousand threads. What is there while any job is, is
+ * the one that starts the others. */
+static void jobs_at_rest_have_no_threads(void **state)
+{
+    enum { JOBS = 40 };
+    static worker w[JOBS];
+    int before = threads();
+    linger(1000000);
+    for (int i = 0; i < JOBS; i++) {
+        worker_init(&w[i]);
+        ok(os_job_start(os_posix(), "holt-test", 0, work, &w[i], &w[i].job));
+    }
+    expect_threads(before + 1);
+    for (int round = 1; round <= 3; round++) {
+        for (int i = 0; i < JOBS; i++)
+            os_job_wake(w[i].job);
+        for (int i = 0; i < JOBS; i++)
+            wait_for_steps(&w[i], round);
+        expect_threads(before + 1);
+    }
+    for (int i = 0; i < JOBS; i++) {
+        os_job_stop(w[i].job);
+        worker_deinit(&w[i]);
+    }
+    expect_threads(before);
+    linger(1000000000);
+}
+
+/* One that sleeps for long has no thread meanwhile, and comes back all the same. */
+static void a_sleeping_job_comes_back_without_its_thread(void **state)
+{
+    worker w;
+    int before = threads();
+    worker_init(&w);
+    linger(1000000);
+    w.period = 60000000;
+    ok(os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job));
+    os_job_wake(w.job);
+    wait_for_steps(&w, 1);
+    expect_threads(before + 1);
+    wait_for_steps(&w, 4);
+    os_job_stop(w.job);
+    worker_deinit(&w);
+    linger(1000000000);
+}
+
+/* A thread ends at any moment of a wake or a stop: no wake may be lost to it, and no stop may leave it behind. */
+static void threads_that_end_lose_no_wake(void **state)
+{
+    static const uint64_t lingers[] = {0, 1000, 20000, 100000};
+    worker w;
+    int before = threads();
+    for (int life = 0; life < 40; life++) {
+        linger(lingers[life % 4]);
+        worker_init(&w);
+        w.period = life % 3 == 2 ? 50000 : 0;
+        ok(os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job));
+        for (int i = 1; i <= 50; i++) {
+            os_job_wake(w.job);
+            wait_for_steps(&w, i);
+            if (i % 7 == 0) os_sleep(os_posix(), lingers[life % 4]);
+        }
+        if (life % 2) os_job_wake(w.job); /* and stopped before its step, perhaps */
+        os_job_stop(w.job);
+        worker_deinit(&w);
+    }
+    expect_threads(before);
+    linger(1000000000);
+}
+
+static uint64_t wake_other(void *ctx)
+{
+    os_job_wake(((worker *)ctx)->job);
+    return OS_JOB_IDLE;
+}
+
+/* A thread inherits the priority of the one that starts it, and cannot raise it again: merges, of low priority, wake
+ * flushes, for which writers wait. */
+static void a_job_woken_by_one_of_low_priority_keeps_its_own(void **state)
+{
+    worker w;
+    os_job *low;
+    worker_init(&w);
+    ok(os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job));
+    ok(os_job_start(os_posix(), "holt-low", 5, wake_other, &w, &low));
+    os_job_wake(low);
+    wait_for_steps(&w, 1);
+    assert_int_equal(w.nice, getpriority(PRIO_PROCESS, 0));
+    assert_true(w.all_blocked);
+    os_job_stop(low);
+    os_job_stop(w.job);
+    worker_deinit(&w);
+}
+
+static int run_out_of_threads(place *p)
+{
+    worker w;
+    pthread_attr_t usual, impossible;
+    worker_init(&w);
+    pthread_getattr_default_np(&usual);
+    pthread_attr_init(&impossible);
+    if (pthread_attr_setstacksize(&impossible, (size_t)1 << 46) != 0) return 1;
+    if (os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job) != HOLT_OK) return 2;
+    if (pthread_setattr_default_np(&impossible) != 0) return 3;
+    os_job_wake(w.job);
+    os_sleep(os_posix(), 30000000);
+    if (w.steps != 0) return 4;
+    if (pthread_setattr_default_np(&usual) != 0) return 5;
+    wait_for_steps(&w, 1);
+    os_job_stop(w.job);
+    return 0;
+}
+
+/* Nobody could be told of it at a wake, and work would wait for ever. */
+static void a_thread_that_cannot_be_had_is_asked_for_again(void **state)
+{
+    assert_int_equal(in_child(run_out_of_threads, NULL), 0);
+}
+
+/* The thread sanitizer allows no threads in the child of a process that has some. */
+static bool child_may_have_threads(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    return false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    return false;
+#else
+    return true;
+#endif
+#else
+    return true;
+#endif
+}
+
+static int start_a_job_anew(place *p)
+{
+    worker w;
+    os_job_stop(inherited_job);
+    worker_init(&w);
+    if (os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job) != HOLT_OK) return 1;
+    os_job_wake(w.job);
+    wait_for_steps(&w, 1);
+    os_job_stop(w.job);
+    worker_deinit(&w);
+    return threads() == 1 ? 0 : 2;
+}
+
+/* What starts threads does not survive the fork: a child's first job needs another. */
+static void a_child_has_jobs_of_its_own(void **state)
+{
+    worker w;
+    if (!child_may_have_threads()) skip();
+    worker_init(&w);
+    ok(os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job));
+    os_job_wake(w.job);
+    wait_for_steps(&w, 1);
+    inherited_job = w.job;
+    assert_int_equal(in_child(start_a_job_anew, NULL), 0);
+    os_job_wake(w.job);
+    wait_for_steps(&w, 2);
+    os_job_stop(w.job);
+    worker_deinit(&w);
+}
+
 /* ---------------------------------------------------------------- clocks, chance, process */
 
 static void clocks_go_on_and_chance_differs(void **state)
@@ -913,6 +1104,12 @@ int main(void)
         cmocka_unit_test(sleeping_job_comes_back_and_can_be_woken),
         cmocka_unit_test(thread_that_cannot_start_is_a_status),
         cmocka_unit_test(stop_in_a_child_only_frees),
+        cmocka_unit_test(jobs_at_rest_have_no_threads),
+        cmocka_unit_test(a_sleeping_job_comes_back_without_its_thread),
+        cmocka_unit_test(threads_that_end_lose_no_wake),
+        cmocka_unit_test(a_job_woken_by_one_of_low_priority_keeps_its_own),
+        cmocka_unit_test(a_thread_that_cannot_be_had_is_asked_for_again),
+        cmocka_unit_test(a_child_has_jobs_of_its_own),
         cmocka_unit_test(clocks_go_on_and_chance_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,27 @@ holt_status jobs_start(holt *db)
     return rc;
 }
 
+/* Whether there is anything in the database that jobs could do something about. */
+static bool has_data(holt *db)
+{
+    view *v;
+    if (db->space || view_acquire(db, &v) != HOLT_OK) return true; /* its file may have pages to give back */
+    bool has = v->table_count > 1 || memtable_entries(v->tables[0]->memtable) > 0;
+    for (size_t i = 0; i < v->slot_count && !has; i++)
+        has = v->slots[i] && (lsm_tree_runs(v->slots[i]->lsm) > 0);
+    view_release(db, v);
+    return has;
+}
+
+/* An empty database needs no job, and so no thread, before its first commit. */
+void jobs_begin(holt *db)
+{
+    os_job_wake(db->prepare_job);
+    if (!has_data(db)) return;
+    os_job_wake(db->flush_job);
+    jobs_wake_workers(db);
+}
+
 void jobs_wake_workers(holt *db)
 {
     for (uint32_t i = 0; i < db->worker_count; i++)

@@ -15,6 +15,7 @@
 
 holt_status jobs_start(holt *db);
 void        jobs_stop(holt *db); /* running flushes and merges are abandoned */
+void        jobs_begin(holt *db); /* of a database for writing: sets them to what was left to do */
 void        jobs_wake_workers(holt *db);
 
 uint64_t flush_job_step(void *db);

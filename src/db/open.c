@@ -127,11 +127,7 @@ static holt_status open_database(holt *db)
     }
     db->flushed_seqno = db->log.flushed_seqno;
     rc = jobs_start(db);
-    if (rc == HOLT_OK && !db->read_only) {
-        os_job_wake(db->flush_job);
-        os_job_wake(db->prepare_job);
-        jobs_wake_workers(db);
-    }
+    if (rc == HOLT_OK && !db->read_only) jobs_begin(db);
     return rc;
 }
 

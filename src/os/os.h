@@ -12,7 +12,8 @@
  *              failed sync the file's unsynced contents are unknown; the caller must not sync again and
  *              believe it.
  * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on
- *              a thread of its own (all signals blocked); sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a
+ *              a thread of its own (all signals blocked), which it has while there is work and a second longer;
+ *              sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a
  *              condition and in os_breathe(), so that a history replays exactly.
  * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits
  *              with.
@@ -201,7 +202,7 @@ void     os_lock_ranks_assert_none(void);
  * unless woken before. */
 typedef uint64_t (*os_job_step)(void *ctx);
 
-/* Starts a job, idle until first woken. `name` (static, at most 15 bytes) names its thread. `nice` > 0 lowers
+/* Starts a job, idle until first woken: until then it has no thread. `name` (static, at most 15 bytes) names its thread. `nice` > 0 lowers
  * its priority. A step leaves no mutex locked. */
 holt_status os_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
 /* Makes it step soon, if it is idle or sleeps. A wake during a step is not lost: another step follows. */

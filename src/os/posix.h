@@ -7,6 +7,7 @@
 
 #include "os/os_ops.h"
 
+#include <stdatomic.h>
 #include <time.h>
 
 typedef struct posix_dir {
@@ -72,7 +73,11 @@ void posix_lock_after_fork_in_child(void);
 int  posix_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
 void posix_job_wake(os_job *j);
 void posix_job_stop(os_job *j);
+extern _Atomic uint64_t posix_job_linger_ns; /* how long a thread waits for work; for tests to change */
 bool posix_job_is_resting(os_job *j); /* neither in a step nor woken for one */
+void posix_jobs_before_fork(void);
+void posix_jobs_after_fork_in_parent(void);
+void posix_jobs_after_fork_in_child(void);
 
 /* posix_clock.c */
 struct timespec posix_timespec(uint64_t ns);

@@ -7,10 +7,12 @@ static void before_fork(void)
 {
     posix_lock_before_fork();
     os_reclaim_before_fork();
+    posix_jobs_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
+    posix_jobs_after_fork_in_parent();
     os_reclaim_after_fork_in_parent();
     posix_lock_after_fork_in_parent();
 }
@@ -18,6 +20,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     os_forks++;
+    posix_jobs_after_fork_in_child();
     os_reclaim_after_fork_in_child();
     posix_lock_after_fork_in_child();
 }
