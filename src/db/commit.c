@@ -206,6 +206,7 @@ static void append_group(holt *db, commit_request *group)
     if (rc != HOLT_OK) return; /* the log has failed: what was inserted stays invisible for ever */
     /* Release: who loads it sees the versions. */
     atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
+    if (wal_outgrows_calm(db->wal)) os_job_wake(db->prepare_job);
     if (idle_watch(&db->idle)) os_job_wake(db->flush_job);
 }
 

@@ -32,7 +32,13 @@ static bool has_no_room(const holt *db)
  * what is in memory may change. */
 static bool seal(holt *db)
 {
-    if ((!wal_has_next(db->wal) && !has_no_room(db)) || !commit_try_lead(db)) return false;
+    if (!commit_try_lead(db)) return false;
+    if (!wal_has_next(db->wal) && !has_no_room(db)) {
+        wal_end_calm(db->wal);
+        commit_unlead(db);
+        os_job_wake(db->prepare_job); /* there will be one at the next look */
+        return false;
+    }
     holt_status rc = HOLT_OK;
     if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
     commit_unlead(db);

@@ -17,8 +17,10 @@ uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;
     bool full = disk_is_full(db);
+    bool ahead = !full && !wal_is_calm(db->wal);
     status_begin_call();
-    holt_status rc = full ? HOLT_OK : wal_prepare(db->wal);
+    holt_status rc = ahead ? wal_extend(db->wal) : HOLT_OK;
+    if (rc == HOLT_OK && ahead) rc = wal_prepare(db->wal);
     atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
     if (!full) (void)health_note_segment(db, rc);
     if (rc == HOLT_OK) reserve_make(db);
@@ -103,9 +105,9 @@ static bool has_data(holt *db)
 /* An empty database needs no job, and so no thread, before its first commit. */
 void jobs_begin(holt *db)
 {
-    os_job_wake(db->prepare_job);
     if (!has_data(db)) return;
     os_job_wake(db->flush_job);
+    os_job_wake(db->prepare_job);
     jobs_wake_workers(db);
 }
 

@@ -1,6 +1,7 @@
 #include "db/reserve.h"
 
 #include "base/status.h"
+#include "db/install.h"
 
 #include <inttypes.h>
 
@@ -92,19 +93,49 @@ static void end_fullness(holt *db)
     if (ends) event_log_write(db->events, HOLT_LOG_INFO, "there is room on the disk again");
 }
 
+/* ---------------------------------------------------------------- how much of it */
+
+/* Bytes that are in trees: what deletes could give back. */
+static uint64_t tree_bytes(holt *db)
+{
+    view *v;
+    uint64_t bytes = 0;
+    if (view_acquire(db, &v) != HOLT_OK) return UINT64_MAX;
+    for (size_t i = 0; i < v->slot_count; i++) {
+        const collection_state *s = v->slots[i];
+        for (size_t r = 0; s && r < lsm_tree_runs(s->lsm); r++)
+            bytes += lsm_run_describe(lsm_tree_run(s->lsm, r)).bytes;
+        if (s && s->btree) bytes += btree_version_root(s->btree)->bytes;
+    }
+    view_release(db, v);
+    return bytes;
+}
+
+/* As much as the active segment, which is small at first: then also as much as there is data, up to what the next
+ * segment takes. 0: there is nothing yet that deletes could give back, and the log is far from needing space. */
+static uint64_t choose_bytes(holt *db)
+{
+    wal_stats log;
+    wal_stats_get(db->wal, &log);
+    uint64_t data = tree_bytes(db);
+    if (data == 0 && wal_is_calm(db->wal)) return 0;
+    if (data > WAL_SEGMENT_BYTES_MIN || !wal_is_calm(db->wal)) data = WAL_SEGMENT_BYTES_MIN;
+    return data > log.active_bytes ? data : log.active_bytes;
+}
+
 /* ---------------------------------------------------------------- what others call */
 
 void reserve_make(holt *db)
 {
     bool exists;
     uint64_t size;
-    wal_stats log;
     if (disk_is_full(db)) {
         end_fullness(db);
         return;
     }
-    wal_stats_get(db->wal, &log);
-    atomic_store_explicit(&db->reserve_bytes, log.active_bytes, memory_order_relaxed);
+    uint64_t bytes = choose_bytes(db);
+    if (bytes == 0) return;
+    atomic_store_explicit(&db->reserve_bytes, bytes, memory_order_relaxed);
     if (os_dir_stat(db->dir, NAME, &exists, &size) != HOLT_OK) return;
     if (exists) {
         resize(db, size);

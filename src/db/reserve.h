@@ -1,6 +1,7 @@
 /* reserve.h -- space kept for the day the disk is full, so that deleting can make room.
  *
- * RESERVE is a file of nothing but space, as large as the active log segment. Whoever meets a full disk on the way of
+ * RESERVE is a file of nothing but space, as large as the active log segment; a database that is still empty, or nearly,
+ * has none until its log grows. Whoever meets a full disk on the way of
  * a flush, or of a commit without puts, gives it up. From then on the disk counts as full, until there is room for
  * RESERVE again:
  *

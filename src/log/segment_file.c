@@ -42,6 +42,12 @@ holt_status segment_file_create(os_dir *dir, const char *name, uint64_t size, bo
     return rc;
 }
 
+holt_status segment_file_extend(os_file *file, uint64_t from, uint64_t size)
+{
+    holt_status rc = os_file_allocate(file, size);
+    return rc == HOLT_OK ? write_zeros(file, from, size) : rc;
+}
+
 holt_status segment_file_refit(os_dir *dir, const char *name, uint64_t size, os_file **out)
 {
     assert(size >= SEGMENT_FRAMES);

@@ -54,7 +54,7 @@ holt_status wal_create_segment(os_dir *dir, uint64_t number)
     char name[OS_NAME_MAX];
     segment_name(number, name);
     os_file *file;
-    holt_status rc = segment_file_create(dir, name, WAL_SEGMENT_BYTES_MIN, true, &file);
+    holt_status rc = segment_file_create(dir, name, WAL_SEGMENT_BYTES_FIRST, true, &file);
     os_file_close(file);
     return rc;
 }
@@ -95,6 +95,8 @@ static holt_status begin_segment(wal *w, const wal_segment *segment, segment_hea
     w->offset = SEGMENT_FRAMES;
     w->capacity = segment->size;
     w->chain = h->checksum;
+    atomic_store_explicit(&w->outgrown, false, memory_order_relaxed);
+    wal_end_calm(w);
     return HOLT_OK;
 }
 
@@ -124,6 +126,7 @@ holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const w
     if (rc == HOLT_OK) rc = os_file_size(segment.file, &segment.size);
     if (rc == HOLT_OK) rc = begin_segment(w, &segment, &header);
     if (rc == HOLT_OK) {
+        atomic_store_explicit(&w->calm, true, memory_order_relaxed);
         *out = w;
         return HOLT_OK;
     }
@@ -148,9 +151,14 @@ void wal_destroy(wal *w)
 
 /* ---------------------------------------------------------------- staging and appending */
 
-bool wal_fits(const wal *w, uint64_t frames_bytes)
+bool wal_fits(wal *w, uint64_t frames_bytes)
 {
-    return w->offset + w->stage_size + frames_bytes + ending_bytes() <= w->capacity;
+    uint64_t end = w->offset + w->stage_size + frames_bytes + ending_bytes();
+    if (end <= w->capacity) return true;
+    os_mutex_lock(&w->mu); /* it may have been extended meanwhile */
+    w->capacity = w->live[w->live_count - 1].size;
+    os_mutex_unlock(&w->mu);
+    return end <= w->capacity;
 }
 
 uint8_t *wal_stage(wal *w, size_t payload_size)
@@ -274,6 +282,24 @@ uint64_t wal_segment_bytes_after(const wal *w, uint64_t size)
     size *= SEGMENT_GROWTH;
     if (size > w->options.segment_bytes_max) size = w->options.segment_bytes_max;
     return size < WAL_SEGMENT_BYTES_MIN ? WAL_SEGMENT_BYTES_MIN : size;
+}
+
+bool wal_is_calm(const wal *w)
+{
+    return atomic_load_explicit(&w->calm, memory_order_relaxed);
+}
+
+bool wal_outgrows_calm(wal *w)
+{
+    if (!wal_is_calm(w) || w->capacity - w->offset > WAL_SEGMENT_BYTES_FIRST / 2) return false;
+    atomic_store_explicit(&w->outgrown, true, memory_order_relaxed);
+    wal_end_calm(w);
+    return true;
+}
+
+void wal_end_calm(wal *w)
+{
+    atomic_store_explicit(&w->calm, false, memory_order_relaxed);
 }
 
 bool wal_has_next(wal *w)

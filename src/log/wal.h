@@ -12,7 +12,7 @@
  *              position of its time.
  * Failure      After a failed write or sync the log is failed for ever: every append, sync and rotation
  *              answers HOLT_IO, and what is on disk is found out by the next open.
- * Space        A segment is never extended while committing. Without a prepared one rotation takes an
+ * Space        A segment is never extended by a commit. Without a prepared one rotation takes an
  *              allocated, unzeroed file; without room for that, HOLT_NO_SPACE and nothing has changed.
  * Concurrency  wal_stage, wal_append, wal_rotate, wal_fits: one thread at a time (the commit leader).
  *              wal_sync, wal_acknowledge, wal_prepare, wal_release, wal_position_...: any thread (one sync is in flight at a
@@ -27,7 +27,13 @@
 
 typedef struct wal wal;
 
-enum { WAL_SEGMENT_BYTES_MIN = 512 << 10, WAL_SEGMENT_BYTES_SMALL = 16 << 10 };
+/* A process begins its first segment with the FIRST bytes of it, so that a database with next to nothing in it takes little
+ * space; once half of them are used, the file is extended to MIN (wal_extend). */
+enum {
+    WAL_SEGMENT_BYTES_FIRST = 128 << 10,
+    WAL_SEGMENT_BYTES_MIN = 512 << 10,
+    WAL_SEGMENT_BYTES_SMALL = 16 << 10
+};
 
 typedef struct wal_options {
     uint64_t database_id[2];
@@ -54,7 +60,7 @@ void        wal_destroy(wal *w);
 /* ---------------------------------------------------------------- appending: the commit leader */
 
 /* Whether frames of so many bytes in all fit into the active segment beside its sealing frame. */
-bool wal_fits(const wal *w, uint64_t frames_bytes);
+bool wal_fits(wal *w, uint64_t frames_bytes);
 
 /* Begins a frame behind those already staged: returns room for its payload, or NULL when out of memory (what
  * was staged stays). */
@@ -78,6 +84,15 @@ typedef struct wal_rotation {
 holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest_mark manifest, wal_rotation *out);
 /* Whether a prepared segment stands ready, so that a rotation is cheap. */
 bool wal_has_next(wal *w);
+
+/* Whether nothing needs to be kept ready yet: the log has just begun or rested, and little was written since. Any
+ * thread. */
+bool wal_is_calm(const wal *w);
+/* Ends the calm if so much has been written, and true: it has just ended, wal_extend and wal_prepare are due. The commit
+ * leader's. */
+bool wal_outgrows_calm(wal *w);
+/* Ends the calm because a rotation is to come: wal_prepare is due. The commit leader's. */
+void wal_end_calm(wal *w);
 
 /* ---------------------------------------------------------------- durability: any thread */
 
@@ -105,14 +120,18 @@ holt_status  wal_check(wal *w);
 /* Prepares the next segment if there is none. HOLT_NO_SPACE and others leave nothing half-made; try again
  * later. */
 holt_status wal_prepare(wal *w);
+/* After a calm: allocates and zeroes the file of the active segment further, to multiples of WAL_SEGMENT_BYTES_MIN. Commits go
+ * on meanwhile, and use the new space when they need it. Nothing is synced: an error of writing is told to
+ * the next sync of a commit and to nobody before. HOLT_NO_SPACE changes nothing. */
+holt_status wal_extend(wal *w);
 /* The memtable of these segments is in trees and the manifest record that says so is durable: the segments
  * `from` .. `upto` may be recycled or deleted. */
 void wal_release(wal *w, uint64_t upto);
 /* Recovered segments are not known to the writer: hands one over for recycling or deletion. */
 void wal_release_file(wal *w, uint64_t number);
 
-/* Cuts what is kept for appends to come, the rest of the active segment and files prepared or to be recycled, to about what a
- * new log has. The commit leader's. Only space is at stake: it cannot fail. */
+/* Cuts what is kept for appends to come to what a new log has: the rest of the active segment to about
+ * WAL_SEGMENT_BYTES_FIRST, and no files prepared or to be recycled. The calm begins anew. The commit leader's. Only space is at stake: it cannot fail. */
 void wal_rest(wal *w);
 
 /* While the disk is full: segments get `bytes`, or what there is room for down to WAL_SEGMENT_BYTES_SMALL, and what could

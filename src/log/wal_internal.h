@@ -24,13 +24,15 @@ struct wal {
     /* The commit leader's: */
     uint64_t epoch;            /* of the active segment */
     uint64_t offset;           /* where the next frame goes */
-    uint64_t capacity;         /* size of the active segment */
+    uint64_t capacity;         /* size of the active segment, as the leader knows it */
     uint64_t chain;            /* checksum of the last frame or header */
     bool mode_chosen;          /* the segment has had its first append ... */
     bool mapped;               /* ... which was through the window, and so are the others */
     bool map_refused;          /* this file system has no windows */
     os_map window;             /* over a part of the active segment; bytes NULL: none */
     log_position known_stage;  /* what the frames being staged say is known */
+    _Atomic bool calm;         /* wal_is_calm(). Written by the leader. Relaxed: a hint, */
+    _Atomic bool outgrown;     /* and so is this: wal_extend() is due */
     uint8_t *stage;            /* staged frames */
     size_t stage_capacity;
     size_t stage_size;         /* complete frames */
@@ -40,7 +42,7 @@ struct wal {
     os_file *active;           /* borrowed from live[] */
 
     os_mutex mu;               /* LOCK_RANK_WAL; guards what follows */
-    os_cond synced;            /* a sync has ended, or the next segment's name is durable or given up */
+    os_cond synced;            /* a sync or an extension has ended, or the next segment's name is durable or given up */
     wal_segment *live;         /* sealed ones and, last, the active one */
     size_t live_count, live_capacity;
     log_position written;
@@ -55,6 +57,8 @@ struct wal {
     holt_error failure;
 
     _Atomic uint64_t frugal;   /* the disk is full: size of segments; else 0. Relaxed: who sees it late makes one of another size */
+    bool extending;            /* a thread is making the active segment larger, or one that was active when it began:
+                                  its file stays open, and is not cut */
     bool preparing;            /* a thread is making `next` */
     bool has_next;
     bool next_claimed;         /* the leader is making it on the spot */

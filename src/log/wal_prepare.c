@@ -100,6 +100,46 @@ holt_status wal_prepare(wal *w)
     return rc;
 }
 
+/* ---------------------------------------------------------------- extending */
+
+/* mu held. Whether to, from what size to what size. */
+static bool begin_extending(wal *w, wal_segment *active, uint64_t *size)
+{
+    *active = w->live[w->live_count - 1];
+    *size =
+        ((w->written.offset + WAL_SEGMENT_BYTES_MIN / 2) / WAL_SEGMENT_BYTES_MIN + 1) * WAL_SEGMENT_BYTES_MIN;
+    /* Relaxed: a hint. */
+    bool due = atomic_exchange_explicit(&w->outgrown, false, memory_order_relaxed);
+    w->extending = due && active->size < *size && !wal_is_frugal(w) && wal_failure(w) == HOLT_OK;
+    return w->extending;
+}
+
+/* mu held. It may have been sealed meanwhile, and others before it released. */
+static void end_extending(wal *w, uint64_t number, uint64_t size)
+{
+    w->extending = false;
+    for (size_t i = 0; i < w->live_count; i++)
+        if (w->live[i].number == number) w->live[i].size = size;
+    os_cond_broadcast(&w->synced);
+}
+
+holt_status wal_extend(wal *w)
+{
+    wal_segment active;
+    uint64_t size;
+    os_mutex_lock(&w->mu);
+    bool needed = begin_extending(w, &active, &size);
+    os_mutex_unlock(&w->mu);
+    if (!needed) return HOLT_OK;
+    holt_status rc = segment_file_extend(active.file, active.size, size);
+    os_mutex_lock(&w->mu);
+    end_extending(w, active.number, rc == HOLT_OK ? size : active.size);
+    os_mutex_unlock(&w->mu);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- giving back */
+
 /* What stays is an orphan that the next open removes. */
 static void unlink_segment(wal *w, uint64_t number)
 {
@@ -125,16 +165,20 @@ void wal_set_frugal(wal *w, uint64_t bytes)
     if (bytes) discard_recyclable(w);
 }
 
-/* mu held. Not having cut it is no failure. */
-static void cut_next(wal *w, uint64_t bytes)
+/* The prepared segment is not wanted any more: the next one that is made gets its number. */
+static void discard_next(wal *w)
 {
-    char name[OS_NAME_MAX];
-    os_file *file = NULL;
-    if (w->next.size <= bytes) return;
-    segment_name(w->next.number, name);
-    if (os_file_open(w->dir, name, OS_WRITE, &file) == HOLT_OK && os_file_truncate(file, bytes) == HOLT_OK)
-        w->next.size = bytes;
-    os_file_close(file);
+    wal_segment next = {0};
+    os_mutex_lock(&w->mu);
+    bool has = w->has_next && w->next_entry_synced;
+    if (has) {
+        next = w->next;
+        w->has_next = false;
+    }
+    os_mutex_unlock(&w->mu);
+    if (!has) return;
+    os_file_close(next.file);
+    unlink_segment(w, next.number);
 }
 
 /* mu held. */
@@ -145,15 +189,16 @@ static void cut_segment(wal_segment *s, uint64_t bytes)
 
 void wal_rest(wal *w)
 {
-    /* At least half a least segment is left: the frame that ends it must fit in any case. */
-    uint64_t units = (w->offset + WAL_SEGMENT_BYTES_MIN / 2) / WAL_SEGMENT_BYTES_MIN + 1;
-    uint64_t room = units * WAL_SEGMENT_BYTES_MIN;
+    /* At least half of it is left: the frame that ends the segment must fit in any case. */
+    uint64_t units = (w->offset + WAL_SEGMENT_BYTES_FIRST / 2) / WAL_SEGMENT_BYTES_FIRST + 1;
+    uint64_t room = units * WAL_SEGMENT_BYTES_FIRST;
     wal_window_close(w);
     os_mutex_lock(&w->mu);
-    if (wal_failure(w) == HOLT_OK) cut_segment(&w->live[w->live_count - 1], room);
+    if (wal_failure(w) == HOLT_OK && !w->extending) cut_segment(&w->live[w->live_count - 1], room);
     w->capacity = w->live[w->live_count - 1].size;
-    if (w->has_next && w->next_entry_synced) cut_next(w, wal_segment_bytes_after(w, room));
     os_mutex_unlock(&w->mu);
+    atomic_store_explicit(&w->calm, true, memory_order_relaxed);
+    discard_next(w);
     discard_recyclable(w);
 }
 
@@ -168,13 +213,13 @@ void wal_release_file(wal *w, uint64_t number)
     unlink_segment(w, number);
 }
 
-/* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync that may be using
- * its file. */
+/* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync or an extension that may be
+ * using its file. */
 static os_file *take_released(wal *w, uint64_t upto, uint64_t *number)
 {
     os_file *file = NULL;
     os_mutex_lock(&w->mu);
-    while (w->syncing)
+    while (w->syncing || w->extending)
         os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
     if (w->live_count > 1 && w->live[0].number <= upto) {
         file = w->live[0].file;

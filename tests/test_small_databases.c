@@ -1,0 +1,188 @@
+/* test_small_databases.c -- hundreds of small databases, open in one process: what each costs of descriptors,
+ * threads and disk. */
+#include "support/expect.h"
+#include "support/resources.h"
+#include "support/temp_dir.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { DATABASES = 300, DESCRIPTORS = 1024, DISK_BYTES = 512 << 10 };
+
+typedef struct world {
+    temp_dir dir;
+    uint32_t kind;
+    holt *db[DATABASES];
+} world;
+
+static void open_one(world *w, size_t i)
+{
+    char name[32], path[TEMP_PATH_BYTES];
+    holt_options o = {.memory_bytes = 8 << 20, .default_kind = w->kind};
+    snprintf(name, sizeof name, "db-%zu", i);
+    temp_dir_join(w->dir.path, name, path);
+    expect_ok(holt_open(path, &o, &w->db[i]));
+}
+
+static holt_slice key_of(size_t i, char buffer[32])
+{
+    snprintf(buffer, 32, "key-%zu", i);
+    return holt_str(buffer);
+}
+
+static bool put_one(world *w, size_t i, bool flush)
+{
+    char key[32];
+    holt_collection *c = NULL;
+    expect_ok(holt_collection_open(w->db[i], "default", &c));
+    expect_ok(holt_put(c, NULL, key_of(i, key), holt_str("value")));
+    if (flush) expect_ok(holt_flush(w->db[i]));
+    holt_collection_close(c);
+    return true;
+}
+
+static void get_one(world *w, size_t i)
+{
+    char key[32];
+    holt_value v = HOLT_VALUE_INIT;
+    holt_collection *c = NULL;
+    expect_ok(holt_collection_open(w->db[i], "default", &c));
+    expect_ok(holt_get(c, NULL, key_of(i, key), &v));
+    assert_int_equal(v.size, strlen("value"));
+    holt_value_free(&v);
+    holt_collection_close(c);
+}
+
+/* Ours alone, by their names: a sanitizer has one too. */
+static size_t threads(void)
+{
+    size_t count = 0;
+    char path[300], name[16];
+    DIR *d = opendir("/proc/self/task");
+    assert_non_null(d);
+    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+        FILE *f = fopen(path, "re");
+        count += f && fgets(name, sizeof name, f) && strncmp(name, "holt-", 5) == 0;
+        if (f) fclose(f);
+    }
+    closedir(d);
+    return count;
+}
+
+/* Threads end a second after their last work. */
+static void expect_threads(size_t max)
+{
+    for (int tries = 0; tries < 600 && threads() > max; tries++)
+        usleep(100000);
+    if (threads() > max) fail_msg("%zu threads", threads());
+}
+
+static void close_all(world *w)
+{
+    for (size_t i = 0; i < DATABASES; i++)
+        expect_ok(holt_close(w->db[i]));
+}
+
+static void world_init(world *w, uint32_t kind)
+{
+    struct rlimit limit;
+    memset(w, 0, sizeof *w);
+    w->kind = kind;
+    temp_dir_create(&w->dir);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < DESCRIPTORS) skip();
+    limit.rlim_cur = DESCRIPTORS;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* At three descriptors each they fit under the usual limit of a process; with one more they would not. */
+static void live(uint32_t kind)
+{
+    static world w;
+    world_init(&w, kind);
+    for (size_t i = 0; i < DATABASES; i++)
+        open_one(&w, i);
+    for (size_t i = 0; i < DATABASES; i++)
+        put_one(&w, i, false);
+    expect_threads(1); /* the one that starts the others */
+    for (size_t i = 0; i < DATABASES; i++)
+        put_one(&w, i, true);
+    for (size_t i = 0; i < DATABASES; i++)
+        get_one(&w, i);
+    close_all(&w);
+    assert_int_equal(threads(), 0);
+    for (size_t i = 0; i < DATABASES; i++)
+        open_one(&w, i);
+    for (size_t i = 0; i < DATABASES; i++)
+        get_one(&w, i);
+    close_all(&w);
+    temp_dir_remove(&w.dir);
+}
+
+static void three_hundred_lsm_databases_fit_into_1024_descriptors(void **state)
+{
+    live(HOLT_LSM);
+}
+
+static void three_hundred_btree_databases_fit_into_1024_descriptors(void **state)
+{
+    live(HOLT_BTREE);
+}
+
+/* Nothing wakes a job of an empty database, so it never has a thread. */
+static void empty_databases_have_no_threads(void **state)
+{
+    static world w;
+    world_init(&w, HOLT_LSM);
+    for (size_t i = 0; i < DATABASES; i++) {
+        open_one(&w, i);
+        if (threads() > 1) fail_msg("%zu threads with %zu empty databases", threads(), i + 1);
+    }
+    close_all(&w);
+    temp_dir_remove(&w.dir);
+}
+
+static void expect_small(world *w, const char *when)
+{
+    char path[TEMP_PATH_BYTES];
+    temp_dir_join(w->dir.path, "db-0", path);
+    uint64_t bytes = directory_bytes(path);
+    print_message("%s: %llu bytes\n", when, (unsigned long long)bytes);
+    if (bytes > DISK_BYTES) fail_msg("%s: %llu bytes", when, (unsigned long long)bytes);
+}
+
+/* Space that is kept ready for what is to come is a hundred times what a small database holds. */
+static void a_small_database_takes_little_space(void **state)
+{
+    for (uint32_t kind = HOLT_LSM; kind <= HOLT_BTREE; kind++) {
+        static world w;
+        world_init(&w, kind);
+        open_one(&w, 0);
+        expect_small(&w, "empty");
+        put_one(&w, 0, false);
+        expect_threads(1);
+        expect_small(&w, "with an entry");
+        expect_ok(holt_close(w.db[0]));
+        expect_small(&w, "closed");
+        open_one(&w, 0);
+        expect_threads(1);
+        expect_small(&w, "opened again");
+        get_one(&w, 0);
+        expect_ok(holt_close(w.db[0]));
+        temp_dir_remove(&w.dir);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(empty_databases_have_no_threads),
+        cmocka_unit_test(a_small_database_takes_little_space),
+        cmocka_unit_test(three_hundred_lsm_databases_fit_into_1024_descriptors),
+        cmocka_unit_test(three_hundred_btree_databases_fit_into_1024_descriptors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
