@@ -22,12 +22,12 @@ struct event_log {
     uint32_t level;
     holt_log_fn callback;
     void *ctx;
-    _Atomic bool queued; /* something may be queued; set under mu, so that most calls need not lock it */
-    os_mutex mu;         /* LOCK_RANK_EVENT_LOG; guards what follows: */
-    os_dir *dir;   /* of LOG; NULL: there is none yet */
+    _Atomic bool queued;     /* something may be queued; set under mu, so that most calls need not lock it */
+    os_mutex mu;             /* LOCK_RANK_EVENT_LOG; guards what follows: */
+    os_dir *dir;             /* of LOG; NULL: there is none yet */
     uint64_t size, size_max; /* of LOG */
-    os_job *job;       /* NULL: none */
-    event_line *lines; /* a ring of EVENT_LOG_QUEUE_LINES; NULL: no callback */
+    os_job *job;             /* NULL: none */
+    event_line *lines;       /* a ring of EVENT_LOG_QUEUE_LINES; NULL: no callback */
     size_t first, count;
     uint64_t lost;    /* lines after the last of the ring */
     bool handing_out; /* a thread calls the callback */
@@ -135,8 +135,7 @@ static void write_line(event_log *e, const char *line, size_t size)
     status_put_aside(&callers);
     if (e->size + size > e->size_max) begin_file(e);
     if (os_file_open(e->dir, "LOG", OS_WRITE | OS_CREATE, &file) == HOLT_OK) {
-        bool written =
-            os_file_size(file, &end) == HOLT_OK && os_file_write(file, end, line, size) == HOLT_OK;
+        bool written = os_file_size(file, &end) == HOLT_OK && os_file_write(file, end, line, size) == HOLT_OK;
         if (written) e->size = end + size;
         os_file_close(file);
     }
