@@ -116,10 +116,16 @@ static void hand_out_last(holt *db)
 /* What was acknowledged is synced, whatever else fails; and it must be where the next open looks for it. */
 static holt_status finish(holt *db)
 {
+    status_aside first;
+    holt_status disk = health_check_disk(db);
+    status_put_aside(&first);
     holt_status rc = wal_health(db->wal);
     if (rc == HOLT_OK) rc = write_end(db);
-    if (rc == HOLT_OK) return health_check_disk(db);
-    status_aside first;
+    if (disk != HOLT_OK) {
+        status_put_back(&first); /* what write_end failed with comes of that */
+        return health_name_unsynced(db, disk);
+    }
+    if (rc == HOLT_OK) return HOLT_OK;
     status_put_aside(&first);
     bool synced = wal_sync(db->wal) == HOLT_OK;
     status_put_back(&first);

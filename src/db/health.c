@@ -67,6 +67,14 @@ holt_status health_name_unsynced(holt *db, holt_status rc)
 
 /* ---------------------------------------------------------------- segments to come */
 
+bool health_segment_is_missing(holt *db)
+{
+    os_mutex_lock(&db->jobs_mu);
+    bool missing = db->segment_failing;
+    os_mutex_unlock(&db->jobs_mu);
+    return missing;
+}
+
 holt_status health_note_segment(holt *db, holt_status rc)
 {
     if (rc != HOLT_OK) {

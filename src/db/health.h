@@ -20,6 +20,9 @@ holt_status health_check_disk(holt *db);
  * that do not fit into the active one. Returns rc, or the reason that is behind it, if that is known. */
 holt_status health_note_segment(holt *db, holt_status rc);
 
+/* That failed last time, and has not been made good since. */
+bool health_segment_is_missing(holt *db);
+
 /* A sync or close has failed: puts into this thread's message which operations are not known to be on disk.
  * Returns rc. */
 holt_status health_name_unsynced(holt *db, holt_status rc);

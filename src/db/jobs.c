@@ -17,12 +17,13 @@ uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;
     bool full = disk_is_full(db);
-    bool ahead = !full && !wal_is_calm(db->wal);
+    bool missing = health_segment_is_missing(db), ahead = !full && (missing || !wal_is_calm(db->wal));
     status_begin_call();
     holt_status rc = ahead ? wal_extend(db->wal) : HOLT_OK;
     if (rc == HOLT_OK && ahead) rc = wal_prepare(db->wal);
+    if (rc == HOLT_OK && missing) rc = wal_check_next(db->wal);
     atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
-    if (!full) (void)health_note_segment(db, rc);
+    if (ahead) (void)health_note_segment(db, rc);
     if (rc == HOLT_OK) reserve_make(db);
     if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
     if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;

@@ -74,7 +74,6 @@ static holt_status reserve_live(wal *w)
 static holt_status begin_segment(wal *w, const wal_segment *segment, segment_header *h)
 {
     uint8_t bytes[SEGMENT_HEADER];
-    assert(w->live_count < w->live_capacity);
     h->known = wal_known(w);
     h->number = segment->number;
     memcpy(h->database_id, w->options.database_id, sizeof h->database_id);
@@ -83,6 +82,7 @@ static holt_status begin_segment(wal *w, const wal_segment *segment, segment_hea
     if (rc != HOLT_OK) return rc;
 
     os_mutex_lock(&w->mu);
+    assert(w->live_count < w->live_capacity);
     w->live[w->live_count] = *segment;
     w->live[w->live_count++].unsynced = true;
     w->written.segment = segment->number;

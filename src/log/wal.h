@@ -84,6 +84,8 @@ typedef struct wal_rotation {
 holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest_mark manifest, wal_rotation *out);
 /* Whether a prepared segment stands ready, so that a rotation is cheap. */
 bool wal_has_next(wal *w);
+/* Whether a rotation could open the segment that is ready for it, if there is one. */
+holt_status wal_check_next(wal *w);
 
 /* Whether nothing needs to be kept ready yet: the log has just begun or rested, and little was written since. Any
  * thread. */

@@ -165,6 +165,21 @@ void wal_set_frugal(wal *w, uint64_t bytes)
     if (bytes) discard_recyclable(w);
 }
 
+holt_status wal_check_next(wal *w)
+{
+    os_mutex_lock(&w->mu);
+    bool closed = w->has_next && w->next_entry_synced && !w->next.file;
+    uint64_t number = w->next.number;
+    os_mutex_unlock(&w->mu);
+    if (!closed) return HOLT_OK;
+    char name[OS_NAME_MAX];
+    os_file *file;
+    segment_name(number, name);
+    holt_status rc = os_file_open(w->dir, name, OS_WRITE, &file);
+    if (rc == HOLT_OK) os_file_close(file);
+    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc; /* a rotation that finds it deleted makes another */
+}
+
 /* The prepared segment is not wanted any more: the next one that is made gets its number. */
 static void discard_next(wal *w)
 {
