@@ -588,6 +588,61 @@ static void tree_of_several_levels_is_walked_and_searched(void **state)
     fixture_close(&f);
 }
 
+/* Passes over all entries, which are tombstones, with the n-th allocation failing. false: that was none. */
+static bool skip_with_failure(tree_file *file, const tree_root *root, bool backward, uint64_t n)
+{
+    const tree_source_options all = {.read_ahead = false};
+    source *s;
+    assert_int_equal(tree_source_open(file, root, &all, &s), HOLT_OK);
+    backward ? s->ops->last(s) : s->ops->first(s);
+    assert_true(s->valid);
+    mem_fail_at(n, false);
+    s->ops->skip_tombstones(s, backward, slice_of(NULL, 0));
+    mem_fail_at(0, false);
+    assert_false(s->valid);
+    const holt_status rc = s->status;
+    assert_true(rc == HOLT_OK || rc == HOLT_NO_MEMORY);
+    source_close(s);
+    return rc != HOLT_OK;
+}
+
+/* Long keys take memory while leaves of tombstones are passed over: the lack of it must not be taken for the end, nor for a
+ * file whose leaves are out of order. */
+static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **state)
+{
+    rng r;
+    fixture f;
+    model m;
+    tree_root root;
+    tree_build_options options = {.block_bytes = 4096};
+    rng_seed(&r, test_seed());
+    fixture_open(&f, 8 << 20, 4);
+    model_make(&m, KEYS_LETTERS, &r, 300, options.block_bytes);
+    for (size_t i = 0; i < m.count; i++) {
+        enum { LONGEST = 3000 };
+        item *it = &m.items[i];
+        size_t longer = (i < m.count / 2 ? i : m.count - i) * 2 + (i % 7 == 0 ? 700 : 0); /* in both directions */
+        it->key = realloc(it->key, LONGEST);
+        assert_non_null(it->key);
+        memset(it->key + it->key_size, 'k', LONGEST - it->key_size);
+        it->key_size += longer;
+        it->op = ENTRY_DELETE;
+        it->value_size = 0;
+        it->expires_at_ms = 0;
+    }
+    model_settle(&m);
+    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    for (int backward = 0; backward < 2; backward++) {
+        uint64_t failures = 0;
+        for (uint64_t n = 1; skip_with_failure(file, &root, backward, n); n++)
+            failures++;
+        assert_true(failures > 0);
+    }
+    model_free(&m);
+    tree_file_unref(file);
+    fixture_close(&f);
+}
+
 /* A part of a file. */
 typedef struct stretch {
     uint64_t begin, end;
@@ -1581,6 +1636,7 @@ int main(void)
         cmocka_unit_test(tree_holds_what_was_built_in_every_order),
         cmocka_unit_test(tree_of_several_levels_is_walked_and_searched),
         cmocka_unit_test(tree_walk_reads_nothing_beyond_its_bounds),
+        cmocka_unit_test(tree_says_so_when_it_passes_over_tombstones_without_memory),
         cmocka_unit_test(tree_stores_huge_values_as_extents),
         cmocka_unit_test(tree_builder_bytes_foretells_the_size),
         cmocka_unit_test(tree_reads_with_hardly_any_cache),

@@ -236,8 +236,11 @@ static uint32_t source_pass_forward(const tree_source *t, uint32_t index, slice 
     uint32_t stop = t->end;
     bool equal;
     if (index >= stop) return index;
-    if (!slice_is_open(limit) && block_compare_key(leaf, stop - 1, limit) >= 0)
+    if (!slice_is_open(limit) && block_compare_key(leaf, stop - 1, limit) >= 0) {
+        /* A search for a limit below what has been copied of the leaf would look at what has not. */
+        if (block_compare_key(leaf, index, limit) >= 0) return index;
         stop = block_lower_bound(leaf, limit, &equal);
+    }
     if (leaf->tombstones == leaf->count) return index < stop ? stop : index;
     while (index < stop && is_tombstone(leaf, index))
         index++;
@@ -271,7 +274,7 @@ static void source_skip_forward(tree_source *t, slice limit)
             return;
         }
         source_show(t, index - 1); /* the key that the next leaf must follow */
-        if (!source_next_leaf(t, t->base.key)) return;
+        if (!t->base.valid || !source_next_leaf(t, t->base.key)) return;
         index = 0;
     }
 }
@@ -287,7 +290,7 @@ static void source_skip_backward(tree_source *t, slice limit)
             return;
         }
         source_show(t, 0); /* the key that the next leaf must precede */
-        if (!source_next_leaf(t, t->base.key)) return;
+        if (!t->base.valid || !source_next_leaf(t, t->base.key)) return;
         count = t->levels[0].block.count;
     }
 }
