@@ -162,8 +162,11 @@ static void every_kind_of_call_fails_on_demand(void **state)
         ok(all[i].run(&e));
 
         sim_fail(o, all[i].kind, 1, ENOSPC, true);
-        assert_int_equal(all[i].run(&e), HOLT_NO_SPACE);
-        assert_int_equal(all[i].run(&e), HOLT_NO_SPACE);
+        /* Only what makes a file needs space to be opened. */
+        holt_status full =
+            all[i].kind == SIM_OPEN && all[i].run != do_dir_create ? HOLT_OK : HOLT_NO_SPACE;
+        assert_int_equal(all[i].run(&e), full);
+        assert_int_equal(all[i].run(&e), full);
         sim_fail(o, all[i].kind, 1, EINTR, true);
         ok(all[i].run(&e));
         ok(all[i].run(&e));

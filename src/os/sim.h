@@ -83,8 +83,9 @@ enum { SIM_SHORT = -1 };
 
 /* From now on the n-th call of `kind` (1 = the next; SIM_CALLS: of any) fails with `os_errno` (EIO, ENOSPC,
  * EINTR, SIM_SHORT ...); with `onwards` all later ones too (EINTR: every second one, since who is interrupted
- * tries again). n 0 clears. One fault at a time. A failed write may have written a part; a failed sync leaves
- * what it should have synced uncertain for ever; EINTR leaves all as it was. */
+ * tries again; ENOSPC: opens of what is there pass). n 0 clears. One fault at a time. A failed write may have
+ * written a part; a failed sync leaves what it should have synced uncertain for ever; EINTR leaves all as it
+ * was. */
 void     sim_fail(os *o, sim_call kind, uint64_t n, int os_errno, bool onwards);
 uint64_t sim_calls(os *o, sim_call kind); /* made so far; SIM_CALLS: all */
 bool     sim_fault_hit(os *o);            /* the fault armed last has happened, be it cleared or not */

@@ -27,17 +27,18 @@ static void run_hook(sim *s)
     s->in_hook = false;
 }
 
-static bool can_fail_so(sim_call kind, int os_errno)
+static bool can_fail_so(sim_call kind, bool changes_disk, int os_errno)
 {
     if (kind == SIM_STORE) return false;
+    if (kind == SIM_OPEN && os_errno == ENOSPC && !changes_disk) return false; /* it makes no file */
     return os_errno != SIM_SHORT || kind == SIM_READ || kind == SIM_WRITE;
 }
 
-static int take_fault(sim *s, sim_call kind)
+static int take_fault(sim *s, sim_call kind, bool changes_disk)
 {
     sim_fault *f = &s->fault;
     if (f->at == 0 || s->calls[f->kind] < f->at) return 0;
-    if ((f->kind != kind && f->kind != SIM_CALLS) || !can_fail_so(kind, f->os_errno)) return 0;
+    if ((f->kind != kind && f->kind != SIM_CALLS) || !can_fail_so(kind, changes_disk, f->os_errno)) return 0;
     if (f->pause) {
         f->pause = false;
         return 0;
@@ -56,7 +57,7 @@ int sim_enter(sim *s, sim_call kind, bool changes_disk)
     if (!s->threads) sim_steps_tick(s);
     if (changes_disk && s->hook && !s->in_hook) run_hook(s);
     if (changes_disk && s->read_only && kind != SIM_STORE) return EROFS;
-    return take_fault(s, kind);
+    return take_fault(s, kind, changes_disk);
 }
 
 void sim_leave(sim *s)
