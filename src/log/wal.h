@@ -133,7 +133,8 @@ void wal_release(wal *w, uint64_t upto);
 void wal_release_file(wal *w, uint64_t number);
 
 /* Cuts what is kept for appends to come to what a new log has: the rest of the active segment to about
- * WAL_SEGMENT_BYTES_FIRST, and no files prepared or to be recycled. The calm begins anew. The commit leader's. Only space is at stake: it cannot fail. */
+ * WAL_SEGMENT_BYTES_FIRST, and no files prepared or to be recycled. The calm begins anew. The commit
+ * leader's. Only space is at stake: it cannot fail. */
 void wal_rest(wal *w);
 
 /* While the disk is full: segments get `bytes`, or what there is room for down to WAL_SEGMENT_BYTES_SMALL, and what could

@@ -202,8 +202,8 @@ void     os_lock_ranks_assert_none(void);
  * unless woken before. */
 typedef uint64_t (*os_job_step)(void *ctx);
 
-/* Starts a job, idle until first woken: until then it has no thread. `name` (static, at most 15 bytes) names its thread. `nice` > 0 lowers
- * its priority. A step leaves no mutex locked. */
+/* Starts a job, idle until first woken: until then it has no thread. `name` (static, at most 15 bytes)
+ * names its thread. `nice` > 0 lowers its priority. A step leaves no mutex locked. */
 holt_status os_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
 /* Makes it step soon, if it is idle or sleeps. A wake during a step is not lost: another step follows. */
 void        os_job_wake(os_job *j);
