@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 /* INTERVAL_BOUND_MS: what HOLT_INTERVAL may lose, with what its clock may be off. */
-enum { SECONDS = 24, ROUNDS_OF_ONE = 8, INTERVAL_BOUND_MS = STRESS_INTERVAL_MS + 10 };
+enum { SECONDS = 20, ROUNDS_OF_ONE = 8, INTERVAL_BOUND_MS = STRESS_INTERVAL_MS + 10 };
 #define MS UINT64_C(1000000)
 
 /* ---------------------------------------------------------------- seeds and time */
