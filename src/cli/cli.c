@@ -139,18 +139,36 @@ static int complain_usage(const cli_call *call)
 
 /* ---------------------------------------------------------------- values of options */
 
+/* Whether the number is good; complains when it is not. `what`: what it should have been. */
+static bool accept_number(const cli_call *call, const char *option, const char *text, number_result result,
+                          const char *what, const char *most)
+{
+    switch (result) {
+    case NUMBER_OK:
+        return true;
+    case NUMBER_NEGATIVE:
+        cli_complain(call, "--%s: '%s' is negative", option, text);
+        return false;
+    case NUMBER_TOO_LARGE:
+        cli_complain(call, "--%s: '%s' is too large; the most is %s", option, text, most);
+        return false;
+    case NUMBER_NONE:
+        break;
+    }
+    cli_complain(call, "--%s: '%s' is not %s", option, text, what);
+    return false;
+}
+
 bool cli_number(const cli_call *call, const char *option, const char *text, uint64_t *out)
 {
-    if (number_parse(text, out)) return true;
-    cli_complain(call, "--%s: '%s' is not a whole number", option, text);
-    return false;
+    return accept_number(call, option, text, number_parse(text, out), "a whole number",
+                         "18446744073709551615");
 }
 
 bool cli_size(const cli_call *call, const char *option, const char *text, uint64_t *out)
 {
-    if (number_parse_bytes(text, out)) return true;
-    cli_complain(call, "--%s: '%s' is not a size such as 4096, 64K, 64M or 1G", option, text);
-    return false;
+    return accept_number(call, option, text, number_parse_bytes(text, out),
+                         "a size such as 4096, 64K, 64M or 1G", "18446744073709551615 bytes");
 }
 
 bool cli_kind(const cli_call *call, const char *text, uint32_t *out)

@@ -15,28 +15,38 @@ uint64_t number_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Reads digits; what follows them is left in *rest. */
-static bool parse_digits(const char *text, uint64_t *out, const char **rest)
+/* Reads a sign and digits; what follows them is left in *rest. All digits are read even when they are too
+ * many, so that what follows them can be judged too. */
+static number_result parse_digits(const char *text, uint64_t *out, const char **rest)
 {
+    bool negative = *text == '-', too_large = false;
     uint64_t number = 0;
-    const char *p = text;
+    const char *digits = negative ? text + 1 : text;
+    const char *p = digits;
     for (; isdigit((unsigned char)*p); p++) {
         uint64_t digit = (uint64_t)(*p - '0');
-        if (number > (UINT64_MAX - digit) / 10) return false;
+        too_large = too_large || number > (UINT64_MAX - digit) / 10;
         number = number * 10 + digit;
     }
-    *out = number;
     *rest = p;
-    return p != text;
+    if (p == digits) return NUMBER_NONE;
+    if (negative) return NUMBER_NEGATIVE;
+    if (too_large) return NUMBER_TOO_LARGE;
+    *out = number;
+    return NUMBER_OK;
 }
 
-bool number_parse(const char *text, uint64_t *out)
+number_result number_parse(const char *text, uint64_t *out)
 {
     const char *rest;
-    return parse_digits(text, out, &rest) && *rest == '\0';
+    uint64_t number = 0;
+    number_result result = parse_digits(text, &number, &rest);
+    if (*rest != '\0') return NUMBER_NONE;
+    if (result == NUMBER_OK) *out = number;
+    return result;
 }
 
-bool number_parse_bytes(const char *text, uint64_t *out)
+number_result number_parse_bytes(const char *text, uint64_t *out)
 {
     static const struct {
         const char *suffix;
@@ -44,15 +54,16 @@ bool number_parse_bytes(const char *text, uint64_t *out)
     } units[] = {{"", 0},     {"B", 0},  {"K", 10},  {"KB", 10},  {"KiB", 10}, {"M", 20},  {"MB", 20},
                  {"MiB", 20}, {"G", 30}, {"GB", 30}, {"GiB", 30}, {"T", 40},   {"TB", 40}, {"TiB", 40}};
     const char *rest;
-    uint64_t number;
-    if (!parse_digits(text, &number, &rest)) return false;
+    uint64_t number = 0;
+    number_result result = parse_digits(text, &number, &rest);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcasecmp(rest, units[i].suffix) != 0) continue;
-        if (number > UINT64_MAX >> units[i].shift) return false;
+        if (result != NUMBER_OK) return result;
+        if (number > UINT64_MAX >> units[i].shift) return NUMBER_TOO_LARGE;
         *out = number << units[i].shift;
-        return true;
+        return NUMBER_OK;
     }
-    return false;
+    return NUMBER_NONE;
 }
 
 const char *number_grouped(char *text, uint64_t number)

@@ -11,11 +11,19 @@ enum { NUMBER_TEXT = 32 };
 /* Nanoseconds of a clock that never goes back. */
 uint64_t number_clock_ns(void);
 
-/* A decimal number, whole. false: not one, or past 64 bits. */
-bool number_parse(const char *text, uint64_t *out);
+/* What a text turned out to be. *out of the two below is set for NUMBER_OK only. */
+typedef enum number_result {
+    NUMBER_OK,
+    NUMBER_NONE,     /* not a number, or not a size */
+    NUMBER_NEGATIVE, /* a number, but below 0 */
+    NUMBER_TOO_LARGE /* a number, but more than 64 bits hold */
+} number_result;
 
-/* A number of bytes: 4096, 64K, 64M, 2G, also 64MiB; K, M and G are powers of 1024. */
-bool number_parse_bytes(const char *text, uint64_t *out);
+/* A whole decimal number. */
+number_result number_parse(const char *text, uint64_t *out);
+
+/* A number of bytes: 4096, 64K, 64M, 2G, also 64MiB; K, M, G and T are powers of 1024. */
+number_result number_parse_bytes(const char *text, uint64_t *out);
 
 /* The four below write into text[NUMBER_TEXT] and return it. */
 const char *number_grouped(char *text, uint64_t number);    /* 1,234,567 */

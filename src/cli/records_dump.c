@@ -58,10 +58,10 @@ static bool parse_attribute(const char *attribute, holt_collection_options *out)
         out->kind = HOLT_BTREE;
     } else if (strcmp(attribute, "filter_bits=none") == 0) {
         out->filter_bits = HOLT_FILTER_NONE;
-    } else if (strncmp(attribute, "filter_bits=", 12) == 0 && number_parse(attribute + 12, &number) &&
+    } else if (strncmp(attribute, "filter_bits=", 12) == 0 && number_parse(attribute + 12, &number) == NUMBER_OK &&
                number <= 32) {
         out->filter_bits = (uint32_t)number;
-    } else if (strncmp(attribute, "block_bytes=", 12) == 0 && number_parse(attribute + 12, &number) &&
+    } else if (strncmp(attribute, "block_bytes=", 12) == 0 && number_parse(attribute + 12, &number) == NUMBER_OK &&
                number <= UINT16_MAX + 1) {
         out->block_bytes = (uint32_t)number;
     } else {
@@ -97,7 +97,7 @@ static record_kind read_end(records *r, char *line, size_t size)
 {
     uint64_t count;
     line[size] = '\0'; /* in place of the line feed */
-    if (!number_parse(line, &count)) return records_bad(r, "the count of the dump is no number");
+    if (number_parse(line, &count) != NUMBER_OK) return records_bad(r, "the count of the dump is no number");
     if (count != r->entries) {
         return records_bad(r,
                            "the dump says that it has %" PRIu64 " entries, but %" PRIu64

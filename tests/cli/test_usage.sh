@@ -76,3 +76,31 @@ test_options_may_stand_anywhere() {
     prints v holt get data -cc k
     prints v holt get data k --collection=c
 }
+
+# A number that wraps around, or is taken for no number, would be obeyed or refused for the wrong reason.
+test_numbers_past_64_bits_are_too_large_and_negative_ones_negative() {
+    holt put data k v
+    prints 'k	v' holt scan data --limit 18446744073709551615
+    for number in 18446744073709551616 99999999999999999999999999; do
+        status_is 2 holt scan data --limit $number
+        says "--limit: '$number' is too large; the most is 18446744073709551615"
+        status_is 2 holt load data --batch $number
+        says "too large"
+        status_is 2 holt bench --num $number
+        says "too large"
+    done
+    status_is 2 holt scan data --limit -5
+    says "--limit: '-5' is negative"
+    status_is 2 holt get data k --memory -64M
+    says "--memory: '-64M' is negative"
+    for size in 18446744073709551616 18014398509481984K 16777216T; do
+        status_is 2 holt get data k --memory $size
+        says "--memory: '$size' is too large"
+    done
+    for word in '' - +5 5x 0x10 1.5 '5 ' ' 5' 99999999999999999999999x; do
+        status_is 2 holt scan data --limit "$word"
+        says "'$word' is not a whole number"
+    done
+    status_is 2 holt get data k --memory 64Q
+    says "not a size"
+}
