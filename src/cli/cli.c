@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "number.h"
+#include "output.h"
 #include "text.h"
 
 /* ---------------------------------------------------------------- the shared options */
@@ -124,9 +125,7 @@ void cli_complain(const cli_call *call, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "holt %s: ", call->command->name);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    output_complain(call->command->name, format, arguments);
     va_end(arguments);
 }
 

@@ -43,12 +43,12 @@ static void print_problem_json(json_writer *w, const holt_error *problem)
 
 static void print_problem_plain(const holt_error *problem)
 {
-    text_write_escaped(stdout, holt_str(problem->file));
+    output_write_text(holt_str(problem->file));
     if (problem->offset == HOLT_NO_OFFSET)
         fputs("\t-\t", stdout);
     else
         printf("\t%" PRIu64 "\t", problem->offset);
-    text_write_escaped(stdout, holt_str(problem->message));
+    output_write_text(holt_str(problem->message));
     putchar('\n');
 }
 
@@ -58,7 +58,7 @@ static void on_problem(void *ctx, const holt_error *problem)
     switch (c->form) {
     case FORM_PEOPLE:
         progress_wipe(&c->progress);
-        text_write_escaped(stdout, holt_str(problem->message));
+        output_write_text(holt_str(problem->message));
         putchar('\n');
         break;
     case FORM_PLAIN:

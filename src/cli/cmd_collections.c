@@ -16,7 +16,7 @@
 
 static void print_name(const char *name)
 {
-    text_write_escaped(stdout, holt_str(name));
+    output_write_text(holt_str(name));
     putchar('\n');
 }
 

@@ -72,14 +72,21 @@ static void print_json(printer *p, holt_slice key, holt_slice value)
     json_line_end(&p->json);
 }
 
+static void write_bytes(const printer *p, holt_slice bytes)
+{
+    if (p->call->encoding == CLI_HEX) {
+        text_write_hex(stdout, bytes);
+    } else {
+        output_write_text(bytes);
+    }
+}
+
 static void print_text(const printer *p, holt_slice key, holt_slice value)
 {
-    void (*write_bytes)(FILE *, holt_slice) =
-        p->call->encoding == CLI_HEX ? text_write_hex : text_write_escaped;
-    write_bytes(stdout, key);
+    write_bytes(p, key);
     if (!p->settings->keys_only) {
         putc_unlocked('\t', stdout);
-        write_bytes(stdout, value);
+        write_bytes(p, value);
     }
     putc_unlocked('\n', stdout);
 }

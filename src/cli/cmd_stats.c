@@ -191,7 +191,7 @@ static void print_collection(stats_printer *p, const char *name, const holt_coll
     switch (p->form) {
     case FORM_PEOPLE:
         fputs("\ncollection ", stdout);
-        text_write_escaped(stdout, holt_str(name));
+        output_write_text(holt_str(name));
         printf("\n  %-*s%16s\n", NAME_COLUMNS, "kind", cli_kind_name(info->kind));
         break;
     case FORM_PLAIN:

@@ -4,12 +4,12 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "output.h"
 #include "text.h"
 
 void json_init(json_writer *w, FILE *out)
 {
-    w->out = out;
-    w->comma = false;
+    *w = (json_writer){.out = out, .visible = out == stdout && output_is_terminal()};
 }
 
 static void separate(json_writer *w)
@@ -51,38 +51,59 @@ void json_array_end(json_writer *w)
     close_with(w, ']');
 }
 
+/* Bytes of the character at p if it can stand for itself; 0: it is escaped. text is valid UTF-8. */
+static size_t plain_character(const json_writer *w, const uint8_t *p, size_t size)
+{
+    if (p[0] < 0x20 || p[0] == '"' || p[0] == '\\') return 0;
+    if (p[0] < 0x7f) return 1;
+    size_t length = text_utf8_character(p, size);
+    bool control = p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+    return w->visible && (control || text_is_invisible(p, length)) ? 0 : length;
+}
+
+static void write_unit(FILE *out, uint32_t unit)
+{
+    fprintf(out, "\\u%04" PRIx32, unit);
+}
+
+/* Escapes the character at p and returns its bytes. */
+static size_t write_escape(FILE *out, const uint8_t *p, size_t size)
+{
+    static const char letters[][2] = {{'"', '"'}, {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
+    for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+        if ((char)p[0] != letters[i][0]) continue;
+        putc_unlocked('\\', out);
+        putc_unlocked(letters[i][1], out);
+        return 1;
+    }
+    size_t length = text_utf8_character(p, size);
+    uint32_t character = text_utf8_decode(p, length);
+    if (character < 0x10000) {
+        write_unit(out, character);
+    } else {
+        write_unit(out, 0xd800 + ((character - 0x10000) >> 10));
+        write_unit(out, 0xdc00 + ((character - 0x10000) & 0x3ff));
+    }
+    return length;
+}
+
 /* The one place where text is escaped for JSON. */
-static void write_quoted(FILE *out, holt_slice text)
+static void write_quoted(const json_writer *w, holt_slice text)
 {
     const uint8_t *p = text.data;
     size_t start = 0;
-    putc_unlocked('"', out);
-    for (size_t i = 0; i < text.size; i++) {
-        if (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') continue;
-        fwrite(p + start, 1, i - start, out);
-        start = i + 1;
-        switch (p[i]) {
-        case '"':
-            fputs("\\\"", out);
-            break;
-        case '\\':
-            fputs("\\\\", out);
-            break;
-        case '\n':
-            fputs("\\n", out);
-            break;
-        case '\r':
-            fputs("\\r", out);
-            break;
-        case '\t':
-            fputs("\\t", out);
-            break;
-        default:
-            fprintf(out, "\\u%04x", p[i]);
+    putc_unlocked('"', w->out);
+    for (size_t i = 0; i < text.size;) {
+        size_t length = plain_character(w, p + i, text.size - i);
+        if (length == 0) {
+            if (i > start) fwrite(p + start, 1, i - start, w->out);
+            length = write_escape(w->out, p + i, text.size - i);
+            start = i + length;
         }
+        i += length;
     }
-    if (text.size > start) fwrite(p + start, 1, text.size - start, out);
-    putc_unlocked('"', out);
+    if (text.size > start) fwrite(p + start, 1, text.size - start, w->out);
+    putc_unlocked('"', w->out);
 }
 
 static void write_base64(FILE *out, holt_slice bytes)
@@ -104,7 +125,7 @@ static void write_base64(FILE *out, holt_slice bytes)
 void json_name(json_writer *w, const char *name)
 {
     separate(w);
-    write_quoted(w->out, holt_str(name));
+    write_quoted(w, holt_str(name));
     putc_unlocked(':', w->out);
     w->comma = false;
 }
@@ -113,7 +134,7 @@ void json_bytes(json_writer *w, holt_slice bytes)
 {
     separate(w);
     if (text_is_utf8(bytes)) {
-        write_quoted(w->out, bytes);
+        write_quoted(w, bytes);
         return;
     }
     fputs("{\"base64\":\"", w->out);

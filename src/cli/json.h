@@ -15,6 +15,7 @@
 
 typedef struct json_writer {
     FILE *out;
+    bool visible; /* it is a terminal: characters that nobody sees are written as \uNNNN */
     bool comma; /* the next value in this object or array is not the first */
 } json_writer;
 

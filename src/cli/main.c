@@ -33,7 +33,7 @@ static int run(int argc, char **argv)
     }
     const cli_command *command = cli_command_find(command_name(argv[1]));
     if (!command) {
-        fprintf(stderr, "holt: there is no command '%s'\n'holt help' lists the commands.\n", argv[1]);
+        output_tell(NULL, "there is no command '%s'; 'holt help' lists them", argv[1]);
         return CLI_USAGE;
     }
     return output_finish(command->name, command->run(command, argc - 1, argv + 1));

@@ -9,6 +9,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli.h"
+#include "text.h"
+
 enum { OUTPUT_BUFFER = 64 * 1024, COLUMNS_DEFAULT = 80 };
 
 static volatile sig_atomic_t reader_left;    /* set by the handler of SIGPIPE */
@@ -72,14 +75,56 @@ int output_finish(const char *command_name, int code)
     return CLI_FAILED;
 }
 
+void output_write_text(holt_slice bytes)
+{
+    if (output_is_terminal()) {
+        text_write_visible(stdout, bytes);
+    } else {
+        text_write_escaped(stdout, bytes);
+    }
+}
+
+void output_complain(const char *command, const char *format, va_list arguments)
+{
+    char *message = NULL;
+    fprintf(stderr, "holt%s%s: ", command ? " " : "", command ? command : "");
+    int size = output_error_is_terminal() ? vasprintf(&message, format, arguments) : -1;
+    if (size >= 0) {
+        text_write_message(stderr, holt_bytes(message, (size_t)size));
+        free(message);
+    } else if (!output_error_is_terminal()) {
+        vfprintf(stderr, format, arguments);
+    } else {
+        fputs("out of memory", stderr);
+    }
+    fputc('\n', stderr);
+}
+
+void output_tell(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    output_complain(command, format, arguments);
+    va_end(arguments);
+}
+
+/* Asked of the system once: it is asked for every key of a scan. */
+static bool is_terminal(int descriptor, int *known)
+{
+    if (*known == 0) *known = isatty(descriptor) ? 1 : -1;
+    return *known > 0;
+}
+
 bool output_is_terminal(void)
 {
-    return isatty(STDOUT_FILENO);
+    static int known;
+    return is_terminal(STDOUT_FILENO, &known);
 }
 
 bool output_error_is_terminal(void)
 {
-    return isatty(STDERR_FILENO);
+    static int known;
+    return is_terminal(STDERR_FILENO, &known);
 }
 
 size_t output_columns(void)

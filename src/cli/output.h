@@ -6,10 +6,11 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli.h"
+#include <holt.h>
 
 /* Gives standard output a large buffer and takes over SIGPIPE. Once, at the start. */
 void output_init(void);
@@ -20,6 +21,16 @@ bool output_ok(void);
 /* Writes out what is buffered. The exit code: `code` if all was written, else CLI_FAILED with a complaint, or
  * 128 + SIGPIPE without one. command_name NULL: "holt". */
 int output_finish(const char *command_name, int code);
+
+/* Bytes on standard output with the escapes of text.h: those of a terminal when it is one. */
+void output_write_text(holt_slice bytes);
+
+/* "holt COMMAND: " and the message on standard error, and a line feed; "holt: " when command is NULL. On a terminal what is invisible in
+ * it is escaped: names and keys of others may be in it. */
+__attribute__((format(printf, 2, 0))) void output_complain(const char *command, const char *format,
+                                                           va_list arguments);
+
+__attribute__((format(printf, 2, 3))) void output_tell(const char *command, const char *format, ...);
 
 bool output_is_terminal(void);       /* standard output */
 bool output_error_is_terminal(void); /* standard error */

@@ -58,11 +58,11 @@ static bool parse_attribute(const char *attribute, holt_collection_options *out)
         out->kind = HOLT_BTREE;
     } else if (strcmp(attribute, "filter_bits=none") == 0) {
         out->filter_bits = HOLT_FILTER_NONE;
-    } else if (strncmp(attribute, "filter_bits=", 12) == 0 && number_parse(attribute + 12, &number) == NUMBER_OK &&
-               number <= 32) {
+    } else if (strncmp(attribute, "filter_bits=", 12) == 0 &&
+               number_parse(attribute + 12, &number) == NUMBER_OK && number <= 32) {
         out->filter_bits = (uint32_t)number;
-    } else if (strncmp(attribute, "block_bytes=", 12) == 0 && number_parse(attribute + 12, &number) == NUMBER_OK &&
-               number <= UINT16_MAX + 1) {
+    } else if (strncmp(attribute, "block_bytes=", 12) == 0 &&
+               number_parse(attribute + 12, &number) == NUMBER_OK && number <= UINT16_MAX + 1) {
         out->block_bytes = (uint32_t)number;
     } else {
         return false;

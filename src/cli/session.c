@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "number.h"
+#include "output.h"
 
 /* What the user can do about a status, beside what the library's message says. NULL = nothing to add. */
 static const char *advice(holt_status status)
@@ -33,7 +34,7 @@ void session_print_log_line(void *log_ctx, uint32_t level, const char *line)
 {
     static const char *const names[] = {"info", "error", "warn", "info", "debug"};
     (void)log_ctx;
-    fprintf(stderr, "holt: %s: %s\n", level <= HOLT_LOG_DEBUG ? names[level] : "log", line);
+    output_tell(NULL, "%s: %s", level <= HOLT_LOG_DEBUG ? names[level] : "log", line);
 }
 
 static void tell_open_failure(const cli_call *call, holt_status status)

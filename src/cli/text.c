@@ -64,14 +64,50 @@ size_t text_columns(holt_slice text)
     return columns;
 }
 
+uint32_t text_utf8_decode(const uint8_t *p, size_t length)
+{
+    static const uint8_t first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t character = p[0] & first_bits[length];
+    for (size_t i = 1; i < length; i++) {
+        character = character << 6 | (p[i] & 0x3f);
+    }
+    return character;
+}
+
+bool text_is_invisible(const uint8_t *p, size_t length)
+{
+    /* Unicode's format characters (Cf) without the few that have a glyph, its line and paragraph separators,
+     * and whatever else is Default_Ignorable_Code_Point: fillers, joiners, variation selectors, tags. */
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x061c, 0x061c},   {0x115f, 0x1160}, {0x17b4, 0x17b5},
+        {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f}, {0x3164, 0x3164},
+        {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb}, {0x13430, 0x13440},
+        {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    uint32_t character = text_utf8_decode(p, length);
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && character >= ranges[i].first; i++) {
+        if (character <= ranges[i].last) return true;
+    }
+    return false;
+}
+
+/* How bytes are written. `kept`: characters that stay though they would be escaped. */
+typedef struct text_style {
+    const char *kept;
+    bool visible; /* escape what cannot be seen */
+} text_style;
+
 /* Bytes of the printable character at p, 0 when what stands there is to be escaped. U+0080 to U+009F are
  * control characters, which some terminals obey. */
-static size_t printable_character(const uint8_t *p, size_t size)
+static size_t printable_character(const uint8_t *p, size_t size, bool visible)
 {
     if (p[0] >= 0x20 && p[0] < 0x7f) return 1;
     if (p[0] < 0x80) return 0;
     if (p[0] == 0xc2 && size > 1 && p[1] < 0xa0) return 0;
-    return text_utf8_character(p, size);
+    size_t length = text_utf8_character(p, size);
+    return visible && length > 1 && text_is_invisible(p, length) ? 0 : length;
 }
 
 /* Writes the escape of one byte into out and returns its length. */
@@ -100,25 +136,25 @@ static size_t escape_byte(uint8_t byte, char out[4])
     }
 }
 
-/* Bytes from p on that need no escape; `kept` are the characters that would need one but stay. */
-static size_t plain_run(const uint8_t *p, size_t size, const char *kept)
+/* Bytes from p on that need no escape. */
+static size_t plain_run(const uint8_t *p, size_t size, text_style style)
 {
     size_t i = 0;
     while (i < size) {
-        size_t length = printable_character(p + i, size - i);
+        size_t length = printable_character(p + i, size - i, style.visible);
         bool special = length == 0 || p[i] == '\\';
-        if (special && (p[i] == 0 || !strchr(kept, p[i]))) break;
+        if (special && (p[i] == 0 || !strchr(style.kept, p[i]))) break;
         i += length ? length : 1;
     }
     return i;
 }
 
-static void write_text(FILE *out, holt_slice bytes, const char *kept)
+static void write_text(FILE *out, holt_slice bytes, text_style style)
 {
     const uint8_t *p = bytes.data;
     size_t i = 0;
     while (i < bytes.size) {
-        size_t run = plain_run(p + i, bytes.size - i, kept);
+        size_t run = plain_run(p + i, bytes.size - i, style);
         if (run) fwrite(p + i, 1, run, out);
         i += run;
         if (i == bytes.size) break;
@@ -130,12 +166,22 @@ static void write_text(FILE *out, holt_slice bytes, const char *kept)
 
 void text_write_escaped(FILE *out, holt_slice bytes)
 {
-    write_text(out, bytes, "");
+    write_text(out, bytes, (text_style){"", false});
+}
+
+void text_write_visible(FILE *out, holt_slice bytes)
+{
+    write_text(out, bytes, (text_style){"", true});
 }
 
 void text_write_for_people(FILE *out, holt_slice bytes)
 {
-    write_text(out, bytes, "\n\t\\");
+    write_text(out, bytes, (text_style){"\n\t\\", true});
+}
+
+void text_write_message(FILE *out, holt_slice bytes)
+{
+    write_text(out, bytes, (text_style){"\\", true});
 }
 
 void text_write_hex(FILE *out, holt_slice bytes)
@@ -155,7 +201,7 @@ void text_append_cut(buffer *out, holt_slice bytes, size_t columns)
     size_t cut = out->size; /* where an ellipsis still fits */
     for (size_t i = 0; i < bytes.size;) {
         char escape[4];
-        size_t length = printable_character(p + i, bytes.size - i);
+        size_t length = printable_character(p + i, bytes.size - i, true);
         bool plain = length > 0 && p[i] != '\\';
         size_t width = plain ? 1 : escape_byte(p[i], escape);
         if (used + width > columns) {

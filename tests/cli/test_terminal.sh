@@ -53,3 +53,54 @@ test_load_draws_progress_on_a_terminal_only() {
     status_is 0 holt load data2 --format tsv --durability process input
     [ ! -s err ]
 }
+
+# A key with a right-to-left override shows as another key: rows, whole lines, JSON, values, names of collections and
+# messages must all give it away. A pipe gets the bytes as they are.
+test_invisible_and_reordering_characters_are_escaped_on_a_terminal_only() {
+    override=$(printf '\342\200\256')
+    holt put data "user${override}nimda" "zero$(printf '\342\200\213')width"
+    holt create data "set${override}tes"
+    for form in '' --full; do
+        on_terminal "'$exe' scan data $form"
+        shows 'user\xe2\x80\xaenimda'
+        shows 'zero\xe2\x80\x8bwidth'
+    done
+    on_terminal "'$exe' scan data --json"
+    shows '{"key":"user\u202enimda","value":"zero\u200bwidth"}'
+    on_terminal "'$exe' get data 'user${override}nimda'"
+    shows 'zero\xe2\x80\x8bwidth'
+    on_terminal "'$exe' collections data"
+    shows 'set\xe2\x80\xaetes'
+    on_terminal "'$exe' scan data -c 'no${override}ne' || true"
+    shows 'no\xe2\x80\xaene'
+    on_terminal "'$exe' 'fro${override}b' || true"
+    shows 'fro\xe2\x80\xaeb'
+    printf 'user%snimda\tzero\342\200\213width\n' "$override" >expected
+    holt scan data >got
+    same got expected
+    holt dump data | grep -qF "user${override}nimda"
+    holt scan data --json | grep -qF "user${override}nimda"
+}
+
+# The whole list: bidirectional controls, zero widths, separators, fillers, tags, and what frames them, which is shown.
+test_each_kind_of_invisible_character_is_escaped() {
+    for number in 00ad 061c 200b 200c 200d 200e 200f 2028 2029 202a 202b 202c 202d 202e 2060 2066 2067 2068 2069 206f \
+        3164 fe0f feff fff9; do
+        holt put data -e "k$number" "<\\x$(utf8_of $number)>"
+    done
+    holt put data -e shown '<\xc3\xa9\xe2\x80\x90\xe2\x80\xaf\xe2\x82\xac\xf0\x9f\x98\x80>'
+    on_terminal "'$exe' scan data --full --prefix k"
+    [ "$(grep -c '<.x.*>' out)" -eq 24 ] || fail "not all are escaped: $(cat out)"
+    on_terminal "'$exe' scan data --prefix shown"
+    if grep -q 'x[0-9a-f][0-9a-f]' out; then fail "what can be seen is escaped: $(cat out)"; fi
+}
+
+# The bytes of a character of the basic plane as hexadecimal numbers between \x.
+utf8_of() {
+    code=$((0x$1))
+    if [ $code -lt 2048 ]; then
+        printf '%02x\\x%02x' $((192 + code / 64)) $((128 + code % 64))
+    else
+        printf '%02x\\x%02x\\x%02x' $((224 + code / 4096)) $((128 + code / 64 % 64)) $((128 + code % 64))
+    fi
+}
