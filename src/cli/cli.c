@@ -31,6 +31,7 @@ typedef struct shared_option {
 
 static const shared_option shared_options[] = {
     {CLI_GROUP_COLLECTION, {'c', "collection", "NAME", "the collection (default: \"default\")"}},
+    {CLI_GROUP_COLLECTIONS, {'c', "collection", "NAME", "only this collection (default: all)"}},
     {CLI_GROUP_PREFIX, {OPTION_PREFIX, "prefix", "KEY", "only keys that begin with it"}},
     {CLI_GROUP_RANGE, {OPTION_FROM, "from", "KEY", "the first key of the range, included"}},
     {CLI_GROUP_RANGE, {OPTION_TO, "to", "KEY", "the end of the range, not included"}},

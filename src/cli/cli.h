@@ -41,7 +41,8 @@ enum cli_group {
     CLI_GROUP_DURABILITY = 16, /* --durability */
     CLI_GROUP_TIME = 32,       /* --time */
     CLI_GROUP_JSON = 64,       /* --json */
-    CLI_GROUP_PREFIX = 128     /* --prefix */
+    CLI_GROUP_PREFIX = 128,    /* --prefix */
+    CLI_GROUP_COLLECTIONS = 256 /* -c, of a command that otherwise works on all collections */
 };
 
 typedef enum cli_encoding { CLI_PLAIN, CLI_ESCAPED, CLI_HEX } cli_encoding;

@@ -111,7 +111,7 @@ const cli_command command_compact = {
         "keys, and perhaps more.",
     .examples = "  holt compact data\n"
                 "  holt compact data -c users --from a --to b",
-    .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_KEYS | CLI_GROUP_RANGE,
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTIONS | CLI_GROUP_KEYS | CLI_GROUP_RANGE,
     .operands_min = 1,
     .operands_max = 1,
     .run = run_compact,

@@ -16,7 +16,8 @@ void dump_write_collection(FILE *out, const char *name, const holt_collection_in
     fputs(DUMP_COLLECTION "\t", out);
     text_write_escaped(out, holt_str(name));
     fprintf(out, "\tkind=%s\tblock_bytes=%" PRIu32, cli_kind_name(info->kind), info->block_bytes);
-    if (info->filter_bits == HOLT_FILTER_NONE) {
+    /* 0 is how the library says that there is no filter; to a creation it would mean the default. */
+    if (info->filter_bits == 0 || info->filter_bits == HOLT_FILTER_NONE) {
         fputs("\tfilter_bits=none\n", out);
     } else {
         fprintf(out, "\tfilter_bits=%" PRIu32 "\n", info->filter_bits);

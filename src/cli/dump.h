@@ -1,4 +1,4 @@
-/* dump.h -- the dump: collections as lines of text that every release reads.
+/* dump.h -- the format of a dump: collections as lines of text that every release reads.
  *
  *     HOLT-DUMP 1
  *     \collection<TAB>NAME<TAB>kind=lsm<TAB>block_bytes=8192<TAB>filter_bits=10
@@ -7,10 +7,13 @@
  *     \end<TAB>COUNT
  *
  * KEY, VALUE and NAME have the escapes of text.h. An escape never begins with \c or \e, so the lines with a
- * meaning of their own cannot be mistaken for entries. Entries belong to the collection last named; the
- * attributes after its name say how to make it where there is none, and all may be missing (filter_bits=none:
- * no filter). COUNT is the number of entries in the whole dump: a dump without the \end line, or with another
- * count, was cut off.
+ * meaning of their own cannot be mistaken for entries. Entries belong to the collection named last. The
+ * attributes after its name say how to create it where it does not exist; all are optional. filter_bits=none,
+ * and 0 in older dumps, is no filter. COUNT is the number of entries in the whole dump: a dump without the
+ * \end line, or with another count, was cut off.
+ *
+ * A carriage return is escaped inside a line, so one at the end of a line is part of the line end: a dump that
+ * a mail program or an editor gave CRLF line ends reads the same.
  */
 #ifndef CLI_DUMP_H
 #define CLI_DUMP_H

@@ -9,6 +9,14 @@
 #include "number.h"
 #include "text.h"
 
+/* A line of a dump, without the carriage return that may stand before its line feed. */
+static record_kind dump_line(records *r, char **line, size_t *size, bool *whole)
+{
+    record_kind kind = records_line(r, line, size, whole);
+    if (kind == RECORD_ENTRY && *whole && *size > 0 && (*line)[*size - 1] == '\r') --*size;
+    return kind;
+}
+
 static bool is_line(const char *line, size_t size, const char *expected)
 {
     return size == strlen(expected) && memcmp(line, expected, size) == 0;
@@ -26,7 +34,7 @@ static record_kind check_header(records *r)
     char *line;
     size_t size;
     bool whole;
-    record_kind kind = records_line(r, &line, &size, &whole);
+    record_kind kind = dump_line(r, &line, &size, &whole);
     if (kind == RECORD_END) return records_bad(r, "the file is empty; a dump begins with '" DUMP_HEADER "'");
     if (kind != RECORD_ENTRY) return kind;
     r->begun = true;
@@ -56,7 +64,7 @@ static bool parse_attribute(const char *attribute, holt_collection_options *out)
         out->kind = HOLT_LSM;
     } else if (strcmp(attribute, "kind=btree") == 0) {
         out->kind = HOLT_BTREE;
-    } else if (strcmp(attribute, "filter_bits=none") == 0) {
+    } else if (strcmp(attribute, "filter_bits=none") == 0 || strcmp(attribute, "filter_bits=0") == 0) {
         out->filter_bits = HOLT_FILTER_NONE;
     } else if (strncmp(attribute, "filter_bits=", 12) == 0 &&
                number_parse(attribute + 12, &number) == NUMBER_OK && number <= 32) {
@@ -73,14 +81,16 @@ static bool parse_attribute(const char *attribute, holt_collection_options *out)
 /* \collection NAME ATTRIBUTE=VALUE...; `line` begins behind the word and its tab. */
 static record_kind read_collection(records *r, char *line, size_t size, record *out)
 {
-    /* The line feed behind the line becomes the zero that ends its last field. */
+    /* Fields become strings, which a zero byte among them would cut short. */
+    if (memchr(line, '\0', size)) return records_bad(r, "the line has a zero byte");
+    /* The line end after the line becomes the zero that ends its last field. */
     char *end = line + size;
     *end = '\0';
     char *name = take_field(&line, end);
     size_t name_size = name ? strlen(name) : 0;
     if (!name || text_unescape(name, &name_size) || name_size == 0 || name_size >= sizeof out->name ||
         memchr(name, '\0', name_size)) {
-        return records_bad(r, "the name of the collection is none");
+        return records_bad(r, "this is not a name for a collection: 1 to 128 bytes with valid escapes");
     }
     memcpy(out->name, name, name_size);
     out->name[name_size] = '\0';
@@ -96,8 +106,10 @@ static record_kind read_collection(records *r, char *line, size_t size, record *
 static record_kind read_end(records *r, char *line, size_t size)
 {
     uint64_t count;
-    line[size] = '\0'; /* in place of the line feed */
-    if (number_parse(line, &count) != NUMBER_OK) return records_bad(r, "the count of the dump is no number");
+    line[size] = '\0'; /* in place of the line end */
+    if (memchr(line, '\0', size)) return records_bad(r, "the count has a zero byte");
+    if (number_parse(line, &count) != NUMBER_OK)
+        return records_bad(r, "'%.40s' is not a count of entries", line);
     if (count != r->entries) {
         return records_bad(r,
                            "the dump says that it has %" PRIu64 " entries, but %" PRIu64
@@ -118,7 +130,7 @@ static record_kind next_line(records *r, record *out)
     char *line;
     size_t size;
     bool whole;
-    record_kind kind = records_line(r, &line, &size, &whole);
+    record_kind kind = dump_line(r, &line, &size, &whole);
     if (kind == RECORD_END) return cut_off(r);
     if (kind != RECORD_ENTRY) return kind;
     if (!whole) return cut_off(r);
