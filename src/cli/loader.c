@@ -18,9 +18,14 @@ static bool wait_when_busy(holt_status status, int *tries)
     return true;
 }
 
-void loader_init(loader *l, holt *db, uint64_t batch_entries, bool sorted)
+void loader_init(loader *l, holt *db, uint64_t batch_entries, loader_mode mode)
 {
-    *l = (loader){.db = db, .batch_entries = batch_entries, .sorted = sorted};
+    *l = (loader){.db = db, .batch_entries = batch_entries, .mode = mode};
+}
+
+holt_status loader_leave_collection(loader *l)
+{
+    return l->mode == LOADER_ATOMIC ? HOLT_OK : loader_commit(l);
 }
 
 static holt_status begin(loader *l)
@@ -43,7 +48,8 @@ static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
     uint64_t size = (uint64_t)key.size + value.size;
     holt_status status = HOLT_OK;
     int tries = 0;
-    if (l->pending && (l->pending >= l->batch_entries || l->pending_bytes + size > LOADER_BATCH_BYTES)) {
+    bool full = l->pending >= l->batch_entries || l->pending_bytes + size > LOADER_BATCH_BYTES;
+    if (l->mode == LOADER_BATCHES && l->pending && full) {
         status = loader_commit(l);
     }
     if (status == HOLT_OK) status = begin(l);
@@ -56,7 +62,7 @@ static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
 
 holt_status loader_add(loader *l, holt_slice key, holt_slice value)
 {
-    holt_status status = l->sorted ? put_sorted(l, key, value) : put_into_batch(l, key, value);
+    holt_status status = l->mode == LOADER_SORTED ? put_sorted(l, key, value) : put_into_batch(l, key, value);
     if (status != HOLT_OK) return status;
     l->pending++;
     l->pending_bytes += (uint64_t)key.size + value.size;

@@ -9,11 +9,16 @@
 
 #include "text.h"
 
-enum { KEY_MAX = 65535, ESCAPE_MAX = 4 /* bytes that one byte can become */ };
+enum {
+    KEY_MAX = 65535,
+    ESCAPE_MAX = 4,      /* bytes that one byte can become: \x00, */
+    ESCAPE_MAX_JSON = 6, /* \u0000 */
+    LINE_MORE = 64       /* bytes of a line beside key and value */
+};
 
 bool records_format_parse(const char *text, records_format *out)
 {
-    static const char *const names[] = {"dump", "tsv", "lines", "deb822"};
+    static const char *const names[] = {"dump", "tsv", "lines", "deb822", "csv", "json"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) != 0) continue;
         *out = (records_format)i;
@@ -22,10 +27,11 @@ bool records_format_parse(const char *text, records_format *out)
     return false;
 }
 
-void records_init(records *r, records_format format, const char *name, int descriptor, size_t value_max)
+void records_init(records *r, const records_options *options, const char *name, int descriptor)
 {
-    *r = (records){.format = format, .name = name};
-    lines_init(&r->lines, descriptor, ESCAPE_MAX * (KEY_MAX + value_max) + 64);
+    *r = (records){.options = options, .name = name};
+    size_t escape_max = options->format == RECORDS_JSON ? ESCAPE_MAX_JSON : ESCAPE_MAX;
+    lines_init(&r->lines, descriptor, escape_max * (KEY_MAX + options->value_max) + LINE_MORE);
 }
 
 void records_deinit(records *r)
@@ -33,6 +39,9 @@ void records_deinit(records *r)
     lines_deinit(&r->lines);
     buffer_deinit(&r->key);
     buffer_deinit(&r->value);
+    buffer_deinit(&r->csv.bytes);
+    buffer_deinit(&r->csv.ends);
+    records_deinit_json(r);
 }
 
 record_kind records_bad(records *r, const char *format, ...)
@@ -41,6 +50,7 @@ record_kind records_bad(records *r, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(r->problem, sizeof r->problem, format, arguments);
     va_end(arguments);
+    r->problem_line = r->lines.number;
     return RECORD_BAD;
 }
 
@@ -61,9 +71,23 @@ record_kind records_line(records *r, char **line, size_t *size, bool *whole)
     return records_bad(r, "%s", strerror(errno));
 }
 
+record_kind records_text_line(records *r, char **line, size_t *size, bool *whole)
+{
+    record_kind kind = records_line(r, line, size, whole);
+    if (kind != RECORD_ENTRY || r->lines.number > 1) return kind;
+    if (*size >= 2 && (memcmp(*line, "\xff\xfe", 2) == 0 || memcmp(*line, "\xfe\xff", 2) == 0)) {
+        return records_bad(r, "the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
+    }
+    if (*size >= 3 && memcmp(*line, "\xef\xbb\xbf", 3) == 0) {
+        *line += 3;
+        *size -= 3;
+    }
+    return kind;
+}
+
 static bool unescape(records *r, char *bytes, size_t *size)
 {
-    const char *wrong = r->raw ? NULL : text_unescape(bytes, size);
+    const char *wrong = r->options->raw ? NULL : text_unescape(bytes, size);
     if (!wrong) return true;
     /* The line is not ended by a zero: the escape is shown up to where it surely is inside. */
     (void)records_bad(r, "'\\%.*s' is not an escape; these are: \\n \\t \\r \\\\ \\xNN",
@@ -83,12 +107,21 @@ record_kind records_split(records *r, char *line, size_t size, record *out)
     return RECORD_ENTRY;
 }
 
+/* A line of tsv or lines. */
+static record_kind plain_line(records *r, char **line, size_t *size)
+{
+    bool whole;
+    record_kind kind = records_line(r, line, size, &whole);
+    bool ends_in_return = kind == RECORD_ENTRY && whole && *size > 0 && (*line)[*size - 1] == '\r';
+    if (r->options->crlf && ends_in_return) --*size;
+    return kind;
+}
+
 static record_kind next_tsv(records *r, record *out)
 {
     char *line;
     size_t size;
-    bool whole;
-    record_kind kind = records_line(r, &line, &size, &whole);
+    record_kind kind = plain_line(r, &line, &size);
     return kind == RECORD_ENTRY ? records_split(r, line, size, out) : kind;
 }
 
@@ -96,8 +129,7 @@ static record_kind next_line(records *r, record *out)
 {
     char *line;
     size_t size;
-    bool whole;
-    record_kind kind = records_line(r, &line, &size, &whole);
+    record_kind kind = plain_line(r, &line, &size);
     if (kind != RECORD_ENTRY) return kind;
     char number[32];
     snprintf(number, sizeof number, "/%010" PRIu64, r->lines.number);
@@ -111,7 +143,7 @@ static record_kind next_line(records *r, record *out)
 
 static record_kind next(records *r, record *out)
 {
-    switch (r->format) {
+    switch (r->options->format) {
     case RECORDS_DUMP:
         return records_next_dump(r, out);
     case RECORDS_TSV:
@@ -120,6 +152,10 @@ static record_kind next(records *r, record *out)
         return next_line(r, out);
     case RECORDS_DEB822:
         return records_next_deb822(r, out);
+    case RECORDS_CSV:
+        return records_next_csv(r, out);
+    case RECORDS_JSON:
+        return records_next_json(r, out);
     }
     return RECORD_END;
 }
@@ -128,6 +164,15 @@ record_kind records_next(records *r, record *out)
 {
     r->first_line = r->lines.number + 1;
     record_kind kind = next(r, out);
-    if (kind == RECORD_ENTRY) r->entries++;
+    if (kind != RECORD_ENTRY) return kind;
+    /* Said here, before anything is written, rather than by the library. */
+    if (out->key.size > KEY_MAX) {
+        return records_bad(r, "the key has %zu bytes; at most %d are allowed", out->key.size, KEY_MAX);
+    }
+    if (out->value.size > r->options->value_max) {
+        return records_bad(r, "the value has %zu bytes; at most %zu are allowed with this --memory",
+                           out->value.size, r->options->value_max);
+    }
+    r->entries++;
     return kind;
 }

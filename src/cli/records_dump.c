@@ -43,7 +43,7 @@ static record_kind check_header(records *r)
         return records_bad(r, "a dump of another version than 1; a newer release of holt may read it");
     }
     return records_bad(r, "not a dump, which begins with '" DUMP_HEADER
-                          "'; other files need --format tsv, lines or deb822");
+                          "'; other files need --format: tsv, csv, json, lines or deb822");
 }
 
 /* A field up to the next tab, as a string in place; *line moves behind it. */

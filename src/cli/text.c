@@ -216,7 +216,7 @@ void text_append_cut(buffer *out, holt_slice bytes, size_t columns)
     }
 }
 
-static int hex_digit(char c)
+int text_hex_digit(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -242,8 +242,8 @@ static size_t read_escape(const char *p, size_t size, char *byte)
         *byte = '\\';
         return 2;
     case 'x':
-        if (size < 4 || hex_digit(p[2]) < 0 || hex_digit(p[3]) < 0) return 0;
-        *byte = (char)(hex_digit(p[2]) * 16 + hex_digit(p[3]));
+        if (size < 4 || text_hex_digit(p[2]) < 0 || text_hex_digit(p[3]) < 0) return 0;
+        *byte = (char)(text_hex_digit(p[2]) * 16 + text_hex_digit(p[3]));
         return 4;
     default:
         return 0;
@@ -273,10 +273,10 @@ bool text_unhex(char *bytes, size_t *size)
 {
     if (*size % 2) return false;
     for (size_t i = 0; i < *size; i++) {
-        if (hex_digit(bytes[i]) < 0) return false;
+        if (text_hex_digit(bytes[i]) < 0) return false;
     }
     for (size_t i = 0; i < *size; i += 2) {
-        bytes[i / 2] = (char)(hex_digit(bytes[i]) * 16 + hex_digit(bytes[i + 1]));
+        bytes[i / 2] = (char)(text_hex_digit(bytes[i]) * 16 + text_hex_digit(bytes[i + 1]));
     }
     *size /= 2;
     return true;

@@ -1,4 +1,4 @@
-/* text.h -- bytes as text and back: escapes, hexadecimal, base64, UTF-8.
+/* text.h -- bytes as text and back: escapes, hexadecimal, UTF-8.
  *
  * One set of escapes serves the whole command (scan, dump, load, keys on the command line):
  *
@@ -55,6 +55,9 @@ void text_write_hex(FILE *out, holt_slice bytes);
 /* Appends the bytes as text_write_visible writes them, cut to `columns` columns of which the last is then an
  * ellipsis. SIZE_MAX: whole. */
 void text_append_cut(buffer *out, holt_slice bytes, size_t columns);
+
+/* What a hexadecimal digit of either case stands for, or -1. */
+int text_hex_digit(char c);
 
 /* Replaces the escapes in bytes[0, *size) in place. NULL and the new *size, or where the first wrong escape
  * is. */

@@ -117,6 +117,10 @@ test_truncated_dump_fails_and_says_what_was_loaded() {
     printf 'HOLT-DUMP 1\n\\collection\tdefault\tkind=lsm\na\t1\nb\t2\n' >dump
     status_is 1 holt load data dump
     says "dump: line 4: the dump is cut off"
+    says "nothing was loaded"
+    [ ! -e data ]
+    status_is 1 holt load data --partial dump
+    says "dump: line 4: the dump is cut off"
     grep -q '^2 entries loaded before it stopped' out
     prints 2 holt count data
 }
@@ -172,12 +176,12 @@ test_wrong_lines_are_named() {
     says "something follows"
     : >dump
     status_is 1 holt load data dump
-    says "the file is empty"
+    says "dump: the file is empty"
     status_is 1 holt load data nofile
     says "nofile"
     status_is 1 holt load data .
-    status_is 2 holt load data --format csv dump
-    says csv
+    status_is 2 holt load data --format xml dump
+    says xml
     status_is 2 holt load data --batch 0 dump
 }
 
@@ -292,6 +296,9 @@ test_line_past_every_limit_is_refused_in_bounded_memory() {
 test_key_past_the_limit_names_its_line() {
     { echo 'a	1'; head -c 70000 /dev/zero | tr '\0' k; echo '	v'; echo 'z	1'; } >input
     status_is 1 holt load data --format tsv input
+    says "input: line 2: the key has 70000 bytes; at most 65535 are allowed"
+    [ ! -e data ]
+    status_is 1 holt load data --format tsv --partial input
     says "input: line 2"
     prints 1 holt count data
 }
@@ -373,4 +380,109 @@ test_sorted_load_into_a_collection_with_entries_is_refused() {
     status_is 2 holt load data --sorted --batch 5
     says "--batch"
     printf 'HOLT-DUMP 1\n\\end\t0\n' | status_is 0 holt load data --sorted
+}
+
+# ---------------------------------------------------------------- how much is loaded
+
+# Half of a file in the database is worse than none of it: it looks loaded.
+test_file_with_a_wrong_line_loads_nothing() {
+    holt put data a old
+    seq 1 5000 | sed 's/.*/a&\tnew/' >good
+    { echo 'a	new'; cat good; echo 'no tab'; } >bad
+    status_is 1 holt load data --format tsv good bad
+    says "bad: line 5002: there is no tab"
+    says "nothing was loaded"
+    prints 'a	old' holt scan data
+    status_is 1 holt load data --format tsv - <bad
+    says "stdin: line 5002"
+    prints 'a	old' holt scan data
+    status_is 1 holt load data --format tsv good nofile
+    says "nofile: No such file"
+    prints 'a	old' holt scan data
+    status_is 1 holt load data --format tsv --partial good bad
+    says "bad: line 5002"
+    grep -q '^10,001 entries loaded before it stopped' out
+    prints 5001 holt count data
+}
+
+# The first of two reads must not move where the second begins: the shell may have read a line already.
+test_standard_input_that_is_a_file_is_loaded_from_where_it_is() {
+    printf 'heading\na\t1\nb\t2\n' >input
+    { dd bs=1 count=8 of=/dev/null 2>/dev/null; holt load data --format tsv; } <input >/dev/null
+    prints 'a	1
+b	2' holt scan data
+}
+
+# A pipe can be read once only, so a named one must not be opened by the first read through.
+test_pipes_are_loaded_up_to_the_wrong_line() {
+    printf 'a\t1\nb\t2\nno tab\n' >input
+    got=0
+    cat input | holt load data --format tsv >out 2>err || got=$?
+    [ $got -eq 1 ]
+    says "stdin: line 3"
+    grep -q '^2 entries loaded before it stopped' out
+    prints 2 holt count data
+    mkfifo pipe
+    cat input >pipe &
+    status_is 1 holt load data2 --format tsv pipe
+    wait
+    says "pipe: line 3"
+    prints 2 holt count data2
+}
+
+test_atomic_load_is_one_transaction_over_all_collections() {
+    holt create data trees --kind btree
+    holt put data kept 1
+    holt put data -c trees kept 1
+    printf 'HOLT-DUMP 1\n\\collection\tdefault\na\t1\n\\collection\ttrees\nb\t2\nno tab\n' >bad
+    cat bad | status_is 1 holt load data --atomic
+    says "stdin: line 6"
+    grep -q '^0 entries loaded before it stopped' out
+    prints 1 holt count data
+    prints 1 holt count data -c trees
+    sed 's/no tab/\\end\t2/' bad | holt load data --atomic >out
+    grep -q '^2 entries loaded.* 1 batch$' out
+    prints 1 holt get data a
+    prints 2 holt get data -c trees b
+    seq 1 5000 | sed 's/.*/k&\tv/' | holt load data --atomic --format tsv >out
+    grep -q '^5,000 entries loaded.* 1 batch$' out
+}
+
+test_atomic_load_past_the_limit_loads_nothing_and_says_what_to_do() {
+    head -c 600000 /dev/zero | tr '\0' x >value
+    for key in a b c d e f; do
+        printf '%s\t' $key
+        cat value
+        echo
+    done >input
+    status_is 1 holt load data --atomic --format tsv --memory 8M input
+    says "without --atomic"
+    prints 0 holt count data
+    status_is 0 holt load data --format tsv --memory 8M input
+    prints 6 holt count data
+}
+
+test_options_of_a_load_that_make_no_sense_together_are_refused() {
+    for options in '--raw' '--crlf' '--format csv --crlf' '--format csv --raw' '--key-column k' '--format json --value-column v' \
+        '--sorted --batch 5' '--atomic --batch 5' '--atomic --sorted' '--atomic --partial'; do
+        # shellcheck disable=SC2086
+        status_is 2 holt load data $options </dev/null
+        [ ! -e data ]
+    done
+}
+
+test_crlf_of_tsv_and_lines_is_dropped_only_when_asked() {
+    printf 'a\t1\r\nb\t2\r\r\nc\t3\nd\t4\r' >input
+    holt load data --format tsv --crlf input >/dev/null
+    holt scan data >got
+    printf 'a\t1\nb\t2\\r\nc\t3\nd\t4\\r\n' >expected
+    same got expected
+    holt load kept --format tsv input >/dev/null
+    holt get kept a >got
+    printf '1\r' >expected
+    same got expected
+    holt load text --format lines --crlf input >/dev/null
+    holt scan text --prefix input/0000000001 >got
+    printf 'input/0000000001\ta\\t1\n' >expected
+    same got expected
 }

@@ -49,6 +49,7 @@ for word; do
     ninja-build) touch $world/bin/ninja; chmod +x $world/bin/ninja ;;
     pkg-config) printf '#!/bin/sh\n[ -e $world/modules/\$2 ]\n' >$world/bin/pkg-config; chmod +x $world/bin/pkg-config ;;
     libxxhash-dev) touch $world/modules/libxxhash ;;
+    libjson-c-dev) touch $world/modules/json-c ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
     meson|cmake|python3|make) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
     esac
@@ -66,7 +67,7 @@ calls() {
     grep -c "$1" "$world/calls"
 }
 
-build_packages='meson ninja-build pkg-config libxxhash-dev'
+build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev'
 test_packages="$build_packages libcmocka-dev python3 cmake"
 
 new_world "missing packages are installed, known ones without an update"
