@@ -44,6 +44,7 @@ static const shared_option shared_options[] = {
       "when a write is acknowledged: commit (on stable storage,\nthe default), interval (a power failure "
       "loses 100 ms)\n"
       "or process (survives the process, not a power failure)"}},
+    {CLI_GROUP_YES, {'y', "yes", NULL, "do not ask; needed where there is no terminal to ask on"}},
     {CLI_GROUP_TIME, {OPTION_TIME, "time", NULL, "say on standard error how long it took"}},
     {CLI_GROUP_DATABASE,
      {OPTION_MEMORY, "memory", "SIZE", "the memory budget, such as 64M or 1G (default: 256M)"}},
@@ -76,6 +77,7 @@ const cli_command *cli_command_find(const char *name)
 {
     for (const cli_command *const *c = cli_commands; *c; c++) {
         if (strcmp((*c)->name, name) == 0) return *c;
+        if ((*c)->alias && strcmp((*c)->alias, name) == 0) return *c;
     }
     return NULL;
 }
@@ -109,7 +111,9 @@ void cli_help(const cli_command *command)
     cli_option options[OPTIONS_MAX];
     size_t count = options_of(command, options);
     help_usage(stdout, command);
-    printf("\n%s\n\nOptions:\n", command->description);
+    printf("\n%s\n", command->description);
+    if (command->alias) printf("\nAlso called: holt %s\n", command->alias);
+    puts("\nOptions:");
     for (size_t i = 0; i < count; i++) {
         help_option(&options[i]);
     }
@@ -301,6 +305,9 @@ static bool take_shared(cli_call *call, int code, char *value)
         return true;
     case OPTION_JSON:
         call->json = true;
+        return true;
+    case 'y':
+        call->yes = true;
         return true;
     case OPTION_DURABILITY:
         return cli_durability(call, value, &call->durability);

@@ -42,6 +42,7 @@ enum cli_group {
     CLI_GROUP_TIME = 32,       /* --time */
     CLI_GROUP_JSON = 64,       /* --json */
     CLI_GROUP_PREFIX = 128,    /* --prefix */
+    CLI_GROUP_YES = 512,       /* --yes */
     CLI_GROUP_COLLECTIONS = 256 /* -c, of a command that otherwise works on all collections */
 };
 
@@ -59,6 +60,7 @@ typedef struct cli_call {
     bool collection_given;
     bool timed;
     bool json;
+    bool yes; /* do not ask */
     cli_encoding encoding;
     char *prefix, *from, *to; /* NULL = not given */
     uint64_t memory_bytes;    /* 0 = the library's default */
@@ -71,6 +73,7 @@ typedef bool (*cli_option_fn)(cli_call *call, int code, char *value);
 
 struct cli_command {
     const char *name;
+    const char *alias;       /* what it is called elsewhere, or NULL */
     const char *operands;    /* as in the usage line */
     const char *summary;     /* a line of `holt help` */
     const char *description; /* what --help says below the usage */
@@ -86,7 +89,7 @@ struct cli_command {
 /* The commands in the order of `holt help`; a NULL name ends them. In main.c. */
 extern const cli_command *const cli_commands[];
 
-/* The command of that name, or NULL. */
+/* The command of that name or alias, or NULL. */
 const cli_command *cli_command_find(const char *name);
 
 enum { CLI_GO_ON = -1 };

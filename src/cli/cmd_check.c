@@ -192,6 +192,7 @@ static const cli_option options[] = {
 
 const cli_command command_check = {
     .name = "check",
+    .alias = "verify",
     .operands = "DIR",
     .summary = "read everything and tell what is damaged",
     .description =

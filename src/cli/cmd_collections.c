@@ -1,4 +1,4 @@
-/* cmd_collections.c -- holt collections, holt create, holt drop. */
+/* cmd_collections.c -- holt collections, create, rename, clear, drop. */
 #include "commands.h"
 
 #include <stdio.h>
@@ -6,6 +6,7 @@
 
 #include <holt.h>
 
+#include "confirm.h"
 #include "json.h"
 #include "number.h"
 #include "output.h"
@@ -109,34 +110,98 @@ static int run_collections(const cli_command *self, int argc, char **argv)
     return session_close(&s, list(&s));
 }
 
-/* ---------------------------------------------------------------- create and drop */
+/* ---------------------------------------------------------------- create */
 
-enum { OPTION_KIND = CLI_LONG };
+enum { OPTION_KIND = CLI_LONG, OPTION_BLOCK, OPTION_FILTER, FILTER_BITS_MAX = 32 };
 
-typedef struct create_settings {
-    uint32_t kind;
-} create_settings;
+/* 4 to 64 KiB, a power of two. false: complained. */
+static bool parse_block(const cli_call *call, const char *text, uint32_t *out)
+{
+    uint64_t size;
+    if (!cli_size(call, "block", text, &size)) return false;
+    for (uint32_t good = 4096; good <= 65536; good *= 2) {
+        if (size != good) continue;
+        *out = good;
+        return true;
+    }
+    cli_complain(call, "--block: '%s' is not 4K, 8K, 16K, 32K or 64K", text);
+    return false;
+}
+
+/* 1 to 32, or "none". false: complained. */
+static bool parse_filter(const cli_call *call, const char *text, uint32_t *out)
+{
+    uint64_t bits;
+    if (strcmp(text, "none") == 0) {
+        *out = HOLT_FILTER_NONE;
+        return true;
+    }
+    if (!cli_number(call, "filter", text, &bits)) return false;
+    if (bits < 1 || bits > FILTER_BITS_MAX) {
+        cli_complain(call, "--filter: %s is not from 1 to %d; 'none' is no filter", text, FILTER_BITS_MAX);
+        return false;
+    }
+    *out = (uint32_t)bits;
+    return true;
+}
 
 static bool create_option(cli_call *call, int code, char *value)
 {
-    create_settings *settings = call->own;
-    return code == OPTION_KIND && cli_kind(call, value, &settings->kind);
+    holt_collection_options *options = call->own;
+    switch (code) {
+    case OPTION_KIND:
+        return cli_kind(call, value, &options->kind);
+    case OPTION_BLOCK:
+        return parse_block(call, value, &options->block_bytes);
+    case OPTION_FILTER:
+        return parse_filter(call, value, &options->filter_bits);
+    default:
+        return false;
+    }
 }
 
 static int run_create(const cli_command *self, int argc, char **argv)
 {
-    create_settings settings = {HOLT_KIND_DEFAULT};
     holt_collection_options options;
     cli_call call;
     session s;
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    if (!session_open(&s, &call, SESSION_WRITE_OR_CREATE)) return CLI_FAILED;
     memset(&options, 0, sizeof options);
-    options.kind = settings.kind;
+    int code = cli_parse(&call, self, argc, argv, &options);
+    if (code != CLI_GO_ON) return code;
+    if (options.kind == HOLT_BTREE && options.filter_bits) {
+        cli_complain(&call, "a btree has no filter; --filter is for --kind lsm");
+        return CLI_USAGE;
+    }
+    if (!session_open(&s, &call, SESSION_WRITE_OR_CREATE)) return CLI_FAILED;
     holt_status status = holt_collection_create(s.db, call.operands[1], &options, &s.collection);
-    if (status != HOLT_OK) session_tell(&call, status, NULL);
-    return session_close(&s, status == HOLT_OK ? CLI_OK : CLI_FAILED);
+    return session_close(&s, session_result(&s, status));
+}
+
+/* ---------------------------------------------------------------- rename, clear, drop */
+
+static int run_rename(const cli_command *self, int argc, char **argv)
+{
+    cli_call call;
+    session s;
+    int code = cli_parse(&call, self, argc, argv, NULL);
+    if (code != CLI_GO_ON) return code;
+    if (!session_open(&s, &call, SESSION_WRITE)) return CLI_FAILED;
+    holt_status status = holt_collection_rename(s.db, call.operands[1], call.operands[2]);
+    return session_close(&s, session_result(&s, status));
+}
+
+static int run_clear(const cli_command *self, int argc, char **argv)
+{
+    cli_call call;
+    session s;
+    int code = cli_parse(&call, self, argc, argv, NULL);
+    if (code != CLI_GO_ON) return code;
+    code = confirm(&call, "delete", "all entries of the collection '%s' in %s", call.collection,
+                   call.operands[0]);
+    if (code != CLI_GO_ON) return code;
+    if (!session_open(&s, &call, SESSION_WRITE)) return CLI_FAILED;
+    if (!session_collection(&s)) return session_close(&s, CLI_FAILED);
+    return session_close(&s, session_result(&s, holt_collection_clear(s.collection)));
 }
 
 static int run_drop(const cli_command *self, int argc, char **argv)
@@ -145,28 +210,35 @@ static int run_drop(const cli_command *self, int argc, char **argv)
     session s;
     int code = cli_parse(&call, self, argc, argv, NULL);
     if (code != CLI_GO_ON) return code;
+    code = confirm(&call, "drop", "the collection '%s' in %s with all its entries", call.operands[1],
+                   call.operands[0]);
+    if (code != CLI_GO_ON) return code;
     if (!session_open(&s, &call, SESSION_WRITE)) return CLI_FAILED;
-    holt_status status = holt_collection_drop(s.db, call.operands[1]);
-    if (status != HOLT_OK) session_tell(&call, status, NULL);
-    return session_close(&s, status == HOLT_OK ? CLI_OK : CLI_FAILED);
+    return session_close(&s, session_result(&s, holt_collection_drop(s.db, call.operands[1])));
 }
 
 static const cli_option create_options[] = {
     {OPTION_KIND, "kind", "KIND",
      "lsm (the default: for data that is written more than\nread) or btree (read more than "
      "written)"},
+    {OPTION_BLOCK, "block", "SIZE",
+     "bytes of a block, 4K to 64K (default: 8K, of a btree 4K):\nwhat a read that misses the cache reads, "
+     "and what "
+     "a btree\nrewrites for a change"},
+    {OPTION_FILTER, "filter", "BITS",
+     "filter bits per key, 1 to 32 (default: 10), or none;\nmore bits spare more reads and take more memory"},
     {0, NULL, NULL, NULL},
 };
 
 const cli_command command_collections = {
     .name = "collections",
+    .alias = "list",
     .operands = "DIR",
     .summary = "list the collections",
     .description =
-        "Prints the names of the collections, one a line, escaped as 'holt scan' does it. On a terminal, "
-        "and\n"
-        "with --json as an object a line, also their kind, entries (older versions of a key included) and\n"
-        "size on disk.",
+        "Prints the names of the collections, one per line, with the escapes of 'holt scan'. On a terminal,\n"
+        "and with --json as one object per line, also their kind, entries (older versions of a key\n"
+        "included) and size on disk.",
     .examples = "  holt collections data\n"
                 "  holt collections data --json",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_JSON,
@@ -181,9 +253,10 @@ const cli_command command_create = {
     .summary = "create a collection",
     .description =
         "Creates the collection NAME, of 1 to 128 bytes of UTF-8 without control characters. The database\n"
-        "is made when there is none. \"default\" is always there.",
+        "is created if there is none. A collection \"default\" always exists.",
     .examples = "  holt create data users\n"
-                "  holt create data users --kind btree",
+                "  holt create data users --kind btree --block 16K\n"
+                "  holt create data events --filter none",
     .groups = CLI_GROUP_DATABASE,
     .options = create_options,
     .option = create_option,
@@ -192,15 +265,43 @@ const cli_command command_create = {
     .run = run_create,
 };
 
+const cli_command command_rename = {
+    .name = "rename",
+    .operands = "DIR FROM TO",
+    .summary = "rename a collection",
+    .description = "Renames the collection FROM to TO, which must not exist. \"default\" cannot be renamed.",
+    .examples = "  holt rename data users people",
+    .groups = CLI_GROUP_DATABASE,
+    .operands_min = 3,
+    .operands_max = 3,
+    .run = run_rename,
+};
+
+const cli_command command_clear = {
+    .name = "clear",
+    .operands = "DIR",
+    .summary = "delete all entries of a collection",
+    .description =
+        "Deletes all entries of the collection in one step, however many there are. The collection stays,\n"
+        "with its kind and settings. It asks first; without a terminal to ask on, it needs --yes.",
+    .examples = "  holt clear data -c users\n"
+                "  holt clear data --yes",
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_YES,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_clear,
+};
+
 const cli_command command_drop = {
     .name = "drop",
     .operands = "DIR NAME",
-    .summary = "drop a collection and all that is in it",
+    .summary = "drop a collection with all its entries",
     .description =
-        "Drops the collection NAME with its entries, at once and without asking. \"default\" cannot be\n"
-        "dropped.",
-    .examples = "  holt drop data users",
-    .groups = CLI_GROUP_DATABASE,
+        "Drops the collection NAME with all its entries. It asks first; without a terminal to ask on, it\n"
+        "needs --yes. \"default\" cannot be dropped, but 'holt clear' empties it.",
+    .examples = "  holt drop data users\n"
+                "  holt drop data users --yes",
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_YES,
     .operands_min = 2,
     .operands_max = 2,
     .run = run_drop,

@@ -15,6 +15,8 @@ extern const cli_command command_dump;
 extern const cli_command command_stats;
 extern const cli_command command_collections;
 extern const cli_command command_create;
+extern const cli_command command_rename;
+extern const cli_command command_clear;
 extern const cli_command command_drop;
 extern const cli_command command_flush;
 extern const cli_command command_compact;

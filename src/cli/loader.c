@@ -2,21 +2,8 @@
 #include "loader.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "output.h"
-
-enum { BUSY_RETRIES = 100 };
-
-/* The disk is behind: HOLT_BUSY comes after a bounded wait in the library, so that it may be asked again
- * soon. */
-static bool wait_when_busy(holt_status status, int *tries)
-{
-    const struct timespec pause = {0, 50000000};
-    if (status != HOLT_BUSY || output_interrupted() || ++*tries > BUSY_RETRIES) return false;
-    nanosleep(&pause, NULL);
-    return true;
-}
+#include "session.h"
 
 void loader_init(loader *l, holt *db, uint64_t batch_entries, loader_mode mode)
 {
@@ -56,7 +43,7 @@ static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
     if (status != HOLT_OK) return status;
     do {
         status = holt_put(l->collection, l->batch, key, value);
-    } while (wait_when_busy(status, &tries));
+    } while (session_wait_when_busy(status, &tries));
     return status;
 }
 
@@ -82,7 +69,7 @@ holt_status loader_commit(loader *l)
     if (!l->batch && !l->load) return HOLT_OK;
     do {
         status = commit(l);
-    } while (wait_when_busy(status, &tries));
+    } while (session_wait_when_busy(status, &tries));
     if (status == HOLT_OK && l->pending) {
         l->entries += l->pending;
         l->bytes += l->pending_bytes;

@@ -9,10 +9,10 @@
 #include "output.h"
 
 const cli_command *const cli_commands[] = {
-    &command_put,   &command_get,     &command_del,   &command_exists,      &command_scan,    &command_count,
-    &command_load,  &command_dump,    &command_stats, &command_collections, &command_create,  &command_drop,
-    &command_flush, &command_compact, &command_check, &command_bench,       &command_version, &command_help,
-    NULL,
+    &command_put,     &command_get,  &command_del,   &command_exists,      &command_scan,   &command_count,
+    &command_load,    &command_dump, &command_stats, &command_collections, &command_create, &command_rename,
+    &command_clear,   &command_drop, &command_flush, &command_compact,     &command_check,  &command_bench,
+    &command_version, &command_help, NULL,
 };
 
 /* The word after `holt` as a command's name: --help and --version are what people try first. */

@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "number.h"
 #include "output.h"
+
+enum { BUSY_RETRIES = 100 };
 
 /* What the user can do about a status, beside what the library's message says. NULL = nothing to add. */
 static const char *advice(holt_status status)
@@ -30,11 +33,26 @@ void session_tell(const cli_call *call, holt_status status, const char *what)
     if (advice(status)) cli_complain(call, "%s", advice(status));
 }
 
+int session_result(const session *s, holt_status status)
+{
+    if (status == HOLT_OK) return CLI_OK;
+    session_tell(s->call, status, NULL);
+    return CLI_FAILED;
+}
+
 void session_print_log_line(void *log_ctx, uint32_t level, const char *line)
 {
     static const char *const names[] = {"info", "error", "warn", "info", "debug"};
     (void)log_ctx;
     output_tell(NULL, "%s: %s", level <= HOLT_LOG_DEBUG ? names[level] : "log", line);
+}
+
+bool session_wait_when_busy(holt_status status, int *tries)
+{
+    const struct timespec pause = {0, 50000000};
+    if (status != HOLT_BUSY || output_interrupted() || ++*tries > BUSY_RETRIES) return false;
+    nanosleep(&pause, NULL);
+    return true;
 }
 
 static void tell_open_failure(const cli_call *call, holt_status status)

@@ -40,6 +40,13 @@ bool session_collection(session *s);
 /* Tells the last failure of the library on standard error. `what` was being done, or NULL. */
 void session_tell(const cli_call *call, holt_status status, const char *what);
 
+/* The exit code for the status of the work, which is told when it is not HOLT_OK. */
+int session_result(const session *s, holt_status status);
+
+/* After a write: waits a moment and returns true if the status is HOLT_BUSY and it is worth trying again, for
+ * the disk is behind and the library itself waits only so long. *tries: 0 at first. */
+bool session_wait_when_busy(holt_status status, int *tries);
+
 /* A holt_log_fn: prints the line on standard error. log_ctx is not used. */
 void session_print_log_line(void *log_ctx, uint32_t level, const char *line);
 

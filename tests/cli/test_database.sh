@@ -8,7 +8,7 @@ logs
 users' holt collections data
     holt put data -c users k v
     status_is 1 holt get data k
-    holt drop data users
+    holt drop data users --yes
     prints 'default
 logs' holt collections data
     status_is 1 holt get data -c users k
@@ -47,9 +47,9 @@ test_wrong_collections_are_refused() {
     holt create data users
     status_is 1 holt create data users
     [ -s err ]
-    status_is 1 holt drop data nope
+    status_is 1 holt drop data nope --yes
     says nope
-    status_is 1 holt drop data default
+    status_is 1 holt drop data default -y
     status_is 1 holt create data ''
     status_is 1 holt create data "$(head -c 129 /dev/zero | tr '\0' n)"
     status_is 1 holt create data 'new
@@ -89,7 +89,8 @@ test_flush_and_compact_keep_what_is_there() {
 
 test_reading_makes_no_database() {
     for command in 'get nodata k' 'exists nodata k' 'scan nodata' 'count nodata' 'dump nodata' 'stats nodata' \
-        'collections nodata' 'del nodata k' 'drop nodata c' 'flush nodata' 'compact nodata' 'put nodata k v -c other'; do
+        'collections nodata' 'del nodata k' 'drop nodata c --yes' 'clear nodata --yes' 'rename nodata a b' 'del nodata --prefix k' \
+        'flush nodata' 'compact nodata' 'put nodata k v -c other'; do
         # shellcheck disable=SC2086
         status_is 1 holt $command
         says nodata
@@ -168,4 +169,91 @@ test_log_level_shows_the_diary_on_standard_error() {
     [ ! -s err ]
     status_is 2 env HOLT_LOG_LEVEL=loud "$exe" get data k
     says loud
+}
+
+# ---------------------------------------------------------------- create, rename, clear, drop
+
+test_created_collections_have_the_block_and_the_filter_asked_for() {
+    holt create data small --block 4K --filter 1
+    holt create data bare --block 64KiB --filter none
+    holt create data trees --kind btree --block 16384
+    holt stats data >out
+    grep -q '^collection\.small\.block_bytes	4096$' out
+    grep -q '^collection\.small\.filter_bits	1$' out
+    grep -q '^collection\.bare\.block_bytes	65536$' out
+    grep -q '^collection\.bare\.filter_bits	0$' out
+    grep -q '^collection\.trees\.block_bytes	16384$' out
+    # A dump takes them along; "no filter" is not "the default", which 0 means where a collection is created.
+    grep '^collection\..*\(kind\|block_bytes\|filter_bits\)' out >expected
+    holt dump data >dump
+    holt load copy dump >/dev/null
+    holt stats copy | grep '^collection\..*\(kind\|block_bytes\|filter_bits\)' >got
+    same got expected
+    sed 's/filter_bits=none/filter_bits=0/' dump | holt load old >/dev/null
+    holt stats old | grep '^collection\..*\(kind\|block_bytes\|filter_bits\)' >got
+    same got expected
+}
+
+test_blocks_and_filters_that_cannot_be_are_refused() {
+    for size in 0 2K 5000 128K many; do
+        status_is 2 holt create data c --block "$size"
+        says "--block: '$size'"
+    done
+    for bits in 0 33 -1 some 18446744073709551616 4294967295; do
+        status_is 2 holt create data c --filter "$bits"
+        says "--filter: "
+        says "$bits"
+    done
+    status_is 2 holt create data c --kind btree --filter 8
+    says "no filter"
+    [ ! -e data ]
+}
+
+test_rename_keeps_the_entries_and_frees_the_name() {
+    holt create data users --kind btree
+    holt put data -c users k v
+    holt rename data users people
+    prints v holt get data -c people k
+    prints 'default
+people' holt collections data
+    holt create data users
+    status_is 1 holt rename data users people
+    says people
+    status_is 1 holt rename data nope other
+    says nope
+    status_is 1 holt rename data default other
+    status_is 1 holt rename data users 'new
+line'
+    status_is 2 holt rename data users
+    says "an argument is missing"
+    prints v holt get data -c people k
+}
+
+test_clear_empties_a_collection_and_keeps_it() {
+    holt create data trees --kind btree
+    for collection in default trees; do
+        seq 1 2000 | sed 's/.*/&\tv/' | holt load data -c $collection --format tsv >/dev/null
+        holt put data kept v
+        holt clear data -c $collection --yes
+        prints 0 holt count data -c $collection
+    done
+    holt collections data --json | grep -qF '"name":"trees","kind":"btree"'
+    holt put data -c trees k v
+    prints v holt get data -c trees k
+    status_is 1 holt clear data -c nope --yes
+    says nope
+}
+
+# A question that nobody sees must not be taken for a yes, nor may the line of a pipe answer it.
+test_clear_and_drop_need_yes_without_a_terminal() {
+    holt create data users
+    holt put data -c users k v
+    for command in 'clear data -c users' 'drop data users'; do
+        # shellcheck disable=SC2086
+        status_is 2 holt $command </dev/null
+        says "needs --yes"
+        # shellcheck disable=SC2086
+        echo y | status_is 2 holt $command
+    done
+    prints v holt get data -c users k
 }

@@ -129,3 +129,66 @@ test_time_is_told_on_standard_error() {
     status_is 0 holt count data --time
     says "1 entry in "
 }
+
+# ---------------------------------------------------------------- del of ranges
+
+# More than a batch, of both kinds: the walk goes on where the last batch ended.
+test_del_of_a_prefix_deletes_it_and_nothing_else() {
+    holt create data trees --kind btree
+    seq 10000 15999 | sed 's/.*/k&\tv/' >input
+    for collection in default trees; do
+        holt load data -c $collection --format tsv input >/dev/null
+        prints '5,000 keys would be deleted' holt del data -c $collection --from k10500 --to k15500 --dry-run
+        prints 6000 holt count data -c $collection
+        prints '5,000 keys deleted' holt del data -c $collection --from k10500 --to k15500
+        sed '501,5500d' input >expected
+        holt scan data -c $collection >got
+        same got expected
+        prints '500 keys deleted' holt del data -c $collection --prefix k10
+        prints '500 keys deleted' holt delete data -c $collection --from k15500
+        prints '0 keys deleted' holt del data -c $collection --prefix k
+        prints 0 holt count data -c $collection
+    done
+}
+
+test_del_of_a_range_intersects_prefix_and_bounds_and_takes_any_bytes() {
+    for key in a b ba bb bc c; do
+        holt put data $key v
+    done
+    holt put data --hex ff00 61
+    prints '1 key deleted' holt del data --prefix b --from ba --to bb
+    prints '1 key deleted' holt del data --hex --prefix ff
+    prints '0 keys deleted' holt del data --from x --to c
+    holt scan data --keys-only >got
+    printf 'a\nb\nbb\nbc\nc\n' >expected
+    same got expected
+    prints '2 keys deleted' holt del data --to bb
+}
+
+# The key after the longest key, with which a batch may end, is longer than any key can be.
+test_del_of_a_range_of_the_longest_keys() {
+    tail=$(head -c 8187 /dev/zero | tr '\0' k)
+    seq 10000 10999 | sed "s/\$/$tail\tv/" >input
+    holt load data --format tsv input >/dev/null
+    holt put data 2 kept
+    prints '1,000 keys deleted' holt del data --prefix 1
+    prints '2	kept' holt scan data
+}
+
+# An empty variable in a script makes --prefix '' of --prefix "$it".
+test_del_of_everything_or_of_nothing_named_is_refused() {
+    holt put data k v
+    status_is 2 holt del data
+    says "which keys?"
+    status_is 2 holt del data --prefix ''
+    says "holt clear"
+    status_is 2 holt del data --from ''
+    says "holt clear"
+    status_is 2 holt del data k --prefix k
+    says "not both"
+    status_is 2 holt del data k --dry-run
+    says "--dry-run"
+    prints '0 keys deleted' holt del data --to ''
+    status_is 1 holt del data -c nope --prefix k
+    prints v holt get data k
+}

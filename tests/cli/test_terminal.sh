@@ -104,3 +104,24 @@ utf8_of() {
         printf '%02x\\x%02x\\x%02x' $((224 + code / 4096)) $((128 + code / 64 % 64)) $((128 + code % 64))
     fi
 }
+
+# The question names what goes; only yes is yes.
+test_clear_and_drop_ask_on_a_terminal() {
+    command -v script >/dev/null || skip "script(1) is not there"
+    holt create data users
+    holt put data -c users k v
+    for answer in n '' Yess; do
+        for command in 'clear data -c users' 'drop data users'; do
+            echo "$answer" | script -qec "'$exe' $command || echo code \$?" /dev/null >out
+            shows "'users'"
+            shows 'Go on? [y/N]'
+            shows 'nothing was changed'
+            shows 'code 1'
+        done
+    done
+    prints v holt get data -c users k
+    echo y | script -qec "'$exe' clear data -c users" /dev/null >out
+    prints 0 holt count data -c users
+    echo yes | script -qec "'$exe' drop data users" /dev/null >out
+    prints default holt collections data
+}

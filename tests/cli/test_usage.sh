@@ -1,6 +1,6 @@
 # The command line itself: help, usage errors, the manual page.
 
-commands='put get del exists scan count load dump stats collections create drop flush compact check bench version help'
+commands='put get del exists scan count load dump stats collections create rename clear drop flush compact check bench version help'
 
 test_help_lists_every_command() {
     status_is 0 holt help
@@ -103,4 +103,19 @@ test_numbers_past_64_bits_are_too_large_and_negative_ones_negative() {
     done
     status_is 2 holt get data k --memory 64Q
     says "not a size"
+}
+
+# The names that other tools have taught people.
+test_aliases_are_the_same_commands() {
+    holt put data k v
+    prints default holt list data
+    holt delete data k
+    prints 0 holt count data
+    status_is 0 holt verify data --quiet
+    for pair in list=collections delete=del verify=check; do
+        status_is 0 holt help "${pair#*=}"
+        grep -qx "Also called: holt ${pair%=*}" out
+        cp out expected
+        prints "$(cat expected)" holt "${pair%=*}" --help
+    done
 }
