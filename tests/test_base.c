@@ -304,6 +304,22 @@ static void status_wrap_puts_words_in_front_and_keeps_the_fields(void **state)
     assert_string_equal(holt_error_message(), "alone");
 }
 
+/* A layer puts the file in front for errors that do not know it; those that do would name it twice. */
+static void status_wrap_does_not_repeat_the_words_a_message_begins_with(void **state)
+{
+    holt_error e;
+    status_set_file(HOLT_CORRUPT, "MANIFEST-1", 8, "bad");
+    assert_int_equal(status_wrap(HOLT_CORRUPT, "MANIFEST-%d", 1), HOLT_CORRUPT);
+    holt_error_get(&e, sizeof e);
+    assert_string_equal(e.message, "MANIFEST-1: bad");
+    assert_string_equal(e.file, "MANIFEST-1");
+    assert_int_equal(e.offset, 8);
+
+    status_set_file(HOLT_CORRUPT, "MANIFEST-10", 8, "bad");
+    status_wrap(HOLT_CORRUPT, "MANIFEST-%d", 1);
+    assert_string_equal(holt_error_message(), "MANIFEST-1: MANIFEST-10: bad");
+}
+
 /* A message longer than its field is cut between characters, also where several pieces meet. */
 static void status_message_is_cut_between_utf8_characters(void **state)
 {
@@ -646,6 +662,7 @@ int main(void)
         cmocka_unit_test(status_keeps_words_and_fields),
         cmocka_unit_test(status_of_a_system_call_says_what_the_caller_may_do),
         cmocka_unit_test(status_wrap_puts_words_in_front_and_keeps_the_fields),
+        cmocka_unit_test(status_wrap_does_not_repeat_the_words_a_message_begins_with),
         cmocka_unit_test(status_message_is_cut_between_utf8_characters),
         cmocka_unit_test(error_get_fills_what_the_caller_knows_and_zeroes_the_rest),
         cmocka_unit_test(status_is_the_threads_own_and_can_be_handed_over),

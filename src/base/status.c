@@ -172,7 +172,10 @@ holt_status status_wrap(holt_status status, const char *format, ...)
     va_start(args, format);
     text_add_list(&t, format, args);
     va_end(args);
-    if (last.message[0]) text_add(&t, ": %s", last.message);
+    /* The call that failed may have named the same file. */
+    bool said = strncmp(last.message, t.bytes, t.used) == 0 && strncmp(last.message + t.used, ": ", 2) == 0;
+    if (said) t.used = 0;
+    if (last.message[0]) text_add(&t, said ? "%s" : ": %s", last.message);
     return record(status, last.os_errno, last.file, last.offset, &t);
 }
 

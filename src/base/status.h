@@ -41,7 +41,7 @@ static inline holt_status status_no_memory(size_t bytes)
     return HOLT_NO_MEMORY; /* in sight of the analyzer, so that it knows a failure for one */
 }
 
-/* Puts "format...: " in front of this thread's message and returns `status`. */
+/* Puts "format...: " in front of this thread's message, unless it begins with just that, and returns `status`. */
 holt_status status_wrap(holt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Takes this thread's last failure out, and sets one as this thread's. status_restore returns its status. */
