@@ -27,8 +27,23 @@ typedef struct check {
 
 /* ---------------------------------------------------------------- problems, as they are found */
 
+/* The message without "FILE: ", for the forms that have the file in a place of its own. */
+static void message_alone(const holt_error *problem, char out[sizeof problem->message])
+{
+    size_t size = strlen(problem->file);
+    const char *found = size ? strstr(problem->message, problem->file) : NULL;
+    if (found && strncmp(found + size, ": ", 2) == 0) {
+        snprintf(out, sizeof problem->message, "%.*s%s", (int)(found - problem->message), problem->message,
+                 found + size + 2);
+    } else {
+        snprintf(out, sizeof problem->message, "%s", problem->message);
+    }
+}
+
 static void print_problem_json(json_writer *w, const holt_error *problem)
 {
+    char message[sizeof problem->message];
+    message_alone(problem, message);
     json_object_begin(w);
     json_name(w, "file");
     json_string(w, problem->file);
@@ -37,18 +52,20 @@ static void print_problem_json(json_writer *w, const holt_error *problem)
         json_u64(w, problem->offset);
     }
     json_name(w, "message");
-    json_string(w, problem->message);
+    json_string(w, message);
     json_object_end(w);
 }
 
 static void print_problem_plain(const holt_error *problem)
 {
+    char message[sizeof problem->message];
+    message_alone(problem, message);
     output_write_text(holt_str(problem->file));
     if (problem->offset == HOLT_NO_OFFSET)
         fputs("\t-\t", stdout);
     else
         printf("\t%" PRIu64 "\t", problem->offset);
-    output_write_text(holt_str(problem->message));
+    output_write_text(holt_str(message));
     putchar('\n');
 }
 

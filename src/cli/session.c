@@ -1,12 +1,14 @@
 /* session.c -- see session.h. */
 #include "session.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "number.h"
 #include "output.h"
+#include "parents.h"
 
 enum { BUSY_RETRIES = 100 };
 
@@ -57,12 +59,33 @@ bool session_wait_when_busy(holt_status status, int *tries)
 
 static void tell_open_failure(const cli_call *call, holt_status status)
 {
-    const char *directory = call->operands[0];
     session_tell(call, status, NULL);
-    if (status == HOLT_NOT_FOUND) {
-        cli_complain(call, "there is no database in '%s'; 'holt put', 'holt load' and 'holt create' make one",
-                     directory);
+    if (status == HOLT_NOT_FOUND) cli_complain(call, "'holt put', 'holt load' and 'holt create' create one");
+}
+
+bool session_open_or_create(const cli_call *call, const char *path, const holt_options *options, holt **db)
+{
+    parents above;
+    char *stopped = parents_make(&above, path);
+    if (stopped) {
+        cli_complain(call, "%s: cannot make this directory: %s", stopped, strerror(errno));
+        free(stopped);
+        return false;
     }
+    holt_status status = holt_open(path, options, db);
+    if (status != HOLT_OK) {
+        session_tell(call, status, NULL);
+        parents_remove(&above);
+    }
+    parents_deinit(&above);
+    return status == HOLT_OK;
+}
+
+static bool open_existing(const cli_call *call, const holt_options *options, holt **db)
+{
+    holt_status status = holt_open(call->operands[0], options, db);
+    if (status != HOLT_OK) tell_open_failure(call, status);
+    return status == HOLT_OK;
 }
 
 bool session_open(session *s, const cli_call *call, session_mode mode)
@@ -79,11 +102,11 @@ bool session_open(session *s, const cli_call *call, session_mode mode)
         options.log = session_print_log_line;
     }
     uint64_t start = number_clock_ns();
-    holt_status status = holt_open(call->operands[0], &options, &s->db);
+    bool opened = mode == SESSION_WRITE_OR_CREATE
+                      ? session_open_or_create(call, call->operands[0], &options, &s->db)
+                      : open_existing(call, &options, &s->db);
     s->open_ns = number_clock_ns() - start;
-    if (status == HOLT_OK) return true;
-    tell_open_failure(call, status);
-    return false;
+    return opened;
 }
 
 bool session_collection(session *s)

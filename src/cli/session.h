@@ -21,7 +21,7 @@
 typedef enum session_mode {
     SESSION_READ,           /* read-only; the database must exist */
     SESSION_WRITE,          /* the database must exist */
-    SESSION_WRITE_OR_CREATE /* a database is made where there is none */
+    SESSION_WRITE_OR_CREATE /* a database is made where there is none, and directories above it */
 } session_mode;
 
 typedef struct session {
@@ -33,6 +33,10 @@ typedef struct session {
 
 /* Opens operands[0]. false: told, and there is nothing to close. */
 bool session_open(session *s, const cli_call *call, session_mode mode);
+
+/* holt_open for a database that may be a new one: makes missing directories above it, and removes them again if
+ * opening fails. false: told. */
+bool session_open_or_create(const cli_call *call, const char *path, const holt_options *options, holt **db);
 
 /* Opens the call's collection. false: told. */
 bool session_collection(session *s);

@@ -257,3 +257,74 @@ test_clear_and_drop_need_yes_without_a_terminal() {
     done
     prints v holt get data -c users k
 }
+
+# ---------------------------------------------------------------- directories and messages
+
+test_missing_directories_above_a_new_database_are_made() {
+    holt put a/b/c k v
+    prints v holt get a/b/c k
+    holt create ./d//e/ users
+    holt collections d/e >/dev/null
+    printf 'k\tv\n' | holt load "$PWD/f/../g/data" --format tsv >/dev/null
+    prints 1 holt count g/data
+    status_is 0 holt bench h/i --num 100 --benchmarks fillrandom
+    prints 100 holt count h/i -c bench
+}
+
+# What could not become a database leaves no directories behind, and none that were there are touched.
+test_directories_are_made_only_for_a_new_database() {
+    mkdir there
+    echo text >file
+    status_is 1 holt put there/x/y k v --memory 1M
+    [ "$(ls there)" = "" ] || fail "left: $(ls -R there)"
+    status_is 1 holt put file/x/y k v
+    says "file/x: cannot make this directory: Not a directory"
+    status_is 1 holt put file/x k v
+    [ -s err ]
+    for command in 'get no/data k' 'scan no/data' 'del no/data k' 'put no/data -c other k v' 'check no/data' 'dump no/data'; do
+        # shellcheck disable=SC2086
+        status_is 1 holt $command
+        [ ! -e no ] || fail "'$command' made a directory"
+    done
+    printf 'no tab\n' >bad
+    status_is 1 holt load no/data --format tsv bad
+    [ ! -e no ]
+}
+
+# named_once NAME COMMAND...: fails with a message that has the name, once.
+named_once() {
+    name=$1
+    shift
+    status_is 1 "$@"
+    [ "$(grep -o -e "$name" err out | wc -l)" -eq 1 ] || fail "'$name' is not told once: $(cat err out)"
+}
+
+test_messages_name_a_file_or_directory_once() {
+    named_once nodata holt get nodata k
+    named_once nodata holt del nodata k
+    named_once nodata holt check nodata
+    mkdir strange
+    echo mine >strange/notes
+    named_once strange holt put strange k v
+    named_once strange holt scan strange
+    echo text >plain
+    named_once plain holt put plain k v
+    named_once plain holt put plain/x k v
+    named_once nofile holt load data nofile
+    echo x >wrong.tsv
+    named_once wrong.tsv holt load data --format tsv wrong.tsv
+    holt put data k v
+    holt flush data >/dev/null
+    cp -r data bare
+    rm bare/CURRENT
+    named_once CURRENT holt get bare k
+    named_once CURRENT holt check bare
+    manifest=$(basename data/MANIFEST-*)
+    cp -r data gone
+    rm gone/MANIFEST-*
+    named_once "$manifest" holt get gone k
+    printf xxxx | dd of="data/$manifest" bs=1 seek=20 conv=notrunc 2>/dev/null
+    named_once "$manifest" holt get data k
+    named_once "$manifest" holt check data
+    named_once "$manifest" holt check data --json
+}

@@ -64,7 +64,7 @@ static bool tell(const bench *b, holt_status status)
     return false;
 }
 
-static holt_status open_database(bench *b, uint32_t durability)
+static bool open_database(bench *b, uint32_t durability)
 {
     holt_options options;
     memset(&options, 0, sizeof options);
@@ -76,7 +76,7 @@ static holt_status open_database(bench *b, uint32_t durability)
         options.log = session_print_log_line;
     }
     b->durability = durability;
-    return holt_open(b->directory, &options, &b->db);
+    return session_open_or_create(b->call, b->directory, &options, &b->db);
 }
 
 static holt_status open_collection(bench *b, bool fresh)
@@ -107,7 +107,7 @@ bool bench_open(bench *b, uint32_t durability, bool fresh)
     if (stays && !fresh) return true;
     if (!bench_close(b)) return false; /* a NULL handle closes well */
     if (fresh && b->own_directory) remove_files(b);
-    if (!tell(b, open_database(b, durability)) || !tell(b, open_collection(b, fresh))) return false;
+    if (!open_database(b, durability) || !tell(b, open_collection(b, fresh))) return false;
     if (!fresh && !b->own_directory) return true;
     if (fresh) memset(b->present, 0, (b->settings->num + 63) / 64 * sizeof *b->present);
     b->known = true;
