@@ -72,13 +72,6 @@ void edit_abandon(db_edit *e)
 
 /* ---------------------------------------------------------------- gathering: trees */
 
-static bool has_run(const lsm_tree *t, const lsm_run *run)
-{
-    for (size_t i = 0; t && i < lsm_tree_runs(t); i++)
-        if (lsm_tree_run(t, i) == run) return true;
-    return false;
-}
-
 static bool has_age(const lsm_tree *t, uint64_t age)
 {
     for (size_t i = 0; t && i < lsm_tree_runs(t); i++)
@@ -97,7 +90,7 @@ static void encode_difference(buffer *items, uint32_t id, const collection_state
     }
     for (size_t i = 0; i < lsm_tree_runs(after->lsm); i++) { /* one of an old run's age replaces that */
         const lsm_run *run = lsm_tree_run(after->lsm, i);
-        if (!has_run(old, run)) encode_run(items, id, run);
+        if (!old || !lsm_tree_has(old, run)) encode_run(items, id, run);
     }
     const tree_root *root = after->btree ? btree_version_root(after->btree) : NULL;
     if (root && (before ? before->btree != after->btree : root->root.length > 0))

@@ -73,17 +73,10 @@ static void take_out(holt *db, const lsm_run *run)
     }
 }
 
-static bool has_run(const lsm_tree *t, const lsm_run *run)
-{
-    for (size_t i = 0; t && i < lsm_tree_runs(t); i++)
-        if (lsm_tree_run(t, i) == run) return true;
-    return false;
-}
-
 void file_uses_change(holt *db, const lsm_tree *before, const lsm_tree *after)
 {
     for (size_t i = 0; after && i < lsm_tree_runs(after); i++)
-        if (!has_run(before, lsm_tree_run(after, i))) add(db, lsm_tree_run(after, i));
+        if (!before || !lsm_tree_has(before, lsm_tree_run(after, i))) add(db, lsm_tree_run(after, i));
     for (size_t i = 0; before && i < lsm_tree_runs(before); i++)
-        if (!has_run(after, lsm_tree_run(before, i))) take_out(db, lsm_tree_run(before, i));
+        if (!after || !lsm_tree_has(after, lsm_tree_run(before, i))) take_out(db, lsm_tree_run(before, i));
 }

@@ -57,6 +57,7 @@ lsm_tree   *lsm_tree_ref(lsm_tree *t);
 void        lsm_tree_unref(lsm_tree *t); /* accepts NULL */
 size_t      lsm_tree_runs(const lsm_tree *t);
 lsm_run    *lsm_tree_run(const lsm_tree *t, size_t index); /* 0 = the newest; borrowed */
+bool        lsm_tree_has(const lsm_tree *t, const lsm_run *run);
 
 /* ---------------------------------------------------------------- reading */
 

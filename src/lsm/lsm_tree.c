@@ -89,6 +89,13 @@ lsm_run *lsm_tree_run(const lsm_tree *t, size_t index)
     return t->runs[index];
 }
 
+bool lsm_tree_has(const lsm_tree *t, const lsm_run *run)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->runs[i] == run) return true;
+    return false;
+}
+
 /* ---------------------------------------------------------------- point lookup */
 
 /* Counts what the part's filter answered; without one there was nothing to ask. */
