@@ -146,7 +146,8 @@ size_t history_any_collection(history *h)
 
 holt_options history_open_options(const history *h)
 {
-    holt_options o = {.memory_bytes = 8 << 20,
+    /* On a real machine flushes come when they can: readers must not keep so much meanwhile that one is revoked. */
+    holt_options o = {.memory_bytes = h->options.simulated ? 8 << 20 : 64 << 20,
                       .memtable_bytes = 64 << 10,
                       .durability = h->options.durability,
                       .interval_ms = HISTORY_INTERVAL_MS,
