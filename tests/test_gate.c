@@ -3,6 +3,8 @@
 #include "db/open.h"
 #include "support/machine.h"
 
+#include <pthread.h>
+
 static const uint64_t SECOND = 1000000000, RATE = 1 << 20;
 
 typedef struct world {
@@ -97,12 +99,66 @@ static void a_flush_says_how_fast_it_is(void **state)
     check_progress(HOLT_BTREE);
 }
 
+/* A thread that stands still in an epoch section, as one that has lost the processor there. */
+typedef struct stalled {
+    pthread_t thread;
+    pthread_barrier_t entered, leave;
+} stalled;
+
+static void *stand_still(void *ctx)
+{
+    stalled *s = ctx;
+    ok(epoch_enter());
+    pthread_barrier_wait(&s->entered);
+    pthread_barrier_wait(&s->leave);
+    epoch_leave();
+    return NULL;
+}
+
+/* Memtables that have been flushed are freed only when that thread goes on. Without a bound a fast writer fills memory with
+ * them: nothing else counts them. */
+static void flushed_memtables_that_cannot_be_freed_stop_writers(void **state)
+{
+    enum { VALUE_BYTES = 1000, PUTS = 64 << 10 };
+    static const uint8_t value[VALUE_BYTES];
+    (void)state;
+    world w;
+    stalled s;
+    holt_status rc = HOLT_OK;
+    uint64_t most = 0;
+    char key[32];
+    begin(&w, HOLT_LSM);
+    pthread_barrier_init(&s.entered, NULL, 2);
+    pthread_barrier_init(&s.leave, NULL, 2);
+    assert_int_equal(pthread_create(&s.thread, NULL, stand_still, &s), 0);
+    pthread_barrier_wait(&s.entered);
+    for (uint64_t i = 0; i < PUTS && rc == HOLT_OK; i++) {
+        snprintf(key, sizeof key, "%llu", (unsigned long long)i);
+        rc = holt_put(w.c, NULL, holt_str(key), holt_bytes(value, sizeof value));
+        uint64_t retained = atomic_load(&w.db->retained_bytes);
+        if (retained > most) most = retained;
+    }
+    assert_int_equal(rc, HOLT_BUSY);
+    /* The share of readers, and what fits into that of memtables, the last one somewhat over its size. */
+    uint64_t bound = w.db->set.memory_bytes / 4 + w.db->set.memtables_bytes_max + w.db->set.memtable_bytes / 4;
+    assert_in_range(most, 1, bound);
+    pthread_barrier_wait(&s.leave);
+    pthread_join(s.thread, NULL);
+    sim_settle(w.os);
+    ok(holt_put(w.c, NULL, holt_str("k"), holt_str("v")));
+    assert_int_equal(atomic_load(&w.db->retained_bytes), 0);
+    pthread_barrier_destroy(&s.entered);
+    pthread_barrier_destroy(&s.leave);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writers_pay_more_the_more_is_owed),
         cmocka_unit_test(writers_pay_for_a_slow_flush_while_it_lasts),
         cmocka_unit_test(a_flush_says_how_fast_it_is),
+        cmocka_unit_test(flushed_memtables_that_cannot_be_freed_stop_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* gate.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is
  * full.
  *
- * Debt is how much of the memtables' share is taken, or how many runs there are, whichever is worse, from 0
+ * Debt is how much of the memtables' share is taken (what readers keep beyond theirs counts too), or how many runs there are, whichever is worse, from 0
  * to 1. Up to a half nobody pays. From there on a commit pays for its bytes what their flush takes, times a
  * factor that rises smoothly from nothing to two: so writes slow down to the rate at which memtables drain,
  * before memory is full. When it is full all the same, they wait for the flush, for at most GATE_WAIT_NS;
@@ -17,6 +17,16 @@ static const uint64_t GATE_WAIT_NS = (uint64_t)30 * 1000000000, NS = 1000000000;
 static const uint64_t SLEEP_MIN_NS = 200000, SLEEP_MAX_NS = 20000000;
 enum { RUNS_STOP = 64, DEBT_FULL = 1024 };
 
+/* Flushed memtables that readers still hold, beyond the share that they may: those go when the oldest snapshot is revoked, or
+ * when a thread that stands still inside a section goes on. Until then there is that much less room for new ones. */
+static uint64_t overdue_bytes(const holt *db)
+{
+    /* Relaxed: a recent figure will do. */
+    uint64_t retained = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
+    uint64_t share = db->set.memory_bytes / 4;
+    return retained > share ? retained - share : 0;
+}
+
 /* In DEBT_FULL-ths; at DEBT_FULL or above, writes stop. Inside a section. */
 static uint64_t measure(holt *db)
 {
@@ -24,11 +34,12 @@ static uint64_t measure(holt *db)
     uint64_t runs = atomic_load_explicit(&db->runs_worst, memory_order_relaxed);
     uint64_t bytes = atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed);
     const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
-    bytes += memtable_bytes(v->tables[0]->memtable);
+    uint64_t overdue = overdue_bytes(db);
+    bytes += memtable_bytes(v->tables[0]->memtable) + overdue;
     uint64_t debt = runs * DEBT_FULL / RUNS_STOP;
     uint64_t memory = bytes / 1024 * DEBT_FULL / (db->set.memtables_bytes_max / 1024);
     /* The active memtable alone is no reason to wait: the next commit seals it. */
-    return v->table_count > 1 && memory > debt ? memory : debt;
+    return (v->table_count > 1 || overdue) && memory > debt ? memory : debt;
 }
 
 /* How fast memtables are written out, in bytes a second: as those before this one, or as this one so far if that is slower;
@@ -109,6 +120,7 @@ static holt_status wait_for_room(holt *db)
         if (debt < DEBT_FULL) return HOLT_OK;
         if (failing(db) || os_clock_ns(db->os) >= deadline) return too_slow(db);
         os_job_wake(db->flush_job);
+        os_job_wake(db->release_job);
         os_mutex_lock(&db->jobs_mu);
         os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + 10000000);
         os_mutex_unlock(&db->jobs_mu);
@@ -130,7 +142,7 @@ holt_status gate_pass(holt *db, uint64_t bytes, bool puts)
     holt_status rc = puts ? reserve_check_puts(db) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     /* Relaxed: recent figures will do; this is the way of nearly every commit. */
-    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) == 0 &&
+    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) == 0 && overdue_bytes(db) == 0 &&
         atomic_load_explicit(&db->runs_worst, memory_order_relaxed) <= RUNS_STOP / 2)
         return HOLT_OK;
     rc = epoch_enter();
