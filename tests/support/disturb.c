@@ -322,12 +322,13 @@ void __wrap_os_map_store(os_map *m, size_t at, const void *data, size_t size)
     __real_os_map_store(m, at, data, size);
 }
 
-/* A size that doubles with every 512 bytes: so a manifest seems to have grown long after a few edits. */
+/* A size that doubles with every 512 bytes, and jumps up and down by powers of two in between: so a manifest seems to
+ * have grown long after one edit in three or so. */
 uint64_t __wrap_manifest_size(const manifest *m)
 {
-    enum { FIRST_BIT = 20, LAST_BIT = 62 };
+    enum { FIRST_BIT = 20, LAST_BIT = 62, JUMP = 8 };
     uint64_t size = __real_manifest_size(m);
     if (!is_on() || !plan.small_manifests) return size;
-    uint64_t bit = FIRST_BIT + size / 512;
+    uint64_t bit = FIRST_BIT + size / 512 + (size * UINT64_C(0x9e3779b97f4a7c15) >> 32) % JUMP;
     return UINT64_C(1) << (bit < LAST_BIT ? bit : LAST_BIT);
 }

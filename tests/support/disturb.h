@@ -9,7 +9,7 @@
  *              is delayed again and again. So a thread loses the processor in all the places where it could, also in
  *              those that are a thousand times rarer than the others, while the rest goes on.
  * Slow syncs   are delays of another order, as of a busy disk.
- * Manifests    `small_manifests`: a whole new manifest is written after about one KiB of edits instead of 256.
+ * Manifests    `small_manifests`: a whole new manifest is written after a few edits, instead of 256 KiB of them.
  * Faults       a failed write, sync, ..., or a failed allocation. A call that is made to fail does nothing.
  * Concurrency  between disturb_begin and disturb_end threads are disturbed; neither is called by two threads at once,
  *              and a new plan is not begun before the threads of the last one have ended. The rest from any thread.

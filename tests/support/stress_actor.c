@@ -317,7 +317,7 @@ static bool load(actor *a, uint8_t place)
 }
 
 /* Something is done to one of the own collections, if it is not in doubt. */
-static bool change_catalog(actor *a)
+static bool change_some_place(actor *a)
 {
     uint8_t place = (uint8_t)(SHARED + rng_below(&a->rng, OWN));
     if (a->doubtful[place]) return true;
@@ -332,6 +332,16 @@ static bool change_catalog(actor *a)
     default:
         return drop(a, place);
     }
+}
+
+/* Where the catalog is busy, one change in eight is delayed wherever it can be: what else is recorded meanwhile must not
+ * come between its parts. */
+static bool change_catalog(actor *a)
+{
+    disturb_press_thread(a->w->busy_catalog && rng_chance(&a->rng, 8));
+    bool good = change_some_place(a);
+    disturb_press_thread(false);
+    return good;
 }
 
 /* ---------------------------------------------------------------- upkeep */
