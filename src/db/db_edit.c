@@ -253,6 +253,7 @@ static holt_status reserve(db_edit *e, view **next)
 static holt_status install_view(db_edit *e, view *next)
 {
     holt *db = e->db;
+    assert(next); /* reserved */
     holt_status rc = view_change_begin(db, next);
     if (rc != HOLT_OK) return rc;
     for (size_t i = 0; i < e->collection_count; i++) {

@@ -171,7 +171,7 @@ void manifest_close(manifest *m)
 static holt_status open_again(const manifest *m, os_file **out)
 {
     char name[OS_NAME_MAX];
-    uint64_t epoch, checksum;
+    uint64_t epoch = 0, checksum;
     manifest_name(m->last.number, name);
     holt_status rc = os_file_open(m->dir, name, OS_WRITE, out);
     if (rc == HOLT_NOT_FOUND)
