@@ -5,7 +5,7 @@
 #include "frames.h"
 
 #include "base/memory.h"
-#include "db/state.h"
+#include "db/manifest/manifest_state.h"
 #include "log/manifest.h"
 #include "os/sim.h"
 

@@ -1,7 +1,7 @@
 /* test_approximate.c -- estimates of what a key range holds, beside exact counts. */
 #include "base/random.h"
 #include "base/range_estimate.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "memtable/memtable.h"
 #include "os/sim.h"
 #include "support/expect.h"

@@ -6,8 +6,8 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "db/db.h"
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "support/machine.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* test_clock.c -- src/db/clock.c: the manifest's time when the wall clock is set back, by an administrator or by NTP. */
 #include "db/clock.h"
-#include "db/open.h"
-#include "db/state.h"
+#include "db/manifest/manifest_state.h"
+#include "db/open/open.h"
 #include "support/machine.h"
 
 static const int64_t HOUR_MS = 3600000;

@@ -4,7 +4,7 @@
  * HOLT_CRASH_STATES sets how many databases are opened after a crash (make nightly: 100,000 and more), and
  * HOLT_FIRST_SEED with which history to begin.
  */
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/compare.h"
 #include "support/crash.h"

@@ -1,6 +1,6 @@
 /* test_descriptors.c -- how many files a database has open, and what happens when no descriptor is left. */
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "os/sim.h"
 #include "support/expect.h"
 

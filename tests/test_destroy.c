@@ -1,8 +1,8 @@
 /* test_destroy.c -- deleting a database: what goes, what stays, and what a crash in the middle leaves. */
 #include "base/hash.h"
 #include "base/memory.h"
-#include "db/destroy.h"
-#include "db/open.h"
+#include "db/open/destroy.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/fixture.h"
 #include "support/must.h"

@@ -1,9 +1,9 @@
 /* test_directory.c -- what opening makes, deletes and leaves alone in a directory. */
 #include "support/fixture.h"
 
-#include "db/directory.h"
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/directory.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "os/sim.h"
 
 #include <dirent.h>

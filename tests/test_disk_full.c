@@ -9,8 +9,8 @@
  * HOLT_SEED chooses the sizes of sim's disks.
  */
 #include "base/random.h"
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "os/sim.h"
 #include "support/child.h"
 #include "support/fixture.h"

@@ -1,12 +1,12 @@
-/* test_edit_order.c -- tests src/db/db_edit.h's invariant: whoever writes a whole new manifest, at whatever moment beside a
+/* test_edit_order.c -- tests src/db/manifest/db_edit.h's invariant: whoever writes a whole new manifest, at whatever moment beside a
  * change to the catalog, writes one that contains the change or comes before it.
  *
  * The linker puts a hook where mutexes are released (tests/meson.build): there the thread that makes the change could
  * lose the processor, and a flush or merge could write a whole manifest. The hook does that at once, on the same
  * thread, at each of these places in turn. Then the power goes out, and the change must be there.
  */
-#include "db/db_edit.h"
-#include "db/open.h"
+#include "db/manifest/db_edit.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/expect.h"
 

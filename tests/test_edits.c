@@ -1,9 +1,9 @@
-/* test_edits.c -- tests src/db/db_edit.c and src/db/manifest_writer.c: what the manifest says and what the database shows change
+/* test_edits.c -- tests src/db/manifest/db_edit.c and src/db/manifest/manifest_writer.c: what the manifest says and what the database shows change
  * together, whatever fails. */
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/db_edit.h"
-#include "db/open.h"
+#include "db/manifest/db_edit.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"

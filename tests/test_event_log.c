@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "db/event_log.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 
 #include <errno.h>

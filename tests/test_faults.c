@@ -10,7 +10,7 @@
  * onwards" replays one.
  */
 #include "base/memory.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/compare.h"
 #include "support/expect.h"

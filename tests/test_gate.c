@@ -1,6 +1,6 @@
-/* test_gate.c -- src/db/gate.c on sim: what writers pay while memory fills, and by which rate. */
-#include "db/commit.h"
-#include "db/open.h"
+/* test_gate.c -- src/db/commit/gate.c on sim: what writers pay while memory fills, and by which rate. */
+#include "db/commit/commit.h"
+#include "db/open/open.h"
 #include "support/machine.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* test_idle.c -- src/db/idle.c on sim: what a pause of the writers leaves in memory, and what it costs. */
-#include "db/open.h"
+/* test_idle.c -- src/db/background/idle.c on sim: what a pause of the writers leaves in memory, and what it costs. */
+#include "db/open/open.h"
 #include "support/machine.h"
 
 #include <errno.h>

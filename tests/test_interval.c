@@ -4,7 +4,7 @@
  * its call of the disk by sim's hook.
  */
 #include "db/db.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "support/hold.h"
 #include "support/machine.h"
 

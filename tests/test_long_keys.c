@@ -4,8 +4,8 @@
  * four children. The cache takes none of them.
  */
 #include "base/random.h"
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "os/sim.h"
 #include "support/expect.h"
 #include "support/keys.h"

@@ -1,5 +1,5 @@
 /* test_lsm.c -- tests src/lsm/lsm_run.c, lsm_tree.c and lsm_source.c: runs of several parts, and trees of them. */
-#include "db/state.h"
+#include "db/manifest/manifest_state.h"
 #include "support/lsm_fixture.h"
 
 /* Bounds clip all that is read of a part: an entry beyond them belongs to another part, or to nobody. */

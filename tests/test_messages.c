@@ -6,8 +6,8 @@
 #include "support/fixture.h"
 
 #include "base/status.h"
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "os/sim.h"
 
 #include <stdio.h>

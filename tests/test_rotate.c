@@ -1,7 +1,7 @@
-/* test_rotate.c -- src/db/rotate.c: what a rotation may fail at, and what it may wait for. */
+/* test_rotate.c -- src/db/commit/rotate.c: what a rotation may fail at, and what it may wait for. */
 #include "base/memory.h"
-#include "db/commit.h"
-#include "db/open.h"
+#include "db/commit/commit.h"
+#include "db/open/open.h"
 #include "support/hold.h"
 #include "support/machine.h"
 

@@ -5,8 +5,8 @@
  * the seed gives.
  */
 #include "db/db.h"
-#include "db/open.h"
-#include "db/txn.h"
+#include "db/open/open.h"
+#include "db/txn/txn.h"
 #include "os/sim.h"
 #include "support/fixture.h"
 #include "support/must.h"

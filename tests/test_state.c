@@ -1,5 +1,5 @@
-/* test_state.c -- tests src/db/state.c and edit.c: what stands in manifest records. */
-#include "db/state_format.h"
+/* test_state.c -- tests src/db/manifest/manifest_state.c and edit.c: what stands in manifest records. */
+#include "db/manifest/manifest_items.h"
 #include "support/expect.h"
 
 #include "base/coding.h"
@@ -38,7 +38,7 @@ static void put_item(buffer *b, uint8_t tag, buffer *payload)
     buffer_deinit(payload);
 }
 
-/* A run of two parts, cut at the key "m"; written here by hand as state.h says, not by edit.c. */
+/* A run of two parts, cut at the key "m"; written here by hand as manifest_state.h says, not by manifest_encode.c. */
 static void put_run(buffer *b, uint64_t collection, uint64_t age, uint64_t parts)
 {
     buffer p = {0};

@@ -1,7 +1,7 @@
-/* test_stats.c -- tests src/db/stats.c: figures that a program decides by must be what holt.h says they are. */
+/* test_stats.c -- tests src/db/api/stats.c: figures that a program decides by must be what holt.h says they are. */
 #include "support/fixture.h"
 
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 
 #include <errno.h>

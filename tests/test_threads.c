@@ -14,8 +14,8 @@
  * Meant for the thread sanitizer too. HOLT_STEPS makes it longer.
  */
 #include "base/random.h"
+#include "db/open/open.h"
 #include "os/sim.h"
-#include "db/open.h"
 #include "support/fixture.h"
 #include "support/history.h"
 

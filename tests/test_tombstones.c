@@ -4,8 +4,8 @@
  * cursor passes over them depends on all of that, on the snapshot and on the bounds.
  */
 #include "base/random.h"
-#include "db/cursor.h"
-#include "db/open.h"
+#include "db/open/open.h"
+#include "db/read/cursor.h"
 #include "memtable/memtable.h"
 #include "os/sim.h"
 #include "support/expect.h"

@@ -15,10 +15,10 @@
  */
 #include "base/coding.h"
 #include "base/random.h"
-#include "db/open.h"
-#include "db/verify.h"
-#include "db/verify_manifest.h"
-#include "db/verify_trees.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
+#include "db/verify/verify_manifest.h"
+#include "db/verify/verify_trees.h"
 #include "log/manifest.h"
 #include "support/machine.h"
 

@@ -1,7 +1,7 @@
 /* test_workers.c -- how merge threads share the work between them. On sim, where the test makes their steps itself. */
-#include "db/compact.h"
+#include "db/background/compact.h"
 #include "db/db.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/fixture.h"
 

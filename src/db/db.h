@@ -1,24 +1,21 @@
 /* db.h -- an open database: its fields, by guard, and what every file of this module needs of it.
  *
- * The parts of db/:
- *   open.c create.c recover.c close.c destroy.c a database's beginning and end
- *   commit.c rotate.c gate.c                    the way of a write into log and memtable
- *   get.c cursor.c cursor_open.c snapshot.c approximate.c the ways of a read
- *   handle.c                                    handles that outlive a forced close
- *   txn.c write.c batch.c                       transactions, plain writes, reading a write set back
- *   catalog.c catalog_change.c names.c          collections: open, list; create, drop, rename, clear
- *   load.c                                      bulk loads into empty ones
- *   db_edit.c manifest_writer.c file_uses.c     a change of all that the manifest describes: recorded, then installed
- *   state.c manifest_encode.c                   what the manifest says
- *   recorded.c clock.c                          which of its records is durable; the time that it records
- *   install.c view.c                            views and the change from one to the next
- *   jobs.c flush*.c idle.c compact.c space.c rewrite.c background jobs
- *   reserve.c budget.c                          what is done about a full disk; the shares of memory
- *   health.c                                    whether writes are taken, and what was acknowledged is on disk
- *   verify.c verify_live.c verify_*.c           verification; verification.h has its parts
- *   stats.c event_log.c later.c                 figures, the diary, calls of later releases
+ * The rooms of src/db/:
+ *   open/        a database's beginning and end: the directory, creation, recovery, closing, destroying
+ *   manifest/    what the manifest says, and edits: each recorded, then installed
+ *   version/     views: immutable pictures of the database, and snapshots of them
+ *   tree/        the seam between the two kinds of tree
+ *   catalog/     collections by name: create, open, rename, clear, drop
+ *   commit/      the way of a write into log and memtable: the queue, rotation, backpressure, full disks
+ *   txn/         transactions and their write sets
+ *   read/        gets, cursors, estimates
+ *   background/  jobs: flushes (flush/), merges, page moves, rewriting; and bulk loads
+ *   verify/      verification of closed and open databases
+ *   api/         public calls that are none of these, and what all of them check
+ * and here what several of them use: settings, the shares of memory (budget), handles that outlive a forced close,
+ * the event log, health, the clock.
  *
- * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit.h) is not a mutex: it is held
+ * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit/commit.h) is not a mutex: it is held
  * while the leader does I/O.
  */
 #ifndef HOLT_DB_DB_H
@@ -26,10 +23,10 @@
 
 #include "base/counter.h"
 #include "cache/cache.h"
+#include "db/background/idle.h"
 #include "db/event_log.h"
 #include "db/handle.h"
-#include "db/idle.h"
-#include "db/view.h"
+#include "db/version/view.h"
 #include "log/manifest.h"
 #include "log/wal.h"
 #include "lsm/compaction.h"

@@ -2,8 +2,8 @@
 #include "db/health.h"
 
 #include "base/status.h"
-#include "db/manifest_writer.h"
-#include "db/reserve.h"
+#include "db/commit/reserve.h"
+#include "db/manifest/manifest_writer.h"
 
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /* manifest.h -- the log of what makes up the database: MANIFEST-n, named by CURRENT.
  *
  * A manifest is a header and frames (frame.h, type 4): the first holds the whole state, each later one an
- * edit. What is in them is db/'s business (state.h). Each record is synced before the next is written, so a
+ * edit. What is in them is db/'s business (db/manifest/manifest_state.h). Each record is synced before the next is written, so a
  * bad record followed by a valid one is damage, and a bad last one is torn and was never acknowledged.
  *
  * The header of MANIFEST-n, little-endian, in the first MANIFEST_FRAMES bytes (the rest zero):

@@ -4,7 +4,7 @@
 #include "base/epoch.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/compare.h"
 

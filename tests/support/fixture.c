@@ -1,7 +1,7 @@
 /* fixture.c -- a small database for one test. */
 #include "support/fixture.h"
 
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/must.h"
 

@@ -1,7 +1,7 @@
 /* history.c -- the steps and their chances; opening, closing, reopening. */
 #include "support/history_internal.h"
 
-#include "db/open.h"
+#include "db/open/open.h"
 #include "os/sim.h"
 #include "support/compare.h"
 #include "support/must.h"
@@ -257,7 +257,7 @@ static bool reopen(history *h)
 
 static bool let_time_pass(history *h)
 {
-    const uint64_t COME_TO_REST_NS = (uint64_t)30 * 1000000000; /* db/idle.h */
+    const uint64_t COME_TO_REST_NS = (uint64_t)30 * 1000000000; /* db/background/idle.h */
     history_note(h, "let time pass");
     if (!h->options.simulated) return true;
     if (rng_chance(&h->rng, 4))

@@ -2,7 +2,7 @@
 #include "support/stress_actor.h"
 
 #include "base/memory.h"
-#include "db/open.h"
+#include "db/open/open.h"
 #include "support/disturb.h"
 #include "support/must.h"
 #include "support/stress_race.h"

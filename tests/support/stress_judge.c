@@ -1,8 +1,8 @@
 /* stress_judge.c -- comparing a reopened database with the record. */
 #include "support/stress_judge.h"
 
-#include "db/open.h"
-#include "db/verify.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
 #include "support/must.h"
 #include "support/stress_actor.h"
 #include "support/stress_race.h"

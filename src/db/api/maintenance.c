@@ -1,0 +1,41 @@
+/* maintenance.c -- sync, flush and compact, as a user asks for them. */
+#include "base/status.h"
+#include "db/background/jobs.h"
+#include "db/background/rewrite.h"
+#include "db/health.h"
+
+holt_status holt_sync(holt *db)
+{
+    status_begin_call();
+    holt_status rc = db_check(db);
+    if (rc != HOLT_OK || db->read_only) return rc;
+    rc = wal_sync(db->wal);
+    if (rc != HOLT_OK)
+        rc = health_name_unsynced(db, rc);
+    else
+        rc = health_check_disk(db); /* a deleted file can be synced, too */
+    return db_leave(db, rc);
+}
+
+holt_status holt_flush(holt *db)
+{
+    status_begin_call();
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = writable_check(db);
+    return rc == HOLT_OK ? db_leave(db, flush_all(db)) : rc;
+}
+
+/* Merges are of whole collections, so the bounds only have to be sensible. */
+holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc == HOLT_OK) rc = bound_check(begin, "begin");
+    if (rc == HOLT_OK) rc = bound_check(end, "end");
+    if (rc == HOLT_OK) rc = writable_check(c->db);
+    if (rc != HOLT_OK) return rc;
+    holt *db = c->db;
+    rc = flush_all(db);
+    if (rc == HOLT_OK) rc = c->spec.kind == HOLT_BTREE ? rewrite_tree(db, c, begin, end) : compact_all(db, c);
+    return db_leave(db, rc);
+}

@@ -1,0 +1,199 @@
+#include "base/status.h"
+#include "db/background/space.h"
+#include "db/commit/commit.h"
+#include "db/version/install.h"
+#include "db/version/snapshot.h"
+#include "tree/tree_format.h"
+
+/* Fills what the program knows of the structure and zeroes what it knows beyond. */
+static void hand_out(void *out, size_t out_size, const void *ours, size_t our_size)
+{
+    size_t common = out_size < our_size ? out_size : our_size;
+    memcpy(out, ours, common);
+    if (out_size > common) memset((char *)out + common, 0, out_size - common);
+}
+
+/* ---------------------------------------------------------------- the database's */
+
+static void count_work(holt *db, holt_db_stats *s)
+{
+    s->gets_found = counter_sum(&db->counts, COUNT_GETS_FOUND);
+    s->gets = s->gets_found + counter_sum(&db->counts, COUNT_GETS_OTHER);
+    s->cursor_moves = counter_sum(&db->counts, COUNT_MOVES);
+    s->filter_checks = counter_sum(&db->counts, COUNT_FILTER_CHECKS);
+    s->filter_negatives = counter_sum(&db->counts, COUNT_FILTER_NEGATIVES);
+    s->puts = atomic_load_explicit(&db->puts, memory_order_relaxed);
+    s->deletes = atomic_load_explicit(&db->deletes, memory_order_relaxed);
+    s->commits = atomic_load_explicit(&db->commits, memory_order_relaxed);
+    s->bytes_written_user = atomic_load_explicit(&db->bytes_written_user, memory_order_relaxed);
+    s->delays = atomic_load_explicit(&db->delays, memory_order_relaxed);
+    s->delay_ns = atomic_load_explicit(&db->delay_ns, memory_order_relaxed);
+    s->write_delay_ns = gate_delay_ns(db);
+    os_mutex_lock(&db->jobs_mu);
+    s->flushes = db->flushes;
+    s->flush_bytes = db->flush_bytes;
+    s->compactions = db->compactions;
+    s->compaction_bytes_read = db->compaction_bytes_read;
+    s->compaction_bytes_written = db->compaction_bytes_written;
+    os_mutex_unlock(&db->jobs_mu);
+}
+
+/* What would be free if readers ended. What they have given back is looked at first, unless a change of the space is
+ * under way. */
+static void count_pinned(holt *db, holt_db_stats *s)
+{
+    btree_space_stats pages = {0};
+    btree_space *space = space_of(db);
+    if (space) btree_space_collect(space);
+    if (space) btree_space_stats_get(space, &pages);
+    s->pinned_bytes = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed) +
+                      tree_files_obsolete_bytes(db->files) + pages.pages_held * TREE_PAGE_BYTES;
+}
+
+static void count_cache(holt *db, holt_db_stats *s)
+{
+    cache_stats c;
+    cache_stats_get(db->cache, &c);
+    s->cache_hits = c.hits;
+    s->cache_misses = c.misses;
+    s->cache_evictions = c.evictions;
+    s->cache_bytes = c.bytes;
+    s->resident_bytes = c.resident_bytes;
+}
+
+static void count_handles(holt *db, holt_db_stats *s)
+{
+    uint64_t now = os_clock_ns(db->os);
+    os_mutex_lock(&db->handles_mu);
+    s->transactions_open = db->transactions;
+    s->cursors_open = db->cursors;
+    s->transaction_bytes = db->txn_bytes;
+    for (const snapshot *p = db->snapshots_oldest; p; p = p->newer)
+        s->views_pinned += p->view != NULL;
+    s->snapshots_revoked = db->snapshots_revoked;
+    if (db->snapshots_oldest) s->oldest_snapshot_age_ms = (now - db->snapshots_oldest->taken_ns) / 1000000;
+    os_mutex_unlock(&db->handles_mu);
+    os_mutex_lock(&db->admin_mu);
+    s->collections = db->catalog_count;
+    os_mutex_unlock(&db->admin_mu);
+}
+
+static void count_view(const view *v, holt_db_stats *s)
+{
+    for (size_t i = 0; i < v->table_count; i++)
+        s->memtable_bytes += memtable_bytes(v->tables[i]->memtable);
+    s->memtables_sealed = v->table_count - 1;
+}
+
+/* The newest operation that is visible, and the newest of those that are on stable storage: in the log up to
+ * where it is synced, or in trees. */
+static void count_operations(holt *db, seqno synced, holt_db_stats *s)
+{
+    os_mutex_lock(&db->jobs_mu);
+    seqno durable = db->flushed_seqno > synced ? db->flushed_seqno : synced;
+    os_mutex_unlock(&db->jobs_mu);
+    s->last_seqno = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    s->durable_seqno = durable < s->last_seqno ? durable : s->last_seqno;
+}
+
+static void count_log(holt *db, holt_db_stats *s)
+{
+    wal_stats w = {.synced_seqno = db->synced_seqno};
+    if (db->wal) wal_stats_get(db->wal, &w);
+    count_operations(db, w.synced_seqno, s);
+    s->log_bytes = w.bytes;
+    s->log_syncs = w.syncs;
+    s->log_segments = w.segments;
+}
+
+typedef struct disk_count {
+    os_dir *dir;
+    uint64_t bytes;
+} disk_count;
+
+static holt_status add_file(void *ctx, const char *name)
+{
+    disk_count *d = ctx;
+    bool exists;
+    uint64_t size;
+    if (os_dir_stat(d->dir, name, &exists, &size) == HOLT_OK && exists) d->bytes += size;
+    return HOLT_OK;
+}
+
+holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
+{
+    status_begin_call();
+    if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
+    holt_status rc = db_check(db);
+    if (rc != HOLT_OK) return rc;
+    holt_db_stats s = {0};
+    view *v;
+    rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    count_view(v, &s);
+    view_release(db, v);
+    count_work(db, &s);
+    count_pinned(db, &s);
+    count_cache(db, &s);
+    count_handles(db, &s);
+    count_log(db, &s);
+    disk_count disk = {.dir = db->dir};
+    rc = os_dir_list(db->dir, add_file, &disk);
+    if (rc != HOLT_OK) return rc;
+    s.disk_bytes = disk.bytes;
+    s.files = tree_files_count(db->files);
+    s.memory_limit = db->set.memory_bytes;
+    s.memtable_bytes += chunk_pool_bytes(&db->chunks);
+    s.memory_used = s.memtable_bytes + s.cache_bytes + s.transaction_bytes;
+    s.recovery_ns = db->recovery_ns;
+    s.recovered_operations = db->recovered_operations;
+    s.recovered_log_bytes = db->recovered_log_bytes;
+    hand_out(out, out_size, &s, sizeof s);
+    return db_leave(db, HOLT_OK);
+}
+
+/* ---------------------------------------------------------------- a collection's */
+
+static void count_tree(const lsm_tree *t, holt_collection_info *info)
+{
+    for (size_t i = 0; i < lsm_tree_runs(t); i++) {
+        lsm_run_info run = lsm_run_describe(lsm_tree_run(t, i));
+        info->runs++;
+        info->parts += run.part_count;
+        info->entries += run.entries;
+        info->tombstones += run.tombstones;
+        info->disk_bytes += run.bytes;
+        if (run.level + 1 > info->levels) info->levels = run.level + 1;
+    }
+}
+
+static void count_btree(const tree_root *root, holt_collection_info *info)
+{
+    info->runs = info->parts = info->levels = 1;
+    info->entries = root->entries;
+    info->disk_bytes = root->bytes;
+}
+
+holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size)
+{
+    status_begin_call();
+    if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    view *v;
+    rc = view_acquire(c->db, &v);
+    if (rc != HOLT_OK) return rc;
+    holt_collection_info info = {.kind = c->spec.kind,
+                                 .compression = c->spec.compression,
+                                 .block_bytes = c->spec.block_bytes,
+                                 .filter_bits = c->spec.filter_bits};
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (!s) rc = collection_missing(c);
+    if (s) count_tree(s->lsm, &info);
+    if (s && s->btree) count_btree(btree_version_root(s->btree), &info);
+    for (size_t i = 0; i < v->table_count; i++)
+        info.memtable_entries += memtable_collection_entries(v->tables[i]->memtable, c->spec.id);
+    view_release(c->db, v);
+    if (rc == HOLT_OK) hand_out(out, out_size, &info, sizeof info);
+    return db_leave(c->db, rc);
+}

@@ -1,0 +1,43 @@
+/* unsupported.c -- calls of the interface that a later release fills: they say so. */
+#include "db/db.h"
+
+#include "base/status.h"
+
+static holt_status later(const char *what)
+{
+    return status_set(HOLT_UNSUPPORTED, "%s with a later release", what);
+}
+
+holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin, holt_slice end)
+{
+    status_begin_call();
+    (void)t;
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    if (!begin.data && !begin.size && !end.data && !end.size)
+        return status_set(HOLT_INVALID,
+                          "both bounds are open: use holt_collection_clear to delete everything");
+    return later("deleting a range comes");
+}
+
+holt_status holt_savepoint(holt_txn *t, uint32_t *id)
+{
+    status_begin_call();
+    (void)id;
+    return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
+}
+
+holt_status holt_rollback_to(holt_txn *t, uint32_t id)
+{
+    status_begin_call();
+    (void)id;
+    return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
+}
+
+holt_status holt_checkpoint(holt *db, const char *dest)
+{
+    status_begin_call();
+    holt_status rc = db_check(db);
+    if (rc != HOLT_OK) return rc;
+    return dest ? later("checkpoints come") : status_set(HOLT_INVALID, "the destination is NULL");
+}

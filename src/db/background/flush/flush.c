@@ -1,0 +1,247 @@
+/* flush.c -- writing sealed memtables into the trees, oldest first.
+ *
+ * A flush makes one file with a level-0 run for each LSM collection that the memtable holds, and one change of the
+ * pages of all its B+trees, in steps; syncs them; and makes them visible with one manifest record and one view, in
+ * which the memtable is gone. Then its log segments are released. What was dropped or cleared meanwhile is left out.
+ */
+#include "db/background/jobs.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/background/flush/flush_internal.h"
+#include "db/budget.h"
+#include "db/commit/commit.h"
+#include "db/commit/reserve.h"
+#include "db/manifest/manifest_writer.h"
+#include "db/version/install.h"
+
+#include <stdlib.h>
+
+enum { PIECE_MIN = 8, PIECE_MAX = 1024 };
+static const uint64_t RETRY_NS = (uint64_t)200 * 1000000, BUSY_NS = 1000000;
+
+static void output_deinit(flush_output *o)
+{
+    buffer_deinit(&o->bounds);
+    btree_version_unref(o->next);
+}
+
+/* ---------------------------------------------------------------- beginning */
+
+void flush_abandon(flush *f)
+{
+    if (!f) return;
+    source_close(f->input);
+    tree_builder_destroy(f->builder);
+    for (size_t i = 0; f->outputs && i < f->id_count; i++)
+        output_deinit(&f->outputs[i]);
+    btree_change_abandon(f->change);
+    tree_file_writer_destroy(f->writer);
+    if (f->finished && !f->file_used) tree_file_obsolete(f->finished);
+    tree_file_unref(f->finished);
+    view_release(f->db, f->view);
+    table_unref(f->table);
+    mem_free(f->ids);
+    mem_free(f->slots_by_id);
+    mem_free(f->outputs);
+    mem_free(f);
+}
+
+static int compare_slots(const void *a, const void *b, void *ctx)
+{
+    collection_state *const *slots = ctx;
+    uint32_t x = slots[*(const uint32_t *)a]->spec.id, y = slots[*(const uint32_t *)b]->spec.id;
+    return (x > y) - (x < y);
+}
+
+static holt_status sort_slots(flush *f)
+{
+    f->slots_by_id = mem_alloc((f->view->slot_count + 1) * sizeof *f->slots_by_id);
+    if (!f->slots_by_id) return status_no_memory(f->view->slot_count * sizeof *f->slots_by_id);
+    for (size_t i = 0; i < f->view->slot_count; i++)
+        if (f->view->slots[i]) f->slots_by_id[f->slot_count++] = (uint32_t)i;
+    qsort_r(f->slots_by_id, f->slot_count, sizeof *f->slots_by_id, compare_slots, f->view->slots);
+    return HOLT_OK;
+}
+
+holt_status flush_look_again(flush *f)
+{
+    view *now;
+    holt_status rc = view_acquire(f->db, &now);
+    if (rc != HOLT_OK) return rc;
+    view_release(f->db, f->view);
+    f->view = now;
+    mem_free(f->slots_by_id);
+    f->slots_by_id = NULL;
+    f->slot_count = 0;
+    return sort_slots(f);
+}
+
+const collection_state *flush_state(const flush *f, uint32_t id, uint32_t *slot)
+{
+    for (size_t low = 0, high = f->slot_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        *slot = f->slots_by_id[middle];
+        const collection_state *s = f->view->slots[*slot];
+        if (s->spec.id == id) return s;
+        if (s->spec.id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* What pieces record must not be on disk before commits that came earlier are, in whichever collection. */
+static holt_status choose_piece(flush *f)
+{
+    holt *db = f->db;
+    if (!disk_is_full(db)) return HOLT_OK;
+    if (!db->flush_piece) db->flush_piece = PIECE_MAX;
+    f->piece = db->flush_piece;
+    return wal_sync(db->wal);
+}
+
+/* Begins the flush of the oldest sealed table; *out NULL: there is none. */
+static holt_status flush_begin(holt *db, flush **out)
+{
+    *out = NULL;
+    view *v;
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    flush *f = v->table_count > 1 ? mem_alloc_zero(1, sizeof *f) : NULL;
+    if (!f) {
+        bool none = v->table_count <= 1;
+        view_release(db, v);
+        return none ? HOLT_OK : status_no_memory(sizeof *f);
+    }
+    f->db = db;
+    f->began_ns = os_clock_ns(db->os);
+    f->view = v;
+    f->table = table_ref(v->tables[v->table_count - 1]);
+    rc = choose_piece(f);
+    if (rc == HOLT_OK) rc = memtable_collections(f->table->memtable, &f->ids, &f->id_count);
+    if (rc == HOLT_OK) rc = sort_slots(f);
+    f->outputs = mem_alloc_zero(f->id_count + 1, sizeof *f->outputs);
+    if (rc == HOLT_OK && !f->outputs) rc = status_no_memory(f->id_count * sizeof *f->outputs);
+    if (rc != HOLT_OK) {
+        flush_abandon(f);
+        return rc;
+    }
+    *out = f;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- the job */
+
+/* Writers are to know early of a flush that is slower than those before it. */
+static void tell_progress(const flush *f)
+{
+    const memtable *m = f->table->memtable;
+    const uint64_t entries = memtable_entries(m);
+    if (f->taken < entries)
+        gate_draining(f->db, memtable_bytes(m) * f->taken / entries, os_clock_ns(f->db->os) - f->began_ns);
+}
+
+static holt_status flush_step(holt *db, bool *more)
+{
+    holt_status rc = HOLT_OK;
+    if (!db->flush) rc = manifest_repair(db); /* what could not be recorded would only be written in vain */
+    if (!db->flush && rc == HOLT_OK) rc = flush_begin(db, &db->flush);
+    if (db->flush) budget_claim(db, memtable_bytes(db->flush->table->memtable));
+    *more = db->flush != NULL;
+    if (rc != HOLT_OK || !db->flush) return rc;
+    bool done;
+    rc = flush_write(db->flush, &done);
+    if (rc == HOLT_OK && !done) tell_progress(db->flush);
+    if (rc == HOLT_OK && done) rc = flush_finish(db->flush);
+    if (rc != HOLT_OK || done) {
+        flush_abandon(db->flush); /* done, or to be begun anew under a new file number */
+        db->flush = NULL;
+    }
+    return rc;
+}
+
+static void report(holt *db, holt_status rc)
+{
+    status_check_call(rc);
+    if (rc != HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_ERROR, "flush failed, will be tried again: %s",
+                        holt_error_message());
+    os_mutex_lock(&db->jobs_mu);
+    db->flush_failing = rc != HOLT_OK;
+    if (rc != HOLT_OK) {
+        status_keep(rc, &db->flush_error);
+        db->flush_attempts_failed++;
+    }
+    os_cond_broadcast(&db->jobs_cond);
+    os_mutex_unlock(&db->jobs_mu);
+}
+
+/* A piece that did not fit is tried smaller; after a flush that went well the next begins with large ones. */
+static void adapt_piece(holt *db, holt_status rc)
+{
+    if (rc == HOLT_OK && !db->flush) db->flush_piece = PIECE_MAX;
+    if (rc == HOLT_NO_SPACE && db->flush_piece > PIECE_MIN) db->flush_piece /= 2;
+}
+
+uint64_t flush_job_step(void *ctx)
+{
+    holt *db = ctx;
+    bool more;
+    status_begin_call();
+    holt_status rc = flush_step(db, &more);
+    adapt_piece(db, rc);
+    if (rc == HOLT_NO_SPACE && reserve_give_up(db)) return OS_JOB_AGAIN;
+    if (rc == HOLT_CONFLICT) return OS_JOB_AGAIN; /* a B+tree was changed meanwhile: begun anew */
+    if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return os_clock_ns(db->os) + BUSY_NS;
+    if (rc != HOLT_OK) {
+        report(db, rc);
+        return os_clock_ns(db->os) + RETRY_NS;
+    }
+    if (!db->flush) {
+        report(db, HOLT_OK);
+        if (more) jobs_wake_workers(db);
+        if (more) os_job_wake(db->prepare_job);
+    }
+    if (db->flush && db->flush->rests) return os_clock_ns(db->os) + BUSY_NS;
+    return more ? OS_JOB_AGAIN : idle_step(db);
+}
+
+/* ---------------------------------------------------------------- asking for it */
+
+/* Seals the active memtable if it has entries; *upto: what must be flushed. */
+static holt_status seal_active(holt *db, seqno *upto)
+{
+    holt_status rc = commit_lead(db);
+    if (rc != HOLT_OK) return rc;
+    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
+    *upto = db->next_seqno - 1;
+    commit_unlead(db);
+    return rc;
+}
+
+holt_status flush_all(holt *db)
+{
+    seqno upto;
+    holt_status rc = seal_active(db, &upto);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&db->jobs_mu);
+    uint64_t failed = db->flush_attempts_failed;
+    while (db->flushed_seqno < upto && db->flush_attempts_failed == failed) {
+        os_job_wake(db->flush_job);
+        os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + 1000000000);
+    }
+    if (db->flushed_seqno < upto) rc = status_restore(&db->flush_error);
+    os_mutex_unlock(&db->jobs_mu);
+    return rc;
+}
+
+holt_status flush_now(holt *db)
+{
+    for (bool more = true; more;) {
+        holt_status rc = flush_step(db, &more);
+        if (rc != HOLT_OK) return rc;
+    }
+    return HOLT_OK;
+}

@@ -1,0 +1,92 @@
+#include "db/background/idle.h"
+
+#include "base/status.h"
+#include "db/budget.h"
+#include "db/commit/commit.h"
+#include "db/commit/reserve.h"
+#include "db/version/install.h"
+
+/* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
+static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000,
+                      REST_NS = (uint64_t)20 * 1000000000;
+enum { WORTH_IT = 16 }; /* the part of a full memtable that is worth a flush after a short pause */
+
+/* Bytes of the active memtable; 0: it has no entries. */
+static size_t active_bytes(holt *db)
+{
+    if (epoch_enter() != HOLT_OK) return 0;
+    const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
+    const memtable *m = v->tables[0]->memtable;
+    size_t bytes = memtable_entries(m) > 0 ? memtable_bytes(m) : 0;
+    epoch_leave();
+    return bytes;
+}
+
+/* Relaxed: it is asked again in a second. */
+static bool has_no_room(const holt *db)
+{
+    return disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
+}
+
+/* Without waiting for anybody: not for a leader, nor for a segment to be made; unless there is no room for one, which flushing
+ * what is in memory may change. */
+static bool seal(holt *db)
+{
+    if (!commit_try_lead(db)) return false;
+    if (!wal_has_next(db->wal) && !has_no_room(db)) {
+        wal_end_calm(db->wal);
+        commit_unlead(db);
+        os_job_wake(db->prepare_job); /* there will be one at the next look */
+        return false;
+    }
+    holt_status rc = HOLT_OK;
+    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
+    commit_unlead(db);
+    if (rc != HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_WARN, "the memtable could not be sealed in a pause: %s",
+                        holt_error_message());
+    return rc == HOLT_OK;
+}
+
+/* Gives back what is kept for commits to come: false: somebody leads. */
+static bool rest(holt *db)
+{
+    if (!commit_try_lead(db)) return false;
+    wal_rest(db->wal);
+    commit_unlead(db);
+    chunk_pool_trim(&db->chunks);
+    os_job_wake(db->prepare_job); /* for RESERVE */
+    return true;
+}
+
+/* The pause's length that calls for something to be done. */
+static uint64_t patience(const holt *db, size_t bytes)
+{
+    if (!bytes) return REST_NS;
+    return bytes >= db->set.memtable_bytes / WORTH_IT || has_no_room(db) ? PAUSE_NS : LONG_PAUSE_NS;
+}
+
+uint64_t idle_step(holt *db)
+{
+    idle_state *s = &db->idle;
+    if (wal_health(db->wal) != HOLT_OK) return OS_JOB_IDLE;
+    /* Relaxed: whether it is idle need not be exact. */
+    seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    uint64_t now = os_clock_ns(db->os), since = pause_since(&s->pause, newest, now);
+    if (since == now) {
+        s->rests = false;
+        atomic_store_explicit(&s->watched, true, memory_order_relaxed);
+    }
+    size_t bytes = active_bytes(db);
+    budget_claim(db, bytes);
+    if (bytes == 0 && now >= since + PAUSE_NS) budget_lend(db);
+    uint64_t due = since + patience(db, bytes);
+    if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
+    if (!bytes && now >= due && !s->rests) s->rests = rest(db);
+    if (now < since + PAUSE_NS) return pause_sleep_until(&s->pause, since + PAUSE_NS);
+    /* From here on a commit wakes the job. One that came before it could know is seen by one more look. */
+    if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed))
+        return pause_sleep_until(&s->pause, now + PAUSE_NS);
+    if (bytes || !s->rests) return pause_sleep_until(&s->pause, due > now ? due : now + PAUSE_NS);
+    return OS_JOB_IDLE;
+}

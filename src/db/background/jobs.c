@@ -1,0 +1,147 @@
+#include "db/background/jobs.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/commit/reserve.h"
+#include "db/health.h"
+#include "db/version/install.h"
+#include "db/version/snapshot.h"
+
+#include <inttypes.h>
+
+static const uint64_t RETRY_NS = (uint64_t)1000 * 1000000, FULL_NS = (uint64_t)100 * 1000000;
+
+/* ---------------------------------------------------------------- preparing */
+
+uint64_t prepare_job_step(void *ctx)
+{
+    holt *db = ctx;
+    bool full = disk_is_full(db);
+    bool missing = health_segment_is_missing(db), ahead = !full && (missing || !wal_is_calm(db->wal));
+    status_begin_call();
+    holt_status rc = ahead ? wal_extend(db->wal) : HOLT_OK;
+    if (rc == HOLT_OK && ahead) rc = wal_prepare(db->wal);
+    if (rc == HOLT_OK && missing) rc = wal_check_next(db->wal);
+    atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
+    if (ahead) (void)health_note_segment(db, rc);
+    if (rc == HOLT_OK) reserve_make(db);
+    if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
+    if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;
+    status_check_call(rc);
+    event_log_write(db->events, HOLT_LOG_WARN,
+                    "the next log segment could not be prepared, will be tried again: %s",
+                    holt_error_message());
+    return os_clock_ns(db->os) + RETRY_NS;
+}
+
+/* ---------------------------------------------------------------- syncing */
+
+uint64_t sync_job_step(void *ctx)
+{
+    holt *db = ctx;
+    uint64_t due = wal_sync_due(db->wal, (uint64_t)db->set.interval_ms * 1000000);
+    if (due == OS_FOREVER) return OS_JOB_IDLE; /* the next commit that is acknowledged wakes this job */
+    if (os_clock_ns(db->os) < due) return due;
+    if (wal_sync(db->wal) == HOLT_OK)
+        return OS_JOB_AGAIN; /* more may have been acknowledged during the sync */
+    event_log_write(db->events, HOLT_LOG_ERROR, "%s", holt_error_message());
+    return OS_JOB_IDLE;
+}
+
+/* ---------------------------------------------------------------- releasing */
+
+uint64_t release_job_step(void *ctx)
+{
+    holt *db = ctx;
+    if (release_step(db)) return os_clock_ns(db->os) + 1000000;
+    /* Nothing waits for its epoch, so what is retained is retained by readers. Relaxed: a figure. */
+    uint64_t retained = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
+    if (retained <= db->set.memory_bytes / 4 || !snapshot_revoke_oldest(db)) return OS_JOB_IDLE;
+    event_log_write(db->events, HOLT_LOG_WARN,
+                    "readers keep %" PRIu64 " bytes of flushed memtables: the oldest snapshot is revoked",
+                    retained);
+    return OS_JOB_AGAIN;
+}
+
+/* ---------------------------------------------------------------- starting and stopping */
+
+static holt_status start_workers(holt *db)
+{
+    uint32_t count = db->set.background_threads;
+    db->workers = mem_alloc_zero(count, sizeof *db->workers);
+    if (!db->workers) return status_no_memory(count * sizeof *db->workers);
+    holt_status rc = HOLT_OK;
+    for (; db->worker_count < count && rc == HOLT_OK; db->worker_count++) {
+        compact_worker *w = &db->workers[db->worker_count];
+        w->db = w->upkeep.db = db;
+        rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
+    }
+    return rc;
+}
+
+holt_status jobs_start(holt *db)
+{
+    holt_status rc = event_log_start(db->events);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-release", 0, release_job_step, db, &db->release_job);
+    if (rc != HOLT_OK || db->read_only) return rc;
+    rc = start_workers(db);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-flush", 0, flush_job_step, db, &db->flush_job);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-prepare", 0, prepare_job_step, db, &db->prepare_job);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-sync", 0, sync_job_step, db, &db->sync_job);
+    return rc;
+}
+
+/* Whether there is anything in the database that jobs could do something about. */
+static bool has_data(holt *db)
+{
+    view *v;
+    if (db->space || view_acquire(db, &v) != HOLT_OK) return true; /* its file may have pages to give back */
+    bool has = v->table_count > 1 || memtable_entries(v->tables[0]->memtable) > 0;
+    for (size_t i = 0; i < v->slot_count && !has; i++)
+        has = v->slots[i] && (lsm_tree_runs(v->slots[i]->lsm) > 0);
+    view_release(db, v);
+    return has;
+}
+
+/* An empty database needs no job, and so no thread, before its first commit. */
+void jobs_begin(holt *db)
+{
+    if (!has_data(db)) return;
+    os_job_wake(db->flush_job);
+    os_job_wake(db->prepare_job);
+    jobs_wake_workers(db);
+}
+
+void jobs_wake_workers(holt *db)
+{
+    for (uint32_t i = 0; i < db->worker_count; i++)
+        if (db->workers[i].job) os_job_wake(db->workers[i].job);
+}
+
+static void stop(os_job **job)
+{
+    os_job_stop(*job);
+    *job = NULL;
+}
+
+/* The log's first, while all is as it was: a callback that it has called may be inside a call on the database. The
+ * others in the order of who wakes whom. */
+void jobs_stop(holt *db)
+{
+    event_log_stop(db->events);
+    stop(&db->flush_job);
+    flush_abandon(db->flush);
+    db->flush = NULL;
+    for (uint32_t i = 0; i < db->worker_count; i++) {
+        stop(&db->workers[i].job);
+        compact_abandon(&db->workers[i]);
+        space_abandon(&db->workers[i].upkeep);
+    }
+    mem_free(db->workers);
+    db->workers = NULL;
+    db->worker_count = 0;
+    stop(&db->prepare_job);
+    stop(&db->release_job);
+    stop(
+        &db->sync_job); /* last: the others' steps may take long, and HOLT_INTERVAL is promised until the end */
+}

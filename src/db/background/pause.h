@@ -1,0 +1,40 @@
+/* pause.h -- since when nobody has committed, as a background job sees it.
+ *
+ * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later than it asked
+ * for begins to count anew.
+ *
+ * Concurrency  a pause belongs to one job.
+ */
+#ifndef HOLT_DB_BACKGROUND_PAUSE_H
+#define HOLT_DB_BACKGROUND_PAUSE_H
+
+#include "log/position.h"
+#include "os/os.h"
+
+typedef struct pause_state {
+    seqno seen;         /* the newest operation when last looked, */
+    uint64_t since_ns;  /* and since when it is; 0: never looked */
+    uint64_t expect_ns; /* when the job asked to be woken; 0: it did not */
+} pause_state;
+
+/* Since when the newest operation is `newest`; `now` when it has just come. */
+static inline uint64_t pause_since(pause_state *p, seqno newest, uint64_t now)
+{
+    const uint64_t late_ns = (uint64_t)250 * 1000000;
+    bool stood_still = p->expect_ns && now > p->expect_ns + late_ns;
+    if (newest != p->seen || !p->since_ns || stood_still) {
+        p->seen = newest;
+        p->since_ns = now;
+    }
+    p->expect_ns = 0;
+    return p->since_ns;
+}
+
+/* The job is going to sleep until then. */
+static inline uint64_t pause_sleep_until(pause_state *p, uint64_t ns)
+{
+    p->expect_ns = ns;
+    return ns;
+}
+
+#endif

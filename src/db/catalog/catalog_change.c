@@ -1,0 +1,209 @@
+/* catalog_change.c -- creating, dropping, renaming and clearing collections: under leadership, so in commit
+ * order, and durable when done. */
+#include "db/catalog/catalog_internal.h"
+
+#include "base/status.h"
+#include "db/background/jobs.h"
+#include "db/commit/commit.h"
+#include "db/manifest/db_edit.h"
+#include "db/manifest/manifest_writer.h"
+#include "db/tree/collection_tree.h"
+#include "db/txn/txn.h"
+
+#include <assert.h>
+
+static holt_status exists(const char *name)
+{
+    return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", name);
+}
+
+/* admin_mu held. An existing collection, as asked for by holt_collection_create. */
+static holt_status reopen(holt_collection *c, const char *name, bool may_open, holt_collection **out)
+{
+    if (!may_open) return exists(name);
+    c->handles++;
+    *out = c;
+    return HOLT_OK;
+}
+
+/* The first B+tree collection brings the file for the pages of all. */
+static holt_status need_space(holt *db)
+{
+    if (space_of(db)) return HOLT_OK; /* set under leadership only */
+    btree_space *space;
+    uint64_t number = next_file_number(db);
+    holt_status rc = btree_space_create(&space, db->files, number);
+    if (rc != HOLT_OK) return rc;
+    rc = os_dir_sync(db->dir);
+    if (rc != HOLT_OK) {
+        char name[OS_NAME_MAX];
+        tree_page_file_name(number, name);
+        btree_space_close(space);
+        os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
+        return rc;
+    }
+    space_set(db, space);
+    return HOLT_OK;
+}
+
+static holt_status record_creation(holt *db, holt_collection *c)
+{
+    collection_tree empty;
+    db_edit e;
+    holt_status rc = c->spec.kind == HOLT_BTREE ? need_space(db) : HOLT_OK;
+    if (rc == HOLT_OK) rc = edit_begin(&e, db);
+    if (rc != HOLT_OK) return rc;
+    rc = trees_empty(&c->spec, space_of(db), &empty);
+    edit_fail(&e, rc);
+    if (rc == HOLT_OK) edit_create(&e, c, &empty);
+    return edit_commit(&e);
+}
+
+static holt_status create_led(holt *db, const char *name, const collection_spec *spec, bool may_open,
+                              holt_collection **out)
+{
+    os_mutex_lock(&db->admin_mu);
+    holt_collection *there = catalog_find(db, name);
+    holt_status rc = there ? reopen(there, name, may_open, out) : HOLT_OK;
+    os_mutex_unlock(&db->admin_mu);
+    if (there) return rc;
+
+    holt_collection *c = NULL;
+    rc = wal_sync(db->wal);
+    if (rc == HOLT_OK) rc = collection_create_object(db, spec, name, &c);
+    if (rc != HOLT_OK) return rc;
+    c->handles = 1;
+    rc = record_creation(db, c);
+    if (rc != HOLT_OK) {
+        collection_destroy_object(c);
+        return rc;
+    }
+    *out = c;
+    event_log_write(db->events, HOLT_LOG_INFO, "collection \"%s\" created", name);
+    return HOLT_OK;
+}
+
+holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o,
+                                   holt_collection **out)
+{
+    status_begin_call();
+    if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
+    *out = NULL;
+    collection_spec spec;
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = name_check(name);
+    if (rc == HOLT_OK) rc = collection_spec_init(db, o, &spec);
+    if (rc == HOLT_OK) rc = writable_check(db);
+    if (rc == HOLT_OK) rc = commit_lead(db);
+    if (rc != HOLT_OK) return rc;
+    rc = create_led(db, name, &spec, o && (o->flags & HOLT_CREATE_OR_OPEN), out);
+    commit_unlead(db);
+    return db_leave(db, rc);
+}
+
+/* The collection is found, syncs the log before the change, and is not the one that always exists. */
+static holt_status begin_change(holt *db, const char *name, holt_collection **out)
+{
+    if (strcmp(name, "default") == 0)
+        return status_set(HOLT_INVALID, "the collection \"default\" can be neither dropped nor renamed");
+    os_mutex_lock(&db->admin_mu);
+    *out = catalog_find(db, name);
+    os_mutex_unlock(&db->admin_mu);
+    return *out ? wal_sync(db->wal) : collection_not_found(name);
+}
+
+static holt_status drop_led(holt *db, const char *name)
+{
+    holt_collection *c = NULL;
+    db_edit e;
+    holt_status rc = begin_change(db, name, &c);
+    if (rc == HOLT_OK) rc = edit_begin(&e, db);
+    if (rc != HOLT_OK) return rc;
+    assert(c);
+    collection_use(c); /* so that it outlives its last handle until the catalog is done with it */
+    edit_drop(&e, c);
+    rc = edit_commit(&e);
+    collection_unuse(c);
+    if (rc != HOLT_OK) return rc;
+    jobs_wake_workers(db);
+    event_log_write(db->events, HOLT_LOG_INFO, "collection \"%s\" dropped", name);
+    return HOLT_OK;
+}
+
+holt_status holt_collection_drop(holt *db, const char *name)
+{
+    status_begin_call();
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = name_check(name);
+    if (rc == HOLT_OK) rc = writable_check(db);
+    if (rc == HOLT_OK) rc = commit_lead(db);
+    if (rc != HOLT_OK) return rc;
+    rc = drop_led(db, name);
+    commit_unlead(db);
+    return db_leave(db, rc);
+}
+
+static holt_status rename_led(holt *db, const char *from, const char *to)
+{
+    holt_collection *c = NULL;
+    holt_status rc = begin_change(db, from, &c);
+    if (rc != HOLT_OK) return rc;
+    assert(c);
+    os_mutex_lock(&db->admin_mu);
+    bool taken = catalog_find(db, to) != NULL;
+    os_mutex_unlock(&db->admin_mu);
+    if (taken) return exists(to);
+    db_edit e;
+    rc = edit_begin(&e, db);
+    if (rc != HOLT_OK) return rc;
+    edit_rename(&e, c, to);
+    rc = edit_commit(&e);
+    if (rc == HOLT_OK)
+        event_log_write(db->events, HOLT_LOG_INFO, "collection \"%s\" renamed to \"%s\"", from, to);
+    return rc;
+}
+
+holt_status holt_collection_rename(holt *db, const char *from, const char *to)
+{
+    status_begin_call();
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = name_check(from);
+    if (rc == HOLT_OK) rc = name_check(to);
+    if (rc == HOLT_OK) rc = writable_check(db);
+    if (rc == HOLT_OK) rc = commit_lead(db);
+    if (rc != HOLT_OK) return rc;
+    rc = rename_led(db, from, to);
+    commit_unlead(db);
+    return db_leave(db, rc);
+}
+
+/* Everything up to now is void: versions in memtables by their seqno, runs by being taken away. Snapshots on
+ * older views keep the old contents; those on the new one are not older than the clear. */
+static holt_status clear_led(holt_collection *c)
+{
+    holt *db = c->db;
+    collection_tree empty;
+    db_edit e;
+    holt_status rc = wal_sync(db->wal);
+    if (rc == HOLT_OK) rc = edit_begin(&e, db);
+    if (rc != HOLT_OK) return rc;
+    rc = trees_empty(&c->spec, space_of(db), &empty);
+    edit_fail(&e, rc);
+    if (rc == HOLT_OK) edit_clear(&e, c, db->next_seqno - 1, &empty);
+    rc = edit_commit(&e);
+    jobs_wake_workers(db);
+    return rc;
+}
+
+holt_status holt_collection_clear(holt_collection *c)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc == HOLT_OK) rc = writable_check(c->db);
+    if (rc == HOLT_OK) rc = commit_lead(c->db);
+    if (rc != HOLT_OK) return rc;
+    rc = collection_check(c); /* it may have been dropped while we waited */
+    if (rc == HOLT_OK) rc = clear_led(c);
+    commit_unlead(c->db);
+    return db_leave(c->db, rc);
+}

@@ -1,0 +1,342 @@
+/* db_edit.c -- gathering an edit, and making it: db_edit.h has the protocol. */
+#include "db/manifest/db_edit.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/catalog/catalog_internal.h"
+#include "db/manifest/file_uses.h"
+#include "db/manifest/manifest_writer.h"
+#include "db/version/install.h"
+
+#include <assert.h>
+
+/* ---------------------------------------------------------------- begin and end */
+
+holt_status edit_begin(db_edit *e, holt *db)
+{
+    memset(e, 0, sizeof *e);
+    e->db = db;
+    os_mutex_lock(&db->manifest_mu);
+    holt_status rc = view_acquire(db, &e->base);
+    if (rc != HOLT_OK) os_mutex_unlock(&db->manifest_mu);
+    return rc;
+}
+
+void edit_fail(db_edit *e, holt_status rc)
+{
+    if (rc == HOLT_OK || e->status != HOLT_OK) return;
+    e->status = rc;
+    status_keep(rc, &e->error);
+}
+
+/* The page change is committed with the record, or as if it had not been, or, while nobody knows what is on disk, kept
+ * from being overwritten until the manifest is known again. */
+static void end_pages(db_edit *e)
+{
+    if (!e->pages) return;
+    if (e->outcome == EDIT_MADE)
+        btree_change_commit(e->pages);
+    else if (e->outcome == EDIT_IN_DOUBT)
+        btree_change_doubt(e->pages);
+    else
+        btree_change_abandon(e->pages);
+}
+
+static void release_slot(holt *db, uint32_t slot)
+{
+    os_mutex_lock(&db->admin_mu);
+    catalog_release_slot(db, slot);
+    os_mutex_unlock(&db->admin_mu);
+}
+
+static void end(db_edit *e)
+{
+    holt *db = e->db;
+    if (e->catalog == EDIT_CREATE && e->outcome != EDIT_MADE) release_slot(db, e->collection->slot);
+    end_pages(e);
+    for (size_t i = 0; i < e->collection_count; i++) /* what was not installed */
+        collection_state_unref(e->collections[i].state);
+    btree_version_unref(e->garbage);
+    os_mutex_unlock(&db->manifest_mu);
+    view_release(db, e->base);
+    mem_free(e->collections);
+    mem_free(e->new_name);
+    buffer_deinit(&e->items);
+}
+
+void edit_abandon(db_edit *e)
+{
+    assert(e->outcome == EDIT_NOT_MADE);
+    end(e);
+}
+
+/* ---------------------------------------------------------------- gathering: trees */
+
+static bool has_age(const lsm_tree *t, uint64_t age)
+{
+    for (size_t i = 0; t && i < lsm_tree_runs(t); i++)
+        if (lsm_run_describe(lsm_tree_run(t, i)).age == age) return true;
+    return false;
+}
+
+/* The items that make one tree out of another; before NULL: out of nothing. */
+static void encode_difference(buffer *items, uint32_t id, const collection_state *before,
+                              const collection_state *after)
+{
+    const lsm_tree *old = before ? before->lsm : NULL;
+    for (size_t i = 0; old && i < lsm_tree_runs(old); i++) {
+        uint64_t age = lsm_run_describe(lsm_tree_run(old, i)).age;
+        if (!has_age(after->lsm, age)) encode_run_removed(items, id, age);
+    }
+    for (size_t i = 0; i < lsm_tree_runs(after->lsm); i++) { /* one of an old run's age replaces that */
+        const lsm_run *run = lsm_tree_run(after->lsm, i);
+        if (!old || !lsm_tree_has(old, run)) encode_run(items, id, run);
+    }
+    const tree_root *root = after->btree ? btree_version_root(after->btree) : NULL;
+    if (root && (before ? before->btree != after->btree : root->root.length > 0))
+        encode_root(items, id, root);
+}
+
+/* Takes the reference over. */
+static void add_collection(db_edit *e, uint32_t slot, collection_state *state)
+{
+    if (!mem_grow((void **)&e->collections, &e->collection_capacity, e->collection_count + 1,
+                  sizeof *e->collections)) {
+        edit_fail(e, status_no_memory(sizeof *e->collections));
+        collection_state_unref(state);
+        return;
+    }
+    e->collections[e->collection_count++] = (edit_collection){.slot = slot, .state = state};
+}
+
+/* Adds the collection's new state and the items that lead to it; before NULL: it was empty. */
+static void add_state(db_edit *e, uint32_t slot, const collection_spec *spec, seqno cleared,
+                      const collection_state *before, const collection_tree *tree)
+{
+    collection_state *state;
+    holt_status rc = collection_state_create(&state, spec, cleared, tree);
+    edit_fail(e, rc);
+    if (rc != HOLT_OK) return;
+    encode_difference(&e->items, spec->id, before, state);
+    add_collection(e, slot, state);
+}
+
+void edit_put_tree(db_edit *e, uint32_t slot, const collection_state *now, const collection_tree *tree)
+{
+    add_state(e, slot, &now->spec, now->cleared_seqno, now, tree);
+}
+
+/* ---------------------------------------------------------------- gathering: the catalog */
+
+/* The B+tree that the collection has now becomes garbage: its pages are given up later. */
+static void leave_garbage(db_edit *e, const holt_collection *c)
+{
+    holt *db = e->db;
+    const collection_state *now = edit_state(e, c->slot, c->spec.id);
+    if (!now || !now->btree || btree_version_root(now->btree)->root.length == 0) return;
+    if (!mem_grow((void **)&db->garbage, &db->garbage_capacity, db->garbage_count + 1, sizeof *db->garbage)) {
+        edit_fail(e, status_no_memory(sizeof *db->garbage));
+        return;
+    }
+    e->garbage = btree_version_ref(now->btree);
+    encode_garbage(&e->items, btree_version_root(e->garbage));
+}
+
+void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const collection_tree *tree)
+{
+    e->orders_commits = true;
+    encode_clear(&e->items, c->spec.id, cleared);
+    add_state(e, c->slot, &c->spec, cleared, NULL, tree);
+    leave_garbage(e, c);
+    edit_raise_floor(e, cleared);
+}
+
+void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
+{
+    holt *db = e->db;
+    os_mutex_lock(&db->admin_mu);
+    holt_status rc = catalog_reserve(db);
+    if (rc == HOLT_OK) c->slot = catalog_take_slot(db);
+    os_mutex_unlock(&db->admin_mu);
+    edit_fail(e, rc);
+    if (rc != HOLT_OK) {
+        lsm_tree_unref(tree->lsm);
+        btree_version_unref(tree->btree);
+        return;
+    }
+    e->catalog = EDIT_CREATE;
+    e->collection = c;
+    e->orders_commits = true;
+    c->spec.id = (uint32_t)db->next_collection++; /* never used again, whatever becomes of the edit */
+    encode_collection(&e->items, &c->spec, c->name, 0);
+    /* Only the first time, when nobody can be changing it: later on its state is recorded with each change. */
+    e->records_space = c->spec.kind == HOLT_BTREE && !db->space_recorded;
+    if (e->records_space) encode_space(&e->items, btree_space_recorded(space_of(db)), true);
+    add_state(e, c->slot, &c->spec, 0, NULL, tree);
+}
+
+void edit_drop(db_edit *e, holt_collection *c)
+{
+    e->catalog = EDIT_DROP;
+    e->collection = c;
+    e->orders_commits = true;
+    encode_drop(&e->items, c->spec.id);
+    add_collection(e, c->slot, NULL);
+    leave_garbage(e, c);
+}
+
+void edit_rename(db_edit *e, holt_collection *c, const char *name)
+{
+    e->catalog = EDIT_RENAME;
+    e->collection = c;
+    e->orders_commits = true;
+    e->new_name = mem_copy_string(name);
+    if (!e->new_name) edit_fail(e, status_no_memory(strlen(name)));
+    encode_rename(&e->items, c->spec.id, name);
+}
+
+/* ---------------------------------------------------------------- gathering: the rest */
+
+void edit_raise_floor(db_edit *e, seqno floor)
+{
+    if (floor > e->floor) e->floor = floor;
+}
+
+void edit_flushed(db_edit *e, table *flushed)
+{
+    e->flushed = flushed;
+    e->log = e->db->log;
+    e->log.closed = false;
+    e->log.flushed_seqno = flushed->last_seqno;
+    if (flushed->last_recovered) e->log.recovered_count = 0; /* the array stays db->log's */
+    if (flushed->segment) {
+        e->log.next_segment = flushed->next_segment;
+        e->log.next_epoch = flushed->next_epoch;
+    }
+    encode_log(&e->items, &e->log);
+    edit_raise_floor(e, flushed->last_seqno);
+}
+
+void edit_pages(db_edit *e, btree_change *change, const btree_space_state *prepared)
+{
+    e->pages = change;
+    e->space = prepared;
+    encode_space(&e->items, prepared, false);
+}
+
+void edit_swept(db_edit *e, size_t count)
+{
+    e->swept = count;
+    for (size_t i = 0; i < count; i++)
+        encode_swept(&e->items, btree_version_root(e->db->garbage[i]));
+}
+
+/* ---------------------------------------------------------------- making it */
+
+/* The memory for everything that comes after the record. */
+static holt_status reserve(db_edit *e, view **next)
+{
+    size_t slots = 0, parts = 0, runs = 0;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const edit_collection *c = &e->collections[i];
+        if (c->slot >= slots) slots = (size_t)c->slot + 1;
+        if (c->state) parts += file_uses_needed(c->state->lsm);
+        if (c->state) runs += lsm_tree_runs(c->state->lsm);
+    }
+    holt_status rc = file_uses_reserve(e->db, parts);
+    if (rc == HOLT_OK) rc = manifest_reserve_doubt(e->db, runs);
+    return rc == HOLT_OK ? view_change_reserve(e->db, slots, next) : rc;
+}
+
+/* Puts the edit into the reserved view, and shows that. HOLT_NO_MEMORY: more memtables have come meanwhile than it has
+ * room for, and nothing is shown. */
+static holt_status install_view(db_edit *e, view *next)
+{
+    holt *db = e->db;
+    assert(next); /* reserved */
+    holt_status rc = view_change_begin(db, next);
+    if (rc != HOLT_OK) return rc;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        edit_collection *c = &e->collections[i];
+        const collection_state *before = next->slots[c->slot];
+        file_uses_change(db, before ? before->lsm : NULL, c->state ? c->state->lsm : NULL);
+        view_set_slot(next, c->slot, c->state);
+        c->state = NULL;
+    }
+    if (e->flushed) {
+        table_retain(e->flushed, &db->retained_bytes); /* while old views have it */
+        view_remove_table(next, e->flushed);
+    }
+    if (e->floor > next->floor) next->floor = e->floor;
+    /* Before the view, so that a reader who does not find the collection in it finds it dropped. Release: pairs with
+     * collection_lives. */
+    if (e->catalog == EDIT_DROP) atomic_store_explicit(&e->collection->dropped, true, memory_order_release);
+    view_change_install(db, next);
+    return HOLT_OK;
+}
+
+static void install_catalog(db_edit *e)
+{
+    holt *db = e->db;
+    holt_collection *c = e->collection;
+    os_mutex_lock(&db->admin_mu);
+    switch (e->catalog) {
+    case EDIT_CATALOG_SAME:
+        break;
+    case EDIT_CREATE:
+        catalog_put(db, c);
+        break;
+    case EDIT_DROP:
+        catalog_take(db, c);
+        catalog_release_slot(db, c->slot);
+        catalog_keep_dropped(db, c);
+        break;
+    case EDIT_RENAME: {
+        char *old = c->name;
+        catalog_take(db, c);
+        c->name = e->new_name;
+        catalog_put(db, c);
+        e->new_name = old;
+        break;
+    }
+    }
+    os_mutex_unlock(&db->admin_mu);
+}
+
+/* The record is durable: shows what it says. */
+static holt_status install(db_edit *e, view *next)
+{
+    holt *db = e->db;
+    holt_status rc = install_view(e, next);
+    if (rc != HOLT_OK) return rc;
+    install_catalog(e);
+    if (e->records_space) db->space_recorded = true;
+    if (e->flushed) db->log = e->log;
+    if (e->swept) {
+        for (size_t i = 0; i < e->swept; i++)
+            btree_version_unref(db->garbage[i]);
+        db->garbage_count -= e->swept;
+        memmove(db->garbage, db->garbage + e->swept, db->garbage_count * sizeof *db->garbage);
+    }
+    if (e->garbage) db->garbage[db->garbage_count++] = e->garbage; /* leave_garbage has made room */
+    e->garbage = NULL;
+    return HOLT_OK;
+}
+
+holt_status edit_commit(db_edit *e)
+{
+    view *next = NULL;
+    if (e->items.failed) edit_fail(e, status_no_memory(e->items.size));
+    if (e->status == HOLT_OK) edit_fail(e, reserve(e, &next));
+    if (e->status == HOLT_OK) edit_fail(e, manifest_record(e));
+    if (e->status == HOLT_OK) {
+        holt_status rc = install(e, next);
+        next = NULL;
+        e->outcome = rc == HOLT_OK ? EDIT_MADE : EDIT_IN_DOUBT;
+        if (rc != HOLT_OK) edit_fail(e, status_wrap(HOLT_IO, "a recorded change cannot be installed"));
+    }
+    view_destroy(next);
+    if (e->outcome == EDIT_IN_DOUBT) manifest_doubt(e);
+    end(e);
+    return e->status == HOLT_OK ? HOLT_OK : status_restore(&e->error);
+}

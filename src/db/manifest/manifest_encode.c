@@ -1,0 +1,179 @@
+/* manifest_encode.c -- encoding manifest items; manifest_state.c decodes them, manifest_state.h has the table. */
+#include "db/manifest/manifest_items.h"
+
+#include "base/coding.h"
+
+/* An item's payload is gathered in a buffer of its own, so that its length can stand before it. */
+static void put_item(buffer *b, uint8_t tag, buffer *payload)
+{
+    buffer_u8(b, tag);
+    buffer_string(b, buffer_slice(payload));
+    if (payload->failed) b->failed = true;
+    buffer_deinit(payload);
+}
+
+void encode_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms)
+{
+    buffer p = {0};
+    buffer_varint(&p, next_file);
+    buffer_varint(&p, next_collection);
+    buffer_varint(&p, time_ms);
+    put_item(b, ITEM_COUNTERS, &p);
+}
+
+void encode_log(buffer *b, const log_state *log)
+{
+    buffer p = {0};
+    buffer_varint(&p, log->flushed_seqno);
+    buffer_varint(&p, log->next_segment);
+    buffer_u64(&p, log->next_epoch);
+    buffer_varint(&p, log->recovered_count);
+    for (size_t i = 0; i < log->recovered_count; i++) {
+        const log_end *end = &log->recovered[i];
+        buffer_varint(&p, end->segment);
+        buffer_varint(&p, end->offset);
+        buffer_u64(&p, end->checksum);
+        buffer_varint(&p, end->next_seqno);
+    }
+    put_item(b, ITEM_LOG, &p);
+}
+
+void encode_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno)
+{
+    buffer p = {0};
+    buffer_varint(&p, spec->id);
+    buffer_string(&p, holt_str(name));
+    buffer_varint(&p, spec->kind);
+    buffer_varint(&p, spec->compression);
+    buffer_varint(&p, spec->block_bytes);
+    buffer_varint(&p, spec->filter_bits);
+    buffer_varint(&p, cleared_seqno);
+    put_item(b, ITEM_COLLECTION, &p);
+}
+
+void encode_drop(buffer *b, uint32_t id)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    put_item(b, ITEM_DROP, &p);
+}
+
+void encode_rename(buffer *b, uint32_t id, const char *name)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    buffer_string(&p, holt_str(name));
+    put_item(b, ITEM_RENAME, &p);
+}
+
+void encode_clear(buffer *b, uint32_t id, seqno cleared_seqno)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    buffer_varint(&p, cleared_seqno);
+    put_item(b, ITEM_CLEAR, &p);
+}
+
+static void put_pointer(buffer *p, block_ptr pointer)
+{
+    uint8_t bytes[BLOCK_PTR_SIZE];
+    block_ptr_encode(bytes, pointer);
+    buffer_append(p, slice_of(bytes, sizeof bytes));
+}
+
+static void put_part(buffer *p, const lsm_part *part)
+{
+    buffer_varint(p, part->file);
+    buffer_varint(p, part->file_size);
+    put_pointer(p, part->root.root);
+    buffer_varint(p, part->root.height);
+    buffer_varint(p, part->root.entries);
+    buffer_varint(p, part->root.tombstones);
+    buffer_varint(p, part->root.bytes);
+    put_pointer(p, part->root.filter);
+    buffer_varint(p, part->root.filter_lines);
+    buffer_varint(p, part->root.filter_probes);
+    buffer_varint(p, (slice_is_open(part->lower) ? 0 : BOUND_LOWER) |
+                         (slice_is_open(part->upper) ? 0 : BOUND_UPPER));
+    buffer_string(p, part->lower);
+    buffer_string(p, part->upper);
+}
+
+void encode_run(buffer *b, uint32_t id, const lsm_run *run)
+{
+    buffer p = {0};
+    lsm_run_info info = lsm_run_describe(run);
+    buffer_varint(&p, id);
+    buffer_varint(&p, info.age);
+    buffer_varint(&p, info.level);
+    buffer_varint(&p, info.part_count);
+    for (size_t i = 0; i < info.part_count; i++)
+        put_part(&p, lsm_run_part(run, i));
+    put_item(b, ITEM_RUN, &p);
+}
+
+void encode_run_removed(buffer *b, uint32_t id, uint64_t age)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    buffer_varint(&p, age);
+    buffer_varint(&p, 0); /* level */
+    buffer_varint(&p, 0); /* parts */
+    put_item(b, ITEM_RUN, &p);
+}
+
+void encode_closed(buffer *b, log_position end)
+{
+    buffer p = {0};
+    buffer_varint(&p, end.segment);
+    buffer_varint(&p, end.offset);
+    put_item(b, ITEM_CLOSED, &p);
+}
+
+static void put_root(buffer *p, const tree_root *root)
+{
+    put_pointer(p, root->root);
+    buffer_varint(p, root->height);
+    buffer_varint(p, root->entries);
+    buffer_varint(p, root->bytes);
+}
+
+void encode_root(buffer *b, uint32_t id, const tree_root *root)
+{
+    buffer p = {0};
+    buffer_varint(&p, id);
+    put_root(&p, root);
+    put_item(b, ITEM_ROOT, &p);
+}
+
+void encode_space(buffer *b, const btree_space_state *space, bool whole)
+{
+    buffer p = {0};
+    uint64_t changed = 0;
+    for (size_t i = 0; i < space->extent_count; i++)
+        changed += whole || space->extents[i].touched;
+    buffer_varint(&p, space->file);
+    buffer_varint(&p, space->pages);
+    buffer_varint(&p, changed);
+    for (size_t i = 0; i < space->extent_count; i++) {
+        if (!whole && !space->extents[i].touched) continue;
+        buffer_varint(&p, i);
+        buffer_u8(&p, space->extents[i].copy);
+        buffer_u64(&p, space->extents[i].checksum);
+    }
+    put_item(b, ITEM_SPACE, &p);
+}
+
+void encode_garbage(buffer *b, const tree_root *root)
+{
+    buffer p = {0};
+    put_root(&p, root);
+    put_item(b, ITEM_GARBAGE, &p);
+}
+
+void encode_swept(buffer *b, const tree_root *root)
+{
+    buffer p = {0};
+    buffer_varint(&p, root->root.offset);
+    put_item(b, ITEM_SWEPT, &p);
+}

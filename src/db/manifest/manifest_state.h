@@ -1,0 +1,98 @@
+/* manifest_state.h -- what the manifest says: the catalog, each collection's runs, and where the log is.
+ *
+ * A manifest record is a list of items, each {tag, varint length, payload}. The first record of a manifest
+ * rebuilds everything from nothing; later ones change it. The items, with their payloads (v = varint, s =
+ * varint length and bytes, 8 = u64 little-endian):
+ *
+ *   tag  item          payload
+ *     1  counters      v next file number, v next collection id, v time (ms since 1970, never goes back)
+ *     2  log           v flushed seqno, v next segment, 8 its epoch, v number of recovered segments, and for
+ *        each:
+ *                      v segment, v end offset, 8 checksum at the end, v next seqno
+ *     3  collection    v id, s name, v kind, v compression, v block bytes, v filter bits (0 = none), v
+ *        cleared seqno
+ *     4  drop          v id
+ *     5  rename        v id, s new name
+ *     6  clear         v id, v seqno: every version up to it is gone, and so are all runs
+ *     7  run           v collection id, v age (0: of a load), v level, v number of parts, and for each part: v file number,
+ *        v file size, pointer
+ *                      of the root (24 bytes), v height, v entries, v tombstones, v bytes, pointer of the
+ *                      filter, v filter lines, v filter probes, v bounds (1 = has lower, 2 = has upper), s
+ *                      lower, s upper. Replaces the run of that age; without parts it removes it
+ *     8  closed        v segment, v offset: the log's end at an orderly close. Holds until the next record
+ *     9  root          v collection id, root: the B+tree of the collection from now on (of length 0: empty)
+ *    10  space         v file number, v pages, v number of extents that changed, and for each: v index, 1
+ *        copy
+ *                      (0 = A, 1 = B), 8 checksum of the map. Extents past the last page are gone
+ *    11  garbage       root: a B+tree that no collection has any more, whose pages are still to be given up
+ *    12  swept         v offset of a garbage root: its pages have been given up
+ * A root is: its pointer (24 bytes), v height, v entries, v bytes.
+ * An unknown tag is HOLT_UNSUPPORTED; anything malformed, and any reference to what is not there,
+ * HOLT_CORRUPT.
+ *
+ * Concurrency  one thread.
+ */
+#ifndef HOLT_DB_MANIFEST_MANIFEST_STATE_H
+#define HOLT_DB_MANIFEST_MANIFEST_STATE_H
+
+#include "base/buffer.h"
+#include "btree/btree.h"
+#include "log/replay.h"
+#include "lsm/lsm.h"
+
+typedef struct state_run {
+    uint64_t age;
+    uint32_t level;
+    lsm_part *parts; /* owned, bounds too */
+    size_t count;
+} state_run;
+
+/* What does not change in a collection's life, but for the name. */
+typedef struct collection_spec {
+    uint32_t id; /* never used twice */
+    uint32_t kind, compression, block_bytes, filter_bits;
+} collection_spec;
+
+typedef struct state_collection {
+    collection_spec spec;
+    char *name;           /* owned */
+    seqno cleared_seqno;  /* versions up to it are gone */
+    state_run *runs;
+    size_t run_count, run_capacity;
+    tree_root btree;      /* of a B+tree */
+} state_collection;
+
+typedef struct db_state {
+    state_collection *collections; /* by id, ascending */
+    size_t collection_count, collection_capacity;
+    uint64_t next_file, next_collection, time_ms;
+    log_state log;
+    btree_space_state space; /* file 0: there is none; extents owned */
+    size_t extent_capacity;
+    tree_root *garbage;      /* B+trees whose pages are to be given up */
+    size_t garbage_count, garbage_capacity;
+} db_state;
+
+void state_deinit(db_state *s); /* accepts a zeroed one, which is the empty state */
+/* Applies a manifest record. `index` 0 starts from nothing. The caller puts the file's name in front of the
+ * message. */
+holt_status state_apply(db_state *s, uint64_t index, slice record);
+
+/* ---------------------------------------------------------------- encoding items */
+
+void encode_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms);
+void encode_log(buffer *b, const log_state *log);
+void encode_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno);
+void encode_drop(buffer *b, uint32_t id);
+void encode_rename(buffer *b, uint32_t id, const char *name);
+void encode_clear(buffer *b, uint32_t id, seqno cleared_seqno);
+void encode_run(buffer *b, uint32_t id, const lsm_run *run);
+void encode_run_removed(buffer *b, uint32_t id, uint64_t age);
+void encode_root(buffer *b, uint32_t id, const tree_root *root);
+/* whole: all extents; else those that were touched. */
+void encode_space(buffer *b, const btree_space_state *space, bool whole);
+void encode_garbage(buffer *b, const tree_root *root);
+void encode_swept(buffer *b, const tree_root *root);
+void encode_closed(buffer *b, log_position end);
+
+#endif

@@ -1,0 +1,105 @@
+#include "db/open/bootstrap.h"
+
+#include "base/status.h"
+#include "db/catalog/catalog.h"
+#include "db/manifest/file_uses.h"
+#include "db/manifest/recorded.h"
+#include "db/open/lock.h"
+#include "db/version/install.h"
+
+#include <assert.h>
+
+holt_status begin_writing(holt *db)
+{
+    holt_status rc = lock_sign(db->dir, db->lock);
+    db->signed_lock = true;
+    event_log_attach(db->events, db->dir);
+    return rc;
+}
+
+holt_status begin_files(holt *db)
+{
+    holt_status rc = cache_create(&db->cache, db->set.cache_bytes);
+    if (rc == HOLT_OK) rc = tree_files_create(&db->files, db->dir, db->cache, db->id, db->set.open_files_max);
+    return rc;
+}
+
+holt_status begin_table(holt *db)
+{
+    table *fresh;
+    view *v;
+    holt_status rc = table_create(&fresh, &db->chunks);
+    if (rc != HOLT_OK) return rc;
+    rc = view_change_reserve(db, 0, &v);
+    if (rc == HOLT_OK) rc = view_change_begin(db, v);
+    if (rc == HOLT_OK) {
+        if (db->active) db->active->last_seqno = db->next_seqno - 1;
+        view_add_table(v, fresh);
+        view_change_install(db, v);
+        db->active = fresh;
+    }
+    table_unref(fresh); /* the view holds it */
+    return rc;
+}
+
+holt_status begin_view(holt *db, seqno floor, size_t collections)
+{
+    view *first;
+    holt_status rc = begin_files(db);
+    if (rc == HOLT_OK) rc = view_create(1, collections, &first);
+    if (rc != HOLT_OK) return rc;
+    first->floor = floor;
+    /* Release, though nobody else has the database yet: it is what readers of the view acquire. */
+    atomic_store_explicit(&db->view, first, memory_order_release);
+    return HOLT_OK;
+}
+
+holt_status begin_collection_state(holt *db, const state_collection *from, const collection_tree *tree)
+{
+    holt_collection *c;
+    collection_state *s;
+    holt_status rc = catalog_restore(db, from, &c);
+    if (rc != HOLT_OK) {
+        lsm_tree_unref(tree->lsm);
+        btree_version_unref(tree->btree);
+        return rc;
+    }
+    rc = collection_state_create(&s, &from->spec, from->cleared_seqno, tree);
+    if (rc == HOLT_OK) rc = file_uses_reserve(db, file_uses_needed(s->lsm));
+    if (rc != HOLT_OK) {
+        collection_state_unref(s);
+        return rc;
+    }
+    /* Nobody else has the view, so it is changed in place: a copy of it for each collection would take memory and time
+     * that grow with the square of their number. */
+    view *first = atomic_load_explicit(&db->view, memory_order_relaxed);
+    assert(c->slot < first->slot_count);
+    view_set_slot(first, c->slot, s);
+    file_uses_change(db, NULL, s->lsm);
+    return HOLT_OK;
+}
+
+/* Where the recovered log ends; nowhere if there is none. */
+static log_position recovered_end(const holt *db)
+{
+    log_position end = {0, 0};
+    if (db->log.recovered_count > 0) {
+        const log_end *last = &db->log.recovered[db->log.recovered_count - 1];
+        end.segment = last->segment;
+        end.offset = last->offset;
+    }
+    return end;
+}
+
+holt_status begin_log(holt *db)
+{
+    wal_options options = {.database_id = {db->id[0], db->id[1]},
+                           .segment_bytes_max = db->set.segment_bytes_max};
+    recorded_set(db, manifest_last(db->manifest)); /* CURRENT names it by now */
+    wal_start start = {.number = db->log.next_segment,
+                       .epoch = db->log.next_epoch,
+                       .predecessor = recovered_end(db),
+                       .manifest = recorded_get(db),
+                       .next_seqno = db->next_seqno};
+    return wal_open(&db->wal, db->dir, &options, &start);
+}

@@ -1,0 +1,166 @@
+#include "db/open/close.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/background/jobs.h"
+#include "db/catalog/catalog.h"
+#include "db/health.h"
+#include "db/manifest/manifest_writer.h"
+#include "db/open/lock.h"
+#include "db/version/install.h"
+
+#include <inttypes.h>
+
+static holt_status check_unused(holt *db)
+{
+    os_mutex_lock(&db->handles_mu);
+    uint64_t transactions = db->transactions, cursors = db->cursors, loads = db->loads;
+    os_mutex_unlock(&db->handles_mu);
+    if (transactions == 0 && cursors == 0 && loads == 0) return HOLT_OK;
+    return status_set(HOLT_BUSY,
+                      "%" PRIu64 " transactions, %" PRIu64 " cursors and %" PRIu64
+                      " loads are open; end and close them first",
+                      transactions, cursors, loads);
+}
+
+/* Nothing is lost when there is no descriptor to write the manifest with: what is in the log is replayed by the next open,
+ * as after a kill. And an error would be of no use to a program that has not got its handle any more. */
+static holt_status settle_for_log(holt *db)
+{
+    event_log_write(db->events, HOLT_LOG_WARN, "close: %s; the next open replays the log",
+                    holt_error_message());
+    return wal_sync(db->wal);
+}
+
+/* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.
+ * */
+static holt_status write_end(holt *db)
+{
+    log_position end;
+    holt_status rc = manifest_repair(db); /* the last chance */
+    if (status_no_descriptors(rc)) return settle_for_log(db);
+    if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
+    if (rc != HOLT_OK) return rc;
+    buffer edit = {0};
+    encode_closed(&edit, end);
+    rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
+    buffer_deinit(&edit);
+    if (status_no_descriptors(rc)) return settle_for_log(db);
+    if (rc == HOLT_OK) os_dir_discard(db->dir, "RESERVE"); /* remade by the next open */
+    return rc;
+}
+
+static void release_memory(holt *db)
+{
+    manifest_forget_doubt(db);
+    release_all(db);
+    view_destroy(atomic_load_explicit(&db->view, memory_order_acquire));
+    catalog_destroy(db);
+    wal_destroy(db->wal);
+    manifest_close(db->manifest);
+    for (size_t i = 0; i < db->garbage_count; i++)
+        btree_version_unref(db->garbage[i]);
+    mem_free(db->garbage);
+    btree_space_close(space_of(db));
+    tree_files_destroy(db->files);
+    cache_destroy(db->cache);
+    mem_free(db->log.recovered);
+    mem_free(db->file_uses);
+    mem_free(db->inserted);
+}
+
+static void free_handle(holt *db)
+{
+    chunk_pool_deinit(&db->chunks);
+    os_cond_deinit(&db->jobs_cond);
+    os_mutex_deinit(&db->commit_mu);
+    os_mutex_deinit(&db->reserve_mu);
+    os_mutex_deinit(&db->manifest_mu);
+    os_mutex_deinit(&db->recorded_mu);
+    os_mutex_deinit(&db->admin_mu);
+    os_mutex_deinit(&db->view_mu);
+    os_mutex_deinit(&db->jobs_mu);
+    os_mutex_deinit(&db->handles_mu);
+    os_mutex_deinit(&db->release_mu);
+    mem_free(db->path);
+    mem_free(db);
+}
+
+void close_handle(holt *db)
+{
+    jobs_stop(db);
+    event_log_hand_out(db->events); /* of an open that failed */
+    release_memory(db);
+    event_log_close(db->events);
+    unlock_database(db->lock, db->signed_lock);
+    os_dir_close(db->dir);
+    free_handle(db);
+}
+
+/* Of a database that this process inherited by fork: its threads and locks are the parent's, so nothing is
+ * freed or waited for, and only descriptors that need no lock are closed. */
+static holt_status close_inherited(holt *db)
+{
+    os_file_close(db->lock);
+    return HOLT_OK;
+}
+
+/* The callback gets what is left. All handles are still there, but every call with them returns HOLT_CLOSED. */
+static void hand_out_last(holt *db)
+{
+    db->closing = true;
+    db->fork_generation--;
+    event_log_hand_out(db->events);
+}
+
+/* What was acknowledged is synced, whatever else fails; and it must be where the next open looks for it. */
+static holt_status finish(holt *db)
+{
+    status_aside first;
+    holt_status disk = health_check_disk(db);
+    status_put_aside(&first);
+    holt_status rc = wal_health(db->wal);
+    if (rc == HOLT_OK) rc = write_end(db);
+    if (disk != HOLT_OK) {
+        status_put_back(&first); /* what write_end failed with comes of that */
+        return health_name_unsynced(db, disk);
+    }
+    if (rc == HOLT_OK) return HOLT_OK;
+    status_put_aside(&first);
+    bool synced = wal_sync(db->wal) == HOLT_OK;
+    status_put_back(&first);
+    if (!synced) return health_name_unsynced(db, rc);
+    return status_wrap(rc, "all commits are in the log on disk, but it could not be ended");
+}
+
+holt_status holt_close(holt *db)
+{
+    return holt_close_with(db, 0);
+}
+
+holt_status holt_close_with(holt *db, uint32_t flags)
+{
+    status_begin_call();
+    if (flags & ~(uint32_t)HOLT_CLOSE_FORCE)
+        return status_set(HOLT_INVALID, "holt_close_with: flags = %u: unknown flags", flags);
+    if (!db) return HOLT_OK;
+    if (db->fork_generation != os_fork_generation()) return close_inherited(db);
+    if (event_log_is_calling(db->events))
+        return status_set(HOLT_BUSY, "the database cannot be closed from its own log callback");
+    if (flags & HOLT_CLOSE_FORCE) handles_detach(db);
+    holt_status rc = check_unused(db);
+    if (rc != HOLT_OK) return rc;
+    holt_error first = {0};
+    jobs_stop(db);
+    if (!db->read_only) rc = finish(db);
+    status_check_call(rc);
+    if (rc != HOLT_OK) {
+        status_keep(rc, &first);
+        event_log_write(db->events, HOLT_LOG_ERROR, "close: %s", holt_error_message());
+    } else {
+        event_log_write(db->events, HOLT_LOG_INFO, "closed");
+    }
+    hand_out_last(db);
+    close_handle(db);
+    return rc == HOLT_OK ? HOLT_OK : status_restore(&first);
+}

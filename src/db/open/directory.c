@@ -1,0 +1,185 @@
+#include "db/open/directory.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/manifest/file_uses.h"
+#include "log/segment.h"
+
+/* ---------------------------------------------------------------- names */
+
+/* Whether it is the name that the engine gives: at least six digits, and more only if they are needed. A file that somebody calls
+ * run-1.sst is not ours. */
+static bool numbered(const char *name, const char *prefix, const char *suffix, uint64_t *number)
+{
+    const char *digits = name + strlen(prefix);
+    if (!file_name_number(name, prefix, suffix, number)) return false;
+    size_t count = strlen(digits) - strlen(suffix);
+    return count == 6 || (count > 6 && digits[0] != '0');
+}
+
+/* What file systems, file managers and users put into a directory without meaning it: lost+found, .DS_Store,
+ * .nfs0000000000123456. */
+static bool is_bystander(const char *name)
+{
+    return name[0] == '.' || strcmp(name, "lost+found") == 0;
+}
+
+file_kind file_classify(const char *name, uint64_t *number)
+{
+    *number = 0;
+    if (strcmp(name, "CURRENT") == 0) return FILE_CURRENT;
+    if (strcmp(name, "LOCK") == 0) return FILE_LOCK;
+    if (strcmp(name, "LOG") == 0 || strcmp(name, "LOG.old") == 0) return FILE_DIARY;
+    if (numbered(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
+    if (numbered(name, "wal-", ".log", number)) return FILE_SEGMENT;
+    if (numbered(name, "run-", ".sst", number)) return FILE_RUN;
+    if (numbered(name, "tree-", ".bt", number)) return FILE_PAGES;
+    if (numbered(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 ||
+        strcmp(name, "CURRENT.tmp") == 0)
+        return FILE_TEMPORARY;
+    *number = 0;
+    return is_bystander(name) ? FILE_BYSTANDER : FILE_FOREIGN;
+}
+
+/* ---------------------------------------------------------------- looking */
+
+typedef struct sighting {
+    bool current, foreign, ours, beyond_creation, first_segment;
+} sighting;
+
+static holt_status see(void *ctx, const char *name)
+{
+    sighting *s = ctx;
+    uint64_t number;
+    file_kind kind = file_classify(name, &number);
+    if (kind == FILE_CURRENT) s->current = true;
+    if (kind == FILE_FOREIGN) s->foreign = true;
+    if (kind != FILE_FOREIGN && kind != FILE_BYSTANDER && kind != FILE_LOCK && kind != FILE_DIARY)
+        s->ours = true;
+    if (kind == FILE_RUN || (kind == FILE_PAGES && number != 1) ||
+        ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1))
+        s->beyond_creation = true;
+    if (kind == FILE_SEGMENT && number == 1) s->first_segment = true;
+    if (kind == FILE_TEMPORARY && strcmp(name, "CURRENT.tmp") != 0) s->beyond_creation = true;
+    return HOLT_OK;
+}
+
+/* Whether wal-1 has a header: the creation writes one only after CURRENT. What else is in it, a torn write
+ * left. */
+static holt_status segment_begun(os_dir *dir, bool *begun)
+{
+    char name[OS_NAME_MAX];
+    uint8_t bytes[SEGMENT_HEADER];
+    os_file *file = NULL;
+    size_t got = 0;
+    segment_name(1, name);
+    holt_status rc = os_file_open(dir, name, OS_READ, &file);
+    if (rc == HOLT_OK) rc = os_file_read(file, 0, bytes, sizeof bytes, &got);
+    os_file_close(file);
+    *begun = got == sizeof bytes && segment_header_intact(bytes);
+    return rc;
+}
+
+/* A list that is read while a writer replaces CURRENT by renaming may show it under neither name. */
+static holt_status look_for_current(os_dir *dir, bool *exists)
+{
+    uint64_t size;
+    return os_dir_stat(dir, "CURRENT", exists, &size);
+}
+
+holt_status directory_look(os_dir *dir, directory_kind *out)
+{
+    sighting s = {0};
+    holt_status rc = os_dir_list(dir, see, &s);
+    bool begun = false;
+    if (rc == HOLT_OK && !s.current) rc = look_for_current(dir, &s.current);
+    if (rc == HOLT_OK && !s.current && s.first_segment) rc = segment_begun(dir, &begun);
+    if (s.current)
+        *out = DIRECTORY_DATABASE;
+    else if (s.beyond_creation || begun)
+        *out = DIRECTORY_HEADLESS;
+    else if (s.foreign)
+        *out = s.ours ? DIRECTORY_HEADLESS : DIRECTORY_FOREIGN;
+    else
+        *out = DIRECTORY_EMPTY;
+    return rc;
+}
+
+static holt_status see_number(void *ctx, const char *name)
+{
+    uint64_t *next = ctx, number;
+    file_kind kind = file_classify(name, &number);
+    bool ours = (kind == FILE_RUN || kind == FILE_PAGES) && number < UINT64_MAX;
+    if (ours && number >= *next) *next = number + 1;
+    return HOLT_OK;
+}
+
+holt_status directory_next_file(os_dir *dir, uint64_t *next)
+{
+    return os_dir_list(dir, see_number, next);
+}
+
+/* ---------------------------------------------------------------- cleaning */
+
+typedef struct cleaning {
+    holt *db;
+    uint64_t manifest_number;
+    char (*names)[OS_NAME_MAX];
+    size_t count, capacity;
+} cleaning;
+
+static bool segment_in_use(const holt *db, uint64_t number)
+{
+    if (number == db->log.next_segment) return true;
+    for (size_t i = 0; i < db->log.recovered_count; i++)
+        if (db->log.recovered[i].segment == number) return true;
+    return false;
+}
+
+static holt_status gather_orphan(void *ctx, const char *name)
+{
+    cleaning *c = ctx;
+    uint64_t number;
+    bool orphan = false;
+    switch (file_classify(name, &number)) {
+    case FILE_MANIFEST:
+        orphan = number != c->manifest_number;
+        break;
+    case FILE_SEGMENT:
+        orphan = !segment_in_use(c->db, number);
+        break;
+    case FILE_RUN:
+        orphan = !file_in_use(c->db, number);
+        break;
+    case FILE_PAGES:
+        orphan = !space_of(c->db) || number != btree_space_recorded(space_of(c->db))->file;
+        break;
+    case FILE_TEMPORARY:
+        orphan = true;
+        break;
+    case FILE_FOREIGN:
+    case FILE_BYSTANDER:
+    case FILE_CURRENT:
+    case FILE_LOCK:
+    case FILE_DIARY:
+        break;
+    }
+    if (!orphan) return HOLT_OK;
+    if (!mem_grow((void **)&c->names, &c->capacity, c->count + 1, sizeof *c->names))
+        return status_no_memory(sizeof *c->names);
+    memcpy(c->names[c->count++], name, strlen(name) + 1);
+    return HOLT_OK;
+}
+
+holt_status directory_clean(holt *db, uint64_t manifest_number)
+{
+    cleaning c = {.db = db, .manifest_number = manifest_number};
+    holt_status rc = os_dir_list(db->dir, gather_orphan, &c);
+    for (size_t i = 0; i < c.count && rc == HOLT_OK; i++) {
+        rc = os_dir_unlink(db->dir, c.names[i]);
+        if (rc == HOLT_NOT_FOUND) rc = HOLT_OK;
+        event_log_write(db->events, HOLT_LOG_DEBUG, "deleted %s, which nothing refers to", c.names[i]);
+    }
+    mem_free(c.names);
+    return rc;
+}

@@ -1,0 +1,333 @@
+/* recover.c -- from the files to an open database; the protocol is in log/replay.h and docs/DURABILITY.md. */
+#include "db/open/recover.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/background/jobs.h"
+#include "db/clock.h"
+#include "db/manifest/manifest_writer.h"
+#include "db/open/bootstrap.h"
+#include "db/open/directory.h"
+#include "db/version/install.h"
+#include "log/operation.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- manifest */
+
+static holt_status apply_record(void *ctx, uint64_t index, slice record)
+{
+    return state_apply(ctx, index, record);
+}
+
+static holt_status read_manifest(holt *db, db_state *s, manifest_mark *mark)
+{
+    uint64_t number;
+    holt_status rc = current_read(db->dir, &number, db->id);
+    if (rc != HOLT_OK) return rc;
+    rc = manifest_read(db->dir, number, db->id, apply_record, s, mark);
+    if (rc != HOLT_OK) return status_wrap(rc, "MANIFEST-%06" PRIu64, number);
+    if (s->next_collection == 0 || s->log.next_segment == 0)
+        return status_set(HOLT_CORRUPT, "MANIFEST-%06" PRIu64 ": has no counters or no log position", number);
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- trees */
+
+/* Files opened so far: many collections' runs may be in one. */
+typedef struct open_files {
+    tree_file **files; /* by number; references */
+    size_t count, capacity;
+} open_files;
+
+static holt_status open_file(holt *db, open_files *all, const lsm_part *part, tree_file **out)
+{
+    size_t low = 0, high = all->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tree_file_number(all->files[middle]) < part->file)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < all->count && tree_file_number(all->files[low]) == part->file) {
+        *out = all->files[low];
+        return HOLT_OK;
+    }
+    if (!mem_grow((void **)&all->files, &all->capacity, all->count + 1, sizeof *all->files))
+        return status_no_memory(sizeof *all->files);
+    holt_status rc = tree_file_open(db->files, part->file, part->file_size, out);
+    if (rc != HOLT_OK) return rc;
+    memmove(all->files + low + 1, all->files + low, (all->count - low) * sizeof *all->files);
+    all->files[low] = *out;
+    all->count++;
+    return HOLT_OK;
+}
+
+static holt_status open_run(holt *db, open_files *all, const state_run *from, lsm_run **out)
+{
+    tree_file **files = mem_alloc_zero(from->count, sizeof *files);
+    if (!files) return status_no_memory(from->count * sizeof *files);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < from->count && rc == HOLT_OK; i++)
+        rc = open_file(db, all, &from->parts[i], &files[i]);
+    if (rc == HOLT_OK) rc = lsm_run_open(from->age, from->level, from->parts, files, from->count, out);
+    mem_free(files);
+    return rc;
+}
+
+static holt_status open_tree(holt *db, open_files *all, const state_collection *c, lsm_tree **out)
+{
+    lsm_run **runs = mem_alloc_zero(c->run_count + 1, sizeof *runs);
+    if (!runs) return status_no_memory(c->run_count * sizeof *runs);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < c->run_count && rc == HOLT_OK; i++)
+        rc = open_run(db, all, &c->runs[i], &runs[i]);
+    if (rc == HOLT_OK) rc = lsm_tree_create(runs, c->run_count, out);
+    for (size_t i = 0; i < c->run_count; i++)
+        lsm_run_unref(runs[i]); /* the tree holds them */
+    mem_free(runs);
+    return rc;
+}
+
+/* The file of pages, and the trees in it that are nobody's. */
+static holt_status open_space(holt *db, const db_state *s)
+{
+    if (!s->space.file) return HOLT_OK;
+    btree_space *space;
+    holt_status rc = btree_space_open(&space, db->files, &s->space, !db->read_only);
+    if (rc != HOLT_OK) return rc;
+    space_set(db, space);
+    db->space_recorded = true;
+    if (rc == HOLT_OK &&
+        !mem_grow((void **)&db->garbage, &db->garbage_capacity, s->garbage_count, sizeof *db->garbage))
+        rc = status_no_memory(s->garbage_count * sizeof *db->garbage);
+    for (size_t i = 0; i < s->garbage_count && rc == HOLT_OK; i++) {
+        rc = btree_version_open(&db->garbage[db->garbage_count], space_of(db), &s->garbage[i]);
+        db->garbage_count += rc == HOLT_OK;
+    }
+    return rc;
+}
+
+/* The B+tree of a collection of that kind. */
+static holt_status open_version(holt *db, const state_collection *c, collection_tree *tree)
+{
+    if (c->spec.kind != HOLT_BTREE) return HOLT_OK;
+    if (!space_of(db))
+        return status_set(HOLT_CORRUPT,
+                          "collection \"%s\" is a B+tree, but the manifest names no file of pages", c->name);
+    tree->btree_file = btree_space_file(space_of(db));
+    return btree_version_open(&tree->btree, space_of(db), c->btree.root.length ? &c->btree : NULL);
+}
+
+static holt_status open_collection(holt *db, open_files *all, const state_collection *c)
+{
+    collection_tree tree = {0};
+    holt_status rc = open_tree(db, all, c, &tree.lsm);
+    if (rc == HOLT_OK) rc = open_version(db, c, &tree);
+    if (rc == HOLT_OK) return begin_collection_state(db, c, &tree);
+    lsm_tree_unref(tree.lsm);
+    return rc;
+}
+
+static holt_status open_collections(holt *db, const db_state *s)
+{
+    open_files all = {0};
+    holt_status rc = open_space(db, s);
+    for (size_t i = 0; i < s->collection_count && rc == HOLT_OK; i++)
+        rc = open_collection(db, &all, &s->collections[i]);
+    for (size_t i = 0; i < all.count; i++)
+        tree_file_unref(all.files[i]); /* the runs hold them */
+    mem_free(all.files);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- log */
+
+typedef struct recovery {
+    holt *db;
+    const db_state *state;
+    uint64_t memory_bytes;   /* of memtables that wait */
+    bool flushed;            /* some of them have been, without a record */
+    uint64_t overflow_bytes; /* read-only: of operations there was no room for */
+} recovery;
+
+static bool exists(const db_state *s, uint32_t id)
+{
+    for (size_t low = 0, high = s->collection_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (s->collections[middle].spec.id == id) return true;
+        if (s->collections[middle].spec.id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* No record is made before the end. New files harm nothing if the recovery fails before; and of the file of pages all stays
+ * as the record of before names it. */
+static holt_status flush_without_record(recovery *r)
+{
+    holt *db = r->db;
+    holt_status rc = space_of(db) && !r->flushed ? btree_space_unrecorded(space_of(db)) : HOLT_OK;
+    if (rc == HOLT_OK) rc = flush_now(db);
+    r->flushed = true;
+    r->memory_bytes = 0;
+    return rc;
+}
+
+/* A full memtable is sealed. When the sealed ones take half of the budget, they are flushed before the log is
+ * read on; a reader cannot do that. (The log holds more than a quarter of the budget only if that was larger
+ * before.) */
+static holt_status make_room(recovery *r)
+{
+    holt *db = r->db;
+    size_t bytes = memtable_bytes(db->active->memtable);
+    if (bytes < db->set.memtable_bytes) return HOLT_OK;
+    holt_status rc = begin_table(db);
+    r->memory_bytes += bytes;
+    bool wait = db->read_only || r->memory_bytes < db->set.memory_bytes / 2;
+    return rc == HOLT_OK && !wait ? flush_without_record(r) : rc;
+}
+
+static holt_status insert_operations(recovery *r, seqno first, uint32_t count, slice payload)
+{
+    decoder d = decoder_of(payload);
+    operation o;
+    uint32_t i = 0;
+    for (; operation_decode(&d, &o); i++) {
+        memtable_entry e = {.collection = o.collection,
+                            .op = o.op,
+                            .seqno = first + i,
+                            .expires_at_ms = o.expires_at_ms,
+                            .key = o.key,
+                            .value = o.value};
+        if (o.key.size > KEY_BYTES_MAX) d.failed = true;
+        if (d.failed || !exists(r->state, o.collection)) continue; /* dropped since */
+        holt_status rc = memtable_insert(r->db->active->memtable, &e, NULL);
+        if (rc != HOLT_OK) return rc;
+    }
+    if (d.failed || i != count)
+        return status_set(HOLT_CORRUPT, "the commit of operation %" PRIu64 " in the log is malformed", first);
+    return HOLT_OK;
+}
+
+static holt_status replay_commit(void *ctx, seqno first, uint32_t count, slice payload)
+{
+    recovery *r = ctx;
+    holt *db = r->db;
+    if (db->read_only && r->memory_bytes + memtable_bytes(db->active->memtable) > db->set.memory_bytes) {
+        r->overflow_bytes += payload.size;
+        return HOLT_OK;
+    }
+    db->next_seqno = first;
+    holt_status rc = make_room(r);
+    if (rc == HOLT_OK) rc = insert_operations(r, first, count, payload);
+    db->next_seqno = first + count;
+    db->recovered_operations += count;
+    return rc;
+}
+
+static holt_status replay(holt *db, const db_state *s, manifest_mark mark, replay_result *result)
+{
+    recovery r = {.db = db, .state = s};
+    replay_visitor visitor = {.ctx = &r, .commit = replay_commit};
+    holt_status rc = replay_log(db->dir, db->id, &s->log, mark, &visitor, result);
+    db->recovered_log_bytes = result->bytes;
+    if (rc == HOLT_OK && r.overflow_bytes)
+        rc = status_set(HOLT_NO_MEMORY,
+                        "the log holds more than memory_bytes = %" PRIu64 "; reading it needs about %" PRIu64
+                        " bytes. Open the database for writing once, or give it that much",
+                        db->set.memory_bytes,
+                        r.memory_bytes + 2 * r.overflow_bytes + db->set.memory_bytes / 2);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- going on */
+
+/* The log that was read becomes the recovered one: its segments wait for the flush of what they hold. */
+static holt_status adopt_log(holt *db, replay_result *result)
+{
+    db->log.closed = false;
+    db->log.recovered = NULL;
+    db->log.recovered_count = 0;
+    db->log.next_segment = result->segment_number_max + 1;
+    db->log.next_epoch = os_random(db->os);
+    if (db->next_seqno - 1 == db->log.flushed_seqno) return HOLT_OK; /* all of it is in trees */
+    db->log.recovered = result->segments;
+    db->log.recovered_count = result->count;
+    result->segments = NULL;
+    db->active->last_recovered = true;
+    return begin_table(db);
+}
+
+/* Step by step as the protocol says: segment, manifest, the log's tail again, CURRENT; only then anything
+ * else. */
+static holt_status switch_over(holt *db, log_position known, uint64_t number)
+{
+    holt_status rc = wal_create_segment(db->dir, db->log.next_segment);
+    if (rc == HOLT_OK) rc = manifest_begin(db, number);
+    if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, known);
+    if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id, NULL);
+    if (rc == HOLT_OK && space_of(db)) btree_space_settle(space_of(db));
+    if (rc == HOLT_OK) rc = directory_clean(db, number);
+    if (rc == HOLT_OK) rc = begin_log(db);
+    return rc;
+}
+
+/* The newest operation in those segments that are synced whole. */
+static seqno synced_seqno(const replay_result *result)
+{
+    seqno synced = 0;
+    for (size_t i = 0; i < result->count; i++) {
+        const log_end *end = &result->segments[i];
+        log_position at = {end->segment, end->offset};
+        if (end->next_seqno > 0 && log_position_compare(at, result->known) <= 0) synced = end->next_seqno - 1;
+    }
+    return synced;
+}
+
+static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
+{
+    replay_result result = {0};
+    uint64_t next_file = s->next_file;
+    db_time_begin(db, s->time_ms);
+    holt_status rc = directory_next_file(db->dir, &next_file);
+    if (rc != HOLT_OK) return rc;
+    atomic_store_explicit(&db->next_file, next_file, memory_order_relaxed);
+    db->next_collection = s->next_collection;
+    db->log.flushed_seqno = s->log.flushed_seqno;
+    db->next_seqno = s->log.flushed_seqno + 1;
+    rc = begin_view(db, s->log.flushed_seqno, s->collection_count);
+    if (rc == HOLT_OK) rc = open_collections(db, s);
+    if (rc == HOLT_OK) rc = begin_table(db);
+    if (rc == HOLT_OK) rc = replay(db, s, mark, &result);
+    if (rc == HOLT_OK) db->next_seqno = result.next_seqno;
+    if (rc == HOLT_OK && db->read_only) db->synced_seqno = synced_seqno(&result);
+    if (rc == HOLT_OK && !db->read_only) rc = adopt_log(db, &result);
+    if (rc == HOLT_OK && !db->read_only) rc = switch_over(db, result.known, mark.number + 1);
+    replay_result_deinit(&result);
+    atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
+    return rc;
+}
+
+holt_status recover_database(holt *db)
+{
+    db_state s = {0};
+    manifest_mark mark;
+    uint64_t began = os_clock_ns(db->os);
+    holt_status rc = read_manifest(db, &s, &mark);
+    /* CURRENT itself may be known to the page cache only: its name before any that is made on its word. */
+    if (rc == HOLT_OK && !db->read_only) rc = os_dir_sync(db->dir);
+    if (rc == HOLT_OK && !db->read_only) rc = begin_writing(db);
+    if (rc == HOLT_OK) rc = restore(db, &s, mark);
+    state_deinit(&s);
+    if (rc != HOLT_OK) return rc;
+    db->recovery_ns = os_clock_ns(db->os) - began;
+    event_log_write(db->events, HOLT_LOG_INFO,
+                    "opened: %" PRIu64 " operations recovered from %" PRIu64 " bytes of log in %" PRIu64
+                    " us",
+                    db->recovered_operations, db->recovered_log_bytes, db->recovery_ns / 1000);
+    return HOLT_OK;
+}

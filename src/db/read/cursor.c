@@ -1,0 +1,331 @@
+/* cursor.c -- ordered walks: memtables and runs merged, clipped to bounds, tombstones left out.
+ *
+ * A cursor stands on an entry, before the first, after the last, on nothing yet (fresh), or in an error.
+ * Where it stands decides what next and prev do: from before the first, next is first; from after the last,
+ * prev is last; fresh counts as both.
+ */
+#include "db/read/cursor.h"
+
+#include "base/compiler.h"
+#include "base/status.h"
+
+static bool below_range(const holt_cursor *cur, slice key)
+{
+    return !slice_is_open(cur->lower) && slice_compare(key, cur->lower) < 0;
+}
+
+static bool above_range(const holt_cursor *cur, slice key)
+{
+    return !slice_is_open(cur->upper) && slice_compare(key, cur->upper) >= 0;
+}
+
+static bool range_is_empty(const holt_cursor *cur)
+{
+    return !slice_is_open(cur->upper) && slice_compare(cur->lower, cur->upper) >= 0;
+}
+
+/* ---------------------------------------------------------------- standing */
+
+static bool fail(holt_cursor *cur, holt_status rc)
+{
+    status_check_call(rc);
+    cur->place = CURSOR_FAILED;
+    cur->status = rc;
+    status_keep(rc, &cur->error);
+    return false;
+}
+
+static bool at_end(holt_cursor *cur, cursor_place place)
+{
+    cur->place = place;
+    cur->status = HOLT_OK;
+    return false;
+}
+
+/* A memtable may be taken from under a cursor between its moves (snapshot.h), so what it shows is its own. */
+static bool copy_entry(holt_cursor *cur)
+{
+    const source *s = stand_of(cur)->source;
+    buffer_clear(&cur->copy);
+    buffer_append(&cur->copy, s->key);
+    if (!(cur->flags & HOLT_CURSOR_KEYS_ONLY)) buffer_append(&cur->copy, s->value);
+    buffer_append(&cur->copy, slice_of("", 1)); /* so that data is never NULL */
+    return !cur->copy.failed;
+}
+
+static bool show(holt_cursor *cur, slice key, slice value)
+{
+    cur->key = key;
+    cur->value = value;
+    cur->place = CURSOR_ON;
+    cur->status = HOLT_OK;
+    cur->moves++;
+    return true;
+}
+
+/* Shows the source's entry if it is one: in range and no tombstone; else goes on in the given direction. */
+static OUT_OF_LINE bool settle_with_care(holt_cursor *cur, bool forward)
+{
+    source *s = stand_of(cur)->source;
+    if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
+    if (s->status != HOLT_OK) return fail(cur, s->status);
+    if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
+    if (forward ? above_range(cur, s->key) : below_range(cur, s->key))
+        return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
+    if (s->value_pending && !(cur->flags & HOLT_CURSOR_KEYS_ONLY)) {
+        holt_status rc = s->ops->load_value(s);
+        if (rc != HOLT_OK) return fail(cur, rc);
+    }
+    if (stand_of(cur)->in_memory && !copy_entry(cur))
+        return fail(cur, status_no_memory(s->key.size + s->value.size));
+    if (!stand_of(cur)->in_memory) return show(cur, s->key, s->value);
+    return show(cur, slice_of(cur->copy.data, s->key.size),
+                slice_of(cur->copy.data + s->key.size, s->value.size));
+}
+
+/* The same, short for what most entries are: plain puts in trees, walked without a bound. */
+static inline bool settle(holt_cursor *cur, bool forward)
+{
+    const cursor_stand *st = stand_of(cur);
+    const source *s = st->source;
+    bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending && !st->in_memory;
+    if (!plain || !slice_is_open(forward ? cur->upper : cur->lower)) return settle_with_care(cur, forward);
+    return show(cur, s->key, s->value);
+}
+
+static const slice no_key = {"", 0};
+
+static bool go_first(holt_cursor *cur, slice unused)
+{
+    if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
+    source *s = stand_of(cur)->source;
+    if (slice_is_open(cur->lower))
+        s->ops->first(s);
+    else
+        s->ops->seek(s, cur->lower);
+    return settle(cur, true);
+}
+
+static bool go_last(holt_cursor *cur, slice unused)
+{
+    if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
+    source *s = stand_of(cur)->source;
+    if (slice_is_open(cur->upper)) {
+        s->ops->last(s);
+        return settle(cur, false);
+    }
+    s->ops->seek_last(s, cur->upper);
+    if (s->valid && slice_equal(s->key, cur->upper)) s->ops->prev(s); /* the bound itself is outside */
+    return settle(cur, false);
+}
+
+static bool go_next(holt_cursor *cur, slice unused)
+{
+    switch (cur->place) {
+    case CURSOR_FRESH:
+    case CURSOR_BEFORE:
+        return go_first(cur, unused);
+    case CURSOR_AFTER:
+    case CURSOR_FAILED:
+        return false;
+    case CURSOR_ON:
+        break;
+    }
+    stand_of(cur)->source->ops->next(stand_of(cur)->source);
+    return settle(cur, true);
+}
+
+static bool go_prev(holt_cursor *cur, slice unused)
+{
+    switch (cur->place) {
+    case CURSOR_FRESH:
+    case CURSOR_AFTER:
+        return go_last(cur, unused);
+    case CURSOR_BEFORE:
+    case CURSOR_FAILED:
+        return false;
+    case CURSOR_ON:
+        break;
+    }
+    stand_of(cur)->source->ops->prev(stand_of(cur)->source);
+    return settle(cur, false);
+}
+
+static bool go_seek(holt_cursor *cur, slice key)
+{
+    if (below_range(cur, key)) return go_first(cur, key);
+    if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
+    stand_of(cur)->source->ops->seek(stand_of(cur)->source, key);
+    return settle(cur, true);
+}
+
+static bool go_seek_last(holt_cursor *cur, slice key)
+{
+    if (above_range(cur, key)) return go_last(cur, key);
+    if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
+    stand_of(cur)->source->ops->seek_last(stand_of(cur)->source, key);
+    return settle(cur, false);
+}
+
+/* ---------------------------------------------------------------- public moves */
+
+/* Whether the cursor may move: its transaction lives, its collection too, and this is the process that opened
+ * it. */
+static bool may_move(holt_cursor *cur)
+{
+    holt_status rc = collection_check(cur->collection);
+    if (rc == HOLT_OK) rc = txn_check(cur->db, cur->txn);
+    return rc == HOLT_OK || fail(cur, rc);
+}
+
+static bool lies_in(slice part, slice whole)
+{
+    const uintptr_t at = (uintptr_t)part.data, begin = (uintptr_t)whole.data;
+    return part.size > 0 && at >= begin && at - begin < whole.size;
+}
+
+/* A key that lies in what the cursor shows is written over by the move that it is for. Shown entries of memtables are copies,
+ * which are written after it. */
+static holt_status keep_own_key(holt_cursor *cur, slice *key)
+{
+    if (stand_of(cur)->in_memory || !(lies_in(*key, cur->key) || lies_in(*key, cur->value))) return HOLT_OK;
+    buffer_clear(&cur->copy);
+    buffer_append(&cur->copy, *key);
+    if (cur->copy.failed) return status_no_memory(key->size);
+    *key = buffer_slice(&cur->copy);
+    return HOLT_OK;
+}
+
+/* A move, with the memtables held that it may touch. The cursor's handle has been entered. */
+static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+{
+    status_begin_call();
+    if (!may_move(cur)) return false;
+    if (!key.data && key.size)
+        return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
+    snapshot *snap = cur->txn ? &cur->txn->snapshot : &stand_of(cur)->own;
+    holt_status rc = keep_own_key(cur, &key);
+    if (rc == HOLT_OK && stand_of(cur)->in_memory) rc = snapshot_enter(snap);
+    if (rc != HOLT_OK) return fail(cur, rc);
+    bool result = go(cur, key);
+    if (stand_of(cur)->in_memory) snapshot_leave(cur->db, snap);
+    os_breathe(cur->db->os);
+    return result;
+}
+
+/* A cursor that cannot be moved: NULL, or closed with its database. */
+static OUT_OF_LINE bool refuse(const holt_cursor *cur)
+{
+    if (cur)
+        handle_refuse();
+    else
+        status_set(HOLT_INVALID, "the cursor handle is NULL");
+    return false;
+}
+
+static bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+{
+    if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
+    bool result = move_entered(cur, go, key);
+    handle_leave(&cur->handle);
+    return result;
+}
+
+bool holt_cursor_first(holt_cursor *cur)
+{
+    return move(cur, go_first, no_key);
+}
+
+bool holt_cursor_last(holt_cursor *cur)
+{
+    return move(cur, go_last, no_key);
+}
+
+/* Whether the cursor stands on an entry in trees that nobody can take from it: so its next step needs no more
+ * preparation. Most steps of a walk are such. */
+static inline bool walks_on(const holt_cursor *cur)
+{
+    return cur->place == CURSOR_ON && !cur->txn && !stand_of(cur)->in_memory && !cur->breathes &&
+           collection_lives(cur->collection);
+}
+
+bool holt_cursor_next(holt_cursor *cur)
+{
+    if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
+    bool result;
+    if (walks_on(cur)) {
+        status_begin_call();
+        source *s = stand_of(cur)->source;
+        s->ops->next(s);
+        result = settle(cur, true);
+    } else {
+        result = move_entered(cur, go_next, no_key);
+    }
+    handle_leave(&cur->handle);
+    return result;
+}
+
+bool holt_cursor_prev(holt_cursor *cur)
+{
+    if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
+    bool result;
+    if (walks_on(cur)) {
+        status_begin_call();
+        source *s = stand_of(cur)->source;
+        s->ops->prev(s);
+        result = settle(cur, false);
+    } else {
+        result = move_entered(cur, go_prev, no_key);
+    }
+    handle_leave(&cur->handle);
+    return result;
+}
+
+bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
+{
+    return move(cur, go_seek, key);
+}
+
+bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
+{
+    return move(cur, go_seek_last, key);
+}
+
+/* ---------------------------------------------------------------- public answers */
+
+/* The entry is good as long as what it stands in is held: not after the transaction's end. */
+static bool stands(const holt_cursor *cur)
+{
+    return cur && cur->place == CURSOR_ON && handle_is_open(&cur->handle) &&
+           !(cur->txn && !txn_is_open(cur->txn));
+}
+
+static slice never_null(slice s)
+{
+    return s.data ? s : slice_of("", 0);
+}
+
+bool holt_cursor_valid(const holt_cursor *cur)
+{
+    return stands(cur);
+}
+
+holt_slice holt_cursor_key(const holt_cursor *cur)
+{
+    return stands(cur) ? never_null(cur->key) : slice_of(NULL, 0);
+}
+
+holt_slice holt_cursor_value(const holt_cursor *cur)
+{
+    if (!stands(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
+    return never_null(cur->value);
+}
+
+holt_status holt_cursor_status(const holt_cursor *cur)
+{
+    status_begin_call();
+    if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
+    if (!handle_is_open(&cur->handle)) return handle_refuse();
+    if (cur->txn && !txn_is_open(cur->txn)) return txn_refuse(cur->txn);
+    return cur->status == HOLT_OK ? HOLT_OK : status_restore(&cur->error);
+}

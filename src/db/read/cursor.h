@@ -1,0 +1,41 @@
+/* cursor.h -- a cursor's fields. A cursor belongs to one thread at a time. */
+#ifndef HOLT_DB_READ_CURSOR_H
+#define HOLT_DB_READ_CURSOR_H
+
+#include "db/txn/txn.h"
+
+typedef enum cursor_place { CURSOR_FRESH, CURSOR_ON, CURSOR_BEFORE, CURSOR_AFTER, CURSOR_FAILED } cursor_place;
+
+/* What a cursor reads. */
+typedef struct cursor_stand {
+    snapshot own;            /* of a cursor without a transaction */
+    collection_state *state; /* a reference: the trees; NULL: the collection is not in the snapshot */
+    source *source;          /* over all that the snapshot sees */
+    bool in_memory;          /* some of it is memtables */
+} cursor_stand;
+
+struct holt_cursor {
+    handle handle;
+    holt *db;
+    holt_collection *collection; /* a user of it */
+    holt_txn *txn;               /* a user of it; or NULL */
+    cursor_stand stands[2];      /* the one read, and room for the next (refresh); they do not move, for snapshots are linked */
+    unsigned current;
+    uint32_t flags;
+    void *bounds;                /* the bytes of lower and upper */
+    slice lower, upper;          /* {NULL, 0}: open */
+    slice key, value;            /* CURSOR_ON: shown */
+    buffer copy;                 /* their bytes, when they come from a memtable, perhaps; else of a key sought by its own */
+    cursor_place place;
+    holt_status status;          /* CURSOR_FAILED */
+    holt_error error;
+    uint64_t moves;
+    bool breathes;               /* the os wants to be given a turn after each call (os_breathe) */
+};
+
+static inline cursor_stand *stand_of(const holt_cursor *cur)
+{
+    return (cursor_stand *)&cur->stands[cur->current];
+}
+
+#endif

@@ -1,0 +1,269 @@
+/* cursor_open.c -- what a cursor reads: opening it over a snapshot, refreshing and closing it. */
+#include "db/read/cursor.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/tree/collection_tree.h"
+#include "db/version/install.h"
+#include "tree/merge.h"
+
+/* ---------------------------------------------------------------- bounds */
+
+/* The first key that does not begin with the prefix, in place; open if there is none (all bytes 0xff). */
+static slice prefix_end(uint8_t *copy, size_t size)
+{
+    while (size > 0 && copy[size - 1] == 0xff)
+        size--;
+    if (size == 0) return slice_of(NULL, 0);
+    copy[size - 1]++;
+    return slice_of(copy, size);
+}
+
+static holt_status set_bounds(holt_cursor *cur, const holt_cursor_options *o)
+{
+    size_t size = o->lower.size + o->upper.size + 2 * o->prefix.size;
+    uint8_t *at = cur->bounds = mem_alloc(size + 1);
+    if (!at) return status_no_memory(size);
+    slice end = slice_of(NULL, 0);
+    cur->lower = cur->upper = end;
+    if (!slice_is_open(o->lower)) {
+        bytes_copy(at, o->lower.data, o->lower.size);
+        cur->lower = slice_of(at, o->lower.size);
+        at += o->lower.size;
+    }
+    if (!slice_is_open(o->upper)) {
+        bytes_copy(at, o->upper.data, o->upper.size);
+        cur->upper = slice_of(at, o->upper.size);
+        at += o->upper.size;
+    }
+    if (slice_is_open(o->prefix)) return HOLT_OK;
+    bytes_copy(at, o->prefix.data, o->prefix.size);
+    slice prefix = slice_of(at, o->prefix.size);
+    at += o->prefix.size;
+    bytes_copy(at, o->prefix.data, o->prefix.size);
+    end = prefix_end(at, o->prefix.size);
+    if (slice_is_open(cur->lower) || slice_compare(prefix, cur->lower) > 0) cur->lower = prefix;
+    if (!slice_is_open(end) && (slice_is_open(cur->upper) || slice_compare(end, cur->upper) < 0))
+        cur->upper = end;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- sources */
+
+static bool has_entries(const view *v, const collection_state *s)
+{
+    for (size_t i = 0; i < v->table_count; i++)
+        if (memtable_collection_entries(v->tables[i]->memtable, s->spec.id) > 0) return true;
+    return false;
+}
+
+/* Sources over everything that the snapshot sees of the collection, youngest first. *in_memory: some of it is
+ * memtables. */
+static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s,
+                                 source **children, size_t *count, bool *in_memory)
+{
+    const tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
+    const memtable_source_options in_memory_options = {
+        .seqno = snap->seqno, .after = s->cleared_seqno, .lower = cur->lower, .upper = cur->upper};
+    const view *v = snap->view;
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < v->table_count && rc == HOLT_OK; i++) {
+        memtable *m = v->tables[i]->memtable;
+        if (memtable_collection_entries(m, s->spec.id) == 0) continue;
+        rc = memtable_source_open(m, s->spec.id, &in_memory_options, &children[*count]);
+        if (rc == HOLT_OK) (*count)++;
+    }
+    *in_memory = *count > 0;
+    return rc == HOLT_OK ? trees_sources_open(s, &options, children, count) : rc;
+}
+
+static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_stand *out)
+{
+    const collection_state *s = out->state;
+    size_t most = s ? snap->view->table_count + trees_sources_max(s) : 0, count = 0;
+    source **children = mem_alloc_zero(most + 1, sizeof *children);
+    if (!children) return status_no_memory(most * sizeof *children);
+    holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;
+    if (rc == HOLT_OK) return merge_open(children, count, &out->source);
+    while (count > 0)
+        source_close(children[--count]);
+    mem_free(children);
+    return rc;
+}
+
+static void close_stand(const holt_cursor *cur, cursor_stand *st)
+{
+    source_close(st->source);
+    snapshot_release(cur->db, &st->own);
+    collection_state_release(cur->db, st->state);
+    memset(st, 0, sizeof *st);
+}
+
+/* A cursor that has walked the same trees, and nothing but them, has the source already. One that holds a large value would hold it
+ * until the next move. */
+static bool can_keep(const cursor_stand *old, const cursor_stand *st)
+{
+    enum { VALUE_KEEP = 64 << 10 };
+    return old && !old->in_memory && old->state == st->state && old->source->value.size <= VALUE_KEEP;
+}
+
+/* The source over what the snapshot sees. */
+static holt_status open_source(const holt_cursor *cur, const snapshot *snap, cursor_stand *old,
+                               cursor_stand *st)
+{
+    if (!can_keep(old, st) || (st->state && has_entries(snap->view, st->state)))
+        return merge_children(cur, snap, st);
+    st->source = old->source;
+    old->source = NULL;
+    return HOLT_OK;
+}
+
+/* Opens the source over the transaction's snapshot, or one of its own. The trees are held by the collection's
+ * state; a view that is not needed for its memtables is not kept. old (may be NULL): what the cursor read before, and will
+ * not read again if this succeeds. */
+static holt_status open_stand(const holt_cursor *cur, cursor_stand *old, cursor_stand *st)
+{
+    memset(st, 0, sizeof *st);
+    snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
+    holt_status rc = cur->txn ? HOLT_OK : snapshot_take(cur->db, &st->own);
+    if (rc == HOLT_OK) rc = snapshot_enter(snap);
+    if (rc != HOLT_OK) {
+        close_stand(cur, st);
+        return rc;
+    }
+    collection_state *s = view_collection(snap->view, cur->collection->slot, cur->collection->spec.id);
+    st->state = s ? collection_state_ref(s) : NULL;
+    rc = open_source(cur, snap, old, st);
+    snapshot_leave(cur->db, snap);
+    if (rc != HOLT_OK)
+        close_stand(cur, st);
+    else if (!st->in_memory && !cur->txn)
+        snapshot_drop_view(cur->db, &st->own);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- life */
+
+static holt_status check_options(const holt_cursor_options *o)
+{
+    if (!reserved_zero(o->reserved, 8) || o->reserved32)
+        return status_set(HOLT_INVALID, "holt_cursor_options: reserved words must be zero");
+    if (o->flags & ~(uint32_t)HOLT_CURSOR_KEYS_ONLY)
+        return status_set(HOLT_INVALID,
+                          "holt_cursor_options.flags = %u: has bits that no HOLT_CURSOR_... stands for",
+                          o->flags);
+    holt_status rc = bound_check(o->lower, "holt_cursor_options.lower");
+    if (rc == HOLT_OK) rc = bound_check(o->upper, "holt_cursor_options.upper");
+    if (rc == HOLT_OK) rc = bound_check(o->prefix, "holt_cursor_options.prefix");
+    return rc;
+}
+
+/* What the cursor holds of the database. What it shows is left alone: others may look at it meanwhile, and find the
+ * handle closed. */
+static void give_back(holt_cursor *cur)
+{
+    counter_add(&cur->db->counts, COUNT_MOVES, cur->moves);
+    close_stand(cur, stand_of(cur));
+    collection_unuse(cur->collection);
+}
+
+void cursor_detach(handle *h)
+{
+    give_back((holt_cursor *)h);
+}
+
+static void destroy(holt_cursor *cur)
+{
+    buffer_deinit(&cur->copy);
+    mem_free(cur->bounds);
+    if (cur->txn) txn_unref(cur->txn);
+    mem_free(cur);
+}
+
+static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_cursor_options *o,
+                               holt_cursor **out)
+{
+    holt_cursor *cur = mem_alloc_zero(1, sizeof *cur);
+    if (!cur) return status_no_memory(sizeof *cur);
+    cur->db = c->db;
+    cur->collection = c;
+    cur->txn = t;
+    cur->flags = o->flags;
+    cur->breathes = os_breathes(c->db->os);
+    holt_status rc = set_bounds(cur, o);
+    if (rc == HOLT_OK) rc = open_stand(cur, NULL, stand_of(cur));
+    if (rc != HOLT_OK) {
+        mem_free(cur->bounds);
+        mem_free(cur);
+        return rc;
+    }
+    collection_use(c);
+    if (t) t->users++;
+    handle_begin(c->db, &cur->handle, HANDLE_CURSOR);
+    *out = cur;
+    return HOLT_OK;
+}
+
+holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_options *o, holt_cursor **out)
+{
+    status_begin_call();
+    static const holt_cursor_options defaults;
+    if (!out) return status_set(HOLT_INVALID, "the place for the cursor is NULL");
+    *out = NULL;
+    snapshot *snap;
+    holt_status rc = collection_check(c);
+    if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
+    if (rc == HOLT_OK) rc = txn_read(c->db, t, &snap);
+    if (rc != HOLT_OK) return rc;
+    return db_leave(c->db, open_cursor(c, t, o ? o : &defaults, out));
+}
+
+/* The new snapshot and its source are there before the old ones go: on failure the cursor is as it was. */
+static holt_status refresh(holt_cursor *cur)
+{
+    cursor_stand *old = &cur->stands[cur->current], *fresh = &cur->stands[1 - cur->current];
+    holt_status rc = open_stand(cur, old, fresh);
+    if (rc != HOLT_OK) return rc;
+    close_stand(cur, old);
+    cur->current = 1 - cur->current;
+    cur->place = CURSOR_FRESH;
+    cur->status = HOLT_OK;
+    return HOLT_OK;
+}
+
+static holt_status refresh_open(holt_cursor *cur)
+{
+    holt_status rc = collection_check(cur->collection);
+    if (rc != HOLT_OK) return rc;
+    if (cur->txn)
+        return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
+    return db_leave(cur->db, refresh(cur));
+}
+
+holt_status holt_cursor_refresh(holt_cursor *cur)
+{
+    status_begin_call();
+    if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
+    if (!handle_enter(&cur->handle)) return handle_refuse();
+    holt_status rc = refresh_open(cur);
+    handle_leave(&cur->handle);
+    return rc;
+}
+
+holt_status holt_cursor_close(holt_cursor *cur)
+{
+    status_begin_call();
+    if (!cur) return HOLT_OK;
+    if (!handle_enter(&cur->handle)) {
+        if (handle_await_closed(&cur->handle)) destroy(cur);
+        return handle_refuse();
+    }
+    holt *db = cur->db;
+    if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the parent's memory is let be */
+    holt_status rc = holt_cursor_status(cur);
+    give_back(cur);
+    db_leave(db, rc);
+    handle_end(db, &cur->handle); /* a forced close may free the database from here on */
+    destroy(cur);
+    return rc;
+}

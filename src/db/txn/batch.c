@@ -1,0 +1,134 @@
+/* batch.c -- reading back what a transaction has written, and forgetting it.
+ *
+ * The write set is a row of operations in the log's encoding (log/operation.h), which name their collections
+ * by id; the transaction keeps the handles. A walk decodes them one by one. Its position is an offset, because
+ * the callback may write to the transaction, which moves the bytes.
+ */
+#include "db/txn/txn.h"
+
+#include "base/status.h"
+
+#include <assert.h>
+
+/* The beginning of a call; after HOLT_OK handle_leave() ends it. */
+static holt_status enter(holt_txn *t)
+{
+    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
+    holt_status rc = db_check(t->db);
+    if (rc != HOLT_OK) handle_leave(&t->handle);
+    return rc;
+}
+
+/* The figures are the owner's, who writes them; but a forced close does, too. */
+static uint64_t figure(const holt_txn *t, bool bytes)
+{
+    handle *h = t ? (handle *)&t->handle : NULL;
+    if (!h || !handle_enter(h)) return 0;
+    uint64_t n = bytes ? t->writes.user_bytes : t->writes.count;
+    handle_leave(h);
+    return n;
+}
+
+uint64_t holt_batch_count(const holt_txn *t)
+{
+    return figure(t, false);
+}
+
+uint64_t holt_batch_bytes(const holt_txn *t)
+{
+    return figure(t, true);
+}
+
+/* ---------------------------------------------------------------- walking */
+
+/* The collection with that id. *hint: where the last one was found; batches write to the same collection, or to
+ * several in turn. */
+static holt_collection *find_collection(const write_set *w, uint32_t id, size_t *hint)
+{
+    for (size_t i = 0; i < w->collection_count; i++) {
+        size_t at = (*hint + i) % w->collection_count;
+        if (w->collections[at]->spec.id != id) continue;
+        *hint = at;
+        return w->collections[at];
+    }
+    return NULL;
+}
+
+static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t *hint)
+{
+    bool put = o->op != ENTRY_DELETE;
+    holt_batch_entry e = {.op = put ? HOLT_BATCH_PUT : HOLT_BATCH_DELETE,
+                          .collection = find_collection(w, o->collection, hint),
+                          .key = o->key,
+                          .value = put ? o->value : slice_of(NULL, 0),
+                          .expires_at_ms = o->expires_at_ms};
+    assert(e.collection);
+    return e;
+}
+
+/* Outside the handle: the program's function may make calls on it, and close the database by force. */
+static holt_status show(holt_txn *t, holt_batch_fn each, void *ctx, const holt_batch_entry *e)
+{
+    handle_leave(&t->handle);
+    holt_status rc = each(ctx, e);
+    if (handle_enter(&t->handle)) return rc;
+    return rc == HOLT_OK ? txn_refuse(t) : rc;
+}
+
+/* What is added meanwhile lies behind `end`. */
+static holt_status walk(holt_txn *t, holt_batch_fn each, void *ctx)
+{
+    const write_set *w = &t->writes;
+    size_t end = w->operations.size, at = 0, hint = 0;
+    holt_status rc = HOLT_OK;
+    while (rc == HOLT_OK && at < end) {
+        const uint8_t *bytes = w->operations.data;
+        decoder d = decoder_of(slice_of(bytes + at, end - at));
+        operation o;
+        if (!operation_decode(&d, &o))
+            return status_set(HOLT_CORRUPT, "the transaction's operations are damaged in memory");
+        at = (size_t)(d.at - bytes);
+        holt_batch_entry e = entry_of(w, &o, &hint);
+        rc = show(t, each, ctx, &e);
+    }
+    return rc;
+}
+
+holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx)
+{
+    status_begin_call();
+    if (!each) return status_set(HOLT_INVALID, "the function that receives the operations is NULL");
+    holt_status rc = enter(t);
+    if (rc != HOLT_OK) return rc;
+    bool outer = !t->walked;
+    t->walked = true;
+    t->users++; /* the function may roll it back */
+    rc = walk(t, each, ctx);
+    if (outer) t->walked = false;
+    handle_leave(&t->handle);
+    txn_unref(t);
+    return rc;
+}
+
+static holt_status clear(holt_txn *t)
+{
+    if (t->flags & HOLT_TXN_READ_ONLY)
+        return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+    if (t->walked)
+        return status_set(HOLT_INVALID,
+                          "holt_batch_iterate is reading the transaction, which cannot be cleared "
+                          "meanwhile");
+    txn_clear_writes(t);
+    return HOLT_OK;
+}
+
+holt_status holt_batch_clear(holt_txn *t)
+{
+    status_begin_call();
+    holt_status rc = enter(t);
+    if (rc != HOLT_OK) return rc;
+    rc = db_leave(t->db, clear(t));
+    handle_leave(&t->handle);
+    return rc;
+}

@@ -1,0 +1,224 @@
+#include "db/txn/txn.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/budget.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- checks */
+
+holt_status txn_refuse(const holt_txn *t)
+{
+    return t->ended ? status_set(HOLT_CLOSED, "the transaction has ended") : handle_refuse();
+}
+
+holt_status txn_check(const holt *db, const holt_txn *t)
+{
+    if (!t) return HOLT_OK;
+    if (!txn_is_open(t)) return txn_refuse(t);
+    if (t->db != db) return status_set(HOLT_INVALID, "the transaction is one of another database");
+    return HOLT_OK;
+}
+
+holt_status txn_read(const holt *db, holt_txn *t, snapshot **out)
+{
+    *out = NULL;
+    holt_status rc = txn_check(db, t);
+    if (rc != HOLT_OK || !t) return rc;
+    if (t->flags & HOLT_TXN_BLIND)
+        return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
+    *out = &t->snapshot;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- the write set */
+
+/* The bytes of keys and values, against the limits of one transaction and of all. */
+static holt_status charge(holt_txn *t, uint64_t bytes)
+{
+    holt *db = t->db;
+    uint64_t limit = db->set.txn_bytes_max;
+    if (t->writes.user_bytes + bytes > limit)
+        return status_set(HOLT_TOO_LARGE,
+                          "the transaction would hold more than %" PRIu64
+                          " bytes of keys and values (a quarter of memory_bytes, or 2 GiB)",
+                          limit);
+    os_mutex_lock(&db->handles_mu);
+    bool fits = db->txn_bytes + bytes <= limit;
+    os_mutex_unlock(&db->handles_mu);
+    if (fits) {
+        budget_count_writes(db, bytes);
+        return HOLT_OK;
+    }
+    return status_set(
+        HOLT_BUSY, "all open transactions together would hold more than %" PRIu64 " bytes; commit some first",
+        limit);
+}
+
+static holt_status name_collection(write_set *w, holt_collection *c)
+{
+    for (size_t i = w->collection_count; i-- > 0;)
+        if (w->collections[i] == c) return HOLT_OK;
+    if (!mem_grow((void **)&w->collections, &w->collection_capacity, w->collection_count + 1, sizeof c))
+        return status_no_memory(sizeof c);
+    collection_use(c);
+    w->collections[w->collection_count++] = c;
+    return HOLT_OK;
+}
+
+holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
+{
+    write_set *w = &t->writes;
+    if (t->flags & HOLT_TXN_READ_ONLY)
+        return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+    uint64_t bytes = o->key.size + o->value.size;
+    holt_status rc = name_collection(w, c);
+    if (rc == HOLT_OK) rc = charge(t, bytes);
+    if (rc != HOLT_OK) return rc;
+    size_t size = operation_size(o);
+    if (w->operations.size + size > TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2 || w->count == UINT32_MAX) {
+        budget_count_writes(t->db, 0 - bytes);
+        return status_set(HOLT_TOO_LARGE, "the transaction has too many operations");
+    }
+    uint8_t *at = buffer_extend(&w->operations, size);
+    if (!at) {
+        w->operations.failed = false; /* what stands in it is whole */
+        budget_count_writes(t->db, 0 - bytes);
+        return status_no_memory(size);
+    }
+    operation_encode(at, o);
+    w->count++;
+    w->puts += o->op != ENTRY_DELETE;
+    w->user_bytes += bytes;
+    return HOLT_OK;
+}
+
+static void write_set_deinit(holt *db, write_set *w)
+{
+    budget_count_writes(db, 0 - w->user_bytes);
+    for (size_t i = 0; i < w->collection_count; i++)
+        collection_unuse(w->collections[i]);
+    mem_free(w->collections);
+    buffer_deinit(&w->operations);
+    memset(w, 0, sizeof *w);
+}
+
+void txn_clear_writes(holt_txn *t)
+{
+    write_set_deinit(t->db, &t->writes);
+}
+
+/* ---------------------------------------------------------------- life */
+
+static holt_status check_options(const holt_txn_options *o)
+{
+    const uint32_t known = HOLT_TXN_READ_ONLY | HOLT_TXN_BLIND | HOLT_TXN_SERIALIZABLE;
+    if (!reserved_zero(o->reserved, 8))
+        return status_set(HOLT_INVALID, "holt_txn_options: reserved words must be zero");
+    if (o->flags & ~known)
+        return status_set(HOLT_INVALID,
+                          "holt_txn_options.flags = %u: has bits that no HOLT_TXN_... stands for", o->flags);
+    if (o->flags & (o->flags - 1))
+        return status_set(HOLT_INVALID, "holt_txn_options.flags: at most one of HOLT_TXN_... may be given");
+    if (o->durability > HOLT_PROCESS)
+        return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is no holt_durability",
+                          o->durability);
+    if (o->flags == 0 || o->flags == HOLT_TXN_SERIALIZABLE)
+        return status_set(HOLT_UNSUPPORTED, "transactions that read and write come with a later release; "
+                                            "HOLT_TXN_READ_ONLY and HOLT_TXN_BLIND are there");
+    return HOLT_OK;
+}
+
+/* What the transaction holds of the database. */
+static void give_back(holt_txn *t)
+{
+    snapshot_release(t->db, &t->snapshot);
+    write_set_deinit(t->db, &t->writes);
+}
+
+void txn_detach(handle *h)
+{
+    give_back((holt_txn *)h);
+}
+
+/* The end of what the transaction holds of the database, which a forced close may free from here on; the handle
+ * stays. */
+static holt_status end(holt_txn *t, holt_status rc)
+{
+    t->ended = true;
+    give_back(t);
+    db_leave(t->db, rc);
+    handle_end(t->db, &t->handle);
+    return rc;
+}
+
+holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
+{
+    status_begin_call();
+    static const holt_txn_options defaults;
+    if (!out) return status_set(HOLT_INVALID, "the place for the transaction is NULL");
+    *out = NULL;
+    holt_status rc = db_check(db);
+    if (!o) o = &defaults;
+    if (rc == HOLT_OK) rc = check_options(o);
+    if (rc == HOLT_OK && !(o->flags & HOLT_TXN_READ_ONLY)) rc = writable_check(db);
+    if (rc != HOLT_OK) return rc;
+    holt_txn *t = mem_alloc_zero(1, sizeof *t);
+    if (!t) return status_no_memory(sizeof *t);
+    t->db = db;
+    t->users = 1;
+    t->flags = o->flags;
+    t->durability = o->durability ? o->durability : db->set.durability;
+    if (t->flags & HOLT_TXN_READ_ONLY) rc = snapshot_take(db, &t->snapshot);
+    if (rc != HOLT_OK) {
+        mem_free(t);
+        return rc;
+    }
+    handle_begin(db, &t->handle, HANDLE_TXN);
+    *out = t;
+    return db_leave(db, HOLT_OK);
+}
+
+static holt_status commit(holt_txn *t)
+{
+    if (t->writes.count == 0) return HOLT_OK;
+    commit_request request = {.set = &t->writes, .durability = t->durability};
+    return commit_submit(t->db, &request);
+}
+
+static holt_status commit_open(holt_txn *t)
+{
+    holt_status rc = db_check(t->db);
+    if (rc != HOLT_OK) return rc;
+    rc = commit(t);
+    if (rc == HOLT_OK || rc == HOLT_CONFLICT || rc == HOLT_IO) return end(t, rc);
+    return db_leave(t->db, rc);
+}
+
+holt_status holt_commit(holt_txn *t)
+{
+    status_begin_call();
+    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
+    holt_status rc = commit_open(t);
+    handle_leave(&t->handle);
+    return rc;
+}
+
+void txn_unref(holt_txn *t)
+{
+    if (--t->users == 0) mem_free(t);
+}
+
+void holt_rollback(holt_txn *t)
+{
+    if (!t) return;
+    if (!handle_enter(&t->handle)) { /* it holds nothing of the database, which may be closed by now */
+        if (handle_await_closed(&t->handle)) txn_unref(t);
+        return;
+    }
+    if (db_check(t->db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
+    end(t, HOLT_OK);
+    txn_unref(t);
+}

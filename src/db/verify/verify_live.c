@@ -1,0 +1,225 @@
+/* verify_live.c -- holt_verify_live: the files of an open database as they are now.
+ *
+ * What is read belongs to one moment: the trees of one view. References on them, not on the view, are held
+ * while they are read, so that no memtable waits for it, and files stay until they have been read. The blocks
+ * come from the files and go past the cache. The log is not judged: it is being written. Neither are the maps of
+ * the B+trees' pages, nor pages that no tree of the moment has: they are in flux.
+ */
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/verify/verify_manifest.h"
+#include "db/verify/verify_trees.h"
+#include "db/version/install.h"
+#include "tree/tree_format.h"
+#include "tree/tree_pages.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- the manifest */
+
+typedef struct manifest_moment {
+    manifest_mark last;
+    bool lost; /* it could not be written: what is in it is not known */
+} manifest_moment;
+
+/* manifest_mu held. */
+static manifest_moment manifest_now(const holt *db)
+{
+    manifest_moment now = {.lost = db->manifest_lost};
+    if (db->manifest) now.last = manifest_last(db->manifest);
+    return now;
+}
+
+/* Every record up to the last one written must be there. */
+static holt_status check_end(const holt *db, manifest_mark written, manifest_mark found)
+{
+    char name[OS_NAME_MAX];
+    if (db->read_only || (found.number == written.number && found.record >= written.record)) return HOLT_OK;
+    manifest_name(found.number, name);
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
+                           "ends with record %" PRIu64 ", but the last one written is %" PRIu64
+                           " of MANIFEST-%06" PRIu64,
+                           found.record, written.record, written.number);
+}
+
+static holt_status read_manifest(const holt *db, manifest_mark written, uint64_t *number)
+{
+    uint64_t id[2];
+    db_state state = {0};
+    manifest_mark mark;
+    holt_status rc = current_read(db->dir, number, id);
+    if (rc == HOLT_OK && (id[0] != db->id[0] || id[1] != db->id[1]))
+        rc = status_set_file(HOLT_CORRUPT, "CURRENT", 0, "names another database");
+    if (rc == HOLT_NOT_FOUND) rc = status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET, "is missing");
+    if (rc == HOLT_OK) rc = verify_manifest(db->dir, *number, db->id, &state, &mark);
+    if (rc == HOLT_OK) rc = check_end(db, written, mark);
+    state_deinit(&state);
+    return rc;
+}
+
+enum { ATTEMPTS = 3 };
+
+/* It is read while others may append to it. What looks damaged counts only if nothing was written meanwhile;
+ * if something is written all the time, the last attempt keeps writers waiting. */
+static holt_status verify_live_manifest(holt *db, verification *v)
+{
+    holt_status rc = HOLT_OK;
+    uint64_t number = 0;
+    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+        bool held = attempt == ATTEMPTS;
+        os_mutex_lock(&db->manifest_mu);
+        manifest_moment before = manifest_now(db);
+        if (!held) os_mutex_unlock(&db->manifest_mu);
+        if (!before.lost) rc = read_manifest(db, before.last, &number);
+        if (!held) os_mutex_lock(&db->manifest_mu);
+        manifest_moment after = manifest_now(db);
+        os_mutex_unlock(&db->manifest_mu);
+        if (before.lost || after.lost) return HOLT_OK; /* holt_health says so */
+        bool still = before.last.number == after.last.number && before.last.record == after.last.record;
+        if (rc != HOLT_CORRUPT || still) break;
+    }
+    if (rc == HOLT_OK) rc = verify_manifest_count(v, db->dir, number);
+    return verification_take(v, rc);
+}
+
+/* ---------------------------------------------------------------- the trees */
+
+typedef struct live_tree {
+    char *collection;     /* a copy of its name */
+    lsm_tree *tree;       /* a reference */
+    btree_version *btree; /* likewise; NULL: it is none */
+} live_tree;
+
+typedef struct live_trees {
+    live_tree *trees;
+    size_t count;
+    tree_file *file; /* the B+trees'; NULL: there are none */
+} live_trees;
+
+static void live_trees_deinit(live_trees *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        lsm_tree_unref(all->trees[i].tree);
+        btree_version_unref(all->trees[i].btree);
+        mem_free(all->trees[i].collection);
+    }
+    mem_free(all->trees);
+}
+
+static holt_status add_live(live_trees *all, const holt_collection *c, const view *v)
+{
+    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (!s) return HOLT_OK; /* created since */
+    live_tree *t = &all->trees[all->count];
+    t->collection = mem_copy_string(c->name);
+    if (!t->collection) return status_no_memory(strlen(c->name));
+    t->tree = lsm_tree_ref(s->lsm);
+    t->btree = s->btree ? btree_version_ref(s->btree) : NULL;
+    all->file = s->btree ? s->btree_file : all->file;
+    all->count++;
+    return HOLT_OK;
+}
+
+static holt_status take_references(holt *db, live_trees *all)
+{
+    view *v;
+    holt_status rc = view_acquire(db, &v);
+    if (rc != HOLT_OK) return rc;
+    os_mutex_lock(&db->admin_mu);
+    all->trees = mem_alloc_zero(db->catalog_count + 1, sizeof *all->trees);
+    if (!all->trees) rc = status_no_memory(db->catalog_count * sizeof *all->trees);
+    for (size_t i = 0; i < db->catalog_count && rc == HOLT_OK; i++)
+        rc = add_live(all, db->catalog[i], v);
+    os_mutex_unlock(&db->admin_mu);
+    view_release(db, v);
+    return rc;
+}
+
+static holt_status add_run(verify_trees *list, verification *v, const char *collection, const lsm_run *run)
+{
+    size_t first = list->count;
+    lsm_run_info info = lsm_run_describe(run);
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < info.part_count && rc == HOLT_OK; i++)
+        rc = verify_trees_add(list, collection, lsm_run_part(run, i));
+    if (rc == HOLT_OK) rc = verify_trees_check_run(list, first, info.age, "MANIFEST");
+    return verification_take(v, rc);
+}
+
+static holt_status gather_runs(const live_trees *all, verify_trees *list, verification *v)
+{
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t j = 0; j < lsm_tree_runs(all->trees[i].tree) && rc == HOLT_OK; j++)
+            rc = add_run(list, v, all->trees[i].collection, lsm_tree_run(all->trees[i].tree, j));
+    return rc;
+}
+
+/* ---------------------------------------------------------------- B+trees */
+
+/* The file of that name is there and is ours. Opened anew, but only for that: how long it is changes all the time. */
+static holt_status check_page_file(holt *db, verification *v, const live_trees *all)
+{
+    tree_file *f;
+    holt_status rc = tree_page_file_open(db->files, tree_file_number(all->file), TREE_PAGE_BYTES, false, &f);
+    if (rc == HOLT_OK) tree_file_unref(f);
+    v->report.files++;
+    verification_advance(v, TREE_PAGE_BYTES);
+    return verification_take(v, rc);
+}
+
+static void expect_pages(const live_trees *all, verification *v)
+{
+    if (all->file) v->bytes_total += TREE_PAGE_BYTES;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->trees[i].btree) v->bytes_total += btree_version_root(all->trees[i].btree)->bytes;
+}
+
+static holt_status verify_version(verification *v, tree_file *file, const live_tree *t)
+{
+    tree_report seen = {0};
+    holt_status rc = tree_verify(file, btree_version_root(t->btree), &seen);
+    if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", t->collection);
+    v->report.blocks += seen.blocks;
+    v->report.entries += seen.entries;
+    verification_advance(v, seen.bytes);
+    return verification_take(v, rc);
+}
+
+static holt_status verify_versions(holt *db, verification *v, const live_trees *all)
+{
+    holt_status rc = all->file ? check_page_file(db, v, all) : HOLT_OK;
+    for (size_t i = 0; i < all->count && rc == HOLT_OK; i++)
+        if (all->trees[i].btree) rc = verify_version(v, all->file, &all->trees[i]);
+    return rc;
+}
+
+/* Files of runs are opened anew, by name: what the database holds open might be there no more. */
+static holt_status verify_live_trees(holt *db, verification *v)
+{
+    live_trees all = {0};
+    verify_trees list = {0};
+    holt_status rc = take_references(db, &all);
+    if (rc == HOLT_OK) rc = gather_runs(&all, &list, v);
+    verify_trees_expect(&list, v);
+    expect_pages(&all, v);
+    if (rc == HOLT_OK) rc = verify_trees_run(&list, v, db->files);
+    if (rc == HOLT_OK) rc = verify_versions(db, v, &all);
+    verify_trees_deinit(&list);
+    live_trees_deinit(&all);
+    return rc;
+}
+
+holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
+                             size_t report_size)
+{
+    status_begin_call();
+    verification v;
+    if (report) memset(report, 0, report_size);
+    holt_status rc = db_check(db);
+    if (rc == HOLT_OK) rc = verification_init(&v, o);
+    if (rc != HOLT_OK) return rc;
+    rc = verify_live_manifest(db, &v);
+    if (rc == HOLT_OK) rc = verify_live_trees(db, &v);
+    return db_leave(db, verification_end(&v, rc, report, report_size));
+}

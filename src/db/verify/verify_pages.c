@@ -1,0 +1,46 @@
+#include "db/verify/verify_pages.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+/* Those of collections and those that are still to be given up; *roots to be freed. */
+static holt_status gather_roots(const db_state *state, tree_root **roots, size_t *count)
+{
+    size_t most = state->collection_count + state->garbage_count;
+    *count = 0;
+    *roots = mem_alloc_zero(most + 1, sizeof **roots);
+    if (!*roots) return status_no_memory(most * sizeof **roots);
+    for (size_t i = 0; i < state->collection_count; i++)
+        if (state->collections[i].btree.root.length) (*roots)[(*count)++] = state->collections[i].btree;
+    for (size_t i = 0; i < state->garbage_count; i++)
+        (*roots)[(*count)++] = state->garbage[i];
+    return HOLT_OK;
+}
+
+static holt_status verify_space(verification *v, btree_space *space, const db_state *state)
+{
+    tree_root *roots;
+    size_t count;
+    tree_report found = {0};
+    holt_status rc = gather_roots(state, &roots, &count);
+    if (rc != HOLT_OK) return rc;
+    rc = btree_space_verify(space, roots, count, &found);
+    mem_free(roots);
+    v->report.files++;
+    v->report.blocks += found.blocks;
+    v->report.entries += found.entries;
+    v->report.bytes += found.bytes;
+    verification_advance(v, found.bytes);
+    return verification_take(v, rc);
+}
+
+holt_status verify_pages(verification *v, tree_files *files, const db_state *state)
+{
+    if (!state->space.file) return HOLT_OK;
+    btree_space *space;
+    holt_status rc = btree_space_open(&space, files, &state->space, false);
+    if (rc != HOLT_OK) return verification_take(v, rc);
+    rc = verify_space(v, space, state);
+    btree_space_close(space);
+    return rc;
+}

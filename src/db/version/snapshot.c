@@ -1,0 +1,124 @@
+#include "db/version/snapshot.h"
+
+#include "base/status.h"
+#include "db/version/install.h"
+
+holt_status snapshot_take(holt *db, snapshot *s)
+{
+    holt_status rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    /* The seqno first: a commit that it covers is in the view loaded after it. The view's floor covers what
+     * came in between. */
+    seqno visible = atomic_load_explicit(&db->visible, memory_order_acquire);
+    view *v = atomic_load_explicit(&db->view, memory_order_acquire);
+    /* Relaxed: the section keeps the count from becoming zero. */
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    epoch_leave();
+    s->view = v;
+    s->seqno = visible > v->floor ? visible : v->floor;
+    s->taken_ns = os_clock_ns(db->os);
+    atomic_init(&s->pin, 0);
+
+    os_mutex_lock(&db->handles_mu);
+    s->newer = NULL;
+    s->older = db->snapshots_newest;
+    if (s->older)
+        s->older->newer = s;
+    else
+        db->snapshots_oldest = s;
+    db->snapshots_newest = s;
+    os_mutex_unlock(&db->handles_mu);
+    return HOLT_OK;
+}
+
+void snapshot_drop_view(holt *db, snapshot *s)
+{
+    os_mutex_lock(&db->handles_mu);
+    view *v = s->view;
+    s->view = NULL;
+    os_mutex_unlock(&db->handles_mu);
+    view_release(db, v);
+}
+
+/* The release job may be waiting for it with the next one. */
+static void give_back(holt *db, snapshot *s)
+{
+    snapshot_drop_view(db, s);
+    bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
+    if (revoked && db->release_job) os_job_wake(db->release_job);
+}
+
+void snapshot_release(holt *db, snapshot *s)
+{
+    if (!s->taken_ns) return;
+    give_back(db, s);
+    os_mutex_lock(&db->handles_mu);
+    if (s->older)
+        s->older->newer = s->newer;
+    else
+        db->snapshots_oldest = s->newer;
+    if (s->newer)
+        s->newer->older = s->older;
+    else
+        db->snapshots_newest = s->older;
+    os_mutex_unlock(&db->handles_mu);
+    s->taken_ns = 0;
+}
+
+/* ---------------------------------------------------------------- use and revocation */
+
+holt_status snapshot_enter(snapshot *s)
+{
+    /* Acquire: pairs with the revoker's release. Who finds it revoked does not touch the view. */
+    uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_IN_USE, memory_order_acq_rel);
+    if (!(before & PIN_REVOKED)) return HOLT_OK;
+    return status_set(
+        HOLT_BUSY, "the snapshot was revoked: it is the oldest, and readers alone kept more than a quarter "
+                   "of memory_bytes in memtables; end or refresh it");
+}
+
+void snapshot_leave(holt *db, snapshot *s)
+{
+    uint32_t before = atomic_fetch_and_explicit(&s->pin, ~(uint32_t)PIN_IN_USE, memory_order_acq_rel);
+    if (before & PIN_REVOKED) give_back(db, s); /* it was wanted meanwhile */
+}
+
+/* handles_mu held. Whether the view keeps a memtable that has been flushed. */
+static bool keeps_flushed(const snapshot *s)
+{
+    for (size_t i = 0; s->view && i < s->view->table_count; i++)
+        /* Relaxed: set long before, or seen the next time. */
+        if (atomic_load_explicit(&s->view->tables[i]->retained, memory_order_relaxed)) return true;
+    return false;
+}
+
+/* handles_mu held. The oldest that keeps a flushed memtable; NULL: there is none, or one that was revoked while it was in
+ * use still has its view. */
+static snapshot *find_oldest(holt *db)
+{
+    snapshot *oldest = NULL;
+    for (snapshot *s = db->snapshots_oldest; s; s = s->newer) {
+        if (!keeps_flushed(s)) continue;
+        if (atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED) return NULL;
+        if (!oldest) oldest = s;
+    }
+    return oldest;
+}
+
+bool snapshot_revoke_oldest(holt *db)
+{
+    view *v = NULL;
+    os_mutex_lock(&db->handles_mu);
+    snapshot *s = find_oldest(db);
+    if (s) {
+        db->snapshots_revoked++;
+        uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);
+        if (!(before & PIN_IN_USE)) { /* else who uses it gives the view back when done */
+            v = s->view;
+            s->view = NULL;
+        }
+    }
+    os_mutex_unlock(&db->handles_mu);
+    view_release(db, v);
+    return s != NULL;
+}
