@@ -20,7 +20,7 @@
  *              edit, and never will. EDIT_IN_DOUBT, always with HOLT_IO: the record may or may not be on disk. Then
  *              nothing that either state names is deleted or overwritten until a new manifest, written from memory
  *              and so without the edit, has become current; that settles the doubt. After a change to the catalog
- *              commits are refused until then (commit_doubt_settle): they could depend on an outcome that a crash turns around.
+ *              commits are refused until then (manifest_settle): they could depend on an outcome that a crash turns around.
  * Ownership    References given to an edit are the edit's, on failure too.
  * Concurrency  one thread; edits of others wait in edit_begin. Creating, dropping, renaming, clearing and loading also
  *              need leadership of the commit queue, so that they are ordered with commits.

@@ -121,14 +121,11 @@ static holt_status finish(holt *db)
     status_put_aside(&first);
     holt_status rc = wal_health(db->wal);
     if (rc == HOLT_OK) rc = write_end(db);
-    if (disk != HOLT_OK) {
-        status_put_back(&first); /* what write_end failed with comes of that */
-        return health_name_unsynced(db, disk);
-    }
-    if (rc == HOLT_OK) return HOLT_OK;
-    status_put_aside(&first);
+    if (disk == HOLT_OK && rc == HOLT_OK) return HOLT_OK;
+    if (disk == HOLT_OK) status_put_aside(&first); /* else what write_end failed with comes of that */
     bool synced = wal_sync(db->wal) == HOLT_OK;
     status_put_back(&first);
+    if (disk != HOLT_OK) return health_name_unsynced(db, disk);
     if (!synced) return health_name_unsynced(db, rc);
     return status_wrap(rc, "all commits are in the log on disk, but it could not be ended");
 }
