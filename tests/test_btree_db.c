@@ -301,6 +301,31 @@ static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **stat
     end(&w);
 }
 
+/* The file had come to rest before the clear, and its last page belongs to another tree: what the clear leaves free lies
+ * in front of it, and only moving it makes the file smaller. */
+static void clearing_shrinks_a_file_that_another_tree_ends(void **state)
+{
+    (void)state;
+    world w = {0};
+    holt_collection *last;
+    holt_collection_options kind = {.kind = HOLT_BTREE};
+    begin(&w, seed_of_test());
+    ok(holt_collection_create(w.db, "last", &kind, &last));
+    write_range(&w, w.btree, 0, 5000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    write_range(&w, last, 0, 1000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w);
+    ok(holt_collection_clear(w.btree));
+    pause_for(&w, 30);
+    assert_true(file_bytes(&w) < size / 3);
+    expect_range(last, NULL, 0, 1000, 1);
+    holt_collection_close(last);
+    end(&w);
+}
+
 /* ---------------------------------------------------------------- deleting */
 
 /* Nobody calls anything; the file must shrink all the same. */
@@ -919,6 +944,7 @@ int main(void)
         cmocka_unit_test(a_long_reader_keeps_no_more_than_it_sees),
         cmocka_unit_test(garbage_is_given_up_after_another_change_kept_upkeep_out),
         cmocka_unit_test(compacting_waits_only_for_what_comes_back_by_itself),
+        cmocka_unit_test(clearing_shrinks_a_file_that_another_tree_ends),
         cmocka_unit_test(deleting_nearly_all_shrinks_the_file_by_itself),
         cmocka_unit_test(a_dropped_tree_gives_its_pages_back),
         cmocka_unit_test(a_cleared_tree_gives_its_pages_back),

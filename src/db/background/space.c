@@ -140,7 +140,7 @@ static uint64_t held_pages(const space_upkeep *u)
 }
 
 /* A round that made the file hardly smaller is not repeated before something has changed: more is flushed, a tree is
- * rewritten, or readers have given back pages that may have kept it from more. */
+ * rewritten or given up, or readers have given back pages that may have kept it from more. */
 static bool may_shrink(const space_upkeep *u)
 {
     return flushed_seqno(u->db) != u->shrunk_seqno || recorded_pages(u->db) != u->shrunk_pages ||
@@ -207,9 +207,11 @@ static holt_status shrink_step(space_upkeep *u, bool *rest)
 static holt_status finish(space_upkeep *u, bool shrunk)
 {
     holt_status rc = record_change(u->db, u->change, u->trees, u->tree_count, u->garbage_count, 0);
+    bool swept = rc == HOLT_OK && u->garbage_count > 0;
     u->change = NULL; /* ended, however it went */
     end_change(u);
     if (shrunk) end_round(u);
+    if (swept) u->shrunk_seqno = NO_SEQNO; /* its pages are free now, or held by readers */
     if (shrunk || rc != HOLT_OK) space_abandon(u);
     if (rc != HOLT_OK) return rc == HOLT_CONFLICT ? HOLT_OK : rc;
     event_log_write(u->db->events, HOLT_LOG_DEBUG, "gave up or moved pages of B+trees");
