@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "number.h"
 #include "interrupt.h"
+#include "number.h"
 #include "worker.h"
 
 enum { LOOK_MS = 50 /* between looks at a child's memory */ };

@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine.h"
 #include "bench/histogram.h"
+#include "engine.h"
 
 enum { ROUNDS_MAX = 99, ENGINES_MAX = 16 };
 

@@ -7,8 +7,8 @@
 
 #include "child.h"
 #include "compare.h"
-#include "number.h"
 #include "interrupt.h"
+#include "number.h"
 
 /* An engine that takes part. */
 struct runner {

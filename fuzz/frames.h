@@ -16,10 +16,10 @@ static inline void expect(bool condition)
 }
 
 /* A frame begins with a byte of type and one of habits, and three more of its own; these say what is left wrong. */
-enum { HABIT_KEEP_NUMBER = 1, HABIT_KEEP_PREVIOUS = 2, HABIT_KEEP_CHECKSUM = 4, HABIT_KEEP_EPOCH = 8 };
+enum { HABIT_KEEP_NUMBER = 1, HABIT_KEEP_PREVIOUS = 2, HABIT_KEEP_CHECKSUM = 4, HABIT_KEEP_SALT = 8 };
 
 typedef struct chain {
-    uint64_t epoch, previous, number;
+    uint64_t salt, previous, number;
 } chain;
 
 /* The number that a frame behind this one has. */
@@ -44,7 +44,7 @@ static inline size_t frame_mend(uint8_t *image, size_t size, size_t offset, chai
     put_u32le(at + 56, (uint32_t)payload);
     at[4] = (uint8_t)(1 + (at[4] + 4) % 5); /* 1 to 4 as they are, and 5, which is none */
     put_u64le(at + 16, offset);
-    if (!(habits & HABIT_KEEP_EPOCH)) put_u64le(at + 8, c->epoch);
+    if (!(habits & HABIT_KEEP_SALT)) put_u64le(at + 8, c->salt);
     if (!(habits & HABIT_KEEP_PREVIOUS)) put_u64le(at + 24, c->previous);
     if (!(habits & HABIT_KEEP_NUMBER)) put_u64le(at + 32, c->number);
     put_u64le(at + 64, hash_bytes(at, 64));

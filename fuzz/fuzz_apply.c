@@ -8,8 +8,8 @@
 
 #include "btree/btree.h"
 #include "image.h"
-#include "os/sim.h"
-#include "tree/tree_format.h"
+#include "os/sim/sim.h"
+#include "tree/file/tree_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,24 +73,24 @@ static void show(fuzz_source *s, size_t at)
     if (c->form & FORM_DELETE) s->base.value.size = 0;
 }
 
-static void source_first(source *s)
+static void iterator_first(source *s)
 {
     show((fuzz_source *)(void *)s, 0);
 }
 
-static void source_next(source *s)
+static void iterator_next(source *s)
 {
     fuzz_source *f = (fuzz_source *)(void *)s;
     show(f, f->at + 1);
 }
 
-static void source_seek(source *s, slice key)
+static void iterator_seek(source *s, slice key)
 {
     uint8_t wanted[LONG_KEY];
     size_t size = key.size < sizeof wanted ? key.size : sizeof wanted;
     bytes_copy(wanted, key.data, size); /* it may be the source's own */
-    for (source_first(s); s->valid && slice_compare(s->key, slice_of(wanted, size)) < 0;)
-        source_next(s);
+    for (iterator_first(s); s->valid && slice_compare(s->key, slice_of(wanted, size)) < 0;)
+        iterator_next(s);
 }
 
 static int by_number(const void *a, const void *b)
@@ -113,15 +113,15 @@ static size_t take_changes(input *in, fuzz_change *out)
     return distinct;
 }
 
-static void source_none(source *s)
+static void iterator_none(source *s)
 {
     s->valid = false;
 }
 
-static void open_source(fuzz_source *s, const fuzz_change *changes, size_t count)
+static void open_iterator(fuzz_source *s, const fuzz_change *changes, size_t count)
 {
-    static const source_ops ops = {
-        .first = source_first, .last = source_none, .next = source_next, .seek = source_seek};
+    static const iterator_ops ops = {
+        .first = iterator_first, .last = iterator_none, .next = iterator_next, .seek = iterator_seek};
     memset(s, 0, sizeof *s);
     s->base.ops = &ops;
     s->changes = changes;
@@ -136,7 +136,7 @@ typedef struct place {
     os_dir *dir;
     cache *cache;
     tree_files *files;
-    btree_space *space;
+    page_store *store;
     btree_version *version;
 } place;
 
@@ -151,7 +151,7 @@ static void open_place(place *p, os *machine)
 static void close_place(place *p)
 {
     btree_version_unref(p->version);
-    btree_space_close(p->space);
+    page_store_close(p->store);
     tree_files_destroy(p->files);
     cache_destroy(p->cache);
     os_dir_close(p->dir);
@@ -160,7 +160,7 @@ static void close_place(place *p)
 /* Ends a change in which all has gone well, or not. */
 static void end_change(place *p, btree_change *c, btree_version *next, holt_status rc)
 {
-    const btree_space_state *state;
+    const page_store_state *state;
     if (rc == HOLT_OK) rc = btree_change_prepare(c, &state);
     expect_answer(rc);
     if (rc != HOLT_OK) {
@@ -182,8 +182,8 @@ static void apply(place *p, const fuzz_change *changes, size_t count)
     bool done = false;
     holt_status rc = HOLT_OK;
     expect(in != NULL);
-    open_source(in, changes, count);
-    expect(btree_change_begin(&c, p->space) == HOLT_OK);
+    open_iterator(in, changes, count);
+    expect(btree_change_begin(&c, p->store) == HOLT_OK);
     btree_batch batch = {.base = p->version, .changes = &in->base, .block_bytes = BLOCK_BYTES};
     while (rc == HOLT_OK && !done)
         rc = btree_change_apply(c, &batch, 16, &done, &next);
@@ -191,18 +191,18 @@ static void apply(place *p, const fuzz_change *changes, size_t count)
     free(in);
 }
 
-static void shrink(place *p)
+static void vacuum(place *p)
 {
     btree_change *c;
     btree_version *next = NULL;
-    btree_shrink s = {.limit = 3, .bytes_max = 20000};
+    btree_vacuum s = {.limit = 3, .bytes_max = 20000};
     bool done = false, rest;
     holt_status rc = HOLT_OK;
-    expect(btree_change_begin(&c, p->space) == HOLT_OK);
+    expect(btree_change_begin(&c, p->store) == HOLT_OK);
     while (rc == HOLT_OK && !done)
-        rc = btree_change_shrink(c, &s, p->version, 10, &done, &rest, &next);
+        rc = btree_change_vacuum(c, &s, p->version, 10, &done, &rest, &next);
     end_change(p, c, next, rc);
-    btree_shrink_deinit(&s);
+    btree_vacuum_deinit(&s);
 }
 
 static void drop(place *p)
@@ -210,7 +210,7 @@ static void drop(place *p)
     btree_change *c;
     bool done = false;
     holt_status rc = HOLT_OK;
-    expect(btree_change_begin(&c, p->space) == HOLT_OK);
+    expect(btree_change_begin(&c, p->store) == HOLT_OK);
     while (rc == HOLT_OK && !done)
         rc = btree_change_drop(c, p->version, 10, &done);
     end_change(p, c, NULL, rc);
@@ -234,9 +234,9 @@ static void look_up(tree_file *f, const tree_root *root, slice key)
 
 static void walk(tree_file *f, const tree_root *root, bool backward)
 {
-    tree_source_options options = {.read_ahead = true};
+    tree_iterator_options options = {.read_ahead = true};
     source *s;
-    holt_status rc = tree_source_open(f, root, &options, &s);
+    holt_status rc = tree_iterator_open(f, root, &options, &s);
     expect_answer(rc);
     if (rc != HOLT_OK) return;
     int steps = 0;
@@ -246,16 +246,16 @@ static void walk(tree_file *f, const tree_root *root, bool backward)
         backward ? s->ops->prev(s) : s->ops->next(s);
     }
     expect_answer(s->status);
-    source_close(s);
+    iterator_close(s);
 }
 
 static void read_all(place *p)
 {
-    tree_file *f = btree_space_file(p->space);
+    tree_file *f = page_store_file(p->store);
     tree_report report = {0};
     walk(f, btree_version_root(p->version), false);
     walk(f, btree_version_root(p->version), true);
-    expect_answer(btree_space_verify(p->space, btree_version_root(p->version), 1, &report));
+    expect_answer(page_store_verify(p->store, btree_version_root(p->version), 1, &report));
 }
 
 /* ---------------------------------------------------------------- spoiling */
@@ -296,24 +296,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     place p = {0};
     expect(machine != NULL && os_dir_create(machine, "/db") == HOLT_OK);
     open_place(&p, machine);
-    expect(btree_space_create(&p.space, p.files, 1) == HOLT_OK);
-    expect(btree_version_open(&p.version, p.space, NULL) == HOLT_OK);
+    expect(page_store_create(&p.store, p.files, 1) == HOLT_OK);
+    expect(btree_version_open(&p.version, p.store, NULL) == HOLT_OK);
     apply(&p, changes, take_changes(&in, changes));
 
-    btree_space_state state = *btree_space_recorded(p.space);
-    btree_extent extent = state.extents[0]; /* so small a file has one */
+    page_store_state state = *page_store_recorded(p.store);
+    map_group group = state.map_groups[0]; /* so small a file has one */
     tree_root root = *btree_version_root(p.version);
-    state.extents = &extent;
+    state.map_groups = &group;
     close_place(&p);
     spoil(machine, &in, &root);
 
     memset(&p, 0, sizeof p);
     open_place(&p, machine);
-    expect(btree_space_open(&p.space, p.files, &state, true) == HOLT_OK);
-    expect(btree_version_open(&p.version, p.space, &root) == HOLT_OK);
+    expect(page_store_open(&p.store, p.files, &state, true) == HOLT_OK);
+    expect(btree_version_open(&p.version, p.store, &root) == HOLT_OK);
     read_all(&p);
     apply(&p, changes, take_changes(&in, changes));
-    shrink(&p);
+    vacuum(&p);
     read_all(&p);
     drop(&p);
     close_place(&p);

@@ -20,7 +20,7 @@ static void use_entries(const block *b)
         bool equal;
         expect(block_lower_bound(b, slice_of(key, size), &equal) == i && equal);
         expect(i == 0 || slice_compare(slice_of(before, before_size), slice_of(key, size)) < 0);
-        if (e.extents) expect(block_extents_size(e.value) > 0);
+        if (e.overflow) expect(block_overflow_size(e.value) > 0);
         if (b->level > 0)
             expect(block_child(b, i).length > 0 && block_child_index(b, slice_of(key, size)) == i);
         memcpy(before, key, size);

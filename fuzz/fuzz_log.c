@@ -10,7 +10,7 @@
 #include "log/operation.h"
 #include "log/replay.h"
 #include "log/segment.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,11 +24,11 @@ enum {
     FLAG_RECOVERED = 2,
     FLAG_CLOSED = 4,
     FLAG_KEEP_HEADERS = 8,
-    FLAG_OTHER_EPOCH = 16
+    FLAG_OTHER_SALT = 16
 };
 
 static const uint64_t DATABASE_ID[2] = {1, 2};
-static const uint64_t EPOCHS[2] = {0x1111111111111111, 0x2222222222222222};
+static const uint64_t SALTS[2] = {0x1111111111111111, 0x2222222222222222};
 
 typedef struct machine {
     os *os;
@@ -39,19 +39,19 @@ static void mend_segment(uint8_t *bytes, size_t size, uint64_t number, const uin
                          uint64_t *seqno_next)
 {
     segment_header h = {
-        .database_id = {DATABASE_ID[0], DATABASE_ID[1]}, .number = number, .epoch = EPOCHS[number - 1]};
+        .database_id = {DATABASE_ID[0], DATABASE_ID[1]}, .number = number, .salt = SALTS[number - 1]};
     if (size < SEGMENT_FRAMES) return;
     if (tail[0] & FLAG_KEEP_HEADERS) {
         put_u64le(bytes + 120, hash_bytes(bytes, 120));
         h.checksum = get_u64le(bytes + 120);
     } else {
-        h.known.segment = bytes[88] % 4;
-        h.known.offset = get_u16le(bytes + 89);
+        h.synced.segment = bytes[88] % 4;
+        h.synced.offset = get_u16le(bytes + 89);
         h.manifest.number = bytes[64] % 4;
-        if (tail[0] & FLAG_OTHER_EPOCH) h.epoch = bytes[40];
+        if (tail[0] & FLAG_OTHER_SALT) h.salt = bytes[40];
         segment_header_encode(bytes, &h);
     }
-    chain c = {.epoch = h.epoch, .previous = h.checksum, .number = *seqno_next};
+    chain c = {.salt = h.salt, .previous = h.checksum, .number = *seqno_next};
     frames_mend(bytes, size, SEGMENT_FRAMES, &c);
     *seqno_next = c.number;
 }
@@ -86,7 +86,7 @@ static holt_status see_commit(void *ctx, seqno first, uint32_t operations, slice
     return HOLT_OK;
 }
 
-static holt_status replay(machine *m, const log_state *log, uint64_t *digest, replay_result *r)
+static holt_status replay(machine *m, const log_checkpoint *log, uint64_t *digest, replay_result *r)
 {
     manifest_mark mark = {.number = 2, .record = 3};
     replay_visitor visitor = {.ctx = digest, .commit = see_commit};
@@ -97,12 +97,12 @@ static holt_status replay(machine *m, const log_state *log, uint64_t *digest, re
 }
 
 /* A new process takes the accepted log over, as recovery does. */
-static void adopt(machine *m, const log_state *log, const replay_result *r, uint64_t digest)
+static void adopt(machine *m, const log_checkpoint *log, const replay_result *r, uint64_t digest)
 {
-    log_state next = {.recovered = r->segments,
+    log_checkpoint next = {.recovered = r->segments,
                       .recovered_count = r->count,
                       .next_segment = r->segment_number_max + 1,
-                      .next_epoch = 77,
+                      .next_salt = 77,
                       .flushed_seqno = log->flushed_seqno};
     replay_result again;
     uint64_t digest_again;
@@ -110,7 +110,7 @@ static void adopt(machine *m, const log_state *log, const replay_result *r, uint
     char path[16 + OS_NAME_MAX] = "/db/";
     segment_name(next.next_segment, path + strlen(path));
     expect(sim_poke(m->os, path, fresh, sizeof fresh) == HOLT_OK);
-    expect(replay_rewrite(m->dir, r->segments, r->count, r->known) == HOLT_OK);
+    expect(replay_rewrite(m->dir, r->segments, r->count, r->synced) == HOLT_OK);
     expect(replay(m, &next, &digest_again, &again) == HOLT_OK);
     expect(digest_again == digest && again.next_seqno == r->next_seqno && again.commits == r->commits);
     replay_result_deinit(&again);
@@ -129,8 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     log_position end = {1, (uint64_t)get_u16le(tail + 4) * 8};
     log_end recovered = {.segment = 1, .offset = end.offset};
-    log_state log = {.next_segment = 1,
-                     .next_epoch = EPOCHS[0],
+    log_checkpoint log = {.next_segment = 1,
+                     .next_salt = SALTS[0],
                      .flushed_seqno = tail[1],
                      .closed = tail[0] & FLAG_CLOSED,
                      .closed_end = end};
@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         log.recovered = &recovered;
         log.recovered_count = 1;
         log.next_segment = 2;
-        log.next_epoch = EPOCHS[1];
+        log.next_salt = SALTS[1];
     }
     replay_result r;
     uint64_t digest;

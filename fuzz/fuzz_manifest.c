@@ -1,13 +1,13 @@
 /* fuzz_manifest.c -- any bytes as CURRENT, as a manifest and as its records: each is read or refused.
  *
- * The input's first byte says what the others are. What state_apply accepted is used as recovery would.
+ * The input's first byte says what the others are. What manifest_state_apply accepted is used as recovery would.
  */
 #include "frames.h"
 
 #include "base/memory.h"
 #include "db/manifest/manifest_state.h"
 #include "log/manifest.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,19 +22,19 @@ static void expect_refusal(holt_status rc)
 }
 
 /* Reads all that the state says. */
-static void use(const db_state *s)
+static void use(const manifest_state *s)
 {
     volatile uint64_t sum = s->next_file + s->next_collection;
     for (size_t i = 0; i < s->log.recovered_count; i++)
         sum += s->log.recovered[i].checksum;
     for (size_t i = 0; i < s->collection_count; i++) {
-        const state_collection *c = &s->collections[i];
+        const manifest_collection *c = &s->collections[i];
         expect(strlen(c->name) > 0);
         expect(i == 0 || s->collections[i - 1].spec.id < c->spec.id);
         for (size_t k = 0; k < c->run_count; k++) {
             expect(c->runs[k].count > 0);
             for (size_t p = 0; p < c->runs[k].count; p++)
-                sum += hash_slice(c->runs[k].parts[p].lower) + hash_slice(c->runs[k].parts[p].upper);
+                sum += hash_slice(c->runs[k].file_ranges[p].lower) + hash_slice(c->runs[k].file_ranges[p].upper);
         }
     }
     (void)sum;
@@ -42,7 +42,7 @@ static void use(const db_state *s)
 
 static holt_status apply(void *ctx, uint64_t index, slice record)
 {
-    holt_status rc = state_apply(ctx, index, record);
+    holt_status rc = manifest_state_apply(ctx, index, record);
     expect_refusal(rc);
     if (rc == HOLT_OK) use(ctx);
     return rc;
@@ -56,10 +56,10 @@ static void read_current(os_dir *dir)
 
 static void read_manifest(os_dir *dir)
 {
-    db_state s = {0};
+    manifest_state s = {0};
     manifest_mark last;
     expect_refusal(manifest_read(dir, 1, DATABASE_ID, apply, &s, &last));
-    state_deinit(&s);
+    manifest_state_deinit(&s);
 }
 
 /* The header of MANIFEST-1 in front of the input, whose bytes become frames. */
@@ -76,7 +76,7 @@ static void put_frames(os *machine, os_dir *dir, const uint8_t *data, size_t siz
     expect(image != NULL);
     memcpy(image, bytes, MANIFEST_FRAMES);
     bytes_copy(image + MANIFEST_FRAMES, data, size);
-    chain c = {.epoch = get_u64le(bytes + 40), .previous = get_u64le(bytes + 56)};
+    chain c = {.salt = get_u64le(bytes + 40), .previous = get_u64le(bytes + 56)};
     for (size_t at = MANIFEST_FRAMES; at + frame_length(0) <= MANIFEST_FRAMES + size;) {
         if (image[at + 4] < 250) image[at + 4] = FRAME_RECORD;
         at += frame_mend(image, MANIFEST_FRAMES + size, at, &c);
@@ -88,14 +88,14 @@ static void put_frames(os *machine, os_dir *dir, const uint8_t *data, size_t siz
 
 static void read_record(const uint8_t *data, size_t size)
 {
-    db_state s = {0};
+    manifest_state s = {0};
     uint8_t *copy = malloc(size + 1); /* ends where the sanitizer sees it */
     expect(copy != NULL);
     memcpy(copy + 1, data, size);
     (void)apply(&s, 0, slice_of(copy + 1, size));
     (void)apply(&s, 1, slice_of(copy + 1, size)); /* once more, upon itself */
     free(copy);
-    state_deinit(&s);
+    manifest_state_deinit(&s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

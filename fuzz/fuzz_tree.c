@@ -7,9 +7,9 @@
 
 #include "base/coding.h"
 #include "image.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
+#include "tree/file/tree_format.h"
 #include "tree/tree_filter.h"
-#include "tree/tree_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -77,12 +77,12 @@ static void look_up(tree_file *f, const tree_root *root, slice key)
     tree_buffer_deinit(&buffer);
 }
 
-static void walk(tree_file *f, const tree_root *root, const tree_source_options *options, bool backward)
+static void walk(tree_file *f, const tree_root *root, const tree_iterator_options *options, bool backward)
 {
     static uint8_t before[TREE_KEY_BYTES_MAX];
     size_t before_size = 0, steps = 0;
     source *s;
-    expect_answer(tree_source_open(f, root, options, &s));
+    expect_answer(tree_iterator_open(f, root, options, &s));
     if (!s) return;
     for (backward ? s->ops->last(s) : s->ops->first(s); s->valid && steps < STEPS_MAX; steps++) {
         int order = slice_compare(slice_of(before, before_size), s->key);
@@ -95,7 +95,7 @@ static void walk(tree_file *f, const tree_root *root, const tree_source_options 
         backward ? s->ops->prev(s) : s->ops->next(s);
     }
     expect_answer(s->status);
-    source_close(s);
+    iterator_close(s);
 }
 
 static void ask_filter(tree_file *f, const tree_root *root)
@@ -115,7 +115,7 @@ static void ask_filter(tree_file *f, const tree_root *root)
 static void read_all(tree_file *f, const tree_root *root, slice key)
 {
     tree_report report = {0};
-    tree_source_options open = {.read_ahead = true}, bounded = {.lower = key, .bypass_cache = true};
+    tree_iterator_options open = {.read_ahead = true}, bounded = {.lower = key, .bypass_cache = true};
     walk(f, root, &bounded, true);
     bounded.upper = key;
     bounded.lower = slice_of(NULL, 0);

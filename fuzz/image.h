@@ -40,7 +40,7 @@ static inline void image_mend_block(image *f, block_ptr p, uint32_t depth)
         for (uint32_t i = 0; i < b.count; i++) {
             block_entry e = block_at(&b, i);
             size_t at = (size_t)((const uint8_t *)e.value.data - b.bytes);
-            if (b.level || e.extents)
+            if (b.level || e.overflow)
                 image_mend(f, f->bytes + p.offset + at, e.value.size / BLOCK_PTR_SIZE, b.level ? depth : 0);
         }
     }

@@ -47,12 +47,12 @@ size_t block_key(const block *b, uint32_t index, uint8_t *buffer)
     return b->prefix_size + suffix.size;
 }
 
-uint64_t block_extents_size(slice extents)
+uint64_t block_overflow_size(slice overflow)
 {
     uint64_t size = 0;
-    assert(extents.size % BLOCK_PTR_SIZE == 0);
-    const uint8_t *p = extents.data;
-    for (size_t at = 0; at + BLOCK_PTR_SIZE <= extents.size; at += BLOCK_PTR_SIZE)
+    assert(overflow.size % BLOCK_PTR_SIZE == 0);
+    const uint8_t *p = overflow.data;
+    for (size_t at = 0; at + BLOCK_PTR_SIZE <= overflow.size; at += BLOCK_PTR_SIZE)
         size += get_u32le(p + at + PTR_LENGTH);
     return size;
 }

@@ -22,7 +22,7 @@
 #ifndef HOLT_BLOCK_BLOCK_H
 #define HOLT_BLOCK_BLOCK_H
 
-#include "base/source.h"
+#include "base/iterator.h"
 
 /* Where a block is and what it must be. The pointer vouches for the child: a lost, torn, stale or misdirected
  * write is found when it is followed. */
@@ -63,7 +63,7 @@ static inline void block_open(block *b, const void *bytes, size_t size);
 
 typedef struct block_entry {
     uint8_t  op;         /* entry_op: ENTRY_PUT, ENTRY_DELETE or ENTRY_PUT_UNTIL */
-    bool     extents;    /* value is a list of block_ptr, encoded, of the extents that hold the real value */
+    bool     overflow;    /* value is a list of block_ptr, encoded, of the extents that hold the real value */
     slice    suffix;     /* the key after the block's prefix; of an empty first key: empty */
     slice    value;      /* of a tombstone: empty */
     uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL */
@@ -87,7 +87,7 @@ size_t block_key(const block *b, uint32_t index, uint8_t *buffer);
 static inline size_t block_key_size(const block *b, uint32_t index);
 
 /* The size of the value of an entry with extents: the sum of their lengths. */
-uint64_t block_extents_size(slice extents);
+uint64_t block_overflow_size(slice overflow);
 
 /* ---------------------------------------------------------------- building */
 

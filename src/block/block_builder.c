@@ -152,8 +152,9 @@ __attribute__((unused)) static bool entry_is_sound(const block_builder *b, slice
 {
     if (key.size > BLOCK_KEY_BYTES_MAX) return false;
     if (b->count > 0 && slice_compare(item_key(b, b->count - 1), key) >= 0) return false;
-    if (b->level > 0) return entry->op == ENTRY_PUT && !entry->extents && entry->value.size == BLOCK_PTR_SIZE;
-    if (entry->op == ENTRY_DELETE) return entry->value.size == 0 && !entry->extents;
+    if (b->level > 0)
+        return entry->op == ENTRY_PUT && !entry->overflow && entry->value.size == BLOCK_PTR_SIZE;
+    if (entry->op == ENTRY_DELETE) return entry->value.size == 0 && !entry->overflow;
     return entry->op == ENTRY_PUT || entry->op == ENTRY_PUT_UNTIL;
 }
 
@@ -176,7 +177,7 @@ holt_status block_builder_add(block_builder *b, slice key, const block_entry *en
     holt_status rc = reserve(b, key.size + entry->value.size);
     if (rc != HOLT_OK) return rc;
 
-    uint8_t tag = (uint8_t)(entry->op | (entry->extents ? BLOCK_TAG_EXTENTS : 0));
+    uint8_t tag = (uint8_t)(entry->op | (entry->overflow ? BLOCK_TAG_OVERFLOW : 0));
     b->items[b->count] = (builder_item){.at = b->data_size,
                                         .value_size = entry->value.size,
                                         .expires_at_ms = entry->expires_at_ms,

@@ -79,8 +79,8 @@ static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entr
     if (p == end) return "lies past the end";
     uint8_t tag = *p++;
     e->op = tag & BLOCK_TAG_OP;
-    e->extents = tag & BLOCK_TAG_EXTENTS;
-    if (tag & ~(BLOCK_TAG_OP | BLOCK_TAG_EXTENTS)) return "unknown flag";
+    e->overflow = tag & BLOCK_TAG_OVERFLOW;
+    if (tag & ~(BLOCK_TAG_OP | BLOCK_TAG_OVERFLOW)) return "unknown flag";
     if (e->op < ENTRY_PUT || e->op > ENTRY_PUT_UNTIL) return "unknown operation";
 
     p = take_size(p, end, &e->suffix.size);
@@ -102,12 +102,12 @@ static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entr
 static const char *entry_problem(const block *b, const block_entry *e)
 {
     if (b->level > 0) {
-        if (e->op != ENTRY_PUT || e->extents) return "not a separator";
+        if (e->op != ENTRY_PUT || e->overflow) return "not a separator";
         if (e->value.size != BLOCK_PTR_SIZE) return "its value is not a pointer";
         return pointers_problem(e->value);
     }
-    if (e->op == ENTRY_DELETE && (e->value.size > 0 || e->extents)) return "tombstone with a value";
-    return e->extents ? pointers_problem(e->value) : NULL;
+    if (e->op == ENTRY_DELETE && (e->value.size > 0 || e->overflow)) return "tombstone with a value";
+    return e->overflow ? pointers_problem(e->value) : NULL;
 }
 
 /* Its key: the size, the head, and that it is above the key before it. */

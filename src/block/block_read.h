@@ -64,7 +64,7 @@ static inline block_entry block_at(const block *b, uint32_t index)
     const uint8_t *suffix = expires ? sizes.end + BLOCK_EXPIRY_SIZE : sizes.end;
     return (block_entry){
         .op = tag & BLOCK_TAG_OP,
-        .extents = tag & BLOCK_TAG_EXTENTS,
+        .overflow = tag & BLOCK_TAG_OVERFLOW,
         .suffix = slice_of(suffix, sizes.suffix),
         .value = slice_of(suffix + sizes.suffix, sizes.value),
         .expires_at_ms = expires ? get_u64le(sizes.end) : 0,

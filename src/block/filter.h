@@ -1,7 +1,7 @@
 /* filter.h -- a blocked Bloom filter: "certainly not here" for one cache line's cost.
  *
  * A filter is an array of 64-byte lines. A key's hash (XXH3-64 of the whole key) picks a line and k bits
- * within it. About 1% false positives at 10 bits a key (measured by tests/test_filter.c: 0.99%).
+ * within it. About 1% false positives at 10 bits a key (measured by tests/unit/block/test_filter.c: 0.99%).
  *
  * On disk      lines as they are, cut into pages of FILTER_PAGE_BYTES; docs/FORMAT.md says how a hash picks
  *              line and bits.

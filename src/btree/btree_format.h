@@ -1,7 +1,7 @@
 /* btree_format.h -- the bytes of a file of pages outside its blocks: the header (tree_format.h) and the maps.
  *
- * Page 0 is the header. Each extent of BTREE_EXTENT_PAGES pages has two map pages, A and B: pages 1 and 2 of
- * the first extent, pages 0 and 1 of each later one. A map is BTREE_EXTENT_PAGES bits: bit p % 8, the least
+ * Page 0 is the header. Each extent of MAP_GROUP_PAGES pages has two map pages, A and B: pages 1 and 2 of
+ * the first extent, pages 0 and 1 of each later one. A map is MAP_GROUP_PAGES bits: bit p % 8, the least
  * significant first, of byte p / 8 stands for page p of the extent. 1: in use. The bits of the header and of
  * map pages are 1, those past the state's pages are 0. Which copy counts, and its checksum, the manifest
  * says.
@@ -10,20 +10,20 @@
 #define HOLT_BTREE_BTREE_FORMAT_H
 
 #include "btree/btree.h"
-#include "tree/tree_format.h"
+#include "tree/file/tree_format.h"
 
 enum { MAP_BYTES = TREE_PAGE_BYTES, PAGES_MIN = 3 };
-_Static_assert((int)MAP_BYTES * 8 == (int)BTREE_EXTENT_PAGES, "a map fills its page");
+_Static_assert((int)MAP_BYTES * 8 == (int)MAP_GROUP_PAGES, "a map fills its page");
 
-static inline uint64_t map_page(size_t extent, unsigned copy)
+static inline uint64_t map_page(size_t group, unsigned copy)
 {
-    return (uint64_t)extent * BTREE_EXTENT_PAGES + copy + (extent == 0);
+    return (uint64_t)group * MAP_GROUP_PAGES + copy + (group == 0);
 }
 
 /* A header or map page. */
 static inline bool page_is_reserved(uint64_t page)
 {
-    return page % BTREE_EXTENT_PAGES < (page < BTREE_EXTENT_PAGES ? 3 : 2);
+    return page % MAP_GROUP_PAGES < (page < MAP_GROUP_PAGES ? 3 : 2);
 }
 
 #endif

@@ -2,16 +2,16 @@
  *
  * Two maps are kept: `live`, the pages of the last record's trees as the open change has changed them, which
  * is what goes to disk; and `taken`, these and the pages that are held for versions: what must not be given
- * out. The difference is in the lists of versions (held.c), so that the three can be checked against each other.
+ * out. The difference is in the lists of versions (held_pages.c), so that the three can be checked against each other.
  */
 #ifndef HOLT_BTREE_BTREE_INTERNAL_H
 #define HOLT_BTREE_BTREE_INTERNAL_H
 
 #include "btree/page_births.h"
 #include "btree/page_map.h"
-#include "tree/tree_apply.h"
-#include "tree/tree_move.h"
-#include "tree/tree_walk.h"
+#include "tree/read/tree_walk.h"
+#include "tree/write/tree_apply.h"
+#include "tree/write/tree_move.h"
 
 #include <stdatomic.h>
 
@@ -29,18 +29,18 @@ typedef struct page_runs {
 /* Adds pages at the end, to the last run if they follow it. false: no memory. */
 bool page_runs_add(page_runs *r, uint64_t first, uint64_t count);
 
-typedef struct held_pages held_pages; /* held.c */
+typedef struct held_pages held_pages; /* held_pages.c */
 
 /* Whether a version's tree has extents is known once someone has had to find out. */
-typedef enum extents_known { EXTENTS_UNKNOWN, EXTENTS_NONE, EXTENTS_SOME } extents_known;
+typedef enum overflow_known { OVERFLOW_UNKNOWN, OVERFLOW_NONE, OVERFLOW_SOME } overflow_known;
 
 struct btree_version {
     /* Relaxed to take: who takes one has one. Dropped with release, and the last one acquires. */
     _Atomic uint32_t refs;
-    btree_space *space;    /* constant */
+    page_store *store;    /* constant */
     tree_root root;        /* constant */
     uint64_t number;       /* constant: of the step that made it, larger than those before; 0: of the record */
-    extents_known extents; /* the changer's, as is what follows */
+    overflow_known overflow;   /* the changer's, as is what follows */
     bool replaced;         /* by another version, or by none, in a change that was committed */
     /* Its neighbours among the versions of the same tree that are not buried yet. They hold no references. */
     btree_version *older, *newer;
@@ -49,7 +49,7 @@ struct btree_version {
     btree_version *dead_next;
 };
 
-struct btree_space {
+struct page_store {
     tree_file *file;  /* a reference */
     bool writable;    /* constant */
     /* Who sets it is the changer. Acquired so, released when the change ends: so the changers, one after the
@@ -60,8 +60,8 @@ struct btree_space {
     _Atomic uint64_t versions; /* relaxed: for an assertion */
     /* The recorded state is that of a durable manifest. Set with release, taken by the next changer with
      * acquire. */
-    _Atomic bool settled;
-    /* Published by changers for btree_space_stats_get; relaxed, they are figures. */
+    _Atomic bool resolved;
+    /* Published by changers for page_store_stats_get; relaxed, they are figures. */
     _Atomic uint64_t stat_live, stat_taken, stat_held, stat_end;
 
     /* The changer's: */
@@ -75,12 +75,12 @@ struct btree_space {
      * replaced version then. */
     page_runs newborn;
     uint64_t newborn_number;
-    btree_space_state recorded;
+    page_store_state recorded;
     bool *dirty; /* by extent: live differs from the recorded map */
     size_t dirty_capacity;
     btree_change *doubtful; /* its record may be on disk, or not */
     bool unrecorded;        /* changes are committed without a record: what `durable` names must stay */
-    btree_extent *durable;  /* of the last record, while unrecorded; owned */
+    map_group *durable;  /* of the last record, while unrecorded; owned */
     size_t durable_count;
 };
 
@@ -101,7 +101,7 @@ typedef struct replacement {
 
 struct btree_change {
     tree_pages pages; /* first: what trees are changed with */
-    btree_space *space;
+    page_store *store;
     uint64_t first_number; /* of its first step */
     bool notes_births;     /* there was a replaced version when it began */
     page_runs added, removed;
@@ -128,50 +128,50 @@ struct btree_change {
 
     replacement *replacements;
     size_t replacement_count, replacement_capacity;
-    btree_space_state prepared; /* owns its extents */
+    page_store_state prepared; /* owns its extents */
 };
 
-/* ---------------------------------------------------------------- space.c */
+/* ---------------------------------------------------------------- page_reclaim.c */
 
 /* Becomes the changer; false: another is. */
-bool space_enter(btree_space *s);
-void space_leave(btree_space *s);
+bool store_enter(page_store *s);
+void store_leave(page_store *s);
 /* Publishes the statistics, while no change is open. */
-void space_publish(btree_space *s);
+void store_publish(page_store *s);
 /* For assertions, while no change is open: each page that must not be given out is live, held, or in doubt. */
-bool space_counts_agree(const btree_space *s);
+bool store_counts_agree(const page_store *s);
 /* Makes maps and flags reach so many extents. */
-holt_status space_grow(btree_space *s, size_t extents);
-/* Does what btree_space_settle could not do at once. */
-void space_take_settled(btree_space *s);
+holt_status store_grow(page_store *s, size_t map_groups);
+/* Does what page_store_resolve could not do at once. */
+void store_take_resolved(page_store *s);
 /* The map of an extent that the durable record names, or NULL. */
-const btree_extent *space_durable(const btree_space *s, size_t extent);
+const map_group *store_durable(const page_store *s, size_t group);
 /* Buries versions that have died, and frees pages that no other needs, unless a durable record may still need them.
  * Only while no change is open. */
-void space_collect(btree_space *s);
-/* btree_space_trim for the changer. */
-holt_status space_cut(btree_space *s);
+void store_collect(page_store *s);
+/* page_store_trim for the changer. */
+holt_status store_cut(page_store *s);
 
 /* The map as the recorded state names it; HOLT_CORRUPT when it is not what was recorded. */
-holt_status space_read_map(btree_space *s, size_t extent, uint8_t out[MAP_BYTES]);
+holt_status store_read_map(page_store *s, size_t group, uint8_t out[MAP_BYTES]);
 /* HOLT_CORRUPT: `what` is wrong with that map. */
-holt_status space_map_corrupt(const btree_space *s, size_t extent, const char *what);
+holt_status store_map_corrupt(const page_store *s, size_t group, const char *what);
 
-/* ---------------------------------------------------------------- version.c */
+/* ---------------------------------------------------------------- btree_version.c */
 
 /* As btree_version_open, for what a step of a change has made. */
 holt_status version_make(btree_version **out, const btree_change *c, const tree_root *root);
 
-/* ---------------------------------------------------------------- held.c */
+/* ---------------------------------------------------------------- held_pages.c */
 
 /* Sorts the pages that the open step of a change takes from `base` by the oldest version that needs them. They belong to
- * the caller until held_settle. */
+ * the caller until held_commit. */
 holt_status held_sort(const btree_change *c, btree_version *base, held_pages **out);
 /* The change is committed: they are held from now on, or free where no version needs them. */
-void        held_settle(btree_space *s, held_pages *pages);
+void        held_commit(page_store *s, held_pages *pages);
 void        held_destroy(held_pages *pages); /* that were not settled; accepts NULL */
 /* The version has died. What the next newer one needs goes to that, the rest is free. */
-void        held_pass_on(btree_space *s, btree_version *v);
+void        held_pass_on(page_store *s, btree_version *v);
 
 /* ---------------------------------------------------------------- change_pages.c */
 
@@ -188,7 +188,7 @@ void change_forget_fresh(btree_change *c);
 void change_undo_live(btree_change *c);
 void change_free_added(btree_change *c);
 
-/* ---------------------------------------------------------------- change.c */
+/* ---------------------------------------------------------------- btree_change.c */
 
 /* Frees its memory, and its references. */
 void        change_destroy(btree_change *c); /* accepts NULL */

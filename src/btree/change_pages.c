@@ -53,24 +53,24 @@ static unsigned run_class(uint64_t count)
 
 uint64_t change_find(btree_change *c, uint64_t count)
 {
-    return page_map_find(&c->space->taken, c->from[run_class(count)], count);
+    return page_map_find(&c->store->taken, c->from[run_class(count)], count);
 }
 
-static void mark_dirty(btree_space *s, uint64_t first, uint64_t count)
+static void mark_dirty(page_store *s, uint64_t first, uint64_t count)
 {
-    for (size_t i = (size_t)(first / BTREE_EXTENT_PAGES); i <= (first + count - 1) / BTREE_EXTENT_PAGES; i++)
+    for (size_t i = (size_t)(first / MAP_GROUP_PAGES); i <= (first + count - 1) / MAP_GROUP_PAGES; i++)
         s->dirty[i] = true;
 }
 
 /* Finds a run, making room for more pages behind the last one if it must. */
 static holt_status find_or_grow(btree_change *c, uint64_t count, uint64_t *page)
 {
-    btree_space *s = c->space;
+    page_store *s = c->store;
     while ((*page = change_find(c, count)) == PAGE_NONE) {
-        if ((uint64_t)(s->taken.extents + 1) * BTREE_EXTENT_PAGES > PAGES_MAX)
+        if ((uint64_t)(s->taken.map_groups + 1) * MAP_GROUP_PAGES > PAGES_MAX)
             return status_set(HOLT_NO_SPACE, "the B+tree file has %llu pages, and cannot have more",
                               (unsigned long long)PAGES_MAX);
-        holt_status rc = space_grow(s, s->taken.extents + 1);
+        holt_status rc = store_grow(s, s->taken.map_groups + 1);
         if (rc != HOLT_OK) return rc;
     }
     c->from[run_class(count)] = *page;
@@ -84,7 +84,7 @@ static holt_status find_in_stretch(btree_change *c, uint64_t count, uint64_t *pa
     *page = PAGE_NONE;
     if (count > c->stretch.pages) return HOLT_OK;
     if (c->stretch.end - c->stretch.next < count ||
-        !page_map_all(&c->space->taken, c->stretch.next, count, false)) {
+        !page_map_all(&c->store->taken, c->stretch.next, count, false)) {
         uint64_t first;
         holt_status rc = find_or_grow(c, c->stretch.pages, &first);
         if (rc != HOLT_OK) return rc;
@@ -102,8 +102,8 @@ static holt_status find_in_stretch(btree_change *c, uint64_t count, uint64_t *pa
 
 static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
 {
-    btree_space *s = c->space;
-    assert(!c->prepared.extents);
+    page_store *s = c->store;
+    assert(!c->prepared.map_groups);
     holt_status rc = find_in_stretch(c, count, page);
     if (rc == HOLT_OK && *page == PAGE_NONE) rc = find_or_grow(c, count, page);
     if (rc != HOLT_OK) return rc;
@@ -114,7 +114,7 @@ static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
     mark_dirty(s, *page, count);
     if (c->notes_births) page_births_note(&s->births, *page, count, s->number);
     for (uint64_t i = 0; i < count; i++)
-        cache_forget(tree_file_cache(s->file), (uint32_t)(*page + i));
+        cache_erase(tree_file_cache(s->file), (uint32_t)(*page + i));
     return HOLT_OK;
 }
 
@@ -123,7 +123,7 @@ static holt_status allocate(btree_change *c, uint64_t count, uint64_t *page)
 static void push(btree_change *c)
 {
     const uint64_t first = c->unpushed.first, pages = c->unpushed.end - first;
-    if (pages) tree_file_push(c->space->file, first * TREE_PAGE_BYTES, pages * TREE_PAGE_BYTES);
+    if (pages) tree_file_push(c->store->file, first * TREE_PAGE_BYTES, pages * TREE_PAGE_BYTES);
     c->unpushed.first = c->unpushed.end = 0;
     c->unpushed.bytes = 0;
 }
@@ -141,7 +141,7 @@ static void push_later(btree_change *c, uint64_t page, size_t size)
 
 static holt_status write_through(btree_change *c, uint64_t page, const void *bytes, size_t size)
 {
-    holt_status rc = tree_file_write(c->space->file, page * TREE_PAGE_BYTES, bytes, size);
+    holt_status rc = tree_file_write(c->store->file, page * TREE_PAGE_BYTES, bytes, size);
     if (rc == HOLT_OK) push_later(c, page, size);
     return rc;
 }
@@ -169,17 +169,17 @@ static holt_status write_large(btree_change *c, uint64_t page, const uint8_t *by
 static holt_status write_piece(btree_change *c, uint64_t page, const void *bytes, size_t size)
 {
     assert(page >= PAGES_MIN && c->unwritten_bytes % TREE_PAGE_BYTES == 0);
-    size_t space = (size_t)tree_page_space(size);
-    if (space > WRITE_BUFFER_BYTES) return write_large(c, page, bytes, size);
-    if (c->unwritten_bytes + space > WRITE_BUFFER_BYTES ||
+    size_t store = (size_t)tree_page_space(size);
+    if (store > WRITE_BUFFER_BYTES) return write_large(c, page, bytes, size);
+    if (c->unwritten_bytes + store > WRITE_BUFFER_BYTES ||
         page * TREE_PAGE_BYTES != c->unwritten_page * TREE_PAGE_BYTES + c->unwritten_bytes) {
         holt_status rc = change_flush(c);
         if (rc != HOLT_OK) return rc;
         c->unwritten_page = page;
     }
     memcpy(c->unwritten + c->unwritten_bytes, bytes, size);
-    memset(c->unwritten + c->unwritten_bytes + size, 0, space - size);
-    c->unwritten_bytes += space;
+    memset(c->unwritten + c->unwritten_bytes + size, 0, store - size);
+    c->unwritten_bytes += store;
     return HOLT_OK;
 }
 
@@ -206,7 +206,7 @@ static holt_status pages_write(tree_pages *p, const void *bytes, size_t size, bl
     return HOLT_OK;
 }
 
-static holt_status pages_settle(tree_pages *p)
+static holt_status pages_commit(tree_pages *p)
 {
     return change_flush(change_of(p));
 }
@@ -214,8 +214,8 @@ static holt_status pages_settle(tree_pages *p)
 /* Births of the open change's own pages need not be noted, and those of its later steps are not needed exactly. */
 uint64_t change_birth(const btree_change *c, uint64_t page)
 {
-    uint64_t birth = page_births_get(&c->space->births, page);
-    return birth < c->first_number && page_map_get(&c->space->fresh, page) ? c->first_number : birth;
+    uint64_t birth = page_births_get(&c->store->births, page);
+    return birth < c->first_number && page_map_get(&c->store->fresh, page) ? c->first_number : birth;
 }
 
 /* The pages of a run have one birth. */
@@ -230,8 +230,8 @@ static bool add_removed(btree_change *c, uint64_t first, uint64_t count)
 static holt_status pages_release(tree_pages *p, block_ptr ptr)
 {
     btree_change *c = change_of(p);
-    btree_space *s = c->space;
-    assert(!c->prepared.extents);
+    page_store *s = c->store;
+    assert(!c->prepared.map_groups);
     uint64_t first = ptr.offset / TREE_PAGE_BYTES, count = pages_of(ptr.length);
     holt_status rc = tree_file_check_ptr(s->file, ptr);
     if (rc != HOLT_OK) return rc;
@@ -244,7 +244,7 @@ static holt_status pages_release(tree_pages *p, block_ptr ptr)
     return HOLT_OK;
 }
 
-const tree_pages_ops change_pages_ops = {pages_write, pages_settle, pages_release};
+const tree_pages_ops change_pages_ops = {pages_write, pages_commit, pages_release};
 
 /* ---------------------------------------------------------------- undoing */
 
@@ -252,21 +252,21 @@ const tree_pages_ops change_pages_ops = {pages_write, pages_settle, pages_releas
 void change_undo_live(btree_change *c)
 {
     for (size_t i = 0; i < c->removed.count; i++)
-        page_map_set(&c->space->live, c->removed.runs[i].first, c->removed.runs[i].count, true);
+        page_map_set(&c->store->live, c->removed.runs[i].first, c->removed.runs[i].count, true);
     for (size_t i = 0; i < c->added.count; i++)
-        page_map_set(&c->space->live, c->added.runs[i].first, c->added.runs[i].count, false);
+        page_map_set(&c->store->live, c->added.runs[i].first, c->added.runs[i].count, false);
     c->removed.count = 0;
 }
 
 void change_forget_fresh(btree_change *c)
 {
     for (size_t i = 0; i < c->added.count; i++)
-        page_map_set(&c->space->fresh, c->added.runs[i].first, c->added.runs[i].count, false);
+        page_map_set(&c->store->fresh, c->added.runs[i].first, c->added.runs[i].count, false);
 }
 
 void change_free_added(btree_change *c)
 {
     for (size_t i = 0; i < c->added.count; i++)
-        page_map_set(&c->space->taken, c->added.runs[i].first, c->added.runs[i].count, false);
+        page_map_set(&c->store->taken, c->added.runs[i].first, c->added.runs[i].count, false);
     c->added.count = 0;
 }

@@ -8,18 +8,18 @@
 
 /* ---------------------------------------------------------------- batches */
 
-static extents_known known_after(extents_known before, bool wrote)
+static overflow_known overflow_known_after(overflow_known before, bool wrote)
 {
-    return wrote ? EXTENTS_SOME : before;
+    return wrote ? OVERFLOW_SOME : before;
 }
 
 static holt_status finish_apply(btree_change *c, btree_version *base, btree_version **next)
 {
     tree_root root = tree_apply_root(c->apply);
-    bool wrote = tree_apply_wrote_extents(c->apply);
+    bool wrote = tree_apply_wrote_overflow(c->apply);
     holt_status rc = version_make(next, c, &root);
     if (rc != HOLT_OK) return rc;
-    (*next)->extents = known_after(base->extents, wrote);
+    (*next)->overflow = overflow_known_after(base->overflow, wrote);
     rc = change_replace(c, base, *next);
     if (rc == HOLT_OK) return HOLT_OK;
     btree_version_unref(*next);
@@ -54,14 +54,15 @@ static holt_status finish_load(btree_change *c, btree_version **next)
 {
     tree_root root = tree_apply_root(c->apply);
     holt_status rc = version_make(next, c, &root);
-    if (rc == HOLT_OK) (*next)->extents = known_after(EXTENTS_NONE, tree_apply_wrote_extents(c->apply));
+    if (rc == HOLT_OK)
+        (*next)->overflow = overflow_known_after(OVERFLOW_NONE, tree_apply_wrote_overflow(c->apply));
     tree_apply_close(c->apply);
     c->apply = NULL;
     return rc;
 }
 
-holt_status btree_change_load(btree_change *c, source *entries, size_t block_bytes, size_t count, bool *done,
-                              btree_version **next)
+holt_status btree_change_load(btree_change *c, iterator *entries, size_t block_bytes, size_t count,
+                              bool *done, btree_version **next)
 {
     static const tree_root empty;
     holt_status rc = HOLT_OK;
@@ -92,7 +93,7 @@ holt_status btree_change_drop(btree_change *c, btree_version *v, size_t blocks, 
         rc = change_check_base(v);
         if (rc != HOLT_OK) return rc;
         change_begin_step(c, PAGES_LOWEST);
-        rc = tree_walk_open(&c->walk, c->space->file, &v->root, release_piece, c);
+        rc = tree_walk_open(&c->walk, c->store->file, &v->root, release_piece, c);
     }
     if (rc == HOLT_OK) rc = tree_walk_step(c->walk, blocks, done);
     return rc == HOLT_OK && *done ? change_replace(c, v, NULL) : rc;
@@ -103,22 +104,22 @@ holt_status btree_change_drop(btree_change *c, btree_version *v, size_t blocks, 
 /* Room beyond what is used, so that pieces of several pages find some too; and what a shrinking must gain. */
 enum { SLACK_PART = 32, SLACK_PAGES = 16, GAIN_PART = 8 };
 
-bool btree_shrink_begin(btree_shrink *shrink, const btree_space *s, uint64_t bytes_max)
+bool btree_vacuum_begin(btree_vacuum *vacuum, const page_store *s, uint64_t bytes_max)
 {
-    btree_space_stats stats;
-    btree_space_stats_get(s, &stats);
+    page_store_stats stats;
+    page_store_stats_get(s, &stats);
     uint64_t pages = stats.pages_live + stats.pages_live / SLACK_PART + SLACK_PAGES;
-    pages += 1 + 2 * (uint64_t)btree_extents_of(pages);
-    buffer_clear(&shrink->from);
-    shrink->limit = pages;
-    shrink->bytes_max = bytes_max;
+    pages += 1 + 2 * (uint64_t)map_groups_of(pages);
+    buffer_clear(&vacuum->from);
+    vacuum->limit = pages;
+    vacuum->bytes_max = bytes_max;
     uint64_t now = stats.file_bytes / TREE_PAGE_BYTES;
     return pages + now / GAIN_PART < now;
 }
 
-void btree_shrink_deinit(btree_shrink *shrink)
+void btree_vacuum_deinit(btree_vacuum *vacuum)
 {
-    buffer_deinit(&shrink->from);
+    buffer_deinit(&vacuum->from);
 }
 
 static bool is_wanted(void *ctx, block_ptr p)
@@ -130,39 +131,39 @@ static bool is_wanted(void *ctx, block_ptr p)
 }
 
 /* Finds out whether the tree has extents; *known: it is. */
-static holt_status look_for_extents(btree_change *c, btree_version *v, size_t blocks, bool *known)
+static holt_status look_for_overflow(btree_change *c, btree_version *v, size_t blocks, bool *known)
 {
     holt_status rc = HOLT_OK;
-    *known = v->extents != EXTENTS_UNKNOWN;
+    *known = v->overflow != OVERFLOW_UNKNOWN;
     if (*known) return HOLT_OK;
-    if (!c->walk) rc = tree_walk_open(&c->walk, c->space->file, &v->root, NULL, NULL);
+    if (!c->walk) rc = tree_walk_open(&c->walk, c->store->file, &v->root, NULL, NULL);
     if (rc == HOLT_OK) rc = tree_walk_step(c->walk, blocks, known);
     if (rc != HOLT_OK || !*known) return rc;
-    v->extents = tree_walk_found_extents(c->walk) ? EXTENTS_SOME : EXTENTS_NONE;
+    v->overflow = tree_walk_found_overflow(c->walk) ? OVERFLOW_SOME : OVERFLOW_NONE;
     tree_walk_close(c->walk);
     c->walk = NULL;
     return HOLT_OK;
 }
 
-static holt_status open_move(btree_change *c, const btree_shrink *shrink, const btree_version *v)
+static holt_status open_move(btree_change *c, const btree_vacuum *vacuum, const btree_version *v)
 {
     tree_move_options options = {.wanted = is_wanted,
                                  .ctx = c,
-                                 .extents = v->extents == EXTENTS_SOME,
-                                 .from = buffer_slice(&shrink->from),
-                                 .bytes_max = shrink->bytes_max};
-    c->move_limit = shrink->limit;
+                                 .overflow = v->overflow == OVERFLOW_SOME,
+                                 .from = buffer_slice(&vacuum->from),
+                                 .bytes_max = vacuum->bytes_max};
+    c->move_limit = vacuum->limit;
     change_begin_step(c, PAGES_LOWEST);
     return tree_move_open(&c->move, &c->pages, &v->root, &options);
 }
 
-static holt_status remember_place(const btree_change *c, btree_shrink *shrink, bool *rest)
+static holt_status remember_place(const btree_change *c, btree_vacuum *vacuum, bool *rest)
 {
     slice from;
     *rest = tree_move_rest(c->move, &from);
-    buffer_clear(&shrink->from);
-    if (*rest) buffer_append(&shrink->from, from);
-    return shrink->from.failed ? status_no_memory(from.size) : HOLT_OK;
+    buffer_clear(&vacuum->from);
+    if (*rest) buffer_append(&vacuum->from, from);
+    return vacuum->from.failed ? status_no_memory(from.size) : HOLT_OK;
 }
 
 static holt_status finish_move(btree_change *c, btree_version *v, btree_version **next)
@@ -176,7 +177,7 @@ static holt_status finish_move(btree_change *c, btree_version *v, btree_version 
     }
     holt_status rc = version_make(next, c, &root);
     if (rc != HOLT_OK) return rc;
-    (*next)->extents = v->extents;
+    (*next)->overflow = v->overflow;
     rc = change_replace(c, v, *next);
     if (rc == HOLT_OK) return HOLT_OK;
     btree_version_unref(*next);
@@ -184,18 +185,18 @@ static holt_status finish_move(btree_change *c, btree_version *v, btree_version 
     return rc;
 }
 
-holt_status btree_change_shrink(btree_change *c, btree_shrink *shrink, btree_version *v, size_t blocks,
+holt_status btree_change_vacuum(btree_change *c, btree_vacuum *vacuum, btree_version *v, size_t blocks,
                                 bool *done, bool *rest, btree_version **next)
 {
     bool known = true;
     *done = *rest = false;
     *next = NULL;
     holt_status rc = change_check_base(v);
-    if (rc == HOLT_OK && !c->move) rc = look_for_extents(c, v, blocks, &known);
+    if (rc == HOLT_OK && !c->move) rc = look_for_overflow(c, v, blocks, &known);
     if (rc != HOLT_OK || !known) return rc;
-    if (!c->move) rc = open_move(c, shrink, v);
+    if (!c->move) rc = open_move(c, vacuum, v);
     if (rc == HOLT_OK) rc = tree_move_step(c->move, blocks, done);
     if (rc != HOLT_OK || !*done) return rc;
-    rc = remember_place(c, shrink, rest);
+    rc = remember_place(c, vacuum, rest);
     return rc == HOLT_OK ? finish_move(c, v, next) : rc;
 }

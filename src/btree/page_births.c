@@ -5,31 +5,31 @@
 
 #include <assert.h>
 
-enum { EXTENT_BYTES = BTREE_EXTENT_PAGES * sizeof(uint32_t) };
+enum { MAP_GROUP_BYTES = MAP_GROUP_PAGES * sizeof(uint32_t) };
 
 void page_births_clear(page_births *b, uint64_t base)
 {
     for (size_t i = 0; i < b->count; i++) {
-        if (!b->extents[i]) continue;
-        mem_free(b->extents[i]);
-        cache_release_resident(b->charged, EXTENT_BYTES);
+        if (!b->map_groups[i]) continue;
+        mem_free(b->map_groups[i]);
+        cache_release_resident(b->charged, MAP_GROUP_BYTES);
     }
-    mem_free(b->extents);
-    b->extents = NULL;
+    mem_free(b->map_groups);
+    b->map_groups = NULL;
     b->count = b->capacity = 0;
     b->base = base;
 }
 
 /* The extent's array, made if need be; NULL: no memory for it. */
-static uint32_t *array_of(page_births *b, size_t extent)
+static uint32_t *array_of(page_births *b, size_t group)
 {
-    if (extent < b->count && b->extents[extent]) return b->extents[extent];
-    if (!mem_grow((void **)&b->extents, &b->capacity, extent + 1, sizeof *b->extents)) return NULL;
-    while (b->count <= extent)
-        b->extents[b->count++] = NULL;
-    if (!cache_reserve_resident(b->charged, EXTENT_BYTES)) return NULL;
-    uint32_t *array = b->extents[extent] = mem_alloc_zero(BTREE_EXTENT_PAGES, sizeof *array);
-    if (!array) cache_release_resident(b->charged, EXTENT_BYTES);
+    if (group < b->count && b->map_groups[group]) return b->map_groups[group];
+    if (!mem_grow((void **)&b->map_groups, &b->capacity, group + 1, sizeof *b->map_groups)) return NULL;
+    while (b->count <= group)
+        b->map_groups[b->count++] = NULL;
+    if (!cache_reserve_resident(b->charged, MAP_GROUP_BYTES)) return NULL;
+    uint32_t *array = b->map_groups[group] = mem_alloc_zero(MAP_GROUP_PAGES, sizeof *array);
+    if (!array) cache_release_resident(b->charged, MAP_GROUP_BYTES);
     return array;
 }
 
@@ -38,19 +38,19 @@ void page_births_note(page_births *b, uint64_t first, uint64_t count, uint64_t n
     assert(number > b->base);
     if (number - b->base > UINT32_MAX) return;
     for (uint64_t page = first, end = first + count; page < end;) {
-        size_t extent = (size_t)(page / BTREE_EXTENT_PAGES);
-        uint64_t next = (uint64_t)(extent + 1) * BTREE_EXTENT_PAGES, stop = next < end ? next : end;
-        uint32_t *array = array_of(b, extent);
+        size_t group = (size_t)(page / MAP_GROUP_PAGES);
+        uint64_t next = (uint64_t)(group + 1) * MAP_GROUP_PAGES, stop = next < end ? next : end;
+        uint32_t *array = array_of(b, group);
         for (; array && page < stop; page++)
-            array[page % BTREE_EXTENT_PAGES] = (uint32_t)(number - b->base);
+            array[page % MAP_GROUP_PAGES] = (uint32_t)(number - b->base);
         page = stop;
     }
 }
 
 uint64_t page_births_get(const page_births *b, uint64_t page)
 {
-    size_t extent = (size_t)(page / BTREE_EXTENT_PAGES);
+    size_t group = (size_t)(page / MAP_GROUP_PAGES);
     uint32_t value =
-        extent < b->count && b->extents[extent] ? b->extents[extent][page % BTREE_EXTENT_PAGES] : 0;
+        group < b->count && b->map_groups[group] ? b->map_groups[group][page % MAP_GROUP_PAGES] : 0;
     return value ? b->base + value : 0;
 }

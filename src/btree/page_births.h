@@ -4,7 +4,7 @@
  * as older than everything, and so does one whose birth could not be noted for want of memory. A number that was noted
  * for an earlier use of the page is lower than the right one, which errs on the same side.
  *
- * Memory       four bytes a page, in arrays of BTREE_EXTENT_PAGES, made when the first page in them is noted. They are
+ * Memory       four bytes a page, in arrays of MAP_GROUP_PAGES, made when the first page in them is noted. They are
  *              charged to the block cache's resident share; when that is used up, births stay unknown.
  * Concurrency  one thread.
  */
@@ -16,7 +16,7 @@
 
 typedef struct page_births {
     cache *charged;     /* for the arrays; borrowed, constant */
-    uint32_t **extents; /* NULL: nothing is known of them. Values are numbers less `base`; 0: unknown */
+    uint32_t **map_groups; /* NULL: nothing is known of them. Values are numbers less `base`; 0: unknown */
     size_t count, capacity;
     uint64_t base;
 } page_births;

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { WORD_BITS = 64, EXTENT_WORDS = BTREE_EXTENT_PAGES / WORD_BITS };
+enum { WORD_BITS = 64, MAP_GROUP_WORDS = MAP_GROUP_PAGES / WORD_BITS };
 
 void page_map_deinit(page_map *m)
 {
@@ -14,24 +14,25 @@ void page_map_deinit(page_map *m)
     memset(m, 0, sizeof *m);
 }
 
-static unsigned reserved_in(size_t extent)
+static unsigned reserved_in(size_t group)
 {
-    return extent == 0 ? PAGES_MIN : 2;
+    return group == 0 ? PAGES_MIN : 2;
 }
 
-static uint64_t reserved_bits(size_t extent)
+static uint64_t reserved_bits(size_t group)
 {
-    return ((uint64_t)1 << reserved_in(extent)) - 1;
+    return ((uint64_t)1 << reserved_in(group)) - 1;
 }
 
-bool page_map_grow(page_map *m, size_t extents)
+bool page_map_grow(page_map *m, size_t map_groups)
 {
-    if (extents <= m->extents) return true;
-    if (!mem_grow((void **)&m->words, &m->capacity, extents, EXTENT_WORDS * sizeof *m->words)) return false;
-    for (; m->extents < extents; m->extents++) {
-        uint64_t *words = m->words + m->extents * EXTENT_WORDS;
-        memset(words, 0, EXTENT_WORDS * sizeof *words);
-        words[0] = reserved_bits(m->extents);
+    if (map_groups <= m->map_groups) return true;
+    if (!mem_grow((void **)&m->words, &m->capacity, map_groups, MAP_GROUP_WORDS * sizeof *m->words))
+        return false;
+    for (; m->map_groups < map_groups; m->map_groups++) {
+        uint64_t *words = m->words + m->map_groups * MAP_GROUP_WORDS;
+        memset(words, 0, MAP_GROUP_WORDS * sizeof *words);
+        words[0] = reserved_bits(m->map_groups);
     }
     return true;
 }
@@ -40,7 +41,7 @@ bool page_map_grow(page_map *m, size_t extents)
 
 static uint64_t bits_of(const page_map *m)
 {
-    return (uint64_t)m->extents * BTREE_EXTENT_PAGES;
+    return (uint64_t)m->map_groups * MAP_GROUP_PAGES;
 }
 
 bool page_map_get(const page_map *m, uint64_t page)
@@ -93,9 +94,9 @@ uint64_t page_map_find(const page_map *m, uint64_t from, uint64_t count)
 
 uint64_t page_map_end(const page_map *m)
 {
-    for (size_t i = m->extents * EXTENT_WORDS; i-- > 0;) {
+    for (size_t i = m->map_groups * MAP_GROUP_WORDS; i-- > 0;) {
         uint64_t word = m->words[i];
-        if (i % EXTENT_WORDS == 0) word &= ~reserved_bits(i / EXTENT_WORDS);
+        if (i % MAP_GROUP_WORDS == 0) word &= ~reserved_bits(i / MAP_GROUP_WORDS);
         if (word) return (uint64_t)(i + 1) * WORD_BITS - (uint64_t)__builtin_clzll(word);
     }
     return PAGES_MIN;
@@ -103,22 +104,22 @@ uint64_t page_map_end(const page_map *m)
 
 /* ---------------------------------------------------------------- bytes */
 
-void page_map_encode(const page_map *m, size_t extent, uint8_t out[MAP_BYTES])
+void page_map_encode(const page_map *m, size_t group, uint8_t out[MAP_BYTES])
 {
-    assert(extent < m->extents);
-    const uint64_t *words = m->words + extent * EXTENT_WORDS;
-    for (size_t i = 0; i < EXTENT_WORDS; i++)
+    assert(group < m->map_groups);
+    const uint64_t *words = m->words + group * MAP_GROUP_WORDS;
+    for (size_t i = 0; i < MAP_GROUP_WORDS; i++)
         put_u64le(out + 8 * i, words[i]);
 }
 
-bool page_map_decode(page_map *m, size_t extent, const uint8_t in[MAP_BYTES])
+bool page_map_decode(page_map *m, size_t group, const uint8_t in[MAP_BYTES])
 {
-    assert(extent < m->extents);
-    uint64_t *words = m->words + extent * EXTENT_WORDS;
-    for (size_t i = 0; i < EXTENT_WORDS; i++) {
+    assert(group < m->map_groups);
+    uint64_t *words = m->words + group * MAP_GROUP_WORDS;
+    for (size_t i = 0; i < MAP_GROUP_WORDS; i++) {
         words[i] = get_u64le(in + 8 * i);
         m->count += (uint64_t)__builtin_popcountll(words[i]);
     }
-    m->count -= (uint64_t)__builtin_popcountll(words[0] & reserved_bits(extent));
-    return (words[0] & reserved_bits(extent)) == reserved_bits(extent);
+    m->count -= (uint64_t)__builtin_popcountll(words[0] & reserved_bits(group));
+    return (words[0] & reserved_bits(group)) == reserved_bits(group);
 }

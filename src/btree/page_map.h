@@ -9,7 +9,7 @@
 
 typedef struct page_map {
     uint64_t *words;
-    size_t extents, capacity; /* extents there are words for */
+    size_t map_groups, capacity; /* extents there are words for */
     uint64_t count;           /* pages in use, without header and maps */
 } page_map;
 
@@ -17,7 +17,7 @@ enum { PAGE_NONE = 0 }; /* page 0 is the header: no search finds it */
 
 void page_map_deinit(page_map *m);
 /* Makes it reach so many extents at least; false: no memory. */
-bool page_map_grow(page_map *m, size_t extents);
+bool page_map_grow(page_map *m, size_t map_groups);
 
 bool page_map_get(const page_map *m, uint64_t page);
 /* Whether all pages of the run are in use (value true), or none of them is. */
@@ -29,8 +29,8 @@ uint64_t page_map_find(const page_map *m, uint64_t from, uint64_t count);
 /* One more than the last page in use that is not reserved; at least PAGES_MIN. */
 uint64_t page_map_end(const page_map *m);
 
-void page_map_encode(const page_map *m, size_t extent, uint8_t out[MAP_BYTES]);
+void page_map_encode(const page_map *m, size_t group, uint8_t out[MAP_BYTES]);
 /* Takes an extent's bits over. false: a reserved page is not in use. */
-bool page_map_decode(page_map *m, size_t extent, const uint8_t in[MAP_BYTES]);
+bool page_map_decode(page_map *m, size_t group, const uint8_t in[MAP_BYTES]);
 
 #endif

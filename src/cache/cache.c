@@ -205,12 +205,12 @@ const uint8_t *cache_peek(const cache_file *f, block_ptr p)
     return fr ? frame_bytes(fr) : NULL;
 }
 
-static bool is_warm(cache_warmth warmth)
+static bool is_warm(cache_priority priority)
 {
-    return warmth == CACHE_WARM || warmth == CACHE_RESIDENT;
+    return priority == CACHE_WARM || priority == CACHE_RESIDENT;
 }
 
-static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_warmth warmth)
+static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_priority priority)
 {
     cache *c = f->cache;
     assert(fr->state == FRAME_FREE && CACHE_LINE + (size_t)p.length <= class_frame_bytes(fr->slab->class_no));
@@ -219,50 +219,51 @@ static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes,
     fr->ordinal = p.ordinal;
     fr->file = f;
     fr->state = FRAME_USED;
-    atomic_store_explicit(&fr->referenced, is_warm(warmth),
+    atomic_store_explicit(&fr->referenced, is_warm(priority),
                           memory_order_relaxed); /* published with the rest */
     memcpy(frame_bytes(fr), bytes, p.length);
     uint64_t size = class_frame_bytes(fr->slab->class_no);
-    if (warmth == CACHE_RESIDENT && c->resident_bytes + size <= c->limit / 2) frame_set_resident(c, fr, true);
+    if (priority == CACHE_RESIDENT && c->resident_bytes + size <= c->limit / 2)
+        frame_set_resident(c, fr, true);
 }
 
 /* false: there is no frame for it at the moment. */
-static bool take_in(cache_file *f, int class_no, block_ptr p, const void *bytes, cache_warmth warmth)
+static bool take_in(cache_file *f, int class_no, block_ptr p, const void *bytes, cache_priority priority)
 {
     cache *c = f->cache;
     os_mutex_assert_held(&c->mu);
     frame *there = map_find(f, p.ordinal);
     if (there && frame_holds(there, p)) {
-        if (is_warm(warmth)) frame_reference(there);
+        if (is_warm(priority)) frame_reference(there);
         return true;
     }
     /* May evict the one that is there. */
-    frame *fr = warmth == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
+    frame *fr = priority == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
     if (!fr) return false;
     if (!map_touch(f, p.ordinal)) {
         frame_free(c, fr);
         return false;
     }
-    frame_fill(f, fr, p, bytes, warmth);
+    frame_fill(f, fr, p, bytes, priority);
     frame *old = map_put(f, p.ordinal, fr);
     if (old) frame_retire(c, old);
     return true;
 }
 
-void cache_offer(cache_file *f, block_ptr p, const void *bytes, cache_warmth warmth)
+void cache_insert(cache_file *f, block_ptr p, const void *bytes, cache_priority priority)
 {
     assert(!epoch_inside());
     cache *c = f->cache;
     bool taken = false;
     int class_no = class_of(p.length);
     if (class_no != CACHE_NO_CLASS && os_mutex_try_lock(&c->mu)) {
-        taken = take_in(f, class_no, p, bytes, warmth);
+        taken = take_in(f, class_no, p, bytes, priority);
         os_mutex_unlock(&c->mu);
     }
     if (!taken) count(&my_stripe(c)->declined);
 }
 
-void cache_forget(cache_file *f, uint32_t ordinal)
+void cache_erase(cache_file *f, uint32_t ordinal)
 {
     cache *c = f->cache;
     os_mutex_lock(&c->mu);

@@ -8,7 +8,7 @@
  * A frame stores its pointer's checksum; a hit compares it, a difference is a miss: a page that was freed and
  * written anew (B+tree) is never answered from its old frame.
  *
- * Nothing blocks: cache_offer() takes the lock only if it is free, and drops the offer when there is no free
+ * Nothing blocks: cache_insert() takes the lock only if it is free, and drops the offer when there is no free
  * frame.
  *
  * Eviction     CLOCK with one reference bit. Scans enter cold (bit clear). Frames marked resident (inner
@@ -45,12 +45,12 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p);
 const uint8_t *cache_peek(const cache_file *f, block_ptr p);
 
 /* SPARE: cold, and only where there is room that nobody has had yet. */
-typedef enum cache_warmth { CACHE_COLD, CACHE_WARM, CACHE_RESIDENT, CACHE_SPARE } cache_warmth;
+typedef enum cache_priority { CACHE_COLD, CACHE_WARM, CACHE_RESIDENT, CACHE_SPARE } cache_priority;
 /* Offers a verified copy of a block (p.length bytes). May be declined; blocks over 64 KiB always are. Outside
  * an epoch section. */
-void cache_offer(cache_file *f, block_ptr p, const void *bytes, cache_warmth warmth);
+void cache_insert(cache_file *f, block_ptr p, const void *bytes, cache_priority priority);
 /* Forgets a block (its page is being freed and reused). */
-void cache_forget(cache_file *f, uint32_t ordinal);
+void cache_erase(cache_file *f, uint32_t ordinal);
 
 /* Memory that lives outside the cache but within its limit and its resident half (filters). false: would go
  * past half of the limit; nothing was reserved. Outside an epoch section: it evicts, and waits until readers

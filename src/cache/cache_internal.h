@@ -1,6 +1,6 @@
 /* cache_internal.h -- what the cache is made of. Included only in src/cache/ and its test.
  *
- *   cache_file -> top -> chunks -> entries -> frame     (map.c: the translation array)
+ *   cache_file -> top -> chunks -> entries -> frame     (cache_map.c: the translation array)
  *   size class -> slabs -> frames, some in a free list   (slab.c)
  *   limbo: frames, arrays and whole slabs that readers may still be in, oldest first, each with its tag
  *
@@ -175,7 +175,7 @@ static inline frame *map_find(const cache_file *f, uint32_t ordinal)
     return atomic_load_explicit(&chunk->frames[ordinal % MAP_CHUNK_ENTRIES], memory_order_acquire);
 }
 
-/* ---------------------------------------------------------------- map.c (all under mu) */
+/* ---------------------------------------------------------------- cache_map.c (all under mu) */
 
 /* Makes the array reach the ordinal. false: no memory, or none within the limit. */
 bool   map_touch(cache_file *f, uint32_t ordinal);
@@ -210,7 +210,7 @@ bool   slabs_shrink(cache *c);
 /* Gives all memory back, at the end. */
 void   slabs_destroy(cache *c);
 
-/* ---------------------------------------------------------------- limbo of arrays (under mu; map.c) */
+/* ---------------------------------------------------------------- limbo of arrays (under mu; cache_map.c) */
 
 void retired_push(cache *c, retired *r);
 void retired_reclaim(cache *c);

@@ -26,7 +26,7 @@
 #include "db/background/idle.h"
 #include "db/event_log.h"
 #include "db/handle.h"
-#include "db/version/view.h"
+#include "db/version/version.h"
 #include "log/manifest.h"
 #include "log/wal.h"
 #include "lsm/compaction.h"
@@ -76,7 +76,7 @@ struct holt_collection {
     bool merging;           /* jobs_mu: somebody merges its runs */
     /* Set when a merge found no room on the disk: until then only smaller ones are tried. Relaxed: hints. */
     _Atomic uint64_t merge_bytes_max, merge_small_until_ns;
-    _Atomic uint64_t loads; /* that were committed; grows under leadership, after the view has changed */
+    _Atomic uint64_t loads; /* that were committed; grows under leadership, after the version has changed */
 };
 
 enum db_counter { COUNT_GETS_FOUND, COUNT_GETS_OTHER, COUNT_MOVES, COUNT_FILTER_CHECKS, COUNT_FILTER_NEGATIVES };
@@ -98,11 +98,11 @@ struct holt {
     wal *wal;               /* NULL: read-only */
 
     /* Newest visible operation. Released by the commit leader after memtable inserts, the append and the
-     * sync; acquired by readers: who sees seqno s sees every version up to s, and every view installed
+     * sync; acquired by readers: who sees seqno s sees every version up to s, and every version installed
      * before. */
     _Alignas(64) _Atomic seqno visible;
-    /* The current view. Released by the installer, acquired by readers in an epoch section. */
-    _Alignas(64) _Atomic(view *) view;
+    /* The current version. Released by the installer, acquired by readers in an epoch section. */
+    _Alignas(64) _Atomic(version *) version;
     counters counts;
     chunk_pool chunks; /* of memtables */
 
@@ -113,7 +113,7 @@ struct holt {
 
     /* The leader's alone: */
     seqno next_seqno;
-    table *active;                   /* reference held through the view */
+    memtable_generation *active;                   /* reference held through the version */
     uint32_t sync_members;           /* commits that the last sync covered */
     memtable_record **inserted;      /* versions of the write set being inserted */
     size_t inserted_capacity;
@@ -127,12 +127,12 @@ struct holt {
     _Atomic uint64_t next_file;      /* taken without the lock, recorded under it */
     uint64_t next_collection;
     _Atomic uint64_t time_ms;        /* clock.h; taken without the lock */
-    log_state log;
+    log_checkpoint log;
     struct file_use *file_uses;      /* parts that are in each file, by number */
     size_t file_use_count, file_use_capacity;
-    /* Of all B+trees; NULL: none yet. Set once, before a collection needs it: space_of, space_set. */
-    _Atomic(btree_space *) space;
-    bool space_recorded;             /* the manifest names it */
+    /* Of all B+trees; NULL: none yet. Set once, before a collection needs it: page_store_of, page_store_set. */
+    _Atomic(page_store *) page_store;
+    bool page_store_named;             /* the manifest names it */
     btree_version **garbage;         /* trees that no collection has any more, to be given up; references */
     size_t garbage_count, garbage_capacity;
     bool manifest_lost;              /* what is on disk is not known: the next edit writes a new manifest */
@@ -153,7 +153,7 @@ struct holt {
     bool *slots_used;                /* by slot */
     size_t slot_count, slot_capacity, slot_free; /* none before slot_free is free */
 
-    os_mutex view_mu;                /* LOCK_RANK_VIEW: installing views */
+    os_mutex versions_mu;                /* LOCK_RANK_VERSION: installing views */
 
     os_mutex jobs_mu;                /* LOCK_RANK_JOBS; guards what jobs report: */
     os_cond jobs_cond;               /* something of it has changed */
@@ -161,8 +161,8 @@ struct holt {
     struct compact_worker *workers;
     uint32_t worker_count;
     flush *flush;                    /* the flush job's own, */
-    size_t flush_piece;              /* and how many entries fit into a full disk at a time */
-    idle_state idle;
+    size_t flush_chunk;              /* and how many entries fit into a full disk at a time */
+    idle_timer idle;
     seqno flushed_seqno;
     uint64_t flush_attempts_failed;  /* grows with each; flush_error is the last one's */
     bool flush_failing;
@@ -174,12 +174,12 @@ struct holt {
     uint64_t flushes, flush_bytes, compactions, compaction_bytes_read, compaction_bytes_written;
     _Atomic uint64_t sealed_bytes;   /* of sealed memtables; for the gate, as is what follows */
     _Atomic uint32_t runs_worst;     /* runs of the collection that has most */
-    os_mutex reserve_mu;             /* LOCK_RANK_RESERVE; who changes disk_full holds it */
-    _Atomic bool disk_full;          /* reserve.h */
-    uint64_t reserves_given;         /* reserve_mu: how often RESERVE was given up */
+    os_mutex ballast_mu;             /* LOCK_RANK_BALLAST; who changes disk_full holds it */
+    _Atomic bool disk_full;          /* ballast.h */
+    uint64_t ballasts_released;         /* ballast_mu: how often BALLAST was given up */
     _Atomic bool no_room_ahead;      /* the next segment could not be prepared for want of space; relaxed: a hint */
-    _Atomic uint64_t reserve_bytes;  /* how large RESERVE should be; written by the prepare job. Relaxed: a figure */
-    _Atomic uint64_t gate_owed_ns;   /* delays that writers have not paid yet */
+    _Atomic uint64_t ballast_bytes;  /* how large BALLAST should be; written by the prepare job. Relaxed: a figure */
+    _Atomic uint64_t delay_owed_ns;   /* delays that writers have not paid yet */
     _Atomic uint64_t drain_rate;     /* of flushes: bytes of memtable a second, recently; 0: not known */
     _Atomic uint64_t drain_rate_now; /* of the flush under way, so far */
     _Atomic uint64_t delays, delay_ns;
@@ -195,9 +195,9 @@ struct holt {
     _Atomic uint64_t retained_bytes; /* of memtables that only readers keep */
 
     os_mutex release_mu;             /* LOCK_RANK_RELEASE: */
-    view *retired_first, *retired_last; /* installers' references, by epoch */
-    view *dead;                      /* without references, to be destroyed, */
-    collection_state *dead_states;   /* for which files may have to be deleted */
+    version *retired_first, *retired_last; /* installers' references, by epoch */
+    version *dead;                      /* without references, to be destroyed, */
+    collection_version *dead_collections;   /* for which files may have to be deleted */
     uint32_t releasing;              /* threads that are destroying some of them */
 
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* constant after open */
@@ -205,14 +205,14 @@ struct holt {
 };
 
 /* The pages of all B+trees, or NULL. Acquire, and release: who finds them finds what they are made of. */
-static inline btree_space *space_of(const holt *db)
+static inline page_store *page_store_of(const holt *db)
 {
-    return atomic_load_explicit(&db->space, memory_order_acquire);
+    return atomic_load_explicit(&db->page_store, memory_order_acquire);
 }
 
-static inline void space_set(holt *db, btree_space *space)
+static inline void page_store_set(holt *db, page_store *store)
 {
-    atomic_store_explicit(&db->space, space, memory_order_release);
+    atomic_store_explicit(&db->page_store, store, memory_order_release);
 }
 
 /* ---------------------------------------------------------------- public calls */
@@ -223,12 +223,12 @@ holt_status collection_check(const holt_collection *c);
 /* The same for a handle that is one, in short. */
 static inline bool collection_lives(const holt_collection *c)
 {
-    /* Acquire: pairs with the drop's release, after which the collection is in no view. */
+    /* Acquire: pairs with the drop's release, after which the collection is in no version. */
     return c->db->fork_generation == os_fork_generation() &&
            !atomic_load_explicit(&c->dropped, memory_order_acquire);
 }
-/* What a reader returns that does not find the collection in its view: HOLT_CLOSED if it has been dropped meanwhile, or
- * HOLT_NOT_FOUND if it was created after the view. A drop marks the collection before it shows the view without it. */
+/* What a reader returns that does not find the collection in its version: HOLT_CLOSED if it has been dropped meanwhile, or
+ * HOLT_NOT_FOUND if it was created after the version. A drop marks the collection before it shows the version without it. */
 static inline holt_status collection_missing(const holt_collection *c)
 {
     return collection_lives(c) ? HOLT_NOT_FOUND : collection_check(c);
@@ -242,7 +242,7 @@ holt_status value_check(const holt *db, slice value);
 holt_status bound_check(slice bound, const char *name);
 /* The end of a public call: sim runs some background steps, and the log callback gets what is queued for it. No
  * mutex may be held. Returns rc. */
-holt_status db_leave(holt *db, holt_status rc);
+holt_status api_exit(holt *db, holt_status rc);
 
 /* Whether reserved words are all zero. */
 bool reserved_zero(const uint64_t *words, size_t count);

@@ -78,7 +78,7 @@ static uint64_t hand_out_step(void *ctx)
 holt_status event_log_start(event_log *e)
 {
     os_job *job;
-    if (!e->callback || os_breathes(e->os)) return HOLT_OK;
+    if (!e->callback || os_has_pending(e->os)) return HOLT_OK;
     holt_status rc = os_job_start(e->os, "holt-log", 0, hand_out_step, e, &job);
     if (rc != HOLT_OK) return rc;
     os_mutex_lock(&e->mu);

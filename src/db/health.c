@@ -2,7 +2,7 @@
 #include "db/health.h"
 
 #include "base/status.h"
-#include "db/commit/reserve.h"
+#include "db/commit/ballast.h"
 #include "db/manifest/manifest_writer.h"
 
 #include <inttypes.h>
@@ -119,7 +119,7 @@ holt_status holt_health(holt *db)
     rc = health_check_disk(db);
     if (rc == HOLT_OK) rc = manifest_health(db);
     if (rc == HOLT_OK) rc = check_lock(db);
-    if (rc == HOLT_OK) rc = reserve_check_puts(db);
+    if (rc == HOLT_OK) rc = ballast_check_puts(db);
     if (rc == HOLT_OK) rc = check_jobs(db);
-    return db_leave(db, rc);
+    return api_exit(db, rc);
 }

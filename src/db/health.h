@@ -1,7 +1,7 @@
 /* health.h -- whether writes are taken, and whether what was acknowledged is on disk.
  *
  * Each part of the engine remembers its own failure: the log (log/wal.h), the manifest (manifest_writer.h), the flush and the
- * merges (db.h), the full disk (reserve.h). Here are the log segments to come, which are made ahead by a job and on the
+ * merges (db.h), the full disk (ballast.h). Here are the log segments to come, which are made ahead by a job and on the
  * spot by a commit, and what no call of the engine would notice: files and directories that somebody deletes while they
  * are open can be written and synced as before.
  *

@@ -9,18 +9,18 @@
 enum {
     AT_LENGTH = 0,
     AT_TYPE = 4,
-    AT_EPOCH = 8,
+    AT_SALT = 8,
     AT_OFFSET = 16,
     AT_PREVIOUS = 24,
     AT_NUMBER = 32,
-    AT_KNOWN_SEGMENT = 40,
-    AT_KNOWN_OFFSET = 48,
+    AT_SYNCED_SEGMENT = 40,
+    AT_SYNCED_OFFSET = 48,
     AT_PAYLOAD_LENGTH = 56,
     AT_OPERATIONS = 60,
     AT_HEADER_CHECKSUM = 64
 };
 _Static_assert(AT_HEADER_CHECKSUM + 8 == FRAME_HEADER, "the header ends with its checksum");
-_Static_assert(AT_EPOCH + 8 == FRAME_EPOCH_END, "a search looks for the epoch there");
+_Static_assert(AT_SALT + 8 == FRAME_SALT_END, "a search looks for the epoch there");
 
 void frame_encode(uint8_t *at, frame *f)
 {
@@ -30,12 +30,12 @@ void frame_encode(uint8_t *at, frame *f)
     assert(f->type >= FRAME_COMMIT && f->type <= FRAME_RECORD);
     put_u32le(at + AT_LENGTH, (uint32_t)length);
     put_u32le(at + AT_TYPE, f->type); /* and three zeros */
-    put_u64le(at + AT_EPOCH, f->epoch);
+    put_u64le(at + AT_SALT, f->salt);
     put_u64le(at + AT_OFFSET, f->offset);
     put_u64le(at + AT_PREVIOUS, f->previous);
     put_u64le(at + AT_NUMBER, f->number);
-    put_u64le(at + AT_KNOWN_SEGMENT, f->known.segment);
-    put_u64le(at + AT_KNOWN_OFFSET, f->known.offset);
+    put_u64le(at + AT_SYNCED_SEGMENT, f->synced.segment);
+    put_u64le(at + AT_SYNCED_OFFSET, f->synced.offset);
     put_u32le(at + AT_PAYLOAD_LENGTH, (uint32_t)payload);
     put_u32le(at + AT_OPERATIONS, f->operations);
     put_u64le(at + AT_HEADER_CHECKSUM, hash_bytes(at, AT_HEADER_CHECKSUM));
@@ -46,10 +46,10 @@ void frame_encode(uint8_t *at, frame *f)
     put_u64le(at + end, f->checksum);
 }
 
-uint32_t frame_header_check(const uint8_t *at, uint64_t epoch, uint64_t offset)
+uint32_t frame_header_check(const uint8_t *at, uint64_t salt, uint64_t offset)
 {
     /* The cheap comparisons first: a search for later frames asks at every eighth byte. */
-    if (get_u64le(at + AT_EPOCH) != epoch || get_u64le(at + AT_OFFSET) != offset) return 0;
+    if (get_u64le(at + AT_SALT) != salt || get_u64le(at + AT_OFFSET) != offset) return 0;
     if (get_u64le(at + AT_HEADER_CHECKSUM) != hash_bytes(at, AT_HEADER_CHECKSUM)) return 0;
     uint32_t type = get_u32le(at + AT_TYPE), length = get_u32le(at + AT_LENGTH);
     if (type < FRAME_COMMIT || type > FRAME_RECORD) return 0;
@@ -63,12 +63,12 @@ bool frame_decode(const uint8_t *at, uint32_t length, frame *out)
     size_t end = length - FRAME_TRAILER, payload = get_u32le(at + AT_PAYLOAD_LENGTH);
     out->length = length;
     out->type = at[AT_TYPE];
-    out->epoch = get_u64le(at + AT_EPOCH);
+    out->salt = get_u64le(at + AT_SALT);
     out->offset = get_u64le(at + AT_OFFSET);
     out->previous = get_u64le(at + AT_PREVIOUS);
     out->number = get_u64le(at + AT_NUMBER);
-    out->known.segment = get_u64le(at + AT_KNOWN_SEGMENT);
-    out->known.offset = get_u64le(at + AT_KNOWN_OFFSET);
+    out->synced.segment = get_u64le(at + AT_SYNCED_SEGMENT);
+    out->synced.offset = get_u64le(at + AT_SYNCED_OFFSET);
     out->operations = get_u32le(at + AT_OPERATIONS);
     out->checksum = get_u64le(at + end);
     out->payload = slice_of(at + FRAME_HEADER, payload);

@@ -5,7 +5,7 @@
  *        0     4  length of the whole frame, a multiple of 8
  *        4     1  type: 1 commit, 2 seal, 3 close, 4 manifest record
  *        5     3  zero
- *        8     8  epoch of the file: drawn at random when the file is named, so that stale bytes never
+ *        8     8  salt of the file: drawn at random when the file is named, so that stale bytes never
  *              validate
  *       16     8  offset of this frame in its file
  *       24     8  checksum of the frame before it (of the file's header for the first one)
@@ -27,18 +27,18 @@
 
 #include "log/position.h"
 
-enum { FRAME_HEADER = 72, FRAME_TRAILER = 8, FRAME_ALIGN = 8, FRAME_EPOCH_END = 16 };
+enum { FRAME_HEADER = 72, FRAME_TRAILER = 8, FRAME_ALIGN = 8, FRAME_SALT_END = 16 };
 
 typedef enum frame_type { FRAME_COMMIT = 1, FRAME_SEAL = 2, FRAME_CLOSE = 3, FRAME_RECORD = 4 } frame_type;
 
 typedef struct frame {
     uint32_t length;     /* of the whole frame in the file */
     uint8_t type;        /* frame_type */
-    uint64_t epoch;
+    uint64_t salt;
     uint64_t offset;
     uint64_t previous;
     uint64_t number;     /* first seqno, or record number */
-    log_position known;
+    log_position synced;
     uint32_t operations;
     uint64_t checksum;   /* set by frame_encode and frame_decode */
     slice payload;
@@ -54,8 +54,8 @@ static inline size_t frame_length(size_t payload_size)
  * (f->payload.data is not read). Sets f->length and f->checksum. */
 void frame_encode(uint8_t *at, frame *f);
 
-/* The length that a valid header of this epoch and offset states, or 0. `at` has FRAME_HEADER bytes. */
-uint32_t frame_header_check(const uint8_t *at, uint64_t epoch, uint64_t offset);
+/* The length that a valid header of this salt and offset states, or 0. `at` has FRAME_HEADER bytes. */
+uint32_t frame_header_check(const uint8_t *at, uint64_t salt, uint64_t offset);
 
 /* Decodes a frame whose header passed the check and that is wholly at `at`. false: its checksum or structure
  * is bad. The payload is borrowed. */

@@ -8,11 +8,11 @@
 
 enum { WINDOW_BYTES = 1 << 20 };
 
-holt_status frame_reader_init(frame_reader *r, os_file *file, uint64_t epoch)
+holt_status frame_reader_init(frame_reader *r, os_file *file, uint64_t salt)
 {
     memset(r, 0, sizeof *r);
     r->file = file;
-    r->epoch = epoch;
+    r->salt = salt;
     return os_file_size(file, &r->size);
 }
 
@@ -50,7 +50,7 @@ holt_status frame_reader_at(frame_reader *r, uint64_t offset, frame *out, bool *
     if (offset > r->size || r->size - offset < FRAME_HEADER + FRAME_TRAILER) return HOLT_OK;
     holt_status rc = window_cover(r, offset, FRAME_HEADER);
     if (rc != HOLT_OK) return rc;
-    uint32_t length = frame_header_check(r->window + (offset - r->start), r->epoch, offset);
+    uint32_t length = frame_header_check(r->window + (offset - r->start), r->salt, offset);
     if (length == 0 || length > r->size - offset) return HOLT_OK;
     rc = window_cover(r, offset, length);
     if (rc != HOLT_OK) return rc;
@@ -58,14 +58,14 @@ holt_status frame_reader_at(frame_reader *r, uint64_t offset, frame *out, bool *
     return HOLT_OK;
 }
 
-/* The next place in the window, from `offset` on, where the epoch stands as in a frame's header; or the first place that the
+/* The next place in the window, from `offset` on, where the salt stands as in a frame's header; or the first place that the
  * window does not show. Nearly all of what is searched is zeros, so this is a bare comparison. */
 static uint64_t next_candidate(const frame_reader *r, uint64_t offset)
 {
     assert(offset % FRAME_ALIGN == 0 && offset >= r->start && offset <= r->start + r->length);
     size_t at = (size_t)(offset - r->start);
-    for (; at + FRAME_EPOCH_END <= r->length; at += FRAME_ALIGN)
-        if (get_u64le(r->window + at + FRAME_EPOCH_END - 8) == r->epoch) break;
+    for (; at + FRAME_SALT_END <= r->length; at += FRAME_ALIGN)
+        if (get_u64le(r->window + at + FRAME_SALT_END - 8) == r->salt) break;
     return r->start + at;
 }
 
@@ -74,10 +74,10 @@ holt_status frame_reader_find(frame_reader *r, uint64_t offset, frame *out, bool
     *found = false;
     offset = (offset + FRAME_ALIGN - 1) & ~(uint64_t)(FRAME_ALIGN - 1);
     while (offset + FRAME_HEADER + FRAME_TRAILER <= r->size) {
-        holt_status rc = window_cover(r, offset, FRAME_EPOCH_END);
+        holt_status rc = window_cover(r, offset, FRAME_SALT_END);
         if (rc != HOLT_OK) return rc;
         uint64_t candidate = next_candidate(r, offset);
-        bool seen = candidate + FRAME_EPOCH_END <= r->start + r->length;
+        bool seen = candidate + FRAME_SALT_END <= r->start + r->length;
         offset = candidate;
         if (!seen) continue;
         rc = frame_reader_at(r, offset, out, found);

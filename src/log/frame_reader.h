@@ -13,14 +13,14 @@
 typedef struct frame_reader {
     os_file *file;  /* borrowed */
     uint64_t size;  /* of the file */
-    uint64_t epoch; /* of the frames looked for */
+    uint64_t salt; /* of the frames looked for */
     uint8_t *window;
     size_t capacity;
     uint64_t start; /* of the window in the file */
     size_t length;  /* valid bytes in the window */
 } frame_reader;
 
-holt_status frame_reader_init(frame_reader *r, os_file *file, uint64_t epoch);
+holt_status frame_reader_init(frame_reader *r, os_file *file, uint64_t salt);
 void        frame_reader_deinit(frame_reader *r); /* accepts a zeroed one */
 
 /* The frame at `offset`, if there is a valid one: *found. Its payload is borrowed until the next call. */

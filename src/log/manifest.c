@@ -16,7 +16,7 @@ enum {
     AT_FLAGS = 12,
     AT_DATABASE = 16,
     AT_NUMBER = 32,
-    AT_EPOCH = 40,
+    AT_SALT = 40,
     AT_ZERO = 48,
     AT_CHECKSUM = 56
 };
@@ -29,7 +29,7 @@ static const uint8_t magic[8] = "HOLTMAN";
 struct manifest {
     os_dir *dir;
     uint64_t database_id[2];
-    uint64_t epoch;
+    uint64_t salt;
     uint64_t end;       /* where the next record goes */
     uint64_t allocated; /* size of the file */
     manifest_mark last;
@@ -44,7 +44,7 @@ void manifest_name(uint64_t number, char name[OS_NAME_MAX])
 /* ---------------------------------------------------------------- header */
 
 static uint64_t header_encode(uint8_t out[MANIFEST_FRAMES], const uint64_t database_id[2], uint64_t number,
-                              uint64_t epoch)
+                              uint64_t salt)
 {
     memset(out, 0, MANIFEST_FRAMES);
     memcpy(out + AT_MAGIC, magic, sizeof magic);
@@ -52,14 +52,14 @@ static uint64_t header_encode(uint8_t out[MANIFEST_FRAMES], const uint64_t datab
     put_u64le(out + AT_DATABASE, database_id[0]);
     put_u64le(out + AT_DATABASE + 8, database_id[1]);
     put_u64le(out + AT_NUMBER, number);
-    put_u64le(out + AT_EPOCH, epoch);
+    put_u64le(out + AT_SALT, salt);
     uint64_t checksum = hash_bytes(out, AT_CHECKSUM);
     put_u64le(out + AT_CHECKSUM, checksum);
     return checksum;
 }
 
-/* Checks the header of the file and gives its epoch and checksum. */
-static holt_status header_read(os_file *file, uint64_t number, const uint64_t database_id[2], uint64_t *epoch,
+/* Checks the header of the file and gives its salt and checksum. */
+static holt_status header_read(os_file *file, uint64_t number, const uint64_t database_id[2], uint64_t *salt,
                                uint64_t *checksum)
 {
     uint8_t in[MANIFEST_HEADER];
@@ -82,7 +82,7 @@ static holt_status header_read(os_file *file, uint64_t number, const uint64_t da
     if (get_u64le(in + AT_NUMBER) != number)
         return status_set_file(HOLT_CORRUPT, name, AT_NUMBER, "is manifest %" PRIu64 " under a wrong name",
                                get_u64le(in + AT_NUMBER));
-    *epoch = get_u64le(in + AT_EPOCH);
+    *salt = get_u64le(in + AT_SALT);
     return HOLT_OK;
 }
 
@@ -106,7 +106,7 @@ static holt_status write_record(manifest *m, os_file *file, slice payload)
     uint8_t *bytes = mem_alloc(length);
     if (!bytes) return status_no_memory(length);
     frame f = {.type = FRAME_RECORD,
-               .epoch = m->epoch,
+               .salt = m->salt,
                .offset = m->end,
                .previous = m->last.checksum,
                .number = m->last.record + 1,
@@ -144,11 +144,11 @@ holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t databas
     m->dir = dir;
     m->database_id[0] = database_id[0];
     m->database_id[1] = database_id[1];
-    m->epoch = os_random(os_dir_os(dir));
+    m->salt = os_random(os_dir_os(dir));
     m->end = MANIFEST_FRAMES;
     m->last.number = number;
     m->last.record = UINT64_MAX; /* so that the first one is 0 */
-    m->last.checksum = header_encode(header, database_id, number, m->epoch);
+    m->last.checksum = header_encode(header, database_id, number, m->salt);
     allocate_ahead(m, file, m->end + frame_length(state.size));
     rc = os_file_write(file, 0, header, sizeof header);
     if (rc == HOLT_OK) rc = write_record(m, file, state);
@@ -171,16 +171,16 @@ void manifest_close(manifest *m)
 static holt_status open_again(const manifest *m, os_file **out)
 {
     char name[OS_NAME_MAX];
-    uint64_t epoch = 0, checksum;
+    uint64_t salt = 0, checksum;
     manifest_name(m->last.number, name);
     holt_status rc = os_file_open(m->dir, name, OS_WRITE, out);
     if (rc == HOLT_NOT_FOUND)
         return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
                                "is missing from %s: it was removed while the database is open",
                                os_dir_path(m->dir));
-    if (rc == HOLT_OK) rc = header_read(*out, m->last.number, m->database_id, &epoch, &checksum);
-    if (rc == HOLT_OK && epoch != m->epoch)
-        rc = status_set_file(HOLT_IO, name, AT_EPOCH, "was replaced while the database is open");
+    if (rc == HOLT_OK) rc = header_read(*out, m->last.number, m->database_id, &salt, &checksum);
+    if (rc == HOLT_OK && salt != m->salt)
+        rc = status_set_file(HOLT_IO, name, AT_SALT, "was replaced while the database is open");
     return rc;
 }
 
@@ -261,7 +261,7 @@ holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_
     manifest_name(number, name);
     os_file *file = NULL;
     frame_reader reader = {0};
-    uint64_t epoch = 0;
+    uint64_t salt = 0;
     memset(last, 0, sizeof *last);
     last->number = number;
 
@@ -270,9 +270,9 @@ holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_
         return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
                                "CURRENT names this manifest, but it is missing");
     if (rc != HOLT_OK) goto done;
-    rc = header_read(file, number, database_id, &epoch, &last->checksum);
+    rc = header_read(file, number, database_id, &salt, &last->checksum);
     if (rc != HOLT_OK) goto done;
-    rc = frame_reader_init(&reader, file, epoch);
+    rc = frame_reader_init(&reader, file, salt);
     if (rc == HOLT_OK) rc = read_records(&reader, record, ctx, last);
 done:
     frame_reader_deinit(&reader);

@@ -11,7 +11,7 @@
  *       12     4  flags, zero
  *       16    16  database id
  *       32     8  the manifest's own number
- *       40     8  epoch of its frames
+ *       40     8  salt of its frames
  *       48     8  zero
  *       56     8  XXH3-64 of bytes 0..55
  *

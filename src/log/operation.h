@@ -15,7 +15,7 @@
 #define HOLT_LOG_OPERATION_H
 
 #include "base/coding.h"
-#include "base/source.h"
+#include "base/iterator.h"
 
 typedef struct operation {
     uint8_t op; /* entry_op */

@@ -15,7 +15,7 @@ enum { REWRITE_BYTES = 1 << 20 };
 typedef struct replay {
     os_dir *dir;
     const uint64_t *database_id;
-    const log_state *state;
+    const log_checkpoint *state;
     manifest_mark manifest;
     char manifest_name[OS_NAME_MAX];
     const replay_visitor *visitor;
@@ -26,7 +26,7 @@ typedef struct replay {
     seqno expected;      /* seqno that the next frame must carry; 0: the first one, not above flushed + 1 */
     bool bad;            /* a header or frame did not validate ... */
     log_position bad_at; /* ... here */
-    uint64_t bad_epoch;  /* epoch of that segment if known, else 0 */
+    uint64_t bad_salt;   /* salt of that segment if known, else 0 */
 } replay;
 
 /* ---------------------------------------------------------------- refusals */
@@ -67,9 +67,9 @@ static holt_status check_manifest_mark(const replay *r, uint64_t segment, manife
 
 /* ---------------------------------------------------------------- one segment */
 
-static void claim(replay *r, log_position known)
+static void claim(replay *r, log_position synced)
 {
-    r->out->known = log_position_max(r->out->known, known);
+    r->out->synced = log_position_max(r->out->synced, synced);
 }
 
 static holt_status accept_segment(replay *r, uint64_t number, uint64_t checksum)
@@ -84,12 +84,12 @@ static holt_status accept_segment(replay *r, uint64_t number, uint64_t checksum)
     return HOLT_OK;
 }
 
-static void bad_here(replay *r, uint64_t segment, uint64_t offset, uint64_t epoch)
+static void bad_here(replay *r, uint64_t segment, uint64_t offset, uint64_t salt)
 {
     r->bad = true;
     r->bad_at.segment = segment;
     r->bad_at.offset = offset;
-    r->bad_epoch = epoch;
+    r->bad_salt = salt;
 }
 
 /* Whether the frame may stand next in the log. */
@@ -105,7 +105,7 @@ static holt_status accept_frame(replay *r, const frame *f)
     log_end *end = &r->out->segments[r->out->count - 1];
     r->chain = f->checksum;
     r->expected = f->number;
-    claim(r, f->known);
+    claim(r, f->synced);
     if (f->type == FRAME_COMMIT) {
         r->expected += f->operations;
         r->out->commits++;
@@ -124,15 +124,15 @@ static holt_status accept_frame(replay *r, const frame *f)
 
 typedef struct segment_end {
     bool sealed, closed;
-    uint64_t next, next_epoch; /* sealed */
+    uint64_t next, next_salt; /* sealed */
 } segment_end;
 
-/* A sealing frame's payload: number and epoch of the segment that continues. */
+/* A sealing frame's payload: number and salt of the segment that continues. */
 static bool seal_decode(const frame *f, segment_end *end)
 {
     decoder d = decoder_of(f->payload);
     end->next = decode_u64(&d);
-    end->next_epoch = decode_u64(&d);
+    end->next_salt = decode_u64(&d);
     return !d.failed && d.at == d.end && end->next > 0;
 }
 
@@ -160,11 +160,11 @@ static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number,
         holt_status rc = frame_reader_at(reader, offset, &f, &found);
         if (rc != HOLT_OK) return rc;
         if (!found || !frame_continues(r, &f)) {
-            bad_here(r, number, offset, reader->epoch);
+            bad_here(r, number, offset, reader->salt);
             return HOLT_OK;
         }
         if (f.type == FRAME_SEAL && !seal_decode(&f, end)) {
-            bad_here(r, number, offset, reader->epoch);
+            bad_here(r, number, offset, reader->salt);
             return HOLT_OK;
         }
         rc = accept_frame(r, &f);
@@ -192,8 +192,8 @@ static holt_status read_header(os_file *file, uint64_t number, const uint64_t da
     return segment_header_decode(bytes, number, database_id, out);
 }
 
-/* Reads one segment: `epoch` 0 = whatever its header says. HOLT_NOT_FOUND: there is no such file. */
-static holt_status read_segment(replay *r, uint64_t number, uint64_t epoch, uint64_t stop, segment_end *end)
+/* Reads one segment: `salt` 0 = whatever its header says. HOLT_NOT_FOUND: there is no such file. */
+static holt_status read_segment(replay *r, uint64_t number, uint64_t salt, uint64_t stop, segment_end *end)
 {
     char name[OS_NAME_MAX];
     segment_name(number, name);
@@ -205,19 +205,19 @@ static holt_status read_segment(replay *r, uint64_t number, uint64_t epoch, uint
     holt_status rc = os_file_open(r->dir, name, OS_READ, &file);
     if (rc != HOLT_OK) goto done;
     rc = read_header(file, number, r->database_id, &header);
-    if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && epoch && header.epoch != epoch)) {
-        bad_here(r, number, 0, epoch);
+    if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && salt && header.salt != salt)) {
+        bad_here(r, number, 0, salt);
         rc = HOLT_OK;
         goto done;
     }
     if (rc != HOLT_OK) goto done;
     rc = check_manifest_mark(r, number, header.manifest);
     if (rc != HOLT_OK) goto done;
-    claim(r, header.known);
+    claim(r, header.synced);
     r->chain = header.checksum;
     rc = accept_segment(r, number, header.checksum);
     if (rc != HOLT_OK) goto done;
-    rc = frame_reader_init(&reader, file, header.epoch);
+    rc = frame_reader_init(&reader, file, header.salt);
     if (rc != HOLT_OK) goto done;
     rc = read_frames(r, &reader, number, stop, end);
 done:
@@ -249,19 +249,19 @@ static holt_status read_recovered(replay *r)
 /* From the next segment on, wherever the seals lead. */
 static holt_status read_continued(replay *r)
 {
-    uint64_t number = r->state->next_segment, epoch = r->state->next_epoch;
+    uint64_t number = r->state->next_segment, salt = r->state->next_salt;
     const char *who = r->manifest_name;
     for (;;) {
         for (size_t i = 0; i < r->out->count; i++)
             if (r->out->segments[i].segment == number)
                 return missing_segment(number, "a ring of sealing frames");
         segment_end end;
-        holt_status rc = read_segment(r, number, epoch, UINT64_MAX, &end);
+        holt_status rc = read_segment(r, number, salt, UINT64_MAX, &end);
         if (rc == HOLT_NOT_FOUND) return missing_segment(number, who);
         if (number > r->out->segment_number_max) r->out->segment_number_max = number;
         if (rc != HOLT_OK || r->bad || !end.sealed) return rc;
         number = end.next;
-        epoch = end.next_epoch;
+        salt = end.next_salt;
         who = "a sealing frame";
     }
 }
@@ -269,7 +269,7 @@ static holt_status read_continued(replay *r)
 /* ---------------------------------------------------------------- torn tail or damage */
 
 /* The furthest position that anything valid in this segment beyond `after` says was synced. */
-static holt_status gather_evidence(replay *r, uint64_t number, uint64_t epoch, uint64_t after,
+static holt_status gather_evidence(replay *r, uint64_t number, uint64_t salt, uint64_t after,
                                    log_position *evidence)
 {
     char name[OS_NAME_MAX];
@@ -281,21 +281,21 @@ static holt_status gather_evidence(replay *r, uint64_t number, uint64_t epoch, u
     if (rc == HOLT_NOT_FOUND) return HOLT_OK;
     if (rc != HOLT_OK) return rc;
     rc = read_header(file, number, r->database_id, &header);
-    if (rc == HOLT_OK && (epoch == 0 || header.epoch == epoch)) {
-        epoch = header.epoch;
-        if (number > r->bad_at.segment) *evidence = log_position_max(*evidence, header.known);
+    if (rc == HOLT_OK && (salt == 0 || header.salt == salt)) {
+        salt = header.salt;
+        if (number > r->bad_at.segment) *evidence = log_position_max(*evidence, header.synced);
     }
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) goto done;
     rc = HOLT_OK;
-    if (epoch == 0) goto done; /* nothing here can be told from stale bytes */
-    rc = frame_reader_init(&reader, file, epoch);
+    if (salt == 0) goto done; /* nothing here can be told from stale bytes */
+    rc = frame_reader_init(&reader, file, salt);
     for (uint64_t offset = after; rc == HOLT_OK;) {
         frame f;
         bool found;
         rc = frame_reader_find(&reader, offset, &f, &found);
         if (rc != HOLT_OK || !found) break;
         if (number > r->bad_at.segment || f.offset > r->bad_at.offset)
-            *evidence = log_position_max(*evidence, f.known);
+            *evidence = log_position_max(*evidence, f.synced);
         offset = f.offset + FRAME_ALIGN;
     }
 done:
@@ -345,8 +345,8 @@ static holt_status judge_bad_frame(replay *r, const segment_list *files)
     for (size_t i = 0; i < files->count; i++) {
         uint64_t number = files->numbers[i];
         if (number < r->bad_at.segment) continue;
-        uint64_t epoch = number == r->bad_at.segment ? r->bad_epoch : 0;
-        holt_status rc = gather_evidence(r, number, epoch, SEGMENT_FRAMES, &evidence);
+        uint64_t salt = number == r->bad_at.segment ? r->bad_salt : 0;
+        holt_status rc = gather_evidence(r, number, salt, SEGMENT_FRAMES, &evidence);
         if (rc != HOLT_OK) return rc;
     }
     if (log_position_compare(evidence, r->bad_at) > 0)
@@ -369,8 +369,8 @@ static holt_status check_closed_end(replay *r)
     return HOLT_OK;
 }
 
-holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark mark,
-                       const replay_visitor *visitor, replay_result *out)
+holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_checkpoint *state,
+                       manifest_mark mark, const replay_visitor *visitor, replay_result *out)
 {
     memset(out, 0, sizeof *out);
     replay r = {.dir = dir,
@@ -428,7 +428,7 @@ static holt_status rewrite_segment(os_dir *dir, uint64_t number, uint64_t from, 
     return rc;
 }
 
-holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position known)
+holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position synced)
 {
     uint8_t *buffer = mem_alloc(REWRITE_BYTES);
     if (!buffer) return status_no_memory(REWRITE_BYTES);
@@ -437,8 +437,8 @@ holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, l
         const log_end *end = &segments[i];
         log_position at = {end->segment, end->offset};
         assert(end->offset >= SEGMENT_FRAMES);
-        if (log_position_compare(at, known) <= 0) continue;
-        uint64_t from = known.segment == end->segment ? known.offset : 0;
+        if (log_position_compare(at, synced) <= 0) continue;
+        uint64_t from = synced.segment == end->segment ? synced.offset : 0;
         rc = rewrite_segment(dir, end->segment, from, end->offset, buffer);
     }
     mem_free(buffer);

@@ -2,7 +2,7 @@
  * be.
  *
  * The manifest says where the log begins: the segments that the last recovery accepted, each with its end
- * (`recovered`), and the one that the process after it began (`next`, with its epoch). From there sealing
+ * (`recovered`), and the one that the process after it began (`next`, with its salt). From there sealing
  * frames lead on. Every segment a seal or a manifest names exists, its directory entry synced before it was
  * named; a missing one is damage.
  *
@@ -36,15 +36,15 @@ typedef struct log_end {
 } log_end;
 
 /* What the manifest knows about the log. */
-typedef struct log_state {
+typedef struct log_checkpoint {
     log_end *recovered; /* segments of the log that the last recovery accepted and that are not flushed yet, in order; owned */
     size_t recovered_count;
     uint64_t next_segment; /* the first segment of the process after that recovery, or the first one not flushed */
-    uint64_t next_epoch;
+    uint64_t next_salt;
     seqno flushed_seqno;   /* operations up to it are in trees */
     bool closed;           /* the manifest's last record is a closing one: */
     log_position closed_end;
-} log_state;
+} log_checkpoint;
 
 typedef struct replay_visitor {
     void *ctx;
@@ -58,7 +58,7 @@ typedef struct replay_visitor {
 typedef struct replay_result {
     log_end *segments; /* the accepted log: one end a segment, in order; owned */
     size_t count;
-    log_position known;       /* the last position known synced; replay_rewrite starts here */
+    log_position synced;       /* the last position known synced; replay_rewrite starts here */
     seqno next_seqno;         /* of the operation after the log */
     uint64_t bytes, commits;  /* of the accepted log */
     uint64_t segment_number_max; /* of any segment file in the directory, and of any named */
@@ -67,12 +67,12 @@ typedef struct replay_result {
 /* Reads the log and hands every commit after state->flushed_seqno to the visitor, in order. manifest: the
  * last record read of the current manifest. *out is to be released by replay_result_deinit, on failure too.
  * */
-holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_state *state, manifest_mark mark,
+holt_status replay_log(os_dir *dir, const uint64_t database_id[2], const log_checkpoint *state, manifest_mark mark,
                        const replay_visitor *visitor, replay_result *out);
 void        replay_result_deinit(replay_result *r);
 
 /* Writes the accepted log, given by its segments' ends, from the last known synced position on again and
  * syncs it. */
-holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position known);
+holt_status replay_rewrite(os_dir *dir, const log_end *segments, size_t count, log_position synced);
 
 #endif

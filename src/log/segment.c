@@ -13,10 +13,10 @@ enum {
     AT_FLAGS = 12,
     AT_DATABASE = 16,
     AT_NUMBER = 32,
-    AT_EPOCH = 40,
+    AT_SALT = 40,
     AT_PREDECESSOR = 48,
     AT_MANIFEST = 64,
-    AT_KNOWN = 88,
+    AT_SYNCED = 88,
     AT_SEQNO = 104,
     AT_ZERO = 112,
     AT_CHECKSUM = 120
@@ -44,12 +44,12 @@ void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h)
     put_u64le(out + AT_DATABASE, h->database_id[0]);
     put_u64le(out + AT_DATABASE + 8, h->database_id[1]);
     put_u64le(out + AT_NUMBER, h->number);
-    put_u64le(out + AT_EPOCH, h->epoch);
+    put_u64le(out + AT_SALT, h->salt);
     put_position(out + AT_PREDECESSOR, h->predecessor);
     put_u64le(out + AT_MANIFEST, h->manifest.number);
     put_u64le(out + AT_MANIFEST + 8, h->manifest.record);
     put_u64le(out + AT_MANIFEST + 16, h->manifest.checksum);
-    put_position(out + AT_KNOWN, h->known);
+    put_position(out + AT_SYNCED, h->synced);
     put_u64le(out + AT_SEQNO, h->first_seqno);
     h->checksum = hash_bytes(out, AT_CHECKSUM);
     put_u64le(out + AT_CHECKSUM, h->checksum);
@@ -80,12 +80,12 @@ holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t num
                                "; this release reads version %d",
                                get_u32le(in + AT_VERSION), get_u32le(in + AT_FLAGS), LOG_FORMAT_VERSION);
     }
-    out->epoch = get_u64le(in + AT_EPOCH);
+    out->salt = get_u64le(in + AT_SALT);
     out->predecessor = get_position(in + AT_PREDECESSOR);
     out->manifest.number = get_u64le(in + AT_MANIFEST);
     out->manifest.record = get_u64le(in + AT_MANIFEST + 8);
     out->manifest.checksum = get_u64le(in + AT_MANIFEST + 16);
-    out->known = get_position(in + AT_KNOWN);
+    out->synced = get_position(in + AT_SYNCED);
     out->first_seqno = get_u64le(in + AT_SEQNO);
     return HOLT_OK;
 }

@@ -7,7 +7,7 @@
  *       12     4  flags, zero
  *       16    16  database id
  *       32     8  the segment's own number
- *       40     8  epoch: drawn when the segment was named
+ *       40     8  salt: drawn when the segment was named
  *       48    16  end of the predecessor (segment, offset); zero for the first one of a process
  *       64    24  the last durable manifest record: manifest number, record number, checksum
  *       88    16  position known synced when the header was built
@@ -27,10 +27,10 @@ enum { SEGMENT_HEADER = 128, SEGMENT_FRAMES = 512, LOG_FORMAT_VERSION = 1 };
 typedef struct segment_header {
     uint64_t database_id[2];
     uint64_t number;
-    uint64_t epoch;
+    uint64_t salt;
     log_position predecessor;
     manifest_mark manifest;
-    log_position known;
+    log_position synced;
     seqno first_seqno;
     uint64_t checksum; /* set by encode and decode */
 } segment_header;

@@ -74,7 +74,7 @@ static holt_status reserve_live(wal *w)
 static holt_status begin_segment(wal *w, const wal_segment *segment, segment_header *h)
 {
     uint8_t bytes[SEGMENT_HEADER];
-    h->known = wal_known(w);
+    h->synced = wal_synced_position(w);
     h->number = segment->number;
     memcpy(h->database_id, w->options.database_id, sizeof h->database_id);
     segment_header_encode(bytes, h);
@@ -91,7 +91,7 @@ static holt_status begin_segment(wal *w, const wal_segment *segment, segment_hea
     wal_window_close(w);
     w->mode_chosen = false;
     w->active = segment->file;
-    w->epoch = h->epoch;
+    w->salt = h->salt;
     w->offset = SEGMENT_FRAMES;
     w->capacity = segment->size;
     w->chain = h->checksum;
@@ -108,16 +108,16 @@ holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const w
     w->os = os_dir_os(dir);
     w->dir = dir;
     w->options = *options;
-    w->known = start->predecessor;
+    w->synced = start->predecessor;
     w->written = start->predecessor;
     w->written_seqno = w->stats.synced_seqno = start->next_seqno - 1; /* recovery has synced it */
     os_mutex_init(&w->mu, LOCK_RANK_WAL);
-    os_cond_init(&w->synced, w->os);
+    os_cond_init(&w->changed, w->os);
 
     char name[OS_NAME_MAX];
     segment_name(start->number, name);
     wal_segment segment = {.number = start->number};
-    segment_header header = {.epoch = start->epoch,
+    segment_header header = {.salt = start->salt,
                              .predecessor = start->predecessor,
                              .manifest = start->manifest,
                              .first_seqno = start->next_seqno};
@@ -142,7 +142,7 @@ void wal_destroy(wal *w)
     for (size_t i = 0; i < w->live_count; i++)
         os_file_close(w->live[i].file);
     if (w->has_next) os_file_close(w->next.file);
-    os_cond_deinit(&w->synced);
+    os_cond_deinit(&w->changed);
     os_mutex_deinit(&w->mu);
     mem_free(w->live);
     mem_large_free(w->stage, w->stage_capacity);
@@ -164,7 +164,7 @@ bool wal_fits(wal *w, uint64_t frames_bytes)
 uint8_t *wal_stage(wal *w, size_t payload_size)
 {
     if (w->stage_size == 0) {
-        w->known_stage = wal_known(w);
+        w->synced_stage = wal_synced_position(w);
         w->stage_chain = w->chain;
         w->stage_seqno = w->written_seqno;
     }
@@ -183,11 +183,11 @@ uint8_t *wal_stage(wal *w, size_t payload_size)
 static void end_frame(wal *w, frame_type type, seqno number, uint32_t operations)
 {
     frame f = {.type = (uint8_t)type,
-               .epoch = w->epoch,
+               .salt = w->salt,
                .offset = w->offset + w->stage_size,
                .previous = w->stage_chain,
                .number = number,
-               .known = w->known_stage,
+               .synced = w->synced_stage,
                .operations = operations,
                .payload = {NULL, w->stage_payload}};
     frame_encode(w->stage + w->stage_size, &f);
@@ -253,10 +253,10 @@ log_position wal_written(wal *w)
     return at;
 }
 
-log_position wal_known(wal *w)
+log_position wal_synced_position(wal *w)
 {
     os_mutex_lock(&w->mu);
-    log_position at = w->known;
+    log_position at = w->synced;
     os_mutex_unlock(&w->mu);
     return at;
 }
@@ -277,8 +277,8 @@ void wal_stats_get(wal *w, wal_stats *out)
 
 uint64_t wal_segment_bytes_after(const wal *w, uint64_t size)
 {
-    uint64_t frugal = atomic_load_explicit(&w->frugal, memory_order_relaxed);
-    if (frugal) return frugal;
+    uint64_t low_space = atomic_load_explicit(&w->low_space, memory_order_relaxed);
+    if (low_space) return low_space;
     size *= SEGMENT_GROWTH;
     if (size > w->options.segment_bytes_max) size = w->options.segment_bytes_max;
     return size < WAL_SEGMENT_BYTES_MIN ? WAL_SEGMENT_BYTES_MIN : size;
@@ -321,7 +321,7 @@ static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
     if (out->size < need) out->size = need;
     segment_name(out->number, name);
     holt_status rc = segment_file_create(w->dir, name, out->size, false, &out->file);
-    while (rc == HOLT_NO_SPACE && wal_is_frugal(w) && out->size / 2 >= WAL_SEGMENT_BYTES_SMALL &&
+    while (rc == HOLT_NO_SPACE && wal_is_low_space(w) && out->size / 2 >= WAL_SEGMENT_BYTES_SMALL &&
            out->size / 2 >= need) {
         out->size /= 2;
         rc = segment_file_create(w->dir, name, out->size, false, &out->file);
@@ -354,7 +354,7 @@ static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
     uint64_t need = SEGMENT_FRAMES + frames_bytes + ending_bytes();
     os_mutex_lock(&w->mu);
     while (w->has_next && !w->next_entry_synced) /* whether it can be is just being found out */
-        os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+        os_cond_wait(&w->changed, &w->mu, OS_FOREVER);
     bool has = w->has_next;
     *out = w->next;
     w->next_claimed = !has; /* so that no spare gets its name meanwhile */
@@ -390,21 +390,21 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     if (rc == HOLT_OK) rc = take_next(w, frames_bytes, &next);
     if (rc != HOLT_OK) return rc;
 
-    uint64_t epoch = os_random(w->os);
+    uint64_t salt = os_random(w->os);
     uint8_t *payload = wal_stage(w, SEAL_PAYLOAD);
     if (!payload) return status_no_memory(SEAL_PAYLOAD);
     put_u64le(payload, next.number);
-    put_u64le(payload + 8, epoch);
+    put_u64le(payload + 8, salt);
     end_frame(w, FRAME_SEAL, next_seqno, 0);
     /* From here on there is no way back: nothing is allocated, and a failed write ends the log. */
     rc = wal_append(w, true);
     if (rc != HOLT_OK) return rc;
 
     segment_header header = {
-        .epoch = epoch, .predecessor = w->written, .manifest = manifest, .first_seqno = next_seqno};
+        .salt = salt, .predecessor = w->written, .manifest = manifest, .first_seqno = next_seqno};
     out->sealed = w->written.segment;
     out->next = next.number;
-    out->next_epoch = epoch;
+    out->next_salt = salt;
     rc = begin_segment(w, &next, &header);
     if (rc != HOLT_OK) return wal_fail(w); /* sealed, but not continued: the log ends here */
     os_mutex_lock(&w->mu);

@@ -3,7 +3,7 @@
  *
  * The log is a chain of segments. One is active; behind it stand those that are sealed and wait for their
  * memtable's flush; ahead of it one is prepared: allocated, written with zeros and named, its directory entry
- * synced. A flushed segment's file becomes a later segment by rename. A segment's epoch is drawn when it is
+ * synced. A flushed segment's file becomes a later segment by rename. A segment's salt is drawn when it is
  * named, and stands in the sealing frame of its predecessor (or in the manifest).
  *
  *     prepared --rotate--> active --rotate--> sealed --release--> recycled --prepare--> prepared
@@ -40,10 +40,10 @@ typedef struct wal_options {
     uint64_t segment_bytes_max; /* segments grow fourfold, from WAL_SEGMENT_BYTES_MIN up to this */
 } wal_options;
 
-/* Goes on after a recovery (or creation) that has named segment `number` with `epoch` in the manifest and
+/* Goes on after a recovery (or creation) that has named segment `number` with `salt` in the manifest and
  * made its file with wal_create_segment. known: where the recovered log ends. Writes the segment's header. */
 typedef struct wal_start {
-    uint64_t number, epoch;
+    uint64_t number, salt;
     log_position predecessor; /* end of the recovered log; zero if it was empty */
     manifest_mark manifest;   /* the last durable record */
     seqno next_seqno;
@@ -77,9 +77,9 @@ holt_status wal_append(wal *w, bool sync_follows);
 
 /* Seals the active segment and goes on in the next one. frames_bytes: of the frames that must fit into it (a
  * commit larger than any segment gets one of its own size). *sealed: number of the segment left behind;
- * *next, *next_epoch: of the one gone on in. */
+ * *next, *next_salt: of the one gone on in. */
 typedef struct wal_rotation {
-    uint64_t sealed, next, next_epoch;
+    uint64_t sealed, next, next_salt;
 } wal_rotation;
 holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest_mark manifest, wal_rotation *out);
 /* Whether a prepared segment stands ready, so that a rotation is cheap. */
@@ -108,7 +108,7 @@ holt_status  wal_acknowledge(wal *w, seqno newest, uint64_t interval_ns, bool *f
 /* The os_clock_ns() at which a sync has to begin for the sake of what was acknowledged; OS_FOREVER: nothing waits. */
 uint64_t     wal_sync_due(wal *w, uint64_t interval_ns);
 log_position wal_written(wal *w);
-log_position wal_known(wal *w);
+log_position wal_synced_position(wal *w);
 /* HOLT_OK, or the failure that ended the log. */
 holt_status  wal_health(wal *w);
 /* The same, after a look at the directory: whether it still has a name and can be written. If not, the log fails: what
@@ -135,11 +135,11 @@ void wal_release_file(wal *w, uint64_t number);
 /* Cuts what is kept for appends to come to what a new log has: the rest of the active segment to about
  * WAL_SEGMENT_BYTES_FIRST, and no files prepared or to be recycled. The calm begins anew. The commit
  * leader's. Only space is at stake: it cannot fail. */
-void wal_rest(wal *w);
+void wal_trim(wal *w);
 
 /* While the disk is full: segments get `bytes`, or what there is room for down to WAL_SEGMENT_BYTES_SMALL, and what could
  * be recycled is deleted. 0: that is over. */
-void wal_set_frugal(wal *w, uint64_t bytes);
+void wal_set_low_space(wal *w, uint64_t bytes);
 
 typedef struct wal_stats {
     uint64_t bytes, syncs;    /* appended; fdatasync rounds */

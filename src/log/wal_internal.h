@@ -22,7 +22,7 @@ struct wal {
     wal_options options;
 
     /* The commit leader's: */
-    uint64_t epoch;            /* of the active segment */
+    uint64_t salt;            /* of the active segment */
     uint64_t offset;           /* where the next frame goes */
     uint64_t capacity;         /* size of the active segment, as the leader knows it */
     uint64_t chain;            /* checksum of the last frame or header */
@@ -30,7 +30,7 @@ struct wal {
     bool mapped;               /* ... which was through the window, and so are the others */
     bool map_refused;          /* this file system has no windows */
     os_map window;             /* over a part of the active segment; bytes NULL: none */
-    log_position known_stage;  /* what the frames being staged say is known */
+    log_position synced_stage;  /* what the frames being staged say is known */
     _Atomic bool calm;         /* wal_is_calm(). Written by the leader. Relaxed: a hint, */
     _Atomic bool outgrown;     /* and so is this: wal_extend() is due */
     uint8_t *stage;            /* staged frames */
@@ -42,12 +42,12 @@ struct wal {
     os_file *active;           /* borrowed from live[] */
 
     os_mutex mu;               /* LOCK_RANK_WAL; guards what follows */
-    os_cond synced;            /* a sync or an extension has ended, or the next segment's name is durable or given up */
+    os_cond changed;           /* a sync or an extension has ended, or the next segment's name is durable or given up */
     wal_segment *live;         /* sealed ones and, last, the active one */
     size_t live_count, live_capacity;
     log_position written;
     seqno written_seqno;       /* newest operation before it */
-    log_position known;
+    log_position synced;
     bool syncing;              /* a round of syncs is running */
     seqno round_newest;        /* newest operation that it covers; 0: none for certain */
     uint64_t owed_in_round;    /* when the oldest HOLT_INTERVAL commit that it covers was acknowledged; 0: there is none */
@@ -56,7 +56,7 @@ struct wal {
     _Atomic bool failed;       /* set under mu; read by the leader without */
     holt_error failure;
 
-    _Atomic uint64_t frugal;   /* the disk is full: size of segments; else 0. Relaxed: who sees it late makes one of another size */
+    _Atomic uint64_t low_space;   /* the disk is full: size of segments; else 0. Relaxed: who sees it late makes one of another size */
     bool extending;            /* a thread is making the active segment larger, or one that was active when it began:
                                   its file stays open, and is not cut */
     bool preparing;            /* a thread is making `next` */
@@ -75,9 +75,9 @@ struct wal {
 size_t wal_window_store(wal *w, uint64_t offset, const uint8_t *bytes, size_t size);
 void   wal_window_close(wal *w);
 
-static inline bool wal_is_frugal(const wal *w)
+static inline bool wal_is_low_space(const wal *w)
 {
-    return atomic_load_explicit(&w->frugal, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&w->low_space, memory_order_relaxed) != 0;
 }
 
 /* Ends the log for ever with this thread's last error, and returns HOLT_IO. */

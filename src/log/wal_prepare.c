@@ -44,7 +44,7 @@ static void settle_next(wal *w, bool ready)
 {
     os_mutex_lock(&w->mu);
     w->next_entry_synced = w->has_next = ready;
-    os_cond_broadcast(&w->synced);
+    os_cond_broadcast(&w->changed);
     os_mutex_unlock(&w->mu);
 }
 
@@ -110,7 +110,7 @@ static bool begin_extending(wal *w, wal_segment *active, uint64_t *size)
         ((w->written.offset + WAL_SEGMENT_BYTES_MIN / 2) / WAL_SEGMENT_BYTES_MIN + 1) * WAL_SEGMENT_BYTES_MIN;
     /* Relaxed: a hint. */
     bool due = atomic_exchange_explicit(&w->outgrown, false, memory_order_relaxed);
-    w->extending = due && active->size < *size && !wal_is_frugal(w) && wal_failure(w) == HOLT_OK;
+    w->extending = due && active->size < *size && !wal_is_low_space(w) && wal_failure(w) == HOLT_OK;
     return w->extending;
 }
 
@@ -120,7 +120,7 @@ static void end_extending(wal *w, uint64_t number, uint64_t size)
     w->extending = false;
     for (size_t i = 0; i < w->live_count; i++)
         if (w->live[i].number == number) w->live[i].size = size;
-    os_cond_broadcast(&w->synced);
+    os_cond_broadcast(&w->changed);
 }
 
 holt_status wal_extend(wal *w)
@@ -158,10 +158,10 @@ static void discard_recyclable(wal *w)
     }
 }
 
-void wal_set_frugal(wal *w, uint64_t bytes)
+void wal_set_low_space(wal *w, uint64_t bytes)
 {
     if (bytes && bytes < WAL_SEGMENT_BYTES_SMALL) bytes = WAL_SEGMENT_BYTES_SMALL;
-    atomic_store_explicit(&w->frugal, bytes, memory_order_relaxed);
+    atomic_store_explicit(&w->low_space, bytes, memory_order_relaxed);
     if (bytes) discard_recyclable(w);
 }
 
@@ -202,7 +202,7 @@ static void cut_segment(wal_segment *s, uint64_t bytes)
     if (s->size > bytes && os_file_truncate(s->file, bytes) == HOLT_OK) s->size = bytes;
 }
 
-void wal_rest(wal *w)
+void wal_trim(wal *w)
 {
     /* At least half of it is left: the frame that ends the segment must fit in any case. */
     uint64_t units = (w->offset + WAL_SEGMENT_BYTES_FIRST / 2) / WAL_SEGMENT_BYTES_FIRST + 1;
@@ -221,7 +221,7 @@ void wal_rest(wal *w)
 void wal_release_file(wal *w, uint64_t number)
 {
     os_mutex_lock(&w->mu);
-    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && wal_failure(w) == HOLT_OK && !wal_is_frugal(w);
+    bool keep = w->recyclable_count < WAL_RECYCLE_MAX && wal_failure(w) == HOLT_OK && !wal_is_low_space(w);
     if (keep) w->recyclable[w->recyclable_count++] = number;
     os_mutex_unlock(&w->mu);
     if (keep) return;
@@ -235,7 +235,7 @@ static os_file *take_released(wal *w, uint64_t upto, uint64_t *number)
     os_file *file = NULL;
     os_mutex_lock(&w->mu);
     while (w->syncing || w->extending)
-        os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+        os_cond_wait(&w->changed, &w->mu, OS_FOREVER);
     if (w->live_count > 1 && w->live[0].number <= upto) {
         file = w->live[0].file;
         *number = w->live[0].number;

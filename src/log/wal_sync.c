@@ -53,13 +53,13 @@ static void end_round(wal *w, const sync_round *round, holt_status rc, uint64_t 
     w->syncing = false;
     w->owed_in_round = w->round_newest = 0;
     if (rc == HOLT_OK && round->complete) {
-        w->known = log_position_max(w->known, round->target);
+        w->synced = log_position_max(w->synced, round->target);
         w->stats.synced_seqno = round->newest;
     }
     /* A slow round is remembered for a few more. */
     w->sync_ns = took_ns > w->sync_ns ? took_ns : (3 * w->sync_ns + took_ns) / 4;
     w->stats.syncs++;
-    os_cond_broadcast(&w->synced);
+    os_cond_broadcast(&w->changed);
 }
 
 /* mu held on entry and return; not in between. */
@@ -83,7 +83,7 @@ static holt_status sync_once(wal *w)
 static holt_status sync_or_wait(wal *w)
 {
     if (!w->syncing) return sync_once(w);
-    os_cond_wait(&w->synced, &w->mu, OS_FOREVER);
+    os_cond_wait(&w->changed, &w->mu, OS_FOREVER);
     return HOLT_OK;
 }
 
@@ -92,7 +92,7 @@ holt_status wal_sync(wal *w)
     holt_status rc = HOLT_OK;
     os_mutex_lock(&w->mu);
     log_position wanted = w->written;
-    while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && log_position_compare(w->known, wanted) < 0)
+    while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && log_position_compare(w->synced, wanted) < 0)
         rc = sync_or_wait(w);
     os_mutex_unlock(&w->mu);
     return rc == HOLT_OK ? wal_health(w) : rc;

@@ -2,9 +2,9 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "lsm/join.h"
 #include "lsm/lsm_internal.h"
-#include "tree/merge.h"
+#include "lsm/trivial_move.h"
+#include "tree/read/merge.h"
 
 #include <assert.h>
 
@@ -48,7 +48,7 @@ static size_t wanted_runs(const lsm_tree *t, lsm_want want)
         wanted = true;
         if (count < 2) count = 2;
     }
-    if (want == LSM_WANT_SETTLE && !wanted) {
+    if (want == LSM_WANT_FEW_RUNS && !wanted) {
         wanted = t->count > 1;
         count = t->count;
     }
@@ -73,13 +73,13 @@ bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint
 struct lsm_merge {
     lsm_tree *tree; /* held */
     size_t first;   /* of its runs */
-    uint64_t *ages;
+    uint64_t *newest_seqnos;
     size_t count;
     uint32_t level;
     bool drop_tombstones;
     bool finished;
-    lsm_run *joined; /* the output, when nothing needs to be rewritten */
-    source *input;
+    lsm_run *moved; /* the output, when nothing needs to be rewritten */
+    iterator *input;
     lsm_run_writer *output;
     slice end; /* the first key behind all of the input; owned */
     uint64_t bytes_read;
@@ -87,36 +87,37 @@ struct lsm_merge {
 
 static holt_status open_inputs(lsm_merge *m, const lsm_pick *pick)
 {
-    tree_source_options options = {.bypass_cache = true, .read_ahead = true};
-    m->ages = mem_alloc(pick->count * sizeof *m->ages);
-    source **children = mem_alloc_zero(pick->count, sizeof *children);
-    holt_status rc = m->ages && children ? HOLT_OK : status_no_memory(pick->count * sizeof *children);
+    tree_iterator_options options = {.bypass_cache = true, .read_ahead = true};
+    m->newest_seqnos = mem_alloc(pick->count * sizeof *m->newest_seqnos);
+    iterator **children = mem_alloc_zero(pick->count, sizeof *children);
+    holt_status rc =
+        m->newest_seqnos && children ? HOLT_OK : status_no_memory(pick->count * sizeof *children);
     for (; m->count < pick->count && rc == HOLT_OK; m->count++) {
         const lsm_run *run = m->tree->runs[pick->first + m->count];
-        m->ages[m->count] = run->info.age;
-        rc = lsm_run_source_open(run, &options, &children[m->count]);
+        m->newest_seqnos[m->count] = run->info.newest_seqno;
+        rc = lsm_run_iterator_open(run, &options, &children[m->count]);
     }
     if (rc == HOLT_OK) return merge_open(children, m->count, &m->input);
     for (size_t i = 0; children && i < m->count; i++)
-        source_close(children[i]);
+        iterator_close(children[i]);
     mem_free(children);
     return rc;
 }
 
-static holt_status join_inputs(lsm_merge *m, const lsm_pick *pick)
+static holt_status move_inputs(lsm_merge *m, const lsm_pick *pick)
 {
-    m->ages = mem_alloc(pick->count * sizeof *m->ages);
-    if (!m->ages) return status_no_memory(pick->count * sizeof *m->ages);
+    m->newest_seqnos = mem_alloc(pick->count * sizeof *m->newest_seqnos);
+    if (!m->newest_seqnos) return status_no_memory(pick->count * sizeof *m->newest_seqnos);
     for (; m->count < pick->count; m->count++)
-        m->ages[m->count] = m->tree->runs[pick->first + m->count]->info.age;
-    return lsm_join(m->tree, pick, &m->joined);
+        m->newest_seqnos[m->count] = m->tree->runs[pick->first + m->count]->info.newest_seqno;
+    return lsm_trivial_move(m->tree, pick, &m->moved);
 }
 
 /* The last key is looked up first: the output's last part ends just behind it, so that later runs may be
  * joined to it. */
 static holt_status begin_input(lsm_merge *m)
 {
-    source *in = m->input;
+    iterator *in = m->input;
     in->ops->last(in);
     if (in->valid) {
         m->end.size = in->key.size + 1;
@@ -140,10 +141,10 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
     m->first = pick->first;
     m->level = pick->level;
     m->drop_tombstones = pick->first + pick->count == t->count;
-    bool joins = lsm_join_possible(t, pick, options->join_bytes_min);
+    bool moves = lsm_trivial_move_possible(t, pick, options->move_bytes_min);
     holt_status rc = lsm_run_writer_create(&m->output, &options->output);
-    if (rc == HOLT_OK) rc = joins ? join_inputs(m, pick) : open_inputs(m, pick);
-    if (rc == HOLT_OK && !joins) rc = begin_input(m);
+    if (rc == HOLT_OK) rc = moves ? move_inputs(m, pick) : open_inputs(m, pick);
+    if (rc == HOLT_OK && !moves) rc = begin_input(m);
     if (rc == HOLT_OK) {
         *out = m;
         return HOLT_OK;
@@ -155,18 +156,18 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
 void lsm_merge_destroy(lsm_merge *m)
 {
     if (!m) return;
-    source_close(m->input);
+    iterator_close(m->input);
     lsm_run_writer_destroy(m->output);
     mem_free((void *)m->end.data);
-    mem_free(m->ages);
-    lsm_run_unref(m->joined);
+    mem_free(m->newest_seqnos);
+    lsm_run_unref(m->moved);
     lsm_tree_unref(m->tree);
     mem_free(m);
 }
 
 static holt_status take_entry(lsm_merge *m)
 {
-    source *in = m->input;
+    iterator *in = m->input;
     if (in->op == ENTRY_DELETE && m->drop_tombstones) return HOLT_OK;
     holt_status rc = in->value_pending ? in->ops->load_value(in) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
@@ -175,9 +176,9 @@ static holt_status take_entry(lsm_merge *m)
 
 holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
 {
-    source *in = m->input;
-    *done = m->finished = m->joined != NULL;
-    if (m->joined) return HOLT_OK;
+    iterator *in = m->input;
+    *done = m->finished = m->moved != NULL;
+    if (m->moved) return HOLT_OK;
     for (uint64_t taken = 0; in->valid && taken < bytes;) {
         holt_status rc = take_entry(m);
         if (rc != HOLT_OK) return rc;
@@ -196,8 +197,8 @@ holt_status lsm_merge_output(lsm_merge *m, lsm_run **out)
 {
     *out = NULL;
     assert(m->finished);
-    if (!m->joined) return lsm_run_writer_take(m->output, m->ages[0], m->level, out);
-    *out = lsm_run_ref(m->joined);
+    if (!m->moved) return lsm_run_writer_take(m->output, m->newest_seqnos[0], m->level, out);
+    *out = lsm_run_ref(m->moved);
     return HOLT_OK;
 }
 
@@ -218,7 +219,7 @@ bool lsm_merge_applies(const lsm_merge *m, const lsm_tree *t)
 const uint64_t *lsm_merge_inputs(const lsm_merge *m, size_t *count)
 {
     *count = m->count;
-    return m->ages;
+    return m->newest_seqnos;
 }
 
 uint64_t lsm_merge_bytes_read(const lsm_merge *m)

@@ -24,7 +24,7 @@ enum {
 
 /* Whether the tree wants a merge, and which. `settle`: down to one run if that is worth it (idle). `all`: one
  * run, no tombstones. */
-typedef enum lsm_want { LSM_WANT_BOUND, LSM_WANT_SETTLE, LSM_WANT_ALL } lsm_want;
+typedef enum lsm_want { LSM_WANT_BOUND, LSM_WANT_FEW_RUNS, LSM_WANT_ALL } lsm_want;
 /* bytes_max: of the runs to be merged; fewer are picked on a disk that has no room for all, if that is of any use. */
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max, lsm_pick *out);
 
@@ -33,7 +33,7 @@ uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes);
 
 typedef struct lsm_merge_options {
     lsm_writer_options output;
-    uint64_t join_bytes_min; /* parts of at least this size are joined, not rewritten, where they may */
+    uint64_t move_bytes_min; /* parts of at least this size are joined, not rewritten, where they may */
 } lsm_merge_options;
 
 typedef struct lsm_merge lsm_merge;

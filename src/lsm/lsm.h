@@ -21,17 +21,17 @@ typedef struct lsm_run lsm_run;
 typedef struct lsm_tree lsm_tree;
 
 /* One part, as the manifest describes it. Bounds are {NULL, 0} where they are open. */
-typedef struct lsm_part {
+typedef struct lsm_file_range {
     uint64_t file;
     uint64_t file_size; /* at least so long */
     tree_root root;
     slice lower, upper;
-} lsm_part;
+} lsm_file_range;
 
 typedef struct lsm_run_info {
-    uint64_t age;
+    uint64_t newest_seqno;
     uint32_t level; /* 0 = as flushed */
-    uint32_t part_count;
+    uint32_t file_range_count;
     uint64_t entries, tombstones, bytes;
 } lsm_run_info;
 
@@ -39,11 +39,11 @@ typedef struct lsm_run_info {
 
 /* Opens a run: opens its parts' filters and references their files, open ones, which stand in `files` beside
  * the parts. Bounds are copied. */
-holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tree_file *const *files, size_t count, lsm_run **out);
+holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_range *file_ranges, tree_file *const *files, size_t count, lsm_run **out);
 lsm_run    *lsm_run_ref(lsm_run *r);
 void        lsm_run_unref(lsm_run *r); /* accepts NULL */
 lsm_run_info lsm_run_describe(const lsm_run *r);
-const lsm_part *lsm_run_part(const lsm_run *r, size_t index);
+const lsm_file_range *lsm_run_file_range(const lsm_run *r, size_t index);
 tree_file  *lsm_run_file(const lsm_run *r, size_t index); /* borrowed */
 
 /* ---------------------------------------------------------------- trees */
@@ -81,13 +81,13 @@ tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out);
 tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_entry *out,
                     holt_status *status);
 
-/* One source over all runs, newest winning, clipped to [options->lower, options->upper). The caller holds the
+/* One iterator over all runs, newest winning, clipped to [options->lower, options->upper). The caller holds the
  * tree while it lives. */
-holt_status lsm_source_open(const lsm_tree *t, const tree_source_options *options, source **out);
+holt_status lsm_iterator_open(const lsm_tree *t, const tree_iterator_options *options, iterator **out);
 /* Adds to *sums what all runs have in [begin, end), as tree_estimate does: an entry that an older run has, too, counts
  * twice. */
 holt_status lsm_estimate(const lsm_tree *t, slice begin, slice end, estimate_sums *sums);
-/* One source over one run. */
-holt_status lsm_run_source_open(const lsm_run *r, const tree_source_options *options, source **out);
+/* One iterator over one run. */
+holt_status lsm_run_iterator_open(const lsm_run *r, const tree_iterator_options *options, iterator **out);
 
 #endif

@@ -6,17 +6,17 @@
 
 #include <stdatomic.h>
 
-typedef struct open_part {
-    lsm_part part;       /* bounds owned */
+typedef struct open_file_range {
+    lsm_file_range file_range;       /* bounds owned */
     tree_file *file;     /* a reference */
     tree_filter *filter; /* NULL: none */
-} open_part;
+} open_file_range;
 
 struct lsm_run {
     _Atomic uint32_t refs;
     lsm_run_info info; /* constant */
-    bool joined;       /* constant; its files were written for other runs */
-    open_part parts[]; /* constant, in key order */
+    bool moved;       /* constant; its files were written for other runs */
+    open_file_range file_ranges[]; /* constant, in key order */
 };
 
 struct lsm_tree {
@@ -26,7 +26,7 @@ struct lsm_tree {
 };
 
 /* The first part that does not end at or below the key; part_count if there is none. */
-size_t lsm_run_part_at(const lsm_run *r, slice key);
+size_t lsm_run_file_range_at(const lsm_run *r, slice key);
 /* The part that may hold the key, or NULL. */
-const open_part *lsm_run_find(const lsm_run *r, slice key);
+const open_file_range *lsm_run_find(const lsm_run *r, slice key);
 #endif

@@ -13,40 +13,41 @@ static bool bound_copy(slice *to, slice from)
     return to->data != NULL;
 }
 
-static void part_deinit(open_part *p)
+static void file_range_deinit(open_file_range *p)
 {
     tree_filter_close(p->filter);
     tree_file_unref(p->file);
-    mem_free((void *)p->part.lower.data);
-    mem_free((void *)p->part.upper.data);
+    mem_free((void *)p->file_range.lower.data);
+    mem_free((void *)p->file_range.upper.data);
 }
 
-static holt_status part_init(open_part *p, tree_file *file, const lsm_part *part)
+static holt_status file_range_init(open_file_range *p, tree_file *file, const lsm_file_range *file_range)
 {
-    p->part = *part;
-    p->part.lower = p->part.upper = slice_of(NULL, 0);
-    if (!bound_copy(&p->part.lower, part->lower) || !bound_copy(&p->part.upper, part->upper))
-        return status_no_memory(part->lower.size + part->upper.size);
+    p->file_range = *file_range;
+    p->file_range.lower = p->file_range.upper = slice_of(NULL, 0);
+    if (!bound_copy(&p->file_range.lower, file_range->lower) ||
+        !bound_copy(&p->file_range.upper, file_range->upper))
+        return status_no_memory(file_range->lower.size + file_range->upper.size);
     p->file = tree_file_ref(file);
-    return tree_filter_open(&p->filter, p->file, &part->root);
+    return tree_filter_open(&p->filter, p->file, &file_range->root);
 }
 
-holt_status lsm_run_open(uint64_t age, uint32_t level, const lsm_part *parts, tree_file *const *files,
-                         size_t count, lsm_run **out)
+holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_range *file_ranges,
+                         tree_file *const *files, size_t count, lsm_run **out)
 {
     assert(count > 0);
     *out = NULL;
-    lsm_run *r = mem_alloc_zero(1, sizeof *r + count * sizeof r->parts[0]);
+    lsm_run *r = mem_alloc_zero(1, sizeof *r + count * sizeof r->file_ranges[0]);
     if (!r) return status_no_memory(sizeof *r);
     atomic_init(&r->refs, 1);
-    r->info.age = age;
+    r->info.newest_seqno = newest_seqno;
     r->info.level = level;
     for (size_t i = 0; i < count; i++) {
-        r->info.part_count++;
-        r->info.entries += parts[i].root.entries;
-        r->info.tombstones += parts[i].root.tombstones;
-        r->info.bytes += parts[i].root.bytes;
-        holt_status rc = part_init(&r->parts[i], files[i], &parts[i]);
+        r->info.file_range_count++;
+        r->info.entries += file_ranges[i].root.entries;
+        r->info.tombstones += file_ranges[i].root.tombstones;
+        r->info.bytes += file_ranges[i].root.bytes;
+        holt_status rc = file_range_init(&r->file_ranges[i], files[i], &file_ranges[i]);
         if (rc != HOLT_OK) {
             lsm_run_unref(r);
             return rc;
@@ -69,8 +70,8 @@ void lsm_run_unref(lsm_run *r)
 {
     /* Acq_rel: the last one sees all that the others did with the run before it frees it. */
     if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
-    for (size_t i = 0; i < r->info.part_count; i++)
-        part_deinit(&r->parts[i]);
+    for (size_t i = 0; i < r->info.file_range_count; i++)
+        file_range_deinit(&r->file_ranges[i]);
     mem_free(r);
 }
 
@@ -79,24 +80,24 @@ lsm_run_info lsm_run_describe(const lsm_run *r)
     return r->info;
 }
 
-const lsm_part *lsm_run_part(const lsm_run *r, size_t index)
+const lsm_file_range *lsm_run_file_range(const lsm_run *r, size_t index)
 {
-    assert(index < r->info.part_count);
-    return &r->parts[index].part;
+    assert(index < r->info.file_range_count);
+    return &r->file_ranges[index].file_range;
 }
 
 tree_file *lsm_run_file(const lsm_run *r, size_t index)
 {
-    assert(index < r->info.part_count);
-    return r->parts[index].file;
+    assert(index < r->info.file_range_count);
+    return r->file_ranges[index].file;
 }
 
-size_t lsm_run_part_at(const lsm_run *r, slice key)
+size_t lsm_run_file_range_at(const lsm_run *r, slice key)
 {
-    size_t low = 0, high = r->info.part_count; /* parts before `low` end at or below the key */
+    size_t low = 0, high = r->info.file_range_count; /* parts before `low` end at or below the key */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        slice upper = r->parts[middle].part.upper;
+        slice upper = r->file_ranges[middle].file_range.upper;
         if (!slice_is_open(upper) && slice_compare(upper, key) <= 0)
             low = middle + 1;
         else
@@ -105,11 +106,11 @@ size_t lsm_run_part_at(const lsm_run *r, slice key)
     return low;
 }
 
-const open_part *lsm_run_find(const lsm_run *r, slice key)
+const open_file_range *lsm_run_find(const lsm_run *r, slice key)
 {
-    size_t index = lsm_run_part_at(r, key);
-    if (index == r->info.part_count) return NULL;
-    const open_part *p = &r->parts[index];
-    if (!slice_is_open(p->part.lower) && slice_compare(key, p->part.lower) < 0) return NULL;
+    size_t index = lsm_run_file_range_at(r, key);
+    if (index == r->info.file_range_count) return NULL;
+    const open_file_range *p = &r->file_ranges[index];
+    if (!slice_is_open(p->file_range.lower) && slice_compare(key, p->file_range.lower) < 0) return NULL;
     return p;
 }

@@ -9,9 +9,10 @@
 static void insert_run(lsm_tree *t, lsm_run *run)
 {
     size_t at = t->count++;
-    for (; at > 0 && t->runs[at - 1]->info.age < run->info.age; at--)
+    for (; at > 0 && t->runs[at - 1]->info.newest_seqno < run->info.newest_seqno; at--)
         t->runs[at] = t->runs[at - 1];
-    assert(at == 0 || t->runs[at - 1]->info.age > run->info.age); /* which is newer could not be told */
+    assert(at == 0 || t->runs[at - 1]->info.newest_seqno >
+                          run->info.newest_seqno); /* which is newer could not be told */
     t->runs[at] = lsm_run_ref(run);
 }
 
@@ -31,10 +32,10 @@ holt_status lsm_tree_create(lsm_run *const *runs, size_t count, lsm_tree **out)
     return HOLT_OK;
 }
 
-static bool is_one_of(uint64_t age, const uint64_t *ages, size_t count)
+static bool is_one_of(uint64_t newest_seqno, const uint64_t *newest_seqnos, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (ages[i] == age) return true;
+        if (newest_seqnos[i] == newest_seqno) return true;
     return false;
 }
 
@@ -46,7 +47,7 @@ holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size
     if (!t) return status_no_memory(sizeof *t);
     size_t left_out = 0;
     for (size_t i = 0; i < base->count; i++) {
-        if (is_one_of(base->runs[i]->info.age, without, without_count))
+        if (is_one_of(base->runs[i]->info.newest_seqno, without, without_count))
             left_out++;
         else
             insert_run(t, base->runs[i]);
@@ -99,7 +100,7 @@ bool lsm_tree_has(const lsm_tree *t, const lsm_run *run)
 /* ---------------------------------------------------------------- point lookup */
 
 /* Counts what the part's filter answered; without one there was nothing to ask. */
-static void count_answer(lsm_query *q, const open_part *p, tree_answer answer)
+static void count_answer(lsm_query *q, const open_file_range *p, tree_answer answer)
 {
     q->filter_checks += p->filter != NULL;
     q->filter_negatives += answer == TREE_ABSENT;
@@ -108,7 +109,7 @@ static void count_answer(lsm_query *q, const open_part *p, tree_answer answer)
 tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out)
 {
     enum { PREFETCH_RUNS = 8 };
-    const open_part *found[PREFETCH_RUNS];
+    const open_file_range *found[PREFETCH_RUNS];
     size_t ahead = t->count < PREFETCH_RUNS ? t->count : PREFETCH_RUNS;
     /* All filters' lines are on their way before the first is tested: their misses overlap. */
     for (size_t i = 0; i < ahead; i++) {
@@ -117,12 +118,13 @@ tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out)
     }
     q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
-        const open_part *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], q->key);
+        const open_file_range *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
         tree_answer answer = tree_filter_test(p->filter, q->hash);
         count_answer(q, p, answer);
         if (answer == TREE_ABSENT) continue;
-        if (answer == TREE_FOUND) answer = tree_lookup_cached(p->file, &p->part.root, q->key, &out->entry);
+        if (answer == TREE_FOUND)
+            answer = tree_lookup_cached(p->file, &p->file_range.root, q->key, &out->entry);
         out->file = p->file;
         if (answer != TREE_ABSENT) return answer;
     }
@@ -133,13 +135,13 @@ tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_en
 {
     q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
-        const open_part *p = lsm_run_find(t->runs[i], q->key);
+        const open_file_range *p = lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
         tree_answer answer = tree_filter_test_read(p->filter, q->hash, buffer, status);
         count_answer(q, p, answer);
         if (answer == TREE_ABSENT) continue;
         if (answer == TREE_FOUND)
-            answer = tree_lookup(p->file, &p->part.root, q->key, buffer, &out->entry, status);
+            answer = tree_lookup(p->file, &p->file_range.root, q->key, buffer, &out->entry, status);
         out->file = p->file;
         if (answer != TREE_ABSENT) return answer;
     }

@@ -10,9 +10,9 @@ struct lsm_run_writer {
     lsm_writer_options options;
     tree_file_writer *file; /* of the part being written, or NULL */
     tree_builder *builder;
-    lsm_part *parts;   /* finished ones, and the one being written; bounds owned */
-    tree_file **files; /* references, beside parts; NULL: being written, or a run's */
-    size_t part_count, parts_capacity, files_capacity;
+    lsm_file_range *file_ranges; /* finished ones, and the one being written; bounds owned */
+    tree_file **files;           /* references, beside parts; NULL: being written, or a run's */
+    size_t file_range_count, file_ranges_capacity, files_capacity;
     uint64_t bytes;
 };
 
@@ -29,13 +29,13 @@ void lsm_run_writer_destroy(lsm_run_writer *w)
     if (!w) return;
     tree_builder_destroy(w->builder);
     tree_file_writer_destroy(w->file);
-    for (size_t i = 0; i < w->part_count; i++) {
+    for (size_t i = 0; i < w->file_range_count; i++) {
         if (w->files[i]) tree_file_obsolete(w->files[i]); /* not taken over by a run */
         tree_file_unref(w->files[i]);
-        mem_free((void *)w->parts[i].lower.data);
-        mem_free((void *)w->parts[i].upper.data);
+        mem_free((void *)w->file_ranges[i].lower.data);
+        mem_free((void *)w->file_ranges[i].upper.data);
     }
-    mem_free(w->parts);
+    mem_free(w->file_ranges);
     mem_free(w->files);
     mem_free(w);
 }
@@ -49,32 +49,34 @@ static holt_status bound_copy(slice *to, slice from)
 }
 
 /* A part begins with its first key, and the part before it ends there. */
-static holt_status begin_part(lsm_run_writer *w, slice first_key)
+static holt_status begin_file_range(lsm_run_writer *w, slice first_key)
 {
     assert(!w->file && !w->builder);
-    if (!mem_grow((void **)&w->parts, &w->parts_capacity, w->part_count + 1, sizeof *w->parts) ||
-        !mem_grow((void **)&w->files, &w->files_capacity, w->part_count + 1, sizeof *w->files))
-        return status_no_memory(sizeof *w->parts);
-    lsm_part *part = &w->parts[w->part_count];
-    memset(part, 0, sizeof *part);
-    part->file = w->options.next_file(w->options.ctx);
-    holt_status rc = tree_file_writer_create(&w->file, w->options.files, part->file);
+    if (!mem_grow((void **)&w->file_ranges, &w->file_ranges_capacity, w->file_range_count + 1,
+                  sizeof *w->file_ranges) ||
+        !mem_grow((void **)&w->files, &w->files_capacity, w->file_range_count + 1, sizeof *w->files))
+        return status_no_memory(sizeof *w->file_ranges);
+    lsm_file_range *file_range = &w->file_ranges[w->file_range_count];
+    memset(file_range, 0, sizeof *file_range);
+    file_range->file = w->options.next_file(w->options.ctx);
+    holt_status rc = tree_file_writer_create(&w->file, w->options.files, file_range->file);
     if (rc == HOLT_OK) rc = tree_builder_create(&w->builder, w->file, &w->options.build);
     if (rc != HOLT_OK) return rc;
-    rc = bound_copy(&part->lower, first_key);
-    if (rc == HOLT_OK && w->part_count > 0) rc = bound_copy(&w->parts[w->part_count - 1].upper, first_key);
-    w->files[w->part_count++] = NULL; /* the file writer's until it is finished */
+    rc = bound_copy(&file_range->lower, first_key);
+    if (rc == HOLT_OK && w->file_range_count > 0)
+        rc = bound_copy(&w->file_ranges[w->file_range_count - 1].upper, first_key);
+    w->files[w->file_range_count++] = NULL; /* the file writer's until it is finished */
     return rc;
 }
 
-static holt_status end_part(lsm_run_writer *w)
+static holt_status end_file_range(lsm_run_writer *w)
 {
-    assert(w->part_count > 0 && w->builder);
-    lsm_part *part = &w->parts[w->part_count - 1];
-    holt_status rc = tree_builder_finish(w->builder, &part->root);
-    part->file_size = tree_file_writer_bytes(w->file);
-    w->bytes += part->file_size;
-    if (rc == HOLT_OK) rc = tree_file_writer_finish(w->file, &w->files[w->part_count - 1]);
+    assert(w->file_range_count > 0 && w->builder);
+    lsm_file_range *file_range = &w->file_ranges[w->file_range_count - 1];
+    holt_status rc = tree_builder_finish(w->builder, &file_range->root);
+    file_range->file_size = tree_file_writer_bytes(w->file);
+    w->bytes += file_range->file_size;
+    if (rc == HOLT_OK) rc = tree_file_writer_finish(w->file, &w->files[w->file_range_count - 1]);
     tree_builder_destroy(w->builder);
     tree_file_writer_destroy(w->file);
     w->builder = NULL;
@@ -84,28 +86,29 @@ static holt_status end_part(lsm_run_writer *w)
 
 holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice value, uint64_t expires_at_ms)
 {
-    holt_status rc = w->file ? HOLT_OK : begin_part(w, key);
+    holt_status rc = w->file ? HOLT_OK : begin_file_range(w, key);
     if (rc == HOLT_OK) rc = tree_builder_add(w->builder, key, op, value, expires_at_ms);
-    if (rc == HOLT_OK && tree_builder_bytes(w->builder) >= w->options.file_bytes_max) rc = end_part(w);
+    if (rc == HOLT_OK && tree_builder_bytes(w->builder) >= w->options.file_bytes_max) rc = end_file_range(w);
     return rc;
 }
 
 holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper)
 {
-    assert(w->part_count == 0 || !w->parts[w->part_count - 1].upper.data); /* once */
-    holt_status rc = w->file ? end_part(w) : HOLT_OK;
-    if (rc == HOLT_OK && w->part_count > 0) rc = bound_copy(&w->parts[w->part_count - 1].upper, upper);
+    assert(w->file_range_count == 0 || !w->file_ranges[w->file_range_count - 1].upper.data); /* once */
+    holt_status rc = w->file ? end_file_range(w) : HOLT_OK;
+    if (rc == HOLT_OK && w->file_range_count > 0)
+        rc = bound_copy(&w->file_ranges[w->file_range_count - 1].upper, upper);
     return rc;
 }
 
-holt_status lsm_run_writer_take(lsm_run_writer *w, uint64_t age, uint32_t level, lsm_run **out)
+holt_status lsm_run_writer_take(lsm_run_writer *w, uint64_t newest_seqno, uint32_t level, lsm_run **out)
 {
     *out = NULL;
     assert(!w->file);
-    if (w->part_count == 0) return HOLT_OK;
-    holt_status rc = lsm_run_open(age, level, w->parts, w->files, w->part_count, out);
+    if (w->file_range_count == 0) return HOLT_OK;
+    holt_status rc = lsm_run_open(newest_seqno, level, w->file_ranges, w->files, w->file_range_count, out);
     if (rc != HOLT_OK) return rc;
-    for (size_t i = 0; i < w->part_count; i++) { /* the run holds them now */
+    for (size_t i = 0; i < w->file_range_count; i++) { /* the run holds them now */
         tree_file_unref(w->files[i]);
         w->files[i] = NULL;
     }
@@ -119,7 +122,7 @@ uint64_t lsm_run_writer_bytes(const lsm_run_writer *w)
 
 void lsm_run_discard(lsm_run *r)
 {
-    for (size_t i = 0; r && !r->joined && i < r->info.part_count; i++)
-        tree_file_obsolete(r->parts[i].file);
+    for (size_t i = 0; r && !r->moved && i < r->info.file_range_count; i++)
+        tree_file_obsolete(r->file_ranges[i].file);
     lsm_run_unref(r);
 }

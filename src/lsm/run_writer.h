@@ -32,7 +32,7 @@ holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice v
 holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper);
 /* The run, once ended: it takes the files over, and is the caller's to unref. NULL: nothing was added. May be
  * tried again after a failure, which takes nothing. */
-holt_status lsm_run_writer_take(lsm_run_writer *w, uint64_t age, uint32_t level, lsm_run **out);
+holt_status lsm_run_writer_take(lsm_run_writer *w, uint64_t newest_seqno, uint32_t level, lsm_run **out);
 uint64_t    lsm_run_writer_bytes(const lsm_run_writer *w); /* of finished files */
 
 /* Gives back a run that did not become part of a tree (accepts NULL): files that were written for it are

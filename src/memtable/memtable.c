@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "memtable/memtable_internal.h"
 
-enum { KEY_SIZE_MAX = UINT16_MAX }; /* of holt.h; record.h has 16 bits for it */
+enum { KEY_SIZE_MAX = UINT16_MAX }; /* of holt.h; memtable_record.h has 16 bits for it */
 
 holt_status memtable_create(memtable **out, chunk_pool *pool)
 {
@@ -19,7 +19,7 @@ holt_status memtable_create(memtable **out, chunk_pool *pool)
     atomic_init(&m->refs, 1);
     m->last = NULL;
     atomic_init(&m->entries, 0);
-    atomic_init(&m->has_voids, false);
+    atomic_init(&m->has_aborted, false);
     memchunks_init(&m->chunks, pool);
     *out = m;
     return HOLT_OK;
@@ -74,11 +74,11 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
     return HOLT_OK;
 }
 
-void memtable_void(memtable *m, memtable_record *record)
+void memtable_abort(memtable *m, memtable_record *record)
 {
-    assert(!record_is_void(record));
-    atomic_store_explicit(&record->is_void, true, memory_order_relaxed); /* record.h says why */
-    atomic_store_explicit(&m->has_voids, true, memory_order_relaxed);    /* and memtable_internal.h */
+    assert(!record_is_aborted(record));
+    atomic_store_explicit(&record->is_aborted, true, memory_order_relaxed); /* memtable_record.h says why */
+    atomic_store_explicit(&m->has_aborted, true, memory_order_relaxed);     /* and memtable_internal.h */
 }
 
 static const memtable_record *find_at(memtable *m, uint32_t collection, slice key, uint64_t seqno)

@@ -7,7 +7,7 @@
 #ifndef HOLT_MEMTABLE_MEMTABLE_INTERNAL_H
 #define HOLT_MEMTABLE_MEMTABLE_INTERNAL_H
 
-#include "memtable/directory.h"
+#include "memtable/memdirectory.h"
 
 struct memtable {
     alignas(CACHE_LINE) memdirectory directory;
@@ -15,14 +15,14 @@ struct memtable {
     /* A line of its own: it changes with every insert, while readers need the directory. */
     alignas(CACHE_LINE) memmap *last; /* the map of the last insert; the writer's */
     _Atomic uint64_t entries;         /* versions; written by the writer, a statistic */
-    /* Relaxed, as record.h says of is_void: who reads at a seqno that a voided version had, or a later one, sees it. */
-    _Atomic bool has_voids;
+    /* Relaxed, as memtable_record.h says of is_aborted: who reads at a seqno that a voided version had, or a later one, sees it. */
+    _Atomic bool has_aborted;
     memchunks chunks;
 };
 
-static inline bool memtable_has_voids(const memtable *m)
+static inline bool memtable_has_aborted(const memtable *m)
 {
-    return atomic_load_explicit(&m->has_voids, memory_order_relaxed);
+    return atomic_load_explicit(&m->has_aborted, memory_order_relaxed);
 }
 
 /* An empty key may come as {NULL, 0}; inside it has an address. */

@@ -28,7 +28,7 @@
  *              version, so it can pass over the tombstones without touching a record. The writer stores the seqno
  *              before a bit that depends on it, and a reader loads the bits first: whatever set a bit that it sees has a
  *              seqno that it sees too, also where a newer version replaces one without a new version of the node.
- *              A version that is voided (memtable_void) makes the bits untrue: who opens a source asks for that.
+ *              A version that is voided (memtable_abort) makes the bits untrue: who opens a iterator asks for that.
  * Concurrency  one writer; any number of readers.
  */
 #ifndef HOLT_MEMTABLE_NODE_H
@@ -37,7 +37,7 @@
 #include <stdalign.h>
 
 #include "memtable/chunks.h"
-#include "memtable/record.h"
+#include "memtable/memtable_record.h"
 
 enum { NODE_SLOTS = 64 }; /* measured against 32 and 128: the same within noise, research/performance.md A4 */
 

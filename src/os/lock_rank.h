@@ -10,8 +10,8 @@ typedef enum lock_rank {
     LOCK_RANK_COMMIT,         /* db: the commit queue's head; held by the leader while it inserts and appends */
     LOCK_RANK_MANIFEST,       /* db: writing manifest records, and the state they describe */
     LOCK_RANK_ADMIN,          /* db: the catalog of collections, names and handle counts */
-    LOCK_RANK_VIEW,           /* db: installing a view */
-    LOCK_RANK_RESERVE,        /* db: whether the disk counts as full */
+    LOCK_RANK_VERSION,           /* db: installing a view */
+    LOCK_RANK_BALLAST,        /* db: whether the disk counts as full */
     LOCK_RANK_WAL,            /* log: the segments and the known-synced position */
     LOCK_RANK_JOBS,           /* db: what background jobs wait for and report */
     LOCK_RANK_HANDLES,        /* db: counts of open transactions, cursors and handles */

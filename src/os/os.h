@@ -14,7 +14,7 @@
  * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on
  *              a thread of its own (all signals blocked), which it has while there is work and a second longer;
  *              sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a
- *              condition and in os_breathe(), so that a history replays exactly.
+ *              condition and in os_run_pending(), so that a history replays exactly.
  * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits
  *              with.
  * Forks        a child may close and free what it inherited, and open anew; it does nothing else with it
@@ -212,8 +212,8 @@ void        os_job_wake(os_job *j);
 void        os_job_stop(os_job *j);
 /* Called at the end of every public call: sim runs some steps here, posix does nothing. No mutex may be
  * held. */
-void        os_breathe(os *o);
-bool        os_breathes(const os *o); /* whether it does anything: so that short calls may leave it out */
+void        os_run_pending(os *o);
+bool        os_has_pending(const os *o); /* whether it does anything: so that short calls may leave it out */
 
 /* ---------------------------------------------------------------- clocks, chance, process */
 

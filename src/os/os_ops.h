@@ -93,7 +93,7 @@ typedef struct os_ops {
     int (*job_start)(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
     void (*job_wake)(os_job *j);
     void (*job_stop)(os_job *j);
-    void (*breathe)(os *o); /* NULL: nothing to do */
+    void (*run_pending)(os *o); /* NULL: nothing to do */
 
     uint64_t (*clock_ns)(os *o);
     uint64_t (*time_ms)(os *o);

@@ -28,15 +28,15 @@ void os_job_stop(os_job *j)
     if (j) j->os->ops->job_stop(j);
 }
 
-void os_breathe(os *o)
+void os_run_pending(os *o)
 {
     os_lock_ranks_assert_none();
-    if (o->ops->breathe) o->ops->breathe(o);
+    if (o->ops->run_pending) o->ops->run_pending(o);
 }
 
-bool os_breathes(const os *o)
+bool os_has_pending(const os *o)
 {
-    return o->ops->breathe != NULL;
+    return o->ops->run_pending != NULL;
 }
 
 uint64_t os_clock_ns(os *o)

@@ -1,25 +1,25 @@
-/* tree.h -- a sorted tree of blocks, in any file: bulk build, point lookup, source, verification.
+/* tree.h -- a sorted tree of blocks, in any file: bulk build, point lookup, iterator, verification.
  *
  * A tree is named by its root pointer and the file it lies in. Its leaves hold entries, its inner nodes
  * separators and pointers (block.h). An LSM run's part is such a tree, and a B+tree's version is one. A file
  * may hold many roots (tree_file.h).
  *
- * A value larger than half a block is stored outside it as extents of at most TREE_EXTENT_BYTES, each with
+ * A value larger than half a block is stored outside it as extents of at most TREE_OVERFLOW_BYTES, each with
  * its own pointer and checksum.
  *
  * Reading      Two ways. tree_lookup_cached() runs inside the caller's epoch section, touches memory only and
  *              answers TREE_NOT_CACHED where it would have to read. tree_lookup() runs outside sections and
  *              reads from the file into its own buffer, verifies, answers, and offers the block to the cache.
- * Concurrency  trees are immutable; any number of readers. A builder and a source belong to one thread.
+ * Concurrency  trees are immutable; any number of readers. A builder and a iterator belong to one thread.
  */
 #ifndef HOLT_TREE_TREE_H
 #define HOLT_TREE_TREE_H
 
 #include "base/range_estimate.h"
 #include "block/block.h"
-#include "tree/tree_file.h"
+#include "tree/file/tree_file.h"
 
-enum { TREE_EXTENT_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 65535 };
+enum { TREE_OVERFLOW_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 65535 };
 
 /* What describes a tree in the manifest. */
 typedef struct tree_root {
@@ -59,7 +59,7 @@ typedef enum tree_answer { TREE_ABSENT, TREE_FOUND, TREE_NOT_CACHED, TREE_FAILED
 
 typedef struct tree_entry {
     uint8_t  op;
-    bool     extents; /* value is a list of extents: tree_read_extents() */
+    bool     overflow; /* value is a list of extents: tree_read_overflow() */
     slice    value;   /* borrowed: until the section ends, or the buffer's next use */
     uint64_t expires_at_ms;
 } tree_entry;
@@ -78,22 +78,22 @@ tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buf
 
 /* The size of the value that the extents describe: HOLT_CORRUPT where they cannot be, so that no memory is
  * asked for on their word alone. */
-holt_status tree_extents_size(tree_file *f, slice extents, uint64_t *size);
+holt_status tree_overflow_size(tree_file *f, slice overflow, uint64_t *size);
 /* Reads that value into `out` (of that size), verifying each extent. Outside sections. */
-holt_status tree_read_extents(tree_file *f, slice extents, void *out);
+holt_status tree_read_overflow(tree_file *f, slice overflow, void *out);
 
 /* ---------------------------------------------------------------- walking */
 
-/* A source over the tree clipped to [lower, upper) ({NULL,0} = open), whose bytes are borrowed while the
- * source lives. It copies each leaf it stands on; a value in extents is read by load_value only. It holds no
+/* A iterator over the tree clipped to [lower, upper) ({NULL,0} = open), whose bytes are borrowed while the
+ * iterator lives. It copies each leaf it stands on; a value in extents is read by load_value only. It holds no
  * reference on the file: the caller does. */
-typedef struct tree_source_options {
+typedef struct tree_iterator_options {
     slice lower, upper;
     bool  bypass_cache; /* reads neither fill nor disturb the cache (compaction) */
     bool  read_ahead;   /* large scans: ask the system for what comes next */
-} tree_source_options;
-holt_status tree_source_open(tree_file *f, const tree_root *root, const tree_source_options *options,
-                             source **out);
+} tree_iterator_options;
+holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_iterator_options *options,
+                             iterator **out);
 
 /* Adds to *sums the entries in [begin, end) that are no tombstones, and the file space of leaves and extents that
  * hold them: estimated. It looks at a bounded number of blocks on each level, and reads those that are not cached.

@@ -187,6 +187,6 @@ tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buff
     *status = tree_buffer_reserve(buffer, p.length);
     if (*status == HOLT_OK) *status = tree_file_read(t->file, p, buffer->bytes);
     if (*status != HOLT_OK) return TREE_FAILED;
-    cache_offer(t->pages, p, buffer->bytes, CACHE_RESIDENT);
+    cache_insert(t->pages, p, buffer->bytes, CACHE_RESIDENT);
     return line_answer(t, buffer->bytes, line % PAGE_LINES, hash);
 }

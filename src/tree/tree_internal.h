@@ -2,8 +2,8 @@
 #ifndef HOLT_TREE_TREE_INTERNAL_H
 #define HOLT_TREE_TREE_INTERNAL_H
 
+#include "tree/file/tree_format.h"
 #include "tree/tree.h"
-#include "tree/tree_format.h"
 
 /* Makes room for `size` bytes; what was in the buffer is lost. */
 holt_status tree_buffer_reserve(tree_buffer *b, uint64_t size);

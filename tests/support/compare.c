@@ -1,13 +1,13 @@
 /* compare.c -- a whole database against the model. */
 #include "support/compare.h"
 
-typedef struct view {
+typedef struct version {
     const model *model;
     moment at;
     size_t collection;
     const char *name;
     verdict *verdict;
-} view;
+} version;
 
 /* ---------------------------------------------------------------- fingerprint */
 
@@ -49,7 +49,7 @@ bool database_fingerprint(holt *db, uint64_t *fingerprint, verdict *v)
 
 /* ---------------------------------------------------------------- one collection */
 
-static bool say(const view *w, const char *where, model_entry expected, const char *found)
+static bool say(const version *w, const char *where, model_entry expected, const char *found)
 {
     char key[DESCRIBE_BYTES];
     return verdict_fail(w->verdict, "%s at moment %llu, %s: key %s: %s, expected %s of %llu bytes", w->name,
@@ -58,7 +58,7 @@ static bool say(const view *w, const char *where, model_entry expected, const ch
                         (unsigned long long)expected.value.size);
 }
 
-static bool check_cursor_entry(const view *w, holt_cursor *cursor, const char *where, model_entry expected)
+static bool check_cursor_entry(const version *w, holt_cursor *cursor, const char *where, model_entry expected)
 {
     char key[DESCRIBE_BYTES];
     if (!holt_cursor_valid(cursor)) return say(w, where, expected, "the scan has ended");
@@ -69,7 +69,7 @@ static bool check_cursor_entry(const view *w, holt_cursor *cursor, const char *w
     return true;
 }
 
-static bool check_end(const view *w, holt_cursor *cursor, const char *where)
+static bool check_end(const version *w, holt_cursor *cursor, const char *where)
 {
     char key[DESCRIBE_BYTES];
     if (!holt_cursor_valid(cursor)) return true;
@@ -77,7 +77,7 @@ static bool check_end(const view *w, holt_cursor *cursor, const char *where)
                         (unsigned long long)w->at, where, describe(holt_cursor_key(cursor), key));
 }
 
-static bool scan_forward(const view *w, holt_cursor *cursor)
+static bool scan_forward(const version *w, holt_cursor *cursor)
 {
     size_t keys = model_keys(w->model, w->collection);
     holt_cursor_first(cursor);
@@ -90,7 +90,7 @@ static bool scan_forward(const view *w, holt_cursor *cursor)
     return check_end(w, cursor, "forward");
 }
 
-static bool scan_backward(const view *w, holt_cursor *cursor)
+static bool scan_backward(const version *w, holt_cursor *cursor)
 {
     holt_cursor_last(cursor);
     for (size_t i = model_keys(w->model, w->collection); i > 0; i--) {
@@ -102,7 +102,7 @@ static bool scan_backward(const view *w, holt_cursor *cursor)
     return check_end(w, cursor, "backward");
 }
 
-static bool scan_both_ways(const view *w, holt_collection *c)
+static bool scan_both_ways(const version *w, holt_collection *c)
 {
     holt_cursor *cursor;
     if (!verdict_status(w->verdict, holt_cursor_open(c, NULL, NULL, &cursor), HOLT_OK, "cursor"))
@@ -112,7 +112,7 @@ static bool scan_both_ways(const view *w, holt_collection *c)
     return verdict_status(w->verdict, rc, HOLT_OK, "scans of %s", w->name) && good;
 }
 
-static bool check_get(const view *w, holt_collection *c, model_entry expected, holt_value *value)
+static bool check_get(const version *w, holt_collection *c, model_entry expected, holt_value *value)
 {
     holt_status rc = holt_get(c, NULL, expected.key, value);
     if (rc == HOLT_NOT_FOUND && !expected.value.present) return true;
@@ -122,7 +122,7 @@ static bool check_get(const view *w, holt_collection *c, model_entry expected, h
     return true;
 }
 
-static bool get_all(const view *w, holt_collection *c)
+static bool get_all(const version *w, holt_collection *c)
 {
     holt_value value = HOLT_VALUE_INIT;
     size_t keys = model_keys(w->model, w->collection);
@@ -133,7 +133,7 @@ static bool get_all(const view *w, holt_collection *c)
     return good;
 }
 
-static bool compare_collection(view *w, holt *db)
+static bool compare_collection(version *w, holt *db)
 {
     holt_collection *c;
     holt_status rc = holt_collection_open(db, w->name, &c);
@@ -170,7 +170,7 @@ bool compare_database(holt *db, const model *m, moment at, verdict *v)
     bool good = check_names(names, count, m, at, v);
     holt_free(names);
     for (size_t i = 0; i < model_collections(m) && good; i++) {
-        view w = {m, at, i, model_name(m, i, at), v};
+        version w = {m, at, i, model_name(m, i, at), v};
         if (w.name) good = compare_collection(&w, db);
     }
     return good;

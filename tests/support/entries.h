@@ -1,12 +1,12 @@
 /* entries.h -- a sorted array of entries: what a tree should hold, and a batch of changes for it.
  *
- * Values are not kept but made from a number, so that large ones cost nothing. The array is a source too.
+ * Values are not kept but made from a number, so that large ones cost nothing. The array is a iterator too.
  */
 #ifndef HOLT_TESTS_ENTRIES_H
 #define HOLT_TESTS_ENTRIES_H
 
+#include "base/iterator.h"
 #include "base/random.h"
-#include "base/source.h"
 #include "support/must.h"
 
 typedef struct entry {
@@ -110,17 +110,17 @@ static inline entries entries_copy(const entries *m)
     return copy;
 }
 
-/* ---------------------------------------------------------------- as a source */
+/* ---------------------------------------------------------------- as a iterator */
 
-typedef struct entries_source {
-    source base;
+typedef struct entries_iterator {
+    iterator base;
     const entries *of;
     size_t at;
     uint8_t *value;
     size_t capacity;
-} entries_source;
+} entries_iterator;
 
-static inline void entries_show(entries_source *s, size_t at)
+static inline void entries_show(entries_iterator *s, size_t at)
 {
     s->at = at;
     s->base.valid = at < s->of->count;
@@ -133,38 +133,38 @@ static inline void entries_show(entries_source *s, size_t at)
     s->base.value = slice_of("", 0);
 }
 
-static inline void entries_first(source *s)
+static inline void entries_first(iterator *s)
 {
-    entries_show((entries_source *)(void *)s, 0);
+    entries_show((entries_iterator *)(void *)s, 0);
 }
 
-static inline void entries_last(source *s)
+static inline void entries_last(iterator *s)
 {
-    entries_source *e = (entries_source *)(void *)s;
+    entries_iterator *e = (entries_iterator *)(void *)s;
     entries_show(e, e->of->count - 1);
 }
 
-static inline void entries_next(source *s)
+static inline void entries_next(iterator *s)
 {
-    entries_source *e = (entries_source *)(void *)s;
+    entries_iterator *e = (entries_iterator *)(void *)s;
     entries_show(e, e->at + 1);
 }
 
-static inline void entries_prev(source *s)
+static inline void entries_prev(iterator *s)
 {
-    entries_source *e = (entries_source *)(void *)s;
+    entries_iterator *e = (entries_iterator *)(void *)s;
     entries_show(e, e->at - 1);
 }
 
-static inline void entries_seek_source(source *s, slice key)
+static inline void entries_seek_iterator(iterator *s, slice key)
 {
-    entries_source *e = (entries_source *)(void *)s;
+    entries_iterator *e = (entries_iterator *)(void *)s;
     entries_show(e, entries_seek(e->of, key));
 }
 
-static inline holt_status entries_load_value(source *s)
+static inline holt_status entries_load_value(iterator *s)
 {
-    entries_source *e = (entries_source *)(void *)s;
+    entries_iterator *e = (entries_iterator *)(void *)s;
     const entry *it = &e->of->items[e->at];
     while (e->capacity < it->value_size + 1)
         e->value = (uint8_t *)must_grow(e->value, e->capacity, &e->capacity, 1);
@@ -174,20 +174,20 @@ static inline holt_status entries_load_value(source *s)
     return HOLT_OK;
 }
 
-static inline void entries_source_close(source *s)
+static inline void entries_iterator_close(iterator *s)
 {
-    entries_source *e = (entries_source *)(void *)s;
+    entries_iterator *e = (entries_iterator *)(void *)s;
     free(e->value);
     free(e);
 }
 
-/* A source over them, on the first one. They are borrowed. Close with source_close. */
-static inline source *entries_source_open(const entries *of)
+/* A iterator over them, on the first one. They are borrowed. Close with iterator_close. */
+static inline iterator *entries_iterator_open(const entries *of)
 {
-    static const source_ops ops = {entries_first,      entries_last,        entries_next,
-                                   entries_prev,       entries_seek_source, entries_seek_source,
-                                   source_skip_one_by_one, entries_load_value, entries_source_close};
-    entries_source *s = (entries_source *)must_alloc(sizeof *s);
+    static const iterator_ops ops = {entries_first,      entries_last,        entries_next,
+                                   entries_prev,       entries_seek_iterator, entries_seek_iterator,
+                                   iterator_skip_one_by_one, entries_load_value, entries_iterator_close};
+    entries_iterator *s = (entries_iterator *)must_alloc(sizeof *s);
     s->base.ops = &ops;
     s->base.value = slice_of("", 0);
     s->of = of;

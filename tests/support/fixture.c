@@ -2,7 +2,7 @@
 #include "support/fixture.h"
 
 #include "db/open/open.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 #include "support/must.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "support/history_internal.h"
 
 #include "db/open/open.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 #include "support/compare.h"
 #include "support/must.h"
 
@@ -261,7 +261,7 @@ static bool let_time_pass(history *h)
     history_note(h, "let time pass");
     if (!h->options.simulated) return true;
     if (rng_chance(&h->rng, 4))
-        sim_settle(h->options.platform);
+        sim_run_until_idle(h->options.platform);
     else
         os_sleep(h->options.platform, rng_below(&h->rng, 10) * 1000 * 1000);
     if (rng_chance(&h->rng, 8)) os_sleep(h->options.platform, COME_TO_REST_NS);

@@ -10,7 +10,7 @@
 #ifndef HOLT_TESTS_HOLD_H
 #define HOLT_TESTS_HOLD_H
 
-#include "os/sim.h"
+#include "os/sim/sim.h"
 
 #include <pthread.h>
 

@@ -13,7 +13,7 @@
 #include "log/replay.h"
 #include "log/segment.h"
 #include "log/wal.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 #include "support/expect.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #include <string.h>
 
 static const uint64_t LOG_DATABASE_ID[2] = {0x1111222233334444, 0x5555666677778888};
-static const uint64_t LOG_EPOCH = 0xe9e9;
+static const uint64_t LOG_SALT = 0xe9e9;
 
 static inline uint64_t log_test_seed(void)
 {
@@ -122,9 +122,9 @@ static inline holt_status commit_append(wal *w, seqno n)
 /* ---------------------------------------------------------------- writing and reading a log */
 
 /* A log that the first process of a database began: segment 1. */
-static inline log_state first_log(void)
+static inline log_checkpoint first_log(void)
 {
-    log_state log = {.next_segment = 1, .next_epoch = LOG_EPOCH};
+    log_checkpoint log = {.next_segment = 1, .next_salt = LOG_SALT};
     return log;
 }
 
@@ -132,7 +132,7 @@ static inline holt_status first_wal(os_dir *dir, wal **out)
 {
     wal_options options = {.database_id = {LOG_DATABASE_ID[0], LOG_DATABASE_ID[1]},
                            .segment_bytes_max = 1 << 20};
-    wal_start start = {.number = 1, .epoch = LOG_EPOCH, .next_seqno = 1, .manifest = {.number = 1}};
+    wal_start start = {.number = 1, .salt = LOG_SALT, .next_seqno = 1, .manifest = {.number = 1}};
     *out = NULL;
     holt_status rc = wal_create_segment(dir, 1);
     if (rc == HOLT_OK) rc = os_dir_sync(dir);
@@ -165,7 +165,7 @@ static inline void see_progress(void *ctx, uint64_t bytes)
 }
 
 /* Replays; *last is the last commit seen (flushed ones count). */
-static inline holt_status log_replay(os_dir *dir, const log_state *log, manifest_mark mark, seqno *last,
+static inline holt_status log_replay(os_dir *dir, const log_checkpoint *log, manifest_mark mark, seqno *last,
                                      replay_result *out)
 {
     seen s = {.next = log->flushed_seqno + 1};
@@ -178,7 +178,7 @@ static inline holt_status log_replay(os_dir *dir, const log_state *log, manifest
 }
 
 /* The last commit of the first process's log, or a status. */
-static inline holt_status log_last(os_dir *dir, const log_state *log, seqno *last)
+static inline holt_status log_last(os_dir *dir, const log_checkpoint *log, seqno *last)
 {
     replay_result result;
     manifest_mark mark = {.number = 1, .record = 1000};

@@ -14,7 +14,7 @@ typedef struct sealed_segment {
 
 typedef struct world {
     log_machine machine;
-    log_state log;      /* what the manifest says; it is durable at once */
+    log_checkpoint log;      /* what the manifest says; it is durable at once */
     manifest_mark mark; /* its last record */
     wal *wal;           /* NULL: no process */
     seqno next;
@@ -85,7 +85,7 @@ static inline void world_flush(world *w)
     memmove(w->sealed, w->sealed + 1, --w->sealed_count * sizeof s);
     w->log.flushed_seqno = s.last;
     w->log.next_segment = s.rotation.next;
-    w->log.next_epoch = s.rotation.next_epoch;
+    w->log.next_salt = s.rotation.next_salt;
     wal_release(w->wal, s.rotation.sealed);
 }
 
@@ -103,12 +103,12 @@ static inline holt_status world_read(world *w, seqno *last, replay_result *r)
     return log_replay(w->machine.dir, &w->log, w->mark, last, r);
 }
 
-static inline holt_status open_wal(world *w, const log_state *log, seqno next)
+static inline holt_status open_wal(world *w, const log_checkpoint *log, seqno next)
 {
     wal_options options = {.database_id = {LOG_DATABASE_ID[0], LOG_DATABASE_ID[1]},
                            .segment_bytes_max = 1 << 20};
     wal_start start = {
-        .number = log->next_segment, .epoch = log->next_epoch, .manifest = w->mark, .next_seqno = next};
+        .number = log->next_segment, .salt = log->next_salt, .manifest = w->mark, .next_seqno = next};
     if (log->recovered_count > 0) {
         start.predecessor.segment = log->recovered[log->recovered_count - 1].segment;
         start.predecessor.offset = log->recovered[log->recovered_count - 1].offset;
@@ -122,15 +122,15 @@ static inline holt_status world_recover(world *w, bool rewrite)
     replay_result r;
     seqno last;
     holt_status rc = world_read(w, &last, &r);
-    log_state log = {.flushed_seqno = w->log.flushed_seqno, .next_segment = r.segment_number_max + 1};
-    log.next_epoch = os_random(w->machine.os);
+    log_checkpoint log = {.flushed_seqno = w->log.flushed_seqno, .next_segment = r.segment_number_max + 1};
+    log.next_salt = os_random(w->machine.os);
     if (last > log.flushed_seqno) {
         log.recovered = r.segments;
         log.recovered_count = r.count;
     }
     if (rc == HOLT_OK) rc = wal_create_segment(w->machine.dir, log.next_segment);
     if (rc == HOLT_OK && rewrite)
-        rc = replay_rewrite(w->machine.dir, log.recovered, log.recovered_count, r.known);
+        rc = replay_rewrite(w->machine.dir, log.recovered, log.recovered_count, r.synced);
     if (rc == HOLT_OK) rc = os_dir_sync(w->machine.dir);
     if (rc != HOLT_OK || !log.recovered_count) replay_result_deinit(&r);
     if (rc != HOLT_OK) return rc;

@@ -3,7 +3,7 @@
 #define HOLT_TESTS_LSM_FIXTURE_H
 
 #include "lsm/compaction.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 #include "support/expect.h"
 
 #include "base/hash.h"
@@ -111,7 +111,7 @@ static inline size_t files_on_disk(const fixture *f)
 }
 
 /* Keys [begin, end) of the model as a tree in a file of its own. */
-static inline tree_file *build(fixture *f, const model *m, size_t begin, size_t end, lsm_part *part)
+static inline tree_file *build(fixture *f, const model *m, size_t begin, size_t end, lsm_file_range *part)
 {
     tree_file_writer *w;
     tree_builder *b;
@@ -138,7 +138,7 @@ static inline tree_file *build(fixture *f, const model *m, size_t begin, size_t 
  * be seen. */
 static inline lsm_run *make_run(fixture *f, uint64_t age, const model *m, size_t parts_count)
 {
-    lsm_part parts[PARTS_MAX] = {{0}};
+    lsm_file_range parts[PARTS_MAX] = {{0}};
     tree_file *files[PARTS_MAX] = {NULL};
     char keys[PARTS_MAX + 1][32];
     lsm_run *run;
@@ -194,8 +194,8 @@ static inline void check_lookups(const lsm_tree *t, const model *m)
     tree_buffer_deinit(&room);
 }
 
-/* The source stands on key `n`, or on nothing when n is outside [begin, end). */
-static inline void check_at(source *s, const model *m, size_t begin, size_t end, size_t n)
+/* The iterator stands on key `n`, or on nothing when n is outside [begin, end). */
+static inline void check_at(iterator *s, const model *m, size_t begin, size_t end, size_t n)
 {
     char key[32];
     uint8_t value[400];
@@ -224,7 +224,7 @@ static inline size_t last_key(const model *m, size_t n, size_t begin)
 }
 
 /* All but the tombstones, which are passed over, up to a limit now and then. */
-static inline void check_skips(source *s, const model *m, size_t begin, size_t end)
+static inline void check_skips(iterator *s, const model *m, size_t begin, size_t end)
 {
     char key[32];
     size_t n = next_key(m, begin, end);
@@ -255,7 +255,7 @@ static inline void check_skips(source *s, const model *m, size_t begin, size_t e
     }
 }
 
-static inline void check_source(source *s, const model *m, size_t begin, size_t end)
+static inline void check_iterator(iterator *s, const model *m, size_t begin, size_t end)
 {
     size_t n = next_key(m, begin, end);
     for (s->ops->first(s);; n = next_key(m, n + 1, end)) {
@@ -282,19 +282,19 @@ static inline void check_source(source *s, const model *m, size_t begin, size_t 
     }
 }
 
-static inline void check_sources(fixture *f, const lsm_tree *t, const model *m)
+static inline void check_iterators(fixture *f, const lsm_tree *t, const model *m)
 {
     for (int i = 0; i < 4; i++) {
         size_t begin = i ? (size_t)rng_below(&f->r, KEYS) : 0;
         size_t end = i ? begin + (size_t)rng_below(&f->r, KEYS - begin) : KEYS;
         char lower[32], upper[32];
-        tree_source_options options = {0};
-        source *s;
+        tree_iterator_options options = {0};
+        iterator *s;
         if (i) options.lower = key_of(begin, lower);
         if (i) options.upper = key_of(end, upper);
-        expect_ok(lsm_source_open(t, &options, &s));
-        check_source(s, m, begin, end);
-        source_close(s);
+        expect_ok(lsm_iterator_open(t, &options, &s));
+        check_iterator(s, m, begin, end);
+        iterator_close(s);
     }
 }
 

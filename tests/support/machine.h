@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "os/os.h"
-#include "os/sim.h"
+#include "os/sim/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

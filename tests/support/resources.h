@@ -1,6 +1,6 @@
 /* resources.h -- what this process and a directory take of the real machine: memory, descriptors, files. */
-#ifndef HOLT_TESTS_RESOURCES_H
-#define HOLT_TESTS_RESOURCES_H
+#ifndef HOLT_TESTS_REITERATORS_H
+#define HOLT_TESTS_REITERATORS_H
 
 #include <stdbool.h>
 #include <stddef.h>

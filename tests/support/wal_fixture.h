@@ -40,7 +40,7 @@ static inline holt_status rotate(fixture *f, uint64_t frames_bytes)
 /* What a new process reads after this one was killed (cut NULL) or lost its power: the last commit. */
 static inline seqno last_after_crash(const fixture *f, const sim_cut *cut)
 {
-    log_state log = first_log();
+    log_checkpoint log = first_log();
     log_machine after = {sim_clone(f->machine.os, 5), NULL};
     seqno last = 0;
     if (cut) sim_power_cut(after.os, cut, 5);

@@ -63,9 +63,9 @@ holt_status value_check(const holt *db, slice value)
     return HOLT_OK;
 }
 
-holt_status db_leave(holt *db, holt_status rc)
+holt_status api_exit(holt *db, holt_status rc)
 {
-    os_breathe(db->os);
+    os_run_pending(db->os);
     event_log_hand_out(db->events);
     status_check_call(rc);
     return rc;

@@ -14,7 +14,7 @@ holt_status holt_sync(holt *db)
         rc = health_name_unsynced(db, rc);
     else
         rc = health_check_disk(db); /* a deleted file can be synced, too */
-    return db_leave(db, rc);
+    return api_exit(db, rc);
 }
 
 holt_status holt_flush(holt *db)
@@ -22,7 +22,7 @@ holt_status holt_flush(holt *db)
     status_begin_call();
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = writable_check(db);
-    return rc == HOLT_OK ? db_leave(db, flush_all(db)) : rc;
+    return rc == HOLT_OK ? api_exit(db, flush_all(db)) : rc;
 }
 
 /* Merges are of whole collections, so the bounds only have to be sensible. */
@@ -37,5 +37,5 @@ holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
     holt *db = c->db;
     rc = flush_all(db);
     if (rc == HOLT_OK) rc = c->spec.kind == HOLT_BTREE ? rewrite_tree(db, c, begin, end) : compact_all(db, c);
-    return db_leave(db, rc);
+    return api_exit(db, rc);
 }

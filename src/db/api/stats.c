@@ -1,9 +1,9 @@
 #include "base/status.h"
-#include "db/background/space.h"
-#include "db/commit/commit.h"
-#include "db/version/install.h"
+#include "db/background/page_reclaim.h"
+#include "db/commit/commit_queue.h"
 #include "db/version/snapshot.h"
-#include "tree/tree_format.h"
+#include "db/version/version_set.h"
+#include "tree/file/tree_format.h"
 
 /* Fills what the program knows of the structure and zeroes what it knows beyond. */
 static void hand_out(void *out, size_t out_size, const void *ours, size_t our_size)
@@ -28,7 +28,7 @@ static void count_work(holt *db, holt_db_stats *s)
     s->bytes_written_user = atomic_load_explicit(&db->bytes_written_user, memory_order_relaxed);
     s->delays = atomic_load_explicit(&db->delays, memory_order_relaxed);
     s->delay_ns = atomic_load_explicit(&db->delay_ns, memory_order_relaxed);
-    s->write_delay_ns = gate_delay_ns(db);
+    s->write_delay_ns = write_throttle_delay_ns(db);
     os_mutex_lock(&db->jobs_mu);
     s->flushes = db->flushes;
     s->flush_bytes = db->flush_bytes;
@@ -42,10 +42,10 @@ static void count_work(holt *db, holt_db_stats *s)
  * under way. */
 static void count_pinned(holt *db, holt_db_stats *s)
 {
-    btree_space_stats pages = {0};
-    btree_space *space = space_of(db);
-    if (space) btree_space_collect(space);
-    if (space) btree_space_stats_get(space, &pages);
+    page_store_stats pages = {0};
+    page_store *store = page_store_of(db);
+    if (store) page_store_collect(store);
+    if (store) page_store_stats_get(store, &pages);
     s->pinned_bytes = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed) +
                       tree_files_obsolete_bytes(db->files) + pages.pages_held * TREE_PAGE_BYTES;
 }
@@ -69,7 +69,7 @@ static void count_handles(holt *db, holt_db_stats *s)
     s->cursors_open = db->cursors;
     s->transaction_bytes = db->txn_bytes;
     for (const snapshot *p = db->snapshots_oldest; p; p = p->newer)
-        s->views_pinned += p->view != NULL;
+        s->views_pinned += p->version != NULL;
     s->snapshots_revoked = db->snapshots_revoked;
     if (db->snapshots_oldest) s->oldest_snapshot_age_ms = (now - db->snapshots_oldest->taken_ns) / 1000000;
     os_mutex_unlock(&db->handles_mu);
@@ -78,11 +78,11 @@ static void count_handles(holt *db, holt_db_stats *s)
     os_mutex_unlock(&db->admin_mu);
 }
 
-static void count_view(const view *v, holt_db_stats *s)
+static void count_version(const version *v, holt_db_stats *s)
 {
-    for (size_t i = 0; i < v->table_count; i++)
-        s->memtable_bytes += memtable_bytes(v->tables[i]->memtable);
-    s->memtables_sealed = v->table_count - 1;
+    for (size_t i = 0; i < v->generation_count; i++)
+        s->memtable_bytes += memtable_bytes(v->generations[i]->memtable);
+    s->memtables_sealed = v->generation_count - 1;
 }
 
 /* The newest operation that is visible, and the newest of those that are on stable storage: in the log up to
@@ -127,11 +127,11 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     holt_status rc = db_check(db);
     if (rc != HOLT_OK) return rc;
     holt_db_stats s = {0};
-    view *v;
-    rc = view_acquire(db, &v);
+    version *v;
+    rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
-    count_view(v, &s);
-    view_release(db, v);
+    count_version(v, &s);
+    version_release(db, v);
     count_work(db, &s);
     count_pinned(db, &s);
     count_cache(db, &s);
@@ -149,7 +149,7 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     s.recovered_operations = db->recovered_operations;
     s.recovered_log_bytes = db->recovered_log_bytes;
     hand_out(out, out_size, &s, sizeof s);
-    return db_leave(db, HOLT_OK);
+    return api_exit(db, HOLT_OK);
 }
 
 /* ---------------------------------------------------------------- a collection's */
@@ -159,7 +159,7 @@ static void count_tree(const lsm_tree *t, holt_collection_info *info)
     for (size_t i = 0; i < lsm_tree_runs(t); i++) {
         lsm_run_info run = lsm_run_describe(lsm_tree_run(t, i));
         info->runs++;
-        info->parts += run.part_count;
+        info->parts += run.file_range_count;
         info->entries += run.entries;
         info->tombstones += run.tombstones;
         info->disk_bytes += run.bytes;
@@ -180,20 +180,20 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
     if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    view *v;
-    rc = view_acquire(c->db, &v);
+    version *v;
+    rc = version_acquire(c->db, &v);
     if (rc != HOLT_OK) return rc;
     holt_collection_info info = {.kind = c->spec.kind,
                                  .compression = c->spec.compression,
                                  .block_bytes = c->spec.block_bytes,
                                  .filter_bits = c->spec.filter_bits};
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (!s) rc = collection_missing(c);
     if (s) count_tree(s->lsm, &info);
     if (s && s->btree) count_btree(btree_version_root(s->btree), &info);
-    for (size_t i = 0; i < v->table_count; i++)
-        info.memtable_entries += memtable_collection_entries(v->tables[i]->memtable, c->spec.id);
-    view_release(c->db, v);
+    for (size_t i = 0; i < v->generation_count; i++)
+        info.memtable_entries += memtable_collection_entries(v->generations[i]->memtable, c->spec.id);
+    version_release(c->db, v);
     if (rc == HOLT_OK) hand_out(out, out_size, &info, sizeof info);
-    return db_leave(c->db, rc);
+    return api_exit(c->db, rc);
 }

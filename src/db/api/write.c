@@ -48,7 +48,7 @@ holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_PUT, key, value);
-    return db_leave(c->db, write_operation(c, t, &o, false));
+    return api_exit(c->db, write_operation(c, t, &o, false));
 }
 
 holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
@@ -67,7 +67,7 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
                           options->flags);
     if (options->expires_at_ms) return status_set(HOLT_UNSUPPORTED, "expiry comes with a later release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
-    return db_leave(c->db, write_operation(c, t, &o, options->flags & HOLT_PUT_IF_ABSENT));
+    return api_exit(c->db, write_operation(c, t, &o, options->flags & HOLT_PUT_IF_ABSENT));
 }
 
 holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key)
@@ -76,5 +76,5 @@ holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key)
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_DELETE, key, slice_of(NULL, 0));
-    return db_leave(c->db, write_operation(c, t, &o, false));
+    return api_exit(c->db, write_operation(c, t, &o, false));
 }

@@ -11,7 +11,7 @@
 #include "db/background/jobs.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/txn/txn.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <inttypes.h>
 
@@ -52,7 +52,7 @@ static lsm_merge_options merge_options(holt *db, const holt_collection *c)
                    .file_bytes_max = FILE_BYTES_MAX,
                    .next_file = next_file,
                    .ctx = db},
-        .join_bytes_min = db->set.memtable_bytes / 4};
+        .move_bytes_min = db->set.memtable_bytes / 4};
     return options;
 }
 
@@ -62,17 +62,17 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
                                lsm_merge **out, uint64_t *bytes)
 {
     *out = NULL;
-    view *v;
+    version *v;
     lsm_pick pick;
-    holt_status rc = view_acquire(db, &v);
+    holt_status rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, bytes_max, &pick)) {
         lsm_merge_options options = merge_options(db, c);
         *bytes = pick.bytes;
         rc = lsm_merge_open(out, s->lsm, &pick, &options);
     }
-    view_release(db, v);
+    version_release(db, v);
     return rc;
 }
 
@@ -83,14 +83,14 @@ static holt_status record_merge(holt *db, const holt_collection *c, const lsm_me
 {
     db_edit e;
     size_t count;
-    const uint64_t *ages = lsm_merge_inputs(m, &count);
+    const uint64_t *newest_seqnos = lsm_merge_inputs(m, &count);
     collection_tree merged = {0};
     *used = false;
     holt_status rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    const collection_state *now = edit_state(&e, c->slot, c->spec.id);
+    const collection_version *now = edit_current(&e, c->slot, c->spec.id);
     bool applies = now && lsm_merge_applies(m, now->lsm);
-    if (applies) rc = lsm_tree_replace(now->lsm, ages, count, run, &merged.lsm);
+    if (applies) rc = lsm_tree_replace(now->lsm, newest_seqnos, count, run, &merged.lsm);
     if (!applies || rc != HOLT_OK) {
         edit_abandon(&e);
         return rc;
@@ -146,7 +146,7 @@ static bool try_merging(holt *db, holt_collection *c)
 }
 
 /* Whether the collection's runs should be merged; *held: they should, but there was no room. */
-static bool wants_merge(const holt *db, const holt_collection *c, const collection_state *s, lsm_want want,
+static bool wants_merge(const holt *db, const holt_collection *c, const collection_version *s, lsm_want want,
                         bool *held)
 {
     lsm_pick pick;
@@ -166,13 +166,13 @@ static bool is_merging(holt *db, const holt_collection *c)
 }
 
 /* admin_mu held. The collection with most runs among those that want a merge and that nobody merges; NULL: none. */
-static holt_collection *find_best(holt *db, const view *v, lsm_want want, bool *held)
+static holt_collection *find_best(holt *db, const version *v, lsm_want want, bool *held)
 {
     holt_collection *best = NULL;
     size_t most = 0;
     for (size_t i = 0; i < db->catalog_count; i++) {
         holt_collection *c = db->catalog[i];
-        const collection_state *s = view_collection(v, c->slot, c->spec.id);
+        const collection_version *s = version_collection(v, c->slot, c->spec.id);
         if (!s || lsm_tree_runs(s->lsm) <= most || is_merging(db, c) || !wants_merge(db, c, s, want, held))
             continue;
         most = lsm_tree_runs(s->lsm);
@@ -182,7 +182,7 @@ static holt_collection *find_best(holt *db, const view *v, lsm_want want, bool *
 }
 
 /* The collection to merge next; used and marked. NULL: none. */
-static holt_collection *choose(holt *db, const view *v, lsm_want want, bool *held)
+static holt_collection *choose(holt *db, const version *v, lsm_want want, bool *held)
 {
     holt_collection *best;
     os_mutex_lock(&db->admin_mu);
@@ -194,12 +194,12 @@ static holt_collection *choose(holt *db, const view *v, lsm_want want, bool *hel
     return best;
 }
 
-static holt_collection *choose_on_view(holt *db, lsm_want want, bool *held)
+static holt_collection *choose_on_version(holt *db, lsm_want want, bool *held)
 {
-    view *v;
-    if (view_acquire(db, &v) != HOLT_OK) return NULL;
+    version *v;
+    if (version_acquire(db, &v) != HOLT_OK) return NULL;
     holt_collection *c = choose(db, v, want, held);
-    view_release(db, v);
+    version_release(db, v);
     return c;
 }
 
@@ -219,7 +219,7 @@ static holt_status step(compact_worker *w, lsm_want want, bool *more, bool *held
     holt *db = w->db;
     holt_status rc = HOLT_OK;
     *held = false;
-    if (!w->collection) w->collection = choose_on_view(db, want, held);
+    if (!w->collection) w->collection = choose_on_version(db, want, held);
     *more = w->collection != NULL;
     if (!w->collection) return HOLT_OK;
     *held = false;
@@ -254,15 +254,15 @@ uint64_t compact_job_step(void *ctx)
     seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
     bool more, held, idle = now >= idle_at;
-    holt_status rc = step(w, idle ? LSM_WANT_SETTLE : LSM_WANT_BOUND, &more, &held);
+    holt_status rc = step(w, idle ? LSM_WANT_FEW_RUNS : LSM_WANT_BOUND, &more, &held);
     bool stepped_back = rc == HOLT_NO_SPACE;
-    if (rc == HOLT_OK && !more && w == db->workers) rc = space_step(&w->upkeep, idle, &more);
+    if (rc == HOLT_OK && !more && w == db->workers) rc = reclaim_step(&w->reclaim, idle, &more);
     if (rc != HOLT_OK || !held) report(db, rc);
     if (stepped_back) return OS_JOB_AGAIN;
     if (rc != HOLT_OK || (held && !more)) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
     if (now < idle_at) return pause_sleep_until(&w->pause, idle_at);
-    return space_waits(&w->upkeep) ? now + HELD_NS : OS_JOB_IDLE;
+    return reclaim_waits(&w->reclaim) ? now + HELD_NS : OS_JOB_IDLE;
 }
 
 /* ---------------------------------------------------------------- at a user's word */

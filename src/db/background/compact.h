@@ -2,7 +2,7 @@
 #ifndef HOLT_DB_BACKGROUND_COMPACT_H
 #define HOLT_DB_BACKGROUND_COMPACT_H
 
-#include "db/background/space.h"
+#include "db/background/page_reclaim.h"
 
 typedef struct compact_worker {
     holt *db;
@@ -10,8 +10,8 @@ typedef struct compact_worker {
     holt_collection *collection; /* used and marked as merging; NULL: idle */
     lsm_merge *merge;            /* its merge under way, */
     uint64_t merge_bytes;        /* and the size of its inputs */
-    space_upkeep upkeep;         /* of B+trees' pages; the first worker's */
-    pause_state pause;
+    page_reclaim reclaim;         /* of B+trees' pages; the first worker's */
+    pause_timer pause;
 } compact_worker;
 
 uint64_t compact_job_step(void *worker);

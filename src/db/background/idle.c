@@ -2,9 +2,9 @@
 
 #include "base/status.h"
 #include "db/budget.h"
-#include "db/commit/commit.h"
-#include "db/commit/reserve.h"
-#include "db/version/install.h"
+#include "db/commit/ballast.h"
+#include "db/commit/commit_queue.h"
+#include "db/version/version_set.h"
 
 /* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
 static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000,
@@ -15,8 +15,8 @@ enum { WORTH_IT = 16 }; /* the part of a full memtable that is worth a flush aft
 static size_t active_bytes(holt *db)
 {
     if (epoch_enter() != HOLT_OK) return 0;
-    const view *v = atomic_load_explicit(&db->view, memory_order_acquire);
-    const memtable *m = v->tables[0]->memtable;
+    const version *v = atomic_load_explicit(&db->version, memory_order_acquire);
+    const memtable *m = v->generations[0]->memtable;
     size_t bytes = memtable_entries(m) > 0 ? memtable_bytes(m) : 0;
     epoch_leave();
     return bytes;
@@ -52,15 +52,15 @@ static bool seal(holt *db)
 static bool rest(holt *db)
 {
     if (!commit_try_lead(db)) return false;
-    wal_rest(db->wal);
+    wal_trim(db->wal);
     commit_unlead(db);
     chunk_pool_trim(&db->chunks);
-    os_job_wake(db->prepare_job); /* for RESERVE */
+    os_job_wake(db->prepare_job); /* for BALLAST */
     return true;
 }
 
 /* The pause's length that calls for something to be done. */
-static uint64_t patience(const holt *db, size_t bytes)
+static uint64_t quiet_limit(const holt *db, size_t bytes)
 {
     if (!bytes) return REST_NS;
     return bytes >= db->set.memtable_bytes / WORTH_IT || has_no_room(db) ? PAUSE_NS : LONG_PAUSE_NS;
@@ -68,7 +68,7 @@ static uint64_t patience(const holt *db, size_t bytes)
 
 uint64_t idle_step(holt *db)
 {
-    idle_state *s = &db->idle;
+    idle_timer *s = &db->idle;
     if (wal_health(db->wal) != HOLT_OK) return OS_JOB_IDLE;
     /* Relaxed: whether it is idle need not be exact. */
     seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
@@ -80,7 +80,7 @@ uint64_t idle_step(holt *db)
     size_t bytes = active_bytes(db);
     budget_claim(db, bytes);
     if (bytes == 0 && now >= since + PAUSE_NS) budget_lend(db);
-    uint64_t due = since + patience(db, bytes);
+    uint64_t due = since + quiet_limit(db, bytes);
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
     if (!bytes && now >= due && !s->rests) s->rests = rest(db);
     if (now < since + PAUSE_NS) return pause_sleep_until(&s->pause, since + PAUSE_NS);

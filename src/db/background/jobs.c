@@ -2,10 +2,10 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/commit/reserve.h"
+#include "db/commit/ballast.h"
 #include "db/health.h"
-#include "db/version/install.h"
 #include "db/version/snapshot.h"
+#include "db/version/version_set.h"
 
 #include <inttypes.h>
 
@@ -24,7 +24,7 @@ uint64_t prepare_job_step(void *ctx)
     if (rc == HOLT_OK && missing) rc = wal_check_next(db->wal);
     atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
     if (ahead) (void)health_note_segment(db, rc);
-    if (rc == HOLT_OK) reserve_make(db);
+    if (rc == HOLT_OK) ballast_make(db);
     if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
     if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;
     status_check_call(rc);
@@ -73,7 +73,7 @@ static holt_status start_workers(holt *db)
     holt_status rc = HOLT_OK;
     for (; db->worker_count < count && rc == HOLT_OK; db->worker_count++) {
         compact_worker *w = &db->workers[db->worker_count];
-        w->db = w->upkeep.db = db;
+        w->db = w->reclaim.db = db;
         rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
     }
     return rc;
@@ -94,12 +94,13 @@ holt_status jobs_start(holt *db)
 /* Whether there is anything in the database that jobs could do something about. */
 static bool has_data(holt *db)
 {
-    view *v;
-    if (db->space || view_acquire(db, &v) != HOLT_OK) return true; /* its file may have pages to give back */
-    bool has = v->table_count > 1 || memtable_entries(v->tables[0]->memtable) > 0;
+    version *v;
+    if (db->page_store || version_acquire(db, &v) != HOLT_OK)
+        return true; /* its file may have pages to give back */
+    bool has = v->generation_count > 1 || memtable_entries(v->generations[0]->memtable) > 0;
     for (size_t i = 0; i < v->slot_count && !has; i++)
         has = v->slots[i] && (lsm_tree_runs(v->slots[i]->lsm) > 0);
-    view_release(db, v);
+    version_release(db, v);
     return has;
 }
 
@@ -135,7 +136,7 @@ void jobs_stop(holt *db)
     for (uint32_t i = 0; i < db->worker_count; i++) {
         stop(&db->workers[i].job);
         compact_abandon(&db->workers[i]);
-        space_abandon(&db->workers[i].upkeep);
+        reclaim_abandon(&db->workers[i].reclaim);
     }
     mem_free(db->workers);
     db->workers = NULL;

@@ -2,9 +2,9 @@
  *
  *   holt-flush    writes the oldest sealed memtable into the trees, in steps;    a rotation; a commit
  *                 seals the active one in a pause (idle.h)                       after a pause
- *   holt-prepare  makes the next log segment and the RESERVE file ready          a rotation, a flush
+ *   holt-prepare  makes the next log segment and the BALLAST file ready          a rotation, a flush
  *   holt-sync     syncs what HOLT_INTERVAL commits appended                      the first such commit
- *   holt-release  gives back views, and with them files, that nobody sees        a new view, a view's last
+ *   holt-release  gives back views, and with them files, that nobody sees        a new version, a version's last
  *                 reader
  *   holt-compact  merges runs, one collection at a time, in steps                a flush; then idleness
  */

@@ -11,16 +11,16 @@
  */
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/commit/commit.h"
+#include "db/commit/commit_queue.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/tree/collection_tree.h"
 #include "db/txn/txn.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <inttypes.h>
 
-enum { STEP_ENTRIES = 8192, LOADED_AGE = 0 };
+enum { STEP_ENTRIES = 8192, LOADED_RUN_SEQNO = 0 };
 static const uint64_t BUSY_NS = 1000000;
 
 struct holt_load {
@@ -41,26 +41,27 @@ struct holt_load {
 /* ---------------------------------------------------------------- is it empty? */
 
 /* Whether the memtable shows nothing of the collection as of `at`. */
-static holt_status table_is_empty(const table *t, const collection_state *s, seqno at, bool *empty)
+static holt_status generation_is_empty(const memtable_generation *t, const collection_version *s, seqno at,
+                                       bool *empty)
 {
-    source *versions;
+    iterator *versions;
     *empty = true;
     if (memtable_collection_entries(t->memtable, s->spec.id) == 0) return HOLT_OK;
-    const memtable_source_options options = {.seqno = at, .after = s->cleared_seqno};
-    holt_status rc = memtable_source_open(t->memtable, s->spec.id, &options, &versions);
+    const memtable_iterator_options options = {.seqno = at, .after = s->cleared_seqno};
+    holt_status rc = memtable_iterator_open(t->memtable, s->spec.id, &options, &versions);
     if (rc != HOLT_OK) return rc;
     versions->ops->first(versions);
     *empty = !versions->valid;
-    source_close(versions);
+    iterator_close(versions);
     return HOLT_OK;
 }
 
-static holt_status is_empty(const view *v, const collection_state *s, seqno at, bool *empty)
+static holt_status is_empty(const version *v, const collection_version *s, seqno at, bool *empty)
 {
     *empty = lsm_tree_runs(s->lsm) == 0 && (!s->btree || btree_version_root(s->btree)->root.length == 0);
     holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < v->table_count && *empty && rc == HOLT_OK; i++)
-        rc = table_is_empty(v->tables[i], s, at, empty);
+    for (size_t i = 0; i < v->generation_count && *empty && rc == HOLT_OK; i++)
+        rc = generation_is_empty(v->generations[i], s, at, empty);
     return rc;
 }
 
@@ -79,15 +80,15 @@ static holt_status not_empty(const holt_collection *c)
 static holt_status check_empty(const holt_collection *c)
 {
     holt *db = c->db;
-    view *v;
+    version *v;
     bool empty = true;
-    /* Acquire, and before the view: every version up to it is in the view. */
+    /* Acquire, and before the version: every version up to it is in the version. */
     seqno visible = atomic_load_explicit(&db->visible, memory_order_acquire);
-    holt_status rc = view_acquire(db, &v);
+    holt_status rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (s) rc = is_empty(v, s, visible, &empty);
-    view_release(db, v);
+    version_release(db, v);
     return rc == HOLT_OK && !empty ? not_empty(c) : rc;
 }
 
@@ -149,7 +150,7 @@ static holt_status end(holt_load *load, holt_status rc)
 {
     load->ended = true;
     give_back(load);
-    db_leave(load->db, rc);
+    api_exit(load->db, rc);
     handle_end(load->db, &load->handle);
     return rc;
 }
@@ -174,7 +175,7 @@ holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt
     if (rc != HOLT_OK) return rc;
     rc = check_empty(c);
     if (rc == HOLT_OK) rc = create(c, out);
-    return db_leave(c->db, rc);
+    return api_exit(c->db, rc);
 }
 
 void holt_load_abort(holt_load *load)
@@ -244,7 +245,7 @@ static holt_status put(holt_load *load, slice key, slice value)
     if (rc == HOLT_OK) rc = value_check(load->db, value);
     if (rc == HOLT_OK) rc = check_order(load, key);
     if (rc != HOLT_OK) return rc;
-    return db_leave(load->db, add(load, key, value));
+    return api_exit(load->db, add(load, key, value));
 }
 
 holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value)
@@ -263,7 +264,7 @@ holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value)
 typedef struct new_tree {
     collection_tree tree; /* references, until they are taken over */
     btree_change *change; /* of a B+tree; NULL: none, or ended */
-    const btree_space_state *space;
+    const page_store_state *page_store;
 } new_tree;
 
 static void new_tree_deinit(new_tree *n)
@@ -287,14 +288,14 @@ static holt_status finish_run(holt_load *load)
     holt_status rc = os_dir_sync(load->db->dir);
     if (rc != HOLT_OK) return rc;
     uint32_t level = lsm_level_of(lsm_run_writer_bytes(load->writer), load->db->set.memtable_bytes);
-    return lsm_run_writer_take(load->writer, LOADED_AGE, level, &load->run);
+    return lsm_run_writer_take(load->writer, LOADED_RUN_SEQNO, level, &load->run);
 }
 
 /* Somebody else is changing B+trees; soon he will not be. */
 static holt_status begin_change(holt *db, btree_change **out)
 {
     holt_status rc;
-    while ((rc = btree_change_begin(out, space_of(db))) == HOLT_BUSY)
+    while ((rc = btree_change_begin(out, page_store_of(db))) == HOLT_BUSY)
         os_sleep(db->os, BUSY_NS);
     return rc;
 }
@@ -302,9 +303,9 @@ static holt_status begin_change(holt *db, btree_change **out)
 static holt_status build_btree(holt_load *load, new_tree *n)
 {
     holt *db = load->db;
-    tree_source_options options = {.bypass_cache = true, .read_ahead = true};
-    source *entries;
-    holt_status rc = lsm_run_source_open(load->run, &options, &entries);
+    tree_iterator_options options = {.bypass_cache = true, .read_ahead = true};
+    iterator *entries;
+    holt_status rc = lsm_run_iterator_open(load->run, &options, &entries);
     if (rc != HOLT_OK) return rc;
     entries->ops->first(entries);
     rc = entries->status;
@@ -312,9 +313,9 @@ static holt_status build_btree(holt_load *load, new_tree *n)
     for (bool done = false; rc == HOLT_OK && !done;)
         rc = btree_change_load(n->change, entries, load->collection->spec.block_bytes, STEP_ENTRIES, &done,
                                &n->tree.btree);
-    source_close(entries);
-    if (rc == HOLT_OK) rc = btree_change_prepare(n->change, &n->space);
-    n->tree.btree_file = btree_space_file(space_of(db));
+    iterator_close(entries);
+    if (rc == HOLT_OK) rc = btree_change_prepare(n->change, &n->page_store);
+    n->tree.btree_file = page_store_file(page_store_of(db));
     return rc;
 }
 
@@ -333,7 +334,7 @@ static holt_status record_load(holt_load *load, new_tree *n)
     db_edit e;
     holt_status rc = edit_begin(&e, load->db);
     if (rc != HOLT_OK) return rc;
-    if (n->change) edit_pages(&e, n->change, n->space);
+    if (n->change) edit_pages(&e, n->change, n->page_store);
     edit_clear(&e, load->collection, load->db->next_seqno - 1, &n->tree);
     bool paged = n->tree.btree != NULL;
     memset(n, 0, sizeof *n); /* taken over */
@@ -384,7 +385,7 @@ static holt_status commit_open(holt_load *load)
     if (rc == HOLT_OK || rc == HOLT_IO)
         end(load, rc);
     else
-        db_leave(load->db, rc);
+        api_exit(load->db, rc);
     return rc == HOLT_OK ? rc : status_restore(&words);
 }
 

@@ -11,14 +11,14 @@
 #include "log/position.h"
 #include "os/os.h"
 
-typedef struct pause_state {
+typedef struct pause_timer {
     seqno seen;         /* the newest operation when last looked, */
     uint64_t since_ns;  /* and since when it is; 0: never looked */
     uint64_t expect_ns; /* when the job asked to be woken; 0: it did not */
-} pause_state;
+} pause_timer;
 
 /* Since when the newest operation is `newest`; `now` when it has just come. */
-static inline uint64_t pause_since(pause_state *p, seqno newest, uint64_t now)
+static inline uint64_t pause_since(pause_timer *p, seqno newest, uint64_t now)
 {
     const uint64_t late_ns = (uint64_t)250 * 1000000;
     bool stood_still = p->expect_ns && now > p->expect_ns + late_ns;
@@ -31,7 +31,7 @@ static inline uint64_t pause_since(pause_state *p, seqno newest, uint64_t now)
 }
 
 /* The job is going to sleep until then. */
-static inline uint64_t pause_sleep_until(pause_state *p, uint64_t ns)
+static inline uint64_t pause_sleep_until(pause_timer *p, uint64_t ns)
 {
     p->expect_ns = ns;
     return ns;

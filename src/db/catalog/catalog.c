@@ -152,7 +152,7 @@ void collection_unuse(holt_collection *c)
     give_back(c, &c->users);
 }
 
-holt_status catalog_restore(holt *db, const state_collection *from, holt_collection **out)
+holt_status catalog_restore(holt *db, const manifest_collection *from, holt_collection **out)
 {
     holt_status rc = collection_create_object(db, &from->spec, from->name, out);
     if (rc != HOLT_OK) return rc;
@@ -204,7 +204,7 @@ holt_status holt_collection_open(holt *db, const char *name, holt_collection **o
     if (c) c->handles++;
     os_mutex_unlock(&db->admin_mu);
     *out = c;
-    return db_leave(db, c ? HOLT_OK : collection_not_found(name));
+    return api_exit(db, c ? HOLT_OK : collection_not_found(name));
 }
 
 void holt_collection_close(holt_collection *c)
@@ -243,7 +243,7 @@ holt_status holt_collection_list(holt *db, char ***names, size_t *count)
     }
     os_mutex_unlock(&db->admin_mu);
     *names = list;
-    return db_leave(db, list ? HOLT_OK : status_no_memory(size));
+    return api_exit(db, list ? HOLT_OK : status_no_memory(size));
 }
 
 holt_status holt_collection_name(holt_collection *c, char *into, size_t capacity, size_t *size)

@@ -5,7 +5,7 @@
 #include "db/db.h"
 
 /* At open: puts a collection of the manifest's into the catalog, in a slot of its own. */
-holt_status catalog_restore(holt *db, const state_collection *c, holt_collection **out);
+holt_status catalog_restore(holt *db, const manifest_collection *c, holt_collection **out);
 void        catalog_destroy(holt *db); /* at close: all collections, whoever still has handles */
 
 /* HOLT_INVALID says what is wrong with a name. */

@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 #include "db/background/jobs.h"
-#include "db/commit/commit.h"
+#include "db/commit/commit_queue.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/tree/collection_tree.h"
@@ -27,22 +27,22 @@ static holt_status reopen(holt_collection *c, const char *name, bool may_open, h
 }
 
 /* The first B+tree collection brings the file for the pages of all. */
-static holt_status need_space(holt *db)
+static holt_status need_page_store(holt *db)
 {
-    if (space_of(db)) return HOLT_OK; /* set under leadership only */
-    btree_space *space;
+    if (page_store_of(db)) return HOLT_OK; /* set under leadership only */
+    page_store *store;
     uint64_t number = next_file_number(db);
-    holt_status rc = btree_space_create(&space, db->files, number);
+    holt_status rc = page_store_create(&store, db->files, number);
     if (rc != HOLT_OK) return rc;
     rc = os_dir_sync(db->dir);
     if (rc != HOLT_OK) {
         char name[OS_NAME_MAX];
         tree_page_file_name(number, name);
-        btree_space_close(space);
+        page_store_close(store);
         os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
         return rc;
     }
-    space_set(db, space);
+    page_store_set(db, store);
     return HOLT_OK;
 }
 
@@ -50,10 +50,10 @@ static holt_status record_creation(holt *db, holt_collection *c)
 {
     collection_tree empty;
     db_edit e;
-    holt_status rc = c->spec.kind == HOLT_BTREE ? need_space(db) : HOLT_OK;
+    holt_status rc = c->spec.kind == HOLT_BTREE ? need_page_store(db) : HOLT_OK;
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    rc = trees_empty(&c->spec, space_of(db), &empty);
+    rc = trees_empty(&c->spec, page_store_of(db), &empty);
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_create(&e, c, &empty);
     return edit_commit(&e);
@@ -98,7 +98,7 @@ holt_status holt_collection_create(holt *db, const char *name, const holt_collec
     if (rc != HOLT_OK) return rc;
     rc = create_led(db, name, &spec, o && (o->flags & HOLT_CREATE_OR_OPEN), out);
     commit_unlead(db);
-    return db_leave(db, rc);
+    return api_exit(db, rc);
 }
 
 /* The collection is found, syncs the log before the change, and is not the one that always exists. */
@@ -140,7 +140,7 @@ holt_status holt_collection_drop(holt *db, const char *name)
     if (rc != HOLT_OK) return rc;
     rc = drop_led(db, name);
     commit_unlead(db);
-    return db_leave(db, rc);
+    return api_exit(db, rc);
 }
 
 static holt_status rename_led(holt *db, const char *from, const char *to)
@@ -174,7 +174,7 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     if (rc != HOLT_OK) return rc;
     rc = rename_led(db, from, to);
     commit_unlead(db);
-    return db_leave(db, rc);
+    return api_exit(db, rc);
 }
 
 /* Everything up to now is void: versions in memtables by their seqno, runs by being taken away. Snapshots on
@@ -187,7 +187,7 @@ static holt_status clear_led(holt_collection *c)
     holt_status rc = wal_sync(db->wal);
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    rc = trees_empty(&c->spec, space_of(db), &empty);
+    rc = trees_empty(&c->spec, page_store_of(db), &empty);
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_clear(&e, c, db->next_seqno - 1, &empty);
     rc = edit_commit(&e);
@@ -205,5 +205,5 @@ holt_status holt_collection_clear(holt_collection *c)
     rc = collection_check(c); /* it may have been dropped while we waited */
     if (rc == HOLT_OK) rc = clear_led(c);
     commit_unlead(c->db);
-    return db_leave(c->db, rc);
+    return api_exit(c->db, rc);
 }

@@ -1,63 +1,63 @@
-#include "db/commit/commit.h"
+#include "db/commit/commit_queue.h"
 
 #include "db/background/jobs.h"
-#include "db/commit/reserve.h"
+#include "db/commit/ballast.h"
 #include "db/health.h"
 #include "db/manifest/recorded.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <assert.h>
 
-/* All the memory that the change takes: a new memtable, and a view that has room for it. */
-static holt_status reserve_change(holt *db, table **fresh, view **next)
+/* All the memory that the change takes: a new memtable, and a version that has room for it. */
+static holt_status reserve_change(holt *db, memtable_generation **fresh, version **next)
 {
-    holt_status rc = table_create(fresh, &db->chunks);
+    holt_status rc = generation_create(fresh, &db->chunks);
     if (rc != HOLT_OK) return rc;
-    rc = view_change_reserve(db, 0, next);
+    rc = version_change_reserve(db, 0, next);
     if (rc == HOLT_OK) return HOLT_OK;
-    table_unref(*fresh);
+    generation_unref(*fresh);
     *fresh = NULL;
     return rc;
 }
 
-/* Puts the new memtable in front. The log goes on in the new segment already, so this cannot fail: the reserved view has the
+/* Puts the new memtable in front. The log goes on in the new segment already, so this cannot fail: the reserved version has the
  * room, for only the leader adds tables and slots. */
-static void install_table(holt *db, table *fresh, view *reserved)
+static void install_generation(holt *db, memtable_generation *fresh, version *reserved)
 {
-    holt_status rc = view_change_begin(db, reserved);
+    holt_status rc = version_change_begin(db, reserved);
     assert(rc == HOLT_OK);
     (void)rc;
-    view_add_table(reserved, fresh);
-    view_change_install(db, reserved);
+    version_add_generation(reserved, fresh);
+    version_change_install(db, reserved);
     db->active = fresh;
 }
 
-holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_reserve)
+holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
 {
     /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
      * flushed as nothing. */
-    table *sealed = db->active, *fresh;
-    view *next;
+    memtable_generation *sealed = db->active, *fresh;
+    version *next;
     wal_rotation rotation;
     manifest_mark mark = recorded_get(db);
     holt_status rc = reserve_change(db, &fresh, &next);
     if (rc != HOLT_OK) return rc;
     /* The log may wait for the disk, so no lock is held. */
     rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
-    if (rc == HOLT_NO_SPACE && may_use_reserve && reserve_give_up(db))
+    if (rc == HOLT_NO_SPACE && may_use_ballast && ballast_release(db))
         rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
     if (rc != HOLT_OK) {
-        view_destroy(next);
-        table_unref(fresh);
+        version_destroy(next);
+        generation_unref(fresh);
         return health_note_segment(db, rc);
     }
     (void)health_note_segment(db, HOLT_OK);
     sealed->last_seqno = db->next_seqno - 1;
     sealed->segment = rotation.sealed;
     sealed->next_segment = rotation.next;
-    sealed->next_epoch = rotation.next_epoch;
-    install_table(db, fresh, next);
-    table_unref(fresh); /* the view holds it */
+    sealed->next_salt = rotation.next_salt;
+    install_generation(db, fresh, next);
+    generation_unref(fresh); /* the version holds it */
     os_job_wake(db->flush_job);
     os_job_wake(db->prepare_job);
     return HOLT_OK;

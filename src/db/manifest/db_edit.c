@@ -6,7 +6,7 @@
 #include "db/catalog/catalog_internal.h"
 #include "db/manifest/file_uses.h"
 #include "db/manifest/manifest_writer.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <assert.h>
 
@@ -17,7 +17,7 @@ holt_status edit_begin(db_edit *e, holt *db)
     memset(e, 0, sizeof *e);
     e->db = db;
     os_mutex_lock(&db->manifest_mu);
-    holt_status rc = view_acquire(db, &e->base);
+    holt_status rc = version_acquire(db, &e->base);
     if (rc != HOLT_OK) os_mutex_unlock(&db->manifest_mu);
     return rc;
 }
@@ -55,10 +55,10 @@ static void end(db_edit *e)
     if (e->catalog == EDIT_CREATE && e->outcome != EDIT_MADE) release_slot(db, e->collection->slot);
     end_pages(e);
     for (size_t i = 0; i < e->collection_count; i++) /* what was not installed */
-        collection_state_unref(e->collections[i].state);
+        collection_version_unref(e->collections[i].state);
     btree_version_unref(e->garbage);
     os_mutex_unlock(&db->manifest_mu);
-    view_release(db, e->base);
+    version_release(db, e->base);
     mem_free(e->collections);
     mem_free(e->new_name);
     buffer_deinit(&e->items);
@@ -72,21 +72,21 @@ void edit_abandon(db_edit *e)
 
 /* ---------------------------------------------------------------- gathering: trees */
 
-static bool has_age(const lsm_tree *t, uint64_t age)
+static bool has_newest_seqno(const lsm_tree *t, uint64_t newest_seqno)
 {
     for (size_t i = 0; t && i < lsm_tree_runs(t); i++)
-        if (lsm_run_describe(lsm_tree_run(t, i)).age == age) return true;
+        if (lsm_run_describe(lsm_tree_run(t, i)).newest_seqno == newest_seqno) return true;
     return false;
 }
 
 /* The items that make one tree out of another; before NULL: out of nothing. */
-static void encode_difference(buffer *items, uint32_t id, const collection_state *before,
-                              const collection_state *after)
+static void encode_difference(buffer *items, uint32_t id, const collection_version *before,
+                              const collection_version *after)
 {
     const lsm_tree *old = before ? before->lsm : NULL;
     for (size_t i = 0; old && i < lsm_tree_runs(old); i++) {
-        uint64_t age = lsm_run_describe(lsm_tree_run(old, i)).age;
-        if (!has_age(after->lsm, age)) encode_run_removed(items, id, age);
+        uint64_t newest_seqno = lsm_run_describe(lsm_tree_run(old, i)).newest_seqno;
+        if (!has_newest_seqno(after->lsm, newest_seqno)) encode_run_removed(items, id, newest_seqno);
     }
     for (size_t i = 0; i < lsm_tree_runs(after->lsm); i++) { /* one of an old run's age replaces that */
         const lsm_run *run = lsm_tree_run(after->lsm, i);
@@ -98,12 +98,12 @@ static void encode_difference(buffer *items, uint32_t id, const collection_state
 }
 
 /* Takes the reference over. */
-static void add_collection(db_edit *e, uint32_t slot, collection_state *state)
+static void add_collection(db_edit *e, uint32_t slot, collection_version *state)
 {
     if (!mem_grow((void **)&e->collections, &e->collection_capacity, e->collection_count + 1,
                   sizeof *e->collections)) {
         edit_fail(e, status_no_memory(sizeof *e->collections));
-        collection_state_unref(state);
+        collection_version_unref(state);
         return;
     }
     e->collections[e->collection_count++] = (edit_collection){.slot = slot, .state = state};
@@ -111,17 +111,17 @@ static void add_collection(db_edit *e, uint32_t slot, collection_state *state)
 
 /* Adds the collection's new state and the items that lead to it; before NULL: it was empty. */
 static void add_state(db_edit *e, uint32_t slot, const collection_spec *spec, seqno cleared,
-                      const collection_state *before, const collection_tree *tree)
+                      const collection_version *before, const collection_tree *tree)
 {
-    collection_state *state;
-    holt_status rc = collection_state_create(&state, spec, cleared, tree);
+    collection_version *state;
+    holt_status rc = collection_version_create(&state, spec, cleared, tree);
     edit_fail(e, rc);
     if (rc != HOLT_OK) return;
     encode_difference(&e->items, spec->id, before, state);
     add_collection(e, slot, state);
 }
 
-void edit_put_tree(db_edit *e, uint32_t slot, const collection_state *now, const collection_tree *tree)
+void edit_put_tree(db_edit *e, uint32_t slot, const collection_version *now, const collection_tree *tree)
 {
     add_state(e, slot, &now->spec, now->cleared_seqno, now, tree);
 }
@@ -132,7 +132,7 @@ void edit_put_tree(db_edit *e, uint32_t slot, const collection_state *now, const
 static void leave_garbage(db_edit *e, const holt_collection *c)
 {
     holt *db = e->db;
-    const collection_state *now = edit_state(e, c->slot, c->spec.id);
+    const collection_version *now = edit_current(e, c->slot, c->spec.id);
     if (!now || !now->btree || btree_version_root(now->btree)->root.length == 0) return;
     if (!mem_grow((void **)&db->garbage, &db->garbage_capacity, db->garbage_count + 1, sizeof *db->garbage)) {
         edit_fail(e, status_no_memory(sizeof *db->garbage));
@@ -148,7 +148,7 @@ void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const colle
     encode_clear(&e->items, c->spec.id, cleared);
     add_state(e, c->slot, &c->spec, cleared, NULL, tree);
     leave_garbage(e, c);
-    edit_raise_floor(e, cleared);
+    edit_raise_min_seqno(e, cleared);
 }
 
 void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
@@ -170,8 +170,8 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
     c->spec.id = (uint32_t)db->next_collection++; /* never used again, whatever becomes of the edit */
     encode_collection(&e->items, &c->spec, c->name, 0);
     /* Only the first time, when nobody can be changing it: later on its state is recorded with each change. */
-    e->records_space = c->spec.kind == HOLT_BTREE && !db->space_recorded;
-    if (e->records_space) encode_space(&e->items, btree_space_recorded(space_of(db)), true);
+    e->records_page_store = c->spec.kind == HOLT_BTREE && !db->page_store_named;
+    if (e->records_page_store) encode_page_store(&e->items, page_store_recorded(page_store_of(db)), true);
     add_state(e, c->slot, &c->spec, 0, NULL, tree);
 }
 
@@ -197,12 +197,12 @@ void edit_rename(db_edit *e, holt_collection *c, const char *name)
 
 /* ---------------------------------------------------------------- gathering: the rest */
 
-void edit_raise_floor(db_edit *e, seqno floor)
+void edit_raise_min_seqno(db_edit *e, seqno min_seqno)
 {
-    if (floor > e->floor) e->floor = floor;
+    if (min_seqno > e->min_seqno) e->min_seqno = min_seqno;
 }
 
-void edit_flushed(db_edit *e, table *flushed)
+void edit_flushed(db_edit *e, memtable_generation *flushed)
 {
     e->flushed = flushed;
     e->log = e->db->log;
@@ -211,67 +211,67 @@ void edit_flushed(db_edit *e, table *flushed)
     if (flushed->last_recovered) e->log.recovered_count = 0; /* the array stays db->log's */
     if (flushed->segment) {
         e->log.next_segment = flushed->next_segment;
-        e->log.next_epoch = flushed->next_epoch;
+        e->log.next_salt = flushed->next_salt;
     }
     encode_log(&e->items, &e->log);
-    edit_raise_floor(e, flushed->last_seqno);
+    edit_raise_min_seqno(e, flushed->last_seqno);
 }
 
-void edit_pages(db_edit *e, btree_change *change, const btree_space_state *prepared)
+void edit_pages(db_edit *e, btree_change *change, const page_store_state *prepared)
 {
     e->pages = change;
-    e->space = prepared;
-    encode_space(&e->items, prepared, false);
+    e->page_store = prepared;
+    encode_page_store(&e->items, prepared, false);
 }
 
-void edit_swept(db_edit *e, size_t count)
+void edit_reclaimed(db_edit *e, size_t count)
 {
-    e->swept = count;
+    e->reclaimed = count;
     for (size_t i = 0; i < count; i++)
-        encode_swept(&e->items, btree_version_root(e->db->garbage[i]));
+        encode_reclaimed(&e->items, btree_version_root(e->db->garbage[i]));
 }
 
 /* ---------------------------------------------------------------- making it */
 
 /* The memory for everything that comes after the record. */
-static holt_status reserve(db_edit *e, view **next)
+static holt_status reserve(db_edit *e, version **next)
 {
-    size_t slots = 0, parts = 0, runs = 0;
+    size_t slots = 0, file_ranges = 0, runs = 0;
     for (size_t i = 0; i < e->collection_count; i++) {
         const edit_collection *c = &e->collections[i];
         if (c->slot >= slots) slots = (size_t)c->slot + 1;
-        if (c->state) parts += file_uses_needed(c->state->lsm);
+        if (c->state) file_ranges += file_uses_needed(c->state->lsm);
         if (c->state) runs += lsm_tree_runs(c->state->lsm);
     }
-    holt_status rc = file_uses_reserve(e->db, parts);
+    holt_status rc = file_uses_reserve(e->db, file_ranges);
     if (rc == HOLT_OK) rc = manifest_reserve_doubt(e->db, runs);
-    return rc == HOLT_OK ? view_change_reserve(e->db, slots, next) : rc;
+    return rc == HOLT_OK ? version_change_reserve(e->db, slots, next) : rc;
 }
 
-/* Puts the edit into the reserved view, and shows that. HOLT_NO_MEMORY: more memtables have come meanwhile than it has
+/* Puts the edit into the reserved version, and shows that. HOLT_NO_MEMORY: more memtables have come meanwhile than it has
  * room for, and nothing is shown. */
-static holt_status install_view(db_edit *e, view *next)
+static holt_status install_version(db_edit *e, version *next)
 {
     holt *db = e->db;
     assert(next); /* reserved */
-    holt_status rc = view_change_begin(db, next);
+    holt_status rc = version_change_begin(db, next);
     if (rc != HOLT_OK) return rc;
     for (size_t i = 0; i < e->collection_count; i++) {
         edit_collection *c = &e->collections[i];
-        const collection_state *before = next->slots[c->slot];
+        const collection_version *before = next->slots[c->slot];
         file_uses_change(db, before ? before->lsm : NULL, c->state ? c->state->lsm : NULL);
-        view_set_slot(next, c->slot, c->state);
+        version_set_slot(next, c->slot, c->state);
         c->state = NULL;
     }
     if (e->flushed) {
-        table_retain(e->flushed, &db->retained_bytes); /* while old views have it */
-        view_remove_table(next, e->flushed);
+        generation_retain(e->flushed, &db->retained_bytes); /* while old views have it */
+        version_remove_generation(next, e->flushed);
     }
-    if (e->floor > next->floor) next->floor = e->floor;
-    /* Before the view, so that a reader who does not find the collection in it finds it dropped. Release: pairs with
+    if (e->min_seqno > next->min_seqno) next->min_seqno = e->min_seqno;
+    /* Before the version, so that a reader who does not find the collection in it finds it dropped. Release: pairs with
      * collection_lives. */
     if (e->catalog == EDIT_DROP) atomic_store_explicit(&e->collection->dropped, true, memory_order_release);
-    view_change_install(db, next);
+    version_change_install(db, next);
     return HOLT_OK;
 }
 
@@ -304,19 +304,19 @@ static void install_catalog(db_edit *e)
 }
 
 /* The record is durable: shows what it says. */
-static holt_status install(db_edit *e, view *next)
+static holt_status install(db_edit *e, version *next)
 {
     holt *db = e->db;
-    holt_status rc = install_view(e, next);
+    holt_status rc = install_version(e, next);
     if (rc != HOLT_OK) return rc;
     install_catalog(e);
-    if (e->records_space) db->space_recorded = true;
+    if (e->records_page_store) db->page_store_named = true;
     if (e->flushed) db->log = e->log;
-    if (e->swept) {
-        for (size_t i = 0; i < e->swept; i++)
+    if (e->reclaimed) {
+        for (size_t i = 0; i < e->reclaimed; i++)
             btree_version_unref(db->garbage[i]);
-        db->garbage_count -= e->swept;
-        memmove(db->garbage, db->garbage + e->swept, db->garbage_count * sizeof *db->garbage);
+        db->garbage_count -= e->reclaimed;
+        memmove(db->garbage, db->garbage + e->reclaimed, db->garbage_count * sizeof *db->garbage);
     }
     if (e->garbage) db->garbage[db->garbage_count++] = e->garbage; /* leave_garbage has made room */
     e->garbage = NULL;
@@ -325,7 +325,7 @@ static holt_status install(db_edit *e, view *next)
 
 holt_status edit_commit(db_edit *e)
 {
-    view *next = NULL;
+    version *next = NULL;
     if (e->items.failed) edit_fail(e, status_no_memory(e->items.size));
     if (e->status == HOLT_OK) edit_fail(e, reserve(e, &next));
     if (e->status == HOLT_OK) edit_fail(e, manifest_record(e));
@@ -335,7 +335,7 @@ holt_status edit_commit(db_edit *e)
         e->outcome = rc == HOLT_OK ? EDIT_MADE : EDIT_IN_DOUBT;
         if (rc != HOLT_OK) edit_fail(e, status_wrap(HOLT_IO, "a recorded change cannot be installed"));
     }
-    view_destroy(next);
+    version_destroy(next);
     if (e->outcome == EDIT_IN_DOUBT) manifest_doubt(e);
     end(e);
     return e->status == HOLT_OK ? HOLT_OK : status_restore(&e->error);

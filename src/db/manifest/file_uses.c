@@ -6,7 +6,7 @@
 
 struct file_use {
     uint64_t number;
-    uint64_t parts;
+    uint64_t file_ranges;
 };
 
 /* Where the file's count is, or would be inserted. */
@@ -31,10 +31,10 @@ bool file_in_use(const holt *db, uint64_t number)
 
 size_t file_uses_needed(const lsm_tree *tree)
 {
-    size_t parts = 0;
+    size_t file_ranges = 0;
     for (size_t i = 0; i < lsm_tree_runs(tree); i++)
-        parts += lsm_run_describe(lsm_tree_run(tree, i)).part_count;
-    return parts;
+        file_ranges += lsm_run_describe(lsm_tree_run(tree, i)).file_range_count;
+    return file_ranges;
 }
 
 holt_status file_uses_reserve(holt *db, size_t files)
@@ -47,25 +47,25 @@ holt_status file_uses_reserve(holt *db, size_t files)
 
 static void add(holt *db, const lsm_run *run)
 {
-    for (size_t i = 0; i < lsm_run_describe(run).part_count; i++) {
-        uint64_t number = lsm_run_part(run, i)->file;
+    for (size_t i = 0; i < lsm_run_describe(run).file_range_count; i++) {
+        uint64_t number = lsm_run_file_range(run, i)->file;
         size_t at = find_use(db, number);
         if (at == db->file_use_count || db->file_uses[at].number != number) {
             memmove(db->file_uses + at + 1, db->file_uses + at,
                     (db->file_use_count - at) * sizeof *db->file_uses);
             db->file_uses[at].number = number;
-            db->file_uses[at].parts = 0;
+            db->file_uses[at].file_ranges = 0;
             db->file_use_count++;
         }
-        db->file_uses[at].parts++;
+        db->file_uses[at].file_ranges++;
     }
 }
 
 static void take_out(holt *db, const lsm_run *run)
 {
-    for (size_t i = 0; i < lsm_run_describe(run).part_count; i++) {
-        size_t at = find_use(db, lsm_run_part(run, i)->file);
-        if (--db->file_uses[at].parts > 0) continue;
+    for (size_t i = 0; i < lsm_run_describe(run).file_range_count; i++) {
+        size_t at = find_use(db, lsm_run_file_range(run, i)->file);
+        if (--db->file_uses[at].file_ranges > 0) continue;
         tree_file_obsolete(lsm_run_file(run, i));
         db->file_use_count--;
         memmove(db->file_uses + at, db->file_uses + at + 1,

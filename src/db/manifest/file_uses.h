@@ -1,6 +1,6 @@
 /* file_uses.h -- how many parts of runs are in each run file: a file without any is deleted with its last reader.
  *
- * Counts follow the current view: an edit changes them when it installs its trees. All with manifest_mu held.
+ * Counts follow the current version: an edit changes them when it installs its trees. All with manifest_mu held.
  */
 #ifndef HOLT_DB_MANIFEST_FILE_USES_H
 #define HOLT_DB_MANIFEST_FILE_USES_H

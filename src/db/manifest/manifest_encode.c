@@ -21,12 +21,12 @@ void encode_counters(buffer *b, uint64_t next_file, uint64_t next_collection, ui
     put_item(b, ITEM_COUNTERS, &p);
 }
 
-void encode_log(buffer *b, const log_state *log)
+void encode_log(buffer *b, const log_checkpoint *log)
 {
     buffer p = {0};
     buffer_varint(&p, log->flushed_seqno);
     buffer_varint(&p, log->next_segment);
-    buffer_u64(&p, log->next_epoch);
+    buffer_u64(&p, log->next_salt);
     buffer_varint(&p, log->recovered_count);
     for (size_t i = 0; i < log->recovered_count; i++) {
         const log_end *end = &log->recovered[i];
@@ -81,22 +81,22 @@ static void put_pointer(buffer *p, block_ptr pointer)
     buffer_append(p, slice_of(bytes, sizeof bytes));
 }
 
-static void put_part(buffer *p, const lsm_part *part)
+static void put_file_range(buffer *p, const lsm_file_range *file_range)
 {
-    buffer_varint(p, part->file);
-    buffer_varint(p, part->file_size);
-    put_pointer(p, part->root.root);
-    buffer_varint(p, part->root.height);
-    buffer_varint(p, part->root.entries);
-    buffer_varint(p, part->root.tombstones);
-    buffer_varint(p, part->root.bytes);
-    put_pointer(p, part->root.filter);
-    buffer_varint(p, part->root.filter_lines);
-    buffer_varint(p, part->root.filter_probes);
-    buffer_varint(p, (slice_is_open(part->lower) ? 0 : BOUND_LOWER) |
-                         (slice_is_open(part->upper) ? 0 : BOUND_UPPER));
-    buffer_string(p, part->lower);
-    buffer_string(p, part->upper);
+    buffer_varint(p, file_range->file);
+    buffer_varint(p, file_range->file_size);
+    put_pointer(p, file_range->root.root);
+    buffer_varint(p, file_range->root.height);
+    buffer_varint(p, file_range->root.entries);
+    buffer_varint(p, file_range->root.tombstones);
+    buffer_varint(p, file_range->root.bytes);
+    put_pointer(p, file_range->root.filter);
+    buffer_varint(p, file_range->root.filter_lines);
+    buffer_varint(p, file_range->root.filter_probes);
+    buffer_varint(p, (slice_is_open(file_range->lower) ? 0 : BOUND_LOWER) |
+                         (slice_is_open(file_range->upper) ? 0 : BOUND_UPPER));
+    buffer_string(p, file_range->lower);
+    buffer_string(p, file_range->upper);
 }
 
 void encode_run(buffer *b, uint32_t id, const lsm_run *run)
@@ -104,19 +104,19 @@ void encode_run(buffer *b, uint32_t id, const lsm_run *run)
     buffer p = {0};
     lsm_run_info info = lsm_run_describe(run);
     buffer_varint(&p, id);
-    buffer_varint(&p, info.age);
+    buffer_varint(&p, info.newest_seqno);
     buffer_varint(&p, info.level);
-    buffer_varint(&p, info.part_count);
-    for (size_t i = 0; i < info.part_count; i++)
-        put_part(&p, lsm_run_part(run, i));
+    buffer_varint(&p, info.file_range_count);
+    for (size_t i = 0; i < info.file_range_count; i++)
+        put_file_range(&p, lsm_run_file_range(run, i));
     put_item(b, ITEM_RUN, &p);
 }
 
-void encode_run_removed(buffer *b, uint32_t id, uint64_t age)
+void encode_run_removed(buffer *b, uint32_t id, uint64_t newest_seqno)
 {
     buffer p = {0};
     buffer_varint(&p, id);
-    buffer_varint(&p, age);
+    buffer_varint(&p, newest_seqno);
     buffer_varint(&p, 0); /* level */
     buffer_varint(&p, 0); /* parts */
     put_item(b, ITEM_RUN, &p);
@@ -146,22 +146,22 @@ void encode_root(buffer *b, uint32_t id, const tree_root *root)
     put_item(b, ITEM_ROOT, &p);
 }
 
-void encode_space(buffer *b, const btree_space_state *space, bool whole)
+void encode_page_store(buffer *b, const page_store_state *store, bool whole)
 {
     buffer p = {0};
     uint64_t changed = 0;
-    for (size_t i = 0; i < space->extent_count; i++)
-        changed += whole || space->extents[i].touched;
-    buffer_varint(&p, space->file);
-    buffer_varint(&p, space->pages);
+    for (size_t i = 0; i < store->map_group_count; i++)
+        changed += whole || store->map_groups[i].touched;
+    buffer_varint(&p, store->file);
+    buffer_varint(&p, store->pages);
     buffer_varint(&p, changed);
-    for (size_t i = 0; i < space->extent_count; i++) {
-        if (!whole && !space->extents[i].touched) continue;
+    for (size_t i = 0; i < store->map_group_count; i++) {
+        if (!whole && !store->map_groups[i].touched) continue;
         buffer_varint(&p, i);
-        buffer_u8(&p, space->extents[i].copy);
-        buffer_u64(&p, space->extents[i].checksum);
+        buffer_u8(&p, store->map_groups[i].copy);
+        buffer_u64(&p, store->map_groups[i].checksum);
     }
-    put_item(b, ITEM_SPACE, &p);
+    put_item(b, ITEM_PAGE_STORE, &p);
 }
 
 void encode_garbage(buffer *b, const tree_root *root)
@@ -171,9 +171,9 @@ void encode_garbage(buffer *b, const tree_root *root)
     put_item(b, ITEM_GARBAGE, &p);
 }
 
-void encode_swept(buffer *b, const tree_root *root)
+void encode_reclaimed(buffer *b, const tree_root *root)
 {
     buffer p = {0};
     buffer_varint(&p, root->root.offset);
-    put_item(b, ITEM_SWEPT, &p);
+    put_item(b, ITEM_RECLAIMED, &p);
 }

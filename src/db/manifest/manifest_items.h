@@ -4,7 +4,7 @@
 
 #include "db/manifest/manifest_state.h"
 
-enum state_item {
+enum manifest_item {
     ITEM_COUNTERS = 1,
     ITEM_LOG = 2,
     ITEM_COLLECTION = 3,
@@ -14,9 +14,9 @@ enum state_item {
     ITEM_RUN = 7,
     ITEM_CLOSED = 8,
     ITEM_ROOT = 9,
-    ITEM_SPACE = 10,
+    ITEM_PAGE_STORE = 10,
     ITEM_GARBAGE = 11,
-    ITEM_SWEPT = 12
+    ITEM_RECLAIMED = 12
 };
 
 enum { BOUND_LOWER = 1, BOUND_UPPER = 2 };

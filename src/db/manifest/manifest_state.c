@@ -10,36 +10,36 @@
 
 /* ---------------------------------------------------------------- release */
 
-static void run_deinit(state_run *run)
+static void run_deinit(manifest_run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
-        mem_free((void *)run->parts[i].lower.data);
-        mem_free((void *)run->parts[i].upper.data);
+        mem_free((void *)run->file_ranges[i].lower.data);
+        mem_free((void *)run->file_ranges[i].upper.data);
     }
-    mem_free(run->parts);
+    mem_free(run->file_ranges);
 }
 
-static void remove_runs(state_collection *c)
+static void remove_runs(manifest_collection *c)
 {
     for (size_t i = 0; i < c->run_count; i++)
         run_deinit(&c->runs[i]);
     c->run_count = 0;
 }
 
-static void collection_deinit(state_collection *c)
+static void collection_deinit(manifest_collection *c)
 {
     remove_runs(c);
     mem_free(c->runs);
     mem_free(c->name);
 }
 
-void state_deinit(db_state *s)
+void manifest_state_deinit(manifest_state *s)
 {
     for (size_t i = 0; i < s->collection_count; i++)
         collection_deinit(&s->collections[i]);
     mem_free(s->collections);
     mem_free(s->log.recovered);
-    mem_free(s->space.extents);
+    mem_free(s->page_store.map_groups);
     mem_free(s->garbage);
     memset(s, 0, sizeof *s);
 }
@@ -51,7 +51,7 @@ static holt_status malformed(const char *item)
     return status_set(HOLT_CORRUPT, "a %s item of a manifest record is malformed", item);
 }
 
-static state_collection *find_collection(db_state *s, uint64_t id)
+static manifest_collection *find_collection(manifest_state *s, uint64_t id)
 {
     for (size_t low = 0, high = s->collection_count; low < high;) {
         size_t middle = low + (high - low) / 2;
@@ -72,7 +72,7 @@ static holt_status unknown_collection(uint64_t id)
 
 /* ---------------------------------------------------------------- items */
 
-static holt_status apply_counters(db_state *s, decoder *d)
+static holt_status apply_counters(manifest_state *s, decoder *d)
 {
     s->next_file = decode_varint(d);
     s->next_collection = decode_varint(d);
@@ -81,11 +81,11 @@ static holt_status apply_counters(db_state *s, decoder *d)
     return HOLT_OK;
 }
 
-static holt_status apply_log(db_state *s, decoder *d)
+static holt_status apply_log(manifest_state *s, decoder *d)
 {
     s->log.flushed_seqno = decode_varint(d);
     s->log.next_segment = decode_varint(d);
-    s->log.next_epoch = decode_u64(d);
+    s->log.next_salt = decode_u64(d);
     uint64_t count = decode_varint(d);
     if (count > decoder_left(d)) return malformed("log"); /* each takes several bytes */
     log_end *ends = mem_alloc_zero((size_t)count + 1, sizeof *ends);
@@ -117,9 +117,9 @@ static char *copy_name(slice name)
     return copy;
 }
 
-static holt_status apply_collection(db_state *s, decoder *d)
+static holt_status apply_collection(manifest_state *s, decoder *d)
 {
-    state_collection c = {0};
+    manifest_collection c = {0};
     c.spec.id = decode_varint32(d);
     slice name = decode_string(d);
     c.spec.kind = decode_varint32(d);
@@ -146,10 +146,10 @@ static holt_status apply_collection(db_state *s, decoder *d)
     return HOLT_OK;
 }
 
-static holt_status apply_drop(db_state *s, decoder *d)
+static holt_status apply_drop(manifest_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
-    state_collection *c = find_collection(s, id);
+    manifest_collection *c = find_collection(s, id);
     if (!c) return unknown_collection(id);
     collection_deinit(c);
     size_t after = s->collection_count - (size_t)(c - s->collections) - 1;
@@ -158,11 +158,11 @@ static holt_status apply_drop(db_state *s, decoder *d)
     return HOLT_OK;
 }
 
-static holt_status apply_rename(db_state *s, decoder *d)
+static holt_status apply_rename(manifest_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
     slice name = decode_string(d);
-    state_collection *c = find_collection(s, id);
+    manifest_collection *c = find_collection(s, id);
     if (!c) return unknown_collection(id);
     if (!is_name(name)) return malformed("rename");
     char *copy = copy_name(name);
@@ -172,10 +172,10 @@ static holt_status apply_rename(db_state *s, decoder *d)
     return HOLT_OK;
 }
 
-static holt_status apply_clear(db_state *s, decoder *d)
+static holt_status apply_clear(manifest_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
-    state_collection *c = find_collection(s, id);
+    manifest_collection *c = find_collection(s, id);
     if (!c) return unknown_collection(id);
     c->cleared_seqno = decode_varint(d);
     remove_runs(c);
@@ -204,36 +204,36 @@ static bool decode_bound(decoder *d, bool present, slice *out)
     return out->data != NULL;
 }
 
-static bool decode_part(decoder *d, lsm_part *part)
+static bool decode_file_range(decoder *d, lsm_file_range *file_range)
 {
-    part->file = decode_varint(d);
-    part->file_size = decode_varint(d);
-    part->root.root = decode_pointer(d);
-    part->root.height = decode_varint32(d);
-    part->root.entries = decode_varint(d);
-    part->root.tombstones = decode_varint(d);
-    part->root.bytes = decode_varint(d);
-    part->root.filter = decode_pointer(d);
-    part->root.filter_lines = decode_varint(d);
-    part->root.filter_probes = decode_varint32(d);
+    file_range->file = decode_varint(d);
+    file_range->file_size = decode_varint(d);
+    file_range->root.root = decode_pointer(d);
+    file_range->root.height = decode_varint32(d);
+    file_range->root.entries = decode_varint(d);
+    file_range->root.tombstones = decode_varint(d);
+    file_range->root.bytes = decode_varint(d);
+    file_range->root.filter = decode_pointer(d);
+    file_range->root.filter_lines = decode_varint(d);
+    file_range->root.filter_probes = decode_varint32(d);
     uint64_t bounds = decode_varint(d);
     if (bounds > (BOUND_LOWER | BOUND_UPPER)) d->failed = true;
-    return decode_bound(d, bounds & BOUND_LOWER, &part->lower) &&
-           decode_bound(d, bounds & BOUND_UPPER, &part->upper) && !d->failed;
+    return decode_bound(d, bounds & BOUND_LOWER, &file_range->lower) &&
+           decode_bound(d, bounds & BOUND_UPPER, &file_range->upper) && !d->failed;
 }
 
 /* Puts a run in the place of the one of its age; a run without parts takes that one away. */
-static holt_status place_run(state_collection *c, state_run *run)
+static holt_status place_run(manifest_collection *c, manifest_run *run)
 {
     size_t at = 0;
-    while (at < c->run_count && c->runs[at].age != run->age)
+    while (at < c->run_count && c->runs[at].newest_seqno != run->newest_seqno)
         at++;
     if (at < c->run_count) {
         run_deinit(&c->runs[at]);
         c->runs[at] = c->runs[--c->run_count];
     } else if (run->count == 0) {
         return status_set(HOLT_CORRUPT, "a manifest record removes run %" PRIu64 ", which does not exist",
-                          run->age);
+                          run->newest_seqno);
     }
     if (run->count == 0) {
         run_deinit(run);
@@ -245,20 +245,21 @@ static holt_status place_run(state_collection *c, state_run *run)
     return HOLT_OK;
 }
 
-static holt_status apply_run(db_state *s, decoder *d)
+static holt_status apply_run(manifest_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
-    state_run run = {.age = decode_varint(d)};
+    manifest_run run = {.newest_seqno = decode_varint(d)};
     run.level = decode_varint32(d);
     uint64_t count = decode_varint(d);
-    state_collection *c = find_collection(s, id);
+    manifest_collection *c = find_collection(s, id);
     if (!c) return unknown_collection(id);
     if (count > decoder_left(d) / BLOCK_PTR_SIZE) return malformed("run");
-    run.parts = mem_alloc_zero((size_t)count + 1, sizeof *run.parts);
-    if (!run.parts) return status_no_memory((size_t)count * sizeof *run.parts);
+    run.file_ranges = mem_alloc_zero((size_t)count + 1, sizeof *run.file_ranges);
+    if (!run.file_ranges) return status_no_memory((size_t)count * sizeof *run.file_ranges);
     holt_status rc = HOLT_OK;
     while (run.count < count && rc == HOLT_OK)
-        if (!decode_part(d, &run.parts[run.count++])) rc = d->failed ? malformed("run") : status_no_memory(0);
+        if (!decode_file_range(d, &run.file_ranges[run.count++]))
+            rc = d->failed ? malformed("run") : status_no_memory(0);
     if (rc == HOLT_OK) rc = place_run(c, &run);
     if (rc != HOLT_OK) run_deinit(&run);
     return rc;
@@ -273,45 +274,46 @@ static void decode_root(decoder *d, tree_root *root)
     root->bytes = decode_varint(d);
 }
 
-static holt_status apply_root(db_state *s, decoder *d)
+static holt_status apply_root(manifest_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
-    state_collection *c = find_collection(s, id);
+    manifest_collection *c = find_collection(s, id);
     if (!c || c->spec.kind != HOLT_BTREE) return unknown_collection(id);
     decode_root(d, &c->btree);
     return HOLT_OK;
 }
 
-static holt_status apply_extent(db_state *s, decoder *d)
+static holt_status apply_map_group(manifest_state *s, decoder *d)
 {
     uint64_t index = decode_varint(d);
     uint8_t copy = decode_u8(d);
     uint64_t checksum = decode_u64(d);
-    if (d->failed || index >= s->space.extent_count || copy > 1) return malformed("space");
-    s->space.extents[index].copy = copy;
-    s->space.extents[index].checksum = checksum;
+    if (d->failed || index >= s->page_store.map_group_count || copy > 1) return malformed("space");
+    s->page_store.map_groups[index].copy = copy;
+    s->page_store.map_groups[index].checksum = checksum;
     return HOLT_OK;
 }
 
-static holt_status apply_space(db_state *s, decoder *d)
+static holt_status apply_page_store(manifest_state *s, decoder *d)
 {
-    s->space.file = decode_varint(d);
-    s->space.pages = decode_varint(d);
+    s->page_store.file = decode_varint(d);
+    s->page_store.pages = decode_varint(d);
     uint64_t changed = decode_varint(d);
-    if (d->failed || s->space.pages > UINT32_MAX) return malformed("space"); /* ordinals have 32 bits */
-    size_t before = s->space.extent_count, count = btree_extents_of(s->space.pages);
-    if (!mem_grow((void **)&s->space.extents, &s->extent_capacity, count, sizeof *s->space.extents))
-        return status_no_memory(count * sizeof *s->space.extents);
+    if (d->failed || s->page_store.pages > UINT32_MAX) return malformed("space"); /* ordinals have 32 bits */
+    size_t before = s->page_store.map_group_count, count = map_groups_of(s->page_store.pages);
+    if (!mem_grow((void **)&s->page_store.map_groups, &s->map_group_capacity, count,
+                  sizeof *s->page_store.map_groups))
+        return status_no_memory(count * sizeof *s->page_store.map_groups);
     for (size_t i = before; i < count; i++)
-        memset(&s->space.extents[i], 0, sizeof s->space.extents[i]);
-    s->space.extent_count = count;
+        memset(&s->page_store.map_groups[i], 0, sizeof s->page_store.map_groups[i]);
+    s->page_store.map_group_count = count;
     holt_status rc = HOLT_OK;
     for (uint64_t i = 0; i < changed && rc == HOLT_OK; i++)
-        rc = apply_extent(s, d);
+        rc = apply_map_group(s, d);
     return rc;
 }
 
-static holt_status apply_garbage(db_state *s, decoder *d)
+static holt_status apply_garbage(manifest_state *s, decoder *d)
 {
     if (!mem_grow((void **)&s->garbage, &s->garbage_capacity, s->garbage_count + 1, sizeof *s->garbage))
         return status_no_memory(sizeof *s->garbage);
@@ -319,7 +321,7 @@ static holt_status apply_garbage(db_state *s, decoder *d)
     return HOLT_OK;
 }
 
-static holt_status apply_swept(db_state *s, decoder *d)
+static holt_status apply_reclaimed(manifest_state *s, decoder *d)
 {
     uint64_t offset = decode_varint(d);
     for (size_t i = 0; i < s->garbage_count; i++) {
@@ -331,7 +333,7 @@ static holt_status apply_swept(db_state *s, decoder *d)
                       "a manifest record names a garbage tree at %" PRIu64 ", which does not exist", offset);
 }
 
-static holt_status apply_closed(db_state *s, decoder *d)
+static holt_status apply_closed(manifest_state *s, decoder *d)
 {
     s->log.closed_end.segment = decode_varint(d);
     s->log.closed_end.offset = decode_varint(d);
@@ -339,10 +341,10 @@ static holt_status apply_closed(db_state *s, decoder *d)
     return HOLT_OK;
 }
 
-static holt_status apply_item(db_state *s, uint8_t tag, slice payload)
+static holt_status apply_item(manifest_state *s, uint8_t tag, slice payload)
 {
     static const struct {
-        holt_status (*apply)(db_state *s, decoder *d);
+        holt_status (*apply)(manifest_state *s, decoder *d);
         const char *name;
     } items[] = {
         [ITEM_COUNTERS] = {apply_counters, "counters"},
@@ -354,9 +356,9 @@ static holt_status apply_item(db_state *s, uint8_t tag, slice payload)
         [ITEM_RUN] = {apply_run, "run"},
         [ITEM_CLOSED] = {apply_closed, "closed"},
         [ITEM_ROOT] = {apply_root, "root"},
-        [ITEM_SPACE] = {apply_space, "space"},
+        [ITEM_PAGE_STORE] = {apply_page_store, "space"},
         [ITEM_GARBAGE] = {apply_garbage, "garbage"},
-        [ITEM_SWEPT] = {apply_swept, "swept"},
+        [ITEM_RECLAIMED] = {apply_reclaimed, "swept"},
     };
     if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
         return status_set(HOLT_UNSUPPORTED,
@@ -367,9 +369,9 @@ static holt_status apply_item(db_state *s, uint8_t tag, slice payload)
     return rc;
 }
 
-holt_status state_apply(db_state *s, uint64_t index, slice record)
+holt_status manifest_state_apply(manifest_state *s, uint64_t index, slice record)
 {
-    if (index == 0) state_deinit(s);
+    if (index == 0) manifest_state_deinit(s);
     s->log.closed = false;
     decoder d = decoder_of(record);
     while (decoder_left(&d) > 0) {

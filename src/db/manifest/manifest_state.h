@@ -40,12 +40,12 @@
 #include "log/replay.h"
 #include "lsm/lsm.h"
 
-typedef struct state_run {
-    uint64_t age;
+typedef struct manifest_run {
+    uint64_t newest_seqno;
     uint32_t level;
-    lsm_part *parts; /* owned, bounds too */
+    lsm_file_range *file_ranges; /* owned, bounds too */
     size_t count;
-} state_run;
+} manifest_run;
 
 /* What does not change in a collection's life, but for the name. */
 typedef struct collection_spec {
@@ -53,46 +53,46 @@ typedef struct collection_spec {
     uint32_t kind, compression, block_bytes, filter_bits;
 } collection_spec;
 
-typedef struct state_collection {
+typedef struct manifest_collection {
     collection_spec spec;
     char *name;           /* owned */
     seqno cleared_seqno;  /* versions up to it are gone */
-    state_run *runs;
+    manifest_run *runs;
     size_t run_count, run_capacity;
     tree_root btree;      /* of a B+tree */
-} state_collection;
+} manifest_collection;
 
-typedef struct db_state {
-    state_collection *collections; /* by id, ascending */
+typedef struct manifest_state {
+    manifest_collection *collections; /* by id, ascending */
     size_t collection_count, collection_capacity;
     uint64_t next_file, next_collection, time_ms;
-    log_state log;
-    btree_space_state space; /* file 0: there is none; extents owned */
-    size_t extent_capacity;
+    log_checkpoint log;
+    page_store_state page_store; /* file 0: there is none; extents owned */
+    size_t map_group_capacity;
     tree_root *garbage;      /* B+trees whose pages are to be given up */
     size_t garbage_count, garbage_capacity;
-} db_state;
+} manifest_state;
 
-void state_deinit(db_state *s); /* accepts a zeroed one, which is the empty state */
+void manifest_state_deinit(manifest_state *s); /* accepts a zeroed one, which is the empty state */
 /* Applies a manifest record. `index` 0 starts from nothing. The caller puts the file's name in front of the
  * message. */
-holt_status state_apply(db_state *s, uint64_t index, slice record);
+holt_status manifest_state_apply(manifest_state *s, uint64_t index, slice record);
 
 /* ---------------------------------------------------------------- encoding items */
 
 void encode_counters(buffer *b, uint64_t next_file, uint64_t next_collection, uint64_t time_ms);
-void encode_log(buffer *b, const log_state *log);
+void encode_log(buffer *b, const log_checkpoint *log);
 void encode_collection(buffer *b, const collection_spec *spec, const char *name, seqno cleared_seqno);
 void encode_drop(buffer *b, uint32_t id);
 void encode_rename(buffer *b, uint32_t id, const char *name);
 void encode_clear(buffer *b, uint32_t id, seqno cleared_seqno);
 void encode_run(buffer *b, uint32_t id, const lsm_run *run);
-void encode_run_removed(buffer *b, uint32_t id, uint64_t age);
+void encode_run_removed(buffer *b, uint32_t id, uint64_t newest_seqno);
 void encode_root(buffer *b, uint32_t id, const tree_root *root);
 /* whole: all extents; else those that were touched. */
-void encode_space(buffer *b, const btree_space_state *space, bool whole);
+void encode_page_store(buffer *b, const page_store_state *page_store, bool whole);
 void encode_garbage(buffer *b, const tree_root *root);
-void encode_swept(buffer *b, const tree_root *root);
+void encode_reclaimed(buffer *b, const tree_root *root);
 void encode_closed(buffer *b, log_position end);
 
 #endif

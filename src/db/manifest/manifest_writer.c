@@ -6,7 +6,7 @@
 #include "db/clock.h"
 #include "db/manifest/file_uses.h"
 #include "db/manifest/recorded.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -28,18 +28,18 @@ static void put_counters(holt *db, buffer *out)
 
 /* ---------------------------------------------------------------- the whole state */
 
-/* The collection's state after the edit, or that of the view when the edit leaves it alone. */
-static const collection_state *state_after(const db_edit *e, const view *v, const holt_collection *c)
+/* The collection's state after the edit, or that of the version when the edit leaves it alone. */
+static const collection_version *state_after(const db_edit *e, const version *v, const holt_collection *c)
 {
     for (size_t i = 0; e && i < e->collection_count; i++)
         if (e->collections[i].slot == c->slot) return e->collections[i].state;
-    return view_collection(v, c->slot, c->spec.id);
+    return version_collection(v, c->slot, c->spec.id);
 }
 
-static void put_collection(const db_edit *e, const view *v, const holt_collection *c, buffer *out)
+static void put_collection(const db_edit *e, const version *v, const holt_collection *c, buffer *out)
 {
     bool renamed = e && e->catalog == EDIT_RENAME && e->collection == c;
-    const collection_state *s = state_after(e, v, c);
+    const collection_version *s = state_after(e, v, c);
     encode_collection(out, &c->spec, renamed ? e->new_name : c->name, s ? s->cleared_seqno : 0);
     if (!s) return;
     if (s->btree && btree_version_root(s->btree)->root.length)
@@ -55,7 +55,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /* The catalog after the edit, by ids. */
-static void put_collections(holt *db, const db_edit *e, const view *v, buffer *out)
+static void put_collections(holt *db, const db_edit *e, const version *v, buffer *out)
 {
     os_mutex_lock(&db->admin_mu);
     size_t count = 0;
@@ -72,11 +72,11 @@ static void put_collections(holt *db, const db_edit *e, const view *v, buffer *o
 }
 
 /* The pages that all B+trees share, and the trees that still take some of them without being anybody's. */
-static void put_space(holt *db, const db_edit *e, buffer *out)
+static void put_page_store(holt *db, const db_edit *e, buffer *out)
 {
-    if (!space_of(db)) return;
-    encode_space(out, e && e->space ? e->space : btree_space_recorded(space_of(db)), true);
-    for (size_t i = e ? e->swept : 0; i < db->garbage_count; i++)
+    if (!page_store_of(db)) return;
+    encode_page_store(out, e && e->page_store ? e->page_store : page_store_recorded(page_store_of(db)), true);
+    for (size_t i = e ? e->reclaimed : 0; i < db->garbage_count; i++)
         encode_garbage(out, btree_version_root(db->garbage[i]));
     if (e && e->garbage) encode_garbage(out, btree_version_root(e->garbage));
 }
@@ -84,14 +84,14 @@ static void put_space(holt *db, const db_edit *e, buffer *out)
 /* The state of the database with the edit applied (NULL: none), as one record. */
 static holt_status encode_whole(holt *db, const db_edit *e, buffer *out)
 {
-    view *v;
-    holt_status rc = view_acquire(db, &v);
+    version *v;
+    holt_status rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
     put_counters(db, out);
     encode_log(out, e && e->flushed ? &e->log : &db->log);
     put_collections(db, e, v, out);
-    put_space(db, e, out);
-    view_release(db, v);
+    put_page_store(db, e, out);
+    version_release(db, v);
     return out->failed ? status_no_memory(out->size) : HOLT_OK;
 }
 
@@ -121,12 +121,12 @@ void manifest_doubt(const db_edit *e)
 }
 
 /* A new manifest is current, and knows nothing of the edits that were in doubt. */
-static void settle_doubt(holt *db)
+static void resolve_doubt(holt *db)
 {
     for (size_t i = 0; i < db->doubtful_run_count; i++) {
         lsm_run *run = db->doubtful_runs[i];
-        for (size_t k = 0; k < lsm_run_describe(run).part_count; k++)
-            if (!file_in_use(db, lsm_run_part(run, k)->file)) tree_file_obsolete(lsm_run_file(run, k));
+        for (size_t k = 0; k < lsm_run_describe(run).file_range_count; k++)
+            if (!file_in_use(db, lsm_run_file_range(run, k)->file)) tree_file_obsolete(lsm_run_file(run, k));
         lsm_run_unref(run);
     }
     db->doubtful_run_count = 0;
@@ -187,9 +187,9 @@ static holt_status write_whole(holt *db, const db_edit *e, bool *named)
     if (rc != HOLT_OK) return rc;
     recorded_set(db, manifest_last(m));
     remove_manifest(db, number - 1);
-    settle_doubt(db);
-    if (space_of(db) && !(e && e->space))
-        btree_space_settle(space_of(db)); /* no record of it is in doubt any more */
+    resolve_doubt(db);
+    if (page_store_of(db) && !(e && e->page_store))
+        page_store_resolve(page_store_of(db)); /* no record of it is in doubt any more */
     return HOLT_OK;
 }
 

@@ -9,7 +9,7 @@
  * In doubt     The outcome of an edit is in doubt if its record may have reached the disk although writing it failed.
  *              The runs that it would have added are kept until a new manifest is current, and then deleted if
  *              nothing uses them. If the edit orders commits, they are refused until then.
- * Concurrency  manifest_mu held, but for manifest_repair, manifest_health and manifest_settle, which take it.
+ * Concurrency  manifest_mu held, but for manifest_repair, manifest_health and manifest_resolve, which take it.
  */
 #ifndef HOLT_DB_MANIFEST_MANIFEST_WRITER_H
 #define HOLT_DB_MANIFEST_MANIFEST_WRITER_H
@@ -38,7 +38,7 @@ holt_status manifest_repair(holt *db);
 holt_status manifest_health(holt *db);
 /* For the commit leader, before it admits anything: HOLT_OK unless the outcome of a change to the catalog is in doubt and
  * cannot be settled now. */
-static inline holt_status manifest_settle(holt *db)
+static inline holt_status manifest_resolve(holt *db)
 {
     /* Relaxed: it is set under leadership; who finds it set takes the lock. */
     return atomic_load_explicit(&db->catalog_in_doubt, memory_order_relaxed) ? manifest_repair(db) : HOLT_OK;

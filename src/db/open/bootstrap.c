@@ -4,8 +4,8 @@
 #include "db/catalog/catalog.h"
 #include "db/manifest/file_uses.h"
 #include "db/manifest/recorded.h"
-#include "db/open/lock.h"
-#include "db/version/install.h"
+#include "db/open/lock_file.h"
+#include "db/version/version_set.h"
 
 #include <assert.h>
 
@@ -24,57 +24,57 @@ holt_status begin_files(holt *db)
     return rc;
 }
 
-holt_status begin_table(holt *db)
+holt_status begin_generation(holt *db)
 {
-    table *fresh;
-    view *v;
-    holt_status rc = table_create(&fresh, &db->chunks);
+    memtable_generation *fresh;
+    version *v;
+    holt_status rc = generation_create(&fresh, &db->chunks);
     if (rc != HOLT_OK) return rc;
-    rc = view_change_reserve(db, 0, &v);
-    if (rc == HOLT_OK) rc = view_change_begin(db, v);
+    rc = version_change_reserve(db, 0, &v);
+    if (rc == HOLT_OK) rc = version_change_begin(db, v);
     if (rc == HOLT_OK) {
         if (db->active) db->active->last_seqno = db->next_seqno - 1;
-        view_add_table(v, fresh);
-        view_change_install(db, v);
+        version_add_generation(v, fresh);
+        version_change_install(db, v);
         db->active = fresh;
     }
-    table_unref(fresh); /* the view holds it */
+    generation_unref(fresh); /* the version holds it */
     return rc;
 }
 
-holt_status begin_view(holt *db, seqno floor, size_t collections)
+holt_status begin_version(holt *db, seqno min_seqno, size_t collections)
 {
-    view *first;
+    version *first;
     holt_status rc = begin_files(db);
-    if (rc == HOLT_OK) rc = view_create(1, collections, &first);
+    if (rc == HOLT_OK) rc = version_create(1, collections, &first);
     if (rc != HOLT_OK) return rc;
-    first->floor = floor;
-    /* Release, though nobody else has the database yet: it is what readers of the view acquire. */
-    atomic_store_explicit(&db->view, first, memory_order_release);
+    first->min_seqno = min_seqno;
+    /* Release, though nobody else has the database yet: it is what readers of the version acquire. */
+    atomic_store_explicit(&db->version, first, memory_order_release);
     return HOLT_OK;
 }
 
-holt_status begin_collection_state(holt *db, const state_collection *from, const collection_tree *tree)
+holt_status begin_collection_state(holt *db, const manifest_collection *from, const collection_tree *tree)
 {
     holt_collection *c;
-    collection_state *s;
+    collection_version *s;
     holt_status rc = catalog_restore(db, from, &c);
     if (rc != HOLT_OK) {
         lsm_tree_unref(tree->lsm);
         btree_version_unref(tree->btree);
         return rc;
     }
-    rc = collection_state_create(&s, &from->spec, from->cleared_seqno, tree);
+    rc = collection_version_create(&s, &from->spec, from->cleared_seqno, tree);
     if (rc == HOLT_OK) rc = file_uses_reserve(db, file_uses_needed(s->lsm));
     if (rc != HOLT_OK) {
-        collection_state_unref(s);
+        collection_version_unref(s);
         return rc;
     }
-    /* Nobody else has the view, so it is changed in place: a copy of it for each collection would take memory and time
+    /* Nobody else has the version, so it is changed in place: a copy of it for each collection would take memory and time
      * that grow with the square of their number. */
-    view *first = atomic_load_explicit(&db->view, memory_order_relaxed);
+    version *first = atomic_load_explicit(&db->version, memory_order_relaxed);
     assert(c->slot < first->slot_count);
-    view_set_slot(first, c->slot, s);
+    version_set_slot(first, c->slot, s);
     file_uses_change(db, NULL, s->lsm);
     return HOLT_OK;
 }
@@ -97,7 +97,7 @@ holt_status begin_log(holt *db)
                            .segment_bytes_max = db->set.segment_bytes_max};
     recorded_set(db, manifest_last(db->manifest)); /* CURRENT names it by now */
     wal_start start = {.number = db->log.next_segment,
-                       .epoch = db->log.next_epoch,
+                       .salt = db->log.next_salt,
                        .predecessor = recovered_end(db),
                        .manifest = recorded_get(db),
                        .next_seqno = db->next_seqno};

@@ -5,19 +5,19 @@
 
 #include "db/db.h"
 
-/* The directory is ours to write to: signs LOCK and begins the diary. */
+/* The directory is ours to write to: signs LOCK and opens the event log. */
 holt_status begin_writing(holt *db);
 /* The block cache and the table of files; after the database id is known. */
 holt_status begin_files(holt *db);
-/* The first view, with the given floor and room for so many collections. It has no memtable yet: begin_table follows when
+/* The first version, with the given min_seqno and room for so many collections. It has no memtable yet: begin_generation follows when
  * the collections are in. */
-holt_status begin_view(holt *db, seqno floor, size_t collections);
-/* Puts a collection into the catalog and, with its tree (taken over), into the first view, which has room for it. */
-holt_status begin_collection_state(holt *db, const state_collection *c, const collection_tree *tree);
+holt_status begin_version(holt *db, seqno min_seqno, size_t collections);
+/* Puts a collection into the catalog and, with its tree (taken over), into the first version, which has room for it. */
+holt_status begin_collection_state(holt *db, const manifest_collection *c, const collection_tree *tree);
 /* Starts the log in the segment that the manifest names. */
 holt_status begin_log(holt *db);
 /* A new, empty active memtable in front of the others; the one before is sealed as of the last operation it
  * may hold. */
-holt_status begin_table(holt *db);
+holt_status begin_generation(holt *db);
 
 #endif

@@ -6,8 +6,8 @@
 #include "db/catalog/catalog.h"
 #include "db/health.h"
 #include "db/manifest/manifest_writer.h"
-#include "db/open/lock.h"
-#include "db/version/install.h"
+#include "db/open/lock_file.h"
+#include "db/version/version_set.h"
 
 #include <inttypes.h>
 
@@ -25,7 +25,7 @@ static holt_status check_unused(holt *db)
 
 /* Nothing is lost when there is no descriptor to write the manifest with: what is in the log is replayed by the next open,
  * as after a kill. And an error would be of no use to a program that has not got its handle any more. */
-static holt_status settle_for_log(holt *db)
+static holt_status resolve_for_log(holt *db)
 {
     event_log_write(db->events, HOLT_LOG_WARN, "close: %s; the next open replays the log",
                     holt_error_message());
@@ -38,15 +38,15 @@ static holt_status write_end(holt *db)
 {
     log_position end;
     holt_status rc = manifest_repair(db); /* the last chance */
-    if (status_no_descriptors(rc)) return settle_for_log(db);
+    if (status_no_descriptors(rc)) return resolve_for_log(db);
     if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
     encode_closed(&edit, end);
     rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
     buffer_deinit(&edit);
-    if (status_no_descriptors(rc)) return settle_for_log(db);
-    if (rc == HOLT_OK) os_dir_discard(db->dir, "RESERVE"); /* remade by the next open */
+    if (status_no_descriptors(rc)) return resolve_for_log(db);
+    if (rc == HOLT_OK) os_dir_discard(db->dir, "BALLAST"); /* remade by the next open */
     return rc;
 }
 
@@ -54,14 +54,14 @@ static void release_memory(holt *db)
 {
     manifest_forget_doubt(db);
     release_all(db);
-    view_destroy(atomic_load_explicit(&db->view, memory_order_acquire));
+    version_destroy(atomic_load_explicit(&db->version, memory_order_acquire));
     catalog_destroy(db);
     wal_destroy(db->wal);
     manifest_close(db->manifest);
     for (size_t i = 0; i < db->garbage_count; i++)
         btree_version_unref(db->garbage[i]);
     mem_free(db->garbage);
-    btree_space_close(space_of(db));
+    page_store_close(page_store_of(db));
     tree_files_destroy(db->files);
     cache_destroy(db->cache);
     mem_free(db->log.recovered);
@@ -74,11 +74,11 @@ static void free_handle(holt *db)
     chunk_pool_deinit(&db->chunks);
     os_cond_deinit(&db->jobs_cond);
     os_mutex_deinit(&db->commit_mu);
-    os_mutex_deinit(&db->reserve_mu);
+    os_mutex_deinit(&db->ballast_mu);
     os_mutex_deinit(&db->manifest_mu);
     os_mutex_deinit(&db->recorded_mu);
     os_mutex_deinit(&db->admin_mu);
-    os_mutex_deinit(&db->view_mu);
+    os_mutex_deinit(&db->versions_mu);
     os_mutex_deinit(&db->jobs_mu);
     os_mutex_deinit(&db->handles_mu);
     os_mutex_deinit(&db->release_mu);

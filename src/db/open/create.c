@@ -9,28 +9,28 @@
 #include <inttypes.h>
 
 /* An unfinished creation may have left the file. */
-static holt_status create_space(holt *db)
+static holt_status create_page_store(holt *db)
 {
     char name[OS_NAME_MAX];
     uint64_t number = next_file_number(db);
     tree_page_file_name(number, name);
     holt_status rc = os_dir_unlink(db->dir, name);
-    btree_space *space;
-    if (rc == HOLT_OK || rc == HOLT_NOT_FOUND) rc = btree_space_create(&space, db->files, number);
-    if (rc == HOLT_OK) space_set(db, space);
+    page_store *store;
+    if (rc == HOLT_OK || rc == HOLT_NOT_FOUND) rc = page_store_create(&store, db->files, number);
+    if (rc == HOLT_OK) page_store_set(db, store);
     return rc;
 }
 
 static holt_status default_collection(holt *db)
 {
-    state_collection first = {.name = (char[]){"default"}};
+    manifest_collection first = {.name = (char[]){"default"}};
     holt_collection_options o = {.kind = db->set.default_kind};
     holt_status rc = collection_spec_init(db, &o, &first.spec);
     if (rc != HOLT_OK) return rc;
     first.spec.id = 1;
-    if (first.spec.kind == HOLT_BTREE) rc = create_space(db);
+    if (first.spec.kind == HOLT_BTREE) rc = create_page_store(db);
     collection_tree empty;
-    if (rc == HOLT_OK) rc = trees_empty(&first.spec, space_of(db), &empty);
+    if (rc == HOLT_OK) rc = trees_empty(&first.spec, page_store_of(db), &empty);
     return rc == HOLT_OK ? begin_collection_state(db, &first, &empty) : rc;
 }
 
@@ -41,15 +41,15 @@ holt_status create_database(holt *db)
     db->next_collection = 2;
     atomic_store_explicit(&db->next_file, 1, memory_order_relaxed);
     db->log.next_segment = 1;
-    db->log.next_epoch = os_random(db->os);
+    db->log.next_salt = os_random(db->os);
     db->next_seqno = 1;
     holt_status rc = begin_writing(db);
-    if (rc == HOLT_OK) rc = begin_view(db, 0, 1);
+    if (rc == HOLT_OK) rc = begin_version(db, 0, 1);
     if (rc == HOLT_OK) rc = default_collection(db);
-    if (rc == HOLT_OK) rc = begin_table(db);
+    if (rc == HOLT_OK) rc = begin_generation(db);
     if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
     if (rc == HOLT_OK) rc = manifest_begin(db, 1);
-    db->space_recorded = space_of(db) != NULL;
+    db->page_store_named = page_store_of(db) != NULL;
     if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id, NULL);
     if (rc == HOLT_OK) rc = begin_log(db);
     if (rc == HOLT_OK)

@@ -6,10 +6,10 @@
  *   1. CURRENT. From here on there is no database: holt_open finds files without CURRENT and refuses them
  *      (HOLT_CORRUPT), or takes what is left for an unfinished creation and begins again with an empty
  *      database. What is never found is a database with some of its data missing.
- *   2. Files whose names other programs use too: MANIFEST-n, RESERVE, LOG, temporary files.
+ *   2. Files whose names other programs use too: MANIFEST-n, BALLAST, LOG, temporary files.
  *   3. wal-n.log, run-n.sst and tree-n.bt, whose names only Holt uses. As long as one of them is there, an
  *      interrupted destroy can be told from a directory of some other program and be repeated.
- *   4. LOCK, which is held until here (lock.c), and the directory itself if nothing else is in it.
+ *   4. LOCK, which is held until here (lock_file.c), and the directory itself if nothing else is in it.
  *
  * LevelDB and RocksDB also have CURRENT, MANIFEST-n, LOCK and LOG in their directories, so names alone are not
  * enough to call a directory a database of Holt: at least one file has to begin as only Holt's do.
@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/open/directory.h"
-#include "db/open/lock.h"
+#include "db/open/lock_file.h"
 
 /* ---------------------------------------------------------------- is it ours? */
 
@@ -62,7 +62,7 @@ static const char *magic_of(file_kind kind)
     case FILE_FOREIGN:
     case FILE_BYSTANDER:
     case FILE_LOCK:
-    case FILE_DIARY:
+    case FILE_EVENT_LOG:
     case FILE_TEMPORARY:
         break;
     }
@@ -125,7 +125,7 @@ static int step_of(const char *name)
         return 1;
     case FILE_MANIFEST:
     case FILE_TEMPORARY:
-    case FILE_DIARY:
+    case FILE_EVENT_LOG:
         return 2;
     case FILE_SEGMENT:
     case FILE_RUN:

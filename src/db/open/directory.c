@@ -24,18 +24,21 @@ static bool is_bystander(const char *name)
     return name[0] == '.' || strcmp(name, "lost+found") == 0;
 }
 
+/* The ballast file of databases made before it was renamed: deleted at open like any other. */
+static const char FORMER_BALLAST[] = "RESERVE";
+
 file_kind file_classify(const char *name, uint64_t *number)
 {
     *number = 0;
     if (strcmp(name, "CURRENT") == 0) return FILE_CURRENT;
     if (strcmp(name, "LOCK") == 0) return FILE_LOCK;
-    if (strcmp(name, "LOG") == 0 || strcmp(name, "LOG.old") == 0) return FILE_DIARY;
+    if (strcmp(name, "LOG") == 0 || strcmp(name, "LOG.old") == 0) return FILE_EVENT_LOG;
     if (numbered(name, "MANIFEST-", "", number)) return FILE_MANIFEST;
     if (numbered(name, "wal-", ".log", number)) return FILE_SEGMENT;
     if (numbered(name, "run-", ".sst", number)) return FILE_RUN;
     if (numbered(name, "tree-", ".bt", number)) return FILE_PAGES;
-    if (numbered(name, "spare-", ".log", number) || strcmp(name, "RESERVE") == 0 ||
-        strcmp(name, "CURRENT.tmp") == 0)
+    if (numbered(name, "spare-", ".log", number) || strcmp(name, "BALLAST") == 0 ||
+        strcmp(name, FORMER_BALLAST) == 0 || strcmp(name, "CURRENT.tmp") == 0)
         return FILE_TEMPORARY;
     *number = 0;
     return is_bystander(name) ? FILE_BYSTANDER : FILE_FOREIGN;
@@ -54,7 +57,7 @@ static holt_status see(void *ctx, const char *name)
     file_kind kind = file_classify(name, &number);
     if (kind == FILE_CURRENT) s->current = true;
     if (kind == FILE_FOREIGN) s->foreign = true;
-    if (kind != FILE_FOREIGN && kind != FILE_BYSTANDER && kind != FILE_LOCK && kind != FILE_DIARY)
+    if (kind != FILE_FOREIGN && kind != FILE_BYSTANDER && kind != FILE_LOCK && kind != FILE_EVENT_LOG)
         s->ours = true;
     if (kind == FILE_RUN || (kind == FILE_PAGES && number != 1) ||
         ((kind == FILE_SEGMENT || kind == FILE_MANIFEST) && number != 1))
@@ -152,7 +155,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
         orphan = !file_in_use(c->db, number);
         break;
     case FILE_PAGES:
-        orphan = !space_of(c->db) || number != btree_space_recorded(space_of(c->db))->file;
+        orphan = !page_store_of(c->db) || number != page_store_recorded(page_store_of(c->db))->file;
         break;
     case FILE_TEMPORARY:
         orphan = true;
@@ -161,7 +164,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
     case FILE_BYSTANDER:
     case FILE_CURRENT:
     case FILE_LOCK:
-    case FILE_DIARY:
+    case FILE_EVENT_LOG:
         break;
     }
     if (!orphan) return HOLT_OK;

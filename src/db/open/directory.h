@@ -17,12 +17,12 @@ typedef enum file_kind {
     FILE_BYSTANDER, /* not ours, and no reason not to make a database here */
     FILE_CURRENT,
     FILE_LOCK,
-    FILE_DIARY,    /* LOG */
+    FILE_EVENT_LOG,    /* LOG */
     FILE_MANIFEST, /* *number names it, as it does the next two */
     FILE_SEGMENT,
     FILE_RUN,
     FILE_PAGES,
-    FILE_TEMPORARY /* CURRENT.tmp, RESERVE, spare-n.log: remade or deleted at open */
+    FILE_TEMPORARY /* CURRENT.tmp, BALLAST, spare-n.log: remade or deleted at open */
 } file_kind;
 file_kind file_classify(const char *name, uint64_t *number);
 

@@ -5,7 +5,7 @@
 #include "db/background/jobs.h"
 #include "db/open/close.h"
 #include "db/open/directory.h"
-#include "db/open/lock.h"
+#include "db/open/lock_file.h"
 #include "db/open/recover.h"
 
 #include <assert.h>
@@ -70,8 +70,8 @@ static void init_locks(holt *db)
     os_mutex_init(&db->manifest_mu, LOCK_RANK_MANIFEST);
     os_mutex_init(&db->recorded_mu, LOCK_RANK_LEAF);
     os_mutex_init(&db->admin_mu, LOCK_RANK_ADMIN);
-    os_mutex_init(&db->view_mu, LOCK_RANK_VIEW);
-    os_mutex_init(&db->reserve_mu, LOCK_RANK_RESERVE);
+    os_mutex_init(&db->versions_mu, LOCK_RANK_VERSION);
+    os_mutex_init(&db->ballast_mu, LOCK_RANK_BALLAST);
     os_mutex_init(&db->jobs_mu, LOCK_RANK_JOBS);
     os_mutex_init(&db->handles_mu, LOCK_RANK_HANDLES);
     os_mutex_init(&db->release_mu, LOCK_RANK_RELEASE);
@@ -149,7 +149,7 @@ holt_status holt_open_on(os *platform, const char *path, const holt_options *o, 
         return status_restore(&first);
     }
     *out = db;
-    return db_leave(db, HOLT_OK);
+    return api_exit(db, HOLT_OK);
 }
 
 holt_status holt_open(const char *path, const holt_options *o, holt **db)

@@ -8,7 +8,7 @@
 #include "db/manifest/manifest_writer.h"
 #include "db/open/bootstrap.h"
 #include "db/open/directory.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 #include "log/operation.h"
 
 #include <inttypes.h>
@@ -17,10 +17,10 @@
 
 static holt_status apply_record(void *ctx, uint64_t index, slice record)
 {
-    return state_apply(ctx, index, record);
+    return manifest_state_apply(ctx, index, record);
 }
 
-static holt_status read_manifest(holt *db, db_state *s, manifest_mark *mark)
+static holt_status read_manifest(holt *db, manifest_state *s, manifest_mark *mark)
 {
     uint64_t number;
     holt_status rc = current_read(db->dir, &number, db->id);
@@ -40,23 +40,23 @@ typedef struct open_files {
     size_t count, capacity;
 } open_files;
 
-static holt_status open_file(holt *db, open_files *all, const lsm_part *part, tree_file **out)
+static holt_status open_file(holt *db, open_files *all, const lsm_file_range *file_range, tree_file **out)
 {
     size_t low = 0, high = all->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (tree_file_number(all->files[middle]) < part->file)
+        if (tree_file_number(all->files[middle]) < file_range->file)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low < all->count && tree_file_number(all->files[low]) == part->file) {
+    if (low < all->count && tree_file_number(all->files[low]) == file_range->file) {
         *out = all->files[low];
         return HOLT_OK;
     }
     if (!mem_grow((void **)&all->files, &all->capacity, all->count + 1, sizeof *all->files))
         return status_no_memory(sizeof *all->files);
-    holt_status rc = tree_file_open(db->files, part->file, part->file_size, out);
+    holt_status rc = tree_file_open(db->files, file_range->file, file_range->file_size, out);
     if (rc != HOLT_OK) return rc;
     memmove(all->files + low + 1, all->files + low, (all->count - low) * sizeof *all->files);
     all->files[low] = *out;
@@ -64,19 +64,20 @@ static holt_status open_file(holt *db, open_files *all, const lsm_part *part, tr
     return HOLT_OK;
 }
 
-static holt_status open_run(holt *db, open_files *all, const state_run *from, lsm_run **out)
+static holt_status open_run(holt *db, open_files *all, const manifest_run *from, lsm_run **out)
 {
     tree_file **files = mem_alloc_zero(from->count, sizeof *files);
     if (!files) return status_no_memory(from->count * sizeof *files);
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < from->count && rc == HOLT_OK; i++)
-        rc = open_file(db, all, &from->parts[i], &files[i]);
-    if (rc == HOLT_OK) rc = lsm_run_open(from->age, from->level, from->parts, files, from->count, out);
+        rc = open_file(db, all, &from->file_ranges[i], &files[i]);
+    if (rc == HOLT_OK)
+        rc = lsm_run_open(from->newest_seqno, from->level, from->file_ranges, files, from->count, out);
     mem_free(files);
     return rc;
 }
 
-static holt_status open_tree(holt *db, open_files *all, const state_collection *c, lsm_tree **out)
+static holt_status open_tree(holt *db, open_files *all, const manifest_collection *c, lsm_tree **out)
 {
     lsm_run **runs = mem_alloc_zero(c->run_count + 1, sizeof *runs);
     if (!runs) return status_no_memory(c->run_count * sizeof *runs);
@@ -91,36 +92,36 @@ static holt_status open_tree(holt *db, open_files *all, const state_collection *
 }
 
 /* The file of pages, and the trees in it that are nobody's. */
-static holt_status open_space(holt *db, const db_state *s)
+static holt_status open_page_store(holt *db, const manifest_state *s)
 {
-    if (!s->space.file) return HOLT_OK;
-    btree_space *space;
-    holt_status rc = btree_space_open(&space, db->files, &s->space, !db->read_only);
+    if (!s->page_store.file) return HOLT_OK;
+    page_store *store;
+    holt_status rc = page_store_open(&store, db->files, &s->page_store, !db->read_only);
     if (rc != HOLT_OK) return rc;
-    space_set(db, space);
-    db->space_recorded = true;
+    page_store_set(db, store);
+    db->page_store_named = true;
     if (rc == HOLT_OK &&
         !mem_grow((void **)&db->garbage, &db->garbage_capacity, s->garbage_count, sizeof *db->garbage))
         rc = status_no_memory(s->garbage_count * sizeof *db->garbage);
     for (size_t i = 0; i < s->garbage_count && rc == HOLT_OK; i++) {
-        rc = btree_version_open(&db->garbage[db->garbage_count], space_of(db), &s->garbage[i]);
+        rc = btree_version_open(&db->garbage[db->garbage_count], page_store_of(db), &s->garbage[i]);
         db->garbage_count += rc == HOLT_OK;
     }
     return rc;
 }
 
 /* The B+tree of a collection of that kind. */
-static holt_status open_version(holt *db, const state_collection *c, collection_tree *tree)
+static holt_status open_version(holt *db, const manifest_collection *c, collection_tree *tree)
 {
     if (c->spec.kind != HOLT_BTREE) return HOLT_OK;
-    if (!space_of(db))
+    if (!page_store_of(db))
         return status_set(HOLT_CORRUPT,
                           "collection \"%s\" is a B+tree, but the manifest names no file of pages", c->name);
-    tree->btree_file = btree_space_file(space_of(db));
-    return btree_version_open(&tree->btree, space_of(db), c->btree.root.length ? &c->btree : NULL);
+    tree->btree_file = page_store_file(page_store_of(db));
+    return btree_version_open(&tree->btree, page_store_of(db), c->btree.root.length ? &c->btree : NULL);
 }
 
-static holt_status open_collection(holt *db, open_files *all, const state_collection *c)
+static holt_status open_collection(holt *db, open_files *all, const manifest_collection *c)
 {
     collection_tree tree = {0};
     holt_status rc = open_tree(db, all, c, &tree.lsm);
@@ -130,10 +131,10 @@ static holt_status open_collection(holt *db, open_files *all, const state_collec
     return rc;
 }
 
-static holt_status open_collections(holt *db, const db_state *s)
+static holt_status open_collections(holt *db, const manifest_state *s)
 {
     open_files all = {0};
-    holt_status rc = open_space(db, s);
+    holt_status rc = open_page_store(db, s);
     for (size_t i = 0; i < s->collection_count && rc == HOLT_OK; i++)
         rc = open_collection(db, &all, &s->collections[i]);
     for (size_t i = 0; i < all.count; i++)
@@ -146,13 +147,13 @@ static holt_status open_collections(holt *db, const db_state *s)
 
 typedef struct recovery {
     holt *db;
-    const db_state *state;
+    const manifest_state *state;
     uint64_t memory_bytes;   /* of memtables that wait */
     bool flushed;            /* some of them have been, without a record */
     uint64_t overflow_bytes; /* read-only: of operations there was no room for */
 } recovery;
 
-static bool exists(const db_state *s, uint32_t id)
+static bool exists(const manifest_state *s, uint32_t id)
 {
     for (size_t low = 0, high = s->collection_count; low < high;) {
         size_t middle = low + (high - low) / 2;
@@ -170,7 +171,7 @@ static bool exists(const db_state *s, uint32_t id)
 static holt_status flush_without_record(recovery *r)
 {
     holt *db = r->db;
-    holt_status rc = space_of(db) && !r->flushed ? btree_space_unrecorded(space_of(db)) : HOLT_OK;
+    holt_status rc = page_store_of(db) && !r->flushed ? page_store_unrecorded(page_store_of(db)) : HOLT_OK;
     if (rc == HOLT_OK) rc = flush_now(db);
     r->flushed = true;
     r->memory_bytes = 0;
@@ -185,7 +186,7 @@ static holt_status make_room(recovery *r)
     holt *db = r->db;
     size_t bytes = memtable_bytes(db->active->memtable);
     if (bytes < db->set.memtable_bytes) return HOLT_OK;
-    holt_status rc = begin_table(db);
+    holt_status rc = begin_generation(db);
     r->memory_bytes += bytes;
     bool wait = db->read_only || r->memory_bytes < db->set.memory_bytes / 2;
     return rc == HOLT_OK && !wait ? flush_without_record(r) : rc;
@@ -229,7 +230,7 @@ static holt_status replay_commit(void *ctx, seqno first, uint32_t count, slice p
     return rc;
 }
 
-static holt_status replay(holt *db, const db_state *s, manifest_mark mark, replay_result *result)
+static holt_status replay(holt *db, const manifest_state *s, manifest_mark mark, replay_result *result)
 {
     recovery r = {.db = db, .state = s};
     replay_visitor visitor = {.ctx = &r, .commit = replay_commit};
@@ -253,24 +254,24 @@ static holt_status adopt_log(holt *db, replay_result *result)
     db->log.recovered = NULL;
     db->log.recovered_count = 0;
     db->log.next_segment = result->segment_number_max + 1;
-    db->log.next_epoch = os_random(db->os);
+    db->log.next_salt = os_random(db->os);
     if (db->next_seqno - 1 == db->log.flushed_seqno) return HOLT_OK; /* all of it is in trees */
     db->log.recovered = result->segments;
     db->log.recovered_count = result->count;
     result->segments = NULL;
     db->active->last_recovered = true;
-    return begin_table(db);
+    return begin_generation(db);
 }
 
 /* Step by step as the protocol says: segment, manifest, the log's tail again, CURRENT; only then anything
  * else. */
-static holt_status switch_over(holt *db, log_position known, uint64_t number)
+static holt_status switch_over(holt *db, log_position synced, uint64_t number)
 {
     holt_status rc = wal_create_segment(db->dir, db->log.next_segment);
     if (rc == HOLT_OK) rc = manifest_begin(db, number);
-    if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, known);
+    if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, synced);
     if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id, NULL);
-    if (rc == HOLT_OK && space_of(db)) btree_space_settle(space_of(db));
+    if (rc == HOLT_OK && page_store_of(db)) page_store_resolve(page_store_of(db));
     if (rc == HOLT_OK) rc = directory_clean(db, number);
     if (rc == HOLT_OK) rc = begin_log(db);
     return rc;
@@ -283,12 +284,13 @@ static seqno synced_seqno(const replay_result *result)
     for (size_t i = 0; i < result->count; i++) {
         const log_end *end = &result->segments[i];
         log_position at = {end->segment, end->offset};
-        if (end->next_seqno > 0 && log_position_compare(at, result->known) <= 0) synced = end->next_seqno - 1;
+        if (end->next_seqno > 0 && log_position_compare(at, result->synced) <= 0)
+            synced = end->next_seqno - 1;
     }
     return synced;
 }
 
-static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
+static holt_status restore(holt *db, const manifest_state *s, manifest_mark mark)
 {
     replay_result result = {0};
     uint64_t next_file = s->next_file;
@@ -299,14 +301,14 @@ static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
     db->next_collection = s->next_collection;
     db->log.flushed_seqno = s->log.flushed_seqno;
     db->next_seqno = s->log.flushed_seqno + 1;
-    rc = begin_view(db, s->log.flushed_seqno, s->collection_count);
+    rc = begin_version(db, s->log.flushed_seqno, s->collection_count);
     if (rc == HOLT_OK) rc = open_collections(db, s);
-    if (rc == HOLT_OK) rc = begin_table(db);
+    if (rc == HOLT_OK) rc = begin_generation(db);
     if (rc == HOLT_OK) rc = replay(db, s, mark, &result);
     if (rc == HOLT_OK) db->next_seqno = result.next_seqno;
     if (rc == HOLT_OK && db->read_only) db->synced_seqno = synced_seqno(&result);
     if (rc == HOLT_OK && !db->read_only) rc = adopt_log(db, &result);
-    if (rc == HOLT_OK && !db->read_only) rc = switch_over(db, result.known, mark.number + 1);
+    if (rc == HOLT_OK && !db->read_only) rc = switch_over(db, result.synced, mark.number + 1);
     replay_result_deinit(&result);
     atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
     return rc;
@@ -314,7 +316,7 @@ static holt_status restore(holt *db, const db_state *s, manifest_mark mark)
 
 holt_status recover_database(holt *db)
 {
-    db_state s = {0};
+    manifest_state s = {0};
     manifest_mark mark;
     uint64_t began = os_clock_ns(db->os);
     holt_status rc = read_manifest(db, &s, &mark);
@@ -322,7 +324,7 @@ holt_status recover_database(holt *db)
     if (rc == HOLT_OK && !db->read_only) rc = os_dir_sync(db->dir);
     if (rc == HOLT_OK && !db->read_only) rc = begin_writing(db);
     if (rc == HOLT_OK) rc = restore(db, &s, mark);
-    state_deinit(&s);
+    manifest_state_deinit(&s);
     if (rc != HOLT_OK) return rc;
     db->recovery_ns = os_clock_ns(db->os) - began;
     event_log_write(db->events, HOLT_LOG_INFO,

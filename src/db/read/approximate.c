@@ -2,29 +2,29 @@
 #include "base/range_estimate.h"
 #include "base/status.h"
 #include "db/tree/collection_tree.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
-static holt_status estimate(const view *v, const collection_state *s, seqno at, slice begin, slice end,
+static holt_status estimate(const version *v, const collection_version *s, seqno at, slice begin, slice end,
                             estimate_sums *sums)
 {
-    for (size_t i = 0; i < v->table_count; i++)
-        memtable_estimate(v->tables[i]->memtable, s->spec.id, at, s->cleared_seqno, begin, end, sums);
+    for (size_t i = 0; i < v->generation_count; i++)
+        memtable_estimate(v->generations[i]->memtable, s->spec.id, at, s->cleared_seqno, begin, end, sums);
     return trees_estimate(s, begin, end, sums);
 }
 
-/* Outside the section that shows the view: blocks may have to be read. */
+/* Outside the section that shows the version: blocks may have to be read. */
 static holt_status estimate_now(const holt_collection *c, slice begin, slice end, estimate_sums *sums)
 {
     holt *db = c->db;
-    view *v;
-    /* Acquire, and before the view: every version up to it is in the view. */
+    version *v;
+    /* Acquire, and before the version: every version up to it is in the version. */
     seqno at = atomic_load_explicit(&db->visible, memory_order_acquire);
-    holt_status rc = view_acquire(db, &v);
+    holt_status rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
-    if (at < v->floor) at = v->floor;
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    if (at < v->min_seqno) at = v->min_seqno;
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (s) rc = estimate(v, s, at, begin, end, sums);
-    view_release(db, v);
+    version_release(db, v);
     return rc;
 }
 
@@ -51,5 +51,5 @@ holt_status holt_approximate_size(holt_collection *c, holt_slice begin, holt_sli
     if (!is_empty(begin, end)) rc = estimate_now(c, begin, end, &sums);
     if (rc == HOLT_OK && bytes) *bytes = rounded(sums.bytes);
     if (rc == HOLT_OK && entries) *entries = rounded(sums.entries);
-    return db_leave(c->db, rc);
+    return api_exit(c->db, rc);
 }

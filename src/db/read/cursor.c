@@ -45,7 +45,7 @@ static bool at_end(holt_cursor *cur, cursor_place place)
 /* A memtable may be taken from under a cursor between its moves (snapshot.h), so what it shows is its own. */
 static bool copy_entry(holt_cursor *cur)
 {
-    const source *s = stand_of(cur)->source;
+    const iterator *s = read_state_of(cur)->iterator;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, s->key);
     if (!(cur->flags & HOLT_CURSOR_KEYS_ONLY)) buffer_append(&cur->copy, s->value);
@@ -63,10 +63,10 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Shows the source's entry if it is one: in range and no tombstone; else goes on in the given direction. */
-static OUT_OF_LINE bool settle_with_care(holt_cursor *cur, bool forward)
+/* Shows the iterator's entry if it is one: in range and no tombstone; else goes on in the given direction. */
+static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
-    source *s = stand_of(cur)->source;
+    iterator *s = read_state_of(cur)->iterator;
     if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
@@ -76,9 +76,9 @@ static OUT_OF_LINE bool settle_with_care(holt_cursor *cur, bool forward)
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
     }
-    if (stand_of(cur)->in_memory && !copy_entry(cur))
+    if (read_state_of(cur)->in_memory && !copy_entry(cur))
         return fail(cur, status_no_memory(s->key.size + s->value.size));
-    if (!stand_of(cur)->in_memory) return show(cur, s->key, s->value);
+    if (!read_state_of(cur)->in_memory) return show(cur, s->key, s->value);
     return show(cur, slice_of(cur->copy.data, s->key.size),
                 slice_of(cur->copy.data + s->key.size, s->value.size));
 }
@@ -86,19 +86,19 @@ static OUT_OF_LINE bool settle_with_care(holt_cursor *cur, bool forward)
 /* The same, short for what most entries are: plain puts in trees, walked without a bound. */
 static inline bool settle(holt_cursor *cur, bool forward)
 {
-    const cursor_stand *st = stand_of(cur);
-    const source *s = st->source;
+    const cursor_read_state *st = read_state_of(cur);
+    const iterator *s = st->iterator;
     bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending && !st->in_memory;
-    if (!plain || !slice_is_open(forward ? cur->upper : cur->lower)) return settle_with_care(cur, forward);
+    if (!plain || !slice_is_open(forward ? cur->upper : cur->lower)) return accept_slow(cur, forward);
     return show(cur, s->key, s->value);
 }
 
 static const slice no_key = {"", 0};
 
-static bool go_first(holt_cursor *cur, slice unused)
+static bool cursor_first(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
-    source *s = stand_of(cur)->source;
+    iterator *s = read_state_of(cur)->iterator;
     if (slice_is_open(cur->lower))
         s->ops->first(s);
     else
@@ -106,10 +106,10 @@ static bool go_first(holt_cursor *cur, slice unused)
     return settle(cur, true);
 }
 
-static bool go_last(holt_cursor *cur, slice unused)
+static bool cursor_last(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
-    source *s = stand_of(cur)->source;
+    iterator *s = read_state_of(cur)->iterator;
     if (slice_is_open(cur->upper)) {
         s->ops->last(s);
         return settle(cur, false);
@@ -119,51 +119,51 @@ static bool go_last(holt_cursor *cur, slice unused)
     return settle(cur, false);
 }
 
-static bool go_next(holt_cursor *cur, slice unused)
+static bool cursor_next(holt_cursor *cur, slice unused)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
     case CURSOR_BEFORE:
-        return go_first(cur, unused);
+        return cursor_first(cur, unused);
     case CURSOR_AFTER:
     case CURSOR_FAILED:
         return false;
     case CURSOR_ON:
         break;
     }
-    stand_of(cur)->source->ops->next(stand_of(cur)->source);
+    read_state_of(cur)->iterator->ops->next(read_state_of(cur)->iterator);
     return settle(cur, true);
 }
 
-static bool go_prev(holt_cursor *cur, slice unused)
+static bool cursor_prev(holt_cursor *cur, slice unused)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
     case CURSOR_AFTER:
-        return go_last(cur, unused);
+        return cursor_last(cur, unused);
     case CURSOR_BEFORE:
     case CURSOR_FAILED:
         return false;
     case CURSOR_ON:
         break;
     }
-    stand_of(cur)->source->ops->prev(stand_of(cur)->source);
+    read_state_of(cur)->iterator->ops->prev(read_state_of(cur)->iterator);
     return settle(cur, false);
 }
 
-static bool go_seek(holt_cursor *cur, slice key)
+static bool cursor_seek(holt_cursor *cur, slice key)
 {
-    if (below_range(cur, key)) return go_first(cur, key);
+    if (below_range(cur, key)) return cursor_first(cur, key);
     if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
-    stand_of(cur)->source->ops->seek(stand_of(cur)->source, key);
+    read_state_of(cur)->iterator->ops->seek(read_state_of(cur)->iterator, key);
     return settle(cur, true);
 }
 
-static bool go_seek_last(holt_cursor *cur, slice key)
+static bool cursor_seek_last(holt_cursor *cur, slice key)
 {
-    if (above_range(cur, key)) return go_last(cur, key);
+    if (above_range(cur, key)) return cursor_last(cur, key);
     if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
-    stand_of(cur)->source->ops->seek_last(stand_of(cur)->source, key);
+    read_state_of(cur)->iterator->ops->seek_last(read_state_of(cur)->iterator, key);
     return settle(cur, false);
 }
 
@@ -178,17 +178,18 @@ static bool may_move(holt_cursor *cur)
     return rc == HOLT_OK || fail(cur, rc);
 }
 
-static bool lies_in(slice part, slice whole)
+static bool lies_in(slice file_range, slice whole)
 {
-    const uintptr_t at = (uintptr_t)part.data, begin = (uintptr_t)whole.data;
-    return part.size > 0 && at >= begin && at - begin < whole.size;
+    const uintptr_t at = (uintptr_t)file_range.data, begin = (uintptr_t)whole.data;
+    return file_range.size > 0 && at >= begin && at - begin < whole.size;
 }
 
 /* A key that lies in what the cursor shows is written over by the move that it is for. Shown entries of memtables are copies,
  * which are written after it. */
 static holt_status keep_own_key(holt_cursor *cur, slice *key)
 {
-    if (stand_of(cur)->in_memory || !(lies_in(*key, cur->key) || lies_in(*key, cur->value))) return HOLT_OK;
+    if (read_state_of(cur)->in_memory || !(lies_in(*key, cur->key) || lies_in(*key, cur->value)))
+        return HOLT_OK;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, *key);
     if (cur->copy.failed) return status_no_memory(key->size);
@@ -203,13 +204,13 @@ static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *c
     if (!may_move(cur)) return false;
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
-    snapshot *snap = cur->txn ? &cur->txn->snapshot : &stand_of(cur)->own;
+    snapshot *snap = cur->txn ? &cur->txn->snapshot : &read_state_of(cur)->own;
     holt_status rc = keep_own_key(cur, &key);
-    if (rc == HOLT_OK && stand_of(cur)->in_memory) rc = snapshot_enter(snap);
+    if (rc == HOLT_OK && read_state_of(cur)->in_memory) rc = snapshot_enter(snap);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = go(cur, key);
-    if (stand_of(cur)->in_memory) snapshot_leave(cur->db, snap);
-    os_breathe(cur->db->os);
+    if (read_state_of(cur)->in_memory) snapshot_leave(cur->db, snap);
+    os_run_pending(cur->db->os);
     return result;
 }
 
@@ -233,19 +234,19 @@ static bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slic
 
 bool holt_cursor_first(holt_cursor *cur)
 {
-    return move(cur, go_first, no_key);
+    return move(cur, cursor_first, no_key);
 }
 
 bool holt_cursor_last(holt_cursor *cur)
 {
-    return move(cur, go_last, no_key);
+    return move(cur, cursor_last, no_key);
 }
 
 /* Whether the cursor stands on an entry in trees that nobody can take from it: so its next step needs no more
  * preparation. Most steps of a walk are such. */
 static inline bool walks_on(const holt_cursor *cur)
 {
-    return cur->place == CURSOR_ON && !cur->txn && !stand_of(cur)->in_memory && !cur->breathes &&
+    return cur->place == CURSOR_ON && !cur->txn && !read_state_of(cur)->in_memory && !cur->runs_pending &&
            collection_lives(cur->collection);
 }
 
@@ -255,11 +256,11 @@ bool holt_cursor_next(holt_cursor *cur)
     bool result;
     if (walks_on(cur)) {
         status_begin_call();
-        source *s = stand_of(cur)->source;
+        iterator *s = read_state_of(cur)->iterator;
         s->ops->next(s);
         result = settle(cur, true);
     } else {
-        result = move_entered(cur, go_next, no_key);
+        result = move_entered(cur, cursor_next, no_key);
     }
     handle_leave(&cur->handle);
     return result;
@@ -271,11 +272,11 @@ bool holt_cursor_prev(holt_cursor *cur)
     bool result;
     if (walks_on(cur)) {
         status_begin_call();
-        source *s = stand_of(cur)->source;
+        iterator *s = read_state_of(cur)->iterator;
         s->ops->prev(s);
         result = settle(cur, false);
     } else {
-        result = move_entered(cur, go_prev, no_key);
+        result = move_entered(cur, cursor_prev, no_key);
     }
     handle_leave(&cur->handle);
     return result;
@@ -283,18 +284,18 @@ bool holt_cursor_prev(holt_cursor *cur)
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
 {
-    return move(cur, go_seek, key);
+    return move(cur, cursor_seek, key);
 }
 
 bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
 {
-    return move(cur, go_seek_last, key);
+    return move(cur, cursor_seek_last, key);
 }
 
 /* ---------------------------------------------------------------- public answers */
 
 /* The entry is good as long as what it stands in is held: not after the transaction's end. */
-static bool stands(const holt_cursor *cur)
+static bool read_states(const holt_cursor *cur)
 {
     return cur && cur->place == CURSOR_ON && handle_is_open(&cur->handle) &&
            !(cur->txn && !txn_is_open(cur->txn));
@@ -307,17 +308,17 @@ static slice never_null(slice s)
 
 bool holt_cursor_valid(const holt_cursor *cur)
 {
-    return stands(cur);
+    return read_states(cur);
 }
 
 holt_slice holt_cursor_key(const holt_cursor *cur)
 {
-    return stands(cur) ? never_null(cur->key) : slice_of(NULL, 0);
+    return read_states(cur) ? never_null(cur->key) : slice_of(NULL, 0);
 }
 
 holt_slice holt_cursor_value(const holt_cursor *cur)
 {
-    if (!stands(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
+    if (!read_states(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
     return never_null(cur->value);
 }
 

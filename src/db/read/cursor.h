@@ -7,19 +7,19 @@
 typedef enum cursor_place { CURSOR_FRESH, CURSOR_ON, CURSOR_BEFORE, CURSOR_AFTER, CURSOR_FAILED } cursor_place;
 
 /* What a cursor reads. */
-typedef struct cursor_stand {
+typedef struct cursor_read_state {
     snapshot own;            /* of a cursor without a transaction */
-    collection_state *state; /* a reference: the trees; NULL: the collection is not in the snapshot */
-    source *source;          /* over all that the snapshot sees */
+    collection_version *state; /* a reference: the trees; NULL: the collection is not in the snapshot */
+    iterator *iterator;          /* over all that the snapshot sees */
     bool in_memory;          /* some of it is memtables */
-} cursor_stand;
+} cursor_read_state;
 
 struct holt_cursor {
     handle handle;
     holt *db;
     holt_collection *collection; /* a user of it */
     holt_txn *txn;               /* a user of it; or NULL */
-    cursor_stand stands[2];      /* the one read, and room for the next (refresh); they do not move, for snapshots are linked */
+    cursor_read_state read_states[2];      /* the one read, and room for the next (refresh); they do not move, for snapshots are linked */
     unsigned current;
     uint32_t flags;
     void *bounds;                /* the bytes of lower and upper */
@@ -30,12 +30,12 @@ struct holt_cursor {
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;
     uint64_t moves;
-    bool breathes;               /* the os wants to be given a turn after each call (os_breathe) */
+    bool runs_pending;               /* the os wants to be given a turn after each call (os_run_pending) */
 };
 
-static inline cursor_stand *stand_of(const holt_cursor *cur)
+static inline cursor_read_state *read_state_of(const holt_cursor *cur)
 {
-    return (cursor_stand *)&cur->stands[cur->current];
+    return (cursor_read_state *)&cur->read_states[cur->current];
 }
 
 #endif

@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/tree/collection_tree.h"
-#include "db/version/install.h"
-#include "tree/merge.h"
+#include "db/version/version_set.h"
+#include "tree/read/merge.h"
 
 /* ---------------------------------------------------------------- bounds */
 
@@ -48,97 +48,98 @@ static holt_status set_bounds(holt_cursor *cur, const holt_cursor_options *o)
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- sources */
+/* ---------------------------------------------------------------- iterators */
 
-static bool has_entries(const view *v, const collection_state *s)
+static bool has_entries(const version *v, const collection_version *s)
 {
-    for (size_t i = 0; i < v->table_count; i++)
-        if (memtable_collection_entries(v->tables[i]->memtable, s->spec.id) > 0) return true;
+    for (size_t i = 0; i < v->generation_count; i++)
+        if (memtable_collection_entries(v->generations[i]->memtable, s->spec.id) > 0) return true;
     return false;
 }
 
 /* Sources over everything that the snapshot sees of the collection, youngest first. *in_memory: some of it is
  * memtables. */
-static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_state *s,
-                                 source **children, size_t *count, bool *in_memory)
+static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_version *s,
+                                 iterator **children, size_t *count, bool *in_memory)
 {
-    const tree_source_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
-    const memtable_source_options in_memory_options = {
+    const tree_iterator_options options = {.lower = cur->lower, .upper = cur->upper, .read_ahead = true};
+    const memtable_iterator_options in_memory_options = {
         .seqno = snap->seqno, .after = s->cleared_seqno, .lower = cur->lower, .upper = cur->upper};
-    const view *v = snap->view;
+    const version *v = snap->version;
     holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < v->table_count && rc == HOLT_OK; i++) {
-        memtable *m = v->tables[i]->memtable;
+    for (size_t i = 0; i < v->generation_count && rc == HOLT_OK; i++) {
+        memtable *m = v->generations[i]->memtable;
         if (memtable_collection_entries(m, s->spec.id) == 0) continue;
-        rc = memtable_source_open(m, s->spec.id, &in_memory_options, &children[*count]);
+        rc = memtable_iterator_open(m, s->spec.id, &in_memory_options, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
     }
     *in_memory = *count > 0;
-    return rc == HOLT_OK ? trees_sources_open(s, &options, children, count) : rc;
+    return rc == HOLT_OK ? trees_iterators_open(s, &options, children, count) : rc;
 }
 
-static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_stand *out)
+static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_read_state *out)
 {
-    const collection_state *s = out->state;
-    size_t most = s ? snap->view->table_count + trees_sources_max(s) : 0, count = 0;
-    source **children = mem_alloc_zero(most + 1, sizeof *children);
+    const collection_version *s = out->state;
+    size_t most = s ? snap->version->generation_count + trees_iterators_max(s) : 0, count = 0;
+    iterator **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
     holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;
-    if (rc == HOLT_OK) return merge_open(children, count, &out->source);
+    if (rc == HOLT_OK) return merge_open(children, count, &out->iterator);
     while (count > 0)
-        source_close(children[--count]);
+        iterator_close(children[--count]);
     mem_free(children);
     return rc;
 }
 
-static void close_stand(const holt_cursor *cur, cursor_stand *st)
+static void close_read_state(const holt_cursor *cur, cursor_read_state *st)
 {
-    source_close(st->source);
+    iterator_close(st->iterator);
     snapshot_release(cur->db, &st->own);
-    collection_state_release(cur->db, st->state);
+    collection_version_release(cur->db, st->state);
     memset(st, 0, sizeof *st);
 }
 
-/* A cursor that has walked the same trees, and nothing but them, has the source already. One that holds a large value would hold it
+/* A cursor that has walked the same trees, and nothing but them, has the iterator already. One that holds a large value would hold it
  * until the next move. */
-static bool can_keep(const cursor_stand *old, const cursor_stand *st)
+static bool can_keep(const cursor_read_state *old, const cursor_read_state *st)
 {
     enum { VALUE_KEEP = 64 << 10 };
-    return old && !old->in_memory && old->state == st->state && old->source->value.size <= VALUE_KEEP;
+    return old && !old->in_memory && old->state == st->state && old->iterator->value.size <= VALUE_KEEP;
 }
 
-/* The source over what the snapshot sees. */
-static holt_status open_source(const holt_cursor *cur, const snapshot *snap, cursor_stand *old,
-                               cursor_stand *st)
+/* The iterator over what the snapshot sees. */
+static holt_status open_iterator(const holt_cursor *cur, const snapshot *snap, cursor_read_state *old,
+                                 cursor_read_state *st)
 {
-    if (!can_keep(old, st) || (st->state && has_entries(snap->view, st->state)))
+    if (!can_keep(old, st) || (st->state && has_entries(snap->version, st->state)))
         return merge_children(cur, snap, st);
-    st->source = old->source;
-    old->source = NULL;
+    st->iterator = old->iterator;
+    old->iterator = NULL;
     return HOLT_OK;
 }
 
-/* Opens the source over the transaction's snapshot, or one of its own. The trees are held by the collection's
- * state; a view that is not needed for its memtables is not kept. old (may be NULL): what the cursor read before, and will
+/* Opens the iterator over the transaction's snapshot, or one of its own. The trees are held by the collection's
+ * state; a version that is not needed for its memtables is not kept. old (may be NULL): what the cursor read before, and will
  * not read again if this succeeds. */
-static holt_status open_stand(const holt_cursor *cur, cursor_stand *old, cursor_stand *st)
+static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *old, cursor_read_state *st)
 {
     memset(st, 0, sizeof *st);
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
     holt_status rc = cur->txn ? HOLT_OK : snapshot_take(cur->db, &st->own);
     if (rc == HOLT_OK) rc = snapshot_enter(snap);
     if (rc != HOLT_OK) {
-        close_stand(cur, st);
+        close_read_state(cur, st);
         return rc;
     }
-    collection_state *s = view_collection(snap->view, cur->collection->slot, cur->collection->spec.id);
-    st->state = s ? collection_state_ref(s) : NULL;
-    rc = open_source(cur, snap, old, st);
+    collection_version *s =
+        version_collection(snap->version, cur->collection->slot, cur->collection->spec.id);
+    st->state = s ? collection_version_ref(s) : NULL;
+    rc = open_iterator(cur, snap, old, st);
     snapshot_leave(cur->db, snap);
     if (rc != HOLT_OK)
-        close_stand(cur, st);
+        close_read_state(cur, st);
     else if (!st->in_memory && !cur->txn)
-        snapshot_drop_view(cur->db, &st->own);
+        snapshot_drop_version(cur->db, &st->own);
     return rc;
 }
 
@@ -163,7 +164,7 @@ static holt_status check_options(const holt_cursor_options *o)
 static void give_back(holt_cursor *cur)
 {
     counter_add(&cur->db->counts, COUNT_MOVES, cur->moves);
-    close_stand(cur, stand_of(cur));
+    close_read_state(cur, read_state_of(cur));
     collection_unuse(cur->collection);
 }
 
@@ -189,9 +190,9 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     cur->collection = c;
     cur->txn = t;
     cur->flags = o->flags;
-    cur->breathes = os_breathes(c->db->os);
+    cur->runs_pending = os_has_pending(c->db->os);
     holt_status rc = set_bounds(cur, o);
-    if (rc == HOLT_OK) rc = open_stand(cur, NULL, stand_of(cur));
+    if (rc == HOLT_OK) rc = open_read_state(cur, NULL, read_state_of(cur));
     if (rc != HOLT_OK) {
         mem_free(cur->bounds);
         mem_free(cur);
@@ -215,16 +216,16 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
     if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
     if (rc == HOLT_OK) rc = txn_read(c->db, t, &snap);
     if (rc != HOLT_OK) return rc;
-    return db_leave(c->db, open_cursor(c, t, o ? o : &defaults, out));
+    return api_exit(c->db, open_cursor(c, t, o ? o : &defaults, out));
 }
 
-/* The new snapshot and its source are there before the old ones go: on failure the cursor is as it was. */
+/* The new snapshot and its iterator are there before the old ones go: on failure the cursor is as it was. */
 static holt_status refresh(holt_cursor *cur)
 {
-    cursor_stand *old = &cur->stands[cur->current], *fresh = &cur->stands[1 - cur->current];
-    holt_status rc = open_stand(cur, old, fresh);
+    cursor_read_state *old = &cur->read_states[cur->current], *fresh = &cur->read_states[1 - cur->current];
+    holt_status rc = open_read_state(cur, old, fresh);
     if (rc != HOLT_OK) return rc;
-    close_stand(cur, old);
+    close_read_state(cur, old);
     cur->current = 1 - cur->current;
     cur->place = CURSOR_FRESH;
     cur->status = HOLT_OK;
@@ -237,7 +238,7 @@ static holt_status refresh_open(holt_cursor *cur)
     if (rc != HOLT_OK) return rc;
     if (cur->txn)
         return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
-    return db_leave(cur->db, refresh(cur));
+    return api_exit(cur->db, refresh(cur));
 }
 
 holt_status holt_cursor_refresh(holt_cursor *cur)
@@ -262,7 +263,7 @@ holt_status holt_cursor_close(holt_cursor *cur)
     if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the parent's memory is let be */
     holt_status rc = holt_cursor_status(cur);
     give_back(cur);
-    db_leave(db, rc);
+    api_exit(db, rc);
     handle_end(db, &cur->handle); /* a forced close may free the database from here on */
     destroy(cur);
     return rc;

@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "db/tree/collection_tree.h"
 #include "db/txn/txn.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 /* ---------------------------------------------------------------- where a value goes */
 
@@ -59,10 +59,11 @@ static void sink_empty(sink *s)
 
 /* The newest version that the memtables have of the key. A version at or below cleared_seqno is as good as
  * none, and so is all that is older. */
-static bool find_in_memory(const view *v, const collection_state *s, slice key, seqno at, memtable_entry *out)
+static bool find_in_memory(const version *v, const collection_version *s, slice key, seqno at,
+                           memtable_entry *out)
 {
-    for (size_t i = 0; i < v->table_count; i++)
-        if (memtable_get(v->tables[i]->memtable, s->spec.id, key, at, out))
+    for (size_t i = 0; i < v->generation_count; i++)
+        if (memtable_get(v->generations[i]->memtable, s->spec.id, key, at, out))
             return out->seqno > s->cleared_seqno;
     return false;
 }
@@ -75,17 +76,17 @@ typedef struct lookup {
     sink *sink;
 } lookup;
 
-static holt_status take_extents(sink *out, const lsm_entry *e)
+static holt_status take_overflow(sink *out, const lsm_entry *e)
 {
     uint64_t size;
     void *room = NULL;
-    holt_status rc = tree_extents_size(e->file, e->entry.value, &size);
+    holt_status rc = tree_overflow_size(e->file, e->entry.value, &size);
     if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);
-    return rc == HOLT_OK && room ? tree_read_extents(e->file, e->entry.value, room) : rc;
+    return rc == HOLT_OK && room ? tree_read_overflow(e->file, e->entry.value, room) : rc;
 }
 
-/* With reads. The caller holds the view. */
-static holt_status look_in_tree(lookup *l, const collection_state *s)
+/* With reads. The caller holds the version. */
+static holt_status look_in_tree(lookup *l, const collection_version *s)
 {
     tree_buffer scratch = {0};
     lsm_entry e;
@@ -94,13 +95,13 @@ static holt_status look_in_tree(lookup *l, const collection_state *s)
     if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
         rc = HOLT_NOT_FOUND;
     else if (answer == TREE_FOUND)
-        rc = e.entry.extents ? take_extents(l->sink, &e) : sink_take(l->sink, e.entry.value);
+        rc = e.entry.overflow ? take_overflow(l->sink, &e) : sink_take(l->sink, e.entry.value);
     tree_buffer_deinit(&scratch);
     return rc;
 }
 
 /* Inside a section. *undecided: a block must be read. */
-static holt_status look_in_section(lookup *l, const view *v, const collection_state *s, seqno at,
+static holt_status look_in_section(lookup *l, const version *v, const collection_version *s, seqno at,
                                    bool *undecided)
 {
     memtable_entry m;
@@ -111,14 +112,14 @@ static holt_status look_in_section(lookup *l, const view *v, const collection_st
     tree_answer answer = trees_get_cached(s, &l->query, &e);
     if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
-    if (answer == TREE_FOUND && !e.entry.extents) return sink_take(l->sink, e.entry.value);
+    if (answer == TREE_FOUND && !e.entry.overflow) return sink_take(l->sink, e.entry.value);
     *undecided = true;
     return HOLT_OK;
 }
 
-/* On a view that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as
+/* On a version that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as
  * of which seqno. */
-static holt_status look_up(lookup *l, view *v, seqno at, seqno *seen)
+static holt_status look_up(lookup *l, version *v, seqno at, seqno *seen)
 {
     holt *db = l->collection->db;
     holt_status rc = epoch_enter();
@@ -127,11 +128,11 @@ static holt_status look_up(lookup *l, view *v, seqno at, seqno *seen)
     if (!held) {
         /* The seqno first, see snapshot_take. */
         at = atomic_load_explicit(&db->visible, memory_order_acquire);
-        v = atomic_load_explicit(&db->view, memory_order_acquire);
-        if (at < v->floor) at = v->floor;
+        v = atomic_load_explicit(&db->version, memory_order_acquire);
+        if (at < v->min_seqno) at = v->min_seqno;
     }
     if (seen) *seen = at;
-    const collection_state *s = view_collection(v, l->collection->slot, l->collection->spec.id);
+    const collection_version *s = version_collection(v, l->collection->slot, l->collection->spec.id);
     bool undecided = false;
     rc = s ? look_in_section(l, v, s, at, &undecided) : collection_missing(l->collection);
     /* Relaxed: the section keeps the count from becoming zero. */
@@ -139,7 +140,7 @@ static holt_status look_up(lookup *l, view *v, seqno at, seqno *seen)
     epoch_leave();
     if (!undecided) return rc;
     rc = look_in_tree(l, s);
-    if (!held) view_release(db, v);
+    if (!held) version_release(db, v);
     return rc;
 }
 
@@ -149,7 +150,7 @@ static holt_status look_up_at(lookup *l, snapshot *s)
     if (!s) return look_up(l, NULL, 0, NULL);
     holt_status rc = snapshot_enter(s);
     if (rc != HOLT_OK) return rc;
-    rc = look_up(l, s->view, s->seqno, NULL);
+    rc = look_up(l, s->version, s->seqno, NULL);
     snapshot_leave(l->collection->db, s);
     return rc;
 }
@@ -191,7 +192,7 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
 /* HOLT_NOT_FOUND is a result here, and comes without a message. */
 static holt_status leave(holt *db, holt_status rc)
 {
-    (void)db_leave(db, rc == HOLT_NOT_FOUND ? HOLT_OK : rc);
+    (void)api_exit(db, rc == HOLT_NOT_FOUND ? HOLT_OK : rc);
     return rc;
 }
 

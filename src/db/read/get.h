@@ -1,7 +1,7 @@
 /* get.h -- point lookups.
  *
  * First inside an epoch section, touching memory only: memtables, filters, cached blocks; the value is copied
- * out there. When a block must be read, the view is referenced, the section left, and the lookup goes on with
+ * out there. When a block must be read, the version is referenced, the section left, and the lookup goes on with
  * reads.
  */
 #ifndef HOLT_DB_READ_GET_H

@@ -2,14 +2,14 @@
 
 #include "base/status.h"
 
-tree_answer trees_get_cached(const collection_state *s, lsm_query *q, lsm_entry *out)
+tree_answer trees_get_cached(const collection_version *s, lsm_query *q, lsm_entry *out)
 {
     if (!s->btree) return lsm_get_cached(s->lsm, q, out);
     out->file = s->btree_file;
     return tree_lookup_cached(s->btree_file, btree_version_root(s->btree), q->key, &out->entry);
 }
 
-tree_answer trees_get(const collection_state *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
+tree_answer trees_get(const collection_version *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
                       holt_status *status)
 {
     if (!s->btree) return lsm_get(s->lsm, q, scratch, out, status);
@@ -17,39 +17,39 @@ tree_answer trees_get(const collection_state *s, lsm_query *q, tree_buffer *scra
     return tree_lookup(s->btree_file, btree_version_root(s->btree), q->key, scratch, &out->entry, status);
 }
 
-size_t trees_sources_max(const collection_state *s)
+size_t trees_iterators_max(const collection_version *s)
 {
     return s->btree ? 1 : lsm_tree_runs(s->lsm);
 }
 
-holt_status trees_sources_open(const collection_state *s, const tree_source_options *options,
-                               source **children, size_t *count)
+holt_status trees_iterators_open(const collection_version *s, const tree_iterator_options *options,
+                                 iterator **children, size_t *count)
 {
     holt_status rc = HOLT_OK;
     if (s->btree) {
-        rc = tree_source_open(s->btree_file, btree_version_root(s->btree), options, &children[*count]);
+        rc = tree_iterator_open(s->btree_file, btree_version_root(s->btree), options, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
     }
     for (size_t i = 0; i < lsm_tree_runs(s->lsm) && rc == HOLT_OK; i++) {
-        rc = lsm_run_source_open(lsm_tree_run(s->lsm, i), options, &children[*count]);
+        rc = lsm_run_iterator_open(lsm_tree_run(s->lsm, i), options, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
     }
     return rc;
 }
 
-holt_status trees_estimate(const collection_state *s, slice begin, slice end, estimate_sums *sums)
+holt_status trees_estimate(const collection_version *s, slice begin, slice end, estimate_sums *sums)
 {
     if (!s->btree) return lsm_estimate(s->lsm, begin, end, sums);
     return tree_estimate(s->btree_file, btree_version_root(s->btree), begin, end, sums);
 }
 
-holt_status trees_empty(const collection_spec *spec, btree_space *space, collection_tree *out)
+holt_status trees_empty(const collection_spec *spec, page_store *store, collection_tree *out)
 {
     memset(out, 0, sizeof *out);
     holt_status rc = lsm_tree_create(NULL, 0, &out->lsm);
     if (rc != HOLT_OK || spec->kind != HOLT_BTREE) return rc;
-    rc = btree_version_open(&out->btree, space, NULL);
+    rc = btree_version_open(&out->btree, store, NULL);
     if (rc != HOLT_OK) lsm_tree_unref(out->lsm);
-    out->btree_file = btree_space_file(space);
+    out->btree_file = page_store_file(store);
     return rc;
 }

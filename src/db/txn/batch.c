@@ -128,7 +128,7 @@ holt_status holt_batch_clear(holt_txn *t)
     status_begin_call();
     holt_status rc = enter(t);
     if (rc != HOLT_OK) return rc;
-    rc = db_leave(t->db, clear(t));
+    rc = api_exit(t->db, clear(t));
     handle_leave(&t->handle);
     return rc;
 }

@@ -148,7 +148,7 @@ static holt_status end(holt_txn *t, holt_status rc)
 {
     t->ended = true;
     give_back(t);
-    db_leave(t->db, rc);
+    api_exit(t->db, rc);
     handle_end(t->db, &t->handle);
     return rc;
 }
@@ -177,7 +177,7 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     }
     handle_begin(db, &t->handle, HANDLE_TXN);
     *out = t;
-    return db_leave(db, HOLT_OK);
+    return api_exit(db, HOLT_OK);
 }
 
 static holt_status commit(holt_txn *t)
@@ -193,7 +193,7 @@ static holt_status commit_open(holt_txn *t)
     if (rc != HOLT_OK) return rc;
     rc = commit(t);
     if (rc == HOLT_OK || rc == HOLT_CONFLICT || rc == HOLT_IO) return end(t, rc);
-    return db_leave(t->db, rc);
+    return api_exit(t->db, rc);
 }
 
 holt_status holt_commit(holt_txn *t)

@@ -3,7 +3,7 @@
 #ifndef HOLT_DB_TXN_TXN_H
 #define HOLT_DB_TXN_TXN_H
 
-#include "db/commit/commit.h"
+#include "db/commit/commit_queue.h"
 #include "db/version/snapshot.h"
 
 struct holt_txn {

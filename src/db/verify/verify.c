@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "db/db.h"
 #include "db/open/directory.h"
-#include "db/open/lock.h"
+#include "db/open/lock_file.h"
 #include "db/verify/verify_log.h"
 #include "db/verify/verify_manifest.h"
 #include "db/verify/verify_orphans.h"
@@ -19,7 +19,7 @@ typedef struct closed_database {
     os_file *lock;
     uint64_t id[2];
     uint64_t manifest; /* its number */
-    db_state state;
+    manifest_state state;
     manifest_mark mark;
     char manifest_file[OS_NAME_MAX];
     cache *cache;
@@ -61,7 +61,7 @@ static holt_status open_closed(closed_database *c, os *platform, const char *pat
 static void close_closed(closed_database *c)
 {
     verify_trees_deinit(&c->trees);
-    state_deinit(&c->state);
+    manifest_state_deinit(&c->state);
     tree_files_destroy(c->files);
     cache_destroy(c->cache);
     unlock_database(c->lock, false);
@@ -80,13 +80,14 @@ static holt_status read_state(closed_database *c, verification *v)
     return rc == HOLT_OK ? verify_manifest_count(v, c->dir, c->manifest) : rc;
 }
 
-static holt_status add_run(closed_database *c, verification *v, const char *collection, const state_run *run)
+static holt_status add_run(closed_database *c, verification *v, const char *collection,
+                           const manifest_run *run)
 {
     size_t first = c->trees.count;
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < run->count && rc == HOLT_OK; i++)
-        rc = verify_trees_add(&c->trees, collection, &run->parts[i]);
-    if (rc == HOLT_OK) rc = verify_trees_check_run(&c->trees, first, run->age, c->manifest_file);
+        rc = verify_trees_add(&c->trees, collection, &run->file_ranges[i]);
+    if (rc == HOLT_OK) rc = verify_trees_check_run(&c->trees, first, run->newest_seqno, c->manifest_file);
     return verification_take(v, rc);
 }
 
@@ -94,7 +95,7 @@ static holt_status gather_trees(closed_database *c, verification *v)
 {
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < c->state.collection_count; i++) {
-        const state_collection *from = &c->state.collections[i];
+        const manifest_collection *from = &c->state.collections[i];
         for (size_t j = 0; j < from->run_count && rc == HOLT_OK; j++)
             rc = add_run(c, v, from->name, &from->runs[j]);
     }

@@ -1,6 +1,6 @@
 /* verify_live.c -- holt_verify_live: the files of an open database as they are now.
  *
- * What is read belongs to one moment: the trees of one view. References on them, not on the view, are held
+ * What is read belongs to one moment: the trees of one version. References on them, not on the version, are held
  * while they are read, so that no memtable waits for it, and files stay until they have been read. The blocks
  * come from the files and go past the cache. The log is not judged: it is being written. Neither are the maps of
  * the B+trees' pages, nor pages that no tree of the moment has: they are in flux.
@@ -9,9 +9,9 @@
 #include "base/status.h"
 #include "db/verify/verify_manifest.h"
 #include "db/verify/verify_trees.h"
-#include "db/version/install.h"
-#include "tree/tree_format.h"
-#include "tree/tree_pages.h"
+#include "db/version/version_set.h"
+#include "tree/file/tree_format.h"
+#include "tree/write/tree_pages.h"
 
 #include <inttypes.h>
 
@@ -45,7 +45,7 @@ static holt_status check_end(const holt *db, manifest_mark written, manifest_mar
 static holt_status read_manifest(const holt *db, manifest_mark written, uint64_t *number)
 {
     uint64_t id[2];
-    db_state state = {0};
+    manifest_state state = {0};
     manifest_mark mark;
     holt_status rc = current_read(db->dir, number, id);
     if (rc == HOLT_OK && (id[0] != db->id[0] || id[1] != db->id[1]))
@@ -53,7 +53,7 @@ static holt_status read_manifest(const holt *db, manifest_mark written, uint64_t
     if (rc == HOLT_NOT_FOUND) rc = status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET, "is missing");
     if (rc == HOLT_OK) rc = verify_manifest(db->dir, *number, db->id, &state, &mark);
     if (rc == HOLT_OK) rc = check_end(db, written, mark);
-    state_deinit(&state);
+    manifest_state_deinit(&state);
     return rc;
 }
 
@@ -106,9 +106,9 @@ static void live_trees_deinit(live_trees *all)
     mem_free(all->trees);
 }
 
-static holt_status add_live(live_trees *all, const holt_collection *c, const view *v)
+static holt_status add_live(live_trees *all, const holt_collection *c, const version *v)
 {
-    const collection_state *s = view_collection(v, c->slot, c->spec.id);
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (!s) return HOLT_OK; /* created since */
     live_tree *t = &all->trees[all->count];
     t->collection = mem_copy_string(c->name);
@@ -122,8 +122,8 @@ static holt_status add_live(live_trees *all, const holt_collection *c, const vie
 
 static holt_status take_references(holt *db, live_trees *all)
 {
-    view *v;
-    holt_status rc = view_acquire(db, &v);
+    version *v;
+    holt_status rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
     os_mutex_lock(&db->admin_mu);
     all->trees = mem_alloc_zero(db->catalog_count + 1, sizeof *all->trees);
@@ -131,7 +131,7 @@ static holt_status take_references(holt *db, live_trees *all)
     for (size_t i = 0; i < db->catalog_count && rc == HOLT_OK; i++)
         rc = add_live(all, db->catalog[i], v);
     os_mutex_unlock(&db->admin_mu);
-    view_release(db, v);
+    version_release(db, v);
     return rc;
 }
 
@@ -140,9 +140,9 @@ static holt_status add_run(verify_trees *list, verification *v, const char *coll
     size_t first = list->count;
     lsm_run_info info = lsm_run_describe(run);
     holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < info.part_count && rc == HOLT_OK; i++)
-        rc = verify_trees_add(list, collection, lsm_run_part(run, i));
-    if (rc == HOLT_OK) rc = verify_trees_check_run(list, first, info.age, "MANIFEST");
+    for (size_t i = 0; i < info.file_range_count && rc == HOLT_OK; i++)
+        rc = verify_trees_add(list, collection, lsm_run_file_range(run, i));
+    if (rc == HOLT_OK) rc = verify_trees_check_run(list, first, info.newest_seqno, "MANIFEST");
     return verification_take(v, rc);
 }
 
@@ -221,5 +221,5 @@ holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify
     if (rc != HOLT_OK) return rc;
     rc = verify_live_manifest(db, &v);
     if (rc == HOLT_OK) rc = verify_live_trees(db, &v);
-    return db_leave(db, verification_end(&v, rc, report, report_size));
+    return api_exit(db, verification_end(&v, rc, report, report_size));
 }

@@ -9,7 +9,7 @@
 
 typedef struct log_check {
     verification *verification;
-    const db_state *state;
+    const manifest_state *state;
     const replay_result *log; /* as far as it has been read */
     uint64_t bytes_told;
 } log_check;
@@ -59,7 +59,7 @@ static void tell_progress(void *ctx, uint64_t bytes)
 
 /* ---------------------------------------------------------------- the whole */
 
-bool verify_log_may_use(const db_state *s, uint64_t segment)
+bool verify_log_may_use(const manifest_state *s, uint64_t segment)
 {
     for (size_t i = 0; i < s->log.recovered_count; i++)
         if (s->log.recovered[i].segment == segment) return true;
@@ -69,7 +69,7 @@ bool verify_log_may_use(const db_state *s, uint64_t segment)
 typedef struct size_sum {
     verification *verification;
     os_dir *dir;
-    const db_state *state;
+    const manifest_state *state;
 } size_sum;
 
 static holt_status add_size(void *ctx, const char *name)
@@ -84,13 +84,13 @@ static holt_status add_size(void *ctx, const char *name)
     return rc;
 }
 
-holt_status verify_log_expect(verification *v, os_dir *dir, const db_state *s)
+holt_status verify_log_expect(verification *v, os_dir *dir, const manifest_state *s)
 {
     size_sum sum = {.verification = v, .dir = dir, .state = s};
     return os_dir_list(dir, add_size, &sum);
 }
 
-holt_status verify_log(verification *v, os_dir *dir, const uint64_t database_id[2], const db_state *s,
+holt_status verify_log(verification *v, os_dir *dir, const uint64_t database_id[2], const manifest_state *s,
                        manifest_mark mark, replay_result *out)
 {
     log_check c = {.verification = v, .state = s, .log = out};

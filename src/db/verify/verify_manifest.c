@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 typedef struct reading {
-    db_state *state;
+    manifest_state *state;
     char name[OS_NAME_MAX];
 } reading;
 
@@ -24,13 +24,13 @@ static holt_status name_file(const char *file, const char *what, uint64_t index)
 static holt_status apply_record(void *ctx, uint64_t index, slice record)
 {
     reading *r = ctx;
-    holt_status rc = state_apply(r->state, index, record);
+    holt_status rc = manifest_state_apply(r->state, index, record);
     return rc == HOLT_CORRUPT || rc == HOLT_UNSUPPORTED ? name_file(r->name, "record", index) : rc;
 }
 
 /* ---------------------------------------------------------------- what the records add up to */
 
-static holt_status check_counters(const db_state *s, const char *file)
+static holt_status check_counters(const manifest_state *s, const char *file)
 {
     if (s->next_collection && s->log.next_segment) return HOLT_OK;
     return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET, "has no counters or no log position");
@@ -41,7 +41,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static holt_status check_names(const db_state *s, const char *file)
+static holt_status check_names(const manifest_state *s, const char *file)
 {
     const char **names = mem_alloc((s->collection_count + 1) * sizeof *names);
     if (!names) return status_no_memory(s->collection_count * sizeof *names);
@@ -62,26 +62,26 @@ static holt_status check_names(const db_state *s, const char *file)
     return rc;
 }
 
-static holt_status check_run(const db_state *s, const state_collection *c, const state_run *run,
+static holt_status check_run(const manifest_state *s, const manifest_collection *c, const manifest_run *run,
                              const char *file)
 {
-    if (run->age > s->log.flushed_seqno)
+    if (run->newest_seqno > s->log.flushed_seqno)
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
                                "run %" PRIu64 " of collection \"%s\" is newer than what was flushed (%" PRIu64
                                ")",
-                               run->age, c->name, s->log.flushed_seqno);
+                               run->newest_seqno, c->name, s->log.flushed_seqno);
     for (size_t i = 0; i < run->count; i++)
-        if (run->parts[i].file >= s->next_file)
+        if (run->file_ranges[i].file >= s->next_file)
             return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
                                    "run %" PRIu64 " of collection \"%s\" is in file %" PRIu64
                                    ", but the next file to be made is %" PRIu64,
-                                   run->age, c->name, run->parts[i].file, s->next_file);
+                                   run->newest_seqno, c->name, run->file_ranges[i].file, s->next_file);
     return HOLT_OK;
 }
 
-static holt_status check_collection(const db_state *s, size_t index, const char *file)
+static holt_status check_collection(const manifest_state *s, size_t index, const char *file)
 {
-    const state_collection *c = &s->collections[index];
+    const manifest_collection *c = &s->collections[index];
     if (c->spec.id == 0 || c->spec.id >= s->next_collection)
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
                                "collection %" PRIu32 " exists, but the next to be made is %" PRIu64,
@@ -92,7 +92,7 @@ static holt_status check_collection(const db_state *s, size_t index, const char 
     return rc;
 }
 
-static holt_status check_state(const db_state *s, const char *file)
+static holt_status check_state(const manifest_state *s, const char *file)
 {
     holt_status rc = check_counters(s, file);
     if (rc == HOLT_OK) rc = check_names(s, file);
@@ -103,7 +103,7 @@ static holt_status check_state(const db_state *s, const char *file)
 
 /* ---------------------------------------------------------------- the whole */
 
-holt_status verify_manifest(os_dir *dir, uint64_t number, const uint64_t database_id[2], db_state *s,
+holt_status verify_manifest(os_dir *dir, uint64_t number, const uint64_t database_id[2], manifest_state *s,
                             manifest_mark *mark)
 {
     reading r = {.state = s};

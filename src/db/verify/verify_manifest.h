@@ -7,7 +7,7 @@
 
 /* Reads MANIFEST-number into *s, which is empty, and judges what it says: HOLT_CORRUPT in the manifest's
  * name. *mark: its last record. */
-holt_status verify_manifest(os_dir *dir, uint64_t number, const uint64_t database_id[2], db_state *s,
+holt_status verify_manifest(os_dir *dir, uint64_t number, const uint64_t database_id[2], manifest_state *s,
                             manifest_mark *mark);
 
 /* Adds CURRENT and the manifest, with its size, to what was looked at. */

@@ -24,7 +24,7 @@ static holt_status see(void *ctx, const char *name)
         orphan = !verify_trees_use(c->known->trees, number);
         break;
     case FILE_PAGES:
-        orphan = number != c->known->state->space.file;
+        orphan = number != c->known->state->page_store.file;
         break;
     case FILE_TEMPORARY:
         orphan = true;
@@ -33,7 +33,7 @@ static holt_status see(void *ctx, const char *name)
     case FILE_BYSTANDER:
     case FILE_CURRENT:
     case FILE_LOCK:
-    case FILE_DIARY:
+    case FILE_EVENT_LOG:
         break;
     }
     c->verification->report.orphans += orphan;

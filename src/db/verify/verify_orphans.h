@@ -9,7 +9,7 @@
 /* What the database is known to use; any other file of ours is an orphan. */
 typedef struct known_files {
     uint64_t manifest;
-    const db_state *state;
+    const manifest_state *state;
     const verify_trees *trees; /* after verify_trees_run */
 } known_files;
 

@@ -4,7 +4,7 @@
 #include "base/status.h"
 
 /* Those of collections and those that are still to be given up; *roots to be freed. */
-static holt_status gather_roots(const db_state *state, tree_root **roots, size_t *count)
+static holt_status gather_roots(const manifest_state *state, tree_root **roots, size_t *count)
 {
     size_t most = state->collection_count + state->garbage_count;
     *count = 0;
@@ -17,14 +17,14 @@ static holt_status gather_roots(const db_state *state, tree_root **roots, size_t
     return HOLT_OK;
 }
 
-static holt_status verify_space(verification *v, btree_space *space, const db_state *state)
+static holt_status verify_page_store(verification *v, page_store *store, const manifest_state *state)
 {
     tree_root *roots;
     size_t count;
     tree_report found = {0};
     holt_status rc = gather_roots(state, &roots, &count);
     if (rc != HOLT_OK) return rc;
-    rc = btree_space_verify(space, roots, count, &found);
+    rc = page_store_verify(store, roots, count, &found);
     mem_free(roots);
     v->report.files++;
     v->report.blocks += found.blocks;
@@ -34,13 +34,13 @@ static holt_status verify_space(verification *v, btree_space *space, const db_st
     return verification_take(v, rc);
 }
 
-holt_status verify_pages(verification *v, tree_files *files, const db_state *state)
+holt_status verify_pages(verification *v, tree_files *files, const manifest_state *state)
 {
-    if (!state->space.file) return HOLT_OK;
-    btree_space *space;
-    holt_status rc = btree_space_open(&space, files, &state->space, false);
+    if (!state->page_store.file) return HOLT_OK;
+    page_store *store;
+    holt_status rc = page_store_open(&store, files, &state->page_store, false);
     if (rc != HOLT_OK) return verification_take(v, rc);
-    rc = verify_space(v, space, state);
-    btree_space_close(space);
+    rc = verify_page_store(v, store, state);
+    page_store_close(store);
     return rc;
 }

@@ -6,6 +6,6 @@
 #include "db/verify/verification.h"
 
 /* Every B+tree of the state, and that each page is used once or free, as its map says. */
-holt_status verify_pages(verification *v, tree_files *files, const db_state *state);
+holt_status verify_pages(verification *v, tree_files *files, const manifest_state *state);
 
 #endif

@@ -2,48 +2,49 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "tree/tree_format.h"
+#include "tree/file/tree_format.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 void verify_trees_deinit(verify_trees *t)
 {
-    mem_free(t->parts);
+    mem_free(t->file_ranges);
     memset(t, 0, sizeof *t);
 }
 
-holt_status verify_trees_add(verify_trees *t, const char *collection, const lsm_part *part)
+holt_status verify_trees_add(verify_trees *t, const char *collection, const lsm_file_range *file_range)
 {
-    if (!mem_grow((void **)&t->parts, &t->capacity, t->count + 1, sizeof *t->parts))
-        return status_no_memory(sizeof *t->parts);
-    t->parts[t->count].collection = collection;
-    t->parts[t->count++].part = part;
+    if (!mem_grow((void **)&t->file_ranges, &t->capacity, t->count + 1, sizeof *t->file_ranges))
+        return status_no_memory(sizeof *t->file_ranges);
+    t->file_ranges[t->count].collection = collection;
+    t->file_ranges[t->count++].file_range = file_range;
     return HOLT_OK;
 }
 
 /* ---------------------------------------------------------------- the parts of a run */
 
-static bool is_empty_range(const lsm_part *p)
+static bool is_empty_range(const lsm_file_range *p)
 {
     return !slice_is_open(p->lower) && !slice_is_open(p->upper) && slice_compare(p->lower, p->upper) >= 0;
 }
 
 /* Only the first may be open below and only the last above. */
-static bool is_before(const lsm_part *a, const lsm_part *b)
+static bool is_before(const lsm_file_range *a, const lsm_file_range *b)
 {
     return !slice_is_open(a->upper) && !slice_is_open(b->lower) && slice_compare(a->upper, b->lower) <= 0;
 }
 
-holt_status verify_trees_check_run(const verify_trees *t, size_t first, uint64_t age, const char *file)
+holt_status verify_trees_check_run(const verify_trees *t, size_t first, uint64_t newest_seqno,
+                                   const char *file)
 {
     for (size_t i = first; i < t->count; i++) {
-        const lsm_part *p = t->parts[i].part;
-        if (!is_empty_range(p) && (i == first || is_before(t->parts[i - 1].part, p))) continue;
+        const lsm_file_range *p = t->file_ranges[i].file_range;
+        if (!is_empty_range(p) && (i == first || is_before(t->file_ranges[i - 1].file_range, p))) continue;
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
                                "collection \"%s\": part %zu of run %" PRIu64
                                " is empty or not behind the one before it",
-                               t->parts[i].collection, i - first, age);
+                               t->file_ranges[i].collection, i - first, newest_seqno);
     }
     return HOLT_OK;
 }
@@ -52,7 +53,8 @@ holt_status verify_trees_check_run(const verify_trees *t, size_t first, uint64_t
 
 static int by_file(const void *a, const void *b)
 {
-    const lsm_part *x = ((const verify_part *)a)->part, *y = ((const verify_part *)b)->part;
+    const lsm_file_range *x = ((const verify_file_range *)a)->file_range,
+                         *y = ((const verify_file_range *)b)->file_range;
     if (x->file != y->file) return x->file < y->file ? -1 : 1;
     return (x->root.root.offset > y->root.root.offset) - (x->root.root.offset < y->root.root.offset);
 }
@@ -66,20 +68,21 @@ static bool same_root(const tree_root *a, const tree_root *b)
 }
 
 /* Whether a part before this one, of the same file, is of the same tree. */
-static bool seen_before(const verify_part *parts, size_t first, size_t index)
+static bool seen_before(const verify_file_range *file_ranges, size_t first, size_t index)
 {
     for (size_t i = index; i > first; i--) {
-        const lsm_part *p = parts[i - 1].part;
-        if (p->root.root.offset != parts[index].part->root.root.offset) return false; /* by_file */
-        if (same_root(&p->root, &parts[index].part->root)) return true;
+        const lsm_file_range *p = file_ranges[i - 1].file_range;
+        if (p->root.root.offset != file_ranges[index].file_range->root.root.offset)
+            return false; /* by_file */
+        if (same_root(&p->root, &file_ranges[index].file_range->root)) return true;
     }
     return false;
 }
 
-static holt_status verify_tree(verification *v, tree_file *f, const verify_part *p)
+static holt_status verify_tree(verification *v, tree_file *f, const verify_file_range *p)
 {
     tree_report seen = {0};
-    holt_status rc = tree_verify(f, &p->part->root, &seen);
+    holt_status rc = tree_verify(f, &p->file_range->root, &seen);
     if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", p->collection);
     v->report.blocks += seen.blocks;
     v->report.entries += seen.entries;
@@ -93,15 +96,15 @@ static holt_status verify_file(verification *v, const verify_trees *t, size_t fi
 {
     uint64_t size = 0;
     for (size_t i = first; i < end; i++)
-        if (t->parts[i].part->file_size > size) size = t->parts[i].part->file_size;
+        if (t->file_ranges[i].file_range->file_size > size) size = t->file_ranges[i].file_range->file_size;
     tree_file *f;
-    holt_status rc = tree_file_open(files, t->parts[first].part->file, size, &f);
-    if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", t->parts[first].collection);
+    holt_status rc = tree_file_open(files, t->file_ranges[first].file_range->file, size, &f);
+    if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", t->file_ranges[first].collection);
     if (rc != HOLT_OK) return verification_take(v, rc);
     v->report.files++;
     verification_advance(v, TREE_HEADER_BYTES);
     for (size_t i = first; i < end && rc == HOLT_OK; i++)
-        if (!seen_before(t->parts, first, i)) rc = verify_tree(v, f, &t->parts[i]);
+        if (!seen_before(t->file_ranges, first, i)) rc = verify_tree(v, f, &t->file_ranges[i]);
     tree_file_unref(f);
     return rc;
 }
@@ -111,15 +114,16 @@ static holt_status verify_file(verification *v, const verify_trees *t, size_t fi
 void verify_trees_expect(const verify_trees *t, verification *v)
 {
     for (size_t i = 0; i < t->count; i++)
-        v->bytes_total += t->parts[i].part->root.bytes;
+        v->bytes_total += t->file_ranges[i].file_range->root.bytes;
 }
 
 holt_status verify_trees_run(verify_trees *t, verification *v, tree_files *files)
 {
     holt_status rc = HOLT_OK;
-    if (t->count) qsort(t->parts, t->count, sizeof *t->parts, by_file);
+    if (t->count) qsort(t->file_ranges, t->count, sizeof *t->file_ranges, by_file);
     for (size_t first = 0, end; first < t->count && rc == HOLT_OK; first = end) {
-        for (end = first + 1; end < t->count && t->parts[end].part->file == t->parts[first].part->file;)
+        for (end = first + 1; end < t->count &&
+                              t->file_ranges[end].file_range->file == t->file_ranges[first].file_range->file;)
             end++;
         rc = verify_file(v, t, first, end, files);
     }
@@ -130,8 +134,8 @@ bool verify_trees_use(const verify_trees *t, uint64_t file)
 {
     for (size_t low = 0, high = t->count; low < high;) {
         size_t middle = low + (high - low) / 2;
-        if (t->parts[middle].part->file == file) return true;
-        if (t->parts[middle].part->file < file)
+        if (t->file_ranges[middle].file_range->file == file) return true;
+        if (t->file_ranges[middle].file_range->file < file)
             low = middle + 1;
         else
             high = middle;

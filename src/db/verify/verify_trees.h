@@ -14,24 +14,24 @@
 #include "db/verify/verification.h"
 #include "lsm/lsm.h"
 
-typedef struct verify_part {
+typedef struct verify_file_range {
     const char *collection; /* its name; borrowed, as is the part */
-    const lsm_part *part;
-} verify_part;
+    const lsm_file_range *file_range;
+} verify_file_range;
 
 /* The list of parts. Zero-initialise. */
 typedef struct verify_trees {
-    verify_part *parts; /* owned */
+    verify_file_range *file_ranges; /* owned */
     size_t count, capacity;
 } verify_trees;
 
 void verify_trees_deinit(verify_trees *t);
 
 /* Adds a part of the run that is being added. */
-holt_status verify_trees_add(verify_trees *t, const char *collection, const lsm_part *part);
+holt_status verify_trees_add(verify_trees *t, const char *collection, const lsm_file_range *file_range);
 /* All parts from the first-th on are one run, of that age: HOLT_CORRUPT, in the name of the file that says
  * so, if they do not stand in key order. */
-holt_status verify_trees_check_run(const verify_trees *t, size_t first, uint64_t age, const char *file);
+holt_status verify_trees_check_run(const verify_trees *t, size_t first, uint64_t newest_seqno, const char *file);
 
 void verify_trees_expect(const verify_trees *t, verification *v);
 holt_status verify_trees_run(verify_trees *t, verification *v, tree_files *files);

@@ -1,21 +1,21 @@
 #include "db/version/snapshot.h"
 
 #include "base/status.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 holt_status snapshot_take(holt *db, snapshot *s)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    /* The seqno first: a commit that it covers is in the view loaded after it. The view's floor covers what
+    /* The seqno first: a commit that it covers is in the version loaded after it. The version's min_seqno covers what
      * came in between. */
     seqno visible = atomic_load_explicit(&db->visible, memory_order_acquire);
-    view *v = atomic_load_explicit(&db->view, memory_order_acquire);
+    version *v = atomic_load_explicit(&db->version, memory_order_acquire);
     /* Relaxed: the section keeps the count from becoming zero. */
     atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
     epoch_leave();
-    s->view = v;
-    s->seqno = visible > v->floor ? visible : v->floor;
+    s->version = v;
+    s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
     s->taken_ns = os_clock_ns(db->os);
     atomic_init(&s->pin, 0);
 
@@ -31,19 +31,19 @@ holt_status snapshot_take(holt *db, snapshot *s)
     return HOLT_OK;
 }
 
-void snapshot_drop_view(holt *db, snapshot *s)
+void snapshot_drop_version(holt *db, snapshot *s)
 {
     os_mutex_lock(&db->handles_mu);
-    view *v = s->view;
-    s->view = NULL;
+    version *v = s->version;
+    s->version = NULL;
     os_mutex_unlock(&db->handles_mu);
-    view_release(db, v);
+    version_release(db, v);
 }
 
 /* The release job may be waiting for it with the next one. */
 static void give_back(holt *db, snapshot *s)
 {
-    snapshot_drop_view(db, s);
+    snapshot_drop_version(db, s);
     bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
     if (revoked && db->release_job) os_job_wake(db->release_job);
 }
@@ -69,7 +69,7 @@ void snapshot_release(holt *db, snapshot *s)
 
 holt_status snapshot_enter(snapshot *s)
 {
-    /* Acquire: pairs with the revoker's release. Who finds it revoked does not touch the view. */
+    /* Acquire: pairs with the revoker's release. Who finds it revoked does not touch the version. */
     uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_IN_USE, memory_order_acq_rel);
     if (!(before & PIN_REVOKED)) return HOLT_OK;
     return status_set(
@@ -83,17 +83,17 @@ void snapshot_leave(holt *db, snapshot *s)
     if (before & PIN_REVOKED) give_back(db, s); /* it was wanted meanwhile */
 }
 
-/* handles_mu held. Whether the view keeps a memtable that has been flushed. */
+/* handles_mu held. Whether the version keeps a memtable that has been flushed. */
 static bool keeps_flushed(const snapshot *s)
 {
-    for (size_t i = 0; s->view && i < s->view->table_count; i++)
+    for (size_t i = 0; s->version && i < s->version->generation_count; i++)
         /* Relaxed: set long before, or seen the next time. */
-        if (atomic_load_explicit(&s->view->tables[i]->retained, memory_order_relaxed)) return true;
+        if (atomic_load_explicit(&s->version->generations[i]->retained, memory_order_relaxed)) return true;
     return false;
 }
 
 /* handles_mu held. The oldest that keeps a flushed memtable; NULL: there is none, or one that was revoked while it was in
- * use still has its view. */
+ * use still has its version. */
 static snapshot *find_oldest(holt *db)
 {
     snapshot *oldest = NULL;
@@ -107,18 +107,18 @@ static snapshot *find_oldest(holt *db)
 
 bool snapshot_revoke_oldest(holt *db)
 {
-    view *v = NULL;
+    version *v = NULL;
     os_mutex_lock(&db->handles_mu);
     snapshot *s = find_oldest(db);
     if (s) {
         db->snapshots_revoked++;
         uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);
-        if (!(before & PIN_IN_USE)) { /* else who uses it gives the view back when done */
-            v = s->view;
-            s->view = NULL;
+        if (!(before & PIN_IN_USE)) { /* else who uses it gives the version back when done */
+            v = s->version;
+            s->version = NULL;
         }
     }
     os_mutex_unlock(&db->handles_mu);
-    view_release(db, v);
+    version_release(db, v);
     return s != NULL;
 }

@@ -1,13 +1,13 @@
-/* snapshot.h -- a moment to read from: a seqno and a view, held by a transaction or a cursor.
+/* snapshot.h -- a moment to read from: a seqno and a version, held by a transaction or a cursor.
  *
- * A view keeps memtables from being freed after their flush. When those that only readers keep take more than
- * a quarter of the budget, the oldest snapshot that keeps one is revoked: its view is given back, and who
+ * A version keeps memtables from being freed after their flush. When those that only readers keep take more than
+ * a quarter of the budget, the oldest snapshot that keeps one is revoked: its version is given back, and who
  * reads from it is answered with HOLT_BUSY. Trees and files cost no memory, so a snapshot that needs only
- * them is left alone (snapshot_drop_view).
+ * them is left alone (snapshot_drop_version).
  *
  *     free --enter--> in use --leave--> free        the reader, around every use
  *     free --revoke--> revoked                      the release job; of one in use it is wanted, and the
- *                                                   leaver does it. Until then no other is revoked: its view
+ *                                                   leaver does it. Until then no other is revoked: its version
  *                                                   may be all that is too much
  *
  * Concurrency  a snapshot is used by one thread at a time; snapshot_revoke_oldest from any.
@@ -18,7 +18,7 @@
 #include "db/db.h"
 
 struct snapshot {
-    view *view;                      /* a reference; NULL: revoked, or not needed */
+    version *version;                      /* a reference; NULL: revoked, or not needed */
     seqno seqno;
     uint64_t taken_ns;
     _Atomic uint32_t pin;            /* PIN_... */
@@ -30,15 +30,15 @@ enum { PIN_IN_USE = 1, PIN_REVOKED = 2 };
 holt_status snapshot_take(holt *db, snapshot *s);
 void        snapshot_release(holt *db, snapshot *s);
 
-/* Around every use of the view: HOLT_BUSY when it has been revoked. */
+/* Around every use of the version: HOLT_BUSY when it has been revoked. */
 holt_status snapshot_enter(snapshot *s);
 void        snapshot_leave(holt *db, snapshot *s);
 
-/* Gives the view back: the reader needs nothing but trees, which it holds itself. */
-void snapshot_drop_view(holt *db, snapshot *s);
+/* Gives the version back: the reader needs nothing but trees, which it holds itself. */
+void snapshot_drop_version(holt *db, snapshot *s);
 
 /* Revokes the oldest snapshot that keeps a flushed memtable. false: there is none, or one that was revoked before is still
- * in use; when it gives its view back, the release job is woken. */
+ * in use; when it gives its version back, the release job is woken. */
 bool snapshot_revoke_oldest(holt *db);
 
 #endif

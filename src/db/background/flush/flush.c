@@ -1,7 +1,7 @@
 /* flush.c -- writing sealed memtables into the trees, oldest first.
  *
  * A flush makes one file with a level-0 run for each LSM collection that the memtable holds, and one change of the
- * pages of all its B+trees, in steps; syncs them; and makes them visible with one manifest record and one view, in
+ * pages of all its B+trees, in steps; syncs them; and makes them visible with one manifest record and one version, in
  * which the memtable is gone. Then its log segments are released. What was dropped or cleared meanwhile is left out.
  */
 #include "db/background/jobs.h"
@@ -10,14 +10,14 @@
 #include "base/status.h"
 #include "db/background/flush/flush_internal.h"
 #include "db/budget.h"
-#include "db/commit/commit.h"
-#include "db/commit/reserve.h"
+#include "db/commit/ballast.h"
+#include "db/commit/commit_queue.h"
 #include "db/manifest/manifest_writer.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <stdlib.h>
 
-enum { PIECE_MIN = 8, PIECE_MAX = 1024 };
+enum { CHUNK_MIN = 8, CHUNK_MAX = 1024 };
 static const uint64_t RETRY_NS = (uint64_t)200 * 1000000, BUSY_NS = 1000000;
 
 static void output_deinit(flush_output *o)
@@ -31,7 +31,7 @@ static void output_deinit(flush_output *o)
 void flush_abandon(flush *f)
 {
     if (!f) return;
-    source_close(f->input);
+    iterator_close(f->input);
     tree_builder_destroy(f->builder);
     for (size_t i = 0; f->outputs && i < f->id_count; i++)
         output_deinit(&f->outputs[i]);
@@ -39,8 +39,8 @@ void flush_abandon(flush *f)
     tree_file_writer_destroy(f->writer);
     if (f->finished && !f->file_used) tree_file_obsolete(f->finished);
     tree_file_unref(f->finished);
-    view_release(f->db, f->view);
-    table_unref(f->table);
+    version_release(f->db, f->version);
+    generation_unref(f->generation);
     mem_free(f->ids);
     mem_free(f->slots_by_id);
     mem_free(f->outputs);
@@ -49,40 +49,40 @@ void flush_abandon(flush *f)
 
 static int compare_slots(const void *a, const void *b, void *ctx)
 {
-    collection_state *const *slots = ctx;
+    collection_version *const *slots = ctx;
     uint32_t x = slots[*(const uint32_t *)a]->spec.id, y = slots[*(const uint32_t *)b]->spec.id;
     return (x > y) - (x < y);
 }
 
 static holt_status sort_slots(flush *f)
 {
-    f->slots_by_id = mem_alloc((f->view->slot_count + 1) * sizeof *f->slots_by_id);
-    if (!f->slots_by_id) return status_no_memory(f->view->slot_count * sizeof *f->slots_by_id);
-    for (size_t i = 0; i < f->view->slot_count; i++)
-        if (f->view->slots[i]) f->slots_by_id[f->slot_count++] = (uint32_t)i;
-    qsort_r(f->slots_by_id, f->slot_count, sizeof *f->slots_by_id, compare_slots, f->view->slots);
+    f->slots_by_id = mem_alloc((f->version->slot_count + 1) * sizeof *f->slots_by_id);
+    if (!f->slots_by_id) return status_no_memory(f->version->slot_count * sizeof *f->slots_by_id);
+    for (size_t i = 0; i < f->version->slot_count; i++)
+        if (f->version->slots[i]) f->slots_by_id[f->slot_count++] = (uint32_t)i;
+    qsort_r(f->slots_by_id, f->slot_count, sizeof *f->slots_by_id, compare_slots, f->version->slots);
     return HOLT_OK;
 }
 
 holt_status flush_look_again(flush *f)
 {
-    view *now;
-    holt_status rc = view_acquire(f->db, &now);
+    version *now;
+    holt_status rc = version_acquire(f->db, &now);
     if (rc != HOLT_OK) return rc;
-    view_release(f->db, f->view);
-    f->view = now;
+    version_release(f->db, f->version);
+    f->version = now;
     mem_free(f->slots_by_id);
     f->slots_by_id = NULL;
     f->slot_count = 0;
     return sort_slots(f);
 }
 
-const collection_state *flush_state(const flush *f, uint32_t id, uint32_t *slot)
+const collection_version *flush_collection(const flush *f, uint32_t id, uint32_t *slot)
 {
     for (size_t low = 0, high = f->slot_count; low < high;) {
         size_t middle = low + (high - low) / 2;
         *slot = f->slots_by_id[middle];
-        const collection_state *s = f->view->slots[*slot];
+        const collection_version *s = f->version->slots[*slot];
         if (s->spec.id == id) return s;
         if (s->spec.id < id)
             low = middle + 1;
@@ -93,12 +93,12 @@ const collection_state *flush_state(const flush *f, uint32_t id, uint32_t *slot)
 }
 
 /* What pieces record must not be on disk before commits that came earlier are, in whichever collection. */
-static holt_status choose_piece(flush *f)
+static holt_status choose_chunk(flush *f)
 {
     holt *db = f->db;
     if (!disk_is_full(db)) return HOLT_OK;
-    if (!db->flush_piece) db->flush_piece = PIECE_MAX;
-    f->piece = db->flush_piece;
+    if (!db->flush_chunk) db->flush_chunk = CHUNK_MAX;
+    f->chunk = db->flush_chunk;
     return wal_sync(db->wal);
 }
 
@@ -106,21 +106,21 @@ static holt_status choose_piece(flush *f)
 static holt_status flush_begin(holt *db, flush **out)
 {
     *out = NULL;
-    view *v;
-    holt_status rc = view_acquire(db, &v);
+    version *v;
+    holt_status rc = version_acquire(db, &v);
     if (rc != HOLT_OK) return rc;
-    flush *f = v->table_count > 1 ? mem_alloc_zero(1, sizeof *f) : NULL;
+    flush *f = v->generation_count > 1 ? mem_alloc_zero(1, sizeof *f) : NULL;
     if (!f) {
-        bool none = v->table_count <= 1;
-        view_release(db, v);
+        bool none = v->generation_count <= 1;
+        version_release(db, v);
         return none ? HOLT_OK : status_no_memory(sizeof *f);
     }
     f->db = db;
     f->began_ns = os_clock_ns(db->os);
-    f->view = v;
-    f->table = table_ref(v->tables[v->table_count - 1]);
-    rc = choose_piece(f);
-    if (rc == HOLT_OK) rc = memtable_collections(f->table->memtable, &f->ids, &f->id_count);
+    f->version = v;
+    f->generation = generation_ref(v->generations[v->generation_count - 1]);
+    rc = choose_chunk(f);
+    if (rc == HOLT_OK) rc = memtable_collections(f->generation->memtable, &f->ids, &f->id_count);
     if (rc == HOLT_OK) rc = sort_slots(f);
     f->outputs = mem_alloc_zero(f->id_count + 1, sizeof *f->outputs);
     if (rc == HOLT_OK && !f->outputs) rc = status_no_memory(f->id_count * sizeof *f->outputs);
@@ -137,10 +137,11 @@ static holt_status flush_begin(holt *db, flush **out)
 /* Writers are to know early of a flush that is slower than those before it. */
 static void tell_progress(const flush *f)
 {
-    const memtable *m = f->table->memtable;
+    const memtable *m = f->generation->memtable;
     const uint64_t entries = memtable_entries(m);
     if (f->taken < entries)
-        gate_draining(f->db, memtable_bytes(m) * f->taken / entries, os_clock_ns(f->db->os) - f->began_ns);
+        write_throttle_draining(f->db, memtable_bytes(m) * f->taken / entries,
+                                os_clock_ns(f->db->os) - f->began_ns);
 }
 
 static holt_status flush_step(holt *db, bool *more)
@@ -148,7 +149,7 @@ static holt_status flush_step(holt *db, bool *more)
     holt_status rc = HOLT_OK;
     if (!db->flush) rc = manifest_repair(db); /* what could not be recorded would only be written in vain */
     if (!db->flush && rc == HOLT_OK) rc = flush_begin(db, &db->flush);
-    if (db->flush) budget_claim(db, memtable_bytes(db->flush->table->memtable));
+    if (db->flush) budget_claim(db, memtable_bytes(db->flush->generation->memtable));
     *more = db->flush != NULL;
     if (rc != HOLT_OK || !db->flush) return rc;
     bool done;
@@ -179,10 +180,10 @@ static void report(holt *db, holt_status rc)
 }
 
 /* A piece that did not fit is tried smaller; after a flush that went well the next begins with large ones. */
-static void adapt_piece(holt *db, holt_status rc)
+static void adapt_chunk(holt *db, holt_status rc)
 {
-    if (rc == HOLT_OK && !db->flush) db->flush_piece = PIECE_MAX;
-    if (rc == HOLT_NO_SPACE && db->flush_piece > PIECE_MIN) db->flush_piece /= 2;
+    if (rc == HOLT_OK && !db->flush) db->flush_chunk = CHUNK_MAX;
+    if (rc == HOLT_NO_SPACE && db->flush_chunk > CHUNK_MIN) db->flush_chunk /= 2;
 }
 
 uint64_t flush_job_step(void *ctx)
@@ -191,8 +192,8 @@ uint64_t flush_job_step(void *ctx)
     bool more;
     status_begin_call();
     holt_status rc = flush_step(db, &more);
-    adapt_piece(db, rc);
-    if (rc == HOLT_NO_SPACE && reserve_give_up(db)) return OS_JOB_AGAIN;
+    adapt_chunk(db, rc);
+    if (rc == HOLT_NO_SPACE && ballast_release(db)) return OS_JOB_AGAIN;
     if (rc == HOLT_CONFLICT) return OS_JOB_AGAIN; /* a B+tree was changed meanwhile: begun anew */
     if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return os_clock_ns(db->os) + BUSY_NS;
     if (rc != HOLT_OK) {

@@ -1,24 +1,24 @@
-/* flush_record.c -- making a flush visible: one record of what became of every collection, then the view. */
+/* flush_record.c -- making a flush visible: one record of what became of every collection, then the version. */
 #include "db/background/flush/flush_internal.h"
 
 #include "base/status.h"
-#include "db/commit/commit.h"
+#include "db/commit/commit_queue.h"
 #include "db/manifest/db_edit.h"
 
 #include <inttypes.h>
 
 /* The collection's tree with its new run in front. */
-static holt_status add_run(flush *f, const collection_state *now, const flush_output *o,
+static holt_status add_run(flush *f, const collection_version *now, const flush_output *o,
                            collection_tree *tree)
 {
     const uint8_t *bounds = o->bounds.data;
-    lsm_part part = {.file = f->file,
-                     .file_size = f->run_bytes,
-                     .root = o->root,
-                     .lower = slice_of(bounds, o->lower_size),
-                     .upper = slice_of(bounds + o->lower_size, o->bounds.size - o->lower_size)};
+    lsm_file_range file_range = {.file = f->file,
+                                 .file_size = f->run_bytes,
+                                 .root = o->root,
+                                 .lower = slice_of(bounds, o->lower_size),
+                                 .upper = slice_of(bounds + o->lower_size, o->bounds.size - o->lower_size)};
     lsm_run *run;
-    holt_status rc = lsm_run_open(f->table->last_seqno, 0, &part, &f->finished, 1, &run);
+    holt_status rc = lsm_run_open(f->generation->last_seqno, 0, &file_range, &f->finished, 1, &run);
     if (rc != HOLT_OK) return rc;
     rc = lsm_tree_replace(now->lsm, NULL, 0, run, &tree->lsm);
     lsm_run_unref(run);
@@ -29,10 +29,11 @@ static holt_status add_run(flush *f, const collection_state *now, const flush_ou
  * the flush must begin again. */
 static holt_status add_output(flush *f, db_edit *e, const flush_output *o)
 {
-    const collection_state *now = edit_state(e, o->slot, o->collection);
+    const collection_version *now = edit_current(e, o->slot, o->collection);
     if (o->base && (!now || now->btree != o->base))
         return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", o->collection);
-    bool nothing = !now || now->cleared_seqno >= f->table->last_seqno || (!o->next && !o->root.root.length);
+    bool nothing =
+        !now || now->cleared_seqno >= f->generation->last_seqno || (!o->next && !o->root.root.length);
     if (nothing) return HOLT_OK;
     collection_tree tree = {0};
     if (o->next) {
@@ -54,9 +55,9 @@ static holt_status record_flush(flush *f)
     holt_status rc = edit_begin(&e, f->db);
     if (rc != HOLT_OK) return rc;
     f->file_used = false;
-    edit_flushed(&e, f->table);
-    if (f->change && f->space) {
-        edit_pages(&e, f->change, f->space);
+    edit_flushed(&e, f->generation);
+    if (f->change && f->page_store) {
+        edit_pages(&e, f->change, f->page_store);
         f->change = NULL;
     }
     for (size_t i = 0; i < f->output_count && rc == HOLT_OK; i++)
@@ -70,7 +71,8 @@ static holt_status record_flush(flush *f)
 }
 
 /* The record is durable: the memtable's segments are not needed any more. */
-static void release_log(holt *db, const table *t, const log_end *recovered, size_t recovered_count)
+static void release_log(holt *db, const memtable_generation *t, const log_end *recovered,
+                        size_t recovered_count)
 {
     if (t->segment) wal_release(db->wal, t->segment);
     for (size_t i = 0; t->last_recovered && i < recovered_count; i++)
@@ -84,14 +86,14 @@ holt_status flush_finish(flush *f)
     size_t recovered_count = db->log.recovered_count;
     holt_status rc = record_flush(f);
     if (rc != HOLT_OK) return rc;
-    release_log(db, f->table, db->log.recovered, recovered_count);
-    gate_drained(db, memtable_bytes(f->table->memtable), os_clock_ns(db->os) - f->began_ns);
-    event_log_write(db->events, HOLT_LOG_INFO,
-                    "flushed %zu collections, %" PRIu64 " versions into %" PRIu64
-                    " bytes, up to operation %" PRIu64,
-                    f->output_count, memtable_entries(f->table->memtable), f->bytes, f->table->last_seqno);
+    release_log(db, f->generation, db->log.recovered, recovered_count);
+    write_throttle_drained(db, memtable_bytes(f->generation->memtable), os_clock_ns(db->os) - f->began_ns);
+    event_log_write(
+        db->events, HOLT_LOG_INFO,
+        "flushed %zu collections, %" PRIu64 " versions into %" PRIu64 " bytes, up to operation %" PRIu64,
+        f->output_count, memtable_entries(f->generation->memtable), f->bytes, f->generation->last_seqno);
     os_mutex_lock(&db->jobs_mu);
-    db->flushed_seqno = f->table->last_seqno;
+    db->flushed_seqno = f->generation->last_seqno;
     db->flushes++;
     db->flush_bytes += f->bytes;
     os_mutex_unlock(&db->jobs_mu);

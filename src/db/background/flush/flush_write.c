@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "db/manifest/manifest_writer.h"
-#include "db/version/install.h"
+#include "db/version/version_set.h"
 
 #include <assert.h>
 
@@ -11,7 +11,7 @@ enum { STEP_ENTRIES = 8192 };
 
 /* Notes the bounds of what is to be written, and stands on its first entry. Tight bounds let runs that do not overlap be
  * joined, and reads pass by runs that cannot have their key. */
-static holt_status note_bounds(source *in, flush_output *o)
+static holt_status note_bounds(iterator *in, flush_output *o)
 {
     buffer last = {0};
     assert(o->bounds.size == 0);
@@ -29,7 +29,7 @@ static holt_status note_bounds(source *in, flush_output *o)
     return failed ? status_no_memory(o->bounds.size) : HOLT_OK;
 }
 
-static holt_status begin_run(flush *f, const collection_state *s, flush_output *o)
+static holt_status begin_run(flush *f, const collection_version *s, flush_output *o)
 {
     tree_build_options options = {.block_bytes = s->spec.block_bytes, .filter_bits = s->spec.filter_bits};
     holt_status rc = note_bounds(f->input, o);
@@ -41,27 +41,27 @@ static holt_status begin_run(flush *f, const collection_state *s, flush_output *
 }
 
 /* Whether the tree is still the collection's. While a change is open nobody can give up a tree that is. */
-static holt_status check_base(flush *f, const collection_state *s, uint32_t slot)
+static holt_status check_base(flush *f, const collection_version *s, uint32_t slot)
 {
-    view *now;
-    holt_status rc = view_acquire(f->db, &now);
+    version *now;
+    holt_status rc = version_acquire(f->db, &now);
     if (rc != HOLT_OK) return rc;
-    const collection_state *current = view_collection(now, slot, s->spec.id);
+    const collection_version *current = version_collection(now, slot, s->spec.id);
     bool same = current && current->btree == s->btree;
-    view_release(f->db, now);
+    version_release(f->db, now);
     if (same) return HOLT_OK;
     return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", s->spec.id);
 }
 
 /* Of all trees, or none is made: pieces have changes of their own.
  * HOLT_BUSY: somebody else is changing B+trees; soon he will not be. HOLT_CONFLICT: he has changed this one. */
-static holt_status begin_batch(flush *f, const collection_state *s, uint32_t slot)
+static holt_status begin_batch(flush *f, const collection_version *s, uint32_t slot)
 {
     btree_batch batch = {.base = s->btree, .changes = f->input, .block_bytes = s->spec.block_bytes};
     f->batch = batch;
     f->input->ops->first(f->input);
-    if (f->piece) return HOLT_OK;
-    holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, space_of(f->db));
+    if (f->chunk) return HOLT_OK;
+    holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, page_store_of(f->db));
     return rc == HOLT_OK ? check_base(f, s, slot) : rc;
 }
 
@@ -71,14 +71,14 @@ static holt_status begin_collection(flush *f, bool *more)
     holt_status rc = HOLT_OK;
     for (*more = false; f->id_next < f->id_count && rc == HOLT_OK; f->id_next++) {
         uint32_t id = f->ids[f->id_next], slot;
-        const collection_state *s = flush_state(f, id, &slot);
-        if (!s || s->cleared_seqno >= f->table->last_seqno) continue;
+        const collection_version *s = flush_collection(f, id, &slot);
+        if (!s || s->cleared_seqno >= f->generation->last_seqno) continue;
         flush_output *o = &f->outputs[f->output_count];
         o->collection = id;
         o->slot = slot;
         o->base = s->btree;
-        const memtable_source_options all = {.seqno = UINT64_MAX, .after = s->cleared_seqno};
-        rc = memtable_source_open(f->table->memtable, id, &all, &f->input);
+        const memtable_iterator_options all = {.seqno = UINT64_MAX, .after = s->cleared_seqno};
+        rc = memtable_iterator_open(f->generation->memtable, id, &all, &f->input);
         if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s, slot) : begin_run(f, s, o);
         *more = true;
         f->id_next++;
@@ -92,36 +92,36 @@ static holt_status end_collection(flush *f)
     holt_status rc =
         f->builder ? tree_builder_finish(f->builder, &f->outputs[f->output_count].root) : HOLT_OK;
     tree_builder_destroy(f->builder);
-    source_close(f->input);
+    iterator_close(f->input);
     f->builder = NULL;
     f->input = NULL;
     if (rc == HOLT_OK) f->output_count++;
     return rc;
 }
 
-static void end_pieces(flush *f)
+static void end_chunks(flush *f)
 {
-    source_close(f->input);
+    iterator_close(f->input);
     f->input = NULL;
 }
 
-static holt_status write_piece(flush *f)
+static holt_status write_chunk(flush *f)
 {
     bool gone;
     holt_status rc = flush_look_again(f);
-    if (rc == HOLT_OK) rc = flush_piece(f, &f->outputs[f->output_count], &gone);
+    if (rc == HOLT_OK) rc = flush_chunk(f, &f->outputs[f->output_count], &gone);
     f->rests = true;
     if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return HOLT_OK; /* and nothing of the input is taken */
-    if (rc == HOLT_OK && (gone || !f->input->valid)) end_pieces(f);
+    if (rc == HOLT_OK && (gone || !f->input->valid)) end_chunks(f);
     return rc;
 }
 
 /* A step of a batch into a B+tree. */
 static holt_status write_batch(flush *f, size_t *left)
 {
-    if (f->piece) {
+    if (f->chunk) {
         *left = 0;
-        return write_piece(f);
+        return write_chunk(f);
     }
     bool done;
     holt_status rc =
@@ -134,7 +134,7 @@ static holt_status write_batch(flush *f, size_t *left)
 static holt_status write_entries(flush *f, size_t *left)
 {
     if (!f->builder) return write_batch(f, left);
-    source *in = f->input;
+    iterator *in = f->input;
     for (; in->valid && *left > 0; --*left) {
         holt_status rc = tree_builder_add(f->builder, in->key, in->op, in->value, in->expires_at_ms);
         if (rc != HOLT_OK) return rc;
@@ -149,7 +149,7 @@ static holt_status flush_complete(flush *f)
     holt_status rc = HOLT_OK;
     if (f->change) {
         f->bytes = btree_change_bytes(f->change);
-        rc = btree_change_prepare(f->change, &f->space);
+        rc = btree_change_prepare(f->change, &f->page_store);
     }
     if (rc != HOLT_OK || !f->writer) return rc;
     f->run_bytes = tree_file_writer_bytes(f->writer);

@@ -1,0 +1,174 @@
+#include "db/commit/ballast.h"
+
+#include "base/status.h"
+#include "db/version/version_set.h"
+
+#include <inttypes.h>
+
+static const char NAME[] = "BALLAST";
+enum { BYTES_MIN = 64 << 10, SEGMENTS = 16 }; /* so many small segments in its place */
+
+static uint64_t wanted_bytes(const holt *db)
+{
+    return atomic_load_explicit(&db->ballast_bytes, memory_order_relaxed);
+}
+
+/* ballast_mu held: the log is told in the order in which it changes. */
+static void set_full(holt *db, bool full)
+{
+    atomic_store_explicit(&db->disk_full, full, memory_order_release);
+    wal_set_low_space(db->wal, full ? wanted_bytes(db) / SEGMENTS : 0);
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* Grows the file, or makes it. */
+static holt_status allocate(holt *db, uint64_t bytes)
+{
+    os_file *file;
+    holt_status rc = os_file_open(db->dir, NAME, OS_WRITE | OS_CREATE, &file);
+    if (rc != HOLT_OK) return rc;
+    rc = os_file_allocate(file, bytes);
+    os_file_close(file);
+    return rc;
+}
+
+/* As much of it as there is room for. */
+static holt_status make_some(holt *db)
+{
+    uint64_t bytes = wanted_bytes(db);
+    holt_status rc = allocate(db, bytes);
+    while (rc == HOLT_NO_SPACE && bytes / 2 >= BYTES_MIN) {
+        bytes /= 2;
+        os_dir_discard(db->dir, NAME);
+        rc = allocate(db, bytes);
+    }
+    if (rc != HOLT_OK) os_dir_discard(db->dir, NAME);
+    return rc;
+}
+
+/* That it stays as it is is no error. */
+static void resize(holt *db, uint64_t size)
+{
+    os_file *file;
+    uint64_t wanted = wanted_bytes(db);
+    if (size == wanted || os_file_open(db->dir, NAME, OS_WRITE, &file) != HOLT_OK) return;
+    if (size > wanted)
+        (void)os_file_truncate(file, wanted);
+    else
+        (void)os_file_allocate(file, wanted);
+    os_file_close(file);
+}
+
+/* ---------------------------------------------------------------- the end of a full disk */
+
+/* Only with room for as much again and the next segment: or the disk would be full again with the next commits. */
+static bool has_room(holt *db)
+{
+    uint64_t bytes;
+    return os_dir_free_bytes(db->dir, &bytes) == HOLT_OK &&
+           bytes >= 2 * wanted_bytes(db) + WAL_SEGMENT_BYTES_MIN;
+}
+
+/* The whole of it, or none. */
+static bool make_whole(holt *db)
+{
+    if (allocate(db, wanted_bytes(db)) == HOLT_OK) return true;
+    os_dir_discard(db->dir, NAME);
+    return false;
+}
+
+static void end_fullness(holt *db)
+{
+    os_mutex_lock(&db->ballast_mu);
+    uint64_t given = db->ballasts_released;
+    os_mutex_unlock(&db->ballast_mu);
+    /* What waits for its flush needs the space first. Relaxed: this is asked again soon. */
+    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) > 0) return;
+    if (!has_room(db) || !make_whole(db)) return;
+    os_mutex_lock(&db->ballast_mu);
+    bool ends = db->ballasts_released == given; /* else somebody has given the new one up already */
+    if (ends) set_full(db, false);
+    os_mutex_unlock(&db->ballast_mu);
+    if (ends) event_log_write(db->events, HOLT_LOG_INFO, "there is room on the disk again");
+}
+
+/* ---------------------------------------------------------------- how much of it */
+
+/* Bytes that are in trees: what deletes could give back. */
+static uint64_t tree_bytes(holt *db)
+{
+    version *v;
+    uint64_t bytes = 0;
+    if (version_acquire(db, &v) != HOLT_OK) return UINT64_MAX;
+    for (size_t i = 0; i < v->slot_count; i++) {
+        const collection_version *s = v->slots[i];
+        for (size_t r = 0; s && r < lsm_tree_runs(s->lsm); r++)
+            bytes += lsm_run_describe(lsm_tree_run(s->lsm, r)).bytes;
+        if (s && s->btree) bytes += btree_version_root(s->btree)->bytes;
+    }
+    version_release(db, v);
+    return bytes;
+}
+
+/* As much as the active segment, which is small at first: then also as much as there is data, up to what the next
+ * segment takes. 0: there is nothing yet that deletes could give back, and the log is far from needing space. */
+static uint64_t choose_bytes(holt *db)
+{
+    wal_stats log;
+    wal_stats_get(db->wal, &log);
+    uint64_t data = tree_bytes(db);
+    if (data == 0 && wal_is_calm(db->wal)) return 0;
+    if (data > WAL_SEGMENT_BYTES_MIN || !wal_is_calm(db->wal)) data = WAL_SEGMENT_BYTES_MIN;
+    return data > log.active_bytes ? data : log.active_bytes;
+}
+
+/* ---------------------------------------------------------------- what others call */
+
+void ballast_make(holt *db)
+{
+    bool exists;
+    uint64_t size;
+    if (disk_is_full(db)) {
+        end_fullness(db);
+        return;
+    }
+    uint64_t bytes = choose_bytes(db);
+    if (bytes == 0) return;
+    atomic_store_explicit(&db->ballast_bytes, bytes, memory_order_relaxed);
+    if (os_dir_stat(db->dir, NAME, &exists, &size) != HOLT_OK) return;
+    if (exists) {
+        resize(db, size);
+    } else if (make_some(db) == HOLT_NO_SPACE) {
+        os_mutex_lock(&db->ballast_mu);
+        set_full(db, true);
+        os_mutex_unlock(&db->ballast_mu);
+        event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: only deletes are taken");
+    }
+}
+
+bool ballast_release(holt *db)
+{
+    status_aside why; /* the caller's: the full disk is what is reported if there is no BALLAST */
+    status_put_aside(&why);
+    bool given = os_dir_unlink(db->dir, NAME) == HOLT_OK;
+    status_put_back(&why);
+    if (!given) return false;
+    os_mutex_lock(&db->ballast_mu);
+    db->ballasts_released++;
+    set_full(db, true);
+    os_mutex_unlock(&db->ballast_mu);
+    os_job_wake(db->prepare_job);
+    event_log_write(db->events, HOLT_LOG_WARN,
+                    "the disk is full: gave up the BALLAST file; only deletes are taken");
+    return true;
+}
+
+holt_status ballast_check_puts(holt *db)
+{
+    if (!disk_is_full(db)) return HOLT_OK;
+    return status_set_file(HOLT_NO_SPACE, NAME, HOLT_NO_OFFSET,
+                           "the disk is full: until there is room for this file of %" PRIu64
+                           " bytes again, twice, only deletes are taken",
+                           wanted_bytes(db));
+}

@@ -1,0 +1,84 @@
+/* memmap_pass.c -- passing over leaves that hold nothing but tombstones.
+ *
+ * What a leaf notes of its tombstones is in its first cache line (node.h), and its parent leads to it and its neighbours: so a
+ * line is touched for each leaf, some of them ahead, and no record but the fences.
+ */
+#include "memtable/memmap_internal.h"
+
+typedef enum leaf_state { LEAF_DEAD, LEAF_STOPS, LEAF_CHANGED } leaf_state;
+
+/* Whether a reader at the seqno sees only tombstones in a leaf found in its parent; if so *fence becomes the leaf's
+ * other fence. */
+static leaf_state judge_leaf(const memnode *parent, uint64_t parent_version, const memnode *leaf,
+                             bool backward, uint64_t seqno, const memtable_record **fence)
+{
+    uint64_t version, newest;
+    if (!memnode_read_begin(leaf, &version) || !memnode_read_end(parent, parent_version)) return LEAF_CHANGED;
+    const uint64_t bits = memnode_tombstones(leaf, &newest), all = memnode_bits(memnode_count(leaf));
+    const memtable_record *other = backward ? leaf->lower : memnode_upper(leaf);
+    if (!memnode_read_end(leaf, version)) return LEAF_CHANGED;
+    if (bits != all || newest > seqno) return LEAF_STOPS;
+    *fence = other;
+    return LEAF_DEAD;
+}
+
+/* The children of a node above leaves that lie on this side of the limit: the place behind the last one, or walking
+ * backwards the place of the last one before it. Needs a check of the node's version. */
+static uint32_t place_of_limit(const memnode *n, bool backward, slice limit)
+{
+    const memtable_record *end = backward ? n->lower : memnode_upper(n);
+    const uint32_t whole = backward ? 0 : memnode_count(n);
+    if (slice_is_open(limit)) return whole;
+    if (end) {
+        int order = slice_compare(limit, record_key(end));
+        if (backward ? order < 0 : order >= 0) return whole;
+    }
+    uint32_t place = memmap_child_place(n, LEAF_OF, limit);
+    return backward ? place + 1 : place;
+}
+
+/* The first lines of the leaves from a place on, in the direction of travel: as many as the processor has room for. */
+enum { LEAVES_AHEAD = 8 };
+
+static void prefetch_leaf(const memnode *n, uint32_t place)
+{
+    __builtin_prefetch(memnode_child(n, place));
+}
+
+/* Passes over the leaves of one node. false: the tree has changed, or the node is at its end: on from *fence. */
+static bool pass_in_node(const memnode *n, uint64_t version, bool backward, uint64_t seqno, slice limit,
+                         const memtable_record **fence, uint64_t *passed)
+{
+    const slice from = record_key(*fence);
+    uint32_t at = memmap_child_place(n, backward ? LEAF_BELOW : LEAF_OF, from);
+    const uint32_t stop = place_of_limit(n, backward, limit), count = memnode_count(n);
+    if (!memnode_read_end(n, version)) return false;
+    if (backward ? at < stop : at >= stop) return true;
+    for (uint32_t left = backward ? at - stop + 1 : stop - at, ahead = 0; left > 0; left--) {
+        for (; ahead < LEAVES_AHEAD && ahead < left; ahead++)
+            prefetch_leaf(n, backward ? at - ahead : at + ahead);
+        ahead--;
+        const memnode *leaf = memnode_child(n, at);
+        leaf_state state = judge_leaf(n, version, leaf, backward, seqno, fence);
+        if (state != LEAF_DEAD) return state == LEAF_STOPS;
+        ++*passed;
+        if (!*fence) return true;
+        at = backward ? at - 1 : at + 1;
+    }
+    return backward ? stop > 0 : stop < count;
+}
+
+const memtable_record *memmap_pass_tombstones(const memmap *m, bool backward, const memtable_record *fence,
+                                              uint64_t seqno, slice limit, uint64_t *passed)
+{
+    const memmap_target target = backward ? LEAF_BELOW : LEAF_OF;
+    for (unsigned tries = 0; fence;) {
+        uint64_t version;
+        const memtable_record *before = fence;
+        const memnode *n = memmap_try_descend(m, target, record_key(fence), 1, &version);
+        if (n && n->level == 0) break; /* the root is a leaf */
+        if (n && pass_in_node(n, version, backward, seqno, limit, &fence, passed)) break;
+        if (fence == before) memmap_pause(&tries);
+    }
+    return fence;
+}

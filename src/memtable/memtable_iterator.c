@@ -1,0 +1,332 @@
+/* iterator.c -- a iterator over one collection: a copy of the leaf it stands in, and where it stands there.
+ *
+ * It is clipped to the range of keys that the iterator is opened for: nothing outside is looked at.
+ *
+ * The copy may grow old: what comes after it has a seqno above the iterator's. Leaves tile the keys, so the
+ * next one is the one that covers the copy's upper fence, whatever has split meanwhile.
+ */
+#include "memtable/memtable.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "memtable/memtable_internal.h"
+
+typedef struct memtable_iterator {
+    iterator base;
+    const memmap *map;     /* NULL: the collection has no entries */
+    uint64_t seqno, after; /* versions in (after, seqno] are shown */
+    memmap_range range;
+    bool has_aborted; /* what the leaves note of tombstones may be untrue */
+    uint32_t at;      /* in the leaf, of the current entry */
+    memtable_work work;
+    memmap_leaf leaf;
+} memtable_iterator;
+
+/* Records lie in the order of their insertion: each is a cache miss, unless it was asked for a few entries
+ * earlier. */
+enum { PREFETCH_DISTANCE = 12 };
+
+/* The record and the end of a short key, which may lie in the next line. */
+static void prefetch_record(const memtable_record *r)
+{
+    enum { SHORT_KEY = 16 };
+    __builtin_prefetch(r);
+    __builtin_prefetch((const uint8_t *)r + offsetof(memtable_record, bytes) + SHORT_KEY);
+}
+
+static memtable_iterator *memtable_iterator_of(iterator *s)
+{
+    return (memtable_iterator *)s; /* its first field */
+}
+
+static void show(memtable_iterator *m, uint32_t at, const memtable_record *r)
+{
+    m->at = at;
+    m->base.valid = true;
+    m->base.op = r->op;
+    m->base.key = record_key(r);
+    m->base.value = record_value(r);
+    m->base.expires_at_ms = record_expires_at_ms(r);
+}
+
+static void show_nothing(memtable_iterator *m)
+{
+    m->base.valid = false;
+    m->base.key = m->base.value = slice_of(NULL, 0);
+}
+
+static void copy_leaf(memtable_iterator *m, memmap_target target, slice key)
+{
+    memmap_copy_leaf(m->map, target, key, &m->range, &m->leaf);
+    m->work.leaves++;
+}
+
+/* The leaf that begins at the fence, or ends there, and its records asked for. */
+static void copy_leaf_after(memtable_iterator *m, const memtable_record *fence)
+{
+    copy_leaf(m, LEAF_OF, record_key(fence));
+    const uint32_t at = m->leaf.place;
+    for (uint32_t i = at; i < m->leaf.end && i < at + PREFETCH_DISTANCE; i++)
+        prefetch_record(m->leaf.records[i]);
+}
+
+static void copy_leaf_before(memtable_iterator *m, const memtable_record *fence)
+{
+    copy_leaf(m, LEAF_BELOW, record_key(fence));
+    const uint32_t end = m->leaf.place;
+    for (uint32_t i = 0; i < PREFETCH_DISTANCE && m->leaf.begin + i < end; i++)
+        prefetch_record(m->leaf.records[end - 1 - i]);
+}
+
+/* Shows the first entry at or after place `at`, in this leaf or a later one. */
+static void advance(memtable_iterator *m, uint32_t at)
+{
+    for (;;) {
+        for (; at < m->leaf.end; at++) {
+            if (at + PREFETCH_DISTANCE < m->leaf.end)
+                prefetch_record(m->leaf.records[at + PREFETCH_DISTANCE]);
+            const memtable_record *r = record_at(m->leaf.records[at], m->seqno);
+            if (r && r->seqno > m->after) {
+                show(m, at, r);
+                return;
+            }
+        }
+        if (!m->leaf.upper) break;
+        copy_leaf_after(m, m->leaf.upper);
+        at = m->leaf.place;
+    }
+    show_nothing(m);
+}
+
+/* Shows the last entry before place `end`, in this leaf or an earlier one. */
+static void retreat(memtable_iterator *m, uint32_t end)
+{
+    for (;;) {
+        while (end-- > m->leaf.begin) {
+            if (end >= m->leaf.begin + PREFETCH_DISTANCE)
+                prefetch_record(m->leaf.records[end - PREFETCH_DISTANCE]);
+            const memtable_record *r = record_at(m->leaf.records[end], m->seqno);
+            if (r && r->seqno > m->after) {
+                show(m, end, r);
+                return;
+            }
+        }
+        if (!m->leaf.lower) break;
+        copy_leaf_before(m, m->leaf.lower);
+        end = m->leaf.place;
+    }
+    show_nothing(m);
+}
+
+static void iterator_first(iterator *s)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    if (!m->map) return;
+    copy_leaf(m, LEAF_OF, with_address(m->range.lower));
+    advance(m, m->leaf.place);
+}
+
+static void iterator_last(iterator *s)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    if (!m->map) return;
+    if (slice_is_open(m->range.upper))
+        copy_leaf(m, LEAF_LAST, slice_of("", 0));
+    else
+        copy_leaf(m, LEAF_BELOW, with_address(m->range.upper));
+    retreat(m, m->leaf.end);
+}
+
+static void iterator_next(iterator *s)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    assert(s->valid);
+    advance(m, m->at + 1);
+}
+
+static void iterator_prev(iterator *s)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    assert(s->valid);
+    retreat(m, m->at);
+}
+
+static void iterator_seek(iterator *s, slice key)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    if (!m->map) return;
+    if (iterator_past(key, false, m->range.upper)) {
+        show_nothing(m);
+        return;
+    }
+    copy_leaf(m, LEAF_OF, with_address(slice_tighter_lower(key, m->range.lower)));
+    advance(m, m->leaf.place);
+}
+
+static void iterator_seek_last(iterator *s, slice key)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    if (!m->map) return;
+    if (iterator_past(key, false, m->range.upper)) {
+        iterator_last(s);
+        return;
+    }
+    if (!slice_is_open(m->range.lower) && slice_compare(key, m->range.lower) < 0) {
+        show_nothing(m);
+        return;
+    }
+    key = with_address(key);
+    copy_leaf(m, LEAF_OF, key);
+    bool equal = m->leaf.place < m->leaf.end && slice_equal(record_key(m->leaf.records[m->leaf.place]), key);
+    retreat(m, m->leaf.place + equal);
+}
+
+/* ---------------------------------------------------------------- passing over tombstones */
+
+/* Whether what the leaf notes of its tombstones is what the iterator sees: all that was inserted into it. */
+static bool notes_hold(const memtable_iterator *m)
+{
+    return !m->has_aborted && m->leaf.newest <= m->seqno;
+}
+
+/* Whether the iterator sees nothing but tombstones in the leaf: those after it are likely to be such too. */
+static bool leaf_is_dead(const memtable_iterator *m)
+{
+    const uint64_t within = memnode_bits(m->leaf.end) & ~memnode_bits(m->leaf.begin);
+    return notes_hold(m) && (m->leaf.tombstones & within) == within;
+}
+
+/* Whether the limit may lie within the leaf: then keys have to be looked at. */
+static bool limit_in_leaf(const memtable_iterator *m, bool backward, slice limit)
+{
+    const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
+    if (slice_is_open(limit)) return false;
+    return !fence || (backward ? slice_compare(record_key(fence), limit) <= 0
+                               : slice_compare(record_key(fence), limit) > 0);
+}
+
+/* Shows the record at the place if the iterator sees it, and it is no tombstone or at or past the limit (open: no keys are
+ * looked at). */
+static bool show_unless_skipped(memtable_iterator *m, uint32_t at, bool backward, slice limit)
+{
+    const memtable_record *r = record_at(m->leaf.records[at], m->seqno);
+    m->work.records++;
+    if (!r || r->seqno <= m->after) return false;
+    if (r->op == ENTRY_DELETE && !iterator_past(record_key(r), backward, limit)) return false;
+    show(m, at, r);
+    return true;
+}
+
+/* Skips what is to be skipped in the leaf, from place `at` on. false: all of it. */
+static bool skip_in_leaf_forward(memtable_iterator *m, uint32_t at, slice limit)
+{
+    if (!limit_in_leaf(m, false, limit)) limit = slice_of(NULL, 0);
+    const uint64_t passable = notes_hold(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
+    for (; at < m->leaf.end; at++) {
+        if (!(passable >> at & 1) && show_unless_skipped(m, at, false, limit)) return true;
+    }
+    return false;
+}
+
+static bool skip_in_leaf_backward(memtable_iterator *m, uint32_t end, slice limit)
+{
+    if (!limit_in_leaf(m, true, limit)) limit = slice_of(NULL, 0);
+    const uint64_t passable = notes_hold(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
+    while (end-- > m->leaf.begin) {
+        if (!(passable >> end & 1) && show_unless_skipped(m, end, true, limit)) return true;
+    }
+    return false;
+}
+
+/* The fence of the next leaf to look into; NULL: there is none within the range. */
+static const memtable_record *next_fence(memtable_iterator *m, bool backward, slice limit)
+{
+    const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
+    if (!fence || !leaf_is_dead(m)) return fence;
+    slice end =
+        backward ? slice_tighter_lower(limit, m->range.lower) : slice_tighter_upper(limit, m->range.upper);
+    fence = memmap_pass_tombstones(m->map, backward, fence, m->seqno, end, &m->work.passed);
+    if (fence && iterator_past(record_key(fence), backward, backward ? m->range.lower : m->range.upper))
+        return NULL;
+    return fence;
+}
+
+static void skip_forward(memtable_iterator *m, slice limit)
+{
+    for (uint32_t at = m->at + 1; !skip_in_leaf_forward(m, at, limit); at = m->leaf.place) {
+        const memtable_record *fence = next_fence(m, false, limit);
+        if (!fence) {
+            show_nothing(m);
+            return;
+        }
+        copy_leaf_after(m, fence);
+    }
+}
+
+static void skip_backward(memtable_iterator *m, slice limit)
+{
+    for (uint32_t end = m->at; !skip_in_leaf_backward(m, end, limit); end = m->leaf.place) {
+        const memtable_record *fence = next_fence(m, true, limit);
+        if (!fence) {
+            show_nothing(m);
+            return;
+        }
+        copy_leaf_before(m, fence);
+    }
+}
+
+static void iterator_skip_tombstones(iterator *s, bool backward, slice limit)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    assert(s->valid);
+    if (backward)
+        skip_backward(m, limit);
+    else
+        skip_forward(m, limit);
+}
+
+static holt_status iterator_load_value(iterator *s)
+{
+    return HOLT_OK; /* it is always there */
+}
+
+static void iterator_free(iterator *s)
+{
+    mem_free(memtable_iterator_of(s));
+}
+
+static const iterator_ops memtable_iterator_ops = {
+    .first = iterator_first,
+    .last = iterator_last,
+    .next = iterator_next,
+    .prev = iterator_prev,
+    .seek = iterator_seek,
+    .seek_last = iterator_seek_last,
+    .skip_tombstones = iterator_skip_tombstones,
+    .load_value = iterator_load_value,
+    .close = iterator_free,
+};
+
+const memtable_work *memtable_iterator_work(const iterator *s)
+{
+    return &((const memtable_iterator *)s)->work;
+}
+
+holt_status memtable_iterator_open(memtable *m, uint32_t collection, const memtable_iterator_options *options,
+                                   iterator **out)
+{
+    memtable_iterator *s = mem_alloc(sizeof *s);
+    *out = NULL;
+    if (!s) return status_no_memory(sizeof *s);
+    s->base = (iterator){.ops = &memtable_iterator_ops, .status = HOLT_OK};
+    s->map = memdirectory_find(&m->directory, collection);
+    s->seqno = options->seqno;
+    s->after = options->after;
+    s->range = (memmap_range){options->lower, options->upper};
+    s->has_aborted = memtable_has_aborted(m);
+    s->work = (memtable_work){0};
+    *out = &s->base;
+    return HOLT_OK;
+}

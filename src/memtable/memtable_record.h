@@ -1,0 +1,54 @@
+/* memtable_record.h -- one version of one key, as it lies in the memtable's memory.
+ *
+ * A record is filled before it is published and then constant, but for is_aborted. The versions of a key are a
+ * list, newest first; the node's slot points to the newest.
+ */
+#ifndef HOLT_MEMTABLE_MEMTABLE_RECORD_H
+#define HOLT_MEMTABLE_MEMTABLE_RECORD_H
+
+#include <stdatomic.h>
+
+#include "base/coding.h"
+#include "memtable/memtable.h"
+
+struct memtable_record {
+    const memtable_record *older; /* the version before; NULL: none */
+    uint64_t seqno;
+    uint32_t value_size;
+    uint16_t key_size;
+    uint8_t op; /* entry_op */
+    /* Relaxed: no reader's seqno reaches the version before it is voided, and that it was is published to
+     * later readers of the same seqno with the seqno itself. */
+    _Atomic bool is_aborted;
+    uint8_t bytes[]; /* the key, the value, and for ENTRY_PUT_UNTIL the expiry as u64le */
+};
+
+static inline slice record_key(const memtable_record *r)
+{
+    return slice_of(r->bytes, r->key_size);
+}
+
+static inline slice record_value(const memtable_record *r)
+{
+    return slice_of(r->bytes + r->key_size, r->value_size);
+}
+
+static inline uint64_t record_expires_at_ms(const memtable_record *r)
+{
+    return r->op == ENTRY_PUT_UNTIL ? get_u64le(r->bytes + r->key_size + r->value_size) : 0;
+}
+
+static inline bool record_is_aborted(const memtable_record *r)
+{
+    return atomic_load_explicit(&r->is_aborted, memory_order_relaxed);
+}
+
+/* The newest version at or below `seqno`, from the newest of all; NULL: none. */
+static inline const memtable_record *record_at(const memtable_record *r, uint64_t seqno)
+{
+    while (r && (r->seqno > seqno || record_is_aborted(r)))
+        r = r->older;
+    return r;
+}
+
+#endif

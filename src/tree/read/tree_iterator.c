@@ -1,0 +1,368 @@
+/* tree_iterator.c -- walking a tree in order, clipped to bounds, in both directions.
+ *
+ * The iterator keeps its own copy of the leaf it stands in: it holds nothing in the cache. A key is put together in the iterator's
+ * own buffer: the block's prefix once per leaf, then only the suffix.
+ */
+#include "tree/read/tree_iterator_internal.h"
+
+#include <assert.h>
+
+#include "base/compiler.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+/* A walk asks for the neighbouring leaf's memory while it shows the entries of this one, bit by bit: so many bytes at most
+ * for an entry, for more than some ten lines at a time the processor has no room. */
+enum { LINE_BYTES = 64, BESIDE_BYTES_MAX = 8 * LINE_BYTES };
+
+static tree_iterator *iterator_of(iterator *s)
+{
+    return (tree_iterator *)(void *)s;
+}
+
+/* All of it is to be there when the last entry of this leaf has been shown. */
+static OUT_OF_LINE void iterator_pace_beside(tree_iterator *t, uint32_t index)
+{
+    const uint32_t left = t->backward ? index + 1 : t->levels[0].block.count - index;
+    size_t step = (size_t)(t->beside_end - t->beside) / left + LINE_BYTES;
+    t->beside_step = step < BESIDE_BYTES_MAX ? step : BESIDE_BYTES_MAX;
+}
+
+static inline void iterator_ask_beside(tree_iterator *t, uint32_t index)
+{
+    if (!t->beside_step) iterator_pace_beside(t, index);
+    const uint8_t *p = t->beside, *end = t->beside_end;
+    const bool rest = (size_t)(end - p) <= t->beside_step;
+    if (!rest) end = p + t->beside_step;
+    t->beside = rest ? NULL : end;
+    for (; p < end; p += LINE_BYTES)
+        __builtin_prefetch(p);
+}
+
+/* ---------------------------------------------------------------- showing an entry */
+
+static holt_status iterator_put_key(tree_iterator *t, uint32_t index, slice suffix)
+{
+    const block *leaf = &t->levels[0].block;
+    t->base.key = slice_of(t->key, 0);
+    if (index == 0 && leaf->first_empty) return HOLT_OK;
+    holt_status rc = iterator_reserve_key(t, leaf->prefix_size + suffix.size);
+    if (rc != HOLT_OK) return rc;
+    memcpy(t->key + leaf->prefix_size, suffix.data, suffix.size);
+    t->base.key = slice_of(t->key, leaf->prefix_size + suffix.size);
+    return HOLT_OK;
+}
+
+/* Of an entry with a long suffix, an empty key, a value elsewhere, or after one whose value was large. */
+static OUT_OF_LINE void iterator_show_odd(tree_iterator *t, uint32_t index)
+{
+    iterator_leave_value(t);
+    block_entry e = block_at(&t->levels[0].block, index);
+    holt_status rc = iterator_put_key(t, index, e.suffix);
+    if (rc != HOLT_OK) {
+        iterator_fail(t, rc);
+        return;
+    }
+    t->base.value = e.overflow ? slice_of("", 0) : e.value;
+    t->base.value_pending = e.overflow;
+    t->overflow = e.value;
+}
+
+static inline void iterator_show(tree_iterator *t, uint32_t index)
+{
+    const block *leaf = &t->levels[0].block;
+    assert(index >= t->from); /* what is before it has not been copied */
+    block_entry e = block_at(leaf, index);
+    if (t->beside) iterator_ask_beside(t, index);
+    t->levels[0].index = index;
+    t->base.valid = true;
+    t->base.op = e.op;
+    t->base.expires_at_ms = e.expires_at_ms;
+    if (e.suffix.size > COPY_AT_ONCE || e.overflow || index == 0 || t->value.capacity > VALUE_KEEP) {
+        iterator_show_odd(t, index);
+        return;
+    }
+    memcpy(t->key + leaf->prefix_size, e.suffix.data, COPY_AT_ONCE);
+    t->base.key = slice_of(t->key, leaf->prefix_size + e.suffix.size);
+    t->base.value = e.value;
+    t->base.value_pending = false;
+}
+
+/* Shows entry `index` of the leaf, or if that is past it (walking forwards) the next leaf's first. */
+static OUT_OF_LINE void iterator_land_forward(tree_iterator *t, uint32_t index, slice from)
+{
+    if (index >= t->levels[0].block.count) {
+        if (!iterator_next_leaf(t, from)) return;
+        index = 0;
+    }
+    if (index < t->end)
+        iterator_show(t, index);
+    else
+        iterator_nowhere(t);
+}
+
+/* Shows entry `count` - 1 of the leaf, or if count is 0 the last one of the leaf before it. */
+static OUT_OF_LINE void iterator_land_backward(tree_iterator *t, uint32_t count, slice from)
+{
+    if (count == 0) {
+        if (!iterator_next_leaf(t, from)) return;
+        count = t->levels[0].block.count;
+    }
+    if (count <= t->from && !iterator_complete_leaf(t)) return;
+    if (count > t->begin)
+        iterator_show(t, count - 1);
+    else
+        iterator_nowhere(t);
+}
+
+/* ---------------------------------------------------------------- moves */
+
+static void iterator_to_key_forward(tree_iterator *t, slice key)
+{
+    t->backward = false;
+    t->seeks = true;
+    t->sought = key;
+    bool found = iterator_find_leaf(t, END_KEY, key);
+    t->seeks = false;
+    if (!found) return;
+    bool equal;
+    iterator_land_forward(t, block_lower_bound(&t->levels[0].block, key, &equal), key);
+}
+
+/* The last entry before `key`, or at it. */
+static void iterator_to_key_backward(tree_iterator *t, slice key, bool inclusive)
+{
+    t->backward = true;
+    if (!iterator_find_leaf(t, END_KEY, key)) return;
+    bool equal;
+    assert(t->from == 0);
+    uint32_t count = block_lower_bound(&t->levels[0].block, key, &equal);
+    iterator_land_backward(t, count + (equal && inclusive), key);
+}
+
+static void tree_iterator_first(iterator *s)
+{
+    tree_iterator *t = iterator_of(s);
+    if (!slice_is_open(t->options.lower)) {
+        iterator_to_key_forward(t, t->options.lower);
+        return;
+    }
+    t->backward = false;
+    if (iterator_find_leaf(t, END_FIRST, slice_of(NULL, 0))) iterator_land_forward(t, 0, slice_of(NULL, 0));
+}
+
+static void tree_iterator_last(iterator *s)
+{
+    tree_iterator *t = iterator_of(s);
+    if (!slice_is_open(t->options.upper)) {
+        iterator_to_key_backward(t, t->options.upper, false);
+        return;
+    }
+    t->backward = true;
+    if (iterator_find_leaf(t, END_LAST, slice_of(NULL, 0)))
+        iterator_land_backward(t, t->levels[0].block.count, slice_of(NULL, 0));
+}
+
+/* Nearly all steps stay within the leaf. */
+static void tree_iterator_next(iterator *s)
+{
+    tree_iterator *t = iterator_of(s);
+    const uint32_t index = t->levels[0].index + 1;
+    t->backward = false;
+    if (index < t->end)
+        iterator_show(t, index);
+    else
+        iterator_land_forward(t, index, s->key);
+}
+
+static void tree_iterator_prev(iterator *s)
+{
+    tree_iterator *t = iterator_of(s);
+    const uint32_t index = t->levels[0].index;
+    t->backward = true;
+    if (index > t->begin && index > t->from)
+        iterator_show(t, index - 1);
+    else
+        iterator_land_backward(t, index, s->key);
+}
+
+static bool below_lower(const tree_iterator *t, slice key)
+{
+    return !slice_is_open(t->options.lower) && slice_compare(key, t->options.lower) < 0;
+}
+
+static bool beyond_upper(const tree_iterator *t, slice key)
+{
+    return !slice_is_open(t->options.upper) && slice_compare(key, t->options.upper) >= 0;
+}
+
+static void iterator_give_up(tree_iterator *t)
+{
+    t->base.status = HOLT_OK;
+    iterator_nowhere(t);
+}
+
+static void tree_iterator_seek(iterator *s, slice key)
+{
+    tree_iterator *t = iterator_of(s);
+    if (beyond_upper(t, key))
+        iterator_give_up(t);
+    else
+        iterator_to_key_forward(t, below_lower(t, key) ? t->options.lower : key);
+}
+
+static void tree_iterator_seek_last(iterator *s, slice key)
+{
+    tree_iterator *t = iterator_of(s);
+    if (below_lower(t, key))
+        iterator_give_up(t);
+    else if (beyond_upper(t, key))
+        tree_iterator_last(s);
+    else
+        iterator_to_key_backward(t, key, true);
+}
+
+/* ---------------------------------------------------------------- passing over tombstones */
+
+static bool is_tombstone(const block *leaf, uint32_t index)
+{
+    return block_at(leaf, index).op == ENTRY_DELETE;
+}
+
+/* The first entry from `index` on that is no tombstone, or at or past the limit, or past the leaf. */
+static uint32_t iterator_pass_forward(const tree_iterator *t, uint32_t index, slice limit)
+{
+    const block *leaf = &t->levels[0].block;
+    uint32_t stop = t->end;
+    bool equal;
+    if (index >= stop) return index;
+    if (!slice_is_open(limit) && block_compare_key(leaf, stop - 1, limit) >= 0) {
+        /* A search for a limit below what has been copied of the leaf would look at what has not. */
+        if (block_compare_key(leaf, index, limit) >= 0) return index;
+        stop = block_lower_bound(leaf, limit, &equal);
+    }
+    if (leaf->tombstones == leaf->count) return index < stop ? stop : index;
+    while (index < stop && is_tombstone(leaf, index))
+        index++;
+    return index;
+}
+
+/* The same downwards: returns how many entries are left below those passed. */
+static uint32_t iterator_pass_backward(const tree_iterator *t, uint32_t count, slice limit)
+{
+    const block *leaf = &t->levels[0].block;
+    uint32_t stop = t->begin;
+    if (count <= stop) return count;
+    if (!slice_is_open(limit) && block_compare_key(leaf, stop, limit) <= 0) {
+        bool equal;
+        stop = block_lower_bound(leaf, limit, &equal);
+        stop += equal;
+    }
+    if (leaf->tombstones == leaf->count) return count > stop ? stop : count;
+    while (count > stop && is_tombstone(leaf, count - 1))
+        count--;
+    return count;
+}
+
+static void iterator_skip_forward(tree_iterator *t, slice limit)
+{
+    uint32_t index = t->levels[0].index + 1;
+    for (;;) {
+        index = iterator_pass_forward(t, index, limit);
+        if (index < t->levels[0].block.count) {
+            iterator_land_forward(t, index, t->base.key);
+            return;
+        }
+        iterator_show(t, index - 1); /* the key that the next leaf must follow */
+        if (!t->base.valid || !iterator_next_leaf(t, t->base.key)) return;
+        index = 0;
+    }
+}
+
+static void iterator_skip_backward(tree_iterator *t, slice limit)
+{
+    uint32_t count = t->levels[0].index;
+    for (;;) {
+        if (t->from > 0 && !iterator_complete_leaf(t)) return;
+        count = iterator_pass_backward(t, count, limit);
+        if (count > 0) {
+            iterator_land_backward(t, count, t->base.key);
+            return;
+        }
+        iterator_show(t, 0); /* the key that the next leaf must precede */
+        if (!t->base.valid || !iterator_next_leaf(t, t->base.key)) return;
+        count = t->levels[0].block.count;
+    }
+}
+
+/* Within a leaf no keys are put together, and of a leaf of tombstones only nothing is looked at. */
+static void tree_iterator_skip_tombstones(iterator *s, bool backward, slice limit)
+{
+    tree_iterator *t = iterator_of(s);
+    t->backward = backward;
+    if (backward)
+        iterator_skip_backward(t, limit);
+    else
+        iterator_skip_forward(t, limit);
+}
+
+static holt_status tree_iterator_load_value(iterator *s)
+{
+    tree_iterator *t = iterator_of(s);
+    if (!s->value_pending) return HOLT_OK;
+    uint64_t size;
+    holt_status rc = tree_overflow_size(t->file, t->overflow, &size);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_buffer_reserve(&t->value, size);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_read_overflow(t->file, t->overflow, t->value.bytes);
+    if (rc != HOLT_OK) return rc;
+    s->value = slice_of(t->value.bytes, (size_t)size);
+    s->value_pending = false;
+    return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- life */
+
+static void tree_iterator_close(iterator *s)
+{
+    tree_iterator *t = iterator_of(s);
+    for (uint32_t i = 0; i < t->root.height; i++)
+        tree_buffer_deinit(&t->levels[i].buffer);
+    tree_buffer_deinit(&t->value);
+    if (t->key != t->key_at_hand) mem_free(t->key);
+    mem_free(t);
+}
+
+static const iterator_ops tree_iterator_ops = {
+    .first = tree_iterator_first,
+    .last = tree_iterator_last,
+    .next = tree_iterator_next,
+    .prev = tree_iterator_prev,
+    .seek = tree_iterator_seek,
+    .seek_last = tree_iterator_seek_last,
+    .skip_tombstones = tree_iterator_skip_tombstones,
+    .load_value = tree_iterator_load_value,
+    .close = tree_iterator_close,
+};
+
+holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_iterator_options *options,
+                               iterator **out)
+{
+    *out = NULL;
+    holt_status rc = tree_root_check(f, root);
+    if (rc != HOLT_OK) return rc;
+    uint32_t height = root->root.length ? root->height : 0;
+    size_t size = sizeof(tree_iterator) + height * sizeof(iterator_level);
+    tree_iterator *t = mem_alloc_zero(1, size);
+    if (!t) return status_no_memory(size);
+    t->base.ops = &tree_iterator_ops;
+    t->file = f;
+    t->root = *root;
+    t->root.height = height;
+    t->options = *options;
+    t->key = t->key_at_hand;
+    t->key_capacity = sizeof t->key_at_hand;
+    *out = &t->base;
+    return HOLT_OK;
+}

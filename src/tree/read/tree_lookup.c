@@ -1,0 +1,109 @@
+/* tree_lookup.c -- finding one key: in the cache alone, or reading what is not there. */
+#include "tree/tree_internal.h"
+
+#include "base/status.h"
+
+#include <assert.h>
+
+/* What a leaf says of the key. */
+static tree_answer leaf_answer(const block *leaf, slice key, tree_entry *out)
+{
+    bool equal;
+    uint32_t index = block_lower_bound(leaf, key, &equal);
+    if (!equal) return TREE_ABSENT;
+    block_entry e = block_at(leaf, index);
+    out->op = e.op;
+    out->overflow = e.overflow;
+    out->value = e.value;
+    out->expires_at_ms = e.expires_at_ms;
+    return TREE_FOUND;
+}
+
+tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out)
+{
+    assert(epoch_inside());
+    if (root->root.length == 0) return TREE_ABSENT;
+    cache_file *cached = tree_file_cache(f);
+    block_ptr p = root->root;
+    for (uint32_t level = root->height; level-- > 0;) {
+        const uint8_t *bytes = cache_lookup(cached, p);
+        if (!bytes) return TREE_NOT_CACHED;
+        block b;
+        block_open(&b, bytes, p.length);
+        if (b.level != level) break; /* the reading lookup finds it again and says what is wrong */
+        if (level == 0) return leaf_answer(&b, key, out);
+        if (level == 1) block_prefetch_search(&b); /* those above are in the processor's caches */
+        p = block_child(&b, block_child_index(&b, key));
+    }
+    return TREE_NOT_CACHED;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+typedef struct lookup {
+    tree_file *file;
+    slice key;
+    tree_buffer *buffer;
+    tree_entry *entry;
+    block_ptr at;       /* the block to look into */
+    tree_answer answer; /* after the leaf */
+} lookup;
+
+static void lookup_follow(lookup *l, const block *b)
+{
+    if (b->level == 0)
+        l->answer = leaf_answer(b, l->key, l->entry);
+    else
+        l->at = block_child(b, block_child_index(b, l->key));
+}
+
+/* Looks into the block in the cache, if it is there. Inside a section; a value is copied out. */
+static bool lookup_in_cache(lookup *l, uint32_t level)
+{
+    const uint8_t *bytes = cache_lookup(tree_file_cache(l->file), l->at);
+    if (!bytes) return false;
+    block b;
+    block_open(&b, bytes, l->at.length);
+    if (b.level != level) return false;
+    lookup_follow(l, &b);
+    if (level == 0 && l->answer == TREE_FOUND) {
+        bytes_copy(l->buffer->bytes, l->entry->value.data, l->entry->value.size);
+        l->entry->value.data = l->buffer->bytes;
+    }
+    return true;
+}
+
+static holt_status lookup_level(lookup *l, uint32_t level)
+{
+    holt_status rc = tree_file_check_ptr(l->file, l->at);
+    if (rc != HOLT_OK) return rc;
+    rc = tree_buffer_reserve(l->buffer, l->at.length);
+    if (rc != HOLT_OK) return rc;
+
+    rc = epoch_enter();
+    if (rc != HOLT_OK) return rc;
+    bool found = lookup_in_cache(l, level);
+    epoch_leave();
+    if (found) return HOLT_OK;
+
+    block b;
+    block_ptr p = l->at;
+    rc = tree_block_read(l->file, p, level, l->buffer->bytes, &b);
+    if (rc != HOLT_OK) return rc;
+    cache_insert(tree_file_cache(l->file), p, b.bytes, level ? CACHE_RESIDENT : CACHE_WARM);
+    lookup_follow(l, &b);
+    return HOLT_OK;
+}
+
+tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
+                        holt_status *status)
+{
+    assert(!epoch_inside());
+    *status = HOLT_OK;
+    if (root->root.length == 0) return TREE_ABSENT;
+    lookup l = {f, key, buffer, out, root->root, TREE_ABSENT};
+    *status = tree_root_check(f, root);
+    for (uint32_t level = root->height; *status == HOLT_OK && level-- > 0;)
+        *status = lookup_level(&l, level);
+    return *status == HOLT_OK ? l.answer : TREE_FAILED;
+}

@@ -1,0 +1,261 @@
+/* tree_apply.c -- the batch's way through the leaves, and what becomes of the root. */
+#include "tree/write/tree_apply_internal.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <assert.h>
+
+/* ---------------------------------------------------------------- pieces */
+
+holt_status apply_write(tree_apply *a, const void *bytes, size_t size, block_ptr *out)
+{
+    holt_status rc = a->pages->ops->write(a->pages, bytes, size, out);
+    if (rc == HOLT_OK) a->root.bytes += tree_file_space(a->pages->file, size);
+    return rc;
+}
+
+holt_status apply_release(tree_apply *a, block_ptr p)
+{
+    assert(p.length > 0);
+    uint64_t space = tree_file_space(a->pages->file, p.length);
+    if (space > a->root.bytes)
+        return tree_file_corrupt(a->pages->file, p.offset, "the tree is larger than it should be");
+    a->root.bytes -= space;
+    return a->pages->ops->release(a->pages, p);
+}
+
+/* Writes a large value and makes the entry's value the list of its extents. */
+static holt_status write_overflow(tree_apply *a, block_entry *e)
+{
+    const uint8_t *bytes = e->value.data;
+    buffer_clear(&a->overflow);
+    for (size_t left = e->value.size; left > 0;) {
+        size_t size = left < TREE_OVERFLOW_BYTES ? left : TREE_OVERFLOW_BYTES;
+        block_ptr p;
+        holt_status rc = apply_write(a, bytes, size, &p);
+        if (rc != HOLT_OK) return rc;
+        uint8_t *to = buffer_extend(&a->overflow, BLOCK_PTR_SIZE);
+        if (!to) return status_no_memory(BLOCK_PTR_SIZE);
+        block_ptr_encode(to, p);
+        bytes += size;
+        left -= size;
+    }
+    e->overflow = true;
+    e->value = buffer_slice(&a->overflow);
+    a->wrote_overflow = true;
+    return HOLT_OK;
+}
+
+static holt_status release_overflow(tree_apply *a, slice overflow)
+{
+    uint64_t size;
+    holt_status rc = tree_overflow_size(a->pages->file, overflow, &size);
+    for (size_t at = 0; rc == HOLT_OK && at < overflow.size; at += BLOCK_PTR_SIZE)
+        rc = apply_release(a, block_ptr_decode((const uint8_t *)overflow.data + at));
+    return rc;
+}
+
+/* ---------------------------------------------------------------- entries */
+
+static int64_t entry_bytes(slice key, const block_entry *e)
+{
+    return (int64_t)(key.size + e->value.size);
+}
+
+/* The old entry at the leaf's index, whose key is `key`, goes. */
+static holt_status remove_entry(tree_apply *a, slice key)
+{
+    apply_level *leaf = &a->levels[0];
+    assert(leaf->open && leaf->index < leaf->count);
+    block_entry e = block_at(&leaf->block, leaf->index++);
+    leaf->dirty = true;
+    leaf->append = false;
+    leaf->growth -= entry_bytes(key, &e);
+    a->removed = true;
+    bool tombstone = e.op == ENTRY_DELETE;
+    if (a->root.entries == 0 || (tombstone && a->root.tombstones == 0))
+        return tree_file_corrupt(a->pages->file, leaf->ptr.offset,
+                                 "the tree has more entries than it should");
+    a->root.entries--;
+    a->root.tombstones -= tombstone;
+    return e.overflow ? release_overflow(a, e.value) : HOLT_OK;
+}
+
+static holt_status put_entry(tree_apply *a)
+{
+    apply_level *leaf = &a->levels[0];
+    iterator *in = a->batch;
+    assert(in->op == ENTRY_PUT || in->op == ENTRY_PUT_UNTIL);
+    assert(in->key.size <= TREE_KEY_BYTES_MAX);
+    if (in->value_pending) {
+        holt_status rc = in->ops->load_value(in);
+        if (rc != HOLT_OK) return rc;
+    }
+    block_entry e = {.op = in->op, .value = in->value, .expires_at_ms = in->expires_at_ms};
+    if (e.value.size > a->block_bytes / 2) {
+        holt_status rc = write_overflow(a, &e);
+        if (rc != HOLT_OK) return rc;
+    }
+    leaf->dirty = true;
+    leaf->growth += entry_bytes(in->key, &e);
+    a->root.entries++;
+    holt_status rc = tree_packer_add(&leaf->packer, in->key, slice_of("", 0), &e);
+    return rc == HOLT_OK ? node_spill(a, 0) : rc;
+}
+
+static holt_status change_entry(tree_apply *a)
+{
+    apply_level *leaf = &a->levels[0];
+    iterator *in = a->batch;
+    bool equal = false;
+    uint32_t at = leaf->count ? block_lower_bound(&leaf->block, in->key, &equal) : 0;
+    assert(at >= leaf->index);
+    holt_status rc = node_copy(a, 0, at);
+    if (at < leaf->count && in->op != ENTRY_DELETE) leaf->append = false;
+    if (rc == HOLT_OK && equal) rc = remove_entry(a, in->key);
+    if (rc == HOLT_OK && in->op != ENTRY_DELETE) rc = put_entry(a);
+    if (rc != HOLT_OK) return rc;
+    in->ops->next(in);
+    return in->status;
+}
+
+/* ---------------------------------------------------------------- the way */
+
+static holt_status run_leaf(tree_apply *a, size_t *changes)
+{
+    apply_level *leaf = &a->levels[0];
+    while (apply_in_range(a, leaf)) {
+        if (*changes == 0) return HOLT_OK;
+        --*changes;
+        holt_status rc = change_entry(a);
+        if (rc != HOLT_OK) return rc;
+    }
+    holt_status rc = node_copy(a, 0, leaf->count);
+    return rc == HOLT_OK ? node_close(a, 0) : rc;
+}
+
+static holt_status run_inner(tree_apply *a)
+{
+    uint32_t level = a->level;
+    apply_level *l = &a->levels[level];
+    bool more = apply_in_range(a, l);
+    uint32_t child = more ? block_child_index(&l->block, a->batch->key) : l->count;
+    assert(child >= l->index);
+    holt_status rc = node_copy(a, level, child);
+    if (rc != HOLT_OK) return rc;
+    return more ? node_open_child(a, level) : node_close(a, level);
+}
+
+/* A root of one child gives way to it. */
+static holt_status lower_root(tree_apply *a)
+{
+    apply_level *scratch = &a->levels[0];
+    holt_status rc = a->pages->ops->settle(a->pages);
+    while (rc == HOLT_OK && a->root.height > 1) {
+        block b;
+        bool cached;
+        rc = tree_block_fetch(a->pages->file, a->root.root, a->root.height - 1, &scratch->bytes, &b, &cached);
+        if (rc != HOLT_OK || b.count > 1) break;
+        block_ptr child = block_child(&b, 0);
+        rc = apply_release(a, a->root.root);
+        a->root.root = child;
+        a->root.height--;
+    }
+    return rc;
+}
+
+/* Levels above the old root, until one is no more than one block: that is the root. */
+static holt_status finish(tree_apply *a)
+{
+    assert(a->level == a->height && !a->finished);
+    uint32_t level = a->height;
+    apply_level *l = &a->levels[level];
+    while (l->packer.written > 0 || l->packer.count > 1) {
+        holt_status rc = node_write(a, level);
+        if (rc != HOLT_OK) return rc;
+        l = &a->levels[++level];
+    }
+    a->root.height = 0;
+    a->root.root = (block_ptr){0};
+    if (l->packer.count > 0) {
+        a->root.height = level;
+        a->root.root = block_ptr_decode(tree_packer_entry(&l->packer, 0).value.data);
+    }
+    holt_status rc = a->removed && a->root.height > 1 ? lower_root(a) : HOLT_OK;
+    if (rc != HOLT_OK) return rc;
+    a->finished = true;
+    return a->pages->ops->settle(a->pages);
+}
+
+holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
+{
+    holt_status rc = a->batch->status;
+    while (rc == HOLT_OK && !a->finished && (changes > 0 || !apply_has_more(a))) {
+        if (a->level == a->height)
+            rc = finish(a);
+        else
+            rc = a->level == 0 ? run_leaf(a, &changes) : run_inner(a);
+    }
+    *done = a->finished;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- life */
+
+holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
+                            const tree_apply_input *input)
+{
+    assert(tree_file_paged(pages->file));
+    *out = NULL;
+    holt_status rc = tree_root_check(pages->file, root);
+    if (rc != HOLT_OK) return rc;
+    tree_apply *a = mem_alloc_zero(1, sizeof *a);
+    if (!a) return status_no_memory(sizeof *a);
+    a->pages = pages;
+    a->batch = input->batch;
+    a->root = *root;
+    a->block_bytes = input->block_bytes;
+    a->dense = input->dense;
+    a->height = root->root.length ? root->height : 1;
+    rc = block_builder_create(&a->builder, 0, a->block_bytes);
+    if (rc == HOLT_OK) rc = node_open_root(a, root->root);
+    if (rc == HOLT_OK)
+        *out = a;
+    else
+        tree_apply_close(a);
+    return rc;
+}
+
+void tree_apply_cut(tree_apply *a)
+{
+    a->cut = true;
+}
+
+tree_root tree_apply_root(const tree_apply *a)
+{
+    assert(a->finished);
+    return a->root;
+}
+
+bool tree_apply_wrote_overflow(const tree_apply *a)
+{
+    return a->wrote_overflow;
+}
+
+void tree_apply_close(tree_apply *a)
+{
+    if (!a) return;
+    for (uint32_t i = 0; i < sizeof a->levels / sizeof *a->levels; i++) {
+        apply_level *l = &a->levels[i];
+        tree_buffer_deinit(&l->bytes);
+        buffer_deinit(&l->lower);
+        buffer_deinit(&l->upper);
+        tree_packer_deinit(&l->packer);
+    }
+    tree_packer_deinit(&a->aside);
+    block_builder_destroy(a->builder);
+    buffer_deinit(&a->overflow);
+    buffer_deinit(&a->key);
+    mem_free(a);
+}

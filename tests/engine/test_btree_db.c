@@ -1,0 +1,963 @@
+/* test_btree_db.c -- B+tree collections in a database on sim: that space comes back, whatever readers, crashes
+ * and failures do meanwhile, and what it costs.
+ *
+ * HOLT_BIG=1 runs the figures with a million entries.
+ */
+#include "base/hash.h"
+#include "base/random.h"
+#include "db/db.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
+#include "support/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+
+static const uint64_t SECOND = 1000000000;
+
+typedef struct world {
+    os *os;
+    holt *db;
+    holt_collection *lsm, *btree;
+    uint64_t memory_bytes, memtable_bytes;
+    uint32_t durability;
+} world;
+
+static holt_status try_open(world *w)
+{
+    holt_options options = {.memory_bytes = w->memory_bytes ? w->memory_bytes : 8 << 20,
+                            .memtable_bytes = w->memtable_bytes,
+                            .durability = w->durability ? w->durability : HOLT_PROCESS};
+    holt_collection_options lsm = {.flags = HOLT_CREATE_OR_OPEN};
+    holt_collection_options btree = {.kind = HOLT_BTREE, .flags = HOLT_CREATE_OR_OPEN};
+    holt_status rc = holt_open_on(w->os, "/db", &options, &w->db);
+    if (rc != HOLT_OK) return rc;
+    ok(holt_collection_create(w->db, "lsm", &lsm, &w->lsm));
+    ok(holt_collection_create(w->db, "btree", &btree, &w->btree));
+    return HOLT_OK;
+}
+
+static void begin(world *w, uint64_t seed)
+{
+    w->os = machine(seed);
+    ok(try_open(w));
+}
+
+static void expect_healthy(os *o)
+{
+    holt_verify_report report;
+    ok(holt_verify_on(o, "/db", NULL, &report, sizeof report));
+}
+
+static void end(world *w)
+{
+    ok(holt_close(w->db));
+    expect_healthy(w->os);
+    sim_destroy(w->os);
+}
+
+/* Nobody does anything for so long; jobs that are due run. */
+static void pause_for(world *w, uint64_t seconds)
+{
+    os_sleep(w->os, seconds * SECOND);
+}
+
+static holt_status add_size(void *ctx, const char *name)
+{
+    uint64_t *total = ((void **)ctx)[0], size;
+    os_dir *dir = ((void **)ctx)[1];
+    bool exists;
+    if (strncmp(name, "tree-", 5) != 0) return HOLT_OK;
+    ok(os_dir_stat(dir, name, &exists, &size));
+    *total += size;
+    return HOLT_OK;
+}
+
+/* Of the file of pages. */
+static uint64_t file_bytes(world *w)
+{
+    uint64_t total = 0;
+    os_dir *dir = db_of(w->os);
+    void *ctx[2] = {&total, dir};
+    ok(os_dir_list(dir, add_size, ctx));
+    os_dir_close(dir);
+    return total;
+}
+
+/* ---------------------------------------------------------------- entries */
+
+enum { KEY_BYTES = 16, VALUE_BYTES = 100, ENTRY_BYTES = KEY_BYTES + VALUE_BYTES };
+
+static holt_slice key_of(uint32_t i, char key[KEY_BYTES + 1])
+{
+    snprintf(key, KEY_BYTES + 1, "%08x%08x", (unsigned)hash_slice(slice_of(&i, sizeof i)), (unsigned)i);
+    return holt_bytes(key, KEY_BYTES);
+}
+
+static holt_slice value_of(uint32_t i, uint32_t generation, uint8_t value[VALUE_BYTES])
+{
+    rng r;
+    rng_seed(&r, (uint64_t)generation << 32 | i);
+    rng_fill(&r, value, VALUE_BYTES);
+    return holt_bytes(value, VALUE_BYTES);
+}
+
+/* Entries [from, to), many a commit; keys are hashed, so their order is random. generation 0: deletes them. */
+static void write_range(world *w, holt_collection *c, uint32_t from, uint32_t to, uint32_t generation)
+{
+    char key[KEY_BYTES + 1];
+    uint8_t value[VALUE_BYTES];
+    holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
+    while (from < to) {
+        holt_txn *t;
+        uint32_t end = to - from > 250 ? from + 250 : to;
+        ok(holt_begin(w->db, &blind, &t));
+        for (; from < end; from++)
+            ok(generation ? holt_put(c, t, key_of(from, key), value_of(from, generation, value))
+                       : holt_delete(c, t, key_of(from, key)));
+        ok(holt_commit(t));
+        holt_rollback(t);
+    }
+}
+
+static bool has(holt_collection *c, holt_txn *t, uint32_t i, uint32_t generation)
+{
+    char key[KEY_BYTES + 1];
+    uint8_t want[VALUE_BYTES], got[VALUE_BYTES];
+    size_t size;
+    holt_status rc = holt_get_into(c, t, key_of(i, key), got, sizeof got, &size);
+    if (generation == 0) return rc == HOLT_NOT_FOUND;
+    (void)value_of(i, generation, want);
+    return rc == HOLT_OK && size == VALUE_BYTES && memcmp(got, want, size) == 0;
+}
+
+/* generation 0: they are absent. */
+static void expect_range(holt_collection *c, holt_txn *t, uint32_t from, uint32_t to, uint32_t generation)
+{
+    for (uint32_t i = from; i < to; i++)
+        if (!has(c, t, i, generation)) fail_msg("entry %u is not of generation %u", i, generation);
+}
+
+static uint64_t count_of(holt_collection *c)
+{
+    holt_cursor *cursor;
+    uint64_t count = 0;
+    ok(holt_cursor_open(c, NULL, NULL, &cursor));
+    for (bool more = holt_cursor_first(cursor); more; more = holt_cursor_next(cursor))
+        count++;
+    ok(holt_cursor_close(cursor));
+    return count;
+}
+
+/* ---------------------------------------------------------------- readers */
+
+/* The next `count` entries; the cursor began before generation 2 was written. */
+static void walk(holt_cursor *cursor, uint32_t count)
+{
+    uint8_t want[VALUE_BYTES];
+    while (count-- > 0) {
+        assert_true(holt_cursor_next(cursor));
+        char index[9] = {0};
+        memcpy(index, (const char *)holt_cursor_key(cursor).data + 8, 8);
+        (void)value_of((uint32_t)strtoul(index, NULL, 16), 1, want);
+        assert_memory_equal(holt_cursor_value(cursor).data, want, VALUE_BYTES);
+    }
+}
+
+/* Pages that a reader may come to must not be reused under it; those that nobody can reach must be, or a file
+ * under rewriting would grow for ever. */
+static void readers_keep_their_moment_and_their_pages_come_back(void **state)
+{
+    (void)state;
+    enum { COUNT = 8000, ROUNDS = 10 };
+    world w = {.memtable_bytes = 256 << 10};
+    holt_txn *t;
+    holt_txn_options read_only = {.flags = HOLT_TXN_READ_ONLY};
+    holt_cursor *cursor;
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, COUNT, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w);
+
+    ok(holt_begin(w.db, &read_only, &t));
+    ok(holt_cursor_open(w.btree, NULL, NULL, &cursor));
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        write_range(&w, w.btree, 0, COUNT, 2 + round);
+        ok(holt_flush(w.db));
+        pause_for(&w, 3);
+        walk(cursor, COUNT / ROUNDS);
+        for (uint32_t i = round; i < COUNT; i += 37)
+            assert_true(has(w.btree, t, i, 1));
+        expect_range(w.btree, NULL, 0, 100, 2 + round);
+    }
+    assert_false(holt_cursor_next(cursor));
+    ok(holt_cursor_status(cursor));
+    expect_range(w.btree, t, 0, COUNT, 1);
+    uint64_t grown = file_bytes(&w);
+
+    ok(holt_cursor_close(cursor));
+    holt_rollback(t);
+    pause_for(&w, 60);
+    uint64_t after = file_bytes(&w);
+    print_message("%" PRIu64 " bytes, with readers %" PRIu64 ", afterwards %" PRIu64 "\n", size, grown,
+                  after);
+    assert_true(after <= size + size / 10);
+    expect_range(w.btree, NULL, 0, COUNT, 1 + ROUNDS);
+    end(&w);
+}
+
+static uint64_t pinned_bytes(world *w)
+{
+    holt_db_stats s;
+    ok(holt_stats(w->db, &s, sizeof s));
+    return s.pinned_bytes;
+}
+
+/* Twenty-five times the data is overwritten below one reader: it keeps its own pages, and the file has room for these, the
+ * live ones, and those of one flush. If the pages of the versions between stayed too, the file would grow with every round. */
+static void a_long_reader_keeps_no_more_than_it_sees(void **state)
+{
+    (void)state;
+    enum { COUNT = 8000, ROUNDS = 25 };
+    world w = {.memtable_bytes = 256 << 10};
+    holt_cursor *cursor;
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, COUNT, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w), largest = 0;
+    ok(holt_cursor_open(w.btree, NULL, NULL, &cursor));
+    assert_true(holt_cursor_first(cursor));
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        write_range(&w, w.btree, 0, COUNT, 2 + round);
+        ok(holt_flush(w.db));
+        sim_run_until_idle(w.os);
+        uint64_t now = file_bytes(&w), pinned = pinned_bytes(&w);
+        if (now > largest) largest = now;
+        assert_true(now <= 3 * size);
+        assert_true(pinned >= size / 2 && pinned <= 3 * size);
+    }
+    print_message("%" PRIu64 " bytes, with a reader %" PRIu64 "\n", size, largest);
+    walk(cursor, COUNT - 1);
+    assert_false(holt_cursor_next(cursor));
+    ok(holt_cursor_close(cursor));
+    sim_run_until_idle(w.os);
+    assert_int_equal(pinned_bytes(&w), 0);
+    end(&w);
+}
+
+static uint64_t sleeps_of_compact(world *w)
+{
+    uint64_t before = os_clock_ns(w->os);
+    ok(holt_compact(w->btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    return (os_clock_ns(w->os) - before) / 1000000;
+}
+
+/* Compacting moves the new tree down to where the old one was, as soon as nobody needs that. If a reader does, waiting is in
+ * vain; if only the views of before do, which are given back in a moment, the file is small when the call returns. */
+static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
+{
+    (void)state;
+    world w = {.memtable_bytes = 256 << 10};
+    holt_cursor *cursor;
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, 3000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    ok(holt_cursor_open(w.btree, NULL, NULL, &cursor));
+    assert_true(holt_cursor_first(cursor));
+    uint64_t with_reader = sleeps_of_compact(&w), size_with_reader = file_bytes(&w);
+    ok(holt_cursor_close(cursor));
+    uint64_t alone = sleeps_of_compact(&w), size = file_bytes(&w);
+    print_message("%" PRIu64 " ms and %" PRIu64 " bytes with a reader, then %" PRIu64 " ms and %" PRIu64 "\n",
+                  with_reader, size_with_reader, alone, size);
+    assert_true(with_reader < 50 && alone < 50);
+    assert_true(size < size_with_reader * 2 / 3);
+    end(&w);
+}
+
+/* Upkeep finds the space being changed, and goes to sleep. Nobody wakes it when that change ends, unless it was a flush;
+ * the pages of what was dropped must come back all the same. */
+static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **state)
+{
+    (void)state;
+    world w = {0};
+    btree_change *other;
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, 3000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w);
+    ok(btree_change_begin(&other, w.db->page_store));
+    ok(holt_collection_clear(w.btree));
+    pause_for(&w, 30);
+    assert_int_equal(w.db->garbage_count, 1);
+    btree_change_abandon(other);
+    pause_for(&w, 30);
+    assert_int_equal(w.db->garbage_count, 0);
+    assert_true(file_bytes(&w) < size / 10);
+    end(&w);
+}
+
+/* The file had come to rest before the clear, and its last page belongs to another tree: what the clear leaves free lies
+ * in front of it, and only moving it makes the file smaller. */
+static void clearing_shrinks_a_file_that_another_tree_ends(void **state)
+{
+    (void)state;
+    world w = {0};
+    holt_collection *last;
+    holt_collection_options kind = {.kind = HOLT_BTREE};
+    begin(&w, seed_of_test());
+    ok(holt_collection_create(w.db, "last", &kind, &last));
+    write_range(&w, w.btree, 0, 5000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    write_range(&w, last, 0, 1000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w);
+    ok(holt_collection_clear(w.btree));
+    pause_for(&w, 30);
+    assert_true(file_bytes(&w) < size / 3);
+    expect_range(last, NULL, 0, 1000, 1);
+    holt_collection_close(last);
+    end(&w);
+}
+
+/* ---------------------------------------------------------------- deleting */
+
+/* Nobody calls anything; the file must shrink all the same. */
+static void deleting_nearly_all_shrinks_the_file_by_itself(void **state)
+{
+    (void)state;
+    uint32_t count = getenv("HOLT_BIG") ? 1000000 : 100000, left = count / 20;
+    world w = {.memory_bytes = 32 << 20};
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, count, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 30);
+    uint64_t size = file_bytes(&w);
+    write_range(&w, w.btree, left, count, 0);
+    pause_for(&w, 60);
+    uint64_t after = file_bytes(&w);
+    print_message("%" PRIu64 " bytes, afterwards %" PRIu64 "\n", size, after);
+    assert_true(after < size / 100 * 15);
+    expect_range(w.btree, NULL, 0, left, 1);
+    assert_int_equal(count_of(w.btree), left);
+    end(&w);
+}
+
+static holt_status drop(world *w)
+{
+    return holt_collection_drop(w->db, "btree");
+}
+
+static holt_status clear(world *w)
+{
+    return holt_collection_clear(w->btree);
+}
+
+static void ended_trees_give_their_pages_back(holt_status (*how)(world *))
+{
+    world w = {0};
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, 5000, 1);
+    ok(holt_flush(w.db));
+    assert_true(file_bytes(&w) > 500000);
+    ok(how(&w));
+    pause_for(&w, 20);
+    assert_true(file_bytes(&w) <= 16 * 4096);
+    end(&w);
+}
+
+static void a_dropped_tree_gives_its_pages_back(void **state)
+{
+    (void)state;
+    ended_trees_give_their_pages_back(drop);
+}
+
+static void a_cleared_tree_gives_its_pages_back(void **state)
+{
+    (void)state;
+    ended_trees_give_their_pages_back(clear);
+}
+
+/* ---------------------------------------------------------------- crashes */
+
+/* What a database after a crash must be like; the machine is the judge's to destroy. */
+typedef struct striker {
+    os *os;
+    void (*judge)(void *ctx, os *crashed);
+    void *ctx;
+    uint64_t strikes;
+} striker;
+
+/* At every call: the process dies; or the power goes too, in two forms. */
+static void strike(void *ctx, uint64_t call)
+{
+    static const sim_cut cuts[] = {
+        {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512},
+        {.files = SIM_KEEP_SOME, .entries = SIM_KEEP_SOME, .tear_bytes = 4096},
+        {.files = SIM_KEEP_GARBAGE, .entries = SIM_KEEP_ALL, .tear_bytes = 512},
+    };
+    striker *s = ctx;
+    for (int i = -1; i < 3; i++) {
+        os *crashed = sim_clone(s->os, call);
+        if (i >= 0) sim_power_cut(crashed, &cuts[i], call);
+        expect_healthy(crashed);
+        s->judge(s->ctx, crashed);
+        sim_destroy(crashed);
+        s->strikes++;
+    }
+}
+
+static void strike_from_here(striker *s)
+{
+    sim_on_io(s->os, strike, s);
+}
+
+typedef struct ended {
+    bool acknowledged; /* the drop or clear has returned */
+} ended;
+
+static void judge_ended(void *ctx, os *crashed)
+{
+    const ended *e = ctx;
+    world w = {.os = crashed, .durability = HOLT_COMMIT};
+    ok(try_open(&w)); /* makes a dropped one anew */
+    uint64_t count = count_of(w.btree);
+    assert_true(count == 0 || (count == 700 && !e->acknowledged));
+    if (count) ok(holt_collection_clear(w.btree));
+    pause_for(&w, 4);
+    assert_true(file_bytes(&w) <= 16 * 4096);
+    ok(holt_close(w.db));
+    expect_healthy(crashed);
+}
+
+static void crashes_lose_no_page_of(holt_status (*how)(world *))
+{
+    world w = {.durability = HOLT_COMMIT};
+    ended e = {0};
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, 700, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 5);
+    striker s = {.os = w.os, .judge = judge_ended, .ctx = &e};
+    strike_from_here(&s);
+    ok(how(&w));
+    e.acknowledged = true;
+    pause_for(&w, 5);
+    sim_on_io(w.os, NULL, NULL);
+    assert_true(s.strikes > 20);
+    end(&w);
+}
+
+/* A tree that nobody has any more must be known until its pages are free, or they are lost for ever. */
+static void no_crash_loses_pages_of_dropped_trees(void **state)
+{
+    (void)state;
+    crashes_lose_no_page_of(drop);
+}
+
+static void no_crash_loses_pages_of_cleared_trees(void **state)
+{
+    (void)state;
+    crashes_lose_no_page_of(clear);
+}
+
+/* A history of commits that each write the same to both kinds. Rounds above `present` put, later ones delete. */
+typedef struct both {
+    uint32_t acknowledged, begun; /* commits */
+} both;
+
+enum { BOTH_KEYS = 12, BOTH_PUTS = 60, BOTH_COMMITS = 100 };
+
+/* Commit n (from 1) puts BOTH_KEYS entries; those past BOTH_PUTS delete what commit n - BOTH_PUTS put. */
+static holt_status commit_both(world *w, uint32_t n)
+{
+    char key[KEY_BYTES + 1];
+    uint8_t value[VALUE_BYTES];
+    holt_txn *t;
+    holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
+    ok(holt_begin(w->db, &blind, &t));
+    for (uint32_t k = 0; k < BOTH_KEYS; k++) {
+        bool put = n <= BOTH_PUTS;
+        uint32_t i = (put ? n : n - BOTH_PUTS) * BOTH_KEYS + k;
+        ok(put ? holt_put(w->lsm, t, key_of(i, key), value_of(i, 1, value))
+               : holt_delete(w->lsm, t, key_of(i, key)));
+        ok(put ? holt_put(w->btree, t, key_of(i, key), value_of(i, 1, value))
+               : holt_delete(w->btree, t, key_of(i, key)));
+    }
+    holt_status rc = holt_commit(t);
+    holt_rollback(t);
+    return rc;
+}
+
+/* Whether a collection is exactly as after commit n. */
+static bool is_after(holt_collection *c, uint32_t n)
+{
+    for (uint32_t m = 1; m <= BOTH_PUTS; m++) {
+        bool there = m <= n && !(n > BOTH_PUTS && m <= n - BOTH_PUTS);
+        for (uint32_t k = 0; k < BOTH_KEYS; k++)
+            if (!has(c, NULL, m * BOTH_KEYS + k, there)) return false;
+    }
+    return true;
+}
+
+static void judge_both(void *ctx, os *crashed)
+{
+    const both *b = ctx;
+    world w = {.os = crashed, .durability = HOLT_COMMIT, .memtable_bytes = 64 << 10};
+    holt_status rc = try_open(&w);
+    if (rc == HOLT_NOT_FOUND) return;
+    ok(rc);
+    bool found = false;
+    for (uint32_t n = b->acknowledged; n <= b->begun && !found; n++)
+        found = is_after(w.lsm, n) && is_after(w.btree, n);
+    if (!found) fail_msg("after %u of %u commits: neither", b->acknowledged, b->begun);
+    ok(holt_close(w.db));
+    expect_healthy(crashed);
+}
+
+static void run_both(world *w, both *b, uint32_t upto)
+{
+    while (b->acknowledged < upto) {
+        b->begun++;
+        ok(commit_both(w, b->begun));
+        b->acknowledged = b->begun;
+    }
+}
+
+/* One record makes a flush of both kinds visible, and one the moving of pages: nothing lies between. */
+static void commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking(void **state)
+{
+    (void)state;
+    world w = {.durability = HOLT_COMMIT, .memtable_bytes = 64 << 10};
+    both b = {0};
+    begin(&w, seed_of_test());
+    run_both(&w, &b, 55);
+    striker s = {.os = w.os, .judge = judge_both, .ctx = &b};
+    strike_from_here(&s);
+    ok(holt_flush(w.db));
+    sim_on_io(w.os, NULL, NULL);
+    uint64_t flush_strikes = s.strikes;
+    run_both(&w, &b, BOTH_COMMITS);
+    uint64_t size = file_bytes(&w);
+    strike_from_here(&s);
+    pause_for(&w, 10);
+    ok(holt_flush(w.db));
+    pause_for(&w, 10);
+    sim_on_io(w.os, NULL, NULL);
+    print_message("%" PRIu64 " crashes of a flush, %" PRIu64 " later; %" PRIu64 " bytes became %" PRIu64 "\n",
+                  flush_strikes, s.strikes - flush_strikes, size, file_bytes(&w));
+    assert_true(flush_strikes > 20 && s.strikes > flush_strikes + 40);
+    assert_true(file_bytes(&w) < size);
+    end(&w);
+}
+
+/* ---------------------------------------------------------------- recoveries that flush */
+
+enum { FAT_BYTES = 4000, FAT_ENTRIES = 1200 };
+
+/* In both collections, as one commit. generation 0: deletes it. */
+static void write_fat(world *w, uint32_t i, uint32_t generation)
+{
+    char key[KEY_BYTES + 1];
+    static uint8_t value[FAT_BYTES];
+    holt_collection *const both_of[] = {w->lsm, w->btree};
+    holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
+    holt_txn *t;
+    memset(value, (int)(i + generation), sizeof value);
+    ok(holt_begin(w->db, &blind, &t));
+    for (int k = 0; k < 2; k++)
+        ok(generation ? holt_put(both_of[k], t, key_of(i, key), holt_bytes(value, sizeof value))
+                   : holt_delete(both_of[k], t, key_of(i, key)));
+    ok(holt_commit(t));
+    holt_rollback(t);
+}
+
+static void expect_fat(world *w, uint32_t i, uint32_t generation)
+{
+    char key[KEY_BYTES + 1];
+    holt_collection *const both_of[] = {w->lsm, w->btree};
+    holt_value got = HOLT_VALUE_INIT;
+    for (int k = 0; k < 2; k++) {
+        holt_status rc = holt_get(both_of[k], NULL, key_of(i, key), &got);
+        bool good = generation ? rc == HOLT_OK && got.size == FAT_BYTES &&
+                                  ((const uint8_t *)got.data)[FAT_BYTES - 1] == (uint8_t)(i + generation)
+                            : rc == HOLT_NOT_FOUND;
+        if (!good) fail_msg("entry %u of collection %d is not of generation %u", i, k, generation);
+    }
+    holt_value_free(&got);
+}
+
+/* What was written before the crash: a flushed third, and over it a log that no small memory holds. */
+static uint32_t fat_version(uint32_t i)
+{
+    return i % 7 == 0 ? 0 : 2;
+}
+
+static void write_much(world *w)
+{
+    for (uint32_t i = 0; i < FAT_ENTRIES / 3; i++)
+        write_fat(w, i, 1);
+    ok(holt_flush(w->db));
+    for (uint32_t i = 0; i < FAT_ENTRIES; i++)
+        write_fat(w, i, 2);
+    for (uint32_t i = 0; i < FAT_ENTRIES; i += 7)
+        write_fat(w, i, 0);
+}
+
+static void expect_much(world *w, uint32_t stride)
+{
+    for (uint32_t i = 0; i < FAT_ENTRIES; i += stride)
+        expect_fat(w, i, fat_version(i));
+}
+
+/* Every call would take minutes. */
+static void strike_seldom(void *ctx, uint64_t call)
+{
+    enum { EACH = 41 };
+    if (call % EACH == 0) strike(ctx, call);
+}
+
+static void judge_much(void *ctx, os *crashed)
+{
+    world w = {.os = crashed, .memtable_bytes = 512 << 10};
+    (void)ctx;
+    ok(try_open(&w));
+    expect_much(&w, 13);
+    ok(holt_close(w.db));
+    expect_healthy(crashed);
+}
+
+/* A log larger than memory is flushed while it is read, without a record: a crash in the midst of that must find the pages that
+ * the last record names, and begin anew. The log was synced, so that no power cut may shorten it. */
+static void a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash(void **state)
+{
+    (void)state;
+    world w = {.memory_bytes = 64 << 20, .memtable_bytes = 16 << 20};
+    begin(&w, seed_of_test());
+    write_much(&w);
+    ok(holt_sync(w.db));
+    world small = {.os = sim_clone(w.os, 1), .memtable_bytes = 512 << 10};
+    striker s = {.os = small.os, .judge = judge_much};
+    sim_on_io(small.os, strike_seldom, &s);
+    ok(try_open(&small));
+    sim_on_io(small.os, NULL, NULL);
+    holt_db_stats stats;
+    ok(holt_stats(small.db, &stats, sizeof stats));
+    print_message("%" PRIu64 " crashes, %" PRIu64 " flushes\n", s.strikes, stats.flushes);
+    assert_true(stats.flushes >= 2 && s.strikes >= 8);
+    expect_much(&small, 1);
+    write_fat(&small, 3, 3);
+    ok(holt_flush(small.db));
+    expect_fat(&small, 3, 3);
+    expect_much(&w, 1);
+    end(&small);
+    end(&w);
+}
+
+/* ---------------------------------------------------------------- failures */
+
+static holt_status do_flush(world *w)
+{
+    write_range(w, w->btree, 0, 500, 2);
+    write_range(w, w->lsm, 0, 500, 2);
+    holt_status rc = holt_flush(w->db);
+    pause_for(w, 3);
+    return rc;
+}
+
+static holt_status do_vacuum(world *w)
+{
+    write_range(w, w->btree, 100, 2000, 0);
+    pause_for(w, 10);
+    return HOLT_OK;
+}
+
+static holt_status do_compact(world *w)
+{
+    return holt_compact(w->btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0));
+}
+
+static holt_status do_clear(world *w)
+{
+    holt_status rc = holt_collection_clear(w->btree);
+    pause_for(w, 3);
+    return rc;
+}
+
+/* What btree holds after the work, or, if it failed, perhaps still holds. */
+typedef struct work {
+    const char *name;
+    holt_status (*run)(world *);
+    uint32_t version_low, version_rest; /* of entries [0, 100) and [100, 500), 0: gone */
+    bool durable;                       /* an answer of failure means that it has not happened */
+} work;
+
+static const work works[] = {{"flush", do_flush, 2, 2, false},
+                             {"shrink", do_vacuum, 1, 0, false},
+                             {"compact", do_compact, 1, 1, false},
+                             {"clear", do_clear, 0, 0, true}};
+
+static void expect_work(world *w, const work *k, bool done, const char *when, uint64_t n)
+{
+    bool low = has(w->btree, NULL, 7, done ? k->version_low : 1);
+    bool rest = has(w->btree, NULL, 107, done ? k->version_rest : 1);
+    if (!low || !rest) fail_msg("%s: call %" PRIu64 ": %s: wrong contents", k->name, n, when);
+    expect_range(w->btree, NULL, 0, 100, done ? k->version_low : 1);
+    expect_range(w->btree, NULL, 100, 500, done ? k->version_rest : 1);
+}
+
+/* The n-th call fails, and perhaps all after it for a while. false: there is no n-th. */
+static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno, bool onwards)
+{
+    world w = {.memtable_bytes = 512 << 10};
+    begin(&w, n);
+    write_range(&w, w.btree, 0, 2000, 1);
+    ok(holt_flush(w.db));
+    pause_for(&w, 4);
+    sim_fail(w.os, kind, n, os_errno, onwards);
+    holt_status rc = k->run(&w);
+    bool hit = sim_fault_hit(w.os);
+    sim_fail(w.os, kind, 0, 0, false);
+    pause_for(&w, 12); /* in doubt or not: it settles */
+    bool done = rc == HOLT_OK || !k->durable;
+    bool alive = holt_health(w.db) == HOLT_OK;
+    if (alive) {
+        expect_work(&w, k, done, "before", n);
+        write_range(&w, w.btree, 3000, 3400, 5);
+        ok(holt_flush(w.db));
+        ok(holt_verify_live(w.db, NULL, NULL, 0));
+        ok(holt_close(w.db));
+    } else {
+        (void)holt_close(w.db); /* the failure is told again */
+    }
+    expect_healthy(w.os);
+    ok(try_open(&w));
+    if (alive) expect_work(&w, k, done, "after", n);
+    if (alive) expect_range(w.btree, NULL, 3000, 3400, 5);
+    pause_for(&w, 4);
+    end(&w);
+    return hit;
+}
+
+/* A failed write, sync, truncation or record may leave a page lost, doubly used, or reused too early. */
+static void each_call_of_upkeep_may_fail(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
+        for (uint64_t n = 1; work_fails_at(&works[i], n, SIM_CALLS, EIO, false); n++)
+            assert_true(n < 2000);
+}
+
+/* The manifest cannot even be written anew: nobody knows which record is on disk, until it can. */
+static void spaces_in_doubt_settle(void **state)
+{
+    (void)state;
+    static const sim_call kinds[] = {SIM_SYNC, SIM_WRITE, SIM_RENAME, SIM_DIR_SYNC, SIM_TRUNCATE};
+    for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
+        for (size_t j = 0; j < sizeof kinds / sizeof kinds[0]; j++)
+            for (uint64_t n = 1; work_fails_at(&works[i], n, kinds[j], j % 2 ? ENOSPC : EIO, true); n++)
+                assert_true(n < 2000);
+}
+
+/* A manifest that has grown long is written anew, with nothing in doubt. */
+static void a_manifest_is_replaced_without_a_doubt(void **state)
+{
+    (void)state;
+    world w = {0};
+    char from[100] = "x", to[100];
+    holt_collection *c;
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, 500, 1);
+    ok(holt_flush(w.db));
+    ok(holt_collection_create(w.db, from, NULL, &c));
+    for (int i = 0; i < 4000; i++) {
+        snprintf(to, sizeof to,
+                 "a name that makes the manifest grow as quickly as can be, so that it is replaced %d", i);
+        ok(holt_collection_rename(w.db, from, to));
+        memcpy(from, to, sizeof to);
+    }
+    write_range(&w, w.btree, 0, 500, 2);
+    ok(holt_flush(w.db));
+    expect_range(w.btree, NULL, 0, 500, 2);
+    end(&w);
+}
+
+typedef struct flusher {
+    holt *db;
+    _Atomic bool stop;
+} flusher;
+
+static void *flush_again_and_again(void *ctx)
+{
+    flusher *f = ctx;
+    while (!atomic_load_explicit(&f->stop, memory_order_acquire))
+        ok(holt_flush(f->db));
+    return NULL;
+}
+
+/* A flush gives a collection its next tree while a clear is on its way: what becomes garbage is the tree that the clear
+ * takes away, not the one that it saw when it began. */
+static void clears_beside_flushes_give_up_the_tree_that_was_there(void **state)
+{
+    (void)state;
+    sim_options options = {.seed = 1, .threads = true};
+    world w = {.memtable_bytes = 64 << 10};
+    flusher f = {0};
+    pthread_t thread;
+    w.os = sim_create(&options);
+    assert_non_null(w.os);
+    ok(os_dir_create(w.os, "/db"));
+    ok(try_open(&w));
+    f.db = w.db;
+    assert_int_equal(pthread_create(&thread, NULL, flush_again_and_again, &f), 0);
+    for (uint32_t i = 0; i < 400; i++) {
+        write_range(&w, w.btree, 0, 150, 1 + i);
+        if (i % 2) ok(holt_collection_clear(w.btree));
+    }
+    atomic_store_explicit(&f.stop, true, memory_order_release);
+    pthread_join(thread, NULL);
+    sim_run_until_idle(w.os);
+    ok(holt_health(w.db));
+    end(&w);
+}
+
+/* ---------------------------------------------------------------- figures */
+
+static uint64_t written(world *w)
+{
+    holt_db_stats stats;
+    ok(holt_stats(w->db, &stats, sizeof stats));
+    return stats.log_bytes + stats.flush_bytes;
+}
+
+/* The promises of the collection's density; memory is to data as in the large benchmark. */
+static void a_random_fill_is_dense_and_cheap_and_denser_after_compact(void **state)
+{
+    (void)state;
+    uint32_t count = getenv("HOLT_BIG") ? 1000000 : 100000;
+    uint64_t raw = (uint64_t)count * ENTRY_BYTES;
+    world w = {.memory_bytes = (uint64_t)576 * count};
+    begin(&w, seed_of_test());
+    write_range(&w, w.btree, 0, count, 1);
+    pause_for(&w, 5);
+    uint64_t cost = written(&w);
+    pause_for(&w, 60);
+    uint64_t settled = file_bytes(&w);
+    ok(holt_compact(w.btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    uint64_t compacted = file_bytes(&w);
+    print_message("bytes for one of data: written %.2f, on disk %.2f, compacted %.2f\n",
+                  (double)cost / (double)raw, (double)settled / (double)raw, (double)compacted / (double)raw);
+    assert_true(cost <= 4 * raw);
+    assert_true(settled <= raw / 100 * 145);
+    assert_true(compacted <= raw / 100 * 110);
+    expect_range(w.btree, NULL, 0, count, 1);
+    end(&w);
+}
+
+/* ---------------------------------------------------------------- shapes */
+
+enum { SHAPES_KEYS = 60, SHAPES_BYTES_MAX = 1 << 20 };
+
+static holt_slice shape_of(uint32_t i, uint32_t generation, uint8_t *value)
+{
+    static const uint32_t sizes[] = {0, 1, 100, 1000, 4000, 4096, 9000, 70000, 300000, SHAPES_BYTES_MAX};
+    rng r;
+    rng_seed(&r, (uint64_t)generation << 32 | i);
+    uint32_t size = sizes[rng_below(&r, i % 7 ? 7 : 10)];
+    rng_fill(&r, value, size);
+    return holt_bytes(value, size);
+}
+
+static void expect_shapes(holt_collection *c, const uint32_t *versions, uint8_t *value)
+{
+    char key[KEY_BYTES + 1];
+    holt_value got = HOLT_VALUE_INIT;
+    for (uint32_t i = 0; i < SHAPES_KEYS; i++) {
+        holt_status rc = holt_get(c, NULL, key_of(i, key), &got);
+        if (versions[i] == 0) {
+            assert_int_equal(rc, HOLT_NOT_FOUND);
+            continue;
+        }
+        holt_slice want = shape_of(i, versions[i], value);
+        ok(rc);
+        assert_int_equal(got.size, want.size);
+        assert_memory_equal(got.data, want.data, want.size);
+    }
+    holt_value_free(&got);
+}
+
+static void try_shapes(uint32_t block_bytes, uint64_t seed)
+{
+    world w = {.memory_bytes = 16 << 20, .memtable_bytes = 1 << 20};
+    holt_collection *c;
+    holt_collection_options create = {.kind = HOLT_BTREE, .block_bytes = block_bytes};
+    uint32_t versions[SHAPES_KEYS] = {0};
+    uint8_t *value = mem_alloc(SHAPES_BYTES_MAX);
+    char key[KEY_BYTES + 1];
+    rng r;
+    rng_seed(&r, seed);
+    begin(&w, seed);
+    ok(holt_collection_create(w.db, "shapes", &create, &c));
+    for (uint32_t round = 1; round <= 8; round++) {
+        for (uint32_t i = 0; i < SHAPES_KEYS; i++) {
+            if (rng_chance(&r, 2)) continue;
+            versions[i] = rng_chance(&r, 3) ? 0 : round;
+            ok(versions[i] ? holt_put(c, NULL, key_of(i, key), shape_of(i, round, value))
+                           : holt_delete(c, NULL, key_of(i, key)));
+        }
+        if (round % 2) ok(holt_flush(w.db));
+        if (round == 5) ok(holt_compact(c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+        expect_shapes(c, versions, value);
+    }
+    pause_for(&w, 10);
+    expect_shapes(c, versions, value);
+    ok(holt_close(w.db));
+    expect_healthy(w.os);
+    ok(try_open(&w));
+    ok(holt_collection_open(w.db, "shapes", &c));
+    expect_shapes(c, versions, value);
+    ok(holt_collection_clear(c));
+    pause_for(&w, 10);
+    assert_true(file_bytes(&w) <= 16 * 4096); /* values outside of blocks too */
+    mem_free(value);
+    end(&w);
+}
+
+/* Blocks of several pages and values in pages of their own are found, counted and given up differently. */
+static void blocks_of_all_sizes_hold_values_of_all_sizes(void **state)
+{
+    (void)state;
+    for (uint32_t block_bytes = 4096; block_bytes <= 65536; block_bytes *= 2)
+        try_shapes(block_bytes, seed_of_test() + block_bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readers_keep_their_moment_and_their_pages_come_back),
+        cmocka_unit_test(a_long_reader_keeps_no_more_than_it_sees),
+        cmocka_unit_test(garbage_is_given_up_after_another_change_kept_upkeep_out),
+        cmocka_unit_test(compacting_waits_only_for_what_comes_back_by_itself),
+        cmocka_unit_test(clearing_shrinks_a_file_that_another_tree_ends),
+        cmocka_unit_test(deleting_nearly_all_shrinks_the_file_by_itself),
+        cmocka_unit_test(a_dropped_tree_gives_its_pages_back),
+        cmocka_unit_test(a_cleared_tree_gives_its_pages_back),
+        cmocka_unit_test(no_crash_loses_pages_of_dropped_trees),
+        cmocka_unit_test(no_crash_loses_pages_of_cleared_trees),
+        cmocka_unit_test(a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash),
+        cmocka_unit_test(commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking),
+        cmocka_unit_test(each_call_of_upkeep_may_fail),
+        cmocka_unit_test(spaces_in_doubt_settle),
+        cmocka_unit_test(a_manifest_is_replaced_without_a_doubt),
+        cmocka_unit_test(clears_beside_flushes_give_up_the_tree_that_was_there),
+        cmocka_unit_test(a_random_fill_is_dense_and_cheap_and_denser_after_compact),
+        cmocka_unit_test(blocks_of_all_sizes_hold_values_of_all_sizes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,254 @@
+/* test_descriptors.c -- how many files a database has open, and what happens when no descriptor is left. */
+#include "db/open/open.h"
+#include "db/verify/verify.h"
+#include "os/sim/sim.h"
+#include "support/expect.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { VALUE_BYTES = 2000, RUN_FILES = 40, TABLE_MIN = 16, SMALL = 3 };
+
+typedef struct world {
+    os *sim;
+    holt *db;
+    holt_collection *c;
+    uint64_t keys; /* written so far, ascending */
+} world;
+
+static holt *open_at(os *sim, const char *path, uint32_t open_files_max)
+{
+    holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10, .open_files_max = open_files_max};
+    holt *db = NULL;
+    expect_ok(holt_open_on(sim, path, &o, &db));
+    return db;
+}
+
+static void world_open(world *w, uint32_t open_files_max)
+{
+    sim_options machine = {.seed = 11};
+    memset(w, 0, sizeof *w);
+    w->sim = sim_create(&machine);
+    assert_non_null(w->sim);
+    w->db = open_at(w->sim, "/db", open_files_max);
+    expect_ok(holt_collection_open(w->db, "default", &w->c));
+}
+
+static void world_close(world *w)
+{
+    expect_ok(holt_close(w->db));
+    assert_int_equal(sim_handles(w->sim), 0);
+    sim_destroy(w->sim);
+}
+
+static slice key_of(uint64_t i, char buffer[32])
+{
+    snprintf(buffer, 32, "key%08llu", (unsigned long long)i);
+    return holt_str(buffer);
+}
+
+static holt_status put_key(holt_collection *c, uint64_t i)
+{
+    static char value[VALUE_BYTES];
+    char buffer[32];
+    memset(value, (int)('a' + i % 26), sizeof value);
+    return holt_put(c, NULL, key_of(i, buffer), slice_of(value, sizeof value));
+}
+
+static holt_status get_key(holt_collection *c, uint64_t i)
+{
+    char buffer[32];
+    holt_value v = HOLT_VALUE_INIT;
+    holt_status rc = holt_get(c, NULL, key_of(i, buffer), &v);
+    if (rc == HOLT_OK) {
+        assert_int_equal(v.size, VALUE_BYTES);
+        assert_int_equal(((const char *)v.data)[0], 'a' + i % 26);
+    }
+    holt_value_free(&v);
+    return rc;
+}
+
+/* A run file of its own for each flush: keys ascend, so no runs overlap and none are rewritten. */
+static void write_run(world *w)
+{
+    for (int i = 0; i < 20; i++)
+        expect_ok(put_key(w->c, w->keys++));
+    expect_ok(holt_flush(w->db));
+}
+
+static void write_runs(world *w, int runs)
+{
+    holt_db_stats s;
+    for (int i = 0; i < runs; i++)
+        write_run(w);
+    expect_ok(holt_stats(w->db, &s, sizeof s));
+    if (s.files < (uint64_t)runs) fail_msg("only %llu run files", (unsigned long long)s.files);
+}
+
+/* The cache is small, so that what is read comes from files. */
+static void read_all(world *w)
+{
+    for (uint64_t i = 0; i < w->keys; i++)
+        expect_ok(get_key(w->c, i));
+}
+
+/* ---------------------------------------------------------------- the table */
+
+/* A descriptor for every file would end at the limit of the process. */
+static void more_run_files_than_open_files_max_are_read_in_turn(void **state)
+{
+    world w;
+    world_open(&w, TABLE_MIN);
+    write_runs(&w, RUN_FILES);
+    read_all(&w);
+    if (sim_handles(w.sim) > TABLE_MIN + 6) fail_msg("%u handles", sim_handles(w.sim));
+    read_all(&w);
+    if (sim_handles(w.sim) > TABLE_MIN + 6) fail_msg("%u handles", sim_handles(w.sim));
+    world_close(&w);
+}
+
+/* A file that was closed for want of its descriptor may have been replaced when it is opened again. */
+static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **state)
+{
+    world w;
+    void *bytes;
+    size_t size;
+    holt_status rc = HOLT_OK;
+    world_open(&w, TABLE_MIN);
+    write_runs(&w, RUN_FILES);
+    expect_ok(sim_peek(w.sim, "/db/run-000002.sst", &bytes, &size));
+    sim_set_handles_max(w.sim, 1); /* whoever opens something makes the table close what is idle */
+    for (int i = 0; i < 20; i++)
+        (void)holt_verify_on(w.sim, "/nothing", NULL, NULL, 0);
+    sim_set_handles_max(w.sim, 0);
+    expect_ok(sim_poke(w.sim, "/db/run-000001.sst", bytes, size));
+    holt_free(bytes);
+    for (uint64_t i = 0; i < 20 && rc == HOLT_OK; i++)
+        rc = get_key(w.c, i);
+    expect_status(HOLT_CORRUPT, rc);
+    expect_words("run-000001.sst: header: is file 2");
+    expect_ok(get_key(w.c, w.keys - 1));
+    world_close(&w);
+}
+
+/* ---------------------------------------------------------------- none is left */
+
+/* What the table holds open for reading is given to who needs a descriptor, also in another database. */
+static void idle_descriptors_are_given_to_whoever_needs_one(void **state)
+{
+    world w;
+    holt *other;
+    holt_collection *c;
+    world_open(&w, 64);
+    write_runs(&w, RUN_FILES);
+    read_all(&w);
+    uint32_t handles = sim_handles(w.sim);
+    assert_true(handles >= RUN_FILES);
+    sim_set_handles_max(w.sim, handles);
+    write_runs(&w, 10);
+    other = open_at(w.sim, "/other", 64);
+    expect_ok(holt_collection_open(other, "default", &c));
+    for (uint64_t i = 0; i < 100; i++)
+        expect_ok(put_key(c, i));
+    expect_ok(holt_flush(other));
+    read_all(&w);
+    assert_true(sim_handles(w.sim) <= handles);
+    expect_ok(holt_close(other));
+    world_close(&w);
+}
+
+/* With not one descriptor left, calls that need one are refused in words that name the limit, and with nothing
+ * done; others go on; and all goes on by itself when there are some again. */
+static void without_any_descriptor_calls_are_refused_and_then_go_on(void **state)
+{
+    world w;
+    holt_collection *made = NULL;
+    holt *other = NULL;
+    world_open(&w, TABLE_MIN);
+    write_runs(&w, RUN_FILES);
+    sim_set_handles_max(w.sim, 1);
+
+    holt_status rc = HOLT_OK;
+    for (uint64_t i = 0; i < w.keys && rc == HOLT_OK; i++)
+        rc = get_key(w.c, i);
+    expect_status(HOLT_BUSY, rc);
+    expect_words("RLIMIT_NOFILE");
+    expect_ok(put_key(w.c, w.keys)); /* the log is open */
+    expect_ok(get_key(w.c, w.keys));
+    w.keys++;
+    expect_ok(holt_sync(w.db));
+    expect_status(HOLT_BUSY, holt_collection_create(w.db, "made", NULL, &made));
+    expect_words("RLIMIT_NOFILE");
+    expect_status(HOLT_BUSY, holt_flush(w.db));
+    expect_words("RLIMIT_NOFILE");
+    expect_status(HOLT_BUSY, holt_open_on(w.sim, "/other", NULL, &other));
+    expect_words("RLIMIT_NOFILE");
+    /* Until memory is full, and then a put is refused too. */
+    for (rc = HOLT_OK; rc == HOLT_OK && w.keys < 100000; w.keys += rc == HOLT_OK)
+        rc = put_key(w.c, w.keys);
+    expect_status(HOLT_BUSY, rc);
+    expect_words("RLIMIT_NOFILE");
+
+    sim_set_handles_max(w.sim, 0);
+    sim_run_until_idle(w.sim);
+    expect_ok(put_key(w.c, w.keys++));
+    expect_ok(holt_health(w.db));
+    expect_ok(holt_flush(w.db));
+    expect_ok(holt_collection_create(w.db, "made", NULL, &made));
+    holt_collection_close(made);
+    read_all(&w);
+    world_close(&w);
+}
+
+/* A program that closes its database when it is out of descriptors has no handle to try again with: what was
+ * committed is there at the next open. */
+static void a_close_without_any_descriptor_loses_nothing(void **state)
+{
+    world w;
+    world_open(&w, TABLE_MIN);
+    write_run(&w);
+    for (int i = 0; i < 10; i++)
+        expect_ok(put_key(w.c, w.keys++));
+    sim_set_handles_max(w.sim, 1);
+    expect_ok(holt_close(w.db));
+    sim_set_handles_max(w.sim, 0);
+    w.db = open_at(w.sim, "/db", TABLE_MIN);
+    expect_ok(holt_collection_open(w.db, "default", &w.c));
+    read_all(&w);
+    world_close(&w);
+}
+
+/* ---------------------------------------------------------------- at rest */
+
+/* Many small databases in a process: each may hold its directory, LOCK and the log, and nothing else. */
+static void a_small_database_at_rest_holds_three_descriptors(void **state)
+{
+    static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};
+    for (size_t i = 0; i < 2; i++) {
+        world w;
+        holt_collection *c = NULL;
+        holt_collection_options o = {.kind = kinds[i]};
+        world_open(&w, TABLE_MIN);
+        expect_ok(holt_collection_create(w.db, "small", &o, &c));
+        sim_run_until_idle(w.sim);
+        if (sim_handles(w.sim) > SMALL) fail_msg("%u handles, kind %d", sim_handles(w.sim), (int)kinds[i]);
+        expect_ok(put_key(c, 1));
+        expect_ok(put_key(w.c, 1));
+        if (sim_handles(w.sim) > SMALL) fail_msg("%u handles, kind %d", sim_handles(w.sim), (int)kinds[i]);
+        holt_collection_close(c);
+        world_close(&w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(more_run_files_than_open_files_max_are_read_in_turn),
+        cmocka_unit_test(a_replaced_run_file_is_not_taken_for_the_one_that_was_closed),
+        cmocka_unit_test(idle_descriptors_are_given_to_whoever_needs_one),
+        cmocka_unit_test(without_any_descriptor_calls_are_refused_and_then_go_on),
+        cmocka_unit_test(a_close_without_any_descriptor_loses_nothing),
+        cmocka_unit_test(a_small_database_at_rest_holds_three_descriptors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+/* test_long_keys.c -- keys of up to 65,535 bytes, in both kinds, with every block size and as little memory as may be.
+ *
+ * Such keys make blocks that are larger than any block_bytes: a leaf holds at least one entry, an inner node at least
+ * four children. The cache takes none of them.
+ */
+#include "base/random.h"
+#include "db/open/open.h"
+#include "db/verify/verify.h"
+#include "os/sim/sim.h"
+#include "support/expect.h"
+#include "support/keys.h"
+#include "support/must.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { KEYS = 200, MEMORY_BYTES = 8 << 20, MEMTABLE_BYTES = 64 << 10 };
+
+/* Keys in ascending order, and what they should have: 0, nothing; else a value of that number. */
+typedef struct world {
+    os *os;
+    holt *db;
+    holt_collection *c;
+    rng chance;
+    uint8_t *keys[KEYS];
+    size_t sizes[KEYS];
+    uint32_t values[KEYS];
+} world;
+
+static holt_slice key_of(const world *w, int i)
+{
+    return holt_bytes(w->keys[i], w->sizes[i]);
+}
+
+typedef struct sortable {
+    uint8_t *key;
+    size_t size;
+} sortable;
+
+static int compare_keys(const void *a, const void *b)
+{
+    const sortable *x = (const sortable *)a, *y = (const sortable *)b;
+    return slice_compare(slice_of(x->key, x->size), slice_of(y->key, y->size));
+}
+
+/* Alike but for their ends, alike but for their beginnings, alike up to the middle, beginnings of each other, and some
+ * short ones between. */
+static void make_keys(world *w)
+{
+    sortable all[KEYS];
+    for (int i = 0; i < KEYS; i++) {
+        uint8_t *key = (uint8_t *)must_alloc(KEY_BYTES_MAX);
+        size_t size = KEY_BYTES_MAX, at = 0;
+        memset(key, 'a' + i % 3, size);
+        if (i % 5 == 1) at = size - 4;
+        if (i % 5 == 2) at = size / 2;
+        if (i % 5 == 3) size = at = size - (size_t)i;
+        if (i % 5 == 4) size = 5 + (size_t)i % 7;
+        char digits[8];
+        snprintf(digits, sizeof digits, "%04d", i);
+        if (i % 5 != 3) memcpy(key + at, digits, 4);
+        all[i] = (sortable){key, size};
+    }
+    qsort(all, KEYS, sizeof *all, compare_keys);
+    for (int i = 0; i < KEYS; i++) {
+        w->keys[i] = all[i].key;
+        w->sizes[i] = all[i].size;
+        if (i > 0) assert_true(slice_compare(key_of(w, i - 1), key_of(w, i)) < 0);
+    }
+}
+
+static void world_open(world *w)
+{
+    holt_options o = {.memory_bytes = MEMORY_BYTES, .memtable_bytes = MEMTABLE_BYTES, .durability = HOLT_PROCESS};
+    expect_ok(holt_open_on(w->os, "/db", &o, &w->db));
+}
+
+static world *world_create(uint64_t seed, uint32_t kind, uint32_t block_bytes)
+{
+    sim_options machine = {.seed = seed};
+    world *w = (world *)must_alloc(sizeof *w);
+    w->os = sim_create(&machine);
+    rng_seed(&w->chance, seed);
+    make_keys(w);
+    world_open(w);
+    holt_collection_options o = {.kind = kind, .block_bytes = block_bytes};
+    expect_ok(holt_collection_create(w->db, "c", &o, &w->c));
+    return w;
+}
+
+static void world_destroy(world *w)
+{
+    expect_ok(holt_close(w->db));
+    expect_ok(holt_verify_on(w->os, "/db", NULL, NULL, 0));
+    sim_destroy(w->os);
+    for (int i = 0; i < KEYS; i++)
+        free(w->keys[i]);
+    free(w);
+}
+
+static void change(world *w)
+{
+    int i = (int)rng_below(&w->chance, KEYS);
+    if (rng_chance(&w->chance, 4)) {
+        expect_ok(holt_delete(w->c, NULL, key_of(w, i)));
+        w->values[i] = 0;
+    } else {
+        uint32_t value = 1 + (uint32_t)rng_below(&w->chance, 1000000);
+        expect_ok(holt_put(w->c, NULL, key_of(w, i), holt_bytes(&value, sizeof value)));
+        w->values[i] = value;
+    }
+}
+
+/* ---------------------------------------------------------------- comparing */
+
+static void expect_entry(const world *w, const holt_cursor *cursor, int i)
+{
+    holt_slice key = holt_cursor_key(cursor), value = holt_cursor_value(cursor);
+    assert_true(slice_equal(key, key_of(w, i)));
+    assert_int_equal(value.size, sizeof(uint32_t));
+    assert_memory_equal(value.data, &w->values[i], sizeof(uint32_t));
+}
+
+static void compare_gets(world *w)
+{
+    holt_value v = HOLT_VALUE_INIT;
+    for (int i = 0; i < KEYS; i++) {
+        holt_status rc = holt_get(w->c, NULL, key_of(w, i), &v);
+        expect_status(w->values[i] ? HOLT_OK : HOLT_NOT_FOUND, rc);
+        if (rc == HOLT_OK) assert_memory_equal(v.data, &w->values[i], sizeof(uint32_t));
+    }
+    holt_value_free(&v);
+}
+
+static void compare_walks(world *w)
+{
+    holt_cursor *cursor;
+    expect_ok(holt_cursor_open(w->c, NULL, NULL, &cursor));
+    for (int i = 0; i < KEYS; i++) {
+        if (!w->values[i]) continue;
+        assert_true(holt_cursor_next(cursor));
+        expect_entry(w, cursor, i);
+    }
+    assert_false(holt_cursor_next(cursor));
+    for (int i = KEYS; i-- > 0;) {
+        if (!w->values[i]) continue;
+        assert_true(holt_cursor_prev(cursor));
+        expect_entry(w, cursor, i);
+    }
+    assert_false(holt_cursor_prev(cursor));
+    for (int n = 0; n < 20; n++) {
+        int i = (int)rng_below(&w->chance, KEYS), next = i;
+        while (next < KEYS && !w->values[next])
+            next++;
+        assert_int_equal(holt_cursor_seek(cursor, key_of(w, i)), next < KEYS);
+        if (next < KEYS) expect_entry(w, cursor, next);
+    }
+    expect_ok(holt_cursor_close(cursor));
+}
+
+static void compare_estimate(world *w)
+{
+    uint64_t entries, expected = 0;
+    int from = (int)rng_below(&w->chance, KEYS), to = from + (int)rng_below(&w->chance, (uint64_t)(KEYS - from));
+    for (int i = from; i < to; i++)
+        expected += w->values[i] != 0;
+    expect_ok(holt_approximate_size(w->c, key_of(w, from), key_of(w, to), NULL, &entries));
+    assert_in_range(entries, expected * 8 / 10, expected * 12 / 10 + 1);
+}
+
+static void compare(world *w)
+{
+    compare_gets(w);
+    compare_walks(w);
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static uint64_t seed_of_test(void)
+{
+    const char *text = getenv("HOLT_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 20260101;
+    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static void live_a_while(world *w)
+{
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 150; i++)
+            change(w);
+        if (round == 0) compare(w); /* in memtables, and wherever they were flushed to */
+        if (round == 1) {           /* from the log */
+            expect_ok(holt_close(w->db));
+            world_open(w);
+            expect_ok(holt_collection_open(w->db, "c", &w->c));
+            compare(w);
+        }
+        expect_ok(holt_flush(w->db));
+        compare(w);
+    }
+    expect_ok(holt_compact(w->c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    compare(w);
+    compare_estimate(w);
+    expect_ok(holt_verify_live(w->db, NULL, NULL, 0));
+}
+
+/* Buffers for keys were arrays, sizes of keys have 16 bits in places, and blocks grow past all that the cache and the
+ * packing of nodes know. */
+static void keys_of_any_size_are_kept_by_both_kinds_with_all_block_sizes(void **state)
+{
+    static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE}, block_bytes[] = {4096, 8192, 16384, 32768, 65536};
+    uint64_t seed = seed_of_test();
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < 5; i++) {
+            world *w = world_create(seed + (uint64_t)i, kinds[kind], block_bytes[i]);
+            live_a_while(w);
+            world_destroy(w);
+        }
+    }
+}
+
+/* The end of a load is the first key behind its last one, a byte longer than any key may be. */
+static void loads_and_batches_take_keys_of_any_size(void **state)
+{
+    static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};
+    uint64_t seed = seed_of_test();
+    for (int kind = 0; kind < 2; kind++) {
+        world *w = world_create(seed, kinds[kind], 0);
+        holt_load *load;
+        holt_txn *t;
+        holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
+        expect_ok(holt_load_begin(w->c, NULL, &load));
+        for (int i = 0; i < KEYS; i++) {
+            w->values[i] = 1 + (uint32_t)i;
+            expect_ok(holt_load_put(load, key_of(w, i), holt_bytes(&w->values[i], sizeof w->values[i])));
+        }
+        expect_ok(holt_load_commit(load));
+        holt_load_abort(load);
+        compare(w);
+        expect_ok(holt_begin(w->db, &blind, &t));
+        for (int i = 0; i < KEYS; i += 7) { /* nearly the limit of a transaction */
+            w->values[i] = 5000 + (uint32_t)i;
+            expect_ok(holt_put(w->c, t, key_of(w, i), holt_bytes(&w->values[i], sizeof w->values[i])));
+        }
+        expect_ok(holt_commit(t));
+        holt_rollback(t);
+        compare(w);
+        expect_ok(holt_close(w->db));
+        world_open(w);
+        expect_ok(holt_collection_open(w->db, "c", &w->c));
+        compare(w);
+        world_destroy(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_of_any_size_are_kept_by_both_kinds_with_all_block_sizes),
+        cmocka_unit_test(loads_and_batches_take_keys_of_any_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,306 @@
+/* test_snapshots.c -- snapshots and cursors that outlive many flushes, on both kinds of tree.
+ *
+ * What a reader alone keeps in memory is bounded: past a quarter of memory_bytes the oldest one that keeps a
+ * memtable is revoked, and only that one. On sim, where flushes and the release of memory happen in an order that
+ * the seed gives.
+ */
+#include "db/db.h"
+#include "db/open/open.h"
+#include "db/txn/txn.h"
+#include "os/sim/sim.h"
+#include "support/fixture.h"
+#include "support/must.h"
+
+#include <stdio.h>
+
+enum { MEMORY_BYTES = 8 << 20, MEMTABLE_BYTES = 256 << 10, VALUE_BYTES = 8000, ROUND = 30 };
+
+typedef struct world {
+    os *os;
+    holt *db;
+    holt_collection *c;
+    char value[VALUE_BYTES];
+} world;
+
+static void world_open(world *w, uint32_t kind)
+{
+    sim_options machine = {.seed = 7};
+    holt_options o = {.memory_bytes = MEMORY_BYTES, .memtable_bytes = MEMTABLE_BYTES};
+    holt_collection_options co = {.kind = kind};
+    memset(w, 0, sizeof *w);
+    memset(w->value, 'v', sizeof w->value);
+    w->os = sim_create(&machine);
+    expect_ok(holt_open_on(w->os, "/db", &o, &w->db));
+    expect_ok(holt_collection_create(w->db, "c", &co, &w->c));
+}
+
+static void world_close(world *w)
+{
+    expect_ok(holt_close(w->db));
+    sim_destroy(w->os);
+}
+
+/* Nearly a memtable, and its flush. Keys are the same each time, so that the collection stays small. */
+static void write_round(world *w)
+{
+    char key[16];
+    for (int i = 0; i < ROUND; i++) {
+        snprintf(key, sizeof key, "k%02d", i);
+        expect_ok(holt_put(w->c, NULL, holt_str(key), holt_bytes(w->value, sizeof w->value)));
+    }
+    expect_ok(holt_flush(w->db));
+    sim_run_until_idle(w->os);
+}
+
+static holt_db_stats stats_of(world *w)
+{
+    holt_db_stats s;
+    expect_ok(holt_stats(w->db, &s, sizeof s));
+    return s;
+}
+
+/* Of memory; pinned_bytes has what is kept on disk too. */
+static uint64_t retained_bytes(world *w)
+{
+    return atomic_load_explicit(&w->db->retained_bytes, memory_order_relaxed);
+}
+
+/* Every round the snapshots taken so far keep one memtable more. */
+static void check_pressure(uint32_t kind)
+{
+    enum { SNAPSHOTS = 12 };
+    holt_txn *held[SNAPSHOTS];
+    holt_value v = HOLT_VALUE_INIT;
+    char text[32];
+    world w;
+    int revoked = 0;
+    world_open(&w, kind);
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        snprintf(text, sizeof text, "moment %d", i);
+        put(w.c, "moment", text);
+        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
+        write_round(&w);
+        assert_true(retained_bytes(&w) <= MEMORY_BYTES / 4);
+    }
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        holt_status rc = holt_get(w.c, held[i], holt_str("moment"), &v);
+        if (rc == HOLT_BUSY) {
+            assert_int_equal(revoked, i); /* the oldest, before any other */
+            expect_words("memory_bytes");
+            revoked++;
+            continue;
+        }
+        snprintf(text, sizeof text, "moment %d", i);
+        expect_get(w.c, held[i], "moment", text);
+    }
+    assert_in_range(revoked, 1, SNAPSHOTS - 2);
+    assert_int_equal(stats_of(&w).snapshots_revoked, revoked);
+    for (int i = 0; i < SNAPSHOTS; i++)
+        holt_rollback(held[i]);
+    sim_run_until_idle(w.os);
+    assert_int_equal(stats_of(&w).pinned_bytes, 0);
+    holt_value_free(&v);
+    world_close(&w);
+}
+
+/* The oldest goes first, no more than must, and what the others see stays what it was. */
+static void the_oldest_snapshots_are_revoked_when_readers_keep_too_much(void **state)
+{
+    check_pressure(HOLT_LSM);
+    check_pressure(HOLT_BTREE);
+}
+
+/* Rounds until a snapshot is revoked; each takes one more. */
+static int snapshots_until_one_is_revoked(world *w, holt_txn **held, int most)
+{
+    int count = 0;
+    while (count < most && stats_of(w).snapshots_revoked == 0) {
+        held[count++] = begin(w->db, HOLT_TXN_READ_ONLY);
+        write_round(w);
+    }
+    assert_int_equal(stats_of(w).snapshots_revoked, 1);
+    return count;
+}
+
+/* While a thread reads from it, the oldest snapshot cannot be given back, so memory stays as full as it is. That is no
+ * reason to revoke the next one, and the next: once the reader is done there is room. */
+static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state)
+{
+    enum { MOST = 40 };
+    (void)state;
+    holt_txn *held[MOST];
+    holt_value v = HOLT_VALUE_INIT;
+    world w;
+    world_open(&w, HOLT_LSM);
+    put(w.c, "moment", "first");
+    held[0] = begin(w.db, HOLT_TXN_READ_ONLY);
+    expect_ok(snapshot_enter(&held[0]->snapshot)); /* as in the middle of a get */
+    write_round(&w);
+    int count = 1 + snapshots_until_one_is_revoked(&w, held + 1, MOST - 1);
+    uint64_t kept = retained_bytes(&w);
+    assert_true(kept > MEMORY_BYTES / 4);
+    for (int i = 0; i < 3; i++) { /* whatever wakes the job */
+        os_job_wake(w.db->release_job);
+        sim_run_until_idle(w.os);
+    }
+    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
+    snapshot_leave(w.db, &held[0]->snapshot);
+    sim_run_until_idle(w.os);
+    assert_true(retained_bytes(&w) < kept && retained_bytes(&w) <= MEMORY_BYTES / 4);
+    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
+    expect_status(HOLT_BUSY, holt_get(w.c, held[0], holt_str("moment"), &v));
+    for (int i = 1; i < count; i++)
+        expect_get(w.c, held[i], "moment", "first");
+    for (int i = 0; i < count; i++)
+        holt_rollback(held[i]);
+    holt_value_free(&v);
+    world_close(&w);
+}
+
+/* The version of the one in use may be shared with others, so that it frees nothing: then the next one must go after all. */
+static void the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back(void **state)
+{
+    enum { MOST = 40 };
+    (void)state;
+    holt_txn *held[MOST];
+    world w;
+    world_open(&w, HOLT_LSM);
+    put(w.c, "moment", "first");
+    for (int i = 0; i < 2; i++) /* the same version */
+        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
+    expect_ok(snapshot_enter(&held[0]->snapshot));
+    write_round(&w);
+    int count = 2 + snapshots_until_one_is_revoked(&w, held + 2, MOST - 2);
+    assert_true(retained_bytes(&w) > MEMORY_BYTES / 4);
+    snapshot_leave(w.db, &held[0]->snapshot);
+    sim_run_until_idle(w.os);
+    assert_int_equal(stats_of(&w).snapshots_revoked, 2);
+    assert_true(retained_bytes(&w) <= MEMORY_BYTES / 4);
+    for (int i = 2; i < count; i++)
+        expect_get(w.c, held[i], "moment", "first");
+    for (int i = 0; i < count; i++)
+        holt_rollback(held[i]);
+    world_close(&w);
+}
+
+/* Rounds that fit into the quarter together. */
+static void check_patience(uint32_t kind)
+{
+    world w;
+    world_open(&w, kind);
+    put(w.c, "moment", "old");
+    holt_txn *t = begin(w.db, HOLT_TXN_READ_ONLY);
+    holt_cursor *cursor = open_cursor(w.c, NULL);
+    for (int i = 0; i < 100; i++) {
+        put(w.c, "moment", "new");
+        expect_ok(holt_flush(w.db));
+        sim_run_until_idle(w.os);
+    }
+    expect_get(w.c, t, "moment", "old");
+    assert_true(holt_cursor_first(cursor));
+    expect_entry(cursor, "moment", "old");
+    assert_int_equal(stats_of(&w).snapshots_revoked, 0);
+    expect_ok(holt_cursor_close(cursor));
+    holt_rollback(t);
+    world_close(&w);
+}
+
+/* It is memory that counts, not age: a snapshot keeps its own memtable and no later one. */
+static void a_snapshot_that_keeps_little_outlives_any_number_of_flushes(void **state)
+{
+    check_patience(HOLT_LSM);
+    check_patience(HOLT_BTREE);
+}
+
+static void keep_too_much(world *w, holt_cursor **cursor)
+{
+    write_round(w);
+    put(w->c, "a", "old"); /* in memory */
+    *cursor = open_cursor(w->c, NULL);
+    assert_true(holt_cursor_first(*cursor));
+    expect_entry(*cursor, "a", "old");
+    write_round(w); /* the next readers keep other memtables */
+}
+
+/* Snapshots of every round, until the first of all readers, the cursor, is revoked. */
+static void check_refresh(uint32_t kind)
+{
+    enum { MOST = 40 };
+    holt_txn *held[MOST];
+    int count = 0;
+    world w;
+    holt_cursor *cursor;
+    world_open(&w, kind);
+    keep_too_much(&w, &cursor);
+    while (count < MOST && stats_of(&w).snapshots_revoked == 0) {
+        put(w.c, "a", "new");
+        held[count++] = begin(w.db, HOLT_TXN_READ_ONLY);
+        write_round(&w);
+    }
+    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
+    assert_false(holt_cursor_next(cursor));
+    expect_status(HOLT_BUSY, holt_cursor_status(cursor));
+    assert_false(holt_cursor_next(cursor)); /* it stays */
+    expect_ok(holt_cursor_refresh(cursor));
+    assert_true(holt_cursor_first(cursor));
+    expect_entry(cursor, "a", "new");
+    for (int i = 0; i < count; i++) {
+        expect_get(w.c, held[i], "a", "new");
+        holt_rollback(held[i]);
+    }
+    expect_ok(holt_cursor_close(cursor));
+    world_close(&w);
+}
+
+/* A revoked cursor says so at every move, and is good again once it is renewed; nobody else notices. */
+static void a_revoked_cursor_is_renewed_by_refresh(void **state)
+{
+    check_refresh(HOLT_LSM);
+    check_refresh(HOLT_BTREE);
+}
+
+static void check_trees_only(uint32_t kind)
+{
+    enum { SNAPSHOTS = 20 };
+    holt_txn *held[SNAPSHOTS];
+    world w;
+    int entries = 0;
+    world_open(&w, kind);
+    write_round(&w); /* all is in trees now */
+    holt_cursor *cursor = open_cursor(w.c, NULL);
+    assert_true(holt_cursor_first(cursor));
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        put(w.c, "z", "later");
+        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
+        write_round(&w);
+    }
+    assert_true(stats_of(&w).snapshots_revoked > 0);
+    for (bool on = holt_cursor_valid(cursor); on; on = holt_cursor_next(cursor))
+        entries++;
+    expect_ok(holt_cursor_status(cursor));
+    assert_int_equal(entries, ROUND);
+    for (int i = 0; i < SNAPSHOTS; i++)
+        holt_rollback(held[i]);
+    expect_ok(holt_cursor_close(cursor));
+    world_close(&w);
+}
+
+/* Files and pages cost no memory: who needs nothing else keeps them, however much is written. */
+static void a_cursor_over_trees_only_is_never_revoked(void **state)
+{
+    check_trees_only(HOLT_LSM);
+    check_trees_only(HOLT_BTREE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_oldest_snapshots_are_revoked_when_readers_keep_too_much),
+        cmocka_unit_test(no_other_snapshot_is_revoked_while_the_oldest_is_in_use),
+        cmocka_unit_test(the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back),
+        cmocka_unit_test(a_snapshot_that_keeps_little_outlives_any_number_of_flushes),
+        cmocka_unit_test(a_revoked_cursor_is_renewed_by_refresh),
+        cmocka_unit_test(a_cursor_over_trees_only_is_never_revoked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
