@@ -12,11 +12,14 @@
 
 enum { CURRENT_BYTES_MAX = 256 };
 
-/* Writes CURRENT.tmp and syncs it. */
+/* Writes CURRENT.tmp and syncs it. One that is there is not reused: if a sync of the directory has failed since it was
+ * made, its name may never become durable, nor then the rename of it, whatever later syncs report. */
 static holt_status write_temporary(os_dir *dir, const char *line, size_t size)
 {
     os_file *file = NULL;
-    holt_status rc = os_file_open(dir, "CURRENT.tmp", OS_WRITE | OS_CREATE | OS_TRUNCATE, &file);
+    holt_status rc = os_dir_unlink(dir, "CURRENT.tmp");
+    if (rc == HOLT_OK || rc == HOLT_NOT_FOUND)
+        rc = os_file_open(dir, "CURRENT.tmp", OS_WRITE | OS_CREATE | OS_TRUNCATE, &file);
     if (rc == HOLT_OK) rc = os_file_write(file, 0, line, size);
     if (rc == HOLT_OK) rc = os_file_sync(file);
     os_file_close(file);

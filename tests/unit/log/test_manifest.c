@@ -476,6 +476,29 @@ static void current_leads_to_a_manifest_after_any_failure_and_power_cut(void **s
     }
 }
 
+/* Names made before a directory sync failed may never become durable, whatever later syncs report. So what succeeds
+ * later must not be built on one of them. */
+static void current_written_after_a_failed_directory_sync_is_durable(void **state)
+{
+    log_machine m;
+    manifest *w;
+    uint64_t number, id[2];
+    log_machine_open(&m, 1);
+    expect_ok(create(m.dir, 2, &w));
+    manifest_close(w);
+    expect_ok(current_write(m.dir, 2, LOG_DATABASE_ID, NULL));
+    sim_fail(m.os, SIM_DIR_SYNC, 1, EIO, false);
+    expect_status(HOLT_IO, current_write(m.dir, 2, LOG_DATABASE_ID, NULL));
+    expect_ok(create(m.dir, 3, &w));
+    manifest_close(w);
+    expect_ok(current_write(m.dir, 3, LOG_DATABASE_ID, NULL));
+    sim_cut cut = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
+    log_machine_crash(&m, &cut, 1);
+    expect_ok(current_read(m.dir, &number, id));
+    assert_int_equal(number, 3);
+    log_machine_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +519,7 @@ int main(void)
         cmocka_unit_test(current_cut_or_flipped_anywhere_is_refused),
         cmocka_unit_test(current_of_a_newer_release_is_unsupported),
         cmocka_unit_test(current_leads_to_a_manifest_after_any_failure_and_power_cut),
+        cmocka_unit_test(current_written_after_a_failed_directory_sync_is_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
