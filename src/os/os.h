@@ -162,14 +162,30 @@ void os_reclaimer_remove(os_reclaimer *r); /* `reclaim` is not running, and is n
 typedef struct os_mutex {
     pthread_mutex_t mutex;
     lock_rank rank; /* constant */
+#ifndef NDEBUG
+    _Atomic(const void *) owner; /* stands for the thread that holds it; NULL when no thread does */
+#endif
 } os_mutex;
+
+/* A mutex with static storage that needs no os_mutex_init(). */
+#define OS_MUTEX_INITIALIZER(lock_rank_) {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (lock_rank_)}
 
 void os_mutex_init(os_mutex *m, lock_rank rank);
 void os_mutex_deinit(os_mutex *m);
 void os_mutex_lock(os_mutex *m);
 bool os_mutex_try_lock(os_mutex *m);
 void os_mutex_unlock(os_mutex *m);
-void os_mutex_assert_held(const os_mutex *m); /* by this thread, as far as its rank tells */
+
+/* Asserts that the calling thread holds this mutex, not just one of its rank. A function that must be called
+ * with a mutex held begins with it. Release builds compile it to nothing. */
+#ifdef NDEBUG
+static inline void os_mutex_assert_held(const os_mutex *m)
+{
+    (void)m;
+}
+#else
+void os_mutex_assert_held(const os_mutex *m);
+#endif
 
 typedef struct os_cond {
     pthread_cond_t cond;

@@ -12,7 +12,7 @@
 enum { RECLAIM_TRIES = 8, RECLAIM_COUNT = 4 };
 enum { SHARE_MIN = 16, SHARE_MAX = 4096 };
 
-static os_mutex list_mutex = {PTHREAD_MUTEX_INITIALIZER, LOCK_RANK_RECLAIM};
+static os_mutex list_mutex = OS_MUTEX_INITIALIZER(LOCK_RANK_RECLAIM);
 static os_reclaimer *first; /* list_mutex */
 
 uint64_t os_descriptors_max(os *o)

@@ -3,34 +3,48 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 
 /* The ranks this thread holds, a bit each. Kept in debug builds only. */
 #ifndef NDEBUG
 static _Thread_local uint64_t ranks_held;
 #endif
 
-static void ranks_check_order(lock_rank rank)
+static void check_order(const os_mutex *m)
 {
 #ifndef NDEBUG
-    assert(ranks_held >> rank == 0 && "a mutex is taken out of the order of lock_rank.h");
+    assert(ranks_held >> m->rank == 0 && "a mutex is taken out of the order of lock_rank.h");
 #endif
 }
 
-static void ranks_add(lock_rank rank)
+/* The owner is the address of a variable that each thread has for itself. Relaxed: only a thread's own address
+ * matters to it, and it stored that itself. */
+static void note_locked(os_mutex *m)
 {
 #ifndef NDEBUG
-    assert(!(ranks_held & UINT64_C(1) << rank));
-    ranks_held |= UINT64_C(1) << rank;
+    assert(!(ranks_held & UINT64_C(1) << m->rank));
+    ranks_held |= UINT64_C(1) << m->rank;
+    atomic_store_explicit(&m->owner, &ranks_held, memory_order_relaxed);
 #endif
 }
 
-static void ranks_remove(lock_rank rank)
+static void note_unlocked(os_mutex *m)
 {
 #ifndef NDEBUG
-    assert(ranks_held & UINT64_C(1) << rank);
-    ranks_held &= ~(UINT64_C(1) << rank);
+    os_mutex_assert_held(m);
+    assert(ranks_held & UINT64_C(1) << m->rank);
+    ranks_held &= ~(UINT64_C(1) << m->rank);
+    atomic_store_explicit(&m->owner, NULL, memory_order_relaxed);
 #endif
 }
+
+#ifndef NDEBUG
+void os_mutex_assert_held(const os_mutex *m)
+{
+    assert(atomic_load_explicit(&m->owner, memory_order_relaxed) == &ranks_held &&
+           "the thread does not hold the mutex");
+}
+#endif
 
 void os_lock_ranks_assert_none(void)
 {
@@ -69,6 +83,9 @@ void os_mutex_init(os_mutex *m, lock_rank rank)
 {
     must(pthread_mutex_init(&m->mutex, NULL));
     m->rank = rank;
+#ifndef NDEBUG
+    atomic_init(&m->owner, NULL);
+#endif
 }
 
 void os_mutex_deinit(os_mutex *m)
@@ -78,9 +95,9 @@ void os_mutex_deinit(os_mutex *m)
 
 void os_mutex_lock(os_mutex *m)
 {
-    ranks_check_order(m->rank);
+    check_order(m);
     must(pthread_mutex_lock(&m->mutex));
-    ranks_add(m->rank);
+    note_locked(m);
 }
 
 /* Who does not wait cannot deadlock: a try may come in any order. */
@@ -89,21 +106,14 @@ bool os_mutex_try_lock(os_mutex *m)
     int rc = pthread_mutex_trylock(&m->mutex);
     assert(rc == 0 || rc == EBUSY);
     if (rc != 0) return false;
-    ranks_add(m->rank);
+    note_locked(m);
     return true;
 }
 
 void os_mutex_unlock(os_mutex *m)
 {
-    ranks_remove(m->rank);
+    note_unlocked(m);
     must(pthread_mutex_unlock(&m->mutex));
-}
-
-void os_mutex_assert_held(const os_mutex *m)
-{
-#ifndef NDEBUG
-    assert(ranks_held & UINT64_C(1) << m->rank);
-#endif
 }
 
 void os_cond_init(os_cond *c, os *o)
@@ -123,10 +133,10 @@ void os_cond_deinit(os_cond *c)
 
 bool os_cond_wait(os_cond *c, os_mutex *m, uint64_t deadline_ns)
 {
-    ranks_remove(m->rank);
+    note_unlocked(m);
     os_lock_ranks_assert_none();
     bool in_time = c->os->ops->cond_wait(c->os, c, m, deadline_ns);
-    ranks_add(m->rank);
+    note_locked(m);
     return in_time;
 }
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static os_mutex list_mutex = {PTHREAD_MUTEX_INITIALIZER, LOCK_RANK_OPEN_TABLE};
+static os_mutex list_mutex = OS_MUTEX_INITIALIZER(LOCK_RANK_OPEN_TABLE);
 static posix_file *locked_files; /* list_mutex */
 
 static bool conflicts(const posix_file *a, const posix_file *b)

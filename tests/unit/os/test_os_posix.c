@@ -593,13 +593,19 @@ static void fork_generation_grows_in_children_only(void **state)
 
 /* ---------------------------------------------------------------- mutexes and conditions */
 
-static int lock_downwards(place *p)
+/* Without the words of the assertion and without a core file. */
+static void expect_abort(void)
 {
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGABRT, SIG_DFL);
     int null = open("/dev/null", O_WRONLY);
     dup2(null, STDERR_FILENO);
+}
+
+static int lock_downwards(place *p)
+{
+    expect_abort();
     os_mutex a, b;
     os_mutex_init(&a, LOCK_RANK_WAL);
     os_mutex_init(&b, LOCK_RANK_COMMIT);
@@ -630,6 +636,48 @@ static void mutexes_are_taken_in_their_order(void **state)
 #else
     (void)lock_downwards;
 #endif
+}
+
+static int hold_another_of_the_rank(place *p)
+{
+    expect_abort();
+    os_mutex mine, other;
+    os_mutex_init(&mine, LOCK_RANK_WAL);
+    os_mutex_init(&other, LOCK_RANK_WAL);
+    os_mutex_lock(&mine);
+    os_mutex_assert_held(&mine);
+    os_mutex_assert_held(&other);
+    return 0;
+}
+
+static void *assert_held(void *mutex)
+{
+    os_mutex_assert_held(mutex);
+    return NULL;
+}
+
+static int hold_in_another_thread(place *p)
+{
+    expect_abort();
+    os_mutex m;
+    pthread_t thread;
+    os_mutex_init(&m, LOCK_RANK_WAL);
+    os_mutex_lock(&m);
+    pthread_create(&thread, NULL, assert_held, &m);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+/* The assertion means this mutex and this thread: a mutex of the same rank, of another database say, or a lock that
+ * another thread holds, must not satisfy it. */
+static void mutex_held_is_asserted_of_the_mutex_and_thread(void **state)
+{
+    int aborted = 1000 + SIGABRT;
+#ifdef NDEBUG
+    aborted = 0;
+#endif
+    assert_int_equal(in_child(hold_another_of_the_rank, NULL), aborted);
+    assert_int_equal(in_child(hold_in_another_thread, NULL), aborted);
 }
 
 typedef struct handover {
@@ -1097,6 +1145,7 @@ int main(void)
         in_place(lock_does_not_live_on_in_a_child),
         cmocka_unit_test(fork_generation_grows_in_children_only),
         cmocka_unit_test(mutexes_are_taken_in_their_order),
+        cmocka_unit_test(mutex_held_is_asserted_of_the_mutex_and_thread),
         cmocka_unit_test(condition_wakes_the_other_thread),
         cmocka_unit_test(try_lock_fails_when_another_holds_it),
         cmocka_unit_test(job_runs_on_a_thread_of_its_own),
