@@ -12,10 +12,20 @@
 #ifndef HOLT_DB_BUDGET_H
 #define HOLT_DB_BUDGET_H
 
-#include "db/db.h"
+#include "os/os.h"
 
-/* Adds to the bytes of all write sets (as a two's complement number). */
-void budget_count_writes(holt *db, uint64_t change);
+typedef struct memory_budget {
+    os_mutex mu;         /* LOCK_RANK_BUDGET */
+    uint64_t txn_bytes;  /* of all write sets */
+    uint64_t lent_bytes; /* of the memtables' share to the cache */
+} memory_budget;
+
+void memory_budget_init(memory_budget *b);
+void memory_budget_deinit(memory_budget *b);
+
+/* Adds to the bytes of all write sets, unless that would exceed the limit: then returns false. */
+bool budget_charge_writes(holt *db, uint64_t bytes, uint64_t limit);
+void budget_release_writes(holt *db, uint64_t bytes);
 /* Lends the cache what memtables do not use. */
 void budget_lend(holt *db);
 /* Takes it back, if a memtable of so many bytes is reason enough. Cheap if nothing was lent. */

@@ -1,12 +1,14 @@
 #include "db/clock.h"
 
+#include "db/db.h"
+
 uint64_t db_time_ms(holt *db)
 {
     uint64_t now = os_time_ms(db->os);
     /* Relaxed: the value alone matters, and all that change it agree on their order. */
-    uint64_t last = atomic_load_explicit(&db->time_ms, memory_order_relaxed);
+    uint64_t last = atomic_load_explicit(&db->manifest.time_ms, memory_order_relaxed);
     while (now > last)
-        if (atomic_compare_exchange_weak_explicit(&db->time_ms, &last, now, memory_order_relaxed,
+        if (atomic_compare_exchange_weak_explicit(&db->manifest.time_ms, &last, now, memory_order_relaxed,
                                                   memory_order_relaxed))
             return now;
     return last;
@@ -15,5 +17,5 @@ uint64_t db_time_ms(holt *db)
 void db_time_begin(holt *db, uint64_t time_ms)
 {
     /* Relaxed: nobody else has the database yet. */
-    atomic_store_explicit(&db->time_ms, time_ms, memory_order_relaxed);
+    atomic_store_explicit(&db->manifest.time_ms, time_ms, memory_order_relaxed);
 }

@@ -3,34 +3,38 @@
 #include "base/status.h"
 #include "db/db.h"
 
+#include <assert.h>
+
 static uint64_t *count_of(holt *db, handle_kind kind)
 {
-    return kind == HANDLE_CURSOR ? &db->cursors : kind == HANDLE_LOAD ? &db->loads : &db->transactions;
+    return kind == HANDLE_CURSOR ? &db->handles.cursors
+           : kind == HANDLE_LOAD ? &db->handles.loads
+                                 : &db->handles.transactions;
 }
 
 void handle_begin(holt *db, handle *h, handle_kind kind)
 {
     h->kind = kind;
     h->fork_generation = os_fork_generation();
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->handles.mu);
     h->newer = NULL;
-    h->older = db->handles[kind];
+    h->older = db->handles.lists[kind];
     if (h->older) h->older->newer = h;
-    db->handles[kind] = h;
+    db->handles.lists[kind] = h;
     ++*count_of(db, kind);
-    os_mutex_unlock(&db->handles_mu);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 static void unlink_handle(holt *db, handle *h)
 {
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->handles.mu);
     if (h->newer)
         h->newer->older = h->older;
     else
-        db->handles[h->kind] = h->older;
+        db->handles.lists[h->kind] = h->older;
     if (h->older) h->older->newer = h->newer;
     --*count_of(db, h->kind);
-    os_mutex_unlock(&db->handles_mu);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 void handle_end(holt *db, handle *h)
@@ -60,12 +64,12 @@ bool handle_await_closed(const handle *h)
 
 static void refuse_calls(holt *db)
 {
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->handles.mu);
     for (int kind = 0; kind < HANDLE_KINDS; kind++)
-        for (handle *h = db->handles[kind]; h; h = h->older)
+        for (handle *h = db->handles.lists[kind]; h; h = h->older)
             /* Sequentially consistent: before the looks at `used`, for calls that make their own barrier. */
             atomic_store_explicit(&h->state, HANDLE_CLOSING, memory_order_seq_cst);
-    os_mutex_unlock(&db->handles_mu);
+    os_mutex_unlock(&db->handles.mu);
     os_fence_everywhere();
 }
 
@@ -73,19 +77,19 @@ static void refuse_calls(holt *db)
 static bool any_used(holt *db)
 {
     bool used = false;
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->handles.mu);
     for (int kind = 0; kind < HANDLE_KINDS && !used; kind++)
-        for (const handle *h = db->handles[kind]; h && !used; h = h->older)
+        for (const handle *h = db->handles.lists[kind]; h && !used; h = h->older)
             used = atomic_load_explicit(&h->used, memory_order_seq_cst) != 0;
-    os_mutex_unlock(&db->handles_mu);
+    os_mutex_unlock(&db->handles.mu);
     return used;
 }
 
 static handle *newest(holt *db, handle_kind kind)
 {
-    os_mutex_lock(&db->handles_mu);
-    handle *h = db->handles[kind];
-    os_mutex_unlock(&db->handles_mu);
+    os_mutex_lock(&db->handles.mu);
+    handle *h = db->handles.lists[kind];
+    os_mutex_unlock(&db->handles.mu);
     return h;
 }
 
@@ -104,4 +108,27 @@ void handles_detach(holt *db)
             atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_release);
         }
     }
+}
+
+/* ---------------------------------------------------------------- the list */
+
+void handle_list_init(handle_list *l)
+{
+    os_mutex_init(&l->mu, LOCK_RANK_HANDLES);
+}
+
+void handle_list_deinit(handle_list *l)
+{
+    os_mutex_deinit(&l->mu);
+}
+
+void handle_list_check(const handle_list *l)
+{
+    os_mutex_assert_held(&l->mu);
+    uint64_t counts[HANDLE_KINDS] = {0};
+    for (int kind = 0; kind < HANDLE_KINDS; kind++)
+        for (const handle *h = l->lists[kind]; h; h = h->older, counts[kind]++)
+            assert(h->kind == (handle_kind)kind && (!h->older || h->older->newer == h));
+    assert(counts[HANDLE_CURSOR] == l->cursors && counts[HANDLE_LOAD] == l->loads &&
+           counts[HANDLE_TXN] == l->transactions);
 }

@@ -33,8 +33,20 @@ typedef struct handle {
     _Atomic uint32_t used;        /* a call is inside */
     handle_kind kind;
     uint32_t fork_generation;
-    struct handle *older, *newer; /* handles_mu; of its kind */
+    struct handle *older, *newer; /* handles.mu; of its kind */
 } handle;
+
+/* The open handles of a database. */
+typedef struct handle_list {
+    os_mutex mu; /* LOCK_RANK_HANDLES */
+    uint64_t transactions, cursors, loads;
+    handle *lists[HANDLE_KINDS]; /* newest first */
+} handle_list;
+
+void handle_list_init(handle_list *l);
+void handle_list_deinit(handle_list *l);
+/* mu held: asserts that the lists are linked and counted. */
+void handle_list_check(const handle_list *l);
 
 /* Counts and links it as open. */
 void handle_begin(holt *db, handle *h, handle_kind kind);

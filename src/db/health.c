@@ -2,7 +2,9 @@
 #include "db/health.h"
 
 #include "base/status.h"
+#include "db/api/args.h"
 #include "db/commit/ballast.h"
+#include "db/db.h"
 #include "db/manifest/manifest_writer.h"
 
 #include <inttypes.h>
@@ -22,11 +24,11 @@ static holt_status check_exists(holt *db, const char *name)
 static holt_status check_manifest(holt *db)
 {
     char name[OS_NAME_MAX];
-    os_mutex_lock(&db->manifest_mu);
-    manifest_name(manifest_last(db->manifest).number, name);
+    os_mutex_lock(&db->manifest.mu);
+    manifest_name(manifest_last(db->manifest.file).number, name);
     holt_status rc = check_exists(db, name);
     if (rc == HOLT_OK) rc = check_exists(db, "CURRENT");
-    os_mutex_unlock(&db->manifest_mu);
+    os_mutex_unlock(&db->manifest.mu);
     return rc;
 }
 
@@ -46,7 +48,7 @@ holt_status health_check_disk(holt *db)
 /* Who opened the database with another LOCK would write into the same files. */
 static holt_status check_lock(holt *db)
 {
-    if (os_dir_holds(db->dir, "LOCK", db->lock)) return HOLT_OK;
+    if (os_dir_holds(db->dir, "LOCK", db->lock.file)) return HOLT_OK;
     return status_set_file(
         HOLT_IO, "LOCK", HOLT_NO_OFFSET,
         "was deleted or replaced while the database was open: nothing keeps another process "
@@ -57,10 +59,11 @@ holt_status health_name_unsynced(holt *db, holt_status rc)
 {
     wal_stats log;
     wal_stats_get(db->wal, &log);
-    os_mutex_lock(&db->jobs_mu);
-    seqno durable = db->flushed_seqno > log.synced_seqno ? db->flushed_seqno : log.synced_seqno;
-    os_mutex_unlock(&db->jobs_mu);
-    seqno last = atomic_load_explicit(&db->visible, memory_order_acquire);
+    os_mutex_lock(&db->jobs.mu);
+    seqno durable =
+        db->flushes.flushed_seqno > log.synced_seqno ? db->flushes.flushed_seqno : log.synced_seqno;
+    os_mutex_unlock(&db->jobs.mu);
+    seqno last = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     if (last <= durable) return rc;
     return status_wrap(rc, "operations %" PRIu64 " to %" PRIu64 " may not be on disk", durable + 1, last);
 }
@@ -69,9 +72,9 @@ holt_status health_name_unsynced(holt *db, holt_status rc)
 
 bool health_segment_is_missing(holt *db)
 {
-    os_mutex_lock(&db->jobs_mu);
-    bool missing = db->segment_failing;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    bool missing = db->jobs.segment_failing;
+    os_mutex_unlock(&db->jobs.mu);
     return missing;
 }
 
@@ -84,12 +87,12 @@ holt_status health_note_segment(holt *db, holt_status rc)
         if (cause != HOLT_OK) return cause;
         status_put_back(&why);
     }
-    os_mutex_lock(&db->jobs_mu);
-    bool before = db->segment_failing;
-    db->segment_failing = rc != HOLT_OK;
-    if (rc != HOLT_OK) status_keep(rc, &db->segment_error);
-    os_mutex_unlock(&db->jobs_mu);
-    if (rc != HOLT_OK && !before) os_job_wake(db->prepare_job); /* finds out when it is over */
+    os_mutex_lock(&db->jobs.mu);
+    bool before = db->jobs.segment_failing;
+    db->jobs.segment_failing = rc != HOLT_OK;
+    if (rc != HOLT_OK) status_keep(rc, &db->jobs.segment_error);
+    os_mutex_unlock(&db->jobs.mu);
+    if (rc != HOLT_OK && !before) os_job_wake(db->jobs.prepare); /* finds out when it is over */
     return rc;
 }
 
@@ -99,15 +102,15 @@ holt_status health_note_segment(holt *db, holt_status rc)
 static holt_status check_jobs(holt *db)
 {
     holt_status rc = HOLT_OK;
-    os_mutex_lock(&db->jobs_mu);
-    if (db->segment_failing)
-        rc = status_restore(&db->segment_error);
-    else if (db->flush_failing)
-        rc = status_restore(&db->flush_error);
-    else if (db->compact_failing)
-        rc = status_restore(&db->compact_error);
-    bool segment = db->segment_failing;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    if (db->jobs.segment_failing)
+        rc = status_restore(&db->jobs.segment_error);
+    else if (db->flushes.failing)
+        rc = status_restore(&db->flushes.error);
+    else if (db->compactions.failing)
+        rc = status_restore(&db->compactions.error);
+    bool segment = db->jobs.segment_failing;
+    os_mutex_unlock(&db->jobs.mu);
     return segment ? status_wrap(rc, "the log cannot get its next segment") : rc;
 }
 
@@ -117,7 +120,7 @@ holt_status holt_health(holt *db)
     holt_status rc = db_check(db);
     if (rc != HOLT_OK || db->read_only) return rc;
     rc = health_check_disk(db);
-    if (rc == HOLT_OK) rc = manifest_health(db);
+    if (rc == HOLT_OK) rc = manifest_health(&db->manifest);
     if (rc == HOLT_OK) rc = check_lock(db);
     if (rc == HOLT_OK) rc = ballast_check_puts(db);
     if (rc == HOLT_OK) rc = check_jobs(db);

@@ -290,13 +290,13 @@ static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **stat
     ok(holt_flush(w.db));
     pause_for(&w, 30);
     uint64_t size = file_bytes(&w);
-    ok(btree_change_begin(&other, w.db->page_store));
+    ok(btree_change_begin(&other, w.db->manifest.page_store));
     ok(holt_collection_clear(w.btree));
     pause_for(&w, 30);
-    assert_int_equal(w.db->garbage_count, 1);
+    assert_int_equal(w.db->manifest.garbage_count, 1);
     btree_change_abandon(other);
     pause_for(&w, 30);
-    assert_int_equal(w.db->garbage_count, 0);
+    assert_int_equal(w.db->manifest.garbage_count, 0);
     assert_true(file_bytes(&w) < size / 10);
     end(&w);
 }

@@ -158,7 +158,7 @@ static void a_close_that_fails_has_synced_the_log(void **state)
     world w;
     begin(&w, 1, HOLT_PROCESS);
     ok(put_as(&w, "b", HOLT_PROCESS));
-    w.db->manifest_lost = true; /* as after a record that failed; and it cannot be written anew */
+    w.db->manifest.lost = true; /* as after a record that failed; and it cannot be written anew */
     sim_fail(w.os, SIM_RENAME, 1, EIO, true);
     assert_int_equal(holt_close(w.db), HOLT_IO);
     os *after = after_cut(w.os, SIM_KEEP_NONE, SIM_KEEP_NONE, 1);

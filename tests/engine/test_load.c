@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "db/commit/commit_queue.h"
+#include "db/db.h"
 #include "db/open/open.h"
 #include "db/verify/verify.h"
 #include "os/sim/sim.h"
@@ -297,7 +297,7 @@ static void put_if_absent_does_not_overlook_a_load(void **state)
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         uint64_t loads = atomic_load(&c->loads);
-        seqno looked_up = atomic_load(&f->db->visible);
+        seqno looked_up = atomic_load(&f->db->commits.visible);
         load_all(c, 10);
         entry e = entry_of(3);
         commit_request r = {.collection = c,

@@ -1,6 +1,7 @@
 /* test_rotate.c -- src/db/commit/rotate.c: what a rotation may fail at, and what it may wait for. */
 #include "base/memory.h"
-#include "db/commit/commit_queue.h"
+#include "db/commit/rotate.h"
+#include "db/db.h"
 #include "db/open/open.h"
 #include "support/hold.h"
 #include "support/machine.h"
@@ -95,8 +96,8 @@ static void a_rotation_fails_for_want_of_memory_and_nothing_is_lost(void **state
 static bool manifest_is_written(void *ctx)
 {
     world *w = (world *)ctx;
-    bool is_free = os_mutex_try_lock(&w->db->manifest_mu);
-    if (is_free) os_mutex_unlock(&w->db->manifest_mu);
+    bool is_free = os_mutex_try_lock(&w->db->manifest.mu);
+    if (is_free) os_mutex_unlock(&w->db->manifest.mu);
     return !is_free;
 }
 

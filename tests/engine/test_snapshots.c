@@ -62,7 +62,7 @@ static holt_db_stats stats_of(world *w)
 /* Of memory; pinned_bytes has what is kept on disk too. */
 static uint64_t retained_bytes(world *w)
 {
-    return atomic_load_explicit(&w->db->retained_bytes, memory_order_relaxed);
+    return atomic_load_explicit(&w->db->versions.retained_bytes, memory_order_relaxed);
 }
 
 /* Every round the snapshots taken so far keep one memtable more. */
@@ -140,7 +140,7 @@ static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state
     uint64_t kept = retained_bytes(&w);
     assert_true(kept > MEMORY_BYTES / 4);
     for (int i = 0; i < 3; i++) { /* whatever wakes the job */
-        os_job_wake(w.db->release_job);
+        os_job_wake(w.db->versions.release_job);
         sim_run_until_idle(w.os);
     }
     assert_int_equal(stats_of(&w).snapshots_revoked, 1);

@@ -21,9 +21,9 @@ typedef struct world {
 /* Whether somebody merges the collection, as far as workers know. */
 static void set_merging(world *w, holt_collection *c, bool merging)
 {
-    os_mutex_lock(&w->db->jobs_mu);
+    os_mutex_lock(&w->db->jobs.mu);
     c->merging = merging;
-    os_mutex_unlock(&w->db->jobs_mu);
+    os_mutex_unlock(&w->db->jobs.mu);
 }
 
 /* A run of most of a memtable; its keys lie between those of the others, so that all must be copied. */
@@ -75,7 +75,7 @@ static void a_second_worker_takes_the_next_best_collection(void **state)
     (void)state;
     world w;
     world_open(&w);
-    compact_worker *first = &w.db->workers[0], *second = &w.db->workers[1];
+    compact_worker *first = &w.db->jobs.workers[0], *second = &w.db->jobs.workers[1];
     compact_job_step(first);
     assert_ptr_equal(first->collection, w.many);
     assert_non_null(first->merge);
@@ -91,7 +91,7 @@ static void a_second_worker_leaves_alone_what_is_being_merged(void **state)
     (void)state;
     world w;
     world_open(&w);
-    compact_worker *second = &w.db->workers[1];
+    compact_worker *second = &w.db->jobs.workers[1];
     set_merging(&w, w.many, true);
     set_merging(&w, w.few, true);
     assert_int_equal(compact_job_step(second), OS_JOB_IDLE);

@@ -1,7 +1,10 @@
 /* maintenance.c -- sync, flush and compact, as a user asks for them. */
 #include "base/status.h"
+
+#include "db/api/args.h"
 #include "db/background/jobs.h"
 #include "db/background/rewrite.h"
+#include "db/db.h"
 #include "db/health.h"
 
 holt_status holt_sync(holt *db)

@@ -1,6 +1,9 @@
 #include "base/status.h"
+
+#include "db/api/args.h"
 #include "db/background/page_reclaim.h"
 #include "db/commit/commit_queue.h"
+#include "db/db.h"
 #include "db/version/snapshot.h"
 #include "db/version/version_set.h"
 #include "tree/file/tree_format.h"
@@ -22,20 +25,20 @@ static void count_work(holt *db, holt_db_stats *s)
     s->cursor_moves = counter_sum(&db->counts, COUNT_MOVES);
     s->filter_checks = counter_sum(&db->counts, COUNT_FILTER_CHECKS);
     s->filter_negatives = counter_sum(&db->counts, COUNT_FILTER_NEGATIVES);
-    s->puts = atomic_load_explicit(&db->puts, memory_order_relaxed);
-    s->deletes = atomic_load_explicit(&db->deletes, memory_order_relaxed);
-    s->commits = atomic_load_explicit(&db->commits, memory_order_relaxed);
-    s->bytes_written_user = atomic_load_explicit(&db->bytes_written_user, memory_order_relaxed);
-    s->delays = atomic_load_explicit(&db->delays, memory_order_relaxed);
-    s->delay_ns = atomic_load_explicit(&db->delay_ns, memory_order_relaxed);
+    s->puts = atomic_load_explicit(&db->commits.puts, memory_order_relaxed);
+    s->deletes = atomic_load_explicit(&db->commits.deletes, memory_order_relaxed);
+    s->commits = atomic_load_explicit(&db->commits.count, memory_order_relaxed);
+    s->bytes_written_user = atomic_load_explicit(&db->commits.user_bytes, memory_order_relaxed);
+    s->delays = atomic_load_explicit(&db->throttle.delays, memory_order_relaxed);
+    s->delay_ns = atomic_load_explicit(&db->throttle.delay_ns, memory_order_relaxed);
     s->write_delay_ns = write_throttle_delay_ns(db);
-    os_mutex_lock(&db->jobs_mu);
-    s->flushes = db->flushes;
-    s->flush_bytes = db->flush_bytes;
-    s->compactions = db->compactions;
-    s->compaction_bytes_read = db->compaction_bytes_read;
-    s->compaction_bytes_written = db->compaction_bytes_written;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    s->flushes = db->flushes.count;
+    s->flush_bytes = db->flushes.bytes;
+    s->compactions = db->compactions.count;
+    s->compaction_bytes_read = db->compactions.bytes_read;
+    s->compaction_bytes_written = db->compactions.bytes_written;
+    os_mutex_unlock(&db->jobs.mu);
 }
 
 /* What would be free if readers ended. What they have given back is looked at first, unless a change of the space is
@@ -46,7 +49,7 @@ static void count_pinned(holt *db, holt_db_stats *s)
     page_store *store = page_store_of(db);
     if (store) page_store_collect(store);
     if (store) page_store_stats_get(store, &pages);
-    s->pinned_bytes = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed) +
+    s->pinned_bytes = atomic_load_explicit(&db->versions.retained_bytes, memory_order_relaxed) +
                       tree_files_obsolete_bytes(db->files) + pages.pages_held * TREE_PAGE_BYTES;
 }
 
@@ -64,18 +67,25 @@ static void count_cache(holt *db, holt_db_stats *s)
 static void count_handles(holt *db, holt_db_stats *s)
 {
     uint64_t now = os_clock_ns(db->os);
-    os_mutex_lock(&db->handles_mu);
-    s->transactions_open = db->transactions;
-    s->cursors_open = db->cursors;
-    s->transaction_bytes = db->txn_bytes;
-    for (const snapshot *p = db->snapshots_oldest; p; p = p->newer)
+    os_mutex_lock(&db->handles.mu);
+    handle_list_check(&db->handles);
+    s->transactions_open = db->handles.transactions;
+    s->cursors_open = db->handles.cursors;
+    os_mutex_unlock(&db->handles.mu);
+    os_mutex_lock(&db->budget.mu);
+    s->transaction_bytes = db->budget.txn_bytes;
+    os_mutex_unlock(&db->budget.mu);
+    os_mutex_lock(&db->snapshots.mu);
+    snapshot_list_check(&db->snapshots);
+    for (const snapshot *p = db->snapshots.oldest; p; p = p->newer)
         s->views_pinned += p->version != NULL;
-    s->snapshots_revoked = db->snapshots_revoked;
-    if (db->snapshots_oldest) s->oldest_snapshot_age_ms = (now - db->snapshots_oldest->taken_ns) / 1000000;
-    os_mutex_unlock(&db->handles_mu);
-    os_mutex_lock(&db->admin_mu);
-    s->collections = db->catalog_count;
-    os_mutex_unlock(&db->admin_mu);
+    s->snapshots_revoked = db->snapshots.revoked;
+    if (db->snapshots.oldest) s->oldest_snapshot_age_ms = (now - db->snapshots.oldest->taken_ns) / 1000000;
+    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_lock(&db->catalog.mu);
+    catalog_check(&db->catalog);
+    s->collections = db->catalog.count;
+    os_mutex_unlock(&db->catalog.mu);
 }
 
 static void count_version(const version *v, holt_db_stats *s)
@@ -89,16 +99,16 @@ static void count_version(const version *v, holt_db_stats *s)
  * where it is synced, or in trees. */
 static void count_operations(holt *db, seqno synced, holt_db_stats *s)
 {
-    os_mutex_lock(&db->jobs_mu);
-    seqno durable = db->flushed_seqno > synced ? db->flushed_seqno : synced;
-    os_mutex_unlock(&db->jobs_mu);
-    s->last_seqno = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    os_mutex_lock(&db->jobs.mu);
+    seqno durable = db->flushes.flushed_seqno > synced ? db->flushes.flushed_seqno : synced;
+    os_mutex_unlock(&db->jobs.mu);
+    s->last_seqno = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     s->durable_seqno = durable < s->last_seqno ? durable : s->last_seqno;
 }
 
 static void count_log(holt *db, holt_db_stats *s)
 {
-    wal_stats w = {.synced_seqno = db->synced_seqno};
+    wal_stats w = {.synced_seqno = db->recovery.synced_seqno};
     if (db->wal) wal_stats_get(db->wal, &w);
     count_operations(db, w.synced_seqno, s);
     s->log_bytes = w.bytes;
@@ -128,10 +138,10 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     if (rc != HOLT_OK) return rc;
     holt_db_stats s = {0};
     version *v;
-    rc = version_acquire(db, &v);
+    rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     count_version(v, &s);
-    version_release(db, v);
+    version_release(&db->versions, v);
     count_work(db, &s);
     count_pinned(db, &s);
     count_cache(db, &s);
@@ -145,9 +155,9 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     s.memory_limit = db->set.memory_bytes;
     s.memtable_bytes += chunk_pool_bytes(&db->chunks);
     s.memory_used = s.memtable_bytes + s.cache_bytes + s.transaction_bytes;
-    s.recovery_ns = db->recovery_ns;
-    s.recovered_operations = db->recovered_operations;
-    s.recovered_log_bytes = db->recovered_log_bytes;
+    s.recovery_ns = db->recovery.ns;
+    s.recovered_operations = db->recovery.operations;
+    s.recovered_log_bytes = db->recovery.log_bytes;
     hand_out(out, out_size, &s, sizeof s);
     return api_exit(db, HOLT_OK);
 }
@@ -181,7 +191,7 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     version *v;
-    rc = version_acquire(c->db, &v);
+    rc = version_acquire(&c->db->versions, &v);
     if (rc != HOLT_OK) return rc;
     holt_collection_info info = {.kind = c->spec.kind,
                                  .compression = c->spec.compression,
@@ -193,7 +203,7 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
     if (s && s->btree) count_btree(btree_version_root(s->btree), &info);
     for (size_t i = 0; i < v->generation_count; i++)
         info.memtable_entries += memtable_collection_entries(v->generations[i]->memtable, c->spec.id);
-    version_release(c->db, v);
+    version_release(&c->db->versions, v);
     if (rc == HOLT_OK) hand_out(out, out_size, &info, sizeof info);
     return api_exit(c->db, rc);
 }

@@ -1,5 +1,8 @@
 /* write.c -- plain writes: each a commit of its own, or a part of a blind transaction. */
 #include "db/read/get.h"
+
+#include "db/api/args.h"
+#include "db/db.h"
 #include "db/txn/txn.h"
 
 #include "base/status.h"

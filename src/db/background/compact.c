@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
+#include "db/db.h"
+#include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/txn/txn.h"
 #include "db/version/version_set.h"
@@ -64,7 +66,7 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     *out = NULL;
     version *v;
     lsm_pick pick;
-    holt_status rc = version_acquire(db, &v);
+    holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, bytes_max, &pick)) {
@@ -72,7 +74,7 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
         *bytes = pick.bytes;
         rc = lsm_merge_open(out, s->lsm, &pick, &options);
     }
-    version_release(db, v);
+    version_release(&db->versions, v);
     return rc;
 }
 
@@ -117,11 +119,11 @@ static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m
     event_log_write(db->events, HOLT_LOG_INFO,
                     "merged runs of collection %u: %" PRIu64 " bytes into %" PRIu64, c->spec.id,
                     lsm_merge_bytes_read(m), lsm_merge_bytes_written(m));
-    os_mutex_lock(&db->jobs_mu);
-    db->compactions++;
-    db->compaction_bytes_read += lsm_merge_bytes_read(m);
-    db->compaction_bytes_written += lsm_merge_bytes_written(m);
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    db->compactions.count++;
+    db->compactions.bytes_read += lsm_merge_bytes_read(m);
+    db->compactions.bytes_written += lsm_merge_bytes_written(m);
+    os_mutex_unlock(&db->jobs.mu);
     return HOLT_OK;
 }
 
@@ -129,19 +131,19 @@ static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m
 
 static void end_merging(holt *db, holt_collection *c)
 {
-    os_mutex_lock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
     c->merging = false;
-    os_cond_broadcast(&db->jobs_cond);
-    os_mutex_unlock(&db->jobs_mu);
+    os_cond_broadcast(&db->jobs.changed);
+    os_mutex_unlock(&db->jobs.mu);
     collection_unuse(c);
 }
 
 static bool try_merging(holt *db, holt_collection *c)
 {
-    os_mutex_lock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
     bool free = !c->merging;
     if (free) c->merging = true;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_unlock(&db->jobs.mu);
     return free;
 }
 
@@ -159,19 +161,19 @@ static bool wants_merge(const holt *db, const holt_collection *c, const collecti
 
 static bool is_merging(holt *db, const holt_collection *c)
 {
-    os_mutex_lock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
     bool merging = c->merging;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_unlock(&db->jobs.mu);
     return merging;
 }
 
-/* admin_mu held. The collection with most runs among those that want a merge and that nobody merges; NULL: none. */
+/* catalog.mu held. The collection with most runs among those that want a merge and that nobody merges; NULL: none. */
 static holt_collection *find_best(holt *db, const version *v, lsm_want want, bool *held)
 {
     holt_collection *best = NULL;
     size_t most = 0;
-    for (size_t i = 0; i < db->catalog_count; i++) {
-        holt_collection *c = db->catalog[i];
+    for (size_t i = 0; i < db->catalog.count; i++) {
+        holt_collection *c = db->catalog.list[i];
         const collection_version *s = version_collection(v, c->slot, c->spec.id);
         if (!s || lsm_tree_runs(s->lsm) <= most || is_merging(db, c) || !wants_merge(db, c, s, want, held))
             continue;
@@ -185,21 +187,21 @@ static holt_collection *find_best(holt *db, const version *v, lsm_want want, boo
 static holt_collection *choose(holt *db, const version *v, lsm_want want, bool *held)
 {
     holt_collection *best;
-    os_mutex_lock(&db->admin_mu);
+    os_mutex_lock(&db->catalog.mu);
     do
         best = find_best(db, v, want, held);
     while (best && !try_merging(db, best)); /* a user's compaction has just taken it */
     if (best) best->users++;
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_unlock(&db->catalog.mu);
     return best;
 }
 
 static holt_collection *choose_on_version(holt *db, lsm_want want, bool *held)
 {
     version *v;
-    if (version_acquire(db, &v) != HOLT_OK) return NULL;
+    if (version_acquire(&db->versions, &v) != HOLT_OK) return NULL;
     holt_collection *c = choose(db, v, want, held);
-    version_release(db, v);
+    version_release(&db->versions, v);
     return c;
 }
 
@@ -239,10 +241,10 @@ static void report(holt *db, holt_status rc)
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_ERROR, "merge failed, will be tried again: %s",
                         holt_error_message());
-    os_mutex_lock(&db->jobs_mu);
-    db->compact_failing = rc != HOLT_OK;
-    if (rc != HOLT_OK) status_keep(rc, &db->compact_error);
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    db->compactions.failing = rc != HOLT_OK;
+    if (rc != HOLT_OK) status_keep(rc, &db->compactions.error);
+    os_mutex_unlock(&db->jobs.mu);
 }
 
 uint64_t compact_job_step(void *ctx)
@@ -251,12 +253,12 @@ uint64_t compact_job_step(void *ctx)
     holt *db = w->db;
     status_begin_call();
     /* Relaxed: whether it is idle need not be exact. */
-    seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
     bool more, held, idle = now >= idle_at;
     holt_status rc = step(w, idle ? LSM_WANT_FEW_RUNS : LSM_WANT_BOUND, &more, &held);
     bool stepped_back = rc == HOLT_NO_SPACE;
-    if (rc == HOLT_OK && !more && w == db->workers) rc = reclaim_step(&w->reclaim, idle, &more);
+    if (rc == HOLT_OK && !more && w == db->jobs.workers) rc = reclaim_step(&w->reclaim, idle, &more);
     if (rc != HOLT_OK || !held) report(db, rc);
     if (stepped_back) return OS_JOB_AGAIN;
     if (rc != HOLT_OK || (held && !more)) return now + RETRY_NS;
@@ -270,11 +272,11 @@ uint64_t compact_job_step(void *ctx)
 static void begin_merging(holt *db, holt_collection *c)
 {
     collection_use(c);
-    os_mutex_lock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
     while (c->merging)
-        os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + 100000000);
+        os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + 100000000);
     c->merging = true;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_unlock(&db->jobs.mu);
 }
 
 holt_status compact_all(holt *db, holt_collection *c)

@@ -1,22 +1,32 @@
-/* compact.h -- a worker that merges runs: one for each background thread. */
+/* compact.h -- the workers that merge runs: one for each background thread. */
 #ifndef HOLT_DB_BACKGROUND_COMPACT_H
 #define HOLT_DB_BACKGROUND_COMPACT_H
 
 #include "db/background/page_reclaim.h"
+#include "db/background/pause.h"
+#include "lsm/compaction.h"
 
 typedef struct compact_worker {
     holt *db;
     os_job *job;
-    holt_collection *collection; /* used and marked as merging; NULL: idle */
-    lsm_merge *merge;            /* its merge under way, */
-    uint64_t merge_bytes;        /* and the size of its inputs */
-    page_reclaim reclaim;         /* of B+trees' pages; the first worker's */
+    holt_collection *collection; /* used and marked as merging; NULL: no merge is under way */
+    lsm_merge *merge;            /* NULL: not begun */
+    uint64_t merge_bytes;        /* of its inputs */
+    page_reclaim reclaim;        /* of the B+trees' pages; used by the first worker */
     pause_timer pause;
 } compact_worker;
 
-uint64_t compact_job_step(void *worker);
-/* Gives up a merge under way. After the job has stopped, or in its step. */
-void     compact_abandon(compact_worker *w);
+/* What merges report; jobs.mu. */
+typedef struct compaction_state {
+    bool failing; /* the last attempt failed */
+    holt_error error;
+    uint64_t count, bytes_read, bytes_written; /* totals */
+} compaction_state;
+
+/* One step of a worker's job: returns when it is to run next (os.h). */
+uint64_t    compact_job_step(void *worker);
+/* Abandons a merge under way; after the job has stopped, or in its step. */
+void        compact_abandon(compact_worker *w);
 /* Merges all runs of a collection into one, on this thread. */
 holt_status compact_all(holt *db, holt_collection *c);
 

@@ -4,6 +4,8 @@
 #include "db/budget.h"
 #include "db/commit/ballast.h"
 #include "db/commit/commit_queue.h"
+#include "db/commit/rotate.h"
+#include "db/db.h"
 #include "db/version/version_set.h"
 
 /* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
@@ -15,7 +17,7 @@ enum { WORTH_IT = 16 }; /* the part of a full memtable that is worth a flush aft
 static size_t active_bytes(holt *db)
 {
     if (epoch_enter() != HOLT_OK) return 0;
-    const version *v = atomic_load_explicit(&db->version, memory_order_acquire);
+    const version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
     const memtable *m = v->generations[0]->memtable;
     size_t bytes = memtable_entries(m) > 0 ? memtable_bytes(m) : 0;
     epoch_leave();
@@ -25,7 +27,8 @@ static size_t active_bytes(holt *db)
 /* Relaxed: it is asked again in a second. */
 static bool has_no_room(const holt *db)
 {
-    return disk_is_full(db) || atomic_load_explicit(&db->no_room_ahead, memory_order_relaxed);
+    return disk_is_full(&db->ballast) ||
+           atomic_load_explicit(&db->ballast.no_room_ahead, memory_order_relaxed);
 }
 
 /* Without waiting for anybody: not for a leader, nor for a segment to be made; unless there is no room for one, which flushing
@@ -36,11 +39,11 @@ static bool seal(holt *db)
     if (!wal_has_next(db->wal) && !has_no_room(db)) {
         wal_end_calm(db->wal);
         commit_unlead(db);
-        os_job_wake(db->prepare_job); /* there will be one at the next look */
+        os_job_wake(db->jobs.prepare); /* there will be one at the next look */
         return false;
     }
     holt_status rc = HOLT_OK;
-    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
+    if (memtable_entries(db->commits.active->memtable) > 0) rc = rotate(db, 0, true);
     commit_unlead(db);
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_WARN, "the memtable could not be sealed in a pause: %s",
@@ -55,7 +58,7 @@ static bool rest(holt *db)
     wal_trim(db->wal);
     commit_unlead(db);
     chunk_pool_trim(&db->chunks);
-    os_job_wake(db->prepare_job); /* for BALLAST */
+    os_job_wake(db->jobs.prepare); /* for BALLAST */
     return true;
 }
 
@@ -68,10 +71,10 @@ static uint64_t quiet_limit(const holt *db, size_t bytes)
 
 uint64_t idle_step(holt *db)
 {
-    idle_timer *s = &db->idle;
+    idle_timer *s = &db->flushes.idle;
     if (wal_health(db->wal) != HOLT_OK) return OS_JOB_IDLE;
     /* Relaxed: whether it is idle need not be exact. */
-    seqno newest = atomic_load_explicit(&db->visible, memory_order_relaxed);
+    seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), since = pause_since(&s->pause, newest, now);
     if (since == now) {
         s->rests = false;

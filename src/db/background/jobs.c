@@ -3,29 +3,31 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/commit/ballast.h"
+#include "db/db.h"
 #include "db/health.h"
 #include "db/version/snapshot.h"
 #include "db/version/version_set.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 static const uint64_t RETRY_NS = (uint64_t)1000 * 1000000, FULL_NS = (uint64_t)100 * 1000000;
 
 /* ---------------------------------------------------------------- preparing */
 
-uint64_t prepare_job_step(void *ctx)
+static uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;
-    bool full = disk_is_full(db);
+    bool full = disk_is_full(&db->ballast);
     bool missing = health_segment_is_missing(db), ahead = !full && (missing || !wal_is_calm(db->wal));
     status_begin_call();
     holt_status rc = ahead ? wal_extend(db->wal) : HOLT_OK;
     if (rc == HOLT_OK && ahead) rc = wal_prepare(db->wal);
     if (rc == HOLT_OK && missing) rc = wal_check_next(db->wal);
-    atomic_store_explicit(&db->no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
+    atomic_store_explicit(&db->ballast.no_room_ahead, rc == HOLT_NO_SPACE, memory_order_relaxed);
     if (ahead) (void)health_note_segment(db, rc);
     if (rc == HOLT_OK) ballast_make(db);
-    if (rc == HOLT_OK && disk_is_full(db)) return os_clock_ns(db->os) + FULL_NS;
+    if (rc == HOLT_OK && disk_is_full(&db->ballast)) return os_clock_ns(db->os) + FULL_NS;
     if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;
     status_check_call(rc);
     event_log_write(db->events, HOLT_LOG_WARN,
@@ -36,7 +38,7 @@ uint64_t prepare_job_step(void *ctx)
 
 /* ---------------------------------------------------------------- syncing */
 
-uint64_t sync_job_step(void *ctx)
+static uint64_t sync_job_step(void *ctx)
 {
     holt *db = ctx;
     uint64_t due = wal_sync_due(db->wal, (uint64_t)db->set.interval_ms * 1000000);
@@ -50,12 +52,12 @@ uint64_t sync_job_step(void *ctx)
 
 /* ---------------------------------------------------------------- releasing */
 
-uint64_t release_job_step(void *ctx)
+static uint64_t release_job_step(void *ctx)
 {
     holt *db = ctx;
-    if (release_step(db)) return os_clock_ns(db->os) + 1000000;
+    if (release_step(&db->versions)) return os_clock_ns(db->os) + 1000000;
     /* Nothing waits for its epoch, so what is retained is retained by readers. Relaxed: a figure. */
-    uint64_t retained = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
+    uint64_t retained = atomic_load_explicit(&db->versions.retained_bytes, memory_order_relaxed);
     if (retained <= db->set.memory_bytes / 4 || !snapshot_revoke_oldest(db)) return OS_JOB_IDLE;
     event_log_write(db->events, HOLT_LOG_WARN,
                     "readers keep %" PRIu64 " bytes of flushed memtables: the oldest snapshot is revoked",
@@ -68,11 +70,11 @@ uint64_t release_job_step(void *ctx)
 static holt_status start_workers(holt *db)
 {
     uint32_t count = db->set.background_threads;
-    db->workers = mem_alloc_zero(count, sizeof *db->workers);
-    if (!db->workers) return status_no_memory(count * sizeof *db->workers);
+    db->jobs.workers = mem_alloc_zero(count, sizeof *db->jobs.workers);
+    if (!db->jobs.workers) return status_no_memory(count * sizeof *db->jobs.workers);
     holt_status rc = HOLT_OK;
-    for (; db->worker_count < count && rc == HOLT_OK; db->worker_count++) {
-        compact_worker *w = &db->workers[db->worker_count];
+    for (; db->jobs.worker_count < count && rc == HOLT_OK; db->jobs.worker_count++) {
+        compact_worker *w = &db->jobs.workers[db->jobs.worker_count];
         w->db = w->reclaim.db = db;
         rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
     }
@@ -82,12 +84,13 @@ static holt_status start_workers(holt *db)
 holt_status jobs_start(holt *db)
 {
     holt_status rc = event_log_start(db->events);
-    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-release", 0, release_job_step, db, &db->release_job);
+    if (rc == HOLT_OK)
+        rc = os_job_start(db->os, "holt-release", 0, release_job_step, db, &db->versions.release_job);
     if (rc != HOLT_OK || db->read_only) return rc;
     rc = start_workers(db);
-    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-flush", 0, flush_job_step, db, &db->flush_job);
-    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-prepare", 0, prepare_job_step, db, &db->prepare_job);
-    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-sync", 0, sync_job_step, db, &db->sync_job);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-flush", 0, flush_job_step, db, &db->jobs.flush);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-prepare", 0, prepare_job_step, db, &db->jobs.prepare);
+    if (rc == HOLT_OK) rc = os_job_start(db->os, "holt-sync", 0, sync_job_step, db, &db->jobs.sync);
     return rc;
 }
 
@@ -95,28 +98,28 @@ holt_status jobs_start(holt *db)
 static bool has_data(holt *db)
 {
     version *v;
-    if (db->page_store || version_acquire(db, &v) != HOLT_OK)
+    if (db->manifest.page_store || version_acquire(&db->versions, &v) != HOLT_OK)
         return true; /* its file may have pages to give back */
     bool has = v->generation_count > 1 || memtable_entries(v->generations[0]->memtable) > 0;
     for (size_t i = 0; i < v->slot_count && !has; i++)
         has = v->slots[i] && (lsm_tree_runs(v->slots[i]->lsm) > 0);
-    version_release(db, v);
+    version_release(&db->versions, v);
     return has;
 }
 
 /* An empty database needs no job, and so no thread, before its first commit. */
-void jobs_begin(holt *db)
+void jobs_wake_for_backlog(holt *db)
 {
     if (!has_data(db)) return;
-    os_job_wake(db->flush_job);
-    os_job_wake(db->prepare_job);
+    os_job_wake(db->jobs.flush);
+    os_job_wake(db->jobs.prepare);
     jobs_wake_workers(db);
 }
 
 void jobs_wake_workers(holt *db)
 {
-    for (uint32_t i = 0; i < db->worker_count; i++)
-        if (db->workers[i].job) os_job_wake(db->workers[i].job);
+    for (uint32_t i = 0; i < db->jobs.worker_count; i++)
+        if (db->jobs.workers[i].job) os_job_wake(db->jobs.workers[i].job);
 }
 
 static void stop(os_job **job)
@@ -130,19 +133,32 @@ static void stop(os_job **job)
 void jobs_stop(holt *db)
 {
     event_log_stop(db->events);
-    stop(&db->flush_job);
-    flush_abandon(db->flush);
-    db->flush = NULL;
-    for (uint32_t i = 0; i < db->worker_count; i++) {
-        stop(&db->workers[i].job);
-        compact_abandon(&db->workers[i]);
-        reclaim_abandon(&db->workers[i].reclaim);
+    stop(&db->jobs.flush);
+    flush_abandon(db->flushes.current);
+    db->flushes.current = NULL;
+    for (uint32_t i = 0; i < db->jobs.worker_count; i++) {
+        stop(&db->jobs.workers[i].job);
+        compact_abandon(&db->jobs.workers[i]);
+        reclaim_abandon(&db->jobs.workers[i].reclaim);
     }
-    mem_free(db->workers);
-    db->workers = NULL;
-    db->worker_count = 0;
-    stop(&db->prepare_job);
-    stop(&db->release_job);
-    stop(
-        &db->sync_job); /* last: the others' steps may take long, and HOLT_INTERVAL is promised until the end */
+    mem_free(db->jobs.workers);
+    db->jobs.workers = NULL;
+    db->jobs.worker_count = 0;
+    stop(&db->jobs.prepare);
+    stop(&db->versions.release_job);
+    stop(&db->jobs
+              .sync); /* last: the others' steps may take long, and HOLT_INTERVAL is promised until the end */
+}
+
+void jobs_init(jobs *j, os *platform)
+{
+    os_mutex_init(&j->mu, LOCK_RANK_JOBS);
+    os_cond_init(&j->changed, platform);
+}
+
+void jobs_deinit(jobs *j)
+{
+    assert(!j->flush && !j->prepare && !j->sync && !j->workers);
+    os_cond_deinit(&j->changed);
+    os_mutex_deinit(&j->mu);
 }

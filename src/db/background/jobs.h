@@ -1,34 +1,37 @@
-/* jobs.h -- the background work: who does it, and what wakes it.
+/* jobs.h -- the background jobs: what each does, and what wakes it.
  *
- *   holt-flush    writes the oldest sealed memtable into the trees, in steps;    a rotation; a commit
- *                 seals the active one in a pause (idle.h)                       after a pause
- *   holt-prepare  makes the next log segment and the BALLAST file ready          a rotation, a flush
- *   holt-sync     syncs what HOLT_INTERVAL commits appended                      the first such commit
- *   holt-release  gives back views, and with them files, that nobody sees        a new version, a version's last
- *                 reader
- *   holt-compact  merges runs, one collection at a time, in steps                a flush; then idleness
+ *   job           what it does                                                   woken by
+ *   holt-flush    writes the oldest sealed memtable into the trees, in steps;    a rotation; a commit after
+ *                 seals the active memtable in a pause (idle.h)                  a pause
+ *   holt-prepare  makes the next log segment and the ballast file ready          a rotation, a flush
+ *   holt-sync     syncs what HOLT_INTERVAL commits have appended                 the first such commit
+ *   holt-release  destroys versions, and with them files, without readers        a new version; a version's
+ *                                                                                last reader
+ *   holt-compact  merges runs, one collection at a time, in steps                a flush; then a pause
  */
 #ifndef HOLT_DB_BACKGROUND_JOBS_H
 #define HOLT_DB_BACKGROUND_JOBS_H
 
-#include "db/background/compact.h"
+#include "os/os.h"
 
+typedef struct compact_worker compact_worker;
+
+typedef struct jobs {
+    os_mutex mu;     /* LOCK_RANK_JOBS; guards what jobs report: here, and in flush_state and compaction_state */
+    os_cond changed; /* something of it has changed */
+    os_job *flush, *prepare, *sync; /* constant while they run; the release job is version_set's */
+    compact_worker *workers;
+    uint32_t worker_count;
+    bool segment_failing; /* the log's next segment could not be made: health.h */
+    holt_error segment_error;
+} jobs;
+
+void        jobs_init(jobs *j, os *platform);
+void        jobs_deinit(jobs *j); /* after jobs_stop */
 holt_status jobs_start(holt *db);
-void        jobs_stop(holt *db); /* running flushes and merges are abandoned */
-void        jobs_begin(holt *db); /* of a database for writing: sets them to what was left to do */
+void        jobs_stop(holt *db); /* abandons flushes and merges under way */
+/* Wakes the jobs that have work left from before the database was opened. */
+void        jobs_wake_for_backlog(holt *db);
 void        jobs_wake_workers(holt *db);
-
-uint64_t flush_job_step(void *db);
-void     flush_abandon(flush *f); /* accepts NULL */
-/* Rotates if the active memtable has entries, and waits until all that was sealed is flushed. */
-holt_status flush_all(holt *db);
-/* Flushes all sealed memtables on this thread, in a recovery: nobody else has the database, and no manifest
- * is being written yet. */
-holt_status flush_now(holt *db);
-
-uint64_t prepare_job_step(void *db);
-
-uint64_t sync_job_step(void *db);
-uint64_t release_job_step(void *db);
 
 #endif

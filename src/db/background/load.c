@@ -10,8 +10,11 @@
  * is the tree. The run's age is 0: whatever is flushed is younger.
  */
 #include "base/memory.h"
+
 #include "base/status.h"
+#include "db/api/args.h"
 #include "db/commit/commit_queue.h"
+#include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/tree/collection_tree.h"
@@ -67,13 +70,13 @@ static holt_status is_empty(const version *v, const collection_version *s, seqno
 
 static holt_status not_empty(const holt_collection *c)
 {
-    os_mutex_lock(&c->db->admin_mu);
+    os_mutex_lock(&c->db->catalog.mu);
     holt_status rc =
         status_set(HOLT_EXISTS,
                    "collection \"%s\" is not empty, and a load does not replace or merge; empty it "
                    "with holt_collection_clear (entries that were deleted leave marks)",
                    c->name);
-    os_mutex_unlock(&c->db->admin_mu);
+    os_mutex_unlock(&c->db->catalog.mu);
     return rc;
 }
 
@@ -83,12 +86,12 @@ static holt_status check_empty(const holt_collection *c)
     version *v;
     bool empty = true;
     /* Acquire, and before the version: every version up to it is in the version. */
-    seqno visible = atomic_load_explicit(&db->visible, memory_order_acquire);
-    holt_status rc = version_acquire(db, &v);
+    seqno visible = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
+    holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (s) rc = is_empty(v, s, visible, &empty);
-    version_release(db, v);
+    version_release(&db->versions, v);
     return rc == HOLT_OK && !empty ? not_empty(c) : rc;
 }
 
@@ -335,7 +338,7 @@ static holt_status record_load(holt_load *load, new_tree *n)
     holt_status rc = edit_begin(&e, load->db);
     if (rc != HOLT_OK) return rc;
     if (n->change) edit_pages(&e, n->change, n->page_store);
-    edit_clear(&e, load->collection, load->db->next_seqno - 1, &n->tree);
+    edit_clear(&e, load->collection, load->db->commits.next_seqno - 1, &n->tree);
     bool paged = n->tree.btree != NULL;
     memset(n, 0, sizeof *n); /* taken over */
     rc = edit_commit(&e);
@@ -382,6 +385,7 @@ static holt_status commit_open(holt_load *load)
     holt_status rc = commit(load, &n);
     status_keep(rc, &words); /* cleaning up may fail, too */
     new_tree_deinit(&n);
+    if (rc != HOLT_OK) (void)status_restore(&words);
     if (rc == HOLT_OK || rc == HOLT_IO)
         end(load, rc);
     else

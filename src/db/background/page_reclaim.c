@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/version/version_set.h"
 
@@ -56,19 +57,19 @@ holt_status reclaim_record_tree(holt *db, btree_change *c, const reclaim_tree *t
 static holt_status take_garbage(page_reclaim *u)
 {
     holt *db = u->db;
-    os_mutex_lock(&db->manifest_mu);
-    size_t count = db->garbage_count;
+    os_mutex_lock(&db->manifest.mu);
+    size_t count = db->manifest.garbage_count;
     u->garbage = mem_alloc_zero(count + 1, sizeof *u->garbage);
     for (; u->garbage && u->garbage_count < count; u->garbage_count++)
-        u->garbage[u->garbage_count] = btree_version_ref(db->garbage[u->garbage_count]);
-    os_mutex_unlock(&db->manifest_mu);
+        u->garbage[u->garbage_count] = btree_version_ref(db->manifest.garbage[u->garbage_count]);
+    os_mutex_unlock(&db->manifest.mu);
     return u->garbage ? HOLT_OK : status_no_memory(count * sizeof *u->garbage);
 }
 
 static holt_status take_trees(page_reclaim *u)
 {
     version *v;
-    holt_status rc = version_acquire(u->db, &v);
+    holt_status rc = version_acquire(&u->db->versions, &v);
     if (rc != HOLT_OK) return rc;
     u->trees = mem_alloc_zero(v->slot_count + 1, sizeof *u->trees);
     if (!u->trees) rc = status_no_memory(v->slot_count * sizeof *u->trees);
@@ -78,7 +79,7 @@ static holt_status take_trees(page_reclaim *u)
         reclaim_tree t = {.collection = s->spec.id, .slot = (uint32_t)i, .base = btree_version_ref(s->btree)};
         u->trees[u->tree_count++] = t;
     }
-    version_release(u->db, v);
+    version_release(&u->db->versions, v);
     return rc;
 }
 
@@ -110,25 +111,25 @@ void reclaim_abandon(page_reclaim *u)
 
 static bool has_garbage(holt *db)
 {
-    os_mutex_lock(&db->manifest_mu);
-    bool has = db->garbage_count > 0;
-    os_mutex_unlock(&db->manifest_mu);
+    os_mutex_lock(&db->manifest.mu);
+    bool has = db->manifest.garbage_count > 0;
+    os_mutex_unlock(&db->manifest.mu);
     return has;
 }
 
 static seqno flushed_seqno(holt *db)
 {
-    os_mutex_lock(&db->jobs_mu);
-    seqno flushed = db->flushed_seqno;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    seqno flushed = db->flushes.flushed_seqno;
+    os_mutex_unlock(&db->jobs.mu);
     return flushed;
 }
 
 static uint64_t recorded_pages(holt *db)
 {
-    os_mutex_lock(&db->manifest_mu);
+    os_mutex_lock(&db->manifest.mu);
     uint64_t pages = page_store_recorded(page_store_of(db))->pages;
-    os_mutex_unlock(&db->manifest_mu);
+    os_mutex_unlock(&db->manifest.mu);
     return pages;
 }
 

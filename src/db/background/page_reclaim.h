@@ -7,7 +7,8 @@
 #ifndef HOLT_DB_BACKGROUND_PAGE_RECLAIM_H
 #define HOLT_DB_BACKGROUND_PAGE_RECLAIM_H
 
-#include "db/db.h"
+#include "btree/btree.h"
+#include "log/position.h"
 
 /* What a change made of a collection's tree. */
 typedef struct reclaim_tree {

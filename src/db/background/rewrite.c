@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/background/page_reclaim.h"
+#include "db/db.h"
 #include "db/version/version_set.h"
 
 enum { STEP_ENTRIES = 64, CHUNK_BYTES_MAX = 16 << 20 };
@@ -90,11 +91,11 @@ static holt_status rewrite_chunk(rewrite *w, btree_change *change, const collect
 static holt_status current_state(const rewrite *w, collection_version **out)
 {
     version *v;
-    holt_status rc = version_acquire(w->db, &v);
+    holt_status rc = version_acquire(&w->db->versions, &v);
     if (rc != HOLT_OK) return rc;
     collection_version *s = version_collection(v, w->collection->slot, w->collection->spec.id);
     *out = s ? collection_version_ref(s) : NULL;
-    version_release(w->db, v);
+    version_release(&w->db->versions, v);
     return HOLT_OK;
 }
 
@@ -112,7 +113,7 @@ static holt_status try_chunk(rewrite *w)
         return rc;
     }
     rc = rewrite_chunk(w, change, s);
-    collection_version_release(w->db, s);
+    collection_version_release(&w->db->versions, s);
     return rc;
 }
 
@@ -121,14 +122,14 @@ static holt_status try_chunk(rewrite *w)
 /* A memtable that waits comes first: writers may be waiting for it. */
 static void let_flush_pass(holt *db)
 {
-    os_mutex_lock(&db->jobs_mu);
-    for (int waits = 0; waits < FLUSH_WAITS && !db->flush_failing; waits++) {
+    os_mutex_lock(&db->jobs.mu);
+    for (int waits = 0; waits < FLUSH_WAITS && !db->flushes.failing; waits++) {
         /* Relaxed: a recent figure will do. */
-        if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) == 0) break;
-        os_job_wake(db->flush_job);
-        os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + FLUSH_WAIT_NS);
+        if (atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed) == 0) break;
+        os_job_wake(db->jobs.flush);
+        os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + FLUSH_WAIT_NS);
     }
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_unlock(&db->jobs.mu);
 }
 
 static holt_status rewrite_all(rewrite *w)
@@ -153,8 +154,8 @@ static holt_status move_down(holt *db)
     page_reclaim u = {.db = db};
     holt_status rc = HOLT_OK;
     for (int waits = 0; waits < MOVE_WAITS && rc == HOLT_OK;) {
-        bool more,
-            pending = release_pending(db); /* before the step: it sees all that was given back until now */
+        bool more, pending = release_pending(
+                       &db->versions); /* before the step: it sees all that was given back until now */
         rc = reclaim_step(&u, true, &more);
         if (rc != HOLT_OK || more) continue;
         if (!u.vacuuming && !(pending && reclaim_waits(&u))) break;

@@ -1,16 +1,39 @@
-/* catalog.h -- the collections of an open database, by name. */
+/* catalog.h -- the collections of an open database, by name.
+ *
+ * Each collection has a slot: its index in every version (version.h). A slot is reused only after the collection has been
+ * dropped and nothing uses it any more.
+ *
+ * Concurrency  mu guards everything here, and the names and use counts of the collections. Changes also need leadership of
+ *              the commit queue, so that they are ordered with commits, and go through an edit (db_edit.h).
+ */
 #ifndef HOLT_DB_CATALOG_CATALOG_H
 #define HOLT_DB_CATALOG_CATALOG_H
 
-#include "db/db.h"
+#include "db/catalog/collection.h"
+#include "os/os.h"
 
-/* At open: puts a collection of the manifest's into the catalog, in a slot of its own. */
+typedef struct catalog {
+    os_mutex mu;                 /* LOCK_RANK_ADMIN */
+    holt_collection **list;      /* sorted by name */
+    size_t count, capacity;
+    holt_collection *dropped;    /* those that are still in use */
+    bool *slots_used;            /* by slot */
+    size_t slot_count, slot_capacity;
+    size_t slot_free;            /* no slot before it is free */
+} catalog;
+
+void catalog_init(catalog *c);
+/* Frees all collections, even those with open handles. */
+void catalog_deinit(catalog *c);
+/* mu held: asserts that names are sorted and distinct, and that each collection has a slot of its own. */
+void catalog_check(const catalog *c);
+
+/* At open: adds a collection from the manifest, in a slot of its own. */
 holt_status catalog_restore(holt *db, const manifest_collection *c, holt_collection **out);
-void        catalog_destroy(holt *db); /* at close: all collections, whoever still has handles */
 
-/* HOLT_INVALID says what is wrong with a name. */
-holt_status name_check(const char *name);
-/* Fills in the defaults of a collection's options; HOLT_INVALID, HOLT_UNSUPPORTED. */
-holt_status collection_spec_init(const holt *db, const holt_collection_options *o, collection_spec *out);
+/* Counts a user (a cursor, a write set, a merge) of the collection, which keeps it in memory after a drop. */
+void collection_use(holt_collection *c);
+/* Ends it; the last user of a dropped collection frees it. */
+void collection_unuse(holt_collection *c);
 
 #endif

@@ -1,10 +1,13 @@
 /* catalog_change.c -- creating, dropping, renaming and clearing collections: under leadership, so in commit
  * order, and durable when done. */
 #include "db/catalog/catalog_internal.h"
+#include "db/catalog/collection_options.h"
 
 #include "base/status.h"
+#include "db/api/args.h"
 #include "db/background/jobs.h"
 #include "db/commit/commit_queue.h"
+#include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/tree/collection_tree.h"
@@ -17,7 +20,7 @@ static holt_status exists(const char *name)
     return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", name);
 }
 
-/* admin_mu held. An existing collection, as asked for by holt_collection_create. */
+/* catalog.mu held. An existing collection, as asked for by holt_collection_create. */
 static holt_status reopen(holt_collection *c, const char *name, bool may_open, holt_collection **out)
 {
     if (!may_open) return exists(name);
@@ -62,10 +65,10 @@ static holt_status record_creation(holt *db, holt_collection *c)
 static holt_status create_led(holt *db, const char *name, const collection_spec *spec, bool may_open,
                               holt_collection **out)
 {
-    os_mutex_lock(&db->admin_mu);
-    holt_collection *there = catalog_find(db, name);
+    os_mutex_lock(&db->catalog.mu);
+    holt_collection *there = catalog_find(&db->catalog, name);
     holt_status rc = there ? reopen(there, name, may_open, out) : HOLT_OK;
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_unlock(&db->catalog.mu);
     if (there) return rc;
 
     holt_collection *c = NULL;
@@ -106,9 +109,9 @@ static holt_status begin_change(holt *db, const char *name, holt_collection **ou
 {
     if (strcmp(name, "default") == 0)
         return status_set(HOLT_INVALID, "the collection \"default\" can be neither dropped nor renamed");
-    os_mutex_lock(&db->admin_mu);
-    *out = catalog_find(db, name);
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_lock(&db->catalog.mu);
+    *out = catalog_find(&db->catalog, name);
+    os_mutex_unlock(&db->catalog.mu);
     return *out ? wal_sync(db->wal) : collection_not_found(name);
 }
 
@@ -149,9 +152,9 @@ static holt_status rename_led(holt *db, const char *from, const char *to)
     holt_status rc = begin_change(db, from, &c);
     if (rc != HOLT_OK) return rc;
     assert(c);
-    os_mutex_lock(&db->admin_mu);
-    bool taken = catalog_find(db, to) != NULL;
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_lock(&db->catalog.mu);
+    bool taken = catalog_find(&db->catalog, to) != NULL;
+    os_mutex_unlock(&db->catalog.mu);
     if (taken) return exists(to);
     db_edit e;
     rc = edit_begin(&e, db);
@@ -189,7 +192,7 @@ static holt_status clear_led(holt_collection *c)
     if (rc != HOLT_OK) return rc;
     rc = trees_empty(&c->spec, page_store_of(db), &empty);
     edit_fail(&e, rc);
-    if (rc == HOLT_OK) edit_clear(&e, c, db->next_seqno - 1, &empty);
+    if (rc == HOLT_OK) edit_clear(&e, c, db->commits.next_seqno - 1, &empty);
     rc = edit_commit(&e);
     jobs_wake_workers(db);
     return rc;

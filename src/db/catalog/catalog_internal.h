@@ -1,22 +1,25 @@
-/* catalog_internal.h -- the catalog's arrays and objects, for its two files and db_edit.c. All but collection_create_object
- * and collection_destroy_object with admin_mu held. */
+/* catalog_internal.h -- the catalog's arrays and its objects, for catalog.c, catalog_change.c and db_edit.c.
+ *
+ * catalog.mu is held for all calls but collection_create_object and collection_destroy_object.
+ */
 #ifndef HOLT_DB_CATALOG_CATALOG_INTERNAL_H
 #define HOLT_DB_CATALOG_CATALOG_INTERNAL_H
 
 #include "db/catalog/catalog.h"
 
-holt_collection *catalog_find(const holt *db, const char *name); /* NULL: there is none */
-/* Room for one more, so that putting it in cannot fail. */
-holt_status catalog_reserve(holt *db);
-uint32_t    catalog_take_slot(holt *db);
-void        catalog_release_slot(holt *db, uint32_t slot);
-void        catalog_put(holt *db, holt_collection *c);
-void        catalog_take(holt *db, const holt_collection *c);
+holt_collection *catalog_find(const catalog *c, const char *name); /* NULL: there is none */
+/* Makes room for one more collection, so that catalog_put cannot fail. */
+holt_status catalog_reserve(catalog *c);
+uint32_t    catalog_take_slot(catalog *c);
+void        catalog_release_slot(catalog *c, uint32_t slot);
+void        catalog_put(catalog *c, holt_collection *collection);
+void        catalog_take(catalog *c, const holt_collection *collection);
+/* Keeps a dropped collection in the list until it is unused; it must have a user or a handle. */
+void        catalog_keep_dropped(catalog *c, holt_collection *collection);
 
 holt_status collection_create_object(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
 void        collection_destroy_object(holt_collection *c); /* accepts NULL */
-/* Remembers a dropped collection until it is unused: to be called with a user of it. */
-void        catalog_keep_dropped(holt *db, holt_collection *c);
+/* HOLT_NOT_FOUND with the name. */
 holt_status collection_not_found(const char *name);
 
 #endif

@@ -1,8 +1,10 @@
 /* collection_options.c -- what a collection may be called, and what it may be like. */
-#include "db/catalog/catalog.h"
+#include "db/catalog/collection_options.h"
 
 #include "base/status.h"
 #include "block/filter.h"
+#include "db/api/args.h"
+#include "db/db.h"
 
 /* The length of the UTF-8 sequence at s (valid, no control character), or 0. */
 static size_t utf8_length(const unsigned char *s)

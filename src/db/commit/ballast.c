@@ -1,6 +1,7 @@
 #include "db/commit/ballast.h"
 
 #include "base/status.h"
+#include "db/db.h"
 #include "db/version/version_set.h"
 
 #include <inttypes.h>
@@ -10,13 +11,14 @@ enum { BYTES_MIN = 64 << 10, SEGMENTS = 16 }; /* so many small segments in its p
 
 static uint64_t wanted_bytes(const holt *db)
 {
-    return atomic_load_explicit(&db->ballast_bytes, memory_order_relaxed);
+    return atomic_load_explicit(&db->ballast.bytes, memory_order_relaxed);
 }
 
-/* ballast_mu held: the log is told in the order in which it changes. */
+/* Under mu, so that the log learns of changes in their order. */
 static void set_full(holt *db, bool full)
 {
-    atomic_store_explicit(&db->disk_full, full, memory_order_release);
+    os_mutex_assert_held(&db->ballast.mu);
+    atomic_store_explicit(&db->ballast.disk_full, full, memory_order_release);
     wal_set_low_space(db->wal, full ? wanted_bytes(db) / SEGMENTS : 0);
 }
 
@@ -80,16 +82,16 @@ static bool make_whole(holt *db)
 
 static void end_fullness(holt *db)
 {
-    os_mutex_lock(&db->ballast_mu);
-    uint64_t given = db->ballasts_released;
-    os_mutex_unlock(&db->ballast_mu);
+    os_mutex_lock(&db->ballast.mu);
+    uint64_t given = db->ballast.times_released;
+    os_mutex_unlock(&db->ballast.mu);
     /* What waits for its flush needs the space first. Relaxed: this is asked again soon. */
-    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) > 0) return;
+    if (atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed) > 0) return;
     if (!has_room(db) || !make_whole(db)) return;
-    os_mutex_lock(&db->ballast_mu);
-    bool ends = db->ballasts_released == given; /* else somebody has given the new one up already */
+    os_mutex_lock(&db->ballast.mu);
+    bool ends = db->ballast.times_released == given; /* else somebody has given the new one up already */
     if (ends) set_full(db, false);
-    os_mutex_unlock(&db->ballast_mu);
+    os_mutex_unlock(&db->ballast.mu);
     if (ends) event_log_write(db->events, HOLT_LOG_INFO, "there is room on the disk again");
 }
 
@@ -100,14 +102,14 @@ static uint64_t tree_bytes(holt *db)
 {
     version *v;
     uint64_t bytes = 0;
-    if (version_acquire(db, &v) != HOLT_OK) return UINT64_MAX;
+    if (version_acquire(&db->versions, &v) != HOLT_OK) return UINT64_MAX;
     for (size_t i = 0; i < v->slot_count; i++) {
         const collection_version *s = v->slots[i];
         for (size_t r = 0; s && r < lsm_tree_runs(s->lsm); r++)
             bytes += lsm_run_describe(lsm_tree_run(s->lsm, r)).bytes;
         if (s && s->btree) bytes += btree_version_root(s->btree)->bytes;
     }
-    version_release(db, v);
+    version_release(&db->versions, v);
     return bytes;
 }
 
@@ -129,20 +131,20 @@ void ballast_make(holt *db)
 {
     bool exists;
     uint64_t size;
-    if (disk_is_full(db)) {
+    if (disk_is_full(&db->ballast)) {
         end_fullness(db);
         return;
     }
     uint64_t bytes = choose_bytes(db);
     if (bytes == 0) return;
-    atomic_store_explicit(&db->ballast_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&db->ballast.bytes, bytes, memory_order_relaxed);
     if (os_dir_stat(db->dir, NAME, &exists, &size) != HOLT_OK) return;
     if (exists) {
         resize(db, size);
     } else if (make_some(db) == HOLT_NO_SPACE) {
-        os_mutex_lock(&db->ballast_mu);
+        os_mutex_lock(&db->ballast.mu);
         set_full(db, true);
-        os_mutex_unlock(&db->ballast_mu);
+        os_mutex_unlock(&db->ballast.mu);
         event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: only deletes are taken");
     }
 }
@@ -154,11 +156,11 @@ bool ballast_release(holt *db)
     bool given = os_dir_unlink(db->dir, NAME) == HOLT_OK;
     status_put_back(&why);
     if (!given) return false;
-    os_mutex_lock(&db->ballast_mu);
-    db->ballasts_released++;
+    os_mutex_lock(&db->ballast.mu);
+    db->ballast.times_released++;
     set_full(db, true);
-    os_mutex_unlock(&db->ballast_mu);
-    os_job_wake(db->prepare_job);
+    os_mutex_unlock(&db->ballast.mu);
+    os_job_wake(db->jobs.prepare);
     event_log_write(db->events, HOLT_LOG_WARN,
                     "the disk is full: gave up the BALLAST file; only deletes are taken");
     return true;
@@ -166,9 +168,19 @@ bool ballast_release(holt *db)
 
 holt_status ballast_check_puts(holt *db)
 {
-    if (!disk_is_full(db)) return HOLT_OK;
+    if (!disk_is_full(&db->ballast)) return HOLT_OK;
     return status_set_file(HOLT_NO_SPACE, NAME, HOLT_NO_OFFSET,
                            "the disk is full: until there is room for this file of %" PRIu64
                            " bytes again, twice, only deletes are taken",
                            wanted_bytes(db));
+}
+
+void ballast_init(ballast *b)
+{
+    os_mutex_init(&b->mu, LOCK_RANK_BALLAST);
+}
+
+void ballast_deinit(ballast *b)
+{
+    os_mutex_deinit(&b->mu);
 }

@@ -1,37 +1,48 @@
-/* ballast.h -- space kept for the day the disk is full, so that deleting can make room.
+/* ballast.h -- disk space held in reserve, so that deletes can make room on a full disk.
  *
- * BALLAST is a file of nothing but space, as large as the active log segment; a database that is still empty, or nearly,
- * has none until its log grows. Whoever meets a full disk on the way of
- * a flush, or of a commit without puts, gives it up. From then on the disk counts as full, until there is room for
- * BALLAST again:
+ * BALLAST is a file of unused space, about as large as the active log segment. A database without data has none until its
+ * log grows. A flush, or a commit without puts, that meets a full disk releases it. From then on the disk counts
+ * as full, until there is room for a new BALLAST:
  *
- *   commits  those with puts are refused: what is left is for those that only delete (write_throttle.c)
+ *   commits  with puts return HOLT_NO_SPACE: what is left is for those that only delete (write_throttle.c)
  *   log      segments are small, and made when they are needed (wal_set_low_space)
- *   flushes  into B+trees are recorded piece by piece, each piece taking the pages that the one before gave back
- *            (flush_write.c); and they do not wait for a memtable worth it (idle.c)
- *   merges   that do not fit step back for smaller ones, and for those of other collections (compact.c)
+ *   flushes  into B+trees are recorded chunk by chunk, each using the pages that the one before has freed
+ *            (flush_write.c), and do not wait until a memtable is worth it (idle.c)
+ *   merges   that do not fit give way to smaller ones, and to those of other collections (compact.c)
  *
- * A database that is opened on a disk without room for any BALLAST begins that way.
+ * A database opened on a disk without room for any ballast starts in this state.
  *
- * Concurrency  any thread; making it is the prepare job's.
+ * Concurrency  any thread; only the prepare job makes the file.
  */
 #ifndef HOLT_DB_COMMIT_BALLAST_H
 #define HOLT_DB_COMMIT_BALLAST_H
 
-#include "db/db.h"
+#include "os/os.h"
 
-/* Makes BALLAST, or makes it as large as it should be now. While the disk counts as full: ends that, if there is room and
- * nothing waits to be flushed. */
+#include <stdatomic.h>
+
+typedef struct ballast {
+    os_mutex mu;               /* LOCK_RANK_BALLAST: held to change disk_full */
+    _Atomic bool disk_full;    /* see disk_is_full */
+    uint64_t times_released;   /* mu */
+    _Atomic bool no_room_ahead; /* the next segment could not be prepared for want of space. Relaxed: a hint */
+    _Atomic uint64_t bytes;    /* the size wanted; written by the prepare job. Relaxed: a figure */
+} ballast;
+
+void ballast_init(ballast *b);
+void ballast_deinit(ballast *b);
+/* Makes the file, or resizes it. While the disk counts as full: ends that if there is room and nothing waits to be
+ * flushed. */
 void ballast_make(holt *db);
-/* Gives the space up; false: there is none. */
+/* Deletes the file; from now on the disk counts as full. false: there is none. */
 bool ballast_release(holt *db);
 /* HOLT_NO_SPACE for a commit with puts while the disk is full. */
 holt_status ballast_check_puts(holt *db);
 
-/* Acquire: who sees that there is room again sees what made it. */
-static inline bool disk_is_full(const holt *db)
+static inline bool disk_is_full(const ballast *b)
 {
-    return atomic_load_explicit(&db->disk_full, memory_order_acquire);
+    /* Acquire: whoever sees that there is room again sees what made it. */
+    return atomic_load_explicit(&b->disk_full, memory_order_acquire);
 }
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/commit/rotate.h"
+#include "db/db.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/version/version_set.h"
 
@@ -58,7 +60,7 @@ static holt_status check_absent(holt *db, commit_request *r)
         r->undecided = true; /* what a load brings is in no memtable */
         return HOLT_OK;
     }
-    holt_status rc = version_acquire(db, &v);
+    holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     memtable_entry newest;
     const collection_version *s = version_collection(v, r->collection->slot, r->collection->spec.id);
@@ -71,7 +73,7 @@ static holt_status check_absent(holt *db, commit_request *r)
         rc = HOLT_EXISTS;
     else if (!found && v->min_seqno > r->absent_seqno)
         r->undecided = true;
-    version_release(db, v);
+    version_release(&db->versions, v);
     return rc;
 }
 
@@ -80,9 +82,10 @@ static holt_status check_absent(holt *db, commit_request *r)
 /* The versions of the request being admitted are remembered, so that they can be voided. */
 static holt_status remember_room(holt *db, uint32_t operations)
 {
-    if (mem_grow((void **)&db->inserted, &db->inserted_capacity, operations, sizeof *db->inserted))
+    if (mem_grow((void **)&db->commits.inserted, &db->commits.inserted_capacity, operations,
+                 sizeof *db->commits.inserted))
         return HOLT_OK;
-    return status_no_memory(operations * sizeof *db->inserted);
+    return status_no_memory(operations * sizeof *db->commits.inserted);
 }
 
 static holt_status insert_one(holt *db, const operation *o, seqno number, memtable_record **record)
@@ -93,7 +96,7 @@ static holt_status insert_one(holt *db, const operation *o, seqno number, memtab
                         .expires_at_ms = o->expires_at_ms,
                         .key = o->key,
                         .value = o->value};
-    return memtable_insert(db->active->memtable, &e, record);
+    return memtable_insert(db->commits.active->memtable, &e, record);
 }
 
 static holt_status insert_set(holt *db, const commit_request *r)
@@ -103,11 +106,11 @@ static holt_status insert_set(holt *db, const commit_request *r)
     holt_status rc = remember_room(db, r->set->count);
     uint32_t count = 0;
     while (rc == HOLT_OK && operation_decode(&d, &o)) {
-        rc = insert_one(db, &o, r->first_seqno + count, &db->inserted[count]);
+        rc = insert_one(db, &o, r->first_seqno + count, &db->commits.inserted[count]);
         count += rc == HOLT_OK;
     }
     while (rc != HOLT_OK && count > 0)
-        memtable_abort(db->active->memtable, db->inserted[--count]);
+        memtable_abort(db->commits.active->memtable, db->commits.inserted[--count]);
     return rc;
 }
 
@@ -135,7 +138,7 @@ static void admit(holt *db, commit_request *r)
         answer(r, status_no_memory(payload_size(r)));
         return;
     }
-    r->first_seqno = db->next_seqno;
+    r->first_seqno = db->commits.next_seqno;
     rc = r->set ? insert_set(db, r) : insert_one(db, &r->operation, r->first_seqno, NULL);
     if (rc != HOLT_OK) {
         answer(r, rc); /* the stage's unfinished frame is overwritten by the next one */
@@ -146,7 +149,7 @@ static void admit(holt *db, commit_request *r)
     else
         operation_encode(payload, &r->operation);
     wal_stage_end(db->wal, r->first_seqno, operation_count(r));
-    db->next_seqno += operation_count(r);
+    db->commits.next_seqno += operation_count(r);
     r->inserted = true;
     r->status = HOLT_OK;
 }
@@ -162,10 +165,10 @@ static void count_commit(holt *db, const commit_request *r)
 {
     uint32_t operations = operation_count(r);
     uint64_t puts = put_count(r);
-    add(&db->commits, 1);
-    add(&db->puts, puts);
-    add(&db->deletes, operations - puts);
-    add(&db->bytes_written_user,
+    add(&db->commits.count, 1);
+    add(&db->commits.puts, puts);
+    add(&db->commits.deletes, operations - puts);
+    add(&db->commits.user_bytes,
         r->set ? r->set->user_bytes : r->operation.key.size + r->operation.value.size);
 }
 
@@ -194,7 +197,7 @@ static void append_group(holt *db, commit_request *group)
     holt_status rc = wal_append(db->wal, sync);
     if (rc == HOLT_OK && sync) {
         rc = wal_sync(db->wal);
-        db->sync_members = group_size(group);
+        db->commits.sync_members = group_size(group);
     }
     for (commit_request *r = group; r; r = r->next) {
         if (!r->inserted) continue;
@@ -205,9 +208,9 @@ static void append_group(holt *db, commit_request *group)
     }
     if (rc != HOLT_OK) return; /* the log has failed: what was inserted stays invisible for ever */
     /* Release: who loads it sees the versions. */
-    atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
-    if (wal_outgrows_calm(db->wal)) os_job_wake(db->prepare_job);
-    if (idle_watch(&db->idle)) os_job_wake(db->flush_job);
+    atomic_store_explicit(&db->commits.visible, db->commits.next_seqno - 1, memory_order_release);
+    if (wal_outgrows_calm(db->wal)) os_job_wake(db->jobs.prepare);
+    if (idle_watch(&db->flushes.idle)) os_job_wake(db->jobs.flush);
 }
 
 static uint64_t group_bytes(const commit_request *group)
@@ -230,15 +233,15 @@ static bool group_wants_sync(const commit_request *group)
 static void take_members(holt *db, commit_request *last, uint64_t bytes)
 {
     uint64_t limit = db->set.memtable_bytes < GROUP_BYTES_MAX ? db->set.memtable_bytes : GROUP_BYTES_MAX;
-    while (last->durability && db->queue_first && db->queue_first->durability) {
-        bytes += frame_length(payload_size(db->queue_first));
+    while (last->durability && db->commits.first && db->commits.first->durability) {
+        bytes += frame_length(payload_size(db->commits.first));
         if (bytes > limit) break;
-        last = last->next = db->queue_first;
-        db->queue_first = last->next;
-        db->queue_length--;
+        last = last->next = db->commits.first;
+        db->commits.first = last->next;
+        db->commits.length--;
     }
     last->next = NULL;
-    if (!db->queue_first) db->queue_last = NULL;
+    if (!db->commits.first) db->commits.last = NULL;
 }
 
 /* How many members the next sync could have: those that the last one has just answered will be back soon;
@@ -246,7 +249,7 @@ static void take_members(holt *db, commit_request *last, uint64_t bytes)
  * expects nobody. */
 static uint32_t expected_members(const holt *db, const commit_request *group)
 {
-    uint32_t size = group_size(group), last = db->sync_members;
+    uint32_t size = group_size(group), last = db->commits.sync_members;
     bool queued = group->progress == COMMIT_LEADS;
     return queued ? last + size : last;
 }
@@ -260,16 +263,16 @@ static void wait_for_members(holt *db, commit_request *group)
     uint64_t deadline = os_clock_ns(db->os) + MEMBERS_WAIT_NS;
     while (size + queued < expected && os_clock_ns(db->os) < deadline) {
         os_yield();
-        os_mutex_lock(&db->commit_mu);
-        queued = db->queue_length;
-        os_mutex_unlock(&db->commit_mu);
+        os_mutex_lock(&db->commits.mu);
+        queued = db->commits.length;
+        os_mutex_unlock(&db->commits.mu);
     }
     commit_request *last = group;
     while (last->next)
         last = last->next;
-    os_mutex_lock(&db->commit_mu);
+    os_mutex_lock(&db->commits.mu);
     take_members(db, last, group_bytes(group));
-    os_mutex_unlock(&db->commit_mu);
+    os_mutex_unlock(&db->commits.mu);
 }
 
 static bool group_has_puts(const commit_request *group)
@@ -284,8 +287,8 @@ static void lead_group(holt *db, commit_request *group)
 {
     wait_for_members(db, group);
     uint64_t bytes = group_bytes(group);
-    bool full = memtable_entries(db->active->memtable) > 0 &&
-                memtable_bytes(db->active->memtable) >= db->set.memtable_bytes;
+    bool full = memtable_entries(db->commits.active->memtable) > 0 &&
+                memtable_bytes(db->commits.active->memtable) >= db->set.memtable_bytes;
     holt_status rc = wal_health(db->wal);
     if (rc == HOLT_OK) rc = manifest_resolve(db);
     if (rc == HOLT_OK && (full || !wal_fits(db->wal, bytes))) rc = rotate(db, bytes, !group_has_puts(group));
@@ -304,9 +307,9 @@ static void lead_group(holt *db, commit_request *group)
 /* commit_mu held. Takes the queue's head, which has just been made leader, and what waits behind it. */
 static commit_request *take_group(holt *db)
 {
-    commit_request *group = db->queue_first;
-    db->queue_first = group->next;
-    db->queue_length--;
+    commit_request *group = db->commits.first;
+    db->commits.first = group->next;
+    db->commits.length--;
     take_members(db, group, frame_length(payload_size(group)));
     return group;
 }
@@ -317,14 +320,14 @@ static void join_queue(holt *db, commit_request *r)
     r->next = NULL;
     r->progress = COMMIT_WAITING;
     os_cond_init(&r->wake, db->os);
-    if (db->queue_last)
-        db->queue_last->next = r;
+    if (db->commits.last)
+        db->commits.last->next = r;
     else
-        db->queue_first = r;
-    db->queue_last = r;
-    db->queue_length++;
+        db->commits.first = r;
+    db->commits.last = r;
+    db->commits.length++;
     while (r->progress == COMMIT_WAITING)
-        os_cond_wait(&r->wake, &db->commit_mu, OS_FOREVER);
+        os_cond_wait(&r->wake, &db->commits.mu, OS_FOREVER);
     os_cond_deinit(&r->wake);
 }
 
@@ -337,36 +340,36 @@ static void hand_over(holt *db, commit_request *group, const commit_request *sel
         r->progress = COMMIT_DONE;
         os_cond_signal(&r->wake);
     }
-    db->leading = db->queue_first != NULL;
-    if (!db->queue_first) return;
-    db->queue_first->progress = COMMIT_LEADS;
-    os_cond_signal(&db->queue_first->wake);
+    db->commits.leading = db->commits.first != NULL;
+    if (!db->commits.first) return;
+    db->commits.first->progress = COMMIT_LEADS;
+    os_cond_signal(&db->commits.first->wake);
 }
 
 /* Becomes the leader or gets answered. true: leads; *group is what to lead. */
 static bool enter(holt *db, commit_request *r, commit_request **group)
 {
-    os_mutex_lock(&db->commit_mu);
+    os_mutex_lock(&db->commits.mu);
     r->next = NULL;
     r->progress = COMMIT_DONE; /* not queued, so far */
     *group = r;
-    bool leads = !db->leading;
+    bool leads = !db->commits.leading;
     if (leads) {
-        db->leading = true;
+        db->commits.leading = true;
     } else {
         join_queue(db, r);
         leads = r->progress == COMMIT_LEADS;
         if (leads) *group = take_group(db);
     }
-    os_mutex_unlock(&db->commit_mu);
+    os_mutex_unlock(&db->commits.mu);
     return leads;
 }
 
 static void leave(holt *db, commit_request *group, const commit_request *self)
 {
-    os_mutex_lock(&db->commit_mu);
+    os_mutex_lock(&db->commits.mu);
     hand_over(db, group, self);
-    os_mutex_unlock(&db->commit_mu);
+    os_mutex_unlock(&db->commits.mu);
 }
 
 /* A commit of HOLT_INTERVAL is in the log and visible. It may have to wait for a sync that is late: here, where it holds up
@@ -376,7 +379,7 @@ static holt_status acknowledge_interval(holt *db, const commit_request *r)
     bool first;
     seqno newest = r->first_seqno + operation_count(r) - 1;
     holt_status rc = wal_acknowledge(db->wal, newest, (uint64_t)db->set.interval_ms * 1000000, &first);
-    if (first) os_job_wake(db->sync_job);
+    if (first) os_job_wake(db->jobs.sync);
     return rc;
 }
 
@@ -413,14 +416,37 @@ holt_status commit_lead(holt *db)
 
 bool commit_try_lead(holt *db)
 {
-    os_mutex_lock(&db->commit_mu);
-    bool leads = !db->leading;
-    if (leads) db->leading = true;
-    os_mutex_unlock(&db->commit_mu);
+    os_mutex_lock(&db->commits.mu);
+    bool leads = !db->commits.leading;
+    if (leads) db->commits.leading = true;
+    os_mutex_unlock(&db->commits.mu);
     return leads;
 }
 
 void commit_unlead(holt *db)
 {
     leave(db, NULL, NULL);
+}
+
+/* ---------------------------------------------------------------- life */
+
+void commit_queue_init(commit_queue *q)
+{
+    os_mutex_init(&q->mu, LOCK_RANK_COMMIT);
+}
+
+void commit_queue_deinit(commit_queue *q)
+{
+    assert(!q->first);
+    mem_free(q->inserted);
+    os_mutex_deinit(&q->mu);
+}
+
+void commit_queue_check(const commit_queue *q)
+{
+    os_mutex_assert_held(&q->mu);
+    uint32_t length = 0;
+    for (const commit_request *r = q->first; r; r = r->next, length++)
+        assert(r->progress == COMMIT_WAITING || (r == q->first && r->progress == COMMIT_LEADS));
+    assert(length == q->length && (length == 0 || q->leading));
 }

@@ -18,8 +18,12 @@
 #ifndef HOLT_DB_COMMIT_COMMIT_QUEUE_H
 #define HOLT_DB_COMMIT_COMMIT_QUEUE_H
 
-#include "db/db.h"
+#include "base/buffer.h"
+#include "db/catalog/collection.h"
+#include "db/version/version.h"
 #include "log/operation.h"
+
+typedef struct commit_request commit_request;
 
 /* A write set: operations in the log's encoding, and the collections they name. */
 typedef struct write_set {
@@ -56,6 +60,33 @@ struct commit_request {
     bool inserted;
 };
 
+/* The queue, what its leader owns, and what has been committed. */
+typedef struct commit_queue {
+    /* The newest visible operation. The leader releases it after memtable inserts, the append and the sync; readers
+     * acquire it: whoever sees seqno s sees every operation up to s, and every version installed before. */
+    _Alignas(64) _Atomic seqno visible;
+
+    _Alignas(64) os_mutex mu; /* LOCK_RANK_COMMIT; guards: */
+    bool leading;             /* there is a leader */
+    commit_request *first, *last;
+    uint32_t length;
+
+    /* Owned by the leader: */
+    seqno next_seqno;
+    memtable_generation *active; /* the current version holds the reference */
+    uint32_t sync_members;       /* commits that the last sync covered */
+    memtable_record **inserted;  /* records of the write set being inserted */
+    size_t inserted_capacity;
+
+    /* Totals, written by the leader, read by any thread. Relaxed: figures. */
+    _Atomic uint64_t count, puts, deletes, user_bytes;
+} commit_queue;
+
+void commit_queue_init(commit_queue *q);
+void commit_queue_deinit(commit_queue *q); /* nothing is queued */
+/* mu held: asserts that the queue is linked, counted, and led if it is not empty. */
+void commit_queue_check(const commit_queue *q);
+
 /* Commits; returns request->status with its words on this thread. */
 holt_status commit_submit(holt *db, commit_request *request);
 
@@ -65,19 +96,5 @@ holt_status commit_lead(holt *db);
 /* The same, if nobody leads: does not wait. */
 bool        commit_try_lead(holt *db);
 void        commit_unlead(holt *db);
-
-/* For the leader: seals the active memtable and its segment and goes on in new ones. frames_bytes: what must
- * fit. may_use_ballast: a full disk is a reason to give BALLAST up. HOLT_NO_SPACE, HOLT_NO_MEMORY: nothing has changed. */
-holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast);
-
-/* Waits while writes outrun the disk; HOLT_BUSY after a bounded time. Before joining the queue. puts:
- * whether the commit has any; while the disk is full they are HOLT_NO_SPACE. */
-holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts);
-/* The delay that a small commit pays now, nanoseconds. */
-uint64_t write_throttle_delay_ns(holt *db);
-/* The flush under way has taken so long for so many bytes of its memtable. */
-void     write_throttle_draining(holt *db, uint64_t bytes, uint64_t ns);
-/* It has ended, having taken so long for all of them. */
-void     write_throttle_drained(holt *db, uint64_t bytes, uint64_t ns);
 
 #endif

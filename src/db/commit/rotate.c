@@ -1,7 +1,8 @@
-#include "db/commit/commit_queue.h"
+#include "db/commit/rotate.h"
 
 #include "db/background/jobs.h"
 #include "db/commit/ballast.h"
+#include "db/db.h"
 #include "db/health.h"
 #include "db/manifest/recorded.h"
 #include "db/version/version_set.h"
@@ -13,7 +14,7 @@ static holt_status reserve_change(holt *db, memtable_generation **fresh, version
 {
     holt_status rc = generation_create(fresh, &db->chunks);
     if (rc != HOLT_OK) return rc;
-    rc = version_change_reserve(db, 0, next);
+    rc = version_change_reserve(&db->versions, 0, next);
     if (rc == HOLT_OK) return HOLT_OK;
     generation_unref(*fresh);
     *fresh = NULL;
@@ -24,41 +25,41 @@ static holt_status reserve_change(holt *db, memtable_generation **fresh, version
  * room, for only the leader adds tables and slots. */
 static void install_generation(holt *db, memtable_generation *fresh, version *reserved)
 {
-    holt_status rc = version_change_begin(db, reserved);
+    holt_status rc = version_change_begin(&db->versions, reserved);
     assert(rc == HOLT_OK);
     (void)rc;
     version_add_generation(reserved, fresh);
-    version_change_install(db, reserved);
-    db->active = fresh;
+    version_change_install(&db->versions, reserved);
+    db->commits.active = fresh;
 }
 
 holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
 {
     /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
      * flushed as nothing. */
-    memtable_generation *sealed = db->active, *fresh;
+    memtable_generation *sealed = db->commits.active, *fresh;
     version *next;
     wal_rotation rotation;
     manifest_mark mark = recorded_get(db);
     holt_status rc = reserve_change(db, &fresh, &next);
     if (rc != HOLT_OK) return rc;
     /* The log may wait for the disk, so no lock is held. */
-    rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
+    rc = wal_rotate(db->wal, frames_bytes, db->commits.next_seqno, mark, &rotation);
     if (rc == HOLT_NO_SPACE && may_use_ballast && ballast_release(db))
-        rc = wal_rotate(db->wal, frames_bytes, db->next_seqno, mark, &rotation);
+        rc = wal_rotate(db->wal, frames_bytes, db->commits.next_seqno, mark, &rotation);
     if (rc != HOLT_OK) {
         version_destroy(next);
         generation_unref(fresh);
         return health_note_segment(db, rc);
     }
     (void)health_note_segment(db, HOLT_OK);
-    sealed->last_seqno = db->next_seqno - 1;
+    sealed->last_seqno = db->commits.next_seqno - 1;
     sealed->segment = rotation.sealed;
     sealed->next_segment = rotation.next;
     sealed->next_salt = rotation.next_salt;
     install_generation(db, fresh, next);
     generation_unref(fresh); /* the version holds it */
-    os_job_wake(db->flush_job);
-    os_job_wake(db->prepare_job);
+    os_job_wake(db->jobs.flush);
+    os_job_wake(db->jobs.prepare);
     return HOLT_OK;
 }

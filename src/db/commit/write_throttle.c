@@ -1,16 +1,8 @@
-/* write_throttle.c -- backpressure: writers pay a delay while flushes and merges are behind, and wait when memory is
- * full.
- *
- * Debt is how much of the memtables' share is taken (what readers keep beyond theirs counts too), or how many runs there are, whichever is worse, from 0
- * to 1. Up to a half nobody pays. From there on a commit pays for its bytes what their flush takes, times a
- * factor that rises smoothly from nothing to two: so writes slow down to the rate at which memtables drain,
- * before memory is full. When it is full all the same, they wait for the flush, for at most THROTTLE_WAIT_NS;
- * then HOLT_BUSY with its cause, or at once the failure that keeps memtables from being written out.
- */
-#include "db/commit/commit_queue.h"
+/* write_throttle.c -- measures the pressure, and delays commits by it. */
+#include "db/commit/write_throttle.h"
 
 #include "base/status.h"
-#include "db/commit/ballast.h"
+#include "db/db.h"
 
 static const uint64_t THROTTLE_WAIT_NS = (uint64_t)30 * 1000000000, NS = 1000000000;
 /* Delays are gathered up to so much, for a sleep takes tens of microseconds more than asked for. */
@@ -22,7 +14,7 @@ enum { RUNS_STOP = 64, PRESSURE_FULL = 1024 };
 static uint64_t overdue_bytes(const holt *db)
 {
     /* Relaxed: a recent figure will do. */
-    uint64_t retained = atomic_load_explicit(&db->retained_bytes, memory_order_relaxed);
+    uint64_t retained = atomic_load_explicit(&db->versions.retained_bytes, memory_order_relaxed);
     uint64_t share = db->set.memory_bytes / 4;
     return retained > share ? retained - share : 0;
 }
@@ -31,9 +23,9 @@ static uint64_t overdue_bytes(const holt *db)
 static uint64_t measure(holt *db)
 {
     /* Relaxed: recent figures will do. */
-    uint64_t runs = atomic_load_explicit(&db->runs_worst, memory_order_relaxed);
-    uint64_t bytes = atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed);
-    const version *v = atomic_load_explicit(&db->version, memory_order_acquire);
+    uint64_t runs = atomic_load_explicit(&db->versions.runs_worst, memory_order_relaxed);
+    uint64_t bytes = atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed);
+    const version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
     uint64_t overdue = overdue_bytes(db);
     bytes += memtable_bytes(v->generations[0]->memtable) + overdue;
     uint64_t pressure = runs * PRESSURE_FULL / RUNS_STOP;
@@ -47,8 +39,8 @@ static uint64_t measure(holt *db)
 static uint64_t drain_rate(holt *db)
 {
     /* Relaxed: recent figures will do. */
-    uint64_t before = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
-    uint64_t now = atomic_load_explicit(&db->drain_rate_now, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(&db->throttle.drain_rate, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(&db->throttle.drain_rate_now, memory_order_relaxed);
     return before == 0 || (now != 0 && now < before) ? now : before;
 }
 
@@ -76,35 +68,35 @@ static uint64_t rate_of(uint64_t bytes, uint64_t ns)
     return bytes * 1000 / (ns / 1000 + 1) * 1000; /* bytes a second */
 }
 
-void write_throttle_draining(holt *db, uint64_t bytes, uint64_t ns)
+void write_throttle_draining(write_throttle *t, uint64_t bytes, uint64_t ns)
 {
-    atomic_store_explicit(&db->drain_rate_now, rate_of(bytes, ns), memory_order_relaxed);
+    atomic_store_explicit(&t->drain_rate_now, rate_of(bytes, ns), memory_order_relaxed);
 }
 
-void write_throttle_drained(holt *db, uint64_t bytes, uint64_t ns)
+void write_throttle_drained(write_throttle *t, uint64_t bytes, uint64_t ns)
 {
-    write_throttle_draining(db, 0, 0);
+    write_throttle_draining(t, 0, 0);
     if (ns == 0 || bytes < 4096) return;
-    uint64_t now = rate_of(bytes, ns), before = atomic_load_explicit(&db->drain_rate, memory_order_relaxed);
-    atomic_store_explicit(&db->drain_rate, before ? (3 * before + now) / 4 : now, memory_order_relaxed);
+    uint64_t now = rate_of(bytes, ns), before = atomic_load_explicit(&t->drain_rate, memory_order_relaxed);
+    atomic_store_explicit(&t->drain_rate, before ? (3 * before + now) / 4 : now, memory_order_relaxed);
 }
 
 static holt_status too_slow(holt *db)
 {
-    os_mutex_lock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
     holt_status rc = HOLT_OK;
-    if (db->flush_failing) rc = status_restore(&db->flush_error);
-    if (rc == HOLT_OK && db->compact_failing) rc = status_restore(&db->compact_error);
-    os_mutex_unlock(&db->jobs_mu);
+    if (db->flushes.failing) rc = status_restore(&db->flushes.error);
+    if (rc == HOLT_OK && db->compactions.failing) rc = status_restore(&db->compactions.error);
+    os_mutex_unlock(&db->jobs.mu);
     if (rc != HOLT_OK) return status_wrap(rc, "memory is full because memtables cannot be written out");
     return status_set(HOLT_BUSY, "writes have outrun the disk for more than 30 s; try again");
 }
 
 static bool failing(holt *db)
 {
-    os_mutex_lock(&db->jobs_mu);
-    bool is = db->flush_failing;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    bool is = db->flushes.failing;
+    os_mutex_unlock(&db->jobs.mu);
     return is;
 }
 
@@ -119,11 +111,11 @@ static holt_status wait_for_room(holt *db)
         epoch_leave();
         if (pressure < PRESSURE_FULL) return HOLT_OK;
         if (failing(db) || os_clock_ns(db->os) >= deadline) return too_slow(db);
-        os_job_wake(db->flush_job);
-        os_job_wake(db->release_job);
-        os_mutex_lock(&db->jobs_mu);
-        os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + 10000000);
-        os_mutex_unlock(&db->jobs_mu);
+        os_job_wake(db->jobs.flush);
+        os_job_wake(db->versions.release_job);
+        os_mutex_lock(&db->jobs.mu);
+        os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + 10000000);
+        os_mutex_unlock(&db->jobs.mu);
     }
 }
 
@@ -131,9 +123,9 @@ static holt_status wait_for_room(holt *db)
 static void delay_writer(holt *db, uint64_t ns)
 {
     /* Relaxed: sums that order nothing. */
-    uint64_t owed = atomic_fetch_add_explicit(&db->delay_owed_ns, ns, memory_order_relaxed) + ns;
+    uint64_t owed = atomic_fetch_add_explicit(&db->throttle.owed_ns, ns, memory_order_relaxed) + ns;
     if (owed < SLEEP_MIN_NS) return;
-    owed = atomic_exchange_explicit(&db->delay_owed_ns, 0, memory_order_relaxed);
+    owed = atomic_exchange_explicit(&db->throttle.owed_ns, 0, memory_order_relaxed);
     if (owed) os_sleep(db->os, owed < SLEEP_MAX_NS ? owed : SLEEP_MAX_NS);
 }
 
@@ -142,8 +134,9 @@ holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts)
     holt_status rc = puts ? ballast_check_puts(db) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     /* Relaxed: recent figures will do; this is the way of nearly every commit. */
-    if (atomic_load_explicit(&db->sealed_bytes, memory_order_relaxed) == 0 && overdue_bytes(db) == 0 &&
-        atomic_load_explicit(&db->runs_worst, memory_order_relaxed) <= RUNS_STOP / 2)
+    if (atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed) == 0 &&
+        overdue_bytes(db) == 0 &&
+        atomic_load_explicit(&db->versions.runs_worst, memory_order_relaxed) <= RUNS_STOP / 2)
         return HOLT_OK;
     rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
@@ -156,7 +149,7 @@ holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts)
         rc = wait_for_room(db);
     else
         delay_writer(db, price);
-    atomic_fetch_add_explicit(&db->delays, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&db->delay_ns, os_clock_ns(db->os) - began, memory_order_relaxed);
+    atomic_fetch_add_explicit(&db->throttle.delays, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&db->throttle.delay_ns, os_clock_ns(db->os) - began, memory_order_relaxed);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/catalog/catalog_internal.h"
+#include "db/db.h"
 #include "db/manifest/file_uses.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/version/version_set.h"
@@ -16,9 +17,9 @@ holt_status edit_begin(db_edit *e, holt *db)
 {
     memset(e, 0, sizeof *e);
     e->db = db;
-    os_mutex_lock(&db->manifest_mu);
-    holt_status rc = version_acquire(db, &e->base);
-    if (rc != HOLT_OK) os_mutex_unlock(&db->manifest_mu);
+    os_mutex_lock(&db->manifest.mu);
+    holt_status rc = version_acquire(&db->versions, &e->base);
+    if (rc != HOLT_OK) os_mutex_unlock(&db->manifest.mu);
     return rc;
 }
 
@@ -44,9 +45,9 @@ static void end_pages(db_edit *e)
 
 static void release_slot(holt *db, uint32_t slot)
 {
-    os_mutex_lock(&db->admin_mu);
-    catalog_release_slot(db, slot);
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_lock(&db->catalog.mu);
+    catalog_release_slot(&db->catalog, slot);
+    os_mutex_unlock(&db->catalog.mu);
 }
 
 static void end(db_edit *e)
@@ -57,8 +58,8 @@ static void end(db_edit *e)
     for (size_t i = 0; i < e->collection_count; i++) /* what was not installed */
         collection_version_unref(e->collections[i].state);
     btree_version_unref(e->garbage);
-    os_mutex_unlock(&db->manifest_mu);
-    version_release(db, e->base);
+    os_mutex_unlock(&db->manifest.mu);
+    version_release(&db->versions, e->base);
     mem_free(e->collections);
     mem_free(e->new_name);
     buffer_deinit(&e->items);
@@ -134,8 +135,9 @@ static void leave_garbage(db_edit *e, const holt_collection *c)
     holt *db = e->db;
     const collection_version *now = edit_current(e, c->slot, c->spec.id);
     if (!now || !now->btree || btree_version_root(now->btree)->root.length == 0) return;
-    if (!mem_grow((void **)&db->garbage, &db->garbage_capacity, db->garbage_count + 1, sizeof *db->garbage)) {
-        edit_fail(e, status_no_memory(sizeof *db->garbage));
+    if (!mem_grow((void **)&db->manifest.garbage, &db->manifest.garbage_capacity,
+                  db->manifest.garbage_count + 1, sizeof *db->manifest.garbage)) {
+        edit_fail(e, status_no_memory(sizeof *db->manifest.garbage));
         return;
     }
     e->garbage = btree_version_ref(now->btree);
@@ -154,10 +156,10 @@ void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const colle
 void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
 {
     holt *db = e->db;
-    os_mutex_lock(&db->admin_mu);
-    holt_status rc = catalog_reserve(db);
-    if (rc == HOLT_OK) c->slot = catalog_take_slot(db);
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_lock(&db->catalog.mu);
+    holt_status rc = catalog_reserve(&db->catalog);
+    if (rc == HOLT_OK) c->slot = catalog_take_slot(&db->catalog);
+    os_mutex_unlock(&db->catalog.mu);
     edit_fail(e, rc);
     if (rc != HOLT_OK) {
         lsm_tree_unref(tree->lsm);
@@ -167,10 +169,11 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
     e->catalog = EDIT_CREATE;
     e->collection = c;
     e->orders_commits = true;
-    c->spec.id = (uint32_t)db->next_collection++; /* never used again, whatever becomes of the edit */
+    c->spec.id =
+        (uint32_t)db->manifest.next_collection++; /* never used again, whatever becomes of the edit */
     encode_collection(&e->items, &c->spec, c->name, 0);
     /* Only the first time, when nobody can be changing it: later on its state is recorded with each change. */
-    e->records_page_store = c->spec.kind == HOLT_BTREE && !db->page_store_named;
+    e->records_page_store = c->spec.kind == HOLT_BTREE && !db->manifest.page_store_named;
     if (e->records_page_store) encode_page_store(&e->items, page_store_recorded(page_store_of(db)), true);
     add_state(e, c->slot, &c->spec, 0, NULL, tree);
 }
@@ -205,10 +208,10 @@ void edit_raise_min_seqno(db_edit *e, seqno min_seqno)
 void edit_flushed(db_edit *e, memtable_generation *flushed)
 {
     e->flushed = flushed;
-    e->log = e->db->log;
+    e->log = e->db->manifest.log;
     e->log.closed = false;
     e->log.flushed_seqno = flushed->last_seqno;
-    if (flushed->last_recovered) e->log.recovered_count = 0; /* the array stays db->log's */
+    if (flushed->last_recovered) e->log.recovered_count = 0; /* the array stays db->manifest.log's */
     if (flushed->segment) {
         e->log.next_segment = flushed->next_segment;
         e->log.next_salt = flushed->next_salt;
@@ -228,7 +231,7 @@ void edit_reclaimed(db_edit *e, size_t count)
 {
     e->reclaimed = count;
     for (size_t i = 0; i < count; i++)
-        encode_reclaimed(&e->items, btree_version_root(e->db->garbage[i]));
+        encode_reclaimed(&e->items, btree_version_root(e->db->manifest.garbage[i]));
 }
 
 /* ---------------------------------------------------------------- making it */
@@ -243,9 +246,9 @@ static holt_status reserve(db_edit *e, version **next)
         if (c->state) file_ranges += file_uses_needed(c->state->lsm);
         if (c->state) runs += lsm_tree_runs(c->state->lsm);
     }
-    holt_status rc = file_uses_reserve(e->db, file_ranges);
-    if (rc == HOLT_OK) rc = manifest_reserve_doubt(e->db, runs);
-    return rc == HOLT_OK ? version_change_reserve(e->db, slots, next) : rc;
+    holt_status rc = file_uses_reserve(&e->db->manifest.uses, file_ranges);
+    if (rc == HOLT_OK) rc = manifest_reserve_doubt(&e->db->manifest, runs);
+    return rc == HOLT_OK ? version_change_reserve(&e->db->versions, slots, next) : rc;
 }
 
 /* Puts the edit into the reserved version, and shows that. HOLT_NO_MEMORY: more memtables have come meanwhile than it has
@@ -254,24 +257,24 @@ static holt_status install_version(db_edit *e, version *next)
 {
     holt *db = e->db;
     assert(next); /* reserved */
-    holt_status rc = version_change_begin(db, next);
+    holt_status rc = version_change_begin(&db->versions, next);
     if (rc != HOLT_OK) return rc;
     for (size_t i = 0; i < e->collection_count; i++) {
         edit_collection *c = &e->collections[i];
         const collection_version *before = next->slots[c->slot];
-        file_uses_change(db, before ? before->lsm : NULL, c->state ? c->state->lsm : NULL);
+        file_uses_change(&db->manifest.uses, before ? before->lsm : NULL, c->state ? c->state->lsm : NULL);
         version_set_slot(next, c->slot, c->state);
         c->state = NULL;
     }
     if (e->flushed) {
-        generation_retain(e->flushed, &db->retained_bytes); /* while old views have it */
+        generation_retain(e->flushed, &db->versions.retained_bytes); /* while old views have it */
         version_remove_generation(next, e->flushed);
     }
     if (e->min_seqno > next->min_seqno) next->min_seqno = e->min_seqno;
     /* Before the version, so that a reader who does not find the collection in it finds it dropped. Release: pairs with
      * collection_lives. */
     if (e->catalog == EDIT_DROP) atomic_store_explicit(&e->collection->dropped, true, memory_order_release);
-    version_change_install(db, next);
+    version_change_install(&db->versions, next);
     return HOLT_OK;
 }
 
@@ -279,28 +282,28 @@ static void install_catalog(db_edit *e)
 {
     holt *db = e->db;
     holt_collection *c = e->collection;
-    os_mutex_lock(&db->admin_mu);
+    os_mutex_lock(&db->catalog.mu);
     switch (e->catalog) {
     case EDIT_CATALOG_SAME:
         break;
     case EDIT_CREATE:
-        catalog_put(db, c);
+        catalog_put(&db->catalog, c);
         break;
     case EDIT_DROP:
-        catalog_take(db, c);
-        catalog_release_slot(db, c->slot);
-        catalog_keep_dropped(db, c);
+        catalog_take(&db->catalog, c);
+        catalog_release_slot(&db->catalog, c->slot);
+        catalog_keep_dropped(&db->catalog, c);
         break;
     case EDIT_RENAME: {
         char *old = c->name;
-        catalog_take(db, c);
+        catalog_take(&db->catalog, c);
         c->name = e->new_name;
-        catalog_put(db, c);
+        catalog_put(&db->catalog, c);
         e->new_name = old;
         break;
     }
     }
-    os_mutex_unlock(&db->admin_mu);
+    os_mutex_unlock(&db->catalog.mu);
 }
 
 /* The record is durable: shows what it says. */
@@ -310,15 +313,17 @@ static holt_status install(db_edit *e, version *next)
     holt_status rc = install_version(e, next);
     if (rc != HOLT_OK) return rc;
     install_catalog(e);
-    if (e->records_page_store) db->page_store_named = true;
-    if (e->flushed) db->log = e->log;
+    if (e->records_page_store) db->manifest.page_store_named = true;
+    if (e->flushed) db->manifest.log = e->log;
     if (e->reclaimed) {
         for (size_t i = 0; i < e->reclaimed; i++)
-            btree_version_unref(db->garbage[i]);
-        db->garbage_count -= e->reclaimed;
-        memmove(db->garbage, db->garbage + e->reclaimed, db->garbage_count * sizeof *db->garbage);
+            btree_version_unref(db->manifest.garbage[i]);
+        db->manifest.garbage_count -= e->reclaimed;
+        memmove(db->manifest.garbage, db->manifest.garbage + e->reclaimed,
+                db->manifest.garbage_count * sizeof *db->manifest.garbage);
     }
-    if (e->garbage) db->garbage[db->garbage_count++] = e->garbage; /* leave_garbage has made room */
+    if (e->garbage)
+        db->manifest.garbage[db->manifest.garbage_count++] = e->garbage; /* leave_garbage has made room */
     e->garbage = NULL;
     return HOLT_OK;
 }

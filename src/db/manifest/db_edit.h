@@ -3,16 +3,16 @@
  * Everything that the manifest describes changes through an edit: collections are created, dropped, renamed and
  * cleared; flushes, compactions, loads and page moves give them new trees. An edit goes through these steps:
  *
- *     begin     takes manifest_mu, which orders all edits, and references the current version
+ *     begin     takes manifest.mu, which orders all edits, and references the current version
  *     gather    edit_put_tree, edit_drop, ...: collects the manifest items and the new collection states, in memory
  *     record    appends one record to the manifest and syncs it, or writes a new manifest that contains the edit
  *               (manifest_writer.h)
  *     install   shows the edit: a new version, the catalog, the files in use; the page change is committed
- *     end       releases manifest_mu
+ *     end       releases manifest.mu
  *
  * edit_commit does the last three.
  *
- * Invariant    Record and install happen under one hold of manifest_mu. So whoever writes a whole new manifest, which is
+ * Invariant    Record and install happen under one hold of manifest.mu. So whoever writes a whole new manifest, which is
  *              encoded from the current version and the catalog, finds there exactly the edits that were recorded
  *              before: none is left out, none comes back. All memory that the install needs is reserved before
  *              the record is written.

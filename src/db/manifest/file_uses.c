@@ -4,18 +4,20 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+#include <assert.h>
+
 struct file_use {
     uint64_t number;
     uint64_t file_ranges;
 };
 
 /* Where the file's count is, or would be inserted. */
-static size_t find_use(const holt *db, uint64_t number)
+static size_t find_use(const file_uses *u, uint64_t number)
 {
-    size_t low = 0, high = db->file_use_count;
+    size_t low = 0, high = u->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (db->file_uses[middle].number < number)
+        if (u->list[middle].number < number)
             low = middle + 1;
         else
             high = middle;
@@ -23,10 +25,10 @@ static size_t find_use(const holt *db, uint64_t number)
     return low;
 }
 
-bool file_in_use(const holt *db, uint64_t number)
+bool file_in_use(const file_uses *u, uint64_t number)
 {
-    size_t at = find_use(db, number);
-    return at < db->file_use_count && db->file_uses[at].number == number;
+    size_t at = find_use(u, number);
+    return at < u->count && u->list[at].number == number;
 }
 
 size_t file_uses_needed(const lsm_tree *tree)
@@ -37,46 +39,52 @@ size_t file_uses_needed(const lsm_tree *tree)
     return file_ranges;
 }
 
-holt_status file_uses_reserve(holt *db, size_t files)
+holt_status file_uses_reserve(file_uses *u, size_t files)
 {
-    size_t need = db->file_use_count + files;
-    if (mem_grow((void **)&db->file_uses, &db->file_use_capacity, need, sizeof *db->file_uses))
-        return HOLT_OK;
-    return status_no_memory(need * sizeof *db->file_uses);
+    size_t need = u->count + files;
+    if (mem_grow((void **)&u->list, &u->capacity, need, sizeof *u->list)) return HOLT_OK;
+    return status_no_memory(need * sizeof *u->list);
 }
 
-static void add(holt *db, const lsm_run *run)
+static void add(file_uses *u, const lsm_run *run)
 {
     for (size_t i = 0; i < lsm_run_describe(run).file_range_count; i++) {
         uint64_t number = lsm_run_file_range(run, i)->file;
-        size_t at = find_use(db, number);
-        if (at == db->file_use_count || db->file_uses[at].number != number) {
-            memmove(db->file_uses + at + 1, db->file_uses + at,
-                    (db->file_use_count - at) * sizeof *db->file_uses);
-            db->file_uses[at].number = number;
-            db->file_uses[at].file_ranges = 0;
-            db->file_use_count++;
+        size_t at = find_use(u, number);
+        if (at == u->count || u->list[at].number != number) {
+            memmove(u->list + at + 1, u->list + at, (u->count - at) * sizeof *u->list);
+            u->list[at].number = number;
+            u->list[at].file_ranges = 0;
+            u->count++;
         }
-        db->file_uses[at].file_ranges++;
+        u->list[at].file_ranges++;
     }
 }
 
-static void take_out(holt *db, const lsm_run *run)
+static void take_out(file_uses *u, const lsm_run *run)
 {
     for (size_t i = 0; i < lsm_run_describe(run).file_range_count; i++) {
-        size_t at = find_use(db, lsm_run_file_range(run, i)->file);
-        if (--db->file_uses[at].file_ranges > 0) continue;
+        size_t at = find_use(u, lsm_run_file_range(run, i)->file);
+        if (--u->list[at].file_ranges > 0) continue;
         tree_file_obsolete(lsm_run_file(run, i));
-        db->file_use_count--;
-        memmove(db->file_uses + at, db->file_uses + at + 1,
-                (db->file_use_count - at) * sizeof *db->file_uses);
+        u->count--;
+        memmove(u->list + at, u->list + at + 1, (u->count - at) * sizeof *u->list);
     }
 }
 
-void file_uses_change(holt *db, const lsm_tree *before, const lsm_tree *after)
+void file_uses_change(file_uses *u, const lsm_tree *before, const lsm_tree *after)
 {
     for (size_t i = 0; after && i < lsm_tree_runs(after); i++)
-        if (!before || !lsm_tree_has(before, lsm_tree_run(after, i))) add(db, lsm_tree_run(after, i));
+        if (!before || !lsm_tree_has(before, lsm_tree_run(after, i))) add(u, lsm_tree_run(after, i));
     for (size_t i = 0; before && i < lsm_tree_runs(before); i++)
-        if (!after || !lsm_tree_has(after, lsm_tree_run(before, i))) take_out(db, lsm_tree_run(before, i));
+        if (!after || !lsm_tree_has(after, lsm_tree_run(before, i))) take_out(u, lsm_tree_run(before, i));
+}
+
+void file_uses_check(const file_uses *u)
+{
+    assert(u->count <= u->capacity);
+    for (size_t i = 0; i < u->count; i++) {
+        assert(u->list[i].file_ranges > 0);
+        assert(i == 0 || u->list[i - 1].number < u->list[i].number);
+    }
 }

@@ -1,18 +1,25 @@
-/* file_uses.h -- how many parts of runs are in each run file: a file without any is deleted with its last reader.
+/* file_uses.h -- how many file ranges of runs are in each table file: a file without any is deleted after its last reader.
  *
- * Counts follow the current version: an edit changes them when it installs its trees. All with manifest_mu held.
+ * Counts follow the current version: an edit changes them when it installs its trees. manifest.mu is held for all calls.
  */
 #ifndef HOLT_DB_MANIFEST_FILE_USES_H
 #define HOLT_DB_MANIFEST_FILE_USES_H
 
-#include "db/db.h"
+#include "lsm/lsm.h"
+
+typedef struct file_uses {
+    struct file_use *list; /* by file number */
+    size_t count, capacity;
+} file_uses;
 
 /* How many files a tree may use. */
 size_t      file_uses_needed(const lsm_tree *tree);
 /* Makes room for that many more files, so that file_uses_change cannot fail. */
-holt_status file_uses_reserve(holt *db, size_t files);
+holt_status file_uses_reserve(file_uses *u, size_t files);
 /* A collection's tree `before` is replaced by `after`; either may be NULL. */
-void        file_uses_change(holt *db, const lsm_tree *before, const lsm_tree *after);
-bool        file_in_use(const holt *db, uint64_t number);
+void        file_uses_change(file_uses *u, const lsm_tree *before, const lsm_tree *after);
+bool        file_in_use(const file_uses *u, uint64_t number);
+/* Asserts that numbers ascend and counts are positive. */
+void        file_uses_check(const file_uses *u);
 
 #endif

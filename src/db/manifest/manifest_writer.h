@@ -9,12 +9,54 @@
  * In doubt     The outcome of an edit is in doubt if its record may have reached the disk although writing it failed.
  *              The runs that it would have added are kept until a new manifest is current, and then deleted if
  *              nothing uses them. If the edit orders commits, they are refused until then.
- * Concurrency  manifest_mu held, but for manifest_repair, manifest_health and manifest_resolve, which take it.
+ * Concurrency  manifest.mu held, but for manifest_repair, manifest_health and manifest_resolve, which take it.
  */
 #ifndef HOLT_DB_MANIFEST_MANIFEST_WRITER_H
 #define HOLT_DB_MANIFEST_MANIFEST_WRITER_H
 
-#include "db/manifest/db_edit.h"
+#include "btree/btree.h"
+#include "db/manifest/file_uses.h"
+#include "log/manifest.h"
+#include "log/replay.h"
+
+#include <stdatomic.h>
+
+typedef struct db_edit db_edit;
+
+/* The manifest, and those parts of the state it describes that are not in versions or the catalog. */
+typedef struct manifest_writer {
+    os_mutex mu; /* LOCK_RANK_MANIFEST; guards what follows, but for atomics: */
+    manifest *file;              /* NULL: none is written yet (recovery), or read-only */
+    uint64_t size_first;         /* of its first record */
+    _Atomic uint64_t next_file;  /* taken without the lock, recorded under it */
+    uint64_t next_collection;    /* id */
+    _Atomic uint64_t time_ms;    /* clock.h; taken without the lock */
+    log_checkpoint log;
+    file_uses uses;
+
+    /* The page store of all B+trees; NULL: none yet. Set once, before a collection needs it: page_store_of. */
+    _Atomic(page_store *) page_store;
+    bool page_store_named;       /* the manifest names it */
+    btree_version **garbage;     /* trees that no collection has any more, whose pages are to be freed; references */
+    size_t garbage_count, garbage_capacity;
+
+    bool lost;                   /* what is on disk is not known: the next edit writes a new manifest */
+    holt_error error;            /* why */
+    lsm_run **doubtful_runs;     /* of edits in doubt; references */
+    size_t doubtful_run_count, doubtful_run_capacity;
+    /* The outcome of a change to the catalog is in doubt: commits are refused until it is resolved. Relaxed: set under
+     * leadership, read by leaders, which then take the lock. */
+    _Atomic bool catalog_in_doubt;
+
+    os_mutex recorded_mu;        /* LOCK_RANK_LEAF: */
+    manifest_mark recorded;      /* recorded.h */
+} manifest_writer;
+
+void manifest_writer_init(manifest_writer *w);
+/* Closes the manifest; nothing is deleted any more. The page store stays the caller's. */
+void manifest_writer_deinit(manifest_writer *w);
+/* mu held: asserts the invariants of file uses, garbage and doubt. */
+void manifest_writer_check(const manifest_writer *w);
 
 /* A number that no file has had. */
 uint64_t    next_file_number(holt *db);
@@ -26,22 +68,16 @@ holt_status manifest_begin(holt *db, uint64_t number);
 holt_status manifest_record(db_edit *e);
 
 /* Makes room for that many runs in doubt. */
-holt_status manifest_reserve_doubt(holt *db, size_t runs);
+holt_status manifest_reserve_doubt(manifest_writer *w, size_t runs);
 /* Keeps the new runs of an edit in doubt, and makes commits wait if it orders them. */
 void        manifest_doubt(const db_edit *e);
-/* At close: nothing is deleted any more. */
-void        manifest_forget_doubt(holt *db);
 
 /* When the manifest is lost: writes the whole state. */
 holt_status manifest_repair(holt *db);
 /* HOLT_OK, or why nothing can be recorded. */
-holt_status manifest_health(holt *db);
-/* For the commit leader, before it admits anything: HOLT_OK unless the outcome of a change to the catalog is in doubt and
- * cannot be settled now. */
-static inline holt_status manifest_resolve(holt *db)
-{
-    /* Relaxed: it is set under leadership; who finds it set takes the lock. */
-    return atomic_load_explicit(&db->catalog_in_doubt, memory_order_relaxed) ? manifest_repair(db) : HOLT_OK;
-}
+holt_status manifest_health(manifest_writer *w);
+/* For the leader of the commit queue before it admits anything: HOLT_OK unless the outcome of a change to the catalog is in
+ * doubt and cannot be resolved now. */
+holt_status manifest_resolve(holt *db);
 
 #endif

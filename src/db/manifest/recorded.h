@@ -8,7 +8,7 @@
 
 #include "db/db.h"
 
-/* A record has become durable in a manifest that is surely current. manifest_mu held, or nobody else has the database. */
+/* A record has become durable in a manifest that is surely current. manifest.mu held, or nobody else has the database. */
 void          recorded_set(holt *db, manifest_mark mark);
 manifest_mark recorded_get(holt *db);
 

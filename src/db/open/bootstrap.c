@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "db/catalog/catalog.h"
+#include "db/db.h"
 #include "db/manifest/file_uses.h"
 #include "db/manifest/recorded.h"
 #include "db/open/lock_file.h"
@@ -11,8 +12,8 @@
 
 holt_status begin_writing(holt *db)
 {
-    holt_status rc = lock_sign(db->dir, db->lock);
-    db->signed_lock = true;
+    holt_status rc = lock_sign(db->dir, db->lock.file);
+    db->lock.is_signed = true;
     event_log_attach(db->events, db->dir);
     return rc;
 }
@@ -30,13 +31,13 @@ holt_status begin_generation(holt *db)
     version *v;
     holt_status rc = generation_create(&fresh, &db->chunks);
     if (rc != HOLT_OK) return rc;
-    rc = version_change_reserve(db, 0, &v);
-    if (rc == HOLT_OK) rc = version_change_begin(db, v);
+    rc = version_change_reserve(&db->versions, 0, &v);
+    if (rc == HOLT_OK) rc = version_change_begin(&db->versions, v);
     if (rc == HOLT_OK) {
-        if (db->active) db->active->last_seqno = db->next_seqno - 1;
+        if (db->commits.active) db->commits.active->last_seqno = db->commits.next_seqno - 1;
         version_add_generation(v, fresh);
-        version_change_install(db, v);
-        db->active = fresh;
+        version_change_install(&db->versions, v);
+        db->commits.active = fresh;
     }
     generation_unref(fresh); /* the version holds it */
     return rc;
@@ -50,7 +51,7 @@ holt_status begin_version(holt *db, seqno min_seqno, size_t collections)
     if (rc != HOLT_OK) return rc;
     first->min_seqno = min_seqno;
     /* Release, though nobody else has the database yet: it is what readers of the version acquire. */
-    atomic_store_explicit(&db->version, first, memory_order_release);
+    atomic_store_explicit(&db->versions.current, first, memory_order_release);
     return HOLT_OK;
 }
 
@@ -65,17 +66,17 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
         return rc;
     }
     rc = collection_version_create(&s, &from->spec, from->cleared_seqno, tree);
-    if (rc == HOLT_OK) rc = file_uses_reserve(db, file_uses_needed(s->lsm));
+    if (rc == HOLT_OK) rc = file_uses_reserve(&db->manifest.uses, file_uses_needed(s->lsm));
     if (rc != HOLT_OK) {
         collection_version_unref(s);
         return rc;
     }
     /* Nobody else has the version, so it is changed in place: a copy of it for each collection would take memory and time
      * that grow with the square of their number. */
-    version *first = atomic_load_explicit(&db->version, memory_order_relaxed);
+    version *first = atomic_load_explicit(&db->versions.current, memory_order_relaxed);
     assert(c->slot < first->slot_count);
     version_set_slot(first, c->slot, s);
-    file_uses_change(db, NULL, s->lsm);
+    file_uses_change(&db->manifest.uses, NULL, s->lsm);
     return HOLT_OK;
 }
 
@@ -83,8 +84,8 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
 static log_position recovered_end(const holt *db)
 {
     log_position end = {0, 0};
-    if (db->log.recovered_count > 0) {
-        const log_end *last = &db->log.recovered[db->log.recovered_count - 1];
+    if (db->manifest.log.recovered_count > 0) {
+        const log_end *last = &db->manifest.log.recovered[db->manifest.log.recovered_count - 1];
         end.segment = last->segment;
         end.offset = last->offset;
     }
@@ -95,11 +96,11 @@ holt_status begin_log(holt *db)
 {
     wal_options options = {.database_id = {db->id[0], db->id[1]},
                            .segment_bytes_max = db->set.segment_bytes_max};
-    recorded_set(db, manifest_last(db->manifest)); /* CURRENT names it by now */
-    wal_start start = {.number = db->log.next_segment,
-                       .salt = db->log.next_salt,
+    recorded_set(db, manifest_last(db->manifest.file)); /* CURRENT names it by now */
+    wal_start start = {.number = db->manifest.log.next_segment,
+                       .salt = db->manifest.log.next_salt,
                        .predecessor = recovered_end(db),
                        .manifest = recorded_get(db),
-                       .next_seqno = db->next_seqno};
+                       .next_seqno = db->commits.next_seqno};
     return wal_open(&db->wal, db->dir, &options, &start);
 }

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/catalog/catalog.h"
+#include "db/db.h"
 #include "db/health.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/open/lock_file.h"
@@ -13,9 +14,10 @@
 
 static holt_status check_unused(holt *db)
 {
-    os_mutex_lock(&db->handles_mu);
-    uint64_t transactions = db->transactions, cursors = db->cursors, loads = db->loads;
-    os_mutex_unlock(&db->handles_mu);
+    os_mutex_lock(&db->handles.mu);
+    uint64_t transactions = db->handles.transactions, cursors = db->handles.cursors,
+             loads = db->handles.loads;
+    os_mutex_unlock(&db->handles.mu);
     if (transactions == 0 && cursors == 0 && loads == 0) return HOLT_OK;
     return status_set(HOLT_BUSY,
                       "%" PRIu64 " transactions, %" PRIu64 " cursors and %" PRIu64
@@ -39,49 +41,38 @@ static holt_status write_end(holt *db)
     log_position end;
     holt_status rc = manifest_repair(db); /* the last chance */
     if (status_no_descriptors(rc)) return resolve_for_log(db);
-    if (rc == HOLT_OK) rc = wal_finish(db->wal, db->next_seqno, manifest_last(db->manifest), &end);
+    if (rc == HOLT_OK)
+        rc = wal_finish(db->wal, db->commits.next_seqno, manifest_last(db->manifest.file), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
     encode_closed(&edit, end);
-    rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest, buffer_slice(&edit));
+    rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest.file, buffer_slice(&edit));
     buffer_deinit(&edit);
     if (status_no_descriptors(rc)) return resolve_for_log(db);
     if (rc == HOLT_OK) os_dir_discard(db->dir, "BALLAST"); /* remade by the next open */
     return rc;
 }
 
-static void release_memory(holt *db)
+/* Versions and the manifest's garbage hold trees, and trees hold files and pages: so in this order. */
+static void free_handle(holt *db)
 {
-    manifest_forget_doubt(db);
-    release_all(db);
-    version_destroy(atomic_load_explicit(&db->version, memory_order_acquire));
-    catalog_destroy(db);
+    version_set_deinit(&db->versions);
+    catalog_deinit(&db->catalog);
     wal_destroy(db->wal);
-    manifest_close(db->manifest);
-    for (size_t i = 0; i < db->garbage_count; i++)
-        btree_version_unref(db->garbage[i]);
-    mem_free(db->garbage);
+    manifest_writer_deinit(&db->manifest);
     page_store_close(page_store_of(db));
     tree_files_destroy(db->files);
     cache_destroy(db->cache);
-    mem_free(db->log.recovered);
-    mem_free(db->file_uses);
-    mem_free(db->inserted);
-}
-
-static void free_handle(holt *db)
-{
     chunk_pool_deinit(&db->chunks);
-    os_cond_deinit(&db->jobs_cond);
-    os_mutex_deinit(&db->commit_mu);
-    os_mutex_deinit(&db->ballast_mu);
-    os_mutex_deinit(&db->manifest_mu);
-    os_mutex_deinit(&db->recorded_mu);
-    os_mutex_deinit(&db->admin_mu);
-    os_mutex_deinit(&db->versions_mu);
-    os_mutex_deinit(&db->jobs_mu);
-    os_mutex_deinit(&db->handles_mu);
-    os_mutex_deinit(&db->release_mu);
+    commit_queue_deinit(&db->commits);
+    ballast_deinit(&db->ballast);
+    jobs_deinit(&db->jobs);
+    handle_list_deinit(&db->handles);
+    snapshot_list_deinit(&db->snapshots);
+    memory_budget_deinit(&db->budget);
+    event_log_close(db->events);
+    unlock_database(db->lock.file, db->lock.is_signed);
+    os_dir_close(db->dir);
     mem_free(db->path);
     mem_free(db);
 }
@@ -90,10 +81,6 @@ void close_handle(holt *db)
 {
     jobs_stop(db);
     event_log_hand_out(db->events); /* of an open that failed */
-    release_memory(db);
-    event_log_close(db->events);
-    unlock_database(db->lock, db->signed_lock);
-    os_dir_close(db->dir);
     free_handle(db);
 }
 
@@ -101,7 +88,7 @@ void close_handle(holt *db)
  * freed or waited for, and only descriptors that need no lock are closed. */
 static holt_status close_inherited(holt *db)
 {
-    os_file_close(db->lock);
+    os_file_close(db->lock.file);
     return HOLT_OK;
 }
 

@@ -2,6 +2,8 @@
 
 #include "base/status.h"
 #include "db/catalog/catalog.h"
+#include "db/catalog/collection_options.h"
+#include "db/db.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/open/bootstrap.h"
 #include "db/tree/collection_tree.h"
@@ -38,18 +40,18 @@ holt_status create_database(holt *db)
 {
     db->id[0] = os_random(db->os);
     db->id[1] = os_random(db->os);
-    db->next_collection = 2;
-    atomic_store_explicit(&db->next_file, 1, memory_order_relaxed);
-    db->log.next_segment = 1;
-    db->log.next_salt = os_random(db->os);
-    db->next_seqno = 1;
+    db->manifest.next_collection = 2;
+    atomic_store_explicit(&db->manifest.next_file, 1, memory_order_relaxed);
+    db->manifest.log.next_segment = 1;
+    db->manifest.log.next_salt = os_random(db->os);
+    db->commits.next_seqno = 1;
     holt_status rc = begin_writing(db);
     if (rc == HOLT_OK) rc = begin_version(db, 0, 1);
     if (rc == HOLT_OK) rc = default_collection(db);
     if (rc == HOLT_OK) rc = begin_generation(db);
     if (rc == HOLT_OK) rc = wal_create_segment(db->dir, 1);
     if (rc == HOLT_OK) rc = manifest_begin(db, 1);
-    db->page_store_named = page_store_of(db) != NULL;
+    db->manifest.page_store_named = page_store_of(db) != NULL;
     if (rc == HOLT_OK) rc = current_write(db->dir, 1, db->id, NULL);
     if (rc == HOLT_OK) rc = begin_log(db);
     if (rc == HOLT_OK)

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/db.h"
 #include "db/manifest/file_uses.h"
 #include "log/segment.h"
 
@@ -133,9 +134,9 @@ typedef struct cleaning {
 
 static bool segment_in_use(const holt *db, uint64_t number)
 {
-    if (number == db->log.next_segment) return true;
-    for (size_t i = 0; i < db->log.recovered_count; i++)
-        if (db->log.recovered[i].segment == number) return true;
+    if (number == db->manifest.log.next_segment) return true;
+    for (size_t i = 0; i < db->manifest.log.recovered_count; i++)
+        if (db->manifest.log.recovered[i].segment == number) return true;
     return false;
 }
 
@@ -152,7 +153,7 @@ static holt_status gather_orphan(void *ctx, const char *name)
         orphan = !segment_in_use(c->db, number);
         break;
     case FILE_RUN:
-        orphan = !file_in_use(c->db, number);
+        orphan = !file_in_use(&c->db->manifest.uses, number);
         break;
     case FILE_PAGES:
         orphan = !page_store_of(c->db) || number != page_store_recorded(page_store_of(c->db))->file;

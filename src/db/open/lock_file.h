@@ -2,7 +2,12 @@
 #ifndef HOLT_DB_OPEN_LOCK_FILE_H
 #define HOLT_DB_OPEN_LOCK_FILE_H
 
-#include "db/db.h"
+#include "os/os.h"
+
+typedef struct lock_file {
+    os_file *file;  /* NULL: the directory cannot be written, and we only read */
+    bool is_signed; /* it contains this process's id */
+} lock_file;
 
 /* Locks the database: exclusively, or shared when read_only. HOLT_BUSY says who has it. *out NULL: a reader
  * found no LOCK file to lock. */

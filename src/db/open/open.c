@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/api/args.h"
 #include "db/background/jobs.h"
+#include "db/db.h"
 #include "db/open/close.h"
 #include "db/open/directory.h"
 #include "db/open/lock_file.h"
@@ -57,25 +59,24 @@ static holt_status look_and_lock(holt *db, directory_kind *kind)
 {
     holt_status rc = directory_look(db->dir, kind);
     if (rc == HOLT_OK) rc = check_directory(db, *kind);
-    if (rc == HOLT_OK) rc = lock_database(db->dir, db->read_only, &db->lock);
+    if (rc == HOLT_OK) rc = lock_database(db->dir, db->read_only, &db->lock.file);
     if (rc == HOLT_OK) rc = directory_look(db->dir, kind);
     return rc == HOLT_OK ? check_directory(db, *kind) : rc;
 }
 
 /* ---------------------------------------------------------------- the handle */
 
-static void init_locks(holt *db)
+static void init_parts(holt *db)
 {
-    os_mutex_init(&db->commit_mu, LOCK_RANK_COMMIT);
-    os_mutex_init(&db->manifest_mu, LOCK_RANK_MANIFEST);
-    os_mutex_init(&db->recorded_mu, LOCK_RANK_LEAF);
-    os_mutex_init(&db->admin_mu, LOCK_RANK_ADMIN);
-    os_mutex_init(&db->versions_mu, LOCK_RANK_VERSION);
-    os_mutex_init(&db->ballast_mu, LOCK_RANK_BALLAST);
-    os_mutex_init(&db->jobs_mu, LOCK_RANK_JOBS);
-    os_mutex_init(&db->handles_mu, LOCK_RANK_HANDLES);
-    os_mutex_init(&db->release_mu, LOCK_RANK_RELEASE);
-    os_cond_init(&db->jobs_cond, db->os);
+    commit_queue_init(&db->commits);
+    version_set_init(&db->versions);
+    manifest_writer_init(&db->manifest);
+    catalog_init(&db->catalog);
+    ballast_init(&db->ballast);
+    jobs_init(&db->jobs, db->os);
+    handle_list_init(&db->handles);
+    snapshot_list_init(&db->snapshots);
+    memory_budget_init(&db->budget);
 }
 
 static void init_chunks(holt *db)
@@ -106,7 +107,7 @@ static holt_status create_handle(os *platform, const char *path, const holt_opti
     db->set = set;
     db->read_only = set.flags & HOLT_OPEN_READ_ONLY;
     db->fork_generation = os_fork_generation();
-    init_locks(db);
+    init_parts(db);
     init_chunks(db);
     *out = db;
     return HOLT_OK;
@@ -125,9 +126,9 @@ static holt_status open_database(holt *db)
         event_log_write(db->events, HOLT_LOG_ERROR, "open failed: %s", holt_error_message());
         return rc;
     }
-    db->flushed_seqno = db->log.flushed_seqno;
+    db->flushes.flushed_seqno = db->manifest.log.flushed_seqno;
     rc = jobs_start(db);
-    if (rc == HOLT_OK && !db->read_only) jobs_begin(db);
+    if (rc == HOLT_OK && !db->read_only) jobs_wake_for_backlog(db);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/clock.h"
+#include "db/db.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/open/bootstrap.h"
 #include "db/open/directory.h"
@@ -99,13 +100,14 @@ static holt_status open_page_store(holt *db, const manifest_state *s)
     holt_status rc = page_store_open(&store, db->files, &s->page_store, !db->read_only);
     if (rc != HOLT_OK) return rc;
     page_store_set(db, store);
-    db->page_store_named = true;
-    if (rc == HOLT_OK &&
-        !mem_grow((void **)&db->garbage, &db->garbage_capacity, s->garbage_count, sizeof *db->garbage))
-        rc = status_no_memory(s->garbage_count * sizeof *db->garbage);
+    db->manifest.page_store_named = true;
+    if (rc == HOLT_OK && !mem_grow((void **)&db->manifest.garbage, &db->manifest.garbage_capacity,
+                                   s->garbage_count, sizeof *db->manifest.garbage))
+        rc = status_no_memory(s->garbage_count * sizeof *db->manifest.garbage);
     for (size_t i = 0; i < s->garbage_count && rc == HOLT_OK; i++) {
-        rc = btree_version_open(&db->garbage[db->garbage_count], page_store_of(db), &s->garbage[i]);
-        db->garbage_count += rc == HOLT_OK;
+        rc = btree_version_open(&db->manifest.garbage[db->manifest.garbage_count], page_store_of(db),
+                                &s->garbage[i]);
+        db->manifest.garbage_count += rc == HOLT_OK;
     }
     return rc;
 }
@@ -184,7 +186,7 @@ static holt_status flush_without_record(recovery *r)
 static holt_status make_room(recovery *r)
 {
     holt *db = r->db;
-    size_t bytes = memtable_bytes(db->active->memtable);
+    size_t bytes = memtable_bytes(db->commits.active->memtable);
     if (bytes < db->set.memtable_bytes) return HOLT_OK;
     holt_status rc = begin_generation(db);
     r->memory_bytes += bytes;
@@ -206,7 +208,7 @@ static holt_status insert_operations(recovery *r, seqno first, uint32_t count, s
                             .value = o.value};
         if (o.key.size > KEY_BYTES_MAX) d.failed = true;
         if (d.failed || !exists(r->state, o.collection)) continue; /* dropped since */
-        holt_status rc = memtable_insert(r->db->active->memtable, &e, NULL);
+        holt_status rc = memtable_insert(r->db->commits.active->memtable, &e, NULL);
         if (rc != HOLT_OK) return rc;
     }
     if (d.failed || i != count)
@@ -218,15 +220,16 @@ static holt_status replay_commit(void *ctx, seqno first, uint32_t count, slice p
 {
     recovery *r = ctx;
     holt *db = r->db;
-    if (db->read_only && r->memory_bytes + memtable_bytes(db->active->memtable) > db->set.memory_bytes) {
+    if (db->read_only &&
+        r->memory_bytes + memtable_bytes(db->commits.active->memtable) > db->set.memory_bytes) {
         r->overflow_bytes += payload.size;
         return HOLT_OK;
     }
-    db->next_seqno = first;
+    db->commits.next_seqno = first;
     holt_status rc = make_room(r);
     if (rc == HOLT_OK) rc = insert_operations(r, first, count, payload);
-    db->next_seqno = first + count;
-    db->recovered_operations += count;
+    db->commits.next_seqno = first + count;
+    db->recovery.operations += count;
     return rc;
 }
 
@@ -235,7 +238,7 @@ static holt_status replay(holt *db, const manifest_state *s, manifest_mark mark,
     recovery r = {.db = db, .state = s};
     replay_visitor visitor = {.ctx = &r, .commit = replay_commit};
     holt_status rc = replay_log(db->dir, db->id, &s->log, mark, &visitor, result);
-    db->recovered_log_bytes = result->bytes;
+    db->recovery.log_bytes = result->bytes;
     if (rc == HOLT_OK && r.overflow_bytes)
         rc = status_set(HOLT_NO_MEMORY,
                         "the log holds more than memory_bytes = %" PRIu64 "; reading it needs about %" PRIu64
@@ -250,16 +253,17 @@ static holt_status replay(holt *db, const manifest_state *s, manifest_mark mark,
 /* The log that was read becomes the recovered one: its segments wait for the flush of what they hold. */
 static holt_status adopt_log(holt *db, replay_result *result)
 {
-    db->log.closed = false;
-    db->log.recovered = NULL;
-    db->log.recovered_count = 0;
-    db->log.next_segment = result->segment_number_max + 1;
-    db->log.next_salt = os_random(db->os);
-    if (db->next_seqno - 1 == db->log.flushed_seqno) return HOLT_OK; /* all of it is in trees */
-    db->log.recovered = result->segments;
-    db->log.recovered_count = result->count;
+    db->manifest.log.closed = false;
+    db->manifest.log.recovered = NULL;
+    db->manifest.log.recovered_count = 0;
+    db->manifest.log.next_segment = result->segment_number_max + 1;
+    db->manifest.log.next_salt = os_random(db->os);
+    if (db->commits.next_seqno - 1 == db->manifest.log.flushed_seqno)
+        return HOLT_OK; /* all of it is in trees */
+    db->manifest.log.recovered = result->segments;
+    db->manifest.log.recovered_count = result->count;
     result->segments = NULL;
-    db->active->last_recovered = true;
+    db->commits.active->last_recovered = true;
     return begin_generation(db);
 }
 
@@ -267,9 +271,10 @@ static holt_status adopt_log(holt *db, replay_result *result)
  * else. */
 static holt_status switch_over(holt *db, log_position synced, uint64_t number)
 {
-    holt_status rc = wal_create_segment(db->dir, db->log.next_segment);
+    holt_status rc = wal_create_segment(db->dir, db->manifest.log.next_segment);
     if (rc == HOLT_OK) rc = manifest_begin(db, number);
-    if (rc == HOLT_OK) rc = replay_rewrite(db->dir, db->log.recovered, db->log.recovered_count, synced);
+    if (rc == HOLT_OK)
+        rc = replay_rewrite(db->dir, db->manifest.log.recovered, db->manifest.log.recovered_count, synced);
     if (rc == HOLT_OK) rc = current_write(db->dir, number, db->id, NULL);
     if (rc == HOLT_OK && page_store_of(db)) page_store_resolve(page_store_of(db));
     if (rc == HOLT_OK) rc = directory_clean(db, number);
@@ -297,20 +302,20 @@ static holt_status restore(holt *db, const manifest_state *s, manifest_mark mark
     db_time_begin(db, s->time_ms);
     holt_status rc = directory_next_file(db->dir, &next_file);
     if (rc != HOLT_OK) return rc;
-    atomic_store_explicit(&db->next_file, next_file, memory_order_relaxed);
-    db->next_collection = s->next_collection;
-    db->log.flushed_seqno = s->log.flushed_seqno;
-    db->next_seqno = s->log.flushed_seqno + 1;
+    atomic_store_explicit(&db->manifest.next_file, next_file, memory_order_relaxed);
+    db->manifest.next_collection = s->next_collection;
+    db->manifest.log.flushed_seqno = s->log.flushed_seqno;
+    db->commits.next_seqno = s->log.flushed_seqno + 1;
     rc = begin_version(db, s->log.flushed_seqno, s->collection_count);
     if (rc == HOLT_OK) rc = open_collections(db, s);
     if (rc == HOLT_OK) rc = begin_generation(db);
     if (rc == HOLT_OK) rc = replay(db, s, mark, &result);
-    if (rc == HOLT_OK) db->next_seqno = result.next_seqno;
-    if (rc == HOLT_OK && db->read_only) db->synced_seqno = synced_seqno(&result);
+    if (rc == HOLT_OK) db->commits.next_seqno = result.next_seqno;
+    if (rc == HOLT_OK && db->read_only) db->recovery.synced_seqno = synced_seqno(&result);
     if (rc == HOLT_OK && !db->read_only) rc = adopt_log(db, &result);
     if (rc == HOLT_OK && !db->read_only) rc = switch_over(db, result.synced, mark.number + 1);
     replay_result_deinit(&result);
-    atomic_store_explicit(&db->visible, db->next_seqno - 1, memory_order_release);
+    atomic_store_explicit(&db->commits.visible, db->commits.next_seqno - 1, memory_order_release);
     return rc;
 }
 
@@ -326,10 +331,10 @@ holt_status recover_database(holt *db)
     if (rc == HOLT_OK) rc = restore(db, &s, mark);
     manifest_state_deinit(&s);
     if (rc != HOLT_OK) return rc;
-    db->recovery_ns = os_clock_ns(db->os) - began;
+    db->recovery.ns = os_clock_ns(db->os) - began;
     event_log_write(db->events, HOLT_LOG_INFO,
                     "opened: %" PRIu64 " operations recovered from %" PRIu64 " bytes of log in %" PRIu64
                     " us",
-                    db->recovered_operations, db->recovered_log_bytes, db->recovery_ns / 1000);
+                    db->recovery.operations, db->recovery.log_bytes, db->recovery.ns / 1000);
     return HOLT_OK;
 }

@@ -1,6 +1,9 @@
 /* approximate.c -- holt_approximate_size: what a key range holds, from a few nodes of each tree and memtable. */
 #include "base/range_estimate.h"
+
 #include "base/status.h"
+#include "db/api/args.h"
+#include "db/db.h"
 #include "db/tree/collection_tree.h"
 #include "db/version/version_set.h"
 
@@ -18,13 +21,13 @@ static holt_status estimate_now(const holt_collection *c, slice begin, slice end
     holt *db = c->db;
     version *v;
     /* Acquire, and before the version: every version up to it is in the version. */
-    seqno at = atomic_load_explicit(&db->visible, memory_order_acquire);
-    holt_status rc = version_acquire(db, &v);
+    seqno at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
+    holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     if (at < v->min_seqno) at = v->min_seqno;
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (s) rc = estimate(v, s, at, begin, end, sums);
-    version_release(db, v);
+    version_release(&db->versions, v);
     return rc;
 }
 

@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/api/args.h"
+#include "db/db.h"
 #include "db/tree/collection_tree.h"
 #include "db/version/version_set.h"
 #include "tree/read/merge.h"
@@ -95,7 +97,7 @@ static void close_read_state(const holt_cursor *cur, cursor_read_state *st)
 {
     iterator_close(st->iterator);
     snapshot_release(cur->db, &st->own);
-    collection_version_release(cur->db, st->state);
+    collection_version_release(&cur->db->versions, st->state);
     memset(st, 0, sizeof *st);
 }
 

@@ -3,6 +3,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/api/args.h"
+#include "db/db.h"
 #include "db/tree/collection_tree.h"
 #include "db/txn/txn.h"
 #include "db/version/version_set.h"
@@ -127,8 +129,8 @@ static holt_status look_up(lookup *l, version *v, seqno at, seqno *seen)
     bool held = v != NULL;
     if (!held) {
         /* The seqno first, see snapshot_take. */
-        at = atomic_load_explicit(&db->visible, memory_order_acquire);
-        v = atomic_load_explicit(&db->version, memory_order_acquire);
+        at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
+        v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
         if (at < v->min_seqno) at = v->min_seqno;
     }
     if (seen) *seen = at;
@@ -140,7 +142,7 @@ static holt_status look_up(lookup *l, version *v, seqno at, seqno *seen)
     epoch_leave();
     if (!undecided) return rc;
     rc = look_in_tree(l, s);
-    if (!held) version_release(db, v);
+    if (!held) version_release(&db->versions, v);
     return rc;
 }
 

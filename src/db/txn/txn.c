@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/api/args.h"
 #include "db/budget.h"
+#include "db/db.h"
 
 #include <inttypes.h>
 
@@ -44,13 +46,7 @@ static holt_status charge(holt_txn *t, uint64_t bytes)
                           "the transaction would hold more than %" PRIu64
                           " bytes of keys and values (a quarter of memory_bytes, or 2 GiB)",
                           limit);
-    os_mutex_lock(&db->handles_mu);
-    bool fits = db->txn_bytes + bytes <= limit;
-    os_mutex_unlock(&db->handles_mu);
-    if (fits) {
-        budget_count_writes(db, bytes);
-        return HOLT_OK;
-    }
+    if (budget_charge_writes(db, bytes, limit)) return HOLT_OK;
     return status_set(
         HOLT_BUSY, "all open transactions together would hold more than %" PRIu64 " bytes; commit some first",
         limit);
@@ -78,13 +74,13 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
     if (rc != HOLT_OK) return rc;
     size_t size = operation_size(o);
     if (w->operations.size + size > TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2 || w->count == UINT32_MAX) {
-        budget_count_writes(t->db, 0 - bytes);
+        budget_release_writes(t->db, bytes);
         return status_set(HOLT_TOO_LARGE, "the transaction has too many operations");
     }
     uint8_t *at = buffer_extend(&w->operations, size);
     if (!at) {
         w->operations.failed = false; /* what stands in it is whole */
-        budget_count_writes(t->db, 0 - bytes);
+        budget_release_writes(t->db, bytes);
         return status_no_memory(size);
     }
     operation_encode(at, o);
@@ -96,7 +92,7 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
 
 static void write_set_deinit(holt *db, write_set *w)
 {
-    budget_count_writes(db, 0 - w->user_bytes);
+    budget_release_writes(db, w->user_bytes);
     for (size_t i = 0; i < w->collection_count; i++)
         collection_unuse(w->collections[i]);
     mem_free(w->collections);

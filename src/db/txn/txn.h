@@ -4,6 +4,7 @@
 #define HOLT_DB_TXN_TXN_H
 
 #include "db/commit/commit_queue.h"
+#include "db/handle.h"
 #include "db/version/snapshot.h"
 
 struct holt_txn {
@@ -33,9 +34,5 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o);
 /* Forgets the writes. */
 void        txn_clear_writes(holt_txn *t);
 void        txn_unref(holt_txn *t);
-
-/* A collection that a write set or a cursor names stays until they give it back. */
-void collection_use(holt_collection *c);
-void collection_unuse(holt_collection *c);
 
 #endif

@@ -1,6 +1,7 @@
 #include "db/verify/verification.h"
 
 #include "base/status.h"
+#include "db/api/args.h"
 #include "db/db.h"
 
 #include <inttypes.h>

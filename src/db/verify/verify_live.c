@@ -6,7 +6,10 @@
  * the B+trees' pages, nor pages that no tree of the moment has: they are in flux.
  */
 #include "base/memory.h"
+
 #include "base/status.h"
+#include "db/api/args.h"
+#include "db/db.h"
 #include "db/verify/verify_manifest.h"
 #include "db/verify/verify_trees.h"
 #include "db/version/version_set.h"
@@ -22,11 +25,11 @@ typedef struct manifest_moment {
     bool lost; /* it could not be written: what is in it is not known */
 } manifest_moment;
 
-/* manifest_mu held. */
+/* manifest.mu held. */
 static manifest_moment manifest_now(const holt *db)
 {
-    manifest_moment now = {.lost = db->manifest_lost};
-    if (db->manifest) now.last = manifest_last(db->manifest);
+    manifest_moment now = {.lost = db->manifest.lost};
+    if (db->manifest.file) now.last = manifest_last(db->manifest.file);
     return now;
 }
 
@@ -67,13 +70,13 @@ static holt_status verify_live_manifest(holt *db, verification *v)
     uint64_t number = 0;
     for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
         bool held = attempt == ATTEMPTS;
-        os_mutex_lock(&db->manifest_mu);
+        os_mutex_lock(&db->manifest.mu);
         manifest_moment before = manifest_now(db);
-        if (!held) os_mutex_unlock(&db->manifest_mu);
+        if (!held) os_mutex_unlock(&db->manifest.mu);
         if (!before.lost) rc = read_manifest(db, before.last, &number);
-        if (!held) os_mutex_lock(&db->manifest_mu);
+        if (!held) os_mutex_lock(&db->manifest.mu);
         manifest_moment after = manifest_now(db);
-        os_mutex_unlock(&db->manifest_mu);
+        os_mutex_unlock(&db->manifest.mu);
         if (before.lost || after.lost) return HOLT_OK; /* holt_health says so */
         bool still = before.last.number == after.last.number && before.last.record == after.last.record;
         if (rc != HOLT_CORRUPT || still) break;
@@ -123,15 +126,15 @@ static holt_status add_live(live_trees *all, const holt_collection *c, const ver
 static holt_status take_references(holt *db, live_trees *all)
 {
     version *v;
-    holt_status rc = version_acquire(db, &v);
+    holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
-    os_mutex_lock(&db->admin_mu);
-    all->trees = mem_alloc_zero(db->catalog_count + 1, sizeof *all->trees);
-    if (!all->trees) rc = status_no_memory(db->catalog_count * sizeof *all->trees);
-    for (size_t i = 0; i < db->catalog_count && rc == HOLT_OK; i++)
-        rc = add_live(all, db->catalog[i], v);
-    os_mutex_unlock(&db->admin_mu);
-    version_release(db, v);
+    os_mutex_lock(&db->catalog.mu);
+    all->trees = mem_alloc_zero(db->catalog.count + 1, sizeof *all->trees);
+    if (!all->trees) rc = status_no_memory(db->catalog.count * sizeof *all->trees);
+    for (size_t i = 0; i < db->catalog.count && rc == HOLT_OK; i++)
+        rc = add_live(all, db->catalog.list[i], v);
+    os_mutex_unlock(&db->catalog.mu);
+    version_release(&db->versions, v);
     return rc;
 }
 

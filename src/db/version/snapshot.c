@@ -1,6 +1,9 @@
 #include "db/version/snapshot.h"
 
 #include "base/status.h"
+#include "db/db.h"
+
+#include <assert.h>
 #include "db/version/version_set.h"
 
 holt_status snapshot_take(holt *db, snapshot *s)
@@ -9,8 +12,8 @@ holt_status snapshot_take(holt *db, snapshot *s)
     if (rc != HOLT_OK) return rc;
     /* The seqno first: a commit that it covers is in the version loaded after it. The version's min_seqno covers what
      * came in between. */
-    seqno visible = atomic_load_explicit(&db->visible, memory_order_acquire);
-    version *v = atomic_load_explicit(&db->version, memory_order_acquire);
+    seqno visible = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
+    version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
     /* Relaxed: the section keeps the count from becoming zero. */
     atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
     epoch_leave();
@@ -19,25 +22,25 @@ holt_status snapshot_take(holt *db, snapshot *s)
     s->taken_ns = os_clock_ns(db->os);
     atomic_init(&s->pin, 0);
 
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->snapshots.mu);
     s->newer = NULL;
-    s->older = db->snapshots_newest;
+    s->older = db->snapshots.newest;
     if (s->older)
         s->older->newer = s;
     else
-        db->snapshots_oldest = s;
-    db->snapshots_newest = s;
-    os_mutex_unlock(&db->handles_mu);
+        db->snapshots.oldest = s;
+    db->snapshots.newest = s;
+    os_mutex_unlock(&db->snapshots.mu);
     return HOLT_OK;
 }
 
 void snapshot_drop_version(holt *db, snapshot *s)
 {
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->snapshots.mu);
     version *v = s->version;
     s->version = NULL;
-    os_mutex_unlock(&db->handles_mu);
-    version_release(db, v);
+    os_mutex_unlock(&db->snapshots.mu);
+    version_release(&db->versions, v);
 }
 
 /* The release job may be waiting for it with the next one. */
@@ -45,23 +48,23 @@ static void give_back(holt *db, snapshot *s)
 {
     snapshot_drop_version(db, s);
     bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
-    if (revoked && db->release_job) os_job_wake(db->release_job);
+    if (revoked && db->versions.release_job) os_job_wake(db->versions.release_job);
 }
 
 void snapshot_release(holt *db, snapshot *s)
 {
     if (!s->taken_ns) return;
     give_back(db, s);
-    os_mutex_lock(&db->handles_mu);
+    os_mutex_lock(&db->snapshots.mu);
     if (s->older)
         s->older->newer = s->newer;
     else
-        db->snapshots_oldest = s->newer;
+        db->snapshots.oldest = s->newer;
     if (s->newer)
         s->newer->older = s->older;
     else
-        db->snapshots_newest = s->older;
-    os_mutex_unlock(&db->handles_mu);
+        db->snapshots.newest = s->older;
+    os_mutex_unlock(&db->snapshots.mu);
     s->taken_ns = 0;
 }
 
@@ -83,7 +86,7 @@ void snapshot_leave(holt *db, snapshot *s)
     if (before & PIN_REVOKED) give_back(db, s); /* it was wanted meanwhile */
 }
 
-/* handles_mu held. Whether the version keeps a memtable that has been flushed. */
+/* snapshots.mu held. Whether the version keeps a memtable that has been flushed. */
 static bool keeps_flushed(const snapshot *s)
 {
     for (size_t i = 0; s->version && i < s->version->generation_count; i++)
@@ -92,12 +95,13 @@ static bool keeps_flushed(const snapshot *s)
     return false;
 }
 
-/* handles_mu held. The oldest that keeps a flushed memtable; NULL: there is none, or one that was revoked while it was in
+/* snapshots.mu held. The oldest that keeps a flushed memtable; NULL: there is none, or one that was revoked while it was in
  * use still has its version. */
-static snapshot *find_oldest(holt *db)
+static snapshot *find_oldest(snapshot_list *l)
 {
+    os_mutex_assert_held(&l->mu);
     snapshot *oldest = NULL;
-    for (snapshot *s = db->snapshots_oldest; s; s = s->newer) {
+    for (snapshot *s = l->oldest; s; s = s->newer) {
         if (!keeps_flushed(s)) continue;
         if (atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED) return NULL;
         if (!oldest) oldest = s;
@@ -108,17 +112,39 @@ static snapshot *find_oldest(holt *db)
 bool snapshot_revoke_oldest(holt *db)
 {
     version *v = NULL;
-    os_mutex_lock(&db->handles_mu);
-    snapshot *s = find_oldest(db);
+    os_mutex_lock(&db->snapshots.mu);
+    snapshot *s = find_oldest(&db->snapshots);
     if (s) {
-        db->snapshots_revoked++;
+        db->snapshots.revoked++;
         uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);
         if (!(before & PIN_IN_USE)) { /* else who uses it gives the version back when done */
             v = s->version;
             s->version = NULL;
         }
     }
-    os_mutex_unlock(&db->handles_mu);
-    version_release(db, v);
+    os_mutex_unlock(&db->snapshots.mu);
+    version_release(&db->versions, v);
     return s != NULL;
+}
+
+/* ---------------------------------------------------------------- the list */
+
+void snapshot_list_init(snapshot_list *l)
+{
+    os_mutex_init(&l->mu, LOCK_RANK_SNAPSHOTS);
+}
+
+void snapshot_list_deinit(snapshot_list *l)
+{
+    assert(!l->oldest && !l->newest);
+    os_mutex_deinit(&l->mu);
+}
+
+void snapshot_list_check(const snapshot_list *l)
+{
+    os_mutex_assert_held(&l->mu);
+    assert(!l->oldest == !l->newest);
+    assert(!l->oldest || (!l->oldest->older && !l->newest->newer));
+    for (const snapshot *s = l->oldest; s && s->newer; s = s->newer)
+        assert(s->newer->older == s);
 }

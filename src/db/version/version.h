@@ -1,7 +1,7 @@
 /* version.h -- an immutable picture of the database: memtables, and each collection's tree.
  *
  * A reader finds everything it needs in one version; a change installs a new version by one pointer swap and never
- * changes an old one. In an epoch section a reader follows db->version without counting; a transaction or cursor
+ * changes an old one. In an epoch section a reader follows db->versions.current without counting; a transaction or cursor
  * holds a reference. The installer gives its own reference on the old version back only after the epoch has
  * passed, so that a count loaded in a section is never zero.
  *

@@ -1,5 +1,5 @@
 /* test_write_throttle.c -- src/db/commit/gate.c on sim: what writers pay while memory fills, and by which rate. */
-#include "db/commit/commit_queue.h"
+#include "db/db.h"
 #include "db/open/open.h"
 #include "support/machine.h"
 
@@ -33,9 +33,9 @@ static void end(world *w)
 /* As if there were so many runs, of the 64 at which writes stop: debt without memtables. */
 static uint64_t delay_at(world *w, uint64_t runs)
 {
-    atomic_store(&w->db->runs_worst, runs);
+    atomic_store(&w->db->versions.runs_worst, runs);
     uint64_t delay = write_throttle_delay_ns(w->db);
-    atomic_store(&w->db->runs_worst, 0);
+    atomic_store(&w->db->versions.runs_worst, 0);
     return delay;
 }
 
@@ -45,7 +45,7 @@ static void writers_pay_more_the_more_is_owed(void **state)
     world w;
     begin(&w, HOLT_LSM);
     assert_int_equal(delay_at(&w, 63), 0); /* nothing is known of flushes yet */
-    write_throttle_drained(w.db, RATE, SECOND);
+    write_throttle_drained(&w.db->throttle, RATE, SECOND);
     assert_int_equal(delay_at(&w, 32), 0);
     uint64_t balanced = delay_at(&w, 48), most = delay_at(&w, 64);
     assert_in_range(balanced, 128 * SECOND / RATE, 128 * SECOND / RATE + 1000); /* what their flush takes */
@@ -60,15 +60,15 @@ static void writers_pay_for_a_slow_flush_while_it_lasts(void **state)
     (void)state;
     world w;
     begin(&w, HOLT_LSM);
-    write_throttle_draining(w.db, RATE, 4 * SECOND); /* the first one */
+    write_throttle_draining(&w.db->throttle, RATE, 4 * SECOND); /* the first one */
     uint64_t slow = delay_at(&w, 48);
     assert_in_range(slow, 4 * 128 * SECOND / RATE, 4 * 128 * SECOND / RATE + 1000);
-    write_throttle_drained(w.db, RATE, SECOND);
+    write_throttle_drained(&w.db->throttle, RATE, SECOND);
     uint64_t usual = delay_at(&w, 48);
     assert_in_range(usual, slow / 4 - 1000, slow / 4 + 1000);
-    write_throttle_draining(w.db, RATE, 4 * SECOND);
+    write_throttle_draining(&w.db->throttle, RATE, 4 * SECOND);
     assert_int_equal(delay_at(&w, 48), slow);
-    write_throttle_draining(w.db, 8 * RATE, SECOND); /* a fast one may yet have its sync before it */
+    write_throttle_draining(&w.db->throttle, 8 * RATE, SECOND); /* a fast one may yet have its sync before it */
     assert_int_equal(delay_at(&w, 48), usual);
     end(&w);
 }
@@ -83,12 +83,12 @@ static void check_progress(uint32_t kind)
     for (int i = 0; i < 60000; i++) {
         snprintf(key, sizeof key, "%08d", i);
         ok(holt_put(w.c, NULL, holt_str(key), holt_str(key)));
-        seen |= atomic_load(&w.db->drain_rate_now) > 0;
+        seen |= atomic_load(&w.db->throttle.drain_rate_now) > 0;
     }
     assert_true(seen);
     ok(holt_flush(w.db));
-    assert_int_equal(atomic_load(&w.db->drain_rate_now), 0);
-    assert_true(atomic_load(&w.db->drain_rate) > 0);
+    assert_int_equal(atomic_load(&w.db->throttle.drain_rate_now), 0);
+    assert_true(atomic_load(&w.db->throttle.drain_rate) > 0);
     end(&w);
 }
 
@@ -135,7 +135,7 @@ static void flushed_memtables_that_cannot_be_freed_stop_writers(void **state)
     for (uint64_t i = 0; i < PUTS && rc == HOLT_OK; i++) {
         snprintf(key, sizeof key, "%llu", (unsigned long long)i);
         rc = holt_put(w.c, NULL, holt_str(key), holt_bytes(value, sizeof value));
-        uint64_t retained = atomic_load(&w.db->retained_bytes);
+        uint64_t retained = atomic_load(&w.db->versions.retained_bytes);
         if (retained > most) most = retained;
     }
     assert_int_equal(rc, HOLT_BUSY);
@@ -146,7 +146,7 @@ static void flushed_memtables_that_cannot_be_freed_stop_writers(void **state)
     pthread_join(s.thread, NULL);
     sim_run_until_idle(w.os);
     ok(holt_put(w.c, NULL, holt_str("k"), holt_str("v")));
-    assert_int_equal(atomic_load(&w.db->retained_bytes), 0);
+    assert_int_equal(atomic_load(&w.db->versions.retained_bytes), 0);
     pthread_barrier_destroy(&s.entered);
     pthread_barrier_destroy(&s.leave);
     end(&w);

@@ -12,6 +12,8 @@
 #include "db/budget.h"
 #include "db/commit/ballast.h"
 #include "db/commit/commit_queue.h"
+#include "db/commit/rotate.h"
+#include "db/db.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/version/version_set.h"
 
@@ -39,7 +41,7 @@ void flush_abandon(flush *f)
     tree_file_writer_destroy(f->writer);
     if (f->finished && !f->file_used) tree_file_obsolete(f->finished);
     tree_file_unref(f->finished);
-    version_release(f->db, f->version);
+    version_release(&f->db->versions, f->version);
     generation_unref(f->generation);
     mem_free(f->ids);
     mem_free(f->slots_by_id);
@@ -67,9 +69,9 @@ static holt_status sort_slots(flush *f)
 holt_status flush_look_again(flush *f)
 {
     version *now;
-    holt_status rc = version_acquire(f->db, &now);
+    holt_status rc = version_acquire(&f->db->versions, &now);
     if (rc != HOLT_OK) return rc;
-    version_release(f->db, f->version);
+    version_release(&f->db->versions, f->version);
     f->version = now;
     mem_free(f->slots_by_id);
     f->slots_by_id = NULL;
@@ -96,9 +98,9 @@ const collection_version *flush_collection(const flush *f, uint32_t id, uint32_t
 static holt_status choose_chunk(flush *f)
 {
     holt *db = f->db;
-    if (!disk_is_full(db)) return HOLT_OK;
-    if (!db->flush_chunk) db->flush_chunk = CHUNK_MAX;
-    f->chunk = db->flush_chunk;
+    if (!disk_is_full(&db->ballast)) return HOLT_OK;
+    if (!db->flushes.chunk) db->flushes.chunk = CHUNK_MAX;
+    f->chunk = db->flushes.chunk;
     return wal_sync(db->wal);
 }
 
@@ -107,12 +109,12 @@ static holt_status flush_begin(holt *db, flush **out)
 {
     *out = NULL;
     version *v;
-    holt_status rc = version_acquire(db, &v);
+    holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     flush *f = v->generation_count > 1 ? mem_alloc_zero(1, sizeof *f) : NULL;
     if (!f) {
         bool none = v->generation_count <= 1;
-        version_release(db, v);
+        version_release(&db->versions, v);
         return none ? HOLT_OK : status_no_memory(sizeof *f);
     }
     f->db = db;
@@ -140,25 +142,26 @@ static void tell_progress(const flush *f)
     const memtable *m = f->generation->memtable;
     const uint64_t entries = memtable_entries(m);
     if (f->taken < entries)
-        write_throttle_draining(f->db, memtable_bytes(m) * f->taken / entries,
+        write_throttle_draining(&f->db->throttle, memtable_bytes(m) * f->taken / entries,
                                 os_clock_ns(f->db->os) - f->began_ns);
 }
 
 static holt_status flush_step(holt *db, bool *more)
 {
     holt_status rc = HOLT_OK;
-    if (!db->flush) rc = manifest_repair(db); /* what could not be recorded would only be written in vain */
-    if (!db->flush && rc == HOLT_OK) rc = flush_begin(db, &db->flush);
-    if (db->flush) budget_claim(db, memtable_bytes(db->flush->generation->memtable));
-    *more = db->flush != NULL;
-    if (rc != HOLT_OK || !db->flush) return rc;
+    if (!db->flushes.current)
+        rc = manifest_repair(db); /* what could not be recorded would only be written in vain */
+    if (!db->flushes.current && rc == HOLT_OK) rc = flush_begin(db, &db->flushes.current);
+    if (db->flushes.current) budget_claim(db, memtable_bytes(db->flushes.current->generation->memtable));
+    *more = db->flushes.current != NULL;
+    if (rc != HOLT_OK || !db->flushes.current) return rc;
     bool done;
-    rc = flush_write(db->flush, &done);
-    if (rc == HOLT_OK && !done) tell_progress(db->flush);
-    if (rc == HOLT_OK && done) rc = flush_finish(db->flush);
+    rc = flush_write(db->flushes.current, &done);
+    if (rc == HOLT_OK && !done) tell_progress(db->flushes.current);
+    if (rc == HOLT_OK && done) rc = flush_finish(db->flushes.current);
     if (rc != HOLT_OK || done) {
-        flush_abandon(db->flush); /* done, or to be begun anew under a new file number */
-        db->flush = NULL;
+        flush_abandon(db->flushes.current); /* done, or to be begun anew under a new file number */
+        db->flushes.current = NULL;
     }
     return rc;
 }
@@ -169,21 +172,21 @@ static void report(holt *db, holt_status rc)
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_ERROR, "flush failed, will be tried again: %s",
                         holt_error_message());
-    os_mutex_lock(&db->jobs_mu);
-    db->flush_failing = rc != HOLT_OK;
+    os_mutex_lock(&db->jobs.mu);
+    db->flushes.failing = rc != HOLT_OK;
     if (rc != HOLT_OK) {
-        status_keep(rc, &db->flush_error);
-        db->flush_attempts_failed++;
+        status_keep(rc, &db->flushes.error);
+        db->flushes.attempts_failed++;
     }
-    os_cond_broadcast(&db->jobs_cond);
-    os_mutex_unlock(&db->jobs_mu);
+    os_cond_broadcast(&db->jobs.changed);
+    os_mutex_unlock(&db->jobs.mu);
 }
 
 /* A piece that did not fit is tried smaller; after a flush that went well the next begins with large ones. */
 static void adapt_chunk(holt *db, holt_status rc)
 {
-    if (rc == HOLT_OK && !db->flush) db->flush_chunk = CHUNK_MAX;
-    if (rc == HOLT_NO_SPACE && db->flush_chunk > CHUNK_MIN) db->flush_chunk /= 2;
+    if (rc == HOLT_OK && !db->flushes.current) db->flushes.chunk = CHUNK_MAX;
+    if (rc == HOLT_NO_SPACE && db->flushes.chunk > CHUNK_MIN) db->flushes.chunk /= 2;
 }
 
 uint64_t flush_job_step(void *ctx)
@@ -200,12 +203,12 @@ uint64_t flush_job_step(void *ctx)
         report(db, rc);
         return os_clock_ns(db->os) + RETRY_NS;
     }
-    if (!db->flush) {
+    if (!db->flushes.current) {
         report(db, HOLT_OK);
         if (more) jobs_wake_workers(db);
-        if (more) os_job_wake(db->prepare_job);
+        if (more) os_job_wake(db->jobs.prepare);
     }
-    if (db->flush && db->flush->rests) return os_clock_ns(db->os) + BUSY_NS;
+    if (db->flushes.current && db->flushes.current->rests) return os_clock_ns(db->os) + BUSY_NS;
     return more ? OS_JOB_AGAIN : idle_step(db);
 }
 
@@ -216,8 +219,8 @@ static holt_status seal_active(holt *db, seqno *upto)
 {
     holt_status rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
-    if (memtable_entries(db->active->memtable) > 0) rc = rotate(db, 0, true);
-    *upto = db->next_seqno - 1;
+    if (memtable_entries(db->commits.active->memtable) > 0) rc = rotate(db, 0, true);
+    *upto = db->commits.next_seqno - 1;
     commit_unlead(db);
     return rc;
 }
@@ -227,14 +230,14 @@ holt_status flush_all(holt *db)
     seqno upto;
     holt_status rc = seal_active(db, &upto);
     if (rc != HOLT_OK) return rc;
-    os_mutex_lock(&db->jobs_mu);
-    uint64_t failed = db->flush_attempts_failed;
-    while (db->flushed_seqno < upto && db->flush_attempts_failed == failed) {
-        os_job_wake(db->flush_job);
-        os_cond_wait(&db->jobs_cond, &db->jobs_mu, os_clock_ns(db->os) + 1000000000);
+    os_mutex_lock(&db->jobs.mu);
+    uint64_t failed = db->flushes.attempts_failed;
+    while (db->flushes.flushed_seqno < upto && db->flushes.attempts_failed == failed) {
+        os_job_wake(db->jobs.flush);
+        os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + 1000000000);
     }
-    if (db->flushed_seqno < upto) rc = status_restore(&db->flush_error);
-    os_mutex_unlock(&db->jobs_mu);
+    if (db->flushes.flushed_seqno < upto) rc = status_restore(&db->flushes.error);
+    os_mutex_unlock(&db->jobs.mu);
     return rc;
 }
 

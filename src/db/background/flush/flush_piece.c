@@ -9,6 +9,7 @@
 #include "db/background/flush/flush_internal.h"
 
 #include "db/background/page_reclaim.h"
+#include "db/db.h"
 #include "db/version/version_set.h"
 
 static holt_status apply_chunk(const flush *f, btree_change *change, const collection_version *s,
@@ -49,7 +50,7 @@ holt_status flush_chunk(flush *f, const flush_output *o, bool *gone)
     *gone = false;
     holt_status rc = btree_change_begin(&change, page_store_of(f->db));
     if (rc != HOLT_OK) return rc;
-    rc = version_acquire(f->db, &now);
+    rc = version_acquire(&f->db->versions, &now);
     if (rc != HOLT_OK) {
         btree_change_abandon(change);
         return rc;
@@ -60,6 +61,6 @@ holt_status flush_chunk(flush *f, const flush_output *o, bool *gone)
         btree_change_abandon(change);
     else
         rc = write_chunk(f, change, o, s);
-    version_release(f->db, now);
+    version_release(&f->db->versions, now);
     return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "db/commit/commit_queue.h"
+#include "db/db.h"
 #include "db/manifest/db_edit.h"
 
 #include <inttypes.h>
@@ -83,19 +84,20 @@ holt_status flush_finish(flush *f)
 {
     holt *db = f->db;
     /* Only flushes change it, and there is one at a time. */
-    size_t recovered_count = db->log.recovered_count;
+    size_t recovered_count = db->manifest.log.recovered_count;
     holt_status rc = record_flush(f);
     if (rc != HOLT_OK) return rc;
-    release_log(db, f->generation, db->log.recovered, recovered_count);
-    write_throttle_drained(db, memtable_bytes(f->generation->memtable), os_clock_ns(db->os) - f->began_ns);
+    release_log(db, f->generation, db->manifest.log.recovered, recovered_count);
+    write_throttle_drained(&db->throttle, memtable_bytes(f->generation->memtable),
+                           os_clock_ns(db->os) - f->began_ns);
     event_log_write(
         db->events, HOLT_LOG_INFO,
         "flushed %zu collections, %" PRIu64 " versions into %" PRIu64 " bytes, up to operation %" PRIu64,
         f->output_count, memtable_entries(f->generation->memtable), f->bytes, f->generation->last_seqno);
-    os_mutex_lock(&db->jobs_mu);
-    db->flushed_seqno = f->generation->last_seqno;
-    db->flushes++;
-    db->flush_bytes += f->bytes;
-    os_mutex_unlock(&db->jobs_mu);
+    os_mutex_lock(&db->jobs.mu);
+    db->flushes.flushed_seqno = f->generation->last_seqno;
+    db->flushes.count++;
+    db->flushes.bytes += f->bytes;
+    os_mutex_unlock(&db->jobs.mu);
     return HOLT_OK;
 }

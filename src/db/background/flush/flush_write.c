@@ -2,6 +2,7 @@
 #include "db/background/flush/flush_internal.h"
 
 #include "base/status.h"
+#include "db/db.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/version/version_set.h"
 
@@ -44,11 +45,11 @@ static holt_status begin_run(flush *f, const collection_version *s, flush_output
 static holt_status check_base(flush *f, const collection_version *s, uint32_t slot)
 {
     version *now;
-    holt_status rc = version_acquire(f->db, &now);
+    holt_status rc = version_acquire(&f->db->versions, &now);
     if (rc != HOLT_OK) return rc;
     const collection_version *current = version_collection(now, slot, s->spec.id);
     bool same = current && current->btree == s->btree;
-    version_release(f->db, now);
+    version_release(&f->db->versions, now);
     if (same) return HOLT_OK;
     return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", s->spec.id);
 }
