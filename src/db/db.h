@@ -31,7 +31,7 @@
 #include "db/budget.h"
 #include "db/catalog/catalog.h"
 #include "db/commit/ballast.h"
-#include "db/commit/commit_queue.h"
+#include "db/commit/commit.h"
 #include "db/commit/write_throttle.h"
 #include "db/event_log.h"
 #include "db/handle.h"
@@ -69,6 +69,7 @@ struct holt {
 
     /* The parts that change: */
     commit_queue commits;
+    commit_leader leader; /* owned by the leader of `commits` */
     version_set versions;
     manifest_writer manifest;
     catalog catalog;

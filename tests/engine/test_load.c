@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/open/open.h"
 #include "db/verify/verify.h"

@@ -1,6 +1,7 @@
 /* test_rotate.c -- src/db/commit/rotate.c: what a rotation may fail at, and what it may wait for. */
 #include "base/memory.h"
 #include "db/commit/rotate.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/open/open.h"
 #include "support/hold.h"
@@ -28,7 +29,7 @@ static holt_status rotate_now(holt *db)
     holt_status rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = rotate(db, 0, true);
-    commit_unlead(db);
+    commit_queue_unlead(&db->commits);
     return rc;
 }
 

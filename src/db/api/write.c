@@ -2,6 +2,7 @@
 #include "db/read/get.h"
 
 #include "db/api/args.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/txn/txn.h"
 

@@ -35,16 +35,16 @@ static bool has_no_room(const holt *db)
  * what is in memory may change. */
 static bool seal(holt *db)
 {
-    if (!commit_try_lead(db)) return false;
+    if (!commit_queue_try_lead(&db->commits)) return false;
     if (!wal_has_next(db->wal) && !has_no_room(db)) {
         wal_end_calm(db->wal);
-        commit_unlead(db);
+        commit_queue_unlead(&db->commits);
         os_job_wake(db->jobs.prepare); /* there will be one at the next look */
         return false;
     }
     holt_status rc = HOLT_OK;
-    if (memtable_entries(db->commits.active->memtable) > 0) rc = rotate(db, 0, true);
-    commit_unlead(db);
+    if (memtable_entries(db->leader.active->memtable) > 0) rc = rotate(db, 0, true);
+    commit_queue_unlead(&db->commits);
     if (rc != HOLT_OK)
         event_log_write(db->events, HOLT_LOG_WARN, "the memtable could not be sealed in a pause: %s",
                         holt_error_message());
@@ -54,9 +54,9 @@ static bool seal(holt *db)
 /* Gives back what is kept for commits to come: false: somebody leads. */
 static bool rest(holt *db)
 {
-    if (!commit_try_lead(db)) return false;
+    if (!commit_queue_try_lead(&db->commits)) return false;
     wal_trim(db->wal);
-    commit_unlead(db);
+    commit_queue_unlead(&db->commits);
     chunk_pool_trim(&db->chunks);
     os_job_wake(db->jobs.prepare); /* for BALLAST */
     return true;

@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 #include "db/api/args.h"
-#include "db/commit/commit_queue.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
@@ -371,7 +371,7 @@ static holt_status commit(holt_load *load, new_tree *n)
     if (rc == HOLT_OK) rc = commit_lead(load->db);
     if (rc != HOLT_OK) return rc;
     rc = switch_led(load, n);
-    commit_unlead(load->db);
+    commit_queue_unlead(&load->db->commits);
     if (rc == HOLT_OK)
         event_log_write(load->db->events, HOLT_LOG_INFO, "loaded %" PRIu64 " entries into collection %u",
                         load->entries, load->collection->spec.id);

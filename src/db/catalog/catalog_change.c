@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "db/api/args.h"
 #include "db/background/jobs.h"
-#include "db/commit/commit_queue.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
@@ -100,7 +100,7 @@ holt_status holt_collection_create(holt *db, const char *name, const holt_collec
     if (rc == HOLT_OK) rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = create_led(db, name, &spec, o && (o->flags & HOLT_CREATE_OR_OPEN), out);
-    commit_unlead(db);
+    commit_queue_unlead(&db->commits);
     return api_exit(db, rc);
 }
 
@@ -142,7 +142,7 @@ holt_status holt_collection_drop(holt *db, const char *name)
     if (rc == HOLT_OK) rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = drop_led(db, name);
-    commit_unlead(db);
+    commit_queue_unlead(&db->commits);
     return api_exit(db, rc);
 }
 
@@ -176,7 +176,7 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     if (rc == HOLT_OK) rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
     rc = rename_led(db, from, to);
-    commit_unlead(db);
+    commit_queue_unlead(&db->commits);
     return api_exit(db, rc);
 }
 
@@ -207,6 +207,6 @@ holt_status holt_collection_clear(holt_collection *c)
     if (rc != HOLT_OK) return rc;
     rc = collection_check(c); /* it may have been dropped while we waited */
     if (rc == HOLT_OK) rc = clear_led(c);
-    commit_unlead(c->db);
+    commit_queue_unlead(&c->db->commits);
     return api_exit(c->db, rc);
 }

@@ -1,27 +1,35 @@
-/* commit_queue.h -- the commit queue: one leader at a time takes requests into log and memtable, in groups.
+/* commit_queue.h -- group commit: one leader at a time takes requests through log and memtable, in groups.
  *
- * The order of a group: conflicts are checked; log and memtable are rotated if the group does not fit; seqnos
- * are assigned and the versions inserted, invisibly (out of memory: they are voided, nothing happened); the
- * frames are appended with one write; synced once if anyone asked; visible_seqno is published; the members
- * are woken. So nothing is visible before it is as durable as it was asked to be, and commits become visible
- * in their order.
+ * A thread that finds no leader leads at once, with its own request as the group: no queue, no allocation. Otherwise it
+ * queues and sleeps. A leader that is done makes the first in the queue the next leader, which takes those queued behind it
+ * into its group. A group goes through these steps (commit_group):
  *
- * A HOLT_INTERVAL commit is then acknowledged by its own thread, no longer in the group: where a sync is late it waits
- * (log/wal_sync.c has the invariant), and must hold up neither the leader nor others.
+ *   1. gather   waits briefly for more members if a sync is wanted and they are expected
+ *   2. prepare  makes sure that log and memtable have room for all of it
+ *   3. admit    for each request: checks it against what was committed before, assigns its seqnos, inserts its operations
+ *               into the memtable, where nobody sees them yet, and stages its frame; a request that fails leaves nothing
+ *   4. append   writes the staged frames to the log, at once
+ *   5. sync     if any admitted request asked for it
+ *   6. publish  raises `visible`: from here on readers see the group
+ *   7. wake     the members return, and the next leader starts (hand_over)
  *
- * Uncontended, a request leads at once: no queue, no allocation. Otherwise it joins the queue and sleeps; the
- * leader that finishes hands over to the first in the queue, which takes all that wait behind it along.
- * Leadership is also how the catalog changes in commit order (commit_lead).
+ * So nothing is visible before it is as durable as was asked for, and commits become visible in seqno order. If step 4 or 5
+ * fails, every admitted request fails with it and `visible` stays: the log refuses all later appends.
  *
- * After a log failure visible_seqno is frozen and every request answers HOLT_IO.
+ * What the steps do to log and memtable is the environment's (commit.c for a database), so unit tests drive the queue without
+ * one.
+ *
+ * Concurrency  mu guards the queue. What is marked as the leader's is handed from leader to leader with mu.
  */
 #ifndef HOLT_DB_COMMIT_COMMIT_QUEUE_H
 #define HOLT_DB_COMMIT_COMMIT_QUEUE_H
 
 #include "base/buffer.h"
-#include "db/catalog/collection.h"
-#include "db/version/version.h"
 #include "log/operation.h"
+#include "log/position.h"
+#include "os/os.h"
+
+#include <stdatomic.h>
 
 typedef struct commit_request commit_request;
 
@@ -29,41 +37,59 @@ typedef struct commit_request commit_request;
 typedef struct write_set {
     buffer operations;
     uint32_t count;
-    uint64_t puts, user_bytes;       /* keys and values */
-    holt_collection **collections;   /* each once; a user of each */
+    uint64_t puts, user_bytes;     /* keys and values */
+    holt_collection **collections; /* each once; a user of each */
     size_t collection_count, collection_capacity;
 } write_set;
 
 typedef enum commit_progress { COMMIT_WAITING, COMMIT_LEADS, COMMIT_DONE } commit_progress;
 
 struct commit_request {
-    /* What is asked; either one operation on one collection, or a write set. */
+    /* The request: either one operation on one collection, or a write set. */
     holt_collection *collection;
     operation operation;
     const write_set *set;
-    uint32_t durability;  /* holt_durability, never the default */
-    bool if_absent;       /* the operation's key had no value at absent_seqno */
+    uint32_t durability;   /* holt_durability, never the default; 0: a change to the catalog (commit_queue_lead) */
+    bool if_absent;        /* the operation's key had no value at absent_seqno */
     seqno absent_seqno;
-    uint64_t absent_loads; /* of the collection, before that was found out */
+    uint64_t absent_loads; /* of the collection, before that was found */
 
-    /* The answer. */
+    /* The result. */
     holt_status status;
-    holt_error error;     /* when status was found by another thread */
-    bool undecided;       /* if_absent: memtables back to absent_seqno are gone, or something was loaded; look it
-                             up again */
+    holt_error error; /* of a failure, which another thread may have met */
+    bool undecided;   /* if_absent: memtables back to absent_seqno are gone, or something was loaded; look it up again */
+    seqno first_seqno;
 
     /* The queue's. */
     commit_request *next;
-    commit_progress progress; /* commit_mu */
+    commit_progress progress; /* mu */
     os_cond wake;
-    seqno first_seqno;
-    bool inserted;
+    bool admitted;
 };
 
-/* The queue, what its leader owns, and what has been committed. */
+size_t   request_payload_size(const commit_request *r);
+uint32_t request_operations(const commit_request *r);
+uint64_t request_puts(const commit_request *r);
+
+/* What a leader calls to take a group through the steps. */
+typedef struct commit_env {
+    void *ctx;
+    os *os;
+    uint64_t group_bytes_max; /* of frames in one group, unless a single request has more */
+    /* A failure is that of the whole group. bytes: of its frames. */
+    holt_status (*prepare)(void *ctx, const commit_request *group, uint64_t bytes);
+    /* Admits a request from seqno `first` on, or sets r->undecided. */
+    holt_status (*admit)(void *ctx, commit_request *r, seqno first);
+    /* Appends the staged frames. sync: one will follow. */
+    holt_status (*append)(void *ctx, bool sync);
+    holt_status (*sync)(void *ctx);
+    void (*discard)(void *ctx);   /* no request was admitted: drops what is staged */
+    void (*published)(void *ctx); /* after a group has become visible */
+} commit_env;
+
 typedef struct commit_queue {
-    /* The newest visible operation. The leader releases it after memtable inserts, the append and the sync; readers
-     * acquire it: whoever sees seqno s sees every operation up to s, and every version installed before. */
+    /* The newest visible operation. The leader releases it in step 6; readers acquire it: whoever sees seqno s sees every
+     * operation up to s, and every version installed before. */
     _Alignas(64) _Atomic seqno visible;
 
     _Alignas(64) os_mutex mu; /* LOCK_RANK_COMMIT; guards: */
@@ -71,30 +97,28 @@ typedef struct commit_queue {
     commit_request *first, *last;
     uint32_t length;
 
-    /* Owned by the leader: */
+    commit_env env; /* constant while there are requests */
+
+    /* The leader's: */
     seqno next_seqno;
-    memtable_generation *active; /* the current version holds the reference */
-    uint32_t sync_members;       /* commits that the last sync covered */
-    memtable_record **inserted;  /* records of the write set being inserted */
-    size_t inserted_capacity;
+    uint32_t sync_members; /* commits that the last sync covered */
 
     /* Totals, written by the leader, read by any thread. Relaxed: figures. */
     _Atomic uint64_t count, puts, deletes, user_bytes;
 } commit_queue;
 
-void commit_queue_init(commit_queue *q);
+void commit_queue_init(commit_queue *q); /* env, next_seqno and visible are set by the caller before the first request */
 void commit_queue_deinit(commit_queue *q); /* nothing is queued */
-/* mu held: asserts that the queue is linked, counted, and led if it is not empty. */
+/* mu held: asserts that the queue is linked and counted, and led if it is not empty. */
 void commit_queue_check(const commit_queue *q);
 
-/* Commits; returns request->status with its words on this thread. */
-holt_status commit_submit(holt *db, commit_request *request);
+/* Takes a request through a group, as leader or member; the result is in the request. */
+void commit_queue_submit(commit_queue *q, commit_request *request);
 
-/* Becomes the leader, with nobody's request, to change the catalog in commit order; and stops being it. Every
- * commit before is published. */
-holt_status commit_lead(holt *db);
-/* The same, if nobody leads: does not wait. */
-bool        commit_try_lead(holt *db);
-void        commit_unlead(holt *db);
+/* Waits to become the leader without a request, to change the catalog in commit order: every earlier commit is visible. */
+void commit_queue_lead(commit_queue *q);
+/* Becomes the leader if there is none; does not wait. */
+bool commit_queue_try_lead(commit_queue *q);
+void commit_queue_unlead(commit_queue *q);
 
 #endif

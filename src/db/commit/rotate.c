@@ -30,14 +30,14 @@ static void install_generation(holt *db, memtable_generation *fresh, version *re
     (void)rc;
     version_add_generation(reserved, fresh);
     version_change_install(&db->versions, reserved);
-    db->commits.active = fresh;
+    db->leader.active = fresh;
 }
 
 holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
 {
     /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
      * flushed as nothing. */
-    memtable_generation *sealed = db->commits.active, *fresh;
+    memtable_generation *sealed = db->leader.active, *fresh;
     version *next;
     wal_rotation rotation;
     manifest_mark mark = recorded_get(db);

@@ -34,10 +34,10 @@ holt_status begin_generation(holt *db)
     rc = version_change_reserve(&db->versions, 0, &v);
     if (rc == HOLT_OK) rc = version_change_begin(&db->versions, v);
     if (rc == HOLT_OK) {
-        if (db->commits.active) db->commits.active->last_seqno = db->commits.next_seqno - 1;
+        if (db->leader.active) db->leader.active->last_seqno = db->commits.next_seqno - 1;
         version_add_generation(v, fresh);
         version_change_install(&db->versions, v);
-        db->commits.active = fresh;
+        db->leader.active = fresh;
     }
     generation_unref(fresh); /* the version holds it */
     return rc;

@@ -65,6 +65,7 @@ static void free_handle(holt *db)
     cache_destroy(db->cache);
     chunk_pool_deinit(&db->chunks);
     commit_queue_deinit(&db->commits);
+    mem_free(db->leader.inserted);
     ballast_deinit(&db->ballast);
     jobs_deinit(&db->jobs);
     handle_list_deinit(&db->handles);

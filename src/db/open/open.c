@@ -69,6 +69,7 @@ static holt_status look_and_lock(holt *db, directory_kind *kind)
 static void init_parts(holt *db)
 {
     commit_queue_init(&db->commits);
+    db->commits.env = commit_env_of(db);
     version_set_init(&db->versions);
     manifest_writer_init(&db->manifest);
     catalog_init(&db->catalog);

@@ -186,7 +186,7 @@ static holt_status flush_without_record(recovery *r)
 static holt_status make_room(recovery *r)
 {
     holt *db = r->db;
-    size_t bytes = memtable_bytes(db->commits.active->memtable);
+    size_t bytes = memtable_bytes(db->leader.active->memtable);
     if (bytes < db->set.memtable_bytes) return HOLT_OK;
     holt_status rc = begin_generation(db);
     r->memory_bytes += bytes;
@@ -208,7 +208,7 @@ static holt_status insert_operations(recovery *r, seqno first, uint32_t count, s
                             .value = o.value};
         if (o.key.size > KEY_BYTES_MAX) d.failed = true;
         if (d.failed || !exists(r->state, o.collection)) continue; /* dropped since */
-        holt_status rc = memtable_insert(r->db->commits.active->memtable, &e, NULL);
+        holt_status rc = memtable_insert(r->db->leader.active->memtable, &e, NULL);
         if (rc != HOLT_OK) return rc;
     }
     if (d.failed || i != count)
@@ -221,7 +221,7 @@ static holt_status replay_commit(void *ctx, seqno first, uint32_t count, slice p
     recovery *r = ctx;
     holt *db = r->db;
     if (db->read_only &&
-        r->memory_bytes + memtable_bytes(db->commits.active->memtable) > db->set.memory_bytes) {
+        r->memory_bytes + memtable_bytes(db->leader.active->memtable) > db->set.memory_bytes) {
         r->overflow_bytes += payload.size;
         return HOLT_OK;
     }
@@ -263,7 +263,7 @@ static holt_status adopt_log(holt *db, replay_result *result)
     db->manifest.log.recovered = result->segments;
     db->manifest.log.recovered_count = result->count;
     result->segments = NULL;
-    db->commits.active->last_recovered = true;
+    db->leader.active->last_recovered = true;
     return begin_generation(db);
 }
 

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "db/api/args.h"
 #include "db/budget.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 
 #include <inttypes.h>

@@ -11,7 +11,7 @@
 #include "db/background/flush/flush_internal.h"
 #include "db/budget.h"
 #include "db/commit/ballast.h"
-#include "db/commit/commit_queue.h"
+#include "db/commit/commit.h"
 #include "db/commit/rotate.h"
 #include "db/db.h"
 #include "db/manifest/manifest_writer.h"
@@ -219,9 +219,9 @@ static holt_status seal_active(holt *db, seqno *upto)
 {
     holt_status rc = commit_lead(db);
     if (rc != HOLT_OK) return rc;
-    if (memtable_entries(db->commits.active->memtable) > 0) rc = rotate(db, 0, true);
+    if (memtable_entries(db->leader.active->memtable) > 0) rc = rotate(db, 0, true);
     *upto = db->commits.next_seqno - 1;
-    commit_unlead(db);
+    commit_queue_unlead(&db->commits);
     return rc;
 }
 

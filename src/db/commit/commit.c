@@ -1,0 +1,184 @@
+/* commit.c -- what a commit does to log and memtable, and what comes before and after its group. */
+#include "db/commit/commit.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/commit/rotate.h"
+#include "db/db.h"
+
+#include <assert.h>
+
+/* ---------------------------------------------------------------- checks */
+
+static holt_status check_collections(const commit_request *r)
+{
+    size_t count = r->set ? r->set->collection_count : 1;
+    holt_collection *const *all = r->set ? r->set->collections : &r->collection;
+    for (size_t i = 0; i < count; i++)
+        /* Relaxed: drops happen under leadership, which orders them. */
+        if (atomic_load_explicit(&all[i]->dropped, memory_order_relaxed))
+            return r->set
+                       ? status_set(HOLT_CONFLICT, "a collection that the transaction wrote to was dropped")
+                       : status_set(HOLT_CLOSED, "the collection was dropped");
+    return HOLT_OK;
+}
+
+/* HOLT_EXISTS if the key has been given a value since it was looked up. The memtables decide if they reach back that far. */
+static holt_status check_absent(holt *db, commit_request *r)
+{
+    version *v;
+    /* Relaxed: loads are committed under leadership, which orders them. */
+    if (atomic_load_explicit(&r->collection->loads, memory_order_relaxed) != r->absent_loads) {
+        r->undecided = true; /* what a load brings is in no memtable */
+        return HOLT_OK;
+    }
+    holt_status rc = version_acquire(&db->versions, &v);
+    if (rc != HOLT_OK) return rc;
+    memtable_entry newest;
+    const collection_version *s = version_collection(v, r->collection->slot, r->collection->spec.id);
+    bool found = false;
+    for (size_t i = 0; i < v->generation_count && !found; i++)
+        found = memtable_get(v->generations[i]->memtable, r->operation.collection, r->operation.key,
+                             UINT64_MAX, &newest);
+    if (found && s && newest.seqno <= s->cleared_seqno) found = false;
+    if (found && newest.op != ENTRY_DELETE)
+        rc = status_set(HOLT_EXISTS, "the key has a value");
+    else if (!found && v->min_seqno > r->absent_seqno)
+        r->undecided = true;
+    version_release(&db->versions, v);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the steps of a group */
+
+static bool has_puts(const commit_request *group)
+{
+    while (group && request_puts(group) == 0)
+        group = group->next;
+    return group != NULL;
+}
+
+static holt_status prepare(void *ctx, const commit_request *group, uint64_t bytes)
+{
+    holt *db = ctx;
+    const memtable *m = db->leader.active->memtable;
+    holt_status rc = wal_health(db->wal);
+    if (rc == HOLT_OK) rc = manifest_resolve(db);
+    if (rc != HOLT_OK) return rc;
+    bool full = memtable_entries(m) > 0 && memtable_bytes(m) >= db->set.memtable_bytes;
+    return full || !wal_fits(db->wal, bytes) ? rotate(db, bytes, !has_puts(group)) : HOLT_OK;
+}
+
+static holt_status insert_one(holt *db, const operation *o, seqno number, memtable_record **record)
+{
+    memtable_entry e = {.collection = o->collection,
+                        .op = o->op,
+                        .seqno = number,
+                        .expires_at_ms = o->expires_at_ms,
+                        .key = o->key,
+                        .value = o->value};
+    return memtable_insert(db->leader.active->memtable, &e, record);
+}
+
+/* All operations or, after a failure, none. */
+static holt_status insert_set(holt *db, const write_set *set, seqno first)
+{
+    commit_leader *l = &db->leader;
+    decoder d = decoder_of(buffer_slice(&set->operations));
+    operation o;
+    holt_status rc = HOLT_OK;
+    uint32_t count = 0;
+    if (!mem_grow((void **)&l->inserted, &l->inserted_capacity, set->count, sizeof *l->inserted))
+        rc = status_no_memory(set->count * sizeof *l->inserted);
+    while (rc == HOLT_OK && operation_decode(&d, &o)) {
+        rc = insert_one(db, &o, first + count, &l->inserted[count]);
+        count += rc == HOLT_OK;
+    }
+    while (rc != HOLT_OK && count > 0)
+        memtable_abort(l->active->memtable, l->inserted[--count]);
+    return rc;
+}
+
+static holt_status admit(void *ctx, commit_request *r, seqno first)
+{
+    holt *db = ctx;
+    holt_status rc = check_collections(r);
+    if (rc == HOLT_OK && r->if_absent) rc = check_absent(db, r);
+    if (rc != HOLT_OK || r->undecided) return rc;
+    uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
+    if (!payload) return status_no_memory(request_payload_size(r));
+    rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);
+    if (rc != HOLT_OK) return rc; /* the next frame overwrites the unfinished one */
+    if (r->set)
+        memcpy(payload, r->set->operations.data, r->set->operations.size);
+    else
+        operation_encode(payload, &r->operation);
+    wal_stage_end(db->wal, first, request_operations(r));
+    return HOLT_OK;
+}
+
+static holt_status append(void *ctx, bool sync)
+{
+    return wal_append(((holt *)ctx)->wal, sync);
+}
+
+static holt_status sync(void *ctx)
+{
+    return wal_sync(((holt *)ctx)->wal);
+}
+
+static void discard(void *ctx)
+{
+    wal_stage_clear(((holt *)ctx)->wal);
+}
+
+static void published(void *ctx)
+{
+    holt *db = ctx;
+    if (wal_outgrows_calm(db->wal)) os_job_wake(db->jobs.prepare);
+    if (idle_watch(&db->flushes.idle)) os_job_wake(db->jobs.flush);
+}
+
+commit_env commit_env_of(holt *db)
+{
+    enum { GROUP_BYTES_MAX = 4 << 20 };
+    return (commit_env){.ctx = db,
+                        .os = db->os,
+                        .group_bytes_max = db->set.memtable_bytes < GROUP_BYTES_MAX ? db->set.memtable_bytes
+                                                                                    : GROUP_BYTES_MAX,
+                        .prepare = prepare,
+                        .admit = admit,
+                        .append = append,
+                        .sync = sync,
+                        .discard = discard,
+                        .published = published};
+}
+
+/* ---------------------------------------------------------------- before and after the group */
+
+static holt_status acknowledge_interval(holt *db, const commit_request *r)
+{
+    bool first;
+    seqno newest = r->first_seqno + request_operations(r) - 1;
+    holt_status rc = wal_acknowledge(db->wal, newest, (uint64_t)db->set.interval_ms * 1000000, &first);
+    if (first) os_job_wake(db->jobs.sync);
+    return rc;
+}
+
+holt_status commit_submit(holt *db, commit_request *request)
+{
+    holt_status rc = write_throttle_admit(db, request_payload_size(request), request_puts(request) > 0);
+    if (rc != HOLT_OK) return rc;
+    commit_queue_submit(&db->commits, request);
+    if (request->status != HOLT_OK) return status_restore(&request->error);
+    bool acknowledges = request->durability == HOLT_INTERVAL && !request->undecided;
+    return acknowledges ? acknowledge_interval(db, request) : HOLT_OK;
+}
+
+holt_status commit_lead(holt *db)
+{
+    commit_queue_lead(&db->commits);
+    holt_status rc = wal_check_directory(db->wal);
+    if (rc != HOLT_OK) commit_queue_unlead(&db->commits);
+    return rc;
+}
