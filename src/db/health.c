@@ -2,7 +2,7 @@
 #include "db/health.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/commit/ballast.h"
 #include "db/db.h"
 #include "db/manifest/manifest_writer.h"

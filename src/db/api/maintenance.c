@@ -1,7 +1,7 @@
 /* maintenance.c -- sync, flush and compact, as a user asks for them. */
 #include "base/status.h"
 
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/background/jobs.h"
 #include "db/background/rewrite.h"
 #include "db/db.h"

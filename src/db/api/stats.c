@@ -1,6 +1,6 @@
 #include "base/status.h"
 
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/background/page_reclaim.h"
 #include "db/commit/commit_queue.h"
 #include "db/db.h"

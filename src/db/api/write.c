@@ -1,7 +1,7 @@
 /* write.c -- plain writes: each a commit of its own, or a part of a blind transaction. */
 #include "db/read/get.h"
 
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/txn/txn.h"

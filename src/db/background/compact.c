@@ -12,7 +12,6 @@
 #include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
-#include "db/txn/txn.h"
 #include "db/version/version_set.h"
 
 #include <inttypes.h>

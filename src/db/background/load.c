@@ -12,13 +12,12 @@
 #include "base/memory.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/tree/collection_tree.h"
-#include "db/txn/txn.h"
 #include "db/version/version_set.h"
 
 #include <inttypes.h>

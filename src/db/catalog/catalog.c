@@ -1,13 +1,10 @@
-/* catalog.c -- the collections by name, their objects and handles; catalog_change.c makes, drops, renames and
- * clears them. */
+/* catalog.c -- the collections by name and by slot, and how long each lives. */
 #include "db/catalog/catalog_internal.h"
 #include "db/catalog/collection_options.h"
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/api/args.h"
 #include "db/db.h"
-#include "db/txn/txn.h"
 
 #include <assert.h>
 
@@ -182,7 +179,7 @@ static void forget_dropped(catalog *all, const holt_collection *c)
     if (*at) *at = c->next_dropped;
 }
 
-static void give_back(holt_collection *c, uint32_t *count)
+static void drop_count(holt_collection *c, uint32_t *count)
 {
     holt *db = c->db;
     os_mutex_lock(&db->catalog.mu);
@@ -195,17 +192,22 @@ static void give_back(holt_collection *c, uint32_t *count)
 
 void collection_unuse(holt_collection *c)
 {
-    give_back(c, &c->users);
+    drop_count(c, &c->users);
 }
 
-holt_status catalog_restore(holt *db, const manifest_collection *from, holt_collection **out)
+void collection_close(holt_collection *c)
 {
-    holt_status rc = collection_create_object(db, &from->spec, from->name, out);
+    drop_count(c, &c->handles);
+}
+
+holt_status catalog_restore(holt *db, const collection_spec *spec, const char *name, holt_collection **out)
+{
+    holt_status rc = collection_create_object(db, spec, name, out);
     if (rc != HOLT_OK) return rc;
     os_mutex_lock(&db->catalog.mu);
     rc = catalog_reserve(&db->catalog);
-    if (rc == HOLT_OK && catalog_find(&db->catalog, from->name))
-        rc = status_set(HOLT_CORRUPT, "the manifest names two collections \"%s\"", from->name);
+    if (rc == HOLT_OK && catalog_find(&db->catalog, name))
+        rc = status_set(HOLT_CORRUPT, "the manifest names two collections \"%s\"", name);
     if (rc == HOLT_OK) {
         (*out)->slot = catalog_take_slot(&db->catalog);
         catalog_put(&db->catalog, *out);
@@ -220,83 +222,4 @@ holt_status catalog_restore(holt *db, const manifest_collection *from, holt_coll
 holt_status collection_not_found(const char *name)
 {
     return status_set(HOLT_NOT_FOUND, "there is no collection \"%s\"", name);
-}
-
-/* ---------------------------------------------------------------- opening and asking */
-
-holt_status holt_collection_open(holt *db, const char *name, holt_collection **out)
-{
-    status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
-    *out = NULL;
-    holt_status rc = db_check(db);
-    if (rc == HOLT_OK) rc = name_check(name);
-    if (rc != HOLT_OK) return rc;
-    os_mutex_lock(&db->catalog.mu);
-    holt_collection *c = catalog_find(&db->catalog, name);
-    if (c) c->handles++;
-    os_mutex_unlock(&db->catalog.mu);
-    *out = c;
-    return api_exit(db, c ? HOLT_OK : collection_not_found(name));
-}
-
-void holt_collection_close(holt_collection *c)
-{
-    if (!c || db_check(c->db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
-    give_back(c, &c->handles);
-}
-
-static size_t names_size(const holt *db)
-{
-    size_t size = (db->catalog.count + 1) * sizeof(char *);
-    for (size_t i = 0; i < db->catalog.count; i++)
-        size += strlen(db->catalog.list[i]->name) + 1;
-    return size;
-}
-
-holt_status holt_collection_list(holt *db, char ***names, size_t *count)
-{
-    status_begin_call();
-    if (!names || !count) return status_set(HOLT_INVALID, "the place for the names or their count is NULL");
-    *names = NULL;
-    *count = 0;
-    holt_status rc = db_check(db);
-    if (rc != HOLT_OK) return rc;
-    os_mutex_lock(&db->catalog.mu);
-    size_t size = names_size(db);
-    char **list = mem_alloc(size);
-    if (list) {
-        char *at = (char *)(list + db->catalog.count + 1);
-        for (size_t i = 0; i < db->catalog.count; i++) {
-            list[i] = at;
-            at = stpcpy(at, db->catalog.list[i]->name) + 1;
-        }
-        list[db->catalog.count] = NULL;
-        *count = db->catalog.count;
-    }
-    os_mutex_unlock(&db->catalog.mu);
-    *names = list;
-    return api_exit(db, list ? HOLT_OK : status_no_memory(size));
-}
-
-holt_status holt_collection_name(holt_collection *c, char *into, size_t capacity, size_t *size)
-{
-    status_begin_call();
-    holt_status rc = collection_check(c);
-    if (rc != HOLT_OK) return rc;
-    if (!into && capacity)
-        return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
-    os_mutex_lock(&c->db->catalog.mu);
-    size_t length = strlen(c->name), fits = capacity == 0 ? 0 : length < capacity ? length : capacity - 1;
-    bytes_copy(into, c->name, fits);
-    os_mutex_unlock(&c->db->catalog.mu);
-    if (capacity) into[fits] = '\0';
-    if (size) *size = length;
-    if (fits == length && capacity) return HOLT_OK;
-    return status_set(HOLT_TOO_LARGE, "the name has %zu bytes, the buffer %zu", length, capacity);
-}
-
-holt_kind holt_collection_kind(holt_collection *c)
-{
-    return c ? (holt_kind)c->spec.kind : HOLT_KIND_DEFAULT;
 }

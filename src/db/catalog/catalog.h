@@ -29,7 +29,7 @@ void catalog_deinit(catalog *c);
 void catalog_check(const catalog *c);
 
 /* At open: adds a collection from the manifest, in a slot of its own. */
-holt_status catalog_restore(holt *db, const manifest_collection *c, holt_collection **out);
+holt_status catalog_restore(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
 
 /* Counts a user (a cursor, a write set, a merge) of the collection, which keeps it in memory after a drop. */
 void collection_use(holt_collection *c);

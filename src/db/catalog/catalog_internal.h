@@ -1,6 +1,6 @@
-/* catalog_internal.h -- the catalog's arrays and its objects, for catalog.c, catalog_change.c and db_edit.c.
+/* catalog_internal.h -- the catalog's arrays and its objects, for catalog.c, db_edit.c and the calls on collections in api/.
  *
- * catalog.mu is held for all calls but collection_create_object and collection_destroy_object.
+ * catalog.mu is held for all calls but those on one collection (collection_...).
  */
 #ifndef HOLT_DB_CATALOG_CATALOG_INTERNAL_H
 #define HOLT_DB_CATALOG_CATALOG_INTERNAL_H
@@ -19,6 +19,8 @@ void        catalog_keep_dropped(catalog *c, holt_collection *collection);
 
 holt_status collection_create_object(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
 void        collection_destroy_object(holt_collection *c); /* accepts NULL */
+/* Closes one handle of the program. */
+void        collection_close(holt_collection *c);
 /* HOLT_NOT_FOUND with the name. */
 holt_status collection_not_found(const char *name);
 

@@ -2,7 +2,8 @@
 #ifndef HOLT_DB_CATALOG_COLLECTION_H
 #define HOLT_DB_CATALOG_COLLECTION_H
 
-#include "db/manifest/manifest_state.h"
+#include "db/tree/collection_spec.h"
+#include "log/position.h"
 
 #include <stdatomic.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "block/filter.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/db.h"
 
 /* The length of the UTF-8 sequence at s (valid, no control character), or 0. */

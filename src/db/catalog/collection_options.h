@@ -2,7 +2,9 @@
 #ifndef HOLT_DB_CATALOG_COLLECTION_OPTIONS_H
 #define HOLT_DB_CATALOG_COLLECTION_OPTIONS_H
 
-#include "db/manifest/manifest_state.h"
+#include "db/tree/collection_spec.h"
+
+#include <holt.h>
 
 /* HOLT_INVALID says what is wrong with a name. */
 holt_status name_check(const char *name);

@@ -1,6 +1,5 @@
 #include "db/commit/rotate.h"
 
-#include "db/background/jobs.h"
 #include "db/commit/ballast.h"
 #include "db/db.h"
 #include "db/health.h"

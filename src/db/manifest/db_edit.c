@@ -1,5 +1,6 @@
 /* db_edit.c -- gathering an edit, and making it: db_edit.h has the protocol. */
 #include "db/manifest/db_edit.h"
+#include "db/manifest/manifest_state.h"
 
 #include "base/memory.h"
 #include "base/status.h"

@@ -37,6 +37,7 @@
 
 #include "base/buffer.h"
 #include "btree/btree.h"
+#include "db/tree/collection_spec.h"
 #include "log/replay.h"
 #include "lsm/lsm.h"
 
@@ -46,12 +47,6 @@ typedef struct manifest_run {
     lsm_file_range *file_ranges; /* owned, bounds too */
     size_t count;
 } manifest_run;
-
-/* What does not change in a collection's life, but for the name. */
-typedef struct collection_spec {
-    uint32_t id; /* never used twice */
-    uint32_t kind, compression, block_bytes, filter_bits;
-} collection_spec;
 
 typedef struct manifest_collection {
     collection_spec spec;

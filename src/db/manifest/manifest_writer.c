@@ -1,4 +1,5 @@
 /* manifest_writer.c -- appending edits, writing whole manifests, and settling what is in doubt. */
+#include "db/manifest/manifest_state.h"
 #include "db/manifest/manifest_writer.h"
 
 #include "base/memory.h"

@@ -59,7 +59,7 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
 {
     holt_collection *c;
     collection_version *s;
-    holt_status rc = catalog_restore(db, from, &c);
+    holt_status rc = catalog_restore(db, &from->spec, from->name, &c);
     if (rc != HOLT_OK) {
         lsm_tree_unref(tree->lsm);
         btree_version_unref(tree->btree);

@@ -4,6 +4,7 @@
 #define HOLT_DB_OPEN_BOOTSTRAP_H
 
 #include "db/db.h"
+#include "db/manifest/manifest_state.h"
 
 /* The directory is ours to write to: signs LOCK and opens the event log. */
 holt_status begin_writing(holt *db);

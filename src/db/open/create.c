@@ -1,3 +1,4 @@
+#include "db/manifest/manifest_state.h"
 #include "db/open/recover.h"
 
 #include "base/status.h"

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/background/jobs.h"
 #include "db/db.h"
 #include "db/open/close.h"

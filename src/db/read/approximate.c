@@ -2,7 +2,7 @@
 #include "base/range_estimate.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/db.h"
 #include "db/tree/collection_tree.h"
 #include "db/version/version_set.h"

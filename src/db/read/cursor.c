@@ -8,7 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/db.h"
 
 static bool below_range(const holt_cursor *cur, slice key)

@@ -7,7 +7,7 @@
 #include "db/txn/txn.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/db.h"
 
 #include <assert.h>

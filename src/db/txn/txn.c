@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/budget.h"
 #include "db/commit/commit.h"
 #include "db/db.h"

@@ -1,7 +1,7 @@
 #include "db/verify/verification.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/db.h"
 
 #include <inttypes.h>

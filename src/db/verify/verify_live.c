@@ -8,8 +8,9 @@
 #include "base/memory.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 #include "db/db.h"
+#include "db/manifest/manifest_state.h"
 #include "db/verify/verify_manifest.h"
 #include "db/verify/verify_trees.h"
 #include "db/version/version_set.h"

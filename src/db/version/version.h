@@ -16,7 +16,9 @@
 
 #include "base/epoch.h"
 #include "btree/btree.h"
-#include "db/manifest/manifest_state.h"
+#include "db/tree/collection_spec.h"
+#include "log/position.h"
+#include "lsm/lsm.h"
 #include "memtable/memtable.h"
 
 #include <stdatomic.h>

@@ -1,17 +1,15 @@
-/* catalog_change.c -- creating, dropping, renaming and clearing collections: under leadership, so in commit
- * order, and durable when done. */
+/* collection_changes.c -- creating, dropping, renaming and clearing collections: each under leadership of the commit queue,
+ * so in commit order, and durable when the call returns. */
 #include "db/catalog/catalog_internal.h"
 #include "db/catalog/collection_options.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
-#include "db/background/jobs.h"
+#include "db/args.h"
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/tree/collection_tree.h"
-#include "db/txn/txn.h"
 
 #include <assert.h>
 

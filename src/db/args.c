@@ -2,7 +2,7 @@
 #include "db/db.h"
 
 #include "base/status.h"
-#include "db/api/args.h"
+#include "db/args.h"
 
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* args.h -- the checks that every public call makes on its arguments, and what it does before it returns. */
-#ifndef HOLT_DB_API_ARGS_H
-#define HOLT_DB_API_ARGS_H
+#ifndef HOLT_DB_ARGS_H
+#define HOLT_DB_ARGS_H
 
 #include "db/db.h"
 
