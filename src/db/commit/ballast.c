@@ -1,3 +1,4 @@
+/* ballast.c -- making, resizing and releasing the ballast file. */
 #include "db/commit/ballast.h"
 
 #include "base/status.h"
@@ -7,7 +8,7 @@
 #include <inttypes.h>
 
 static const char NAME[] = "BALLAST";
-enum { BYTES_MIN = 64 << 10, SEGMENTS = 16 }; /* so many small segments in its place */
+enum { BYTES_MIN = 64 << 10, SEGMENTS = 16 }; /* its space makes this many small segments */
 
 static uint64_t wanted_bytes(const holt *db)
 {
@@ -24,7 +25,7 @@ static void set_full(holt *db, bool full)
 
 /* ---------------------------------------------------------------- the file */
 
-/* Grows the file, or makes it. */
+/* Creates or extends the file. */
 static holt_status allocate(holt *db, uint64_t bytes)
 {
     os_file *file;
@@ -35,7 +36,7 @@ static holt_status allocate(holt *db, uint64_t bytes)
     return rc;
 }
 
-/* As much of it as there is room for. */
+/* Makes it as large as there is room for: the full size, or half of it, and so on. */
 static holt_status make_some(holt *db)
 {
     uint64_t bytes = wanted_bytes(db);
@@ -49,7 +50,7 @@ static holt_status make_some(holt *db)
     return rc;
 }
 
-/* That it stays as it is is no error. */
+/* If that fails, the file stays as it is, which does no harm. */
 static void resize(holt *db, uint64_t size)
 {
     os_file *file;
@@ -62,9 +63,9 @@ static void resize(holt *db, uint64_t size)
     os_file_close(file);
 }
 
-/* ---------------------------------------------------------------- the end of a full disk */
+/* ---------------------------------------------------------------- when there is room again */
 
-/* Only with room for as much again and the next segment: or the disk would be full again with the next commits. */
+/* Room for the ballast, as much again, and the next segment: with less, the next commits would fill the disk again. */
 static bool has_room(holt *db)
 {
     uint64_t bytes;
@@ -72,7 +73,7 @@ static bool has_room(holt *db)
            bytes >= 2 * wanted_bytes(db) + WAL_SEGMENT_BYTES_MIN;
 }
 
-/* The whole of it, or none. */
+/* Makes it at full size, or not at all. */
 static bool make_whole(holt *db)
 {
     if (allocate(db, wanted_bytes(db)) == HOLT_OK) return true;
@@ -85,19 +86,19 @@ static void end_fullness(holt *db)
     os_mutex_lock(&db->ballast.mu);
     uint64_t given = db->ballast.times_released;
     os_mutex_unlock(&db->ballast.mu);
-    /* What waits for its flush needs the space first. Relaxed: this is asked again soon. */
+    /* Sealed memtables need the space first. Relaxed: this is asked again soon. */
     if (atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed) > 0) return;
     if (!has_room(db) || !make_whole(db)) return;
     os_mutex_lock(&db->ballast.mu);
-    bool ends = db->ballast.times_released == given; /* else somebody has given the new one up already */
+    bool ends = db->ballast.times_released == given; /* else the new one has been released already */
     if (ends) set_full(db, false);
     os_mutex_unlock(&db->ballast.mu);
     if (ends) event_log_write(db->events, HOLT_LOG_INFO, "there is room on the disk again");
 }
 
-/* ---------------------------------------------------------------- how much of it */
+/* ---------------------------------------------------------------- its size */
 
-/* Bytes that are in trees: what deletes could give back. */
+/* Bytes in trees, which deletes could free. */
 static uint64_t tree_bytes(holt *db)
 {
     version *v;
@@ -113,8 +114,8 @@ static uint64_t tree_bytes(holt *db)
     return bytes;
 }
 
-/* As much as the active segment, which is small at first: then also as much as there is data, up to what the next
- * segment takes. 0: there is nothing yet that deletes could give back, and the log is far from needing space. */
+/* The size of the active segment. That is small at first: then also as much as there is data, up to the size of the next
+ * segment. 0: there is no data that deletes could free, and the log does not need another segment soon. */
 static uint64_t choose_bytes(holt *db)
 {
     wal_stats log;
@@ -125,7 +126,7 @@ static uint64_t choose_bytes(holt *db)
     return data > log.active_bytes ? data : log.active_bytes;
 }
 
-/* ---------------------------------------------------------------- what others call */
+/* ---------------------------------------------------------------- its users */
 
 void ballast_make(holt *db)
 {
@@ -145,13 +146,13 @@ void ballast_make(holt *db)
         os_mutex_lock(&db->ballast.mu);
         set_full(db, true);
         os_mutex_unlock(&db->ballast.mu);
-        event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: only deletes are taken");
+        event_log_write(db->events, HOLT_LOG_WARN, "the disk is full: only deletes are accepted");
     }
 }
 
 bool ballast_release(holt *db)
 {
-    status_aside why; /* the caller's: the full disk is what is reported if there is no BALLAST */
+    status_aside why; /* the caller's failure, which is reported if there is no ballast */
     status_put_aside(&why);
     bool given = os_dir_unlink(db->dir, NAME) == HOLT_OK;
     status_put_back(&why);
@@ -162,17 +163,18 @@ bool ballast_release(holt *db)
     os_mutex_unlock(&db->ballast.mu);
     os_job_wake(db->jobs.prepare);
     event_log_write(db->events, HOLT_LOG_WARN,
-                    "the disk is full: gave up the BALLAST file; only deletes are taken");
+                    "the disk is full: released the BALLAST file; only deletes are accepted");
     return true;
 }
 
 holt_status ballast_check_puts(holt *db)
 {
     if (!disk_is_full(&db->ballast)) return HOLT_OK;
-    return status_set_file(HOLT_NO_SPACE, NAME, HOLT_NO_OFFSET,
-                           "the disk is full: until there is room for this file of %" PRIu64
-                           " bytes again, twice, only deletes are taken",
-                           wanted_bytes(db));
+    return status_set_file(
+        HOLT_NO_SPACE, NAME, HOLT_NO_OFFSET,
+        "the disk is full: only deletes are accepted until there is room for twice this file "
+        "of %" PRIu64 " bytes; delete data or free disk space",
+        wanted_bytes(db));
 }
 
 void ballast_init(ballast *b)

@@ -1,3 +1,4 @@
+/* rotate.c -- a new memtable generation and log segment, installed as one step. */
 #include "db/commit/rotate.h"
 
 #include "db/commit/ballast.h"
@@ -8,7 +9,7 @@
 
 #include <assert.h>
 
-/* All the memory that the change takes: a new memtable, and a version that has room for it. */
+/* Reserves all memory that the rotation takes: a new memtable, and a version with room for it. */
 static holt_status reserve_change(holt *db, memtable_generation **fresh, version **next)
 {
     holt_status rc = generation_create(fresh, &db->chunks);
@@ -20,8 +21,8 @@ static holt_status reserve_change(holt *db, memtable_generation **fresh, version
     return rc;
 }
 
-/* Puts the new memtable in front. The log goes on in the new segment already, so this cannot fail: the reserved version has the
- * room, for only the leader adds tables and slots. */
+/* Makes the new memtable the active one. The log already continues in the new segment, so this must not fail: the reserved
+ * version has room, because only the leader adds memtables and slots. */
 static void install_generation(holt *db, memtable_generation *fresh, version *reserved)
 {
     holt_status rc = version_change_begin(&db->versions, reserved);
@@ -34,15 +35,14 @@ static void install_generation(holt *db, memtable_generation *fresh, version *re
 
 holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
 {
-    /* An empty memtable that is left behind for its segment's sake (a commit larger than the segment) is
-     * flushed as nothing. */
+    /* The memtable may be empty, if a commit is larger than the rest of its segment: its flush writes nothing. */
     memtable_generation *sealed = db->leader.active, *fresh;
     version *next;
     wal_rotation rotation;
     manifest_mark mark = recorded_get(db);
     holt_status rc = reserve_change(db, &fresh, &next);
     if (rc != HOLT_OK) return rc;
-    /* The log may wait for the disk, so no lock is held. */
+    /* The log may wait for the disk, so no mutex is held. */
     rc = wal_rotate(db->wal, frames_bytes, db->commits.next_seqno, mark, &rotation);
     if (rc == HOLT_NO_SPACE && may_use_ballast && ballast_release(db))
         rc = wal_rotate(db->wal, frames_bytes, db->commits.next_seqno, mark, &rotation);

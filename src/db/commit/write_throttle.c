@@ -1,16 +1,19 @@
 /* write_throttle.c -- measures the pressure, and delays commits by it. */
 #include "db/commit/write_throttle.h"
 
+#include "base/epoch.h"
 #include "base/status.h"
 #include "db/db.h"
 
+#include <assert.h>
+
 static const uint64_t THROTTLE_WAIT_NS = (uint64_t)30 * 1000000000, NS = 1000000000;
-/* Delays are gathered up to so much, for a sleep takes tens of microseconds more than asked for. */
+/* Delays are added up to SLEEP_MIN_NS before a thread sleeps, as a sleep takes tens of microseconds longer than asked. */
 static const uint64_t SLEEP_MIN_NS = 200000, SLEEP_MAX_NS = 20000000;
 enum { RUNS_STOP = 64, PRESSURE_FULL = 1024 };
 
-/* Flushed memtables that readers still hold, beyond the share that they may: those go when the oldest snapshot is revoked, or
- * when a thread that stands still inside a section goes on. Until then there is that much less room for new ones. */
+/* Bytes of flushed memtables that readers keep beyond their share. They are freed when the oldest snapshot is revoked, or when
+ * a thread stalled inside an epoch section moves on; until then there is that much less room for new memtables. */
 static uint64_t overdue_bytes(const holt *db)
 {
     /* Relaxed: a recent figure will do. */
@@ -19,9 +22,10 @@ static uint64_t overdue_bytes(const holt *db)
     return retained > share ? retained - share : 0;
 }
 
-/* In PRESSURE_FULL-ths; at PRESSURE_FULL or above, writes stop. Inside a section. */
+/* The pressure, in units of 1 / PRESSURE_FULL; from PRESSURE_FULL on, writes wait. Called in an epoch section. */
 static uint64_t measure(holt *db)
 {
+    assert(epoch_inside());
     /* Relaxed: recent figures will do. */
     uint64_t runs = atomic_load_explicit(&db->versions.runs_worst, memory_order_relaxed);
     uint64_t bytes = atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed);
@@ -30,12 +34,12 @@ static uint64_t measure(holt *db)
     bytes += memtable_bytes(v->generations[0]->memtable) + overdue;
     uint64_t pressure = runs * PRESSURE_FULL / RUNS_STOP;
     uint64_t memory = bytes / 1024 * PRESSURE_FULL / (db->set.memtables_bytes_max / 1024);
-    /* The active memtable alone is no reason to wait: the next commit seals it. */
+    /* A full active memtable alone is no reason to wait: the next commit seals it. */
     return (v->generation_count > 1 || overdue) && memory > pressure ? memory : pressure;
 }
 
-/* How fast memtables are written out, in bytes a second: as those before this one, or as this one so far if that is slower;
- * 0: not known. */
+/* How fast memtables are flushed, in bytes a second: at the rate of recent flushes, or of the one under way if that is
+ * slower; 0: not known. */
 static uint64_t drain_rate(holt *db)
 {
     /* Relaxed: recent figures will do. */
@@ -44,8 +48,8 @@ static uint64_t drain_rate(holt *db)
     return before == 0 || (now != 0 && now < before) ? now : before;
 }
 
-/* What a commit of so many bytes owes: nothing at half of the pressure, the time that its flush takes at three
- * quarters, where writes and flushes balance, and twice that at all of it. */
+/* The delay of a commit of so many bytes: nothing up to half of full pressure; at three quarters, where writes and flushes
+ * balance, the time that flushing its bytes takes; at full pressure twice that. */
 static uint64_t price_ns(holt *db, uint64_t pressure, uint64_t bytes)
 {
     if (pressure <= PRESSURE_FULL / 2) return 0;
@@ -88,8 +92,8 @@ static holt_status too_slow(holt *db)
     if (db->flushes.failing) rc = status_restore(&db->flushes.error);
     if (rc == HOLT_OK && db->compactions.failing) rc = status_restore(&db->compactions.error);
     os_mutex_unlock(&db->jobs.mu);
-    if (rc != HOLT_OK) return status_wrap(rc, "memory is full because memtables cannot be written out");
-    return status_set(HOLT_BUSY, "writes have outrun the disk for more than 30 s; try again");
+    if (rc != HOLT_OK) return status_wrap(rc, "memory is full because memtables cannot be flushed");
+    return status_set(HOLT_BUSY, "writes have been faster than the disk for more than 30 s; try again");
 }
 
 static bool failing(holt *db)
@@ -100,7 +104,7 @@ static bool failing(holt *db)
     return is;
 }
 
-/* Waits until there is room, the flush fails, or the time is over. */
+/* Waits until there is room, a flush fails, or THROTTLE_WAIT_NS have passed. */
 static holt_status wait_for_room(holt *db)
 {
     uint64_t deadline = os_clock_ns(db->os) + THROTTLE_WAIT_NS;
@@ -119,7 +123,7 @@ static holt_status wait_for_room(holt *db)
     }
 }
 
-/* Adds to what writers owe together, and has it paid when it is enough for a sleep. */
+/* Adds to the delays that all writers have not slept yet, and sleeps when there is enough. */
 static void delay_writer(holt *db, uint64_t ns)
 {
     /* Relaxed: sums that order nothing. */
@@ -133,7 +137,7 @@ holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts)
 {
     holt_status rc = puts ? ballast_check_puts(db) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
-    /* Relaxed: recent figures will do; this is the way of nearly every commit. */
+    /* Relaxed: recent figures will do. Nearly every commit returns here. */
     if (atomic_load_explicit(&db->versions.sealed_bytes, memory_order_relaxed) == 0 &&
         overdue_bytes(db) == 0 &&
         atomic_load_explicit(&db->versions.runs_worst, memory_order_relaxed) <= RUNS_STOP / 2)
