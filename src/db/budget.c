@@ -1,3 +1,4 @@
+/* budget.c -- moves memory between the cache, write sets and memtables. */
 #include "db/budget.h"
 
 #include "db/db.h"
@@ -49,7 +50,7 @@ void budget_release_writes(holt *db, uint64_t bytes)
     os_mutex_unlock(&db->budget.mu);
 }
 
-/* The whole budget but for a sixteenth, one memtable, what readers keep, and chunks for memtables to come. */
+/* What can be lent: the whole budget but a sixteenth, one memtable, what readers keep, and chunks for new memtables. */
 static uint64_t to_lend(holt *db)
 {
     uint64_t all = db->set.memory_bytes / 16 * 15;

@@ -1,11 +1,11 @@
 /* budget.h -- how the memory budget is shared while the database is open.
  *
- * Each user has a share of its own (settings.c). Two of them lend and borrow, both with the cache:
+ * Each user has a share of its own (settings.c). Two of them exchange memory with the cache:
  *
- *   write sets  beyond a sixteenth of the budget take from the cache
- *   memtables   lend the cache what they do not use while writers pause, but for the room of one: so a database that is
- *               only read caches nearly the whole budget. They have it back as soon as one has some size, at the latest before it is
- *               flushed.
+ *   write sets  take from the cache what they need beyond a sixteenth of the budget
+ *   memtables   lend the cache what they do not use while no commits come, but the room of one memtable: so the cache of a
+ *               database that is only read gets nearly the whole budget. They take it back when one has grown to some size,
+ *               and before it is flushed at the latest.
  *
  * Concurrency  any thread.
  */
@@ -28,7 +28,7 @@ bool budget_charge_writes(holt *db, uint64_t bytes, uint64_t limit);
 void budget_release_writes(holt *db, uint64_t bytes);
 /* Lends the cache what memtables do not use. */
 void budget_lend(holt *db);
-/* Takes it back, if a memtable of so many bytes is reason enough. Cheap if nothing was lent. */
+/* Takes it back if a memtable of so many bytes needs it. Cheap if nothing was lent. */
 void budget_claim(holt *db, uint64_t memtable_bytes);
 
 #endif

@@ -1,3 +1,4 @@
+/* clock.c -- wall-clock time that never goes back. */
 #include "db/clock.h"
 
 #include "db/db.h"
@@ -5,7 +6,7 @@
 uint64_t db_time_ms(holt *db)
 {
     uint64_t now = os_time_ms(db->os);
-    /* Relaxed: the value alone matters, and all that change it agree on their order. */
+    /* Relaxed: only the value matters, and changes of one variable have one order. */
     uint64_t last = atomic_load_explicit(&db->manifest.time_ms, memory_order_relaxed);
     while (now > last)
         if (atomic_compare_exchange_weak_explicit(&db->manifest.time_ms, &last, now, memory_order_relaxed,
@@ -16,6 +17,6 @@ uint64_t db_time_ms(holt *db)
 
 void db_time_begin(holt *db, uint64_t time_ms)
 {
-    /* Relaxed: nobody else has the database yet. */
+    /* Relaxed: no other thread has the database yet. */
     atomic_store_explicit(&db->manifest.time_ms, time_ms, memory_order_relaxed);
 }

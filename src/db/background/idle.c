@@ -1,3 +1,4 @@
+/* idle.c -- measures pauses between commits, and what is due after how long. */
 #include "db/background/idle.h"
 
 #include "base/status.h"
@@ -8,12 +9,12 @@
 #include "db/db.h"
 #include "db/version/version_set.h"
 
-/* The minute bounds what a program that writes a little now and then makes of it: a small run a minute. */
+/* LONG_PAUSE_NS bounds the small runs that a program with few writes makes: one a minute. */
 static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000,
-                      REST_NS = (uint64_t)20 * 1000000000;
-enum { WORTH_IT = 16 }; /* the part of a full memtable that is worth a flush after a short pause */
+                      TRIM_NS = (uint64_t)20 * 1000000000;
+enum { WORTH_IT = 16 }; /* this part of a full memtable is worth a flush after a short pause */
 
-/* Bytes of the active memtable; 0: it has no entries. */
+/* Bytes of the active memtable; 0 if it has no entries. */
 static size_t active_bytes(holt *db)
 {
     if (epoch_enter() != HOLT_OK) return 0;
@@ -24,22 +25,22 @@ static size_t active_bytes(holt *db)
     return bytes;
 }
 
-/* Relaxed: it is asked again in a second. */
+/* Relaxed: this is asked again in a second. */
 static bool has_no_room(const holt *db)
 {
     return disk_is_full(&db->ballast) ||
            atomic_load_explicit(&db->ballast.no_room_ahead, memory_order_relaxed);
 }
 
-/* Without waiting for anybody: not for a leader, nor for a segment to be made; unless there is no room for one, which flushing
- * what is in memory may change. */
+/* Seals the active memtable if that needs no waiting: there is no leader, and the next log segment is ready, or there is no
+ * room for one, which flushing may change. */
 static bool seal(holt *db)
 {
     if (!commit_queue_try_lead(&db->commits)) return false;
     if (!wal_has_next(db->wal) && !has_no_room(db)) {
         wal_end_calm(db->wal);
         commit_queue_unlead(&db->commits);
-        os_job_wake(db->jobs.prepare); /* there will be one at the next look */
+        os_job_wake(db->jobs.prepare); /* it makes one until the next look */
         return false;
     }
     holt_status rc = HOLT_OK;
@@ -51,21 +52,21 @@ static bool seal(holt *db)
     return rc == HOLT_OK;
 }
 
-/* Gives back what is kept for commits to come: false: somebody leads. */
-static bool rest(holt *db)
+/* Releases what is kept ready for the next commits. false: there is a leader. */
+static bool trim(holt *db)
 {
     if (!commit_queue_try_lead(&db->commits)) return false;
     wal_trim(db->wal);
     commit_queue_unlead(&db->commits);
     chunk_pool_trim(&db->chunks);
-    os_job_wake(db->jobs.prepare); /* for BALLAST */
+    os_job_wake(db->jobs.prepare); /* which trims the ballast */
     return true;
 }
 
-/* The pause's length that calls for something to be done. */
+/* How long a pause must last before something is due. */
 static uint64_t quiet_limit(const holt *db, size_t bytes)
 {
-    if (!bytes) return REST_NS;
+    if (!bytes) return TRIM_NS;
     return bytes >= db->set.memtable_bytes / WORTH_IT || has_no_room(db) ? PAUSE_NS : LONG_PAUSE_NS;
 }
 
@@ -73,11 +74,11 @@ uint64_t idle_step(holt *db)
 {
     idle_timer *s = &db->flushes.idle;
     if (wal_health(db->wal) != HOLT_OK) return OS_JOB_IDLE;
-    /* Relaxed: whether it is idle need not be exact. */
+    /* Relaxed: the length of a pause need not be exact. */
     seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), since = pause_since(&s->pause, newest, now);
     if (since == now) {
-        s->rests = false;
+        s->trimmed = false;
         atomic_store_explicit(&s->watched, true, memory_order_relaxed);
     }
     size_t bytes = active_bytes(db);
@@ -85,11 +86,11 @@ uint64_t idle_step(holt *db)
     if (bytes == 0 && now >= since + PAUSE_NS) budget_lend(db);
     uint64_t due = since + quiet_limit(db, bytes);
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
-    if (!bytes && now >= due && !s->rests) s->rests = rest(db);
+    if (!bytes && now >= due && !s->trimmed) s->trimmed = trim(db);
     if (now < since + PAUSE_NS) return pause_sleep_until(&s->pause, since + PAUSE_NS);
-    /* From here on a commit wakes the job. One that came before it could know is seen by one more look. */
+    /* From here on a commit wakes the job. One that came before it could know so is noticed by one more look. */
     if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed))
         return pause_sleep_until(&s->pause, now + PAUSE_NS);
-    if (bytes || !s->rests) return pause_sleep_until(&s->pause, due > now ? due : now + PAUSE_NS);
+    if (bytes || !s->trimmed) return pause_sleep_until(&s->pause, due > now ? due : now + PAUSE_NS);
     return OS_JOB_IDLE;
 }

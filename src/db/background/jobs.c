@@ -1,3 +1,4 @@
+/* jobs.c -- starting and stopping the background jobs, and the steps of those too short for a file of their own. */
 #include "db/background/jobs.h"
 
 #include "base/memory.h"
@@ -42,7 +43,7 @@ static uint64_t sync_job_step(void *ctx)
 {
     holt *db = ctx;
     uint64_t due = wal_sync_due(db->wal, (uint64_t)db->set.interval_ms * 1000000);
-    if (due == OS_FOREVER) return OS_JOB_IDLE; /* the next commit that is acknowledged wakes this job */
+    if (due == OS_FOREVER) return OS_JOB_IDLE; /* the next commit to be acknowledged wakes this job */
     if (os_clock_ns(db->os) < due) return due;
     if (wal_sync(db->wal) == HOLT_OK)
         return OS_JOB_AGAIN; /* more may have been acknowledged during the sync */
@@ -56,7 +57,7 @@ static uint64_t release_job_step(void *ctx)
 {
     holt *db = ctx;
     if (release_step(&db->versions)) return os_clock_ns(db->os) + 1000000;
-    /* Nothing waits for its epoch, so what is retained is retained by readers. Relaxed: a figure. */
+    /* No version waits for its epoch, so what is retained is retained by readers. Relaxed: a figure. */
     uint64_t retained = atomic_load_explicit(&db->versions.retained_bytes, memory_order_relaxed);
     if (retained <= db->set.memory_bytes / 4 || !snapshot_revoke_oldest(db)) return OS_JOB_IDLE;
     event_log_write(db->events, HOLT_LOG_WARN,
@@ -94,12 +95,12 @@ holt_status jobs_start(holt *db)
     return rc;
 }
 
-/* Whether there is anything in the database that jobs could do something about. */
+/* Whether the database has anything for jobs to work on. */
 static bool has_data(holt *db)
 {
     version *v;
     if (db->manifest.page_store || version_acquire(&db->versions, &v) != HOLT_OK)
-        return true; /* its file may have pages to give back */
+        return true; /* its file may have pages to reclaim */
     bool has = v->generation_count > 1 || memtable_entries(v->generations[0]->memtable) > 0;
     for (size_t i = 0; i < v->slot_count && !has; i++)
         has = v->slots[i] && (lsm_tree_runs(v->slots[i]->lsm) > 0);
@@ -107,7 +108,7 @@ static bool has_data(holt *db)
     return has;
 }
 
-/* An empty database needs no job, and so no thread, before its first commit. */
+/* An empty database needs no job, and so no thread, before its first commit: jobs start their threads when woken. */
 void jobs_wake_for_backlog(holt *db)
 {
     if (!has_data(db)) return;
@@ -128,8 +129,8 @@ static void stop(os_job **job)
     *job = NULL;
 }
 
-/* The log's first, while all is as it was: a callback that it has called may be inside a call on the database. The
- * others in the order of who wakes whom. */
+/* The event log's job first, while everything still works: its callback may be inside a call on the database. Then each job
+ * before those that it wakes. */
 void jobs_stop(holt *db)
 {
     event_log_stop(db->events);

@@ -1,9 +1,9 @@
-/* pause.h -- since when nobody has committed, as a background job sees it.
+/* pause.h -- how long no commit has come, as seen by a background job.
  *
  * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later than it asked
- * for begins to count anew.
+ * for starts to count again.
  *
- * Concurrency  a pause belongs to one job.
+ * Concurrency  each job has its own timer.
  */
 #ifndef HOLT_DB_BACKGROUND_PAUSE_H
 #define HOLT_DB_BACKGROUND_PAUSE_H
@@ -12,12 +12,12 @@
 #include "os/os.h"
 
 typedef struct pause_timer {
-    seqno seen;         /* the newest operation when last looked, */
-    uint64_t since_ns;  /* and since when it is; 0: never looked */
-    uint64_t expect_ns; /* when the job asked to be woken; 0: it did not */
+    seqno seen;         /* the newest operation at the last look */
+    uint64_t since_ns;  /* since when it is the newest; 0: never looked */
+    uint64_t expect_ns; /* when the job asked to be woken; 0: it did not ask */
 } pause_timer;
 
-/* Since when the newest operation is `newest`; `now` when it has just come. */
+/* Since when `newest` has been the newest operation; returns `now` if it has just come. */
 static inline uint64_t pause_since(pause_timer *p, seqno newest, uint64_t now)
 {
     const uint64_t late_ns = (uint64_t)250 * 1000000;
@@ -30,7 +30,7 @@ static inline uint64_t pause_since(pause_timer *p, seqno newest, uint64_t now)
     return p->since_ns;
 }
 
-/* The job is going to sleep until then. */
+/* Notes that the job sleeps until then; returns ns. */
 static inline uint64_t pause_sleep_until(pause_timer *p, uint64_t ns)
 {
     p->expect_ns = ns;

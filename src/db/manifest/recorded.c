@@ -1,3 +1,4 @@
+/* recorded.c -- see recorded.h. */
 #include "db/manifest/recorded.h"
 
 #include "db/db.h"

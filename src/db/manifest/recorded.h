@@ -1,14 +1,14 @@
-/* recorded.h -- the last manifest record that is surely durable: what the header of a log segment names.
+/* recorded.h -- the last manifest record known to be durable, which the header of each new log segment names.
  *
- * It has a leaf lock of its own. The manifest's mutex is held over the manifest's I/O, and a commit that rotates must
- * not wait for that. A mark that a newer record overtakes meanwhile is good too: it says what must be found at least.
+ * It has a leaf lock of its own: manifest.mu is held during the manifest's I/O, and a commit that rotates the log must not
+ * wait for that. A mark that a newer record has just overtaken is good enough: it states what must be found at least.
  */
 #ifndef HOLT_DB_MANIFEST_RECORDED_H
 #define HOLT_DB_MANIFEST_RECORDED_H
 
 #include "db/db.h"
 
-/* A record has become durable in a manifest that is surely current. manifest.mu held, or nobody else has the database. */
+/* Called after a record has become durable in the current manifest, with manifest.mu held or during open. */
 void          recorded_set(holt *db, manifest_mark mark);
 manifest_mark recorded_get(holt *db);
 

@@ -1,3 +1,4 @@
+/* snapshot.c -- taking, using and revoking snapshots. */
 #include "db/version/snapshot.h"
 
 #include "base/status.h"
@@ -10,11 +11,11 @@ holt_status snapshot_take(holt *db, snapshot *s)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    /* The seqno first: a commit that it covers is in the version loaded after it. The version's min_seqno covers what
-     * came in between. */
+    /* The seqno first: every commit that it covers is in the version loaded after it. The version's min_seqno covers what
+     * was installed in between. */
     seqno visible = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
-    /* Relaxed: the section keeps the count from becoming zero. */
+    /* Relaxed: the section keeps the count above zero. */
     atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
     epoch_leave();
     s->version = v;
@@ -43,8 +44,8 @@ void snapshot_drop_version(holt *db, snapshot *s)
     version_release(&db->versions, v);
 }
 
-/* The release job may be waiting for it with the next one. */
-static void give_back(holt *db, snapshot *s)
+/* Wakes the release job if it waits for this one before it revokes another. */
+static void drop_version(holt *db, snapshot *s)
 {
     snapshot_drop_version(db, s);
     bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
@@ -54,7 +55,7 @@ static void give_back(holt *db, snapshot *s)
 void snapshot_release(holt *db, snapshot *s)
 {
     if (!s->taken_ns) return;
-    give_back(db, s);
+    drop_version(db, s);
     os_mutex_lock(&db->snapshots.mu);
     if (s->older)
         s->older->newer = s->newer;
@@ -72,7 +73,7 @@ void snapshot_release(holt *db, snapshot *s)
 
 holt_status snapshot_enter(snapshot *s)
 {
-    /* Acquire: pairs with the revoker's release. Who finds it revoked does not touch the version. */
+    /* Acquire: pairs with the revoker's release. Whoever finds it revoked does not touch the version. */
     uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_IN_USE, memory_order_acq_rel);
     if (!(before & PIN_REVOKED)) return HOLT_OK;
     return status_set(
@@ -83,20 +84,20 @@ holt_status snapshot_enter(snapshot *s)
 void snapshot_leave(holt *db, snapshot *s)
 {
     uint32_t before = atomic_fetch_and_explicit(&s->pin, ~(uint32_t)PIN_IN_USE, memory_order_acq_rel);
-    if (before & PIN_REVOKED) give_back(db, s); /* it was wanted meanwhile */
+    if (before & PIN_REVOKED) drop_version(db, s); /* revoked while in use */
 }
 
-/* snapshots.mu held. Whether the version keeps a memtable that has been flushed. */
+/* Whether the version keeps a memtable that has been flushed. */
 static bool keeps_flushed(const snapshot *s)
 {
     for (size_t i = 0; s->version && i < s->version->generation_count; i++)
-        /* Relaxed: set long before, or seen the next time. */
+        /* Relaxed: set long ago, or noticed the next time. */
         if (atomic_load_explicit(&s->version->generations[i]->retained, memory_order_relaxed)) return true;
     return false;
 }
 
-/* snapshots.mu held. The oldest that keeps a flushed memtable; NULL: there is none, or one that was revoked while it was in
- * use still has its version. */
+/* The oldest snapshot that keeps a flushed memtable; NULL: there is none, or one that was revoked while in use still has its
+ * version. */
 static snapshot *find_oldest(snapshot_list *l)
 {
     os_mutex_assert_held(&l->mu);
@@ -117,7 +118,7 @@ bool snapshot_revoke_oldest(holt *db)
     if (s) {
         db->snapshots.revoked++;
         uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);
-        if (!(before & PIN_IN_USE)) { /* else who uses it gives the version back when done */
+        if (!(before & PIN_IN_USE)) { /* else its reader drops the version when it leaves */
             v = s->version;
             s->version = NULL;
         }

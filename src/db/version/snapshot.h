@@ -1,16 +1,14 @@
-/* snapshot.h -- a moment to read from: a seqno and a version, held by a transaction or a cursor.
+/* snapshot.h -- a point in time to read from: a seqno and a version, held by a transaction or a cursor.
  *
- * A version keeps memtables from being freed after their flush. When those that only readers keep take more than
- * a quarter of the budget, the oldest snapshot that keeps one is revoked: its version is given back, and who
- * reads from it is answered with HOLT_BUSY. Trees and files cost no memory, so a snapshot that needs only
- * them is left alone (snapshot_drop_version).
+ * A version keeps memtables from being freed after their flush. When memtables that only readers keep take more than a quarter
+ * of the memory budget, the oldest snapshot that keeps one is revoked: it loses its version, and reads from it return
+ * HOLT_BUSY. Trees and files take no memory, so a snapshot that needs nothing else is left alone (snapshot_drop_version).
  *
- *     free --enter--> in use --leave--> free        the reader, around every use
- *     free --revoke--> revoked                      the release job; of one in use it is wanted, and the
- *                                                   leaver does it. Until then no other is revoked: its version
- *                                                   may be all that is too much
+ *     free --enter--> in use --leave--> free     by the reader, around every use
+ *     free --revoke--> revoked                   by the release job. If the snapshot is in use, it loses its version when the
+ *                                                reader leaves; until then no other is revoked, as that may be enough
  *
- * Concurrency  a snapshot is used by one thread at a time; snapshot_revoke_oldest from any.
+ * Concurrency  Each snapshot is used by one thread at a time; snapshot_revoke_oldest may be called by any thread.
  */
 #ifndef HOLT_DB_VERSION_SNAPSHOT_H
 #define HOLT_DB_VERSION_SNAPSHOT_H

@@ -1,10 +1,11 @@
+/* version.c -- making, copying and freeing versions and what they reference. */
 #include "db/version/version.h"
 
 #include "base/memory.h"
 #include "base/status.h"
 
-/* References: relaxed to add (who adds holds one, or is in a section that keeps it from becoming zero),
- * acq_rel to take away (the last one sees all that the others did with the object before it frees it). */
+/* References are added relaxed (whoever adds one holds one, or is in an epoch section that keeps the count above zero), and
+ * dropped acq_rel (whoever drops the last one sees all that others did with the object before freeing it). */
 static void ref(_Atomic uint32_t *refs)
 {
     atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
@@ -15,7 +16,7 @@ static bool unref(_Atomic uint32_t *refs)
     return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
 }
 
-/* ---------------------------------------------------------------- tables */
+/* ---------------------------------------------------------------- memtable generations */
 
 holt_status generation_create(memtable_generation **out, chunk_pool *pool)
 {
@@ -97,7 +98,7 @@ void collection_version_unref(collection_version *s)
     if (s && collection_version_drop(s)) collection_version_destroy(s);
 }
 
-/* ---------------------------------------------------------------- views */
+/* ---------------------------------------------------------------- versions */
 
 holt_status version_create(size_t generations, size_t slots, version **out)
 {

@@ -1,15 +1,12 @@
-/* version.h -- an immutable picture of the database: memtables, and each collection's tree.
+/* version.h -- an immutable picture of the database: its memtables, and each collection's tree.
  *
- * A reader finds everything it needs in one version; a change installs a new version by one pointer swap and never
- * changes an old one. In an epoch section a reader follows db->versions.current without counting; a transaction or cursor
- * holds a reference. The installer gives its own reference on the old version back only after the epoch has
- * passed, so that a count loaded in a section is never zero.
+ * A reader finds everything it needs in one version. A change installs a new version with one pointer swap
+ * (version_set.h) and never modifies an old one.
  *
- * Snapshot     in one section: visible_seqno first, then the version; the snapshot's seqno is the larger of the
- *              former and version->min_seqno. So a commit that is visible is in the version, and what a flush or a
- *              clear did to the version is seen whole.
- * Concurrency  views are immutable; references from any thread. The last reference is given to the release
- *              job, which may have to delete files.
+ * Snapshot     A reader loads, in one epoch section, first the newest visible seqno, then the version; its snapshot's seqno is
+ *              the larger of that and the version's min_seqno. So every commit that is visible is in the version, and what a flush
+ *              or a clear did to the version is seen as a whole.
+ * Concurrency  Versions are immutable once installed; references may be added and dropped by any thread.
  */
 #ifndef HOLT_DB_VERSION_VERSION_H
 #define HOLT_DB_VERSION_VERSION_H
@@ -23,31 +20,31 @@
 
 #include <stdatomic.h>
 
-/* A memtable and the log that it was filled from: they are born and die together. */
+/* A memtable and the log segments that hold its operations: they are created and released together. */
 typedef struct memtable_generation {
     _Atomic uint32_t refs;
     memtable *memtable;
-    /* Set when it is sealed, before another thread looks at them: */
-    seqno last_seqno;          /* newest operation in it */
+    /* Set when it is sealed, before other threads look at them: */
+    seqno last_seqno;          /* the newest operation in it */
     uint64_t segment;          /* the last segment of its log; 0: recovered */
-    uint64_t next_segment, next_salt; /* where the log goes on; not for recovered ones */
-    bool last_recovered;       /* with its flush the recovered log is done with */
-    /* The sum of what readers alone keep, which it has been added to since its flush; NULL: not flushed. */
+    uint64_t next_segment, next_salt; /* where the log continues; not set for recovered ones */
+    bool last_recovered;       /* its flush is the last that needs the recovered log */
+    /* The total of bytes that only readers keep, which counts this memtable since its flush; NULL: not flushed. */
     _Atomic(_Atomic uint64_t *) retained;
 } memtable_generation;
 
-holt_status generation_create(memtable_generation **out, chunk_pool *pool); /* which outlives it */
+holt_status generation_create(memtable_generation **out, chunk_pool *pool); /* the pool must outlive it */
 memtable_generation *generation_ref(memtable_generation *t);
 void        generation_unref(memtable_generation *t); /* accepts NULL */
-/* It is flushed: counted in *retained until it is freed. */
+/* Counts a flushed memtable in *retained until it is freed. */
 void        generation_retain(memtable_generation *t, _Atomic uint64_t *retained);
 
-/* One collection at one moment. */
+/* A collection in a version. */
 typedef struct collection_version {
     _Atomic uint32_t refs;
     struct collection_version *release_next; /* the release job's list */
     collection_spec spec;
-    seqno cleared_seqno; /* versions up to it are gone */
+    seqno cleared_seqno; /* entries up to it were cleared */
     lsm_tree *lsm;         /* a reference; without runs when it is a B+tree */
     btree_version *btree;  /* a reference; NULL: it is none */
     tree_file *btree_file; /* where its pages are; the space's */
@@ -60,38 +57,38 @@ typedef struct collection_tree {
     tree_file *btree_file;
 } collection_tree;
 
-/* Takes over the references on the tree, on failure too. */
+/* Takes over the references in *tree, on failure too. */
 holt_status       collection_version_create(collection_version **out, const collection_spec *spec, seqno cleared_seqno,
                                           const collection_tree *tree);
 collection_version *collection_version_ref(collection_version *s);
 void              collection_version_unref(collection_version *s); /* accepts NULL */
-/* Gives a reference back without freeing: true when it was the last, and the state is to be destroyed. */
+/* Drops a reference without freeing: true if it was the last, and the caller must destroy the object. */
 bool              collection_version_drop(collection_version *s);
 void              collection_version_destroy(collection_version *s);
 
 typedef struct version {
     _Atomic uint32_t refs;
     struct version *release_next;   /* the release job's list */
-    epoch_tag retired;           /* when its installer's reference may be given back */
-    seqno min_seqno;                 /* snapshots on this version are not older */
+    epoch_tag retired;           /* once this epoch has passed, the installer's reference may be dropped */
+    seqno min_seqno;                 /* no snapshot on this version is older */
     size_t generation_count, generation_capacity;
     memtable_generation **generations;              /* newest first: the active one, then the sealed ones; references */
     size_t slot_count;
     collection_version **slots;    /* by collection slot; NULL: none; references */
 } version;
 
-/* An empty version with room for so many tables and slots. *out has one reference. */
+/* Creates an empty version with room for so many memtables and slots, and one reference. */
 holt_status version_create(size_t generations, size_t slots, version **out);
-/* Makes an empty version a copy of another, to be changed and installed. false: it has not the room. */
+/* Makes an empty version a copy of another. false: it does not have the room. */
 bool        version_fill(version *v, const version *from);
-/* Frees a version whose count is zero, or that was never installed. */
+/* Frees a version without references, or one that was never installed. */
 void        version_destroy(version *v); /* accepts NULL */
 
-void version_add_generation(version *v, memtable_generation *t);           /* in front; takes a reference of its own */
+void version_add_generation(version *v, memtable_generation *t);           /* in front; adds a reference */
 void version_remove_generation(version *v, const memtable_generation *t);
 void version_set_slot(version *v, size_t slot, collection_version *s); /* takes over the reference; s may be NULL */
 
-/* The collection's state, or NULL when it is not in this version (created later). */
+/* The collection in this version, or NULL: it was created later, or dropped before. */
 static inline collection_version *version_collection(const version *v, size_t slot, uint32_t id)
 {
     collection_version *s = slot < v->slot_count ? v->slots[slot] : NULL;

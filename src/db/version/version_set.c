@@ -12,7 +12,7 @@ holt_status version_acquire(version_set *s, version **out)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    /* Acquire: what the installer put into the version is seen. */
+    /* Acquire: sees what the installer put into the version. */
     version *v = atomic_load_explicit(&s->current, memory_order_acquire);
     /* Relaxed: the section keeps the count from becoming zero. */
     atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
@@ -23,7 +23,7 @@ holt_status version_acquire(version_set *s, version **out)
 
 void version_release(version_set *s, version *v)
 {
-    /* Acq_rel: who destroys the version sees what all its users did before. */
+    /* Acq_rel: whoever destroys the version sees all that its users did before. */
     if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
     os_mutex_lock(&s->release_mu);
     v->release_next = s->dead;
@@ -60,7 +60,7 @@ holt_status version_change_reserve(version_set *s, size_t slots, version **out)
 holt_status version_change_begin(version_set *s, version *reserved)
 {
     os_mutex_lock(&s->mu);
-    /* Relaxed: only who holds versions_mu stores it. */
+    /* Relaxed: only the holder of mu stores it. */
     if (version_fill(reserved, atomic_load_explicit(&s->current, memory_order_relaxed))) return HOLT_OK;
     os_mutex_unlock(&s->mu);
     version_destroy(reserved);
@@ -105,11 +105,11 @@ void version_change_install(version_set *s, version *v)
     /* Relaxed: only the holder of mu stores it. */
     version_check(v, atomic_load_explicit(&s->current, memory_order_relaxed));
     publish_pressure(s, v);
-    /* Release: who loads the version sees its contents. */
+    /* Release: whoever loads the version sees its contents. */
     version *old = atomic_exchange_explicit(&s->current, v, memory_order_acq_rel);
     os_mutex_unlock(&s->mu);
 
-    /* No section that begins from now on finds the old one. */
+    /* Sections that begin from here on do not find the old one. */
     old->retired = epoch_retire();
     old->release_next = NULL;
     os_mutex_lock(&s->release_mu);
