@@ -1,4 +1,4 @@
-/* args.c -- what every public call asks of its arguments first. */
+/* args.c -- checks of arguments, and the end of a public call. */
 #include "db/db.h"
 
 #include "base/status.h"
@@ -19,7 +19,8 @@ holt_status db_check(const holt *db)
     if (!db) return status_set(HOLT_INVALID, "the database handle is NULL");
     if (db->closing) return status_set(HOLT_CLOSED, "the database is being closed");
     if (db->fork_generation != os_fork_generation())
-        return status_set(HOLT_CLOSED, "the database was opened by the parent of this process; open it anew");
+        return status_set(HOLT_CLOSED,
+                          "the database was opened by the parent of this process; open it again");
     return HOLT_OK;
 }
 

@@ -1,4 +1,5 @@
-#include "db/db.h"
+/* settings.c -- options with their defaults, and how the memory budget is divided. */
+#include "db/settings.h"
 
 #include "base/status.h"
 #include "db/args.h"

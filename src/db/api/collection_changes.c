@@ -18,7 +18,7 @@ static holt_status exists(const char *name)
     return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", name);
 }
 
-/* catalog.mu held. An existing collection, as asked for by holt_collection_create. */
+/* An existing collection, for holt_collection_create. catalog.mu is held. */
 static holt_status reopen(holt_collection *c, const char *name, bool may_open, holt_collection **out)
 {
     if (!may_open) return exists(name);
@@ -27,7 +27,7 @@ static holt_status reopen(holt_collection *c, const char *name, bool may_open, h
     return HOLT_OK;
 }
 
-/* The first B+tree collection brings the file for the pages of all. */
+/* Creates the page store of all B+trees, for the first of them. */
 static holt_status need_page_store(holt *db)
 {
     if (page_store_of(db)) return HOLT_OK; /* set under leadership only */
@@ -40,7 +40,7 @@ static holt_status need_page_store(holt *db)
         char name[OS_NAME_MAX];
         tree_page_file_name(number, name);
         page_store_close(store);
-        os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
+        os_dir_discard(db->dir, name); /* if it stays, the next open deletes it as an orphan */
         return rc;
     }
     page_store_set(db, store);
@@ -102,7 +102,7 @@ holt_status holt_collection_create(holt *db, const char *name, const holt_collec
     return api_exit(db, rc);
 }
 
-/* The collection is found, syncs the log before the change, and is not the one that always exists. */
+/* Finds the collection, which must not be the default one, and syncs the log before the change. */
 static holt_status begin_change(holt *db, const char *name, holt_collection **out)
 {
     if (strcmp(name, "default") == 0)
@@ -121,7 +121,7 @@ static holt_status drop_led(holt *db, const char *name)
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
     assert(c);
-    collection_use(c); /* so that it outlives its last handle until the catalog is done with it */
+    collection_use(c); /* so that it outlives its last handle until the change is done */
     edit_drop(&e, c);
     rc = edit_commit(&e);
     collection_unuse(c);
@@ -178,8 +178,8 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     return api_exit(db, rc);
 }
 
-/* Everything up to now is void: versions in memtables by their seqno, runs by being taken away. Snapshots on
- * older views keep the old contents; those on the new one are not older than the clear. */
+/* Clears everything up to now: entries in memtables by their seqno, the tree by replacing it. Snapshots on older versions keep
+ * the old contents; those on the new one are not older than the clear. */
 static holt_status clear_led(holt_collection *c)
 {
     holt *db = c->db;

@@ -1,4 +1,4 @@
-/* collection_options.c -- what a collection may be called, and what it may be like. */
+/* collection_options.c -- checks of names and options, and their defaults. */
 #include "db/catalog/collection_options.h"
 
 #include "base/status.h"
@@ -15,9 +15,9 @@ static size_t utf8_length(const unsigned char *s)
     if (s[0] == 0xc2 && s[1] < 0xa0) return 0; /* control characters too: U+0080 to U+009F */
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* too long; surrogates */
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* overlong; surrogates */
     if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0; /* too long; past U+10FFFF */
+        return 0; /* overlong; past U+10FFFF */
     return n;
 }
 

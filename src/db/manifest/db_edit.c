@@ -1,4 +1,4 @@
-/* db_edit.c -- gathering an edit, and making it: db_edit.h has the protocol. */
+/* db_edit.c -- gathering an edit, and making it; db_edit.h has the protocol. */
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_state.h"
 
@@ -31,8 +31,8 @@ void edit_fail(db_edit *e, holt_status rc)
     status_keep(rc, &e->error);
 }
 
-/* The page change is committed with the record, or as if it had not been, or, while nobody knows what is on disk, kept
- * from being overwritten until the manifest is known again. */
+/* Ends the page change as the record turned out: committed, abandoned, or, while it is in doubt, kept so that its pages are not
+ * overwritten until a new manifest is current. */
 static void end_pages(db_edit *e)
 {
     if (!e->pages) return;
@@ -56,7 +56,7 @@ static void end(db_edit *e)
     holt *db = e->db;
     if (e->catalog == EDIT_CREATE && e->outcome != EDIT_MADE) release_slot(db, e->collection->slot);
     end_pages(e);
-    for (size_t i = 0; i < e->collection_count; i++) /* what was not installed */
+    for (size_t i = 0; i < e->collection_count; i++) /* those not installed */
         collection_version_unref(e->collections[i].state);
     btree_version_unref(e->garbage);
     os_mutex_unlock(&db->manifest.mu);
@@ -81,7 +81,7 @@ static bool has_newest_seqno(const lsm_tree *t, uint64_t newest_seqno)
     return false;
 }
 
-/* The items that make one tree out of another; before NULL: out of nothing. */
+/* Encodes the items that turn one tree into another; before NULL: into its first. */
 static void encode_difference(buffer *items, uint32_t id, const collection_version *before,
                               const collection_version *after)
 {
@@ -99,7 +99,7 @@ static void encode_difference(buffer *items, uint32_t id, const collection_versi
         encode_root(items, id, root);
 }
 
-/* Takes the reference over. */
+/* Takes over the reference. */
 static void add_collection(db_edit *e, uint32_t slot, collection_version *state)
 {
     if (!mem_grow((void **)&e->collections, &e->collection_capacity, e->collection_count + 1,
@@ -111,7 +111,7 @@ static void add_collection(db_edit *e, uint32_t slot, collection_version *state)
     e->collections[e->collection_count++] = (edit_collection){.slot = slot, .state = state};
 }
 
-/* Adds the collection's new state and the items that lead to it; before NULL: it was empty. */
+/* Adds the collection's new version and the items that lead to it; before NULL: it was empty. */
 static void add_state(db_edit *e, uint32_t slot, const collection_spec *spec, seqno cleared,
                       const collection_version *before, const collection_tree *tree)
 {
@@ -130,7 +130,7 @@ void edit_put_tree(db_edit *e, uint32_t slot, const collection_version *now, con
 
 /* ---------------------------------------------------------------- gathering: the catalog */
 
-/* The B+tree that the collection has now becomes garbage: its pages are given up later. */
+/* Turns the collection's B+tree into garbage, whose pages are reclaimed later. */
 static void leave_garbage(db_edit *e, const holt_collection *c)
 {
     holt *db = e->db;
@@ -170,10 +170,9 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
     e->catalog = EDIT_CREATE;
     e->collection = c;
     e->orders_commits = true;
-    c->spec.id =
-        (uint32_t)db->manifest.next_collection++; /* never used again, whatever becomes of the edit */
+    c->spec.id = (uint32_t)db->manifest.next_collection++; /* never reused, whatever the outcome */
     encode_collection(&e->items, &c->spec, c->name, 0);
-    /* Only the first time, when nobody can be changing it: later on its state is recorded with each change. */
+    /* Only the first time, when no change of it can be open; later its state is recorded with each change. */
     e->records_page_store = c->spec.kind == HOLT_BTREE && !db->manifest.page_store_named;
     if (e->records_page_store) encode_page_store(&e->items, page_store_recorded(page_store_of(db)), true);
     add_state(e, c->slot, &c->spec, 0, NULL, tree);
@@ -237,7 +236,7 @@ void edit_reclaimed(db_edit *e, size_t count)
 
 /* ---------------------------------------------------------------- making it */
 
-/* The memory for everything that comes after the record. */
+/* Reserves the memory for everything that follows the record. */
 static holt_status reserve(db_edit *e, version **next)
 {
     size_t slots = 0, file_ranges = 0, runs = 0;
@@ -252,8 +251,8 @@ static holt_status reserve(db_edit *e, version **next)
     return rc == HOLT_OK ? version_change_reserve(&e->db->versions, slots, next) : rc;
 }
 
-/* Puts the edit into the reserved version, and shows that. HOLT_NO_MEMORY: more memtables have come meanwhile than it has
- * room for, and nothing is shown. */
+/* Applies the edit to the reserved version, and installs that. HOLT_NO_MEMORY: more memtables were added since than it has room
+ * for; nothing is installed. */
 static holt_status install_version(db_edit *e, version *next)
 {
     holt *db = e->db;
@@ -268,12 +267,12 @@ static holt_status install_version(db_edit *e, version *next)
         c->state = NULL;
     }
     if (e->flushed) {
-        generation_retain(e->flushed, &db->versions.retained_bytes); /* while old views have it */
+        generation_retain(e->flushed, &db->versions.retained_bytes); /* as long as old versions have it */
         version_remove_generation(next, e->flushed);
     }
     if (e->min_seqno > next->min_seqno) next->min_seqno = e->min_seqno;
-    /* Before the version, so that a reader who does not find the collection in it finds it dropped. Release: pairs with
-     * collection_lives. */
+    /* Before the version is installed, so that a reader that does not find the collection there finds it dropped. Release: pairs
+     * with collection_lives. */
     if (e->catalog == EDIT_DROP) atomic_store_explicit(&e->collection->dropped, true, memory_order_release);
     version_change_install(&db->versions, next);
     return HOLT_OK;
@@ -307,7 +306,7 @@ static void install_catalog(db_edit *e)
     os_mutex_unlock(&db->catalog.mu);
 }
 
-/* The record is durable: shows what it says. */
+/* The record is durable: installs what it says. */
 static holt_status install(db_edit *e, version *next)
 {
     holt *db = e->db;
@@ -324,7 +323,7 @@ static holt_status install(db_edit *e, version *next)
                 db->manifest.garbage_count * sizeof *db->manifest.garbage);
     }
     if (e->garbage)
-        db->manifest.garbage[db->manifest.garbage_count++] = e->garbage; /* leave_garbage has made room */
+        db->manifest.garbage[db->manifest.garbage_count++] = e->garbage; /* leave_garbage has reserved room */
     e->garbage = NULL;
     return HOLT_OK;
 }

@@ -3,7 +3,7 @@
 
 #include "base/coding.h"
 
-/* An item's payload is gathered in a buffer of its own, so that its length can stand before it. */
+/* Appends an item. Its payload is gathered in a buffer of its own first, as its length precedes it. */
 static void put_item(buffer *b, uint8_t tag, buffer *payload)
 {
     buffer_u8(b, tag);
@@ -118,7 +118,7 @@ void encode_run_removed(buffer *b, uint32_t id, uint64_t newest_seqno)
     buffer_varint(&p, id);
     buffer_varint(&p, newest_seqno);
     buffer_varint(&p, 0); /* level */
-    buffer_varint(&p, 0); /* parts */
+    buffer_varint(&p, 0); /* file ranges */
     put_item(b, ITEM_RUN, &p);
 }
 

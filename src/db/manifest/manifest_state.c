@@ -222,7 +222,7 @@ static bool decode_file_range(decoder *d, lsm_file_range *file_range)
            decode_bound(d, bounds & BOUND_UPPER, &file_range->upper) && !d->failed;
 }
 
-/* Puts a run in the place of the one of its age; a run without parts takes that one away. */
+/* Replaces the run with the same newest seqno; a run without file ranges removes it. */
 static holt_status place_run(manifest_collection *c, manifest_run *run)
 {
     size_t at = 0;

@@ -1,6 +1,7 @@
-/* manifest_writer.c -- appending edits, writing whole manifests, and settling what is in doubt. */
-#include "db/manifest/manifest_state.h"
+/* manifest_writer.c -- appending edits, writing whole manifests, and resolving what is in doubt. */
 #include "db/manifest/manifest_writer.h"
+
+#include "db/manifest/manifest_state.h"
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -14,12 +15,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A manifest is written anew when it has grown by this much over its first record, and doubled. */
+/* A manifest is rewritten when it has grown by this much over its first record, and doubled. */
 enum { MANIFEST_GROWTH_MIN = 256 << 10 };
 
 uint64_t next_file_number(holt *db)
 {
-    /* Relaxed: only that numbers differ matters; the record that names the file carries a later value. */
+    /* Relaxed: numbers only need to differ, and the record that names the file contains a later value. */
     return atomic_fetch_add_explicit(&db->manifest.next_file, 1, memory_order_relaxed);
 }
 
@@ -31,7 +32,7 @@ static void put_counters(holt *db, buffer *out)
 
 /* ---------------------------------------------------------------- the whole state */
 
-/* The collection's state after the edit, or that of the version when the edit leaves it alone. */
+/* The collection after the edit, or in the version if the edit does not change it. */
 static const collection_version *state_after(const db_edit *e, const version *v, const holt_collection *c)
 {
     for (size_t i = 0; e && i < e->collection_count; i++)
@@ -57,7 +58,7 @@ static int by_id(const void *a, const void *b)
     return (x->spec.id > y->spec.id) - (x->spec.id < y->spec.id);
 }
 
-/* The catalog after the edit, by ids. */
+/* All collections after the edit, by id. */
 static void put_collections(holt *db, const db_edit *e, const version *v, buffer *out)
 {
     os_mutex_lock(&db->catalog.mu);
@@ -75,7 +76,7 @@ static void put_collections(holt *db, const db_edit *e, const version *v, buffer
     mem_free(all);
 }
 
-/* The pages that all B+trees share, and the trees that still take some of them without being anybody's. */
+/* The page store, and the garbage trees that still take pages of it. */
 static void put_page_store(holt *db, const db_edit *e, buffer *out)
 {
     if (!page_store_of(db)) return;
@@ -85,7 +86,7 @@ static void put_page_store(holt *db, const db_edit *e, buffer *out)
     if (e && e->garbage) encode_garbage(out, btree_version_root(e->garbage));
 }
 
-/* The state of the database with the edit applied (NULL: none), as one record. */
+/* Encodes the whole state, with the edit applied (NULL: none), as one record. */
 static holt_status encode_whole(holt *db, const db_edit *e, buffer *out)
 {
     version *v;
@@ -116,7 +117,7 @@ void manifest_doubt(const db_edit *e)
     db->manifest.error = e->error;
     for (size_t i = 0; i < e->collection_count; i++) {
         const lsm_tree *tree = e->collections[i].state ? e->collections[i].state->lsm : NULL;
-        /* Those that are in use are held as well; settling tells them apart. */
+        /* Those in use are held as well; resolve_doubt tells them apart. */
         for (size_t k = 0; tree && k < lsm_tree_runs(tree); k++)
             db->manifest.doubtful_runs[db->manifest.doubtful_run_count++] =
                 lsm_run_ref(lsm_tree_run(tree, k));
@@ -125,7 +126,7 @@ void manifest_doubt(const db_edit *e)
     if (e->orders_commits) atomic_store_explicit(&db->manifest.catalog_in_doubt, true, memory_order_relaxed);
 }
 
-/* A new manifest is current, and knows nothing of the edits that were in doubt. */
+/* A new manifest is current, without the edits that were in doubt: deletes files that only those used. */
 static void resolve_doubt(holt *db)
 {
     for (size_t i = 0; i < db->manifest.doubtful_run_count; i++) {
@@ -162,10 +163,10 @@ static void remove_manifest(holt *db, uint64_t number)
 {
     char name[OS_NAME_MAX];
     manifest_name(number, name);
-    os_dir_discard(db->dir, name); /* an orphan otherwise, which the next open removes */
+    os_dir_discard(db->dir, name); /* if it stays, the next open deletes it as an orphan */
 }
 
-/* Writes MANIFEST-n+1 with the whole state, and makes it current. *named: CURRENT may name it, also after a failure. */
+/* Writes MANIFEST-n+1 with the whole state, and makes it current. *named: CURRENT may name it, even after a failure. */
 static holt_status write_whole(holt *db, const db_edit *e, bool *named)
 {
     uint64_t number = manifest_last(db->manifest.file).number + 1;
@@ -179,7 +180,7 @@ static holt_status write_whole(holt *db, const db_edit *e, bool *named)
         remove_manifest(db, number);
         return rc;
     }
-    /* From here on CURRENT may name either; the new one is what is written to. */
+    /* From here on CURRENT may name either; the new one is used. */
     manifest_close(db->manifest.file);
     db->manifest.file = m;
     db->manifest.size_first = manifest_size(m);
@@ -188,7 +189,7 @@ static holt_status write_whole(holt *db, const db_edit *e, bool *named)
     remove_manifest(db, number - 1);
     resolve_doubt(db);
     if (page_store_of(db) && !(e && e->page_store))
-        page_store_resolve(page_store_of(db)); /* no record of it is in doubt any more */
+        page_store_resolve(page_store_of(db)); /* no record of it is in doubt now */
     return HOLT_OK;
 }
 
@@ -225,7 +226,7 @@ holt_status manifest_record(db_edit *e)
         event_log_write(db->events, HOLT_LOG_WARN, "%s; writing a new manifest", holt_error_message());
     }
     rc = write_whole(db, e, &named);
-    if (rc != HOLT_OK && intact && !broken && !named) { /* it has only grown long, and goes on */
+    if (rc != HOLT_OK && intact && !broken && !named) { /* it has only grown long, and can be appended to */
         rc = append(e);
         broken = manifest_broken(db->manifest.file);
     }

@@ -1,15 +1,15 @@
-/* manifest_writer.h -- writing edits to the manifest, and what to do when that fails.
+/* manifest_writer.h -- writing edits to the manifest, and what happens when that fails.
  *
  * An edit is appended to the current MANIFEST-n and synced. When that file has grown long, or the append has failed, a
- * new MANIFEST-n+1 is written that holds the whole state with the edit applied, and CURRENT is switched to it. If a
- * grown manifest cannot be written anew (the disk may be full), the edit is appended all the same.
+ * new MANIFEST-n+1 is written that contains the whole state with the edit applied, and CURRENT is switched to it. If a
+ * long manifest cannot be rewritten (the disk may be full), the edit is appended all the same.
  *
- * Lost         If neither is possible, nobody knows which state is on disk: the manifest counts as lost. Every later
- *              edit then writes the whole state, and so does every attempt to flush; holt_health says why that fails.
+ * Lost         If neither works, it is not known which state is on disk: the manifest counts as lost. From then on every edit
+ *              and every attempt to flush writes the whole state first; holt_health says why that fails.
  * In doubt     The outcome of an edit is in doubt if its record may have reached the disk although writing it failed.
  *              The runs that it would have added are kept until a new manifest is current, and then deleted if
- *              nothing uses them. If the edit orders commits, they are refused until then.
- * Concurrency  manifest.mu held, but for manifest_repair, manifest_health and manifest_resolve, which take it.
+ *              nothing uses them. If commits depend on the edit, they are refused until then.
+ * Concurrency  mu is held for all calls but manifest_repair, manifest_health and manifest_resolve, which lock it.
  */
 #ifndef HOLT_DB_MANIFEST_MANIFEST_WRITER_H
 #define HOLT_DB_MANIFEST_MANIFEST_WRITER_H

@@ -1,3 +1,4 @@
+/* bootstrap.c -- the first version, memtable and log segment. */
 #include "db/open/bootstrap.h"
 
 #include "base/status.h"
@@ -50,7 +51,7 @@ holt_status begin_version(holt *db, seqno min_seqno, size_t collections)
     if (rc == HOLT_OK) rc = version_create(1, collections, &first);
     if (rc != HOLT_OK) return rc;
     first->min_seqno = min_seqno;
-    /* Release, though nobody else has the database yet: it is what readers of the version acquire. */
+    /* Release, though no other thread has the database yet: readers of the version acquire it. */
     atomic_store_explicit(&db->versions.current, first, memory_order_release);
     return HOLT_OK;
 }
@@ -71,8 +72,8 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
         collection_version_unref(s);
         return rc;
     }
-    /* Nobody else has the version, so it is changed in place: a copy of it for each collection would take memory and time
-     * that grow with the square of their number. */
+    /* No other thread has the version, so it is changed in place: copying it for each collection would take time and memory
+     * quadratic in their number. */
     version *first = atomic_load_explicit(&db->versions.current, memory_order_relaxed);
     assert(c->slot < first->slot_count);
     version_set_slot(first, c->slot, s);
@@ -80,7 +81,7 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
     return HOLT_OK;
 }
 
-/* Where the recovered log ends; nowhere if there is none. */
+/* Where the recovered log ends; {0, 0} if there is none. */
 static log_position recovered_end(const holt *db)
 {
     log_position end = {0, 0};

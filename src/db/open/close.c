@@ -1,4 +1,5 @@
 #include "db/manifest/manifest_state.h"
+/* close.c -- holt_close: ends the log, or says what is not on disk, and frees the database. */
 #include "db/open/close.h"
 
 #include "base/memory.h"
@@ -26,22 +27,21 @@ static holt_status check_unused(holt *db)
                       transactions, cursors, loads);
 }
 
-/* Nothing is lost when there is no descriptor to write the manifest with: what is in the log is replayed by the next open,
- * as after a kill. And an error would be of no use to a program that has not got its handle any more. */
-static holt_status resolve_for_log(holt *db)
+/* Without a free descriptor the manifest cannot be written, but nothing is lost: the next open replays the log, as after a
+ * kill. Returning an error would not help a program whose handle is gone. */
+static holt_status leave_to_recovery(holt *db)
 {
     event_log_write(db->events, HOLT_LOG_WARN, "close: %s; the next open replays the log",
                     holt_error_message());
     return wal_sync(db->wal);
 }
 
-/* The closing frame in the log, and then the log's end in the manifest: what a later open must find at least.
- * */
+/* Writes the closing frame to the log, then the log's end to the manifest: what a later open must find at least. */
 static holt_status write_end(holt *db)
 {
     log_position end;
-    holt_status rc = manifest_repair(db); /* the last chance */
-    if (status_no_descriptors(rc)) return resolve_for_log(db);
+    holt_status rc = manifest_repair(db); /* its last chance */
+    if (status_no_descriptors(rc)) return leave_to_recovery(db);
     if (rc == HOLT_OK)
         rc = wal_finish(db->wal, db->commits.next_seqno, manifest_last(db->manifest.file), &end);
     if (rc != HOLT_OK) return rc;
@@ -49,12 +49,12 @@ static holt_status write_end(holt *db)
     encode_closed(&edit, end);
     rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest.file, buffer_slice(&edit));
     buffer_deinit(&edit);
-    if (status_no_descriptors(rc)) return resolve_for_log(db);
-    if (rc == HOLT_OK) os_dir_discard(db->dir, "BALLAST"); /* remade by the next open */
+    if (status_no_descriptors(rc)) return leave_to_recovery(db);
+    if (rc == HOLT_OK) os_dir_discard(db->dir, "BALLAST"); /* the next open makes another */
     return rc;
 }
 
-/* Versions and the manifest's garbage hold trees, and trees hold files and pages: so in this order. */
+/* In this order, because versions and the manifest's garbage reference trees, and trees reference files and pages. */
 static void free_handle(holt *db)
 {
     version_set_deinit(&db->versions);
@@ -86,15 +86,15 @@ void close_handle(holt *db)
     free_handle(db);
 }
 
-/* Of a database that this process inherited by fork: its threads and locks are the parent's, so nothing is
- * freed or waited for, and only descriptors that need no lock are closed. */
+/* Closes a database inherited by fork. Its threads and locks are the parent's, so nothing is freed or waited for, and only a
+ * descriptor that needs no lock is closed. */
 static holt_status close_inherited(holt *db)
 {
     os_file_close(db->lock.file);
     return HOLT_OK;
 }
 
-/* The callback gets what is left. All handles are still there, but every call with them returns HOLT_CLOSED. */
+/* Hands the last lines to the log callback. Handles still exist, but every call on them returns HOLT_CLOSED. */
 static void hand_out_last(holt *db)
 {
     db->closing = true;
@@ -102,7 +102,7 @@ static void hand_out_last(holt *db)
     event_log_hand_out(db->events);
 }
 
-/* What was acknowledged is synced, whatever else fails; and it must be where the next open looks for it. */
+/* Syncs what was acknowledged, whatever else fails, and checks that the next open will find it. */
 static holt_status finish(holt *db)
 {
     status_aside first;
@@ -111,7 +111,7 @@ static holt_status finish(holt *db)
     holt_status rc = wal_health(db->wal);
     if (rc == HOLT_OK) rc = write_end(db);
     if (disk == HOLT_OK && rc == HOLT_OK) return HOLT_OK;
-    if (disk == HOLT_OK) status_put_aside(&first); /* else what write_end failed with comes of that */
+    if (disk == HOLT_OK) status_put_aside(&first); /* else write_end failed because of that */
     bool synced = wal_sync(db->wal) == HOLT_OK;
     status_put_back(&first);
     if (disk != HOLT_OK) return health_name_unsynced(db, disk);

@@ -1,5 +1,6 @@
 #include "db/manifest/manifest_state.h"
-#include "db/open/recover.h"
+/* create.c -- a new database, with the collection "default". */
+#include "db/open/create.h"
 
 #include "base/status.h"
 #include "db/catalog/catalog.h"
@@ -11,7 +12,7 @@
 
 #include <inttypes.h>
 
-/* An unfinished creation may have left the file. */
+/* Replaces a file that an unfinished creation may have left. */
 static holt_status create_page_store(holt *db)
 {
     char name[OS_NAME_MAX];

@@ -4,8 +4,8 @@
  * disk before an earlier one:
  *
  *   1. CURRENT. From here on there is no database: holt_open finds files without CURRENT and refuses them
- *      (HOLT_CORRUPT), or takes what is left for an unfinished creation and begins again with an empty
- *      database. What is never found is a database with some of its data missing.
+ *      (HOLT_CORRUPT), or takes what is left for an unfinished creation and starts again with an empty
+ *      database. A database with some of its data missing is never found.
  *   2. Files whose names other programs use too: MANIFEST-n, BALLAST, LOG, temporary files.
  *   3. wal-n.log, run-n.sst and tree-n.bt, whose names only Holt uses. As long as one of them is there, an
  *      interrupted destroy can be told from a directory of some other program and be repeated.
@@ -46,7 +46,7 @@ static holt_status look_at_beginning(os_dir *dir, const char *name, const char *
     return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
 }
 
-/* What a file of the kind begins with; NULL: nothing that would tell it from other files. */
+/* What a file of this kind begins with; NULL: nothing that distinguishes it from other files. */
 static const char *magic_of(file_kind kind)
 {
     switch (kind) {
@@ -71,11 +71,11 @@ static const char *magic_of(file_kind kind)
 
 typedef struct evidence {
     os_dir *dir;
-    bool ours; /* some file is certainly one of Holt's */
+    bool ours; /* some file is certainly Holt's */
 } evidence;
 
-/* A log segment, run or file of pages that a crash has left blank is known by its name, which nobody else
- * gives a file. */
+/* A log segment, table file or page file that a crash has left blank is recognized by its name, which no other program
+ * uses. */
 static holt_status look_at_file(void *ctx, const char *name)
 {
     evidence *e = ctx;
@@ -104,7 +104,7 @@ static holt_status check_ours(os_dir *dir)
                       os_dir_path(dir));
 }
 
-/* A newer release may have files that this one does not know. A damaged CURRENT is no reason to keep it. */
+/* Refuses a database of a newer release, which may have files that this one does not know. A damaged CURRENT is deleted. */
 static holt_status check_version(os_dir *dir)
 {
     uint64_t number, id[2];
@@ -116,7 +116,7 @@ static holt_status check_version(os_dir *dir)
 
 enum { STEPS = 4 };
 
-/* In which step a file is deleted; 0: never. */
+/* The step in which a file is deleted; 0: never. */
 static int step_of(const char *name)
 {
     uint64_t number;
@@ -151,7 +151,7 @@ static holt_status delete_file(void *ctx, const char *name)
     deletion *d = ctx;
     if (step_of(name) != d->step) return HOLT_OK;
     holt_status rc = os_dir_unlink(d->dir, name);
-    if (rc == HOLT_NOT_FOUND) return HOLT_OK; /* a long name that was cut short: not one of ours */
+    if (rc == HOLT_NOT_FOUND) return HOLT_OK; /* a long name, cut short: not one of ours */
     d->any = true;
     return rc;
 }
@@ -169,7 +169,7 @@ static holt_status delete_files(os_dir *dir)
 
 /* ---------------------------------------------------------------- public */
 
-/* LOCK is made only where a database was found, and what is there may change until it is held. */
+/* LOCK is made only where a database was found; the directory is checked again once it is held. */
 static holt_status destroy(os_dir *dir, os_file **lock)
 {
     holt_status rc = check_ours(dir);
@@ -194,7 +194,7 @@ holt_status holt_destroy_on(os *platform, const char *path)
     os_dir_close(dir);
     if (rc != HOLT_OK) return rc;
     rc = os_dir_remove(platform, path, &removed);
-    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc; /* somebody else has removed it */
+    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc; /* another process has removed it */
 }
 
 holt_status holt_destroy(const char *path)

@@ -1,7 +1,4 @@
-/* destroy.h -- deleting a closed database on a given machine: holt_destroy with the os named.
- *
- * For tests: holt_destroy() is this on os_posix().
- */
+/* destroy.h -- holt_destroy with the operating system as an argument, for tests; holt_destroy() uses os_posix(). */
 #ifndef HOLT_DB_OPEN_DESTROY_H
 #define HOLT_DB_OPEN_DESTROY_H
 

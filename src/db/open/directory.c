@@ -1,3 +1,4 @@
+/* directory.c -- classifying the files of a directory, and deleting orphans. */
 #include "db/open/directory.h"
 
 #include "base/memory.h"
@@ -8,8 +9,7 @@
 
 /* ---------------------------------------------------------------- names */
 
-/* Whether it is the name that the engine gives: at least six digits, and more only if they are needed. A file that somebody calls
- * run-1.sst is not ours. */
+/* Whether the name is as the engine writes it: at least six digits, and more only if needed. run-1.sst is not Holt's. */
 static bool numbered(const char *name, const char *prefix, const char *suffix, uint64_t *number)
 {
     const char *digits = name + strlen(prefix);
@@ -18,8 +18,7 @@ static bool numbered(const char *name, const char *prefix, const char *suffix, u
     return count == 6 || (count > 6 && digits[0] != '0');
 }
 
-/* What file systems, file managers and users put into a directory without meaning it: lost+found, .DS_Store,
- * .nfs0000000000123456. */
+/* What file systems and file managers leave in a directory: lost+found, .DS_Store, .nfs0000000000123456. */
 static bool is_bystander(const char *name)
 {
     return name[0] == '.' || strcmp(name, "lost+found") == 0;
@@ -68,8 +67,7 @@ static holt_status see(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* Whether wal-1 has a header: the creation writes one only after CURRENT. What else is in it, a torn write
- * left. */
+/* Whether wal-1 has a header. A creation writes that only after CURRENT; any other contents are those of a torn write. */
 static holt_status segment_begun(os_dir *dir, bool *begun)
 {
     char name[OS_NAME_MAX];
@@ -84,7 +82,7 @@ static holt_status segment_begun(os_dir *dir, bool *begun)
     return rc;
 }
 
-/* A list that is read while a writer replaces CURRENT by renaming may show it under neither name. */
+/* A listing made while a writer replaces CURRENT by a rename may show neither name. */
 static holt_status look_for_current(os_dir *dir, bool *exists)
 {
     uint64_t size;
@@ -182,7 +180,7 @@ holt_status directory_clean(holt *db, uint64_t manifest_number)
     for (size_t i = 0; i < c.count && rc == HOLT_OK; i++) {
         rc = os_dir_unlink(db->dir, c.names[i]);
         if (rc == HOLT_NOT_FOUND) rc = HOLT_OK;
-        event_log_write(db->events, HOLT_LOG_DEBUG, "deleted %s, which nothing refers to", c.names[i]);
+        event_log_write(db->events, HOLT_LOG_DEBUG, "deleted orphan %s", c.names[i]);
     }
     mem_free(c.names);
     return rc;

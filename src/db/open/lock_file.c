@@ -1,3 +1,4 @@
+/* lock_file.c -- taking and signing the LOCK file. */
 #include "db/open/lock_file.h"
 
 #include "base/status.h"
@@ -8,8 +9,8 @@
 
 enum { PID_BYTES = 32 };
 
-/* LOCK's text does not tell: a writer that was killed has left its own, and readers leave it be. But they
- * would let another reader in, which a writer would not. */
+/* The text in LOCK does not tell: a writer that was killed has left its id, and readers do not change it. But readers let
+ * another reader in, and a writer does not. */
 static bool held_by_readers(os_file *lock)
 {
     if (os_file_lock(lock, false) != HOLT_OK) return false;
@@ -23,7 +24,7 @@ static holt_status busy(os_dir *dir, bool read_only, os_file *lock)
         return status_set(HOLT_BUSY, "%s: the database is open by readers", os_dir_path(dir));
     char text[PID_BYTES] = "";
     size_t got = 0;
-    (void)os_file_read(lock, 0, text, sizeof text - 1, &got); /* without it the message says less */
+    (void)os_file_read(lock, 0, text, sizeof text - 1, &got); /* without it the message is less specific */
     uint64_t pid = strtoull(text, NULL, 10);
     if (pid == 0)
         return status_set(HOLT_BUSY, "%s: the database is being opened or closed by a writer",
@@ -56,8 +57,8 @@ static holt_status try_lock(os_dir *dir, bool read_only, os_file **out, bool *li
     return rc;
 }
 
-/* holt_destroy deletes LOCK while it holds it. A lock on that file excludes nobody, for the next to come makes a
- * new one. */
+/* holt_destroy deletes LOCK while it holds it. A lock on the deleted file excludes no one, as the next process creates a new
+ * one; so then it is taken again. */
 holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
 {
     bool linked;
@@ -73,7 +74,7 @@ holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
 void unlock_database(os_file *lock, bool signature)
 {
     if (!lock) return;
-    if (signature) (void)os_file_truncate(lock, 0); /* else a message may name a process that is gone */
+    if (signature) (void)os_file_truncate(lock, 0); /* else a message could name a process that has ended */
     os_file_unlock(lock);
     os_file_close(lock);
 }

@@ -1,3 +1,4 @@
+/* open.c -- holt_open: the directory, the lock, and then creation or recovery. */
 #include "db/open/open.h"
 
 #include "base/memory.h"
@@ -6,6 +7,7 @@
 #include "db/background/jobs.h"
 #include "db/db.h"
 #include "db/open/close.h"
+#include "db/open/create.h"
 #include "db/open/directory.h"
 #include "db/open/lock_file.h"
 #include "db/open/recover.h"
@@ -29,7 +31,7 @@ static holt_status open_directory(holt *db)
                       db->path);
 }
 
-/* Whether what is there may be opened as asked. */
+/* HOLT_OK if what was found may be opened with these flags. */
 static holt_status check_directory(const holt *db, directory_kind kind)
 {
     switch (kind) {
@@ -53,8 +55,8 @@ static holt_status check_directory(const holt *db, directory_kind kind)
     return HOLT_OK;
 }
 
-/* Looked at before LOCK is made, so that an open that is refused leaves nothing behind; and again once nobody else
- * can change it. */
+/* The directory is checked before LOCK is created, so that a refused open leaves nothing there, and again once no other
+ * process can change it. */
 static holt_status look_and_lock(holt *db, directory_kind *kind)
 {
     holt_status rc = directory_look(db->dir, kind);
@@ -136,7 +138,7 @@ static holt_status open_database(holt *db)
 holt_status holt_open_on(os *platform, const char *path, const holt_options *o, holt **out)
 {
     status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the database is NULL");
+    if (!out) return status_set(HOLT_INVALID, "db (out) is NULL");
     *out = NULL;
     holt *db;
     holt_status rc = create_handle(platform, path, o, &db);
