@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/number.h"
 #include "files.h"
 #include "interrupt.h"
 #include "number.h"
@@ -264,7 +265,7 @@ static void run_opening(struct state *c, const workload *w, figures *out)
     open_database(c, false);
     out->elapsed_ns = number_clock_ns() - start;
     out->operations = 1;
-    histogram_add(&out->latencies, out->elapsed_ns);
+    latency_histogram_add(&out->latencies, out->elapsed_ns);
     if (w->need != NEED_NOTHING) out->wrong = count_lost(c);
 }
 

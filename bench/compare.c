@@ -10,10 +10,10 @@
 
 #include <holt.h>
 
-#include "bench/keys.h"
 #include "chart.h"
+#include "common/bench_keys.h"
+#include "common/number.h"
 #include "interrupt.h"
-#include "number.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, GO_ON = -1, LISTED_MAX = 64 };
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "json.h"
+#include "common/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,8 +19,7 @@ static void check_form(holt_slice key, holt_slice value, bool visible)
     json_writer w;
     FILE *out = open_memstream(&text, &size);
     expect(out != NULL);
-    json_init(&w, out);
-    w.visible = visible;
+    json_init(&w, out, visible);
     json_object_begin(&w);
     json_name(&w, "key");
     json_bytes(&w, key);

@@ -5,8 +5,8 @@
  */
 #include "load.h"
 
-#include "dump.h"
-#include "text.h"
+#include "formats/dump.h"
+#include "common/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

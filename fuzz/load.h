@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "records.h"
+#include "formats/records.h"
 
 enum { INPUT_MAX = 64 << 10, VALUE_MAX = 16 << 10 };
 

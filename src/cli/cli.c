@@ -8,9 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "number.h"
-#include "output.h"
-#include "text.h"
+#include "common/number.h"
+#include "common/text.h"
+#include "terminal/output.h"
 
 /* ---------------------------------------------------------------- the shared options */
 

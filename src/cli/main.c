@@ -5,8 +5,8 @@
 #include <holt.h>
 
 #include "cli.h"
-#include "commands.h"
-#include "output.h"
+#include "commands/commands.h"
+#include "terminal/output.h"
 
 const cli_command *const cli_commands[] = {
     &command_put,     &command_get,  &command_del,   &command_exists,      &command_scan,   &command_count,

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buffer.h"
+#include "common/byte_buffer.h"
 
 /* The length of the path without its last component and the slashes before that; 0 when nothing is left. */
 static size_t parent_length(const char *path, size_t length)
@@ -27,7 +27,7 @@ static size_t parent_length(const char *path, size_t length)
 
 static char *copy(const char *path, size_t length)
 {
-    char *out = cli_allocate(length + 1, 1);
+    char *out = allocate_or_exit(length + 1, 1);
     memcpy(out, path, length);
     return out;
 }

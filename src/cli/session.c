@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "number.h"
-#include "output.h"
+#include "common/number.h"
 #include "parents.h"
+#include "terminal/output.h"
 
 enum { BUSY_RETRIES = 100 };
 

@@ -1,12 +1,11 @@
 /* bench.h -- the parts of `holt bench`.
  *
- *     cmd_bench.c    the command line, the order of things
- *     database.c     the directory and the database in it, emptied for each fill
- *     suite.c        workloads with their settings in an order: --suite
- *     workloads.c    what one operation of each workload is
- *     runner.c       threads, clocks, the checking of what was found
- *     report.c       lines for people and for programs
- *     keys.[ch], histogram.[ch], member.h
+ *     cmd_bench.c         the command line and the order of the workloads
+ *     bench_database.c    the directory and the database in it, emptied for each fill
+ *     bench_report.c      settings and results, as a table or as JSON
+ *     bench_runner.c      threads, clocks, checking what was read
+ *     bench_suite.[ch]    sequences of workloads with their settings: --suite
+ *     bench_workloads.c   what one operation of each workload does
  *
  * Entries live in the collection BENCH_COLLECTION, so that a database with other data in it may be given.
  */
@@ -19,7 +18,7 @@
 #include <holt.h>
 
 #include "cli.h"
-#include "histogram.h"
+#include "common/latency_histogram.h"
 
 #define BENCH_COLLECTION "bench"
 
@@ -75,11 +74,11 @@ struct worker {
     holt_cursor *cursor;
     uint64_t done, entries, found, wrong, bytes, busy;
     uint64_t finished_ns;
-    struct crew *crew; /* runner.c: what the threads share */
+    struct crew *crew; /* bench_runner.c: what the threads share */
     bool beside;       /* the writer beside the others, which runs until they are done */
     holt_status status;
     char message[256];
-    histogram latencies;
+    latency_histogram latencies;
 };
 
 typedef struct bench_result {
@@ -88,14 +87,14 @@ typedef struct bench_result {
     uint64_t beside; /* operations of the writer beside */
     bool checked;    /* what was found was compared with what should be there */
     bool interrupted;
-    histogram latencies;
+    latency_histogram latencies;
 } bench_result;
 
-/* workloads.c; a NULL name ends them */
+/* bench_workloads.c; a NULL name ends them */
 extern const workload workloads[];
 const workload *workload_find(const char *name, size_t size);
 
-/* database.c. false: told on standard error. */
+/* bench_database.c. false: told on standard error. */
 bool bench_directory_make(bench *b, const char *given);
 bool bench_open(bench *b, uint32_t durability, bool fresh);
 bool bench_close(bench *b);
@@ -103,10 +102,10 @@ bool bench_close(bench *b);
 bool bench_forget(bench *b);
 void bench_directory_remove(bench *b);
 
-/* runner.c. false: told. */
+/* bench_runner.c. false: told. */
 bool bench_run(bench *b, const workload *kind, bench_result *out);
 
-/* report.c */
+/* bench_report.c */
 void report_settings(const bench *b);
 void report_result(const bench *b, const bench_result *r);
 

@@ -1,16 +1,16 @@
 /* cmd_bench.c -- holt bench: the command line, and the order of things. */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
-#include "commands.h"
-#include "keys.h"
-#include "output.h"
-#include "suite.h"
+#include "bench/bench_suite.h"
+#include "commands/commands.h"
+#include "common/bench_keys.h"
+#include "common/byte_buffer.h"
+#include "terminal/output.h"
 
 #define BENCHMARKS_DEFAULT                                                                                   \
     "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmissing,readseq,readreverse,seekrandom,"          \
@@ -244,7 +244,7 @@ static int run(const cli_command *self, int argc, char **argv)
     uint64_t value_bytes = settings.suite ? suite_value_bytes_max(settings.suite) : 0;
     if (value_bytes < settings.value_bytes) value_bytes = settings.value_bytes;
     b.values = values_create(settings.seed, value_bytes, &b.values_bytes);
-    b.present = cli_allocate(settings.num / 64 + 1, sizeof *b.present);
+    b.present = allocate_or_exit(settings.num / 64 + 1, sizeof *b.present);
     code = CLI_FAILED;
     if (bench_directory_make(&b, call.operand_count ? call.operands[0] : NULL)) {
         report_settings(&b);
