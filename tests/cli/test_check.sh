@@ -110,7 +110,7 @@ test_check_is_a_sentence_on_a_terminal() {
     fill_database
     on_terminal "'$exe' check data"
     shows '501 entries, '
-    shows ': no problem'
+    shows ': no problems'
     spoil "data/$(name_of data/run-*)" 4200
     on_terminal "'$exe' check data || echo code \$?"
     shows 'block at 4096: checksum'

@@ -251,7 +251,7 @@ test_clear_and_drop_need_yes_without_a_terminal() {
     for command in 'clear data -c users' 'drop data users'; do
         # shellcheck disable=SC2086
         status_is 2 holt $command </dev/null
-        says "needs --yes"
+        says "--yes is required"
         # shellcheck disable=SC2086
         echo y | status_is 2 holt $command
     done
@@ -278,7 +278,7 @@ test_directories_are_made_only_for_a_new_database() {
     status_is 1 holt put there/x/y k v --memory 1M
     [ "$(ls there)" = "" ] || fail "left: $(ls -R there)"
     status_is 1 holt put file/x/y k v
-    says "file/x: cannot make this directory: Not a directory"
+    says "file/x: cannot create this directory: Not a directory"
     status_is 1 holt put file/x k v
     [ -s err ]
     for command in 'get no/data k' 'scan no/data' 'del no/data k' 'put no/data -c other k v' 'check no/data' 'dump no/data'; do

@@ -22,7 +22,7 @@ test_get_keeps_lines_and_escapes_control_characters_on_a_terminal() {
 test_missing_key_is_told_on_a_terminal() {
     holt put data k v
     on_terminal "'$exe' get data nope || echo code \$?"
-    shows 'there is no such key'
+    shows 'no such key'
     shows 'code 1'
 }
 
@@ -114,7 +114,7 @@ test_clear_and_drop_ask_on_a_terminal() {
         for command in 'clear data -c users' 'drop data users'; do
             echo "$answer" | script -qec "'$exe' $command || echo code \$?" /dev/null >out
             shows "'users'"
-            shows 'Go on? [y/N]'
+            shows 'Continue? [y/N]'
             shows 'nothing was changed'
             shows 'code 1'
         done

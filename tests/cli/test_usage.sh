@@ -58,7 +58,7 @@ test_wrong_command_lines_are_exit_code_2() {
     status_is 2 holt get data
     says Usage
     status_is 2 holt get data a b
-    says "one argument too many"
+    says "unexpected argument 'b'"
     status_is 2 holt get data a --frob
     says -- --frob
     status_is 2 holt get data a -Z
@@ -83,7 +83,7 @@ test_numbers_past_64_bits_are_too_large_and_negative_ones_negative() {
     prints 'k	v' holt scan data --limit 18446744073709551615
     for number in 18446744073709551616 99999999999999999999999999; do
         status_is 2 holt scan data --limit $number
-        says "--limit: '$number' is too large; the most is 18446744073709551615"
+        says "--limit: '$number' is too large; the maximum is 18446744073709551615"
         status_is 2 holt load data --batch $number
         says "too large"
         status_is 2 holt bench --num $number

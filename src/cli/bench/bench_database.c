@@ -27,7 +27,7 @@ bool bench_directory_make(bench *b, const char *given)
     b->directory = path.data;
     b->own_directory = mkdtemp(b->directory) != NULL;
     if (!b->own_directory)
-        cli_complain(b->call, "cannot make a directory %s: %s", b->directory, strerror(errno));
+        cli_error(b->call, "cannot make a directory %s: %s", b->directory, strerror(errno));
     return b->own_directory;
 }
 
@@ -39,7 +39,7 @@ static void remove_files(const bench *b)
     for (struct dirent *entry; (entry = readdir(directory));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         if (unlinkat(dirfd(directory), entry->d_name, 0) != 0) {
-            cli_complain(b->call, "cannot remove %s/%s: %s", b->directory, entry->d_name, strerror(errno));
+            cli_error(b->call, "cannot remove %s/%s: %s", b->directory, entry->d_name, strerror(errno));
         }
     }
     closedir(directory);
@@ -50,7 +50,7 @@ void bench_directory_remove(bench *b)
     if (b->own_directory) {
         remove_files(b);
         if (rmdir(b->directory) != 0)
-            cli_complain(b->call, "cannot remove %s: %s", b->directory, strerror(errno));
+            cli_error(b->call, "cannot remove %s: %s", b->directory, strerror(errno));
     }
     free(b->directory);
     b->directory = NULL;
@@ -60,7 +60,7 @@ void bench_directory_remove(bench *b)
 static bool tell(const bench *b, holt_status status)
 {
     if (status == HOLT_OK) return true;
-    session_tell(b->call, status, NULL);
+    session_error(b->call, status, NULL);
     return false;
 }
 

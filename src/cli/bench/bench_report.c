@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bench/bench_suite.h"
+#include "cli_values.h"
 #include "common/json.h"
 #include "common/number.h"
 #include "terminal/output.h"

@@ -145,7 +145,7 @@ static bool gather(const bench *b, const worker *workers, size_t count, uint64_t
     for (size_t t = 0; t < count; t++) {
         const worker *w = &workers[t];
         if (w->status != HOLT_OK) {
-            cli_complain(b->call, "%s: %s: %s", out->kind->name, holt_status_name(w->status), w->message);
+            cli_error(b->call, "%s: %s: %s", out->kind->name, holt_status_name(w->status), w->message);
             return false;
         }
         out->wrong += w->wrong;

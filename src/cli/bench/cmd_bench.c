@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/bench_suite.h"
+#include "cli_values.h"
 #include "commands/commands.h"
 #include "common/bench_keys.h"
 #include "common/byte_buffer.h"
@@ -75,7 +76,7 @@ static bool number_in(const cli_call *call, int code, const char *text, uint64_t
 {
     if (!cli_number(call, option_name(code), text, out)) return false;
     if (*out >= least && *out <= most) return true;
-    cli_complain(call, "--%s: %s is not from %" PRIu64 " to %" PRIu64, option_name(code), text, least, most);
+    cli_error(call, "--%s: %s is not from %" PRIu64 " to %" PRIu64, option_name(code), text, least, most);
     return false;
 }
 
@@ -83,7 +84,7 @@ static bool take_suite(const cli_call *call, const char *name, const suite **out
 {
     *out = suite_find(name);
     if (*out) return true;
-    cli_complain(call, "--suite: there is no suite '%s': quick, full or sources", name);
+    cli_error(call, "--suite: there is no suite '%s': quick, full or sources", name);
     return false;
 }
 
@@ -156,12 +157,12 @@ static bool check_settings(const cli_call *call, const bench_settings *s)
     const workload *kind;
     while (next_workload(&rest, &name, &size, &kind)) {
         if (kind) continue;
-        cli_complain(call, "--benchmarks: there is no workload '%.*s'; 'holt bench --help' lists them",
-                     (int)size, name);
+        cli_error(call, "--benchmarks: there is no workload '%.*s'; 'holt bench --help' lists them",
+                  (int)size, name);
         return false;
     }
     if (s->key_bytes >= least) return true;
-    cli_complain(call, "--key-bytes: %" PRIu64 " entries need keys of at least %zu bytes", s->num, least);
+    cli_error(call, "--key-bytes: %" PRIu64 " entries need keys of at least %zu bytes", s->num, least);
     return false;
 }
 
@@ -176,7 +177,7 @@ static int run_workload(bench *b, const workload *kind, const suite_published *p
     report_result(b, &result);
     if (published && published->what && !result.interrupted) report_published(b, &result, published);
     if (result.wrong == 0) return output_ok() ? CLI_OK : CLI_FAILED;
-    cli_complain(b->call, "%s: %" PRIu64 " answers were not what had been written", kind->name, result.wrong);
+    cli_error(b->call, "%s: %" PRIu64 " answers were not what had been written", kind->name, result.wrong);
     return CLI_FAILED;
 }
 
@@ -220,35 +221,23 @@ static int run_suite(bench *b, cli_call *call, const suite *s)
     return code;
 }
 
-static int run(const cli_command *self, int argc, char **argv)
+static int run(cli_call *call)
 {
-    bench_settings settings = {.benchmarks = BENCHMARKS_DEFAULT,
-                               .num = 1000000,
-                               .threads = 1,
-                               .key_bytes = 16,
-                               .value_bytes = 100,
-                               .range = 10,
-                               .batch = 1000,
-                               .read_share = 90,
-                               .seed = 42,
-                               .latency = true};
-    cli_call call;
-    bench b = {.call = &call, .settings = &settings};
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    if (settings.suite) settings.num = suite_num_max(settings.suite);
-    if (!check_settings(&call, &settings)) return CLI_USAGE;
-    if (call.durability == HOLT_DURABILITY_DEFAULT) call.durability = HOLT_PROCESS;
+    bench_settings *settings = call->own;
+    bench b = {.call = call, .settings = settings};
+    if (settings->suite) settings->num = suite_num_max(settings->suite);
+    if (!check_settings(call, settings)) return CLI_USAGE;
+    if (call->durability == HOLT_DURABILITY_DEFAULT) call->durability = HOLT_PROCESS;
     output_catch_interrupts();
-    /* Memory first: when it is refused the process ends, and no directory may be left. */
-    uint64_t value_bytes = settings.suite ? suite_value_bytes_max(settings.suite) : 0;
-    if (value_bytes < settings.value_bytes) value_bytes = settings.value_bytes;
-    b.values = values_create(settings.seed, value_bytes, &b.values_bytes);
-    b.present = allocate_or_exit(settings.num / 64 + 1, sizeof *b.present);
-    code = CLI_FAILED;
-    if (bench_directory_make(&b, call.operand_count ? call.operands[0] : NULL)) {
+    /* Memory first: if there is not enough the process exits, and no directory may remain. */
+    uint64_t value_bytes = settings->suite ? suite_value_bytes_max(settings->suite) : 0;
+    if (value_bytes < settings->value_bytes) value_bytes = settings->value_bytes;
+    b.values = values_create(settings->seed, value_bytes, &b.values_bytes);
+    b.present = allocate_or_exit(settings->num / 64 + 1, sizeof *b.present);
+    int code = CLI_FAILED;
+    if (bench_directory_make(&b, call->operand_count ? call->operands[0] : NULL)) {
         report_settings(&b);
-        code = settings.suite ? run_suite(&b, &call, settings.suite) : run_workloads(&b, NULL);
+        code = settings->suite ? run_suite(&b, call, settings->suite) : run_workloads(&b, NULL);
         if (!bench_close(&b) && code == CLI_OK) code = CLI_FAILED;
     }
     bench_directory_remove(&b);
@@ -256,6 +245,17 @@ static int run(const cli_command *self, int argc, char **argv)
     free(b.values);
     return code;
 }
+
+static const bench_settings defaults = {.benchmarks = BENCHMARKS_DEFAULT,
+                                        .num = 1000000,
+                                        .threads = 1,
+                                        .key_bytes = 16,
+                                        .value_bytes = 100,
+                                        .range = 10,
+                                        .batch = 1000,
+                                        .read_share = 90,
+                                        .seed = 42,
+                                        .latency = true};
 
 const cli_command command_bench = {
     .name = "bench",
@@ -304,6 +304,8 @@ const cli_command command_bench = {
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_DURABILITY | CLI_GROUP_JSON,
     .options = options,
     .option = bench_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 0,
     .operands_max = 1,
     .run = run,

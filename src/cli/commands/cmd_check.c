@@ -1,4 +1,4 @@
-/* cmd_check.c -- holt check. */
+/* cmd_check.c -- holt check: runs holt_verify and prints each problem when it is found, then the totals. */
 #include "commands/commands.h"
 
 #include <inttypes.h>
@@ -14,21 +14,22 @@
 #include "terminal/output.h"
 #include "terminal/progress.h"
 
-/* The three forms of the answer: for people, as lines for programs, as JSON. */
-typedef enum check_form { FORM_PEOPLE, FORM_PLAIN, FORM_JSON } check_form;
-
-typedef struct check {
-    cli_call call;
+typedef struct check_settings {
     bool quiet;
-    check_form form;
+} check_settings;
+
+/* One run of the command. */
+typedef struct check {
+    const check_settings *settings;
+    output_form form;
     json_writer json;
     progress progress;
 } check;
 
-/* ---------------------------------------------------------------- problems, as they are found */
+/* ---------------------------------------------------------------- problems */
 
-/* The message without "FILE: ", for the forms that have the file in a place of its own. */
-static void message_alone(const holt_error *problem, char out[sizeof problem->message])
+/* The message without "FILE: ", for the forms that print the file in a column or member of its own. */
+static void message_without_file(const holt_error *problem, char out[sizeof problem->message])
 {
     size_t size = strlen(problem->file);
     const char *found = size ? strstr(problem->message, problem->file) : NULL;
@@ -43,28 +44,24 @@ static void message_alone(const holt_error *problem, char out[sizeof problem->me
 static void print_problem_json(json_writer *w, const holt_error *problem)
 {
     char message[sizeof problem->message];
-    message_alone(problem, message);
+    message_without_file(problem, message);
     json_object_begin(w);
-    json_name(w, "file");
-    json_string(w, problem->file);
-    if (problem->offset != HOLT_NO_OFFSET) {
-        json_name(w, "offset");
-        json_u64(w, problem->offset);
-    }
-    json_name(w, "message");
-    json_string(w, message);
+    json_member_string(w, "file", problem->file);
+    if (problem->offset != HOLT_NO_OFFSET) json_member_u64(w, "offset", problem->offset);
+    json_member_string(w, "message", message);
     json_object_end(w);
 }
 
 static void print_problem_plain(const holt_error *problem)
 {
     char message[sizeof problem->message];
-    message_alone(problem, message);
+    message_without_file(problem, message);
     output_write_text(holt_str(problem->file));
-    if (problem->offset == HOLT_NO_OFFSET)
+    if (problem->offset == HOLT_NO_OFFSET) {
         fputs("\t-\t", stdout);
-    else
+    } else {
         printf("\t%" PRIu64 "\t", problem->offset);
+    }
     output_write_text(holt_str(message));
     putchar('\n');
 }
@@ -73,15 +70,15 @@ static void on_problem(void *ctx, const holt_error *problem)
 {
     check *c = ctx;
     switch (c->form) {
-    case FORM_PEOPLE:
+    case OUTPUT_PEOPLE:
         progress_wipe(&c->progress);
         output_write_text(holt_str(problem->message));
         putchar('\n');
         break;
-    case FORM_PLAIN:
+    case OUTPUT_PLAIN:
         print_problem_plain(problem);
         break;
-    case FORM_JSON:
+    case OUTPUT_JSON:
         print_problem_json(&c->json, problem);
         break;
     }
@@ -91,7 +88,7 @@ static void on_progress(void *ctx, uint64_t bytes_done, uint64_t bytes_total)
 {
     check *c = ctx;
     c->progress.bytes_total = bytes_total;
-    if (!c->quiet) progress_update_bytes(&c->progress, bytes_done);
+    if (!c->settings->quiet) progress_update_bytes(&c->progress, bytes_done);
 }
 
 /* ---------------------------------------------------------------- totals */
@@ -103,13 +100,16 @@ static void print_for_people(const holt_verify_report *r, uint64_t took_ns)
     printf("%s files, %s blocks, %s entries, %s read in %s: ", number_grouped(files, r->files),
            number_grouped(blocks, r->blocks), number_grouped(entries, r->entries),
            number_bytes(bytes, r->bytes), number_duration(took, took_ns));
-    if (r->problems == 0)
-        puts("no problem");
-    else
+    if (r->problems == 0) {
+        puts("no problems");
+    } else {
         printf("%s problem%s\n", number_grouped(problems, r->problems), r->problems == 1 ? "" : "s");
-    if (r->orphans > 0)
-        printf("%s more file%s left by a crash, which the next opening for writing deletes\n",
-               number_grouped(files, r->orphans), r->orphans == 1 ? "" : "s");
+    }
+    if (r->orphans > 0) {
+        printf("%s orphan file%s left by a crash; the next opening for writing deletes %s\n",
+               number_grouped(files, r->orphans), r->orphans == 1 ? "" : "s",
+               r->orphans == 1 ? "it" : "them");
+    }
 }
 
 static void print_numbers(check *c, const holt_verify_report *r, uint64_t took_ns)
@@ -122,88 +122,68 @@ static void print_numbers(check *c, const holt_verify_report *r, uint64_t took_n
         {"entries", r->entries},         {"bytes", r->bytes},     {"took_ns", took_ns},
     };
     for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
-        if (c->form == FORM_PLAIN) {
+        if (c->form == OUTPUT_PLAIN) {
             printf("%s\t%" PRIu64 "\n", totals[i].name, totals[i].number);
         } else {
-            json_name(&c->json, totals[i].name);
-            json_u64(&c->json, totals[i].number);
+            json_member_u64(&c->json, totals[i].name, totals[i].number);
         }
     }
 }
 
 static void print_totals(check *c, const holt_verify_report *r, uint64_t took_ns)
 {
-    if (c->quiet) return;
-    if (c->form == FORM_PEOPLE)
+    if (c->settings->quiet) return;
+    if (c->form == OUTPUT_PEOPLE) {
         print_for_people(r, took_ns);
-    else
-        print_numbers(c, r, took_ns); /* beside the problems, in JSON */
+    } else {
+        print_numbers(c, r, took_ns); /* as JSON, members beside "problems" */
+    }
 }
 
 /* ---------------------------------------------------------------- the command */
 
-static void begin_json(check *c)
+static bool check_option(cli_call *call, int code, char *value)
 {
-    json_init(&c->json, stdout, output_is_terminal());
-    if (c->form != FORM_JSON) return;
-    json_object_begin(&c->json);
-    json_name(&c->json, "problems");
-    json_array_begin(&c->json);
+    check_settings *settings = call->own;
+    (void)code; /* there is only one */
+    (void)value;
+    settings->quiet = true;
+    return true;
 }
 
-static void end_problems(check *c)
+static int run(cli_call *call)
 {
-    if (c->form == FORM_JSON) json_array_end(&c->json);
-}
-
-static void end_json(check *c)
-{
-    if (c->form != FORM_JSON) return;
-    json_object_end(&c->json);
-    json_line_end(&c->json);
-}
-
-static int check_database(check *c)
-{
+    check c = {.settings = call->own, .form = output_form_for(call->json)};
     holt_verify_report report;
     holt_verify_options options;
     memset(&options, 0, sizeof options);
     options.problem = on_problem;
     options.progress = on_progress;
-    options.ctx = c;
-    begin_json(c);
-    progress_begin(&c->progress, 0);
-    holt_status status = holt_verify(c->call.operands[0], &options, &report, sizeof report);
-    uint64_t took_ns = progress_end(&c->progress);
-    end_problems(c);
-    bool read = status == HOLT_OK || status == HOLT_CORRUPT;
-    if (read) print_totals(c, &report, took_ns);
-    end_json(c);
-    if (!read) session_tell(&c->call, status, NULL);
+    options.ctx = &c;
+    json_init(&c.json, stdout, output_is_terminal());
+    if (c.form == OUTPUT_JSON) {
+        json_object_begin(&c.json);
+        json_name(&c.json, "problems");
+        json_array_begin(&c.json);
+    }
+    progress_begin(&c.progress, 0);
+    holt_status status = holt_verify(call->operands[0], &options, &report, sizeof report);
+    uint64_t took_ns = progress_end(&c.progress);
+    bool was_read = status == HOLT_OK || status == HOLT_CORRUPT;
+    if (c.form == OUTPUT_JSON) json_array_end(&c.json);
+    if (was_read) print_totals(&c, &report, took_ns);
+    if (c.form == OUTPUT_JSON) {
+        json_object_end(&c.json);
+        json_line_end(&c.json);
+    }
+    if (!was_read) session_error(call, status, NULL);
     return status == HOLT_OK ? CLI_OK : CLI_FAILED;
 }
 
-static bool check_option(cli_call *call, int code, char *value)
-{
-    bool *quiet = call->own;
-    (void)code; /* there is only one */
-    (void)value;
-    *quiet = true;
-    return true;
-}
-
-static int run(const cli_command *self, int argc, char **argv)
-{
-    check c = {.form = FORM_PLAIN};
-    int code = cli_parse(&c.call, self, argc, argv, &c.quiet);
-    if (code != CLI_GO_ON) return code;
-    if (output_is_terminal()) c.form = FORM_PEOPLE;
-    if (c.call.json) c.form = FORM_JSON;
-    return check_database(&c);
-}
+static const check_settings defaults = {.quiet = false};
 
 static const cli_option options[] = {
-    {'q', "quiet", NULL, "only the problems: no totals, no progress"},
+    {'q', "quiet", NULL, "print only the problems: no totals, no progress"},
     {0, NULL, NULL, NULL},
 };
 
@@ -211,22 +191,24 @@ const cli_command command_check = {
     .name = "check",
     .alias = "verify",
     .operands = "DIR",
-    .summary = "read everything and tell what is damaged",
+    .summary = "read the whole database and report damage",
     .description =
-        "Reads all of a database that nobody has open for writing, and writes nothing: every file, every\n"
-        "checksum, the order of keys, the counts, and the log. Each problem is a line: FILE, a tab, the\n"
-        "OFFSET in it (- = none), a tab, and what is wrong; on a terminal what is wrong only. Below them\n"
-        "stand the totals: into a pipe a line is NAME, a tab, NUMBER (bytes and nanoseconds), with --json\n"
-        "all is one object. The first problem of each tree is told, and the first of the log; without a\n"
-        "whole manifest nothing else can be judged.",
+        "Reads the whole of a database that is not open for writing, and writes nothing: every file, every\n"
+        "checksum, the order of the keys, the counts and the log. Each problem is a line: FILE, a tab, the\n"
+        "OFFSET in the file (- = none), a tab, and a description; on a terminal only the description. The\n"
+        "totals follow: in a pipe a line is NAME, a tab, NUMBER (bytes and nanoseconds). With --json all of\n"
+        "it is one object. Reported are the first problem of each tree and the first of the log; without an\n"
+        "intact manifest nothing else can be checked.",
     .examples = "  holt check data\n"
                 "  holt check data --quiet | cut -f1 | sort -u",
-    .exit_codes = "  0    nothing is wrong\n"
-                  "  1    there are problems, or it could not be read; standard error says why\n"
-                  "  2    the command line makes no sense",
+    .exit_codes = "  0    no problems\n"
+                  "  1    there are problems, or the database could not be read (see standard error)\n"
+                  "  2    the command line is wrong",
     .groups = CLI_GROUP_JSON,
     .options = options,
     .option = check_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = 1,
     .run = run,

@@ -1,4 +1,4 @@
-/* cmd_collections.c -- holt collections, create, rename, clear, drop. */
+/* cmd_collections.c -- holt collections, create, rename, clear, drop: whole collections. */
 #include "commands/commands.h"
 
 #include <stdio.h>
@@ -6,6 +6,7 @@
 
 #include <holt.h>
 
+#include "cli_values.h"
 #include "common/json.h"
 #include "common/number.h"
 #include "common/text.h"
@@ -15,25 +16,15 @@
 
 /* ---------------------------------------------------------------- collections */
 
-static void print_name(const char *name)
-{
-    output_write_text(holt_str(name));
-    putchar('\n');
-}
-
 static void print_json(const char *name, const holt_collection_info *info)
 {
     json_writer w;
     json_init(&w, stdout, output_is_terminal());
     json_object_begin(&w);
-    json_name(&w, "name");
-    json_string(&w, name);
-    json_name(&w, "kind");
-    json_string(&w, cli_kind_name(info->kind));
-    json_name(&w, "entries");
-    json_u64(&w, info->entries + info->memtable_entries);
-    json_name(&w, "disk_bytes");
-    json_u64(&w, info->disk_bytes);
+    json_member_string(&w, "name", name);
+    json_member_string(&w, "kind", cli_kind_name(info->kind));
+    json_member_u64(&w, "entries", info->entries + info->memtable_entries);
+    json_member_u64(&w, "disk_bytes", info->disk_bytes);
     json_object_end(&w);
     json_line_end(&w);
 }
@@ -61,20 +52,21 @@ static size_t widest(char **names, size_t count)
     return width;
 }
 
-static holt_status print_collection(const session *s, const char *name, size_t width)
+static holt_status print_collection(session *s, const char *name, size_t width)
 {
     holt_collection_info info;
     holt_collection *c = NULL;
-    bool people = output_is_terminal() && !s->call->json;
-    if (!people && !s->call->json) {
-        print_name(name);
+    output_form form = output_form_for(s->call->json);
+    if (form == OUTPUT_PLAIN) {
+        output_write_text(holt_str(name));
+        putchar('\n');
         return HOLT_OK;
     }
     holt_status status = holt_collection_open(s->db, name, &c);
     if (status == HOLT_OK) status = holt_collection_stats(c, &info, sizeof info);
     holt_collection_close(c);
     if (status != HOLT_OK) return status;
-    if (people) {
+    if (form == OUTPUT_PEOPLE) {
         print_row(name, &info, width);
     } else {
         print_json(name, &info);
@@ -82,39 +74,33 @@ static holt_status print_collection(const session *s, const char *name, size_t w
     return HOLT_OK;
 }
 
-static int list(session *s)
+static int list(session *s, void *ctx)
 {
     char **names = NULL;
     size_t count = 0;
+    (void)ctx;
     holt_status status = holt_collection_list(s->db, &names, &count);
     size_t width = widest(names, count);
-    if (status == HOLT_OK && output_is_terminal() && !s->call->json) {
+    if (status == HOLT_OK && output_form_for(s->call->json) == OUTPUT_PEOPLE) {
         printf("%-*s  %-5s  %14s  %10s\n", (int)width, "NAME", "KIND", "ENTRIES", "ON DISK");
     }
     for (size_t i = 0; i < count && status == HOLT_OK; i++) {
         status = print_collection(s, names[i], width);
     }
     holt_free(names);
-    if (status == HOLT_OK) return CLI_OK;
-    session_tell(s->call, status, NULL);
-    return CLI_FAILED;
+    return session_result(s, status);
 }
 
-static int run_collections(const cli_command *self, int argc, char **argv)
+static int run_collections(cli_call *call)
 {
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, NULL);
-    if (code != CLI_GO_ON) return code;
-    if (!session_open(&s, &call, SESSION_READ)) return CLI_FAILED;
-    return session_close(&s, list(&s));
+    return session_run(call, SESSION_READ, list, NULL);
 }
 
 /* ---------------------------------------------------------------- create */
 
 enum { OPTION_KIND = CLI_LONG, OPTION_BLOCK, OPTION_FILTER, FILTER_BITS_MAX = 32 };
 
-/* 4 to 64 KiB, a power of two. false: complained. */
+/* 4 to 64 KiB, a power of two. Returns false after printing an error. */
 static bool parse_block(const cli_call *call, const char *text, uint32_t *out)
 {
     uint64_t size;
@@ -124,11 +110,11 @@ static bool parse_block(const cli_call *call, const char *text, uint32_t *out)
         *out = good;
         return true;
     }
-    cli_complain(call, "--block: '%s' is not 4K, 8K, 16K, 32K or 64K", text);
+    cli_error(call, "--block: '%s' is not 4K, 8K, 16K, 32K or 64K", text);
     return false;
 }
 
-/* 1 to 32, or "none". false: complained. */
+/* 1 to 32, or "none". Returns false after printing an error. */
 static bool parse_filter(const cli_call *call, const char *text, uint32_t *out)
 {
     uint64_t bits;
@@ -138,7 +124,8 @@ static bool parse_filter(const cli_call *call, const char *text, uint32_t *out)
     }
     if (!cli_number(call, "filter", text, &bits)) return false;
     if (bits < 1 || bits > FILTER_BITS_MAX) {
-        cli_complain(call, "--filter: %s is not from 1 to %d; 'none' is no filter", text, FILTER_BITS_MAX);
+        cli_error(call, "--filter: %s is not between 1 and %d; 'none' means no filter", text,
+                  FILTER_BITS_MAX);
         return false;
     }
     *out = (uint32_t)bits;
@@ -160,73 +147,77 @@ static bool create_option(cli_call *call, int code, char *value)
     }
 }
 
-static int run_create(const cli_command *self, int argc, char **argv)
+static int create(session *s, void *ctx)
 {
-    holt_collection_options options;
-    cli_call call;
-    session s;
-    memset(&options, 0, sizeof options);
-    int code = cli_parse(&call, self, argc, argv, &options);
-    if (code != CLI_GO_ON) return code;
-    if (options.kind == HOLT_BTREE && options.filter_bits) {
-        cli_complain(&call, "a btree has no filter; --filter is for --kind lsm");
+    (void)ctx;
+    return session_result(s,
+                          holt_collection_create(s->db, s->call->operands[1], s->call->own, &s->collection));
+}
+
+static int run_create(cli_call *call)
+{
+    const holt_collection_options *options = call->own;
+    if (options->kind == HOLT_BTREE && options->filter_bits) {
+        cli_error(call, "a btree has no filter; --filter is for --kind lsm");
         return CLI_USAGE;
     }
-    if (!session_open(&s, &call, SESSION_WRITE_OR_CREATE)) return CLI_FAILED;
-    holt_status status = holt_collection_create(s.db, call.operands[1], &options, &s.collection);
-    return session_close(&s, session_result(&s, status));
+    return session_run(call, SESSION_WRITE_OR_CREATE, create, NULL);
 }
 
 /* ---------------------------------------------------------------- rename, clear, drop */
 
-static int run_rename(const cli_command *self, int argc, char **argv)
+static int rename_collection(session *s, void *ctx)
 {
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, NULL);
-    if (code != CLI_GO_ON) return code;
-    if (!session_open(&s, &call, SESSION_WRITE)) return CLI_FAILED;
-    holt_status status = holt_collection_rename(s.db, call.operands[1], call.operands[2]);
-    return session_close(&s, session_result(&s, status));
+    (void)ctx;
+    return session_result(s, holt_collection_rename(s->db, s->call->operands[1], s->call->operands[2]));
 }
 
-static int run_clear(const cli_command *self, int argc, char **argv)
+static int run_rename(cli_call *call)
 {
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, NULL);
-    if (code != CLI_GO_ON) return code;
-    code = confirm(&call, "delete", "all entries of the collection '%s' in %s", call.collection,
-                   call.operands[0]);
-    if (code != CLI_GO_ON) return code;
-    if (!session_open(&s, &call, SESSION_WRITE)) return CLI_FAILED;
-    if (!session_collection(&s)) return session_close(&s, CLI_FAILED);
-    return session_close(&s, session_result(&s, holt_collection_clear(s.collection)));
+    return session_run(call, SESSION_WRITE, rename_collection, NULL);
 }
 
-static int run_drop(const cli_command *self, int argc, char **argv)
+static int clear_collection(session *s, void *ctx)
 {
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, NULL);
-    if (code != CLI_GO_ON) return code;
-    code = confirm(&call, "drop", "the collection '%s' in %s with all its entries", call.operands[1],
-                   call.operands[0]);
-    if (code != CLI_GO_ON) return code;
-    if (!session_open(&s, &call, SESSION_WRITE)) return CLI_FAILED;
-    return session_close(&s, session_result(&s, holt_collection_drop(s.db, call.operands[1])));
+    (void)ctx;
+    return session_result(s, holt_collection_clear(s->collection));
 }
+
+static int run_clear(cli_call *call)
+{
+    int code = confirm(call, "delete", "all entries of the collection '%s' in %s", call->collection,
+                       call->operands[0]);
+    if (code != CLI_CONTINUE) return code;
+    return session_run_on_collection(call, SESSION_WRITE, clear_collection, NULL);
+}
+
+static int drop_collection(session *s, void *ctx)
+{
+    (void)ctx;
+    return session_result(s, holt_collection_drop(s->db, s->call->operands[1]));
+}
+
+static int run_drop(cli_call *call)
+{
+    int code = confirm(call, "drop", "the collection '%s' in %s with all its entries", call->operands[1],
+                       call->operands[0]);
+    if (code != CLI_CONTINUE) return code;
+    return session_run(call, SESSION_WRITE, drop_collection, NULL);
+}
+
+static const holt_collection_options create_defaults = {.kind = 0}; /* all of the library's */
 
 static const cli_option create_options[] = {
     {OPTION_KIND, "kind", "KIND",
-     "lsm (the default: for data that is written more than\nread) or btree (read more than "
-     "written)"},
+     "lsm (the default; for data that is written more than\n"
+     "read) or btree (for data that is read more than written)"},
     {OPTION_BLOCK, "block", "SIZE",
-     "bytes of a block, 4K to 64K (default: 8K, of a btree 4K):\nwhat a read that misses the cache reads, "
-     "and what "
-     "a btree\nrewrites for a change"},
+     "bytes of a block, 4K to 64K (default: 8K, for a btree\n"
+     "4K): what a read that misses the cache reads, and what\n"
+     "a btree rewrites for a change"},
     {OPTION_FILTER, "filter", "BITS",
-     "filter bits per key, 1 to 32 (default: 10), or none;\nmore bits spare more reads and take more memory"},
+     "filter bits per key, 1 to 32 (default: 10), or none;\n"
+     "more bits save more reads and take more memory"},
     {0, NULL, NULL, NULL},
 };
 
@@ -237,8 +228,8 @@ const cli_command command_collections = {
     .summary = "list the collections",
     .description =
         "Prints the names of the collections, one per line, with the escapes of 'holt scan'. On a terminal,\n"
-        "and with --json as one object per line, also their kind, entries (older versions of a key\n"
-        "included) and size on disk.",
+        "and with --json as one object per line, also prints their kind, number of entries (including older\n"
+        "versions of a key) and size on disk.",
     .examples = "  holt collections data\n"
                 "  holt collections data --json",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_JSON,
@@ -251,15 +242,17 @@ const cli_command command_create = {
     .name = "create",
     .operands = "DIR NAME",
     .summary = "create a collection",
-    .description =
-        "Creates the collection NAME, of 1 to 128 bytes of UTF-8 without control characters. The database\n"
-        "is created if there is none. A collection \"default\" always exists.",
+    .description = "Creates the collection NAME, which is 1 to 128 bytes of UTF-8 without control "
+                   "characters. A missing\n"
+                   "database is created. A collection \"default\" always exists.",
     .examples = "  holt create data users\n"
                 "  holt create data users --kind btree --block 16K\n"
                 "  holt create data events --filter none",
     .groups = CLI_GROUP_DATABASE,
     .options = create_options,
     .option = create_option,
+    .defaults = &create_defaults,
+    .defaults_bytes = sizeof create_defaults,
     .operands_min = 2,
     .operands_max = 2,
     .run = run_create,
@@ -282,8 +275,8 @@ const cli_command command_clear = {
     .operands = "DIR",
     .summary = "delete all entries of a collection",
     .description =
-        "Deletes all entries of the collection in one step, however many there are. The collection stays,\n"
-        "with its kind and settings. It asks first; without a terminal to ask on, it needs --yes.",
+        "Deletes all entries of the collection in one step, however many there are. The collection remains,\n"
+        "with its kind and settings. Asks for confirmation; without a terminal, --yes is required.",
     .examples = "  holt clear data -c users\n"
                 "  holt clear data --yes",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_YES,
@@ -296,9 +289,9 @@ const cli_command command_drop = {
     .name = "drop",
     .operands = "DIR NAME",
     .summary = "drop a collection with all its entries",
-    .description =
-        "Drops the collection NAME with all its entries. It asks first; without a terminal to ask on, it\n"
-        "needs --yes. \"default\" cannot be dropped, but 'holt clear' empties it.",
+    .description = "Drops the collection NAME with all its entries. Asks for confirmation; without a "
+                   "terminal, --yes is\n"
+                   "required. \"default\" cannot be dropped, but 'holt clear' empties it.",
     .examples = "  holt drop data users\n"
                 "  holt drop data users --yes",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_YES,

@@ -9,6 +9,7 @@
 
 #include <holt.h>
 
+#include "cli_values.h"
 #include "common/byte_buffer.h"
 #include "common/number.h"
 #include "session.h"
@@ -27,8 +28,9 @@ typedef struct del_settings {
 static bool del_option(cli_call *call, int code, char *value)
 {
     del_settings *settings = call->own;
+    (void)code; /* there is only one */
     (void)value;
-    if (code == OPTION_DRY_RUN) settings->dry_run = true;
+    settings->dry_run = true;
     return true;
 }
 
@@ -42,12 +44,13 @@ static holt_status begin_batch(session *s, holt_txn **batch)
 
 /* ---------------------------------------------------------------- single keys */
 
-/* Deletes all the keys in one commit. */
-static int delete_keys(session *s, const holt_slice *keys, size_t count)
+/* Deletes keys[0, operand_count - 1) in one commit. */
+static int delete_keys(session *s, void *ctx)
 {
+    const holt_slice *keys = ctx;
     holt_txn *t = NULL;
     holt_status status = begin_batch(s, &t);
-    for (size_t i = 0; i < count && status == HOLT_OK; i++) {
+    for (int i = 0; i < s->call->operand_count - 1 && status == HOLT_OK; i++) {
         status = holt_delete(s->collection, t, keys[i]);
     }
     if (status == HOLT_OK) status = holt_commit(t);
@@ -56,27 +59,22 @@ static int delete_keys(session *s, const holt_slice *keys, size_t count)
     return code;
 }
 
-static int run_keys(const cli_call *call)
+static int run_keys(cli_call *call)
 {
-    session s;
     size_t count = (size_t)call->operand_count - 1;
     holt_slice *keys = allocate_or_exit(count, sizeof *keys);
-    int code = CLI_USAGE;
-    for (size_t i = 0; i < count; i++) {
-        if (!cli_bytes(call, call->operands[i + 1], &keys[i])) goto done;
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
+        good = cli_bytes(call, call->operands[i + 1], &keys[i]);
     }
-    code = CLI_FAILED;
-    if (!session_open(&s, call, SESSION_WRITE)) goto done;
-    if (session_collection(&s)) code = delete_keys(&s, keys, count);
-    code = session_close(&s, code);
-done:
+    int code = good ? session_run_on_collection(call, SESSION_WRITE, delete_keys, keys) : CLI_USAGE;
     free(keys);
     return code;
 }
 
 /* ---------------------------------------------------------------- ranges */
 
-/* What is left of a range to delete. */
+/* The rest of a range to delete. */
 typedef struct deletion {
     session *session;
     holt_cursor_options range; /* lower moves past what was deleted */
@@ -85,16 +83,8 @@ typedef struct deletion {
     uint64_t keys; /* deleted, or counted */
 } deletion;
 
-/* Lets the rest of the range begin right after the key: no key lies between it and itself with a zero byte. */
-static void move_past(deletion *d, holt_slice key)
-{
-    d->lower.size = 0;
-    byte_buffer_append(&d->lower, key.data, key.size);
-    byte_buffer_append(&d->lower, "", 1);
-    d->range.lower = holt_bytes(d->lower.data, d->lower.size);
-}
-
-/* Deletes the keys at the start of the range with the batch. *count: how many; 0 when there are no more. */
+/* Deletes the keys at the beginning of the range with the batch, and lets the range begin after them. *count is
+ * their number, 0 if there are no more. batch is NULL in a dry run. */
 static holt_status fill_batch(deletion *d, holt_txn *batch, uint64_t *count)
 {
     holt_cursor *cursor = NULL;
@@ -110,13 +100,19 @@ static holt_status fill_batch(deletion *d, holt_txn *batch, uint64_t *count)
         ++*count;
     }
     if (status == HOLT_OK) status = holt_cursor_status(cursor);
-    if (*count > 0) move_past(d, holt_bytes(last.data ? last.data : "", last.size));
-    (void)holt_cursor_close(cursor); /* its error has been asked for */
+    if (*count > 0) {
+        /* No key lies between the last one and itself with a zero byte appended. */
+        byte_buffer_append(&last, "", 1);
+        d->lower.size = 0;
+        byte_buffer_append(&d->lower, last.data, last.size);
+        d->range.lower = holt_bytes(d->lower.data, d->lower.size);
+    }
+    (void)holt_cursor_close(cursor); /* its status was checked above */
     byte_buffer_deinit(&last);
     return status;
 }
 
-/* Each batch has a cursor of its own: a snapshot that stayed open would keep all that is deleted. */
+/* Each batch opens a new cursor: a snapshot that remained open would keep everything that is deleted. */
 static holt_status delete_batch(deletion *d, uint64_t *count)
 {
     holt_txn *batch = NULL;
@@ -134,69 +130,66 @@ static holt_status delete_batch(deletion *d, uint64_t *count)
     return status;
 }
 
-static int delete_range(deletion *d)
+static int delete_range(session *s, void *ctx)
 {
+    deletion *d = ctx;
     char number[NUMBER_TEXT];
     uint64_t count;
     holt_status status;
+    d->session = s;
     do {
         status = delete_batch(d, &count);
     } while (status == HOLT_OK && count > 0 && !output_interrupted());
-    int code = session_result(d->session, status);
+    int code = session_result(s, status);
     printf("%s key%s %s\n", number_grouped(number, d->keys), d->keys == 1 ? "" : "s",
            d->dry_run ? "would be deleted" : "deleted");
     if (code != CLI_OK || !output_interrupted()) return code;
-    cli_complain(d->session->call, "interrupted; the current batch was finished");
+    cli_error(s->call, "interrupted after the current batch");
     return CLI_SIGNAL + output_interrupted();
 }
 
-/* A range without bounds is what an empty variable in a script makes. */
-static bool is_everything(const holt_cursor_options *range)
+static int run_range(cli_call *call)
 {
-    return range->prefix.size == 0 && range->lower.size == 0 && !range->upper.data;
-}
-
-static int run_range(const cli_call *call, const del_settings *settings)
-{
-    session s;
-    deletion d = {.session = &s, .dry_run = settings->dry_run};
+    const del_settings *settings = call->own;
+    deletion d = {.dry_run = settings->dry_run};
     if (!cli_range(call, &d.range)) return CLI_USAGE;
-    if (is_everything(&d.range)) {
-        cli_complain(call, "this range is every key of the collection; 'holt clear' deletes them all");
+    /* An empty variable in a script makes a range without bounds. */
+    if (d.range.prefix.size == 0 && d.range.lower.size == 0 && !d.range.upper.data) {
+        cli_error(call,
+                  "this range contains every key of the collection; use 'holt clear' to delete them all");
         return CLI_USAGE;
     }
     d.range.flags = HOLT_CURSOR_KEYS_ONLY;
     output_catch_interrupts();
-    if (!session_open(&s, call, settings->dry_run ? SESSION_READ : SESSION_WRITE)) return CLI_FAILED;
-    int code = session_collection(&s) ? delete_range(&d) : CLI_FAILED;
+    session_mode mode = settings->dry_run ? SESSION_READ : SESSION_WRITE;
+    int code = session_run_on_collection(call, mode, delete_range, &d);
     byte_buffer_deinit(&d.lower);
-    return session_close(&s, code);
+    return code;
 }
 
-static int run(const cli_command *self, int argc, char **argv)
+static int run(cli_call *call)
 {
-    del_settings settings = {false};
-    cli_call call;
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    bool ranged = call.prefix || call.from || call.to;
-    if (ranged && call.operand_count > 1) {
-        cli_complain(&call, "either keys or a range, not both");
+    const del_settings *settings = call->own;
+    bool ranged = call->prefix || call->from || call->to;
+    if (ranged && call->operand_count > 1) {
+        cli_error(call, "give either keys or a range, not both");
         return CLI_USAGE;
     }
-    if (!ranged && call.operand_count == 1) {
-        cli_complain(&call, "which keys? Name them, or a range with --prefix, --from and --to");
+    if (!ranged && call->operand_count == 1) {
+        cli_error(call, "which keys? Give keys, or a range with --prefix, --from and --to");
         return CLI_USAGE;
     }
-    if (!ranged && settings.dry_run) {
-        cli_complain(&call, "--dry-run is for a range; 'holt exists' looks for one key");
+    if (!ranged && settings->dry_run) {
+        cli_error(call, "--dry-run is for a range; 'holt exists' checks a single key");
         return CLI_USAGE;
     }
-    return ranged ? run_range(&call, &settings) : run_keys(&call);
+    return ranged ? run_range(call) : run_keys(call);
 }
+
+static const del_settings defaults = {.dry_run = false};
 
 static const cli_option options[] = {
-    {OPTION_DRY_RUN, "dry-run", NULL, "only count the keys that the range has"},
+    {OPTION_DRY_RUN, "dry-run", NULL, "only count the keys in the range"},
     {0, NULL, NULL, NULL},
 };
 
@@ -206,11 +199,13 @@ const cli_command command_del = {
     .operands = "DIR [KEY...]",
     .summary = "delete keys, or a range of them",
     .description =
-        "Deletes the keys, all of them or none. A key that does not exist is no error.\n"
+        "Deletes the keys, either all of them or none. A key that does not exist is not an error.\n"
         "\n"
-        "With --prefix, --from or --to, deletes all keys of that range and prints how many there were. It\n"
-        "works in atomic batches of 1000: if it is stopped, some of the range is left, and running it again\n"
-        "goes on. Try it with --dry-run first. For all keys of a collection, 'holt clear' is faster.",
+        "With --prefix, --from or --to, deletes all keys in that range and prints their number. The range "
+        "is\n"
+        "deleted in atomic batches of 1000 keys: if the command is interrupted, part of the range remains,\n"
+        "and running it again deletes the rest. Try it with --dry-run first. To delete all keys of a\n"
+        "collection, 'holt clear' is faster.",
     .examples = "  holt del data city\n"
                 "  holt del data one two three\n"
                 "  holt del data --prefix session: --dry-run\n"
@@ -219,6 +214,8 @@ const cli_command command_del = {
               CLI_GROUP_RANGE | CLI_GROUP_DURABILITY,
     .options = options,
     .option = del_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = INT_MAX,
     .run = run,

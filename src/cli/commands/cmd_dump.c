@@ -1,4 +1,4 @@
-/* cmd_dump.c -- holt dump. */
+/* cmd_dump.c -- holt dump: writes collections in the format of formats/dump.h, all from one snapshot. */
 #include "commands/commands.h"
 
 #include <stdio.h>
@@ -17,24 +17,27 @@ typedef struct dump_settings {
 static bool dump_option(cli_call *call, int code, char *value)
 {
     dump_settings *settings = call->own;
+    (void)code; /* there is only one */
     (void)value;
-    if (code == 'a') settings->all = true;
+    settings->all = true;
     return true;
 }
 
 /* One run of the command. */
 typedef struct dump {
-    session *session;
-    holt_txn *moment; /* the snapshot that all collections are read from */
-    uint64_t entries; /* written so far */
+    holt_txn *snapshot; /* all collections are read from it */
+    uint64_t entries;   /* written so far */
 } dump;
 
-static holt_status dump_collection(dump *d, holt_collection *c, const char *name)
+static holt_status dump_collection(session *s, const char *name, holt_collection *collection, void *ctx)
 {
+    dump *d = ctx;
     holt_collection_info info;
     holt_cursor *cursor = NULL;
-    holt_status status = holt_collection_stats(c, &info, sizeof info);
-    if (status == HOLT_OK) status = holt_cursor_open(c, d->moment, NULL, &cursor);
+    (void)s;
+    if (!output_ok()) return HOLT_OK; /* output_finish reports it */
+    holt_status status = holt_collection_stats(collection, &info, sizeof info);
+    if (status == HOLT_OK) status = holt_cursor_open(collection, d->snapshot, NULL, &cursor);
     if (status != HOLT_OK) return status;
     dump_write_collection(stdout, name, &info);
     while (output_ok() && holt_cursor_next(cursor)) {
@@ -44,64 +47,40 @@ static holt_status dump_collection(dump *d, holt_collection *c, const char *name
     return holt_cursor_close(cursor);
 }
 
-static holt_status dump_named(dump *d, const char *name)
+static int dump_database(session *s, void *ctx)
 {
-    holt_collection *c = NULL;
-    holt_status status = holt_collection_open(d->session->db, name, &c);
-    if (status == HOLT_OK) status = dump_collection(d, c, name);
-    holt_collection_close(c);
-    return status;
-}
-
-static holt_status dump_all(dump *d)
-{
-    char **names = NULL;
-    size_t count = 0;
-    holt_status status = holt_collection_list(d->session->db, &names, &count);
-    for (size_t i = 0; i < count && status == HOLT_OK && output_ok(); i++) {
-        status = dump_named(d, names[i]);
-    }
-    holt_free(names);
-    return status;
-}
-
-static int dump_database(session *s)
-{
-    const cli_call *call = s->call;
     holt_txn_options options;
-    dump d = {.session = s};
+    dump d = {.snapshot = NULL};
+    (void)ctx;
     memset(&options, 0, sizeof options);
     options.flags = HOLT_TXN_READ_ONLY;
     dump_write_header(stdout);
-    holt_status status = holt_begin(s->db, &options, &d.moment);
-    if (status == HOLT_OK) status = call->collection_given ? dump_named(&d, call->collection) : dump_all(&d);
+    holt_status status = holt_begin(s->db, &options, &d.snapshot);
+    if (status == HOLT_OK) status = session_each_collection(s, dump_collection, &d);
     if (status == HOLT_OK) {
         dump_write_end(stdout, d.entries);
     } else {
-        session_tell(call, status, NULL);
-        cli_complain(call, "the dump is not complete");
+        session_error(s->call, status, NULL);
+        cli_error(s->call, "the dump is incomplete");
     }
-    holt_rollback(d.moment);
+    holt_rollback(d.snapshot);
     return status == HOLT_OK ? CLI_OK : CLI_FAILED;
 }
 
-static int run(const cli_command *self, int argc, char **argv)
+static int run(cli_call *call)
 {
-    dump_settings settings = {false};
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    if (settings.all && call.collection_given) {
-        cli_complain(&call, "--all and --collection exclude each other");
+    const dump_settings *settings = call->own;
+    if (settings->all && call->collection_given) {
+        cli_error(call, "--all and --collection cannot be used together");
         return CLI_USAGE;
     }
-    if (!session_open(&s, &call, SESSION_READ)) return CLI_FAILED;
-    return session_close(&s, dump_database(&s));
+    return session_run(call, SESSION_READ, dump_database, NULL);
 }
 
+static const dump_settings defaults = {.all = false};
+
 static const cli_option options[] = {
-    {'a', "all", NULL, "all collections, as without -c; older scripts say it"},
+    {'a', "all", NULL, "all collections, which is the default; for older scripts"},
     {0, NULL, NULL, NULL},
 };
 
@@ -118,17 +97,18 @@ const cli_command command_dump = {
         "  ...\n"
         "  " DUMP_END "<TAB>COUNT\n"
         "\n"
-        "Collections come with their names, kinds and settings, so that 'holt load' restores them, empty\n"
-        "ones included. All of them are dumped as they are at one moment. Bytes that are not printable are\n"
-        "escaped as \\n, \\t, \\r, \\\\ and \\xNN. The last line has the number of entries, so that 'holt "
-        "load'\n"
-        "notices when a dump was cut off.",
+        "Each collection is written with its name, kind and settings, so that 'holt load' restores it, even\n"
+        "if it is empty. All collections are dumped from one snapshot. Bytes that are not printable are\n"
+        "escaped as \\n, \\t, \\r, \\\\ and \\xNN. The last line contains the number of entries, so that\n"
+        "'holt load' recognizes a truncated dump.",
     .examples = "  holt dump data | gzip > data.dump.gz\n"
                 "  gunzip < data.dump.gz | holt load copy\n"
                 "  holt dump old -c users | holt load new",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTIONS,
     .options = options,
     .option = dump_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = 1,
     .run = run,

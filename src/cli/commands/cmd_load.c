@@ -1,4 +1,7 @@
-/* cmd_load.c -- holt load. */
+/* cmd_load.c -- holt load: reads files with records.h and writes their entries with loader.h.
+ *
+ * Regular files are read twice: first without a database, to find wrong lines before anything is written
+ * (check_files), then to load them. Pipes are only read when they are loaded. */
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -12,6 +15,7 @@
 
 #include <holt.h>
 
+#include "cli_values.h"
 #include "commands/loader.h"
 #include "common/number.h"
 #include "formats/records.h"
@@ -28,7 +32,7 @@ enum {
     OPTION_ATOMIC,
     OPTION_PARTIAL,
     BATCH_DEFAULT = 1000,
-    VALUE_SHARE = 4 /* of the memory, see holt.h */
+    VALUE_SHARE = 4 /* a value is at most this fraction of the memory, see holt.h */
 };
 
 static const uint64_t memory_default = (uint64_t)256 << 20;
@@ -36,7 +40,7 @@ static const uint64_t value_limit = (uint64_t)1 << 30;
 
 typedef struct load_settings {
     records_options records;
-    uint64_t batch; /* 0: not given */
+    uint64_t batch; /* 0 if not given */
     bool sorted, atomic, partial;
 } load_settings;
 
@@ -46,12 +50,12 @@ static bool load_option(cli_call *call, int code, char *value)
     switch (code) {
     case 'f':
         if (records_format_parse(value, &settings->records.format)) return true;
-        cli_complain(call, "--format: '%s' is not " RECORDS_FORMATS, value);
+        cli_error(call, "--format: '%s' is not " RECORDS_FORMATS, value);
         return false;
     case 'b':
         if (!cli_number(call, "batch", value, &settings->batch)) return false;
         if (settings->batch > 0) return true;
-        cli_complain(call, "--batch: a batch has at least one entry");
+        cli_error(call, "--batch: a batch has at least one entry");
         return false;
     case OPTION_RAW:
         settings->records.raw = true;
@@ -79,7 +83,7 @@ static bool load_option(cli_call *call, int code, char *value)
     }
 }
 
-/* Options that only some formats have, and those that exclude each other. false: complained. */
+/* Checks options that only some formats have, and combinations. Returns false after printing an error. */
 static bool check_settings(const cli_call *call, const load_settings *settings)
 {
     const records_options *o = &settings->records;
@@ -89,17 +93,17 @@ static bool check_settings(const cli_call *call, const load_settings *settings)
     } rules[] = {
         {o->raw && o->format != RECORDS_TSV, "--raw is for --format tsv"},
         {o->crlf && o->format != RECORDS_TSV && o->format != RECORDS_LINES,
-         "--crlf is for --format tsv or lines; dump, csv and json take CRLF line ends as they are"},
+         "--crlf is for --format tsv or lines; dump, csv and json accept CRLF without it"},
         {(o->key_column || o->value_column) && o->format != RECORDS_CSV,
          "--key-column and --value-column are for --format csv"},
-        {settings->sorted && settings->batch, "--sorted and --batch exclude each other"},
-        {settings->atomic && settings->batch, "--atomic and --batch exclude each other"},
-        {settings->sorted && settings->atomic, "--sorted and --atomic exclude each other"},
-        {settings->atomic && settings->partial, "--atomic and --partial exclude each other"},
+        {settings->sorted && settings->batch, "--sorted and --batch cannot be used together"},
+        {settings->atomic && settings->batch, "--atomic and --batch cannot be used together"},
+        {settings->sorted && settings->atomic, "--sorted and --atomic cannot be used together"},
+        {settings->atomic && settings->partial, "--atomic and --partial cannot be used together"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         if (!rules[i].wrong) continue;
-        cli_complain(call, "%s", rules[i].message);
+        cli_error(call, "%s", rules[i].message);
         return false;
     }
     return true;
@@ -109,62 +113,58 @@ static bool check_settings(const cli_call *call, const load_settings *settings)
 typedef struct load {
     const cli_call *call;
     const load_settings *settings;
-    session session;
+    session *session; /* NULL while the files are only checked */
     loader loader;
     progress progress;
-    bool checking;         /* the files are only read through; there is no session */
-    uint64_t entries;      /* read so far, of all files */
-    uint64_t bytes_before; /* of the files that are done */
+    uint64_t entries;      /* read so far, from all files */
+    uint64_t bytes_before; /* of the files already read */
     uint64_t collections;  /* that dumps have named */
 } load;
 
 /* ---------------------------------------------------------------- collections */
 
+/* like: how to create it if it does not exist; NULL for the defaults. */
 static bool open_collection(load *l, const char *name, const holt_collection_options *like)
 {
-    holt_collection_options options;
+    holt_collection_options options = like ? *like : (holt_collection_options){0};
     holt_collection *collection = NULL;
-    if (like) {
-        options = *like;
-    } else {
-        memset(&options, 0, sizeof options);
-    }
     options.flags = HOLT_CREATE_OR_OPEN;
-    holt_status status = holt_collection_create(l->session.db, name, &options, &collection);
+    holt_status status = holt_collection_create(l->session->db, name, &options, &collection);
     if (status != HOLT_OK) {
-        session_tell(l->call, status, NULL);
+        session_error(l->call, status, NULL);
         return false;
     }
-    holt_collection_close(l->session.collection);
-    l->session.collection = collection;
+    holt_collection_close(l->session->collection);
+    l->session->collection = collection;
     l->loader.collection = collection;
     return true;
 }
 
-/* Wipes the progress bar and tells where in a file it stopped, and why. Always false. */
-static bool stop_at(load *l, const records *r)
+/* Wipes the progress bar and prints where in the file the problem is. Returns false. */
+static bool report_problem(load *l, const records *r)
 {
     (void)progress_end(&l->progress);
     if (r->problem_line > 0) {
-        cli_complain(l->call, "%s: line %" PRIu64 ": %s", r->name, r->problem_line, r->problem);
+        cli_error(l->call, "%s: line %" PRIu64 ": %s", r->name, r->problem_line, r->problem);
     } else {
-        cli_complain(l->call, "%s: %s", r->name, r->problem);
+        cli_error(l->call, "%s: %s", r->name, r->problem);
     }
     return false;
 }
 
-/* A dump names a collection. With -c all goes there, which makes sense for one collection only. */
+/* A dump names a collection. With -c its entries go into that one instead, so there may be only one. */
 static bool switch_collection(load *l, records *r, const record *named)
 {
     if (l->call->collection_given && l->collections > 0) {
-        (void)records_bad(r, "a second collection, '%.40s'; -c is for dumps of one", named->name);
-        return stop_at(l, r);
+        (void)records_bad(r, "a second collection, '%.40s'; -c is only for a dump of one collection",
+                          named->name);
+        return report_problem(l, r);
     }
     l->collections++;
-    if (l->checking) return true;
+    if (!l->session) return true;
     holt_status status = loader_leave_collection(&l->loader);
     if (status != HOLT_OK) {
-        session_tell(l->call, status, NULL);
+        session_error(l->call, status, NULL);
         return false;
     }
     return open_collection(l, l->call->collection_given ? l->call->collection : named->name,
@@ -176,15 +176,15 @@ static bool switch_collection(load *l, records *r, const record *named)
 static bool add(load *l, records *r, const record *entry)
 {
     char where[256];
-    if (l->checking) return true;
-    if (!l->session.collection && !open_collection(l, l->call->collection, NULL)) return false;
+    if (!l->session) return true;
+    if (!l->session->collection && !open_collection(l, l->call->collection, NULL)) return false;
     holt_status status = loader_add(&l->loader, entry->key, entry->value);
     if (status == HOLT_OK) return true;
     (void)progress_end(&l->progress);
     snprintf(where, sizeof where, "%.200s: line %" PRIu64, r->name, r->first_line);
-    session_tell(l->call, status, where);
+    session_error(l->call, status, where);
     if (status == HOLT_TOO_LARGE && l->settings->atomic) {
-        cli_complain(l->call, "without --atomic, entries are loaded in batches of any number");
+        cli_error(l->call, "without --atomic there is no limit: entries are loaded in batches");
     }
     return false;
 }
@@ -197,7 +197,7 @@ static bool load_records(load *l, records *r)
         switch (records_next(r, &one)) {
         case RECORD_ENTRY:
             if (!add(l, r, &one)) return false;
-            /* Looking at the clock for each entry would cost as much as writing it. */
+            /* Reading the clock for each entry would take as long as writing it. */
             if (++l->entries % 64 == 0) {
                 progress_update(&l->progress, l->entries, l->bytes_before + r->lines.bytes_read);
             }
@@ -211,7 +211,7 @@ static bool load_records(load *l, records *r)
         case RECORD_INTERRUPTED:
             return false;
         case RECORD_BAD:
-            return stop_at(l, r);
+            return report_problem(l, r);
         }
     }
 }
@@ -231,20 +231,14 @@ static bool load_descriptor(load *l, const char *name, int descriptor)
     return done;
 }
 
-/* Whether it is a file, which can be read again from where it is now. */
-static bool is_file(int descriptor, off_t *at)
-{
-    struct stat info;
-    *at = lseek(descriptor, 0, SEEK_CUR);
-    return *at >= 0 && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
-}
-
-/* Loads what the descriptor has, or reads it through: not a pipe then, and it is set back to where it was. */
+/* Loads from the descriptor. When checking, reads through it if it is a regular file, and sets it back. */
 static bool take_descriptor(load *l, const char *name, int descriptor)
 {
-    off_t at;
-    if (!l->checking) return load_descriptor(l, name, descriptor);
-    if (!is_file(descriptor, &at)) return true;
+    struct stat info;
+    if (l->session) return load_descriptor(l, name, descriptor);
+    off_t at = lseek(descriptor, 0, SEEK_CUR);
+    bool is_file = at >= 0 && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
+    if (!is_file) return true;
     bool good = load_descriptor(l, name, descriptor);
     return lseek(descriptor, at, SEEK_SET) >= 0 && good;
 }
@@ -252,14 +246,14 @@ static bool take_descriptor(load *l, const char *name, int descriptor)
 static bool load_file(load *l, const char *path)
 {
     if (strcmp(path, "-") == 0) return take_descriptor(l, "stdin", STDIN_FILENO);
-    /* A named pipe must not be opened twice: its writer may have left by then. */
+    /* A named pipe must not be opened twice: its writer may exit in between. */
     struct stat info;
-    if (l->checking && stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+    if (!l->session && stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
         return true;
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         (void)progress_end(&l->progress);
-        cli_complain(l->call, "%s: %s", path, strerror(errno));
+        cli_error(l->call, "%s: %s", path, strerror(errno));
         return false;
     }
     bool done = take_descriptor(l, path, descriptor);
@@ -278,7 +272,7 @@ static bool load_files(load *l)
     return true;
 }
 
-/* Bytes that there are to read; 0 when one of the files is a pipe or cannot be looked at. */
+/* Returns the size of all files; 0 if one of them is a pipe or stat fails. */
 static uint64_t total_bytes(const cli_call *call)
 {
     static char stdin_name[] = "-";
@@ -296,15 +290,12 @@ static uint64_t total_bytes(const cli_call *call)
     return total;
 }
 
-/* Reads all files through, pipes excepted, and writes nothing. false: something is wrong, which has been
- * told. */
+/* Reads through all regular files and writes nothing. Returns false after printing the problem. */
 static bool check_files(load *l)
 {
-    l->checking = true;
     progress_begin(&l->progress, total_bytes(l->call));
     bool good = load_files(l);
     (void)progress_end(&l->progress);
-    l->checking = false;
     l->entries = 0;
     l->bytes_before = 0;
     l->collections = 0;
@@ -326,50 +317,48 @@ static void print_summary(const load *l, uint64_t took_ns, bool done)
            w->batches == 1 ? "batch" : "batches");
 }
 
-/* What was read before a bad line or an interruption is good: it is committed, so that everything before the
- * place the complaint names is in the database. Not so where all or nothing was asked for: an atomic load, and
- * sorted entries, half of which would be in the way of the next try. */
-static holt_status end_loader(load *l, bool done)
-{
-    if (done || l->loader.mode == LOADER_BATCHES) return loader_commit(&l->loader);
-    loader_deinit(&l->loader);
-    return HOLT_OK;
-}
-
-static loader_mode mode_of(const load_settings *settings)
-{
-    return settings->sorted ? LOADER_SORTED : settings->atomic ? LOADER_ATOMIC : LOADER_BATCHES;
-}
-
 static int end_interrupted(const load *l)
 {
     switch (l->loader.mode) {
     case LOADER_BATCHES:
-        cli_complain(l->call, "interrupted; the current batch was finished");
+        cli_error(l->call, "interrupted after the current batch");
         break;
     case LOADER_ATOMIC:
-        cli_complain(l->call, "interrupted; nothing was loaded");
+        cli_error(l->call, "interrupted; nothing was loaded");
         break;
     case LOADER_SORTED:
-        cli_complain(l->call, "interrupted; nothing was loaded into the current collection");
+        cli_error(l->call, "interrupted; nothing was loaded into the current collection");
         break;
     }
     return CLI_SIGNAL + output_interrupted();
 }
 
-static int load_all(load *l)
+static int load_all(session *s, void *ctx)
 {
-    loader_init(&l->loader, l->session.db, l->settings->batch ? l->settings->batch : BATCH_DEFAULT,
-                mode_of(l->settings));
-    /* A dump says itself how its collections are made. */
-    if (l->settings->records.format != RECORDS_DUMP && !open_collection(l, l->call->collection, NULL))
+    load *l = ctx;
+    const load_settings *settings = l->settings;
+    holt_status status = HOLT_OK;
+    l->session = s;
+    loader_init(&l->loader, s->db, settings->batch ? settings->batch : BATCH_DEFAULT,
+                settings->sorted   ? LOADER_SORTED
+                : settings->atomic ? LOADER_ATOMIC
+                                   : LOADER_BATCHES);
+    /* A dump names the collections itself. */
+    if (settings->records.format != RECORDS_DUMP && !open_collection(l, l->call->collection, NULL))
         return CLI_FAILED;
     progress_begin(&l->progress, total_bytes(l->call));
     bool done = load_files(l);
-    holt_status status = end_loader(l, done);
+    /* Before a wrong line or an interruption, the batches commit what was read: everything before the reported place
+     * is in the database. Atomic and sorted loads are all or nothing; half a collection would also prevent the next
+     * sorted load into it. */
+    if (done || l->loader.mode == LOADER_BATCHES) {
+        status = loader_commit(&l->loader);
+    } else {
+        loader_deinit(&l->loader);
+    }
     uint64_t took_ns = progress_end(&l->progress);
     if (status != HOLT_OK) {
-        session_tell(l->call, status, "the last batch");
+        session_error(l->call, status, "the last batch");
         done = false;
     }
     print_summary(l, took_ns, done);
@@ -377,30 +366,27 @@ static int load_all(load *l)
     return output_interrupted() ? end_interrupted(l) : CLI_FAILED;
 }
 
-static int run(const cli_command *self, int argc, char **argv)
+static int run(cli_call *call)
 {
-    load_settings settings = {.records = {.format = RECORDS_DUMP}};
-    cli_call call;
-    load l = {.call = &call, .settings = &settings};
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    if (!check_settings(&call, &settings)) return CLI_USAGE;
-    settings.records.value_max = value_max(&call);
-    if (!settings.records.key_column) settings.records.key_column = "key";
-    if (!settings.records.value_column) settings.records.value_column = "value";
+    load_settings *settings = call->own;
+    load l = {.call = call, .settings = settings};
+    if (!check_settings(call, settings)) return CLI_USAGE;
+    settings->records.value_max = value_max(call);
+    if (!settings->records.key_column) settings->records.key_column = "key";
+    if (!settings->records.value_column) settings->records.value_column = "value";
     output_catch_interrupts();
-    if (!settings.partial && !check_files(&l)) {
-        cli_complain(&call, output_interrupted() ? "interrupted; nothing was loaded" : "nothing was loaded");
+    if (!settings->partial && !check_files(&l)) {
+        cli_error(call, output_interrupted() ? "interrupted; nothing was loaded" : "nothing was loaded");
         return output_interrupted() ? CLI_SIGNAL + output_interrupted() : CLI_FAILED;
     }
-    if (!session_open(&l.session, &call, SESSION_WRITE_OR_CREATE)) return CLI_FAILED;
-    code = load_all(&l);
-    return session_close(&l.session, code);
+    return session_run(call, SESSION_WRITE_OR_CREATE, load_all, &l);
 }
+
+static const load_settings defaults = {.records = {.format = RECORDS_DUMP}};
 
 static const cli_option options[] = {
     {'f', "format", "FORMAT",
-     "what the files are (default: dump)\n"
+     "the format of the files (default: dump)\n"
      "dump    what 'holt dump' writes\n"
      "tsv     a line is KEY, a tab, VALUE, with escapes\n"
      "csv     RFC 4180 with a header that names the columns\n"
@@ -411,18 +397,18 @@ static const cli_option options[] = {
      "deb822  a Debian package index; the key is\n"
      "        PACKAGE/VERSION/ARCHITECTURE, the value is the\n"
      "        stanza"},
-    {OPTION_KEY_COLUMN, "key-column", "NAME", "csv: the column that has the keys (default: key)"},
-    {OPTION_VALUE_COLUMN, "value-column", "NAME", "csv: the column that has the values (default: value)"},
-    {OPTION_RAW, "raw", NULL, "tsv: backslashes are bytes like all others"},
+    {OPTION_KEY_COLUMN, "key-column", "NAME", "csv: the column with the keys (default: key)"},
+    {OPTION_VALUE_COLUMN, "value-column", "NAME", "csv: the column with the values (default: value)"},
+    {OPTION_RAW, "raw", NULL, "tsv: backslashes are ordinary bytes"},
     {OPTION_CRLF, "crlf", NULL,
      "tsv, lines: lines end in CRLF; without it the carriage\nreturn belongs to the value"},
     {OPTION_ATOMIC, "atomic", NULL,
      "all entries in one transaction, which can be as large\nas a quarter of the memory"},
     {OPTION_SORTED, "sorted", NULL,
-     "the keys ascend and the collections are empty: builds\neach in one go, written once, all or "
-     "nothing"},
-    {OPTION_PARTIAL, "partial", NULL, "do not read files through first; load up to a wrong line"},
-    {'b', "batch", "N", "entries in an atomic batch (default: 1000); a batch is\nalso closed at 1 MiB"},
+     "keys are in ascending order and the collections are\n"
+     "empty: writes each collection once, all or nothing"},
+    {OPTION_PARTIAL, "partial", NULL, "do not check the files first; load up to a wrong line"},
+    {'b', "batch", "N", "entries in an atomic batch (default: 1000); a batch also\nends at 1 MiB"},
     {0, NULL, NULL, NULL},
 };
 
@@ -431,25 +417,26 @@ const cli_command command_load = {
     .operands = "DIR [FILE...]",
     .summary = "load entries from files or standard input",
     .description =
-        "Loads entries from the files, or from standard input without FILE or where it is -. The database\n"
-        "and its collections are created as needed. An existing key gets the new value, so a load that\n"
-        "was stopped is simply run again. A dump says which collections its entries belong to; with -c a\n"
-        "dump of one collection goes into that one.\n"
+        "Loads entries from the files, or from standard input if no FILE is given or FILE is -. The "
+        "database\n"
+        "and its collections are created as needed. An existing key gets the new value, so an interrupted\n"
+        "load can simply be run again. A dump names the collections of its entries; with -c a dump of one\n"
+        "collection is loaded into that one.\n"
         "\n"
-        "How much is loaded when something is wrong:\n"
-        "  files    are read through before anything is written. If a line is wrong, or a dump was cut\n"
-        "           off, nothing is loaded. With --partial what comes before that line is loaded.\n"
-        "  pipes    can be read only once: what comes before the wrong line is loaded, and a message says\n"
-        "           how many entries that is.\n"
+        "How much is loaded if something is wrong:\n"
+        "  files    are checked before anything is written. If a line is wrong, or a dump is truncated,\n"
+        "           nothing is loaded. With --partial the entries before that line are loaded.\n"
+        "  pipes    can be read only once: the entries before the wrong line are loaded, and a message\n"
+        "           prints their number.\n"
         "  batches  are atomic, the load as a whole is not: after a crash, on a full disk or after Ctrl-C\n"
-        "           a number of whole batches is there.\n"
-        "  --atomic loads everything or nothing, whatever happens. (Collections that were created stay.)\n"
-        "  --sorted loads everything or nothing of each collection, whatever happens. Each key must be\n"
+        "           some number of whole batches is in the database.\n"
+        "  --atomic loads everything or nothing, whatever happens. (Collections that were created remain.)\n"
+        "  --sorted loads everything or nothing into each collection, whatever happens. Each key must be\n"
         "           greater than the one before it, as in dumps.\n"
         "\n"
-        "Escapes in dump and tsv: \\n \\t \\r \\\\ and \\xNN. In csv, fields are bytes as they are; columns\n"
-        "other than the two are not loaded. In json, {\"base64\":\"...\"} stands for bytes that are not "
-        "UTF-8.",
+        "Escapes in dump and tsv: \\n \\t \\r \\\\ and \\xNN. In csv, fields are taken byte for byte and "
+        "columns\n"
+        "other than the two are ignored. In json, {\"base64\":\"...\"} stands for bytes that are not UTF-8.",
     .examples = "  holt dump old | holt load new\n"
                 "  holt load data words.tsv --format tsv\n"
                 "  holt load data --format csv --key-column id --value-column name people.csv\n"
@@ -457,13 +444,15 @@ const cli_command command_load = {
                 "  LC_ALL=C sort words.tsv | holt load data --format tsv --sorted\n"
                 "  holt load logs --format lines /var/log/dpkg.log\n"
                 "  apt-cache dumpavail | holt load packages --format deb822",
-    .exit_codes = "  0    all was loaded\n"
-                  "  1    it did not work, or a file is wrong; standard error says where\n"
-                  "  2    the command line makes no sense\n"
+    .exit_codes = "  0    everything was loaded\n"
+                  "  1    failure, or a file is wrong; standard error says where\n"
+                  "  2    the command line is wrong\n"
                   "  130  interrupted by Ctrl-C",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_DURABILITY,
     .options = options,
     .option = load_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = INT_MAX,
     .run = run,

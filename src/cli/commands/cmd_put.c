@@ -1,4 +1,4 @@
-/* cmd_put.c -- holt put. */
+/* cmd_put.c -- holt put: the value comes from the command line or from standard input. */
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include <holt.h>
 
+#include "cli_values.h"
 #include "common/byte_buffer.h"
 #include "session.h"
 
@@ -20,25 +21,26 @@ typedef struct put_settings {
 static bool put_option(cli_call *call, int code, char *value)
 {
     put_settings *settings = call->own;
+    (void)code; /* there is only one */
     (void)value;
-    if (code == OPTION_IF_ABSENT) settings->if_absent = true;
+    settings->if_absent = true;
     return true;
 }
 
-/* No value can be larger, whatever the memory: what is read past it only serves to be refused. */
+/* The longest value there can be, for any memory. One byte more is enough for the library to refuse it. */
 #define VALUE_LIMIT ((size_t)1 << 30)
 
-/* Reads standard input to its end, or to a byte past the limit. */
+/* Reads standard input to its end, or to one byte past the limit. Returns false after printing an error. */
 static bool read_input(const cli_call *call, byte_buffer *out)
 {
-    if (isatty(STDIN_FILENO)) cli_complain(call, "reading the value from the terminal; Ctrl-D ends it");
+    if (isatty(STDIN_FILENO)) cli_error(call, "reading the value from the terminal; end it with Ctrl-D");
     while (out->size <= VALUE_LIMIT) {
         byte_buffer_reserve(out, (size_t)64 * 1024);
         ssize_t got = read(STDIN_FILENO, out->data + out->size, out->capacity - out->size);
         if (got == 0) break;
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            cli_complain(call, "standard input: %s", strerror(errno));
+            cli_error(call, "standard input: %s", strerror(errno));
             return false;
         }
         out->size += (size_t)got;
@@ -46,7 +48,7 @@ static bool read_input(const cli_call *call, byte_buffer *out)
     return true;
 }
 
-/* CLI_OK and *value, which is in the command line or in *input; or an exit code. */
+/* Sets *value, which lies in the command line or in *input. Returns CLI_OK or the exit code. */
 static int value_of(const cli_call *call, byte_buffer *input, holt_slice *value)
 {
     if (call->operand_count > 2 && strcmp(call->operands[2], "-") != 0) {
@@ -57,61 +59,50 @@ static int value_of(const cli_call *call, byte_buffer *input, holt_slice *value)
     return CLI_OK;
 }
 
-/* A collection other than "default" can only be in a database that exists. */
-static session_mode mode_of(const cli_call *call)
-{
-    return strcmp(call->collection, "default") == 0 ? SESSION_WRITE_OR_CREATE : SESSION_WRITE;
-}
+typedef struct entry {
+    holt_slice key, value;
+} entry;
 
-static int put(session *s, holt_slice key, holt_slice value, const put_settings *settings)
+static int put(session *s, void *ctx)
 {
+    const entry *e = ctx;
+    const put_settings *settings = s->call->own;
     holt_put_options options;
     memset(&options, 0, sizeof options);
     if (settings->if_absent) options.flags = HOLT_PUT_IF_ABSENT;
-    holt_status status = holt_put_with(s->collection, NULL, key, value, &options);
-    if (status == HOLT_OK) return CLI_OK;
-    if (status == HOLT_EXISTS) {
-        cli_complain(s->call, "the key is there already; nothing was written");
-    } else {
-        session_tell(s->call, status, NULL);
-    }
+    holt_status status = holt_put_with(s->collection, NULL, e->key, e->value, &options);
+    if (status != HOLT_EXISTS) return session_result(s, status);
+    cli_error(s->call, "the key exists; nothing was written");
     return CLI_FAILED;
 }
 
-static int run(const cli_command *self, int argc, char **argv)
+static int run(cli_call *call)
 {
-    put_settings settings = {false};
     byte_buffer input = {NULL, 0, 0};
-    holt_slice key, value;
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    if (!cli_bytes(&call, call.operands[1], &key)) return CLI_USAGE;
-    code = value_of(&call, &input, &value);
-    if (code != CLI_OK) goto done;
-    code = CLI_FAILED;
-    if (!session_open(&s, &call, mode_of(&call))) goto done;
-    if (session_collection(&s)) code = put(&s, key, value, &settings);
-    code = session_close(&s, code);
-done:
+    entry e;
+    /* A new database has no collection other than "default". */
+    session_mode mode = strcmp(call->collection, "default") == 0 ? SESSION_WRITE_OR_CREATE : SESSION_WRITE;
+    if (!cli_bytes(call, call->operands[1], &e.key)) return CLI_USAGE;
+    int code = value_of(call, &input, &e.value);
+    if (code == CLI_OK) code = session_run_on_collection(call, mode, put, &e);
     byte_buffer_deinit(&input);
     return code;
 }
 
+static const put_settings defaults = {.if_absent = false};
+
 static const cli_option options[] = {
-    {OPTION_IF_ABSENT, "if-absent", NULL, "write only when the key has no value yet; else exit code 1"},
+    {OPTION_IF_ABSENT, "if-absent", NULL, "write only if the key does not exist; otherwise exit with 1"},
     {0, NULL, NULL, NULL},
 };
 
 const cli_command command_put = {
     .name = "put",
     .operands = "DIR KEY [VALUE]",
-    .summary = "put a value, replacing what there is",
+    .summary = "write a value, replacing an existing one",
     .description =
-        "Puts VALUE under KEY. Without VALUE, or when it is -, the value is all of standard input,\n"
-        "byte by byte. The database is made when there is none. What begins with a dash and is\n"
-        "no option goes after --.",
+        "Stores VALUE under KEY. Without VALUE, or if it is -, the value is all of standard input, byte for\n"
+        "byte. A missing database is created. An argument that begins with a dash goes after --.",
     .examples = "  holt put data city Lisbon\n"
                 "  holt put data -c photos cat.jpg < cat.jpg\n"
                 "  holt put data -e 'line\\x00one' 'a\\tb'\n"
@@ -119,6 +110,8 @@ const cli_command command_put = {
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_KEYS | CLI_GROUP_DURABILITY,
     .options = options,
     .option = put_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 2,
     .operands_max = 3,
     .run = run,

@@ -1,4 +1,4 @@
-/* cmd_scan.c -- holt scan, holt count: walks over a range of a collection. */
+/* cmd_scan.c -- holt scan, holt count: iterate over a range of a collection. */
 #include "commands/commands.h"
 
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 
 #include <holt.h>
 
+#include "cli_values.h"
 #include "common/json.h"
 #include "common/number.h"
 #include "common/text.h"
@@ -43,31 +44,19 @@ static bool scan_option(cli_call *call, int code, char *value)
     }
 }
 
-/* Prints the entries of one scan in the form asked for. */
+/* Prints the entries of a scan in the requested form. */
 typedef struct printer {
     const cli_call *call;
     const scan_settings *settings;
     json_writer json;
-    rows *rows; /* NULL when not for people */
+    rows *rows; /* on a terminal; else NULL */
 } printer;
-
-static void printer_init(printer *p, const cli_call *call, const scan_settings *settings)
-{
-    bool plain = call->json || call->encoding == CLI_HEX || settings->full;
-    *p = (printer){.call = call, .settings = settings};
-    json_init(&p->json, stdout, output_is_terminal());
-    if (!plain && output_is_terminal()) p->rows = rows_create(settings->keys_only);
-}
 
 static void print_json(printer *p, holt_slice key, holt_slice value)
 {
     json_object_begin(&p->json);
-    json_name(&p->json, "key");
-    json_bytes(&p->json, key);
-    if (!p->settings->keys_only) {
-        json_name(&p->json, "value");
-        json_bytes(&p->json, value);
-    }
+    json_member_bytes(&p->json, "key", key);
+    if (!p->settings->keys_only) json_member_bytes(&p->json, "value", value);
     json_object_end(&p->json);
     json_line_end(&p->json);
 }
@@ -111,7 +100,7 @@ static uint64_t print_entries(printer *p, holt_cursor *cursor)
         count++;
         if (!output_ok()) break;
     }
-    if (p->rows) rows_end(p->rows);
+    if (p->rows) rows_flush(p->rows);
     return count;
 }
 
@@ -124,7 +113,7 @@ static uint64_t count_entries(holt_cursor *cursor)
     return count;
 }
 
-/* People are told how many there were and how long it took; others when they ask for it. */
+/* Prints the number of entries and the time taken: on a terminal, and elsewhere with --time. */
 static void print_note(const session *s, uint64_t count, uint64_t took_ns)
 {
     char number[NUMBER_TEXT], took[NUMBER_TEXT], rate[NUMBER_TEXT], opened[NUMBER_TEXT];
@@ -136,69 +125,61 @@ static void print_note(const session *s, uint64_t count, uint64_t took_ns)
             number_grouped(rate, (uint64_t)number_rate(count, took_ns)), number_duration(opened, s->open_ns));
 }
 
-/* Opens a cursor and hands it to the printer, or counts when there is none. */
-static int walk(session *s, const holt_cursor_options *options, printer *p)
+/* What one walk over a range needs. */
+typedef struct walk {
+    holt_cursor_options range;
+    printer *printer; /* NULL: only count */
+} walk;
+
+static int walk_range(session *s, void *ctx)
 {
+    const walk *w = ctx;
     holt_cursor *cursor = NULL;
     uint64_t count = 0;
     uint64_t start = number_clock_ns();
-    holt_status status = holt_cursor_open(s->collection, NULL, options, &cursor);
+    holt_status status = holt_cursor_open(s->collection, NULL, &w->range, &cursor);
     if (status == HOLT_OK) {
-        count = p ? print_entries(p, cursor) : count_entries(cursor);
+        count = w->printer ? print_entries(w->printer, cursor) : count_entries(cursor);
         status = holt_cursor_close(cursor);
     }
     uint64_t took_ns = number_clock_ns() - start;
-    if (status != HOLT_OK) {
-        session_tell(s->call, status, NULL);
-        return CLI_FAILED;
+    if (status == HOLT_OK) {
+        if (!w->printer) printf("%" PRIu64 "\n", count);
+        print_note(s, count, took_ns);
     }
-    if (!p) printf("%" PRIu64 "\n", count);
-    print_note(s, count, took_ns);
-    return CLI_OK;
+    return session_result(s, status);
 }
 
-static int walk_collection(const cli_call *call, const holt_cursor_options *options, printer *p)
+static int run_scan(cli_call *call)
 {
-    session s;
-    if (!session_open(&s, call, SESSION_READ)) return CLI_FAILED;
-    int code = session_collection(&s) ? walk(&s, options, p) : CLI_FAILED;
-    return session_close(&s, code);
-}
-
-static int run_scan(const cli_command *self, int argc, char **argv)
-{
-    scan_settings settings = {.limit = UINT64_MAX};
-    holt_cursor_options options;
-    cli_call call;
-    printer p;
-    memset(&options, 0, sizeof options);
-    int code = cli_parse(&call, self, argc, argv, &settings);
-    if (code != CLI_GO_ON) return code;
-    if (!cli_range(&call, &options)) return CLI_USAGE;
-    if (settings.keys_only) options.flags = HOLT_CURSOR_KEYS_ONLY;
-    printer_init(&p, &call, &settings);
-    code = walk_collection(&call, &options, &p);
+    const scan_settings *settings = call->own;
+    printer p = {.call = call, .settings = settings};
+    walk w = {.printer = &p};
+    bool for_people = output_is_terminal() && !call->json && call->encoding != CLI_HEX && !settings->full;
+    if (!cli_range(call, &w.range)) return CLI_USAGE;
+    if (settings->keys_only) w.range.flags = HOLT_CURSOR_KEYS_ONLY;
+    json_init(&p.json, stdout, output_is_terminal());
+    if (for_people) p.rows = rows_create(settings->keys_only);
+    int code = session_run_on_collection(call, SESSION_READ, walk_range, &w);
     rows_destroy(p.rows);
     return code;
 }
 
-static int run_count(const cli_command *self, int argc, char **argv)
+static int run_count(cli_call *call)
 {
-    holt_cursor_options options;
-    cli_call call;
-    memset(&options, 0, sizeof options);
-    int code = cli_parse(&call, self, argc, argv, NULL);
-    if (code != CLI_GO_ON) return code;
-    if (!cli_range(&call, &options)) return CLI_USAGE;
-    options.flags = HOLT_CURSOR_KEYS_ONLY;
-    return walk_collection(&call, &options, NULL);
+    walk w = {.printer = NULL};
+    if (!cli_range(call, &w.range)) return CLI_USAGE;
+    w.range.flags = HOLT_CURSOR_KEYS_ONLY;
+    return session_run_on_collection(call, SESSION_READ, walk_range, &w);
 }
+
+static const scan_settings defaults = {.limit = UINT64_MAX};
 
 static const cli_option scan_options[] = {
     {'n', "limit", "N", "print at most N entries"},
-    {'r', "reverse", NULL, "from the end of the range to its beginning"},
+    {'r', "reverse", NULL, "from the end of the range to the beginning"},
     {'k', "keys-only", NULL, "print keys only"},
-    {OPTION_FULL, "full", NULL, "on a terminal too, print entries whole, as into a pipe"},
+    {OPTION_FULL, "full", NULL, "print whole entries even on a terminal, as in a pipe"},
     {0, NULL, NULL, NULL},
 };
 
@@ -206,13 +187,14 @@ const cli_command command_scan = {
     .name = "scan",
     .operands = "DIR",
     .summary = "print entries in the order of their keys",
-    .description =
-        "Prints the entries of a range, in bytewise order of their keys.\n"
-        "Into a pipe a line is KEY, a tab, VALUE; bytes that are not printable are escaped as \\n, \\t, "
-        "\\r,\n"
-        "\\\\ and \\xNN ('holt load --format tsv' reads that back). With --hex both are hexadecimal, with\n"
-        "--json a line is {\"key\":...,\"value\":...}. On a terminal keys stand in a column and values are\n"
-        "cut to the width of the line.",
+    .description = "Prints the entries of a range in the bytewise order of their keys.\n"
+                   "In a pipe a line is KEY, a tab, VALUE; bytes that are not printable are escaped as \\n, "
+                   "\\t, \\r, \\\\\n"
+                   "and \\xNN ('holt load --format tsv' reads this). With --hex both are hexadecimal, with "
+                   "--json a line\n"
+                   "is {\"key\":...,\"value\":...}. On a terminal keys are shown in a column, and values are "
+                   "cut to the\n"
+                   "width of the line.",
     .examples = "  holt scan data\n"
                 "  holt scan data --prefix user: --limit 20\n"
                 "  holt scan data --from b --to d --reverse --keys-only\n"
@@ -221,6 +203,8 @@ const cli_command command_scan = {
               CLI_GROUP_RANGE | CLI_GROUP_TIME | CLI_GROUP_JSON,
     .options = scan_options,
     .option = scan_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = 1,
     .run = run_scan,
@@ -230,7 +214,7 @@ const cli_command command_count = {
     .name = "count",
     .operands = "DIR",
     .summary = "count entries",
-    .description = "Prints how many entries a range has, found by walking over its keys.",
+    .description = "Prints the number of entries in a range, counted by iterating over its keys.",
     .examples = "  holt count data\n"
                 "  holt count data --prefix user:",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_KEYS | CLI_GROUP_PREFIX |

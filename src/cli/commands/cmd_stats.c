@@ -1,4 +1,4 @@
-/* cmd_stats.c -- holt stats. */
+/* cmd_stats.c -- holt stats: every field of holt_db_stats, and the main ones of each collection. */
 #include "commands/commands.h"
 
 #include <inttypes.h>
@@ -8,6 +8,8 @@
 
 #include <holt.h>
 
+#include "cli_values.h"
+#include "common/byte_buffer.h"
 #include "common/json.h"
 #include "common/number.h"
 #include "common/text.h"
@@ -31,8 +33,8 @@ typedef struct stat_field {
 #name, offsetof(holt_collection_info, name), unit                                                    \
     }
 
-/* What is on disk and in memory now comes first: a command has just opened the database, and most counts are
- * of its own doing. */
+/* The present sizes come first. Most counters only reflect the work of this command, which has just opened the
+ * database. */
 static const stat_field db_fields[] = {
     DB_FIELD(collections, UNIT_COUNT),
     DB_FIELD(files, UNIT_COUNT),
@@ -96,15 +98,8 @@ enum {
     NAME_COLUMNS = 26
 };
 
-/* A field added to holt_db_stats and forgotten above stops the build here. */
+/* The build stops here if a field is added to holt_db_stats but not above. */
 _Static_assert(sizeof(holt_db_stats) == DB_FIELDS * sizeof(uint64_t), "db_fields lists every field");
-
-static uint64_t field_value(const void *structure, const stat_field *field)
-{
-    uint64_t value;
-    memcpy(&value, (const char *)structure + field->offset, sizeof value);
-    return value;
-}
 
 static const char *value_for_people(char *text, uint64_t value, stat_unit unit)
 {
@@ -121,33 +116,30 @@ static const char *value_for_people(char *text, uint64_t value, stat_unit unit)
     return number_grouped(text, value);
 }
 
-/* The three forms of the answer: for people, as lines for programs, as JSON. */
-typedef enum stats_form { FORM_PEOPLE, FORM_PLAIN, FORM_JSON } stats_form;
-
 typedef struct stats_printer {
-    stats_form form;
+    output_form form;
     json_writer json;
 } stats_printer;
 
-/* Fields that are zero are left out for people: the rest is what there is to see. */
+/* The form for people omits fields that are zero. */
 static void print_fields(stats_printer *p, const char *prefix, const void *structure,
                          const stat_field *fields, size_t count)
 {
     char text[NUMBER_TEXT];
     for (size_t i = 0; i < count; i++) {
-        uint64_t value = field_value(structure, &fields[i]);
+        uint64_t value;
+        memcpy(&value, (const char *)structure + fields[i].offset, sizeof value);
         switch (p->form) {
-        case FORM_PEOPLE:
+        case OUTPUT_PEOPLE:
             if (value == 0) break;
             printf("  %-*s%16s\n", NAME_COLUMNS, fields[i].name,
                    value_for_people(text, value, fields[i].unit));
             break;
-        case FORM_PLAIN:
+        case OUTPUT_PLAIN:
             printf("%s%s\t%" PRIu64 "\n", prefix, fields[i].name, value);
             break;
-        case FORM_JSON:
-            json_name(&p->json, fields[i].name);
-            json_u64(&p->json, value);
+        case OUTPUT_JSON:
+            json_member_u64(&p->json, fields[i].name, value);
             break;
         }
     }
@@ -155,134 +147,106 @@ static void print_fields(stats_printer *p, const char *prefix, const void *struc
 
 static void print_database(stats_printer *p, const session *s, const holt_db_stats *stats)
 {
-    if (p->form == FORM_PEOPLE) printf("database %s\n", s->call->operands[0]);
-    if (p->form == FORM_JSON) {
+    if (p->form == OUTPUT_PEOPLE) printf("database %s\n", s->call->operands[0]);
+    if (p->form == OUTPUT_JSON) {
         json_name(&p->json, "database");
         json_object_begin(&p->json);
     }
     print_fields(p, "", stats, db_fields, DB_FIELDS);
-    if (p->form == FORM_JSON) json_object_end(&p->json);
+    if (p->form == OUTPUT_JSON) json_object_end(&p->json);
 }
 
 static void print_attribute(stats_printer *p, const char *prefix, const char *name, uint64_t value)
 {
-    if (p->form == FORM_PEOPLE) {
+    if (p->form == OUTPUT_PEOPLE) {
         printf("  %-*s%16" PRIu64 "\n", NAME_COLUMNS, name, value);
-    } else if (p->form == FORM_PLAIN) {
+    } else if (p->form == OUTPUT_PLAIN) {
         printf("%s%s\t%" PRIu64 "\n", prefix, name, value);
     } else {
-        json_name(&p->json, name);
-        json_u64(&p->json, value);
+        json_member_u64(&p->json, name, value);
     }
 }
 
-/* In plain lines a collection's fields are called collection.NAME.field, the name escaped. */
-static void prefix_of(byte_buffer *out, const char *name)
+/* In plain lines the fields are named collection.NAME.field, with NAME escaped. */
+static holt_status print_collection(session *s, const char *name, holt_collection *collection, void *ctx)
 {
-    byte_buffer_append_string(out, "collection.");
-    text_append_cut(out, holt_str(name), SIZE_MAX);
-    byte_buffer_append(out, ".", 2); /* with its zero */
-}
-
-static void print_collection(stats_printer *p, const char *name, const holt_collection_info *info)
-{
+    stats_printer *p = ctx;
+    holt_collection_info info;
     byte_buffer prefix = {NULL, 0, 0};
-    prefix_of(&prefix, name);
+    (void)s;
+    holt_status status = holt_collection_stats(collection, &info, sizeof info);
+    if (status != HOLT_OK) return status;
+    byte_buffer_append_string(&prefix, "collection.");
+    text_append_cut(&prefix, holt_str(name), SIZE_MAX);
+    byte_buffer_append(&prefix, ".", 2); /* and the zero that ends it */
     switch (p->form) {
-    case FORM_PEOPLE:
+    case OUTPUT_PEOPLE:
         fputs("\ncollection ", stdout);
         output_write_text(holt_str(name));
-        printf("\n  %-*s%16s\n", NAME_COLUMNS, "kind", cli_kind_name(info->kind));
+        printf("\n  %-*s%16s\n", NAME_COLUMNS, "kind", cli_kind_name(info.kind));
         break;
-    case FORM_PLAIN:
-        printf("%skind\t%s\n", prefix.data, cli_kind_name(info->kind));
+    case OUTPUT_PLAIN:
+        printf("%skind\t%s\n", prefix.data, cli_kind_name(info.kind));
         break;
-    case FORM_JSON:
+    case OUTPUT_JSON:
         json_object_begin(&p->json);
-        json_name(&p->json, "name");
-        json_string(&p->json, name);
-        json_name(&p->json, "kind");
-        json_string(&p->json, cli_kind_name(info->kind));
+        json_member_string(&p->json, "name", name);
+        json_member_string(&p->json, "kind", cli_kind_name(info.kind));
         break;
     }
-    print_attribute(p, prefix.data, "block_bytes", info->block_bytes);
+    print_attribute(p, prefix.data, "block_bytes", info.block_bytes);
     print_attribute(p, prefix.data, "filter_bits",
-                    info->filter_bits == HOLT_FILTER_NONE ? 0 : info->filter_bits);
-    print_fields(p, prefix.data, info, collection_fields, COLLECTION_FIELDS);
-    if (p->form == FORM_JSON) json_object_end(&p->json);
+                    info.filter_bits == HOLT_FILTER_NONE ? 0 : info.filter_bits);
+    print_fields(p, prefix.data, &info, collection_fields, COLLECTION_FIELDS);
+    if (p->form == OUTPUT_JSON) json_object_end(&p->json);
     byte_buffer_deinit(&prefix);
+    return HOLT_OK;
 }
 
-static holt_status print_collection_named(stats_printer *p, holt *db, const char *name)
+static holt_status print_collections(stats_printer *p, session *s)
 {
-    holt_collection_info info;
-    holt_collection *c = NULL;
-    holt_status status = holt_collection_open(db, name, &c);
-    if (status == HOLT_OK) status = holt_collection_stats(c, &info, sizeof info);
-    if (status == HOLT_OK) print_collection(p, name, &info);
-    holt_collection_close(c);
-    return status;
-}
-
-static holt_status print_collections(stats_printer *p, holt *db)
-{
-    char **names = NULL;
-    size_t count = 0;
-    holt_status status = holt_collection_list(db, &names, &count);
-    if (p->form == FORM_JSON) {
+    if (p->form == OUTPUT_JSON) {
         json_name(&p->json, "collections");
         json_array_begin(&p->json);
     }
-    for (size_t i = 0; i < count && status == HOLT_OK; i++) {
-        status = print_collection_named(p, db, names[i]);
-    }
-    if (p->form == FORM_JSON) json_array_end(&p->json);
-    holt_free(names);
+    holt_status status = session_each_collection(s, print_collection, p);
+    if (p->form == OUTPUT_JSON) json_array_end(&p->json);
     return status;
 }
 
-static int print_stats(const session *s)
+static int print_stats(session *s, void *ctx)
 {
     holt_db_stats stats;
-    stats_printer p = {.form = FORM_PLAIN};
-    holt_status status = holt_stats(s->db, &stats, sizeof stats);
-    if (output_is_terminal()) p.form = FORM_PEOPLE;
-    if (s->call->json) p.form = FORM_JSON;
+    stats_printer p = {.form = output_form_for(s->call->json)};
+    (void)ctx;
     json_init(&p.json, stdout, output_is_terminal());
-    if (status == HOLT_OK) {
-        if (p.form == FORM_JSON) json_object_begin(&p.json);
-        print_database(&p, s, &stats);
-        status = print_collections(&p, s->db);
-        if (p.form == FORM_JSON) {
-            json_object_end(&p.json);
-            json_line_end(&p.json);
-        }
+    holt_status status = holt_stats(s->db, &stats, sizeof stats);
+    if (status != HOLT_OK) return session_result(s, status);
+    if (p.form == OUTPUT_JSON) json_object_begin(&p.json);
+    print_database(&p, s, &stats);
+    status = print_collections(&p, s);
+    if (p.form == OUTPUT_JSON) {
+        json_object_end(&p.json);
+        json_line_end(&p.json);
     }
-    if (status == HOLT_OK) return CLI_OK;
-    session_tell(s->call, status, NULL);
-    return CLI_FAILED;
+    return session_result(s, status);
 }
 
-static int run(const cli_command *self, int argc, char **argv)
+static int run(cli_call *call)
 {
-    cli_call call;
-    session s;
-    int code = cli_parse(&call, self, argc, argv, NULL);
-    if (code != CLI_GO_ON) return code;
-    if (!session_open(&s, &call, SESSION_READ)) return CLI_FAILED;
-    return session_close(&s, print_stats(&s));
+    return session_run(call, SESSION_READ, print_stats, NULL);
 }
 
 const cli_command command_stats = {
     .name = "stats",
     .operands = "DIR",
-    .summary = "print what the database consists of",
+    .summary = "print statistics",
     .description =
-        "Prints the statistics of the database and of each collection: into a pipe a line is NAME, a tab,\n"
-        "NUMBER (bytes and nanoseconds), on a terminal without what is zero, with --json one object.\n"
-        "Counts of operations are of this command alone, which has just opened the database; sizes are\n"
-        "those of now. Entries of a collection are those of its tree, older versions of a key included:\n"
-        "'holt count' counts exactly.",
+        "Prints the statistics of the database and of each collection: in a pipe a line is NAME, a tab,\n"
+        "NUMBER (bytes and nanoseconds), on a terminal fields that are zero are omitted, with --json the\n"
+        "output is one object. Counts of operations are those of this command alone, which has just opened\n"
+        "the database; sizes are the present ones. The entries of a collection are those of its tree,\n"
+        "including older versions of a key; 'holt count' counts exactly.",
     .examples = "  holt stats data\n"
                 "  holt stats data | grep disk_bytes\n"
                 "  holt stats data --json | jq .database",

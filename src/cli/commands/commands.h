@@ -1,4 +1,4 @@
-/* commands.h -- the commands, one cmd_*.c each or a small group. main.c lists them. */
+/* commands.h -- the commands: each cmd_*.c defines one or a few related ones. main.c lists them. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 

@@ -36,9 +36,7 @@ static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
     holt_status status = HOLT_OK;
     int tries = 0;
     bool full = l->pending >= l->batch_entries || l->pending_bytes + size > LOADER_BATCH_BYTES;
-    if (l->mode == LOADER_BATCHES && l->pending && full) {
-        status = loader_commit(l);
-    }
+    if (l->mode == LOADER_BATCHES && l->pending && full) status = loader_commit(l);
     if (status == HOLT_OK) status = begin(l);
     if (status != HOLT_OK) return status;
     do {
@@ -56,20 +54,15 @@ holt_status loader_add(loader *l, holt_slice key, holt_slice value)
     return HOLT_OK;
 }
 
-static holt_status commit(loader *l)
-{
-    if (!l->pending) return HOLT_OK;
-    return l->load ? holt_load_commit(l->load) : holt_commit(l->batch);
-}
-
 holt_status loader_commit(loader *l)
 {
     holt_status status = HOLT_OK;
     int tries = 0;
-    if (!l->batch && !l->load) return HOLT_OK;
-    do {
-        status = commit(l);
-    } while (session_wait_when_busy(status, &tries));
+    if (l->pending) {
+        do {
+            status = l->load ? holt_load_commit(l->load) : holt_commit(l->batch);
+        } while (session_wait_when_busy(status, &tries));
+    }
     if (status == HOLT_OK && l->pending) {
         l->entries += l->pending;
         l->bytes += l->pending_bytes;

@@ -1,12 +1,11 @@
-/* loader.h -- writes entries in atomic batches, in a single one, or, sorted ones, in one bulk load for each
- * collection.
+/* loader.h -- writes entries into collections: in atomic batches, in a single one, or, if they are sorted, as one bulk
+ * load per collection.
  *
- * A batch is one blind transaction: after a crash all of it is there or nothing. It is committed when it has
- * batch_entries entries or LOADER_BATCH_BYTES bytes, and before an entry that would take it past that, so an
- * entry of any permitted size goes through.
- * With LOADER_ATOMIC there is one batch of any size for all collections, until the library says that a
- * transaction cannot be larger. With LOADER_SORTED the batch is a holt_load: it has no bounds, and goes into
- * an empty collection.
+ * A batch is a blind transaction: after a crash either all of it is in the database or nothing. It is committed when
+ * it has batch_entries entries or LOADER_BATCH_BYTES bytes, and before an entry that would exceed that size, so that
+ * an entry of any permitted size fits. With LOADER_ATOMIC there is one batch for all collections, limited only by the
+ * size that the library permits a transaction. With LOADER_SORTED a holt_load takes the place of the batch: it has no
+ * limit and needs an empty collection.
  */
 #ifndef CLI_LOADER_H
 #define CLI_LOADER_H
@@ -25,25 +24,25 @@ typedef struct loader {
     holt_collection *collection; /* where entries go; set by the caller */
     uint64_t batch_entries;
     loader_mode mode;
-    holt_txn *batch;             /* NULL between batches, and when sorted, */
-    holt_load *load;             /* where this is */
-    uint64_t pending, pending_bytes; /* in the batch */
-    uint64_t entries, bytes, batches; /* committed: keys and values */
+    holt_txn *batch;                  /* NULL between batches, and for LOADER_SORTED */
+    holt_load *load;                  /* the same for LOADER_SORTED */
+    uint64_t pending, pending_bytes;  /* in the batch */
+    uint64_t entries, bytes, batches; /* committed; the bytes are those of keys and values */
 } loader;
 
 void loader_init(loader *l, holt *db, uint64_t batch_entries, loader_mode mode);
 
-/* To be called before entries go into another collection: commits what is pending, unless all collections
- * share one batch. */
+/* Must be called before the collection changes: commits the pending entries, unless all collections share one
+ * batch. */
 holt_status loader_leave_collection(loader *l);
 
-/* Adds an entry. On an error the entry is not in the batch, which can still be committed. */
+/* Adds an entry. After an error the batch can still be committed; the entry is not in it. */
 holt_status loader_add(loader *l, holt_slice key, holt_slice value);
 
-/* Commits what is pending. */
+/* Commits the pending entries. */
 holt_status loader_commit(loader *l);
 
-/* Drops what is pending. */
+/* Discards the pending entries. */
 void loader_deinit(loader *l);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "cli.h"
+#include "cli_values.h"
 #include "common/text.h"
 
 void dump_write_header(FILE *out)

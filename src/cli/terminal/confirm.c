@@ -9,7 +9,7 @@
 #include "common/text.h"
 #include "terminal/output.h"
 
-/* Reads a line from the terminal. Whether it is "y" or "yes"; no answer at all is no. */
+/* Reads a line from the terminal. Returns whether it is "y" or "yes"; the end of input counts as no. */
 static bool answer_is_yes(void)
 {
     char line[16];
@@ -25,19 +25,18 @@ int confirm(const cli_call *call, const char *verb, const char *format, ...)
 {
     char what[512];
     va_list arguments;
-    if (call->yes) return CLI_GO_ON;
+    if (call->yes) return CLI_CONTINUE;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     if (!isatty(STDIN_FILENO) || !output_error_is_terminal()) {
-        cli_complain(call, "this would %s %s for good; without a terminal to ask on, it needs --yes", verb,
-                     what);
+        cli_error(call, "this would permanently %s %s; without a terminal, --yes is required", verb, what);
         return CLI_USAGE;
     }
-    fprintf(stderr, "This will %s ", verb);
+    fprintf(stderr, "This will permanently %s ", verb);
     text_write_message(stderr, holt_str(what));
-    fputs(" for good. Go on? [y/N] ", stderr);
-    if (answer_is_yes()) return CLI_GO_ON;
-    cli_complain(call, "nothing was changed");
+    fputs(". Continue? [y/N] ", stderr);
+    if (answer_is_yes()) return CLI_CONTINUE;
+    cli_error(call, "nothing was changed");
     return CLI_FAILED;
 }

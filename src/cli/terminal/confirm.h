@@ -1,15 +1,15 @@
-/* confirm.h -- asking before something is deleted that cannot be brought back.
+/* confirm.h -- asks before something is deleted for good.
  *
- * Somebody at a terminal is asked. A script is not, and must say --yes: a question that nobody sees, or that
- * the next line of a pipe answers by accident, protects from nothing.
+ * A user at a terminal is asked. A script must pass --yes: a question that nobody sees, or that the next line of a
+ * pipe answers by accident, protects nothing.
  */
 #ifndef CLI_CONFIRM_H
 #define CLI_CONFIRM_H
 
 #include "cli.h"
 
-/* verb: such as "drop"; the rest is formatted: what is dropped. CLI_GO_ON to go on, or the exit code with which to end, having told
- * why. */
+/* Asks whether to continue. verb is what will be done, such as "drop"; the format says to what. Returns CLI_CONTINUE,
+ * or the exit code after printing why. */
 __attribute__((format(printf, 3, 4))) int confirm(const cli_call *call, const char *verb, const char *format, ...);
 
 #endif

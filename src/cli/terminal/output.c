@@ -16,7 +16,7 @@ enum { OUTPUT_BUFFER = 64 * 1024, COLUMNS_DEFAULT = 80 };
 
 static volatile sig_atomic_t reader_left;    /* set by the handler of SIGPIPE */
 static volatile sig_atomic_t interrupted_by; /* set by the handler of SIGINT and SIGTERM */
-static int first_errno;                      /* of the write that failed first; 0 = none */
+static int first_errno;                      /* of the first write that failed; 0 = none */
 static char output_buffer[OUTPUT_BUFFER];
 
 static void on_broken_pipe(int signal_number)
@@ -48,7 +48,7 @@ void output_init(void)
 
 void output_catch_interrupts(void)
 {
-    /* Without SA_RESTART a read that waits for input ends too. */
+    /* Without SA_RESTART, so that a read that waits for input ends too. */
     set_handler(SIGINT, on_interrupt, SA_RESETHAND);
     set_handler(SIGTERM, on_interrupt, SA_RESETHAND);
 }
@@ -84,7 +84,7 @@ void output_write_text(holt_slice bytes)
     }
 }
 
-void output_complain(const char *command, const char *format, va_list arguments)
+void output_verror(const char *command, const char *format, va_list arguments)
 {
     char *message = NULL;
     fprintf(stderr, "holt%s%s: ", command ? " " : "", command ? command : "");
@@ -100,15 +100,15 @@ void output_complain(const char *command, const char *format, va_list arguments)
     fputc('\n', stderr);
 }
 
-void output_tell(const char *command, const char *format, ...)
+void output_error(const char *command, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    output_complain(command, format, arguments);
+    output_verror(command, format, arguments);
     va_end(arguments);
 }
 
-/* Asked of the system once: it is asked for every key of a scan. */
+/* Calls isatty once: scan calls this for every key. *known: 0 at first. */
 static bool is_terminal(int descriptor, int *known)
 {
     if (*known == 0) *known = isatty(descriptor) ? 1 : -1;
@@ -125,6 +125,12 @@ bool output_error_is_terminal(void)
 {
     static int known;
     return is_terminal(STDERR_FILENO, &known);
+}
+
+output_form output_form_for(bool json)
+{
+    if (json) return OUTPUT_JSON;
+    return output_is_terminal() ? OUTPUT_PEOPLE : OUTPUT_PLAIN;
 }
 
 size_t output_columns(void)

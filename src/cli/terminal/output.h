@@ -1,7 +1,8 @@
 /* output.h -- standard output, terminals and signals.
  *
- * Whoever writes much asks output_ok() between rows and stops when it is false. SIGPIPE ends nothing here:
- * the row that meets it fails, the command stops, closes its database and ends quietly with 128 + SIGPIPE.
+ * A command that prints many rows calls output_ok() between them and stops when it returns false. SIGPIPE does not
+ * end the process: the row that meets it fails, the command stops and closes its database, and the process exits
+ * quietly with 128 + SIGPIPE.
  */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
@@ -12,36 +13,39 @@
 
 #include <holt.h>
 
-/* Gives standard output a large buffer and takes over SIGPIPE. Once, at the start. */
+/* Gives standard output a large buffer and installs the handler of SIGPIPE. Called once, at the start. */
 void output_init(void);
 
-/* Whether all that was written so far went well. */
+/* Returns whether everything written so far succeeded. */
 bool output_ok(void);
 
-/* Writes out what is buffered. The exit code: `code` if all was written, else CLI_FAILED with a complaint, or
- * 128 + SIGPIPE without one. command_name NULL: "holt". */
+/* Flushes standard output. Returns `code` if everything was written, otherwise CLI_FAILED after printing an error, or
+ * 128 + SIGPIPE without one. command_name: NULL prints "holt" alone. */
 int output_finish(const char *command_name, int code);
 
-/* Bytes on standard output with the escapes of text.h: those of a terminal when it is one. */
+/* Prints bytes with the escapes of text.h: those for a terminal if standard output is one. */
 void output_write_text(holt_slice bytes);
 
-/* "holt COMMAND: " and the message on standard error, and a line feed; "holt: " when command is NULL. On a terminal what is invisible in
- * it is escaped: names and keys of others may be in it. */
-__attribute__((format(printf, 2, 0))) void output_complain(const char *command, const char *format,
-                                                           va_list arguments);
-
-__attribute__((format(printf, 2, 3))) void output_tell(const char *command, const char *format, ...);
+/* Prints "holt COMMAND: ", the message and a line feed on standard error; without COMMAND if command is NULL. On a
+ * terminal invisible characters are escaped: the message may contain names and keys from elsewhere. */
+__attribute__((format(printf, 2, 3))) void output_error(const char *command, const char *format, ...);
+__attribute__((format(printf, 2, 0))) void output_verror(const char *command, const char *format, va_list arguments);
 
 bool output_is_terminal(void);       /* standard output */
 bool output_error_is_terminal(void); /* standard error */
 
-/* Columns of the terminal, 80 when unknown. */
+typedef enum output_form { OUTPUT_PEOPLE, OUTPUT_PLAIN, OUTPUT_JSON } output_form;
+
+/* Returns how results are to be printed: as JSON if requested, for people on a terminal, else as plain lines. */
+output_form output_form_for(bool json);
+
+/* Returns the columns of the terminal, 80 if unknown. */
 size_t output_columns(void);
 
-/* Makes SIGINT and SIGTERM ask for an orderly end instead; the second one ends the process at once. */
+/* From now on the first SIGINT or SIGTERM only requests an orderly end; the second one ends the process. */
 void output_catch_interrupts(void);
 
-/* The signal that asked for an end, or 0. */
+/* Returns the signal that requested an end, or 0. */
 int output_interrupted(void);
 
 #endif

@@ -92,7 +92,7 @@ void rows_add(rows *r, holt_slice key, holt_slice value)
     if (++r->held == ROWS_HELD) release(r);
 }
 
-void rows_end(rows *r)
+void rows_flush(rows *r)
 {
     release(r);
 }

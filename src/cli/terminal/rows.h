@@ -19,7 +19,7 @@ rows *rows_create(bool keys_only);
 void rows_add(rows *r, holt_slice key, holt_slice value);
 
 /* Prints what is still held back. */
-void rows_end(rows *r);
+void rows_flush(rows *r);
 
 /* Accepts NULL. */
 void rows_destroy(rows *r);
