@@ -56,7 +56,8 @@ static const shared_option shared_options[] = {
 
 enum { SHARED_OPTIONS = sizeof shared_options / sizeof shared_options[0], OPTIONS_MAX = 48 };
 
-/* Stores the command's options in one table of at most OPTIONS_MAX, its own options first. Returns their number. */
+/* Stores the command's options in one table of at most OPTIONS_MAX, its own options first. Returns their
+ * number. */
 static size_t options_of(const cli_command *command, cli_option out[OPTIONS_MAX])
 {
     size_t count = 0;
@@ -161,8 +162,8 @@ static bool parse_log_level(const char *text, uint32_t *out)
     return false;
 }
 
-/* Reads HOLT_LOG_LEVEL or, without it, LOG_LEVEL. Other programs use LOG_LEVEL too, so an unknown value of it is
- * ignored. Returns false after printing an error. */
+/* Reads HOLT_LOG_LEVEL or, without it, LOG_LEVEL. Other programs use LOG_LEVEL too, so an unknown value of it
+ * is ignored. Returns false after printing an error. */
 static bool read_log_level(cli_call *call)
 {
     const char *own = getenv("HOLT_LOG_LEVEL");

@@ -1,10 +1,11 @@
 /* cli.h -- what a command of `holt` consists of.
  *
- * `holt COMMAND [OPTIONS] DIR ARGUMENTS...`: main.c finds the cli_command by its name and passes it to cli_run(),
- * which parses the command line into a cli_call and calls the command's run function. A command describes itself
- * in tables (options, operands, examples). The parser and --help use the same tables, so that no option can be
- * missing from the help. Options that several commands share belong to groups and are parsed into the cli_call;
- * a command's own options go to its option function, which stores them in call->own.
+ * `holt COMMAND [OPTIONS] DIR ARGUMENTS...`: main.c finds the cli_command by its name and passes it to
+ * cli_run(), which parses the command line into a cli_call and calls the command's run function. A command
+ * describes itself in tables (options, operands, examples). The parser and --help use the same tables, so
+ * that no option can be missing from the help. Options that several commands share belong to groups and are
+ * parsed into the cli_call; a command's own options go to its option function, which stores them in
+ * call->own.
  *
  * Results go to standard output; errors, notes and progress go to standard error. On a terminal they are
  * formatted for people, in a pipe for programs. The exit codes are in cli_exit.
@@ -22,7 +23,7 @@ enum cli_exit {
     CLI_OK = 0,
     CLI_FAILED = 1,  /* not found, or an error */
     CLI_USAGE = 2,   /* the command line is wrong */
-    CLI_SIGNAL = 128 /* plus the signal that ended the command: 130 for Ctrl-C, 141 when the pipe's reader exits */
+    CLI_SIGNAL = 128 /* plus the signal that ended it: 130 for Ctrl-C, 141 if the reader of the pipe exited */
 };
 
 typedef struct cli_option {
@@ -70,8 +71,8 @@ typedef struct cli_call {
     uint32_t log_level;       /* a holt_log_level; 0 = log nothing */
 } cli_call;
 
-/* Stores the value of a command's own option. Returns false after printing an error; the command then ends with
- * CLI_USAGE. */
+/* Stores the value of a command's own option. Returns false after printing an error; the command then ends
+ * with CLI_USAGE. */
 typedef bool (*cli_option_fn)(cli_call *call, int code, char *value);
 
 struct cli_command {

@@ -1,8 +1,8 @@
 /* parents.h -- creates the missing directories above a new database, as mkdir -p does.
  *
  * The library creates the database's own directory and makes its entry in the parent directory durable. The
- * directories above that are created here, and each is synced into its parent. Otherwise a power failure could
- * remove them, and the database in them, after its first commit was acknowledged.
+ * directories above that are created here, and each is synced into its parent. Otherwise a power failure
+ * could remove them, and the database in them, after its first commit was acknowledged.
  */
 #ifndef CLI_PARENTS_H
 #define CLI_PARENTS_H
@@ -16,8 +16,8 @@ typedef struct parents {
     size_t lowest;  /* and of the last */
 } parents;
 
-/* Creates the missing directories above `directory`. Returns NULL or, with errno set, the path that it could not
- * create, which the caller frees; the directories created before that one are removed again. */
+/* Creates the missing directories above `directory`. Returns NULL or, with errno set, the path that it could
+ * not create, which the caller frees; the directories created before that one are removed again. */
 char *parents_make(parents *p, const char *directory);
 
 /* Removes the created directories that are empty, after the database could not be created. */

@@ -59,7 +59,7 @@ test_csv_columns_are_chosen_by_name() {
     csv --key-column 'first name' --value-column id people.csv
     prints 7 holt get data Jane
     status_is 1 holt load data --format csv people.csv
-    says "people.csv: line 1: the header has no column 'key'; its first one of 4 is 'id'; name another with --key-column"
+    says "people.csv: line 1: the header has no column 'key'; the first of its 4 is 'id'; choose one with --key-column"
     status_is 1 holt load data --format csv --key-column id people.csv
     says "the header has no column 'value'"
     says -- "--value-column"
@@ -82,16 +82,16 @@ test_csv_row_with_missing_or_surplus_fields_is_named() {
 }
 
 test_csv_that_rfc_4180_does_not_have_is_refused() {
-    bad_csv 'key,value\na,"never\nclosed\n' "bad.csv: line 2: a quote is opened in this row and never closed"
-    bad_csv 'key,"value\n' "bad.csv: line 1: a quote is opened"
+    bad_csv 'key,value\na,"never\nclosed\n' "bad.csv: line 2: a quote opened in this row is never closed"
+    bad_csv 'key,"value\n' "bad.csv: line 1: a quote opened in this row"
     bad_csv 'key,value\na,1"2\n' "bad.csv: line 2: a quote inside a field"
-    bad_csv 'key,value\na,"1"2\n' "bad.csv: line 2: something stands between a closing quote"
-    bad_csv 'key,value\na,"1" \n' "bad.csv: line 2: something stands between"
+    bad_csv 'key,value\na,"1"2\n' "bad.csv: line 2: there is text between a closing quote"
+    bad_csv 'key,value\na,"1" \n' "bad.csv: line 2: there is text between"
     bad_csv 'key,value\ra,1\rb,2\r' "bad.csv: line 1: a carriage return"
     bad_csv 'key,value\na,1\r2\n' "bad.csv: line 2: a carriage return"
     bad_csv '' "bad.csv: the file is empty"
     bad_csv 'a,1\nb,2\n' "bad.csv: line 1: the header has no column 'key'"
-    bad_csv 'key,value,key\na,1,b\n' "bad.csv: line 1: the header has 2 columns 'key'"
+    bad_csv 'key,value,key\na,1,b\n' "bad.csv: line 1: the header has 2 columns named 'key'"
     bad_csv '\377\376k\000e\000y\000\n\000' "the file is UTF-16"
     { printf 'key,value'; head -c 20000 /dev/zero | tr '\0' ,; echo; } >bad.csv
     status_is 1 holt load bad --format csv bad.csv
@@ -114,7 +114,7 @@ test_csv_fields_are_bytes() {
 test_csv_row_past_every_limit_is_refused_in_bounded_memory() {
     { printf 'key,value\nk,"'; yes 'some line of a quote that is never closed' | head -n 400000; } >input
     status_is 1 holt load data --format csv --memory 8M input
-    says "input: line 2: the row is longer than any entry can be"
+    says "input: line 2: the row is longer than any entry that"
     { printf 'key,value\nk,'; head -c 20000000 /dev/zero; echo; } >input
     status_is 1 holt load data --format csv --memory 8M input
     says "input: line 2"
@@ -196,24 +196,24 @@ test_wrong_json_is_refused_and_named() {
     bad_json '{"value":"a"}' 'the object has no member "key"'
     bad_json '{}' 'the object has no member "key"'
     bad_json '{"key":"a","value":"1","extra":0}' 'unknown member "extra"'
-    bad_json '{"key":"a","value":1}' 'the value is of the type int'
-    bad_json '{"key":"a","value":NaN}' 'the value is of the type double'
-    bad_json '{"key":"a","value":Infinity}' 'the value is of the type double'
-    bad_json '{"key":true,"value":"1"}' 'the key is of the type boolean'
-    bad_json '{"key":"a","value":null}' 'the value is of the type null'
-    bad_json '{"key":"a","value":["1"]}' 'the value is of the type array'
-    bad_json '{"key":"a","value":{"base64":"AA==","x":1}}' 'the value is an object, which may only be'
-    bad_json '{"key":"a","value":{"base64":5}}' 'the value is an object, which may only be'
-    bad_json '{"key":"a","value":{}}' 'the value is an object, which may only be'
+    bad_json '{"key":"a","value":1}' 'the value has the type int'
+    bad_json '{"key":"a","value":NaN}' 'the value has the type double'
+    bad_json '{"key":"a","value":Infinity}' 'the value has the type double'
+    bad_json '{"key":true,"value":"1"}' 'the key has the type boolean'
+    bad_json '{"key":"a","value":null}' 'the value has the type null'
+    bad_json '{"key":"a","value":["1"]}' 'the value has the type array'
+    bad_json '{"key":"a","value":{"base64":"AA==","x":1}}' 'the value is an object other than'
+    bad_json '{"key":"a","value":{"base64":5}}' 'the value is an object other than'
+    bad_json '{"key":"a","value":{}}' 'the value is an object other than'
     for text in '["a","1"]' null '"a"' 17 NaN 'key,value'; do
-        bad_json "$text" "not a JSON object, which begins with '{'"
+        bad_json "$text" "not a JSON object: it must begin with '{'"
     done
 }
 
 # json-c keeps the last of two members, cuts names at a zero and replaces lone surrogates: bytes would be lost silently.
 test_json_that_a_lenient_parser_would_change_is_refused() {
-    bad_json '{"key":"a","value":"1","key":"b"}' 'a member comes twice'
-    bad_json '{"key":"a","value":{"base64":"AA==","base64":"AQ=="}}' 'a member comes twice'
+    bad_json '{"key":"a","value":"1","key":"b"}' 'a member occurs twice'
+    bad_json '{"key":"a","value":{"base64":"AA==","base64":"AQ=="}}' 'a member occurs twice'
     bad_json '{"key\u0000x":"a","value":"1"}' 'a name with a zero character'
     bad_json '{"key":"\ud800","value":"1"}' 'half of a pair of surrogates'
     bad_json '{"key":"\ude00\ud83d","value":"1"}' 'half of a pair of surrogates'
@@ -231,7 +231,7 @@ test_json_that_a_lenient_parser_would_change_is_refused() {
     says "bad.json: line 1: a control character"
     printf '{"key":"a","value":"\\\000"}\n' >bad.json
     status_is 1 holt load bad --format json bad.json
-    says "bad.json: line 1: a backslash that begins no escape"
+    says "bad.json: line 1: a backslash that does not begin"
 }
 
 test_text_that_is_no_json_is_refused() {
@@ -241,7 +241,7 @@ test_text_that_is_no_json_is_refused() {
     bad_json '{"key":"a","value":"1"' 'the line ends inside an object'
     bad_json '{"key":"a","value":"1' 'the line ends inside a string'
     bad_json '{"key":"a","value":"1\' 'the line ends inside a string'
-    bad_json '{"key":"a","value":"\x41"}' 'a backslash that begins no escape of JSON'
+    bad_json '{"key":"a","value":"\x41"}' 'a backslash that does not begin a JSON escape'
     bad_json '{"key":"a","value":"\u12"}' '\u without four hexadecimal digits'
     bad_json '{key:"a","value":"1"}' 'not JSON: '
     bad_json '{"key":"a","value":"1"} // comment' 'not JSON: '
@@ -257,7 +257,7 @@ test_text_that_is_no_json_is_refused() {
 # Each run of bytes has one spelling: what is almost base64 was damaged or is something else.
 test_wrong_base64_is_refused() {
     for text in A AA AAA AAAAA AA=A A=== ==== =AAA AA==AAAA AB== AAB= AA-_ 'A A=' 'AA==\n' 'AA\n=='; do
-        bad_json "{\"key\":\"a\",\"value\":{\"base64\":\"$text\"}}" 'the value is not base64'
+        bad_json "{\"key\":\"a\",\"value\":{\"base64\":\"$text\"}}" 'the value is not padded base64'
     done
 }
 

@@ -81,20 +81,20 @@ test_dump_with_crlf_line_ends_loads_the_same() {
     size=$(wc -c <crlf)
     head -c $((size - 1)) crlf >part
     status_is 1 holt load other part
-    says "cut off"
+    says "truncated"
 }
 
 # A zero byte would end the name or the number early, and the rest would be lost without a word.
 test_zero_bytes_in_the_lines_of_a_dump_that_are_no_entries_are_refused() {
     printf 'HOLT-DUMP 1\n\\collection\tusers\0x\n\\end\t0\n' >dump
     status_is 1 holt load data dump
-    says "dump: line 2: the line has a zero byte"
+    says "dump: line 2: the line contains a zero byte"
     printf 'HOLT-DUMP 1\n\\end\t0\00012\n' >dump
     status_is 1 holt load data dump
-    says "dump: line 2: the count has a zero byte"
+    says "dump: line 2: the count contains a zero byte"
     printf 'HOLT-DUMP 1\n\\end\t18446744073709551616\n' >dump
     status_is 1 holt load data dump
-    says "'18446744073709551616' is not a count"
+    says "'18446744073709551616' is not a number of entries"
 }
 
 test_dump_of_one_collection_loads_into_another() {
@@ -116,11 +116,11 @@ test_dump_of_several_collections_does_not_go_into_one() {
 test_truncated_dump_fails_and_says_what_was_loaded() {
     printf 'HOLT-DUMP 1\n\\collection\tdefault\tkind=lsm\na\t1\nb\t2\n' >dump
     status_is 1 holt load data dump
-    says "dump: line 4: the dump is cut off"
+    says "dump: line 4: the dump is truncated"
     says "nothing was loaded"
     [ ! -e data ]
     status_is 1 holt load data --partial dump
-    says "dump: line 4: the dump is cut off"
+    says "dump: line 4: the dump is truncated"
     grep -q '^2 entries loaded before it stopped' out
     prints 2 holt count data
 }
@@ -152,7 +152,7 @@ test_dump_with_a_missing_line_is_noticed() {
     holt put data b 2
     holt dump data | grep -v '^a' >dump
     status_is 1 holt load copy dump
-    says "says that it has 2 entries, but 1 were read"
+    says "should contain 2 entries, but 1 were read"
 }
 
 test_wrong_lines_are_named() {
@@ -167,13 +167,13 @@ test_wrong_lines_are_named() {
     says "dump: line 1: not a dump"
     printf 'HOLT-DUMP 2\na\t1\n\\end\t1\n' >dump
     status_is 1 holt load data dump
-    says "another version"
+    says "the version of this dump is not 1"
     printf 'HOLT-DUMP 1\n\\collection\tx\tcolour=red\n\\end\t0\n' >dump
     status_is 1 holt load data dump
     says "colour=red"
     printf 'HOLT-DUMP 1\n\\end\t0\nmore\t1\n' >dump
     status_is 1 holt load data dump
-    says "something follows"
+    says "text after the end"
     : >dump
     status_is 1 holt load data dump
     says "dump: the file is empty"
@@ -366,7 +366,7 @@ test_sorted_load_names_the_line_that_is_not_and_loads_nothing() {
     printf 'a\t1\na\t2\n' | status_is 1 holt load data --sorted --format tsv
     says "stdin: line 2: the key of entry 2 of the load is the same"
     printf 'HOLT-DUMP 1\na\t1\nb\t2\n' | status_is 1 holt load data --sorted
-    says "cut off"
+    says "truncated"
     prints 0 holt count data
     LC_ALL=C sort unsorted | holt load data --sorted --format tsv >/dev/null
     prints 4 holt count data

@@ -5,7 +5,7 @@
 
 #include "common/byte_buffer.h"
 
-/* Sebastiano Vigna's splitmix64 finisher (public domain), by David Stafford's constants. */
+/* The finalizer of Sebastiano Vigna's splitmix64 (public domain), with David Stafford's constants. */
 uint64_t keys_scatter(uint64_t number)
 {
     uint64_t x = number + 0x9e3779b97f4a7c15u;
@@ -21,7 +21,7 @@ uint64_t keys_seed(uint64_t seed, uint64_t purpose)
 
 uint64_t keys_draw(uint64_t seed, uint64_t i, uint64_t bound)
 {
-    /* The upper half of a product instead of a division: even enough, and cheap. */
+    /* The upper half of a product: cheaper than a division, and uniform enough. */
     __extension__ typedef unsigned __int128 wide;
     return (uint64_t)(((wide)keys_scatter(seed ^ keys_scatter(i)) * bound) >> 64);
 }
@@ -37,8 +37,8 @@ static unsigned bits_of(uint64_t bound)
 
 uint64_t keys_shuffle(uint64_t seed, uint64_t i, uint64_t bound)
 {
-    /* Each step can be undone within `bits` bits, so that together they are a bijection of [0, 2^bits);
-     * numbers past the bound are sent round again until they fall below it, fewer than twice on average. */
+    /* Each step is invertible within `bits` bits, so together they are a bijection of [0, 2^bits). They are
+     * repeated until the number is below the bound, fewer than twice on average. */
     unsigned bits = bits_of(bound);
     uint64_t mask = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
     unsigned shift = bits / 2 + 1;
@@ -81,7 +81,7 @@ void keys_write(char *key, size_t size, uint64_t number, bool random)
     }
 }
 
-/* Of each PIECE bytes the second half repeats the first. */
+/* In every PIECE bytes the second half repeats the first. */
 enum { POOL = 1024 * 1024, PIECE = 100 };
 
 char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes)
@@ -89,10 +89,7 @@ char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes)
     size_t size = POOL + value_bytes;
     char *pool = allocate_or_exit(1, size);
     for (size_t i = 0; i < size; i++) {
-        if (i % PIECE >= PIECE / 2)
-            pool[i] = pool[i - PIECE / 2];
-        else
-            pool[i] = (char)keys_scatter(seed + i);
+        pool[i] = i % PIECE < PIECE / 2 ? (char)keys_scatter(seed + i) : pool[i - PIECE / 2];
     }
     *pool_bytes = size;
     return pool;

@@ -1,8 +1,8 @@
 /* byte_buffer.h -- a growing run of bytes, and allocation for the programs.
  *
- * The programs allocate little and free all of it, but cannot do anything about a failed allocation: they print
- * a message on standard error and exit with code 1. The database may be open at that point; to Holt it is a
- * process that died, which every durability mode survives.
+ * The programs allocate little and free all of it, but cannot do anything about a failed allocation: they
+ * print a message on standard error and exit with code 1. The database may be open at that point; to Holt it
+ * is a process that died, which every durability mode survives.
  */
 #ifndef COMMON_BYTE_BUFFER_H
 #define COMMON_BYTE_BUFFER_H
@@ -18,7 +18,7 @@ typedef struct byte_buffer {
     size_t capacity;
 } byte_buffer;
 
-/* Makes room for `extra` bytes after the ones in use. */
+/* Makes room for `extra` more bytes. */
 void byte_buffer_reserve(byte_buffer *b, size_t extra);
 
 void byte_buffer_append(byte_buffer *b, const void *bytes, size_t size);

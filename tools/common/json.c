@@ -50,7 +50,7 @@ void json_array_end(json_writer *w)
     close_with(w, ']');
 }
 
-/* Bytes of the character at p if it can stand for itself; 0: it is escaped. text is valid UTF-8. */
+/* Returns the bytes of the character at p in valid UTF-8, or 0 if it must be escaped. */
 static size_t plain_character(const json_writer *w, const uint8_t *p, size_t size)
 {
     if (p[0] < 0x20 || p[0] == '"' || p[0] == '\\') return 0;
@@ -65,7 +65,7 @@ static void write_unit(FILE *out, uint32_t unit)
     fprintf(out, "\\u%04" PRIx32, unit);
 }
 
-/* Escapes the character at p and returns its bytes. */
+/* Writes the escape of the character at p and returns its bytes. */
 static size_t write_escape(FILE *out, const uint8_t *p, size_t size)
 {
     static const char letters[][2] = {{'"', '"'}, {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
@@ -86,7 +86,6 @@ static size_t write_escape(FILE *out, const uint8_t *p, size_t size)
     return length;
 }
 
-/* The one place where text is escaped for JSON. */
 static void write_quoted(const json_writer *w, holt_slice text)
 {
     const uint8_t *p = text.data;

@@ -1,8 +1,8 @@
-/* json.h -- writes JSON, one value a line or nested.
+/* json.h -- writes JSON values, nested or one per line.
  *
- * The writer puts the commas; the caller opens and closes. Names in objects are C strings of ours. Bytes of
- * the user become a string when they are valid UTF-8, and {"base64":"..."} when they are not: a string and
- * that object cannot be confused, and every byte comes back.
+ * The writer writes the commas; the caller opens and closes objects and arrays. Names are our own C strings.
+ * The user's bytes become a string if they are valid UTF-8, otherwise {"base64":"..."}: a string and that
+ * object cannot be confused, so every byte can be read back.
  */
 #ifndef COMMON_JSON_H
 #define COMMON_JSON_H
@@ -27,7 +27,7 @@ void json_object_end(json_writer *w);
 void json_array_begin(json_writer *w);
 void json_array_end(json_writer *w);
 
-/* The name of the value that comes next. */
+/* Writes the name of the next value. */
 void json_name(json_writer *w, const char *name);
 
 void json_bytes(json_writer *w, holt_slice bytes);
@@ -41,7 +41,7 @@ void json_member_string(json_writer *w, const char *name, const char *string);
 void json_member_u64(json_writer *w, const char *name, uint64_t number);
 void json_member_double(json_writer *w, const char *name, double number);
 
-/* Ends the line: the next value stands alone. */
+/* Ends the line; the next value is independent of those before it. */
 void json_line_end(json_writer *w);
 
 #endif

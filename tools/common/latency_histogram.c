@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* Values below 64 have a bucket each; from there on a power of two has 64. */
+/* Each value below 64 has its own bucket; above, each power of two has 64 buckets. */
 static size_t bucket_of(uint64_t value)
 {
     if (value < 1u << LATENCY_HISTOGRAM_FINE_BITS) return (size_t)value;
@@ -11,7 +11,7 @@ static size_t bucket_of(uint64_t value)
     return ((size_t)shift << LATENCY_HISTOGRAM_FINE_BITS) + (size_t)(value >> shift);
 }
 
-/* The largest value of a bucket. */
+/* Returns the largest value of a bucket. */
 static uint64_t bucket_top(size_t bucket)
 {
     if (bucket < 2u << LATENCY_HISTOGRAM_FINE_BITS) return bucket;

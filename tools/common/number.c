@@ -15,8 +15,8 @@ uint64_t number_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Reads a sign and digits; what follows them is left in *rest. All digits are read even when they are too
- * many, so that what follows them can be judged too. */
+/* Reads a sign and digits and sets *rest to what follows. Reads all digits even of a number that is too
+ * large, so that the caller can check what follows. */
 static number_result parse_digits(const char *text, uint64_t *out, const char **rest)
 {
     bool negative = *text == '-', too_large = false;

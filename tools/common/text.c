@@ -8,8 +8,8 @@ static bool is_continuation(uint8_t byte)
     return (byte & 0xc0) == 0x80;
 }
 
-/* Bytes that a first byte announces, and the range its second byte must be in: that is where overlong forms,
- * surrogates and numbers past U+10FFFF are refused. */
+/* Returns the size of a character from its first byte, and sets the range of its second byte, which excludes
+ * overlong forms, surrogates and code points beyond U+10FFFF. */
 static size_t utf8_announced(uint8_t first, uint8_t *low, uint8_t *high)
 {
     *low = 0x80;
@@ -76,8 +76,8 @@ uint32_t text_utf8_decode(const uint8_t *p, size_t length)
 
 bool text_is_invisible(const uint8_t *p, size_t length)
 {
-    /* Unicode's format characters (Cf) without the few that have a glyph, its line and paragraph separators,
-     * and whatever else is Default_Ignorable_Code_Point: fillers, joiners, variation selectors, tags. */
+    /* Unicode's format characters (Cf) except the few that have a glyph, its line and paragraph separators,
+     * and the rest of Default_Ignorable_Code_Point: fillers, joiners, variation selectors, tags. */
     static const struct {
         uint32_t first, last;
     } ranges[] = {
@@ -93,14 +93,14 @@ bool text_is_invisible(const uint8_t *p, size_t length)
     return false;
 }
 
-/* How bytes are written. `kept`: characters that stay though they would be escaped. */
+/* How bytes are written. `kept`: characters that are not escaped although they would be. */
 typedef struct text_style {
     const char *kept;
-    bool visible; /* escape what cannot be seen */
+    bool visible; /* escape invisible characters */
 } text_style;
 
-/* Bytes of the printable character at p, 0 when what stands there is to be escaped. U+0080 to U+009F are
- * control characters, which some terminals obey. */
+/* Returns the bytes of the printable character at p, or 0 if it must be escaped. U+0080 to U+009F are control
+ * characters, which some terminals obey. */
 static size_t printable_character(const uint8_t *p, size_t size, bool visible)
 {
     if (p[0] >= 0x20 && p[0] < 0x7f) return 1;
@@ -136,7 +136,7 @@ static size_t escape_byte(uint8_t byte, char out[4])
     }
 }
 
-/* Bytes from p on that need no escape. */
+/* Returns the number of bytes from p on that need no escape. */
 static size_t plain_run(const uint8_t *p, size_t size, text_style style)
 {
     size_t i = 0;
@@ -198,7 +198,7 @@ void text_append_cut(byte_buffer *out, holt_slice bytes, size_t columns)
 {
     const uint8_t *p = bytes.data;
     size_t used = 0;
-    size_t cut = out->size; /* where an ellipsis still fits */
+    size_t cut = out->size; /* the last place where an ellipsis fits */
     for (size_t i = 0; i < bytes.size;) {
         char escape[4];
         size_t length = printable_character(p + i, bytes.size - i, true);
@@ -224,7 +224,7 @@ int text_hex_digit(char c)
     return -1;
 }
 
-/* The byte that the escape at p means, and the escape's length; 0 when it is none. */
+/* Sets the byte that the escape at p means, and returns the length of the escape; 0 if it is not one. */
 static size_t read_escape(const char *p, size_t size, char *byte)
 {
     if (size < 2) return 0;

@@ -71,7 +71,7 @@ static void on_problem(void *ctx, const holt_error *problem)
     check *c = ctx;
     switch (c->form) {
     case OUTPUT_PEOPLE:
-        progress_wipe(&c->progress);
+        progress_erase(&c->progress);
         output_write_text(holt_str(problem->message));
         putchar('\n');
         break;

@@ -83,8 +83,8 @@ typedef struct deletion {
     uint64_t keys; /* deleted, or counted */
 } deletion;
 
-/* Deletes the keys at the beginning of the range with the batch, and lets the range begin after them. *count is
- * their number, 0 if there are no more. batch is NULL in a dry run. */
+/* Deletes the keys at the beginning of the range with the batch, and lets the range begin after them. *count
+ * is their number, 0 if there are no more. batch is NULL in a dry run. */
 static holt_status fill_batch(deletion *d, holt_txn *batch, uint64_t *count)
 {
     holt_cursor *cursor = NULL;

@@ -348,9 +348,9 @@ static int load_all(session *s, void *ctx)
         return CLI_FAILED;
     progress_begin(&l->progress, total_bytes(l->call));
     bool done = load_files(l);
-    /* Before a wrong line or an interruption, the batches commit what was read: everything before the reported place
-     * is in the database. Atomic and sorted loads are all or nothing; half a collection would also prevent the next
-     * sorted load into it. */
+    /* Before a wrong line or an interruption, the batches commit what was read: everything before the
+     * reported place is in the database. Atomic and sorted loads are all or nothing; half a collection would
+     * also prevent the next sorted load into it. */
     if (done || l->loader.mode == LOADER_BATCHES) {
         status = loader_commit(&l->loader);
     } else {

@@ -1,11 +1,11 @@
-/* loader.h -- writes entries into collections: in atomic batches, in a single one, or, if they are sorted, as one bulk
- * load per collection.
+/* loader.h -- writes entries into collections: in atomic batches, in a single one, or, if they are sorted, as
+ * one bulk load per collection.
  *
- * A batch is a blind transaction: after a crash either all of it is in the database or nothing. It is committed when
- * it has batch_entries entries or LOADER_BATCH_BYTES bytes, and before an entry that would exceed that size, so that
- * an entry of any permitted size fits. With LOADER_ATOMIC there is one batch for all collections, limited only by the
- * size that the library permits a transaction. With LOADER_SORTED a holt_load takes the place of the batch: it has no
- * limit and needs an empty collection.
+ * A batch is a blind transaction: after a crash either all of it is in the database or nothing. It is
+ * committed when it has batch_entries entries or LOADER_BATCH_BYTES bytes, and before an entry that would
+ * exceed that size, so that an entry of any permitted size fits. With LOADER_ATOMIC there is one batch for
+ * all collections, limited only by the size that the library permits a transaction. With LOADER_SORTED a
+ * holt_load takes the place of the batch: it has no limit and needs an empty collection.
  */
 #ifndef CLI_LOADER_H
 #define CLI_LOADER_H

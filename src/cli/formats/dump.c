@@ -1,4 +1,4 @@
-/* dump.c -- see dump.h: the writing of a dump. records_dump.c reads it. */
+/* dump.c -- see dump.h: writes a dump. records_dump.c reads it. */
 #include "formats/dump.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ void dump_write_collection(FILE *out, const char *name, const holt_collection_in
     fputs(DUMP_COLLECTION "\t", out);
     text_write_escaped(out, holt_str(name));
     fprintf(out, "\tkind=%s\tblock_bytes=%" PRIu32, cli_kind_name(info->kind), info->block_bytes);
-    /* 0 is how the library says that there is no filter; to a creation it would mean the default. */
+    /* The library returns 0 for no filter, but 0 at creation means the default. */
     if (info->filter_bits == 0 || info->filter_bits == HOLT_FILTER_NONE) {
         fputs("\tfilter_bits=none\n", out);
     } else {

@@ -6,14 +6,14 @@
  *     ...
  *     \end<TAB>COUNT
  *
- * KEY, VALUE and NAME have the escapes of text.h. An escape never begins with \c or \e, so the lines with a
- * meaning of their own cannot be mistaken for entries. Entries belong to the collection named last. The
- * attributes after its name say how to create it where it does not exist; all are optional. filter_bits=none,
- * and 0 in older dumps, is no filter. COUNT is the number of entries in the whole dump: a dump without the
- * \end line, or with another count, was cut off.
+ * KEY, VALUE and NAME are written with the escapes of text.h. No escape begins with \c or \e, so the lines
+ * with a special meaning cannot be mistaken for entries. Entries belong to the collection named last. The
+ * attributes after its name say how to create it if it does not exist; all of them are optional.
+ * filter_bits=none, and 0 in older dumps, means no filter. COUNT is the number of entries in the whole dump:
+ * a dump without the \end line, or with another count, was truncated.
  *
- * A carriage return is escaped inside a line, so one at the end of a line is part of the line end: a dump that
- * a mail program or an editor gave CRLF line ends reads the same.
+ * A carriage return in a key or value is escaped, so one at the end of a line belongs to the line end: a dump
+ * that a mail program or an editor has converted to CRLF reads the same.
  */
 #ifndef CLI_DUMP_H
 #define CLI_DUMP_H

@@ -20,11 +20,11 @@ void lines_deinit(lines *l)
     byte_buffer_deinit(&l->data);
 }
 
-/* Moves what is left to the front and reads more behind it. */
+/* Moves the unread bytes to the front and reads more after them. */
 static lines_result fill(lines *l)
 {
     if (l->start > 0) {
-        assert(l->data.data); /* it has been read from */
+        assert(l->data.data); /* start moves only over bytes that were read */
         memmove(l->data.data, l->data.data + l->start, l->data.size - l->start);
         l->data.size -= l->start;
         l->start = 0;
@@ -41,8 +41,8 @@ static lines_result fill(lines *l)
     }
 }
 
-/* Lends [start, start + size) and steps over it and `after` bytes more. */
-static lines_result lend(lines *l, size_t size, size_t after, char **line, size_t *out_size)
+/* Returns the line [start, start + size) and steps over it and `after` more bytes. */
+static lines_result take(lines *l, size_t size, size_t after, char **line, size_t *out_size)
 {
     *line = l->data.data + l->start;
     *out_size = size;
@@ -61,12 +61,12 @@ lines_result lines_next(lines *l, char **line, size_t *size, bool *whole)
         const char *feed = from ? memchr(from, '\n', left - l->searched) : NULL;
         if (feed) {
             *whole = true;
-            return lend(l, (size_t)(feed - (l->data.data + l->start)), 1, line, size);
+            return take(l, (size_t)(feed - (l->data.data + l->start)), 1, line, size);
         }
         l->searched = left;
         *whole = false;
-        if (left > l->limit) return lend(l, left, 0, line, size);
-        if (l->at_end) return left ? lend(l, left, 0, line, size) : LINES_END;
+        if (left > l->limit) return take(l, left, 0, line, size);
+        if (l->at_end) return left ? take(l, left, 0, line, size) : LINES_END;
         lines_result result = fill(l);
         if (result != LINES_READ) return result;
     }

@@ -1,4 +1,4 @@
-/* records.c -- see records.h: what the formats share, and the two simple ones. */
+/* records.c -- see records.h: what the formats share, and the simple formats tsv and lines. */
 #include "formats/records.h"
 
 #include <errno.h>
@@ -11,9 +11,9 @@
 
 enum {
     KEY_MAX = 65535,
-    ESCAPE_MAX = 4,      /* bytes that one byte can become: \x00, */
-    ESCAPE_MAX_JSON = 6, /* \u0000 */
-    LINE_MORE = 64       /* bytes of a line beside key and value */
+    ESCAPE_MAX = 4,      /* the bytes of the longest escape of a byte: \x00, */
+    ESCAPE_MAX_JSON = 6, /* in JSON \u0000 */
+    LINE_MORE = 64       /* bytes of a line in addition to key and value */
 };
 
 bool records_format_parse(const char *text, records_format *out)
@@ -62,7 +62,7 @@ record_kind records_line(records *r, char **line, size_t *size, bool *whole)
     case LINES_END:
         return RECORD_END;
     case LINES_TOO_LONG:
-        return records_bad(r, "the line is longer than any entry can be with this --memory");
+        return records_bad(r, "the line is longer than any entry that this --memory permits");
     case LINES_INTERRUPTED:
         return RECORD_INTERRUPTED;
     case LINES_FAILED:
@@ -89,8 +89,8 @@ static bool unescape(records *r, char *bytes, size_t *size)
 {
     const char *wrong = r->options->raw ? NULL : text_unescape(bytes, size);
     if (!wrong) return true;
-    /* The line is not ended by a zero: the escape is shown up to where it surely is inside. */
-    (void)records_bad(r, "'\\%.*s' is not an escape; these are: \\n \\t \\r \\\\ \\xNN",
+    /* No zero ends the line, so only what certainly lies in it is printed. */
+    (void)records_bad(r, "'\\%.*s' is not an escape; the escapes are \\n \\t \\r \\\\ \\xNN",
                       (int)(wrong + 1 < bytes + *size && (unsigned char)wrong[1] >= 0x20), wrong + 1);
     return false;
 }
@@ -98,7 +98,7 @@ static bool unescape(records *r, char *bytes, size_t *size)
 record_kind records_split(records *r, char *line, size_t size, record *out)
 {
     char *tab = size ? memchr(line, '\t', size) : NULL;
-    if (!tab) return records_bad(r, "there is no tab between a key and a value");
+    if (!tab) return records_bad(r, "there is no tab between key and value");
     size_t key_size = (size_t)(tab - line);
     size_t value_size = size - key_size - 1;
     if (!unescape(r, line, &key_size) || !unescape(r, tab + 1, &value_size)) return RECORD_BAD;
@@ -107,7 +107,7 @@ record_kind records_split(records *r, char *line, size_t size, record *out)
     return RECORD_ENTRY;
 }
 
-/* A line of tsv or lines. */
+/* Reads a line of tsv or lines. */
 static record_kind plain_line(records *r, char **line, size_t *size)
 {
     bool whole;
@@ -165,7 +165,7 @@ record_kind records_next(records *r, record *out)
     r->first_line = r->lines.number + 1;
     record_kind kind = next(r, out);
     if (kind != RECORD_ENTRY) return kind;
-    /* Said here, before anything is written, rather than by the library. */
+    /* Reported here, before anything is written, and not by the library. */
     if (out->key.size > KEY_MAX) {
         return records_bad(r, "the key has %zu bytes; at most %d are allowed", out->key.size, KEY_MAX);
     }

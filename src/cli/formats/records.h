@@ -3,15 +3,15 @@
  * Formats
  *     dump    what `holt dump` writes, see dump.h
  *     tsv     a line is KEY, a tab, VALUE, both with the escapes of text.h, or as they are if options.raw
- *     csv     RFC 4180 with a header; two of its columns are key and value, see records_csv.c
- *     json    what `holt scan --json` prints, an object a line, see records_json.c
- *     lines   any text: the key is the file's name, '/' and the line's number in ten digits; the value is
+ *     csv     RFC 4180 with a header; two of the columns are key and value, see records_csv.c
+ *     json    what `holt scan --json` prints, an object per line, see records_json.c
+ *     lines   any text: the key is the file's name, '/' and the number of the line in ten digits; the value is
  *             the line
  *     deb822  stanzas separated by empty lines, such as `apt-cache dumpavail` prints: the key is
- *             PACKAGE/VERSION/ARCHITECTURE from the stanza's fields, the value is the stanza
+ *             PACKAGE/VERSION/ARCHITECTURE from the fields of the stanza, the value is the stanza
  *
- * A record is lent until the next call. Errors are in words in records.problem, without the file's name and
- * line, which whoever prints them puts in front.
+ * A record is valid until the next call. An error is described in records.problem, without the name of the
+ * file and the line, which the caller prints before it.
  */
 #ifndef CLI_RECORDS_H
 #define CLI_RECORDS_H
@@ -37,15 +37,15 @@ typedef enum records_format {
 
 typedef struct records_options {
     records_format format;
-    bool raw;  /* tsv: backslashes are bytes like others */
+    bool raw;  /* tsv: backslashes are ordinary bytes */
     bool crlf; /* tsv, lines: a carriage return before the line feed belongs to the line end */
     const char *key_column, *value_column; /* csv: names in the header; borrowed */
-    size_t value_max;                      /* the longest value there can be, bytes */
+    size_t value_max;                      /* the longest possible value, in bytes */
 } records_options;
 
 typedef enum record_kind {
     RECORD_ENTRY,
-    RECORD_COLLECTION, /* what follows belongs in another collection */
+    RECORD_COLLECTION, /* the entries that follow belong to another collection */
     RECORD_END,
     RECORD_BAD,        /* records.problem says why; nothing more can be read */
     RECORD_INTERRUPTED
@@ -53,53 +53,55 @@ typedef enum record_kind {
 
 typedef struct record {
     holt_slice key, value;              /* RECORD_ENTRY */
-    char name[129];                     /* RECORD_COLLECTION: its name, and how to create it */
+    char name[129];                     /* RECORD_COLLECTION: its name and how to create it */
     holt_collection_options collection;
 } record;
 
 typedef struct records_csv {
-    byte_buffer bytes;             /* the fields of a row, one after the other, without quotes */
-    byte_buffer ends;              /* where each field ends in them: an array of size_t */
-    size_t fields;            /* in the row; ends has the first COLUMNS_MAX of them */
-    size_t columns;           /* of the header */
-    size_t key, value;        /* indexes of the two that are loaded */
-    uint64_t row;             /* of the row read last; the first one after the header is 1 */
+    byte_buffer bytes; /* the fields of a row, one after the other, without quotes */
+    byte_buffer ends;  /* an array of size_t: where in `bytes` each field ends */
+    size_t fields;     /* in the row; `ends` has the first COLUMNS_MAX of them */
+    size_t columns;    /* of the header */
+    size_t key, value; /* indexes of the two that are loaded */
+    uint64_t row;      /* the number of the row read last; the first one after the header is 1 */
 } records_csv;
 
 typedef struct records {
     const records_options *options;
-    const char *name; /* the file's, or "stdin"; borrowed */
+    const char *name; /* of the file, or "stdin"; borrowed */
     lines lines;
-    uint64_t entries;     /* read so far from this file */
-    bool begun, ended;    /* dump: header and trailer seen; csv: header seen */
-    byte_buffer key, value;    /* where a record is put together that is not lent from its line */
+    uint64_t entries;                /* read so far from this file */
+    bool begun, ended;               /* dump: header and trailer seen; csv: header seen */
+    byte_buffer key, value;          /* hold a record that does not lie in its line */
     records_csv csv;
-    struct json_tokener *json;       /* NULL before the first line of JSON, */
-    struct json_object *json_object; /* and this is the last one, to which the record belongs */
-    uint64_t first_line;   /* of the record lent last */
-    uint64_t problem_line; /* 0: the whole file */
+    struct json_tokener *json;       /* NULL before the first line of JSON */
+    struct json_object *json_object; /* the last one, which holds the record */
+    uint64_t first_line;             /* of the record returned last */
+    uint64_t problem_line;           /* 0: the whole file */
     char problem[256];
 } records;
 
 bool records_format_parse(const char *text, records_format *out);
 
-/* Reads from an open descriptor, which stays the caller's. The options are borrowed. */
+/* Reads from an open descriptor, which the caller closes. The options are borrowed. */
 void records_init(records *r, const records_options *options, const char *name, int descriptor);
 void records_deinit(records *r);
 
 record_kind records_next(records *r, record *out);
 
-/* For the formats: notes the problem, with the line that was read last, and returns RECORD_BAD. */
+/* The rest is for the formats. */
+
+/* Stores the problem with the number of the line read last, and returns RECORD_BAD. */
 __attribute__((format(printf, 2, 3))) record_kind records_bad(records *r, const char *format, ...);
 
-/* For the formats: a line, or why there is none. RECORD_ENTRY means there is one. */
+/* Reads a line. Returns RECORD_ENTRY if there is one, or the reason why there is none. */
 record_kind records_line(records *r, char **line, size_t *size, bool *whole);
 
-/* The same for files that other programs write: a byte order mark of UTF-8 at the beginning is skipped, one of
- * UTF-16 is RECORD_BAD. */
+/* The same for files that other programs write: a UTF-8 byte order mark at the beginning is skipped, a UTF-16
+ * one is RECORD_BAD. */
 record_kind records_text_line(records *r, char **line, size_t *size, bool *whole);
 
-/* For the formats: KEY tab VALUE with or without escapes, in place. */
+/* Splits a line KEY tab VALUE, with or without escapes, in place. */
 record_kind records_split(records *r, char *line, size_t size, record *out);
 
 record_kind records_next_dump(records *r, record *out);
@@ -107,7 +109,7 @@ record_kind records_next_deb822(records *r, record *out);
 record_kind records_next_csv(records *r, record *out);
 record_kind records_next_json(records *r, record *out);
 
-/* Frees what the parser of JSON holds. */
+/* Frees the JSON parser. */
 void records_deinit_json(records *r);
 
 #endif

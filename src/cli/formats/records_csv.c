@@ -1,17 +1,17 @@
-/* records_csv.c -- comma-separated values, as RFC 4180 has them.
+/* records_csv.c -- comma-separated values as in RFC 4180.
  *
  *     id,name,note
  *     7,"Doe, Jane","says ""hello""
  *     on two lines"
  *
- * The first row is the header. Its names say which column is the key and which the value; the others are not
- * loaded. Fields are separated by commas and rows by LF or CRLF. A field in quotes may have commas, line ends
- * (kept as they are) and doubled quotes in it. Spaces belong to their field. Fields are bytes: UTF-8 is
- * expected of nobody, and a byte order mark before the header is skipped.
+ * The first row is the header. Its names say which column is the key and which is the value; the others are
+ * not loaded. Commas separate fields, LF or CRLF separates rows. A quoted field may contain commas, line ends
+ * (kept as they are) and doubled quotes. Spaces belong to their field. Fields are bytes and need not be
+ * UTF-8; a byte order mark before the header is skipped.
  *
- * Programs disagree about everything else, so it is refused rather than guessed at: a quote inside a field
- * without quotes, something between the closing quote and the comma, a carriage return alone, a row with more
- * or fewer fields than the header, and a quote that is never closed.
+ * Programs disagree about everything else, so it is refused and not guessed at: a quote inside an unquoted
+ * field, anything between a closing quote and the comma, a lone carriage return, a row with more or fewer
+ * fields than the header, and a quote that is never closed.
  */
 #include "formats/records.h"
 
@@ -19,9 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 10000 /* so that a line of commas cannot fill the memory */ };
+enum { COLUMNS_MAX = 10000 /* a line of commas must not fill the memory */ };
 
-/* Where in a field the parser is. */
+/* The position of the parser in a field. */
 typedef enum field_state {
     FIELD_START,  /* at its first byte */
     FIELD_PLAIN,  /* inside, without quotes */
@@ -29,14 +29,8 @@ typedef enum field_state {
     FIELD_CLOSED  /* after the closing quote */
 } field_state;
 
-/* A problem of the whole row: it is named by the line that the row begins on. */
-#define ROW_BAD(r, ...) row_bad((r), records_bad((r), __VA_ARGS__))
-
-static record_kind row_bad(records *r, record_kind bad)
-{
-    r->problem_line = r->first_line;
-    return bad;
-}
+/* A problem of the whole row, reported with the line that the row begins on. */
+#define ROW_BAD(r, ...) (records_bad((r), __VA_ARGS__), (r)->problem_line = (r)->first_line, RECORD_BAD)
 
 static holt_slice field_at(const records_csv *csv, size_t index)
 {
@@ -52,7 +46,7 @@ static void end_field(records_csv *csv)
     csv->fields++;
 }
 
-/* Bytes of a field from p on in which nothing has a meaning of its own. */
+/* Returns the number of bytes from p on that have no special meaning. */
 static size_t plain_bytes(const char *p, size_t size, field_state state)
 {
     if (state == FIELD_QUOTED) {
@@ -66,11 +60,11 @@ static size_t plain_bytes(const char *p, size_t size, field_state state)
     return i;
 }
 
-/* What a byte that has a meaning does to the state; RECORD_BAD if it must not stand there. */
+/* Updates the state for a byte with a special meaning. Returns RECORD_BAD if it is not allowed there. */
 static record_kind take_special(records *r, char byte, bool doubled, field_state *state)
 {
     records_csv *csv = &r->csv;
-    if (*state == FIELD_QUOTED) { /* only a quote ends up here */
+    if (*state == FIELD_QUOTED) { /* the byte is a quote */
         if (doubled) {
             byte_buffer_append(&csv->bytes, "\"", 1);
         } else {
@@ -83,10 +77,10 @@ static record_kind take_special(records *r, char byte, bool doubled, field_state
         *state = FIELD_START;
         return RECORD_ENTRY;
     }
-    if (byte == '\r') return records_bad(r, "a carriage return that is not part of a line end needs quotes");
+    if (byte == '\r')
+        return records_bad(r, "a carriage return that is not part of a line end must be quoted");
     if (*state != FIELD_START) {
-        return records_bad(
-            r, "a quote inside a field; such a field is written in quotes and its quotes doubled");
+        return records_bad(r, "a quote inside a field; such a field must be quoted and its quotes doubled");
     }
     *state = FIELD_QUOTED;
     return RECORD_ENTRY;
@@ -98,7 +92,7 @@ static record_kind take_line(records *r, const char *line, size_t size, field_st
     for (size_t i = 0; i < size;) {
         size_t plain = plain_bytes(line + i, size - i, *state);
         if (plain > 0 && *state == FIELD_CLOSED) {
-            return records_bad(r, "something stands between a closing quote and the next comma");
+            return records_bad(r, "there is text between a closing quote and the next comma");
         }
         if (plain > 0) {
             byte_buffer_append(&r->csv.bytes, line + i, plain);
@@ -117,7 +111,7 @@ static record_kind take_line(records *r, const char *line, size_t size, field_st
     return RECORD_ENTRY;
 }
 
-/* Reads a row of one or more lines into r->csv. RECORD_END: there is none. */
+/* Reads a row of one or more lines into r->csv. Returns RECORD_END if there is none. */
 static record_kind read_row(records *r)
 {
     records_csv *csv = &r->csv;
@@ -130,10 +124,10 @@ static record_kind read_row(records *r)
         size_t size;
         bool whole;
         record_kind kind = records_text_line(r, &line, &size, &whole);
-        if (kind == RECORD_END && !first) return ROW_BAD(r, "a quote is opened in this row and never closed");
+        if (kind == RECORD_END && !first) return ROW_BAD(r, "a quote opened in this row is never closed");
         if (kind != RECORD_ENTRY) return kind;
         if (csv->bytes.size + size > r->lines.limit) {
-            return ROW_BAD(r, "the row is longer than any entry can be with this --memory");
+            return ROW_BAD(r, "the row is longer than any entry that this --memory permits");
         }
         kind = take_line(r, line, size, &state);
         if (kind != RECORD_ENTRY) return kind;
@@ -144,7 +138,7 @@ static record_kind read_row(records *r)
     return RECORD_ENTRY;
 }
 
-/* The index of the column of that name, of which there must be exactly one. */
+/* Finds the column of that name, of which there must be exactly one. */
 static record_kind find_column(records *r, const char *name, const char *option, size_t *out)
 {
     size_t found = 0;
@@ -155,22 +149,22 @@ static record_kind find_column(records *r, const char *name, const char *option,
         *out = i;
     }
     if (found == 1) return RECORD_ENTRY;
-    if (found > 1) return ROW_BAD(r, "the header has %zu columns '%.60s'", found, name);
+    if (found > 1) return ROW_BAD(r, "the header has %zu columns named '%.60s'", found, name);
     holt_slice first = field_at(&r->csv, 0);
-    return ROW_BAD(
-        r, "the header has no column '%.60s'; its first one of %zu is '%.*s'; name another with %s", name,
-        r->csv.columns, (int)(first.size < 60 ? first.size : 60), (const char *)first.data, option);
+    return ROW_BAD(r, "the header has no column '%.60s'; the first of its %zu is '%.*s'; choose one with %s",
+                   name, r->csv.columns, (int)(first.size < 60 ? first.size : 60), (const char *)first.data,
+                   option);
 }
 
 static record_kind read_header(records *r)
 {
     record_kind kind = read_row(r);
-    if (kind == RECORD_END) return records_bad(r, "the file is empty; it should begin with a header");
+    if (kind == RECORD_END) return records_bad(r, "the file is empty; it must begin with a header");
     if (kind != RECORD_ENTRY) return kind;
     r->begun = true;
     r->csv.columns = r->csv.fields;
     if (r->csv.columns > COLUMNS_MAX) {
-        return ROW_BAD(r, "the header has %zu columns; at most %d are read", r->csv.columns, COLUMNS_MAX);
+        return ROW_BAD(r, "the header has %zu columns; at most %d are allowed", r->csv.columns, COLUMNS_MAX);
     }
     kind = find_column(r, r->options->key_column, "--key-column", &r->csv.key);
     if (kind == RECORD_ENTRY)

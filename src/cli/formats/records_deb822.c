@@ -1,11 +1,14 @@
-/* records_deb822.c -- stanzas of Debian package indexes. */
+/* records_deb822.c -- stanzas of Debian package indexes, separated by blank lines.
+ *
+ * The value is the stanza as it is; the key is made of three of its fields. Only Package must exist.
+ */
 #include "formats/records.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* The value of `field` when the line is that field, without the blanks around it. */
+/* If the line is `field`, sets *value to its value without the blanks around it. */
 static bool field_value(holt_slice line, const char *field, holt_slice *value)
 {
     size_t name = strlen(field);
@@ -80,7 +83,7 @@ record_kind records_next_deb822(records *r, record *out)
             continue;
         }
         if (r->value.size + size > r->lines.limit) {
-            return records_bad(r, "the stanza is longer than any entry can be with this --memory");
+            return records_bad(r, "the stanza is longer than any entry that this --memory permits");
         }
         byte_buffer_append(&r->value, line, size);
         byte_buffer_append_string(&r->value, "\n");

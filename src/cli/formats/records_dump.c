@@ -1,4 +1,4 @@
-/* records_dump.c -- the reading of a dump, see dump.h. */
+/* records_dump.c -- reads a dump, see dump.h. */
 #include "formats/records.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "common/text.h"
 #include "formats/dump.h"
 
-/* A line of a dump, without the carriage return that may stand before its line feed. */
+/* Reads a line of a dump, without a carriage return before the line feed. */
 static record_kind dump_line(records *r, char **line, size_t *size, bool *whole)
 {
     record_kind kind = records_line(r, line, size, whole);
@@ -17,12 +17,7 @@ static record_kind dump_line(records *r, char **line, size_t *size, bool *whole)
     return kind;
 }
 
-static bool is_line(const char *line, size_t size, const char *expected)
-{
-    return size == strlen(expected) && memcmp(line, expected, size) == 0;
-}
-
-/* Whether the line begins with the word and a tab. */
+/* Returns whether the line begins with the word and a tab. */
 static bool has_word(const char *line, size_t size, const char *word)
 {
     size_t length = strlen(word);
@@ -38,15 +33,15 @@ static record_kind check_header(records *r)
     if (kind == RECORD_END) return records_bad(r, "the file is empty; a dump begins with '" DUMP_HEADER "'");
     if (kind != RECORD_ENTRY) return kind;
     r->begun = true;
-    if (is_line(line, size, DUMP_HEADER) && whole) return RECORD_ENTRY;
+    if (whole && size == strlen(DUMP_HEADER) && memcmp(line, DUMP_HEADER, size) == 0) return RECORD_ENTRY;
     if (size > 10 && memcmp(line, "HOLT-DUMP ", 10) == 0) {
-        return records_bad(r, "a dump of another version than 1; a newer release of holt may read it");
+        return records_bad(r, "the version of this dump is not 1; a newer release of holt may read it");
     }
-    return records_bad(r, "not a dump, which begins with '" DUMP_HEADER
-                          "'; other files need --format: tsv, csv, json, lines or deb822");
+    return records_bad(r, "not a dump: a dump begins with '" DUMP_HEADER
+                          "'; other files need --format tsv, csv, json, lines or deb822");
 }
 
-/* A field up to the next tab, as a string in place; *line moves behind it. */
+/* Returns the field up to the next tab as a string, in place, and moves *line after it. */
 static char *take_field(char **line, char *end)
 {
     char *field = *line;
@@ -78,26 +73,26 @@ static bool parse_attribute(const char *attribute, holt_collection_options *out)
     return true;
 }
 
-/* \collection NAME ATTRIBUTE=VALUE...; `line` begins behind the word and its tab. */
+/* \collection NAME ATTRIBUTE=VALUE...; `line` begins after the word and its tab. */
 static record_kind read_collection(records *r, char *line, size_t size, record *out)
 {
-    /* Fields become strings, which a zero byte among them would cut short. */
-    if (memchr(line, '\0', size)) return records_bad(r, "the line has a zero byte");
-    /* The line end after the line becomes the zero that ends its last field. */
+    /* The fields become strings, which a zero byte would cut short. */
+    if (memchr(line, '\0', size)) return records_bad(r, "the line contains a zero byte");
+    /* The line end is overwritten by the zero that ends the last field. */
     char *end = line + size;
     *end = '\0';
     char *name = take_field(&line, end);
     size_t name_size = name ? strlen(name) : 0;
     if (!name || text_unescape(name, &name_size) || name_size == 0 || name_size >= sizeof out->name ||
         memchr(name, '\0', name_size)) {
-        return records_bad(r, "this is not a name for a collection: 1 to 128 bytes with valid escapes");
+        return records_bad(r, "not a valid collection name: 1 to 128 bytes with valid escapes");
     }
     memcpy(out->name, name, name_size);
     out->name[name_size] = '\0';
     memset(&out->collection, 0, sizeof out->collection);
     for (char *attribute; (attribute = take_field(&line, end));) {
         if (!parse_attribute(attribute, &out->collection)) {
-            return records_bad(r, "unknown attribute of a collection: '%.40s'", attribute);
+            return records_bad(r, "unknown collection attribute '%.40s'", attribute);
         }
     }
     return RECORD_COLLECTION;
@@ -107,12 +102,12 @@ static record_kind read_end(records *r, char *line, size_t size)
 {
     uint64_t count;
     line[size] = '\0'; /* in place of the line end */
-    if (memchr(line, '\0', size)) return records_bad(r, "the count has a zero byte");
+    if (memchr(line, '\0', size)) return records_bad(r, "the count contains a zero byte");
     if (number_parse(line, &count) != NUMBER_OK)
-        return records_bad(r, "'%.40s' is not a count of entries", line);
+        return records_bad(r, "'%.40s' is not a number of entries", line);
     if (count != r->entries) {
         return records_bad(r,
-                           "the dump says that it has %" PRIu64 " entries, but %" PRIu64
+                           "the dump should contain %" PRIu64 " entries, but %" PRIu64
                            " were read: part of it is missing",
                            count, r->entries);
     }
@@ -120,9 +115,9 @@ static record_kind read_end(records *r, char *line, size_t size)
     return RECORD_END;
 }
 
-static record_kind cut_off(records *r)
+static record_kind truncated(records *r)
 {
-    return records_bad(r, "the dump is cut off: its last line, '" DUMP_END " COUNT', is missing");
+    return records_bad(r, "the dump is truncated: its last line, '" DUMP_END " COUNT', is missing");
 }
 
 static record_kind next_line(records *r, record *out)
@@ -131,9 +126,9 @@ static record_kind next_line(records *r, record *out)
     size_t size;
     bool whole;
     record_kind kind = dump_line(r, &line, &size, &whole);
-    if (kind == RECORD_END) return cut_off(r);
+    if (kind == RECORD_END) return truncated(r);
     if (kind != RECORD_ENTRY) return kind;
-    if (!whole) return cut_off(r);
+    if (!whole) return truncated(r);
     size_t word = sizeof DUMP_COLLECTION - 1;
     if (has_word(line, size, DUMP_COLLECTION))
         return read_collection(r, line + word + 1, size - word - 1, out);
@@ -142,14 +137,14 @@ static record_kind next_line(records *r, record *out)
     return records_split(r, line, size, out);
 }
 
-/* After the trailer the file must end: what follows would be lost without a word. */
+/* The file must end after the trailer; anything that follows would be lost silently. */
 static record_kind check_nothing_follows(records *r)
 {
     char *line;
     size_t size;
     bool whole;
     record_kind kind = records_line(r, &line, &size, &whole);
-    if (kind == RECORD_ENTRY) return records_bad(r, "something follows the end of the dump");
+    if (kind == RECORD_ENTRY) return records_bad(r, "there is text after the end of the dump");
     return kind;
 }
 

@@ -1,16 +1,16 @@
-/* records_json.c -- JSON, an object a line, as `holt scan --json` prints it.
+/* records_json.c -- JSON, one object per line, as `holt scan --json` prints it.
  *
  *     {"key":"city","value":"Lisbon"}
  *     {"key":{"base64":"/w=="},"value":"\u0000"}
  *
- * Key and value are strings, or objects with the one member "base64" for bytes that are not UTF-8. Nothing
- * else may stand on the line: no other member, no other type, nothing after the object. Lines with nothing
- * but white space are skipped.
+ * Key and value are strings, or objects with the single member "base64" for bytes that are not UTF-8. Nothing
+ * else is allowed on the line: no other member, no other type, nothing after the object. Lines of white space
+ * are skipped.
  *
- * json-c does the parsing, but lets pass what RFC 8259 forbids or leaves open, and what would lose bytes here:
- * members that come twice (it keeps the last one), zero characters in names (it cuts the name there), lone
- * surrogates (it replaces them), strings in single quotes, control characters, overlong UTF-8. check_text goes
- * over the line for those before.
+ * json-c does the parsing, but it accepts what RFC 8259 forbids or leaves open, and some of that would lose
+ * bytes: duplicate members (it keeps the last), zero characters in names (it cuts the name there), lone
+ * surrogates (it replaces them), strings in single quotes, control characters, overlong UTF-8. check_text
+ * finds these in the line before json-c reads it.
  */
 #include "formats/records.h"
 
@@ -22,7 +22,7 @@
 
 #include "common/text.h"
 
-/* The four hexadecimal digits at p, or -1. */
+/* Returns the number that the four hexadecimal digits at p mean, or -1. */
 static int read_unit(const char *p, size_t size)
 {
     int unit = 0;
@@ -35,14 +35,14 @@ static int read_unit(const char *p, size_t size)
     return unit;
 }
 
-/* Checks the escape at p (a backslash) and sets its size, which is 12 for a pair of surrogates. NULL, or what
- * is wrong with it. */
+/* Checks the escape at p (a backslash) and sets its length, which is 12 for a pair of surrogates. Returns
+ * NULL or a description of the problem. */
 static const char *check_escape(const char *p, size_t size, size_t *length, bool *zero)
 {
     if (size < 2) return "the line ends inside a string";
     *length = 2;
     if (p[1] != 'u')
-        return p[1] && strchr("\"\\/bfnrt", p[1]) ? NULL : "a backslash that begins no escape of JSON";
+        return p[1] && strchr("\"\\/bfnrt", p[1]) ? NULL : "a backslash that does not begin a JSON escape";
     int unit = read_unit(p + 2, size - 2);
     if (unit < 0) return "\\u without four hexadecimal digits";
     *length = 6;
@@ -53,7 +53,7 @@ static const char *check_escape(const char *p, size_t size, size_t *length, bool
     return unit < 0xdc00 && low >= 0xdc00 && low <= 0xdfff ? NULL : "half of a pair of surrogates";
 }
 
-/* Checks the string at p (its quote) and sets its size. NULL, or what is wrong with it. */
+/* Checks the string at p (its quote) and sets its length. Returns NULL or a description of the problem. */
 static const char *check_string(const char *p, size_t size, size_t *length, bool *zero)
 {
     *zero = false;
@@ -63,18 +63,18 @@ static const char *check_string(const char *p, size_t size, size_t *length, bool
             *length = i + 1;
             return NULL;
         }
-        if ((unsigned char)p[i] < 0x20) return "a control character in a string; JSON needs an escape for it";
+        if ((unsigned char)p[i] < 0x20) return "a control character in a string; JSON requires an escape";
         const char *problem = p[i] == '\\' ? check_escape(p + i, size - i, &step, zero) : NULL;
         if (problem) return problem;
     }
     return "the line ends inside a string";
 }
 
-/* What json-c would let pass, see above. *names: the members of all objects on the line, duplicates counted.
- * NULL, or what is wrong. */
+/* Checks what json-c does not, see above. *names is the number of members of all objects in the line,
+ * including duplicates. Returns NULL or a description of the problem. */
 static const char *check_text(const char *line, size_t size, size_t *names)
 {
-    bool zero = false; /* in the string before */
+    bool zero = false; /* the previous string contains a zero character */
     *names = 0;
     if (!text_is_utf8(holt_bytes(line, size))) return "the line is not UTF-8";
     for (size_t i = 0, step; i < size; i += step) {
@@ -94,7 +94,7 @@ static const char *check_text(const char *line, size_t size, size_t *names)
     return NULL;
 }
 
-/* Six bits, or -1. */
+/* Returns six bits, or -1. */
 static int base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -104,8 +104,7 @@ static int base64_digit(char c)
     return c == '/' ? 63 : -1;
 }
 
-/* Decodes padded base64 of RFC 4648. Bits that stand for nothing must be 0: each run of bytes has one
- * spelling. */
+/* Decodes padded base64 of RFC 4648. Unused bits must be 0, so that any bytes have only one spelling. */
 static bool decode_base64(const char *p, size_t size, byte_buffer *out)
 {
     if (size % 4) return false;
@@ -126,7 +125,8 @@ static bool decode_base64(const char *p, size_t size, byte_buffer *out)
     return true;
 }
 
-/* The bytes that a member stands for; they are in the object or in *decoded. *names grows by its members. */
+/* Sets *out to the bytes that a member means; they lie in the object or in *decoded. Adds the members of the
+ * member to *names. */
 static record_kind read_bytes(records *r, json_object *member, const char *name, byte_buffer *decoded,
                               size_t *names, holt_slice *out)
 {
@@ -138,21 +138,21 @@ static record_kind read_bytes(records *r, json_object *member, const char *name,
     case json_type_object:
         if (json_object_object_length(member) != 1 || !json_object_object_get_ex(member, "base64", &text) ||
             !json_object_is_type(text, json_type_string)) {
-            return records_bad(r, "the %s is an object, which may only be {\"base64\":\"...\"}", name);
+            return records_bad(r, "the %s is an object other than {\"base64\":\"...\"}", name);
         }
         ++*names;
         if (!decode_base64(json_object_get_string(text), (size_t)json_object_get_string_len(text), decoded)) {
-            return records_bad(r, "the %s is not base64 with its padding", name);
+            return records_bad(r, "the %s is not padded base64", name);
         }
         *out = holt_bytes(decoded->data, decoded->size);
         return RECORD_ENTRY;
     default:
-        return records_bad(r, "the %s is of the type %s; it should be a string or {\"base64\":\"...\"}", name,
+        return records_bad(r, "the %s has the type %s; it must be a string or {\"base64\":\"...\"}", name,
                            json_type_to_name(json_object_get_type(member)));
     }
 }
 
-/* A member that must be there, null included: json-c has NULL for that. */
+/* Finds a member that must exist. A JSON null exists, but json-c returns NULL for it. */
 static record_kind find_member(records *r, json_object *object, const char *name, json_object **out)
 {
     if (json_object_object_get_ex(object, name, out)) return RECORD_ENTRY;
@@ -173,11 +173,11 @@ static record_kind read_object(records *r, json_object *object, size_t names_on_
     if (kind == RECORD_ENTRY) kind = find_member(r, object, "value", &value);
     if (kind == RECORD_ENTRY) kind = read_bytes(r, key, "key", &r->key, &names, &out->key);
     if (kind == RECORD_ENTRY) kind = read_bytes(r, value, "value", &r->value, &names, &out->value);
-    if (kind == RECORD_ENTRY && names != names_on_line) return records_bad(r, "a member comes twice");
+    if (kind == RECORD_ENTRY && names != names_on_line) return records_bad(r, "a member occurs twice");
     return kind;
 }
 
-/* The line as a value of json-c, which stays in r->json_object. */
+/* Parses the line into r->json_object. */
 static record_kind parse(records *r, const char *line, size_t size)
 {
     if (!r->json) {
@@ -185,7 +185,7 @@ static record_kind parse(records *r, const char *line, size_t size)
         if (!r->json) return records_bad(r, "out of memory");
         json_tokener_set_flags(r->json, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     }
-    if (size > INT_MAX) return records_bad(r, "the line is longer than the parser of JSON can take");
+    if (size > INT_MAX) return records_bad(r, "the line is longer than the JSON parser supports");
     json_tokener_reset(r->json);
     r->json_object = json_tokener_parse_ex(r->json, line, (int)size);
     enum json_tokener_error problem = json_tokener_get_error(r->json);
@@ -195,7 +195,7 @@ static record_kind parse(records *r, const char *line, size_t size)
                        json_tokener_get_parse_end(r->json) + 1);
 }
 
-/* How many bytes of white space the line begins with. */
+/* Returns the number of bytes of white space at the beginning of the line. */
 static size_t blanks(const char *line, size_t size)
 {
     size_t i = 0;
@@ -203,13 +203,6 @@ static size_t blanks(const char *line, size_t size)
         i++;
     }
     return i;
-}
-
-/* After this check the parser returns an object or an error. */
-static bool begins_object(const char *line, size_t size)
-{
-    size_t i = blanks(line, size);
-    return i < size && line[i] == '{';
 }
 
 record_kind records_next_json(records *r, record *out)
@@ -224,7 +217,8 @@ record_kind records_next_json(records *r, record *out)
         if (kind != RECORD_ENTRY) return kind;
     } while (blanks(line, size) == size);
     r->first_line = r->lines.number;
-    if (!begins_object(line, size)) return records_bad(r, "not a JSON object, which begins with '{'");
+    /* After this check the parser returns an object or an error. */
+    if (line[blanks(line, size)] != '{') return records_bad(r, "not a JSON object: it must begin with '{'");
     const char *problem = check_text(line, size, &names);
     if (problem) return records_bad(r, "%s", problem);
     record_kind kind = parse(r, line, size);

@@ -1,8 +1,8 @@
 /* output.h -- standard output, terminals and signals.
  *
- * A command that prints many rows calls output_ok() between them and stops when it returns false. SIGPIPE does not
- * end the process: the row that meets it fails, the command stops and closes its database, and the process exits
- * quietly with 128 + SIGPIPE.
+ * A command that prints many rows calls output_ok() between them and stops when it returns false. SIGPIPE
+ * does not end the process: the row that meets it fails, the command stops and closes its database, and the
+ * process exits quietly with 128 + SIGPIPE.
  */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
@@ -19,24 +19,26 @@ void output_init(void);
 /* Returns whether everything written so far succeeded. */
 bool output_ok(void);
 
-/* Flushes standard output. Returns `code` if everything was written, otherwise CLI_FAILED after printing an error, or
- * 128 + SIGPIPE without one. command_name: NULL prints "holt" alone. */
+/* Flushes standard output. Returns `code` if everything was written, otherwise CLI_FAILED after printing an
+ * error, or 128 + SIGPIPE without one. command_name: NULL prints "holt" alone. */
 int output_finish(const char *command_name, int code);
 
 /* Prints bytes with the escapes of text.h: those for a terminal if standard output is one. */
 void output_write_text(holt_slice bytes);
 
-/* Prints "holt COMMAND: ", the message and a line feed on standard error; without COMMAND if command is NULL. On a
- * terminal invisible characters are escaped: the message may contain names and keys from elsewhere. */
+/* Prints "holt COMMAND: ", the message and a line feed on standard error; without COMMAND if command is NULL.
+ * On a terminal invisible characters are escaped: the message may contain names and keys from elsewhere. */
 __attribute__((format(printf, 2, 3))) void output_error(const char *command, const char *format, ...);
-__attribute__((format(printf, 2, 0))) void output_verror(const char *command, const char *format, va_list arguments);
+__attribute__((format(printf, 2, 0))) void output_verror(const char *command, const char *format,
+                                                         va_list arguments);
 
 bool output_is_terminal(void);       /* standard output */
 bool output_error_is_terminal(void); /* standard error */
 
 typedef enum output_form { OUTPUT_PEOPLE, OUTPUT_PLAIN, OUTPUT_JSON } output_form;
 
-/* Returns how results are to be printed: as JSON if requested, for people on a terminal, else as plain lines. */
+/* Returns how results are to be printed: as JSON if requested, for people on a terminal, else as plain
+ * lines. */
 output_form output_form_for(bool json);
 
 /* Returns the columns of the terminal, 80 if unknown. */

@@ -7,7 +7,7 @@
 #include "common/number.h"
 #include "terminal/output.h"
 
-enum { BAR = 20 };
+enum { BAR = 20, LINE = 256 };
 
 static const uint64_t redraw_ns = 100000000;
 
@@ -18,9 +18,7 @@ void progress_begin(progress *p, uint64_t bytes_total)
     p->drawn_ns = p->start_ns;
 }
 
-enum { LINE = 256 };
-
-/* The bar, the share and the time left, as text; how long it is. */
+/* Writes the bar, the percentage and the remaining time. Returns the length. */
 static size_t write_bar(const progress *p, char line[LINE], uint64_t bytes, uint64_t elapsed_ns)
 {
     char left[NUMBER_TEXT], bar[BAR + 1];
@@ -48,14 +46,14 @@ static bool is_due(progress *p, uint64_t *elapsed_ns)
     return true;
 }
 
-/* `counts`: what comes between the bar and the bytes. */
+/* `counts` is printed between the bar and the bytes. */
 static void draw(const progress *p, const char *counts, uint64_t bytes, uint64_t elapsed_ns)
 {
     char size[NUMBER_TEXT], speed[NUMBER_TEXT], line[LINE];
     size_t used = p->bytes_total ? write_bar(p, line, bytes, elapsed_ns) : 0;
     snprintf(line + used, LINE - used, "%s%s  %s/s", counts, number_bytes(size, bytes),
              number_bytes(speed, (uint64_t)number_rate(bytes, elapsed_ns)));
-    /* A line that wraps could not be drawn over. */
+    /* A line that wraps could not be overwritten. */
     fprintf(stderr, "\r%.*s\033[K", (int)output_columns() - 1, line);
     fflush(stderr);
 }
@@ -76,13 +74,13 @@ void progress_update_bytes(progress *p, uint64_t bytes)
     if (is_due(p, &elapsed)) draw(p, "", bytes, elapsed);
 }
 
-void progress_wipe(const progress *p)
+void progress_erase(const progress *p)
 {
     if (p->live && p->drawn_ns != p->start_ns) fputs("\r\033[K", stderr);
 }
 
 uint64_t progress_end(progress *p)
 {
-    progress_wipe(p);
+    progress_erase(p);
     return number_clock_ns() - p->start_ns;
 }

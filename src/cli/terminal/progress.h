@@ -1,7 +1,6 @@
-/* progress.h -- how far a long job is, on a terminal's last line.
+/* progress.h -- the progress of a long job, on the last line of a terminal.
  *
- * Drawn on standard error at most ten times a second, and only when that is a terminal; otherwise nothing
- * happens.
+ * Drawn on standard error at most ten times a second, and only if that is a terminal.
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
@@ -11,20 +10,21 @@
 
 typedef struct progress {
     bool live;
-    uint64_t bytes_total; /* 0 = unknown: no bar and no time left */
+    uint64_t bytes_total; /* 0 = unknown: no bar and no remaining time */
     uint64_t start_ns;
-    uint64_t drawn_ns; /* when last */
+    uint64_t drawn_ns; /* when it was last drawn */
 } progress;
 
 void progress_begin(progress *p, uint64_t bytes_total);
 void progress_update(progress *p, uint64_t records, uint64_t bytes);
-/* The same for a job that counts bytes only. */
+
+/* The same for a job that counts only bytes. */
 void progress_update_bytes(progress *p, uint64_t bytes);
 
-/* Wipes the line, so that something else may be printed; the next update draws it again. */
-void progress_wipe(const progress *p);
+/* Erases the line so that something else can be printed; the next update draws it again. */
+void progress_erase(const progress *p);
 
-/* Wipes the line for good. Returns the nanoseconds since progress_begin. */
+/* Erases the line. Returns the nanoseconds since progress_begin. */
 uint64_t progress_end(progress *p);
 
 #endif

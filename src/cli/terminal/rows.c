@@ -16,8 +16,8 @@ typedef struct row {
 
 struct rows {
     bool keys_only;
-    bool flowing;       /* the key column is fixed */
-    size_t key_columns; /* widest key so far, then the column's width */
+    bool fixed;         /* the width of the key column */
+    size_t key_columns; /* the widest key so far, then the width of the column */
     size_t columns;     /* of the terminal */
     size_t held;
     row row[ROWS_HELD];
@@ -59,16 +59,6 @@ static void print_row(rows *r, row *one)
     putchar('\n');
 }
 
-/* Fixes the key column and prints the rows held back. */
-static void release(rows *r)
-{
-    r->flowing = true;
-    for (size_t i = 0; i < r->held; i++) {
-        print_row(r, &r->row[i]);
-    }
-    r->held = 0;
-}
-
 void rows_add(rows *r, holt_slice key, holt_slice value)
 {
     row *one = &r->row[r->held];
@@ -77,22 +67,26 @@ void rows_add(rows *r, holt_slice key, holt_slice value)
     if (r->keys_only) {
         text_append_cut(&one->key, key, SIZE_MAX);
     } else {
-        /* Values are kept as bytes, as many as could fill a line: the room for them is known when they are
+        /* A value is kept as the bytes that could fill a line: how much of it fits is known when it is
          * printed. */
         size_t bytes_max = 4 * r->columns;
         text_append_cut(&one->key, key, KEY_COLUMNS_MAX);
         byte_buffer_append(&one->value, value.data, value.size < bytes_max ? value.size : bytes_max);
     }
-    if (r->flowing) {
+    if (r->fixed) {
         print_row(r, one);
         return;
     }
     size_t columns = text_columns(holt_bytes(one->key.data ? one->key.data : "", one->key.size));
     if (columns > r->key_columns) r->key_columns = columns;
-    if (++r->held == ROWS_HELD) release(r);
+    if (++r->held == ROWS_HELD) rows_flush(r);
 }
 
 void rows_flush(rows *r)
 {
-    release(r);
+    r->fixed = true;
+    for (size_t i = 0; i < r->held; i++) {
+        print_row(r, &r->row[i]);
+    }
+    r->held = 0;
 }

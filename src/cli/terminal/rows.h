@@ -1,4 +1,4 @@
-/* rows.h -- entries as rows for people: keys in a column, values cut to the terminal's width.
+/* rows.h -- entries as rows for people: keys in a column, values cut to the width of the terminal.
  *
  * The first rows are held back until the width of the key column is known; later keys that are wider stick
  * out.
@@ -13,12 +13,12 @@
 
 typedef struct rows rows;
 
-/* keys_only: rows have no value. */
+/* keys_only: the rows have no values. */
 rows *rows_create(bool keys_only);
 
 void rows_add(rows *r, holt_slice key, holt_slice value);
 
-/* Prints what is still held back. */
+/* Prints the rows that are still held back. */
 void rows_flush(rows *r);
 
 /* Accepts NULL. */
