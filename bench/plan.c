@@ -116,7 +116,7 @@ static void end_round(struct plan *p, struct runner *r)
     };
     if (f->wrong == 0) return;
     p->wrong = true;
-    fprintf(stderr, "compare: %s: %s: %llu answers were not what had been written\n", r->child.engine->name,
+    fprintf(stderr, "compare: %s: %s: %llu results differ from what was written\n", r->child.engine->name,
             r->result.workload->name, (unsigned long long)f->wrong);
 }
 

@@ -1,4 +1,4 @@
-/* bench_database.c -- the directory of a benchmark and the database in it. */
+/* bench_database.c -- the directory of a benchmark and the database in it, which is emptied for each fill. */
 #include "bench/bench.h"
 
 #include <dirent.h>
@@ -27,11 +27,11 @@ bool bench_directory_make(bench *b, const char *given)
     b->directory = path.data;
     b->own_directory = mkdtemp(b->directory) != NULL;
     if (!b->own_directory)
-        cli_error(b->call, "cannot make a directory %s: %s", b->directory, strerror(errno));
+        cli_error(b->call, "cannot create the directory %s: %s", b->directory, strerror(errno));
     return b->own_directory;
 }
 
-/* Removes the files in the directory that we made; a database has no folders. */
+/* Removes the files in our own directory; a database has no subdirectories. */
 static void remove_files(const bench *b)
 {
     DIR *directory = opendir(b->directory);
@@ -57,7 +57,8 @@ void bench_directory_remove(bench *b)
     b->own_directory = false;
 }
 
-static bool tell(const bench *b, holt_status status)
+/* Returns whether the status is HOLT_OK, and prints the error if not. */
+static bool succeeded(const bench *b, holt_status status)
 {
     if (status == HOLT_OK) return true;
     session_error(b->call, status, NULL);
@@ -98,30 +99,20 @@ bool bench_close(bench *b)
     holt_status status = holt_close(b->db);
     b->collection = NULL;
     b->db = NULL;
-    return tell(b, status);
+    return succeeded(b, status);
 }
 
 bool bench_open(bench *b, uint32_t durability, bool fresh)
 {
-    bool stays = b->db && b->durability == durability;
-    if (stays && !fresh) return true;
-    if (!bench_close(b)) return false; /* a NULL handle closes well */
+    bool reusable = b->db && b->durability == durability;
+    if (reusable && !fresh) return true;
+    if (!bench_close(b)) return false; /* closing NULL handles succeeds */
     if (fresh && b->own_directory) remove_files(b);
-    if (!open_database(b, durability) || !tell(b, open_collection(b, fresh))) return false;
+    if (!open_database(b, durability) || !succeeded(b, open_collection(b, fresh))) return false;
     if (!fresh && !b->own_directory) return true;
     if (fresh) memset(b->present, 0, (b->settings->num + 63) / 64 * sizeof *b->present);
     b->known = true;
     return true;
-}
-
-/* Only what is on disk can be forgotten. A file that cannot be opened or synced stays where it is: the
- * figures that follow are of a warmer cache then. */
-static void forget_file(int directory, const char *name)
-{
-    int file = openat(directory, name, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return;
-    if (fdatasync(file) == 0) (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-    close(file);
 }
 
 bool bench_forget(bench *b)
@@ -129,7 +120,13 @@ bool bench_forget(bench *b)
     if (!bench_close(b)) return false;
     DIR *directory = opendir(b->directory);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (entry->d_name[0] != '.') forget_file(dirfd(directory), entry->d_name);
+        int file =
+            entry->d_name[0] == '.' ? -1 : openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
+        if (file < 0) continue;
+        /* Only clean pages can be dropped. A file that cannot be opened or synced remains in the cache; the
+         * figures that follow are then of a warmer one. */
+        if (fdatasync(file) == 0) (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+        close(file);
     }
     if (directory) closedir(directory);
     return true;

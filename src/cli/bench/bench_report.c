@@ -1,4 +1,6 @@
-/* bench_report.c -- the settings and the results of a benchmark, for people or as JSON, a line each. */
+/* bench_report.c -- prints the settings and the results of a benchmark: as a table, or as JSON, one object
+ * per line.
+ */
 #include "bench/bench.h"
 
 #include <inttypes.h>
@@ -28,7 +30,7 @@ static const char *durability_meaning(uint32_t durability)
     case HOLT_INTERVAL:
         return "a power failure loses the last 100 ms";
     case HOLT_PROCESS:
-        return "survives a killed process, not a power failure";
+        return "survives a crash of the process, not a power failure";
     default:
         return "on stable storage before it is acknowledged";
     }
@@ -87,9 +89,7 @@ static void settings_as_json(const bench *b)
     json_init(&w, stdout, output_is_terminal());
     json_object_begin(&w);
     json_member_string(&w, "version", holt_version());
-    if (s->suite) {
-        json_member_string(&w, "suite", s->suite->name);
-    }
+    if (s->suite) json_member_string(&w, "suite", s->suite->name);
     json_member_string(&w, "kind", s->kind ? cli_kind_name(s->kind) : "lsm");
     json_member_string(&w, "durability", durability_name(b->call->durability));
     json_member_string(&w, "keys", s->random_keys ? "random" : "decimal");
@@ -118,7 +118,7 @@ static double per_operation_us(const bench_result *r, const bench *b)
     return (double)r->elapsed_ns / 1e3 * (double)b->settings->threads / (double)r->operations;
 }
 
-/* Bytes of keys and values a second, in millions. */
+/* Millions of bytes of keys and values per second. */
 static double megabytes_per_second(const bench_result *r)
 {
     return number_rate(r->bytes, r->elapsed_ns) / 1e6;
@@ -127,11 +127,6 @@ static double megabytes_per_second(const bench_result *r)
 static double percentile_us(const bench_result *r, double share)
 {
     return (double)latency_histogram_percentile(&r->latencies, share) / 1e3;
-}
-
-static bool is_reading(const bench_result *r)
-{
-    return r->found > 0 || r->kind->run == workload_find("readmissing", 11)->run;
 }
 
 static void result_for_people(const bench_result *r, const bench *b)
@@ -146,7 +141,8 @@ static void result_for_people(const bench_result *r, const bench *b)
     } else {
         printf(" %9s %9s %9s %10s", "-", "-", "-", "-");
     }
-    if (is_reading(r) && !r->kind->mark) {
+    bool reads = r->found > 0 || r->kind->run == workload_find("readmissing", 11)->run;
+    if (reads && !r->kind->mark) {
         printf("  %s of %s found", number_grouped(found, r->found), number_grouped(entries, r->entries));
     }
     if (r->kind->writer) {
@@ -205,7 +201,7 @@ void report_phase(const bench *b, const char *text)
     fflush(stdout);
 }
 
-/* Things a second as they are counted by others: a batch is its entries. */
+/* Returns the rate as others count it: entries for a batch. */
 static double published_rate(const bench_result *r)
 {
     bool batches = r->kind->run == workload_find("fillbatch", 9)->run;

@@ -1,4 +1,9 @@
-/* bench_runner.c -- runs a workload: threads, clocks, and whether what was found is what should be there. */
+/* bench_runner.c -- runs a workload: threads, clocks, and checking what was read.
+ *
+ * All threads wait at a barrier, start together and do their share of the operations. The time is that of the
+ * thread that finishes last. Then the results are added up, and b->present is updated by what the workload
+ * did.
+ */
 #include "bench/bench.h"
 
 #include <pthread.h>
@@ -13,15 +18,15 @@
 #include "terminal/output.h"
 
 enum {
-    CHECK_EACH = 256, /* operations between looks at the clock and at Ctrl-C */
-    SAMPLE_EACH = 64  /* moves of a scan, of which one is timed */
+    CHECK_EACH = 256, /* operations between checks of the clock and of Ctrl-C */
+    SAMPLE_EACH = 64  /* one move of a scan in so many is timed */
 };
 
 /* What the threads of a running workload share. */
 struct crew {
     pthread_barrier_t start;
-    _Atomic uint64_t start_ns;  /* written by the last thread to arrive, read after the second wait */
-    _Atomic uint32_t working;   /* threads that are not done, without the one beside */
+    _Atomic uint64_t start_ns;  /* written by one thread after the first wait, read after the second */
+    _Atomic uint32_t working;   /* threads that have not finished, without the writer beside */
     uint64_t deadline_after_ns; /* 0 = none */
 };
 
@@ -31,12 +36,12 @@ static bool should_stop(worker *w, uint64_t start_ns)
 {
     struct crew *crew = w->crew;
     if (output_interrupted()) return true;
-    /* Relaxed: it only has to be seen some time; what the others did is joined by pthread_join. */
+    /* Relaxed: it only has to be seen eventually; pthread_join orders what the others did. */
     if (w->beside) return atomic_load_explicit(&crew->working, memory_order_relaxed) == 0;
     return crew->deadline_after_ns && number_clock_ns() - start_ns > crew->deadline_after_ns;
 }
 
-/* Times every operation: one reading of the clock each, the end of one being the beginning of the next. */
+/* Times every operation with one reading of the clock: the end of one is the beginning of the next. */
 static holt_status run_timed(worker *w, uint64_t i, uint64_t *last_ns)
 {
     holt_status status = w->kind->run(w, i);
@@ -64,7 +69,7 @@ static void work(worker *w, uint64_t start_ns)
         w->status = every ? run_timed(w, i, &last_ns) : sampled ? run_sampled(w, i) : w->kind->run(w, i);
         if (w->status == HOLT_OK) w->done++;
     }
-    if (w->status == HOLT_NOT_FOUND) w->status = HOLT_OK; /* a scan has come to the end */
+    if (w->status == HOLT_NOT_FOUND) w->status = HOLT_OK; /* a scan has reached the end */
     if (w->status != HOLT_OK) snprintf(w->message, sizeof w->message, "%s", holt_error_message());
     w->finished_ns = number_clock_ns();
 }
@@ -120,15 +125,15 @@ static void workers_destroy(worker *workers, size_t count)
     free(workers);
 }
 
-/* The first thread runs on the caller's; without the others there would be nobody to measure, so that failing
- * to make one ends the process. */
+/* The first worker runs on the calling thread. If another thread cannot be created the process exits: without
+ * it the barrier would never open. */
 static void run_threads(worker *workers, size_t count)
 {
     pthread_t *threads = allocate_or_exit(count, sizeof *threads);
     for (size_t t = 1; t < count; t++) {
         int error = pthread_create(&threads[t], NULL, thread_main, &workers[t]);
         if (error) {
-            fprintf(stderr, "holt bench: cannot make thread %zu: %s\n", t, strerror(error));
+            fprintf(stderr, "holt bench: cannot create thread %zu: %s\n", t, strerror(error));
             exit(CLI_FAILED);
         }
     }
@@ -139,7 +144,7 @@ static void run_threads(worker *workers, size_t count)
     free(threads);
 }
 
-/* Adds up what the threads did. false: one of them failed, told. */
+/* Adds up what the threads did. Returns false after printing the error if one of them failed. */
 static bool gather(const bench *b, const worker *workers, size_t count, uint64_t start_ns, bench_result *out)
 {
     for (size_t t = 0; t < count; t++) {
@@ -184,8 +189,8 @@ static uint64_t count_present(const bench *b)
     return count;
 }
 
-/* A walk by one thread that came to its end has seen every entry. */
-static void check_walk(const bench *b, bench_result *r)
+/* A scan by one thread that reached the end has seen every entry. */
+static void check_scan(const bench *b, bench_result *r)
 {
     bool whole = r->kind->scans && b->settings->threads == 1 && !r->interrupted && !b->settings->duration_s;
     uint64_t expected = count_present(b);
@@ -211,7 +216,7 @@ bool bench_run(bench *b, const workload *kind, bench_result *out)
     bool done = gather(b, workers, count, start_ns, out);
     mark_all(b, workers, count);
     out->interrupted = output_interrupted() != 0;
-    if (done) check_walk(b, out);
+    if (done) check_scan(b, out);
 
     workers_destroy(workers, count);
     pthread_barrier_destroy(&crew.start);

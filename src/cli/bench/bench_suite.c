@@ -1,4 +1,4 @@
-/* bench_suite.c -- the suites of holt bench. */
+/* bench_suite.c -- see bench_suite.h: the suites of holt bench. */
 #include "bench/bench_suite.h"
 
 #include <string.h>
@@ -19,11 +19,11 @@ static const suite_step full[] = {
     {.phase = "reads on small data",
      .benchmarks = "fillrandom,flush,readrandom,readmissing,readseq,readreverse,seekrandom",
      .num = 20000},
-    {.phase = "creation of a large set: more than fits into the memory that is allowed, 8 MiB",
+    {.phase = "creation of a large set: more than the memory limit of 8 MiB",
      .benchmarks = "fillrandom,flush",
      .num = 100000,
      .memory_bytes = LITTLE_MEMORY},
-    {.phase = "reads from disk: beginning with empty caches",
+    {.phase = "reads from disk: starting with empty caches",
      .benchmarks = "readrandom",
      .num = 100000,
      .memory_bytes = LITTLE_MEMORY,
@@ -34,7 +34,7 @@ static const suite_step full[] = {
     {.benchmarks = NULL},
 };
 
-/* The ranges end by the clock: walking over 500 entries 100,000 times says no more than doing so for two
+/* The ranges are limited by time: reading 500 entries 100,000 times says no more than doing so for two
  * seconds. */
 static const suite_step sources[] = {
     {.phase = "writes", .benchmarks = "fillseq", .num = 100000, .published = {120e3, 125e3, "puts"}},
@@ -55,7 +55,7 @@ static const suite_step sources[] = {
      .range = 500,
      .duration_s = 2,
      .published = {30, 35, "ranges of 500"}},
-    {.phase = "reads from disk: beginning with empty caches",
+    {.phase = "reads from disk: starting with empty caches",
      .benchmarks = "readseq",
      .num = 100000,
      .cold = true,
@@ -103,9 +103,9 @@ static const suite suites[] = {
     {"quick", NULL, quick},
     {"full", NULL, full},
     {"sources",
-     "Published figures come from other machines, and mostly with keys and values of other sizes: "
-     "orientation,\n"
-     "not comparison. bench/compare measures engines side by side.",
+     "Published figures come from other machines, mostly with keys and values of other sizes: orientation, "
+     "not\n"
+     "comparison. bench/compare measures engines side by side.",
      sources},
 };
 
@@ -135,7 +135,7 @@ uint64_t suite_value_bytes_max(const suite *s)
     return most;
 }
 
-static void put_over(uint64_t *setting, uint64_t value)
+static void override(uint64_t *setting, uint64_t value)
 {
     if (value) *setting = value;
 }
@@ -145,11 +145,11 @@ bench_settings suite_settings(const suite_step *step, const bench_settings *give
     bench_settings s = *given;
     s.benchmarks = step->benchmarks;
     s.num = step->num;
-    put_over(&s.batch, step->batch);
-    put_over(&s.range, step->range);
-    put_over(&s.read_share, step->read_share);
-    put_over(&s.duration_s, step->duration_s);
-    put_over(&s.value_bytes, step->value_bytes);
+    override(&s.batch, step->batch);
+    override(&s.range, step->range);
+    override(&s.read_share, step->read_share);
+    override(&s.duration_s, step->duration_s);
+    override(&s.value_bytes, step->value_bytes);
     if (step->kind) s.kind = step->kind;
     if (step->block_bytes) s.block_bytes = step->block_bytes;
     return s;

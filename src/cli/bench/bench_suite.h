@@ -1,45 +1,45 @@
-/* bench_suite.h -- workloads with their settings, in an order that tells something: holt bench --suite.
+/* bench_suite.h -- sequences of workloads with their settings: holt bench --suite.
  *
- *     quick     about 50,000 operations, in some ten seconds: does it run, and roughly how fast
- *     full      about 750,000 in five phases, from writes of little data to reads of more than memory holds
- *     sources   the workloads for which small engines have published figures, theirs printed beside ours
+ *     quick     about 50,000 operations in about ten seconds: does everything work, and roughly how fast
+ *     full      about 750,000 operations in five phases, from writes of little data to reads of much
+ *     sources   the workloads for which small engines have published figures, printed beside Holt's
  */
 #ifndef CLI_BENCH_SUITE_H
 #define CLI_BENCH_SUITE_H
 
 #include "bench/bench.h"
 
-/* What others have published for a workload: a second, from the lower to the higher. */
+/* What others have published for a workload: a range of figures per second. */
 typedef struct suite_published {
     double from, to;
     const char *what; /* "puts", "items", "gets", ... */
 } suite_published;
 
 typedef struct suite_step {
-    const char *phase; /* a heading before it; NULL = none */
+    const char *phase; /* a heading; NULL = none */
     const char *benchmarks;
     uint64_t num;
-    uint64_t batch, range, read_share, duration_s; /* 0 = as the command line says */
-    uint64_t memory_bytes, value_bytes;            /* likewise */
-    uint32_t kind, block_bytes;                    /* likewise */
-    bool cold;                                     /* nothing is in any cache when it begins */
-    suite_published published;                     /* what NULL = nothing */
+    uint64_t batch, range, read_share, duration_s; /* 0 = the command line's */
+    uint64_t memory_bytes, value_bytes;            /* the same */
+    uint32_t kind, block_bytes;                    /* the same */
+    bool cold;                                     /* begins with empty caches */
+    suite_published published;                     /* `what` is NULL if there is nothing */
 } suite_step;
 
 typedef struct suite {
     const char *name;
-    const char *remark; /* printed first; NULL = none */
-    const suite_step *steps; /* a NULL benchmarks ends them */
+    const char *remark;      /* printed first; NULL = none */
+    const suite_step *steps; /* ended by a NULL `benchmarks` */
 } suite;
 
-/* NULL: there is none of that name. */
+/* Returns NULL if there is no suite of that name. */
 const suite *suite_find(const char *name);
 
-/* Of all steps: for what is made once. */
+/* The largest of all steps: for what is allocated once. */
 uint64_t suite_num_max(const suite *s);
 uint64_t suite_value_bytes_max(const suite *s);
 
-/* The settings of a step: given ones with what the step says put over them. */
+/* Returns the settings of a step: the given ones, overridden by what the step sets. */
 bench_settings suite_settings(const suite_step *step, const bench_settings *given);
 
 #endif

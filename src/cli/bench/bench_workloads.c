@@ -1,4 +1,8 @@
-/* bench_workloads.c -- what one operation of each workload is. */
+/* bench_workloads.c -- what one operation of each workload does.
+ *
+ * From bottom to top the file has the table of workloads, and what its columns refer to: which entry an
+ * operation uses, how many operations there are, the operations, and how they change which entries exist.
+ */
 #include "bench/bench.h"
 
 #include <inttypes.h>
@@ -65,14 +69,14 @@ static uint64_t batches(const bench_settings *s)
     return (s->num + s->batch - 1) / s->batch;
 }
 
-/* Each waits for the disk: a thousandth, but enough to measure. */
+/* For operations that each wait for the disk: a thousandth, but enough to measure. */
 static uint64_t few(const bench_settings *s)
 {
     uint64_t count = s->num / 1000 > 1000 ? s->num / 1000 : 1000;
     return count < s->num ? count : s->num;
 }
 
-/* Each makes a collection. */
+/* For operations that each create a collection. */
 static uint64_t hundredth(const bench_settings *s)
 {
     return s->num > 100 ? s->num / 100 : 1;
@@ -104,7 +108,7 @@ static bool is_present(const worker *w, uint64_t number)
     return (w->b->present[number / 64] >> (number % 64) & 1) != 0;
 }
 
-/* Counts what was found where it should not be, or not where it should. */
+/* Counts an entry that was found but should not exist, or the reverse. */
 static void check_found(worker *w, uint64_t number, bool found)
 {
     if (!w->b->known || found == is_present(w, number)) return;
@@ -112,7 +116,7 @@ static void check_found(worker *w, uint64_t number, bool found)
     w->wrong++;
 }
 
-/* HOLT_BUSY comes after a bounded wait in the library, so that the next try follows at once. */
+/* The library returns HOLT_BUSY after a bounded wait, so the operation is tried again at once. */
 static bool try_again(worker *w, holt_status status)
 {
     if (status != HOLT_BUSY || output_interrupted()) return false;
@@ -195,7 +199,7 @@ static holt_status run_get(worker *w, uint64_t i)
     return get_one(w, w->kind->number(w->b->settings, i));
 }
 
-/* A key that is longer by a byte than those there are: it lies between two of them. */
+/* A key that is one byte longer than an existing one lies between two existing keys. */
 static holt_status run_missing(worker *w, uint64_t i)
 {
     holt_slice key = key_of(w, drawn(w->b->settings, i, DRAW_MISSING));
@@ -227,7 +231,7 @@ static holt_status after_move(worker *w, bool on_entry)
     return HOLT_OK;
 }
 
-/* The threads after the first begin where their share of the numbers begins. */
+/* The threads after the first begin at their share of the numbers. */
 static holt_status run_next(worker *w, uint64_t i)
 {
     if (i == w->first && i > 0) return after_move(w, holt_cursor_seek(w->cursor, key_of(w, i)));
@@ -242,7 +246,7 @@ static holt_status run_prev(worker *w, uint64_t i)
     return after_move(w, holt_cursor_prev(w->cursor));
 }
 
-/* A seek, and --range moves on from there. */
+/* A seek, and --range moves after it. */
 static holt_status run_seek(worker *w, uint64_t i)
 {
     const bench_settings *s = w->b->settings;
@@ -278,7 +282,7 @@ static holt_status run_compact(worker *w, uint64_t i)
     return holt_compact(w->b->collection, holt_bytes(NULL, 0), holt_bytes(NULL, 0));
 }
 
-/* A collection with one entry; after the last one all are flushed. */
+/* Creates a collection with one entry; after the last one all are flushed. */
 static holt_status run_collection(worker *w, uint64_t i)
 {
     char name[32];
@@ -301,7 +305,7 @@ static holt_status run_collection(worker *w, uint64_t i)
     return status == HOLT_OK && last ? holt_flush(w->b->db) : status;
 }
 
-/* ---------------------------------------------------------------- what there is afterwards */
+/* ---------------------------------------------------------------- which entries exist afterwards */
 
 static void set_present(bench *b, uint64_t number)
 {

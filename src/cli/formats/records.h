@@ -5,8 +5,8 @@
  *     tsv     a line is KEY, a tab, VALUE, both with the escapes of text.h, or as they are if options.raw
  *     csv     RFC 4180 with a header; two of the columns are key and value, see records_csv.c
  *     json    what `holt scan --json` prints, an object per line, see records_json.c
- *     lines   any text: the key is the file's name, '/' and the number of the line in ten digits; the value is
- *             the line
+ *     lines   any text: the key is the file's name, '/' and the number of the line in ten digits; the value
+ *             is the line
  *     deb822  stanzas separated by empty lines, such as `apt-cache dumpavail` prints: the key is
  *             PACKAGE/VERSION/ARCHITECTURE from the fields of the stanza, the value is the stanza
  *
