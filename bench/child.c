@@ -18,7 +18,6 @@
 #include "common/number.h"
 #include "files.h"
 #include "interrupt.h"
-#include "number.h"
 #include "worker.h"
 
 enum { LOOK_MS = 50 /* between looks at a child's memory */ };

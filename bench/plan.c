@@ -9,7 +9,6 @@
 #include "common/number.h"
 #include "compare.h"
 #include "interrupt.h"
-#include "number.h"
 
 /* An engine that takes part. */
 struct runner {

@@ -56,8 +56,7 @@ static const shared_option shared_options[] = {
 
 enum { SHARED_OPTIONS = sizeof shared_options / sizeof shared_options[0], OPTIONS_MAX = 48 };
 
-/* Stores the command's options in one table of at most OPTIONS_MAX, its own options first. Returns their
- * number. */
+/* Stores the command's options in one table, its own options first. Returns their number. */
 static size_t options_of(const cli_command *command, cli_option out[OPTIONS_MAX])
 {
     size_t count = 0;

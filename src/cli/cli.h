@@ -71,8 +71,8 @@ typedef struct cli_call {
     uint32_t log_level;       /* a holt_log_level; 0 = log nothing */
 } cli_call;
 
-/* Stores the value of a command's own option. Returns false after printing an error; the command then ends
- * with CLI_USAGE. */
+/* Stores the value of a command's own option. Returns false after printing an error; the exit code
+ * is then CLI_USAGE. */
 typedef bool (*cli_option_fn)(cli_call *call, int code, char *value);
 
 struct cli_command {

@@ -6,8 +6,7 @@
 #include "common/number.h"
 #include "common/text.h"
 
-/* Returns whether the number is valid, and prints an error if not. `expected` names what it should have
- * been. */
+/* Returns whether the number is valid, and prints an error if not. `expected`: what it should have been. */
 static bool accept_number(const cli_call *call, const char *option, const char *text, number_result result,
                           const char *expected, const char *most)
 {

@@ -15,8 +15,7 @@ const cli_command *const cli_commands[] = {
     &command_version, &command_help, NULL,
 };
 
-/* Returns the command that the word after `holt` names. --help and --version work too: people try them
- * first. */
+/* Returns the command that the word after `holt` names. People try --help and --version first. */
 static const char *command_name(const char *word)
 {
     if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) return "help";

@@ -10,8 +10,7 @@
 
 #include "common/byte_buffer.h"
 
-/* Returns the length of the path without its last component and the slashes before it; 0 if nothing is
- * left. */
+/* Returns the length of the path without its last component and the slashes before it. */
 static size_t parent_length(const char *path, size_t length)
 {
     while (length > 0 && path[length - 1] == '/') {

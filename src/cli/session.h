@@ -49,8 +49,7 @@ holt_status session_each_collection(session *s, session_visit_fn visit, void *ct
  * again if opening fails. Returns false after printing the error. */
 bool session_open_or_create(const cli_call *call, const char *path, const holt_options *options, holt **db);
 
-/* Prints the last failure of the library on standard error. `what` says what was being done; it may be
- * NULL. */
+/* Prints the library's last failure on standard error. `what` says what was being done; may be NULL. */
 void session_error(const cli_call *call, holt_status status, const char *what);
 
 /* Returns the exit code for the status of the work, and prints the failure if it is not HOLT_OK. */

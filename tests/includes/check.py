@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that includes point down: the layers of the code, as docs/ARCHITECTURE.md lists them.
 
-    check.py ROOT       checks every source below ROOT/src, tools, bench, include and examples, prints each include
-                        that breaks a rule, and exits with 1 if there is one
+    check.py ROOT       checks every source below src, tools, bench, include and examples in ROOT, prints each
+                        include that breaks a rule, and exits with 1 if there is one
     check.py --self     checks on small made-up trees that each rule is enforced
 """
 import os
@@ -16,8 +16,8 @@ FLOORS = ["base", "os", "log", "memtable", "block", "cache", "tree", "lsm", "btr
 # Neighbours that must not know each other although one stands above the other.
 STRANGERS = {"block": ["memtable"], "cache": ["memtable"], "tree": ["memtable"], "btree": ["lsm"]}
 
-# Users of the library like any other: they include <holt.h>, their own headers and those of tools/common, which itself
-# includes no others.
+# Users of the library like any other: they include <holt.h>, their own headers and those of tools/common,
+# which itself includes no others.
 GUESTS = ["table", "server", "cli", "bench"]
 COMMON = "common"
 
@@ -52,8 +52,8 @@ def floor_of(root, path):
 
 
 def target_of(root, including, name):
-    """The file that the compiler takes for a quoted include: beside the including one, or below its layer's folder (the
-    guests are compiled with their own folder in the path), or in tools/common, else below src/."""
+    """The file that the compiler takes for a quoted include: beside the including one, or below the folder of its
+    layer (the guests are compiled with their own folder in the path), or in tools/common, else below src/."""
     here = floor_of(root, including)
     folders = [os.path.dirname(including)] + ([folder_of(root, here)] if here else [])
     for folder in folders:
@@ -165,7 +165,8 @@ def self_test():
                 with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                     file.write(f"/* first */\n#include <stdint.h>\n  # include {include}\n")
                 if len(list(problems(root))) != expected:
-                    print(f"{path} with #include {include}: expected {'a refusal' if expected else 'no refusal'}")
+                    wanted = "a refusal" if expected else "no refusal"
+                    print(f"{path} with #include {include}: expected {wanted}")
                     wrong += 1
     return 1 if wrong else 0
 

@@ -23,8 +23,7 @@
 
 #include "common/byte_buffer.h"
 
-/* Returns the size of the valid UTF-8 character at the start of [p, p + size), 1 to 4 bytes; 0 if there is
- * none. */
+/* Returns the bytes of the valid UTF-8 character at the start of [p, p + size), 1 to 4, or 0. */
 size_t text_utf8_character(const uint8_t *p, size_t size);
 
 /* Returns the code point of the valid UTF-8 character p[0, length). */
@@ -44,8 +43,7 @@ void text_write_escaped(FILE *out, holt_slice bytes);
 /* The same for a terminal: invisible characters are escaped too. */
 void text_write_visible(FILE *out, holt_slice bytes);
 
-/* For a terminal, not to be read back: as text_write_visible, but line feeds, tabs and backslashes are
- * kept. */
+/* For a terminal, not to be read back: as visible, but line feeds, tabs and backslashes are kept. */
 void text_write_for_people(FILE *out, holt_slice bytes);
 
 /* The same for a message of one line: only backslashes are kept. */
@@ -64,8 +62,8 @@ int text_hex_digit(char c);
  * invalid escape. */
 const char *text_unescape(char *bytes, size_t *size);
 
-/* Replaces pairs of hexadecimal digits by the bytes they mean, in place. Returns false if they are not such
- * pairs. */
+/* Replaces pairs of hexadecimal digits by the bytes they mean, in place. Returns false if they are
+ * not such pairs. */
 bool text_unhex(char *bytes, size_t *size);
 
 #endif

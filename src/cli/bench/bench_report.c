@@ -1,6 +1,4 @@
-/* bench_report.c -- prints the settings and the results of a benchmark: as a table, or as JSON, one object
- * per line.
- */
+/* bench_report.c -- prints the settings and the results of a benchmark as a table or as lines of JSON. */
 #include "bench/bench.h"
 
 #include <inttypes.h>

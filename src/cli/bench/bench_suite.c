@@ -34,8 +34,7 @@ static const suite_step full[] = {
     {.benchmarks = NULL},
 };
 
-/* The ranges are limited by time: reading 500 entries 100,000 times says no more than doing so for two
- * seconds. */
+/* The ranges are limited by time: two seconds say as much as reading 500 entries 100,000 times. */
 static const suite_step sources[] = {
     {.phase = "writes", .benchmarks = "fillseq", .num = 100000, .published = {120e3, 125e3, "puts"}},
     {.benchmarks = "fillbatch", .num = 100000, .batch = 100, .published = {140e3, 140e3, "items"}},

@@ -33,8 +33,7 @@ typedef struct stat_field {
 #name, offsetof(holt_collection_info, name), unit                                                    \
     }
 
-/* The present sizes come first. Most counters only reflect the work of this command, which has just opened
- * the database. */
+/* The present sizes come first: most counters only reflect the opening of the database by this command. */
 static const stat_field db_fields[] = {
     DB_FIELD(collections, UNIT_COUNT),
     DB_FIELD(files, UNIT_COUNT),

@@ -32,8 +32,7 @@ typedef struct loader {
 
 void loader_init(loader *l, holt *db, uint64_t batch_entries, loader_mode mode);
 
-/* Must be called before the collection changes: commits the pending entries, unless all collections share one
- * batch. */
+/* Must be called before the collection changes: commits what is pending, unless one batch is for all. */
 holt_status loader_leave_collection(loader *l);
 
 /* Adds an entry. After an error the batch can still be committed; the entry is not in it. */

@@ -37,8 +37,7 @@ bool output_error_is_terminal(void); /* standard error */
 
 typedef enum output_form { OUTPUT_PEOPLE, OUTPUT_PLAIN, OUTPUT_JSON } output_form;
 
-/* Returns how results are to be printed: as JSON if requested, for people on a terminal, else as plain
- * lines. */
+/* Returns the form of results: JSON if requested, for people on a terminal, otherwise plain lines. */
 output_form output_form_for(bool json);
 
 /* Returns the columns of the terminal, 80 if unknown. */

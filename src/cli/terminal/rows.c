@@ -67,8 +67,7 @@ void rows_add(rows *r, holt_slice key, holt_slice value)
     if (r->keys_only) {
         text_append_cut(&one->key, key, SIZE_MAX);
     } else {
-        /* A value is kept as the bytes that could fill a line: how much of it fits is known when it is
-         * printed. */
+        /* Keep the bytes that could fill a line: how many of them fit is known when the row is printed. */
         size_t bytes_max = 4 * r->columns;
         text_append_cut(&one->key, key, KEY_COLUMNS_MAX);
         byte_buffer_append(&one->value, value.data, value.size < bytes_max ? value.size : bytes_max);
