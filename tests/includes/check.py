@@ -52,8 +52,8 @@ def floor_of(root, path):
 
 
 def target_of(root, including, name):
-    """The file that the compiler takes for a quoted include: beside the including one, or below the folder of its
-    layer (the guests are compiled with their own folder in the path), or in tools/common, else below src/."""
+    """The file that the compiler takes for a quoted include: beside the including one, or below the folder of
+    its layer (the guests are compiled with their own folder in the path), or in tools/common, else below src/."""
     here = floor_of(root, including)
     folders = [os.path.dirname(including)] + ([folder_of(root, here)] if here else [])
     for folder in folders:
