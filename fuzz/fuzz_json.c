@@ -1,5 +1,5 @@
-/* fuzz_json.c -- any bytes as lines of JSON: every record is within bounds, and an entry that was read is read again from
- * what `holt scan --json` prints of it. Bytes of any kind are printed and read too.
+/* fuzz_json.c -- any bytes as lines of JSON: every record is within bounds, and an entry that was read is
+ * printed as `holt scan --json` does and read back. The same is done with the input itself as key and value.
  */
 #include "load.h"
 
