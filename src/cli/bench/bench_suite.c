@@ -102,9 +102,8 @@ static const suite suites[] = {
     {"quick", NULL, quick},
     {"full", NULL, full},
     {"sources",
-     "Published figures come from other machines, mostly with keys and values of other sizes: orientation, "
-     "not\n"
-     "comparison. bench/compare measures engines side by side.",
+     "Published figures come from other machines, mostly with keys and values of other sizes:\n"
+     "orientation, not comparison. bench/compare measures engines side by side.",
      sources},
 };
 

@@ -201,11 +201,10 @@ const cli_command command_del = {
     .description =
         "Deletes the keys, either all of them or none. A key that does not exist is not an error.\n"
         "\n"
-        "With --prefix, --from or --to, deletes all keys in that range and prints their number. The range "
-        "is\n"
-        "deleted in atomic batches of 1000 keys: if the command is interrupted, part of the range remains,\n"
-        "and running it again deletes the rest. Try it with --dry-run first. To delete all keys of a\n"
-        "collection, 'holt clear' is faster.",
+        "With --prefix, --from or --to, deletes all keys in that range and prints their number. The\n"
+        "range is deleted in atomic batches of 1000 keys: if the command is interrupted, part of the range\n"
+        "remains, and running it again deletes the rest. Try it with --dry-run first. To delete all keys\n"
+        "of a collection, 'holt clear' is faster.",
     .examples = "  holt del data city\n"
                 "  holt del data one two three\n"
                 "  holt del data --prefix session: --dry-run\n"

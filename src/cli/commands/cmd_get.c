@@ -103,10 +103,9 @@ const cli_command command_get = {
     .operands = "DIR KEY",
     .summary = "print the value of a key",
     .description =
-        "Prints the value of KEY. In a pipe or a file these are exactly the bytes of the value; on a "
-        "terminal\n"
-        "bytes that are not printable are escaped. With --hex the value is printed in hexadecimal, with\n"
-        "--json as {\"key\":...,\"value\":...}.",
+        "Prints the value of KEY. In a pipe or a file these are exactly the bytes of the value; on a\n"
+        "terminal bytes that are not printable are escaped. With --hex the value is printed in\n"
+        "hexadecimal, with --json as {\"key\":...,\"value\":...}.",
     .examples = "  holt get data city\n"
                 "  holt get data -c photos cat.jpg > cat.jpg\n"
                 "  holt get data --hex 63697479",

@@ -417,11 +417,10 @@ const cli_command command_load = {
     .operands = "DIR [FILE...]",
     .summary = "load entries from files or standard input",
     .description =
-        "Loads entries from the files, or from standard input if no FILE is given or FILE is -. The "
-        "database\n"
-        "and its collections are created as needed. An existing key gets the new value, so an interrupted\n"
-        "load can simply be run again. A dump names the collections of its entries; with -c a dump of one\n"
-        "collection is loaded into that one.\n"
+        "Loads entries from the files, or from standard input if no FILE is given or FILE is -. The\n"
+        "database and its collections are created as needed. An existing key gets the new value, so an\n"
+        "interrupted load can simply be run again. A dump names the collections of its entries; with -c a\n"
+        "dump of one collection is loaded into that one.\n"
         "\n"
         "How much is loaded if something is wrong:\n"
         "  files    are checked before anything is written. If a line is wrong, or a dump is truncated,\n"
@@ -434,9 +433,9 @@ const cli_command command_load = {
         "  --sorted loads everything or nothing into each collection, whatever happens. Each key must be\n"
         "           greater than the one before it, as in dumps.\n"
         "\n"
-        "Escapes in dump and tsv: \\n \\t \\r \\\\ and \\xNN. In csv, fields are taken byte for byte and "
-        "columns\n"
-        "other than the two are ignored. In json, {\"base64\":\"...\"} stands for bytes that are not UTF-8.",
+        "Escapes in dump and tsv: \\n \\t \\r \\\\ and \\xNN. In csv, fields are taken byte for byte\n"
+        "and columns other than the two are ignored. In json, {\"base64\":\"...\"} stands for bytes\n"
+        "that are not UTF-8.",
     .examples = "  holt dump old | holt load new\n"
                 "  holt load data words.tsv --format tsv\n"
                 "  holt load data --format csv --key-column id --value-column name people.csv\n"

@@ -187,14 +187,12 @@ const cli_command command_scan = {
     .name = "scan",
     .operands = "DIR",
     .summary = "print entries in the order of their keys",
-    .description = "Prints the entries of a range in the bytewise order of their keys.\n"
-                   "In a pipe a line is KEY, a tab, VALUE; bytes that are not printable are escaped as \\n, "
-                   "\\t, \\r, \\\\\n"
-                   "and \\xNN ('holt load --format tsv' reads this). With --hex both are hexadecimal, with "
-                   "--json a line\n"
-                   "is {\"key\":...,\"value\":...}. On a terminal keys are shown in a column, and values are "
-                   "cut to the\n"
-                   "width of the line.",
+    .description =
+        "Prints the entries of a range in the bytewise order of their keys.\n"
+        "In a pipe a line is KEY, a tab, VALUE; bytes that are not printable are escaped as \\n, \\t,\n"
+        "\\r, \\\\ and \\xNN ('holt load --format tsv' reads this). With --hex both are hexadecimal,\n"
+        "with --json a line is {\"key\":...,\"value\":...}. On a terminal keys are shown in a\n"
+        "column, and values are cut to the width of the line.",
     .examples = "  holt scan data\n"
                 "  holt scan data --prefix user: --limit 20\n"
                 "  holt scan data --from b --to d --reverse --keys-only\n"
