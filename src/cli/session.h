@@ -4,8 +4,7 @@
  *
  *     return session_run_on_collection(call, SESSION_READ, count, &total);
  *
- * Every failure is printed on standard error where it occurs: the library's message, and advice if there is
- * any.
+ * Every failure is printed on standard error where it occurs, with the library's message and possibly advice.
  */
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H

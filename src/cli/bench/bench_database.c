@@ -120,8 +120,8 @@ bool bench_forget(bench *b)
     if (!bench_close(b)) return false;
     DIR *directory = opendir(b->directory);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        int file =
-            entry->d_name[0] == '.' ? -1 : openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
+        if (entry->d_name[0] == '.') continue;
+        int file = openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
         if (file < 0) continue;
         /* Only clean pages can be dropped. A file that cannot be opened or synced remains in the cache; the
          * figures that follow are then of a warmer one. */

@@ -197,8 +197,8 @@ static int run_step(bench *b, cli_call *call, const suite_step *step, const benc
     b->settings = &settings;
     if (step->memory_bytes) call->memory_bytes = step->memory_bytes;
     if (step->phase) report_phase(b, step->phase);
-    bool ready =
-        step->cold ? bench_forget(b) : bench_close(b); /* the next workload may have other memory settings */
+    /* Reopen the database: this step may have another memory limit. */
+    bool ready = step->cold ? bench_forget(b) : bench_close(b);
     if (ready) code = run_workloads(b, &step->published);
     call->memory_bytes = memory_bytes;
     b->settings = given;

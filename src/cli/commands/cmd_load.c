@@ -140,7 +140,7 @@ static bool open_collection(load *l, const char *name, const holt_collection_opt
     return true;
 }
 
-/* Wipes the progress bar and prints where in the file the problem is. Returns false. */
+/* Erases the progress bar and prints where in the file the problem is. Returns false. */
 static bool report_problem(load *l, const records *r)
 {
     (void)progress_end(&l->progress);
@@ -302,7 +302,7 @@ static bool check_files(load *l)
     return good;
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the command */
 
 static void print_summary(const load *l, uint64_t took_ns, bool done)
 {
@@ -348,9 +348,9 @@ static int load_all(session *s, void *ctx)
         return CLI_FAILED;
     progress_begin(&l->progress, total_bytes(l->call));
     bool done = load_files(l);
-    /* Before a wrong line or an interruption, the batches commit what was read: everything before the
-     * reported place is in the database. Atomic and sorted loads are all or nothing; half a collection would
-     * also prevent the next sorted load into it. */
+    /* If the load stopped at a wrong line or was interrupted, batches still commit what was read, so that
+     * everything before the reported place is in the database. Atomic and sorted loads are all or nothing;
+     * half a collection would also prevent the next sorted load into it. */
     if (done || l->loader.mode == LOADER_BATCHES) {
         status = loader_commit(&l->loader);
     } else {
