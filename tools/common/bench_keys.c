@@ -89,7 +89,11 @@ char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes)
     size_t size = POOL + value_bytes;
     char *pool = allocate_or_exit(1, size);
     for (size_t i = 0; i < size; i++) {
-        pool[i] = i % PIECE < PIECE / 2 ? (char)keys_scatter(seed + i) : pool[i - PIECE / 2];
+        if (i % PIECE < PIECE / 2) {
+            pool[i] = (char)keys_scatter(seed + i);
+        } else {
+            pool[i] = pool[i - PIECE / 2];
+        }
     }
     *pool_bytes = size;
     return pool;
