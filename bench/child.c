@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/number.h"
 #include "files.h"
 #include "interrupt.h"
-#include "number.h"
 #include "worker.h"
 
 enum { LOOK_MS = 50 /* between looks at a child's memory */ };
@@ -264,7 +264,7 @@ static void run_opening(struct state *c, const workload *w, figures *out)
     open_database(c, false);
     out->elapsed_ns = number_clock_ns() - start;
     out->operations = 1;
-    histogram_add(&out->latencies, out->elapsed_ns);
+    latency_histogram_add(&out->latencies, out->elapsed_ns);
     if (w->need != NEED_NOTHING) out->wrong = count_lost(c);
 }
 

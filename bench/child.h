@@ -20,7 +20,8 @@ typedef struct child {
     memory_group group; /* with --memory-limit */
 } child;
 
-/* Makes the directory, the memory group and the process. false: told; what was made is there to be removed. */
+/* Creates the directory, the memory group and the process. Returns false after printing an error; what was
+ * created must still be removed. */
 bool child_start(child *c, const compare_settings *s, const engine *e);
 
 /* Kills the process, which may be in any state, and takes its leave. */

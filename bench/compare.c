@@ -10,10 +10,10 @@
 
 #include <holt.h>
 
-#include "bench/keys.h"
 #include "chart.h"
+#include "common/bench_keys.h"
+#include "common/number.h"
 #include "interrupt.h"
-#include "number.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, GO_ON = -1, LISTED_MAX = 64 };
 
@@ -243,7 +243,7 @@ static bool share_memory(struct call *c)
 
 static bool take_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *out)
 {
-    if (number_parse(text, out) && *out >= least && *out <= most) return true;
+    if (number_parse(text, out) == NUMBER_OK && *out >= least && *out <= most) return true;
     fprintf(stderr, "compare: --%s: '%s' is not a number from %" PRIu64 " to %" PRIu64 "\n", option, text,
             least, most);
     return false;
@@ -251,7 +251,8 @@ static bool take_number(const char *option, const char *text, uint64_t least, ui
 
 static bool take_size(const char *option, const char *text, uint64_t *out)
 {
-    if (number_parse_bytes(text, out) && *out >= 1 << 20 && *out <= (uint64_t)1 << 40) return true;
+    bool parsed = number_parse_bytes(text, out) == NUMBER_OK;
+    if (parsed && *out >= 1 << 20 && *out <= (uint64_t)1 << 40) return true;
     fprintf(stderr, "compare: --%s: '%s' is not a size from 1M to 1024G\n", option, text);
     return false;
 }

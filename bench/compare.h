@@ -11,7 +11,7 @@
  *     chart.[ch]        a drawing of them
  *     engine.h          what an engine is, and what adapters, engine_NAME.c, share; engines.c has the list
  *
- * The keys, values, histograms and numbers are those of `holt bench` (src/cli).
+ * The keys, values, histograms and numbers are those of `holt bench` (tools/common).
  *
  * A workload is run in rounds; the rounds of the engines follow each other in turn, in slices of about a
  * second, for the speed of a disk or of a shared machine changes from one minute to the next. While one
@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/histogram.h"
+#include "common/latency_histogram.h"
 #include "engine.h"
 
 enum { ROUNDS_MAX = 99, ENGINES_MAX = 16 };
@@ -85,7 +85,7 @@ typedef struct figures {
     uint64_t put;                       /* entries, also those beside */
     uint64_t anonymous_bytes;           /* RssAnon, the most that was seen */
     uint64_t wrong;                     /* answers that were not what had been written */
-    histogram latencies;
+    latency_histogram latencies;
 } figures;
 
 /* Bytes of keys and values in so many entries. */

@@ -5,9 +5,10 @@
  * is a short one to begin from.
  *
  * It uses the engine as a sensible program would: the fastest call of its C interface for each job, handles
- * kept over operations, each read seeing what is committed when it begins. A value that is got ends in the
- * caller's buffer, whatever the engine hands out (engine_take_value); an entry that a walk meets has the first
- * byte of its key and of its value looked at (engine_look), so that nothing stays unread for being lazy.
+ * kept over operations, each read seeing what is committed when it begins. A value that is read is copied
+ * into the caller's buffer, whatever the engine returns (engine_take_value). Of an entry that a scan visits
+ * the first byte of the key and of the value are read (engine_look), so that lazy loading cannot leave them
+ * unread.
  *
  * Errors       There is nothing to be saved: an adapter that meets an error calls engine_fail, which says
  *              what failed and ends the process. Each engine runs in a process of its own.
@@ -41,7 +42,7 @@ typedef struct engine_settings {
     bool sync;             /* a commit is on stable storage when it returns; else it has reached the kernel */
 } engine_settings;
 
-/* An open database, and a thread's use of it. What is in them is the adapter's alone: each defines its own. */
+/* An open database, and a thread's use of it. Each adapter defines its own. */
 typedef struct database database;
 typedef struct session session;
 
@@ -99,8 +100,7 @@ typedef struct engine {
 
 /* ---------------------------------------------------------------- for adapters; engines.c */
 
-/* Says on standard error what failed, with the name of the engine that runs in this process in front, and ends
- * the process. */
+/* Prints the name of the engine in this process and what failed on standard error, and exits. */
 _Noreturn void engine_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The path of a file in the directory of the engine; into path[size]. */

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "common/number.h"
 #include "compare.h"
 #include "interrupt.h"
-#include "number.h"
 
 /* An engine that takes part. */
 struct runner {
@@ -82,7 +82,7 @@ static void add(figures *to, const figures *from)
     to->put += from->put;
     to->wrong += from->wrong;
     if (from->anonymous_bytes > to->anonymous_bytes) to->anonymous_bytes = from->anonymous_bytes;
-    histogram_merge(&to->latencies, &from->latencies);
+    latency_histogram_merge(&to->latencies, &from->latencies);
 }
 
 static void run_slice(struct runner *r, const workload *w)
@@ -105,8 +105,8 @@ static void end_round(struct plan *p, struct runner *r)
         .beside_per_second = number_rate(f->beside, f->elapsed_ns),
         .milliseconds = (double)f->elapsed_ns / 1e6,
         .cpu_us = (double)f->cpu_ns / 1e3 / counted,
-        .p50_us = (double)histogram_percentile(&f->latencies, 0.5) / 1e3,
-        .p999_us = (double)histogram_percentile(&f->latencies, 0.999) / 1e3,
+        .p50_us = (double)latency_histogram_percentile(&f->latencies, 0.5) / 1e3,
+        .p999_us = (double)latency_histogram_percentile(&f->latencies, 0.999) / 1e3,
         .max_us = (double)f->latencies.max / 1e3,
         .anonymous_bytes = (double)f->anonymous_bytes,
         .disk_bytes = (double)child_disk_bytes(&r->child),
@@ -115,7 +115,7 @@ static void end_round(struct plan *p, struct runner *r)
     };
     if (f->wrong == 0) return;
     p->wrong = true;
-    fprintf(stderr, "compare: %s: %s: %llu answers were not what had been written\n", r->child.engine->name,
+    fprintf(stderr, "compare: %s: %s: %llu results differ from what was written\n", r->child.engine->name,
             r->result.workload->name, (unsigned long long)f->wrong);
 }
 

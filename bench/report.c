@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/member.h"
-#include "number.h"
+#include "common/json.h"
+#include "common/number.h"
 #include "summary.h"
 
 enum { TEXT = 1024 };
@@ -268,22 +268,22 @@ static void begin_as_json(const compare_settings *s, const engine *const *chosen
 {
     char text[TEXT];
     json_writer w;
-    json_init(&w, stdout);
+    json_init(&w, stdout, false);
     json_object_begin(&w);
     machine(text, sizeof text);
-    member_string(&w, "machine", text);
+    json_member_string(&w, "machine", text);
     today(text, sizeof text);
-    member_string(&w, "date", text);
+    json_member_string(&w, "date", text);
     data_settings(s, text, sizeof text);
-    member_string(&w, "data", text);
+    json_member_string(&w, "data", text);
     json_name(&w, "engines");
     json_object_begin(&w);
     for (; *chosen; chosen++) {
         (*chosen)->describe(&s->engine, text, sizeof text);
-        member_string(&w, (*chosen)->name, text);
+        json_member_string(&w, (*chosen)->name, text);
     }
     json_object_end(&w);
-    member_string(&w, "not_built", engines_missing);
+    json_member_string(&w, "not_built", engines_missing);
     json_object_end(&w);
     json_line_end(&w);
 }
@@ -292,23 +292,23 @@ static void result_as_json(const workload *w, const result *r, const result *our
 {
     const round_result *m = &r->median;
     json_writer j;
-    json_init(&j, stdout);
+    json_init(&j, stdout, false);
     json_object_begin(&j);
-    member_string(&j, "workload", w->name);
-    member_string(&j, "engine", r->engine->name);
-    member_string(&j, "unit", w->unit);
-    member_double(&j, w->opens ? "milliseconds" : "per_second", main_figure(r));
-    if (w->writer) member_double(&j, "puts_beside_per_second", m->beside_per_second);
+    json_member_string(&j, "workload", w->name);
+    json_member_string(&j, "engine", r->engine->name);
+    json_member_string(&j, "unit", w->unit);
+    json_member_double(&j, w->opens ? "milliseconds" : "per_second", main_figure(r));
+    if (w->writer) json_member_double(&j, "puts_beside_per_second", m->beside_per_second);
     if (ours && ours != r)
-        member_double(&j, "holt_is", summary_ratio(w->opens, main_figure(ours), main_figure(r)));
-    member_double(&j, "cpu_seconds_per_million", m->cpu_us);
-    member_double(&j, "p50_us", m->p50_us);
-    member_double(&j, "p99_9_us", m->p999_us);
-    member_double(&j, "max_us", m->max_us);
-    member_double(&j, "anonymous_bytes", m->anonymous_bytes);
-    member_double(&j, "disk_bytes", m->disk_bytes);
-    member_double(&j, "disk_read_bytes_each", m->read_bytes);
-    if (w->puts || w->writer) member_double(&j, "write_amplification", m->write_amplification);
+        json_member_double(&j, "holt_is", summary_ratio(w->opens, main_figure(ours), main_figure(r)));
+    json_member_double(&j, "cpu_seconds_per_million", m->cpu_us);
+    json_member_double(&j, "p50_us", m->p50_us);
+    json_member_double(&j, "p99_9_us", m->p999_us);
+    json_member_double(&j, "max_us", m->max_us);
+    json_member_double(&j, "anonymous_bytes", m->anonymous_bytes);
+    json_member_double(&j, "disk_bytes", m->disk_bytes);
+    json_member_double(&j, "disk_read_bytes_each", m->read_bytes);
+    if (w->puts || w->writer) json_member_double(&j, "write_amplification", m->write_amplification);
     json_name(&j, "rounds");
     json_array_begin(&j);
     for (uint64_t n = 0; n < r->rounds; n++) {
@@ -322,14 +322,14 @@ static void result_as_json(const workload *w, const result *r, const result *our
 static void settled_as_json(const settling *s)
 {
     json_writer w;
-    json_init(&w, stdout);
+    json_init(&w, stdout, false);
     json_object_begin(&w);
-    member_string(&w, "settled", s->engine->name);
-    member_double(&w, "seconds", s->seconds);
-    member_double(&w, "cpu_seconds", s->cpu_seconds);
-    member_double(&w, "disk_bytes", s->disk_bytes);
-    member_double(&w, "space", s->space);
-    member_double(&w, "write_amplification", s->write_amplification);
+    json_member_string(&w, "settled", s->engine->name);
+    json_member_double(&w, "seconds", s->seconds);
+    json_member_double(&w, "cpu_seconds", s->cpu_seconds);
+    json_member_double(&w, "disk_bytes", s->disk_bytes);
+    json_member_double(&w, "space", s->space);
+    json_member_double(&w, "write_amplification", s->write_amplification);
     json_object_end(&w);
     json_line_end(&w);
 }

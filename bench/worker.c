@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "number.h"
+#include "common/number.h"
 
 /* What the threads of a slice share. */
 struct slice {
@@ -22,7 +22,7 @@ struct thread {
     unsigned place; /* among the threads; its operations are first + place, first + place + threads, ... */
     bool beside;
     uint64_t done, counted, started_ns, finished_ns;
-    histogram latencies;
+    latency_histogram latencies;
 };
 
 void worker_init(worker *w, const compare_settings *s, const engine *e, const workload *kind, database *db)
@@ -58,7 +58,7 @@ static void work(struct thread *t)
         t->counted += t->w.kind->run(&t->w, i);
         if (!t->w.timed) continue;
         uint64_t now_ns = number_clock_ns();
-        histogram_add(&t->latencies, now_ns - last_ns);
+        latency_histogram_add(&t->latencies, now_ns - last_ns);
         last_ns = now_ns;
         if (now_ns - t->started_ns >= slice->slice_ns) return;
     }
@@ -113,7 +113,7 @@ static void gather(const struct thread *threads, unsigned count, figures *out)
             continue;
         }
         out->operations += t->counted;
-        histogram_merge(&out->latencies, &t->latencies);
+        latency_histogram_merge(&out->latencies, &t->latencies);
         if (t->started_ns < start) start = t->started_ns;
         if (t->finished_ns > end) end = t->finished_ns;
     }

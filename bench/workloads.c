@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "bench/keys.h"
+#include "common/bench_keys.h"
 #include "worker.h"
 
 /* ---------------------------------------------------------------- which entry */

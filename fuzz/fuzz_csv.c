@@ -1,5 +1,5 @@
-/* fuzz_csv.c -- any bytes as CSV: every record is within bounds, and an entry that was read is read again from CSV that
- * we write of it.
+/* fuzz_csv.c -- any bytes as CSV: every record is within bounds, and an entry that was read is
+ * written as CSV and read back.
  */
 #include "load.h"
 

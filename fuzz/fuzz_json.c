@@ -1,11 +1,11 @@
-/* fuzz_json.c -- any bytes as lines of JSON: every record is within bounds, and an entry that was read is read again from
- * what `holt scan --json` prints of it. Bytes of any kind are printed and read too.
+/* fuzz_json.c -- any bytes as lines of JSON: every record is within bounds, and an entry that was read is
+ * printed as `holt scan --json` does and read back. The same is done with the input itself as key and value.
  */
 #include "load.h"
 
 #include <stdio.h>
 
-#include "json.h"
+#include "common/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,8 +19,7 @@ static void check_form(holt_slice key, holt_slice value, bool visible)
     json_writer w;
     FILE *out = open_memstream(&text, &size);
     expect(out != NULL);
-    json_init(&w, out);
-    w.visible = visible;
+    json_init(&w, out, visible);
     json_object_begin(&w);
     json_name(&w, "key");
     json_bytes(&w, key);

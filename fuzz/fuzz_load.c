@@ -1,16 +1,17 @@
-/* fuzz_load.c -- any bytes as a dump, TSV, lines or a package index: every record is within bounds, and what a dump
- * holds can be written and read again.
+/* fuzz_load.c -- any bytes as a dump, TSV, lines or a package index: every record is within bounds, and keys
+ * and values can be written with escapes and read back.
  *
- * The input's first byte chooses the format: 0 dump, 1 tsv, 2 lines, 3 deb822; 4 more is --raw, 8 more is --crlf.
+ * The first byte of the input is the format: 0 dump, 1 tsv, 2 lines, 3 deb822; plus 4 for --raw, 8 for
+ * --crlf.
  */
 #include "load.h"
 
-#include "dump.h"
-#include "text.h"
+#include "formats/dump.h"
+#include "common/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Escaped text reads back as the bytes it stands for, also as a terminal gets it. */
+/* Escaped text, also as for a terminal, must read back as the same bytes. */
 static void check_escapes(holt_slice bytes, void (*write_text)(FILE *, holt_slice))
 {
     char *text = NULL;
@@ -37,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1 || size > INPUT_MAX) return 0;
     records_options options = {
-        .format = (records_format)(data[0] % 4), .raw = data[0] & 4, .crlf = data[0] & 8, .value_max = VALUE_MAX};
+        .format = (records_format)(data[0] % 4),  .raw = data[0] & 4, .crlf = data[0] & 8,
+        .value_max = VALUE_MAX};
     read_all(&options, data + 1, size - 1, check_entry);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* load.h -- what the fuzz targets of `holt load` share: bytes as a file, and a reader that goes through all of it.
+/* load.h -- what the fuzz targets of `holt load` share: bytes as a file, and reading all of its records.
  *
  * The command's own files are linked, not the library.
  */
@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "records.h"
+#include "formats/records.h"
 
 enum { INPUT_MAX = 64 << 10, VALUE_MAX = 16 << 10 };
 
@@ -33,7 +33,8 @@ static inline bool is_same(holt_slice a, holt_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-/* Reads all records and gives each entry to check. Every record must be within bounds, and a problem in words. */
+/* Reads all records and calls check for each entry. Every record must be within bounds, and every problem
+ * described. */
 static inline void read_all(const records_options *options, const void *data, size_t size,
                             void (*check)(holt_slice key, holt_slice value))
 {
@@ -59,7 +60,7 @@ static inline void read_all(const records_options *options, const void *data, si
     close(descriptor);
 }
 
-/* Reads text that must be exactly one entry. */
+/* Reads text that must contain exactly this entry. */
 static inline void read_back(const records_options *options, const void *text, size_t size, holt_slice key,
                              holt_slice value)
 {

@@ -1,4 +1,4 @@
-/* cli.c -- see cli.h. */
+/* cli.c -- see cli.h: the options that commands share, the help, the parser. */
 #include "cli.h"
 
 #include <getopt.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "number.h"
-#include "output.h"
-#include "text.h"
+#include "cli_values.h"
+#include "common/byte_buffer.h"
+#include "terminal/output.h"
 
 /* ---------------------------------------------------------------- the shared options */
 
@@ -32,33 +32,31 @@ typedef struct shared_option {
 static const shared_option shared_options[] = {
     {CLI_GROUP_COLLECTION, {'c', "collection", "NAME", "the collection (default: \"default\")"}},
     {CLI_GROUP_COLLECTIONS, {'c', "collection", "NAME", "only this collection (default: all)"}},
-    {CLI_GROUP_PREFIX, {OPTION_PREFIX, "prefix", "KEY", "only keys that begin with it"}},
-    {CLI_GROUP_RANGE, {OPTION_FROM, "from", "KEY", "the first key of the range, included"}},
-    {CLI_GROUP_RANGE, {OPTION_TO, "to", "KEY", "the end of the range, not included"}},
+    {CLI_GROUP_PREFIX, {OPTION_PREFIX, "prefix", "KEY", "only keys that begin with KEY"}},
+    {CLI_GROUP_RANGE, {OPTION_FROM, "from", "KEY", "the beginning of the range, inclusive"}},
+    {CLI_GROUP_RANGE, {OPTION_TO, "to", "KEY", "the end of the range, exclusive"}},
     {CLI_GROUP_KEYS,
-     {'e', "escaped", NULL, "keys and values on the command line have escapes:\n\\n \\t \\r \\\\ and \\xNN"}},
-    {CLI_GROUP_KEYS, {'x', "hex", NULL, "keys and values are hexadecimal, given and printed"}},
-    {CLI_GROUP_JSON, {OPTION_JSON, "json", NULL, "print JSON; what is not UTF-8 as {\"base64\":\"...\"}"}},
+     {'e', "escaped", NULL,
+      "keys and values on the command line contain escapes:\n\\n \\t \\r \\\\ and \\xNN"}},
+    {CLI_GROUP_KEYS, {'x', "hex", NULL, "keys and values are hexadecimal, both given and printed"}},
+    {CLI_GROUP_JSON,
+     {OPTION_JSON, "json", NULL, "print JSON; bytes that are not UTF-8 as {\"base64\":\"...\"}"}},
     {CLI_GROUP_DURABILITY,
      {OPTION_DURABILITY, "durability", "MODE",
-      "when a write is acknowledged: commit (on stable storage,\nthe default), interval (a power failure "
-      "loses 100 ms)\n"
-      "or process (survives the process, not a power failure)"}},
-    {CLI_GROUP_YES, {'y', "yes", NULL, "do not ask; needed where there is no terminal to ask on"}},
-    {CLI_GROUP_TIME, {OPTION_TIME, "time", NULL, "say on standard error how long it took"}},
+      "when a write is acknowledged: commit (on stable storage,\n"
+      "the default), interval (a power failure loses the last\n"
+      "100 ms) or process (survives a crash of the process, not\n"
+      "a power failure)"}},
+    {CLI_GROUP_YES, {'y', "yes", NULL, "do not ask; required without a terminal"}},
+    {CLI_GROUP_TIME, {OPTION_TIME, "time", NULL, "print the time taken on standard error"}},
     {CLI_GROUP_DATABASE,
      {OPTION_MEMORY, "memory", "SIZE", "the memory budget, such as 64M or 1G (default: 256M)"}},
-    {0, {'h', "help", NULL, "print this and end"}},
+    {0, {'h', "help", NULL, "print this help"}},
 };
 
 enum { SHARED_OPTIONS = sizeof shared_options / sizeof shared_options[0], OPTIONS_MAX = 48 };
 
-static bool is_shared_by(const shared_option *s, const cli_command *command)
-{
-    return s->group == 0 || (command->groups & s->group) != 0;
-}
-
-/* The command's options, its own first, as one table of at most OPTIONS_MAX. Returns how many. */
+/* Stores the command's options in one table, its own options first. Returns their number. */
 static size_t options_of(const cli_command *command, cli_option out[OPTIONS_MAX])
 {
     size_t count = 0;
@@ -66,7 +64,8 @@ static size_t options_of(const cli_command *command, cli_option out[OPTIONS_MAX]
         out[count++] = *o;
     }
     for (size_t i = 0; i < SHARED_OPTIONS && count < OPTIONS_MAX; i++) {
-        if (is_shared_by(&shared_options[i], command)) out[count++] = shared_options[i].option;
+        unsigned group = shared_options[i].group;
+        if (group == 0 || command->groups & group) out[count++] = shared_options[i].option;
     }
     return count;
 }
@@ -119,120 +118,30 @@ void cli_help(const cli_command *command)
     }
     printf("\nExamples:\n%s\n", command->examples);
     printf("\nExit codes:\n%s\n", command->exit_codes ? command->exit_codes
-                                                      : "  0  done\n"
-                                                        "  1  it did not work; standard error says why\n"
-                                                        "  2  the command line makes no sense");
+                                                      : "  0  success\n"
+                                                        "  1  failure; the reason is on standard error\n"
+                                                        "  2  the command line is wrong");
 }
 
-/* ---------------------------------------------------------------- complaints */
+/* ---------------------------------------------------------------- errors */
 
-void cli_complain(const cli_call *call, const char *format, ...)
+void cli_error(const cli_call *call, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    output_complain(call->command->name, format, arguments);
+    output_verror(call->command->name, format, arguments);
     va_end(arguments);
 }
 
-static int complain_usage(const cli_call *call)
+/* Prints the usage line after an error. Returns CLI_USAGE. */
+static int usage_error(const cli_call *call)
 {
     help_usage(stderr, call->command);
-    fprintf(stderr, "'holt %s --help' says more.\n", call->command->name);
+    fprintf(stderr, "See 'holt %s --help'.\n", call->command->name);
     return CLI_USAGE;
 }
 
-/* ---------------------------------------------------------------- values of options */
-
-/* Whether the number is good; complains when it is not. `what`: what it should have been. */
-static bool accept_number(const cli_call *call, const char *option, const char *text, number_result result,
-                          const char *what, const char *most)
-{
-    switch (result) {
-    case NUMBER_OK:
-        return true;
-    case NUMBER_NEGATIVE:
-        cli_complain(call, "--%s: '%s' is negative", option, text);
-        return false;
-    case NUMBER_TOO_LARGE:
-        cli_complain(call, "--%s: '%s' is too large; the most is %s", option, text, most);
-        return false;
-    case NUMBER_NONE:
-        break;
-    }
-    cli_complain(call, "--%s: '%s' is not %s", option, text, what);
-    return false;
-}
-
-bool cli_number(const cli_call *call, const char *option, const char *text, uint64_t *out)
-{
-    return accept_number(call, option, text, number_parse(text, out), "a whole number",
-                         "18446744073709551615");
-}
-
-bool cli_size(const cli_call *call, const char *option, const char *text, uint64_t *out)
-{
-    return accept_number(call, option, text, number_parse_bytes(text, out),
-                         "a size such as 4096, 64K, 64M or 1G", "18446744073709551615 bytes");
-}
-
-bool cli_kind(const cli_call *call, const char *text, uint32_t *out)
-{
-    if (strcmp(text, "lsm") == 0) {
-        *out = HOLT_LSM;
-    } else if (strcmp(text, "btree") == 0) {
-        *out = HOLT_BTREE;
-    } else {
-        cli_complain(call, "--kind: '%s' is neither lsm nor btree", text);
-        return false;
-    }
-    return true;
-}
-
-const char *cli_kind_name(uint32_t kind)
-{
-    return kind == HOLT_LSM ? "lsm" : kind == HOLT_BTREE ? "btree" : "?";
-}
-
-bool cli_durability(const cli_call *call, const char *text, uint32_t *out)
-{
-    if (strcmp(text, "commit") == 0) {
-        *out = HOLT_COMMIT;
-    } else if (strcmp(text, "interval") == 0) {
-        *out = HOLT_INTERVAL;
-    } else if (strcmp(text, "process") == 0) {
-        *out = HOLT_PROCESS;
-    } else {
-        cli_complain(call, "--durability: '%s' is not commit, interval or process", text);
-        return false;
-    }
-    return true;
-}
-
-bool cli_bytes(const cli_call *call, char *argument, holt_slice *out)
-{
-    size_t size = strlen(argument);
-    if (call->encoding == CLI_HEX && !text_unhex(argument, &size)) {
-        cli_complain(call, "'%s' is not pairs of hexadecimal digits", argument);
-        return false;
-    }
-    const char *wrong = call->encoding == CLI_ESCAPED ? text_unescape(argument, &size) : NULL;
-    if (wrong) {
-        cli_complain(call, "'%.4s' is not an escape; these are: \\n \\t \\r \\\\ \\xNN", wrong);
-        return false;
-    }
-    *out = holt_bytes(argument, size);
-    return true;
-}
-
-bool cli_range(const cli_call *call, holt_cursor_options *out)
-{
-    if (call->prefix && !cli_bytes(call, call->prefix, &out->prefix)) return false;
-    if (call->from && !cli_bytes(call, call->from, &out->lower)) return false;
-    if (call->to && !cli_bytes(call, call->to, &out->upper)) return false;
-    return true;
-}
-
-/* ---------------------------------------------------------------- diagnostics */
+/* ---------------------------------------------------------------- the log level */
 
 static bool parse_log_level(const char *text, uint32_t *out)
 {
@@ -252,18 +161,18 @@ static bool parse_log_level(const char *text, uint32_t *out)
     return false;
 }
 
-/* HOLT_LOG_LEVEL, or else LOG_LEVEL, which other programs use too: a word there that we do not know is not
- * for us. */
+/* Reads HOLT_LOG_LEVEL or, without it, LOG_LEVEL. Other programs use LOG_LEVEL too, so an unknown value of it
+ * is ignored. Returns false after printing an error. */
 static bool read_log_level(cli_call *call)
 {
     const char *own = getenv("HOLT_LOG_LEVEL");
     const char *common = getenv("LOG_LEVEL");
     if (own && *own) {
         if (parse_log_level(own, &call->log_level)) return true;
-        cli_complain(call, "HOLT_LOG_LEVEL: '%s' is not error, warn, info or debug", own);
+        cli_error(call, "HOLT_LOG_LEVEL: '%s' is not error, warn, info or debug", own);
         return false;
     }
-    if (common) (void)parse_log_level(common, &call->log_level); /* 0 stays when it is unknown */
+    if (common) (void)parse_log_level(common, &call->log_level); /* stays 0 if unknown */
     return true;
 }
 
@@ -272,14 +181,14 @@ static bool read_log_level(cli_call *call)
 static bool set_encoding(cli_call *call, cli_encoding encoding)
 {
     if (call->encoding != CLI_PLAIN && call->encoding != encoding) {
-        cli_complain(call, "--escaped and --hex exclude each other");
+        cli_error(call, "--escaped and --hex cannot be used together");
         return false;
     }
     call->encoding = encoding;
     return true;
 }
 
-/* An option of a group. false: complained. */
+/* Stores the value of a shared option. Returns false after printing an error. */
 static bool take_shared(cli_call *call, int code, char *value)
 {
     switch (code) {
@@ -318,15 +227,15 @@ static bool take_shared(cli_call *call, int code, char *value)
     }
 }
 
-static bool is_own(const cli_command *command, int code)
+static bool take_option(cli_call *call, int code, char *value)
 {
-    for (const cli_option *o = command->options; o && o->name; o++) {
-        if (o->code == code) return true;
+    for (const cli_option *o = call->command->options; o && o->name; o++) {
+        if (o->code == code) return call->command->option(call, code, value);
     }
-    return false;
+    return take_shared(call, code, value);
 }
 
-/* The tables that getopt_long wants. */
+/* The tables that getopt_long needs. */
 typedef struct getopt_tables {
     char letters[2 * OPTIONS_MAX + 2];
     struct option names[OPTIONS_MAX + 1];
@@ -335,7 +244,7 @@ typedef struct getopt_tables {
 static void tables_make(getopt_tables *t, const cli_option *options, size_t count)
 {
     char *letter = t->letters;
-    *letter++ = ':'; /* a missing argument is told apart from an unknown option */
+    *letter++ = ':'; /* getopt_long then returns ':' for a missing argument, '?' for an unknown option */
     for (size_t i = 0; i < count; i++) {
         const cli_option *o = &options[i];
         t->names[i] = (struct option){o->name, o->value ? required_argument : no_argument, NULL, o->code};
@@ -347,60 +256,72 @@ static void tables_make(getopt_tables *t, const cli_option *options, size_t coun
     t->names[count] = (struct option){NULL, 0, NULL, 0};
 }
 
-static int complain_option(const cli_call *call, char **argv, bool missing)
+static int option_error(const cli_call *call, char **argv, bool missing)
 {
     const char *given = argv[optind - 1];
     if (missing) {
-        cli_complain(call, "option '%s' needs an argument", given);
+        cli_error(call, "option '%s' needs an argument", given);
     } else if (optopt > 0 && optopt < CLI_LONG) {
-        cli_complain(call, "unknown option '-%c'", optopt);
+        cli_error(call, "unknown option '-%c'", optopt);
     } else {
-        cli_complain(call, "unknown or ambiguous option '%s'", given);
+        cli_error(call, "unknown or ambiguous option '%s'", given);
     }
-    return complain_usage(call);
+    return usage_error(call);
 }
 
 static int check_operands(const cli_call *call)
 {
     const cli_command *command = call->command;
     if (call->operand_count < command->operands_min) {
-        cli_complain(call, "%s",
-                     call->operand_count == 0 ? "the directory of a database is missing"
-                                              : "an argument is missing");
-        return complain_usage(call);
+        cli_error(call, "%s",
+                  call->operand_count == 0 ? "the directory of the database is missing"
+                                           : "an argument is missing");
+        return usage_error(call);
     }
     if (call->operand_count > command->operands_max) {
-        cli_complain(call, "'%s' is one argument too many", call->operands[command->operands_max]);
-        return complain_usage(call);
+        cli_error(call, "unexpected argument '%s'", call->operands[command->operands_max]);
+        return usage_error(call);
     }
-    return CLI_GO_ON;
+    return CLI_CONTINUE;
 }
 
-int cli_parse(cli_call *call, const cli_command *command, int argc, char **argv, void *own)
+/* Parses the command line into *call. Returns CLI_CONTINUE, or the exit code if the command ends here. */
+static int parse(cli_call *call, int argc, char **argv)
 {
+    const cli_command *command = call->command;
     cli_option options[OPTIONS_MAX];
     getopt_tables tables;
-    *call = (cli_call){.command = command, .own = own, .collection = "default"};
     tables_make(&tables, options, options_of(command, options));
     opterr = 0;
     for (;;) {
         int code = getopt_long(argc, argv, tables.letters, tables.names, NULL);
         if (code == -1) break;
-        if (code == '?' || code == ':') return complain_option(call, argv, code == ':');
+        if (code == '?' || code == ':') return option_error(call, argv, code == ':');
         if (code == 'h') {
             cli_help(command);
             return CLI_OK;
         }
-        bool taken =
-            is_own(command, code) ? command->option(call, code, optarg) : take_shared(call, code, optarg);
-        if (!taken) return CLI_USAGE;
+        if (!take_option(call, code, optarg)) return CLI_USAGE;
     }
     if (call->json && call->encoding == CLI_HEX) {
-        cli_complain(call, "--json and --hex exclude each other");
+        cli_error(call, "--json and --hex cannot be used together");
         return CLI_USAGE;
     }
     call->operands = argv + optind;
     call->operand_count = argc - optind;
     if (!read_log_level(call)) return CLI_USAGE;
     return check_operands(call);
+}
+
+int cli_run(const cli_command *command, int argc, char **argv)
+{
+    cli_call call = {.command = command, .collection = "default"};
+    if (command->defaults) {
+        call.own = allocate_or_exit(1, command->defaults_bytes);
+        memcpy(call.own, command->defaults, command->defaults_bytes);
+    }
+    int code = parse(&call, argc, argv);
+    if (code == CLI_CONTINUE) code = command->run(&call);
+    free(call.own);
+    return code;
 }

@@ -1,12 +1,12 @@
-/* main.c -- the `holt` command: finds the command by its name and runs it. */
+/* main.c -- the program `holt`: finds the command by its name and runs it. */
 #include <stdio.h>
 #include <string.h>
 
 #include <holt.h>
 
 #include "cli.h"
-#include "commands.h"
-#include "output.h"
+#include "commands/commands.h"
+#include "terminal/output.h"
 
 const cli_command *const cli_commands[] = {
     &command_put,     &command_get,  &command_del,   &command_exists,      &command_scan,   &command_count,
@@ -15,7 +15,7 @@ const cli_command *const cli_commands[] = {
     &command_version, &command_help, NULL,
 };
 
-/* The word after `holt` as a command's name: --help and --version are what people try first. */
+/* Returns the command that the word after `holt` names. People try --help and --version first. */
 static const char *command_name(const char *word)
 {
     if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) return "help";
@@ -23,24 +23,20 @@ static const char *command_name(const char *word)
     return word;
 }
 
-static int run(int argc, char **argv)
+int main(int argc, char **argv)
 {
+    output_init();
     if (argc < 2) {
-        fputs("holt: a command is missing\nUsage: holt COMMAND [OPTIONS] DIR ...\n'holt help' lists the "
-              "commands.\n",
+        fputs("holt: a command is missing\n"
+              "Usage: holt COMMAND [OPTIONS] DIR ...\n"
+              "'holt help' lists the commands.\n",
               stderr);
         return CLI_USAGE;
     }
     const cli_command *command = cli_command_find(command_name(argv[1]));
     if (!command) {
-        output_tell(NULL, "there is no command '%s'; 'holt help' lists them", argv[1]);
+        output_error(NULL, "there is no command '%s'; 'holt help' lists the commands", argv[1]);
         return CLI_USAGE;
     }
-    return output_finish(command->name, command->run(command, argc - 1, argv + 1));
-}
-
-int main(int argc, char **argv)
-{
-    output_init();
-    return run(argc, argv);
+    return output_finish(command->name, cli_run(command, argc - 1, argv + 1));
 }

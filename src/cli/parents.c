@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buffer.h"
+#include "common/byte_buffer.h"
 
-/* The length of the path without its last component and the slashes before that; 0 when nothing is left. */
+/* Returns the length of the path without its last component and the slashes before it. */
 static size_t parent_length(const char *path, size_t length)
 {
     while (length > 0 && path[length - 1] == '/') {
@@ -27,7 +27,7 @@ static size_t parent_length(const char *path, size_t length)
 
 static char *copy(const char *path, size_t length)
 {
-    char *out = cli_allocate(length + 1, 1);
+    char *out = allocate_or_exit(length + 1, 1);
     memcpy(out, path, length);
     return out;
 }
@@ -43,7 +43,7 @@ static bool sync_directory(const char *path)
     return done;
 }
 
-/* Syncs the directory that has the entry of path[0, length). */
+/* Syncs the directory that contains the entry of path[0, length). */
 static bool sync_parent(const char *path, size_t length)
 {
     size_t above = parent_length(path, length);
@@ -53,7 +53,7 @@ static bool sync_parent(const char *path, size_t length)
     return done;
 }
 
-/* Makes the directory path[0, length), which may be there already. */
+/* Creates the directory path[0, length), which may exist already. */
 static bool make_directory(parents *p, size_t length)
 {
     char *path = copy(p->path, length);
@@ -68,13 +68,6 @@ static bool make_directory(parents *p, size_t length)
     return good;
 }
 
-/* The length of the path up to the end of the component after `from`. */
-static size_t next_component(const char *path, size_t from)
-{
-    from += strspn(path + from, "/");
-    return from + strcspn(path + from, "/");
-}
-
 char *parents_make(parents *p, const char *directory)
 {
     size_t last = parent_length(directory, strlen(directory));
@@ -82,10 +75,11 @@ char *parents_make(parents *p, const char *directory)
     if (last == 0) return NULL;
     p->path = copy(directory, last);
     struct stat info;
-    if (stat(p->path, &info) == 0)
-        return NULL; /* the usual case; if it is no directory, the library says so */
+    /* The usual case. If it is not a directory, the library says so. */
+    if (stat(p->path, &info) == 0) return NULL;
     for (size_t length = 0; length < last;) {
-        length = next_component(p->path, length);
+        length += strspn(p->path + length, "/");
+        length += strcspn(p->path + length, "/"); /* now at the end of the next component */
         if (make_directory(p, length)) continue;
         int failure = errno;
         char *stopped = copy(p->path, length);

@@ -1,8 +1,8 @@
-/* parents.h -- the missing directories above a new database, as mkdir -p makes them.
+/* parents.h -- creates the missing directories above a new database, as mkdir -p does.
  *
- * The library makes the database's own directory, and makes its entry in the one above durable. Those above
- * are the command's: each new one is synced into its parent, or a power failure could take the database with
- * them after its first commit was acknowledged.
+ * The library creates the database's own directory and makes its entry in the parent directory durable. The
+ * directories above that are created here, and each is synced into its parent. Otherwise a power failure
+ * could remove them, and the database in them, after its first commit was acknowledged.
  */
 #ifndef CLI_PARENTS_H
 #define CLI_PARENTS_H
@@ -11,16 +11,16 @@
 #include <stddef.h>
 
 typedef struct parents {
-    char *path;     /* of the database; NULL when nothing was made */
-    size_t highest; /* length of the first directory that was made */
+    char *path;     /* the parent directory of the database; NULL if it is the current directory */
+    size_t highest; /* the length of the path of the first directory created; 0 if none was */
     size_t lowest;  /* and of the last */
 } parents;
 
-/* Makes what is missing above the directory. NULL, or the path at which it stopped, with errno; that string is
- * the caller's to free. What was made until then has been removed again. */
+/* Creates the missing directories above `directory`. Returns NULL or, with errno set, the path that it could
+ * not create, which the caller frees; the directories created before that one are removed again. */
 char *parents_make(parents *p, const char *directory);
 
-/* Removes what was made, as far as it is empty: there is no database after all. */
+/* Removes the created directories that are empty, after the database could not be created. */
 void parents_remove(parents *p);
 
 void parents_deinit(parents *p);

@@ -1,9 +1,10 @@
 #!/bin/sh
 # run.sh HOLT [PATTERN] -- tests the command HOLT from outside, as its users see it.
 #
-# Runs every function test_* of the files test_*.sh beside this one (those whose name contains PATTERN), each in an
-# empty directory of its own with `set -eu`: a command that fails where the test does not expect it fails the test. The
-# names are behaviours. Needs a POSIX shell and the usual tools, nothing else; what needs more is skipped aloud.
+# Runs every function test_* of the files test_*.sh beside this one, or those whose name contains PATTERN.
+# Each runs in its own empty directory with `set -eu`, so an unexpected failure of a command fails the test.
+# The names say the tested behaviour. Only a POSIX shell and the usual tools are needed; a test that needs
+# more is skipped with a message.
 
 here=$(cd "$(dirname "$0")" && pwd)
 exe=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -31,21 +32,21 @@ skip() {
     exit $SKIPPED
 }
 
-# status_is N COMMAND...: ends with N; its output is left in the files out and err.
+# status_is N COMMAND...: the command exits with N; its output is left in the files out and err.
 status_is() {
     want=$1
     shift
     got=0
     "$@" >out 2>err || got=$?
-    [ "$got" -eq "$want" ] || fail "'$*' ended with $got, not $want: $(head -c 400 err)"
+    [ "$got" -eq "$want" ] || fail "'$*' exited with $got, not $want: $(head -c 400 err)"
 }
 
-# says TEXT: what the last status_is left in err contains TEXT.
+# says TEXT: the standard error of the last status_is contains TEXT.
 says() {
     grep -qF -e "$1" err || fail "standard error lacks '$1': $(head -c 400 err)"
 }
 
-# prints TEXT COMMAND...: succeeds and prints exactly TEXT, without its last line feeds.
+# prints TEXT COMMAND...: the command succeeds and prints exactly TEXT, apart from line feeds at the end.
 prints() {
     text=$1
     shift
@@ -57,9 +58,9 @@ same() {
     cmp "$1" "$2" || fail "$1 and $2 differ"
 }
 
-# on_terminal COMMAND: runs the shell command on a pseudo-terminal; what it shows is left in out, without returns.
+# on_terminal COMMAND: runs the shell command on a pseudo-terminal; its output is left in out, without CRs.
 on_terminal() {
-    command -v script >/dev/null || skip "script(1) is not there"
+    command -v script >/dev/null || skip "script(1) is missing"
     script -qec "stty cols 80; $1" /dev/null </dev/null >shown 2>&1 || return $?
     tr -d '\r' <shown >out
 }

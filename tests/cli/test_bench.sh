@@ -1,9 +1,10 @@
-# bench: every workload runs, answers are checked, and its directory goes away.
+# bench: every workload runs, results are checked, and its directory is removed.
 
-test_all_workloads_run_and_leave_nothing() {
+test_all_workloads_run_and_leave_no_files() {
     mkdir tmp
     status_is 0 env TMPDIR="$PWD/tmp" "$exe" bench --num 2000 --value-bytes 50 --batch 64 --duration 5
-    for workload in fillseq fillbatch fillrandom overwrite readrandom readmissing readseq readreverse seekrandom \
+    for workload in fillseq fillbatch fillrandom overwrite readrandom readmissing readseq readreverse \
+        seekrandom \
         readwhilewriting mixed deleterandom fillsync; do
         grep -q "^$workload  *[1-9]" out || fail "no line for $workload"
     done
@@ -14,21 +15,24 @@ test_all_workloads_run_and_leave_nothing() {
     [ -z "$(ls tmp)" ]
 }
 
-test_threads_and_small_memory_give_the_same_answers() {
-    status_is 0 env TMPDIR="$PWD" "$exe" bench --num 3000 --threads 4 --memory 8M --memtable 64K --seed 7 --random-keys \
-        --benchmarks fillrandom,flush,readrandom,deleterandom,compact,readrandom,seekrandom,mixed,readwhilewriting
+test_threads_and_small_memory_give_the_same_results() {
+    list=fillrandom,flush,readrandom,deleterandom,compact,readrandom,seekrandom,mixed,readwhilewriting
+    status_is 0 env TMPDIR="$PWD" "$exe" bench --num 3000 --threads 4 --memory 8M --memtable 64K --seed 7 \
+        --random-keys --benchmarks "$list"
     grep -q '^readrandom .*3,000 of 3,000 found' out
 }
 
-test_results_as_json_are_one_object_a_line() {
-    status_is 0 env TMPDIR="$PWD" "$exe" bench --num 500 --json --benchmarks fillseq,readrandom --durability interval
+test_results_as_json_are_one_object_per_line() {
+    status_is 0 env TMPDIR="$PWD" "$exe" bench --num 500 --json --benchmarks fillseq,readrandom \
+        --durability interval
     [ "$(wc -l <out)" -eq 3 ]
     head -n 1 out | grep -q '^{.*"durability":"interval".*"num":500.*}$'
-    tail -n 1 out | grep -q '^{"workload":"readrandom","operations":500,.*"p99_us":.*"found":500,"wrong":0,.*}$'
+    tail -n 1 out |
+        grep -q '^{"workload":"readrandom","operations":500,.*"p99_us":.*"found":500,"wrong":0,.*}$'
 }
 
-# Each step has settings of its own: a step that inherited another's entries would read what is not there.
-test_suites_run_and_leave_nothing() {
+# Each step has its own settings: with the number of entries of another step it would read missing keys.
+test_suites_run_and_leave_no_files() {
     mkdir tmp
     status_is 0 env TMPDIR="$PWD/tmp" "$exe" bench --suite full --no-latency
     grep -q '^suite full' out
@@ -41,7 +45,7 @@ test_suites_run_and_leave_nothing() {
     [ -z "$(ls tmp)" ]
 }
 
-test_given_directory_stays_and_other_collections_too() {
+test_given_directory_and_other_collections_remain() {
     holt put data mine 1
     status_is 0 holt bench data --num 300 --benchmarks fillseq
     prints 300 holt count data -c bench

@@ -1,13 +1,13 @@
-# holt check: healthy, damaged, and what cannot be checked.
+# holt check: of healthy and damaged databases, and of things that cannot be checked.
 
-# Overwrites a byte of a file with another one: spoil FILE OFFSET.
+# spoil FILE OFFSET: changes a byte of the file.
 spoil() {
     byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
     # shellcheck disable=SC2059
     printf "\\$(printf '%03o' $(((byte + 1) % 256)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
-# The name of the first of the files.
+# name_of FILE...: prints the name of the first file.
 name_of() {
     basename "$1"
 }
@@ -51,13 +51,14 @@ test_check_names_file_and_offset_of_the_damage() {
     status_is 1 holt check data
     grep -q '^problems_found	1$' out
     status_is 1 holt check data --json
-    grep -q "^{\"problems\":\\[{\"file\":\"$run\",\"offset\":4096,\"message\":\".*\"}\\],\"problems_found\":1," out
+    problem="{\"file\":\"$run\",\"offset\":4096,\"message\":\".*\"}"
+    grep -q "^{\"problems\":\\[$problem\\],\"problems_found\":1," out
     rm "data/$run"
     status_is 1 holt check data --quiet
     grep -q "^$run	-	.*is missing" out
 }
 
-test_check_tells_each_damaged_file() {
+test_check_reports_each_damaged_file() {
     fill_database
     run=$(name_of data/run-*)
     wal=$(name_of data/wal-*)
@@ -71,7 +72,7 @@ $wal" ] || fail "$(cat out)"
     [ "$(cut -f1 out)" = CURRENT ]
 }
 
-test_check_of_what_is_no_database_is_told() {
+test_check_of_something_else_than_a_database_fails() {
     status_is 1 holt check nodata
     says nodata
     [ ! -s out ]
@@ -86,7 +87,7 @@ test_check_of_what_is_no_database_is_told() {
     status_is 2 holt check data --nonsense
 }
 
-test_check_of_a_database_in_use_is_told_who_has_it() {
+test_check_of_a_database_in_use_names_the_process() {
     mkfifo pipe
     "$exe" load data --format tsv pipe >/dev/null 2>&1 &
     loader=$!
@@ -110,7 +111,7 @@ test_check_is_a_sentence_on_a_terminal() {
     fill_database
     on_terminal "'$exe' check data"
     shows '501 entries, '
-    shows ': no problem'
+    shows ': no problems'
     spoil "data/$(name_of data/run-*)" 4200
     on_terminal "'$exe' check data || echo code \$?"
     shows 'block at 4096: checksum'

@@ -1,6 +1,6 @@
-# collections, create, drop, stats, flush, compact, and what is no database.
+# collections, create, drop, stats, flush, compact; directories that are not databases.
 
-test_collections_come_and_go() {
+test_collections_are_created_and_dropped() {
     holt create data users
     holt create data --kind lsm logs
     prints 'default
@@ -15,7 +15,7 @@ logs' holt collections data
     says users
 }
 
-# The kind is what a collection was created with, everywhere it is shown, and a dump takes it along.
+# Every command shows the kind that the collection was created with, and a dump preserves it.
 test_a_btree_is_shown_as_one_and_works_like_the_rest() {
     holt create data trees --kind btree
     for key in a b c; do
@@ -87,9 +87,11 @@ test_flush_and_compact_keep_what_is_there() {
     status_is 1 holt compact data -c nope
 }
 
-test_reading_makes_no_database() {
-    for command in 'get nodata k' 'exists nodata k' 'scan nodata' 'count nodata' 'dump nodata' 'stats nodata' \
-        'collections nodata' 'del nodata k' 'drop nodata c --yes' 'clear nodata --yes' 'rename nodata a b' 'del nodata --prefix k' \
+test_reading_creates_no_database() {
+    for command in 'get nodata k' 'exists nodata k' 'scan nodata' 'count nodata' 'dump nodata' \
+        'stats nodata' \
+        'collections nodata' 'del nodata k' 'drop nodata c --yes' 'clear nodata --yes' 'rename nodata a b' \
+        'del nodata --prefix k' \
         'flush nodata' 'compact nodata' 'put nodata k v -c other'; do
         # shellcheck disable=SC2086
         status_is 1 holt $command
@@ -98,7 +100,7 @@ test_reading_makes_no_database() {
     done
 }
 
-test_what_is_no_database_is_left_alone() {
+test_other_files_and_directories_are_left_alone() {
     echo text >file
     mkdir other
     echo mine >other/notes
@@ -114,21 +116,22 @@ test_what_is_no_database_is_left_alone() {
     [ "$(ls other)" = notes ]
 }
 
-test_unwritable_directory_is_told() {
+test_unwritable_directory_is_reported() {
     mkdir locked
     chmod 555 locked
     chmod 755 "$work" .
     if [ "$(id -u)" -ne 0 ]; then
         status_is 1 holt put locked/data k v
     else
-        command -v setpriv >/dev/null || skip "root, and setpriv(1) is not there"
-        setpriv --reuid 65534 --clear-groups "$exe" version >/dev/null 2>&1 || skip "another user cannot run $exe"
+        command -v setpriv >/dev/null || skip "root, and setpriv(1) is missing"
+        setpriv --reuid 65534 --clear-groups "$exe" version >/dev/null 2>&1 ||
+            skip "another user cannot run $exe"
         status_is 1 setpriv --reuid 65534 --clear-groups "$exe" put locked/data k v
     fi
     [ -s err ]
 }
 
-test_memory_below_the_minimum_is_told() {
+test_memory_below_the_minimum_is_refused() {
     status_is 1 holt put data k v --memory 1M
     [ -s err ]
     status_is 2 holt put data k v --memory lots
@@ -137,7 +140,7 @@ test_memory_below_the_minimum_is_told() {
     prints v holt get data k --memory 16m
 }
 
-test_second_process_is_told_who_has_the_database() {
+test_second_process_is_refused_and_the_first_named() {
     mkfifo pipe
     "$exe" load data --format tsv pipe >/dev/null 2>&1 &
     loader=$!
@@ -158,7 +161,7 @@ test_second_process_is_told_who_has_the_database() {
     prints 1 holt get data a
 }
 
-test_log_level_shows_the_diary_on_standard_error() {
+test_log_level_prints_the_event_log_on_standard_error() {
     status_is 0 env HOLT_LOG_LEVEL=debug "$exe" put data k v
     says 'holt: '
     status_is 0 env LOG_LEVEL=INFO "$exe" get data k
@@ -173,7 +176,7 @@ test_log_level_shows_the_diary_on_standard_error() {
 
 # ---------------------------------------------------------------- create, rename, clear, drop
 
-test_created_collections_have_the_block_and_the_filter_asked_for() {
+test_created_collections_have_the_given_block_and_filter() {
     holt create data small --block 4K --filter 1
     holt create data bare --block 64KiB --filter none
     holt create data trees --kind btree --block 16384
@@ -183,7 +186,8 @@ test_created_collections_have_the_block_and_the_filter_asked_for() {
     grep -q '^collection\.bare\.block_bytes	65536$' out
     grep -q '^collection\.bare\.filter_bits	0$' out
     grep -q '^collection\.trees\.block_bytes	16384$' out
-    # A dump takes them along; "no filter" is not "the default", which 0 means where a collection is created.
+    # A dump preserves them. "No filter" must not become 0, which means the default when a collection is
+    # created.
     grep '^collection\..*\(kind\|block_bytes\|filter_bits\)' out >expected
     holt dump data >dump
     holt load copy dump >/dev/null
@@ -194,7 +198,7 @@ test_created_collections_have_the_block_and_the_filter_asked_for() {
     same got expected
 }
 
-test_blocks_and_filters_that_cannot_be_are_refused() {
+test_invalid_blocks_and_filters_are_refused() {
     for size in 0 2K 5000 128K many; do
         status_is 2 holt create data c --block "$size"
         says "--block: '$size'"
@@ -244,14 +248,14 @@ test_clear_empties_a_collection_and_keeps_it() {
     says nope
 }
 
-# A question that nobody sees must not be taken for a yes, nor may the line of a pipe answer it.
+# Without a terminal nobody sees the question; neither silence nor a line from a pipe may count as yes.
 test_clear_and_drop_need_yes_without_a_terminal() {
     holt create data users
     holt put data -c users k v
     for command in 'clear data -c users' 'drop data users'; do
         # shellcheck disable=SC2086
         status_is 2 holt $command </dev/null
-        says "needs --yes"
+        says "--yes is required"
         # shellcheck disable=SC2086
         echo y | status_is 2 holt $command
     done
@@ -260,7 +264,7 @@ test_clear_and_drop_need_yes_without_a_terminal() {
 
 # ---------------------------------------------------------------- directories and messages
 
-test_missing_directories_above_a_new_database_are_made() {
+test_missing_directories_above_a_new_database_are_created() {
     holt put a/b/c k v
     prints v holt get a/b/c k
     holt create ./d//e/ users
@@ -271,17 +275,18 @@ test_missing_directories_above_a_new_database_are_made() {
     prints 100 holt count h/i -c bench
 }
 
-# What could not become a database leaves no directories behind, and none that were there are touched.
-test_directories_are_made_only_for_a_new_database() {
+# If the database cannot be created, no new directories remain and existing ones are untouched.
+test_directories_are_created_only_for_a_new_database() {
     mkdir there
     echo text >file
     status_is 1 holt put there/x/y k v --memory 1M
     [ "$(ls there)" = "" ] || fail "left: $(ls -R there)"
     status_is 1 holt put file/x/y k v
-    says "file/x: cannot make this directory: Not a directory"
+    says "file/x: cannot create this directory: Not a directory"
     status_is 1 holt put file/x k v
     [ -s err ]
-    for command in 'get no/data k' 'scan no/data' 'del no/data k' 'put no/data -c other k v' 'check no/data' 'dump no/data'; do
+    for command in 'get no/data k' 'scan no/data' 'del no/data k' 'put no/data -c other k v' 'check no/data' \
+        'dump no/data'; do
         # shellcheck disable=SC2086
         status_is 1 holt $command
         [ ! -e no ] || fail "'$command' made a directory"
@@ -291,7 +296,7 @@ test_directories_are_made_only_for_a_new_database() {
     [ ! -e no ]
 }
 
-# named_once NAME COMMAND...: fails with a message that has the name, once.
+# named_once NAME COMMAND...: the command fails with a message that contains the name exactly once.
 named_once() {
     name=$1
     shift

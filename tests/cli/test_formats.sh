@@ -1,4 +1,4 @@
-# load of CSV and JSON: what other programs write, and what they write wrong.
+# load of CSV and JSON: files of other programs, and malformed ones.
 
 # ---------------------------------------------------------------- CSV
 
@@ -6,7 +6,7 @@ csv() {
     holt load data --format csv "$@" >/dev/null
 }
 
-# bad_csv TEXT MESSAGE: the file is refused with the message, and nothing is loaded.
+# bad_csv TEXT MESSAGE: the file is refused with the message and nothing is loaded.
 bad_csv() {
     # shellcheck disable=SC2059
     printf "$1" >bad.csv
@@ -59,7 +59,8 @@ test_csv_columns_are_chosen_by_name() {
     csv --key-column 'first name' --value-column id people.csv
     prints 7 holt get data Jane
     status_is 1 holt load data --format csv people.csv
-    says "people.csv: line 1: the header has no column 'key'; its first one of 4 is 'id'; name another with --key-column"
+    says "people.csv: line 1: the header has no column 'key'; the first of its 4 is 'id'"
+    says "choose one with --key-column"
     status_is 1 holt load data --format csv --key-column id people.csv
     says "the header has no column 'value'"
     says -- "--value-column"
@@ -73,7 +74,7 @@ test_csv_of_several_files_has_a_header_each() {
 b	2' holt scan data
 }
 
-# A row of the wrong length is what a comma without quotes makes: half of it would go into the wrong column.
+# An unquoted comma makes a row of the wrong length: fields would end up in the wrong columns.
 test_csv_row_with_missing_or_surplus_fields_is_named() {
     bad_csv 'key,value\na,1\nb\nc,3\n' "bad.csv: line 3: row 2 has 1 field, but the header has 2"
     bad_csv 'key,value\na,"x\ny"\nb,2,3\n' "bad.csv: line 4: row 2 has 3 fields, but the header has 2"
@@ -81,30 +82,30 @@ test_csv_row_with_missing_or_surplus_fields_is_named() {
     bad_csv 'key,value,x\na,"1\n1"\n' "bad.csv: line 2: row 1 has 2 fields, but the header has 3"
 }
 
-test_csv_that_rfc_4180_does_not_have_is_refused() {
-    bad_csv 'key,value\na,"never\nclosed\n' "bad.csv: line 2: a quote is opened in this row and never closed"
-    bad_csv 'key,"value\n' "bad.csv: line 1: a quote is opened"
+test_csv_outside_of_rfc_4180_is_refused() {
+    bad_csv 'key,value\na,"never\nclosed\n' "bad.csv: line 2: a quote opened in this row is never closed"
+    bad_csv 'key,"value\n' "bad.csv: line 1: a quote opened in this row"
     bad_csv 'key,value\na,1"2\n' "bad.csv: line 2: a quote inside a field"
-    bad_csv 'key,value\na,"1"2\n' "bad.csv: line 2: something stands between a closing quote"
-    bad_csv 'key,value\na,"1" \n' "bad.csv: line 2: something stands between"
+    bad_csv 'key,value\na,"1"2\n' "bad.csv: line 2: there is text between a closing quote"
+    bad_csv 'key,value\na,"1" \n' "bad.csv: line 2: there is text between"
     bad_csv 'key,value\ra,1\rb,2\r' "bad.csv: line 1: a carriage return"
     bad_csv 'key,value\na,1\r2\n' "bad.csv: line 2: a carriage return"
     bad_csv '' "bad.csv: the file is empty"
     bad_csv 'a,1\nb,2\n' "bad.csv: line 1: the header has no column 'key'"
-    bad_csv 'key,value,key\na,1,b\n' "bad.csv: line 1: the header has 2 columns 'key'"
+    bad_csv 'key,value,key\na,1,b\n' "bad.csv: line 1: the header has 2 columns named 'key'"
     bad_csv '\377\376k\000e\000y\000\n\000' "the file is UTF-16"
     { printf 'key,value'; head -c 20000 /dev/zero | tr '\0' ,; echo; } >bad.csv
     status_is 1 holt load bad --format csv bad.csv
     says "the header has 20002 columns; at most 10000"
 }
 
-test_csv_columns_that_come_twice_do_not_matter_when_they_are_not_loaded() {
+test_csv_columns_that_are_not_loaded_may_occur_twice() {
     printf 'x,key,x,value\n1,a,2,b\n' >input
     csv input
     prints 'a	b' holt scan data
 }
 
-# Fields are bytes: no encoding is assumed, and a zero byte ends nothing.
+# Fields are bytes: no encoding is assumed, and a zero byte does not end a field.
 test_csv_fields_are_bytes() {
     printf 'key,value\n\377\000k,"\000\376"\n' >input
     csv input
@@ -114,7 +115,7 @@ test_csv_fields_are_bytes() {
 test_csv_row_past_every_limit_is_refused_in_bounded_memory() {
     { printf 'key,value\nk,"'; yes 'some line of a quote that is never closed' | head -n 400000; } >input
     status_is 1 holt load data --format csv --memory 8M input
-    says "input: line 2: the row is longer than any entry can be"
+    says "input: line 2: the row is longer than any entry that"
     { printf 'key,value\nk,'; head -c 20000000 /dev/zero; echo; } >input
     status_is 1 holt load data --format csv --memory 8M input
     says "input: line 2"
@@ -124,13 +125,15 @@ test_csv_row_past_every_limit_is_refused_in_bounded_memory() {
     [ ! -e data ]
 }
 
-# Only for machines that have a second opinion on what CSV is.
+# Needs another implementation of CSV.
 test_csv_of_another_program_is_read() {
-    python3 -c '' 2>/dev/null || skip "python3 is not there"
+    python3 -c '' 2>/dev/null || skip "python3 is missing"
     python3 - <<'END'
 import csv, random
 random.seed(7)
-rows = [("%04d" % i, "".join(random.choice('ab,"\n ;\t\\\u00e9') for _ in range(random.randrange(30)))) for i in range(500)]
+def text():
+    return "".join(random.choice('ab,"\n ;\t\\\u00e9') for _ in range(random.randrange(30)))
+rows = [("%04d" % i, text()) for i in range(500)]
 for name, dialect in (("unix.csv", "unix"), ("excel.csv", "excel")):
     with open(name, "w", newline="", encoding="utf-8") as f:
         w = csv.writer(f, dialect=dialect)
@@ -157,7 +160,7 @@ bad_json() {
     [ ! -e bad ] || fail "something was made of '$1'"
 }
 
-# What scan prints is the whole contract: every byte alone, runs of random bytes, valid UTF-8 of every length.
+# Every single byte, random bytes, and valid UTF-8 of every length.
 test_json_that_scan_prints_is_read_back_byte_for_byte() {
     i=0
     while [ $i -lt 256 ]; do
@@ -171,7 +174,8 @@ test_json_that_scan_prints_is_read_back_byte_for_byte() {
         head -c $((i * 11)) /dev/urandom | holt put data "random $i"
         i=$((i + 1))
     done
-    holt put data -e 'utf-8 \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80' '\xe2\x80\xae\xef\xbf\xbf\xf4\x8f\xbf\xbf\xc2\x80\x7f'
+    holt put data -e 'utf-8 \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80' \
+        '\xe2\x80\xae\xef\xbf\xbf\xf4\x8f\xbf\xbf\xc2\x80\x7f'
     holt put data '' ''
     holt scan data --json >json
     holt load copy --format json json >/dev/null
@@ -184,7 +188,10 @@ test_json_that_scan_prints_is_read_back_byte_for_byte() {
 }
 
 test_json_escapes_of_other_programs_are_read() {
-    printf '\357\273\277{"value":"\\u00e9\\ud83d\\ude00\\/\\b\\f\\u0000","key" : "a"}\r\n\n  \t\r\n {"key":{"base64":""},"value":{"base64":"AP8="}}' >input
+    {
+        printf '\357\273\277{"value":"\\u00e9\\ud83d\\ude00\\/\\b\\f\\u0000","key" : "a"}\r\n\n  \t\r\n '
+        printf '{"key":{"base64":""},"value":{"base64":"AP8="}}'
+    } >input
     status_is 0 holt load data --format json input
     prints c3a9f09f98802f080c00 holt get data --hex 61
     prints 00ff holt get data --hex ''
@@ -196,24 +203,25 @@ test_wrong_json_is_refused_and_named() {
     bad_json '{"value":"a"}' 'the object has no member "key"'
     bad_json '{}' 'the object has no member "key"'
     bad_json '{"key":"a","value":"1","extra":0}' 'unknown member "extra"'
-    bad_json '{"key":"a","value":1}' 'the value is of the type int'
-    bad_json '{"key":"a","value":NaN}' 'the value is of the type double'
-    bad_json '{"key":"a","value":Infinity}' 'the value is of the type double'
-    bad_json '{"key":true,"value":"1"}' 'the key is of the type boolean'
-    bad_json '{"key":"a","value":null}' 'the value is of the type null'
-    bad_json '{"key":"a","value":["1"]}' 'the value is of the type array'
-    bad_json '{"key":"a","value":{"base64":"AA==","x":1}}' 'the value is an object, which may only be'
-    bad_json '{"key":"a","value":{"base64":5}}' 'the value is an object, which may only be'
-    bad_json '{"key":"a","value":{}}' 'the value is an object, which may only be'
+    bad_json '{"key":"a","value":1}' 'the value has the type int'
+    bad_json '{"key":"a","value":NaN}' 'the value has the type double'
+    bad_json '{"key":"a","value":Infinity}' 'the value has the type double'
+    bad_json '{"key":true,"value":"1"}' 'the key has the type boolean'
+    bad_json '{"key":"a","value":null}' 'the value has the type null'
+    bad_json '{"key":"a","value":["1"]}' 'the value has the type array'
+    bad_json '{"key":"a","value":{"base64":"AA==","x":1}}' 'the value is an object other than'
+    bad_json '{"key":"a","value":{"base64":5}}' 'the value is an object other than'
+    bad_json '{"key":"a","value":{}}' 'the value is an object other than'
     for text in '["a","1"]' null '"a"' 17 NaN 'key,value'; do
-        bad_json "$text" "not a JSON object, which begins with '{'"
+        bad_json "$text" "not a JSON object: it must begin with '{'"
     done
 }
 
-# json-c keeps the last of two members, cuts names at a zero and replaces lone surrogates: bytes would be lost silently.
+# json-c keeps the last of two members, cuts names at a zero and replaces lone surrogates: bytes would be
+# lost.
 test_json_that_a_lenient_parser_would_change_is_refused() {
-    bad_json '{"key":"a","value":"1","key":"b"}' 'a member comes twice'
-    bad_json '{"key":"a","value":{"base64":"AA==","base64":"AQ=="}}' 'a member comes twice'
+    bad_json '{"key":"a","value":"1","key":"b"}' 'a member occurs twice'
+    bad_json '{"key":"a","value":{"base64":"AA==","base64":"AQ=="}}' 'a member occurs twice'
     bad_json '{"key\u0000x":"a","value":"1"}' 'a name with a zero character'
     bad_json '{"key":"\ud800","value":"1"}' 'half of a pair of surrogates'
     bad_json '{"key":"\ude00\ud83d","value":"1"}' 'half of a pair of surrogates'
@@ -231,17 +239,17 @@ test_json_that_a_lenient_parser_would_change_is_refused() {
     says "bad.json: line 1: a control character"
     printf '{"key":"a","value":"\\\000"}\n' >bad.json
     status_is 1 holt load bad --format json bad.json
-    says "bad.json: line 1: a backslash that begins no escape"
+    says "bad.json: line 1: a backslash that does not begin"
 }
 
-test_text_that_is_no_json_is_refused() {
+test_text_that_is_not_json_is_refused() {
     bad_json '{"key":"a","value":"1"} x' 'not JSON: '
     bad_json '{"key":"a","value":"1"}{"key":"b","value":"2"}' 'not JSON: '
     bad_json '{"key":"a","value":"1",}' 'not JSON: '
     bad_json '{"key":"a","value":"1"' 'the line ends inside an object'
     bad_json '{"key":"a","value":"1' 'the line ends inside a string'
     bad_json '{"key":"a","value":"1\' 'the line ends inside a string'
-    bad_json '{"key":"a","value":"\x41"}' 'a backslash that begins no escape of JSON'
+    bad_json '{"key":"a","value":"\x41"}' 'a backslash that does not begin a JSON escape'
     bad_json '{"key":"a","value":"\u12"}' '\u without four hexadecimal digits'
     bad_json '{key:"a","value":"1"}' 'not JSON: '
     bad_json '{"key":"a","value":"1"} // comment' 'not JSON: '
@@ -254,10 +262,10 @@ test_text_that_is_no_json_is_refused() {
     says "the file is UTF-16"
 }
 
-# Each run of bytes has one spelling: what is almost base64 was damaged or is something else.
+# Any bytes have only one spelling: almost valid base64 was damaged or is something else.
 test_wrong_base64_is_refused() {
     for text in A AA AAA AAAAA AA=A A=== ==== =AAA AA==AAAA AB== AAB= AA-_ 'A A=' 'AA==\n' 'AA\n=='; do
-        bad_json "{\"key\":\"a\",\"value\":{\"base64\":\"$text\"}}" 'the value is not base64'
+        bad_json "{\"key\":\"a\",\"value\":{\"base64\":\"$text\"}}" 'the value is not padded base64'
     done
 }
 

@@ -1,4 +1,4 @@
-# put, get, exists, del: single keys and values of every kind of bytes.
+# put, get, exists, del: keys and values of any bytes.
 
 test_put_then_get_gives_the_value_with_nothing_added() {
     holt put data city Lisbon
@@ -20,7 +20,7 @@ test_if_absent_keeps_the_first_value_and_fails() {
     prints one holt get data k
 }
 
-# A value that went through a C string would end at its first zero byte.
+# A C string would end at the first zero byte of a value.
 test_binary_values_come_back_from_a_pipe() {
     head -c 100000 /dev/urandom >value
     holt put data blob <value
@@ -72,7 +72,7 @@ test_wrong_escapes_and_wrong_hexadecimal_are_usage_errors() {
     [ ! -e data ]
 }
 
-test_arguments_after_two_dashes_are_no_options() {
+test_arguments_after_two_dashes_are_not_options() {
     holt put data -- -key -5
     prints -5 holt get data -- -key
 }
@@ -82,7 +82,7 @@ test_get_as_json_is_an_object() {
     prints '{"key":"quo\"te","value":"back\\slash"}' holt get data 'quo"te' --json
 }
 
-test_del_deletes_several_and_minds_no_absent_key() {
+test_del_deletes_several_keys_and_ignores_missing_ones() {
     holt put data a 1
     holt put data b 2
     holt put data c 3
@@ -113,7 +113,7 @@ test_value_past_the_limit_is_refused() {
     same value got
 }
 
-test_durabilities_are_accepted() {
+test_durability_modes_are_accepted() {
     for mode in commit interval process; do
         holt put data "$mode" v --durability "$mode"
         prints v holt get data "$mode"
@@ -122,7 +122,7 @@ test_durabilities_are_accepted() {
     says never
 }
 
-test_time_is_told_on_standard_error() {
+test_time_is_printed_on_standard_error() {
     holt put data k v
     status_is 0 holt get data k --time
     says "1 byte in "
@@ -132,7 +132,7 @@ test_time_is_told_on_standard_error() {
 
 # ---------------------------------------------------------------- del of ranges
 
-# More than a batch, of both kinds: the walk goes on where the last batch ended.
+# More than one batch, in both kinds: the deletion continues where the last batch ended.
 test_del_of_a_prefix_deletes_it_and_nothing_else() {
     holt create data trees --kind btree
     seq 10000 15999 | sed 's/.*/k&\tv/' >input
@@ -165,7 +165,7 @@ test_del_of_a_range_intersects_prefix_and_bounds_and_takes_any_bytes() {
     prints '2 keys deleted' holt del data --to bb
 }
 
-# The key after the longest key, with which a batch may end, is longer than any key can be.
+# A batch may end with a key of the longest permitted size; the bound after it is even longer.
 test_del_of_a_range_of_the_longest_keys() {
     tail=$(head -c 65530 /dev/zero | tr '\0' k)
     seq 10000 10099 | sed "s/\$/$tail\tv/" >input
@@ -175,8 +175,8 @@ test_del_of_a_range_of_the_longest_keys() {
     prints '2	kept' holt scan data
 }
 
-# An empty variable in a script makes --prefix '' of --prefix "$it".
-test_del_of_everything_or_of_nothing_named_is_refused() {
+# An empty variable in a script turns --prefix "$it" into --prefix ''.
+test_del_of_everything_or_without_keys_is_refused() {
     holt put data k v
     status_is 2 holt del data
     says "which keys?"

@@ -1,4 +1,4 @@
-# load and dump: round trips, formats, what is wrong with a file and where.
+# load and dump: round trips, formats, and messages about wrong files.
 
 test_dump_of_random_bytes_loads_to_the_same_dump() {
     i=0
@@ -26,8 +26,8 @@ test_dump_is_the_documented_format() {
     [ "$(tail -n 1 got)" = '\end	1' ]
 }
 
-# A dump is taken for a backup: what -c does not name must be in it. Every byte, both kinds, settings that are not the
-# defaults and an empty collection have to come back.
+# A dump is used as a backup: without -c it must contain all collections, with every byte, both kinds,
+# settings other than the defaults, and even empty ones.
 test_dump_restores_all_collections_of_both_kinds_with_every_byte() {
     holt create data users
     holt create data trees --kind btree
@@ -64,7 +64,8 @@ users' holt collections copy
     same dump again
 }
 
-# Mail and editors turn line feeds into CRLF. What a dump holds has its carriage returns escaped, so nothing is lost.
+# Mail programs and editors convert line feeds to CRLF. Carriage returns in a dump are escaped, so nothing is
+# lost.
 test_dump_with_crlf_line_ends_loads_the_same() {
     holt create data trees --kind btree
     holt put data -e 'k\r' 'v\r\n\r'
@@ -81,20 +82,20 @@ test_dump_with_crlf_line_ends_loads_the_same() {
     size=$(wc -c <crlf)
     head -c $((size - 1)) crlf >part
     status_is 1 holt load other part
-    says "cut off"
+    says "truncated"
 }
 
-# A zero byte would end the name or the number early, and the rest would be lost without a word.
-test_zero_bytes_in_the_lines_of_a_dump_that_are_no_entries_are_refused() {
+# A zero byte would end the name or the number early, and the rest would be lost silently.
+test_zero_bytes_in_the_special_lines_of_a_dump_are_refused() {
     printf 'HOLT-DUMP 1\n\\collection\tusers\0x\n\\end\t0\n' >dump
     status_is 1 holt load data dump
-    says "dump: line 2: the line has a zero byte"
+    says "dump: line 2: the line contains a zero byte"
     printf 'HOLT-DUMP 1\n\\end\t0\00012\n' >dump
     status_is 1 holt load data dump
-    says "dump: line 2: the count has a zero byte"
+    says "dump: line 2: the count contains a zero byte"
     printf 'HOLT-DUMP 1\n\\end\t18446744073709551616\n' >dump
     status_is 1 holt load data dump
-    says "'18446744073709551616' is not a count"
+    says "'18446744073709551616' is not a number of entries"
 }
 
 test_dump_of_one_collection_loads_into_another() {
@@ -116,17 +117,17 @@ test_dump_of_several_collections_does_not_go_into_one() {
 test_truncated_dump_fails_and_says_what_was_loaded() {
     printf 'HOLT-DUMP 1\n\\collection\tdefault\tkind=lsm\na\t1\nb\t2\n' >dump
     status_is 1 holt load data dump
-    says "dump: line 4: the dump is cut off"
+    says "dump: line 4: the dump is truncated"
     says "nothing was loaded"
     [ ! -e data ]
     status_is 1 holt load data --partial dump
-    says "dump: line 4: the dump is cut off"
+    says "dump: line 4: the dump is truncated"
     grep -q '^2 entries loaded before it stopped' out
     prints 2 holt count data
 }
 
-# Cut inside a line, inside the count even: what is left may look whole.
-test_dump_cut_anywhere_is_noticed() {
+# Truncated inside a line, even inside the count: the rest may look complete.
+test_dump_truncated_anywhere_is_refused() {
     i=0
     while [ $i -lt 12 ]; do
         holt put data "key$i" "value$i"
@@ -147,12 +148,12 @@ test_dump_cut_anywhere_is_noticed() {
     status_is 0 holt load copy dump
 }
 
-test_dump_with_a_missing_line_is_noticed() {
+test_dump_with_a_missing_line_is_refused() {
     holt put data a 1
     holt put data b 2
     holt dump data | grep -v '^a' >dump
     status_is 1 holt load copy dump
-    says "says that it has 2 entries, but 1 were read"
+    says "should contain 2 entries, but 1 were read"
 }
 
 test_wrong_lines_are_named() {
@@ -167,13 +168,13 @@ test_wrong_lines_are_named() {
     says "dump: line 1: not a dump"
     printf 'HOLT-DUMP 2\na\t1\n\\end\t1\n' >dump
     status_is 1 holt load data dump
-    says "another version"
+    says "the version of this dump is not 1"
     printf 'HOLT-DUMP 1\n\\collection\tx\tcolour=red\n\\end\t0\n' >dump
     status_is 1 holt load data dump
     says "colour=red"
     printf 'HOLT-DUMP 1\n\\end\t0\nmore\t1\n' >dump
     status_is 1 holt load data dump
-    says "something follows"
+    says "text after the end"
     : >dump
     status_is 1 holt load data dump
     says "dump: the file is empty"
@@ -190,9 +191,12 @@ test_empty_dump_is_a_dump() {
     prints 0 holt count data
 }
 
-# A dump written by this release must be read by all later ones; this text stands for it.
+# All later releases must read a dump of this one, of which this text is an example.
 test_dump_of_version_1_loads() {
-    printf 'HOLT-DUMP 1\n\\collection\tdefault\n\\x00\t\\x01\\n\\t\\r\\\\\n\\collection\tc\tkind=lsm\tblock_bytes=16384\tfilter_bits=none\nk\tv\n\t\n\\end\t3\n' >dump
+    {
+        printf 'HOLT-DUMP 1\n\\collection\tdefault\n\\x00\t\\x01\\n\\t\\r\\\\\n'
+        printf '\\collection\tc\tkind=lsm\tblock_bytes=16384\tfilter_bits=none\nk\tv\n\t\n\\end\t3\n'
+    } >dump
     holt load data dump >/dev/null
     prints 010a090d5c holt get data --hex 00
     prints v holt get data -c c k
@@ -223,7 +227,7 @@ test_last_line_without_a_line_feed_counts() {
     prints 2 holt get data b
 }
 
-test_lines_of_several_files_have_their_names_and_numbers() {
+test_keys_of_lines_are_file_names_and_line_numbers() {
     printf 'one\ntwo\n\nfour' >x
     printf 'uno\n' >y
     status_is 0 holt load data --format lines x y
@@ -277,7 +281,7 @@ test_batches_of_any_size_load_everything() {
     done
 }
 
-# Larger than a batch's bytes, and than the buffer that lines are read into.
+# Larger than a batch and than the buffer that lines are read into.
 test_long_lines_load() {
     head -c 1500000 /dev/urandom >value
     holt put data --memory 64M big <value
@@ -303,7 +307,7 @@ test_key_past_the_limit_names_its_line() {
     prints 1 holt count data
 }
 
-# The writer of the pipe never ends by itself: only the signal ends this load.
+# The writer of the pipe does not exit: only the signal ends this load.
 test_interrupted_load_finishes_its_batch_and_says_so() {
     mkfifo pipe
     sh -c 'trap - INT; exec "$@"' sh "$exe" load data --format tsv pipe >out 2>err &
@@ -357,7 +361,7 @@ test_sorted_load_fills_empty_collections_of_both_kinds() {
     same first second
 }
 
-test_sorted_load_names_the_line_that_is_not_and_loads_nothing() {
+test_sorted_load_names_the_unsorted_line_and_loads_nothing() {
     printf 'a\t1\nc\t2\nb\t3\nd\t4\n' >unsorted
     status_is 1 holt load data --sorted --format tsv unsorted
     says "unsorted: line 3: the key of entry 3 of the load is less than the one before it"
@@ -366,7 +370,7 @@ test_sorted_load_names_the_line_that_is_not_and_loads_nothing() {
     printf 'a\t1\na\t2\n' | status_is 1 holt load data --sorted --format tsv
     says "stdin: line 2: the key of entry 2 of the load is the same"
     printf 'HOLT-DUMP 1\na\t1\nb\t2\n' | status_is 1 holt load data --sorted
-    says "cut off"
+    says "truncated"
     prints 0 holt count data
     LC_ALL=C sort unsorted | holt load data --sorted --format tsv >/dev/null
     prints 4 holt count data
@@ -384,7 +388,7 @@ test_sorted_load_into_a_collection_with_entries_is_refused() {
 
 # ---------------------------------------------------------------- how much is loaded
 
-# Half of a file in the database is worse than none of it: it looks loaded.
+# Half of a file in the database is worse than nothing: it looks loaded.
 test_file_with_a_wrong_line_loads_nothing() {
     holt put data a old
     seq 1 5000 | sed 's/.*/a&\tnew/' >good
@@ -405,7 +409,7 @@ test_file_with_a_wrong_line_loads_nothing() {
     prints 5001 holt count data
 }
 
-# The first of two reads must not move where the second begins: the shell may have read a line already.
+# The check must not move the position at which the load begins: the shell may already have read a line.
 test_standard_input_that_is_a_file_is_loaded_from_where_it_is() {
     printf 'heading\na\t1\nb\t2\n' >input
     { dd bs=1 count=8 of=/dev/null 2>/dev/null; holt load data --format tsv; } <input >/dev/null
@@ -413,7 +417,7 @@ test_standard_input_that_is_a_file_is_loaded_from_where_it_is() {
 b	2' holt scan data
 }
 
-# A pipe can be read once only, so a named one must not be opened by the first read through.
+# A pipe can be read only once, so the check must not open a named pipe.
 test_pipes_are_loaded_up_to_the_wrong_line() {
     printf 'a\t1\nb\t2\nno tab\n' >input
     got=0
@@ -462,8 +466,9 @@ test_atomic_load_past_the_limit_loads_nothing_and_says_what_to_do() {
     prints 6 holt count data
 }
 
-test_options_of_a_load_that_make_no_sense_together_are_refused() {
-    for options in '--raw' '--crlf' '--format csv --crlf' '--format csv --raw' '--key-column k' '--format json --value-column v' \
+test_conflicting_options_of_a_load_are_refused() {
+    for options in '--raw' '--crlf' '--format csv --crlf' '--format csv --raw' '--key-column k' \
+        '--format json --value-column v' \
         '--sorted --batch 5' '--atomic --batch 5' '--atomic --sorted' '--atomic --partial'; do
         # shellcheck disable=SC2086
         status_is 2 holt load data $options </dev/null
@@ -471,7 +476,7 @@ test_options_of_a_load_that_make_no_sense_together_are_refused() {
     done
 }
 
-test_crlf_of_tsv_and_lines_is_dropped_only_when_asked() {
+test_crlf_of_tsv_and_lines_is_removed_only_with_the_option() {
     printf 'a\t1\r\nb\t2\r\r\nc\t3\nd\t4\r' >input
     holt load data --format tsv --crlf input >/dev/null
     holt scan data >got

@@ -1,4 +1,4 @@
-# scan, count: ranges, directions, forms of output.
+# scan, count: ranges, directions, output formats.
 
 fill() {
     for key in a b ba bb bc c d; do
@@ -71,7 +71,7 @@ END
     same got expected
 }
 
-# The RFC 4648 examples: one and two bytes left over are padded.
+# The examples of RFC 4648: one and two remaining bytes are padded.
 test_base64_pads_as_others_expect() {
     for bytes in fe fefe fefefe; do
         holt put data --hex "$bytes" "$bytes"
@@ -82,7 +82,7 @@ test_base64_pads_as_others_expect() {
     grep -qF '{"base64":"/v7+"}' got
 }
 
-# Only for machines that have a second opinion on what JSON is.
+# Needs another implementation of JSON.
 test_json_of_random_bytes_is_read_by_another_program() {
     python3 -c '' 2>/dev/null || skip "python3 is not there"
     i=0
@@ -105,10 +105,11 @@ import json, sys
 stats = json.load(sys.stdin)
 assert stats["database"]["collections"] >= 1
 assert stats["collections"][0]["name"] == "default"'
-    holt collections data --json | python3 -c 'import json, sys; assert json.loads(sys.stdin.readline())["kind"] == "lsm"'
+    holt collections data --json |
+        python3 -c 'import json, sys; assert json.loads(sys.stdin.readline())["kind"] == "lsm"'
 }
 
-test_json_and_hex_exclude_each_other() {
+test_json_and_hex_together_are_refused() {
     fill
     status_is 2 holt scan data --json --hex
     status_is 2 holt get data --json --hex 61
@@ -116,8 +117,8 @@ test_json_and_hex_exclude_each_other() {
     says many
 }
 
-# head closes the pipe; scan must stop, say nothing, and not print into the void until the end.
-test_reader_that_leaves_ends_scan_quietly() {
+# head closes the pipe; scan must stop at once and print no error.
+test_scan_ends_quietly_when_its_reader_exits() {
     i=0
     while [ $i -lt 30000 ]; do
         echo "key$i	some value that fills the pipe sooner or later $i"
@@ -133,7 +134,7 @@ test_reader_that_leaves_ends_scan_quietly() {
     [ ! -s err ]
 }
 
-test_full_disk_under_standard_output_is_told() {
+test_full_disk_under_standard_output_is_reported() {
     [ -w /dev/full ] || skip "/dev/full is not there"
     fill
     got=0

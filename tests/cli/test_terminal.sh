@@ -1,4 +1,4 @@
-# What people see on a terminal: columns, escapes, notes, the progress bar.
+# The output on a terminal: columns, escapes, notes, the progress bar.
 
 test_scan_aligns_keys_and_cuts_values_on_a_terminal() {
     holt put data a short
@@ -19,10 +19,10 @@ test_get_keeps_lines_and_escapes_control_characters_on_a_terminal() {
     shows 'line \x1b[31mtwo'
 }
 
-test_missing_key_is_told_on_a_terminal() {
+test_missing_key_is_reported_on_a_terminal() {
     holt put data k v
     on_terminal "'$exe' get data nope || echo code \$?"
-    shows 'there is no such key'
+    shows 'no such key'
     shows 'code 1'
 }
 
@@ -33,7 +33,7 @@ test_collections_are_a_table_on_a_terminal() {
     shows 'users    lsm'
 }
 
-test_stats_leave_out_zeros_on_a_terminal() {
+test_stats_omit_zeros_on_a_terminal() {
     holt put data k v
     on_terminal "'$exe' stats data"
     shows 'memory_limit'
@@ -46,16 +46,17 @@ test_load_draws_progress_on_a_terminal_only() {
         echo "key$i	value $i of many, so that it takes longer than the bar waits before it is drawn"
         i=$((i + 1))
     done >input
-    # A pipe that pauses: the load lasts long enough to be drawn however fast the machine is.
-    on_terminal "{ head -n 30000 input; sleep 0.4; tail -n 30000 input; } | '$exe' load data --format tsv --durability process"
+    # The pipe pauses, so that the load lasts long enough for the bar to be drawn on any machine.
+    on_terminal "{ head -n 30000 input; sleep 0.4; tail -n 30000 input; } |
+        '$exe' load data --format tsv --durability process"
     shows ' records  '
     shows '60,000 entries loaded'
     status_is 0 holt load data2 --format tsv --durability process input
     [ ! -s err ]
 }
 
-# A key with a right-to-left override shows as another key: rows, whole lines, JSON, values, names of collections and
-# messages must all give it away. A pipe gets the bytes as they are.
+# A key with a right-to-left override looks like another key: rows, whole lines, JSON, values, names of
+# collections and messages must all show it. A pipe gets the bytes as they are.
 test_invisible_and_reordering_characters_are_escaped_on_a_terminal_only() {
     override=$(printf '\342\200\256')
     holt put data "user${override}nimda" "zero$(printf '\342\200\213')width"
@@ -82,9 +83,10 @@ test_invisible_and_reordering_characters_are_escaped_on_a_terminal_only() {
     holt scan data --json | grep -qF "user${override}nimda"
 }
 
-# The whole list: bidirectional controls, zero widths, separators, fillers, tags, and what frames them, which is shown.
+# Bidirectional controls, zero widths, separators, fillers and tags are escaped; visible characters are not.
 test_each_kind_of_invisible_character_is_escaped() {
-    for number in 00ad 061c 200b 200c 200d 200e 200f 2028 2029 202a 202b 202c 202d 202e 2060 2066 2067 2068 2069 206f \
+    for number in 00ad 061c 200b 200c 200d 200e 200f 2028 2029 202a 202b 202c 202d 202e 2060 2066 2067 2068 \
+        2069 206f \
         3164 fe0f feff fff9; do
         holt put data -e "k$number" "<\\x$(utf8_of $number)>"
     done
@@ -95,7 +97,7 @@ test_each_kind_of_invisible_character_is_escaped() {
     if grep -q 'x[0-9a-f][0-9a-f]' out; then fail "what can be seen is escaped: $(cat out)"; fi
 }
 
-# The bytes of a character of the basic plane as hexadecimal numbers between \x.
+# utf8_of NUMBER: prints the bytes of a character of the basic plane in hexadecimal, separated by \x.
 utf8_of() {
     code=$((0x$1))
     if [ $code -lt 2048 ]; then
@@ -105,16 +107,16 @@ utf8_of() {
     fi
 }
 
-# The question names what goes; only yes is yes.
+# The question names what will be deleted; only y and yes count as yes.
 test_clear_and_drop_ask_on_a_terminal() {
-    command -v script >/dev/null || skip "script(1) is not there"
+    command -v script >/dev/null || skip "script(1) is missing"
     holt create data users
     holt put data -c users k v
     for answer in n '' Yess; do
         for command in 'clear data -c users' 'drop data users'; do
             echo "$answer" | script -qec "'$exe' $command || echo code \$?" /dev/null >out
             shows "'users'"
-            shows 'Go on? [y/N]'
+            shows 'Continue? [y/N]'
             shows 'nothing was changed'
             shows 'code 1'
         done

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Checks that includes point down: the layers of the house, as docs/ARCHITECTURE.md draws them.
+"""Checks that includes point down: the layers of the code, as docs/ARCHITECTURE.md lists them.
 
-    check.py ROOT       looks at every source below ROOT/src, ROOT/include and ROOT/examples; names each include
-                        that breaks a rule and exits 1
-    check.py --self     proves on small made-up trees that each rule is in force
+    check.py ROOT       checks every source below src, tools, bench, include and examples in ROOT, prints each
+                        include that breaks a rule, and exits with 1 if there is one
+    check.py --self     checks on small made-up trees that each rule is enforced
 """
 import os
 import re
@@ -16,8 +16,13 @@ FLOORS = ["base", "os", "log", "memtable", "block", "cache", "tree", "lsm", "btr
 # Neighbours that must not know each other although one stands above the other.
 STRANGERS = {"block": ["memtable"], "cache": ["memtable"], "tree": ["memtable"], "btree": ["lsm"]}
 
-# Users of the library like any other: <holt.h> and their own headers.
-GUESTS = ["table", "server", "cli"]
+# Users of the library like any other: they include <holt.h>, their own headers and those of tools/common,
+# which itself includes no others.
+GUESTS = ["table", "server", "cli", "bench"]
+COMMON = "common"
+
+# Where a layer lies when it is not a folder of src/.
+ELSEWHERE = {COMMON: os.path.join("tools", "common"), "bench": "bench"}
 
 # Only quoted includes are ours; the public header is included as <holt.h>.
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
@@ -26,40 +31,52 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
 def may_include(here, there):
     if here == there:
         return True
-    if here in GUESTS or there not in FLOORS:
+    if here in GUESTS:
+        return there == COMMON
+    if here not in FLOORS or there not in FLOORS:
         return False
     return FLOORS.index(there) < FLOORS.index(here) and there not in STRANGERS.get(here, [])
 
 
-def floor_of(src, path):
-    """The first folder below src/ on the way to a file; None outside of src/."""
-    parts = os.path.relpath(path, src).split(os.sep)
+def folder_of(root, floor):
+    return os.path.join(root, ELSEWHERE.get(floor, os.path.join("src", floor)))
+
+
+def floor_of(root, path):
+    """The layer that a file belongs to; None for a program that is in no layer."""
+    for floor, folder in ELSEWHERE.items():
+        if path.startswith(os.path.join(root, folder) + os.sep):
+            return floor
+    parts = os.path.relpath(path, os.path.join(root, "src")).split(os.sep)
     return parts[0] if parts[0] != ".." and len(parts) > 1 else None
 
 
-def target_of(src, including, name):
-    """The file that the compiler takes for a quoted include: beside the including one, or below its floor (the guests
-    are compiled with their own folder in the path), else below src/."""
-    for folder in (os.path.dirname(including), os.path.join(src, floor_of(src, including) or "")):
+def target_of(root, including, name):
+    """The file that the compiler takes for a quoted include: beside the including one, or below the folder of
+    its layer (the guests are compiled with their own folder in the path), or in tools/common, else below src/."""
+    here = floor_of(root, including)
+    folders = [os.path.dirname(including)] + ([folder_of(root, here)] if here else [])
+    for folder in folders:
         path = os.path.normpath(os.path.join(folder, name))
         if os.path.exists(path):
             return path
-    return os.path.normpath(os.path.join(src, name))
+    top = "tools" if name.startswith(COMMON + "/") else "src"
+    return os.path.normpath(os.path.join(root, top, name))
 
 
-def problem_of(src, including, name):
+def problem_of(root, including, name):
     """What is wrong with this quoted include, or None."""
     if name == "holt.h":
         return "is the public header; write <holt.h>"
-    here = floor_of(src, including)
-    there = floor_of(src, target_of(src, including, name))
+    here = floor_of(root, including)
+    there = floor_of(root, target_of(root, including, name))
     if here is None or there is None or not may_include(here, there):
-        return f"is not below {here or 'a program outside of src/'}"
+        return f"is not below {here or 'a program that is in no layer'}"
     return None
 
 
 def sources(root):
-    for top in ("src", "include", "examples"):
+    for top in ("src", "tools", "bench", "include", "examples"):
         for folder, _, names in os.walk(os.path.join(root, top)):
             for name in sorted(names):
                 if name.endswith((".c", ".h")):
@@ -67,16 +84,17 @@ def sources(root):
 
 
 def problems(root):
-    src = os.path.join(root, "src")
+    root = os.path.abspath(root)
     for path in sources(root):
         where = os.path.relpath(path, root)
-        if where.startswith("src" + os.sep) and floor_of(src, path) not in FLOORS + GUESTS:
-            yield f"{where}: this folder has no place in the list of floors"
+        layered = where.startswith(("src" + os.sep, "tools" + os.sep))
+        if layered and floor_of(root, path) not in FLOORS + GUESTS + [COMMON]:
+            yield f"{where}: this folder is not in the list of layers"
             continue
         with open(path, encoding="utf-8") as file:
             text = file.read()
         for match in INCLUDE.finditer(text):
-            problem = problem_of(src, path, match.group(1))
+            problem = problem_of(root, path, match.group(1))
             if problem:
                 line = text.count("\n", 0, match.start()) + 1
                 yield f'{where}:{line}: "{match.group(1)}" {problem}'
@@ -89,13 +107,53 @@ def check(root):
     return 1 if found else 0
 
 
-ALLOWED = [("db/a.c", '"lsm/b.h"'), ("lsm/a.c", '"tree/b.h"'), ("base/a.c", '"base/b.h"'), ("cli/a.c", '"cli/b.h"'),
-           ("cli/a.c", "<holt.h>"), ("base/a.h", "<holt.h>"), ("db/a.c", '"btree/b.h"'), ("cli/bench/a.c", '"cli/b.h"'),
-           ("tree/a.c", '"a.c"')]
-REFUSED = [("base/a.c", '"os/b.h"'), ("lsm/a.c", '"db/b.h"'), ("btree/a.c", '"lsm/b.h"'), ("lsm/a.c", '"btree/b.h"'),
-           ("memtable/a.c", '"block/b.h"'), ("memtable/a.c", '"tree/b.h"'), ("block/a.c", '"memtable/b.h"'),
-           ("cli/a.c", '"base/b.h"'), ("table/a.c", '"db/b.h"'), ("server/a.c", '"cli/b.h"'), ("db/a.c", '"cli/b.h"'),
-           ("tree/a.c", '"../db/b.h"'), ("cli/bench/a.c", '"base/b.h"'), ("db/a.c", '"../../tests/b.h"'), ("newroom/a.c", "<holt.h>"), ("db/a.c", '"holt.h"')]
+ALLOWED = [
+    ("src/base/a.c", '"base/b.h"'),
+    ("src/base/a.h", "<holt.h>"),
+    ("src/lsm/a.c", '"tree/b.h"'),
+    ("src/tree/a.c", '"a.c"'),
+    ("src/db/a.c", '"lsm/b.h"'),
+    ("src/db/a.c", '"btree/b.h"'),
+    ("src/cli/a.c", '"cli/b.h"'),
+    ("src/cli/a.c", "<holt.h>"),
+    ("src/cli/a.c", '"common/b.h"'),
+    ("src/cli/bench/a.c", '"cli/b.h"'),
+    ("src/cli/bench/a.c", '"common/b.h"'),
+    ("src/server/a.c", '"common/b.h"'),
+    ("tools/common/a.c", '"common/b.h"'),
+    ("tools/common/a.c", "<holt.h>"),
+    ("bench/a.c", '"a.c"'),
+    ("bench/a.c", '"common/b.h"'),
+    ("bench/a.c", "<holt.h>"),
+    ("examples/a.c", "<holt.h>"),
+]
+REFUSED = [
+    ("src/base/a.c", '"os/b.h"'),
+    ("src/lsm/a.c", '"db/b.h"'),
+    ("src/lsm/a.c", '"btree/b.h"'),
+    ("src/btree/a.c", '"lsm/b.h"'),
+    ("src/memtable/a.c", '"block/b.h"'),
+    ("src/memtable/a.c", '"tree/b.h"'),
+    ("src/block/a.c", '"memtable/b.h"'),
+    ("src/tree/a.c", '"../db/b.h"'),
+    ("src/db/a.c", '"cli/b.h"'),
+    ("src/db/a.c", '"common/b.h"'),
+    ("src/db/a.c", '"../../tests/b.h"'),
+    ("src/db/a.c", '"holt.h"'),
+    ("src/cli/a.c", '"base/b.h"'),
+    ("src/cli/a.c", '"../../tools/other/b.h"'),
+    ("src/cli/bench/a.c", '"base/b.h"'),
+    ("src/table/a.c", '"db/b.h"'),
+    ("src/server/a.c", '"cli/b.h"'),
+    ("src/newroom/a.c", "<holt.h>"),
+    ("tools/common/a.c", '"base/b.h"'),
+    ("tools/common/a.c", '"cli/b.h"'),
+    ("tools/common/a.c", '"../../bench/b.h"'),
+    ("tools/other/a.c", "<holt.h>"),
+    ("bench/a.c", '"base/b.h"'),
+    ("bench/a.c", '"../src/cli/b.h"'),
+    ("examples/a.c", '"common/b.h"'),
+]
 
 
 def self_test():
@@ -103,11 +161,12 @@ def self_test():
     for cases, expected in ((ALLOWED, 0), (REFUSED, 1)):
         for path, include in cases:
             with tempfile.TemporaryDirectory() as root:
-                os.makedirs(os.path.join(root, "src", os.path.dirname(path)))
-                with open(os.path.join(root, "src", path), "w", encoding="utf-8") as file:
+                os.makedirs(os.path.join(root, os.path.dirname(path)))
+                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                     file.write(f"/* first */\n#include <stdint.h>\n  # include {include}\n")
                 if len(list(problems(root))) != expected:
-                    print(f"{path} with #include {include}: expected {'a refusal' if expected else 'no refusal'}")
+                    wanted = "a refusal" if expected else "no refusal"
+                    print(f"{path} with #include {include}: expected {wanted}")
                     wrong += 1
     return 1 if wrong else 0
 

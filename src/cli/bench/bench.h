@@ -1,14 +1,13 @@
 /* bench.h -- the parts of `holt bench`.
  *
- *     cmd_bench.c    the command line, the order of things
- *     database.c     the directory and the database in it, emptied for each fill
- *     suite.c        workloads with their settings in an order: --suite
- *     workloads.c    what one operation of each workload is
- *     runner.c       threads, clocks, the checking of what was found
- *     report.c       lines for people and for programs
- *     keys.[ch], histogram.[ch], member.h
+ *     cmd_bench.c         the command line and the order of the workloads
+ *     bench_database.c    the directory and the database in it, emptied for each fill
+ *     bench_report.c      settings and results, as a table or as JSON
+ *     bench_runner.c      threads, clocks, checking what was read
+ *     bench_suite.[ch]    sequences of workloads with their settings: --suite
+ *     bench_workloads.c   what one operation of each workload does
  *
- * Entries live in the collection BENCH_COLLECTION, so that a database with other data in it may be given.
+ * Entries are kept in the collection BENCH_COLLECTION, so that the database may contain other data.
  */
 #ifndef CLI_BENCH_H
 #define CLI_BENCH_H
@@ -19,7 +18,7 @@
 #include <holt.h>
 
 #include "cli.h"
-#include "histogram.h"
+#include "common/latency_histogram.h"
 
 #define BENCH_COLLECTION "bench"
 
@@ -36,33 +35,33 @@ typedef struct bench {
     const cli_call *call;
     const bench_settings *settings;
     char *directory;
-    bool own_directory; /* made here, removed at the end */
+    bool own_directory; /* created here, removed at the end */
     holt *db;
     holt_collection *collection;
-    uint32_t durability; /* with which db is open */
-    char *values;        /* the pool values are slices of */
+    uint32_t durability; /* that db was opened with */
+    char *values;        /* the pool of which values are slices */
     size_t values_bytes;
-    uint64_t *present;   /* a bit for each number: whether it has an entry. Written between workloads only */
-    bool known;          /* present tells the truth: a fill has run here, or the directory was empty */
+    uint64_t *present; /* a bit for each number: whether its entry exists. Written between workloads only */
+    bool known;        /* `present` is right: a fill has run here, or the directory was empty */
 } bench;
 
 typedef struct worker worker;
 
 typedef struct workload workload;
 
-/* What makes a workload. Its operations are numbered from 0 over all threads. */
+/* What defines a workload. Its operations are numbered from 0 over all threads. */
 struct workload {
     const char *name;
-    bool fresh;    /* begins with an empty collection */
-    bool commits;  /* with HOLT_COMMIT whatever --durability says */
-    bool cursor;   /* has a cursor on the collection, opened before the clock starts */
-    bool scans;    /* walks over everything; an operation is so short that only one in 64 is timed */
-    bool writer;   /* a thread that overwrites runs beside it */
+    bool fresh;    /* starts with an empty collection */
+    bool commits;  /* uses HOLT_COMMIT whatever --durability says */
+    bool cursor;   /* uses a cursor, which is opened before the clock starts */
+    bool scans;    /* iterates over everything; an operation is so short that only one in 64 is timed */
+    bool writer;   /* runs beside a thread that overwrites */
     bool changing; /* entries may appear while it reads */
     uint64_t (*operations)(const bench_settings *s);
     uint64_t (*number)(const bench_settings *s, uint64_t i); /* of the entry of operation i; may be NULL */
-    holt_status (*run)(worker *w, uint64_t i);               /* HOLT_NOT_FOUND: there is no more to do */
-    void (*mark)(bench *b, const workload *w, uint64_t i);   /* notes in b->present what i did; may be NULL */
+    holt_status (*run)(worker *w, uint64_t i);               /* HOLT_NOT_FOUND ends the workload */
+    void (*mark)(bench *b, const workload *w, uint64_t i);   /* updates b->present; may be NULL */
 };
 
 /* A thread of a running workload. */
@@ -75,43 +74,43 @@ struct worker {
     holt_cursor *cursor;
     uint64_t done, entries, found, wrong, bytes, busy;
     uint64_t finished_ns;
-    struct crew *crew; /* runner.c: what the threads share */
-    bool beside;       /* the writer beside the others, which runs until they are done */
+    struct crew *crew; /* what the threads share, see bench_runner.c */
+    bool beside;       /* the writer beside the others, which runs until they have finished */
     holt_status status;
     char message[256];
-    histogram latencies;
+    latency_histogram latencies;
 };
 
 typedef struct bench_result {
     const workload *kind;
     uint64_t operations, entries, found, wrong, bytes, busy, elapsed_ns;
-    uint64_t beside; /* operations of the writer beside */
-    bool checked;    /* what was found was compared with what should be there */
+    uint64_t beside; /* operations of the writer beside the others */
+    bool checked;    /* what was read was compared with what should exist */
     bool interrupted;
-    histogram latencies;
+    latency_histogram latencies;
 } bench_result;
 
-/* workloads.c; a NULL name ends them */
+/* bench_workloads.c. The table is ended by a NULL name. */
 extern const workload workloads[];
 const workload *workload_find(const char *name, size_t size);
 
-/* database.c. false: told on standard error. */
+/* bench_database.c. These return false after printing an error. */
 bool bench_directory_make(bench *b, const char *given);
 bool bench_open(bench *b, uint32_t durability, bool fresh);
 bool bench_close(bench *b);
-/* Closes the database and asks the kernel to forget what it holds of the files. */
+/* Closes the database and removes its files from the page cache. */
 bool bench_forget(bench *b);
 void bench_directory_remove(bench *b);
 
-/* runner.c. false: told. */
+/* bench_runner.c. Returns false after printing an error. */
 bool bench_run(bench *b, const workload *kind, bench_result *out);
 
-/* report.c */
+/* bench_report.c */
 void report_settings(const bench *b);
 void report_result(const bench *b, const bench_result *r);
 
 struct suite_published;
-void report_phase(const bench *b, const char *text); /* people only */
+void report_phase(const bench *b, const char *text); /* not in JSON */
 void report_published(const bench *b, const bench_result *r, const struct suite_published *p);
 
 #endif

@@ -1,0 +1,256 @@
+/* cmd_stats.c -- holt stats: every field of holt_db_stats, and the main ones of each collection. */
+#include "commands/commands.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <holt.h>
+
+#include "cli_values.h"
+#include "common/byte_buffer.h"
+#include "common/json.h"
+#include "common/number.h"
+#include "common/text.h"
+#include "session.h"
+#include "terminal/output.h"
+
+typedef enum stat_unit { UNIT_COUNT, UNIT_BYTES, UNIT_NS, UNIT_MS } stat_unit;
+
+typedef struct stat_field {
+    const char *name;
+    size_t offset; /* of a uint64_t */
+    stat_unit unit;
+} stat_field;
+
+#define DB_FIELD(name, unit)                                                                                 \
+    {                                                                                                        \
+#name, offsetof(holt_db_stats, name), unit                                                           \
+    }
+#define COLLECTION_FIELD(name, unit)                                                                         \
+    {                                                                                                        \
+#name, offsetof(holt_collection_info, name), unit                                                    \
+    }
+
+/* The present sizes come first: most counters only reflect the opening of the database by this command. */
+static const stat_field db_fields[] = {
+    DB_FIELD(collections, UNIT_COUNT),
+    DB_FIELD(files, UNIT_COUNT),
+    DB_FIELD(disk_bytes, UNIT_BYTES),
+    DB_FIELD(log_segments, UNIT_COUNT),
+    DB_FIELD(last_seqno, UNIT_COUNT),
+    DB_FIELD(durable_seqno, UNIT_COUNT),
+    DB_FIELD(recovery_ns, UNIT_NS),
+    DB_FIELD(recovered_operations, UNIT_COUNT),
+    DB_FIELD(recovered_log_bytes, UNIT_BYTES),
+    DB_FIELD(memory_limit, UNIT_BYTES),
+    DB_FIELD(memory_used, UNIT_BYTES),
+    DB_FIELD(memtable_bytes, UNIT_BYTES),
+    DB_FIELD(memtables_sealed, UNIT_COUNT),
+    DB_FIELD(resident_bytes, UNIT_BYTES),
+    DB_FIELD(transaction_bytes, UNIT_BYTES),
+    DB_FIELD(cache_bytes, UNIT_BYTES),
+    DB_FIELD(cache_hits, UNIT_COUNT),
+    DB_FIELD(cache_misses, UNIT_COUNT),
+    DB_FIELD(cache_evictions, UNIT_COUNT),
+    DB_FIELD(filter_checks, UNIT_COUNT),
+    DB_FIELD(filter_negatives, UNIT_COUNT),
+    DB_FIELD(puts, UNIT_COUNT),
+    DB_FIELD(deletes, UNIT_COUNT),
+    DB_FIELD(gets, UNIT_COUNT),
+    DB_FIELD(gets_found, UNIT_COUNT),
+    DB_FIELD(cursor_moves, UNIT_COUNT),
+    DB_FIELD(commits, UNIT_COUNT),
+    DB_FIELD(bytes_written_user, UNIT_BYTES),
+    DB_FIELD(log_bytes, UNIT_BYTES),
+    DB_FIELD(log_syncs, UNIT_COUNT),
+    DB_FIELD(flushes, UNIT_COUNT),
+    DB_FIELD(flush_bytes, UNIT_BYTES),
+    DB_FIELD(compactions, UNIT_COUNT),
+    DB_FIELD(compaction_bytes_read, UNIT_BYTES),
+    DB_FIELD(compaction_bytes_written, UNIT_BYTES),
+    DB_FIELD(transactions_open, UNIT_COUNT),
+    DB_FIELD(cursors_open, UNIT_COUNT),
+    DB_FIELD(views_pinned, UNIT_COUNT),
+    DB_FIELD(oldest_snapshot_age_ms, UNIT_MS),
+    DB_FIELD(pinned_bytes, UNIT_BYTES),
+    DB_FIELD(snapshots_revoked, UNIT_COUNT),
+    DB_FIELD(delays, UNIT_COUNT),
+    DB_FIELD(delay_ns, UNIT_NS),
+    DB_FIELD(write_delay_ns, UNIT_NS),
+};
+
+static const stat_field collection_fields[] = {
+    COLLECTION_FIELD(entries, UNIT_COUNT),
+    COLLECTION_FIELD(tombstones, UNIT_COUNT),
+    COLLECTION_FIELD(memtable_entries, UNIT_COUNT),
+    COLLECTION_FIELD(disk_bytes, UNIT_BYTES),
+    COLLECTION_FIELD(runs, UNIT_COUNT),
+    COLLECTION_FIELD(parts, UNIT_COUNT),
+    COLLECTION_FIELD(levels, UNIT_COUNT),
+};
+
+enum {
+    DB_FIELDS = sizeof db_fields / sizeof db_fields[0],
+    COLLECTION_FIELDS = sizeof collection_fields / sizeof collection_fields[0],
+    NAME_COLUMNS = 26
+};
+
+/* The build stops here if a field is added to holt_db_stats but not above. */
+_Static_assert(sizeof(holt_db_stats) == DB_FIELDS * sizeof(uint64_t), "db_fields lists every field");
+
+static const char *value_for_people(char *text, uint64_t value, stat_unit unit)
+{
+    switch (unit) {
+    case UNIT_BYTES:
+        return number_bytes(text, value);
+    case UNIT_NS:
+        return number_duration(text, value);
+    case UNIT_MS:
+        return number_duration(text, value * 1000000);
+    case UNIT_COUNT:
+        break;
+    }
+    return number_grouped(text, value);
+}
+
+typedef struct stats_printer {
+    output_form form;
+    json_writer json;
+} stats_printer;
+
+/* The form for people omits fields that are zero. */
+static void print_fields(stats_printer *p, const char *prefix, const void *structure,
+                         const stat_field *fields, size_t count)
+{
+    char text[NUMBER_TEXT];
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)structure + fields[i].offset, sizeof value);
+        switch (p->form) {
+        case OUTPUT_PEOPLE:
+            if (value == 0) break;
+            printf("  %-*s%16s\n", NAME_COLUMNS, fields[i].name,
+                   value_for_people(text, value, fields[i].unit));
+            break;
+        case OUTPUT_PLAIN:
+            printf("%s%s\t%" PRIu64 "\n", prefix, fields[i].name, value);
+            break;
+        case OUTPUT_JSON:
+            json_member_u64(&p->json, fields[i].name, value);
+            break;
+        }
+    }
+}
+
+static void print_database(stats_printer *p, const session *s, const holt_db_stats *stats)
+{
+    if (p->form == OUTPUT_PEOPLE) printf("database %s\n", s->call->operands[0]);
+    if (p->form == OUTPUT_JSON) {
+        json_name(&p->json, "database");
+        json_object_begin(&p->json);
+    }
+    print_fields(p, "", stats, db_fields, DB_FIELDS);
+    if (p->form == OUTPUT_JSON) json_object_end(&p->json);
+}
+
+static void print_attribute(stats_printer *p, const char *prefix, const char *name, uint64_t value)
+{
+    if (p->form == OUTPUT_PEOPLE) {
+        printf("  %-*s%16" PRIu64 "\n", NAME_COLUMNS, name, value);
+    } else if (p->form == OUTPUT_PLAIN) {
+        printf("%s%s\t%" PRIu64 "\n", prefix, name, value);
+    } else {
+        json_member_u64(&p->json, name, value);
+    }
+}
+
+/* In plain lines the fields are named collection.NAME.field, with NAME escaped. */
+static holt_status print_collection(session *s, const char *name, holt_collection *collection, void *ctx)
+{
+    stats_printer *p = ctx;
+    holt_collection_info info;
+    byte_buffer prefix = {NULL, 0, 0};
+    (void)s;
+    holt_status status = holt_collection_stats(collection, &info, sizeof info);
+    if (status != HOLT_OK) return status;
+    byte_buffer_append_string(&prefix, "collection.");
+    text_append_cut(&prefix, holt_str(name), SIZE_MAX);
+    byte_buffer_append(&prefix, ".", 2); /* and the zero that ends it */
+    switch (p->form) {
+    case OUTPUT_PEOPLE:
+        fputs("\ncollection ", stdout);
+        output_write_text(holt_str(name));
+        printf("\n  %-*s%16s\n", NAME_COLUMNS, "kind", cli_kind_name(info.kind));
+        break;
+    case OUTPUT_PLAIN:
+        printf("%skind\t%s\n", prefix.data, cli_kind_name(info.kind));
+        break;
+    case OUTPUT_JSON:
+        json_object_begin(&p->json);
+        json_member_string(&p->json, "name", name);
+        json_member_string(&p->json, "kind", cli_kind_name(info.kind));
+        break;
+    }
+    print_attribute(p, prefix.data, "block_bytes", info.block_bytes);
+    print_attribute(p, prefix.data, "filter_bits",
+                    info.filter_bits == HOLT_FILTER_NONE ? 0 : info.filter_bits);
+    print_fields(p, prefix.data, &info, collection_fields, COLLECTION_FIELDS);
+    if (p->form == OUTPUT_JSON) json_object_end(&p->json);
+    byte_buffer_deinit(&prefix);
+    return HOLT_OK;
+}
+
+static holt_status print_collections(stats_printer *p, session *s)
+{
+    if (p->form == OUTPUT_JSON) {
+        json_name(&p->json, "collections");
+        json_array_begin(&p->json);
+    }
+    holt_status status = session_each_collection(s, print_collection, p);
+    if (p->form == OUTPUT_JSON) json_array_end(&p->json);
+    return status;
+}
+
+static int print_stats(session *s, void *ctx)
+{
+    holt_db_stats stats;
+    stats_printer p = {.form = output_form_for(s->call->json)};
+    (void)ctx;
+    json_init(&p.json, stdout, output_is_terminal());
+    holt_status status = holt_stats(s->db, &stats, sizeof stats);
+    if (status != HOLT_OK) return session_result(s, status);
+    if (p.form == OUTPUT_JSON) json_object_begin(&p.json);
+    print_database(&p, s, &stats);
+    status = print_collections(&p, s);
+    if (p.form == OUTPUT_JSON) {
+        json_object_end(&p.json);
+        json_line_end(&p.json);
+    }
+    return session_result(s, status);
+}
+
+static int run(cli_call *call)
+{
+    return session_run(call, SESSION_READ, print_stats, NULL);
+}
+
+const cli_command command_stats = {
+    .name = "stats",
+    .operands = "DIR",
+    .summary = "print statistics",
+    .description =
+        "Prints the statistics of the database and of each collection: in a pipe a line is NAME, a tab,\n"
+        "NUMBER (bytes and nanoseconds), on a terminal fields that are zero are omitted, with --json the\n"
+        "output is one object. Counts of operations are those of this command alone, which has just opened\n"
+        "the database; sizes are the present ones. The entries of a collection are those of its tree,\n"
+        "including older versions of a key; 'holt count' counts exactly.",
+    .examples = "  holt stats data\n"
+                "  holt stats data | grep disk_bytes\n"
+                "  holt stats data --json | jq .database",
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_JSON,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};

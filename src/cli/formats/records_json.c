@@ -1,0 +1,234 @@
+/* records_json.c -- JSON, one object per line, as `holt scan --json` prints it.
+ *
+ *     {"key":"city","value":"Lisbon"}
+ *     {"key":{"base64":"/w=="},"value":"\u0000"}
+ *
+ * Key and value are strings, or objects with the single member "base64" for bytes that are not UTF-8. Nothing
+ * else is allowed on the line: no other member, no other type, nothing after the object. Lines of white space
+ * are skipped.
+ *
+ * json-c does the parsing, but it accepts what RFC 8259 forbids or leaves open, and some of that would lose
+ * bytes: duplicate members (it keeps the last), zero characters in names (it cuts the name there), lone
+ * surrogates (it replaces them), strings in single quotes, control characters, overlong UTF-8. check_text
+ * finds these in the line before json-c reads it.
+ */
+#include "formats/records.h"
+
+#include <json-c/json.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+
+/* Returns the number that the four hexadecimal digits at p mean, or -1. */
+static int read_unit(const char *p, size_t size)
+{
+    int unit = 0;
+    if (size < 4) return -1;
+    for (size_t i = 0; i < 4; i++) {
+        int digit = text_hex_digit(p[i]);
+        if (digit < 0) return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+/* Checks the escape at p (a backslash) and sets its length, which is 12 for a pair of surrogates. Returns
+ * NULL or a description of the problem. */
+static const char *check_escape(const char *p, size_t size, size_t *length, bool *zero)
+{
+    if (size < 2) return "the line ends inside a string";
+    *length = 2;
+    if (p[1] != 'u')
+        return p[1] && strchr("\"\\/bfnrt", p[1]) ? NULL : "a backslash that does not begin a JSON escape";
+    int unit = read_unit(p + 2, size - 2);
+    if (unit < 0) return "\\u without four hexadecimal digits";
+    *length = 6;
+    if (unit == 0) *zero = true;
+    if (unit < 0xd800 || unit > 0xdfff) return NULL;
+    int low = size >= 12 && p[6] == '\\' && p[7] == 'u' ? read_unit(p + 8, size - 8) : -1;
+    *length = 12;
+    return unit < 0xdc00 && low >= 0xdc00 && low <= 0xdfff ? NULL : "half of a pair of surrogates";
+}
+
+/* Checks the string at p (its quote) and sets its length. Returns NULL or a description of the problem. */
+static const char *check_string(const char *p, size_t size, size_t *length, bool *zero)
+{
+    *zero = false;
+    for (size_t i = 1, step; i < size; i += step) {
+        step = 1;
+        if (p[i] == '"') {
+            *length = i + 1;
+            return NULL;
+        }
+        if ((unsigned char)p[i] < 0x20) return "a control character in a string; JSON requires an escape";
+        const char *problem = p[i] == '\\' ? check_escape(p + i, size - i, &step, zero) : NULL;
+        if (problem) return problem;
+    }
+    return "the line ends inside a string";
+}
+
+/* Checks what json-c does not, see above. *names is the number of members of all objects in the line,
+ * including duplicates. Returns NULL or a description of the problem. */
+static const char *check_text(const char *line, size_t size, size_t *names)
+{
+    bool zero = false; /* the previous string contains a zero character */
+    *names = 0;
+    if (!text_is_utf8(holt_bytes(line, size))) return "the line is not UTF-8";
+    for (size_t i = 0, step; i < size; i += step) {
+        step = 1;
+        if (line[i] == '"') {
+            const char *problem = check_string(line + i, size - i, &step, &zero);
+            if (problem) return problem;
+        } else if (line[i] == ':') {
+            if (zero) return "a name with a zero character";
+            ++*names;
+        } else if (line[i] == '\'') {
+            return "a string in single quotes";
+        } else if ((unsigned char)line[i] < 0x20 && line[i] != '\t' && line[i] != '\r') {
+            return "a control character";
+        }
+    }
+    return NULL;
+}
+
+/* Returns six bits, or -1. */
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '+') return 62;
+    return c == '/' ? 63 : -1;
+}
+
+/* Decodes padded base64 of RFC 4648. Unused bits must be 0, so that any bytes have only one spelling. */
+static bool decode_base64(const char *p, size_t size, byte_buffer *out)
+{
+    if (size % 4) return false;
+    out->size = 0;
+    byte_buffer_reserve(out, size / 4 * 3 + 1);
+    for (size_t i = 0; i < size; i += 4) {
+        size_t padding = i + 4 < size || p[i + 3] != '=' ? 0 : p[i + 2] == '=' ? 2 : 1;
+        uint32_t group = 0;
+        for (size_t k = 0; k < 4; k++) {
+            int digit = k < 4 - padding ? base64_digit(p[i + k]) : 0;
+            if (digit < 0) return false;
+            group = group << 6 | (uint32_t)digit;
+        }
+        const char bytes[] = {(char)(group >> 16), (char)(group >> 8), (char)group};
+        if (group & ((1u << 8 * padding) - 1)) return false;
+        byte_buffer_append(out, bytes, 3 - padding);
+    }
+    return true;
+}
+
+/* Sets *out to the bytes that a member means; they lie in the object or in *decoded. Adds the members of the
+ * member to *names. */
+static record_kind read_bytes(records *r, json_object *member, const char *name, byte_buffer *decoded,
+                              size_t *names, holt_slice *out)
+{
+    json_object *text = NULL;
+    switch (json_object_get_type(member)) {
+    case json_type_string:
+        *out = holt_bytes(json_object_get_string(member), (size_t)json_object_get_string_len(member));
+        return RECORD_ENTRY;
+    case json_type_object:
+        if (json_object_object_length(member) != 1 || !json_object_object_get_ex(member, "base64", &text) ||
+            !json_object_is_type(text, json_type_string)) {
+            return records_bad(r, "the %s is an object other than {\"base64\":\"...\"}", name);
+        }
+        ++*names;
+        if (!decode_base64(json_object_get_string(text), (size_t)json_object_get_string_len(text), decoded)) {
+            return records_bad(r, "the %s is not padded base64", name);
+        }
+        *out = holt_bytes(decoded->data, decoded->size);
+        return RECORD_ENTRY;
+    default:
+        return records_bad(r, "the %s has the type %s; it must be a string or {\"base64\":\"...\"}", name,
+                           json_type_to_name(json_object_get_type(member)));
+    }
+}
+
+/* Finds a member that must exist. A JSON null exists, but json-c returns NULL for it. */
+static record_kind find_member(records *r, json_object *object, const char *name, json_object **out)
+{
+    if (json_object_object_get_ex(object, name, out)) return RECORD_ENTRY;
+    return records_bad(r, "the object has no member \"%s\"", name);
+}
+
+static record_kind read_object(records *r, json_object *object, size_t names_on_line, record *out)
+{
+    json_object *key = NULL, *value = NULL;
+    size_t names = 2;
+    json_object_object_foreach(object, name, member)
+    {
+        (void)member;
+        if (strcmp(name, "key") == 0 || strcmp(name, "value") == 0) continue;
+        return records_bad(r, "unknown member \"%.60s\"; only \"key\" and \"value\" are loaded", name);
+    }
+    record_kind kind = find_member(r, object, "key", &key);
+    if (kind == RECORD_ENTRY) kind = find_member(r, object, "value", &value);
+    if (kind == RECORD_ENTRY) kind = read_bytes(r, key, "key", &r->key, &names, &out->key);
+    if (kind == RECORD_ENTRY) kind = read_bytes(r, value, "value", &r->value, &names, &out->value);
+    if (kind == RECORD_ENTRY && names != names_on_line) return records_bad(r, "a member occurs twice");
+    return kind;
+}
+
+/* Parses the line into r->json_object. */
+static record_kind parse(records *r, const char *line, size_t size)
+{
+    if (!r->json) {
+        r->json = json_tokener_new();
+        if (!r->json) return records_bad(r, "out of memory");
+        json_tokener_set_flags(r->json, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    }
+    if (size > INT_MAX) return records_bad(r, "the line is longer than the JSON parser supports");
+    json_tokener_reset(r->json);
+    r->json_object = json_tokener_parse_ex(r->json, line, (int)size);
+    enum json_tokener_error problem = json_tokener_get_error(r->json);
+    if (problem == json_tokener_success) return RECORD_ENTRY;
+    if (problem == json_tokener_continue) return records_bad(r, "the line ends inside an object");
+    return records_bad(r, "not JSON: %s at byte %zu", json_tokener_error_desc(problem),
+                       json_tokener_get_parse_end(r->json) + 1);
+}
+
+/* Returns the number of bytes of white space at the beginning of the line. */
+static size_t blanks(const char *line, size_t size)
+{
+    size_t i = 0;
+    while (i < size && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r')) {
+        i++;
+    }
+    return i;
+}
+
+record_kind records_next_json(records *r, record *out)
+{
+    char *line;
+    size_t size, names;
+    bool whole;
+    json_object_put(r->json_object);
+    r->json_object = NULL;
+    do {
+        record_kind kind = records_text_line(r, &line, &size, &whole);
+        if (kind != RECORD_ENTRY) return kind;
+    } while (blanks(line, size) == size);
+    r->first_line = r->lines.number;
+    /* After this check the parser returns an object or an error. */
+    if (line[blanks(line, size)] != '{') return records_bad(r, "not a JSON object: it must begin with '{'");
+    const char *problem = check_text(line, size, &names);
+    if (problem) return records_bad(r, "%s", problem);
+    record_kind kind = parse(r, line, size);
+    return kind == RECORD_ENTRY ? read_object(r, r->json_object, names, out) : kind;
+}
+
+void records_deinit_json(records *r)
+{
+    json_object_put(r->json_object);
+    if (r->json) json_tokener_free(r->json);
+    r->json_object = NULL;
+    r->json = NULL;
+}
