@@ -1,5 +1,4 @@
-/* lsm_iterator.c -- iterators over a run, one file range after the other, and over a tree, all runs merged.
- * */
+/* lsm_iterator.c -- iterators over a run, one file range after another, and over a tree, all runs merged. */
 #include "lsm/lsm_internal.h"
 
 #include "base/memory.h"
