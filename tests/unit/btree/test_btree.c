@@ -1,5 +1,5 @@
-/* test_btree.c -- tests src/btree: versions of trees in a file of pages, against sorted arrays, on a machine
- * that fails, forgets and crashes on demand. The manifest is a variable. */
+/* test_btree.c -- tests src/btree: versions of trees in a file of pages, compared with sorted arrays, on a
+ * simulated machine whose calls fail and whose power is cut. The manifest is a variable. */
 #include "btree/btree.h"
 
 #include "base/hash.h"
@@ -36,10 +36,10 @@ static uint64_t test_seed(void)
 typedef struct record {
     page_store_state store;
     tree_root roots[TREES];
-    entries models[TREES]; /* what the trees hold */
+    entries models[TREES]; /* the entries that the trees must have */
 } record;
 
-static void record_space(record *r, const page_store_state *s)
+static void record_store(record *r, const page_store_state *s)
 {
     map_group *map_groups = must_alloc(s->map_group_count * sizeof *map_groups);
     memcpy(map_groups, s->map_groups, s->map_group_count * sizeof *map_groups);
@@ -52,7 +52,7 @@ static record record_copy(const record *from)
 {
     record r = *from;
     r.store.map_groups = NULL;
-    record_space(&r, &from->store);
+    record_store(&r, &from->store);
     for (size_t i = 0; i < TREES; i++)
         r.models[i] = entries_copy(&from->models[i]);
     return r;
@@ -66,7 +66,7 @@ static void record_free(record *r)
     memset(r, 0, sizeof *r);
 }
 
-/* ---------------------------------------------------------------- a machine with a space */
+/* ---------------------------------------------------------------- a machine with a page store */
 
 typedef struct place {
     os *machine;
@@ -121,7 +121,7 @@ static void fixture_open_with(fixture *f, const sim_options *options, uint64_t s
     place_prepare(&f->at, machine);
     assert_int_equal(page_store_create(&f->at.store, f->at.files, FILE_NUMBER), HOLT_OK);
     assert_int_equal(os_dir_sync(f->at.dir), HOLT_OK);
-    record_space(&f->now, page_store_recorded(f->at.store));
+    record_store(&f->now, page_store_recorded(f->at.store));
     for (size_t i = 0; i < TREES; i++)
         assert_int_equal(btree_version_open(&f->at.versions[i], f->at.store, NULL), HOLT_OK);
     rng_seed(&f->random, seed);
@@ -192,7 +192,7 @@ static entries batch_make(fixture *f, size_t count, uint32_t keys)
 
 /* ---------------------------------------------------------------- changes */
 
-/* What a change does to one tree: a batch; or with `drop` it is emptied, and with `dense` rewritten. */
+/* What a change does to one tree: apply a batch, drop its pages, or rewrite it into full blocks. */
 typedef struct work {
     size_t tree;
     const entries *batch;
@@ -207,7 +207,7 @@ static holt_status do_batch(btree_change *c, btree_version *base, const entries 
     holt_status rc = HOLT_OK;
     while (rc == HOLT_OK && !done)
         rc = btree_change_apply(c, &b, STEP, &done, next);
-    if (rc != HOLT_OK) btree_change_abandon(c); /* before the batch goes */
+    if (rc != HOLT_OK) btree_change_abandon(c); /* before the batch is closed */
     iterator_close(in);
     return rc;
 }
@@ -246,10 +246,10 @@ static holt_status do_work(place *p, btree_change *c, const work *w, btree_versi
     return do_batch(c, p->versions[w->tree], w->batch, next);
 }
 
-/* Makes the manifest say what the change has prepared, and makes it so in memory. */
+/* Records what the change has prepared, commits it, and takes the new versions. */
 static void record_change(fixture *f, btree_change *c, const page_store_state *state, btree_version **next)
 {
-    record_space(&f->now, state);
+    record_store(&f->now, state);
     for (size_t i = 0; i < TREES; i++)
         if (next[i]) f->now.roots[i] = *btree_version_root(next[i]);
     btree_change_commit(c);
@@ -268,7 +268,7 @@ static void update_models(record *r, const work *w, size_t count)
     }
 }
 
-/* One change; on failure it is abandoned, and nothing has happened. */
+/* Makes one change; abandons it if it fails. */
 static holt_status change(fixture *f, const work *w, size_t count)
 {
     btree_change *c;
@@ -303,7 +303,7 @@ static void must_apply(fixture *f, size_t tree, entries batch)
     entries_free(&batch);
 }
 
-/* One change of a shrinking, over the trees in turn; *more: there is more to do. */
+/* Makes one change of a vacuum, which visits the trees in turn; *more: it has not visited all. */
 static holt_status vacuum_once(fixture *f, btree_vacuum *vacuum, size_t *tree, bool *more)
 {
     btree_change *c;
@@ -367,7 +367,7 @@ static void check_walk(const place *p, const tree_root *root, const entries *mod
     iterator_close(s);
 }
 
-/* Trees, maps and counts agree, and the trees hold what they should. */
+/* Trees, maps and counts agree, and the trees have the entries of the models. */
 static void check_place(const place *p, const record *r)
 {
     tree_report report = {0};
@@ -384,6 +384,7 @@ static void check_place(const place *p, const record *r)
     assert_int_equal(stats.pages_live * TREE_PAGE_BYTES, bytes);
 }
 
+/* As check_place, for what the manifest has. */
 static void check(fixture *f)
 {
     check_place(&f->at, &f->now);
@@ -404,8 +405,8 @@ static uint64_t file_bytes(fixture *f)
 
 /* ---------------------------------------------------------------- changes and reopening */
 
-/* Several trees share pages, maps and records; what is in memory must agree with what a record says at any
- * time. */
+/* Several trees share pages, maps and records. At any time the state in memory must agree with that of the
+ * record. */
 static void trees_agree_with_sorted_arrays_and_survive_reopening(void **state)
 {
     (void)state;
@@ -429,7 +430,7 @@ static void trees_agree_with_sorted_arrays_and_survive_reopening(void **state)
     fixture_close(&f);
 }
 
-/* An empty change must be harmless, and a second one beside it refused. */
+/* An empty change does no harm, and a second one at the same time is refused. */
 static void one_change_at_a_time(void **state)
 {
     (void)state;
@@ -458,8 +459,9 @@ static void one_change_at_a_time(void **state)
     fixture_close(&f);
 }
 
-/* Batches that build on each other in one change, as recovery does. Nothing that the record needs may be used
- * for the later ones, and what the first have written must come back. */
+/* One change applies batches that are based on each other, as recovery does. The later ones must not reuse
+ * pages that the record needs, and pages that the earlier ones wrote and the later ones replaced must become
+ * free. */
 static void batches_build_on_each_other_in_one_change(void **state)
 {
     (void)state;
@@ -504,8 +506,8 @@ static void batches_build_on_each_other_in_one_change(void **state)
 
 /* ---------------------------------------------------------------- old versions */
 
-/* A snapshot's pages must not be given out again however often the tree is rewritten, and all must come back
- * when it ends. */
+/* The pages of a snapshot must not be reused, however often the tree is rewritten, and all of them must
+ * become free when it ends. */
 static void held_version_stays_readable_and_its_pages_come_back(void **state)
 {
     (void)state;
@@ -533,9 +535,9 @@ static void held_version_stays_readable_and_its_pages_come_back(void **state)
     fixture_close(&f);
 }
 
-/* A reader that stays keeps what it sees. What is written and replaced after its moment nobody sees: kept too, it would
- * make the file grow with every batch. */
-static void version_that_stays_keeps_its_own_pages_only(void **state)
+/* An old reader holds the pages of its version. Pages that were written and replaced later are visible to no
+ * version: if they were held, too, the file would grow with every batch. */
+static void old_version_holds_only_its_own_pages(void **state)
 {
     (void)state;
     fixture f;
@@ -562,7 +564,7 @@ static void version_that_stays_keeps_its_own_pages_only(void **state)
 
 enum { MOMENTS = 10, PAGES_MAX = 8192 };
 
-/* A version that is kept, and what it must have. */
+/* A version that a reader holds, and the entries it must have. */
 typedef struct moment {
     btree_version *version; /* NULL: none */
     entries model;
@@ -571,7 +573,7 @@ typedef struct moment {
 typedef struct history {
     fixture f;
     moment kept[MOMENTS];
-    bool exact; /* no birth was lost for want of memory since there was nobody to keep anything */
+    bool exact; /* since there were no readers, no birth was lost because there was no memory to note it */
 } history;
 
 static void keep_moment(history *h)
@@ -605,15 +607,15 @@ static void mark_pages(history *h, const btree_version *v, bool *pages)
 {
     tree_walk *walk;
     bool done = false;
-    holt_status rc = tree_walk_open(&walk, page_store_file(h->f.at.store), btree_version_root(v), mark_piece,
-                                    pages);
+    holt_status rc =
+        tree_walk_open(&walk, page_store_file(h->f.at.store), btree_version_root(v), mark_piece, pages);
     while (rc == HOLT_OK && !done)
         rc = tree_walk_step(walk, 100, &done);
     assert_int_equal(rc, HOLT_OK);
     tree_walk_close(walk);
 }
 
-/* Taken are the pages that a living version sees; no others, if all births are known. */
+/* The pages of living versions are taken; no others are, if all births are known. */
 static void check_taken(history *h)
 {
     static bool pages[PAGES_MAX];
@@ -662,7 +664,7 @@ static void random_change(history *h, bool may_fail)
         entries_free(&batches[i]);
 }
 
-/* A reader comes while a change is open, which is recorded, abandoned, or in doubt for a while. */
+/* A reader begins while a change is open, which is then recorded, abandoned, or in doubt for a while. */
 static void keep_moment_in_a_change(history *h)
 {
     fixture *f = &h->f;
@@ -699,7 +701,7 @@ static void drop_all_moments(history *h)
     for (size_t i = 0; i < MOMENTS; i++)
         drop_moment(&h->kept[i]);
     page_store_collect(h->f.at.store);
-    h->exact = true; /* nobody is left who could keep what he does not see */
+    h->exact = true; /* no reader is left that could hold pages of which it has no use */
 }
 
 static void vacuum_all(fixture *f)
@@ -730,7 +732,7 @@ static void random_step(history *h, bool may_fail)
     }
 }
 
-static void live_through(uint64_t seed, int steps, bool may_fail)
+static void run_history(uint64_t seed, int steps, bool may_fail)
 {
     history h = {.exact = true};
     fixture_open(&h.f, seed);
@@ -750,19 +752,19 @@ static void live_through(uint64_t seed, int steps, bool may_fail)
     fixture_close(&h.f);
 }
 
-/* Births and deaths of pages against the moments of readers that come and go in any order: too short an interval takes a
- * page from a reader, too long a one takes room from the file. */
-static void pages_are_taken_exactly_while_a_version_sees_them(void **state)
+/* Readers begin and end in any order while pages are written and replaced. If the life of a page is taken to
+ * be too short, a reader loses it; if too long, the file grows. */
+static void pages_are_taken_exactly_while_a_version_needs_them(void **state)
 {
     (void)state;
     uint64_t seed = test_seed();
     for (uint64_t i = 0; i < 4; i++)
-        live_through(seed + i, 400, false);
+        run_history(seed + i, 400, false);
 }
 
-/* Births are a refinement: for what there is no memory, within the cache's share, or no number, they are unknown, and all
- * memory is given back when they are forgotten. */
-static void births_are_noted_as_far_as_there_is_room(void **state)
+/* Births are a refinement. If there is no memory for one, no room in the cache's share, or its number is too
+ * large, it stays unknown. All memory is released when births are cleared. */
+static void births_are_noted_as_far_as_there_is_memory(void **state)
 {
     (void)state;
     cache *c;
@@ -771,7 +773,7 @@ static void births_are_noted_as_far_as_there_is_room(void **state)
     page_births b = {.charged = c};
     cache_stats_get(c, &before);
     assert_int_equal(page_births_get(&b, 7), 0);
-    page_births_note(&b, MAP_GROUP_PAGES - 2, 4, 9); /* over the end of an extent */
+    page_births_note(&b, MAP_GROUP_PAGES - 2, 4, 9); /* across the end of a map group */
     for (uint64_t i = 0; i < 6; i++)
         assert_int_equal(page_births_get(&b, MAP_GROUP_PAGES - 3 + i), i == 0 || i == 5 ? 0 : 9);
     page_births_note(&b, MAP_GROUP_PAGES, 1, 10);
@@ -783,7 +785,7 @@ static void births_are_noted_as_far_as_there_is_room(void **state)
     assert_int_equal(page_births_get(&b, 5), 11);
     assert_int_equal(page_births_get(&b, 29 * (uint64_t)MAP_GROUP_PAGES), 0);
     page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
-    assert_int_equal(page_births_get(&b, 5), 11); /* too far from the base: as old as it was */
+    assert_int_equal(page_births_get(&b, 5), 11); /* too far from the base: the old birth stays */
 
     page_births_clear(&b, UINT32_MAX);
     cache_stats_get(c, &after);
@@ -793,7 +795,7 @@ static void births_are_noted_as_far_as_there_is_room(void **state)
     page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
     mem_fail_at(0, false);
     assert_int_equal(page_births_get(&b, 5), 0);
-    mem_fail_at(2, false); /* not the list of arrays, but the array */
+    mem_fail_at(2, false); /* the second allocation: the array of the group */
     page_births_note(&b, 5, 1, (uint64_t)UINT32_MAX + 1);
     mem_fail_at(0, false);
     cache_stats_get(c, &after);
@@ -804,16 +806,16 @@ static void births_are_noted_as_far_as_there_is_room(void **state)
     cache_destroy(c);
 }
 
-/* Births that could not be noted make a page older, never younger. */
+/* A page whose birth could not be noted counts as older than it is, never as younger. */
 static void versions_keep_their_pages_when_memory_fails(void **state)
 {
     (void)state;
     uint64_t seed = test_seed();
     for (uint64_t i = 0; i < 2; i++)
-        live_through(seed + i, 400, true);
+        run_history(seed + i, 400, true);
 }
 
-/* Without old versions a tree that is rewritten all the time needs room for two of it, not more. */
+/* Without old versions, a tree that is rewritten again and again needs at most twice its size. */
 static void rewriting_reuses_pages(void **state)
 {
     (void)state;
@@ -837,9 +839,9 @@ static bool root_uses_page(fixture *f, const tree_root *root, uint32_t page)
     return root->root.ordinal == page;
 }
 
-/* A reader that read a block of an old tree may offer it to the cache when its page has long been another's.
- * Who reads the new tree must not be answered from it. */
-static void page_that_is_used_again_is_never_answered_from_its_old_frame(void **state)
+/* A reader may insert a block of an old tree into the cache after its page was reused. A reader of the new
+ * tree must not get it. */
+static void reused_page_is_never_read_from_its_old_cache_frame(void **state)
 {
     (void)state;
     fixture f;
@@ -873,8 +875,8 @@ static void page_that_is_used_again_is_never_answered_from_its_old_frame(void **
     fixture_close(&f);
 }
 
-/* What lies on free pages is of no use to anybody, but would keep what is read out of the cache. */
-static void what_lay_on_free_pages_is_forgotten(void **state)
+/* Blocks of free pages are of no use to any reader, but would take room in the cache from others. */
+static void blocks_of_free_pages_leave_the_cache(void **state)
 {
     (void)state;
     fixture f;
@@ -895,8 +897,8 @@ static void what_lay_on_free_pages_is_forgotten(void **state)
     fixture_close(&f);
 }
 
-/* A batch for a version that another change has replaced since would release pages a second time. */
-static void version_that_was_replaced_takes_no_changes(void **state)
+/* A batch based on a version that another change has replaced would release pages a second time. */
+static void replaced_version_takes_no_changes(void **state)
 {
     (void)state;
     fixture f;
@@ -918,7 +920,7 @@ static void version_that_was_replaced_takes_no_changes(void **state)
     fixture_close(&f);
 }
 
-/* ---------------------------------------------------------------- loads and shrinking */
+/* ---------------------------------------------------------------- loads and vacuum */
 
 static bool next_leaf_is_behind(tree_file *file, const tree_root *root)
 {
@@ -935,8 +937,8 @@ static bool next_leaf_is_behind(tree_file *file, const tree_root *root)
     return dense;
 }
 
-/* A rewrite is for scans: leaves full and one behind the other. */
-static void dense_rewrite_lies_in_order(void **state)
+/* Dense rewrites are for scans: leaves are full, and consecutive in the file. */
+static void dense_rewrite_is_in_file_order(void **state)
 {
     (void)state;
     fixture f;
@@ -954,14 +956,14 @@ static void dense_rewrite_lies_in_order(void **state)
     fixture_close(&f);
 }
 
-/* Deletes alone leave holes; moving what lies behind them lets the file end earlier. */
+/* Deletes alone leave holes. Moving later pages into them lets the file end earlier. */
 static void file_shrinks_after_large_deletes(void **state)
 {
     (void)state;
     fixture f;
     fixture_open(&f, test_seed());
     must_apply(&f, 0, batch_of_numbers(&f, 0, 8000, 1, ENTRY_PUT));
-    must_apply(&f, 1, batch_make(&f, 200, 1000)); /* extents, too */
+    must_apply(&f, 1, batch_make(&f, 200, 1000)); /* with overflow pieces */
     must_apply(&f, 0, batch_of_numbers(&f, 0, 8000, 1, ENTRY_PUT));
     must_apply(&f, 2, batch_of_numbers(&f, 0, 100, 1, ENTRY_PUT));
     uint64_t before = file_bytes(&f);
@@ -980,8 +982,8 @@ static void file_shrinks_after_large_deletes(void **state)
     fixture_close(&f);
 }
 
-/* A version that is still read holds the file's end where its pages are. */
-static void file_is_not_cut_before_a_held_page(void **state)
+/* The file must not be truncated before the last page of a version that is still in use. */
+static void file_is_not_truncated_before_a_held_page(void **state)
 {
     (void)state;
     fixture f;
@@ -1001,18 +1003,18 @@ static void file_is_not_cut_before_a_held_page(void **state)
     fixture_close(&f);
 }
 
-/* ---------------------------------------------------------------- extents of the map */
+/* ---------------------------------------------------------------- map groups */
 
-/* The second 128 MiB have maps of their own, and when the file gets shorter again those must not be
- * believed. */
-static void space_grows_into_further_extents_and_back(void **state)
+/* The second 128 MiB have maps of their own. After the file has shrunk, these must not be used when it grows
+ * again. */
+static void store_grows_by_a_map_group_and_shrinks(void **state)
 {
     (void)state;
     fixture f;
     fixture_open(&f, test_seed());
     must_apply(&f, 0, batch_of_numbers(&f, 0, 100, 1, ENTRY_PUT));
     for (int i = 0; i < 2; i++) {
-        page_map *taken = &f.at.store->taken; /* as if the first extent were full */
+        page_map *taken = &f.at.store->taken; /* as if the first group were full */
         uint64_t end = page_map_end(&f.at.store->live), rest = MAP_GROUP_PAGES - end;
         page_map_set(taken, end, rest, true);
         f.at.store->held += rest;
@@ -1034,7 +1036,7 @@ static void space_grows_into_further_extents_and_back(void **state)
 
 /* ---------------------------------------------------------------- failures */
 
-/* What is tried while things fail: two trees, a drop, and a shrinking. */
+/* The changes that are tried while calls fail: two trees, a drop, and a vacuum. */
 static holt_status try_changes(fixture *f, const work *w, size_t count, btree_vacuum *vacuum)
 {
     bool more;
@@ -1085,8 +1087,8 @@ static void fail_everywhere(sim_call kind, int os_errno, bool onwards)
     fixture_close(&f);
 }
 
-/* Whatever fails, the change is as if it had not been, and all pages are accounted for. */
-static void failed_change_leaves_all_as_it_was(void **state)
+/* Whatever call fails, the state is as before the change, and all pages are accounted for. */
+static void failed_change_has_no_effect(void **state)
 {
     (void)state;
     fail_everywhere(SIM_READ, EIO, false);
@@ -1098,8 +1100,8 @@ static void failed_change_leaves_all_as_it_was(void **state)
     fail_everywhere(SIM_CALLS, 0, true);
 }
 
-/* A file that cannot be made, or opened, leaves nothing behind. */
-static void failed_creation_and_opening(void **state)
+/* If the file cannot be created or opened, nothing is left of it, in memory or on disk. */
+static void failed_create_and_open_leave_nothing(void **state)
 {
     (void)state;
     fixture f;
@@ -1138,7 +1140,8 @@ static void failed_creation_and_opening(void **state)
     fixture_close(&f);
 }
 
-/* A record that failed may be on disk all the same. Until another one is, both must stay whole. */
+/* A record whose write failed may be on disk all the same. Until another one is, both states must stay
+ * intact. */
 static void record_in_doubt_keeps_both_states(void **state)
 {
     (void)state;
@@ -1153,7 +1156,7 @@ static void record_in_doubt_keeps_both_states(void **state)
     assert_int_equal(btree_change_begin(&c, f.at.store), HOLT_OK);
     assert_int_equal(do_batch(c, f.at.versions[0], &batch, &next), HOLT_OK);
     assert_int_equal(btree_change_prepare(c, &prepared), HOLT_OK);
-    record_space(&maybe, prepared);
+    record_store(&maybe, prepared);
     maybe.roots[0] = *btree_version_root(next);
     entries_apply(&maybe.models[0], &batch);
     btree_change_doubt(c);
@@ -1187,7 +1190,7 @@ typedef struct crash_test {
     uint64_t seed, crashes;
 } crash_test;
 
-/* The power fails before this call; what is opened then is what the manifest says. */
+/* Cuts the power before this call. The trees that are opened afterwards must be those of the manifest. */
 static void crash(void *ctx, uint64_t call)
 {
     static const sim_keep keeps[] = {SIM_KEEP_ALL, SIM_KEEP_NONE, SIM_KEEP_SOME, SIM_KEEP_SIZES,
@@ -1204,7 +1207,7 @@ static void crash(void *ctx, uint64_t call)
     rng_seed(&other.random, call);
     place_open(&other.at, machine, &other.now);
     check(&other);
-    if (t->crashes++ % 4 == 0) { /* life goes on */
+    if (t->crashes++ % 4 == 0) { /* and changes go on */
         must_apply(&other, 0, batch_make(&other, 30, 500));
         check(&other);
         assert_int_equal(page_store_trim(other.at.store), HOLT_OK);
@@ -1214,8 +1217,9 @@ static void crash(void *ctx, uint64_t call)
     fixture_close(&other);
 }
 
-/* At every write, sync and truncate of batches, drops, rewrites and shrinking, while a reader comes and goes. */
-static void crash_anywhere_leaves_the_last_record_whole(void **state)
+/* Power cuts at every write, sync and truncate of batches, drops, rewrites and vacuum, with a reader that is
+ * sometimes renewed. */
+static void crash_anywhere_leaves_the_last_record_intact(void **state)
 {
     (void)state;
     fixture f;
@@ -1251,7 +1255,7 @@ static void crash_anywhere_leaves_the_last_record_whole(void **state)
     fixture_close(&f);
 }
 
-/* Several changes without a record: what is opened after a crash is still the state of before. */
+/* Several changes are committed without a record. After a crash the state before them must be there. */
 static void crash_in_recovery_leaves_the_record_it_began_with(void **state)
 {
     (void)state;
@@ -1289,8 +1293,8 @@ static void crash_in_recovery_leaves_the_record_it_began_with(void **state)
     fixture_close(&f);
 }
 
-/* A manifest may be written anew for other reasons, also while a change is open, and before one fails. */
-static void settling_is_harmless_at_any_time(void **state)
+/* A new manifest may be written for other reasons, also while a change is open, and before one fails. */
+static void resolving_is_harmless_at_any_time(void **state)
 {
     (void)state;
     fixture f;
@@ -1319,7 +1323,7 @@ static void expect_open_fails(fixture *f, const page_store_state *s, holt_status
     assert_non_null(strstr(holt_error_message(), "tree-000005.bt"));
 }
 
-/* Each thing that a manifest or a map can have wrong is told by name, never believed. */
+/* Each error that a manifest or a map can have is found, and the message names the file. */
 static void damaged_maps_and_states_are_refused(void **state)
 {
     (void)state;
@@ -1347,7 +1351,7 @@ static void damaged_maps_and_states_are_refused(void **state)
     fixture_close(&f);
 }
 
-/* Pages that are lost or shared are found even when every tree is sound by itself. */
+/* Pages that are lost or shared are found even if each tree is valid by itself. */
 static void verify_counts_every_page_once(void **state)
 {
     (void)state;
@@ -1382,12 +1386,12 @@ enum { READERS = 3 };
 
 typedef struct shared {
     fixture f;
-    pthread_mutex_t mutex; /* over versions[0] and models[0] */
+    pthread_mutex_t mutex; /* of versions[0] and models[0] */
     atomic_bool stop, failed;
-    entries model; /* never changes in number and order of keys */
+    entries model; /* its keys never change */
 } shared;
 
-static void *read_on(void *ctx)
+static void *read_until_stopped(void *ctx)
 {
     shared *s = ctx;
     while (!atomic_load(&s->stop)) {
@@ -1419,7 +1423,7 @@ static void rewrite(shared *s)
     assert_int_equal(btree_change_begin(&c, f->at.store), HOLT_OK);
     assert_int_equal(do_batch(c, f->at.versions[0], &batch, &next), HOLT_OK);
     assert_int_equal(btree_change_prepare(c, &state), HOLT_OK);
-    record_space(&f->now, state);
+    record_store(&f->now, state);
     f->now.roots[0] = *btree_version_root(next);
     entries_apply(&f->now.models[0], &batch);
     btree_change_commit(c);
@@ -1432,7 +1436,7 @@ static void rewrite(shared *s)
     assert_int_equal(page_store_trim(f->at.store), HOLT_OK);
 }
 
-/* Readers take and drop versions, and read, while the tree is rewritten and its pages used again. */
+/* Readers take versions, read and drop them while the tree is rewritten and its pages are reused. */
 static void readers_go_on_while_pages_are_reused(void **state)
 {
     (void)state;
@@ -1443,7 +1447,7 @@ static void readers_go_on_while_pages_are_reused(void **state)
     s.model = entries_copy(&s.f.now.models[0]);
     pthread_t threads[READERS];
     for (int i = 0; i < READERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, read_on, &s), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, read_until_stopped, &s), 0);
     for (int i = 0; i < 60; i++)
         rewrite(&s);
     atomic_store(&s.stop, true);
@@ -1462,24 +1466,24 @@ int main(void)
         cmocka_unit_test(one_change_at_a_time),
         cmocka_unit_test(batches_build_on_each_other_in_one_change),
         cmocka_unit_test(held_version_stays_readable_and_its_pages_come_back),
-        cmocka_unit_test(version_that_stays_keeps_its_own_pages_only),
-        cmocka_unit_test(pages_are_taken_exactly_while_a_version_sees_them),
-        cmocka_unit_test(births_are_noted_as_far_as_there_is_room),
+        cmocka_unit_test(old_version_holds_only_its_own_pages),
+        cmocka_unit_test(pages_are_taken_exactly_while_a_version_needs_them),
+        cmocka_unit_test(births_are_noted_as_far_as_there_is_memory),
         cmocka_unit_test(versions_keep_their_pages_when_memory_fails),
         cmocka_unit_test(rewriting_reuses_pages),
-        cmocka_unit_test(page_that_is_used_again_is_never_answered_from_its_old_frame),
-        cmocka_unit_test(what_lay_on_free_pages_is_forgotten),
-        cmocka_unit_test(version_that_was_replaced_takes_no_changes),
-        cmocka_unit_test(dense_rewrite_lies_in_order),
+        cmocka_unit_test(reused_page_is_never_read_from_its_old_cache_frame),
+        cmocka_unit_test(blocks_of_free_pages_leave_the_cache),
+        cmocka_unit_test(replaced_version_takes_no_changes),
+        cmocka_unit_test(dense_rewrite_is_in_file_order),
         cmocka_unit_test(file_shrinks_after_large_deletes),
-        cmocka_unit_test(file_is_not_cut_before_a_held_page),
-        cmocka_unit_test(space_grows_into_further_extents_and_back),
-        cmocka_unit_test(failed_change_leaves_all_as_it_was),
-        cmocka_unit_test(failed_creation_and_opening),
+        cmocka_unit_test(file_is_not_truncated_before_a_held_page),
+        cmocka_unit_test(store_grows_by_a_map_group_and_shrinks),
+        cmocka_unit_test(failed_change_has_no_effect),
+        cmocka_unit_test(failed_create_and_open_leave_nothing),
         cmocka_unit_test(record_in_doubt_keeps_both_states),
-        cmocka_unit_test(crash_anywhere_leaves_the_last_record_whole),
+        cmocka_unit_test(crash_anywhere_leaves_the_last_record_intact),
         cmocka_unit_test(crash_in_recovery_leaves_the_record_it_began_with),
-        cmocka_unit_test(settling_is_harmless_at_any_time),
+        cmocka_unit_test(resolving_is_harmless_at_any_time),
         cmocka_unit_test(damaged_maps_and_states_are_refused),
         cmocka_unit_test(verify_counts_every_page_once),
         cmocka_unit_test(readers_go_on_while_pages_are_reused),
