@@ -143,14 +143,14 @@ holt_status btree_change_begin(btree_change **out, page_store *s);
 /* The steps. Each is called again with the same arguments until *done; only then may another begin. All
  * return HOLT_CONFLICT if another change has replaced the version they are based on. */
 
-/* Applies a batch to a version. The batch is on its first change (tree_apply.h has the requirements). Each
- * call takes up to `changes` of them. When *done, *next is the new version, with one reference. */
 typedef struct btree_batch {
-    btree_version *base;   /* borrowed */
-    iterator *changes;     /* borrowed */
+    btree_version *base; /* borrowed */
+    iterator *changes;   /* borrowed; on its first change (tree_apply.h has the requirements) */
     size_t block_bytes;
-    bool dense;            /* full blocks, for entries that are unlikely to change soon */
+    bool dense;          /* full blocks, for entries that are unlikely to change soon */
 } btree_batch;
+/* Applies a batch to a version. Each call takes up to `changes` changes. When *done, *next is the new
+ * version, with one reference. */
 holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t changes, bool *done,
                                btree_version **next);
 /* Ends the batch with the changes taken so far: the next call completes the tree, and leaves the batch on the
@@ -171,7 +171,8 @@ typedef struct btree_vacuum {
     uint64_t bytes_max; /* to move in one change; set by btree_vacuum_begin */
     buffer from;        /* the key in the current tree from which to continue */
 } btree_vacuum;
-/* Whether the file could be at least an eighth smaller; if so, sets the limit. */
+/* Sets the limit for the smallest file there could be. Returns whether that is smaller by at least an
+ * eighth. */
 bool        btree_vacuum_begin(btree_vacuum *vacuum, const page_store *s, uint64_t bytes_max);
 void        btree_vacuum_deinit(btree_vacuum *vacuum);
 /* Moves pieces of the version that are past the limit to free pages before them. Each call visits up to

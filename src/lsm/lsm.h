@@ -89,10 +89,10 @@ tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_en
 /* One iterator over all runs, which shows the newest entry of each key in [options->lower, options->upper).
  * The caller holds the tree until it is closed. */
 holt_status lsm_iterator_open(const lsm_tree *t, const tree_iterator_options *options, iterator **out);
+/* The same for one run. */
+holt_status lsm_run_iterator_open(const lsm_run *r, const tree_iterator_options *options, iterator **out);
 /* Adds to *sums an estimate of what all runs have in [begin, end), as tree_estimate does. A key that is in
  * two runs counts twice. */
 holt_status lsm_estimate(const lsm_tree *t, slice begin, slice end, estimate_sums *sums);
-/* The same for one run. */
-holt_status lsm_run_iterator_open(const lsm_run *r, const tree_iterator_options *options, iterator **out);
 
 #endif
