@@ -1,4 +1,5 @@
-/* btree_change.c -- a change from begin to its end, and the maps it writes. */
+/* btree_change.c -- a change from its begin to its end, and the maps it writes. The steps between are in
+ * change_trees.c, the pages in change_pages.c. */
 #include "btree/btree_internal.h"
 
 #include "base/hash.h"
@@ -7,17 +8,11 @@
 
 #include <assert.h>
 
-/* 64 KiB and 1 MiB: what a disk reads at nearly the price of one page, and at full speed. */
+/* Stretches of 64 KiB, which a disk reads in hardly more time than one page, and 1 MiB, which it reads at
+ * full speed. */
 enum { TOGETHER_PAGES = 16, IN_LINE_PAGES = 256 };
 
 /* ---------------------------------------------------------------- life */
-
-static holt_status check_may_begin(const page_store *s)
-{
-    if (s->doubtful)
-        return status_set(HOLT_IO, "the B+tree file takes no changes until the manifest is written anew");
-    return HOLT_OK;
-}
 
 static holt_status change_create(btree_change **out, page_store *s)
 {
@@ -38,7 +33,8 @@ static holt_status change_create(btree_change **out, page_store *s)
     return HOLT_OK;
 }
 
-/* Who holds a version that the last change replaced needs to tell its pages from those that it wrote. */
+/* Notes the births of the pages that the last change wrote: the versions that it replaced do not need
+ * them. */
 static void note_newborn(page_store *s)
 {
     for (size_t i = 0; i < s->newborn.count; i++)
@@ -55,8 +51,9 @@ holt_status btree_change_begin(btree_change **out, page_store *s)
     store_collect(s);
     note_newborn(s);
     store_publish(s);
-    holt_status rc = check_may_begin(s);
-    if (rc == HOLT_OK) rc = change_create(out, s);
+    holt_status rc =
+        s->doubtful ? status_set(HOLT_IO, "the B+tree file takes no changes until a new manifest is written")
+                    : change_create(out, s);
     if (rc != HOLT_OK) store_leave(s);
     return rc;
 }
@@ -98,7 +95,7 @@ uint64_t btree_change_bytes(const btree_change *c)
 holt_status change_check_base(const btree_version *base)
 {
     if (!base->replaced) return HOLT_OK;
-    return status_set(HOLT_CONFLICT, "the B+tree has been changed since");
+    return status_set(HOLT_CONFLICT, "the B+tree was replaced by another change");
 }
 
 void change_begin_step(btree_change *c, page_order order)
@@ -126,7 +123,8 @@ holt_status change_replace(btree_change *c, btree_version *base, btree_version *
     return HOLT_OK;
 }
 
-/* Both versions are known to the record now. */
+/* The record has the change now: links the new version to the one it replaces, and holds the replaced
+ * pages. */
 static void commit_replacement(page_store *s, replacement *r)
 {
     assert(!r->base->newer && !r->base->replaced);
@@ -185,10 +183,11 @@ holt_status btree_change_prepare(btree_change *c, const page_store_state **state
 
 /* ---------------------------------------------------------------- ending */
 
-/* Their births are of use if a version that was replaced is still there when the next change begins. */
+/* Keeps the list of the pages that the change wrote. Their births are noted only if a replaced version is
+ * still alive when the next change begins. */
 static void keep_newborn(btree_change *c)
 {
-    if (c->notes_births) return; /* they are noted */
+    if (c->notes_births) return; /* they were noted when they were allocated */
     mem_free(c->store->newborn.runs);
     c->store->newborn = c->added;
     c->store->newborn_number = c->first_number;
@@ -200,13 +199,13 @@ void btree_change_commit(btree_change *c)
     page_store *s = c->store;
     assert(c->prepared.map_groups && !s->doubtful);
     for (size_t i = 0; i < s->live.map_groups; i++)
-        s->dirty[i] = i >= c->prepared.map_group_count; /* what comes back later must be written again */
+        s->dirty[i] = i >= c->prepared.map_group_count; /* a group that comes back later is to be written */
     mem_free(s->recorded.map_groups);
     s->recorded = c->prepared;
     c->prepared.map_groups = NULL;
     for (size_t i = 0; i < c->replacement_count; i++)
         commit_replacement(s, &c->replacements[i]);
-    change_forget_fresh(c);
+    change_clear_fresh(c);
     keep_newborn(c);
     change_destroy(c);
     store_collect(s);
@@ -217,11 +216,11 @@ void btree_change_abandon(btree_change *c)
 {
     if (!c) return;
     page_store *s = c->store;
-    change_forget_fresh(c);
+    change_clear_fresh(c);
     change_undo_live(c);
     change_free_added(c);
     change_destroy(c);
-    (void)store_cut(s); /* a disk that was full has room again; if not now, then with the next trim */
+    (void)store_trim(s); /* gives room back to a full disk; after a failure the next trim does */
     store_leave(s);
 }
 
@@ -229,10 +228,11 @@ void btree_change_doubt(btree_change *c)
 {
     page_store *s = c->store;
     assert(c->prepared.map_groups && !s->doubtful && !s->unrecorded);
-    change_forget_fresh(c);
+    change_clear_fresh(c);
     change_undo_live(c);
     s->doubtful = c;
-    atomic_store_explicit(&s->resolved, false,
-                          memory_order_relaxed); /* that was before; the same lock orders it */
+    /* An earlier resolve does not concern this record. Both calls are made under one lock, which orders
+     * them. */
+    atomic_store_explicit(&s->resolved, false, memory_order_relaxed);
     store_leave(s);
 }

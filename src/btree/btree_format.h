@@ -1,10 +1,10 @@
 /* btree_format.h -- the bytes of a file of pages outside its blocks: the header (tree_format.h) and the maps.
  *
- * Page 0 is the header. Each extent of MAP_GROUP_PAGES pages has two map pages, A and B: pages 1 and 2 of
- * the first extent, pages 0 and 1 of each later one. A map is MAP_GROUP_PAGES bits: bit p % 8, the least
- * significant first, of byte p / 8 stands for page p of the extent. 1: in use. The bits of the header and of
- * map pages are 1, those past the state's pages are 0. Which copy counts, and its checksum, the manifest
- * says.
+ * Page 0 is the header. Each map group of MAP_GROUP_PAGES pages has two map pages, A and B: pages 1 and 2 of
+ * the first group, pages 0 and 1 of each later one. A map has MAP_GROUP_PAGES bits: page p of the group is
+ * bit p % 8, the least significant first, of byte p / 8. 1: in use. The bits of the header and of map pages
+ * are 1, those past the pages of the recorded state are 0. The manifest says which copy is valid, and its
+ * checksum.
  */
 #ifndef HOLT_BTREE_BTREE_FORMAT_H
 #define HOLT_BTREE_BTREE_FORMAT_H

@@ -1,8 +1,12 @@
 /* btree_internal.h -- what the files of src/btree share.
  *
- * Two maps are kept: `live`, the pages of the last record's trees as the open change has changed them, which
- * is what goes to disk; and `taken`, these and the pages that are held for versions: what must not be given
- * out. The difference is in the lists of versions (held_pages.c), so that the three can be checked against each other.
+ * The store keeps two maps. `live` has the pages of the last record's trees, as the open change has changed
+ * them; it is what goes to disk. `taken` has these pages and those that are held for versions; it is what
+ * must not be allocated. The difference is in the lists of the versions (held_pages.c), so that the three can
+ * be checked against each other (store_counts_agree).
+ *
+ * The changer is the thread that has set page_store.changing: it has a change open, or is collecting,
+ * trimming or verifying.
  */
 #ifndef HOLT_BTREE_BTREE_INTERNAL_H
 #define HOLT_BTREE_BTREE_INTERNAL_H
@@ -15,7 +19,7 @@
 
 #include <stdatomic.h>
 
-/* Pages one behind the other. */
+/* Consecutive pages. */
 typedef struct page_run {
     uint32_t first, count;
 } page_run;
@@ -23,180 +27,183 @@ typedef struct page_run {
 typedef struct page_runs {
     page_run *runs;
     size_t count, capacity;
-    size_t fixed; /* runs before this one are not added to */
+    size_t fixed; /* runs before this one do not grow */
 } page_runs;
 
-/* Adds pages at the end, to the last run if they follow it. false: no memory. */
+/* Appends pages, to the last run if they directly follow it. false: no memory. */
 bool page_runs_add(page_runs *r, uint64_t first, uint64_t count);
 
 typedef struct held_pages held_pages; /* held_pages.c */
 
-/* Whether a version's tree has extents is known once someone has had to find out. */
+/* Whether the tree of a version has overflow pieces. It is found out when it matters. */
 typedef enum overflow_known { OVERFLOW_UNKNOWN, OVERFLOW_NONE, OVERFLOW_SOME } overflow_known;
 
 struct btree_version {
-    /* Relaxed to take: who takes one has one. Dropped with release, and the last one acquires. */
+    /* Taken relaxed, because the caller has one. Dropped with release, and the last drop acquires. */
     _Atomic uint32_t refs;
-    page_store *store;    /* constant */
-    tree_root root;        /* constant */
-    uint64_t number;       /* constant: of the step that made it, larger than those before; 0: of the record */
-    overflow_known overflow;   /* the changer's, as is what follows */
-    bool replaced;         /* by another version, or by none, in a change that was committed */
-    /* Its neighbours among the versions of the same tree that are not buried yet. They hold no references. */
+    page_store *store; /* constant */
+    tree_root root;    /* constant */
+    uint64_t number;   /* constant: that of the step which made it, ascending; 0: from the record */
+
+    /* The changer's: */
+    overflow_known overflow;
+    bool replaced; /* by another version or by none, in a committed change */
+    /* Its neighbours among the versions of the same tree that are not freed yet; not references. */
     btree_version *older, *newer;
-    /* Replaced pages that this is the oldest version to need, in the order in which they were replaced. */
+    /* The replaced pages of which this is the oldest version to need them, in the order of their deaths. */
     held_pages *held_first, *held_last;
-    btree_version *dead_next;
+    btree_version *dead_next; /* in page_store.dead */
 };
 
 struct page_store {
-    tree_file *file;  /* a reference */
-    bool writable;    /* constant */
-    /* Who sets it is the changer. Acquired so, released when the change ends: so the changers, one after the
-     * other, see each other's work. */
+    tree_file *file; /* a reference */
+    bool writable;   /* constant */
+    /* Set by the changer, with acquire, and cleared with release: each changer sees what the one before it
+     * has done. */
     _Atomic bool changing;
-    /* Versions without references. Pushed with release, taken all at once with acquire. */
+    /* Versions without references. Pushed with release, popped all at once with acquire. */
     _Atomic(btree_version *) dead;
     _Atomic uint64_t versions; /* relaxed: for an assertion */
-    /* The recorded state is that of a durable manifest. Set with release, taken by the next changer with
-     * acquire. */
+    /* page_store_resolve was called, and no changer has acted on it yet. Set with release; the next changer
+     * takes it with acquire. */
     _Atomic bool resolved;
-    /* Published by changers for page_store_stats_get; relaxed, they are figures. */
+    /* Published by changers for page_store_stats_get. Relaxed: they are only figures. */
     _Atomic uint64_t stat_live, stat_taken, stat_held, stat_end;
 
     /* The changer's: */
     page_map live, taken;
     page_map fresh;             /* pages that the open change has written */
     uint64_t held;              /* pages in the lists of versions */
-    uint64_t number;            /* of the last step of a change */
-    uint64_t replaced_versions; /* not buried yet */
-    page_births births;         /* of pages written while there were such versions */
-    /* Pages that the last change wrote, and its number: their births are noted when the next one begins, if there is a
-     * replaced version then. */
+    uint64_t number;            /* of the last step of any change */
+    uint64_t replaced_versions; /* that are not freed yet */
+    page_births births;         /* of pages that were written while there were such versions */
+    /* The pages that the last change wrote, and its number. Their births are noted when the next change
+     * begins, if there is a replaced version then. */
     page_runs newborn;
     uint64_t newborn_number;
     page_store_state recorded;
-    bool *dirty; /* by extent: live differs from the recorded map */
+    bool *dirty; /* for each map group: live differs from the recorded map */
     size_t dirty_capacity;
-    btree_change *doubtful; /* its record may be on disk, or not */
-    bool unrecorded;        /* changes are committed without a record: what `durable` names must stay */
-    map_group *durable;  /* of the last record, while unrecorded; owned */
+    btree_change *doubtful; /* its record may be on disk or not */
+    bool unrecorded;        /* changes are committed without a record; what `durable` names must stay */
+    map_group *durable;     /* the map groups of the last record, while unrecorded; owned */
     size_t durable_count;
 };
 
 enum { RUN_CLASSES = 32, WRITE_BUFFER_BYTES = 1 << 20, PUSH_BYTES = 1 << 20 };
 
-/* How a step wants its pages. */
+/* How a step allocates its pages. */
 typedef enum page_order {
-    PAGES_LOWEST,   /* so that the file gets shorter */
-    PAGES_TOGETHER, /* a few at a time one behind the other, where that does not make the file longer */
+    PAGES_LOWEST,   /* the lowest free ones, so that the file can shrink */
+    PAGES_TOGETHER, /* in short stretches, where these do not make the file longer */
     PAGES_IN_LINE   /* in long stretches */
 } page_order;
 
-/* A version that a change replaces by another (NULL: by none). */
+/* A version that a change replaces by another, or by none. */
 typedef struct replacement {
-    btree_version *base, *next; /* references */
-    held_pages *pages;          /* what is replaced; owned */
+    btree_version *base, *next; /* references; next NULL: none */
+    held_pages *pages;          /* the pages it replaces; owned */
 } replacement;
 
 struct btree_change {
-    tree_pages pages; /* first: what trees are changed with */
+    tree_pages pages; /* must be first; the interface to tree_apply.h and tree_move.h */
     page_store *store;
     uint64_t first_number; /* of its first step */
-    bool notes_births;     /* there was a replaced version when it began */
+    bool notes_births;     /* there was a replaced version when the change began */
     page_runs added, removed;
-    uint64_t from[RUN_CLASSES]; /* where to look for runs of up to 2^i pages: no free one before */
-    struct {                    /* pages one behind the other, kept for what comes next */
-        uint64_t pages;         /* to look for at a time; 0: none */
-        uint64_t limit;         /* not beyond this page */
-        uint64_t next, end;     /* what is left */
+    uint64_t from[RUN_CLASSES]; /* no free run of up to 2^i pages begins before from[i] */
+    struct {                    /* consecutive free pages, for the next pieces */
+        uint64_t pages;         /* to search for at a time; 0: no stretches */
+        uint64_t limit;         /* it must end at or before this page */
+        uint64_t next, end;     /* not used yet */
     } stretch;
-    uint8_t *unwritten;      /* WRITE_BUFFER_BYTES: pages that are not written yet */
+    uint8_t *unwritten;      /* WRITE_BUFFER_BYTES: consecutive pages that are not written yet */
     uint64_t unwritten_page; /* the first of them */
     size_t unwritten_bytes;
     struct {
-        uint64_t first, end; /* pages that were written */
-        size_t bytes;        /* among them, which the system has not yet been asked to bring to the disk */
+        uint64_t first, end; /* a range of pages */
+        size_t bytes;        /* written in it, whose write-back the system has not been asked to start */
     } unpushed;
-    uint64_t bytes;
+    uint64_t bytes; /* written, in whole pages */
 
-    /* What is being done, in steps; at most one of: */
+    /* The open step has at most one of: */
     tree_apply *apply;
     tree_move *move;
     tree_walk *walk;
-    uint64_t move_limit; /* pages from here on are to move */
+    uint64_t move_limit; /* of a vacuum: pages from here on are to move */
 
     replacement *replacements;
     size_t replacement_count, replacement_capacity;
-    page_store_state prepared; /* owns its extents */
+    page_store_state prepared; /* owns its map groups */
 };
 
-/* ---------------------------------------------------------------- page_reclaim.c */
+/* ---------------------------------------------------------------- page_store.c */
 
-/* Becomes the changer; false: another is. */
+/* Makes the caller the changer; false: there is one. */
 bool store_enter(page_store *s);
 void store_leave(page_store *s);
-/* Publishes the statistics, while no change is open. */
+/* Publishes the statistics. Only while no change is open. */
 void store_publish(page_store *s);
-/* For assertions, while no change is open: each page that must not be given out is live, held, or in doubt. */
+/* For assertions, while no change is open: each taken page is live, held, or of a change in doubt. */
 bool store_counts_agree(const page_store *s);
-/* Makes maps and flags reach so many extents. */
+/* Extends maps and flags to this many map groups. */
 holt_status store_grow(page_store *s, size_t map_groups);
-/* Does what page_store_resolve could not do at once. */
+/* Does what page_store_resolve had to leave to the next changer. */
 void store_take_resolved(page_store *s);
-/* The map of an extent that the durable record names, or NULL. */
+/* The map of a group as the durable record names it, or NULL. */
 const map_group *store_durable(const page_store *s, size_t group);
-/* Buries versions that have died, and frees pages that no other needs, unless a durable record may still need them.
- * Only while no change is open. */
-void store_collect(page_store *s);
 /* page_store_trim for the changer. */
-holt_status store_cut(page_store *s);
+holt_status store_trim(page_store *s);
 
-/* The map as the recorded state names it; HOLT_CORRUPT when it is not what was recorded. */
+/* Reads the map of a group as the recorded state names it. HOLT_CORRUPT: it is not what was recorded. */
 holt_status store_read_map(page_store *s, size_t group, uint8_t out[MAP_BYTES]);
-/* HOLT_CORRUPT: `what` is wrong with that map. */
+/* Returns HOLT_CORRUPT, with a message that `what` is wrong with that map. */
 holt_status store_map_corrupt(const page_store *s, size_t group, const char *what);
 
 /* ---------------------------------------------------------------- btree_version.c */
 
-/* As btree_version_open, for what a step of a change has made. */
+/* As btree_version_open, for a tree that the open step of a change has made. */
 holt_status version_make(btree_version **out, const btree_change *c, const tree_root *root);
+/* Frees the versions without references, and the pages that no other version needs; none as long as a durable
+ * record may still need them. Only while no change is open. */
+void        store_collect(page_store *s);
 
 /* ---------------------------------------------------------------- held_pages.c */
 
-/* Sorts the pages that the open step of a change takes from `base` by the oldest version that needs them. They belong to
- * the caller until held_commit. */
+/* Sorts the pages that the open step of a change has replaced in `base` by the oldest version that needs
+ * them. They belong to the caller until held_commit. */
 holt_status held_sort(const btree_change *c, btree_version *base, held_pages **out);
-/* The change is committed: they are held from now on, or free where no version needs them. */
+/* The change is committed: the pages are held from now on, or free if no version needs them. */
 void        held_commit(page_store *s, held_pages *pages);
-void        held_destroy(held_pages *pages); /* that were not settled; accepts NULL */
-/* The version has died. What the next newer one needs goes to that, the rest is free. */
+void        held_destroy(held_pages *pages); /* which were not committed; accepts NULL */
+/* The version is being freed. Pages that the next newer one needs go to its list, the others are free. */
 void        held_pass_on(page_store *s, btree_version *v);
 
 /* ---------------------------------------------------------------- change_pages.c */
 
 extern const tree_pages_ops change_pages_ops;
-/* The first page of the run that would be given out next for a piece of so many pages; PAGE_NONE: only by
- * growing the file. */
+/* The first page of the lowest run of `count` free pages; PAGE_NONE: only by growing the file. */
 uint64_t change_find(btree_change *c, uint64_t count);
+/* Writes the buffered pages. */
 holt_status change_flush(btree_change *c);
-/* The number of the step that wrote the page, or less. */
+/* The number of the step that wrote the page, or a smaller one. */
 uint64_t change_birth(const btree_change *c, uint64_t page);
-/* The change ends. */
-void change_forget_fresh(btree_change *c);
-/* Takes back what the change has done to the maps; `taken` too: its pages are free again. */
+/* When the change ends: clears its pages in `fresh`, */
+void change_clear_fresh(btree_change *c);
+/* undoes in `live` what it has added and removed, */
 void change_undo_live(btree_change *c);
+/* and frees in `taken` the pages that it has added. */
 void change_free_added(btree_change *c);
 
 /* ---------------------------------------------------------------- btree_change.c */
 
-/* Frees its memory, and its references. */
+/* Frees its memory and drops its references. */
 void        change_destroy(btree_change *c); /* accepts NULL */
 /* HOLT_CONFLICT: the version has been replaced by a change that was committed. */
 holt_status change_check_base(const btree_version *base);
-/* Something is begun: from here on what is released is what it replaces. */
+/* Begins a step: pages that are released from now on are replaced by it. */
 void        change_begin_step(btree_change *c, page_order order);
-/* It is done: `base` is replaced by `next` (NULL: by none). */
+/* Ends the step: `base` is replaced by `next` (NULL: by none). */
 holt_status change_replace(btree_change *c, btree_version *base, btree_version *next);
 
 #endif

@@ -1,5 +1,8 @@
-/* btree_version.c -- roots that are counted. The last reference may go anywhere, also where nothing may block, so
- * all that happens then is a push onto a list; the next change looks through it. */
+/* btree_version.c -- the versions of trees, their references, and freeing them.
+ *
+ * The last reference may be dropped where nothing may block. So that only pushes the version onto a list; the
+ * next changer frees it (store_collect).
+ */
 #include "btree/btree_internal.h"
 
 #include "base/memory.h"
@@ -46,7 +49,7 @@ void btree_version_unref(btree_version *v)
     if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
     page_store *s = v->store;
     v->dead_next = atomic_load_explicit(&s->dead, memory_order_relaxed);
-    /* Only pushed, and taken all at once: the head may come and go unnoticed. */
+    /* Versions are pushed one by one but popped all at once, so an ABA change of the head does no harm. */
     while (!atomic_compare_exchange_weak_explicit(&s->dead, &v->dead_next, v, memory_order_release,
                                                   memory_order_relaxed))
         continue;
@@ -67,13 +70,6 @@ static void version_free(page_store *s, btree_version *v)
     atomic_fetch_sub_explicit(&s->versions, 1, memory_order_relaxed);
 }
 
-/* All versions that live are the newest of their trees: what they see later ones will have replaced, or still see. */
-static void forget_births(page_store *s)
-{
-    s->newborn.count = 0;
-    page_births_clear(&s->births, s->number);
-}
-
 void store_collect(page_store *s)
 {
     btree_version *v;
@@ -85,5 +81,8 @@ void store_collect(page_store *s)
             v = next;
         }
     }
-    if (!s->replaced_versions) forget_births(s);
+    if (s->replaced_versions) return;
+    /* Each living version is the newest of its tree, so the births of today's pages make no difference. */
+    s->newborn.count = 0;
+    page_births_clear(&s->births, s->number);
 }

@@ -1,9 +1,9 @@
-/* change_pages.c -- the pages of a change: where they come from, and how they get to the file.
+/* change_pages.c -- the pages of a change: allocating them, and writing them to the file.
  *
- * The lowest free pages are given out first, so that the file's end can fall; or the lowest stretch of so
- * many, piece by piece, so that what is written together lies together. Within a change no pages become free,
- * so each search goes on where the last one for as many ended. Pages that follow each other are written
- * together.
+ * Allocation takes the lowest free pages, so that the end of the file can fall, or the lowest free stretch of
+ * many pages, from which the next pieces are taken one by one, so that pieces written together are stored
+ * together. Within a change no pages become free, so each search begins where the last one for as many pages
+ * ended. Consecutive pages are collected and written with one call.
  */
 #include "btree/btree_internal.h"
 
@@ -13,7 +13,7 @@
 
 #include <assert.h>
 
-/* Ordinals have 32 bits: 16 TiB. */
+/* Page numbers have 32 bits, which is 16 TiB. */
 static const uint64_t PAGES_MAX = UINT32_MAX;
 
 static page_run *last_of(const page_runs *r)
@@ -43,8 +43,9 @@ static uint64_t pages_of(uint64_t size)
     return tree_page_space(size) / TREE_PAGE_BYTES;
 }
 
-/* ---------------------------------------------------------------- finding room */
+/* ---------------------------------------------------------------- allocating */
 
+/* The smallest i with 2^i >= count. */
 static unsigned run_class(uint64_t count)
 {
     assert(count > 0 && count <= PAGES_MAX);
@@ -62,13 +63,13 @@ static void mark_dirty(page_store *s, uint64_t first, uint64_t count)
         s->dirty[i] = true;
 }
 
-/* Finds a run, making room for more pages behind the last one if it must. */
+/* Finds the lowest free run, and extends the maps if there is none. */
 static holt_status find_or_grow(btree_change *c, uint64_t count, uint64_t *page)
 {
     page_store *s = c->store;
     while ((*page = change_find(c, count)) == PAGE_NONE) {
         if ((uint64_t)(s->taken.map_groups + 1) * MAP_GROUP_PAGES > PAGES_MAX)
-            return status_set(HOLT_NO_SPACE, "the B+tree file has %llu pages, and cannot have more",
+            return status_set(HOLT_NO_SPACE, "the B+tree file cannot have more than %llu pages",
                               (unsigned long long)PAGES_MAX);
         holt_status rc = store_grow(s, s->taken.map_groups + 1);
         if (rc != HOLT_OK) return rc;
@@ -77,8 +78,8 @@ static holt_status find_or_grow(btree_change *c, uint64_t count, uint64_t *page)
     return HOLT_OK;
 }
 
-/* From the stretch, or another one; *page PAGE_NONE: there is none. What is left of it another piece, one too
- * large for stretches, may have taken. */
+/* Takes pages from the stretch, or from a new one; *page PAGE_NONE: there is no stretch. Pages of the stretch
+ * may be taken already, by a piece too large for stretches. */
 static holt_status find_in_stretch(btree_change *c, uint64_t count, uint64_t *page)
 {
     *page = PAGE_NONE;
@@ -89,7 +90,7 @@ static holt_status find_in_stretch(btree_change *c, uint64_t count, uint64_t *pa
         holt_status rc = find_or_grow(c, c->stretch.pages, &first);
         if (rc != HOLT_OK) return rc;
         if (first + c->stretch.pages > c->stretch.limit) {
-            c->stretch.pages = 0; /* there will be none later either */
+            c->stretch.pages = 0; /* later ones would not be lower */
             return HOLT_OK;
         }
         c->stretch.next = first;
@@ -128,8 +129,8 @@ static void push(btree_change *c)
     c->unpushed.bytes = 0;
 }
 
-/* Pages come in ascending order nearly always, with gaps between them, which the range that is pushed may span. Pushed
- * together they cost the system a third of what each costs on its own. The last of them are left to the sync. */
+/* Pages are written in nearly always ascending order, with gaps, which the pushed range may include. One push
+ * of many pages costs the system a third of one push for each. The last pages are left to the sync. */
 static void push_later(btree_change *c, uint64_t page, size_t size)
 {
     const uint64_t end = page + size / TREE_PAGE_BYTES;
@@ -154,7 +155,8 @@ holt_status change_flush(btree_change *c)
     return rc;
 }
 
-/* A piece that is large beside the buffer: its whole pages as they are, then the last one with zeros. */
+/* Writes a piece that does not fit the buffer: first its whole pages, then the last one, filled up with
+ * zeros. */
 static holt_status write_large(btree_change *c, uint64_t page, const uint8_t *bytes, size_t size)
 {
     uint8_t last[TREE_PAGE_BYTES] = {0};
@@ -183,7 +185,7 @@ static holt_status write_piece(btree_change *c, uint64_t page, const void *bytes
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- as a tree_pages */
+/* ---------------------------------------------------------------- the tree_pages interface */
 
 static btree_change *change_of(tree_pages *p)
 {
@@ -211,14 +213,15 @@ static holt_status pages_commit(tree_pages *p)
     return change_flush(change_of(p));
 }
 
-/* Births of the open change's own pages need not be noted, and those of its later steps are not needed exactly. */
+/* Pages of the open change are known from `fresh`, if their births were not noted; which of its steps wrote
+ * them is not needed exactly. */
 uint64_t change_birth(const btree_change *c, uint64_t page)
 {
     uint64_t birth = page_births_get(&c->store->births, page);
     return birth < c->first_number && page_map_get(&c->store->fresh, page) ? c->first_number : birth;
 }
 
-/* The pages of a run have one birth. */
+/* Adds to the removed runs, so that all pages of a run have the same birth. */
 static bool add_removed(btree_change *c, uint64_t first, uint64_t count)
 {
     const page_run *last = last_of(&c->removed);
@@ -237,7 +240,7 @@ static holt_status pages_release(tree_pages *p, block_ptr ptr)
     if (rc != HOLT_OK) return rc;
     for (uint64_t i = first; i < first + count; i++)
         if (page_is_reserved(i) || !page_map_get(&s->live, i))
-            return tree_file_corrupt(s->file, ptr.offset, "its pages are not in use, or belong to others");
+            return tree_file_corrupt(s->file, ptr.offset, "its pages are free or reserved");
     if (!add_removed(c, first, count)) return status_no_memory(sizeof *c->removed.runs);
     page_map_set(&s->live, first, count, false);
     mark_dirty(s, first, count);
@@ -246,9 +249,9 @@ static holt_status pages_release(tree_pages *p, block_ptr ptr)
 
 const tree_pages_ops change_pages_ops = {pages_write, pages_commit, pages_release};
 
-/* ---------------------------------------------------------------- undoing */
+/* ---------------------------------------------------------------- ending */
 
-/* What was added and removed again is in both lists: so first the one, then the other. */
+/* Pages that were added and removed again are in both lists: the removed ones must come first. */
 void change_undo_live(btree_change *c)
 {
     for (size_t i = 0; i < c->removed.count; i++)
@@ -258,7 +261,7 @@ void change_undo_live(btree_change *c)
     c->removed.count = 0;
 }
 
-void change_forget_fresh(btree_change *c)
+void change_clear_fresh(btree_change *c)
 {
     for (size_t i = 0; i < c->added.count; i++)
         page_map_set(&c->store->fresh, c->added.runs[i].first, c->added.runs[i].count, false);

@@ -1,4 +1,4 @@
-/* change_trees.c -- what a change does with trees, in steps: batches, loads, drops and moves. */
+/* change_trees.c -- the steps of a change: batches, loads, drops and vacuum. */
 #include "btree/btree_internal.h"
 
 #include "base/memory.h"
@@ -8,18 +8,19 @@
 
 /* ---------------------------------------------------------------- batches */
 
-static overflow_known overflow_known_after(overflow_known before, bool wrote)
+/* What is known of overflow pieces after an apply. */
+static overflow_known overflow_after(const tree_apply *a, overflow_known before)
 {
-    return wrote ? OVERFLOW_SOME : before;
+    return tree_apply_wrote_overflow(a) ? OVERFLOW_SOME : before;
 }
 
-static holt_status finish_apply(btree_change *c, btree_version *base, btree_version **next)
+/* Ends the step: makes the version of its new tree, which replaces `base`. */
+static holt_status replace_by_tree(btree_change *c, btree_version *base, tree_root root,
+                                   overflow_known overflow, btree_version **next)
 {
-    tree_root root = tree_apply_root(c->apply);
-    bool wrote = tree_apply_wrote_overflow(c->apply);
     holt_status rc = version_make(next, c, &root);
     if (rc != HOLT_OK) return rc;
-    (*next)->overflow = overflow_known_after(base->overflow, wrote);
+    (*next)->overflow = overflow;
     rc = change_replace(c, base, *next);
     if (rc == HOLT_OK) return HOLT_OK;
     btree_version_unref(*next);
@@ -41,24 +42,15 @@ holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t
         rc = tree_apply_open(&c->apply, &c->pages, &batch->base->root, &input);
     }
     if (rc == HOLT_OK) rc = tree_apply_step(c->apply, changes, done);
-    return rc == HOLT_OK && *done ? finish_apply(c, batch->base, next) : rc;
+    if (rc != HOLT_OK || !*done) return rc;
+    overflow_known overflow = overflow_after(c->apply, batch->base->overflow);
+    return replace_by_tree(c, batch->base, tree_apply_root(c->apply), overflow, next);
 }
 
 void btree_change_cut(btree_change *c)
 {
     assert(c->apply);
     tree_apply_cut(c->apply);
-}
-
-static holt_status finish_load(btree_change *c, btree_version **next)
-{
-    tree_root root = tree_apply_root(c->apply);
-    holt_status rc = version_make(next, c, &root);
-    if (rc == HOLT_OK)
-        (*next)->overflow = overflow_known_after(OVERFLOW_NONE, tree_apply_wrote_overflow(c->apply));
-    tree_apply_close(c->apply);
-    c->apply = NULL;
-    return rc;
 }
 
 holt_status btree_change_load(btree_change *c, iterator *entries, size_t block_bytes, size_t count,
@@ -74,7 +66,13 @@ holt_status btree_change_load(btree_change *c, iterator *entries, size_t block_b
         rc = tree_apply_open(&c->apply, &c->pages, &empty, &input);
     }
     if (rc == HOLT_OK) rc = tree_apply_step(c->apply, count, done);
-    return rc == HOLT_OK && *done ? finish_load(c, next) : rc;
+    if (rc != HOLT_OK || !*done) return rc;
+    tree_root root = tree_apply_root(c->apply);
+    rc = version_make(next, c, &root);
+    if (rc == HOLT_OK) (*next)->overflow = overflow_after(c->apply, OVERFLOW_NONE);
+    tree_apply_close(c->apply);
+    c->apply = NULL;
+    return rc;
 }
 
 /* ---------------------------------------------------------------- drops */
@@ -99,9 +97,10 @@ holt_status btree_change_drop(btree_change *c, btree_version *v, size_t blocks, 
     return rc == HOLT_OK && *done ? change_replace(c, v, NULL) : rc;
 }
 
-/* ---------------------------------------------------------------- moves */
+/* ---------------------------------------------------------------- vacuum */
 
-/* Room beyond what is used, so that pieces of several pages find some too; and what a shrinking must gain. */
+/* Free pages that a vacuum leaves, so that pieces of several pages find room, too: 1/32 of the live ones and
+ * 16 more. And the part of the file that it must gain. */
 enum { SLACK_PART = 32, SLACK_PAGES = 16, GAIN_PART = 8 };
 
 bool btree_vacuum_begin(btree_vacuum *vacuum, const page_store *s, uint64_t bytes_max)
@@ -122,7 +121,8 @@ void btree_vacuum_deinit(btree_vacuum *vacuum)
     buffer_deinit(&vacuum->from);
 }
 
-static bool is_wanted(void *ctx, block_ptr p)
+/* Whether a piece should move: it is past the limit, and there is room before it. */
+static bool should_move(void *ctx, block_ptr p)
 {
     const btree_change *c = ctx;
     if (p.ordinal < c->move_limit) return false;
@@ -130,7 +130,7 @@ static bool is_wanted(void *ctx, block_ptr p)
     return room != PAGE_NONE && room < p.ordinal;
 }
 
-/* Finds out whether the tree has extents; *known: it is. */
+/* Finds out whether the tree has overflow pieces; *known when that is done. */
 static holt_status look_for_overflow(btree_change *c, btree_version *v, size_t blocks, bool *known)
 {
     holt_status rc = HOLT_OK;
@@ -147,7 +147,7 @@ static holt_status look_for_overflow(btree_change *c, btree_version *v, size_t b
 
 static holt_status open_move(btree_change *c, const btree_vacuum *vacuum, const btree_version *v)
 {
-    tree_move_options options = {.wanted = is_wanted,
+    tree_move_options options = {.wanted = should_move,
                                  .ctx = c,
                                  .overflow = v->overflow == OVERFLOW_SOME,
                                  .from = buffer_slice(&vacuum->from),
@@ -157,7 +157,8 @@ static holt_status open_move(btree_change *c, const btree_vacuum *vacuum, const 
     return tree_move_open(&c->move, &c->pages, &v->root, &options);
 }
 
-static holt_status remember_place(const btree_change *c, btree_vacuum *vacuum, bool *rest)
+/* Stores the key from which the next change must continue, if there is a rest. */
+static holt_status store_place(const btree_change *c, btree_vacuum *vacuum, bool *rest)
 {
     slice from;
     *rest = tree_move_rest(c->move, &from);
@@ -175,14 +176,7 @@ static holt_status finish_move(btree_change *c, btree_version *v, btree_version 
         *next = btree_version_ref(v);
         return HOLT_OK;
     }
-    holt_status rc = version_make(next, c, &root);
-    if (rc != HOLT_OK) return rc;
-    (*next)->overflow = v->overflow;
-    rc = change_replace(c, v, *next);
-    if (rc == HOLT_OK) return HOLT_OK;
-    btree_version_unref(*next);
-    *next = NULL;
-    return rc;
+    return replace_by_tree(c, v, root, v->overflow, next);
 }
 
 holt_status btree_change_vacuum(btree_change *c, btree_vacuum *vacuum, btree_version *v, size_t blocks,
@@ -197,6 +191,6 @@ holt_status btree_change_vacuum(btree_change *c, btree_vacuum *vacuum, btree_ver
     if (!c->move) rc = open_move(c, vacuum, v);
     if (rc == HOLT_OK) rc = tree_move_step(c->move, blocks, done);
     if (rc != HOLT_OK || !*done) return rc;
-    rc = remember_place(c, vacuum, rest);
+    rc = store_place(c, vacuum, rest);
     return rc == HOLT_OK ? finish_move(c, v, next) : rc;
 }

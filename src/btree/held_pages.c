@@ -1,10 +1,11 @@
 /* held_pages.c -- pages that a change has replaced, and the versions that still need them.
  *
- * The versions of a tree have ascending numbers. A page was born with one of them and is replaced with another, its
- * death: a version needs it if birth <= number < death. Each held page is in the list of the oldest version that
- * needs it, so that only the death of that version can free it. A list is in segments of the same death, ascending:
- * when the version dies, the segments up to the number of the next living one are free, and those behind go to its
- * list. So nothing is looked at twice that is freed, and no page for itself when it is passed on.
+ * The versions of a tree have ascending numbers. A page has a birth and a death, the numbers of the steps
+ * that wrote and replaced it; a version needs it if birth <= number < death. Each held page is in the list of
+ * the oldest version that needs it, its keeper, so it can become free only when that version is freed. A list
+ * consists of segments, one for each death, in ascending order. When a version is freed, its segments with a
+ * death up to the number of the next newer version are free, and the others go to the list of that one. So a
+ * page that is freed is visited once, and passing pages on is done by segment.
  */
 #include "btree/btree_internal.h"
 
@@ -15,27 +16,27 @@
 
 struct held_pages {
     held_pages *next;
-    btree_version *keeper; /* until they are settled: the oldest version that needs them; NULL: none does */
+    btree_version *keeper; /* until held_commit; NULL: no version needs them */
     uint64_t death;
     size_t count;
     page_run runs[];
 };
 
-/* ---------------------------------------------------------------- who needs what */
+/* ---------------------------------------------------------------- sorting by keeper */
 
-/* A version of the tree, and how much it keeps of what is replaced. */
+/* A version of the tree, and what it keeps of the pages that are replaced. */
 typedef struct keeper {
-    btree_version *version; /* NULL: nobody */
-    held_pages *pages;
-    size_t runs;
+    btree_version *version; /* NULL: none */
+    held_pages *pages;      /* its segment */
+    size_t runs;            /* in the segment */
 } keeper;
 
 typedef struct keepers {
-    keeper *list; /* nobody, then versions from the newest to the oldest */
+    keeper *list; /* first the one for no version, then the versions from the newest to the oldest */
     size_t count;
 } keepers;
 
-/* The version before this one. The open change has linked none yet. */
+/* The version before this one. Versions of the open change are not linked yet. */
 static btree_version *before(const btree_change *c, const btree_version *v)
 {
     if (v->older || v->number < c->first_number) return v->older;
@@ -60,10 +61,11 @@ static holt_status list_keepers(const btree_change *c, btree_version *base, keep
     return HOLT_OK;
 }
 
-/* The oldest version that is not older than this. */
+/* The oldest version with a number of at least `birth`, or none. */
 static keeper *keeper_since(const keepers *k, uint64_t birth)
 {
-    size_t low = 0, high = k->count; /* low is not older, high is */
+    /* The versions up to `low` are not older than birth, those from `high` on are. */
+    size_t low = 0, high = k->count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (k->list[middle].version->number >= birth)
@@ -79,7 +81,7 @@ static keeper *keeper_of(const btree_change *c, const keepers *k, const page_run
     return keeper_since(k, change_birth(c, r->first));
 }
 
-/* A segment for each that keeps something, with room for it. */
+/* Makes a segment for each keeper that has any pages, with room for them. */
 static holt_status make_segments(const btree_change *c, keepers *k, held_pages **out)
 {
     for (size_t i = 0; i < k->count; i++) {
@@ -142,7 +144,7 @@ static uint64_t pages_in(const held_pages *h)
     return pages;
 }
 
-/* What lies on free pages would take the place of what is read. */
+/* Blocks of free pages are dropped from the cache, where they would take room from others. */
 static void free_run(page_store *s, page_run r)
 {
     page_map_set(&s->taken, r.first, r.count, false);
@@ -180,14 +182,14 @@ void held_commit(page_store *s, held_pages *pages)
     }
 }
 
-/* Merges a list into that of a version. */
-static void hold_with(btree_version *v, held_pages *list)
+/* Merges a list of segments into that of a version, in the order of their deaths. */
+static void merge_into(btree_version *v, held_pages *list)
 {
     held_pages **at = &v->held_first;
     while (list) {
         while (*at && (*at)->death <= list->death)
             at = &(*at)->next;
-        held_pages *rest = *at; /* all of it dies later than the first of the list: the two change places */
+        held_pages *rest = *at; /* all its deaths are later than the first of the list: swap the two */
         *at = list;
         list = rest;
     }
@@ -204,6 +206,6 @@ void held_pass_on(page_store *s, btree_version *v)
         free_segment(s, h);
         h = next;
     }
-    if (h) hold_with(v->newer, h);
+    if (h) merge_into(v->newer, h);
     v->held_first = v->held_last = NULL;
 }

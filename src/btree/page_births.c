@@ -20,7 +20,7 @@ void page_births_clear(page_births *b, uint64_t base)
     b->base = base;
 }
 
-/* The extent's array, made if need be; NULL: no memory for it. */
+/* The array of the group, made if there is none yet; NULL: no memory. */
 static uint32_t *array_of(page_births *b, size_t group)
 {
     if (group < b->count && b->map_groups[group]) return b->map_groups[group];

@@ -14,14 +14,11 @@ void page_map_deinit(page_map *m)
     memset(m, 0, sizeof *m);
 }
 
-static unsigned reserved_in(size_t group)
-{
-    return group == 0 ? PAGES_MIN : 2;
-}
-
+/* The bits of the header and map pages in the first word of a group. */
 static uint64_t reserved_bits(size_t group)
 {
-    return ((uint64_t)1 << reserved_in(group)) - 1;
+    const unsigned pages = group == 0 ? PAGES_MIN : 2;
+    return ((uint64_t)1 << pages) - 1;
 }
 
 bool page_map_grow(page_map *m, size_t map_groups)
@@ -65,7 +62,7 @@ void page_map_set(page_map *m, uint64_t first, uint64_t count, bool value)
     m->count = value ? m->count + count : m->count - count;
 }
 
-/* The first page from `at` on whose bit is `value`, or `end`. */
+/* The first page in [at, end) with this value, or `end`. */
 static uint64_t next_page(const page_map *m, uint64_t at, uint64_t end, bool value)
 {
     while (at < end) {

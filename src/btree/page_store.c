@@ -1,4 +1,4 @@
-/* page_store.c -- making and opening a space, who may change it, and the end of its file. */
+/* page_store.c -- creating and opening the page store, its one changer, its maps, and trimming its file. */
 #include "btree/btree_internal.h"
 
 #include "base/hash.h"
@@ -71,7 +71,7 @@ holt_status store_grow(page_store *s, size_t map_groups)
     return HOLT_OK;
 }
 
-holt_status store_cut(page_store *s)
+holt_status store_trim(page_store *s)
 {
     store_collect(s);
     if (!s->writable || s->doubtful || s->unrecorded) return HOLT_OK;
@@ -84,7 +84,7 @@ holt_status page_store_trim(page_store *s)
 {
     if (!store_enter(s)) return HOLT_OK;
     store_take_resolved(s);
-    holt_status rc = store_cut(s);
+    holt_status rc = store_trim(s);
     store_leave(s);
     return rc;
 }
@@ -118,7 +118,8 @@ holt_status page_store_unrecorded(page_store *s)
     return s->unrecorded ? HOLT_OK : status_no_memory(bytes);
 }
 
-static void forget_doubt(page_store *s)
+/* The recorded state is durable: ends doubt and unrecorded changes. */
+static void end_doubt(page_store *s)
 {
     s->unrecorded = false;
     mem_free(s->durable);
@@ -131,14 +132,14 @@ static void forget_doubt(page_store *s)
 
 void store_take_resolved(page_store *s)
 {
-    if (atomic_exchange_explicit(&s->resolved, false, memory_order_acquire)) forget_doubt(s);
+    if (atomic_exchange_explicit(&s->resolved, false, memory_order_acquire)) end_doubt(s);
 }
 
 void page_store_resolve(page_store *s)
 {
     atomic_store_explicit(&s->resolved, true, memory_order_release);
     if (!store_enter(s))
-        return; /* the next changer takes it: an open change is neither in doubt nor begun in it */
+        return; /* left to the next changer: the open change cannot have begun during a doubt */
     store_take_resolved(s);
     store_leave(s);
 }
@@ -158,7 +159,7 @@ holt_status store_read_map(page_store *s, size_t group, uint8_t out[MAP_BYTES])
 {
     assert(group < s->recorded.map_group_count);
     const map_group *e = &s->recorded.map_groups[group];
-    if (e->copy > 1) return store_map_corrupt(s, group, "the manifest names an impossible copy");
+    if (e->copy > 1) return store_map_corrupt(s, group, "the manifest names a copy that cannot exist");
     holt_status rc = tree_file_read_raw(s->file, map_page(group, e->copy) * TREE_PAGE_BYTES, out, MAP_BYTES);
     if (rc != HOLT_OK) return rc;
     return hash_bytes(out, MAP_BYTES) == e->checksum ? HOLT_OK
@@ -178,7 +179,8 @@ static holt_status load_maps(page_store *s)
     }
     if (rc != HOLT_OK) return rc;
     if (page_map_end(&s->live) == s->recorded.pages) return HOLT_OK;
-    return store_map_corrupt(s, s->recorded.map_group_count - 1, "ends elsewhere than the manifest says");
+    return store_map_corrupt(s, s->recorded.map_group_count - 1,
+                             "the last page in use is not the one in the manifest");
 }
 
 /* ---------------------------------------------------------------- life */
@@ -214,7 +216,7 @@ static holt_status store_alloc(page_store **out, cache *charged, size_t map_grou
     return HOLT_OK;
 }
 
-/* Map A says that nothing is in use; B is there so that the file has its least size. */
+/* In map A no page is in use. B is written to give the file its minimum size. */
 static holt_status write_first_maps(page_store *s)
 {
     uint8_t bytes[2 * MAP_BYTES] = {0};
@@ -256,7 +258,7 @@ static holt_status check_state(const page_store_state *state)
         state->map_group_count == map_groups_of(state->pages))
         return HOLT_OK;
     tree_page_file_name(state->file, name);
-    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "the manifest gives it an impossible size");
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "the size in the manifest is impossible");
 }
 
 holt_status page_store_open(page_store **out, tree_files *t, const page_store_state *state, bool writable)
@@ -285,7 +287,7 @@ void page_store_close(page_store *s)
 {
     if (!s) return;
     assert(!atomic_load_explicit(&s->changing, memory_order_relaxed));
-    forget_doubt(s); /* nothing is written any more */
+    end_doubt(s); /* nothing will be written any more */
     store_collect(s);
     assert(atomic_load_explicit(&s->versions, memory_order_relaxed) == 0);
     store_destroy(s);

@@ -1,4 +1,5 @@
-/* page_store_verify.c -- every page counted: used by one piece of one tree, or free, and the maps know it. */
+/* page_store_verify.c -- verifies that each page is used by one piece of one tree or is free, and that the
+ * maps agree. */
 #include "btree/btree_internal.h"
 
 #include "base/memory.h"
@@ -8,7 +9,7 @@
 
 typedef struct page_check {
     page_store *store;
-    page_map seen;
+    page_map seen; /* pages of the trees visited so far */
 } page_check;
 
 static holt_status page_corrupt(const page_check *c, uint64_t page, const char *what)
@@ -27,7 +28,7 @@ static holt_status see_piece(void *ctx, block_ptr p)
     uint64_t first = p.offset / TREE_PAGE_BYTES, count = tree_page_space(p.length) / TREE_PAGE_BYTES;
     for (uint64_t page = first; page < first + count; page++) {
         if (page_is_reserved(page))
-            return page_corrupt(c, page, "a piece of a tree where a map or header is");
+            return page_corrupt(c, page, "a piece of a tree, but the page is for a map or the header");
         if (!page_map_get(&c->store->live, page)) return page_corrupt(c, page, "used, but free in the map");
         if (page_map_get(&c->seen, page)) return page_corrupt(c, page, "used twice");
     }
@@ -52,7 +53,7 @@ static holt_status check_maps(page_store *s)
         if (rc != HOLT_OK) return rc;
         page_map_encode(&s->live, i, expected);
         if (memcmp(read, expected, MAP_BYTES) != 0)
-            return store_map_corrupt(s, i, "is not the one in memory");
+            return store_map_corrupt(s, i, "differs from the map in memory");
     }
     return HOLT_OK;
 }

@@ -1,3 +1,4 @@
+/* compaction.c -- the two algorithms of compaction.h: picking a merge, and making it. */
 #include "lsm/compaction.h"
 
 #include "base/memory.h"
@@ -8,9 +9,8 @@
 
 #include <assert.h>
 
-/* ---------------------------------------------------------------- choosing */
+/* ---------------------------------------------------------------- picking */
 
-/* Level by size: each is eight times the one above it. */
 uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes)
 {
     uint32_t level = 1;
@@ -19,7 +19,7 @@ uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes)
     return level;
 }
 
-/* How many of the newest runs belong together: each next one is at most twice what is gathered so far. */
+/* Step 1: how many of the newest runs are of similar size. */
 static size_t similar_runs(const lsm_tree *t)
 {
     size_t count = 1;
@@ -29,92 +29,72 @@ static size_t similar_runs(const lsm_tree *t)
     return count;
 }
 
-/* How many of the newest `count` runs have no more bytes than that together. */
-static size_t fitting_runs(const lsm_tree *t, size_t count, uint64_t bytes_max, uint64_t *bytes)
-{
-    size_t fitting = 0;
-    *bytes = 0;
-    for (; fitting < count && t->runs[fitting]->info.bytes <= bytes_max - *bytes; fitting++)
-        *bytes += t->runs[fitting]->info.bytes;
-    return fitting;
-}
-
-/* How many of the newest runs are to be merged; 0: none. */
+/* Step 2: how many of the newest runs should be merged if the disk had room for all; 0: none. */
 static size_t wanted_runs(const lsm_tree *t, lsm_want want)
 {
-    size_t count = similar_runs(t);
-    bool wanted = count >= LSM_RUNS_TRIGGER;
-    if (t->count > LSM_RUNS_MAX && !wanted) {
-        wanted = true;
-        if (count < 2) count = 2;
-    }
-    if (want == LSM_WANT_FEW_RUNS && !wanted) {
-        wanted = t->count > 1;
-        count = t->count;
-    }
-    if (want == LSM_WANT_ALL) {
-        wanted = t->count > 1 || t->runs[0]->info.tombstones > 0;
-        count = t->count;
-    }
-    return wanted ? count : 0;
+    if (t->count == 0) return 0;
+    const bool several = t->count > 1;
+    if (want == LSM_WANT_ALL) return several || t->runs[0]->info.tombstones > 0 ? t->count : 0;
+    const size_t similar = similar_runs(t);
+    if (similar >= LSM_RUNS_TRIGGER) return similar;
+    if (t->count > LSM_RUNS_MAX) return similar > 2 ? similar : 2;
+    return want == LSM_WANT_FEW_RUNS && several ? t->count : 0;
 }
 
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max, lsm_pick *out)
 {
-    size_t wanted = t->count ? wanted_runs(t, want) : 0;
-    out->first = 0;
-    out->count = fitting_runs(t, wanted, bytes_max, &out->bytes);
-    out->level = lsm_level_of(out->bytes, level_bytes);
-    return out->count == wanted ? wanted > 0 : out->count > 1;
+    const size_t wanted = wanted_runs(t, want);
+    size_t count = 0;
+    uint64_t bytes = 0;
+    for (; count < wanted && t->runs[count]->info.bytes <= bytes_max - bytes; count++)
+        bytes += t->runs[count]->info.bytes;
+    *out = (lsm_pick){.count = count, .bytes = bytes, .level = lsm_level_of(bytes, level_bytes)};
+    return count == wanted ? wanted > 0 : count > 1;
 }
 
 /* ---------------------------------------------------------------- merging */
 
 struct lsm_merge {
-    lsm_tree *tree; /* held */
-    size_t first;   /* of its runs */
-    uint64_t *newest_seqnos;
-    size_t count;
-    uint32_t level;
+    lsm_tree *tree;          /* a reference */
+    size_t first, count;     /* the inputs among its runs */
+    uint64_t *newest_seqnos; /* of the inputs */
+    uint32_t level;          /* of the output */
     bool drop_tombstones;
     bool finished;
-    lsm_run *moved; /* the output, when nothing needs to be rewritten */
+    lsm_run *moved; /* the output of a trivial move; NULL: the inputs are rewritten */
     iterator *input;
     lsm_run_writer *output;
-    slice end; /* the first key behind all of the input; owned */
+    slice end; /* the smallest key after all of the input; owned */
     uint64_t bytes_read;
 };
 
-static holt_status open_inputs(lsm_merge *m, const lsm_pick *pick)
+static holt_status list_inputs(lsm_merge *m)
+{
+    m->newest_seqnos = mem_alloc(m->count * sizeof *m->newest_seqnos);
+    if (!m->newest_seqnos) return status_no_memory(m->count * sizeof *m->newest_seqnos);
+    for (size_t i = 0; i < m->count; i++)
+        m->newest_seqnos[i] = m->tree->runs[m->first + i]->info.newest_seqno;
+    return HOLT_OK;
+}
+
+static holt_status open_inputs(lsm_merge *m)
 {
     tree_iterator_options options = {.bypass_cache = true, .read_ahead = true};
-    m->newest_seqnos = mem_alloc(pick->count * sizeof *m->newest_seqnos);
-    iterator **children = mem_alloc_zero(pick->count, sizeof *children);
-    holt_status rc =
-        m->newest_seqnos && children ? HOLT_OK : status_no_memory(pick->count * sizeof *children);
-    for (; m->count < pick->count && rc == HOLT_OK; m->count++) {
-        const lsm_run *run = m->tree->runs[pick->first + m->count];
-        m->newest_seqnos[m->count] = run->info.newest_seqno;
-        rc = lsm_run_iterator_open(run, &options, &children[m->count]);
-    }
-    if (rc == HOLT_OK) return merge_open(children, m->count, &m->input);
-    for (size_t i = 0; children && i < m->count; i++)
-        iterator_close(children[i]);
+    iterator **children = mem_alloc_zero(m->count, sizeof *children);
+    if (!children) return status_no_memory(m->count * sizeof *children);
+    holt_status rc = HOLT_OK;
+    size_t opened = 0;
+    for (; opened < m->count && rc == HOLT_OK; opened++)
+        rc = lsm_run_iterator_open(m->tree->runs[m->first + opened], &options, &children[opened]);
+    if (rc == HOLT_OK) return merge_open(children, opened, &m->input);
+    while (opened > 0)
+        iterator_close(children[--opened]);
     mem_free(children);
     return rc;
 }
 
-static holt_status move_inputs(lsm_merge *m, const lsm_pick *pick)
-{
-    m->newest_seqnos = mem_alloc(pick->count * sizeof *m->newest_seqnos);
-    if (!m->newest_seqnos) return status_no_memory(pick->count * sizeof *m->newest_seqnos);
-    for (; m->count < pick->count; m->count++)
-        m->newest_seqnos[m->count] = m->tree->runs[pick->first + m->count]->info.newest_seqno;
-    return lsm_trivial_move(m->tree, pick, &m->moved);
-}
-
-/* The last key is looked up first: the output's last part ends just behind it, so that later runs may be
- * joined to it. */
+/* Reads the last key before the first: the last file range of the output ends right after it, so that later
+ * runs with larger keys do not overlap this one and can be moved. */
 static holt_status begin_input(lsm_merge *m)
 {
     iterator *in = m->input;
@@ -139,12 +119,17 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
     if (!m) return status_no_memory(sizeof *m);
     m->tree = lsm_tree_ref(t);
     m->first = pick->first;
+    m->count = pick->count;
     m->level = pick->level;
     m->drop_tombstones = pick->first + pick->count == t->count;
-    bool moves = lsm_trivial_move_possible(t, pick, options->move_bytes_min);
     holt_status rc = lsm_run_writer_create(&m->output, &options->output);
-    if (rc == HOLT_OK) rc = moves ? move_inputs(m, pick) : open_inputs(m, pick);
-    if (rc == HOLT_OK && !moves) rc = begin_input(m);
+    if (rc == HOLT_OK) rc = list_inputs(m);
+    if (rc == HOLT_OK && lsm_trivial_move_possible(t, pick, options->move_bytes_min)) {
+        rc = lsm_trivial_move(t, pick, &m->moved);
+    } else if (rc == HOLT_OK) {
+        rc = open_inputs(m);
+        if (rc == HOLT_OK) rc = begin_input(m);
+    }
     if (rc == HOLT_OK) {
         *out = m;
         return HOLT_OK;
@@ -165,7 +150,7 @@ void lsm_merge_destroy(lsm_merge *m)
     mem_free(m);
 }
 
-static holt_status take_entry(lsm_merge *m)
+static holt_status copy_entry(lsm_merge *m)
 {
     iterator *in = m->input;
     if (in->op == ENTRY_DELETE && m->drop_tombstones) return HOLT_OK;
@@ -180,7 +165,7 @@ holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
     *done = m->finished = m->moved != NULL;
     if (m->moved) return HOLT_OK;
     for (uint64_t taken = 0; in->valid && taken < bytes;) {
-        holt_status rc = take_entry(m);
+        holt_status rc = copy_entry(m);
         if (rc != HOLT_OK) return rc;
         taken += in->key.size + in->value.size + 16;
         m->bytes_read += in->key.size + in->value.size;
@@ -202,17 +187,10 @@ holt_status lsm_merge_output(lsm_merge *m, lsm_run **out)
     return HOLT_OK;
 }
 
-static bool has_run(const lsm_tree *t, const lsm_run *run)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (t->runs[i] == run) return true;
-    return false;
-}
-
 bool lsm_merge_applies(const lsm_merge *m, const lsm_tree *t)
 {
     for (size_t i = 0; i < m->count; i++)
-        if (!has_run(t, m->tree->runs[m->first + i])) return false;
+        if (!lsm_tree_has(t, m->tree->runs[m->first + i])) return false;
     return true;
 }
 

@@ -1,14 +1,17 @@
-/* lsm.h -- the LSM tree of one collection: runs, newest first, each a list of parts.
+/* lsm.h -- the LSM tree of one collection: a list of runs, newest first.
  *
- * A run is an immutable sorted set of entries: what one flush or one merge wrote. Its `age` is the newest
- * seqno it may contain, and 0 that of a load, which is older than all others; runs of a tree have different ages, and a younger run's entry hides an older run's of
- * the same key. A run consists of parts in key order that do not overlap: each a tree in a file, clipped to
- * [lower, upper). All that is read from a part is clipped by its bounds.
+ * A run is an immutable sorted set of entries, written by one flush, merge or load. It consists of file
+ * ranges in key order that do not overlap: each is a key range [lower, upper) of one table file. The tree in
+ * the file may have keys outside of that range; readers of the run do not see them.
  *
- * An lsm_tree is immutable: a flush or a merge makes a new one, which shares the runs it kept. Trees and runs
- * are reference-counted; the files of a part are referenced by it.
+ * Runs are ordered by newest_seqno, the newest seqno that a run may contain. It is 0 for a loaded run, which
+ * is older than all others. No two runs of a tree have the same. The entry of a key in a newer run hides
+ * those in older runs.
  *
- * Concurrency  any number of readers; whoever reads holds a reference on the tree, or is inside an epoch
+ * An lsm_tree is immutable: a flush or a merge makes a new tree, which shares the runs that stay. Trees and
+ * runs are reference-counted; a run holds references on its files.
+ *
+ * Concurrency  any number of readers. A reader must hold a reference on the tree, or be inside the epoch
  *              section in which it found it.
  */
 #ifndef HOLT_LSM_LSM_H
@@ -20,10 +23,10 @@
 typedef struct lsm_run lsm_run;
 typedef struct lsm_tree lsm_tree;
 
-/* One part, as the manifest describes it. Bounds are {NULL, 0} where they are open. */
+/* A key range of a table file, as the manifest describes it. A bound is {NULL, 0} where the range is open. */
 typedef struct lsm_file_range {
-    uint64_t file;
-    uint64_t file_size; /* at least so long */
+    uint64_t file;      /* its number */
+    uint64_t file_size; /* at least; the file may be longer */
     tree_root root;
     slice lower, upper;
 } lsm_file_range;
@@ -37,9 +40,10 @@ typedef struct lsm_run_info {
 
 /* ---------------------------------------------------------------- runs */
 
-/* Opens a run: opens its parts' filters and references their files, open ones, which stand in `files` beside
- * the parts. Bounds are copied. */
-holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_range *file_ranges, tree_file *const *files, size_t count, lsm_run **out);
+/* Opens a run of `count` file ranges, of which files[i] is the open file of file_ranges[i]. Takes references
+ * on the files, opens their filters, and copies the bounds. */
+holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_range *file_ranges,
+                         tree_file *const *files, size_t count, lsm_run **out);
 lsm_run    *lsm_run_ref(lsm_run *r);
 void        lsm_run_unref(lsm_run *r); /* accepts NULL */
 lsm_run_info lsm_run_describe(const lsm_run *r);
@@ -48,11 +52,12 @@ tree_file  *lsm_run_file(const lsm_run *r, size_t index); /* borrowed */
 
 /* ---------------------------------------------------------------- trees */
 
-/* A tree of these runs, in any order; each is referenced. */
+/* A tree of these runs, given in any order. Takes a reference on each. */
 holt_status lsm_tree_create(lsm_run *const *runs, size_t count, lsm_tree **out);
-/* The tree with the runs whose ages are in `without` left out and `with` (may be NULL) put in.
- * HOLT_NOT_FOUND: one of `without` is not in it. */
-holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size_t without_count, lsm_run *with, lsm_tree **out);
+/* The tree without the runs whose newest_seqno is in `without`, and with the run `with` unless it is NULL.
+ * HOLT_NOT_FOUND: the tree does not have all of `without`. */
+holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size_t without_count,
+                             lsm_run *with, lsm_tree **out);
 lsm_tree   *lsm_tree_ref(lsm_tree *t);
 void        lsm_tree_unref(lsm_tree *t); /* accepts NULL */
 size_t      lsm_tree_runs(const lsm_tree *t);
@@ -81,13 +86,13 @@ tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out);
 tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_entry *out,
                     holt_status *status);
 
-/* One iterator over all runs, newest winning, clipped to [options->lower, options->upper). The caller holds the
- * tree while it lives. */
+/* One iterator over all runs, which shows the newest entry of each key in [options->lower, options->upper).
+ * The caller holds the tree until it is closed. */
 holt_status lsm_iterator_open(const lsm_tree *t, const tree_iterator_options *options, iterator **out);
-/* Adds to *sums what all runs have in [begin, end), as tree_estimate does: an entry that an older run has, too, counts
- * twice. */
-holt_status lsm_estimate(const lsm_tree *t, slice begin, slice end, estimate_sums *sums);
-/* One iterator over one run. */
+/* The same for one run. */
 holt_status lsm_run_iterator_open(const lsm_run *r, const tree_iterator_options *options, iterator **out);
+/* Adds to *sums an estimate of what all runs have in [begin, end), as tree_estimate does. A key that is in
+ * two runs counts twice. */
+holt_status lsm_estimate(const lsm_tree *t, slice begin, slice end, estimate_sums *sums);
 
 #endif

@@ -1,36 +1,35 @@
-/* lsm_estimate.c -- the entries of runs in a key range, estimated: of parts that lie wholly in it by what the manifest says
- * of them, of the others by a look into their trees. */
+/* lsm_estimate.c -- estimates the entries of runs in a key range: of file ranges that lie wholly in it from
+ * the figures in the manifest, of the others from their trees. */
 #include "lsm/lsm_internal.h"
 
-static bool is_within(const lsm_file_range *p, slice begin, slice end)
+static bool is_within(const lsm_file_range *r, slice begin, slice end)
 {
-    bool from = slice_is_open(begin) || (!slice_is_open(p->lower) && slice_compare(p->lower, begin) >= 0);
-    bool to = slice_is_open(end) || (!slice_is_open(p->upper) && slice_compare(p->upper, end) <= 0);
+    bool from = slice_is_open(begin) || (!slice_is_open(r->lower) && slice_compare(r->lower, begin) >= 0);
+    bool to = slice_is_open(end) || (!slice_is_open(r->upper) && slice_compare(r->upper, end) <= 0);
     return from && to;
 }
 
-static holt_status estimate_file_range(const open_file_range *p, slice begin, slice end, estimate_sums *sums)
+static holt_status estimate_file_range(const open_file_range *open, slice begin, slice end,
+                                       estimate_sums *sums)
 {
-    const lsm_file_range *file_range = &p->file_range;
-    if (is_within(file_range, begin, end)) {
-        sums->entries += (double)(file_range->root.entries - file_range->root.tombstones);
-        sums->bytes += (double)file_range->root.bytes;
+    const lsm_file_range *r = &open->file_range;
+    if (is_within(r, begin, end)) {
+        sums->entries += (double)(r->root.entries - r->root.tombstones);
+        sums->bytes += (double)r->root.bytes;
         return HOLT_OK;
     }
-    return tree_estimate(p->file, &file_range->root, slice_tighter_lower(begin, file_range->lower),
-                         slice_tighter_upper(end, file_range->upper), sums);
+    return tree_estimate(open->file, &r->root, slice_tighter_lower(begin, r->lower),
+                         slice_tighter_upper(end, r->upper), sums);
 }
 
 static holt_status estimate_run(const lsm_run *r, slice begin, slice end, estimate_sums *sums)
 {
-    size_t at = slice_is_open(begin) ? 0 : lsm_run_file_range_at(r, begin);
+    size_t at = slice_is_open(begin) ? 0 : lsm_run_range_ending_after(r, begin);
     holt_status rc = HOLT_OK;
     for (; at < r->info.file_range_count && rc == HOLT_OK; at++) {
-        const open_file_range *p = &r->file_ranges[at];
-        bool behind = !slice_is_open(end) && !slice_is_open(p->file_range.lower) &&
-                      slice_compare(p->file_range.lower, end) >= 0;
-        if (behind) break;
-        rc = estimate_file_range(p, begin, end, sums);
+        slice lower = r->file_ranges[at].file_range.lower;
+        if (!slice_is_open(end) && !slice_is_open(lower) && slice_compare(lower, end) >= 0) break;
+        rc = estimate_file_range(&r->file_ranges[at], begin, end, sums);
     }
     return rc;
 }

@@ -1,4 +1,4 @@
-/* lsm_iterator.c -- walking a run, part after part, and a tree, all runs merged. */
+/* lsm_iterator.c -- iterators over a run, one file range after another, and over a tree, all runs merged. */
 #include "lsm/lsm_internal.h"
 
 #include "base/memory.h"
@@ -7,13 +7,13 @@
 
 #include <assert.h>
 
-/* A iterator over one run's parts. It opens the part it stands in and closes it when it leaves. */
+/* An iterator over the file ranges of a run. It keeps the iterator of one of them open, its child. */
 typedef struct run_iterator {
     iterator base;
     const lsm_run *run;
     tree_iterator_options options;
-    iterator *file_range; /* the open one, or NULL */
-    size_t index;         /* of the open one */
+    iterator *child; /* or NULL */
+    size_t index;    /* of the child's file range */
 } run_iterator;
 
 static run_iterator *self(iterator *s)
@@ -21,112 +21,113 @@ static run_iterator *self(iterator *s)
     return (run_iterator *)s;
 }
 
-/* Shows what the open part stands on. */
+/* Takes over the entry that the child is at, or its failure. */
 static void show(run_iterator *r)
 {
-    iterator *p = r->file_range;
-    r->base.valid = p && p->valid;
-    r->base.status = p ? p->status : HOLT_OK;
+    const iterator *child = r->child;
+    r->base.valid = child && child->valid;
+    r->base.status = child ? child->status : HOLT_OK;
     if (!r->base.valid) return;
-    r->base.op = p->op;
-    r->base.key = p->key;
-    r->base.value = p->value;
-    r->base.value_pending = p->value_pending;
-    r->base.expires_at_ms = p->expires_at_ms;
+    r->base.op = child->op;
+    r->base.key = child->key;
+    r->base.value = child->value;
+    r->base.value_pending = child->value_pending;
+    r->base.expires_at_ms = child->expires_at_ms;
 }
 
-static void leave_file_range(run_iterator *r)
+static void close_child(run_iterator *r)
 {
-    iterator_close(r->file_range);
-    r->file_range = NULL;
+    iterator_close(r->child);
+    r->child = NULL;
 }
 
-/* A iterator over a part, clipped to its own bounds and the given ones. */
-static holt_status open_file_range_iterator(const open_file_range *p, const tree_iterator_options *given,
+/* An iterator over a file range, clipped to its bounds and the given ones. */
+static holt_status open_file_range_iterator(const open_file_range *r, const tree_iterator_options *given,
                                             iterator **out)
 {
     tree_iterator_options options = *given;
-    options.lower = slice_tighter_lower(options.lower, p->file_range.lower);
-    options.upper = slice_tighter_upper(options.upper, p->file_range.upper);
-    return tree_iterator_open(p->file, &p->file_range.root, &options, out);
+    options.lower = slice_tighter_lower(options.lower, r->file_range.lower);
+    options.upper = slice_tighter_upper(options.upper, r->file_range.upper);
+    return tree_iterator_open(r->file, &r->file_range.root, &options, out);
 }
 
-/* Opens a part. A failure is shown as the iterator's status. */
-static bool enter_file_range(run_iterator *r, size_t index)
+/* Makes the file range the child's. A failure becomes the iterator's status. */
+static bool open_child(run_iterator *r, size_t index)
 {
     assert(index < r->run->info.file_range_count);
-    if (r->file_range && r->index == index) return true;
-    leave_file_range(r);
-    holt_status rc = open_file_range_iterator(&r->run->file_ranges[index], &r->options, &r->file_range);
+    if (r->child && r->index == index) return true;
+    close_child(r);
+    holt_status rc = open_file_range_iterator(&r->run->file_ranges[index], &r->options, &r->child);
     if (rc == HOLT_OK) {
         r->index = index;
         return true;
     }
-    r->file_range = NULL;
+    r->child = NULL;
     r->base.valid = false;
     r->base.status = rc;
     return false;
 }
 
-/* Whether all keys of a part lie at or beyond the upper bound, or below the lower one: it is not opened then. */
-static bool file_range_is_above_range(const run_iterator *r, size_t index)
+/* Whether a file range begins at or after the iterator's upper bound. It need not be opened then. */
+static bool is_past_upper(const run_iterator *r, size_t index)
 {
     slice lower = r->run->file_ranges[index].file_range.lower, bound = r->options.upper;
     return !slice_is_open(lower) && !slice_is_open(bound) && slice_compare(lower, bound) >= 0;
 }
 
-static bool file_range_is_below_range(const run_iterator *r, size_t index)
+/* The same at the other end: whether it ends at or before the lower bound. */
+static bool is_below_lower(const run_iterator *r, size_t index)
 {
     slice upper = r->run->file_ranges[index].file_range.upper, bound = r->options.lower;
     return !slice_is_open(upper) && !slice_is_open(bound) && slice_compare(upper, bound) <= 0;
 }
 
-/* From part `index` on, the first part that has an entry. */
+/* Moves to the first entry in file range `index` or a later one. */
 static void first_from(run_iterator *r, size_t index)
 {
-    for (; index < r->run->info.file_range_count && !file_range_is_above_range(r, index); index++) {
-        if (!enter_file_range(r, index)) return;
-        r->file_range->ops->first(r->file_range);
+    for (; index < r->run->info.file_range_count && !is_past_upper(r, index); index++) {
+        if (!open_child(r, index)) return;
+        r->child->ops->first(r->child);
         show(r);
         if (r->base.valid || r->base.status != HOLT_OK) return;
     }
-    leave_file_range(r);
+    close_child(r);
     show(r);
 }
 
-/* From the part before `end` downwards, the first one that has an entry. */
+/* Moves to the last entry in the file ranges before `end`. */
 static void last_before(run_iterator *r, size_t end)
 {
-    while (end-- > 0 && !file_range_is_below_range(r, end)) {
-        if (!enter_file_range(r, end)) return;
-        r->file_range->ops->last(r->file_range);
+    while (end-- > 0 && !is_below_lower(r, end)) {
+        if (!open_child(r, end)) return;
+        r->child->ops->last(r->child);
         show(r);
         if (r->base.valid || r->base.status != HOLT_OK) return;
     }
-    leave_file_range(r);
+    close_child(r);
     show(r);
 }
 
 static void run_first(iterator *s)
 {
     run_iterator *r = self(s);
-    first_from(r, slice_is_open(r->options.lower) ? 0 : lsm_run_file_range_at(r->run, r->options.lower));
+    first_from(r, slice_is_open(r->options.lower) ? 0 : lsm_run_range_ending_after(r->run, r->options.lower));
 }
 
 static void run_last(iterator *s)
 {
     run_iterator *r = self(s);
     size_t file_ranges = r->run->info.file_range_count, index = file_ranges;
-    if (!slice_is_open(r->options.upper)) index = lsm_run_file_range_at(r->run, r->options.upper);
-    if (index < file_ranges && !file_range_is_above_range(r, index)) index++;
+    if (!slice_is_open(r->options.upper)) index = lsm_run_range_ending_after(r->run, r->options.upper);
+    if (index < file_ranges && !is_past_upper(r, index)) index++;
     last_before(r, index);
 }
 
 static void run_next(iterator *s)
 {
     run_iterator *r = self(s);
-    assert(s->valid && r->file_range);
-    r->file_range->ops->next(r->file_range);
+    assert(s->valid && r->child);
+    r->child->ops->next(r->child);
     show(r);
     if (!r->base.valid && r->base.status == HOLT_OK) first_from(r, r->index + 1);
 }
@@ -134,8 +135,8 @@ static void run_next(iterator *s)
 static void run_prev(iterator *s)
 {
     run_iterator *r = self(s);
-    assert(s->valid && r->file_range);
-    r->file_range->ops->prev(r->file_range);
+    assert(s->valid && r->child);
+    r->child->ops->prev(r->child);
     show(r);
     if (!r->base.valid && r->base.status == HOLT_OK) last_before(r, r->index);
 }
@@ -144,10 +145,10 @@ static void run_seek(iterator *s, slice key)
 {
     run_iterator *r = self(s);
     const bool below = !slice_is_open(r->options.lower) && slice_compare(key, r->options.lower) < 0;
-    size_t index = lsm_run_file_range_at(r->run, below ? r->options.lower : key);
-    if (index < r->run->info.file_range_count && !file_range_is_above_range(r, index)) {
-        if (!enter_file_range(r, index)) return;
-        r->file_range->ops->seek(r->file_range, key);
+    size_t index = lsm_run_range_ending_after(r->run, below ? r->options.lower : key);
+    if (index < r->run->info.file_range_count && !is_past_upper(r, index)) {
+        if (!open_child(r, index)) return;
+        r->child->ops->seek(r->child, key);
         show(r);
         if (r->base.valid || r->base.status != HOLT_OK) return;
         index++;
@@ -159,11 +160,10 @@ static void run_seek_last(iterator *s, slice key)
 {
     run_iterator *r = self(s);
     const bool beyond = !slice_is_open(r->options.upper) && slice_compare(key, r->options.upper) >= 0;
-    size_t index = lsm_run_file_range_at(r->run, beyond ? r->options.upper : key);
-    if (index < r->run->info.file_range_count && !file_range_is_above_range(r, index) &&
-        !file_range_is_below_range(r, index)) {
-        if (!enter_file_range(r, index)) return;
-        r->file_range->ops->seek_last(r->file_range, key);
+    size_t index = lsm_run_range_ending_after(r->run, beyond ? r->options.upper : key);
+    if (index < r->run->info.file_range_count && !is_past_upper(r, index) && !is_below_lower(r, index)) {
+        if (!open_child(r, index)) return;
+        r->child->ops->seek_last(r->child, key);
         show(r);
         if (r->base.valid || r->base.status != HOLT_OK) return;
     }
@@ -173,9 +173,9 @@ static void run_seek_last(iterator *s, slice key)
 static void run_skip_tombstones(iterator *s, bool backward, slice limit)
 {
     run_iterator *r = self(s);
-    assert(s->valid && r->file_range);
+    assert(s->valid && r->child);
     do {
-        r->file_range->ops->skip_tombstones(r->file_range, backward, limit);
+        r->child->ops->skip_tombstones(r->child, backward, limit);
         show(r);
         if (r->base.valid || r->base.status != HOLT_OK) return;
         if (backward)
@@ -188,14 +188,14 @@ static void run_skip_tombstones(iterator *s, bool backward, slice limit)
 static holt_status run_load_value(iterator *s)
 {
     run_iterator *r = self(s);
-    holt_status rc = r->file_range->ops->load_value(r->file_range);
+    holt_status rc = r->child->ops->load_value(r->child);
     if (rc == HOLT_OK) show(r);
     return rc;
 }
 
 static void run_close(iterator *s)
 {
-    leave_file_range(self(s));
+    close_child(self(s));
     mem_free(s);
 }
 

@@ -1,3 +1,4 @@
+/* lsm_run.c -- runs: opening them, their references, and finding the file range of a key. */
 #include "lsm/lsm_internal.h"
 
 #include "base/memory.h"
@@ -13,23 +14,23 @@ static bool bound_copy(slice *to, slice from)
     return to->data != NULL;
 }
 
-static void file_range_deinit(open_file_range *p)
+static void open_file_range_deinit(open_file_range *r)
 {
-    tree_filter_close(p->filter);
-    tree_file_unref(p->file);
-    mem_free((void *)p->file_range.lower.data);
-    mem_free((void *)p->file_range.upper.data);
+    tree_filter_close(r->filter);
+    tree_file_unref(r->file);
+    mem_free((void *)r->file_range.lower.data);
+    mem_free((void *)r->file_range.upper.data);
 }
 
-static holt_status file_range_init(open_file_range *p, tree_file *file, const lsm_file_range *file_range)
+/* After a failure open_file_range_deinit releases what there is. */
+static holt_status open_file_range_init(open_file_range *r, tree_file *file, const lsm_file_range *from)
 {
-    p->file_range = *file_range;
-    p->file_range.lower = p->file_range.upper = slice_of(NULL, 0);
-    if (!bound_copy(&p->file_range.lower, file_range->lower) ||
-        !bound_copy(&p->file_range.upper, file_range->upper))
-        return status_no_memory(file_range->lower.size + file_range->upper.size);
-    p->file = tree_file_ref(file);
-    return tree_filter_open(&p->filter, p->file, &file_range->root);
+    r->file_range = *from;
+    r->file_range.lower = r->file_range.upper = slice_of(NULL, 0);
+    if (!bound_copy(&r->file_range.lower, from->lower) || !bound_copy(&r->file_range.upper, from->upper))
+        return status_no_memory(from->lower.size + from->upper.size);
+    r->file = tree_file_ref(file);
+    return tree_filter_open(&r->filter, r->file, &from->root);
 }
 
 holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_range *file_ranges,
@@ -47,7 +48,7 @@ holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_r
         r->info.entries += file_ranges[i].root.entries;
         r->info.tombstones += file_ranges[i].root.tombstones;
         r->info.bytes += file_ranges[i].root.bytes;
-        holt_status rc = file_range_init(&r->file_ranges[i], files[i], &file_ranges[i]);
+        holt_status rc = open_file_range_init(&r->file_ranges[i], files[i], &file_ranges[i]);
         if (rc != HOLT_OK) {
             lsm_run_unref(r);
             return rc;
@@ -59,7 +60,8 @@ holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_r
 
 lsm_run *lsm_run_ref(lsm_run *r)
 {
-    /* Relaxed: who refs already holds one, or is in a section that keeps it from becoming zero. */
+    /* Relaxed: the caller holds a reference, or is in an epoch section that keeps the last one from being
+     * dropped. */
     uint32_t before = atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
     assert(before > 0);
     (void)before;
@@ -68,10 +70,10 @@ lsm_run *lsm_run_ref(lsm_run *r)
 
 void lsm_run_unref(lsm_run *r)
 {
-    /* Acq_rel: the last one sees all that the others did with the run before it frees it. */
+    /* Acq_rel: the thread that frees the run sees all that others have done with it. */
     if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < r->info.file_range_count; i++)
-        file_range_deinit(&r->file_ranges[i]);
+        open_file_range_deinit(&r->file_ranges[i]);
     mem_free(r);
 }
 
@@ -92,9 +94,9 @@ tree_file *lsm_run_file(const lsm_run *r, size_t index)
     return r->file_ranges[index].file;
 }
 
-size_t lsm_run_file_range_at(const lsm_run *r, slice key)
+size_t lsm_run_range_ending_after(const lsm_run *r, slice key)
 {
-    size_t low = 0, high = r->info.file_range_count; /* parts before `low` end at or below the key */
+    size_t low = 0, high = r->info.file_range_count; /* ranges before `low` end at or before the key */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         slice upper = r->file_ranges[middle].file_range.upper;
@@ -108,9 +110,8 @@ size_t lsm_run_file_range_at(const lsm_run *r, slice key)
 
 const open_file_range *lsm_run_find(const lsm_run *r, slice key)
 {
-    size_t index = lsm_run_file_range_at(r, key);
+    size_t index = lsm_run_range_ending_after(r, key);
     if (index == r->info.file_range_count) return NULL;
-    const open_file_range *p = &r->file_ranges[index];
-    if (!slice_is_open(p->file_range.lower) && slice_compare(key, p->file_range.lower) < 0) return NULL;
-    return p;
+    slice lower = r->file_ranges[index].file_range.lower;
+    return slice_is_open(lower) || slice_compare(key, lower) >= 0 ? &r->file_ranges[index] : NULL;
 }

@@ -1,3 +1,4 @@
+/* lsm_tree.c -- trees: making them from runs, their references, and point lookups. */
 #include "lsm/lsm_internal.h"
 
 #include "base/memory.h"
@@ -5,14 +6,13 @@
 
 #include <assert.h>
 
-/* Puts a run, referenced, in its place by age. */
+/* Inserts a run in the order of newest_seqno, and takes a reference on it. */
 static void insert_run(lsm_tree *t, lsm_run *run)
 {
     size_t at = t->count++;
     for (; at > 0 && t->runs[at - 1]->info.newest_seqno < run->info.newest_seqno; at--)
         t->runs[at] = t->runs[at - 1];
-    assert(at == 0 || t->runs[at - 1]->info.newest_seqno >
-                          run->info.newest_seqno); /* which is newer could not be told */
+    assert(at == 0 || t->runs[at - 1]->info.newest_seqno > run->info.newest_seqno); /* no two have the same */
     t->runs[at] = lsm_run_ref(run);
 }
 
@@ -63,7 +63,8 @@ holt_status lsm_tree_replace(const lsm_tree *base, const uint64_t *without, size
 
 lsm_tree *lsm_tree_ref(lsm_tree *t)
 {
-    /* Relaxed: who refs already holds one, or is in a section that keeps it from becoming zero. */
+    /* Relaxed: the caller holds a reference, or is in an epoch section that keeps the last one from being
+     * dropped. */
     uint32_t before = atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
     assert(before > 0);
     (void)before;
@@ -72,7 +73,7 @@ lsm_tree *lsm_tree_ref(lsm_tree *t)
 
 void lsm_tree_unref(lsm_tree *t)
 {
-    /* Acq_rel: the last one sees all that the others did with the tree before it frees it. */
+    /* Acq_rel: the thread that frees the tree sees all that others have done with it. */
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < t->count; i++)
         lsm_run_unref(t->runs[i]);
@@ -99,7 +100,7 @@ bool lsm_tree_has(const lsm_tree *t, const lsm_run *run)
 
 /* ---------------------------------------------------------------- point lookup */
 
-/* Counts what the part's filter answered; without one there was nothing to ask. */
+/* Counts the result of a filter test. Without a filter there was none. */
 static void count_answer(lsm_query *q, const open_file_range *p, tree_answer answer)
 {
     q->filter_checks += p->filter != NULL;
@@ -111,7 +112,7 @@ tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out)
     enum { PREFETCH_RUNS = 8 };
     const open_file_range *found[PREFETCH_RUNS];
     size_t ahead = t->count < PREFETCH_RUNS ? t->count : PREFETCH_RUNS;
-    /* All filters' lines are on their way before the first is tested: their misses overlap. */
+    /* Prefetch the cache lines of all filters before the first is tested, so that the misses overlap. */
     for (size_t i = 0; i < ahead; i++) {
         found[i] = lsm_run_find(t->runs[i], q->key);
         if (found[i]) tree_filter_prefetch(found[i]->filter, q->hash);

@@ -1,3 +1,4 @@
+/* run_writer.c -- see run_writer.h. */
 #include "lsm/run_writer.h"
 
 #include "base/memory.h"
@@ -8,10 +9,10 @@
 
 struct lsm_run_writer {
     lsm_writer_options options;
-    tree_file_writer *file; /* of the part being written, or NULL */
+    tree_file_writer *file; /* the file being written, or NULL */
     tree_builder *builder;
-    lsm_file_range *file_ranges; /* finished ones, and the one being written; bounds owned */
-    tree_file **files;           /* references, beside parts; NULL: being written, or a run's */
+    lsm_file_range *file_ranges; /* the finished ones and that of the file being written; bounds owned */
+    tree_file **files; /* for each file range, a reference; NULL: being written, or taken over by a run */
     size_t file_range_count, file_ranges_capacity, files_capacity;
     uint64_t bytes;
 };
@@ -48,7 +49,7 @@ static holt_status bound_copy(slice *to, slice from)
     return HOLT_OK;
 }
 
-/* A part begins with its first key, and the part before it ends there. */
+/* The file range begins with its first key, and the one before it ends there. */
 static holt_status begin_file_range(lsm_run_writer *w, slice first_key)
 {
     assert(!w->file && !w->builder);
@@ -65,7 +66,7 @@ static holt_status begin_file_range(lsm_run_writer *w, slice first_key)
     rc = bound_copy(&file_range->lower, first_key);
     if (rc == HOLT_OK && w->file_range_count > 0)
         rc = bound_copy(&w->file_ranges[w->file_range_count - 1].upper, first_key);
-    w->files[w->file_range_count++] = NULL; /* the file writer's until it is finished */
+    w->files[w->file_range_count++] = NULL; /* w->file has it until it is finished */
     return rc;
 }
 
@@ -94,7 +95,7 @@ holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice v
 
 holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper)
 {
-    assert(w->file_range_count == 0 || !w->file_ranges[w->file_range_count - 1].upper.data); /* once */
+    assert(w->file_range_count == 0 || !w->file_ranges[w->file_range_count - 1].upper.data); /* called once */
     holt_status rc = w->file ? end_file_range(w) : HOLT_OK;
     if (rc == HOLT_OK && w->file_range_count > 0)
         rc = bound_copy(&w->file_ranges[w->file_range_count - 1].upper, upper);
@@ -108,7 +109,7 @@ holt_status lsm_run_writer_take(lsm_run_writer *w, uint64_t newest_seqno, uint32
     if (w->file_range_count == 0) return HOLT_OK;
     holt_status rc = lsm_run_open(newest_seqno, level, w->file_ranges, w->files, w->file_range_count, out);
     if (rc != HOLT_OK) return rc;
-    for (size_t i = 0; i < w->file_range_count; i++) { /* the run holds them now */
+    for (size_t i = 0; i < w->file_range_count; i++) { /* the run has references of its own */
         tree_file_unref(w->files[i]);
         w->files[i] = NULL;
     }

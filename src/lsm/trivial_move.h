@@ -1,17 +1,19 @@
-/* trivial_move.h -- runs whose key ranges do not overlap become one run without being rewritten: its parts are
- * theirs.
+/* trivial_move.h -- merging runs without rewriting them: the new run has the files of the old ones.
  *
- * That is what ascending writes leave behind. A tombstone has to go when the oldest run is reached, so such
- * runs are merged properly; and so are very small parts, of which a run should not have many.
+ * Possible if the key ranges of the runs do not overlap, which is what ascending writes leave behind. Runs
+ * are rewritten all the same if the oldest run is among them and any has tombstones, which must go; and if
+ * their files are very small, because a run should not have many of those.
  */
 #ifndef HOLT_LSM_TRIVIAL_MOVE_H
 #define HOLT_LSM_TRIVIAL_MOVE_H
 
 #include "lsm/compaction.h"
 
-/* Whether the picked runs can be joined; parts smaller than part_bytes_min on average are not. */
-bool        lsm_trivial_move_possible(const lsm_tree *t, const lsm_pick *pick, uint64_t file_range_bytes_min);
-/* The joined run, which references the files of the runs. The caller's to unref. */
+/* Whether the picked runs can be merged by moving their files, and these have at least bytes_min bytes on
+ * average. */
+bool        lsm_trivial_move_possible(const lsm_tree *t, const lsm_pick *pick, uint64_t bytes_min);
+/* The new run, which has references on the files of the picked ones; only if possible. The caller's to
+ * unref. */
 holt_status lsm_trivial_move(const lsm_tree *t, const lsm_pick *pick, lsm_run **out);
 
 #endif

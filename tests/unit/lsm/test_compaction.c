@@ -1,9 +1,12 @@
-/* test_compaction.c -- tests src/lsm/compaction.c: choosing what to merge, and merging. */
+/* test_compaction.c -- tests src/lsm/compaction.c: what picking amounts to over many flushes, and merging.
+ *
+ * Which runs are picked from a given tree is in test_compaction_cases.c.
+ */
 #include "support/lsm_fixture.h"
 
 #include <errno.h>
 
-/* ---------------------------------------------------------------- choosing */
+/* ---------------------------------------------------------------- picking */
 
 /* A tree whose runs only claim their sizes; index 0 of `bytes` is the newest. */
 static lsm_tree *pretend_tree(tree_file *file, const uint64_t *bytes, size_t count)
@@ -64,17 +67,18 @@ static uint64_t flush_size(int pattern, int n, rng *r)
     case 3:
         return 1 + rng_below(r, 100000);
     case 4:
-        return n % 100 ? 10 : 1000000; /* a bulk load now and then */
+        return n % 100 ? 10 : 1000000; /* sometimes a bulk load */
     case 5:
         return UINT64_C(1) << (40 - n % 40); /* each half of the one before */
     case 6:
         return UINT64_C(1) << (n % 40);
     default:
-        return n % 2; /* nothing at all */
+        return n % 2; /* runs without bytes */
     }
 }
 
-/* Reads pay for every run, writes for every merge; neither may grow without bound, whatever sizes flushes have. */
+/* Every run makes reads slower, every merge writes; neither may grow without bound, whatever the sizes of
+ * flushes are. */
 static void lsm_policy_bounds_runs_and_write_amplification(void **state)
 {
     fixture f;
@@ -98,58 +102,9 @@ static void lsm_policy_bounds_runs_and_write_amplification(void **state)
     fixture_close(&f);
 }
 
-static void lsm_pick_knows_when_there_is_nothing_to_do(void **state)
-{
-    static const uint64_t sizes[] = {1, 10, 100};
-    fixture f;
-    model m;
-    lsm_file_range file_range;
-    lsm_pick pick;
-    fixture_open(&f, 1);
-    model_fill(&m, &f.r, 2);
-    tree_file *file = build(&f, &m, 0, 4, &file_range);
-    for (size_t count = 0; count <= 3; count++) {
-        lsm_tree *t = pretend_tree(file, sizes, count);
-        assert_false(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, UINT64_MAX, &pick));
-        assert_int_equal(lsm_pick_merge(t, LSM_WANT_FEW_RUNS, 1000, UINT64_MAX, &pick), count > 1);
-        assert_int_equal(lsm_pick_merge(t, LSM_WANT_ALL, 1000, UINT64_MAX, &pick), count > 1);
-        if (count > 1) assert_int_equal(pick.count, count);
-        lsm_tree_unref(t);
-    }
-    tree_file_unref(file);
-    fixture_close(&f);
-}
-
-/* On a full disk a merge that does not fit must not keep those that do from making room. */
-static void lsm_pick_takes_only_what_fits(void **state)
-{
-    static const uint64_t sizes[] = {100, 100, 200, 300, 5000};
-    fixture f;
-    model m;
-    fixture_open(&f, 9);
-    model_fill(&m, &f.r, 2);
-    lsm_file_range file_range;
-    lsm_pick pick;
-    tree_file *file = build(&f, &m, 0, 4, &file_range);
-    lsm_tree *t = pretend_tree(file, sizes, 5);
-    assert_true(lsm_pick_merge(t, LSM_WANT_FEW_RUNS, 1000, UINT64_MAX, &pick));
-    assert_int_equal(pick.count, 4); /* of similar size */
-    assert_int_equal(pick.bytes, 700);
-    assert_true(lsm_pick_merge(t, LSM_WANT_ALL, 1000, 5699, &pick));
-    assert_int_equal(pick.count, 4);
-    assert_true(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, 399, &pick));
-    assert_int_equal(pick.count, 2);
-    assert_int_equal(pick.bytes, 200);
-    assert_false(lsm_pick_merge(t, LSM_WANT_BOUND, 1000, 199, &pick)); /* one alone is of no use */
-    assert_false(lsm_pick_merge(t, LSM_WANT_ALL, 1000, 0, &pick));
-    lsm_tree_unref(t);
-    tree_file_unref(file);
-    fixture_close(&f);
-}
-
 /* ---------------------------------------------------------------- merging */
 
-static uint64_t give_file(void *ctx)
+static uint64_t next_file(void *ctx)
 {
     return ((fixture *)ctx)->next_file++;
 }
@@ -159,7 +114,7 @@ static lsm_merge_options merge_options(fixture *f, uint64_t file_bytes_max)
     lsm_merge_options options = {.output = {.files = f->files,
                                             .build = BUILD,
                                             .file_bytes_max = file_bytes_max,
-                                            .next_file = give_file,
+                                            .next_file = next_file,
                                             .ctx = f}};
     return options;
 }
@@ -178,8 +133,8 @@ static holt_status merge(fixture *f, lsm_tree *t, const lsm_pick *pick, uint64_t
     return rc;
 }
 
-/* Parts follow each other without gap or overlap: a key between two of them must have one place. Both ends are tight,
- * so that runs behind them can be joined. */
+/* File ranges follow each other without gap or overlap, so that each key belongs to exactly one. The bounds
+ * of the run are not open, so that it can be moved together with others. */
 static void check_bounds(const lsm_run *run)
 {
     size_t count = lsm_run_describe(run).file_range_count;
@@ -197,8 +152,8 @@ static void model_drop_tombstones(model *m)
         if (m->at[i].op == ENTRY_DELETE) m->at[i].op = 0;
 }
 
-/* As check_lookups, where a tombstone and nothing are the same. */
-static void check_what_is_there(const lsm_tree *t, const model *m)
+/* As check_lookups, but a tombstone counts as absent. */
+static void check_present(const lsm_tree *t, const model *m)
 {
     tree_buffer room = {NULL, 0};
     for (size_t i = 0; i < KEYS; i++) {
@@ -216,7 +171,8 @@ static void check_what_is_there(const lsm_tree *t, const model *m)
     tree_buffer_deinit(&room);
 }
 
-/* The tree with merged runs shows what it showed; without tombstones only where nothing older can come to light. */
+/* The tree shows the same entries after a merge. Tombstones may be dropped only if they do not hide older
+ * entries. */
 static void lsm_merge_shows_what_its_inputs_showed(void **state)
 {
     uint64_t seed = test_seed();
@@ -247,7 +203,7 @@ static void lsm_merge_shows_what_its_inputs_showed(void **state)
             check_lookups(next, &m);
             check_iterators(&f, next, &m);
         } else {
-            check_what_is_there(next, &m);
+            check_present(next, &m);
         }
         lsm_run_discard(out);
         lsm_tree_unref(next);
@@ -277,9 +233,9 @@ static void lsm_merge_cuts_files_at_their_size(void **state)
     fixture_close(&f);
 }
 
-/* Ascending writes leave runs one behind the other: they become one without a byte written, and nobody's files are deleted when the
- * joined run is given up. Where ranges overlap, or tombstones are due to go, they are merged. */
-static void lsm_runs_one_behind_the_other_are_joined(void **state)
+/* Ascending writes leave runs that do not overlap. They become one run without a byte being written, and when
+ * that run is discarded, their files must stay. */
+static void lsm_runs_that_do_not_overlap_are_moved(void **state)
 {
     fixture f;
     fixture_open(&f, 9);
@@ -315,7 +271,7 @@ static void lsm_runs_one_behind_the_other_are_joined(void **state)
     fixture_close(&f);
 }
 
-/* A collection of which all was deleted takes no space at all. */
+/* A collection whose entries were all deleted takes no space. */
 static void lsm_merge_of_tombstones_only_leaves_nothing(void **state)
 {
     fixture f;
@@ -339,7 +295,7 @@ static void lsm_merge_of_tombstones_only_leaves_nothing(void **state)
     fixture_close(&f);
 }
 
-/* Close, drop and clear abandon merges at any step: nobody would ever delete what they leave. */
+/* Close, drop and clear abandon merges at any step. Nothing would ever delete files that were left behind. */
 static void lsm_merge_abandoned_at_any_step_leaves_no_file(void **state)
 {
     fixture f;
@@ -362,8 +318,8 @@ static void lsm_merge_abandoned_at_any_step_leaves_no_file(void **state)
     fixture_close(&f);
 }
 
-/* Taken over by a run, the files live as long as it does, or until it is discarded. */
-static void lsm_merge_hands_its_files_to_the_run(void **state)
+/* The files belong to the output: discarding it deletes them with the last reference. */
+static void lsm_merge_output_takes_over_the_files(void **state)
 {
     fixture f;
     model m;
@@ -384,9 +340,9 @@ static void lsm_merge_hands_its_files_to_the_run(void **state)
     fixture_close(&f);
 }
 
-/* A collection that was cleared and loaded again has runs of ages that it had before: what a merge made of the old ones
- * must not take the place of the new ones. */
-static void lsm_merge_knows_its_inputs_from_others_of_their_ages(void **state)
+/* A collection that was cleared and loaded again may have a run with the newest_seqno of an earlier one. The
+ * output of a merge of earlier runs must not replace it. */
+static void lsm_merge_does_not_apply_to_other_runs_with_its_seqnos(void **state)
 {
     fixture f;
     model m;
@@ -418,10 +374,10 @@ static void lsm_merge_knows_its_inputs_from_others_of_their_ages(void **state)
     fixture_close(&f);
 }
 
-static void lsm_merge_hands_on_every_error_and_leaves_no_file(void **state)
+static void lsm_merge_returns_every_error_and_leaves_no_file(void **state)
 {
     static const int errors[] = {EIO, ENOSPC};
-    for (int e = 0; e < 3; e++) { /* the third time: memory */
+    for (int e = 0; e < 3; e++) { /* the third: no memory */
         holt_status rc = HOLT_IO;
         for (uint64_t n = 1; rc != HOLT_OK; n += e == 2 ? 1 : 2) {
             fixture f;
@@ -453,16 +409,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lsm_policy_bounds_runs_and_write_amplification),
-        cmocka_unit_test(lsm_pick_takes_only_what_fits),
-        cmocka_unit_test(lsm_pick_knows_when_there_is_nothing_to_do),
         cmocka_unit_test(lsm_merge_shows_what_its_inputs_showed),
         cmocka_unit_test(lsm_merge_cuts_files_at_their_size),
-        cmocka_unit_test(lsm_runs_one_behind_the_other_are_joined),
+        cmocka_unit_test(lsm_runs_that_do_not_overlap_are_moved),
         cmocka_unit_test(lsm_merge_of_tombstones_only_leaves_nothing),
         cmocka_unit_test(lsm_merge_abandoned_at_any_step_leaves_no_file),
-        cmocka_unit_test(lsm_merge_hands_its_files_to_the_run),
-        cmocka_unit_test(lsm_merge_knows_its_inputs_from_others_of_their_ages),
-        cmocka_unit_test(lsm_merge_hands_on_every_error_and_leaves_no_file),
+        cmocka_unit_test(lsm_merge_output_takes_over_the_files),
+        cmocka_unit_test(lsm_merge_does_not_apply_to_other_runs_with_its_seqnos),
+        cmocka_unit_test(lsm_merge_returns_every_error_and_leaves_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,10 @@
-/* test_lsm.c -- tests src/lsm/lsm_run.c, lsm_tree.c and lsm_iterator.c: runs of several parts, and trees of them. */
+/* test_lsm.c -- tests src/lsm/lsm_run.c, lsm_tree.c and lsm_iterator.c: runs of several files, and trees of
+ * them. */
 #include "db/manifest/manifest_state.h"
 #include "support/lsm_fixture.h"
 
-/* Bounds clip all that is read of a part: an entry beyond them belongs to another part, or to nobody. */
-static void lsm_reads_parts_within_their_bounds_and_the_newest_run_first(void **state)
+/* Entries of a file outside of its key range must not be seen: they belong to another file, or to none. */
+static void lsm_reads_stay_within_file_ranges_and_prefer_newer_runs(void **state)
 {
     uint64_t seed = test_seed();
     for (uint64_t i = 0; i < 24; i++) {
@@ -18,7 +19,7 @@ static void lsm_reads_parts_within_their_bounds_and_the_newest_run_first(void **
     }
 }
 
-/* Walks a iterator from one end to the other; returns how often the disk was read. */
+/* Moves an iterator from one end to the other and closes it. Returns how many reads of the disk that took. */
 static uint64_t reads_of_walk(fixture *f, iterator *s, bool backward)
 {
     const uint64_t before = sim_calls(f->machine, SIM_READ);
@@ -29,8 +30,9 @@ static uint64_t reads_of_walk(fixture *f, iterator *s, bool backward)
     return sim_calls(f->machine, SIM_READ) - before;
 }
 
-/* A range within a part costs what the part's own tree costs: the parts beside it are left alone. */
-static void lsm_reads_no_parts_beyond_the_bounds(void **state)
+/* Iterating over the range of one file costs what iterating over its tree costs: other files are not
+ * opened. */
+static void lsm_iterator_does_not_read_files_outside_its_bounds(void **state)
 {
     fixture f;
     model m;
@@ -39,20 +41,21 @@ static void lsm_reads_no_parts_beyond_the_bounds(void **state)
     lsm_run *run = make_run(&f, 10, &m, PARTS_MAX);
     for (size_t i = 0; i < PARTS_MAX; i++) {
         const lsm_file_range *file_range = lsm_run_file_range(run, i);
-        const tree_iterator_options o = {.lower = file_range->lower, .upper = file_range->upper, .bypass_cache = true};
+        const tree_iterator_options o = {
+            .lower = file_range->lower, .upper = file_range->upper, .bypass_cache = true};
         for (int backward = 0; backward < 2; backward++) {
             iterator *s;
             expect_ok(tree_iterator_open(lsm_run_file(run, i), &file_range->root, &o, &s));
             uint64_t reads = reads_of_walk(&f, s, backward);
             expect_ok(lsm_run_iterator_open(run, &o, &s));
-            assert_in_range(reads_of_walk(&f, s, backward), 0, reads); /* none of a part without keys */
+            assert_in_range(reads_of_walk(&f, s, backward), 0, reads); /* 0: the range has no keys */
         }
     }
     lsm_run_unref(run);
     fixture_close(&f);
 }
 
-static void lsm_tree_orders_runs_by_age(void **state)
+static void lsm_tree_orders_runs_by_newest_seqno(void **state)
 {
     fixture f;
     model m;
@@ -65,8 +68,8 @@ static void lsm_tree_orders_runs_by_age(void **state)
     fixture_close(&f);
 }
 
-/* A merge that ends after its inputs are gone (cleared) must not put its output back. */
-static void lsm_tree_replace_finds_what_it_replaces_or_says_so(void **state)
+/* A merge whose inputs are gone, because the collection was cleared, must not add its output. */
+static void lsm_tree_replace_fails_if_a_run_is_missing(void **state)
 {
     fixture f;
     model m, one;
@@ -91,8 +94,8 @@ static void lsm_tree_replace_finds_what_it_replaces_or_says_so(void **state)
     fixture_close(&f);
 }
 
-/* A run that could not be opened whole holds neither memory nor files. */
-static void lsm_without_memory_says_so(void **state)
+/* A run that could not be opened completely keeps neither memory nor files. */
+static void lsm_returns_no_memory_and_releases_everything(void **state)
 {
     fixture f;
     model m;
@@ -130,7 +133,7 @@ static void lsm_without_memory_says_so(void **state)
     fixture_close(&f);
 }
 
-/* What the manifest keeps of a run is all that a new process knows of it. */
+/* The manifest record of a run is all that a new process has of it. */
 static void lsm_run_comes_back_from_a_manifest_record(void **state)
 {
     fixture f;
@@ -166,11 +169,11 @@ static void lsm_run_comes_back_from_a_manifest_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lsm_reads_parts_within_their_bounds_and_the_newest_run_first),
-        cmocka_unit_test(lsm_reads_no_parts_beyond_the_bounds),
-        cmocka_unit_test(lsm_tree_orders_runs_by_age),
-        cmocka_unit_test(lsm_tree_replace_finds_what_it_replaces_or_says_so),
-        cmocka_unit_test(lsm_without_memory_says_so),
+        cmocka_unit_test(lsm_reads_stay_within_file_ranges_and_prefer_newer_runs),
+        cmocka_unit_test(lsm_iterator_does_not_read_files_outside_its_bounds),
+        cmocka_unit_test(lsm_tree_orders_runs_by_newest_seqno),
+        cmocka_unit_test(lsm_tree_replace_fails_if_a_run_is_missing),
+        cmocka_unit_test(lsm_returns_no_memory_and_releases_everything),
         cmocka_unit_test(lsm_run_comes_back_from_a_manifest_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
