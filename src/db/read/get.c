@@ -1,6 +1,5 @@
 #include "db/read/get.h"
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
@@ -74,11 +73,11 @@ static bool find_in_memory(const version *v, const collection_version *s, slice 
 
 typedef struct lookup {
     holt_collection *collection;
-    lsm_query query;
+    tree_query query;
     sink *sink;
 } lookup;
 
-static holt_status take_overflow(sink *out, const lsm_entry *e)
+static holt_status take_overflow(sink *out, const tree_hit *e)
 {
     uint64_t size;
     void *room = NULL;
@@ -91,7 +90,7 @@ static holt_status take_overflow(sink *out, const lsm_entry *e)
 static holt_status look_in_tree(lookup *l, const collection_version *s)
 {
     tree_buffer scratch = {0};
-    lsm_entry e;
+    tree_hit e;
     holt_status rc = HOLT_OK;
     tree_answer answer = trees_get(s, &l->query, &scratch, &e, &rc);
     if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
@@ -110,7 +109,7 @@ static holt_status look_in_section(lookup *l, const version *v, const collection
     *undecided = false;
     if (find_in_memory(v, s, l->query.key, at, &m))
         return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
-    lsm_entry e;
+    tree_hit e;
     tree_answer answer = trees_get_cached(s, &l->query, &e);
     if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
@@ -167,8 +166,7 @@ static void count_filters(const lookup *l)
 
 static lookup lookup_of(holt_collection *c, slice key, sink *out)
 {
-    const bool filtered = c->spec.kind == HOLT_LSM;
-    lookup l = {.collection = c, .query = {.key = key, .hash = filtered ? hash_slice(key) : 0}, .sink = out};
+    lookup l = {.collection = c, .query = {.key = key}, .sink = out};
     return l;
 }
 

@@ -2,14 +2,14 @@
 
 #include "base/status.h"
 
-tree_answer trees_get_cached(const collection_version *s, lsm_query *q, lsm_entry *out)
+tree_answer trees_get_cached(const collection_version *s, tree_query *q, tree_hit *out)
 {
     if (!s->btree) return lsm_get_cached(s->lsm, q, out);
     out->file = s->btree_file;
     return tree_lookup_cached(s->btree_file, btree_version_root(s->btree), q->key, &out->entry);
 }
 
-tree_answer trees_get(const collection_version *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
+tree_answer trees_get(const collection_version *s, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status)
 {
     if (!s->btree) return lsm_get(s->lsm, q, scratch, out, status);

@@ -5,9 +5,9 @@
 #include "db/version/version.h"
 
 /* What the tree says about a key, tombstones included. Inside an epoch section; touches memory only. */
-tree_answer trees_get_cached(const collection_version *s, lsm_query *q, lsm_entry *out);
+tree_answer trees_get_cached(const collection_version *s, tree_query *q, tree_hit *out);
 /* The same, reading what is not cached. Outside sections. */
-tree_answer trees_get(const collection_version *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
+tree_answer trees_get(const collection_version *s, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status);
 
 /* How many iterators trees_iterators_open opens, at most. */
