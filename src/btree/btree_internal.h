@@ -38,6 +38,7 @@ struct btree_version {
     /* Relaxed to take: who takes one has one. Dropped with release, and the last one acquires. */
     _Atomic uint32_t refs;
     page_store *store;    /* constant */
+    tree_file *file;      /* constant: the store's */
     tree_root root;        /* constant */
     uint64_t number;       /* constant: of the step that made it, larger than those before; 0: of the record */
     overflow_known overflow;   /* the changer's, as is what follows */

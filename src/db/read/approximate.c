@@ -12,7 +12,7 @@ static holt_status estimate(const version *v, const collection_version *s, seqno
 {
     for (size_t i = 0; i < v->generation_count; i++)
         memtable_estimate(v->generations[i]->memtable, s->spec.id, at, s->cleared_seqno, begin, end, sums);
-    return trees_estimate(s, begin, end, sums);
+    return collection_tree_estimate(&s->tree, begin, end, sums);
 }
 
 /* Outside the section that shows the version: blocks may have to be read. */

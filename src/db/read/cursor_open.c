@@ -76,13 +76,14 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
         if (rc == HOLT_OK) (*count)++;
     }
     *in_memory = *count > 0;
-    return rc == HOLT_OK ? trees_iterators_open(s, &options, children, count) : rc;
+    return rc == HOLT_OK ? collection_tree_iterators_open(&s->tree, &options, children, count) : rc;
 }
 
 static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_read_state *out)
 {
     const collection_version *s = out->state;
-    size_t most = s ? snap->version->generation_count + trees_iterators_max(s) : 0, count = 0;
+    size_t most = s ? snap->version->generation_count + collection_tree_iterators_max(&s->tree) : 0,
+           count = 0;
     iterator **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
     holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;

@@ -92,7 +92,7 @@ static holt_status look_in_tree(lookup *l, const collection_version *s)
     tree_buffer scratch = {0};
     tree_hit e;
     holt_status rc = HOLT_OK;
-    tree_answer answer = trees_get(s, &l->query, &scratch, &e, &rc);
+    tree_answer answer = collection_tree_get(&s->tree, &l->query, &scratch, &e, &rc);
     if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
         rc = HOLT_NOT_FOUND;
     else if (answer == TREE_FOUND)
@@ -110,7 +110,7 @@ static holt_status look_in_section(lookup *l, const version *v, const collection
     if (find_in_memory(v, s, l->query.key, at, &m))
         return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
     tree_hit e;
-    tree_answer answer = trees_get_cached(s, &l->query, &e);
+    tree_answer answer = collection_tree_get_cached(&s->tree, &l->query, &e);
     if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
     if (answer == TREE_FOUND && !e.entry.overflow) return sink_take(l->sink, e.entry.value);
