@@ -1,4 +1,4 @@
-/* tree_opener.c -- from what the manifest says of a collection's tree to the tree, each run file opened once. */
+/* tree_opener.c -- opening a collection's tree as the manifest describes it, and each run file once. */
 #include "db/open/tree_opener.h"
 
 #include "base/memory.h"

@@ -2,21 +2,23 @@
  *
  * All gets are point_get(), which takes these steps:
  *
- *     1  Pin a version of the database, and the seqno as of which to read it: those of the transaction's snapshot, or
- *        the current ones. An epoch section keeps the version, and all that it refers to, without counting.
+ *     1  Pin a version of the database, and the seqno as of which to read it: those of the transaction's
+ *        snapshot, or the current ones. An epoch section keeps the version, and all that it refers to,
+ *        without counting.
  *     2  Search the memtables, newest first. The first one that has the key decides.
  *     3  Otherwise search the collection's tree, touching memory only: filters and cached blocks.
- *     4  Copy the value out while the section keeps its bytes in place, and leave the section. Most gets end here.
- *     5  If the answer is in a block that is not cached, or the value overflows its block, search the tree again
- *        outside the section, reading from its files. A section must be short, for nothing that is retired while
- *        it lasts can be freed; so a reference keeps the version instead.
+ *     4  Copy the value out while the section keeps its bytes in place, and leave the section. Most end here.
+ *     5  If the answer is in a block that is not cached, or the value overflows its block, search the tree
+ *        again outside the section, reading from its files. A section must be short, for nothing that is
+ *        retired while it lasts can be freed; so a reference keeps the version instead.
  *
- * Order        A memtable is newer than those after it and than the tree. So the first version found is the newest
- *              that the seqno covers, and its being a tombstone ends the search as well. Trees hold one version
- *              of a key, and no reader is older than what a tree of its version holds (version.h).
- * Clears       A version in a memtable at or below the collection's cleared_seqno counts as none, and so do all
- *              older ones in memtables. The tree is searched all the same: a load puts a new one there.
- * Own writes   A transaction either reads from its snapshot or writes blindly, so no get has a write set to search.
+ * Order        A memtable is newer than those after it and than the tree. So the first version found is the
+ *              newest that the seqno covers, and its being a tombstone ends the search as well. A tree
+ *              shows one version of a key, and no reader is older than what is in the tree of its version
+ *              (version.h).
+ * Clears       A version in a memtable at or below the collection's cleared_seqno counts as none, and so do
+ *              all older ones in memtables. The tree is searched all the same: a load puts a new one there.
+ * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
 #include "db/read/get.h"
@@ -143,7 +145,7 @@ static void count_filters(holt *db, const tree_query *query)
     if (query->filter_negatives) counter_add(&db->counts, COUNT_FILTER_NEGATIVES, query->filter_negatives);
 }
 
-/* The value of the key in the snapshot (NULL: now). *as_of (may be NULL): the seqno as of which it was read. */
+/* The value of the key in the snapshot (NULL: now). *as_of (may be NULL): the seqno that it was read at. */
 static holt_status point_get(holt_collection *c, snapshot *snap, slice key, value_sink *out, seqno *as_of)
 {
     holt *db = c->db;

@@ -1,13 +1,13 @@
 /* collection_tree.h -- the tree of a collection: the seam between LSM trees and B+trees.
  *
- * A collection has one tree: an LSM tree (lsm/lsm.h), or one version of a B+tree (btree/btree.h). The rest of db/
- * reads and measures it through this header, so the switch on the kind is in this folder only. What exists for
- * one kind, such as compaction for LSM trees and page reclamation for B+trees, asks for its own kind with
- * collection_tree_lsm() or collection_tree_btree(), which return NULL for the other one. What must know the kind
- * before there is a tree asks tree_kind.h.
+ * A collection has one tree: an LSM tree (lsm/lsm.h), or one version of a B+tree (btree/btree.h). The rest of
+ * db/ reads and measures it through this header, so the switch on the kind is in this folder only. What
+ * exists for one kind, such as compaction for LSM trees and page reclamation for B+trees, asks for its own
+ * kind with collection_tree_lsm() or collection_tree_btree(), which return NULL for the other one. What must
+ * know the kind before there is a tree asks tree_kind.h.
  *
- * Ownership    A collection_tree is a value that carries one reference. A function that takes over the reference
- *              does so on failure, too.
+ * Ownership    A collection_tree is a value that carries one reference. A function that takes over the
+ *              reference does so on failure, too.
  * Concurrency  Trees are immutable. References may be added and dropped in any thread.
  */
 #ifndef HOLT_DB_TREE_COLLECTION_TREE_H
@@ -48,7 +48,7 @@ static inline btree_version *collection_tree_btree(const collection_tree *t)
 
 /* ---------------------------------------------------------------- reading */
 
-/* The newest entry of the key; a tombstone is TREE_FOUND, too. Inside an epoch section; touches memory only. */
+/* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
 tree_answer collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out);
 /* The same, but reads what is not cached. Outside sections. */
 tree_answer collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
@@ -56,7 +56,7 @@ tree_answer collection_tree_get(const collection_tree *t, tree_query *q, tree_bu
 
 /* How many iterators collection_tree_iterators_open opens, at most. */
 size_t      collection_tree_iterators_max(const collection_tree *t);
-/* Appends to the array iterators over all of the tree, newest first. On failure it holds those opened so far. */
+/* Appends iterators over all of the tree, newest first. On failure *count is of those opened so far. */
 holt_status collection_tree_iterators_open(const collection_tree *t, const tree_iterator_options *options,
                                            iterator **children, size_t *count);
 
