@@ -134,6 +134,18 @@ btree_version *btree_version_ref(btree_version *v);
 void           btree_version_unref(btree_version *v); /* accepts NULL */
 const tree_root *btree_version_root(const btree_version *v);
 
+/* ---------------------------------------------------------------- reading a version */
+
+/* The entry of the key. Inside an epoch section; touches memory only. */
+tree_answer btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out);
+/* The same, but reads what is not cached. Outside sections. */
+tree_answer btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
+                      holt_status *status);
+/* As tree_iterator_open, tree_estimate and tree_verify (tree.h). The caller holds the version. */
+holt_status btree_iterator_open(const btree_version *v, const tree_iterator_options *options, iterator **out);
+holt_status btree_estimate(const btree_version *v, slice begin, slice end, estimate_sums *sums);
+holt_status btree_verify(const btree_version *v, tree_report *report);
+
 /* ---------------------------------------------------------------- changes */
 
 /* HOLT_BUSY: another change is open. HOLT_IO: the last record is in doubt. HOLT_READ_ONLY: the store was

@@ -42,6 +42,7 @@ struct btree_version {
     /* Taken relaxed, because the caller has one. Dropped with release, and the last drop acquires. */
     _Atomic uint32_t refs;
     page_store *store; /* constant */
+    tree_file *file;   /* constant: the store's */
     tree_root root;    /* constant */
     uint64_t number;   /* constant: that of the step which made it, ascending; 0: from the record */
 

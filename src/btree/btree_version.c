@@ -18,6 +18,7 @@ static holt_status make(btree_version **out, page_store *s, const tree_root *roo
     if (!v) return status_no_memory(sizeof *v);
     atomic_init(&v->refs, 1);
     v->store = s;
+    v->file = s->file;
     v->root = root ? *root : empty;
     v->number = number;
     v->overflow = v->root.root.length ? OVERFLOW_UNKNOWN : OVERFLOW_NONE;

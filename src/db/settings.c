@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "db/args.h"
+#include "db/tree/tree_kind.h"
 
 #include <inttypes.h>
 
@@ -27,7 +28,8 @@ static holt_status check(const holt_options *o)
     if (o->memtable_bytes > memory / 4)
         return invalid("memtable_bytes", o->memtable_bytes, "must be at most a quarter of memory_bytes");
     if (o->durability > HOLT_PROCESS) return invalid("durability", o->durability, "is no holt_durability");
-    if (o->default_kind > HOLT_BTREE) return invalid("default_kind", o->default_kind, "is no holt_kind");
+    if (o->default_kind && !tree_kind_of(o->default_kind))
+        return invalid("default_kind", o->default_kind, "is no holt_kind");
     if (o->background_threads > 64)
         return invalid("background_threads", o->background_threads, "must be at most 64");
     if (o->open_files_max && (o->open_files_max < OPEN_FILES_MIN || o->open_files_max > OPEN_FILES_LIMIT))

@@ -66,24 +66,10 @@ bool        lsm_tree_has(const lsm_tree *t, const lsm_run *run);
 
 /* ---------------------------------------------------------------- reading */
 
-typedef struct lsm_entry {
-    tree_entry entry;
-    tree_file *file; /* where its extents are; borrowed */
-} lsm_entry;
-
-/* A key to look up, and what the last lookup of it asked. */
-typedef struct lsm_query {
-    slice key;
-    uint64_t hash;             /* hash_slice(key) */
-    uint32_t filter_checks;    /* runs whose filter was asked, */
-    uint32_t filter_negatives; /* and that it let the lookup skip */
-} lsm_query;
-
-/* What the tree says about a key (a tombstone is an answer too: TREE_FOUND). Inside an epoch section; touches
- * memory only. */
-tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out);
-/* The same, reading what is not cached. Outside sections. */
-tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_entry *out,
+/* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
+tree_answer lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
+/* The same, but reads what is not cached. Outside sections. */
+tree_answer lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,
                     holt_status *status);
 
 /* One iterator over all runs, which shows the newest entry of each key in [options->lower, options->upper).

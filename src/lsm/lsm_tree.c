@@ -1,6 +1,7 @@
 /* lsm_tree.c -- trees: making them from runs, their references, and point lookups. */
 #include "lsm/lsm_internal.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -101,27 +102,28 @@ bool lsm_tree_has(const lsm_tree *t, const lsm_run *run)
 /* ---------------------------------------------------------------- point lookup */
 
 /* Counts the result of a filter test. Without a filter there was none. */
-static void count_answer(lsm_query *q, const open_file_range *p, tree_answer answer)
+static void count_answer(tree_query *q, const open_file_range *p, tree_answer answer)
 {
     q->filter_checks += p->filter != NULL;
     q->filter_negatives += answer == TREE_ABSENT;
 }
 
-tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out)
+tree_answer lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
 {
     enum { PREFETCH_RUNS = 8 };
     const open_file_range *found[PREFETCH_RUNS];
+    const uint64_t hash = hash_slice(q->key);
     size_t ahead = t->count < PREFETCH_RUNS ? t->count : PREFETCH_RUNS;
     /* Prefetch the cache lines of all filters before the first is tested, so that the misses overlap. */
     for (size_t i = 0; i < ahead; i++) {
         found[i] = lsm_run_find(t->runs[i], q->key);
-        if (found[i]) tree_filter_prefetch(found[i]->filter, q->hash);
+        if (found[i]) tree_filter_prefetch(found[i]->filter, hash);
     }
     q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
         const open_file_range *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
-        tree_answer answer = tree_filter_test(p->filter, q->hash);
+        tree_answer answer = tree_filter_test(p->filter, hash);
         count_answer(q, p, answer);
         if (answer == TREE_ABSENT) continue;
         if (answer == TREE_FOUND)
@@ -132,13 +134,14 @@ tree_answer lsm_get_cached(const lsm_tree *t, lsm_query *q, lsm_entry *out)
     return TREE_ABSENT;
 }
 
-tree_answer lsm_get(const lsm_tree *t, lsm_query *q, tree_buffer *buffer, lsm_entry *out, holt_status *status)
+tree_answer lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out, holt_status *status)
 {
+    const uint64_t hash = hash_slice(q->key);
     q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
         const open_file_range *p = lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
-        tree_answer answer = tree_filter_test_read(p->filter, q->hash, buffer, status);
+        tree_answer answer = tree_filter_test_read(p->filter, hash, buffer, status);
         count_answer(q, p, answer);
         if (answer == TREE_ABSENT) continue;
         if (answer == TREE_FOUND)

@@ -64,6 +64,19 @@ typedef struct tree_entry {
     uint64_t expires_at_ms;
 } tree_entry;
 
+/* A key to look up in a tree of either kind, and what the lookup cost. */
+typedef struct tree_query {
+    slice key;
+    uint32_t filter_checks;    /* filters that the last lookup asked, */
+    uint32_t filter_negatives; /* and of these the ones that ruled the key out */
+} tree_query;
+
+/* The entry that a lookup found, a tombstone included. */
+typedef struct tree_hit {
+    tree_entry entry;
+    tree_file *file; /* with the overflow of the value, if it has one; borrowed */
+} tree_hit;
+
 /* A reader's own block buffer, grown as needed. Zero-initialise; release with tree_buffer_deinit. */
 typedef struct tree_buffer {
     void *bytes;

@@ -6,7 +6,6 @@
 #include "os/sim/sim.h"
 #include "support/expect.h"
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -170,10 +169,10 @@ static inline void check_lookup(const lsm_tree *t, const model *m, size_t n, tre
     uint8_t value[400];
     slice k = key_of(n, key);
     const version *want = &m->at[n];
-    lsm_entry e;
+    tree_hit e;
     holt_status rc;
     expect_ok(epoch_enter());
-    lsm_query q = {.key = k, .hash = hash_slice(k)};
+    tree_query q = {.key = k};
     tree_answer cached = lsm_get_cached(t, &q, &e);
     if (cached == TREE_FOUND) assert_int_equal(e.entry.op, want->op);
     if (cached == TREE_ABSENT) assert_int_equal(want->op, 0);

@@ -51,10 +51,10 @@ static holt_status record_creation(holt *db, holt_collection *c)
 {
     collection_tree empty;
     db_edit e;
-    holt_status rc = c->spec.kind == HOLT_BTREE ? need_page_store(db) : HOLT_OK;
+    holt_status rc = tree_kind_of(c->spec.kind)->paged ? need_page_store(db) : HOLT_OK;
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    rc = trees_empty(&c->spec, page_store_of(db), &empty);
+    rc = collection_tree_empty(c->spec.kind, page_store_of(db), &empty);
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_create(&e, c, &empty);
     return edit_commit(&e);
@@ -188,7 +188,7 @@ static holt_status clear_led(holt_collection *c)
     holt_status rc = wal_sync(db->wal);
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
-    rc = trees_empty(&c->spec, page_store_of(db), &empty);
+    rc = collection_tree_empty(c->spec.kind, page_store_of(db), &empty);
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_clear(&e, c, db->commits.next_seqno - 1, &empty);
     rc = edit_commit(&e);

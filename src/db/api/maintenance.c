@@ -39,6 +39,7 @@ holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
     if (rc != HOLT_OK) return rc;
     holt *db = c->db;
     rc = flush_all(db);
-    if (rc == HOLT_OK) rc = c->spec.kind == HOLT_BTREE ? rewrite_tree(db, c, begin, end) : compact_all(db, c);
+    if (rc == HOLT_OK)
+        rc = tree_kind_of(c->spec.kind)->paged ? rewrite_tree(db, c, begin, end) : compact_all(db, c);
     return api_exit(db, rc);
 }

@@ -164,24 +164,15 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
 
 /* ---------------------------------------------------------------- a collection's */
 
-static void count_tree(const lsm_tree *t, holt_collection_info *info)
+static void count_tree(const collection_tree *t, holt_collection_info *info)
 {
-    for (size_t i = 0; i < lsm_tree_runs(t); i++) {
-        lsm_run_info run = lsm_run_describe(lsm_tree_run(t, i));
-        info->runs++;
-        info->parts += run.file_range_count;
-        info->entries += run.entries;
-        info->tombstones += run.tombstones;
-        info->disk_bytes += run.bytes;
-        if (run.level + 1 > info->levels) info->levels = run.level + 1;
-    }
-}
-
-static void count_btree(const tree_root *root, holt_collection_info *info)
-{
-    info->runs = info->parts = info->levels = 1;
-    info->entries = root->entries;
-    info->disk_bytes = root->bytes;
+    collection_tree_info tree = collection_tree_describe(t);
+    info->runs = tree.runs;
+    info->parts = tree.file_ranges;
+    info->levels = tree.levels;
+    info->entries = tree.entries;
+    info->tombstones = tree.tombstones;
+    info->disk_bytes = tree.bytes;
 }
 
 holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size)
@@ -199,8 +190,7 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
                                  .filter_bits = c->spec.filter_bits};
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
     if (!s) rc = collection_missing(c);
-    if (s) count_tree(s->lsm, &info);
-    if (s && s->btree) count_btree(btree_version_root(s->btree), &info);
+    if (s) count_tree(&s->tree, &info);
     for (size_t i = 0; i < v->generation_count; i++)
         info.memtable_entries += memtable_collection_entries(v->generations[i]->memtable, c->spec.id);
     version_release(&c->db->versions, v);

@@ -68,10 +68,11 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
-    if (s && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, bytes_max, &pick)) {
+    lsm_tree *tree = s ? collection_tree_lsm(&s->tree) : NULL;
+    if (tree && lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, &pick)) {
         lsm_merge_options options = merge_options(db, c);
         *bytes = pick.bytes;
-        rc = lsm_merge_open(out, s->lsm, &pick, &options);
+        rc = lsm_merge_open(out, tree, &pick, &options);
     }
     version_release(&db->versions, v);
     return rc;
@@ -85,18 +86,20 @@ static holt_status record_merge(holt *db, const holt_collection *c, const lsm_me
     db_edit e;
     size_t count;
     const uint64_t *newest_seqnos = lsm_merge_inputs(m, &count);
-    collection_tree merged = {0};
+    lsm_tree *merged;
     *used = false;
     holt_status rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
     const collection_version *now = edit_current(&e, c->slot, c->spec.id);
-    bool applies = now && lsm_merge_applies(m, now->lsm);
-    if (applies) rc = lsm_tree_replace(now->lsm, newest_seqnos, count, run, &merged.lsm);
+    const lsm_tree *tree = now ? collection_tree_lsm(&now->tree) : NULL;
+    bool applies = tree && lsm_merge_applies(m, tree);
+    if (applies) rc = lsm_tree_replace(tree, newest_seqnos, count, run, &merged);
     if (!applies || rc != HOLT_OK) {
         edit_abandon(&e);
         return rc;
     }
-    edit_put_tree(&e, c->slot, now, &merged);
+    const collection_tree next = collection_tree_of_lsm(merged);
+    edit_put_tree(&e, c->slot, now, &next);
     rc = edit_commit(&e);
     *used = e.outcome != EDIT_NOT_MADE;
     return rc;
@@ -147,13 +150,13 @@ static bool try_merging(holt *db, holt_collection *c)
 }
 
 /* Whether the collection's runs should be merged; *held: they should, but there was no room. */
-static bool wants_merge(const holt *db, const holt_collection *c, const collection_version *s, lsm_want want,
+static bool wants_merge(const holt *db, const holt_collection *c, const lsm_tree *tree, lsm_want want,
                         bool *held)
 {
     lsm_pick pick;
     uint64_t bytes_max = bytes_allowed(c);
-    if (lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, bytes_max, &pick)) return true;
-    if (bytes_max != UINT64_MAX && lsm_pick_merge(s->lsm, want, db->set.memtable_bytes, UINT64_MAX, &pick))
+    if (lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, &pick)) return true;
+    if (bytes_max != UINT64_MAX && lsm_pick_merge(tree, want, db->set.memtable_bytes, UINT64_MAX, &pick))
         *held = true;
     return false;
 }
@@ -174,9 +177,11 @@ static holt_collection *find_best(holt *db, const version *v, lsm_want want, boo
     for (size_t i = 0; i < db->catalog.count; i++) {
         holt_collection *c = db->catalog.list[i];
         const collection_version *s = version_collection(v, c->slot, c->spec.id);
-        if (!s || lsm_tree_runs(s->lsm) <= most || is_merging(db, c) || !wants_merge(db, c, s, want, held))
+        const lsm_tree *tree = s ? collection_tree_lsm(&s->tree) : NULL;
+        if (!tree || lsm_tree_runs(tree) <= most || is_merging(db, c) ||
+            !wants_merge(db, c, tree, want, held))
             continue;
-        most = lsm_tree_runs(s->lsm);
+        most = lsm_tree_runs(tree);
         best = c;
     }
     return best;

@@ -103,7 +103,7 @@ static bool has_data(holt *db)
         return true; /* its file may have pages to reclaim */
     bool has = v->generation_count > 1 || memtable_entries(v->generations[0]->memtable) > 0;
     for (size_t i = 0; i < v->slot_count && !has; i++)
-        has = v->slots[i] && (lsm_tree_runs(v->slots[i]->lsm) > 0);
+        has = v->slots[i] && !collection_tree_is_empty(&v->slots[i]->tree);
     version_release(&db->versions, v);
     return has;
 }

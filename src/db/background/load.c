@@ -60,7 +60,7 @@ static holt_status generation_is_empty(const memtable_generation *t, const colle
 
 static holt_status is_empty(const version *v, const collection_version *s, seqno at, bool *empty)
 {
-    *empty = lsm_tree_runs(s->lsm) == 0 && (!s->btree || btree_version_root(s->btree)->root.length == 0);
+    *empty = collection_tree_is_empty(&s->tree);
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < v->generation_count && *empty && rc == HOLT_OK; i++)
         rc = generation_is_empty(v->generations[i], s, at, empty);
@@ -106,7 +106,7 @@ static tree_build_options run_options(const collection_spec *spec)
 {
     tree_build_options lsm = {.block_bytes = spec->block_bytes, .filter_bits = spec->filter_bits},
                        passing = {.block_bytes = BLOCK_BYTES_MAX};
-    return spec->kind == HOLT_BTREE ? passing : lsm;
+    return tree_kind_of(spec->kind)->paged ? passing : lsm;
 }
 
 static holt_status create(holt_collection *c, holt_load **out)
@@ -271,8 +271,7 @@ typedef struct new_tree {
 
 static void new_tree_deinit(new_tree *n)
 {
-    lsm_tree_unref(n->tree.lsm);
-    btree_version_unref(n->tree.btree);
+    collection_tree_unref(&n->tree);
     btree_change_abandon(n->change);
 }
 
@@ -307,6 +306,7 @@ static holt_status build_btree(holt_load *load, new_tree *n)
     holt *db = load->db;
     tree_iterator_options options = {.bypass_cache = true, .read_ahead = true};
     iterator *entries;
+    btree_version *loaded = NULL;
     holt_status rc = lsm_run_iterator_open(load->run, &options, &entries);
     if (rc != HOLT_OK) return rc;
     entries->ops->first(entries);
@@ -314,18 +314,19 @@ static holt_status build_btree(holt_load *load, new_tree *n)
     if (rc == HOLT_OK) rc = begin_change(db, &n->change);
     for (bool done = false; rc == HOLT_OK && !done;)
         rc = btree_change_load(n->change, entries, load->collection->spec.block_bytes, STEP_ENTRIES, &done,
-                               &n->tree.btree);
+                               &loaded);
     iterator_close(entries);
+    if (loaded) n->tree = collection_tree_of_btree(loaded);
     if (rc == HOLT_OK) rc = btree_change_prepare(n->change, &n->page_store);
-    n->tree.btree_file = page_store_file(page_store_of(db));
     return rc;
 }
 
-static holt_status build(holt_load *load, new_tree *n)
+static holt_status build_lsm(holt_load *load, new_tree *n)
 {
-    bool paged = load->collection->spec.kind == HOLT_BTREE;
-    holt_status rc = lsm_tree_create(&load->run, paged ? 0 : 1, &n->tree.lsm);
-    return rc == HOLT_OK && paged ? build_btree(load, n) : rc;
+    lsm_tree *loaded;
+    holt_status rc = lsm_tree_create(&load->run, 1, &loaded);
+    if (rc == HOLT_OK) n->tree = collection_tree_of_lsm(loaded);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- the switch */
@@ -338,7 +339,7 @@ static holt_status record_load(holt_load *load, new_tree *n)
     if (rc != HOLT_OK) return rc;
     if (n->change) edit_pages(&e, n->change, n->page_store);
     edit_clear(&e, load->collection, load->db->commits.next_seqno - 1, &n->tree);
-    bool paged = n->tree.btree != NULL;
+    bool paged = n->change != NULL;
     memset(n, 0, sizeof *n); /* taken over */
     rc = edit_commit(&e);
     if (!paged && e.outcome != EDIT_NOT_MADE) load->named = true;
@@ -366,7 +367,7 @@ static holt_status commit(holt_load *load, new_tree *n)
     if (rc == HOLT_OK) rc = check_empty(load->collection); /* before all that work */
     if (rc == HOLT_OK) rc = finish_run(load);
     if (rc != HOLT_OK || !load->run) return rc;
-    rc = build(load, n);
+    rc = tree_kind_of(load->collection->spec.kind)->paged ? build_btree(load, n) : build_lsm(load, n);
     if (rc == HOLT_OK) rc = commit_lead(load->db);
     if (rc != HOLT_OK) return rc;
     rc = switch_led(load, n);

@@ -16,10 +16,9 @@ static holt_status add_tree(db_edit *e, const reclaim_tree *t)
 {
     if (!t->next || t->next == t->base) return HOLT_OK;
     const collection_version *now = edit_current(e, t->slot, t->collection);
-    if (!now || now->btree != t->base)
+    if (!now || collection_tree_btree(&now->tree) != t->base)
         return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", t->collection);
-    collection_tree tree = {
-        .lsm = lsm_tree_ref(now->lsm), .btree = btree_version_ref(t->next), .btree_file = now->btree_file};
+    const collection_tree tree = collection_tree_of_btree(btree_version_ref(t->next));
     edit_put_tree(e, t->slot, now, &tree);
     return HOLT_OK;
 }
@@ -75,8 +74,9 @@ static holt_status take_trees(page_reclaim *u)
     if (!u->trees) rc = status_no_memory(v->slot_count * sizeof *u->trees);
     for (size_t i = 0; i < v->slot_count && rc == HOLT_OK; i++) {
         const collection_version *s = v->slots[i];
-        if (!s || !s->btree) continue;
-        reclaim_tree t = {.collection = s->spec.id, .slot = (uint32_t)i, .base = btree_version_ref(s->btree)};
+        btree_version *tree = s ? collection_tree_btree(&s->tree) : NULL;
+        if (!tree) continue;
+        reclaim_tree t = {.collection = s->spec.id, .slot = (uint32_t)i, .base = btree_version_ref(tree)};
         u->trees[u->tree_count++] = t;
     }
     version_release(&u->db->versions, v);

@@ -53,17 +53,16 @@ static holt_status apply_entries(const rewrite *w, btree_change *change, const b
 }
 
 /* Puts the entries of the tree again, up to the size of a piece. *next NULL: there are none left. */
-static holt_status put_again(rewrite *w, btree_change *change, const collection_version *s,
-                             btree_version **next)
+static holt_status put_again(rewrite *w, btree_change *change, btree_version *base, btree_version **next)
 {
     tree_iterator_options options = {
         .lower = w->lower, .upper = w->upper, .bypass_cache = true, .read_ahead = true};
     iterator *entries;
-    holt_status rc = tree_iterator_open(s->btree_file, btree_version_root(s->btree), &options, &entries);
+    holt_status rc = btree_iterator_open(base, &options, &entries);
     if (rc != HOLT_OK) return rc;
     entries->ops->first(entries);
     btree_batch batch = {
-        .base = s->btree, .changes = entries, .block_bytes = s->spec.block_bytes, .dense = true};
+        .base = base, .changes = entries, .block_bytes = w->collection->spec.block_bytes, .dense = true};
     if (entries->valid) rc = apply_entries(w, change, &batch, next);
     if (rc == HOLT_OK) rc = note_rest(w, entries);
     iterator_close(entries);
@@ -74,10 +73,11 @@ static holt_status put_again(rewrite *w, btree_change *change, const collection_
 static holt_status rewrite_chunk(rewrite *w, btree_change *change, const collection_version *s)
 {
     const holt_collection *c = w->collection;
-    reclaim_tree t = {.collection = c->spec.id, .slot = c->slot, .base = s ? s->btree : NULL};
+    reclaim_tree t = {
+        .collection = c->spec.id, .slot = c->slot, .base = s ? collection_tree_btree(&s->tree) : NULL};
     holt_status rc = HOLT_OK;
     w->last = true; /* unless there is more; it may be dropped meanwhile */
-    if (s) rc = put_again(w, change, s, &t.next);
+    if (t.base) rc = put_again(w, change, t.base, &t.next);
     if (rc == HOLT_OK && t.next)
         rc = reclaim_record_tree(w->db, change, &t, 0);
     else

@@ -5,6 +5,7 @@
 #include "block/filter.h"
 #include "db/args.h"
 #include "db/db.h"
+#include "db/tree/tree_kind.h"
 
 /* The length of the UTF-8 sequence at s (valid, no control character), or 0. */
 static size_t utf8_length(const unsigned char *s)
@@ -49,13 +50,14 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
     if (o->flags & ~(uint32_t)HOLT_CREATE_OR_OPEN)
         return status_set(HOLT_INVALID, "holt_collection_options.flags = %u: has bits that stand for nothing",
                           o->flags);
-    if (o->kind > HOLT_BTREE)
+    if (o->kind && !tree_kind_of(o->kind))
         return status_set(HOLT_INVALID, "holt_collection_options.kind = %u: is no holt_kind", o->kind);
     if (o->compression > HOLT_COMPRESSION_ZSTD)
         return status_set(HOLT_INVALID, "holt_collection_options.compression = %u: is no holt_compression",
                           o->compression);
     uint32_t kind = o->kind ? o->kind : db->set.default_kind;
-    uint32_t bytes = o->block_bytes ? o->block_bytes : kind == HOLT_BTREE ? 4096 : 8192;
+    const tree_kind *traits = tree_kind_of(kind);
+    uint32_t bytes = o->block_bytes ? o->block_bytes : traits->block_bytes;
     if (bytes < BLOCK_BYTES_MIN || bytes > BLOCK_BYTES_MAX || (bytes & (bytes - 1)))
         return status_set(HOLT_INVALID,
                           "holt_collection_options.block_bytes = %u: must be 4, 8, 16, 32 or 64 KiB", bytes);
@@ -68,8 +70,7 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
         return status_set(HOLT_UNSUPPORTED, "compression comes with a later release");
     out->compression = HOLT_COMPRESSION_NONE;
     out->block_bytes = bytes;
-    out->filter_bits = kind == HOLT_BTREE || o->filter_bits == HOLT_FILTER_NONE ? 0
-                       : o->filter_bits                                         ? o->filter_bits
-                                                                                : 10;
+    out->filter_bits = o->filter_bits ? o->filter_bits : traits->filter_bits;
+    if (traits->filter_bits == 0 || o->filter_bits == HOLT_FILTER_NONE) out->filter_bits = 0;
     return HOLT_OK;
 }

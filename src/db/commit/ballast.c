@@ -104,12 +104,8 @@ static uint64_t tree_bytes(holt *db)
     version *v;
     uint64_t bytes = 0;
     if (version_acquire(&db->versions, &v) != HOLT_OK) return UINT64_MAX;
-    for (size_t i = 0; i < v->slot_count; i++) {
-        const collection_version *s = v->slots[i];
-        for (size_t r = 0; s && r < lsm_tree_runs(s->lsm); r++)
-            bytes += lsm_run_describe(lsm_tree_run(s->lsm, r)).bytes;
-        if (s && s->btree) bytes += btree_version_root(s->btree)->bytes;
-    }
+    for (size_t i = 0; i < v->slot_count; i++)
+        if (v->slots[i]) bytes += collection_tree_describe(&v->slots[i]->tree).bytes;
     version_release(&db->versions, v);
     return bytes;
 }

@@ -74,31 +74,6 @@ void edit_abandon(db_edit *e)
 
 /* ---------------------------------------------------------------- gathering: trees */
 
-static bool has_newest_seqno(const lsm_tree *t, uint64_t newest_seqno)
-{
-    for (size_t i = 0; t && i < lsm_tree_runs(t); i++)
-        if (lsm_run_describe(lsm_tree_run(t, i)).newest_seqno == newest_seqno) return true;
-    return false;
-}
-
-/* Encodes the items that turn one tree into another; before NULL: into its first. */
-static void encode_difference(buffer *items, uint32_t id, const collection_version *before,
-                              const collection_version *after)
-{
-    const lsm_tree *old = before ? before->lsm : NULL;
-    for (size_t i = 0; old && i < lsm_tree_runs(old); i++) {
-        uint64_t newest_seqno = lsm_run_describe(lsm_tree_run(old, i)).newest_seqno;
-        if (!has_newest_seqno(after->lsm, newest_seqno)) encode_run_removed(items, id, newest_seqno);
-    }
-    for (size_t i = 0; i < lsm_tree_runs(after->lsm); i++) { /* one of an old run's age replaces that */
-        const lsm_run *run = lsm_tree_run(after->lsm, i);
-        if (!old || !lsm_tree_has(old, run)) encode_run(items, id, run);
-    }
-    const tree_root *root = after->btree ? btree_version_root(after->btree) : NULL;
-    if (root && (before ? before->btree != after->btree : root->root.length > 0))
-        encode_root(items, id, root);
-}
-
 /* Takes over the reference. */
 static void add_collection(db_edit *e, uint32_t slot, collection_version *state)
 {
@@ -119,7 +94,7 @@ static void add_state(db_edit *e, uint32_t slot, const collection_spec *spec, se
     holt_status rc = collection_version_create(&state, spec, cleared, tree);
     edit_fail(e, rc);
     if (rc != HOLT_OK) return;
-    encode_difference(&e->items, spec->id, before, state);
+    encode_tree(&e->items, spec->id, before ? &before->tree : NULL, &state->tree);
     add_collection(e, slot, state);
 }
 
@@ -135,13 +110,14 @@ static void leave_garbage(db_edit *e, const holt_collection *c)
 {
     holt *db = e->db;
     const collection_version *now = edit_current(e, c->slot, c->spec.id);
-    if (!now || !now->btree || btree_version_root(now->btree)->root.length == 0) return;
+    btree_version *tree = now ? collection_tree_btree(&now->tree) : NULL;
+    if (!tree || collection_tree_is_empty(&now->tree)) return;
     if (!mem_grow((void **)&db->manifest.garbage, &db->manifest.garbage_capacity,
                   db->manifest.garbage_count + 1, sizeof *db->manifest.garbage)) {
         edit_fail(e, status_no_memory(sizeof *db->manifest.garbage));
         return;
     }
-    e->garbage = btree_version_ref(now->btree);
+    e->garbage = btree_version_ref(tree);
     encode_garbage(&e->items, btree_version_root(e->garbage));
 }
 
@@ -163,8 +139,7 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
     os_mutex_unlock(&db->catalog.mu);
     edit_fail(e, rc);
     if (rc != HOLT_OK) {
-        lsm_tree_unref(tree->lsm);
-        btree_version_unref(tree->btree);
+        collection_tree_unref(tree);
         return;
     }
     e->catalog = EDIT_CREATE;
@@ -173,7 +148,7 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
     c->spec.id = (uint32_t)db->manifest.next_collection++; /* never reused, whatever the outcome */
     encode_collection(&e->items, &c->spec, c->name, 0);
     /* Only the first time, when no change of it can be open; later its state is recorded with each change. */
-    e->records_page_store = c->spec.kind == HOLT_BTREE && !db->manifest.page_store_named;
+    e->records_page_store = tree_kind_of(c->spec.kind)->paged && !db->manifest.page_store_named;
     if (e->records_page_store) encode_page_store(&e->items, page_store_recorded(page_store_of(db)), true);
     add_state(e, c->slot, &c->spec, 0, NULL, tree);
 }
@@ -243,8 +218,9 @@ static holt_status reserve(db_edit *e, version **next)
     for (size_t i = 0; i < e->collection_count; i++) {
         const edit_collection *c = &e->collections[i];
         if (c->slot >= slots) slots = (size_t)c->slot + 1;
-        if (c->state) file_ranges += file_uses_needed(c->state->lsm);
-        if (c->state) runs += lsm_tree_runs(c->state->lsm);
+        if (!c->state) continue;
+        file_ranges += file_uses_needed(&c->state->tree);
+        runs += collection_tree_runs(&c->state->tree);
     }
     holt_status rc = file_uses_reserve(&e->db->manifest.uses, file_ranges);
     if (rc == HOLT_OK) rc = manifest_reserve_doubt(&e->db->manifest, runs);
@@ -262,7 +238,8 @@ static holt_status install_version(db_edit *e, version *next)
     for (size_t i = 0; i < e->collection_count; i++) {
         edit_collection *c = &e->collections[i];
         const collection_version *before = next->slots[c->slot];
-        file_uses_change(&db->manifest.uses, before ? before->lsm : NULL, c->state ? c->state->lsm : NULL);
+        file_uses_change(&db->manifest.uses, before ? &before->tree : NULL,
+                         c->state ? &c->state->tree : NULL);
         version_set_slot(next, c->slot, c->state);
         c->state = NULL;
     }

@@ -31,10 +31,11 @@ bool file_in_use(const file_uses *u, uint64_t number)
     return at < u->count && u->list[at].number == number;
 }
 
-size_t file_uses_needed(const lsm_tree *tree)
+size_t file_uses_needed(const collection_tree *t)
 {
+    const lsm_tree *tree = collection_tree_lsm(t);
     size_t file_ranges = 0;
-    for (size_t i = 0; i < lsm_tree_runs(tree); i++)
+    for (size_t i = 0; tree && i < lsm_tree_runs(tree); i++)
         file_ranges += lsm_run_describe(lsm_tree_run(tree, i)).file_range_count;
     return file_ranges;
 }
@@ -72,12 +73,13 @@ static void take_out(file_uses *u, const lsm_run *run)
     }
 }
 
-void file_uses_change(file_uses *u, const lsm_tree *before, const lsm_tree *after)
+void file_uses_change(file_uses *u, const collection_tree *before, const collection_tree *after)
 {
-    for (size_t i = 0; after && i < lsm_tree_runs(after); i++)
-        if (!before || !lsm_tree_has(before, lsm_tree_run(after, i))) add(u, lsm_tree_run(after, i));
-    for (size_t i = 0; before && i < lsm_tree_runs(before); i++)
-        if (!after || !lsm_tree_has(after, lsm_tree_run(before, i))) take_out(u, lsm_tree_run(before, i));
+    const lsm_tree *old = collection_tree_lsm(before), *fresh = collection_tree_lsm(after);
+    for (size_t i = 0; fresh && i < lsm_tree_runs(fresh); i++)
+        if (!old || !lsm_tree_has(old, lsm_tree_run(fresh, i))) add(u, lsm_tree_run(fresh, i));
+    for (size_t i = 0; old && i < lsm_tree_runs(old); i++)
+        if (!fresh || !lsm_tree_has(fresh, lsm_tree_run(old, i))) take_out(u, lsm_tree_run(old, i));
 }
 
 void file_uses_check(const file_uses *u)

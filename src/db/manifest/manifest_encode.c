@@ -3,6 +3,8 @@
 
 #include "base/coding.h"
 
+#include <assert.h>
+
 /* Appends an item. Its payload is gathered in a buffer of its own first, as its length precedes it. */
 static void put_item(buffer *b, uint8_t tag, buffer *payload)
 {
@@ -144,6 +146,37 @@ void encode_root(buffer *b, uint32_t id, const tree_root *root)
     buffer_varint(&p, id);
     put_root(&p, root);
     put_item(b, ITEM_ROOT, &p);
+}
+
+static bool has_newest_seqno(const lsm_tree *t, uint64_t newest_seqno)
+{
+    for (size_t i = 0; i < lsm_tree_runs(t); i++)
+        if (lsm_run_describe(lsm_tree_run(t, i)).newest_seqno == newest_seqno) return true;
+    return false;
+}
+
+/* A run is named by its newest seqno, so the item of a run replaces an old run of that name. */
+static void encode_runs(buffer *b, uint32_t id, const lsm_tree *before, const lsm_tree *after)
+{
+    for (size_t i = 0; before && i < lsm_tree_runs(before); i++) {
+        uint64_t newest_seqno = lsm_run_describe(lsm_tree_run(before, i)).newest_seqno;
+        if (!has_newest_seqno(after, newest_seqno)) encode_run_removed(b, id, newest_seqno);
+    }
+    for (size_t i = 0; i < lsm_tree_runs(after); i++) {
+        const lsm_run *run = lsm_tree_run(after, i);
+        if (!before || !lsm_tree_has(before, run)) encode_run(b, id, run);
+    }
+}
+
+void encode_tree(buffer *b, uint32_t id, const collection_tree *before, const collection_tree *after)
+{
+    assert(!before || before->kind == after->kind);
+    const lsm_tree *runs = collection_tree_lsm(after);
+    const btree_version *btree = collection_tree_btree(after);
+    if (runs) encode_runs(b, id, collection_tree_lsm(before), runs);
+    if (!btree) return;
+    const bool changed = before ? collection_tree_btree(before) != btree : !collection_tree_is_empty(after);
+    if (changed) encode_root(b, id, btree_version_root(btree));
 }
 
 void encode_page_store(buffer *b, const page_store_state *store, bool whole)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "block/filter.h"
+#include "db/tree/tree_kind.h"
 
 #include <inttypes.h>
 
@@ -127,8 +128,7 @@ static holt_status apply_collection(manifest_state *s, decoder *d)
     c.spec.block_bytes = decode_varint32(d);
     c.spec.filter_bits = decode_varint32(d);
     c.cleared_seqno = decode_varint(d);
-    bool known =
-        (c.spec.kind == HOLT_LSM || c.spec.kind == HOLT_BTREE) && c.spec.compression == HOLT_COMPRESSION_NONE;
+    bool known = tree_kind_of(c.spec.kind) && c.spec.compression == HOLT_COMPRESSION_NONE;
     if (d->failed || !is_name(name) || c.spec.block_bytes < BLOCK_BYTES_MIN ||
         c.spec.block_bytes > BLOCK_BYTES_MAX || c.spec.filter_bits > FILTER_BITS_MAX)
         return malformed("collection");
@@ -252,7 +252,7 @@ static holt_status apply_run(manifest_state *s, decoder *d)
     run.level = decode_varint32(d);
     uint64_t count = decode_varint(d);
     manifest_collection *c = find_collection(s, id);
-    if (!c) return unknown_collection(id);
+    if (!c || tree_kind_of(c->spec.kind)->paged) return unknown_collection(id);
     if (count > decoder_left(d) / BLOCK_PTR_SIZE) return malformed("run");
     run.file_ranges = mem_alloc_zero((size_t)count + 1, sizeof *run.file_ranges);
     if (!run.file_ranges) return status_no_memory((size_t)count * sizeof *run.file_ranges);
@@ -278,7 +278,7 @@ static holt_status apply_root(manifest_state *s, decoder *d)
 {
     uint64_t id = decode_varint(d);
     manifest_collection *c = find_collection(s, id);
-    if (!c || c->spec.kind != HOLT_BTREE) return unknown_collection(id);
+    if (!c || !tree_kind_of(c->spec.kind)->paged) return unknown_collection(id);
     decode_root(d, &c->btree);
     return HOLT_OK;
 }

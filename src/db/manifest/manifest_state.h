@@ -35,6 +35,7 @@
 #include "base/buffer.h"
 #include "btree/btree.h"
 #include "db/tree/collection_spec.h"
+#include "db/tree/collection_tree.h"
 #include "log/replay.h"
 #include "lsm/lsm.h"
 
@@ -80,6 +81,9 @@ void encode_clear(buffer *b, uint32_t id, seqno cleared_seqno);
 void encode_run(buffer *b, uint32_t id, const lsm_run *run);
 void encode_run_removed(buffer *b, uint32_t id, uint64_t newest_seqno);
 void encode_root(buffer *b, uint32_t id, const tree_root *root);
+/* The items that lead from one tree of a collection to another. `before` is NULL if the collection had no entries: then they
+ * describe all of `after`. */
+void encode_tree(buffer *b, uint32_t id, const collection_tree *before, const collection_tree *after);
 /* whole: all map groups; else those that were touched. */
 void encode_page_store(buffer *b, const page_store_state *page_store, bool whole);
 void encode_garbage(buffer *b, const tree_root *root);

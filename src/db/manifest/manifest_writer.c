@@ -45,11 +45,7 @@ static void put_collection(const db_edit *e, const version *v, const holt_collec
     bool renamed = e && e->catalog == EDIT_RENAME && e->collection == c;
     const collection_version *s = state_after(e, v, c);
     encode_collection(out, &c->spec, renamed ? e->new_name : c->name, s ? s->cleared_seqno : 0);
-    if (!s) return;
-    if (s->btree && btree_version_root(s->btree)->root.length)
-        encode_root(out, c->spec.id, btree_version_root(s->btree));
-    for (size_t i = 0; i < lsm_tree_runs(s->lsm); i++)
-        encode_run(out, c->spec.id, lsm_tree_run(s->lsm, i));
+    if (s) encode_tree(out, c->spec.id, NULL, &s->tree);
 }
 
 static int by_id(const void *a, const void *b)
@@ -116,7 +112,8 @@ void manifest_doubt(const db_edit *e)
     db->manifest.lost = true;
     db->manifest.error = e->error;
     for (size_t i = 0; i < e->collection_count; i++) {
-        const lsm_tree *tree = e->collections[i].state ? e->collections[i].state->lsm : NULL;
+        const collection_version *s = e->collections[i].state;
+        const lsm_tree *tree = s ? collection_tree_lsm(&s->tree) : NULL;
         /* Those in use are held as well; resolve_doubt tells them apart. */
         for (size_t k = 0; tree && k < lsm_tree_runs(tree); k++)
             db->manifest.doubtful_runs[db->manifest.doubtful_run_count++] =

@@ -62,12 +62,11 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
     collection_version *s;
     holt_status rc = catalog_restore(db, &from->spec, from->name, &c);
     if (rc != HOLT_OK) {
-        lsm_tree_unref(tree->lsm);
-        btree_version_unref(tree->btree);
+        collection_tree_unref(tree);
         return rc;
     }
     rc = collection_version_create(&s, &from->spec, from->cleared_seqno, tree);
-    if (rc == HOLT_OK) rc = file_uses_reserve(&db->manifest.uses, file_uses_needed(s->lsm));
+    if (rc == HOLT_OK) rc = file_uses_reserve(&db->manifest.uses, file_uses_needed(&s->tree));
     if (rc != HOLT_OK) {
         collection_version_unref(s);
         return rc;
@@ -77,7 +76,7 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
     version *first = atomic_load_explicit(&db->versions.current, memory_order_relaxed);
     assert(c->slot < first->slot_count);
     version_set_slot(first, c->slot, s);
-    file_uses_change(&db->manifest.uses, NULL, s->lsm);
+    file_uses_change(&db->manifest.uses, NULL, &s->tree);
     return HOLT_OK;
 }
 

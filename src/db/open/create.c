@@ -32,9 +32,9 @@ static holt_status default_collection(holt *db)
     holt_status rc = collection_spec_init(db, &o, &first.spec);
     if (rc != HOLT_OK) return rc;
     first.spec.id = 1;
-    if (first.spec.kind == HOLT_BTREE) rc = create_page_store(db);
+    if (tree_kind_of(first.spec.kind)->paged) rc = create_page_store(db);
     collection_tree empty;
-    if (rc == HOLT_OK) rc = trees_empty(&first.spec, page_store_of(db), &empty);
+    if (rc == HOLT_OK) rc = collection_tree_empty(first.spec.kind, page_store_of(db), &empty);
     return rc == HOLT_OK ? begin_collection_state(db, &first, &empty) : rc;
 }
 

@@ -9,6 +9,7 @@
 #include "db/manifest/manifest_writer.h"
 #include "db/open/bootstrap.h"
 #include "db/open/directory.h"
+#include "db/open/tree_opener.h"
 #include "db/version/version_set.h"
 #include "log/operation.h"
 
@@ -35,63 +36,6 @@ static holt_status read_manifest(holt *db, manifest_state *s, manifest_mark *mar
 
 /* ---------------------------------------------------------------- trees */
 
-/* Files opened so far: many collections' runs may be in one. */
-typedef struct open_files {
-    tree_file **files; /* by number; references */
-    size_t count, capacity;
-} open_files;
-
-static holt_status open_file(holt *db, open_files *all, const lsm_file_range *file_range, tree_file **out)
-{
-    size_t low = 0, high = all->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (tree_file_number(all->files[middle]) < file_range->file)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < all->count && tree_file_number(all->files[low]) == file_range->file) {
-        *out = all->files[low];
-        return HOLT_OK;
-    }
-    if (!mem_grow((void **)&all->files, &all->capacity, all->count + 1, sizeof *all->files))
-        return status_no_memory(sizeof *all->files);
-    holt_status rc = tree_file_open(db->files, file_range->file, file_range->file_size, out);
-    if (rc != HOLT_OK) return rc;
-    memmove(all->files + low + 1, all->files + low, (all->count - low) * sizeof *all->files);
-    all->files[low] = *out;
-    all->count++;
-    return HOLT_OK;
-}
-
-static holt_status open_run(holt *db, open_files *all, const manifest_run *from, lsm_run **out)
-{
-    tree_file **files = mem_alloc_zero(from->count, sizeof *files);
-    if (!files) return status_no_memory(from->count * sizeof *files);
-    holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < from->count && rc == HOLT_OK; i++)
-        rc = open_file(db, all, &from->file_ranges[i], &files[i]);
-    if (rc == HOLT_OK)
-        rc = lsm_run_open(from->newest_seqno, from->level, from->file_ranges, files, from->count, out);
-    mem_free(files);
-    return rc;
-}
-
-static holt_status open_tree(holt *db, open_files *all, const manifest_collection *c, lsm_tree **out)
-{
-    lsm_run **runs = mem_alloc_zero(c->run_count + 1, sizeof *runs);
-    if (!runs) return status_no_memory(c->run_count * sizeof *runs);
-    holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < c->run_count && rc == HOLT_OK; i++)
-        rc = open_run(db, all, &c->runs[i], &runs[i]);
-    if (rc == HOLT_OK) rc = lsm_tree_create(runs, c->run_count, out);
-    for (size_t i = 0; i < c->run_count; i++)
-        lsm_run_unref(runs[i]); /* the tree holds them */
-    mem_free(runs);
-    return rc;
-}
-
 /* The file of pages, and the trees in it that are nobody's. */
 static holt_status open_page_store(holt *db, const manifest_state *s)
 {
@@ -112,36 +56,16 @@ static holt_status open_page_store(holt *db, const manifest_state *s)
     return rc;
 }
 
-/* The B+tree of a collection of that kind. */
-static holt_status open_version(holt *db, const manifest_collection *c, collection_tree *tree)
-{
-    if (c->spec.kind != HOLT_BTREE) return HOLT_OK;
-    if (!page_store_of(db))
-        return status_set(HOLT_CORRUPT,
-                          "collection \"%s\" is a B+tree, but the manifest names no file of pages", c->name);
-    tree->btree_file = page_store_file(page_store_of(db));
-    return btree_version_open(&tree->btree, page_store_of(db), c->btree.root.length ? &c->btree : NULL);
-}
-
-static holt_status open_collection(holt *db, open_files *all, const manifest_collection *c)
-{
-    collection_tree tree = {0};
-    holt_status rc = open_tree(db, all, c, &tree.lsm);
-    if (rc == HOLT_OK) rc = open_version(db, c, &tree);
-    if (rc == HOLT_OK) return begin_collection_state(db, c, &tree);
-    lsm_tree_unref(tree.lsm);
-    return rc;
-}
-
 static holt_status open_collections(holt *db, const manifest_state *s)
 {
-    open_files all = {0};
     holt_status rc = open_page_store(db, s);
-    for (size_t i = 0; i < s->collection_count && rc == HOLT_OK; i++)
-        rc = open_collection(db, &all, &s->collections[i]);
-    for (size_t i = 0; i < all.count; i++)
-        tree_file_unref(all.files[i]); /* the runs hold them */
-    mem_free(all.files);
+    tree_opener opener = {.files = db->files, .store = page_store_of(db)};
+    for (size_t i = 0; i < s->collection_count && rc == HOLT_OK; i++) {
+        collection_tree tree;
+        rc = tree_opener_open(&opener, &s->collections[i], &tree);
+        if (rc == HOLT_OK) rc = begin_collection_state(db, &s->collections[i], &tree);
+    }
+    tree_opener_deinit(&opener);
     return rc;
 }
 

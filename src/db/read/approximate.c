@@ -1,4 +1,5 @@
-/* approximate.c -- holt_approximate_size: what a key range holds, from a few nodes of each tree and memtable. */
+/* approximate.c -- holt_approximate_size: an estimate of what a key range holds, from a few nodes of each
+ * memtable and of the tree. */
 #include "base/range_estimate.h"
 
 #include "base/status.h"
@@ -7,26 +8,20 @@
 #include "db/tree/collection_tree.h"
 #include "db/version/version_set.h"
 
-static holt_status estimate(const version *v, const collection_version *s, seqno at, slice begin, slice end,
-                            estimate_sums *sums)
-{
-    for (size_t i = 0; i < v->generation_count; i++)
-        memtable_estimate(v->generations[i]->memtable, s->spec.id, at, s->cleared_seqno, begin, end, sums);
-    return trees_estimate(s, begin, end, sums);
-}
-
-/* Outside the section that shows the version: blocks may have to be read. */
-static holt_status estimate_now(const holt_collection *c, slice begin, slice end, estimate_sums *sums)
+/* Holds the version by a reference, not by an epoch section, because blocks may have to be read. */
+static holt_status estimate(const holt_collection *c, slice begin, slice end, estimate_sums *sums)
 {
     holt *db = c->db;
     version *v;
-    /* Acquire, and before the version: every version up to it is in the version. */
+    /* Acquire, and before the version is taken: so the version has all operations up to it. */
     seqno at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     if (at < v->min_seqno) at = v->min_seqno;
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
-    if (s) rc = estimate(v, s, at, begin, end, sums);
+    for (size_t i = 0; s && i < v->generation_count; i++)
+        memtable_estimate(v->generations[i]->memtable, s->spec.id, at, s->cleared_seqno, begin, end, sums);
+    if (s) rc = collection_tree_estimate(&s->tree, begin, end, sums);
     version_release(&db->versions, v);
     return rc;
 }
@@ -51,7 +46,7 @@ holt_status holt_approximate_size(holt_collection *c, holt_slice begin, holt_sli
     if (rc == HOLT_OK) rc = bound_check(begin, "begin");
     if (rc == HOLT_OK) rc = bound_check(end, "end");
     if (rc != HOLT_OK) return rc;
-    if (!is_empty(begin, end)) rc = estimate_now(c, begin, end, &sums);
+    if (!is_empty(begin, end)) rc = estimate(c, begin, end, &sums);
     if (rc == HOLT_OK && bytes) *bytes = rounded(sums.bytes);
     if (rc == HOLT_OK && entries) *entries = rounded(sums.entries);
     return api_exit(c->db, rc);

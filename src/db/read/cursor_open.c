@@ -1,4 +1,11 @@
-/* cursor_open.c -- what a cursor reads: opening it over a snapshot, refreshing and closing it. */
+/* cursor_open.c -- opening, refreshing and closing a cursor, and the iterator that it reads.
+ *
+ * A cursor reads one snapshot: its transaction's, or one of its own. Its iterator merges those over the
+ * memtables of the snapshot's version that have entries of the collection, and those over the collection's
+ * tree. A reference on the collection version keeps the tree; the version is needed for its memtables only.
+ * So a cursor of its own snapshot that reads no memtable gives the version back at once, and cannot have its
+ * snapshot revoked (snapshot.h).
+ */
 #include "db/read/cursor.h"
 
 #include "base/memory.h"
@@ -11,7 +18,8 @@
 
 /* ---------------------------------------------------------------- bounds */
 
-/* The first key that does not begin with the prefix, in place; open if there is none (all bytes 0xff). */
+/* Makes the prefix into the first key after all that begin with it; open if there is none (all bytes
+ * 0xff). */
 static slice prefix_end(uint8_t *copy, size_t size)
 {
     while (size > 0 && copy[size - 1] == 0xff)
@@ -59,8 +67,8 @@ static bool has_entries(const version *v, const collection_version *s)
     return false;
 }
 
-/* Sources over everything that the snapshot sees of the collection, youngest first. *in_memory: some of it is
- * memtables. */
+/* Opens iterators over everything that the snapshot sees of the collection, newest first. *in_memory: some of
+ * them read memtables. */
 static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_version *s,
                                  iterator **children, size_t *count, bool *in_memory)
 {
@@ -76,13 +84,14 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
         if (rc == HOLT_OK) (*count)++;
     }
     *in_memory = *count > 0;
-    return rc == HOLT_OK ? trees_iterators_open(s, &options, children, count) : rc;
+    return rc == HOLT_OK ? collection_tree_iterators_open(&s->tree, &options, children, count) : rc;
 }
 
 static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_read_state *out)
 {
     const collection_version *s = out->state;
-    size_t most = s ? snap->version->generation_count + trees_iterators_max(s) : 0, count = 0;
+    size_t most = s ? snap->version->generation_count + collection_tree_iterators_max(&s->tree) : 0,
+           count = 0;
     iterator **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
     holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;
@@ -101,28 +110,19 @@ static void close_read_state(const holt_cursor *cur, cursor_read_state *st)
     memset(st, 0, sizeof *st);
 }
 
-/* A cursor that has walked the same trees, and nothing but them, has the iterator already. One that holds a large value would hold it
- * until the next move. */
-static bool can_keep(const cursor_read_state *old, const cursor_read_state *st)
+/* Whether the old iterator serves the new snapshot: it reads the same tree, and neither snapshot needs a
+ * memtable. An iterator on a large value is not kept, for the value would stay in memory until the next
+ * move. */
+static bool can_keep(const cursor_read_state *old, const cursor_read_state *st, const version *v)
 {
     enum { VALUE_KEEP = 64 << 10 };
-    return old && !old->in_memory && old->state == st->state && old->iterator->value.size <= VALUE_KEEP;
+    if (!old || old->in_memory || old->state != st->state || old->iterator->value.size > VALUE_KEEP)
+        return false;
+    return !st->state || !has_entries(v, st->state);
 }
 
-/* The iterator over what the snapshot sees. */
-static holt_status open_iterator(const holt_cursor *cur, const snapshot *snap, cursor_read_state *old,
-                                 cursor_read_state *st)
-{
-    if (!can_keep(old, st) || (st->state && has_entries(snap->version, st->state)))
-        return merge_children(cur, snap, st);
-    st->iterator = old->iterator;
-    old->iterator = NULL;
-    return HOLT_OK;
-}
-
-/* Opens the iterator over the transaction's snapshot, or one of its own. The trees are held by the collection's
- * state; a version that is not needed for its memtables is not kept. old (may be NULL): what the cursor read before, and will
- * not read again if this succeeds. */
+/* Opens what the cursor reads. `old` is what it has read so far, NULL when it is being opened; on success its
+ * iterator may have been moved to *st. */
 static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *old, cursor_read_state *st)
 {
     memset(st, 0, sizeof *st);
@@ -136,7 +136,12 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
     collection_version *s =
         version_collection(snap->version, cur->collection->slot, cur->collection->spec.id);
     st->state = s ? collection_version_ref(s) : NULL;
-    rc = open_iterator(cur, snap, old, st);
+    if (can_keep(old, st, snap->version)) {
+        st->iterator = old->iterator;
+        old->iterator = NULL;
+    } else {
+        rc = merge_children(cur, snap, st);
+    }
     snapshot_leave(cur->db, snap);
     if (rc != HOLT_OK)
         close_read_state(cur, st);
@@ -161,8 +166,8 @@ static holt_status check_options(const holt_cursor_options *o)
     return rc;
 }
 
-/* What the cursor holds of the database. What it shows is left alone: others may look at it meanwhile, and find the
- * handle closed. */
+/* Releases what the cursor holds of the database. Its key and value stay: another thread may be looking at
+ * them, and then finds the handle closed. */
 static void give_back(holt_cursor *cur)
 {
     counter_add(&cur->db->counts, COUNT_MOVES, cur->moves);
@@ -221,26 +226,23 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
     return api_exit(c->db, open_cursor(c, t, o ? o : &defaults, out));
 }
 
-/* The new snapshot and its iterator are there before the old ones go: on failure the cursor is as it was. */
+/* The new snapshot and its iterator exist before the old ones go, so a failure leaves the cursor as it
+ * was. */
 static holt_status refresh(holt_cursor *cur)
-{
-    cursor_read_state *old = &cur->read_states[cur->current], *fresh = &cur->read_states[1 - cur->current];
-    holt_status rc = open_read_state(cur, old, fresh);
-    if (rc != HOLT_OK) return rc;
-    close_read_state(cur, old);
-    cur->current = 1 - cur->current;
-    cur->place = CURSOR_FRESH;
-    cur->status = HOLT_OK;
-    return HOLT_OK;
-}
-
-static holt_status refresh_open(holt_cursor *cur)
 {
     holt_status rc = collection_check(cur->collection);
     if (rc != HOLT_OK) return rc;
     if (cur->txn)
         return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
-    return api_exit(cur->db, refresh(cur));
+    cursor_read_state *old = &cur->read_states[cur->current], *fresh = &cur->read_states[1 - cur->current];
+    rc = open_read_state(cur, old, fresh);
+    if (rc == HOLT_OK) {
+        close_read_state(cur, old);
+        cur->current = 1 - cur->current;
+        cur->place = CURSOR_FRESH;
+        cur->status = HOLT_OK;
+    }
+    return api_exit(cur->db, rc);
 }
 
 holt_status holt_cursor_refresh(holt_cursor *cur)
@@ -248,7 +250,7 @@ holt_status holt_cursor_refresh(holt_cursor *cur)
     status_begin_call();
     if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
     if (!handle_enter(&cur->handle)) return handle_refuse();
-    holt_status rc = refresh_open(cur);
+    holt_status rc = refresh(cur);
     handle_leave(&cur->handle);
     return rc;
 }
@@ -262,11 +264,11 @@ holt_status holt_cursor_close(holt_cursor *cur)
         return handle_refuse();
     }
     holt *db = cur->db;
-    if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the parent's memory is let be */
+    if (db_check(db) != HOLT_OK) return HOLT_CLOSED; /* a forked child: the memory is the parent's */
     holt_status rc = holt_cursor_status(cur);
     give_back(cur);
     api_exit(db, rc);
-    handle_end(db, &cur->handle); /* a forced close may free the database from here on */
+    handle_end(db, &cur->handle); /* from here on a forced close may free the database */
     destroy(cur);
     return rc;
 }

@@ -1,6 +1,28 @@
+/* get.c -- point lookups: the value that a key has at one moment.
+ *
+ * All gets are point_get(), which takes these steps:
+ *
+ *     1  Pin a version of the database, and the seqno as of which to read it: those of the transaction's
+ *        snapshot, or the current ones. An epoch section keeps the version, and all that it refers to,
+ *        without counting.
+ *     2  Search the memtables, newest first. The first one that has the key decides.
+ *     3  Otherwise search the collection's tree, touching memory only: filters and cached blocks.
+ *     4  Copy the value out while the section keeps its bytes in place, and leave the section. Most end here.
+ *     5  If the answer is in a block that is not cached, or the value overflows its block, search the tree
+ *        again outside the section, reading from its files. A section must be short, for nothing that is
+ *        retired while it lasts can be freed; so a reference keeps the version instead.
+ *
+ * Order        A memtable is newer than those after it and than the tree. So the first version found is the
+ *              newest that the seqno covers, and its being a tombstone ends the search as well. A tree
+ *              shows one version of a key, and no reader is older than what is in the tree of its version
+ *              (version.h).
+ * Clears       A version in a memtable at or below the collection's cleared_seqno counts as none, and so do
+ *              all older ones in memtables. The tree is searched all the same: a load puts a new one there.
+ * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
+ * Concurrency  Any thread. A get that ends at step 4 takes no lock.
+ */
 #include "db/read/get.h"
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
@@ -11,16 +33,16 @@
 
 /* ---------------------------------------------------------------- where a value goes */
 
-typedef struct sink {
+typedef struct value_sink {
     holt_value *value; /* grown as needed; or */
     void *room;        /* the caller's, of `capacity` bytes; or NULL: the value itself is not wanted */
     size_t capacity;
     size_t *size; /* may be NULL */
     bool wanted;
-} sink;
+} value_sink;
 
 /* Room for a value of `size` bytes; *room NULL: not wanted. */
-static holt_status sink_room(sink *s, size_t size, void **room)
+static holt_status sink_room(value_sink *s, size_t size, void **room)
 {
     *room = NULL;
     if (s->size) *s->size = size;
@@ -42,7 +64,7 @@ static holt_status sink_room(sink *s, size_t size, void **room)
     return HOLT_OK;
 }
 
-static holt_status sink_take(sink *s, slice value)
+static holt_status sink_put(value_sink *s, slice value)
 {
     void *room;
     holt_status rc = sink_room(s, value.size, &room);
@@ -50,19 +72,40 @@ static holt_status sink_take(sink *s, slice value)
     return rc;
 }
 
-static void sink_empty(sink *s)
+static void sink_clear(value_sink *s)
 {
     if (s->value) s->value->size = 0;
     if (s->value) s->value->expires_at_ms = 0;
     if (s->size) *s->size = 0;
 }
 
-/* ---------------------------------------------------------------- memtables */
+/* ---------------------------------------------------------------- the steps of a get */
 
-/* The newest version that the memtables have of the key. A version at or below cleared_seqno is as good as
- * none, and so is all that is older. */
-static bool find_in_memory(const version *v, const collection_version *s, slice key, seqno at,
-                           memtable_entry *out)
+/* Enters a section, and the snapshot (NULL: none), and gives what to read and as of when. */
+static holt_status pin(holt *db, snapshot *snap, version **v, seqno *at)
+{
+    holt_status rc = snap ? snapshot_enter(snap) : HOLT_OK;
+    if (rc != HOLT_OK) return rc;
+    rc = epoch_enter();
+    if (rc != HOLT_OK) {
+        if (snap) snapshot_leave(db, snap);
+        return rc;
+    }
+    if (snap) {
+        *v = snap->version;
+        *at = snap->seqno;
+        return HOLT_OK;
+    }
+    /* The seqno first, for the reason given in snapshot_take. */
+    *at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
+    *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
+    if (*at < (*v)->min_seqno) *at = (*v)->min_seqno;
+    return HOLT_OK;
+}
+
+/* The newest version of the key as of `at`. false: there is none, or the collection was cleared since. */
+static bool search_memtables(const version *v, const collection_version *s, slice key, seqno at,
+                             memtable_entry *out)
 {
     for (size_t i = 0; i < v->generation_count; i++)
         if (memtable_get(v->generations[i]->memtable, s->spec.id, key, at, out))
@@ -70,153 +113,113 @@ static bool find_in_memory(const version *v, const collection_version *s, slice 
     return false;
 }
 
-/* ---------------------------------------------------------------- lookup */
-
-typedef struct lookup {
-    holt_collection *collection;
-    lsm_query query;
-    sink *sink;
-} lookup;
-
-static holt_status take_overflow(sink *out, const lsm_entry *e)
+/* Copies the value of an entry out of the tree. Outside sections if it overflows. */
+static holt_status take_hit(value_sink *out, const tree_hit *hit)
 {
     uint64_t size;
     void *room = NULL;
-    holt_status rc = tree_overflow_size(e->file, e->entry.value, &size);
+    if (hit->entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
+    if (!hit->entry.overflow) return sink_put(out, hit->entry.value);
+    holt_status rc = tree_overflow_size(hit->file, hit->entry.value, &size);
     if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);
-    return rc == HOLT_OK && room ? tree_read_overflow(e->file, e->entry.value, room) : rc;
+    return rc == HOLT_OK && room ? tree_read_overflow(hit->file, hit->entry.value, room) : rc;
 }
 
-/* With reads. The caller holds the version. */
-static holt_status look_in_tree(lookup *l, const collection_version *s)
+/* Outside sections. */
+static holt_status read_tree(const collection_tree *tree, tree_query *query, value_sink *out)
 {
     tree_buffer scratch = {0};
-    lsm_entry e;
+    tree_hit hit;
     holt_status rc = HOLT_OK;
-    tree_answer answer = trees_get(s, &l->query, &scratch, &e, &rc);
-    if (answer == TREE_ABSENT || (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE))
-        rc = HOLT_NOT_FOUND;
-    else if (answer == TREE_FOUND)
-        rc = e.entry.overflow ? take_overflow(l->sink, &e) : sink_take(l->sink, e.entry.value);
+    tree_answer answer = collection_tree_get(tree, query, &scratch, &hit, &rc);
+    if (answer == TREE_ABSENT) rc = HOLT_NOT_FOUND;
+    if (answer == TREE_FOUND) rc = take_hit(out, &hit);
     tree_buffer_deinit(&scratch);
     return rc;
 }
 
-/* Inside a section. *undecided: a block must be read. */
-static holt_status look_in_section(lookup *l, const version *v, const collection_version *s, seqno at,
-                                   bool *undecided)
+static void count_filters(holt *db, const tree_query *query)
 {
+    if (query->filter_checks == 0) return;
+    counter_add(&db->counts, COUNT_FILTER_CHECKS, query->filter_checks);
+    if (query->filter_negatives) counter_add(&db->counts, COUNT_FILTER_NEGATIVES, query->filter_negatives);
+}
+
+/* The value of the key in the snapshot (NULL: now). *as_of (may be NULL): the seqno that it was read at. */
+static holt_status point_get(holt_collection *c, snapshot *snap, slice key, value_sink *out, seqno *as_of)
+{
+    holt *db = c->db;
+    version *v;
+    seqno at;
+    holt_status rc = pin(db, snap, &v, &at);
+    if (rc != HOLT_OK) return rc;
+    if (as_of) *as_of = at;
+
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
+    tree_query query = {.key = key};
     memtable_entry m;
-    *undecided = false;
-    if (find_in_memory(v, s, l->query.key, at, &m))
-        return m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_take(l->sink, m.value);
-    lsm_entry e;
-    tree_answer answer = trees_get_cached(s, &l->query, &e);
-    if (answer == TREE_ABSENT) return HOLT_NOT_FOUND;
-    if (answer == TREE_FOUND && e.entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
-    if (answer == TREE_FOUND && !e.entry.overflow) return sink_take(l->sink, e.entry.value);
-    *undecided = true;
-    return HOLT_OK;
-}
-
-/* On a version that the caller holds (a snapshot's), or, with v NULL, on the current one. *at (may be NULL): as
- * of which seqno. */
-static holt_status look_up(lookup *l, version *v, seqno at, seqno *seen)
-{
-    holt *db = l->collection->db;
-    holt_status rc = epoch_enter();
-    if (rc != HOLT_OK) return rc;
-    bool held = v != NULL;
-    if (!held) {
-        /* The seqno first, see snapshot_take. */
-        at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
-        v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
-        if (at < v->min_seqno) at = v->min_seqno;
+    tree_hit hit;
+    bool must_read = false;
+    if (!s) {
+        rc = collection_missing(c);
+    } else if (search_memtables(v, s, key, at, &m)) {
+        rc = m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_put(out, m.value);
+    } else {
+        tree_answer answer = collection_tree_get_cached(&s->tree, &query, &hit);
+        if (answer == TREE_ABSENT)
+            rc = HOLT_NOT_FOUND;
+        else if (answer == TREE_FOUND && !hit.entry.overflow)
+            rc = take_hit(out, &hit);
+        else
+            must_read = true;
     }
-    if (seen) *seen = at;
-    const collection_version *s = version_collection(v, l->collection->slot, l->collection->spec.id);
-    bool undecided = false;
-    rc = s ? look_in_section(l, v, s, at, &undecided) : collection_missing(l->collection);
-    /* Relaxed: the section keeps the count from becoming zero. */
-    if (undecided && !held) atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    /* Relaxed: until the section ends the count cannot become zero. A snapshot holds its version itself. */
+    if (must_read && !snap) atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
     epoch_leave();
-    if (!undecided) return rc;
-    rc = look_in_tree(l, s);
-    if (!held) version_release(&db->versions, v);
-    return rc;
-}
 
-/* As of the snapshot, or of now. */
-static holt_status look_up_at(lookup *l, snapshot *s)
-{
-    if (!s) return look_up(l, NULL, 0, NULL);
-    holt_status rc = snapshot_enter(s);
-    if (rc != HOLT_OK) return rc;
-    rc = look_up(l, s->version, s->seqno, NULL);
-    snapshot_leave(l->collection->db, s);
-    return rc;
-}
-
-static void count_filters(const lookup *l)
-{
-    counters *counts = &l->collection->db->counts;
-    if (l->query.filter_checks == 0) return;
-    counter_add(counts, COUNT_FILTER_CHECKS, l->query.filter_checks);
-    if (l->query.filter_negatives) counter_add(counts, COUNT_FILTER_NEGATIVES, l->query.filter_negatives);
-}
-
-static lookup lookup_of(holt_collection *c, slice key, sink *out)
-{
-    const bool filtered = c->spec.kind == HOLT_LSM;
-    lookup l = {.collection = c, .query = {.key = key, .hash = filtered ? hash_slice(key) : 0}, .sink = out};
-    return l;
-}
-
-static holt_status get(holt_collection *c, holt_txn *t, slice key, sink *out)
-{
-    snapshot *s;
-    holt_status rc = txn_read(c->db, t, &s);
-    if (rc == HOLT_OK) rc = key_check(key);
-    if (rc != HOLT_OK) {
-        sink_empty(out);
-        return rc;
+    if (must_read) {
+        rc = read_tree(&s->tree, &query, out);
+        if (!snap) version_release(&db->versions, v);
     }
-    lookup l = lookup_of(c, key, out);
-    rc = look_up_at(&l, s);
-    count_filters(&l);
-    counter_add(&c->db->counts, rc == HOLT_OK ? COUNT_GETS_FOUND : COUNT_GETS_OTHER, 1);
-    if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_empty(out);
-    return rc;
-}
-
-/* ---------------------------------------------------------------- public */
-
-/* HOLT_NOT_FOUND is a result here, and comes without a message. */
-static holt_status leave(holt *db, holt_status rc)
-{
-    (void)api_exit(db, rc == HOLT_NOT_FOUND ? HOLT_OK : rc);
+    if (snap) snapshot_leave(db, snap);
+    count_filters(db, &query);
     return rc;
 }
 
 holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno)
 {
-    sink none = {0};
-    lookup l = lookup_of(c, key, &none);
-    holt_status rc = look_up(&l, NULL, 0, absent_seqno);
-    count_filters(&l);
+    value_sink none = {0};
+    holt_status rc = point_get(c, NULL, key, &none, absent_seqno);
     if (rc == HOLT_NOT_FOUND) return HOLT_OK;
     return rc == HOLT_OK ? status_set(HOLT_EXISTS, "the key has a value") : rc;
+}
+
+/* ---------------------------------------------------------------- public */
+
+/* What the public calls have in common. HOLT_NOT_FOUND is a result, so it comes without a message. */
+static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *out)
+{
+    snapshot *snap;
+    holt_status rc = txn_read(c->db, t, &snap);
+    if (rc == HOLT_OK) rc = key_check(key);
+    if (rc == HOLT_OK) {
+        rc = point_get(c, snap, key, out, NULL);
+        counter_add(&c->db->counts, rc == HOLT_OK ? COUNT_GETS_FOUND : COUNT_GETS_OTHER, 1);
+    }
+    if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_clear(out);
+    (void)api_exit(c->db, rc == HOLT_NOT_FOUND ? HOLT_OK : rc);
+    return rc;
 }
 
 holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
 {
     status_begin_call();
     if (!value) return status_set(HOLT_INVALID, "the place for the value is NULL");
-    sink out = {.value = value, .wanted = true};
-    sink_empty(&out);
+    value_sink out = {.value = value, .wanted = true};
+    sink_clear(&out);
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    return leave(c->db, get(c, t, key, &out));
+    return get(c, t, key, &out);
 }
 
 holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity,
@@ -229,8 +232,8 @@ holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void 
         return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    sink out = {.room = into, .capacity = capacity, .size = size, .wanted = true};
-    return leave(c->db, get(c, t, key, &out));
+    value_sink out = {.room = into, .capacity = capacity, .size = size, .wanted = true};
+    return get(c, t, key, &out);
 }
 
 holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
@@ -238,6 +241,6 @@ holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
     status_begin_call();
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    sink none = {0};
-    return leave(c->db, get(c, t, key, &none));
+    value_sink none = {0};
+    return get(c, t, key, &none);
 }

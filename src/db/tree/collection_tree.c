@@ -1,55 +1,118 @@
+/* collection_tree.c -- every operation on a collection's tree, dispatched by its kind. */
 #include "db/tree/collection_tree.h"
 
 #include "base/status.h"
 
-tree_answer trees_get_cached(const collection_version *s, lsm_query *q, lsm_entry *out)
+#include <assert.h>
+
+static bool is_btree(const collection_tree *t)
 {
-    if (!s->btree) return lsm_get_cached(s->lsm, q, out);
-    out->file = s->btree_file;
-    return tree_lookup_cached(s->btree_file, btree_version_root(s->btree), q->key, &out->entry);
+    assert(t->kind == HOLT_LSM || t->kind == HOLT_BTREE);
+    return t->kind == HOLT_BTREE;
 }
 
-tree_answer trees_get(const collection_version *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
-                      holt_status *status)
+/* ---------------------------------------------------------------- life */
+
+collection_tree collection_tree_of_lsm(lsm_tree *t)
 {
-    if (!s->btree) return lsm_get(s->lsm, q, scratch, out, status);
-    out->file = s->btree_file;
-    return tree_lookup(s->btree_file, btree_version_root(s->btree), q->key, scratch, &out->entry, status);
+    return (collection_tree){.kind = HOLT_LSM, .as.lsm = t};
 }
 
-size_t trees_iterators_max(const collection_version *s)
+collection_tree collection_tree_of_btree(btree_version *v)
 {
-    return s->btree ? 1 : lsm_tree_runs(s->lsm);
+    return (collection_tree){.kind = HOLT_BTREE, .as.btree = v};
 }
 
-holt_status trees_iterators_open(const collection_version *s, const tree_iterator_options *options,
-                                 iterator **children, size_t *count)
-{
-    holt_status rc = HOLT_OK;
-    if (s->btree) {
-        rc = tree_iterator_open(s->btree_file, btree_version_root(s->btree), options, &children[*count]);
-        if (rc == HOLT_OK) (*count)++;
-    }
-    for (size_t i = 0; i < lsm_tree_runs(s->lsm) && rc == HOLT_OK; i++) {
-        rc = lsm_run_iterator_open(lsm_tree_run(s->lsm, i), options, &children[*count]);
-        if (rc == HOLT_OK) (*count)++;
-    }
-    return rc;
-}
-
-holt_status trees_estimate(const collection_version *s, slice begin, slice end, estimate_sums *sums)
-{
-    if (!s->btree) return lsm_estimate(s->lsm, begin, end, sums);
-    return tree_estimate(s->btree_file, btree_version_root(s->btree), begin, end, sums);
-}
-
-holt_status trees_empty(const collection_spec *spec, page_store *store, collection_tree *out)
+holt_status collection_tree_empty(uint32_t kind, page_store *store, collection_tree *out)
 {
     memset(out, 0, sizeof *out);
-    holt_status rc = lsm_tree_create(NULL, 0, &out->lsm);
-    if (rc != HOLT_OK || spec->kind != HOLT_BTREE) return rc;
-    rc = btree_version_open(&out->btree, store, NULL);
-    if (rc != HOLT_OK) lsm_tree_unref(out->lsm);
-    out->btree_file = page_store_file(store);
+    holt_status rc = kind == HOLT_BTREE ? btree_version_open(&out->as.btree, store, NULL)
+                                        : lsm_tree_create(NULL, 0, &out->as.lsm);
+    if (rc == HOLT_OK) out->kind = kind;
     return rc;
+}
+
+collection_tree collection_tree_ref(const collection_tree *t)
+{
+    if (is_btree(t)) return collection_tree_of_btree(btree_version_ref(t->as.btree));
+    return collection_tree_of_lsm(lsm_tree_ref(t->as.lsm));
+}
+
+void collection_tree_unref(const collection_tree *t)
+{
+    lsm_tree_unref(collection_tree_lsm(t));
+    btree_version_unref(collection_tree_btree(t));
+}
+
+/* ---------------------------------------------------------------- reading */
+
+tree_answer collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out)
+{
+    return is_btree(t) ? btree_get_cached(t->as.btree, q, out) : lsm_get_cached(t->as.lsm, q, out);
+}
+
+tree_answer collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
+                                holt_status *status)
+{
+    return is_btree(t) ? btree_get(t->as.btree, q, scratch, out, status)
+                       : lsm_get(t->as.lsm, q, scratch, out, status);
+}
+
+size_t collection_tree_iterators_max(const collection_tree *t)
+{
+    return is_btree(t) ? 1 : lsm_tree_runs(t->as.lsm);
+}
+
+holt_status collection_tree_iterators_open(const collection_tree *t, const tree_iterator_options *options,
+                                           iterator **children, size_t *count)
+{
+    holt_status rc = HOLT_OK;
+    for (size_t i = 0; i < collection_tree_iterators_max(t); i++) {
+        rc = is_btree(t) ? btree_iterator_open(t->as.btree, options, &children[*count])
+                         : lsm_run_iterator_open(lsm_tree_run(t->as.lsm, i), options, &children[*count]);
+        if (rc != HOLT_OK) break;
+        (*count)++;
+    }
+    return rc;
+}
+
+holt_status collection_tree_estimate(const collection_tree *t, slice begin, slice end, estimate_sums *sums)
+{
+    return is_btree(t) ? btree_estimate(t->as.btree, begin, end, sums)
+                       : lsm_estimate(t->as.lsm, begin, end, sums);
+}
+
+/* ---------------------------------------------------------------- measuring */
+
+bool collection_tree_is_empty(const collection_tree *t)
+{
+    return is_btree(t) ? btree_version_root(t->as.btree)->root.length == 0 : lsm_tree_runs(t->as.lsm) == 0;
+}
+
+size_t collection_tree_runs(const collection_tree *t)
+{
+    return is_btree(t) ? 0 : lsm_tree_runs(t->as.lsm);
+}
+
+collection_tree_info collection_tree_describe(const collection_tree *t)
+{
+    collection_tree_info info = {0};
+    if (is_btree(t)) {
+        const tree_root *root = btree_version_root(t->as.btree);
+        info.runs = info.levels = 1;
+        info.file_ranges = 1;
+        info.entries = root->entries;
+        info.bytes = root->bytes;
+        return info;
+    }
+    for (size_t i = 0; i < lsm_tree_runs(t->as.lsm); i++) {
+        lsm_run_info run = lsm_run_describe(lsm_tree_run(t->as.lsm, i));
+        info.runs++;
+        info.file_ranges += run.file_range_count;
+        info.entries += run.entries;
+        info.tombstones += run.tombstones;
+        info.bytes += run.bytes;
+        if (run.level + 1 > info.levels) info.levels = run.level + 1;
+    }
+    return info;
 }

@@ -1,25 +1,79 @@
-/* collection_tree.h -- reading a collection's tree, of either kind. */
+/* collection_tree.h -- the tree of a collection: the seam between LSM trees and B+trees.
+ *
+ * A collection has one tree: an LSM tree (lsm/lsm.h), or one version of a B+tree (btree/btree.h). The rest of
+ * db/ reads and measures it through this header, so the switch on the kind is in this folder only. What
+ * exists for one kind, such as compaction for LSM trees and page reclamation for B+trees, asks for its own
+ * kind with collection_tree_lsm() or collection_tree_btree(), which return NULL for the other one. What must
+ * know the kind before there is a tree asks tree_kind.h.
+ *
+ * Ownership    A collection_tree is a value that carries one reference. A function that takes over the
+ *              reference does so on failure, too.
+ * Concurrency  Trees are immutable. References may be added and dropped in any thread.
+ */
 #ifndef HOLT_DB_TREE_COLLECTION_TREE_H
 #define HOLT_DB_TREE_COLLECTION_TREE_H
 
-#include "db/version/version.h"
+#include "btree/btree.h"
+#include "db/tree/tree_kind.h"
+#include "lsm/lsm.h"
 
-/* What the tree says about a key, tombstones included. Inside an epoch section; touches memory only. */
-tree_answer trees_get_cached(const collection_version *s, lsm_query *q, lsm_entry *out);
-/* The same, reading what is not cached. Outside sections. */
-tree_answer trees_get(const collection_version *s, lsm_query *q, tree_buffer *scratch, lsm_entry *out,
-                      holt_status *status);
+typedef struct collection_tree {
+    uint32_t kind; /* holt_kind; 0: no tree, which may be released like one */
+    union {        /* for this folder only */
+        lsm_tree *lsm;
+        btree_version *btree;
+    } as;
+} collection_tree;
 
-/* How many iterators trees_iterators_open opens, at most. */
-size_t      trees_iterators_max(const collection_version *s);
-/* Adds iterators over all of the tree, youngest first, to the array. */
-holt_status trees_iterators_open(const collection_version *s, const tree_iterator_options *options, iterator **children,
-                               size_t *count);
+/* ---------------------------------------------------------------- life */
 
-/* Adds to *sums what the tree has in [begin, end): estimated. Outside sections. */
-holt_status trees_estimate(const collection_version *s, slice begin, slice end, estimate_sums *sums);
+/* These take over the reference. */
+collection_tree collection_tree_of_lsm(lsm_tree *t);
+collection_tree collection_tree_of_btree(btree_version *v);
+/* A tree without entries. The store may be NULL if the kind is not paged. */
+holt_status     collection_tree_empty(uint32_t kind, page_store *store, collection_tree *out);
+collection_tree collection_tree_ref(const collection_tree *t);
+void            collection_tree_unref(const collection_tree *t);
 
-/* A collection without entries. space: of B+trees; may be NULL for other kinds. */
-holt_status trees_empty(const collection_spec *spec, page_store *page_store, collection_tree *out);
+/* The tree if it is of that kind, borrowed; else NULL, as for a t of NULL. */
+static inline lsm_tree *collection_tree_lsm(const collection_tree *t)
+{
+    return t && t->kind == HOLT_LSM ? t->as.lsm : NULL;
+}
+
+static inline btree_version *collection_tree_btree(const collection_tree *t)
+{
+    return t && t->kind == HOLT_BTREE ? t->as.btree : NULL;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+/* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
+tree_answer collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out);
+/* The same, but reads what is not cached. Outside sections. */
+tree_answer collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
+                                holt_status *status);
+
+/* How many iterators collection_tree_iterators_open opens, at most. */
+size_t      collection_tree_iterators_max(const collection_tree *t);
+/* Appends iterators over all of the tree, newest first. On failure *count is of those opened so far. */
+holt_status collection_tree_iterators_open(const collection_tree *t, const tree_iterator_options *options,
+                                           iterator **children, size_t *count);
+
+/* Adds to *sums an estimate of what the tree has in [begin, end). Outside sections. */
+holt_status collection_tree_estimate(const collection_tree *t, slice begin, slice end, estimate_sums *sums);
+
+/* ---------------------------------------------------------------- measuring */
+
+bool   collection_tree_is_empty(const collection_tree *t);
+/* Sorted runs, whose number compaction keeps low. A B+tree has none. */
+size_t collection_tree_runs(const collection_tree *t);
+
+/* What statistics say of a tree; a B+tree is one run in one part on one level. */
+typedef struct collection_tree_info {
+    uint32_t runs, levels;
+    uint64_t file_ranges, entries, tombstones, bytes;
+} collection_tree_info;
+collection_tree_info collection_tree_describe(const collection_tree *t);
 
 #endif

@@ -89,9 +89,8 @@ static holt_status verify_live_manifest(holt *db, verification *v)
 /* ---------------------------------------------------------------- the trees */
 
 typedef struct live_tree {
-    char *collection;     /* a copy of its name */
-    lsm_tree *tree;       /* a reference */
-    btree_version *btree; /* likewise; NULL: it is none */
+    char *collection; /* a copy of its name */
+    collection_tree tree;
 } live_tree;
 
 typedef struct live_trees {
@@ -103,8 +102,7 @@ typedef struct live_trees {
 static void live_trees_deinit(live_trees *all)
 {
     for (size_t i = 0; i < all->count; i++) {
-        lsm_tree_unref(all->trees[i].tree);
-        btree_version_unref(all->trees[i].btree);
+        collection_tree_unref(&all->trees[i].tree);
         mem_free(all->trees[i].collection);
     }
     mem_free(all->trees);
@@ -117,9 +115,8 @@ static holt_status add_live(live_trees *all, const holt_collection *c, const ver
     live_tree *t = &all->trees[all->count];
     t->collection = mem_copy_string(c->name);
     if (!t->collection) return status_no_memory(strlen(c->name));
-    t->tree = lsm_tree_ref(s->lsm);
-    t->btree = s->btree ? btree_version_ref(s->btree) : NULL;
-    all->file = s->btree ? s->btree_file : all->file;
+    t->tree = collection_tree_ref(&s->tree);
+    if (collection_tree_btree(&t->tree)) all->file = page_store_file(page_store_of(c->db));
     all->count++;
     return HOLT_OK;
 }
@@ -153,9 +150,11 @@ static holt_status add_run(verify_trees *list, verification *v, const char *coll
 static holt_status gather_runs(const live_trees *all, verify_trees *list, verification *v)
 {
     holt_status rc = HOLT_OK;
-    for (size_t i = 0; i < all->count; i++)
-        for (size_t j = 0; j < lsm_tree_runs(all->trees[i].tree) && rc == HOLT_OK; j++)
-            rc = add_run(list, v, all->trees[i].collection, lsm_tree_run(all->trees[i].tree, j));
+    for (size_t i = 0; i < all->count; i++) {
+        const lsm_tree *tree = collection_tree_lsm(&all->trees[i].tree);
+        for (size_t j = 0; tree && j < lsm_tree_runs(tree) && rc == HOLT_OK; j++)
+            rc = add_run(list, v, all->trees[i].collection, lsm_tree_run(tree, j));
+    }
     return rc;
 }
 
@@ -176,25 +175,28 @@ static void expect_pages(const live_trees *all, verification *v)
 {
     if (all->file) v->bytes_total += TREE_PAGE_BYTES;
     for (size_t i = 0; i < all->count; i++)
-        if (all->trees[i].btree) v->bytes_total += btree_version_root(all->trees[i].btree)->bytes;
+        if (collection_tree_btree(&all->trees[i].tree))
+            v->bytes_total += collection_tree_describe(&all->trees[i].tree).bytes;
 }
 
-static holt_status verify_version(verification *v, tree_file *file, const live_tree *t)
+static holt_status verify_btree(verification *v, const char *collection, const btree_version *tree)
 {
     tree_report seen = {0};
-    holt_status rc = tree_verify(file, btree_version_root(t->btree), &seen);
-    if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", t->collection);
+    holt_status rc = btree_verify(tree, &seen);
+    if (rc == HOLT_CORRUPT) rc = status_wrap(rc, "collection \"%s\"", collection);
     v->report.blocks += seen.blocks;
     v->report.entries += seen.entries;
     verification_advance(v, seen.bytes);
     return verification_take(v, rc);
 }
 
-static holt_status verify_versions(holt *db, verification *v, const live_trees *all)
+static holt_status verify_btrees(holt *db, verification *v, const live_trees *all)
 {
     holt_status rc = all->file ? check_page_file(db, v, all) : HOLT_OK;
-    for (size_t i = 0; i < all->count && rc == HOLT_OK; i++)
-        if (all->trees[i].btree) rc = verify_version(v, all->file, &all->trees[i]);
+    for (size_t i = 0; i < all->count && rc == HOLT_OK; i++) {
+        const btree_version *tree = collection_tree_btree(&all->trees[i].tree);
+        if (tree) rc = verify_btree(v, all->trees[i].collection, tree);
+    }
     return rc;
 }
 
@@ -208,7 +210,7 @@ static holt_status verify_live_trees(holt *db, verification *v)
     verify_trees_expect(&list, v);
     expect_pages(&all, v);
     if (rc == HOLT_OK) rc = verify_trees_run(&list, v, db->files);
-    if (rc == HOLT_OK) rc = verify_versions(db, v, &all);
+    if (rc == HOLT_OK) rc = verify_btrees(db, v, &all);
     verify_trees_deinit(&list);
     live_trees_deinit(&all);
     return rc;

@@ -62,16 +62,13 @@ holt_status collection_version_create(collection_version **out, const collection
 {
     collection_version *s = *out = mem_alloc_zero(1, sizeof *s);
     if (!s) {
-        lsm_tree_unref(tree->lsm);
-        btree_version_unref(tree->btree);
+        collection_tree_unref(tree);
         return status_no_memory(sizeof *s);
     }
     atomic_init(&s->refs, 1);
     s->spec = *spec;
     s->cleared_seqno = cleared_seqno;
-    s->lsm = tree->lsm;
-    s->btree = tree->btree;
-    s->btree_file = tree->btree_file;
+    s->tree = *tree;
     return HOLT_OK;
 }
 
@@ -88,8 +85,7 @@ bool collection_version_drop(collection_version *s)
 
 void collection_version_destroy(collection_version *s)
 {
-    lsm_tree_unref(s->lsm);
-    btree_version_unref(s->btree);
+    collection_tree_unref(&s->tree);
     mem_free(s);
 }
 

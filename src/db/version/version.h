@@ -12,10 +12,9 @@
 #define HOLT_DB_VERSION_VERSION_H
 
 #include "base/epoch.h"
-#include "btree/btree.h"
 #include "db/tree/collection_spec.h"
+#include "db/tree/collection_tree.h"
 #include "log/position.h"
-#include "lsm/lsm.h"
 #include "memtable/memtable.h"
 
 #include <stdatomic.h>
@@ -45,19 +44,10 @@ typedef struct collection_version {
     struct collection_version *release_next; /* the release job's list */
     collection_spec spec;
     seqno cleared_seqno; /* entries up to it were cleared */
-    lsm_tree *lsm;         /* a reference; without runs when it is a B+tree */
-    btree_version *btree;  /* a reference; NULL: it is none */
-    tree_file *btree_file; /* where its pages are; the space's */
+    collection_tree tree;
 } collection_version;
 
-/* What is in a collection: its tree, of its kind. */
-typedef struct collection_tree {
-    lsm_tree *lsm;
-    btree_version *btree;
-    tree_file *btree_file;
-} collection_tree;
-
-/* Takes over the references in *tree, on failure too. */
+/* Takes over the reference in *tree, on failure too. */
 holt_status       collection_version_create(collection_version **out, const collection_spec *spec, seqno cleared_seqno,
                                           const collection_tree *tree);
 collection_version *collection_version_ref(collection_version *s);

@@ -72,7 +72,7 @@ static void publish_pressure(version_set *s, const version *v)
 {
     size_t worst = 0;
     for (size_t i = 0; i < v->slot_count; i++) {
-        size_t runs = v->slots[i] ? lsm_tree_runs(v->slots[i]->lsm) : 0;
+        size_t runs = v->slots[i] ? collection_tree_runs(&v->slots[i]->tree) : 0;
         if (runs > worst) worst = runs;
     }
     /* Relaxed: recent figures will do. */

@@ -273,6 +273,24 @@ static void state_refuses_what_refers_to_nothing(void **state)
     expect_item(HOLT_CORRUPT, &b);
 }
 
+/* An LSM tree is made of runs and a B+tree has a root; opening one would ignore the items of the other. */
+static void state_refuses_trees_of_the_other_kind(void **state)
+{
+    const block_ptr page = {.offset = 8192, .length = 4096};
+    const tree_root root = {.root = page, .height = 1, .entries = 1, .bytes = 4096};
+    for (uint32_t kind = HOLT_LSM; kind <= HOLT_BTREE; kind++) {
+        collection_spec spec = spec_of(400);
+        spec.kind = kind;
+        buffer b = {0};
+        encode_collection(&b, &spec, "with a run", 0);
+        put_run(&b, spec.id, 1, 1);
+        expect_item(kind == HOLT_LSM ? HOLT_OK : HOLT_CORRUPT, &b);
+        encode_collection(&b, &spec, "with a root", 0);
+        encode_root(&b, spec.id, &root);
+        expect_item(kind == HOLT_BTREE ? HOLT_OK : HOLT_CORRUPT, &b);
+    }
+}
+
 static void state_refuses_impossible_collections(void **state)
 {
     collection_spec small = spec_of(400), large = spec_of(400), fine = spec_of(400);
@@ -465,6 +483,7 @@ int main(void)
         cmocka_unit_test(state_run_replaces_the_one_of_its_age),
         cmocka_unit_test(state_refuses_what_a_newer_release_wrote),
         cmocka_unit_test(state_refuses_what_refers_to_nothing),
+        cmocka_unit_test(state_refuses_trees_of_the_other_kind),
         cmocka_unit_test(state_refuses_impossible_collections),
         cmocka_unit_test(state_refuses_numbers_beyond_32_bits),
         cmocka_unit_test(state_refuses_more_filter_bits_than_there_can_be),

@@ -158,10 +158,10 @@ static void check_present(const lsm_tree *t, const model *m)
     tree_buffer room = {NULL, 0};
     for (size_t i = 0; i < KEYS; i++) {
         char key[32];
-        lsm_entry e;
+        tree_hit e;
         holt_status rc;
         slice k = key_of(i, key);
-        lsm_query q = {.key = k, .hash = hash_slice(k)};
+        tree_query q = {.key = k};
         bool there = lsm_get(t, &q, &room, &e, &rc) == TREE_FOUND && e.entry.op != ENTRY_DELETE;
         if (m->at[i].op == 0 || m->at[i].op == ENTRY_DELETE)
             assert_false(there);

@@ -15,7 +15,8 @@
 static holt_status apply_chunk(const flush *f, btree_change *change, const collection_version *s,
                                btree_version **next)
 {
-    btree_batch batch = {.base = s->btree, .changes = f->input, .block_bytes = s->spec.block_bytes};
+    btree_batch batch = {
+        .base = collection_tree_btree(&s->tree), .changes = f->input, .block_bytes = s->spec.block_bytes};
     bool done;
     holt_status rc = btree_change_apply(change, &batch, f->chunk, &done, next);
     if (rc != HOLT_OK || done) return rc;
@@ -31,7 +32,7 @@ static bool has_changed(const btree_version *base, const btree_version *next)
 static holt_status write_chunk(flush *f, btree_change *change, const flush_output *o,
                                const collection_version *s)
 {
-    reclaim_tree t = {.collection = o->collection, .slot = o->slot, .base = s->btree};
+    reclaim_tree t = {.collection = o->collection, .slot = o->slot, .base = collection_tree_btree(&s->tree)};
     holt_status rc = apply_chunk(f, change, s, &t.next);
     if (rc == HOLT_OK && has_changed(t.base, t.next)) {
         f->bytes += btree_change_bytes(change);

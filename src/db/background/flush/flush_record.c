@@ -21,7 +21,9 @@ static holt_status add_run(flush *f, const collection_version *now, const flush_
     lsm_run *run;
     holt_status rc = lsm_run_open(f->generation->last_seqno, 0, &file_range, &f->finished, 1, &run);
     if (rc != HOLT_OK) return rc;
-    rc = lsm_tree_replace(now->lsm, NULL, 0, run, &tree->lsm);
+    lsm_tree *grown;
+    rc = lsm_tree_replace(collection_tree_lsm(&now->tree), NULL, 0, run, &grown);
+    if (rc == HOLT_OK) *tree = collection_tree_of_lsm(grown);
     lsm_run_unref(run);
     return rc;
 }
@@ -31,16 +33,14 @@ static holt_status add_run(flush *f, const collection_version *now, const flush_
 static holt_status add_output(flush *f, db_edit *e, const flush_output *o)
 {
     const collection_version *now = edit_current(e, o->slot, o->collection);
-    if (o->base && (!now || now->btree != o->base))
+    if (o->base && (!now || collection_tree_btree(&now->tree) != o->base))
         return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", o->collection);
     bool nothing =
         !now || now->cleared_seqno >= f->generation->last_seqno || (!o->next && !o->root.root.length);
     if (nothing) return HOLT_OK;
-    collection_tree tree = {0};
+    collection_tree tree;
     if (o->next) {
-        tree.lsm = lsm_tree_ref(now->lsm);
-        tree.btree = btree_version_ref(o->next);
-        tree.btree_file = now->btree_file;
+        tree = collection_tree_of_btree(btree_version_ref(o->next));
     } else {
         holt_status rc = add_run(f, now, o, &tree);
         if (rc != HOLT_OK) return rc;

@@ -48,7 +48,7 @@ static holt_status check_base(flush *f, const collection_version *s, uint32_t sl
     holt_status rc = version_acquire(&f->db->versions, &now);
     if (rc != HOLT_OK) return rc;
     const collection_version *current = version_collection(now, slot, s->spec.id);
-    bool same = current && current->btree == s->btree;
+    bool same = current && collection_tree_btree(&current->tree) == collection_tree_btree(&s->tree);
     version_release(&f->db->versions, now);
     if (same) return HOLT_OK;
     return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", s->spec.id);
@@ -58,7 +58,8 @@ static holt_status check_base(flush *f, const collection_version *s, uint32_t sl
  * HOLT_BUSY: somebody else is changing B+trees; soon he will not be. HOLT_CONFLICT: he has changed this one. */
 static holt_status begin_batch(flush *f, const collection_version *s, uint32_t slot)
 {
-    btree_batch batch = {.base = s->btree, .changes = f->input, .block_bytes = s->spec.block_bytes};
+    btree_batch batch = {
+        .base = collection_tree_btree(&s->tree), .changes = f->input, .block_bytes = s->spec.block_bytes};
     f->batch = batch;
     f->input->ops->first(f->input);
     if (f->chunk) return HOLT_OK;
@@ -77,10 +78,10 @@ static holt_status begin_collection(flush *f, bool *more)
         flush_output *o = &f->outputs[f->output_count];
         o->collection = id;
         o->slot = slot;
-        o->base = s->btree;
+        o->base = collection_tree_btree(&s->tree);
         const memtable_iterator_options all = {.seqno = UINT64_MAX, .after = s->cleared_seqno};
         rc = memtable_iterator_open(f->generation->memtable, id, &all, &f->input);
-        if (rc == HOLT_OK) rc = s->btree ? begin_batch(f, s, slot) : begin_run(f, s, o);
+        if (rc == HOLT_OK) rc = o->base ? begin_batch(f, s, slot) : begin_run(f, s, o);
         *more = true;
         f->id_next++;
         return rc;

@@ -1,0 +1,32 @@
+/* btree_read.c -- reading one version of a B+tree: the tree of its root, in the store's file. */
+#include "btree/btree_internal.h"
+
+tree_answer btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out)
+{
+    q->filter_checks = q->filter_negatives = 0; /* it has no filters */
+    out->file = v->file;
+    return tree_lookup_cached(v->file, &v->root, q->key, &out->entry);
+}
+
+tree_answer btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
+                      holt_status *status)
+{
+    q->filter_checks = q->filter_negatives = 0;
+    out->file = v->file;
+    return tree_lookup(v->file, &v->root, q->key, scratch, &out->entry, status);
+}
+
+holt_status btree_iterator_open(const btree_version *v, const tree_iterator_options *options, iterator **out)
+{
+    return tree_iterator_open(v->file, &v->root, options, out);
+}
+
+holt_status btree_estimate(const btree_version *v, slice begin, slice end, estimate_sums *sums)
+{
+    return tree_estimate(v->file, &v->root, begin, end, sums);
+}
+
+holt_status btree_verify(const btree_version *v, tree_report *report)
+{
+    return tree_verify(v->file, &v->root, report);
+}
