@@ -16,6 +16,10 @@ FLOORS = ["base", "os", "log", "memtable", "block", "cache", "tree", "lsm", "btr
 # Neighbours that must not know each other although one stands above the other.
 STRANGERS = {"block": ["memtable"], "cache": ["memtable"], "tree": ["memtable"], "btree": ["lsm"]}
 
+# The rooms of db, bottom to top, likewise. A header at its root may be included by all of them, and db.h includes the
+# parts of every room that it is made of.
+ROOMS = ["tree", "version", "catalog", "manifest", "commit", "txn", "read", "background", "open", "verify", "api"]
+
 # Users of the library like any other: they include <holt.h>, their own headers and those of tools/common,
 # which itself includes no others.
 GUESTS = ["table", "server", "cli", "bench"]
@@ -64,6 +68,23 @@ def target_of(root, including, name):
     return os.path.normpath(os.path.join(root, top, name))
 
 
+def room_of(root, path):
+    """The room of db that a file belongs to; None at its root."""
+    parts = os.path.relpath(path, os.path.join(root, "src", "db")).split(os.sep)
+    return parts[0] if len(parts) > 1 else None
+
+
+def room_problem(root, including, target):
+    """What is wrong with an include between two files of db, or None."""
+    here, there = room_of(root, including), room_of(root, target)
+    if here is None or there is None or here == there:
+        return None
+    for room in (here, there):
+        if room not in ROOMS:
+            return f"is between rooms of db, and {room} is not in the list of rooms"
+    return None if ROOMS.index(there) < ROOMS.index(here) else f"is not below db/{here}"
+
+
 def problem_of(root, including, name):
     """What is wrong with this quoted include, or None."""
     if name == "holt.h":
@@ -72,6 +93,8 @@ def problem_of(root, including, name):
     there = floor_of(root, target_of(root, including, name))
     if here is None or there is None or not may_include(here, there):
         return f"is not below {here or 'a program that is in no layer'}"
+    if here == there == "db":
+        return room_problem(root, including, target_of(root, including, name))
     return None
 
 
@@ -114,6 +137,10 @@ ALLOWED = [
     ("src/tree/a.c", '"a.c"'),
     ("src/db/a.c", '"lsm/b.h"'),
     ("src/db/a.c", '"btree/b.h"'),
+    ("src/db/db.h", '"db/commit/b.h"'),
+    ("src/db/commit/a.c", '"db/db.h"'),
+    ("src/db/commit/a.c", '"db/version/b.h"'),
+    ("src/db/background/flush/a.c", '"db/background/b.h"'),
     ("src/cli/a.c", '"cli/b.h"'),
     ("src/cli/a.c", "<holt.h>"),
     ("src/cli/a.c", '"common/b.h"'),
@@ -137,6 +164,9 @@ REFUSED = [
     ("src/block/a.c", '"memtable/b.h"'),
     ("src/tree/a.c", '"../db/b.h"'),
     ("src/db/a.c", '"cli/b.h"'),
+    ("src/db/version/a.c", '"db/commit/b.h"'),
+    ("src/db/manifest/a.c", '"db/background/flush/b.h"'),
+    ("src/db/newroom/a.c", '"db/commit/b.h"'),
     ("src/db/a.c", '"common/b.h"'),
     ("src/db/a.c", '"../../tests/b.h"'),
     ("src/db/a.c", '"holt.h"'),
