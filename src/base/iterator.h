@@ -16,9 +16,8 @@
 /* What an entry does to its key. The numbers are on disk (log, blocks): docs/FORMAT.md. */
 typedef enum entry_op {
     ENTRY_PUT = 1,
-    ENTRY_DELETE = 2,       /* a tombstone */
-    ENTRY_PUT_UNTIL = 3,    /* a put with an expiry, milliseconds since 1970 */
-    ENTRY_PUT_IF_ABSENT = 4 /* in the log never; in a commit request only */
+    ENTRY_DELETE = 2,   /* a tombstone */
+    ENTRY_PUT_UNTIL = 3 /* a put with an expiry, milliseconds since 1970 */
 } entry_op;
 
 typedef struct iterator iterator;
