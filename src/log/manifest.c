@@ -71,8 +71,8 @@ static holt_status header_read(os_file *file, uint64_t number, const uint64_t da
 
 /* ---------------------------------------------------------------- writing */
 
-/* Grows the file ahead of what will be written. A lack of space is not an error yet: the write itself may still
- * find room. */
+/* Grows the file ahead of what will be written. A lack of space is not an error yet: the write itself may
+ * still find room. */
 static void allocate_ahead(manifest *m, os_file *file, uint64_t end)
 {
     if (end <= m->allocated) return;
@@ -98,8 +98,8 @@ static holt_status write_record(manifest *m, os_file *file, slice payload)
     frame_encode(bytes, &f);
     allocate_ahead(m, file, m->end + length);
     holt_status rc = os_file_write(file, m->end, bytes, length);
-    /* Until the sync has succeeded, what is on disk is unknown. But a record that ran out of space is not there
-     * as a whole, and the next record overwrites its beginning. */
+    /* Until the sync has succeeded, what is on disk is unknown. But a record that ran out of space is not
+     * there as a whole, and the next record overwrites its beginning. */
     m->broken = rc != HOLT_NO_SPACE;
     if (rc == HOLT_OK) rc = os_file_sync(file);
     mem_free(bytes);
@@ -204,8 +204,8 @@ static holt_status bad_record(os_file *file, uint64_t offset, uint64_t index)
                            "record %" PRIu64 " at %" PRIu64 " is damaged", index, offset);
 }
 
-/* Decides whether a bad record is torn or damaged. It is torn if nothing valid follows it; the first record, which
- * was synced before CURRENT named the file, can only be damaged. */
+/* Decides whether a bad record is torn or damaged. It is torn if nothing valid follows it; the first record,
+ * which was synced before CURRENT named the file, can only be damaged. */
 static holt_status judge_bad_record(frame_reader *reader, uint64_t offset, uint64_t index)
 {
     if (index == 0) return bad_record(reader->file, offset, index);
