@@ -11,9 +11,9 @@
  *       48     n  fields of this kind of file: log/manifest.h, log/segment.h, tree/file/tree_format.h
  *   size-8     8  XXH3-64 of everything before it
  *
- * Magic, version and checksum stay where they are in all versions, so that a file of a newer version can be told
- * from a damaged one. This module only encodes and decodes; what each kind makes of a wrong field is its own
- * decision and its own message.
+ * Magic, version and checksum stay where they are in all versions, so that a file of a newer version can be
+ * told from a damaged one. This module only encodes and decodes; what each kind makes of a wrong field is its
+ * own decision and its own message.
  */
 #ifndef HOLT_BASE_FILE_HEADER_H
 #define HOLT_BASE_FILE_HEADER_H
@@ -45,7 +45,8 @@ typedef struct file_header {
     uint64_t checksum; /* set by file_header_decode() and returned by file_header_seal() */
 } file_header;
 
-/* Writes the common fields and zeros up to `size`. The caller then adds its own fields and seals the header. */
+/* Writes the common fields and zeros up to `size`. The caller then adds its own fields and seals the
+ * header. */
 void file_header_encode(uint8_t *out, size_t size, const char *magic, const file_header *h);
 /* Writes the checksum, over everything before it, and returns it. */
 uint64_t file_header_seal(uint8_t *out, size_t size);

@@ -1,6 +1,7 @@
 /* search.h -- binary search in a sorted array of any type.
  *
- * The caller gives the comparison as a function, which is inlined together with the search when it is a constant:
+ * The caller gives the comparison as a function, which is inlined together with the search when it is a
+ * constant:
  *
  *     static int compare_name(const void *entries, size_t i, const void *name)
  *     {
@@ -33,7 +34,8 @@ static inline size_t search_lower_bound_in(const void *array, size_t begin, size
     return begin;
 }
 
-static inline size_t search_lower_bound(const void *array, size_t count, const void *key, search_compare compare)
+static inline size_t search_lower_bound(const void *array, size_t count, const void *key,
+                                        search_compare compare)
 {
     return search_lower_bound_in(array, 0, count, key, compare);
 }
