@@ -45,7 +45,7 @@ static holt_status sealed_in_a_ring(uint64_t number)
     char name[OS_NAME_MAX];
     segment_name(number, name);
     return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
-                           "sealing frames lead back to this log segment");
+                           "sealing frames form a ring that leads back to this log segment");
 }
 
 static holt_status damaged(log_position at, const char *evidence)

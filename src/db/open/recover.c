@@ -2,6 +2,7 @@
 #include "db/open/recover.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/clock.h"
@@ -41,26 +42,24 @@ typedef struct open_files {
     size_t count, capacity;
 } open_files;
 
+static int compare_file(const void *files, size_t i, const void *number)
+{
+    return search_order(tree_file_number(((tree_file *const *)files)[i]), *(const uint64_t *)number);
+}
+
 static holt_status open_file(holt *db, open_files *all, const lsm_file_range *file_range, tree_file **out)
 {
-    size_t low = 0, high = all->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (tree_file_number(all->files[middle]) < file_range->file)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < all->count && tree_file_number(all->files[low]) == file_range->file) {
-        *out = all->files[low];
+    size_t at;
+    if (search_find(all->files, all->count, &file_range->file, compare_file, &at)) {
+        *out = all->files[at];
         return HOLT_OK;
     }
     if (!mem_grow((void **)&all->files, &all->capacity, all->count + 1, sizeof *all->files))
         return status_no_memory(sizeof *all->files);
     holt_status rc = tree_file_open(db->files, file_range->file, file_range->file_size, out);
     if (rc != HOLT_OK) return rc;
-    memmove(all->files + low + 1, all->files + low, (all->count - low) * sizeof *all->files);
-    all->files[low] = *out;
+    memmove(all->files + at + 1, all->files + at, (all->count - at) * sizeof *all->files);
+    all->files[at] = *out;
     all->count++;
     return HOLT_OK;
 }
@@ -155,17 +154,15 @@ typedef struct recovery {
     uint64_t overflow_bytes; /* read-only: of operations there was no room for */
 } recovery;
 
+static int compare_id(const void *collections, size_t i, const void *id)
+{
+    return search_order(((const manifest_collection *)collections)[i].spec.id, *(const uint32_t *)id);
+}
+
 static bool exists(const manifest_state *s, uint32_t id)
 {
-    for (size_t low = 0, high = s->collection_count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (s->collections[middle].spec.id == id) return true;
-        if (s->collections[middle].spec.id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    size_t at;
+    return search_find(s->collections, s->collection_count, &id, compare_id, &at);
 }
 
 /* No record is made before the end. New files harm nothing if the recovery fails before; and of the file of pages all stays

@@ -248,7 +248,7 @@ static void replay_does_not_run_in_a_ring_of_seals(void **state)
         uint64_t words[2] = {to, to == 1 ? LOG_SALT : salt};
         forge(&w, &r.segments[1], salt, FRAME_SEAL, words, 2);
         expect_damage(&w, to == 1 ? "wal-000001.log" : "wal-000002.log", HOLT_NO_OFFSET);
-        expect_words("lead back");
+        expect_words("ring");
     }
     replay_result_deinit(&r);
     world_close(&w);
@@ -473,7 +473,7 @@ static void replay_rewrite_makes_durable_what_a_failed_sync_lost(void **state)
 }
 
 /* What is known to be synced is not written again: opening after a long life must not cost its whole log. */
-static void replay_rewrite_begins_at_the_synced_position(void **state)
+static void replay_rewrite_begins_at_the_known_position(void **state)
 {
     world w;
     world_open(&w, 1);
@@ -580,7 +580,7 @@ int main(void)
         cmocka_unit_test(replay_reads_recovered_segments_to_just_their_ends),
         cmocka_unit_test(replay_ignores_segments_that_nothing_leads_to),
         cmocka_unit_test(replay_rewrite_makes_durable_what_a_failed_sync_lost),
-        cmocka_unit_test(replay_rewrite_begins_at_the_synced_position),
+        cmocka_unit_test(replay_rewrite_begins_at_the_known_position),
         cmocka_unit_test(replay_hands_on_every_error),
         cmocka_unit_test(replay_stops_at_the_visitors_word),
     };
