@@ -33,7 +33,7 @@ static size_t whole_pages(size_t size)
     return (size + page_bytes() - 1) & ~(page_bytes() - 1);
 }
 
-static bool is_aligned(const void *memory, size_t alignment)
+__attribute__((unused)) static bool is_aligned(const void *memory, size_t alignment)
 {
     return ((uintptr_t)memory & (alignment - 1)) == 0;
 }
