@@ -1,4 +1,4 @@
-/* arena.c -- a bump allocator: the chunks are a list, the newest ordinary one first. */
+/* arena.c -- the bump allocator: a list of chunks, the newest ordinary one first. */
 #include "base/arena.h"
 
 #include <assert.h>
@@ -49,7 +49,8 @@ static chunk *chunk_create(arena *a, size_t size)
     return c;
 }
 
-/* A large allocation stands alone, behind the first chunk, whose free bytes stay in use. */
+/* Gives a large allocation a chunk of its own, after the first one in the list, whose free bytes stay
+ * usable. */
 static void *arena_alloc_alone(arena *a, size_t size)
 {
     if (size > SIZE_MAX - sizeof(chunk)) return NULL;
@@ -78,7 +79,7 @@ void *arena_alloc(arena *a, size_t size)
     if (size > SIZE_MAX - ALIGNMENT) return NULL;
     size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (size > a->left) {
-        /* A quarter: an ordinary chunk is never left with more than that unused. */
+        /* A quarter: so no ordinary chunk is left with more than that unused. */
         if (size > a->next_size / 4) return arena_alloc_alone(a, size);
         if (!arena_add_chunk(a)) return NULL;
     }

@@ -1,9 +1,9 @@
-/* arena.h -- memory that dies together: a bump allocator over growing chunks.
+/* arena.h -- memory that is freed all at once: a bump allocator over growing chunks.
  *
- * Allocations are 8-byte aligned and are never given back one by one; arena_destroy frees all. Chunks start
- * at 4 KiB and double up to 1 MiB; an allocation that is large beside them gets a chunk of its own.
+ * Allocations are 8-byte aligned and cannot be freed one by one; arena_destroy() frees all. Chunks start at
+ * 4 KiB and double up to 1 MiB; an allocation that is large compared to them gets a chunk of its own.
  *
- * Concurrency  one thread allocates at a time. arena_bytes() may be read from any.
+ * Concurrency  one thread allocates at a time. arena_bytes() may be called from any thread.
  */
 #ifndef HOLT_BASE_ARENA_H
 #define HOLT_BASE_ARENA_H
@@ -15,7 +15,7 @@ typedef struct arena arena;
 
 arena *arena_create(void);               /* NULL: out of memory */
 void   arena_destroy(arena *a);          /* accepts NULL */
-void  *arena_alloc(arena *a, size_t size); /* NULL: out of memory; what was allocated stays */
+void  *arena_alloc(arena *a, size_t size); /* NULL: out of memory; earlier allocations stay valid */
 size_t arena_bytes(const arena *a);      /* memory held, in bytes */
 
 #endif

@@ -1,3 +1,4 @@
+/* buffer.c -- a growing byte buffer and its encoders. */
 #include "base/buffer.h"
 
 #include "base/coding.h"
@@ -17,7 +18,7 @@ void buffer_clear(buffer *b)
     b->failed = false;
 }
 
-/* Room for `need` bytes in all, doubling. */
+/* Makes room for `need` bytes in total, at least doubling the capacity. */
 static bool grow(buffer *b, size_t need)
 {
     if (need <= b->capacity) return true;
@@ -33,7 +34,7 @@ static bool grow(buffer *b, size_t need)
 uint8_t *buffer_extend(buffer *b, size_t size)
 {
     assert(b->size <= b->capacity);
-    size_t need = b->size + size + (b->data == NULL); /* so that data is there, also for nothing */
+    size_t need = b->size + size + (b->data == NULL); /* data must not be NULL, even for no bytes */
     if (b->failed || size > SIZE_MAX / 2 - b->size || !grow(b, need)) {
         b->failed = true;
         return NULL;

@@ -1,5 +1,7 @@
-/* buffer.h -- bytes that grow. A failed allocation makes the buffer failed and drops what comes after, so
- * that a run of appends needs one check.
+/* buffer.h -- a growing byte buffer.
+ *
+ * A failed allocation marks the buffer as failed and drops everything appended later, so that a series of
+ * appends needs only one check.
  *
  * Concurrency  one thread.
  */
@@ -14,15 +16,15 @@ typedef struct buffer {
     bool failed; /* out of memory */
 } buffer;
 
-void buffer_deinit(buffer *b); /* accepts a zeroed one, which is an empty buffer */
+void buffer_deinit(buffer *b); /* accepts a zeroed buffer, which is an empty one */
 void buffer_clear(buffer *b);  /* empties; keeps the memory */
-/* Room for `size` more bytes, counted as appended; NULL when out of memory. */
+/* Returns room for `size` more bytes, which count as appended; NULL when out of memory. */
 uint8_t *buffer_extend(buffer *b, size_t size);
 void buffer_append(buffer *b, slice bytes);
 void buffer_u8(buffer *b, uint8_t v);
 void buffer_u64(buffer *b, uint64_t v);
 void buffer_varint(buffer *b, uint64_t v);
-void buffer_string(buffer *b, slice bytes); /* varint length and the bytes */
+void buffer_string(buffer *b, slice bytes); /* its length as a varint, then the bytes */
 
 static inline slice buffer_slice(const buffer *b)
 {

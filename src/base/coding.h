@@ -1,7 +1,7 @@
 /* coding.h -- integers as bytes: little-endian of fixed width, and varints (LEB128, at most 10 bytes).
  *
- * Readers of untrusted bytes use a `decoder`: it never reads past its end, and after a failure stays failed,
- * so that a run of reads needs one check at its end.
+ * Untrusted bytes are read with a `decoder`. It never reads past its end, and once it has failed it stays
+ * failed, so that a series of reads needs only one check at its end.
  */
 #ifndef HOLT_BASE_CODING_H
 #define HOLT_BASE_CODING_H
@@ -41,7 +41,8 @@ static inline uint64_t get_u64le(const uint8_t *p)
     return (uint64_t)get_u32le(p) | (uint64_t)get_u32le(p + 4) << 32;
 }
 
-/* Up to 8 bytes as a big-endian number, zero-padded on the right: its order is the bytes' order. */
+/* Returns up to 8 bytes as a big-endian number, zero-padded on the right. Such numbers order as the bytes
+ * do. */
 static inline uint64_t get_head64(const uint8_t *p, size_t size)
 {
     uint64_t v = 0;
@@ -82,7 +83,8 @@ static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
     return p;
 }
 
-/* Reads a varint from [p, end). The position after it, or NULL if it is cut or longer than 64 bits. */
+/* Reads a varint from [p, end). Returns the position after it, or NULL if it is cut off or longer than 64
+ * bits. */
 static inline const uint8_t *get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
     uint64_t result = 0;
@@ -115,7 +117,7 @@ static inline size_t decoder_left(const decoder *d)
     return d->failed ? 0 : (size_t)(d->end - d->at);
 }
 
-/* The next `size` bytes, or an empty slice and a failed decoder. */
+/* Returns the next `size` bytes; if fewer are left, fails the decoder and returns an empty slice. */
 static inline slice decode_bytes(decoder *d, uint64_t size)
 {
     if (d->failed || size > (uint64_t)(d->end - d->at)) {
@@ -157,7 +159,7 @@ static inline uint64_t decode_varint(decoder *d)
     return v;
 }
 
-/* One that has to fit into 32 bits. */
+/* Decodes a varint that must fit in 32 bits. */
 static inline uint32_t decode_varint32(decoder *d)
 {
     uint64_t v = decode_varint(d);
@@ -165,7 +167,7 @@ static inline uint32_t decode_varint32(decoder *d)
     return d->failed ? 0 : (uint32_t)v;
 }
 
-/* A varint length and that many bytes. */
+/* Decodes a varint length and that many bytes. */
 static inline slice decode_string(decoder *d)
 {
     uint64_t size = decode_varint(d);

@@ -1,3 +1,4 @@
+/* counter.c -- assigning threads to stripes, and summing the stripes. */
 #include "base/counter.h"
 
 #include <assert.h>
@@ -9,7 +10,7 @@ unsigned counter_stripe(void)
     static _Atomic unsigned threads;
     static THREAD_LOCAL_HOT unsigned stripe_plus_one;
     if (stripe_plus_one == 0) {
-        /* Relaxed: only that threads get different numbers matters. */
+        /* Relaxed: it only matters that threads get different numbers. */
         stripe_plus_one = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % COUNTER_STRIPES;
     }
     return stripe_plus_one - 1;

@@ -1,6 +1,7 @@
-/* counter.h -- counts that many threads add to without meeting on a cache line.
+/* counter.h -- counters that many threads add to without contending for a cache line.
  *
- * Each thread adds to one of a few stripes; a read sums them up. Sums are exact once the adders have stopped.
+ * Each thread adds to one of a few stripes; reading sums them up. Sums are exact once the adding threads have
+ * stopped.
  */
 #ifndef HOLT_BASE_COUNTER_H
 #define HOLT_BASE_COUNTER_H
@@ -11,14 +12,14 @@
 
 enum { COUNTER_STRIPES = 16, COUNTERS_MAX = 8 };
 
-/* A set of up to COUNTERS_MAX counters, one cache line a stripe. Zero-initialise. */
+/* A set of up to COUNTERS_MAX counters, one cache line per stripe. Zero-initialise it. */
 typedef struct counters {
     struct {
         _Alignas(64) _Atomic uint64_t values[COUNTERS_MAX];
     } stripes[COUNTER_STRIPES];
 } counters;
 
-/* The stripe of the calling thread: threads get them in turn. */
+/* Returns the stripe of the calling thread. Threads are assigned to stripes in turn. */
 unsigned counter_stripe(void);
 
 static inline void counter_add(counters *c, unsigned which, uint64_t n)

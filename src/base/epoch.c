@@ -1,15 +1,15 @@
-/* epoch.c -- the global epoch and the threads' records.
+/* epoch.c -- the global epoch and the records of the threads.
  *
- * Why it is right, without fences. A writer unlinks an object and takes its tag r by a read-modify-write of
- * the global epoch; advance 1 takes the epoch from r to r+1, advance 2 to r+2. A reader stores its epoch in
- * its record and then loads the global one, getting g.
- *   g > r   The load reads advance 1 or something after it; all changes of the epoch are read-modify-writes
- *           and so one chain of synchronisation that began at the tag. The reader sees the unlinking and
- *           cannot reach the object.
- *   g <= r  In the single order of sequentially consistent operations the reader's store comes before its
- *           load, that before advance 1, that before advance 2's load of the epoch and its look at the
- *           records. So the look finds the section (whose epoch is <= r, not r+1: no advance 2), or that the
- *           reader has left it, by acquire.
+ * Why it is correct without fences. A writer unlinks an object and takes its tag r by a read-modify-write of
+ * the global epoch. Advance 1 takes the epoch from r to r+1, advance 2 to r+2. A reader stores its epoch in
+ * its record and then loads the global one, which gives g.
+ *   g > r   The load reads the result of advance 1 or of a later one. All changes of the epoch are
+ *           read-modify-writes, so they form one chain of synchronisation that began at the tag. The reader
+ *           sees the unlinking and cannot reach the object.
+ *   g <= r  In the single order of sequentially consistent operations the reader's store precedes its load,
+ *           which precedes advance 1, which precedes advance 2's load of the epoch and its scan of the
+ *           records. So the scan either finds the section (whose epoch is <= r, not r+1: no advance 2) or
+ *           sees, by acquire, that the reader has left it.
  */
 #include "base/epoch.h"
 
@@ -34,11 +34,11 @@ typedef struct epoch_record {
     struct epoch_record *next; /* constant once in the list */
 } epoch_record;
 
-/* Each on a line of its own: the epoch is read at every section, the list hardly ever. */
+/* Each on a cache line of its own: every section reads the epoch, but the list is rarely read. */
 static struct {
-    alignas(CACHE_LINE) _Atomic uint64_t epoch; /* grows by one; see above for its orders */
-    /* Records are pushed, recycled, and never freed. Sequentially consistent, so that a look at the records
-     * that comes after a new thread's first section finds that thread's record. */
+    alignas(CACHE_LINE) _Atomic uint64_t epoch; /* grows by one; for its memory orders see above */
+    /* Records are pushed, recycled, and never freed. Sequentially consistent, so that a scan of the records
+     * that follows a new thread's first section finds that thread's record. */
     alignas(CACHE_LINE) _Atomic(epoch_record *) records;
 } domain = {.epoch = EPOCH_FIRST};
 
@@ -46,9 +46,9 @@ static THREAD_LOCAL_HOT epoch_record *mine; /* NULL until the first section, and
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static int prepare_error;        /* constant after preparing */
-static pthread_key_t thread_end; /* constant after preparing; its destructor gives the record back */
+static pthread_key_t thread_end; /* constant after preparing; its destructor releases the record */
 
-static void record_give_back(void *memory)
+static void record_release(void *memory)
 {
     epoch_record *r = memory;
     assert(r->depth == 0);
@@ -58,7 +58,7 @@ static void record_give_back(void *memory)
     atomic_store_explicit(&r->owned, false, memory_order_release);
 }
 
-/* Only the calling thread lives on in the child: the others are in no section any more. */
+/* In the child only the calling thread exists: the others have left their sections. */
 static void child_forget_others(void)
 {
     epoch_record *r = atomic_load_explicit(&domain.records, memory_order_acquire);
@@ -71,7 +71,7 @@ static void child_forget_others(void)
 
 static void prepare(void)
 {
-    prepare_error = pthread_key_create(&thread_end, record_give_back);
+    prepare_error = pthread_key_create(&thread_end, record_release);
     if (!prepare_error) prepare_error = pthread_atfork(NULL, NULL, child_forget_others);
 }
 
@@ -112,7 +112,7 @@ static holt_status record_acquire(void)
     if (!r) return status_no_memory(sizeof *r);
     r->depth = 0;
     if (pthread_setspecific(thread_end, r) != 0) {
-        record_give_back(r);
+        record_release(r);
         return status_set(HOLT_NO_MEMORY, "no room for thread-specific data");
     }
     mine = r;
@@ -127,9 +127,9 @@ holt_status epoch_enter(void)
     }
     if (mine->depth++ > 0) return HOLT_OK;
 
-    /* Sequentially consistent, both: the store must be seen by who advances past what the load got (see
-     * above). The repetition keeps a section from beginning in an epoch that has passed, which would hold up
-     * the next advance; the stored epoch itself soon stops the advances, so it is short. */
+    /* Both sequentially consistent: a thread that advances past the loaded epoch must see the store (see
+     * above). The loop keeps a section from beginning in an epoch that has passed, which would delay the next
+     * advance. It is short, because the stored epoch itself soon stops the advances. */
     uint64_t epoch = atomic_load_explicit(&domain.epoch, memory_order_relaxed);
     for (;;) {
         atomic_store_explicit(&mine->epoch, epoch, memory_order_seq_cst);
@@ -143,7 +143,8 @@ void epoch_leave(void)
 {
     assert(epoch_inside());
     if (--mine->depth > 0) return;
-    /* Release: who finds us outside has all our reads behind it and may free what we read. */
+    /* Release: a thread that sees this one outside is ordered after all its reads, and may free what it
+     * read. */
     atomic_store_explicit(&mine->epoch, OUTSIDE, memory_order_release);
 }
 
@@ -154,7 +155,7 @@ bool epoch_inside(void)
 
 epoch_tag epoch_retire(void)
 {
-    /* A read-modify-write that changes nothing: it begins the chain that carries the unlinking to readers. */
+    /* A read-modify-write that changes nothing. It begins the chain that carries the unlinking to readers. */
     return atomic_fetch_add_explicit(&domain.epoch, 0, memory_order_seq_cst);
 }
 
@@ -166,14 +167,14 @@ static void try_advance(void)
         uint64_t section = atomic_load_explicit(&r->epoch, memory_order_seq_cst);
         if (section != OUTSIDE && section != epoch) return;
     }
-    /* A failure means that another thread has advanced it: as good. */
+    /* A failure means that another thread has advanced it, which is as good. */
     atomic_compare_exchange_strong_explicit(&domain.epoch, &epoch, epoch + 1, memory_order_seq_cst,
                                             memory_order_relaxed);
 }
 
 static bool has_passed(epoch_tag tag)
 {
-    /* Acquire: the sections that the advances waited for are over before the caller frees. */
+    /* Acquire: the sections that the advances waited for end before the caller frees. */
     return atomic_load_explicit(&domain.epoch, memory_order_acquire) >= tag + 2;
 }
 
@@ -187,10 +188,8 @@ bool epoch_passed(epoch_tag tag)
 
 void epoch_wait(epoch_tag tag)
 {
-    enum {
-        YIELDS = 64,
-        NAP_NS = 50 * 1000
-    }; /* sections last microseconds, unless their thread is off the CPU */
+    /* Sections last microseconds, unless their thread is off the CPU. */
+    enum { YIELDS = 64, NAP_NS = 50 * 1000 };
     assert(!epoch_inside());
     for (unsigned tries = 0; !epoch_passed(tag); tries++) {
         if (tries < YIELDS)

@@ -1,5 +1,6 @@
-/* hash.c -- XXH3 from libxxhash: on x86-64 the entry that picks SSE2, AVX2 or AVX-512 when the library has
- * it, which more than halves the time of a 4 KiB block. All of them give the same number. */
+/* hash.c -- XXH3 from libxxhash. On x86-64 it uses the entry point that selects SSE2, AVX2 or AVX-512 at run
+ * time, where the library has it: this more than halves the time for a 4 KiB block. All of them give the same
+ * result. */
 #include "base/hash.h"
 
 #ifdef HOLT_XXHASH_DISPATCH

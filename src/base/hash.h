@@ -1,4 +1,4 @@
-/* hash.h -- XXH3-64: the one hash of the house, for checksums of everything on disk and for filters. */
+/* hash.h -- XXH3-64, the only hash function: for the checksums of everything on disk, and for filters. */
 #ifndef HOLT_BASE_HASH_H
 #define HOLT_BASE_HASH_H
 

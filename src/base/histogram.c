@@ -1,4 +1,4 @@
-/* histogram.c -- log-linear buckets: 0..31 one each, then 32 to every power of two. */
+/* histogram.c -- log-linear buckets: one for each of 0..31, then 32 for every power of two. */
 #include "base/histogram.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@ static unsigned bucket_of(uint64_t value)
     return (power - SUB_BITS + 1) * SUB_BUCKETS + sub;
 }
 
-/* The largest value that falls into a bucket. */
+/* Returns the largest value that falls into a bucket. */
 static uint64_t bucket_last(unsigned bucket)
 {
     if (bucket < SUB_BUCKETS) return bucket;
@@ -53,7 +53,7 @@ uint64_t histogram_percentile(const histogram *h, double percent)
 {
     assert(percent >= 0 && percent <= 100);
     if (h->count == 0) return 0;
-    double rank = percent / 100.0 * (double)h->count; /* as many values are at or below the answer */
+    double rank = percent / 100.0 * (double)h->count; /* how many values are at or below the result */
     if (rank <= 0) return h->min;
     uint64_t below = 0;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {

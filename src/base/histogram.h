@@ -1,6 +1,8 @@
-/* histogram.h -- counts of values (latencies in nanoseconds) in buckets of 1/32 relative width.
+/* histogram.h -- counts values, such as latencies in nanoseconds, in buckets of 1/32 relative width.
  *
- * Fixed size, no allocation; two can be added. Percentiles are exact to 3.2%, min, max and mean are exact.
+ * Histograms have a fixed size, allocate nothing, and can be merged. Percentiles are within 3.2%; minimum,
+ * maximum and mean are exact.
+ *
  * Concurrency  one thread at a time.
  */
 #ifndef HOLT_BASE_HISTOGRAM_H

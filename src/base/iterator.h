@@ -1,11 +1,12 @@
-/* iterator.h -- a sorted iterator of entries: what a memtable, a run and a merge of them look like to a cursor.
+/* iterator.h -- the sorted iterator: how a cursor sees memtables, runs, trees and merges of them.
  *
- * A iterator stands on an entry (valid) or on nothing. Keys ascend strictly: a iterator shows one version of a
- * key, which may be a tombstone. After an error it is not valid and `status` says why until the next first,
- * last or seek; the error's words are with the thread that made the move.
+ * An iterator is positioned on an entry (valid) or is not positioned. Keys ascend strictly: an iterator shows
+ * one version of each key, which may be a tombstone. After an error it is not valid, and `status` holds the
+ * error until the next first, last or seek; the thread that made the move has the message.
  *
- * The fields are read directly by the merge; only the iterator itself writes them. key and value are borrowed
- * until its next move.
+ * Callers such as the merge read the fields directly; only the iterator itself writes them. key and value are
+ * borrowed until its next move.
+ *
  * Concurrency  one thread at a time.
  */
 #ifndef HOLT_BASE_ITERATOR_H
@@ -16,33 +17,34 @@
 /* What an entry does to its key. The numbers are on disk (log, blocks): docs/FORMAT.md. */
 typedef enum entry_op {
     ENTRY_PUT = 1,
-    ENTRY_DELETE = 2,       /* a tombstone */
-    ENTRY_PUT_UNTIL = 3,    /* a put with an expiry, milliseconds since 1970 */
-    ENTRY_PUT_IF_ABSENT = 4 /* in the log never; in a commit request only */
+    ENTRY_DELETE = 2,   /* a tombstone */
+    ENTRY_PUT_UNTIL = 3 /* a put with an expiry, milliseconds since 1970 */
 } entry_op;
 
 typedef struct iterator iterator;
 
 typedef struct iterator_ops {
-    void (*first)(iterator *s);
-    void (*last)(iterator *s);
-    void (*next)(iterator *s);                 /* only when valid */
-    void (*prev)(iterator *s);                 /* only when valid */
-    void (*seek)(iterator *s, slice key);      /* the first entry >= key */
-    void (*seek_last)(iterator *s, slice key); /* the last entry <= key */
-    /* Leaves the tombstone that the iterator stands on, and all those behind it in the direction given, which is that of the
-     * last move: to the first entry that is no tombstone, or that is at or past the limit (open: none). What next or
-     * prev would do one by one, at a fraction of the cost. Only when valid. */
-    void (*skip_tombstones)(iterator *s, bool backward, slice limit);
-    /* Loads `value` of the current entry when the iterator left it out for its cost (value_pending). */
-    holt_status (*load_value)(iterator *s);
-    void (*close)(iterator *s);                /* releases the iterator itself */
+    void (*first)(iterator *it);
+    void (*last)(iterator *it);
+    void (*next)(iterator *it);                 /* only when valid */
+    void (*prev)(iterator *it);                 /* only when valid */
+    void (*seek)(iterator *it, slice key);      /* the first entry >= key */
+    void (*seek_last)(iterator *it, slice key); /* the last entry <= key */
+    /* Moves past the tombstone that the iterator is on and past all tombstones that follow it, in the
+     * direction given, which must be that of the last move. Stops at the first entry that is not a tombstone,
+     * or that is at or past the limit (open: none). Has the effect of repeated next or prev at a fraction of
+     * the cost. Only when valid. */
+    void (*skip_tombstones)(iterator *it, bool backward, slice limit);
+    /* Loads `value` of the current entry, if the iterator has deferred that because of its cost
+     * (value_pending). */
+    holt_status (*load_value)(iterator *it);
+    void (*close)(iterator *it);                /* frees the iterator itself */
 } iterator_ops;
 
 struct iterator {
     const iterator_ops *ops; /* constant */
     bool valid;
-    bool value_pending;    /* value is not there yet: load_value() first */
+    bool value_pending;    /* value is not set yet: call load_value() first */
     uint8_t op;            /* entry_op */
     holt_status status;
     slice key, value;
@@ -57,25 +59,25 @@ static inline bool iterator_past(slice key, bool backward, slice limit)
     return backward ? order <= 0 : order >= 0;
 }
 
-static inline bool iterator_on_skippable(const iterator *s, bool backward, slice limit)
+static inline bool iterator_on_skippable(const iterator *it, bool backward, slice limit)
 {
-    return s->valid && s->op == ENTRY_DELETE && !iterator_past(s->key, backward, limit);
+    return it->valid && it->op == ENTRY_DELETE && !iterator_past(it->key, backward, limit);
 }
 
-/* skip_tombstones of a iterator that can do no better. */
-static inline void iterator_skip_one_by_one(iterator *s, bool backward, slice limit)
+/* skip_tombstones for an iterator that has no faster way. */
+static inline void iterator_skip_one_by_one(iterator *it, bool backward, slice limit)
 {
     do {
         if (backward)
-            s->ops->prev(s);
+            it->ops->prev(it);
         else
-            s->ops->next(s);
-    } while (iterator_on_skippable(s, backward, limit));
+            it->ops->next(it);
+    } while (iterator_on_skippable(it, backward, limit));
 }
 
-static inline void iterator_close(iterator *s)
+static inline void iterator_close(iterator *it)
 {
-    if (s) s->ops->close(s);
+    if (it) it->ops->close(it);
 }
 
 #endif

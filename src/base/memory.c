@@ -1,4 +1,4 @@
-/* memory.c -- the C library's allocator behind a counter that can make any call of it fail. */
+/* memory.c -- wraps the C library's allocator in a counter that can make any call fail. */
 #include "base/memory.h"
 
 #include "base/pages.h"
@@ -14,8 +14,8 @@ static _Thread_local struct {
     bool onwards;         /* and all after it */
 } counter;
 
-/* No object is larger than PTRDIFF_MAX: such a size is our own sum gone wrong or a lie in a file, and no
- * allocator need be asked (those of the sanitizers abort). */
+/* No object is larger than PTRDIFF_MAX: such a size is a miscalculation or a false length in a file. The
+ * allocator is not called for it, since those of the sanitizers would abort. */
 static bool may_allocate(size_t size)
 {
     counter.allocations++;
@@ -94,26 +94,22 @@ bool mem_is_watched(void)
     return false;
 }
 
-/* The sanitizers know the C library's blocks only: what lies beyond their end, and who lost them. */
+/* Sanitizers detect overruns and leaks only of blocks that come from the C library. */
 static bool is_mapped(size_t size)
 {
     return size >= MEM_LARGE_BYTES && !mem_is_watched();
-}
-
-/* Huge pages make fewer faults, and zeroing cheaper; the system grants them only where they are aligned, and here only to
- * all of a mapping, for half of one cannot be resized. */
-static void *map_huge(size_t size)
-{
-    void *memory = pages_map_aligned(size, HUGE_PAGE_BYTES);
-    if (memory) pages_wish_huge(memory, size);
-    return memory;
 }
 
 void *mem_large_alloc(size_t size)
 {
     if (!is_mapped(size)) return mem_alloc_aligned(LARGE_ALIGNMENT, size);
     if (!may_allocate(size)) return NULL;
-    return size < HUGE_PAGE_BYTES ? pages_map(size) : map_huge(size);
+    if (size < HUGE_PAGE_BYTES) return pages_map(size);
+    /* Huge pages cause fewer faults and make zeroing cheaper. The system grants them only where they are
+     * aligned. They are requested for a whole mapping only, because half of one cannot be resized. */
+    void *memory = pages_map_aligned(size, HUGE_PAGE_BYTES);
+    if (memory) pages_request_huge(memory, size);
+    return memory;
 }
 
 void *mem_large_realloc(void *memory, size_t size_before, size_t size)
@@ -150,7 +146,7 @@ bool mem_grow(void **array, size_t *capacity, size_t count, size_t size)
     size_t bytes;
     if (__builtin_mul_overflow(wanted, size, &bytes)) return false;
 
-    /* The caller's array is a pointer to its own element type: read and written as bytes, it is no void *. */
+    /* The caller's pointer has its own element type, not void *, so it is read and written as bytes. */
     void *memory;
     memcpy(&memory, array, sizeof memory);
     memory = mem_realloc(memory, bytes);

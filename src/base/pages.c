@@ -1,3 +1,4 @@
+/* pages.c -- mmap and its relatives; also a pretended page size for tests. */
 #include "base/pages.h"
 
 #include <assert.h>
@@ -7,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* 0: not asked for yet. Relaxed, as is the other: they do not change once they are set. */
+/* 0: not known yet. Both are accessed relaxed: they do not change once they are set. */
 static _Atomic size_t size_of_page;
 static _Atomic bool pretended;
 
@@ -15,7 +16,7 @@ size_t page_bytes(void)
 {
     size_t bytes = atomic_load_explicit(&size_of_page, memory_order_relaxed);
     if (bytes) return bytes;
-    bytes = (size_t)sysconf(_SC_PAGESIZE); /* cannot fail; who asks at the same time gets the same */
+    bytes = (size_t)sysconf(_SC_PAGESIZE); /* cannot fail; concurrent callers get the same */
     atomic_store_explicit(&size_of_page, bytes, memory_order_relaxed);
     return bytes;
 }
@@ -32,7 +33,7 @@ static size_t whole_pages(size_t size)
     return (size + page_bytes() - 1) & ~(page_bytes() - 1);
 }
 
-static bool is_aligned(const void *memory, size_t alignment)
+__attribute__((unused)) static bool is_aligned(const void *memory, size_t alignment)
 {
     return ((uintptr_t)memory & (alignment - 1)) == 0;
 }
@@ -43,7 +44,7 @@ static void *map(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Maps more than is wanted and cuts both ends off. That one of them stays is no failure. */
+/* Maps more than needed and unmaps both ends. It is no failure if one of them stays mapped. */
 void *pages_map_aligned(size_t size, size_t alignment)
 {
     size = whole_pages(size);
@@ -63,8 +64,8 @@ void *pages_map(size_t size)
     return map(size);
 }
 
-/* A pretended page would not stay aligned if the system moved it. */
-static void *move_by_hand(void *memory, size_t size_before, size_t size)
+/* Used with a pretended page size, whose alignment would be lost if the system moved the mapping. */
+static void *move_by_copy(void *memory, size_t size_before, size_t size)
 {
     void *fresh = pages_map(size);
     if (!fresh) return NULL;
@@ -77,7 +78,7 @@ void *pages_remap(void *memory, size_t size_before, size_t size)
 {
     assert(is_aligned(memory, page_bytes()));
     if (atomic_load_explicit(&pretended, memory_order_relaxed))
-        return move_by_hand(memory, size_before, size);
+        return move_by_copy(memory, size_before, size);
     void *moved = mremap(memory, size_before, size, MREMAP_MAYMOVE);
     return moved == MAP_FAILED ? NULL : moved;
 }
@@ -85,11 +86,12 @@ void *pages_remap(void *memory, size_t size_before, size_t size)
 void pages_unmap(void *memory, size_t size)
 {
     assert(is_aligned(memory, page_bytes()));
-    /* Fails only where the kernel would have to split one mapping too many: then the memory stays. */
+    /* Fails only if the kernel would exceed its limit of mappings by splitting one; the memory then stays
+     * mapped. */
     (void)munmap(memory, whole_pages(size));
 }
 
-void pages_wish_huge(void *memory, size_t size)
+void pages_request_huge(void *memory, size_t size)
 {
     assert(is_aligned(memory, page_bytes()));
     (void)madvise(memory, size, MADV_HUGEPAGE);

@@ -1,7 +1,7 @@
-/* pages.h -- memory by whole pages of the system, whose size only the system knows.
+/* pages.h -- memory in whole pages of the system, whose size is known only at run time.
  *
- * A page has 4 KiB on x86-64; on arm64 it is 4, 16 or 64 KiB, as the kernel was built. What is mapped, and what is cut off
- * a mapping, begins at a multiple of it.
+ * A page has 4 KiB on x86-64; on arm64 it has 4, 16 or 64 KiB, depending on how the kernel was built.
+ * Mappings, and the parts that are cut off them, begin at multiples of it.
  *
  * Concurrency  any thread.
  */
@@ -11,22 +11,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The size of a page, bytes: a power of two. */
+/* Returns the size of a page in bytes, a power of two. */
 size_t page_bytes(void);
 
-/* Zeroed memory, rounded up to whole pages; NULL when out of memory. */
+/* Returns zeroed memory, rounded up to whole pages; NULL when out of memory. */
 void *pages_map(size_t size);
-/* The same, aligned to `alignment`, which is a power of two and at least a page. */
+/* The same, aligned to `alignment`, a power of two that is at least a page. */
 void *pages_map_aligned(size_t size, size_t alignment);
-/* Moves and resizes what pages_map returned for size_before; NULL, and nothing has changed, when out of memory. */
+/* Resizes, and possibly moves, what pages_map() returned for size_before. Returns NULL when out of memory;
+ * nothing has changed then. */
 void *pages_remap(void *memory, size_t size_before, size_t size);
-/* Gives back a mapping, or the pages of one from its beginning or to its end. */
+/* Unmaps a mapping, or some pages at its beginning or end. */
 void pages_unmap(void *memory, size_t size);
-/* Wishes for huge pages in all of a mapping. */
-void pages_wish_huge(void *memory, size_t size);
+/* Asks the system for huge pages in a whole mapping. */
+void pages_request_huge(void *memory, size_t size);
 
-/* For tests, before anything is mapped: takes pages for larger than they are. Everything that would fail or hit its
- * neighbours on such a system then trips an assertion. `bytes` is a power of two and at least the system's size. */
+/* For tests, before anything is mapped: pretends that pages are larger than they are. Anything that would
+ * fail or overwrite its neighbours on such a system then trips an assertion. `bytes` is a power of two and at
+ * least the size of the system's pages. */
 void pages_pretend(size_t bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* random.c -- xoshiro256** (Blackman and Vigna, 2018), its state filled by splitmix64. */
+/* random.c -- xoshiro256** (Blackman and Vigna, 2018), seeded by splitmix64. */
 #include "base/random.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* random.h -- xoshiro256**: fast, replayable numbers for tests, sim and benchmarks; never for secrets. */
+/* random.h -- xoshiro256**: fast, reproducible pseudo-random numbers for tests, sim and benchmarks; never for
+ * secrets. */
 #ifndef HOLT_BASE_RANDOM_H
 #define HOLT_BASE_RANDOM_H
 

@@ -1,9 +1,10 @@
+/* range_estimate.c -- the descent along both ends of a range; range_estimate.h explains the method. */
 #include "base/range_estimate.h"
 
 #include <assert.h>
 
-/* Nodes of one level that could be looked into, in key order. Each stands for as much weight as it has, and more if
- * its siblings were left out. */
+/* Nodes of one level that could be visited, in key order. Each represents its own weight, plus a share of the
+ * siblings that were left out. */
 typedef struct candidates {
     struct {
         estimate_node node;
@@ -13,16 +14,16 @@ typedef struct candidates {
     double shares;
 } candidates;
 
-/* Where the descent is. */
+/* The state of the descent at one level. */
 typedef struct descent {
     estimate_visitor visit;
     void *ctx;
     slice begin, end;
     bool joint;               /* both bounds are in `left` */
-    bool has_left, has_right; /* the paths of the bounds; none where a bound is open */
+    bool has_left, has_right; /* whether there is a path along that bound; not where the bound is open */
     estimate_node left, right;
-    double covered, bytes;                   /* of the level: between the paths */
-    estimate_node samples[ESTIMATE_SAMPLES]; /* some of it */
+    double covered, bytes;                   /* of this level, between the paths */
+    estimate_node samples[ESTIMATE_SAMPLES]; /* some of the nodes between them */
     uint32_t sample_count;
     candidates next; /* of the level below */
 } descent;
@@ -36,7 +37,7 @@ static void gather(candidates *c, const estimate_visit *v)
     }
 }
 
-/* All of them, or as many as there is room for, evenly spread by what they stand for. */
+/* Chooses the samples of the next level: all candidates, or as many as fit, evenly spread by weight. */
 static void choose(descent *d)
 {
     const candidates *c = &d->next;
@@ -49,8 +50,8 @@ static void choose(descent *d)
     }
 }
 
-static holt_status look(descent *d, estimate_node node, uint32_t level, bool begins, bool ends,
-                        estimate_visit *v)
+static holt_status visit_node(descent *d, estimate_node node, uint32_t level, bool begins, bool ends,
+                              estimate_visit *v)
 {
     const slice open = {NULL, 0};
     memset(v, 0, sizeof *v);
@@ -63,11 +64,11 @@ static holt_status look(descent *d, estimate_node node, uint32_t level, bool beg
     return rc;
 }
 
-/* The node that both bounds are in: the root, and those below it until the paths part. */
-static holt_status look_at_joint(descent *d, uint32_t level)
+/* Visits the node that both bounds are in: the root, and those below it until the paths part. */
+static holt_status visit_joint(descent *d, uint32_t level)
 {
     estimate_visit v;
-    holt_status rc = look(d, d->left, level, true, true, &v);
+    holt_status rc = visit_node(d, d->left, level, true, true, &v);
     d->covered = v.covered;
     d->bytes = v.bytes;
     d->joint = v.has_begin && v.has_end && v.same;
@@ -78,13 +79,13 @@ static holt_status look_at_joint(descent *d, uint32_t level)
     return rc;
 }
 
-/* What lies between the paths, by what some of it leads to. */
-static holt_status look_between(descent *d, uint32_t level, double *covered, double *bytes)
+/* Estimates what lies between the paths from the samples. */
+static holt_status visit_between(descent *d, uint32_t level, double *covered, double *bytes)
 {
     double weight = 0, leads_to = 0, of_bytes = 0;
     for (uint32_t i = 0; i < d->sample_count; i++) {
         estimate_visit v;
-        holt_status rc = look(d, d->samples[i], level, false, false, &v);
+        holt_status rc = visit_node(d, d->samples[i], level, false, false, &v);
         if (rc != HOLT_OK) return rc;
         weight += (double)d->samples[i].weight;
         leads_to += v.covered;
@@ -96,20 +97,20 @@ static holt_status look_between(descent *d, uint32_t level, double *covered, dou
     return HOLT_OK;
 }
 
-static holt_status look_at_level(descent *d, uint32_t level)
+static holt_status visit_level(descent *d, uint32_t level)
 {
     estimate_visit v;
     double covered = 0, bytes = 0;
     holt_status rc = HOLT_OK;
     if (d->has_left) {
-        rc = look(d, d->left, level, true, false, &v);
+        rc = visit_node(d, d->left, level, true, false, &v);
         covered += v.covered;
         bytes += v.bytes;
         d->left = v.begin_child;
     }
-    if (rc == HOLT_OK) rc = look_between(d, level, &covered, &bytes);
+    if (rc == HOLT_OK) rc = visit_between(d, level, &covered, &bytes);
     if (rc == HOLT_OK && d->has_right) {
-        rc = look(d, d->right, level, false, true, &v);
+        rc = visit_node(d, d->right, level, false, true, &v);
         covered += v.covered;
         bytes += v.bytes;
         d->right = v.end_child;
@@ -127,7 +128,7 @@ holt_status range_estimate(estimate_visitor visit, void *ctx, estimate_node root
     for (uint32_t level = height; level-- > 0;) {
         d.next.count = 0;
         d.next.shares = 0;
-        holt_status rc = d.joint ? look_at_joint(&d, level) : look_at_level(&d, level);
+        holt_status rc = d.joint ? visit_joint(&d, level) : visit_level(&d, level);
         if (rc != HOLT_OK) return rc;
         choose(&d);
     }

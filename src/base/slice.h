@@ -1,4 +1,4 @@
-/* slice.h -- borrowed bytes, compared bytewise. A slice never owns what it points to. */
+/* slice.h -- borrowed bytes, compared bytewise. A slice never owns what it refers to. */
 #ifndef HOLT_BASE_SLICE_H
 #define HOLT_BASE_SLICE_H
 
@@ -23,7 +23,7 @@ static inline void bytes_copy(void *to, const void *from, size_t size)
     if (size) memcpy(to, from, size);
 }
 
-/* < 0, 0, > 0: bytewise, the shorter first. */
+/* Returns < 0, 0 or > 0: bytewise order, a prefix before what extends it. */
 static inline int slice_compare(slice a, slice b)
 {
     size_t common = a.size < b.size ? a.size : b.size;
@@ -42,7 +42,7 @@ static inline bool slice_has_prefix(slice s, slice prefix)
     return s.size >= prefix.size && bytes_compare(s.data, prefix.data, prefix.size) == 0;
 }
 
-/* Bytes that a and b have in common at their beginning. */
+/* Returns the length of the common prefix of a and b. */
 static inline size_t slice_common_prefix(slice a, slice b)
 {
     size_t limit = a.size < b.size ? a.size : b.size;
@@ -53,13 +53,13 @@ static inline size_t slice_common_prefix(slice a, slice b)
     return n;
 }
 
-/* As a bound {NULL, 0} is open. */
+/* As a bound, {NULL, 0} is open. */
 static inline bool slice_is_open(slice bound)
 {
     return bound.data == NULL && bound.size == 0;
 }
 
-/* The narrower of two lower bounds, or of two upper ones. */
+/* Returns the tighter of two lower bounds, or of two upper bounds. */
 static inline slice slice_tighter_lower(slice a, slice b)
 {
     if (slice_is_open(a)) return b;

@@ -1,4 +1,4 @@
-/* status.c -- each thread's last failure, and the public functions that tell of it, without allocating. */
+/* status.c -- the last failure of each thread, and the public functions that report it. Nothing allocates. */
 #include "base/status.h"
 
 #include <assert.h>
@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* The one list of statuses: number and name. */
+/* The list of all statuses. */
 #define STATUS_LIST(X)                                                                                       \
     X(HOLT_OK)                                                                                               \
     X(HOLT_NOT_FOUND)                                                                                        \
@@ -26,16 +26,16 @@
 enum { MESSAGE_SIZE = sizeof(((holt_error *)0)->message), FILE_SIZE = sizeof(((holt_error *)0)->file) };
 
 static _Thread_local holt_error last = {.offset = HOLT_NO_OFFSET};
-static _Thread_local bool fresh; /* `last` was set since the call began; read by debug builds only */
+static _Thread_local bool fresh; /* `last` was set since the call began; only debug builds read it */
 
-/* A message in the making. It is built aside, because the arguments may point into the last one. */
+/* A message under construction. It is built aside because its arguments may point into the last one. */
 typedef struct text {
     char bytes[MESSAGE_SIZE];
     size_t used; /* without the terminating zero */
-    bool cut;    /* it is full: nothing is added any more */
+    bool cut;    /* it is full: nothing more is added */
 } text;
 
-/* Takes away the part of a UTF-8 character that a cut has left at the end. */
+/* Removes the incomplete UTF-8 character that a cut may have left at the end. */
 static void text_mend_cut(text *t)
 {
     size_t tail = 0; /* continuation bytes at the end */
@@ -53,7 +53,7 @@ __attribute__((format(printf, 2, 0))) static void text_add_list(text *t, const c
     if (t->cut) return;
     size_t room = sizeof t->bytes - t->used;
     int n = vsnprintf(t->bytes + t->used, room, format, args);
-    if (n < 0) { /* an invalid format; nothing is written that could be trusted */
+    if (n < 0) { /* an invalid format: do not trust what was written */
         t->bytes[t->used] = '\0';
         return;
     }
@@ -124,13 +124,13 @@ static holt_status status_of_errno(int os_errno)
         return HOLT_NO_MEMORY;
     case EMFILE:
     case ENFILE:
-        return HOLT_BUSY; /* nothing was opened, and so nothing was done */
+        return HOLT_BUSY; /* nothing was opened, so nothing was done */
     default:
         return HOLT_IO;
     }
 }
 
-/* What the user can do about the limit that an open has met; NULL: it was another failure. */
+/* Returns what the user can do about the limit that an open has hit; NULL for other failures. */
 static const char *limit_of_errno(int os_errno)
 {
     if (os_errno == EMFILE)
@@ -160,9 +160,9 @@ bool status_no_descriptors(holt_status status)
     return status == HOLT_BUSY && (last.os_errno == EMFILE || last.os_errno == ENFILE);
 }
 
-void status_tell_no_memory(size_t bytes)
+void status_set_no_memory(size_t bytes)
 {
-    (void)status_set(HOLT_NO_MEMORY, "out of memory: %zu bytes were asked for", bytes);
+    (void)status_set(HOLT_NO_MEMORY, "out of memory: %zu bytes were requested", bytes);
 }
 
 holt_status status_wrap(holt_status status, const char *format, ...)

@@ -1,4 +1,4 @@
-/* current.c -- the one-line file that names the manifest; its form is in manifest.h. */
+/* current.c -- CURRENT, the one-line file that names the manifest; manifest.h describes the line. */
 #include "log/manifest.h"
 
 #include "base/hash.h"
@@ -12,8 +12,9 @@
 
 enum { CURRENT_BYTES_MAX = 256 };
 
-/* Writes CURRENT.tmp and syncs it. One that is there is not reused: if a sync of the directory has failed since it was
- * made, its name may never become durable, nor then the rename of it, whatever later syncs report. */
+/* Writes and syncs CURRENT.tmp. An existing one is deleted rather than reused: if a sync of the directory has
+ * failed since it was created, its name may never become durable, and then neither does the rename, whatever
+ * later syncs report. */
 static holt_status write_temporary(os_dir *dir, const char *line, size_t size)
 {
     os_file *file = NULL;
@@ -37,7 +38,8 @@ holt_status current_write(os_dir *dir, uint64_t number, const uint64_t database_
 
     assert(size > 0 && (size_t)size < sizeof line);
     holt_status rc = write_temporary(dir, line, (size_t)size);
-    if (rc == HOLT_OK) rc = os_dir_sync(dir); /* the manifest's name before the name that leads to it */
+    if (rc == HOLT_OK)
+        rc = os_dir_sync(dir); /* the manifest's name becomes durable before CURRENT refers to it */
     if (named) *named = rc == HOLT_OK;
     if (rc == HOLT_OK) rc = os_dir_rename(dir, "CURRENT.tmp", "CURRENT");
     if (rc == HOLT_OK) rc = os_dir_sync(dir);
@@ -48,11 +50,11 @@ enum { CHECKSUM_DIGITS = 16 };
 
 static holt_status damaged_line(void)
 {
-    return status_set_file(HOLT_CORRUPT, "CURRENT", 0, "its line is damaged");
+    return status_set_file(HOLT_CORRUPT, "CURRENT", 0, "the line is damaged");
 }
 
-/* The checksum's digits are compared as text: there is one way to write a line. */
-static bool checksum_holds(const char *line, size_t size)
+/* Compares the digits of the checksum as text, so that a line has only one valid spelling. */
+static bool checksum_matches(const char *line, size_t size)
 {
     char digits[CHECKSUM_DIGITS + 2];
     if (size < sizeof digits) return false;
@@ -65,7 +67,7 @@ static holt_status parse_current(const char *line, size_t size, uint64_t *number
 {
     char high[17] = "", low[17] = "", name[OS_NAME_MAX] = "";
     int version = 0;
-    if (!checksum_holds(line, size)) return damaged_line();
+    if (!checksum_matches(line, size)) return damaged_line();
     int fields = sscanf(line, "holt %9d %16[0-9a-f]%16[0-9a-f] %63s", &version, high, low, name);
     if (fields >= 1 && version != MANIFEST_FORMAT_VERSION)
         return status_set_file(HOLT_UNSUPPORTED, "CURRENT", 0,

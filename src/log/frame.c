@@ -1,4 +1,4 @@
-/* frame.c -- encoding and decoding side by side; the bytes are in frame.h. */
+/* frame.c -- encoding and decoding of frames; frame.h describes the bytes. */
 #include "log/frame.h"
 
 #include "base/coding.h"
@@ -20,7 +20,7 @@ enum {
     AT_HEADER_CHECKSUM = 64
 };
 _Static_assert(AT_HEADER_CHECKSUM + 8 == FRAME_HEADER, "the header ends with its checksum");
-_Static_assert(AT_SALT + 8 == FRAME_SALT_END, "a search looks for the epoch there");
+_Static_assert(AT_SALT + 8 == FRAME_SALT_END, "a search compares the salt there");
 
 void frame_encode(uint8_t *at, frame *f)
 {
@@ -48,7 +48,7 @@ void frame_encode(uint8_t *at, frame *f)
 
 uint32_t frame_header_check(const uint8_t *at, uint64_t salt, uint64_t offset)
 {
-    /* The cheap comparisons first: a search for later frames asks at every eighth byte. */
+    /* The cheap comparisons first: most candidates of a search fail them. */
     if (get_u64le(at + AT_SALT) != salt || get_u64le(at + AT_OFFSET) != offset) return 0;
     if (get_u64le(at + AT_HEADER_CHECKSUM) != hash_bytes(at, AT_HEADER_CHECKSUM)) return 0;
     uint32_t type = get_u32le(at + AT_TYPE), length = get_u32le(at + AT_LENGTH);

@@ -1,4 +1,4 @@
-/* frame.h -- the framed, checksummed record that the write-ahead log and the manifest are made of.
+/* frame.h -- the frame: the checksummed record that the write-ahead log and the manifest consist of.
  *
  * A frame, little-endian, 8-byte aligned in its file:
  *   offset  size  field
@@ -6,21 +6,22 @@
  *        4     1  type: 1 commit, 2 seal, 3 close, 4 manifest record
  *        5     3  zero
  *        8     8  salt of the file: drawn at random when the file is named, so that stale bytes never
- *              validate
+ *                 validate
  *       16     8  offset of this frame in its file
  *       24     8  checksum of the frame before it (of the file's header for the first one)
  *       32     8  commit: seqno of its first operation; seal, close: the next seqno; manifest record: its
- *              number
- *       40    16  position (segment, offset) known synced when the frame was built; never its own sync
+ *                 number
+ *       40    16  position (segment, offset) up to which the log was synced when the frame was built; never
+ *                 covers the frame itself
  *       56     4  payload length
  *       60     4  operations in the payload
  *       64     8  XXH3-64 of bytes 0..63
  *       72     n  payload, then zeros up to a multiple of 8
  * length-8     8  XXH3-64 of everything before it
  *
- * The header's own checksum lets a reader trust the length before it reads that much. Epoch, offset and the
- * chain of checksums make it impossible for a frame of a recycled, cut or copied file to pass for one of this
- * place.
+ * The header has a checksum of its own, so a reader can trust the length before reading that many bytes.
+ * Salt, offset and the chain of checksums ensure that a frame of a recycled, cut or copied file cannot pass
+ * for a frame of this place.
  */
 #ifndef HOLT_LOG_FRAME_H
 #define HOLT_LOG_FRAME_H
@@ -44,21 +45,22 @@ typedef struct frame {
     slice payload;
 } frame;
 
-/* Bytes that a frame with so much payload takes. */
+/* Returns the size in the file of a frame with this payload. */
 static inline size_t frame_length(size_t payload_size)
 {
     return (FRAME_HEADER + payload_size + FRAME_TRAILER + FRAME_ALIGN - 1) & ~(size_t)(FRAME_ALIGN - 1);
 }
 
-/* Completes the frame at `at`, whose payload of f->payload.size bytes already stands at at + FRAME_HEADER
+/* Completes the frame at `at`. Its payload of f->payload.size bytes must already be at at + FRAME_HEADER
  * (f->payload.data is not read). Sets f->length and f->checksum. */
 void frame_encode(uint8_t *at, frame *f);
 
-/* The length that a valid header of this salt and offset states, or 0. `at` has FRAME_HEADER bytes. */
+/* Returns the frame length that the header at `at` states, or 0 unless it is valid and has this salt and
+ * offset. `at` has FRAME_HEADER bytes. */
 uint32_t frame_header_check(const uint8_t *at, uint64_t salt, uint64_t offset);
 
-/* Decodes a frame whose header passed the check and that is wholly at `at`. false: its checksum or structure
- * is bad. The payload is borrowed. */
+/* Decodes a frame whose header has passed the check and all of which is at `at`. Returns false when its
+ * checksum or structure is bad. The payload is borrowed. */
 bool frame_decode(const uint8_t *at, uint32_t length, frame *out);
 
 #endif

@@ -1,3 +1,4 @@
+/* frame_reader.c -- reading and searching frames through a window over the file. */
 #include "log/frame_reader.h"
 
 #include "base/coding.h"
@@ -22,7 +23,7 @@ void frame_reader_deinit(frame_reader *r)
     r->window = NULL;
 }
 
-/* Makes [offset, offset + size) stand in the window; the file is that long. */
+/* Makes the window cover [offset, offset + size), which must lie within the file. */
 static holt_status window_cover(frame_reader *r, uint64_t offset, size_t size)
 {
     assert(size > 0 && offset + size <= r->size);
@@ -58,8 +59,9 @@ holt_status frame_reader_at(frame_reader *r, uint64_t offset, frame *out, bool *
     return HOLT_OK;
 }
 
-/* The next place in the window, from `offset` on, where the salt stands as in a frame's header; or the first place that the
- * window does not show. Nearly all of what is searched is zeros, so this is a bare comparison. */
+/* Returns the next offset in the window, from `offset` on, at which the salt is where a frame has it; or the
+ * first offset that the window does not show. Nearly all of what is searched is zeros, so this is a bare
+ * comparison. */
 static uint64_t next_candidate(const frame_reader *r, uint64_t offset)
 {
     assert(offset % FRAME_ALIGN == 0 && offset >= r->start && offset <= r->start + r->length);

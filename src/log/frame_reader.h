@@ -1,7 +1,8 @@
-/* frame_reader.h -- frames out of a file of unknown health.
+/* frame_reader.h -- reads frames from a file that may be damaged.
  *
- * Reads through a window that grows to the largest frame. A read error is an error; a frame that is not
- * there, is cut off or does not validate is an answer.
+ * Reads through a window, which grows to the size of the largest frame. Only a failed read is an error; a
+ * frame that is missing, cut off or invalid is reported as not found.
+ *
  * Concurrency  one thread.
  */
 #ifndef HOLT_LOG_FRAME_READER_H
@@ -13,7 +14,7 @@
 typedef struct frame_reader {
     os_file *file;  /* borrowed */
     uint64_t size;  /* of the file */
-    uint64_t salt; /* of the frames looked for */
+    uint64_t salt;  /* of the frames to find */
     uint8_t *window;
     size_t capacity;
     uint64_t start; /* of the window in the file */
@@ -23,10 +24,11 @@ typedef struct frame_reader {
 holt_status frame_reader_init(frame_reader *r, os_file *file, uint64_t salt);
 void        frame_reader_deinit(frame_reader *r); /* accepts a zeroed one */
 
-/* The frame at `offset`, if there is a valid one: *found. Its payload is borrowed until the next call. */
+/* Reads the frame at `offset`; *found says whether there is a valid one. Its payload is borrowed until the
+ * next call. */
 holt_status frame_reader_at(frame_reader *r, uint64_t offset, frame *out, bool *found);
 
-/* The first valid frame at or after `offset`, wherever it stands. The search is linear. */
+/* Finds the first valid frame at or after `offset`, at any aligned offset. The search is linear. */
 holt_status frame_reader_find(frame_reader *r, uint64_t offset, frame *out, bool *found);
 
 #endif

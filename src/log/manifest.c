@@ -1,7 +1,8 @@
+/* manifest.c -- writing and reading the manifest file. */
 #include "log/manifest.h"
 
 #include "base/coding.h"
-#include "base/hash.h"
+#include "base/file_header.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "log/frame_reader.h"
@@ -10,21 +11,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-    AT_MAGIC = 0,
-    AT_VERSION = 8,
-    AT_FLAGS = 12,
-    AT_DATABASE = 16,
-    AT_NUMBER = 32,
-    AT_SALT = 40,
-    AT_ZERO = 48,
-    AT_CHECKSUM = 56
-};
+enum { HEADER_ZERO = FILE_HEADER_FIELDS };
 
 /* Room kept allocated after the last record. */
 enum { ALLOCATE_BYTES = 64 << 10 };
-
-static const uint8_t magic[8] = "HOLTMAN";
 
 struct manifest {
     os_dir *dir;
@@ -46,50 +36,43 @@ void manifest_name(uint64_t number, char name[OS_NAME_MAX])
 static uint64_t header_encode(uint8_t out[MANIFEST_FRAMES], const uint64_t database_id[2], uint64_t number,
                               uint64_t salt)
 {
+    file_header h = {.version = MANIFEST_FORMAT_VERSION, .number = number, .salt = salt};
+    memcpy(h.database_id, database_id, sizeof h.database_id);
     memset(out, 0, MANIFEST_FRAMES);
-    memcpy(out + AT_MAGIC, magic, sizeof magic);
-    put_u32le(out + AT_VERSION, MANIFEST_FORMAT_VERSION);
-    put_u64le(out + AT_DATABASE, database_id[0]);
-    put_u64le(out + AT_DATABASE + 8, database_id[1]);
-    put_u64le(out + AT_NUMBER, number);
-    put_u64le(out + AT_SALT, salt);
-    uint64_t checksum = hash_bytes(out, AT_CHECKSUM);
-    put_u64le(out + AT_CHECKSUM, checksum);
-    return checksum;
+    file_header_encode(out, MANIFEST_HEADER, FILE_MAGIC_MANIFEST, &h);
+    return file_header_seal(out, MANIFEST_HEADER);
 }
 
-/* Checks the header of the file and gives its salt and checksum. */
-static holt_status header_read(os_file *file, uint64_t number, const uint64_t database_id[2], uint64_t *salt,
-                               uint64_t *checksum)
+/* Reads and checks the header of the file. */
+static holt_status header_read(os_file *file, uint64_t number, const uint64_t database_id[2],
+                               file_header *out)
 {
     uint8_t in[MANIFEST_HEADER];
     const char *name = os_file_name(file);
     holt_status rc = os_file_read_exact(file, 0, in, sizeof in);
     if (rc != HOLT_OK) return rc;
-    if (memcmp(in + AT_MAGIC, magic, sizeof magic) != 0)
-        return status_set_file(HOLT_CORRUPT, name, AT_MAGIC, "not a manifest of Holt");
-    *checksum = get_u64le(in + AT_CHECKSUM);
-    if (*checksum != hash_bytes(in, AT_CHECKSUM))
-        return status_set_file(HOLT_CORRUPT, name, AT_CHECKSUM, "the header does not match its checksum");
-    if (get_u32le(in + AT_VERSION) != MANIFEST_FORMAT_VERSION || get_u32le(in + AT_FLAGS) ||
-        get_u64le(in + AT_ZERO))
-        return status_set_file(HOLT_UNSUPPORTED, name, AT_VERSION,
+    if (!file_header_has_magic(in, FILE_MAGIC_MANIFEST))
+        return status_set_file(HOLT_CORRUPT, name, FILE_HEADER_MAGIC, "not a manifest of Holt");
+    if (!file_header_decode(in, sizeof in, out))
+        return status_set_file(HOLT_CORRUPT, name, MANIFEST_HEADER - 8,
+                               "the header does not match its checksum");
+    if (out->version != MANIFEST_FORMAT_VERSION || out->flags || get_u64le(in + HEADER_ZERO))
+        return status_set_file(HOLT_UNSUPPORTED, name, FILE_HEADER_VERSION,
                                "manifest format version %" PRIu32 ", flags %" PRIx32
                                "; this release reads version %d",
-                               get_u32le(in + AT_VERSION), get_u32le(in + AT_FLAGS), MANIFEST_FORMAT_VERSION);
-    if (get_u64le(in + AT_DATABASE) != database_id[0] || get_u64le(in + AT_DATABASE + 8) != database_id[1])
-        return status_set_file(HOLT_CORRUPT, name, AT_DATABASE, "belongs to another database");
-    if (get_u64le(in + AT_NUMBER) != number)
-        return status_set_file(HOLT_CORRUPT, name, AT_NUMBER, "is manifest %" PRIu64 " under a wrong name",
-                               get_u64le(in + AT_NUMBER));
-    *salt = get_u64le(in + AT_SALT);
+                               out->version, out->flags, MANIFEST_FORMAT_VERSION);
+    if (memcmp(out->database_id, database_id, sizeof out->database_id) != 0)
+        return status_set_file(HOLT_CORRUPT, name, FILE_HEADER_DATABASE, "belongs to another database");
+    if (out->number != number)
+        return status_set_file(HOLT_CORRUPT, name, FILE_HEADER_NUMBER,
+                               "is manifest %" PRIu64 " under a wrong name", out->number);
     return HOLT_OK;
 }
 
 /* ---------------------------------------------------------------- writing */
 
-/* Grows the file ahead of what will be written. Not having the room is no error yet: the write itself may
- * find some. */
+/* Grows the file ahead of what will be written. A lack of space is not an error yet: the write itself may
+ * still find room. */
 static void allocate_ahead(manifest *m, os_file *file, uint64_t end)
 {
     if (end <= m->allocated) return;
@@ -115,8 +98,8 @@ static holt_status write_record(manifest *m, os_file *file, slice payload)
     frame_encode(bytes, &f);
     allocate_ahead(m, file, m->end + length);
     holt_status rc = os_file_write(file, m->end, bytes, length);
-    /* Until the sync has succeeded nobody knows what is on disk. But what there was no room for is not there whole, and the
-     * next record is written over its beginning. */
+    /* Until the sync has succeeded, what is on disk is unknown. But a record that ran out of space is not
+     * there as a whole, and the next record overwrites its beginning. */
     m->broken = rc != HOLT_NO_SPACE;
     if (rc == HOLT_OK) rc = os_file_sync(file);
     mem_free(bytes);
@@ -147,7 +130,7 @@ holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t databas
     m->salt = os_random(os_dir_os(dir));
     m->end = MANIFEST_FRAMES;
     m->last.number = number;
-    m->last.record = UINT64_MAX; /* so that the first one is 0 */
+    m->last.record = UINT64_MAX; /* the first record becomes 0 */
     m->last.checksum = header_encode(header, database_id, number, m->salt);
     allocate_ahead(m, file, m->end + frame_length(state.size));
     rc = os_file_write(file, 0, header, sizeof header);
@@ -156,7 +139,7 @@ holt_status manifest_create(os_dir *dir, uint64_t number, const uint64_t databas
     *out = m;
     m = NULL;
 done:
-    if (m && file) os_dir_discard(dir, name); /* garbage otherwise, which the next open removes */
+    if (m && file) os_dir_discard(dir, name); /* if that fails, the next open removes it */
     os_file_close(file);
     manifest_close(m);
     return rc;
@@ -167,20 +150,20 @@ void manifest_close(manifest *m)
     mem_free(m);
 }
 
-/* Opens the file for one record, and makes sure that it is still the same one. */
-static holt_status open_again(const manifest *m, os_file **out)
+/* Opens the file for one record and checks that it is still the same file. */
+static holt_status reopen(const manifest *m, os_file **out)
 {
     char name[OS_NAME_MAX];
-    uint64_t salt = 0, checksum;
+    file_header header = {0};
     manifest_name(m->last.number, name);
     holt_status rc = os_file_open(m->dir, name, OS_WRITE, out);
     if (rc == HOLT_NOT_FOUND)
         return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
                                "is missing from %s: it was removed while the database is open",
                                os_dir_path(m->dir));
-    if (rc == HOLT_OK) rc = header_read(*out, m->last.number, m->database_id, &salt, &checksum);
-    if (rc == HOLT_OK && salt != m->salt)
-        rc = status_set_file(HOLT_IO, name, AT_SALT, "was replaced while the database is open");
+    if (rc == HOLT_OK) rc = header_read(*out, m->last.number, m->database_id, &header);
+    if (rc == HOLT_OK && header.salt != m->salt)
+        rc = status_set_file(HOLT_IO, name, FILE_HEADER_SALT, "was replaced while the database is open");
     return rc;
 }
 
@@ -189,11 +172,10 @@ holt_status manifest_append(manifest *m, slice edit)
     char name[OS_NAME_MAX];
     manifest_name(m->last.number, name);
     if (m->broken)
-        return status_set_file(
-            HOLT_IO, name, HOLT_NO_OFFSET,
-            "an earlier write to the manifest failed; nothing can be recorded in it any more");
+        return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
+                               "an earlier write to the manifest failed; nothing more can be recorded in it");
     os_file *file = NULL;
-    holt_status rc = open_again(m, &file);
+    holt_status rc = reopen(m, &file);
     if (rc == HOLT_OK) rc = write_record(m, file, edit);
     os_file_close(file);
     return rc;
@@ -222,8 +204,8 @@ static holt_status bad_record(os_file *file, uint64_t offset, uint64_t index)
                            "record %" PRIu64 " at %" PRIu64 " is damaged", index, offset);
 }
 
-/* A bad record is torn if nothing valid follows it, and it is not the first, which was synced before CURRENT
- * named the file. */
+/* Decides whether a bad record is torn or damaged. It is torn if nothing valid follows it; the first record,
+ * which was synced before CURRENT named the file, can only be damaged. */
 static holt_status judge_bad_record(frame_reader *reader, uint64_t offset, uint64_t index)
 {
     if (index == 0) return bad_record(reader->file, offset, index);
@@ -261,7 +243,7 @@ holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_
     manifest_name(number, name);
     os_file *file = NULL;
     frame_reader reader = {0};
-    uint64_t salt = 0;
+    file_header header = {0};
     memset(last, 0, sizeof *last);
     last->number = number;
 
@@ -270,9 +252,10 @@ holt_status manifest_read(os_dir *dir, uint64_t number, const uint64_t database_
         return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
                                "CURRENT names this manifest, but it is missing");
     if (rc != HOLT_OK) goto done;
-    rc = header_read(file, number, database_id, &salt, &last->checksum);
+    rc = header_read(file, number, database_id, &header);
     if (rc != HOLT_OK) goto done;
-    rc = frame_reader_init(&reader, file, salt);
+    last->checksum = header.checksum;
+    rc = frame_reader_init(&reader, file, header.salt);
     if (rc == HOLT_OK) rc = read_records(&reader, record, ctx, last);
 done:
     frame_reader_deinit(&reader);

@@ -1,9 +1,9 @@
-/* operation.h -- the operations in a commit frame's payload, which is also how a transaction keeps its write
- * set.
+/* operation.h -- the operations in the payload of a commit frame. A transaction keeps its write set in the
+ * same form.
  *
  * One operation:
  *   size    field
- *      1    op: 1 put, 2 delete, 3 put until (source.h, entry_op)
+ *      1    op: 1 put, 2 delete, 3 put until (entry_op in base/iterator.h)
  *   1..5    collection id, varint
  *   1..3    key length, varint
  *   1..5    put, put until: value length, varint
@@ -49,8 +49,8 @@ static inline uint8_t *operation_encode(uint8_t *p, const operation *o)
     return p + o->value.size;
 }
 
-/* The next operation; the slices point into the payload. false at its end, or when d->failed: the payload is
- * malformed. */
+/* Decodes the next operation; its slices point into the payload. Returns false at the end of the payload, and
+ * when the payload is malformed (d->failed). */
 static inline bool operation_decode(decoder *d, operation *o)
 {
     if (d->failed || d->at == d->end) return false;

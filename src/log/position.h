@@ -1,11 +1,11 @@
-/* position.h -- a place in the log: a segment's number and a byte offset in its file. Positions are ordered.
- * */
+/* position.h -- names for places: in the log (segment number, offset in its file; ordered) and in the
+ * manifest. */
 #ifndef HOLT_LOG_POSITION_H
 #define HOLT_LOG_POSITION_H
 
 #include "base/slice.h"
 
-typedef uint64_t seqno; /* number of one operation; a commit owns a consecutive range */
+typedef uint64_t seqno; /* number of one operation; a commit has a consecutive range of them */
 
 typedef struct log_position {
     uint64_t segment;
@@ -23,8 +23,8 @@ static inline log_position log_position_max(log_position a, log_position b)
     return log_position_compare(a, b) >= 0 ? a : b;
 }
 
-/* A manifest record by name: segments name the last durable one, so that a manifest cut short is found out.
- * */
+/* Names a manifest record. Each segment names the last durable one, so that recovery notices a manifest that
+ * was cut short. */
 typedef struct manifest_mark {
     uint64_t number;   /* of the MANIFEST file */
     uint64_t record;   /* within it, from 0 */

@@ -1,3 +1,4 @@
+/* replay.c -- reading the log at an open; the numbered steps are those of replay.h. */
 #include "log/replay.h"
 
 #include "base/coding.h"
@@ -22,21 +23,29 @@ typedef struct replay {
     replay_result *out;
     size_t capacity; /* of out->segments */
 
-    uint64_t chain;      /* checksum that the next frame must name as its predecessor */
-    seqno expected;      /* seqno that the next frame must carry; 0: the first one, not above flushed + 1 */
-    bool bad;            /* a header or frame did not validate ... */
-    log_position bad_at; /* ... here */
-    uint64_t bad_salt;   /* salt of that segment if known, else 0 */
+    uint64_t chain; /* checksum that the next frame must name as its predecessor's */
+    seqno expected; /* seqno that the next frame must carry; 0: any up to flushed + 1, at the first frame */
+    bool bad;       /* a header or frame did not validate; the next two say where */
+    log_position bad_at;
+    uint64_t bad_salt; /* salt of that segment; 0: not known */
 } replay;
 
-/* ---------------------------------------------------------------- refusals */
+/* ---------------------------------------------------------------- reports of damage */
 
-static holt_status missing_segment(uint64_t number, const char *who)
+static holt_status missing_segment(uint64_t number, const char *named_by)
 {
     char name[OS_NAME_MAX];
     segment_name(number, name);
     return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET, "this log segment is missing; %s names it",
-                           who);
+                           named_by);
+}
+
+static holt_status sealed_in_a_ring(uint64_t number)
+{
+    char name[OS_NAME_MAX];
+    segment_name(number, name);
+    return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
+                           "sealing frames form a ring that leads back to this log segment");
 }
 
 static holt_status damaged(log_position at, const char *evidence)
@@ -48,7 +57,8 @@ static holt_status damaged(log_position at, const char *evidence)
                            evidence);
 }
 
-/* A header names the last durable manifest record of its time: the manifest must reach that far. */
+/* A segment's header or closing frame names the last durable manifest record of its time. The current
+ * manifest must reach that far. */
 static holt_status check_manifest_mark(const replay *r, uint64_t segment, manifest_mark mark)
 {
     bool newer = mark.number > r->manifest.number ||
@@ -67,7 +77,8 @@ static holt_status check_manifest_mark(const replay *r, uint64_t segment, manife
 
 /* ---------------------------------------------------------------- one segment */
 
-static void claim(replay *r, log_position synced)
+/* An accepted header, frame or record says that the log was synced up to here. */
+static void note_synced(replay *r, log_position synced)
 {
     r->out->synced = log_position_max(r->out->synced, synced);
 }
@@ -84,7 +95,8 @@ static holt_status accept_segment(replay *r, uint64_t number, uint64_t checksum)
     return HOLT_OK;
 }
 
-static void bad_here(replay *r, uint64_t segment, uint64_t offset, uint64_t salt)
+/* Ends the log here, for now: step 4 decides what that means. */
+static void stop_at_bad(replay *r, uint64_t segment, uint64_t offset, uint64_t salt)
 {
     r->bad = true;
     r->bad_at.segment = segment;
@@ -92,7 +104,7 @@ static void bad_here(replay *r, uint64_t segment, uint64_t offset, uint64_t salt
     r->bad_salt = salt;
 }
 
-/* Whether the frame may stand next in the log. */
+/* Whether the frame is the next one of the log. */
 static bool frame_continues(const replay *r, const frame *f)
 {
     if (f->previous != r->chain || f->type == FRAME_RECORD) return false;
@@ -105,7 +117,7 @@ static holt_status accept_frame(replay *r, const frame *f)
     log_end *end = &r->out->segments[r->out->count - 1];
     r->chain = f->checksum;
     r->expected = f->number;
-    claim(r, f->synced);
+    note_synced(r, f->synced);
     if (f->type == FRAME_COMMIT) {
         r->expected += f->operations;
         r->out->commits++;
@@ -123,11 +135,11 @@ static holt_status accept_frame(replay *r, const frame *f)
 }
 
 typedef struct segment_end {
-    bool sealed, closed;
-    uint64_t next, next_salt; /* sealed */
+    bool sealed;
+    uint64_t next, next_salt; /* when sealed: the segment that continues the log */
 } segment_end;
 
-/* A sealing frame's payload: number and salt of the segment that continues. */
+/* Decodes the payload of a sealing frame: number and salt of the segment that continues the log. */
 static bool seal_decode(const frame *f, segment_end *end)
 {
     decoder d = decoder_of(f->payload);
@@ -136,7 +148,7 @@ static bool seal_decode(const frame *f, segment_end *end)
     return !d.failed && d.at == d.end && end->next > 0;
 }
 
-/* A closing frame's payload: the last manifest record before it. */
+/* Checks the payload of a closing frame: the last manifest record before it. */
 static holt_status check_closing(replay *r, uint64_t segment, const frame *f)
 {
     decoder d = decoder_of(f->payload);
@@ -144,12 +156,12 @@ static holt_status check_closing(replay *r, uint64_t segment, const frame *f)
     mark.number = decode_u64(&d);
     mark.record = decode_u64(&d);
     mark.checksum = decode_u64(&d);
-    if (d.failed) return HOLT_OK; /* of no use as evidence; the frame itself is fine */
+    if (d.failed) return HOLT_OK; /* useless as evidence, but the frame itself is valid */
     return check_manifest_mark(r, segment, mark);
 }
 
-/* Accepts frames from the segment's first until `stop` (recovered segments), a seal, a close, or a frame that
- * is not good. */
+/* Accepts frames from the segment's first one up to offset `stop`, or with `stop` UINT64_MAX up to a sealing
+ * or closing frame; stops earlier at a bad frame. */
 static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number, uint64_t stop,
                                segment_end *end)
 {
@@ -159,28 +171,21 @@ static holt_status read_frames(replay *r, frame_reader *reader, uint64_t number,
         bool found;
         holt_status rc = frame_reader_at(reader, offset, &f, &found);
         if (rc != HOLT_OK) return rc;
-        if (!found || !frame_continues(r, &f)) {
-            bad_here(r, number, offset, reader->salt);
-            return HOLT_OK;
-        }
-        if (f.type == FRAME_SEAL && !seal_decode(&f, end)) {
-            bad_here(r, number, offset, reader->salt);
+        if (!found || !frame_continues(r, &f) || (f.type == FRAME_SEAL && !seal_decode(&f, end))) {
+            stop_at_bad(r, number, offset, reader->salt);
             return HOLT_OK;
         }
         rc = accept_frame(r, &f);
+        if (rc == HOLT_OK && f.type == FRAME_CLOSE) rc = check_closing(r, number, &f);
         if (rc != HOLT_OK) return rc;
-        offset += f.length;
-        if (f.type == FRAME_CLOSE) {
-            end->closed = true;
-            rc = check_closing(r, number, &f);
-            if (rc != HOLT_OK) return rc;
-        }
         if (f.type == FRAME_SEAL) end->sealed = true;
         if (stop == UINT64_MAX && f.type != FRAME_COMMIT) return HOLT_OK;
+        offset += f.length;
     }
     return HOLT_OK;
 }
 
+/* HOLT_NOT_FOUND: the file has no header of this segment and database. */
 static holt_status read_header(os_file *file, uint64_t number, const uint64_t database_id[2],
                                segment_header *out)
 {
@@ -192,7 +197,8 @@ static holt_status read_header(os_file *file, uint64_t number, const uint64_t da
     return segment_header_decode(bytes, number, database_id, out);
 }
 
-/* Reads one segment: `salt` 0 = whatever its header says. HOLT_NOT_FOUND: there is no such file. */
+/* Reads one segment up to `stop`, as read_frames() does. `salt` 0: accept the one in its header.
+ * HOLT_NOT_FOUND: there is no such file. */
 static holt_status read_segment(replay *r, uint64_t number, uint64_t salt, uint64_t stop, segment_end *end)
 {
     char name[OS_NAME_MAX];
@@ -206,14 +212,14 @@ static holt_status read_segment(replay *r, uint64_t number, uint64_t salt, uint6
     if (rc != HOLT_OK) goto done;
     rc = read_header(file, number, r->database_id, &header);
     if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && salt && header.salt != salt)) {
-        bad_here(r, number, 0, salt);
+        stop_at_bad(r, number, 0, salt);
         rc = HOLT_OK;
         goto done;
     }
     if (rc != HOLT_OK) goto done;
     rc = check_manifest_mark(r, number, header.manifest);
     if (rc != HOLT_OK) goto done;
-    claim(r, header.synced);
+    note_synced(r, header.synced);
     r->chain = header.checksum;
     rc = accept_segment(r, number, header.checksum);
     if (rc != HOLT_OK) goto done;
@@ -226,9 +232,9 @@ done:
     return rc;
 }
 
-/* ---------------------------------------------------------------- the whole log */
+/* ---------------------------------------------------------------- the whole log: steps 2 and 3 */
 
-/* The segments that the last recovery accepted: each must read to just the end it was given. */
+/* Step 2: reads the segments that the last recovery accepted, each up to exactly its recorded end. */
 static holt_status read_recovered(replay *r)
 {
     for (size_t i = 0; i < r->state->recovered_count; i++) {
@@ -241,36 +247,41 @@ static holt_status read_recovered(replay *r)
         const log_end *got = &r->out->segments[r->out->count - 1];
         log_position at = {want->segment, want->offset};
         if (got->checksum != want->checksum) return damaged(at, "the manifest knows another checksum");
-        claim(r, at); /* it was written again and synced before that manifest became current */
+        note_synced(r, at); /* rewritten and synced before that manifest became current */
     }
     return HOLT_OK;
 }
 
-/* From the next segment on, wherever the seals lead. */
+static bool is_accepted(const replay *r, uint64_t number)
+{
+    for (size_t i = 0; i < r->out->count; i++)
+        if (r->out->segments[i].segment == number) return true;
+    return false;
+}
+
+/* Step 3: reads from the next segment on and follows the sealing frames. */
 static holt_status read_continued(replay *r)
 {
     uint64_t number = r->state->next_segment, salt = r->state->next_salt;
-    const char *who = r->manifest_name;
+    const char *named_by = r->manifest_name;
     for (;;) {
-        for (size_t i = 0; i < r->out->count; i++)
-            if (r->out->segments[i].segment == number)
-                return missing_segment(number, "a ring of sealing frames");
+        if (is_accepted(r, number)) return sealed_in_a_ring(number);
         segment_end end;
         holt_status rc = read_segment(r, number, salt, UINT64_MAX, &end);
-        if (rc == HOLT_NOT_FOUND) return missing_segment(number, who);
+        if (rc == HOLT_NOT_FOUND) return missing_segment(number, named_by);
         if (number > r->out->segment_number_max) r->out->segment_number_max = number;
         if (rc != HOLT_OK || r->bad || !end.sealed) return rc;
         number = end.next;
         salt = end.next_salt;
-        who = "a sealing frame";
+        named_by = "a sealing frame";
     }
 }
 
-/* ---------------------------------------------------------------- torn tail or damage */
+/* ---------------------------------------------------------------- torn tail or damage: steps 1, 4 and 5 */
 
-/* The furthest position that anything valid in this segment beyond `after` says was synced. */
-static holt_status gather_evidence(replay *r, uint64_t number, uint64_t salt, uint64_t after,
-                                   log_position *evidence)
+/* Raises *evidence to the furthest position that anything valid in this segment, beyond the bad frame, says
+ * was synced. `salt` 0: take the one in the header. */
+static holt_status gather_evidence(replay *r, uint64_t number, uint64_t salt, log_position *evidence)
 {
     char name[OS_NAME_MAX];
     segment_name(number, name);
@@ -287,9 +298,9 @@ static holt_status gather_evidence(replay *r, uint64_t number, uint64_t salt, ui
     }
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) goto done;
     rc = HOLT_OK;
-    if (salt == 0) goto done; /* nothing here can be told from stale bytes */
+    if (salt == 0) goto done; /* without it nothing can be told from stale bytes */
     rc = frame_reader_init(&reader, file, salt);
-    for (uint64_t offset = after; rc == HOLT_OK;) {
+    for (uint64_t offset = SEGMENT_FRAMES; rc == HOLT_OK;) {
         frame f;
         bool found;
         rc = frame_reader_find(&reader, offset, &f, &found);
@@ -320,8 +331,9 @@ static holt_status collect_segment(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* An older manifest put in the place of the current one is whole, and so may be all it leads to: the segments that it
- * does not lead to know better. Flushed ones are not looked at. */
+/* Step 1. An older manifest put in place of the current one is whole, and so may be everything that it leads
+ * to. Only segments to which it does not lead show that a newer one existed. Flushed segments are not
+ * read. */
 static holt_status check_all_marks(const replay *r, const segment_list *files)
 {
     for (size_t i = 0; i < files->count; i++) {
@@ -339,6 +351,7 @@ static holt_status check_all_marks(const replay *r, const segment_list *files)
     return HOLT_OK;
 }
 
+/* Step 4: a torn tail returns HOLT_OK. */
 static holt_status judge_bad_frame(replay *r, const segment_list *files)
 {
     log_position evidence = {0, 0};
@@ -346,7 +359,7 @@ static holt_status judge_bad_frame(replay *r, const segment_list *files)
         uint64_t number = files->numbers[i];
         if (number < r->bad_at.segment) continue;
         uint64_t salt = number == r->bad_at.segment ? r->bad_salt : 0;
-        holt_status rc = gather_evidence(r, number, salt, SEGMENT_FRAMES, &evidence);
+        holt_status rc = gather_evidence(r, number, salt, &evidence);
         if (rc != HOLT_OK) return rc;
     }
     if (log_position_compare(evidence, r->bad_at) > 0)
@@ -354,7 +367,7 @@ static holt_status judge_bad_frame(replay *r, const segment_list *files)
     return HOLT_OK;
 }
 
-/* The closing record of the manifest is the last word on where the log ends. */
+/* Step 5: the log must reach the end that the manifest's closing record names. */
 static holt_status check_closed_end(replay *r)
 {
     if (!r->state->closed) return HOLT_OK;
@@ -365,7 +378,7 @@ static holt_status check_closed_end(replay *r)
     }
     if (log_position_compare(end, r->state->closed_end) < 0)
         return damaged(r->bad ? r->bad_at : end, "the database was closed after it");
-    claim(r, r->state->closed_end);
+    note_synced(r, r->state->closed_end);
     return HOLT_OK;
 }
 
@@ -409,7 +422,7 @@ void replay_result_deinit(replay_result *r)
     r->segments = NULL;
 }
 
-/* ---------------------------------------------------------------- writing it again */
+/* ---------------------------------------------------------------- rewriting: step 7 */
 
 static holt_status rewrite_segment(os_dir *dir, uint64_t number, uint64_t from, uint64_t to, uint8_t *buffer)
 {
@@ -418,10 +431,10 @@ static holt_status rewrite_segment(os_dir *dir, uint64_t number, uint64_t from, 
     os_file *file = NULL;
     holt_status rc = os_file_open(dir, name, OS_READ | OS_WRITE, &file);
     while (rc == HOLT_OK && from < to) {
-        size_t piece = to - from < REWRITE_BYTES ? (size_t)(to - from) : REWRITE_BYTES;
-        rc = os_file_read_exact(file, from, buffer, piece);
-        if (rc == HOLT_OK) rc = os_file_write(file, from, buffer, piece);
-        from += piece;
+        size_t chunk = to - from < REWRITE_BYTES ? (size_t)(to - from) : REWRITE_BYTES;
+        rc = os_file_read_exact(file, from, buffer, chunk);
+        if (rc == HOLT_OK) rc = os_file_write(file, from, buffer, chunk);
+        from += chunk;
     }
     if (rc == HOLT_OK) rc = os_file_sync(file);
     os_file_close(file);

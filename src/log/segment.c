@@ -1,28 +1,14 @@
+/* segment.c -- names and headers of log segments; the bytes are in segment.h. */
 #include "log/segment.h"
 
 #include "base/coding.h"
-#include "base/hash.h"
+#include "base/file_header.h"
 #include "base/status.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-    AT_MAGIC = 0,
-    AT_VERSION = 8,
-    AT_FLAGS = 12,
-    AT_DATABASE = 16,
-    AT_NUMBER = 32,
-    AT_SALT = 40,
-    AT_PREDECESSOR = 48,
-    AT_MANIFEST = 64,
-    AT_SYNCED = 88,
-    AT_SEQNO = 104,
-    AT_ZERO = 112,
-    AT_CHECKSUM = 120
-};
-
-static const uint8_t magic[8] = "HOLTWAL";
+enum { AT_PREDECESSOR = FILE_HEADER_FIELDS, AT_MANIFEST = 64, AT_SYNCED = 88, AT_SEQNO = 104, AT_ZERO = 112 };
 
 static void put_position(uint8_t *p, log_position at)
 {
@@ -38,49 +24,44 @@ static log_position get_position(const uint8_t *p)
 
 void segment_header_encode(uint8_t out[SEGMENT_HEADER], segment_header *h)
 {
-    memset(out, 0, SEGMENT_HEADER);
-    memcpy(out + AT_MAGIC, magic, sizeof magic);
-    put_u32le(out + AT_VERSION, LOG_FORMAT_VERSION);
-    put_u64le(out + AT_DATABASE, h->database_id[0]);
-    put_u64le(out + AT_DATABASE + 8, h->database_id[1]);
-    put_u64le(out + AT_NUMBER, h->number);
-    put_u64le(out + AT_SALT, h->salt);
+    file_header common = {.version = LOG_FORMAT_VERSION, .number = h->number, .salt = h->salt};
+    memcpy(common.database_id, h->database_id, sizeof common.database_id);
+    file_header_encode(out, SEGMENT_HEADER, FILE_MAGIC_SEGMENT, &common);
     put_position(out + AT_PREDECESSOR, h->predecessor);
     put_u64le(out + AT_MANIFEST, h->manifest.number);
     put_u64le(out + AT_MANIFEST + 8, h->manifest.record);
     put_u64le(out + AT_MANIFEST + 16, h->manifest.checksum);
     put_position(out + AT_SYNCED, h->synced);
     put_u64le(out + AT_SEQNO, h->first_seqno);
-    h->checksum = hash_bytes(out, AT_CHECKSUM);
-    put_u64le(out + AT_CHECKSUM, h->checksum);
+    h->checksum = file_header_seal(out, SEGMENT_HEADER);
 }
 
 bool segment_header_intact(const uint8_t in[SEGMENT_HEADER])
 {
-    return memcmp(in + AT_MAGIC, magic, sizeof magic) == 0 &&
-           get_u64le(in + AT_CHECKSUM) == hash_bytes(in, AT_CHECKSUM);
+    file_header common;
+    return file_header_has_magic(in, FILE_MAGIC_SEGMENT) && file_header_decode(in, SEGMENT_HEADER, &common);
 }
 
 holt_status segment_header_decode(const uint8_t in[SEGMENT_HEADER], uint64_t number,
                                   const uint64_t database_id[2], segment_header *out)
 {
-    if (!segment_header_intact(in)) return HOLT_NOT_FOUND;
-    out->checksum = get_u64le(in + AT_CHECKSUM);
-    out->number = get_u64le(in + AT_NUMBER);
-    out->database_id[0] = get_u64le(in + AT_DATABASE);
-    out->database_id[1] = get_u64le(in + AT_DATABASE + 8);
-    if (out->number != number) return HOLT_NOT_FOUND; /* a recycled file's old header */
-    if (memcmp(out->database_id, database_id, sizeof out->database_id) != 0) return HOLT_NOT_FOUND;
-    if (get_u32le(in + AT_VERSION) != LOG_FORMAT_VERSION || get_u32le(in + AT_FLAGS) ||
-        get_u64le(in + AT_ZERO)) {
+    file_header common;
+    if (!file_header_has_magic(in, FILE_MAGIC_SEGMENT)) return HOLT_NOT_FOUND;
+    if (!file_header_decode(in, SEGMENT_HEADER, &common)) return HOLT_NOT_FOUND;
+    if (common.number != number) return HOLT_NOT_FOUND; /* a recycled file's old header */
+    if (memcmp(common.database_id, database_id, sizeof common.database_id) != 0) return HOLT_NOT_FOUND;
+    if (common.version != LOG_FORMAT_VERSION || common.flags || get_u64le(in + AT_ZERO)) {
         char name[OS_NAME_MAX];
         segment_name(number, name);
-        return status_set_file(HOLT_UNSUPPORTED, name, AT_VERSION,
+        return status_set_file(HOLT_UNSUPPORTED, name, FILE_HEADER_VERSION,
                                "log format version %" PRIu32 ", flags %" PRIx32
                                "; this release reads version %d",
-                               get_u32le(in + AT_VERSION), get_u32le(in + AT_FLAGS), LOG_FORMAT_VERSION);
+                               common.version, common.flags, LOG_FORMAT_VERSION);
     }
-    out->salt = get_u64le(in + AT_SALT);
+    memcpy(out->database_id, common.database_id, sizeof out->database_id);
+    out->number = common.number;
+    out->salt = common.salt;
+    out->checksum = common.checksum;
     out->predecessor = get_position(in + AT_PREDECESSOR);
     out->manifest.number = get_u64le(in + AT_MANIFEST);
     out->manifest.record = get_u64le(in + AT_MANIFEST + 8);

@@ -1,3 +1,4 @@
+/* segment_file.c -- creating, extending and refitting segment files. */
 #include "log/segment_file.h"
 
 #include "base/memory.h"
@@ -15,9 +16,9 @@ static holt_status write_zeros(os_file *file, uint64_t from, uint64_t to)
     if (!zeros) return status_no_memory(ZERO_BYTES);
     holt_status rc = HOLT_OK;
     for (uint64_t at = from; at < to && rc == HOLT_OK; at += ZERO_BYTES) {
-        size_t piece = to - at < ZERO_BYTES ? (size_t)(to - at) : ZERO_BYTES;
-        rc = os_file_write(file, at, zeros, piece);
-        if (rc == HOLT_OK) os_file_push(file, at, piece);
+        size_t chunk = to - at < ZERO_BYTES ? (size_t)(to - at) : ZERO_BYTES;
+        rc = os_file_write(file, at, zeros, chunk);
+        if (rc == HOLT_OK) os_file_push(file, at, chunk);
     }
     mem_free(zeros);
     return rc;
@@ -38,7 +39,7 @@ holt_status segment_file_create(os_dir *dir, const char *name, uint64_t size, bo
         return HOLT_OK;
     }
     os_file_close(file);
-    os_dir_discard(dir, name); /* half-made; what stays is an orphan that the next open removes */
+    os_dir_discard(dir, name); /* if that fails, the next open removes the orphan */
     return rc;
 }
 

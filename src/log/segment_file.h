@@ -1,4 +1,4 @@
-/* segment_file.h -- making and refitting the files that segments are written to.
+/* segment_file.h -- creating and refitting the files that hold segments.
  *
  * A file that is allocated and written with zeros takes commits without any change of metadata, which a sync
  * would have to write too.
@@ -8,15 +8,16 @@
 
 #include "os/os.h"
 
-/* A new file of `size` bytes, replacing one of that name; allocated, with `zeroed` also written; synced, its
- * directory entry not. On failure nothing of that name stays. */
+/* Creates a file of `size` bytes, replacing one of that name: allocated, with `zeroed` also written with
+ * zeros, and synced; its directory entry is not synced. After a failure no file of that name is left. */
 holt_status segment_file_create(os_dir *dir, const char *name, uint64_t size, bool zeroed, os_file **out);
 
-/* Allocates and zeroes a file from its size `from` up to `size`. Not synced. On failure some of it may be there. */
+/* Allocates and zeroes a file from its present size `from` up to `size`, without a sync. A failure may leave
+ * the file partly extended. */
 holt_status segment_file_extend(os_file *file, uint64_t from, uint64_t size);
 
-/* Opens a file that was a segment and brings it to `size`: cut, or allocated and zeroed at its end; synced.
- * */
+/* Opens a file that was a segment and brings it to `size`: truncates it, or allocates and zeroes the missing
+ * part; then syncs it. */
 holt_status segment_file_refit(os_dir *dir, const char *name, uint64_t size, os_file **out);
 
 #endif

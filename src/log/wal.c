@@ -1,3 +1,4 @@
+/* wal.c -- the log writer: opening, staging and appending frames, rotation, closing. */
 #include "log/wal_internal.h"
 
 #include "base/coding.h"
@@ -10,7 +11,7 @@
 
 enum { SEAL_PAYLOAD = 16, CLOSE_PAYLOAD = 24, SEGMENT_GROWTH = 4 };
 
-/* Every segment keeps room for the frame that ends it. */
+/* Every segment keeps this much room for the frame that ends it. */
 static uint64_t ending_bytes(void)
 {
     return frame_length(CLOSE_PAYLOAD) > frame_length(SEAL_PAYLOAD) ? frame_length(CLOSE_PAYLOAD)
@@ -21,6 +22,7 @@ static uint64_t ending_bytes(void)
 
 holt_status wal_failure(wal *w)
 {
+    os_mutex_assert_held(&w->mu);
     return atomic_load_explicit(&w->failed, memory_order_relaxed) ? status_restore(&w->failure) : HOLT_OK;
 }
 
@@ -39,7 +41,8 @@ holt_status wal_fail(wal *w)
 
 holt_status wal_health(wal *w)
 {
-    /* Acquire: pairs with the release in wal_fail, so that `failure` is there; the lock is for the rare case. */
+    /* Acquire: pairs with the release in wal_fail, so that `failure` is set. The mutex is taken only after a
+     * failure. */
     if (!atomic_load_explicit(&w->failed, memory_order_acquire)) return HOLT_OK;
     os_mutex_lock(&w->mu);
     holt_status rc = wal_failure(w);
@@ -47,7 +50,7 @@ holt_status wal_health(wal *w)
     return status_wrap(rc, "the log has failed, nothing is acknowledged until the database is reopened");
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening */
 
 holt_status wal_create_segment(os_dir *dir, uint64_t number)
 {
@@ -59,7 +62,7 @@ holt_status wal_create_segment(os_dir *dir, uint64_t number)
     return rc;
 }
 
-/* Room for one more live segment. */
+/* Makes room in live[] for one more segment. */
 static holt_status reserve_live(wal *w)
 {
     os_mutex_lock(&w->mu);
@@ -69,8 +72,8 @@ static holt_status reserve_live(wal *w)
     return room ? HOLT_OK : status_no_memory(need * sizeof *w->live);
 }
 
-/* Writes the header of a segment that becomes active and makes it the end of `live`, which has the room. Only the write
- * can fail: the segment before is sealed. */
+/* Writes the header of a segment and makes it the active one, the last of live[], which must have room. Only
+ * the write can fail, because the segment before it is sealed already. */
 static holt_status begin_segment(wal *w, const wal_segment *segment, segment_header *h)
 {
     uint8_t bytes[SEGMENT_HEADER];
@@ -110,7 +113,7 @@ holt_status wal_open(wal **out, os_dir *dir, const wal_options *options, const w
     w->options = *options;
     w->synced = start->predecessor;
     w->written = start->predecessor;
-    w->written_seqno = w->stats.synced_seqno = start->next_seqno - 1; /* recovery has synced it */
+    w->written_seqno = w->stats.synced_seqno = start->next_seqno - 1; /* recovery has synced those before */
     os_mutex_init(&w->mu, LOCK_RANK_WAL);
     os_cond_init(&w->changed, w->os);
 
@@ -155,7 +158,7 @@ bool wal_fits(wal *w, uint64_t frames_bytes)
 {
     uint64_t end = w->offset + w->stage_size + frames_bytes + ending_bytes();
     if (end <= w->capacity) return true;
-    os_mutex_lock(&w->mu); /* it may have been extended meanwhile */
+    os_mutex_lock(&w->mu); /* the file may have been extended */
     w->capacity = w->live[w->live_count - 1].size;
     os_mutex_unlock(&w->mu);
     return end <= w->capacity;
@@ -204,14 +207,15 @@ void wal_stage_end(wal *w, seqno first, uint32_t operations)
 void wal_stage_clear(wal *w)
 {
     w->stage_size = 0;
-    if (w->stage_capacity > (4 << 20)) { /* one huge commit must not keep its memory */
+    if (w->stage_capacity > (4 << 20)) { /* do not keep the memory of one huge commit */
         mem_large_free(w->stage, w->stage_capacity);
         w->stage = NULL;
         w->stage_capacity = 0;
     }
 }
 
-/* Writes what is staged: through the window if the segment is written that way, and what cannot go there with a plain write. */
+/* Writes the staged frames: through the window if the segment is written that way, and the rest with a plain
+ * write. */
 static holt_status write_stage(wal *w, bool sync_follows)
 {
     if (!w->mode_chosen) w->mapped = !sync_follows && !w->map_refused;
@@ -310,8 +314,8 @@ bool wal_has_next(wal *w)
     return has;
 }
 
-/* Makes the next segment on the spot. After a failed sync of the directory its name is given up: a later sync that
- * succeeds would not prove that it is on disk. */
+/* Makes the next segment on the spot. After a failed sync of the directory the name is given up: a later sync
+ * that succeeds would not prove that the name is on disk. */
 static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
 {
     char name[OS_NAME_MAX];
@@ -330,15 +334,15 @@ static holt_status make_next(wal *w, uint64_t need, wal_segment *out)
     rc = os_dir_sync(w->dir);
     if (rc == HOLT_OK) return HOLT_OK;
     os_file_close(out->file);
-    os_dir_discard(w->dir, name); /* the first failure is the one to tell */
+    os_dir_discard(w->dir, name); /* keeps the message of the failed sync */
     return rc;
 }
 
-/* Opens the prepared segment. It has been closed since it was made. */
+/* Opens the prepared segment, which was closed when it had been made. */
 static holt_status open_next(wal *w, wal_segment *next)
 {
     char name[OS_NAME_MAX];
-    if (next->file) return HOLT_OK; /* by a rotation that failed afterwards */
+    if (next->file) return HOLT_OK; /* an earlier rotation opened it and then failed */
     segment_name(next->number, name);
     holt_status rc = os_file_open(w->dir, name, OS_WRITE, &next->file);
     os_mutex_lock(&w->mu);
@@ -347,25 +351,26 @@ static holt_status open_next(wal *w, wal_segment *next)
     return rc;
 }
 
-/* Takes the prepared segment if there is one, made larger if need be, and else makes one. Its directory entry is
- * synced. It stays the prepared one until the rotation is done. */
+/* Returns the prepared segment, enlarged if necessary, or makes one if there is none. Its directory entry is
+ * synced. It remains the prepared segment until the rotation is done. */
 static holt_status take_next(wal *w, uint64_t frames_bytes, wal_segment *out)
 {
     uint64_t need = SEGMENT_FRAMES + frames_bytes + ending_bytes();
     os_mutex_lock(&w->mu);
-    while (w->has_next && !w->next_entry_synced) /* whether it can be is just being found out */
+    while (w->has_next &&
+           !w->next_entry_synced) /* wal_prepare() is making the name durable, or will give it up */
         os_cond_wait(&w->changed, &w->mu, OS_FOREVER);
     bool has = w->has_next;
     *out = w->next;
-    w->next_claimed = !has; /* so that no spare gets its name meanwhile */
+    w->next_claimed = !has; /* so that no spare gets its name */
     os_mutex_unlock(&w->mu);
 
     holt_status rc = has ? open_next(w, out) : HOLT_OK;
-    if (rc == HOLT_NOT_FOUND) has = false; /* somebody has deleted it */
+    if (rc == HOLT_NOT_FOUND) has = false; /* it was deleted from outside */
     if (!has) {
         rc = make_next(w, need, out);
     } else if (rc != HOLT_OK) {
-        return rc; /* it stays the prepared one */
+        return rc; /* it remains prepared */
     } else if (out->size < need) {
         rc = os_file_allocate(out->file, need);
         out->size = need;
@@ -396,7 +401,7 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     put_u64le(payload, next.number);
     put_u64le(payload + 8, salt);
     end_frame(w, FRAME_SEAL, next_seqno, 0);
-    /* From here on there is no way back: nothing is allocated, and a failed write ends the log. */
+    /* From here on there is no way back. So nothing is allocated, and a failed write ends the log. */
     rc = wal_append(w, true);
     if (rc != HOLT_OK) return rc;
 
@@ -406,7 +411,7 @@ holt_status wal_rotate(wal *w, uint64_t frames_bytes, seqno next_seqno, manifest
     out->next = next.number;
     out->next_salt = salt;
     rc = begin_segment(w, &next, &header);
-    if (rc != HOLT_OK) return wal_fail(w); /* sealed, but not continued: the log ends here */
+    if (rc != HOLT_OK) return wal_fail(w); /* sealed but not continued: the log ends here */
     os_mutex_lock(&w->mu);
     w->has_next = false;
     os_mutex_unlock(&w->mu);
@@ -428,7 +433,7 @@ holt_status wal_finish(wal *w, seqno next_seqno, manifest_mark manifest, log_pos
     if (rc != HOLT_OK) return rc;
     *end = wal_written(w);
     wal_window_close(w);
-    /* Not having given the space back is no failure of the close. */
+    /* The close has succeeded even if the space cannot be given back. */
     if (os_file_truncate(w->active, end->offset) == HOLT_OK) (void)os_file_sync(w->active);
     wal_discard_spares(w);
     return HOLT_OK;

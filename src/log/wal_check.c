@@ -10,29 +10,30 @@ static holt_status check_directory(const wal *w)
     case OS_DIR_REMOVED:
         return status_set(
             HOLT_IO,
-            "%s: the directory was removed while the database was open; nothing of it is on disk "
-            "any more",
+            "%s: the directory was removed while the database was open; none of its contents are on disk "
+            "any longer",
             path);
     case OS_DIR_READ_ONLY:
-        return status_set(HOLT_IO, "%s: the file system cannot be written any more; it was mounted read-only",
+        return status_set(HOLT_IO, "%s: the file system can no longer be written; it was mounted read-only",
                           path);
-    case OS_DIR_REPLACED: /* the data are safe, if elsewhere */
+    case OS_DIR_REPLACED: /* the data are safe, though in another place */
     case OS_DIR_IN_PLACE:
         break;
     }
     return HOLT_OK;
 }
 
-/* mu held, so that no segment is closed or renamed meanwhile. */
+/* mu must be held, so that no segment is closed or renamed. */
 static holt_status check_segments(const wal *w)
 {
+    os_mutex_assert_held(&w->mu);
     char name[OS_NAME_MAX];
     for (size_t i = 0; i < w->live_count; i++) {
         segment_name(w->live[i].number, name);
         if (!os_dir_holds(w->dir, name, w->live[i].file))
             return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
                                    "was deleted or replaced while the database was open; the commits in it "
-                                   "are not on disk any more");
+                                   "are no longer on disk");
     }
     return HOLT_OK;
 }

@@ -1,10 +1,10 @@
-/* wal_prepare.c -- the segments' life outside of commits: prepared ahead, released, recycled. */
+/* wal_prepare.c -- background work on segments: preparing the next one, extending, releasing, recycling. */
 #include "log/wal_internal.h"
 
 #include "log/segment_file.h"
 
-/* A file of `size` bytes under a name that no recovery takes for a segment, made from a recyclable one if
- * there is one. */
+/* Makes a file of `size` bytes under a name that no recovery takes for a segment, from the recyclable segment
+ * `recycled` unless that is 0. */
 static holt_status make_spare(wal *w, uint64_t recycled, const char *name, uint64_t size, os_file **out)
 {
     if (!recycled) return segment_file_create(w->dir, name, size, true, out);
@@ -13,17 +13,18 @@ static holt_status make_spare(wal *w, uint64_t recycled, const char *name, uint6
     *out = NULL;
     holt_status rc = os_dir_rename(w->dir, old, name);
     if (rc == HOLT_OK) rc = segment_file_refit(w->dir, name, size, out);
-    if (rc != HOLT_OK) os_dir_discard(w->dir, name); /* what stays is an orphan that the next open removes */
+    if (rc != HOLT_OK) os_dir_discard(w->dir, name); /* if that fails, the next open removes the orphan */
     return rc;
 }
 
-/* mu held. Takes a recyclable file off the list, 0 if there is none. */
+/* Takes a recyclable file off the list; returns its number, or 0 if there is none. */
 static uint64_t take_recyclable(wal *w)
 {
+    os_mutex_assert_held(&w->mu);
     return w->recyclable_count ? w->recyclable[--w->recyclable_count] : 0;
 }
 
-/* Claims the place of the next segment, unless a rotation has filled it meanwhile, or is about to. */
+/* Claims the place of the next segment. Returns false if a rotation has filled it or is about to. */
 static bool claim_next(wal *w, wal_segment *segment)
 {
     os_mutex_lock(&w->mu);
@@ -38,9 +39,9 @@ static bool claim_next(wal *w, wal_segment *segment)
     return is_free;
 }
 
-/* The claimed segment is there, its name durable; or it is given up. A rotation that wants it has waited for this, and may at
- * once make a file of the same name. */
-static void settle_next(wal *w, bool ready)
+/* Makes the claimed segment the prepared one (ready), or gives the claim up. A rotation that needs a segment
+ * has waited for this, and may at once make a file of the same name. */
+static void resolve_next(wal *w, bool ready)
 {
     os_mutex_lock(&w->mu);
     w->next_entry_synced = w->has_next = ready;
@@ -51,12 +52,12 @@ static void settle_next(wal *w, bool ready)
 static void discard(wal *w, const char *name, os_file *file)
 {
     os_file_close(file);
-    os_dir_discard(w->dir, name); /* what stays is an orphan that the next open removes */
+    os_dir_discard(w->dir, name); /* if that fails, the next open removes the orphan */
 }
 
-/* Gives the finished spare the name of the segment after the active one, and makes that durable. Without the mutex, for commits
- * take it too. After a failed sync of the directory the name is given up, since a later sync that succeeds would not prove
- * that it is on disk; the next spare's name is a new one to the directory. */
+/* Renames the finished spare to the segment after the active one and makes that name durable. mu is not held,
+ * because commits take it too. After a failed sync of the directory the name is given up, since a later sync
+ * that succeeds would not prove that the name is on disk; the next spare's name is new to the directory. */
 static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
 {
     char name[OS_NAME_MAX];
@@ -69,7 +70,7 @@ static holt_status name_spare(wal *w, const char *spare, wal_segment *segment)
     bool renamed = rc == HOLT_OK;
     if (renamed) rc = os_dir_sync(w->dir);
     if (rc != HOLT_OK) discard(w, renamed ? name : spare, segment->file);
-    settle_next(w, rc == HOLT_OK);
+    resolve_next(w, rc == HOLT_OK);
     return rc;
 }
 
@@ -90,7 +91,7 @@ holt_status wal_prepare(wal *w)
     if (!needed) return HOLT_OK;
 
     holt_status rc = make_spare(w, recycled, spare, segment.size, &segment.file);
-    /* Its bytes are synced. It is opened again when it is needed: until then it holds no descriptor. */
+    /* Its bytes are synced. It is opened again when it is needed, and holds no descriptor until then. */
     os_file_close(segment.file);
     segment.file = NULL;
     if (rc == HOLT_OK) rc = name_spare(w, spare, &segment);
@@ -102,9 +103,10 @@ holt_status wal_prepare(wal *w)
 
 /* ---------------------------------------------------------------- extending */
 
-/* mu held. Whether to, from what size to what size. */
+/* Returns whether the active segment is to be extended, from active->size to *size. */
 static bool begin_extending(wal *w, wal_segment *active, uint64_t *size)
 {
+    os_mutex_assert_held(&w->mu);
     *active = w->live[w->live_count - 1];
     *size =
         ((w->written.offset + WAL_SEGMENT_BYTES_MIN / 2) / WAL_SEGMENT_BYTES_MIN + 1) * WAL_SEGMENT_BYTES_MIN;
@@ -114,9 +116,10 @@ static bool begin_extending(wal *w, wal_segment *active, uint64_t *size)
     return w->extending;
 }
 
-/* mu held. It may have been sealed meanwhile, and others before it released. */
+/* The segment may have been sealed since, and older ones released. */
 static void end_extending(wal *w, uint64_t number, uint64_t size)
 {
+    os_mutex_assert_held(&w->mu);
     w->extending = false;
     for (size_t i = 0; i < w->live_count; i++)
         if (w->live[i].number == number) w->live[i].size = size;
@@ -138,9 +141,9 @@ holt_status wal_extend(wal *w)
     return rc;
 }
 
-/* ---------------------------------------------------------------- giving back */
+/* ---------------------------------------------------------------- releasing and trimming */
 
-/* What stays is an orphan that the next open removes. */
+/* If it fails, the next open removes the orphan. */
 static void unlink_segment(wal *w, uint64_t number)
 {
     char name[OS_NAME_MAX];
@@ -177,10 +180,10 @@ holt_status wal_check_next(wal *w)
     segment_name(number, name);
     holt_status rc = os_file_open(w->dir, name, OS_WRITE, &file);
     if (rc == HOLT_OK) os_file_close(file);
-    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc; /* a rotation that finds it deleted makes another */
+    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc; /* a rotation makes another one */
 }
 
-/* The prepared segment is not wanted any more: the next one that is made gets its number. */
+/* Deletes the prepared segment. The next one that is made gets its number. */
 static void discard_next(wal *w)
 {
     wal_segment next = {0};
@@ -196,28 +199,24 @@ static void discard_next(wal *w)
     unlink_segment(w, next.number);
 }
 
-/* mu held. */
-static void cut_segment(wal_segment *s, uint64_t bytes)
-{
-    if (s->size > bytes && os_file_truncate(s->file, bytes) == HOLT_OK) s->size = bytes;
-}
-
 void wal_trim(wal *w)
 {
-    /* At least half of it is left: the frame that ends the segment must fit in any case. */
+    /* At least half of WAL_SEGMENT_BYTES_FIRST is left, so the frame that ends the segment fits in any
+     * case. */
     uint64_t units = (w->offset + WAL_SEGMENT_BYTES_FIRST / 2) / WAL_SEGMENT_BYTES_FIRST + 1;
     uint64_t room = units * WAL_SEGMENT_BYTES_FIRST;
     wal_window_close(w);
     os_mutex_lock(&w->mu);
-    if (wal_failure(w) == HOLT_OK && !w->extending) cut_segment(&w->live[w->live_count - 1], room);
-    w->capacity = w->live[w->live_count - 1].size;
+    wal_segment *active = &w->live[w->live_count - 1];
+    bool cut = active->size > room && !w->extending && wal_failure(w) == HOLT_OK;
+    if (cut && os_file_truncate(active->file, room) == HOLT_OK) active->size = room;
+    w->capacity = active->size;
     os_mutex_unlock(&w->mu);
     atomic_store_explicit(&w->calm, true, memory_order_relaxed);
     discard_next(w);
     discard_recyclable(w);
 }
 
-/* Keeps a flushed segment's file for a later segment, or deletes it. */
 void wal_release_file(wal *w, uint64_t number)
 {
     os_mutex_lock(&w->mu);
@@ -228,8 +227,8 @@ void wal_release_file(wal *w, uint64_t number)
     unlink_segment(w, number);
 }
 
-/* Takes the oldest live segment off the list if it is not above `upto`; waits for a sync or an extension that may be
- * using its file. */
+/* Takes the oldest live segment off the list if its number is not above `upto`; returns NULL if there is
+ * none. Waits for a sync or an extension that may be using its file. */
 static os_file *take_released(wal *w, uint64_t upto, uint64_t *number)
 {
     os_file *file = NULL;

@@ -1,14 +1,15 @@
 /* wal_sync.c -- making the log durable: rounds of fdatasync, and the promise of HOLT_INTERVAL.
  *
- * One round runs at a time. It covers what had been appended when it began; whoever needs more waits for its end and
- * begins the next one.
+ * One round runs at a time. It covers what had been appended when it began; a thread that needs more waits
+ * for its end and begins the next round.
  *
- * The promise  A commit of HOLT_INTERVAL is acknowledged before it is synced. The log keeps the time at which the
- *              oldest of those was acknowledged: `owed_since` for what no round covers yet, `owed_in_round` for what
- *              the running round covers. The invariant: nothing is acknowledged while the oldest is older than the
- *              interval. So what a power failure takes away was all acknowledged within one interval, however slow
- *              the disk is. Whether a commit may be acknowledged is judged, and that it was is noted, under the
- *              mutex under which rounds begin and end: no round can come between the two.
+ * The promise  A commit of HOLT_INTERVAL is acknowledged before it is synced. The log keeps the time at which
+ *              the oldest of these was acknowledged: `owed_since` for those that no round covers yet,
+ *              `owed_in_round` for those that the running round covers. The invariant: nothing is
+ *              acknowledged while the oldest has waited for longer than the interval. So what a power failure
+ *              takes away was all acknowledged within one interval, however slow the disk is. The decision
+ *              that a commit may be acknowledged and the note that it was are made under the mutex under
+ *              which rounds begin and end, so no round can come between the two.
  */
 #include "log/wal_internal.h"
 
@@ -16,19 +17,20 @@
 
 enum { SYNC_FILES_MAX = 64 };
 
-/* What one round covers. Nothing is allocated for it: a commit that is in the log must not fail for want of memory. */
+/* What one round covers. Nothing is allocated for it: a commit that is in the log must not fail for lack of
+ * memory. */
 typedef struct sync_round {
     os_file *files[SYNC_FILES_MAX];
     size_t count;
     log_position target;
-    seqno newest;  /* operation before the target */
+    seqno newest;  /* newest operation before the target */
     bool complete; /* no unsynced segment was left out */
 } sync_round;
 
-/* mu held. Gathers unsynced live segments, oldest first; their flags are cleared, for whatever is written from now on sets
- * them again. */
+/* Gathers the unsynced live segments, oldest first. Clears their flags; a later write sets them again. */
 static void begin_round(wal *w, sync_round *round)
 {
+    os_mutex_assert_held(&w->mu);
     round->count = 0;
     round->target = w->written;
     round->newest = w->written_seqno;
@@ -41,28 +43,29 @@ static void begin_round(wal *w, sync_round *round)
         round->files[round->count++] = w->live[i].file;
     }
     w->syncing = true;
-    /* A round that is not complete covers no operation for certain. */
+    /* A round that leaves a segment out covers no operation for certain. */
     w->round_newest = round->complete ? round->newest : 0;
     w->owed_in_round = round->complete ? w->owed_since : 0;
     if (round->complete) w->owed_since = 0;
 }
 
-/* mu held. After a failure the log has failed, and what is owed does not matter any more. */
+/* After a failed sync the log has failed, and what is owed no longer matters. */
 static void end_round(wal *w, const sync_round *round, holt_status rc, uint64_t took_ns)
 {
+    os_mutex_assert_held(&w->mu);
     w->syncing = false;
     w->owed_in_round = w->round_newest = 0;
     if (rc == HOLT_OK && round->complete) {
         w->synced = log_position_max(w->synced, round->target);
         w->stats.synced_seqno = round->newest;
     }
-    /* A slow round is remembered for a few more. */
+    /* The effect of a slow round fades over the next few. */
     w->sync_ns = took_ns > w->sync_ns ? took_ns : (3 * w->sync_ns + took_ns) / 4;
     w->stats.syncs++;
     os_cond_broadcast(&w->changed);
 }
 
-/* mu held on entry and return; not in between. */
+/* mu must be held; it is released during the wait. */
 static holt_status sync_once(wal *w)
 {
     sync_round round;
@@ -79,7 +82,7 @@ static holt_status sync_once(wal *w)
     return rc;
 }
 
-/* mu held on entry and return; not in between. */
+/* mu must be held; it is released during the wait. */
 static holt_status sync_or_wait(wal *w)
 {
     if (!w->syncing) return sync_once(w);
@@ -100,16 +103,19 @@ holt_status wal_sync(wal *w)
 
 /* ---------------------------------------------------------------- HOLT_INTERVAL */
 
-/* mu held. Whether a commit that was acknowledged for a later sync has waited for it for the whole interval. */
+/* Whether an acknowledged commit has waited for its sync for the whole interval. */
 static bool is_overdue(const wal *w, uint64_t now, uint64_t interval_ns)
 {
+    os_mutex_assert_held(&w->mu);
     uint64_t oldest = w->owed_in_round ? w->owed_in_round : w->owed_since;
     return oldest && now - oldest >= interval_ns;
 }
 
-/* mu held. A commit up to `newest` is acknowledged now. Whether it is the first that waits for a round to begin. */
+/* Notes that a commit up to `newest` is acknowledged now. Returns whether it is the first that waits for a
+ * round to begin. */
 static bool note_owed(wal *w, seqno newest, uint64_t now)
 {
+    os_mutex_assert_held(&w->mu);
     bool in_round = w->syncing && newest <= w->round_newest;
     uint64_t *since = in_round ? &w->owed_in_round : &w->owed_since;
     if (*since) return false;
@@ -137,8 +143,8 @@ holt_status wal_acknowledge(wal *w, seqno newest, uint64_t interval_ns, bool *fi
     return rc == HOLT_OK ? wal_health(w) : rc;
 }
 
-/* A sync that takes long has to begin early: in time for its end, with a half of its time to spare. Never later than after
- * half the interval. */
+/* A sync that takes long must begin early: so that it ends in time with half of its duration to spare. It
+ * begins after half of the interval at the latest. */
 uint64_t wal_sync_due(wal *w, uint64_t interval_ns)
 {
     os_mutex_lock(&w->mu);

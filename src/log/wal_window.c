@@ -1,7 +1,8 @@
-/* wal_window.c -- appending without a system call: a moving, populated map over a part of the active segment.
+/* wal_window.c -- appending without a system call, through a populated map over part of the active segment.
  *
- * Only where the file system rewrites in place (os_file_map refuses others), and only into files that are allocated, so
- * that a store cannot fault for want of space. What the process has stored the kernel has: it survives a kill.
+ * The window moves along with the appends. It is used only where the file system rewrites in place
+ * (os_file_map refuses others), and only over files that are allocated, so that a store cannot fault for lack
+ * of space. What the process has stored is in the kernel's page cache, and survives a kill of the process.
  */
 #include "log/wal_internal.h"
 
@@ -31,7 +32,7 @@ static bool move_window(wal *w, uint64_t offset)
     if (rc == HOLT_OK) return true;
     memset(&w->window, 0, sizeof w->window);
     w->map_refused = rc == HOLT_UNSUPPORTED;
-    w->mapped = false; /* whatever it was, plain writes say it better */
+    w->mapped = false; /* plain writes report whatever the cause was */
     return false;
 }
 
@@ -42,9 +43,9 @@ size_t wal_window_store(wal *w, uint64_t offset, const uint8_t *bytes, size_t si
         uint64_t at = offset + stored;
         if (!covers(&w->window, at) && !move_window(w, at)) break;
         size_t inside = (size_t)(at - w->window.offset), room = w->window.size - inside;
-        size_t piece = size - stored < room ? size - stored : room;
-        os_map_store(&w->window, inside, bytes + stored, piece);
-        stored += piece;
+        size_t chunk = size - stored < room ? size - stored : room;
+        os_map_store(&w->window, inside, bytes + stored, chunk);
+        stored += chunk;
     }
     return stored;
 }

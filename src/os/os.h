@@ -1,25 +1,26 @@
-/* os.h -- everything Holt asks of the machine: directories, files, locks, threads, jobs, clocks, chance.
+/* os.h -- everything Holt uses of the machine: directories, files, locks, threads, jobs, clocks, random
+ * numbers.
  *
- * An `os` is a table of functions (os_ops.h) with two implementations: posix (posix.c, the real machine) and
- * sim (sim.h, a machine in memory that is deterministic, loses what was not synced and fails on demand). Code
- * above calls only the functions below; they retry EINTR and short transfers, turn errno into a status, and
- * write the message, which names the file, of every status but HOLT_OK.
+ * An `os` is a table of functions (os_ops.h) with two implementations: posix (posix/posix.c, the real
+ * machine) and sim (sim/sim.h, a machine in memory that is deterministic, loses what was not synced and fails
+ * on demand). Code above calls only the functions below. They retry EINTR and short transfers, turn errno
+ * into a status, and set the message, which names the file, of every status but HOLT_OK.
  *
- * Directories  an os_dir is one directory; files are named within it, without slashes, at most OS_NAME_MAX -
- *              1 bytes (HOLT_INVALID otherwise). Creating, renaming and unlinking are durable only after
- *              os_dir_sync().
+ * Directories  an os_dir is one directory; files are named within it, without slashes, by fewer than
+ *              OS_NAME_MAX bytes (HOLT_INVALID otherwise). Creating, renaming and unlinking are durable only
+ *              after os_dir_sync().
  * Files        positional reads and writes only. os_file_sync() is fdatasync: contents and size. After a
- *              failed sync the file's unsynced contents are unknown; the caller must not sync again and
- *              believe it.
+ *              failed sync the state of the file's unsynced contents is unknown; the caller must not sync
+ *              again and trust the result.
  * Jobs         background work is handed over as resumable steps, see os_job_start(). posix runs each job on
- *              a thread of its own (all signals blocked), which it has while there is work and a second longer;
- *              sim runs steps on the calling thread, chosen by its seed, whenever that thread waits on a
- *              condition and in os_run_pending(), so that a history replays exactly.
+ *              a thread of its own (with all signals blocked), which exists while there is work and for a
+ *              second longer. sim runs steps on the calling thread, chosen by its seed, whenever that thread
+ *              waits on a condition, and in os_run_pending(), so that a history replays exactly.
  * Waiting      only in os_cond_wait() and os_sleep(). A waiting thread holds no mutex but the one it waits
  *              with.
- * Forks        a child may close and free what it inherited, and open anew; it does nothing else with it
- *              (os_fork_generation tells). Its parent keeps its locks.
- * Concurrency  all functions from any thread; one os_file may be read and written by several threads at once.
+ * Forks        a forked child may close and free what it inherited, and open it again; it must do nothing
+ *              else with it (os_fork_generation() tells). The parent keeps its locks.
+ * Concurrency  all functions from any thread; several threads may read and write one os_file at once.
  *              Opening, closing, locking and unlocking one handle is for one thread at a time.
  */
 #ifndef HOLT_OS_OS_H
@@ -41,45 +42,45 @@ os *os_posix(void); /* the real machine; static */
 
 /* ---------------------------------------------------------------- directories */
 
-/* Opens the directory `path`. HOLT_NOT_FOUND when there is nothing of that name (its parent included),
- * HOLT_INVALID when it is not a directory. */
+/* Opens the directory `path`. HOLT_NOT_FOUND when it or its parent does not exist, HOLT_INVALID when it is
+ * not a directory. */
 holt_status os_dir_open(os *o, const char *path, os_dir **out);
-/* Makes the directory `path` and syncs its parent. HOLT_EXISTS; HOLT_NOT_FOUND without a parent: the message
- * names it. */
+/* Creates the directory `path` and syncs its parent. HOLT_EXISTS; HOLT_NOT_FOUND when the parent, which the
+ * message names, does not exist. */
 holt_status os_dir_create(os *o, const char *path);
-/* Removes the directory `path` and syncs its parent. *removed false: it stays, because it is not empty, is a
- * mount point or a symbolic link, or its parent may not be written to. HOLT_NOT_FOUND when it is not there. */
+/* Removes the directory `path` and syncs its parent. *removed is false when the directory stays, because it
+ * is not empty, is a mount point or a symbolic link, or its parent is not writable. HOLT_NOT_FOUND when it
+ * does not exist. */
 holt_status os_dir_remove(os *o, const char *path, bool *removed);
 void        os_dir_close(os_dir *d); /* accepts NULL */
 holt_status os_dir_sync(os_dir *d);
 /* Calls `each` for every entry but "." and ".."; stops at the first status that is not HOLT_OK, and returns
- * it. Entries whose names are too long for OS_NAME_MAX are told as their first bytes. Order: unspecified
- * (sim: sorted). `each` may use the directory, and change it. */
+ * it. Names that are too long for OS_NAME_MAX are truncated. The order is unspecified (sim: sorted). `each`
+ * may use the directory, and change it. */
 holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *name), void *ctx);
-/* Whether a file (or a directory) of that name is there, and the file's size in bytes. */
+/* Whether a file or directory of that name exists, and the file's size in bytes. */
 holt_status os_dir_stat(os_dir *d, const char *name, bool *exists, uint64_t *size);
 holt_status os_dir_unlink(os_dir *d, const char *name); /* HOLT_NOT_FOUND */
-/* Unlinks a file that nobody needs, after a failure for example. Leaves this thread's message alone: whether
- * it worked does not matter. */
+/* Unlinks a file that is not needed, for example after a failure, and ignores errors. Leaves this thread's
+ * message alone. */
 void        os_dir_discard(os_dir *d, const char *name);
 holt_status os_dir_rename(os_dir *d, const char *from, const char *to); /* replaces `to`, atomically */
 os         *os_dir_os(const os_dir *d);
-/* The path it was opened with, for messages; and one that is the same for two opens of the same directory. */
-const char *os_dir_path(const os_dir *d);
+const char *os_dir_path(const os_dir *d); /* as it was opened, for messages */
+/* An identity that is the same for two opens of the same directory. */
 void        os_dir_identity(const os_dir *d, uint64_t identity[2]);
-/* Free bytes on its file system. */
+/* Returns the free bytes of its file system in *bytes. */
 holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes);
 
-/* What has happened to the directory since it was opened, as far as the system tells. */
+/* What has happened to the directory since it was opened, as far as the system can tell. */
 typedef enum os_dir_fate {
     OS_DIR_IN_PLACE,
-    OS_DIR_REMOVED,  /* it has no name any more: what is in it is gone when it is closed */
-    OS_DIR_REPLACED, /* it was moved away, and its old path leads to another directory */
-    OS_DIR_READ_ONLY /* its file system cannot be written any more */
+    OS_DIR_REMOVED,  /* it no longer has a name: its contents are lost when it is closed */
+    OS_DIR_REPLACED, /* it was moved, and its old path now leads to another directory */
+    OS_DIR_READ_ONLY /* its file system can no longer be written */
 } os_dir_fate;
 os_dir_fate os_dir_get_fate(os_dir *d);
-/* Whether `name` in the directory is still this open file, and not missing or another. Where the system cannot
- * tell, it is. */
+/* Whether `name` in the directory is still this open file. Returns true where the system cannot tell. */
 bool        os_dir_holds(os_dir *d, const char *name, const os_file *f);
 
 /* ---------------------------------------------------------------- files */
@@ -87,12 +88,13 @@ bool        os_dir_holds(os_dir *d, const char *name, const os_file *f);
 enum os_open_flags {
     OS_READ = 1,
     OS_WRITE = 2,     /* implies reading */
-    OS_CREATE = 4,    /* make it if it is not there */
-    OS_EXCLUSIVE = 8, /* with OS_CREATE: HOLT_EXISTS if it is there */
+    OS_CREATE = 4,    /* create it if it does not exist */
+    OS_EXCLUSIVE = 8, /* with OS_CREATE: HOLT_EXISTS if it exists */
     OS_TRUNCATE = 16  /* with OS_WRITE */
 };
 
-/* HOLT_NOT_FOUND when it is not there (and OS_CREATE is not given). HOLT_BUSY when no descriptor is left. */
+/* HOLT_NOT_FOUND when the file does not exist and OS_CREATE is not given. HOLT_BUSY when no descriptor is
+ * left. */
 holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
 void        os_file_close(os_file *f); /* accepts NULL */
 const char *os_file_name(const os_file *f); /* as it was opened */
@@ -103,21 +105,21 @@ holt_status os_file_read(os_file *f, uint64_t offset, void *buffer, size_t size,
 holt_status os_file_read_exact(os_file *f, uint64_t offset, void *buffer, size_t size);
 holt_status os_file_write(os_file *f, uint64_t offset, const void *data, size_t size);
 holt_status os_file_sync(os_file *f);
-/* Starts writing a range back, without waiting and without any promise (sync_file_range). */
+/* Starts writing a range to disk, without waiting and without any promise (sync_file_range). */
 void        os_file_push(os_file *f, uint64_t offset, uint64_t size);
 holt_status os_file_size(os_file *f, uint64_t *size);
 holt_status os_file_truncate(os_file *f, uint64_t size);
-/* Reserves disk space up to `size` bytes and makes the file that long, if it is shorter (fallocate); where
+/* Reserves disk space up to `size` bytes, and makes the file that long if it is shorter (fallocate); where
  * the file system cannot, extends it by truncate. HOLT_NO_SPACE leaves the file as it was. */
 holt_status os_file_allocate(os_file *f, uint64_t size);
 
 enum os_advice { OS_ADVICE_RANDOM, OS_ADVICE_SEQUENTIAL, OS_ADVICE_WILL_NEED, OS_ADVICE_DONT_NEED };
 void        os_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t size);
 
-/* A shared, writable map of [offset, offset + size), which is page-aligned and within the file, populated
- * when it returns: storing into it cannot fault for want of space. HOLT_UNSUPPORTED where the file system
- * does not rewrite in place. Stores go through os_map_store, so that sim sees each (it asserts that none went
- * past it). */
+/* A shared, writable map of [offset, offset + size), which must be page-aligned and within the file. It is
+ * populated when os_file_map() returns, so that storing into it cannot fault for lack of space.
+ * HOLT_UNSUPPORTED where the file system does not rewrite in place. All stores must go through
+ * os_map_store(), so that sim sees each one (it asserts that none bypassed it). */
 typedef struct os_map {
     os_file *file;
     uint64_t offset;
@@ -126,28 +128,29 @@ typedef struct os_map {
 } os_map;
 holt_status os_file_map(os_file *f, uint64_t offset, size_t size, os_map *out);
 void        os_map_store(os_map *m, size_t at, const void *data, size_t size);
-void        os_file_unmap(os_map *m); /* accepts a zeroed one */
+void        os_file_unmap(os_map *m); /* accepts a zeroed map */
 
-/* Locks the whole file, shared or exclusive (opened with OS_WRITE), until os_file_unlock or close; not
- * inherited by children, and two opens in one process conflict as those of two processes do: shared ones do
- * not. HOLT_BUSY when another holds it, in this process or elsewhere: the message tells which. */
+/* Locks the whole file, shared or exclusive (then opened with OS_WRITE), until os_file_unlock() or close.
+ * Children do not inherit the lock. Two opens in one process conflict as two processes would; shared locks do
+ * not conflict. HOLT_BUSY when it is locked elsewhere; the message tells whether by this process or
+ * another. */
 holt_status os_file_lock(os_file *f, bool exclusive);
 void        os_file_unlock(os_file *f);
-/* Whether the open file still has a name: it has none once it was unlinked or replaced. */
+/* Whether the open file still has a name. It loses it when it is unlinked or replaced. */
 holt_status os_file_is_linked(os_file *f, bool *linked);
 
 /* ---------------------------------------------------------------- descriptors */
 
-/* How many files the process may have open (RLIMIT_NOFILE), and the share of it that one database may use for
- * tables of open files unless it is told otherwise. */
+/* Return how many files the process may have open (RLIMIT_NOFILE), and the share of it that one database may
+ * by default use for its tables of open files. */
 uint64_t os_descriptors_max(os *o);
 uint32_t os_descriptors_share(os *o);
 
-/* Somebody who holds descriptors that he can open again. When an open finds none left, those who are
- * registered with the same `os` are asked to close some, and the open is tried again; only if nobody has any
- * does it fail.
- * `reclaim` closes up to `want` of them and returns how many it closed. It is called by any thread, with any
- * mutexes held: it may try a mutex but not wait for one, and registers nobody. */
+/* An owner of descriptors that it can open again. When an open finds no descriptor left, the reclaimers
+ * registered with the same `os` are asked to close some, and the open is tried again; it fails only if none
+ * of them has any. `reclaim` closes up to `want` descriptors and returns how many it closed. It may be called
+ * by any thread with any mutexes held, so it may try a mutex but must not wait for one, and must not register
+ * a reclaimer. */
 typedef struct os_reclaimer {
     os *os;                                      /* constant, as are the next two */
     size_t (*reclaim)(void *ctx, size_t want);
@@ -155,7 +158,8 @@ typedef struct os_reclaimer {
     struct os_reclaimer *next;                   /* in the list of all */
 } os_reclaimer;
 void os_reclaimer_add(os_reclaimer *r);
-void os_reclaimer_remove(os_reclaimer *r); /* `reclaim` is not running, and is not called any more */
+/* On return `reclaim` is not running and will not be called again. */
+void os_reclaimer_remove(os_reclaimer *r);
 
 /* ---------------------------------------------------------------- mutexes and conditions */
 
@@ -196,17 +200,17 @@ typedef struct os_cond {
 
 void os_cond_init(os_cond *c, os *o);
 void os_cond_deinit(os_cond *c);
-/* Waits until signalled, woken for no reason, or until os_clock_ns() reaches deadline_ns; false after the
- * deadline. The caller checks its condition in a loop. */
+/* Waits until it is signalled, wakes spuriously, or os_clock_ns() reaches deadline_ns; returns false after
+ * the deadline. The caller checks its condition in a loop. */
 bool os_cond_wait(os_cond *c, os_mutex *m, uint64_t deadline_ns);
 void os_cond_signal(os_cond *c);
 void os_cond_broadcast(os_cond *c);
 
-/* For sim's I/O hook only, which may use another database inside a call of the first: this thread's held
- * ranks, taken away and given back. */
+/* Take away and give back the ranks that this thread holds. Only for sim's I/O hook, which may use another
+ * database inside a call of the first. */
 uint64_t os_lock_ranks_take(void);
 void     os_lock_ranks_give(uint64_t ranks);
-/* This thread holds no os_mutex. */
+/* Asserts that this thread holds no os_mutex. */
 void     os_lock_ranks_assert_none(void);
 
 /* ---------------------------------------------------------------- jobs */
@@ -214,32 +218,34 @@ void     os_lock_ranks_assert_none(void);
 #define OS_JOB_AGAIN 0          /* there is more to do: step again */
 #define OS_JOB_IDLE  UINT64_MAX /* nothing to do until woken */
 
-/* One bounded step of work. Returns OS_JOB_AGAIN, OS_JOB_IDLE, or the os_clock_ns() at which to step again
- * unless woken before. */
+/* Does one bounded step of work. Returns OS_JOB_AGAIN, OS_JOB_IDLE, or the os_clock_ns() at which to step
+ * again unless woken earlier. */
 typedef uint64_t (*os_job_step)(void *ctx);
 
-/* Starts a job, idle until first woken: until then it has no thread. `name` (static, at most 15 bytes)
- * names its thread. `nice` > 0 lowers its priority. A step leaves no mutex locked. */
+/* Starts a job, which is idle until first woken and has no thread until then. `name` (static, at most 15
+ * bytes) names its thread. `nice` > 0 lowers its priority. A step must leave no mutex locked. */
 holt_status os_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
-/* Makes it step soon, if it is idle or sleeps. A wake during a step is not lost: another step follows. */
+/* Makes the job step soon if it is idle or sleeping. A wake during a step is not lost: another step
+ * follows. */
 void        os_job_wake(os_job *j);
-/* Waits for the running step to end; none runs afterwards. Frees the job. Accepts NULL. No mutex may be held
- * that the step takes. In a forked child it only frees. */
+/* Waits for the running step to end, lets no other begin, and frees the job. Accepts NULL. The caller must
+ * hold no mutex that the step takes. In a forked child it only frees. */
 void        os_job_stop(os_job *j);
-/* Called at the end of every public call: sim runs some steps here, posix does nothing. No mutex may be
- * held. */
+/* Called at the end of every public call: sim runs some steps here, posix does nothing. The caller must hold
+ * no mutex. */
 void        os_run_pending(os *o);
-bool        os_has_pending(const os *o); /* whether it does anything: so that short calls may leave it out */
+bool        os_has_pending(const os *o); /* whether it does anything, so that short calls can skip it */
 
-/* ---------------------------------------------------------------- clocks, chance, process */
+/* ---------------------------------------------------------------- clocks, random numbers, process */
 
 uint64_t os_clock_ns(os *o);  /* monotonic */
 uint64_t os_time_ms(os *o);   /* wall clock, since 1970 UTC */
 void     os_sleep(os *o, uint64_t ns);
 void     os_yield(void);               /* lets other threads run; no wait */
 
-/* A full memory barrier on all threads of this process at once: on those that run elsewhere it happens between two
- * of their instructions. It takes milliseconds. Only where os_fences_everywhere() says so; else it does nothing. */
+/* Executes a full memory barrier on all threads of this process: on those that run elsewhere it happens
+ * between two of their instructions. It takes milliseconds. Works only where os_fences_everywhere() returns
+ * true; elsewhere it does nothing. */
 void        os_fence_everywhere(void);
 extern bool os_can_fence; /* constant */
 static inline bool os_fences_everywhere(void)
@@ -248,8 +254,9 @@ static inline bool os_fences_everywhere(void)
 }
 uint64_t os_random(os *o);    /* 64 unpredictable bits; sim: from its seed */
 uint64_t os_process_id(os *o);
-/* Grows by one in a child at every fork of this process: a handle made in an older generation is a foreign
- * one. Every call asks for it, so it is a plain load, of what changes only in a child that has a single thread yet. */
+/* The fork generation grows by one in the child at every fork of this process; a handle made in an older
+ * generation is inherited. Every call checks it, so it is a plain load: it changes only in a child, while
+ * that has a single thread. */
 extern uint32_t os_forks;
 static inline uint32_t os_fork_generation(void)
 {

@@ -1,14 +1,14 @@
-/* os_descriptors.c -- what is done when file descriptors run out.
+/* os_descriptors.c -- reclaiming file descriptors when they run out.
  *
- * A process has one limit, and everything in it shares that limit: its databases, and what else the program has
- * open. So an open that fails for want of a descriptor asks all who registered to close some that they can
- * open again, whichever database they belong to, and is then tried again.
+ * A process has one limit, which its databases share with everything else that the program opens. So an open
+ * that fails for lack of a descriptor asks all registered reclaimers to close some that they can open again,
+ * whichever database they belong to, and is then tried again.
  */
 #include "os/os_ops.h"
 
 #include <errno.h>
 
-/* More than one is reclaimed at a time: another thread may take what was given back. */
+/* Several are reclaimed at a time, because another thread may take a freed one first. */
 enum { RECLAIM_TRIES = 8, RECLAIM_COUNT = 4 };
 enum { SHARE_MIN = 16, SHARE_MAX = 4096 };
 
@@ -52,11 +52,12 @@ void os_reclaimer_remove(os_reclaimer *r)
     os_reclaimer **at = &first;
     while (*at && *at != r)
         at = &(*at)->next;
-    if (*at) *at = r->next; /* a forked child's list has none of those before it */
+    if (*at) *at = r->next; /* in a forked child the list is empty */
     os_mutex_unlock(&list_mutex);
 }
 
-/* Those asked go to the end of the list, so that not the same one gives every time. */
+/* Moves the reclaimers that were asked to the end of the list, so that not the same one loses descriptors
+ * every time. */
 static size_t reclaim_some(os *o)
 {
     size_t got = 0;
@@ -90,7 +91,7 @@ bool os_reclaim(os *o, int rc, unsigned *tries)
 
 /* ---------------------------------------------------------------- forks */
 
-/* Not os_mutex_lock: whoever forks may hold mutexes. */
+/* Not os_mutex_lock(), which asserts the lock order: the forking thread may hold mutexes. */
 void os_reclaim_before_fork(void)
 {
     pthread_mutex_lock(&list_mutex.mutex);

@@ -1,4 +1,4 @@
-/* os_dir.c -- directories: names checked, interruptions retried, errors put into words. */
+/* os_dir.c -- directory functions of os.h: check names, retry interruptions, set messages. */
 #include "os/os_ops.h"
 
 #include "base/memory.h"
@@ -21,7 +21,7 @@ static holt_status check_name(const char *name)
 {
     size_t length = strlen(name);
     if (length > 0 && length < OS_NAME_MAX && !strchr(name, '/')) return HOLT_OK;
-    return status_set(HOLT_INVALID, "\"%.80s\" is no name of a file: 1 to %d bytes without a slash", name,
+    return status_set(HOLT_INVALID, "\"%.80s\" is not a valid file name: 1 to %d bytes without a slash", name,
                       OS_NAME_MAX - 1);
 }
 
@@ -46,7 +46,7 @@ holt_status os_dir_open(os *o, const char *path, os_dir **out)
     mem_free(path_copy);
     if (rc == -ENOENT) return status_set(HOLT_NOT_FOUND, "%s: there is no such directory", path);
     if (rc == -ENOTDIR) return status_set(HOLT_INVALID, "%s: not a directory", path);
-    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "open of the directory");
+    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "opening the directory");
 }
 
 static holt_status no_parent(const char *path)
@@ -60,8 +60,8 @@ static holt_status no_parent(const char *path)
         size--;
     if (size == 0) return status_set(HOLT_NOT_FOUND, "%s: the working directory was removed", path);
     return status_set(HOLT_NOT_FOUND,
-                      "%s: cannot be made, because the directory %.*s does not exist; make it first", path,
-                      (int)size, path);
+                      "%s: cannot be created, because the directory %.*s does not exist; create it first",
+                      path, (int)size, path);
 }
 
 holt_status os_dir_create(os *o, const char *path)
@@ -72,12 +72,12 @@ holt_status os_dir_create(os *o, const char *path)
         rc = o->ops->dir_create(o, path);
     while (rc == -EINTR || os_reclaim(o, rc, &tries));
     if (rc == 0) return HOLT_OK;
-    if (rc == -EEXIST) return status_set(HOLT_EXISTS, "%s: is there already", path);
+    if (rc == -EEXIST) return status_set(HOLT_EXISTS, "%s: already exists", path);
     if (rc == -ENOENT) return no_parent(path);
-    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "making the directory");
+    return status_set_errno(-rc, path, HOLT_NO_OFFSET, "creating the directory");
 }
 
-/* Errors after which the directory is as it was, and may well stay. */
+/* Errors after which the directory is unchanged; it may be left in place. */
 static bool may_stay(int rc)
 {
     return rc == -ENOTEMPTY || rc == -EEXIST || rc == -ENOTDIR || rc == -EBUSY || rc == -EINVAL ||
@@ -110,10 +110,10 @@ holt_status os_dir_sync(os_dir *d)
     do
         rc = d->os->ops->dir_sync(d);
     while (rc == -EINTR);
-    return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "sync of the directory");
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "syncing the directory");
 }
 
-/* The names are gathered first: `each` may use the directory, and sim holds nothing while it runs. */
+/* Collects the names first, because `each` may use the directory, and sim must hold no lock while it runs. */
 holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *name), void *ctx)
 {
     os_names names = {NULL, 0, 0};
@@ -125,7 +125,7 @@ holt_status os_dir_list(os_dir *d, holt_status (*each)(void *ctx, const char *na
     } while (rc == -EINTR || os_reclaim(d->os, rc, &tries));
 
     holt_status status = HOLT_OK;
-    if (rc != 0) status = status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "list of the directory");
+    if (rc != 0) status = status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "listing the directory");
     for (size_t i = 0; status == HOLT_OK && i < names.count; i++)
         status = each(ctx, names.bytes + i * OS_NAME_MAX);
     mem_free(names.bytes);
@@ -207,7 +207,7 @@ holt_status os_dir_free_bytes(os_dir *d, uint64_t *bytes)
     do
         rc = d->os->ops->dir_free_bytes(d, bytes);
     while (rc == -EINTR);
-    return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "asking for the free space");
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "querying the free space");
 }
 
 os_dir_fate os_dir_get_fate(os_dir *d)
@@ -246,6 +246,6 @@ holt_status os_file_open(os_dir *d, const char *name, unsigned flags, os_file **
         return HOLT_OK;
     }
     if (rc == -ENOENT && !(flags & OS_CREATE)) return no_such_file(name);
-    if (rc == -EEXIST) return status_set_file(HOLT_EXISTS, name, HOLT_NO_OFFSET, "is there already");
+    if (rc == -EEXIST) return status_set_file(HOLT_EXISTS, name, HOLT_NO_OFFSET, "already exists");
     return status_set_errno(-rc, name, HOLT_NO_OFFSET, "open");
 }

@@ -1,4 +1,4 @@
-/* os_file.c -- files: whole transfers out of short and interrupted ones, errors put into words. */
+/* os_file.c -- file functions of os.h: complete short and interrupted transfers, set messages. */
 #include "os/os_ops.h"
 
 #include "base/pages.h"
@@ -23,7 +23,7 @@ holt_status os_file_read(os_file *f, uint64_t offset, void *buffer, size_t size,
 {
     size_t done = 0;
     *got = 0;
-    if (offset > INT64_MAX || size > INT64_MAX - offset) return HOLT_OK; /* no file reaches as far */
+    if (offset > INT64_MAX || size > INT64_MAX - offset) return HOLT_OK; /* no file is that large */
     while (done < size) {
         ssize_t n = f->os->ops->file_read(f, offset + done, (uint8_t *)buffer + done, size - done);
         if (n == -EINTR) continue;
@@ -52,7 +52,7 @@ holt_status os_file_write(os_file *f, uint64_t offset, const void *data, size_t 
     while (done < size) {
         ssize_t n = f->os->ops->file_write(f, offset + done, (const uint8_t *)data + done, size - done);
         if (n == -EINTR) continue;
-        if (n == 0) n = -EIO; /* pwrite has no such answer; without this a wrong one would hang us */
+        if (n == 0) n = -EIO; /* pwrite never returns 0; if it did, this loop would not end */
         if (n < 0) {
             return status_set_errno((int)-n, f->name, offset, "write of %zu bytes at %llu", size,
                                     (ull)offset);
@@ -62,7 +62,7 @@ holt_status os_file_write(os_file *f, uint64_t offset, const void *data, size_t 
     return HOLT_OK;
 }
 
-/* An interrupted sync has given nothing up, unlike a failed one: it may be repeated. */
+/* Unlike a failed sync, an interrupted one has dropped nothing: it may be repeated. */
 holt_status os_file_sync(os_file *f)
 {
     int rc;
@@ -84,7 +84,7 @@ holt_status os_file_size(os_file *f, uint64_t *size)
     do
         rc = f->os->ops->file_size(f, size);
     while (rc == -EINTR);
-    return rc == 0 ? HOLT_OK : status_set_errno(-rc, f->name, HOLT_NO_OFFSET, "asking for the size");
+    return rc == 0 ? HOLT_OK : status_set_errno(-rc, f->name, HOLT_NO_OFFSET, "querying the size");
 }
 
 holt_status os_file_truncate(os_file *f, uint64_t size)
@@ -115,7 +115,7 @@ void os_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_t
 
 holt_status os_file_map(os_file *f, uint64_t offset, size_t size, os_map *out)
 {
-    assert(offset % page_bytes() == 0); /* else it fails where pages are larger than here */
+    assert(offset % page_bytes() == 0); /* or it would fail where pages are larger than here */
     *out = (os_map){f, offset, size, NULL};
     int rc;
     do
@@ -125,7 +125,7 @@ holt_status os_file_map(os_file *f, uint64_t offset, size_t size, os_map *out)
     *out = (os_map){NULL, 0, 0, NULL};
     if (rc == -EOPNOTSUPP) {
         return status_set_file(HOLT_UNSUPPORTED, f->name, offset,
-                               "mapped writing is not safe on this system");
+                               "writing through a map is not safe on this file system");
     }
     return status_set_errno(-rc, f->name, offset, "map of %zu bytes at %llu", size, (ull)offset);
 }

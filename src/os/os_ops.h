@@ -1,12 +1,12 @@
-/* os_ops.h -- the raw operations behind os.h: what posix and sim implement.
+/* os_ops.h -- the raw operations behind os.h, which posix and sim implement.
  *
- * They are as plain as system calls: one attempt, which may be interrupted (-EINTR) or transfer less than
- * asked. An int is 0 or a negative errno, an ssize_t the bytes transferred or a negative errno. The functions
- * of os.h are the loops and the words around them.
+ * They are as simple as system calls: one attempt, which may be interrupted (-EINTR) or transfer less than
+ * requested. An int is 0 or a negative errno, an ssize_t is the number of bytes transferred or a negative
+ * errno. The functions of os.h add the retries and the messages.
  *
- * Handles      an implementation allocates its own struct, which begins with the one below; the wrapper fills
- *              that in after an open and empties it before a close.
- * Names        have been checked: they fit in OS_NAME_MAX and hold no slash.
+ * Handles      an implementation allocates its own struct, which begins with the one below. The wrapper fills
+ *              that in after an open and clears it before a close.
+ * Names        have been checked: they fit in OS_NAME_MAX and contain no slash.
  */
 #ifndef HOLT_OS_OS_OPS_H
 #define HOLT_OS_OS_OPS_H
@@ -29,20 +29,20 @@ struct os_job {
     os *os;
 };
 
-/* Names of a directory in the making, OS_NAME_MAX bytes each. */
+/* The names in a directory while they are being listed, OS_NAME_MAX bytes each. */
 typedef struct os_names {
     char *bytes;
     size_t count, capacity;
 } os_names;
 
-/* Adds a name, cut to OS_NAME_MAX - 1 bytes. 0 or -ENOMEM. */
+/* Adds a name, truncated to OS_NAME_MAX - 1 bytes. Returns 0 or -ENOMEM. */
 int os_names_add(os_names *n, const char *name);
 
-/* After an open that failed with rc: descriptors were what was missing, some have been given back, and it may be
- * tried again. *tries counts them, and bounds them. */
+/* After an open that failed with rc: returns whether it failed for lack of descriptors and some have been
+ * reclaimed, so that it should be tried again. *tries counts the attempts and bounds them. */
 bool os_reclaim(os *o, int rc, unsigned *tries);
-/* Around a fork: the list of reclaimers is whole, and empty in the child, which does nothing with what it
- * inherited. */
+/* Called around a fork, so that the list of reclaimers is consistent in the parent and empty in the child,
+ * which must do nothing with what it inherited. */
 void os_reclaim_before_fork(void);
 void os_reclaim_after_fork_in_parent(void);
 void os_reclaim_after_fork_in_child(void);
@@ -50,7 +50,7 @@ void os_reclaim_after_fork_in_child(void);
 typedef struct os_ops {
     /* -ENOENT, -ENOTDIR */
     int (*dir_open)(os *o, const char *path, os_dir **out);
-    /* Makes it and syncs its parent; leaves nothing behind when that fails. -EEXIST, -ENOENT: no parent. */
+    /* Creates it and syncs its parent; leaves nothing behind when that fails. -EEXIST; -ENOENT: no parent. */
     int (*dir_create)(os *o, const char *path);
     /* Removes it and syncs its parent. -ENOENT, -ENOTEMPTY or -EEXIST, -ENOTDIR, -EBUSY, -EACCES, -EPERM,
      * -EROFS: nothing was changed. */
@@ -64,7 +64,8 @@ typedef struct os_ops {
     void (*dir_identity)(const os_dir *d, uint64_t identity[2]);
     int (*dir_free_bytes)(os_dir *d, uint64_t *bytes);
     os_dir_fate (*dir_fate)(os_dir *d);
-    int (*dir_holds)(os_dir *d, const char *name, const os_file *f); /* 0: no; 1: yes; an errno: not known */
+    /* 0: no; 1: yes; a negative errno: unknown. */
+    int (*dir_holds)(os_dir *d, const char *name, const os_file *f);
 
     int (*file_open)(os_dir *d, const char *name, unsigned flags, os_file **out);
     void (*file_close)(os_file *f); /* unlocks */
@@ -82,12 +83,12 @@ typedef struct os_ops {
     void (*file_unmap)(os_map *m);
     /* -EBUSY: held in this process; -EAGAIN: by another. */
     int (*file_lock)(os_file *f, bool exclusive);
-    void (*file_unlock)(os_file *f); /* nothing when it is not locked */
+    void (*file_unlock)(os_file *f); /* does nothing when it is not locked */
     int (*file_is_linked)(os_file *f, bool *linked);
 
     uint64_t (*descriptors_max)(os *o); /* UINT64_MAX: no limit */
 
-    /* m->mutex is held, and again when it returns. false: the deadline has passed. */
+    /* m->mutex is held on entry and on return. Returns false when the deadline has passed. */
     bool (*cond_wait)(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns);
 
     int (*job_start)(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);

@@ -1,4 +1,4 @@
-/* os_process.c -- jobs, clocks, chance, the process: wrappers of what cannot fail, and of os_job_start. */
+/* os_process.c -- functions of os.h for jobs, clocks, random numbers and the process. */
 #include "os/os_ops.h"
 
 #include <sched.h>

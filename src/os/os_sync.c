@@ -1,4 +1,4 @@
-/* os_sync.c -- mutexes with their order, and conditions. */
+/* os_sync.c -- mutexes, whose order and ownership debug builds assert, and conditions. */
 #include "os/os_ops.h"
 
 #include <assert.h>
@@ -17,8 +17,8 @@ static void check_order(const os_mutex *m)
 #endif
 }
 
-/* The owner is the address of a variable that each thread has for itself. Relaxed: only a thread's own address
- * matters to it, and it stored that itself. */
+/* The address of a thread's ranks_held stands for the thread. Relaxed: a thread compares the owner only with
+ * its own address, which it stored itself. */
 static void note_locked(os_mutex *m)
 {
 #ifndef NDEBUG
@@ -72,7 +72,7 @@ void os_lock_ranks_give(uint64_t ranks)
 #endif
 }
 
-/* The pthread calls below fail only when they are misused: that is our mistake, not a status. */
+/* The pthread calls below fail only when they are misused, which is a bug in Holt and not a status. */
 static void must(int rc)
 {
     assert(rc == 0);
@@ -100,7 +100,7 @@ void os_mutex_lock(os_mutex *m)
     note_locked(m);
 }
 
-/* Who does not wait cannot deadlock: a try may come in any order. */
+/* A try does not wait, so it cannot deadlock, and may come in any order. */
 bool os_mutex_try_lock(os_mutex *m)
 {
     int rc = pthread_mutex_trylock(&m->mutex);

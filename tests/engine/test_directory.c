@@ -222,7 +222,7 @@ static void a_missing_parent_is_named(void **state)
         char words[TEMP_PATH_BYTES + 80];
         temp_dir_join(parent, tails[i], path);
         expect_status(HOLT_NOT_FOUND, try_open(path, 0));
-        snprintf(words, sizeof words, "the directory %s does not exist; make it first", parent);
+        snprintf(words, sizeof words, "the directory %s does not exist; create it first", parent);
         expect_words(words);
     }
     assert_false(file_exists(in(f->dir.path, "no")));

@@ -336,7 +336,7 @@ static void an_open_says_what_is_in_the_way(void **state)
     temp_dir_join(path, "db", below);
     FAILS(HOLT_NOT_FOUND, holt_open(below, NULL, &db));
     expect_words("missing does not exist");
-    expect_words("make it first");
+    expect_words("create it first");
     assert_false(file_exists(path));
     FAILS(HOLT_NOT_FOUND, holt_verify(path, NULL, NULL, 0));
     holt_options exists = {.flags = HOLT_OPEN_MUST_EXIST}, create = {.flags = HOLT_OPEN_MUST_CREATE};

@@ -3,6 +3,7 @@
 #include "db/catalog/collection_options.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 #include "db/db.h"
 
@@ -47,24 +48,18 @@ void catalog_check(const catalog *c)
 
 /* ---------------------------------------------------------------- names and slots */
 
+static int compare_name(const void *collections, size_t i, const void *name)
+{
+    return strcmp(((holt_collection *const *)collections)[i]->name, name);
+}
+
 /* Where the name is, or would be inserted. */
 static size_t find_place(const catalog *c, const char *name, bool *found)
 {
     os_mutex_assert_held(&c->mu);
-    size_t low = 0, high = c->count;
-    *found = false;
-    while (low < high && !*found) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, c->list[middle]->name);
-        *found = order == 0;
-        if (order == 0)
-            low = middle;
-        else if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+    size_t at;
+    *found = search_find(c->list, c->count, name, compare_name, &at);
+    return at;
 }
 
 holt_collection *catalog_find(const catalog *c, const char *name)

@@ -2,6 +2,7 @@
 #include "db/manifest/file_uses.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 
 #include <assert.h>
@@ -11,18 +12,15 @@ struct file_use {
     uint64_t file_ranges;
 };
 
+static int compare_file(const void *uses, size_t i, const void *number)
+{
+    return search_order(((const struct file_use *)uses)[i].number, *(const uint64_t *)number);
+}
+
 /* Where the file's count is, or would be inserted. */
 static size_t find_use(const file_uses *u, uint64_t number)
 {
-    size_t low = 0, high = u->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (u->list[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_lower_bound(u->list, u->count, &number, compare_file);
 }
 
 bool file_in_use(const file_uses *u, uint64_t number)

@@ -3,6 +3,7 @@
 
 #include "base/coding.h"
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 #include "block/filter.h"
 #include "db/tree/tree_kind.h"
@@ -52,17 +53,16 @@ static holt_status malformed(const char *item)
     return status_set(HOLT_CORRUPT, "a %s item of a manifest record is malformed", item);
 }
 
+static int compare_id(const void *collections, size_t i, const void *id)
+{
+    return search_order(((const manifest_collection *)collections)[i].spec.id, *(const uint64_t *)id);
+}
+
 static manifest_collection *find_collection(manifest_state *s, uint64_t id)
 {
-    for (size_t low = 0, high = s->collection_count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (s->collections[middle].spec.id == id) return &s->collections[middle];
-        if (s->collections[middle].spec.id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    size_t at;
+    bool found = search_find(s->collections, s->collection_count, &id, compare_id, &at);
+    return found ? &s->collections[at] : NULL;
 }
 
 static holt_status unknown_collection(uint64_t id)

@@ -16,6 +16,7 @@
  */
 #include "db/open/destroy.h"
 
+#include "base/file_header.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/open/directory.h"
@@ -53,12 +54,12 @@ static const char *magic_of(file_kind kind)
     case FILE_CURRENT:
         return "holt ";
     case FILE_MANIFEST:
-        return "HOLTMAN";
+        return FILE_MAGIC_MANIFEST;
     case FILE_SEGMENT:
-        return "HOLTWAL";
+        return FILE_MAGIC_SEGMENT;
     case FILE_RUN:
     case FILE_PAGES:
-        return "HOLTTREE";
+        return FILE_MAGIC_TREE;
     case FILE_FOREIGN:
     case FILE_BYSTANDER:
     case FILE_LOCK:

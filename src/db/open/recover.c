@@ -2,6 +2,7 @@
 #include "db/open/recover.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/clock.h"
@@ -79,17 +80,15 @@ typedef struct recovery {
     uint64_t overflow_bytes; /* read-only: of operations there was no room for */
 } recovery;
 
+static int compare_id(const void *collections, size_t i, const void *id)
+{
+    return search_order(((const manifest_collection *)collections)[i].spec.id, *(const uint32_t *)id);
+}
+
 static bool exists(const manifest_state *s, uint32_t id)
 {
-    for (size_t low = 0, high = s->collection_count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (s->collections[middle].spec.id == id) return true;
-        if (s->collections[middle].spec.id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    size_t at;
+    return search_find(s->collections, s->collection_count, &id, compare_id, &at);
 }
 
 /* No record is made before the end. New files harm nothing if the recovery fails before; and of the file of pages all stays

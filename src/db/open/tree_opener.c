@@ -2,30 +2,29 @@
 #include "db/open/tree_opener.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 
 /* ---------------------------------------------------------------- LSM trees */
 
+static int compare_file(const void *files, size_t i, const void *number)
+{
+    return search_order(tree_file_number(((tree_file *const *)files)[i]), *(const uint64_t *)number);
+}
+
 static holt_status open_file(tree_opener *o, const lsm_file_range *range, tree_file **out)
 {
-    size_t low = 0, high = o->opened_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (tree_file_number(o->opened[middle]) < range->file)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < o->opened_count && tree_file_number(o->opened[low]) == range->file) {
-        *out = o->opened[low];
+    size_t at;
+    if (search_find(o->opened, o->opened_count, &range->file, compare_file, &at)) {
+        *out = o->opened[at];
         return HOLT_OK;
     }
     if (!mem_grow((void **)&o->opened, &o->opened_capacity, o->opened_count + 1, sizeof *o->opened))
         return status_no_memory(sizeof *o->opened);
     holt_status rc = tree_file_open(o->files, range->file, range->file_size, out);
     if (rc != HOLT_OK) return rc;
-    memmove(o->opened + low + 1, o->opened + low, (o->opened_count - low) * sizeof *o->opened);
-    o->opened[low] = *out;
+    memmove(o->opened + at + 1, o->opened + at, (o->opened_count - at) * sizeof *o->opened);
+    o->opened[at] = *out;
     o->opened_count++;
     return HOLT_OK;
 }

@@ -1,6 +1,7 @@
 #include "db/verify/verify_trees.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 #include "tree/file/tree_format.h"
 
@@ -130,15 +131,14 @@ holt_status verify_trees_run(verify_trees *t, verification *v, tree_files *files
     return rc;
 }
 
+static int compare_file(const void *file_ranges, size_t i, const void *file)
+{
+    return search_order(((const verify_file_range *)file_ranges)[i].file_range->file,
+                        *(const uint64_t *)file);
+}
+
 bool verify_trees_use(const verify_trees *t, uint64_t file)
 {
-    for (size_t low = 0, high = t->count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (t->file_ranges[middle].file_range->file == file) return true;
-        if (t->file_ranges[middle].file_range->file < file)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    size_t at;
+    return search_find(t->file_ranges, t->count, &file, compare_file, &at);
 }

@@ -1,4 +1,4 @@
-/* posix.c -- the table of the real machine. */
+/* posix.c -- the table of functions of the real machine. */
 #include "os/posix/posix.h"
 
 os *os_posix(void)

@@ -1,4 +1,4 @@
-/* posix.h -- the parts of the real machine, each in the file named beside it.
+/* posix.h -- the functions of the real machine, grouped by the file that defines them.
  *
  * Only posix*.c include this, and sim for its variant with real threads.
  */
@@ -14,7 +14,7 @@ typedef struct posix_dir {
     os_dir dir;
     int fd;
     uint64_t device, inode;
-    char *full_path; /* absolute and without links, as it was when it was opened; NULL: not known */
+    char *full_path; /* absolute and without links, as of the open; NULL: unknown */
 } posix_dir;
 
 typedef struct posix_file {
@@ -73,7 +73,7 @@ void posix_lock_after_fork_in_child(void);
 int  posix_job_start(os *o, const char *name, int nice, os_job_step step, void *ctx, os_job **out);
 void posix_job_wake(os_job *j);
 void posix_job_stop(os_job *j);
-extern _Atomic uint64_t posix_job_linger_ns; /* how long a thread waits for work; for tests to change */
+extern _Atomic uint64_t posix_job_linger_ns; /* how long a thread waits for work; tests change it */
 bool posix_job_is_resting(os_job *j); /* neither in a step nor woken for one */
 void posix_jobs_before_fork(void);
 void posix_jobs_after_fork_in_parent(void);

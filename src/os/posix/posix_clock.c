@@ -1,4 +1,4 @@
-/* posix_clock.c -- clocks and what waits by them, chance, and the process. */
+/* posix_clock.c -- clocks, timed waits, random numbers, and the process id. */
 #include "os/posix/posix.h"
 
 #include <assert.h>
@@ -50,7 +50,7 @@ uint64_t posix_random(os *o)
     uint64_t bits;
     ssize_t n;
     do
-        n = getrandom(&bits, sizeof bits, 0); /* up to 256 bytes come whole, once the kernel is seeded */
+        n = getrandom(&bits, sizeof bits, 0); /* requests of up to 256 bytes are never cut short */
     while (n < 0 && errno == EINTR);
     assert(n == (ssize_t)sizeof bits);
     return bits;

@@ -1,4 +1,4 @@
-/* posix_dir.c -- directories by descriptor: the path is looked up once, and may change while it is open. */
+/* posix_dir.c -- directories by descriptor: the path is resolved once, and may change while it is open. */
 #include "os/posix/posix.h"
 
 #include "base/memory.h"
@@ -50,7 +50,7 @@ void posix_dir_close(os_dir *d)
     mem_free(d);
 }
 
-/* Some file systems have no sync for directories and say EINVAL: their entries need none. */
+/* Some file systems return EINVAL because they cannot sync directories: their entries need no sync. */
 static int sync_fd(int fd)
 {
     return fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
@@ -61,7 +61,7 @@ int posix_dir_sync(os_dir *d)
     return sync_fd(fd_of(d));
 }
 
-/* The directory that `path` is in, as a new string: "a" is in ".", "/a/" in "/". */
+/* Returns the parent directory of `path` as a new string: of "a" it is ".", of "/a/" it is "/". */
 static char *parent_of(const char *path)
 {
     size_t size = strlen(path);
@@ -79,7 +79,7 @@ static char *parent_of(const char *path)
     return parent;
 }
 
-/* A descriptor of the directory that `path` is in, or a negative errno. */
+/* Returns a descriptor of the parent directory of `path`, or a negative errno. */
 static int open_parent(const char *path)
 {
     char *parent = parent_of(path);
@@ -104,13 +104,13 @@ int posix_dir_create(os *o, const char *path)
 {
     int fd = open_parent(path);
     if (fd < 0) return fd;
-    int rc = result(mkdir(path, 0777)); /* the user's umask decides */
+    int rc = result(mkdir(path, 0777)); /* reduced by the user's umask */
     if (rc != 0) {
         close(fd);
         return rc;
     }
     rc = sync_and_close(fd);
-    if (rc != 0) (void)rmdir(path); /* all or nothing, as far as a failing disk lets us */
+    if (rc != 0) (void)rmdir(path); /* all or nothing, as far as a failing disk allows */
     return rc;
 }
 
@@ -126,7 +126,7 @@ int posix_dir_remove(os *o, const char *path)
 
 int posix_dir_list(os_dir *d, os_names *names)
 {
-    int fd = openat(fd_of(d), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a position of its own */
+    int fd = openat(fd_of(d), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a separate read position */
     if (fd < 0) return -errno;
     DIR *stream = fdopendir(fd);
     if (!stream) {
@@ -182,8 +182,9 @@ int posix_dir_free_bytes(os_dir *d, uint64_t *bytes)
     return 0;
 }
 
-/* Some file systems do not count links: so a directory counts as removed only if its path does not lead to it. The path is
- * looked at for this alone: it may have been moved, or be out of reach after a chroot, and all is well. */
+/* Some file systems do not count links, so a directory counts as removed only if its path does not lead to it
+ * either. The path is used for this alone: it may validly be out of date after a move, or out of reach after
+ * a chroot. */
 os_dir_fate posix_dir_fate(os_dir *d)
 {
     const posix_dir *p = (const posix_dir *)d;

@@ -1,7 +1,7 @@
-/* posix_file.c -- files, one system call each.
+/* posix_file.c -- files: one system call per function.
  *
- * os_file_sync is fdatasync: on Linux it flushes the disk's cache too. Where it does not (macOS), F_FULLFSYNC
- * belongs in posix_file_sync, and nothing above changes.
+ * os_file_sync() is fdatasync, which on Linux also flushes the disk's cache. Where it does not (macOS),
+ * F_FULLFSYNC belongs in posix_file_sync(), and nothing above changes.
  */
 #include "os/posix/posix.h"
 
@@ -31,7 +31,7 @@ int posix_file_open(os_dir *d, const char *name, unsigned flags, os_file **out)
     if (flags & OS_CREATE) how |= O_CREAT;
     if (flags & OS_EXCLUSIVE) how |= O_EXCL;
     if (flags & OS_TRUNCATE) how |= O_TRUNC;
-    f->fd = openat(((posix_dir *)d)->fd, name, how, 0666); /* the user's umask decides */
+    f->fd = openat(((posix_dir *)d)->fd, name, how, 0666); /* reduced by the user's umask */
     if (f->fd < 0) {
         int rc = -errno;
         mem_free(f);
@@ -74,7 +74,7 @@ int posix_file_sync(os_file *f)
 
 void posix_file_push(os_file *f, uint64_t offset, uint64_t size)
 {
-    /* A hint: where it fails, the sync that follows has more to do, and says what went wrong. */
+    /* A hint: if it fails, the sync that follows has more to do and reports what went wrong. */
     (void)sync_file_range(fd_of(f), (off_t)offset, (off_t)size, SYNC_FILE_RANGE_WRITE);
 }
 
@@ -98,7 +98,7 @@ int posix_file_allocate(os_file *f, uint64_t size)
     if (rc != 0) return rc;
     rc = result(fallocate(fd_of(f), 0, 0, (off_t)size));
     if (rc == -EOPNOTSUPP) return before < size ? posix_file_truncate(f, size) : 0;
-    /* ext4 keeps, and shows in the size, what it could allocate before it met the end of the disk. */
+    /* When the disk is full, ext4 keeps what it could allocate, and its size grows by that. */
     if (rc != 0 && before < size) (void)ftruncate(fd_of(f), (off_t)before);
     return rc;
 }

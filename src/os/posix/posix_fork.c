@@ -1,4 +1,4 @@
-/* posix_fork.c -- the number that tells a forked child from its parent. */
+/* posix_fork.c -- the fork generation, which tells a forked child from its parent. */
 #include "os/posix/posix.h"
 
 uint32_t os_forks;
@@ -25,8 +25,8 @@ static void after_fork_in_child(void)
     posix_lock_after_fork_in_child();
 }
 
-/* Before any handle is made: one made in an unwatched process would look at home in its child. It fails for
- * want of a few bytes of memory only, and then nothing else in the program would have started. */
+/* Runs before any handle is made: a handle made earlier would, in a forked child, look like the child's own.
+ * Fails only for lack of a few bytes of memory, and then nothing else in the program would have started. */
 __attribute__((constructor)) static void watch_forks(void)
 {
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

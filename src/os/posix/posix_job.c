@@ -1,19 +1,22 @@
-/* posix_job.c -- jobs on threads that come and go with the work.
+/* posix_job.c -- jobs on threads that exist only while there is work.
  *
- * A job has a thread while it has work, and posix_job_linger_ns longer. Then the thread ends, and the next wake gives the job
- * another. So a process may have hundreds of databases open: those at rest cost no thread.
+ * A job has a thread while it has work, and for posix_job_linger_ns longer. Then the thread ends, and the
+ * next wake gives the job a new one. So a process may have hundreds of databases open, and the idle ones cost
+ * no thread.
  *
- * Threads are started by one thread of the process, the spawner, not by whoever calls os_job_wake(): a new thread
- * inherits the priority, the signal mask and the processors of the one that starts it, and wakes come from threads
- * of lowered priority and from the program's own. The spawner also tries again when the system has no thread to give,
- * joins the threads that have ended, and wakes the jobs that sleep for long. It lives while there are jobs.
+ * One thread of the process, the spawner, starts all the others; os_job_wake() does not. A new thread
+ * inherits the priority, the signal mask and the processors of the thread that starts it, and wakes come from
+ * threads of lowered priority and from the program's own. The spawner also tries again when the system cannot
+ * start a thread, joins the threads that have ended, and wakes the jobs that sleep for long. It lives while
+ * there are jobs.
  *
- *     no thread --wake--> wanting --spawner--> has a thread --idle for a second--> ended --spawner--> no thread
- *                                                                                             (sleeping, if it has a time)
+ *     no thread --wake--> wanting --spawner--> has a thread --idle for a second--> ended
+ *         ^                                                                          |
+ *         +--------- spawner; listed as sleeping if it has a time to wake -----------+
  *
- * Order of locks  a job's mutex, then the spawner's. Both are plain ones: a job may be woken under any other. The
- *                 spawner joins under its mutex, which is short: threads in `ended` need no mutex any more
- *                 but their job's, to unlock it.
+ * Lock order  a job's mutex, then the spawner's. Both are plain pthread mutexes, because a job may be woken
+ *             while any os_mutex is held. The spawner joins threads under its mutex, which is short: a thread
+ *             in `ended` needs no other mutex than its job's, to unlock it.
  */
 #include "os/posix/posix.h"
 
@@ -44,25 +47,25 @@ typedef struct posix_job {
     bool woken;             /* mutex */
     bool stopping;          /* mutex */
     bool stepping;          /* mutex */
-    bool has_thread;        /* mutex; or will have one, which the spawner was asked for */
+    bool has_thread;        /* mutex; or will have one: the spawner was asked for it */
 
     /* spawner.mutex: */
     pthread_t thread;
-    bool joinable; /* `thread` is one that was not joined yet */
+    bool joinable; /* `thread` has not been joined yet */
     place place;
     struct posix_job *following; /* in that list */
-    uint64_t due;                /* of one that has ended or sleeps: when to wake it; OS_JOB_IDLE: not */
-    bool again;                  /* of one that has ended: it wants a thread already */
+    uint64_t due;                /* of one that has ended or sleeps: when to wake it; OS_JOB_IDLE: never */
+    bool again;                  /* of one that has ended: it already wants another thread */
 } posix_job;
 
 static struct spawner {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* initialised with the first job */
     bool initialised;
-    uint32_t jobs; /* that were started and not stopped */
+    uint32_t jobs; /* started and not yet stopped */
     pthread_t thread;
-    bool running; /* there is a thread */
-    bool ending;  /* which is being joined */
+    bool running; /* the thread exists */
+    bool ending;  /* the thread is being joined */
     posix_job *wanting, *ended, *sleeping;
     posix_job *waking; /* being woken by the spawner, without the mutex */
 } spawner = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -86,7 +89,7 @@ static void wait_until(pthread_cond_t *c, pthread_mutex_t *m, uint64_t ns)
     pthread_cond_timedwait(c, m, &until);
 }
 
-/* ---------------------------------------------------------------- the spawner's lists, with its mutex held */
+/* ---------------------------------------------------------------- the spawner's lists: its mutex is held */
 
 static posix_job **list_of(place p)
 {
@@ -116,8 +119,8 @@ static void take_out(posix_job *j)
 
 /* ---------------------------------------------------------------- a job's thread */
 
-/* Waits until it is time for a step: woken, or `next` has come. false: it is time to end, and the job's mutex is
- * not to be used any more after it has been unlocked. */
+/* Waits until it is time for a step: the job was woken, or `next` has come. Returns false when the thread is
+ * to end; after unlocking the job's mutex it must not use it again. */
 static bool wait_for_step(posix_job *j, uint64_t next)
 {
     uint64_t keep_until = posix_clock_ns(NULL) +
@@ -142,7 +145,7 @@ static bool wait_for_step(posix_job *j, uint64_t next)
     return !j->stopping;
 }
 
-/* On Linux priorities belong to threads. Lowering one's own cannot fail, and would not matter if it did. */
+/* On Linux each thread has its own priority. Lowering it cannot fail, and it would not matter if it did. */
 static void lower_priority(int by)
 {
     id_t self = (id_t)syscall(SYS_gettid);
@@ -185,7 +188,7 @@ static void join_ended(void)
         put_into(j, SLEEPING);
 }
 
-/* false: the system has none to give, for now. */
+/* Returns false when the system cannot start a thread for now. */
 static bool give_thread(posix_job *j)
 {
     assert(!j->joinable);
@@ -198,7 +201,7 @@ static bool give_thread(posix_job *j)
 static void wake_sleeper(posix_job *j)
 {
     take_out(j);
-    spawner.waking = j; /* it is not stopped meanwhile */
+    spawner.waking = j; /* end_thread() waits for this */
     pthread_mutex_unlock(&spawner.mutex);
     posix_job_wake(&j->job);
     pthread_mutex_lock(&spawner.mutex);
@@ -206,7 +209,7 @@ static void wake_sleeper(posix_job *j)
     pthread_cond_broadcast(&spawner.changed);
 }
 
-/* The sleeper that is due first, or NULL. */
+/* Returns the sleeper that is due first, or NULL. */
 static posix_job *first_due(void)
 {
     posix_job *first = spawner.sleeping;
@@ -215,7 +218,7 @@ static posix_job *first_due(void)
     return first;
 }
 
-/* Those that have ended come first: a job that wants a thread may have one to be joined before. */
+/* Handles ended threads first: a job that wants a thread may have an old one that must be joined before. */
 static void *run_spawner(void *nothing)
 {
     pthread_setname_np(pthread_self(), "holt-jobs");
@@ -240,7 +243,8 @@ static void *run_spawner(void *nothing)
     return NULL;
 }
 
-/* Signals belong to the host's threads: the spawner is born with all of them blocked, and so are those it starts. */
+/* Signals are for the program's threads: the spawner starts with all of them blocked, and so do the threads
+ * it starts. */
 static int start_spawner(void)
 {
     sigset_t all, before;
@@ -251,7 +255,7 @@ static int start_spawner(void)
     return -rc;
 }
 
-/* One more job. The first one starts the spawner. */
+/* Counts one more job. The first one starts the spawner. */
 static int spawner_enter(void)
 {
     int rc = 0;
@@ -269,7 +273,8 @@ static int spawner_enter(void)
     return rc;
 }
 
-/* One job less. With the last one the spawner ends, so that no thread is left in code that may be unloaded. */
+/* Counts one job less. The last one ends the spawner, so that no thread is left in code that may be
+ * unloaded. */
 static void spawner_leave(void)
 {
     pthread_mutex_lock(&spawner.mutex);
@@ -295,7 +300,7 @@ void posix_jobs_after_fork_in_parent(void)
     pthread_mutex_unlock(&spawner.mutex);
 }
 
-/* No thread but the one that forked is there: a child's first job starts a spawner of its own. */
+/* Only the forking thread exists in the child, whose first job starts a spawner of its own. */
 void posix_jobs_after_fork_in_child(void)
 {
     spawner.jobs = 0;
@@ -338,7 +343,7 @@ void posix_job_wake(os_job *job)
         pthread_mutex_lock(&spawner.mutex);
         if (j->place == SLEEPING) take_out(j);
         if (j->place == ENDED)
-            j->again = true; /* joined first */
+            j->again = true; /* its old thread must be joined first */
         else
             put_into(j, WANTING);
         pthread_cond_broadcast(&spawner.changed);
@@ -361,7 +366,7 @@ static void end_thread(posix_job *j)
     pthread_cond_signal(&j->changed);
     pthread_mutex_unlock(&j->mutex);
 
-    /* A thread that had decided to end is in the list by now, or has been joined by the spawner. */
+    /* A thread that had decided to end is in the list by now, or the spawner has joined it. */
     pthread_mutex_lock(&spawner.mutex);
     take_out(j);
     bool joinable = j->joinable;
@@ -373,8 +378,8 @@ static void end_thread(posix_job *j)
 void posix_job_stop(os_job *job)
 {
     posix_job *j = (posix_job *)job;
-    /* The threads did not survive the fork, and one may have left the mutex locked: nothing to join, nothing to
-     * destroy. */
+    /* In a forked child the threads do not exist, and one may have left the mutex locked: there is nothing to
+     * join or destroy. */
     if (j->generation == os_fork_generation()) {
         end_thread(j);
         spawner_leave();

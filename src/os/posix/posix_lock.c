@@ -1,9 +1,9 @@
 /* posix_lock.c -- whole-file locks: OFD locks against other processes, a list of our own against this one.
  *
  * An OFD lock belongs to the open file, which a forked child shares: the parent's lock would live as long as
- * any child. So a child closes, in the fork, the descriptors of what its parent had locked, and begins with
- * an empty list. Closing never releases the parent's lock; only unlocking would, and the child has nothing to
- * unlock.
+ * any child. So in the fork the child closes the descriptors of the files that its parent had locked, and
+ * begins with an empty list. Closing never releases the parent's lock; only unlocking would, and the child
+ * has nothing to unlock.
  */
 #include "os/posix/posix.h"
 
@@ -23,7 +23,7 @@ static bool conflicts(const posix_file *a, const posix_file *b)
 
 static int set_lock(int fd, short type)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET}; /* from 0 to wherever the end may be */
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET}; /* from 0 to the end, wherever that is */
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
     return errno == EACCES ? -EAGAIN : -errno;
 }
@@ -59,14 +59,14 @@ int posix_file_lock(os_file *file, bool exclusive)
 void posix_file_unlock(os_file *file)
 {
     posix_file *f = (posix_file *)file;
-    if (!f->locked) return; /* only who owns the file changes this, and a fork */
+    if (!f->locked) return; /* only the owner of the file and a fork change this */
     os_mutex_lock(&list_mutex);
     posix_file **at = &locked_files;
     while (*at != f)
         at = &(*at)->next_locked;
     *at = f->next_locked;
     f->locked = false;
-    (void)set_lock(f->fd, F_UNLCK); /* cannot fail on a descriptor of ours */
+    (void)set_lock(f->fd, F_UNLCK); /* cannot fail on our own descriptor */
     os_mutex_unlock(&list_mutex);
 }
 
@@ -78,7 +78,8 @@ int posix_file_is_linked(os_file *file, bool *linked)
     return 0;
 }
 
-/* Not os_mutex_lock: whoever forks may hold mutexes, and inside a fork nobody waits for them. */
+/* Not os_mutex_lock(), which asserts the lock order: the forking thread may hold mutexes. This cannot
+ * deadlock, because a thread that holds this mutex waits for no other. */
 void posix_lock_before_fork(void)
 {
     pthread_mutex_lock(&list_mutex.mutex);

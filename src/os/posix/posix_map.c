@@ -1,8 +1,8 @@
-/* posix_map.c -- mapped writing, where a store cannot fault.
+/* posix_map.c -- maps for writing, where a store cannot fault.
  *
- * A file system that writes to a new place each time (btrfs, ZFS, overlays of them) may find no room for a
- * page that was allocated long ago, and then a store dies with SIGBUS. So maps are given on file systems that
- * rewrite in place only, and every page is made writable before the caller sees it.
+ * A file system that writes to a new place each time (btrfs, ZFS, overlays of them) may find no space for a
+ * page that was allocated long ago, and then a store dies with SIGBUS. So maps are only provided on file
+ * systems that rewrite in place, and every page is made writable before the caller sees it.
  */
 #include "os/posix/posix.h"
 
@@ -40,8 +40,8 @@ int posix_file_map(os_file *f, uint64_t offset, size_t size, os_map *out)
     void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
     if (bytes == MAP_FAILED) return -errno;
     if (madvise(bytes, size, MADV_POPULATE_WRITE) != 0) {
-        /* EINVAL: a kernel that cannot promise it. EFAULT: a store would have been SIGBUS, for want of space
-         * or past the end. */
+        /* EINVAL: the kernel cannot promise it. EFAULT: a store would have raised SIGBUS, for lack of space
+         * or past the end of the file. */
         int rc = errno == EINVAL ? -EOPNOTSUPP : -errno;
         munmap(bytes, size);
         return rc;

@@ -1,4 +1,4 @@
-/* sim.c -- the simulated machine: its life, its copies, its tables. */
+/* sim.c -- the simulated machine: creating, cloning and destroying it, and its tables of functions. */
 #include "os/sim/sim_internal.h"
 
 #include "base/memory.h"
@@ -74,7 +74,7 @@ static const os_ops ops_threads = {
     .sleep = posix_sleep,
 };
 
-/* Relaxed: only their being different matters. */
+/* Relaxed: it only matters that they differ. */
 static uint64_t next_machine_id(void)
 {
     static _Atomic uint64_t last;
@@ -106,7 +106,7 @@ os *sim_create(const sim_options *options)
 
 static void dir_destroy(sim *s, sim_dir *d)
 {
-    sim_dir_forget_moves(s, d);
+    sim_dir_drop_moves(s, d);
     free(d->moves);
     sim_entries_clear(s, &d->current);
     sim_entries_clear(s, &d->durable);
@@ -159,7 +159,7 @@ static void dir_clone(sim *to, const sim_dir *d)
     copy->move_count = d->move_count;
 }
 
-/* What only a handle refers to is gone with the process. */
+/* Files to which only handles refer are not cloned: they are gone with the process. */
 os *sim_clone(os *o, uint64_t seed)
 {
     sim *s = sim_of(o);
@@ -201,7 +201,7 @@ int sim_handle_check(const sim *s)
     return s->handles_max && s->handles >= s->handles_max ? -EMFILE : 0;
 }
 
-/* Of the machine, not of the test that takes descriptors away for a while. */
+/* The limit of the machine, not that of a test that takes descriptors away for a while (handles_max). */
 uint64_t sim_descriptors_max(os *o)
 {
     return 1024;

@@ -1,4 +1,4 @@
-/* sim_bytes.c -- shared pages, and the machine's own memory. */
+/* sim_bytes.c -- contents of files in shared pages, and the machine's own allocation. */
 #include "os/sim/sim_bytes.h"
 
 #include "base/slice.h"
@@ -35,7 +35,7 @@ void sim_grow(void **array, size_t *capacity, size_t count, size_t size)
 {
     if (count <= *capacity) return;
     size_t wanted = count + count / 2 + 8;
-    void *memory; /* the caller's pointer is to its own element type: read and written as bytes */
+    void *memory; /* the caller's pointer has its own element type, so it is accessed as bytes */
     memcpy(&memory, array, sizeof memory);
     memory = realloc(memory, wanted * size);
     if (!memory) no_memory();
@@ -43,13 +43,14 @@ void sim_grow(void **array, size_t *capacity, size_t count, size_t size)
     *capacity = wanted;
 }
 
-/* Relaxed: whoever adds a reference holds one already. */
+/* Relaxed: a caller that adds a reference holds one already. */
 static void add_ref(_Atomic uint32_t *refs)
 {
     atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
 }
 
-/* Release for what this holder read, acquire for the last one, who frees. */
+/* Returns whether it was the last. Release for what this holder read; acquire for the last one, which
+ * frees. */
 static bool drop_ref(_Atomic uint32_t *refs)
 {
     return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
@@ -68,7 +69,7 @@ static sim_page *page_copy(const sim_page *from)
     return p;
 }
 
-/* The page of that number, made if it is missing, for this holder alone. */
+/* Returns the page with that number for writing: created if it is missing, copied if it is shared. */
 static uint8_t *page_to_write(sim_bytes *b, size_t number)
 {
     sim_grow((void **)&b->pages, &b->page_capacity, number + 1, sizeof(sim_page *));
@@ -76,7 +77,7 @@ static uint8_t *page_to_write(sim_bytes *b, size_t number)
         b->pages[b->page_count++] = NULL;
 
     sim_page *page = b->pages[number];
-    /* Acquire: what another holder read before it let go comes before what is written here. */
+    /* Acquire: what another holder read before it dropped its reference precedes what is written here. */
     if (!page || atomic_load_explicit(&page->refs, memory_order_acquire) > 1) {
         b->pages[number] = page_copy(page);
         page_unref(page);

@@ -1,8 +1,8 @@
-/* sim_cut.c -- the power cut: what of the unsynced things was on disk.
+/* sim_cut.c -- the power cut: decides which unsynced changes were on disk.
  *
- * Changes of a file are chosen one by one, in any combination: a disk and a page cache promise no order. The
- * bias differs from file to file, so that "all but one" and "only one" come up as well as "half". A torn
- * write keeps a prefix or any subset of its pieces, and with the size it would have had or not.
+ * The changes of a file are chosen one by one, in any combination: a disk and a page cache promise no order.
+ * The bias differs from file to file, so that "all but one" and "only one" occur as well as "half". A torn
+ * write keeps a prefix or any subset of its pieces, and extends the file as it would have, or not.
  */
 #include "os/sim/sim_internal.h"
 
@@ -12,8 +12,8 @@
 typedef struct cutter {
     rng chance;
     const sim_cut *cut;
-    sim_keep mode;      /* of the file at hand */
-    uint64_t keep_of_8; /* this many of eight changes are kept */
+    sim_keep mode;      /* of the file being cut */
+    uint64_t keep_of_8; /* how many of eight changes are kept */
 } cutter;
 
 static void grow_to(sim_bytes *b, uint64_t size)
@@ -29,16 +29,16 @@ static void write_garbage(cutter *c, sim_bytes *to, uint64_t offset, size_t size
     sim_bytes_write(to, offset, garbage, size);
 }
 
-/* Whether the disk holds these bytes already: a sector is written whole or not at all, so that writing again what is
- * there cannot harm it, however it is torn. */
-static bool is_there(const sim_bytes *to, uint64_t offset, const uint8_t *bytes, size_t size)
+/* Whether the disk already holds these bytes. A sector is written whole or not at all, so rewriting the same
+ * bytes cannot harm it, however the write is torn. */
+static bool is_on_disk(const sim_bytes *to, uint64_t offset, const uint8_t *bytes, size_t size)
 {
     uint8_t there[4096];
     assert(size <= sizeof there);
     return sim_bytes_read(to, offset, there, size) == size && memcmp(there, bytes, size) == 0;
 }
 
-/* Keeps some of the pieces of a write. A piece ends where the file's offset is a multiple of tear_bytes. */
+/* Keeps some pieces of a write. A piece ends where the offset in the file is a multiple of tear_bytes. */
 static void apply_torn(cutter *c, const sim_change *w, sim_bytes *to)
 {
     bool prefix = rng_chance(&c->chance, 2);
@@ -52,7 +52,7 @@ static void apply_torn(cutter *c, const sim_change *w, sim_bytes *to)
         if (kept) {
             sim_bytes_write(to, offset, bytes, (size_t)size);
         } else if (c->mode == SIM_KEEP_GARBAGE && rng_chance(&c->chance, 2) &&
-                   !is_there(to, offset, bytes, (size_t)size)) {
+                   !is_on_disk(to, offset, bytes, (size_t)size)) {
             write_garbage(c, to, offset, (size_t)size);
         }
     }
@@ -116,7 +116,7 @@ static void cut_dir(cutter *c, sim *s, sim_dir *d)
         if (is_kept(c, &d->moves[i])) sim_move_apply(s, &d->moves[i], &d->durable);
     }
     sim_entries_copy(s, &d->current, &d->durable);
-    sim_dir_forget_moves(s, d);
+    sim_dir_drop_moves(s, d);
     for (size_t i = 0; i < d->current.count; i++)
         d->current.at[i].inode->linked = true;
 }

@@ -1,6 +1,7 @@
-/* sim_dir.c -- the directories of the simulated machine, and the calls on them.
+/* sim_dir.c -- directories of the simulated machine, and the calls on them.
  *
- * A directory itself is durable as soon as it is made (os_dir_create syncs the parent); what it holds is not.
+ * A directory itself is durable as soon as it is created (os_dir_create() syncs the parent); its entries are
+ * not.
  */
 #include "os/sim/sim_internal.h"
 
@@ -68,7 +69,7 @@ sim_dir *sim_dir_add(sim *s, const char *clean_path)
     return d;
 }
 
-/* The directory that holds `clean_path` and the name it has there. */
+/* Returns the parent directory of `clean_path`, and in *name its name there; NULL if there is none. */
 static sim_dir *parent_of(sim *s, const char *clean_path, const char **name)
 {
     const char *slash = strrchr(clean_path, '/');
@@ -83,10 +84,10 @@ void sim_move_apply(sim *s, const sim_move *m, sim_entries *e)
         sim_entries_put(s, e, m->name, m->inode);
         return;
     }
-    /* The name is missing, or means another file, when what came before did not reach the disk. */
+    /* If an earlier change did not reach the disk, the name may be missing or refer to another file. */
     if (sim_entries_find(e, m->name) != m->inode) return;
     if (m->kind == SIM_MOVE_RENAME) sim_entries_put(s, e, m->to, m->inode);
-    sim_entries_remove(s, e, m->name); /* m has a reference of its own */
+    sim_entries_remove(s, e, m->name); /* m has its own reference */
 }
 
 static void move_add(sim *s, sim_dir *d, sim_move_kind kind, const char *name, const char *to, sim_inode *n)
@@ -131,7 +132,7 @@ void sim_dir_make_durable(sim *s, sim_dir *d)
     }
 }
 
-void sim_dir_forget_moves(sim *s, sim_dir *d)
+void sim_dir_drop_moves(sim *s, sim_dir *d)
 {
     for (size_t i = 0; i < d->move_count; i++)
         sim_inode_unref(s, d->moves[i].inode);
@@ -141,7 +142,7 @@ void sim_dir_forget_moves(sim *s, sim_dir *d)
 void sim_dir_settle(sim *s, sim_dir *d)
 {
     sim_entries_copy(s, &d->durable, &d->current);
-    sim_dir_forget_moves(s, d);
+    sim_dir_drop_moves(s, d);
 }
 
 static int find_dir(sim *s, const char *path, sim_dir **out)
@@ -216,7 +217,7 @@ static bool has_children(const sim *s, const sim_dir *d)
     return false;
 }
 
-/* A directory that is gone is durably gone, with all that was pending in it (os_dir_remove syncs the
+/* A removed directory is durably removed, with everything that was pending in it (os_dir_remove() syncs the
  * parent). */
 static int remove_dir(sim *s, const char *path)
 {
@@ -261,7 +262,7 @@ int sim_dir_sync(os_dir *dir)
     return -fault;
 }
 
-/* The name that comes first after `after` ("" is before all): of a file or of a directory; NULL: none. */
+/* Returns the first name after `after` ("" precedes all), of a file or directory; NULL: there is none. */
 static const char *next_name(sim *s, const sim_dir *d, const char *after)
 {
     const char *best = NULL;
@@ -356,7 +357,7 @@ int sim_dir_free_bytes(os_dir *d, uint64_t *bytes)
     return rc;
 }
 
-/* Neither counts as a call, nor fails: tests would have to know of every look. */
+/* Neither counts as a call nor fails, so that tests need not know how often it is called. */
 os_dir_fate sim_dir_fate(os_dir *d)
 {
     sim *s = sim_of(d->os);

@@ -1,42 +1,32 @@
-/* sim_entries.c -- a sorted list of names and the files they mean. */
+/* sim_entries.c -- the sorted names of a directory and the files they refer to. */
 #include "os/sim/sim_internal.h"
+
+#include "base/search.h"
 
 #include <stdlib.h>
 
-/* Where `name` is, or would be. */
-static size_t place_of(const sim_entries *e, const char *name, bool *found)
+static int compare_name(const void *entries, size_t i, const void *name)
 {
-    size_t low = 0, high = e->count;
-    *found = false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(e->at[middle].name, name);
-        if (order == 0) {
-            *found = true;
-            return middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return strcmp(((const sim_entry *)entries)[i].name, name);
+}
+
+/* Whether there is an entry for `name`. *index: where it is, or would be inserted. */
+static bool find(const sim_entries *e, const char *name, size_t *index)
+{
+    return search_find(e->at, e->count, name, compare_name, index);
 }
 
 sim_inode *sim_entries_find(const sim_entries *e, const char *name)
 {
-    bool found;
-    size_t i = place_of(e, name, &found);
-    return found ? e->at[i].inode : NULL;
+    size_t i;
+    return find(e, name, &i) ? e->at[i].inode : NULL;
 }
 
 void sim_entries_put(sim *s, sim_entries *e, const char *name, sim_inode *n)
 {
     sim_inode_ref(n);
-    bool found;
-    size_t i = place_of(e, name, &found);
-    if (found) {
+    size_t i;
+    if (find(e, name, &i)) {
         sim_inode_unref(s, e->at[i].inode);
         e->at[i].inode = n;
         return;
@@ -51,9 +41,8 @@ void sim_entries_put(sim *s, sim_entries *e, const char *name, sim_inode *n)
 
 void sim_entries_remove(sim *s, sim_entries *e, const char *name)
 {
-    bool found;
-    size_t i = place_of(e, name, &found);
-    if (!found) return;
+    size_t i;
+    if (!find(e, name, &i)) return;
     sim_inode_unref(s, e->at[i].inode);
     e->count--;
     memmove(e->at + i, e->at + i + 1, (e->count - i) * sizeof *e->at);

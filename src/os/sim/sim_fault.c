@@ -1,4 +1,4 @@
-/* sim_fault.c -- the door of every call on a disk: it counts, tells the hook and chooses what fails. */
+/* sim_fault.c -- the entry of every call on a disk: counts it, runs the hook and decides whether it fails. */
 #include "os/sim/sim_internal.h"
 
 #include "base/status.h"
@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 
-/* The hook may use other machines as it likes, in the midst of the caller's work: the caller's held ranks and
- * last error are put aside for it. */
+/* The hook runs in the middle of the caller's work and may use other machines freely, so the caller's held
+ * ranks and last error are set aside for it. */
 static void run_hook(sim *s)
 {
     void (*hook)(void *ctx, uint64_t call) = s->hook;
@@ -27,10 +27,10 @@ static void run_hook(sim *s)
     s->in_hook = false;
 }
 
-static bool can_fail_so(sim_call kind, bool changes_disk, int os_errno)
+static bool can_fail_with(sim_call kind, bool changes_disk, int os_errno)
 {
     if (kind == SIM_STORE) return false;
-    if (kind == SIM_OPEN && os_errno == ENOSPC && !changes_disk) return false; /* it makes no file */
+    if (kind == SIM_OPEN && os_errno == ENOSPC && !changes_disk) return false; /* it creates no file */
     return os_errno != SIM_SHORT || kind == SIM_READ || kind == SIM_WRITE;
 }
 
@@ -38,7 +38,8 @@ static int take_fault(sim *s, sim_call kind, bool changes_disk)
 {
     sim_fault *f = &s->fault;
     if (f->at == 0 || s->calls[f->kind] < f->at) return 0;
-    if ((f->kind != kind && f->kind != SIM_CALLS) || !can_fail_so(kind, changes_disk, f->os_errno)) return 0;
+    if ((f->kind != kind && f->kind != SIM_CALLS) || !can_fail_with(kind, changes_disk, f->os_errno))
+        return 0;
     if (f->pause) {
         f->pause = false;
         return 0;

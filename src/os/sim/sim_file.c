@@ -1,4 +1,4 @@
-/* sim_file.c -- the calls on a file of the simulated machine. */
+/* sim_file.c -- calls on files of the simulated machine. */
 #include "os/sim/sim_internal.h"
 
 #include "base/memory.h"
@@ -40,8 +40,8 @@ static bool open_changes_disk(sim *s, sim_dir *d, const char *name, unsigned fla
     return changes;
 }
 
-/* The file that is opened, with a reference; made or emptied as the flags say. */
-static int find_or_make(sim *s, sim_dir *d, const char *name, unsigned flags, sim_inode **out)
+/* Finds the file to open, creating or truncating it as the flags say. *out gets a reference. */
+static int find_or_create(sim *s, sim_dir *d, const char *name, unsigned flags, sim_inode **out)
 {
     sim_inode *n = sim_entries_find(&d->current, name);
     if (sim_dir_child(s, d, name)) return -EISDIR;
@@ -67,7 +67,7 @@ int sim_file_open(os_dir *dir, const char *name, unsigned flags, os_file **out)
     int fault = sim_enter(s, SIM_OPEN, open_changes_disk(s, d, name, flags));
     if (!fault && s->read_only && (flags & OS_WRITE)) fault = EROFS;
     int rc = fault ? -fault : sim_handle_check(s);
-    if (rc == 0) rc = find_or_make(s, d, name, flags, &h->inode);
+    if (rc == 0) rc = find_or_create(s, d, name, flags, &h->inode);
     if (rc == 0) {
         h->writable = flags & OS_WRITE;
         h->inode->handles++;
@@ -99,7 +99,7 @@ void sim_file_close(os_file *f)
     mem_free(h);
 }
 
-/* What a short transfer transfers: something, but not all. */
+/* Returns the size of a short transfer: something, but not everything. */
 static size_t short_of(sim *s, size_t size)
 {
     return size > 1 ? 1 + (size_t)rng_below(&s->pace, size - 1) : size;
@@ -128,7 +128,7 @@ uint64_t sim_free_bytes(const sim *s)
     return used < s->disk_bytes_max ? s->disk_bytes_max - used : 0;
 }
 
-/* Whether there is room for the file to become `size` bytes long: 0 or a negative errno. */
+/* Whether there is space for the file to become `size` bytes long: 0 or a negative errno. */
 static int room_for(const sim *s, const sim_inode *n, uint64_t size)
 {
     if (size > SIM_FILE_SIZE_MAX) return -EFBIG;
@@ -136,7 +136,7 @@ static int room_for(const sim *s, const sim_inode *n, uint64_t size)
     return size - n->current.size <= sim_free_bytes(s) ? 0 : -ENOSPC;
 }
 
-/* Writes as much as there is room for. */
+/* Writes as much as there is space for. */
 static ssize_t write_some(sim *s, sim_inode *n, uint64_t offset, const void *data, size_t size)
 {
     if (offset > SIM_FILE_SIZE_MAX || size > SIM_FILE_SIZE_MAX - offset) return -EFBIG;
@@ -149,7 +149,7 @@ static ssize_t write_some(sim *s, sim_inode *n, uint64_t offset, const void *dat
     return (ssize_t)size;
 }
 
-/* A write that fails may have written part of it all the same. */
+/* A failed write may still have written a part. */
 static void fail_write(sim *s, sim_inode *n, uint64_t offset, const void *data, size_t size)
 {
     if (size > 0 && rng_chance(&s->pace, 2)) {
@@ -187,7 +187,7 @@ int sim_file_sync(os_file *f)
     return -fault;
 }
 
-/* Pending writes may reach the disk at any time as it is. */
+/* Nothing to do: pending writes may reach the disk at any time anyway. */
 void sim_file_push(os_file *f, uint64_t offset, uint64_t size)
 {
 }
@@ -227,15 +227,15 @@ void sim_file_advise(os_file *f, enum os_advice advice, uint64_t offset, uint64_
 {
 }
 
-static sim_view *view_create(sim_inode *n, uint64_t offset, size_t size)
+static sim_mapping *mapping_create(sim_inode *n, uint64_t offset, size_t size)
 {
-    sim_view *v = sim_alloc(sizeof *v);
+    sim_mapping *v = sim_alloc(sizeof *v);
     v->offset = offset;
     v->size = size;
     v->bytes = sim_alloc(size);
     sim_bytes_read(&n->current, offset, v->bytes, size);
-    v->next = n->views;
-    n->views = v;
+    v->next = n->mappings;
+    n->mappings = v;
     return v;
 }
 
@@ -247,7 +247,7 @@ int sim_file_map(os_file *f, uint64_t offset, size_t size, os_map *out)
     int rc = -sim_enter(s, SIM_MAP, false);
     const sim_bytes *current = &inode_of(f)->current;
     if (rc == 0 && (offset > current->size || size > current->size - offset)) rc = -EFAULT;
-    if (rc == 0) out->bytes = view_create(inode_of(f), offset, size)->bytes;
+    if (rc == 0) out->bytes = mapping_create(inode_of(f), offset, size)->bytes;
     sim_leave(s);
     return rc;
 }
@@ -255,13 +255,13 @@ int sim_file_map(os_file *f, uint64_t offset, size_t size, os_map *out)
 static void store(os_map *m, size_t at, const uint8_t *data, size_t size)
 {
     sim *s = sim_of(m->file->os);
-    (void)sim_enter(s, SIM_STORE, true); /* which never fails one */
+    (void)sim_enter(s, SIM_STORE, true); /* never fails a store */
     sim_inode_write(inode_of(m->file), m->offset + at, data, size);
     sim_leave(s);
 }
 
-/* A killed process may have stored a part of it: some stores are made in two, with a call of the hook
- * between. */
+/* A process may be killed in the middle of a store, so some stores are made in two parts, each with a call of
+ * the hook. */
 void sim_map_store(os_map *m, size_t at, const void *data, size_t size)
 {
     sim *s = sim_of(m->file->os);
@@ -272,8 +272,8 @@ void sim_map_store(os_map *m, size_t at, const void *data, size_t size)
     if (first < size) store(m, at + first, (const uint8_t *)data + first, size - first);
 }
 
-/* Whether the map still shows the file: if not, something was stored past os_map_store. */
-static bool view_is_true(const sim_inode *n, const sim_view *v)
+/* Whether the map still shows the file. If not, a store has bypassed os_map_store(). */
+static bool map_shows_file(const sim_inode *n, const sim_mapping *v)
 {
     uint8_t page[SIM_PAGE_SIZE];
     for (size_t at = 0, size; at < v->size; at += size) {
@@ -290,12 +290,12 @@ void sim_file_unmap(os_map *m)
     sim *s = sim_of(m->file->os);
     pthread_mutex_lock(&s->mutex);
     sim_inode *n = inode_of(m->file);
-    sim_view **at = &n->views;
+    sim_mapping **at = &n->mappings;
     while ((*at)->bytes != m->bytes)
         at = &(*at)->next;
-    sim_view *v = *at;
-    assert(view_is_true(n, v));
-    (void)view_is_true;
+    sim_mapping *v = *at;
+    assert(map_shows_file(n, v));
+    (void)map_shows_file;
     *at = v->next;
     pthread_mutex_unlock(&s->mutex);
     free(v->bytes);

@@ -1,4 +1,5 @@
-/* sim_inode.c -- a file on the simulated disk: what is current, what is durable, and what lies between. */
+/* sim_inode.c -- a file on the simulated disk: current contents, durable contents, and the changes between
+ * them. */
 #include "os/sim/sim_internal.h"
 
 #include <assert.h>
@@ -20,7 +21,7 @@ sim_inode *sim_inode_ref(sim_inode *n)
     return n;
 }
 
-static void forget_changes(sim_inode *n)
+static void drop_changes(sim_inode *n)
 {
     for (size_t i = 0; i < n->change_count; i++)
         sim_blob_unref(n->changes[i].data);
@@ -30,12 +31,12 @@ static void forget_changes(sim_inode *n)
 void sim_inode_unref(sim *s, sim_inode *n)
 {
     if (!n || --n->refs > 0) return;
-    assert(n->handles == 0 && !n->views);
+    assert(n->handles == 0 && !n->mappings);
     sim_inode **at = &s->inodes;
     while (*at != n)
         at = &(*at)->next;
     *at = n->next;
-    forget_changes(n);
+    drop_changes(n);
     free(n->changes);
     sim_bytes_clear(&n->current);
     sim_bytes_clear(&n->durable);
@@ -74,11 +75,10 @@ void sim_change_apply(const sim_change *c, sim_bytes *to)
     }
 }
 
-/* Reads [begin, end) of the file again into the maps that show it; past the end of the file they show
- * zeros. */
-static void views_refresh(sim_inode *n, uint64_t begin, uint64_t end)
+/* Updates [begin, end) in the maps of the file; past the end of the file they show zeros. */
+static void mappings_refresh(sim_inode *n, uint64_t begin, uint64_t end)
 {
-    for (sim_view *v = n->views; v; v = v->next) {
+    for (sim_mapping *v = n->mappings; v; v = v->next) {
         uint64_t from = begin > v->offset ? begin : v->offset;
         uint64_t to = end < v->offset + v->size ? end : v->offset + v->size;
         if (from >= to) continue;
@@ -96,9 +96,9 @@ static void change_add(sim_inode *n, sim_change c)
     uint64_t before = n->current.size;
     sim_change_apply(&c, &n->current);
     if (c.kind == SIM_CHANGE_WRITE) {
-        views_refresh(n, c.offset, c.offset + c.size);
+        mappings_refresh(n, c.offset, c.offset + c.size);
     } else if (n->current.size < before) {
-        views_refresh(n, n->current.size, before);
+        mappings_refresh(n, n->current.size, before);
     }
 }
 
@@ -149,10 +149,10 @@ void sim_inode_fail_sync(sim_inode *n)
 
 void sim_inode_settle(sim_inode *n, sim_bytes *bytes)
 {
-    forget_changes(n);
+    drop_changes(n);
     sim_bytes_copy(&n->current, bytes);
     sim_bytes_clear(&n->durable);
     n->durable = *bytes;
     *bytes = (sim_bytes){0, NULL, 0, 0};
-    views_refresh(n, 0, UINT64_MAX);
+    mappings_refresh(n, 0, UINT64_MAX);
 }

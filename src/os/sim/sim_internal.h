@@ -1,12 +1,14 @@
-/* sim_internal.h -- the inside of the simulated machine. Only sim*.c include this.
+/* sim_internal.h -- the internals of the simulated machine. Only sim*.c include this.
  *
- * One model for files and for directories: durable state + an ordered list of operations = current state. A
- * sync turns the list's pending operations sure, a failed one turns them to limbo; sure ones at the head of
- * the list are folded into the durable state. Behind one in limbo they stay in the list, because they lie on
- * top of it. A power cut keeps the sure ones and chooses among the others.
+ * Files and directories share one model: durable state + an ordered list of changes = current state. The
+ * changes since the last sync are pending. A sync makes them sure; a failed one puts them into limbo: they
+ * may or may not be on disk, for good. Sure changes at the head of the list are applied to the durable state
+ * and removed. Behind one in limbo they must stay in the list, because they were made on top of it. A power
+ * cut keeps the sure changes and chooses among the others. To settle a file or directory is to make one state
+ * both current and durable, with no changes left.
  *
  * Concurrency  sim.mutex guards the whole machine, except in the hook and in job steps, which run without it.
- *              What it does not guard in the variant without threads belongs to the one thread there is.
+ *              In the variant without threads, fields that it does not guard are used by the only thread.
  */
 #ifndef HOLT_OS_SIM_SIM_INTERNAL_H
 #define HOLT_OS_SIM_SIM_INTERNAL_H
@@ -22,9 +24,9 @@ enum { SIM_PATH_MAX = 256 };
 #define SIM_FILE_SIZE_MAX (UINT64_C(1) << 34) /* bounds the page tables that a wrong offset can make */
 
 typedef enum sim_certainty {
-    SIM_PENDING, /* since the last sync */
-    SIM_LIMBO,   /* at a sync that failed: perhaps on disk, for ever */
-    SIM_SURE     /* synced, but after one in limbo */
+    SIM_PENDING, /* made since the last sync */
+    SIM_LIMBO,   /* a sync of it failed: it may or may not be on disk, for good */
+    SIM_SURE     /* synced, but made after one in limbo */
 } sim_certainty;
 
 /* ---------------------------------------------------------------- files: sim_inode.c, sim_file.c */
@@ -40,27 +42,27 @@ typedef struct sim_change {
     sim_blob *data;  /* of a write */
 } sim_change;
 
-/* Does what a change says to `to`. */
+/* Applies a change to `to`. */
 void sim_change_apply(const sim_change *c, sim_bytes *to);
 
-/* A map: a copy of a range, which a store, a write or a truncate of the file keeps up to date. */
-typedef struct sim_view {
-    struct sim_view *next;
+/* A map: a copy of a range of the file, which every store, write and truncate keeps up to date. */
+typedef struct sim_mapping {
+    struct sim_mapping *next;
     uint64_t offset;
     size_t size;
     uint8_t *bytes;
-} sim_view;
+} sim_mapping;
 
 typedef struct sim_inode {
     struct sim_inode *next; /* in the machine's list */
     uint64_t number;
-    uint32_t refs;    /* from handles and from directory entries: current, durable, in changes */
+    uint32_t refs;    /* from handles, directory entries (current and durable) and moves */
     uint32_t handles; /* open ones */
     bool linked;      /* has a current name */
     sim_bytes current, durable;
     sim_change *changes;
     size_t change_count, change_capacity;
-    sim_view *views;
+    sim_mapping *mappings;
     uint32_t locks_shared;
     bool locked_exclusive;
     struct sim_inode *twin; /* while the machine is being cloned: its copy */
@@ -69,7 +71,7 @@ typedef struct sim_inode {
 sim_inode *sim_inode_create(sim *s, uint64_t number); /* with one reference */
 sim_inode *sim_inode_ref(sim_inode *n);
 void       sim_inode_unref(sim *s, sim_inode *n); /* accepts NULL */
-/* The copy of `n` in the machine `to`, made on the first call for it; one more reference. */
+/* Returns the copy of `n` in the machine `to`, with a new reference. The first call for it makes the copy. */
 sim_inode *sim_inode_twin(sim *to, sim_inode *n);
 
 void sim_inode_write(sim_inode *n, uint64_t offset, const void *data, size_t size);
@@ -77,7 +79,7 @@ void sim_inode_truncate(sim_inode *n, uint64_t size);
 void sim_inode_allocate(sim_inode *n, uint64_t size);
 void sim_inode_sync(sim_inode *n);
 void sim_inode_fail_sync(sim_inode *n);
-/* Makes `bytes` the contents, current and durable; takes what is in it. */
+/* Makes `bytes` the contents, current and durable; takes ownership of its pages. */
 void sim_inode_settle(sim_inode *n, sim_bytes *bytes);
 
 int     sim_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
@@ -124,32 +126,32 @@ typedef struct sim_move {
     sim_certainty certainty;
     char name[OS_NAME_MAX];
     char to[OS_NAME_MAX]; /* of a rename */
-    sim_inode *inode;     /* a reference: the file that `name` meant */
+    sim_inode *inode;     /* a reference: the file that `name` referred to */
 } sim_move;
 
 typedef struct sim_dir {
     struct sim_dir *next; /* in the machine's list */
     char path[SIM_PATH_MAX]; /* "" for the root */
     uint64_t number;
-    bool removed; /* only handles refer to it */
+    bool removed; /* only handles still refer to it */
     sim_entries current, durable;
     sim_move *moves;
     size_t move_count, move_capacity;
 } sim_dir;
 
-/* Does what a move says, where it still makes sense. */
+/* Applies a move, unless it no longer fits the entries. */
 void sim_move_apply(sim *s, const sim_move *m, sim_entries *e);
-/* Writes the path without its last slash. -ENOENT: not absolute; -ENAMETOOLONG. */
+/* Copies the path without trailing slashes. -ENOENT: not absolute; -ENAMETOOLONG. */
 int      sim_path_clean(const char *path, char clean[SIM_PATH_MAX]);
 sim_dir *sim_dir_find(sim *s, const char *clean_path); /* NULL: none */
 sim_dir *sim_dir_add(sim *s, const char *clean_path);
 void     sim_dir_link(sim *s, sim_dir *d, const char *name, sim_inode *n);
 void     sim_dir_remove(sim *s, sim_dir *d, const char *name);
 void     sim_dir_make_durable(sim *s, sim_dir *d);
-void     sim_dir_forget_moves(sim *s, sim_dir *d);
-void     sim_dir_settle(sim *s, sim_dir *d); /* what is current is durable, and nothing is pending */
+void     sim_dir_drop_moves(sim *s, sim_dir *d);
+void     sim_dir_settle(sim *s, sim_dir *d); /* makes the current entries durable */
 sim_dir *sim_dir_of(const os_dir *d);
-/* The directory that is `name` in d; NULL: none. */
+/* Returns the directory that is `name` in d; NULL: none. */
 sim_dir *sim_dir_child(sim *s, const sim_dir *d, const char *name);
 
 int  sim_dir_open(os *o, const char *path, os_dir **out);
@@ -192,21 +194,21 @@ typedef struct sim_fault {
     int os_errno;
     bool onwards;
     bool hit;
-    bool pause; /* the next call is spared: EINTR for ever would be retried for ever */
+    bool pause; /* spare the next call, because endless EINTR would be retried endlessly */
 } sim_fault;
 
 struct sim {
     os os;
     pthread_mutex_t mutex;
     bool threads;       /* constant */
-    uint64_t id;        /* constant: unlike that of any other machine of this process */
-    uint64_t boots;     /* constant: of how many clones this is the last */
+    uint64_t id;        /* constant: differs from that of every other machine of this process */
+    uint64_t boots;     /* constant: how many clones led to this machine */
     uint64_t disk_bytes_max;
     bool read_only;     /* the file system: what changes it fails with EROFS */
     rng chance;         /* os_random */
-    rng pace;           /* the clock's steps, the choice of jobs, what is left to chance in a fault */
+    rng pace;           /* steps of the clock, choice of jobs, and what is random in a fault */
     uint64_t clock_ns;  /* without threads */
-    int64_t wall_ms;    /* by which the wall clock was set. mutex */
+    int64_t wall_ms;    /* how far the wall clock was set forward or back; mutex */
     sim_dir *dirs;
     sim_dir *dirs_removed; /* empty; handles may still refer to them */
     sim_inode *inodes;
@@ -230,15 +232,15 @@ static inline sim *sim_of(os *o)
     return (sim *)o;
 }
 
-/* Every call on a disk stands between these. Enter counts it, tells the hook if it changes the disk, and
- * answers 0, the errno it shall fail with, or SIM_SHORT. */
+/* Every call on a disk is made between these two. sim_enter() counts it, runs the hook if it changes the
+ * disk, and returns 0, the errno with which it must fail, or SIM_SHORT. */
 int  sim_enter(sim *s, sim_call kind, bool changes_disk);
 void sim_leave(sim *s);
 
 sim_inode *sim_file_inode(const os_file *f);
 uint64_t sim_free_bytes(const sim *s); /* mutex */
 
-/* Whether one more file or directory can be open: 0 or -EMFILE. mutex */
+/* Whether one more file or directory can be opened: 0 or -EMFILE. mutex */
 int      sim_handle_check(const sim *s);
 uint64_t sim_descriptors_max(os *o);
 

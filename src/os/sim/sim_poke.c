@@ -1,11 +1,12 @@
-/* sim_poke.c -- a test's own hands on the disks, past the calls that count and fail; and a sum of it all. */
+/* sim_poke.c -- direct access to the disks for tests, without calls that count and fail; and the
+ * fingerprint. */
 #include "os/sim/sim_internal.h"
 
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
 
-/* The directory and the name of a file. NULL: there is no such directory. */
+/* Splits a path into its directory and the name in it. NULL: there is no such directory. */
 static sim_dir *place_of(sim *s, const char *path, char name[OS_NAME_MAX])
 {
     char clean[SIM_PATH_MAX];

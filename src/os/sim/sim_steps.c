@@ -1,7 +1,8 @@
-/* sim_steps.c -- time and jobs without threads: a job's step is a call, made where its caller waits.
+/* sim_steps.c -- time and jobs without threads: a step of a job is a function call, made where some caller
+ * waits.
  *
- * Whoever waits lets one step run, or time pass until the next one is due, and then looks again at what it
- * waits for. So every wait is woken for no reason many times, as os.h allows. A step may wait too, and other
+ * A caller that waits runs one step, or lets time pass until the next one is due, and then checks its
+ * condition again. So every wait wakes spuriously many times, as os.h allows. A step may wait too, and other
  * jobs then run above it on the stack; a job that is on the stack is never stepped again.
  */
 #include "os/sim/sim_internal.h"
@@ -25,7 +26,7 @@ typedef struct sim_job {
     uint64_t next; /* when to step unless woken before; OS_JOB_IDLE: never */
 } sim_job;
 
-/* 1 to 20 microseconds: what a call takes. */
+/* A call takes 1 to 20 microseconds. */
 void sim_steps_tick(sim *s)
 {
     s->clock_ns += 1000 + rng_below(&s->pace, 19001);
@@ -48,7 +49,7 @@ static sim_job *choose_ready(sim *s)
     }
 }
 
-/* When the first of the sleeping jobs is due; OS_FOREVER: none sleeps. */
+/* Returns when the first sleeping job is due; OS_FOREVER: none is sleeping. */
 static uint64_t next_due(const sim *s)
 {
     uint64_t due = OS_FOREVER;
@@ -79,7 +80,7 @@ static bool run_one(sim *s)
     return j != NULL;
 }
 
-/* A job on the stack is one that waits itself, or made the step that waits now. */
+/* A job that is on the stack waits itself, or runs the step that is waiting now. */
 static void die_of_deadlock(const sim *s)
 {
     fprintf(stderr, "sim: deadlock\n");
@@ -88,7 +89,7 @@ static void die_of_deadlock(const sim *s)
     abort();
 }
 
-/* One step, or the jump to `deadline_ns` or to the next job that is due. */
+/* Runs one step, or jumps to `deadline_ns` or to when the next job is due. */
 static void pass_time(sim *s, uint64_t deadline_ns)
 {
     if (run_one(s)) return;
@@ -109,7 +110,7 @@ bool sim_steps_cond_wait(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns)
     return s->clock_ns < deadline_ns;
 }
 
-/* Now and then time passes though a step could run: a real machine has no time for all of them either. */
+/* Sometimes time passes although a step could run: a real machine cannot run all of them at once either. */
 void sim_steps_sleep(os *o, uint64_t ns)
 {
     sim *s = sim_of(o);
@@ -132,7 +133,7 @@ void sim_steps_run_pending(os *o)
     }
 }
 
-/* A job that comes back for ever never lets all be idle: ten seconds are long enough for any work. */
+/* A job that always steps again would never let all be idle; ten seconds are enough for any work. */
 void sim_steps_run_until_idle(sim *s)
 {
     uint64_t until = s->clock_ns + UINT64_C(10000000000);

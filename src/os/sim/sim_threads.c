@@ -1,4 +1,4 @@
-/* sim_threads.c -- jobs on real threads and real time, on the simulated disks: for the thread sanitizer. */
+/* sim_threads.c -- jobs on real threads in real time, with simulated disks: for the thread sanitizer. */
 #include "os/posix/posix.h"
 #include "os/sim/sim_internal.h"
 
@@ -36,7 +36,8 @@ static bool all_rest(sim *s)
     return rest;
 }
 
-/* Twice in a row, since a job that was looked at first may have been woken by one looked at later. */
+/* Waits until all rest twice in a row, since a job that is checked late may have woken one that was checked
+ * early. */
 void sim_threads_run_until_idle(sim *s)
 {
     uint64_t until = posix_clock_ns(NULL) + UINT64_C(10000000000);

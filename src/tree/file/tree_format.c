@@ -1,37 +1,21 @@
-/* tree_format.c -- see tree_format.h. */
+/* tree_format.c -- encoding, decoding and checking the header of a tree file. */
 #include "tree/file/tree_format.h"
 
-#include "base/coding.h"
+#include "base/file_header.h"
 #include "base/hash.h"
 #include "base/status.h"
 
-enum {
-    HEADER_MAGIC = 0,
-    HEADER_VERSION = 8,
-    HEADER_PURPOSE = 12,
-    HEADER_DATABASE = 16,
-    HEADER_NUMBER = 32,
-    HEADER_ZEROS = 40,
-    HEADER_CHECKSUM = TREE_HEADER_BYTES - 8,
-    MAGIC_SIZE = 8
-};
-
-static const char magic[] = "HOLTTREE";
-_Static_assert(sizeof magic == MAGIC_SIZE + 1, "the magic fills its field");
+enum { HEADER_ZEROS = FILE_HEADER_SALT }; /* a tree file has no frames to salt */
 
 void tree_header_encode(uint8_t out[TREE_HEADER_BYTES], const tree_header *h)
 {
-    memset(out, 0, TREE_HEADER_BYTES);
-    memcpy(out + HEADER_MAGIC, magic, MAGIC_SIZE);
-    put_u32le(out + HEADER_VERSION, TREE_FORMAT_VERSION);
-    put_u32le(out + HEADER_PURPOSE, h->purpose);
-    put_u64le(out + HEADER_DATABASE, h->database_id[0]);
-    put_u64le(out + HEADER_DATABASE + 8, h->database_id[1]);
-    put_u64le(out + HEADER_NUMBER, h->number);
-    put_u64le(out + HEADER_CHECKSUM, hash_bytes(out, HEADER_CHECKSUM));
+    file_header common = {.version = TREE_FORMAT_VERSION, .flags = h->purpose, .number = h->number};
+    memcpy(common.database_id, h->database_id, sizeof common.database_id);
+    file_header_encode(out, TREE_HEADER_BYTES, FILE_MAGIC_TREE, &common);
+    (void)file_header_seal(out, TREE_HEADER_BYTES);
 }
 
-static bool all_zero(const uint8_t *bytes, size_t size)
+static bool zeros_intact(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         if (bytes[i]) return false;
@@ -40,25 +24,23 @@ static bool all_zero(const uint8_t *bytes, size_t size)
 
 holt_status tree_header_decode(const uint8_t in[TREE_HEADER_BYTES], const char *file, tree_header *out)
 {
-    if (memcmp(in + HEADER_MAGIC, magic, MAGIC_SIZE) != 0)
-        return status_set_file(HOLT_CORRUPT, file, 0, "not a tree file: its header's magic is wrong");
+    if (!file_header_has_magic(in, FILE_MAGIC_TREE))
+        return status_set_file(HOLT_CORRUPT, file, 0, "not a tree file: header has a wrong magic");
 
-    uint64_t checksum = hash_bytes(in, HEADER_CHECKSUM), expected = get_u64le(in + HEADER_CHECKSUM);
-    if (checksum != expected)
+    file_header common;
+    if (!file_header_decode(in, TREE_HEADER_BYTES, &common))
         return status_set_file(HOLT_CORRUPT, file, 0, "header: checksum %016llx, expected %016llx",
-                               (unsigned long long)checksum, (unsigned long long)expected);
-
-    uint32_t version = get_u32le(in + HEADER_VERSION);
-    if (version > TREE_FORMAT_VERSION)
-        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file of version %u; this Holt reads up to %u",
-                               version, TREE_FORMAT_VERSION);
-    if (version == 0 || !all_zero(in + HEADER_ZEROS, HEADER_CHECKSUM - HEADER_ZEROS))
+                               (unsigned long long)hash_bytes(in, TREE_HEADER_BYTES - 8),
+                               (unsigned long long)common.checksum);
+    if (common.version > TREE_FORMAT_VERSION)
+        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file version %u; this Holt reads up to %u",
+                               common.version, TREE_FORMAT_VERSION);
+    if (common.version == 0 || !zeros_intact(in + HEADER_ZEROS, TREE_HEADER_BYTES - 8 - HEADER_ZEROS))
         return status_set_file(HOLT_CORRUPT, file, 0, "header: malformed");
 
-    out->purpose = get_u32le(in + HEADER_PURPOSE);
-    out->database_id[0] = get_u64le(in + HEADER_DATABASE);
-    out->database_id[1] = get_u64le(in + HEADER_DATABASE + 8);
-    out->number = get_u64le(in + HEADER_NUMBER);
+    out->purpose = common.flags;
+    memcpy(out->database_id, common.database_id, sizeof out->database_id);
+    out->number = common.number;
     return HOLT_OK;
 }
 
@@ -67,10 +49,10 @@ holt_status tree_header_check(const tree_header *h, const tree_header *expected,
     if (h->database_id[0] != expected->database_id[0] || h->database_id[1] != expected->database_id[1])
         return status_set_file(HOLT_CORRUPT, file, 0, "belongs to another database");
     if (h->number != expected->number)
-        return status_set_file(HOLT_CORRUPT, file, 0, "header: is file %llu, expected %llu",
+        return status_set_file(HOLT_CORRUPT, file, 0, "header: file number %llu, expected %llu",
                                (unsigned long long)h->number, (unsigned long long)expected->number);
     if (h->purpose != expected->purpose)
-        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file of purpose %u, expected %u", h->purpose,
+        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file purpose %u, expected %u", h->purpose,
                                expected->purpose);
     return HOLT_OK;
 }

@@ -14,10 +14,12 @@
 
 #include "base/arena.h"
 #include "base/coding.h"
+#include "base/file_header.h"
 #include "base/hash.h"
 #include "base/histogram.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/search.h"
 #include "base/status.h"
 
 static uint64_t test_seed(void)
@@ -645,6 +647,60 @@ static void histogram_holds_every_value(void **state)
     }
 }
 
+static int compare_u32(const void *numbers, size_t i, const void *key)
+{
+    return search_order(((const uint32_t *)numbers)[i], *(const uint32_t *)key);
+}
+
+/* Off-by-one errors show at the ends, in empty arrays, between elements and at repeated ones. */
+static void search_finds_the_first_element_not_before_the_key(void **state)
+{
+    static const uint32_t numbers[] = {2, 4, 4, 4, 8, 16};
+    for (size_t count = 0; count <= 6; count++) {
+        for (uint32_t key = 0; key < 20; key++) {
+            size_t expected = 0, at;
+            while (expected < count && numbers[expected] < key)
+                expected++;
+            assert_int_equal(search_lower_bound(numbers, count, &key, compare_u32), expected);
+            bool found = search_find(numbers, count, &key, compare_u32, &at);
+            assert_int_equal(at, expected);
+            assert_int_equal(found, expected < count && numbers[expected] == key);
+        }
+    }
+    uint32_t key = 4;
+    assert_int_equal(search_lower_bound_in(numbers, 2, 6, &key, compare_u32), 2);
+    assert_int_equal(search_lower_bound_in(numbers, 4, 6, &key, compare_u32), 4);
+    assert_int_equal(search_lower_bound_in(numbers, 0, 1, &key, compare_u32), 1);
+}
+
+/* The bytes are on disk. The magic's zero byte belongs to them. */
+static void file_header_has_its_fields_where_files_have_them(void **state)
+{
+    uint8_t bytes[64], expected[64] = "HOLTMAN";
+    file_header back, h = {.version = 1, .flags = 0x20, .database_id = {3, 4}, .number = 5, .salt = 6};
+    expected[8] = 1;
+    expected[12] = 0x20;
+    expected[16] = 3;
+    expected[24] = 4;
+    expected[32] = 5;
+    expected[40] = 6;
+    expected[48] = 7;
+    put_u64le(expected + 56, hash_bytes(expected, 56));
+    memset(bytes, 0xff, sizeof bytes);
+    file_header_encode(bytes, sizeof bytes, FILE_MAGIC_MANIFEST, &h);
+    bytes[FILE_HEADER_FIELDS] = 7;
+    h.checksum = file_header_seal(bytes, sizeof bytes);
+    assert_memory_equal(bytes, expected, sizeof bytes);
+
+    assert_true(file_header_has_magic(bytes, FILE_MAGIC_MANIFEST));
+    assert_false(file_header_has_magic(bytes, FILE_MAGIC_SEGMENT));
+    assert_true(file_header_decode(bytes, sizeof bytes, &back));
+    assert_memory_equal(&back, &h, sizeof h);
+    bytes[FILE_HEADER_FIELDS] ^= 1;
+    assert_false(file_header_decode(bytes, sizeof bytes, &back));
+    assert_int_equal(back.number, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -678,6 +734,8 @@ int main(void)
         cmocka_unit_test(random_numbers_below_a_bound_reach_all_of_it),
         cmocka_unit_test(histogram_percentiles_are_within_their_bucket),
         cmocka_unit_test(histogram_holds_every_value),
+        cmocka_unit_test(search_finds_the_first_element_not_before_the_key),
+        cmocka_unit_test(file_header_has_its_fields_where_files_have_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

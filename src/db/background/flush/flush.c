@@ -7,6 +7,7 @@
 #include "db/background/jobs.h"
 
 #include "base/memory.h"
+#include "base/search.h"
 #include "base/status.h"
 #include "db/background/flush/flush_internal.h"
 #include "db/budget.h"
@@ -79,19 +80,18 @@ holt_status flush_look_again(flush *f)
     return sort_slots(f);
 }
 
+static int compare_id(const void *flushed, size_t i, const void *id)
+{
+    const flush *f = flushed;
+    return search_order(f->version->slots[f->slots_by_id[i]]->spec.id, *(const uint32_t *)id);
+}
+
 const collection_version *flush_collection(const flush *f, uint32_t id, uint32_t *slot)
 {
-    for (size_t low = 0, high = f->slot_count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        *slot = f->slots_by_id[middle];
-        const collection_version *s = f->version->slots[*slot];
-        if (s->spec.id == id) return s;
-        if (s->spec.id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    size_t at;
+    if (!search_find(f, f->slot_count, &id, compare_id, &at)) return NULL;
+    *slot = f->slots_by_id[at];
+    return f->version->slots[*slot];
 }
 
 /* What pieces record must not be on disk before commits that came earlier are, in whichever collection. */
