@@ -1,7 +1,7 @@
-/* cache_check.c -- whether the cache's counts agree with its frames: for tests. */
+/* cache_check.c -- cache_check(): compares the cache's counts with its frames; for tests. */
 #include "cache/cache_internal.h"
 
-/* What one class's frames add up to. */
+/* Totals over the frames of one class. */
 typedef struct class_sums {
     uint32_t frames, free, limbo, fresh;
     uint64_t slab_bytes, resident_bytes;
@@ -46,7 +46,7 @@ static bool class_check(const size_class *k, const class_sums *sums)
            listed + sums->fresh == k->free_count && sums->limbo == k->limbo_count;
 }
 
-/* Everything the cache holds is counted, and everything counted is there. */
+/* Checks that everything the cache holds is counted, and that it holds everything that is counted. */
 static bool sums_check(const cache *c)
 {
     uint64_t slabs = 0, leaving_slabs = 0, leaving_arrays = 0, frames_resident = 0;

@@ -1,9 +1,9 @@
-/* slab.c -- frames: where they come from, how they become free again, and how memory moves between size
- * classes.
+/* slab.c -- frames: how they are allocated, evicted and freed, and how memory moves between size classes.
  *
- * Within a class the clock evicts. Between classes whole slabs move: a class that has replaced all its frames
- * once, or has none to give, looks at a few slabs of the others and takes one in which little is being
- * used. */
+ * Within a class the clock evicts frames. Between classes whole slabs move: a class that has evicted as many
+ * frames as it has, or can evict none, looks at a few slabs of the other classes and takes one that is hardly
+ * used.
+ */
 #include <assert.h>
 
 #include "base/memory.h"
@@ -14,14 +14,15 @@ static const uint32_t class_sizes[CACHE_CLASSES] = {4 << 10,  8 << 10,  12 << 10
 
 enum {
     SLAB_HEADER = 2 * CACHE_LINE,
-    /* Of one offer: how many frames the clock's hand passes at most; each is a cache miss. */
+    /* The most frames the clock's hand passes during one insert; each is a cache miss. */
     SWEEP_STEPS = 64,
-    /* Frames evicted ahead of need, so that their epoch has passed when they are wanted. */
+    /* Frames evicted in advance, so that their epoch has passed when they are needed: one in STOCK_PART. */
     STOCK_MAX = 16,
     STOCK_PART = 32,
-    /* How many slabs are compared to take the least useful. */
+    /* How many slabs are compared to find the least used. */
     VICTIM_CANDIDATES = 3,
-    /* A resident frame counts like so many in use, and a slab is little used below one in COLD_PART. */
+    /* A resident frame counts as RESIDENT_WEIGHT used ones. A slab is cold if at most one frame in COLD_PART
+     * is used. */
     RESIDENT_WEIGHT = 4,
     COLD_PART = 4
 };
@@ -47,12 +48,12 @@ frame *slab_frame(slab *s, uint32_t index)
 
 static bool frame_referenced(frame *fr)
 {
-    return atomic_load_explicit(&fr->referenced, memory_order_relaxed); /* advice */
+    return atomic_load_explicit(&fr->referenced, memory_order_relaxed); /* a hint */
 }
 
 static void frame_unreference(frame *fr)
 {
-    atomic_store_explicit(&fr->referenced, false, memory_order_relaxed); /* advice */
+    atomic_store_explicit(&fr->referenced, false, memory_order_relaxed); /* a hint */
 }
 
 /* ---------------------------------------------------------------- the free list and limbo */
@@ -74,8 +75,8 @@ static void free_list_remove(size_class *k, frame *fr)
     if (fr->next) fr->next->prev = fr->prev;
 }
 
-/* The next frame of the class's fresh slab. Each touches new pages, so it is done one by one, not when the
- * slab comes: that would hold the lock for as long as the system needs to clear them all. */
+/* Initializes the next frame of the class's fresh slab. As that touches new pages, it is done for one frame
+ * at a time: doing it for a whole new slab would hold the lock while the system zeroes all its pages. */
 static frame *frame_make_ready(size_class *k)
 {
     slab *s = k->fresh;
@@ -87,7 +88,7 @@ static frame *frame_make_ready(size_class *k)
     return fr;
 }
 
-/* A free frame out of the list, or a fresh one; NULL: neither. */
+/* Takes a frame from the free list, or a fresh one; NULL: there is neither. */
 static frame *free_take(size_class *k)
 {
     if (k->free_count == 0) return NULL;
@@ -146,14 +147,14 @@ static void frame_leave_limbo(cache *c)
     if (!c->limbo_first) c->limbo_last = NULL;
     fr->slab->limbo--;
     if (fr->slab->leaving) {
-        fr->state = FRAME_FREE; /* on no list: it goes with its slab */
+        fr->state = FRAME_FREE; /* on no list: it is freed with its slab */
         return;
     }
     c->classes[fr->slab->class_no].limbo_count--;
     frame_free(c, fr);
 }
 
-/* ---------------------------------------------------------------- slabs come and go */
+/* ---------------------------------------------------------------- allocating and freeing slabs */
 
 static uint32_t slab_frames(const cache *c, int class_no)
 {
@@ -161,15 +162,15 @@ static uint32_t slab_frames(const cache *c, int class_no)
     return frames > 0 ? (uint32_t)frames : 1;
 }
 
-/* All of a huge page, if that is the slab's size, and not a little less: gets among a million entries take some
- * 7% less time with huge pages. */
+/* At least slab_bytes, so that a slab of the size of a huge page fills it: gets among a million entries take
+ * about 7% less time with huge pages. */
 static size_t slab_size(const cache *c, int class_no)
 {
     size_t bytes = SLAB_HEADER + slab_frames(c, class_no) * class_frame_bytes(class_no);
     return bytes < c->slab_bytes ? c->slab_bytes : bytes;
 }
 
-/* Room for one more slab in the class's list, counted. */
+/* Makes room for one more slab in the class's list, and counts the memory. */
 static bool class_grow(cache *c, size_class *k)
 {
     size_t before = k->slab_capacity;
@@ -210,10 +211,10 @@ static void class_drop_slab(size_class *k, const slab *s)
     k->limbo_count -= s->limbo;
     k->free_count -= s->frames - s->ready;
     if (k->fresh == s) k->fresh = NULL;
-    if (k->hand_slab >= i) k->hand_frame = 0; /* that place may hold another slab now */
+    if (k->hand_slab >= i) k->hand_frame = 0; /* another slab may be at the hand's place now */
 }
 
-/* Takes every frame of the slab out of the arrays, and the slab out of its class. */
+/* Removes every frame of the slab from the arrays, and the slab from its class, into limbo. */
 static void slab_retire(cache *c, slab *s, int heir)
 {
     size_class *k = &c->classes[s->class_no];
@@ -226,7 +227,7 @@ static void slab_retire(cache *c, slab *s, int heir)
         } else if (fr->state == FRAME_USED) {
             map_remove(fr);
             frame_set_resident(c, fr, false);
-            fr->state = FRAME_FREE; /* on no list; the slab's tag stands for it */
+            fr->state = FRAME_FREE; /* on no list: the slab's tag covers it */
             c->evictions++;
         }
     }
@@ -243,7 +244,7 @@ static void slab_retire(cache *c, slab *s, int heir)
     c->leaving_bytes += s->bytes;
 }
 
-/* Gives its memory back, and a slab to its heir. */
+/* Frees the first slab in limbo, and creates one for its heir. */
 static void slab_leave(cache *c)
 {
     slab *s = c->leaving_first;
@@ -254,14 +255,15 @@ static void slab_leave(cache *c)
     c->leaving_bytes -= s->bytes;
     c->bytes -= s->bytes;
     mem_large_free(s, s->bytes);
-    if (heir != CACHE_NO_CLASS) (void)slab_create(c, heir); /* no room for it: the class will ask again */
+    if (heir != CACHE_NO_CLASS) (void)slab_create(c, heir); /* no room: the class will try again */
 }
 
 void slabs_reclaim(cache *c)
 {
     while (c->limbo_first && epoch_passed(c->limbo_first->tag))
         frame_leave_limbo(c);
-    /* Not before its frames have left limbo, though its tag may have passed since we looked at theirs. */
+    /* A slab must stay until its frames have left limbo, although its tag may have passed since theirs were
+     * checked. */
     while (c->leaving_first && c->leaving_first->limbo == 0 && epoch_passed(c->leaving_first->tag))
         slab_leave(c);
     retired_reclaim(c);
@@ -299,8 +301,8 @@ static slab *next_candidate(cache *c, int except)
     return NULL;
 }
 
-/* How much of it is in use, in frames. Clears the reference bits: in a slab that is in use they will be set
- * again when it is looked at the next time. */
+/* How much of a slab is in use, in frames. Clears the reference bits: in a slab that is in use, readers will
+ * have set them again by the next time. */
 static uint32_t slab_use(slab *s)
 {
     uint32_t use = 0;
@@ -316,7 +318,7 @@ static uint32_t slab_use(slab *s)
     return use;
 }
 
-/* The least used of a few slabs; *cold: hardly used at all. */
+/* The least used of a few slabs; *cold: it is hardly used at all. */
 static slab *pick_victim(cache *c, int except, bool *cold)
 {
     slab *best = NULL, *first = NULL;
@@ -342,19 +344,15 @@ bool slabs_shrink(cache *c)
     return s != NULL;
 }
 
-/* Whether the class can do nothing for itself: it has no frames, or the hand came round twice in vain. */
-static bool class_starves(const size_class *k)
-{
-    return k->frames == 0 || k->fruitless > 2 * k->frames;
-}
-
+/* Takes a slab from another class, if this one needs it. */
 static void take_slab(cache *c, int class_no)
 {
     size_class *k = &c->classes[class_no];
-    bool starves = class_starves(k), cold;
+    /* The class has no frames, or its hand has gone round twice without evicting one. */
+    bool starves = k->frames == 0 || k->fruitless > 2 * k->frames, cold;
     if (!starves && k->evicted < k->frames) return;
     k->evicted = 0;
-    if (c->leaving_first) return; /* one at a time: that one may serve us already */
+    if (c->leaving_first) return; /* one at a time: that one may already suffice */
     slab *s = pick_victim(c, class_no, &cold);
     if (!s || (!cold && !starves)) return;
     k->fruitless = 0;
@@ -363,7 +361,8 @@ static void take_slab(cache *c, int class_no)
 
 /* ---------------------------------------------------------------- the clock */
 
-/* The next frame under the hand; NULL: it only went on to the next slab. The class has slabs. */
+/* Advances the hand and returns the frame it has passed; NULL: it only went on to the next slab. The class
+ * must have slabs. */
 static frame *hand_advance(size_class *k)
 {
     if (k->hand_slab >= k->slab_count) k->hand_slab = 0;
@@ -379,14 +378,14 @@ static bool may_evict(cache *c, frame *fr)
     if (fr->state != FRAME_USED) return false;
     if (fr->resident) {
         if (c->resident_bytes <= c->limit / 2) return false;
-        frame_set_resident(c, fr, false); /* from now on one like the others */
+        frame_set_resident(c, fr, false); /* from now on it is treated like the others */
     }
     if (!frame_referenced(fr)) return true;
     frame_unreference(fr);
     return false;
 }
 
-/* Whether it has as many free frames, or nearly free ones, as it should have ahead of need. */
+/* Whether the class has as many frames free or in limbo as it should have in stock. */
 static bool class_is_stocked(const size_class *k)
 {
     uint32_t stock = k->frames / STOCK_PART;
@@ -410,7 +409,8 @@ static void class_sweep(cache *c, size_class *k)
     }
 }
 
-/* More memory while there is some; then another class's; then its own, again. */
+/* Refills the stock of free frames: with new memory if there is any, else from another class, else by
+ * evicting. */
 static void class_restock(cache *c, int class_no)
 {
     size_class *k = &c->classes[class_no];
@@ -425,7 +425,7 @@ frame *frame_spare(cache *c, int class_no)
     os_mutex_assert_held(&c->mu);
     size_class *k = &c->classes[class_no];
     slabs_reclaim(c);
-    /* The stock was evicted for others. */
+    /* The stock was evicted for other priorities. */
     return k->free_count > STOCK_MAX || slab_create(c, class_no) ? free_take(k) : NULL;
 }
 

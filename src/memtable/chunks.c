@@ -43,7 +43,7 @@ size_t memchunks_bytes(const memchunks *c)
     return atomic_load_explicit(&c->bytes, memory_order_relaxed); /* a statistic */
 }
 
-/* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
+/* `size` includes the chunk's own header. The list is only for freeing: its order does not matter. */
 static struct chunk *chunk_create(memchunks *c, size_t size)
 {
     struct chunk *chunk = size == c->pool->chunk_bytes ? chunk_pool_take(c->pool) : mem_large_alloc(size);
@@ -51,7 +51,7 @@ static struct chunk *chunk_create(memchunks *c, size_t size)
     chunk->size = size;
     chunk->next = c->list;
     c->list = chunk;
-    /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
+    /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
     atomic_store_explicit(&c->bytes, memchunks_bytes(c) + size, memory_order_relaxed);
     return chunk;
 }
@@ -85,7 +85,7 @@ void *memchunks_take(memchunks *c, size_t size, size_t alignment)
     return memory;
 }
 
-/* A quarter: a chunk given up for the next one has at most that much left unused. */
+/* A quarter, so that a chunk abandoned for the next one wastes no more than that. */
 bool memchunks_is_large(const memchunks *c, size_t size)
 {
     return size > c->next_size / 4;
@@ -96,6 +96,6 @@ void *memchunks_alloc_alone(memchunks *c, size_t size)
     if (size > SIZE_MAX - sizeof(struct chunk)) return NULL;
     struct chunk *chunk = chunk_create(c, sizeof *chunk + size);
     if (!chunk) return NULL;
-    grow_next(c); /* what takes such values is no small memtable: soon they share chunks */
+    grow_next(c); /* a memtable with such values will not stay small: the next ones are to share chunks */
     return chunk->bytes;
 }

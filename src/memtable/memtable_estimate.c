@@ -1,14 +1,14 @@
-/* memtable_estimate.c -- the entries of a memtable in a key range, estimated (base/range_estimate.h).
+/* memtable_estimate.c -- estimates the entries of a memtable in a key range (base/range_estimate.h).
  *
- * The weight of a node is the number of its slots. Each node is read as it was at one moment; what the writer does
- * between two of them makes the estimate a little older or newer.
+ * The weight of a node is the number of its slots. Each node is read as it was at one moment, but the writer
+ * may change the tree between two nodes: the estimate is then a little older or newer than the seqno says.
  */
 #include "base/range_estimate.h"
 #include "memtable/memtable_internal.h"
 
 #include <sched.h>
 
-_Static_assert(sizeof(memnode *) <= sizeof(uint64_t), "a pointer is what leads to a node");
+_Static_assert(sizeof(memnode *) <= sizeof(uint64_t), "an estimate_node holds a pointer to a memnode");
 
 typedef struct estimate {
     uint64_t seqno, after;
@@ -16,7 +16,7 @@ typedef struct estimate {
 
 static const memnode *node_at(estimate_node n)
 {
-    return (const memnode *)(uintptr_t)n.words[0]; // NOLINT(performance-no-int-to-ptr): it was one
+    return (const memnode *)(uintptr_t)n.words[0]; // NOLINT(performance-no-int-to-ptr): stored by node_of
 }
 
 static estimate_node node_of(const memnode *n)
@@ -25,24 +25,19 @@ static estimate_node node_of(const memnode *n)
     return (estimate_node){.words = {(uint64_t)(uintptr_t)n}, .weight = count ? count : 1};
 }
 
-static uint32_t child_of(const memnode *n, slice key)
-{
-    bool equal;
-    return memnode_search(n, key, ABOVE, &equal) - 1;
-}
-
 static void visit_inner(const memnode *n, estimate_visit *v)
 {
+    bool equal;
     uint32_t first = 0, end = memnode_count(n), begin_at = 0, end_at = 0;
     v->has_begin = !slice_is_open(v->begin);
     v->has_end = !slice_is_open(v->end);
     if (v->has_begin) {
-        begin_at = child_of(n, v->begin);
+        begin_at = memnode_search(n, v->begin, ABOVE, &equal) - 1;
         v->begin_child = node_of(memnode_child(n, begin_at));
         first = begin_at + 1;
     }
     if (v->has_end) {
-        end_at = child_of(n, v->end);
+        end_at = memnode_search(n, v->end, ABOVE, &equal) - 1;
         v->end_child = node_of(memnode_child(n, end_at));
         end = end_at;
     }
@@ -81,7 +76,7 @@ static holt_status visit(void *ctx, estimate_visit *v)
                 visit_leaf(ctx, n, v);
             if (memnode_read_end(n, version)) return HOLT_OK;
         }
-        sched_yield(); /* the writer changes it: seldom, and within microseconds */
+        sched_yield(); /* the writer is changing the node: rare, and over within microseconds */
         *v = before;
     }
 }
