@@ -30,8 +30,8 @@
  *              v     value
  *
  * Keys ascend strictly. Flag 2 is set if and only if the first key is empty; that entry has the empty suffix,
- * and the prefix is not part of its key. An overflow list is one or more pointers to overflow pieces; an inner
- * node's entries are all puts of one pointer.
+ * and the prefix is not part of its key. An overflow list is one or more pointers to overflow pieces; an
+ * inner node's entries are all puts of one pointer.
  *
  *   A pointer:
  *        0     8     offset in the file; offset + length fits in 64 bits
