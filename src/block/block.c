@@ -12,7 +12,7 @@ void block_ptr_encode(uint8_t out[BLOCK_PTR_SIZE], block_ptr p)
 }
 
 /* Ends because block_check has accepted the bytes. */
-static const uint8_t *take_size(const uint8_t *p, uint32_t *size)
+static const uint8_t *read_size(const uint8_t *p, uint32_t *size)
 {
     *size = 0;
     for (unsigned shift = 0;; shift += 7) {
@@ -24,7 +24,7 @@ static const uint8_t *take_size(const uint8_t *p, uint32_t *size)
 block_sizes block_long_sizes(const uint8_t *p)
 {
     block_sizes s;
-    s.end = take_size(take_size(p + BLOCK_ENTRY_SIZES, &s.suffix), &s.value);
+    s.end = read_size(read_size(p + BLOCK_ENTRY_SIZES, &s.suffix), &s.value);
     return s;
 }
 

@@ -157,7 +157,7 @@ __attribute__((unused)) static bool entry_is_valid(const block_builder *b, slice
     return entry->op == ENTRY_PUT || entry->op == ENTRY_PUT_UNTIL;
 }
 
-static holt_status reserve(block_builder *b, size_t bytes)
+static holt_status builder_reserve(block_builder *b, size_t bytes)
 {
     if (!mem_grow((void **)&b->items, &b->items_capacity, (size_t)b->count + 1, sizeof *b->items))
         return status_no_memory(sizeof *b->items);
@@ -173,7 +173,7 @@ holt_status block_builder_add(block_builder *b, slice key, const block_entry *en
     builder_totals t = totals_with(b, key, entry);
     if (totals_bytes(&t) > UINT32_MAX - BLOCK_PADDING)
         return status_set(HOLT_TOO_LARGE, "block larger than 4 GiB");
-    holt_status rc = reserve(b, key.size + entry->value.size);
+    holt_status rc = builder_reserve(b, key.size + entry->value.size);
     if (rc != HOLT_OK) return rc;
 
     uint8_t tag = (uint8_t)(entry->op | (entry->overflow ? BLOCK_TAG_OVERFLOW : 0));
@@ -213,7 +213,7 @@ slice block_builder_last_key(const block_builder *b)
 
 /* ---------------------------------------------------------------- encoding */
 
-static uint8_t *entry_encode(uint8_t *p, const builder_item *item, const uint8_t *data, slice suffix)
+static uint8_t *encode_entry(uint8_t *p, const builder_item *item, const uint8_t *data, slice suffix)
 {
     *p++ = item->tag;
     p = put_varint(p, suffix.size);
@@ -246,7 +246,7 @@ static size_t exact_bytes(const block_builder *b, bool *wide)
     return bytes;
 }
 
-static void header_encode(const block_builder *b, bool wide, uint8_t *p)
+static void encode_block_header(const block_builder *b, bool wide, uint8_t *p)
 {
     assert(b->prefix_size <= BLOCK_KEY_BYTES_MAX && b->tombstones <= b->count);
     memset(p, 0, BLOCK_HEADER_SIZE + block_prefix_padded(b->prefix_size));
@@ -267,7 +267,7 @@ holt_status block_builder_finish(block_builder *b, slice *out)
     if (!mem_grow((void **)&b->encoded, &b->encoded_capacity, size, 1)) return status_no_memory(size);
 
     uint8_t *bytes = b->encoded;
-    header_encode(b, wide, bytes);
+    encode_block_header(b, wide, bytes);
     uint8_t *head = bytes + BLOCK_HEADER_SIZE + block_prefix_padded(b->prefix_size);
     uint8_t *offset = head + (size_t)b->count * BLOCK_HEAD_SIZE;
     uint8_t *at = bytes + block_entries_begin(b->prefix_size, b->count, wide);
@@ -281,7 +281,7 @@ holt_status block_builder_finish(block_builder *b, slice *out)
         else
             put_u16le(offset, (uint16_t)begin);
         offset += block_offset_size(wide);
-        at = entry_encode(at, &b->items[i], b->data, suffix);
+        at = encode_entry(at, &b->items[i], b->data, suffix);
     }
     assert((size_t)(at - bytes) == used);
     memset(at, 0, size - used);

@@ -8,12 +8,12 @@
 
 #include <assert.h>
 
-static holt_status damaged(const char *what)
+static holt_status corrupt_block(const char *what)
 {
     return status_set(HOLT_CORRUPT, "block: %s", what);
 }
 
-static holt_status damaged_entry(uint32_t index, const char *what)
+static holt_status corrupt_entry(uint32_t index, const char *what)
 {
     return status_set(HOLT_CORRUPT, "block: entry %u: %s", index, what);
 }
@@ -132,23 +132,23 @@ static holt_status check_entries(const block *b, const uint8_t **at)
     slice before = {NULL, 0};
     for (uint32_t i = 0; i < b->count; i++) {
         if (block_offset_at(b->offsets, b->wide_offsets, i) != (size_t)(*at - b->bytes))
-            return damaged_entry(i, "offset is not the end of the previous entry");
+            return corrupt_entry(i, "offset is not the end of the previous entry");
         block_entry e;
         const char *problem = entry_take(at, end, &e);
         if (!problem) problem = key_problem(b, i, e.suffix, before);
         if (!problem) problem = entry_problem(b, &e);
-        if (problem) return damaged_entry(i, problem);
+        if (problem) return corrupt_entry(i, problem);
         tombstones += e.op == ENTRY_DELETE;
         before = e.suffix;
     }
-    return tombstones == b->tombstones ? HOLT_OK : damaged("wrong number of tombstones");
+    return tombstones == b->tombstones ? HOLT_OK : corrupt_block("wrong number of tombstones");
 }
 
 holt_status block_check(const void *bytes, size_t size)
 {
     assert((uintptr_t)bytes % 8 == 0);
     const char *problem = header_problem(bytes, size);
-    if (problem) return damaged(problem);
+    if (problem) return corrupt_block(problem);
 
     block b;
     block_open(&b, bytes, size);
@@ -157,10 +157,10 @@ holt_status block_check(const void *bytes, size_t size)
     if (rc != HOLT_OK) return rc;
 
     size_t used = (size_t)(end - b.bytes);
-    if (b.wide_offsets != (used > BLOCK_NARROW_END_MAX)) return damaged("wrong width of offsets");
+    if (b.wide_offsets != (used > BLOCK_NARROW_END_MAX)) return corrupt_block("wrong width of offsets");
     size_t padding = size - used;
     if (padding == 0) return HOLT_OK;
     if (padding >= BLOCK_PADDING || size % BLOCK_PADDING != 0)
-        return damaged("entries end before the block does");
-    return all_zero(end, padding) ? HOLT_OK : damaged("padding is not zero");
+        return corrupt_block("entries end before the block does");
+    return all_zero(end, padding) ? HOLT_OK : corrupt_block("padding is not zero");
 }

@@ -1,6 +1,6 @@
 /* btree.h -- the space that B+tree collections live in: versions of trees, and the pages they are made of.
  *
- * All B+tree collections of a database share one file of pages (tree_pages.h), a `page_store`. The tree of a
+ * All B+tree collections of a database share one file of pages (tree_page_file.h), a `page_store`. The tree of a
  * collection at one moment is a `btree_version`: a root, immutable and reference-counted. A `btree_change`
  * makes new versions out of old ones by copy-on-write, in any number of collections, and is made visible by
  * one manifest record.
@@ -51,7 +51,7 @@
 
 #include "base/buffer.h"
 #include "tree/tree.h"
-#include "tree/write/tree_pages.h"
+#include "tree/file/tree_page_file.h"
 
 enum { MAP_GROUP_PAGES = 32768 }; /* 128 MiB */
 

@@ -84,7 +84,7 @@ void cache_set_limit(cache *c, uint64_t limit_bytes)
 
 /* Makes room for `bytes` below the limit, retiring slabs and waiting, with mu released, until readers have
  * left them. false: there is not enough even without any slabs. */
-static bool make_room(cache *c, uint64_t bytes)
+static bool shrink_for(cache *c, uint64_t bytes)
 {
     os_mutex_assert_held(&c->mu);
     c->pending_bytes += bytes; /* keeps other threads from taking the room while mu is released */
@@ -109,7 +109,7 @@ bool cache_reserve_resident(cache *c, uint64_t bytes)
     assert(!epoch_inside());
     os_mutex_lock(&c->mu);
     uint64_t half = c->limit / 2;
-    bool reserved = bytes <= half && c->resident_bytes <= half - bytes && make_room(c, bytes);
+    bool reserved = bytes <= half && c->resident_bytes <= half - bytes && shrink_for(c, bytes);
     if (reserved) {
         c->bytes += bytes;
         c->resident_bytes += bytes;
@@ -161,12 +161,12 @@ void cache_file_close(cache_file *f)
 
 /* ---------------------------------------------------------------- blocks */
 
-static bool frame_holds(const frame *fr, block_ptr p)
+static bool frame_holds(const cache_frame *fr, block_ptr p)
 {
     return fr->checksum == p.checksum && fr->length == p.length;
 }
 
-static void frame_reference(frame *fr)
+static void frame_reference(cache_frame *fr)
 {
     /* Stores only when clear, so that the line of a hot block stays shared between the processors' caches.
      * Relaxed: the bit is a hint. */
@@ -176,7 +176,7 @@ static void frame_reference(frame *fr)
 
 /* A search reads the block's header, then its heads, then its offsets: each is a cache miss that depends on
  * the previous one. As they nearly always lie in the same lines, all are fetched at once. */
-static void prefetch_block(frame *fr)
+static void prefetch_block(cache_frame *fr)
 {
     enum { SEARCHED_LINES = 5 };
     for (size_t i = 0; i < SEARCHED_LINES; i++)
@@ -187,7 +187,7 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p)
 {
     assert(epoch_inside());
     stripe *counters = my_stripe(f->cache);
-    frame *fr = map_find(f, p.ordinal);
+    cache_frame *fr = map_find(f, p.ordinal);
     if (fr) prefetch_block(fr);
     if (!fr || !frame_holds(fr, p)) {
         count(&counters->misses);
@@ -201,7 +201,7 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p)
 const uint8_t *cache_peek(const cache_file *f, block_ptr p)
 {
     assert(epoch_inside());
-    frame *fr = map_find(f, p.ordinal);
+    cache_frame *fr = map_find(f, p.ordinal);
     if (fr) __builtin_prefetch(fr); /* the lookup that follows reads it */
     return fr ? frame_bytes(fr) : NULL;
 }
@@ -211,7 +211,8 @@ static bool is_warm(cache_priority priority)
     return priority == CACHE_WARM || priority == CACHE_RESIDENT;
 }
 
-static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_priority priority)
+static void frame_fill(cache_file *f, cache_frame *fr, block_ptr p, const void *bytes,
+                       cache_priority priority)
 {
     cache *c = f->cache;
     assert(fr->state == FRAME_FREE && CACHE_LINE + (size_t)p.length <= class_frame_bytes(fr->slab->class_no));
@@ -233,20 +234,20 @@ static bool insert_block(cache_file *f, int class_no, block_ptr p, const void *b
 {
     cache *c = f->cache;
     os_mutex_assert_held(&c->mu);
-    frame *present = map_find(f, p.ordinal);
+    cache_frame *present = map_find(f, p.ordinal);
     if (present && frame_holds(present, p)) {
         if (is_warm(priority)) frame_reference(present);
         return true;
     }
     /* This may evict the frame at present in the array. */
-    frame *fr = priority == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
+    cache_frame *fr = priority == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
     if (!fr) return false;
     if (!map_touch(f, p.ordinal)) {
         frame_free(c, fr);
         return false;
     }
     frame_fill(f, fr, p, bytes, priority);
-    frame *old = map_put(f, p.ordinal, fr);
+    cache_frame *old = map_put(f, p.ordinal, fr);
     if (old) frame_retire(c, old);
     return true;
 }
@@ -268,7 +269,7 @@ void cache_erase(cache_file *f, uint32_t ordinal)
 {
     cache *c = f->cache;
     os_mutex_lock(&c->mu);
-    frame *fr = map_find(f, ordinal);
+    cache_frame *fr = map_find(f, ordinal);
     if (fr) {
         map_remove(fr);
         frame_retire(c, fr);

@@ -7,7 +7,7 @@ typedef struct class_sums {
     uint64_t slab_bytes, resident_bytes;
 } class_sums;
 
-static void add_frame(const frame *fr, class_sums *sums)
+static void add_frame(const cache_frame *fr, class_sums *sums)
 {
     sums->frames++;
     sums->free += fr->state == FRAME_FREE;
@@ -18,7 +18,7 @@ static void add_frame(const frame *fr, class_sums *sums)
 static bool used_frames_can_be_found(slab *s)
 {
     for (uint32_t i = 0; i < s->ready; i++) {
-        frame *fr = slab_frame(s, i);
+        cache_frame *fr = slab_frame(s, i);
         if (fr->state == FRAME_USED && map_find(fr->file, fr->ordinal) != fr) return false;
     }
     return true;
@@ -40,7 +40,7 @@ static class_sums class_sum(const size_class *k, bool *found)
 static bool class_check(const size_class *k, const class_sums *sums)
 {
     uint32_t listed = 0;
-    for (const frame *fr = k->free; fr; fr = fr->next)
+    for (const cache_frame *fr = k->free; fr; fr = fr->next)
         listed++;
     return sums->frames + sums->fresh == k->frames && sums->free == listed &&
            listed + sums->fresh == k->free_count && sums->limbo == k->limbo_count;

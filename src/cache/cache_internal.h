@@ -29,7 +29,7 @@ typedef struct slab slab;
 
 typedef enum frame_state { FRAME_FREE, FRAME_USED, FRAME_LIMBO } frame_state;
 
-typedef struct frame {
+typedef struct cache_frame {
     /* Read by lookups; written only while the frame is FREE, so constant while anyone can find it. */
     uint64_t checksum;
     uint32_t length;
@@ -42,10 +42,10 @@ typedef struct frame {
     uint32_t ordinal;
     cache_file *file; /* the file whose array points here; USED only */
     slab *slab;       /* constant */
-    struct frame *next, *prev; /* in the free list, or (next) in limbo */
+    struct cache_frame *next, *prev; /* in the free list, or (next) in limbo */
     epoch_tag tag;             /* LIMBO only */
-} frame;
-_Static_assert(sizeof(frame) <= CACHE_LINE, "the header is one line; the block follows");
+} cache_frame;
+_Static_assert(sizeof(cache_frame) <= CACHE_LINE, "the header is one line; the block follows");
 
 struct slab {
     size_t bytes;    /* constant: of the whole allocation */
@@ -63,7 +63,7 @@ struct slab {
 typedef struct size_class {
     slab **slabs; /* those that are not leaving */
     size_t slab_count, slab_capacity;
-    frame *free; /* a list */
+    cache_frame *free; /* a list */
     slab *fresh; /* the slab that has frames which are not ready; NULL: all frames are ready */
     uint32_t frames, free_count, limbo_count; /* free_count includes frames that are not ready */
     size_t hand_slab;                         /* the clock's hand */
@@ -85,7 +85,7 @@ enum { MAP_CHUNK_ENTRIES = 256 };
 typedef struct map_chunk {
     retired retired;
     uint32_t used; /* mu */
-    _Atomic(frame *) frames[MAP_CHUNK_ENTRIES];
+    _Atomic(cache_frame *) frames[MAP_CHUNK_ENTRIES];
 } map_chunk;
 
 typedef struct map_top {
@@ -120,7 +120,7 @@ struct cache {
     uint64_t evictions;
     uint64_t files;
     size_class classes[CACHE_CLASSES];
-    frame *limbo_first, *limbo_last;
+    cache_frame *limbo_first, *limbo_last;
     retired *retired_first, *retired_last;
     slab *leaving_first, *leaving_last;
     int victim_class; /* where the search for a slab to take continues */
@@ -128,7 +128,7 @@ struct cache {
     stripe stripes[CACHE_STRIPES];
 };
 
-static inline uint8_t *frame_bytes(frame *f)
+static inline uint8_t *frame_bytes(cache_frame *f)
 {
     return (uint8_t *)f + CACHE_LINE;
 }
@@ -169,7 +169,7 @@ static inline map_chunk *map_find_chunk(const cache_file *f, uint32_t ordinal)
 }
 
 /* The frame of a block, or NULL. Called inside an epoch section or under mu. */
-static inline frame *map_find(const cache_file *f, uint32_t ordinal)
+static inline cache_frame *map_find(const cache_file *f, uint32_t ordinal)
 {
     map_chunk *chunk = map_find_chunk(f, ordinal);
     if (!chunk) return NULL;
@@ -181,9 +181,9 @@ static inline frame *map_find(const cache_file *f, uint32_t ordinal)
 /* Makes sure that the array has an entry for the ordinal. false: no memory, or none within the limit. */
 bool   map_touch(cache_file *f, uint32_t ordinal);
 /* Stores the frame at the ordinal, after map_touch; returns the previous frame, or NULL. */
-frame *map_put(cache_file *f, uint32_t ordinal, frame *fr);
+cache_frame *map_put(cache_file *f, uint32_t ordinal, cache_frame *fr);
 /* Removes the frame from its file's array. */
-void   map_remove(frame *fr);
+void   map_remove(cache_frame *fr);
 /* Frees all frames and arrays of a file that has no readers. Takes mu itself, once per chunk. */
 void   map_destroy(cache_file *f);
 
@@ -192,17 +192,17 @@ void   map_destroy(cache_file *f);
 int    class_of(uint32_t length);       /* CACHE_NO_CLASS: too large */
 size_t class_frame_bytes(int class_no); /* including the header */
 
-frame *slab_frame(slab *s, uint32_t index);
+cache_frame *slab_frame(slab *s, uint32_t index);
 
 /* Returns a free frame, evicting if necessary; NULL: none at the moment. */
-frame *frame_acquire(cache *c, int class_no);
+cache_frame *frame_acquire(cache *c, int class_no);
 /* The same, from free memory only: evicts nothing. */
-frame *frame_spare(cache *c, int class_no);
+cache_frame *frame_spare(cache *c, int class_no);
 /* Puts a frame that no thread can be reading on the free list. */
-void   frame_free(cache *c, frame *fr);
+void   frame_free(cache *c, cache_frame *fr);
 /* Puts a frame just removed from its array into limbo. */
-void   frame_retire(cache *c, frame *fr);
-void   frame_set_resident(cache *c, frame *fr, bool resident);
+void   frame_retire(cache *c, cache_frame *fr);
+void   frame_set_resident(cache *c, cache_frame *fr, bool resident);
 
 /* Frees everything in limbo whose epoch has passed. */
 void   slabs_reclaim(cache *c);

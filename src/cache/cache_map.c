@@ -106,25 +106,25 @@ bool map_touch(cache_file *f, uint32_t ordinal)
 
 /* ---------------------------------------------------------------- entries */
 
-frame *map_put(cache_file *f, uint32_t ordinal, frame *fr)
+cache_frame *map_put(cache_file *f, uint32_t ordinal, cache_frame *fr)
 {
     map_chunk *chunk = map_find_chunk(f, ordinal);
     os_mutex_assert_held(&f->cache->mu);
     assert(chunk && fr->file == f && fr->ordinal == ordinal);
-    _Atomic(frame *) *entry = &chunk->frames[ordinal % MAP_CHUNK_ENTRIES];
-    frame *old = atomic_load_explicit(entry, memory_order_relaxed); /* written under mu only */
-    atomic_store_explicit(entry, fr, memory_order_release);         /* with the frame's contents */
+    _Atomic(cache_frame *) *entry = &chunk->frames[ordinal % MAP_CHUNK_ENTRIES];
+    cache_frame *old = atomic_load_explicit(entry, memory_order_relaxed); /* written under mu only */
+    atomic_store_explicit(entry, fr, memory_order_release);               /* with the frame's contents */
     if (!old) chunk->used++;
     return old;
 }
 
-void map_remove(frame *fr)
+void map_remove(cache_frame *fr)
 {
     cache_file *f = fr->file;
     assert(fr->state == FRAME_USED && f);
     os_mutex_assert_held(&f->cache->mu);
     map_chunk *chunk = map_find_chunk(f, fr->ordinal);
-    _Atomic(frame *) *entry = &chunk->frames[fr->ordinal % MAP_CHUNK_ENTRIES];
+    _Atomic(cache_frame *) *entry = &chunk->frames[fr->ordinal % MAP_CHUNK_ENTRIES];
     assert(atomic_load_explicit(entry, memory_order_relaxed) == fr);
     atomic_store_explicit(entry, NULL, memory_order_relaxed); /* ordered by the tag taken next: epoch.c */
     if (--chunk->used > 0) return;
@@ -139,7 +139,8 @@ void map_remove(frame *fr)
 static void chunk_destroy(cache *c, map_chunk *chunk)
 {
     for (size_t i = 0; i < MAP_CHUNK_ENTRIES && chunk->used > 0; i++) {
-        frame *fr = atomic_load_explicit(&chunk->frames[i], memory_order_relaxed); /* there are no readers */
+        cache_frame *fr =
+            atomic_load_explicit(&chunk->frames[i], memory_order_relaxed); /* there are no readers */
         if (!fr) continue;
         frame_free(c, fr);
         chunk->used--;

@@ -41,24 +41,24 @@ size_t class_frame_bytes(int class_no)
     return class_sizes[class_no] + CACHE_LINE;
 }
 
-frame *slab_frame(slab *s, uint32_t index)
+cache_frame *slab_frame(slab *s, uint32_t index)
 {
     return (void *)((uint8_t *)s + SLAB_HEADER + index * class_frame_bytes(s->class_no));
 }
 
-static bool frame_referenced(frame *fr)
+static bool frame_referenced(cache_frame *fr)
 {
     return atomic_load_explicit(&fr->referenced, memory_order_relaxed); /* a hint */
 }
 
-static void frame_unreference(frame *fr)
+static void frame_unreference(cache_frame *fr)
 {
     atomic_store_explicit(&fr->referenced, false, memory_order_relaxed); /* a hint */
 }
 
 /* ---------------------------------------------------------------- the free list and limbo */
 
-static void free_list_push(size_class *k, frame *fr)
+static void free_list_push(size_class *k, cache_frame *fr)
 {
     fr->prev = NULL;
     fr->next = k->free;
@@ -66,7 +66,7 @@ static void free_list_push(size_class *k, frame *fr)
     k->free = fr;
 }
 
-static void free_list_remove(size_class *k, frame *fr)
+static void free_list_remove(size_class *k, cache_frame *fr)
 {
     if (fr->prev)
         fr->prev->next = fr->next;
@@ -77,11 +77,11 @@ static void free_list_remove(size_class *k, frame *fr)
 
 /* Initializes the next frame of the class's fresh slab. As that touches new pages, it is done for one frame
  * at a time: doing it for a whole new slab would hold the lock while the system zeroes all its pages. */
-static frame *frame_make_ready(size_class *k)
+static cache_frame *frame_make_ready(size_class *k)
 {
     slab *s = k->fresh;
     assert(s && s->ready < s->frames);
-    frame *fr = slab_frame(s, s->ready++);
+    cache_frame *fr = slab_frame(s, s->ready++);
     if (s->ready == s->frames) k->fresh = NULL;
     memset(fr, 0, sizeof *fr);
     fr->slab = s;
@@ -89,17 +89,17 @@ static frame *frame_make_ready(size_class *k)
 }
 
 /* Takes a frame from the free list, or a fresh one; NULL: there is neither. */
-static frame *free_take(size_class *k)
+static cache_frame *free_take(size_class *k)
 {
     if (k->free_count == 0) return NULL;
     k->free_count--;
-    frame *fr = k->free;
+    cache_frame *fr = k->free;
     if (!fr) return frame_make_ready(k);
     free_list_remove(k, fr);
     return fr;
 }
 
-void frame_set_resident(cache *c, frame *fr, bool resident)
+void frame_set_resident(cache *c, cache_frame *fr, bool resident)
 {
     if (fr->resident == resident) return;
     fr->resident = resident;
@@ -109,7 +109,7 @@ void frame_set_resident(cache *c, frame *fr, bool resident)
         c->resident_bytes -= class_frame_bytes(fr->slab->class_no);
 }
 
-void frame_free(cache *c, frame *fr)
+void frame_free(cache *c, cache_frame *fr)
 {
     os_mutex_assert_held(&c->mu);
     assert(!fr->slab->leaving);
@@ -121,7 +121,7 @@ void frame_free(cache *c, frame *fr)
     k->free_count++;
 }
 
-void frame_retire(cache *c, frame *fr)
+void frame_retire(cache *c, cache_frame *fr)
 {
     os_mutex_assert_held(&c->mu);
     assert(fr->state == FRAME_USED && !fr->slab->leaving);
@@ -141,7 +141,7 @@ void frame_retire(cache *c, frame *fr)
 
 static void frame_leave_limbo(cache *c)
 {
-    frame *fr = c->limbo_first;
+    cache_frame *fr = c->limbo_first;
     assert(fr->state == FRAME_LIMBO && fr->slab->limbo > 0);
     c->limbo_first = fr->next;
     if (!c->limbo_first) c->limbo_last = NULL;
@@ -220,7 +220,7 @@ static void slab_retire(cache *c, slab *s, int heir)
     size_class *k = &c->classes[s->class_no];
     assert(!s->leaving);
     for (uint32_t i = 0; i < s->ready; i++) {
-        frame *fr = slab_frame(s, i);
+        cache_frame *fr = slab_frame(s, i);
         if (fr->state == FRAME_FREE) {
             free_list_remove(k, fr);
             k->free_count--;
@@ -290,7 +290,7 @@ void slabs_destroy(cache *c)
 /* ---------------------------------------------------------------- taking a slab from another class */
 
 /* The next slab in turn, of any class but `except`; NULL: there is none. */
-static slab *next_candidate(cache *c, int except)
+static slab *next_victim(cache *c, int except)
 {
     for (int classes = 0; classes <= CACHE_CLASSES; classes++) {
         size_class *k = &c->classes[c->victim_class];
@@ -307,7 +307,7 @@ static uint32_t slab_use(slab *s)
 {
     uint32_t use = 0;
     for (uint32_t i = 0; i < s->ready; i++) {
-        frame *fr = slab_frame(s, i);
+        cache_frame *fr = slab_frame(s, i);
         if (fr->state != FRAME_USED) continue;
         if (fr->resident)
             use += RESIDENT_WEIGHT;
@@ -324,7 +324,7 @@ static slab *pick_victim(cache *c, int except, bool *cold)
     slab *best = NULL, *first = NULL;
     uint64_t best_use = 0;
     for (int i = 0; i < VICTIM_CANDIDATES; i++) {
-        slab *s = next_candidate(c, except);
+        slab *s = next_victim(c, except);
         if (!s || s == first) break;
         if (!first) first = s;
         uint64_t use = slab_use(s);
@@ -363,7 +363,7 @@ static void take_slab(cache *c, int class_no)
 
 /* Advances the hand and returns the frame it has passed; NULL: it only went on to the next slab. The class
  * must have slabs. */
-static frame *hand_advance(size_class *k)
+static cache_frame *hand_advance(size_class *k)
 {
     if (k->hand_slab >= k->slab_count) k->hand_slab = 0;
     slab *s = k->slabs[k->hand_slab];
@@ -373,7 +373,7 @@ static frame *hand_advance(size_class *k)
     return NULL;
 }
 
-static bool may_evict(cache *c, frame *fr)
+static bool may_evict(cache *c, cache_frame *fr)
 {
     if (fr->state != FRAME_USED) return false;
     if (fr->resident) {
@@ -398,7 +398,7 @@ static bool class_is_stocked(const size_class *k)
 static void class_sweep(cache *c, size_class *k)
 {
     for (int steps = 0; steps < SWEEP_STEPS && k->frames > 0 && !class_is_stocked(k); steps++) {
-        frame *fr = hand_advance(k);
+        cache_frame *fr = hand_advance(k);
         k->fruitless++;
         if (!fr || !may_evict(c, fr)) continue;
         map_remove(fr);
@@ -420,7 +420,7 @@ static void class_restock(cache *c, int class_no)
     slabs_reclaim(c);
 }
 
-frame *frame_spare(cache *c, int class_no)
+cache_frame *frame_spare(cache *c, int class_no)
 {
     os_mutex_assert_held(&c->mu);
     size_class *k = &c->classes[class_no];
@@ -429,7 +429,7 @@ frame *frame_spare(cache *c, int class_no)
     return k->free_count > STOCK_MAX || slab_create(c, class_no) ? free_take(k) : NULL;
 }
 
-frame *frame_acquire(cache *c, int class_no)
+cache_frame *frame_acquire(cache *c, int class_no)
 {
     os_mutex_assert_held(&c->mu);
     slabs_reclaim(c);

@@ -20,7 +20,7 @@
 enum { CACHE_LINE = 64 };
 
 typedef struct memchunks {
-    struct chunk *list;
+    struct memchunk *list;
     uint8_t *at; /* free bytes of the chunk in use */
     size_t left;
     size_t next_size;

@@ -36,7 +36,7 @@ static _Atomic(memmap *) *find_slot(memdirectory_table *t, uint32_t collection, 
 memmap *memdirectory_find(const memdirectory *d, uint32_t collection)
 {
     memmap *found = NULL;
-    /* Acquire: pairs with the release in make_room, after which the slots are copied. */
+    /* Acquire: pairs with the release in ensure_free_slot, after which the slots are copied. */
     memdirectory_table *t = atomic_load_explicit(&d->table, memory_order_acquire);
     if (t) find_slot(t, collection, &found);
     return found;
@@ -65,7 +65,7 @@ static memdirectory_table *table_create(memchunks *c, unsigned bits)
 }
 
 /* Makes sure that there is a table with room for one more map. false: out of memory. */
-static bool make_room(memdirectory *d, memchunks *c)
+static bool ensure_free_slot(memdirectory *d, memchunks *c)
 {
     memdirectory_table *old = own_table(d);
     if (old && d->count < slot_count(old) / 2) return true;
@@ -86,7 +86,7 @@ memmap *memdirectory_find_or_create(memdirectory *d, memchunks *c, uint32_t coll
 {
     memmap *m = memdirectory_find(d, collection);
     if (m) return m;
-    if (!make_room(d, c)) return NULL;
+    if (!ensure_free_slot(d, c)) return NULL;
     m = memmap_create(c, collection);
     if (!m) return NULL;
     memmap *none;

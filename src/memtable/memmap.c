@@ -223,7 +223,7 @@ static size_t record_size(const memtable_entry *e)
 }
 
 /* Allocates the record and reserves memory for `nodes` nodes. NULL: out of memory. */
-static memtable_record *reserve(memchunks *c, size_t size, uint32_t nodes)
+static memtable_record *reserve_insert(memchunks *c, size_t size, uint32_t nodes)
 {
     size_t node_bytes = nodes * (sizeof(memnode) + alignof(memnode));
     bool large = memchunks_is_large(c, size);
@@ -271,7 +271,7 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
 
     uint32_t splits = path.found ? 0 : count_splits(&path);
     bool grows = splits == path.height;
-    memtable_record *r = reserve(c, record_size(entry), splits + grows);
+    memtable_record *r = reserve_insert(c, record_size(entry), splits + grows);
     if (!r) return NULL;
     fill_record(r, entry, older);
     if (path.found) {

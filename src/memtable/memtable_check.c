@@ -58,7 +58,7 @@ static void check_prefix_and_heads(const memnode *n, uint32_t first, uint32_t co
 }
 
 /* Keys ascend strictly between the fences. */
-static void check_order(const memnode *n, uint32_t first, uint32_t count)
+static void check_key_order(const memnode *n, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < count; i++) {
         slice key = memnode_key(n, i);
@@ -87,7 +87,7 @@ static uint64_t check_node(const memnode *n, const memnode **last_leaf)
     CHECK(memnode_read_begin(n, &version));
     CHECK(count >= first);
     if (n->lower && memnode_upper(n)) CHECK(is_below(n->lower, memnode_upper(n)));
-    check_order(n, first, count);
+    check_key_order(n, first, count);
     check_prefix_and_heads(n, first, count);
     if (n->level == 0) {
         *last_leaf = n;

@@ -10,22 +10,23 @@
 
 _Static_assert(sizeof(memnode *) <= sizeof(uint64_t), "an estimate_node holds a pointer to a memnode");
 
-typedef struct estimate {
+typedef struct memtable_scope {
     uint64_t seqno, after;
-} estimate;
+} memtable_scope;
 
 static const memnode *node_at(estimate_node n)
 {
-    return (const memnode *)(uintptr_t)n.words[0]; // NOLINT(performance-no-int-to-ptr): stored by node_of
+    return (const memnode *)(uintptr_t)
+        n.words[0]; // NOLINT(performance-no-int-to-ptr): stored by memnode_estimate
 }
 
-static estimate_node node_of(const memnode *n)
+static estimate_node memnode_estimate(const memnode *n)
 {
     uint32_t count = memnode_count(n);
     return (estimate_node){.words = {(uint64_t)(uintptr_t)n}, .weight = count ? count : 1};
 }
 
-static void visit_inner(const memnode *n, estimate_visit *v)
+static void visit_inner_node(const memnode *n, estimate_visit *v)
 {
     bool equal;
     uint32_t first = 0, end = memnode_count(n), begin_at = 0, end_at = 0;
@@ -33,23 +34,23 @@ static void visit_inner(const memnode *n, estimate_visit *v)
     v->has_end = !slice_is_open(v->end);
     if (v->has_begin) {
         begin_at = memnode_search(n, v->begin, ABOVE, &equal) - 1;
-        v->begin_child = node_of(memnode_child(n, begin_at));
+        v->begin_child = memnode_estimate(memnode_child(n, begin_at));
         first = begin_at + 1;
     }
     if (v->has_end) {
         end_at = memnode_search(n, v->end, ABOVE, &equal) - 1;
-        v->end_child = node_of(memnode_child(n, end_at));
+        v->end_child = memnode_estimate(memnode_child(n, end_at));
         end = end_at;
     }
     v->same = v->has_begin && v->has_end && begin_at == end_at;
     for (uint32_t i = first; i < end; i++) {
-        estimate_node child = node_of(memnode_child(n, i));
+        estimate_node child = memnode_estimate(memnode_child(n, i));
         v->covered += (double)child.weight;
         if (estimate_takes(i - first, end - first)) v->samples[v->sample_count++] = child;
     }
 }
 
-static void visit_leaf(const estimate *e, const memnode *n, estimate_visit *v)
+static void visit_leaf_node(const memtable_scope *e, const memnode *n, estimate_visit *v)
 {
     bool equal;
     uint32_t count = memnode_count(n);
@@ -63,7 +64,7 @@ static void visit_leaf(const estimate *e, const memnode *n, estimate_visit *v)
     }
 }
 
-static holt_status visit(void *ctx, estimate_visit *v)
+static holt_status visit_node(void *ctx, estimate_visit *v)
 {
     const memnode *n = node_at(v->node);
     const estimate_visit before = *v;
@@ -71,9 +72,9 @@ static holt_status visit(void *ctx, estimate_visit *v)
         uint64_t version;
         if (memnode_read_begin(n, &version)) {
             if (v->level > 0)
-                visit_inner(n, v);
+                visit_inner_node(n, v);
             else
-                visit_leaf(ctx, n, v);
+                visit_leaf_node(ctx, n, v);
             if (memnode_read_end(n, version)) return HOLT_OK;
         }
         sched_yield(); /* the writer is changing the node: rare, and over within microseconds */
@@ -86,7 +87,7 @@ void memtable_estimate(memtable *m, uint32_t collection, uint64_t seqno, uint64_
 {
     const memmap *map = memdirectory_find(&m->directory, collection);
     if (!map) return;
-    estimate e = {.seqno = seqno, .after = after};
+    memtable_scope e = {.seqno = seqno, .after = after};
     const memnode *root = atomic_load_explicit(&map->root, memory_order_acquire);
-    (void)range_estimate(visit, &e, node_of(root), root->level + 1, begin, end, sums);
+    (void)range_estimate(visit_node, &e, memnode_estimate(root), root->level + 1, begin, end, sums);
 }

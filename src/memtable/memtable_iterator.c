@@ -42,7 +42,7 @@ static memtable_iterator *memtable_iterator_of(iterator *s)
     return (memtable_iterator *)s; /* its first field */
 }
 
-static void show(memtable_iterator *m, uint32_t at, const memtable_record *r)
+static void show_record(memtable_iterator *m, uint32_t at, const memtable_record *r)
 {
     m->at = at;
     m->base.valid = true;
@@ -91,7 +91,7 @@ static void advance(memtable_iterator *m, uint32_t at)
                 prefetch_record(m->leaf.records[at + PREFETCH_DISTANCE]);
             const memtable_record *r = record_at(m->leaf.records[at], m->seqno);
             if (r && r->seqno > m->after) {
-                show(m, at, r);
+                show_record(m, at, r);
                 return;
             }
         }
@@ -111,7 +111,7 @@ static void retreat(memtable_iterator *m, uint32_t end)
                 prefetch_record(m->leaf.records[end - PREFETCH_DISTANCE]);
             const memtable_record *r = record_at(m->leaf.records[end], m->seqno);
             if (r && r->seqno > m->after) {
-                show(m, end, r);
+                show_record(m, end, r);
                 return;
             }
         }
@@ -122,7 +122,7 @@ static void retreat(memtable_iterator *m, uint32_t end)
     show_nothing(m);
 }
 
-static void iterator_first(iterator *s)
+static void memtable_iterator_first(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
@@ -130,7 +130,7 @@ static void iterator_first(iterator *s)
     advance(m, m->leaf.place);
 }
 
-static void iterator_last(iterator *s)
+static void memtable_iterator_last(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
@@ -141,21 +141,21 @@ static void iterator_last(iterator *s)
     retreat(m, m->leaf.end);
 }
 
-static void iterator_next(iterator *s)
+static void memtable_iterator_next(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
     advance(m, m->at + 1);
 }
 
-static void iterator_prev(iterator *s)
+static void memtable_iterator_prev(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
     retreat(m, m->at);
 }
 
-static void iterator_seek(iterator *s, slice key)
+static void memtable_iterator_seek(iterator *s, slice key)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
@@ -167,12 +167,12 @@ static void iterator_seek(iterator *s, slice key)
     advance(m, m->leaf.place);
 }
 
-static void iterator_seek_last(iterator *s, slice key)
+static void memtable_iterator_seek_last(iterator *s, slice key)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
     if (iterator_past(key, false, m->range.upper)) {
-        iterator_last(s);
+        memtable_iterator_last(s);
         return;
     }
     if (!slice_is_open(m->range.lower) && slice_compare(key, m->range.lower) < 0) {
@@ -211,11 +211,11 @@ static bool show_unless_skipped(memtable_iterator *m, uint32_t at, bool backward
     m->work.records++;
     if (!r || r->seqno <= m->after) return false;
     if (r->op == ENTRY_DELETE && !iterator_past(record_key(r), backward, limit)) return false;
-    show(m, at, r);
+    show_record(m, at, r);
     return true;
 }
 
-/* Skips tombstones in the leaf from place `at` on. false: nothing is left to show in it. */
+/* Skips tombstones in the leaf from place `at` on. false: nothing is left to show_record in it. */
 static bool skip_in_leaf_forward(memtable_iterator *m, uint32_t at, slice limit)
 {
     if (!limit_in_leaf(m, false, limit)) limit = slice_of(NULL, 0);
@@ -275,7 +275,7 @@ static void skip_backward(memtable_iterator *m, slice limit)
     }
 }
 
-static void iterator_skip_tombstones(iterator *s, bool backward, slice limit)
+static void memtable_iterator_skip_tombstones(iterator *s, bool backward, slice limit)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
@@ -285,26 +285,26 @@ static void iterator_skip_tombstones(iterator *s, bool backward, slice limit)
         skip_forward(m, limit);
 }
 
-static holt_status iterator_load_value(iterator *s)
+static holt_status memtable_iterator_load_value(iterator *s)
 {
     return HOLT_OK; /* values are always in memory */
 }
 
-static void iterator_free(iterator *s)
+static void memtable_iterator_close(iterator *s)
 {
     mem_free(memtable_iterator_of(s));
 }
 
 static const iterator_ops memtable_iterator_ops = {
-    .first = iterator_first,
-    .last = iterator_last,
-    .next = iterator_next,
-    .prev = iterator_prev,
-    .seek = iterator_seek,
-    .seek_last = iterator_seek_last,
-    .skip_tombstones = iterator_skip_tombstones,
-    .load_value = iterator_load_value,
-    .close = iterator_free,
+    .first = memtable_iterator_first,
+    .last = memtable_iterator_last,
+    .next = memtable_iterator_next,
+    .prev = memtable_iterator_prev,
+    .seek = memtable_iterator_seek,
+    .seek_last = memtable_iterator_seek_last,
+    .skip_tombstones = memtable_iterator_skip_tombstones,
+    .load_value = memtable_iterator_load_value,
+    .close = memtable_iterator_close,
 };
 
 const memtable_work *memtable_iterator_work(const iterator *s)

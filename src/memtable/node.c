@@ -84,7 +84,7 @@ uint32_t memnode_search(const memnode *n, slice key, memnode_bound bound, bool *
 
 /* ---------------------------------------------------------------- changing */
 
-static void write_begin(memnode *n)
+static void begin_update(memnode *n)
 {
     /* Relaxed: every later store to the node is a release, which publishes this one too. */
     uint64_t version = atomic_load_explicit(&n->version, memory_order_relaxed);
@@ -92,7 +92,7 @@ static void write_begin(memnode *n)
     atomic_store_explicit(&n->version, version + 1, memory_order_relaxed);
 }
 
-static void write_end(memnode *n)
+static void end_update(memnode *n)
 {
     uint64_t version = atomic_load_explicit(&n->version, memory_order_relaxed); /* our own */
     assert(version & 1);
@@ -243,9 +243,9 @@ static void insert(memnode *n, uint32_t place, slice key, void *slot)
 
 void memnode_insert(memnode *n, uint32_t place, slice key, void *slot)
 {
-    write_begin(n);
+    begin_update(n);
     insert(n, place, key, slot);
-    write_end(n);
+    end_update(n);
 }
 
 void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer)
@@ -272,13 +272,13 @@ void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, m
     fit_prefix(right);
 
     /* Both are odd at once: a reader that sees the new state of the child finds the parent changed. */
-    write_begin(parent);
-    write_begin(n);
+    begin_update(parent);
+    begin_update(n);
     set_count(n, from);
     set_tombstones(n, 0, own_tombstones(n) & memnode_bits(from));
     atomic_store_explicit(&n->upper, right->lower, memory_order_release);
     fit_prefix(n);
     insert(parent, place + 1, record_key(right->lower), right);
-    write_end(n);
-    write_end(parent);
+    end_update(n);
+    end_update(parent);
 }

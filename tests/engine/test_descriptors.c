@@ -126,7 +126,7 @@ static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **
     for (uint64_t i = 0; i < 20 && rc == HOLT_OK; i++)
         rc = get_key(w.c, i);
     expect_status(HOLT_CORRUPT, rc);
-    expect_words("run-000001.sst: header: is file 2");
+    expect_words("run-000001.sst: header: file number 2");
     expect_ok(get_key(w.c, w.keys - 1));
     world_close(&w);
 }

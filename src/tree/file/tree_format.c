@@ -1,4 +1,4 @@
-/* tree_format.c -- see tree_format.h. */
+/* tree_format.c -- encoding, decoding and checking the header of a tree file. */
 #include "tree/file/tree_format.h"
 
 #include "base/coding.h"
@@ -31,7 +31,7 @@ void tree_header_encode(uint8_t out[TREE_HEADER_BYTES], const tree_header *h)
     put_u64le(out + HEADER_CHECKSUM, hash_bytes(out, HEADER_CHECKSUM));
 }
 
-static bool all_zero(const uint8_t *bytes, size_t size)
+static bool zeros_intact(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         if (bytes[i]) return false;
@@ -41,7 +41,7 @@ static bool all_zero(const uint8_t *bytes, size_t size)
 holt_status tree_header_decode(const uint8_t in[TREE_HEADER_BYTES], const char *file, tree_header *out)
 {
     if (memcmp(in + HEADER_MAGIC, magic, MAGIC_SIZE) != 0)
-        return status_set_file(HOLT_CORRUPT, file, 0, "not a tree file: its header's magic is wrong");
+        return status_set_file(HOLT_CORRUPT, file, 0, "not a tree file: header has a wrong magic");
 
     uint64_t checksum = hash_bytes(in, HEADER_CHECKSUM), expected = get_u64le(in + HEADER_CHECKSUM);
     if (checksum != expected)
@@ -50,9 +50,9 @@ holt_status tree_header_decode(const uint8_t in[TREE_HEADER_BYTES], const char *
 
     uint32_t version = get_u32le(in + HEADER_VERSION);
     if (version > TREE_FORMAT_VERSION)
-        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file of version %u; this Holt reads up to %u",
+        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file version %u; this Holt reads up to %u",
                                version, TREE_FORMAT_VERSION);
-    if (version == 0 || !all_zero(in + HEADER_ZEROS, HEADER_CHECKSUM - HEADER_ZEROS))
+    if (version == 0 || !zeros_intact(in + HEADER_ZEROS, HEADER_CHECKSUM - HEADER_ZEROS))
         return status_set_file(HOLT_CORRUPT, file, 0, "header: malformed");
 
     out->purpose = get_u32le(in + HEADER_PURPOSE);
@@ -67,10 +67,10 @@ holt_status tree_header_check(const tree_header *h, const tree_header *expected,
     if (h->database_id[0] != expected->database_id[0] || h->database_id[1] != expected->database_id[1])
         return status_set_file(HOLT_CORRUPT, file, 0, "belongs to another database");
     if (h->number != expected->number)
-        return status_set_file(HOLT_CORRUPT, file, 0, "header: is file %llu, expected %llu",
+        return status_set_file(HOLT_CORRUPT, file, 0, "header: file number %llu, expected %llu",
                                (unsigned long long)h->number, (unsigned long long)expected->number);
     if (h->purpose != expected->purpose)
-        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file of purpose %u, expected %u", h->purpose,
+        return status_set_file(HOLT_UNSUPPORTED, file, 0, "tree file purpose %u, expected %u", h->purpose,
                                expected->purpose);
     return HOLT_OK;
 }

@@ -15,10 +15,10 @@ enum { VALUE_KEEP = 256 << 10 };
  * buffers have room for the excess. */
 enum { COPY_AT_ONCE = 16 };
 
-typedef enum iterator_end { END_FIRST, END_LAST, END_KEY } iterator_end;
+typedef enum tree_iterator_end { END_FIRST, END_LAST, END_KEY } tree_iterator_end;
 
 /* One level of the path. */
-typedef struct iterator_level {
+typedef struct tree_iterator_level {
     block_ptr at;   /* the block that the path goes through */
     uint32_t index; /* of the entry that the path goes through */
     /* Inner nodes: the children that may hold keys within the bounds. The others are never read. */
@@ -26,7 +26,7 @@ typedef struct iterator_level {
     block_ptr held; /* the block in the buffer; length 0: none */
     tree_buffer buffer;
     block block;
-} iterator_level;
+} tree_iterator_level;
 
 /* Keys up to this size need no memory of their own. */
 enum { KEY_AT_HAND = 256 };
@@ -53,37 +53,37 @@ typedef struct tree_iterator {
     uint8_t *key; /* the current one; at least the leaf's prefix and COPY_AT_ONCE more */
     size_t key_capacity;
     uint8_t key_at_hand[KEY_AT_HAND];
-    iterator_level levels[]; /* root.height of them; 0 is the leaf */
+    tree_iterator_level levels[]; /* root.height of them; 0 is the leaf */
 } tree_iterator;
 
-static inline void iterator_leave_value(tree_iterator *t)
+static inline void tree_iterator_leave_value(tree_iterator *t)
 {
     if (t->value.capacity > VALUE_KEEP) tree_buffer_deinit(&t->value);
 }
 
 /* The walk stands nowhere; its status says whether that is a failure. */
-static inline void iterator_nowhere(tree_iterator *t)
+static inline void tree_iterator_nowhere(tree_iterator *t)
 {
     t->base.valid = false;
-    iterator_leave_value(t);
+    tree_iterator_leave_value(t);
 }
 
-static inline void iterator_fail(tree_iterator *t, holt_status status)
+static inline void tree_iterator_fail(tree_iterator *t, holt_status status)
 {
-    iterator_nowhere(t);
+    tree_iterator_nowhere(t);
     t->base.status = status;
 }
 
 /* Makes room for a key of `size` bytes and COPY_AT_ONCE more; the bytes there stay. */
-holt_status iterator_reserve_key(tree_iterator *t, size_t size);
+holt_status tree_iterator_reserve_key(tree_iterator *t, size_t size);
 
 /* From the root to a leaf: the first, the last, or the one that may hold the key. false: on failure, or when the tree
  * is empty. */
-bool iterator_find_leaf(tree_iterator *t, iterator_end end, slice key);
+bool tree_iterator_find_leaf(tree_iterator *t, tree_iterator_end end, slice key);
 /* From a leaf to its neighbour in the direction of travel; false: on failure, or at the end of the tree. Its keys must
  * lie beyond `from`, which the leaf before held or may have held. */
-bool iterator_next_leaf(tree_iterator *t, slice from);
+bool tree_iterator_next_leaf(tree_iterator *t, slice from);
 /* Copies those entries of the leaf too that a seek forwards has left out. */
-bool iterator_complete_leaf(tree_iterator *t);
+bool tree_iterator_complete_leaf(tree_iterator *t);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct verifier {
     void *ctx;
     tree_report seen;
     uint8_t *lines; /* the filter's; NULL: it has none */
-    tree_buffer overflow_chunk;
+    tree_buffer piece_buffer;
     uint8_t key[TREE_KEY_BYTES_MAX];
     verify_level levels[TREE_DEPTH_MAX];
 } verifier;
@@ -49,8 +49,8 @@ static holt_status verify_overflow(verifier *v, slice overflow)
     for (size_t at = 0; rc == HOLT_OK && at < overflow.size; at += BLOCK_PTR_SIZE) {
         block_ptr p = block_ptr_decode((const uint8_t *)overflow.data + at);
         rc = verify_count_piece(v, p);
-        if (rc == HOLT_OK) rc = tree_buffer_reserve(&v->overflow_chunk, p.length);
-        if (rc == HOLT_OK) rc = tree_file_read(v->file, p, v->overflow_chunk.bytes);
+        if (rc == HOLT_OK) rc = tree_buffer_reserve(&v->piece_buffer, p.length);
+        if (rc == HOLT_OK) rc = tree_file_read(v->file, p, v->piece_buffer.bytes);
     }
     return rc;
 }
@@ -180,7 +180,7 @@ static void verifier_destroy(verifier *v)
     if (!v) return;
     for (uint32_t i = 0; i < TREE_DEPTH_MAX; i++)
         tree_buffer_deinit(&v->levels[i].buffer);
-    tree_buffer_deinit(&v->overflow_chunk);
+    tree_buffer_deinit(&v->piece_buffer);
     mem_free(v->lines);
     mem_free(v);
 }

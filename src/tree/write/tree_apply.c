@@ -122,7 +122,7 @@ static holt_status change_entry(tree_apply *a)
 
 /* ---------------------------------------------------------------- the way */
 
-static holt_status run_leaf(tree_apply *a, size_t *changes)
+static holt_status apply_leaf(tree_apply *a, size_t *changes)
 {
     apply_level *leaf = &a->levels[0];
     while (apply_in_range(a, leaf)) {
@@ -135,7 +135,7 @@ static holt_status run_leaf(tree_apply *a, size_t *changes)
     return rc == HOLT_OK ? node_close(a, 0) : rc;
 }
 
-static holt_status run_inner(tree_apply *a)
+static holt_status apply_inner(tree_apply *a)
 {
     uint32_t level = a->level;
     apply_level *l = &a->levels[level];
@@ -148,10 +148,10 @@ static holt_status run_inner(tree_apply *a)
 }
 
 /* A root of one child gives way to it. */
-static holt_status lower_root(tree_apply *a)
+static holt_status apply_lower_root(tree_apply *a)
 {
     apply_level *scratch = &a->levels[0];
-    holt_status rc = a->pages->ops->settle(a->pages);
+    holt_status rc = a->pages->ops->flush(a->pages);
     while (rc == HOLT_OK && a->root.height > 1) {
         block b;
         bool cached;
@@ -166,7 +166,7 @@ static holt_status lower_root(tree_apply *a)
 }
 
 /* Levels above the old root, until one is no more than one block: that is the root. */
-static holt_status finish(tree_apply *a)
+static holt_status apply_finish(tree_apply *a)
 {
     assert(a->level == a->height && !a->finished);
     uint32_t level = a->height;
@@ -182,10 +182,10 @@ static holt_status finish(tree_apply *a)
         a->root.height = level;
         a->root.root = block_ptr_decode(tree_packer_entry(&l->packer, 0).value.data);
     }
-    holt_status rc = a->removed && a->root.height > 1 ? lower_root(a) : HOLT_OK;
+    holt_status rc = a->removed && a->root.height > 1 ? apply_lower_root(a) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     a->finished = true;
-    return a->pages->ops->settle(a->pages);
+    return a->pages->ops->flush(a->pages);
 }
 
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
@@ -193,9 +193,9 @@ holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
     holt_status rc = a->batch->status;
     while (rc == HOLT_OK && !a->finished && (changes > 0 || !apply_has_more(a))) {
         if (a->level == a->height)
-            rc = finish(a);
+            rc = apply_finish(a);
         else
-            rc = a->level == 0 ? run_leaf(a, &changes) : run_inner(a);
+            rc = a->level == 0 ? apply_leaf(a, &changes) : apply_inner(a);
     }
     *done = a->finished;
     return rc;

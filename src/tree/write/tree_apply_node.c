@@ -21,7 +21,7 @@ static holt_status keep_key(buffer *b, slice key)
 /* ---------------------------------------------------------------- reading */
 
 /* Its keys lie between the separators: what is copied from it keeps the order. */
-static holt_status check_bounds(const tree_apply *a, const apply_level *l)
+static holt_status node_check_bounds(const tree_apply *a, const apply_level *l)
 {
     bool equal;
     if (block_lower_bound(&l->block, apply_lower(l), &equal) != 0)
@@ -32,7 +32,7 @@ static holt_status check_bounds(const tree_apply *a, const apply_level *l)
 }
 
 /* Loads block p as the level's old node; its bounds have been set. */
-static holt_status load_node(tree_apply *a, uint32_t level, block_ptr p)
+static holt_status node_load(tree_apply *a, uint32_t level, block_ptr p)
 {
     apply_level *l = &a->levels[level];
     l->ptr = p;
@@ -41,16 +41,16 @@ static holt_status load_node(tree_apply *a, uint32_t level, block_ptr p)
     holt_status rc = tree_block_fetch(a->pages->file, p, level, &l->bytes, &l->block, &l->cached);
     if (rc != HOLT_OK) return rc;
     l->count = l->block.count;
-    return check_bounds(a, l);
+    return node_check_bounds(a, l);
 }
 
 /* ---------------------------------------------------------------- opening */
 
 /* An open level goes on with another old node behind the one it had. */
-static holt_status open_node(tree_apply *a, uint32_t level, block_ptr p)
+static holt_status node_open(tree_apply *a, uint32_t level, block_ptr p)
 {
     apply_level *l = &a->levels[level];
-    holt_status rc = load_node(a, level, p);
+    holt_status rc = node_load(a, level, p);
     if (rc == HOLT_OK && !l->open) {
         rc = tree_packer_begin(&l->packer, (uint8_t)level, apply_lower(l));
         l->growth = 0;
@@ -67,7 +67,7 @@ holt_status node_open_root(tree_apply *a, block_ptr p)
     apply_level *l = &a->levels[a->height - 1];
     l->upper_open = true;
     holt_status rc = keep_key(&l->lower, no_key);
-    return rc == HOLT_OK ? open_node(a, a->height - 1, p) : rc;
+    return rc == HOLT_OK ? node_open(a, a->height - 1, p) : rc;
 }
 
 static holt_status keep_block_key(buffer *b, const block *from, uint32_t index)
@@ -81,7 +81,7 @@ static holt_status keep_block_key(buffer *b, const block *from, uint32_t index)
 }
 
 /* The bounds of child `index` of a node, for the level below. */
-static holt_status set_bounds(tree_apply *a, const apply_level *node, uint32_t index, apply_level *below)
+static holt_status node_set_bounds(tree_apply *a, const apply_level *node, uint32_t index, apply_level *below)
 {
     holt_status rc;
     if (index == 0)
@@ -101,17 +101,17 @@ holt_status node_open_child(tree_apply *a, uint32_t level)
     uint32_t index = l->index;
     assert(level > 0 && index < l->count);
     holt_status rc = level == 1 ? apply_read_ahead(a, level, index) : HOLT_OK;
-    if (rc == HOLT_OK) rc = set_bounds(a, l, index, &a->levels[level - 1]);
+    if (rc == HOLT_OK) rc = node_set_bounds(a, l, index, &a->levels[level - 1]);
     if (rc != HOLT_OK) return rc;
     if (index + 1 < l->count) l->append = false;
     l->index++;
     l->growth--; /* until it comes back */
-    return open_node(a, level - 1, block_child(&l->block, index));
+    return node_open(a, level - 1, block_child(&l->block, index));
 }
 
 /* ---------------------------------------------------------------- packing */
 
-static holt_status write_block(void *ctx, uint8_t level, slice separator, slice bytes)
+static holt_status node_write_block(void *ctx, uint8_t level, slice separator, slice bytes)
 {
     tree_apply *a = ctx;
     block_ptr p;
@@ -128,7 +128,7 @@ static holt_status write_block(void *ctx, uint8_t level, slice separator, slice 
 static packer_output output_of(tree_apply *a)
 {
     packer_output out = {
-        .write = write_block, .ctx = a, .builder = a->builder, .block_bytes = a->block_bytes};
+        .write = node_write_block, .ctx = a, .builder = a->builder, .block_bytes = a->block_bytes};
     return out;
 }
 
@@ -188,7 +188,7 @@ holt_status node_write(tree_apply *a, uint32_t level)
 
 /* ---------------------------------------------------------------- joining */
 
-static holt_status release_node(tree_apply *a, const apply_level *l)
+static holt_status node_release(tree_apply *a, const apply_level *l)
 {
     return l->ptr.length ? apply_release(a, l->ptr) : HOLT_OK;
 }
@@ -197,7 +197,7 @@ static holt_status release_node(tree_apply *a, const apply_level *l)
 static holt_status join_right(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
-    holt_status rc = release_node(a, l);
+    holt_status rc = node_release(a, l);
     l->append = false;
     return rc == HOLT_OK ? node_open_child(a, level + 1) : rc;
 }
@@ -219,8 +219,8 @@ static holt_status join_left(tree_apply *a, uint32_t level)
     tree_packer *given = &above->packer;
     assert(above->open && given->count > 0);
     block_ptr p = block_ptr_decode(tree_packer_entry(given, given->count - 1).value.data);
-    holt_status rc = release_node(a, l);
-    if (rc == HOLT_OK) rc = a->pages->ops->settle(a->pages);
+    holt_status rc = node_release(a, l);
+    if (rc == HOLT_OK) rc = a->pages->ops->flush(a->pages);
     if (rc == HOLT_OK) rc = keep_key(&l->lower, tree_packer_key(given, given->count - 1));
     if (rc == HOLT_OK) rc = keep_key(&l->upper, buffer_slice(&l->packer.lower));
     if (rc != HOLT_OK) return rc;
@@ -232,7 +232,7 @@ static holt_status join_left(tree_apply *a, uint32_t level)
     l->packer = a->aside;
     a->aside = waiting;
     rc = tree_packer_begin(&l->packer, (uint8_t)level, apply_lower(l));
-    if (rc == HOLT_OK) rc = load_node(a, level, p);
+    if (rc == HOLT_OK) rc = node_load(a, level, p);
     if (rc == HOLT_OK) rc = node_copy(a, level, l->count);
     return rc == HOLT_OK ? copy_items(&l->packer, &a->aside) : rc;
 }
@@ -264,7 +264,7 @@ static holt_status join(tree_apply *a, uint32_t level, bool *open)
 /* ---------------------------------------------------------------- closing */
 
 /* Nothing in it has changed: the old node stays. */
-static holt_status keep_node(tree_apply *a, uint32_t level)
+static holt_status node_keep(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
     return l->ptr.length ? node_receive(a, level + 1, apply_lower(l), l->ptr) : HOLT_OK;
@@ -275,10 +275,10 @@ static bool has_shrunk(const apply_level *l)
     return l->growth < 0 && l->packer.count > 0 && l->packer.written == 0;
 }
 
-static holt_status write_node(tree_apply *a, uint32_t level)
+static holt_status node_replace(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level], *above = &a->levels[level + 1];
-    holt_status rc = release_node(a, l);
+    holt_status rc = node_release(a, l);
     if (above->open) above->dirty = true; /* also when nothing is left to be written */
     if (above->open && !l->append) above->append = false;
     return rc == HOLT_OK ? node_write(a, level) : rc;
@@ -294,7 +294,7 @@ holt_status node_close(tree_apply *a, uint32_t level)
     if (neighbours && next_is_changed(a, &a->levels[level + 1])) return join_right(a, level);
     if (neighbours && has_shrunk(l)) rc = join(a, level, &open);
     if (rc != HOLT_OK || open) return rc;
-    rc = l->dirty ? write_node(a, level) : keep_node(a, level);
+    rc = l->dirty ? node_replace(a, level) : node_keep(a, level);
     l->open = false;
     a->level = level + 1;
     return rc;

@@ -30,7 +30,7 @@ holt_status tree_move_step(tree_move *m, size_t blocks, bool *done);
 /* Once done: the new root, which equals the old one if nothing has moved; */
 tree_root   tree_move_root(const tree_move *m);
 /* and where the next move is to begin; false: the end was reached. Borrowed. */
-bool        tree_move_rest(const tree_move *m, slice *from);
+bool        tree_move_stopped(const tree_move *m, slice *from);
 void        tree_move_close(tree_move *m); /* accepts NULL */
 
 #endif
