@@ -1,12 +1,13 @@
-/* tree_estimate.c -- the entries of a tree in a key range, estimated (base/range_estimate.h).
+/* tree_estimate.c -- estimates the entries of a tree in a key range (base/range_estimate.h).
  *
- * The weight of a block is its length, which its pointer says: how full the leaves are is known from their parents.
+ * The weight of a block is its length, which is in the pointer to it: so how full leaves are is known from
+ * their parents.
  */
 #include "tree/tree_internal.h"
 
 #include "base/range_estimate.h"
 
-_Static_assert(sizeof(block_ptr) == sizeof((estimate_node *)0)->words, "a pointer is what leads to a block");
+_Static_assert(sizeof(block_ptr) == sizeof((estimate_node *)0)->words, "an estimate_node holds a block_ptr");
 
 typedef struct tree_estimator {
     tree_file *file;
@@ -43,7 +44,7 @@ static void visit_inner_block(const block *b, estimate_visit *v)
     }
 }
 
-/* Values outside the block count for the entries that they belong to; of the block itself each has its share. */
+/* Each entry counts for an equal share of the block, and for the overflow pieces of its value. */
 static void visit_leaf_block(const tree_estimator *e, const block *b, estimate_visit *v)
 {
     bool equal;
@@ -78,7 +79,7 @@ static holt_status visit_block(void *ctx, estimate_visit *v)
 holt_status tree_estimate(tree_file *f, const tree_root *root, slice begin, slice end, estimate_sums *sums)
 {
     if (root->root.length == 0) return HOLT_OK;
-    if (slice_is_open(begin) && slice_is_open(end)) { /* then it is known */
+    if (slice_is_open(begin) && slice_is_open(end)) { /* the numbers are known exactly */
         sums->entries += (double)(root->entries - root->tombstones);
         sums->bytes += (double)root->bytes;
         return HOLT_OK;

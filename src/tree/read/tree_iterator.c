@@ -1,7 +1,7 @@
-/* tree_iterator.c -- walking a tree in order, clipped to bounds, in both directions.
+/* tree_iterator.c -- the moves of an iterator over a tree, clipped to bounds, in both directions.
  *
- * The iterator keeps its own copy of the leaf it stands in: it holds nothing in the cache. A key is put together in the iterator's
- * own buffer: the block's prefix once per leaf, then only the suffix.
+ * The iterator has its own copy of the current leaf, and so holds nothing in the cache. Keys are assembled in
+ * the iterator's own buffer: the block's prefix is copied once per leaf, then only the suffixes.
  */
 #include "tree/read/tree_iterator_internal.h"
 
@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-/* A walk asks for the neighbouring leaf's memory while it shows the entries of this one, bit by bit: so many bytes at most
- * for an entry, for more than some ten lines at a time the processor has no room. */
+/* While the iterator shows the entries of a leaf, it prefetches the neighbouring leaf from the cache's memory
+ * bit by bit: at most this much per entry, because a processor can have only about ten misses outstanding. */
 enum { LINE_BYTES = 64, BESIDE_BYTES_MAX = 8 * LINE_BYTES };
 
 static tree_iterator *tree_iterator_of(iterator *s)
@@ -20,7 +20,8 @@ static tree_iterator *tree_iterator_of(iterator *s)
     return (tree_iterator *)(void *)s;
 }
 
-/* All of it is to be there when the last entry of this leaf has been shown. */
+/* Sets beside_step so that the whole neighbour has been prefetched when the last entry of this leaf is
+ * shown. */
 static OUT_OF_LINE void tree_iterator_pace_beside(tree_iterator *t, uint32_t index)
 {
     const uint32_t left = t->backward ? index + 1 : t->levels[0].block.count - index;
@@ -28,7 +29,7 @@ static OUT_OF_LINE void tree_iterator_pace_beside(tree_iterator *t, uint32_t ind
     t->beside_step = step < BESIDE_BYTES_MAX ? step : BESIDE_BYTES_MAX;
 }
 
-static inline void tree_iterator_ask_beside(tree_iterator *t, uint32_t index)
+static inline void tree_iterator_prefetch_beside(tree_iterator *t, uint32_t index)
 {
     if (!t->beside_step) tree_iterator_pace_beside(t, index);
     const uint8_t *p = t->beside, *end = t->beside_end;
@@ -53,7 +54,8 @@ static holt_status tree_iterator_put_key(tree_iterator *t, uint32_t index, slice
     return HOLT_OK;
 }
 
-/* Of an entry with a long suffix, an empty key, a value elsewhere, or after one whose value was large. */
+/* Shows an entry that needs more than the fast path: one with a long suffix, with an empty key or with an
+ * overflow list, or one after an entry with a large value. */
 static OUT_OF_LINE void tree_iterator_show_odd(tree_iterator *t, uint32_t index)
 {
     tree_iterator_leave_value(t);
@@ -71,9 +73,9 @@ static OUT_OF_LINE void tree_iterator_show_odd(tree_iterator *t, uint32_t index)
 static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
 {
     const block *leaf = &t->levels[0].block;
-    assert(index >= t->from); /* what is before it has not been copied */
+    assert(index >= t->from); /* the entries before it have not been copied */
     block_entry e = block_at(leaf, index);
-    if (t->beside) tree_iterator_ask_beside(t, index);
+    if (t->beside) tree_iterator_prefetch_beside(t, index);
     t->levels[0].index = index;
     t->base.valid = true;
     t->base.op = e.op;
@@ -88,7 +90,7 @@ static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
     t->base.value_pending = false;
 }
 
-/* Shows entry `index` of the leaf, or if that is past it (walking forwards) the next leaf's first. */
+/* Shows entry `index` of the leaf or, if that is past its end, the first entry of the next leaf. */
 static OUT_OF_LINE void tree_iterator_land_forward(tree_iterator *t, uint32_t index, slice from)
 {
     if (index >= t->levels[0].block.count) {
@@ -101,7 +103,7 @@ static OUT_OF_LINE void tree_iterator_land_forward(tree_iterator *t, uint32_t in
         tree_iterator_nowhere(t);
 }
 
-/* Shows entry `count` - 1 of the leaf, or if count is 0 the last one of the leaf before it. */
+/* Shows entry `count` - 1 of the leaf or, if count is 0, the last entry of the previous leaf. */
 static OUT_OF_LINE void tree_iterator_land_backward(tree_iterator *t, uint32_t count, slice from)
 {
     if (count == 0) {
@@ -129,7 +131,7 @@ static void tree_iterator_to_key_forward(tree_iterator *t, slice key)
     tree_iterator_land_forward(t, block_lower_bound(&t->levels[0].block, key, &equal), key);
 }
 
-/* The last entry before `key`, or at it. */
+/* Goes to the last entry before `key`, or at it if `inclusive`. */
 static void tree_iterator_to_key_backward(tree_iterator *t, slice key, bool inclusive)
 {
     t->backward = true;
@@ -223,14 +225,14 @@ static void tree_iterator_seek_last(iterator *s, slice key)
         tree_iterator_to_key_backward(t, key, true);
 }
 
-/* ---------------------------------------------------------------- passing over tombstones */
+/* ---------------------------------------------------------------- skipping tombstones */
 
 static bool is_tombstone(const block *leaf, uint32_t index)
 {
     return block_at(leaf, index).op == ENTRY_DELETE;
 }
 
-/* The first entry from `index` on that is no tombstone, or at or past the limit, or past the leaf. */
+/* The first entry from `index` on that is not a tombstone, or is at or past the limit, or past the leaf. */
 static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t index, slice limit)
 {
     const block *leaf = &t->levels[0].block;
@@ -238,7 +240,7 @@ static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t inde
     bool equal;
     if (index >= stop) return index;
     if (!slice_is_open(limit) && block_compare_key(leaf, stop - 1, limit) >= 0) {
-        /* A search for a limit below what has been copied of the leaf would look at what has not. */
+        /* If the limit is below the copied entries, a search would read entries that have not been copied. */
         if (block_compare_key(leaf, index, limit) >= 0) return index;
         stop = block_lower_bound(leaf, limit, &equal);
     }
@@ -248,7 +250,7 @@ static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t inde
     return index;
 }
 
-/* The same downwards: returns how many entries are left below those passed. */
+/* The same downwards: returns how many entries are left below those that were passed. */
 static uint32_t tree_iterator_pass_backward(const tree_iterator *t, uint32_t count, slice limit)
 {
     const block *leaf = &t->levels[0].block;
@@ -296,7 +298,8 @@ static void tree_iterator_skip_backward(tree_iterator *t, slice limit)
     }
 }
 
-/* Within a leaf no keys are put together, and of a leaf of tombstones only nothing is looked at. */
+/* Assembles no keys of tombstones it skips within a leaf, and reads no entries of a leaf with only
+ * tombstones. */
 static void tree_iterator_skip_tombstones(iterator *s, bool backward, slice limit)
 {
     tree_iterator *t = tree_iterator_of(s);
@@ -323,7 +326,7 @@ static holt_status tree_iterator_load_value(iterator *s)
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 static void tree_iterator_close(iterator *s)
 {

@@ -1,11 +1,11 @@
-/* tree_lookup.c -- finding one key: in the cache alone, or reading what is not there. */
+/* tree_lookup.c -- finding one key: in the cache only, or reading the blocks that are not cached. */
 #include "tree/tree_internal.h"
 
 #include "base/status.h"
 
 #include <assert.h>
 
-/* What a leaf says of the key. */
+/* Looks the key up in a leaf. */
 static tree_answer search_leaf(const block *leaf, slice key, tree_entry *out)
 {
     bool equal;
@@ -30,9 +30,9 @@ tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
         if (!bytes) return TREE_NOT_CACHED;
         block b;
         block_open(&b, bytes, p.length);
-        if (b.level != level) break; /* the reading lookup finds it again and says what is wrong */
+        if (b.level != level) break; /* tree_lookup() will find and report it */
         if (level == 0) return search_leaf(&b, key, out);
-        if (level == 1) block_prefetch_search(&b); /* those above are in the processor's caches */
+        if (level == 1) block_prefetch_search(&b); /* higher levels are in the processor's caches */
         p = block_child(&b, block_child_index(&b, key));
     }
     return TREE_NOT_CACHED;
@@ -45,8 +45,8 @@ typedef struct tree_search {
     slice key;
     tree_buffer *buffer;
     tree_entry *entry;
-    block_ptr at;       /* the block to look into */
-    tree_answer answer; /* after the leaf */
+    block_ptr at;       /* the block to search next */
+    tree_answer answer; /* known after the leaf */
 } tree_search;
 
 static void search_follow(tree_search *l, const block *b)
@@ -57,7 +57,7 @@ static void search_follow(tree_search *l, const block *b)
         l->at = block_child(b, block_child_index(b, l->key));
 }
 
-/* Looks into the block in the cache, if it is there. Inside a section; a value is copied out. */
+/* Searches the block in the cache, if it is there, and copies a value found. Inside an epoch section. */
 static bool search_in_cache(tree_search *l, uint32_t level)
 {
     const uint8_t *bytes = cache_lookup(tree_file_cache(l->file), l->at);

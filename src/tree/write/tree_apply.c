@@ -1,4 +1,4 @@
-/* tree_apply.c -- the batch's way through the leaves, and what becomes of the root. */
+/* tree_apply.c -- how the batch goes through the leaves, and how the new root is found. */
 #include "tree/write/tree_apply_internal.h"
 
 #include "base/memory.h"
@@ -20,12 +20,12 @@ holt_status apply_release(tree_apply *a, block_ptr p)
     assert(p.length > 0);
     uint64_t space = tree_file_space(a->pages->file, p.length);
     if (space > a->root.bytes)
-        return tree_file_corrupt(a->pages->file, p.offset, "the tree is larger than it should be");
+        return tree_file_corrupt(a->pages->file, p.offset, "the tree is larger than recorded");
     a->root.bytes -= space;
     return a->pages->ops->release(a->pages, p);
 }
 
-/* Writes a large value and makes the entry's value the list of its extents. */
+/* Writes a large value and replaces it in the entry by its overflow list. */
 static holt_status write_overflow(tree_apply *a, block_entry *e)
 {
     const uint8_t *bytes = e->value.data;
@@ -63,7 +63,7 @@ static int64_t entry_bytes(slice key, const block_entry *e)
     return (int64_t)(key.size + e->value.size);
 }
 
-/* The old entry at the leaf's index, whose key is `key`, goes. */
+/* Removes the old entry at the leaf's index, whose key is `key`. */
 static holt_status remove_entry(tree_apply *a, slice key)
 {
     apply_level *leaf = &a->levels[0];
@@ -75,8 +75,7 @@ static holt_status remove_entry(tree_apply *a, slice key)
     a->removed = true;
     bool tombstone = e.op == ENTRY_DELETE;
     if (a->root.entries == 0 || (tombstone && a->root.tombstones == 0))
-        return tree_file_corrupt(a->pages->file, leaf->ptr.offset,
-                                 "the tree has more entries than it should");
+        return tree_file_corrupt(a->pages->file, leaf->ptr.offset, "the tree has more entries than recorded");
     a->root.entries--;
     a->root.tombstones -= tombstone;
     return e.overflow ? release_overflow(a, e.value) : HOLT_OK;
@@ -120,8 +119,9 @@ static holt_status change_entry(tree_apply *a)
     return in->status;
 }
 
-/* ---------------------------------------------------------------- the way */
+/* ---------------------------------------------------------------- the path */
 
+/* Applies the changes of the open leaf, up to *changes of them. */
 static holt_status apply_leaf(tree_apply *a, size_t *changes)
 {
     apply_level *leaf = &a->levels[0];
@@ -135,6 +135,7 @@ static holt_status apply_leaf(tree_apply *a, size_t *changes)
     return rc == HOLT_OK ? node_close(a, 0) : rc;
 }
 
+/* Opens the next child with changes of the lowest open node, or closes the node if there is none. */
 static holt_status apply_inner(tree_apply *a)
 {
     uint32_t level = a->level;
@@ -147,7 +148,7 @@ static holt_status apply_inner(tree_apply *a)
     return more ? node_open_child(a, level) : node_close(a, level);
 }
 
-/* A root of one child gives way to it. */
+/* Replaces a root that has one child by that child. */
 static holt_status apply_lower_root(tree_apply *a)
 {
     apply_level *scratch = &a->levels[0];
@@ -165,7 +166,7 @@ static holt_status apply_lower_root(tree_apply *a)
     return rc;
 }
 
-/* Levels above the old root, until one is no more than one block: that is the root. */
+/* Writes levels above the old root until one has only one block: that is the root. */
 static holt_status apply_finish(tree_apply *a)
 {
     assert(a->level == a->height && !a->finished);
@@ -201,7 +202,7 @@ holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
     return rc;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
                             const tree_apply_input *input)

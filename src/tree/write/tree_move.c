@@ -1,4 +1,5 @@
-/* tree_move.c -- a walk with one copied node per level, in which pointers are replaced where they lie. */
+/* tree_move.c -- moving pieces of a tree: a walk with one copied node per level, whose pointers are replaced
+ * in place. */
 #include "tree/write/tree_move.h"
 
 #include "base/memory.h"
@@ -17,12 +18,12 @@ typedef struct move_level {
 
 struct tree_move {
     tree_pages *pages;
-    tree_root root; /* as it becomes */
+    tree_root root; /* of the tree so far; at the end the new root */
     tree_move_options options;
     uint64_t moved;  /* bytes */
-    uint64_t seen;   /* bytes of the nodes opened: what repeats is found before it is walked for ever */
+    uint64_t seen;   /* bytes of the nodes opened, so that a walk over repeating nodes ends */
     uint32_t level;  /* of the node to go on with; root.height: all are closed */
-    bool rest;       /* stopped early: `from` says where to go on */
+    bool stopped;    /* stopped early: the next move begins at `from` */
     bool descending; /* on the way down to `from` */
     buffer from;
     tree_buffer piece_buffer;
@@ -31,7 +32,7 @@ struct tree_move {
 
 /* ---------------------------------------------------------------- pieces */
 
-/* Writes the bytes of piece *p to another place, which *p becomes. */
+/* Writes the bytes of piece *p to another place and sets *p to that. */
 static holt_status move_piece(tree_move *m, const void *bytes, block_ptr *p)
 {
     block_ptr old = *p;
@@ -41,16 +42,21 @@ static holt_status move_piece(tree_move *m, const void *bytes, block_ptr *p)
     return m->pages->ops->release(m->pages, old);
 }
 
-/* A pointer in the level's copied node. */
+/* The writable address of a pointer in the level's copied node. */
 static uint8_t *pointer_at(move_level *l, const void *in_value)
 {
     return (uint8_t *)l->bytes.bytes + ((const uint8_t *)in_value - l->block.bytes);
 }
 
+static bool must_move(const tree_move *m, block_ptr p)
+{
+    return m->options.wanted(m->options.ctx, p);
+}
+
 static holt_status move_overflow_piece(tree_move *m, move_level *leaf, const uint8_t *at)
 {
     block_ptr p = block_ptr_decode(at);
-    if (!m->options.wanted(m->options.ctx, p)) return HOLT_OK;
+    if (!must_move(m, p)) return HOLT_OK;
     holt_status rc = tree_file_check_ptr(m->pages->file, p);
     if (rc == HOLT_OK) rc = tree_buffer_reserve(&m->piece_buffer, p.length);
     if (rc == HOLT_OK) rc = tree_file_read(m->pages->file, p, m->piece_buffer.bytes);
@@ -78,17 +84,12 @@ static holt_status move_overflow(tree_move *m)
 
 /* ---------------------------------------------------------------- nodes */
 
-static bool must_move(const tree_move *m, block_ptr p)
-{
-    return m->options.wanted(m->options.ctx, p);
-}
-
 static holt_status move_open_node(tree_move *m, uint32_t level, block_ptr p)
 {
     move_level *l = &m->levels[level];
     m->seen += tree_file_space(m->pages->file, p.length);
     if (m->seen > m->root.bytes)
-        return tree_file_corrupt(m->pages->file, p.offset, "the tree is larger than it should be");
+        return tree_file_corrupt(m->pages->file, p.offset, "the tree is larger than recorded");
     holt_status rc = tree_block_fetch(m->pages->file, p, level, &l->bytes, &l->block, &l->cached);
     if (rc != HOLT_OK) return rc;
     l->ptr = p;
@@ -98,7 +99,7 @@ static holt_status move_open_node(tree_move *m, uint32_t level, block_ptr p)
     return HOLT_OK;
 }
 
-/* The pointer that leads to the level's node becomes p. */
+/* Sets the pointer to the level's node to p. */
 static void replace_pointer(tree_move *m, uint32_t level, block_ptr p)
 {
     if (level + 1 == m->root.height) {
@@ -126,7 +127,7 @@ static holt_status move_close_node(tree_move *m, uint32_t level)
     return HOLT_OK;
 }
 
-/* Enough has moved: what has not been looked at stays for the next time. */
+/* Stops because enough has moved: the next move begins with the next node that this one has not visited. */
 static holt_status move_stop(tree_move *m)
 {
     uint32_t level = m->level;
@@ -139,7 +140,7 @@ static holt_status move_stop(tree_move *m)
     uint8_t *key = buffer_extend(&m->from, size);
     if (!key && size > 0) return status_no_memory(size);
     block_key(&l->block, l->index, key);
-    m->rest = true;
+    m->stopped = true;
     return HOLT_OK;
 }
 
@@ -154,11 +155,11 @@ static holt_status move_inner(tree_move *m)
 {
     uint32_t level = m->level;
     move_level *l = &m->levels[level];
-    if (!m->rest && m->moved >= m->options.bytes_max) {
+    if (!m->stopped && m->moved >= m->options.bytes_max) {
         holt_status rc = move_stop(m);
         if (rc != HOLT_OK) return rc;
     }
-    if (m->rest || l->index == l->block.count) return move_close_node(m, level);
+    if (m->stopped || l->index == l->block.count) return move_close_node(m, level);
     block_ptr p = block_child(&l->block, l->index++);
     if (level > 1 || m->options.overflow || must_move(m, p)) return move_open_node(m, level - 1, p);
     m->descending = false; /* a leaf that stays */
@@ -175,7 +176,7 @@ holt_status tree_move_step(tree_move *m, size_t blocks, bool *done)
     return rc == HOLT_OK && *done ? m->pages->ops->flush(m->pages) : rc;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 holt_status tree_move_open(tree_move **out, tree_pages *pages, const tree_root *root,
                            const tree_move_options *options)
@@ -208,7 +209,7 @@ tree_root tree_move_root(const tree_move *m)
 bool tree_move_stopped(const tree_move *m, slice *from)
 {
     *from = buffer_slice(&m->from);
-    return m->rest;
+    return m->stopped;
 }
 
 void tree_move_close(tree_move *m)
