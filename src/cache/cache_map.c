@@ -67,11 +67,6 @@ void retired_reclaim(cache *c)
 
 /* ---------------------------------------------------------------- growing */
 
-static size_t top_bytes(size_t chunks)
-{
-    return sizeof(map_top) + chunks * sizeof(_Atomic(map_chunk *));
-}
-
 static bool grow_top(cache_file *f, size_t index)
 {
     map_top *old = map_load_top(f);
@@ -80,7 +75,7 @@ static bool grow_top(cache_file *f, size_t index)
         count *= 2;
     if (old && count == old->count) return true;
 
-    map_top *top = array_alloc(f->cache, top_bytes(count));
+    map_top *top = array_alloc(f->cache, sizeof *top + count * sizeof top->chunks[0]);
     if (!top) return false;
     top->count = count;
     for (size_t i = 0; i < count; i++)

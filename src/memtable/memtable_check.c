@@ -18,11 +18,6 @@ static _Noreturn void check_failed(const char *condition, int line)
     abort();
 }
 
-static bool is_below(const memtable_record *a, const memtable_record *b)
-{
-    return slice_compare(record_key(a), record_key(b)) < 0;
-}
-
 /* Checks the versions of a key; returns their number. */
 static uint64_t check_chain(const memtable_record *newest)
 {
@@ -86,7 +81,8 @@ static uint64_t check_node(const memnode *n, const memnode **last_leaf)
     uint32_t first = n->level ? 1 : 0, count = memnode_count(n);
     CHECK(memnode_read_begin(n, &version));
     CHECK(count >= first);
-    if (n->lower && memnode_upper(n)) CHECK(is_below(n->lower, memnode_upper(n)));
+    if (n->lower && memnode_upper(n))
+        CHECK(slice_compare(record_key(n->lower), record_key(memnode_upper(n))) < 0);
     check_key_order(n, first, count);
     check_prefix_and_heads(n, first, count);
     if (n->level == 0) {

@@ -14,12 +14,6 @@ typedef struct memtable_scope {
     uint64_t seqno, after;
 } memtable_scope;
 
-static const memnode *node_at(estimate_node n)
-{
-    return (const memnode *)(uintptr_t)
-        n.words[0]; // NOLINT(performance-no-int-to-ptr): stored by memnode_estimate
-}
-
 static estimate_node memnode_estimate(const memnode *n)
 {
     uint32_t count = memnode_count(n);
@@ -66,7 +60,8 @@ static void visit_leaf_node(const memtable_scope *e, const memnode *n, estimate_
 
 static holt_status visit_node(void *ctx, estimate_visit *v)
 {
-    const memnode *n = node_at(v->node);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): memnode_estimate() has stored a pointer
+    const memnode *n = (const memnode *)(uintptr_t)v->node.words[0];
     const estimate_visit before = *v;
     for (;;) {
         uint64_t version;

@@ -35,7 +35,7 @@ typedef struct tree_root {
     uint32_t  filter_probes;
 } tree_root;
 
-/* ---------------------------------------------------------------- building */
+/* ---------------------------------------------------------------- building: write/tree_builder.c */
 
 typedef struct tree_build_options {
     size_t   block_bytes;
@@ -55,7 +55,7 @@ uint64_t    tree_builder_bytes(const tree_builder *b); /* written and buffered s
 /* Writes the rest and returns the root. Without entries it is the root of the empty tree. */
 holt_status tree_builder_finish(tree_builder *b, tree_root *out);
 
-/* ---------------------------------------------------------------- lookup */
+/* ---------------------------------------------------------------- looking up: read/tree_lookup.c */
 
 typedef enum tree_answer { TREE_ABSENT, TREE_FOUND, TREE_NOT_CACHED, TREE_FAILED } tree_answer;
 
@@ -85,7 +85,7 @@ holt_status tree_overflow_size(tree_file *f, slice list, uint64_t *size);
 /* Reads that value into `out` (of that size), verifying each piece. Outside epoch sections. */
 holt_status tree_read_overflow(tree_file *f, slice list, void *out);
 
-/* ---------------------------------------------------------------- iterating */
+/* ---------------------------------------------------------------- iterating: read/tree_iterator.c */
 
 /* Opens an iterator over the tree, clipped to [lower, upper) ({NULL,0} = open); the bounds' bytes are
  * borrowed for the lifetime of the iterator. It copies each leaf it enters; values in overflow pieces are
@@ -103,7 +103,7 @@ holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_i
  * that are not cached. Outside epoch sections. */
 holt_status tree_estimate(tree_file *f, const tree_root *root, slice begin, slice end, estimate_sums *sums);
 
-/* ---------------------------------------------------------------- verifying */
+/* ---------------------------------------------------------------- verifying: read/tree_verify.c */
 
 typedef struct tree_report {
     uint64_t blocks, entries, tombstones, bytes;

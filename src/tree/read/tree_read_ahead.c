@@ -100,27 +100,21 @@ static void request_children_backward(read_ahead *r, tree_file *f, const ahead_c
     ahead_request(&s, f);
 }
 
-/* Whether the iterator has used at least half of the requested children. */
-static bool half_used(const read_ahead *r, uint32_t index)
-{
-    uint32_t half = (r->end_child - r->begin_child) / 2;
-    return r->backward ? index - r->begin_child <= half : r->end_child - index <= half;
-}
-
-/* An iterator that comes to the next node keeps its window. */
+/* Requests the next children once half of the last ones are used. An iterator that comes to the next node
+ * keeps its window. */
 void read_ahead_children(read_ahead *r, tree_file *f, const ahead_children *c, uint32_t index, bool backward)
 {
     bool same = block_ptr_equal(r->node, c->at) && r->backward == backward;
-    bool inside = same && index >= r->begin_child && index < r->end_child;
-    if (inside && !half_used(r, index)) return;
-    if (!inside) {
+    if (same && index >= r->begin_child && index < r->end_child) {
+        uint32_t left = backward ? index - r->begin_child : r->end_child - index;
+        if (left > (r->end_child - r->begin_child) / 2) return;
+        grow_window(r);
+    } else {
         if (same || r->window == 0 || r->backward != backward) r->window = PAGES_AHEAD_MIN;
         r->node = c->at;
         r->backward = backward;
         r->begin_child = index;
         r->end_child = index + 1; /* the iterator reads this one itself */
-    } else {
-        grow_window(r);
     }
     if (backward)
         request_children_backward(r, f, c);

@@ -440,8 +440,7 @@ static size_t random_skip(iterator *s, const model *m, size_t begin, size_t end,
     return at;
 }
 
-static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end, key_kind kind, rng *r,
-                          int moves)
+static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end, key_kind kind, rng *r, int moves)
 {
     size_t at = SIZE_MAX;
     bool backward = true;
@@ -473,7 +472,7 @@ static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end,
 }
 
 static void check_iterator(tree_file *file, const tree_root *root, const model *m, key_kind kind, rng *r,
-                           tree_iterator_options *options, int moves)
+                         tree_iterator_options *options, int moves)
 {
     iterator *s;
     size_t begin = slice_is_open(options->lower) ? 0 : model_seek(m, options->lower);
@@ -622,8 +621,7 @@ static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **st
     for (size_t i = 0; i < m.count; i++) {
         enum { LONGEST = 3000 };
         item *it = &m.items[i];
-        size_t longer =
-            (i < m.count / 2 ? i : m.count - i) * 2 + (i % 7 == 0 ? 700 : 0); /* in both directions */
+        size_t longer = (i < m.count / 2 ? i : m.count - i) * 2 + (i % 7 == 0 ? 700 : 0); /* in both directions */
         it->key = realloc(it->key, LONGEST);
         assert_non_null(it->key);
         memset(it->key + it->key_size, 'k', LONGEST - it->key_size);
@@ -1070,16 +1068,11 @@ static void tree_file_refuses_a_header_that_is_not_its_own(void **state)
         holt_status status;
         const char *words;
     } cases[] = {
-        {0, 'X', true, HOLT_CORRUPT, "magic"},
-        {8, 2, true, HOLT_UNSUPPORTED, "version 2"},
-        {8, 2, false, HOLT_CORRUPT, "checksum"},
-        {8, 0, true, HOLT_CORRUPT, "malformed"},
-        {12, 9, true, HOLT_UNSUPPORTED, "purpose 9"},
-        {16, 1, true, HOLT_CORRUPT, "another database"},
-        {31, 1, true, HOLT_CORRUPT, "another database"},
-        {32, 4, true, HOLT_CORRUPT, "file number 4, expected 3"},
-        {40, 1, true, HOLT_CORRUPT, "malformed"},
-        {4087, 1, true, HOLT_CORRUPT, "malformed"},
+        {0, 'X', true, HOLT_CORRUPT, "magic"},           {8, 2, true, HOLT_UNSUPPORTED, "version 2"},
+        {8, 2, false, HOLT_CORRUPT, "checksum"},         {8, 0, true, HOLT_CORRUPT, "malformed"},
+        {12, 9, true, HOLT_UNSUPPORTED, "purpose 9"},    {16, 1, true, HOLT_CORRUPT, "another database"},
+        {31, 1, true, HOLT_CORRUPT, "another database"}, {32, 4, true, HOLT_CORRUPT, "file number 4, expected 3"},
+        {40, 1, true, HOLT_CORRUPT, "malformed"},        {4087, 1, true, HOLT_CORRUPT, "malformed"},
         {4095, 1, false, HOLT_CORRUPT, "checksum"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
