@@ -91,7 +91,7 @@ static inline size_t block_key_size(const block *b, uint32_t index);
 /* The size of the value of an entry with overflow pieces: the sum of their lengths. */
 uint64_t block_overflow_size(slice overflow_list);
 
-/* ---------------------------------------------------------------- building */
+/* ---------------------------------------------------------------- building: block_builder.c */
 
 typedef struct block_builder block_builder;
 

@@ -361,8 +361,8 @@ static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t r
     fixture_close(&f);
 }
 
-/* Every way of packing, cutting, joining and splitting is met by random batches over keys of every shape: short, with
- * prefixes, without, and longer than a block. */
+/* Every way of packing, cutting, joining and splitting is met by random batches over keys of every shape:
+ * short, with prefixes, without, and longer than a block. */
 static void apply_agrees_with_a_sorted_array(void **state)
 {
     (void)state;
@@ -429,7 +429,8 @@ static void random_fill_uses_two_thirds(void **state)
     }
 }
 
-/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one in a go. */
+/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one
+ * in a go. */
 static void dense_rewrite_in_pieces_leaves_blocks_full(void **state)
 {
     (void)state;
