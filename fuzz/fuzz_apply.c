@@ -44,13 +44,13 @@ typedef struct fuzz_change {
 
 enum { FORM_DELETE = 1, FORM_LARGE = 4, LONG_KEY = 3000, LARGE_VALUE = 9000 };
 
-typedef struct fuzz_source {
-    source base;
+typedef struct fuzz_batch {
+    iterator base;
     const fuzz_change *changes;
     size_t count, at;
     uint8_t key[LONG_KEY];
     uint8_t value[LARGE_VALUE];
-} fuzz_source;
+} fuzz_batch;
 
 static size_t make_key(const fuzz_change *c, uint8_t *out)
 {
@@ -61,7 +61,7 @@ static size_t make_key(const fuzz_change *c, uint8_t *out)
     return size;
 }
 
-static void show(fuzz_source *s, size_t at)
+static void show(fuzz_batch *s, size_t at)
 {
     s->at = at;
     s->base.valid = at < s->count;
@@ -73,24 +73,24 @@ static void show(fuzz_source *s, size_t at)
     if (c->form & FORM_DELETE) s->base.value.size = 0;
 }
 
-static void iterator_first(source *s)
+static void batch_first(iterator *s)
 {
-    show((fuzz_source *)(void *)s, 0);
+    show((fuzz_batch *)(void *)s, 0);
 }
 
-static void iterator_next(source *s)
+static void batch_next(iterator *s)
 {
-    fuzz_source *f = (fuzz_source *)(void *)s;
+    fuzz_batch *f = (fuzz_batch *)(void *)s;
     show(f, f->at + 1);
 }
 
-static void iterator_seek(source *s, slice key)
+static void batch_seek(iterator *s, slice key)
 {
     uint8_t wanted[LONG_KEY];
     size_t size = key.size < sizeof wanted ? key.size : sizeof wanted;
-    bytes_copy(wanted, key.data, size); /* it may be the source's own */
-    for (iterator_first(s); s->valid && slice_compare(s->key, slice_of(wanted, size)) < 0;)
-        iterator_next(s);
+    bytes_copy(wanted, key.data, size); /* it may be the iterator's own */
+    for (batch_first(s); s->valid && slice_compare(s->key, slice_of(wanted, size)) < 0;)
+        batch_next(s);
 }
 
 static int by_number(const void *a, const void *b)
@@ -113,15 +113,15 @@ static size_t take_changes(input *in, fuzz_change *out)
     return distinct;
 }
 
-static void iterator_none(source *s)
+static void batch_unsupported(iterator *s)
 {
     s->valid = false;
 }
 
-static void open_iterator(fuzz_source *s, const fuzz_change *changes, size_t count)
+static void open_iterator(fuzz_batch *s, const fuzz_change *changes, size_t count)
 {
     static const iterator_ops ops = {
-        .first = iterator_first, .last = iterator_none, .next = iterator_next, .seek = iterator_seek};
+        .first = batch_first, .last = batch_unsupported, .next = batch_next, .seek = batch_seek};
     memset(s, 0, sizeof *s);
     s->base.ops = &ops;
     s->changes = changes;
@@ -176,7 +176,7 @@ static void end_change(place *p, btree_change *c, btree_version *next, holt_stat
 
 static void apply(place *p, const fuzz_change *changes, size_t count)
 {
-    fuzz_source *in = malloc(sizeof *in);
+    fuzz_batch *in = malloc(sizeof *in);
     btree_change *c;
     btree_version *next = NULL;
     bool done = false;
@@ -235,7 +235,7 @@ static void look_up(tree_file *f, const tree_root *root, slice key)
 static void walk(tree_file *f, const tree_root *root, bool backward)
 {
     tree_iterator_options options = {.read_ahead = true};
-    source *s;
+    iterator *s;
     holt_status rc = tree_iterator_open(f, root, &options, &s);
     expect_answer(rc);
     if (rc != HOLT_OK) return;

@@ -81,7 +81,7 @@ static void walk(tree_file *f, const tree_root *root, const tree_iterator_option
 {
     static uint8_t before[TREE_KEY_BYTES_MAX];
     size_t before_size = 0, steps = 0;
-    source *s;
+    iterator *s;
     expect_answer(tree_iterator_open(f, root, options, &s));
     if (!s) return;
     for (backward ? s->ops->last(s) : s->ops->first(s); s->valid && steps < STEPS_MAX; steps++) {

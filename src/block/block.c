@@ -1,4 +1,4 @@
-/* block.c -- reading a block whose bytes have been checked, and what else is said in terms of its bytes. */
+/* block.c -- reading a block whose bytes have been checked, block pointers, and separators. */
 #include <assert.h>
 
 #include "block/block.h"
@@ -11,8 +11,8 @@ void block_ptr_encode(uint8_t out[BLOCK_PTR_SIZE], block_ptr p)
     put_u32le(out + PTR_ORDINAL, p.ordinal);
 }
 
-/* block_check's promise is that it ends. */
-static const uint8_t *take_size(const uint8_t *p, uint32_t *size)
+/* Ends because block_check has accepted the bytes. */
+static const uint8_t *read_size(const uint8_t *p, uint32_t *size)
 {
     *size = 0;
     for (unsigned shift = 0;; shift += 7) {
@@ -24,7 +24,7 @@ static const uint8_t *take_size(const uint8_t *p, uint32_t *size)
 block_sizes block_long_sizes(const uint8_t *p)
 {
     block_sizes s;
-    s.end = take_size(take_size(p + BLOCK_ENTRY_SIZES, &s.suffix), &s.value);
+    s.end = read_size(read_size(p + BLOCK_ENTRY_SIZES, &s.suffix), &s.value);
     return s;
 }
 
@@ -47,12 +47,12 @@ size_t block_key(const block *b, uint32_t index, uint8_t *buffer)
     return b->prefix_size + suffix.size;
 }
 
-uint64_t block_overflow_size(slice overflow)
+uint64_t block_overflow_size(slice overflow_list)
 {
     uint64_t size = 0;
-    assert(overflow.size % BLOCK_PTR_SIZE == 0);
-    const uint8_t *p = overflow.data;
-    for (size_t at = 0; at + BLOCK_PTR_SIZE <= overflow.size; at += BLOCK_PTR_SIZE)
+    assert(overflow_list.size % BLOCK_PTR_SIZE == 0);
+    const uint8_t *p = overflow_list.data;
+    for (size_t at = 0; at + BLOCK_PTR_SIZE <= overflow_list.size; at += BLOCK_PTR_SIZE)
         size += get_u32le(p + at + PTR_LENGTH);
     return size;
 }
@@ -60,7 +60,7 @@ uint64_t block_overflow_size(slice overflow)
 slice block_separator(slice a, slice b)
 {
     assert(slice_compare(a, b) < 0);
-    /* b's bytes up to the first that sets it apart from a. What is shorter is a prefix of both, so not above
+    /* The bytes of b up to the first that differs from a. Anything shorter is a prefix of both, so not above
      * a. */
     return slice_of(b.data, slice_common_prefix(a, b) + 1);
 }

@@ -1,8 +1,8 @@
-/* block_builder.c -- gathers entries as they come and encodes them at the end, when their common prefix is
- * known.
+/* block_builder.c -- gathers entries and encodes them at the end, when their common prefix is known.
  *
- * Keys ascend, so what the first and the last have in common all have; it only shrinks. An empty first key
- * does not count (block.h): then the first that counts is the second.
+ * Keys ascend, so what the first and the last key have in common, all keys have in common; an added key can
+ * only shorten it. An empty first key does not count (block.h): then the prefix is that of the second and the
+ * last.
  */
 #include <assert.h>
 
@@ -12,7 +12,7 @@
 
 enum { INNER_CHILDREN_MIN = 4 };
 
-/* One entry: its key and value lie in `data`, one behind the other. */
+/* One entry: its key and then its value are in `data` at `at`. */
 typedef struct builder_item {
     size_t at;
     size_t value_size;
@@ -27,10 +27,9 @@ struct block_builder {
     uint32_t tombstones;
     uint32_t count;
     uint32_t unprefixed; /* 1 if the first key is empty, else 0 */
-    size_t prefix_size;  /* common to all keys from `unprefixed` on; the whole key while there is but one */
-    size_t
-        fixed_bytes;  /* of the entries: all but the suffixes themselves; size bytes counted for whole keys */
-    size_t key_bytes; /* sum of the whole keys' sizes */
+    size_t prefix_size;  /* common to all keys from `unprefixed` on; the whole key while there is only one */
+    size_t fixed_bytes;  /* of entries without suffixes, whose varint sizes are counted as the whole keys' */
+    size_t key_bytes;    /* sum of the sizes of the whole keys */
 
     builder_item *items;
     size_t items_capacity;
@@ -75,7 +74,7 @@ void block_builder_reset(block_builder *b, uint8_t level)
 
 /* ---------------------------------------------------------------- sizes */
 
-/* What a block of these totals takes; the suffixes' size bytes are counted as if the keys were whole. */
+/* What determines the size of a block: see the same fields of block_builder. */
 typedef struct builder_totals {
     uint32_t count, unprefixed;
     size_t prefix_size, fixed_bytes, key_bytes;
@@ -101,7 +100,7 @@ static slice item_key(const block_builder *b, uint32_t index)
     return slice_of(b->data + item->at, item->key_size);
 }
 
-/* The common prefix with `key` added at the end. */
+/* The size of the common prefix once `key` is added at the end. */
 static size_t prefix_with(const block_builder *b, slice key)
 {
     if (b->count == b->unprefixed) return key.size;
@@ -110,7 +109,7 @@ static size_t prefix_with(const block_builder *b, slice key)
     return slice_has_prefix(key, prefix) ? b->prefix_size : slice_common_prefix(prefix, key);
 }
 
-/* The totals with the entry added at the end. */
+/* The totals once the entry is added at the end. */
 static builder_totals totals_with(const block_builder *b, slice key, const block_entry *entry)
 {
     builder_totals t = current_totals(b);
@@ -146,8 +145,8 @@ size_t block_builder_bytes(const block_builder *b)
 
 /* ---------------------------------------------------------------- adding */
 
-/* For an assertion. */
-__attribute__((unused)) static bool entry_is_sound(const block_builder *b, slice key,
+/* Used by an assertion only. */
+__attribute__((unused)) static bool entry_is_valid(const block_builder *b, slice key,
                                                    const block_entry *entry)
 {
     if (key.size > BLOCK_KEY_BYTES_MAX) return false;
@@ -158,11 +157,11 @@ __attribute__((unused)) static bool entry_is_sound(const block_builder *b, slice
     return entry->op == ENTRY_PUT || entry->op == ENTRY_PUT_UNTIL;
 }
 
-static holt_status reserve(block_builder *b, size_t bytes)
+static holt_status builder_reserve(block_builder *b, size_t bytes)
 {
     if (!mem_grow((void **)&b->items, &b->items_capacity, (size_t)b->count + 1, sizeof *b->items))
         return status_no_memory(sizeof *b->items);
-    /* One byte at least: even the empty key points somewhere. */
+    /* At least one byte, so that even the empty key has an address. */
     if (!mem_grow((void **)&b->data, &b->data_capacity, b->data_size + bytes + 1, 1))
         return status_no_memory(bytes);
     return HOLT_OK;
@@ -170,11 +169,11 @@ static holt_status reserve(block_builder *b, size_t bytes)
 
 holt_status block_builder_add(block_builder *b, slice key, const block_entry *entry)
 {
-    assert(entry_is_sound(b, key, entry));
+    assert(entry_is_valid(b, key, entry));
     builder_totals t = totals_with(b, key, entry);
     if (totals_bytes(&t) > UINT32_MAX - BLOCK_PADDING)
-        return status_set(HOLT_TOO_LARGE, "a block of more than 4 GiB");
-    holt_status rc = reserve(b, key.size + entry->value.size);
+        return status_set(HOLT_TOO_LARGE, "block larger than 4 GiB");
+    holt_status rc = builder_reserve(b, key.size + entry->value.size);
     if (rc != HOLT_OK) return rc;
 
     uint8_t tag = (uint8_t)(entry->op | (entry->overflow ? BLOCK_TAG_OVERFLOW : 0));
@@ -214,7 +213,7 @@ slice block_builder_last_key(const block_builder *b)
 
 /* ---------------------------------------------------------------- encoding */
 
-static uint8_t *entry_encode(uint8_t *p, const builder_item *item, const uint8_t *data, slice suffix)
+static uint8_t *encode_entry(uint8_t *p, const builder_item *item, const uint8_t *data, slice suffix)
 {
     *p++ = item->tag;
     p = put_varint(p, suffix.size);
@@ -236,7 +235,7 @@ static slice item_suffix(const block_builder *b, uint32_t index)
     return slice_of((const uint8_t *)key.data + b->prefix_size, key.size - b->prefix_size);
 }
 
-/* The size without padding, exact. */
+/* The exact size without padding. */
 static size_t exact_bytes(const block_builder *b, bool *wide)
 {
     builder_totals t = current_totals(b);
@@ -247,7 +246,7 @@ static size_t exact_bytes(const block_builder *b, bool *wide)
     return bytes;
 }
 
-static void header_encode(const block_builder *b, bool wide, uint8_t *p)
+static void encode_block_header(const block_builder *b, bool wide, uint8_t *p)
 {
     assert(b->prefix_size <= BLOCK_KEY_BYTES_MAX && b->tombstones <= b->count);
     memset(p, 0, BLOCK_HEADER_SIZE + block_prefix_padded(b->prefix_size));
@@ -268,7 +267,7 @@ holt_status block_builder_finish(block_builder *b, slice *out)
     if (!mem_grow((void **)&b->encoded, &b->encoded_capacity, size, 1)) return status_no_memory(size);
 
     uint8_t *bytes = b->encoded;
-    header_encode(b, wide, bytes);
+    encode_block_header(b, wide, bytes);
     uint8_t *head = bytes + BLOCK_HEADER_SIZE + block_prefix_padded(b->prefix_size);
     uint8_t *offset = head + (size_t)b->count * BLOCK_HEAD_SIZE;
     uint8_t *at = bytes + block_entries_begin(b->prefix_size, b->count, wide);
@@ -282,7 +281,7 @@ holt_status block_builder_finish(block_builder *b, slice *out)
         else
             put_u16le(offset, (uint16_t)begin);
         offset += block_offset_size(wide);
-        at = entry_encode(at, &b->items[i], b->data, suffix);
+        at = encode_entry(at, &b->items[i], b->data, suffix);
     }
     assert((size_t)(at - bytes) == used);
     memset(at, 0, size - used);

@@ -1,4 +1,5 @@
-/* block_check.c -- what every other function of a block relies on, checked once, byte by byte.
+/* block_check.c -- block_check(): validates every byte of a block, once, so that all other functions can
+ * trust them.
  *
  * It runs on each block read from disk, so the common entry (short key, short value) takes few branches.
  */
@@ -7,12 +8,12 @@
 
 #include <assert.h>
 
-static holt_status damaged(const char *what)
+static holt_status corrupt_block(const char *what)
 {
     return status_set(HOLT_CORRUPT, "block: %s", what);
 }
 
-static holt_status damaged_entry(uint32_t index, const char *what)
+static holt_status corrupt_entry(uint32_t index, const char *what)
 {
     return status_set(HOLT_CORRUPT, "block: entry %u: %s", index, what);
 }
@@ -22,7 +23,7 @@ static bool all_zero(const uint8_t *p, size_t size)
     return size == 0 || (p[0] == 0 && memcmp(p, p + 1, size - 1) == 0);
 }
 
-/* NULL, or what is wrong. After it block_open() may be called: heads and offsets are within the block. */
+/* NULL, or what is wrong. If NULL, block_open() may be called: heads and offsets are within the block. */
 static const char *header_problem(const uint8_t *p, size_t size)
 {
     if (size < BLOCK_HEADER_SIZE) return "shorter than its header";
@@ -56,27 +57,23 @@ static const uint8_t *take_size(const uint8_t *p, const uint8_t *end, size_t *si
     return after;
 }
 
-static bool pointer_is_sound(const uint8_t *p)
-{
-    uint32_t length = get_u32le(p + PTR_LENGTH);
-    return length != 0 && get_u64le(p + PTR_OFFSET) <= UINT64_MAX - length;
-}
-
-/* One or more pointers, each of which may be followed. */
+/* Checks that the list has one or more pointers, each with a possible offset and length. */
 static const char *pointers_problem(slice list)
 {
-    if (list.size == 0 || list.size % BLOCK_PTR_SIZE != 0) return "its value is not a list of pointers";
-    const uint8_t *p = list.data;
-    for (size_t at = 0; at < list.size; at += BLOCK_PTR_SIZE)
-        if (!pointer_is_sound(p + at)) return "impossible pointer";
+    if (list.size == 0 || list.size % BLOCK_PTR_SIZE != 0) return "value is not a list of pointers";
+    const uint8_t *end = (const uint8_t *)list.data + list.size;
+    for (const uint8_t *p = list.data; p < end; p += BLOCK_PTR_SIZE) {
+        uint32_t length = get_u32le(p + PTR_LENGTH);
+        if (length == 0 || get_u64le(p + PTR_OFFSET) > UINT64_MAX - length) return "impossible pointer";
+    }
     return NULL;
 }
 
-/* Takes the entry at *at apart and moves *at behind it. NULL, or what is wrong. */
+/* Decodes the entry at *at and moves *at past it. NULL, or what is wrong. */
 static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entry *e)
 {
     const uint8_t *p = *at;
-    if (p == end) return "lies past the end";
+    if (p == end) return "begins past the end";
     uint8_t tag = *p++;
     e->op = tag & BLOCK_TAG_OP;
     e->overflow = tag & BLOCK_TAG_OVERFLOW;
@@ -89,7 +86,7 @@ static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entr
     if (!p) return "bad value size";
     uint64_t rest = (uint64_t)e->suffix.size + e->value.size;
     if (e->op == ENTRY_PUT_UNTIL) rest += BLOCK_EXPIRY_SIZE;
-    if (rest > (uint64_t)(end - p)) return "reaches past the end";
+    if (rest > (uint64_t)(end - p)) return "extends past the end";
     if (e->op == ENTRY_PUT_UNTIL) p += BLOCK_EXPIRY_SIZE;
 
     e->suffix.data = p;
@@ -98,33 +95,33 @@ static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entr
     return NULL;
 }
 
-/* What its operation, its flag and the block's level ask of an entry. */
+/* Checks what an entry's operation, its flag and the block's level require. */
 static const char *entry_problem(const block *b, const block_entry *e)
 {
     if (b->level > 0) {
         if (e->op != ENTRY_PUT || e->overflow) return "not a separator";
-        if (e->value.size != BLOCK_PTR_SIZE) return "its value is not a pointer";
+        if (e->value.size != BLOCK_PTR_SIZE) return "value is not a pointer";
         return pointers_problem(e->value);
     }
     if (e->op == ENTRY_DELETE && (e->value.size > 0 || e->overflow)) return "tombstone with a value";
     return e->overflow ? pointers_problem(e->value) : NULL;
 }
 
-/* Its key: the size, the head, and that it is above the key before it. */
+/* Checks an entry's key: its size, its head, and that it is above the previous key. */
 static const char *key_problem(const block *b, uint32_t index, slice suffix, slice before)
 {
     if (b->prefix_size + suffix.size > BLOCK_KEY_BYTES_MAX) return "key too long";
     uint32_t head = block_head_at(b->heads, index);
-    if (head != block_head_of(suffix.data, suffix.size)) return "its head is not that of its key";
+    if (head != block_head_of(suffix.data, suffix.size)) return "head does not match the key";
     if (index == 0) {
         bool is_empty = suffix.size == 0 && (b->first_empty || b->prefix_size == 0);
-        return is_empty == b->first_empty ? NULL : "its key does not agree with the flag of an empty key";
+        return is_empty == b->first_empty ? NULL : "key does not match the flag for an empty first key";
     }
-    if (b->first_empty && index == 1) /* the key before is the empty one */
-        return b->prefix_size + suffix.size > 0 ? NULL : "key not above the one before it";
+    if (b->first_empty && index == 1) /* the previous key is the empty one */
+        return b->prefix_size + suffix.size > 0 ? NULL : "key is not above the previous key";
     uint32_t head_before = block_head_at(b->heads, index - 1);
     if (head_before < head) return NULL;
-    if (head_before > head || slice_compare(before, suffix) >= 0) return "key not above the one before it";
+    if (head_before > head || slice_compare(before, suffix) >= 0) return "key is not above the previous key";
     return NULL;
 }
 
@@ -135,23 +132,23 @@ static holt_status check_entries(const block *b, const uint8_t **at)
     slice before = {NULL, 0};
     for (uint32_t i = 0; i < b->count; i++) {
         if (block_offset_at(b->offsets, b->wide_offsets, i) != (size_t)(*at - b->bytes))
-            return damaged_entry(i, "its offset is not where the entry before it ends");
+            return corrupt_entry(i, "offset is not the end of the previous entry");
         block_entry e;
         const char *problem = entry_take(at, end, &e);
         if (!problem) problem = key_problem(b, i, e.suffix, before);
         if (!problem) problem = entry_problem(b, &e);
-        if (problem) return damaged_entry(i, problem);
+        if (problem) return corrupt_entry(i, problem);
         tombstones += e.op == ENTRY_DELETE;
         before = e.suffix;
     }
-    return tombstones == b->tombstones ? HOLT_OK : damaged("wrong number of tombstones");
+    return tombstones == b->tombstones ? HOLT_OK : corrupt_block("wrong number of tombstones");
 }
 
 holt_status block_check(const void *bytes, size_t size)
 {
     assert((uintptr_t)bytes % 8 == 0);
     const char *problem = header_problem(bytes, size);
-    if (problem) return damaged(problem);
+    if (problem) return corrupt_block(problem);
 
     block b;
     block_open(&b, bytes, size);
@@ -160,10 +157,10 @@ holt_status block_check(const void *bytes, size_t size)
     if (rc != HOLT_OK) return rc;
 
     size_t used = (size_t)(end - b.bytes);
-    if (b.wide_offsets != (used > BLOCK_NARROW_END_MAX)) return damaged("wrong size of offsets");
+    if (b.wide_offsets != (used > BLOCK_NARROW_END_MAX)) return corrupt_block("wrong width of offsets");
     size_t padding = size - used;
     if (padding == 0) return HOLT_OK;
     if (padding >= BLOCK_PADDING || size % BLOCK_PADDING != 0)
-        return damaged("entries end before the block does");
-    return all_zero(end, padding) ? HOLT_OK : damaged("padding is not zero");
+        return corrupt_block("entries end before the block does");
+    return all_zero(end, padding) ? HOLT_OK : corrupt_block("padding is not zero");
 }

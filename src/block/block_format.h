@@ -1,4 +1,5 @@
-/* block_format.h -- the bytes of a block. For src/block/ and its tests, and for what block.h does inline.
+/* block_format.h -- the bytes of a block. For src/block/ and its tests, and for the inline functions of
+ * block.h.
  *
  * Integers are little-endian; a varint is LEB128 in its shortest form.
  *
@@ -7,20 +8,20 @@
  *        1     1     level: 0 leaf, else inner node
  *        2     1     flags: 1 wide offsets, 2 the first key is empty; others zero
  *        3     1     zero
- *        4     4     n, entries (>= 1)
- *        8     4     tombstones among them
+ *        4     4     n, number of entries (>= 1)
+ *        8     4     number of tombstones among them
  *       12     2     p, size of the prefix
  *       14     2     zero
  *       16     p     prefix, then zeros to a multiple of 4
  *              4n    heads: the first four bytes of each suffix, zero-padded, as a big-endian number
  *              2n    offsets of the entries from the beginning of the block; 4n with wide offsets
- *                    entries, each beginning where the one before it ends
- *                    nothing, or less than 4096 zeros to a size that is a multiple of 4096
+ *                    entries, each beginning where the previous one ends
+ *                    padding: nothing, or fewer than 4096 zeros to a size that is a multiple of 4096
  *
  * Offsets are wide if and only if the entries end past byte 65535.
  *
  *   An entry:
- *        0     1     low four bits: op (1 put, 2 delete, 3 put-until); 16: the value is a list of extents;
+ *        0     1     low four bits: op (1 put, 2 delete, 3 put-until); 16: the value is an overflow list;
  *                    others zero
  *              1-3   varint s, size of the suffix; p + s <= 65535 (s = 0 for an empty first key)
  *              1-5   varint v, size of the value; 0 for a delete
@@ -29,8 +30,8 @@
  *              v     value
  *
  * Keys ascend strictly. Flag 2 is set if and only if the first key is empty; that entry has the empty suffix,
- * and the prefix is not part of its key. A list of extents is one or more pointers; an inner node's entries
- * are all puts of one pointer.
+ * and the prefix is not part of its key. An overflow list is one or more pointers to overflow pieces; an
+ * inner node's entries are all puts of one pointer.
  *
  *   A pointer:
  *        0     8     offset in the file; offset + length fits in 64 bits
@@ -74,7 +75,7 @@ static inline size_t block_offset_size(bool wide)
     return wide ? 4 : 2;
 }
 
-/* Where the entries begin. 64 bits: the numbers may come from a damaged header. */
+/* Where the entries begin. 64 bits, because the arguments may come from a damaged header. */
 static inline uint64_t block_entries_begin(size_t prefix_size, uint32_t count, bool wide)
 {
     return BLOCK_HEADER_SIZE + block_prefix_padded(prefix_size) +

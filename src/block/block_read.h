@@ -1,5 +1,5 @@
-/* block_read.h -- the innermost steps of lookups and walks, inline: each get takes a few of them at every level.
- * block.h includes it, and says what they do.
+/* block_read.h -- the innermost steps of lookups and iterators, inline because each get takes a few of them
+ * at every level. block.h includes it and documents them.
  */
 #ifndef HOLT_BLOCK_BLOCK_READ_H
 #define HOLT_BLOCK_BLOCK_READ_H
@@ -39,11 +39,11 @@ static inline void block_open(block *b, const void *bytes, size_t size)
 }
 
 typedef struct block_sizes {
-    const uint8_t *end; /* behind them */
+    const uint8_t *end; /* where they end */
     uint32_t suffix, value;
 } block_sizes;
 
-/* The sizes of the entry at p, one of which at least has more than a byte. */
+/* The sizes of the entry at p, at least one of which takes more than one byte. */
 block_sizes block_long_sizes(const uint8_t *p);
 
 static inline block_sizes block_sizes_at(const uint8_t *p)
@@ -51,7 +51,8 @@ static inline block_sizes block_sizes_at(const uint8_t *p)
     enum { EITHER_LONG = 0x8080 };
     const uint16_t both = get_u16le(p + BLOCK_ENTRY_SIZES);
     if (both & EITHER_LONG) return block_long_sizes(p);
-    return (block_sizes){.end = p + BLOCK_ENTRY_SIZES + sizeof both, .suffix = both & 0xff, .value = both >> 8};
+    const uint8_t *end = p + BLOCK_ENTRY_SIZES + sizeof both;
+    return (block_sizes){.end = end, .suffix = both & 0xff, .value = both >> 8};
 }
 
 static inline block_entry block_at(const block *b, uint32_t index)

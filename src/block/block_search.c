@@ -1,7 +1,7 @@
 /* block_search.c -- finding a key among entries with equal heads, where whole suffixes are compared. */
 #include "block/block.h"
 
-/* Behind the entries with the head, of which `begin` is the first. */
+/* One past the last entry with the same head as entry `begin`, which is the first. */
 static uint32_t equal_heads_end(const block *b, uint32_t begin)
 {
     const uint32_t head = block_head_at(b->heads, begin), next = begin + 1;

@@ -1,7 +1,7 @@
-/* block_search.h -- finding a key, inline: a get searches a block at every level of a tree. block.h includes it,
- * and says what its functions do.
+/* block_search.h -- finding a key, inline because a get searches a block at every level of a tree. block.h
+ * includes it and documents its functions.
  *
- * The heads decide nearly always; whole keys are compared only where heads are equal (block_search.c).
+ * The heads nearly always decide; whole keys are compared only where heads are equal (block_search.c).
  */
 #ifndef HOLT_BLOCK_BLOCK_SEARCH_H
 #define HOLT_BLOCK_BLOCK_SEARCH_H
@@ -12,17 +12,19 @@
 
 enum { BLOCK_LANES = 4, BLOCK_LINEAR_MAX = 16 };
 
-/* Sixteen bytes: what every x86-64 and arm64 has registers for. */
+/* Sixteen bytes: the size of the vector registers that every x86-64 and arm64 has. */
 typedef uint32_t block_lanes __attribute__((vector_size(BLOCK_LANES * sizeof(uint32_t))));
 
 static inline block_lanes block_load_lanes(const uint8_t *heads, uint32_t index)
 {
     block_lanes four;
-    memcpy(&four, heads + (size_t)index * BLOCK_HEAD_SIZE, sizeof four); /* little-endian machines: coding.h */
+    /* As they lie: both supported machines are little-endian (coding.h). */
+    memcpy(&four, heads + (size_t)index * BLOCK_HEAD_SIZE, sizeof four);
     return four;
 }
 
-/* How many of `count` heads are below `head`: all are compared, none waits for another. */
+/* The number of heads, of `count`, that are below `head`: compares all of them, independently of each
+ * other. */
 static inline uint32_t block_count_below(const uint8_t *heads, uint32_t count, uint32_t head)
 {
     static const uint32_t last_mask[2 * BLOCK_LANES] = {0, 0, 0, 0, 1, 1, 1, 1};
@@ -36,15 +38,16 @@ static inline uint32_t block_count_below(const uint8_t *heads, uint32_t count, u
     }
     for (; i + BLOCK_LANES <= count; i += BLOCK_LANES)
         sums -= (block_lanes)(block_load_lanes(heads, i) < bound); /* true is all ones, that is -1 */
-    /* The last four heads, of which only those from i on are still to be counted. */
+    /* The last four heads, of which only those from i on have not been counted yet. */
     block_lanes rest;
     memcpy(&rest, last_mask + (count - i), sizeof rest);
     sums += (block_lanes)(block_load_lanes(heads, count - BLOCK_LANES) < bound) & rest;
     return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
-/* The same for ascending heads. Halving is without branches on the data, which no predictor could guess; it
- * stops where comparing all that is left is faster than waiting for each load in turn. */
+/* The same for ascending heads, by binary search. It has no branches on the data, which could not be
+ * predicted, and ends where comparing all remaining heads is faster than waiting for one load after
+ * another. */
 static inline uint32_t block_heads_below(const uint8_t *heads, uint32_t count, uint32_t head)
 {
     uint32_t base = 0;
@@ -56,8 +59,8 @@ static inline uint32_t block_heads_below(const uint8_t *heads, uint32_t count, u
     return base + block_count_below(heads + (size_t)base * BLOCK_HEAD_SIZE, count, head);
 }
 
-/* Whether the key has the block's prefix: then *suffix is what follows, to be looked for from entry *index on. If
- * not, *index is where the key would be. */
+/* Whether the key has the block's prefix: if so, *suffix is the rest of it, to be searched for from entry
+ * *index on; if not, *index is where the key belongs. */
 static inline bool block_take_prefix(const block *b, slice key, slice *suffix, uint32_t *index)
 {
     assert(key.data || key.size == 0);
@@ -83,8 +86,9 @@ static inline uint32_t block_head_bound(const block *b, slice key)
     return block_take_prefix(b, key, &suffix, &first) ? block_head_bound_of(b, first, suffix) : first;
 }
 
-/* Number of the first entry from `begin` on, the first with the suffix's head, whose suffix is not below it. The
- * block comes by value so that those who seldom need this can keep theirs in registers. */
+/* The index of the first entry from `begin` on whose suffix is not below `suffix`; entry `begin` is the first
+ * with the head of `suffix`. The block is passed by value, so that callers, which rarely get here, can keep
+ * theirs in registers. */
 uint32_t block_search_equal(block b, uint32_t begin, slice suffix, bool *equal);
 
 static inline uint32_t block_lower_bound(const block *b, slice key, bool *equal)

@@ -1,11 +1,12 @@
-/* filter.c -- lines and bits of a hash. The high half of it picks the line, the low half the bits in it. */
+/* filter.c -- the line and bits of a hash: its high half picks the line, its low half the bits in it. */
 #include "block/filter.h"
 
 #include <assert.h>
 
 enum { LINE_BITS = FILTER_LINE_BYTES * 8, PROBES_MAX = 10 };
 
-/* 2^32 divided by the golden ratio: successive products spread evenly, and it is odd, so none is lost. */
+/* 2^32 divided by the golden ratio: successive products spread evenly. It is odd, so no information is
+ * lost. */
 #define PROBE_STEP UINT32_C(0x9e3779b9)
 
 uint64_t filter_lines(uint64_t keys, uint32_t bits)
@@ -22,8 +23,8 @@ uint64_t filter_line_of(uint64_t hash, uint64_t lines)
     return (hash >> 32) * lines >> 32; /* lines < 2^32: no overflow */
 }
 
-/* Lines fill unevenly, so the best number is a little below ln 2 times the bits, the best of an undivided
- * filter. */
+/* ln 2 times the bits is best for a filter that is not divided into lines; as lines fill unevenly, the best
+ * number here is a little lower. */
 uint32_t filter_probes(uint32_t bits)
 {
     assert(bits >= 1 && bits <= FILTER_BITS_MAX);
@@ -32,7 +33,7 @@ uint32_t filter_probes(uint32_t bits)
     return probes < PROBES_MAX ? probes : PROBES_MAX;
 }
 
-/* The top nine bits of the state name a bit of the line. */
+/* The top nine bits of the state are the number of a bit of the line. */
 static uint32_t probe_bit(uint32_t state)
 {
     return state >> 23;

@@ -1,6 +1,6 @@
 /* btree.h -- B+tree collections: versions of their trees, and the store of the pages these are made of.
  *
- * All B+tree collections of a database share one file of pages (tree_pages.h), the `page_store`. A
+ * All B+tree collections of a database share one file of pages (tree_page_file.h), the `page_store`. A
  * `btree_version` is the tree of one collection at one moment: a root, immutable and reference-counted. A
  * `btree_change` makes new versions from old ones by copy-on-write, in any number of collections. One
  * manifest record makes all of them durable together.
@@ -57,7 +57,7 @@
 
 #include "base/buffer.h"
 #include "tree/tree.h"
-#include "tree/write/tree_pages.h"
+#include "tree/file/tree_page_file.h"
 
 enum { MAP_GROUP_PAGES = 32768 }; /* 128 MiB */
 

@@ -161,7 +161,7 @@ static holt_status open_move(btree_change *c, const btree_vacuum *vacuum, const 
 static holt_status store_place(const btree_change *c, btree_vacuum *vacuum, bool *rest)
 {
     slice from;
-    *rest = tree_move_rest(c->move, &from);
+    *rest = tree_move_stopped(c->move, &from);
     buffer_clear(&vacuum->from);
     if (*rest) buffer_append(&vacuum->from, from);
     return vacuum->from.failed ? status_no_memory(from.size) : HOLT_OK;

@@ -1,4 +1,4 @@
-/* cache.c -- lookups, offers and the limit. */
+/* cache.c -- lookups, inserts and the limit. */
 #include "cache/cache.h"
 
 #include <assert.h>
@@ -8,8 +8,8 @@
 #include "base/status.h"
 #include "cache/cache_internal.h"
 
-/* Slabs of a 64th of the limit: so each class can have some. 2 MiB is a huge page; 64 KiB hold one frame of
- * any class. */
+/* A slab is a 64th of the limit, so that each class can have some; but at most 2 MiB, which is a huge page,
+ * and at least 64 KiB. */
 enum { SLAB_PART = 64, SLAB_BYTES_MIN = 64 << 10, SLAB_BYTES_MAX = 2 << 20 };
 
 /* ---------------------------------------------------------------- counters */
@@ -23,7 +23,8 @@ static stripe *my_stripe(cache *c)
     return &c->stripes[mine - 1];
 }
 
-/* No read-modify-write: the stripe is ours, nearly always. Relaxed: a count orders nothing. */
+/* No read-modify-write, as the stripe nearly always belongs to this thread. Relaxed: a count orders
+ * nothing. */
 static void count(_Atomic uint64_t *counter)
 {
     uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
@@ -35,7 +36,7 @@ static uint64_t counted(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed); /* as above */
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- lifetime */
 
 static size_t choose_slab_bytes(uint64_t limit)
 {
@@ -81,18 +82,18 @@ void cache_set_limit(cache *c, uint64_t limit_bytes)
     os_mutex_unlock(&c->mu);
 }
 
-/* Makes room for `bytes` below the limit, sending slabs away and waiting, without mu, until readers have left
- * them. false: not even without slabs. */
-static bool make_room(cache *c, uint64_t bytes)
+/* Makes room for `bytes` below the limit, retiring slabs and waiting, with mu released, until readers have
+ * left them. false: there is not enough even without any slabs. */
+static bool shrink_for(cache *c, uint64_t bytes)
 {
     os_mutex_assert_held(&c->mu);
-    c->pending_bytes += bytes; /* nobody else takes the room meanwhile */
+    c->pending_bytes += bytes; /* keeps other threads from taking the room while mu is released */
     slabs_reclaim(c);
     while (c->bytes + c->pending_bytes > c->limit) {
         bool enough = c->bytes - c->leaving_bytes + c->pending_bytes <= c->limit;
         if (!enough && slabs_shrink(c)) continue;
         if (c->leaving_bytes == 0) break;
-        epoch_tag tag = epoch_retire(); /* not before those of all that is leaving */
+        epoch_tag tag = epoch_retire(); /* no earlier than the tag of anything in limbo */
         os_mutex_unlock(&c->mu);
         epoch_wait(tag);
         os_mutex_lock(&c->mu);
@@ -108,7 +109,7 @@ bool cache_reserve_resident(cache *c, uint64_t bytes)
     assert(!epoch_inside());
     os_mutex_lock(&c->mu);
     uint64_t half = c->limit / 2;
-    bool reserved = bytes <= half && c->resident_bytes <= half - bytes && make_room(c, bytes);
+    bool reserved = bytes <= half && c->resident_bytes <= half - bytes && shrink_for(c, bytes);
     if (reserved) {
         c->bytes += bytes;
         c->resident_bytes += bytes;
@@ -139,7 +140,7 @@ holt_status cache_file_open(cache *c, cache_file **out)
     atomic_init(&f->top, NULL);
     os_mutex_lock(&c->mu);
     c->files++;
-    c->bytes += sizeof *f; /* without asking: slabs keep enough distance from the limit for many of these */
+    c->bytes += sizeof *f; /* unchecked: slabs stay far enough below the limit for many of these */
     os_mutex_unlock(&c->mu);
     *out = f;
     return HOLT_OK;
@@ -160,22 +161,22 @@ void cache_file_close(cache_file *f)
 
 /* ---------------------------------------------------------------- blocks */
 
-static bool frame_holds(const frame *fr, block_ptr p)
+static bool frame_holds(const cache_frame *fr, block_ptr p)
 {
     return fr->checksum == p.checksum && fr->length == p.length;
 }
 
-static void frame_reference(frame *fr)
+static void frame_reference(cache_frame *fr)
 {
-    /* A store only when clear: hot blocks stay shared between the processors' caches. Relaxed: it is
-     * advice. */
+    /* Stores only when clear, so that the line of a hot block stays shared between the processors' caches.
+     * Relaxed: the bit is a hint. */
     if (!atomic_load_explicit(&fr->referenced, memory_order_relaxed))
         atomic_store_explicit(&fr->referenced, true, memory_order_relaxed);
 }
 
-/* A search goes from the block's header to its heads to its offsets, each a cache miss that waits for the one
- * before. Where they lie is nearly always the same: so they are asked for together. */
-static void prefetch_block(frame *fr)
+/* A search reads the block's header, then its heads, then its offsets: each is a cache miss that depends on
+ * the previous one. As they nearly always lie in the same lines, all are fetched at once. */
+static void prefetch_block(cache_frame *fr)
 {
     enum { SEARCHED_LINES = 5 };
     for (size_t i = 0; i < SEARCHED_LINES; i++)
@@ -186,7 +187,7 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p)
 {
     assert(epoch_inside());
     stripe *counters = my_stripe(f->cache);
-    frame *fr = map_find(f, p.ordinal);
+    cache_frame *fr = map_find(f, p.ordinal);
     if (fr) prefetch_block(fr);
     if (!fr || !frame_holds(fr, p)) {
         count(&counters->misses);
@@ -200,7 +201,7 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p)
 const uint8_t *cache_peek(const cache_file *f, block_ptr p)
 {
     assert(epoch_inside());
-    frame *fr = map_find(f, p.ordinal);
+    cache_frame *fr = map_find(f, p.ordinal);
     if (fr) __builtin_prefetch(fr); /* the lookup that follows reads it */
     return fr ? frame_bytes(fr) : NULL;
 }
@@ -210,7 +211,8 @@ static bool is_warm(cache_priority priority)
     return priority == CACHE_WARM || priority == CACHE_RESIDENT;
 }
 
-static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes, cache_priority priority)
+static void frame_fill(cache_file *f, cache_frame *fr, block_ptr p, const void *bytes,
+                       cache_priority priority)
 {
     cache *c = f->cache;
     assert(fr->state == FRAME_FREE && CACHE_LINE + (size_t)p.length <= class_frame_bytes(fr->slab->class_no));
@@ -219,33 +221,33 @@ static void frame_fill(cache_file *f, frame *fr, block_ptr p, const void *bytes,
     fr->ordinal = p.ordinal;
     fr->file = f;
     fr->state = FRAME_USED;
-    atomic_store_explicit(&fr->referenced, is_warm(priority),
-                          memory_order_relaxed); /* published with the rest */
+    /* Relaxed: map_put publishes the frame. */
+    atomic_store_explicit(&fr->referenced, is_warm(priority), memory_order_relaxed);
     memcpy(frame_bytes(fr), bytes, p.length);
     uint64_t size = class_frame_bytes(fr->slab->class_no);
     if (priority == CACHE_RESIDENT && c->resident_bytes + size <= c->limit / 2)
         frame_set_resident(c, fr, true);
 }
 
-/* false: there is no frame for it at the moment. */
-static bool take_in(cache_file *f, int class_no, block_ptr p, const void *bytes, cache_priority priority)
+/* false: there is no free frame for it at the moment. */
+static bool insert_block(cache_file *f, int class_no, block_ptr p, const void *bytes, cache_priority priority)
 {
     cache *c = f->cache;
     os_mutex_assert_held(&c->mu);
-    frame *there = map_find(f, p.ordinal);
-    if (there && frame_holds(there, p)) {
-        if (is_warm(priority)) frame_reference(there);
+    cache_frame *present = map_find(f, p.ordinal);
+    if (present && frame_holds(present, p)) {
+        if (is_warm(priority)) frame_reference(present);
         return true;
     }
-    /* May evict the one that is there. */
-    frame *fr = priority == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
+    /* This may evict the frame at present in the array. */
+    cache_frame *fr = priority == CACHE_SPARE ? frame_spare(c, class_no) : frame_acquire(c, class_no);
     if (!fr) return false;
     if (!map_touch(f, p.ordinal)) {
         frame_free(c, fr);
         return false;
     }
     frame_fill(f, fr, p, bytes, priority);
-    frame *old = map_put(f, p.ordinal, fr);
+    cache_frame *old = map_put(f, p.ordinal, fr);
     if (old) frame_retire(c, old);
     return true;
 }
@@ -254,20 +256,20 @@ void cache_insert(cache_file *f, block_ptr p, const void *bytes, cache_priority 
 {
     assert(!epoch_inside());
     cache *c = f->cache;
-    bool taken = false;
+    bool inserted = false;
     int class_no = class_of(p.length);
     if (class_no != CACHE_NO_CLASS && os_mutex_try_lock(&c->mu)) {
-        taken = take_in(f, class_no, p, bytes, priority);
+        inserted = insert_block(f, class_no, p, bytes, priority);
         os_mutex_unlock(&c->mu);
     }
-    if (!taken) count(&my_stripe(c)->declined);
+    if (!inserted) count(&my_stripe(c)->declined);
 }
 
 void cache_erase(cache_file *f, uint32_t ordinal)
 {
     cache *c = f->cache;
     os_mutex_lock(&c->mu);
-    frame *fr = map_find(f, ordinal);
+    cache_frame *fr = map_find(f, ordinal);
     if (fr) {
         map_remove(fr);
         frame_retire(c, fr);
@@ -275,7 +277,7 @@ void cache_erase(cache_file *f, uint32_t ordinal)
     os_mutex_unlock(&c->mu);
 }
 
-/* ---------------------------------------------------------------- looking at it */
+/* ---------------------------------------------------------------- statistics */
 
 void cache_stats_get(cache *c, cache_stats *out)
 {

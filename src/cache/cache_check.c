@@ -1,13 +1,13 @@
-/* cache_check.c -- whether the cache's counts agree with its frames: for tests. */
+/* cache_check.c -- cache_check(): compares the cache's counts with its frames; for tests. */
 #include "cache/cache_internal.h"
 
-/* What one class's frames add up to. */
+/* Totals over the frames of one class. */
 typedef struct class_sums {
     uint32_t frames, free, limbo, fresh;
     uint64_t slab_bytes, resident_bytes;
 } class_sums;
 
-static void add_frame(const frame *fr, class_sums *sums)
+static void add_frame(const cache_frame *fr, class_sums *sums)
 {
     sums->frames++;
     sums->free += fr->state == FRAME_FREE;
@@ -18,7 +18,7 @@ static void add_frame(const frame *fr, class_sums *sums)
 static bool used_frames_can_be_found(slab *s)
 {
     for (uint32_t i = 0; i < s->ready; i++) {
-        frame *fr = slab_frame(s, i);
+        cache_frame *fr = slab_frame(s, i);
         if (fr->state == FRAME_USED && map_find(fr->file, fr->ordinal) != fr) return false;
     }
     return true;
@@ -40,13 +40,13 @@ static class_sums class_sum(const size_class *k, bool *found)
 static bool class_check(const size_class *k, const class_sums *sums)
 {
     uint32_t listed = 0;
-    for (const frame *fr = k->free; fr; fr = fr->next)
+    for (const cache_frame *fr = k->free; fr; fr = fr->next)
         listed++;
     return sums->frames + sums->fresh == k->frames && sums->free == listed &&
            listed + sums->fresh == k->free_count && sums->limbo == k->limbo_count;
 }
 
-/* Everything the cache holds is counted, and everything counted is there. */
+/* Checks that everything the cache holds is counted, and that it holds everything that is counted. */
 static bool sums_check(const cache *c)
 {
     uint64_t slabs = 0, leaving_slabs = 0, leaving_arrays = 0, frames_resident = 0;

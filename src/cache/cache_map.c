@@ -1,19 +1,20 @@
 /* cache_map.c -- the translation arrays: from a file's ordinals to frames.
  *
- * Chunks come when a block of theirs is put in and go with their last one, so a file read here and there
- * costs 2 KiB for each cached block at worst, and one read densely 8 bytes. The top grows by doubling; the
- * old one goes through limbo, as readers may be in it.
+ * A chunk is created for the first block in it and removed with the last one, so a sparsely read file costs
+ * at most 2 KiB per cached block, and a densely read one 8 bytes. The top grows by doubling; the old one goes
+ * through limbo, as readers may still be using it.
  */
 #include <assert.h>
 
 #include "base/memory.h"
 #include "cache/cache_internal.h"
 
+/* Slabs do not make room for an array larger than 1/OWED_PART of the limit. */
 enum { TOP_CHUNKS_MIN = 8, OWED_PART = 4 };
 
 /* ---------------------------------------------------------------- memory of arrays */
 
-/* Zeroed memory within the limit, beginning with a `retired`. */
+/* Allocates zeroed memory within the limit, which begins with a `retired`. */
 static void *array_alloc(cache *c, size_t bytes)
 {
     os_mutex_assert_held(&c->mu);
@@ -66,11 +67,6 @@ void retired_reclaim(cache *c)
 
 /* ---------------------------------------------------------------- growing */
 
-static size_t top_bytes(size_t chunks)
-{
-    return sizeof(map_top) + chunks * sizeof(_Atomic(map_chunk *));
-}
-
 static bool grow_top(cache_file *f, size_t index)
 {
     map_top *old = map_load_top(f);
@@ -79,12 +75,12 @@ static bool grow_top(cache_file *f, size_t index)
         count *= 2;
     if (old && count == old->count) return true;
 
-    map_top *top = array_alloc(f->cache, top_bytes(count));
+    map_top *top = array_alloc(f->cache, sizeof *top + count * sizeof top->chunks[0]);
     if (!top) return false;
     top->count = count;
     for (size_t i = 0; i < count; i++)
         atomic_init(&top->chunks[i], old && i < old->count ? map_load_chunk(old, i) : NULL);
-    atomic_store_explicit(&f->top, top, memory_order_release); /* with its chunks: see load_top */
+    atomic_store_explicit(&f->top, top, memory_order_release); /* with its chunks: see map_load_top */
     if (old) retired_push(f->cache, &old->retired);
     return true;
 }
@@ -98,34 +94,34 @@ bool map_touch(cache_file *f, uint32_t ordinal)
     if (!chunk) return false;
     for (size_t i = 0; i < MAP_CHUNK_ENTRIES; i++)
         atomic_init(&chunk->frames[i], NULL);
-    atomic_store_explicit(&map_load_top(f)->chunks[index], chunk,
-                          memory_order_release); /* with its entries */
+    /* Release, with its entries: see map_load_top. */
+    atomic_store_explicit(&map_load_top(f)->chunks[index], chunk, memory_order_release);
     return true;
 }
 
 /* ---------------------------------------------------------------- entries */
 
-frame *map_put(cache_file *f, uint32_t ordinal, frame *fr)
+cache_frame *map_put(cache_file *f, uint32_t ordinal, cache_frame *fr)
 {
     map_chunk *chunk = map_find_chunk(f, ordinal);
     os_mutex_assert_held(&f->cache->mu);
     assert(chunk && fr->file == f && fr->ordinal == ordinal);
-    _Atomic(frame *) *entry = &chunk->frames[ordinal % MAP_CHUNK_ENTRIES];
-    frame *old = atomic_load_explicit(entry, memory_order_relaxed); /* written under mu only */
-    atomic_store_explicit(entry, fr, memory_order_release);         /* with the frame's contents */
+    _Atomic(cache_frame *) *entry = &chunk->frames[ordinal % MAP_CHUNK_ENTRIES];
+    cache_frame *old = atomic_load_explicit(entry, memory_order_relaxed); /* written under mu only */
+    atomic_store_explicit(entry, fr, memory_order_release);               /* with the frame's contents */
     if (!old) chunk->used++;
     return old;
 }
 
-void map_remove(frame *fr)
+void map_remove(cache_frame *fr)
 {
     cache_file *f = fr->file;
     assert(fr->state == FRAME_USED && f);
     os_mutex_assert_held(&f->cache->mu);
     map_chunk *chunk = map_find_chunk(f, fr->ordinal);
-    _Atomic(frame *) *entry = &chunk->frames[fr->ordinal % MAP_CHUNK_ENTRIES];
+    _Atomic(cache_frame *) *entry = &chunk->frames[fr->ordinal % MAP_CHUNK_ENTRIES];
     assert(atomic_load_explicit(entry, memory_order_relaxed) == fr);
-    atomic_store_explicit(entry, NULL, memory_order_relaxed); /* the tag that follows orders it: epoch.c */
+    atomic_store_explicit(entry, NULL, memory_order_relaxed); /* ordered by the tag taken next: epoch.c */
     if (--chunk->used > 0) return;
 
     atomic_store_explicit(&map_load_top(f)->chunks[fr->ordinal / MAP_CHUNK_ENTRIES], NULL,
@@ -133,12 +129,13 @@ void map_remove(frame *fr)
     retired_push(f->cache, &chunk->retired);
 }
 
-/* ---------------------------------------------------------------- the end */
+/* ---------------------------------------------------------------- destroying */
 
 static void chunk_destroy(cache *c, map_chunk *chunk)
 {
     for (size_t i = 0; i < MAP_CHUNK_ENTRIES && chunk->used > 0; i++) {
-        frame *fr = atomic_load_explicit(&chunk->frames[i], memory_order_relaxed); /* nobody reads any more */
+        cache_frame *fr =
+            atomic_load_explicit(&chunk->frames[i], memory_order_relaxed); /* there are no readers */
         if (!fr) continue;
         frame_free(c, fr);
         chunk->used--;
@@ -147,22 +144,22 @@ static void chunk_destroy(cache *c, map_chunk *chunk)
     array_free(c, &chunk->retired);
 }
 
-/* The lock is given up after each chunk: offers for other files go on meanwhile. */
+/* Releases the lock after each chunk, so that inserts for other files can go on. */
 void map_destroy(cache_file *f)
 {
     cache *c = f->cache;
-    map_top *top = map_load_top(f); /* no block is offered any more, so it stays this one */
+    map_top *top = map_load_top(f); /* does not change: no more blocks are inserted */
     if (!top) return;
     for (size_t i = 0; i < top->count; i++) {
         os_mutex_lock(&c->mu);
         map_chunk *chunk = map_load_chunk(top, i);
-        atomic_store_explicit(&top->chunks[i], NULL, memory_order_relaxed); /* nobody reads any more */
+        atomic_store_explicit(&top->chunks[i], NULL, memory_order_relaxed); /* there are no readers */
         if (chunk) chunk_destroy(c, chunk);
         os_mutex_unlock(&c->mu);
     }
     os_mutex_lock(&c->mu);
     c->resident_bytes -= top->retired.bytes;
     array_free(c, &top->retired);
-    c->owed_bytes = 0; /* it may have been this file's */
+    c->owed_bytes = 0; /* it may have been for this file */
     os_mutex_unlock(&c->mu);
 }

@@ -1,9 +1,9 @@
-/* slab.c -- frames: where they come from, how they become free again, and how memory moves between size
- * classes.
+/* slab.c -- frames: how they are allocated, evicted and freed, and how memory moves between size classes.
  *
- * Within a class the clock evicts. Between classes whole slabs move: a class that has replaced all its frames
- * once, or has none to give, looks at a few slabs of the others and takes one in which little is being
- * used. */
+ * Within a class the clock evicts frames. Between classes whole slabs move: a class that has evicted as many
+ * frames as it has, or can evict none, looks at a few slabs of the other classes and takes one that is hardly
+ * used.
+ */
 #include <assert.h>
 
 #include "base/memory.h"
@@ -14,14 +14,15 @@ static const uint32_t class_sizes[CACHE_CLASSES] = {4 << 10,  8 << 10,  12 << 10
 
 enum {
     SLAB_HEADER = 2 * CACHE_LINE,
-    /* Of one offer: how many frames the clock's hand passes at most; each is a cache miss. */
+    /* The most frames the clock's hand passes during one insert; each is a cache miss. */
     SWEEP_STEPS = 64,
-    /* Frames evicted ahead of need, so that their epoch has passed when they are wanted. */
+    /* Frames evicted in advance, so that their epoch has passed when they are needed: one in STOCK_PART. */
     STOCK_MAX = 16,
     STOCK_PART = 32,
-    /* How many slabs are compared to take the least useful. */
+    /* How many slabs are compared to find the least used. */
     VICTIM_CANDIDATES = 3,
-    /* A resident frame counts like so many in use, and a slab is little used below one in COLD_PART. */
+    /* A resident frame counts as RESIDENT_WEIGHT used ones. A slab is cold if at most one frame in COLD_PART
+     * is used. */
     RESIDENT_WEIGHT = 4,
     COLD_PART = 4
 };
@@ -40,24 +41,24 @@ size_t class_frame_bytes(int class_no)
     return class_sizes[class_no] + CACHE_LINE;
 }
 
-frame *slab_frame(slab *s, uint32_t index)
+cache_frame *slab_frame(slab *s, uint32_t index)
 {
     return (void *)((uint8_t *)s + SLAB_HEADER + index * class_frame_bytes(s->class_no));
 }
 
-static bool frame_referenced(frame *fr)
+static bool frame_referenced(cache_frame *fr)
 {
-    return atomic_load_explicit(&fr->referenced, memory_order_relaxed); /* advice */
+    return atomic_load_explicit(&fr->referenced, memory_order_relaxed); /* a hint */
 }
 
-static void frame_unreference(frame *fr)
+static void frame_unreference(cache_frame *fr)
 {
-    atomic_store_explicit(&fr->referenced, false, memory_order_relaxed); /* advice */
+    atomic_store_explicit(&fr->referenced, false, memory_order_relaxed); /* a hint */
 }
 
 /* ---------------------------------------------------------------- the free list and limbo */
 
-static void free_list_push(size_class *k, frame *fr)
+static void free_list_push(size_class *k, cache_frame *fr)
 {
     fr->prev = NULL;
     fr->next = k->free;
@@ -65,7 +66,7 @@ static void free_list_push(size_class *k, frame *fr)
     k->free = fr;
 }
 
-static void free_list_remove(size_class *k, frame *fr)
+static void free_list_remove(size_class *k, cache_frame *fr)
 {
     if (fr->prev)
         fr->prev->next = fr->next;
@@ -74,31 +75,31 @@ static void free_list_remove(size_class *k, frame *fr)
     if (fr->next) fr->next->prev = fr->prev;
 }
 
-/* The next frame of the class's fresh slab. Each touches new pages, so it is done one by one, not when the
- * slab comes: that would hold the lock for as long as the system needs to clear them all. */
-static frame *frame_make_ready(size_class *k)
+/* Initializes the next frame of the class's fresh slab. As that touches new pages, it is done for one frame
+ * at a time: doing it for a whole new slab would hold the lock while the system zeroes all its pages. */
+static cache_frame *frame_make_ready(size_class *k)
 {
     slab *s = k->fresh;
     assert(s && s->ready < s->frames);
-    frame *fr = slab_frame(s, s->ready++);
+    cache_frame *fr = slab_frame(s, s->ready++);
     if (s->ready == s->frames) k->fresh = NULL;
     memset(fr, 0, sizeof *fr);
     fr->slab = s;
     return fr;
 }
 
-/* A free frame out of the list, or a fresh one; NULL: neither. */
-static frame *free_take(size_class *k)
+/* Takes a frame from the free list, or a fresh one; NULL: there is neither. */
+static cache_frame *free_take(size_class *k)
 {
     if (k->free_count == 0) return NULL;
     k->free_count--;
-    frame *fr = k->free;
+    cache_frame *fr = k->free;
     if (!fr) return frame_make_ready(k);
     free_list_remove(k, fr);
     return fr;
 }
 
-void frame_set_resident(cache *c, frame *fr, bool resident)
+void frame_set_resident(cache *c, cache_frame *fr, bool resident)
 {
     if (fr->resident == resident) return;
     fr->resident = resident;
@@ -108,7 +109,7 @@ void frame_set_resident(cache *c, frame *fr, bool resident)
         c->resident_bytes -= class_frame_bytes(fr->slab->class_no);
 }
 
-void frame_free(cache *c, frame *fr)
+void frame_free(cache *c, cache_frame *fr)
 {
     os_mutex_assert_held(&c->mu);
     assert(!fr->slab->leaving);
@@ -120,7 +121,7 @@ void frame_free(cache *c, frame *fr)
     k->free_count++;
 }
 
-void frame_retire(cache *c, frame *fr)
+void frame_retire(cache *c, cache_frame *fr)
 {
     os_mutex_assert_held(&c->mu);
     assert(fr->state == FRAME_USED && !fr->slab->leaving);
@@ -140,20 +141,20 @@ void frame_retire(cache *c, frame *fr)
 
 static void frame_leave_limbo(cache *c)
 {
-    frame *fr = c->limbo_first;
+    cache_frame *fr = c->limbo_first;
     assert(fr->state == FRAME_LIMBO && fr->slab->limbo > 0);
     c->limbo_first = fr->next;
     if (!c->limbo_first) c->limbo_last = NULL;
     fr->slab->limbo--;
     if (fr->slab->leaving) {
-        fr->state = FRAME_FREE; /* on no list: it goes with its slab */
+        fr->state = FRAME_FREE; /* on no list: it is freed with its slab */
         return;
     }
     c->classes[fr->slab->class_no].limbo_count--;
     frame_free(c, fr);
 }
 
-/* ---------------------------------------------------------------- slabs come and go */
+/* ---------------------------------------------------------------- allocating and freeing slabs */
 
 static uint32_t slab_frames(const cache *c, int class_no)
 {
@@ -161,15 +162,15 @@ static uint32_t slab_frames(const cache *c, int class_no)
     return frames > 0 ? (uint32_t)frames : 1;
 }
 
-/* All of a huge page, if that is the slab's size, and not a little less: gets among a million entries take some
- * 7% less time with huge pages. */
+/* At least slab_bytes, so that a slab of the size of a huge page fills it: gets among a million entries take
+ * about 7% less time with huge pages. */
 static size_t slab_size(const cache *c, int class_no)
 {
     size_t bytes = SLAB_HEADER + slab_frames(c, class_no) * class_frame_bytes(class_no);
     return bytes < c->slab_bytes ? c->slab_bytes : bytes;
 }
 
-/* Room for one more slab in the class's list, counted. */
+/* Makes room for one more slab in the class's list, and counts the memory. */
 static bool class_grow(cache *c, size_class *k)
 {
     size_t before = k->slab_capacity;
@@ -210,23 +211,23 @@ static void class_drop_slab(size_class *k, const slab *s)
     k->limbo_count -= s->limbo;
     k->free_count -= s->frames - s->ready;
     if (k->fresh == s) k->fresh = NULL;
-    if (k->hand_slab >= i) k->hand_frame = 0; /* that place may hold another slab now */
+    if (k->hand_slab >= i) k->hand_frame = 0; /* another slab may be at the hand's place now */
 }
 
-/* Takes every frame of the slab out of the arrays, and the slab out of its class. */
+/* Removes every frame of the slab from the arrays, and the slab from its class, into limbo. */
 static void slab_retire(cache *c, slab *s, int heir)
 {
     size_class *k = &c->classes[s->class_no];
     assert(!s->leaving);
     for (uint32_t i = 0; i < s->ready; i++) {
-        frame *fr = slab_frame(s, i);
+        cache_frame *fr = slab_frame(s, i);
         if (fr->state == FRAME_FREE) {
             free_list_remove(k, fr);
             k->free_count--;
         } else if (fr->state == FRAME_USED) {
             map_remove(fr);
             frame_set_resident(c, fr, false);
-            fr->state = FRAME_FREE; /* on no list; the slab's tag stands for it */
+            fr->state = FRAME_FREE; /* on no list: the slab's tag covers it */
             c->evictions++;
         }
     }
@@ -243,7 +244,7 @@ static void slab_retire(cache *c, slab *s, int heir)
     c->leaving_bytes += s->bytes;
 }
 
-/* Gives its memory back, and a slab to its heir. */
+/* Frees the first slab in limbo, and creates one for its heir. */
 static void slab_leave(cache *c)
 {
     slab *s = c->leaving_first;
@@ -254,14 +255,15 @@ static void slab_leave(cache *c)
     c->leaving_bytes -= s->bytes;
     c->bytes -= s->bytes;
     mem_large_free(s, s->bytes);
-    if (heir != CACHE_NO_CLASS) (void)slab_create(c, heir); /* no room for it: the class will ask again */
+    if (heir != CACHE_NO_CLASS) (void)slab_create(c, heir); /* no room: the class will try again */
 }
 
 void slabs_reclaim(cache *c)
 {
     while (c->limbo_first && epoch_passed(c->limbo_first->tag))
         frame_leave_limbo(c);
-    /* Not before its frames have left limbo, though its tag may have passed since we looked at theirs. */
+    /* A slab must stay until its frames have left limbo, although its tag may have passed since theirs were
+     * checked. */
     while (c->leaving_first && c->leaving_first->limbo == 0 && epoch_passed(c->leaving_first->tag))
         slab_leave(c);
     retired_reclaim(c);
@@ -288,7 +290,7 @@ void slabs_destroy(cache *c)
 /* ---------------------------------------------------------------- taking a slab from another class */
 
 /* The next slab in turn, of any class but `except`; NULL: there is none. */
-static slab *next_candidate(cache *c, int except)
+static slab *next_victim(cache *c, int except)
 {
     for (int classes = 0; classes <= CACHE_CLASSES; classes++) {
         size_class *k = &c->classes[c->victim_class];
@@ -299,13 +301,13 @@ static slab *next_candidate(cache *c, int except)
     return NULL;
 }
 
-/* How much of it is in use, in frames. Clears the reference bits: in a slab that is in use they will be set
- * again when it is looked at the next time. */
+/* How much of a slab is in use, in frames. Clears the reference bits: in a slab that is in use, readers will
+ * have set them again by the next time. */
 static uint32_t slab_use(slab *s)
 {
     uint32_t use = 0;
     for (uint32_t i = 0; i < s->ready; i++) {
-        frame *fr = slab_frame(s, i);
+        cache_frame *fr = slab_frame(s, i);
         if (fr->state != FRAME_USED) continue;
         if (fr->resident)
             use += RESIDENT_WEIGHT;
@@ -316,13 +318,13 @@ static uint32_t slab_use(slab *s)
     return use;
 }
 
-/* The least used of a few slabs; *cold: hardly used at all. */
+/* The least used of a few slabs; *cold: it is hardly used at all. */
 static slab *pick_victim(cache *c, int except, bool *cold)
 {
     slab *best = NULL, *first = NULL;
     uint64_t best_use = 0;
     for (int i = 0; i < VICTIM_CANDIDATES; i++) {
-        slab *s = next_candidate(c, except);
+        slab *s = next_victim(c, except);
         if (!s || s == first) break;
         if (!first) first = s;
         uint64_t use = slab_use(s);
@@ -342,19 +344,15 @@ bool slabs_shrink(cache *c)
     return s != NULL;
 }
 
-/* Whether the class can do nothing for itself: it has no frames, or the hand came round twice in vain. */
-static bool class_starves(const size_class *k)
-{
-    return k->frames == 0 || k->fruitless > 2 * k->frames;
-}
-
+/* Takes a slab from another class, if this one needs it. */
 static void take_slab(cache *c, int class_no)
 {
     size_class *k = &c->classes[class_no];
-    bool starves = class_starves(k), cold;
+    /* The class has no frames, or its hand has gone round twice without evicting one. */
+    bool starves = k->frames == 0 || k->fruitless > 2 * k->frames, cold;
     if (!starves && k->evicted < k->frames) return;
     k->evicted = 0;
-    if (c->leaving_first) return; /* one at a time: that one may serve us already */
+    if (c->leaving_first) return; /* one at a time: that one may already suffice */
     slab *s = pick_victim(c, class_no, &cold);
     if (!s || (!cold && !starves)) return;
     k->fruitless = 0;
@@ -363,8 +361,9 @@ static void take_slab(cache *c, int class_no)
 
 /* ---------------------------------------------------------------- the clock */
 
-/* The next frame under the hand; NULL: it only went on to the next slab. The class has slabs. */
-static frame *hand_advance(size_class *k)
+/* Advances the hand and returns the frame it has passed; NULL: it only went on to the next slab. The class
+ * must have slabs. */
+static cache_frame *hand_advance(size_class *k)
 {
     if (k->hand_slab >= k->slab_count) k->hand_slab = 0;
     slab *s = k->slabs[k->hand_slab];
@@ -374,19 +373,19 @@ static frame *hand_advance(size_class *k)
     return NULL;
 }
 
-static bool may_evict(cache *c, frame *fr)
+static bool may_evict(cache *c, cache_frame *fr)
 {
     if (fr->state != FRAME_USED) return false;
     if (fr->resident) {
         if (c->resident_bytes <= c->limit / 2) return false;
-        frame_set_resident(c, fr, false); /* from now on one like the others */
+        frame_set_resident(c, fr, false); /* from now on it is treated like the others */
     }
     if (!frame_referenced(fr)) return true;
     frame_unreference(fr);
     return false;
 }
 
-/* Whether it has as many free frames, or nearly free ones, as it should have ahead of need. */
+/* Whether the class has as many frames free or in limbo as it should have in stock. */
 static bool class_is_stocked(const size_class *k)
 {
     uint32_t stock = k->frames / STOCK_PART;
@@ -399,7 +398,7 @@ static bool class_is_stocked(const size_class *k)
 static void class_sweep(cache *c, size_class *k)
 {
     for (int steps = 0; steps < SWEEP_STEPS && k->frames > 0 && !class_is_stocked(k); steps++) {
-        frame *fr = hand_advance(k);
+        cache_frame *fr = hand_advance(k);
         k->fruitless++;
         if (!fr || !may_evict(c, fr)) continue;
         map_remove(fr);
@@ -410,7 +409,8 @@ static void class_sweep(cache *c, size_class *k)
     }
 }
 
-/* More memory while there is some; then another class's; then its own, again. */
+/* Refills the stock of free frames: with new memory if there is any, else from another class, else by
+ * evicting. */
 static void class_restock(cache *c, int class_no)
 {
     size_class *k = &c->classes[class_no];
@@ -420,16 +420,16 @@ static void class_restock(cache *c, int class_no)
     slabs_reclaim(c);
 }
 
-frame *frame_spare(cache *c, int class_no)
+cache_frame *frame_spare(cache *c, int class_no)
 {
     os_mutex_assert_held(&c->mu);
     size_class *k = &c->classes[class_no];
     slabs_reclaim(c);
-    /* The stock was evicted for others. */
+    /* The stock was evicted for other priorities. */
     return k->free_count > STOCK_MAX || slab_create(c, class_no) ? free_take(k) : NULL;
 }
 
-frame *frame_acquire(cache *c, int class_no)
+cache_frame *frame_acquire(cache *c, int class_no)
 {
     os_mutex_assert_held(&c->mu);
     slabs_reclaim(c);

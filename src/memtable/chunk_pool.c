@@ -1,3 +1,4 @@
+/* chunk_pool.c -- a list of free chunks under a mutex. */
 #include "memtable/chunk_pool.h"
 
 #include "base/memory.h"
@@ -23,7 +24,7 @@ void *chunk_pool_take(chunk_pool *p)
         p->first = *(void **)chunk;
         p->kept--;
     } else {
-        chunk = mem_large_alloc(p->chunk_bytes); /* address space only: it takes no time here */
+        chunk = mem_large_alloc(p->chunk_bytes); /* only reserves address space: fast */
     }
     if (chunk) p->used++;
     os_mutex_unlock(&p->mu);

@@ -8,8 +8,8 @@
 
 enum { CHUNK_FIRST = 16 << 10 };
 
-struct chunk {
-    struct chunk *next;
+struct memchunk {
+    struct memchunk *next;
     size_t size;
     alignas(CACHE_LINE) uint8_t bytes[];
 };
@@ -27,8 +27,8 @@ void memchunks_init(memchunks *c, chunk_pool *pool)
 
 void memchunks_deinit(memchunks *c)
 {
-    for (struct chunk *chunk = c->list; chunk;) {
-        struct chunk *next = chunk->next;
+    for (struct memchunk *chunk = c->list; chunk;) {
+        struct memchunk *next = chunk->next;
         if (chunk->size == c->pool->chunk_bytes)
             chunk_pool_give(c->pool, chunk);
         else
@@ -43,15 +43,15 @@ size_t memchunks_bytes(const memchunks *c)
     return atomic_load_explicit(&c->bytes, memory_order_relaxed); /* a statistic */
 }
 
-/* `size` includes the chunk's own header. The list is only for freeing: its order means nothing. */
-static struct chunk *chunk_create(memchunks *c, size_t size)
+/* `size` includes the chunk's own header. The list is only for freeing: its order does not matter. */
+static struct memchunk *memchunk_create(memchunks *c, size_t size)
 {
-    struct chunk *chunk = size == c->pool->chunk_bytes ? chunk_pool_take(c->pool) : mem_large_alloc(size);
+    struct memchunk *chunk = size == c->pool->chunk_bytes ? chunk_pool_take(c->pool) : mem_large_alloc(size);
     if (!chunk) return NULL;
     chunk->size = size;
     chunk->next = c->list;
     c->list = chunk;
-    /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
+    /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
     atomic_store_explicit(&c->bytes, memchunks_bytes(c) + size, memory_order_relaxed);
     return chunk;
 }
@@ -65,8 +65,8 @@ bool memchunks_reserve(memchunks *c, size_t size)
 {
     if (size <= c->left) return true;
     size_t chunk_size = c->next_size;
-    if (chunk_size < size + sizeof(struct chunk)) chunk_size = size + sizeof(struct chunk);
-    struct chunk *chunk = chunk_create(c, chunk_size);
+    if (chunk_size < size + sizeof(struct memchunk)) chunk_size = size + sizeof(struct memchunk);
+    struct memchunk *chunk = memchunk_create(c, chunk_size);
     if (!chunk) return false;
     c->at = chunk->bytes;
     c->left = chunk_size - sizeof *chunk;
@@ -85,7 +85,7 @@ void *memchunks_take(memchunks *c, size_t size, size_t alignment)
     return memory;
 }
 
-/* A quarter: a chunk given up for the next one has at most that much left unused. */
+/* A quarter, so that a chunk abandoned for the next one wastes no more than that. */
 bool memchunks_is_large(const memchunks *c, size_t size)
 {
     return size > c->next_size / 4;
@@ -93,9 +93,9 @@ bool memchunks_is_large(const memchunks *c, size_t size)
 
 void *memchunks_alloc_alone(memchunks *c, size_t size)
 {
-    if (size > SIZE_MAX - sizeof(struct chunk)) return NULL;
-    struct chunk *chunk = chunk_create(c, sizeof *chunk + size);
+    if (size > SIZE_MAX - sizeof(struct memchunk)) return NULL;
+    struct memchunk *chunk = memchunk_create(c, sizeof *chunk + size);
     if (!chunk) return NULL;
-    grow_next(c); /* what takes such values is no small memtable: soon they share chunks */
+    grow_next(c); /* a memtable with such values will not stay small: the next ones are to share chunks */
     return chunk->bytes;
 }

@@ -21,13 +21,13 @@ static size_t slot_count(const memdirectory_table *t)
     return (size_t)1 << t->bits;
 }
 
-/* The slot of a collection, or the empty one where it belongs. There always is an empty one. */
+/* The slot of a collection, or the empty slot where it belongs. The table always has an empty slot. */
 static _Atomic(memmap *) *find_slot(memdirectory_table *t, uint32_t collection, memmap **found)
 {
     size_t mask = slot_count(t) - 1;
     size_t i = (size_t)(collection * UINT64_C(0x9e3779b97f4a7c15) >> (64 - t->bits)); /* Fibonacci hashing */
     for (;; i = (i + 1) & mask) {
-        /* Acquire: the map is made before it is put here. */
+        /* Acquire: pairs with the release in memdirectory_find_or_create, after which the map is complete. */
         *found = atomic_load_explicit(&t->slots[i], memory_order_acquire);
         if (!*found || (*found)->collection == collection) return &t->slots[i];
     }
@@ -36,8 +36,8 @@ static _Atomic(memmap *) *find_slot(memdirectory_table *t, uint32_t collection, 
 memmap *memdirectory_find(const memdirectory *d, uint32_t collection)
 {
     memmap *found = NULL;
-    memdirectory_table *t =
-        atomic_load_explicit(&d->table, memory_order_acquire); /* and its slots as copied */
+    /* Acquire: pairs with the release in ensure_free_slot, after which the slots are copied. */
+    memdirectory_table *t = atomic_load_explicit(&d->table, memory_order_acquire);
     if (t) find_slot(t, collection, &found);
     return found;
 }
@@ -64,8 +64,8 @@ static memdirectory_table *table_create(memchunks *c, unsigned bits)
     return t;
 }
 
-/* Makes sure that there is a table with room for one more map. */
-static bool make_room(memdirectory *d, memchunks *c)
+/* Makes sure that there is a table with room for one more map. false: out of memory. */
+static bool ensure_free_slot(memdirectory *d, memchunks *c)
 {
     memdirectory_table *old = own_table(d);
     if (old && d->count < slot_count(old) / 2) return true;
@@ -77,7 +77,7 @@ static bool make_room(memdirectory *d, memchunks *c)
         /* Relaxed: the table is published as a whole. */
         atomic_store_explicit(find_slot(t, m->collection, &none), m, memory_order_relaxed);
     }
-    /* Release: who loads the table finds it filled. */
+    /* Release: a reader that loads the table sees its slots filled. */
     atomic_store_explicit(&d->table, t, memory_order_release);
     return true;
 }
@@ -86,13 +86,13 @@ memmap *memdirectory_find_or_create(memdirectory *d, memchunks *c, uint32_t coll
 {
     memmap *m = memdirectory_find(d, collection);
     if (m) return m;
-    if (!make_room(d, c)) return NULL;
+    if (!ensure_free_slot(d, c)) return NULL;
     m = memmap_create(c, collection);
     if (!m) return NULL;
     memmap *none;
     _Atomic(memmap *) *slot = find_slot(own_table(d), collection, &none);
     assert(!none);
-    /* Release: who loads it finds it made. */
+    /* Release: a reader that loads the map sees it complete. */
     atomic_store_explicit(slot, m, memory_order_release);
     d->count++;
     return m;
@@ -100,11 +100,10 @@ memmap *memdirectory_find_or_create(memdirectory *d, memchunks *c, uint32_t coll
 
 memmap *memdirectory_next(const memdirectory *d, size_t *position)
 {
-    memdirectory_table *t =
-        atomic_load_explicit(&d->table, memory_order_acquire); /* as in memdirectory_find */
+    /* Acquire, of the table as in memdirectory_find and of the slot as in find_slot. */
+    memdirectory_table *t = atomic_load_explicit(&d->table, memory_order_acquire);
     while (t && *position < slot_count(t)) {
-        memmap *m =
-            atomic_load_explicit(&t->slots[(*position)++], memory_order_acquire); /* as in find_slot */
+        memmap *m = atomic_load_explicit(&t->slots[(*position)++], memory_order_acquire);
         if (m) return m;
     }
     return NULL;

@@ -1,4 +1,4 @@
-/* memmap.c -- descending, inserting and copying leaves. */
+/* memmap.c -- the map of a collection: descending, copying leaves, inserting. */
 #include "memtable/memmap_internal.h"
 
 #include <assert.h>
@@ -6,7 +6,8 @@
 
 /* ---------------------------------------------------------------- reading */
 
-/* The writer changes a node within a microsecond, or a few when it splits one, unless it is off the CPU. */
+/* The writer is done with a node within a microsecond, or a few when it splits one, unless it has been
+ * preempted: spin first, then yield. */
 void memmap_pause(unsigned *tries)
 {
     enum { SPINS = 64 };
@@ -19,7 +20,7 @@ void memmap_pause(unsigned *tries)
     sched_yield();
 }
 
-/* All the heads at once, instead of one miss after the other. */
+/* Fetches all heads at once, instead of taking one cache miss after another during the search. */
 static void prefetch_node(const memnode *n)
 {
     const char *line = (const char *)n;
@@ -47,8 +48,8 @@ const memnode *memmap_try_descend(const memmap *m, memmap_target target, slice k
 {
     const memnode *n = atomic_load_explicit(&m->root, memory_order_acquire);
     if (!memnode_read_begin(n, version)) return NULL;
-    /* A root that had split before the version was taken is no root any more. Relaxed: the version acquired
-     * that. */
+    /* A root that was split before its version was loaded is no longer the root. Relaxed: the load of the
+     * version was an acquire. */
     if (atomic_load_explicit(&m->root, memory_order_relaxed) != n) return NULL;
     while (n->level > level) {
         const memnode *child = memnode_child(n, memmap_child_place(n, target, key));
@@ -74,7 +75,7 @@ const memtable_record *memmap_find(const memmap *m, slice key)
     }
 }
 
-/* Narrows the copy to the range. A bound is looked for only in the leaf whose fences it lies between. */
+/* Narrows the copy to the range. A bound is searched for only in the leaf whose fences enclose it. */
 static void clip_leaf(const memnode *leaf, const memmap_range *range, memmap_leaf *out)
 {
     bool equal;
@@ -117,14 +118,14 @@ void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, const me
 
 /* ---------------------------------------------------------------- inserting */
 
-/* Where a key belongs: a node of every level, and the place in it of the child or, in the leaf, the key. */
+/* Where a key belongs: a node of each level, and the place in it of the child or, in the leaf, of the key. */
 typedef struct memmap_path {
     struct {
         memnode *node;
         uint32_t place;
     } levels[MEMMAP_HEIGHT_MAX];
     uint32_t height;
-    bool found;  /* the key is at its place */
+    bool found;  /* the key is already in the leaf, at its place */
     bool append; /* the key is above all others */
 } memmap_path;
 
@@ -167,7 +168,7 @@ static bool is_full(const memnode *n)
     return memnode_count(n) == NODE_SLOTS;
 }
 
-/* How many nodes, from the leaf upwards, must be split to make room for the key. */
+/* The number of nodes, from the leaf upwards, that must be split to make room for the key. */
 static uint32_t count_splits(const memmap_path *path)
 {
     uint32_t splits = 0;
@@ -184,12 +185,12 @@ static void grow_root(memmap *m, memchunks *c, memmap_path *path)
     path->levels[path->height].node = root;
     path->levels[path->height].place = 0;
     path->height++;
-    /* Release: who loads it finds it filled. */
+    /* Release: a reader that loads the root sees it filled. */
     atomic_store_explicit(&m->root, root, memory_order_release);
 }
 
-/* Splits the path's node at a level and leads the path into the half that the key belongs to. Keys that
- * ascend leave full nodes behind. */
+/* Splits the path's node at a level and moves the path to the half that the key belongs to. A path of an
+ * appended key splits at the end, so that ascending keys leave full nodes. */
 static void split_level(memmap *m, memchunks *c, memmap_path *path, uint32_t level, const memtable_record *r)
 {
     assert(level + 1 < path->height && is_full(path->levels[level].node) &&
@@ -198,7 +199,7 @@ static void split_level(memmap *m, memchunks *c, memmap_path *path, uint32_t lev
     uint32_t place = path->levels[level].place, parent_place = path->levels[level + 1].place;
     uint32_t from = NODE_SLOTS / 2;
     if (path->append) from = level ? NODE_SLOTS - 1 : NODE_SLOTS;
-    const memtable_record *separator = r; /* of an appended leaf, which is empty still */
+    const memtable_record *separator = r; /* right for an appended leaf, which is still empty */
     if (level)
         separator = memnode_child(n, from)->lower;
     else if (!path->append)
@@ -207,7 +208,7 @@ static void split_level(memmap *m, memchunks *c, memmap_path *path, uint32_t lev
     memnode_split(path->levels[level + 1].node, parent_place, n, from, right);
     if (n == m->rightmost) m->rightmost = right;
 
-    /* A key at the place of the separator itself is below it, unless it is the separator. */
+    /* A key whose place is the separator's lies below it, unless the key itself is the separator. */
     bool goes_right = level ? place >= from : place > from || path->append;
     if (!goes_right) return;
     path->levels[level].node = right;
@@ -221,8 +222,8 @@ static size_t record_size(const memtable_entry *e)
     return sizeof(memtable_record) + e->key.size + e->value.size + expiry;
 }
 
-/* Memory for the record and for as many nodes; NULL: out of memory. */
-static memtable_record *reserve(memchunks *c, size_t size, uint32_t nodes)
+/* Allocates the record and reserves memory for `nodes` nodes. NULL: out of memory. */
+static memtable_record *reserve_insert(memchunks *c, size_t size, uint32_t nodes)
 {
     size_t node_bytes = nodes * (sizeof(memnode) + alignof(memnode));
     bool large = memchunks_is_large(c, size);
@@ -243,7 +244,7 @@ static void fill_record(memtable_record *r, const memtable_entry *e, const memta
     if (e->op == ENTRY_PUT_UNTIL) put_u64le(r->bytes + e->key.size + e->value.size, e->expires_at_ms);
 }
 
-/* The path of a key above all others, if there is room for it in the last leaf: ascending keys need no
+/* Makes the path of a key above all others, if there is room for it in the last leaf: ascending keys need no
  * search. */
 static bool find_append(const memmap *m, slice key, memmap_path *path)
 {
@@ -270,7 +271,7 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
 
     uint32_t splits = path.found ? 0 : count_splits(&path);
     bool grows = splits == path.height;
-    memtable_record *r = reserve(c, record_size(entry), splits + grows);
+    memtable_record *r = reserve_insert(c, record_size(entry), splits + grows);
     if (!r) return NULL;
     fill_record(r, entry, older);
     if (path.found) {
@@ -281,7 +282,7 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
             split_level(m, c, &path, level, r);
         memnode_insert(path.levels[0].node, path.levels[0].place, entry->key, r);
     }
-    /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
+    /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
     atomic_store_explicit(&m->entries, memmap_entries(m) + 1, memory_order_relaxed);
     return r;
 }

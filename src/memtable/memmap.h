@@ -1,18 +1,19 @@
 /* memmap.h -- the ordered map of one collection within a memtable: a B+tree of nodes (node.h).
  *
- * Readers descend optimistically: a child is trusted once its version has been taken and its parent's,
- * checked after that, is still the one it was found under. As there is one writer, it locks nothing: the
- * versions are all.
+ * Readers descend optimistically: they trust a child once they have loaded its version and then found its
+ * parent's version unchanged. The single writer needs no locks; the nodes' versions are the only protocol.
  *
- * Splitting is done on the way down, so every step leaves a whole tree, and all memory is reserved before the
- * first.
+ * An insert splits full nodes from the top down, so that every step leaves a complete tree, and reserves all
+ * its memory before the first split.
+ *
+ * Concurrency  one writer; any number of readers.
  */
 #ifndef HOLT_MEMTABLE_MEMMAP_H
 #define HOLT_MEMTABLE_MEMMAP_H
 
 #include "memtable/node.h"
 
-/* 31 children at least but at the edges: enough for more keys than memory can hold. */
+/* Nodes have at least 31 children except at the edges: enough for more keys than memory can hold. */
 enum { MEMMAP_HEIGHT_MAX = 16 };
 
 typedef struct memmap {
@@ -20,7 +21,7 @@ typedef struct memmap {
     uint32_t collection;     /* constant */
     /* A line of its own: it changes with every insert, while readers need the root. */
     alignas(CACHE_LINE) _Atomic uint64_t entries; /* versions; written by the writer, a statistic */
-    memnode *rightmost;                           /* the last leaf; the writer's */
+    memnode *rightmost;                           /* the last leaf; used by the writer only */
 } memmap;
 
 /* NULL: out of memory. */
@@ -31,29 +32,29 @@ static inline uint64_t memmap_entries(const memmap *m)
     return atomic_load_explicit(&m->entries, memory_order_relaxed); /* a statistic */
 }
 
-/* Inserts a version. NULL: out of memory, nothing was inserted. Writer. */
+/* Inserts a version. NULL: out of memory, nothing was inserted. Writer only. */
 memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *entry);
 
 /* The newest version of a key, visible or not; NULL: none. */
 const memtable_record *memmap_find(const memmap *m, slice key);
 
-/* Which leaf is meant. */
+/* Which leaf to descend to. */
 typedef enum memmap_target {
-    LEAF_OF,    /* the one that covers the key */
-    LEAF_BELOW, /* the one that covers the keys just below it */
-    LEAF_LAST   /* the last one */
+    LEAF_OF,    /* the leaf that covers the key */
+    LEAF_BELOW, /* the leaf that covers the keys just below it */
+    LEAF_LAST   /* the last leaf */
 } memmap_target;
 
-/* The keys in [lower, upper) that a walk is about; {NULL, 0} is open. */
+/* The range of keys [lower, upper) of an iterator; {NULL, 0} is open. */
 typedef struct memmap_range {
     slice lower, upper;
 } memmap_range;
 
-/* A leaf as it was at one moment. */
+/* A copy of a leaf as it was at one moment. */
 typedef struct memmap_leaf {
     const memtable_record *lower, *upper; /* its fences; NULL: nothing of the range lies beyond */
     uint32_t begin, end;                  /* the slots within the range */
-    uint32_t place;                       /* of the first key >= the wanted one, between begin and end */
+    uint32_t place;                       /* of the first key >= the one sought, clamped to [begin, end] */
     uint64_t tombstones, newest;          /* node.h, Tombstones */
     const memtable_record *records[NODE_SLOTS];
 } memmap_leaf;
@@ -61,10 +62,11 @@ typedef struct memmap_leaf {
 void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, const memmap_range *range,
                       memmap_leaf *out);
 
-/* Passes over leaves in which a reader at the seqno sees tombstones only, without touching what is in them, from the leaf that
- * begins at the fence, or walking backwards the one that ends there. Stops before the leaf that the limit lies in (or walking
- * backwards, that holds it or begins with it; open: none). Returns the fence it has come to; NULL: there are no more leaves.
- * *passed counts them. */
+/* Passes over leaves in which a reader at `seqno` sees nothing but tombstones, without touching their
+ * records. Begins with the leaf that starts at the fence or, walking backwards, that ends there. Stops before
+ * the leaf that the limit lies in or, walking backwards, the leaf that holds the limit or begins with it; an
+ * open limit stops nothing. Returns the fence it has reached; NULL: there are no more leaves. Adds the number
+ * of leaves passed to *passed. */
 const memtable_record *memmap_pass_tombstones(const memmap *m, bool backward, const memtable_record *fence,
                                               uint64_t seqno, slice limit, uint64_t *passed);
 

@@ -1,17 +1,18 @@
-/* memmap_internal.h -- descending optimistically, for map.c and memmap_pass.c. */
+/* memmap_internal.h -- the optimistic descent, shared by memmap.c and memmap_pass.c. */
 #ifndef HOLT_MEMTABLE_MEMMAP_INTERNAL_H
 #define HOLT_MEMTABLE_MEMMAP_INTERNAL_H
 
 #include "memtable/memmap.h"
 
-/* The place of the child that leads to the leaf meant. */
+/* The place of the child that leads to the target leaf. */
 uint32_t memmap_child_place(const memnode *inner, memmap_target target, slice key);
 
-/* The leaf meant (level 0), or its parent (level 1; where the root is a leaf, that), and the version under which it is the
- * right one. NULL: the tree changed on the way. */
-const memnode *memmap_try_descend(const memmap *m, memmap_target target, slice key, uint32_t level, uint64_t *version);
+/* Returns the target leaf (level 0), or its parent (level 1; the root if that is a leaf), and the version
+ * under which it was found to be the right node. NULL: the tree changed on the way. */
+const memnode *memmap_try_descend(const memmap *m, memmap_target target, slice key, uint32_t level,
+                                  uint64_t *version);
 
-/* What a reader does before it tries again. *tries begins at 0. */
+/* Waits a moment before a reader tries again. *tries starts at 0. */
 void memmap_pause(unsigned *tries);
 
 #endif

@@ -1,14 +1,15 @@
 /* memmap_pass.c -- passing over leaves that hold nothing but tombstones.
  *
- * What a leaf notes of its tombstones is in its first cache line (node.h), and its parent leads to it and its neighbours: so a
- * line is touched for each leaf, some of them ahead, and no record but the fences.
+ * The bits that tell which slots hold tombstones are in the first cache line of a leaf (node.h), and its
+ * parent leads to it and its neighbours. So this touches one line per leaf, prefetching some ahead, and no
+ * records but the fences.
  */
 #include "memtable/memmap_internal.h"
 
 typedef enum leaf_state { LEAF_DEAD, LEAF_STOPS, LEAF_CHANGED } leaf_state;
 
-/* Whether a reader at the seqno sees only tombstones in a leaf found in its parent; if so *fence becomes the leaf's
- * other fence. */
+/* Whether a reader at `seqno` sees only tombstones in a leaf that was found in its parent; if so *fence
+ * becomes the leaf's other fence. */
 static leaf_state judge_leaf(const memnode *parent, uint64_t parent_version, const memnode *leaf,
                              bool backward, uint64_t seqno, const memtable_record **fence)
 {
@@ -22,8 +23,9 @@ static leaf_state judge_leaf(const memnode *parent, uint64_t parent_version, con
     return LEAF_DEAD;
 }
 
-/* The children of a node above leaves that lie on this side of the limit: the place behind the last one, or walking
- * backwards the place of the last one before it. Needs a check of the node's version. */
+/* Among the children of a node above leaves, the place where the walk must stop: one past the last child
+ * before the limit or, walking backwards, that child's own place. To be trusted only after a check of the
+ * node's version. */
 static uint32_t place_of_limit(const memnode *n, bool backward, slice limit)
 {
     const memtable_record *end = backward ? n->lower : memnode_upper(n);
@@ -37,15 +39,11 @@ static uint32_t place_of_limit(const memnode *n, bool backward, slice limit)
     return backward ? place + 1 : place;
 }
 
-/* The first lines of the leaves from a place on, in the direction of travel: as many as the processor has room for. */
+/* How many leaves' first lines are prefetched: about as many misses as a processor can have outstanding. */
 enum { LEAVES_AHEAD = 8 };
 
-static void prefetch_leaf(const memnode *n, uint32_t place)
-{
-    __builtin_prefetch(memnode_child(n, place));
-}
-
-/* Passes over the leaves of one node. false: the tree has changed, or the node is at its end: on from *fence. */
+/* Passes over the leaves of one node. false: the tree has changed, or the node has no more leaves; the caller
+ * is to continue from *fence. */
 static bool pass_in_node(const memnode *n, uint64_t version, bool backward, uint64_t seqno, slice limit,
                          const memtable_record **fence, uint64_t *passed)
 {
@@ -56,7 +54,7 @@ static bool pass_in_node(const memnode *n, uint64_t version, bool backward, uint
     if (backward ? at < stop : at >= stop) return true;
     for (uint32_t left = backward ? at - stop + 1 : stop - at, ahead = 0; left > 0; left--) {
         for (; ahead < LEAVES_AHEAD && ahead < left; ahead++)
-            prefetch_leaf(n, backward ? at - ahead : at + ahead);
+            __builtin_prefetch(memnode_child(n, backward ? at - ahead : at + ahead));
         ahead--;
         const memnode *leaf = memnode_child(n, at);
         leaf_state state = judge_leaf(n, version, leaf, backward, seqno, fence);

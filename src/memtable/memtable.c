@@ -1,4 +1,4 @@
-/* memtable.c -- the memtable as a whole: lifetime, counts, and the way to a collection's map. */
+/* memtable.c -- the memtable as a whole: lifetime, counts, and finding a collection's map. */
 #include "memtable/memtable.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "memtable/memtable_internal.h"
 
-enum { KEY_SIZE_MAX = UINT16_MAX }; /* of holt.h; memtable_record.h has 16 bits for it */
+enum { KEY_SIZE_MAX = UINT16_MAX }; /* the limit in holt.h; memtable_record.h has 16 bits for it */
 
 holt_status memtable_create(memtable **out, chunk_pool *pool)
 {
@@ -27,7 +27,7 @@ holt_status memtable_create(memtable **out, chunk_pool *pool)
 
 memtable *memtable_ref(memtable *m)
 {
-    /* Relaxed: whoever calls has the memtable already; a count says nothing about its contents. */
+    /* Relaxed: the caller can reach the memtable already, and the count publishes nothing of its contents. */
     uint32_t before = atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
     assert(before > 0);
     (void)before;
@@ -37,7 +37,7 @@ memtable *memtable_ref(memtable *m)
 void memtable_unref(memtable *m)
 {
     if (!m) return;
-    /* Release: our reads come before the freeing. Acquire: so do all others'. */
+    /* Release: our reads come before the free. Acquire: so do those of all other threads. */
     if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1) return;
     memchunks_deinit(&m->chunks);
     mem_free(m);
@@ -68,7 +68,7 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
     }
     memtable_record *r = memmap_insert(m->last, &m->chunks, &e);
     if (!r) return status_no_memory(sizeof *r + e.key.size + e.value.size);
-    /* Relaxed: a statistic. A load and a store do, as one thread writes it. */
+    /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
     atomic_store_explicit(&m->entries, memtable_entries(m) + 1, memory_order_relaxed);
     if (record) *record = r;
     return HOLT_OK;
@@ -77,8 +77,9 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
 void memtable_abort(memtable *m, memtable_record *record)
 {
     assert(!record_is_aborted(record));
-    atomic_store_explicit(&record->is_aborted, true, memory_order_relaxed); /* memtable_record.h says why */
-    atomic_store_explicit(&m->has_aborted, true, memory_order_relaxed);     /* and memtable_internal.h */
+    /* Relaxed: see memtable_record.h and memtable_internal.h. */
+    atomic_store_explicit(&record->is_aborted, true, memory_order_relaxed);
+    atomic_store_explicit(&m->has_aborted, true, memory_order_relaxed);
 }
 
 static const memtable_record *find_at(memtable *m, uint32_t collection, slice key, uint64_t seqno)

@@ -1,4 +1,4 @@
-/* memtable_check.c -- memtable_check(): everything that the code of this folder takes for granted. */
+/* memtable_check.c -- memtable_check(): checks every invariant that the code of this folder relies on. */
 #include "memtable/memtable.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "memtable/memtable_internal.h"
 
-/* Also with assertions off: it is only called to find out. */
+/* Active even when assertions are off: checking is all that memtable_check() is for. */
 #define CHECK(condition)                                                                                     \
     do {                                                                                                     \
         if (!(condition)) check_failed(#condition, __LINE__);                                                \
@@ -18,12 +18,7 @@ static _Noreturn void check_failed(const char *condition, int line)
     abort();
 }
 
-static bool is_below(const memtable_record *a, const memtable_record *b)
-{
-    return slice_compare(record_key(a), record_key(b)) < 0;
-}
-
-/* The versions of a key; returns how many. */
+/* Checks the versions of a key; returns their number. */
 static uint64_t check_chain(const memtable_record *newest)
 {
     uint64_t versions = 0, newer = UINT64_MAX;
@@ -40,7 +35,7 @@ static uint64_t check_chain(const memtable_record *newest)
 
 static void check_prefix_and_heads(const memnode *n, uint32_t first, uint32_t count)
 {
-    /* Relaxed, here and below: there is no other writer, and no sense in checking beside one. */
+    /* Relaxed, here and below: the check runs on the writer's thread. */
     uint32_t size = atomic_load_explicit(&n->prefix_size, memory_order_relaxed);
     const memtable_record *of = atomic_load_explicit(&n->prefix_of, memory_order_relaxed);
     if (n->lower && memnode_upper(n)) {
@@ -58,7 +53,7 @@ static void check_prefix_and_heads(const memnode *n, uint32_t first, uint32_t co
 }
 
 /* Keys ascend strictly between the fences. */
-static void check_order(const memnode *n, uint32_t first, uint32_t count)
+static void check_key_order(const memnode *n, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < count; i++) {
         slice key = memnode_key(n, i);
@@ -68,7 +63,7 @@ static void check_order(const memnode *n, uint32_t first, uint32_t count)
     }
 }
 
-/* What a leaf notes of its newest versions. */
+/* Compares a leaf's tombstone bits and largest seqno with its newest versions. */
 static void check_tombstones(const memnode *leaf, uint32_t count)
 {
     uint64_t newest, bits = memnode_tombstones(leaf, &newest);
@@ -86,8 +81,9 @@ static uint64_t check_node(const memnode *n, const memnode **last_leaf)
     uint32_t first = n->level ? 1 : 0, count = memnode_count(n);
     CHECK(memnode_read_begin(n, &version));
     CHECK(count >= first);
-    if (n->lower && memnode_upper(n)) CHECK(is_below(n->lower, memnode_upper(n)));
-    check_order(n, first, count);
+    if (n->lower && memnode_upper(n))
+        CHECK(slice_compare(record_key(n->lower), record_key(memnode_upper(n))) < 0);
+    check_key_order(n, first, count);
     check_prefix_and_heads(n, first, count);
     if (n->level == 0) {
         *last_leaf = n;

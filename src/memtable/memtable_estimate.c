@@ -1,60 +1,50 @@
-/* memtable_estimate.c -- the entries of a memtable in a key range, estimated (base/range_estimate.h).
+/* memtable_estimate.c -- estimates the entries of a memtable in a key range (base/range_estimate.h).
  *
- * The weight of a node is the number of its slots. Each node is read as it was at one moment; what the writer does
- * between two of them makes the estimate a little older or newer.
+ * The weight of a node is the number of its slots. Each node is read as it was at one moment, but the writer
+ * may change the tree between two nodes: the estimate is then a little older or newer than the seqno says.
  */
 #include "base/range_estimate.h"
 #include "memtable/memtable_internal.h"
 
 #include <sched.h>
 
-_Static_assert(sizeof(memnode *) <= sizeof(uint64_t), "a pointer is what leads to a node");
+_Static_assert(sizeof(memnode *) <= sizeof(uint64_t), "an estimate_node holds a pointer to a memnode");
 
-typedef struct estimate {
+typedef struct memtable_scope {
     uint64_t seqno, after;
-} estimate;
+} memtable_scope;
 
-static const memnode *node_at(estimate_node n)
-{
-    return (const memnode *)(uintptr_t)n.words[0]; // NOLINT(performance-no-int-to-ptr): it was one
-}
-
-static estimate_node node_of(const memnode *n)
+static estimate_node memnode_estimate(const memnode *n)
 {
     uint32_t count = memnode_count(n);
     return (estimate_node){.words = {(uint64_t)(uintptr_t)n}, .weight = count ? count : 1};
 }
 
-static uint32_t child_of(const memnode *n, slice key)
+static void visit_inner_node(const memnode *n, estimate_visit *v)
 {
     bool equal;
-    return memnode_search(n, key, ABOVE, &equal) - 1;
-}
-
-static void visit_inner(const memnode *n, estimate_visit *v)
-{
     uint32_t first = 0, end = memnode_count(n), begin_at = 0, end_at = 0;
     v->has_begin = !slice_is_open(v->begin);
     v->has_end = !slice_is_open(v->end);
     if (v->has_begin) {
-        begin_at = child_of(n, v->begin);
-        v->begin_child = node_of(memnode_child(n, begin_at));
+        begin_at = memnode_search(n, v->begin, ABOVE, &equal) - 1;
+        v->begin_child = memnode_estimate(memnode_child(n, begin_at));
         first = begin_at + 1;
     }
     if (v->has_end) {
-        end_at = child_of(n, v->end);
-        v->end_child = node_of(memnode_child(n, end_at));
+        end_at = memnode_search(n, v->end, ABOVE, &equal) - 1;
+        v->end_child = memnode_estimate(memnode_child(n, end_at));
         end = end_at;
     }
     v->same = v->has_begin && v->has_end && begin_at == end_at;
     for (uint32_t i = first; i < end; i++) {
-        estimate_node child = node_of(memnode_child(n, i));
+        estimate_node child = memnode_estimate(memnode_child(n, i));
         v->covered += (double)child.weight;
         if (estimate_takes(i - first, end - first)) v->samples[v->sample_count++] = child;
     }
 }
 
-static void visit_leaf(const estimate *e, const memnode *n, estimate_visit *v)
+static void visit_leaf_node(const memtable_scope *e, const memnode *n, estimate_visit *v)
 {
     bool equal;
     uint32_t count = memnode_count(n);
@@ -68,20 +58,21 @@ static void visit_leaf(const estimate *e, const memnode *n, estimate_visit *v)
     }
 }
 
-static holt_status visit(void *ctx, estimate_visit *v)
+static holt_status visit_node(void *ctx, estimate_visit *v)
 {
-    const memnode *n = node_at(v->node);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): memnode_estimate() has stored a pointer
+    const memnode *n = (const memnode *)(uintptr_t)v->node.words[0];
     const estimate_visit before = *v;
     for (;;) {
         uint64_t version;
         if (memnode_read_begin(n, &version)) {
             if (v->level > 0)
-                visit_inner(n, v);
+                visit_inner_node(n, v);
             else
-                visit_leaf(ctx, n, v);
+                visit_leaf_node(ctx, n, v);
             if (memnode_read_end(n, version)) return HOLT_OK;
         }
-        sched_yield(); /* the writer changes it: seldom, and within microseconds */
+        sched_yield(); /* the writer is changing the node: rare, and over within microseconds */
         *v = before;
     }
 }
@@ -91,7 +82,7 @@ void memtable_estimate(memtable *m, uint32_t collection, uint64_t seqno, uint64_
 {
     const memmap *map = memdirectory_find(&m->directory, collection);
     if (!map) return;
-    estimate e = {.seqno = seqno, .after = after};
+    memtable_scope e = {.seqno = seqno, .after = after};
     const memnode *root = atomic_load_explicit(&map->root, memory_order_acquire);
-    (void)range_estimate(visit, &e, node_of(root), root->level + 1, begin, end, sums);
+    (void)range_estimate(visit_node, &e, memnode_estimate(root), root->level + 1, begin, end, sums);
 }

@@ -1,9 +1,10 @@
-/* iterator.c -- a iterator over one collection: a copy of the leaf it stands in, and where it stands there.
+/* memtable_iterator.c -- an iterator over one collection: a copy of the current leaf, and a position in it.
  *
- * It is clipped to the range of keys that the iterator is opened for: nothing outside is looked at.
+ * The copy is clipped to the iterator's key range; nothing outside the range is read.
  *
- * The copy may grow old: what comes after it has a seqno above the iterator's. Leaves tile the keys, so the
- * next one is the one that covers the copy's upper fence, whatever has split meanwhile.
+ * The copy may become stale without harm: whatever is inserted after it was made has a seqno above the
+ * iterator's. Leaves tile the key space, so the next leaf is the one that covers the copy's upper fence,
+ * whatever has been split since.
  */
 #include "memtable/memtable.h"
 
@@ -18,17 +19,17 @@ typedef struct memtable_iterator {
     const memmap *map;     /* NULL: the collection has no entries */
     uint64_t seqno, after; /* versions in (after, seqno] are shown */
     memmap_range range;
-    bool has_aborted; /* what the leaves note of tombstones may be untrue */
-    uint32_t at;      /* in the leaf, of the current entry */
+    bool has_aborted; /* the leaves' tombstone bits may be wrong */
+    uint32_t at;      /* slot of the current entry in the leaf */
     memtable_work work;
     memmap_leaf leaf;
 } memtable_iterator;
 
-/* Records lie in the order of their insertion: each is a cache miss, unless it was asked for a few entries
- * earlier. */
+/* Records lie in memory in the order of insertion, so each is a cache miss unless it is prefetched a few
+ * entries ahead. */
 enum { PREFETCH_DISTANCE = 12 };
 
-/* The record and the end of a short key, which may lie in the next line. */
+/* Fetches the record and the end of a short key, which may lie in the next line. */
 static void prefetch_record(const memtable_record *r)
 {
     enum { SHORT_KEY = 16 };
@@ -41,7 +42,7 @@ static memtable_iterator *memtable_iterator_of(iterator *s)
     return (memtable_iterator *)s; /* its first field */
 }
 
-static void show(memtable_iterator *m, uint32_t at, const memtable_record *r)
+static void show_record(memtable_iterator *m, uint32_t at, const memtable_record *r)
 {
     m->at = at;
     m->base.valid = true;
@@ -63,7 +64,7 @@ static void copy_leaf(memtable_iterator *m, memmap_target target, slice key)
     m->work.leaves++;
 }
 
-/* The leaf that begins at the fence, or ends there, and its records asked for. */
+/* Copies the leaf that begins at the fence and prefetches its first records. */
 static void copy_leaf_after(memtable_iterator *m, const memtable_record *fence)
 {
     copy_leaf(m, LEAF_OF, record_key(fence));
@@ -72,6 +73,7 @@ static void copy_leaf_after(memtable_iterator *m, const memtable_record *fence)
         prefetch_record(m->leaf.records[i]);
 }
 
+/* Copies the leaf that ends at the fence and prefetches its last records. */
 static void copy_leaf_before(memtable_iterator *m, const memtable_record *fence)
 {
     copy_leaf(m, LEAF_BELOW, record_key(fence));
@@ -80,7 +82,7 @@ static void copy_leaf_before(memtable_iterator *m, const memtable_record *fence)
         prefetch_record(m->leaf.records[end - 1 - i]);
 }
 
-/* Shows the first entry at or after place `at`, in this leaf or a later one. */
+/* Shows the first visible entry at or after place `at`, in this leaf or a later one. */
 static void advance(memtable_iterator *m, uint32_t at)
 {
     for (;;) {
@@ -89,7 +91,7 @@ static void advance(memtable_iterator *m, uint32_t at)
                 prefetch_record(m->leaf.records[at + PREFETCH_DISTANCE]);
             const memtable_record *r = record_at(m->leaf.records[at], m->seqno);
             if (r && r->seqno > m->after) {
-                show(m, at, r);
+                show_record(m, at, r);
                 return;
             }
         }
@@ -100,7 +102,7 @@ static void advance(memtable_iterator *m, uint32_t at)
     show_nothing(m);
 }
 
-/* Shows the last entry before place `end`, in this leaf or an earlier one. */
+/* Shows the last visible entry before place `end`, in this leaf or an earlier one. */
 static void retreat(memtable_iterator *m, uint32_t end)
 {
     for (;;) {
@@ -109,7 +111,7 @@ static void retreat(memtable_iterator *m, uint32_t end)
                 prefetch_record(m->leaf.records[end - PREFETCH_DISTANCE]);
             const memtable_record *r = record_at(m->leaf.records[end], m->seqno);
             if (r && r->seqno > m->after) {
-                show(m, end, r);
+                show_record(m, end, r);
                 return;
             }
         }
@@ -120,7 +122,7 @@ static void retreat(memtable_iterator *m, uint32_t end)
     show_nothing(m);
 }
 
-static void iterator_first(iterator *s)
+static void memtable_iterator_first(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
@@ -128,7 +130,7 @@ static void iterator_first(iterator *s)
     advance(m, m->leaf.place);
 }
 
-static void iterator_last(iterator *s)
+static void memtable_iterator_last(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
@@ -139,21 +141,21 @@ static void iterator_last(iterator *s)
     retreat(m, m->leaf.end);
 }
 
-static void iterator_next(iterator *s)
+static void memtable_iterator_next(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
     advance(m, m->at + 1);
 }
 
-static void iterator_prev(iterator *s)
+static void memtable_iterator_prev(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
     retreat(m, m->at);
 }
 
-static void iterator_seek(iterator *s, slice key)
+static void memtable_iterator_seek(iterator *s, slice key)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
@@ -165,12 +167,12 @@ static void iterator_seek(iterator *s, slice key)
     advance(m, m->leaf.place);
 }
 
-static void iterator_seek_last(iterator *s, slice key)
+static void memtable_iterator_seek_last(iterator *s, slice key)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     if (!m->map) return;
     if (iterator_past(key, false, m->range.upper)) {
-        iterator_last(s);
+        memtable_iterator_last(s);
         return;
     }
     if (!slice_is_open(m->range.lower) && slice_compare(key, m->range.lower) < 0) {
@@ -183,22 +185,16 @@ static void iterator_seek_last(iterator *s, slice key)
     retreat(m, m->leaf.place + equal);
 }
 
-/* ---------------------------------------------------------------- passing over tombstones */
+/* ---------------------------------------------------------------- skipping tombstones */
 
-/* Whether what the leaf notes of its tombstones is what the iterator sees: all that was inserted into it. */
-static bool notes_hold(const memtable_iterator *m)
+/* Whether the leaf's tombstone bits are right for this iterator: it sees the newest version of every slot,
+ * and none is aborted. */
+static bool bits_are_valid(const memtable_iterator *m)
 {
     return !m->has_aborted && m->leaf.newest <= m->seqno;
 }
 
-/* Whether the iterator sees nothing but tombstones in the leaf: those after it are likely to be such too. */
-static bool leaf_is_dead(const memtable_iterator *m)
-{
-    const uint64_t within = memnode_bits(m->leaf.end) & ~memnode_bits(m->leaf.begin);
-    return notes_hold(m) && (m->leaf.tombstones & within) == within;
-}
-
-/* Whether the limit may lie within the leaf: then keys have to be looked at. */
+/* Whether the limit may lie within the leaf: if so, keys have to be compared with it. */
 static bool limit_in_leaf(const memtable_iterator *m, bool backward, slice limit)
 {
     const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
@@ -207,23 +203,23 @@ static bool limit_in_leaf(const memtable_iterator *m, bool backward, slice limit
                                : slice_compare(record_key(fence), limit) > 0);
 }
 
-/* Shows the record at the place if the iterator sees it, and it is no tombstone or at or past the limit (open: no keys are
- * looked at). */
+/* Shows the record at the place if the iterator sees it and either it is not a tombstone or its key is at or
+ * past the limit (open: keys are not read). */
 static bool show_unless_skipped(memtable_iterator *m, uint32_t at, bool backward, slice limit)
 {
     const memtable_record *r = record_at(m->leaf.records[at], m->seqno);
     m->work.records++;
     if (!r || r->seqno <= m->after) return false;
     if (r->op == ENTRY_DELETE && !iterator_past(record_key(r), backward, limit)) return false;
-    show(m, at, r);
+    show_record(m, at, r);
     return true;
 }
 
-/* Skips what is to be skipped in the leaf, from place `at` on. false: all of it. */
+/* Skips tombstones in the leaf from place `at` on. false: nothing is left to show_record in it. */
 static bool skip_in_leaf_forward(memtable_iterator *m, uint32_t at, slice limit)
 {
     if (!limit_in_leaf(m, false, limit)) limit = slice_of(NULL, 0);
-    const uint64_t passable = notes_hold(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
+    const uint64_t passable = bits_are_valid(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
     for (; at < m->leaf.end; at++) {
         if (!(passable >> at & 1) && show_unless_skipped(m, at, false, limit)) return true;
     }
@@ -233,18 +229,20 @@ static bool skip_in_leaf_forward(memtable_iterator *m, uint32_t at, slice limit)
 static bool skip_in_leaf_backward(memtable_iterator *m, uint32_t end, slice limit)
 {
     if (!limit_in_leaf(m, true, limit)) limit = slice_of(NULL, 0);
-    const uint64_t passable = notes_hold(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
+    const uint64_t passable = bits_are_valid(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
     while (end-- > m->leaf.begin) {
         if (!(passable >> end & 1) && show_unless_skipped(m, end, true, limit)) return true;
     }
     return false;
 }
 
-/* The fence of the next leaf to look into; NULL: there is none within the range. */
+/* The fence of the next leaf to read; NULL: there is none within the range. Where this leaf holds only
+ * tombstones, its neighbours are likely to hold only tombstones too. */
 static const memtable_record *next_fence(memtable_iterator *m, bool backward, slice limit)
 {
     const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
-    if (!fence || !leaf_is_dead(m)) return fence;
+    const uint64_t within = memnode_bits(m->leaf.end) & ~memnode_bits(m->leaf.begin);
+    if (!fence || !bits_are_valid(m) || (m->leaf.tombstones & within) != within) return fence;
     slice end =
         backward ? slice_tighter_lower(limit, m->range.lower) : slice_tighter_upper(limit, m->range.upper);
     fence = memmap_pass_tombstones(m->map, backward, fence, m->seqno, end, &m->work.passed);
@@ -277,7 +275,7 @@ static void skip_backward(memtable_iterator *m, slice limit)
     }
 }
 
-static void iterator_skip_tombstones(iterator *s, bool backward, slice limit)
+static void memtable_iterator_skip_tombstones(iterator *s, bool backward, slice limit)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
@@ -287,26 +285,26 @@ static void iterator_skip_tombstones(iterator *s, bool backward, slice limit)
         skip_forward(m, limit);
 }
 
-static holt_status iterator_load_value(iterator *s)
+static holt_status memtable_iterator_load_value(iterator *s)
 {
-    return HOLT_OK; /* it is always there */
+    return HOLT_OK; /* values are always in memory */
 }
 
-static void iterator_free(iterator *s)
+static void memtable_iterator_close(iterator *s)
 {
     mem_free(memtable_iterator_of(s));
 }
 
 static const iterator_ops memtable_iterator_ops = {
-    .first = iterator_first,
-    .last = iterator_last,
-    .next = iterator_next,
-    .prev = iterator_prev,
-    .seek = iterator_seek,
-    .seek_last = iterator_seek_last,
-    .skip_tombstones = iterator_skip_tombstones,
-    .load_value = iterator_load_value,
-    .close = iterator_free,
+    .first = memtable_iterator_first,
+    .last = memtable_iterator_last,
+    .next = memtable_iterator_next,
+    .prev = memtable_iterator_prev,
+    .seek = memtable_iterator_seek,
+    .seek_last = memtable_iterator_seek_last,
+    .skip_tombstones = memtable_iterator_skip_tombstones,
+    .load_value = memtable_iterator_load_value,
+    .close = memtable_iterator_close,
 };
 
 const memtable_work *memtable_iterator_work(const iterator *s)

@@ -1,7 +1,7 @@
-/* memtable_record.h -- one version of one key, as it lies in the memtable's memory.
+/* memtable_record.h -- the layout of one version of one key in the memtable's memory.
  *
- * A record is filled before it is published and then constant, but for is_aborted. The versions of a key are a
- * list, newest first; the node's slot points to the newest.
+ * A record is filled before it is published and constant afterwards, except for is_aborted. The versions of a
+ * key are a list, newest first; the node's slot points to the newest.
  */
 #ifndef HOLT_MEMTABLE_MEMTABLE_RECORD_H
 #define HOLT_MEMTABLE_MEMTABLE_RECORD_H
@@ -12,13 +12,13 @@
 #include "memtable/memtable.h"
 
 struct memtable_record {
-    const memtable_record *older; /* the version before; NULL: none */
+    const memtable_record *older; /* the next older version; NULL: none */
     uint64_t seqno;
     uint32_t value_size;
     uint16_t key_size;
     uint8_t op; /* entry_op */
-    /* Relaxed: no reader's seqno reaches the version before it is voided, and that it was is published to
-     * later readers of the same seqno with the seqno itself. */
+    /* Relaxed: no reader's seqno reaches the version before it is aborted, and the abort is published to
+     * later readers together with the seqno. */
     _Atomic bool is_aborted;
     uint8_t bytes[]; /* the key, the value, and for ENTRY_PUT_UNTIL the expiry as u64le */
 };
@@ -43,7 +43,7 @@ static inline bool record_is_aborted(const memtable_record *r)
     return atomic_load_explicit(&r->is_aborted, memory_order_relaxed);
 }
 
-/* The newest version at or below `seqno`, from the newest of all; NULL: none. */
+/* The newest version at or below `seqno` in the chain whose newest is `r`; NULL: none. */
 static inline const memtable_record *record_at(const memtable_record *r, uint64_t seqno)
 {
     while (r && (r->seqno > seqno || record_is_aborted(r)))

@@ -1,4 +1,4 @@
-/* node.c -- searching, changing and splitting a node. node.h says why readers may look on. */
+/* node.c -- searching, changing and splitting a node. node.h explains why readers need no locks. */
 #include "memtable/node.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@ enum { HEAD_BYTES = 8 };
 
 static slice skip(slice s, size_t size)
 {
-    if (size > s.size) size = s.size; /* a mixture of two states: the version will tell */
+    if (size > s.size) size = s.size; /* a mixture of two states: the check of the version will fail */
     return slice_of((const uint8_t *)s.data + size, s.size - size);
 }
 
@@ -23,7 +23,8 @@ static uint64_t head_at(const memnode *n, uint32_t i)
     return atomic_load_explicit(&n->heads[i], memory_order_acquire); /* node.h, Reading */
 }
 
-/* The first of the heads in [from, to) that is >= head. Branchless: every other branch would be missed. */
+/* The first of the heads in [from, to) that is >= head. Branchless: half of the branches would be
+ * mispredicted. */
 static uint32_t search_heads(const memnode *n, uint32_t from, uint32_t to, uint64_t head)
 {
     uint32_t size = to - from;
@@ -36,7 +37,7 @@ static uint32_t search_heads(const memnode *n, uint32_t from, uint32_t to, uint6
     return from + (head_at(n, from) < head);
 }
 
-/* Among slots with the key's own head the keys decide. */
+/* Searches slots with equal heads by comparing the keys. */
 static uint32_t search_equal_heads(const memnode *n, uint32_t from, uint32_t to, slice key,
                                    size_t prefix_size, memnode_bound bound, bool *equal)
 {
@@ -83,23 +84,23 @@ uint32_t memnode_search(const memnode *n, slice key, memnode_bound bound, bool *
 
 /* ---------------------------------------------------------------- changing */
 
-static void write_begin(memnode *n)
+static void begin_update(memnode *n)
 {
-    /* Relaxed: every later store to the node is a release and so carries this one. */
+    /* Relaxed: every later store to the node is a release, which publishes this one too. */
     uint64_t version = atomic_load_explicit(&n->version, memory_order_relaxed);
     assert((version & 1) == 0);
     atomic_store_explicit(&n->version, version + 1, memory_order_relaxed);
 }
 
-static void write_end(memnode *n)
+static void end_update(memnode *n)
 {
     uint64_t version = atomic_load_explicit(&n->version, memory_order_relaxed); /* our own */
     assert(version & 1);
-    /* Release: who reads the even version has all changes behind it. */
+    /* Release: a reader that loads the even version sees all changes before it. */
     atomic_store_explicit(&n->version, version + 1, memory_order_release);
 }
 
-/* All releases, as node.h says. */
+/* These stores are all releases: node.h, Reading. */
 static void set_slot(memnode *n, uint32_t i, uint64_t head, void *slot)
 {
     atomic_store_explicit(&n->heads[i], head, memory_order_release);
@@ -111,7 +112,7 @@ static void set_count(memnode *n, uint32_t count)
     atomic_store_explicit(&n->count, count, memory_order_release);
 }
 
-/* A version has come to a leaf: the seqno before the bits (node.h, Tombstones). */
+/* Stores the seqno before the bits (node.h, Tombstones). */
 static void set_tombstones(memnode *leaf, uint64_t newest, uint64_t bits)
 {
     /* Relaxed: the writer's own store. */
@@ -157,7 +158,7 @@ static uint64_t head_of(slice key, size_t prefix_size)
     return get_head64(rest.data, rest.size);
 }
 
-/* Another prefix: all heads are computed anew. */
+/* Sets another prefix and recomputes all heads. */
 static void change_prefix(memnode *n, const memtable_record *prefix_of, size_t size)
 {
     uint32_t count = memnode_count(n);
@@ -166,7 +167,7 @@ static void change_prefix(memnode *n, const memtable_record *prefix_of, size_t s
         atomic_store_explicit(&n->heads[i], head_of(memnode_key(n, i), size), memory_order_release);
 }
 
-/* The prefix of a node with an open fence. */
+/* Chooses the prefix of a node with an open fence. */
 static void fit_prefix_to_keys(memnode *n)
 {
     uint32_t first = n->level ? 1 : 0, count = memnode_count(n);
@@ -175,11 +176,11 @@ static void fit_prefix_to_keys(memnode *n)
     slice low = record_key(prefix_of), high = memnode_key(n, count - 1);
     size_t size = slice_common_prefix(low, high);
     if (count == first + 1)
-        size = low.size > HEAD_BYTES ? low.size - HEAD_BYTES : 0; /* a guess for its like */
+        size = low.size > HEAD_BYTES ? low.size - HEAD_BYTES : 0; /* guesses that the next keys are alike */
     if (size != own_prefix_size(n)) change_prefix(n, size ? prefix_of : NULL, size);
 }
 
-/* After its fences or its keys have changed. */
+/* Chooses the prefix again after the fences or keys have changed. */
 static void fit_prefix(memnode *n)
 {
     const memtable_record *upper = memnode_upper(n);
@@ -187,7 +188,7 @@ static void fit_prefix(memnode *n)
         fit_prefix_to_keys(n);
         return;
     }
-    /* New heads cost a cache miss a key; bearing with a somewhat shorter prefix instead was no faster. */
+    /* New heads cost a cache miss per key; keeping a slightly shorter prefix instead was no faster. */
     size_t size = slice_common_prefix(record_key(n->lower), record_key(upper));
     if (size != own_prefix_size(n))
         change_prefix(n, NULL, size);
@@ -195,7 +196,7 @@ static void fit_prefix(memnode *n)
         set_prefix(n, NULL, size);
 }
 
-/* Cuts the prefix of a node with an open fence to what the new key has of it. */
+/* Cuts the prefix of a node with an open fence to the part that the new key shares. */
 static void admit_key(memnode *n, slice key)
 {
     const memtable_record *prefix_of = own_prefix_of(n);
@@ -220,8 +221,8 @@ memnode *memnode_create(memchunks *c, uint32_t level, const memtable_record *low
     return n; /* slots are never read before they are counted */
 }
 
-/* The bits of the slots from `place` on have moved up by one. */
-static void note_inserted(memnode *leaf, uint32_t place, const memtable_record *r)
+/* Moves the bits of the slots from `place` on up by one and sets the new slot's. */
+static void insert_tombstone_bit(memnode *leaf, uint32_t place, const memtable_record *r)
 {
     uint64_t bits = own_tombstones(leaf), below = bits & memnode_bits(place);
     set_tombstones(leaf, r->seqno, below | (bits ^ below) << 1 | tombstone_bit(r, place));
@@ -235,22 +236,23 @@ static void insert(memnode *n, uint32_t place, slice key, void *slot)
     for (uint32_t i = count; i > place; i--)
         set_slot(n, i, head_at(n, i - 1), memnode_slot(n, i - 1));
     set_slot(n, place, head_of(key, own_prefix_size(n)), slot);
-    if (n->level == 0) note_inserted(n, place, slot);
+    if (n->level == 0) insert_tombstone_bit(n, place, slot);
     set_count(n, count + 1);
     if (count == (n->level ? 1 : 0) && !own_prefix_of(n)) fit_prefix(n); /* the first key */
 }
 
 void memnode_insert(memnode *n, uint32_t place, slice key, void *slot)
 {
-    write_begin(n);
+    begin_update(n);
     insert(n, place, key, slot);
-    write_end(n);
+    end_update(n);
 }
 
 void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer)
 {
     assert(leaf->level == 0 && place < memnode_count(leaf));
-    /* No new version of the node: both records stand for the same key. Release: the record is filled. */
+    /* The node's version does not change, as both records have the same key. Release: a reader that loads the
+     * record sees it filled. */
     atomic_store_explicit(&leaf->slots[place], newer, memory_order_release);
     uint64_t others = own_tombstones(leaf) & ~((uint64_t)1 << place);
     set_tombstones(leaf, newer->seqno, others | tombstone_bit(newer, place));
@@ -269,14 +271,14 @@ void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, m
     set_prefix(right, own_prefix_of(n), own_prefix_size(n));
     fit_prefix(right);
 
-    /* Both odd at once: who reads the new state of the child finds the parent changed. */
-    write_begin(parent);
-    write_begin(n);
+    /* Both are odd at once: a reader that sees the new state of the child finds the parent changed. */
+    begin_update(parent);
+    begin_update(n);
     set_count(n, from);
     set_tombstones(n, 0, own_tombstones(n) & memnode_bits(from));
     atomic_store_explicit(&n->upper, right->lower, memory_order_release);
     fit_prefix(n);
     insert(parent, place + 1, record_key(right->lower), right);
-    write_end(n);
-    write_end(parent);
+    end_update(n);
+    end_update(parent);
 }

@@ -5,30 +5,33 @@
  *     heads    the 8 bytes after it, big-endian       heads   of the separators; the first is not used
  *     slots    records, newest version of each key    slots   nodes; a child's `lower` is its separator
  *
- * A node covers the keys in [lower, upper); fences are records whose keys are meant, NULL is open. `lower`
- * never changes, `upper` does when the node splits. The heads order as the keys do, where two are equal the
- * keys themselves decide.
+ * A node covers the keys in [lower, upper). Fences are records of which only the key matters; NULL is open.
+ * `lower` never changes, `upper` changes when the node splits. The heads have the order of the keys; where
+ * two heads are equal, the keys themselves are compared.
  *
- * Prefix       Between two fences every key has their common prefix, so only its size matters and prefix_of
+ * Prefix       Every key between two fences has their common prefix, so only its size matters and prefix_of
  *              is NULL. A node at the edge of the tree has an open fence: its prefix is what its own keys
- *              have in common, the first bytes of the record prefix_of, compared before a search, and cut
- *              when a key without it comes. Otherwise ascending keys such as user000000000001 would meet
- *              nothing but equal heads in the last leaf.
+ *              have in common. It is the first bytes of the record prefix_of; a search compares it first, and
+ *              an insert of a key without it cuts it. Without this, ascending keys such as user000000000001
+ *              would have nothing but equal heads in the last leaf.
  *
- * Reading      The writer makes the version odd, changes the node, makes it even again. A reader takes an
- *              even version, reads what it needs, and throws it away unless the version is still the same. No
- *              fences are needed: every store to the node's fields is a release and every load an acquire, so
- *              who loads anything that was stored under an odd version has that odd version behind it and
- *              finds it in the check. Whatever mixture is read before the check, a slot holds a record or a
- *              child that was published and is never freed, and counts and sizes are clamped where they are
- *              used.
+ * Reading      The writer makes the version odd, changes the node, and makes the version even again. A reader
+ *              loads an even version, reads what it needs, and discards it unless the version is still the
+ *              same. No memory fences are needed: every store to the node's fields is a release and every
+ *              load an acquire, so a reader that loads a value stored under an odd version is sure to see
+ *              that the version has changed when it checks. Whatever mixture is read before the check, a slot
+ *              holds a record or a child that was published and is never freed, and counts and sizes are
+ *              clamped where they are used.
  *
- * Tombstones   A leaf notes which of its slots hold a tombstone as the newest version, one bit each, and the largest
- *              seqno that was ever inserted into it. To a reader at or above that seqno every slot shows its newest
- *              version, so it can pass over the tombstones without touching a record. The writer stores the seqno
- *              before a bit that depends on it, and a reader loads the bits first: whatever set a bit that it sees has a
- *              seqno that it sees too, also where a newer version replaces one without a new version of the node.
- *              A version that is voided (memtable_abort) makes the bits untrue: who opens a iterator asks for that.
+ * Tombstones   A leaf records in which of its slots the newest version is a tombstone, one bit per slot, and
+ *              the largest seqno that was ever inserted into it. A reader at or above that seqno sees the
+ *              newest version of every slot, so it can pass over the tombstones without touching a record.
+ *              The writer stores the seqno before a bit that depends on it, and a reader loads the bits
+ *              first: if it sees a bit, it also sees the seqno of the version that set it, even where
+ *              memnode_replace() changes a slot without changing the node's version. Aborting a version
+ *              (memtable_abort) makes the bits wrong: iterators check for that (memtable_has_aborted) before
+ *              they rely on them.
+ *
  * Concurrency  one writer; any number of readers.
  */
 #ifndef HOLT_MEMTABLE_NODE_H
@@ -39,7 +42,7 @@
 #include "memtable/chunks.h"
 #include "memtable/memtable_record.h"
 
-enum { NODE_SLOTS = 64 }; /* measured against 32 and 128: the same within noise, research/performance.md A4 */
+enum { NODE_SLOTS = 64 }; /* 32 and 128 were measured too: the same within noise */
 
 typedef struct memnode {
     alignas(CACHE_LINE) _Atomic uint64_t version;
@@ -48,23 +51,23 @@ typedef struct memnode {
     _Atomic(const memtable_record *) prefix_of;
     _Atomic(const memtable_record *) upper;
     const memtable_record *lower; /* constant */
-    _Atomic uint64_t tombstones;  /* leaves: bit i: slot i holds one */
-    _Atomic uint64_t newest;      /* leaves: the largest seqno in it, or larger after a split */
+    _Atomic uint64_t tombstones;  /* leaves: bit i is set if slot i holds a tombstone */
+    _Atomic uint64_t newest;      /* leaves: the largest seqno ever inserted, slots since moved included */
     uint32_t level;               /* constant; 0: a leaf */
     alignas(CACHE_LINE) _Atomic uint64_t heads[NODE_SLOTS];
     _Atomic(void *) slots[NODE_SLOTS];
 } memnode;
 
 _Static_assert(NODE_SLOTS == 64, "memnode.tombstones has a bit for each slot");
-_Static_assert(offsetof(memnode, heads) == CACHE_LINE, "all but the slots is in one cache line");
+_Static_assert(offsetof(memnode, heads) == CACHE_LINE, "all but heads and slots is in one cache line");
 
-/* What a search for a key goes to, where it meets an equal one. */
+/* Which place a search returns. */
 typedef enum memnode_bound {
-    AT_OR_ABOVE, /* the place of the first key >= it */
-    ABOVE        /* the place of the first key > it */
+    AT_OR_ABOVE, /* of the first key >= the one searched for */
+    ABOVE        /* of the first key > the one searched for */
 } memnode_bound;
 
-/* Makes a node in memory that was reserved. */
+/* Creates a node in reserved memory. */
 memnode *memnode_create(memchunks *c, uint32_t level, const memtable_record *lower,
                         const memtable_record *upper);
 
@@ -94,17 +97,18 @@ static inline memnode *memnode_child(const memnode *inner, uint32_t i)
     return memnode_slot(inner, i);
 }
 
-/* Bits 0..count-1. */
+/* A mask of the bits 0..count-1. */
 static inline uint64_t memnode_bits(uint32_t count)
 {
     return count < NODE_SLOTS ? ((uint64_t)1 << count) - 1 : UINT64_MAX;
 }
 
-/* The slots that hold tombstones, and the seqno from which on that is true. */
+/* The slots that hold tombstones, and the seqno a reader must have reached for that to hold. */
 static inline uint64_t memnode_tombstones(const memnode *leaf, uint64_t *newest)
 {
-    uint64_t bits = atomic_load_explicit(&leaf->tombstones, memory_order_acquire); /* before newest: see Tombstones */
-    *newest = atomic_load_explicit(&leaf->newest, memory_order_acquire);           /* see Reading */
+    /* The bits before the seqno: see Tombstones. */
+    uint64_t bits = atomic_load_explicit(&leaf->tombstones, memory_order_acquire);
+    *newest = atomic_load_explicit(&leaf->newest, memory_order_acquire); /* see Reading */
     return bits;
 }
 
@@ -115,29 +119,30 @@ static inline bool memnode_read_begin(const memnode *n, uint64_t *version)
     return (*version & 1) == 0;
 }
 
-/* Whether all that was loaded since belongs together. Relaxed: it comes after acquiring loads, and must only
- * not come before them. */
+/* Whether everything loaded since memnode_read_begin() is one consistent state. Relaxed: the loads before it
+ * are acquires, so it cannot move before them. */
 static inline bool memnode_read_end(const memnode *n, uint64_t version)
 {
     return atomic_load_explicit(&n->version, memory_order_relaxed) == version;
 }
 
-/* The place of a key among the node's keys: in a leaf 0..count; in an inner node 1..count, the separators
- * being those of slots 1 and on, so that ABOVE - 1 is the child that covers the key. *equal: the key at the
- * place is this one. */
+/* The place of a key among the node's keys: 0..count in a leaf. In an inner node it is 1..count, because
+ * separators begin at slot 1; the place for ABOVE, minus 1, is the child that covers the key. *equal: the
+ * node has this very key. */
 uint32_t memnode_search(const memnode *n, slice key, memnode_bound bound, bool *equal);
 
-/* Inserts a slot at its place. There is room. `key` is the record's own, or the child's separator. Writer. */
+/* Inserts a slot at its place; the node must not be full. `key` is the record's own, or the child's
+ * separator. Writer only. */
 void memnode_insert(memnode *n, uint32_t place, slice key, void *slot);
 
-/* Puts a newer version of a key in its slot. Writer. */
+/* Puts a newer version of a key in its slot. Writer only. */
 void memnode_replace(memnode *leaf, uint32_t place, memtable_record *newer);
 
-/* Moves the slots from `from` on to `right`, an empty node made for it, and puts that behind `n` in the
- * parent, in which n is child number `place` and there is room. Writer. */
+/* Moves the slots from `from` on to `right`, a new empty node, and inserts `right` after `n` in the parent,
+ * where n is child number `place` and there must be room. Writer only. */
 void memnode_split(memnode *parent, uint32_t place, memnode *n, uint32_t from, memnode *right);
 
-/* The key of a slot: a record's, or a separator (which the first child has not). For the writer. */
+/* The key of a slot: a record's key, or a separator, which the first child does not have. */
 slice memnode_key(const memnode *n, uint32_t i);
 
 #endif

@@ -1,16 +1,18 @@
 /* tree.h -- a sorted tree of blocks, in any file: bulk build, point lookup, iterator, verification.
  *
- * A tree is named by its root pointer and the file it lies in. Its leaves hold entries, its inner nodes
- * separators and pointers (block.h). An LSM run's part is such a tree, and a B+tree's version is one. A file
- * may hold many roots (tree_file.h).
+ * A tree is identified by its root pointer and its file. Its leaves hold entries, its inner nodes separators
+ * and pointers (block.h). A run of an LSM tree consists of such trees, and a version of a B+tree is one. A
+ * file may hold many roots (tree_file.h).
  *
- * A value larger than half a block is stored outside it as extents of at most TREE_OVERFLOW_BYTES, each with
- * its own pointer and checksum.
+ * A value larger than half a block is stored outside its leaf in overflow pieces of at most
+ * TREE_OVERFLOW_BYTES, each with its own pointer and checksum. The leaf's entry has the list of these
+ * pointers, the overflow list, in place of the value.
  *
- * Reading      Two ways. tree_lookup_cached() runs inside the caller's epoch section, touches memory only and
- *              answers TREE_NOT_CACHED where it would have to read. tree_lookup() runs outside sections and
- *              reads from the file into its own buffer, verifies, answers, and offers the block to the cache.
- * Concurrency  trees are immutable; any number of readers. A builder and a iterator belong to one thread.
+ * Reading      There are two ways. tree_lookup_cached() runs inside the caller's epoch section, touches only
+ *              memory and returns TREE_NOT_CACHED where it would have to read. tree_lookup() runs outside
+ *              epoch sections, reads blocks that are not cached from the file into its own buffer, verifies
+ *              them, and inserts them into the cache.
+ * Concurrency  trees are immutable; any number of readers. A builder and an iterator belong to one thread.
  */
 #ifndef HOLT_TREE_TREE_H
 #define HOLT_TREE_TREE_H
@@ -21,19 +23,19 @@
 
 enum { TREE_OVERFLOW_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 65535 };
 
-/* What describes a tree in the manifest. */
+/* The description of a tree in the manifest. */
 typedef struct tree_root {
     block_ptr root;       /* length 0: the tree is empty */
     uint32_t  height;     /* levels of blocks: 1 = the root is a leaf */
     uint64_t  entries;    /* tombstones included */
     uint64_t  tombstones;
-    uint64_t  bytes;      /* of file space: blocks, extents and filter */
+    uint64_t  bytes;      /* of file space: blocks, overflow pieces and filter */
     block_ptr filter;     /* directory of the filter's pages (tree_filter.h); length 0: no filter */
     uint64_t  filter_lines;
     uint32_t  filter_probes;
 } tree_root;
 
-/* ---------------------------------------------------------------- building */
+/* ---------------------------------------------------------------- building: write/tree_builder.c */
 
 typedef struct tree_build_options {
     size_t   block_bytes;
@@ -42,25 +44,25 @@ typedef struct tree_build_options {
 
 typedef struct tree_builder tree_builder;
 
-/* Builds one tree at the end of the file being written. Several may be built in a file, one after another. */
+/* Builds one tree at the end of the file being written. A file may get several trees, one after another. */
 holt_status tree_builder_create(tree_builder **out, tree_file_writer *file,
                                 const tree_build_options *options);
-/* Accepts NULL. What was not finished is garbage in the file. */
+/* Accepts NULL. The blocks of a tree that was not finished are garbage in the file. */
 void tree_builder_destroy(tree_builder *b);
-/* Keys ascend strictly. op is ENTRY_PUT, ENTRY_PUT_UNTIL or ENTRY_DELETE. */
+/* Keys must ascend strictly. op is ENTRY_PUT, ENTRY_PUT_UNTIL or ENTRY_DELETE. */
 holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value, uint64_t expires_at_ms);
 uint64_t    tree_builder_bytes(const tree_builder *b); /* written and buffered so far */
-/* Writes what is left and gives the root. Adding nothing gives an empty tree. */
+/* Writes the rest and returns the root. Without entries it is the root of the empty tree. */
 holt_status tree_builder_finish(tree_builder *b, tree_root *out);
 
-/* ---------------------------------------------------------------- lookup */
+/* ---------------------------------------------------------------- looking up: read/tree_lookup.c */
 
 typedef enum tree_answer { TREE_ABSENT, TREE_FOUND, TREE_NOT_CACHED, TREE_FAILED } tree_answer;
 
 typedef struct tree_entry {
     uint8_t  op;
-    bool     overflow; /* value is a list of extents: tree_read_overflow() */
-    slice    value;   /* borrowed: until the section ends, or the buffer's next use */
+    bool     overflow; /* value is an overflow list: tree_read_overflow() */
+    slice    value;    /* borrowed until the epoch section ends, or until the buffer's next use */
     uint64_t expires_at_ms;
 } tree_entry;
 
@@ -77,7 +79,7 @@ typedef struct tree_hit {
     tree_file *file; /* with the overflow of the value, if it has one; borrowed */
 } tree_hit;
 
-/* A reader's own block buffer, grown as needed. Zero-initialise; release with tree_buffer_deinit. */
+/* A reader's own block buffer, which grows as needed. Zero-initialise; release with tree_buffer_deinit. */
 typedef struct tree_buffer {
     void *bytes;
     size_t capacity;
@@ -85,47 +87,48 @@ typedef struct tree_buffer {
 void tree_buffer_deinit(tree_buffer *b);
 
 tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out);
-/* TREE_FAILED: *status says why, its words are with the thread. Never TREE_NOT_CACHED. */
+/* Never returns TREE_NOT_CACHED. TREE_FAILED: *status is the reason, whose message is this thread's
+ * holt_error_message(). */
 tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
                         holt_status *status);
 
-/* The size of the value that the extents describe: HOLT_CORRUPT where they cannot be, so that no memory is
- * asked for on their word alone. */
-holt_status tree_overflow_size(tree_file *f, slice overflow, uint64_t *size);
-/* Reads that value into `out` (of that size), verifying each extent. Outside sections. */
-holt_status tree_read_overflow(tree_file *f, slice overflow, void *out);
+/* The size of the value that an overflow list describes. HOLT_CORRUPT if its pieces cannot exist: call it
+ * before allocating memory for the value. */
+holt_status tree_overflow_size(tree_file *f, slice list, uint64_t *size);
+/* Reads that value into `out` (of that size), verifying each piece. Outside epoch sections. */
+holt_status tree_read_overflow(tree_file *f, slice list, void *out);
 
-/* ---------------------------------------------------------------- walking */
+/* ---------------------------------------------------------------- iterating: read/tree_iterator.c */
 
-/* A iterator over the tree clipped to [lower, upper) ({NULL,0} = open), whose bytes are borrowed while the
- * iterator lives. It copies each leaf it stands on; a value in extents is read by load_value only. It holds no
- * reference on the file: the caller does. */
+/* Opens an iterator over the tree, clipped to [lower, upper) ({NULL,0} = open); the bounds' bytes are
+ * borrowed for the lifetime of the iterator. It copies each leaf it enters; values in overflow pieces are
+ * read only by load_value. It holds no reference to the file: the caller must. */
 typedef struct tree_iterator_options {
     slice lower, upper;
-    bool  bypass_cache; /* reads neither fill nor disturb the cache (compaction) */
-    bool  read_ahead;   /* large scans: ask the system for what comes next */
+    bool  bypass_cache; /* neither use nor fill the cache (compaction) */
+    bool  read_ahead;   /* have the system read blocks in advance (large scans) */
 } tree_iterator_options;
 holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_iterator_options *options,
-                             iterator **out);
+                               iterator **out);
 
-/* Adds to *sums the entries in [begin, end) that are no tombstones, and the file space of leaves and extents that
- * hold them: estimated. It looks at a bounded number of blocks on each level, and reads those that are not cached.
- * Outside sections. */
+/* Adds to *sums an estimate of the entries in [begin, end) that are not tombstones, and of the file space of
+ * their leaves and overflow pieces. It looks at a bounded number of blocks on each level, and reads those
+ * that are not cached. Outside epoch sections. */
 holt_status tree_estimate(tree_file *f, const tree_root *root, slice begin, slice end, estimate_sums *sums);
 
-/* ---------------------------------------------------------------- verifying */
+/* ---------------------------------------------------------------- verifying: read/tree_verify.c */
 
 typedef struct tree_report {
     uint64_t blocks, entries, tombstones, bytes;
 } tree_report;
-/* Reads every block, extent and filter page from the file (not the cache) and checks checksums, structure,
- * key order, separator bounds, levels and counts, and that the filter knows every key. *report adds up. The
- * first problem ends it: HOLT_CORRUPT with file and offset. */
+/* Reads every block, overflow piece and filter page from the file (not the cache) and checks checksums,
+ * structure, key order, separators, levels and counts, and that the filter has every key. Adds its counts to
+ * *report. Returns at the first problem: HOLT_CORRUPT with file and offset. */
 holt_status tree_verify(tree_file *f, const tree_root *root, tree_report *report);
 
-/* Told of each piece of a tree; a status that is not HOLT_OK ends the walk. */
+/* Called for each piece of a tree; any status but HOLT_OK ends the walk. */
 typedef holt_status (*tree_visit)(void *ctx, block_ptr piece);
-/* The same, telling `visit` (may be NULL) of each piece once its pointer has been found possible. */
+/* The same, calling `visit` (may be NULL) for each piece after checking that its pointer is possible. */
 holt_status tree_verify_pieces(tree_file *f, const tree_root *root, tree_visit visit, void *ctx,
                                tree_report *report);
 

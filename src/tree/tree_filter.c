@@ -1,4 +1,4 @@
-/* tree_filter.c -- see tree_filter.h. */
+/* tree_filter.c -- reading a tree's filter, resident or page by page, and testing hashes. */
 #include "tree/tree_filter.h"
 
 #include "base/memory.h"
@@ -12,13 +12,12 @@ enum { PAGE_LINES = FILTER_PAGE_BYTES / FILTER_LINE_BYTES, PROBES_MAX = 16 };
 
 struct tree_filter {
     tree_file *file;
-    cache *cache; /* NULL: nothing reserved in it */
+    cache *cache; /* where memory is reserved for the lines; NULL: none is */
     uint64_t lines;
     uint32_t probes;
     uint8_t *resident; /* all lines; NULL: they are read page by page */
-    /* The pages, and where they are cached: apart from the file's blocks, because what is found among those
-     * is taken for a checked block, and a damaged file may have a pointer to a page in the place of one to a
-     * block. */
+    /* The pages, and where they are cached. They are cached apart from the file's blocks, because a hit there
+     * is taken for a checked block, and in a damaged file a pointer to a block may lead to a filter page. */
     block_ptr *directory;
     cache_file *pages;
 };
@@ -36,7 +35,7 @@ static uint64_t page_size(uint64_t lines, size_t page)
     return left < FILTER_PAGE_BYTES ? left : FILTER_PAGE_BYTES;
 }
 
-/* The numbers come from the manifest, so they are wrong only if the two files do not belong together. */
+/* The numbers come from the manifest, so they are wrong only if manifest and file do not belong together. */
 static holt_status filter_check_root(const tree_file *f, const tree_root *root)
 {
     bool possible = root->filter_lines > 0 && root->filter_lines <= tree_file_size(f) / FILTER_LINE_BYTES &&
@@ -44,7 +43,7 @@ static holt_status filter_check_root(const tree_file *f, const tree_root *root)
                     root->filter_probes <= PROBES_MAX;
     if (possible && root->filter.length == tree_filter_page_count(root->filter_lines) * BLOCK_PTR_SIZE)
         return HOLT_OK;
-    return tree_file_corrupt(f, root->filter.offset, "filter of an impossible size");
+    return tree_file_corrupt(f, root->filter.offset, "filter with an impossible size");
 }
 
 static holt_status directory_check(const tree_file *f, const tree_root *root, const block_ptr *directory,
@@ -52,7 +51,7 @@ static holt_status directory_check(const tree_file *f, const tree_root *root, co
 {
     for (size_t i = 0; i < pages; i++) {
         if (directory[i].length != page_size(root->filter_lines, i))
-            return tree_file_corrupt(f, root->filter.offset, "filter page of a wrong size");
+            return tree_file_corrupt(f, root->filter.offset, "filter page with a wrong size");
         holt_status rc = tree_file_check_ptr(f, directory[i]);
         if (rc != HOLT_OK) return rc;
     }
@@ -96,9 +95,9 @@ holt_status tree_filter_read_lines(tree_file *f, const block_ptr *directory, siz
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening */
 
-/* Reads all lines into memory of their own, which the cache's budget has granted. */
+/* Reads all lines into memory that has been reserved in the cache's budget. */
 static holt_status filter_make_resident(tree_filter *t)
 {
     size_t size = (size_t)t->lines * FILTER_LINE_BYTES;
@@ -150,7 +149,7 @@ void tree_filter_close(tree_filter *t)
     mem_free(t);
 }
 
-/* ---------------------------------------------------------------- asking */
+/* ---------------------------------------------------------------- testing */
 
 void tree_filter_prefetch(const tree_filter *t, uint64_t hash)
 {
@@ -158,7 +157,7 @@ void tree_filter_prefetch(const tree_filter *t, uint64_t hash)
         __builtin_prefetch(t->resident + filter_line_of(hash, t->lines) * FILTER_LINE_BYTES);
 }
 
-static tree_answer line_answer(const tree_filter *t, const uint8_t *lines, uint64_t line, uint64_t hash)
+static tree_answer test_line(const tree_filter *t, const uint8_t *lines, uint64_t line, uint64_t hash)
 {
     return filter_line_test(lines + line * FILTER_LINE_BYTES, hash, t->probes) ? TREE_FOUND : TREE_ABSENT;
 }
@@ -168,9 +167,9 @@ tree_answer tree_filter_test(const tree_filter *t, uint64_t hash)
     if (!t) return TREE_FOUND;
     assert(epoch_inside());
     uint64_t line = filter_line_of(hash, t->lines);
-    if (t->resident) return line_answer(t, t->resident, line, hash);
+    if (t->resident) return test_line(t, t->resident, line, hash);
     const uint8_t *page = cache_lookup(t->pages, t->directory[line / PAGE_LINES]);
-    return page ? line_answer(t, page, line % PAGE_LINES, hash) : TREE_NOT_CACHED;
+    return page ? test_line(t, page, line % PAGE_LINES, hash) : TREE_NOT_CACHED;
 }
 
 tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
@@ -188,5 +187,5 @@ tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buff
     if (*status == HOLT_OK) *status = tree_file_read(t->file, p, buffer->bytes);
     if (*status != HOLT_OK) return TREE_FAILED;
     cache_insert(t->pages, p, buffer->bytes, CACHE_RESIDENT);
-    return line_answer(t, buffer->bytes, line % PAGE_LINES, hash);
+    return test_line(t, buffer->bytes, line % PAGE_LINES, hash);
 }

@@ -1,6 +1,6 @@
 /* entries.h -- a sorted array of entries: what a tree should hold, and a batch of changes for it.
  *
- * Values are not kept but made from a number, so that large ones cost nothing. The array is a iterator too.
+ * Values are not kept but made from a number, so that large ones cost nothing. The array is an iterator too.
  */
 #ifndef HOLT_TESTS_ENTRIES_H
 #define HOLT_TESTS_ENTRIES_H
@@ -110,7 +110,7 @@ static inline entries entries_copy(const entries *m)
     return copy;
 }
 
-/* ---------------------------------------------------------------- as a iterator */
+/* ---------------------------------------------------------------- as an iterator */
 
 typedef struct entries_iterator {
     iterator base;
@@ -181,7 +181,7 @@ static inline void entries_iterator_close(iterator *s)
     free(e);
 }
 
-/* A iterator over them, on the first one. They are borrowed. Close with iterator_close. */
+/* An iterator over them, on the first one. They are borrowed. Close with iterator_close. */
 static inline iterator *entries_iterator_open(const entries *of)
 {
     static const iterator_ops ops = {entries_first,      entries_last,        entries_next,

@@ -15,7 +15,7 @@
 #include "db/verify/verify_trees.h"
 #include "db/version/version_set.h"
 #include "tree/file/tree_format.h"
-#include "tree/write/tree_pages.h"
+#include "tree/file/tree_page_file.h"
 
 #include <inttypes.h>
 

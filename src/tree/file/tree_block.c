@@ -1,4 +1,4 @@
-/* tree_block.c -- reading the blocks and extents of a tree from its file. */
+/* tree_block.c -- reading the blocks and overflow pieces of a tree from its file. */
 #include "tree/tree_internal.h"
 
 #include "base/memory.h"
@@ -10,7 +10,7 @@
 
 enum { BUFFER_STEP = 4096 };
 
-/* A value's limit (holt.h): a list of extents that claims more is damaged. */
+/* The size limit of a value (holt.h): an overflow list that adds up to more is corrupt. */
 #define VALUE_BYTES_MAX (UINT64_C(1) << 30)
 
 void tree_buffer_deinit(tree_buffer *b)
@@ -35,7 +35,7 @@ holt_status tree_buffer_reserve(tree_buffer *b, uint64_t size)
 holt_status tree_root_check(const tree_file *f, const tree_root *root)
 {
     if (root->root.length == 0 || (root->height >= 1 && root->height <= TREE_DEPTH_MAX)) return HOLT_OK;
-    return tree_file_corrupt(f, root->root.offset, "root of a tree of impossible height");
+    return tree_file_corrupt(f, root->root.offset, "root of a tree with an impossible height");
 }
 
 holt_status tree_block_read(tree_file *f, block_ptr p, uint32_t level, void *bytes, block *out)
@@ -48,7 +48,7 @@ holt_status tree_block_read(tree_file *f, block_ptr p, uint32_t level, void *byt
     if (out->level == level) return HOLT_OK;
 
     char what[64];
-    snprintf(what, sizeof what, "is of level %u, expected %" PRIu32, out->level, level);
+    snprintf(what, sizeof what, "level %u, expected %" PRIu32, out->level, level);
     return tree_file_corrupt(f, p.offset, what);
 }
 
@@ -57,12 +57,12 @@ static holt_status block_copy_cached(tree_file *f, block_ptr p, uint32_t level, 
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    const uint8_t *there = cache_lookup(tree_file_cache(f), p);
-    if (there) memcpy(bytes, there, p.length);
+    const uint8_t *cached = cache_lookup(tree_file_cache(f), p);
+    if (cached) memcpy(bytes, cached, p.length);
     epoch_leave();
-    if (!there) return HOLT_OK;
+    if (!cached) return HOLT_OK;
     block_open(out, bytes, p.length);
-    *found = out->level == level; /* if not, the reading way finds it again and says so */
+    *found = out->level == level; /* if not, tree_block_read will find and report it */
     return HOLT_OK;
 }
 
@@ -77,37 +77,34 @@ holt_status tree_block_fetch(tree_file *f, block_ptr p, uint32_t level, tree_buf
     return tree_block_read(f, p, level, bytes->bytes, out);
 }
 
-/* ---------------------------------------------------------------- extents */
+/* ---------------------------------------------------------------- overflow pieces */
 
-static block_ptr overflow_chunk_at(slice overflow, size_t index)
+holt_status tree_overflow_size(tree_file *f, slice list, uint64_t *size)
 {
-    return block_ptr_decode((const uint8_t *)overflow.data + index * BLOCK_PTR_SIZE);
-}
-
-holt_status tree_overflow_size(tree_file *f, slice overflow, uint64_t *size)
-{
+    const uint8_t *pointers = list.data;
     uint64_t sum = 0;
-    assert(overflow.size % BLOCK_PTR_SIZE == 0);
-    for (size_t i = 0; i < overflow.size / BLOCK_PTR_SIZE; i++) {
-        block_ptr p = overflow_chunk_at(overflow, i);
+    assert(list.size % BLOCK_PTR_SIZE == 0);
+    for (size_t at = 0; at < list.size; at += BLOCK_PTR_SIZE) {
+        block_ptr p = block_ptr_decode(pointers + at);
         holt_status rc = tree_file_check_ptr(f, p);
         if (rc != HOLT_OK) return rc;
         sum += p.length;
         if (p.length > TREE_OVERFLOW_BYTES || sum > VALUE_BYTES_MAX)
-            return tree_file_corrupt(f, p.offset, "extent of a value that is too large");
+            return tree_file_corrupt(f, p.offset, "overflow piece of a value that is too large");
     }
     *size = sum;
     return HOLT_OK;
 }
 
-holt_status tree_read_overflow(tree_file *f, slice overflow, void *out)
+holt_status tree_read_overflow(tree_file *f, slice list, void *out)
 {
-    uint8_t *at = out;
-    for (size_t i = 0; i < overflow.size / BLOCK_PTR_SIZE; i++) {
-        block_ptr p = overflow_chunk_at(overflow, i);
-        holt_status rc = tree_file_read(f, p, at);
+    const uint8_t *pointers = list.data;
+    uint8_t *to = out;
+    for (size_t at = 0; at < list.size; at += BLOCK_PTR_SIZE) {
+        block_ptr p = block_ptr_decode(pointers + at);
+        holt_status rc = tree_file_read(f, p, to);
         if (rc != HOLT_OK) return rc;
-        at += p.length;
+        to += p.length;
     }
     return HOLT_OK;
 }

@@ -1,4 +1,4 @@
-/* tree_file.c -- opening, sharing and reading a tree file; its descriptor is the business of tree_files.c. */
+/* tree_file.c -- opening, sharing and reading a tree file. Its descriptor is managed by tree_files.c. */
 #include "tree/file/tree_file_internal.h"
 
 #include "base/hash.h"
@@ -21,9 +21,9 @@ void tree_file_name(uint64_t number, char name[OS_NAME_MAX])
     tree_file_name_as(TREE_PURPOSE_RUNS, number, name);
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening */
 
-/* written: through this handle, and not synced yet. */
+/* written: the file has been written through this handle, and not synced yet. */
 static holt_status file_create(tree_files *t, const tree_file_spec *spec, os_file *handle, bool written,
                                tree_file **out)
 {
@@ -65,7 +65,7 @@ static holt_status file_check_size(os_file *handle, uint64_t size_min, uint64_t 
     if (size_min < TREE_HEADER_BYTES) size_min = TREE_HEADER_BYTES;
     if (*size >= size_min) return HOLT_OK;
     return status_set_file(HOLT_CORRUPT, os_file_name(handle), *size,
-                           "ends at %" PRIu64 ", should have %" PRIu64 " bytes at least", *size, size_min);
+                           "ends at %" PRIu64 ", expected at least %" PRIu64 " bytes", *size, size_min);
 }
 
 static holt_status file_check_header(const tree_files *t, os_file *handle, uint32_t purpose, uint64_t number)
@@ -118,6 +118,8 @@ holt_status tree_file_open(tree_files *t, uint64_t number, uint64_t size_min, tr
     return tree_file_open_as(t, &spec, out);
 }
 
+/* ---------------------------------------------------------------- sharing */
+
 tree_file *tree_file_ref(tree_file *f)
 {
     uint32_t before = atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
@@ -126,7 +128,7 @@ tree_file *tree_file_ref(tree_file *f)
     return f;
 }
 
-/* A file of pages changes its size, and is obsolete only when it could not be made. */
+/* 0 for a file of pages, whose size changes: it is obsolete only if creating it has failed. */
 static uint64_t obsolete_size(const tree_file *f)
 {
     return tree_file_paged(f) ? 0 : tree_file_size(f);
@@ -137,10 +139,11 @@ void tree_file_unref(tree_file *f)
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
     tree_files *t = f->files;
     os_file_close(f->writing);
-    tree_files_forget(f);
+    tree_files_remove(f);
     cache_file_close(f->cache);
     if (atomic_load_explicit(&f->obsolete, memory_order_relaxed)) {
-        /* A file that could not be deleted is an orphan: the next open of the database finds and deletes it. */
+        /* A file that could not be deleted is an orphan: the next open of the database finds and deletes
+         * it. */
         os_dir_discard(t->dir, f->name);
         atomic_fetch_sub_explicit(&t->obsolete_bytes, obsolete_size(f), memory_order_relaxed);
     }
@@ -161,7 +164,7 @@ uint64_t tree_file_number(const tree_file *f)
 
 uint64_t tree_file_size(const tree_file *f)
 {
-    return atomic_load_explicit(&f->size, memory_order_relaxed); /* see there */
+    return atomic_load_explicit(&f->size, memory_order_relaxed); /* see tree_file_internal.h */
 }
 
 bool tree_file_paged(const tree_file *f)
@@ -191,31 +194,29 @@ holt_status tree_file_corrupt(const tree_file *f, uint64_t offset, const char *w
     return status_set_file(HOLT_CORRUPT, f->name, offset, "block at %" PRIu64 ": %s", offset, what);
 }
 
-/* In a file of pages it is the number of the first page; in one of runs each piece takes an aligned place of
- * its own, so a greater one would only waste memory in the cache's array. */
-static bool file_ordinal_possible(const tree_file *f, block_ptr p, uint64_t size)
-{
-    return tree_file_paged(f) ? p.ordinal == p.offset / TREE_PAGE_BYTES : p.ordinal < size / TREE_PIECE_ALIGN;
-}
-
 holt_status tree_file_check_ptr(const tree_file *f, block_ptr p)
 {
-    uint64_t size = tree_file_size(f);
-    if (p.length == 0) return tree_file_corrupt(f, p.offset, "its pointer has no length");
-    if (p.offset < TREE_HEADER_BYTES || p.offset % (tree_file_paged(f) ? TREE_PAGE_BYTES : TREE_PIECE_ALIGN))
-        return tree_file_corrupt(f, p.offset, "its pointer leads to where no block can be");
+    const bool paged = tree_file_paged(f);
+    const uint64_t size = tree_file_size(f);
+    if (p.length == 0) return tree_file_corrupt(f, p.offset, "pointer has no length");
+    if (p.offset < TREE_HEADER_BYTES || p.offset % (paged ? TREE_PAGE_BYTES : TREE_PIECE_ALIGN))
+        return tree_file_corrupt(f, p.offset, "pointer leads to where no block can be");
     if (p.offset > size || p.length > size - p.offset)
-        return tree_file_corrupt(f, p.offset, "its pointer leads past the end of the file");
-    if (!file_ordinal_possible(f, p, size)) return tree_file_corrupt(f, p.offset, "impossible ordinal");
+        return tree_file_corrupt(f, p.offset, "pointer leads past the end of the file");
+    /* In a file of pages the ordinal is the number of the first page. In a file of runs each piece takes at
+     * least one aligned place, so a greater ordinal is wrong and would only waste memory in the cache's
+     * array. */
+    if (paged ? p.ordinal != p.offset / TREE_PAGE_BYTES : p.ordinal >= size / TREE_PIECE_ALIGN)
+        return tree_file_corrupt(f, p.offset, "impossible ordinal");
     return HOLT_OK;
 }
 
-static holt_status file_read_pinned(tree_file *f, block_ptr p, void *bytes)
+holt_status tree_file_read_raw(tree_file *f, uint64_t offset, void *bytes, size_t size)
 {
     os_file *handle;
     holt_status rc = tree_files_pin(f, &handle);
     if (rc != HOLT_OK) return rc;
-    rc = os_file_read_exact(handle, p.offset, bytes, p.length);
+    rc = os_file_read_exact(handle, offset, bytes, size);
     tree_files_unpin(f);
     return rc;
 }
@@ -224,7 +225,7 @@ holt_status tree_file_read(tree_file *f, block_ptr p, void *bytes)
 {
     holt_status rc = tree_file_check_ptr(f, p);
     if (rc != HOLT_OK) return rc;
-    rc = file_read_pinned(f, p, bytes);
+    rc = tree_file_read_raw(f, p.offset, bytes, p.length);
     if (rc != HOLT_OK) return rc;
 
     uint64_t checksum = hash_bytes(bytes, p.length);
@@ -238,7 +239,7 @@ void tree_file_advise(tree_file *f, enum os_advice advice, uint64_t offset, uint
 {
     os_file *handle;
     if (tree_files_pin(f, &handle) != HOLT_OK)
-        return; /* advice only: the read that follows tells the error */
+        return; /* only advice: the read that follows reports the error */
     os_file_advise(handle, advice, offset, size);
     tree_files_unpin(f);
 }

@@ -1,4 +1,4 @@
-/* tree_file_writer.c -- writes a tree file from front to back, in large pieces. */
+/* tree_file_writer.c -- writes a file of runs from front to back, with large writes. */
 #include "tree/file/tree_file_internal.h"
 
 #include "base/hash.h"
@@ -12,16 +12,16 @@ enum { BUFFER_BYTES = 1 << 20 };
 
 struct tree_file_writer {
     tree_files *files;
-    os_file *handle; /* NULL: handed over to the finished file */
+    os_file *handle; /* NULL: owned by the finished file */
     uint64_t number;
-    uint64_t written; /* bytes of the file that were written; the buffer follows */
+    uint64_t written; /* bytes written to the file; the buffer's bytes follow them */
     size_t used;
     uint32_t pieces;
-    holt_status failed; /* of a write or sync: final for the file */
+    holt_status failed; /* of a write or sync that failed, which is final for the file */
     uint8_t *buffer;    /* BUFFER_BYTES */
 };
 
-/* ---------------------------------------------------------------- bytes */
+/* ---------------------------------------------------------------- buffering */
 
 static holt_status writer_write(tree_file_writer *w, const void *bytes, size_t size)
 {
@@ -40,7 +40,8 @@ static holt_status writer_flush(tree_file_writer *w)
     return rc;
 }
 
-/* Copies what fits, so that all writes but the last and those of large pieces are of BUFFER_BYTES. */
+/* Fills the buffer before writing it, so that all writes but the last and those of large pieces have
+ * BUFFER_BYTES. */
 static holt_status writer_gather(tree_file_writer *w, const uint8_t *bytes, size_t size)
 {
     assert(size < BUFFER_BYTES && w->used <= BUFFER_BYTES);
@@ -62,27 +63,12 @@ static holt_status writer_put(tree_file_writer *w, const void *bytes, size_t siz
     return rc == HOLT_OK ? writer_write(w, bytes, size) : rc;
 }
 
-static holt_status writer_align(tree_file_writer *w)
-{
-    static const uint8_t zeros[TREE_PIECE_ALIGN];
-    uint64_t at = tree_file_writer_bytes(w);
-    size_t gap = (size_t)(tree_piece_space(at) - at);
-    return gap ? writer_gather(w, zeros, gap) : HOLT_OK;
-}
-
-static void writer_put_header(tree_file_writer *w)
-{
-    const tree_files *t = w->files;
-    tree_header h = {TREE_PURPOSE_RUNS, {t->database_id[0], t->database_id[1]}, w->number};
-    tree_header_encode(w->buffer, &h);
-    w->used = TREE_HEADER_BYTES;
-}
-
 /* ---------------------------------------------------------------- the writer */
 
 holt_status tree_file_writer_create(tree_file_writer **out, tree_files *t, uint64_t number)
 {
     char name[OS_NAME_MAX];
+    tree_header header = {TREE_PURPOSE_RUNS, {t->database_id[0], t->database_id[1]}, number};
     holt_status rc = HOLT_OK;
     *out = NULL;
     tree_file_writer *w = mem_alloc_zero(1, sizeof *w);
@@ -97,7 +83,8 @@ holt_status tree_file_writer_create(tree_file_writer **out, tree_files *t, uint6
     tree_file_name(number, name);
     rc = os_file_open(t->dir, name, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, &w->handle);
     if (rc != HOLT_OK) goto done;
-    writer_put_header(w);
+    tree_header_encode(w->buffer, &header);
+    w->used = TREE_HEADER_BYTES;
     *out = w;
     w = NULL; /* now the caller's */
 done:
@@ -112,7 +99,8 @@ void tree_file_writer_destroy(tree_file_writer *w)
         char name[OS_NAME_MAX];
         tree_file_name(w->number, name);
         os_file_close(w->handle);
-        /* No manifest names it: if it cannot be deleted now, the next open of the database does. */
+        /* No manifest names the file: if it cannot be deleted now, the next open of the database deletes
+         * it. */
         os_dir_discard(w->files->dir, name);
     }
     mem_large_free(w->buffer, BUFFER_BYTES);
@@ -126,10 +114,13 @@ uint64_t tree_file_writer_bytes(const tree_file_writer *w)
 
 holt_status tree_file_writer_add(tree_file_writer *w, const void *bytes, size_t size, block_ptr *out)
 {
+    static const uint8_t zeros[TREE_PIECE_ALIGN];
     assert(w->handle && size > 0 && size <= UINT32_MAX);
     if (w->pieces == UINT32_MAX)
         return status_set_file(HOLT_TOO_LARGE, os_file_name(w->handle), HOLT_NO_OFFSET, "too many blocks");
-    holt_status rc = writer_align(w);
+    uint64_t at = tree_file_writer_bytes(w);
+    size_t gap = (size_t)(tree_piece_space(at) - at);
+    holt_status rc = gap ? writer_gather(w, zeros, gap) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     block_ptr p = {tree_file_writer_bytes(w), hash_bytes(bytes, size), (uint32_t)size, w->pieces};
     rc = writer_put(w, bytes, size);
@@ -146,8 +137,8 @@ holt_status tree_file_writer_finish(tree_file_writer *w, tree_file **out)
     *out = NULL;
     holt_status rc = writer_flush(w);
     if (rc != HOLT_OK) return rc;
-    /* A failed sync leaves unknown what is on disk: the file is given up, w->failed keeps it from being
-     * written on. */
+    /* After a failed sync it is unknown what is on disk: w->failed makes any further write of the file
+     * fail. */
     rc = w->failed = os_file_sync(w->handle);
     if (rc != HOLT_OK) return rc;
     tree_file_spec spec = {.purpose = TREE_PURPOSE_RUNS, .number = w->number, .size = w->written};

@@ -1,14 +1,14 @@
 /* tree_files.c -- the table of a database's tree files, which bounds how many are open.
  *
- * An open descriptor is pinned by the reads going on, or idle and in a list by last use. Opening one too many
- * closes the one that has been idle longest. When all are pinned the limit is passed by as many as there are
- * threads reading, and the next unpin makes it good. Nobody waits for a descriptor.
+ * An open descriptor is either pinned by the reads in progress, or idle and in a list by last use. Opening
+ * one too many closes the one that has been idle longest. If all are pinned, the limit may be exceeded, at
+ * most by the number of reading threads, until the next unpin. No thread ever waits for a descriptor.
  *
- * Idle descriptors are also what the process falls back on when it has none left (os.h, os_reclaimer): the table
- * then closes some of them for whoever needs one, be it another database.
+ * When the process has no descriptors left, it takes idle ones (os.h, os_reclaimer): the table then closes
+ * some of them, even if another database needs them.
  *
- * The table's descriptors are for reading alone: what a file is written with is outside of it, and is closed
- * after a sync only. So no error of writing goes unseen because a descriptor was closed.
+ * The table's descriptors are only for reading. A file is written through a descriptor outside the table,
+ * which is closed only after a sync, so that no write error is lost by closing a descriptor.
  */
 #include "tree/file/tree_file_internal.h"
 
@@ -61,7 +61,7 @@ cache *tree_files_cache(const tree_files *t)
     return t->cache;
 }
 
-/* ---------------------------------------------------------------- the idle, with the lock held */
+/* ---------------------------------------------------------------- the list of idle files, under mu */
 
 static void idle_add(tree_files *t, tree_file *f)
 {
@@ -90,7 +90,7 @@ static void idle_remove(tree_files *t, tree_file *f)
     f->newer = f->older = NULL;
 }
 
-/* Takes an idle file's descriptor away; the caller closes it when it has left the lock. */
+/* Takes an idle file's descriptor from it; the caller closes it after releasing the lock. */
 static os_file *idle_take_handle(tree_files *t, tree_file *f)
 {
     assert(f->handle && f->pins == 0 && t->descriptors > 0);
@@ -106,7 +106,7 @@ static os_file *idle_surplus(tree_files *t)
     return t->descriptors > t->descriptors_max && t->oldest ? idle_take_handle(t, t->oldest) : NULL;
 }
 
-/* The caller may hold any mutex, so this one is only tried; it is never held for long. */
+/* The calling thread may hold any mutex, so this one is only tried; it is never held for long. */
 static os_file *idle_try_take(tree_files *t)
 {
     enum { TRIES = 64 };
@@ -137,16 +137,8 @@ static os_file *file_pin(tree_files *t, tree_file *f)
 
 /* ---------------------------------------------------------------- pinning */
 
-static os_file *pin_if_open(tree_file *f)
-{
-    tree_files *t = f->files;
-    os_mutex_lock(&t->mu);
-    os_file *handle = f->handle ? file_pin(t, f) : NULL;
-    os_mutex_unlock(&t->mu);
-    return handle;
-}
-
-/* Puts a freshly opened descriptor in place and pins it, or the one of another thread that was faster. */
+/* Stores a newly opened descriptor and pins it, or instead pins the one that another thread has stored
+ * meanwhile. */
 static os_file *pin_opened(tree_file *f, os_file *opened)
 {
     tree_files *t = f->files;
@@ -168,7 +160,10 @@ static os_file *pin_opened(tree_file *f, os_file *opened)
 
 holt_status tree_files_pin(tree_file *f, os_file **out)
 {
-    *out = pin_if_open(f);
+    tree_files *t = f->files;
+    os_mutex_lock(&t->mu);
+    *out = f->handle ? file_pin(t, f) : NULL;
+    os_mutex_unlock(&t->mu);
     if (*out) return HOLT_OK;
 
     os_file *opened = NULL;
@@ -197,7 +192,7 @@ void tree_files_adopt(tree_file *f, os_file *handle)
     tree_files_unpin(f);
 }
 
-void tree_files_forget(tree_file *f)
+void tree_files_remove(tree_file *f)
 {
     tree_files *t = f->files;
     os_mutex_lock(&t->mu);

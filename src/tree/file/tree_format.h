@@ -9,13 +9,13 @@
  *       32     8  number of the file
  *       40  4048  zero
  *     4088     8  XXH3-64 of the 4088 bytes before it
- * Magic, version and checksum stay where they are in all versions, so that a newer file is told from a
+ * Magic, version and checksum stay at their offsets in all versions, so that a newer file can be told from a
  * damaged one.
  *
- * In a file of runs pieces come after it (blocks, extents, filter pages), each at a multiple of
- * TREE_PIECE_ALIGN, the bytes between them zero. A file of pages (tree_pages.h) consists of pages of
- * TREE_PAGE_BYTES, the header being the first; a piece takes as many consecutive ones as it needs, the bytes
- * behind it zero. docs/FORMAT.md describes them all.
+ * In a file of runs the header is followed by pieces (blocks, overflow pieces, filter pages), each at a
+ * multiple of TREE_PIECE_ALIGN, the bytes between them zero. A file of pages (tree_page_file.h) consists of
+ * pages of TREE_PAGE_BYTES, the first of which is the header; a piece takes as many consecutive pages as it
+ * needs, the bytes after it zero. docs/FORMAT.md describes both.
  */
 #ifndef HOLT_TREE_FILE_TREE_FORMAT_H
 #define HOLT_TREE_FILE_TREE_FORMAT_H
@@ -35,11 +35,11 @@ typedef struct tree_header {
 void tree_header_encode(uint8_t out[TREE_HEADER_BYTES], const tree_header *h);
 /* Checks magic, checksum, version and the zeros. `file` is for the message. */
 holt_status tree_header_decode(const uint8_t in[TREE_HEADER_BYTES], const char *file, tree_header *out);
-/* Whether the header is the one the file should have: HOLT_CORRUPT, or HOLT_UNSUPPORTED for an unknown
+/* Checks that the header is the expected one: HOLT_CORRUPT if not, or HOLT_UNSUPPORTED for another
  * purpose. */
 holt_status tree_header_check(const tree_header *h, const tree_header *expected, const char *file);
 
-/* The file space a piece of a run takes, with the bytes up to the next one. */
+/* The file space that a piece takes in a file of runs, including the bytes up to the next piece. */
 static inline uint64_t tree_piece_space(uint64_t size)
 {
     return (size + TREE_PIECE_ALIGN - 1) & ~(uint64_t)(TREE_PIECE_ALIGN - 1);

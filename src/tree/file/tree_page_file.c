@@ -1,5 +1,5 @@
-/* tree_page_file.c -- making, writing and cutting files of pages. */
-#include "tree/write/tree_pages.h"
+/* tree_page_file.c -- creating, writing and truncating files of pages. */
+#include "tree/file/tree_page_file.h"
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -13,32 +13,27 @@ void tree_page_file_name(uint64_t number, char name[OS_NAME_MAX])
     tree_file_name_as(TREE_PURPOSE_PAGES, number, name);
 }
 
-/* ---------------------------------------------------------------- life */
-
-static holt_status write_header(tree_files *t, os_file *handle, uint64_t number)
-{
-    uint8_t page[TREE_HEADER_BYTES];
-    tree_header h = {TREE_PURPOSE_PAGES, {t->database_id[0], t->database_id[1]}, number};
-    tree_header_encode(page, &h);
-    return os_file_write(handle, 0, page, sizeof page);
-}
+/* ---------------------------------------------------------------- creating and opening */
 
 holt_status tree_page_file_create(tree_files *t, uint64_t number, tree_file **out)
 {
     char name[OS_NAME_MAX];
+    uint8_t page[TREE_HEADER_BYTES];
     os_file *handle = NULL;
+    tree_header header = {TREE_PURPOSE_PAGES, {t->database_id[0], t->database_id[1]}, number};
     tree_file_spec spec = {
         .purpose = TREE_PURPOSE_PAGES, .number = number, .size = TREE_HEADER_BYTES, .writable = true};
     *out = NULL;
     tree_page_file_name(number, name);
     holt_status rc = os_file_open(t->dir, name, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, &handle);
-    if (rc == HOLT_EXISTS) return status_set_file(rc, name, HOLT_NO_OFFSET, "is there already");
+    if (rc == HOLT_EXISTS) return status_set_file(rc, name, HOLT_NO_OFFSET, "exists already");
     if (rc != HOLT_OK) return rc;
-    rc = write_header(t, handle, number);
+    tree_header_encode(page, &header);
+    rc = os_file_write(handle, 0, page, sizeof page);
     if (rc == HOLT_OK) rc = tree_file_create(t, &spec, handle, out);
     if (rc == HOLT_OK) return HOLT_OK;
     os_file_close(handle);
-    os_dir_discard(t->dir, name); /* nothing names it: if it stays, the next open deletes it */
+    os_dir_discard(t->dir, name); /* no manifest names it: if it stays, the next open deletes it */
     return rc;
 }
 
@@ -50,9 +45,9 @@ holt_status tree_page_file_open(tree_files *t, uint64_t number, uint64_t size_mi
     return tree_file_open_as(t, &spec, out);
 }
 
-/* ---------------------------------------------------------------- bytes */
+/* ---------------------------------------------------------------- writing */
 
-static holt_status begin_writing(tree_file *f)
+static holt_status open_for_writing(tree_file *f)
 {
     assert(f->writable && tree_file_paged(f));
     return f->writing ? HOLT_OK : tree_file_open_handle(f, OS_WRITE, &f->writing);
@@ -61,10 +56,10 @@ static holt_status begin_writing(tree_file *f)
 holt_status tree_file_write(tree_file *f, uint64_t offset, const void *bytes, size_t size)
 {
     assert(offset % TREE_PAGE_BYTES == 0 && size % TREE_PAGE_BYTES == 0);
-    holt_status rc = begin_writing(f);
+    holt_status rc = open_for_writing(f);
     if (rc == HOLT_OK) rc = os_file_write(f->writing, offset, bytes, size);
     if (rc == HOLT_OK && offset + size > tree_file_size(f))
-        atomic_store_explicit(&f->size, offset + size, memory_order_relaxed); /* one thread writes */
+        atomic_store_explicit(&f->size, offset + size, memory_order_relaxed); /* only one thread writes */
     return rc;
 }
 
@@ -77,7 +72,7 @@ void tree_file_push(tree_file *f, uint64_t offset, uint64_t size)
 holt_status tree_file_sync(tree_file *f)
 {
     assert(f->writable);
-    if (!f->writing) return HOLT_OK; /* nothing was written since the last one */
+    if (!f->writing) return HOLT_OK; /* nothing was written since the last sync */
     holt_status rc = os_file_sync(f->writing);
     if (rc != HOLT_OK) return rc;
     os_file_close(f->writing);
@@ -89,26 +84,16 @@ holt_status tree_file_truncate(tree_file *f, uint64_t size)
 {
     assert(size >= TREE_HEADER_BYTES && size % TREE_PAGE_BYTES == 0);
     bool exists, clean = !f->writing;
-    uint64_t actual; /* a failed write may have made it longer than f->size */
+    uint64_t actual; /* a failed write may have made the file longer than f->size */
     holt_status rc = os_dir_stat(f->files->dir, f->name, &exists, &actual);
     if (rc == HOLT_OK && actual > size) {
-        rc = begin_writing(f);
+        rc = open_for_writing(f);
         if (rc == HOLT_OK) rc = os_file_truncate(f->writing, size);
     }
     if (rc == HOLT_OK && tree_file_size(f) > size)
         atomic_store_explicit(&f->size, size, memory_order_relaxed); /* as above */
     if (!clean) return rc;
-    os_file_close(f->writing); /* nothing was written with it */
+    os_file_close(f->writing); /* nothing was written through it */
     f->writing = NULL;
-    return rc;
-}
-
-holt_status tree_file_read_raw(tree_file *f, uint64_t offset, void *bytes, size_t size)
-{
-    os_file *handle;
-    holt_status rc = tree_files_pin(f, &handle);
-    if (rc != HOLT_OK) return rc;
-    rc = os_file_read_exact(handle, offset, bytes, size);
-    tree_files_unpin(f);
     return rc;
 }

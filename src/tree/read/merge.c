@@ -1,18 +1,18 @@
-/* merge.c -- see merge.h. A loser tree (Knuth, vol. 3, 5.4.1).
+/* merge.c -- a merging iterator as a loser tree (Knuth, vol. 3, 5.4.1).
  *
  * Node n of losers[1..count-1] holds the contender that lost there; the children are the leaves
  * count..2*count-1, and the parent of node n is n/2. After the winner's child moves, only the path from its
  * leaf to the root is played again.
  *
- * Beside each contender stands whether it has beaten an equal key on its way up (`tied`). The winner beats
- * everyone on its path, so its flag says whether any other child stands on its key, and a move without
- * duplicates looks for none.
+ * Each contender records whether it has beaten an equal key on its way up (`tied`). The winner has beaten
+ * every contender on its path, so its flag tells whether any other child is at its key: a move from a key
+ * without duplicates need not look for any.
  *
- * Heads are compared before keys. Keys often begin alike ("user0000..."), so heads begin behind what all
- * children's keys have in common, as far as it is whole words. A child that comes to a key without it makes
- * all begin earlier; later only a new first, last or seek looks for more.
+ * Heads are compared before keys. As keys often begin alike ("user0000..."), heads begin after the bytes that
+ * all children's keys have in common, in whole words. When a child comes to a key without these bytes, all
+ * heads are made again from an earlier byte; only a later rebuild of the whole tree moves them forward again.
  *
- * Direction: heads are inverted when walking backwards, so that the smaller one is first either way.
+ * Heads are inverted when moving backwards, so that the smaller one is first in either direction.
  */
 #include "tree/read/merge_internal.h"
 
@@ -31,7 +31,7 @@ static inline bool merge_in_common(const merge *m, slice key)
     return m->skip == WORD || memcmp((const uint8_t *)key.data + WORD, m->common + WORD, WORD) == 0;
 }
 
-/* Finds what all keys have in common now. */
+/* Finds the bytes that all current keys have in common. */
 static void merge_find_common(merge *m)
 {
     slice common = slice_of(NULL, 0);
@@ -59,7 +59,7 @@ static contender merge_contender(const merge *m, uint32_t child)
 
 /* ---------------------------------------------------------------- the tournament */
 
-/* Equal heads: the whole keys decide, then youth. */
+/* For equal heads: compares the whole keys, then prefers the newer child. */
 static bool merge_first_by_key(const merge *m, const contender *a, const contender *b, bool *equal)
 {
     const iterator *x = m->children[a->child], *y = m->children[b->child];
@@ -72,7 +72,7 @@ static bool merge_first_by_key(const merge *m, const contender *a, const contend
     return a->child < b->child;
 }
 
-/* Whether a comes before b; *equal: they stand on the same key. */
+/* Whether a comes before b; *equal: they are at the same key. */
 static inline bool merge_first(const merge *m, const contender *a, const contender *b, bool *equal)
 {
     *equal = false;
@@ -80,7 +80,7 @@ static inline bool merge_first(const merge *m, const contender *a, const contend
     return merge_first_by_key(m, a, b, equal);
 }
 
-/* One match at node n: the loser stays there, the winner is returned. */
+/* Plays one match at node n: the loser stays there, the winner is returned. */
 static inline contender merge_match(merge *m, uint32_t n, contender a, contender b)
 {
     bool equal;
@@ -116,9 +116,8 @@ contender merge_best_loser(const merge *m)
     return best;
 }
 
-/* A child that wins twice running is likely to win
- * again: its strongest rival is remembered then, and one comparison decides while the child stays ahead of
- * it. */
+/* A child that wins twice in a row is likely to win again: its strongest rival is then remembered, and while
+ * the child stays ahead of it, one comparison is enough. */
 void merge_play_winner(merge *m)
 {
     uint32_t child = m->winner.child;
@@ -139,7 +138,7 @@ void merge_play_winner(merge *m)
 
     m->rival.child = NO_CHILD;
     m->winner = c;
-    /* With two children the one match on the path is as cheap as the rival's. */
+    /* With two children the only match on the path is as cheap as one with the rival. */
     if (c.child == child && m->count > 2) m->rival = merge_best_loser(m);
 }
 
@@ -157,7 +156,7 @@ void merge_show(merge *m)
     m->base.expires_at_ms = s->expires_at_ms;
 }
 
-/* All children have been placed: takes over the first error, or finds the winner. */
+/* All children have been placed: finds the winner and shows its entry. */
 static void merge_begin(merge *m, bool backward)
 {
     m->backward = backward;
@@ -211,7 +210,7 @@ static void merge_advance(merge *m)
 
 /* ---------------------------------------------------------------- turning, seeking */
 
-/* Places a child on its first entry after the saved key, in the new direction. */
+/* Places a child at its first entry past the saved key, in the new direction. */
 static void merge_place_beyond(const merge *m, iterator *s, bool backward)
 {
     slice key = slice_of(m->key, m->key_size);
@@ -314,7 +313,7 @@ static holt_status merge_load_value(iterator *s)
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 static void merge_close_children(iterator **children, size_t count)
 {
@@ -368,7 +367,7 @@ static holt_status merge_create(iterator **children, size_t count, iterator **ou
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- of nothing */
+/* ---------------------------------------------------------------- the empty iterator */
 
 static void empty_move(iterator *s)
 {

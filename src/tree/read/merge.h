@@ -1,10 +1,11 @@
-/* merge.h -- one iterator out of many: a loser tree over their heads.
+/* merge.h -- one iterator over many: a loser tree of their heads.
  *
- * The children are given youngest first. Where several stand on one key, the youngest one's entry is shown
- * and the others' skipped. Tombstones are shown, unless they are passed over (merge_skip.c). Any direction at any time.
+ * The children are passed newest first. Where several are at the same key, the newest one's entry is shown
+ * and the others are skipped. Tombstones are shown, unless the caller skips them (merge_skip.c). The
+ * direction may change at any move.
  *
- * An error of any child is the merge's, also of one that is not at the front: the merge is not valid then,
- * and `status` is the child's.
+ * An error of any child, even of one that is not the winner, is an error of the merge: the merge is then not
+ * valid and has the child's `status`.
  *
  * Concurrency  one thread.
  */
@@ -13,8 +14,8 @@
 
 #include "base/iterator.h"
 
-/* Takes ownership of the children and of the array (mem_alloc'd), on failure too. count 0 gives an empty
- * iterator, count 1 may give the child itself. */
+/* Takes ownership of the children and of the array (from mem_alloc), even if it fails. count 0 returns an
+ * empty iterator, and count 1 the child itself. */
 holt_status merge_open(iterator **children, size_t count, iterator **out);
 
 #endif

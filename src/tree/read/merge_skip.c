@@ -1,16 +1,16 @@
-/* merge_skip.c -- how a merge passes over tombstones.
+/* merge_skip.c -- how a merge skips tombstones.
  *
- * One that stands alone on its key hides nothing: its child passes over all of its tombstones before the next key of any
- * other child in one call. Where row after row of them hides entries of other children, the child with the tombstones is
- * taken out of the tournament, and the others follow it. Both begin after some single steps only, for a single tombstone
- * between entries is left most cheaply by a step.
+ * A tombstone whose key no other child has hides nothing: its child skips, in one call, all of its tombstones
+ * before the next key of any other child. Where many tombstones in a row hide entries of other children, the
+ * child with the tombstones is taken out of the tournament, and the others follow it. Both begin only after
+ * some single steps, because a step is the cheapest way past a single tombstone between entries.
  */
 #include "tree/read/merge_internal.h"
 
 #include <assert.h>
 
-/* The winner stands on a tombstone and nobody else does on its key: its child passes over all of its tombstones before the
- * next key of any other child, which they cannot hide. */
+/* The winner is at a tombstone whose key no other child has: its child skips all of its tombstones before the
+ * next key of any other child, as they hide nothing. */
 static bool merge_skip_alone(merge *m, slice limit)
 {
     iterator *s = m->children[m->winner.child];
@@ -24,7 +24,8 @@ static bool merge_skip_alone(merge *m, slice limit)
     return true;
 }
 
-/* Equality first, and short keys without a call: what a tombstone hides has its key. */
+/* Compares short keys without a call. Most pairs are equal: an entry that a tombstone hides has the same
+ * key. */
 static inline bool merge_same_key(slice a, slice b)
 {
     if (a.size != b.size) return false;
@@ -43,13 +44,8 @@ static inline bool merge_move_child(merge *m, iterator *s)
     return merge_child_ok(m, s);
 }
 
-/* The winner of those that take part moves on; of a single one there is nothing to find out. */
-static inline bool merge_step_others(merge *m)
-{
-    return m->count == 2 ? merge_move_child(m, m->children[m->winner.child]) : merge_step(m);
-}
-
-/* s stands on a tombstone, and the others on later keys: it passes over its tombstones up to the first of these. */
+/* s is at a tombstone, and the others are at later keys: s skips its tombstones up to the first of these
+ * keys. */
 static bool merge_reach_others(merge *m, iterator *s, slice limit)
 {
     const iterator *other = m->children[m->winner.child];
@@ -61,8 +57,9 @@ static bool merge_reach_others(merge *m, iterator *s, slice limit)
     return merge_child_ok(m, s);
 }
 
-/* The other children, the winner of which is the next of them, leave the keys that the tombstones of s hide. Returns when s
- * stands on no tombstone, or another child's entry is not hidden by it, or at the limit. false: a child failed. */
+/* Moves the other children, whose tournament says which of them is next, past the keys that the tombstones of
+ * s hide. Returns when s is not at a tombstone, or has reached the limit, or another child has an entry that
+ * s does not hide. false: a child failed. */
 static bool merge_follow_tombstones(merge *m, iterator *s, slice limit)
 {
     while (iterator_on_skippable(s, m->backward, limit)) {
@@ -75,10 +72,11 @@ static bool merge_follow_tombstones(merge *m, iterator *s, slice limit)
             continue;
         }
         if (m->winner.child < m->away) return true;
-        uint32_t left; /* the child that has left the key: a child has each only once */
+        uint32_t left; /* the child that has just left the key; it has each key only once */
         do {
             left = m->winner.child;
-            if (!merge_step_others(m)) return false;
+            /* With two children only one plays: it needs no match. */
+            if (m->count == 2 ? !merge_move_child(m, m->children[left]) : !merge_step(m)) return false;
             other = m->children[m->winner.child];
         } while (m->winner.child != left && other->valid && merge_same_key(s->key, other->key));
         if (!merge_move_child(m, s)) return false;
@@ -86,8 +84,9 @@ static bool merge_follow_tombstones(merge *m, iterator *s, slice limit)
     return true;
 }
 
-/* The winner stands on a tombstone that hides entries of other children, as those before it did. It is taken out of
- * the tournament, which the others play on without it: so each move costs one match or two, and no key is copied. */
+/* The winner is at a tombstone that hides entries of other children, as those before it did. Its child is
+ * taken out of the tournament, and the others play on without it: each move then costs one match or two, and
+ * no key is copied. */
 static bool merge_skip_hidden(merge *m, slice limit)
 {
     m->away = m->winner.child;
@@ -98,7 +97,8 @@ static bool merge_skip_hidden(merge *m, slice limit)
     return ok;
 }
 
-/* How the merge leaves a tombstone. What pays only over many costs a search first, so it waits for some running. */
+/* Leaves a tombstone, one by one or in bulk. Skipping in bulk begins with a search, which pays only over many
+ * tombstones: so it waits until there have been some in a row. */
 static bool merge_skip_some(merge *m, slice limit, uint32_t alone, uint32_t hiding)
 {
     enum { MANY = 4 };
@@ -110,7 +110,9 @@ void merge_skip_tombstones(iterator *base, bool backward, slice limit)
 {
     merge *m = merge_of(base);
     assert(base->valid && m->backward == backward);
-    uint32_t child = NO_CHILD, alone = 0, hiding = 0; /* the child last left, and how often running */
+    /* The child whose tombstone was left last, and how many in a row were alone on their key or hid
+     * entries. */
+    uint32_t child = NO_CHILD, alone = 0, hiding = 0;
     do {
         if (m->winner.child != child) alone = hiding = 0;
         child = m->winner.child;

@@ -1,7 +1,7 @@
-/* tree_iterator.c -- walking a tree in order, clipped to bounds, in both directions.
+/* tree_iterator.c -- the moves of an iterator over a tree, clipped to bounds, in both directions.
  *
- * The iterator keeps its own copy of the leaf it stands in: it holds nothing in the cache. A key is put together in the iterator's
- * own buffer: the block's prefix once per leaf, then only the suffix.
+ * The iterator has its own copy of the current leaf, and so holds nothing in the cache. Keys are assembled in
+ * the iterator's own buffer: the block's prefix is copied once per leaf, then only the suffixes.
  */
 #include "tree/read/tree_iterator_internal.h"
 
@@ -11,26 +11,27 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-/* A walk asks for the neighbouring leaf's memory while it shows the entries of this one, bit by bit: so many bytes at most
- * for an entry, for more than some ten lines at a time the processor has no room. */
+/* While the iterator shows the entries of a leaf, it prefetches the neighbouring leaf from the cache's memory
+ * bit by bit: at most this much per entry, because a processor can have only about ten misses outstanding. */
 enum { LINE_BYTES = 64, BESIDE_BYTES_MAX = 8 * LINE_BYTES };
 
-static tree_iterator *iterator_of(iterator *s)
+static tree_iterator *tree_iterator_of(iterator *s)
 {
     return (tree_iterator *)(void *)s;
 }
 
-/* All of it is to be there when the last entry of this leaf has been shown. */
-static OUT_OF_LINE void iterator_pace_beside(tree_iterator *t, uint32_t index)
+/* Sets beside_step so that the whole neighbour has been prefetched when the last entry of this leaf is
+ * shown. */
+static OUT_OF_LINE void tree_iterator_pace_beside(tree_iterator *t, uint32_t index)
 {
     const uint32_t left = t->backward ? index + 1 : t->levels[0].block.count - index;
     size_t step = (size_t)(t->beside_end - t->beside) / left + LINE_BYTES;
     t->beside_step = step < BESIDE_BYTES_MAX ? step : BESIDE_BYTES_MAX;
 }
 
-static inline void iterator_ask_beside(tree_iterator *t, uint32_t index)
+static inline void tree_iterator_prefetch_beside(tree_iterator *t, uint32_t index)
 {
-    if (!t->beside_step) iterator_pace_beside(t, index);
+    if (!t->beside_step) tree_iterator_pace_beside(t, index);
     const uint8_t *p = t->beside, *end = t->beside_end;
     const bool rest = (size_t)(end - p) <= t->beside_step;
     if (!rest) end = p + t->beside_step;
@@ -41,26 +42,27 @@ static inline void iterator_ask_beside(tree_iterator *t, uint32_t index)
 
 /* ---------------------------------------------------------------- showing an entry */
 
-static holt_status iterator_put_key(tree_iterator *t, uint32_t index, slice suffix)
+static holt_status tree_iterator_put_key(tree_iterator *t, uint32_t index, slice suffix)
 {
     const block *leaf = &t->levels[0].block;
     t->base.key = slice_of(t->key, 0);
     if (index == 0 && leaf->first_empty) return HOLT_OK;
-    holt_status rc = iterator_reserve_key(t, leaf->prefix_size + suffix.size);
+    holt_status rc = tree_iterator_reserve_key(t, leaf->prefix_size + suffix.size);
     if (rc != HOLT_OK) return rc;
     memcpy(t->key + leaf->prefix_size, suffix.data, suffix.size);
     t->base.key = slice_of(t->key, leaf->prefix_size + suffix.size);
     return HOLT_OK;
 }
 
-/* Of an entry with a long suffix, an empty key, a value elsewhere, or after one whose value was large. */
-static OUT_OF_LINE void iterator_show_odd(tree_iterator *t, uint32_t index)
+/* Shows an entry that needs more than the fast path: one with a long suffix, with an empty key or with an
+ * overflow list, or one after an entry with a large value. */
+static OUT_OF_LINE void tree_iterator_show_odd(tree_iterator *t, uint32_t index)
 {
-    iterator_leave_value(t);
+    tree_iterator_leave_value(t);
     block_entry e = block_at(&t->levels[0].block, index);
-    holt_status rc = iterator_put_key(t, index, e.suffix);
+    holt_status rc = tree_iterator_put_key(t, index, e.suffix);
     if (rc != HOLT_OK) {
-        iterator_fail(t, rc);
+        tree_iterator_fail(t, rc);
         return;
     }
     t->base.value = e.overflow ? slice_of("", 0) : e.value;
@@ -68,18 +70,18 @@ static OUT_OF_LINE void iterator_show_odd(tree_iterator *t, uint32_t index)
     t->overflow = e.value;
 }
 
-static inline void iterator_show(tree_iterator *t, uint32_t index)
+static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
 {
     const block *leaf = &t->levels[0].block;
-    assert(index >= t->from); /* what is before it has not been copied */
+    assert(index >= t->from); /* the entries before it have not been copied */
     block_entry e = block_at(leaf, index);
-    if (t->beside) iterator_ask_beside(t, index);
+    if (t->beside) tree_iterator_prefetch_beside(t, index);
     t->levels[0].index = index;
     t->base.valid = true;
     t->base.op = e.op;
     t->base.expires_at_ms = e.expires_at_ms;
     if (e.suffix.size > COPY_AT_ONCE || e.overflow || index == 0 || t->value.capacity > VALUE_KEEP) {
-        iterator_show_odd(t, index);
+        tree_iterator_show_odd(t, index);
         return;
     }
     memcpy(t->key + leaf->prefix_size, e.suffix.data, COPY_AT_ONCE);
@@ -88,102 +90,103 @@ static inline void iterator_show(tree_iterator *t, uint32_t index)
     t->base.value_pending = false;
 }
 
-/* Shows entry `index` of the leaf, or if that is past it (walking forwards) the next leaf's first. */
-static OUT_OF_LINE void iterator_land_forward(tree_iterator *t, uint32_t index, slice from)
+/* Shows entry `index` of the leaf or, if that is past its end, the first entry of the next leaf. */
+static OUT_OF_LINE void tree_iterator_land_forward(tree_iterator *t, uint32_t index, slice from)
 {
     if (index >= t->levels[0].block.count) {
-        if (!iterator_next_leaf(t, from)) return;
+        if (!tree_iterator_next_leaf(t, from)) return;
         index = 0;
     }
     if (index < t->end)
-        iterator_show(t, index);
+        tree_iterator_show(t, index);
     else
-        iterator_nowhere(t);
+        tree_iterator_nowhere(t);
 }
 
-/* Shows entry `count` - 1 of the leaf, or if count is 0 the last one of the leaf before it. */
-static OUT_OF_LINE void iterator_land_backward(tree_iterator *t, uint32_t count, slice from)
+/* Shows entry `count` - 1 of the leaf or, if count is 0, the last entry of the previous leaf. */
+static OUT_OF_LINE void tree_iterator_land_backward(tree_iterator *t, uint32_t count, slice from)
 {
     if (count == 0) {
-        if (!iterator_next_leaf(t, from)) return;
+        if (!tree_iterator_next_leaf(t, from)) return;
         count = t->levels[0].block.count;
     }
-    if (count <= t->from && !iterator_complete_leaf(t)) return;
+    if (count <= t->from && !tree_iterator_complete_leaf(t)) return;
     if (count > t->begin)
-        iterator_show(t, count - 1);
+        tree_iterator_show(t, count - 1);
     else
-        iterator_nowhere(t);
+        tree_iterator_nowhere(t);
 }
 
 /* ---------------------------------------------------------------- moves */
 
-static void iterator_to_key_forward(tree_iterator *t, slice key)
+static void tree_iterator_to_key_forward(tree_iterator *t, slice key)
 {
     t->backward = false;
     t->seeks = true;
     t->sought = key;
-    bool found = iterator_find_leaf(t, END_KEY, key);
+    bool found = tree_iterator_find_leaf(t, END_KEY, key);
     t->seeks = false;
     if (!found) return;
     bool equal;
-    iterator_land_forward(t, block_lower_bound(&t->levels[0].block, key, &equal), key);
+    tree_iterator_land_forward(t, block_lower_bound(&t->levels[0].block, key, &equal), key);
 }
 
-/* The last entry before `key`, or at it. */
-static void iterator_to_key_backward(tree_iterator *t, slice key, bool inclusive)
+/* Goes to the last entry before `key`, or at it if `inclusive`. */
+static void tree_iterator_to_key_backward(tree_iterator *t, slice key, bool inclusive)
 {
     t->backward = true;
-    if (!iterator_find_leaf(t, END_KEY, key)) return;
+    if (!tree_iterator_find_leaf(t, END_KEY, key)) return;
     bool equal;
     assert(t->from == 0);
     uint32_t count = block_lower_bound(&t->levels[0].block, key, &equal);
-    iterator_land_backward(t, count + (equal && inclusive), key);
+    tree_iterator_land_backward(t, count + (equal && inclusive), key);
 }
 
 static void tree_iterator_first(iterator *s)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     if (!slice_is_open(t->options.lower)) {
-        iterator_to_key_forward(t, t->options.lower);
+        tree_iterator_to_key_forward(t, t->options.lower);
         return;
     }
     t->backward = false;
-    if (iterator_find_leaf(t, END_FIRST, slice_of(NULL, 0))) iterator_land_forward(t, 0, slice_of(NULL, 0));
+    if (tree_iterator_find_leaf(t, END_FIRST, slice_of(NULL, 0)))
+        tree_iterator_land_forward(t, 0, slice_of(NULL, 0));
 }
 
 static void tree_iterator_last(iterator *s)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     if (!slice_is_open(t->options.upper)) {
-        iterator_to_key_backward(t, t->options.upper, false);
+        tree_iterator_to_key_backward(t, t->options.upper, false);
         return;
     }
     t->backward = true;
-    if (iterator_find_leaf(t, END_LAST, slice_of(NULL, 0)))
-        iterator_land_backward(t, t->levels[0].block.count, slice_of(NULL, 0));
+    if (tree_iterator_find_leaf(t, END_LAST, slice_of(NULL, 0)))
+        tree_iterator_land_backward(t, t->levels[0].block.count, slice_of(NULL, 0));
 }
 
 /* Nearly all steps stay within the leaf. */
 static void tree_iterator_next(iterator *s)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     const uint32_t index = t->levels[0].index + 1;
     t->backward = false;
     if (index < t->end)
-        iterator_show(t, index);
+        tree_iterator_show(t, index);
     else
-        iterator_land_forward(t, index, s->key);
+        tree_iterator_land_forward(t, index, s->key);
 }
 
 static void tree_iterator_prev(iterator *s)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     const uint32_t index = t->levels[0].index;
     t->backward = true;
     if (index > t->begin && index > t->from)
-        iterator_show(t, index - 1);
+        tree_iterator_show(t, index - 1);
     else
-        iterator_land_backward(t, index, s->key);
+        tree_iterator_land_backward(t, index, s->key);
 }
 
 static bool below_lower(const tree_iterator *t, slice key)
@@ -196,48 +199,48 @@ static bool beyond_upper(const tree_iterator *t, slice key)
     return !slice_is_open(t->options.upper) && slice_compare(key, t->options.upper) >= 0;
 }
 
-static void iterator_give_up(tree_iterator *t)
+static void tree_iterator_give_up(tree_iterator *t)
 {
     t->base.status = HOLT_OK;
-    iterator_nowhere(t);
+    tree_iterator_nowhere(t);
 }
 
 static void tree_iterator_seek(iterator *s, slice key)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     if (beyond_upper(t, key))
-        iterator_give_up(t);
+        tree_iterator_give_up(t);
     else
-        iterator_to_key_forward(t, below_lower(t, key) ? t->options.lower : key);
+        tree_iterator_to_key_forward(t, below_lower(t, key) ? t->options.lower : key);
 }
 
 static void tree_iterator_seek_last(iterator *s, slice key)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     if (below_lower(t, key))
-        iterator_give_up(t);
+        tree_iterator_give_up(t);
     else if (beyond_upper(t, key))
         tree_iterator_last(s);
     else
-        iterator_to_key_backward(t, key, true);
+        tree_iterator_to_key_backward(t, key, true);
 }
 
-/* ---------------------------------------------------------------- passing over tombstones */
+/* ---------------------------------------------------------------- skipping tombstones */
 
 static bool is_tombstone(const block *leaf, uint32_t index)
 {
     return block_at(leaf, index).op == ENTRY_DELETE;
 }
 
-/* The first entry from `index` on that is no tombstone, or at or past the limit, or past the leaf. */
-static uint32_t iterator_pass_forward(const tree_iterator *t, uint32_t index, slice limit)
+/* The first entry from `index` on that is not a tombstone, or is at or past the limit, or past the leaf. */
+static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t index, slice limit)
 {
     const block *leaf = &t->levels[0].block;
     uint32_t stop = t->end;
     bool equal;
     if (index >= stop) return index;
     if (!slice_is_open(limit) && block_compare_key(leaf, stop - 1, limit) >= 0) {
-        /* A search for a limit below what has been copied of the leaf would look at what has not. */
+        /* If the limit is below the copied entries, a search would read entries that have not been copied. */
         if (block_compare_key(leaf, index, limit) >= 0) return index;
         stop = block_lower_bound(leaf, limit, &equal);
     }
@@ -247,8 +250,8 @@ static uint32_t iterator_pass_forward(const tree_iterator *t, uint32_t index, sl
     return index;
 }
 
-/* The same downwards: returns how many entries are left below those passed. */
-static uint32_t iterator_pass_backward(const tree_iterator *t, uint32_t count, slice limit)
+/* The same downwards: returns how many entries are left below those that were passed. */
+static uint32_t tree_iterator_pass_backward(const tree_iterator *t, uint32_t count, slice limit)
 {
     const block *leaf = &t->levels[0].block;
     uint32_t stop = t->begin;
@@ -264,51 +267,52 @@ static uint32_t iterator_pass_backward(const tree_iterator *t, uint32_t count, s
     return count;
 }
 
-static void iterator_skip_forward(tree_iterator *t, slice limit)
+static void tree_iterator_skip_forward(tree_iterator *t, slice limit)
 {
     uint32_t index = t->levels[0].index + 1;
     for (;;) {
-        index = iterator_pass_forward(t, index, limit);
+        index = tree_iterator_pass_forward(t, index, limit);
         if (index < t->levels[0].block.count) {
-            iterator_land_forward(t, index, t->base.key);
+            tree_iterator_land_forward(t, index, t->base.key);
             return;
         }
-        iterator_show(t, index - 1); /* the key that the next leaf must follow */
-        if (!t->base.valid || !iterator_next_leaf(t, t->base.key)) return;
+        tree_iterator_show(t, index - 1); /* the key that the next leaf must follow */
+        if (!t->base.valid || !tree_iterator_next_leaf(t, t->base.key)) return;
         index = 0;
     }
 }
 
-static void iterator_skip_backward(tree_iterator *t, slice limit)
+static void tree_iterator_skip_backward(tree_iterator *t, slice limit)
 {
     uint32_t count = t->levels[0].index;
     for (;;) {
-        if (t->from > 0 && !iterator_complete_leaf(t)) return;
-        count = iterator_pass_backward(t, count, limit);
+        if (t->from > 0 && !tree_iterator_complete_leaf(t)) return;
+        count = tree_iterator_pass_backward(t, count, limit);
         if (count > 0) {
-            iterator_land_backward(t, count, t->base.key);
+            tree_iterator_land_backward(t, count, t->base.key);
             return;
         }
-        iterator_show(t, 0); /* the key that the next leaf must precede */
-        if (!t->base.valid || !iterator_next_leaf(t, t->base.key)) return;
+        tree_iterator_show(t, 0); /* the key that the next leaf must precede */
+        if (!t->base.valid || !tree_iterator_next_leaf(t, t->base.key)) return;
         count = t->levels[0].block.count;
     }
 }
 
-/* Within a leaf no keys are put together, and of a leaf of tombstones only nothing is looked at. */
+/* Assembles no keys of tombstones it skips within a leaf, and reads no entries of a leaf with only
+ * tombstones. */
 static void tree_iterator_skip_tombstones(iterator *s, bool backward, slice limit)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     t->backward = backward;
     if (backward)
-        iterator_skip_backward(t, limit);
+        tree_iterator_skip_backward(t, limit);
     else
-        iterator_skip_forward(t, limit);
+        tree_iterator_skip_forward(t, limit);
 }
 
 static holt_status tree_iterator_load_value(iterator *s)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     if (!s->value_pending) return HOLT_OK;
     uint64_t size;
     holt_status rc = tree_overflow_size(t->file, t->overflow, &size);
@@ -322,11 +326,11 @@ static holt_status tree_iterator_load_value(iterator *s)
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 static void tree_iterator_close(iterator *s)
 {
-    tree_iterator *t = iterator_of(s);
+    tree_iterator *t = tree_iterator_of(s);
     for (uint32_t i = 0; i < t->root.height; i++)
         tree_buffer_deinit(&t->levels[i].buffer);
     tree_buffer_deinit(&t->value);
@@ -353,7 +357,7 @@ holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_i
     holt_status rc = tree_root_check(f, root);
     if (rc != HOLT_OK) return rc;
     uint32_t height = root->root.length ? root->height : 0;
-    size_t size = sizeof(tree_iterator) + height * sizeof(iterator_level);
+    size_t size = sizeof(tree_iterator) + height * sizeof(tree_iterator_level);
     tree_iterator *t = mem_alloc_zero(1, size);
     if (!t) return status_no_memory(size);
     t->base.ops = &tree_iterator_ops;

@@ -1,9 +1,11 @@
-/* tree_iterator_path.c -- the path of a walk from the root to a leaf, and on to its neighbours.
+/* tree_iterator_path.c -- the path of an iterator from the root to a leaf, and on to the leaf's neighbours.
  *
- * Inner nodes are looked into in the cache, where they lie, on the way down and to step to the neighbouring leaf; one
- * that is not there is copied, and then serves all its leaves. Copies that a new path goes through again are still good.
+ * On the way down, and to step to the neighbouring leaf, inner nodes are read in place in the cache. A node
+ * that is not cached is copied, and the copy then serves all its leaves. Copies stay valid for a new path
+ * that goes through the same nodes.
  *
- * Whatever the file holds, a walk ends: a leaf whose keys do not continue those of the one before it is refused.
+ * Iterating ends whatever the file contains: a leaf whose keys do not follow those of the previous leaf is an
+ * error.
  */
 #include "tree/read/tree_iterator_internal.h"
 
@@ -12,22 +14,17 @@
 
 /* ---------------------------------------------------------------- loading blocks */
 
-static holt_status iterator_load(tree_iterator *t, uint32_t level, block_ptr p);
+static holt_status tree_iterator_load(tree_iterator *t, uint32_t level, block_ptr p);
 
-static bool iterator_is_bounded(const tree_iterator *t)
+/* How far an iterator with bounds may read ahead of leaf p in a file of runs: to the last child of the node
+ * above that is within the bounds. Where the bounds lie in the neighbours of that node is not known yet. */
+static holt_status tree_iterator_limit_ahead(tree_iterator *t, block_ptr p, uint64_t *begin, uint64_t *end)
 {
-    return !slice_is_open(t->options.lower) || !slice_is_open(t->options.upper);
-}
-
-/* How far a walk with bounds may ask for what lies ahead of leaf p in a file of runs: to the last leaf within them of those that
- * the node above leads to. Nobody has looked yet at where the bound is in the nodes beside it. */
-static holt_status iterator_limit_ahead(tree_iterator *t, block_ptr p, uint64_t *begin, uint64_t *end)
-{
-    const iterator_level *above = &t->levels[1];
+    const tree_iterator_level *above = &t->levels[1];
     *begin = p.offset;
     *end = p.offset + p.length;
     if (t->root.height < 2) return HOLT_OK;
-    holt_status rc = iterator_load(t, 1, above->at);
+    holt_status rc = tree_iterator_load(t, 1, above->at);
     if (rc != HOLT_OK) return rc;
     block_ptr first = block_child(&above->block, above->begin);
     block_ptr last = block_child(&above->block, above->end - 1);
@@ -36,26 +33,27 @@ static holt_status iterator_limit_ahead(tree_iterator *t, block_ptr p, uint64_t 
     return HOLT_OK;
 }
 
-static void iterator_read_ahead_run(tree_iterator *t, block_ptr p)
+static void tree_iterator_read_ahead_run(tree_iterator *t, block_ptr p)
 {
     uint64_t begin = TREE_HEADER_BYTES, end = tree_file_size(t->file);
-    if (iterator_is_bounded(t) && iterator_limit_ahead(t, p, &begin, &end) != HOLT_OK) return;
+    const bool bounded = !slice_is_open(t->options.lower) || !slice_is_open(t->options.upper);
+    if (bounded && tree_iterator_limit_ahead(t, p, &begin, &end) != HOLT_OK) return;
     read_ahead_stretch(&t->ahead, t->file, p, t->backward, t->backward ? begin : end);
 }
 
-/* Of pages not for the first leaf of a walk, which may be the only one. */
-static void iterator_read_ahead(tree_iterator *t, block_ptr p)
+/* In a file of pages, reads ahead only from the second leaf on: the first may be the only one. */
+static void tree_iterator_read_ahead(tree_iterator *t, block_ptr p)
 {
-    const iterator_level *above = &t->levels[1];
+    const tree_iterator_level *above = &t->levels[1];
     if (!tree_file_paged(t->file)) {
-        iterator_read_ahead_run(t, p);
-    } else if (t->stepped && iterator_load(t, 1, above->at) == HOLT_OK) {
+        tree_iterator_read_ahead_run(t, p);
+    } else if (t->stepped && tree_iterator_load(t, 1, above->at) == HOLT_OK) {
         const ahead_children children = {above->at, &above->block, above->begin, above->end};
         read_ahead_children(&t->ahead, t->file, &children, above->index, t->backward);
     }
 }
 
-static void iterator_find_bounds(tree_iterator *t, const block *leaf)
+static void tree_iterator_find_bounds(tree_iterator *t, const block *leaf)
 {
     bool equal;
     t->begin = slice_is_open(t->options.lower) ? 0 : block_lower_bound(leaf, t->options.lower, &equal);
@@ -64,11 +62,12 @@ static void iterator_find_bounds(tree_iterator *t, const block *leaf)
     t->bounds_known = true;
 }
 
-/* Of the leaf that a seek forwards leads to only what lies before its entries, and those from the sought one on: what is
- * copied from memory that is not in the processor's cache is most of what a short walk costs. */
-static void iterator_copy_sought(tree_iterator *t, const block *leaf)
+/* Copies, of the leaf that a forward seek leads to, only the part before the entries, and the entries from
+ * the sought one on: copying memory that is not in the processor's cache is most of the cost of a short
+ * scan. */
+static void tree_iterator_copy_sought(tree_iterator *t, const block *leaf)
 {
-    iterator_find_bounds(t, leaf);
+    tree_iterator_find_bounds(t, leaf);
     t->from = block_head_bound(leaf, t->sought);
     size_t head = block_offset_at(leaf->offsets, leaf->wide_offsets, 0), start = leaf->size;
     if (t->from < leaf->count) start = block_offset_at(leaf->offsets, leaf->wide_offsets, t->from);
@@ -77,45 +76,46 @@ static void iterator_copy_sought(tree_iterator *t, const block *leaf)
     memcpy(to + start, leaf->bytes + start, leaf->size - start);
 }
 
-static void iterator_copy(tree_iterator *t, uint32_t level, const uint8_t *bytes, size_t size)
+static void tree_iterator_copy(tree_iterator *t, uint32_t level, const uint8_t *bytes, size_t size)
 {
-    block there;
-    block_open(&there, bytes, size);
-    if (level == 0 && t->seeks && there.level == 0)
-        iterator_copy_sought(t, &there);
+    block b;
+    block_open(&b, bytes, size);
+    if (level == 0 && t->seeks && b.level == 0)
+        tree_iterator_copy_sought(t, &b);
     else
         memcpy(t->levels[level].buffer.bytes, bytes, size);
 }
 
 /* Copies the block from the cache if it is there. */
-static holt_status iterator_copy_cached(tree_iterator *t, uint32_t level, block_ptr p, bool *found)
+static holt_status tree_iterator_copy_cached(tree_iterator *t, uint32_t level, block_ptr p, bool *found)
 {
-    iterator_level *l = &t->levels[level];
+    tree_iterator_level *l = &t->levels[level];
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
-    if (bytes) iterator_copy(t, level, bytes, p.length);
+    if (bytes) tree_iterator_copy(t, level, bytes, p.length);
     epoch_leave();
     if (!bytes) return HOLT_OK;
     block_open(&l->block, l->buffer.bytes, p.length);
-    *found = l->block.level == level; /* if not, the reading way finds it again and says so */
+    *found = l->block.level == level; /* if not, tree_block_read will find and report it */
     return HOLT_OK;
 }
 
-static holt_status iterator_read(tree_iterator *t, uint32_t level, block_ptr p)
+static holt_status tree_iterator_read(tree_iterator *t, uint32_t level, block_ptr p)
 {
-    iterator_level *l = &t->levels[level];
-    if (level == 0 && t->options.read_ahead) iterator_read_ahead(t, p);
+    tree_iterator_level *l = &t->levels[level];
+    if (level == 0 && t->options.read_ahead) tree_iterator_read_ahead(t, p);
     holt_status rc = tree_block_read(t->file, p, level, l->buffer.bytes, &l->block);
     if (rc == HOLT_OK && !t->options.bypass_cache)
         cache_insert(tree_file_cache(t->file), p, l->buffer.bytes, level ? CACHE_RESIDENT : CACHE_COLD);
     return rc;
 }
 
-static holt_status iterator_load(tree_iterator *t, uint32_t level, block_ptr p)
+static holt_status tree_iterator_load(tree_iterator *t, uint32_t level, block_ptr p)
 {
-    iterator_level *l = &t->levels[level];
-    if (block_ptr_equal(l->held, p) && (level > 0 || t->from == 0)) return HOLT_OK; /* still there */
+    tree_iterator_level *l = &t->levels[level];
+    if (block_ptr_equal(l->held, p) && (level > 0 || t->from == 0))
+        return HOLT_OK; /* the copy is still good */
     l->held.length = 0;
     if (level == 0) {
         t->leaf_new = true;
@@ -127,15 +127,15 @@ static holt_status iterator_load(tree_iterator *t, uint32_t level, block_ptr p)
     rc = tree_buffer_reserve(&l->buffer, (uint64_t)p.length + COPY_AT_ONCE);
     if (rc != HOLT_OK) return rc;
     bool found = false;
-    if (!t->options.bypass_cache) rc = iterator_copy_cached(t, level, p, &found);
-    if (rc == HOLT_OK && !found) rc = iterator_read(t, level, p);
+    if (!t->options.bypass_cache) rc = tree_iterator_copy_cached(t, level, p, &found);
+    if (rc == HOLT_OK && !found) rc = tree_iterator_read(t, level, p);
     if (rc == HOLT_OK) l->held = p;
     return rc;
 }
 
 /* ---------------------------------------------------------------- finding the leaf */
 
-holt_status iterator_reserve_key(tree_iterator *t, size_t size)
+holt_status tree_iterator_reserve_key(tree_iterator *t, size_t size)
 {
     size_t capacity = t->key_capacity;
     if (size + COPY_AT_ONCE <= capacity) return HOLT_OK;
@@ -150,16 +150,16 @@ holt_status iterator_reserve_key(tree_iterator *t, size_t size)
     return HOLT_OK;
 }
 
-/* The new leaf's prefix and bounds. Apart from loading, because the key buffer still holds the key that was
- * left. */
-static bool iterator_enter_leaf(tree_iterator *t)
+/* Sets up the new leaf's prefix and bounds. Not done while loading, because until then the key buffer still
+ * has the key that the iterator leaves. */
+static bool tree_iterator_enter_leaf(tree_iterator *t)
 {
     if (!t->leaf_new) return true;
     const block *leaf = &t->levels[0].block;
-    if (!t->bounds_known) iterator_find_bounds(t, leaf);
-    holt_status rc = iterator_reserve_key(t, leaf->prefix_size);
+    if (!t->bounds_known) tree_iterator_find_bounds(t, leaf);
+    holt_status rc = tree_iterator_reserve_key(t, leaf->prefix_size);
     if (rc != HOLT_OK) {
-        iterator_fail(t, rc);
+        tree_iterator_fail(t, rc);
         return false;
     }
     memcpy(t->key, leaf->prefix, leaf->prefix_size);
@@ -167,8 +167,8 @@ static bool iterator_enter_leaf(tree_iterator *t)
     return true;
 }
 
-/* The children of node b that may hold keys within the bounds, at least one. */
-static void iterator_clip_node(const tree_iterator *t, iterator_level *l, const block *b)
+/* Finds the children of node b that may have keys within the bounds; at least one. */
+static void tree_iterator_clip_node(const tree_iterator *t, tree_iterator_level *l, const block *b)
 {
     const slice lower = t->options.lower, upper = t->options.upper;
     bool equal;
@@ -177,12 +177,12 @@ static void iterator_clip_node(const tree_iterator *t, iterator_level *l, const 
     if (l->end <= l->begin) l->end = l->begin + 1;
 }
 
-/* Lets the path go through block b, which is where p says, and on to a child within the bounds: the first, the last, or the
- * one that may hold the key. */
-static void iterator_pass(const tree_iterator *t, iterator_level *l, const block *b, block_ptr *p,
-                          iterator_end end, slice key)
+/* Leads the path through block b, which is at *p, to a child within the bounds: the first, the last, or the
+ * one that may have the key. *p becomes the child. */
+static void tree_iterator_pass(const tree_iterator *t, tree_iterator_level *l, const block *b, block_ptr *p,
+                               tree_iterator_end end, slice key)
 {
-    if (!block_ptr_equal(l->at, *p)) iterator_clip_node(t, l, b);
+    if (!block_ptr_equal(l->at, *p)) tree_iterator_clip_node(t, l, b);
     l->at = *p;
     if (end == END_KEY) {
         l->index = block_child_index(b, key);
@@ -194,10 +194,11 @@ static void iterator_pass(const tree_iterator *t, iterator_level *l, const block
     *p = block_child(b, l->index);
 }
 
-/* The path has just gone through node b of the lowest level of nodes. Notes where the neighbour of its child is. */
-static void iterator_note_beside(tree_iterator *t, const block *b)
+/* The path has just gone through node b, whose children are leaves: notes where the neighbour of the child is
+ * cached. */
+static void tree_iterator_note_beside(tree_iterator *t, const block *b)
 {
-    const iterator_level *l = &t->levels[1];
+    const tree_iterator_level *l = &t->levels[1];
     t->beside = t->beside_end = NULL;
     if (t->backward ? l->index <= l->begin : l->index + 1 >= l->end) return;
     block_ptr p = block_child(b, t->backward ? l->index - 1 : l->index + 1);
@@ -206,128 +207,130 @@ static void iterator_note_beside(tree_iterator *t, const block *b)
     t->beside_step = 0;
 }
 
-/* The node where it can be read at once: in its copy, or in the cache, opened as *there. NULL: neither. Inside a section. */
-static const block *iterator_node(const tree_iterator *t, uint32_t level, block_ptr p, block *there)
+/* Returns an inner node where it can be read at once: its copy, or the cached block, opened as *cached. NULL:
+ * there is neither. Inside an epoch section. */
+static const block *tree_iterator_node(const tree_iterator *t, uint32_t level, block_ptr p, block *cached)
 {
-    const iterator_level *l = &t->levels[level];
+    const tree_iterator_level *l = &t->levels[level];
     if (block_ptr_equal(l->held, p)) return &l->block;
     const uint8_t *bytes = cache_lookup(tree_file_cache(t->file), p);
     if (!bytes) return NULL;
-    block_open(there, bytes, p.length);
-    return there->level == level ? there : NULL; /* if not, the reading way finds it again and says so */
+    block_open(cached, bytes, p.length);
+    return cached->level == level ? cached : NULL; /* if not, tree_block_read will find and report it */
 }
 
-/* Goes down from *level and *p as far as no inner node has to be read. */
-static holt_status iterator_descend_cached(tree_iterator *t, uint32_t *level, block_ptr *p, iterator_end end,
-                                           slice key)
+/* Descends from *level and *p as far as inner nodes are in memory. */
+static holt_status tree_iterator_descend_cached(tree_iterator *t, uint32_t *level, block_ptr *p,
+                                                tree_iterator_end end, slice key)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     for (; *level > 0; --*level) {
-        block there;
-        const block *b = iterator_node(t, *level, *p, &there);
+        block cached;
+        const block *b = tree_iterator_node(t, *level, *p, &cached);
         if (!b) break;
-        iterator_pass(t, &t->levels[*level], b, p, end, key);
-        if (*level == 1) iterator_note_beside(t, b);
+        tree_iterator_pass(t, &t->levels[*level], b, p, end, key);
+        if (*level == 1) tree_iterator_note_beside(t, b);
     }
     epoch_leave();
     return HOLT_OK;
 }
 
-/* The child that the path now goes on to, if its node can be read at once. */
-static holt_status iterator_child_cached(tree_iterator *t, uint32_t level, block_ptr *child, bool *found)
+/* Finds the child that the path goes on to, if the node is in memory. */
+static holt_status tree_iterator_child_cached(tree_iterator *t, uint32_t level, block_ptr *child, bool *found)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    block there;
-    const block *b = iterator_node(t, level, t->levels[level].at, &there);
+    block cached;
+    const block *b = tree_iterator_node(t, level, t->levels[level].at, &cached);
     *found = b != NULL;
     if (b) *child = block_child(b, t->levels[level].index);
-    if (b && level == 1) iterator_note_beside(t, b);
+    if (b && level == 1) tree_iterator_note_beside(t, b);
     epoch_leave();
     return HOLT_OK;
 }
 
-/* Makes the path from block p of the level down to a leaf, which is loaded. */
-static holt_status iterator_descend(tree_iterator *t, uint32_t level, block_ptr p, iterator_end end,
-                                    slice key)
+/* Leads the path from block p of the level down to a leaf, and loads that. */
+static holt_status tree_iterator_descend(tree_iterator *t, uint32_t level, block_ptr p, tree_iterator_end end,
+                                         slice key)
 {
     for (;; level--) {
-        holt_status rc = t->options.bypass_cache ? HOLT_OK : iterator_descend_cached(t, &level, &p, end, key);
-        if (rc == HOLT_OK) rc = iterator_load(t, level, p);
+        holt_status rc =
+            t->options.bypass_cache ? HOLT_OK : tree_iterator_descend_cached(t, &level, &p, end, key);
+        if (rc == HOLT_OK) rc = tree_iterator_load(t, level, p);
         if (rc != HOLT_OK || level == 0) return rc;
-        iterator_pass(t, &t->levels[level], &t->levels[level].block, &p, end, key);
+        tree_iterator_pass(t, &t->levels[level], &t->levels[level].block, &p, end, key);
     }
 }
 
-bool iterator_find_leaf(tree_iterator *t, iterator_end end, slice key)
+bool tree_iterator_find_leaf(tree_iterator *t, tree_iterator_end end, slice key)
 {
     t->base.status = HOLT_OK;
-    iterator_nowhere(t);
+    tree_iterator_nowhere(t);
     t->beside = NULL;
     t->stepped = false;
     read_ahead_restart(&t->ahead, t->file);
     if (t->root.root.length == 0) return false;
-    holt_status rc = iterator_descend(t, t->root.height - 1, t->root.root, end, key);
+    holt_status rc = tree_iterator_descend(t, t->root.height - 1, t->root.root, end, key);
     if (rc != HOLT_OK) {
-        iterator_fail(t, rc);
+        tree_iterator_fail(t, rc);
         return false;
     }
-    return iterator_enter_leaf(t);
+    return tree_iterator_enter_leaf(t);
 }
 
-/* All keys of the new leaf must lie beyond `from`, which its neighbour held or may have held. */
-static holt_status iterator_check_order(const tree_iterator *t, slice from)
+/* Checks that all keys of the new leaf lie beyond `from`, a key that its neighbour had or may have had. */
+static holt_status tree_iterator_check_order(const tree_iterator *t, slice from)
 {
-    const iterator_level *leaf = &t->levels[0];
+    const tree_iterator_level *leaf = &t->levels[0];
     int order = block_compare_key(&leaf->block, t->backward ? leaf->block.count - 1 : 0, from);
     if (t->backward ? order < 0 : order > 0) return HOLT_OK;
-    return tree_file_corrupt(t->file, leaf->held.offset, "its keys do not follow those of its neighbour");
+    return tree_file_corrupt(t->file, leaf->held.offset, "keys do not follow those of the neighbour");
 }
 
-/* Loads the next leaf in the direction of travel; *there: there is one within the bounds. */
-static holt_status iterator_step_leaf(tree_iterator *t, bool *there)
+/* Loads the next leaf in the direction of travel; *exists: there is one within the bounds. */
+static holt_status tree_iterator_step_leaf(tree_iterator *t, bool *exists)
 {
     uint32_t level = 1;
     while (level < t->root.height) {
-        const iterator_level *l = &t->levels[level];
+        const tree_iterator_level *l = &t->levels[level];
         if (t->backward ? l->index > l->begin : l->index + 1 < l->end) break;
         level++;
     }
-    *there = level < t->root.height;
-    if (!*there) return HOLT_OK;
-    iterator_level *l = &t->levels[level];
+    *exists = level < t->root.height;
+    if (!*exists) return HOLT_OK;
+    tree_iterator_level *l = &t->levels[level];
     l->index = t->backward ? l->index - 1 : l->index + 1;
     t->beside = NULL;
     t->stepped = true;
     block_ptr child;
     bool found = false;
-    holt_status rc = t->options.bypass_cache ? HOLT_OK : iterator_child_cached(t, level, &child, &found);
-    if (rc == HOLT_OK && !found) rc = iterator_load(t, level, l->at);
+    holt_status rc = t->options.bypass_cache ? HOLT_OK : tree_iterator_child_cached(t, level, &child, &found);
+    if (rc == HOLT_OK && !found) rc = tree_iterator_load(t, level, l->at);
     if (rc != HOLT_OK) return rc;
     if (!found) child = block_child(&l->block, l->index);
-    return iterator_descend(t, level - 1, child, t->backward ? END_LAST : END_FIRST, slice_of(NULL, 0));
+    return tree_iterator_descend(t, level - 1, child, t->backward ? END_LAST : END_FIRST, slice_of(NULL, 0));
 }
 
-bool iterator_next_leaf(tree_iterator *t, slice from)
+bool tree_iterator_next_leaf(tree_iterator *t, slice from)
 {
-    bool there = false;
-    iterator_nowhere(t);
-    holt_status rc = iterator_step_leaf(t, &there);
-    if (rc == HOLT_OK && there) rc = iterator_check_order(t, from);
+    bool exists = false;
+    tree_iterator_nowhere(t);
+    holt_status rc = tree_iterator_step_leaf(t, &exists);
+    if (rc == HOLT_OK && exists) rc = tree_iterator_check_order(t, from);
     if (rc != HOLT_OK) {
-        iterator_fail(t, rc);
+        tree_iterator_fail(t, rc);
         return false;
     }
-    return there && iterator_enter_leaf(t);
+    return exists && tree_iterator_enter_leaf(t);
 }
 
-bool iterator_complete_leaf(tree_iterator *t)
+bool tree_iterator_complete_leaf(tree_iterator *t)
 {
-    holt_status rc = iterator_load(t, 0, t->levels[0].held);
+    holt_status rc = tree_iterator_load(t, 0, t->levels[0].held);
     if (rc == HOLT_OK)
-        iterator_enter_leaf(t);
+        tree_iterator_enter_leaf(t);
     else
-        iterator_fail(t, rc);
+        tree_iterator_fail(t, rc);
     return rc == HOLT_OK;
 }

@@ -1,12 +1,12 @@
-/* tree_lookup.c -- finding one key: in the cache alone, or reading what is not there. */
+/* tree_lookup.c -- finding one key: in the cache only, or reading the blocks that are not cached. */
 #include "tree/tree_internal.h"
 
 #include "base/status.h"
 
 #include <assert.h>
 
-/* What a leaf says of the key. */
-static tree_answer leaf_answer(const block *leaf, slice key, tree_entry *out)
+/* Looks the key up in a leaf. */
+static tree_answer search_leaf(const block *leaf, slice key, tree_entry *out)
 {
     bool equal;
     uint32_t index = block_lower_bound(leaf, key, &equal);
@@ -30,9 +30,9 @@ tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
         if (!bytes) return TREE_NOT_CACHED;
         block b;
         block_open(&b, bytes, p.length);
-        if (b.level != level) break; /* the reading lookup finds it again and says what is wrong */
-        if (level == 0) return leaf_answer(&b, key, out);
-        if (level == 1) block_prefetch_search(&b); /* those above are in the processor's caches */
+        if (b.level != level) break; /* tree_lookup() will find and report it */
+        if (level == 0) return search_leaf(&b, key, out);
+        if (level == 1) block_prefetch_search(&b); /* higher levels are in the processor's caches */
         p = block_child(&b, block_child_index(&b, key));
     }
     return TREE_NOT_CACHED;
@@ -40,32 +40,32 @@ tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
 
 /* ---------------------------------------------------------------- reading */
 
-typedef struct lookup {
+typedef struct tree_search {
     tree_file *file;
     slice key;
     tree_buffer *buffer;
     tree_entry *entry;
-    block_ptr at;       /* the block to look into */
-    tree_answer answer; /* after the leaf */
-} lookup;
+    block_ptr at;       /* the block to search next */
+    tree_answer answer; /* known after the leaf */
+} tree_search;
 
-static void lookup_follow(lookup *l, const block *b)
+static void search_follow(tree_search *l, const block *b)
 {
     if (b->level == 0)
-        l->answer = leaf_answer(b, l->key, l->entry);
+        l->answer = search_leaf(b, l->key, l->entry);
     else
         l->at = block_child(b, block_child_index(b, l->key));
 }
 
-/* Looks into the block in the cache, if it is there. Inside a section; a value is copied out. */
-static bool lookup_in_cache(lookup *l, uint32_t level)
+/* Searches the block in the cache, if it is there, and copies a value found. Inside an epoch section. */
+static bool search_in_cache(tree_search *l, uint32_t level)
 {
     const uint8_t *bytes = cache_lookup(tree_file_cache(l->file), l->at);
     if (!bytes) return false;
     block b;
     block_open(&b, bytes, l->at.length);
     if (b.level != level) return false;
-    lookup_follow(l, &b);
+    search_follow(l, &b);
     if (level == 0 && l->answer == TREE_FOUND) {
         bytes_copy(l->buffer->bytes, l->entry->value.data, l->entry->value.size);
         l->entry->value.data = l->buffer->bytes;
@@ -73,7 +73,7 @@ static bool lookup_in_cache(lookup *l, uint32_t level)
     return true;
 }
 
-static holt_status lookup_level(lookup *l, uint32_t level)
+static holt_status search_level(tree_search *l, uint32_t level)
 {
     holt_status rc = tree_file_check_ptr(l->file, l->at);
     if (rc != HOLT_OK) return rc;
@@ -82,7 +82,7 @@ static holt_status lookup_level(lookup *l, uint32_t level)
 
     rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    bool found = lookup_in_cache(l, level);
+    bool found = search_in_cache(l, level);
     epoch_leave();
     if (found) return HOLT_OK;
 
@@ -91,7 +91,7 @@ static holt_status lookup_level(lookup *l, uint32_t level)
     rc = tree_block_read(l->file, p, level, l->buffer->bytes, &b);
     if (rc != HOLT_OK) return rc;
     cache_insert(tree_file_cache(l->file), p, b.bytes, level ? CACHE_RESIDENT : CACHE_WARM);
-    lookup_follow(l, &b);
+    search_follow(l, &b);
     return HOLT_OK;
 }
 
@@ -101,9 +101,9 @@ tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buf
     assert(!epoch_inside());
     *status = HOLT_OK;
     if (root->root.length == 0) return TREE_ABSENT;
-    lookup l = {f, key, buffer, out, root->root, TREE_ABSENT};
+    tree_search l = {f, key, buffer, out, root->root, TREE_ABSENT};
     *status = tree_root_check(f, root);
     for (uint32_t level = root->height; *status == HOLT_OK && level-- > 0;)
-        *status = lookup_level(&l, level);
+        *status = search_level(&l, level);
     return *status == HOLT_OK ? l.answer : TREE_FAILED;
 }

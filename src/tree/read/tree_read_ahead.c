@@ -1,9 +1,9 @@
-/* tree_read_ahead.c -- see tree_read_ahead.h. */
+/* tree_read_ahead.c -- when to request the next leaves, and how many. */
 #include "tree/read/tree_read_ahead.h"
 
 #include "tree/tree_internal.h"
 
-/* Most walks are short: they begin with little. Pages are a read each, wherever they lie. */
+/* Most scans are short, so the window starts small; smaller for pages, each of which is a separate read. */
 enum { RUNS_AHEAD_MIN = 16 << 10, PAGES_AHEAD_MIN = 8 << 10, READ_AHEAD_MAX = 1 << 20 };
 
 static void grow_window(read_ahead *r)
@@ -13,12 +13,13 @@ static void grow_window(read_ahead *r)
 
 void read_ahead_restart(read_ahead *r, const tree_file *f)
 {
-    if (tree_file_paged(f)) *r = (read_ahead){.window = 0}; /* of runs: what was asked for still counts */
+    if (tree_file_paged(f))
+        *r = (read_ahead){.window = 0}; /* in a file of runs the old stretch is still of use */
 }
 
-/* ---------------------------------------------------------------- pieces side by side */
+/* ---------------------------------------------------------------- adjacent pieces */
 
-void ahead_ask(const ahead_stretch *s, tree_file *f)
+void ahead_request(const ahead_stretch *s, tree_file *f)
 {
     if (s->end > s->begin) tree_file_advise(f, OS_ADVICE_WILL_NEED, s->begin, s->end - s->begin);
 }
@@ -28,33 +29,18 @@ void ahead_add(ahead_stretch *s, tree_file *f, block_ptr p)
     uint64_t end = p.offset + tree_file_space(f, p.length);
     if (p.offset == s->end) {
         s->end = end;
-    } else if (end == s->begin) { /* walking backwards */
+    } else if (end == s->begin) { /* moving backwards */
         s->begin = p.offset;
     } else {
-        ahead_ask(s, f);
+        ahead_request(s, f);
         *s = (ahead_stretch){p.offset, end};
     }
 }
 
 /* ---------------------------------------------------------------- runs */
 
-static void ask_backward(read_ahead *r, tree_file *f, uint64_t limit)
-{
-    uint64_t to = r->begin, left = to > limit ? to - limit : 0;
-    uint64_t size = left < r->window ? left : r->window;
-    if (size) tree_file_advise(f, OS_ADVICE_WILL_NEED, to - size, size);
-    r->begin = to - size;
-}
-
-static void ask_forward(read_ahead *r, tree_file *f, uint64_t limit)
-{
-    uint64_t from = r->end, left = limit > from ? limit - from : 0;
-    uint64_t size = left < r->window ? left : r->window;
-    if (size) tree_file_advise(f, OS_ADVICE_WILL_NEED, from, size);
-    r->end = from + size;
-}
-
-/* Whether the walk goes on where what was asked for ends, which happens at a limit: between two leaves lie nodes at most. */
+/* Whether the iterator has gone on past the end of the stretch, as it does where that ended at a limit:
+ * between two leaves there are only inner nodes. */
 static bool goes_on(const read_ahead *r, uint64_t begin, uint64_t end, bool backward)
 {
     enum { GAP_MAX = 2 * BLOCK_BYTES_MAX };
@@ -63,29 +49,36 @@ static bool goes_on(const read_ahead *r, uint64_t begin, uint64_t end, bool back
                     : begin >= r->end && begin - r->end <= GAP_MAX;
 }
 
-/* Asks for the stretch that the walk is about to reach, unless more than half of the last one is still before
- * it. */
+/* Requests the next stretch, unless more than half a window of the last one is still ahead of the
+ * iterator. */
 void read_ahead_stretch(read_ahead *r, tree_file *f, block_ptr p, bool backward, uint64_t limit)
 {
-    uint64_t begin = p.offset, end = p.offset + p.length;
+    uint64_t begin = p.offset, end = p.offset + p.length, left;
     bool inside = begin >= r->begin && end <= r->end;
     if (!inside) {
         if (!goes_on(r, begin, end, backward)) r->window = RUNS_AHEAD_MIN;
         r->begin = r->end = backward ? end : begin;
     } else {
-        uint64_t left = backward ? begin - r->begin : r->end - end;
+        left = backward ? begin - r->begin : r->end - end;
         if (left > r->window / 2) return;
         grow_window(r);
     }
+
     if (backward)
-        ask_backward(r, f, limit);
+        left = r->begin > limit ? r->begin - limit : 0;
     else
-        ask_forward(r, f, limit);
+        left = limit > r->end ? limit - r->end : 0;
+    uint64_t size = left < r->window ? left : r->window;
+    if (size) tree_file_advise(f, OS_ADVICE_WILL_NEED, backward ? r->begin - size : r->end, size);
+    if (backward)
+        r->begin -= size;
+    else
+        r->end += size;
 }
 
 /* ---------------------------------------------------------------- pages */
 
-static void ask_children_forward(read_ahead *r, tree_file *f, const ahead_children *c)
+static void request_children_forward(read_ahead *r, tree_file *f, const ahead_children *c)
 {
     ahead_stretch s = {0, 0};
     for (uint64_t bytes = 0; r->end_child < c->end && bytes < r->window; r->end_child++) {
@@ -93,10 +86,10 @@ static void ask_children_forward(read_ahead *r, tree_file *f, const ahead_childr
         ahead_add(&s, f, p);
         bytes += p.length;
     }
-    ahead_ask(&s, f);
+    ahead_request(&s, f);
 }
 
-static void ask_children_backward(read_ahead *r, tree_file *f, const ahead_children *c)
+static void request_children_backward(read_ahead *r, tree_file *f, const ahead_children *c)
 {
     ahead_stretch s = {0, 0};
     for (uint64_t bytes = 0; r->begin_child > c->begin && bytes < r->window; r->begin_child--) {
@@ -104,33 +97,27 @@ static void ask_children_backward(read_ahead *r, tree_file *f, const ahead_child
         ahead_add(&s, f, p);
         bytes += p.length;
     }
-    ahead_ask(&s, f);
+    ahead_request(&s, f);
 }
 
-/* Whether more should be asked for: half of what was lies behind the walk. */
-static bool half_used(const read_ahead *r, uint32_t index)
-{
-    uint32_t half = (r->end_child - r->begin_child) / 2;
-    return r->backward ? index - r->begin_child <= half : r->end_child - index <= half;
-}
-
-/* A walk that comes to the next node goes on with the window it had. */
+/* Requests the next children once half of the last ones are used. An iterator that comes to the next node
+ * keeps its window. */
 void read_ahead_children(read_ahead *r, tree_file *f, const ahead_children *c, uint32_t index, bool backward)
 {
     bool same = block_ptr_equal(r->node, c->at) && r->backward == backward;
-    bool inside = same && index >= r->begin_child && index < r->end_child;
-    if (inside && !half_used(r, index)) return;
-    if (!inside) {
+    if (same && index >= r->begin_child && index < r->end_child) {
+        uint32_t left = backward ? index - r->begin_child : r->end_child - index;
+        if (left > (r->end_child - r->begin_child) / 2) return;
+        grow_window(r);
+    } else {
         if (same || r->window == 0 || r->backward != backward) r->window = PAGES_AHEAD_MIN;
         r->node = c->at;
         r->backward = backward;
         r->begin_child = index;
-        r->end_child = index + 1; /* which is read in any case */
-    } else {
-        grow_window(r);
+        r->end_child = index + 1; /* the iterator reads this one itself */
     }
     if (backward)
-        ask_children_backward(r, f, c);
+        request_children_backward(r, f, c);
     else
-        ask_children_forward(r, f, c);
+        request_children_forward(r, f, c);
 }

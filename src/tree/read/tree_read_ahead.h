@@ -1,7 +1,8 @@
-/* tree_read_ahead.h -- asking the system for what a walk is about to read.
+/* tree_read_ahead.h -- has the system read in advance what an iterator is about to read.
  *
- * In a file of runs leaves lie in order, so it is the next stretch of the file; in a file of pages they lie
- * anywhere, and the node above says where. What is asked for at a time doubles while the walk goes on.
+ * In a file of runs the leaves lie in order, so that is the next stretch of the file. In a file of pages they
+ * lie anywhere, and the node above says where. The amount requested at a time doubles as the iterator goes
+ * on.
  *
  * Concurrency  one thread.
  */
@@ -12,37 +13,38 @@
 
 /* Zero-initialise. */
 typedef struct read_ahead {
-    bool backward;       /* the direction asked in */
-    uint64_t window;     /* bytes to ask for at a time */
-    uint64_t begin, end; /* of runs: what was asked for */
-    block_ptr node;      /* of pages: the node whose children were, */
+    bool backward;                   /* the direction of the requests */
+    uint64_t window;                 /* bytes to request at a time */
+    uint64_t begin, end;             /* file of runs: the stretch last requested */
+    block_ptr node;                  /* file of pages: the node whose children were last requested, */
     uint32_t begin_child, end_child; /* and which of them */
 } read_ahead;
 
-/* The walk reads leaf p of a file of runs, and nothing beyond `limit` will be needed: an offset, the end of what lies
- * ahead, or walking backwards its beginning. */
+/* The iterator reads leaf p of a file of runs, and will read nothing beyond offset `limit`: the end of the
+ * part of the file ahead of it or, moving backwards, its beginning. */
 void read_ahead_stretch(read_ahead *r, tree_file *f, block_ptr p, bool backward, uint64_t limit);
 
-/* A node of a file of pages, where it is, and which of its children the walk may come to. */
+/* A node of a file of pages, its place, and the range of its children that the iterator may visit. */
 typedef struct ahead_children {
     block_ptr at;
     const block *node;
     uint32_t begin, end;
 } ahead_children;
 
-/* The walk reads child `index` of the node. */
+/* The iterator reads child `index` of the node. */
 void read_ahead_children(read_ahead *r, tree_file *f, const ahead_children *c, uint32_t index, bool backward);
 
-/* Forgets where the walk was: it begins anew, perhaps elsewhere. */
+/* Forgets the iterator's position, because it was placed somewhere else. */
 void read_ahead_restart(read_ahead *r, const tree_file *f);
 
-/* Pieces to be read that lie next to each other: they are asked for together. Zero-initialise. */
+/* Pieces that lie next to each other, to be requested together. Zero-initialise. */
 typedef struct ahead_stretch {
     uint64_t begin, end;
 } ahead_stretch;
 
-/* Adds a piece; one that lies elsewhere makes the system be asked for those before. */
+/* Adds a piece. If it is not adjacent to the stretch, that is requested first, and a new one begins. */
 void ahead_add(ahead_stretch *s, tree_file *f, block_ptr p);
-void ahead_ask(const ahead_stretch *s, tree_file *f);
+/* Requests the stretch. */
+void ahead_request(const ahead_stretch *s, tree_file *f);
 
 #endif

@@ -1,7 +1,8 @@
-/* tree_verify.c -- reads all of a tree and checks whatever can be checked.
+/* tree_verify.c -- reads all of a tree and checks everything that can be checked.
  *
- * A walk over the blocks with a stack of one block per level, without recursion: heights come from files. A
- * block that is pointed to twice cannot lie within the separators of both places, so the walk ends.
+ * Walks over the blocks with a stack of one block per level, without recursion, as the height comes from a
+ * file. A block that is pointed to twice cannot lie within the separators of both places, so the walk always
+ * ends.
  */
 #include "base/hash.h"
 #include "base/memory.h"
@@ -24,19 +25,19 @@ typedef struct verifier {
     tree_visit visit; /* may be NULL */
     void *ctx;
     tree_report seen;
-    uint8_t *lines; /* the filter's; NULL: it has none */
-    tree_buffer overflow_chunk;
+    uint8_t *lines; /* of the filter; NULL: the tree has none */
+    tree_buffer piece_buffer;
     uint8_t key[TREE_KEY_BYTES_MAX];
     verify_level levels[TREE_DEPTH_MAX];
 } verifier;
 
-/* Adds a piece to the tree's size, which the manifest knows: pieces that repeat are found before they are
- * read for ever. */
+/* Counts a piece towards the tree's size, which the manifest knows, so that a walk over repeating pieces
+ * ends. */
 static holt_status verify_count_piece(verifier *v, block_ptr p)
 {
     v->seen.bytes += tree_file_space(v->file, p.length);
     if (v->seen.bytes > v->root->bytes)
-        return tree_file_corrupt(v->file, p.offset, "the tree is larger than it should be");
+        return tree_file_corrupt(v->file, p.offset, "the tree is larger than recorded");
     return v->visit ? v->visit(v->ctx, p) : HOLT_OK;
 }
 
@@ -49,13 +50,13 @@ static holt_status verify_overflow(verifier *v, slice overflow)
     for (size_t at = 0; rc == HOLT_OK && at < overflow.size; at += BLOCK_PTR_SIZE) {
         block_ptr p = block_ptr_decode((const uint8_t *)overflow.data + at);
         rc = verify_count_piece(v, p);
-        if (rc == HOLT_OK) rc = tree_buffer_reserve(&v->overflow_chunk, p.length);
-        if (rc == HOLT_OK) rc = tree_file_read(v->file, p, v->overflow_chunk.bytes);
+        if (rc == HOLT_OK) rc = tree_buffer_reserve(&v->piece_buffer, p.length);
+        if (rc == HOLT_OK) rc = tree_file_read(v->file, p, v->piece_buffer.bytes);
     }
     return rc;
 }
 
-static bool verify_filter_knows(const verifier *v, slice key)
+static bool verify_filter_has(const verifier *v, slice key)
 {
     if (!v->lines) return true;
     uint64_t hash = hash_slice(key);
@@ -68,8 +69,8 @@ static holt_status verify_leaf(verifier *v)
     const verify_level *leaf = &v->levels[0];
     for (uint32_t i = 0; i < leaf->block.count; i++) {
         slice key = slice_of(v->key, block_key(&leaf->block, i, v->key));
-        if (!verify_filter_knows(v, key))
-            return tree_file_corrupt(v->file, leaf->ptr.offset, "the filter does not know one of its keys");
+        if (!verify_filter_has(v, key))
+            return tree_file_corrupt(v->file, leaf->ptr.offset, "the filter does not have one of its keys");
         block_entry e = block_at(&leaf->block, i);
         holt_status rc = e.overflow ? verify_overflow(v, e.value) : HOLT_OK;
         if (rc != HOLT_OK) return rc;
@@ -81,15 +82,8 @@ static holt_status verify_leaf(verifier *v)
 
 /* ---------------------------------------------------------------- inner nodes */
 
-/* The separator in front of the child that the level has last gone to. */
-static slice verify_lower(verifier *v, uint32_t level)
-{
-    const verify_level *l = &v->levels[level];
-    return slice_of(v->key, block_key(&l->block, l->next - 1, v->key));
-}
-
-/* The separator behind it, which is that of the nearest node above with one more child; false: there is none.
- */
+/* The separator after the child that the level has entered last, which is in the nearest node, from this
+ * level up, that has one more child; false: there is none. */
 static bool verify_upper(verifier *v, uint32_t level, slice *upper)
 {
     for (; level < v->root->height; level++) {
@@ -103,14 +97,14 @@ static bool verify_upper(verifier *v, uint32_t level, slice *upper)
 
 static holt_status verify_bounds(verifier *v, uint32_t level)
 {
-    const verify_level *l = &v->levels[level];
     if (level + 1 == v->root->height) return HOLT_OK;
+    const verify_level *l = &v->levels[level], *above = &v->levels[level + 1];
     bool equal;
-    slice upper;
-    if (block_lower_bound(&l->block, verify_lower(v, level + 1), &equal) != 0)
-        return tree_file_corrupt(v->file, l->ptr.offset, "a key below its separator");
+    slice lower = slice_of(v->key, block_key(&above->block, above->next - 1, v->key)), upper;
+    if (block_lower_bound(&l->block, lower, &equal) != 0)
+        return tree_file_corrupt(v->file, l->ptr.offset, "a key is below its separator");
     if (verify_upper(v, level + 1, &upper) && block_lower_bound(&l->block, upper, &equal) != l->block.count)
-        return tree_file_corrupt(v->file, l->ptr.offset, "a key beyond the next separator");
+        return tree_file_corrupt(v->file, l->ptr.offset, "a key is at or above the next separator");
     return HOLT_OK;
 }
 
@@ -145,7 +139,7 @@ static holt_status verify_blocks(verifier *v)
     return rc;
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the whole tree */
 
 static holt_status verify_load_filter(verifier *v)
 {
@@ -172,17 +166,7 @@ static holt_status verify_totals(const verifier *v)
     if (v->seen.entries == r->entries && v->seen.tombstones == r->tombstones && v->seen.bytes == r->bytes)
         return HOLT_OK;
     return tree_file_corrupt(v->file, r->root.offset,
-                             "the tree has not as many entries or bytes as it should");
-}
-
-static void verifier_destroy(verifier *v)
-{
-    if (!v) return;
-    for (uint32_t i = 0; i < TREE_DEPTH_MAX; i++)
-        tree_buffer_deinit(&v->levels[i].buffer);
-    tree_buffer_deinit(&v->overflow_chunk);
-    mem_free(v->lines);
-    mem_free(v);
+                             "the tree does not have the recorded number of entries or bytes");
 }
 
 holt_status tree_verify(tree_file *f, const tree_root *root, tree_report *report)
@@ -209,6 +193,10 @@ holt_status tree_verify_pieces(tree_file *f, const tree_root *root, tree_visit v
         report->tombstones += v->seen.tombstones;
         report->bytes += v->seen.bytes;
     }
-    verifier_destroy(v);
+    for (uint32_t i = 0; i < TREE_DEPTH_MAX; i++)
+        tree_buffer_deinit(&v->levels[i].buffer);
+    tree_buffer_deinit(&v->piece_buffer);
+    mem_free(v->lines);
+    mem_free(v);
     return rc;
 }

@@ -1,5 +1,8 @@
-/* tree_walk.c -- two rounds over a tree: one for its blocks, and if they are not all of it, one for the
- * extents in its leaves. A stack of one node per level, without recursion: heights come from files. */
+/* tree_walk.c -- two passes over a tree: one for its blocks, and if they are not all of it, one for the
+ * overflow pieces of its leaves.
+ *
+ * There is a stack of one node per level and no recursion, as the height comes from a file.
+ */
 #include "tree/read/tree_walk.h"
 
 #include "base/memory.h"
@@ -9,7 +12,7 @@
 typedef struct walk_level {
     tree_buffer bytes;
     block block;
-    uint32_t next; /* the child to go to next */
+    uint32_t next; /* the child to enter next */
 } walk_level;
 
 struct tree_walk {
@@ -17,10 +20,10 @@ struct tree_walk {
     tree_root root;
     tree_visit visit;
     void *ctx;
-    uint64_t seen; /* bytes of the pieces so far: what repeats is found before it is walked for ever */
-    bool leaves;   /* the second round */
+    uint64_t seen; /* bytes of the pieces so far, so that a walk over repeating pieces ends */
+    bool leaves;   /* this is the second pass */
     bool begun, done;
-    bool overflow;  /* there are some: the blocks are not all of the tree */
+    bool overflow;  /* the blocks are not all of the tree: there are overflow pieces */
     uint32_t level; /* of the node to go on with */
     walk_level levels[TREE_DEPTH_MAX];
 };
@@ -31,7 +34,7 @@ static holt_status walk_visit(tree_walk *w, block_ptr p)
     if (rc != HOLT_OK) return rc;
     w->seen += tree_file_space(w->file, p.length);
     if (w->seen > w->root.bytes)
-        return tree_file_corrupt(w->file, p.offset, "the tree is larger than it should be");
+        return tree_file_corrupt(w->file, p.offset, "the tree is larger than recorded");
     return w->visit ? w->visit(w->ctx, p) : HOLT_OK;
 }
 
@@ -47,7 +50,7 @@ static holt_status walk_overflow(tree_walk *w, const block *leaf)
     return HOLT_OK;
 }
 
-/* Goes into a block of the level, or past it if it is a leaf that need not be read. */
+/* Enters a block of the level, or passes by it if it is a leaf that need not be read. */
 static holt_status walk_enter(tree_walk *w, uint32_t level, block_ptr p)
 {
     walk_level *l = &w->levels[level];
@@ -62,8 +65,8 @@ static holt_status walk_enter(tree_walk *w, uint32_t level, block_ptr p)
     return HOLT_OK;
 }
 
-/* The round is over. */
-static void walk_turn(tree_walk *w)
+/* Ends a pass, and begins the second one if it is needed. */
+static void walk_end_pass(tree_walk *w)
 {
     if (!w->leaves) w->overflow = w->seen != w->root.bytes;
     w->done = w->leaves || !w->overflow || !w->visit;
@@ -81,7 +84,7 @@ static holt_status walk_on(tree_walk *w)
     while (w->level < w->root.height && w->levels[w->level].next == w->levels[w->level].block.count)
         w->level++;
     if (w->level >= w->root.height) {
-        walk_turn(w);
+        walk_end_pass(w);
         return HOLT_OK;
     }
     walk_level *l = &w->levels[w->level];

@@ -1,7 +1,7 @@
-/* tree_walk.h -- every piece of a tree, without reading more of it than must be.
+/* tree_walk.h -- visits every piece of a tree, reading as little of it as possible.
  *
- * Pointers to leaves are in inner nodes, so leaves themselves are read only for the extents in them; and when
- * the blocks already make up all the bytes that the tree has, there are no extents.
+ * Pointers to leaves are in inner nodes, so leaves are read only for the pointers to overflow pieces in them;
+ * and if the blocks already add up to all the bytes of the tree, there are no overflow pieces.
  *
  * Concurrency  one thread.
  */
@@ -12,14 +12,14 @@
 
 typedef struct tree_walk tree_walk;
 
-/* The root has no filter. `visit` is told of each piece once; NULL: only to learn whether there are
- * extents. */
+/* Opens a walk of a tree without a filter. `visit` is called once for each piece; NULL: the walk only finds
+ * out whether there are overflow pieces. */
 holt_status tree_walk_open(tree_walk **out, tree_file *f, const tree_root *root, tree_visit visit,
                            void *ctx);
-/* Goes on for up to `blocks` blocks; *done: all pieces were visited. After a failure only close may
- * follow. */
+/* Goes on for up to `blocks` blocks; *done: all pieces have been visited. After a failure the walk can only
+ * be closed. */
 holt_status tree_walk_step(tree_walk *w, size_t blocks, bool *done);
-/* Whether there are extents, once done. */
+/* Once done: whether there are overflow pieces. */
 bool        tree_walk_found_overflow(const tree_walk *w);
 void        tree_walk_close(tree_walk *w); /* accepts NULL */
 

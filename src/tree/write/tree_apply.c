@@ -1,4 +1,4 @@
-/* tree_apply.c -- the batch's way through the leaves, and what becomes of the root. */
+/* tree_apply.c -- how the batch goes through the leaves, and how the new root is found. */
 #include "tree/write/tree_apply_internal.h"
 
 #include "base/memory.h"
@@ -20,12 +20,12 @@ holt_status apply_release(tree_apply *a, block_ptr p)
     assert(p.length > 0);
     uint64_t space = tree_file_space(a->pages->file, p.length);
     if (space > a->root.bytes)
-        return tree_file_corrupt(a->pages->file, p.offset, "the tree is larger than it should be");
+        return tree_file_corrupt(a->pages->file, p.offset, "the tree is larger than recorded");
     a->root.bytes -= space;
     return a->pages->ops->release(a->pages, p);
 }
 
-/* Writes a large value and makes the entry's value the list of its extents. */
+/* Writes a large value and replaces it in the entry by its overflow list. */
 static holt_status write_overflow(tree_apply *a, block_entry *e)
 {
     const uint8_t *bytes = e->value.data;
@@ -63,7 +63,7 @@ static int64_t entry_bytes(slice key, const block_entry *e)
     return (int64_t)(key.size + e->value.size);
 }
 
-/* The old entry at the leaf's index, whose key is `key`, goes. */
+/* Removes the old entry at the leaf's index, whose key is `key`. */
 static holt_status remove_entry(tree_apply *a, slice key)
 {
     apply_level *leaf = &a->levels[0];
@@ -75,8 +75,7 @@ static holt_status remove_entry(tree_apply *a, slice key)
     a->removed = true;
     bool tombstone = e.op == ENTRY_DELETE;
     if (a->root.entries == 0 || (tombstone && a->root.tombstones == 0))
-        return tree_file_corrupt(a->pages->file, leaf->ptr.offset,
-                                 "the tree has more entries than it should");
+        return tree_file_corrupt(a->pages->file, leaf->ptr.offset, "the tree has more entries than recorded");
     a->root.entries--;
     a->root.tombstones -= tombstone;
     return e.overflow ? release_overflow(a, e.value) : HOLT_OK;
@@ -120,9 +119,10 @@ static holt_status change_entry(tree_apply *a)
     return in->status;
 }
 
-/* ---------------------------------------------------------------- the way */
+/* ---------------------------------------------------------------- the path */
 
-static holt_status run_leaf(tree_apply *a, size_t *changes)
+/* Applies the changes of the open leaf, up to *changes of them. */
+static holt_status apply_leaf(tree_apply *a, size_t *changes)
 {
     apply_level *leaf = &a->levels[0];
     while (apply_in_range(a, leaf)) {
@@ -135,7 +135,8 @@ static holt_status run_leaf(tree_apply *a, size_t *changes)
     return rc == HOLT_OK ? node_close(a, 0) : rc;
 }
 
-static holt_status run_inner(tree_apply *a)
+/* Opens the next child with changes of the lowest open node, or closes the node if there is none. */
+static holt_status apply_inner(tree_apply *a)
 {
     uint32_t level = a->level;
     apply_level *l = &a->levels[level];
@@ -147,11 +148,11 @@ static holt_status run_inner(tree_apply *a)
     return more ? node_open_child(a, level) : node_close(a, level);
 }
 
-/* A root of one child gives way to it. */
-static holt_status lower_root(tree_apply *a)
+/* Replaces a root that has one child by that child. */
+static holt_status apply_lower_root(tree_apply *a)
 {
     apply_level *scratch = &a->levels[0];
-    holt_status rc = a->pages->ops->settle(a->pages);
+    holt_status rc = a->pages->ops->flush(a->pages);
     while (rc == HOLT_OK && a->root.height > 1) {
         block b;
         bool cached;
@@ -165,8 +166,8 @@ static holt_status lower_root(tree_apply *a)
     return rc;
 }
 
-/* Levels above the old root, until one is no more than one block: that is the root. */
-static holt_status finish(tree_apply *a)
+/* Writes levels above the old root until one has only one block: that is the root. */
+static holt_status apply_finish(tree_apply *a)
 {
     assert(a->level == a->height && !a->finished);
     uint32_t level = a->height;
@@ -182,10 +183,10 @@ static holt_status finish(tree_apply *a)
         a->root.height = level;
         a->root.root = block_ptr_decode(tree_packer_entry(&l->packer, 0).value.data);
     }
-    holt_status rc = a->removed && a->root.height > 1 ? lower_root(a) : HOLT_OK;
+    holt_status rc = a->removed && a->root.height > 1 ? apply_lower_root(a) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     a->finished = true;
-    return a->pages->ops->settle(a->pages);
+    return a->pages->ops->flush(a->pages);
 }
 
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
@@ -193,15 +194,15 @@ holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
     holt_status rc = a->batch->status;
     while (rc == HOLT_OK && !a->finished && (changes > 0 || !apply_has_more(a))) {
         if (a->level == a->height)
-            rc = finish(a);
+            rc = apply_finish(a);
         else
-            rc = a->level == 0 ? run_leaf(a, &changes) : run_inner(a);
+            rc = a->level == 0 ? apply_leaf(a, &changes) : apply_inner(a);
     }
     *done = a->finished;
     return rc;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
                             const tree_apply_input *input)

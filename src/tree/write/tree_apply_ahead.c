@@ -1,15 +1,15 @@
 /* tree_apply_ahead.c -- reading leaves ahead of an apply, many at a time.
  *
- * When a leaf is not in memory, those that the batch will meet after it are probably not either. The batch is
- * looked through without being used up, and the system is asked for all their leaves at once, so that the
- * disk is kept busy rather than waited for leaf by leaf.
+ * When a leaf is not cached, the leaves that the batch changes after it probably are not either. So the batch
+ * is scanned in advance, and the system is told to read all these leaves at once, so that the disk is kept
+ * busy instead of being waited for leaf by leaf.
  */
 #include "tree/write/tree_apply_internal.h"
 
 #include "base/status.h"
 #include "tree/read/tree_read_ahead.h"
 
-/* No more than this at a time: what is read early must still be there when its turn comes. */
+/* The most at a time: what has been read early must still be in memory when it is needed. */
 enum { AHEAD_LEAVES = 256, AHEAD_CHANGES = 8192 };
 
 static holt_status is_cached(const tree_apply *a, block_ptr p, bool *cached)
@@ -44,7 +44,7 @@ holt_status apply_read_ahead(tree_apply *a, uint32_t level, uint32_t index)
         }
         in->ops->next(in);
     }
-    ahead_ask(&s, a->pages->file);
+    ahead_request(&s, a->pages->file);
     in->ops->seek(in, buffer_slice(&a->key));
     return in->status;
 }

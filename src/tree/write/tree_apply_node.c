@@ -1,4 +1,4 @@
-/* tree_apply_node.c -- one node of an apply's path: opened, copied, joined with a neighbour, written. */
+/* tree_apply_node.c -- the steps of one node of an apply's path: open, copy, join with a neighbour, write. */
 #include "tree/write/tree_apply_internal.h"
 
 #include "base/memory.h"
@@ -20,19 +20,19 @@ static holt_status keep_key(buffer *b, slice key)
 
 /* ---------------------------------------------------------------- reading */
 
-/* Its keys lie between the separators: what is copied from it keeps the order. */
-static holt_status check_bounds(const tree_apply *a, const apply_level *l)
+/* Checks that the node's keys lie between the separators, so that copying its entries keeps the order. */
+static holt_status node_check_bounds(const tree_apply *a, const apply_level *l)
 {
     bool equal;
     if (block_lower_bound(&l->block, apply_lower(l), &equal) != 0)
-        return tree_file_corrupt(a->pages->file, l->ptr.offset, "a key below its separator");
+        return tree_file_corrupt(a->pages->file, l->ptr.offset, "a key is below its separator");
     if (!l->upper_open && block_lower_bound(&l->block, buffer_slice(&l->upper), &equal) != l->block.count)
-        return tree_file_corrupt(a->pages->file, l->ptr.offset, "a key beyond the next separator");
+        return tree_file_corrupt(a->pages->file, l->ptr.offset, "a key is at or above the next separator");
     return HOLT_OK;
 }
 
-/* Loads block p as the level's old node; its bounds have been set. */
-static holt_status load_node(tree_apply *a, uint32_t level, block_ptr p)
+/* Loads block p as the level's old node, whose bounds have been set. */
+static holt_status node_load(tree_apply *a, uint32_t level, block_ptr p)
 {
     apply_level *l = &a->levels[level];
     l->ptr = p;
@@ -41,16 +41,16 @@ static holt_status load_node(tree_apply *a, uint32_t level, block_ptr p)
     holt_status rc = tree_block_fetch(a->pages->file, p, level, &l->bytes, &l->block, &l->cached);
     if (rc != HOLT_OK) return rc;
     l->count = l->block.count;
-    return check_bounds(a, l);
+    return node_check_bounds(a, l);
 }
 
 /* ---------------------------------------------------------------- opening */
 
-/* An open level goes on with another old node behind the one it had. */
-static holt_status open_node(tree_apply *a, uint32_t level, block_ptr p)
+/* Opens block p as the level's old node. A level that is open already goes on with it after its last one. */
+static holt_status node_open(tree_apply *a, uint32_t level, block_ptr p)
 {
     apply_level *l = &a->levels[level];
-    holt_status rc = load_node(a, level, p);
+    holt_status rc = node_load(a, level, p);
     if (rc == HOLT_OK && !l->open) {
         rc = tree_packer_begin(&l->packer, (uint8_t)level, apply_lower(l));
         l->growth = 0;
@@ -67,7 +67,7 @@ holt_status node_open_root(tree_apply *a, block_ptr p)
     apply_level *l = &a->levels[a->height - 1];
     l->upper_open = true;
     holt_status rc = keep_key(&l->lower, no_key);
-    return rc == HOLT_OK ? open_node(a, a->height - 1, p) : rc;
+    return rc == HOLT_OK ? node_open(a, a->height - 1, p) : rc;
 }
 
 static holt_status keep_block_key(buffer *b, const block *from, uint32_t index)
@@ -80,8 +80,8 @@ static holt_status keep_block_key(buffer *b, const block *from, uint32_t index)
     return HOLT_OK;
 }
 
-/* The bounds of child `index` of a node, for the level below. */
-static holt_status set_bounds(tree_apply *a, const apply_level *node, uint32_t index, apply_level *below)
+/* Sets the bounds of child `index` of a node for the level below. */
+static holt_status node_set_bounds(tree_apply *a, const apply_level *node, uint32_t index, apply_level *below)
 {
     holt_status rc;
     if (index == 0)
@@ -101,24 +101,25 @@ holt_status node_open_child(tree_apply *a, uint32_t level)
     uint32_t index = l->index;
     assert(level > 0 && index < l->count);
     holt_status rc = level == 1 ? apply_read_ahead(a, level, index) : HOLT_OK;
-    if (rc == HOLT_OK) rc = set_bounds(a, l, index, &a->levels[level - 1]);
+    if (rc == HOLT_OK) rc = node_set_bounds(a, l, index, &a->levels[level - 1]);
     if (rc != HOLT_OK) return rc;
     if (index + 1 < l->count) l->append = false;
     l->index++;
-    l->growth--; /* until it comes back */
-    return open_node(a, level - 1, block_child(&l->block, index));
+    l->growth--; /* until node_receive adds it again */
+    return node_open(a, level - 1, block_child(&l->block, index));
 }
 
 /* ---------------------------------------------------------------- packing */
 
-static holt_status write_block(void *ctx, uint8_t level, slice separator, slice bytes)
+static holt_status node_write_block(void *ctx, uint8_t level, slice separator, slice bytes)
 {
     tree_apply *a = ctx;
     block_ptr p;
     assert(block_check(bytes.data, bytes.size) == HOLT_OK);
     holt_status rc = apply_write(a, bytes.data, bytes.size, &p);
     if (rc != HOLT_OK) return rc;
-    /* A leaf takes the place of the one that was there; inner nodes are wanted by everyone. */
+    /* A leaf is cached if the one it replaces was. Inner nodes are always cached, as every reader needs
+     * them. */
     cache_priority priority = level > 0 ? CACHE_RESIDENT : a->levels[0].cached ? CACHE_WARM : CACHE_SPARE;
     cache_insert(tree_file_cache(a->pages->file), p, bytes.data, priority);
     a->levels[level + 1].dirty = true;
@@ -128,14 +129,14 @@ static holt_status write_block(void *ctx, uint8_t level, slice separator, slice 
 static packer_output output_of(tree_apply *a)
 {
     packer_output out = {
-        .write = write_block, .ctx = a, .builder = a->builder, .block_bytes = a->block_bytes};
+        .write = node_write_block, .ctx = a, .builder = a->builder, .block_bytes = a->block_bytes};
     return out;
 }
 
 holt_status node_spill(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
-    if (!l->dirty) return HOLT_OK; /* it may yet be kept as it is */
+    if (!l->dirty) return HOLT_OK; /* the old node may still be kept */
     packer_output out = output_of(a);
     return tree_packer_spill(&l->packer, &out, l->append || a->dense);
 }
@@ -155,7 +156,7 @@ holt_status node_copy(tree_apply *a, uint32_t level, uint32_t end)
     return HOLT_OK;
 }
 
-/* A level above the old root. */
+/* Begins a level above the old root. */
 static holt_status begin_above(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
@@ -169,7 +170,7 @@ holt_status node_receive(tree_apply *a, uint32_t level, slice separator, block_p
     uint8_t encoded[BLOCK_PTR_SIZE];
     block_entry e = {.op = ENTRY_PUT, .value = slice_of(encoded, sizeof encoded)};
     if (level > TREE_DEPTH_MAX)
-        return status_set(HOLT_TOO_LARGE, "a tree of more than %d levels", TREE_DEPTH_MAX);
+        return status_set(HOLT_TOO_LARGE, "tree with more than %d levels", TREE_DEPTH_MAX);
     apply_level *l = &a->levels[level];
     holt_status rc = l->open ? HOLT_OK : begin_above(a, level);
     if (rc != HOLT_OK) return rc;
@@ -188,16 +189,17 @@ holt_status node_write(tree_apply *a, uint32_t level)
 
 /* ---------------------------------------------------------------- joining */
 
-static holt_status release_node(tree_apply *a, const apply_level *l)
+static holt_status node_release(tree_apply *a, const apply_level *l)
 {
     return l->ptr.length ? apply_release(a, l->ptr) : HOLT_OK;
 }
 
-/* Goes on with the next child of the node above, in the same packer. */
+/* Joins the node with its right neighbour: goes on with the next child of the node above, in the same
+ * packer. */
 static holt_status join_right(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
-    holt_status rc = release_node(a, l);
+    holt_status rc = node_release(a, l);
     l->append = false;
     return rc == HOLT_OK ? node_open_child(a, level + 1) : rc;
 }
@@ -212,15 +214,16 @@ static holt_status copy_items(tree_packer *to, const tree_packer *from)
     return HOLT_OK;
 }
 
-/* Takes the last child back from the node above, and puts its entries in front of what the packer holds. */
+/* Joins the node with its left neighbour: takes the last child back from the node above, and puts its entries
+ * in front of the packer's. */
 static holt_status join_left(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level], *above = &a->levels[level + 1];
     tree_packer *given = &above->packer;
     assert(above->open && given->count > 0);
     block_ptr p = block_ptr_decode(tree_packer_entry(given, given->count - 1).value.data);
-    holt_status rc = release_node(a, l);
-    if (rc == HOLT_OK) rc = a->pages->ops->settle(a->pages);
+    holt_status rc = node_release(a, l);
+    if (rc == HOLT_OK) rc = a->pages->ops->flush(a->pages); /* it may just have been written */
     if (rc == HOLT_OK) rc = keep_key(&l->lower, tree_packer_key(given, given->count - 1));
     if (rc == HOLT_OK) rc = keep_key(&l->upper, buffer_slice(&l->packer.lower));
     if (rc != HOLT_OK) return rc;
@@ -232,20 +235,13 @@ static holt_status join_left(tree_apply *a, uint32_t level)
     l->packer = a->aside;
     a->aside = waiting;
     rc = tree_packer_begin(&l->packer, (uint8_t)level, apply_lower(l));
-    if (rc == HOLT_OK) rc = load_node(a, level, p);
+    if (rc == HOLT_OK) rc = node_load(a, level, p);
     if (rc == HOLT_OK) rc = node_copy(a, level, l->count);
     return rc == HOLT_OK ? copy_items(&l->packer, &a->aside) : rc;
 }
 
-/* Whether the batch changes the child that comes next. */
-static bool next_is_changed(const tree_apply *a, const apply_level *above)
-{
-    if (!apply_in_range(a, above)) return false;
-    return block_child_index(&above->block, a->batch->key) == above->index;
-}
-
-/* Joins a node that has shrunk too far with a neighbour below the same parent. *open: there is more to
- * copy. */
+/* Joins a node that has shrunk too far with a neighbour below the same parent. *open: the node is open again,
+ * with more to copy. */
 static holt_status join(tree_apply *a, uint32_t level, bool *open)
 {
     apply_level *l = &a->levels[level], *above = &a->levels[level + 1];
@@ -263,23 +259,25 @@ static holt_status join(tree_apply *a, uint32_t level, bool *open)
 
 /* ---------------------------------------------------------------- closing */
 
-/* Nothing in it has changed: the old node stays. */
-static holt_status keep_node(tree_apply *a, uint32_t level)
+/* Keeps the old node, in which nothing has changed. */
+static holt_status node_keep(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level];
     return l->ptr.length ? node_receive(a, level + 1, apply_lower(l), l->ptr) : HOLT_OK;
 }
 
-static bool has_shrunk(const apply_level *l)
+/* Whether the batch changes the next child of the node above the one that is being closed. */
+static bool next_is_changed(const tree_apply *a, const apply_level *above)
 {
-    return l->growth < 0 && l->packer.count > 0 && l->packer.written == 0;
+    return apply_in_range(a, above) && block_child_index(&above->block, a->batch->key) == above->index;
 }
 
-static holt_status write_node(tree_apply *a, uint32_t level)
+/* Releases the old node and writes the new blocks. */
+static holt_status node_replace(tree_apply *a, uint32_t level)
 {
     apply_level *l = &a->levels[level], *above = &a->levels[level + 1];
-    holt_status rc = release_node(a, l);
-    if (above->open) above->dirty = true; /* also when nothing is left to be written */
+    holt_status rc = node_release(a, l);
+    if (above->open) above->dirty = true; /* even if there is nothing left to write */
     if (above->open && !l->append) above->append = false;
     return rc == HOLT_OK ? node_write(a, level) : rc;
 }
@@ -290,11 +288,12 @@ holt_status node_close(tree_apply *a, uint32_t level)
     assert(l->open && level == a->level && l->index == l->count);
     bool open = false, neighbours = l->dirty && level + 1 < a->height;
     holt_status rc = HOLT_OK;
-    /* Nodes that are rebuilt side by side share their blocks: it costs nothing, and makes few halves. */
+    /* Adjacent nodes that are rebuilt share their blocks: it costs nothing, and leaves few half-full ones. */
     if (neighbours && next_is_changed(a, &a->levels[level + 1])) return join_right(a, level);
-    if (neighbours && has_shrunk(l)) rc = join(a, level, &open);
+    bool shrunk = l->growth < 0 && l->packer.count > 0 && l->packer.written == 0;
+    if (neighbours && shrunk) rc = join(a, level, &open);
     if (rc != HOLT_OK || open) return rc;
-    rc = l->dirty ? write_node(a, level) : keep_node(a, level);
+    rc = l->dirty ? node_replace(a, level) : node_keep(a, level);
     l->open = false;
     a->level = level + 1;
     return rc;

@@ -1,9 +1,9 @@
 /* tree_builder.c -- builds a tree bottom up from ascending entries.
  *
  * Each level has one block under construction. When a block is full it is written, and a separator with a
- * pointer to it is added to the level above, which may fill and write that one in turn. The separator of a
- * block is fixed when it is begun: the shortest key between the last key before it and its first one. Along
- * the left edge it is the empty key.
+ * pointer to it is added to the level above, which may fill the block there in turn. The separator of a block
+ * is chosen when the block is begun: the shortest key that separates the previous block's last key from its
+ * first. Along the left edge of the tree it is the empty key.
  */
 #include "base/hash.h"
 #include "base/memory.h"
@@ -17,7 +17,7 @@ enum { HASHES_FIRST_BYTES = 1 << 10 };
 
 typedef struct builder_level {
     block_builder *block;
-    uint64_t written;   /* blocks */
+    uint64_t written;   /* number of blocks written */
     uint8_t *separator; /* of the block under construction */
     size_t separator_size, separator_capacity;
 } builder_level;
@@ -28,9 +28,9 @@ struct tree_builder {
     tree_root root; /* counts so far */
     uint32_t height;
     builder_level levels[TREE_DEPTH_MAX];
-    uint64_t *hashes; /* of all keys, when a filter is wanted */
+    uint64_t *hashes; /* of all keys, if there is to be a filter */
     size_t hashes_count, hashes_capacity;
-    uint8_t *overflow; /* the pointer list of the value being added */
+    uint8_t *overflow; /* the overflow list of the value being added */
     size_t overflow_capacity;
 };
 
@@ -105,7 +105,7 @@ static holt_status level_begin_block(builder_level *l, uint32_t level, slice sep
 
 static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child);
 
-/* Writes the level's block and hands its pointer to the level above. */
+/* Writes the level's block and adds its pointer to the level above. */
 static holt_status level_close_block(tree_builder *b, uint32_t level)
 {
     assert(level < b->height);
@@ -116,7 +116,7 @@ static holt_status level_close_block(tree_builder *b, uint32_t level)
     return builder_add_child(b, level + 1, slice_of(l->separator, l->separator_size), p);
 }
 
-/* Recursion goes up the levels, of which there are at most TREE_DEPTH_MAX. */
+/* Adds a child to a level. The recursion goes up the levels, of which there are at most TREE_DEPTH_MAX. */
 static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child)
 {
     holt_status rc = level < b->height ? HOLT_OK : builder_add_level(b);
@@ -136,7 +136,7 @@ static holt_status builder_add_child(tree_builder *b, uint32_t level, slice sepa
 
 /* ---------------------------------------------------------------- adding */
 
-/* Writes a large value and makes the entry's value the list of its extents. */
+/* Writes a large value and replaces it in the entry by its overflow list. */
 static holt_status builder_write_overflow(tree_builder *b, block_entry *e)
 {
     assert(e->op != ENTRY_DELETE && e->value.size > 0);
@@ -158,7 +158,7 @@ static holt_status builder_write_overflow(tree_builder *b, block_entry *e)
     return HOLT_OK;
 }
 
-/* Closes the full leaf; the next one begins with `key`. */
+/* Closes the full leaf and begins the next one, whose first key is `key`. */
 static holt_status builder_next_leaf(tree_builder *b, slice key)
 {
     builder_level *leaf = &b->levels[0];
@@ -241,7 +241,7 @@ done:
     return rc;
 }
 
-/* Closes the levels from the leaves up. The first that consists of one block is the top. */
+/* Closes the levels from the leaves up. The first that has only one block is the root's. */
 static holt_status builder_write_root(tree_builder *b)
 {
     for (uint32_t level = 0;; level++) {

@@ -1,4 +1,5 @@
-/* tree_move.c -- a walk with one copied node per level, in which pointers are replaced where they lie. */
+/* tree_move.c -- moving pieces of a tree: a walk with one copied node per level, whose pointers are replaced
+ * in place. */
 #include "tree/write/tree_move.h"
 
 #include "base/memory.h"
@@ -17,21 +18,21 @@ typedef struct move_level {
 
 struct tree_move {
     tree_pages *pages;
-    tree_root root; /* as it becomes */
+    tree_root root; /* of the tree so far; at the end the new root */
     tree_move_options options;
     uint64_t moved;  /* bytes */
-    uint64_t seen;   /* bytes of the nodes opened: what repeats is found before it is walked for ever */
+    uint64_t seen;   /* bytes of the nodes opened, so that a walk over repeating nodes ends */
     uint32_t level;  /* of the node to go on with; root.height: all are closed */
-    bool rest;       /* stopped early: `from` says where to go on */
+    bool stopped;    /* stopped early: the next move begins at `from` */
     bool descending; /* on the way down to `from` */
     buffer from;
-    tree_buffer overflow_chunk;
+    tree_buffer piece_buffer;
     move_level levels[TREE_DEPTH_MAX];
 };
 
 /* ---------------------------------------------------------------- pieces */
 
-/* Writes the bytes of piece *p to another place, which *p becomes. */
+/* Writes the bytes of piece *p to another place and sets *p to that. */
 static holt_status move_piece(tree_move *m, const void *bytes, block_ptr *p)
 {
     block_ptr old = *p;
@@ -41,20 +42,25 @@ static holt_status move_piece(tree_move *m, const void *bytes, block_ptr *p)
     return m->pages->ops->release(m->pages, old);
 }
 
-/* A pointer in the level's copied node. */
+/* The writable address of a pointer in the level's copied node. */
 static uint8_t *pointer_at(move_level *l, const void *in_value)
 {
     return (uint8_t *)l->bytes.bytes + ((const uint8_t *)in_value - l->block.bytes);
 }
 
-static holt_status move_overflow_chunk(tree_move *m, move_level *leaf, const uint8_t *at)
+static bool must_move(const tree_move *m, block_ptr p)
+{
+    return m->options.wanted(m->options.ctx, p);
+}
+
+static holt_status move_overflow_piece(tree_move *m, move_level *leaf, const uint8_t *at)
 {
     block_ptr p = block_ptr_decode(at);
-    if (!m->options.wanted(m->options.ctx, p)) return HOLT_OK;
+    if (!must_move(m, p)) return HOLT_OK;
     holt_status rc = tree_file_check_ptr(m->pages->file, p);
-    if (rc == HOLT_OK) rc = tree_buffer_reserve(&m->overflow_chunk, p.length);
-    if (rc == HOLT_OK) rc = tree_file_read(m->pages->file, p, m->overflow_chunk.bytes);
-    if (rc == HOLT_OK) rc = move_piece(m, m->overflow_chunk.bytes, &p);
+    if (rc == HOLT_OK) rc = tree_buffer_reserve(&m->piece_buffer, p.length);
+    if (rc == HOLT_OK) rc = tree_file_read(m->pages->file, p, m->piece_buffer.bytes);
+    if (rc == HOLT_OK) rc = move_piece(m, m->piece_buffer.bytes, &p);
     if (rc != HOLT_OK) return rc;
     block_ptr_encode(pointer_at(leaf, at), p);
     leaf->dirty = true;
@@ -70,7 +76,7 @@ static holt_status move_overflow(tree_move *m)
         uint64_t size;
         holt_status rc = tree_overflow_size(m->pages->file, e.value, &size);
         for (size_t at = 0; rc == HOLT_OK && at < e.value.size; at += BLOCK_PTR_SIZE)
-            rc = move_overflow_chunk(m, leaf, (const uint8_t *)e.value.data + at);
+            rc = move_overflow_piece(m, leaf, (const uint8_t *)e.value.data + at);
         if (rc != HOLT_OK) return rc;
     }
     return HOLT_OK;
@@ -78,17 +84,12 @@ static holt_status move_overflow(tree_move *m)
 
 /* ---------------------------------------------------------------- nodes */
 
-static bool wanted(const tree_move *m, block_ptr p)
-{
-    return m->options.wanted(m->options.ctx, p);
-}
-
-static holt_status open_node(tree_move *m, uint32_t level, block_ptr p)
+static holt_status move_open_node(tree_move *m, uint32_t level, block_ptr p)
 {
     move_level *l = &m->levels[level];
     m->seen += tree_file_space(m->pages->file, p.length);
     if (m->seen > m->root.bytes)
-        return tree_file_corrupt(m->pages->file, p.offset, "the tree is larger than it should be");
+        return tree_file_corrupt(m->pages->file, p.offset, "the tree is larger than recorded");
     holt_status rc = tree_block_fetch(m->pages->file, p, level, &l->bytes, &l->block, &l->cached);
     if (rc != HOLT_OK) return rc;
     l->ptr = p;
@@ -98,7 +99,7 @@ static holt_status open_node(tree_move *m, uint32_t level, block_ptr p)
     return HOLT_OK;
 }
 
-/* The pointer that leads to the level's node becomes p. */
+/* Sets the pointer to the level's node to p. */
 static void replace_pointer(tree_move *m, uint32_t level, block_ptr p)
 {
     if (level + 1 == m->root.height) {
@@ -111,12 +112,12 @@ static void replace_pointer(tree_move *m, uint32_t level, block_ptr p)
     above->dirty = true;
 }
 
-static holt_status close_node(tree_move *m, uint32_t level)
+static holt_status move_close_node(tree_move *m, uint32_t level)
 {
     move_level *l = &m->levels[level];
     assert(level < m->root.height && level == m->level);
     m->level = level + 1;
-    if (!l->dirty && !wanted(m, l->ptr)) return HOLT_OK;
+    if (!l->dirty && !must_move(m, l->ptr)) return HOLT_OK;
     block_ptr p = l->ptr;
     holt_status rc = move_piece(m, l->bytes.bytes, &p);
     if (rc != HOLT_OK) return rc;
@@ -126,8 +127,8 @@ static holt_status close_node(tree_move *m, uint32_t level)
     return HOLT_OK;
 }
 
-/* Enough has moved: what has not been looked at stays for the next time. */
-static holt_status stop(tree_move *m)
+/* Stops because enough has moved: the next move begins with the next node that this one has not visited. */
+static holt_status move_stop(tree_move *m)
 {
     uint32_t level = m->level;
     while (level < m->root.height && m->levels[level].index == m->levels[level].block.count)
@@ -139,28 +140,28 @@ static holt_status stop(tree_move *m)
     uint8_t *key = buffer_extend(&m->from, size);
     if (!key && size > 0) return status_no_memory(size);
     block_key(&l->block, l->index, key);
-    m->rest = true;
+    m->stopped = true;
     return HOLT_OK;
 }
 
-static holt_status run_leaf(tree_move *m)
+static holt_status move_leaf(tree_move *m)
 {
     m->descending = false;
     holt_status rc = m->options.overflow ? move_overflow(m) : HOLT_OK;
-    return rc == HOLT_OK ? close_node(m, 0) : rc;
+    return rc == HOLT_OK ? move_close_node(m, 0) : rc;
 }
 
-static holt_status run_inner(tree_move *m)
+static holt_status move_inner(tree_move *m)
 {
     uint32_t level = m->level;
     move_level *l = &m->levels[level];
-    if (!m->rest && m->moved >= m->options.bytes_max) {
-        holt_status rc = stop(m);
+    if (!m->stopped && m->moved >= m->options.bytes_max) {
+        holt_status rc = move_stop(m);
         if (rc != HOLT_OK) return rc;
     }
-    if (m->rest || l->index == l->block.count) return close_node(m, level);
+    if (m->stopped || l->index == l->block.count) return move_close_node(m, level);
     block_ptr p = block_child(&l->block, l->index++);
-    if (level > 1 || m->options.overflow || wanted(m, p)) return open_node(m, level - 1, p);
+    if (level > 1 || m->options.overflow || must_move(m, p)) return move_open_node(m, level - 1, p);
     m->descending = false; /* a leaf that stays */
     return HOLT_OK;
 }
@@ -170,12 +171,12 @@ holt_status tree_move_step(tree_move *m, size_t blocks, bool *done)
     holt_status rc = HOLT_OK;
     uint32_t height = m->root.root.length ? m->root.height : 0;
     for (; rc == HOLT_OK && m->level < height && blocks > 0; blocks--)
-        rc = m->level == 0 ? run_leaf(m) : run_inner(m);
+        rc = m->level == 0 ? move_leaf(m) : move_inner(m);
     *done = m->level >= height;
-    return rc == HOLT_OK && *done ? m->pages->ops->settle(m->pages) : rc;
+    return rc == HOLT_OK && *done ? m->pages->ops->flush(m->pages) : rc;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- opening and closing */
 
 holt_status tree_move_open(tree_move **out, tree_pages *pages, const tree_root *root,
                            const tree_move_options *options)
@@ -192,7 +193,7 @@ holt_status tree_move_open(tree_move **out, tree_pages *pages, const tree_root *
     m->descending = true;
     buffer_append(&m->from, options->from);
     if (m->from.failed) rc = status_no_memory(options->from.size);
-    if (rc == HOLT_OK && root->root.length) rc = open_node(m, root->height - 1, root->root);
+    if (rc == HOLT_OK && root->root.length) rc = move_open_node(m, root->height - 1, root->root);
     if (rc == HOLT_OK)
         *out = m;
     else
@@ -205,10 +206,10 @@ tree_root tree_move_root(const tree_move *m)
     return m->root;
 }
 
-bool tree_move_rest(const tree_move *m, slice *from)
+bool tree_move_stopped(const tree_move *m, slice *from)
 {
     *from = buffer_slice(&m->from);
-    return m->rest;
+    return m->stopped;
 }
 
 void tree_move_close(tree_move *m)
@@ -216,7 +217,7 @@ void tree_move_close(tree_move *m)
     if (!m) return;
     for (uint32_t i = 0; i < TREE_DEPTH_MAX; i++)
         tree_buffer_deinit(&m->levels[i].bytes);
-    tree_buffer_deinit(&m->overflow_chunk);
+    tree_buffer_deinit(&m->piece_buffer);
     buffer_deinit(&m->from);
     mem_free(m);
 }

@@ -1,4 +1,4 @@
-/* tree_packer.c -- see tree_packer.h. */
+/* tree_packer.c -- packing entries into blocks: what waits, where to cut, and writing. */
 #include "tree/write/tree_packer.h"
 
 #include "base/memory.h"
@@ -6,17 +6,18 @@
 
 #include <assert.h>
 
-/* Blocks' worth that may wait: a full one can go, and two remain that may have to share. */
+/* How many blocks' worth may wait: one full block can be written, and two remain that may have to be divided
+ * evenly. */
 enum { SPILL_BLOCKS = 3 };
 
-/* What is left free of a block that is not the last: a sixteenth, so that the next few entries need no
+/* The part of a block that is left free, unless it is the last: so that the next few entries need no
  * split. */
 enum { FREE_PART = 16 };
 
 /* What a block adds to an entry: head, offset, operation and the shortest sizes. */
 enum { ENTRY_OVERHEAD = 4 + 2 + 1 + 2, EXPIRY_BYTES = 8 };
 
-/* An inner node has no fewer children, unless its level has not. */
+/* The fewest children of an inner node, unless its whole level has fewer. */
 enum { CHILDREN_MIN = 4 };
 
 void tree_packer_deinit(tree_packer *p)
@@ -44,7 +45,7 @@ holt_status tree_packer_begin(tree_packer *p, uint8_t level, slice lower)
     return packer_set_lower(p, lower);
 }
 
-/* ---------------------------------------------------------------- what waits */
+/* ---------------------------------------------------------------- waiting entries */
 
 static uint64_t item_weight(const pack_item *i)
 {
@@ -65,7 +66,7 @@ holt_status tree_packer_add(tree_packer *p, slice head, slice tail, const block_
     i->expires_at_ms = entry->expires_at_ms;
     i->op = entry->op;
     i->overflow = entry->overflow;
-    uint8_t *to = buffer_extend(&p->data, bytes + 1); /* one more: even an empty key points somewhere */
+    uint8_t *to = buffer_extend(&p->data, bytes + 1); /* one more, so that even an empty key has an address */
     if (!to) return status_no_memory(bytes);
     bytes_copy(to, head.data, head.size);
     bytes_copy(to + head.size, tail.data, tail.size);
@@ -100,7 +101,7 @@ void tree_packer_pop(tree_packer *p)
     p->data.size = p->items[p->count].at;
 }
 
-/* Forgets the first `count`. */
+/* Removes the first `count` items. */
 static void packer_drop(tree_packer *p, size_t count)
 {
     assert(count <= p->count);
@@ -122,12 +123,7 @@ static slice packer_block_key(const tree_packer *p, size_t index)
     return p->level > 0 && index == 0 ? buffer_slice(&p->lower) : tree_packer_key(p, index);
 }
 
-static size_t bytes_wanted(const packer_output *out, bool append)
-{
-    return append ? out->block_bytes : out->block_bytes - out->block_bytes / FREE_PART;
-}
-
-/* Fills the builder with the first items: as many as fit, but no more when it has `enough` bytes. */
+/* Fills the builder with the first items: as many as fit, but no more once it has `enough` bytes. */
 static holt_status packer_fill(const tree_packer *p, const packer_output *out, size_t enough)
 {
     block_builder_reset(out->builder, p->level);
@@ -155,7 +151,7 @@ static holt_status packer_take(const tree_packer *p, const packer_output *out, s
     return HOLT_OK;
 }
 
-/* The weight of the items from `first` on, but for what all keys have in common. */
+/* The weight of the items from `first` on, without the prefix that all keys have in common. */
 static uint64_t packer_weight_from(const tree_packer *p, size_t first)
 {
     slice a = tree_packer_key(p, p->level > 0 && p->count > 1 ? 1 : 0), z = tree_packer_key(p, p->count - 1);
@@ -165,7 +161,7 @@ static uint64_t packer_weight_from(const tree_packer *p, size_t first)
     return weight;
 }
 
-/* So many first items that they are half of all. */
+/* How many of the first items make up half of the weight. */
 static size_t packer_half(const tree_packer *p)
 {
     uint64_t all = packer_weight_from(p, 0), half = 0;
@@ -180,7 +176,7 @@ static size_t packer_half(const tree_packer *p)
     return cut ? cut : 1;
 }
 
-/* How many of the first items make the next block, when `full` fit and that is not all. */
+/* How many of the first items make up the next block, if `full` fit and there are more. */
 static size_t packer_cut(const tree_packer *p, const packer_output *out, size_t full, bool append)
 {
     size_t least = p->level > 0 ? CHILDREN_MIN : 1;
@@ -195,7 +191,7 @@ static size_t packer_cut(const tree_packer *p, const packer_output *out, size_t 
     return cut < least ? least : cut;
 }
 
-/* Writes the first `cut` items, which the builder may hold already. */
+/* Writes the first `cut` items, which the builder may have already. */
 static holt_status packer_write(tree_packer *p, const packer_output *out, size_t cut)
 {
     holt_status rc = HOLT_OK;
@@ -216,7 +212,7 @@ static holt_status packer_write(tree_packer *p, const packer_output *out, size_t
 
 /* ---------------------------------------------------------------- blocks */
 
-/* Whether the `full` items that fill a block can go, and enough remains. */
+/* Whether enough items remain if the `full` ones that fill a block are written. */
 static bool packer_can_spare(const tree_packer *p, const packer_output *out, size_t full)
 {
     size_t least = p->level > 0 ? 2 * CHILDREN_MIN : 2;
@@ -225,12 +221,13 @@ static bool packer_can_spare(const tree_packer *p, const packer_output *out, siz
 
 holt_status tree_packer_spill(tree_packer *p, const packer_output *out, bool append)
 {
+    const size_t enough = append ? out->block_bytes : out->block_bytes - out->block_bytes / FREE_PART;
     while (p->weight >= SPILL_BLOCKS * out->block_bytes + p->retry_weight) {
-        holt_status rc = packer_fill(p, out, bytes_wanted(out, append));
+        holt_status rc = packer_fill(p, out, enough);
         if (rc != HOLT_OK) return rc;
         size_t full = block_builder_count(out->builder);
         if (!packer_can_spare(p, out, full)) {
-            p->retry_weight = p->weight; /* few but large ones, or keys with much in common */
+            p->retry_weight = p->weight; /* a few large items, or long keys with much in common */
             return HOLT_OK;
         }
         p->retry_weight = 0;

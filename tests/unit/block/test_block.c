@@ -329,7 +329,7 @@ static void offsets_widen_at_64_kib(void **state)
     }
 }
 
-/* The empty key stands outside the prefix: the others must keep theirs, and be found with it. */
+/* The empty key does not take part in the prefix: the others must keep theirs, and be found with it. */
 static void empty_key_costs_the_others_no_prefix(void **state)
 {
     model m = {NULL, 0};

@@ -902,15 +902,15 @@ static void readers_beside_a_writer_see_their_snapshot(void **state)
         read_beside_a_writer(round % 2 ? 2 : 50, false);
 }
 
-/* A reader passes over leaves by what the writer notes of them while it deletes their keys and puts them again: a note
- * that is believed too early hides an entry of the reader's snapshot. */
+/* A reader passes over leaves by what the writer notes of them while it deletes their keys and puts them
+ * again: a note that is believed too early hides an entry of the reader's snapshot. */
 static void readers_pass_over_tombstones_beside_a_writer(void **state)
 {
     for (int round = 0; round < ROUNDS; round++)
         read_beside_a_writer(round % 2 ? 2 : 10, true);
 }
 
-/* ---------------------------------------------------------------- how far a iterator goes */
+/* ---------------------------------------------------------------- how far an iterator goes */
 
 enum { DELETED = 20000 };
 
@@ -945,7 +945,8 @@ static iterator *open_all(memtable *m, uint64_t seqno, const char *lower, const 
     return s;
 }
 
-/* Where there is nothing within the bounds, what lies beyond them must not be walked through to find that out. */
+/* Where there is nothing within the bounds, what lies beyond them must not be walked through to find that
+ * out. */
 static void iterator_looks_at_nothing_beyond_its_bounds(void **state)
 {
     for (int scattered = 0; scattered < 2; scattered++) {
@@ -986,7 +987,8 @@ static void iterator_looks_at_nothing_beyond_its_bounds(void **state)
     }
 }
 
-/* The leaves that are looked at or passed over in passing over tombstones, up to the limit and within the bounds. */
+/* The leaves that are looked at or passed over in passing over tombstones, up to the limit and within the
+ * bounds. */
 static uint64_t leaves_to_pass(memtable *m, bool backward, const char *bound, const char *limit)
 {
     iterator *s = open_all(m, UINT64_MAX, backward ? bound : NULL, backward ? NULL : bound);
@@ -1003,7 +1005,8 @@ static uint64_t leaves_to_pass(memtable *m, bool backward, const char *bound, co
     return leaves;
 }
 
-/* Leaf by leaf a walk could pass over all of a memtable beyond a bound, or beyond the key of another iterator. */
+/* Leaf by leaf a walk could pass over all of a memtable beyond a bound, or beyond the key of another
+ * iterator. */
 static void passing_over_tombstones_ends_at_the_bound(void **state)
 {
     enum { SOME = 4 }; /* the first leaf and the last one, each perhaps copied again */
@@ -1039,8 +1042,8 @@ static void expect_passed(memtable *m, uint64_t seqno, bool backward, bool cheap
     iterator_close(s);
 }
 
-/* A row of tombstones costs a look at the head of each leaf, not one at each record. A later version elsewhere, or one
- * voided, changes nothing in what is seen. */
+/* Skipping a row of tombstones reads the first line of each leaf, not each record. A later version elsewhere,
+ * or an aborted one, does not change what is seen. */
 static void rows_of_tombstones_are_passed_over_leaf_by_leaf(void **state)
 {
     for (int scattered = 0; scattered < 2; scattered++) {

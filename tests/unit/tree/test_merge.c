@@ -21,7 +21,7 @@ typedef struct item {
     uint32_t value; /* tells which iterator wrote it */
 } item;
 
-/* ---------------------------------------------------------------- a iterator over an array */
+/* ---------------------------------------------------------------- an iterator over an array */
 
 /* It hands out its key and value in a buffer of its own and overwrites both on every move, so that a merge
  * that uses a child's key after moving the child is found out. Its n-th call fails if asked to. */
@@ -50,7 +50,7 @@ static bool array_fails(array_iterator *a)
     a->base.status = HOLT_OK;
     if (!*a->calls_left || --*a->calls_left) return false;
     a->base.valid = false;
-    a->base.status = status_set(HOLT_IO, "array source: told to fail");
+    a->base.status = status_set(HOLT_IO, "array iterator: injected failure");
     return true;
 }
 
@@ -136,7 +136,7 @@ static void array_skip_tombstones(iterator *s, bool backward, slice limit)
 static holt_status array_load_value(iterator *s)
 {
     array_iterator *a = array_of(s);
-    if (*a->calls_left && !--*a->calls_left) return status_set(HOLT_IO, "array source: told to fail");
+    if (*a->calls_left && !--*a->calls_left) return status_set(HOLT_IO, "array iterator: injected failure");
     s->value = slice_of(&a->value, sizeof a->value);
     s->value_pending = false;
     return HOLT_OK;
@@ -180,8 +180,9 @@ static int item_compare(const void *a, const void *b)
     return order ? order : (x->value > y->value) - (x->value < y->value);
 }
 
-/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that the merge
- * looks at first; and some are all ones, which is also how the merge marks a iterator that has ended. */
+/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that the
+ * merge looks at first; and some are all ones, which is also how the merge marks an iterator that has
+ * ended. */
 static void item_fill(item *i, rng *r, uint32_t iterator_number)
 {
     static const char letters[] = {'\0', 'a', 'b', '\xff'};
@@ -196,7 +197,8 @@ static void item_fill(item *i, rng *r, uint32_t iterator_number)
     i->value = iterator_number;
 }
 
-/* Nearly all are tombstones, of numbered keys: the same ones come from several iterators one after the other. */
+/* Nearly all are tombstones, of numbered keys: the same ones come from several iterators one after the
+ * other. */
 static void item_fill_deleted(item *i, rng *r, uint32_t iterator_number)
 {
     unsigned number = (unsigned)rng_below(r, KEYS_MAX);
@@ -272,7 +274,7 @@ static iterator *fixture_open(fixture *f)
     return merged;
 }
 
-/* The merge stands where the model does (at >= count: nowhere). */
+/* Checks that the merge is where the model is (at >= count: not valid). */
 static void check_at(const fixture *f, iterator *s, size_t at)
 {
     assert_int_equal(s->status, HOLT_OK);
@@ -418,8 +420,8 @@ static void merge_moves_any_way_at_any_time(void **state)
     }
 }
 
-/* Rows of tombstones in one iterator over nothing, over entries of one or several others, and under entries that are younger:
- * which of the others' entries they hide is decided in ways of its own. */
+/* Rows of tombstones in one iterator over nothing, over entries of one or several others, and under entries
+ * that are younger: which of the others' entries they hide is decided in ways of its own. */
 static void merge_passes_over_tombstones_and_what_they_hide(void **state)
 {
     uint64_t seed = test_seed();
@@ -457,8 +459,8 @@ static uint64_t calls_to_pass(fixture *f, bool backward)
     return f->calls;
 }
 
-/* A child with a row of tombstones before the others' next keys passes over it in one call; where each hides an entry, both
- * are left by one call each. */
+/* A child with a row of tombstones before the others' next keys passes over it in one call; where each hides
+ * an entry, both are left by one call each. */
 static void merge_passes_over_tombstones_with_few_calls(void **state)
 {
     for (size_t iterators = 2; iterators < 5; iterators++) {
@@ -515,7 +517,7 @@ static bool play_with_failure(fixture *f, uint64_t seed, uint64_t n)
     bool failed = !f->calls_left;
     assert_true(!failed || !s->valid);
     f->calls_left = 0;
-    walk(f, s); /* the next first() forgets the error */
+    walk(f, s); /* the next first() clears the error */
     iterator_close(s);
     return failed;
 }

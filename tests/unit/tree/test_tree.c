@@ -1,5 +1,5 @@
-/* test_tree.c -- tests src/tree: building, looking up, walking and verifying trees against sorted arrays, on
- * a machine that fails and forgets on demand. */
+/* test_tree.c -- tests src/tree: building, looking up, iterating and verifying trees against sorted arrays,
+ * on a simulated machine that fails and loses unsynced data on demand. */
 #include "tree/tree.h"
 
 #include "base/coding.h"
@@ -205,7 +205,7 @@ static void fixture_open(fixture *f, uint64_t cache_bytes, uint32_t descriptors)
     fixture_open_with(f, &options, cache_bytes, descriptors);
 }
 
-/* Forgets what is in the cache. */
+/* Starts with an empty cache. */
 static void fixture_renew(fixture *f, uint64_t cache_bytes)
 {
     tree_files_destroy(f->files);
@@ -377,7 +377,7 @@ static void check_verify(tree_file *file, const tree_root *root, const model *m)
     assert_true(root->bytes <= tree_file_size(file));
 }
 
-/* The iterator stands on item `at` of [begin, end), or on nothing. */
+/* Checks that the iterator is at item `at` of [begin, end), or not valid. */
 static void check_iterator_at(iterator *s, const model *m, size_t begin, size_t end, size_t at)
 {
     assert_int_equal(s->status, HOLT_OK);
@@ -460,7 +460,7 @@ static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end,
         } else {
             uint64_t choice = rng_below(r, 4);
             backward = choice % 2;
-            if (begin == end) { /* nothing to stand on */
+            if (begin == end) { /* there are no items */
                 (void)random_place(s, m, 0, m->count, slice_of(key, size), choice);
                 at = SIZE_MAX;
             } else {
@@ -606,8 +606,8 @@ static bool skip_with_failure(tree_file *file, const tree_root *root, bool backw
     return rc != HOLT_OK;
 }
 
-/* Long keys take memory while leaves of tombstones are passed over: the lack of it must not be taken for the end, nor for a
- * file whose leaves are out of order. */
+/* Long keys take memory while leaves of tombstones are passed over: the lack of it must not be taken for the
+ * end, nor for a file whose leaves are out of order. */
 static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **state)
 {
     rng r;
@@ -695,8 +695,8 @@ static size_t spy_walk(tree_file *file, const tree_root *root, const tree_iterat
     return count;
 }
 
-/* A range of one key costs one leaf also where it is the leaf's first or last one: that nothing follows within the bounds
- * is to be seen in the nodes above. */
+/* A range of one key costs one leaf also where it is the leaf's first or last one: that nothing follows
+ * within the bounds is to be seen in the nodes above. */
 static void check_reads_of_single_keys(tree_file *file, const tree_root *root, const model *m)
 {
     for (size_t i = 5000; i < 5300; i++) {
@@ -775,8 +775,8 @@ static void tree_walk_reads_nothing_beyond_its_bounds(void **state)
     fixture_close(&f);
 }
 
-/* Values above the size of an extent, and pieces larger than the writer's buffer. */
-static void tree_stores_huge_values_as_extents(void **state)
+/* Values above the size of an overflow piece, and pieces larger than the writer's buffer. */
+static void tree_stores_huge_values_in_overflow_pieces(void **state)
 {
     static const size_t sizes[] = {(1 << 20) - 1, 1 << 20, (1 << 20) + 1, TREE_OVERFLOW_BYTES + 4097};
     fixture f;
@@ -802,7 +802,7 @@ static void tree_stores_huge_values_as_extents(void **state)
     walk_iterator(s, &m, 0, m.count);
     iterator_close(s);
 
-    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no extent */
+    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no piece */
     uint64_t size;
     block_ptr_encode(list, (block_ptr){4096, 0, TREE_OVERFLOW_BYTES + 1, 0});
     assert_int_equal(tree_overflow_size(file, slice_of(list, sizeof list), &size), HOLT_CORRUPT);
@@ -1189,7 +1189,7 @@ static bool reading_finds_damage(fixture *f, const tree_root *root, const model 
     return found;
 }
 
-/* A small tree of several leaves with extents and a filter, whose file is pieces[0..size). */
+/* A small tree of several leaves with overflow pieces and a filter, whose file is pieces[0..size). */
 typedef struct victim {
     fixture f;
     model m;
@@ -1416,7 +1416,7 @@ static void tree_verify_finds_keys_outside_their_separators(void **state)
         tree_file *file = forger_finish(&g, forge(&g, 1, separators, children, 2), 2);
         g.root.entries = which == 1 ? 3 : 4;
         assert_true(damaged(tree_verify(file, &g.root, &report)));
-        assert_non_null(strstr(holt_error_message(), which == 1 ? "below its separator" : "beyond the next"));
+        assert_non_null(strstr(holt_error_message(), which == 1 ? "below its separator" : "above the next"));
         forger_close(&g, file);
     }
 }
@@ -1472,7 +1472,7 @@ static void tree_refuses_extents_that_cannot_be(void **state)
 
 /* ---------------------------------------------------------------- faults */
 
-/* Small enough to be built again for each of its failures, with a value in extents. */
+/* Small enough to be built again for each of its failures, with a value in overflow pieces. */
 static void faulty_model(model *m)
 {
     rng r;
@@ -1534,7 +1534,7 @@ done:
     return rc;
 }
 
-/* At whichever call the machine refuses, the failure is told, nothing is left behind, and the next attempt
+/* Whichever call to the machine fails, the failure is reported, nothing is left behind, and the next attempt
  * succeeds. */
 static void tree_survives_a_failure_of_any_call(void **state)
 {
@@ -1561,7 +1561,8 @@ static void tree_survives_a_failure_of_any_call(void **state)
                 assert_int_equal(rc, faults[i].status);
                 assert_string_equal(last_error().file, "run-000001.sst");
             }
-            /* Opening, and reading the header then, may also fail for advice alone, which nobody needs to hear of. */
+            /* Opening a file and reading its header may also fail in tree_file_advise(), which reports no
+             * error. */
             bool by_advice = faults[i].kind == SIM_OPEN || faults[i].kind == SIM_READ;
             if (!by_advice) assert_int_equal(rc != HOLT_OK, hit);
             assert_int_equal(tree_files_count(f.files), 0);
@@ -1637,7 +1638,7 @@ int main(void)
         cmocka_unit_test(tree_of_several_levels_is_walked_and_searched),
         cmocka_unit_test(tree_walk_reads_nothing_beyond_its_bounds),
         cmocka_unit_test(tree_says_so_when_it_passes_over_tombstones_without_memory),
-        cmocka_unit_test(tree_stores_huge_values_as_extents),
+        cmocka_unit_test(tree_stores_huge_values_in_overflow_pieces),
         cmocka_unit_test(tree_builder_bytes_foretells_the_size),
         cmocka_unit_test(tree_reads_with_hardly_any_cache),
         cmocka_unit_test(tree_files_share_few_descriptors),

@@ -9,6 +9,7 @@
 #include "os/sim/sim.h"
 #include "support/entries.h"
 #include "tree/file/tree_format.h"
+#include "tree/file/tree_page_file.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -79,7 +80,7 @@ static holt_status plain_write(tree_pages *base, const void *bytes, size_t size,
     return HOLT_OK;
 }
 
-static holt_status plain_settle(tree_pages *base)
+static holt_status plain_flush(tree_pages *base)
 {
     (void)base;
     return HOLT_OK;
@@ -129,7 +130,7 @@ typedef struct fixture {
 
 static void fixture_open(fixture *f, size_t block_bytes, uint64_t cache_bytes, uint64_t seed)
 {
-    static const tree_pages_ops ops = {plain_write, plain_settle, plain_release};
+    static const tree_pages_ops ops = {plain_write, plain_flush, plain_release};
     sim_options options = {.seed = 1};
     memset(f, 0, sizeof *f);
     f->machine = sim_create(&options);
@@ -360,8 +361,8 @@ static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t r
     fixture_close(&f);
 }
 
-/* Every way of packing, cutting, joining and splitting is met by random batches over keys of every shape: short, with
- * prefixes, without, and longer than a block. */
+/* Every way of packing, cutting, joining and splitting is met by random batches over keys of every shape:
+ * short, with prefixes, without, and longer than a block. */
 static void apply_agrees_with_a_sorted_array(void **state)
 {
     (void)state;
@@ -428,7 +429,8 @@ static void random_fill_uses_two_thirds(void **state)
     }
 }
 
-/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one in a go. */
+/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one
+ * in a go. */
 static void dense_rewrite_in_pieces_leaves_blocks_full(void **state)
 {
     (void)state;
