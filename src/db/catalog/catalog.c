@@ -39,6 +39,7 @@ void catalog_check(const catalog *c)
         assert(i >= c->slot_free || c->slots_used[i]);
     }
     /* A slot is taken before its collection is listed. */
+    (void)used;
     assert(c->count <= used && c->count <= c->capacity && c->slot_count <= c->slot_capacity);
     for (size_t i = 0; i < c->count; i++) {
         assert(c->list[i]->slot < c->slot_count && c->slots_used[c->list[i]->slot]);
