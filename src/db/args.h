@@ -8,8 +8,9 @@
 holt_status db_check(const holt *db);
 /* The same for a collection, which may also have been dropped: HOLT_CLOSED. */
 holt_status collection_check(const holt_collection *c);
-/* The status for a reader whose version does not have the collection: HOLT_CLOSED if it has been dropped, HOLT_NOT_FOUND
- * if it was created after the version. A drop marks the collection before it installs the version without it. */
+/* The status for a reader whose version does not have the collection: HOLT_CLOSED if it has been dropped,
+ * HOLT_NOT_FOUND if it was created after the version. A drop marks the collection before it installs the
+ * version without it. */
 static inline holt_status collection_missing(const holt_collection *c)
 {
     return collection_lives(c) ? HOLT_NOT_FOUND : collection_check(c);
@@ -24,8 +25,8 @@ holt_status bound_check(slice bound, const char *name);
 /* Whether reserved words are all zero. */
 bool reserved_zero(const uint64_t *words, size_t count);
 
-/* Ends a public call: the simulator runs pending background steps, and the log callback gets the lines queued for it. No
- * mutex may be held. Returns rc. */
+/* Ends a public call: the simulator runs pending background steps, and the log callback gets the lines queued
+ * for it. No mutex may be held. Returns rc. */
 holt_status api_exit(holt *db, holt_status rc);
 
 #endif

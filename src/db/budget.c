@@ -50,7 +50,8 @@ void budget_release_writes(holt *db, uint64_t bytes)
     os_mutex_unlock(&db->budget.mu);
 }
 
-/* What can be lent: the whole budget but a sixteenth, one memtable, what readers keep, and chunks for new memtables. */
+/* What can be lent: the whole budget but a sixteenth, one memtable, what readers keep, and chunks for new
+ * memtables. */
 static uint64_t to_lend(holt *db)
 {
     uint64_t all = db->set.memory_bytes / 16 * 15;

@@ -3,9 +3,9 @@
  * Each user has a share of its own (settings.c). Two of them exchange memory with the cache:
  *
  *   write sets  take from the cache what they need beyond a sixteenth of the budget
- *   memtables   lend the cache what they do not use while no commits come, but the room of one memtable: so the cache of a
- *               database that is only read gets nearly the whole budget. They take it back when one has grown to some size,
- *               and before it is flushed at the latest.
+ *   memtables   lend the cache what they do not use while no commits come, but the room of one memtable: so
+ *               the cache of a database that is only read gets nearly the whole budget. They take it back
+ *               when one has grown to some size, and before it is flushed at the latest.
  *
  * Concurrency  any thread.
  */

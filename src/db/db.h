@@ -1,7 +1,7 @@
 /* db.h -- an open database: the parts it is made of.
  *
- * Each part is a struct with its own lock, header and check function, and lives in a folder of src/db/ with the code that
- * works on it:
+ * Each part is a struct with its own lock, header and check function, and lives in a folder of src/db/ with
+ * the code that works on it:
  *
  *   open/        opening and closing: the directory, creation, recovery, destroying
  *   manifest/    the manifest's state, its writer, and edits: each recorded, then installed
@@ -15,10 +15,11 @@
  *   verify/      verification of closed and open databases
  *   api/         argument checks of public calls, and the calls that belong nowhere else
  *
- * Here are the parts that several of them use: settings, memory budget, handles, the event log, health, the clock.
+ * Here are the parts that several of them use: settings, memory budget, handles, the event log, health, the
+ * clock.
  *
- * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit/commit_queue.h) is not a mutex: it is held
- * during I/O.
+ * Locks: os/lock_rank.h has the order. Leadership of the commit queue (commit/commit_queue.h) is not a mutex:
+ * it is held during I/O.
  */
 #ifndef HOLT_DB_DB_H
 #define HOLT_DB_DB_H
@@ -42,7 +43,13 @@
 #include "db/version/version_set.h"
 #include "log/wal.h"
 
-enum db_counter { COUNT_GETS_FOUND, COUNT_GETS_OTHER, COUNT_MOVES, COUNT_FILTER_CHECKS, COUNT_FILTER_NEGATIVES };
+enum db_counter {
+    COUNT_GETS_FOUND,
+    COUNT_GETS_OTHER,
+    COUNT_MOVES,
+    COUNT_FILTER_CHECKS,
+    COUNT_FILTER_NEGATIVES
+};
 
 /* What opening found in the log; constant after open. */
 typedef struct recovery_report {
@@ -64,7 +71,8 @@ struct holt {
     tree_files *files;
     wal *wal; /* NULL: read-only */
     recovery_report recovery;
-    uint32_t fork_generation; /* os_fork_generation() of the process that may use it; no process's while it is closed */
+    uint32_t fork_generation; /* os_fork_generation() of the process that may use it; no process's while it is
+                                 closed */
     bool closing;             /* the closing thread's: only the last calls of the log callback are left */
 
     /* The parts that change: */
@@ -96,11 +104,13 @@ static inline void page_store_set(holt *db, page_store *store)
     atomic_store_explicit(&db->manifest.page_store, store, memory_order_release);
 }
 
-/* Whether calls on a collection are let in: this process may use the database, and it has not been dropped. */
+/* Whether calls on a collection are let in: this process may use the database, and it has not been
+ * dropped. */
 static inline bool collection_lives(const holt_collection *c)
 {
     /* Acquire: pairs with the drop's release, after which the collection is in no version. */
-    return c->db->fork_generation == os_fork_generation() && !atomic_load_explicit(&c->dropped, memory_order_acquire);
+    return c->db->fork_generation == os_fork_generation() &&
+           !atomic_load_explicit(&c->dropped, memory_order_acquire);
 }
 
 #endif

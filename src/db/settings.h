@@ -1,4 +1,5 @@
-/* settings.h -- the options of an open database with every default filled in, and the limits they are checked against. */
+/* settings.h -- the options of an open database with every default filled in, and the limits they are checked
+ * against. */
 #ifndef HOLT_DB_SETTINGS_H
 #define HOLT_DB_SETTINGS_H
 
@@ -28,7 +29,8 @@ enum {
 };
 #define TXN_BYTES_LIMIT ((uint64_t)2 << 30) /* a frame's length is 32 bits wide */
 
-/* Checks the options and fills in the defaults. HOLT_INVALID names the bad option. o may be NULL: all defaults. */
+/* Checks the options and fills in the defaults. HOLT_INVALID names the bad option. o may be NULL: all
+ * defaults. */
 holt_status settings_init(settings *s, os *platform, const holt_options *o);
 
 #endif

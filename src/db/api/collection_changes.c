@@ -1,5 +1,5 @@
-/* collection_changes.c -- creating, dropping, renaming and clearing collections: each under leadership of the commit queue,
- * so in commit order, and durable when the call returns. */
+/* collection_changes.c -- creating, dropping, renaming and clearing collections: each under leadership of the
+ * commit queue, so in commit order, and durable when the call returns. */
 #include "db/catalog/catalog_internal.h"
 #include "db/catalog/collection_options.h"
 
@@ -178,8 +178,8 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     return api_exit(db, rc);
 }
 
-/* Clears everything up to now: entries in memtables by their seqno, the tree by replacing it. Snapshots on older versions keep
- * the old contents; those on the new one are not older than the clear. */
+/* Clears everything up to now: entries in memtables by their seqno, the tree by replacing it. Snapshots on
+ * older versions keep the old contents; those on the new one are not older than the clear. */
 static holt_status clear_led(holt_collection *c)
 {
     holt *db = c->db;

@@ -1,4 +1,5 @@
-/* collections.c -- the calls on collections that change nothing: opening, closing, listing, names and kinds. */
+/* collections.c -- the calls on collections that change nothing: opening, closing, listing, names and
+ * kinds. */
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"

@@ -41,8 +41,8 @@ static void count_work(holt *db, holt_db_stats *s)
     os_mutex_unlock(&db->jobs.mu);
 }
 
-/* What would be free if readers ended. What they have given back is looked at first, unless a change of the space is
- * under way. */
+/* What would be free if readers ended. What they have given back is looked at first, unless a change of the
+ * space is under way. */
 static void count_pinned(holt *db, holt_db_stats *s)
 {
     page_store_stats pages = {0};

@@ -32,8 +32,8 @@ static bool has_no_room(const holt *db)
            atomic_load_explicit(&db->ballast.no_room_ahead, memory_order_relaxed);
 }
 
-/* Seals the active memtable if that needs no waiting: there is no leader, and the next log segment is ready, or there is no
- * room for one, which flushing may change. */
+/* Seals the active memtable if that needs no waiting: there is no leader, and the next log segment is ready,
+ * or there is no room for one, which flushing may change. */
 static bool seal(holt *db)
 {
     if (!commit_queue_try_lead(&db->commits)) return false;
@@ -88,7 +88,8 @@ uint64_t idle_step(holt *db)
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
     if (!bytes && now >= due && !s->trimmed) s->trimmed = trim(db);
     if (now < since + PAUSE_NS) return pause_sleep_until(&s->pause, since + PAUSE_NS);
-    /* From here on a commit wakes the job. One that came before it could know so is noticed by one more look. */
+    /* From here on a commit wakes the job. One that came before it could know so is noticed by one more
+     * look. */
     if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed))
         return pause_sleep_until(&s->pause, now + PAUSE_NS);
     if (bytes || !s->trimmed) return pause_sleep_until(&s->pause, due > now ? due : now + PAUSE_NS);

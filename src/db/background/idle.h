@@ -1,12 +1,13 @@
-/* idle.h -- what the flush job does while no commits come: it seals and flushes the active memtable, so that later reads
- * find everything in trees, and releases what is kept ready for the next commits.
+/* idle.h -- what the flush job does while no commits come: it seals and flushes the active memtable, so that
+ * later reads find everything in trees, and releases what is kept ready for the next commits.
  *
- * A memtable of at least 1/16 of its full size is sealed after a second without commits. A smaller one is not worth a run
- * and a log segment until the pause has lasted a minute. When nothing is in memory and the pause has lasted twenty
- * seconds, the log is trimmed to its minimum, with the ballast, and so is memory kept for new memtables.
+ * A memtable of at least 1/16 of its full size is sealed after a second without commits. A smaller one is not
+ * worth a run and a log segment until the pause has lasted a minute. When nothing is in memory and the pause
+ * has lasted twenty seconds, the log is trimmed to its minimum, with the ballast, and so is memory kept for
+ * new memtables.
  *
- * When it has nothing to flush, the job looks every second while commits come, and not at all while none come: then the
- * first commit after the pause wakes it (idle_watch).
+ * When it has nothing to flush, the job looks every second while commits come, and not at all while none
+ * come: then the first commit after the pause wakes it (idle_watch).
  */
 #ifndef HOLT_DB_BACKGROUND_IDLE_H
 #define HOLT_DB_BACKGROUND_IDLE_H

@@ -1,4 +1,5 @@
-/* jobs.c -- starting and stopping the background jobs, and the steps of those too short for a file of their own. */
+/* jobs.c -- starting and stopping the background jobs, and the steps of those too short for a file of their
+ * own. */
 #include "db/background/jobs.h"
 
 #include "base/memory.h"
@@ -108,7 +109,8 @@ static bool has_data(holt *db)
     return has;
 }
 
-/* An empty database needs no job, and so no thread, before its first commit: jobs start their threads when woken. */
+/* An empty database needs no job, and so no thread, before its first commit: jobs start their threads when
+ * woken. */
 void jobs_wake_for_backlog(holt *db)
 {
     if (!has_data(db)) return;
@@ -129,8 +131,8 @@ static void stop(os_job **job)
     *job = NULL;
 }
 
-/* The event log's job first, while everything still works: its callback may be inside a call on the database. Then each job
- * before those that it wakes. */
+/* The event log's job first, while everything still works: its callback may be inside a call on the database.
+ * Then each job before those that it wakes. */
 void jobs_stop(holt *db)
 {
     event_log_stop(db->events);

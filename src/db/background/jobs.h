@@ -17,7 +17,8 @@
 typedef struct compact_worker compact_worker;
 
 typedef struct jobs {
-    os_mutex mu;     /* LOCK_RANK_JOBS; guards what jobs report: here, and in flush_state and compaction_state */
+    os_mutex mu;     /* LOCK_RANK_JOBS; guards what jobs report: here, and in flush_state and
+                        compaction_state */
     os_cond changed; /* something of it has changed */
     os_job *flush, *prepare, *sync; /* constant while they run; the release job is version_set's */
     compact_worker *workers;

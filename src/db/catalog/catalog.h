@@ -1,10 +1,11 @@
 /* catalog.h -- the collections of an open database, by name.
  *
- * Each collection has a slot: its index in every version (version.h). A slot is reused only after the collection has been
- * dropped and nothing uses it any more.
+ * Each collection has a slot: its index in every version (version.h). A slot is reused only after the
+ * collection has been dropped and nothing uses it any more.
  *
- * Concurrency  mu guards everything here, and the names and use counts of the collections. Changes also need leadership of
- *              the commit queue, so that they are ordered with commits, and go through an edit (db_edit.h).
+ * Concurrency  mu guards everything here, and the names and use counts of the collections. Changes also need
+ *              leadership of the commit queue, so that they are ordered with commits, and go through an edit
+ *              (db_edit.h).
  */
 #ifndef HOLT_DB_CATALOG_CATALOG_H
 #define HOLT_DB_CATALOG_CATALOG_H

@@ -1,4 +1,5 @@
-/* catalog_internal.h -- the catalog's arrays and its objects, for catalog.c, db_edit.c and the calls on collections in api/.
+/* catalog_internal.h -- the catalog's arrays and its objects, for catalog.c, db_edit.c and the calls on
+ * collections in api/.
  *
  * catalog.mu is held for all calls but those on one collection (collection_...).
  */
@@ -17,7 +18,8 @@ void        catalog_take(catalog *c, const holt_collection *collection);
 /* Keeps a dropped collection in the list until it is unused; it must have a user or a handle. */
 void        catalog_keep_dropped(catalog *c, holt_collection *collection);
 
-holt_status collection_create_object(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
+holt_status collection_create_object(holt *db, const collection_spec *spec, const char *name,
+                                     holt_collection **out);
 void        collection_destroy_object(holt_collection *c); /* accepts NULL */
 /* Closes one handle of the program. */
 void        collection_close(holt_collection *c);

@@ -1,4 +1,5 @@
-/* collection.h -- a collection from its creation until it is dropped and its last handle is closed. All users share one. */
+/* collection.h -- a collection from its creation until it is dropped and its last handle is closed. All users
+ * share one. */
 #ifndef HOLT_DB_CATALOG_COLLECTION_H
 #define HOLT_DB_CATALOG_COLLECTION_H
 

@@ -65,7 +65,8 @@ static void resize(holt *db, uint64_t size)
 
 /* ---------------------------------------------------------------- when there is room again */
 
-/* Room for the ballast, as much again, and the next segment: with less, the next commits would fill the disk again. */
+/* Room for the ballast, as much again, and the next segment: with less, the next commits would fill the disk
+ * again. */
 static bool has_room(holt *db)
 {
     uint64_t bytes;
@@ -110,8 +111,9 @@ static uint64_t tree_bytes(holt *db)
     return bytes;
 }
 
-/* The size of the active segment. That is small at first: then also as much as there is data, up to the size of the next
- * segment. 0: there is no data that deletes could free, and the log does not need another segment soon. */
+/* The size of the active segment. That is small at first: then also as much as there is data, up to the size
+ * of the next segment. 0: there is no data that deletes could free, and the log does not need another segment
+ * soon. */
 static uint64_t choose_bytes(holt *db)
 {
     wal_stats log;

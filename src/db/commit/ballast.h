@@ -1,8 +1,8 @@
 /* ballast.h -- disk space held in reserve, so that deletes can make room on a full disk.
  *
- * BALLAST is a file of unused space, about as large as the active log segment. A database without data has none until its
- * log grows. A flush, or a commit without puts, that meets a full disk releases it. From then on the disk counts
- * as full, until there is room for a new BALLAST:
+ * BALLAST is a file of unused space, about as large as the active log segment. A database without data has
+ * none until its log grows. A flush, or a commit without puts, that meets a full disk releases it. From then
+ * on the disk counts as full, until there is room for a new BALLAST:
  *
  *   commits  with puts return HOLT_NO_SPACE: what is left is for those that only delete (write_throttle.c)
  *   log      segments are small, and made when they are needed (wal_set_low_space)
@@ -25,14 +25,15 @@ typedef struct ballast {
     os_mutex mu;               /* LOCK_RANK_BALLAST: held to change disk_full */
     _Atomic bool disk_full;    /* see disk_is_full */
     uint64_t times_released;   /* mu */
-    _Atomic bool no_room_ahead; /* the next segment could not be prepared for want of space. Relaxed: a hint */
+    _Atomic bool no_room_ahead; /* the next segment could not be prepared for want of space. Relaxed: a
+                                   hint */
     _Atomic uint64_t bytes;    /* the size wanted; written by the prepare job. Relaxed: a figure */
 } ballast;
 
 void ballast_init(ballast *b);
 void ballast_deinit(ballast *b);
-/* Makes the file, or resizes it. While the disk counts as full: ends that if there is room and nothing waits to be
- * flushed. */
+/* Makes the file, or resizes it. While the disk counts as full: ends that if there is room and nothing waits
+ * to be flushed. */
 void ballast_make(holt *db);
 /* Deletes the file; from now on the disk counts as full. false: there is none. */
 bool ballast_release(holt *db);

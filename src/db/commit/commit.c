@@ -23,7 +23,8 @@ static holt_status check_collections(const commit_request *r)
     return HOLT_OK;
 }
 
-/* HOLT_EXISTS if the key has been given a value since it was looked up. The memtables decide if they reach back that far. */
+/* HOLT_EXISTS if the key has been given a value since it was looked up. The memtables decide if they reach
+ * back that far. */
 static holt_status check_absent(holt *db, commit_request *r)
 {
     version *v;

@@ -69,8 +69,8 @@ static void count_commit(commit_queue *q, const commit_request *r)
 
 /* ---------------------------------------------------------------- gathering a group */
 
-/* Moves requests from the head of the queue to the end of the group, up to its limit. A change to the catalog is always
- * alone. */
+/* Moves requests from the head of the queue to the end of the group, up to its limit. A change to the catalog
+ * is always alone. */
 static void take_members(commit_queue *q, commit_request *group)
 {
     os_mutex_assert_held(&q->mu);
@@ -86,10 +86,10 @@ static void take_members(commit_queue *q, commit_request *group)
     if (!q->first) q->last = NULL;
 }
 
-/* A sync costs about the same for one member as for many, and threads that commit in a loop would fall into two half
- * groups that take turns. So a leader waits, briefly, for as many members as the last sync had: those will be back soon,
- * and if the group was queued it has come on top of them. A thread that comes alone, after one that was alone, expects
- * nobody. */
+/* A sync costs about the same for one member as for many, and threads that commit in a loop would fall into
+ * two half groups that take turns. So a leader waits, briefly, for as many members as the last sync had:
+ * those will be back soon, and if the group was queued it has come on top of them. A thread that comes alone,
+ * after one that was alone, expects nobody. */
 static void wait_for_members(commit_queue *q, commit_request *group)
 {
     group_sum sum = sum_up(group);
@@ -170,7 +170,8 @@ static void wait_in_queue(commit_queue *q, commit_request *r)
     os_cond_deinit(&r->wake);
 }
 
-/* Becomes the leader, with a group that starts with this request: true; or a member of another's group, which is done. */
+/* Becomes the leader, with a group that starts with this request: true; or a member of another's group, which
+ * is done. */
 static bool enter(commit_queue *q, commit_request *r)
 {
     os_mutex_lock(&q->mu);

@@ -1,23 +1,25 @@
 /* commit_queue.h -- group commit: one leader at a time takes requests through log and memtable, in groups.
  *
- * A thread that finds no leader leads at once, with its own request as the group: no queue, no allocation. Otherwise it
- * queues and sleeps. A leader that is done makes the first in the queue the next leader, which takes those queued behind it
- * into its group. A group goes through these steps (commit_group):
+ * A thread that finds no leader leads at once, with its own request as the group: no queue, no allocation.
+ * Otherwise it queues and sleeps. A leader that is done makes the first in the queue the next leader, which
+ * takes those queued behind it into its group. A group goes through these steps (commit_group):
  *
  *   1. gather   waits briefly for more members if a sync is wanted and they are expected
  *   2. prepare  makes sure that log and memtable have room for all of it
- *   3. admit    for each request: checks it against what was committed before, assigns its seqnos, inserts its operations
- *               into the memtable, where nobody sees them yet, and stages its frame; a request that fails leaves nothing
+ *   3. admit    for each request: checks it against earlier commits, assigns its seqnos, inserts its
+ *               operations into the memtable, where no reader sees them yet, and stages its frame; a request
+ *               that fails leaves nothing
  *   4. append   writes the staged frames to the log, at once
  *   5. sync     if any admitted request asked for it
  *   6. publish  raises `visible`: from here on readers see the group
  *   7. wake     the members return, and the next leader starts (hand_over)
  *
- * So nothing is visible before it is as durable as was asked for, and commits become visible in seqno order. If step 4 or 5
- * fails, every admitted request fails with it and `visible` stays: the log refuses all later appends.
+ * So nothing is visible before it is as durable as was asked for, and commits become visible in seqno order.
+ * If step 4 or 5 fails, every admitted request fails with it and `visible` stays: the log refuses all later
+ * appends.
  *
- * What the steps do to log and memtable is the environment's (commit.c for a database), so unit tests drive the queue without
- * one.
+ * What the steps do to log and memtable is the environment's (commit.c for a database), so unit tests drive
+ * the queue without one.
  *
  * Concurrency  mu guards the queue. What is marked as the leader's is handed from leader to leader with mu.
  */
@@ -49,7 +51,8 @@ struct commit_request {
     holt_collection *collection;
     operation operation;
     const write_set *set;
-    uint32_t durability;   /* holt_durability, never the default; 0: a change to the catalog (commit_queue_lead) */
+    uint32_t durability;   /* holt_durability, never the default; 0: a change to the catalog
+                              (commit_queue_lead) */
     bool if_absent;        /* the operation's key had no value at absent_seqno */
     seqno absent_seqno;
     uint64_t absent_loads; /* of the collection, before that was found */
@@ -57,7 +60,8 @@ struct commit_request {
     /* The result. */
     holt_status status;
     holt_error error; /* of a failure, which another thread may have met */
-    bool undecided;   /* if_absent: memtables back to absent_seqno are gone, or something was loaded; look it up again */
+    bool undecided;   /* if_absent: memtables back to absent_seqno are gone, or something was loaded; look it
+                         up again */
     seqno first_seqno;
 
     /* The queue's. */
@@ -88,8 +92,8 @@ typedef struct commit_env {
 } commit_env;
 
 typedef struct commit_queue {
-    /* The newest visible operation. The leader releases it in step 6; readers acquire it: whoever sees seqno s sees every
-     * operation up to s, and every version installed before. */
+    /* The newest visible operation. The leader releases it in step 6; readers acquire it: whoever sees seqno
+     * s sees every operation up to s, and every version installed before. */
     _Alignas(64) _Atomic seqno visible;
 
     _Alignas(64) os_mutex mu; /* LOCK_RANK_COMMIT; guards: */
@@ -107,7 +111,8 @@ typedef struct commit_queue {
     _Atomic uint64_t count, puts, deletes, user_bytes;
 } commit_queue;
 
-void commit_queue_init(commit_queue *q); /* env, next_seqno and visible are set by the caller before the first request */
+void commit_queue_init(commit_queue *q); /* env, next_seqno and visible are set by the caller before the first
+                                            request */
 void commit_queue_deinit(commit_queue *q); /* nothing is queued */
 /* mu held: asserts that the queue is linked and counted, and led if it is not empty. */
 void commit_queue_check(const commit_queue *q);
@@ -115,7 +120,8 @@ void commit_queue_check(const commit_queue *q);
 /* Takes a request through a group, as leader or member; the result is in the request. */
 void commit_queue_submit(commit_queue *q, commit_request *request);
 
-/* Waits to become the leader without a request, to change the catalog in commit order: every earlier commit is visible. */
+/* Waits to become the leader without a request, to change the catalog in commit order: every earlier commit
+ * is visible. */
 void commit_queue_lead(commit_queue *q);
 /* Becomes the leader if there is none; does not wait. */
 bool commit_queue_try_lead(commit_queue *q);

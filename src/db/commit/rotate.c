@@ -21,8 +21,8 @@ static holt_status reserve_change(holt *db, memtable_generation **fresh, version
     return rc;
 }
 
-/* Makes the new memtable the active one. The log already continues in the new segment, so this must not fail: the reserved
- * version has room, because only the leader adds memtables and slots. */
+/* Makes the new memtable the active one. The log already continues in the new segment, so this must not fail:
+ * the reserved version has room, because only the leader adds memtables and slots. */
 static void install_generation(holt *db, memtable_generation *fresh, version *reserved)
 {
     holt_status rc = version_change_begin(&db->versions, reserved);
@@ -35,7 +35,8 @@ static void install_generation(holt *db, memtable_generation *fresh, version *re
 
 holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
 {
-    /* The memtable may be empty, if a commit is larger than the rest of its segment: its flush writes nothing. */
+    /* The memtable may be empty, if a commit is larger than the rest of its segment: its flush writes
+     * nothing. */
     memtable_generation *sealed = db->leader.active, *fresh;
     version *next;
     wal_rotation rotation;

@@ -8,12 +8,14 @@
 #include <assert.h>
 
 static const uint64_t THROTTLE_WAIT_NS = (uint64_t)30 * 1000000000, NS = 1000000000;
-/* Delays are added up to SLEEP_MIN_NS before a thread sleeps, as a sleep takes tens of microseconds longer than asked. */
+/* Delays are added up to SLEEP_MIN_NS before a thread sleeps, as a sleep takes tens of microseconds longer
+ * than asked. */
 static const uint64_t SLEEP_MIN_NS = 200000, SLEEP_MAX_NS = 20000000;
 enum { RUNS_STOP = 64, PRESSURE_FULL = 1024 };
 
-/* Bytes of flushed memtables that readers keep beyond their share. They are freed when the oldest snapshot is revoked, or when
- * a thread stalled inside an epoch section moves on; until then there is that much less room for new memtables. */
+/* Bytes of flushed memtables that readers keep beyond their share. They are freed when the oldest snapshot is
+ * revoked, or when a thread stalled inside an epoch section moves on; until then there is that much less room
+ * for new memtables. */
 static uint64_t overdue_bytes(const holt *db)
 {
     /* Relaxed: a recent figure will do. */
@@ -22,7 +24,8 @@ static uint64_t overdue_bytes(const holt *db)
     return retained > share ? retained - share : 0;
 }
 
-/* The pressure, in units of 1 / PRESSURE_FULL; from PRESSURE_FULL on, writes wait. Called in an epoch section. */
+/* The pressure, in units of 1 / PRESSURE_FULL; from PRESSURE_FULL on, writes wait. Called in an epoch
+ * section. */
 static uint64_t measure(holt *db)
 {
     assert(epoch_inside());
@@ -38,8 +41,8 @@ static uint64_t measure(holt *db)
     return (v->generation_count > 1 || overdue) && memory > pressure ? memory : pressure;
 }
 
-/* How fast memtables are flushed, in bytes a second: at the rate of recent flushes, or of the one under way if that is
- * slower; 0: not known. */
+/* How fast memtables are flushed, in bytes a second: at the rate of recent flushes, or of the one under way
+ * if that is slower; 0: not known. */
 static uint64_t drain_rate(holt *db)
 {
     /* Relaxed: recent figures will do. */
@@ -48,8 +51,8 @@ static uint64_t drain_rate(holt *db)
     return before == 0 || (now != 0 && now < before) ? now : before;
 }
 
-/* The delay of a commit of so many bytes: nothing up to half of full pressure; at three quarters, where writes and flushes
- * balance, the time that flushing its bytes takes; at full pressure twice that. */
+/* The delay of a commit of so many bytes: nothing up to half of full pressure; at three quarters, where
+ * writes and flushes balance, the time that flushing its bytes takes; at full pressure twice that. */
 static uint64_t price_ns(holt *db, uint64_t pressure, uint64_t bytes)
 {
     if (pressure <= PRESSURE_FULL / 2) return 0;

@@ -1,11 +1,13 @@
-/* write_throttle.h -- backpressure: writers are delayed while flushes and merges are behind, and wait when memory is full.
+/* write_throttle.h -- backpressure: writers are delayed while flushes and merges are behind, and wait when
+ * memory is full.
  *
- * Pressure, from 0 to 1, is the share of the memtable budget that is taken (memtables that readers keep beyond theirs
- * count too), or the number of runs of the worst collection over RUNS_STOP, whichever is higher. Up to one half nothing
- * is delayed. From there on a commit is delayed for the time that flushing its bytes takes, times a factor that rises
- * smoothly from zero to two; so writes slow down to the rate at which memtables drain before memory is full. If it
- * is full all the same, they wait for the flush, at most THROTTLE_WAIT_NS, and then return HOLT_BUSY with the cause, or at once
- * the failure that keeps memtables from being written.
+ * Pressure, from 0 to 1, is the share of the memtable budget that is taken (memtables that readers keep
+ * beyond theirs count too), or the number of runs of the worst collection over RUNS_STOP, whichever is
+ * higher. Up to one half nothing is delayed. From there on a commit is delayed for the time that flushing its
+ * bytes takes, times a factor that rises smoothly from zero to two; so writes slow down to the rate at which
+ * memtables drain before memory is full. If it is full all the same, they wait for the flush, at most
+ * THROTTLE_WAIT_NS, and then return HOLT_BUSY with the cause, or at once the failure that keeps memtables
+ * from being written.
  *
  * Delays shorter than a sleep is precise are added up (owed_ns) until they are worth one.
  *
@@ -25,8 +27,8 @@ typedef struct write_throttle {
     _Atomic uint64_t delays, delay_ns; /* totals */
 } write_throttle;
 
-/* Called before a commit of so many bytes joins the queue: waits while writes outrun the disk. puts: whether the commit
- * has any. HOLT_BUSY after a bounded wait; HOLT_NO_SPACE for puts while the disk is full. */
+/* Called before a commit of so many bytes joins the queue: waits while writes outrun the disk. puts: whether
+ * the commit has any. HOLT_BUSY after a bounded wait; HOLT_NO_SPACE for puts while the disk is full. */
 holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts);
 /* The delay that a small commit gets now, in nanoseconds. */
 uint64_t write_throttle_delay_ns(holt *db);

@@ -31,8 +31,8 @@ void edit_fail(db_edit *e, holt_status rc)
     status_keep(rc, &e->error);
 }
 
-/* Ends the page change as the record turned out: committed, abandoned, or, while it is in doubt, kept so that its pages are not
- * overwritten until a new manifest is current. */
+/* Ends the page change as the record turned out: committed, abandoned, or, while it is in doubt, kept so that
+ * its pages are not overwritten until a new manifest is current. */
 static void end_pages(db_edit *e)
 {
     if (!e->pages) return;
@@ -227,8 +227,8 @@ static holt_status reserve(db_edit *e, version **next)
     return rc == HOLT_OK ? version_change_reserve(&e->db->versions, slots, next) : rc;
 }
 
-/* Applies the edit to the reserved version, and installs that. HOLT_NO_MEMORY: more memtables were added since than it has room
- * for; nothing is installed. */
+/* Applies the edit to the reserved version, and installs that. HOLT_NO_MEMORY: more memtables were added
+ * since than it has room for; nothing is installed. */
 static holt_status install_version(db_edit *e, version *next)
 {
     holt *db = e->db;
@@ -248,8 +248,8 @@ static holt_status install_version(db_edit *e, version *next)
         version_remove_generation(next, e->flushed);
     }
     if (e->min_seqno > next->min_seqno) next->min_seqno = e->min_seqno;
-    /* Before the version is installed, so that a reader that does not find the collection there finds it dropped. Release: pairs
-     * with collection_lives. */
+    /* Before the version is installed, so that a reader that does not find the collection there finds it
+     * dropped. Release: pairs with collection_lives. */
     if (e->catalog == EDIT_DROP) atomic_store_explicit(&e->collection->dropped, true, memory_order_release);
     version_change_install(&db->versions, next);
     return HOLT_OK;

@@ -1,29 +1,33 @@
 /* db_edit.h -- one change to what makes up the database: recorded in the manifest, then installed.
  *
- * Everything that the manifest describes changes through an edit: collections are created, dropped, renamed and
- * cleared; flushes, compactions, loads and page moves give them new trees. An edit goes through these steps:
+ * Everything that the manifest describes changes through an edit: collections are created, dropped, renamed
+ * and cleared; flushes, compactions, loads and page moves give them new trees. An edit goes through these
+ * steps:
  *
  *     begin     locks manifest.mu, which orders all edits, and references the current version
- *     gather    edit_put_tree, edit_drop, ...: collects the manifest items and the new collection versions, in memory
- *     record    appends one record to the manifest and syncs it, or writes a new manifest that contains the edit
- *               (manifest_writer.h)
+ *     gather    edit_put_tree, edit_drop, ...: collects the manifest items and the new collection versions,
+ *               in memory
+ *     record    appends one record to the manifest and syncs it, or writes a new manifest that contains the
+ *               edit (manifest_writer.h)
  *     install   makes the edit visible: a new version, the catalog, the file uses; commits the page change
  *     end       unlocks manifest.mu
  *
  * edit_commit does the last three.
  *
- * Invariant    Record and install happen under one hold of manifest.mu. So a whole new manifest, which is encoded from the
- *              current version and the catalog, contains exactly the edits that were recorded before it: none is left out,
- *              none reappears. All memory that the install needs is reserved before
- *              the record is written.
- * Failure      The first failure sticks, and edit_commit returns it. EDIT_NOT_MADE: the manifest does not contain the
- *              edit, and never will. EDIT_IN_DOUBT, always with HOLT_IO: the record may or may not be on disk. Then
- *              nothing that either state names is deleted or overwritten until a new manifest, written from memory
- *              and so without the edit, has become current; that resolves the doubt. After a change to the catalog
- *              commits are refused until then (manifest_resolve): they could depend on an outcome that a crash reverts.
+ * Invariant    Record and install happen under one hold of manifest.mu. So a whole new manifest, which is
+ *              encoded from the current version and the catalog, contains exactly the edits that were
+ *              recorded before it: none is left out, none reappears. All memory that the install needs is
+ *              reserved before the record is written.
+ * Failure      The first failure sticks, and edit_commit returns it. EDIT_NOT_MADE: the manifest does not
+ *              contain the edit, and never will. EDIT_IN_DOUBT, always with HOLT_IO: the record may or may
+ *              not be on disk. Then nothing that either state names is deleted or overwritten until a new
+ *              manifest, written from memory and so without the edit, has become current; that resolves the
+ *              doubt. After a change to the catalog commits are refused until then (manifest_resolve): they
+ *              could depend on an outcome that a crash reverts.
  * Ownership    References passed to an edit are the edit's, on failure too.
- * Concurrency  An edit belongs to one thread; others wait in edit_begin. Creating, dropping, renaming, clearing and loading also
- *              need leadership of the commit queue, so that they are ordered with commits.
+ * Concurrency  An edit belongs to one thread; others wait in edit_begin. Creating, dropping, renaming,
+ *              clearing and loading also need leadership of the commit queue, so that they are ordered with
+ *              commits.
  */
 #ifndef HOLT_DB_MANIFEST_DB_EDIT_H
 #define HOLT_DB_MANIFEST_DB_EDIT_H
@@ -77,7 +81,8 @@ static inline const collection_version *edit_current(const db_edit *e, uint32_t 
     return version_collection(e->base, slot, id);
 }
 
-/* Notes a failure, with this thread's message, so that edit_commit returns it and does nothing. HOLT_OK is ignored. */
+/* Notes a failure, with this thread's message, so that edit_commit returns it and does nothing. HOLT_OK is
+ * ignored. */
 void edit_fail(db_edit *e, holt_status rc);
 
 /* Replaces the collection's tree. now: from edit_current. */

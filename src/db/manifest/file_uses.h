@@ -1,6 +1,8 @@
-/* file_uses.h -- how many file ranges of runs are in each table file: a file without any is deleted after its last reader.
+/* file_uses.h -- how many file ranges of runs are in each table file: a file without any is deleted after its
+ * last reader.
  *
- * Counts follow the current version: an edit changes them when it installs its trees. manifest.mu is held for all calls.
+ * Counts follow the current version: an edit changes them when it installs its trees. manifest.mu is held for
+ * all calls.
  */
 #ifndef HOLT_DB_MANIFEST_FILE_USES_H
 #define HOLT_DB_MANIFEST_FILE_USES_H

@@ -1,4 +1,5 @@
-/* manifest_encode.c -- encoding manifest items; manifest_state.c decodes them, manifest_state.h has the table. */
+/* manifest_encode.c -- encoding manifest items; manifest_state.c decodes them, manifest_state.h has the
+ * table. */
 #include "db/manifest/manifest_items.h"
 
 #include "base/coding.h"

@@ -1,4 +1,5 @@
-/* manifest_state.c -- applying manifest records; manifest_encode.c encodes them, manifest_state.h has the table. */
+/* manifest_state.c -- applying manifest records; manifest_encode.c encodes them, manifest_state.h has the
+ * table. */
 #include "db/manifest/manifest_items.h"
 
 #include "base/coding.h"

@@ -163,7 +163,8 @@ static void remove_manifest(holt *db, uint64_t number)
     os_dir_discard(db->dir, name); /* if it stays, the next open deletes it as an orphan */
 }
 
-/* Writes MANIFEST-n+1 with the whole state, and makes it current. *named: CURRENT may name it, even after a failure. */
+/* Writes MANIFEST-n+1 with the whole state, and makes it current. *named: CURRENT may name it, even after a
+ * failure. */
 static holt_status write_whole(holt *db, const db_edit *e, bool *named)
 {
     uint64_t number = manifest_last(db->manifest.file).number + 1;

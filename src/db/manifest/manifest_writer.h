@@ -1,15 +1,18 @@
 /* manifest_writer.h -- writing edits to the manifest, and what happens when that fails.
  *
- * An edit is appended to the current MANIFEST-n and synced. When that file has grown long, or the append has failed, a
- * new MANIFEST-n+1 is written that contains the whole state with the edit applied, and CURRENT is switched to it. If a
- * long manifest cannot be rewritten (the disk may be full), the edit is appended all the same.
+ * An edit is appended to the current MANIFEST-n and synced. When that file has grown long, or the append has
+ * failed, a new MANIFEST-n+1 is written that contains the whole state with the edit applied, and CURRENT is
+ * switched to it. If a long manifest cannot be rewritten (the disk may be full), the edit is appended all the
+ * same.
  *
- * Lost         If neither works, it is not known which state is on disk: the manifest counts as lost. From then on every edit
- *              and every attempt to flush writes the whole state first; holt_health says why that fails.
- * In doubt     The outcome of an edit is in doubt if its record may have reached the disk although writing it failed.
- *              The runs that it would have added are kept until a new manifest is current, and then deleted if
- *              nothing uses them. If commits depend on the edit, they are refused until then.
- * Concurrency  mu is held for all calls but manifest_repair, manifest_health and manifest_resolve, which lock it.
+ * Lost         If neither works, it is not known which state is on disk: the manifest counts as lost. From
+ *              then on every edit and every attempt to flush writes the whole state first; holt_health says
+ *              why that fails.
+ * In doubt     The outcome of an edit is in doubt if its record may have reached the disk although writing it
+ *              failed. The runs that it would have added are kept until a new manifest is current, and then
+ *              deleted if nothing uses them. If commits depend on the edit, they are refused until then.
+ * Concurrency  mu is held for all calls but manifest_repair, manifest_health and manifest_resolve, which lock
+ *              it.
  */
 #ifndef HOLT_DB_MANIFEST_MANIFEST_WRITER_H
 #define HOLT_DB_MANIFEST_MANIFEST_WRITER_H
@@ -34,18 +37,20 @@ typedef struct manifest_writer {
     log_checkpoint log;
     file_uses uses;
 
-    /* The page store of all B+trees; NULL: none yet. Set once, before a collection needs it: page_store_of. */
+    /* The page store of all B+trees; NULL: none yet. Set once, before a collection needs it:
+     * page_store_of. */
     _Atomic(page_store *) page_store;
     bool page_store_named;       /* the manifest names it */
-    btree_version **garbage;     /* trees that no collection has any more, whose pages are to be freed; references */
+    btree_version **garbage;     /* trees that no collection has any more, whose pages are to be freed;
+                                    references */
     size_t garbage_count, garbage_capacity;
 
     bool lost;                   /* what is on disk is not known: the next edit writes a new manifest */
     holt_error error;            /* why */
     lsm_run **doubtful_runs;     /* of edits in doubt; references */
     size_t doubtful_run_count, doubtful_run_capacity;
-    /* The outcome of a change to the catalog is in doubt: commits are refused until it is resolved. Relaxed: set under
-     * leadership, read by leaders, which then take the lock. */
+    /* The outcome of a change to the catalog is in doubt: commits are refused until it is resolved. Relaxed:
+     * set under leadership, read by leaders, which then take the lock. */
     _Atomic bool catalog_in_doubt;
 
     os_mutex recorded_mu;        /* LOCK_RANK_LEAF: */
@@ -61,8 +66,8 @@ void manifest_writer_check(const manifest_writer *w);
 /* A number that no file has had. */
 uint64_t    next_file_number(holt *db);
 
-/* Creation and recovery: writes MANIFEST-number with the whole state and takes it as the database's; CURRENT is the
- * caller's to switch. */
+/* Creation and recovery: writes MANIFEST-number with the whole state and takes it as the database's; CURRENT
+ * is the caller's to switch. */
 holt_status manifest_begin(holt *db, uint64_t number);
 /* Records the edit. On failure e->outcome says whether it is in doubt; then the status is HOLT_IO. */
 holt_status manifest_record(db_edit *e);
@@ -76,8 +81,8 @@ void        manifest_doubt(const db_edit *e);
 holt_status manifest_repair(holt *db);
 /* HOLT_OK, or why nothing can be recorded. */
 holt_status manifest_health(manifest_writer *w);
-/* For the leader of the commit queue before it admits anything: HOLT_OK unless the outcome of a change to the catalog is in
- * doubt and cannot be resolved now. */
+/* For the leader of the commit queue before it admits anything: HOLT_OK unless the outcome of a change to the
+ * catalog is in doubt and cannot be resolved now. */
 holt_status manifest_resolve(holt *db);
 
 #endif

@@ -71,8 +71,8 @@ holt_status begin_collection_state(holt *db, const manifest_collection *from, co
         collection_version_unref(s);
         return rc;
     }
-    /* No other thread has the version, so it is changed in place: copying it for each collection would take time and memory
-     * quadratic in their number. */
+    /* No other thread has the version, so it is changed in place: copying it for each collection would take
+     * time and memory quadratic in their number. */
     version *first = atomic_load_explicit(&db->versions.current, memory_order_relaxed);
     assert(c->slot < first->slot_count);
     version_set_slot(first, c->slot, s);

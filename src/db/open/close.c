@@ -1,4 +1,3 @@
-#include "db/manifest/manifest_state.h"
 /* close.c -- holt_close: ends the log, or says what is not on disk, and frees the database. */
 #include "db/open/close.h"
 
@@ -8,6 +7,7 @@
 #include "db/catalog/catalog.h"
 #include "db/db.h"
 #include "db/health.h"
+#include "db/manifest/manifest_state.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/open/lock_file.h"
 #include "db/version/version_set.h"
@@ -27,8 +27,8 @@ static holt_status check_unused(holt *db)
                       transactions, cursors, loads);
 }
 
-/* Without a free descriptor the manifest cannot be written, but nothing is lost: the next open replays the log, as after a
- * kill. Returning an error would not help a program whose handle is gone. */
+/* Without a free descriptor the manifest cannot be written, but nothing is lost: the next open replays the
+ * log, as after a kill. Returning an error would not help a program whose handle is gone. */
 static holt_status leave_to_recovery(holt *db)
 {
     event_log_write(db->events, HOLT_LOG_WARN, "close: %s; the next open replays the log",
@@ -36,7 +36,8 @@ static holt_status leave_to_recovery(holt *db)
     return wal_sync(db->wal);
 }
 
-/* Writes the closing frame to the log, then the log's end to the manifest: what a later open must find at least. */
+/* Writes the closing frame to the log, then the log's end to the manifest: what a later open must find at
+ * least. */
 static holt_status write_end(holt *db)
 {
     log_position end;
@@ -54,7 +55,8 @@ static holt_status write_end(holt *db)
     return rc;
 }
 
-/* In this order, because versions and the manifest's garbage reference trees, and trees reference files and pages. */
+/* In this order, because versions and the manifest's garbage reference trees, and trees reference files and
+ * pages. */
 static void free_handle(holt *db)
 {
     version_set_deinit(&db->versions);
@@ -86,15 +88,16 @@ void close_handle(holt *db)
     free_handle(db);
 }
 
-/* Closes a database inherited by fork. Its threads and locks are the parent's, so nothing is freed or waited for, and only a
- * descriptor that needs no lock is closed. */
+/* Closes a database inherited by fork. Its threads and locks are the parent's, so nothing is freed or waited
+ * for, and only a descriptor that needs no lock is closed. */
 static holt_status close_inherited(holt *db)
 {
     os_file_close(db->lock.file);
     return HOLT_OK;
 }
 
-/* Hands the last lines to the log callback. Handles still exist, but every call on them returns HOLT_CLOSED. */
+/* Hands the last lines to the log callback. Handles still exist, but every call on them returns
+ * HOLT_CLOSED. */
 static void hand_out_last(holt *db)
 {
     db->closing = true;

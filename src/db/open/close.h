@@ -4,7 +4,8 @@
 
 #include "db/db.h"
 
-/* Stops the jobs and frees everything, of a database that is open or was only partly opened. Writes nothing. */
+/* Stops the jobs and frees everything, of a database that is open or was only partly opened. Writes
+ * nothing. */
 void close_handle(holt *db);
 
 #endif

@@ -1,4 +1,3 @@
-#include "db/manifest/manifest_state.h"
 /* create.c -- a new database, with the collection "default". */
 #include "db/open/create.h"
 
@@ -6,6 +5,7 @@
 #include "db/catalog/catalog.h"
 #include "db/catalog/collection_options.h"
 #include "db/db.h"
+#include "db/manifest/manifest_state.h"
 #include "db/manifest/manifest_writer.h"
 #include "db/open/bootstrap.h"
 #include "db/tree/collection_tree.h"

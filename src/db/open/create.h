@@ -4,8 +4,8 @@
 
 #include "db/db.h"
 
-/* Creates a database in the empty, locked directory. CURRENT is written last: before that there is none, and the next open
- * starts again. */
+/* Creates a database in the empty, locked directory. CURRENT is written last: before that there is none, and
+ * the next open starts again. */
 holt_status create_database(holt *db);
 
 #endif

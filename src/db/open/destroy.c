@@ -11,8 +11,8 @@
  *      interrupted destroy can be told from a directory of some other program and be repeated.
  *   4. LOCK, which is held until here (lock_file.c), and the directory itself if nothing else is in it.
  *
- * LevelDB and RocksDB also have CURRENT, MANIFEST-n, LOCK and LOG in their directories, so names alone are not
- * enough to call a directory a database of Holt: at least one file has to begin as only Holt's do.
+ * LevelDB and RocksDB also have CURRENT, MANIFEST-n, LOCK and LOG in their directories, so names alone are
+ * not enough to call a directory a database of Holt: at least one file has to begin as only Holt's do.
  */
 #include "db/open/destroy.h"
 
@@ -75,8 +75,8 @@ typedef struct evidence {
     bool ours; /* some file is certainly Holt's */
 } evidence;
 
-/* A log segment, table file or page file that a crash has left blank is recognized by its name, which no other program
- * uses. */
+/* A log segment, table file or page file that a crash has left blank is recognized by its name, which no
+ * other program uses. */
 static holt_status look_at_file(void *ctx, const char *name)
 {
     evidence *e = ctx;
@@ -105,7 +105,8 @@ static holt_status check_ours(os_dir *dir)
                       os_dir_path(dir));
 }
 
-/* Refuses a database of a newer release, which may have files that this one does not know. A damaged CURRENT is deleted. */
+/* Refuses a database of a newer release, which may have files that this one does not know. A damaged CURRENT
+ * is deleted. */
 static holt_status check_version(os_dir *dir)
 {
     uint64_t number, id[2];

@@ -1,4 +1,5 @@
-/* destroy.h -- holt_destroy with the operating system as an argument, for tests; holt_destroy() uses os_posix(). */
+/* destroy.h -- holt_destroy with the operating system as an argument, for tests; holt_destroy() uses
+ * os_posix(). */
 #ifndef HOLT_DB_OPEN_DESTROY_H
 #define HOLT_DB_OPEN_DESTROY_H
 

@@ -9,7 +9,8 @@
 
 /* ---------------------------------------------------------------- names */
 
-/* Whether the name is as the engine writes it: at least six digits, and more only if needed. run-1.sst is not Holt's. */
+/* Whether the name is as the engine writes it: at least six digits, and more only if needed. run-1.sst is not
+ * Holt's. */
 static bool numbered(const char *name, const char *prefix, const char *suffix, uint64_t *number)
 {
     const char *digits = name + strlen(prefix);
@@ -67,7 +68,8 @@ static holt_status see(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* Whether wal-1 has a header. A creation writes that only after CURRENT; any other contents are those of a torn write. */
+/* Whether wal-1 has a header. A creation writes that only after CURRENT; any other contents are those of a
+ * torn write. */
 static holt_status segment_begun(os_dir *dir, bool *begun)
 {
     char name[OS_NAME_MAX];

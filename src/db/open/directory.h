@@ -26,10 +26,12 @@ typedef enum file_kind {
 } file_kind;
 file_kind file_classify(const char *name, uint64_t *number);
 
-/* Says what the directory is. Its files are told apart by name; of an unfinished creation's log segment the header is read. */
+/* Says what the directory is. Its files are told apart by name; of an unfinished creation's log segment the
+ * header is read. */
 holt_status directory_look(os_dir *dir, directory_kind *out);
 
-/* Raises *next above the numbers of all files: an interrupted recovery may have left files that no record names. */
+/* Raises *next above the numbers of all files: an interrupted recovery may have left files that no record
+ * names. */
 holt_status directory_next_file(os_dir *dir, uint64_t *next);
 
 /* Deletes Holt's files that the database does not refer to, which a crash or a failure has left. */

@@ -9,8 +9,8 @@
 
 enum { PID_BYTES = 32 };
 
-/* The text in LOCK does not tell: a writer that was killed has left its id, and readers do not change it. But readers let
- * another reader in, and a writer does not. */
+/* The text in LOCK does not tell: a writer that was killed has left its id, and readers do not change it. But
+ * readers let another reader in, and a writer does not. */
 static bool held_by_readers(os_file *lock)
 {
     if (os_file_lock(lock, false) != HOLT_OK) return false;
@@ -57,8 +57,8 @@ static holt_status try_lock(os_dir *dir, bool read_only, os_file **out, bool *li
     return rc;
 }
 
-/* holt_destroy deletes LOCK while it holds it. A lock on the deleted file excludes no one, as the next process creates a new
- * one; so then it is taken again. */
+/* holt_destroy deletes LOCK while it holds it. A lock on the deleted file excludes no one, as the next
+ * process creates a new one; so then it is taken again. */
 holt_status lock_database(os_dir *dir, bool read_only, os_file **out)
 {
     bool linked;

@@ -55,8 +55,8 @@ static holt_status check_directory(const holt *db, directory_kind kind)
     return HOLT_OK;
 }
 
-/* The directory is checked before LOCK is created, so that a refused open leaves nothing there, and again once no other
- * process can change it. */
+/* The directory is checked before LOCK is created, so that a refused open leaves nothing there, and again
+ * once no other process can change it. */
 static holt_status look_and_lock(holt *db, directory_kind *kind)
 {
     holt_status rc = directory_look(db->dir, kind);

@@ -91,8 +91,8 @@ static bool exists(const manifest_state *s, uint32_t id)
     return search_find(s->collections, s->collection_count, &id, compare_id, &at);
 }
 
-/* No record is made before the end. New files harm nothing if the recovery fails before; and of the file of pages all stays
- * as the record of before names it. */
+/* No record is made before the end. New files harm nothing if the recovery fails before; and of the file of
+ * pages all stays as the record of before names it. */
 static holt_status flush_without_record(recovery *r)
 {
     holt *db = r->db;

@@ -186,8 +186,8 @@ static bool lies_in(slice file_range, slice whole)
     return file_range.size > 0 && at >= begin && at - begin < whole.size;
 }
 
-/* A key that lies in what the cursor shows is written over by the move that it is for. Shown entries of memtables are copies,
- * which are written after it. */
+/* A key that lies in what the cursor shows is written over by the move that it is for. Shown entries of
+ * memtables are copies, which are written after it. */
 static holt_status keep_own_key(holt_cursor *cur, slice *key)
 {
     if (read_state_of(cur)->in_memory || !(lies_in(*key, cur->key) || lies_in(*key, cur->value)))

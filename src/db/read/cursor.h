@@ -4,7 +4,13 @@
 
 #include "db/txn/txn.h"
 
-typedef enum cursor_place { CURSOR_FRESH, CURSOR_ON, CURSOR_BEFORE, CURSOR_AFTER, CURSOR_FAILED } cursor_place;
+typedef enum cursor_place {
+    CURSOR_FRESH,
+    CURSOR_ON,
+    CURSOR_BEFORE,
+    CURSOR_AFTER,
+    CURSOR_FAILED
+} cursor_place;
 
 /* What a cursor reads. */
 typedef struct cursor_read_state {
@@ -19,13 +25,15 @@ struct holt_cursor {
     holt *db;
     holt_collection *collection; /* a user of it */
     holt_txn *txn;               /* a user of it; or NULL */
-    cursor_read_state read_states[2];      /* the one read, and room for the next (refresh); they do not move, for snapshots are linked */
+    cursor_read_state read_states[2];      /* the one read, and room for the next (refresh); they do not move,
+                                              for snapshots are linked */
     unsigned current;
     uint32_t flags;
     void *bounds;                /* the bytes of lower and upper */
     slice lower, upper;          /* {NULL, 0}: open */
     slice key, value;            /* CURSOR_ON: shown */
-    buffer copy;                 /* their bytes, when they come from a memtable, perhaps; else of a key sought by its own */
+    buffer copy;                 /* their bytes, when they come from a memtable, perhaps; else of a key sought
+                                    by its own */
     cursor_place place;
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;

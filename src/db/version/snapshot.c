@@ -11,8 +11,8 @@ holt_status snapshot_take(holt *db, snapshot *s)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    /* The seqno first: every commit that it covers is in the version loaded after it. The version's min_seqno covers what
-     * was installed in between. */
+    /* The seqno first: every commit that it covers is in the version loaded after it. The version's min_seqno
+     * covers what was installed in between. */
     seqno visible = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
     /* Relaxed: the section keeps the count above zero. */
@@ -96,8 +96,8 @@ static bool keeps_flushed(const snapshot *s)
     return false;
 }
 
-/* The oldest snapshot that keeps a flushed memtable; NULL: there is none, or one that was revoked while in use still has its
- * version. */
+/* The oldest snapshot that keeps a flushed memtable; NULL: there is none, or one that was revoked while in
+ * use still has its version. */
 static snapshot *find_oldest(snapshot_list *l)
 {
     os_mutex_assert_held(&l->mu);

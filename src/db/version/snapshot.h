@@ -1,14 +1,17 @@
 /* snapshot.h -- a point in time to read from: a seqno and a version, held by a transaction or a cursor.
  *
- * A version keeps memtables from being freed after their flush. When memtables that only readers keep take more than a quarter
- * of the memory budget, the oldest snapshot that keeps one is revoked: it loses its version, and reads from it return
- * HOLT_BUSY. Trees and files take no memory, so a snapshot that needs nothing else is left alone (snapshot_drop_version).
+ * A version keeps memtables from being freed after their flush. When memtables that only readers keep take
+ * more than a quarter of the memory budget, the oldest snapshot that keeps one is revoked: it loses its
+ * version, and reads from it return HOLT_BUSY. Trees and files take no memory, so a snapshot that needs
+ * nothing else is left alone (snapshot_drop_version).
  *
  *     free --enter--> in use --leave--> free     by the reader, around every use
- *     free --revoke--> revoked                   by the release job. If the snapshot is in use, it loses its version when the
- *                                                reader leaves; until then no other is revoked, as that may be enough
+ *     free --revoke--> revoked                   by the release job. If the snapshot is in use, it loses its
+ *                                                version when the reader leaves; until then no other is
+ *                                                revoked, as that may be enough
  *
- * Concurrency  Each snapshot is used by one thread at a time; snapshot_revoke_oldest may be called by any thread.
+ * Concurrency  Each snapshot is used by one thread at a time; snapshot_revoke_oldest may be called by any
+ *              thread.
  */
 #ifndef HOLT_DB_VERSION_SNAPSHOT_H
 #define HOLT_DB_VERSION_SNAPSHOT_H
@@ -47,8 +50,8 @@ void        snapshot_leave(holt *db, snapshot *s);
 /* Drops the version: the reader needs nothing but trees, which it references itself. */
 void snapshot_drop_version(holt *db, snapshot *s);
 
-/* Revokes the oldest snapshot that keeps a flushed memtable. false: there is none, or one revoked earlier is still
- * in use; the release job is woken when that one drops its version. */
+/* Revokes the oldest snapshot that keeps a flushed memtable. false: there is none, or one revoked earlier is
+ * still in use; the release job is woken when that one drops its version. */
 bool snapshot_revoke_oldest(holt *db);
 
 #endif

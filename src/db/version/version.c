@@ -4,8 +4,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-/* References are added relaxed (whoever adds one holds one, or is in an epoch section that keeps the count above zero), and
- * dropped acq_rel (whoever drops the last one sees all that others did with the object before freeing it). */
+/* References are added relaxed (whoever adds one holds one, or is in an epoch section that keeps the count
+ * above zero), and dropped acq_rel (whoever drops the last one sees all that others did with the object
+ * before freeing it). */
 static void ref(_Atomic uint32_t *refs)
 {
     atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);

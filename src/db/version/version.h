@@ -3,9 +3,9 @@
  * A reader finds everything it needs in one version. A change installs a new version with one pointer swap
  * (version_set.h) and never modifies an old one.
  *
- * Snapshot     A reader loads, in one epoch section, first the newest visible seqno, then the version; its snapshot's seqno is
- *              the larger of that and the version's min_seqno. So every commit that is visible is in the version, and what a flush
- *              or a clear did to the version is seen as a whole.
+ * Snapshot     A reader loads, in one epoch section, first the newest visible seqno, then the version; its
+ *              snapshot's seqno is the larger of that and the version's min_seqno. So every commit that is
+ *              visible is in the version, and what a flush or a clear did to the version is seen as a whole.
  * Concurrency  Versions are immutable once installed; references may be added and dropped by any thread.
  */
 #ifndef HOLT_DB_VERSION_VERSION_H
@@ -28,7 +28,8 @@ typedef struct memtable_generation {
     uint64_t segment;          /* the last segment of its log; 0: recovered */
     uint64_t next_segment, next_salt; /* where the log continues; not set for recovered ones */
     bool last_recovered;       /* its flush is the last that needs the recovered log */
-    /* The total of bytes that only readers keep, which counts this memtable since its flush; NULL: not flushed. */
+    /* The total of bytes that only readers keep, which counts this memtable since its flush; NULL: not
+     * flushed. */
     _Atomic(_Atomic uint64_t *) retained;
 } memtable_generation;
 
@@ -48,23 +49,23 @@ typedef struct collection_version {
 } collection_version;
 
 /* Takes over the reference in *tree, on failure too. */
-holt_status       collection_version_create(collection_version **out, const collection_spec *spec, seqno cleared_seqno,
-                                          const collection_tree *tree);
+holt_status         collection_version_create(collection_version **out, const collection_spec *spec,
+                                              seqno cleared_seqno, const collection_tree *tree);
 collection_version *collection_version_ref(collection_version *s);
-void              collection_version_unref(collection_version *s); /* accepts NULL */
+void                collection_version_unref(collection_version *s); /* accepts NULL */
 /* Drops a reference without freeing: true if it was the last, and the caller must destroy the object. */
-bool              collection_version_drop(collection_version *s);
-void              collection_version_destroy(collection_version *s);
+bool                collection_version_drop(collection_version *s);
+void                collection_version_destroy(collection_version *s);
 
 typedef struct version {
     _Atomic uint32_t refs;
-    struct version *release_next;   /* the release job's list */
-    epoch_tag retired;           /* once this epoch has passed, the installer's reference may be dropped */
-    seqno min_seqno;                 /* no snapshot on this version is older */
+    struct version *release_next; /* the release job's list */
+    epoch_tag retired;            /* once this epoch has passed, the installer's reference may be dropped */
+    seqno min_seqno;              /* no snapshot on this version is older */
     size_t generation_count, generation_capacity;
-    memtable_generation **generations;              /* newest first: the active one, then the sealed ones; references */
+    memtable_generation **generations; /* newest first: the active one, then the sealed ones; references */
     size_t slot_count;
-    collection_version **slots;    /* by collection slot; NULL: none; references */
+    collection_version **slots; /* by collection slot; NULL: none; references */
 } version;
 
 /* Creates an empty version with room for so many memtables and slots, and one reference. */
@@ -76,7 +77,8 @@ void        version_destroy(version *v); /* accepts NULL */
 
 void version_add_generation(version *v, memtable_generation *t);           /* in front; adds a reference */
 void version_remove_generation(version *v, const memtable_generation *t);
-void version_set_slot(version *v, size_t slot, collection_version *s); /* takes over the reference; s may be NULL */
+void version_set_slot(version *v, size_t slot, collection_version *s); /* takes over the reference; s may be
+                                                                          NULL */
 
 /* The collection in this version, or NULL: it was created later, or dropped before. */
 static inline collection_version *version_collection(const version *v, size_t slot, uint32_t id)
