@@ -1,9 +1,10 @@
 /* holt.h -- Holt, an embedded, durable, transactional storage engine.
  *
- * A database is a directory. In it live named, ordered collections of byte keys and byte values; keys are
- * ordered bytewise (memcmp, the shorter first). A collection is stored as an LSM tree (HOLT_LSM, for data
- * that is written more than read) or as a B+tree (HOLT_BTREE, for data that is read more than written). All
- * of them share one log, one commit order and one memory budget.
+ * A database is a directory that contains named, ordered collections of byte keys and byte values. Keys are
+ * ordered bytewise, as by memcmp; a key that is a prefix of another sorts before it. A collection is stored
+ * either as an LSM tree (HOLT_LSM, for data that is written more than read) or as a B+tree (HOLT_BTREE, for
+ * data that is read more than written). All collections of a database share one log, one commit order and one
+ * memory budget.
  *
  *     holt *db;
  *     holt_collection *c;
@@ -15,30 +16,33 @@
  *     holt_value_free(&v);
  *     holt_close(db);
  *
- * Errors       Every call that can fail returns a holt_status. HOLT_OK is 0. What went wrong, where, and what
- *              to do is in words in holt_error_message() and in fields in holt_error_get(), both of the
- *              calling thread. Whatever call answers one, HOLT_IO, HOLT_CORRUPT, HOLT_NO_MEMORY,
- *              HOLT_NO_SPACE and HOLT_CLOSED may come from any call; the others are named at the calls that
- *              give them.
- * Threads      Every handle may be used from several threads at once, except a transaction, a cursor and a
- *              load: each of them belongs to one thread at a time.
- * Ownership    Input slices and strings are borrowed for the duration of the call. Output handles are the
- *              caller's, to be released by the call named beside them. Every release call accepts NULL.
- * Handles      NULL in place of a handle is answered with HOLT_INVALID. In a child made by fork() the
- *              inherited handles answer HOLT_CLOSED, and closing them only closes descriptors; a new
- *              holt_open there works as anywhere.
- * Structures   Input structures are zero-initialised by the caller, zero means the default, and they end in
- *              reserved words that must be zero (HOLT_INVALID otherwise). Output structures are passed with
- *              their size: a library newer than the program fills what the program knows, an older one zeroes
- *              the rest.
- * Limits       Key 0 to 65,535 bytes, with either kind and any block_bytes; value up to min(1 GiB, memory_bytes /
- *              4); the keys and values of one transaction together up to min(2 GiB, memory_bytes / 4). Past them
- *              HOLT_TOO_LARGE, and nothing is written. (65,535, because the size of what the keys of a block have in
- *              common is stored in 16 bits. Keys of some KiB are correct, not fast: an inner block holds at least
- *              four of them, and blocks that become larger than 64 KiB for that are never cached.)
+ * Errors       Every call that can fail returns a holt_status; HOLT_OK is 0. holt_error_message() describes
+ *              the calling thread's last failure in words (what failed, where, and what to do about it), and
+ *              holt_error_get() returns it as fields.
+ *              Any call may return HOLT_IO, HOLT_CORRUPT, HOLT_NO_MEMORY, HOLT_NO_SPACE or HOLT_CLOSED, and
+ *              HOLT_BUSY when no file descriptor is left. Any call returns HOLT_INVALID if a handle or a
+ *              required pointer is NULL, if a flag or an enumerator is unknown, or if a reserved field is not
+ *              zero. All other errors are listed at the calls that return them.
+ * Threads      Any handle may be used by several threads at once, except transactions, cursors and loads:
+ *              each of these may be used by only one thread at a time.
+ * Ownership    Input slices and strings are borrowed for the duration of the call. Output handles belong to
+ *              the caller, who must release each of them with the call named in the description. Release
+ *              calls accept NULL.
+ * fork         In a child created by fork(), calls on inherited handles return HOLT_CLOSED, and closing these
+ *              handles only closes file descriptors. The child may call holt_open like any other process.
+ * Structures   Input structures must be zero-initialised; a field that is zero selects its default. Reserved
+ *              fields must be zero. Output structures are passed with their size in the program (sizeof): a
+ *              newer library fills only the fields that the program knows, an older one zeroes the fields
+ *              that it does not know.
+ * Limits       Keys: 0 to 65,535 bytes, with either kind and any block_bytes. Values: at most 1 GiB and at
+ *              most memory_bytes / 4. Transactions: keys and values together at most 2 GiB and at most
+ *              memory_bytes / 4. Beyond a limit, a call returns HOLT_TOO_LARGE and writes nothing.
+ *              The key limit exists because the length of the prefix that all keys of a block share is stored
+ *              in 16 bits. Keys of several KiB work, but are slow: an inner block holds at least four keys,
+ *              and blocks that exceed 64 KiB for this reason are never cached.
  *
- * Calls marked (later) are declared so that programs can be written against them; in this release they answer
- * HOLT_UNSUPPORTED.
+ * Calls and values marked (later) are declared so that programs can be written against them; this release
+ * returns HOLT_UNSUPPORTED for them.
  */
 #ifndef HOLT_H
 #define HOLT_H
@@ -48,8 +52,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The version of this header: the one place where it is written (scripts/version reads it). Semantic
- * versioning. */
+/* The version of this header, according to Semantic Versioning. This is its only definition; scripts/version
+ * reads it from here. */
 #define HOLT_VERSION_MAJOR 0
 #define HOLT_VERSION_MINOR 1
 #define HOLT_VERSION_PATCH 0
@@ -66,58 +70,62 @@ extern "C" {
 
 /* ---------------------------------------------------------------- status and errors */
 
-/* What a call answers. The code says what the caller may do about it. */
+/* The result of a call. The code tells the caller how to react. */
 typedef enum holt_status {
-    HOLT_OK = 0,           /* done */
-    HOLT_NOT_FOUND = 1,    /* an answer: there is no such key or collection */
-    HOLT_EXISTS = 2,       /* an answer: there is one already */
-    HOLT_INVALID = 3,      /* fix the call: an argument is wrong */
-    HOLT_CONFLICT = 4,     /* try again: another transaction committed first */
-    HOLT_BUSY = 5,         /* try again later: in use, overloaded, or no file descriptor is left; nothing was done */
-    HOLT_READ_ONLY = 6,    /* fix the call: writing through something opened for reading */
-    HOLT_TOO_LARGE = 7,    /* fix the call: past a limit; nothing was written */
-    HOLT_NO_SPACE = 8,     /* the disk is full; deletes are still taken, to make room; writing resumes by itself */
+    HOLT_OK = 0,           /* success */
+    HOLT_NOT_FOUND = 1,    /* a result: there is no such key, collection or database */
+    HOLT_EXISTS = 2,       /* a result: it exists already */
+    HOLT_INVALID = 3,      /* fix the call: an argument is invalid */
+    HOLT_CONFLICT = 4,     /* retry the transaction: a conflicting change was committed first */
+    HOLT_BUSY = 5,         /* retry later: in use, overloaded, or out of file descriptors; nothing was done */
+    HOLT_READ_ONLY = 6,    /* fix the call: a write to a read-only database or transaction */
+    HOLT_TOO_LARGE = 7,    /* fix the call: a limit was exceeded; nothing was written */
+    HOLT_NO_SPACE = 8,     /* the disk is full; deletes are still accepted, to make room, and puts again
+                              once there is room */
     HOLT_NO_MEMORY = 9,    /* an allocation failed; nothing was lost */
-    HOLT_IO = 10,          /* the system refused a read or a write; after a commit: outcome unknown until reopened */
-    HOLT_CORRUPT = 11,     /* the bytes on disk are not what was written there; never retried, never overwritten */
-    HOLT_UNSUPPORTED = 12, /* not in this release, or a file of a newer format */
-    HOLT_CLOSED = 13       /* the handle's object is gone: dropped, ended, or inherited through fork() */
+    HOLT_IO = 10,          /* a system call failed; the outcome of a commit is unknown until a reopen */
+    HOLT_CORRUPT = 11,     /* data on disk is not what was written there; never retried, never overwritten */
+    HOLT_UNSUPPORTED = 12, /* not implemented in this release, or a file in a newer format */
+    HOLT_CLOSED = 13       /* the object was dropped, ended, closed, or inherited through fork() */
 } holt_status;
 
-/* The name of a status, such as "HOLT_NOT_FOUND"; "HOLT_?" for a number that is none. Static storage. */
+/* Returns the name of a status, such as "HOLT_NOT_FOUND", or "HOLT_?" if the number is not a holt_status. The
+ * string is static. */
 HOLT_API const char *holt_status_name(holt_status status);
 
-/* The version of the library at run time, such as "0.1.0". Static storage. */
+/* Returns the version of the library at run time, such as "0.1.0". The string is static. */
 HOLT_API const char *holt_version(void);
 
-/* The last failure of this thread in words: what, where, and what to do. Never NULL; "" before the first
- * failure. Valid until this thread's next failing call. HOLT_NOT_FOUND from a get, an exists or a delete
- * formats nothing. */
+/* Returns a description of the calling thread's last failure: what failed, where, and what to do about it.
+ * Never NULL; "" before the first failure. The string is valid until this thread's next failing call. A read
+ * that returns HOLT_NOT_FOUND because the key does not exist sets no message. */
 HOLT_API const char *holt_error_message(void);
 
 #define HOLT_NO_OFFSET UINT64_MAX
 
-/* The last failure of this thread in fields. */
+/* The fields of a failure. */
 typedef struct holt_error {
     uint32_t status;   /* a holt_status */
-    int32_t os_errno;  /* errno of the system call that failed, or 0 */
-    uint64_t offset;   /* position in the file concerned, in bytes, or HOLT_NO_OFFSET */
-    char file[64];     /* name of the file concerned within the database directory, or "" */
-    char message[256]; /* as holt_error_message() */
+    int32_t os_errno;  /* errno of the system call that failed; 0 = none */
+    uint64_t offset;   /* byte offset in the file concerned, or HOLT_NO_OFFSET */
+    char file[64];     /* name of the file concerned, relative to the database directory; "" = none */
+    char message[256]; /* as returned by holt_error_message() */
 } holt_error;
 
-/* Fills *out with the last failure of this thread. out_size: sizeof(holt_error) of the program. */
+/* Fills *out with the calling thread's last failure. out_size: the program's sizeof(holt_error). */
 HOLT_API void holt_error_get(holt_error *out, size_t out_size);
 
 /* ---------------------------------------------------------------- bytes */
 
-/* Borrowed bytes. As a key or a value {NULL, 0} is the empty string; NULL with a size is HOLT_INVALID. As a
- * bound {NULL, 0} means "open", while a pointer that is not NULL with size 0 is the empty key. */
+/* Borrowed bytes. As a key or a value, {NULL, 0} is the empty string; NULL with a nonzero size is
+ * HOLT_INVALID. As a bound of a range, {NULL, 0} means "open", and a non-NULL pointer with size 0 is the
+ * empty key. */
 typedef struct holt_slice {
     const void *data;
-    size_t size;
+    size_t size; /* bytes */
 } holt_slice;
 
+/* Returns the slice of `size` bytes at `data`. */
 static inline holt_slice holt_bytes(const void *data, size_t size)
 {
     holt_slice s;
@@ -126,19 +134,20 @@ static inline holt_slice holt_bytes(const void *data, size_t size)
     return s;
 }
 
-/* The bytes of a C string, without its terminating zero. NULL gives {NULL, 0}. */
+/* Returns the bytes of a C string, without its terminating zero; {NULL, 0} for NULL. */
 static inline holt_slice holt_str(const char *string)
 {
     return holt_bytes(string, string ? strlen(string) : 0);
 }
 
-/* A value read by holt_get: a buffer that the library grows and the next get reuses, so that a loop of gets
- * allocates nothing. Initialise with HOLT_VALUE_INIT, release with holt_value_free. */
+/* A value read by holt_get. The buffer belongs to the library, which grows it and reuses it in later gets, so
+ * that a loop of gets soon allocates nothing. Initialise with HOLT_VALUE_INIT, release with
+ * holt_value_free. */
 typedef struct holt_value {
-    void *data;             /* the value's bytes; never NULL after HOLT_OK, also when size is 0 */
+    void *data;             /* the value's bytes; never NULL after HOLT_OK, even if size is 0 */
     size_t size;            /* bytes in the value; 0 after any other status */
-    size_t capacity;        /* bytes allocated at data; kept on every status */
-    uint64_t expires_at_ms; /* when the value expires, milliseconds since 1970 UTC; 0 = never */
+    size_t capacity;        /* bytes allocated at data; the buffer is kept after any status */
+    uint64_t expires_at_ms; /* time at which the value expires, in milliseconds since 1970 UTC; 0 = never */
     uint64_t reserved[4];
 } holt_value;
 
@@ -146,10 +155,10 @@ typedef struct holt_value {
 #define HOLT_VALUE_INIT { NULL, 0, 0, 0, { 0, 0, 0, 0 } }
 /* clang-format on */
 
-/* Releases the buffer and makes *value as initialised. Accepts NULL. */
+/* Frees the buffer and resets *value to HOLT_VALUE_INIT. Accepts NULL. */
 HOLT_API void holt_value_free(holt_value *value);
 
-/* Releases memory that a call returned and names holt_free for. Accepts NULL. */
+/* Frees memory returned by a call whose description names holt_free. Accepts NULL. */
 HOLT_API void holt_free(void *memory);
 
 /* ---------------------------------------------------------------- the database */
@@ -157,19 +166,22 @@ HOLT_API void holt_free(void *memory);
 typedef struct holt holt;                       /* an open database */
 typedef struct holt_collection holt_collection; /* an open collection */
 typedef struct holt_txn holt_txn;               /* a transaction, a write batch or a snapshot */
-typedef struct holt_cursor holt_cursor;         /* an ordered walk over a collection */
+typedef struct holt_cursor holt_cursor;         /* an iterator over a collection, in key order */
 
-/* When a commit is acknowledged. None of them can ever corrupt the database or leave a hole in it. */
+/* When a commit is acknowledged. In no mode can a crash corrupt the database, or lose a commit and keep a
+ * later one. */
 typedef enum holt_durability {
-    HOLT_DURABILITY_DEFAULT = 0, /* of a database: HOLT_COMMIT; of a transaction: its database's */
-    HOLT_COMMIT = 1,             /* on stable storage before it is acknowledged; survives a power failure */
-    HOLT_INTERVAL = 2,           /* in the kernel, synced within interval_ms: a power failure loses at most so much.
-                                    Commits wait while the disk takes longer */
-    HOLT_PROCESS = 3             /* in the kernel; survives the death of the process, not a power failure */
+    HOLT_DURABILITY_DEFAULT = 0, /* for a database: HOLT_COMMIT; for a transaction: its database's setting */
+    HOLT_COMMIT = 1,             /* once it is on stable storage; survives a power failure */
+    HOLT_INTERVAL = 2,           /* once it is in the kernel; a sync follows within interval_ms, so that a
+                                    power failure loses at most the commits of interval_ms. If the disk is
+                                    slower, commits wait for it */
+    HOLT_PROCESS = 3             /* once it is in the kernel; survives the end of the process, not a power
+                                    failure */
 } holt_durability;
 
 typedef enum holt_kind {
-    HOLT_KIND_DEFAULT = 0, /* the database's default_kind, or else HOLT_LSM */
+    HOLT_KIND_DEFAULT = 0, /* for a collection: the database's default_kind; for default_kind: HOLT_LSM */
     HOLT_LSM = 1,          /* log-structured merge tree */
     HOLT_BTREE = 2         /* copy-on-write B+tree */
 } holt_kind;
@@ -182,112 +194,129 @@ typedef enum holt_log_level {
     HOLT_LOG_DEBUG = 4
 } holt_log_level;
 
-/* Receives one line of the event log, without a newline. level: a holt_log_level.
- * It is called with no lock held and outside of any work of the engine: at the end of the program's calls, on their
- * threads, and from a thread of the library. Calls come one at a time, with the lines in order, and never after
- * holt_close has returned. So it may take the program's locks and may call Holt, this database included; only
- * holt_close of this database returns HOLT_BUSY there. In holt_close itself the last lines are delivered when the
- * database takes no calls any more: they return HOLT_CLOSED.
- * Holt waits for the callback in holt_close only: do not hold a lock there that the callback takes. Meanwhile up to
- * 128 lines are queued; if more come, the callback gets one line that says how many were lost. LOG has them all. */
+/* Receives one line of the event log. log_ctx: holt_options.log_ctx. level: a holt_log_level. line: the text,
+ * without time, level and newline; valid until the callback returns.
+ * The callback is called while Holt holds no lock and is not in the middle of an operation: on the program's
+ * threads at the end of their calls, and on a thread of the library. Calls are never concurrent, deliver the
+ * lines in order, and end before holt_close returns. The callback may therefore take the program's locks and
+ * may call Holt, including on this database, with one exception: holt_close of this database returns
+ * HOLT_BUSY. The last lines are delivered during holt_close, when calls on the database already return
+ * HOLT_CLOSED.
+ * Only holt_close waits for a running callback: do not call holt_close while holding a lock that the callback
+ * takes. While the callback runs, up to 128 more lines are queued. Further lines do not reach the callback;
+ * it receives one line that says how many were lost. The file LOG contains all of them. */
 typedef void (*holt_log_fn)(void *log_ctx, uint32_t level, const char *line);
 
+/* HOLT_OPEN_MUST_CREATE cannot be combined with either of the other two. */
 enum {
-    HOLT_OPEN_READ_ONLY = 1,  /* write nothing: shared lock, the log is replayed into memory */
-    HOLT_OPEN_MUST_EXIST = 2, /* HOLT_NOT_FOUND instead of a new database */
-    HOLT_OPEN_MUST_CREATE = 4 /* HOLT_EXISTS when there is a database already */
+    HOLT_OPEN_READ_ONLY = 1,  /* write nothing: the lock is shared, the log is replayed into memory */
+    HOLT_OPEN_MUST_EXIST = 2, /* return HOLT_NOT_FOUND instead of creating a database */
+    HOLT_OPEN_MUST_CREATE = 4 /* return HOLT_EXISTS if there is a database already */
 };
 
+/* Options of holt_open, which returns HOLT_INVALID if one of them is out of its range. */
 typedef struct holt_options {
-    uint64_t memory_bytes;       /* the one budget: memtables, cache, indexes, filters, cursors, transactions.
-                                    0 = 256 MiB; less than 8 MiB is HOLT_INVALID */
-    uint64_t memtable_bytes;     /* size at which a memtable is sealed and written out. 0 = memory_bytes / 8; 64 KiB to
-                                    1 GiB and at most memory_bytes / 4, else HOLT_INVALID */
-    uint32_t durability;         /* holt_durability of commits that do not say otherwise */
-    uint32_t interval_ms;        /* the bound of HOLT_INTERVAL, milliseconds. 0 = 100 */
-    uint32_t default_kind;       /* holt_kind of collections that do not say otherwise */
-    uint32_t background_threads; /* threads that merge runs, beside the one that flushes. 0 = 1; at most 64 */
+    uint64_t memory_bytes;       /* the memory budget for everything: memtables, cache, indexes, filters,
+                                    cursors, transactions. At least 8 MiB; 0 = 256 MiB */
+    uint64_t memtable_bytes;     /* size at which a memtable is sealed and flushed. 64 KiB to 1 GiB and at
+                                    most memory_bytes / 4; 0 = memory_bytes / 8, but at most 1 GiB */
+    uint32_t durability;         /* holt_durability of commits that do not specify their own */
+    uint32_t interval_ms;        /* the time limit of HOLT_INTERVAL, in milliseconds; 0 = 100 */
+    uint32_t default_kind;       /* holt_kind of collections that do not specify their own */
+    uint32_t background_threads; /* compaction threads, in addition to the flush thread. At most 64; 0 = 1 */
     uint32_t flags;              /* HOLT_OPEN_... */
-    uint32_t log_level;          /* holt_log_level up to which lines reach `log` and the LOG file */
-    holt_log_fn log;             /* NULL = the LOG file only */
-    void *log_ctx;               /* handed to log */
-    uint32_t open_files_max;     /* files of data that are kept open for reading; those not read for longest are
-                                    closed and opened again when needed. 16 to 1048576; 0 = a quarter of
-                                    RLIMIT_NOFILE, at least 16 and at most 4096. The log and the like come on top:
-                                    3 descriptors at rest, a few more while writing */
+    uint32_t log_level;          /* most detailed holt_log_level written to `log` and to the file LOG */
+    holt_log_fn log;             /* callback for the event log; NULL = only the file LOG is written */
+    void *log_ctx;               /* passed to log */
+    uint32_t open_files_max;     /* data files kept open for reading; the least recently read are closed, and
+                                    reopened when they are needed. 16 to 1,048,576; 0 = a quarter of
+                                    RLIMIT_NOFILE, but at least 16 and at most 4,096. The log and other files
+                                    need descriptors in addition: 3 while the database is idle, a few more
+                                    during writes */
     uint32_t reserved32;
     uint64_t reserved[7];
 } holt_options;
 
-/* Opens, or creates, the database in the directory `path`. o NULL = defaults. On HOLT_OK *db is the caller's,
- * to be released by holt_close; on any other status it is NULL.
- * What holt_open has shown is durable: recovery is finished when it returns.
- *   HOLT_INVALID      an option is out of range; path is a file, or a directory that holds something else (files
- *                     whose names begin with a dot and lost+found do not count)
- *   HOLT_BUSY         another process (its pid is in the message), or this one, has it open; or the process has as
- *                     many files open as RLIMIT_NOFILE allows
- *   HOLT_NOT_FOUND    HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY, and there is none; or path cannot be made,
- *                     because the directory it would be in is missing or it is a link that leads nowhere
- *   HOLT_EXISTS       HOLT_OPEN_MUST_CREATE, and there is one
- *   HOLT_UNSUPPORTED  made by a newer release
- *   HOLT_NO_MEMORY    also: read-only, and the log holds more than the budget; the message says the bytes
- *                     needed */
+/* Opens the database in the directory `path`, or creates it if there is none. o NULL = defaults. After
+ * HOLT_OK, *db belongs to the caller, who must release it with holt_close; after any other status it is NULL.
+ * Recovery is complete when the call returns: unless the database is opened read-only, all data then visible
+ * is durable.
+ *   HOLT_INVALID      an option is out of range, or two flags exclude each other; path is NULL or empty, a
+ *                     file, or a directory that contains other files but no database (names that begin with a
+ *                     dot, and lost+found, do not count)
+ *   HOLT_BUSY         the database is open in another process or in this one, and not both opens are
+ *                     read-only; the message contains the pid of the writer
+ *   HOLT_NOT_FOUND    there is no database, and flags has HOLT_OPEN_MUST_EXIST or HOLT_OPEN_READ_ONLY; or
+ *                     path cannot be created, because its parent directory does not exist or path is a
+ *                     dangling symbolic link
+ *   HOLT_EXISTS       there is a database, and flags has HOLT_OPEN_MUST_CREATE
+ *   HOLT_UNSUPPORTED  the database was written by a newer release
+ *   HOLT_NO_MEMORY    also if the database is opened read-only and its log does not fit into the memory
+ *                     budget; the message says how many bytes are needed */
 HOLT_API holt_status holt_open(const char *path, const holt_options *o, holt **db);
 
-/* Syncs the log (in every durability) and closes. HOLT_BUSY, and nothing has changed, while transactions,
- * cursors or loads are open. On any other status, errors included, the handle and all its collections' handles are
- * gone. No other thread may be inside a call on the database or its handles. Accepts NULL.
- * A failure means that not all is on disk as it should be: the message says whether commits may be missing. It is also
- * reported when the directory, or a file that the next open needs, was deleted or replaced meanwhile. */
+/* Syncs the log, whatever the durability, closes the database, and releases its handle and the handles of its
+ * collections. No other thread may be inside a call on the database or on one of its handles. Accepts NULL.
+ *   HOLT_BUSY  transactions, cursors or loads are open, or the call comes from the database's own log
+ *              callback; the database remains open, nothing has changed
+ * After any other status, errors included, the handles are gone. An error means that not everything is on
+ * disk as it should be; its message says whether commits may be missing. An error is also returned if the
+ * directory, or a file that the next open needs, was deleted or replaced while the database was open. */
 HOLT_API holt_status holt_close(holt *db);
 
 enum { HOLT_CLOSE_FORCE = 1 };
 
-/* As holt_close; HOLT_CLOSE_FORCE closes although transactions, cursors or loads are open. What was committed is kept;
- * what open transactions and loads have written is given up.
- * Their handles remain the program's: every later call on them returns HOLT_CLOSED (a move of a cursor false, its
- * status HOLT_CLOSED), and holt_rollback, holt_cursor_close and holt_load_abort free them as usual, in any order.
- * Keys and values that a cursor has shown are gone. The database's handle and the handles of its collections are
- * gone too, as after holt_close: they may not be used again, nor passed along with a transaction.
- * Threads: a call on a transaction, a cursor or a load (one that takes no handle of a database or a collection) may be
- * under way or begin meanwhile. Those that are under way are waited for; those that begin return HOLT_CLOSED. All calls
- * on the database and its collections, holt_put and holt_get with a transaction among them, must have returned.
- *   HOLT_INVALID  flags has unknown bits; nothing was closed */
+/* Like holt_close. With HOLT_CLOSE_FORCE it closes the database even if transactions, cursors or loads are
+ * open. What was committed is kept; the writes of open transactions and loads are discarded.
+ * The handles of these objects continue to belong to the program: every later call on them returns
+ * HOLT_CLOSED (a cursor move returns false, its status is HOLT_CLOSED), and holt_rollback, holt_cursor_close
+ * and holt_load_abort free them as usual, in any order. Keys and values obtained from a cursor become
+ * invalid. The handles of the database and its collections are released, as by holt_close: they must not be
+ * used again, not even in a call on a transaction.
+ * Threads: calls that take only the handle of a transaction, a cursor or a load may be in progress on other
+ * threads, or begin there, during a forced close. The close waits for those in progress; those that begin
+ * return HOLT_CLOSED. All calls that take the handle of the database or of a collection must have returned,
+ * including holt_put and holt_get with a transaction.
+ *   HOLT_INVALID  unknown flags; nothing was closed */
 HOLT_API holt_status holt_close_with(holt *db, uint32_t flags);
 
 /* Deletes the closed database in the directory `path`. This cannot be undone.
- * Only files of Holt's are deleted, known by their names. Then the directory itself is removed, if it is empty.
- * It stays, and the call still returns HOLT_OK, if it holds other files, if `path` is a mount point or a symbolic
- * link, or if its parent may not be written to.
- * A crash at any moment leaves the database as it was, or gone. If files are left (after a crash, or any error
- * but those below), holt_open makes a new, empty database among them or returns HOLT_CORRUPT, and holt_destroy
- * can be called again.
+ * Only Holt's own files are deleted, which are recognised by name, and then the directory itself if it is
+ * empty. The directory remains, and the call still returns HOLT_OK, if it contains other files, if `path` is
+ * a mount point or a symbolic link, or if its parent directory is not writable.
+ * A crash at any moment leaves the database either as it was or deleted. If files remain (after a crash, or
+ * after an error that is not listed below), holt_open either creates a new, empty database among them or
+ * returns HOLT_CORRUPT, and holt_destroy may be called again.
  *   HOLT_NOT_FOUND    there is no such directory, or no database in it
- *   HOLT_INVALID      path is a file, or a directory that holds something else: nothing was deleted
- *   HOLT_BUSY         it is open, in this process or another; nothing was deleted
- *   HOLT_UNSUPPORTED  a newer release wrote it; nothing was deleted */
+ *   HOLT_INVALID      path is a file, or a directory that contains other files but no database; nothing was
+ *                     deleted
+ *   HOLT_BUSY         the database is open in this process or another; nothing was deleted
+ *   HOLT_UNSUPPORTED  the database was written by a newer release; nothing was deleted */
 HOLT_API holt_status holt_destroy(const char *path);
 
-/* HOLT_OK, or why writes are refused, or will be when what is in memory or in the log has used up its room; the
- * message names the cause and the file. It is asked anew each time: after a while, it may be HOLT_OK again.
- *   HOLT_NO_SPACE  the disk is full: puts are refused, deletes are taken
- *   HOLT_IO        the log or the manifest has failed, memtables cannot be written out, the directory or a file of
- *                  the database was deleted or replaced, or its file system has become read-only
- *   HOLT_CORRUPT   a merge or flush met damage
- * For a database that is open for reading only it is HOLT_OK. */
+/* Returns HOLT_OK if writes are accepted; otherwise the reason why they are refused, or will be refused once
+ * the memtables or the log segment in use are full. The message names the cause and the file. Each call
+ * examines the database again, so HOLT_OK may follow an error. Always HOLT_OK for a read-only database.
+ *   HOLT_NO_SPACE  the disk is full: puts are refused, deletes are accepted
+ *   HOLT_IO        the log or the manifest has failed, memtables cannot be flushed, the directory or a file
+ *                  of the database was deleted or replaced, or the file system has become read-only
+ *   HOLT_CORRUPT   a compaction or a flush found damaged data */
 HOLT_API holt_status holt_health(holt *db);
 
-/* Puts all acknowledged commits on stable storage, whatever their durability. HOLT_IO: the message says which
- * operations (by last_seqno of holt_db_stats) may not be there, or which file or directory was deleted. */
+/* Makes all acknowledged commits durable, whatever their durability. Does nothing if the database is
+ * read-only.
+ *   HOLT_IO  the message says which operations (numbered as last_seqno of holt_db_stats) may not be on disk,
+ *            or which file or directory was deleted */
 HOLT_API holt_status holt_sync(holt *db);
 
-/* Writes the memtables out to the collections' trees and waits for it. */
+/* Flushes all memtables to the trees of their collections and waits until this is done.
+ *   HOLT_READ_ONLY  the database is read-only */
 HOLT_API holt_status holt_flush(holt *db);
 
 /* ---------------------------------------------------------------- collections */
 
 typedef enum holt_compression {
-    HOLT_COMPRESSION_DEFAULT = 0, /* none, in this release */
+    HOLT_COMPRESSION_DEFAULT = 0, /* in this release: HOLT_COMPRESSION_NONE */
     HOLT_COMPRESSION_NONE = 1,
     HOLT_COMPRESSION_LZ4 = 2, /* (later) */
     HOLT_COMPRESSION_ZSTD = 3 /* (later) */
@@ -295,265 +324,325 @@ typedef enum holt_compression {
 
 #define HOLT_FILTER_NONE UINT32_MAX
 
-enum { HOLT_CREATE_OR_OPEN = 1 /* of holt_collection_create: open it when it exists */ };
+enum { HOLT_CREATE_OR_OPEN = 1 /* for holt_collection_create: open the collection if it exists */ };
 
 typedef struct holt_collection_options {
     uint32_t kind;        /* holt_kind */
     uint32_t compression; /* holt_compression */
-    uint32_t block_bytes; /* 4, 8, 16, 32 or 64 KiB; 0 = 8 KiB for HOLT_LSM, 4 KiB for HOLT_BTREE. What a read
-                             that misses the cache reads, and what a B+tree rewrites for a change */
-    uint32_t filter_bits; /* filter bits per key, 1 to 32; 0 = 10; HOLT_FILTER_NONE = no filter */
+    uint32_t block_bytes; /* block size: 4, 8, 16, 32 or 64 KiB; 0 = 8 KiB for HOLT_LSM, 4 KiB for HOLT_BTREE.
+                             This is what a read that misses the cache reads, and what a B+tree rewrites for a
+                             change */
+    uint32_t filter_bits; /* filter bits per key, 1 to 32; 0 = 10; HOLT_FILTER_NONE = no filter. Not used by
+                             HOLT_BTREE */
     uint32_t flags;       /* HOLT_CREATE_OR_OPEN */
     uint32_t reserved32;
     uint64_t reserved[8];
 } holt_collection_options;
 
-/* A collection name is 1 to 128 bytes of UTF-8 without control characters (HOLT_INVALID otherwise). A
- * collection named "default" always exists and can be neither dropped nor renamed (HOLT_INVALID).
- * There is one handle a name, counted: each create and open adds one, each close takes one away. */
+/* Names of collections are 1 to 128 bytes of UTF-8 without control characters; others are HOLT_INVALID. A
+ * collection named "default" always exists; dropping or renaming it is HOLT_INVALID.
+ * All handles of one collection are the same handle, which is reference-counted: each create and each open
+ * adds a reference, each close removes one.
+ * Creating, dropping, renaming or clearing a collection is durable when the call returns HOLT_OK, and so are
+ * all earlier commits. If it returns HOLT_IO, whether the change was made is unknown until the database is
+ * reopened. */
 
-/* Creates a collection, durably, and opens it. o NULL = defaults. HOLT_EXISTS when there is one, unless flags
- * has HOLT_CREATE_OR_OPEN, with which the other options are not compared with those it was made with. */
+/* Creates a collection and opens it. o NULL = defaults. After HOLT_OK, *c belongs to the caller, who may
+ * release it with holt_collection_close; after any other status it is NULL.
+ *   HOLT_EXISTS       the collection exists. With HOLT_CREATE_OR_OPEN it is opened instead, and the other
+ *                     options are not compared with those it was created with
+ *   HOLT_INVALID      the name or an option is invalid
+ *   HOLT_UNSUPPORTED  a compression marked (later)
+ *   HOLT_READ_ONLY    the database is read-only, even if the collection exists */
 HOLT_API holt_status holt_collection_create(holt *db, const char *name, const holt_collection_options *o,
                                             holt_collection **c);
 
-/* Opens a collection. HOLT_NOT_FOUND when there is none. */
+/* Opens a collection. After HOLT_OK, *c belongs to the caller, who may release it with holt_collection_close;
+ * after any other status it is NULL.
+ *   HOLT_NOT_FOUND  there is no such collection */
 HOLT_API holt_status holt_collection_open(holt *db, const char *name, holt_collection **c);
 
-/* Gives the handle back. Optional: holt_close closes them all. Accepts NULL. */
+/* Removes one reference from the handle. Optional: holt_close releases all of them. Accepts NULL. */
 HOLT_API void holt_collection_close(holt_collection *c);
 
-/* Drops a collection and its files, durably. Its handles and cursors answer HOLT_CLOSED from then on; a
- * commit with a write to it answers HOLT_CONFLICT with nothing applied. The handles are still to be closed.
- * HOLT_NOT_FOUND. */
+/* Drops a collection and gives its disk space back. From then on its handles and cursors return HOLT_CLOSED,
+ * and the commit of a transaction that wrote to it returns HOLT_CONFLICT and applies nothing. The handles
+ * must still be closed.
+ *   HOLT_NOT_FOUND  there is no such collection
+ *   HOLT_INVALID    the name is invalid or is "default"
+ *   HOLT_READ_ONLY  the database is read-only */
 HOLT_API holt_status holt_collection_drop(holt *db, const char *name);
 
-/* Renames a collection, durably; its handles stay good. HOLT_NOT_FOUND, HOLT_EXISTS. */
+/* Renames a collection. Its handles remain valid.
+ *   HOLT_NOT_FOUND  there is no collection named `from`
+ *   HOLT_EXISTS     there is a collection named `to` already
+ *   HOLT_INVALID    a name is invalid, or `from` is "default"
+ *   HOLT_READ_ONLY  the database is read-only */
 HOLT_API holt_status holt_collection_rename(holt *db, const char *from, const char *to);
 
-/* Empties a collection, durably, as one commit in the commit order: snapshots and cursors taken before it
- * keep the old contents. */
+/* Deletes all entries of a collection, as one commit in the commit order: snapshots and cursors taken before
+ * it continue to see them.
+ *   HOLT_READ_ONLY  the database is read-only */
 HOLT_API holt_status holt_collection_clear(holt_collection *c);
 
-/* All names in bytewise order: an array of *count C strings in one block of memory, to be released by
- * holt_free(*names). */
+/* Lists the names of all collections in bytewise order: *names becomes an array of *count C strings, in one
+ * block of memory that the caller must release with holt_free(*names). */
 HOLT_API holt_status holt_collection_list(holt *db, char ***names, size_t *count);
 
-/* The name, copied into buffer with its terminating zero (as much as fits), and its length without it in
- * *size (may be NULL). HOLT_TOO_LARGE when it was cut. */
+/* Copies the name into buffer, with a terminating zero and cut to fit into `capacity` bytes. *size (may be
+ * NULL) receives the length of the whole name, without the zero. buffer may be NULL if capacity is 0.
+ *   HOLT_TOO_LARGE  the name was cut */
 HOLT_API holt_status holt_collection_name(holt_collection *c, char *buffer, size_t capacity, size_t *size);
 
-/* HOLT_LSM or HOLT_BTREE; HOLT_KIND_DEFAULT for NULL. */
+/* Returns HOLT_LSM or HOLT_BTREE; HOLT_KIND_DEFAULT for NULL. */
 HOLT_API holt_kind holt_collection_kind(holt_collection *c);
 
-/* Brings what the collection holds in [begin, end) to the least space, and waits for it. {NULL, 0} = open. It takes
- * what has been flushed (holt_flush), and may work on more than the range. HOLT_LSM: runs are merged. HOLT_BTREE: the
- * range is written anew with full blocks, piece by piece, and moved down; if a reader still needs the old ones, the
- * file gets smaller after he has gone. */
+/* Flushes all memtables, then compacts [begin, end) of the collection, and waits until this is done. A bound
+ * that is {NULL, 0} is open. More than the range may be compacted. HOLT_LSM: runs are merged. HOLT_BTREE: the
+ * range is rewritten step by step with full blocks, which are moved towards the beginning of the file; if a
+ * reader still needs the old ones, the file shrinks once that reader closes.
+ *   HOLT_READ_ONLY  the database is read-only */
 HOLT_API holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end);
 
-/* Estimates how much of the collection lies in [begin, end), {NULL, 0} = open, without reading it: a few dozen blocks
- * are looked at, however large the range is. *bytes (may be NULL): the disk space of these entries, and the bytes of
- * keys and values that are in memory still. *entries (may be NULL): their number.
- * In data that is settled (flushed, and with HOLT_LSM merged, as by holt_compact) the number is exact for ranges that
- * lie in a few blocks, 0 for those without entries, and within 20 % for larger ones; it may be further off where
- * entries in one part of the range are many times as large as in another. In other data an entry that was overwritten
- * or deleted may count until it is merged away.
+/* Estimates how much of the collection lies in [begin, end), without reading all of it: a few dozen blocks
+ * are examined, however large the range. {NULL, 0} = open. *bytes (may be NULL) receives the disk space of
+ * the entries, plus the bytes of the keys and values that are still in memory. *entries (may be NULL)
+ * receives the number of entries.
+ * In settled data (flushed and, with HOLT_LSM, merged, as by holt_compact) the number is exact for ranges
+ * that lie in a few blocks, 0 for ranges without entries, and within 20 % for larger ranges; it may be
+ * further off if the entries in one part of the range are many times as large as in another. In other data,
+ * an entry that was overwritten or deleted may count until it is merged away.
  * Blocks that are not cached are read: HOLT_IO and HOLT_CORRUPT are possible. */
-HOLT_API holt_status holt_approximate_size(holt_collection *c, holt_slice begin, holt_slice end, uint64_t *bytes,
-                                           uint64_t *entries);
+HOLT_API holt_status holt_approximate_size(holt_collection *c, holt_slice begin, holt_slice end,
+                                           uint64_t *bytes, uint64_t *entries);
 
 /* ---------------------------------------------------------------- reading and writing
  *
- * t NULL: a write is a commit of its own, a read sees all that is committed when it begins. With a
- * transaction, a write becomes part of it, a read sees its snapshot and its own writes. A transaction of
- * another database is HOLT_INVALID, an ended one HOLT_CLOSED. */
+ * If t is NULL, a write is a commit of its own, and a read sees everything that was committed before it
+ * began. With a transaction, a write becomes part of it, and a read sees the transaction's snapshot and its
+ * own writes.
+ *
+ * Errors common to these calls:
+ *   HOLT_INVALID    the transaction is of another database, or a read is given a blind transaction
+ *   HOLT_CLOSED     the transaction has ended, or the collection was dropped
+ *   HOLT_TOO_LARGE  the key exceeds its limit
+ *   HOLT_BUSY       of a read: the transaction's snapshot was revoked (see HOLT_TXN_READ_ONLY) */
 
-/* Puts a value, replacing what there is.
+/* Puts a value, replacing any value that the key has.
  *   HOLT_READ_ONLY  the database or the transaction is read-only
- *   HOLT_TOO_LARGE  key or value past the limit
- *   HOLT_BUSY       writes have outrun the disk for longer than the bounded wait, or no file descriptor is left; try
- *                   again */
+ *   HOLT_TOO_LARGE  the key, the value, or the transaction exceeds its limit
+ *   HOLT_BUSY       the disk has fallen behind the writes for longer than a put waits (30 s), or the open
+ *                   transactions together exceed the limit of one; retry later */
 HOLT_API holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value);
 
 enum { HOLT_PUT_IF_ABSENT = 1 };
 
 typedef struct holt_put_options {
-    uint64_t expires_at_ms; /* absolute, milliseconds since 1970 UTC; 0 = never; others (later) */
-    uint32_t flags;         /* HOLT_PUT_IF_ABSENT: HOLT_EXISTS, and nothing written, when the key has a value */
+    uint64_t expires_at_ms; /* time at which the value expires, in milliseconds since 1970 UTC; 0 = never.
+                               Other values: (later) */
+    uint32_t flags;         /* HOLT_PUT_IF_ABSENT: write nothing and return HOLT_EXISTS if the key exists */
     uint32_t reserved32;
     uint64_t reserved[8];
 } holt_put_options;
 
-/* As holt_put, with options. o NULL = defaults. HOLT_PUT_IF_ABSENT in a blind transaction is HOLT_INVALID. */
+/* Like holt_put, with options. o NULL = defaults.
+ *   HOLT_EXISTS   HOLT_PUT_IF_ABSENT, and the key has a value
+ *   HOLT_INVALID  HOLT_PUT_IF_ABSENT in a blind transaction */
 HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
                                    const holt_put_options *o);
 
-/* Gets a value into *value, whose buffer is reused and grown. HOLT_NOT_FOUND: size is 0, the buffer is kept.
- * */
+/* Reads a value into *value, whose buffer is grown as needed and reused.
+ *   HOLT_NOT_FOUND  there is no such key */
 HOLT_API holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value);
 
-/* Gets a value into the caller's buffer. *size is the value's size (0 when not found).
- *   HOLT_TOO_LARGE  capacity is less than *size; nothing was copied. buffer NULL with capacity 0 asks for the
- *                   size */
-HOLT_API holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *buffer, size_t capacity,
-                                   size_t *size);
+/* Reads a value into the caller's buffer of `capacity` bytes. *size receives the size of the value; 0 after
+ * any status but HOLT_OK and HOLT_TOO_LARGE. To learn the size only, pass NULL and capacity 0.
+ *   HOLT_NOT_FOUND  there is no such key
+ *   HOLT_TOO_LARGE  capacity is less than *size; nothing was copied */
+HOLT_API holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *buffer,
+                                   size_t capacity, size_t *size);
 
-/* HOLT_OK or HOLT_NOT_FOUND. */
+/* Returns HOLT_OK if the key exists, HOLT_NOT_FOUND if it does not. */
 HOLT_API holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key);
 
-/* Deletes a key. An absent key is HOLT_OK too. */
+/* Deletes a key. HOLT_OK also if the key does not exist. Errors as for holt_put; on a full disk deletes are
+ * still accepted. */
 HOLT_API holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key);
 
-/* (later) Deletes all keys in [begin, end). Both open: HOLT_INVALID, see holt_collection_clear. */
+/* (later) Deletes all keys in [begin, end).
+ *   HOLT_INVALID  both bounds are open: use holt_collection_clear */
 HOLT_API holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin, holt_slice end);
 
 /* ---------------------------------------------------------------- transactions */
 
 enum {
-    HOLT_TXN_READ_ONLY = 1,   /* a snapshot: all its reads and cursors see one moment */
-    HOLT_TXN_BLIND = 2,       /* a write batch: atomic, never checked, never HOLT_CONFLICT; reads, cursors and
-                                 HOLT_PUT_IF_ABSENT with it are HOLT_INVALID */
+    HOLT_TXN_READ_ONLY = 1,   /* a snapshot: all reads and cursors see the database as of holt_begin. When
+                                 readers keep more than memory_bytes / 4 of flushed memtables in memory, the
+                                 oldest snapshot is revoked: reads from it return HOLT_BUSY */
+    HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors and
+                                 HOLT_PUT_IF_ABSENT return HOLT_INVALID */
     HOLT_TXN_SERIALIZABLE = 4 /* (later) */
 };
 
 typedef struct holt_txn_options {
-    uint32_t flags;      /* HOLT_TXN_..., at most one; 0 = snapshot isolation, read-your-writes, first committer wins
-                            (later) */
-    uint32_t durability; /* holt_durability of its commit; default: the database's */
+    uint32_t flags;      /* one HOLT_TXN_... flag; 0 = snapshot isolation, reads its own writes, first
+                            committer wins (later) */
+    uint32_t durability; /* holt_durability of the commit */
     uint64_t reserved[8];
 } holt_txn_options;
 
-/* Begins a transaction. o NULL = defaults. *t is the caller's, to be released by exactly one holt_rollback.
- * */
+/* Begins a transaction. o NULL = defaults. After HOLT_OK, *t belongs to the caller, who must release it with
+ * exactly one holt_rollback; after any other status it is NULL.
+ *   HOLT_READ_ONLY    the database is read-only, and the transaction is not
+ *   HOLT_INVALID      more than one flag
+ *   HOLT_UNSUPPORTED  neither HOLT_TXN_READ_ONLY nor HOLT_TXN_BLIND, in this release */
 HOLT_API holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **t);
 
-/* Commits; never frees. HOLT_OK, HOLT_CONFLICT and HOLT_IO end the transaction: its calls and cursors answer
- * HOLT_CLOSED, and it no longer keeps holt_close from closing. Every other status leaves it open, to try
- * again. HOLT_IO means that the outcome is unknown until the database is reopened.
- *     holt_begin(db, &o, &t); ... rc = holt_commit(t); holt_rollback(t); */
+/* Commits the transaction. Never frees the handle:
+ *     holt_begin(db, &o, &t); ... rc = holt_commit(t); holt_rollback(t);
+ * HOLT_OK, HOLT_CONFLICT and HOLT_IO end the transaction: later calls on it and on its cursors return
+ * HOLT_CLOSED, and it no longer makes holt_close return HOLT_BUSY. Any other status leaves it open, so that
+ * the commit can be retried.
+ *   HOLT_CONFLICT  a collection that the transaction wrote to was dropped; nothing was applied
+ *   HOLT_IO        the outcome is unknown until the database is reopened
+ *   HOLT_BUSY      the disk has fallen behind the writes for longer than a commit waits (30 s) */
 HOLT_API holt_status holt_commit(holt_txn *t);
 
-/* Rolls back if the transaction is still open, and frees the handle. Exactly once for every holt_begin, also
- * after holt_commit. Its cursors stay the caller's to close; they answer HOLT_CLOSED. Accepts NULL. */
+/* Rolls the transaction back if it is still open, and frees the handle. Must be called exactly once for every
+ * successful holt_begin, even after holt_commit. The caller must still close the transaction's cursors, which
+ * return HOLT_CLOSED. Accepts NULL. */
 HOLT_API void holt_rollback(holt_txn *t);
 
-/* What a transaction has written so far, and has not committed yet. These calls are for every transaction that
- * can write; one that is read-only has written nothing. */
+/* The following calls examine what an open transaction has written so far. They accept every transaction; one
+ * that is read-only has written nothing. */
 
-/* The number of operations, and the bytes of their keys and values together (what counts against the limit of
- * a transaction). A key that was written twice counts twice. 0 for NULL, and once the transaction has ended. */
+/* Return the number of operations, and the bytes of their keys and values together, which is what counts
+ * against the limit of a transaction. A key that was written twice counts twice. 0 for NULL, and once the
+ * transaction has ended. */
 HOLT_API uint64_t holt_batch_count(const holt_txn *t);
 HOLT_API uint64_t holt_batch_bytes(const holt_txn *t);
 
+/* Later releases may add operations. */
 typedef enum holt_batch_op {
     HOLT_BATCH_PUT = 1,
     HOLT_BATCH_DELETE = 2
-} holt_batch_op; /* later releases may add to it */
+} holt_batch_op;
 
 /* One operation. Later releases may append fields. */
 typedef struct holt_batch_entry {
     uint32_t op; /* holt_batch_op */
     uint32_t reserved32;
-    holt_collection *collection; /* borrowed, not to be closed; a handle like that which the program opened */
-    holt_slice key, value;       /* borrowed; value is {NULL, 0} for HOLT_BATCH_DELETE, else never NULL */
-    uint64_t expires_at_ms;      /* milliseconds since 1970 UTC; 0 = never */
+    holt_collection *collection; /* borrowed: do not close it; the same handle that the program opened */
+    holt_slice key, value;       /* borrowed; value: {NULL, 0} for HOLT_BATCH_DELETE, else never NULL */
+    uint64_t expires_at_ms;      /* in milliseconds since 1970 UTC; 0 = never */
 } holt_batch_entry;
 
-/* Receives an operation. The entry is valid until the function returns, its key and value until then or until it
- * writes to the transaction. HOLT_OK: go on. */
+/* Receives one operation and returns HOLT_OK to continue. The entry is valid until the function returns; its
+ * key and value are valid until then or until the function writes to the transaction. */
 typedef holt_status (*holt_batch_fn)(void *ctx, const holt_batch_entry *entry);
 
-/* Calls `each` for every operation in the order in which they were written, on the calling thread. Returns the
- * first status of `each` that is not HOLT_OK, without calling it again.
- * `each` may call everything but holt_batch_clear on this transaction. What it adds to the transaction is not
- * shown; if it ends the transaction, the walk ends with HOLT_CLOSED. */
+/* Calls `each` on the calling thread for every operation, in the order in which they were written. Stops at
+ * the first status of `each` that is not HOLT_OK, and returns it.
+ * `each` may make any call on the transaction except holt_batch_clear. Operations that it adds are not
+ * visited. If it ends the transaction, the iteration stops.
+ *   HOLT_CLOSED  the transaction has ended, before the call or by `each` */
 HOLT_API holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx);
 
-/* Forgets all operations. The transaction stays open and can be filled again.
- *   HOLT_READ_ONLY  the transaction is a snapshot
- *   HOLT_INVALID    from within holt_batch_iterate on the same transaction */
+/* Discards all operations. The transaction remains open and can be filled again.
+ *   HOLT_READ_ONLY  the transaction is read-only
+ *   HOLT_INVALID    called from holt_batch_iterate on the same transaction */
 HOLT_API holt_status holt_batch_clear(holt_txn *t);
 
-/* (later) Marks a point in the transaction to which holt_rollback_to can return. */
+/* (later) Marks a point in the transaction to which holt_rollback_to can return; *id receives its number. */
 HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
 
-/* (later) Undoes what the transaction wrote after the savepoint. */
+/* (later) Undoes what the transaction wrote after the savepoint `id`. */
 HOLT_API holt_status holt_rollback_to(holt_txn *t, uint32_t id);
 
 /* ---------------------------------------------------------------- bulk loads
  *
- * The shortest way to fill an empty collection: entries in ascending order of their keys become its tree,
- * written once, from front to back, with full blocks, past log and memtable. The whole load becomes visible
- * at once, or not at all:
+ * The fastest way to fill an empty collection: entries in ascending order of their keys become its tree. They
+ * are written sequentially, with full blocks, and bypass log and memtable. The whole load becomes visible at
+ * once, or not at all:
  *
  *     holt_load_begin(c, NULL, &load);
  *     while (more) rc = holt_load_put(load, key, value);
  *     rc = holt_load_commit(load);
  *     holt_load_abort(load);
  *
- * Before the commit nobody sees any of it, and a crash leaves the collection empty (the next open deletes
- * the files). Snapshots and cursors taken before the commit go on to see it empty. Empty means never written
- * to, or cleared: deleted entries leave marks behind. The collection may be read and written meanwhile, but
- * what is written has to be cleared again before the load can be committed. A load belongs to one thread at
- * a time; it takes a few MiB of memory, whatever it loads, and with HOLT_BTREE, until it has been committed,
- * disk space for all entries once more. */
+ * Before the commit no reader sees any of the entries, and a crash leaves the collection empty (the next open
+ * deletes the files). Snapshots and cursors taken before the commit continue to see an empty collection.
+ *
+ * A collection is empty if it was never written to, or was cleared; deleting all of its entries is not
+ * enough, because it leaves tombstones. The collection may be read and written during the load, but what is
+ * written must be cleared before the load can be committed.
+ *
+ * A load is used by one thread at a time. It takes a few MiB of memory, however much it loads, and, with
+ * HOLT_BTREE, as much extra disk space as the data until it is committed. */
 
 typedef struct holt_load holt_load; /* a bulk load */
 
 typedef struct holt_load_options {
-    uint32_t flags; /* none in this release: 0 */
+    uint32_t flags; /* none in this release: must be 0 */
     uint32_t reserved32;
     uint64_t reserved[8];
 } holt_load_options;
 
-/* Begins a load. o NULL = defaults. *load is the caller's, to be released by exactly one holt_load_abort;
- * until then, or until it has been committed, holt_close answers HOLT_BUSY.
+/* Begins a load. o NULL = defaults. After HOLT_OK, *load belongs to the caller, who must release it with
+ * exactly one holt_load_abort; after any other status it is NULL. holt_close returns HOLT_BUSY until the load
+ * is committed or aborted.
  *   HOLT_EXISTS     the collection is not empty
  *   HOLT_READ_ONLY  the database is read-only */
 HOLT_API holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt_load **load);
 
-/* Adds an entry. Its key must be greater, bytewise, than that of the entry before it.
- *   HOLT_INVALID    it is not, or a commit was tried already; nothing was added, the load is as before
- *   HOLT_TOO_LARGE  key or value past the limit; likewise
- * After any other failure the load cannot be completed: later calls answer the same, until holt_load_abort.
- * */
+/* Adds an entry. Its key must be greater, bytewise, than that of the entry before.
+ *   HOLT_INVALID    it is not, or holt_load_commit was called before; nothing was added, the load is
+ *                   unchanged
+ *   HOLT_TOO_LARGE  the key or the value exceeds its limit; nothing was added, the load is unchanged
+ *   HOLT_CLOSED     the load has ended, or the collection was dropped
+ * After any other failure the load cannot be completed: later puts and commits return the same failure. */
 HOLT_API holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value);
 
-/* Makes all entries the collection's, durably, as one commit in the commit order: what is written to the
- * collection later replaces what was loaded. Never frees. HOLT_OK and HOLT_IO end the load: its calls answer
- * HOLT_CLOSED, and it no longer keeps holt_close from closing. Every other status leaves it open, to try
- * again. HOLT_IO means that the outcome is unknown until the database is reopened.
- *   HOLT_EXISTS     the collection is not empty any more: clear it and try again, or abort
- *   HOLT_CLOSED     the collection was dropped */
+/* Makes the entries those of the collection, durably, as one commit in the commit order: later writes to the
+ * collection replace them. Never frees the handle. HOLT_OK and HOLT_IO end the load: later calls on it return
+ * HOLT_CLOSED, and it no longer makes holt_close return HOLT_BUSY. Any other status leaves it open, so that
+ * the commit can be retried.
+ *   HOLT_IO      the outcome is unknown until the database is reopened
+ *   HOLT_EXISTS  the collection is no longer empty: clear it and retry, or abort
+ *   HOLT_CLOSED  the load has ended, or the collection was dropped */
 HOLT_API holt_status holt_load_commit(holt_load *load);
 
-/* Gives the load up if it is still open, with all that it has written, and frees the handle. Exactly once
- * for every holt_load_begin, also after holt_load_commit. Accepts NULL. */
+/* Discards the load and all that it has written if it is still open, and frees the handle. Must be called
+ * exactly once for every successful holt_load_begin, even after holt_load_commit. Accepts NULL. */
 HOLT_API void holt_load_abort(holt_load *load);
 
 /* ---------------------------------------------------------------- cursors */
 
-enum { HOLT_CURSOR_KEYS_ONLY = 1 /* values are not loaded; holt_cursor_value is {NULL, 0} */ };
+enum { HOLT_CURSOR_KEYS_ONLY = 1 /* do not load values: holt_cursor_value returns {NULL, 0} */ };
 
 typedef struct holt_cursor_options {
-    holt_slice lower;  /* first key of the range, included; {NULL, 0} = open */
-    holt_slice upper;  /* end of the range, excluded; {NULL, 0} = open */
-    holt_slice prefix; /* only keys that begin with it; {NULL, 0} = all. Intersects lower and upper */
+    holt_slice lower;  /* first key of the range, inclusive; {NULL, 0} = open */
+    holt_slice upper;  /* end of the range, exclusive; {NULL, 0} = open */
+    holt_slice prefix; /* only keys that begin with it; {NULL, 0} = all. Intersected with lower and upper */
     uint32_t flags;    /* HOLT_CURSOR_... */
     uint32_t reserved32;
     uint64_t reserved[8];
 } holt_cursor_options;
 
-/* Opens a cursor, on nothing at first. Bounds are copied. t NULL: on a snapshot of its own. *cursor is the
- * caller's, to be released by holt_cursor_close. With a blind transaction HOLT_INVALID. */
+/* Opens a cursor, which is not positioned at first. o NULL = defaults; the bounds are copied. If t is NULL,
+ * the cursor has a snapshot of its own. After HOLT_OK, *cursor belongs to the caller, who must release it
+ * with holt_cursor_close; after any other status it is NULL.
+ *   HOLT_INVALID  the transaction is blind, or of another database; or a bound is NULL with a nonzero size
+ *   HOLT_BUSY     the transaction's snapshot was revoked */
 HOLT_API holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_options *o,
                                       holt_cursor **cursor);
 
-/* The moves. true: the cursor stands on an entry. false: past an end, or an error, told apart by
- * holt_cursor_status. Any direction at any time: on a fresh cursor next is first and prev is last; next past
- * the end then prev gives the last entry, and the other way round. Seeks are clamped into the range. An error
- * stays until the next first, last or seek. The move itself loads the value, so it can fail there. */
+/* Move the cursor. They return true if it is now positioned on an entry, and false if it has passed an end of
+ * the range or failed; holt_cursor_status distinguishes the two. The direction may change at any time. On a
+ * cursor that is not positioned yet, next acts as first, and prev as last. Once next has passed the end, prev
+ * moves to the last entry, and vice versa. The key of a seek may lie outside the range, and is then taken as
+ * the nearer end of the range. A move also loads the value, so it may fail to read it. A cursor that has
+ * failed remains so until the next first, last or seek. */
 HOLT_API bool holt_cursor_first(holt_cursor *cursor);
 HOLT_API bool holt_cursor_last(holt_cursor *cursor);
 HOLT_API bool holt_cursor_next(holt_cursor *cursor);
@@ -561,106 +650,120 @@ HOLT_API bool holt_cursor_prev(holt_cursor *cursor);
 HOLT_API bool holt_cursor_seek(holt_cursor *cursor, holt_slice key);      /* to the first entry >= key */
 HOLT_API bool holt_cursor_seek_last(holt_cursor *cursor, holt_slice key); /* to the last entry <= key */
 
-/* Whether the cursor stands on an entry. false for NULL. */
+/* Returns whether the cursor is positioned on an entry. false for NULL. */
 HOLT_API bool holt_cursor_valid(const holt_cursor *cursor);
 
-/* The entry's key and value: borrowed, valid until the cursor's next move, refresh or close; a seek may be given them.
- * {NULL, 0} when on nothing; on an entry the data pointer is never NULL. */
+/* Return the key and the value of the entry: borrowed, valid until the cursor's next move, refresh or close.
+ * They may be passed to a seek of the same cursor. {NULL, 0} when not positioned; on an entry the data
+ * pointer is never NULL. */
 HOLT_API holt_slice holt_cursor_key(const holt_cursor *cursor);
 HOLT_API holt_slice holt_cursor_value(const holt_cursor *cursor);
 
-/* HOLT_OK, also past an end, or the error that the last move met. HOLT_BUSY: its snapshot was revoked for
- * memory; holt_cursor_refresh it or close it. */
+/* Returns the failure of the last move; HOLT_OK if it succeeded or passed an end of the range.
+ *   HOLT_BUSY    the cursor's snapshot was revoked to free memory (see HOLT_TXN_READ_ONLY): refresh or close
+ *                the cursor
+ *   HOLT_CLOSED  the transaction has ended, the collection was dropped, or the database was closed by
+ *                force */
 HOLT_API holt_status holt_cursor_status(const holt_cursor *cursor);
 
-/* Gives a cursor with a snapshot of its own a new one and puts it on nothing. HOLT_INVALID in a transaction.
- * */
+/* Moves a cursor that has a snapshot of its own to a new snapshot, and unpositions it. On failure the cursor
+ * is unchanged.
+ *   HOLT_INVALID  the cursor belongs to a transaction
+ *   HOLT_CLOSED   the collection was dropped */
 HOLT_API holt_status holt_cursor_refresh(holt_cursor *cursor);
 
-/* Releases the cursor and returns the error it stood in, if any. Accepts NULL. */
+/* Frees the cursor, and returns what holt_cursor_status would have returned. Accepts NULL. */
 HOLT_API holt_status holt_cursor_close(holt_cursor *cursor);
 
 /* ---------------------------------------------------------------- statistics, verification, copies */
 
-/* All counts are since holt_open unless said otherwise; sizes are bytes, times nanoseconds.
- * durable_seqno is the newest operation known to be on stable storage: all up to it survive a loss of power.
- * Where every commit is HOLT_COMMIT it is last_seqno, else it may be older, until a sync or a flush. A
- * read-only open knows what the files say of it. */
+/* Counts are since holt_open unless marked "now"; sizes are in bytes, times in nanoseconds unless the name
+ * says otherwise. */
 typedef struct holt_db_stats {
     uint64_t puts, deletes, gets, gets_found, cursor_moves, commits; /* operations of the program */
-    uint64_t bytes_written_user;                                    /* keys and values put */
-    uint64_t log_bytes, log_syncs;                                  /* written to the log; fsyncs of it */
-    uint64_t flushes, flush_bytes;                                  /* memtables written out, bytes of it */
+    uint64_t bytes_written_user;                                     /* keys and values put */
+    uint64_t log_bytes, log_syncs;                                   /* written to the log; its syncs */
+    uint64_t flushes, flush_bytes;                                   /* memtables flushed; bytes written */
     uint64_t compactions, compaction_bytes_read, compaction_bytes_written;
-    uint64_t cache_hits, cache_misses, cache_bytes, cache_evictions; /* block cache; bytes now */
-    uint64_t filter_checks, filter_negatives;                       /* by gets: filters asked; runs skipped */
-    uint64_t memory_limit, memory_used, memtable_bytes, resident_bytes, transaction_bytes; /* budget, now; of
-                                       memtables with what is kept for those to come */
-    uint64_t memtables_sealed;                                      /* now, waiting for their flush */
-    uint64_t collections, files, disk_bytes, log_segments;          /* now */
-    uint64_t transactions_open, cursors_open, views_pinned;         /* now */
-    uint64_t oldest_snapshot_age_ms, pinned_bytes, snapshots_revoked; /* pinned: now, what would be free if
-                                       transactions and cursors ended: memtables that are flushed (memory; revoked
-                                       beyond a quarter of memory_bytes), and on disk files that merges have
-                                       replaced and pages that B+trees have replaced */
-    uint64_t delays, delay_ns;      /* commits that were slowed down, and by how much in all */
-    uint64_t write_delay_ns;        /* what a commit pays now */
+    uint64_t cache_hits, cache_misses, cache_bytes, cache_evictions; /* block cache; cache_bytes: now */
+    uint64_t filter_checks, filter_negatives;                        /* gets: filters probed; runs skipped */
+
+    /* Memory, now. memory_limit: the budget. memtable_bytes includes memory that is kept for memtables to
+     * come. resident_bytes: the part of cache_bytes that eviction spares, such as inner blocks and filters.
+     * transaction_bytes: what open transactions have written. */
+    uint64_t memory_limit, memory_used, memtable_bytes, resident_bytes, transaction_bytes;
+    uint64_t memtables_sealed;                              /* now: waiting to be flushed */
+    uint64_t collections, files, disk_bytes, log_segments;  /* now */
+    uint64_t transactions_open, cursors_open, views_pinned; /* now; views_pinned: by snapshots */
+
+    /* pinned_bytes: what would be freed now if all transactions and cursors ended. In memory these are
+     * flushed memtables (beyond memory_bytes / 4, snapshots are revoked), on disk the files that compaction
+     * has replaced and the pages that B+trees have replaced. */
+    uint64_t oldest_snapshot_age_ms, pinned_bytes, snapshots_revoked;
+    uint64_t delays, delay_ns; /* commits delayed because flushes or compactions were behind; the sum */
+    uint64_t write_delay_ns;   /* how long a commit is delayed now */
     uint64_t recovery_ns, recovered_operations, recovered_log_bytes; /* of this open */
-    uint64_t last_seqno, durable_seqno;                             /* newest operation; newest durable one */
+
+    /* The newest operation, and the newest one that is known to be on stable storage: all operations up to
+     * it survive a power failure. If every commit is HOLT_COMMIT, the two are equal; otherwise durable_seqno
+     * may be older until the next sync or flush. In a read-only database it is what the files record. */
+    uint64_t last_seqno, durable_seqno;
 } holt_db_stats;
 
-/* Fills *out. out_size: sizeof(holt_db_stats) of the program. */
+/* Fills *out. out_size: the program's sizeof(holt_db_stats). */
 HOLT_API holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size);
 
 typedef struct holt_collection_info {
-    uint32_t kind;        /* holt_kind */
-    uint32_t compression; /* holt_compression */
-    uint32_t block_bytes;
-    uint32_t filter_bits;
-    uint64_t runs, parts, levels;         /* of its tree, now; a B+tree counts as one run */
-    uint64_t entries, tombstones;         /* in its tree: several versions of a key count several times */
-    uint64_t memtable_entries;            /* versions in the memtables */
-    uint64_t disk_bytes;                  /* its share of the files */
+    uint32_t kind;                /* holt_kind */
+    uint32_t compression;         /* holt_compression */
+    uint32_t block_bytes;         /* as in holt_collection_options */
+    uint32_t filter_bits;         /* per key; 0 = no filter */
+    uint64_t runs, parts, levels; /* of its tree, now; a B+tree counts as one of each */
+    uint64_t entries, tombstones; /* in its tree; each version of a key counts */
+    uint64_t memtable_entries;    /* versions in the memtables */
+    uint64_t disk_bytes;          /* its share of the files */
 } holt_collection_info;
 
-/* Fills *out. out_size: sizeof(holt_collection_info) of the program. */
+/* Fills *out. out_size: the program's sizeof(holt_collection_info). */
 HOLT_API holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size);
 
-/* Callbacks run on the calling thread and make no calls on the database that is verified. */
+/* Callbacks run on the calling thread and must not use the database that is being verified. */
 typedef struct holt_verify_options {
-    void (*problem)(void *ctx, const holt_error *problem); /* told of each problem found; may be NULL */
+    void (*problem)(void *ctx, const holt_error *problem); /* called for each problem found; may be NULL */
     void (*progress)(void *ctx, uint64_t bytes_done, uint64_t bytes_total); /* may be NULL */
-    void *ctx;
+    void *ctx; /* passed to both */
     uint64_t reserved[8];
 } holt_verify_options;
 
 typedef struct holt_verify_report {
-    uint64_t files, blocks, entries, bytes; /* looked at; entries: of trees, and operations in the log */
+    uint64_t files, blocks, entries, bytes; /* examined; entries: in trees, and operations in the log */
     uint64_t problems;                      /* found */
-    uint64_t orphans; /* files that nothing refers to, left by a crash: harmless, the next open deletes them */
+    uint64_t orphans;                       /* unreferenced files left by a crash; deleted by the next open */
 } holt_verify_report;
 
-/* Checks every checksum, order, reference and count of every file of a closed database, and writes nothing. It
- * is locked as by a reader: readers may have it open. o and report may be NULL.
- * Told of are the first problem of each tree, the first of the log, and the first of what names the others
- * (CURRENT and the manifest), which ends the verification: what they do not name cannot be judged. After a
- * crash an end of the log that never was synced is no problem.
- *   HOLT_OK           no problem
- *   HOLT_CORRUPT      report->problems says how many; holt_error_message() is about the first
+/* Verifies a closed database: every checksum, order, reference and count in every file. Writes nothing. The
+ * lock is that of a reader, so other readers may have the database open. o NULL = defaults. *report (may be
+ * NULL) receives the totals, also after an error. report_size: the program's sizeof(holt_verify_report).
+ * Reported are the first problem of each tree, the first of the log, and the first of CURRENT and the
+ * manifest. The last ends the verification, because files that these do not name cannot be judged. An
+ * unsynced end of the log that a crash has torn is not a problem.
+ *   HOLT_OK           no problem was found
+ *   HOLT_CORRUPT      report->problems says how many; holt_error_message() describes the first
  *   HOLT_NOT_FOUND    there is no database
- *   HOLT_INVALID      the directory holds other files
- *   HOLT_BUSY         somebody has it open for writing
- *   HOLT_UNSUPPORTED  a newer release wrote it; it was not looked at further */
+ *   HOLT_INVALID      the directory contains other files but no database
+ *   HOLT_BUSY         the database is open for writing
+ *   HOLT_UNSUPPORTED  the database was written by a newer release; the verification stopped there */
 HOLT_API holt_status holt_verify(const char *path, const holt_verify_options *o, holt_verify_report *report,
                                  size_t report_size);
 
-/* The same for an open database: its manifest, and its trees as they are now, read from the files. What is in
- * memory and in the log only is not looked at, nor which pages of B+trees are free. Reads and writes go on meanwhile; files that are merged away
- * stay until they have been read. */
+/* Verifies an open database like holt_verify: its manifest, and its trees as they are now, read from the
+ * files. Not verified are data that is only in memory and in the log, and which pages of B+trees are free.
+ * Reads and writes continue; files that are merged away remain until they have been read.
+ *   HOLT_CORRUPT  as for holt_verify */
 HOLT_API holt_status holt_verify_live(holt *db, const holt_verify_options *o, holt_verify_report *report,
                                       size_t report_size);
 
-/* (later) Makes a consistent copy of the database in the new directory dest. */
+/* (later) Makes a consistent copy of the database in the new directory `dest`. */
 HOLT_API holt_status holt_checkpoint(holt *db, const char *dest);
 
 #ifdef __cplusplus

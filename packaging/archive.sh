@@ -1,9 +1,9 @@
 #!/bin/sh
 # archive.sh LD OBJCOPY NM AR INTERNAL.a LIBHOLT.so OUT.a
 #
-# Makes the static library that is installed. A plain archive of our objects would hand all internal names to the
-# program that links it; so everything is joined into one object in which only the names that the shared library
-# exports stay global.
+# Builds the static library that is installed. A plain archive of the objects would expose all internal
+# symbols to the program that links it. Therefore all objects are linked into one, in which only the symbols
+# that the shared library exports remain global.
 set -eu
 ld=$1 objcopy=$2 nm=$3 ar=$4 internal=$5 shared=$6 out=$7
 object=$(dirname "$out")/holt.o

@@ -1,4 +1,4 @@
-/* args.c -- checks of arguments, and the end of a public call. */
+/* args.c -- checks of arguments that the public calls share, and what each of them does before it returns. */
 #include "db/db.h"
 
 #include "base/status.h"
@@ -20,7 +20,7 @@ holt_status db_check(const holt *db)
     if (db->closing) return status_set(HOLT_CLOSED, "the database is being closed");
     if (db->fork_generation != os_fork_generation())
         return status_set(HOLT_CLOSED,
-                          "the database was opened by the parent of this process; open it again");
+                          "the database was opened by the parent of this process; open it again in this one");
     return HOLT_OK;
 }
 
@@ -34,7 +34,7 @@ holt_status collection_check(const holt_collection *c)
 
 holt_status writable_check(const holt *db)
 {
-    return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open for reading only") : HOLT_OK;
+    return db->read_only ? status_set(HOLT_READ_ONLY, "the database is open read-only") : HOLT_OK;
 }
 
 holt_status bound_check(slice bound, const char *name)

@@ -1,3 +1,4 @@
+/* event_log.c -- writes lines to the file LOG, and queues them for the callback (event_log.h). */
 #include "db/event_log.h"
 
 #include "base/memory.h"
@@ -11,7 +12,7 @@
 
 enum { LINE_BYTES_MAX = 512 };
 
-/* A line for the callback, without time and level. */
+/* A queued line: what the callback receives, without time and level. */
 typedef struct event_line {
     uint32_t level;
     char words[LINE_BYTES_MAX];
@@ -22,18 +23,18 @@ struct event_log {
     uint32_t level;
     holt_log_fn callback;
     void *ctx;
-    _Atomic bool queued;     /* something may be queued; set under mu, so that most calls need not lock it */
+    _Atomic bool queued;     /* lines may be queued; set under mu, so that most calls need not lock it */
     os_mutex mu;             /* LOCK_RANK_EVENT_LOG; guards what follows: */
-    os_dir *dir;             /* of LOG; NULL: there is none yet */
+    os_dir *dir;             /* the directory of LOG; NULL: not attached yet */
     uint64_t size, size_max; /* of LOG */
     os_job *job;             /* NULL: none */
-    event_line *lines;       /* a ring of EVENT_LOG_QUEUE_LINES; NULL: no callback */
+    event_line *lines;       /* ring buffer of EVENT_LOG_QUEUE_LINES; NULL: no callback */
     size_t first, count;
-    uint64_t lost;    /* lines after the last of the ring */
-    bool handing_out; /* a thread calls the callback */
+    uint64_t lost;    /* lines dropped since the last one that was queued */
+    bool handing_out; /* a thread is calling the callback */
 };
 
-/* The callbacks that this thread is inside of: one of each database at most. */
+/* The callbacks that this thread is inside of: at most one per database. */
 typedef struct calling {
     const event_log *log;
     const struct calling *outer;
@@ -41,7 +42,7 @@ typedef struct calling {
 
 static _Thread_local const calling *innermost;
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- open and close */
 
 holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn callback, void *ctx)
 {
@@ -74,7 +75,8 @@ static uint64_t hand_out_step(void *ctx)
     return OS_JOB_IDLE;
 }
 
-/* A machine without threads runs steps inside of other calls: there, the ends of public calls have to do. */
+/* A machine without threads runs jobs inside other calls, possibly with locks held. There is no job there:
+ * lines are handed out at the end of public calls only. */
 holt_status event_log_start(event_log *e)
 {
     os_job *job;
@@ -84,7 +86,7 @@ holt_status event_log_start(event_log *e)
     os_mutex_lock(&e->mu);
     e->job = job;
     os_mutex_unlock(&e->mu);
-    os_job_wake(job); /* for what was written before */
+    os_job_wake(job); /* for lines written before */
     return HOLT_OK;
 }
 
@@ -93,14 +95,14 @@ void event_log_stop(event_log *e)
     if (!e) return;
     os_mutex_lock(&e->mu);
     os_job *job = e->job;
-    e->job = NULL; /* nobody wakes it any more */
+    e->job = NULL; /* from here on no thread wakes it */
     os_mutex_unlock(&e->mu);
     os_job_stop(job);
 }
 
 /* ---------------------------------------------------------------- the file */
 
-/* LOG is appended to. Not having one is no failure. */
+/* An existing LOG is appended to. If it cannot be examined, its size counts as 0. */
 void event_log_attach(event_log *e, os_dir *dir)
 {
     bool exists;
@@ -114,8 +116,8 @@ void event_log_attach(event_log *e, os_dir *dir)
     status_put_back(&callers);
 }
 
-/* mu held. The next line begins a new file. If the old one cannot be renamed, it goes on, and this is tried again when it has
- * grown as much again. */
+/* mu held. Renames LOG to LOG.old, so that the next line begins a new file. If that fails, LOG continues to
+ * be used, and the rename is retried after another EVENT_LOG_FILE_BYTES. */
 static void begin_file(event_log *e)
 {
     e->size_max = e->size + EVENT_LOG_FILE_BYTES;
@@ -124,8 +126,8 @@ static void begin_file(event_log *e)
     e->size_max = EVENT_LOG_FILE_BYTES;
 }
 
-/* mu held. The file is opened for each line: lines are few, and a database at rest holds no descriptor for them. A line
- * that cannot be written must not replace the failure that the caller is about to report. */
+/* mu held. The file is opened for each line: lines are rare, and an idle database keeps no descriptor for
+ * them. A failure here must not replace the failure that the caller is about to report. */
 static void write_line(event_log *e, const char *line, size_t size)
 {
     status_aside callers;
@@ -153,11 +155,11 @@ static void push(event_log *e, uint32_t level, const char *words)
 
 static void describe_lost(const event_log *e, char words[LINE_BYTES_MAX])
 {
-    snprintf(words, LINE_BYTES_MAX, "%" PRIu64 " lines of the event log were lost here: the callback is slow",
-             e->lost);
+    snprintf(words, LINE_BYTES_MAX,
+             "%" PRIu64 " lines of the event log were lost here because the callback is slow", e->lost);
 }
 
-/* The line that tells of lost ones takes their place, before the next. */
+/* A line that says how many were lost is queued in their place, before the next one. */
 static void queue_line(event_log *e, uint32_t level, const char *words)
 {
     size_t need = e->lost ? 2 : 1;
@@ -172,11 +174,11 @@ static void queue_line(event_log *e, uint32_t level, const char *words)
         }
         push(e, level, words);
     }
-    /* Relaxed: a hint; who acts on it locks mu, and who wrote the line will hand it out. */
+    /* Relaxed: a hint. A thread that acts on it locks mu, and the writer of the line will hand it out. */
     atomic_store_explicit(&e->queued, true, memory_order_relaxed);
 }
 
-/* false: nothing is queued. */
+/* Takes the next line for the callback; false: there is none. */
 static bool take_line(event_log *e, event_line *out)
 {
     if (e->count > 0) {
@@ -192,9 +194,9 @@ static bool take_line(event_log *e, event_line *out)
     return true;
 }
 
-/* ---------------------------------------------------------------- writing and handing out */
+/* ---------------------------------------------------------------- writing, and calling the callback */
 
-/* "2026-11-20T06:33:01.123Z INFO  " */
+/* Writes the prefix of a line, such as "2026-11-20T06:33:01.123Z INFO  ". */
 static size_t put_time(const event_log *e, uint32_t level, char *line, size_t size)
 {
     static const char *const names[] = {"?", "ERROR", "WARN", "INFO", "DEBUG"};
@@ -245,12 +247,12 @@ void event_log_hand_out(event_log *e)
     os_lock_ranks_assert_none();
     event_line line;
     os_mutex_lock(&e->mu);
-    if (e->handing_out) { /* by another thread, or by this one further out */
+    if (e->handing_out) { /* by another thread, or by an outer call of this one */
         os_mutex_unlock(&e->mu);
         return;
     }
     e->handing_out = true;
-    /* Not for ever: lines may come as fast as they go, and a public call has to end. */
+    /* Bounded, because a public call must return even if lines arrive as fast as they are handed out. */
     for (size_t calls = 0; calls <= EVENT_LOG_QUEUE_LINES && take_line(e, &line); calls++) {
         os_mutex_unlock(&e->mu);
         call(e, &line);

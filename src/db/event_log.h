@@ -1,19 +1,21 @@
-/* event_log.h -- what the engine did, for people: the LOG file and the program's log callback, a line an event.
+/* event_log.h -- the event log, for people: a line per event, to the file LOG and the program's callback.
  *
- * A line: time in UTC, level, words. It is written to LOG at once. When LOG has reached 1 MiB it becomes LOG.old,
- * which replaces the one before, and a new one is begun. A line that cannot be written is no failure of the database.
+ * A line consists of a time in UTC, a level and a text, and is written to LOG at once. When LOG reaches 1 MiB
+ * it is renamed to LOG.old, replacing the previous LOG.old, and a new LOG is begun. A line that cannot be
+ * written is not a failure of the database.
  *
- * The callback is the program's code: it may take the program's locks and may call Holt, so it must not run where
- * a line is written, with locks held or while the thread leads the commit queue. Lines for it are queued, and
- * event_log_hand_out() calls it with nothing held: at the end of public calls, of open and of close, and from a job
- * of its own, so that lines of background work arrive although the program makes no call. No other job calls it:
- * a callback that waits for a thread that waits for a flush must not keep the flush from running.
+ * The callback is code of the program: it may take the program's locks and may call Holt. Therefore it must
+ * not run where a line is written, with locks held or while the thread leads the commit queue. Lines for it
+ * are queued, and event_log_hand_out() calls it while nothing is held: at the end of public calls, of open
+ * and of close, and from a job of its own, so that lines of background work arrive even if the program makes
+ * no calls. No other job calls it: a callback that waits for a thread that waits for a flush must not prevent
+ * the flush from running.
  *
- * One thread at a time hands lines out, in their order; another that comes meanwhile leaves it to that one and
- * does not wait. So a callback that calls Holt is not called again from within. The queue is bounded: while it is
- * full, lines are lost to the callback, and a line in their place says how many.
+ * One thread at a time hands lines out, in order; any other thread leaves the lines to that thread and does
+ * not wait. So a callback that calls Holt is not called recursively. The queue is bounded: while it is full,
+ * lines are dropped for the callback, and a line in their place says how many.
  *
- * Concurrency  any thread; event_log_start and event_log_stop as open and close.
+ * Concurrency  any thread; event_log_start and event_log_stop like open and close.
  */
 #ifndef HOLT_DB_EVENT_LOG_H
 #define HOLT_DB_EVENT_LOG_H
@@ -24,21 +26,24 @@ enum { EVENT_LOG_QUEUE_LINES = 128, EVENT_LOG_FILE_BYTES = 1 << 20 };
 
 typedef struct event_log event_log;
 
-/* Without a file at first: to the callback only. */
+/* Opens an event log without a file: lines go to the callback only. */
 holt_status event_log_open(event_log **out, os *o, uint32_t level, holt_log_fn callback, void *ctx);
-/* From now on into LOG in `dir` too. */
+/* From now on lines also go to LOG in `dir`. */
 void        event_log_attach(event_log *e, os_dir *dir);
-/* Starts the job that hands lines out; without a callback there is none. */
+/* Starts the job that hands lines out. Without a callback there is no job. */
 holt_status event_log_start(event_log *e);
-/* Waits for a callback that the job has called, and ends the job. Accepts NULL, and a log without a job. */
+/* Waits until the job's call of the callback has returned, and ends the job. Accepts NULL and a log without
+ * a job. */
 void        event_log_stop(event_log *e);
-void        event_log_close(event_log *e); /* stopped and handed out; accepts NULL */
+/* Frees the log, which must be stopped and handed out. Accepts NULL. */
+void        event_log_close(event_log *e);
 
-void event_log_write(event_log *e, uint32_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void event_log_write(event_log *e, uint32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Calls the callback with what is queued. No mutex may be held. Keeps this thread's last failure. */
+/* Calls the callback for each queued line. No mutex may be held. Preserves this thread's last failure. */
 void event_log_hand_out(event_log *e);
-/* Whether this thread is inside the callback. */
+/* Returns whether this thread is inside the callback. */
 bool event_log_is_calling(const event_log *e);
 
 #endif

@@ -1,3 +1,4 @@
+/* handle.c -- the lists of open handles, and the forced close that detaches them from the database. */
 #include "db/handle.h"
 
 #include "base/status.h"
@@ -40,8 +41,8 @@ static void unlink_handle(holt *db, handle *h)
 void handle_end(holt *db, handle *h)
 {
     unlink_handle(db, h);
-    /* Relaxed: for the owner's own later calls. A forced close that has begun waits for the owner to leave, or does
-     * not find the handle any more. */
+    /* Relaxed: it is read by the owner's own later calls. A forced close that has begun either waits for the
+     * owner's call to leave, or no longer finds the handle. */
     atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_relaxed);
 }
 
@@ -52,7 +53,7 @@ holt_status handle_refuse(void)
 
 bool handle_await_closed(const handle *h)
 {
-    /* Acquire: the closer has done with the memory. */
+    /* Acquire: the closer no longer uses the memory. */
     while (atomic_load_explicit(&h->state, memory_order_acquire) == HANDLE_CLOSING) {
         if (h->fork_generation != os_fork_generation()) return false;
         os_yield();
@@ -67,13 +68,13 @@ static void refuse_calls(holt *db)
     os_mutex_lock(&db->handles.mu);
     for (int kind = 0; kind < HANDLE_KINDS; kind++)
         for (handle *h = db->handles.lists[kind]; h; h = h->older)
-            /* Sequentially consistent: before the looks at `used`, for calls that make their own barrier. */
+            /* Sequentially consistent: before the loads of `used`, for calls that issue their own barrier. */
             atomic_store_explicit(&h->state, HANDLE_CLOSING, memory_order_seq_cst);
     os_mutex_unlock(&db->handles.mu);
     os_fence_everywhere();
 }
 
-/* A handle that is linked is not freed meanwhile: its owner unlinks it first. */
+/* A linked handle cannot be freed during this: its owner would unlink it first. */
 static bool any_used(holt *db)
 {
     bool used = false;
@@ -104,7 +105,7 @@ void handles_detach(holt *db)
         for (handle *h; (h = newest(db, (handle_kind)kind)) != NULL;) {
             detach[kind](h);
             unlink_handle(db, h);
-            /* Release: pairs with handle_await_closed; from here on the owner may free it. */
+            /* Release: pairs with handle_await_closed. The owner may free the handle from here on. */
             atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_release);
         }
     }

@@ -1,4 +1,4 @@
-/* health.c -- holt_health, and what it and others ask: see health.h. */
+/* health.c -- holt_health, and the checks that other calls share with it (health.h). */
 #include "db/health.h"
 
 #include "base/status.h"
@@ -17,8 +17,9 @@ static holt_status check_exists(holt *db, const char *name)
     uint64_t size;
     holt_status rc = os_dir_stat(db->dir, name, &exists, &size);
     if (rc != HOLT_OK || exists) return rc;
-    return status_set_file(HOLT_IO, name, HOLT_NO_OFFSET,
-                           "was deleted while the database was open; without it it cannot be opened again");
+    return status_set_file(
+        HOLT_IO, name, HOLT_NO_OFFSET,
+        "was deleted while the database was open; without this file the database cannot be opened again");
 }
 
 static holt_status check_manifest(holt *db)
@@ -40,19 +41,19 @@ holt_status health_check_disk(holt *db)
         return status_set(
             HOLT_IO,
             "%s: the directory was moved away while the database was open, and another is in its "
-            "place; commits are in the one that was moved",
+            "place; commits go to the one that was moved",
             db->path);
     return check_manifest(db);
 }
 
-/* Who opened the database with another LOCK would write into the same files. */
+/* A process that opens the database through another LOCK would write to the same files. */
 static holt_status check_lock(holt *db)
 {
     if (os_dir_holds(db->dir, "LOCK", db->lock.file)) return HOLT_OK;
     return status_set_file(
         HOLT_IO, "LOCK", HOLT_NO_OFFSET,
-        "was deleted or replaced while the database was open: nothing keeps another process "
-        "from opening it; close it");
+        "was deleted or replaced while the database was open, so that another process could open "
+        "it at the same time; close it");
 }
 
 holt_status health_name_unsynced(holt *db, holt_status rc)
@@ -68,7 +69,7 @@ holt_status health_name_unsynced(holt *db, holt_status rc)
     return status_wrap(rc, "operations %" PRIu64 " to %" PRIu64 " may not be on disk", durable + 1, last);
 }
 
-/* ---------------------------------------------------------------- segments to come */
+/* ---------------------------------------------------------------- the next log segment */
 
 bool health_segment_is_missing(holt *db)
 {
@@ -92,13 +93,13 @@ holt_status health_note_segment(holt *db, holt_status rc)
     db->jobs.segment_failing = rc != HOLT_OK;
     if (rc != HOLT_OK) status_keep(rc, &db->jobs.segment_error);
     os_mutex_unlock(&db->jobs.mu);
-    if (rc != HOLT_OK && !before) os_job_wake(db->jobs.prepare); /* finds out when it is over */
+    if (rc != HOLT_OK && !before) os_job_wake(db->jobs.prepare); /* retries until it succeeds */
     return rc;
 }
 
-/* ---------------------------------------------------------------- all of it */
+/* ---------------------------------------------------------------- holt_health */
 
-/* What background work reported last. */
+/* The failures that background jobs reported last. */
 static holt_status check_jobs(holt *db)
 {
     holt_status rc = HOLT_OK;
@@ -111,7 +112,7 @@ static holt_status check_jobs(holt *db)
         rc = status_restore(&db->compactions.error);
     bool segment = db->jobs.segment_failing;
     os_mutex_unlock(&db->jobs.mu);
-    return segment ? status_wrap(rc, "the log cannot get its next segment") : rc;
+    return segment ? status_wrap(rc, "the next log segment cannot be made") : rc;
 }
 
 holt_status holt_health(holt *db)

@@ -1,4 +1,4 @@
-/* settings.c -- options with their defaults, and how the memory budget is divided. */
+/* settings.c -- checks holt_options, fills in defaults, and divides the memory budget. */
 #include "db/settings.h"
 
 #include "base/status.h"
@@ -27,15 +27,15 @@ static holt_status check(const holt_options *o)
     uint64_t memory = o->memory_bytes ? o->memory_bytes : (uint64_t)256 * MIB;
     if (o->memtable_bytes > memory / 4)
         return invalid("memtable_bytes", o->memtable_bytes, "must be at most a quarter of memory_bytes");
-    if (o->durability > HOLT_PROCESS) return invalid("durability", o->durability, "is no holt_durability");
+    if (o->durability > HOLT_PROCESS) return invalid("durability", o->durability, "is not a holt_durability");
     if (o->default_kind && !tree_kind_of(o->default_kind))
-        return invalid("default_kind", o->default_kind, "is no holt_kind");
+        return invalid("default_kind", o->default_kind, "is not a holt_kind");
     if (o->background_threads > 64)
         return invalid("background_threads", o->background_threads, "must be at most 64");
     if (o->open_files_max && (o->open_files_max < OPEN_FILES_MIN || o->open_files_max > OPEN_FILES_LIMIT))
         return invalid("open_files_max", o->open_files_max, "must be 0 (the default) or 16 to 1048576");
-    if (o->log_level > HOLT_LOG_DEBUG) return invalid("log_level", o->log_level, "is no holt_log_level");
-    if (o->flags & ~known) return invalid("flags", o->flags, "has bits that no HOLT_OPEN_... stands for");
+    if (o->log_level > HOLT_LOG_DEBUG) return invalid("log_level", o->log_level, "is not a holt_log_level");
+    if (o->flags & ~known) return invalid("flags", o->flags, "unknown flags");
     if ((o->flags & HOLT_OPEN_MUST_EXIST) && (o->flags & HOLT_OPEN_MUST_CREATE))
         return status_set(HOLT_INVALID,
                           "flags: HOLT_OPEN_MUST_EXIST and HOLT_OPEN_MUST_CREATE exclude each other");
@@ -60,12 +60,12 @@ holt_status settings_init(settings *s, os *platform, const holt_options *o)
     s->memory_bytes = o->memory_bytes ? o->memory_bytes : (uint64_t)256 * MIB;
     s->memtable_bytes =
         o->memtable_bytes ? o->memtable_bytes : at_most(s->memory_bytes / 8, (uint64_t)1 << 30);
-    /* Memtables a quarter, the cache five eighths; what is left serves cursors, flushes, merges and write
-     * sets up to a sixteenth. What they lend each other: budget.h. */
+    /* Memtables get a quarter, the cache five eighths. The rest is for cursors, flushes, merges, and write
+     * sets up to a sixteenth. How they lend memory to each other: budget.h. */
     s->cache_bytes = s->memory_bytes / 8 * 5;
     s->txn_bytes_max = at_most(s->memory_bytes / 4, TXN_BYTES_LIMIT);
     s->value_bytes_max = at_most(s->memory_bytes / 4, (uint64_t)1 << 30);
-    /* Frames take more room in the log than versions do in the memtable when they are small. */
+    /* Small entries take more room as frames in the log than as versions in the memtable. */
     s->segment_bytes_max = s->memtable_bytes + s->memtable_bytes / 2;
     s->memtables_bytes_max = s->memory_bytes / 4;
     if (s->memtables_bytes_max < s->memtable_bytes / 2 * 3)

@@ -1,5 +1,4 @@
-/* settings.h -- the options of an open database with every default filled in, and the limits they are checked
- * against. */
+/* settings.h -- the options of an open database, with all defaults filled in, and their limits. */
 #ifndef HOLT_DB_SETTINGS_H
 #define HOLT_DB_SETTINGS_H
 
@@ -12,7 +11,7 @@ typedef struct settings {
     uint64_t txn_bytes_max;       /* of all open transactions together, and of one */
     uint64_t value_bytes_max;
     uint64_t segment_bytes_max;
-    uint64_t memtables_bytes_max; /* of the active and the sealed ones; beyond it writers wait */
+    uint64_t memtables_bytes_max; /* of the active and the sealed memtables; beyond it writers wait */
     uint32_t durability, interval_ms, default_kind, background_threads;
     uint32_t open_files_max;
     uint32_t flags, log_level;
@@ -21,16 +20,16 @@ typedef struct settings {
 } settings;
 
 enum {
-    KEY_BYTES_MAX = 65535, /* a block's prefix and a record's key store their sizes in 16 bits */
+    KEY_BYTES_MAX = 65535, /* the sizes of a block's prefix and of a record's key are stored in 16 bits */
     NAME_BYTES_MAX = 128,
-    FILE_BYTES_MAX = 64 << 20, /* a merge starts a new output file at this size */
+    FILE_BYTES_MAX = 64 << 20, /* a compaction starts a new output file at this size */
     OPEN_FILES_MIN = 16,       /* of open_files_max */
     OPEN_FILES_LIMIT = 1 << 20,
 };
-#define TXN_BYTES_LIMIT ((uint64_t)2 << 30) /* a frame's length is 32 bits wide */
+#define TXN_BYTES_LIMIT ((uint64_t)2 << 30) /* a frame stores its length in 32 bits */
 
-/* Checks the options and fills in the defaults. HOLT_INVALID names the bad option. o may be NULL: all
- * defaults. */
+/* Checks the options and fills in the defaults. o NULL: all defaults. The message of HOLT_INVALID names the
+ * option that is out of range. */
 holt_status settings_init(settings *s, os *platform, const holt_options *o);
 
 #endif

@@ -1,5 +1,9 @@
-/* collection_changes.c -- creating, dropping, renaming and clearing collections: each under leadership of the
- * commit queue, so in commit order, and durable when the call returns. */
+/* collection_changes.c -- creates, drops, renames and clears collections.
+ *
+ * Each change is made as the leader of the commit queue, and thus in commit order: sync the log, so that all
+ * earlier commits are durable; record the change in the manifest; install it. It is durable when the call
+ * returns.
+ */
 #include "db/catalog/catalog_internal.h"
 #include "db/catalog/collection_options.h"
 
@@ -15,10 +19,10 @@
 
 static holt_status exists(const char *name)
 {
-    return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", name);
+    return status_set(HOLT_EXISTS, "the collection \"%s\" exists already", name);
 }
 
-/* An existing collection, for holt_collection_create. catalog.mu is held. */
+/* catalog.mu held. Opens an existing collection on behalf of holt_collection_create. */
 static holt_status reopen(holt_collection *c, const char *name, bool may_open, holt_collection **out)
 {
     if (!may_open) return exists(name);
@@ -27,7 +31,7 @@ static holt_status reopen(holt_collection *c, const char *name, bool may_open, h
     return HOLT_OK;
 }
 
-/* Creates the page store of all B+trees, for the first of them. */
+/* Creates the page store, which all B+tree collections share, for the first of them. */
 static holt_status need_page_store(holt *db)
 {
     if (page_store_of(db)) return HOLT_OK; /* set under leadership only */
@@ -88,7 +92,7 @@ holt_status holt_collection_create(holt *db, const char *name, const holt_collec
                                    holt_collection **out)
 {
     status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
+    if (!out) return status_set(HOLT_INVALID, "collection (out) is NULL");
     *out = NULL;
     collection_spec spec;
     holt_status rc = db_check(db);
@@ -102,7 +106,7 @@ holt_status holt_collection_create(holt *db, const char *name, const holt_collec
     return api_exit(db, rc);
 }
 
-/* Finds the collection, which must not be the default one, and syncs the log before the change. */
+/* Begins a drop or a rename: finds the collection, which must not be "default", and syncs the log. */
 static holt_status begin_change(holt *db, const char *name, holt_collection **out)
 {
     if (strcmp(name, "default") == 0)
@@ -121,7 +125,7 @@ static holt_status drop_led(holt *db, const char *name)
     if (rc == HOLT_OK) rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
     assert(c);
-    collection_use(c); /* so that it outlives its last handle until the change is done */
+    collection_use(c); /* keeps it until the catalog no longer uses it, even if its last handle is closed */
     edit_drop(&e, c);
     rc = edit_commit(&e);
     collection_unuse(c);
@@ -178,8 +182,9 @@ holt_status holt_collection_rename(holt *db, const char *from, const char *to)
     return api_exit(db, rc);
 }
 
-/* Clears everything up to now: entries in memtables by their seqno, the tree by replacing it. Snapshots on
- * older versions keep the old contents; those on the new one are not older than the clear. */
+/* Makes everything up to now invisible: versions in memtables by their seqno, trees by replacing them with
+ * empty ones. Snapshots on older versions continue to see the old contents; snapshots on the new version are
+ * not older than the clear. */
 static holt_status clear_led(holt_collection *c)
 {
     holt *db = c->db;

@@ -1,5 +1,4 @@
-/* collections.c -- the calls on collections that change nothing: opening, closing, listing, names and
- * kinds. */
+/* collections.c -- calls on collections that change nothing on disk: open, close, list, name and kind. */
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
@@ -10,7 +9,7 @@
 holt_status holt_collection_open(holt *db, const char *name, holt_collection **out)
 {
     status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the collection is NULL");
+    if (!out) return status_set(HOLT_INVALID, "collection (out) is NULL");
     *out = NULL;
     holt_status rc = db_check(db);
     if (rc == HOLT_OK) rc = name_check(name);
@@ -25,7 +24,7 @@ holt_status holt_collection_open(holt *db, const char *name, holt_collection **o
 
 void holt_collection_close(holt_collection *c)
 {
-    if (!c || db_check(c->db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
+    if (!c || db_check(c->db) != HOLT_OK) return; /* a forked child leaves the parent's memory alone */
     collection_close(c);
 }
 
@@ -40,7 +39,7 @@ static size_t names_size(const holt *db)
 holt_status holt_collection_list(holt *db, char ***names, size_t *count)
 {
     status_begin_call();
-    if (!names || !count) return status_set(HOLT_INVALID, "the place for the names or their count is NULL");
+    if (!names || !count) return status_set(HOLT_INVALID, "names or count (out) is NULL");
     *names = NULL;
     *count = 0;
     holt_status rc = db_check(db);

@@ -1,4 +1,4 @@
-/* maintenance.c -- sync, flush and compact, as a user asks for them. */
+/* maintenance.c -- holt_sync, holt_flush and holt_compact. */
 #include "base/status.h"
 
 #include "db/args.h"
@@ -16,7 +16,7 @@ holt_status holt_sync(holt *db)
     if (rc != HOLT_OK)
         rc = health_name_unsynced(db, rc);
     else
-        rc = health_check_disk(db); /* a deleted file can be synced, too */
+        rc = health_check_disk(db); /* syncing a deleted file succeeds */
     return api_exit(db, rc);
 }
 
@@ -28,7 +28,7 @@ holt_status holt_flush(holt *db)
     return rc == HOLT_OK ? api_exit(db, flush_all(db)) : rc;
 }
 
-/* Merges are of whole collections, so the bounds only have to be sensible. */
+/* An LSM collection is merged as a whole, whatever the bounds. */
 holt_status holt_compact(holt_collection *c, holt_slice begin, holt_slice end)
 {
     status_begin_call();

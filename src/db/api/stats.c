@@ -1,3 +1,8 @@
+/* stats.c -- holt_stats and holt_collection_stats: gather counters from all parts of the database.
+ *
+ * Each group is read under its own lock or from atomics, so the figures of one call need not belong to the
+ * same moment.
+ */
 #include "base/status.h"
 
 #include "db/args.h"
@@ -8,7 +13,7 @@
 #include "db/version/version_set.h"
 #include "tree/file/tree_format.h"
 
-/* Fills what the program knows of the structure and zeroes what it knows beyond. */
+/* Fills the fields that the program knows and zeroes those that only the program knows. */
 static void hand_out(void *out, size_t out_size, const void *ours, size_t our_size)
 {
     size_t common = out_size < our_size ? out_size : our_size;
@@ -16,7 +21,7 @@ static void hand_out(void *out, size_t out_size, const void *ours, size_t our_si
     if (out_size > common) memset((char *)out + common, 0, out_size - common);
 }
 
-/* ---------------------------------------------------------------- the database's */
+/* ---------------------------------------------------------------- of the database */
 
 static void count_work(holt *db, holt_db_stats *s)
 {
@@ -41,8 +46,8 @@ static void count_work(holt *db, holt_db_stats *s)
     os_mutex_unlock(&db->jobs.mu);
 }
 
-/* What would be free if readers ended. What they have given back is looked at first, unless a change of the
- * space is under way. */
+/* What would be freed if all readers ended. Pages that readers have already released are collected first,
+ * unless a page change is open. */
 static void count_pinned(holt *db, holt_db_stats *s)
 {
     page_store_stats pages = {0};
@@ -95,8 +100,8 @@ static void count_version(const version *v, holt_db_stats *s)
     s->memtables_sealed = v->generation_count - 1;
 }
 
-/* The newest operation that is visible, and the newest of those that are on stable storage: in the log up to
- * where it is synced, or in trees. */
+/* The newest visible operation, and the newest one on stable storage: either in the synced part of the log or
+ * in the trees. */
 static void count_operations(holt *db, seqno synced, holt_db_stats *s)
 {
     os_mutex_lock(&db->jobs.mu);
@@ -133,7 +138,7 @@ static holt_status add_file(void *ctx, const char *name)
 holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
 {
     status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
+    if (!out) return status_set(HOLT_INVALID, "statistics (out) is NULL");
     holt_status rc = db_check(db);
     if (rc != HOLT_OK) return rc;
     holt_db_stats s = {0};
@@ -162,7 +167,7 @@ holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size)
     return api_exit(db, HOLT_OK);
 }
 
-/* ---------------------------------------------------------------- a collection's */
+/* ---------------------------------------------------------------- of a collection */
 
 static void count_tree(const collection_tree *t, holt_collection_info *info)
 {
@@ -178,7 +183,7 @@ static void count_tree(const collection_tree *t, holt_collection_info *info)
 holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size)
 {
     status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the statistics is NULL");
+    if (!out) return status_set(HOLT_INVALID, "statistics (out) is NULL");
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     version *v;

@@ -1,4 +1,4 @@
-/* unsupported.c -- calls of the interface that a later release fills: they say so. */
+/* unsupported.c -- public calls that are declared but not implemented yet: they return HOLT_UNSUPPORTED. */
 #include "db/db.h"
 
 #include "base/status.h"
@@ -6,7 +6,7 @@
 
 static holt_status later(const char *what)
 {
-    return status_set(HOLT_UNSUPPORTED, "%s with a later release", what);
+    return status_set(HOLT_UNSUPPORTED, "%s not supported in this release", what);
 }
 
 holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin, holt_slice end)
@@ -18,21 +18,21 @@ holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin,
     if (!begin.data && !begin.size && !end.data && !end.size)
         return status_set(HOLT_INVALID,
                           "both bounds are open: use holt_collection_clear to delete everything");
-    return later("deleting a range comes");
+    return later("deleting a range is");
 }
 
 holt_status holt_savepoint(holt_txn *t, uint32_t *id)
 {
     status_begin_call();
     (void)id;
-    return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
+    return t ? later("savepoints are") : status_set(HOLT_INVALID, "the transaction handle is NULL");
 }
 
 holt_status holt_rollback_to(holt_txn *t, uint32_t id)
 {
     status_begin_call();
     (void)id;
-    return t ? later("savepoints come") : status_set(HOLT_INVALID, "the transaction handle is NULL");
+    return t ? later("savepoints are") : status_set(HOLT_INVALID, "the transaction handle is NULL");
 }
 
 holt_status holt_checkpoint(holt *db, const char *dest)
@@ -40,5 +40,5 @@ holt_status holt_checkpoint(holt *db, const char *dest)
     status_begin_call();
     holt_status rc = db_check(db);
     if (rc != HOLT_OK) return rc;
-    return dest ? later("checkpoints come") : status_set(HOLT_INVALID, "the destination is NULL");
+    return dest ? later("checkpoints are") : status_set(HOLT_INVALID, "the destination is NULL");
 }

@@ -1,4 +1,4 @@
-/* write.c -- plain writes: each a commit of its own, or a part of a blind transaction. */
+/* write.c -- holt_put, holt_put_with and holt_delete: a commit of its own, or part of a transaction. */
 #include "db/read/get.h"
 
 #include "db/args.h"
@@ -8,8 +8,8 @@
 
 #include "base/status.h"
 
-/* Commits one operation. With if_absent: looks the key up first; the leader decides about what came since, or
- * sends us back. */
+/* Commits one operation. With if_absent the key is looked up first; the commit leader then checks for newer
+ * versions of it. If the leader cannot tell, the lookup is repeated. */
 static holt_status commit_one(holt_collection *c, const operation *o, bool if_absent)
 {
     holt *db = c->db;
@@ -17,7 +17,7 @@ static holt_status commit_one(holt_collection *c, const operation *o, bool if_ab
         .collection = c, .operation = *o, .durability = db->set.durability, .if_absent = if_absent};
     for (;;) {
         holt_status rc = HOLT_OK;
-        /* Acquire: a load that is counted is seen by the lookup. */
+        /* Acquire: the lookup sees every load that is counted here. */
         request.absent_loads = atomic_load_explicit(&c->loads, memory_order_acquire);
         if (if_absent) rc = get_absent(c, o->key, &request.absent_seqno);
         if (rc == HOLT_OK) rc = commit_submit(db, &request);
@@ -66,10 +66,9 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
     if (!reserved_zero(options->reserved, 8) || options->reserved32)
         return status_set(HOLT_INVALID, "holt_put_options: reserved words must be zero");
     if (options->flags & ~(uint32_t)HOLT_PUT_IF_ABSENT)
-        return status_set(HOLT_INVALID,
-                          "holt_put_options.flags = %u: has bits that no HOLT_PUT_... stands for",
-                          options->flags);
-    if (options->expires_at_ms) return status_set(HOLT_UNSUPPORTED, "expiry comes with a later release");
+        return status_set(HOLT_INVALID, "holt_put_options.flags = %u: unknown flags", options->flags);
+    if (options->expires_at_ms)
+        return status_set(HOLT_UNSUPPORTED, "expiry is not supported in this release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
     return api_exit(c->db, write_operation(c, t, &o, options->flags & HOLT_PUT_IF_ABSENT));
 }

@@ -169,7 +169,7 @@ static holt_status check_options(const holt_load_options *o)
 holt_status holt_load_begin(holt_collection *c, const holt_load_options *o, holt_load **out)
 {
     status_begin_call();
-    if (!out) return status_set(HOLT_INVALID, "the place for the load is NULL");
+    if (!out) return status_set(HOLT_INVALID, "load (out) is NULL");
     *out = NULL;
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK && o) rc = check_options(o);

@@ -48,8 +48,7 @@ holt_status collection_spec_init(const holt *db, const holt_collection_options *
     if (!reserved_zero(o->reserved, 8) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_collection_options: reserved words must be zero");
     if (o->flags & ~(uint32_t)HOLT_CREATE_OR_OPEN)
-        return status_set(HOLT_INVALID, "holt_collection_options.flags = %u: has bits that stand for nothing",
-                          o->flags);
+        return status_set(HOLT_INVALID, "holt_collection_options.flags = %u: unknown flags", o->flags);
     if (o->kind && !tree_kind_of(o->kind))
         return status_set(HOLT_INVALID, "holt_collection_options.kind = %u: is no holt_kind", o->kind);
     if (o->compression > HOLT_COMPRESSION_ZSTD)

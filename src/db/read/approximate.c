@@ -39,6 +39,7 @@ static uint64_t rounded(double x)
 holt_status holt_approximate_size(holt_collection *c, holt_slice begin, holt_slice end, uint64_t *bytes,
                                   uint64_t *entries)
 {
+    status_begin_call();
     estimate_sums sums = {0};
     if (bytes) *bytes = 0;
     if (entries) *entries = 0;

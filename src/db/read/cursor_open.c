@@ -157,9 +157,7 @@ static holt_status check_options(const holt_cursor_options *o)
     if (!reserved_zero(o->reserved, 8) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_cursor_options: reserved words must be zero");
     if (o->flags & ~(uint32_t)HOLT_CURSOR_KEYS_ONLY)
-        return status_set(HOLT_INVALID,
-                          "holt_cursor_options.flags = %u: has bits that no HOLT_CURSOR_... stands for",
-                          o->flags);
+        return status_set(HOLT_INVALID, "holt_cursor_options.flags = %u: unknown flags", o->flags);
     holt_status rc = bound_check(o->lower, "holt_cursor_options.lower");
     if (rc == HOLT_OK) rc = bound_check(o->upper, "holt_cursor_options.upper");
     if (rc == HOLT_OK) rc = bound_check(o->prefix, "holt_cursor_options.prefix");
@@ -216,7 +214,7 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
 {
     status_begin_call();
     static const holt_cursor_options defaults;
-    if (!out) return status_set(HOLT_INVALID, "the place for the cursor is NULL");
+    if (!out) return status_set(HOLT_INVALID, "cursor (out) is NULL");
     *out = NULL;
     snapshot *snap;
     holt_status rc = collection_check(c);

@@ -214,7 +214,7 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *o
 holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
 {
     status_begin_call();
-    if (!value) return status_set(HOLT_INVALID, "the place for the value is NULL");
+    if (!value) return status_set(HOLT_INVALID, "value (out) is NULL");
     value_sink out = {.value = value, .wanted = true};
     sink_clear(&out);
     holt_status rc = collection_check(c);
@@ -226,7 +226,7 @@ holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void 
                           size_t *size)
 {
     status_begin_call();
-    if (!size) return status_set(HOLT_INVALID, "the place for the size is NULL");
+    if (!size) return status_set(HOLT_INVALID, "size (out) is NULL");
     *size = 0;
     if (!into && capacity)
         return status_set(HOLT_INVALID, "the buffer is NULL with a capacity of %zu", capacity);

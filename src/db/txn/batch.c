@@ -1,8 +1,9 @@
-/* batch.c -- reading back what a transaction has written, and forgetting it.
+/* batch.c -- the holt_batch_... calls: reading back and clearing what a transaction has written.
  *
- * The write set is a row of operations in the log's encoding (log/operation.h), which name their collections
- * by id; the transaction keeps the handles. A walk decodes them one by one. Its position is an offset, because
- * the callback may write to the transaction, which moves the bytes.
+ * The write set is a sequence of operations in the log's encoding (log/operation.h), which identify their
+ * collections by id; the transaction keeps the handles. holt_batch_iterate decodes the operations one by one.
+ * Its position is an offset rather than a pointer, because the callback may write to the transaction, which
+ * may move the bytes.
  */
 #include "db/txn/txn.h"
 
@@ -12,7 +13,7 @@
 
 #include <assert.h>
 
-/* The beginning of a call; after HOLT_OK handle_leave() ends it. */
+/* Begins a call on the transaction. After HOLT_OK the caller must end it with handle_leave(). */
 static holt_status enter(holt_txn *t)
 {
     if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
@@ -22,7 +23,7 @@ static holt_status enter(holt_txn *t)
     return rc;
 }
 
-/* The figures are the owner's, who writes them; but a forced close does, too. */
+/* Entered like any other call, because a forced close on another thread clears the write set. */
 static uint64_t figure(const holt_txn *t, bool bytes)
 {
     handle *h = t ? (handle *)&t->handle : NULL;
@@ -42,10 +43,10 @@ uint64_t holt_batch_bytes(const holt_txn *t)
     return figure(t, true);
 }
 
-/* ---------------------------------------------------------------- walking */
+/* ---------------------------------------------------------------- iterating */
 
-/* The collection with that id. *hint: where the last one was found; batches write to the same collection, or to
- * several in turn. */
+/* The collection with that id. *hint is the index at which the previous one was found: batches mostly write
+ * to one collection, or to several in turn. */
 static holt_collection *find_collection(const write_set *w, uint32_t id, size_t *hint)
 {
     for (size_t i = 0; i < w->collection_count; i++) {
@@ -69,7 +70,7 @@ static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t 
     return e;
 }
 
-/* Outside the handle: the program's function may make calls on it, and close the database by force. */
+/* Leaves the handle for the callback, which may call on the transaction or close the database by force. */
 static holt_status show(holt_txn *t, holt_batch_fn each, void *ctx, const holt_batch_entry *e)
 {
     handle_leave(&t->handle);
@@ -78,7 +79,7 @@ static holt_status show(holt_txn *t, holt_batch_fn each, void *ctx, const holt_b
     return rc == HOLT_OK ? txn_refuse(t) : rc;
 }
 
-/* What is added meanwhile lies behind `end`. */
+/* Operations that the callback adds lie beyond `end` and are not visited. */
 static holt_status walk(holt_txn *t, holt_batch_fn each, void *ctx)
 {
     const write_set *w = &t->writes;
@@ -100,12 +101,12 @@ static holt_status walk(holt_txn *t, holt_batch_fn each, void *ctx)
 holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx)
 {
     status_begin_call();
-    if (!each) return status_set(HOLT_INVALID, "the function that receives the operations is NULL");
+    if (!each) return status_set(HOLT_INVALID, "each (callback) is NULL");
     holt_status rc = enter(t);
     if (rc != HOLT_OK) return rc;
     bool outer = !t->walked;
     t->walked = true;
-    t->users++; /* the function may roll it back */
+    t->users++; /* the callback may roll it back */
     rc = walk(t, each, ctx);
     if (outer) t->walked = false;
     handle_leave(&t->handle);
@@ -118,9 +119,7 @@ static holt_status clear(holt_txn *t)
     if (t->flags & HOLT_TXN_READ_ONLY)
         return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
     if (t->walked)
-        return status_set(HOLT_INVALID,
-                          "holt_batch_iterate is reading the transaction, which cannot be cleared "
-                          "meanwhile");
+        return status_set(HOLT_INVALID, "the transaction cannot be cleared from within holt_batch_iterate");
     txn_clear_writes(t);
     return HOLT_OK;
 }

@@ -1,3 +1,7 @@
+/* txn.c -- transactions: their options, write set, commit and rollback.
+ *
+ * In this release a transaction is either a snapshot (HOLT_TXN_READ_ONLY) or a write batch (HOLT_TXN_BLIND).
+ */
 #include "db/txn/txn.h"
 
 #include "base/memory.h"
@@ -20,7 +24,7 @@ holt_status txn_check(const holt *db, const holt_txn *t)
 {
     if (!t) return HOLT_OK;
     if (!txn_is_open(t)) return txn_refuse(t);
-    if (t->db != db) return status_set(HOLT_INVALID, "the transaction is one of another database");
+    if (t->db != db) return status_set(HOLT_INVALID, "the transaction belongs to another database");
     return HOLT_OK;
 }
 
@@ -37,19 +41,19 @@ holt_status txn_read(const holt *db, holt_txn *t, snapshot **out)
 
 /* ---------------------------------------------------------------- the write set */
 
-/* The bytes of keys and values, against the limits of one transaction and of all. */
+/* Charges bytes of keys and values against the limits of one transaction and of all open ones together. */
 static holt_status charge(holt_txn *t, uint64_t bytes)
 {
     holt *db = t->db;
     uint64_t limit = db->set.txn_bytes_max;
     if (t->writes.user_bytes + bytes > limit)
         return status_set(HOLT_TOO_LARGE,
-                          "the transaction would hold more than %" PRIu64
+                          "the transaction would exceed %" PRIu64
                           " bytes of keys and values (a quarter of memory_bytes, or 2 GiB)",
                           limit);
     if (budget_charge_writes(db, bytes, limit)) return HOLT_OK;
     return status_set(
-        HOLT_BUSY, "all open transactions together would hold more than %" PRIu64 " bytes; commit some first",
+        HOLT_BUSY, "all open transactions together would exceed %" PRIu64 " bytes; commit some of them first",
         limit);
 }
 
@@ -80,7 +84,7 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
     }
     uint8_t *at = buffer_extend(&w->operations, size);
     if (!at) {
-        w->operations.failed = false; /* what stands in it is whole */
+        w->operations.failed = false; /* its contents are still complete */
         budget_release_writes(t->db, bytes);
         return status_no_memory(size);
     }
@@ -106,7 +110,7 @@ void txn_clear_writes(holt_txn *t)
     write_set_deinit(t->db, &t->writes);
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- begin, commit, roll back */
 
 static holt_status check_options(const holt_txn_options *o)
 {
@@ -114,20 +118,19 @@ static holt_status check_options(const holt_txn_options *o)
     if (!reserved_zero(o->reserved, 8))
         return status_set(HOLT_INVALID, "holt_txn_options: reserved words must be zero");
     if (o->flags & ~known)
-        return status_set(HOLT_INVALID,
-                          "holt_txn_options.flags = %u: has bits that no HOLT_TXN_... stands for", o->flags);
+        return status_set(HOLT_INVALID, "holt_txn_options.flags = %u: unknown flags", o->flags);
     if (o->flags & (o->flags - 1))
-        return status_set(HOLT_INVALID, "holt_txn_options.flags: at most one of HOLT_TXN_... may be given");
+        return status_set(HOLT_INVALID, "holt_txn_options.flags: at most one HOLT_TXN_... flag may be set");
     if (o->durability > HOLT_PROCESS)
-        return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is no holt_durability",
+        return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is not a holt_durability",
                           o->durability);
     if (o->flags == 0 || o->flags == HOLT_TXN_SERIALIZABLE)
-        return status_set(HOLT_UNSUPPORTED, "transactions that read and write come with a later release; "
-                                            "HOLT_TXN_READ_ONLY and HOLT_TXN_BLIND are there");
+        return status_set(HOLT_UNSUPPORTED, "transactions that read and write are not supported in this "
+                                            "release; use HOLT_TXN_READ_ONLY or HOLT_TXN_BLIND");
     return HOLT_OK;
 }
 
-/* What the transaction holds of the database. */
+/* Releases what the transaction holds of the database. */
 static void give_back(holt_txn *t)
 {
     snapshot_release(t->db, &t->snapshot);
@@ -139,8 +142,8 @@ void txn_detach(handle *h)
     give_back((holt_txn *)h);
 }
 
-/* The end of what the transaction holds of the database, which a forced close may free from here on; the handle
- * stays. */
+/* Ends the transaction and releases what it holds of the database, which a forced close may free from here
+ * on. The handle remains. */
 static holt_status end(holt_txn *t, holt_status rc)
 {
     t->ended = true;
@@ -154,7 +157,7 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
 {
     status_begin_call();
     static const holt_txn_options defaults;
-    if (!out) return status_set(HOLT_INVALID, "the place for the transaction is NULL");
+    if (!out) return status_set(HOLT_INVALID, "transaction (out) is NULL");
     *out = NULL;
     holt_status rc = db_check(db);
     if (!o) o = &defaults;
@@ -211,11 +214,11 @@ void txn_unref(holt_txn *t)
 void holt_rollback(holt_txn *t)
 {
     if (!t) return;
-    if (!handle_enter(&t->handle)) { /* it holds nothing of the database, which may be closed by now */
+    if (!handle_enter(&t->handle)) { /* it holds nothing of the database, which may have been closed */
         if (handle_await_closed(&t->handle)) txn_unref(t);
         return;
     }
-    if (db_check(t->db) != HOLT_OK) return; /* a forked child: the parent's memory is let be */
+    if (db_check(t->db) != HOLT_OK) return; /* a forked child leaves the parent's memory alone */
     end(t, HOLT_OK);
     txn_unref(t);
 }

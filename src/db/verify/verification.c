@@ -1,3 +1,4 @@
+/* verification.c -- the problems, progress and result of one verification (verification.h). */
 #include "db/verify/verification.h"
 
 #include "base/status.h"
@@ -23,7 +24,7 @@ holt_status verification_take(verification *v, holt_status rc)
     status_save(&problem);
     if (v->report.problems++ == 0) v->first = problem;
     if (!v->options->problem) return HOLT_OK;
-    status_aside ours; /* the program may call Holt there */
+    status_aside ours; /* the callback may call Holt */
     status_put_aside(&ours);
     v->options->problem(v->options->ctx, &problem);
     status_put_back(&ours);
@@ -33,7 +34,7 @@ holt_status verification_take(verification *v, holt_status rc)
 static void tell_progress(const verification *v, uint64_t done)
 {
     if (!v->options->progress) return;
-    status_aside ours; /* the program may call Holt there */
+    status_aside ours; /* the callback may call Holt */
     status_put_aside(&ours);
     v->options->progress(v->options->ctx, done, v->bytes_total);
     status_put_back(&ours);

@@ -1,4 +1,8 @@
-/* verify.c -- holt_verify: a closed database, from CURRENT to the last operation of the log. Reads only. */
+/* verify.c -- holt_verify: verifies a closed database, from CURRENT to the last operation of the log.
+ *
+ * The order: lock the database as a reader, read CURRENT and the manifest, then check the trees of runs, the
+ * file of pages, the log, and last look for orphans. Nothing is written.
+ */
 #include "db/verify/verify.h"
 
 #include "base/status.h"
@@ -11,7 +15,7 @@
 #include "db/verify/verify_pages.h"
 #include "db/verify/verify_trees.h"
 
-/* Trees are read past the cache. */
+/* Trees are read around the cache, which is therefore minimal. */
 enum { NO_CACHE_BYTES = 1 << 20 };
 
 typedef struct closed_database {
@@ -33,26 +37,27 @@ static holt_status check_kind(const os_dir *dir, directory_kind kind)
 {
     switch (kind) {
     case DIRECTORY_FOREIGN:
-        return status_set(HOLT_INVALID, "%s: the directory holds other files and no database",
+        return status_set(HOLT_INVALID, "%s: the directory contains other files but no database",
                           os_dir_path(dir));
     case DIRECTORY_EMPTY:
         return status_set(HOLT_NOT_FOUND, "%s: there is no database in this directory", os_dir_path(dir));
     case DIRECTORY_HEADLESS:
         return status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET,
-                               "is missing from %s, where other files of a database are", os_dir_path(dir));
+                               "is missing from %s, although other files of a database are there",
+                               os_dir_path(dir));
     case DIRECTORY_DATABASE:
         break;
     }
     return HOLT_OK;
 }
 
-/* The shared lock keeps writers out; who already has the database for writing answers HOLT_BUSY. */
+/* The shared lock keeps writers out. HOLT_BUSY: a writer has the database open already. */
 static holt_status open_closed(closed_database *c, os *platform, const char *path)
 {
     directory_kind kind;
     holt_status rc = os_dir_open(platform, path, &c->dir);
     if (rc == HOLT_NOT_FOUND)
-        return status_set(rc, "%s: there is no such directory, and so no database", path);
+        return status_set(rc, "%s: there is no such directory, and thus no database", path);
     if (rc == HOLT_OK) rc = lock_database(c->dir, true, &c->lock);
     if (rc == HOLT_OK) rc = directory_look(c->dir, &kind);
     return rc == HOLT_OK ? check_kind(c->dir, kind) : rc;
@@ -68,9 +73,9 @@ static void close_closed(closed_database *c)
     os_dir_close(c->dir);
 }
 
-/* ---------------------------------------------------------------- what is in it */
+/* ---------------------------------------------------------------- its contents */
 
-/* Without a whole manifest nothing else can be judged: what belongs to the database is not known. */
+/* A problem here ends the verification: only the whole manifest says what belongs to the database. */
 static holt_status read_state(closed_database *c, verification *v)
 {
     holt_status rc = current_read(c->dir, &c->manifest, c->id);

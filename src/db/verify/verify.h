@@ -1,7 +1,4 @@
-/* verify.h -- verifying a closed database on a given machine: holt_verify with the os named.
- *
- * For tests: holt_verify() is this on os_posix().
- */
+/* verify.h -- holt_verify on a given os, for tests; holt_verify() itself runs on os_posix(). */
 #ifndef HOLT_DB_VERIFY_VERIFY_H
 #define HOLT_DB_VERIFY_VERIFY_H
 

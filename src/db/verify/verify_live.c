@@ -1,9 +1,9 @@
-/* verify_live.c -- holt_verify_live: the files of an open database as they are now.
+/* verify_live.c -- holt_verify_live: verifies the files of an open database as they are now.
  *
- * What is read belongs to one moment: the trees of one version. References on them, not on the version, are held
- * while they are read, so that no memtable waits for it, and files stay until they have been read. The blocks
- * come from the files and go past the cache. The log is not judged: it is being written. Neither are the maps of
- * the B+trees' pages, nor pages that no tree of the moment has: they are in flux.
+ * All trees verified belong to one version, and so to one moment. References to the trees, not to the
+ * version, are held while they are read: their files remain until then, and no memtable is kept in memory for
+ * it. Blocks are read from the files, around the cache. Not verified are the log, which is being written, and
+ * the maps of the page store and the pages that no tree of the version uses, which change all the time.
  */
 #include "base/memory.h"
 
@@ -23,7 +23,7 @@
 
 typedef struct manifest_moment {
     manifest_mark last;
-    bool lost; /* it could not be written: what is in it is not known */
+    bool lost; /* a write failed: its contents are unknown */
 } manifest_moment;
 
 /* manifest.mu held. */
@@ -34,14 +34,14 @@ static manifest_moment manifest_now(const holt *db)
     return now;
 }
 
-/* Every record up to the last one written must be there. */
+/* Checks that every record up to the last one written was found. */
 static holt_status check_end(const holt *db, manifest_mark written, manifest_mark found)
 {
     char name[OS_NAME_MAX];
     if (db->read_only || (found.number == written.number && found.record >= written.record)) return HOLT_OK;
     manifest_name(found.number, name);
     return status_set_file(HOLT_CORRUPT, name, HOLT_NO_OFFSET,
-                           "ends with record %" PRIu64 ", but the last one written is %" PRIu64
+                           "ends with record %" PRIu64 ", but the last record written is %" PRIu64
                            " of MANIFEST-%06" PRIu64,
                            found.record, written.record, written.number);
 }
@@ -53,7 +53,7 @@ static holt_status read_manifest(const holt *db, manifest_mark written, uint64_t
     manifest_mark mark;
     holt_status rc = current_read(db->dir, number, id);
     if (rc == HOLT_OK && (id[0] != db->id[0] || id[1] != db->id[1]))
-        rc = status_set_file(HOLT_CORRUPT, "CURRENT", 0, "names another database");
+        rc = status_set_file(HOLT_CORRUPT, "CURRENT", 0, "is of another database");
     if (rc == HOLT_NOT_FOUND) rc = status_set_file(HOLT_CORRUPT, "CURRENT", HOLT_NO_OFFSET, "is missing");
     if (rc == HOLT_OK) rc = verify_manifest(db->dir, *number, db->id, &state, &mark);
     if (rc == HOLT_OK) rc = check_end(db, written, mark);
@@ -63,8 +63,9 @@ static holt_status read_manifest(const holt *db, manifest_mark written, uint64_t
 
 enum { ATTEMPTS = 3 };
 
-/* It is read while others may append to it. What looks damaged counts only if nothing was written meanwhile;
- * if something is written all the time, the last attempt keeps writers waiting. */
+/* The manifest is read while other threads may append to it, so damage counts only if nothing was appended
+ * during the attempt. If records are appended during each attempt, the last one is made under the lock, which
+ * makes writers wait. */
 static holt_status verify_live_manifest(holt *db, verification *v)
 {
     holt_status rc = HOLT_OK;
@@ -89,14 +90,14 @@ static holt_status verify_live_manifest(holt *db, verification *v)
 /* ---------------------------------------------------------------- the trees */
 
 typedef struct live_tree {
-    char *collection; /* a copy of its name */
-    collection_tree tree;
+    char *collection;     /* a copy of its name */
+    collection_tree tree; /* references */
 } live_tree;
 
 typedef struct live_trees {
     live_tree *trees;
     size_t count;
-    tree_file *file; /* the B+trees'; NULL: there are none */
+    tree_file *file; /* of the B+trees' pages; NULL: there are no B+trees */
 } live_trees;
 
 static void live_trees_deinit(live_trees *all)
@@ -111,7 +112,7 @@ static void live_trees_deinit(live_trees *all)
 static holt_status add_live(live_trees *all, const holt_collection *c, const version *v)
 {
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
-    if (!s) return HOLT_OK; /* created since */
+    if (!s) return HOLT_OK; /* created after the version */
     live_tree *t = &all->trees[all->count];
     t->collection = mem_copy_string(c->name);
     if (!t->collection) return status_no_memory(strlen(c->name));
@@ -160,7 +161,8 @@ static holt_status gather_runs(const live_trees *all, verify_trees *list, verifi
 
 /* ---------------------------------------------------------------- B+trees */
 
-/* The file of that name is there and is ours. Opened anew, but only for that: how long it is changes all the time. */
+/* Checks that the file still exists under its name and belongs to this database. It is opened a second time
+ * for this only; its length is not checked, because it changes all the time. */
 static holt_status check_page_file(holt *db, verification *v, const live_trees *all)
 {
     tree_file *f;
@@ -200,7 +202,8 @@ static holt_status verify_btrees(holt *db, verification *v, const live_trees *al
     return rc;
 }
 
-/* Files of runs are opened anew, by name: what the database holds open might be there no more. */
+/* Files of runs are opened a second time, by name, because a file that the database holds open may have been
+ * deleted. */
 static holt_status verify_live_trees(holt *db, verification *v)
 {
     live_trees all = {0};

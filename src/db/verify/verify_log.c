@@ -1,3 +1,4 @@
+/* verify_log.c -- replays the log of a closed database without applying it, and decodes its operations. */
 #include "db/verify/verify_log.h"
 
 #include "base/status.h"
@@ -10,13 +11,13 @@
 typedef struct log_check {
     verification *verification;
     const manifest_state *state;
-    const replay_result *log; /* as far as it has been read */
+    const replay_result *log; /* what replay has accepted so far */
     uint64_t bytes_told;
 } log_check;
 
 /* ---------------------------------------------------------------- one commit */
 
-/* The commit stands where the log that was accepted before it ends. */
+/* The damaged commit begins where the log accepted so far ends. */
 static holt_status bad_commit(const log_check *c, seqno first, const char *what, uint64_t which)
 {
     const log_end *end = &c->log->segments[c->log->count - 1];
@@ -34,12 +35,13 @@ static holt_status check_operations(const log_check *c, seqno first, uint32_t co
     uint32_t i = 0;
     for (; operation_decode(&d, &o); i++) {
         if (o.key.size > KEY_BYTES_MAX) return bad_commit(c, first, "has a key that is too long", o.key.size);
-        /* Of one that is not there any more the operations stay in the log: ids are never used twice. */
+        /* Operations of dropped collections remain in the log; ids are never reused. */
         if (o.collection == 0 || o.collection >= c->state->next_collection)
-            return bad_commit(c, first, "writes to a collection that never was", o.collection);
+            return bad_commit(c, first, "writes to a collection that never existed", o.collection);
     }
-    if (d.failed) return bad_commit(c, first, "has an operation that cannot be read", i);
-    if (i != count) return bad_commit(c, first, "does not have as many operations as it says", count);
+    if (d.failed) return bad_commit(c, first, "has an operation that cannot be decoded", i);
+    if (i != count)
+        return bad_commit(c, first, "does not have the number of operations in its header", count);
     return HOLT_OK;
 }
 
@@ -57,7 +59,7 @@ static void tell_progress(void *ctx, uint64_t bytes)
     c->bytes_told = bytes;
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the whole log */
 
 bool verify_log_may_use(const manifest_state *s, uint64_t segment)
 {

@@ -1,3 +1,4 @@
+/* verify_manifest.c -- applies the records of the manifest one by one and checks the resulting state. */
 #include "db/verify/verify_manifest.h"
 
 #include "base/memory.h"
@@ -12,7 +13,7 @@ typedef struct reading {
     char name[OS_NAME_MAX];
 } reading;
 
-/* manifest_state.c knows no file; whoever reads about the problem wants to know it. */
+/* Adds the file and the record to a message of manifest_state.c, which does not know them. */
 static holt_status name_file(const char *file, const char *what, uint64_t index)
 {
     holt_error error;
@@ -28,7 +29,7 @@ static holt_status apply_record(void *ctx, uint64_t index, slice record)
     return rc == HOLT_CORRUPT || rc == HOLT_UNSUPPORTED ? name_file(r->name, "record", index) : rc;
 }
 
-/* ---------------------------------------------------------------- what the records add up to */
+/* ---------------------------------------------------------------- the resulting state */
 
 static holt_status check_counters(const manifest_state *s, const char *file)
 {
@@ -54,7 +55,7 @@ static holt_status check_names(const manifest_state *s, const char *file)
         has_default |= strcmp(names[i], "default") == 0;
         if (strlen(names[i]) > NAME_BYTES_MAX || (i > 0 && strcmp(names[i - 1], names[i]) == 0))
             rc = status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
-                                 "the collection name \"%s\" is too long or there twice", names[i]);
+                                 "the collection name \"%s\" is too long or occurs twice", names[i]);
     }
     mem_free(names);
     if (rc == HOLT_OK && !has_default)
@@ -67,14 +68,14 @@ static holt_status check_run(const manifest_state *s, const manifest_collection 
 {
     if (run->newest_seqno > s->log.flushed_seqno)
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
-                               "run %" PRIu64 " of collection \"%s\" is newer than what was flushed (%" PRIu64
+                               "run %" PRIu64 " of collection \"%s\" is newer than the last flush (%" PRIu64
                                ")",
                                run->newest_seqno, c->name, s->log.flushed_seqno);
     for (size_t i = 0; i < run->count; i++)
         if (run->file_ranges[i].file >= s->next_file)
             return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
                                    "run %" PRIu64 " of collection \"%s\" is in file %" PRIu64
-                                   ", but the next file to be made is %" PRIu64,
+                                   ", but the next file number is %" PRIu64,
                                    run->newest_seqno, c->name, run->file_ranges[i].file, s->next_file);
     return HOLT_OK;
 }
@@ -84,7 +85,7 @@ static holt_status check_collection(const manifest_state *s, size_t index, const
     const manifest_collection *c = &s->collections[index];
     if (c->spec.id == 0 || c->spec.id >= s->next_collection)
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
-                               "collection %" PRIu32 " exists, but the next to be made is %" PRIu64,
+                               "collection %" PRIu32 " exists, but the next collection id is %" PRIu64,
                                c->spec.id, s->next_collection);
     holt_status rc = HOLT_OK;
     for (size_t i = 0; i < c->run_count && rc == HOLT_OK; i++)
@@ -101,7 +102,7 @@ static holt_status check_state(const manifest_state *s, const char *file)
     return rc;
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the whole manifest */
 
 holt_status verify_manifest(os_dir *dir, uint64_t number, const uint64_t database_id[2], manifest_state *s,
                             manifest_mark *mark)

@@ -1,3 +1,4 @@
+/* verify_orphans.c -- compares the files in the directory with those that the database uses. */
 #include "db/verify/verify_orphans.h"
 
 #include "db/open/directory.h"

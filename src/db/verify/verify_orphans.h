@@ -1,12 +1,12 @@
-/* verify_orphans.h -- counting the files that a crash or a failure has left: nothing refers to them, they do
- * no harm, and the next open for writing deletes them. */
+/* verify_orphans.h -- counts the files that a crash or a failure has left behind. Nothing refers to them,
+ * they do no harm, and the next open for writing deletes them. */
 #ifndef HOLT_DB_VERIFY_VERIFY_ORPHANS_H
 #define HOLT_DB_VERIFY_VERIFY_ORPHANS_H
 
 #include "db/manifest/manifest_state.h"
 #include "db/verify/verify_trees.h"
 
-/* What the database is known to use; any other file of ours is an orphan. */
+/* What the database uses; any other file of Holt's is an orphan. */
 typedef struct known_files {
     uint64_t manifest;
     const manifest_state *state;

@@ -1,9 +1,10 @@
+/* verify_pages.c -- opens the page store read-only and checks all B+trees of the manifest with it. */
 #include "db/verify/verify_pages.h"
 
 #include "base/memory.h"
 #include "base/status.h"
 
-/* Those of collections and those that are still to be given up; *roots to be freed. */
+/* The roots of all collections, and of trees with pages yet to be reclaimed. The caller must free *roots. */
 static holt_status gather_roots(const manifest_state *state, tree_root **roots, size_t *count)
 {
     size_t most = state->collection_count + state->garbage_count;

@@ -1,3 +1,4 @@
+/* verify_trees.c -- checks the file ranges of runs, their files, and the trees in these. */
 #include "db/verify/verify_trees.h"
 
 #include "base/memory.h"
@@ -23,14 +24,14 @@ holt_status verify_trees_add(verify_trees *t, const char *collection, const lsm_
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- the parts of a run */
+/* ---------------------------------------------------------------- the file ranges of a run */
 
 static bool is_empty_range(const lsm_file_range *p)
 {
     return !slice_is_open(p->lower) && !slice_is_open(p->upper) && slice_compare(p->lower, p->upper) >= 0;
 }
 
-/* Only the first may be open below and only the last above. */
+/* Only the first file range may have an open lower bound, and only the last an open upper bound. */
 static bool is_before(const lsm_file_range *a, const lsm_file_range *b)
 {
     return !slice_is_open(a->upper) && !slice_is_open(b->lower) && slice_compare(a->upper, b->lower) <= 0;
@@ -43,8 +44,8 @@ holt_status verify_trees_check_run(const verify_trees *t, size_t first, uint64_t
         const lsm_file_range *p = t->file_ranges[i].file_range;
         if (!is_empty_range(p) && (i == first || is_before(t->file_ranges[i - 1].file_range, p))) continue;
         return status_set_file(HOLT_CORRUPT, file, HOLT_NO_OFFSET,
-                               "collection \"%s\": part %zu of run %" PRIu64
-                               " is empty or not behind the one before it",
+                               "collection \"%s\": file range %zu of run %" PRIu64
+                               " is empty, or not in key order after the one before it",
                                t->file_ranges[i].collection, i - first, newest_seqno);
     }
     return HOLT_OK;
@@ -68,7 +69,7 @@ static bool same_root(const tree_root *a, const tree_root *b)
            a->filter.checksum == b->filter.checksum && a->filter_lines == b->filter_lines;
 }
 
-/* Whether a part before this one, of the same file, is of the same tree. */
+/* Returns whether an earlier file range of the same file is of the same tree. */
 static bool seen_before(const verify_file_range *file_ranges, size_t first, size_t index)
 {
     for (size_t i = index; i > first; i--) {
@@ -91,7 +92,7 @@ static holt_status verify_tree(verification *v, tree_file *f, const verify_file_
     return verification_take(v, rc);
 }
 
-/* The parts [first, end) are in one file, which is as long as the longest of them needs. */
+/* The file ranges [first, end) are in one file, which must be as long as the longest of them needs. */
 static holt_status verify_file(verification *v, const verify_trees *t, size_t first, size_t end,
                                tree_files *files)
 {
@@ -110,7 +111,7 @@ static holt_status verify_file(verification *v, const verify_trees *t, size_t fi
     return rc;
 }
 
-/* ---------------------------------------------------------------- all of them */
+/* ---------------------------------------------------------------- all files */
 
 void verify_trees_expect(const verify_trees *t, verification *v)
 {
