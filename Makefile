@@ -1,29 +1,29 @@
-# The short face of the build. Meson and Ninja do the work; scripts/deps brings what they need.
+# Wrapper around Meson and Ninja. scripts/deps installs what they need.
 #
-#   make run [DATA=file]      load real records into ./run-data and query them
-#   make test [OPTIONS=...]   build and run the tests; OPTIONS as in "meson test --help"
-#   make                      build the library and the command
-#   make bench [OPTIONS=...]  measure; OPTIONS as in "holt bench --help"
-#   make compare [OPTIONS]    measure beside other engines; OPTIONS as in "bench/compare --help"
-#   make install              into PREFIX (/usr/local), below DESTDIR
-#   make uninstall            take that away again
-#   make nightly              all that CI does, for longer
-#   make format               lay out the code (clang-format)
-#   make clean                remove what was built
+#   make run [DATA=file]        load real records into ./run-data and query them
+#   make test [OPTIONS=...]     build and run the tests; OPTIONS as in "meson test --help"
+#   make                        build the library and the command
+#   make bench [OPTIONS=...]    run the benchmarks; OPTIONS as in "holt bench --help"
+#   make compare [OPTIONS=...]  benchmark against other engines; OPTIONS as in "bench/compare --help"
+#   make install                install into PREFIX (/usr/local), below DESTDIR
+#   make uninstall              remove what was installed
+#   make nightly                run everything that CI does, for longer
+#   make format                 format the code (clang-format)
+#   make clean                  remove the builds
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
 OPTIONS ?=
-# The tests have a build of their own: with assertions, and every warning an error.
+# The tests have their own build, with assertions and with warnings as errors.
 TESTED  = $(BUILD)-test
-# So has the comparison: with whatever other engines scripts/deps could bring.
+# So does the comparison, with the other engines that scripts/deps could install.
 COMPARED = $(BUILD)-bench
 HOLT    = $(BUILD)/src/cli/holt
 # Absolute, or empty.
 ROOT    = $(if $(DESTDIR),$(abspath $(DESTDIR)))
 
-# Where this system looks for libraries. Meson knows that of Debian only where dpkg-dev is installed.
+# Debian's library directory, which Meson only knows where dpkg-dev is installed.
 MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
 LIBDIR    = $(if $(MULTIARCH),$(patsubst /usr/%,%,$(wildcard /usr/lib/$(MULTIARCH))))
 SETUP     = meson setup --prefix '$(PREFIX)' $(if $(LIBDIR),--libdir $(LIBDIR))
@@ -64,7 +64,7 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-# What an interrupted setup left behind would make Meson believe that it is done.
+# An interrupted setup leaves files that make Meson believe it has finished.
 $(BUILD)/build.ninja: | deps-build
 	@rm -rf $(BUILD)/meson-private
 	$(SETUP) --buildtype=release -Dtests=disabled $(BUILD)
@@ -74,7 +74,7 @@ $(TESTED)/build.ninja: | deps-test
 	$(SETUP) --werror -Dtests=enabled $(TESTED)
 
 $(COMPARED)/build.ninja: | deps-build
-	@scripts/deps bench || echo "make: comparing with the engines that are there" >&2
+	@scripts/deps bench || echo "make: comparing with the engines that are installed" >&2
 	@rm -rf $(COMPARED)/meson-private
 	$(SETUP) --buildtype=release -Dtests=disabled -Dbench=true $(COMPARED)
 

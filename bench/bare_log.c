@@ -34,7 +34,7 @@ void bare_log_open(bare_log *log, const engine_settings *s)
 
 void bare_log_close(bare_log *log)
 {
-    close(log->file); /* nothing of it is kept */
+    close(log->file); /* its contents are not kept */
 }
 
 void bare_log_write(bare_log *log, const char *data, size_t size)

@@ -1,4 +1,4 @@
-/* chart.c -- see chart.h. For each workload the engines' speed, on a logarithmic scale. */
+/* chart.c -- the chart of a summary: each engine's speed in each workload, on a logarithmic scale. */
 #include "chart.h"
 
 #include <signal.h>
@@ -14,7 +14,7 @@ static void write_path(FILE *out, const char *path)
 {
     fputc('\'', out);
     for (; *path; path++) {
-        if (*path == '\'') fputc('\'', out); /* gnuplot's way to write a quote in quotes */
+        if (*path == '\'') fputc('\'', out); /* how gnuplot escapes a quote */
         fputc(*path, out);
     }
     fputc('\'', out);
@@ -35,7 +35,7 @@ static void write_data(FILE *out)
     fputs("$figures << END\n", out);
     for (size_t r = 0; r < s->row_count; r++) {
         const summary_row *row = &s->rows[r];
-        if (row->time) continue; /* another scale */
+        if (row->time) continue; /* milliseconds need another scale */
         fprintf(out, "\"%s\\n%s\"", row->workload, row->unit);
         for (size_t e = 0; e < s->engine_count; e++) {
             if (row->figure[e] > 0) {
@@ -55,11 +55,12 @@ static void write_script(FILE *out, const char *path)
     fprintf(out, "set terminal svg size %zu,520 font 'sans-serif,12' background '#ffffff'\nset output ",
             200 + 90 * s->row_count);
     write_path(out, path);
-    fputs("\nset style data histograms\nset style histogram clustered gap 1\nset style fill solid 0.8 "
-          "noborder\n"
-          "set logscale y\nset format y '%.0s%c'\nset ylabel 'a second'\nset grid ytics\nset key outside top "
-          "center horizontal\nset xtics rotate by -30\n",
-          out);
+    fputs(
+        "\nset style data histograms\nset style histogram clustered gap 1\nset style fill solid 0.8 "
+        "noborder\n"
+        "set logscale y\nset format y '%.0s%c'\nset ylabel 'per second'\nset grid ytics\nset key outside top "
+        "center horizontal\nset xtics rotate by -30\n",
+        out);
     write_data(out);
     const char *before = "plot";
     for (size_t e = 0; e < s->engine_count; e++) {
@@ -82,6 +83,6 @@ bool chart_draw(const char *path)
         if (pclose(gnuplot) == 0) return true;
     }
     fprintf(stderr,
-            "compare: no chart: nothing to draw, or gnuplot is not there or failed (package gnuplot-nox)\n");
+            "compare: no chart: nothing to draw, or gnuplot failed or is missing (package gnuplot-nox)\n");
     return false;
 }

@@ -1,10 +1,10 @@
-/* chart.h -- bars of the summary, drawn by gnuplot into an SVG file. */
+/* chart.h -- draws the summary as a bar chart into an SVG file, with gnuplot. */
 #ifndef BENCH_CHART_H
 #define BENCH_CHART_H
 
 #include <stdbool.h>
 
-/* false: told on standard error. */
+/* false: it failed, with a message on standard error. */
 bool chart_draw(const char *path);
 
 #endif

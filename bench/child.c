@@ -1,4 +1,4 @@
-/* child.c -- the process of an engine: its side and its parent's. */
+/* child.c -- the process of an engine: the child's side and the parent's side. */
 #include "child.h"
 
 #include <errno.h>
@@ -20,15 +20,15 @@
 #include "interrupt.h"
 #include "worker.h"
 
-enum { LOOK_MS = 50 /* between looks at a child's memory */ };
+enum { LOOK_MS = 50 /* between samples of a child's memory */ };
 
-/* Both ends are the same program: structures go over the pipe as they lie in memory. */
+/* Both ends run the same program, so structures go over the pipe as they are in memory. */
 struct command {
     const workload *workload;
     bool run; /* else prepare */
 };
 
-struct answer {
+struct reply {
     bool over, settled;
     figures figures;
 };
@@ -63,12 +63,13 @@ static bool read_whole(int file, void *data, size_t size)
 
 /* ---------------------------------------------------------------- the child's side */
 
-/* By all threads of this process, also those that have ended. Zero where the kernel does not count. */
+/* I/O by all threads of this process, including those that have ended. Zero where the kernel does not
+ * count it. */
 struct io {
-    uint64_t read;    /* bytes that came from the disk */
-    uint64_t dirtied; /* bytes of files that were made dirty, counted by folio */
-    uint64_t written; /* bytes that calls wrote */
-    uint64_t calls;   /* that wrote */
+    uint64_t read;    /* bytes read from the disk */
+    uint64_t dirtied; /* bytes of files that became dirty, counted by folio */
+    uint64_t written; /* bytes written by system calls */
+    uint64_t calls;   /* system calls that wrote */
 };
 
 static struct io io_until_now(void)
@@ -91,13 +92,13 @@ enum contents { CONTENTS_OTHER, CONTENTS_FULL, CONTENTS_SETTLED };
 struct state {
     const compare_settings *settings;
     const engine *engine;
-    engine_settings opened; /* how db is open, or is to be */
+    engine_settings opened; /* how db is, or will be, opened */
     database *db;
     enum contents contents;
-    struct io when_empty; /* when the directory was */
+    struct io when_empty; /* when the directory was empty */
     uint64_t put;         /* entries since then */
     const workload *under_way;
-    uint64_t position; /* the next operation of it */
+    uint64_t position; /* its next operation */
 };
 
 static uint64_t cpu_ns(void)
@@ -108,8 +109,9 @@ static uint64_t cpu_ns(void)
            ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
 }
 
-/* Bytes for the disk since then. A folio may be a MiB of which one page is new and written: a call dirties no
- * more than what it writes and the rest of a page. Stores through a map no call tells of. */
+/* Bytes destined for the disk since then. A folio of 1 MiB may be counted for one page written. So the
+ * count is capped: a call dirties at most what it writes and the rest of a page. Stores through a mapping
+ * have no calls. */
 static uint64_t written_since(const struct state *c, const struct io *then)
 {
     struct io now = io_until_now();
@@ -119,7 +121,7 @@ static uint64_t written_since(const struct state *c, const struct io *then)
     return maps || dirtied < called ? dirtied : called;
 }
 
-/* Of the process; 0 when it is gone. */
+/* Anonymous memory of the process; 0 if it is gone. */
 static uint64_t anonymous_bytes(pid_t pid)
 {
     unsigned long kilobytes = 0;
@@ -151,14 +153,13 @@ static void empty_database(struct state *c)
 {
     close_database(c);
     files_remove(c->opened.directory);
-    c->opened.buffer_bytes = c->settings->engine.buffer_bytes; /* an opening may have had more */
+    c->opened.buffer_bytes = c->settings->engine.buffer_bytes; /* an opening may have used more */
     c->contents = CONTENTS_OTHER;
     c->put = 0;
     c->when_empty = io_until_now();
 }
 
-/* Room for all entries in the write buffer: whatever an engine adds to one, it is less than this. Engines
- * take no more than 1 GiB. */
+/* A write buffer for all entries: no engine adds more than this to an entry. Engines accept at most 1 GiB. */
 static uint64_t buffer_for_all(const compare_settings *s)
 {
     uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256), most = (uint64_t)1 << 30;
@@ -166,7 +167,7 @@ static uint64_t buffer_for_all(const compare_settings *s)
     return wanted > s->engine.buffer_bytes ? wanted : s->engine.buffer_bytes;
 }
 
-/* unsynced_bytes: how much of the end is not to be known to be on disk; 0: all of it. */
+/* unsynced_bytes: how much of the end is to be left unsynced; 0: everything. */
 static void fill(struct state *c, uint64_t unsynced_bytes)
 {
     const compare_settings *s = c->settings;
@@ -207,7 +208,7 @@ static bool settle(struct state *c, figures *out)
     return true;
 }
 
-/* The parent kills this process next; the one after it opens. */
+/* The parent kills this process next; its successor opens the database. */
 static void leave_unclean(struct state *c, bool synced)
 {
     empty_database(c);
@@ -216,7 +217,7 @@ static void leave_unclean(struct state *c, bool synced)
     fill(c, synced ? 1 << 20 : 0);
 }
 
-static void prepare(struct state *c, const workload *w, struct answer *out)
+static void prepare(struct state *c, const workload *w, struct reply *out)
 {
     switch (w->need) {
     case NEED_NOTHING:
@@ -241,7 +242,7 @@ static void prepare(struct state *c, const workload *w, struct answer *out)
     c->under_way = w;
 }
 
-/* Some entries of what was recovered: the last put among them. */
+/* Checks some of the recovered entries, the last put among them. */
 static uint64_t count_lost(struct state *c)
 {
     const workload *reading = workload_find("readrandom", strlen("readrandom"));
@@ -268,7 +269,7 @@ static void run_opening(struct state *c, const workload *w, figures *out)
     if (w->need != NEED_NOTHING) out->wrong = count_lost(c);
 }
 
-static void run(struct state *c, const workload *w, struct answer *out)
+static void run(struct state *c, const workload *w, struct reply *out)
 {
     uint64_t cpu = cpu_ns(), end = w->operations ? w->operations(c->settings) : UINT64_MAX;
     struct io before = io_until_now();
@@ -290,51 +291,51 @@ static void run(struct state *c, const workload *w, struct answer *out)
     if (w->leaves == LEAVES_OTHER) c->contents = CONTENTS_OTHER;
 }
 
-static _Noreturn void child_main(const child *parent, int commands, int answers)
+static _Noreturn void child_main(const child *parent, int commands, int replies)
 {
     struct state c = {.settings = parent->settings, .engine = parent->engine};
     struct command command;
-    struct answer *answer = engine_allocate(sizeof *answer);
+    struct reply *reply = engine_allocate(sizeof *reply);
     c.opened = c.settings->engine;
     snprintf(c.opened.directory, sizeof c.opened.directory, "%s", parent->directory);
     while (read_whole(commands, &command, sizeof command)) {
-        memset(answer, 0, sizeof *answer);
+        memset(reply, 0, sizeof *reply);
         if (command.run) {
-            run(&c, command.workload, answer);
+            run(&c, command.workload, reply);
         } else {
-            prepare(&c, command.workload, answer);
+            prepare(&c, command.workload, reply);
         }
-        if (!write_whole(answers, answer, sizeof *answer)) break;
+        if (!write_whole(replies, reply, sizeof *reply)) break;
     }
-    _exit(0); /* the files are removed next: no need to close them well */
+    _exit(0); /* the files are removed next: no need to close them properly */
 }
 
 /* ---------------------------------------------------------------- the parent's side */
 
-static void become_child(const child *c, int commands[2], int answers[2])
+static void become_child(const child *c, int commands[2], int replies[2])
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* else a stopped child would stay for ever */
-    signal(SIGINT, SIG_IGN);                /* Ctrl-C is for the parent, who kills us */
+    signal(SIGINT, SIG_IGN);                /* Ctrl-C is for the parent, which kills us */
     close(commands[1]);
-    close(answers[0]);
-    child_main(c, commands[0], answers[1]);
+    close(replies[0]);
+    child_main(c, commands[0], replies[1]);
 }
 
-/* It waits for a command, and has taken next to nothing, when it is moved into its group. */
+/* The child is moved into its group while it waits for its first command and has used next to no memory. */
 static bool start_process(child *c)
 {
-    int commands[2], answers[2];
-    if (pipe2(commands, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0) {
+    int commands[2], replies[2];
+    if (pipe2(commands, O_CLOEXEC) != 0 || pipe2(replies, O_CLOEXEC) != 0) {
         fprintf(stderr, "compare: pipe: %s\n", strerror(errno));
         return false;
     }
-    fflush(stdout); /* what is buffered would be written twice */
+    fflush(stdout); /* or buffered output would be written twice */
     c->pid = fork();
-    if (c->pid == 0) become_child(c, commands, answers);
+    if (c->pid == 0) become_child(c, commands, replies);
     close(commands[0]);
-    close(answers[1]);
+    close(replies[1]);
     c->commands = commands[1];
-    c->answers = answers[0];
+    c->replies = replies[0];
     if (c->pid > 0) return !c->group.path[0] || memory_group_take(&c->group, c->pid);
     fprintf(stderr, "compare: fork: %s\n", strerror(errno));
     c->pid = 0;
@@ -360,43 +361,43 @@ void child_kill(child *c)
     kill(c->pid, SIGKILL);
     (void)waitpid(c->pid, NULL, 0);
     close(c->commands);
-    close(c->answers);
+    close(c->replies);
     c->pid = 0;
 }
 
-/* Waits for an answer, and looks at the child's memory meanwhile. The most there was. */
+/* Waits for a reply, sampling the child's memory. Returns the maximum. */
 static uint64_t watch_memory(const child *c)
 {
-    struct pollfd answer = {.fd = c->answers, .events = POLLIN};
+    struct pollfd reply = {.fd = c->replies, .events = POLLIN};
     uint64_t most = 0;
-    while (!interrupted() && poll(&answer, 1, LOOK_MS) == 0) {
+    while (!interrupted() && poll(&reply, 1, LOOK_MS) == 0) {
         uint64_t now = anonymous_bytes(c->pid);
         if (now > most) most = now;
     }
     return most;
 }
 
-/* The child runs from here until it has answered. */
-static bool ask(child *c, const workload *w, bool run, struct answer *answer)
+/* The child runs from here until it has replied. */
+static bool ask(child *c, const workload *w, bool run, struct reply *reply)
 {
     struct command command = {.workload = w, .run = run};
     kill(c->pid, SIGCONT);
-    bool answered = write_whole(c->commands, &command, sizeof command);
-    uint64_t most = answered ? watch_memory(c) : 0;
-    answered = answered && read_whole(c->answers, answer, sizeof *answer);
+    bool replied = write_whole(c->commands, &command, sizeof command);
+    uint64_t most = replied ? watch_memory(c) : 0;
+    replied = replied && read_whole(c->replies, reply, sizeof *reply);
     kill(c->pid, SIGSTOP);
-    if (most > answer->figures.anonymous_bytes) answer->figures.anonymous_bytes = most;
-    return answered;
+    if (most > reply->figures.anonymous_bytes) reply->figures.anonymous_bytes = most;
+    return replied;
 }
 
 static bool ask_and_copy(child *c, const workload *w, bool run, bool *flag, figures *out)
 {
-    struct answer *answer = engine_allocate(sizeof *answer);
-    bool answered = ask(c, w, run, answer);
-    *flag = run ? answer->over : answer->settled;
-    *out = answer->figures;
-    free(answer);
-    return answered;
+    struct reply *reply = engine_allocate(sizeof *reply);
+    bool replied = ask(c, w, run, reply);
+    *flag = run ? reply->over : reply->settled;
+    *out = reply->figures;
+    free(reply);
+    return replied;
 }
 
 bool child_prepare(child *c, const workload *w, bool *settled, figures *out)
@@ -425,6 +426,6 @@ bool child_lacked_memory(const child *c)
 void child_remove(child *c)
 {
     files_remove(c->directory);
-    (void)rmdir(c->directory); /* plan.c tells when something stays */
+    (void)rmdir(c->directory); /* plan.c reports what is left over */
     memory_group_remove(&c->group);
 }

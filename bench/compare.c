@@ -1,4 +1,4 @@
-/* compare.c -- bench/compare: Holt beside other engines. The command line. */
+/* compare.c -- bench/compare, Holt beside other engines: the command line. */
 #include "compare.h"
 
 #include <errno.h>
@@ -49,55 +49,51 @@ static const struct {
      "A,B,...",
      "which workloads (default: all below)"},
     {{"num", required_argument, NULL, OPTION_NUM}, "N", "entries (default: 1000000)"},
-    {{"rounds", required_argument, NULL, OPTION_ROUNDS},
-     "N",
-     "rounds, of which the medians are shown (default: 3)"},
+    {{"rounds", required_argument, NULL, OPTION_ROUNDS}, "N", "rounds; their medians are shown (default: 3)"},
     {{"slice-ms", required_argument, NULL, OPTION_SLICE_MS}, "N", "length of a slice (default: 1000)"},
     {{"value-bytes", required_argument, NULL, OPTION_VALUE_BYTES}, "N", "bytes of a value (default: 100)"},
     {{"batch", required_argument, NULL, OPTION_BATCH}, "N", "fillbatch: entries in a batch (default: 1000)"},
     {{"range", required_argument, NULL, OPTION_RANGE}, "N", "seekrandom: moves after a seek (default: 50)"},
     {{"kind", required_argument, NULL, OPTION_KIND},
      "KIND",
-     "of Holt's collection: lsm (the default) or btree"},
+     "kind of Holt's collection: lsm (the default) or btree"},
     {{"memory", required_argument, NULL, OPTION_CACHE},
      "SIZE",
-     "cache of every engine (default: 512M, or a quarter of\n--memory-limit); Holt's memory_bytes is this "
-     "and "
-     "--buffer\ntogether, at least four times --buffer"},
+     "cache of every engine (default: 512M, or a quarter of\n--memory-limit); Holt's memory_bytes is the sum "
+     "of this\nand --buffer, and at least four times --buffer"},
     {{"buffer", required_argument, NULL, OPTION_BUFFER},
      "SIZE",
      "write buffer of every engine (default: 64M, or an\neighth of --memory-limit)"},
     {{"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
      "SIZE",
-     "all the memory of every engine, the page cache of its\nfiles included (default: no limit); needs the "
-     "right to\n"
-     "make memory cgroups"},
-    {{"map", required_argument, NULL, OPTION_MAP}, "SIZE", "map of LMDB (default: 8G)"},
+     "total memory of every engine, including the page cache\nof its files (default: no limit); needs "
+     "permission to\ncreate memory cgroups"},
+    {{"map", required_argument, NULL, OPTION_MAP}, "SIZE", "map size of LMDB (default: 8G)"},
     {{"filter-bits", required_argument, NULL, OPTION_FILTER_BITS},
      "N",
-     "filter bits a key, 0 = none (default: 10)"},
+     "filter bits per key, 0 = no filter (default: 10)"},
     {{"seed", required_argument, NULL, OPTION_SEED},
      "N",
-     "the same seed makes the same operations (default: 42)"},
+     "the same seed gives the same operations (default: 42)"},
     {{"dir", required_argument, NULL, OPTION_DIR},
      "DIR",
-     "make the working directory there (default: $TMPDIR, or\nelse here); it is removed at the end"},
-    {{"json", no_argument, NULL, OPTION_JSON}, NULL, "a JSON object a line"},
+     "where to create the working directory (default:\n$TMPDIR, or else here); it is removed at the end"},
+    {{"json", no_argument, NULL, OPTION_JSON}, NULL, "print one JSON object per line"},
     {{"markdown", no_argument, NULL, OPTION_MARKDOWN},
      NULL,
-     "Markdown, with a table of all engines at the end"},
+     "print Markdown, with a table of all engines at the end"},
     {{"chart", required_argument, NULL, OPTION_CHART}, "FILE.svg", "also draw a chart (needs gnuplot)"},
     {{"help", no_argument, NULL, OPTION_HELP}, NULL, "this text"},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
-/* What the command line says. */
+/* The command line, parsed. */
 struct call {
     compare_settings settings;
     const engine *engines[ENGINES_MAX + 1];
     const workload *workloads[LISTED_MAX + 1];
-    const char *below; /* where the working directory is made */
+    const char *below; /* where the working directory is created */
     char directory[3072];
 };
 
@@ -121,27 +117,25 @@ static void print_help(void)
 {
     puts("Usage: compare [OPTION]...\n"
          "\n"
-         "Runs the same workloads, with the same keys in the same order, in Holt and in other engines, and "
-         "prints\n"
-         "the medians side by side. Each engine has a process of its own; they take turns in slices of about "
-         "a\n"
-         "second, and an engine is stopped while another has its slice.\n");
+         "Runs the same workloads, with the same keys in the same order, in Holt and in other engines,\n"
+         "and prints the medians side by side. Each engine has a process of its own; they take turns in\n"
+         "slices of about a second, and an engine is stopped while another one runs.\n");
     print_options();
     puts("\nEngines:");
     for (const engine *const *e = engines; *e; e++) {
         printf("  %-18s %s%s%s\n", (*e)->name, (*e)->kind, (*e)->only ? ", for " : "",
                (*e)->only ? (*e)->only : "");
     }
-    if (engines_missing[0]) printf("  not built, for want of its package: %s\n", engines_missing);
+    if (engines_missing[0]) printf("  not built, package missing: %s\n", engines_missing);
     puts("\nWorkloads:");
     for (const workload *w = workloads; w->name; w++) {
         printf("  %-18s %s\n", w->name, w->what);
     }
     puts(
         "\nExit codes:\n"
-        "  0  done\n"
-        "  1  an engine failed or gave a wrong answer; what the others did is shown\n"
-        "  2  the command line makes no sense\n"
+        "  0  success\n"
+        "  1  an engine failed or returned a wrong result; the results of the others are shown\n"
+        "  2  bad command line\n"
         "\n"
         "Examples:\n"
         "  compare --engines holt,rocksdb,leveldb --num 200000\n"
@@ -187,10 +181,9 @@ static bool take_list(struct call *c, const char *option, const char *list, take
     while (*list) {
         size_t size = strcspn(list, ",");
         if (!take(c, list, size, place++)) {
-            fprintf(
-                stderr,
-                "compare: --%s: '%.*s' is not one, not built, or named twice; 'compare --help' lists them\n",
-                option, (int)size, list);
+            fprintf(stderr,
+                    "compare: --%s: '%.*s' is unknown, not built, or named twice; see 'compare --help'\n",
+                    option, (int)size, list);
             return false;
         }
         list += size;
@@ -199,7 +192,7 @@ static bool take_list(struct call *c, const char *option, const char *list, take
     return true;
 }
 
-/* Recovery is measured of a log that holds all entries, and so do the write buffers. */
+/* Recovery is measured with a log, and therefore a write buffer, that holds all entries. */
 static bool fits_limit(const compare_settings *s, const workload *w)
 {
     return !s->engine.memory_limit || (w->need != NEED_UNCLEAN && w->need != NEED_SYNCED);
@@ -218,7 +211,7 @@ static void take_all(struct call *c)
     }
 }
 
-/* Fills in what the command line leaves open. false: told that memory is not enough. */
+/* Fills in what the command line leaves open. false: not enough memory, with a message. */
 static bool share_memory(struct call *c)
 {
     compare_settings *s = &c->settings;
@@ -227,12 +220,12 @@ static bool share_memory(struct call *c)
     if (!e->cache_bytes) e->cache_bytes = limit ? limit / 4 : (uint64_t)512 << 20;
     if (!e->buffer_bytes) e->buffer_bytes = limit ? limit / 8 : (uint64_t)64 << 20;
     if (limit && e->cache_bytes + 2 * e->buffer_bytes > limit) {
-        fprintf(stderr, "compare: --memory-limit: it has no room for --memory and two of --buffer\n");
+        fprintf(stderr, "compare: --memory-limit: too low for --memory plus twice --buffer\n");
         return false;
     }
     for (const workload *const *w = c->workloads; *w; w++) {
         if (fits_limit(s, *w)) continue;
-        fprintf(stderr, "compare: --memory-limit: not with %s, which needs room for all entries\n",
+        fprintf(stderr, "compare: --memory-limit: cannot be used with %s, which needs room for all entries\n",
                 (*w)->name);
         return false;
     }
@@ -320,11 +313,11 @@ static bool take_option(struct call *c, int code, const char *name, const char *
         s->chart = value;
         return true;
     default:
-        return false; /* getopt has told */
+        return false; /* getopt has printed a message */
     }
 }
 
-/* GO_ON, or the exit code. */
+/* Returns GO_ON, or the exit code. */
 static int parse(struct call *c, int argc, char **argv)
 {
     struct option long_options[OPTION_COUNT + 1] = {{0}};
@@ -340,7 +333,7 @@ static int parse(struct call *c, int argc, char **argv)
         if (!take_option(c, code, code == '?' ? "" : long_options[place].name, optarg)) return EXIT_USAGE;
     }
     if (optind == argc) return GO_ON;
-    fprintf(stderr, "compare: what is '%s'? 'compare --help' explains\n", argv[optind]);
+    fprintf(stderr, "compare: unexpected argument '%s'; see 'compare --help'\n", argv[optind]);
     return EXIT_USAGE;
 }
 
@@ -352,7 +345,7 @@ static bool make_directory(struct call *c)
     int size = snprintf(c->directory, sizeof c->directory, "%s/holt-compare-XXXXXX", below);
     c->settings.directory = c->directory;
     if (size < (int)sizeof c->directory && mkdtemp(c->directory)) return true;
-    fprintf(stderr, "compare: cannot make a directory in %s: %s\n", below, strerror(errno));
+    fprintf(stderr, "compare: cannot create a directory in %s: %s\n", below, strerror(errno));
     return false;
 }
 

@@ -1,18 +1,17 @@
-/* engine.h -- what bench/compare asks of an engine, and what its adapters share.
+/* engine.h -- the interface of an engine to bench/compare, and what the adapters share.
  *
- * An adapter is one file, engine_NAME.c: two structures, `database` and `session`, for what it keeps, and the
- * functions of `engine`; ENGINE_FUNCTIONS fills them in. A line in meson.build makes it known. engine_lmdb.c
- * is a short one to begin from.
+ * An adapter is one file, engine_NAME.c: two structures, `database` and `session`, for its state, and the
+ * functions of `engine`, which ENGINE_FUNCTIONS fills in. A line in meson.build registers it. engine_lmdb.c
+ * is a short one to start from.
  *
- * It uses the engine as a sensible program would: the fastest call of its C interface for each job, handles
- * kept over operations, each read seeing what is committed when it begins. A value that is read is copied
- * into the caller's buffer, whatever the engine returns (engine_take_value). Of an entry that a scan visits
- * the first byte of the key and of the value are read (engine_look), so that lazy loading cannot leave them
- * unread.
+ * An adapter uses the engine as a sensible program would: the fastest call of its C interface for each job,
+ * handles kept across operations, each read seeing what is committed when it begins. The value of a get is
+ * copied into the caller's buffer, whatever the engine returns (engine_take_value); of each scanned entry the
+ * first byte of key and value is read (engine_look), so that lazy engines have to load it.
  *
- * Errors       There is nothing to be saved: an adapter that meets an error calls engine_fail, which says
- *              what failed and ends the process. Each engine runs in a process of its own.
- * Threads      A database is used by several threads, each through a session of its own.
+ * Errors       An adapter that meets an error calls engine_fail, which prints what failed and ends the
+ *              process; there is nothing to save. Each engine runs in a process of its own.
+ * Threads      A database is used by several threads, each with its own session.
  */
 #ifndef BENCH_ENGINE_H
 #define BENCH_ENGINE_H
@@ -36,13 +35,13 @@ typedef struct engine_settings {
     uint64_t cache_bytes;  /* blocks or pages of the engine's own cache */
     uint64_t buffer_bytes; /* write buffer, memtable, or log between checkpoints */
     uint64_t map_bytes;    /* address space, for an engine that maps its file */
-    uint64_t memory_limit; /* of the process with the page cache; data may be larger. 0 = none, they fit */
-    unsigned filter_bits;  /* a key, for an engine that has filters */
+    uint64_t memory_limit; /* of the process, page cache included; 0 = no limit, and the data fits */
+    unsigned filter_bits;  /* per key, for an engine that has filters */
     uint32_t holt_kind;    /* a holt_kind; 0 = its default */
     bool sync;             /* a commit is on stable storage when it returns; else it has reached the kernel */
 } engine_settings;
 
-/* An open database, and a thread's use of it. Each adapter defines its own. */
+/* An open database, and one thread's use of it. Each adapter defines its own. */
 typedef struct database database;
 typedef struct session session;
 
@@ -50,29 +49,29 @@ typedef struct engine {
     const char *name;
     const char *kind; /* "LSM tree", "B+tree", "bare loop" */
     const char *only; /* the one workload it can run; NULL = all */
-    bool maps;        /* without `sync` it may write through a map of a file, where no call is counted */
+    bool maps;        /* without `sync` it may write through a mapping, where no calls are counted */
 
     size_t database_bytes, session_bytes; /* of the two structures, which engines.c allocates, zeroed */
 
-    /* Its version and its settings, in a line. */
+    /* Describes its version and settings in one line. */
     void (*describe)(const engine_settings *s, char *text, size_t size);
 
     /* Opens or creates. Recovery is over when it returns. */
     void (*open)(database *d, const engine_settings *s);
     void (*close)(database *d);
 
-    /* Brings what is stored into the shape in which it would be after a quiet while. */
+    /* Brings the stored data into the shape it would have after a quiet period. */
     void (*settle)(database *d);
 
-    /* Puts all that is committed on stable storage. */
+    /* Makes everything committed durable. */
     void (*sync)(database *d);
 
     void (*session_open)(session *s, database *d);
-    void (*session_close)(session *s); /* NULL: there is nothing to do */
+    void (*session_close)(session *s); /* NULL: nothing to do */
 
     void (*put)(session *s, bytes key, bytes value);
 
-    /* What follows, settle and sync may be NULL in an adapter that runs `only` a workload without them. */
+    /* The following, settle and sync may be NULL in an adapter whose `only` workload does not need them. */
 
     void (*batch)(session *s, const entry *entries, size_t count); /* atomic */
     void (*remove)(session *s, bytes key);
@@ -80,17 +79,18 @@ typedef struct engine {
     /* false: absent. *size: room at `value`, then the value's size. */
     bool (*get)(session *s, bytes key, char *value, size_t *size);
 
-    /* Goes to the first entry that is not below key and up to `moves` further. The entries met. */
+    /* Seeks the first entry at or after key and moves up to `moves` further. Returns the number of entries
+     * visited. */
     size_t (*seek)(session *s, bytes key, size_t moves, uint64_t *looked);
 
-    /* Begins a walk over everything, on what is committed now. */
+    /* Begins a scan of everything committed now. */
     void (*rewind)(session *s, bool forward);
 
-    /* Goes over up to `entries` more. The entries met: fewer at the end only. */
+    /* Scans up to `entries` more. Returns the number of entries visited: fewer only at the end. */
     size_t (*walk)(session *s, bool forward, size_t entries, uint64_t *looked);
 } engine;
 
-/* The functions by the names that they have in every adapter: those no adapter is without, and all. */
+/* The functions by the names they have in every adapter: the mandatory ones, and all. */
 #define ENGINE_LEAST                                                                                         \
     .database_bytes = sizeof(database), .session_bytes = sizeof(session), .describe = describe,              \
     .open = database_open, .close = database_close, .session_open = session_open, .put = put
@@ -100,20 +100,20 @@ typedef struct engine {
 
 /* ---------------------------------------------------------------- for adapters; engines.c */
 
-/* Prints the name of the engine in this process and what failed on standard error, and exits. */
+/* Prints the name of this process's engine and what failed on standard error, and ends the process. */
 _Noreturn void engine_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The path of a file in the directory of the engine; into path[size]. */
+/* Puts the path of a file in the engine's directory into path[size]. */
 void engine_path(const engine_settings *s, const char *file, char *path, size_t size);
 
 /* Zeroed memory, never NULL. */
 void *engine_allocate(size_t size);
 
-/* Copies what was got, `got` bytes at `data`, to the caller of get(). */
+/* Copies a value, `got` bytes at `data`, to the caller of get(). */
 static inline void engine_take_value(char *value, size_t *size, const void *data, size_t got)
 {
-    if (got > *size) engine_fail("a value of %zu bytes came back", got);
-    if (got) memcpy(value, data, got); /* of none there may be no address */
+    if (got > *size) engine_fail("get returned a value of %zu bytes", got);
+    if (got) memcpy(value, data, got); /* an empty value may have no address */
     *size = got;
 }
 
@@ -123,16 +123,16 @@ static inline void engine_look(uint64_t *looked, const void *key, const void *va
     if (value_size) *looked += *(const unsigned char *)value;
 }
 
-/* ---------------------------------------------------------------- for those who run them; engines.c */
+/* ---------------------------------------------------------------- for callers; engines.c */
 
-/* All that were built in; NULL ends them. */
+/* All engines that were built in, terminated by NULL. */
 extern const engine *const engines[];
 
-/* "NAME (PACKAGE)" of those that were not, separated by commas; "" when none is missing. */
+/* "NAME (PACKAGE)" of those that were not, separated by commas; "" if none is missing. */
 extern const char engines_missing[];
 
-/* The calls of an adapter that make and release its structures; this process is the engine's from the first
- * engine_open on. */
+/* Create and release the adapter's structures. From its first engine_open on, this process belongs to that
+ * engine. */
 database *engine_open(const engine *e, const engine_settings *s);
 void engine_close(const engine *e, database *d); /* accepts NULL */
 session *engine_session_open(const engine *e, database *d);

@@ -1,8 +1,8 @@
-/* engine_bare_group.c -- a yardstick: durable commits of many threads in groups, and nothing else.
+/* engine_bare_group.c -- a baseline: durable commits of many threads in groups, and nothing else.
  *
- * Whoever finds nobody leading leads: it waits, at most WAIT_NS and only if the last group had more than one
- * member, until as many have come as last time, then writes the records of all in one piece and syncs once.
- * The others sleep until a group is done, and look whether it was theirs.
+ * A thread that finds no leader becomes the leader. If the last group had more than one member it waits, at
+ * most WAIT_NS, for as many as last time; then it writes the records of all with one write and syncs once.
+ * The other threads sleep until a group is done, and check whether it was theirs.
  */
 #include "engine.h"
 
@@ -44,10 +44,11 @@ struct session {
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     (void)s;
-    snprintf(text, size,
-             "groups led by one of the threads, which waits up to %d us for as many as were in the last; one "
-             "pwrite and fdatasync a group, in a file of %d MiB that was written with zeros",
-             WAIT_NS / 1000, BARE_LOG_BYTES >> 20);
+    snprintf(
+        text, size,
+        "groups led by one of the threads, which waits up to %d us for as many as in the last group; one "
+        "pwrite and one fdatasync per group, in a file of %d MiB that was filled with zeros",
+        WAIT_NS / 1000, BARE_LOG_BYTES >> 20);
 }
 
 static void database_open(database *g, const engine_settings *s)
@@ -111,7 +112,7 @@ static void lead(database *g)
 
     pthread_mutex_lock(&g->mu);
     g->leading = false;
-    /* Release: who sees the group done sees its records written. */
+    /* Release: a thread that sees the group done sees its records written. */
     atomic_store_explicit(&g->done, group, memory_order_release);
     syscall(SYS_futex, &g->done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
@@ -138,7 +139,7 @@ static void put(session *s, bytes key, bytes value)
             continue;
         }
         pthread_mutex_unlock(&g->mu);
-        /* Returns at once when a group was done meanwhile; any return is followed by a look. */
+        /* Returns at once if a group has been done since; the loop checks after every return. */
         syscall(SYS_futex, &g->done, FUTEX_WAIT_PRIVATE, done, NULL, NULL, 0);
         pthread_mutex_lock(&g->mu);
     }

@@ -1,4 +1,4 @@
-/* engine_bare_sync.c -- a yardstick: what a durable commit costs at least, with one thread. */
+/* engine_bare_sync.c -- a baseline: the least that a durable commit costs, with one thread. */
 #include "engine.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct session {
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     (void)s;
-    snprintf(text, size, "pwrite of a record and fdatasync, in a file of %d MiB that was written with zeros",
+    snprintf(text, size, "pwrite of a record and fdatasync, in a file of %d MiB that was filled with zeros",
              BARE_LOG_BYTES >> 20);
 }
 

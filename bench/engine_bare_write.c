@@ -1,6 +1,6 @@
-/* engine_bare_write.c -- a yardstick: what it costs to write once more, and sync, all that a log holds, which
- * is what a recovery must do with bytes that it does not know to be on disk. Its puts append to a file; its
- * open copies that file into a new one. */
+/* engine_bare_write.c -- a baseline: the cost of rewriting and syncing a whole log, which is what recovery
+ * must do with bytes that are not known to be on disk. Its puts append to a file; its open copies that
+ * file into a new one. */
 #include "engine.h"
 
 #include <errno.h>
@@ -26,8 +26,7 @@ struct session {
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     (void)s;
-    snprintf(text, size,
-             "opening: the log's bytes written once more in sequence, in pieces of %d MiB, and one fdatasync",
+    snprintf(text, size, "open: rewrites the log sequentially, in pieces of %d MiB, then one fdatasync",
              PIECE >> 20);
 }
 

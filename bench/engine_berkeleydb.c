@@ -7,7 +7,7 @@
 
 #include <db.h>
 
-enum { CHECKPOINT_EACH = 4096 /* puts of a session between questions whether a checkpoint is due */ };
+enum { CHECKPOINT_EACH = 4096 /* puts of a session between checks for a due checkpoint */ };
 
 struct database {
     DB_ENV *env;
@@ -210,7 +210,7 @@ static void rewind_walk(session *s, bool forward)
     check(s->d->db->cursor(s->d->db, NULL, &s->walk, 0), "DB->cursor");
 }
 
-/* Nobody writes while somebody walks here. */
+/* No thread writes during a scan. */
 static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
 {
     DBT key;

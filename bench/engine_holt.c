@@ -1,4 +1,4 @@
-/* engine_holt.c -- Holt itself, through its public interface. */
+/* engine_holt.c -- Holt, through its public interface. */
 #include "engine.h"
 
 #include <inttypes.h>
@@ -25,7 +25,7 @@ struct session {
     holt_cursor *walk;
 };
 
-/* A memtable may be a quarter of it at most. */
+/* A memtable may take at most a quarter of it. */
 static uint64_t memory_of(const engine_settings *s)
 {
     uint64_t memory = s->cache_bytes + s->buffer_bytes;
@@ -69,7 +69,7 @@ static void database_close(database *d)
     check(holt_close(d->db), "holt_close");
 }
 
-/* Grows with every flush and every merge that has ended, and tells whether one is due. */
+/* Returns a number that grows with every finished flush and merge. *waiting: a flush is due. */
 static uint64_t work_done(const database *d, bool *waiting)
 {
     holt_db_stats stats;
@@ -108,7 +108,7 @@ static void session_close(session *s)
     check(holt_cursor_close(s->walk), "holt_cursor_close");
 }
 
-/* HOLT_BUSY comes after a bounded wait in the library: the next try follows at once. */
+/* The library returns HOLT_BUSY only after a bounded wait, so the next try follows at once. */
 static void put(session *s, bytes key, bytes value)
 {
     holt_status status;

@@ -25,7 +25,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
 {
     snprintf(text, size,
              "%d.%d; block cache %" PRIu64 " MiB, write buffer %" PRIu64
-             " MiB, Bloom filter of %u bits a key, no compression, otherwise its defaults (blocks of 4 KiB); "
+             " MiB, Bloom filter of %u bits per key, no compression, otherwise defaults (blocks of 4 KiB); "
              "sync=false, synced: sync=true; settled: everything compacted",
              leveldb_major_version(), leveldb_minor_version(), s->cache_bytes >> 20, s->buffer_bytes >> 20,
              s->filter_bits);
@@ -69,7 +69,7 @@ static void settle(database *d)
     leveldb_compact_range(d->db, NULL, 0, NULL, 0); /* the write buffer too */
 }
 
-/* It has no call for it: an empty batch that is synced takes all before it along. */
+/* There is no call for it, but syncing an empty batch makes everything before it durable. */
 static void database_sync(database *d)
 {
     leveldb_writebatch_t *nothing = leveldb_writebatch_create();

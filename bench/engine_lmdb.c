@@ -12,7 +12,7 @@ struct database {
     MDB_dbi dbi;
 };
 
-/* A read transaction that is renewed for each read, and a cursor in it. */
+/* A read transaction, renewed for each read, and a cursor in it. */
 struct session {
     database *d;
     MDB_txn *reading;
@@ -22,13 +22,13 @@ struct session {
 
 static void describe(const engine_settings *s, char *text, size_t size)
 {
-    snprintf(text, size,
-             "%d.%d.%d; map %" PRIu64
-             " MiB, MDB_NOTLS|MDB_NOSYNC|MDB_WRITEMAP, synced: MDB_NOTLS%s; one put a "
-             "transaction; a read transaction is renewed for each read; its cache is the kernel's; settled: "
-             "nothing to do",
-             MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH, s->map_bytes >> 20,
-             s->memory_limit ? "; MDB_NORDAHEAD" : "");
+    snprintf(
+        text, size,
+        "%d.%d.%d; map %" PRIu64 " MiB, MDB_NOTLS|MDB_NOSYNC|MDB_WRITEMAP, synced: MDB_NOTLS%s; one put per "
+        "transaction; the read transaction is renewed for each read; cached by the kernel only; settled: "
+        "nothing to do",
+        MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH, s->map_bytes >> 20,
+        s->memory_limit ? "; MDB_NORDAHEAD" : "");
 }
 
 static void check(int error, const char *call)
@@ -41,8 +41,8 @@ static MDB_val val_of(bytes b)
     return (MDB_val){b.size, (void *)(uintptr_t)b.data}; /* LMDB does not write through it */
 }
 
-/* Its manual advises against readahead when the data are larger than memory: a page that is missing would
- * bring along hundreds. */
+/* Its manual advises against readahead when the data is larger than memory: each page fault would read
+ * hundreds of pages. */
 static unsigned flags_for(const engine_settings *s)
 {
     unsigned flags = MDB_NOTLS;

@@ -25,7 +25,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
 {
     snprintf(text, size,
              "%s; block cache %" PRIu64 " MiB, write buffer %" PRIu64
-             " MiB, Bloom filter of %u bits a key, no compression, otherwise its defaults (blocks of 4 KiB, "
+             " MiB, Bloom filter of %u bits per key, no compression, otherwise defaults (blocks of 4 KiB, "
              "levelled); log on, sync=false, synced: sync=true; settled: everything compacted",
              ROCKSDB_VERSION, s->cache_bytes >> 20, s->buffer_bytes >> 20, s->filter_bits);
 }

@@ -11,13 +11,13 @@ enum { PAGE_BYTES = 4096, BUSY_MS = 60000 };
 
 struct database {
     engine_settings settings;
-    sqlite3 *first; /* keeps the log and its index from being taken down with the last session */
+    sqlite3 *first; /* keeps the WAL and its index from being removed with the last session */
 };
 
 struct session {
     sqlite3 *db;
     sqlite3_stmt *put, *remove, *get, *seek, *forward, *backward;
-    sqlite3_stmt *walk; /* forward or backward, under way */
+    sqlite3_stmt *walk; /* the scan in progress, forward or backward */
 };
 
 static void describe(const engine_settings *s, char *text, size_t size)
@@ -25,7 +25,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
     snprintf(text, size,
              "%s; WITHOUT ROWID, WAL, pages of %d bytes, cache %" PRIu64 " MiB, wal_autocheckpoint %" PRIu64
              " pages (%" PRIu64
-             " MiB), prepared statements, a connection a thread; synchronous=OFF, synced: FULL; "
+             " MiB), prepared statements, one connection per thread; synchronous=OFF, synced: FULL; "
              "settled: wal_checkpoint(TRUNCATE)",
              sqlite3_libversion(), PAGE_BYTES, s->cache_bytes >> 20, s->buffer_bytes / PAGE_BYTES,
              s->buffer_bytes >> 20);
@@ -75,7 +75,7 @@ static void settle(database *d)
     execute(d->first, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/* A checkpoint syncs the log before it copies it, when synchronous asks for it. */
+/* A checkpoint syncs the log before it copies it, if `synchronous` says so. */
 static void database_sync(database *d)
 {
     execute(d->first, "PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(PASSIVE)");

@@ -33,7 +33,7 @@ static void describe(const engine_settings *s, char *text, size_t size)
     char configuration[512];
     configure(s, configuration, sizeof configuration);
     snprintf(text, size,
-             "%s; %s; synced: method=fsync; its defaults for the tree (leaf pages of 32 KiB); settled: a "
+             "%s; %s; synced: method=fsync; default tree settings (leaf pages of 32 KiB); settled: a "
              "checkpoint",
              wiredtiger_version(NULL, NULL, NULL), configuration);
 }
@@ -71,8 +71,8 @@ static void database_close(database *d)
     check(d->connection->close(d->connection, NULL), "close"); /* with a checkpoint */
 }
 
-/* Pages in its cache keep new entries in lists beside what was read; walks over them are several times
- * slower. */
+/* Cached pages keep new entries in lists beside the entries read from disk; scans of those are several
+ * times slower. */
 static void settle(database *d)
 {
     database_close(d);
@@ -104,7 +104,7 @@ static void set_key(WT_CURSOR *cursor, bytes key)
     cursor->set_key(cursor, &item);
 }
 
-/* The answer of the engine: WT_ROLLBACK asks to try again. */
+/* Returns whether to try again, which WT_ROLLBACK means. */
 static int insert(session *s, bytes key, bytes value)
 {
     WT_ITEM item = {.data = value.data, .size = value.size};

@@ -1,4 +1,4 @@
-/* engines.c -- the engines that were built in, and what adapters share. Meson defines ENGINES, a list of
+/* engines.c -- the engines that were built in, and what the adapters share. Meson defines ENGINES, a list of
  * ENGINE(name), and ENGINES_MISSING. */
 #include "engine.h"
 
@@ -17,7 +17,7 @@ const engine *const engines[] = {ENGINES NULL};
 
 const char engines_missing[] = ENGINES_MISSING;
 
-/* The engine of this process; NULL in their parent. Set before there are threads. */
+/* The engine of this process; NULL in the parent. Set before any threads are started. */
 static const engine *running;
 
 void engine_fail(const char *format, ...)
@@ -28,7 +28,7 @@ void engine_fail(const char *format, ...)
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     fprintf(stderr, "compare: %s: %s\n", running ? running->name : "?", message);
-    _exit(1); /* the engine's own clean-up may not survive what has failed */
+    _exit(1); /* the engine's own clean-up might fail too */
 }
 
 void engine_path(const engine_settings *s, const char *file, char *path, size_t size)

@@ -1,11 +1,11 @@
-/* files.c -- see files.h. */
+/* files.c -- removing and measuring directories. */
 #include "files.h"
 
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* nftw hands nothing on to its callback; the child and its parent have one thread when they come here. */
+/* nftw passes no context to its callback. Child and parent are single-threaded when they use this. */
 static uint64_t bytes_found;
 
 static int add_bytes(const char *path, const struct stat *status, int kind, struct FTW *place)

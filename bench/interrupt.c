@@ -1,4 +1,4 @@
-/* interrupt.c -- see interrupt.h. */
+/* interrupt.c -- signal handlers. */
 #include "interrupt.h"
 
 #include <signal.h>
@@ -16,7 +16,7 @@ static void set_handler(int signal_number, int flags)
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_interrupt;
-    action.sa_flags = flags; /* without SA_RESTART: a read that waits for an answer ends too */
+    action.sa_flags = flags; /* without SA_RESTART: a read that waits for a reply ends too */
     sigemptyset(&action.sa_mask);
     (void)sigaction(signal_number, &action, NULL); /* fails only for signals that cannot be caught */
 }
@@ -25,7 +25,7 @@ void interrupts_catch(void)
 {
     set_handler(SIGINT, (int)SA_RESETHAND);
     set_handler(SIGTERM, (int)SA_RESETHAND);
-    signal(SIGPIPE, SIG_IGN); /* a pipe's end that is gone is an error of its write */
+    signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe returns an error instead */
 }
 
 int interrupted(void)

@@ -1,9 +1,8 @@
-/* level_api.h -- what the adapters of LevelDB and RocksDB share. RocksDB's C interface is derived from
- * LevelDB's: most calls have the same name after another prefix, and the same arguments.
+/* level_api.h -- what the adapters of LevelDB and RocksDB share. The C interface of RocksDB grew out of
+ * LevelDB's: most calls have the same name after a different prefix, and the same arguments.
  *
  * An adapter defines API(name), the name with its prefix, API_NAME, the prefix in quotes, and `struct
- * database` with the members db, writing and reading; then it includes this.
- */
+ * database` with the members db, writing and reading; then it includes this file. */
 #ifndef BENCH_LEVEL_API_H
 #define BENCH_LEVEL_API_H
 

@@ -1,5 +1,5 @@
-/* memory_group.c -- see memory_group.h. The files are described in the kernel's Documentation/admin-guide,
- * cgroup-v2.rst and cgroup-v1/memory.rst. */
+/* memory_group.c -- memory cgroups of versions 1 and 2. Their files are described in the kernel's
+ * Documentation/admin-guide, cgroup-v2.rst and cgroup-v1/memory.rst. */
 #include "memory_group.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 enum { REMOVE_TRIES = 100, REMOVE_PAUSE_MS = 10 };
 
-/* Where memory is counted, and the group we are in: "/", or the path of a folder below the mount. */
+/* Where memory is counted, and the group we are in: "/", or the path of a directory below the mount. */
 struct hierarchy {
     bool v2;
     char mount[PATH_MAX], own[PATH_MAX];
@@ -41,8 +41,8 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Lines are number:controllers:path; version 2 has the number 0 and no controllers. Where both are mounted
- * version 1 may have kept the memory for itself. */
+/* Lines are number:controllers:path; version 2 has the number 0 and no controllers. Where both are
+ * mounted, version 1 may own the memory controller. */
 static bool find_own(struct hierarchy *h)
 {
     char line[PATH_MAX + 256];
@@ -97,7 +97,7 @@ static bool write_text(const char *group, const char *name, const char *text)
     return written;
 }
 
-/* A folder there whose memory can be limited. false: errno. */
+/* Creates a directory there, whose memory can be limited. false: errno says why not. */
 static bool make_in(memory_group *g, const char *parent, const char *name)
 {
     char file[sizeof g->path + 64];
@@ -109,7 +109,7 @@ static bool make_in(memory_group *g, const char *parent, const char *name)
     if (mkdir(g->path, 0755) != 0) return false;
     snprintf(file, sizeof file, "%s/%s", g->path, limit_file(g->v2));
     if (access(file, W_OK) == 0) return true;
-    (void)rmdir(g->path); /* empty, and just made */
+    (void)rmdir(g->path); /* empty, and just created */
     errno = EOPNOTSUPP;
     return false;
 }
@@ -121,8 +121,8 @@ static bool make_somewhere(memory_group *g, const struct hierarchy *h, const cha
     if (access(parent, F_OK) != 0)
         snprintf(parent, sizeof parent, "%s", h->mount); /* mounted from there on */
     g->v2 = h->v2;
-    /* Refused where the group has processes and is not the root of all: what is made in it cannot be limited
-     * then, but what is made beside it can. */
+    /* Fails where the group has processes and is not the root: then a group inside it cannot be limited,
+     * but one beside it can. */
     if (h->v2) (void)write_text(parent, "cgroup.subtree_control", "+memory");
     if (make_in(g, parent, name)) return true;
     if (!h->v2 || strcmp(parent, h->mount) == 0) return false;
@@ -130,14 +130,14 @@ static bool make_somewhere(memory_group *g, const struct hierarchy *h, const cha
     return make_in(g, parent, name);
 }
 
-/* ---------------------------------------------------------------- what others call */
+/* ---------------------------------------------------------------- public functions */
 
 static bool limit(const memory_group *g, uint64_t limit_bytes)
 {
     char text[32];
     snprintf(text, sizeof text, "%" PRIu64, limit_bytes);
     if (!write_text(g->path, limit_file(g->v2), text)) return false;
-    /* Not there where the kernel was told not to count swap. */
+    /* The file is missing where the kernel was told not to count swap. */
     (void)write_text(g->path, g->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", g->v2 ? "0" : text);
     return true;
 }
@@ -149,7 +149,7 @@ bool memory_group_make(memory_group *g, const char *name, uint64_t limit_bytes)
     if (!find_own(&h) || !find_mount(&h)) {
         tell("cannot find", "the memory cgroups of this system", ENOENT);
     } else if (!make_somewhere(g, &h, name)) {
-        tell("cannot make", g->path, errno);
+        tell("cannot create", g->path, errno);
     } else if (!limit(g, limit_bytes)) {
         tell("cannot set the limit of", g->path, errno);
         memory_group_remove(g);
@@ -182,7 +182,7 @@ uint64_t memory_group_kills(const memory_group *g)
     return kills;
 }
 
-/* A process that has been waited for may take a moment to leave. */
+/* A process that has been waited for may take a moment to leave the group. */
 void memory_group_remove(memory_group *g)
 {
     const struct timespec pause = {0, REMOVE_PAUSE_MS * 1000000L};

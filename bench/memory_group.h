@@ -1,13 +1,13 @@
 /* memory_group.h -- --memory-limit: a memory cgroup for an engine.
  *
- * The kernel counts in it what its processes take, their own memory and the page cache of the files that they
- * read and write, and holds the sum below the limit: it takes pages of files back, and when there are none
- * left, kills. Nothing of it may be swapped out. A group outlives its processes, for an engine that is killed
- * and started again finds the same cache; so it has to be removed, which needs the processes gone.
+ * The kernel counts the memory of the group's processes and the page cache of the files they read and write,
+ * and keeps the sum below the limit: it reclaims file pages, and when there are none left, kills. Nothing is
+ * swapped out. A group outlives its processes, so that an engine that is killed and restarted finds the same
+ * page cache; so it must be removed explicitly, after its processes have ended.
  *
- * The group is a folder in the hierarchy that counts memory, of version 1 or 2: below the group that compare
- * itself runs in, so that the limits of that hold too; or beside it, for in version 2 a group with processes
- * may have none below it.
+ * The group is a directory in the hierarchy that counts memory, of version 1 or 2. It is created below the
+ * group that compare itself runs in, so that the limits of that one apply too, or beside it, because in
+ * version 2 a group with processes must not have groups below it.
  */
 #ifndef BENCH_MEMORY_GROUP_H
 #define BENCH_MEMORY_GROUP_H
@@ -16,22 +16,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* All zero: there is none. */
+/* All zero: no group. */
 typedef struct memory_group {
     char path[4096];
     bool v2;
 } memory_group;
 
-/* false: told, and none was made. */
+/* Returns false, with a message, if none could be created. */
 bool memory_group_make(memory_group *g, const char *name, uint64_t limit_bytes);
 
-/* Moves a process into it. What the process has taken before stays counted where it was. false: told. */
+/* Moves a process into it. Memory that the process has taken before stays charged to its old group.
+ * Returns false, with a message, on failure. */
 bool memory_group_take(const memory_group *g, pid_t pid);
 
-/* How many processes the kernel killed for want of memory; 0 without a group. */
+/* How many processes the kernel killed for lack of memory; 0 without a group. */
 uint64_t memory_group_kills(const memory_group *g);
 
-/* Its processes have been waited for. */
+/* Its processes must have been waited for. */
 void memory_group_remove(memory_group *g);
 
 #endif

@@ -1,4 +1,4 @@
-/* plan.c -- the order of things: rounds and slices, the engines in turn. */
+/* plan.c -- the schedule: rounds and slices, the engines taking turns. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@
 struct runner {
     child child;
     bool failed;
-    figures round; /* of the round under way */
-    bool over;     /* that round is at its end */
-    result result; /* of the workload under way */
+    figures round; /* of the current round */
+    bool over;     /* that round has ended */
+    result result; /* of the current workload */
 };
 
 struct plan {
@@ -34,7 +34,7 @@ static bool takes_part(const struct runner *r, const workload *w)
     return !r->failed && (!only || strcmp(only, w->name) == 0);
 }
 
-/* It has said on standard error what went wrong, unless a signal killed it, or asked us to end. */
+/* The child has printed what went wrong, unless a signal killed it or asked us to end. */
 static void give_up(struct runner *r, const workload *w)
 {
     r->failed = true;
@@ -127,7 +127,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of the member at `offset` of each round. */
+/* The median of the member at `offset` of each round. */
 static double median_of(const result *r, size_t offset)
 {
     double values[ROUNDS_MAX];
@@ -138,7 +138,8 @@ static double median_of(const result *r, size_t offset)
     return r->rounds % 2 ? values[r->rounds / 2] : (values[r->rounds / 2 - 1] + values[r->rounds / 2]) / 2;
 }
 
-/* A round_result is doubles throughout. The longest of all is the longest of the rounds, no median. */
+/* A round_result consists of doubles only. The longest operation is the maximum of the rounds, not a
+ * median. */
 static void take_medians(result *r)
 {
     for (size_t offset = 0; offset < sizeof r->median; offset += sizeof(double)) {
@@ -152,7 +153,7 @@ static void take_medians(result *r)
 
 /* ---------------------------------------------------------------- one workload */
 
-/* The engines take turns at being first. */
+/* The engines take turns at going first. */
 static struct runner *in_turn(const struct plan *p, uint64_t round, size_t n)
 {
     return &p->runners[(n + round) % p->count];
@@ -171,7 +172,7 @@ static void begin_round(struct plan *p, const workload *w, uint64_t round)
         struct runner *r = in_turn(p, round, n);
         if (!takes_part(r, w)) continue;
         prepare(p, r, w);
-        /* What has just been settled is in nobody's cache yet. */
+        /* Data that has just been settled is not cached yet. */
         if (round == 0 && w->need == NEED_SETTLED && !w->writer && !r->failed) run_slice(r, w);
         memset(&r->round, 0, sizeof r->round);
         r->over = false;
@@ -221,7 +222,7 @@ static void run_workload(struct plan *p, const workload *w)
     if (!interrupted()) report(p, w);
 }
 
-/* ---------------------------------------------------------------- all of them */
+/* ---------------------------------------------------------------- all workloads */
 
 static bool start_all(struct plan *p, const engine *const *chosen)
 {

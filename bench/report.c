@@ -1,4 +1,4 @@
-/* report.c -- settings and results for people, as Markdown, or as JSON, a line each. */
+/* report.c -- prints settings and results as plain text, as Markdown, or as JSON, one object per line. */
 #include "compare.h"
 
 #include <inttypes.h>
@@ -57,23 +57,26 @@ static void data_settings(const compare_settings *s, char *text, size_t size)
              s->rounds, s->slice_ms, memory);
 }
 
-/* What every reader has to know about the figures. */
+/* What every reader needs to know about the figures. */
 static const char *const remarks[] = {
-    "Same guarantee for all: a commit has reached the kernel when it returns (fillsync, fillsync8: stable "
+    "The same guarantee for all: a commit has reached the kernel when it returns (fillsync, fillsync8: "
+    "stable "
     "storage).",
-    "\"holt is\": how many times as fast Holt is. CPU s/M: CPU seconds per million counted, background "
+    "\"holt is\": how many times as fast Holt is. CPU s/M: CPU seconds per million counted operations, "
+    "background "
     "threads included.",
-    "Read workloads run on settled data, after an unmeasured slice; a get in 16 and a move in 64 are timed, "
-    "writes all.",
-    "read B/op: bytes from the disk for each that is counted. write amp: bytes written over bytes of keys "
-    "and "
-    "values put;",
-    "in a fill without what is left for later; settled: all since the directory was empty. space: bytes on "
-    "disk over those.",
+    "Read workloads run on settled data, after an unmeasured slice. Timed: one get in 16, one move in 64, "
+    "every write.",
+    "read B/op: bytes read from the disk per counted operation. write amp: bytes written over bytes of keys "
+    "and values "
+    "put;",
+    "in a fill without work left for later; (settled): everything since the directory was empty. space: "
+    "bytes on disk "
+    "over bytes of keys and values.",
     "openunclean, opensynced: every engine gets a write buffer that holds all entries (up to 1 GiB).",
 };
 
-/* ---------------------------------------------------------------- for people, and Markdown */
+/* ---------------------------------------------------------------- plain text and Markdown */
 
 static const char *ratio_text(char *text, bool is_holt, double ratio)
 {
@@ -134,7 +137,7 @@ static void print_cells(bool markdown, cells c)
     static const int widths[CELLS] = {-16, -10, 12, 8, 8, 8, 9, 9, 11, 8, 9, 9};
     int last = CELLS - 1;
     while (!markdown && last > 0 && !c[last][0]) {
-        last--; /* no blanks at the end of a line */
+        last--; /* no trailing blanks */
     }
     for (int n = 0; n <= last; n++) {
         if (markdown) {
@@ -148,7 +151,7 @@ static void print_cells(bool markdown, cells c)
 
 static void print_heading(bool markdown)
 {
-    cells heading = {"workload", "engine", "a second",    "holt is",  "CPU s/M",   "p50 us",
+    cells heading = {"workload", "engine", "per second",  "holt is",  "CPU s/M",   "p50 us",
                      "p99.9 us", "max us", "RssAnon MiB", "disk MiB", "read B/op", "write amp"};
     print_cells(markdown, heading);
     if (markdown) puts("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
@@ -167,7 +170,7 @@ static void begin_for_people(const compare_settings *s, const engine *const *cho
         (*chosen)->describe(&s->engine, text, sizeof text);
         printf("%s%s%s%s (%s): %s\n", item, mark, (*chosen)->name, mark, (*chosen)->kind, text);
     }
-    if (engines_missing[0]) printf("%snot built, for want of its package: %s\n", item, engines_missing);
+    if (engines_missing[0]) printf("%snot built, package missing: %s\n", item, engines_missing);
     for (size_t n = 0; n < sizeof remarks / sizeof *remarks; n++) {
         printf("%s%s\n", markdown ? "- " : "", remarks[n]);
     }
@@ -180,7 +183,7 @@ static void cell(char *text, int digits, double number)
     snprintf(text, NUMBER_TEXT, "%.*f", digits, number);
 }
 
-/* "-" for none. */
+/* "-" if there is none. */
 static void cell_or_none(char *text, int digits, double number)
 {
     cell(text, digits, number);
@@ -234,13 +237,13 @@ static void workload_for_people(const workload *w, const result *results, size_t
     }
 }
 
-/* Every engine in a column, with Holt's ratio to it. */
+/* One column per engine, with Holt's ratio to it. */
 static void summary_as_markdown(void)
 {
     const summary *s = &the_summary;
     size_t ours = summary_holt();
     char figure[NUMBER_TEXT], ratio[NUMBER_TEXT];
-    printf("\n| a second (holt is) |");
+    printf("\n| per second (holt is) |");
     for (size_t e = 0; e < s->engine_count; e++) {
         printf(" %s |", s->engines[e]->name);
     }
@@ -334,7 +337,7 @@ static void settled_as_json(const settling *s)
     json_line_end(&w);
 }
 
-/* ---------------------------------------------------------------- any of them */
+/* ---------------------------------------------------------------- all formats */
 
 void report_begin(const compare_settings *s, const engine *const *chosen)
 {

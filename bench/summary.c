@@ -1,4 +1,4 @@
-/* summary.c -- see summary.h. */
+/* summary.c -- collects the medians of all workloads. */
 #include "summary.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static size_t place_of(const engine *e)
 static void add_row(const workload *w, const char *name, const char *unit, const result *results,
                     size_t count)
 {
-    if (the_summary.row_count == SUMMARY_ROWS_MAX) return; /* more than there are workloads */
+    if (the_summary.row_count == SUMMARY_ROWS_MAX) return; /* more than the number of workloads */
     summary_row *row = &the_summary.rows[the_summary.row_count++];
     *row = (summary_row){.workload = name, .unit = unit, .time = w->opens};
     for (size_t n = 0; n < count; n++) {

@@ -8,7 +8,7 @@ enum { SUMMARY_ROWS_MAX = 64 };
 
 typedef struct summary_row {
     const char *workload, *unit;
-    bool time;                  /* milliseconds; else things a second */
+    bool time;                  /* milliseconds; else operations per second */
     double figure[ENGINES_MAX]; /* in the order of engines[]; 0 = none */
 } summary_row;
 
@@ -18,18 +18,18 @@ typedef struct summary {
     summary_row rows[SUMMARY_ROWS_MAX];
 } summary;
 
-/* The one there is. */
+/* The summary of this run. */
 extern summary the_summary;
 
 void summary_begin(const engine *const *chosen);
 
-/* A row, or two if something ran beside. */
+/* Adds a row, or two if a writer ran beside. */
 void summary_add(const workload *w, const result *results, size_t count);
 
-/* How many times as fast as the other Holt is; 0 when one of them has no figure. */
+/* How many times as fast as the other engine Holt is; 0 if one of them has no figure. */
 double summary_ratio(bool time, double holt, double other);
 
-/* The place of Holt among engines[], or SIZE_MAX. */
+/* The index of Holt in engines[], or SIZE_MAX. */
 size_t summary_holt(void);
 
 #endif

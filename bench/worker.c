@@ -1,4 +1,4 @@
-/* worker.c -- threads and clocks of a slice. */
+/* worker.c -- the threads of a slice, and their timing. */
 #include "worker.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 /* What the threads of a slice share. */
 struct slice {
     pthread_barrier_t start;
-    _Atomic uint32_t working; /* threads that are not done, without the one beside */
+    _Atomic uint32_t working; /* threads that are not done, not counting the writer beside */
     uint64_t first, end, slice_ns;
     unsigned threads;
 };
@@ -53,7 +53,7 @@ static void work(struct thread *t)
     uint64_t last_ns = number_clock_ns();
     for (uint64_t i = slice->first + t->place; i < slice->end; i += slice->threads) {
         t->w.timed = t->done++ % sample == 0;
-        /* Where every operation is timed, the end of one is the beginning of the next. */
+        /* If every operation is timed, the end of one is the beginning of the next. */
         if (t->w.timed && sample > 1) last_ns = number_clock_ns();
         t->counted += t->w.kind->run(&t->w, i);
         if (!t->w.timed) continue;
@@ -64,7 +64,7 @@ static void work(struct thread *t)
     }
 }
 
-/* Relaxed: it only has to be seen some time; what the others did is joined by pthread_join. */
+/* Relaxed: it only has to be seen eventually; pthread_join orders the threads' results. */
 static void write_beside(struct thread *t)
 {
     for (uint64_t i = t->slice->first; atomic_load_explicit(&t->slice->working, memory_order_relaxed) > 0;
@@ -94,7 +94,8 @@ static void run_threads(struct thread *threads, unsigned count)
 {
     pthread_t ids[16];
     for (unsigned n = 1; n < count; n++) {
-        if (pthread_create(&ids[n], NULL, thread_main, &threads[n]) != 0) engine_fail("cannot make a thread");
+        if (pthread_create(&ids[n], NULL, thread_main, &threads[n]) != 0)
+            engine_fail("cannot create a thread");
     }
     (void)thread_main(&threads[0]);
     for (unsigned n = 1; n < count; n++) {

@@ -1,4 +1,4 @@
-/* worker.h -- a thread of a slice. */
+/* worker.h -- one thread of a slice. */
 #ifndef BENCH_WORKER_H
 #define BENCH_WORKER_H
 
@@ -13,14 +13,14 @@ typedef struct worker {
     char *value;
     entry *entries; /* a batch: settings->batch of them */
     char *batch_keys;
-    bool timed;      /* the operation to come */
-    uint64_t walked; /* entries of the walk under way; it has not begun at 0 */
-    uint64_t looked; /* what came of looking at entries, so that it is not left out */
+    bool timed;      /* the next operation is timed */
+    uint64_t walked; /* entries visited by the current scan; 0: not begun */
+    uint64_t looked; /* sum of the bytes read, so that reading them is not optimised away */
     uint64_t wrong;
 } worker;
 
-/* Runs operations first, first + 1, ... of the workload for slice_ns, over all its threads, at most up to
- * `end`. *next: the operation to go on with. Everything is added to *out but the CPU time and the memory. */
+/* Runs operations first, first + 1, ... of the workload on all its threads for slice_ns, at most up to `end`.
+ * *next: the operation to continue with. Adds all figures to *out except CPU time and memory. */
 void worker_run_slice(const compare_settings *s, const engine *e, const workload *kind, database *db,
                       uint64_t first, uint64_t end, uint64_t slice_ns, uint64_t *next, figures *out);
 
@@ -29,7 +29,7 @@ void worker_put(worker *w, uint64_t number, uint64_t i);
 uint64_t worker_overwrite(worker *w, uint64_t i);
 uint64_t worker_fill_random(worker *w, uint64_t i);
 
-/* Makes and releases what a thread needs. */
+/* Allocate and release what a thread needs. */
 void worker_init(worker *w, const compare_settings *s, const engine *e, const workload *kind, database *db);
 void worker_deinit(worker *w);
 

@@ -1,4 +1,4 @@
-/* workloads.c -- what one operation of each workload is. The same as in `holt bench`, for any engine. */
+/* workloads.c -- the operations of each workload: the same as in `holt bench`, for any engine. */
 #include "compare.h"
 
 #include <string.h>
@@ -85,7 +85,7 @@ static uint64_t run_get(worker *w, uint64_t i)
     return 1;
 }
 
-/* A key that is longer by a byte than those there are: it lies between two of them. */
+/* An existing key with one byte more, which lies between two existing ones. */
 static uint64_t run_missing(worker *w, uint64_t i)
 {
     size_t size = w->settings->value_bytes;
@@ -106,7 +106,7 @@ static uint64_t run_seek(worker *w, uint64_t i)
 
 enum { UNTIMED_MOVES = 63 };
 
-/* One entry if that is timed, else many; from the start again at the end. */
+/* Visits one entry if it is timed, else many; starts again at the end. */
 static uint64_t walk(worker *w, bool forward)
 {
     size_t entries = w->timed ? 1 : UNTIMED_MOVES;
@@ -150,10 +150,10 @@ static uint64_t batches(const compare_settings *s)
 
 /* ---------------------------------------------------------------- the table */
 
-/* A write may meet a stall, so every one is timed; a read is so short that the clock would be part of it. */
+/* A write may stall, so every one is timed; a read is so short that reading the clock would distort it. */
 enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
 
-/* What workloads of a kind have in common. */
+/* What similar workloads have in common. */
 #define OPENS                                                                                                \
     .unit = "ms", .leaves = LEAVES_OTHER, .whole = true, .opens = true, .threads = 1, .sample = EVERY
 #define FILLS                                                                                                \
@@ -165,7 +165,7 @@ enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
 const workload workloads[] = {
     {"opennew", "open a new database", OPENS, .need = NEED_NOTHING},
 
-    {"fillseq", "put all entries in the order of their keys", FILLS, .unit = "puts", .operations = all,
+    {"fillseq", "put all entries in key order", FILLS, .unit = "puts", .operations = all,
      .run = run_fill_in_order},
     {"fillbatch", "the same in atomic batches of --batch entries", FILLS, .unit = "entries",
      .operations = batches, .run = run_batch},
@@ -181,12 +181,12 @@ const workload workloads[] = {
      .threads = 1, .run = run_get},
     {"readrandom2", "the same with two threads", .need = NEED_SETTLED, .sample = ONE_READ_IN, .unit = "gets",
      .threads = 2, .run = run_get},
-    {"readmissing", "get keys that are not there, between those that are", .need = NEED_SETTLED,
+    {"readmissing", "get absent keys that lie between existing ones", .need = NEED_SETTLED,
      .sample = ONE_READ_IN, .unit = "gets", .threads = 1, .run = run_missing},
-    {"readseq", "walk over all entries", .need = NEED_SETTLED, .sample = EVERY_OTHER_WALK, .unit = "entries",
+    {"readseq", "scan all entries", .need = NEED_SETTLED, .sample = EVERY_OTHER_WALK, .unit = "entries",
      .threads = 1, .run = run_forward},
-    {"readreverse", "walk over all entries from the last to the first", .need = NEED_SETTLED,
-     .sample = EVERY_OTHER_WALK, .unit = "entries", .threads = 1, .run = run_backward},
+    {"readreverse", "scan all entries backward", .need = NEED_SETTLED, .sample = EVERY_OTHER_WALK,
+     .unit = "entries", .threads = 1, .run = run_backward},
     {"seekrandom", "seek a random entry and move on --range times", .need = NEED_SETTLED, .sample = EVERY,
      .unit = "seeks", .threads = 1, .run = run_seek},
     {"readwhilewriting", "readrandom beside a thread that overwrites at full speed", .need = NEED_SETTLED,

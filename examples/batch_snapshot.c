@@ -1,7 +1,7 @@
-/* batch_snapshot.c -- several writes as one, and a picture that does not change while others write.
+/* batch_snapshot.c -- an atomic batch, a snapshot and a prefix scan.
  *
- * A batch moves an amount from one account to another: both puts happen, or neither. A snapshot taken before it goes
- * on seeing the old balances, and a cursor with a prefix walks only the accounts.
+ * A batch moves an amount from one account to another: both puts happen, or neither. A snapshot taken before it
+ * still sees the old balances, and a cursor with a prefix visits only the accounts.
  *
  *     cc batch_snapshot.c $(pkg-config --cflags --libs holt) -o batch_snapshot
  *     ./batch_snapshot data
@@ -15,8 +15,8 @@ static int fail(const char *what)
     return 1;
 }
 
-/* Commits two balances together. The pattern of every transaction: begin, work, commit, and one rollback whatever
- * happened, which releases the handle. */
+/* Commits two balances together. The pattern of every transaction: begin, work, commit, then always a rollback,
+ * which releases the handle. */
 static holt_status set_balances(holt *db, holt_collection *c, const char *anna, const char *bert)
 {
     holt_txn_options batch = {.flags = HOLT_TXN_BLIND};
@@ -29,7 +29,7 @@ static holt_status set_balances(holt *db, holt_collection *c, const char *anna, 
     return rc;
 }
 
-/* Prints the accounts as the transaction t sees them; NULL: as they are now. */
+/* Prints the accounts as the transaction t sees them, or their current state if t is NULL. */
 static holt_status print_accounts(holt_collection *c, holt_txn *t, const char *when)
 {
     holt_cursor_options accounts = {.prefix = holt_str("account/")};
@@ -59,8 +59,8 @@ int main(int argc, char **argv)
 
     if (holt_begin(db, &read_only, &snapshot) != HOLT_OK) return fail("snapshot");
     if (set_balances(db, c, "70", "30") != HOLT_OK) return fail("batch");
-    if (print_accounts(c, snapshot, "before:") != HOLT_OK) return fail("walk");
-    if (print_accounts(c, NULL, "now:") != HOLT_OK) return fail("walk");
+    if (print_accounts(c, snapshot, "before:") != HOLT_OK) return fail("scan");
+    if (print_accounts(c, NULL, "now:") != HOLT_OK) return fail("scan");
     holt_rollback(snapshot);
 
     if (holt_close(db) != HOLT_OK) return fail("close");

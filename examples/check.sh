@@ -1,5 +1,5 @@
 #!/bin/sh
-# check.sh PROGRAM EXPECTED -- runs an example twice on one database; each time it must print what EXPECTED holds.
+# check.sh PROGRAM EXPECTED -- runs an example twice on the same database; its output must match EXPECTED both times.
 set -eu
 program=$1
 expected=$2

@@ -1,5 +1,5 @@
-/* frames.h -- makes arbitrary bytes into a chain of frames, as far as they go: epochs, places and checksums, which no input
- * would guess. */
+/* frames.h -- repairs arbitrary bytes into a chain of frames: sets salts, offsets and checksums, which no
+ * input would guess. */
 #ifndef HOLT_FUZZ_FRAMES_H
 #define HOLT_FUZZ_FRAMES_H
 
@@ -15,14 +15,14 @@ static inline void expect(bool condition)
     if (!condition) abort();
 }
 
-/* A frame begins with a byte of type and one of habits, and three more of its own; these say what is left wrong. */
+/* Bits of a frame's byte 5 that say which of its fields are not repaired. */
 enum { HABIT_KEEP_NUMBER = 1, HABIT_KEEP_PREVIOUS = 2, HABIT_KEEP_CHECKSUM = 4, HABIT_KEEP_SALT = 8 };
 
 typedef struct chain {
     uint64_t salt, previous, number;
 } chain;
 
-/* The number that a frame behind this one has. */
+/* The number of the frame after this one. */
 static inline uint64_t chain_next_number(const uint8_t *at)
 {
     uint64_t number = get_u64le(at + 32);
@@ -30,7 +30,7 @@ static inline uint64_t chain_next_number(const uint8_t *at)
     return at[4] == FRAME_RECORD ? number + 1 : number;
 }
 
-/* Mends the frame at `offset` of an image; its length, or 0 when there is no room for one. */
+/* Repairs the frame at `offset` of an image. Returns its length, or 0 if there is no room for one. */
 static inline size_t frame_mend(uint8_t *image, size_t size, size_t offset, chain *c)
 {
     uint8_t *at = image + offset;
@@ -42,7 +42,7 @@ static inline size_t frame_mend(uint8_t *image, size_t size, size_t offset, chai
     memset(at + 5, 0, 3);
     put_u32le(at, (uint32_t)length);
     put_u32le(at + 56, (uint32_t)payload);
-    at[4] = (uint8_t)(1 + (at[4] + 4) % 5); /* 1 to 4 as they are, and 5, which is none */
+    at[4] = (uint8_t)(1 + (at[4] + 4) % 5); /* 1 to 4 are valid, 5 is not */
     put_u64le(at + 16, offset);
     if (!(habits & HABIT_KEEP_SALT)) put_u64le(at + 8, c->salt);
     if (!(habits & HABIT_KEEP_PREVIOUS)) put_u64le(at + 24, c->previous);
@@ -55,7 +55,7 @@ static inline size_t frame_mend(uint8_t *image, size_t size, size_t offset, chai
     return length;
 }
 
-/* Mends frames from `offset` to the end of the image. */
+/* Repairs frames from `offset` to the end of the image. */
 static inline void frames_mend(uint8_t *image, size_t size, size_t offset, chain *c)
 {
     for (size_t length = 1; length && offset < size; offset += length)

@@ -1,7 +1,7 @@
-/* fuzz_apply.c -- trees of any bytes under everything that changes and reads trees in a file of pages.
+/* fuzz_apply.c -- arbitrary bytes as trees in a page file, for everything that reads and changes such trees.
  *
- * The input first builds a sound tree, then spoils bytes in its pages, then gives a batch of changes. What is made of such a
- * tree is a new one or HOLT_CORRUPT; never a crash, a hang, or pages that nobody owns.
+ * The input first builds a valid tree, then corrupts bytes in its pages, then supplies a batch of changes.
+ * The result of applying them is a new tree or HOLT_CORRUPT; never a crash, a hang, or leaked pages.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,8 @@ static uint8_t take(input *in)
 
 /* ---------------------------------------------------------------- batches */
 
-/* A change: three bytes of the input. A key is a number, an odd one long; a value is as long as the form
- * says. */
+/* A change: three bytes of the input. The key is a number, with a long form if it is odd; the length of
+ * the value depends on `form`. */
 typedef struct fuzz_change {
     uint16_t number;
     uint8_t form;
@@ -54,7 +54,7 @@ typedef struct fuzz_batch {
 
 static size_t make_key(const fuzz_change *c, uint8_t *out)
 {
-    size_t size = c->number & 1 ? LONG_KEY : 2; /* by the number alone: one key has one form */
+    size_t size = c->number & 1 ? LONG_KEY : 2; /* a function of the number, so that each key has one form */
     memset(out, 'k', size);
     out[0] = (uint8_t)(c->number >> 8);
     out[1] = (uint8_t)c->number;
@@ -157,7 +157,7 @@ static void close_place(place *p)
     os_dir_close(p->dir);
 }
 
-/* Ends a change in which all has gone well, or not. */
+/* Ends a change: commits it, or abandons it if rc is a failure. */
 static void end_change(place *p, btree_change *c, btree_version *next, holt_status rc)
 {
     const page_store_state *state;
@@ -258,9 +258,9 @@ static void read_all(place *p)
     expect_answer(page_store_verify(p->store, btree_version_root(p->version), 1, &report));
 }
 
-/* ---------------------------------------------------------------- spoiling */
+/* ---------------------------------------------------------------- corrupting */
 
-/* Changes bytes of the file behind its header and maps, and perhaps the root. */
+/* Corrupts bytes of the file after its header and maps, and perhaps the root. */
 static void spoil(os *machine, input *in, tree_root *root)
 {
     image f = {.mends = IMAGE_MENDS_MAX};
@@ -301,7 +301,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apply(&p, changes, take_changes(&in, changes));
 
     page_store_state state = *page_store_recorded(p.store);
-    map_group group = state.map_groups[0]; /* so small a file has one */
+    map_group group = state.map_groups[0]; /* a file this small has one */
     tree_root root = *btree_version_root(p.version);
     state.map_groups = &group;
     close_place(&p);

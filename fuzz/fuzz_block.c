@@ -1,4 +1,5 @@
-/* fuzz_block.c -- any bytes: block_check refuses them, or every accessor may be used on them. */
+/* fuzz_block.c -- arbitrary bytes as a block: either block_check rejects them, or every accessor is safe
+ * on them. */
 #include <stdlib.h>
 
 #include "block/block.h"
@@ -28,7 +29,7 @@ static void use_entries(const block *b)
     }
 }
 
-/* What was accepted can be built again, and is the same to a reader. */
+/* An accepted block can be rebuilt from its entries, and the result is accepted too. */
 static void rebuild(const block *b)
 {
     static uint8_t key[BLOCK_KEY_BYTES_MAX];

@@ -1,8 +1,8 @@
-/* fuzz_log.c -- any bytes as a log of two segments: replay ends with HOLT_OK or a refusal, and what it accepts can be
- * written again, adopted by a new process and read once more, to the same end.
+/* fuzz_log.c -- arbitrary bytes as a log of two segments: replay returns HOLT_OK or rejects them, and a log
+ * it accepts can be rewritten, adopted by a new process and replayed again with the same result.
  *
- * The input's last TAIL_SIZE bytes say how to take the others; they are cut into wal-1 and wal-2, whose headers and frames
- * are mended unless the tail says no.
+ * The input's last TAIL_SIZE bytes say how to interpret the others, which are split into wal-1 and wal-2.
+ * Headers and frames are repaired unless the tail says otherwise.
  */
 #include "frames.h"
 
@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 32 << 10 };
 
-/* The tail: flags; flushed seqno; where segment 2 begins and where the manifest says that the log ends, in units of 8 bytes,
- * u16. */
+/* The tail: flags; flushed seqno; where segment 2 begins, and where the log ends according to the
+ * manifest, both u16 in units of 8 bytes. */
 enum {
     TAIL_SIZE = 6,
     FLAG_RAW = 1,
@@ -74,7 +74,7 @@ static void put_segments(machine *m, const uint8_t *data, size_t size, const uin
     }
 }
 
-/* What is handed over, so that two replays can be compared. */
+/* Computes a digest of the visited commits, to compare two replays. */
 static holt_status see_commit(void *ctx, seqno first, uint32_t operations, slice payload)
 {
     uint64_t *digest = ctx;
@@ -96,17 +96,17 @@ static holt_status replay(machine *m, const log_checkpoint *log, uint64_t *diges
     return rc;
 }
 
-/* A new process takes the accepted log over, as recovery does. */
+/* Takes the accepted log over as recovery in a new process does. */
 static void adopt(machine *m, const log_checkpoint *log, const replay_result *r, uint64_t digest)
 {
     log_checkpoint next = {.recovered = r->segments,
-                      .recovered_count = r->count,
-                      .next_segment = r->segment_number_max + 1,
-                      .next_salt = 77,
-                      .flushed_seqno = log->flushed_seqno};
+                           .recovered_count = r->count,
+                           .next_segment = r->segment_number_max + 1,
+                           .next_salt = 77,
+                           .flushed_seqno = log->flushed_seqno};
     replay_result again;
     uint64_t digest_again;
-    static const uint8_t fresh[SEGMENT_FRAMES]; /* without a header yet */
+    static const uint8_t fresh[SEGMENT_FRAMES]; /* no header yet */
     char path[16 + OS_NAME_MAX] = "/db/";
     segment_name(next.next_segment, path + strlen(path));
     expect(sim_poke(m->os, path, fresh, sizeof fresh) == HOLT_OK);
@@ -130,10 +130,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_position end = {1, (uint64_t)get_u16le(tail + 4) * 8};
     log_end recovered = {.segment = 1, .offset = end.offset};
     log_checkpoint log = {.next_segment = 1,
-                     .next_salt = SALTS[0],
-                     .flushed_seqno = tail[1],
-                     .closed = tail[0] & FLAG_CLOSED,
-                     .closed_end = end};
+                          .next_salt = SALTS[0],
+                          .flushed_seqno = tail[1],
+                          .closed = tail[0] & FLAG_CLOSED,
+                          .closed_end = end};
     if (tail[0] & FLAG_RECOVERED) {
         log.recovered = &recovered;
         log.recovered_count = 1;
@@ -142,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     replay_result r;
     uint64_t digest;
-    /* A mark that is newer than the manifest, or forged numbers, need no second life. */
+    /* Large segment numbers are forged; nothing can be adopted after them. */
     if (replay(&m, &log, &digest, &r) == HOLT_OK && r.segment_number_max < 1000) adopt(&m, &log, &r, digest);
     replay_result_deinit(&r);
     os_dir_close(m.dir);

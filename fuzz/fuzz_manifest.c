@@ -1,6 +1,8 @@
-/* fuzz_manifest.c -- any bytes as CURRENT, as a manifest and as its records: each is read or refused.
+/* fuzz_manifest.c -- arbitrary bytes as CURRENT, as a manifest and as manifest records: each is accepted or
+ * rejected.
  *
- * The input's first byte says what the others are. What manifest_state_apply accepted is used as recovery would.
+ * The input's first byte says what the others are. A state that manifest_state_apply accepts is then read as
+ * recovery would read it.
  */
 #include "frames.h"
 
@@ -21,7 +23,7 @@ static void expect_refusal(holt_status rc)
     expect(rc == HOLT_OK || rc == HOLT_CORRUPT || rc == HOLT_UNSUPPORTED);
 }
 
-/* Reads all that the state says. */
+/* Reads everything in the state. */
 static void use(const manifest_state *s)
 {
     volatile uint64_t sum = s->next_file + s->next_collection;
@@ -34,7 +36,8 @@ static void use(const manifest_state *s)
         for (size_t k = 0; k < c->run_count; k++) {
             expect(c->runs[k].count > 0);
             for (size_t p = 0; p < c->runs[k].count; p++)
-                sum += hash_slice(c->runs[k].file_ranges[p].lower) + hash_slice(c->runs[k].file_ranges[p].upper);
+                sum +=
+                    hash_slice(c->runs[k].file_ranges[p].lower) + hash_slice(c->runs[k].file_ranges[p].upper);
         }
     }
     (void)sum;
@@ -62,7 +65,7 @@ static void read_manifest(os_dir *dir)
     manifest_state_deinit(&s);
 }
 
-/* The header of MANIFEST-1 in front of the input, whose bytes become frames. */
+/* Writes MANIFEST-1: a valid header, then the input repaired into frames. */
 static void put_frames(os *machine, os_dir *dir, const uint8_t *data, size_t size)
 {
     manifest *m;
@@ -89,11 +92,11 @@ static void put_frames(os *machine, os_dir *dir, const uint8_t *data, size_t siz
 static void read_record(const uint8_t *data, size_t size)
 {
     manifest_state s = {0};
-    uint8_t *copy = malloc(size + 1); /* ends where the sanitizer sees it */
+    uint8_t *copy = malloc(size + 1); /* its end is where the sanitizer sees overruns */
     expect(copy != NULL);
     memcpy(copy + 1, data, size);
     (void)apply(&s, 0, slice_of(copy + 1, size));
-    (void)apply(&s, 1, slice_of(copy + 1, size)); /* once more, upon itself */
+    (void)apply(&s, 1, slice_of(copy + 1, size)); /* again, on top of itself */
     free(copy);
     manifest_state_deinit(&s);
 }

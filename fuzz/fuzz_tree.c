@@ -1,7 +1,7 @@
-/* fuzz_tree.c -- any bytes as the pieces of a run: reading them ends, and gives keys in order or
- * HOLT_CORRUPT.
+/* fuzz_tree.c -- arbitrary bytes as the pieces of a run: reading them terminates, and returns keys in order
+ * or HOLT_CORRUPT.
  *
- * The input's last TAIL_SIZE bytes are the root; the rest lies behind a good header.
+ * The input's last TAIL_SIZE bytes are the root; the rest follows a valid header.
  */
 #include <stdlib.h>
 
@@ -54,7 +54,7 @@ static tree_root image_root(image *f, const uint8_t *tail)
     return root;
 }
 
-/* ---------------------------------------------------------------- reading it in every way */
+/* ---------------------------------------------------------------- reading it in all ways */
 
 static void expect_answer(holt_status rc)
 {

@@ -1,5 +1,5 @@
-/* image.h -- a tree file as bytes. Its checksums are made right from the leaves up, as far as there are blocks at all, since no
- * input would guess them. */
+/* image.h -- a tree file as bytes, whose checksums are repaired from the leaves up as far as blocks are
+ * valid, because no input would guess them. */
 #ifndef HOLT_FUZZ_IMAGE_H
 #define HOLT_FUZZ_IMAGE_H
 
@@ -19,7 +19,7 @@ enum { IMAGE_MENDS_MAX = 500 };
 typedef struct image {
     uint8_t *bytes;
     size_t size;
-    int mends; /* left to make, of IMAGE_MENDS_MAX: pointers may go in circles */
+    int mends; /* left, of IMAGE_MENDS_MAX: pointers may form cycles */
 } image;
 
 static inline bool image_holds(const image *f, block_ptr p)
@@ -47,7 +47,7 @@ static inline void image_mend_block(image *f, block_ptr p, uint32_t depth)
     mem_free(copy);
 }
 
-/* Makes the checksums of pointers right, after those in what they point to, down to so many levels of blocks. */
+/* Repairs the checksums of pointers, after those in what they point to, down to `depth` levels of blocks. */
 static inline void image_mend(image *f, uint8_t *pointers, size_t count, uint32_t depth)
 {
     for (size_t i = 0; i < count && f->mends > 0; i++) {

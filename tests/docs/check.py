@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Checks what the documents say against what is there: check.py ROOT
+"""Checks that the documents match the files: check.py ROOT
 
-- the C code in README.md stands in examples/quickstart.c, which the tests build and run, word for word;
-- every relative link of every document leads to a file.
+- the C code in README.md is part of examples/quickstart.c, which the tests build and run;
+- every relative link in a document leads to a file;
+- every source file that a document names by its path, as `db/read/get.c`, exists at that path, below the root or
+  below src/.
 """
 import os
 import re
@@ -17,6 +19,10 @@ def read(path):
         return file.read()
 
 
+def exists(*path):
+    return os.path.exists(os.path.join(root, *path))
+
+
 def documents():
     for folder in ("", "docs"):
         for name in sorted(os.listdir(os.path.join(root, folder))):
@@ -29,9 +35,13 @@ for code in re.findall(r"^```c\n(.*?)^```", read("README.md"), re.M | re.S):
         wrong.append("README.md: this code is not in examples/quickstart.c:\n" + code)
 
 for document in documents():
-    for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", read(document)):
-        if "://" not in link and not os.path.exists(os.path.join(root, os.path.dirname(document), link)):
+    text = read(document)
+    for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in link and not exists(os.path.dirname(document), link):
             wrong.append(f"{document}: there is no {link}")
+    for path in re.findall(r"`([\w.-]+/[\w./-]+\.(?:c|h|py))`", text):
+        if "NAME" not in path and not exists(path) and not exists("src", path):
+            wrong.append(f"{document}: there is no {path}")
 
 print("\n".join(wrong))
 sys.exit(1 if wrong else 0)
