@@ -4,7 +4,7 @@
 #include "db/open/destroy.h"
 #include "db/open/open.h"
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static void key_of(int i, char key[16])
 }
 
 /* Flushed into both kinds of files, and some more in the log. */
-static void fill(fixture *f)
+static void fill(db_fixture *f)
 {
     holt_collection_options o = {.kind = HOLT_BTREE};
     holt_collection *tree;
@@ -33,7 +33,7 @@ static void fill(fixture *f)
     }
 }
 
-static holt_status destroy(fixture *f)
+static holt_status destroy(db_fixture *f)
 {
     return holt_destroy_on(f->os, f->path);
 }
@@ -65,41 +65,41 @@ static int names_in(os *o, const char *path)
 /* A database of both kinds, with data in files and in the log, leaves files of every sort behind. */
 static void destroy_removes_all_files_and_the_directory(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     expect_ok(destroy(f));
     assert_false(directory_exists(f->os, f->path));
     expect_status(HOLT_NOT_FOUND, destroy(f));
     expect_words("no database");
-    expect_status(HOLT_NOT_FOUND, fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &f->db));
-    fixture_open(f, HOLT_OPEN_MUST_CREATE);
+    expect_status(HOLT_NOT_FOUND, db_fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &f->db));
+    db_fixture_open(f, HOLT_OPEN_MUST_CREATE);
     expect_get(f->c, NULL, "key001", NULL);
 }
 
 /* Under an open database the files must stay: it would go on writing into names that are gone. */
 static void destroy_of_an_open_database_is_busy(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt *reader;
     fill(f);
     expect_status(HOLT_BUSY, destroy(f));
-    fixture_close(f);
-    expect_ok(fixture_try_open(f, HOLT_OPEN_READ_ONLY, &reader));
+    db_fixture_close(f);
+    expect_ok(db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &reader));
     expect_status(HOLT_BUSY, destroy(f));
     expect_ok(holt_close(reader));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "key001", "value");
 }
 
 /* A user may keep notes or certificates beside the database. */
 static void destroy_keeps_foreign_files_and_their_directory(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES];
     size_t size;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     file_write(temp_dir_join(f->path, "notes.txt", path), "mine", 4);
     expect_ok(destroy(f));
     assert_int_equal(names_in(f->os, f->path), 1);
@@ -114,9 +114,9 @@ static void destroy_keeps_foreign_files_and_their_directory(void **state)
 /* What the path names may be a link to a directory elsewhere. */
 static void destroy_through_a_symbolic_link_leaves_the_empty_directory(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char link_path[TEMP_PATH_BYTES];
-    fixture_close(f);
+    db_fixture_close(f);
     temp_dir_join(f->dir.path, "link", link_path);
     assert_int_equal(symlink(f->path, link_path), 0);
     expect_ok(holt_destroy(link_path));
@@ -135,9 +135,9 @@ static void destroy_of_what_is_no_database_deletes_nothing(void **state)
                                             {"000003.log", "something"},
                                             {"wal-7.log", "a log of another program"}};
     enum { OTHERS = sizeof others / sizeof *others };
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[64];
-    fixture_close(f);
+    db_fixture_close(f);
     expect_status(HOLT_INVALID, holt_destroy_on(f->os, NULL));
     expect_status(HOLT_INVALID, holt_destroy_on(f->os, ""));
     expect_status(HOLT_NOT_FOUND, holt_destroy_on(f->os, "/none"));
@@ -159,12 +159,13 @@ static void destroy_of_what_is_no_database_deletes_nothing(void **state)
 /* A database that cannot be opened any more is what one wants to delete most. */
 static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **state)
 {
-    static const char newer[] = "holt 2 00000000000000000000000000000000 MANIFEST-000001 ", damaged[] = "holt ?";
-    fixture *f = (fixture *)*state;
+    static const char newer[] = "holt 2 00000000000000000000000000000000 MANIFEST-000001 ",
+                      damaged[] = "holt ?";
+    db_fixture *f = (db_fixture *)*state;
     void *current;
     size_t size;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     expect_ok(sim_peek(f->os, "/db/CURRENT", &current, &size));
     expect_ok(sim_poke(f->os, "/db/CURRENT", damaged, strlen(damaged)));
     os *copy = sim_clone(f->os, 1);
@@ -187,7 +188,7 @@ static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **st
     assert_int_equal(names_in(f->os, "/db"), before);
     expect_ok(sim_poke(f->os, "/db/CURRENT", current, size));
     mem_free(current);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "key001", "value");
 }
 
@@ -213,9 +214,9 @@ typedef struct found {
 /* What a destroy that was cut short has left is the whole database, or none; and it can be destroyed. */
 static void expect_whole_or_gone(os *machine, found *counts)
 {
-    fixture f = {.os = machine, .path = "/db"};
+    db_fixture f = {.os = machine, .path = "/db"};
     holt *db;
-    holt_status rc = fixture_try_open(&f, HOLT_OPEN_MUST_EXIST, &db);
+    holt_status rc = db_fixture_try_open(&f, HOLT_OPEN_MUST_EXIST, &db);
     if (rc == HOLT_OK) {
         expect_whole(machine, db);
         expect_ok(holt_close(db));
@@ -230,7 +231,7 @@ static void expect_whole_or_gone(os *machine, found *counts)
     rc = holt_destroy_on(machine, "/db");
     if (rc != HOLT_NOT_FOUND) expect_ok(rc);
     holt_collection *c;
-    expect_ok(fixture_try_open(&f, HOLT_OPEN_MUST_CREATE, &db));
+    expect_ok(db_fixture_try_open(&f, HOLT_OPEN_MUST_CREATE, &db));
     expect_ok(holt_collection_open(db, "default", &c));
     expect_get(c, NULL, "key001", NULL);
     expect_ok(holt_close(db));
@@ -260,10 +261,10 @@ static void strike(void *ctx, uint64_t call)
  * part of its data, or one that neither opens nor can be destroyed. */
 static void interrupted_destroy_leaves_all_or_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     strikes s = {.machine = f->os};
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     sim_on_io(f->os, strike, &s);
     expect_ok(destroy(f));
     sim_on_io(f->os, NULL, NULL);
@@ -275,10 +276,10 @@ static void interrupted_destroy_leaves_all_or_nothing(void **state)
  * there. */
 static void destroy_that_failed_can_be_repeated(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     found counts = {0};
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     for (uint64_t n = 1;; n++) {
         os *copy = sim_clone(f->os, n);
         sim_fail(copy, SIM_CALLS, n, EIO, n % 2 == 0);
@@ -303,15 +304,15 @@ static void destroy_that_failed_can_be_repeated(void **state)
     print_message("whole %d, refused %d, gone %d\n", counts.whole, counts.refused, counts.gone);
 }
 
-#define on_sim(test)   cmocka_unit_test_setup_teardown(test, fixture_sim, fixture_teardown)
-#define on_posix(test) cmocka_unit_test_setup_teardown(test, fixture_posix, fixture_teardown)
+#define on_sim(test)   cmocka_unit_test_setup_teardown(test, db_fixture_sim, db_fixture_teardown)
+#define on_posix(test) cmocka_unit_test_setup_teardown(test, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         on_sim(destroy_removes_all_files_and_the_directory),
         {"destroy_removes_all_files_and_the_directory, posix", destroy_removes_all_files_and_the_directory,
-         fixture_posix, fixture_teardown, NULL},
+         db_fixture_posix, db_fixture_teardown, NULL},
         on_sim(destroy_of_an_open_database_is_busy),
         on_posix(destroy_keeps_foreign_files_and_their_directory),
         on_posix(destroy_through_a_symbolic_link_leaves_the_empty_directory),

@@ -13,9 +13,10 @@
 #include "db/verify/verify.h"
 #include "os/sim/sim.h"
 #include "support/child.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
 #include "support/must.h"
+#include "support/seed.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -24,11 +25,18 @@
 
 enum { VALUE_BYTES_MAX = 4096, KEPT_EACH = 8, RESUMED = 300, TRIES = 200 };
 
-typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_DELETE, ROOM_REOPEN_DELETE,
-                          ROOM_DELETE_MOST, ROOM_WAYS } making_room;
+typedef enum making_room {
+    ROOM_DROP,
+    ROOM_CLEAR,
+    ROOM_GROW,
+    ROOM_DELETE,
+    ROOM_REOPEN_DELETE,
+    ROOM_DELETE_MOST,
+    ROOM_WAYS
+} making_room;
 
-static const char *const way_names[ROOM_WAYS] = {"drop", "clear", "grow", "delete",
-                                                "reopen and delete", "delete most"};
+static const char *const way_names[ROOM_WAYS] = {"drop",       "clear", "grow", "delete", "reopen and delete",
+                                                 "delete most"};
 
 typedef struct story {
     os *os;
@@ -271,9 +279,8 @@ static void live_on_sim(uint32_t kind, making_room way, uint64_t disk_bytes, uin
 static void a_full_disk_costs_nothing_and_is_used_on(void **state)
 {
     rng r;
-    uint64_t seed = environment_number("HOLT_SEED", 20261120);
+    uint64_t seed = test_seed();
     uint64_t sizes = environment_number("HOLT_DISKS", 4);
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
     rng_seed(&r, seed);
     for (uint64_t i = 0; i < sizes; i++)
         for (making_room way = 0; way < ROOM_WAYS; way++) {

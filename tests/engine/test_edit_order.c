@@ -19,9 +19,9 @@ static struct {
     bool written;
 } hook;
 
-void     __real_os_mutex_unlock(os_mutex *m);
+void __real_os_mutex_unlock(os_mutex *m);
 uint64_t __real_manifest_size(const manifest *m);
-void     __wrap_os_mutex_unlock(os_mutex *m);
+void __wrap_os_mutex_unlock(os_mutex *m);
 uint64_t __wrap_manifest_size(const manifest *m);
 
 static bool holds_a_mutex(void)
@@ -193,7 +193,8 @@ static void expect_after_crash(const rig *r, void (*expect)(holt *db))
 }
 
 /* Whether there was such a place. */
-static bool try_place(uint64_t place, holt_kind kind, void (*change)(rig *, holt_kind), void (*expect)(holt *))
+static bool try_place(uint64_t place, holt_kind kind, void (*change)(rig *, holt_kind),
+                      void (*expect)(holt *))
 {
     rig r;
     memset(&hook, 0, sizeof hook);

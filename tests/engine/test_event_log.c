@@ -1,5 +1,5 @@
 /* test_event_log.c -- the program's log callback and the LOG file. */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include "base/memory.h"
 #include "db/event_log.h"
@@ -23,11 +23,11 @@ typedef struct listener {
     int depth, depth_max; /* callbacks inside of each other */
     bool entered, hold;   /* a callback has begun; it is to wait until told to go on */
     void (*also)(struct listener *l, const char *line);
-    fixture *f;
+    db_fixture *f;
     holt_status statuses[4];
 } listener;
 
-static void listener_init(listener *l, fixture *f)
+static void listener_init(listener *l, db_fixture *f)
 {
     memset(l, 0, sizeof *l);
     pthread_mutex_init(&l->mutex, NULL);
@@ -85,8 +85,8 @@ static void wait_until_heard(listener *l, const char *words)
 /* Opens the fixture's database again, with the callback. */
 static void listen_to(listener *l, uint32_t level)
 {
-    holt_options o = fixture_options(0);
-    fixture_close(l->f);
+    holt_options o = db_fixture_options(0);
+    db_fixture_close(l->f);
     o.log = hear;
     o.log_ctx = l;
     o.log_level = level;
@@ -127,7 +127,7 @@ static void *put_under_the_programs_lock(void *ctx)
  * that wants to commit, would wait for ever. So would one on the thread of the flush that this thread waits for. */
 static void a_callback_may_wait_for_a_thread_that_commits(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     holt_collection *c;
     pthread_t thread;
@@ -150,8 +150,8 @@ static void a_callback_may_wait_for_a_thread_that_commits(void **state)
         assert_int_equal(l.statuses[1], HOLT_OK);
     }
     alarm(0);
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- calls from within */
@@ -171,7 +171,7 @@ static void call_holt(listener *l, const char *line)
  * nor be called from within. A close there would free what its caller stands on. */
 static void a_callback_may_call_holt(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     size_t outer = 0, inner = 0;
     listener_init(&l, f);
@@ -184,12 +184,12 @@ static void a_callback_may_call_holt(void **state)
     assert_int_equal(find(&l, "\"inner\" created", &inner), 1);
     assert_true(outer < inner);
     expect_get(f->c, NULL, "from", "within");
-    fixture_close(f); /* after this no callback runs */
+    db_fixture_close(f); /* after this no callback runs */
     for (int i = 0; i < 3; i++)
         assert_int_equal(l.statuses[i], HOLT_OK);
     assert_int_equal(l.statuses[3], HOLT_BUSY);
     assert_int_equal(l.depth_max, 1);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "from", "within");
 }
 
@@ -202,7 +202,7 @@ static void fail_within(listener *l, const char *line)
 /* The words of a failing call are read after it has returned: a callback at its end must not replace them. */
 static void a_callback_that_fails_keeps_the_callers_words(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     holt_collection *c;
     listener_init(&l, f);
@@ -218,8 +218,8 @@ static void a_callback_that_fails_keeps_the_callers_words(void **state)
     assert_int_equal(l.statuses[0], HOLT_INVALID);
     expect_words("missing");
     event_log_close(events);
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- close */
@@ -236,7 +236,7 @@ static void call_at_the_end(listener *l, const char *line)
 /* The last line comes when threads have ended and the log is finished: a put there could not be kept. */
 static void the_last_line_is_told_before_close_returns(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     size_t at = 0;
     listener_init(&l, f);
@@ -244,20 +244,20 @@ static void the_last_line_is_told_before_close_returns(void **state)
     l.also = call_at_the_end;
     put(f->c, "a", "1");
     holt_status rc = holt_close(f->db); /* f->db and f->c are what the callback uses */
-    fixture_forget(f);
+    db_fixture_forget(f);
     expect_ok(rc);
     assert_int_equal(find(&l, "closed", &at), 1);
     assert_int_equal(at + 1, l.count);
     for (int i = 0; i < 3; i++)
         assert_int_equal(l.statuses[i], HOLT_CLOSED);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
 /* ---------------------------------------------------------------- order and loss */
 
 /* The file's lines without time and level. */
-static char *log_words(fixture *f, const char *name, size_t *lines)
+static char *log_words(db_fixture *f, const char *name, size_t *lines)
 {
     char path[TEMP_PATH_BYTES];
     size_t size;
@@ -292,15 +292,15 @@ static void *create_some(void *ctx)
 /* Lines are handed out by whichever thread comes first: two at once could swap them. */
 static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     static listener l;
     pthread_t threads[3];
     void *failed = NULL;
     char path[TEMP_PATH_BYTES];
     listener_init(&l, f);
-    fixture_close(f);
+    db_fixture_close(f);
     assert_int_equal(unlink(temp_dir_join(f->path, "LOG", path)), 0);
-    fixture_open(f, HOLT_OPEN_READ_ONLY); /* writes no line */
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY); /* writes no line */
     listen_to(&l, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, create_some, &l), 0);
@@ -308,7 +308,7 @@ static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
         pthread_join(threads[i], &failed);
         assert_null(failed);
     }
-    fixture_close(f);
+    db_fixture_close(f);
     size_t lines, at = 0;
     char *text = log_words(f, "LOG", &lines);
     assert_int_equal(lines, l.count);
@@ -321,7 +321,7 @@ static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
     }
     free(text);
     assert_int_equal(l.depth_max, 1);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 /* A callback that stands still must not stop the engine, nor take memory without bound; but the program must
@@ -329,7 +329,7 @@ static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
 static void lines_that_do_not_fit_are_counted(void **state)
 {
     enum { EXTRA = 72 };
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     event_log *events;
     size_t at = 0;
@@ -375,7 +375,7 @@ static void lost_lines_are_told_in_their_place(void **state)
     os *o = sim_create(&machine);
     listener_init(&l, NULL);
     expect_ok(event_log_open(&events, o, 0, hear, &l));
-    l.f = (fixture *)events;
+    l.f = (db_fixture *)events;
     l.also = write_more;
     event_log_write(events, HOLT_LOG_INFO, "first");
     event_log_hand_out(events);
@@ -391,7 +391,7 @@ static void lost_lines_are_told_in_their_place(void **state)
 /* Background work goes on while the program sleeps: nobody leaves a call that could hand its lines out. */
 static void lines_arrive_without_a_call(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     event_log *events;
     listener_init(&l, f);
@@ -465,7 +465,7 @@ static void the_file_is_begun_anew_while_it_is_open(void **state)
     assert_in_range(size_of(d, "LOG"), 1, EVENT_LOG_FILE_BYTES);
     assert_in_range(size_of(d, "LOG.old"), EVENT_LOG_FILE_BYTES - 200, EVENT_LOG_FILE_BYTES);
     int first = first_number(o, "/db/LOG", &lines), old = first_number(o, "/db/LOG.old", &old_lines);
-    assert_int_equal(first + (int)lines, LINES); /* none is missing at the end */
+    assert_int_equal(first + (int)lines, LINES);   /* none is missing at the end */
     assert_int_equal(old + (int)old_lines, first); /* nor between the two */
     event_log_close(e);
     e = open_log(o, d); /* goes on where it was, and knows how large it is */
@@ -506,8 +506,8 @@ static void a_file_that_cannot_be_begun_anew_goes_on(void **state)
     }
 }
 
-#define SIM(name)   cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define SIM(name)   cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {

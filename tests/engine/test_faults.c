@@ -66,7 +66,8 @@ static bool answered(life *l, holt_status rc, const char *call)
     bool machine = rc == HOLT_IO || rc == HOLT_NO_SPACE || rc == HOLT_NO_MEMORY || rc == HOLT_BUSY;
     if (!machine) verdict_fail(l->verdict, "%s: %s (%s)", call, holt_status_name(rc), holt_error_message());
     if (l->fault.os_errno == EMFILE && rc == HOLT_IO)
-        verdict_fail(l->verdict, "%s: an outcome is unknown for want of a descriptor: %s", call, holt_error_message());
+        verdict_fail(l->verdict, "%s: an outcome is unknown for want of a descriptor: %s", call,
+                     holt_error_message());
     if (rc == HOLT_IO && !names_a_file())
         verdict_fail(l->verdict, "%s: the message names no file: %s", call, holt_error_message());
     return false;

@@ -1,6 +1,6 @@
 /* test_health.c -- holt_health, holt_sync and holt_close tell the truth: whether writes are taken, and whether what was
  * acknowledged is on disk. */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include "base/memory.h"
 #include "os/sim/sim.h"
@@ -18,13 +18,13 @@ static holt_slice key_of(uint64_t i)
     return holt_str(key);
 }
 
-static holt_status put_number(fixture *f, uint64_t i)
+static holt_status put_number(db_fixture *f, uint64_t i)
 {
     static char value[400];
     return holt_put(f->c, NULL, key_of(i), holt_bytes(value, sizeof value));
 }
 
-static void put_numbers(fixture *f, uint64_t from, uint64_t to)
+static void put_numbers(db_fixture *f, uint64_t from, uint64_t to)
 {
     for (; from < to; from++)
         expect_ok(put_number(f, from));
@@ -40,10 +40,10 @@ static void expect_file(const char *prefix)
 }
 
 /* Closes the database, which must fail, and gives the handle back all the same. */
-static void close_failing(fixture *f, const char *words)
+static void close_failing(db_fixture *f, const char *words)
 {
     holt_status rc = holt_close(f->db);
-    fixture_forget(f);
+    db_fixture_forget(f);
     expect_status(HOLT_IO, rc);
     expect_words(words);
 }
@@ -51,7 +51,7 @@ static void close_failing(fixture *f, const char *words)
 /* ---------------------------------------------------------------- what somebody deletes: the real file system */
 
 /* Where a test that deletes the database goes on: the fixture closes what is open. */
-static void expect_gone(fixture *f, const char *words)
+static void expect_gone(db_fixture *f, const char *words)
 {
     holt_collection *c;
     expect_status(HOLT_IO, holt_health(f->db));
@@ -68,7 +68,7 @@ static void expect_gone(fixture *f, const char *words)
     assert_false(file_exists(f->path));
 }
 
-static void remove_directory(fixture *f)
+static void remove_directory(db_fixture *f)
 {
     temp_dir d;
     assert_true(strlen(f->path) < sizeof d.path);
@@ -84,19 +84,19 @@ static void remove_directory(fixture *f)
  * needed. */
 static void a_removed_directory_is_found_out(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     put_numbers(f, 0, 20);
     expect_ok(holt_health(f->db));
     expect_ok(holt_sync(f->db));
     remove_directory(f);
     expect_gone(f, "the directory was removed");
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 /* The same where nobody asks: creations and closing look for themselves. */
 static void a_removed_directory_is_found_out_by_each_call(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (int what = 0; what < 4; what++) {
         holt_collection *c;
         put_numbers(f, 0, 5);
@@ -106,14 +106,14 @@ static void a_removed_directory_is_found_out_by_each_call(void **state)
         if (what == 2) expect_status(HOLT_IO, holt_flush(f->db));
         if (what < 3) expect_words("the directory was removed");
         close_failing(f, "the directory was removed");
-        fixture_open(f, 0);
+        db_fixture_open(f, 0);
     }
 }
 
 /* And where a program only puts: the first one that needs a new file says why. */
 static void puts_find_out_that_the_directory_was_removed(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_status rc = HOLT_OK;
     remove_directory(f);
     for (uint64_t i = 0; i < 20000 && rc == HOLT_OK; i++)
@@ -121,13 +121,13 @@ static void puts_find_out_that_the_directory_was_removed(void **state)
     expect_status(HOLT_IO, rc);
     expect_words("the directory was removed");
     expect_gone(f, "the directory was removed");
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 /* One file of the log is enough. */
 static void a_deleted_segment_is_found_out(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (int what = 0; what < 3; what++) {
         char name[80], path[TEMP_PATH_BYTES];
         put_numbers(f, 0, 20);
@@ -141,14 +141,14 @@ static void a_deleted_segment_is_found_out(void **state)
         close_failing(f, "was deleted or replaced");
         expect_file("wal-");
         remove_directory(f);
-        fixture_open(f, 0);
+        db_fixture_open(f, 0);
     }
 }
 
 /* Without them the next open fails, whatever was synced. */
 static void a_deleted_manifest_is_found_out(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (int what = 0; what < 2; what++) {
         char name[80] = "CURRENT", path[TEMP_PATH_BYTES];
         if (what) assert_true(directory_find(f->path, "MANIFEST-", name, sizeof name));
@@ -161,14 +161,14 @@ static void a_deleted_manifest_is_found_out(void **state)
         close_failing(f, "was deleted");
         expect_file(name);
         remove_directory(f);
-        fixture_open(f, 0);
+        db_fixture_open(f, 0);
     }
 }
 
 /* A "stale lock" that is cleaned up by hand lets a second process in. What is synced is synced, though. */
 static void a_deleted_lock_is_found_out(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     char path[TEMP_PATH_BYTES];
     put_numbers(f, 0, 20);
     expect_ok(holt_health(f->db));
@@ -179,7 +179,7 @@ static void a_deleted_lock_is_found_out(void **state)
     expect_status(HOLT_IO, holt_health(f->db));
     expect_file("LOCK");
     expect_ok(holt_sync(f->db));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_health(f->db));
     expect_ok(holt_exists(f->c, NULL, key_of(19)));
 }
@@ -188,7 +188,7 @@ static void a_deleted_lock_is_found_out(void **state)
  * finds that one. */
 static void a_moved_directory_is_good_and_a_replaced_one_is_not(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     char moved[TEMP_PATH_BYTES];
     put_numbers(f, 0, 20);
     assert_int_equal(rename(f->path, temp_dir_join(f->dir.path, "moved", moved)), 0);
@@ -202,14 +202,14 @@ static void a_moved_directory_is_good_and_a_replaced_one_is_not(void **state)
     close_failing(f, "another is in its place");
     assert_int_equal(rmdir(f->path), 0);
     assert_int_equal(rename(moved, f->path), 0);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_ok(holt_exists(f->c, NULL, key_of(29)));
 }
 
 /* A relative path means something else after chdir. */
 static void a_relative_path_is_looked_up_once(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     char *before = getcwd(NULL, 0);
     holt *db;
     assert_int_equal(chdir(f->dir.path), 0);
@@ -229,7 +229,7 @@ static void a_relative_path_is_looked_up_once(void **state)
  * first. */
 static void a_file_system_that_became_read_only_is_found_out(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_collection *c;
     put_numbers(f, 0, 20);
     sim_set_read_only(f->os, true);
@@ -241,7 +241,7 @@ static void a_file_system_that_became_read_only_is_found_out(void **state)
     expect_status(HOLT_IO, holt_sync(f->db));
     close_failing(f, "read-only");
     sim_set_read_only(f->os, false);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_ok(holt_health(f->db));
     expect_ok(holt_exists(f->c, NULL, key_of(19)));
     expect_status(HOLT_NOT_FOUND, holt_exists(f->c, NULL, key_of(20)));
@@ -250,7 +250,7 @@ static void a_file_system_that_became_read_only_is_found_out(void **state)
 /* Puts are refused on a full disk, deletes are not: health must not look healthy meanwhile. */
 static void a_full_disk_is_told_until_there_is_room(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     uint64_t i = 0;
     holt_status rc;
     sim_set_disk_bytes_max(f->os, 6 << 20);
@@ -269,7 +269,7 @@ static void a_full_disk_is_told_until_there_is_room(void **state)
     sim_run_until_idle(f->os);
     expect_ok(holt_health(f->db));
     expect_ok(put_number(f, i));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_exists(f->c, NULL, key_of(i)));
 }
 
@@ -277,7 +277,7 @@ static void a_full_disk_is_told_until_there_is_room(void **state)
  * though the log has not failed. When there are descriptors again, so are puts, and health says it first. */
 static void a_missing_segment_is_told_until_there_is_one(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     uint64_t i = 0;
     holt_status rc;
     sim_fail(f->os, SIM_OPEN, 1, EMFILE, true);
@@ -294,7 +294,7 @@ static void a_missing_segment_is_told_until_there_is_one(void **state)
     sim_run_until_idle(f->os);
     expect_ok(holt_health(f->db));
     expect_ok(put_number(f, i));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_exists(f->c, NULL, key_of(i)));
 }
 
@@ -302,7 +302,7 @@ static void a_missing_segment_is_told_until_there_is_one(void **state)
  * errno, not the words alone. */
 static void a_failed_flush_is_told_with_its_file(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_error told, healthy;
     put_numbers(f, 0, 20);
     expect_ok(holt_sync(f->db));
@@ -323,7 +323,7 @@ static void a_failed_flush_is_told_with_its_file(void **state)
     expect_ok(holt_health(f->db));
 }
 
-static void flip_a_byte_of_the_run(fixture *f, uint64_t offset, char name[80])
+static void flip_a_byte_of_the_run(db_fixture *f, uint64_t offset, char name[80])
 {
     os_dir *d;
     void *bytes;
@@ -348,14 +348,14 @@ static void flip_a_byte_of_the_run(fixture *f, uint64_t offset, char name[80])
 /* A merge in the background meets damage: where it is comes with what health says. */
 static void damage_met_by_a_merge_is_told_with_its_place(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_error e;
     char name[80];
     put_numbers(f, 0, 100);
     expect_ok(holt_flush(f->db));
-    fixture_close(f);
+    db_fixture_close(f);
     flip_a_byte_of_the_run(f, 9000, name);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     for (int i = 0; i < 12; i++) {
         put_numbers(f, 0, 100);
         expect_ok(holt_flush(f->db));
@@ -374,7 +374,7 @@ static void damage_met_by_a_merge_is_told_with_its_place(void **state)
  * not the call that met the failure. */
 static void a_failed_log_names_what_may_be_lost(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_txn *t;
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = HOLT_PROCESS};
     holt_db_stats stats;
@@ -387,8 +387,8 @@ static void a_failed_log_names_what_may_be_lost(void **state)
     put_in(f->c, t, "b", "2");
     expect_ok(holt_commit(t));
     holt_rollback(t);
-    snprintf(words, sizeof words, "operations %llu to %llu may not be on disk", (unsigned long long)synced + 1,
-             (unsigned long long)synced + 2);
+    snprintf(words, sizeof words, "operations %llu to %llu may not be on disk",
+             (unsigned long long)synced + 1, (unsigned long long)synced + 2);
     sim_fail(f->os, SIM_SYNC, 1, EIO, true);
     expect_status(HOLT_IO, put_number(f, 20));
     expect_status(HOLT_IO, holt_health(f->db));
@@ -399,10 +399,10 @@ static void a_failed_log_names_what_may_be_lost(void **state)
     expect_words(words);
     expect_file("wal-");
     close_failing(f, words);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
-static void write_without_sync(fixture *f, const char *key)
+static void write_without_sync(db_fixture *f, const char *key)
 {
     holt_txn *t;
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = HOLT_PROCESS};
@@ -415,21 +415,22 @@ static void write_without_sync(fixture *f, const char *key)
 /* The log's end cannot be written, but the commits can be synced: close does that, and says so. */
 static void a_close_that_cannot_end_the_log_syncs_it(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     int ended = 0;
     for (uint64_t n = 1;; n++) {
         write_without_sync(f, "a");
         sim_fail(f->os, SIM_WRITE, n, EIO, false);
         holt_status rc = holt_close(f->db);
-        fixture_forget(f);
-        bool hit = sim_fault_hit(f->os), all = rc != HOLT_OK && strstr(holt_error_message(), "all commits are in the log");
+        db_fixture_forget(f);
+        bool hit = sim_fault_hit(f->os),
+             all = rc != HOLT_OK && strstr(holt_error_message(), "all commits are in the log");
         sim_fail(f->os, SIM_WRITE, 0, 0, false);
         assert_true(rc == HOLT_OK || rc == HOLT_IO);
         if (all) {
             sim_cut cut = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
             sim_power_cut(f->os, &cut, n);
         }
-        fixture_open(f, 0);
+        db_fixture_open(f, 0);
         if (all) expect_get(f->c, NULL, "a", "1");
         ended += all;
         if (!hit) break;
@@ -442,7 +443,7 @@ static void a_close_that_cannot_end_the_log_syncs_it(void **state)
  * flushed any more. */
 static void a_lost_manifest_is_told(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_collection *c;
     put_numbers(f, 0, 20); /* synced: the creation syncs the manifest only */
     sim_fail(f->os, SIM_SYNC, 1, EIO, true);
@@ -459,19 +460,21 @@ static void a_lost_manifest_is_told(void **state)
 static const struct {
     sim_call kind;
     int os_errno;
-} faults[] = {{SIM_OPEN, EMFILE}, {SIM_OPEN, EIO},       {SIM_WRITE, EIO},    {SIM_WRITE, ENOSPC}, {SIM_SYNC, EIO},
-              {SIM_RENAME, EIO},  {SIM_ALLOCATE, ENOSPC}, {SIM_ALLOCATE, EIO}, {SIM_DIR_SYNC, EIO}, {SIM_UNLINK, EIO},
-              {SIM_TRUNCATE, EIO}, {SIM_LIST, EIO},       {SIM_MAP, EIO},      {SIM_READ, EIO}};
+} faults[] = {{SIM_OPEN, EMFILE},  {SIM_OPEN, EIO},   {SIM_WRITE, EIO},       {SIM_WRITE, ENOSPC},
+              {SIM_SYNC, EIO},     {SIM_RENAME, EIO}, {SIM_ALLOCATE, ENOSPC}, {SIM_ALLOCATE, EIO},
+              {SIM_DIR_SYNC, EIO}, {SIM_UNLINK, EIO}, {SIM_TRUNCATE, EIO},    {SIM_LIST, EIO},
+              {SIM_MAP, EIO},      {SIM_READ, EIO}};
 
 /* Whether the put was taken. */
-static bool expect_truth(fixture *f, uint64_t i, size_t fault, const char *when)
+static bool expect_truth(db_fixture *f, uint64_t i, size_t fault, const char *when)
 {
     holt_status rc = put_number(f, i);
     if (rc == HOLT_OK) return true;
     char words[300];
     snprintf(words, sizeof words, "%s", holt_error_message());
     if (holt_health(f->db) != HOLT_OK) return false;
-    print_error("fault %zu, %s: a put returned %s (%s), but health is HOLT_OK\n", fault, when, holt_status_name(rc), words);
+    print_error("fault %zu, %s: a put returned %s (%s), but health is HOLT_OK\n", fault, when,
+                holt_status_name(rc), words);
     fail();
     return false;
 }
@@ -480,8 +483,8 @@ static bool expect_truth(fixture *f, uint64_t i, size_t fault, const char *when)
 static void live_with_fault(size_t fault, uint64_t n)
 {
     void *one = NULL;
-    fixture_sim(&one);
-    fixture *f = one;
+    db_fixture_sim(&one);
+    db_fixture *f = one;
     sim_fail(f->os, faults[fault].kind, n, faults[fault].os_errno, true);
     for (uint64_t i = 0, refused = 0; i < 1500 && refused < 20; i++)
         refused += !expect_truth(f, i, fault, "while it fails");
@@ -492,11 +495,11 @@ static void live_with_fault(size_t fault, uint64_t n)
     holt_status health = holt_health(f->db);
     if (health == HOLT_OK) expect_ok(put_number(f, 0));
     holt_status closed = holt_close(f->db);
-    fixture_forget(f);
+    db_fixture_forget(f);
     if (health == HOLT_OK) expect_ok(closed);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_ok(holt_health(f->db));
-    fixture_teardown(&one);
+    db_fixture_teardown(&one);
 }
 
 /* A program that looks at health to decide whether to go on must never be told that all is well while its puts are
@@ -509,8 +512,8 @@ static void a_refused_put_is_never_healthy(void **state)
             live_with_fault(fault, n);
 }
 
-#define SIM(name)   cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define SIM(name)   cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {

@@ -10,8 +10,9 @@
  */
 #include "base/random.h"
 #include "support/child.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
+#include "support/seed.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -238,12 +239,11 @@ static void what_was_acknowledged_survives_kill_9(void **state)
     temp_dir dir;
     char path[TEMP_PATH_BYTES];
     rng r;
-    uint64_t seed = environment_number("HOLT_SEED", (uint64_t)getpid());
+    uint64_t seed = fresh_seed();
     uint64_t rounds = environment_number("HOLT_KILLS", ROUNDS), commits = 0;
     report *shared =
         (report *)mmap(NULL, sizeof(report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
     rng_seed(&r, seed);
     temp_dir_create(&dir);
     victim v = {temp_dir_join(dir.path, "db", path), shared};

@@ -3,7 +3,7 @@
  * Debug builds assert that in every public call, so every other test checks it too; here each call is made to
  * fail on purpose, right after another failure whose words must be gone.
  */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include "base/status.h"
 #include "db/open/open.h"
@@ -48,7 +48,7 @@ static const holt_slice NO_BYTES = {NULL, 5};
 /* NULL in place of handles and outputs is found out by a line of its own in each call. */
 static void a_null_argument_is_named(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_value v = HOLT_VALUE_INIT;
     holt *db;
@@ -124,7 +124,7 @@ static void a_null_argument_is_named(void **state)
 /* Options and flags that mean nothing, and limits. */
 static void a_wrong_option_is_named(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     static char huge[70000];
     holt_value v = HOLT_VALUE_INIT;
@@ -171,7 +171,7 @@ static void a_wrong_option_is_named(void **state)
 /* Statuses that come from what there is, not from the arguments. Some cross the commit queue. */
 static void what_cannot_be_done_now_is_explained(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_put_options absent = {.flags = HOLT_PUT_IF_ABSENT};
     holt_collection *c;
@@ -210,7 +210,7 @@ static void what_cannot_be_done_now_is_explained(void **state)
 /* Whoever has a handle of a dropped collection is told so by each call with it, cursors included. */
 static void a_dropped_collection_is_closed_in_words(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_collection_info info;
     holt_load *load, *other;
@@ -244,7 +244,7 @@ static void a_dropped_collection_is_closed_in_words(void **state)
 
 static void a_failing_move_keeps_its_words(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     holt_cursor *cur = open_cursor(f->c, NULL);
     MOVE_FAILS(HOLT_INVALID, cur, holt_cursor_seek(cur, NO_BYTES));
@@ -259,7 +259,7 @@ static void a_failing_move_keeps_its_words(void **state)
 
 static void a_load_explains_its_refusals(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_load *load;
     expect_ok(holt_load_begin(f->c, NULL, &load));
@@ -277,12 +277,12 @@ static void a_load_explains_its_refusals(void **state)
 
 static void a_reader_is_told_that_it_cannot_write(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_collection *c;
     holt_load *load;
-    fixture_close(f);
-    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    db_fixture_close(f);
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY);
     FAILS(HOLT_READ_ONLY, holt_put(f->c, NULL, a, a));
     FAILS(HOLT_READ_ONLY, holt_delete(f->c, NULL, a));
     FAILS(HOLT_READ_ONLY, holt_flush(f->db));
@@ -300,7 +300,7 @@ static void a_reader_is_told_that_it_cannot_write(void **state)
  * expected outcome, and nobody had words for both. */
 static void a_dangling_link_is_not_found(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char link[TEMP_PATH_BYTES];
     holt *db = (holt *)1;
     temp_dir_join(f->dir.path, "link", link);
@@ -322,7 +322,7 @@ static void a_dangling_link_is_not_found(void **state)
 /* What stands in the way of an open is named. */
 static void an_open_says_what_is_in_the_way(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES], below[TEMP_PATH_BYTES];
     holt *db = (holt *)1;
     FAILS(HOLT_BUSY, holt_open(f->path, NULL, &db));
@@ -341,9 +341,9 @@ static void an_open_says_what_is_in_the_way(void **state)
     FAILS(HOLT_NOT_FOUND, holt_verify(path, NULL, NULL, 0));
     holt_options exists = {.flags = HOLT_OPEN_MUST_EXIST}, create = {.flags = HOLT_OPEN_MUST_CREATE};
     FAILS(HOLT_NOT_FOUND, holt_open(path, &exists, &db));
-    fixture_close(f);
+    db_fixture_close(f);
     FAILS(HOLT_EXISTS, holt_open(f->path, &create, &db));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- clean-ups */
@@ -351,7 +351,7 @@ static void an_open_says_what_is_in_the_way(void **state)
 /* After a failure something half made is deleted; when that fails too, its words must not replace the first. */
 static void a_failing_clean_up_does_not_replace_the_words(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     os_dir *d;
     expect_ok(os_dir_open(f->os, f->path, &d));
     stale();
@@ -360,8 +360,8 @@ static void a_failing_clean_up_does_not_replace_the_words(void **state)
     os_dir_close(d);
 }
 
-#define SIM(name)   cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define SIM(name)   cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {

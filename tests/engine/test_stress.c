@@ -20,8 +20,8 @@
 #include "base/memory.h"
 #include "os/sim/sim.h"
 #include "support/child.h"
+#include "support/db_fixture.h"
 #include "support/disturb.h"
-#include "support/fixture.h"
 #include "support/history.h"
 #include "support/must.h"
 #include "support/stress_actor.h"
@@ -74,9 +74,10 @@ static bool has_time(const totals *t)
 
 static void say_result(const char *what, const totals *t)
 {
-    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared in %.1f s\n", what,
-                  (unsigned long long)t->seed, (unsigned long long)t->episodes, (unsigned long long)t->operations,
-                  (unsigned long long)t->states, (double)(real_ns() - t->began_ns) / 1e9);
+    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared in %.1f s\n",
+                  what, (unsigned long long)t->seed, (unsigned long long)t->episodes,
+                  (unsigned long long)t->operations, (unsigned long long)t->states,
+                  (double)(real_ns() - t->began_ns) / 1e9);
 }
 
 static uint64_t count_operations(const stress_record *r)
@@ -93,7 +94,10 @@ static disturb_plan plan_of(uint64_t seed, const os *o)
 {
     rng r;
     rng_seed(&r, seed);
-    disturb_plan p = {.seed = seed, .os = o, .delay_ns_max = 50 * MS, .slow_sync_one_in = 200,
+    disturb_plan p = {.seed = seed,
+                      .os = o,
+                      .delay_ns_max = 50 * MS,
+                      .slow_sync_one_in = 200,
                       .slow_sync_ns_max = 200 * MS};
     p.small_manifests = !rng_chance(&r, 4);
     if (rng_chance(&r, 3)) {
@@ -107,7 +111,8 @@ static disturb_plan plan_of(uint64_t seed, const os *o)
 
 static stress_world world_of(stress_record *r, os *o, const char *path, uint64_t seed, const disturb_plan *p)
 {
-    stress_world w = {.record = r, .os = o, .path = path, .seed = seed, .parts = stress_parts_from_environment()};
+    stress_world w = {
+        .record = r, .os = o, .path = path, .seed = seed, .parts = stress_parts_from_environment()};
     w.io_faults = p->fault > FAULT_MEMORY;
     w.memory_faults = p->fault == FAULT_MEMORY;
     w.busy_catalog = seed % 2;
@@ -255,7 +260,8 @@ static void what_was_acknowledged_on_real_files_survives_kills(void **state)
 
 static sim_cut any_cut(rng *r)
 {
-    static const sim_keep keeps[] = {SIM_KEEP_NONE, SIM_KEEP_NONE, SIM_KEEP_SOME, SIM_KEEP_SIZES, SIM_KEEP_GARBAGE};
+    static const sim_keep keeps[] = {SIM_KEEP_NONE, SIM_KEEP_NONE, SIM_KEEP_SOME, SIM_KEEP_SIZES,
+                                     SIM_KEEP_GARBAGE};
     sim_cut c = {.files = keeps[rng_below(r, 5)], .tear_bytes = rng_chance(r, 2) ? 512 : 4096};
     c.entries = rng_chance(r, 2) ? SIM_KEEP_NONE : SIM_KEEP_SOME;
     c.per_file = rng_chance(r, 4);

@@ -327,7 +327,7 @@ static void a_healthy_database_has_no_problem_and_is_counted(void **state)
     holt_verify_report report;
     holt_collection_info info;
     uint64_t entries = 0;
-    os *o = machine(seed_of_test());
+    os *o = machine(test_seed());
     open_database(&d, o);
     fill(&d, 1, NULL);
     for (int i = 0; i < COLLECTIONS; i++) {
@@ -407,7 +407,7 @@ static void a_crash_at_any_moment_leaves_no_problem(void **state)
 {
     (void)state;
     database d = {0};
-    os *o = machine(seed_of_test());
+    os *o = machine(test_seed());
     crashes c = {.os = o};
     rng_seed(&c.r, 7);
     sim_on_io(o, strike, &c);
@@ -622,7 +622,8 @@ static void find_live_pages(os_dir *dir, const manifest_state *s, const uint64_t
             ok(tree_verify_pieces(file, &s->collections[i].btree, see_piece, NULL, &report));
     }
     pages.ends[0] = 4096;
-    pages.ends[1 + s->page_store.map_groups[0].copy] = (2 + (uint64_t)s->page_store.map_groups[0].copy) * 4096;
+    pages.ends[1 + s->page_store.map_groups[0].copy] =
+        (2 + (uint64_t)s->page_store.map_groups[0].copy) * 4096;
     tree_file_unref(file);
     tree_files_destroy(all);
     cache_destroy(c);
@@ -716,7 +717,7 @@ static int set_up_patient(void **state)
     static patient p;
     database d = {0};
     patient_in_making = &p;
-    os *o = machine(seed_of_test());
+    os *o = machine(test_seed());
     open_database(&d, o);
     close_database(&d);
     files_copy(&p.long_ago, o);
@@ -789,7 +790,7 @@ static void a_changed_byte_is_found(void **state)
 {
     patient *p = *state;
     rng r;
-    rng_seed(&r, seed_of_test());
+    rng_seed(&r, test_seed());
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
         size_t end = has_trees(f) ? f->size : without_zeros(f);
@@ -816,7 +817,7 @@ static void zeroed_blocks_are_found(void **state)
 {
     patient *p = *state;
     rng r;
-    rng_seed(&r, seed_of_test() + 1);
+    rng_seed(&r, test_seed() + 1);
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
         for (size_t n = 0; n < ZEROED && without_zeros(f); n++) {
@@ -837,7 +838,7 @@ static void cut_files_are_found(void **state)
 {
     patient *p = *state;
     rng r;
-    rng_seed(&r, seed_of_test() + 2);
+    rng_seed(&r, test_seed() + 2);
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
         size_t end = has_trees(f) ? f->size : without_zeros(f);
@@ -1025,7 +1026,8 @@ static void parts_of_a_run_must_be_in_order_and_not_overlap(void **state)
 {
     (void)state;
     slice open = {NULL, 0}, b = holt_str("b"), d = holt_str("d");
-    lsm_file_range good[] = {{.lower = open, .upper = b}, {.lower = b, .upper = d}, {.lower = d, .upper = open}};
+    lsm_file_range good[] = {
+        {.lower = open, .upper = b}, {.lower = b, .upper = d}, {.lower = d, .upper = open}};
     lsm_file_range overlap[] = {{.lower = open, .upper = d}, {.lower = b, .upper = open}};
     lsm_file_range turned[] = {{.lower = d, .upper = open}, {.lower = open, .upper = b}};
     lsm_file_range unbounded[] = {{.lower = open, .upper = open}, {.lower = d, .upper = open}};

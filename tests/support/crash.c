@@ -30,7 +30,7 @@ typedef struct crash {
 /* A machine on which the database is to be opened, and what it may show. */
 typedef struct state {
     os *machine;
-    moment min_seqno;       /* acknowledged, and must be there */
+    moment min_seqno;   /* acknowledged, and must be there */
     moment power_floor; /* the same if the power goes before holt_open has returned */
     moment ceiling;
     unsigned depth;
@@ -189,8 +189,8 @@ static void count_state(crash *c, bool cut, const state *s)
 }
 
 /* Takes a clone of a state's machine and judges it after a power cut. */
-static bool judge_clone(crash *c, const state *of, os *clone, moment min_seqno, moment ceiling, const char *when,
-                        rng *r)
+static bool judge_clone(crash *c, const state *of, os *clone, moment min_seqno, moment ceiling,
+                        const char *when, rng *r)
 {
     state s = {clone, min_seqno, min_seqno, ceiling, of->depth + 1, ""};
     char form[80];

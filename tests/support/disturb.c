@@ -139,7 +139,8 @@ static void delay_at(place p)
 static void slow_down_sync(void)
 {
     if (!plan.slow_sync_one_in || atomic_load_explicit(&calm, memory_order_relaxed)) return;
-    if (rng_chance(&self.rng, plan.slow_sync_one_in)) pause_for(1 + rng_below(&self.rng, plan.slow_sync_ns_max));
+    if (rng_chance(&self.rng, plan.slow_sync_one_in))
+        pause_for(1 + rng_below(&self.rng, plan.slow_sync_ns_max));
 }
 
 static bool is_disturbed(const os *o)
@@ -195,7 +196,8 @@ static holt_status failure(const char *name, const char *call)
 
 void disturb_memory(void)
 {
-    if (is_on() && plan.fault == FAULT_MEMORY && take_fault()) mem_fail_at(1 + rng_below(&self.rng, 30), false);
+    if (is_on() && plan.fault == FAULT_MEMORY && take_fault())
+        mem_fail_at(1 + rng_below(&self.rng, 30), false);
 }
 
 /* ---------------------------------------------------------------- in place of os.h and manifest.h */
@@ -206,7 +208,7 @@ void disturb_memory(void)
 #pragma clang diagnostic ignored "-Wreserved-identifier"
 #endif
 
-void        __real_os_mutex_unlock(os_mutex *m);
+void __real_os_mutex_unlock(os_mutex *m);
 holt_status __real_os_file_write(os_file *f, uint64_t offset, const void *data, size_t size);
 holt_status __real_os_file_sync(os_file *f);
 holt_status __real_os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
@@ -215,10 +217,10 @@ holt_status __real_os_file_truncate(os_file *f, uint64_t size);
 holt_status __real_os_dir_sync(os_dir *d);
 holt_status __real_os_dir_rename(os_dir *d, const char *from, const char *to);
 holt_status __real_os_dir_unlink(os_dir *d, const char *name);
-void        __real_os_map_store(os_map *m, size_t at, const void *data, size_t size);
-uint64_t    __real_manifest_size(const manifest *m);
+void __real_os_map_store(os_map *m, size_t at, const void *data, size_t size);
+uint64_t __real_manifest_size(const manifest *m);
 
-void        __wrap_os_mutex_unlock(os_mutex *m);
+void __wrap_os_mutex_unlock(os_mutex *m);
 holt_status __wrap_os_file_write(os_file *f, uint64_t offset, const void *data, size_t size);
 holt_status __wrap_os_file_sync(os_file *f);
 holt_status __wrap_os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
@@ -227,8 +229,8 @@ holt_status __wrap_os_file_truncate(os_file *f, uint64_t size);
 holt_status __wrap_os_dir_sync(os_dir *d);
 holt_status __wrap_os_dir_rename(os_dir *d, const char *from, const char *to);
 holt_status __wrap_os_dir_unlink(os_dir *d, const char *name);
-void        __wrap_os_map_store(os_map *m, size_t at, const void *data, size_t size);
-uint64_t    __wrap_manifest_size(const manifest *m);
+void __wrap_os_map_store(os_map *m, size_t at, const void *data, size_t size);
+uint64_t __wrap_manifest_size(const manifest *m);
 
 void __wrap_os_mutex_unlock(os_mutex *m)
 {

@@ -15,6 +15,7 @@
 #include "log/wal.h"
 #include "os/sim/sim.h"
 #include "support/expect.h"
+#include "support/seed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +23,6 @@
 
 static const uint64_t LOG_DATABASE_ID[2] = {0x1111222233334444, 0x5555666677778888};
 static const uint64_t LOG_SALT = 0xe9e9;
-
-static inline uint64_t log_test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20261120;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 /* ---------------------------------------------------------------- the machine */
 

@@ -5,6 +5,7 @@
 #include "lsm/compaction.h"
 #include "os/sim/sim.h"
 #include "support/expect.h"
+#include "support/seed.h"
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -321,14 +322,6 @@ static inline lsm_tree *make_tree(fixture *f, size_t runs_count, model *m)
     for (size_t i = 0; i < runs_count; i++)
         lsm_run_unref(runs[i]);
     return t;
-}
-
-static inline uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20261122;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
 }
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "os/os.h"
 #include "os/sim/sim.h"
+#include "support/expect.h"
+#include "support/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,22 +18,7 @@
 
 #include <cmocka.h>
 
-static inline uint64_t seed_of_test(void)
-{
-    const char *text = getenv("HOLT_SEED");
-    uint64_t seed = text ? strtoull(text, NULL, 0) : 20260101;
-    printf("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-static inline void ok_at(holt_status status, const char *file, int line)
-{
-    if (status == HOLT_OK) return;
-    print_error("%s: %s\n", holt_status_name(status), holt_error_message());
-    _fail(file, line);
-}
-
-#define ok(call) ok_at(call, __FILE__, __LINE__)
+#define ok(call) expect_ok(call)
 
 static inline os *machine(uint64_t seed)
 {

@@ -291,7 +291,8 @@ static holt_status load_slots(actor *a, holt_load *load, uint32_t n)
     holt_status rc = HOLT_OK;
     for (unsigned slot = 0; slot < SLOTS && rc == HOLT_OK; slot++)
         if (record_loads(n, slot))
-            rc = holt_load_put(load, stress_key(a->number, slot, key), stress_value(a->number, slot, n, value));
+            rc = holt_load_put(load, stress_key(a->number, slot, key),
+                               stress_value(a->number, slot, n, value));
     return rc;
 }
 
@@ -370,10 +371,11 @@ static bool make_durable(actor *a)
     rc = holt_stats(a->w->db, &after, sizeof after);
     if (rc != HOLT_OK) return upkeep_answer(a, "stats", rc);
     if (after.durable_seqno >= before.last_seqno && after.last_seqno >= after.durable_seqno) return true;
-    return verdict_fail(&a->w->record->verdict,
-                        "thread %u: durable_seqno %llu after a %s that came after seqno %llu; last_seqno %llu",
-                        a->number, (unsigned long long)after.durable_seqno, flushes ? "flush" : "sync",
-                        (unsigned long long)before.last_seqno, (unsigned long long)after.last_seqno);
+    return verdict_fail(
+        &a->w->record->verdict,
+        "thread %u: durable_seqno %llu after a %s that came after seqno %llu; last_seqno %llu", a->number,
+        (unsigned long long)after.durable_seqno, flushes ? "flush" : "sync",
+        (unsigned long long)before.last_seqno, (unsigned long long)after.last_seqno);
 }
 
 static bool compact(actor *a)
@@ -404,14 +406,15 @@ static bool check_own_key(actor *a)
     holt_value_free(&v);
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return read_answer(a, "get of an own key", rc);
     if (got == expected && (rc == HOLT_OK) == (expected != 0)) return true;
-    return verdict_fail(&a->w->record->verdict,
-                        "thread %u, step %llu: get of own key %u in place %u: %s, version %u; wrote version %u",
-                        a->number, (unsigned long long)a->steps, slot, place, holt_status_name(rc), got, expected);
+    return verdict_fail(
+        &a->w->record->verdict,
+        "thread %u, step %llu: get of own key %u in place %u: %s, version %u; wrote version %u", a->number,
+        (unsigned long long)a->steps, slot, place, holt_status_name(rc), got, expected);
 }
 
 /* Takes in what the cursor stands on. `from`: the slot before, -1 or SLOTS; it must lie before, in the direction. */
-static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *from, uint32_t versions[SLOTS],
-                       verdict *v)
+static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *from,
+                       uint32_t versions[SLOTS], verdict *v)
 {
     char words[DESCRIBE_BYTES];
     unsigned slot;
@@ -422,8 +425,8 @@ static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *
                             forward ? "forward" : "backward", slot, *from);
     *from = (int)slot;
     versions[slot] = stress_value_parse(holt_cursor_value(cursor), thread, slot);
-    return versions[slot] != 0 || verdict_fail(v, "thread %u: key %u has a value of no version: %s", thread, slot,
-                                               describe(holt_cursor_value(cursor), words));
+    return versions[slot] != 0 || verdict_fail(v, "thread %u: key %u has a value of no version: %s", thread,
+                                               slot, describe(holt_cursor_value(cursor), words));
 }
 
 static bool walk(holt_cursor *cursor, unsigned thread, bool forward, uint32_t versions[SLOTS], verdict *v)
@@ -464,10 +467,10 @@ static bool same_versions(actor *a, uint8_t place, const uint32_t got[SLOTS], co
 {
     for (unsigned slot = 0; slot < SLOTS; slot++)
         if (got[slot] != expected[slot])
-            return verdict_fail(&a->w->record->verdict,
-                                "thread %u, step %llu: %s of place %u shows version %u of key %u, expected %u",
-                                a->number, (unsigned long long)a->steps, what, place, got[slot], slot,
-                                expected[slot]);
+            return verdict_fail(
+                &a->w->record->verdict,
+                "thread %u, step %llu: %s of place %u shows version %u of key %u, expected %u", a->number,
+                (unsigned long long)a->steps, what, place, got[slot], slot, expected[slot]);
     return true;
 }
 
@@ -513,9 +516,10 @@ static bool check_row(actor *a)
     if (rc == HOLT_BUSY) return true; /* revoked */
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return read_answer(a, "get of a row", rc);
     if (n[0] == n[1]) return true;
-    return verdict_fail(&a->w->record->verdict,
-                        "thread %u: a snapshot shows a commit in part: row %u of thread %u has versions %u and %u",
-                        a->number, row, owner, n[0], n[1]);
+    return verdict_fail(
+        &a->w->record->verdict,
+        "thread %u: a snapshot shows a commit in part: row %u of thread %u has versions %u and %u", a->number,
+        row, owner, n[0], n[1]);
 }
 
 /* ---------------------------------------------------------------- a snapshot that is kept */
@@ -549,7 +553,8 @@ static bool check_snapshot(actor *a)
 {
     bool good = true;
     for (uint8_t p = 0; p < STRESS_PLACES && good; p++) {
-        bool same = a->seen.places[p].exists && a->handles[p] && a->incarnations[p] == a->seen_incarnations[p];
+        bool same =
+            a->seen.places[p].exists && a->handles[p] && a->incarnations[p] == a->seen_incarnations[p];
         if (same && !a->doubtful[p]) good = check_seen_place(a, p);
     }
     end_snapshot(a);
@@ -573,8 +578,9 @@ static bool check_list(actor *a)
     bool doubts = a->doubts > 0;
     for (unsigned i = 0; i < NAMES; i++)
         if (there[i] != a->taken[i] && !doubts)
-            return verdict_fail(&a->w->record->verdict, "thread %u, step %llu: own collection %u is %s the list",
-                                a->number, (unsigned long long)a->steps, i, there[i] ? "still in" : "not in");
+            return verdict_fail(&a->w->record->verdict,
+                                "thread %u, step %llu: own collection %u is %s the list", a->number,
+                                (unsigned long long)a->steps, i, there[i] ? "still in" : "not in");
     return true;
 }
 
@@ -614,9 +620,10 @@ static bool watch_anchor(actor *a, holt_collection *c, unsigned owner, uint8_t p
         holt_status rc = look_for_anchor(a, c, owner);
         if (rc == HOLT_CLOSED || !is_still(t, place, announced)) return true;
         if (rc == HOLT_NOT_FOUND)
-            return verdict_fail(&a->w->record->verdict,
-                                "thread %u: the anchor of thread %u's place %u is not found, and was never deleted",
-                                a->number, owner, place);
+            return verdict_fail(
+                &a->w->record->verdict,
+                "thread %u: the anchor of thread %u's place %u is not found, and was never deleted",
+                a->number, owner, place);
         if (rc != HOLT_OK && rc != HOLT_BUSY && !is_excused(a, rc)) return fails(a, "get of an anchor", rc);
     }
     return true;
@@ -632,7 +639,8 @@ static bool watch_somebody(actor *a)
     uint64_t announced = atomic_load_explicit(&t->anchored[place], memory_order_acquire);
     if (!announced) return true;
     holt_collection *c = NULL;
-    holt_status rc = holt_collection_open(a->w->db, stress_name(owner, (unsigned)(announced % NAMES), name), &c);
+    holt_status rc =
+        holt_collection_open(a->w->db, stress_name(owner, (unsigned)(announced % NAMES), name), &c);
     if (rc == HOLT_NOT_FOUND) return true;
     if (rc != HOLT_OK) return read_answer(a, "open of another thread's collection", rc);
     bool good = !is_still(t, place, announced) || watch_anchor(a, c, owner, place, announced);
@@ -698,7 +706,8 @@ static bool take_over(actor *a)
         if (p < SHARED) a->handles[p] = a->w->shared[p];
         if (p < SHARED || !h->exists) continue;
         a->taken[h->name] = true;
-        holt_status rc = holt_collection_open(a->w->db, stress_name(a->number, h->name, name), &a->handles[p]);
+        holt_status rc =
+            holt_collection_open(a->w->db, stress_name(a->number, h->name, name), &a->handles[p]);
         if (rc != HOLT_OK) return fails(a, "open of an own collection", rc);
     }
     return true;

@@ -52,7 +52,8 @@ static bool read_place(judge *g, const char *name, unsigned thread, uint32_t ver
     if (kind) *kind = (uint8_t)holt_collection_kind(c);
     bool good = stress_scan(c, NULL, thread, versions, g->verdict, &rc);
     holt_collection_close(c);
-    return good || (verdict_status(g->verdict, rc, HOLT_OK, "after %s: walk over %s", g->j->what, name) && false);
+    return good ||
+           (verdict_status(g->verdict, rc, HOLT_OK, "after %s: walk over %s", g->j->what, name) && false);
 }
 
 static bool read_shared(judge *g)
@@ -67,7 +68,8 @@ static bool read_named(judge *g, const char *name)
 {
     unsigned thread, number;
     if (strncmp(name, "race", 4) == 0) return true; /* race_judge */
-    if (strcmp(name, "default") == 0 || strcmp(name, shared_names[0]) == 0 || strcmp(name, shared_names[1]) == 0)
+    if (strcmp(name, "default") == 0 || strcmp(name, shared_names[0]) == 0 ||
+        strcmp(name, shared_names[1]) == 0)
         return true;
     if (!stress_name_parse(name, &thread, &number))
         return verdict_fail(g->verdict, "after %s: there is a collection \"%s\"", g->j->what, name);
@@ -115,7 +117,8 @@ static bool matches(const found *f, const holdings *h)
 }
 
 /* The operation's effect, if it had one. doubt: counts the doubtful ones, whose bits are in `effects`. */
-static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effects, unsigned *doubt, holdings *h)
+static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effects, unsigned *doubt,
+                    holdings *h)
 {
     outcome o = outcome_at(g, thread, at);
     bool doubtful = o == OUTCOME_OPEN || o == OUTCOME_UNKNOWN;
@@ -282,15 +285,17 @@ static void explain(judge *g, unsigned thread)
     /* And all changes of the catalog, which may lie far back. */
     for (uint32_t at = 0; at < from; at++)
         if (t->operations[at].deed != DEED_WRITE && t->operations[at].deed != DEED_SYNC)
-            verdict_add(g->verdict, "\n    earlier: %s", describe_operation(&t->operations[at], false, words));
+            verdict_add(g->verdict, "\n    earlier: %s",
+                        describe_operation(&t->operations[at], false, words));
 }
 
 static bool fail_thread(judge *g, unsigned thread)
 {
-    verdict_fail(g->verdict,
-                 "after %s the holdings of thread %u are not those after any number of its operations, the first %u "
-                 "at least of %u. Against those after %u:",
-                 g->j->what, thread, g->must[thread], g->j->moment.counts[thread], g->must[thread]);
+    verdict_fail(
+        g->verdict,
+        "after %s the holdings of thread %u are not those after any number of its operations, the first %u "
+        "at least of %u. Against those after %u:",
+        g->j->what, thread, g->must[thread], g->j->moment.counts[thread], g->must[thread]);
     explain(g, thread);
     return false;
 }

@@ -8,8 +8,8 @@
 static bool fails(const racer *r, const operation_record *op, holt_status rc)
 {
     char words[DEED_BYTES];
-    return verdict_fail(&r->record->verdict, "thread %u: %s: %s (%s)", r->number, describe_operation(op, true, words),
-                        holt_status_name(rc), holt_error_message());
+    return verdict_fail(&r->record->verdict, "thread %u: %s: %s (%s)", r->number,
+                        describe_operation(op, true, words), holt_status_name(rc), holt_error_message());
 }
 
 static holt_status create(const racer *r, const operation_record *op)
@@ -168,7 +168,8 @@ static bool should_exist(const judgement *j, const name_story *s, unsigned race)
     return s->last->deed == DEED_RACE_CREATE || (s->last->deed == DEED_RACE_RENAME && s->last->to == race);
 }
 
-static bool check_key(const judgement *j, holt_collection *c, unsigned thread, const operation_record *put, verdict *v)
+static bool check_key(const judgement *j, holt_collection *c, unsigned thread, const operation_record *put,
+                      verdict *v)
 {
     char key[STRESS_KEY_BYTES], words[DEED_BYTES];
     holt_value value = HOLT_VALUE_INIT;
@@ -181,7 +182,8 @@ static bool check_key(const judgement *j, holt_collection *c, unsigned thread, c
 }
 
 /* The last put of each thread that was begun after the last word and the last clear, with none in doubt behind it. */
-static bool check_contents(const judgement *j, holt_collection *c, const name_story *s, unsigned race, verdict *v)
+static bool check_contents(const judgement *j, holt_collection *c, const name_story *s, unsigned race,
+                           verdict *v)
 {
     uint64_t since = s->last ? s->last->ended : 0;
     if (s->cleared > since) since = s->cleared;

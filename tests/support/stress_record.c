@@ -67,7 +67,8 @@ static uint64_t take_ticket(stress_record *r)
     return 1 + atomic_fetch_add_explicit(&r->tickets, 1, memory_order_seq_cst);
 }
 
-operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op, uint64_t now_ns)
+operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op,
+                               uint64_t now_ns)
 {
     uint32_t at = atomic_load_explicit(&t->count, memory_order_relaxed);
     assert(at < OPERATIONS_MAX);
@@ -267,8 +268,9 @@ bool record_loads(uint32_t n, unsigned slot)
 
 /* ---------------------------------------------------------------- words */
 
-static const char *const deeds[] = {"write",       "create",    "drop",        "rename",     "clear",   "load", "sync",
-                                    "race create", "race drop", "race rename", "race clear", "race put"};
+static const char *const deeds[] = {"write",     "create",      "drop",       "rename",
+                                    "clear",     "load",        "sync",       "race create",
+                                    "race drop", "race rename", "race clear", "race put"};
 static const char *const outcomes[] = {"open", "done", "not done", "outcome unknown"};
 static const char *const durabilities[] = {"default", "COMMIT", "INTERVAL", "PROCESS"};
 
@@ -278,13 +280,13 @@ const char *describe_operation(const operation_record *op, bool open, char buffe
     if (op->deed == DEED_WRITE) {
         used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " (%s)", durabilities[op->durability]);
         for (unsigned i = 0; i < op->write_count; i++)
-            used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " %s%u/%u", op->writes[i].put ? "" : "-",
-                             op->writes[i].place, op->writes[i].slot);
+            used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " %s%u/%u",
+                             op->writes[i].put ? "" : "-", op->writes[i].place, op->writes[i].slot);
     } else if (op->deed > DEED_SYNC) {
         used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of race%u, to %u", op->name, op->to);
     } else if (op->deed != DEED_SYNC) {
-        used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of place %u, name %u, kind %u", op->place,
-                         op->name, op->kind);
+        used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of place %u, name %u, kind %u",
+                         op->place, op->name, op->kind);
     }
     snprintf(buffer + used, DEED_BYTES - (size_t)used, ": %s", open ? "open" : outcomes[op->outcome]);
     return buffer;

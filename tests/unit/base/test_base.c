@@ -21,14 +21,7 @@
 #include "base/random.h"
 #include "base/search.h"
 #include "base/status.h"
-
-static uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
+#include "support/seed.h"
 
 /* A number of a random width, so that all lengths of varints come up. */
 static uint64_t random_width(rng *r)
@@ -89,7 +82,7 @@ static void fixed_integers_are_little_endian_and_round_trip(void **state)
 static void heads_order_as_the_bytes_they_are_made_of(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     for (int round = 0; round < 20000; round++) {
         uint8_t a[12], b[12];
         size_t a_size = rng_below(&r, sizeof a + 1), b_size = rng_below(&r, sizeof b + 1);
@@ -108,7 +101,7 @@ static void heads_order_as_the_bytes_they_are_made_of(void **state)
 static void varints_of_every_width_round_trip(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     for (int i = 0; i < 20000; i++) {
         uint64_t v = i == 0 ? 0 : i == 1 ? UINT64_MAX : random_width(&r), got;
         uint8_t b[VARINT_BYTES_MAX];
@@ -201,7 +194,7 @@ static void decoder_failure_stays_and_lengths_are_not_believed(void **state)
 static void decoder_survives_random_bytes(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     for (int round = 0; round < 5000; round++) {
         size_t size = rng_below(&r, 40);
         uint8_t *bytes = mem_alloc(size);
@@ -466,7 +459,7 @@ static void arena_memory_is_aligned_and_does_not_overlap(void **state)
         size_t size;
     } blocks[COUNT];
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     arena *a = arena_create();
     assert_non_null(a);
     size_t total = 0;
@@ -589,7 +582,7 @@ static void random_numbers_replay_from_their_seed(void **state)
 static void random_numbers_below_a_bound_reach_all_of_it(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     unsigned seen[10] = {0}, hits = 0;
     for (int i = 0; i < 10000; i++) {
         uint64_t v = rng_below(&r, 10);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "block/block.h"
+#include "support/seed.h"
 
 /* ---------------------------------------------------------------- the model */
 
@@ -86,14 +87,6 @@ static block_entry entry_of(const item *i)
                          .overflow = i->overflow,
                          .value = slice_of(i->value, i->value_size),
                          .expires_at_ms = i->expires_at_ms};
-}
-
-static uint64_t seed_of_run(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20250611;
-    printf("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
 }
 
 /* A key of one of the shapes that make trouble: few distinct bytes (prefixes of each other, equal heads), NUL
@@ -281,7 +274,7 @@ static void round_trip(const model *m, uint8_t level, size_t block_bytes)
 static void leaf_answers_like_a_sorted_array(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 300; round++) {
         unsigned shape = (unsigned)rng_below(&r, 3);
         model m = random_leaf(&r, shape, 1 + rng_below(&r, 120), 150);
@@ -294,7 +287,7 @@ static void leaf_answers_like_a_sorted_array(void **state)
 static void longest_keys_round_trip(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 8; round++) {
         model m = random_leaf(&r, 3, 1 + rng_below(&r, 20), 10);
         round_trip(&m, 0, 4096);
@@ -307,7 +300,7 @@ static void longest_keys_round_trip(void **state)
 static void offsets_widen_at_64_kib(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     model large = random_leaf(&r, 1, 3000, 150);
     round_trip(&large, 0, 65536);
     model_free(&large);
@@ -357,7 +350,7 @@ static void empty_key_costs_the_others_no_prefix(void **state)
 static void inner_node_leads_to_the_child_that_may_hold_the_key(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 100; round++) {
         model m = random_inner(&r, (unsigned)rng_below(&r, 4), 1 + rng_below(&r, 100), rng_chance(&r, 2));
         size_t size;
@@ -389,7 +382,7 @@ static void extents_size_is_the_sum_of_their_lengths(void **state)
 static void separator_is_shortest_between_two_keys(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     uint8_t one[32], two[32];
     for (int round = 0; round < 20000; round++) {
         unsigned shape = (unsigned)rng_below(&r, 3);
@@ -416,7 +409,7 @@ static void separator_is_shortest_between_two_keys(void **state)
 static void what_fits_stays_within_block_bytes(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     block_builder *b;
     assert_int_equal(block_builder_create(&b, 0, 4096), HOLT_OK);
     for (int round = 0; round < 100; round++) {
@@ -445,7 +438,7 @@ static void what_fits_stays_within_block_bytes(void **state)
 static void inner_node_takes_four_children_whatever_their_size(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     model m = random_inner(&r, 3, 40, true);
     block_builder *b;
     assert_int_equal(block_builder_create(&b, 1, 4096), HOLT_OK);
@@ -471,7 +464,7 @@ static void inner_node_takes_four_children_whatever_their_size(void **state)
 static void builder_survives_failed_allocations(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     model m = random_leaf(&r, 1, 60, 300);
     block_builder *b;
     mem_fail_at(1, false);
@@ -536,7 +529,7 @@ static void use_everything(const uint8_t *bytes, size_t size)
 static void damaged_blocks_are_refused_or_safe(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     int accepted = 0;
     for (int round = 0; round < 200; round++) {
         bool inner = rng_chance(&r, 4);
@@ -611,7 +604,7 @@ static void structure_bytes_are_all_bound(void **state)
 static void cut_and_lengthened_blocks_are_refused(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 20; round++) {
         model m = random_leaf(&r, (unsigned)rng_below(&r, 3), 1 + rng_below(&r, 40), 40);
         size_t size;
@@ -641,7 +634,7 @@ static void cut_and_lengthened_blocks_are_refused(void **state)
 static void random_bytes_are_refused(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     uint8_t bytes[256] __attribute__((aligned(8)));
     for (int round = 0; round < 20000; round++) {
         rng_fill(&r, bytes, sizeof bytes);

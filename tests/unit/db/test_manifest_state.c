@@ -1,6 +1,7 @@
 /* test_manifest_state.c -- tests src/db/manifest/manifest_state.c and edit.c: what stands in manifest records. */
 #include "db/manifest/manifest_items.h"
 #include "support/expect.h"
+#include "support/seed.h"
 
 #include "base/coding.h"
 #include "base/memory.h"
@@ -67,10 +68,10 @@ static void put_everything(buffer *b)
 {
     log_end ends[] = {{3, 4096, 0xabc, 90}, {4, 512, 0xdef, 90}};
     log_checkpoint log = {.recovered = ends,
-                     .recovered_count = 2,
-                     .next_segment = 5,
-                     .next_salt = UINT64_MAX,
-                     .flushed_seqno = 80};
+                          .recovered_count = 2,
+                          .next_segment = 5,
+                          .next_salt = UINT64_MAX,
+                          .flushed_seqno = 80};
     collection_spec first = spec_of(1), second = spec_of(2), third = spec_of(300);
     log_position end = {5, 8192};
     encode_counters(b, 102, 301, 1700000000000);
@@ -410,11 +411,8 @@ static void state_item_of_wrong_length_is_malformed(void **state)
 
 static void state_survives_any_mutation(void **state)
 {
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20261121;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
     rng r;
-    rng_seed(&r, seed);
+    rng_seed(&r, test_seed());
     buffer whole = {0};
     put_everything(&whole);
     for (int round = 0; round < 20000; round++) {

@@ -150,7 +150,7 @@ static void reading_close(reading *r)
 /* The evidence that tells damage from a torn tail stands behind the damage, wherever that ends. */
 static void frame_reader_finds_frames_at_any_place(void **state)
 {
-    uint64_t seed = log_test_seed();
+    uint64_t seed = test_seed();
     rng r;
     rng_seed(&r, seed);
     size_t size = 64 << 10;
@@ -282,7 +282,7 @@ static void operations_come_back_as_they_were_put(void **state)
 {
     enum { COUNT = 20 };
     rng r;
-    rng_seed(&r, log_test_seed());
+    rng_seed(&r, test_seed());
     uint8_t text[400], payload[COUNT * 500];
     rng_fill(&r, text, sizeof text);
     for (int round = 0; round < 200; round++) {

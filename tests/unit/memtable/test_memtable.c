@@ -15,16 +15,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "memtable/memtable.h"
+#include "support/seed.h"
 
 enum { CHUNK = 64 << 10 };
-
-static uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 /* One pool serves all tests: so each of them gets chunks that others have written to. */
 static chunk_pool pool;
@@ -444,7 +437,7 @@ static void check_counts(history *h)
  * collections, failed commits, walks that turn round while leaves split under them. */
 static void memtable_is_a_sorted_array_with_versions(void **state)
 {
-    uint64_t seed = test_seed();
+    uint64_t seed = fresh_seed();
     for (int round = 0; round < 2 * KEY_SHAPES; round++) {
         const key_shape shape = (key_shape)(round / 2);
         const bool voids = round % 2; /* which make a memtable pass over tombstones one by one */
@@ -486,7 +479,8 @@ static void empty_memtable_answers_nothing(void **state)
     assert_int_equal(count, 0);
     mem_free(ids);
 
-    assert_int_equal(memtable_iterator_open(m, 1, &(memtable_iterator_options){.seqno = UINT64_MAX}, &s), HOLT_OK);
+    assert_int_equal(memtable_iterator_open(m, 1, &(memtable_iterator_options){.seqno = UINT64_MAX}, &s),
+                     HOLT_OK);
     s->ops->first(s);
     assert_false(s->valid);
     s->ops->last(s);
@@ -673,7 +667,7 @@ static void insert_without_memory_changes_nothing(void **state)
     enum { INSERTS = 20000, KEY_COUNT = 12000, COLLECTION_COUNT = 40 };
     static uint8_t value[20000];
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     chunk_pool keeps_nothing;
     chunk_pool_init(&keeps_nothing, 16 << 10, 0);
     memtable *m = NULL;
@@ -709,7 +703,8 @@ static void insert_without_memory_changes_nothing(void **state)
     uint32_t *ids;
     size_t count;
     mem_fail_at(1, false);
-    assert_int_equal(memtable_iterator_open(m, 0, &(memtable_iterator_options){.seqno = INSERTS}, &s), HOLT_NO_MEMORY);
+    assert_int_equal(memtable_iterator_open(m, 0, &(memtable_iterator_options){.seqno = INSERTS}, &s),
+                     HOLT_NO_MEMORY);
     assert_null(s);
     mem_fail_at(1, false);
     assert_int_equal(memtable_collections(m, &ids, &count), HOLT_NO_MEMORY);
@@ -752,8 +747,8 @@ enum {
 
 typedef struct shared_table {
     memtable *m;
-    uint32_t collections;     /* even */
-    bool deletes;             /* long rows of keys are deleted, and put again in the next round or the one after */
+    uint32_t collections; /* even */
+    bool deletes; /* long rows of keys are deleted, and put again in the next round or the one after */
     _Atomic uint64_t visible; /* released by the writer, acquired by the readers */
     _Atomic unsigned wrong;
 } shared_table;
@@ -835,7 +830,8 @@ static bool shared_scan_is_right(shared_table *t, uint32_t collection, uint64_t 
     if (memtable_iterator_open(t->m, collection, &o, &s) != HOLT_OK) return false;
     uint64_t expected = 0, seen = 0;
     for (uint64_t number = collection; number < SHARED_KEYS; number += t->collections)
-        expected += expected_seqno(number, seqno) != 0 && !shared_is_deleted(t, expected_seqno(number, seqno));
+        expected +=
+            expected_seqno(number, seqno) != 0 && !shared_is_deleted(t, expected_seqno(number, seqno));
 
     bool right = true;
     slice before = slice_of(NULL, 0);

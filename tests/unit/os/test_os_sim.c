@@ -452,7 +452,7 @@ static void change_both(rng *r, os_file *f, model *m)
 static void random_changes_agree_with_a_plain_array(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_test());
+    rng_seed(&r, test_seed());
     os *o = machine(1);
     os_dir *d = db_of(o);
     os_file *f = durable_file(d, "a", "");

@@ -163,8 +163,7 @@ static void every_kind_of_call_fails_on_demand(void **state)
 
         sim_fail(o, all[i].kind, 1, ENOSPC, true);
         /* Only what makes a file needs space to be opened. */
-        holt_status full =
-            all[i].kind == SIM_OPEN && all[i].run != do_dir_create ? HOLT_OK : HOLT_NO_SPACE;
+        holt_status full = all[i].kind == SIM_OPEN && all[i].run != do_dir_create ? HOLT_OK : HOLT_NO_SPACE;
         assert_int_equal(all[i].run(&e), full);
         assert_int_equal(all[i].run(&e), full);
         sim_fail(o, all[i].kind, 1, EINTR, true);
@@ -203,7 +202,7 @@ static void fault_of_any_kind_passes_over_stores(void **state)
 static void short_and_interrupted_transfers_are_completed(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_test());
+    rng_seed(&r, test_seed());
     os *o = machine(r.state[0]);
     os_dir *d = db_of(o);
     os_file *f = durable_file(d, "a", "");

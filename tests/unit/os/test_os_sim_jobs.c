@@ -270,7 +270,7 @@ static uint64_t history(uint64_t seed, char trace[200])
 /* The point of it all: the same seed gives the same run, to the last bit; another gives another. */
 static void same_seed_replays_exactly(void **state)
 {
-    uint64_t seed = seed_of_test();
+    uint64_t seed = test_seed();
     char one[200], two[200], three[200];
     uint64_t print = history(seed, one);
     assert_true(history(seed, two) == print);
