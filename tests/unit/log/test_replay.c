@@ -1,8 +1,8 @@
-/* test_replay.c -- tests src/log/replay.c: torn tails, damage, recovered segments. The model of the protocol
- * (docs/DECISIONS.md) found the rules; here the code is held to them. */
+/* test_replay.c -- tests src/log/replay.c on logs that src/log/wal.c wrote, at every byte and with every error.
+ *
+ * test_recovery_cases.c has the rules one by one. They come from the model of the protocol: docs/DECISIONS.md.
+ */
 #include "support/restarted_log.h"
-
-#include "base/coding.h"
 
 #include <errno.h>
 
@@ -69,17 +69,6 @@ static void settle(restarted_log *log)
 
 /* ---------------------------------------------------------------- torn tails */
 
-static void replay_of_an_empty_log_is_empty(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    settle(&log);
-    assert_int_equal(read_last(&log), 0);
-    flip(&log, 1, 50); /* a header that never reached the disk whole */
-    assert_int_equal(read_last(&log), 0);
-    log_close(&log);
-}
-
 /* Whatever part of the last write is missing, what was before it stays. */
 static void replay_drops_a_torn_last_frame_at_every_byte(void **state)
 {
@@ -116,21 +105,6 @@ static void replay_drops_a_torn_last_frame_at_every_byte(void **state)
     }
     mem_free(torn.bytes);
     mem_free(whole.bytes);
-    log_close(&log);
-}
-
-/* Pages of one group reach the disk in any order: a valid frame behind a hole says nothing by itself. */
-static void replay_takes_a_hole_in_an_unsynced_group_for_its_end(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 2);
-    expect_ok(wal_sync(log.wal));
-    uint64_t hole = wal_written(log.wal).offset;
-    commit(&log, 5);
-    settle(&log);
-    flip(&log, 1, hole + 20);
-    assert_int_equal(read_last(&log), 2);
     log_close(&log);
 }
 
@@ -173,150 +147,6 @@ static void replay_finds_damage_that_a_later_header_vouches_for(void **state)
     settle(&log);
     flip(&log, 1, SEGMENT_FRAMES + 3);
     expect_damage(&log, "wal-000001.log", SEGMENT_FRAMES);
-    log_close(&log);
-}
-
-/* A frame two segments later may be the only one that was built after the sync. */
-static void replay_looks_for_evidence_in_all_later_segments(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    expect_ok(log_rotate(&log));
-    commit(&log, 3);
-    expect_ok(log_rotate(&log));
-    expect_ok(wal_sync(log.wal));
-    commit(&log, 1);
-    settle(&log);
-    flip(&log, 2, 0);
-    expect_damage(&log, "wal-000002.log", 0);
-    flip(&log, 2, 0);
-    flip(&log, 1, SEGMENT_FRAMES);
-    expect_damage(&log, "wal-000001.log", SEGMENT_FRAMES);
-    log_close(&log);
-}
-
-/* Its directory entry was synced before it was named. */
-static void replay_misses_a_segment_that_a_seal_names(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    expect_ok(log_rotate(&log));
-    settle(&log);
-    expect_ok(sim_remove(log.machine.os, "/db/wal-000002.log"));
-    expect_damage(&log, "wal-000002.log", HOLT_NO_OFFSET);
-    expect_words("a sealing frame names it");
-    expect_ok(sim_remove(log.machine.os, "/db/wal-000001.log"));
-    expect_damage(&log, "wal-000001.log", HOLT_NO_OFFSET);
-    expect_words("MANIFEST-000001 names it");
-    log_close(&log);
-}
-
-/* Puts a frame behind the end of a segment. */
-static void forge(restarted_log *log, const log_end *end, uint64_t salt, frame_type type,
-                  const uint64_t *words, size_t count)
-{
-    image i = image_of(log, end->segment);
-    frame f = {.type = (uint8_t)type,
-               .salt = salt,
-               .offset = end->offset,
-               .previous = end->checksum,
-               .number = end->next_seqno,
-               .payload = {NULL, count * 8}};
-    for (size_t k = 0; k < count; k++)
-        put_u64le(i.bytes + end->offset + FRAME_HEADER + 8 * k, words[k]);
-    frame_encode(i.bytes + end->offset, &f);
-    image_put(log, &i);
-    mem_free(i.bytes);
-}
-
-/* Seals that lead back would be followed for ever. */
-static void replay_does_not_run_in_a_ring_of_seals(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    expect_ok(log_rotate(&log));
-    uint64_t salt = log.sealed[0].rotation.next_salt;
-    commit(&log, 1);
-    settle(&log);
-    replay_result r;
-    seqno last;
-    expect_ok(log_read(&log, &last, &r));
-    for (uint64_t to = 1; to <= 2; to++) {
-        uint64_t words[2] = {to, to == 1 ? LOG_SALT : salt};
-        forge(&log, &r.segments[1], salt, FRAME_SEAL, words, 2);
-        expect_damage(&log, to == 1 ? "wal-000001.log" : "wal-000002.log", HOLT_NO_OFFSET);
-        expect_words("ring");
-    }
-    replay_result_deinit(&r);
-    log_close(&log);
-}
-
-/* A seal that says too little or too much leads nowhere: it ends the log like a torn frame. */
-static void replay_refuses_malformed_seals(void **state)
-{
-    static const struct {
-        uint64_t words[3];
-        size_t count;
-    } wrong[] = {{{0, 5, 0}, 2}, {{2, 0, 0}, 1}, {{2, 5, 0}, 3}, {{0, 0, 0}, 0}};
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    settle(&log);
-    replay_result r;
-    seqno last;
-    expect_ok(log_read(&log, &last, &r));
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        forge(&log, &r.segments[0], LOG_SALT, FRAME_SEAL, wrong[i].words, wrong[i].count);
-        assert_int_equal(read_last(&log), 3);
-    }
-    replay_result_deinit(&r);
-    log_close(&log);
-}
-
-/* After an orderly close nothing may be missing, though no frame follows that could vouch for the end. */
-static void replay_of_a_closed_log_ends_where_it_was_closed(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    uint64_t last_frame = wal_written(log.wal).offset;
-    log_finish(&log);
-    settle(&log);
-    assert_int_equal(read_last(&log), 3);
-    flip(&log, 1, last_frame + 9); /* the closing frame */
-    expect_damage(&log, "wal-000001.log", last_frame);
-    flip(&log, 1, last_frame + 9);
-    flip(&log, 1, 3);
-    expect_damage(&log, "wal-000001.log", 0);
-    flip(&log, 1, 3);
-    image i = image_of(&log, 1);
-    i.size = last_frame;
-    image_put(&log, &i);
-    mem_free(i.bytes);
-    expect_damage(&log, "wal-000001.log", last_frame);
-    log.checkpoint.closed = false; /* as after a kill just before: then it is torn */
-    assert_int_equal(read_last(&log), 3);
-    log_close(&log);
-}
-
-/* A closed log may end before the first segment that is still of use: all of it was flushed. */
-static void replay_of_a_closed_and_flushed_log_is_empty(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    expect_ok(wal_sync(log.wal));
-    settle(&log);
-    expect_ok(log_recover(&log, true));
-    log_position end = {1, 4096};
-    log_flush(&log);
-    settle(&log);
-    log.checkpoint.closed = true;
-    log.checkpoint.closed_end = end;
-    assert_int_equal(read_last(&log), 3);
     log_close(&log);
 }
 
@@ -384,61 +214,6 @@ static void replay_finds_an_older_manifest_by_a_segment_it_does_not_lead_to(void
     log_close(&log);
 }
 
-/* ---------------------------------------------------------------- recovered segments */
-
-static void replay_reads_recovered_segments_to_just_their_ends(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    expect_ok(log_rotate(&log));
-    commit(&log, 3);
-    uint64_t torn = wal_written(log.wal).offset;
-    commit(&log, 4);
-    settle(&log);
-    flip(&log, 2, torn); /* the end is before it, and stays there */
-    expect_ok(log_recover(&log, true));
-    commit(&log, 2);
-    settle(&log);
-    flip(&log, 2, torn); /* what had been torn looks whole again */
-    assert_int_equal(read_last(&log), 8);
-
-    log.checkpoint.recovered[1].checksum ^= 1;
-    expect_damage(&log, "wal-000002.log", torn);
-    log.checkpoint.recovered[1].checksum ^= 1;
-    flip(&log, 2, torn - 1);
-    replay_result r;
-    seqno last;
-    expect_status(HOLT_CORRUPT, log_read(&log, &last, &r));
-    replay_result_deinit(&r);
-    expect_words("the manifest says so");
-    expect_ok(sim_remove(log.machine.os, "/db/wal-000002.log"));
-    expect_damage(&log, "wal-000002.log", HOLT_NO_OFFSET);
-    log_close(&log);
-}
-
-/* A segment of a life whose recovery gave it up must not come back, though its bytes are all in order. */
-static void replay_ignores_segments_that_nothing_leads_to(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 1);
-    expect_ok(log_rotate(&log));
-    commit(&log, 1);
-    settle(&log);
-    image i = image_of(&log, 2);
-    snprintf(i.path, sizeof i.path, "/db/wal-000003.log");
-    image_put(&log, &i);
-    mem_free(i.bytes);
-    replay_result r;
-    seqno last;
-    expect_ok(log_read(&log, &last, &r));
-    assert_int_equal(last, 2);
-    assert_int_equal(r.segment_number_max, 3);
-    replay_result_deinit(&r);
-    log_close(&log);
-}
-
 /* ---------------------------------------------------------------- writing it again */
 
 /* A frame read back may be in the page cache of the dead process only, clean after its sync had failed. A plain sync of it
@@ -470,31 +245,6 @@ static void replay_rewrite_makes_durable_what_a_failed_sync_lost(void **state)
         if (rewrite) assert_int_equal(last, 12);
         log_close(&log);
     }
-}
-
-/* What is known to be synced is not written again: opening after a long life must not cost its whole log. */
-static void replay_rewrite_begins_at_the_known_position(void **state)
-{
-    restarted_log log;
-    log_open(&log, 1);
-    commit(&log, 3);
-    expect_ok(log_rotate(&log));
-    commit(&log, 1000);
-    expect_ok(wal_sync(log.wal));
-    log_position synced = wal_synced_position(log.wal);
-    commit(&log, 2);
-    settle(&log);
-    replay_result r;
-    seqno last;
-    expect_ok(log_read(&log, &last, &r));
-    assert_int_equal(log_position_compare(r.synced, synced), 0);
-    assert_int_equal(r.count, 2);
-    uint64_t writes = sim_calls(log.machine.os, SIM_WRITE), syncs = sim_calls(log.machine.os, SIM_SYNC);
-    expect_ok(replay_rewrite(log.machine.dir, r.segments, r.count, r.synced));
-    assert_int_equal(sim_calls(log.machine.os, SIM_WRITE) - writes, 1);
-    assert_int_equal(sim_calls(log.machine.os, SIM_SYNC) - syncs, 1);
-    replay_result_deinit(&r);
-    log_close(&log);
 }
 
 /* ---------------------------------------------------------------- errors */
@@ -563,24 +313,13 @@ static void replay_stops_at_the_visitors_word(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replay_of_an_empty_log_is_empty),
         cmocka_unit_test(replay_drops_a_torn_last_frame_at_every_byte),
-        cmocka_unit_test(replay_takes_a_hole_in_an_unsynced_group_for_its_end),
         cmocka_unit_test(replay_finds_damage_that_a_later_frame_vouches_for),
         cmocka_unit_test(replay_finds_damage_that_a_later_header_vouches_for),
-        cmocka_unit_test(replay_looks_for_evidence_in_all_later_segments),
-        cmocka_unit_test(replay_misses_a_segment_that_a_seal_names),
-        cmocka_unit_test(replay_does_not_run_in_a_ring_of_seals),
-        cmocka_unit_test(replay_refuses_malformed_seals),
-        cmocka_unit_test(replay_of_a_closed_log_ends_where_it_was_closed),
-        cmocka_unit_test(replay_of_a_closed_and_flushed_log_is_empty),
         cmocka_unit_test(replay_finds_a_manifest_that_was_cut_or_replaced),
         cmocka_unit_test(replay_finds_a_manifest_older_than_the_closing_frame),
         cmocka_unit_test(replay_finds_an_older_manifest_by_a_segment_it_does_not_lead_to),
-        cmocka_unit_test(replay_reads_recovered_segments_to_just_their_ends),
-        cmocka_unit_test(replay_ignores_segments_that_nothing_leads_to),
         cmocka_unit_test(replay_rewrite_makes_durable_what_a_failed_sync_lost),
-        cmocka_unit_test(replay_rewrite_begins_at_the_known_position),
         cmocka_unit_test(replay_hands_on_every_error),
         cmocka_unit_test(replay_stops_at_the_visitors_word),
     };
