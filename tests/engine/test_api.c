@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- close */
 
-/* A close that frees what a cursor still reads would be found much later, as a crash. */
+/* A close that frees what a cursor still reads would show up much later, as a crash. */
 static void close_with_an_open_cursor_is_busy_and_changes_nothing(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -28,7 +28,7 @@ static void close_with_an_open_cursor_is_busy_and_changes_nothing(void **state)
     expect_get(f->c, NULL, "c", "3");
 }
 
-/* The same for batches, with what is in them, and for snapshots. */
+/* The same for batches with writes in them, and for snapshots. */
 static void close_with_an_open_transaction_is_busy_and_changes_nothing(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -46,7 +46,7 @@ static void close_with_an_open_transaction_is_busy_and_changes_nothing(void **st
     expect_get(f->c, NULL, "b", "2");
 }
 
-/* A transaction that has ended no longer counts, but its handle must stay good until holt_rollback. */
+/* A transaction that has ended no longer counts, but its handle must stay valid until holt_rollback. */
 static void an_ended_transaction_lets_the_database_close_and_is_freed_later(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -74,7 +74,7 @@ static void a_database_is_opened_once_in_a_process(void **state)
     expect_get(f->c, NULL, "a", "1");
 }
 
-/* LOCK names the writer that was killed; readers have it open since. */
+/* LOCK names the killed writer; readers have had it open since. */
 static void readers_are_not_taken_for_a_dead_writer(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -105,13 +105,13 @@ static void the_flags_of_open_decide_about_creation(void **state)
     expect_status(HOLT_NOT_FOUND, db_fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &db));
     expect_status(HOLT_NOT_FOUND, db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
     assert_null(db);
-    expect_ok(db_fixture_try_open(f, HOLT_OPEN_MUST_CREATE, &db)); /* the others have made nothing */
+    expect_ok(db_fixture_try_open(f, HOLT_OPEN_MUST_CREATE, &db)); /* the other flags have created nothing */
     expect_ok(holt_close(db));
 }
 
 /* ---------------------------------------------------------------- transactions */
 
-/* After the commit the handle exists, but nothing may happen through it any more. */
+/* After the commit the handle still exists, but no call through it may do anything. */
 static void an_ended_transaction_answers_closed(void **state)
 {
     static const uint32_t kinds[] = {HOLT_TXN_BLIND, HOLT_TXN_READ_ONLY};
@@ -137,7 +137,7 @@ static void an_ended_transaction_answers_closed(void **state)
     holt_value_free(&v);
 }
 
-/* The pattern that holt.h recommends: rollback always, also after the commit. */
+/* The pattern that holt.h recommends: always roll back, even after the commit. */
 static void rollback_after_commit_takes_nothing_back(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -180,12 +180,12 @@ static void cursors_of_an_ended_transaction_answer_closed(void **state)
         assert_false(holt_cursor_next(standing));
         assert_false(holt_cursor_valid(standing));
         expect_status(HOLT_CLOSED, holt_cursor_status(standing));
-        (void)holt_cursor_close(fresh); /* the error that they stand in: looked at above */
+        (void)holt_cursor_close(fresh); /* the error that they are in was checked above */
         (void)holt_cursor_close(standing);
     }
 }
 
-/* A blind transaction knows nothing of what is there, so that it can never conflict. */
+/* A blind transaction does not read, so it can never conflict. */
 static void a_blind_transaction_only_writes(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -201,7 +201,7 @@ static void a_blind_transaction_only_writes(void **state)
     expect_status(HOLT_INVALID, holt_exists(f->c, t, holt_str("a")));
     expect_status(HOLT_INVALID, holt_cursor_open(f->c, t, NULL, &cursor));
     expect_status(HOLT_INVALID, holt_put_with(f->c, t, holt_str("z"), holt_str("1"), &if_absent));
-    put_in(f->c, t, "a", "2"); /* it goes on to work */
+    put_in(f->c, t, "a", "2"); /* it remains usable */
     expect_ok(holt_commit(t));
     holt_rollback(t);
     expect_get(f->c, NULL, "a", "2");
@@ -209,7 +209,8 @@ static void a_blind_transaction_only_writes(void **state)
     holt_value_free(&v);
 }
 
-/* Two batches that write one key: both commit, the later commit wins, whatever the order of their writes. */
+/* Two batches that write the same key: both commit, and the later commit wins, whatever the order of their
+ * writes. */
 static void blind_transactions_never_conflict(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -225,7 +226,7 @@ static void blind_transactions_never_conflict(void **state)
     holt_rollback(second);
 }
 
-/* In one batch the last write of a key counts. */
+/* Within a batch the last write of a key counts. */
 static void the_last_write_of_a_key_in_a_batch_counts(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -336,7 +337,7 @@ static void a_transaction_of_another_database_is_invalid(void **state)
     expect_status(HOLT_INVALID, holt_get(f->c, snapshot, holt_str("a"), &v));
     expect_status(HOLT_INVALID, holt_exists(f->c, snapshot, holt_str("a")));
     expect_status(HOLT_INVALID, holt_cursor_open(f->c, snapshot, NULL, &cursor));
-    put_in(g.c, batch, "b", "1"); /* still good where it belongs */
+    put_in(g.c, batch, "b", "1"); /* still valid where it belongs */
     expect_ok(holt_commit(batch));
     holt_rollback(batch);
     holt_rollback(snapshot);
@@ -347,7 +348,7 @@ static void a_transaction_of_another_database_is_invalid(void **state)
 
 /* ---------------------------------------------------------------- values */
 
-/* A loop of gets allocates nothing: the buffer stays, through answers of every kind. */
+/* A loop of gets allocates nothing: the buffer is kept, whatever the gets return. */
 static void a_value_is_reused_by_the_next_get(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -376,12 +377,12 @@ static void a_value_is_reused_by_the_next_get(void **state)
     assert_int_equal(v.capacity, 0);
     holt_value_free(&v);
 
-    expect_ok(holt_get(f->c, NULL, holt_str("empty"), &v)); /* a first get of nothing has a pointer too */
+    expect_ok(holt_get(f->c, NULL, holt_str("empty"), &v)); /* not NULL in a new buffer */
     assert_non_null(v.data);
     holt_value_free(&v);
 }
 
-/* The size is told in every case; a buffer that is too small is not touched. */
+/* The size is returned in every case; a buffer that is too small is not touched. */
 static void get_into_tells_the_size_and_never_writes_past_it(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -416,7 +417,7 @@ static void put_if_absent_writes_only_where_nothing_is(void **state)
     for (int i = 0; i < 2; i++) {
         expect_status(HOLT_EXISTS, holt_put_with(f->c, NULL, holt_str("a"), holt_str("2"), &o));
         expect_get(f->c, NULL, "a", "1");
-        expect_ok(holt_flush(f->db)); /* in a run it is there as well */
+        expect_ok(holt_flush(f->db)); /* in a run it exists as well */
     }
     expect_ok(holt_delete(f->c, NULL, holt_str("a")));
     expect_ok(holt_put_with(f->c, NULL, holt_str("a"), holt_str("3"), &o));
@@ -454,7 +455,7 @@ static void *fail_elsewhere(void *ctx)
     return untouched && own ? ctx : NULL;
 }
 
-/* One thread's failure must not replace the words that another is about to read. */
+/* One thread's failure must not replace the message that another is about to read. */
 static void the_last_failure_is_kept_per_thread(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -476,7 +477,7 @@ static void the_last_failure_is_kept_per_thread(void **state)
     assert_true(e.offset == HOLT_NO_OFFSET);
 }
 
-/* A get that finds nothing is an answer: it formats nothing, and so keeps the words of the last failure. */
+/* A get that finds nothing has not failed: it formats no message, and so keeps that of the last failure. */
 static void not_found_of_a_key_keeps_the_last_failure(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -489,7 +490,7 @@ static void not_found_of_a_key_keeps_the_last_failure(void **state)
     holt_value_free(&v);
 }
 
-/* A library that is newer or older than the program: only what both know is filled, the rest is zero. */
+/* A library that is newer or older than the program: only what both know is filled in, the rest is zero. */
 static void output_structures_are_filled_as_far_as_the_program_knows_them(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

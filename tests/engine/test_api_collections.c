@@ -17,7 +17,7 @@ static bool in_list(holt *db, const char *name)
 
 /* ---------------------------------------------------------------- handles */
 
-/* One handle a name, counted: a close takes away one use, not the handle of others. */
+/* Handles are reference-counted: a close drops one reference, not the handle of others. */
 static void handles_are_shared_and_counted(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -48,7 +48,7 @@ static void creating_what_is_there_answers_exists(void **state)
     expect_get(c, NULL, "k", "v");
 }
 
-/* A cursor reads on when the handle that it came from is given back. */
+/* A cursor goes on reading when the handle it came from is closed. */
 static void a_cursor_outlives_the_collection_handle(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -63,7 +63,7 @@ static void a_cursor_outlives_the_collection_handle(void **state)
 
 /* ---------------------------------------------------------------- drop */
 
-/* Whoever still holds a handle must be told, not be given stale contents or a crash. */
+/* A caller that still holds a handle must get an error, not stale contents or a crash. */
 static void after_a_drop_handles_and_cursors_answer_closed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -105,7 +105,7 @@ static void after_a_drop_handles_and_cursors_answer_closed(void **state)
     holt_value_free(&v);
 }
 
-/* A collection of the same name is another one: nothing of the old may shine through. */
+/* A collection of the same name is another one: nothing of the old one may be visible in it. */
 static void a_new_collection_of_a_dropped_name_is_empty(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -126,7 +126,7 @@ static void a_new_collection_of_a_dropped_name_is_empty(void **state)
     }
 }
 
-/* All of a commit or nothing, also when the part that fails is the catalog's. */
+/* A commit is applied as a whole or not at all, also when it is the catalog that refuses part of it. */
 static void a_commit_to_a_dropped_collection_conflicts_and_applies_nothing(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -148,7 +148,7 @@ static void a_commit_to_a_dropped_collection_conflicts_and_applies_nothing(void 
     }
 }
 
-/* A dropped collection gives its space back once nobody reads it. */
+/* The space of a dropped collection is freed once its last reader is gone. */
 static void the_files_of_a_dropped_collection_are_removed(void **state)
 {
     static char value[1000];
@@ -239,7 +239,7 @@ static void the_list_is_in_bytewise_order(void **state)
     }
 }
 
-/* As much of a name as fits, with its terminating zero, and the length that it has. */
+/* The name is copied as far as it fits, with a terminating zero; its full length is returned. */
 static void a_name_is_copied_as_far_as_it_fits(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -260,8 +260,8 @@ static void a_name_is_copied_as_far_as_it_fits(void **state)
 
 /* ---------------------------------------------------------------- clear */
 
-/* A clear has its place in the commit order: before it all is old, after it all is new, also when the log
- * is replayed. */
+/* A clear has its place in the commit order: everything before it is gone, everything after it stays, also
+ * when the log is replayed. */
 static void a_clear_is_a_commit_among_others(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -290,7 +290,7 @@ static void a_clear_is_a_commit_among_others(void **state)
     }
 }
 
-/* Writes of a batch that was begun before the clear, but commits after it, stay. */
+/* Writes of a batch that was begun before the clear, but committed after it, stay. */
 static void a_batch_that_commits_after_a_clear_is_not_cleared(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

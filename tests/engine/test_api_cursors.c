@@ -43,7 +43,7 @@ static void make_overwritten(db_fixture *f)
     put_all(f->c, 1, 2);
 }
 
-/* Empties the collection and fills it with keys[] = keys[]. */
+/* Empties the collection and fills it: each of keys[] is its own value. */
 static void lay_out(db_fixture *f, layout how)
 {
     expect_ok(holt_collection_clear(f->c));
@@ -65,7 +65,7 @@ static holt_cursor *open_range(db_fixture *f, const char *lower, const char *upp
     return c;
 }
 
-/* The cursor shows these keys (their own values), and no others, in both directions. */
+/* The cursor shows these keys (with themselves as values) and no others, in both directions. */
 static void expect_keys(holt_cursor *c, const char *const *expected, int count)
 {
     bool on = holt_cursor_first(c);
@@ -125,7 +125,7 @@ static void check_ends(db_fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-/* From every entry: back and forth, forth and back. */
+/* From every entry: forward and back, backward and forth. */
 static void check_turns(db_fixture *f)
 {
     holt_cursor *c = open_cursor(f->c, NULL);
@@ -161,7 +161,7 @@ static void check_seeks(db_fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-/* A seek that finds nothing leaves the cursor past the end that it looked towards. */
+/* A seek that finds nothing leaves the cursor past the end in its direction. */
 static void check_failed_seeks(db_fixture *f)
 {
     holt_cursor *c = open_cursor(f->c, NULL);
@@ -240,31 +240,31 @@ static void on_each_layout(void **state, void (*check)(db_fixture *f))
     }
 }
 
-/* A fresh cursor stands before the first and after the last entry at once. */
+/* A fresh cursor is before the first and after the last entry at once. */
 static void a_fresh_cursor_goes_first_with_next_and_last_with_prev(void **state)
 {
     on_each_layout(state, check_fresh);
 }
 
-/* Past an end the iterators of a merge are all exhausted; turning back must bring all of them back. */
+/* Past an end all iterators of a merge are exhausted; turning back must revive all of them. */
 static void past_an_end_the_other_direction_returns_to_it(void **state)
 {
     on_each_layout(state, check_ends);
 }
 
-/* A change of direction moves every iterator of a merge but the one that the cursor stands on. */
+/* A change of direction moves every iterator of a merge except the one at the cursor's entry. */
 static void a_cursor_turns_at_any_entry(void **state)
 {
     on_each_layout(state, check_turns);
 }
 
-/* Exact hits, gaps and ends differ in each block search. */
+/* Exact hits, gaps and ends are different cases of each block search. */
 static void seeks_find_the_neighbour_on_their_side(void **state)
 {
     on_each_layout(state, check_seeks);
 }
 
-/* Where a seek that found nothing stands is what the next move starts from. */
+/* The next move starts from where a seek that found nothing left the cursor. */
 static void a_seek_that_finds_nothing_leaves_the_cursor_past_that_end(void **state)
 {
     on_each_layout(state, check_failed_seeks);
@@ -276,13 +276,13 @@ static void bounds_and_prefix_limit_every_move(void **state)
     on_each_layout(state, check_bounds);
 }
 
-/* An empty range has no entry to stand on, but every move must still answer. */
+/* In an empty range every move must still return cleanly. */
 static void an_empty_range_shows_nothing(void **state)
 {
     on_each_layout(state, check_empty_ranges);
 }
 
-/* A seek outside of the range goes to its edge, not to an entry outside. */
+/* A seek outside the range goes to its edge, not to an entry outside it. */
 static void seeks_are_clamped_into_the_range(void **state)
 {
     on_each_layout(state, check_clamped_seeks);
@@ -290,7 +290,7 @@ static void seeks_are_clamped_into_the_range(void **state)
 
 /* ---------------------------------------------------------------- bytes */
 
-/* The successor of a prefix of 0xff bytes does not exist. */
+/* A prefix of 0xff bytes has no successor. */
 static void a_prefix_of_ff_bytes_has_no_end(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -307,7 +307,7 @@ static void a_prefix_of_ff_bytes_has_no_end(void **state)
     }
 }
 
-/* Empty is not absent: neither for keys, nor for values, nor for what a pointer is. */
+/* Empty is not absent: a key or a value may be empty, and its pointer is not NULL. */
 static void empty_keys_and_values_are_entries(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -328,7 +328,7 @@ static void empty_keys_and_values_are_entries(void **state)
     }
 }
 
-/* As a bound {NULL, 0} is open, while a pointer with size 0 is the empty key. */
+/* As a bound, {NULL, 0} is open, while a pointer with size 0 is the empty key. */
 static void an_empty_bound_is_not_an_open_one(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -344,7 +344,7 @@ static void an_empty_bound_is_not_an_open_one(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* What the caller does with its bounds after the open must not matter. */
+/* The caller may overwrite its bounds after the open. */
 static void bounds_are_copied(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -357,7 +357,7 @@ static void bounds_are_copied(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* Keys without values: {NULL, 0}, also where the value is not empty. */
+/* Without values: {NULL, 0}, even where the value is not empty. */
 static void a_keys_only_cursor_has_no_values(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -425,7 +425,7 @@ static void put_links(holt_collection *c, int from, int step)
         put(c, link_key(i, from_text, sizeof from_text), link_key(link_target(i), to_text, sizeof to_text));
 }
 
-/* The key that is sought lies where the move puts the next entry. */
+/* The key that is sought is in the buffer into which the move copies the next entry. */
 static void follow_links(holt_cursor *c)
 {
     char text[16];
@@ -440,7 +440,7 @@ static void follow_links(holt_cursor *c)
     }
 }
 
-/* From any entry to the ends of its group, by the first byte of its own key. */
+/* From any entry to both ends of its group, by the first byte of its own key. */
 static void seek_groups(holt_cursor *c)
 {
     char text[16];
@@ -459,7 +459,7 @@ static void seek_groups(holt_cursor *c)
 static void check_own_keys(holt_collection *c, db_fixture *f)
 {
     for (int round = 0; round < 3; round++) {
-        put_links(c, round, round + 1); /* all; then some again, over runs and pages that are there */
+        put_links(c, round, round + 1); /* all; then some again, over cached runs and pages */
         expect_ok(holt_flush(f->db));
         holt_cursor *cursor = open_cursor(c, NULL);
         follow_links(cursor);
@@ -468,7 +468,7 @@ static void check_own_keys(holt_collection *c, db_fixture *f)
     }
 }
 
-/* What a cursor shows is good until its next move, so it is good enough to say where that goes. */
+/* What a cursor shows is valid until its next move, so it may be the argument of that move. */
 static void a_cursor_seeks_by_its_own_key_and_value(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -482,7 +482,7 @@ static void a_cursor_seeks_by_its_own_key_and_value(void **state)
 
 /* ---------------------------------------------------------------- time */
 
-/* A cursor of its own is a snapshot: what comes later is seen after a refresh only. */
+/* A cursor without a transaction is a snapshot: later changes are visible only after a refresh. */
 static void a_cursor_sees_the_moment_it_was_opened_until_refreshed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -508,7 +508,8 @@ static void a_cursor_sees_the_moment_it_was_opened_until_refreshed(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* While nothing changes but where the cursor stands, it keeps what it reads from; what is put or flushed between is seen. */
+/* A refresh keeps the iterators while only the cursor's position has changed; puts and flushes in between
+ * become visible. */
 static void a_cursor_refreshed_again_and_again_sees_every_change(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -538,7 +539,7 @@ static void a_cursor_refreshed_again_and_again_sees_every_change(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* A transaction's moment is its own; a cursor in it cannot leave it. */
+/* The moment of a transaction is fixed; a cursor in it cannot leave it. */
 static void a_cursor_in_a_transaction_is_not_refreshed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -566,7 +567,7 @@ static void lay_out_cold(db_fixture *f, int count)
     db_fixture_reopen(f);
 }
 
-/* Passing over a damaged or unreadable block with status OK would lose rows without a word. */
+/* Skipping a damaged or unreadable block with status OK would lose rows silently. */
 static void a_read_error_stays_until_the_cursor_is_placed_anew(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -590,7 +591,7 @@ static void a_read_error_stays_until_the_cursor_is_placed_anew(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* The same in the middle of a walk, in both directions: the walk must not go on behind the gap. */
+/* The same in the middle of a walk, in both directions: the walk must not continue after the gap. */
 static void a_read_error_in_the_middle_ends_the_walk_with_it(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -612,7 +613,7 @@ static void a_read_error_in_the_middle_ends_the_walk_with_it(void **state)
     }
 }
 
-/* Who forgets to look at the status of a cursor may still look at that of its close. */
+/* A caller that forgets to check the cursor's status may still check that of its close. */
 static void close_returns_the_error_the_cursor_stood_in(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

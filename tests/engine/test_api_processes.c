@@ -49,10 +49,10 @@ static bool inherited_handles_are_closed(inherited *i)
     return good;
 }
 
-/* Closing what was inherited must neither unlock, nor write, nor wait for threads that are not there. */
+/* Closing inherited handles must neither unlock, nor write, nor wait for threads that do not exist here. */
 static void close_inherited(inherited *i)
 {
-    (void)holt_cursor_close(i->cursor); /* answers HOLT_CLOSED or nothing: its database is gone here */
+    (void)holt_cursor_close(i->cursor); /* returns HOLT_CLOSED or nothing: its database is gone here */
     holt_rollback(i->batch);
     holt_rollback(i->snapshot);
     holt_collection_close(i->f->c);
@@ -86,8 +86,8 @@ static bool live_as_child(void *ctx)
     return good;
 }
 
-/* Two processes with one set of handles would write one log twice. The child is told, may open a database
- * of its own, and the parent notices nothing. */
+/* Two processes with the same handles would both write to one log. The child gets an error, may open a
+ * database of its own, and the parent is not affected. */
 static void a_forked_child_cannot_use_what_it_inherited(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -123,7 +123,7 @@ static bool close_only(void *ctx)
     return true;
 }
 
-/* POSIX record locks would be released by any close in any process; these must not be. */
+/* POSIX record locks would be released by any close in the process; these must not be. */
 static void a_childs_close_does_not_unlock_the_parents_database(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -135,8 +135,8 @@ static void a_childs_close_does_not_unlock_the_parents_database(void **state)
     expect_get(f->c, NULL, "a", "1");
 }
 
-/* A child that lives longer than the parent's close holds the inherited descriptors; the lock must be gone
- * all the same. */
+/* A child that outlives the parent's close holds the inherited descriptors; the lock must be released all the
+ * same. */
 static bool wait_for_end_of_pipe(void *ctx)
 {
     int *ends = (int *)ctx;
@@ -161,7 +161,7 @@ static void a_living_child_does_not_keep_the_database_locked(void **state)
 
 /* ---------------------------------------------------------------- locks between processes */
 
-/* A child that opens the database, says so, and holds it until its pipe ends. */
+/* A child that opens the database, reports it, and keeps it open until its pipe ends. */
 typedef struct holder {
     db_fixture *f;
     uint32_t flags;
@@ -201,7 +201,7 @@ static void end_holder(holder *h, pid_t child)
     close(h->opened[1]);
 }
 
-/* Who is told "busy" wants to know by whom. */
+/* A message that says "busy" must name the process that holds the lock. */
 static void a_second_process_is_told_who_has_the_database(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -248,8 +248,8 @@ static bool fill_and_die(void *ctx)
     _exit(good ? 0 : 1); /* without a close: the next open finds a log to replay */
 }
 
-/* A writer that was killed has left its process id in LOCK: nobody is to look for that process, let alone end
- * another one that has its number by now. Asking who has it leaves nothing locked. */
+/* A killed writer leaves its process id in LOCK: readers must not look for that process, let alone kill
+ * another one that now has its number. Finding out who holds the lock leaves nothing locked. */
 static void readers_are_not_taken_for_the_writer_that_died(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -262,7 +262,7 @@ static void readers_are_not_taken_for_the_writer_that_died(void **state)
         expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
         expect_words("open by readers");
     }
-    db_fixture_open(f, HOLT_OPEN_READ_ONLY); /* as one of them, in this process */
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY); /* as a reader, in this process */
     expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
     expect_words("open by readers");
     end_holder(&h, child);
@@ -311,10 +311,10 @@ static void expect_writes_refused(db_fixture *f)
     expect_status(HOLT_READ_ONLY, holt_collection_create(f->db, "new", NULL, &c));
     expect_status(HOLT_READ_ONLY, holt_collection_drop(f->db, "other"));
     expect_status(HOLT_READ_ONLY, holt_collection_rename(f->db, "other", "new"));
-    if (holt_begin(f->db, &blind, &t) == HOLT_OK) /* a batch may be begun; it cannot be filled */
+    if (holt_begin(f->db, &blind, &t) == HOLT_OK) /* a batch may be begun, but not filled */
         expect_status(HOLT_READ_ONLY, holt_put(f->c, t, holt_str("a"), holt_str("1")));
     holt_rollback(t);
-    /* Whatever these answer, they write nothing: the caller looks at the directory. */
+    /* Whatever these return, they write nothing: the caller compares the directory. */
     (void)holt_flush(f->db);
     (void)holt_compact(f->c, holt_str(NULL), holt_str(NULL));
     (void)holt_sync(f->db);
@@ -323,7 +323,7 @@ static void expect_writes_refused(db_fixture *f)
     holt_rollback(snapshot);
 }
 
-/* Somebody who looks at a database must not change a byte of it, not even by recovering it. */
+/* A reader must not change a byte of a database, not even by recovering it. */
 static void a_read_only_open_shows_everything_and_writes_nothing(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -340,7 +340,7 @@ static void a_read_only_open_shows_everything_and_writes_nothing(void **state)
     expect_filled(f);
 }
 
-/* In one process as well, and each with the whole contents. */
+/* In one process as well; both see all of the contents. */
 static void two_readers_open_at_once(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -355,7 +355,7 @@ static void two_readers_open_at_once(void **state)
     expect_get(f->c, NULL, "a", "1");
 }
 
-/* Also where the user may not write at all. */
+/* Also where the user has no right to write at all. */
 static bool read_as_nobody(void *ctx)
 {
     db_fixture *f = (db_fixture *)ctx;

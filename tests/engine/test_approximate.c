@@ -1,4 +1,4 @@
-/* test_approximate.c -- estimates of what a key range holds, beside exact counts. */
+/* test_approximate.c -- estimates of what a key range holds, compared with exact counts. */
 #include "base/random.h"
 #include "base/range_estimate.h"
 #include "db/open/open.h"
@@ -13,14 +13,14 @@
 
 enum { ENTRIES = 60000, KEY_BYTES = 24, VALUE_BYTES_MAX = 160 };
 
-/* A collection whose keys ascend with their numbers, and the bytes of each entry. */
+/* A collection whose keys ascend with their numbers, and the size of each entry. */
 typedef struct sized_entries {
     os *os;
     holt *db;
     holt_collection *c;
     rng chance;
     uint32_t sizes[ENTRIES];
-    uint64_t before[ENTRIES + 1]; /* sums of entries that are there */
+    uint64_t before[ENTRIES + 1]; /* sums over the entries that exist */
     uint64_t bytes_before[ENTRIES + 1];
 } sized_entries;
 
@@ -44,7 +44,7 @@ static void sized_entries_destroy(sized_entries *s)
     free(s);
 }
 
-/* Numbers of the keys go up in steps, so that there are keys between them. */
+/* Key numbers go up in steps, so that there are keys between them. */
 static holt_slice key_of(uint64_t number, char key[KEY_BYTES])
 {
     snprintf(key, KEY_BYTES, "key%012llu", (unsigned long long)number);
@@ -78,7 +78,7 @@ static void shuffle(rng *chance, uint32_t *numbers, uint32_t count)
     }
 }
 
-/* In random order; sizes that change from region to region, so that leaves hold more or fewer of them. */
+/* In random order; sizes change from region to region, so that leaves hold more or fewer of them. */
 static void fill(sized_entries *s, bool random_order)
 {
     uint32_t *order = (uint32_t *)must_alloc(ENTRIES * sizeof *order);
@@ -104,7 +104,7 @@ static void compare_range(sized_entries *s, uint32_t from, uint32_t to, double t
 {
     char begin[KEY_BYTES], end[KEY_BYTES];
     uint64_t bytes, entries, expected = s->before[to] - s->before[from];
-    /* Between two keys now and then. */
+    /* Sometimes between two keys. */
     uint64_t begin_number = (uint64_t)from * 10 - (from > 0 ? rng_below(&s->chance, 9) : 0);
     uint64_t end_number = (uint64_t)to * 10 - (to > from ? rng_below(&s->chance, 9) : 0);
     if (begin_number > end_number) return;
@@ -135,7 +135,7 @@ static void compare_ranges(sized_entries *s, uint32_t least, double tolerance)
     print_message("ranges of %u and more: off by %.1f %% at worst\n", least, worst * 100);
 }
 
-/* What lies outside all keys, or nowhere, is nothing; and small ranges are counted. */
+/* A range outside all keys, or an empty one, has nothing in it; and small ranges are counted exactly. */
 static void compare_edges(sized_entries *s)
 {
     char a[KEY_BYTES], b[KEY_BYTES];
@@ -170,8 +170,8 @@ static void compare_settled(sized_entries *s)
 
 /* ---------------------------------------------------------------- tests */
 
-/* Leaves that are full, in a tree whose last nodes of each level are not: positions of children alone would say that
- * they are worth as much. */
+/* Full leaves, in a tree whose last nodes of each level are not full: by the positions of the children alone
+ * they would all count the same. */
 static void a_merged_run_is_estimated_within_a_fifth(void **state)
 {
     static const uint32_t block_bytes[] = {4096, 16384, 65536};
@@ -184,7 +184,7 @@ static void a_merged_run_is_estimated_within_a_fifth(void **state)
     }
 }
 
-/* Leaves and nodes that are half or wholly full, as the order of the puts had it. */
+/* Leaves and nodes that are between half and completely full, depending on the order of the puts. */
 static void a_btree_is_estimated_within_a_fifth(void **state)
 {
     static const uint32_t block_bytes[] = {4096, 16384};
@@ -218,8 +218,8 @@ static estimate_sums estimate_of(memtable *m, uint64_t seqno, uint64_t after, ui
     return sums;
 }
 
-/* A tree of its own shape, in which each node knows how many slots its children have. Half of the keys have two
- * versions, which are one entry. */
+/* A memtable's tree has a different shape: each node knows how many slots its children have. Half of the keys
+ * have two versions, which count as one entry. */
 static void a_memtable_is_estimated_almost_exactly(void **state)
 {
     rng chance;
@@ -248,7 +248,7 @@ static void a_memtable_is_estimated_almost_exactly(void **state)
         }
         print_message("off by %.2f %% at worst\n", worst * 100);
         assert_true(worst < 0.05);
-        /* What a reader of that moment does not see, and what a clear has made void. */
+        /* Entries that a reader of that moment does not see, and entries that a clear has voided. */
         assert_true(estimate_of(m, 0, 0, 0, ENTRIES).entries == 0);
         assert_true(estimate_of(m, UINT64_MAX, 2 * ENTRIES, 0, ENTRIES).entries == 0);
         assert_true(estimate_of(m, UINT64_MAX, 0, 50, 50).entries == 0);
@@ -268,7 +268,7 @@ static bool is_kept(uint32_t i)
     return i / 5000 % 2 == 0 && i % 3 != 0;
 }
 
-/* Where half of the keys are gone by regions, leaves are sparse or missing. */
+/* Where half of the keys have been deleted, region by region, leaves are sparse or missing. */
 static void what_was_deleted_and_merged_away_is_not_estimated(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};
@@ -285,7 +285,7 @@ static void what_was_deleted_and_merged_away_is_not_estimated(void **state)
     }
 }
 
-/* With a cache that holds next to nothing each look is a read: their number must not grow with the range. */
+/* With a tiny cache each block that is looked at is a read: their number must not grow with the range. */
 static void an_estimate_reads_a_bounded_number_of_blocks(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};
@@ -311,7 +311,7 @@ static void an_estimate_reads_a_bounded_number_of_blocks(void **state)
     }
 }
 
-/* A value that is stored outside its leaf counts for its bytes all the same. */
+/* A value that is stored outside its leaf counts with all its bytes. */
 static void large_values_count_with_their_bytes(void **state)
 {
     static char value[100000];

@@ -1,5 +1,5 @@
-/* test_bad_input.c -- wrong arguments, wrong places and wrong rights: each with its status, its words, and
- * nothing lost. */
+/* test_bad_input.c -- wrong arguments, paths and permissions: the right status and message, and nothing
+ * lost. */
 #include "base/coding.h"
 #include "base/hash.h"
 #include "support/child.h"
@@ -35,7 +35,7 @@ static void keys_up_to_65535_bytes_are_kept_and_longer_ones_refused(void **state
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     expect_status(HOLT_TOO_LARGE, holt_put(f->c, t, longer, holt_str("2")));
     expect_status(HOLT_TOO_LARGE, holt_delete(f->c, t, longer));
-    put_in(f->c, t, "b", "3"); /* the batch itself is as good as before */
+    put_in(f->c, t, "b", "3"); /* the batch itself is as usable as before */
     expect_ok(holt_commit(t));
     holt_rollback(t);
     for (int i = 0; i < 2; i++) {
@@ -47,7 +47,7 @@ static void keys_up_to_65535_bytes_are_kept_and_longer_ones_refused(void **state
     holt_value_free(&v);
 }
 
-/* Reads with a key that cannot exist: an answer, and no more. */
+/* Reads with a key that cannot exist return HOLT_NOT_FOUND, and do nothing else. */
 static void no_key_longer_than_65535_bytes_is_ever_found(void **state)
 {
     static char key[KEY_MAX + 1];
@@ -66,7 +66,7 @@ static void values_up_to_a_quarter_of_memory_are_kept_and_larger_ones_refused(vo
     holt_value v = HOLT_VALUE_INIT;
     char *value = (char *)must_alloc(VALUE_MAX + 1);
     memset(value, 'v', VALUE_MAX);
-    /* Key and value of one commit together make up its limit. */
+    /* The limit of a commit counts keys and values. */
     expect_ok(holt_put(f->c, NULL, no_slice(), holt_bytes(value, VALUE_MAX)));
     expect_status(HOLT_TOO_LARGE, holt_put(f->c, NULL, no_slice(), holt_bytes(value, VALUE_MAX + 1)));
     expect_words("2097153");
@@ -158,7 +158,7 @@ static void null_with_a_size_is_refused_everywhere(void **state)
     assert_false(holt_cursor_seek(c, bad));
     expect_status(HOLT_INVALID, holt_cursor_status(c));
     assert_false(holt_cursor_seek_last(c, bad));
-    assert_true(holt_cursor_first(c)); /* the next first, last or seek ends the error */
+    assert_true(holt_cursor_first(c)); /* the next first, last or seek clears the error */
     expect_entry(c, "a", "1");
     expect_ok(holt_cursor_close(c));
     holt_value_free(&v);
@@ -433,7 +433,7 @@ static void null_transactions_and_cursors_are_refused(void **state)
 
 /* ---------------------------------------------------------------- places */
 
-/* Tries to open `path`, which is not a database, and sees that nothing was made of it. */
+/* Tries to open `path`, which is not a database, and checks that nothing was created there. */
 static void expect_no_database(const char *path, const char *words)
 {
     holt *db = (holt *)1;
@@ -458,7 +458,7 @@ static void a_path_that_is_a_file_is_refused(void **state)
     free(bytes);
 }
 
-/* Somebody's home directory must not become a database, nor lose a file. */
+/* A home directory must not become a database, nor lose a file. */
 static void a_directory_that_holds_something_else_is_refused(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -514,7 +514,7 @@ static bool open_without_rights(void *ctx)
     return good & child_check(strstr(holt_error_message(), "ermission denied") != NULL);
 }
 
-/* Root may do everything, so the child is nobody. */
+/* Root may write everywhere, so the child runs as nobody. */
 static void a_directory_without_the_right_to_write_is_refused(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -532,7 +532,7 @@ static void a_directory_without_the_right_to_write_is_refused(void **state)
 
 /* ---------------------------------------------------------------- formats */
 
-/* LOCK names its holder for a while; everything else must be as it was. */
+/* LOCK may name its holder for a while; everything else must be unchanged. */
 static void expect_unsupported_and_unchanged(db_fixture *f, const char *file)
 {
     holt *db = (holt *)1;

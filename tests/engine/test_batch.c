@@ -35,8 +35,8 @@ static void delete_in(holt_collection *c, holt_txn *t, const char *key)
     expect_ok(holt_delete(c, t, holt_str(key)));
 }
 
-/* Repeated keys, empty keys and values, deletes and a second collection: all of it as it was written, which is
- * not how it will be found after the commit. */
+/* Repeated keys, empty keys and values, deletes and a second collection: all of it in the order it was
+ * written, which is not the state after the commit. */
 static void a_batch_shows_its_operations_in_order(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -63,7 +63,8 @@ static void a_batch_shows_its_operations_in_order(void **state)
     holt_collection_close(seen.names[1]);
 }
 
-/* A caller that looks for one operation does not pay for the rest, and its own errors come through. */
+/* A caller that looks for one operation need not walk over the rest, and its own errors are passed
+ * through. */
 static void the_function_can_stop_the_walk_with_a_status_of_its_own(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -78,8 +79,8 @@ static void the_function_can_stop_the_walk_with_a_status_of_its_own(void **state
     holt_rollback(t);
 }
 
-/* The bytes that were counted against the limit of all transactions come back, and the collections that the
- * batch kept alive are let go. */
+/* The bytes counted against the limit of all transactions are given back, and the references to collections
+ * that the batch held are dropped. */
 static void a_cleared_batch_can_be_filled_again(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -100,7 +101,7 @@ static void a_cleared_batch_can_be_filled_again(void **state)
     put_in(f->c, t, "new", "2");
     expect_ok(holt_batch_iterate(t, note, &seen));
     assert_string_equal(seen.text, "put:a(new=2) ");
-    expect_ok(holt_commit(t)); /* not HOLT_CONFLICT: the write to the dropped one is forgotten */
+    expect_ok(holt_commit(t)); /* not HOLT_CONFLICT: the write to the dropped one was cleared away */
     holt_rollback(t);
     expect_get(f->c, NULL, "old", NULL);
     expect_get(f->c, NULL, "new", "2");
@@ -180,7 +181,8 @@ static inner walk_and(db_fixture *f, int what, holt_status expected)
     return i;
 }
 
-/* The function is the program's: what it does to the transaction that it is shown must not read freed memory. */
+/* The callback is the program's code: whatever it does to the transaction that it is shown, freed memory must
+ * not be read. */
 static void the_function_may_write_to_or_end_the_transaction(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -214,8 +216,8 @@ static holt_status copy_into(void *ctx, const holt_batch_entry *e)
                                    : holt_delete(e->collection, t, e->key);
 }
 
-/* A batch is copied by its own walk: both must be the same, operation by operation, which a comparison of all
- * that is found after their commits shows. */
+/* A batch is copied by its own walk: original and copy must be the same, operation by operation, which a
+ * comparison of all entries after their commits shows. */
 static void a_copied_batch_does_the_same(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

@@ -1,5 +1,5 @@
-/* test_btree_db.c -- B+tree collections in a database on sim: that space comes back, whatever readers, crashes
- * and failures do meanwhile, and what it costs.
+/* test_btree_db.c -- B+tree collections in a database on sim: pages are reused, whatever readers, crashes and
+ * failures do, and at what cost.
  *
  * HOLT_BIG=1 runs the figures with a million entries.
  */
@@ -57,7 +57,7 @@ static void end(two_kinds *two)
     sim_destroy(two->os);
 }
 
-/* Nobody does anything for so long; jobs that are due run. */
+/* Nothing is called for this long; jobs that are due run. */
 static void pause_for(two_kinds *two, uint64_t seconds)
 {
     os_sleep(two->os, seconds * SECOND);
@@ -74,7 +74,7 @@ static holt_status add_size(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* Of the file of pages. */
+/* Of the page file. */
 static uint64_t file_bytes(two_kinds *two)
 {
     uint64_t total = 0;
@@ -103,7 +103,8 @@ static holt_slice value_of(uint32_t i, uint32_t generation, uint8_t value[VALUE_
     return holt_bytes(value, VALUE_BYTES);
 }
 
-/* Entries [from, to), many a commit; keys are hashed, so their order is random. generation 0: deletes them. */
+/* Entries [from, to), many in a commit; keys are hashed, so their order is random. generation 0: deletes
+ * them. */
 static void write_range(two_kinds *two, holt_collection *c, uint32_t from, uint32_t to, uint32_t generation)
 {
     char key[KEY_BYTES + 1];
@@ -165,8 +166,8 @@ static void walk(holt_cursor *cursor, uint32_t count)
     }
 }
 
-/* Pages that a reader may come to must not be reused under it; those that nobody can reach must be, or a file
- * under rewriting would grow for ever. */
+/* Pages that a reader may still reach must not be reused; pages that nothing can reach must be, or a file
+ * that is rewritten would grow for ever. */
 static void readers_keep_their_moment_and_their_pages_come_back(void **state)
 {
     (void)state;
@@ -215,8 +216,9 @@ static uint64_t pinned_bytes(two_kinds *two)
     return s.pinned_bytes;
 }
 
-/* Twenty-five times the data is overwritten below one reader: it keeps its own pages, and the file has room for these, the
- * live ones, and those of one flush. If the pages of the versions between stayed too, the file would grow with every round. */
+/* Twenty-five times the data is overwritten under one reader: it keeps its own pages, and the file has room
+ * for these, the live ones, and those of one flush. If the pages of the versions in between stayed too, the
+ * file would grow with every round. */
 static void a_long_reader_keeps_no_more_than_it_sees(void **state)
 {
     (void)state;
@@ -255,8 +257,9 @@ static uint64_t sleeps_of_compact(two_kinds *two)
     return (os_clock_ns(two->os) - before) / 1000000;
 }
 
-/* Compacting moves the new tree down to where the old one was, as soon as nobody needs that. If a reader does, waiting is in
- * vain; if only the views of before do, which are given back in a moment, the file is small when the call returns. */
+/* Compacting moves the new tree down to where the old one was, as soon as no reader needs the old one. If a
+ * reader does, waiting is useless; if only earlier versions do, which are released in a moment, the file is
+ * small when the call returns. */
 static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
 {
     (void)state;
@@ -278,8 +281,8 @@ static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
     end(&two);
 }
 
-/* Upkeep finds the space being changed, and goes to sleep. Nobody wakes it when that change ends, unless it was a flush;
- * the pages of what was dropped must come back all the same. */
+/* Page reclaim finds a change open on the page store, and goes to sleep. Nothing wakes it when that change
+ * ends, unless it was a flush; the pages of the dropped tree must be freed all the same. */
 static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **state)
 {
     (void)state;
@@ -301,8 +304,8 @@ static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **stat
     end(&two);
 }
 
-/* The file had come to rest before the clear, and its last page belongs to another tree: what the clear leaves free lies
- * in front of it, and only moving it makes the file smaller. */
+/* The file had stopped shrinking before the clear, and its last page belongs to another tree: what the clear
+ * frees is in front of it, and only moving that page makes the file smaller. */
 static void clearing_shrinks_a_file_that_another_tree_ends(void **state)
 {
     (void)state;
@@ -328,7 +331,7 @@ static void clearing_shrinks_a_file_that_another_tree_ends(void **state)
 
 /* ---------------------------------------------------------------- deleting */
 
-/* Nobody calls anything; the file must shrink all the same. */
+/* The file must shrink although the program makes no call. */
 static void deleting_nearly_all_shrinks_the_file_by_itself(void **state)
 {
     (void)state;
@@ -386,7 +389,7 @@ static void a_cleared_tree_gives_its_pages_back(void **state)
 
 /* ---------------------------------------------------------------- crashes */
 
-/* What a database after a crash must be like; the machine is the judge's to destroy. */
+/* What a database must be like after a crash; the judge destroys the machine. */
 typedef struct striker {
     os *os;
     void (*judge)(void *ctx, os *crashed);
@@ -394,7 +397,7 @@ typedef struct striker {
     uint64_t strikes;
 } striker;
 
-/* At every call: the process dies; or the power goes too, in two forms. */
+/* At every call: the process is killed, or the power fails too, in two ways. */
 static void strike(void *ctx, uint64_t call)
 {
     static const sim_cut cuts[] = {
@@ -426,7 +429,7 @@ static void judge_ended(void *ctx, os *crashed)
 {
     const ended *e = ctx;
     two_kinds two = {.os = crashed, .durability = HOLT_COMMIT};
-    ok(try_open(&two)); /* makes a dropped one anew */
+    ok(try_open(&two)); /* recreates a dropped one */
     uint64_t count = count_of(two.btree);
     assert_true(count == 0 || (count == 700 && !e->acknowledged));
     if (count) ok(holt_collection_clear(two.btree));
@@ -454,7 +457,8 @@ static void crashes_lose_no_page_of(holt_status (*how)(two_kinds *))
     end(&two);
 }
 
-/* A tree that nobody has any more must be known until its pages are free, or they are lost for ever. */
+/* A tree that no collection has any more must be recorded until its pages are free, or they are lost for
+ * ever. */
 static void no_crash_loses_pages_of_dropped_trees(void **state)
 {
     (void)state;
@@ -467,7 +471,8 @@ static void no_crash_loses_pages_of_cleared_trees(void **state)
     crashes_lose_no_page_of(clear);
 }
 
-/* A history of commits that each write the same to both kinds. Rounds above `present` put, later ones delete. */
+/* A history of commits that each write the same to both kinds. Rounds above `present` put, later ones
+ * delete. */
 typedef struct both {
     uint32_t acknowledged, begun; /* commits */
 } both;
@@ -530,7 +535,8 @@ static void run_both(two_kinds *two, both *b, uint32_t upto)
     }
 }
 
-/* One record makes a flush of both kinds visible, and one the moving of pages: nothing lies between. */
+/* One record makes a flush of both kinds visible, and one the moving of pages: there is no state in
+ * between. */
 static void commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking(void **state)
 {
     (void)state;
@@ -561,7 +567,7 @@ static void commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinki
 
 enum { FAT_BYTES = 4000, FAT_ENTRIES = 1200 };
 
-/* In both collections, as one commit. generation 0: deletes it. */
+/* In both collections, in one commit. generation 0: deletes it. */
 static void write_fat(two_kinds *two, uint32_t i, uint32_t generation)
 {
     char key[KEY_BYTES + 1];
@@ -593,7 +599,8 @@ static void expect_fat(two_kinds *two, uint32_t i, uint32_t generation)
     holt_value_free(&got);
 }
 
-/* What was written before the crash: a flushed third, and over it a log that no small memory holds. */
+/* What was written before the crash: a third of it flushed, and above that a log larger than a small
+ * memory. */
 static uint32_t fat_version(uint32_t i)
 {
     return i % 7 == 0 ? 0 : 2;
@@ -616,7 +623,7 @@ static void expect_much(two_kinds *two, uint32_t stride)
         expect_fat(two, i, fat_version(i));
 }
 
-/* Every call would take minutes. */
+/* Striking at every call would take minutes. */
 static void strike_seldom(void *ctx, uint64_t call)
 {
     enum { EACH = 41 };
@@ -633,8 +640,9 @@ static void judge_much(void *ctx, os *crashed)
     expect_healthy(crashed);
 }
 
-/* A log larger than memory is flushed while it is read, without a record: a crash in the midst of that must find the pages that
- * the last record names, and begin anew. The log was synced, so that no power cut may shorten it. */
+/* A log larger than memory is flushed while it is read, without a record: a crash in the middle of that must
+ * find the pages that the last record names, and start over. The log was synced, so that no power cut may
+ * shorten it. */
 static void a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash(void **state)
 {
     (void)state;
@@ -690,12 +698,12 @@ static holt_status do_clear(two_kinds *two)
     return rc;
 }
 
-/* What btree holds after the work, or, if it failed, perhaps still holds. */
+/* What the B+tree holds after the work, or may still hold if the work failed. */
 typedef struct work {
     const char *name;
     holt_status (*run)(two_kinds *);
     uint32_t version_low, version_rest; /* of entries [0, 100) and [100, 500), 0: gone */
-    bool durable;                       /* an answer of failure means that it has not happened */
+    bool durable;                       /* a call that returned a failure has had no effect */
 } work;
 
 static const work works[] = {{"flush", do_flush, 2, 2, false},
@@ -712,7 +720,7 @@ static void expect_work(two_kinds *two, const work *k, bool done, const char *wh
     expect_range(two->btree, NULL, 100, 500, done ? k->version_rest : 1);
 }
 
-/* The n-th call fails, and perhaps all after it for a while. false: there is no n-th. */
+/* The n-th call fails, and perhaps all later ones for a while. Returns false when there is no n-th call. */
 static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno, bool onwards)
 {
     two_kinds two = {.memtable_bytes = 512 << 10};
@@ -724,7 +732,7 @@ static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno
     holt_status rc = k->run(&two);
     bool hit = sim_fault_hit(two.os);
     sim_fail(two.os, kind, 0, 0, false);
-    pause_for(&two, 12); /* in doubt or not: it settles */
+    pause_for(&two, 12); /* in doubt or not, it is resolved */
     bool done = rc == HOLT_OK || !k->durable;
     bool alive = holt_health(two.db) == HOLT_OK;
     if (alive) {
@@ -734,7 +742,7 @@ static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno
         ok(holt_verify_live(two.db, NULL, NULL, 0));
         ok(holt_close(two.db));
     } else {
-        (void)holt_close(two.db); /* the failure is told again */
+        (void)holt_close(two.db); /* the failure is returned again */
     }
     expect_healthy(two.os);
     ok(try_open(&two));
@@ -745,7 +753,7 @@ static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno
     return hit;
 }
 
-/* A failed write, sync, truncation or record may leave a page lost, doubly used, or reused too early. */
+/* After a failed write, sync, truncate or record a page must not be lost, used twice, or reused too early. */
 static void each_call_of_upkeep_may_fail(void **state)
 {
     (void)state;
@@ -754,7 +762,7 @@ static void each_call_of_upkeep_may_fail(void **state)
             assert_true(n < 2000);
 }
 
-/* The manifest cannot even be written anew: nobody knows which record is on disk, until it can. */
+/* Not even a new manifest can be written: until one can, it is unknown which record is on disk. */
 static void spaces_in_doubt_settle(void **state)
 {
     (void)state;
@@ -765,7 +773,7 @@ static void spaces_in_doubt_settle(void **state)
                 assert_true(n < 2000);
 }
 
-/* A manifest that has grown long is written anew, with nothing in doubt. */
+/* A manifest that has grown long is replaced by a new one, with nothing in doubt. */
 static void a_manifest_is_replaced_without_a_doubt(void **state)
 {
     (void)state;
@@ -801,8 +809,8 @@ static void *flush_again_and_again(void *ctx)
     return NULL;
 }
 
-/* A flush gives a collection its next tree while a clear is on its way: what becomes garbage is the tree that the clear
- * takes away, not the one that it saw when it began. */
+/* A flush gives a collection its next tree while a clear is under way: what becomes garbage is the tree that
+ * the clear removes, not the one that was there when it began. */
 static void clears_beside_flushes_give_up_the_tree_that_was_there(void **state)
 {
     (void)state;
@@ -836,7 +844,7 @@ static uint64_t written(two_kinds *two)
     return stats.log_bytes + stats.flush_bytes;
 }
 
-/* The promises of the collection's density; memory is to data as in the large benchmark. */
+/* The promised density of the collection; the ratio of memory to data is that of the large benchmark. */
 static void a_random_fill_is_dense_and_cheap_and_denser_after_compact(void **state)
 {
     (void)state;
@@ -929,7 +937,7 @@ static void try_shapes(uint32_t block_bytes, uint64_t seed)
     end(&two);
 }
 
-/* Blocks of several pages and values in pages of their own are found, counted and given up differently. */
+/* Blocks of several pages, and values in pages of their own, are found, counted and freed differently. */
 static void blocks_of_all_sizes_hold_values_of_all_sizes(void **state)
 {
     (void)state;

@@ -153,7 +153,7 @@ static void free_in_random_order(open_handles *h, rng *chance)
 }
 
 /* Each handle points into the database at several places; the next call would follow one of them into freed
- * memory (the address sanitizer tells). What was not committed is gone, and loads leave no files. */
+ * memory (the address sanitizer reports it). What was not committed is gone, and loads leave no files. */
 static void handles_outlive_a_forced_close_and_are_freed_in_any_order(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -184,7 +184,7 @@ static void handles_outlive_a_forced_close_and_are_freed_in_any_order(void **sta
     }
 }
 
-/* The transaction of a closed database belongs to no other, not even to one that lies at the same address. */
+/* The transaction of a closed database belongs to no other database, not even to one at the same address. */
 static void handles_of_a_forced_close_are_closed_for_other_databases_too(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -202,8 +202,8 @@ static void handles_of_a_forced_close_are_closed_for_other_databases_too(void **
     holt_value_free(&value);
 }
 
-/* It holds nothing of the database any more, so the database may go before it; then its calls must not look
- * there. */
+/* It no longer refers to the database, which may therefore be closed first; then its calls must not access
+ * it. */
 static void an_ended_transaction_or_load_is_closed_after_the_database_is(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -245,7 +245,7 @@ static holt_status close_by_force(void *ctx, const holt_batch_entry *e)
     return holt_close_with(((db_fixture *)ctx)->db, HOLT_CLOSE_FORCE);
 }
 
-/* The walk is a call on the transaction that is under way: it must not be waited for by what it calls. */
+/* The walk is a call on the transaction that is in progress: what its callback calls must not wait for it. */
 static void a_forced_close_from_within_a_walk_over_a_batch_ends_the_walk(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -309,7 +309,7 @@ static void *work(void *ctx)
     return NULL;
 }
 
-/* Workers with a handle each: two walk, one renews its cursor, one reads its batch back, two load. */
+/* Workers with a handle each: two walk, one refreshes its cursor, one reads its batch back, two load. */
 static void close_under_workers(db_fixture *f, bool between)
 {
     worker workers[THREADS] = {{0}};
@@ -350,8 +350,8 @@ static void close_under_workers(db_fixture *f, bool between)
     db_fixture_open(f, 0);
 }
 
-/* A thread that is in the middle of a call reads what the close is about to free; one that begins a call after it
- * has only its handle to ask. */
+/* A thread in the middle of a call reads what the close is about to free; one that begins a call afterwards
+ * has only its handle to check. */
 static void a_forced_close_waits_for_calls_under_way_and_refuses_later_ones(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -359,7 +359,7 @@ static void a_forced_close_waits_for_calls_under_way_and_refuses_later_ones(void
     expect_ok(holt_flush(f->db));
     bool can_fence = os_can_fence;
     for (int round = 0; round < 4; round++) {
-        os_can_fence = can_fence && round % 2 == 0; /* with barriers in the calls, too */
+        os_can_fence = can_fence && round % 2 == 0; /* with barriers within the calls, too */
         close_under_workers(f, false);
     }
     os_can_fence = can_fence;

@@ -68,7 +68,7 @@ static holt_status get_key(holt_collection *c, uint64_t i)
     return rc;
 }
 
-/* A run file of its own for each flush: keys ascend, so no runs overlap and none are rewritten. */
+/* A run file of its own for each flush: keys ascend, so that no runs overlap and none are rewritten. */
 static void write_run(growing_db *g)
 {
     for (int i = 0; i < 20; i++)
@@ -85,7 +85,7 @@ static void write_runs(growing_db *g, int runs)
     if (s.files < (uint64_t)runs) fail_msg("only %llu run files", (unsigned long long)s.files);
 }
 
-/* The cache is small, so that what is read comes from files. */
+/* The cache is small, so that reads go to the files. */
 static void read_all(growing_db *g)
 {
     for (uint64_t i = 0; i < g->keys; i++)
@@ -94,7 +94,7 @@ static void read_all(growing_db *g)
 
 /* ---------------------------------------------------------------- the table */
 
-/* A descriptor for every file would end at the limit of the process. */
+/* One descriptor for every file would reach the limit of the process. */
 static void more_run_files_than_open_files_max_are_read_in_turn(void **state)
 {
     growing_db g;
@@ -107,7 +107,7 @@ static void more_run_files_than_open_files_max_are_read_in_turn(void **state)
     growing_db_close(&g);
 }
 
-/* A file that was closed for want of its descriptor may have been replaced when it is opened again. */
+/* A file whose descriptor was needed elsewhere may have been replaced when it is opened again. */
 static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **state)
 {
     growing_db g;
@@ -117,7 +117,7 @@ static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **
     growing_db_open(&g, TABLE_MIN);
     write_runs(&g, RUN_FILES);
     expect_ok(sim_peek(g.sim, "/db/run-000002.sst", &bytes, &size));
-    sim_set_handles_max(g.sim, 1); /* whoever opens something makes the table close what is idle */
+    sim_set_handles_max(g.sim, 1); /* opening another file makes the table close an idle one */
     for (int i = 0; i < 20; i++)
         (void)holt_verify_on(g.sim, "/nothing", NULL, NULL, 0);
     sim_set_handles_max(g.sim, 0);
@@ -133,7 +133,7 @@ static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **
 
 /* ---------------------------------------------------------------- none is left */
 
-/* What the table holds open for reading is given to who needs a descriptor, also in another database. */
+/* What the table keeps open for reading is given up when a descriptor is needed, also by another database. */
 static void idle_descriptors_are_given_to_whoever_needs_one(void **state)
 {
     growing_db g;
@@ -157,8 +157,8 @@ static void idle_descriptors_are_given_to_whoever_needs_one(void **state)
     growing_db_close(&g);
 }
 
-/* With not one descriptor left, calls that need one are refused in words that name the limit, and with nothing
- * done; others go on; and all goes on by itself when there are some again. */
+/* With no descriptor left, calls that need one are refused with a message that names the limit, and change
+ * nothing; other calls work; and everything works again by itself once there are descriptors. */
 static void without_any_descriptor_calls_are_refused_and_then_go_on(void **state)
 {
     growing_db g;
@@ -183,7 +183,7 @@ static void without_any_descriptor_calls_are_refused_and_then_go_on(void **state
     expect_words("RLIMIT_NOFILE");
     expect_status(HOLT_BUSY, holt_open_on(g.sim, "/other", NULL, &other));
     expect_words("RLIMIT_NOFILE");
-    /* Until memory is full, and then a put is refused too. */
+    /* Until memory is full, when a put is refused too. */
     for (rc = HOLT_OK; rc == HOLT_OK && g.keys < 100000; g.keys += rc == HOLT_OK)
         rc = put_key(g.c, g.keys);
     expect_status(HOLT_BUSY, rc);
@@ -201,7 +201,7 @@ static void without_any_descriptor_calls_are_refused_and_then_go_on(void **state
 }
 
 /* A program that closes its database when it is out of descriptors has no handle to try again with: what was
- * committed is there at the next open. */
+ * committed must be there at the next open. */
 static void a_close_without_any_descriptor_loses_nothing(void **state)
 {
     growing_db g;
@@ -220,7 +220,7 @@ static void a_close_without_any_descriptor_loses_nothing(void **state)
 
 /* ---------------------------------------------------------------- at rest */
 
-/* Many small databases in a process: each may hold its directory, LOCK and the log, and nothing else. */
+/* Many small databases in a process: each may hold its directory, LOCK and the log open, and nothing else. */
 static void a_small_database_at_rest_holds_three_descriptors(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};

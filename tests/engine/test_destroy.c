@@ -1,4 +1,5 @@
-/* test_destroy.c -- deleting a database: what goes, what stays, and what a crash in the middle leaves. */
+/* test_destroy.c -- deleting a database: what is deleted, what stays, and what a crash in the middle
+ * leaves. */
 #include "base/hash.h"
 #include "base/memory.h"
 #include "db/open/destroy.h"
@@ -62,7 +63,7 @@ static int names_in(os *o, const char *path)
     return count;
 }
 
-/* A database of both kinds, with data in files and in the log, leaves files of every sort behind. */
+/* A database of both kinds, with data in files and in the log, has files of every sort. */
 static void destroy_removes_all_files_and_the_directory(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -77,7 +78,7 @@ static void destroy_removes_all_files_and_the_directory(void **state)
     expect_get(f->c, NULL, "key001", NULL);
 }
 
-/* Under an open database the files must stay: it would go on writing into names that are gone. */
+/* The files of an open database must stay: it would go on writing to files without names. */
 static void destroy_of_an_open_database_is_busy(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -92,7 +93,7 @@ static void destroy_of_an_open_database_is_busy(void **state)
     expect_get(f->c, NULL, "key001", "value");
 }
 
-/* A user may keep notes or certificates beside the database. */
+/* A user may keep notes or certificates next to the database. */
 static void destroy_keeps_foreign_files_and_their_directory(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -111,7 +112,7 @@ static void destroy_keeps_foreign_files_and_their_directory(void **state)
     assert_int_equal(names_in(f->os, f->path), 1);
 }
 
-/* What the path names may be a link to a directory elsewhere. */
+/* The path may be a link to a directory elsewhere. */
 static void destroy_through_a_symbolic_link_leaves_the_empty_directory(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -124,8 +125,8 @@ static void destroy_through_a_symbolic_link_leaves_the_empty_directory(void **st
     expect_status(HOLT_NOT_FOUND, holt_destroy(link_path));
 }
 
-/* LevelDB and RocksDB name CURRENT, LOCK, LOG and MANIFEST as Holt does. Their databases must not be hurt by a
- * wrong path, and nor must a directory of logs. */
+/* LevelDB and RocksDB name CURRENT, LOCK, LOG and MANIFEST as Holt does. A wrong path must not harm their
+ * databases, nor a directory of logs. */
 static void destroy_of_what_is_no_database_deletes_nothing(void **state)
 {
     static const char *const others[][2] = {{"CURRENT", "MANIFEST-000004\n"},
@@ -156,7 +157,7 @@ static void destroy_of_what_is_no_database_deletes_nothing(void **state)
     assert_int_equal(names_in(f->os, "/other"), OTHERS - 1);
 }
 
-/* A database that cannot be opened any more is what one wants to delete most. */
+/* A database that can no longer be opened is the one most worth deleting. */
 static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **state)
 {
     static const char newer[] = "holt 2 00000000000000000000000000000000 MANIFEST-000001 ",
@@ -177,7 +178,7 @@ static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **st
     assert_false(directory_exists(copy, "/db"));
     sim_destroy(copy);
 
-    /* The checksum of the line is where it is in all versions. */
+    /* The checksum of the line is at the same place in all versions. */
     char line[128];
     size_t length = strlen(newer);
     memcpy(line, newer, length);
@@ -211,7 +212,7 @@ typedef struct found {
     int whole, refused, gone;
 } found;
 
-/* What a destroy that was cut short has left is the whole database, or none; and it can be destroyed. */
+/* A destroy that was interrupted leaves the whole database, or none; and it can be repeated. */
 static void expect_whole_or_gone(os *machine, found *counts)
 {
     db_fixture f = {.os = machine, .path = "/db"};
@@ -257,8 +258,8 @@ static void strike(void *ctx, uint64_t call)
     }
 }
 
-/* If a manifest went before CURRENT, or a log before a run, a crash would leave a database that opens with a
- * part of its data, or one that neither opens nor can be destroyed. */
+/* If a manifest were deleted before CURRENT, or a log before a run, a crash would leave a database that opens
+ * with part of its data, or one that can be neither opened nor destroyed. */
 static void interrupted_destroy_leaves_all_or_nothing(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -272,8 +273,7 @@ static void interrupted_destroy_leaves_all_or_nothing(void **state)
     assert_true(s.counts.whole > 0 && s.counts.refused > 0 && s.counts.gone > 0);
 }
 
-/* A process that was killed leaves unlinks that no sync has made durable, and another process goes on from
- * there. */
+/* A killed process leaves unlinks that no sync has made durable, and another process continues from there. */
 static void destroy_that_failed_can_be_repeated(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

@@ -1,4 +1,4 @@
-/* test_directory.c -- what opening makes, deletes and leaves alone in a directory. */
+/* test_directory.c -- which files an open creates, deletes and leaves alone in a directory. */
 #include "support/db_fixture.h"
 
 #include "db/open/directory.h"
@@ -65,11 +65,11 @@ static const char *const users[] = {"notes.tmp",
                                     ".DS_Store",
                                     ".nfs000000000012",
                                     "current.tmp"};
-/* Left by the engine when it was cut off. */
+/* Left by the engine when it was interrupted. */
 static const char *const ours[] = {"CURRENT.tmp",    "spare-000077.log", "run-000077.sst",
                                    "wal-000077.log", "MANIFEST-000077",  "tree-000077.bt"};
 
-/* Opening tidies up after a crash. What is not its own it must not touch, also when it ends in ".tmp". */
+/* Opening cleans up after a crash. It must not touch files of others, even when their names end in ".tmp". */
 static void only_the_engines_own_files_are_deleted(void **state)
 {
     db_fixture *f = *state;
@@ -106,7 +106,7 @@ static void only_the_engines_own_files_are_deleted(void **state)
     assert_true(file_exists(in(f->path, "lost+found")));
 }
 
-/* Files get more digits when six are not enough, and never leading zeros then. */
+/* File names get more digits when six are not enough, and never leading zeros then. */
 static void names_are_classified_exactly(void **state)
 {
     (void)state;
@@ -146,7 +146,7 @@ static void names_are_classified_exactly(void **state)
 
 /* ---------------------------------------------------------------- where a database may be made */
 
-/* A fresh file system has lost+found, and file managers leave their marks everywhere. */
+/* A new file system has lost+found, and file managers leave their marks everywhere. */
 static void a_database_is_made_beside_bystanders(void **state)
 {
     db_fixture *f = *state;
@@ -167,7 +167,7 @@ static void a_database_is_made_beside_bystanders(void **state)
         assert_true(file_exists(in(there, names[i])));
 }
 
-/* A wrong path must not fill somebody's directory with files. */
+/* A wrong path must not fill a directory with files. */
 static void a_database_is_not_made_among_other_files(void **state)
 {
     db_fixture *f = *state;
@@ -188,7 +188,8 @@ static void a_database_is_not_made_among_other_files(void **state)
 
 /* ---------------------------------------------------------------- nothing left behind */
 
-/* Whoever asks for a database that must be there tries a path out: neither the directory nor LOCK nor LOG may be made. */
+/* An open that requires an existing database may be a try with a wrong path: it must create neither the
+ * directory nor LOCK nor LOG. */
 static void an_open_that_is_refused_leaves_nothing_behind(void **state)
 {
     db_fixture *f = *state;
@@ -228,7 +229,8 @@ static void an_open_that_is_refused_leaves_nothing_behind(void **state)
     db_fixture_open(f, 0);
 }
 
-/* The library makes one directory, not a path: a typing error near its root would make a tree of them. */
+/* The library creates one directory, not a whole path: a typing error near its root would create a tree of
+ * them. */
 static void a_missing_parent_is_named(void **state)
 {
     db_fixture *f = *state;

@@ -1,9 +1,10 @@
-/* test_edit_order.c -- tests src/db/manifest/db_edit.h's invariant: whoever writes a whole new manifest, at whatever moment beside a
- * change to the catalog, writes one that contains the change or comes before it.
+/* test_edit_order.c -- tests the invariant of src/db/manifest/db_edit.h: a whole new manifest that is written
+ * at any point during a change of the catalog either has the change or comes before it.
  *
- * The linker puts a hook where mutexes are released (tests/meson.build): there the thread that makes the change could
- * lose the processor, and a flush or merge could write a whole manifest. The hook does that at once, on the same
- * thread, at each of these places in turn. Then the power goes out, and the change must be there.
+ * The linker puts a hook where mutexes are released (tests/meson.build): there the thread that makes the
+ * change could lose the processor, and a flush or merge could write a whole manifest. The hook does that at
+ * once, on the same thread, at each of these places in turn. Then the power fails, and the change must be
+ * there.
  */
 #include "db/manifest/db_edit.h"
 #include "db/open/open.h"
@@ -31,7 +32,8 @@ static bool holds_a_mutex(void)
     return ranks != 0;
 }
 
-/* An edit that changes nothing, as of another thread. The manifest seems to have grown long, so it is written anew. */
+/* An edit that changes nothing, as of another thread. The manifest seems to have grown long, so a new one is
+ * written. */
 static void write_whole_manifest(holt *db)
 {
     db_edit e;
@@ -192,7 +194,7 @@ static void expect_after_crash(const rig *r, void (*expect)(holt *db))
     }
 }
 
-/* Whether there was such a place. */
+/* Whether there is such a place. */
 static bool try_place(uint64_t place, holt_kind kind, void (*change)(rig *, holt_kind),
                       void (*expect)(holt *))
 {

@@ -14,14 +14,14 @@
 
 enum { LINES_MAX = 4096, WORDS_MAX = 160 };
 
-/* What a callback was told, and what it shall do. */
+/* What a callback has received, and what it shall do. */
 typedef struct listener {
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* protects what follows */
     pthread_cond_t changed;
     char lines[LINES_MAX][WORDS_MAX];
     size_t count;
-    int depth, depth_max; /* callbacks inside of each other */
-    bool entered, hold;   /* a callback has begun; it is to wait until told to go on */
+    int depth, depth_max; /* nested callbacks */
+    bool entered, hold;   /* a callback has begun; it waits until it may go on */
     void (*also)(struct listener *l, const char *line);
     db_fixture *f;
     holt_status statuses[4];
@@ -62,7 +62,7 @@ static size_t heard(listener *l)
     return count;
 }
 
-/* How many lines have these words; *at: the last of them. */
+/* How many lines contain these words; *at: the last of them. */
 static size_t find(listener *l, const char *words, size_t *at)
 {
     size_t found = 0;
@@ -98,7 +98,7 @@ static void listen_to(listener *l, uint32_t level)
 
 static pthread_mutex_t app = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool armed;
-static _Atomic int waiting; /* callbacks that want the lock, perhaps one of an earlier line */
+static _Atomic int waiting; /* callbacks that take the lock, perhaps one of an earlier line */
 
 static void take_the_programs_lock(listener *l, const char *line)
 {
@@ -123,8 +123,9 @@ static void *put_under_the_programs_lock(void *ctx)
     return NULL;
 }
 
-/* A creation leads the commit queue while it writes its line: a callback called there, which waits for a thread
- * that wants to commit, would wait for ever. So would one on the thread of the flush that this thread waits for. */
+/* A creation leads the commit queue while it writes its line: a callback that was called there and waits for
+ * a thread that commits would wait for ever. So would one on the thread of the flush for which this thread
+ * waits. */
 static void a_callback_may_wait_for_a_thread_that_commits(void **state)
 {
     db_fixture *f = *state;
@@ -167,8 +168,8 @@ static void call_holt(listener *l, const char *line)
     l->statuses[3] = holt_close(l->f->db);
 }
 
-/* The callback is the program's code, and what it calls may write lines: it must neither deadlock with itself
- * nor be called from within. A close there would free what its caller stands on. */
+/* The callback is the program's code, and the calls it makes may write lines: it must neither deadlock with
+ * itself nor be called recursively. A close in it would free what its caller still uses. */
 static void a_callback_may_call_holt(void **state)
 {
     db_fixture *f = *state;
@@ -179,7 +180,7 @@ static void a_callback_may_call_holt(void **state)
     l.also = call_holt;
     create(f->db, "outer");
     if (!f->simulated) wait_until_heard(&l, "inner");
-    expect_ok(holt_sync(f->db)); /* the end of a call: what is queued is told */
+    expect_ok(holt_sync(f->db)); /* the end of a call: queued lines are passed to the callback */
     assert_int_equal(find(&l, "\"outer\" created", &outer), 1);
     assert_int_equal(find(&l, "\"inner\" created", &inner), 1);
     assert_true(outer < inner);
@@ -199,7 +200,7 @@ static void fail_within(listener *l, const char *line)
     l->statuses[0] = holt_put(NULL, NULL, holt_str("a"), holt_str("b"));
 }
 
-/* The words of a failing call are read after it has returned: a callback at its end must not replace them. */
+/* The message of a failing call is read after it has returned: a callback at its end must not replace it. */
 static void a_callback_that_fails_keeps_the_callers_words(void **state)
 {
     db_fixture *f = *state;
@@ -233,7 +234,8 @@ static void call_at_the_end(listener *l, const char *line)
     l->statuses[2] = holt_health(l->f->db);
 }
 
-/* The last line comes when threads have ended and the log is finished: a put there could not be kept. */
+/* The last line comes when threads have ended and the log is finished: a put at that point could not be
+ * kept. */
 static void the_last_line_is_told_before_close_returns(void **state)
 {
     db_fixture *f = *state;
@@ -243,7 +245,7 @@ static void the_last_line_is_told_before_close_returns(void **state)
     listen_to(&l, 0);
     l.also = call_at_the_end;
     put(f->c, "a", "1");
-    holt_status rc = holt_close(f->db); /* f->db and f->c are what the callback uses */
+    holt_status rc = holt_close(f->db); /* the callback uses f->db and f->c */
     db_fixture_forget(f);
     expect_ok(rc);
     assert_int_equal(find(&l, "closed", &at), 1);
@@ -289,7 +291,7 @@ static void *create_some(void *ctx)
     return NULL;
 }
 
-/* Lines are handed out by whichever thread comes first: two at once could swap them. */
+/* Lines are delivered by whichever thread comes first: two at once could swap them. */
 static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
 {
     db_fixture *f = *state;
@@ -324,8 +326,8 @@ static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
     db_fixture_open(f, 0);
 }
 
-/* A callback that stands still must not stop the engine, nor take memory without bound; but the program must
- * know that it missed something. */
+/* A callback that does not return must not stop the engine, nor use memory without bound; but the program
+ * must learn that lines were dropped. */
 static void lines_that_do_not_fit_are_counted(void **state)
 {
     enum { EXTRA = 72 };
@@ -360,11 +362,11 @@ static void write_more(listener *l, const char *line)
     if (strcmp(line, "first") != 0) return;
     for (int i = 0; i < 2 * EVENT_LOG_QUEUE_LINES; i++)
         event_log_write(events, HOLT_LOG_INFO, "line %d.", i);
-    event_log_hand_out(events); /* does nothing: it is being done */
+    event_log_hand_out(events); /* does nothing: another call is delivering */
     event_log_write(events, HOLT_LOG_INFO, "the last");
 }
 
-/* What is lost in the middle is told in the middle, also when there is room again before it is told. */
+/* Lines lost in the middle are reported at their place, even when there is room again before that. */
 static void lost_lines_are_told_in_their_place(void **state)
 {
     (void)state;
@@ -388,7 +390,7 @@ static void lost_lines_are_told_in_their_place(void **state)
     sim_destroy(o);
 }
 
-/* Background work goes on while the program sleeps: nobody leaves a call that could hand its lines out. */
+/* Background work goes on while the program sleeps: no call returns that could deliver its lines. */
 static void lines_arrive_without_a_call(void **state)
 {
     db_fixture *f = *state;
@@ -468,7 +470,7 @@ static void the_file_is_begun_anew_while_it_is_open(void **state)
     assert_int_equal(first + (int)lines, LINES);   /* none is missing at the end */
     assert_int_equal(old + (int)old_lines, first); /* nor between the two */
     event_log_close(e);
-    e = open_log(o, d); /* goes on where it was, and knows how large it is */
+    e = open_log(o, d); /* continues the file, and knows how large it is */
     write_lines(e, LINES, LINES + 1);
     assert_int_equal(first_number(o, "/db/LOG", &lines), first);
     assert_int_equal(first + (int)lines, LINES + 1);
@@ -479,7 +481,8 @@ static void the_file_is_begun_anew_while_it_is_open(void **state)
     sim_destroy(o);
 }
 
-/* Without the new file the old one is better than none, and the next try comes later, not at every line. */
+/* When no new file can be made, the old one is better than none; it is tried again later, not at every
+ * line. */
 static void a_file_that_cannot_be_begun_anew_goes_on(void **state)
 {
     (void)state;

@@ -1,10 +1,9 @@
-/* test_faults.c -- the n-th call of the machine, or the n-th allocation, fails: for every n of a small
- * life.
+/* test_faults.c -- the n-th call of the machine, or the n-th allocation, fails: for every n of a short life.
  *
- * A fixed sequence of steps runs on sim with one fault armed. A call then succeeds with the right result,
- * or fails with one of the statuses that say what the machine refused, in words that name a file where one
+ * A fixed sequence of steps runs on sim with one fault armed. A call then succeeds with the right result, or
+ * fails with one of the statuses that say what the machine refused, and a message that names a file where one
  * was involved. Then the fault is lifted and the database reopened: what was acknowledged is there, what
- * failed is whole or absent, and the database goes on to work.
+ * failed is whole or absent, and the database remains usable.
  *
  * HOLT_FAULT_RUNS sets about how many lives there are (make nightly: all n); HOLT_FAULT="kind n errno
  * onwards" replays one.
@@ -30,7 +29,7 @@ typedef struct fault {
     bool onwards;
 } fault;
 
-/* Of all lives' collections. */
+/* Of the collections in all lives. */
 static uint32_t life_kind = HOLT_LSM;
 
 typedef struct life {
@@ -39,7 +38,7 @@ typedef struct life {
     model *model;
     moment acknowledged;
     holt *db;
-    holt_collection *c, *other; /* other: NULL when it is not there */
+    holt_collection *c, *other; /* other: NULL when it does not exist */
     size_t other_number;
     verdict *verdict;
     uint64_t failures; /* calls that were refused */
@@ -57,8 +56,8 @@ static bool names_a_file(void)
     return false;
 }
 
-/* A call that the fault may have reached: HOLT_OK, or refused in the right words. Returns whether it was
- * HOLT_OK. */
+/* A call that the fault may have hit: it returns HOLT_OK, or the right status and message. Returns whether it
+ * was HOLT_OK. */
 static bool answered(life *l, holt_status rc, const char *call)
 {
     if (rc == HOLT_OK) return true;
@@ -73,7 +72,7 @@ static bool answered(life *l, holt_status rc, const char *call)
     return false;
 }
 
-/* A commit that is in the model has been answered. */
+/* The commit of the last write in the model has returned. */
 static void committed(life *l, holt_status rc, const char *call)
 {
     if (answered(l, rc, call))
@@ -115,7 +114,7 @@ static void delete_step(life *l, uint64_t i)
     committed(l, holt_delete(l->c, NULL, w.key), "holt_delete");
 }
 
-/* The key has a value or not; the call has to find out, which may fail as well. */
+/* The key has a value or not; the call has to find out, and may fail in that. */
 static void put_if_absent_step(life *l, uint64_t i)
 {
     char buffer[16];
@@ -292,7 +291,7 @@ static void lift(life *l)
     sim_fail(l->sim, SIM_CALLS, 0, 0, false);
 }
 
-/* With a reopening in the middle, so that recovery is struck as well. */
+/* With a reopen in the middle, so that the fault can hit recovery as well. */
 static void live(life *l)
 {
     if (!answered(l, open_database(l), "holt_open")) return;
@@ -312,7 +311,7 @@ static bool shows(life *l, moment at)
     return fingerprint == model_fingerprint(l->model, at);
 }
 
-/* Without the fault, a moment that may be shown is, and the database works. */
+/* Without the fault the database shows one of the moments that it may, and works. */
 static void check_afterwards(life *l)
 {
     if (!verdict_status(l->verdict, open_database(l), HOLT_OK, "open without the fault")) return;
@@ -328,7 +327,7 @@ static void check_afterwards(life *l)
     verdict_status(l->verdict, holt_close(l->db), HOLT_OK, "close without the fault");
 }
 
-/* As soon as there are descriptors again, the same handle works, without being reopened. */
+/* As soon as there are descriptors again, the same handle works, without a reopen. */
 static void check_resumed(life *l)
 {
     holt_status rc = holt_put(l->c, NULL, holt_str("resumed"), holt_str("again"));
@@ -340,7 +339,7 @@ static void check_resumed(life *l)
     verdict_status(l->verdict, holt_health(l->db), HOLT_OK, "health with descriptors again");
 }
 
-/* Lives once with a fault. Returns the calls of its kind (or allocations) that the life makes. */
+/* Runs the life once with a fault. Returns how many calls of its kind (or allocations) the life makes. */
 static uint64_t live_with(fault f, verdict *v, uint64_t *failures)
 {
     sim_options machine = {.seed = 7};
@@ -348,7 +347,7 @@ static uint64_t live_with(fault f, verdict *v, uint64_t *failures)
     uint64_t allocations = mem_allocations();
     arm(&l);
     live(&l);
-    if (l.db && f.os_errno == EMFILE && f.n % 2) { /* else it is closed as things are */
+    if (l.db && f.os_errno == EMFILE && f.n % 2) { /* otherwise it is closed as it is */
         lift(&l);
         check_resumed(&l);
     }
@@ -377,7 +376,7 @@ static void try_fault(fault f, bool must_be_hidden)
     verdict_assert(&v);
 }
 
-/* One that is never reached: counts the calls there are to fail. */
+/* A fault that is never reached counts the calls that could fail. */
 static uint64_t count_calls(int kind)
 {
     verdict v = VERDICT_INIT;
@@ -389,7 +388,7 @@ static uint64_t count_calls(int kind)
     return calls;
 }
 
-/* HOLT_FAULT names the only one that is tried. */
+/* HOLT_FAULT names the only one to try. */
 static bool only(fault *f)
 {
     const char *text = getenv("HOLT_FAULT");
@@ -404,7 +403,8 @@ static bool only(fault *f)
 /* Spreads `runs` faults of a kind over all its calls. */
 static void try_all(int kind, int os_errno, bool onwards, bool must_be_hidden, uint64_t runs)
 {
-    /* This life also makes what a thread allocates only once, so that n counts the same in all that follow. */
+    /* This life also makes the allocations that a thread makes only once, so that n counts the same in all
+     * later ones. */
     uint64_t calls = count_calls(kind), stride = 1 + calls / runs;
     fault wanted;
     if (only(&wanted)) {
@@ -431,7 +431,7 @@ static void a_failing_call_is_reported_and_loses_nothing(void **state)
             try_all(kind, EIO, onwards, false, 1 + runs_of(48));
 }
 
-/* A full disk keeps its promise: nothing half-written stays, and with room again all goes on. */
+/* A full disk loses nothing: nothing half-written stays, and with space again everything works. */
 static void a_full_disk_is_reported_and_loses_nothing(void **state)
 {
     static const sim_call kinds[] = {SIM_WRITE, SIM_ALLOCATE, SIM_OPEN};
@@ -440,8 +440,8 @@ static void a_full_disk_is_reported_and_loses_nothing(void **state)
             try_all(kinds[i], ENOSPC, onwards, false, 1 + runs_of(24));
 }
 
-/* No descriptor is left, for one open or for all from then on: every call is refused with nothing done, or done in
- * another way, and none leaves the database worse than it was. */
+/* No descriptor is left, for one open or for all from then on: every call is refused with no effect, or done
+ * in another way, and none damages the database. */
 static void missing_descriptors_are_reported_and_lose_nothing(void **state)
 {
     for (life_kind = HOLT_LSM; life_kind <= HOLT_BTREE; life_kind++)
@@ -451,7 +451,7 @@ static void missing_descriptors_are_reported_and_lose_nothing(void **state)
     try_all(SIM_OPEN, ENFILE, true, false, 1 + runs_of(24));
 }
 
-/* Interruptions and short transfers are nobody's business but the os's. */
+/* Interruptions and short transfers are handled in the os layer; no other layer sees them. */
 static void interruptions_and_short_transfers_are_not_seen(void **state)
 {
     try_all(SIM_READ, SIM_SHORT, false, true, 1 + runs_of(48));

@@ -1,5 +1,5 @@
-/* test_health.c -- holt_health, holt_sync and holt_close tell the truth: whether writes are taken, and whether what was
- * acknowledged is on disk. */
+/* test_health.c -- holt_health, holt_sync and holt_close report truly whether writes are accepted, and
+ * whether what was acknowledged is on disk. */
 #include "support/db_fixture.h"
 
 #include "base/memory.h"
@@ -39,7 +39,7 @@ static void expect_file(const char *prefix)
     fail();
 }
 
-/* Closes the database, which must fail, and gives the handle back all the same. */
+/* Closes the database, which must fail, and checks that the handle is freed all the same. */
 static void close_failing(db_fixture *f, const char *words)
 {
     holt_status rc = holt_close(f->db);
@@ -48,7 +48,7 @@ static void close_failing(db_fixture *f, const char *words)
     expect_words(words);
 }
 
-/* ---------------------------------------------------------------- what somebody deletes: the real file system */
+/* ---------------------------------------------------------------- deleted files, on the real file system */
 
 /* Where a test that deletes the database goes on: the fixture closes what is open. */
 static void expect_gone(db_fixture *f, const char *words)
@@ -80,8 +80,7 @@ static void remove_directory(db_fixture *f)
     assert_false(file_exists(f->path));
 }
 
-/* Writing and syncing files that have no name any more works: nothing fails by itself until the next file is
- * needed. */
+/* Writing and syncing files that no longer have a name works: nothing fails until the next file is needed. */
 static void a_removed_directory_is_found_out(void **state)
 {
     db_fixture *f = *state;
@@ -93,7 +92,7 @@ static void a_removed_directory_is_found_out(void **state)
     db_fixture_open(f, 0);
 }
 
-/* The same where nobody asks: creations and closing look for themselves. */
+/* The same without a call of holt_health: creations and closing check it themselves. */
 static void a_removed_directory_is_found_out_by_each_call(void **state)
 {
     db_fixture *f = *state;
@@ -110,7 +109,7 @@ static void a_removed_directory_is_found_out_by_each_call(void **state)
     }
 }
 
-/* And where a program only puts: the first one that needs a new file says why. */
+/* And when a program only puts: the first put that needs a new file returns the reason. */
 static void puts_find_out_that_the_directory_was_removed(void **state)
 {
     db_fixture *f = *state;
@@ -124,7 +123,7 @@ static void puts_find_out_that_the_directory_was_removed(void **state)
     db_fixture_open(f, 0);
 }
 
-/* One file of the log is enough. */
+/* One missing file of the log is enough. */
 static void a_deleted_segment_is_found_out(void **state)
 {
     db_fixture *f = *state;
@@ -145,7 +144,7 @@ static void a_deleted_segment_is_found_out(void **state)
     }
 }
 
-/* Without them the next open fails, whatever was synced. */
+/* Without these files the next open fails, whatever was synced. */
 static void a_deleted_manifest_is_found_out(void **state)
 {
     db_fixture *f = *state;
@@ -165,7 +164,7 @@ static void a_deleted_manifest_is_found_out(void **state)
     }
 }
 
-/* A "stale lock" that is cleaned up by hand lets a second process in. What is synced is synced, though. */
+/* Deleting a "stale" LOCK by hand lets a second process in. What is synced is synced, though. */
 static void a_deleted_lock_is_found_out(void **state)
 {
     db_fixture *f = *state;
@@ -184,8 +183,8 @@ static void a_deleted_lock_is_found_out(void **state)
     expect_ok(holt_exists(f->c, NULL, key_of(19)));
 }
 
-/* A directory that is moved takes everything along, and may go on. If another takes its place, the next open there
- * finds that one. */
+/* A directory that is moved takes its files along, and may be used on. If another directory takes its place,
+ * the next open there finds that one. */
 static void a_moved_directory_is_good_and_a_replaced_one_is_not(void **state)
 {
     db_fixture *f = *state;
@@ -247,7 +246,7 @@ static void a_file_system_that_became_read_only_is_found_out(void **state)
     expect_status(HOLT_NOT_FOUND, holt_exists(f->c, NULL, key_of(20)));
 }
 
-/* Puts are refused on a full disk, deletes are not: health must not look healthy meanwhile. */
+/* On a full disk puts are refused and deletes are not: holt_health must not return HOLT_OK then. */
 static void a_full_disk_is_told_until_there_is_room(void **state)
 {
     db_fixture *f = *state;
@@ -273,8 +272,9 @@ static void a_full_disk_is_told_until_there_is_room(void **state)
     expect_ok(holt_exists(f->c, NULL, key_of(i)));
 }
 
-/* Without descriptors no file can be made: writes go on until the log's segment is full, and then all are refused,
- * though the log has not failed. When there are descriptors again, so are puts, and health says it first. */
+/* Without descriptors no file can be created: writes go on until the log's segment is full, and then all are
+ * refused, though the log has not failed. When there are descriptors again, puts work, and holt_health says
+ * so first. */
 static void a_missing_segment_is_told_until_there_is_one(void **state)
 {
     db_fixture *f = *state;
@@ -298,8 +298,8 @@ static void a_missing_segment_is_told_until_there_is_one(void **state)
     expect_ok(holt_exists(f->c, NULL, key_of(i)));
 }
 
-/* A flush fails in the background; whoever calls next is told what failed there, and where: status, file, offset and
- * errno, not the words alone. */
+/* A flush fails in the background; the next call returns what failed there, and where: status, file, offset
+ * and errno, not the message alone. */
 static void a_failed_flush_is_told_with_its_file(void **state)
 {
     db_fixture *f = *state;
@@ -312,7 +312,7 @@ static void a_failed_flush_is_told_with_its_file(void **state)
     holt_error_get(&told, sizeof told);
     assert_int_equal(told.status, HOLT_IO);
     assert_int_equal(told.os_errno, EIO);
-    expect_status(HOLT_INVALID, holt_put(NULL, NULL, key_of(0), key_of(0))); /* other words */
+    expect_status(HOLT_INVALID, holt_put(NULL, NULL, key_of(0), key_of(0))); /* another message */
     expect_status(HOLT_IO, holt_health(f->db));
     holt_error_get(&healthy, sizeof healthy);
     assert_int_equal(healthy.os_errno, EIO);
@@ -345,7 +345,7 @@ static void flip_a_byte_of_the_run(db_fixture *f, uint64_t offset, char name[80]
     mem_free(bytes);
 }
 
-/* A merge in the background meets damage: where it is comes with what health says. */
+/* A background merge finds damage: holt_health says where. */
 static void damage_met_by_a_merge_is_told_with_its_place(void **state)
 {
     db_fixture *f = *state;
@@ -361,7 +361,7 @@ static void damage_met_by_a_merge_is_told_with_its_place(void **state)
         expect_ok(holt_flush(f->db));
         sim_run_until_idle(f->os);
     }
-    expect_status(HOLT_INVALID, holt_put(NULL, NULL, key_of(0), key_of(0))); /* other words */
+    expect_status(HOLT_INVALID, holt_put(NULL, NULL, key_of(0), key_of(0))); /* another message */
     expect_status(HOLT_CORRUPT, holt_health(f->db));
     holt_error_get(&e, sizeof e);
     assert_int_equal(e.status, HOLT_CORRUPT);
@@ -370,8 +370,8 @@ static void damage_met_by_a_merge_is_told_with_its_place(void **state)
     assert_int_equal(e.os_errno, 0);
 }
 
-/* After a failed sync of the log nobody knows what is on disk: sync and close say of which operations, also when they are
- * not the call that met the failure. */
+/* After a failed sync of the log it is unknown what is on disk: sync and close say of which operations, even
+ * when they are not the call that met the failure. */
 static void a_failed_log_names_what_may_be_lost(void **state)
 {
     db_fixture *f = *state;
@@ -412,7 +412,7 @@ static void write_without_sync(db_fixture *f, const char *key)
     holt_rollback(t);
 }
 
-/* The log's end cannot be written, but the commits can be synced: close does that, and says so. */
+/* The log's closing frame cannot be written, but the commits can be synced: close does that, and says so. */
 static void a_close_that_cannot_end_the_log_syncs_it(void **state)
 {
     db_fixture *f = *state;
@@ -439,8 +439,8 @@ static void a_close_that_cannot_end_the_log_syncs_it(void **state)
     assert_true(ended > 0);
 }
 
-/* Neither the record of a creation nor a whole new manifest can be written: no put fails for it, until nothing can be
- * flushed any more. */
+/* Neither the record of a creation nor a whole new manifest can be written: puts do not fail for it until
+ * nothing can be flushed any more. */
 static void a_lost_manifest_is_told(void **state)
 {
     db_fixture *f = *state;
@@ -465,7 +465,7 @@ static const struct {
               {SIM_DIR_SYNC, EIO}, {SIM_UNLINK, EIO}, {SIM_TRUNCATE, EIO},    {SIM_LIST, EIO},
               {SIM_MAP, EIO},      {SIM_READ, EIO}};
 
-/* Whether the put was taken. */
+/* Whether the put was accepted. */
 static bool expect_truth(db_fixture *f, uint64_t i, size_t fault, const char *when)
 {
     holt_status rc = put_number(f, i);
@@ -479,7 +479,7 @@ static bool expect_truth(db_fixture *f, uint64_t i, size_t fault, const char *wh
     return false;
 }
 
-/* Lives until puts have been refused for a while, from the n-th call of the kind on. */
+/* Runs until puts have been refused for a while, from the n-th call of the kind on. */
 static void live_with_fault(size_t fault, uint64_t n)
 {
     void *one = NULL;
@@ -502,8 +502,8 @@ static void live_with_fault(size_t fault, uint64_t n)
     db_fixture_teardown(&one);
 }
 
-/* A program that looks at health to decide whether to go on must never be told that all is well while its puts are
- * refused: whatever call fails, from whichever on, and when it has ceased to fail. */
+/* A program that calls holt_health to decide whether to go on must never get HOLT_OK while its puts are
+ * refused: whichever call fails, from whichever on, and also when it has stopped failing. */
 static void a_refused_put_is_never_healthy(void **state)
 {
     (void)state;

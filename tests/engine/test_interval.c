@@ -1,7 +1,8 @@
-/* test_interval.c -- what HOLT_INTERVAL promises: what a power failure takes was all acknowledged within one interval.
+/* test_interval.c -- the promise of HOLT_INTERVAL: the commits that a power failure loses were all
+ * acknowledged within one interval.
  *
- * Time is sim's, so that what is late is decided by the test. Where two threads must meet, one is stopped in the midst of
- * its call of the disk by sim's hook.
+ * Time is sim's, so that the test decides what is late. Where two threads must meet, sim's hook stops one of
+ * them in the middle of a call of the disk.
  */
 #include "db/db.h"
 #include "support/hold.h"
@@ -58,7 +59,7 @@ static bool all_durable(sim_db *sim)
 
 /* ---------------------------------------------------------------- one thread */
 
-/* Nobody commits after it: only the sync job can keep the promise. */
+/* No commit follows: only the sync job can keep the promise. */
 static void a_last_commit_is_synced_within_the_interval(void **state)
 {
     static const uint32_t of_database[] = {HOLT_INTERVAL, HOLT_COMMIT, HOLT_PROCESS};
@@ -75,7 +76,7 @@ static void a_last_commit_is_synced_within_the_interval(void **state)
     }
 }
 
-/* The job may get no time: then the next commit syncs before it is acknowledged. */
+/* The job may get no time to run: then the next commit syncs before it is acknowledged. */
 static void a_commit_syncs_what_the_job_has_left_too_long(void **state)
 {
     (void)state;
@@ -107,7 +108,7 @@ static uint64_t appends(os *o)
     return sim_calls(o, SIM_STORE) + sim_calls(o, SIM_WRITE);
 }
 
-/* In the midst of a commit's append: the interval passes and the sync job runs. */
+/* In the middle of a commit's append: the interval passes and the sync job runs. */
 static void run_the_job(void *ctx, uint64_t call)
 {
     meeting *m = (meeting *)ctx;
@@ -118,8 +119,8 @@ static void run_the_job(void *ctx, uint64_t call)
     sim_run_until_idle(m->sim->os);
 }
 
-/* A commit that is appended while the job syncs what came before it: whether it needs a sync of its own must not have been
- * judged before, or it would never be synced. */
+/* A commit that is appended while the job syncs what came before it: whether it needs a sync of its own must
+ * not be decided before the append, or it would never be synced. */
 static void a_commit_appended_beside_the_job_is_synced(void **state)
 {
     (void)state;
@@ -127,7 +128,7 @@ static void a_commit_appended_beside_the_job_is_synced(void **state)
         sim_db sim;
         begin(&sim, 1, HOLT_INTERVAL);
         ok(put_as(&sim, "first",
-                  mapped ? HOLT_INTERVAL : HOLT_COMMIT)); /* chooses the segment's way of writing */
+                  mapped ? HOLT_INTERVAL : HOLT_COMMIT)); /* decides how the segment is written */
         sim_run_until_idle(sim.os);
         ok(put_as(&sim, "a", HOLT_INTERVAL));
         meeting m = {.sim = &sim, .appends = appends(sim.os)};
@@ -143,14 +144,14 @@ static void a_commit_appended_beside_the_job_is_synced(void **state)
     }
 }
 
-/* The close fails, for there is no new manifest; what was acknowledged is on disk all the same. */
+/* The close fails, since no new manifest can be written; what was acknowledged is on disk all the same. */
 static void a_close_that_fails_has_synced_the_log(void **state)
 {
     (void)state;
     sim_db sim;
     begin(&sim, 1, HOLT_PROCESS);
     ok(put_as(&sim, "b", HOLT_PROCESS));
-    sim.db->manifest.lost = true; /* as after a record that failed; and it cannot be written anew */
+    sim.db->manifest.lost = true; /* as after a record that failed; and no new one can be written */
     sim_fail(sim.os, SIM_RENAME, 1, EIO, true);
     assert_int_equal(holt_close(sim.db), HOLT_IO);
     os *after = after_cut(sim.os, SIM_KEEP_NONE, SIM_KEEP_NONE, 1);
@@ -204,7 +205,7 @@ static void take_time(void *ctx, uint64_t call)
     sim_advance(d->sim->os, 60 * MS);
 }
 
-/* A sync that takes most of the interval is begun early enough to end within it. */
+/* A sync that takes most of the interval is started early enough to end within it. */
 static void the_job_begins_earlier_where_syncs_take_long(void **state)
 {
     (void)state;
@@ -239,8 +240,8 @@ static void *write_one(void *ctx)
     return NULL;
 }
 
-/* The sync of "a" stands still; when the interval has passed, another thread commits "waits", and this one "passes" beside
- * it. */
+/* The sync of "a" is held up; when the interval has passed, another thread commits "waits", and this one
+ * "passes", at the same time. */
 static void meet_a_late_sync(sim_db *sim, hold *h, writer *late, bool fails)
 {
     sim_options options = {.seed = 1, .threads = true};
@@ -255,13 +256,14 @@ static void meet_a_late_sync(sim_db *sim, hold *h, writer *late, bool fails)
     memset(late, 0, sizeof *late);
     late->sim = sim;
     assert_int_equal(pthread_create(&late->thread, NULL, write_one, late), 0);
-    ok(put_as(sim, "passes", HOLT_PROCESS)); /* before or behind it in the queue */
+    ok(put_as(sim, "passes", HOLT_PROCESS)); /* before or after it in the queue */
     os_sleep(o, 20 * MS);
-    ok(put_as(sim, "passes", HOLT_PROCESS)); /* behind it */
+    ok(put_as(sim, "passes", HOLT_PROCESS)); /* after it */
     assert_false(atomic_load(&late->done));
 }
 
-/* Else a power failure would take more than the last interval. Who was promised nothing is not held up. */
+/* Otherwise a power failure would lose more than the last interval. Commits that promise nothing are not held
+ * up. */
 static void a_commit_waits_while_a_sync_is_late(void **state)
 {
     (void)state;
@@ -279,7 +281,7 @@ static void a_commit_waits_while_a_sync_is_late(void **state)
     end(&sim);
 }
 
-/* Who waits for a sync that fails has not been acknowledged, and must not be. */
+/* A commit that waits for a sync that fails has not been acknowledged, and must not be. */
 static void a_commit_that_waits_for_a_sync_fails_with_it(void **state)
 {
     (void)state;

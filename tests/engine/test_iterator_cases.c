@@ -1,4 +1,5 @@
-/* test_iterator_cases.c -- what cursors show of stacks of memtables, runs and a B+tree: tests/testdata/iterator/.
+/* test_iterator_cases.c -- what cursors show of stacks of memtables, runs and B+trees, as text: the cases in
+ * tests/testdata/iterator/.
  *
  *     stack
  *     LAYER ENTRY ...
@@ -8,10 +9,10 @@
  *
  * describes what a collection has, from the oldest layer to the newest. LAYER is one of
  *
- *     run            written and flushed: a run of an LSM tree; of a B+tree, changes that are merged into the tree
- *     sealed         written to a memtable that is sealed afterwards, and not flushed yet
- *     memtable       written to the active memtable
- *     snapshot       (without entries) the cursors see what is above this line, and nothing below it
+ *     run        written and flushed: a run of an LSM tree; in a B+tree collection, merged into the tree
+ *     sealed     written to a memtable that is sealed afterwards, and not flushed yet
+ *     memtable   written to the active memtable
+ *     snapshot   (without entries) the cursors see what is above this line, and nothing below it
  *
  * and ENTRY is KEY=VALUE, KEY- (a deletion), or one of these for all keys of a range, as in k10..k99-.
  *
@@ -20,14 +21,16 @@
  *     ----
  *     the rows that the moves have shown
  *
- * opens a cursor on that stack, made again for each walk and each kind. The moves first, last, next, prev, seek:KEY and
- * seek_last:KEY show a row each, or `.` where the cursor is not positioned after them. forward and backward go on with
- * next and prev to the end. In between, put:KEY=VALUE and delete:KEY commit, flush and compact change the layers, and
- * refresh moves the cursor to a new snapshot.
+ * opens a cursor on that stack, which is built again for each line of moves and each kind. The moves first,
+ * last, next, prev, seek:KEY and seek_last:KEY show a row each, or `.` where they leave the cursor
+ * unpositioned. forward and backward repeat next and prev to the end. In between, put:KEY=VALUE and
+ * delete:KEY commit, flush and compact change the layers, and refresh moves the cursor to a new snapshot.
  *
- * The two kinds must show the same; where they do not, there is a line for each.
+ * The two kinds must show the same rows; where they do not, there is a line for each.
  */
-#include "db/commit/commit_queue.h"
+#include "db/commit/commit.h"
+#include "db/commit/rotate.h"
+#include "db/db.h"
 #include "support/sim_db.h"
 #include "support/text_cases.h"
 
@@ -102,7 +105,7 @@ static void seal(stacked_db *d)
 {
     expect_ok(commit_lead(d->sim.db));
     expect_ok(rotate(d->sim.db, 0, true));
-    commit_unlead(d->sim.db);
+    commit_queue_unlead(&d->sim.db->commits);
 }
 
 static void add_layer(stacked_db *d, const text_case *c, const char *layer)
@@ -238,7 +241,7 @@ static char *walk(const case_stack *stack, const text_case *c, const holt_cursor
         if (argument) *argument++ = 0;
         if (!move(cursor, word, argument, out)) change(&d, c, cursor, word, argument, out);
     }
-    (void)holt_cursor_close(cursor); /* the error it stood in has been shown */
+    (void)holt_cursor_close(cursor); /* an error that it was in has been shown */
     stack_close(&d);
     fclose(out);
     return rows;

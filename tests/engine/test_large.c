@@ -1,7 +1,8 @@
 /* test_large.c -- values far larger than a memtable, many times what memory holds.
  *
- * A value of 32 MiB gets a memtable and a segment of its own, extents of its own in a tree, and a buffer of its
- * own in a cursor: so each of them meets the budget. HOLT_LARGE sets how many values there are (make nightly: 200).
+ * A value of 32 MiB gets a memtable and a segment of its own, overflow pieces of its own in a tree, and a
+ * buffer of its own in a cursor: so each of them runs into the budget. HOLT_LARGE sets how many values there
+ * are (make nightly: 200).
  */
 #include "base/random.h"
 #include "support/db_fixture.h"
@@ -44,7 +45,7 @@ static holt_slice key_of(uint64_t i, char buffer[32])
     return holt_str(buffer);
 }
 
-/* Of value i in its n-th version: made of numbers that begin anew for each. Sizes differ. */
+/* Value i in its n-th version: made of numbers that start differently for each. Sizes differ. */
 static holt_slice value_of(large_values *l, uint64_t i, uint64_t version)
 {
     uint64_t word = (i << 32) + version * 0x9e3779b97f4a7c15u;
@@ -90,8 +91,8 @@ static void check_gets(large_values *l, bool overwritten)
     holt_value_free(&v);
 }
 
-/* One walk over all; HOLT_BUSY: the cursor was opened on memtables that were flushed then, and were too many to be
- * kept for it alone. */
+/* One walk over all of them; HOLT_BUSY: the cursor was opened on memtables that have since been flushed, and
+ * were too large to be kept for it alone. */
 static holt_status scan(large_values *l, holt_cursor *cursor, bool forward, bool overwritten)
 {
     uint64_t count = 0;
@@ -184,14 +185,14 @@ static void live(uint32_t kind)
     temp_dir_remove(&l.dir);
 }
 
-/* Each value passes through log, memtable, flush, merge and cursor in one piece or in extents; what of them
- * copies it once too often breaks the budget. */
+/* Each value passes through log, memtable, flush, merge and cursor in one piece or as overflow; a copy too
+ * many in any of them exceeds the budget. */
 static void large_values_live_within_the_budget_in_an_lsm_tree(void **state)
 {
     live(HOLT_LSM);
 }
 
-/* The same for extents of pages, which must all be free again at the end. */
+/* The same for overflow pages, which must all be free again at the end. */
 static void large_values_live_within_the_budget_in_a_btree(void **state)
 {
     live(HOLT_BTREE);

@@ -1,7 +1,8 @@
-/* test_load.c -- bulk loads, into collections of both kinds, beside everything that can come between.
+/* test_load.c -- bulk loads into collections of both kinds, combined with everything that can happen during
+ * one.
  *
- * What a load must be: the collection afterwards holds exactly what was put; before, and after any crash, failure or
- * abort, it is empty, and nothing of the load is left on disk.
+ * A load is atomic: after it the collection holds exactly what was put; before it, and after any crash,
+ * failure or abort, the collection is empty, and nothing of the load is left on disk.
  */
 #include "base/memory.h"
 #include "base/random.h"
@@ -35,7 +36,8 @@ typedef struct entry {
     size_t size;
 } entry;
 
-/* The i-th entry: mostly small, now and then larger than a block. The value lies in a buffer of the next call. */
+/* The i-th entry: mostly small, now and then larger than a block. The value is in a buffer that the next call
+ * reuses. */
 static entry entry_of(unsigned i)
 {
     static uint8_t bytes[LARGE_BYTES];
@@ -156,7 +158,7 @@ static unsigned run_files(os *machine, const char *path)
     return count;
 }
 
-/* Of a closed database: nothing is wrong, and nothing is left over. */
+/* In a closed database: nothing is wrong, and nothing is left over. */
 static void expect_sound(os *machine, const char *path)
 {
     holt_verify_report report;
@@ -233,8 +235,8 @@ static void what_is_written_later_wins(void **state)
     }
 }
 
-/* The log still holds what was cleared, in memtables that were never flushed: it must not come back under the loaded
- * tree, neither at the next flush nor in a recovery. */
+/* The log still holds what was cleared, in memtables that were never flushed: it must not reappear under the
+ * loaded tree, neither at the next flush nor in a recovery. */
 static void what_was_cleared_before_does_not_come_back(void **state)
 {
     db_fixture *f = *state;
@@ -290,8 +292,8 @@ static void nobody_sees_it_before_the_commit_and_older_readers_never(void **stat
     }
 }
 
-/* A put-if-absent looks its key up and then commits; a load that is committed in between is in no memtable and has no
- * sequence number of its own. */
+/* A put-if-absent looks its key up and then commits; a load that is committed in between is in no memtable
+ * and has no sequence number of its own. */
 static void put_if_absent_does_not_overlook_a_load(void **state)
 {
     db_fixture *f = *state;
@@ -344,7 +346,8 @@ static void a_collection_that_is_not_empty_is_refused(void **state)
     }
 }
 
-/* Somebody writes while the load is under way. The load stays, and can be committed once that is cleared. */
+/* Another thread writes during the load. The load stays open, and can be committed once the collection is
+ * cleared. */
 static void what_came_meanwhile_is_found_at_the_commit(void **state)
 {
     db_fixture *f = *state;
@@ -483,7 +486,7 @@ static void an_abort_leaves_nothing(void **state)
     }
 }
 
-/* With a B+tree the run that the tree was made of is gone when the commit returns. */
+/* In a B+tree collection the run that the tree was made of is deleted when the commit returns. */
 static void a_commit_leaves_the_tree_only(void **state)
 {
     db_fixture *f = *state;
@@ -522,7 +525,7 @@ static void close_is_busy_until_the_load_has_ended(void **state)
     expect_words("1 loads");
     expect_ok(holt_load_commit(load));
     db_fixture_close(f);
-    holt_load_abort(load); /* of an ended load, whose database is closed */
+    holt_load_abort(load); /* of a load that has ended, whose database is closed */
     db_fixture_open(f, 0);
     assert_int_equal(count_entries(f->c), 1);
 }
@@ -535,7 +538,8 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* More than one file's worth goes through a database of 8 MiB; the cache takes what it may, the load a few MiB. */
+/* More than one file's worth goes through a database of 8 MiB; the cache takes its share, the load a few
+ * MiB. */
 static void a_large_load_takes_little_memory(void **state)
 {
     enum { COUNT = 70000, VALUE = 1024, MEMORY = 24 << 20 };
@@ -581,7 +585,7 @@ static void *write_on(void *ctx)
     return NULL;
 }
 
-/* The load's change of the pages and those of flushes take turns. */
+/* The page changes of the load and of flushes take turns. */
 static void loads_and_flushes_of_others_do_not_disturb_each_other(void **state)
 {
     db_fixture *f = *state;
@@ -624,8 +628,8 @@ static os *prepare(void)
     return machine;
 }
 
-/* The database opens, "default" is as it was, the collection is empty or whole (which is returned), goes on to work,
- * and nothing is left over. */
+/* The database opens, "default" is unchanged, the collection is empty or whole (which of them is returned),
+ * it remains usable, and nothing is left over. */
 static bool judge(os *machine, const struct kind *k)
 {
     db_fixture f = {.os = machine, .simulated = true, .path = "/db"};
@@ -704,7 +708,7 @@ static bool is_refusal(holt_status rc)
     return rc == HOLT_IO || rc == HOLT_NO_SPACE || rc == HOLT_NO_MEMORY;
 }
 
-/* Begins, puts and commits until something fails. *load: what there is to abort. */
+/* Begins, puts and commits until something fails. *load: what is to be aborted. */
 static holt_status try_load(holt_collection *c, holt_load **load)
 {
     holt_status rc = holt_load_begin(c, NULL, load);
@@ -734,7 +738,7 @@ static void disarm(os *machine)
     mem_fail_at(0, false);
 }
 
-/* A load in which the n-th call fails; false: there are not so many. */
+/* A load in which the n-th call fails; false: there is no n-th call. */
 static bool live_through(os *base, const struct kind *k, const fault *what)
 {
     os *machine = sim_clone(base, what->n);
@@ -755,7 +759,7 @@ static bool live_through(os *base, const struct kind *k, const fault *what)
     if (again != HOLT_OK && again != HOLT_CLOSED) assert_true(is_refusal(again) || again == HOLT_INVALID);
     holt_load_abort(load);
     holt_status closed = holt_close(f.db);
-    if (!what->os_errno) expect_ok(closed); /* a failed allocation spoils nothing for good */
+    if (!what->os_errno) expect_ok(closed); /* a failed allocation does no lasting damage */
     bool whole = judge(machine, k);
     if (again == HOLT_OK) assert_true(whole);
     if (!what->os_errno && again != HOLT_OK) assert_false(whole);

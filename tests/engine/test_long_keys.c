@@ -1,7 +1,8 @@
-/* test_long_keys.c -- keys of up to 65,535 bytes, in both kinds, with every block size and as little memory as may be.
+/* test_long_keys.c -- keys of up to 65,535 bytes, in both kinds, with every block size and as little memory
+ * as possible.
  *
- * Such keys make blocks that are larger than any block_bytes: a leaf holds at least one entry, an inner node at least
- * four children. The cache takes none of them.
+ * Such keys make blocks that are larger than any block_bytes: a leaf holds at least one entry, an inner node
+ * at least four children. The cache takes none of them.
  */
 #include "base/random.h"
 #include "db/open/open.h"
@@ -17,7 +18,7 @@
 
 enum { KEYS = 200, MEMORY_BYTES = 8 << 20, MEMTABLE_BYTES = 64 << 10 };
 
-/* Keys in ascending order, and what they should have: 0, nothing; else a value of that number. */
+/* Keys in ascending order, and what they should have: 0, no value; otherwise the value of that number. */
 typedef struct long_key_db {
     os *os;
     holt *db;
@@ -44,8 +45,8 @@ static int compare_keys(const void *a, const void *b)
     return slice_compare(slice_of(x->key, x->size), slice_of(y->key, y->size));
 }
 
-/* Alike but for their ends, alike but for their beginnings, alike up to the middle, beginnings of each other, and some
- * short ones between. */
+/* Keys that differ only at their ends, only at their beginnings, or from the middle on, keys that are
+ * prefixes of each other, and some short ones in between. */
 static void make_keys(long_key_db *l)
 {
     sortable all[KEYS];
@@ -200,8 +201,8 @@ static void live_a_while(long_key_db *l)
     expect_ok(holt_verify_live(l->db, NULL, NULL, 0));
 }
 
-/* Buffers for keys were arrays, sizes of keys have 16 bits in places, and blocks grow past all that the cache and the
- * packing of nodes know. */
+/* Buffers for keys were once arrays, some sizes of keys have 16 bits, and blocks grow past all sizes that the
+ * cache and the packing of nodes expect. */
 static void keys_of_any_size_are_kept_by_both_kinds_with_all_block_sizes(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE}, block_bytes[] = {4096, 8192, 16384, 32768, 65536};
@@ -215,7 +216,7 @@ static void keys_of_any_size_are_kept_by_both_kinds_with_all_block_sizes(void **
     }
 }
 
-/* The end of a load is the first key behind its last one, a byte longer than any key may be. */
+/* The upper bound of a load is the first key after its last one, a byte longer than any key may be. */
 static void loads_and_batches_take_keys_of_any_size(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};

@@ -1,7 +1,7 @@
-/* test_many.c -- thousands of collections, each with an entry.
+/* test_many.c -- thousands of collections, each with one entry.
  *
- * What is paid per collection is memory; files, descriptors and flushes are shared by all. HOLT_MANY sets how
- * many there are (make nightly: 10,000).
+ * A collection costs memory; files, descriptors and flushes are shared by all. HOLT_MANY sets how many there
+ * are (make nightly: 10,000).
  */
 #include "support/db_fixture.h"
 #include "support/history.h"
@@ -43,7 +43,7 @@ static void check_bounds(const many_collections *m)
     if (descriptors > DESCRIPTORS_MAX_MORE) fail_msg("%zu descriptors", descriptors);
 }
 
-/* Every other collection is closed again: what is open must not matter. */
+/* Every other collection is closed again: whether it is open must not matter. */
 static void make_all(const many_collections *m, holt *db, uint32_t kind)
 {
     holt_collection_options o = {.kind = kind};
@@ -122,7 +122,8 @@ static void live(uint32_t kind)
     uint64_t before = resources_rss_anon();
     expect_ok(holt_open(m.path, &m.options, &db));
     uint64_t grown = resources_rss_anon() - before;
-    /* A version has 8 bytes for each collection: one version for each of them would be four times this with the default number. */
+    /* A version has 8 bytes for each collection: creating a version for each of them would take four times
+     * this with the default number. */
     if (resources_rss_is_ours() && grown > OPEN_BYTES + m.many * COLLECTION_BYTES)
         fail_msg("opening took %llu bytes", (unsigned long long)grown);
     assert_int_equal(count_collections(db), m.many + 1);
@@ -136,13 +137,13 @@ static void live(uint32_t kind)
     temp_dir_remove(&m.dir);
 }
 
-/* A file or a descriptor for each collection would end at the limits of the system. */
+/* A file or a descriptor for each collection would reach the limits of the system. */
 static void many_lsm_collections_share_a_few_files(void **state)
 {
     live(HOLT_LSM);
 }
 
-/* The same for trees of pages: a root each, in one file. */
+/* The same for B+trees: a root each, in one file. */
 static void many_btree_collections_share_a_few_files(void **state)
 {
     live(HOLT_BTREE);

@@ -1,11 +1,12 @@
-/* test_memory.c -- the anonymous memory of a process stays within memory_bytes and 32 MiB, whatever is done.
+/* test_memory.c -- the anonymous memory of a process stays within memory_bytes and 32 MiB, whatever it does.
  *
- * What is measured is what the system sees (RssAnon), not what we count: so buffers that nobody counts, and freed
- * memory that the allocator keeps, are in it. Each load runs with threads, since each has an arena of its own in
- * the C library. Under the address and thread sanitizers, whose own memory would be measured, the loads run and the
- * figures are only shown.
+ * What is measured is what the system sees (RssAnon), not what the engine counts: so it includes buffers that
+ * are not counted, and freed memory that the allocator keeps. Each load runs with threads, since each has an
+ * arena of its own in the C library. Under the address and thread sanitizers, whose own memory would be
+ * measured, the loads run and the figures are only printed.
  *
- * HOLT_MEMORY_FULL=1 (make nightly) goes through 64, 128 and 512 MiB with a million entries; else 64 MiB and fewer.
+ * HOLT_MEMORY_FULL=1 (make nightly) runs 64, 128 and 512 MiB with a million entries; otherwise 64 MiB and
+ * fewer entries.
  */
 #include "base/random.h"
 #include "support/db_fixture.h"
@@ -91,7 +92,7 @@ static void read_random(part *p)
     holt_value_free(&v);
 }
 
-/* There and back. */
+/* Forward and backward. */
 static void scan(part *p)
 {
     holt_cursor *cursor = NULL;
@@ -125,7 +126,7 @@ static void put_batches(part *p)
     }
 }
 
-/* Values that are large beside a block, of a key each so that they stay few. */
+/* Values that are large compared with a block, each with a key of its own so that they stay few. */
 static void put_large(part *p)
 {
     static const char *const names[THREADS_MAX] = {"large/0", "large/1", "large/2", "large/3"};
@@ -141,7 +142,7 @@ static void put_large(part *p)
     free(value);
 }
 
-/* Old moments while others write: what they keep is bounded, and the oldest is revoked. */
+/* Old snapshots while others write: what they keep is bounded, and the oldest is revoked. */
 static void overwrite_under_snapshots(part *p)
 {
     enum { HELD = 8 };

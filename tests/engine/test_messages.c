@@ -1,7 +1,7 @@
 /* test_messages.c -- a failing call sets the thread's message: its own, with the status that it returns.
  *
  * Debug builds assert that in every public call, so every other test checks it too; here each call is made to
- * fail on purpose, right after another failure whose words must be gone.
+ * fail on purpose, right after another failure whose message must be replaced.
  */
 #include "support/db_fixture.h"
 
@@ -45,7 +45,7 @@ static const holt_slice NO_BYTES = {NULL, 5};
 
 /* ---------------------------------------------------------------- arguments */
 
-/* NULL in place of handles and outputs is found out by a line of its own in each call. */
+/* NULL handles and outputs are checked by a line of code of their own in each call. */
 static void a_null_argument_is_named(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -121,7 +121,7 @@ static void a_null_argument_is_named(void **state)
     FAILS(HOLT_INVALID, holt_checkpoint(NULL, "x"));
 }
 
-/* Options and flags that mean nothing, and limits. */
+/* Unknown options and flags, and limits. */
 static void a_wrong_option_is_named(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -168,7 +168,7 @@ static void a_wrong_option_is_named(void **state)
 
 /* ---------------------------------------------------------------- states */
 
-/* Statuses that come from what there is, not from the arguments. Some cross the commit queue. */
+/* Statuses that depend on the state, not on the arguments. Some cross the commit queue. */
 static void what_cannot_be_done_now_is_explained(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -207,7 +207,7 @@ static void what_cannot_be_done_now_is_explained(void **state)
     holt_rollback(t);
 }
 
-/* Whoever has a handle of a dropped collection is told so by each call with it, cursors included. */
+/* Each call with a handle of a dropped collection says so, calls of its cursors included. */
 static void a_dropped_collection_is_closed_in_words(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -296,8 +296,8 @@ static void a_reader_is_told_that_it_cannot_write(void **state)
 
 /* ---------------------------------------------------------------- opening, on the real file system */
 
-/* A link that leads nowhere is there for mkdir and is not there for open: each alone would have been an
- * expected outcome, and nobody had words for both. */
+/* A dangling link exists for mkdir and does not exist for open: each result alone was expected, but for both
+ * together there was no message. */
 static void a_dangling_link_is_not_found(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -319,7 +319,7 @@ static void a_dangling_link_is_not_found(void **state)
     expect_ok(holt_close(db));
 }
 
-/* What stands in the way of an open is named. */
+/* The message names what stands in the way of an open. */
 static void an_open_says_what_is_in_the_way(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -348,7 +348,8 @@ static void an_open_says_what_is_in_the_way(void **state)
 
 /* ---------------------------------------------------------------- clean-ups */
 
-/* After a failure something half made is deleted; when that fails too, its words must not replace the first. */
+/* After a failure a half-made file is deleted; when that fails too, its message must not replace the
+ * first. */
 static void a_failing_clean_up_does_not_replace_the_words(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

@@ -1,4 +1,4 @@
-/* test_rotate.c -- src/db/commit/rotate.c: what a rotation may fail at, and what it may wait for. */
+/* test_rotate.c -- src/db/commit/rotate.c: at what a rotation may fail, and what it may wait for. */
 #include "base/memory.h"
 #include "db/commit/commit.h"
 #include "db/commit/rotate.h"
@@ -26,7 +26,7 @@ static holt_status rotate_now(holt *db)
     return rc;
 }
 
-/* What fails for want of memory is tried again once: a second failure is not for want of memory. */
+/* A call that fails for lack of memory is tried again once: a second failure has another cause. */
 static void try_twice(sim_db *sim, holt_status (*call)(sim_db *, int), int number)
 {
     holt_status rc = call(sim, number);
@@ -36,7 +36,7 @@ static void try_twice(sim_db *sim, holt_status (*call)(sim_db *, int), int numbe
     ok(call(sim, number));
 }
 
-/* Not by holt_put, which would let jobs run: no flush is to take memtables and segments away. */
+/* Not by holt_put, which would let jobs run: no flush may remove memtables and segments. */
 static holt_status put_number(sim_db *sim, int number)
 {
     char key[16];
@@ -52,8 +52,8 @@ static holt_status rotate_once(sim_db *sim, int number)
     return rotate_now(sim->db);
 }
 
-/* A rotation seals a segment and names the next: a failed allocation after that would end the log for ever. Ten memtables, so
- * that every list that a rotation adds to has to grow. */
+/* A rotation seals a segment and names the next: a failed allocation after that would end the log for ever.
+ * There are ten memtables, so that every list that a rotation appends to has to grow. */
 static void a_rotation_fails_for_want_of_memory_and_nothing_is_lost(void **state)
 {
     (void)state;
@@ -85,7 +85,7 @@ static void a_rotation_fails_for_want_of_memory_and_nothing_is_lost(void **state
 
 /* ---------------------------------------------------------------- threads */
 
-/* Asked in a sync: whether it is one of the manifest, whose mutex its thread then holds. */
+/* Called at a sync: whether it is one of the manifest, whose mutex its thread then holds. */
 static bool manifest_is_written(void *ctx)
 {
     sim_db *sim = (sim_db *)ctx;
@@ -113,8 +113,8 @@ static void *put_and_rotate(void *ctx)
     return NULL;
 }
 
-/* A manifest may be large and its disk slow. What a rotation reads of it must not lie behind the mutex that is held while it is
- * written, or all commits would wait for it. */
+/* A manifest may be large and its disk slow. A rotation must be able to read what it needs of it without the
+ * mutex that is held while it is written, or all commits would wait for the write. */
 static void a_rotation_does_not_wait_for_the_manifest(void **state)
 {
     (void)state;

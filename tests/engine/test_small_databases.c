@@ -1,5 +1,5 @@
-/* test_small_databases.c -- hundreds of small databases, open in one process: what each costs of descriptors,
- * threads and disk. */
+/* test_small_databases.c -- hundreds of small databases, open in one process: the descriptors, threads and
+ * disk space of each. */
 #include "support/expect.h"
 #include "support/resources.h"
 #include "support/temp_dir.h"
@@ -55,7 +55,7 @@ static void get_one(small_databases *small, size_t i)
     holt_collection_close(c);
 }
 
-/* Ours alone, by their names: a sanitizer has one too. */
+/* Only ours, by their names: a sanitizer has one too. */
 static size_t threads(void)
 {
     size_t count = 0;
@@ -98,7 +98,7 @@ static void small_databases_init(small_databases *small, uint32_t kind)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* At three descriptors each they fit under the usual limit of a process; with one more they would not. */
+/* At three descriptors each they fit under the usual limit of a process; with four they would not. */
 static void live(uint32_t kind)
 {
     static small_databases small;
@@ -154,7 +154,7 @@ static void expect_small(small_databases *small, const char *when)
     if (bytes > DISK_BYTES) fail_msg("%s: %llu bytes", when, (unsigned long long)bytes);
 }
 
-/* Space that is kept ready for what is to come is a hundred times what a small database holds. */
+/* The space kept ready for future writes is a hundred times what a small database holds. */
 static void a_small_database_takes_little_space(void **state)
 {
     for (uint32_t kind = HOLT_LSM; kind <= HOLT_BTREE; kind++) {

@@ -1,8 +1,8 @@
 /* test_snapshots.c -- snapshots and cursors that outlive many flushes, on both kinds of tree.
  *
- * What a reader alone keeps in memory is bounded: past a quarter of memory_bytes the oldest one that keeps a
- * memtable is revoked, and only that one. On sim, where flushes and the release of memory happen in an order that
- * the seed gives.
+ * What only readers keep in memory is bounded: past a quarter of memory_bytes the oldest reader that keeps a
+ * memtable is revoked, and only that one. On sim, where the seed decides in which order flushes happen and
+ * memory is freed.
  */
 #include "db/db.h"
 #include "db/open/open.h"
@@ -40,7 +40,7 @@ static void snapshot_db_close(snapshot_db *sim)
     sim_destroy(sim->os);
 }
 
-/* Nearly a memtable, and its flush. Keys are the same each time, so that the collection stays small. */
+/* Nearly a memtable, and its flush. The keys are the same each time, so that the collection stays small. */
 static void write_round(snapshot_db *sim)
 {
     char key[16];
@@ -59,13 +59,13 @@ static holt_db_stats stats_of(snapshot_db *sim)
     return s;
 }
 
-/* Of memory; pinned_bytes has what is kept on disk too. */
+/* In memory; pinned_bytes also has what is kept on disk. */
 static uint64_t retained_bytes(snapshot_db *sim)
 {
     return atomic_load_explicit(&sim->db->versions.retained_bytes, memory_order_relaxed);
 }
 
-/* Every round the snapshots taken so far keep one memtable more. */
+/* Each round makes the snapshots taken so far keep one more memtable. */
 static void check_pressure(uint32_t kind)
 {
     enum { SNAPSHOTS = 12 };
@@ -103,7 +103,7 @@ static void check_pressure(uint32_t kind)
     snapshot_db_close(&sim);
 }
 
-/* The oldest goes first, no more than must, and what the others see stays what it was. */
+/* The oldest is revoked first, no more than necessary, and what the others see does not change. */
 static void the_oldest_snapshots_are_revoked_when_readers_keep_too_much(void **state)
 {
     check_pressure(HOLT_LSM);
@@ -122,7 +122,7 @@ static int snapshots_until_one_is_revoked(snapshot_db *sim, holt_txn **held, int
     return count;
 }
 
-/* While a thread reads from it, the oldest snapshot cannot be given back, so memory stays as full as it is. That is no
+/* While a thread reads from the oldest snapshot, its memory cannot be freed, so memory stays full. That is no
  * reason to revoke the next one, and the next: once the reader is done there is room. */
 static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state)
 {
@@ -139,7 +139,7 @@ static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state
     int count = 1 + snapshots_until_one_is_revoked(&sim, held + 1, MOST - 1);
     uint64_t kept = retained_bytes(&sim);
     assert_true(kept > MEMORY_BYTES / 4);
-    for (int i = 0; i < 3; i++) { /* whatever wakes the job */
+    for (int i = 0; i < 3; i++) { /* anything that wakes the job */
         os_job_wake(sim.db->versions.release_job);
         sim_run_until_idle(sim.os);
     }
@@ -157,7 +157,8 @@ static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state
     snapshot_db_close(&sim);
 }
 
-/* The version of the one in use may be shared with others, so that it frees nothing: then the next one must go after all. */
+/* The version of the snapshot in use may be shared with others, so that it frees nothing: then the next one
+ * must be revoked after all. */
 static void the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back(void **state)
 {
     enum { MOST = 40 };
@@ -183,7 +184,7 @@ static void the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_bac
     snapshot_db_close(&sim);
 }
 
-/* Rounds that fit into the quarter together. */
+/* As many rounds as fit into the quarter. */
 static void check_patience(uint32_t kind)
 {
     snapshot_db sim;
@@ -205,7 +206,7 @@ static void check_patience(uint32_t kind)
     snapshot_db_close(&sim);
 }
 
-/* It is memory that counts, not age: a snapshot keeps its own memtable and no later one. */
+/* Memory counts, not age: a snapshot keeps its own memtable and no later one. */
 static void a_snapshot_that_keeps_little_outlives_any_number_of_flushes(void **state)
 {
     check_patience(HOLT_LSM);
@@ -252,7 +253,8 @@ static void check_refresh(uint32_t kind)
     snapshot_db_close(&sim);
 }
 
-/* A revoked cursor says so at every move, and is good again once it is renewed; nobody else notices. */
+/* A revoked cursor says so at every move, and works again once it is refreshed; other cursors are not
+ * affected. */
 static void a_revoked_cursor_is_renewed_by_refresh(void **state)
 {
     check_refresh(HOLT_LSM);
@@ -266,7 +268,7 @@ static void check_trees_only(uint32_t kind)
     snapshot_db sim;
     int entries = 0;
     snapshot_db_open(&sim, kind);
-    write_round(&sim); /* all is in trees now */
+    write_round(&sim); /* everything is in trees now */
     holt_cursor *cursor = open_cursor(sim.c, NULL);
     assert_true(holt_cursor_first(cursor));
     for (int i = 0; i < SNAPSHOTS; i++) {
@@ -285,7 +287,7 @@ static void check_trees_only(uint32_t kind)
     snapshot_db_close(&sim);
 }
 
-/* Files and pages cost no memory: who needs nothing else keeps them, however much is written. */
+/* Files and pages cost no memory: a reader that needs only them keeps them, however much is written. */
 static void a_cursor_over_trees_only_is_never_revoked(void **state)
 {
     check_trees_only(HOLT_LSM);

@@ -1,11 +1,12 @@
-/* test_soak.c -- mixed load for as long as one likes, each thread checked against a model of its own.
+/* test_soak.c -- a mixed load for as long as wanted, each thread checked against a model of its own.
  *
- * Every thread has its own keys, in one collection of each kind, and knows what they hold; batches span both. It
- * puts, deletes, gets, scans its range in both directions, holds snapshots, and now and then flushes, compacts or
- * syncs. All of them together make the traffic that each meets. At the end the database is opened anew and every key
- * is compared.
+ * Every thread has its own keys, in one collection of each kind, and knows what they hold; batches span both.
+ * It puts, deletes, gets, scans its range in both directions, holds snapshots, and now and then flushes,
+ * compacts or syncs. Together the threads make the traffic that each meets. At the end the database is
+ * reopened and every key is compared.
  *
- * HOLT_SOAK_SECONDS sets how long (make nightly: 600, under the address sanitizer), HOLT_SEED the choices.
+ * HOLT_SOAK_SECONDS sets how long it runs (make nightly: 600, under the address sanitizer), HOLT_SEED the
+ * choices.
  */
 #include "base/random.h"
 #include "support/db_fixture.h"
@@ -151,7 +152,7 @@ static bool scan(actor *a, int kind, bool forward)
         if (on) on = forward ? holt_cursor_next(cursor) : holt_cursor_prev(cursor);
     }
     holt_status rc = holt_cursor_close(cursor);
-    if (rc == HOLT_BUSY || !good) return good; /* HOLT_BUSY: revoked in the midst of it */
+    if (rc == HOLT_BUSY || !good) return good; /* HOLT_BUSY: revoked in the middle of it */
     if (!ok(a, rc, "scan")) return false;
     return !(on || missing) || verdict_fail(&a->soak->verdict, "thread %u: the scan shows too %s", a->number,
                                             on ? "much" : "little");
@@ -170,7 +171,7 @@ static bool reclaim(actor *a)
     }
 }
 
-/* A moment that stays as it was while this thread writes on. */
+/* A snapshot that stays as it was while this thread writes on. */
 static bool snapshot_step(actor *a)
 {
     holt_txn_options o = {.flags = HOLT_TXN_READ_ONLY};
@@ -235,7 +236,8 @@ static void check_everything(soak_db *soak, actor *actors)
     verdict_assert(&soak->verdict);
 }
 
-/* What only time brings about: jobs that overtake each other, files and pages that are used for the tenth time. */
+/* What only time brings about: jobs that overtake each other, files and pages that are reused for the tenth
+ * time. */
 static void a_mixed_load_keeps_agreeing_with_what_each_thread_knows(void **state)
 {
     static actor actors[THREADS];

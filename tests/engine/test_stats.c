@@ -1,4 +1,5 @@
-/* test_stats.c -- tests src/db/api/stats.c: figures that a program decides by must be what holt.h says they are. */
+/* test_stats.c -- tests src/db/api/stats.c: figures that a program relies on must be what holt.h says they
+ * are. */
 #include "support/db_fixture.h"
 
 #include "db/open/open.h"
@@ -65,7 +66,8 @@ static void end_snapshot(db_fixture *f, holt_txn *t)
     assert_int_equal(stats_of(f->db).pinned_bytes, 0);
 }
 
-/* Files that a merge has replaced are on disk as long as somebody reads them: they are what deleting makes free. */
+/* Files that a merge has replaced are on disk as long as they are read: pinned_bytes is what ending the
+ * readers would free. */
 static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -85,7 +87,8 @@ static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
     assert_int_equal(kept.disk_bytes - stats_of(f->db).disk_bytes, kept.pinned_bytes);
 }
 
-/* Pages that were replaced count while a snapshot sees them, and no longer; those that nobody sees do not count. */
+/* Pages that were replaced count while a snapshot sees them, and no longer; those that no snapshot sees do
+ * not count. */
 static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -98,7 +101,7 @@ static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
     expect_ok(holt_collection_stats(paged, &info, sizeof info));
     assert_int_equal(stats_of(f->db).pinned_bytes, 0);
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
-    for (int i = 0; i < 3; i++) { /* each writes the tree anew */
+    for (int i = 0; i < 3; i++) { /* each rewrites the tree */
         expect_ok(holt_compact(paged, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
         sim_run_until_idle(f->os);
         assert_int_equal(stats_of(f->db).pinned_bytes, info.disk_bytes);
@@ -111,7 +114,7 @@ static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
 
 enum { RUNS = 3 };
 
-/* Runs that all reach from "a" to "z"; what else is in them is in one alone. */
+/* Runs that all reach from "a" to "z"; every other key is in one run only. */
 static void make_runs(holt_collection *c, holt *db)
 {
     static const char *const own[RUNS] = {"oldest", "middle", "newest"};
@@ -136,8 +139,8 @@ static void make_runs(holt_collection *c, holt *db)
         assert_int_equal(after.filter_negatives - before.filter_negatives, negatives);                       \
     } while (0)
 
-/* Twice each: the second get finds its blocks in the cache; the first asks the filters once more outside of
- * the section, and must not count them again. */
+/* Twice each: the second get finds its blocks in the cache; the first asks the filters again outside the
+ * section, and must not count them twice. */
 static void a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -182,7 +185,7 @@ static void put_if_absent_counts_filters_as_a_get_does(void **state)
 
 /* ---------------------------------------------------------------- durability */
 
-/* How many of the newest operations a loss of power may take, for all that is known. */
+/* How many of the newest operations a power failure may lose, as far as is known. */
 static uint64_t at_risk(holt *db)
 {
     holt_db_stats s = stats_of(db);
@@ -236,8 +239,8 @@ static void durable_seqno_follows_syncs_and_flushes(void **state)
     assert_int_equal(at_risk(f->db), 0);
 }
 
-/* Who is told of an operation that it is durable, and then finds it gone, was lied to. And no less is said
- * than is true, where nothing but what was synced is left. */
+/* An operation reported as durable must not be lost. And no less is reported than is durable, when only what
+ * was synced is left. */
 static void what_is_durable_survives_a_loss_of_power(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -272,7 +275,8 @@ static void a_failed_sync_makes_nothing_durable(void **state)
     db_fixture_forget(f);
 }
 
-/* What a monitor looks at when something is wrong must not read as if nothing had ever been written. */
+/* The figures that a monitor reads when something is wrong must not look as if nothing had ever been
+ * written. */
 static void counts_stay_as_they_were_when_the_log_has_failed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -302,7 +306,7 @@ static void counts_stay_as_they_were_when_the_log_has_failed(void **state)
     db_fixture_forget(f);
 }
 
-/* A reader syncs nothing: it knows what the files say. */
+/* A reader syncs nothing: it reports what the files say. */
 static void a_reader_knows_what_a_close_made_durable(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

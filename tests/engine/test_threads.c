@@ -1,15 +1,15 @@
-/* test_threads.c -- eight threads on one database, and what must hold whoever is ahead.
+/* test_threads.c -- eight threads on one database, and what must hold however they interleave.
  *
- * Two writers, two readers, a walker, one that flushes and merges, one that makes and drops collections,
- * and one that holds snapshots for long. Rather than following an order that nobody can know, they check
- * what is true in all orders:
+ * Two writers, two readers, a walker, one that flushes and merges, one that creates and drops collections,
+ * and one that holds snapshots for long. Instead of following an order that cannot be known, they check what
+ * is true in all orders:
  *
  *     - a writer's batches set all cells of a row, spread over two collections, so that their sum is zero:
  *       in a snapshot it always is;
  *     - a row's version only grows, for every reader;
- *     - who has been acknowledged reads what it wrote, and its lone key too;
+ *     - a writer reads what it has written once that is acknowledged, its lone key too;
  *     - a walk is strictly ordered, and the same backward;
- *     - a snapshot shows the same sum of everything however late.
+ *     - a snapshot shows the same sum of everything at any time.
  *
  * Meant for the thread sanitizer too. HOLT_STEPS makes it longer.
  */
@@ -31,7 +31,7 @@ typedef struct cell_db {
     holt_collection *even, *odd; /* where the cells are, by their number */
     verdict verdict;
     uint64_t steps;
-    atomic_int writing; /* writers that are not done; the others go on until it is 0 */
+    atomic_int writing; /* writers that are not done; the other threads run until it is 0 */
 } cell_db;
 
 typedef struct actor {
@@ -107,7 +107,7 @@ static holt_status write_row(actor *a, unsigned row, uint64_t version)
     return rc;
 }
 
-/* Its own last write is what a writer reads. */
+/* A writer reads back its own last write. */
 static bool read_back(actor *a, unsigned row, uint64_t version)
 {
     char key[32], bytes[PADDING];
@@ -122,7 +122,7 @@ static bool read_back(actor *a, unsigned row, uint64_t version)
                                                 (unsigned long long)c.version, (unsigned long long)version);
 }
 
-/* A key of one writer, put and deleted in turns outside of any batch. */
+/* A key of one writer, put and deleted in turns outside any batch. */
 static bool toggle(actor *a, uint64_t step)
 {
     char key[32];
@@ -159,7 +159,7 @@ static void *write_rows(void *ctx)
 
 /* ---------------------------------------------------------------- readers */
 
-/* The row's cells in a snapshot: all of one version, in all zero; or none at all. */
+/* The row's cells in a snapshot: all of one version, with a sum of zero; or none at all. */
 static bool read_row(cell_db *cells, holt_txn *t, unsigned writer, unsigned row, uint64_t *version)
 {
     holt_value v = HOLT_VALUE_INIT;
@@ -268,7 +268,7 @@ static void *walk_around(void *ctx)
     return NULL;
 }
 
-/* One that holds a snapshot for a while and looks again. */
+/* Holds a snapshot for a while and reads it again. */
 static void *look_twice(void *ctx)
 {
     actor *a = (actor *)ctx;
@@ -284,7 +284,7 @@ static void *look_twice(void *ctx)
             if (good && before != after)
                 good = verdict_fail(&a->cells->verdict, "a cursor's snapshot has changed");
         }
-        (void)holt_cursor_close(c); /* its status was looked at by every walk */
+        (void)holt_cursor_close(c); /* every walk has checked its status */
     }
     return NULL;
 }
@@ -310,7 +310,7 @@ static void *move_data(void *ctx)
     return NULL;
 }
 
-/* The life of a collection that nobody else knows. */
+/* The life of a collection that no other thread uses. */
 static bool live_and_die(actor *a, uint64_t round)
 {
     cell_db *cells = a->cells;
@@ -376,7 +376,7 @@ static holt_status cells_open(cell_db *cells, os *platform, const char *path)
     return rc;
 }
 
-/* Everything holds after the last thread too, and after a reopen. */
+/* Everything still holds after the last thread has ended, and after a reopen. */
 static void cells_check(cell_db *cells)
 {
     uint64_t version;
@@ -410,7 +410,7 @@ static void eight_threads_agree_on_posix(void **state)
     temp_dir_remove(&dir);
 }
 
-/* The same without a disk to wait for: other interleavings, and more of them. */
+/* The same without waiting for a disk: other interleavings, and more of them. */
 static void eight_threads_agree_on_sim(void **state)
 {
     sim_options o = {.seed = 1, .threads = true};

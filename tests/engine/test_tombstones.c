@@ -1,7 +1,7 @@
-/* test_tombstones.c -- cursors among deleted keys: they find what is left, and look no further than they must.
+/* test_tombstones.c -- cursors among deleted keys: they find what is left, and read no more than they must.
  *
- * Rows of tombstones lie in the memtable, in sealed ones and in runs, over entries that they hide and over none. How a
- * cursor passes over them depends on all of that, on the snapshot and on the bounds.
+ * Rows of tombstones are in the memtable, in sealed ones and in runs, over entries that they hide and over
+ * none. How a cursor skips them depends on all of that, on the snapshot and on the bounds.
  */
 #include "base/random.h"
 #include "db/open/open.h"
@@ -77,7 +77,7 @@ static void take_snapshot(history *h)
     h->seen[i] = h->now;
 }
 
-/* A cursor and the model, which stands on key `at`, or outside of [begin, end). */
+/* A cursor and the model, which is at key `at`, or outside [begin, end). */
 typedef struct walk {
     holt_cursor *c;
     const model *m;
@@ -151,7 +151,7 @@ static void walk_move(walk *sim, rng *r)
     }
 }
 
-/* Opens a cursor with random bounds over now or a snapshot, and moves it; writes go on meanwhile. */
+/* Opens a cursor with random bounds on the present or a snapshot, and moves it; writes go on. */
 static void check_cursor(history *h)
 {
     rng *r = &h->random;
@@ -212,8 +212,8 @@ static void play(holt_kind kind, uint64_t seed)
     free(h);
 }
 
-/* What hides what is decided by age, moment and bound at once, and passed over in rows: a step too many hides an entry, a
- * step too few shows a deleted one. */
+/* Age, snapshot and bounds together decide what hides what, and rows are skipped as a whole: a step too many
+ * hides an entry, a step too few shows a deleted one. */
 static void cursors_show_what_is_left_between_rows_of_deleted_keys(void **state)
 {
     uint64_t seed = test_seed();
@@ -240,7 +240,7 @@ static holt_cursor *open_prefix(sim_db *sim, const char *prefix)
     return c;
 }
 
-/* The collection is in one memtable: so its iterator is the cursor's. */
+/* The collection is in one memtable, so the cursor's iterator is that of the memtable. */
 static const memtable_work *work_of(const holt_cursor *c)
 {
     assert_true(read_state_of(c)->in_memory);
@@ -271,7 +271,7 @@ static void a_cursor_stops_at_its_bounds_in_the_memtable(void **state)
     sim_db_close(&sim);
 }
 
-/* Compaction, which may run beside, passes by the cache. */
+/* Compaction, which may run at the same time, bypasses the cache. */
 static uint64_t blocks_looked_at(holt *db)
 {
     holt_db_stats stats;
@@ -279,10 +279,11 @@ static uint64_t blocks_looked_at(holt *db)
     return stats.cache_hits + stats.cache_misses;
 }
 
-/* The same in runs: no block beyond the bound is read, nor one of another run because a first one has tombstones there. */
+/* The same in runs: no block beyond the bound is read, nor one of another run because the first has
+ * tombstones there. */
 static void a_cursor_stops_at_its_bounds_in_runs(void **state)
 {
-    enum { N = 30000, READS_MAX = 12 }; /* of two runs, each some levels of nodes and a leaf or two */
+    enum { N = 30000, READS_MAX = 12 }; /* of two runs, each a few levels of nodes and a leaf or two */
     sim_db sim;
     open_with(&sim, HOLT_LSM, 8 << 20, 1);
     for (int deletes = 0; deletes < 2; deletes++) {
@@ -306,7 +307,7 @@ static void a_cursor_stops_at_its_bounds_in_runs(void **state)
     sim_db_close(&sim);
 }
 
-/* Without bounds too a row of fresh tombstones is passed over leaf by leaf. */
+/* Without bounds, too, a row of fresh tombstones is skipped leaf by leaf. */
 static void a_cursor_passes_over_fresh_tombstones_leaf_by_leaf(void **state)
 {
     enum { N = 1200 };

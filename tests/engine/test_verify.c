@@ -1,13 +1,13 @@
 /* test_verify.c -- holt_verify and holt_verify_live on sim: no false alarm, and no damage goes unseen.
  *
- * The damage tests take one closed database and spoil copies of it in every way a file can be spoiled. Each
- * copy must be found out by holt_verify, in the name of the file, and opened it must answer HOLT_CORRUPT or
- * the truth: never an entry too few.
+ * The damage tests take one closed database and spoil copies of it in every way a file can be spoiled.
+ * holt_verify must find the damage in each copy and name the file; opening and reading the copy must return
+ * HOLT_CORRUPT or right results, never an entry too few.
  *
- * Bytes that nobody vouches for, so that a change in them is none (vouched()):
+ * Bytes that no checksum covers and that mean nothing, so that a change of them is no damage (vouched()):
  *   LOG, LOCK       all; they say nothing about the data
- *   run-n.sst       zeros that fill a piece up to a multiple of 8; trees that have been merged away, in a file
- *                   that is kept for the others in it
+ *   run-n.sst       zeros that fill a piece up to a multiple of 8; trees that have been merged away, in a
+ *                   file that is kept for the others in it
  *   tree-n.bt       zeros that fill a piece up to whole pages; pages and maps that are not the manifest's
  *   wal-n.log       zeros between the header and the first frame; what follows the last frame
  *   MANIFEST-n      zeros between the header and the first record; what follows the last record; and the last
@@ -94,8 +94,8 @@ static void write_round(database *d, int round, rng *r)
     }
 }
 
-/* Flushed in several rounds; the last one stays in the log. `before_last` may be NULL: called when half of the
- * last round is done. */
+/* Flushed in several rounds; the last one stays in the log. `before_last` is called when half of the last
+ * round is done; it may be NULL. */
 static void fill(database *d, uint64_t seed, void (*before_last)(database *d))
 {
     rng r;
@@ -144,7 +144,7 @@ static int present(const contents *want, int collection)
     return count;
 }
 
-/* The scan shows every key there is, in order, or ends in HOLT_CORRUPT. */
+/* The scan shows every existing key, in order, or ends with HOLT_CORRUPT. */
 static bool scan_is_right(holt_collection *c, int collection, const contents *want, bool forward)
 {
     static uint8_t bytes[16 << 10];
@@ -166,7 +166,7 @@ static bool scan_is_right(holt_collection *c, int collection, const contents *wa
     rc = holt_cursor_status(cursor);
     if (valid || (rc == HOLT_OK && shown < present(want, collection))) right = false;
     if (rc != HOLT_OK && rc != HOLT_CORRUPT) right = false;
-    (void)holt_cursor_close(cursor); /* its status was looked at */
+    (void)holt_cursor_close(cursor); /* its status was checked */
     return right;
 }
 
@@ -182,7 +182,7 @@ static bool contents_are_right(database *d, const contents *want)
     return true;
 }
 
-/* Whether the database on this machine answers HOLT_CORRUPT or the truth, to its opening or to reads. */
+/* Whether opening and reading the database on this machine return HOLT_CORRUPT or right results. */
 static bool opens_to_truth(os *o, const contents *want)
 {
     database d = {.os = o};
@@ -318,7 +318,8 @@ static size_t files_named(const files *all, const char *with)
     return count;
 }
 
-/* Runs, large values, tombstones, a log: whatever a check misunderstands would be an alarm here. */
+/* Runs, large values, tombstones, a log: a check that misunderstands any of them would report a problem
+ * here. */
 static void a_healthy_database_has_no_problem_and_is_counted(void **state)
 {
     (void)state;
@@ -421,7 +422,7 @@ static void a_crash_at_any_moment_leaves_no_problem(void **state)
     sim_destroy(o);
 }
 
-/* Orphans are told from files that are needed, and harm nothing. */
+/* Orphans are told apart from files that are needed, and do no harm. */
 static void orphans_are_counted_and_no_problem(void **state)
 {
     (void)state;
@@ -460,7 +461,7 @@ static void no_database_is_told_from_a_damaged_one(void **state)
     sim_destroy(o);
 }
 
-/* A writer changes the files under the verification; readers do not. */
+/* A writer would change the files during the verification; readers do not. */
 static void a_database_open_for_writing_is_busy(void **state)
 {
     (void)state;
@@ -520,7 +521,7 @@ static void fail_each(os *o, sim_call kind)
     }
 }
 
-/* What could not be read is not damaged, and not healthy either. */
+/* What could not be read is neither damaged nor healthy. */
 static void a_failing_disk_is_no_damage(void **state)
 {
     (void)state;
@@ -580,7 +581,7 @@ static size_t without_zeros(const file_copy *f)
     return size;
 }
 
-/* Where trees lie that the manifest names: their pieces stand one behind the other. */
+/* Where the trees that the manifest names are: their pieces follow each other. */
 typedef struct live_tree {
     uint64_t file, from, to;
 } live_tree;
@@ -588,7 +589,7 @@ typedef struct live_tree {
 static live_tree live[64];
 static size_t live_count;
 
-/* Where bytes of B+trees lie: by page. */
+/* Where bytes of B+trees are: by page. */
 typedef struct live_pages {
     uint64_t file, count;
     uint64_t *ends; /* by page, the end of the piece in it; 0: none */
@@ -745,7 +746,7 @@ static int tear_down_patient(void **state)
     return 0;
 }
 
-/* Judges a spoiled copy and ends it. `how` and `at` are for the message. */
+/* Judges a spoiled copy and destroys it. `how` and `at` are for the message. */
 static void judge(patient *p, os *copy, const char *name, bool must_be_found, const char *how, size_t at)
 {
     told t = {.file = name};
@@ -796,7 +797,7 @@ static void a_changed_byte_is_found(void **state)
         size_t end = has_trees(f) ? f->size : without_zeros(f);
         if (end == 0 || begins(f->name, "LO")) continue;
         for (size_t n = 0; n < FLIPS; n++) {
-            /* Headers are small and the same in all files: they get a part of it. */
+            /* Headers are small and the same in all files: they get a share of the tries. */
             size_t within = n % 4 == 0 && end > 128 ? 128 : end;
             flip(p, f, rng_below(&r, within), (uint8_t)(1u << rng_below(&r, 8)));
         }
@@ -868,7 +869,7 @@ static bool same_kind(const file_copy *a, const file_copy *b)
     return strncmp(a->name, b->name, 4) == 0 && !begins(a->name, "LO");
 }
 
-/* Each is whole and in order, but not at its place. */
+/* Each file is whole and sound, but not in its place. */
 static void swapped_files_are_found(void **state)
 {
     patient *p = *state;
@@ -910,7 +911,7 @@ static void replace_by(patient *p, const files *then, const char *how, size_t *c
     }
 }
 
-/* A backup of one file put in place of it: all its checksums are right. */
+/* A backup of one file put in its place: all its checksums are right. */
 static void older_copies_are_found(void **state)
 {
     patient *p = *state;
@@ -948,10 +949,10 @@ static void every_damaged_tree_is_told(void **state)
 typedef struct statement {
     const char *names[2]; /* of collections 1 and 2; NULL: there is none */
     uint64_t next_collection;
-    const char *blamed; /* begins the file's name; NULL: nothing is wrong with it */
+    const char *blamed; /* beginning of the file's name; NULL: nothing is wrong with it */
 } statement;
 
-/* Makes a manifest that says so current, over the log that is there. */
+/* Makes a manifest with these records current, over the log that is there. */
 static void state(os *o, const statement *s)
 {
     uint64_t number, id[2];
@@ -977,8 +978,8 @@ static void state(os *o, const statement *s)
     os_dir_close(dir);
 }
 
-/* All checksums hold: only the meaning of the records together is wrong. The log writes to collections 1 and
- * 2. */
+/* All checksums are right: only the meaning of the records together is wrong. The log writes to collections 1
+ * and 2. */
 static void contradictions_are_found_in_sound_bytes(void **unused)
 {
     static const char too_long[] = "0123456789012345678901234567890123456789012345678901234567890123456789"
@@ -1021,7 +1022,7 @@ static holt_status check_parts(const lsm_file_range *file_ranges, size_t count)
     return rc;
 }
 
-/* Reads find the part of a key by the bounds alone. */
+/* Reads find the file range of a key by the bounds alone. */
 static void parts_of_a_run_must_be_in_order_and_not_overlap(void **state)
 {
     (void)state;
@@ -1076,7 +1077,7 @@ static void an_open_database_verifies_its_own_files(void **state)
         assert_true(found.named);
         ok(sim_poke(o, path_of(f->name), f->bytes, f->size));
     }
-    for (size_t i = 0; i < all.count; i++) { /* cut behind a record: whole as far as it goes */
+    for (size_t i = 0; i < all.count; i++) { /* cut after a record: whole as far as it goes */
         file_copy *f = &all.file[i];
         if (!begins(f->name, "MANIFEST-")) continue;
         told found = {.file = f->name};

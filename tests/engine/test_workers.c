@@ -1,4 +1,5 @@
-/* test_workers.c -- how merge threads share the work between them. On sim, where the test makes their steps itself. */
+/* test_workers.c -- how merge threads share the work between them. On sim, where the test runs their steps
+ * itself. */
 #include "db/background/compact.h"
 #include "db/db.h"
 #include "db/open/open.h"
@@ -18,7 +19,7 @@ typedef struct two_collections {
     char value[VALUE_BYTES];
 } two_collections;
 
-/* Whether somebody merges the collection, as far as workers know. */
+/* Whether the collection is being merged, as far as workers know. */
 static void set_merging(two_collections *two, holt_collection *c, bool merging)
 {
     os_mutex_lock(&two->db->jobs.mu);
@@ -26,7 +27,7 @@ static void set_merging(two_collections *two, holt_collection *c, bool merging)
     os_mutex_unlock(&two->db->jobs.mu);
 }
 
-/* A run of most of a memtable; its keys lie between those of the others, so that all must be copied. */
+/* A run of most of a memtable; its keys are between those of the others, so that all must be copied. */
 static void write_run(two_collections *two, holt_collection *c, int run)
 {
     char key[16];
@@ -37,7 +38,7 @@ static void write_run(two_collections *two, holt_collection *c, int run)
     expect_ok(holt_flush(two->db));
 }
 
-/* Two collections that want merges of several steps each, which nobody has begun. */
+/* Two collections that need merges of several steps each, none of them begun. */
 static void two_collections_open(two_collections *two)
 {
     sim_options machine = {.seed = 7};
@@ -55,7 +56,7 @@ static void two_collections_open(two_collections *two)
         write_run(two, two->many, i);
     for (int i = 0; i < 3; i++)
         write_run(two, two->few, i);
-    os_sleep(two->os, 3 * SECOND); /* so workers see a pause, in which all that has several runs is merged */
+    os_sleep(two->os, 3 * SECOND); /* a pause, in which whatever has several runs is merged */
     set_merging(two, two->many, false);
     set_merging(two, two->few, false);
 }
@@ -68,8 +69,8 @@ static void two_collections_close(two_collections *two)
     sim_destroy(two->os);
 }
 
-/* The collection with most runs is merged by one worker at a time. Others that look for work meanwhile must not stop at it,
- * but take the next best, or more threads merge no faster than one. */
+/* The collection with most runs is merged by one worker at a time. Others that look for work must not stop at
+ * it, but take the next best, or more threads would merge no faster than one. */
 static void a_second_worker_takes_the_next_best_collection(void **state)
 {
     (void)state;
@@ -85,7 +86,8 @@ static void a_second_worker_takes_the_next_best_collection(void **state)
     two_collections_close(&two);
 }
 
-/* With nothing left but what is being merged, a worker has nothing to do; it takes no merge away from another. */
+/* When everything that is left is already being merged, a worker has nothing to do; it takes no merge away
+ * from another. */
 static void a_second_worker_leaves_alone_what_is_being_merged(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_run.sh HOLT -- scripts/run, which is what `make run` shows to a newcomer: it ends without a terminal, a second run
-# works on the database of the first, and a run that was killed in the middle is simply run again.
+# test_run.sh HOLT -- scripts/run, which `make run` starts: it ends without a terminal, a second run works on
+# the database of the first, and a run that was killed in the middle is simply run again.
 set -eu
 HOLT=$1
 run=$(cd "$(dirname "$0")/../.." && pwd)/scripts/run
@@ -29,7 +29,8 @@ expect_run() { # WHAT FILE COUNT
     [ -z "$left" ] || fail "$1: leaves $left behind"
 }
 
-awk -v n=$lines 'BEGIN { for (i = 1; i <= n; i++) print "line " i " of a text to be loaded, with some length to it" }' \
+awk -v n=$lines \
+    'BEGIN { for (i = 1; i <= n; i++) print "line " i " of a text to be loaded, with some length to it" }' \
     >"$work/text"
 mkfifo "$work/pipe"
 
@@ -46,7 +47,8 @@ cp "$work/text" "$work/pipe"
 
 expect_run "after a kill" "$work/pipe" $lines
 expect_run "a second time" "$work/pipe" $lines
-"$HOLT" get "$HOLT_RUN_DIR" -c lines "$work/pipe/0000000007" | grep -q '^line 7 of ' || fail "a record differs"
+"$HOLT" get "$HOLT_RUN_DIR" -c lines "$work/pipe/0000000007" | grep -q '^line 7 of ' ||
+    fail "a record differs"
 
 # Another file goes beside the first; names that need escapes are no trouble.
 head -n 10 "$work/text" >"$work/a b\\c"

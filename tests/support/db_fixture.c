@@ -34,8 +34,7 @@ int db_fixture_posix(void **state)
 int db_fixture_teardown(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
-    /* After a failed test things may be open still: then the database and its machine are left where they
-     * are. */
+    /* After a failed test handles may still be open: then the database and its machine are leaked. */
     holt_status rc = holt_close(f->db);
     if (f->simulated && rc == HOLT_OK) sim_destroy(f->os);
     if (!f->simulated) temp_dir_remove(&f->dir);

@@ -1,8 +1,8 @@
 /* db_fixture.h -- a small database for one test: on sim, where everything replays, or on posix, where there
  * are processes and files.
  *
- * For cmocka: db_fixture_sim or db_fixture_posix as set-up, db_fixture_teardown as tear-down; *state is the fixture.
- * memory_bytes is 8 MiB, memtable_bytes 64 KiB.
+ * For cmocka: db_fixture_sim or db_fixture_posix as set-up, db_fixture_teardown as tear-down; *state is the
+ * fixture. memory_bytes is 8 MiB, memtable_bytes 64 KiB.
  */
 #ifndef HOLT_TESTS_DB_FIXTURE_H
 #define HOLT_TESTS_DB_FIXTURE_H
@@ -39,12 +39,12 @@ holt_txn *begin(holt *db, uint32_t flags);
 holt_cursor *open_cursor(holt_collection *c, holt_txn *t);
 holt_collection *create(holt *db, const char *name);
 
-/* A get must give this; value NULL: HOLT_NOT_FOUND. */
+/* The get must return this value; NULL: HOLT_NOT_FOUND. */
 #define expect_get(c, t, key, value) expect_get_at(c, t, key, value, __FILE__, __LINE__)
 void expect_get_at(holt_collection *c, holt_txn *t, const char *key, const char *value, const char *file,
                    int line);
 
-/* The cursor must stand on this entry; key NULL: on nothing, without an error. */
+/* The cursor must be on this entry; key NULL: not positioned, and without an error. */
 #define expect_entry(cursor, key, value) expect_entry_at(cursor, key, value, __FILE__, __LINE__)
 void expect_entry_at(holt_cursor *cursor, const char *key, const char *value, const char *file, int line);
 

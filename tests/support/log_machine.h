@@ -1,4 +1,4 @@
-/* log_machine.h -- a simulated machine with a log on it: what the tests of src/log/ have in common.
+/* log_machine.h -- a simulated machine with a log on it: shared by the tests of src/log/.
  *
  * Commit n is one operation whose payload follows from n, so that a replay can tell a right commit from any
  * other bytes, and a missing one from the end.
@@ -51,7 +51,7 @@ static inline void log_machine_close(log_machine *m)
     sim_destroy(m->os);
 }
 
-/* The process dies; its machine goes on (cut NULL), or loses its power. Nothing else may be open on it. */
+/* The process dies; its machine runs on (cut NULL), or loses power. Nothing else may be open on it. */
 static inline void log_machine_crash(log_machine *m, const sim_cut *cut, uint64_t seed)
 {
     os *after = sim_clone(m->os, seed);
@@ -114,7 +114,7 @@ static inline holt_status commit_append(wal *w, seqno n)
 
 /* ---------------------------------------------------------------- writing and reading a log */
 
-/* A log that the first process of a database began: segment 1. */
+/* The log that the first process of a database began: segment 1. */
 static inline log_checkpoint first_log(void)
 {
     log_checkpoint log = {.next_segment = 1, .next_salt = LOG_SALT};

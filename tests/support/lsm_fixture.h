@@ -1,4 +1,5 @@
-/* lsm_fixture.h -- runs and trees with a model beside them that is an array, and the checks that they show the same. */
+/* lsm_fixture.h -- runs and trees with a model beside them that is an array, and the checks that they show
+ * the same. */
 #ifndef HOLT_TESTS_LSM_FIXTURE_H
 #define HOLT_TESTS_LSM_FIXTURE_H
 
@@ -134,8 +135,8 @@ static inline tree_file *build(fixture *f, const model *m, size_t begin, size_t 
     return file;
 }
 
-/* A run of parts cut at random keys. Each part's tree also holds keys beyond its bounds, as after a split: they must not
- * be seen. */
+/* A run of parts cut at random keys. Each part's tree also holds keys beyond its bounds, as after a split:
+ * they must not be seen. */
 static inline lsm_run *make_run(fixture *f, uint64_t age, const model *m, size_t parts_count)
 {
     lsm_file_range parts[PARTS_MAX] = {{0}};

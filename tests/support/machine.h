@@ -1,6 +1,6 @@
 /* machine.h -- for the tests of sim: a machine with a directory "/db", and what is on its disk.
  *
- * Failures are assertions of the running test.
+ * Failures are failures of the running test.
  */
 #ifndef HOLT_TESTS_MACHINE_H
 #define HOLT_TESTS_MACHINE_H
@@ -59,7 +59,8 @@ static inline os_file *durable_file(os_dir *d, const char *name, const char *con
     return f;
 }
 
-/* The contents of "/db/NAME" as a string, "(none)" if it is missing; in a buffer of the next call. */
+/* The contents of "/db/NAME" as a string, "(none)" if it is missing; in a buffer that the next call
+ * reuses. */
 static inline const char *text_of(os *o, const char *name)
 {
     static char text[1024];
@@ -78,7 +79,7 @@ static inline const char *text_of(os *o, const char *name)
     return text;
 }
 
-/* The machine as it would be after a power cut now. */
+/* A clone of the machine after a power cut. */
 static inline os *after_cut(os *o, sim_keep files, sim_keep entries, uint64_t seed)
 {
     sim_cut cut = {.files = files, .entries = entries, .tear_bytes = 512};

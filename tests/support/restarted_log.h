@@ -70,7 +70,7 @@ static inline holt_status log_rotate(restarted_log *log)
     return rc;
 }
 
-/* The oldest memtable's flush is recorded, and its segments released. */
+/* The flush of the oldest memtable is recorded, and its segments released. */
 static inline void log_flush(restarted_log *log)
 {
     log->mark.record++;
@@ -118,7 +118,7 @@ static inline holt_status open_wal(restarted_log *log, const log_checkpoint *aft
     return wal_open(&log->wal, log->machine.dir, &options, &start);
 }
 
-/* The recovery as recover.c does it, with a manifest that is there at once. It may fail at any call. */
+/* The recovery as in recover.c, with a manifest that is durable at once. It may fail at any call. */
 static inline holt_status log_recover(restarted_log *log, bool rewrite)
 {
     replay_result r;

@@ -22,9 +22,9 @@ typedef struct judge {
     verdict *verdict;
     holt *db;
     found found[STRESS_THREADS];
-    uint32_t must[STRESS_THREADS];    /* so many of a thread's operations must be there */
-    uint32_t there[STRESS_THREADS];   /* so many are, at least */
-    uint32_t effects[STRESS_THREADS]; /* of its doubtful operations, a bit each: had an effect */
+    uint32_t must[STRESS_THREADS];    /* at least this many of a thread's operations must be there */
+    uint32_t there[STRESS_THREADS];   /* at least this many are */
+    uint32_t effects[STRESS_THREADS]; /* one bit for each of its operations in doubt: had an effect */
 } judge;
 
 static thread_record *thread_of(const judge *g, unsigned thread)
@@ -116,7 +116,8 @@ static bool matches(const found *f, const holdings *h)
     return true;
 }
 
-/* The operation's effect, if it had one. doubt: counts the doubtful ones, whose bits are in `effects`. */
+/* The operation's effect, if it had one. doubt: counts the operations in doubt, whose bits are in
+ * `effects`. */
 static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effects, unsigned *doubt,
                     holdings *h)
 {
@@ -127,7 +128,8 @@ static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effec
     if (effect) holdings_apply(h, &thread_of(g, thread)->operations[at]);
 }
 
-/* The least number of operations, not below `least`, after which the thread's holdings are what was found. */
+/* The smallest number of operations, not below `least`, after which the thread's holdings are what was
+ * found. */
 static bool find_with(const judge *g, unsigned thread, uint32_t least, uint32_t effects, uint32_t *count)
 {
     holdings h = thread_of(g, thread)->base;
@@ -265,7 +267,8 @@ static void say_name(judge *g, unsigned thread, const holdings *h, unsigned name
         verdict_add(g->verdict, "\n    %.20s: kind %u, expected %u", words, f->kinds[name], own->kind);
 }
 
-/* How what was found differs from the holdings after all that must be there, and the operations before and after. */
+/* How the entries found differ from the holdings after all that must be there, and the operations before and
+ * after. */
 static void explain(judge *g, unsigned thread)
 {
     char words[DEED_BYTES];
@@ -282,7 +285,7 @@ static void explain(judge *g, unsigned thread)
     for (uint32_t at = from; at < g->j->moment.counts[thread] && at < g->must[thread] + TOLD / 2; at++)
         verdict_add(g->verdict, "\n    %s%s", at == g->must[thread] ? "not surely there: " : "",
                     describe_operation(&t->operations[at], is_open(g, thread, at), words));
-    /* And all changes of the catalog, which may lie far back. */
+    /* And all changes of the catalog, which may be far back. */
     for (uint32_t at = 0; at < from; at++)
         if (t->operations[at].deed != DEED_WRITE && t->operations[at].deed != DEED_SYNC)
             verdict_add(g->verdict, "\n    earlier: %s",
@@ -317,7 +320,7 @@ static uint64_t last_effect(const judge *g, unsigned thread)
     return begun;
 }
 
-/* What is there takes everything before it along, until nothing more follows. */
+/* Everything before an operation that is there must be there too, until nothing more follows. */
 static bool find_all(judge *g)
 {
     for (bool more = true; more;) {

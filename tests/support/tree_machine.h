@@ -1,4 +1,4 @@
-/* tree_machine.h -- a simulated machine with a database directory, a block cache and the registry of tree files. */
+/* tree_machine.h -- a simulated machine with a database directory, a block cache and the open tree files. */
 #ifndef HOLT_TESTS_TREE_MACHINE_H
 #define HOLT_TESTS_TREE_MACHINE_H
 

@@ -37,7 +37,7 @@ static inline holt_status rotate(wal_fixture *f, uint64_t frames_bytes)
     return wal_rotate(f->wal, frames_bytes, f->next, MARK, &r);
 }
 
-/* What a new process reads after this one was killed (cut NULL) or lost its power: the last commit. */
+/* The last commit that a new process reads after this one was killed (cut NULL) or lost power. */
 static inline seqno last_after_crash(const wal_fixture *f, const sim_cut *cut)
 {
     log_checkpoint log = first_log();

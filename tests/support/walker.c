@@ -97,7 +97,7 @@ static bool model_prev(walker *w, slice *found)
     return greatest(w, NULL, true, found);
 }
 
-/* Moves the model's side; true: it stands on an entry. */
+/* Moves the model's side; true: it is on an entry. */
 static bool model_move(walker *w, walker_move move, slice key)
 {
     slice found = {NULL, 0};

@@ -1,4 +1,5 @@
-/* test_block.c -- blocks against a plain array of entries, and the check against every kind of damage. */
+/* test_block.c -- blocks compared with a plain array of entries, and block_check with every kind of
+ * damage. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,8 +90,8 @@ static block_entry entry_of(const item *i)
                          .expires_at_ms = i->expires_at_ms};
 }
 
-/* A key of one of the shapes that make trouble: few distinct bytes (prefixes of each other, equal heads), NUL
- * bytes, a common prefix, long ones, the empty one. */
+/* A key of one of the shapes that cause trouble: few distinct bytes (prefixes of each other, equal heads),
+ * NUL bytes, a common prefix, long ones, the empty one. */
 static slice random_key(rng *r, unsigned shape, uint8_t *buffer)
 {
     size_t size = 0;
@@ -269,8 +270,8 @@ static void round_trip(const model *m, uint8_t level, size_t block_bytes)
 
 /* ---------------------------------------------------------------- tests: reading back */
 
-/* The heads decide most searches; keys that are prefixes of each other, hold NUL bytes or differ past their
- * heads are where the zero-padding could lie. */
+/* The heads decide most searches; their zero-padding could be wrong for keys that are prefixes of each other,
+ * contain NUL bytes or differ past their heads. */
 static void leaf_answers_like_a_sorted_array(void **state)
 {
     rng r;
@@ -322,7 +323,7 @@ static void offsets_widen_at_64_kib(void **state)
     }
 }
 
-/* The empty key does not take part in the prefix: the others must keep theirs, and be found with it. */
+/* The empty key does not have the prefix: the others must keep theirs, and be found with it. */
 static void empty_key_costs_the_others_no_prefix(void **state)
 {
     model m = {NULL, 0};
@@ -346,7 +347,7 @@ static void empty_key_costs_the_others_no_prefix(void **state)
     model_free(&m);
 }
 
-/* A child holds what lies from its separator up to the next: one off here loses keys. */
+/* A child holds the keys from its separator up to the next: an error of one here loses keys. */
 static void inner_node_leads_to_the_child_that_may_hold_the_key(void **state)
 {
     rng r;
@@ -377,8 +378,8 @@ static void extents_size_is_the_sum_of_their_lengths(void **state)
     assert_true(block_overflow_size(slice_of(NULL, 0)) == 0);
 }
 
-/* A separator that is not between its keys sends a search to the wrong child; one that is not shortest makes
- * nodes fat. */
+/* A separator that is not between its keys sends a search to the wrong child; one that is not the shortest
+ * makes nodes large. */
 static void separator_is_shortest_between_two_keys(void **state)
 {
     rng r;
@@ -523,9 +524,8 @@ static void use_everything(const uint8_t *bytes, size_t size)
     free(previous);
 }
 
-/* A byte can be of no meaning to the block's own structure only inside the prefix, a key's bytes past its
- * head, a value, an expiry or a pointer: everything else must be refused, and what is accepted must be safe
- * to read. */
+/* A byte may be free of constraints only inside the prefix, a key's bytes past its head, a value, an expiry
+ * or a pointer: everything else must be refused, and what is accepted must be safe to read. */
 static void damaged_blocks_are_refused_or_safe(void **state)
 {
     rng r;
@@ -560,7 +560,7 @@ static void damaged_blocks_are_refused_or_safe(void **state)
     assert_true(accepted > 0);
 }
 
-/* Whether a byte of the block is only information, so that another value of it makes another sound block. */
+/* Whether any value of this byte makes a sound block. */
 static bool is_information(const uint8_t *bytes, const block *b, size_t at)
 {
     if (at >= BLOCK_HEADER_SIZE && at < (size_t)BLOCK_HEADER_SIZE + b->prefix_size) return true;
@@ -574,8 +574,8 @@ static bool is_information(const uint8_t *bytes, const block *b, size_t at)
     return false;
 }
 
-/* Each byte of header, heads and offsets, each tag and size, and the keys' bytes within heads are bound by
- * others: every other value must be seen. */
+/* Each byte of header, heads and offsets, each tag and size, and the keys' bytes within heads depend on
+ * others: every other value must be detected. */
 static void structure_bytes_are_all_bound(void **state)
 {
     model m = {NULL, 0};
@@ -600,7 +600,7 @@ static void structure_bytes_are_all_bound(void **state)
     model_free(&m);
 }
 
-/* A cut block must be refused at whatever byte it is cut, and so must one with bytes behind its entries. */
+/* A block must be refused at whatever byte it is cut, and so must one with bytes after its entries. */
 static void cut_and_lengthened_blocks_are_refused(void **state)
 {
     rng r;
@@ -630,7 +630,7 @@ static void cut_and_lengthened_blocks_are_refused(void **state)
     }
 }
 
-/* Bytes that were never a block, whose counts and sizes promise anything. */
+/* Bytes that were never a block, with any counts and sizes. */
 static void random_bytes_are_refused(void **state)
 {
     rng r;
@@ -653,7 +653,7 @@ static void random_bytes_are_refused(void **state)
     }
 }
 
-/* Inner nodes lead on: an entry that is no pointer, or a pointer to nothing, must not be followed. */
+/* Inner nodes point to others: an entry that is no pointer, or a pointer to nothing, must not be followed. */
 static void inner_node_with_something_else_than_pointers_is_refused(void **state)
 {
     model m = {NULL, 0};

@@ -1,4 +1,5 @@
-/* test_idle.c -- src/db/background/idle.c on sim: what a pause of the writers leaves in memory, and what it costs. */
+/* test_idle.c -- src/db/background/idle.c on sim: what a pause of the writers leaves in memory, and what it
+ * costs. */
 #include "db/open/open.h"
 #include "support/machine.h"
 
@@ -31,7 +32,7 @@ static void end(idle_db *idle)
     sim_destroy(idle->os);
 }
 
-/* Values of 1 KiB, in turns into both. */
+/* Values of 1 KiB, alternately into both. */
 static void put_many(idle_db *idle, int from, int count)
 {
     static const char value[1024];
@@ -76,8 +77,8 @@ static void expect_keys(idle_db *idle, int count)
     }
 }
 
-/* Reads after it would look into the memtable for nothing. And the job must come to rest: a flush of what is
- * empty, again and again, would wear the disk. */
+/* Reads after it would look into the memtable in vain. And the job must come to rest: flushing empty
+ * memtables again and again would wear out the disk. */
 static void a_pause_leaves_the_memtable_empty_once(void **state)
 {
     (void)state;
@@ -96,7 +97,7 @@ static void a_pause_leaves_the_memtable_empty_once(void **state)
     end(&idle);
 }
 
-/* A run and a segment for each put of a slow writer would be a high price. */
+/* A run and a segment for each put of a slow writer would cost too much. */
 static void a_small_memtable_is_left_for_a_minute(void **state)
 {
     (void)state;
@@ -142,7 +143,7 @@ static void a_writer_without_pauses_is_left_alone(void **state)
     end(&idle);
 }
 
-/* Without a prepared segment the job does not make one in the way of commits: it tries again. */
+/* Without a prepared segment the job does not make one, which would delay commits: it tries again. */
 static void a_full_disk_defers_it(void **state)
 {
     (void)state;
@@ -163,7 +164,8 @@ static void a_full_disk_defers_it(void **state)
     end(&idle);
 }
 
-/* A process that is stopped for a while has not paused: what would be done then would stand in the way when it goes on. */
+/* A process that was stopped for a while has not paused: what the job would do then would slow it down when
+ * it continues. */
 static void a_stopped_process_has_not_paused(void **state)
 {
     (void)state;
@@ -188,8 +190,8 @@ static uint64_t disk_bytes(idle_db *idle)
     return stats.disk_bytes;
 }
 
-/* Segments of the log, ahead and behind, and BALLAST are several times the memtable's size; a database at rest needs none of
- * them. And it must go on from there as if nothing had been. */
+/* Segments of the log, ahead and behind, and BALLAST take several times the memtable's size; a database at
+ * rest needs none of them. And it must then continue as if nothing had happened. */
 static void a_database_at_rest_takes_little_more_than_its_data(void **state)
 {
     (void)state;
@@ -222,7 +224,8 @@ static uint64_t cache_bytes(idle_db *idle)
     return stats.cache_bytes;
 }
 
-/* A database that is only read would leave the memtables' share unused; one that is written to again must have it back. */
+/* A database that is only read would leave the memtables' share unused; one that is written to again must get
+ * it back. */
 static void a_pause_lends_the_cache_what_memtables_do_not_use(void **state)
 {
     (void)state;
@@ -243,7 +246,7 @@ static void a_pause_lends_the_cache_what_memtables_do_not_use(void **state)
     end(&idle);
 }
 
-/* The log that cannot go on ends the database's writes, not its reads; nobody is kept busy with it. */
+/* A log that cannot go on ends the database's writes, not its reads; no job keeps running because of it. */
 static void each_call_of_it_may_fail(void **state)
 {
     (void)state;
@@ -261,7 +264,7 @@ static void each_call_of_it_may_fail(void **state)
             put_many(&idle, 200, 200);
             expect_keys(&idle, 400);
         }
-        (void)holt_close(idle.db); /* may tell of the failure */
+        (void)holt_close(idle.db); /* may return the failure */
         sim_destroy(idle.os);
         assert_true(n < 1000);
     }

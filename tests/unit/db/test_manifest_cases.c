@@ -1,4 +1,5 @@
-/* test_manifest_cases.c -- manifest records and the state they lead to, as text: tests/testdata/manifest/.
+/* test_manifest_cases.c -- manifest records and the state they lead to, as text: the cases in
+ * tests/testdata/manifest/.
  *
  *     record [first]
  *     ITEM key=value ...
@@ -6,9 +7,9 @@
  *     ----
  *     the state after the record, or the status and message with which it is refused
  *
- * applies a record of these items. `first` is the first record of a manifest, which starts from an empty state;
- * every other one is applied to the state that the blocks before it have left. A refused record leaves the state
- * of the last good one, so that the next block may go on.
+ * applies a record of these items. `first` is the first record of a manifest, which starts from an empty
+ * state; every other one is applied to the state that the blocks before it have left. After a refused record
+ * the next block starts from the state before that record.
  *
  *     counters next_file next_collection time_ms
  *     log flushed next_segment next_salt [recovered=SEGMENT:OFFSET:CHECKSUM:NEXT_SEQNO,...]
@@ -24,9 +25,9 @@
  *     reclaimed offset
  *     unknown tag                                              an item without payload
  *
- * are the items. They are encoded here, by the table in manifest_state.h, and not by manifest_encode.c: any
- * number can be given, also one that no release writes. With cut=N the last N bytes of an item's payload are
- * missing, with more=N there are N too many; with torn=N the record ends N bytes early.
+ * are the items. They are encoded here, as the table in manifest_state.h says, and not by manifest_encode.c:
+ * any number can be given, even one that no release writes. With cut=N the last N bytes of an item's payload
+ * are missing, with more=N there are N zeros too many; with torn=N the record ends N bytes early.
  */
 #include "support/expect.h"
 #include "support/text_cases.h"
@@ -48,7 +49,7 @@ typedef struct case_manifest {
 
 /* ---------------------------------------------------------------- items */
 
-/* Reads a number up to a separator or the end, and moves on behind it. */
+/* Reads a number up to a separator or the end, and moves past it. */
 static uint64_t next_number(const text_case *c, const char **text, char separator)
 {
     char *end;
@@ -307,7 +308,7 @@ static void forget_records(case_manifest *m)
         buffer_deinit(&m->records[--m->count]);
 }
 
-/* What a refused record has done to the state is undefined: it is built from the good ones. */
+/* The state after a refused record is undefined: it is rebuilt from the good ones. */
 static void rebuild(case_manifest *m)
 {
     manifest_state_deinit(&m->state);

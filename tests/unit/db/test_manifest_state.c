@@ -1,4 +1,8 @@
-/* test_manifest_state.c -- tests src/db/manifest/manifest_state.c and edit.c: what stands in manifest records. */
+/* test_manifest_state.c -- tests src/db/manifest/manifest_state.c and manifest_encode.c: every item, and
+ * damaged bytes.
+ *
+ * test_manifest_cases.c has the effect of each item, and what is refused.
+ */
 #include "db/manifest/manifest_items.h"
 #include "support/expect.h"
 #include "support/seed.h"
@@ -39,7 +43,8 @@ static void put_item(buffer *b, uint8_t tag, buffer *payload)
     buffer_deinit(payload);
 }
 
-/* A run of two parts, cut at the key "m"; written here by hand as manifest_state.h says, not by manifest_encode.c. */
+/* A run of two file ranges, cut at the key "m"; encoded here as manifest_state.h says, not by
+ * manifest_encode.c. */
 static void put_run(buffer *b, uint64_t collection, uint64_t newest_seqno, uint64_t file_ranges)
 {
     buffer p = {0};
@@ -63,7 +68,7 @@ static void put_run(buffer *b, uint64_t collection, uint64_t newest_seqno, uint6
     put_item(b, ITEM_RUN, &p);
 }
 
-/* A record with every kind of item in it. */
+/* A record with items of many kinds. */
 static void put_everything(buffer *b)
 {
     log_end ends[] = {{3, 4096, 0xabc, 90}, {4, 512, 0xdef, 90}};
@@ -255,7 +260,7 @@ static void state_without_memory_says_so(void **state)
     buffer_deinit(&b);
 }
 
-/* An edit that lost an item for want of memory must not look like a whole one. */
+/* An edit that lost an item for lack of memory must not look complete. */
 static void edit_without_memory_is_failed(void **state)
 {
     bool failed = true;

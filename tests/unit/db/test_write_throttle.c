@@ -1,4 +1,5 @@
-/* test_write_throttle.c -- src/db/commit/write_throttle.c on sim: what writers pay while memory fills, and by which rate. */
+/* test_write_throttle.c -- src/db/commit/write_throttle.c on sim: how writers are delayed while memory fills,
+ * and by which rate. */
 #include "db/db.h"
 #include "support/seed.h"
 #include "support/sim_db.h"
@@ -16,7 +17,7 @@ static void begin(sim_db *sim, uint32_t kind)
     sim_run_until_idle(sim->os);
 }
 
-/* As if there were so many runs, of the 64 at which writes stop: debt without memtables. */
+/* As if there were this many runs, of the 64 at which writes stop: pressure without memtables. */
 static uint64_t delay_at(sim_db *sim, uint64_t runs)
 {
     atomic_store(&sim->db->versions.runs_worst, runs);
@@ -30,17 +31,18 @@ static void writers_pay_more_the_more_is_owed(void **state)
     (void)state;
     sim_db sim;
     begin(&sim, HOLT_LSM);
-    assert_int_equal(delay_at(&sim, 63), 0); /* nothing is known of flushes yet */
+    assert_int_equal(delay_at(&sim, 63), 0); /* nothing is known about flushes yet */
     write_throttle_drained(&sim.db->throttle, RATE, SECOND);
     assert_int_equal(delay_at(&sim, 32), 0);
     uint64_t balanced = delay_at(&sim, 48), most = delay_at(&sim, 64);
-    assert_in_range(balanced, 128 * SECOND / RATE, 128 * SECOND / RATE + 1000); /* what their flush takes */
+    assert_in_range(balanced, 128 * SECOND / RATE, 128 * SECOND / RATE + 1000); /* their flush */
     assert_in_range(most, 2 * balanced - 1, 2 * balanced + 1);
     assert_in_range(delay_at(&sim, 40), balanced / 2 - 1, balanced / 2 + 1);
     sim_db_close(&sim);
 }
 
-/* Else a flush that is slower than those before it would end long after memory is full, and writers stand still. */
+/* Otherwise a flush that is slower than those before it would end long after memory is full, and writers
+ * would stall. */
 static void writers_pay_for_a_slow_flush_while_it_lasts(void **state)
 {
     (void)state;
@@ -59,7 +61,7 @@ static void writers_pay_for_a_slow_flush_while_it_lasts(void **state)
     sim_db_close(&sim);
 }
 
-/* Puts until a flush has said how far it is; afterwards nothing is left of that. */
+/* Puts until a flush has reported its progress; afterwards that report is gone. */
 static void check_progress(uint32_t kind)
 {
     sim_db sim;
@@ -85,7 +87,7 @@ static void a_flush_says_how_fast_it_is(void **state)
     check_progress(HOLT_BTREE);
 }
 
-/* A thread that stands still in an epoch section, as one that has lost the processor there. */
+/* A thread that stays in an epoch section, as one that has lost the processor there. */
 typedef struct stalled {
     pthread_t thread;
     pthread_barrier_t entered, leave;
@@ -101,8 +103,8 @@ static void *stand_still(void *ctx)
     return NULL;
 }
 
-/* Memtables that have been flushed are freed only when that thread goes on. Without a bound a fast writer fills memory with
- * them: nothing else counts them. */
+/* Memtables that have been flushed are freed only when that thread goes on. Without a bound a fast writer
+ * fills memory with them: nothing else counts them. */
 static void flushed_memtables_that_cannot_be_freed_stop_writers(void **state)
 {
     enum { VALUE_BYTES = 1000, PUTS = 64 << 10 };

@@ -68,7 +68,7 @@ static void frame_comes_back_as_it_was_put(void **state)
     }
 }
 
-/* A byte that no checksum covers could change unseen. */
+/* A byte that no checksum covers could change undetected. */
 static void frame_with_any_bit_flipped_is_refused(void **state)
 {
     uint8_t bytes[FRAME_BYTES_MAX];
@@ -81,7 +81,7 @@ static void frame_with_any_bit_flipped_is_refused(void **state)
     assert_true(frame_is_good(bytes, 1024, &back));
 }
 
-/* Stale bytes of a recycled file are good frames, but of another salt or another place. */
+/* Stale bytes of a recycled file are valid frames, but of another salt or another place. */
 static void frame_of_another_place_is_refused(void **state)
 {
     uint8_t bytes[FRAME_BYTES_MAX];
@@ -102,7 +102,7 @@ static void mend(uint8_t *bytes, size_t length)
     put_u64le(bytes + length - FRAME_TRAILER, hash_bytes(bytes, length - FRAME_TRAILER));
 }
 
-/* With right checksums only the structure is left to say no; a reader that trusts it reads too far. */
+/* With right checksums only the structure can be wrong; a reader that trusts it reads too far. */
 static void frame_of_wrong_structure_is_refused(void **state)
 {
     static const struct {
@@ -147,7 +147,7 @@ static void reading_close(reading *r)
     log_machine_close(&r->machine);
 }
 
-/* The evidence that tells damage from a torn tail stands behind the damage, wherever that ends. */
+/* The evidence that tells damage from a torn tail comes after the damage, wherever that ends. */
 static void frame_reader_finds_frames_at_any_place(void **state)
 {
     uint64_t seed = test_seed();
@@ -308,7 +308,7 @@ static void operations_come_back_as_they_were_put(void **state)
     }
 }
 
-/* A commit that ends in the midst of an operation must not pass for a shorter one. */
+/* A commit that ends in the middle of an operation must not pass for a shorter one. */
 static void operation_cut_anywhere_is_malformed(void **state)
 {
     for (uint8_t op = ENTRY_PUT; op <= ENTRY_PUT_UNTIL; op++) {
@@ -397,7 +397,7 @@ static void segment_header_of_another_segment_or_database_is_none(void **state)
     assert_int_equal(segment_header_decode(bytes, 42, other, &back), HOLT_NOT_FOUND);
 }
 
-/* A newer release's log is to be refused by name, not read as torn. */
+/* A newer release's log must be refused as such, not taken for a torn one. */
 static void segment_header_of_a_newer_format_is_unsupported(void **state)
 {
     static const size_t places[] = {8, 12, 112};

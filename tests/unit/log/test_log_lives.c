@@ -1,4 +1,5 @@
-/* test_log_lives.c -- random lives of a log: what it promised survives, whatever happens to its processes and machines. */
+/* test_log_lives.c -- random lives of a log: what it has promised survives whatever happens to its processes
+ * and machines. */
 #include "support/restarted_log.h"
 
 #include <errno.h>
@@ -101,8 +102,8 @@ static void live(life *l)
     }
 }
 
-/* Kills, power cuts, failed syncs and dying recoveries in any order: the log is always a prefix of what was written
- * (log_replay sees to that), and never shorter than promised. */
+/* Kills, power cuts, failed syncs and dying recoveries in any order: the log is always a prefix of what was
+ * written (log_replay checks that), and never shorter than promised. */
 static void log_keeps_its_promise_through_random_lives(void **state)
 {
     uint64_t seed = test_seed();

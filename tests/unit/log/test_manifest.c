@@ -78,7 +78,7 @@ typedef struct manifest_image {
     size_t size;
 } manifest_image;
 
-/* MANIFEST-3 with so many records, closed; its bytes are in the fixture, to be spoilt. */
+/* MANIFEST-3 with this many records, closed; its bytes are in the image, to be spoilt. */
 static void manifest_image_open(manifest_image *f, uint64_t count)
 {
     manifest *m;
@@ -128,7 +128,7 @@ static void manifest_reads_as_it_was_written(void **state)
     log_machine_close(&m);
 }
 
-/* A record is promised when it returns: nothing else will sync it. */
+/* A record is durable when the call returns: nothing else will sync it. */
 static void manifest_record_survives_a_power_cut(void **state)
 {
     log_machine m;
@@ -144,7 +144,7 @@ static void manifest_record_survives_a_power_cut(void **state)
     log_machine_close(&m);
 }
 
-/* A full disk must not keep the flush from being recorded that will free space on it. */
+/* On a full disk it must be possible to record the flush that will free space. */
 static void manifest_has_room_for_records_on_a_full_disk(void **state)
 {
     sim_options options = {.seed = 1};
@@ -192,7 +192,7 @@ static void manifest_that_cannot_be_created_leaves_nothing(void **state)
     }
 }
 
-/* Whether the record is on disk is unknown: a second one behind it could make it current or orphan it. */
+/* It is unknown whether the record is on disk: a second one after it could make it current or orphan it. */
 static void manifest_is_broken_for_good_after_a_failed_write_or_sync(void **state)
 {
     static const sim_call calls[] = {SIM_WRITE, SIM_SYNC};
@@ -236,7 +236,7 @@ static void manifest_without_memory_is_not_broken(void **state)
 
 /* ---------------------------------------------------------------- torn and damaged records */
 
-/* A torn record was never acknowledged: it is dropped, whatever of it is there. */
+/* A torn record was never acknowledged: it is dropped, however much of it is there. */
 static void manifest_torn_last_record_is_dropped(void **state)
 {
     manifest_image f;
@@ -323,7 +323,7 @@ static void mend_header(manifest_image *f)
     manifest_image_put(f, f->size);
 }
 
-/* Renamed, copied from elsewhere, or newer: each is told by its own words. */
+/* Renamed, copied from elsewhere, or newer: each has its own message. */
 static void manifest_of_another_name_database_or_release_is_refused(void **state)
 {
     static const struct {
@@ -398,7 +398,7 @@ static void current_names_what_was_written(void **state)
     log_machine_close(&m);
 }
 
-/* One line names everything: a changed byte must not lead to another manifest, and not to "no database". */
+/* One line names everything: a changed byte must lead neither to another manifest nor to "no database". */
 static void current_cut_or_flipped_anywhere_is_refused(void **state)
 {
     log_machine m;
@@ -445,8 +445,8 @@ static void current_of_a_newer_release_is_unsupported(void **state)
     log_machine_close(&m);
 }
 
-/* At no moment does CURRENT name a manifest that is not there: before, at or after its rename, whatever directory
- * entries the power cut keeps. */
+/* At no moment does CURRENT name a manifest that does not exist: before, at or after its rename, whatever
+ * directory entries the power cut keeps. */
 static void current_leads_to_a_manifest_after_any_failure_and_power_cut(void **state)
 {
     bool hit = true;
@@ -476,8 +476,8 @@ static void current_leads_to_a_manifest_after_any_failure_and_power_cut(void **s
     }
 }
 
-/* Names made before a directory sync failed may never become durable, whatever later syncs report. So what succeeds
- * later must not be built on one of them. */
+/* Names made before a directory sync failed may never become durable, whatever later syncs return. So what
+ * succeeds later must not depend on one of them. */
 static void current_written_after_a_failed_directory_sync_is_durable(void **state)
 {
     log_machine m;

@@ -1,6 +1,7 @@
 /* test_recovery_cases.c -- what recovery makes of a log, as text: the cases in tests/testdata/recovery/.
  *
- *     replay [flushed=SEQNO] [next=N] [next_salt=N] [recovered=N:OFFSET,...] [closed=N:OFFSET] [manifest=MARK]
+ *     replay [flushed=SEQNO] [next=N] [next_salt=N] [recovered=N:OFFSET,...] [other_checksum]
+ *            [closed=N:OFFSET] [manifest=MARK]
  *     segment number=N [salt=N] [synced=N:OFFSET] [manifest=MARK] [foreign] [version=N]
  *     commit [operations=N] [synced=N:OFFSET] [seqno=N] [salt=N]
  *     seal [next=N] [next_salt=N] [bytes=N] [synced=N:OFFSET]
@@ -12,16 +13,17 @@
  *     ----
  *     what replay has accepted, or the message with which it refuses the log
  *
- * The input describes the segments of a log with their frames, in the order of the log, and damage to the segment
- * above it: a byte changed, zeros from an offset on, a shorter file, or none at all. The arguments of `replay` are
- * the manifest's checkpoint of the log: it begins with the recovered segments, each with its end (other_checksum: the
- * manifest has another checksum for it), and goes on in segment `next` (1). MARK is a manifest record,
- * MANIFEST:RECORD or MANIFEST:RECORD:CHECKSUM (1:0): that of `replay` is the last one of the current manifest. `synced`
- * is the position known to be synced when the frame or header was built (none).
+ * The input describes the segments of a log with their frames, in the order of the log, and damage to the
+ * segment above it: a byte changed, zeros from an offset on, a shorter file, or no file. The arguments of
+ * `replay` are the manifest's checkpoint of the log: it begins with the recovered segments, each with its end
+ * (with other_checksum the manifest has another checksum for it), and continues in segment `next` (default
+ * 1). MARK is a manifest record, MANIFEST:RECORD or MANIFEST:RECORD:CHECKSUM (1:0): that of `replay` is the
+ * last one of the current manifest. `synced` is the position known to be synced when the frame or header was
+ * built (none).
  *
- * A header takes 512 bytes and a frame 96, so that the frames of a segment begin at 512, 608, 704, 800 ...; closing
- * frames take 104. The salt of segment n is 1000 + n unless it is given. A seal leads to the segment after it; bytes
- * is the size of its payload (16).
+ * A header takes 512 bytes and a frame 96, so that the frames of a segment begin at 512, 608, 704, 800 ...;
+ * closing frames take 104. The salt of segment n is 1000 + n unless it is given. A seal leads to the segment
+ * after it; `bytes` is the size of its payload (16).
  *
  * The output has the seqnos of the commits that were passed to the visitor, the segments with their ends, the
  * position known to be synced, and what replay_rewrite then writes and syncs.
@@ -60,7 +62,7 @@ typedef struct case_log {
     seqno next;
 } case_log;
 
-/* Where replay_rewrite reports to; NULL outside of it. */
+/* Where the wrapped calls print while replay_rewrite runs; NULL otherwise. */
 static FILE *rewrites;
 static char opened[OS_NAME_MAX];
 
@@ -92,7 +94,7 @@ holt_status __wrap_os_file_sync(os_file *f)
 
 /* ---------------------------------------------------------------- arguments */
 
-/* Reads "A:B" and returns what follows it, behind a comma if there is one. */
+/* Reads "A:B" and returns what follows it, past a comma if there is one. */
 static const char *parse_pair(const text_case *c, const char *text, uint64_t *a, uint64_t *b)
 {
     char *end;
@@ -229,7 +231,7 @@ static void add_line(case_log *l, text_case *c, const char *word)
 
 /* ---------------------------------------------------------------- replaying it */
 
-/* A recovered segment's end: what the frame that ends there says, or of no frame. */
+/* A recovered segment's end, from the frame that ends there, if one does. */
 static log_end recovered_end(const case_log *l, uint64_t number, uint64_t offset)
 {
     log_end end = {.segment = number, .offset = offset};

@@ -1,6 +1,7 @@
-/* test_replay.c -- tests src/log/replay.c on logs that src/log/wal.c wrote, at every byte and with every error.
+/* test_replay.c -- tests src/log/replay.c on logs that the writer wrote, at every byte and with every error.
  *
- * test_recovery_cases.c has the rules one by one. They come from the model of the protocol: docs/DECISIONS.md.
+ * test_recovery_cases.c has the rules one by one. They come from the model of the protocol
+ * (docs/DECISIONS.md).
  */
 #include "support/restarted_log.h"
 
@@ -15,7 +16,7 @@ static seqno read_last(restarted_log *log)
     return last;
 }
 
-/* Reading says HOLT_CORRUPT at this place (offset HOLT_NO_OFFSET: of the file as a whole). */
+/* Reading returns HOLT_CORRUPT at this place (offset HOLT_NO_OFFSET: of the file as a whole). */
 static void expect_damage(restarted_log *log, const char *file, uint64_t offset)
 {
     replay_result r;
@@ -69,7 +70,7 @@ static void settle(restarted_log *log)
 
 /* ---------------------------------------------------------------- torn tails */
 
-/* Whatever part of the last write is missing, what was before it stays. */
+/* Whatever part of the last write is missing, everything before it stays. */
 static void replay_drops_a_torn_last_frame_at_every_byte(void **state)
 {
     restarted_log log;
@@ -110,7 +111,7 @@ static void replay_drops_a_torn_last_frame_at_every_byte(void **state)
 
 /* ---------------------------------------------------------------- damage */
 
-/* The frame behind says that its predecessor was synced. */
+/* The next frame says that the one before it was synced. */
 static void replay_finds_damage_that_a_later_frame_vouches_for(void **state)
 {
     restarted_log log;
@@ -136,7 +137,7 @@ static void replay_finds_damage_that_a_later_frame_vouches_for(void **state)
     log_close(&log);
 }
 
-/* The header of the next segment vouches as a frame does. */
+/* The header of the next segment is evidence as well. */
 static void replay_finds_damage_that_a_later_header_vouches_for(void **state)
 {
     restarted_log log;
@@ -174,7 +175,7 @@ static void replay_finds_a_manifest_that_was_cut_or_replaced(void **state)
     log_close(&log);
 }
 
-/* The closing frame names the record that was the last one then. */
+/* The closing frame names the manifest's last record of its time. */
 static void replay_finds_a_manifest_older_than_the_closing_frame(void **state)
 {
     restarted_log log;
@@ -191,8 +192,8 @@ static void replay_finds_a_manifest_older_than_the_closing_frame(void **state)
     log_close(&log);
 }
 
-/* The previous manifest is whole, and so is all it names; only the segment of the process after it knows better. Its
- * commits, acknowledged but not synced, would be gone without a word. */
+/* The previous manifest is whole, and so is everything it names; only the segment of the process after it
+ * shows that it is outdated. That segment's commits, acknowledged but not synced, would be lost silently. */
 static void replay_finds_an_older_manifest_by_a_segment_it_does_not_lead_to(void **state)
 {
     restarted_log log;
@@ -216,8 +217,8 @@ static void replay_finds_an_older_manifest_by_a_segment_it_does_not_lead_to(void
 
 /* ---------------------------------------------------------------- writing it again */
 
-/* A frame read back may be in the page cache of the dead process only, clean after its sync had failed. A plain sync of it
- * proves nothing; written again it is durable. */
+/* A frame read back may exist only in the page cache of the dead process, clean after its sync had failed. A
+ * plain sync of it proves nothing; written again it is durable. */
 static void replay_rewrite_makes_durable_what_a_failed_sync_lost(void **state)
 {
     for (int rewrite = 0; rewrite < 2; rewrite++) {
@@ -241,7 +242,7 @@ static void replay_rewrite_makes_durable_what_a_failed_sync_lost(void **state)
         seqno last;
         holt_status rc = log_read(&log, &last, &r);
         replay_result_deinit(&r);
-        assert_int_equal(rc, rewrite ? HOLT_OK : HOLT_CORRUPT); /* else this test would see nothing */
+        assert_int_equal(rc, rewrite ? HOLT_OK : HOLT_CORRUPT); /* damaged without it */
         if (rewrite) assert_int_equal(last, 12);
         log_close(&log);
     }

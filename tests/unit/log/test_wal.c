@@ -1,5 +1,5 @@
-/* test_wal.c -- tests the writer of the log: src/log/wal.c, wal_window.c, wal_prepare.c, segment_file.c. What it does when
- * the machine fails is in test_wal_faults.c. */
+/* test_wal.c -- tests the writer of the log: src/log/wal.c, wal_window.c, wal_prepare.c, segment_file.c.
+ * test_wal_faults.c tests what it does when the machine fails. */
 #include "support/wal_fixture.h"
 
 #include "log/frame_reader.h"
@@ -23,7 +23,7 @@ static void wal_append_survives_a_kill_and_sync_a_power_cut(void **state)
     wal_fixture_close(&f);
 }
 
-/* A group commit pays for one write. */
+/* A group commit costs one write. */
 static void wal_append_writes_all_that_is_staged_at_once(void **state)
 {
     wal_fixture f;
@@ -37,12 +37,12 @@ static void wal_append_writes_all_that_is_staged_at_once(void **state)
     wal_fixture_close(&f);
 }
 
-/* Stores of a killed process are the kernel's, as its writes are; and a sync covers them. */
+/* A killed process's stores are in the kernel, as its writes are; and a sync covers them. */
 static void wal_append_through_the_window_costs_no_write(void **state)
 {
     wal_fixture f;
     wal_fixture_open(&f);
-    expect_ok(rotate(&f, 1 << 20)); /* the first one has no room for so many */
+    expect_ok(rotate(&f, 1 << 20)); /* the first one has no room for this many */
     uint64_t writes = calls(&f, SIM_WRITE), maps = calls(&f, SIM_MAP);
     for (; f.next <= 1000; f.next++)
         expect_ok(commit_append_as(f.wal, f.next, false));
@@ -57,7 +57,7 @@ static void wal_append_through_the_window_costs_no_write(void **state)
     wal_fixture_close(&f);
 }
 
-/* The window is 1 MiB and moves: a commit may begin in one and end in the next but two. */
+/* The window is 1 MiB and moves: a commit may begin in one and end two windows later. */
 static void wal_window_follows_commits_of_any_size(void **state)
 {
     wal_fixture f;
@@ -75,7 +75,7 @@ static void wal_window_follows_commits_of_any_size(void **state)
     wal_fixture_close(&f);
 }
 
-/* Where no window can be had, plain writes serve: the rest of a commit must not be lost with it. */
+/* Where no window can be mapped, plain writes are used: the rest of a commit must not be lost. */
 static void wal_append_without_a_window_falls_back_to_writes(void **state)
 {
     static const int errors[] = {EOPNOTSUPP, ENOMEM, EIO};
@@ -112,7 +112,7 @@ static void wal_stage_clear_forgets_what_was_staged(void **state)
     wal_fixture_close(&f);
 }
 
-/* A position that a frame says is synced must be: recovery takes what is bad there for damage. */
+/* A position that a frame says is synced must be: recovery takes anything bad before it for damage. */
 static void wal_frames_carry_the_position_known_before_their_own_sync(void **state)
 {
     wal_fixture f;
@@ -147,7 +147,7 @@ static void wal_frames_carry_the_position_known_before_their_own_sync(void **sta
     wal_fixture_close(&f);
 }
 
-/* Syncing what is durable already costs time and may fail for nothing. */
+/* Syncing what is already durable costs time and may fail needlessly. */
 static void wal_sync_of_what_is_synced_touches_nothing(void **state)
 {
     wal_fixture f;
@@ -187,7 +187,8 @@ static void wal_full_segment_is_sealed_and_continued(void **state)
     wal_fixture_close(&f);
 }
 
-/* What rotation costs, a commit waits for: the file is opened, a seal and a header are written; no zeros, no metadata. */
+/* A commit waits for a rotation: the file is opened, a seal and a header are written; no zeros, no
+ * metadata. */
 static void wal_rotation_into_a_prepared_segment_writes_twice(void **state)
 {
     wal_fixture f;
@@ -207,7 +208,7 @@ static void wal_rotation_into_a_prepared_segment_writes_twice(void **state)
     wal_fixture_close(&f);
 }
 
-/* A commit that no segment holds gets one of its own size. */
+/* A commit that fits no segment gets one of its own size. */
 static void wal_rotation_makes_room_for_a_commit_of_any_size(void **state)
 {
     for (int prepared = 0; prepared < 2; prepared++) {
@@ -245,7 +246,7 @@ static void wal_segments_double_up_to_their_maximum(void **state)
     wal_fixture_close(&f);
 }
 
-/* Until little is left of the first piece of the first segment. */
+/* Until little is left of the first part of the first segment. */
 static void fill_calm_segment(wal_fixture *f)
 {
     assert_true(wal_is_calm(f->wal));
@@ -258,8 +259,8 @@ static void fill_calm_segment(wal_fixture *f)
     assert_false(wal_outgrows_calm(f->wal)); /* once */
 }
 
-/* The first segment begins small. Extended behind the commits' back, it takes as much as one that began larger, in the
- * same file; a rotation would have sealed a memtable with next to nothing in it. */
+/* The first segment begins small. Extended in the background, it holds as much as one that began larger, in
+ * the same file; a rotation would have sealed an almost empty memtable. */
 static void wal_extend_makes_the_first_segment_larger(void **state)
 {
     wal_fixture f;
@@ -283,7 +284,7 @@ static void wal_extend_makes_the_first_segment_larger(void **state)
     wal_fixture_close(&f);
 }
 
-/* A disk that has no room for it leaves the log as it was. */
+/* A disk that has no room for it leaves the log unchanged. */
 static void wal_extend_on_a_full_disk_changes_nothing(void **state)
 {
     static const sim_call kinds[] = {SIM_ALLOCATE, SIM_WRITE};
@@ -304,7 +305,8 @@ static void wal_extend_on_a_full_disk_changes_nothing(void **state)
     }
 }
 
-/* More segments than one round of syncs covers: known must not run ahead of the files left out. */
+/* More segments than one round of syncs covers: the synced position must not run ahead of the files left
+ * out. */
 static void wal_sync_covers_any_number_of_segments(void **state)
 {
     enum { SEGMENTS = 70 };
@@ -361,7 +363,7 @@ static void wal_released_segment_becomes_a_later_one(void **state)
     log.next_salt = h.salt;
     seqno last;
     expect_ok(log_last(f.machine.dir, &log, &last));
-    assert_int_equal(last, 605); /* and nothing of the file's former life */
+    assert_int_equal(last, 605); /* and nothing of the file's earlier life */
     wal_fixture_close(&f);
 }
 
@@ -377,7 +379,7 @@ static void wal_release_keeps_the_active_segment(void **state)
     wal_fixture_close(&f);
 }
 
-/* At rest the log is cut to little; whatever stands in the segment, the frame that ends it must fit. */
+/* At rest the log is trimmed; whatever the segment holds, the frame that ends it must fit. */
 static void wal_rest_gives_space_back_and_leaves_room_for_the_end(void **state)
 {
     for (size_t left = 1; left <= 600; left += 37) {

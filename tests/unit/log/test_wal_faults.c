@@ -1,4 +1,5 @@
-/* test_wal_faults.c -- tests the writer of the log where space, calls or memory fail, and where threads meet. */
+/* test_wal_faults.c -- tests the writer of the log when space, calls or memory fail, and when threads
+ * meet. */
 #include "support/wal_fixture.h"
 
 #include "log/wal_internal.h"
@@ -39,8 +40,8 @@ static void wal_without_space_changes_nothing_and_works_again_later(void **state
     wal_fixture_close(&f);
 }
 
-/* After a failed sync of the directory a second one that succeeds proves nothing about the names of before: a seal must
- * not lead to a segment that the power cut takes away. */
+/* After a failed sync of the directory, a second one that succeeds proves nothing about the names of before:
+ * a seal must not lead to a segment that a power cut removes. */
 static void wal_failed_directory_sync_costs_the_next_segment_its_name(void **state)
 {
     for (int prepared = 0; prepared < 2; prepared++) {
@@ -128,7 +129,7 @@ static void wal_failed_write_is_final(void **state)
     }
 }
 
-/* Sealed, but not continued: the log is not to grow behind a seal that leads to a segment without header. */
+/* Sealed, but not continued: the log must not grow after a seal that leads to a segment without a header. */
 static void wal_failed_header_write_is_final(void **state)
 {
     wal_fixture f;
@@ -149,7 +150,7 @@ typedef struct promise {
     seqno appended, synced; /* acknowledged */
 } promise;
 
-/* One history with all that a writer does; ends at the first failure that is not for want of space or
+/* One history with everything a writer does; ends at the first failure that is not for lack of space or
  * memory. */
 static void history(wal_fixture *f, promise *p, bool plain)
 {
@@ -236,8 +237,8 @@ static void wal_closes_cleanly_whatever_call_fails(void **state)
     }
 }
 
-/* Ten rotations, so that the list of live segments has to grow: between a seal and the next header nothing may be wanted, or
- * the log would end there. */
+/* Ten rotations, so that the list of live segments has to grow: between a seal and the next header nothing
+ * may be allocated, or the log could end there. */
 static void wal_keeps_its_promise_whatever_allocation_fails(void **state)
 {
     bool failed = true;
@@ -265,12 +266,13 @@ static void wal_keeps_its_promise_whatever_allocation_fails(void **state)
 
 typedef struct interleaving {
     wal_fixture f;
-    uint64_t at; /* the n-th call of the disk within the outer verb */
+    uint64_t at; /* the n-th disk call within the outer verb */
     bool rotate_inner;
     bool done;
 } interleaving;
 
-/* The other verb runs here, if it could: not where the lock is held, or what it waits for is beneath it. */
+/* The other verb runs here, if it can: not where the lock is held, or where what it waits for is further down
+ * this stack. */
 static void interleave(void *ctx, uint64_t call)
 {
     interleaving *i = ctx;
@@ -289,7 +291,7 @@ static void interleave(void *ctx, uint64_t call)
     }
 }
 
-/* Both want to give a file the next segment's name: exactly one may, at whatever point they meet. */
+/* Both want to give a file the next segment's name: exactly one may, wherever they meet. */
 static void wal_prepare_and_rotate_may_meet_anywhere(void **state)
 {
     for (int rotate_inner = 0; rotate_inner < 2; rotate_inner++) {
@@ -336,7 +338,8 @@ static void *rotate_thread(void *ctx)
     return NULL;
 }
 
-/* The rotation begins while the new name is being synced, and gets all the time it wants before the name is removed. */
+/* The rotation begins while the new name is being synced, and gets all the time it needs before the name is
+ * removed. */
 static void let_the_rotation_meet(void *ctx, uint64_t call)
 {
     rival *r = ctx;
@@ -352,8 +355,8 @@ static void let_the_rotation_meet(void *ctx, uint64_t call)
         os_sleep(o, 1000000);
 }
 
-/* A name that could not be synced is removed. The rotation that waited for it makes a segment of the same name, which must
- * not be removed in its place. */
+/* A name that could not be synced is removed. The rotation that waited for it makes a segment of the same
+ * name, which must not be removed in its place. */
 static void wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up(void **state)
 {
     sim_options options = {.seed = 1, .threads = true};
@@ -405,7 +408,7 @@ static void *prepare_thread(void *ctx)
     return NULL;
 }
 
-/* Syncs, preparation and release go on beside the one who appends. */
+/* Syncs, preparation and release run at the same time as the appends. */
 static void wal_is_written_synced_and_prepared_by_several_threads(void **state)
 {
     sim_options options = {.seed = 1, .threads = true};

@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- what a power cut leaves */
 
-/* The heart of the machine: without a sync nothing is promised, with one everything. */
+/* The essence of the machine: without a sync nothing is promised, with one everything. */
 static void unsynced_write_is_kept_or_lost_as_the_cut_says(void **state)
 {
     os *o = machine(1);
@@ -43,7 +43,7 @@ static void synced_file_without_synced_directory_loses_its_name(void **state)
     sim_destroy(o);
 }
 
-/* And the other half of it: the name is there, what it names is empty. */
+/* And the other half of it: the name exists, what it names is empty. */
 static void synced_directory_without_synced_file_leaves_it_empty(void **state)
 {
     os *o = machine(1);
@@ -88,7 +88,7 @@ static void rename_replaces_whole_or_not_at_all(void **state)
     sim_destroy(o);
 }
 
-/* Any subset of pending directory operations, those that make no sense without the lost ones left out. */
+/* Any subset of pending directory operations, without those that make no sense when others are lost. */
 static void pending_names_survive_in_every_combination(void **state)
 {
     os *o = machine(1);
@@ -172,7 +172,7 @@ static bool all_are(const uint8_t *bytes, size_t size, uint8_t value)
 }
 
 /* What a torn write leaves of the sector-aligned pieces of a file of 3000 'o' with 'n' written over [300,
- * 2800): how many of them are mixed from both, and whether anything else than the two is there. */
+ * 2800): how many of them are mixed from both, and whether there is anything other than the two. */
 static void look_at_pieces(const uint8_t *bytes, bool *torn, bool *garbage)
 {
     bool has_old = false, has_new = false;
@@ -349,7 +349,7 @@ static void killed_process_leaves_its_writes_pending(void **state)
     sim_destroy(o);
 }
 
-/* A clone shares pages with its original: a write to one must not show in the other, whichever writes. */
+/* A clone shares pages with its original: a write to one must not show in the other, whichever it is. */
 static void clone_and_original_go_separate_ways(void **state)
 {
     os *o = machine(1);
@@ -534,7 +534,7 @@ static void look_at_store(void *ctx, uint64_t call)
     sim_destroy(clone);
 }
 
-/* A kill may come in the midst of a store, as it may in the midst of a memcpy. */
+/* A kill may come in the middle of a store, as it may in the middle of a memcpy. */
 static void kill_can_come_within_a_store(void **state)
 {
     os *o = machine(1);
@@ -611,7 +611,7 @@ static void listing_is_sorted_and_shows_directories(void **state)
     sim_destroy(o);
 }
 
-/* What was opened for reading is not written, by whatever call. */
+/* A file opened for reading is not written, by whatever call. */
 static void file_opened_for_reading_is_not_written(void **state)
 {
     os *o = machine(1);
@@ -653,7 +653,7 @@ static void locks_conflict_between_two_opens(void **state)
     sim_destroy(o);
 }
 
-/* A test's own hands: what they do survives any cut, and counts and fails nothing. */
+/* What the test itself does to the disk survives any cut, and neither counts nor fails. */
 static void poke_and_remove_are_durable_at_once(void **state)
 {
     os *o = machine(1);

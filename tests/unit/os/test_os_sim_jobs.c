@@ -9,7 +9,7 @@
 
 /* ---------------------------------------------------------------- time and jobs */
 
-/* Time passes by itself, so that whoever polls the clock gets somewhere, and jumps when all wait. */
+/* Time passes by itself, so that a thread that polls the clock makes progress, and jumps when all wait. */
 static void time_is_virtual_and_never_stands(void **state)
 {
     os *o = machine(1);
@@ -143,7 +143,7 @@ static uint64_t wake_self_once(void *ctx)
     return OS_JOB_IDLE;
 }
 
-/* A wake in the midst of a step must not be taken for the one that began it. */
+/* A wake in the middle of a step must not be taken for the one that began it. */
 static void wake_during_a_step_is_not_lost(void **state)
 {
     os *o = machine(1);
@@ -203,7 +203,7 @@ static void wait_for_nothing(void)
     }
 }
 
-/* A wait that nothing can end must not hang the suite: it dies, and says of what. */
+/* A wait that nothing can end must not hang the suite: the program aborts and says why. */
 static void endless_wait_aborts_with_words(void **state)
 {
     int words[2];
@@ -231,7 +231,7 @@ static void endless_wait_aborts_with_words(void **state)
 
 /* ---------------------------------------------------------------- replay */
 
-/* A history that uses all that draws on the seed. */
+/* A history that uses everything that draws on the seed. */
 static uint64_t history(uint64_t seed, char trace[200])
 {
     os *o = machine(seed);
@@ -267,7 +267,7 @@ static uint64_t history(uint64_t seed, char trace[200])
     return print;
 }
 
-/* The point of it all: the same seed gives the same run, to the last bit; another gives another. */
+/* What sim is for: the same seed gives the same run, to the last bit; another gives another. */
 static void same_seed_replays_exactly(void **state)
 {
     uint64_t seed = test_seed();

@@ -1,4 +1,4 @@
-/* test_merge.c -- tests src/tree/merge.c against a sorted list, with iterators that are arrays. */
+/* test_merge.c -- tests src/tree/read/merge.c against a sorted list, with iterators that are arrays. */
 #include "tree/read/merge.h"
 
 #include "base/memory.h"
@@ -24,8 +24,8 @@ typedef struct item {
 
 /* ---------------------------------------------------------------- an iterator over an array */
 
-/* It hands out its key and value in a buffer of its own and overwrites both on every move, so that a merge
- * that uses a child's key after moving the child is found out. Its n-th call fails if asked to. */
+/* An iterator that keeps its key and value in a buffer of its own and overwrites both on every move, so that
+ * a merge that uses a child's key after moving the child is detected. Its n-th call fails if asked to. */
 typedef struct array_iterator {
     iterator base;
     const item *items;
@@ -181,8 +181,9 @@ static int item_compare(const void *a, const void *b)
     return order ? order : (x->value > y->value) - (x->value < y->value);
 }
 
-/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that the merge
- * looks at first; and some are all ones, which is also how the merge marks a iterator that has ended. */
+/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that
+ * the merge compares first; and some are all ones, which is also how the merge marks an iterator that has
+ * ended. */
 static void item_fill(item *i, rng *r, uint32_t iterator_number)
 {
     static const char letters[] = {'\0', 'a', 'b', '\xff'};
@@ -197,11 +198,11 @@ static void item_fill(item *i, rng *r, uint32_t iterator_number)
     i->value = iterator_number;
 }
 
-/* Nearly all are tombstones, of numbered keys: the same ones come from several iterators one after the other. */
+/* Nearly all are tombstones of numbered keys: several iterators have the same ones. */
 static void item_fill_deleted(item *i, rng *r, uint32_t iterator_number)
 {
     unsigned number = (unsigned)rng_below(r, KEYS_MAX);
-    if (iterator_number == 0) number -= number % 10; /* few, and younger than the rows of the others */
+    if (iterator_number == 0) number -= number % 10; /* few, and newer than the rows of the others */
     i->key_size = (size_t)snprintf((char *)i->key, sizeof i->key, "user%04u", number);
     i->op = number % 50 < 45 && !rng_chance(r, 100) ? ENTRY_DELETE : ENTRY_PUT;
     if (iterator_number != 1 && rng_chance(r, 2)) i->op = ENTRY_PUT;
@@ -214,7 +215,7 @@ static size_t items_unique(item *items, size_t count)
     for (size_t i = 0; i < count; i++) {
         slice key = slice_of(items[i].key, items[i].key_size);
         if (kept && item_compare_key(&items[kept - 1], key) == 0)
-            continue; /* sorted by age: the youngest stays */
+            continue; /* sorted by age: the newest stays */
         items[kept++] = items[i];
     }
     return kept;
@@ -274,7 +275,7 @@ static iterator *merge_model_open(merge_model *f)
     return merged;
 }
 
-/* The merge stands where the model does (at >= count: nowhere). */
+/* The merge is where the model is (at >= count: not positioned). */
 static void check_at(const merge_model *f, iterator *s, size_t at)
 {
     assert_int_equal(s->status, HOLT_OK);
@@ -342,7 +343,7 @@ static size_t model_seek_last(const merge_model *f, slice key)
     return at - 1;
 }
 
-/* Where the model comes to from a tombstone. */
+/* Where the model gets to from a tombstone. */
 static size_t model_skip(const merge_model *f, size_t at, slice limit)
 {
     do
@@ -412,8 +413,8 @@ static void merge_moves_any_way_at_any_time(void **state)
     }
 }
 
-/* Rows of tombstones in one iterator over nothing, over entries of one or several others, and under entries that are younger:
- * which of the others' entries they hide is decided in ways of its own. */
+/* Rows of tombstones in one iterator over nothing, over entries of one or several others, and under entries
+ * that are newer: each case decides in its own way which of the others' entries they hide. */
 static void merge_passes_over_tombstones_and_what_they_hide(void **state)
 {
     uint64_t seed = test_seed();
@@ -439,7 +440,7 @@ static item *numbered_item(merge_model *f, uint32_t s, unsigned number, entry_op
     return it;
 }
 
-/* The calls of children that passing over the tombstones takes, forwards and backwards. */
+/* How many calls of children it takes to skip the tombstones, forward and backward. */
 static uint64_t calls_to_pass(merge_model *f, bool backward)
 {
     iterator *s = merge_model_open(f);
@@ -452,8 +453,8 @@ static uint64_t calls_to_pass(merge_model *f, bool backward)
     return f->calls;
 }
 
-/* A child with a row of tombstones before the others' next keys passes over it in one call; where each hides an entry, both
- * are left by one call each. */
+/* A child with a row of tombstones before the others' next keys skips it in one call; where each tombstone
+ * hides an entry, each of the two children skips in one call. */
 static void merge_passes_over_tombstones_with_few_calls(void **state)
 {
     for (size_t iterators = 2; iterators < 5; iterators++) {
@@ -475,7 +476,7 @@ static void merge_passes_over_tombstones_with_few_calls(void **state)
     }
 }
 
-/* Long stretches from one iterator take the path that compares with the strongest rival only. */
+/* Long stretches from one iterator take the path that compares only with the strongest rival. */
 static void merge_follows_long_stretches_of_one_iterator(void **state)
 {
     merge_model_fill(&shared, 1, 0, 0);
@@ -543,7 +544,7 @@ static void merge_hands_on_the_error_of_a_value(void **state)
     iterator_close(s);
 }
 
-/* The merge owns its children from the call on: one that could not be made must not leak them. */
+/* The merge owns its children from the call on: if it cannot be made, it must not leak them. */
 static void merge_without_memory_closes_its_children(void **state)
 {
     for (size_t iterators = 0; iterators < 4; iterators++) {
@@ -576,7 +577,7 @@ static void merge_of_nothing_is_empty(void **state)
     iterator_close(s);
 }
 
-/* The key that is being left is kept in memory that may not be had. */
+/* The key that is being left is copied, and there may be no memory for it. */
 static void merge_without_memory_for_a_move_says_so(void **state)
 {
     merge_model_fill(&shared, 7, 6, 30);

@@ -1,5 +1,5 @@
-/* test_tree.c -- tests src/tree: building, looking up, walking and verifying trees against sorted arrays, on
- * a machine that fails and forgets on demand. */
+/* test_tree.c -- tests src/tree: building, looking up, walking and verifying trees, compared with sorted
+ * arrays, on a machine that fails and forgets on demand. */
 #include "tree/tree.h"
 
 #include "base/coding.h"
@@ -137,7 +137,7 @@ static void model_make(model *m, key_kind kind, rng *r, size_t count, size_t blo
     model_settle(m);
 }
 
-/* Makes all entries in some stretch tombstones: leaves of nothing else among them. */
+/* Makes all entries in some stretch tombstones: some leaves have nothing else. */
 static void model_delete_stretch(model *m, rng *r)
 {
     size_t from = (size_t)rng_below(r, m->count + 1), to = from + (size_t)rng_below(r, m->count + 1 - from);
@@ -253,7 +253,7 @@ static tree_answer lookup_cached(tree_file *file, const tree_root *root, slice k
     return answer;
 }
 
-/* Looks the key up both ways, and asks the filter. Counts in *cached how often the cache alone knew. */
+/* Looks the key up both ways, and asks the filter. Counts in *cached how often the cache alone sufficed. */
 static void check_lookup(tree_file *file, const tree_root *root, const model *m, slice key,
                          tree_buffer *buffer, uint64_t *cached)
 {
@@ -322,7 +322,7 @@ static void check_verify(tree_file *file, const tree_root *root, const model *m)
     assert_true(root->bytes <= tree_file_size(file));
 }
 
-/* The iterator stands on item `at` of [begin, end), or on nothing. */
+/* The iterator is on item `at` of [begin, end), or not positioned. */
 static void check_iterator_at(iterator *s, const model *m, size_t begin, size_t end, size_t at)
 {
     assert_int_equal(s->status, HOLT_OK);
@@ -373,7 +373,7 @@ static size_t random_place(iterator *s, const model *m, size_t begin, size_t end
     }
 }
 
-/* Passes over tombstones as far as a random limit or none; returns where that leads to. */
+/* Skips tombstones up to a random limit or none; returns where that leads to. */
 static size_t random_skip(iterator *s, const model *m, size_t begin, size_t end, size_t at, bool backward,
                           slice limit)
 {
@@ -406,7 +406,7 @@ static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end,
         } else {
             uint64_t choice = rng_below(r, 4);
             backward = choice % 2;
-            if (begin == end) { /* nothing to stand on */
+            if (begin == end) { /* no entry to be on */
                 (void)random_place(s, m, 0, m->count, slice_of(key, size), choice);
                 at = SIZE_MAX;
             } else {
@@ -534,7 +534,8 @@ static void tree_of_several_levels_is_walked_and_searched(void **state)
     tree_machine_close(&tm);
 }
 
-/* Passes over all entries, which are tombstones, with the n-th allocation failing. false: that was none. */
+/* Skips all entries, which are tombstones, with the n-th allocation failing. false: there is no n-th
+ * allocation. */
 static bool skip_with_failure(tree_file *file, const tree_root *root, bool backward, uint64_t n)
 {
     const tree_iterator_options all = {.read_ahead = false};
@@ -552,8 +553,8 @@ static bool skip_with_failure(tree_file *file, const tree_root *root, bool backw
     return rc != HOLT_OK;
 }
 
-/* Long keys take memory while leaves of tombstones are passed over: the lack of it must not be taken for the end, nor for a
- * file whose leaves are out of order. */
+/* Long keys take memory while leaves of tombstones are skipped: a lack of memory must not be taken for the
+ * end, nor for a file whose leaves are out of order. */
 static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **state)
 {
     rng r;
@@ -590,14 +591,14 @@ static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **st
     tree_machine_close(&tm);
 }
 
-/* A part of a file. */
+/* A section of a file. */
 typedef struct stretch {
     uint64_t begin, end;
 } stretch;
 
 enum { FIRST_READS = 8 };
 
-/* What a walk reads and asks for ahead, as the machine sees it. */
+/* What a walk reads and requests ahead, as the machine sees it. */
 static struct {
     const os_ops *ops;
     uint64_t reads;
@@ -642,8 +643,8 @@ static size_t spy_walk(tree_file *file, const tree_root *root, const tree_iterat
     return count;
 }
 
-/* A range of one key costs one leaf also where it is the leaf's first or last one: that nothing follows within the bounds
- * is to be seen in the nodes above. */
+/* A range of one key costs one leaf even when it is the leaf's first or last one: the nodes above show that
+ * nothing follows within the bounds. */
 static void check_reads_of_single_keys(tree_file *file, const tree_root *root, const model *m)
 {
     for (size_t i = 5000; i < 5300; i++) {
@@ -661,7 +662,7 @@ static void check_reads_of_single_keys(tree_file *file, const tree_root *root, c
     }
 }
 
-/* Bounds at a separator, which begins the leaf behind the range: it is not read either. */
+/* Bounds at a separator, with which the leaf after the range begins: that leaf is not read. */
 static void check_reads_below_separators(tree_file *file, const tree_root *root, const model *m)
 {
     for (size_t i = 5000; i < 5300; i++) {
@@ -675,7 +676,7 @@ static void check_reads_below_separators(tree_file *file, const tree_root *root,
     }
 }
 
-/* A walk over many leaves asks for none beyond the last one that it reads. */
+/* A walk over many leaves requests none beyond the last one that it reads. */
 static void check_reads_ahead(tree_file *file, const tree_root *root, const model *m, size_t from, size_t to)
 {
     tree_iterator_options o = {
@@ -697,7 +698,7 @@ static void check_reads_ahead(tree_file *file, const tree_root *root, const mode
     }
 }
 
-/* A range is paid for by what lies in it, not by what happens to lie beside it. */
+/* A range costs what is in it, not what happens to be next to it. */
 static void tree_walk_reads_nothing_beyond_its_bounds(void **state)
 {
     tree_machine tm;
@@ -722,7 +723,7 @@ static void tree_walk_reads_nothing_beyond_its_bounds(void **state)
     tree_machine_close(&tm);
 }
 
-/* Values above the size of an extent, and pieces larger than the writer's buffer. */
+/* Values above the size of an overflow piece, and pieces larger than the writer's buffer. */
 static void tree_stores_huge_values_in_overflow_pieces(void **state)
 {
     static const size_t sizes[] = {(1 << 20) - 1, 1 << 20, (1 << 20) + 1, TREE_OVERFLOW_BYTES + 4097};
@@ -749,7 +750,7 @@ static void tree_stores_huge_values_in_overflow_pieces(void **state)
     walk_iterator(s, &m, 0, m.count);
     iterator_close(s);
 
-    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no extent */
+    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no overflow piece */
     uint64_t size;
     block_ptr_encode(list, (block_ptr){4096, 0, TREE_OVERFLOW_BYTES + 1, 0});
     assert_int_equal(tree_overflow_size(file, slice_of(list, sizeof list), &size), HOLT_CORRUPT);
@@ -785,7 +786,7 @@ static void tree_builder_bytes_foretells_the_size(void **state)
     tree_machine_close(&tm);
 }
 
-/* With a cache that holds next to nothing every way of reading must do without it, filters included. */
+/* With a tiny cache every way of reading must do without it, filters included. */
 static void tree_reads_with_hardly_any_cache(void **state)
 {
     rng r;
@@ -873,8 +874,7 @@ static void *read_at_random(void *ctx)
     return NULL;
 }
 
-/* Readers open, share and close descriptors at once; run under the thread sanitizer this shows what is not
- * guarded. */
+/* Readers open, share and close descriptors at once; the thread sanitizer finds what is not protected. */
 static void tree_files_serve_many_threads(void **state)
 {
     enum { FILES = 5, THREADS = 4 };
@@ -917,7 +917,7 @@ static bool file_is_there(const tree_machine *tm, uint64_t number)
     return exists;
 }
 
-/* Deleted too early it is lost to its readers, not deleted it fills the disk. */
+/* Deleted too early, it is lost to its readers; not deleted, it fills the disk. */
 static void tree_file_is_deleted_with_the_last_reference_once_obsolete(void **state)
 {
     tree_machine tm;
@@ -945,7 +945,7 @@ static void tree_file_is_deleted_with_the_last_reference_once_obsolete(void **st
     tree_machine_close(&tm);
 }
 
-/* A writer that is given up must not leave its file, nor replace one that is there. */
+/* A writer that is abandoned must not leave its file, nor replace an existing one. */
 static void tree_file_writer_leaves_nothing_unless_finished(void **state)
 {
     tree_machine tm;
@@ -1118,7 +1118,7 @@ static bool filter_finds_damage(tree_file *file, const tree_root *root, const mo
     return found;
 }
 
-/* Reads everything in every way. Whether anything said that the file is damaged; what is not said to be is
+/* Reads everything in every way. Returns whether anything reported damage; what is not reported must be
  * right. */
 static bool reading_finds_damage(tree_machine *tm, const tree_root *root, const model *m, bool verify_must)
 {
@@ -1136,7 +1136,7 @@ static bool reading_finds_damage(tree_machine *tm, const tree_root *root, const 
     return found;
 }
 
-/* A small tree of several leaves with extents and a filter, whose file is pieces[0..size). */
+/* A small tree of several leaves with overflow pieces and a filter, whose file is pieces[0..size). */
 typedef struct victim {
     tree_machine tm;
     model m;
@@ -1203,7 +1203,7 @@ static void tree_finds_a_truncated_file(void **state)
     victim_close(&v);
 }
 
-/* The first leaf's place holds the second leaf's bytes: each is a good block, but not the one that belongs
+/* The second leaf's bytes in the place of the first: each is a good block, but not the one that belongs
  * there. */
 static void tree_finds_a_block_in_the_wrong_place(void **state)
 {
@@ -1348,8 +1348,7 @@ static void tree_refuses_blocks_of_the_wrong_level(void **state)
     }
 }
 
-/* Leaves whose keys do not lie between their separators answer lookups wrongly; only verification can see
- * that. */
+/* Leaves whose keys are not between their separators make lookups wrong; only verification can find that. */
 static void tree_verify_finds_keys_outside_their_separators(void **state)
 {
     static const char *const first[] = {"a", "n"}, *const second[] = {"p", "q"}, *const low[] = {"b", "q"};
@@ -1368,7 +1367,7 @@ static void tree_verify_finds_keys_outside_their_separators(void **state)
     }
 }
 
-/* A root whose counts or filter do not fit the tree was not written with it. */
+/* A root whose counts or filter do not match the tree was not written with it. */
 static void tree_verify_compares_with_the_root(void **state)
 {
     victim v;
@@ -1419,7 +1418,7 @@ static void tree_refuses_extents_that_cannot_be(void **state)
 
 /* ---------------------------------------------------------------- faults */
 
-/* Small enough to be built again for each of its failures, with a value in extents. */
+/* Small enough to be built again for each of its failures, with a value in overflow pieces. */
 static void faulty_model(model *m)
 {
     rng r;
@@ -1481,8 +1480,7 @@ done:
     return rc;
 }
 
-/* At whichever call the machine refuses, the failure is told, nothing is left behind, and the next attempt
- * succeeds. */
+/* Whichever call fails, the failure is returned, nothing is left behind, and the next attempt succeeds. */
 static void tree_survives_a_failure_of_any_call(void **state)
 {
     static const struct {
@@ -1508,7 +1506,8 @@ static void tree_survives_a_failure_of_any_call(void **state)
                 assert_int_equal(rc, faults[i].status);
                 assert_string_equal(last_error().file, "run-000001.sst");
             }
-            /* Opening, and reading the header then, may also fail for advice alone, which nobody needs to hear of. */
+            /* Opening, and reading the header then, may also fail in a call that only gives advice, which is
+             * ignored. */
             bool by_advice = faults[i].kind == SIM_OPEN || faults[i].kind == SIM_READ;
             if (!by_advice) assert_int_equal(rc != HOLT_OK, hit);
             assert_int_equal(tree_files_count(tm.files), 0);
@@ -1534,7 +1533,7 @@ static void tree_survives_a_failure_of_any_allocation(void **state)
         bool all = mem_allocations() - before < n;
         mem_fail_at(0, false);
         assert_true(rc == HOLT_OK || rc == HOLT_NO_MEMORY);
-        if (rc == HOLT_OK && !all) rc = HOLT_NO_MEMORY; /* one that was not needed failed: go on */
+        if (rc == HOLT_OK && !all) rc = HOLT_NO_MEMORY; /* the failed call was not needed: go on */
         assert_int_equal(tree_files_count(tm.files), 0);
         if (file_is_there(&tm, 1)) assert_int_equal(os_dir_unlink(tm.dir, "run-000001.sst"), HOLT_OK);
     }

@@ -1,5 +1,5 @@
-/* test_tree_apply.c -- tests src/tree/tree_apply.h: batches against a sorted array, on a machine that fails
- * on demand. Pages come from a plain allocator that counts them. */
+/* test_tree_apply.c -- tests src/tree/write/tree_apply.h: batches compared with a sorted array, on a machine
+ * that fails on demand. Pages come from a plain allocator that counts them. */
 #include "tree/write/tree_apply.h"
 
 #include "base/coding.h"
@@ -23,8 +23,8 @@ enum { CACHE_BYTES = 1 << 20, NEVER = 1 << 30, PAGES_MAX = 1 << 16 };
 
 /* ---------------------------------------------------------------- pages */
 
-/* Gives out the lowest free pages. What is released by a step is free after it (test_settle), so that the old
- * tree stays readable until then. */
+/* Gives out the lowest free pages. What a step releases is free after it (test_settle), so that the old tree
+ * stays readable until then. */
 typedef struct plain_pages {
     tree_pages base;
     uint8_t state[PAGES_MAX]; /* 0 free, 1 of the tree, 2 released by the step, 3 written by the step */
@@ -109,7 +109,7 @@ typedef struct modelled_tree {
     tree_root root;
     size_t block_bytes;
     bool dense;
-    size_t cut_steps; /* an apply is cut after so many steps, and another goes on; 0: never */
+    size_t cut_steps; /* an apply is cut after this many steps, and another continues; 0: never */
     entries model;
     rng random;
 } modelled_tree;
@@ -216,7 +216,7 @@ static entries batch_of_numbers(modelled_tree *t, uint32_t from, uint32_t count,
 
 /* ---------------------------------------------------------------- applying */
 
-/* What comes of the root, which may lie at *out. */
+/* Applies the batch to the tree of this root, which may be *out. */
 static holt_status apply_once(modelled_tree *t, const tree_root *root, iterator *in, size_t changes_a_step,
                               tree_root *out)
 {
@@ -338,8 +338,8 @@ static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t r
     modelled_tree_close(&t);
 }
 
-/* Every way of packing, cutting, joining and splitting is met by random batches over keys of every shape: short, with
- * prefixes, without, and longer than a block. */
+/* Random batches over keys of every shape (short, with prefixes, without, and longer than a block) reach
+ * every way of packing, cutting, joining and splitting. */
 static void apply_agrees_with_a_sorted_array(void **state)
 {
     (void)state;
@@ -390,8 +390,8 @@ static void fill_randomly(modelled_tree *t)
     }
 }
 
-/* Small random batches split leaves in halves, of which two thirds are used on the way; the brief asks 0.66
- * of what a block can hold. */
+/* Small random batches split leaves in halves, so that on average two thirds are used; the goal is 0.66 of
+ * what a block can hold. */
 static void random_fill_uses_two_thirds(void **state)
 {
     (void)state;
@@ -406,7 +406,8 @@ static void random_fill_uses_two_thirds(void **state)
     }
 }
 
-/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one in a go. */
+/* A rewrite in pieces must not be loose where one piece ends and the next begins, nor twice as large as one
+ * made at once. */
 static void dense_rewrite_in_pieces_leaves_blocks_full(void **state)
 {
     (void)state;
@@ -477,7 +478,7 @@ static void thinned_tree_is_packed(void **state)
     }
 }
 
-/* Deleting what is not there would rewrite the path to it for nothing. */
+/* Deleting keys that do not exist would rewrite the path to them for nothing. */
 static void nothing_is_written_when_nothing_changes(void **state)
 {
     (void)state;
@@ -561,7 +562,7 @@ static void failed_apply_changes_nothing(void **state)
     modelled_tree_close(&t);
 }
 
-/* A damaged leaf is found before anything is made of it, and named. */
+/* A damaged leaf is found before it is used, and the message names it. */
 static void damage_is_told(void **state)
 {
     (void)state;
