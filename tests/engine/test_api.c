@@ -92,7 +92,7 @@ static void readers_are_not_taken_for_a_dead_writer(void **state)
     sim_destroy(after.os);
 }
 
-static void the_flags_of_open_decide_about_creation(void **state)
+static void open_flags_decide_whether_a_database_is_created(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt *db = NULL;
@@ -112,7 +112,7 @@ static void the_flags_of_open_decide_about_creation(void **state)
 /* ---------------------------------------------------------------- transactions */
 
 /* After the commit the handle still exists, but no call through it may do anything. */
-static void an_ended_transaction_answers_closed(void **state)
+static void calls_on_an_ended_transaction_return_closed(void **state)
 {
     static const uint32_t kinds[] = {HOLT_TXN_BLIND, HOLT_TXN_READ_ONLY};
     db_fixture *f = (db_fixture *)*state;
@@ -138,7 +138,7 @@ static void an_ended_transaction_answers_closed(void **state)
 }
 
 /* The pattern that holt.h recommends: always roll back, even after the commit. */
-static void rollback_after_commit_takes_nothing_back(void **state)
+static void rollback_after_commit_undoes_nothing(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
@@ -165,7 +165,7 @@ static void rollback_without_commit_leaves_nothing(void **state)
 }
 
 /* Cursors outlive their transaction as handles only; the caller closes them in any order. */
-static void cursors_of_an_ended_transaction_answer_closed(void **state)
+static void cursors_of_an_ended_transaction_return_closed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
@@ -383,7 +383,7 @@ static void a_value_is_reused_by_the_next_get(void **state)
 }
 
 /* The size is returned in every case; a buffer that is too small is not touched. */
-static void get_into_tells_the_size_and_never_writes_past_it(void **state)
+static void get_into_returns_the_size_and_never_writes_past_the_buffer(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     char buffer[8];
@@ -409,7 +409,7 @@ static void get_into_tells_the_size_and_never_writes_past_it(void **state)
     }
 }
 
-static void put_if_absent_writes_only_where_nothing_is(void **state)
+static void put_if_absent_writes_only_absent_keys(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
@@ -426,7 +426,7 @@ static void put_if_absent_writes_only_where_nothing_is(void **state)
     expect_get(f->c, NULL, "a", "4");
 }
 
-static void deleting_what_is_not_there_is_no_failure(void **state)
+static void deleting_an_absent_key_succeeds(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     expect_ok(holt_delete(f->c, NULL, holt_str("a")));
@@ -491,7 +491,7 @@ static void not_found_of_a_key_keeps_the_last_failure(void **state)
 }
 
 /* A library that is newer or older than the program: only what both know is filled in, the rest is zero. */
-static void output_structures_are_filled_as_far_as_the_program_knows_them(void **state)
+static void output_structures_are_filled_up_to_the_programs_size(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     struct {
@@ -538,7 +538,7 @@ static void every_status_has_its_name(void **state)
 /* ---------------------------------------------------------------- later */
 
 /* Calls of later releases must neither half work nor crash. */
-static void what_comes_later_is_refused_as_unsupported(void **state)
+static void calls_of_later_releases_return_unsupported(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_txn *t = NULL;
@@ -574,11 +574,11 @@ int main(void)
         TEST(an_ended_transaction_lets_the_database_close_and_is_freed_later),
         TEST(a_database_is_opened_once_in_a_process),
         TEST(readers_are_not_taken_for_a_dead_writer),
-        TEST(the_flags_of_open_decide_about_creation),
-        TEST(an_ended_transaction_answers_closed),
-        TEST(rollback_after_commit_takes_nothing_back),
+        TEST(open_flags_decide_whether_a_database_is_created),
+        TEST(calls_on_an_ended_transaction_return_closed),
+        TEST(rollback_after_commit_undoes_nothing),
         TEST(rollback_without_commit_leaves_nothing),
-        TEST(cursors_of_an_ended_transaction_answer_closed),
+        TEST(cursors_of_an_ended_transaction_return_closed),
         TEST(a_blind_transaction_only_writes),
         TEST(blind_transactions_never_conflict),
         TEST(the_last_write_of_a_key_in_a_batch_counts),
@@ -588,14 +588,14 @@ int main(void)
         TEST(a_batch_over_two_collections_is_seen_whole_or_not),
         TEST(a_transaction_of_another_database_is_invalid),
         TEST(a_value_is_reused_by_the_next_get),
-        TEST(get_into_tells_the_size_and_never_writes_past_it),
-        TEST(put_if_absent_writes_only_where_nothing_is),
-        TEST(deleting_what_is_not_there_is_no_failure),
+        TEST(get_into_returns_the_size_and_never_writes_past_the_buffer),
+        TEST(put_if_absent_writes_only_absent_keys),
+        TEST(deleting_an_absent_key_succeeds),
         TEST(the_last_failure_is_kept_per_thread),
         TEST(not_found_of_a_key_keeps_the_last_failure),
-        TEST(output_structures_are_filled_as_far_as_the_program_knows_them),
+        TEST(output_structures_are_filled_up_to_the_programs_size),
         TEST(every_status_has_its_name),
-        TEST(what_comes_later_is_refused_as_unsupported),
+        TEST(calls_of_later_releases_return_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

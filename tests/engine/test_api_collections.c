@@ -37,7 +37,7 @@ static void handles_are_shared_and_counted(void **state)
     holt_collection_close(NULL);
 }
 
-static void creating_what_is_there_answers_exists(void **state)
+static void creating_an_existing_collection_returns_exists(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_collection *c = create(f->db, "x"), *again = (holt_collection *)1;
@@ -64,7 +64,7 @@ static void a_cursor_outlives_the_collection_handle(void **state)
 /* ---------------------------------------------------------------- drop */
 
 /* A caller that still holds a handle must get an error, not stale contents or a crash. */
-static void after_a_drop_handles_and_cursors_answer_closed(void **state)
+static void after_a_drop_handles_and_cursors_return_closed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
@@ -168,7 +168,7 @@ static void the_files_of_a_dropped_collection_are_removed(void **state)
     assert_false(directory_find(f->path, "run-", name, sizeof name));
 }
 
-static void dropping_what_is_not_there_or_the_default_is_refused(void **state)
+static void dropping_an_unknown_collection_or_the_default_is_refused(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
@@ -262,7 +262,7 @@ static void a_name_is_copied_as_far_as_it_fits(void **state)
 
 /* A clear has its place in the commit order: everything before it is gone, everything after it stays, also
  * when the log is replayed. */
-static void a_clear_is_a_commit_among_others(void **state)
+static void a_clear_has_its_place_in_the_commit_order(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     put(f->c, "run", "old");
@@ -333,18 +333,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(handles_are_shared_and_counted),
-        TEST(creating_what_is_there_answers_exists),
+        TEST(creating_an_existing_collection_returns_exists),
         TEST(a_cursor_outlives_the_collection_handle),
-        TEST(after_a_drop_handles_and_cursors_answer_closed),
+        TEST(after_a_drop_handles_and_cursors_return_closed),
         TEST(a_new_collection_of_a_dropped_name_is_empty),
         TEST(a_commit_to_a_dropped_collection_conflicts_and_applies_nothing),
         TEST_POSIX(the_files_of_a_dropped_collection_are_removed),
-        TEST(dropping_what_is_not_there_or_the_default_is_refused),
+        TEST(dropping_an_unknown_collection_or_the_default_is_refused),
         TEST(a_renamed_collection_keeps_handles_and_contents),
         TEST(renaming_is_refused_where_it_would_hide_a_collection),
         TEST(the_list_is_in_bytewise_order),
         TEST(a_name_is_copied_as_far_as_it_fits),
-        TEST(a_clear_is_a_commit_among_others),
+        TEST(a_clear_has_its_place_in_the_commit_order),
         TEST(a_batch_that_commits_after_a_clear_is_not_cleared),
         TEST(two_hundred_collections_keep_their_own_entries),
     };

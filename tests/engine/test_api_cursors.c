@@ -568,7 +568,7 @@ static void lay_out_cold(db_fixture *f, int count)
 }
 
 /* Skipping a damaged or unreadable block with status OK would lose rows silently. */
-static void a_read_error_stays_until_the_cursor_is_placed_anew(void **state)
+static void a_read_error_stays_until_the_next_first_last_or_seek(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     lay_out_cold(f, 200);
@@ -614,7 +614,7 @@ static void a_read_error_in_the_middle_ends_the_walk_with_it(void **state)
 }
 
 /* A caller that forgets to check the cursor's status may still check that of its close. */
-static void close_returns_the_error_the_cursor_stood_in(void **state)
+static void close_returns_the_error_of_the_cursor(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     lay_out_cold(f, 200);
@@ -648,9 +648,9 @@ int main(void)
         TEST(a_cursor_sees_the_moment_it_was_opened_until_refreshed),
         TEST(a_cursor_refreshed_again_and_again_sees_every_change),
         TEST(a_cursor_in_a_transaction_is_not_refreshed),
-        TEST(a_read_error_stays_until_the_cursor_is_placed_anew),
+        TEST(a_read_error_stays_until_the_next_first_last_or_seek),
         TEST(a_read_error_in_the_middle_ends_the_walk_with_it),
-        TEST(close_returns_the_error_the_cursor_stood_in),
+        TEST(close_returns_the_error_of_the_cursor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

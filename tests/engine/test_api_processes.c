@@ -202,7 +202,7 @@ static void end_holder(holder *h, pid_t child)
 }
 
 /* A message that says "busy" must name the process that holds the lock. */
-static void a_second_process_is_told_who_has_the_database(void **state)
+static void busy_names_the_process_that_has_the_database(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holder h;
@@ -370,7 +370,7 @@ static bool read_as_nobody(void *ctx)
     return child_check(holt_close(db) == HOLT_OK) && good;
 }
 
-static void a_read_only_open_needs_no_right_to_write(void **state)
+static void a_read_only_open_needs_no_write_permission(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
@@ -389,12 +389,12 @@ int main(void)
         TEST(a_forked_child_cannot_use_what_it_inherited),
         TEST(a_childs_close_does_not_unlock_the_parents_database),
         TEST(a_living_child_does_not_keep_the_database_locked),
-        TEST(a_second_process_is_told_who_has_the_database),
+        TEST(busy_names_the_process_that_has_the_database),
         TEST(readers_share_the_database_and_keep_writers_out),
         TEST(readers_are_not_taken_for_the_writer_that_died),
         TEST(a_read_only_open_shows_everything_and_writes_nothing),
         TEST(two_readers_open_at_once),
-        TEST(a_read_only_open_needs_no_right_to_write),
+        TEST(a_read_only_open_needs_no_write_permission),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

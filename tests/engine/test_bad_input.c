@@ -515,7 +515,7 @@ static bool open_without_rights(void *ctx)
 }
 
 /* Root may write everywhere, so the child runs as nobody. */
-static void a_directory_without_the_right_to_write_is_refused(void **state)
+static void a_directory_without_write_permission_is_refused(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     char inside[TEMP_PATH_BYTES];
@@ -631,7 +631,7 @@ int main(void)
         TEST_POSIX(a_directory_that_holds_something_else_is_refused),
         TEST_POSIX(an_empty_directory_becomes_a_database),
         TEST_POSIX(a_path_without_a_parent_is_refused),
-        TEST_POSIX(a_directory_without_the_right_to_write_is_refused),
+        TEST_POSIX(a_directory_without_write_permission_is_refused),
         TEST_POSIX(a_newer_format_in_current_is_refused),
         TEST_POSIX(a_newer_format_in_a_manifest_is_refused),
     };

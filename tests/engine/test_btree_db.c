@@ -168,7 +168,7 @@ static void walk(holt_cursor *cursor, uint32_t count)
 
 /* Pages that a reader may still reach must not be reused; pages that nothing can reach must be, or a file
  * that is rewritten would grow for ever. */
-static void readers_keep_their_moment_and_their_pages_come_back(void **state)
+static void readers_keep_their_snapshot_and_their_pages_are_freed_later(void **state)
 {
     (void)state;
     enum { COUNT = 8000, ROUNDS = 10 };
@@ -260,7 +260,7 @@ static uint64_t sleeps_of_compact(two_kinds *two)
 /* Compacting moves the new tree down to where the old one was, as soon as no reader needs the old one. If a
  * reader does, waiting is useless; if only earlier versions do, which are released in a moment, the file is
  * small when the call returns. */
-static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
+static void compacting_waits_for_earlier_versions_but_not_for_readers(void **state)
 {
     (void)state;
     two_kinds two = {.memtable_bytes = 256 << 10};
@@ -283,7 +283,7 @@ static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
 
 /* Page reclaim finds a change open on the page store, and goes to sleep. Nothing wakes it when that change
  * ends, unless it was a flush; the pages of the dropped tree must be freed all the same. */
-static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **state)
+static void garbage_is_reclaimed_after_another_change_delayed_it(void **state)
 {
     (void)state;
     two_kinds two = {0};
@@ -306,7 +306,7 @@ static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **stat
 
 /* The file had stopped shrinking before the clear, and its last page belongs to another tree: what the clear
  * frees is in front of it, and only moving that page makes the file smaller. */
-static void clearing_shrinks_a_file_that_another_tree_ends(void **state)
+static void clearing_shrinks_a_file_whose_last_page_is_of_another_tree(void **state)
 {
     (void)state;
     two_kinds two = {0};
@@ -375,13 +375,13 @@ static void ended_trees_give_their_pages_back(holt_status (*how)(two_kinds *))
     end(&two);
 }
 
-static void a_dropped_tree_gives_its_pages_back(void **state)
+static void the_pages_of_a_dropped_tree_are_freed(void **state)
 {
     (void)state;
     ended_trees_give_their_pages_back(drop);
 }
 
-static void a_cleared_tree_gives_its_pages_back(void **state)
+static void the_pages_of_a_cleared_tree_are_freed(void **state)
 {
     (void)state;
     ended_trees_give_their_pages_back(clear);
@@ -754,7 +754,7 @@ static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno
 }
 
 /* After a failed write, sync, truncate or record a page must not be lost, used twice, or reused too early. */
-static void each_call_of_upkeep_may_fail(void **state)
+static void any_call_of_page_reclaim_may_fail(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
@@ -763,7 +763,7 @@ static void each_call_of_upkeep_may_fail(void **state)
 }
 
 /* Not even a new manifest can be written: until one can, it is unknown which record is on disk. */
-static void spaces_in_doubt_settle(void **state)
+static void page_stores_in_doubt_are_resolved(void **state)
 {
     (void)state;
     static const sim_call kinds[] = {SIM_SYNC, SIM_WRITE, SIM_RENAME, SIM_DIR_SYNC, SIM_TRUNCATE};
@@ -774,7 +774,7 @@ static void spaces_in_doubt_settle(void **state)
 }
 
 /* A manifest that has grown long is replaced by a new one, with nothing in doubt. */
-static void a_manifest_is_replaced_without_a_doubt(void **state)
+static void replacing_a_long_manifest_leaves_nothing_in_doubt(void **state)
 {
     (void)state;
     two_kinds two = {0};
@@ -811,7 +811,7 @@ static void *flush_again_and_again(void *ctx)
 
 /* A flush gives a collection its next tree while a clear is under way: what becomes garbage is the tree that
  * the clear removes, not the one that was there when it began. */
-static void clears_beside_flushes_give_up_the_tree_that_was_there(void **state)
+static void a_clear_during_a_flush_frees_the_tree_it_removes(void **state)
 {
     (void)state;
     sim_options options = {.seed = 1, .threads = true};
@@ -948,22 +948,22 @@ static void blocks_of_all_sizes_hold_values_of_all_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readers_keep_their_moment_and_their_pages_come_back),
+        cmocka_unit_test(readers_keep_their_snapshot_and_their_pages_are_freed_later),
         cmocka_unit_test(a_long_reader_keeps_no_more_than_it_sees),
-        cmocka_unit_test(garbage_is_given_up_after_another_change_kept_upkeep_out),
-        cmocka_unit_test(compacting_waits_only_for_what_comes_back_by_itself),
-        cmocka_unit_test(clearing_shrinks_a_file_that_another_tree_ends),
+        cmocka_unit_test(garbage_is_reclaimed_after_another_change_delayed_it),
+        cmocka_unit_test(compacting_waits_for_earlier_versions_but_not_for_readers),
+        cmocka_unit_test(clearing_shrinks_a_file_whose_last_page_is_of_another_tree),
         cmocka_unit_test(deleting_nearly_all_shrinks_the_file_by_itself),
-        cmocka_unit_test(a_dropped_tree_gives_its_pages_back),
-        cmocka_unit_test(a_cleared_tree_gives_its_pages_back),
+        cmocka_unit_test(the_pages_of_a_dropped_tree_are_freed),
+        cmocka_unit_test(the_pages_of_a_cleared_tree_are_freed),
         cmocka_unit_test(no_crash_loses_pages_of_dropped_trees),
         cmocka_unit_test(no_crash_loses_pages_of_cleared_trees),
         cmocka_unit_test(a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash),
         cmocka_unit_test(commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking),
-        cmocka_unit_test(each_call_of_upkeep_may_fail),
-        cmocka_unit_test(spaces_in_doubt_settle),
-        cmocka_unit_test(a_manifest_is_replaced_without_a_doubt),
-        cmocka_unit_test(clears_beside_flushes_give_up_the_tree_that_was_there),
+        cmocka_unit_test(any_call_of_page_reclaim_may_fail),
+        cmocka_unit_test(page_stores_in_doubt_are_resolved),
+        cmocka_unit_test(replacing_a_long_manifest_leaves_nothing_in_doubt),
+        cmocka_unit_test(a_clear_during_a_flush_frees_the_tree_it_removes),
         cmocka_unit_test(a_random_fill_is_dense_and_cheap_and_denser_after_compact),
         cmocka_unit_test(blocks_of_all_sizes_hold_values_of_all_sizes),
     };

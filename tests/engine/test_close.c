@@ -352,7 +352,7 @@ static void close_under_workers(db_fixture *f, bool between)
 
 /* A thread in the middle of a call reads what the close is about to free; one that begins a call afterwards
  * has only its handle to check. */
-static void a_forced_close_waits_for_calls_under_way_and_refuses_later_ones(void **state)
+static void a_forced_close_waits_for_running_calls_and_refuses_later_ones(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     fill(f->c);
@@ -386,7 +386,7 @@ int main(void)
         on_sim(an_ended_transaction_or_load_is_closed_after_the_database_is),
         on_sim(unknown_flags_of_close_are_refused),
         on_sim(a_forced_close_from_within_a_walk_over_a_batch_ends_the_walk),
-        on_posix(a_forced_close_waits_for_calls_under_way_and_refuses_later_ones),
+        on_posix(a_forced_close_waits_for_running_calls_and_refuses_later_ones),
         on_posix(threads_between_calls_find_their_handles_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

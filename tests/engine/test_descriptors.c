@@ -134,7 +134,7 @@ static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **
 /* ---------------------------------------------------------------- none is left */
 
 /* What the table keeps open for reading is given up when a descriptor is needed, also by another database. */
-static void idle_descriptors_are_given_to_whoever_needs_one(void **state)
+static void idle_descriptors_are_closed_when_one_is_needed(void **state)
 {
     growing_db g;
     holt *other;
@@ -159,7 +159,7 @@ static void idle_descriptors_are_given_to_whoever_needs_one(void **state)
 
 /* With no descriptor left, calls that need one are refused with a message that names the limit, and change
  * nothing; other calls work; and everything works again by itself once there are descriptors. */
-static void without_any_descriptor_calls_are_refused_and_then_go_on(void **state)
+static void calls_are_refused_until_there_is_a_descriptor(void **state)
 {
     growing_db g;
     holt_collection *made = NULL;
@@ -245,8 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_run_files_than_open_files_max_are_read_in_turn),
         cmocka_unit_test(a_replaced_run_file_is_not_taken_for_the_one_that_was_closed),
-        cmocka_unit_test(idle_descriptors_are_given_to_whoever_needs_one),
-        cmocka_unit_test(without_any_descriptor_calls_are_refused_and_then_go_on),
+        cmocka_unit_test(idle_descriptors_are_closed_when_one_is_needed),
+        cmocka_unit_test(calls_are_refused_until_there_is_a_descriptor),
         cmocka_unit_test(a_close_without_any_descriptor_loses_nothing),
         cmocka_unit_test(a_small_database_at_rest_holds_three_descriptors),
     };

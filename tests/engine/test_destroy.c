@@ -127,7 +127,7 @@ static void destroy_through_a_symbolic_link_leaves_the_empty_directory(void **st
 
 /* LevelDB and RocksDB name CURRENT, LOCK, LOG and MANIFEST as Holt does. A wrong path must not harm their
  * databases, nor a directory of logs. */
-static void destroy_of_what_is_no_database_deletes_nothing(void **state)
+static void destroy_of_something_else_deletes_nothing(void **state)
 {
     static const char *const others[][2] = {{"CURRENT", "MANIFEST-000004\n"},
                                             {"MANIFEST-000004", "\x56\xf9\xb8\xf8\x1c\x00\x01\x01"},
@@ -316,7 +316,7 @@ int main(void)
         on_sim(destroy_of_an_open_database_is_busy),
         on_posix(destroy_keeps_foreign_files_and_their_directory),
         on_posix(destroy_through_a_symbolic_link_leaves_the_empty_directory),
-        on_sim(destroy_of_what_is_no_database_deletes_nothing),
+        on_sim(destroy_of_something_else_deletes_nothing),
         on_sim(destroy_of_a_damaged_database_works_but_not_of_a_newer_one),
         on_sim(interrupted_destroy_leaves_all_or_nothing),
         on_sim(destroy_that_failed_can_be_repeated),

@@ -147,7 +147,7 @@ static void names_are_classified_exactly(void **state)
 /* ---------------------------------------------------------------- where a database may be made */
 
 /* A new file system has lost+found, and file managers leave their marks everywhere. */
-static void a_database_is_made_beside_bystanders(void **state)
+static void a_database_is_created_next_to_harmless_files(void **state)
 {
     db_fixture *f = *state;
     static const char *const names[] = {".DS_Store", ".nfs0000000001234567", ".hidden", ".tmp", ".gitkeep"};
@@ -168,7 +168,7 @@ static void a_database_is_made_beside_bystanders(void **state)
 }
 
 /* A wrong path must not fill a directory with files. */
-static void a_database_is_not_made_among_other_files(void **state)
+static void a_database_is_not_created_among_other_files(void **state)
 {
     db_fixture *f = *state;
     static const char *const names[] = {"notes.tmp", "letter.txt", "run-1.sst", "lost+found.txt"};
@@ -252,9 +252,12 @@ static void a_missing_parent_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POSIX(only_the_engines_own_files_are_deleted),        cmocka_unit_test(names_are_classified_exactly),
-        POSIX(a_database_is_made_beside_bystanders),          POSIX(a_database_is_not_made_among_other_files),
-        POSIX(an_open_that_is_refused_leaves_nothing_behind), POSIX(a_missing_parent_is_named),
+        POSIX(only_the_engines_own_files_are_deleted),
+        cmocka_unit_test(names_are_classified_exactly),
+        POSIX(a_database_is_created_next_to_harmless_files),
+        POSIX(a_database_is_not_created_among_other_files),
+        POSIX(an_open_that_is_refused_leaves_nothing_behind),
+        POSIX(a_missing_parent_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -276,7 +276,7 @@ static void live_on_sim(uint32_t kind, making_room way, uint64_t disk_bytes, uin
 
 /* Where the disk fills up decides what fails: a segment, a run, a page, the output of a merge, the manifest.
  * So there are many odd sizes, and each is combined with another way of making room. */
-static void a_full_disk_costs_nothing_and_is_used_on(void **state)
+static void a_full_disk_loses_nothing_and_is_usable_again(void **state)
 {
     rng r;
     uint64_t seed = test_seed();
@@ -324,20 +324,20 @@ static void live_on_tmpfs(uint32_t kind, making_room way)
 }
 
 /* The real kernel, with real threads: fallocate, sparse pages, mappings of a full tmpfs. */
-static void a_full_tmpfs_is_used_on_after_a_drop(void **state)
+static void a_full_tmpfs_is_usable_again_after_a_drop(void **state)
 {
     live_on_tmpfs(HOLT_LSM, ROOM_DROP);
     live_on_tmpfs(HOLT_BTREE, ROOM_DROP);
 }
 
-static void a_full_tmpfs_is_used_on_after_a_clear(void **state)
+static void a_full_tmpfs_is_usable_again_after_a_clear(void **state)
 {
     live_on_tmpfs(HOLT_LSM, ROOM_CLEAR);
     live_on_tmpfs(HOLT_BTREE, ROOM_CLEAR);
 }
 
 /* Deletes need space themselves, which BALLAST provides. */
-static void a_full_tmpfs_is_used_on_after_deletes(void **state)
+static void a_full_tmpfs_is_usable_again_after_deletes(void **state)
 {
     live_on_tmpfs(HOLT_LSM, ROOM_DELETE);
     live_on_tmpfs(HOLT_BTREE, ROOM_DELETE);
@@ -348,10 +348,10 @@ static void a_full_tmpfs_is_used_on_after_deletes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_full_disk_costs_nothing_and_is_used_on),
-        cmocka_unit_test(a_full_tmpfs_is_used_on_after_a_drop),
-        cmocka_unit_test(a_full_tmpfs_is_used_on_after_a_clear),
-        cmocka_unit_test(a_full_tmpfs_is_used_on_after_deletes),
+        cmocka_unit_test(a_full_disk_loses_nothing_and_is_usable_again),
+        cmocka_unit_test(a_full_tmpfs_is_usable_again_after_a_drop),
+        cmocka_unit_test(a_full_tmpfs_is_usable_again_after_a_clear),
+        cmocka_unit_test(a_full_tmpfs_is_usable_again_after_deletes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

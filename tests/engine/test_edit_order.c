@@ -222,33 +222,33 @@ static void try_all_places(void (*change)(rig *, holt_kind), void (*expect)(holt
     }
 }
 
-static void whole_manifest_beside_a_creation_has_the_collection(void **state)
+static void manifest_written_during_a_creation_has_the_collection(void **state)
 {
     try_all_places(create, expect_created);
 }
 
-static void whole_manifest_beside_a_drop_does_not_bring_the_collection_back(void **state)
+static void manifest_written_during_a_drop_does_not_restore_the_collection(void **state)
 {
     try_all_places(drop, expect_dropped);
     try_all_places(drop_and_create, expect_empty);
 }
 
-static void whole_manifest_beside_a_rename_has_the_new_name(void **state)
+static void manifest_written_during_a_rename_has_the_new_name(void **state)
 {
     try_all_places(rename_it, expect_renamed);
 }
 
-static void whole_manifest_beside_a_clear_has_an_empty_collection(void **state)
+static void manifest_written_during_a_clear_has_an_empty_collection(void **state)
 {
     try_all_places(clear, expect_empty);
 }
 
-static void whole_manifest_beside_a_load_has_what_was_loaded(void **state)
+static void manifest_written_during_a_load_has_what_was_loaded(void **state)
 {
     try_all_places(load, expect_loaded);
 }
 
-static void whole_manifest_beside_a_flush_has_its_trees(void **state)
+static void manifest_written_during_a_flush_has_its_trees(void **state)
 {
     try_all_places(flush_it, expect_flushed);
 }
@@ -256,12 +256,12 @@ static void whole_manifest_beside_a_flush_has_its_trees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_manifest_beside_a_creation_has_the_collection),
-        cmocka_unit_test(whole_manifest_beside_a_drop_does_not_bring_the_collection_back),
-        cmocka_unit_test(whole_manifest_beside_a_rename_has_the_new_name),
-        cmocka_unit_test(whole_manifest_beside_a_clear_has_an_empty_collection),
-        cmocka_unit_test(whole_manifest_beside_a_load_has_what_was_loaded),
-        cmocka_unit_test(whole_manifest_beside_a_flush_has_its_trees),
+        cmocka_unit_test(manifest_written_during_a_creation_has_the_collection),
+        cmocka_unit_test(manifest_written_during_a_drop_does_not_restore_the_collection),
+        cmocka_unit_test(manifest_written_during_a_rename_has_the_new_name),
+        cmocka_unit_test(manifest_written_during_a_clear_has_an_empty_collection),
+        cmocka_unit_test(manifest_written_during_a_load_has_what_was_loaded),
+        cmocka_unit_test(manifest_written_during_a_flush_has_its_trees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

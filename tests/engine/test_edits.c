@@ -207,7 +207,7 @@ static void commits_are_refused_while_a_catalog_change_is_in_doubt(void **state)
 
 /* The first commit after the disk works again writes a new manifest, without the change: now its outcome is
  * known, and holds after a crash. */
-static void a_change_in_doubt_is_settled_by_the_next_commit(void **state)
+static void a_change_in_doubt_is_resolved_by_the_next_commit(void **state)
 {
     (void)state;
     for (int kind = HOLT_LSM; kind <= HOLT_BTREE; kind++) {
@@ -242,7 +242,7 @@ static void commits_go_on_while_a_flush_is_in_doubt(void **state)
 /* The new manifest is written, but CURRENT still names the old one. A segment begun now must not name a
  * record of the new one: the next open would take the old one for an outdated copy, and refuse everything
  * acknowledged. */
-static void record_that_is_not_current_is_named_by_no_segment(void **state)
+static void segments_name_no_record_of_a_manifest_that_is_not_current(void **state)
 {
     enum { PUTS = 300 }; /* several segments */
     (void)state;
@@ -298,7 +298,7 @@ static void expect_no_run_file_left(rig *r)
 
 /* When the record fails and no manifest can be written either, the run that was to be added is kept, as the
  * record may name it. Once the next manifest is written it is known that none does. */
-static void run_of_a_flush_in_doubt_is_deleted_once_that_is_settled(void **state)
+static void run_of_a_flush_in_doubt_is_deleted_once_that_is_resolved(void **state)
 {
     (void)state;
     rig r;
@@ -361,7 +361,7 @@ static void flush_without_memory_leaves_no_file(void **state)
 
 /* A flush whose B+tree is cleared after it has written its run starts over with a new file. Its steps run at
  * the end of each call, so with each seed the clear comes at another step. */
-static void flush_that_begins_again_leaves_no_file(void **state)
+static void flush_that_starts_over_leaves_no_file(void **state)
 {
     enum { ENTRIES = 20000, SEEDS = 12 };
     (void)state;
@@ -513,7 +513,7 @@ static void *read_on(void *ctx)
 }
 
 /* The key was never deleted, so a reader finds it, or gets HOLT_CLOSED; never HOLT_NOT_FOUND. */
-static void reader_beside_a_drop_finds_the_value_or_the_collection_closed(void **state)
+static void reader_during_a_drop_finds_the_value_or_the_collection_closed(void **state)
 {
     (void)state;
     temp_dir dir;
@@ -542,17 +542,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commits_are_refused_while_a_catalog_change_is_in_doubt),
-        cmocka_unit_test(a_change_in_doubt_is_settled_by_the_next_commit),
+        cmocka_unit_test(a_change_in_doubt_is_resolved_by_the_next_commit),
         cmocka_unit_test(commits_go_on_while_a_flush_is_in_doubt),
-        cmocka_unit_test(record_that_is_not_current_is_named_by_no_segment),
-        cmocka_unit_test(run_of_a_flush_in_doubt_is_deleted_once_that_is_settled),
+        cmocka_unit_test(segments_name_no_record_of_a_manifest_that_is_not_current),
+        cmocka_unit_test(run_of_a_flush_in_doubt_is_deleted_once_that_is_resolved),
         cmocka_unit_test(merge_without_memory_leaves_no_file),
         cmocka_unit_test(flush_without_memory_leaves_no_file),
-        cmocka_unit_test(flush_that_begins_again_leaves_no_file),
+        cmocka_unit_test(flush_that_starts_over_leaves_no_file),
         cmocka_unit_test(grown_manifest_is_appended_to_on_a_full_disk),
         cmocka_unit_test(change_that_does_not_fit_is_refused_and_not_in_doubt),
         cmocka_unit_test(first_btree_can_be_tried_again_after_any_failure),
-        cmocka_unit_test(reader_beside_a_drop_finds_the_value_or_the_collection_closed),
+        cmocka_unit_test(reader_during_a_drop_finds_the_value_or_the_collection_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

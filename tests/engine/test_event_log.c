@@ -201,7 +201,7 @@ static void fail_within(listener *l, const char *line)
 }
 
 /* The message of a failing call is read after it has returned: a callback at its end must not replace it. */
-static void a_callback_that_fails_keeps_the_callers_words(void **state)
+static void a_callback_that_fails_keeps_the_callers_message(void **state)
 {
     db_fixture *f = *state;
     listener l;
@@ -236,7 +236,7 @@ static void call_at_the_end(listener *l, const char *line)
 
 /* The last line comes when threads have ended and the log is finished: a put at that point could not be
  * kept. */
-static void the_last_line_is_told_before_close_returns(void **state)
+static void the_last_line_is_delivered_before_close_returns(void **state)
 {
     db_fixture *f = *state;
     listener l;
@@ -367,7 +367,7 @@ static void write_more(listener *l, const char *line)
 }
 
 /* Lines lost in the middle are reported at their place, even when there is room again before that. */
-static void lost_lines_are_told_in_their_place(void **state)
+static void lost_lines_are_reported_in_their_place(void **state)
 {
     (void)state;
     listener l;
@@ -452,7 +452,7 @@ static int first_number(os *o, const char *path, size_t *lines)
 }
 
 /* A database that is open for months must not fill the disk with its log. */
-static void the_file_is_begun_anew_while_it_is_open(void **state)
+static void the_file_is_rotated_while_it_is_open(void **state)
 {
     enum { LINES = 30000 };
     (void)state;
@@ -483,7 +483,7 @@ static void the_file_is_begun_anew_while_it_is_open(void **state)
 
 /* When no new file can be made, the old one is better than none; it is tried again later, not at every
  * line. */
-static void a_file_that_cannot_be_begun_anew_goes_on(void **state)
+static void a_file_that_cannot_be_rotated_goes_on(void **state)
 {
     (void)state;
     sim_options machine = {.seed = 1};
@@ -518,16 +518,16 @@ int main(void)
         POSIX(a_callback_may_wait_for_a_thread_that_commits),
         POSIX(a_callback_may_call_holt),
         SIM(a_callback_may_call_holt),
-        POSIX(a_callback_that_fails_keeps_the_callers_words),
-        SIM(a_callback_that_fails_keeps_the_callers_words),
-        POSIX(the_last_line_is_told_before_close_returns),
-        SIM(the_last_line_is_told_before_close_returns),
+        POSIX(a_callback_that_fails_keeps_the_callers_message),
+        SIM(a_callback_that_fails_keeps_the_callers_message),
+        POSIX(the_last_line_is_delivered_before_close_returns),
+        SIM(the_last_line_is_delivered_before_close_returns),
         POSIX(the_callback_and_the_file_get_the_same_lines_in_order),
         SIM(lines_that_do_not_fit_are_counted),
-        cmocka_unit_test(lost_lines_are_told_in_their_place),
+        cmocka_unit_test(lost_lines_are_reported_in_their_place),
         POSIX(lines_arrive_without_a_call),
-        cmocka_unit_test(the_file_is_begun_anew_while_it_is_open),
-        cmocka_unit_test(a_file_that_cannot_be_begun_anew_goes_on),
+        cmocka_unit_test(the_file_is_rotated_while_it_is_open),
+        cmocka_unit_test(a_file_that_cannot_be_rotated_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -452,7 +452,7 @@ static void missing_descriptors_are_reported_and_lose_nothing(void **state)
 }
 
 /* Interruptions and short transfers are handled in the os layer; no other layer sees them. */
-static void interruptions_and_short_transfers_are_not_seen(void **state)
+static void interruptions_and_short_transfers_are_invisible(void **state)
 {
     try_all(SIM_READ, SIM_SHORT, false, true, 1 + runs_of(48));
     try_all(SIM_WRITE, SIM_SHORT, false, true, 1 + runs_of(48));
@@ -473,7 +473,7 @@ int main(void)
         cmocka_unit_test(a_failing_call_is_reported_and_loses_nothing),
         cmocka_unit_test(a_full_disk_is_reported_and_loses_nothing),
         cmocka_unit_test(missing_descriptors_are_reported_and_lose_nothing),
-        cmocka_unit_test(interruptions_and_short_transfers_are_not_seen),
+        cmocka_unit_test(interruptions_and_short_transfers_are_invisible),
         cmocka_unit_test(a_failing_allocation_is_reported_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ static void remove_directory(db_fixture *f)
 }
 
 /* Writing and syncing files that no longer have a name works: nothing fails until the next file is needed. */
-static void a_removed_directory_is_found_out(void **state)
+static void a_removed_directory_is_detected(void **state)
 {
     db_fixture *f = *state;
     put_numbers(f, 0, 20);
@@ -93,7 +93,7 @@ static void a_removed_directory_is_found_out(void **state)
 }
 
 /* The same without a call of holt_health: creations and closing check it themselves. */
-static void a_removed_directory_is_found_out_by_each_call(void **state)
+static void a_removed_directory_is_detected_by_each_call(void **state)
 {
     db_fixture *f = *state;
     for (int what = 0; what < 4; what++) {
@@ -110,7 +110,7 @@ static void a_removed_directory_is_found_out_by_each_call(void **state)
 }
 
 /* And when a program only puts: the first put that needs a new file returns the reason. */
-static void puts_find_out_that_the_directory_was_removed(void **state)
+static void puts_detect_that_the_directory_was_removed(void **state)
 {
     db_fixture *f = *state;
     holt_status rc = HOLT_OK;
@@ -124,7 +124,7 @@ static void puts_find_out_that_the_directory_was_removed(void **state)
 }
 
 /* One missing file of the log is enough. */
-static void a_deleted_segment_is_found_out(void **state)
+static void a_deleted_segment_is_detected(void **state)
 {
     db_fixture *f = *state;
     for (int what = 0; what < 3; what++) {
@@ -145,7 +145,7 @@ static void a_deleted_segment_is_found_out(void **state)
 }
 
 /* Without these files the next open fails, whatever was synced. */
-static void a_deleted_manifest_is_found_out(void **state)
+static void a_deleted_manifest_is_detected(void **state)
 {
     db_fixture *f = *state;
     for (int what = 0; what < 2; what++) {
@@ -165,7 +165,7 @@ static void a_deleted_manifest_is_found_out(void **state)
 }
 
 /* Deleting a "stale" LOCK by hand lets a second process in. What is synced is synced, though. */
-static void a_deleted_lock_is_found_out(void **state)
+static void a_deleted_lock_is_detected(void **state)
 {
     db_fixture *f = *state;
     char path[TEMP_PATH_BYTES];
@@ -226,7 +226,7 @@ static void a_relative_path_is_looked_up_once(void **state)
 
 /* The kernel mounts a file system read-only when its disk fails: commits would find out, but health is asked
  * first. */
-static void a_file_system_that_became_read_only_is_found_out(void **state)
+static void a_file_system_that_became_read_only_is_detected(void **state)
 {
     db_fixture *f = *state;
     holt_collection *c;
@@ -247,7 +247,7 @@ static void a_file_system_that_became_read_only_is_found_out(void **state)
 }
 
 /* On a full disk puts are refused and deletes are not: holt_health must not return HOLT_OK then. */
-static void a_full_disk_is_told_until_there_is_room(void **state)
+static void a_full_disk_is_reported_until_there_is_room(void **state)
 {
     db_fixture *f = *state;
     uint64_t i = 0;
@@ -275,7 +275,7 @@ static void a_full_disk_is_told_until_there_is_room(void **state)
 /* Without descriptors no file can be created: writes go on until the log's segment is full, and then all are
  * refused, though the log has not failed. When there are descriptors again, puts work, and holt_health says
  * so first. */
-static void a_missing_segment_is_told_until_there_is_one(void **state)
+static void a_missing_segment_is_reported_until_there_is_one(void **state)
 {
     db_fixture *f = *state;
     uint64_t i = 0;
@@ -300,7 +300,7 @@ static void a_missing_segment_is_told_until_there_is_one(void **state)
 
 /* A flush fails in the background; the next call returns what failed there, and where: status, file, offset
  * and errno, not the message alone. */
-static void a_failed_flush_is_told_with_its_file(void **state)
+static void a_failed_flush_is_reported_with_its_file(void **state)
 {
     db_fixture *f = *state;
     holt_error told, healthy;
@@ -346,7 +346,7 @@ static void flip_a_byte_of_the_run(db_fixture *f, uint64_t offset, char name[80]
 }
 
 /* A background merge finds damage: holt_health says where. */
-static void damage_met_by_a_merge_is_told_with_its_place(void **state)
+static void damage_found_by_a_merge_is_reported_with_its_place(void **state)
 {
     db_fixture *f = *state;
     holt_error e;
@@ -413,7 +413,7 @@ static void write_without_sync(db_fixture *f, const char *key)
 }
 
 /* The log's closing frame cannot be written, but the commits can be synced: close does that, and says so. */
-static void a_close_that_cannot_end_the_log_syncs_it(void **state)
+static void a_close_that_cannot_finish_the_log_syncs_it(void **state)
 {
     db_fixture *f = *state;
     int ended = 0;
@@ -441,7 +441,7 @@ static void a_close_that_cannot_end_the_log_syncs_it(void **state)
 
 /* Neither the record of a creation nor a whole new manifest can be written: puts do not fail for it until
  * nothing can be flushed any more. */
-static void a_lost_manifest_is_told(void **state)
+static void a_lost_manifest_is_reported(void **state)
 {
     db_fixture *f = *state;
     holt_collection *c;
@@ -504,7 +504,7 @@ static void live_with_fault(size_t fault, uint64_t n)
 
 /* A program that calls holt_health to decide whether to go on must never get HOLT_OK while its puts are
  * refused: whichever call fails, from whichever on, and also when it has stopped failing. */
-static void a_refused_put_is_never_healthy(void **state)
+static void health_is_never_ok_while_puts_are_refused(void **state)
 {
     (void)state;
     for (size_t fault = 0; fault < sizeof faults / sizeof faults[0]; fault++)
@@ -518,23 +518,23 @@ static void a_refused_put_is_never_healthy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POSIX(a_removed_directory_is_found_out),
-        POSIX(a_removed_directory_is_found_out_by_each_call),
-        POSIX(puts_find_out_that_the_directory_was_removed),
-        POSIX(a_deleted_segment_is_found_out),
-        POSIX(a_deleted_manifest_is_found_out),
-        POSIX(a_deleted_lock_is_found_out),
+        POSIX(a_removed_directory_is_detected),
+        POSIX(a_removed_directory_is_detected_by_each_call),
+        POSIX(puts_detect_that_the_directory_was_removed),
+        POSIX(a_deleted_segment_is_detected),
+        POSIX(a_deleted_manifest_is_detected),
+        POSIX(a_deleted_lock_is_detected),
         POSIX(a_moved_directory_is_good_and_a_replaced_one_is_not),
         POSIX(a_relative_path_is_looked_up_once),
-        SIM(a_file_system_that_became_read_only_is_found_out),
-        SIM(a_full_disk_is_told_until_there_is_room),
-        SIM(a_missing_segment_is_told_until_there_is_one),
-        SIM(a_failed_flush_is_told_with_its_file),
-        SIM(damage_met_by_a_merge_is_told_with_its_place),
+        SIM(a_file_system_that_became_read_only_is_detected),
+        SIM(a_full_disk_is_reported_until_there_is_room),
+        SIM(a_missing_segment_is_reported_until_there_is_one),
+        SIM(a_failed_flush_is_reported_with_its_file),
+        SIM(damage_found_by_a_merge_is_reported_with_its_place),
         SIM(a_failed_log_names_what_may_be_lost),
-        SIM(a_close_that_cannot_end_the_log_syncs_it),
-        SIM(a_lost_manifest_is_told),
-        cmocka_unit_test(a_refused_put_is_never_healthy),
+        SIM(a_close_that_cannot_finish_the_log_syncs_it),
+        SIM(a_lost_manifest_is_reported),
+        cmocka_unit_test(health_is_never_ok_while_puts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ static void run_the_job(void *ctx, uint64_t call)
 
 /* A commit that is appended while the job syncs what came before it: whether it needs a sync of its own must
  * not be decided before the append, or it would never be synced. */
-static void a_commit_appended_beside_the_job_is_synced(void **state)
+static void a_commit_appended_during_the_jobs_sync_is_synced(void **state)
 {
     (void)state;
     for (int mapped = 0; mapped < 2; mapped++) {
@@ -303,7 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_last_commit_is_synced_within_the_interval),
         cmocka_unit_test(a_commit_syncs_what_the_job_has_left_too_long),
-        cmocka_unit_test(a_commit_appended_beside_the_job_is_synced),
+        cmocka_unit_test(a_commit_appended_during_the_jobs_sync_is_synced),
         cmocka_unit_test(a_close_that_fails_has_synced_the_log),
         cmocka_unit_test(a_commit_during_a_sync_gets_the_next_one),
         cmocka_unit_test(the_job_begins_earlier_where_syncs_take_long),

@@ -237,7 +237,7 @@ static void what_is_written_later_wins(void **state)
 
 /* The log still holds what was cleared, in memtables that were never flushed: it must not reappear under the
  * loaded tree, neither at the next flush nor in a recovery. */
-static void what_was_cleared_before_does_not_come_back(void **state)
+static void what_was_cleared_before_does_not_reappear(void **state)
 {
     db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
@@ -267,7 +267,7 @@ static void what_was_cleared_before_does_not_come_back(void **state)
 
 /* ---------------------------------------------------------------- who sees it */
 
-static void nobody_sees_it_before_the_commit_and_older_readers_never(void **state)
+static void a_load_is_invisible_before_its_commit_and_to_older_readers(void **state)
 {
     db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
@@ -348,7 +348,7 @@ static void a_collection_that_is_not_empty_is_refused(void **state)
 
 /* Another thread writes during the load. The load stays open, and can be committed once the collection is
  * cleared. */
-static void what_came_meanwhile_is_found_at_the_commit(void **state)
+static void writes_during_a_load_are_found_at_its_commit(void **state)
 {
     db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
@@ -387,7 +387,7 @@ static void of_two_loads_the_first_to_commit_wins(void **state)
     close_and_verify(f);
 }
 
-static void keys_that_do_not_ascend_are_refused_and_the_load_goes_on(void **state)
+static void keys_that_do_not_ascend_are_refused_and_the_load_stays_usable(void **state)
 {
     db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
@@ -407,7 +407,7 @@ static void keys_that_do_not_ascend_are_refused_and_the_load_goes_on(void **stat
     }
 }
 
-static void what_is_too_large_is_refused_and_the_load_goes_on(void **state)
+static void what_is_too_large_is_refused_and_the_load_stays_usable(void **state)
 {
     db_fixture *f = *state;
     static char key[KEY_MAX + 1];
@@ -793,14 +793,14 @@ int main(void)
         ON(sim, a_load_becomes_the_collection),
         ON(sim, a_load_of_nothing_and_one_of_a_single_empty_entry),
         ON(sim, what_is_written_later_wins),
-        ON(sim, what_was_cleared_before_does_not_come_back),
-        ON(sim, nobody_sees_it_before_the_commit_and_older_readers_never),
+        ON(sim, what_was_cleared_before_does_not_reappear),
+        ON(sim, a_load_is_invisible_before_its_commit_and_to_older_readers),
         ON(sim, put_if_absent_does_not_overlook_a_load),
         ON(sim, a_collection_that_is_not_empty_is_refused),
-        ON(sim, what_came_meanwhile_is_found_at_the_commit),
+        ON(sim, writes_during_a_load_are_found_at_its_commit),
         ON(sim, of_two_loads_the_first_to_commit_wins),
-        ON(sim, keys_that_do_not_ascend_are_refused_and_the_load_goes_on),
-        ON(sim, what_is_too_large_is_refused_and_the_load_goes_on),
+        ON(sim, keys_that_do_not_ascend_are_refused_and_the_load_stays_usable),
+        ON(sim, what_is_too_large_is_refused_and_the_load_stays_usable),
         ON(sim, calls_that_make_no_sense_are_refused),
         ON(sim, an_abort_leaves_nothing),
         ON(sim, a_commit_leaves_the_tree_only),

@@ -169,7 +169,7 @@ static void a_wrong_option_is_named(void **state)
 /* ---------------------------------------------------------------- states */
 
 /* Statuses that depend on the state, not on the arguments. Some cross the commit queue. */
-static void what_cannot_be_done_now_is_explained(void **state)
+static void refusals_of_the_current_state_are_explained(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
@@ -208,7 +208,7 @@ static void what_cannot_be_done_now_is_explained(void **state)
 }
 
 /* Each call with a handle of a dropped collection says so, calls of its cursors included. */
-static void a_dropped_collection_is_closed_in_words(void **state)
+static void calls_on_a_dropped_collection_say_so(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
@@ -242,7 +242,7 @@ static void a_dropped_collection_is_closed_in_words(void **state)
     holt_collection_close(c);
 }
 
-static void a_failing_move_keeps_its_words(void **state)
+static void a_failing_move_keeps_its_message(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
@@ -275,7 +275,7 @@ static void a_load_explains_its_refusals(void **state)
     holt_load_abort(load);
 }
 
-static void a_reader_is_told_that_it_cannot_write(void **state)
+static void writes_of_a_reader_are_refused_with_a_message(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
@@ -320,7 +320,7 @@ static void a_dangling_link_is_not_found(void **state)
 }
 
 /* The message names what stands in the way of an open. */
-static void an_open_says_what_is_in_the_way(void **state)
+static void a_refused_open_names_what_is_in_the_way(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES], below[TEMP_PATH_BYTES];
@@ -350,7 +350,7 @@ static void an_open_says_what_is_in_the_way(void **state)
 
 /* After a failure a half-made file is deleted; when that fails too, its message must not replace the
  * first. */
-static void a_failing_clean_up_does_not_replace_the_words(void **state)
+static void a_failing_clean_up_does_not_replace_the_message(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     os_dir *d;
@@ -369,14 +369,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SIM(a_null_argument_is_named),
         SIM(a_wrong_option_is_named),
-        SIM(what_cannot_be_done_now_is_explained),
-        SIM(a_dropped_collection_is_closed_in_words),
-        SIM(a_failing_move_keeps_its_words),
+        SIM(refusals_of_the_current_state_are_explained),
+        SIM(calls_on_a_dropped_collection_say_so),
+        SIM(a_failing_move_keeps_its_message),
         SIM(a_load_explains_its_refusals),
-        SIM(a_reader_is_told_that_it_cannot_write),
+        SIM(writes_of_a_reader_are_refused_with_a_message),
         POSIX(a_dangling_link_is_not_found),
-        POSIX(an_open_says_what_is_in_the_way),
-        SIM(a_failing_clean_up_does_not_replace_the_words),
+        POSIX(a_refused_open_names_what_is_in_the_way),
+        SIM(a_failing_clean_up_does_not_replace_the_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,7 +159,7 @@ static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state
 
 /* The version of the snapshot in use may be shared with others, so that it frees nothing: then the next one
  * must be revoked after all. */
-static void the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back(void **state)
+static void the_next_snapshot_is_revoked_when_the_one_in_use_frees_too_little(void **state)
 {
     enum { MOST = 40 };
     (void)state;
@@ -255,7 +255,7 @@ static void check_refresh(uint32_t kind)
 
 /* A revoked cursor says so at every move, and works again once it is refreshed; other cursors are not
  * affected. */
-static void a_revoked_cursor_is_renewed_by_refresh(void **state)
+static void refresh_makes_a_revoked_cursor_usable(void **state)
 {
     check_refresh(HOLT_LSM);
     check_refresh(HOLT_BTREE);
@@ -299,9 +299,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_snapshots_are_revoked_when_readers_keep_too_much),
         cmocka_unit_test(no_other_snapshot_is_revoked_while_the_oldest_is_in_use),
-        cmocka_unit_test(the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back),
+        cmocka_unit_test(the_next_snapshot_is_revoked_when_the_one_in_use_frees_too_little),
         cmocka_unit_test(a_snapshot_that_keeps_little_outlives_any_number_of_flushes),
-        cmocka_unit_test(a_revoked_cursor_is_renewed_by_refresh),
+        cmocka_unit_test(refresh_makes_a_revoked_cursor_usable),
         cmocka_unit_test(a_cursor_over_trees_only_is_never_revoked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

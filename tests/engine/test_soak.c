@@ -238,7 +238,7 @@ static void check_everything(soak_db *soak, actor *actors)
 
 /* What only time brings about: jobs that overtake each other, files and pages that are reused for the tenth
  * time. */
-static void a_mixed_load_keeps_agreeing_with_what_each_thread_knows(void **state)
+static void a_mixed_load_agrees_with_the_model_of_each_thread(void **state)
 {
     static actor actors[THREADS];
     pthread_t threads[THREADS];
@@ -273,7 +273,7 @@ static void a_mixed_load_keeps_agreeing_with_what_each_thread_knows(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_mixed_load_keeps_agreeing_with_what_each_thread_knows),
+        cmocka_unit_test(a_mixed_load_agrees_with_the_model_of_each_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void statistics_count_what_is_open(void **state)
 }
 
 /* A forgotten snapshot shows in what it keeps from being freed. */
-static void pinned_bytes_are_those_that_a_snapshot_keeps(void **state)
+static void pinned_bytes_count_what_a_snapshot_keeps(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
@@ -68,7 +68,7 @@ static void end_snapshot(db_fixture *f, holt_txn *t)
 
 /* Files that a merge has replaced are on disk as long as they are read: pinned_bytes is what ending the
  * readers would free. */
-static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
+static void pinned_bytes_count_files_that_only_a_snapshot_keeps(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_collection_info info;
@@ -89,7 +89,7 @@ static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
 
 /* Pages that were replaced count while a snapshot sees them, and no longer; those that no snapshot sees do
  * not count. */
-static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
+static void pinned_bytes_count_pages_that_only_a_snapshot_keeps(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     holt_collection_options btree = {.kind = HOLT_BTREE};
@@ -141,7 +141,7 @@ static void make_runs(holt_collection *c, holt *db)
 
 /* Twice each: the second get finds its blocks in the cache; the first asks the filters again outside the
  * section, and must not count them twice. */
-static void a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it(void **state)
+static void a_get_counts_the_filters_it_asks_and_the_runs_they_exclude(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     make_runs(f->c, f->db);
@@ -241,7 +241,7 @@ static void durable_seqno_follows_syncs_and_flushes(void **state)
 
 /* An operation reported as durable must not be lost. And no less is reported than is durable, when only what
  * was synced is left. */
-static void what_is_durable_survives_a_loss_of_power(void **state)
+static void durable_operations_survive_a_power_cut(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     sim_cut nothing = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
@@ -277,7 +277,7 @@ static void a_failed_sync_makes_nothing_durable(void **state)
 
 /* The figures that a monitor reads when something is wrong must not look as if nothing had ever been
  * written. */
-static void counts_stay_as_they_were_when_the_log_has_failed(void **state)
+static void counts_are_kept_when_the_log_has_failed(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     for (int i = 0; i < 10; i++)
@@ -342,16 +342,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(statistics_count_what_is_open),
-        TEST(pinned_bytes_are_those_that_a_snapshot_keeps),
-        TEST(pinned_bytes_have_the_files_that_only_a_snapshot_keeps),
-        TEST(pinned_bytes_have_the_pages_that_only_a_snapshot_keeps),
-        TEST(a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it),
+        TEST(pinned_bytes_count_what_a_snapshot_keeps),
+        TEST(pinned_bytes_count_files_that_only_a_snapshot_keeps),
+        TEST(pinned_bytes_count_pages_that_only_a_snapshot_keeps),
+        TEST(a_get_counts_the_filters_it_asks_and_the_runs_they_exclude),
         TEST(a_get_that_meets_no_filter_counts_none),
         TEST(put_if_absent_counts_filters_as_a_get_does),
         TEST(durable_seqno_follows_syncs_and_flushes),
-        TEST(what_is_durable_survives_a_loss_of_power),
+        TEST(durable_operations_survive_a_power_cut),
         TEST(a_failed_sync_makes_nothing_durable),
-        TEST(counts_stay_as_they_were_when_the_log_has_failed),
+        TEST(counts_are_kept_when_the_log_has_failed),
         TEST(a_reader_knows_what_a_close_made_durable),
         TEST(a_reader_after_a_crash_is_sure_of_what_is_flushed),
     };

@@ -308,7 +308,7 @@ static void a_cursor_stops_at_its_bounds_in_runs(void **state)
 }
 
 /* Without bounds, too, a row of fresh tombstones is skipped leaf by leaf. */
-static void a_cursor_passes_over_fresh_tombstones_leaf_by_leaf(void **state)
+static void a_cursor_skips_fresh_tombstones_leaf_by_leaf(void **state)
 {
     enum { N = 1200 };
     sim_db sim;
@@ -334,7 +334,7 @@ int main(void)
         cmocka_unit_test(cursors_show_what_is_left_between_rows_of_deleted_keys),
         cmocka_unit_test(a_cursor_stops_at_its_bounds_in_the_memtable),
         cmocka_unit_test(a_cursor_stops_at_its_bounds_in_runs),
-        cmocka_unit_test(a_cursor_passes_over_fresh_tombstones_leaf_by_leaf),
+        cmocka_unit_test(a_cursor_skips_fresh_tombstones_leaf_by_leaf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

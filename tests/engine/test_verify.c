@@ -444,7 +444,7 @@ static void orphans_are_counted_and_no_problem(void **state)
 
 /* ---------------------------------------------------------------- what cannot be verified */
 
-static void no_database_is_told_from_a_damaged_one(void **state)
+static void a_missing_database_is_not_a_damaged_one(void **state)
 {
     (void)state;
     holt_verify_report report;
@@ -480,7 +480,7 @@ static void a_database_open_for_writing_is_busy(void **state)
 }
 
 /* An older program knows a smaller report, a newer one a larger one. */
-static void the_report_is_filled_as_far_as_the_program_knows_it(void **state)
+static void the_report_is_filled_up_to_the_programs_size(void **state)
 {
     (void)state;
     database d = {0};
@@ -522,7 +522,7 @@ static void fail_each(os *o, sim_call kind)
 }
 
 /* What could not be read is neither damaged nor healthy. */
-static void a_failing_disk_is_no_damage(void **state)
+static void a_read_error_is_not_reported_as_damage(void **state)
 {
     (void)state;
     database d = {0};
@@ -537,7 +537,7 @@ static void a_failing_disk_is_no_damage(void **state)
     sim_destroy(o);
 }
 
-static void an_allocation_that_fails_ends_it_and_leaks_nothing(void **state)
+static void a_failed_allocation_ends_a_verification_and_leaks_nothing(void **state)
 {
     (void)state;
     database d = {0};
@@ -922,7 +922,7 @@ static void older_copies_are_found(void **state)
 }
 
 /* One damaged tree does not hide another's damage. */
-static void every_damaged_tree_is_told(void **state)
+static void every_damaged_tree_is_reported(void **state)
 {
     patient *p = *state;
     os *copy = sim_clone(p->os, 1);
@@ -1116,7 +1116,7 @@ static void *verify_again_and_again(void *ctx)
 }
 
 /* Files are merged away and manifests replaced while they are read. */
-static void verifying_beside_a_writer_finds_nothing_wrong(void **state)
+static void verifying_during_writes_finds_nothing_wrong(void **state)
 {
     (void)state;
     sim_options options = {.seed = 13, .threads = true};
@@ -1149,21 +1149,21 @@ int main(void)
         cmocka_unit_test(verifying_changes_no_file),
         cmocka_unit_test(a_crash_at_any_moment_leaves_no_problem),
         cmocka_unit_test(orphans_are_counted_and_no_problem),
-        cmocka_unit_test(no_database_is_told_from_a_damaged_one),
+        cmocka_unit_test(a_missing_database_is_not_a_damaged_one),
         cmocka_unit_test(a_database_open_for_writing_is_busy),
-        cmocka_unit_test(the_report_is_filled_as_far_as_the_program_knows_it),
-        cmocka_unit_test(a_failing_disk_is_no_damage),
-        cmocka_unit_test(an_allocation_that_fails_ends_it_and_leaks_nothing),
+        cmocka_unit_test(the_report_is_filled_up_to_the_programs_size),
+        cmocka_unit_test(a_read_error_is_not_reported_as_damage),
+        cmocka_unit_test(a_failed_allocation_ends_a_verification_and_leaks_nothing),
         cmocka_unit_test(contradictions_are_found_in_sound_bytes),
         cmocka_unit_test(parts_of_a_run_must_be_in_order_and_not_overlap),
         cmocka_unit_test(an_open_database_verifies_its_own_files),
-        cmocka_unit_test(verifying_beside_a_writer_finds_nothing_wrong),
+        cmocka_unit_test(verifying_during_writes_finds_nothing_wrong),
     };
     const struct CMUnitTest spoiled[] = {
         cmocka_unit_test(a_changed_byte_is_found), cmocka_unit_test(no_byte_of_current_can_be_changed),
         cmocka_unit_test(zeroed_blocks_are_found), cmocka_unit_test(cut_files_are_found),
         cmocka_unit_test(deleted_files_are_found), cmocka_unit_test(swapped_files_are_found),
-        cmocka_unit_test(older_copies_are_found),  cmocka_unit_test(every_damaged_tree_is_told),
+        cmocka_unit_test(older_copies_are_found),  cmocka_unit_test(every_damaged_tree_is_reported),
     };
     int failed = cmocka_run_group_tests_name("healthy", healthy, NULL, NULL);
     return failed + cmocka_run_group_tests_name("spoiled", spoiled, set_up_patient, tear_down_patient);

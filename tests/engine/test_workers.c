@@ -88,7 +88,7 @@ static void a_second_worker_takes_the_next_best_collection(void **state)
 
 /* When everything that is left is already being merged, a worker has nothing to do; it takes no merge away
  * from another. */
-static void a_second_worker_leaves_alone_what_is_being_merged(void **state)
+static void a_second_worker_takes_no_running_merge(void **state)
 {
     (void)state;
     two_collections two;
@@ -109,7 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_worker_takes_the_next_best_collection),
-        cmocka_unit_test(a_second_worker_leaves_alone_what_is_being_merged),
+        cmocka_unit_test(a_second_worker_takes_no_running_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

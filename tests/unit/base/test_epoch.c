@@ -40,7 +40,7 @@ static void go_to(_Atomic int *step, int value)
 }
 
 /* With no reader anywhere reclamation must not wait for anything. */
-static void epoch_passes_at_once_when_nobody_reads(void **state)
+static void epoch_passes_at_once_without_readers(void **state)
 {
     for (int i = 0; i < 100; i++)
         assert_true(epoch_passed(epoch_retire()));
@@ -311,7 +311,7 @@ static void epoch_section_of_the_forking_thread_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(epoch_passes_at_once_when_nobody_reads),
+        cmocka_unit_test(epoch_passes_at_once_without_readers),
         cmocka_unit_test(epoch_does_not_pass_under_a_section),
         cmocka_unit_test(epoch_sections_nest),
         cmocka_unit_test(epoch_first_section_may_lack_memory_and_later_ones_do_not),

@@ -272,7 +272,7 @@ static void round_trip(const model *m, uint8_t level, size_t block_bytes)
 
 /* The heads decide most searches; their zero-padding could be wrong for keys that are prefixes of each other,
  * contain NUL bytes or differ past their heads. */
-static void leaf_answers_like_a_sorted_array(void **state)
+static void leaf_agrees_with_a_sorted_array(void **state)
 {
     rng r;
     rng_seed(&r, test_seed());
@@ -369,7 +369,7 @@ static void inner_node_leads_to_the_child_that_may_hold_the_key(void **state)
     }
 }
 
-static void extents_size_is_the_sum_of_their_lengths(void **state)
+static void overflow_size_is_the_sum_of_the_pieces(void **state)
 {
     uint8_t list[3 * BLOCK_PTR_SIZE];
     for (uint32_t i = 0; i < 3; i++)
@@ -684,12 +684,12 @@ static void inner_node_with_something_else_than_pointers_is_refused(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(leaf_answers_like_a_sorted_array),
+        cmocka_unit_test(leaf_agrees_with_a_sorted_array),
         cmocka_unit_test(longest_keys_round_trip),
         cmocka_unit_test(offsets_widen_at_64_kib),
         cmocka_unit_test(empty_key_costs_the_others_no_prefix),
         cmocka_unit_test(inner_node_leads_to_the_child_that_may_hold_the_key),
-        cmocka_unit_test(extents_size_is_the_sum_of_their_lengths),
+        cmocka_unit_test(overflow_size_is_the_sum_of_the_pieces),
         cmocka_unit_test(separator_is_shortest_between_two_keys),
         cmocka_unit_test(what_fits_stays_within_block_bytes),
         cmocka_unit_test(inner_node_takes_four_children_whatever_their_size),

@@ -97,7 +97,7 @@ static void expect_sound(cache *c)
 /* ---------------------------------------------------------------- tests: hit and miss */
 
 /* Only the checksum tells a page from what was later written to its place. */
-static void a_block_is_found_by_the_very_pointer_it_was_offered_with(void **state)
+static void a_block_is_found_only_by_the_pointer_it_was_inserted_with(void **state)
 {
     cache *c = new_cache(4 * MIB);
     cache_file *f = new_file(c), *other = new_file(c);
@@ -133,7 +133,7 @@ static void a_block_is_found_by_the_very_pointer_it_was_offered_with(void **stat
 }
 
 /* Inserted twice, by two readers that missed at once, it must not take two frames. */
-static void an_offer_of_what_is_there_takes_nothing(void **state)
+static void inserting_a_cached_block_takes_no_memory(void **state)
 {
     cache *c = new_cache(MIB);
     cache_file *f = new_file(c);
@@ -176,7 +176,7 @@ static void every_size_up_to_64_kib_is_cached(void **state)
 
 /* Anything may be evicted at any time; nothing may ever be returned that was not inserted for that
  * pointer. */
-static void a_small_cache_answers_right_or_not_at_all(void **state)
+static void a_small_cache_returns_the_right_block_or_none(void **state)
 {
     enum { FILES = 3, ORDINALS = 3000 };
     rng r;
@@ -215,7 +215,7 @@ static void a_small_cache_answers_right_or_not_at_all(void **state)
 }
 
 /* A scan through much more than the cache holds must not evict the blocks that are in use. */
-static void a_scan_does_not_displace_what_is_used(void **state)
+static void a_scan_does_not_evict_blocks_in_use(void **state)
 {
     enum { HOT = 200, SCAN = 10000 };
     cache *c = new_cache(4 * MIB);
@@ -235,7 +235,7 @@ static void a_scan_does_not_displace_what_is_used(void **state)
 }
 
 /* What a flush has just written may be read soon, but must not evict what is being read. */
-static void spare_offers_fill_what_is_free_and_evict_nothing(void **state)
+static void inserts_of_low_priority_fill_free_space_and_evict_nothing(void **state)
 {
     enum { HOT = 100, MANY = 3000 };
     cache *c = new_cache(4 * MIB);
@@ -258,7 +258,7 @@ static void spare_offers_fill_what_is_free_and_evict_nothing(void **state)
 }
 
 /* With one thread, no insert that fits may be declined for lack of a frame: frames are freed in advance. */
-static void offers_are_taken_while_nobody_reads(void **state)
+static void inserts_are_accepted_without_concurrent_readers(void **state)
 {
     cache *c = new_cache(2 * MIB);
     cache_file *f = new_file(c);
@@ -446,7 +446,7 @@ static void the_limit_can_be_moved(void **state)
 
 /* Slabs, arrays and frames that wait for an epoch are on no list that destroying would walk, so they would
  * leak. */
-static void destroying_gives_back_what_is_still_leaving(void **state)
+static void destroying_frees_what_still_waits_for_an_epoch(void **state)
 {
     cache *c = new_cache(MIB);
     cache_file *f = new_file(c);
@@ -466,7 +466,7 @@ static void destroying_gives_back_what_is_still_leaving(void **state)
 
 /* An insert that finds no memory is dropped; counts and frames must be consistent after it, wherever it
  * failed. */
-static void failed_allocations_only_decline(void **state)
+static void failed_allocations_only_drop_inserts(void **state)
 {
     cache *c;
     mem_fail_at(1, false);
@@ -562,7 +562,7 @@ static void *hold_the_lock(void *argument)
 }
 
 /* An insert must not wait for a lock. */
-static void an_offer_while_the_lock_is_held_is_dropped(void **state)
+static void an_insert_while_the_lock_is_held_is_dropped(void **state)
 {
     cache *c = new_cache(MIB);
     helper h = {.cache = c, .file = new_file(c)};
@@ -685,23 +685,23 @@ static void readers_see_only_their_blocks_while_others_change_everything(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_block_is_found_by_the_very_pointer_it_was_offered_with),
-        cmocka_unit_test(an_offer_of_what_is_there_takes_nothing),
+        cmocka_unit_test(a_block_is_found_only_by_the_pointer_it_was_inserted_with),
+        cmocka_unit_test(inserting_a_cached_block_takes_no_memory),
         cmocka_unit_test(every_size_up_to_64_kib_is_cached),
-        cmocka_unit_test(a_small_cache_answers_right_or_not_at_all),
-        cmocka_unit_test(a_scan_does_not_displace_what_is_used),
-        cmocka_unit_test(spare_offers_fill_what_is_free_and_evict_nothing),
-        cmocka_unit_test(offers_are_taken_while_nobody_reads),
+        cmocka_unit_test(a_small_cache_returns_the_right_block_or_none),
+        cmocka_unit_test(a_scan_does_not_evict_blocks_in_use),
+        cmocka_unit_test(inserts_of_low_priority_fill_free_space_and_evict_nothing),
+        cmocka_unit_test(inserts_are_accepted_without_concurrent_readers),
         cmocka_unit_test(memory_follows_the_sizes_in_use),
         cmocka_unit_test(resident_blocks_stay_within_half_of_the_limit),
         cmocka_unit_test(reserved_memory_is_taken_from_the_blocks),
         cmocka_unit_test(closing_files_frees_all_they_had),
         cmocka_unit_test(sparse_ordinals_stay_within_the_limit),
         cmocka_unit_test(the_limit_can_be_moved),
-        cmocka_unit_test(destroying_gives_back_what_is_still_leaving),
-        cmocka_unit_test(failed_allocations_only_decline),
+        cmocka_unit_test(destroying_frees_what_still_waits_for_an_epoch),
+        cmocka_unit_test(failed_allocations_only_drop_inserts),
         cmocka_unit_test(what_a_reader_found_stays_until_its_section_ends),
-        cmocka_unit_test(an_offer_while_the_lock_is_held_is_dropped),
+        cmocka_unit_test(an_insert_while_the_lock_is_held_is_dropped),
         cmocka_unit_test(readers_see_only_their_blocks_while_others_change_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void a_small_memtable_is_left_for_a_minute(void **state)
 }
 
 /* The job sleeps for the rest of the minute when more is written; that must wake it. */
-static void what_grows_after_a_look_is_flushed_in_the_next_pause(void **state)
+static void a_memtable_that_grows_after_a_check_is_flushed_in_the_next_pause(void **state)
 {
     (void)state;
     idle_db idle;
@@ -144,7 +144,7 @@ static void a_writer_without_pauses_is_left_alone(void **state)
 }
 
 /* Without a prepared segment the job does not make one, which would delay commits: it tries again. */
-static void a_full_disk_defers_it(void **state)
+static void a_full_disk_defers_the_flush(void **state)
 {
     (void)state;
     idle_db idle;
@@ -226,7 +226,7 @@ static uint64_t cache_bytes(idle_db *idle)
 
 /* A database that is only read would leave the memtables' share unused; one that is written to again must get
  * it back. */
-static void a_pause_lends_the_cache_what_memtables_do_not_use(void **state)
+static void a_pause_gives_the_cache_the_unused_share_of_memtables(void **state)
 {
     (void)state;
     enum { COUNT = 9000 };
@@ -247,7 +247,7 @@ static void a_pause_lends_the_cache_what_memtables_do_not_use(void **state)
 }
 
 /* A log that cannot go on ends the database's writes, not its reads; no job keeps running because of it. */
-static void each_call_of_it_may_fail(void **state)
+static void any_call_of_the_job_may_fail(void **state)
 {
     (void)state;
     bool hit = true;
@@ -275,13 +275,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pause_leaves_the_memtable_empty_once),
         cmocka_unit_test(a_small_memtable_is_left_for_a_minute),
-        cmocka_unit_test(what_grows_after_a_look_is_flushed_in_the_next_pause),
+        cmocka_unit_test(a_memtable_that_grows_after_a_check_is_flushed_in_the_next_pause),
         cmocka_unit_test(a_writer_without_pauses_is_left_alone),
-        cmocka_unit_test(a_full_disk_defers_it),
+        cmocka_unit_test(a_full_disk_defers_the_flush),
         cmocka_unit_test(a_stopped_process_has_not_paused),
-        cmocka_unit_test(a_pause_lends_the_cache_what_memtables_do_not_use),
+        cmocka_unit_test(a_pause_gives_the_cache_the_unused_share_of_memtables),
         cmocka_unit_test(a_database_at_rest_takes_little_more_than_its_data),
-        cmocka_unit_test(each_call_of_it_may_fail),
+        cmocka_unit_test(any_call_of_the_job_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

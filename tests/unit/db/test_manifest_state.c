@@ -150,7 +150,7 @@ static void check_everything(const manifest_state *s)
 
 /* ---------------------------------------------------------------- tests */
 
-static void state_is_what_the_items_said(void **state)
+static void state_is_what_the_items_say(void **state)
 {
     buffer b = {0};
     manifest_state s = {0};
@@ -244,7 +244,7 @@ static void state_survives_any_mutation(void **state)
     buffer_deinit(&whole);
 }
 
-static void state_without_memory_says_so(void **state)
+static void state_without_memory_returns_no_memory(void **state)
 {
     buffer b = {0};
     put_everything(&b);
@@ -261,7 +261,7 @@ static void state_without_memory_says_so(void **state)
 }
 
 /* An edit that lost an item for lack of memory must not look complete. */
-static void edit_without_memory_is_failed(void **state)
+static void edit_without_memory_has_failed(void **state)
 {
     bool failed = true;
     for (uint64_t n = 1; failed; n++) {
@@ -284,12 +284,12 @@ static void edit_without_memory_is_failed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(state_is_what_the_items_said),
+        cmocka_unit_test(state_is_what_the_items_say),
         cmocka_unit_test(state_record_cut_anywhere_is_malformed),
         cmocka_unit_test(state_item_of_wrong_length_is_malformed),
         cmocka_unit_test(state_survives_any_mutation),
-        cmocka_unit_test(state_without_memory_says_so),
-        cmocka_unit_test(edit_without_memory_is_failed),
+        cmocka_unit_test(state_without_memory_returns_no_memory),
+        cmocka_unit_test(edit_without_memory_has_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static uint64_t delay_at(sim_db *sim, uint64_t runs)
     return delay;
 }
 
-static void writers_pay_more_the_more_is_owed(void **state)
+static void writers_are_delayed_more_under_more_pressure(void **state)
 {
     (void)state;
     sim_db sim;
@@ -43,7 +43,7 @@ static void writers_pay_more_the_more_is_owed(void **state)
 
 /* Otherwise a flush that is slower than those before it would end long after memory is full, and writers
  * would stall. */
-static void writers_pay_for_a_slow_flush_while_it_lasts(void **state)
+static void writers_are_delayed_by_a_slow_flush_while_it_lasts(void **state)
 {
     (void)state;
     sim_db sim;
@@ -80,7 +80,7 @@ static void check_progress(uint32_t kind)
     sim_db_close(&sim);
 }
 
-static void a_flush_says_how_fast_it_is(void **state)
+static void a_flush_reports_its_rate(void **state)
 {
     (void)state;
     check_progress(HOLT_LSM);
@@ -144,9 +144,9 @@ static void flushed_memtables_that_cannot_be_freed_stop_writers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writers_pay_more_the_more_is_owed),
-        cmocka_unit_test(writers_pay_for_a_slow_flush_while_it_lasts),
-        cmocka_unit_test(a_flush_says_how_fast_it_is),
+        cmocka_unit_test(writers_are_delayed_more_under_more_pressure),
+        cmocka_unit_test(writers_are_delayed_by_a_slow_flush_while_it_lasts),
+        cmocka_unit_test(a_flush_reports_its_rate),
         cmocka_unit_test(flushed_memtables_that_cannot_be_freed_stop_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static bool frame_is_good(const uint8_t *at, uint64_t offset, frame *out)
 /* ---------------------------------------------------------------- one frame */
 
 /* The padding depends on the payload's size modulo 8. */
-static void frame_comes_back_as_it_was_put(void **state)
+static void frame_round_trips(void **state)
 {
     uint8_t bytes[FRAME_BYTES_MAX];
     for (int type = FRAME_COMMIT; type <= FRAME_RECORD; type++) {
@@ -240,7 +240,7 @@ static void frame_reader_takes_any_offset(void **state)
 }
 
 /* Taking a read error for the end of the log would cut it. */
-static void frame_reader_hands_on_errors(void **state)
+static void frame_reader_returns_read_errors(void **state)
 {
     uint8_t bytes[1024] = {0};
     frame f;
@@ -278,7 +278,7 @@ static operation operation_random(rng *r, uint8_t *bytes)
     return o;
 }
 
-static void operations_come_back_as_they_were_put(void **state)
+static void operations_round_trip(void **state)
 {
     enum { COUNT = 20 };
     rng r;
@@ -365,7 +365,7 @@ static segment_header header_example(void)
     return h;
 }
 
-static void segment_header_comes_back_as_it_was_put(void **state)
+static void segment_header_round_trips(void **state)
 {
     segment_header h = header_example(), back;
     uint8_t bytes[SEGMENT_HEADER];
@@ -437,18 +437,18 @@ static void segment_names_are_read_as_they_are_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frame_comes_back_as_it_was_put),
+        cmocka_unit_test(frame_round_trips),
         cmocka_unit_test(frame_with_any_bit_flipped_is_refused),
         cmocka_unit_test(frame_of_another_place_is_refused),
         cmocka_unit_test(frame_of_wrong_structure_is_refused),
         cmocka_unit_test(frame_reader_finds_frames_at_any_place),
         cmocka_unit_test(frame_reader_reads_across_its_window),
         cmocka_unit_test(frame_reader_takes_any_offset),
-        cmocka_unit_test(frame_reader_hands_on_errors),
-        cmocka_unit_test(operations_come_back_as_they_were_put),
+        cmocka_unit_test(frame_reader_returns_read_errors),
+        cmocka_unit_test(operations_round_trip),
         cmocka_unit_test(operation_cut_anywhere_is_malformed),
         cmocka_unit_test(operation_of_unknown_kind_is_malformed),
-        cmocka_unit_test(segment_header_comes_back_as_it_was_put),
+        cmocka_unit_test(segment_header_round_trips),
         cmocka_unit_test(segment_header_with_any_bit_flipped_is_none),
         cmocka_unit_test(segment_header_of_another_segment_or_database_is_none),
         cmocka_unit_test(segment_header_of_a_newer_format_is_unsupported),

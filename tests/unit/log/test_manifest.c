@@ -346,7 +346,7 @@ static void manifest_of_another_name_database_or_release_is_refused(void **state
     }
 }
 
-static void manifest_read_hands_on_every_error(void **state)
+static void manifest_read_returns_every_error(void **state)
 {
     manifest_image f;
     manifest_image_open(&f, 3);
@@ -513,7 +513,7 @@ int main(void)
         cmocka_unit_test(manifest_without_its_first_record_is_damaged),
         cmocka_unit_test(manifest_header_with_any_bit_flipped_is_damaged),
         cmocka_unit_test(manifest_of_another_name_database_or_release_is_refused),
-        cmocka_unit_test(manifest_read_hands_on_every_error),
+        cmocka_unit_test(manifest_read_returns_every_error),
         cmocka_unit_test(manifest_read_stops_at_a_refused_record),
         cmocka_unit_test(current_names_what_was_written),
         cmocka_unit_test(current_cut_or_flipped_anywhere_is_refused),

@@ -112,7 +112,7 @@ static void replay_drops_a_torn_last_frame_at_every_byte(void **state)
 /* ---------------------------------------------------------------- damage */
 
 /* The next frame says that the one before it was synced. */
-static void replay_finds_damage_that_a_later_frame_vouches_for(void **state)
+static void replay_finds_damage_by_a_later_frame(void **state)
 {
     restarted_log log;
     log_open(&log, 1);
@@ -138,7 +138,7 @@ static void replay_finds_damage_that_a_later_frame_vouches_for(void **state)
 }
 
 /* The header of the next segment is evidence as well. */
-static void replay_finds_damage_that_a_later_header_vouches_for(void **state)
+static void replay_finds_damage_by_a_later_header(void **state)
 {
     restarted_log log;
     log_open(&log, 1);
@@ -251,7 +251,7 @@ static void replay_rewrite_makes_durable_what_a_failed_sync_lost(void **state)
 /* ---------------------------------------------------------------- errors */
 
 /* A read error is not the end of the log. */
-static void replay_hands_on_every_error(void **state)
+static void replay_returns_every_error(void **state)
 {
     restarted_log log;
     log_open(&log, 1);
@@ -296,7 +296,7 @@ static holt_status refuse(void *ctx, seqno first, uint32_t operations, slice pay
     return first == *(seqno *)ctx ? HOLT_TOO_LARGE : HOLT_OK;
 }
 
-static void replay_stops_at_the_visitors_word(void **state)
+static void replay_stops_when_the_visitor_fails(void **state)
 {
     restarted_log log;
     log_open(&log, 1);
@@ -315,14 +315,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replay_drops_a_torn_last_frame_at_every_byte),
-        cmocka_unit_test(replay_finds_damage_that_a_later_frame_vouches_for),
-        cmocka_unit_test(replay_finds_damage_that_a_later_header_vouches_for),
+        cmocka_unit_test(replay_finds_damage_by_a_later_frame),
+        cmocka_unit_test(replay_finds_damage_by_a_later_header),
         cmocka_unit_test(replay_finds_a_manifest_that_was_cut_or_replaced),
         cmocka_unit_test(replay_finds_a_manifest_older_than_the_closing_frame),
         cmocka_unit_test(replay_finds_an_older_manifest_by_a_segment_it_does_not_lead_to),
         cmocka_unit_test(replay_rewrite_makes_durable_what_a_failed_sync_lost),
-        cmocka_unit_test(replay_hands_on_every_error),
-        cmocka_unit_test(replay_stops_at_the_visitors_word),
+        cmocka_unit_test(replay_returns_every_error),
+        cmocka_unit_test(replay_stops_when_the_visitor_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

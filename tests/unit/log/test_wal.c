@@ -113,7 +113,7 @@ static void wal_stage_clear_forgets_what_was_staged(void **state)
 }
 
 /* A position that a frame says is synced must be: recovery takes anything bad before it for damage. */
-static void wal_frames_carry_the_position_known_before_their_own_sync(void **state)
+static void wal_frames_carry_the_synced_position_of_their_time(void **state)
 {
     wal_fixture f;
     wal_fixture_open(&f);
@@ -380,7 +380,7 @@ static void wal_release_keeps_the_active_segment(void **state)
 }
 
 /* At rest the log is trimmed; whatever the segment holds, the frame that ends it must fit. */
-static void wal_rest_gives_space_back_and_leaves_room_for_the_end(void **state)
+static void wal_trim_frees_space_and_leaves_room_for_the_closing_frame(void **state)
 {
     for (size_t left = 1; left <= 600; left += 37) {
         wal_fixture f;
@@ -433,7 +433,7 @@ int main(void)
         cmocka_unit_test(wal_window_follows_commits_of_any_size),
         cmocka_unit_test(wal_append_without_a_window_falls_back_to_writes),
         cmocka_unit_test(wal_stage_clear_forgets_what_was_staged),
-        cmocka_unit_test(wal_frames_carry_the_position_known_before_their_own_sync),
+        cmocka_unit_test(wal_frames_carry_the_synced_position_of_their_time),
         cmocka_unit_test(wal_sync_of_what_is_synced_touches_nothing),
         cmocka_unit_test(wal_full_segment_is_sealed_and_continued),
         cmocka_unit_test(wal_rotation_into_a_prepared_segment_writes_twice),
@@ -444,7 +444,7 @@ int main(void)
         cmocka_unit_test(wal_sync_covers_any_number_of_segments),
         cmocka_unit_test(wal_released_segment_becomes_a_later_one),
         cmocka_unit_test(wal_release_keeps_the_active_segment),
-        cmocka_unit_test(wal_rest_gives_space_back_and_leaves_room_for_the_end),
+        cmocka_unit_test(wal_trim_frees_space_and_leaves_room_for_the_closing_frame),
         cmocka_unit_test(wal_finish_trims_the_segment_and_removes_spares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -357,7 +357,7 @@ static void let_the_rotation_meet(void *ctx, uint64_t call)
 
 /* A name that could not be synced is removed. The rotation that waited for it makes a segment of the same
  * name, which must not be removed in its place. */
-static void wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up(void **state)
+static void wal_failed_preparation_does_not_remove_the_segment_of_a_rotation(void **state)
 {
     sim_options options = {.seed = 1, .threads = true};
     rival r = {.f = {.next = 1}};
@@ -450,7 +450,7 @@ int main(void)
         cmocka_unit_test(wal_closes_cleanly_whatever_call_fails),
         cmocka_unit_test(wal_keeps_its_promise_whatever_allocation_fails),
         cmocka_unit_test(wal_prepare_and_rotate_may_meet_anywhere),
-        cmocka_unit_test(wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up),
+        cmocka_unit_test(wal_failed_preparation_does_not_remove_the_segment_of_a_rotation),
         cmocka_unit_test(wal_is_written_synced_and_prepared_by_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -464,7 +464,7 @@ static void memtable_is_a_sorted_array_with_versions(void **state)
 
 /* ---------------------------------------------------------------- single behaviours */
 
-static void empty_memtable_answers_nothing(void **state)
+static void empty_memtable_has_nothing(void **state)
 {
     memtable *m = create();
     memtable_entry out;
@@ -629,7 +629,7 @@ static void bytes_count_all_memory(void **state)
 
 /* The chunks of a freed memtable serve the next one, up to the limit; a sum that only grows would be a
  * leak. */
-static void chunks_of_the_dead_serve_the_living(void **state)
+static void chunks_of_freed_memtables_are_reused(void **state)
 {
     enum { KEPT = 4 };
     chunk_pool p;
@@ -902,7 +902,7 @@ static void readers_beside_a_writer_see_their_snapshot(void **state)
 
 /* Readers skip leaves by a note that the writer makes in them while it deletes their keys and puts them
  * again: a note that is trusted too early hides an entry of the reader's snapshot. */
-static void readers_pass_over_tombstones_beside_a_writer(void **state)
+static void readers_skip_tombstones_beside_a_writer(void **state)
 {
     for (int round = 0; round < ROUNDS; round++)
         read_beside_a_writer(round % 2 ? 2 : 10, true);
@@ -945,7 +945,7 @@ static iterator *open_all(memtable *m, uint64_t seqno, const char *lower, const 
 
 /* When there is nothing within the bounds, what lies beyond them must not be walked through to find that
  * out. */
-static void iterator_looks_at_nothing_beyond_its_bounds(void **state)
+static void iterator_reads_nothing_beyond_its_bounds(void **state)
 {
     for (int scattered = 0; scattered < 2; scattered++) {
         memtable *m = create_with_tombstones(scattered);
@@ -1005,7 +1005,7 @@ static uint64_t leaves_to_pass(memtable *m, bool backward, const char *bound, co
 
 /* Leaf by leaf, a walk could skip through all of a memtable beyond a bound, or beyond the key of another
  * iterator. */
-static void passing_over_tombstones_ends_at_the_bound(void **state)
+static void skipping_tombstones_ends_at_the_bound(void **state)
 {
     enum { SOME = 4 }; /* the first leaf and the last one, each perhaps copied again */
     for (int scattered = 0; scattered < 2; scattered++) {
@@ -1042,7 +1042,7 @@ static void expect_passed(memtable *m, uint64_t seqno, bool backward, bool cheap
 
 /* A row of tombstones costs a look at the head of each leaf, not at each record. A later version elsewhere,
  * or a voided one, changes nothing that is visible. */
-static void rows_of_tombstones_are_passed_over_leaf_by_leaf(void **state)
+static void rows_of_tombstones_are_skipped_leaf_by_leaf(void **state)
 {
     for (int scattered = 0; scattered < 2; scattered++) {
         memtable *m = create_with_tombstones(scattered);
@@ -1082,22 +1082,22 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memtable_is_a_sorted_array_with_versions),
-        cmocka_unit_test(empty_memtable_answers_nothing),
+        cmocka_unit_test(empty_memtable_has_nothing),
         cmocka_unit_test(empty_key_and_empty_value_are_entries),
         cmocka_unit_test(voided_version_was_never_there),
         cmocka_unit_test(keys_in_either_order_are_all_there),
         cmocka_unit_test(ascending_keys_leave_full_leaves),
         cmocka_unit_test(thousands_of_tiny_collections_are_cheap),
         cmocka_unit_test(bytes_count_all_memory),
-        cmocka_unit_test(chunks_of_the_dead_serve_the_living),
+        cmocka_unit_test(chunks_of_freed_memtables_are_reused),
         cmocka_unit_test(memtable_lives_until_its_last_reference_goes),
         cmocka_unit_test(insert_without_memory_changes_nothing),
         cmocka_unit_test(collection_without_entries_is_not_listed),
         cmocka_unit_test(readers_beside_a_writer_see_their_snapshot),
-        cmocka_unit_test(readers_pass_over_tombstones_beside_a_writer),
-        cmocka_unit_test(iterator_looks_at_nothing_beyond_its_bounds),
-        cmocka_unit_test(passing_over_tombstones_ends_at_the_bound),
-        cmocka_unit_test(rows_of_tombstones_are_passed_over_leaf_by_leaf),
+        cmocka_unit_test(readers_skip_tombstones_beside_a_writer),
+        cmocka_unit_test(iterator_reads_nothing_beyond_its_bounds),
+        cmocka_unit_test(skipping_tombstones_ends_at_the_bound),
+        cmocka_unit_test(rows_of_tombstones_are_skipped_leaf_by_leaf),
         cmocka_unit_test(voided_tombstone_hides_nothing),
     };
     chunk_pool_init(&pool, CHUNK, 16 * CHUNK);

@@ -555,7 +555,7 @@ static int die_and_leave_a_child(place *p)
 }
 
 /* A server that forks and is killed must not leave its database locked by a child that never used it. */
-static void lock_does_not_live_on_in_a_child(void **state)
+static void lock_does_not_survive_in_a_child(void **state)
 {
     place *p = *state;
     assert_int_equal(pipe(up), 0);
@@ -862,7 +862,7 @@ static void job_steps_as_often_as_asked(void **state)
 }
 
 /* A sleeping job wakes by itself, and a wake or a stop does not wait for its time. */
-static void sleeping_job_comes_back_and_can_be_woken(void **state)
+static void sleeping_job_wakes_in_time_and_can_be_woken_earlier(void **state)
 {
     worker w;
     worker_init(&w);
@@ -894,7 +894,7 @@ static int start_with_an_impossible_stack(place *p)
 }
 
 /* A host at its limit of threads gets a status. */
-static void thread_that_cannot_start_is_a_status(void **state)
+static void thread_that_cannot_start_returns_a_status(void **state)
 {
     assert_int_equal(in_child(start_with_an_impossible_stack, NULL), 0);
 }
@@ -974,7 +974,7 @@ static void jobs_at_rest_have_no_threads(void **state)
 }
 
 /* A job that sleeps for long has no thread in the meantime, and wakes all the same. */
-static void a_sleeping_job_comes_back_without_its_thread(void **state)
+static void a_sleeping_job_needs_no_thread(void **state)
 {
     worker w;
     int before = threads();
@@ -1060,7 +1060,7 @@ static int run_out_of_threads(place *p)
 }
 
 /* A wake cannot return the error, and work would wait for ever. */
-static void a_thread_that_cannot_be_had_is_asked_for_again(void **state)
+static void a_thread_that_cannot_start_is_tried_again(void **state)
 {
     assert_int_equal(in_child(run_out_of_threads, NULL), 0);
 }
@@ -1146,7 +1146,7 @@ int main(void)
         in_place(locks_conflict_within_a_process),
         in_place(locks_conflict_between_processes),
         in_place(child_cannot_unlock_for_its_parent),
-        in_place(lock_does_not_live_on_in_a_child),
+        in_place(lock_does_not_survive_in_a_child),
         cmocka_unit_test(fork_generation_grows_in_children_only),
         cmocka_unit_test(mutexes_are_taken_in_their_order),
         cmocka_unit_test(mutex_held_is_asserted_of_the_mutex_and_thread),
@@ -1154,14 +1154,14 @@ int main(void)
         cmocka_unit_test(try_lock_fails_when_another_holds_it),
         cmocka_unit_test(job_runs_on_a_thread_of_its_own),
         cmocka_unit_test(job_steps_as_often_as_asked),
-        cmocka_unit_test(sleeping_job_comes_back_and_can_be_woken),
-        cmocka_unit_test(thread_that_cannot_start_is_a_status),
+        cmocka_unit_test(sleeping_job_wakes_in_time_and_can_be_woken_earlier),
+        cmocka_unit_test(thread_that_cannot_start_returns_a_status),
         cmocka_unit_test(stop_in_a_child_only_frees),
         cmocka_unit_test(jobs_at_rest_have_no_threads),
-        cmocka_unit_test(a_sleeping_job_comes_back_without_its_thread),
+        cmocka_unit_test(a_sleeping_job_needs_no_thread),
         cmocka_unit_test(threads_that_end_lose_no_wake),
         cmocka_unit_test(a_job_woken_by_one_of_low_priority_keeps_its_own),
-        cmocka_unit_test(a_thread_that_cannot_be_had_is_asked_for_again),
+        cmocka_unit_test(a_thread_that_cannot_start_is_tried_again),
         cmocka_unit_test(a_child_has_jobs_of_its_own),
         cmocka_unit_test(clocks_go_on_and_chance_differs),
     };

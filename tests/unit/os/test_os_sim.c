@@ -275,7 +275,7 @@ static void truncate_and_allocate_are_pending_until_the_sync(void **state)
 }
 
 /* The kernel may have dropped the pages of a failed sync: the next one succeeds and proves nothing. */
-static void failed_sync_leaves_limbo_that_no_later_sync_ends(void **state)
+static void failed_sync_leaves_writes_uncertain_for_ever(void **state)
 {
     os *o = machine(1);
     os_dir *d = db_of(o);
@@ -308,7 +308,7 @@ static void failed_sync_leaves_limbo_that_no_later_sync_ends(void **state)
 }
 
 /* The same for names. */
-static void failed_directory_sync_leaves_names_in_limbo(void **state)
+static void failed_directory_sync_leaves_names_uncertain(void **state)
 {
     os *o = machine(1);
     os_dir *d = db_of(o);
@@ -350,7 +350,7 @@ static void killed_process_leaves_its_writes_pending(void **state)
 }
 
 /* A clone shares pages with its original: a write to one must not show in the other, whichever it is. */
-static void clone_and_original_go_separate_ways(void **state)
+static void clone_and_original_are_independent(void **state)
 {
     os *o = machine(1);
     os_dir *d = db_of(o);
@@ -687,10 +687,10 @@ int main(void)
         cmocka_unit_test(torn_write_breaks_at_sectors_of_the_file_only),
         cmocka_unit_test(per_file_cut_keeps_whole_files_or_nothing_of_them),
         cmocka_unit_test(truncate_and_allocate_are_pending_until_the_sync),
-        cmocka_unit_test(failed_sync_leaves_limbo_that_no_later_sync_ends),
-        cmocka_unit_test(failed_directory_sync_leaves_names_in_limbo),
+        cmocka_unit_test(failed_sync_leaves_writes_uncertain_for_ever),
+        cmocka_unit_test(failed_directory_sync_leaves_names_uncertain),
         cmocka_unit_test(killed_process_leaves_its_writes_pending),
-        cmocka_unit_test(clone_and_original_go_separate_ways),
+        cmocka_unit_test(clone_and_original_are_independent),
         cmocka_unit_test(open_file_outlives_its_name),
         cmocka_unit_test(random_changes_agree_with_a_plain_array),
         cmocka_unit_test(map_and_file_show_the_same),

@@ -204,7 +204,7 @@ static void wait_for_nothing(void)
 }
 
 /* A wait that nothing can end must not hang the suite: the program aborts and says why. */
-static void endless_wait_aborts_with_words(void **state)
+static void endless_wait_aborts_with_a_message(void **state)
 {
     int words[2];
     assert_int_equal(pipe(words), 0);
@@ -328,7 +328,7 @@ int main(void)
         cmocka_unit_test(sleeping_job_steps_when_its_time_comes),
         cmocka_unit_test(wake_during_a_step_is_not_lost),
         cmocka_unit_test(waiting_step_lets_others_run_and_never_itself),
-        cmocka_unit_test(endless_wait_aborts_with_words),
+        cmocka_unit_test(endless_wait_aborts_with_a_message),
         cmocka_unit_test(same_seed_replays_exactly),
         cmocka_unit_test(jobs_run_on_threads_when_asked),
     };

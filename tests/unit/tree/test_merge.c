@@ -313,7 +313,7 @@ static void walk(merge_model *f, iterator *s)
 static merge_model shared; /* too large for the stack */
 
 /* With several iterators on one key a wrong age rule shows an old value or shows the key twice. */
-static void merge_shows_each_key_once_with_its_youngest_entry(void **state)
+static void merge_shows_each_key_once_with_its_newest_entry(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 400; round++) {
@@ -415,7 +415,7 @@ static void merge_moves_any_way_at_any_time(void **state)
 
 /* Rows of tombstones in one iterator over nothing, over entries of one or several others, and under entries
  * that are newer: each case decides in its own way which of the others' entries they hide. */
-static void merge_passes_over_tombstones_and_what_they_hide(void **state)
+static void merge_skips_tombstones_and_what_they_hide(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 300; round++) {
@@ -455,7 +455,7 @@ static uint64_t calls_to_pass(merge_model *f, bool backward)
 
 /* A child with a row of tombstones before the others' next keys skips it in one call; where each tombstone
  * hides an entry, each of the two children skips in one call. */
-static void merge_passes_over_tombstones_with_few_calls(void **state)
+static void merge_skips_tombstones_with_few_calls(void **state)
 {
     for (size_t iterators = 2; iterators < 5; iterators++) {
         merge_model_fill(&shared, 1, 0, 0);
@@ -517,7 +517,7 @@ static bool play_with_failure(merge_model *f, uint64_t seed, uint64_t n)
 }
 
 /* A walk that takes a failed child for one that has ended loses the rest of its keys with status OK. */
-static void merge_hands_on_the_error_of_any_child(void **state)
+static void merge_returns_the_error_of_any_child(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 60; round++) {
@@ -530,7 +530,7 @@ static void merge_hands_on_the_error_of_any_child(void **state)
 }
 
 /* A value that could not be read must not be taken for an empty one, and may be asked for again. */
-static void merge_hands_on_the_error_of_a_value(void **state)
+static void merge_returns_the_error_of_a_value(void **state)
 {
     merge_model_fill(&shared, 7, 4, 30);
     shared.pending = true;
@@ -578,7 +578,7 @@ static void merge_of_nothing_is_empty(void **state)
 }
 
 /* The key that is being left is copied, and there may be no memory for it. */
-static void merge_without_memory_for_a_move_says_so(void **state)
+static void merge_move_without_memory_returns_no_memory(void **state)
 {
     merge_model_fill(&shared, 7, 6, 30);
     iterator *s = merge_model_open(&shared);
@@ -595,16 +595,16 @@ static void merge_without_memory_for_a_move_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(merge_shows_each_key_once_with_its_youngest_entry),
+        cmocka_unit_test(merge_shows_each_key_once_with_its_newest_entry),
         cmocka_unit_test(merge_moves_any_way_at_any_time),
         cmocka_unit_test(merge_follows_long_stretches_of_one_iterator),
-        cmocka_unit_test(merge_passes_over_tombstones_and_what_they_hide),
-        cmocka_unit_test(merge_passes_over_tombstones_with_few_calls),
-        cmocka_unit_test(merge_hands_on_the_error_of_any_child),
-        cmocka_unit_test(merge_hands_on_the_error_of_a_value),
+        cmocka_unit_test(merge_skips_tombstones_and_what_they_hide),
+        cmocka_unit_test(merge_skips_tombstones_with_few_calls),
+        cmocka_unit_test(merge_returns_the_error_of_any_child),
+        cmocka_unit_test(merge_returns_the_error_of_a_value),
         cmocka_unit_test(merge_of_nothing_is_empty),
         cmocka_unit_test(merge_without_memory_closes_its_children),
-        cmocka_unit_test(merge_without_memory_for_a_move_says_so),
+        cmocka_unit_test(merge_move_without_memory_returns_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

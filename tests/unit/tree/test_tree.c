@@ -555,7 +555,7 @@ static bool skip_with_failure(tree_file *file, const tree_root *root, bool backw
 
 /* Long keys take memory while leaves of tombstones are skipped: a lack of memory must not be taken for the
  * end, nor for a file whose leaves are out of order. */
-static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **state)
+static void tree_skipping_tombstones_without_memory_returns_no_memory(void **state)
 {
     rng r;
     tree_machine tm;
@@ -760,7 +760,7 @@ static void tree_stores_huge_values_in_overflow_pieces(void **state)
 }
 
 /* Compaction cuts its output by it, before the last block and the filter are written. */
-static void tree_builder_bytes_foretells_the_size(void **state)
+static void tree_builder_bytes_predicts_the_size(void **state)
 {
     rng r;
     tree_machine tm;
@@ -1396,7 +1396,7 @@ static void tree_verify_compares_with_the_root(void **state)
 }
 
 /* A pointer's length must not decide how much memory is asked for before it is known to lie in the file. */
-static void tree_refuses_extents_that_cannot_be(void **state)
+static void tree_refuses_impossible_overflow(void **state)
 {
     victim v;
     tree_file *file;
@@ -1561,7 +1561,7 @@ static void tree_file_of_a_failed_sync_is_deleted(void **state)
 }
 
 /* A file that cannot be deleted now is an orphan that the next open deletes: no reason to fail. */
-static void tree_file_that_cannot_be_deleted_is_let_go(void **state)
+static void tree_file_that_cannot_be_deleted_is_left_behind(void **state)
 {
     tree_machine tm;
     tree_root root;
@@ -1582,9 +1582,9 @@ int main(void)
         cmocka_unit_test(tree_holds_what_was_built_in_every_order),
         cmocka_unit_test(tree_of_several_levels_is_walked_and_searched),
         cmocka_unit_test(tree_walk_reads_nothing_beyond_its_bounds),
-        cmocka_unit_test(tree_says_so_when_it_passes_over_tombstones_without_memory),
+        cmocka_unit_test(tree_skipping_tombstones_without_memory_returns_no_memory),
         cmocka_unit_test(tree_stores_huge_values_in_overflow_pieces),
-        cmocka_unit_test(tree_builder_bytes_foretells_the_size),
+        cmocka_unit_test(tree_builder_bytes_predicts_the_size),
         cmocka_unit_test(tree_reads_with_hardly_any_cache),
         cmocka_unit_test(tree_files_share_few_descriptors),
         cmocka_unit_test(tree_files_serve_many_threads),
@@ -1598,11 +1598,11 @@ int main(void)
         cmocka_unit_test(tree_refuses_blocks_of_the_wrong_level),
         cmocka_unit_test(tree_verify_finds_keys_outside_their_separators),
         cmocka_unit_test(tree_verify_compares_with_the_root),
-        cmocka_unit_test(tree_refuses_extents_that_cannot_be),
+        cmocka_unit_test(tree_refuses_impossible_overflow),
         cmocka_unit_test(tree_survives_a_failure_of_any_call),
         cmocka_unit_test(tree_survives_a_failure_of_any_allocation),
         cmocka_unit_test(tree_file_of_a_failed_sync_is_deleted),
-        cmocka_unit_test(tree_file_that_cannot_be_deleted_is_let_go),
+        cmocka_unit_test(tree_file_that_cannot_be_deleted_is_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -563,7 +563,7 @@ static void failed_apply_changes_nothing(void **state)
 }
 
 /* A damaged leaf is found before it is used, and the message names it. */
-static void damage_is_told(void **state)
+static void damage_is_reported(void **state)
 {
     (void)state;
     modelled_tree t;
@@ -599,7 +599,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written_when_nothing_changes),
         cmocka_unit_test(untouched_subtrees_are_not_read),
         cmocka_unit_test(failed_apply_changes_nothing),
-        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(damage_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
