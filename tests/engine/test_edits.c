@@ -480,7 +480,7 @@ static void first_btree_can_be_tried_again_after_any_failure(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- readers beside a drop */
+/* ---------------------------------------------------------------- readers during a drop */
 
 typedef struct reading {
     holt_collection *c;

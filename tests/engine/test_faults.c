@@ -45,7 +45,7 @@ typedef struct life {
     bool stopped;      /* the outcome of a write is unknown until the database is reopened */
 } life;
 
-/* ---------------------------------------------------------------- answers */
+/* ---------------------------------------------------------------- results of calls */
 
 static bool names_a_file(void)
 {
@@ -58,14 +58,14 @@ static bool names_a_file(void)
 
 /* A call that the fault may have hit: it returns HOLT_OK, or the right status and message. Returns whether it
  * was HOLT_OK. */
-static bool answered(life *l, holt_status rc, const char *call)
+static bool succeeded(life *l, holt_status rc, const char *call)
 {
     if (rc == HOLT_OK) return true;
     l->failures++;
     bool machine = rc == HOLT_IO || rc == HOLT_NO_SPACE || rc == HOLT_NO_MEMORY || rc == HOLT_BUSY;
     if (!machine) verdict_fail(l->verdict, "%s: %s (%s)", call, holt_status_name(rc), holt_error_message());
     if (l->fault.os_errno == EMFILE && rc == HOLT_IO)
-        verdict_fail(l->verdict, "%s: an outcome is unknown for want of a descriptor: %s", call,
+        verdict_fail(l->verdict, "%s: an outcome is unknown for lack of a descriptor: %s", call,
                      holt_error_message());
     if (rc == HOLT_IO && !names_a_file())
         verdict_fail(l->verdict, "%s: the message names no file: %s", call, holt_error_message());
@@ -75,7 +75,7 @@ static bool answered(life *l, holt_status rc, const char *call)
 /* The commit of the last write in the model has returned. */
 static void committed(life *l, holt_status rc, const char *call)
 {
-    if (answered(l, rc, call))
+    if (succeeded(l, rc, call))
         l->acknowledged = model_now(l->model);
     else if (rc == HOLT_IO)
         l->stopped = true;
@@ -128,7 +128,7 @@ static void put_if_absent_step(life *l, uint64_t i)
     else if (rc == HOLT_OK)
         verdict_fail(l->verdict, "HOLT_PUT_IF_ABSENT replaced a value");
     else if (rc != HOLT_EXISTS)
-        answered(l, rc, "put if absent");
+        succeeded(l, rc, "put if absent");
 }
 
 static holt_status fill_batch(life *l, holt_txn *t, uint64_t i, model_write writes[6], char keys[6][16])
@@ -150,8 +150,8 @@ static void batch_step(life *l, uint64_t i)
     model_write writes[6];
     char keys[6][16];
     holt_txn *t = NULL;
-    if (!answered(l, holt_begin(l->db, &o, &t), "holt_begin")) return;
-    if (answered(l, fill_batch(l, t, i, writes, keys), "put into a batch")) {
+    if (!succeeded(l, holt_begin(l->db, &o, &t), "holt_begin")) return;
+    if (succeeded(l, fill_batch(l, t, i, writes, keys), "put into a batch")) {
         model_commit(l->model, writes, 6);
         committed(l, holt_commit(t), "holt_commit");
     }
@@ -168,7 +168,7 @@ static void get_step(life *l, uint64_t i)
     if (rc == HOLT_OK && !model_value_is(expected, slice_of(v.data, v.size)))
         verdict_fail(l->verdict, "get of %s: a wrong value", buffer);
     if (rc == HOLT_NOT_FOUND && expected.present) verdict_fail(l->verdict, "get of %s: not found", buffer);
-    if (rc != HOLT_NOT_FOUND) answered(l, rc, "holt_get");
+    if (rc != HOLT_NOT_FOUND) succeeded(l, rc, "holt_get");
     holt_value_free(&v);
 }
 
@@ -179,13 +179,13 @@ static void scan_step(life *l, bool forward)
     size_t keys = model_keys(l->model, 0), seen = 0, expected = 0;
     for (size_t i = 0; i < keys; i++)
         expected += model_entry_at(l->model, 0, model_now(l->model), i).value.present;
-    if (!answered(l, holt_cursor_open(l->c, NULL, NULL, &c), "holt_cursor_open")) return;
+    if (!succeeded(l, holt_cursor_open(l->c, NULL, NULL, &c), "holt_cursor_open")) return;
     while (forward ? holt_cursor_next(c) : holt_cursor_prev(c)) {
         model_value v = model_get(l->model, 0, model_now(l->model), holt_cursor_key(c));
         if (!model_value_is(v, holt_cursor_value(c))) verdict_fail(l->verdict, "a scan shows a wrong entry");
         seen++;
     }
-    if (answered(l, holt_cursor_close(c), "scan") && seen != expected)
+    if (succeeded(l, holt_cursor_close(c), "scan") && seen != expected)
         verdict_fail(l->verdict, "a scan without an error shows %zu of %zu entries", seen, expected);
 }
 
@@ -218,13 +218,13 @@ static void other_step(life *l, uint64_t i)
     const slice open = {NULL, 0};
     switch (i % 4) {
     case 0:
-        answered(l, holt_flush(l->db), "holt_flush");
+        succeeded(l, holt_flush(l->db), "holt_flush");
         break;
     case 1:
-        answered(l, holt_sync(l->db), "holt_sync");
+        succeeded(l, holt_sync(l->db), "holt_sync");
         break;
     case 2:
-        answered(l, holt_compact(l->c, open, open), "holt_compact");
+        succeeded(l, holt_compact(l->c, open, open), "holt_compact");
         break;
     default:
         create_or_drop_step(l);
@@ -273,7 +273,7 @@ static void close_database(life *l)
 {
     holt_status rc = holt_close(l->db);
     l->db = NULL;
-    answered(l, rc, "holt_close");
+    succeeded(l, rc, "holt_close");
     if (rc == HOLT_BUSY) verdict_fail(l->verdict, "something has been left open");
 }
 
@@ -294,13 +294,13 @@ static void lift(life *l)
 /* With a reopen in the middle, so that the fault can hit recovery as well. */
 static void live(life *l)
 {
-    if (!answered(l, open_database(l), "holt_open")) return;
+    if (!succeeded(l, open_database(l), "holt_open")) return;
     for (uint64_t i = 0; i < STEPS && !l->stopped && !verdict_failed(l->verdict); i++) {
         step(l, i);
         if (i != STEPS * 2 / 3 || l->stopped) continue;
         close_database(l);
-        if (!answered(l, open_database(l), "holt_open")) return;
-        if (!answered(l, open_other(l), "open of the other collection")) return;
+        if (!succeeded(l, open_database(l), "holt_open")) return;
+        if (!succeeded(l, open_other(l), "open of the other collection")) return;
     }
 }
 

@@ -303,15 +303,15 @@ static void a_missing_segment_is_reported_until_there_is_one(void **state)
 static void a_failed_flush_is_reported_with_its_file(void **state)
 {
     db_fixture *f = *state;
-    holt_error told, healthy;
+    holt_error reported, healthy;
     put_numbers(f, 0, 20);
     expect_ok(holt_sync(f->db));
     sim_fail(f->os, SIM_OPEN, 1, EIO, true);
     expect_status(HOLT_IO, holt_flush(f->db));
     expect_file("");
-    holt_error_get(&told, sizeof told);
-    assert_int_equal(told.status, HOLT_IO);
-    assert_int_equal(told.os_errno, EIO);
+    holt_error_get(&reported, sizeof reported);
+    assert_int_equal(reported.status, HOLT_IO);
+    assert_int_equal(reported.os_errno, EIO);
     expect_status(HOLT_INVALID, holt_put(NULL, NULL, key_of(0), key_of(0))); /* another message */
     expect_status(HOLT_IO, holt_health(f->db));
     holt_error_get(&healthy, sizeof healthy);
@@ -490,7 +490,7 @@ static void live_with_fault(size_t fault, uint64_t n)
         refused += !expect_truth(f, i, fault, "while it fails");
     sim_fail(f->os, faults[fault].kind, 0, 0, false);
     for (uint64_t i = 0; i < 10; i++)
-        (void)expect_truth(f, i, fault, "when it has ceased");
+        (void)expect_truth(f, i, fault, "when it has ended");
     sim_run_until_idle(f->os);
     holt_status health = holt_health(f->db);
     if (health == HOLT_OK) expect_ok(put_number(f, 0));

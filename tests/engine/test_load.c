@@ -265,7 +265,7 @@ static void what_was_cleared_before_does_not_reappear(void **state)
     close_and_verify(f);
 }
 
-/* ---------------------------------------------------------------- who sees it */
+/* ---------------------------------------------------------------- visibility */
 
 static void a_load_is_invisible_before_its_commit_and_to_older_readers(void **state)
 {

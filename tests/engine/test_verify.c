@@ -194,20 +194,20 @@ static bool opens_to_truth(os *o, const contents *want)
     return right;
 }
 
-/* ---------------------------------------------------------------- verifying, and what is told */
+/* ---------------------------------------------------------------- verifying, and what it reports */
 
-typedef struct told {
+typedef struct reported_problems {
     uint64_t problems;
-    const char *file; /* looked for: */
+    const char *file; /* looked for; named: a problem names it */
     bool named;
     uint64_t done, total;
     bool back; /* progress went back, or past its end */
     char last[256];
-} told;
+} reported_problems;
 
 static void on_problem(void *ctx, const holt_error *problem)
 {
-    told *t = ctx;
+    reported_problems *t = ctx;
     t->problems++;
     assert_int_equal(problem->status, HOLT_CORRUPT);
     assert_true(problem->message[0]);
@@ -218,21 +218,21 @@ static void on_problem(void *ctx, const holt_error *problem)
 
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
-    told *t = ctx;
+    reported_problems *t = ctx;
     if (done < t->done || done > total) t->back = true;
     t->done = done;
     t->total = total;
 }
 
-static holt_verify_options telling(told *t)
+static holt_verify_options reporting(reported_problems *t)
 {
     holt_verify_options o = {.problem = on_problem, .progress = on_progress, .ctx = t};
     return o;
 }
 
-static holt_status verify(os *o, told *t, holt_verify_report *report)
+static holt_status verify(os *o, reported_problems *t, holt_verify_report *report)
 {
-    holt_verify_options options = telling(t);
+    holt_verify_options options = reporting(t);
     holt_status rc = holt_verify_on(o, "/db", &options, report, sizeof *report);
     assert_int_equal(report->problems, t->problems);
     assert_false(t->back);
@@ -241,7 +241,7 @@ static holt_status verify(os *o, told *t, holt_verify_report *report)
 
 static void expect_healthy(os *o)
 {
-    told t = {0};
+    reported_problems t = {0};
     holt_verify_report report;
     ok(verify(o, &t, &report));
     assert_int_equal(report.problems, 0);
@@ -339,7 +339,7 @@ static void a_healthy_database_has_no_problem_and_is_counted(void **state)
     }
     close_database(&d);
     files_copy(&all, o);
-    told t = {0};
+    reported_problems t = {0};
     ok(verify(o, &t, &report));
     assert_int_equal(report.entries, entries);
     assert_int_equal(report.files, 3 + files_named(&all, "run-") +
@@ -395,7 +395,7 @@ static void strike(void *ctx, uint64_t call)
     sim_cut cut = {
         .files = keeps[rng_below(&c->r, 5)], .entries = keeps[rng_below(&c->r, 3)], .tear_bytes = 512};
     if (rng_chance(&c->r, 2)) sim_power_cut(clone, &cut, call);
-    told t = {0};
+    reported_problems t = {0};
     holt_verify_report report;
     holt_status rc = verify(clone, &t, &report);
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) fail_msg("call %llu: %s", (unsigned long long)call, t.last);
@@ -422,13 +422,13 @@ static void a_crash_at_any_moment_leaves_no_problem(void **state)
     sim_destroy(o);
 }
 
-/* Orphans are told apart from files that are needed, and do no harm. */
+/* Orphans are reported_problems apart from files that are needed, and do no harm. */
 static void orphans_are_counted_and_no_problem(void **state)
 {
     (void)state;
     database d = {0};
     holt_verify_report report;
-    told t = {0};
+    reported_problems t = {0};
     os *o = machine(5);
     open_database(&d, o);
     fill(&d, 5, NULL);
@@ -505,7 +505,7 @@ static void the_report_is_filled_up_to_the_programs_size(void **state)
 static void fail_each(os *o, sim_call kind)
 {
     for (uint64_t n = 1;; n++) {
-        told t = {0};
+        reported_problems t = {0};
         holt_verify_report report;
         sim_fail(o, kind, n, EIO, false);
         holt_status rc = verify(o, &t, &report);
@@ -749,19 +749,19 @@ static int tear_down_patient(void **state)
 /* Judges a spoiled copy and destroys it. `how` and `at` are for the message. */
 static void judge(patient *p, os *copy, const char *name, bool must_be_found, const char *how, size_t at)
 {
-    told t = {.file = name};
+    reported_problems t = {.file = name};
     holt_verify_report report;
     holt_status rc = verify(copy, &t, &report);
     if (rc != HOLT_OK && rc != HOLT_CORRUPT)
-        fail_msg("%s, %s at %zu: holt_verify answered %s: %s", name, how, at, holt_status_name(rc),
+        fail_msg("%s, %s at %zu: holt_verify returned %s: %s", name, how, at, holt_status_name(rc),
                  holt_error_message());
     if (must_be_found && rc != HOLT_CORRUPT)
         fail_msg("%s, %s at %zu: holt_verify found nothing", name, how, at);
     if (rc == HOLT_CORRUPT && !t.named)
         fail_msg("%s, %s at %zu: holt_verify blames another file: %s", name, how, at, t.last);
     if (!opens_to_truth(copy, &p->contents))
-        fail_msg("%s, %s at %zu: opened, it answers neither HOLT_CORRUPT nor the truth: %s", name, how, at,
-                 holt_error_message());
+        fail_msg("%s, %s at %zu: opened, it returns neither HOLT_CORRUPT nor right results: %s", name, how,
+                 at, holt_error_message());
     if (must_be_found)
         p->spoiled++;
     else
@@ -936,7 +936,7 @@ static void every_damaged_tree_is_reported(void **state)
         damaged++;
     }
     assert_true(damaged > 1);
-    told t = {0};
+    reported_problems t = {0};
     holt_verify_report report;
     assert_int_equal(verify(copy, &t, &report), HOLT_CORRUPT);
     assert_int_equal(report.problems, damaged);
@@ -995,7 +995,7 @@ static void contradictions_are_found_in_sound_bytes(void **unused)
         database d = {0};
         char text[32];
         holt_verify_report report;
-        told t = {.file = statements[i].blamed};
+        reported_problems t = {.file = statements[i].blamed};
         os *o = machine(20);
         open_database(&d, o);
         for (int c = 0; c < 2; c++)
@@ -1010,7 +1010,7 @@ static void contradictions_are_found_in_sound_bytes(void **unused)
     }
 }
 
-/* ---------------------------------------------------------------- the parts of a run */
+/* ---------------------------------------------------------------- the file ranges of a run */
 
 static holt_status check_parts(const lsm_file_range *file_ranges, size_t count)
 {
@@ -1023,7 +1023,7 @@ static holt_status check_parts(const lsm_file_range *file_ranges, size_t count)
 }
 
 /* Reads find the file range of a key by the bounds alone. */
-static void parts_of_a_run_must_be_in_order_and_not_overlap(void **state)
+static void file_ranges_of_a_run_must_be_in_order_and_not_overlap(void **state)
 {
     (void)state;
     slice open = {NULL, 0}, b = holt_str("b"), d = holt_str("d");
@@ -1051,7 +1051,7 @@ static void an_open_database_verifies_its_own_files(void **state)
     holt_verify_report report;
     holt_collection_info info;
     uint64_t entries = 0;
-    told t = {0};
+    reported_problems t = {0};
     os *o = machine(12);
     open_database(&d, o);
     fill(&d, 12, NULL);
@@ -1059,7 +1059,7 @@ static void an_open_database_verifies_its_own_files(void **state)
         ok(holt_collection_stats(d.c[i], &info, sizeof info));
         entries += info.entries;
     }
-    holt_verify_options options = telling(&t);
+    holt_verify_options options = reporting(&t);
     ok(holt_verify_live(d.db, &options, &report, sizeof report));
     assert_int_equal(report.entries, entries);
     assert_int_equal(t.done, t.total);
@@ -1068,8 +1068,8 @@ static void an_open_database_verifies_its_own_files(void **state)
     for (size_t i = 0; i < all.count; i++) {
         file_copy *f = &all.file[i];
         if (!has_trees(f) && !begins(f->name, "MANIFEST-") && !begins(f->name, "CURRENT")) continue;
-        told found = {.file = f->name};
-        options = telling(&found);
+        reported_problems found = {.file = f->name};
+        options = reporting(&found);
         f->bytes[20] ^= 4;
         ok(sim_poke(o, path_of(f->name), f->bytes, f->size));
         f->bytes[20] ^= 4;
@@ -1080,8 +1080,8 @@ static void an_open_database_verifies_its_own_files(void **state)
     for (size_t i = 0; i < all.count; i++) { /* cut after a record: whole as far as it goes */
         file_copy *f = &all.file[i];
         if (!begins(f->name, "MANIFEST-")) continue;
-        told found = {.file = f->name};
-        options = telling(&found);
+        reported_problems found = {.file = f->name};
+        options = reporting(&found);
         ok(sim_poke(o, path_of(f->name), f->bytes, manifest_last_record(f)));
         assert_int_equal(holt_verify_live(d.db, &options, &report, sizeof report), HOLT_CORRUPT);
         assert_true(found.named);
@@ -1094,17 +1094,17 @@ static void an_open_database_verifies_its_own_files(void **state)
     sim_destroy(o);
 }
 
-typedef struct beside {
+typedef struct verifying_thread {
     holt *db;
     _Atomic bool stop;
     uint64_t rounds;
     holt_status worst;
     char words[256];
-} beside;
+} verifying_thread;
 
 static void *verify_again_and_again(void *ctx)
 {
-    beside *b = ctx;
+    verifying_thread *b = ctx;
     while (!atomic_load_explicit(&b->stop, memory_order_acquire)) {
         holt_status rc = holt_verify_live(b->db, NULL, NULL, 0);
         b->rounds++;
@@ -1121,7 +1121,7 @@ static void verifying_during_writes_finds_nothing_wrong(void **state)
     (void)state;
     sim_options options = {.seed = 13, .threads = true};
     database d = {0};
-    beside b = {.worst = HOLT_OK};
+    verifying_thread b = {.worst = HOLT_OK};
     pthread_t thread;
     os *o = sim_create(&options);
     ok(os_dir_create(o, "/db"));
@@ -1155,7 +1155,7 @@ int main(void)
         cmocka_unit_test(a_read_error_is_not_reported_as_damage),
         cmocka_unit_test(a_failed_allocation_ends_a_verification_and_leaks_nothing),
         cmocka_unit_test(contradictions_are_found_in_sound_bytes),
-        cmocka_unit_test(parts_of_a_run_must_be_in_order_and_not_overlap),
+        cmocka_unit_test(file_ranges_of_a_run_must_be_in_order_and_not_overlap),
         cmocka_unit_test(an_open_database_verifies_its_own_files),
         cmocka_unit_test(verifying_during_writes_finds_nothing_wrong),
     };

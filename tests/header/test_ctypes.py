@@ -258,7 +258,7 @@ class Api(unittest.TestCase):
         self.assertEqual(holt.holt_put(self.c, None, slice_(None, 1), bytes_(b"v")), INVALID)
         self.assertEqual(holt.holt_put(self.c, None, bytes_(b"k" * 65536), bytes_(b"v")), TOO_LARGE)
 
-    # The value's size is told also when the buffer is too small for it.
+    # The value's size is returned also when the buffer is too small for it.
     def test_get_into(self):
         self.put(b"key", b"0123456789")
         room, size = c.create_string_buffer(10), size_t()
@@ -367,7 +367,7 @@ class Api(unittest.TestCase):
         self.assertEqual(seen, [b"b", b"c"])
         self.ok(holt.holt_cursor_close(cursor))
 
-    # A collection's life from creation to drop, and what its handles answer afterwards.
+    # A collection's life from creation to drop, and what calls on its handles return afterwards.
     def test_collections(self):
         made = pointer()
         lsm = collection_options(kind=1, filter_bits=12)
@@ -501,7 +501,7 @@ class Api(unittest.TestCase):
         self.assertEqual(holt.holt_rollback_to(batch, 0), UNSUPPORTED)
         holt.holt_rollback(batch)
 
-    # NULL in place of a handle is an answer, not a crash.
+    # NULL in place of a handle is an error, not a crash.
     def test_null_handles(self):
         for function in ("close", "collection_close", "rollback", "cursor_close", "value_free", "free"):
             getattr(holt, "holt_" + function)(None)

@@ -50,7 +50,7 @@ expect_run "a second time" "$work/pipe" $lines
 "$HOLT" get "$HOLT_RUN_DIR" -c lines "$work/pipe/0000000007" | grep -q '^line 7 of ' ||
     fail "a record differs"
 
-# Another file goes beside the first; names that need escapes are no trouble.
+# Another file is added to the first; names that need escapes work.
 head -n 10 "$work/text" >"$work/a b\\c"
 expect_run "a file with an odd name" "$work/a b\\c" $((lines + 10))
 

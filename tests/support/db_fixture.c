@@ -139,7 +139,7 @@ void expect_entry_at(holt_cursor *cursor, const char *key, const char *value, co
     else
         good = good && !k.data && !k.size && !v.data && !v.size;
     if (good) return;
-    print_error("the cursor (%s) stands on \"%.*s\" = \"%.*s\"; expected \"%s\"\n", holt_status_name(rc),
+    print_error("the cursor (%s) is on \"%.*s\" = \"%.*s\"; expected \"%s\"\n", holt_status_name(rc),
                 (int)k.size, k.data ? (const char *)k.data : "(nothing)", (int)v.size,
                 v.data ? (const char *)v.data : "", key ? key : "(nothing)");
     _fail(file, line);

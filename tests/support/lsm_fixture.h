@@ -1,5 +1,4 @@
-/* lsm_fixture.h -- runs and trees with a model beside them that is an array, and the checks that they show
- * the same. */
+/* lsm_fixture.h -- runs and trees, a model of them that is an array, and checks that both show the same. */
 #ifndef HOLT_TESTS_LSM_FIXTURE_H
 #define HOLT_TESTS_LSM_FIXTURE_H
 
@@ -195,7 +194,7 @@ static inline void check_lookups(const lsm_tree *t, const model *m)
     tree_buffer_deinit(&room);
 }
 
-/* The iterator stands on key `n`, or on nothing when n is outside [begin, end). */
+/* The iterator is on key `n`, or not positioned when n is outside [begin, end). */
 static inline void check_at(iterator *s, const model *m, size_t begin, size_t end, size_t n)
 {
     char key[32];

@@ -345,7 +345,7 @@ static bool change_catalog(actor *a)
     return good;
 }
 
-/* ---------------------------------------------------------------- upkeep */
+/* ---------------------------------------------------------------- flush, compaction, sync */
 
 static bool upkeep_answer(actor *a, const char *what, holt_status rc)
 {

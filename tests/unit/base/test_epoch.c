@@ -216,7 +216,7 @@ static void epoch_objects_are_not_freed_under_four_readers(void **state)
             while (pending > 0)
                 object_destroy(retired[--pending]);
         }
-        if (i % 400 == 0) { /* threads come and go meanwhile */
+        if (i % 400 == 0) { /* threads come and go */
             start(&visitor, one_section, NULL);
             join(visitor);
         }

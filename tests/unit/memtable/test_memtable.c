@@ -299,7 +299,7 @@ static void walk_check(const walk *w)
                    w->s->value);
 }
 
-/* Seeks a key of the model, or one beside it. */
+/* Seeks a key of the model, or a neighbour of one. */
 static void walk_seek(walk *w)
 {
     static uint8_t buffer[KEY_BYTES_MAX + 1];
