@@ -56,7 +56,8 @@ static void writers_are_delayed_by_a_slow_flush_while_it_lasts(void **state)
     assert_in_range(usual, slow / 4 - 1000, slow / 4 + 1000);
     write_throttle_draining(&sim.db->throttle, RATE, 4 * SECOND);
     assert_int_equal(delay_at(&sim, 48), slow);
-    write_throttle_draining(&sim.db->throttle, 8 * RATE, SECOND); /* a fast one may yet have its sync before it */
+    write_throttle_draining(&sim.db->throttle, 8 * RATE,
+                            SECOND); /* a fast one may yet have its sync before it */
     assert_int_equal(delay_at(&sim, 48), usual);
     sim_db_close(&sim);
 }

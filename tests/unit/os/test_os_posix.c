@@ -669,8 +669,8 @@ static int hold_in_another_thread(place *p)
     return 0;
 }
 
-/* The assertion means this mutex and this thread: a mutex of the same rank, of another database say, or a lock that
- * another thread holds, must not satisfy it. */
+/* The assertion means this mutex and this thread: a mutex of the same rank, of another database say, or a
+ * lock that another thread holds, must not satisfy it. */
 static void mutex_held_is_asserted_of_the_mutex_and_thread(void **state)
 {
     int aborted = 1000 + SIGABRT;
