@@ -1,5 +1,5 @@
-/* test_cache.c -- the cache returns only what was inserted for that very pointer, within its limit, whatever
- * readers do. */
+/* test_cache.c -- tests src/cache: a lookup returns only what was inserted for the same pointer, and the
+ * cache stays within its limit, whatever readers do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static bool bytes_are_of(const uint8_t *bytes, block_ptr p)
     return memcmp(bytes + p.length / 8 * 8, &last, p.length % 8) == 0;
 }
 
-static void offer(cache_file *f, block_ptr p, cache_priority priority)
+static void insert(cache_file *f, block_ptr p, cache_priority priority)
 {
     cache_insert(f, p, bytes_of(p), priority);
 }
@@ -96,7 +96,7 @@ static void expect_sound(cache *c)
 
 /* ---------------------------------------------------------------- tests: hit and miss */
 
-/* Only the checksum tells a page from what was later written to its place. */
+/* The checksum is all that tells a page from what was written to its place later. */
 static void a_block_is_found_only_by_the_pointer_it_was_inserted_with(void **state)
 {
     cache *c = new_cache(4 * MIB);
@@ -104,7 +104,7 @@ static void a_block_is_found_only_by_the_pointer_it_was_inserted_with(void **sta
     block_ptr p = pointer(0, 7, 0, 4096), renewed = pointer(0, 7, 1, 4096), shorter = p;
     shorter.length = 4000;
     assert_false(look(f, p));
-    offer(f, p, CACHE_WARM);
+    insert(f, p, CACHE_WARM);
     assert_true(look(f, p));
     assert_false(look(f, renewed));
     assert_false(look(f, shorter));
@@ -112,7 +112,7 @@ static void a_block_is_found_only_by_the_pointer_it_was_inserted_with(void **sta
     assert_false(look(f, pointer(0, 1000000, 0, 4096)));
     assert_false(look(other, p));
 
-    offer(f, renewed, CACHE_WARM);
+    insert(f, renewed, CACHE_WARM);
     assert_false(look(f, p));
     assert_true(look(f, renewed));
     cache_erase(f, 7);
@@ -132,13 +132,13 @@ static void a_block_is_found_only_by_the_pointer_it_was_inserted_with(void **sta
     cache_destroy(NULL);
 }
 
-/* Inserted twice, by two readers that missed at once, it must not take two frames. */
-static void inserting_a_cached_block_takes_no_memory(void **state)
+/* A block inserted twice, by two readers that missed at the same time, must not take two frames. */
+static void inserting_a_cached_block_again_takes_nothing(void **state)
 {
     cache *c = new_cache(MIB);
     cache_file *f = new_file(c);
     for (int i = 0; i < 1000; i++)
-        offer(f, pointer(0, 3, 0, 4096), CACHE_COLD);
+        insert(f, pointer(0, 3, 0, 4096), CACHE_COLD);
     assert_int_equal(stats_of(c).declined, 0);
     assert_int_equal(stats_of(c).evictions, 0);
     cache_file_close(f);
@@ -157,7 +157,7 @@ static void every_size_up_to_64_kib_is_cached(void **state)
         cache_file *f = new_file(c);
         for (uint32_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             for (int tries = 0; tries < 50 && !look(f, pointer(0, i, 0, sizes[i])); tries++)
-                offer(f, pointer(0, i, 0, sizes[i]), CACHE_WARM);
+                insert(f, pointer(0, i, 0, sizes[i]), CACHE_WARM);
             assert_true(look(f, pointer(0, i, 0, sizes[i])));
         }
         uint64_t declined = stats_of(c).declined;
@@ -174,7 +174,7 @@ static void every_size_up_to_64_kib_is_cached(void **state)
 
 /* ---------------------------------------------------------------- tests: eviction */
 
-/* Anything may be evicted at any time; nothing may ever be returned that was not inserted for that
+/* Any block may be evicted at any time, but a lookup must never return one that was not inserted for its
  * pointer. */
 static void a_small_cache_returns_the_right_block_or_none(void **state)
 {
@@ -183,7 +183,7 @@ static void a_small_cache_returns_the_right_block_or_none(void **state)
     rng_seed(&r, test_seed());
     cache *c = new_cache(MIB);
     cache_file *files[FILES];
-    static uint32_t versions[FILES][ORDINALS]; /* the newest inserted; earlier ones must not come back */
+    static uint32_t versions[FILES][ORDINALS]; /* the newest inserted; older ones must not come back */
     memset(versions, 0, sizeof versions);
     for (int i = 0; i < FILES; i++)
         files[i] = new_file(c);
@@ -197,7 +197,7 @@ static void a_small_cache_returns_the_right_block_or_none(void **state)
         if (look(files[f], p))
             hits++;
         else
-            offer(files[f], p, (cache_priority)rng_below(&r, 3));
+            insert(files[f], p, (cache_priority)rng_below(&r, 3));
         if (rng_chance(&r, 20)) cache_erase(files[f], (uint32_t)rng_below(&r, ORDINALS));
         if (rng_chance(&r, 5000)) {
             cache_file_close(files[f]);
@@ -214,17 +214,17 @@ static void a_small_cache_returns_the_right_block_or_none(void **state)
     cache_destroy(c);
 }
 
-/* A scan through much more than the cache holds must not evict the blocks that are in use. */
-static void a_scan_does_not_evict_blocks_in_use(void **state)
+/* A scan through much more than the cache holds must not cost the blocks that are in use their place. */
+static void a_scan_does_not_displace_what_is_used(void **state)
 {
     enum { HOT = 200, SCAN = 10000 };
     cache *c = new_cache(4 * MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < HOT; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     uint32_t lost = 0;
     for (uint32_t i = 0; i < SCAN; i++) {
-        offer(f, pointer(0, HOT + i, 0, 4096), CACHE_COLD);
+        insert(f, pointer(0, HOT + i, 0, 4096), CACHE_COLD);
         lost += !look(f, pointer(0, i % HOT, 0, 4096));
     }
     assert_int_equal(lost, 0);
@@ -234,17 +234,17 @@ static void a_scan_does_not_evict_blocks_in_use(void **state)
     cache_destroy(c);
 }
 
-/* What a flush has just written may be read soon, but must not evict what is being read. */
-static void inserts_of_low_priority_fill_free_space_and_evict_nothing(void **state)
+/* What a flush has just written may be read soon, but not at the price of what is being read. */
+static void spare_inserts_fill_free_memory_and_evict_nothing(void **state)
 {
     enum { HOT = 100, MANY = 3000 };
     cache *c = new_cache(4 * MIB);
     cache_file *f = new_file(c);
     uint32_t hot = 0, spare = 0;
     for (uint32_t i = 0; i < HOT; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     for (uint32_t i = HOT; i < HOT + MANY; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_SPARE);
+        insert(f, pointer(0, i, 0, 4096), CACHE_SPARE);
     for (uint32_t i = 0; i < HOT; i++)
         hot += look(f, pointer(0, i, 0, 4096));
     for (uint32_t i = HOT; i < HOT + MANY; i++)
@@ -257,13 +257,14 @@ static void inserts_of_low_priority_fill_free_space_and_evict_nothing(void **sta
     cache_destroy(c);
 }
 
-/* With one thread, no insert that fits may be declined for lack of a frame: frames are freed in advance. */
-static void inserts_are_accepted_without_concurrent_readers(void **state)
+/* With one thread no insert that fits may be declined for lack of a frame: the stock is evicted in
+ * advance. */
+static void inserts_succeed_while_there_are_no_readers(void **state)
 {
     cache *c = new_cache(2 * MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < 20000; i++) {
-        offer(f, pointer(0, i, 0, 8000), i % 3 ? CACHE_COLD : CACHE_WARM);
+        insert(f, pointer(0, i, 0, 8000), i % 3 ? CACHE_COLD : CACHE_WARM);
         assert_true(look(f, pointer(0, i, 0, 8000)));
     }
     assert_int_equal(stats_of(c).declined, 0);
@@ -280,7 +281,7 @@ static void memory_follows_the_sizes_in_use(void **state)
     cache *c = new_cache(8 * MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < 4000; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     uint32_t hits = 0;
     for (int round = 0; round < 60; round++) {
         hits = 0;
@@ -289,7 +290,7 @@ static void memory_follows_the_sizes_in_use(void **state)
             if (look(f, p))
                 hits++;
             else
-                offer(f, p, CACHE_WARM);
+                insert(f, p, CACHE_WARM);
         }
     }
     assert_int_equal(hits, LARGE);
@@ -300,19 +301,19 @@ static void memory_follows_the_sizes_in_use(void **state)
 
 /* ---------------------------------------------------------------- tests: resident */
 
-/* Inner nodes survive any scan, but only up to half of the limit: beyond it they must not squeeze out the
- * rest. */
+/* Inner nodes stay whatever is scanned, but only up to half of the limit: beyond it they must not squeeze out
+ * the rest. */
 static void resident_blocks_stay_within_half_of_the_limit(void **state)
 {
     cache *c = new_cache(4 * MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < 2000; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_RESIDENT);
+        insert(f, pointer(0, i, 0, 4096), CACHE_RESIDENT);
     cache_stats stats = stats_of(c);
     assert_true(stats.resident_bytes > 3 * MIB / 2);
     assert_true(stats.resident_bytes <= 2 * MIB + 64 * 1024);
     for (uint32_t i = 0; i < 5000; i++)
-        offer(f, pointer(0, 10000 + i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, 10000 + i, 0, 4096), CACHE_WARM);
     uint32_t stayed = 0;
     for (uint32_t i = 0; i < 2000; i++)
         stayed += look(f, pointer(0, i, 0, 4096));
@@ -322,21 +323,20 @@ static void resident_blocks_stay_within_half_of_the_limit(void **state)
     /* Half of a lower limit holds fewer: the others become ordinary, and go. */
     cache_set_limit(c, MIB);
     for (uint32_t i = 0; i < 5000; i++)
-        offer(f, pointer(0, 20000 + i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, 20000 + i, 0, 4096), CACHE_WARM);
     assert_true(stats_of(c).resident_bytes <= MIB / 2 + 64 * 1024);
     expect_sound(c);
     cache_file_close(f);
     cache_destroy(c);
 }
 
-/* Filters are outside the cache but count against its limit: the blocks must give up what filters take, at
- * once and for good. */
+/* Filters live outside but within the limit: what they take the blocks must give up, at once and for good. */
 static void reserved_memory_is_taken_from_the_blocks(void **state)
 {
     cache *c = new_cache(4 * MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < 3000; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     assert_true(stats_of(c).bytes > 3 * MIB);
     assert_false(cache_reserve_resident(c, 2 * MIB + 1));
     assert_false(cache_reserve_resident(c, UINT64_MAX));
@@ -346,14 +346,14 @@ static void reserved_memory_is_taken_from_the_blocks(void **state)
     assert_true(cache_reserve_resident(c, MIB / 2));
     assert_false(cache_reserve_resident(c, MIB));
     for (uint32_t i = 0; i < 3000; i++) {
-        offer(f, pointer(0, i, 1, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 1, 4096), CACHE_WARM);
         assert_true(stats_of(c).bytes <= 4 * MIB);
     }
     expect_sound(c);
     cache_release_resident(c, MIB);
     cache_release_resident(c, MIB / 2);
     for (uint32_t i = 0; i < 3000; i++)
-        offer(f, pointer(0, i, 2, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 2, 4096), CACHE_WARM);
     assert_true(stats_of(c).bytes > 3 * MIB);
     expect_sound(c);
     cache_file_close(f);
@@ -362,7 +362,7 @@ static void reserved_memory_is_taken_from_the_blocks(void **state)
 
 /* ---------------------------------------------------------------- tests: files and limits */
 
-/* The frames of a closed file must be freed: what cannot be found cannot be evicted. */
+/* Frames that a closed file left behind would be lost for good: nothing could find and evict them. */
 static void closing_files_frees_all_they_had(void **state)
 {
     enum { FILES = 50 };
@@ -373,25 +373,25 @@ static void closing_files_frees_all_they_had(void **state)
         for (uint32_t i = 0; i < FILES; i++) {
             files[i] = new_file(c);
             for (uint32_t j = 0; j < 20; j++)
-                offer(files[i], pointer(i, j * j * 100, 0, 4096), j % 2 ? CACHE_RESIDENT : CACHE_WARM);
+                insert(files[i], pointer(i, j * j * 100, 0, 4096), j % 2 ? CACHE_RESIDENT : CACHE_WARM);
         }
         expect_sound(c);
         for (uint32_t i = 0; i < FILES; i++)
             cache_file_close(files[i]);
         expect_sound(c);
-        offer(files[0] = new_file(c), pointer(0, 0, 0, 4096), CACHE_COLD); /* reclaims */
+        insert(files[0] = new_file(c), pointer(0, 0, 0, 4096), CACHE_COLD); /* reclaims */
         cache_file_close(files[0]);
         assert_int_equal(stats_of(c).resident_bytes, 0);
     }
     cache_set_limit(c, 0);
     cache_file *f = new_file(c);
-    offer(f, pointer(0, 0, 0, 4096), CACHE_COLD);
+    insert(f, pointer(0, 0, 0, 4096), CACHE_COLD);
     cache_file_close(f);
-    assert_true(stats_of(c).bytes <= empty + 4096); /* all slabs are gone, except the lists of them */
+    assert_true(stats_of(c).bytes <= empty + 4096); /* all slabs are gone, but the lists of them */
     cache_destroy(c);
 }
 
-/* A file read in a few places needs an array part for each block; they must neither pile up nor exceed the
+/* A file read here and there needs an array part for each block; they must neither pile up nor pass the
  * limit. */
 static void sparse_ordinals_stay_within_the_limit(void **state)
 {
@@ -401,32 +401,32 @@ static void sparse_ordinals_stay_within_the_limit(void **state)
     cache_file *f = new_file(c);
     for (int i = 0; i < 5000; i++) {
         block_ptr p = pointer(0, (uint32_t)rng_below(&r, 2000000), 0, 4096);
-        offer(f, p, CACHE_WARM);
+        insert(f, p, CACHE_WARM);
         assert_true(stats_of(c).bytes <= MIB);
         if (i > 100 && i % 100 == 0) assert_true(look(f, p));
     }
     uint64_t declined = stats_of(c).declined;
-    offer(f, pointer(0, UINT32_MAX, 0, 4096), CACHE_WARM); /* its array alone would be 128 MiB */
+    insert(f, pointer(0, UINT32_MAX, 0, 4096), CACHE_WARM); /* its array alone would be 128 MiB */
     assert_int_equal(stats_of(c).declined, declined + 1);
     expect_sound(c);
     cache_file_close(f);
     cache_destroy(c);
 }
 
-/* Shrinking evicts at once, but not what a reader is using; after growing again the memory must be usable. */
+/* Shrinking evicts at once, but not the ground under a reader; growing again must be usable. */
 static void the_limit_can_be_moved(void **state)
 {
     cache *c = new_cache(16 * MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < 4000; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     cache_set_limit(c, 2 * MIB);
     assert_true(stats_of(c).bytes <= 2 * MIB);
     expect_sound(c);
 
     cache_set_limit(c, 16 * MIB);
     for (uint32_t i = 0; i < 3000; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     assert_true(stats_of(c).bytes > 12 * MIB);
     block_ptr p = pointer(0, 1234, 0, 4096);
     assert_int_equal(epoch_enter(), HOLT_OK);
@@ -436,7 +436,7 @@ static void the_limit_can_be_moved(void **state)
     assert_true(bytes_are_of(bytes, p));
     assert_true(stats_of(c).bytes > 12 * MIB);
     epoch_leave();
-    offer(f, p, CACHE_WARM);
+    insert(f, p, CACHE_WARM);
     assert_false(look(f, p));
     assert_true(stats_of(c).bytes < MIB);
     assert_true(cache_check(c));
@@ -444,14 +444,14 @@ static void the_limit_can_be_moved(void **state)
     cache_destroy(c);
 }
 
-/* Slabs, arrays and frames that wait for an epoch are on no list that destroying would walk, so they would
- * leak. */
-static void destroying_frees_what_still_waits_for_an_epoch(void **state)
+/* Slabs, arrays and frames that wait for an epoch belong to no list a closing would walk: the leak would be
+ * theirs. */
+static void destroying_gives_back_what_is_still_leaving(void **state)
 {
     cache *c = new_cache(MIB);
     cache_file *f = new_file(c);
     for (uint32_t i = 0; i < 2000; i++)
-        offer(f, pointer(0, i, 0, 4096), CACHE_WARM);
+        insert(f, pointer(0, i, 0, 4096), CACHE_WARM);
     assert_int_equal(epoch_enter(), HOLT_OK);
     cache_erase(f, 1999);
     cache_set_limit(c, MIB / 2);
@@ -464,9 +464,8 @@ static void destroying_frees_what_still_waits_for_an_epoch(void **state)
 
 /* ---------------------------------------------------------------- tests: failure and contention */
 
-/* An insert that finds no memory is dropped; counts and frames must be consistent after it, wherever it
- * failed. */
-static void failed_allocations_only_drop_inserts(void **state)
+/* An insert that finds no memory is dropped; counts and frames must agree after it, wherever it failed. */
+static void failed_allocations_only_decline(void **state)
 {
     cache *c;
     mem_fail_at(1, false);
@@ -480,12 +479,12 @@ static void failed_allocations_only_drop_inserts(void **state)
         if (!f) f = new_file(c);
         mem_fail_at(n, n % 2);
         for (uint32_t i = 0; i < 300; i++)
-            offer(f, pointer(0, i * 300, 0, 1 + i * 200), CACHE_WARM);
+            insert(f, pointer(0, i * 300, 0, 1 + i * 200), CACHE_WARM);
         mem_fail_at(0, false);
         expect_sound(c);
         block_ptr p = pointer(0, 77, 0, 4096);
         for (int tries = 0; tries < 50 && !look(f, p); tries++)
-            offer(f, p, CACHE_WARM);
+            insert(f, p, CACHE_WARM);
         assert_true(look(f, p));
         cache_file_close(f);
         expect_sound(c);
@@ -515,15 +514,15 @@ static void *fill_from_elsewhere(void *argument)
     helper *h = argument;
     helper_await(h, 1);
     for (uint32_t i = 0; i < 3000; i++)
-        offer(h->file, pointer(0, 100 + i, 0, 4096), CACHE_WARM);
+        insert(h->file, pointer(0, 100 + i, 0, 4096), CACHE_WARM);
     cache_erase(h->file, 1);
-    offer(h->file, pointer(0, 2, 1, 4096), CACHE_WARM);
+    insert(h->file, pointer(0, 2, 1, 4096), CACHE_WARM);
     helper_reach(h, 2);
     return NULL;
 }
 
-/* Readers need no pin because of this: while their section lasts, no frame they found is reused, even if its
- * block is evicted, erased or replaced. */
+/* Readers need no pins because no frame that they have found is reused before their epoch section ends, even
+ * if its block is evicted, erased or replaced. */
 static void what_a_reader_found_stays_until_its_section_ends(void **state)
 {
     cache *c = new_cache(MIB);
@@ -531,7 +530,7 @@ static void what_a_reader_found_stays_until_its_section_ends(void **state)
     block_ptr p[3];
     const uint8_t *bytes[3];
     for (uint32_t i = 0; i < 3; i++)
-        offer(h.file, p[i] = pointer(0, i, 0, 4096), CACHE_COLD);
+        insert(h.file, p[i] = pointer(0, i, 0, 4096), CACHE_COLD);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, fill_from_elsewhere, &h), 0);
     assert_int_equal(epoch_enter(), HOLT_OK);
@@ -543,8 +542,8 @@ static void what_a_reader_found_stays_until_its_section_ends(void **state)
         assert_true(bytes_are_of(bytes[i], p[i]));
     epoch_leave();
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_true(stats_of(c).declined > 1000); /* nothing could be reused, and no thread waited */
-    offer(h.file, p[0], CACHE_WARM);
+    assert_true(stats_of(c).declined > 1000); /* nothing could be reused, and no insert waited */
+    insert(h.file, p[0], CACHE_WARM);
     assert_true(look(h.file, p[0]));
     expect_sound(c);
     cache_file_close(h.file);
@@ -561,7 +560,7 @@ static void *hold_the_lock(void *argument)
     return NULL;
 }
 
-/* An insert must not wait for a lock. */
+/* An insert must not wait for another thread. */
 static void an_insert_while_the_lock_is_held_is_dropped(void **state)
 {
     cache *c = new_cache(MIB);
@@ -569,7 +568,7 @@ static void an_insert_while_the_lock_is_held_is_dropped(void **state)
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, hold_the_lock, &h), 0);
     helper_await(&h, 1);
-    offer(h.file, pointer(0, 0, 0, 4096), CACHE_WARM);
+    insert(h.file, pointer(0, 0, 0, 4096), CACHE_WARM);
     assert_false(look(h.file, pointer(0, 0, 0, 4096)));
     helper_reach(&h, 2);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -619,7 +618,7 @@ static void *stress_read(void *argument)
         if (found)
             atomic_fetch_add_explicit(&s->hits, 1, memory_order_relaxed);
         else if (rng_chance(&r, 2))
-            offer(s->file, p, CACHE_WARM);
+            insert(s->file, p, CACHE_WARM);
     }
     return NULL;
 }
@@ -637,7 +636,7 @@ static void *stress_write(void *argument)
             cache_erase(s->file, ordinal);
             atomic_fetch_add_explicit(&s->versions[ordinal], 1, memory_order_relaxed);
         }
-        offer(s->file, stress_pointer(s, ordinal), (cache_priority)rng_below(&r, 3));
+        insert(s->file, stress_pointer(s, ordinal), (cache_priority)rng_below(&r, 3));
         if (rng_chance(&r, 200)) cache_set_limit(s->cache, MIB + rng_below(&r, 3 * MIB));
         if (rng_chance(&r, 100) && cache_reserve_resident(s->cache, 100000))
             cache_release_resident(s->cache, 100000);
@@ -645,14 +644,14 @@ static void *stress_write(void *argument)
             cache_file_close(own);
             if (cache_file_open(s->cache, &own) != HOLT_OK) break;
         }
-        if (own) offer(own, pointer(9, ordinal * 50, 0, 5000), CACHE_WARM);
+        if (own) insert(own, pointer(9, ordinal * 50, 0, 5000), CACHE_WARM);
     }
     cache_file_close(own);
     return NULL;
 }
 
-/* Readers go through arrays and frames while others fill, replace, erase, close and resize: no byte of
- * another block may be seen, and the thread sanitizer must find every access ordered. */
+/* Readers go through arrays and frames while other threads insert, replace, erase, close and resize: they
+ * must never see a byte of another block, and the thread sanitizer must find every access ordered. */
 static void readers_see_only_their_blocks_while_others_change_everything(void **state)
 {
     enum { READERS = 3, WRITERS = 2 };
@@ -686,20 +685,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_found_only_by_the_pointer_it_was_inserted_with),
-        cmocka_unit_test(inserting_a_cached_block_takes_no_memory),
+        cmocka_unit_test(inserting_a_cached_block_again_takes_nothing),
         cmocka_unit_test(every_size_up_to_64_kib_is_cached),
         cmocka_unit_test(a_small_cache_returns_the_right_block_or_none),
-        cmocka_unit_test(a_scan_does_not_evict_blocks_in_use),
-        cmocka_unit_test(inserts_of_low_priority_fill_free_space_and_evict_nothing),
-        cmocka_unit_test(inserts_are_accepted_without_concurrent_readers),
+        cmocka_unit_test(a_scan_does_not_displace_what_is_used),
+        cmocka_unit_test(spare_inserts_fill_free_memory_and_evict_nothing),
+        cmocka_unit_test(inserts_succeed_while_there_are_no_readers),
         cmocka_unit_test(memory_follows_the_sizes_in_use),
         cmocka_unit_test(resident_blocks_stay_within_half_of_the_limit),
         cmocka_unit_test(reserved_memory_is_taken_from_the_blocks),
         cmocka_unit_test(closing_files_frees_all_they_had),
         cmocka_unit_test(sparse_ordinals_stay_within_the_limit),
         cmocka_unit_test(the_limit_can_be_moved),
-        cmocka_unit_test(destroying_frees_what_still_waits_for_an_epoch),
-        cmocka_unit_test(failed_allocations_only_drop_inserts),
+        cmocka_unit_test(destroying_gives_back_what_is_still_leaving),
+        cmocka_unit_test(failed_allocations_only_decline),
         cmocka_unit_test(what_a_reader_found_stays_until_its_section_ends),
         cmocka_unit_test(an_insert_while_the_lock_is_held_is_dropped),
         cmocka_unit_test(readers_see_only_their_blocks_while_others_change_everything),

@@ -137,8 +137,7 @@ static void array_skip_tombstones(iterator *s, bool backward, slice limit)
 static holt_status array_load_value(iterator *s)
 {
     array_iterator *a = array_of(s);
-    if (*a->calls_left && !--*a->calls_left)
-        return status_set(HOLT_IO, "array iterator: injected failure");
+    if (*a->calls_left && !--*a->calls_left) return status_set(HOLT_IO, "array iterator: injected failure");
     s->value = slice_of(&a->value, sizeof a->value);
     s->value_pending = false;
     return HOLT_OK;

@@ -1015,11 +1015,16 @@ static void tree_file_refuses_a_header_that_is_not_its_own(void **state)
         holt_status status;
         const char *words;
     } cases[] = {
-        {0, 'X', true, HOLT_CORRUPT, "magic"},           {8, 2, true, HOLT_UNSUPPORTED, "version 2"},
-        {8, 2, false, HOLT_CORRUPT, "checksum"},         {8, 0, true, HOLT_CORRUPT, "malformed"},
-        {12, 9, true, HOLT_UNSUPPORTED, "purpose 9"},    {16, 1, true, HOLT_CORRUPT, "another database"},
-        {31, 1, true, HOLT_CORRUPT, "another database"}, {32, 4, true, HOLT_CORRUPT, "file number 4, expected 3"},
-        {40, 1, true, HOLT_CORRUPT, "malformed"},        {4087, 1, true, HOLT_CORRUPT, "malformed"},
+        {0, 'X', true, HOLT_CORRUPT, "magic"},
+        {8, 2, true, HOLT_UNSUPPORTED, "version 2"},
+        {8, 2, false, HOLT_CORRUPT, "checksum"},
+        {8, 0, true, HOLT_CORRUPT, "malformed"},
+        {12, 9, true, HOLT_UNSUPPORTED, "purpose 9"},
+        {16, 1, true, HOLT_CORRUPT, "another database"},
+        {31, 1, true, HOLT_CORRUPT, "another database"},
+        {32, 4, true, HOLT_CORRUPT, "file number 4, expected 3"},
+        {40, 1, true, HOLT_CORRUPT, "malformed"},
+        {4087, 1, true, HOLT_CORRUPT, "malformed"},
         {4095, 1, false, HOLT_CORRUPT, "checksum"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
