@@ -1,8 +1,8 @@
 #!/bin/sh
-# test_deps.sh -- scripts/deps in a machine of our making: a PATH that holds stand-ins only.
+# test_deps.sh -- scripts/deps on an artificial machine: a PATH that holds stand-ins only.
 #
-# Each stand-in of apt-get and sudo writes its call into $world/calls. Tools that exist are empty programs; a package
-# "installed" by the stand-in of apt-get brings its tool along, as far as apt's lists know it.
+# The stand-ins of apt-get and sudo write each call into $world/calls. Tools that exist are empty programs; a
+# package "installed" by the stand-in of apt-get brings its tool along, if apt's lists have it.
 set -u
 deps=$(cd "$(dirname "$0")/../.." && pwd)/scripts/deps
 world=$(mktemp -d)
@@ -22,7 +22,7 @@ program() { # NAME, with the body on stdin
     chmod +x "$world/bin/$1"
 }
 
-# A machine as root with apt and a compiler, nothing else; its apt knows all packages once its lists are there.
+# A machine with root, apt and a compiler, and nothing else; its apt knows all packages once it has its lists.
 new_world() { # NAME
     name=$1
     rm -rf "${world:?}/bin" "$world/lists" "$world/modules" "$world/calls"
@@ -47,7 +47,10 @@ esac
 for word; do
     case \$word in
     ninja-build) touch $world/bin/ninja; chmod +x $world/bin/ninja ;;
-    pkg-config) printf '#!/bin/sh\n[ -e $world/modules/\$2 ]\n' >$world/bin/pkg-config; chmod +x $world/bin/pkg-config ;;
+    pkg-config)
+        printf '#!/bin/sh\n[ -e $world/modules/\$2 ]\n' >$world/bin/pkg-config
+        chmod +x $world/bin/pkg-config
+        ;;
     libxxhash-dev) touch $world/modules/libxxhash ;;
     libjson-c-dev) touch $world/modules/json-c ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
@@ -75,7 +78,8 @@ touch "$world/lists/known"
 run_deps test
 check status 0 $status
 check "updates" 0 "$(calls ' update')"
-check "installed" "install --no-install-recommends $test_packages" "$(sed -n 's/.*\(install .*\)/\1/p' "$world/calls")"
+check "installed" "install --no-install-recommends $test_packages" \
+    "$(sed -n 's/.*\(install .*\)/\1/p' "$world/calls")"
 check "waits for the lock" 1 "$(calls DPkg::Lock::Timeout=300)"
 
 name="a complete machine is left alone, silently"
@@ -144,7 +148,8 @@ END
 run_deps build
 check status 0 $status
 check "calls of sudo" 2 "$(calls '^sudo')"
-check "calls of sudo for something else" 0 "$(grep '^sudo' "$world/calls" | grep -vc '^sudo -n DEBIAN_FRONTEND=noninteractive apt-get ')"
+check "calls of sudo for something else" 0 \
+    "$(grep '^sudo' "$world/calls" | grep -vc '^sudo -n DEBIAN_FRONTEND=noninteractive apt-get ')"
 check "calls of apt-get" 2 "$(calls '^apt-get')"
 
 new_world "a user whom sudo refuses is not asked again"

@@ -1,5 +1,5 @@
 /* test_api.c -- the lifetimes of handles and transactions, rule by rule as holt.h states them. */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include "os/sim/sim.h"
 
@@ -8,10 +8,10 @@
 
 /* ---------------------------------------------------------------- close */
 
-/* A close that frees what a cursor still reads would be found much later, as a crash. */
+/* A close that frees what a cursor still reads would show up much later, as a crash. */
 static void close_with_an_open_cursor_is_busy_and_changes_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     put(f->c, "b", "2");
     holt_cursor *c = open_cursor(f->c, NULL);
@@ -24,14 +24,14 @@ static void close_with_an_open_cursor_is_busy_and_changes_nothing(void **state)
     expect_get(f->c, NULL, "c", "3");
     expect_ok(holt_flush(f->db));
     expect_ok(holt_cursor_close(c));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_get(f->c, NULL, "c", "3");
 }
 
-/* The same for batches, with what is in them, and for snapshots. */
+/* The same for batches with writes in them, and for snapshots. */
 static void close_with_an_open_transaction_is_busy_and_changes_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *batch = begin(f->db, HOLT_TXN_BLIND), *snapshot = begin(f->db, HOLT_TXN_READ_ONLY);
     put_in(f->c, batch, "a", "1");
     expect_status(HOLT_BUSY, holt_close(f->db));
@@ -42,80 +42,80 @@ static void close_with_an_open_transaction_is_busy_and_changes_nothing(void **st
     expect_get(f->c, snapshot, "a", NULL);
     expect_get(f->c, NULL, "a", "1");
     holt_rollback(snapshot);
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_get(f->c, NULL, "b", "2");
 }
 
-/* A transaction that has ended no longer counts, but its handle must stay good until holt_rollback. */
+/* A transaction that has ended no longer counts, but its handle must stay valid until holt_rollback. */
 static void an_ended_transaction_lets_the_database_close_and_is_freed_later(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *batch = begin(f->db, HOLT_TXN_BLIND), *snapshot = begin(f->db, HOLT_TXN_READ_ONLY);
     put_in(f->c, batch, "a", "1");
     expect_ok(holt_commit(batch));
     expect_ok(holt_commit(snapshot));
-    fixture_close(f);
+    db_fixture_close(f);
     holt_rollback(batch);
     holt_rollback(snapshot);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
 /* Two opens of one directory would write over each other. */
 static void a_database_is_opened_once_in_a_process(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt *second = (holt *)1;
-    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &second));
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &second));
     assert_null(second);
-    expect_status(HOLT_BUSY, fixture_try_open(f, HOLT_OPEN_READ_ONLY, &second));
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &second));
     put(f->c, "a", "1");
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_get(f->c, NULL, "a", "1");
 }
 
-/* LOCK names the writer that was killed; readers have it open since. */
+/* LOCK names the killed writer; readers have had it open since. */
 static void readers_are_not_taken_for_a_dead_writer(void **state)
 {
-    fixture *f = (fixture *)*state;
-    fixture after = *f;
+    db_fixture *f = (db_fixture *)*state;
+    db_fixture after = *f;
     holt *db = NULL;
     after.os = sim_clone(f->os, 2);
-    fixture_open(&after, HOLT_OPEN_READ_ONLY);
-    expect_status(HOLT_BUSY, fixture_try_open(&after, 0, &db));
+    db_fixture_open(&after, HOLT_OPEN_READ_ONLY);
+    expect_status(HOLT_BUSY, db_fixture_try_open(&after, 0, &db));
     expect_words("open by readers");
-    fixture_close(&after);
-    fixture_open(&after, 0);
-    expect_status(HOLT_BUSY, fixture_try_open(&after, HOLT_OPEN_READ_ONLY, &db));
+    db_fixture_close(&after);
+    db_fixture_open(&after, 0);
+    expect_status(HOLT_BUSY, db_fixture_try_open(&after, HOLT_OPEN_READ_ONLY, &db));
     expect_words("open in process");
-    fixture_close(&after);
+    db_fixture_close(&after);
     sim_destroy(after.os);
 }
 
-static void the_flags_of_open_decide_about_creation(void **state)
+static void open_flags_decide_whether_a_database_is_created(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt *db = NULL;
-    fixture_close(f);
-    expect_status(HOLT_EXISTS, fixture_try_open(f, HOLT_OPEN_MUST_CREATE, &db));
-    expect_ok(fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &db));
+    db_fixture_close(f);
+    expect_status(HOLT_EXISTS, db_fixture_try_open(f, HOLT_OPEN_MUST_CREATE, &db));
+    expect_ok(db_fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &db));
     expect_ok(holt_close(db));
 
     strcpy(f->path, "/other");
-    expect_status(HOLT_NOT_FOUND, fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &db));
-    expect_status(HOLT_NOT_FOUND, fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
+    expect_status(HOLT_NOT_FOUND, db_fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &db));
+    expect_status(HOLT_NOT_FOUND, db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
     assert_null(db);
-    expect_ok(fixture_try_open(f, HOLT_OPEN_MUST_CREATE, &db)); /* the others have made nothing */
+    expect_ok(db_fixture_try_open(f, HOLT_OPEN_MUST_CREATE, &db)); /* the other flags have created nothing */
     expect_ok(holt_close(db));
 }
 
 /* ---------------------------------------------------------------- transactions */
 
-/* After the commit the handle exists, but nothing may happen through it any more. */
-static void an_ended_transaction_answers_closed(void **state)
+/* After the commit the handle still exists, but no call through it may do anything. */
+static void calls_on_an_ended_transaction_return_closed(void **state)
 {
     static const uint32_t kinds[] = {HOLT_TXN_BLIND, HOLT_TXN_READ_ONLY};
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
     holt_cursor *cursor = NULL;
     char buffer[8];
@@ -137,10 +137,10 @@ static void an_ended_transaction_answers_closed(void **state)
     holt_value_free(&v);
 }
 
-/* The pattern that holt.h recommends: rollback always, also after the commit. */
-static void rollback_after_commit_takes_nothing_back(void **state)
+/* The pattern that holt.h recommends: always roll back, even after the commit. */
+static void rollback_after_commit_undoes_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, t, "a", "1");
     expect_ok(holt_commit(t));
@@ -151,7 +151,7 @@ static void rollback_after_commit_takes_nothing_back(void **state)
 
 static void rollback_without_commit_leaves_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "b", "old");
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, t, "a", "1");
@@ -159,15 +159,15 @@ static void rollback_without_commit_leaves_nothing(void **state)
     expect_get(f->c, NULL, "a", NULL);
     holt_rollback(t);
     expect_get(f->c, NULL, "a", NULL);
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_get(f->c, NULL, "a", NULL);
     expect_get(f->c, NULL, "b", "old");
 }
 
 /* Cursors outlive their transaction as handles only; the caller closes them in any order. */
-static void cursors_of_an_ended_transaction_answer_closed(void **state)
+static void cursors_of_an_ended_transaction_return_closed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     for (int commit = 0; commit < 2; commit++) {
         holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
@@ -180,15 +180,15 @@ static void cursors_of_an_ended_transaction_answer_closed(void **state)
         assert_false(holt_cursor_next(standing));
         assert_false(holt_cursor_valid(standing));
         expect_status(HOLT_CLOSED, holt_cursor_status(standing));
-        (void)holt_cursor_close(fresh); /* the error that they stand in: looked at above */
+        (void)holt_cursor_close(fresh); /* the error that they are in was checked above */
         (void)holt_cursor_close(standing);
     }
 }
 
-/* A blind transaction knows nothing of what is there, so that it can never conflict. */
+/* A blind transaction does not read, so it can never conflict. */
 static void a_blind_transaction_only_writes(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_put_options if_absent = {.flags = HOLT_PUT_IF_ABSENT};
     holt_value v = HOLT_VALUE_INIT;
     holt_cursor *cursor = NULL;
@@ -201,7 +201,7 @@ static void a_blind_transaction_only_writes(void **state)
     expect_status(HOLT_INVALID, holt_exists(f->c, t, holt_str("a")));
     expect_status(HOLT_INVALID, holt_cursor_open(f->c, t, NULL, &cursor));
     expect_status(HOLT_INVALID, holt_put_with(f->c, t, holt_str("z"), holt_str("1"), &if_absent));
-    put_in(f->c, t, "a", "2"); /* it goes on to work */
+    put_in(f->c, t, "a", "2"); /* it remains usable */
     expect_ok(holt_commit(t));
     holt_rollback(t);
     expect_get(f->c, NULL, "a", "2");
@@ -209,10 +209,11 @@ static void a_blind_transaction_only_writes(void **state)
     holt_value_free(&v);
 }
 
-/* Two batches that write one key: both commit, the later commit wins, whatever the order of their writes. */
+/* Two batches that write the same key: both commit, and the later commit wins, whatever the order of their
+ * writes. */
 static void blind_transactions_never_conflict(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *first = begin(f->db, HOLT_TXN_BLIND), *second = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, second, "a", "second");
     put_in(f->c, first, "a", "first");
@@ -225,10 +226,10 @@ static void blind_transactions_never_conflict(void **state)
     holt_rollback(second);
 }
 
-/* In one batch the last write of a key counts. */
+/* Within a batch the last write of a key counts. */
 static void the_last_write_of_a_key_in_a_batch_counts(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, t, "a", "1");
     put_in(f->c, t, "a", "2");
@@ -242,23 +243,23 @@ static void the_last_write_of_a_key_in_a_batch_counts(void **state)
         expect_get(f->c, NULL, "a", "2");
         expect_get(f->c, NULL, "b", NULL);
         expect_get(f->c, NULL, "c", "3");
-        if (i == 0) fixture_reopen(f); /* from the log */
+        if (i == 0) db_fixture_reopen(f); /* from the log */
         if (i == 1) expect_ok(holt_flush(f->db));
     }
 }
 
 static void an_empty_batch_commits(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     expect_ok(holt_commit(t));
     holt_rollback(t);
-    fixture_reopen(f);
+    db_fixture_reopen(f);
 }
 
 static void writing_in_a_snapshot_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
     expect_status(HOLT_READ_ONLY, holt_put(f->c, t, holt_str("a"), holt_str("2")));
@@ -271,7 +272,7 @@ static void writing_in_a_snapshot_is_refused(void **state)
 /* The flush, the merge, the clear and newer versions all replace what the snapshot reads. */
 static void a_snapshot_sees_one_moment_whatever_happens(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *other = create(f->db, "other");
     put(f->c, "a", "1");
     put(other, "b", "2");
@@ -304,7 +305,7 @@ static void a_snapshot_sees_one_moment_whatever_happens(void **state)
  * once. */
 static void a_batch_over_two_collections_is_seen_whole_or_not(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *other = create(f->db, "other");
     holt_txn *before = begin(f->db, HOLT_TXN_READ_ONLY), *batch = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, batch, "a", "1");
@@ -324,33 +325,33 @@ static void a_batch_over_two_collections_is_seen_whole_or_not(void **state)
 
 static void a_transaction_of_another_database_is_invalid(void **state)
 {
-    fixture *f = (fixture *)*state;
-    fixture g = *f;
+    db_fixture *f = (db_fixture *)*state;
+    db_fixture g = *f;
     holt_value v = HOLT_VALUE_INIT;
     holt_cursor *cursor = NULL;
     strcpy(g.path, "/second");
-    fixture_open(&g, 0);
+    db_fixture_open(&g, 0);
     holt_txn *batch = begin(g.db, HOLT_TXN_BLIND), *snapshot = begin(g.db, HOLT_TXN_READ_ONLY);
     expect_status(HOLT_INVALID, holt_put(f->c, batch, holt_str("a"), holt_str("1")));
     expect_status(HOLT_INVALID, holt_delete(f->c, batch, holt_str("a")));
     expect_status(HOLT_INVALID, holt_get(f->c, snapshot, holt_str("a"), &v));
     expect_status(HOLT_INVALID, holt_exists(f->c, snapshot, holt_str("a")));
     expect_status(HOLT_INVALID, holt_cursor_open(f->c, snapshot, NULL, &cursor));
-    put_in(g.c, batch, "b", "1"); /* still good where it belongs */
+    put_in(g.c, batch, "b", "1"); /* still valid where it belongs */
     expect_ok(holt_commit(batch));
     holt_rollback(batch);
     holt_rollback(snapshot);
     expect_get(f->c, NULL, "a", NULL);
-    fixture_close(&g);
+    db_fixture_close(&g);
     holt_value_free(&v);
 }
 
 /* ---------------------------------------------------------------- values */
 
-/* A loop of gets allocates nothing: the buffer stays, through answers of every kind. */
+/* A loop of gets allocates nothing: the buffer is kept, whatever the gets return. */
 static void a_value_is_reused_by_the_next_get(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
     put(f->c, "long", "0123456789");
     put(f->c, "short", "abc");
@@ -376,15 +377,15 @@ static void a_value_is_reused_by_the_next_get(void **state)
     assert_int_equal(v.capacity, 0);
     holt_value_free(&v);
 
-    expect_ok(holt_get(f->c, NULL, holt_str("empty"), &v)); /* a first get of nothing has a pointer too */
+    expect_ok(holt_get(f->c, NULL, holt_str("empty"), &v)); /* not NULL in a new buffer */
     assert_non_null(v.data);
     holt_value_free(&v);
 }
 
-/* The size is told in every case; a buffer that is too small is not touched. */
-static void get_into_tells_the_size_and_never_writes_past_it(void **state)
+/* The size is returned in every case; a buffer that is too small is not touched. */
+static void get_into_returns_the_size_and_never_writes_past_the_buffer(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char buffer[8];
     size_t size = 99;
     put(f->c, "a", "12345");
@@ -408,15 +409,15 @@ static void get_into_tells_the_size_and_never_writes_past_it(void **state)
     }
 }
 
-static void put_if_absent_writes_only_where_nothing_is(void **state)
+static void put_if_absent_writes_only_absent_keys(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
     expect_ok(holt_put_with(f->c, NULL, holt_str("a"), holt_str("1"), &o));
     for (int i = 0; i < 2; i++) {
         expect_status(HOLT_EXISTS, holt_put_with(f->c, NULL, holt_str("a"), holt_str("2"), &o));
         expect_get(f->c, NULL, "a", "1");
-        expect_ok(holt_flush(f->db)); /* in a run it is there as well */
+        expect_ok(holt_flush(f->db)); /* in a run it exists as well */
     }
     expect_ok(holt_delete(f->c, NULL, holt_str("a")));
     expect_ok(holt_put_with(f->c, NULL, holt_str("a"), holt_str("3"), &o));
@@ -425,9 +426,9 @@ static void put_if_absent_writes_only_where_nothing_is(void **state)
     expect_get(f->c, NULL, "a", "4");
 }
 
-static void deleting_what_is_not_there_is_no_failure(void **state)
+static void deleting_an_absent_key_succeeds(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     expect_ok(holt_delete(f->c, NULL, holt_str("a")));
     expect_status(HOLT_NOT_FOUND, holt_exists(f->c, NULL, holt_str("a")));
     put(f->c, "a", "1");
@@ -439,7 +440,7 @@ static void deleting_what_is_not_there_is_no_failure(void **state)
     expect_ok(holt_flush(f->db));
     expect_ok(holt_compact(f->c, holt_str(NULL), holt_str(NULL)));
     expect_status(HOLT_NOT_FOUND, holt_exists(f->c, NULL, holt_str("a")));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_status(HOLT_NOT_FOUND, holt_exists(f->c, NULL, holt_str("a")));
 }
 
@@ -454,10 +455,10 @@ static void *fail_elsewhere(void *ctx)
     return untouched && own ? ctx : NULL;
 }
 
-/* One thread's failure must not replace the words that another is about to read. */
+/* One thread's failure must not replace the message that another is about to read. */
 static void the_last_failure_is_kept_per_thread(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *c = NULL;
     pthread_t thread;
     void *good = NULL;
@@ -476,10 +477,10 @@ static void the_last_failure_is_kept_per_thread(void **state)
     assert_true(e.offset == HOLT_NO_OFFSET);
 }
 
-/* A get that finds nothing is an answer: it formats nothing, and so keeps the words of the last failure. */
+/* A get that finds nothing has not failed: it formats no message, and so keeps that of the last failure. */
 static void not_found_of_a_key_keeps_the_last_failure(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *c = NULL;
     holt_value v = HOLT_VALUE_INIT;
     expect_status(HOLT_NOT_FOUND, holt_collection_open(f->db, "missing", &c));
@@ -489,10 +490,10 @@ static void not_found_of_a_key_keeps_the_last_failure(void **state)
     holt_value_free(&v);
 }
 
-/* A library that is newer or older than the program: only what both know is filled, the rest is zero. */
-static void output_structures_are_filled_as_far_as_the_program_knows_them(void **state)
+/* A library that is newer or older than the program: only what both know is filled in, the rest is zero. */
+static void output_structures_are_filled_up_to_the_programs_size(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     struct {
         holt_db_stats stats;
         uint64_t beyond[4];
@@ -537,9 +538,9 @@ static void every_status_has_its_name(void **state)
 /* ---------------------------------------------------------------- later */
 
 /* Calls of later releases must neither half work nor crash. */
-static void what_comes_later_is_refused_as_unsupported(void **state)
+static void calls_of_later_releases_return_unsupported(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = NULL;
     holt_txn_options snapshot_isolation = {0}, serializable = {.flags = HOLT_TXN_SERIALIZABLE};
     holt_put_options expiring = {.expires_at_ms = 1};
@@ -560,10 +561,10 @@ static void what_comes_later_is_refused_as_unsupported(void **state)
     expect_status(HOLT_UNSUPPORTED, holt_rollback_to(t, 0));
     holt_rollback(t);
     expect_get(f->c, NULL, "a", NULL);
-    fixture_reopen(f);
+    db_fixture_reopen(f);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
 
 int main(void)
 {
@@ -573,11 +574,11 @@ int main(void)
         TEST(an_ended_transaction_lets_the_database_close_and_is_freed_later),
         TEST(a_database_is_opened_once_in_a_process),
         TEST(readers_are_not_taken_for_a_dead_writer),
-        TEST(the_flags_of_open_decide_about_creation),
-        TEST(an_ended_transaction_answers_closed),
-        TEST(rollback_after_commit_takes_nothing_back),
+        TEST(open_flags_decide_whether_a_database_is_created),
+        TEST(calls_on_an_ended_transaction_return_closed),
+        TEST(rollback_after_commit_undoes_nothing),
         TEST(rollback_without_commit_leaves_nothing),
-        TEST(cursors_of_an_ended_transaction_answer_closed),
+        TEST(cursors_of_an_ended_transaction_return_closed),
         TEST(a_blind_transaction_only_writes),
         TEST(blind_transactions_never_conflict),
         TEST(the_last_write_of_a_key_in_a_batch_counts),
@@ -587,14 +588,14 @@ int main(void)
         TEST(a_batch_over_two_collections_is_seen_whole_or_not),
         TEST(a_transaction_of_another_database_is_invalid),
         TEST(a_value_is_reused_by_the_next_get),
-        TEST(get_into_tells_the_size_and_never_writes_past_it),
-        TEST(put_if_absent_writes_only_where_nothing_is),
-        TEST(deleting_what_is_not_there_is_no_failure),
+        TEST(get_into_returns_the_size_and_never_writes_past_the_buffer),
+        TEST(put_if_absent_writes_only_absent_keys),
+        TEST(deleting_an_absent_key_succeeds),
         TEST(the_last_failure_is_kept_per_thread),
         TEST(not_found_of_a_key_keeps_the_last_failure),
-        TEST(output_structures_are_filled_as_far_as_the_program_knows_them),
+        TEST(output_structures_are_filled_up_to_the_programs_size),
         TEST(every_status_has_its_name),
-        TEST(what_comes_later_is_refused_as_unsupported),
+        TEST(calls_of_later_releases_return_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

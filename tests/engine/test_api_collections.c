@@ -1,5 +1,5 @@
 /* test_api_collections.c -- collections: handles, names, drop, clear, and the files behind them. */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include <stdio.h>
 
@@ -17,10 +17,10 @@ static bool in_list(holt *db, const char *name)
 
 /* ---------------------------------------------------------------- handles */
 
-/* One handle a name, counted: a close takes away one use, not the handle of others. */
+/* Handles are reference-counted: a close drops one reference, not the handle of others. */
 static void handles_are_shared_and_counted(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection_options or_open = {.flags = HOLT_CREATE_OR_OPEN};
     holt_collection *a = create(f->db, "x"), *b = NULL, *c = NULL;
     expect_ok(holt_collection_open(f->db, "x", &b));
@@ -37,9 +37,9 @@ static void handles_are_shared_and_counted(void **state)
     holt_collection_close(NULL);
 }
 
-static void creating_what_is_there_answers_exists(void **state)
+static void creating_an_existing_collection_returns_exists(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *c = create(f->db, "x"), *again = (holt_collection *)1;
     put(c, "k", "v");
     expect_status(HOLT_EXISTS, holt_collection_create(f->db, "x", NULL, &again));
@@ -48,10 +48,10 @@ static void creating_what_is_there_answers_exists(void **state)
     expect_get(c, NULL, "k", "v");
 }
 
-/* A cursor reads on when the handle that it came from is given back. */
+/* A cursor goes on reading when the handle it came from is closed. */
 static void a_cursor_outlives_the_collection_handle(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *x = create(f->db, "x");
     put(x, "a", "1");
     holt_cursor *cursor = open_cursor(x, NULL);
@@ -63,10 +63,10 @@ static void a_cursor_outlives_the_collection_handle(void **state)
 
 /* ---------------------------------------------------------------- drop */
 
-/* Whoever still holds a handle must be told, not be given stale contents or a crash. */
-static void after_a_drop_handles_and_cursors_answer_closed(void **state)
+/* A caller that still holds a handle must get an error, not stale contents or a crash. */
+static void after_a_drop_handles_and_cursors_return_closed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
     holt_collection_info info;
     holt_cursor *other = NULL;
@@ -105,10 +105,10 @@ static void after_a_drop_handles_and_cursors_answer_closed(void **state)
     holt_value_free(&v);
 }
 
-/* A collection of the same name is another one: nothing of the old may shine through. */
+/* A collection of the same name is another one: nothing of the old one may be visible in it. */
 static void a_new_collection_of_a_dropped_name_is_empty(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *old = create(f->db, "x");
     put(old, "a", "1");
     expect_ok(holt_flush(f->db));
@@ -121,15 +121,15 @@ static void a_new_collection_of_a_dropped_name_is_empty(void **state)
         if (i == 0) expect_status(HOLT_CLOSED, holt_put(old, NULL, holt_str("c"), holt_str("3")));
         if (i == 0) holt_collection_close(old);
         if (i == 0) expect_ok(holt_flush(f->db));
-        if (i == 1) fixture_reopen(f);
+        if (i == 1) db_fixture_reopen(f);
         if (i == 1) expect_ok(holt_collection_open(f->db, "x", &x));
     }
 }
 
-/* All of a commit or nothing, also when the part that fails is the catalog's. */
+/* A commit is applied as a whole or not at all, also when it is the catalog that refuses part of it. */
 static void a_commit_to_a_dropped_collection_conflicts_and_applies_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     for (int again = 0; again < 2; again++) {
         holt_collection *x = create(f->db, "x");
         holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
@@ -143,17 +143,17 @@ static void a_commit_to_a_dropped_collection_conflicts_and_applies_nothing(void 
         holt_rollback(t);
         expect_get(f->c, NULL, "a", NULL);
         holt_collection_close(x);
-        fixture_reopen(f);
+        db_fixture_reopen(f);
         expect_get(f->c, NULL, "a", NULL);
     }
 }
 
-/* A dropped collection gives its space back once nobody reads it. */
+/* The space of a dropped collection is freed once its last reader is gone. */
 static void the_files_of_a_dropped_collection_are_removed(void **state)
 {
     static char value[1000];
     char name[80];
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *x = create(f->db, "x");
     for (int i = 0; i < 300; i++) {
         snprintf(name, sizeof name, "%d", i);
@@ -164,13 +164,13 @@ static void the_files_of_a_dropped_collection_are_removed(void **state)
     holt_cursor *cursor = open_cursor(x, NULL);
     expect_ok(holt_collection_drop(f->db, "x"));
     expect_ok(holt_cursor_close(cursor));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     assert_false(directory_find(f->path, "run-", name, sizeof name));
 }
 
-static void dropping_what_is_not_there_or_the_default_is_refused(void **state)
+static void dropping_an_unknown_collection_or_the_default_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     expect_status(HOLT_NOT_FOUND, holt_collection_drop(f->db, "x"));
     expect_words("x");
@@ -183,7 +183,7 @@ static void dropping_what_is_not_there_or_the_default_is_refused(void **state)
 
 static void a_renamed_collection_keeps_handles_and_contents(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char name[16];
     size_t size = 0;
     holt_collection *x = create(f->db, "x"), *none = NULL;
@@ -199,7 +199,7 @@ static void a_renamed_collection_keeps_handles_and_contents(void **state)
     expect_status(HOLT_NOT_FOUND, holt_collection_open(f->db, "x", &none));
     holt_collection_close(create(f->db, "x")); /* the old name is free */
 
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_collection_open(f->db, "y", &x));
     expect_get(x, NULL, "a", "1");
     expect_get(x, NULL, "b", "2");
@@ -209,7 +209,7 @@ static void a_renamed_collection_keeps_handles_and_contents(void **state)
 
 static void renaming_is_refused_where_it_would_hide_a_collection(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection_close(create(f->db, "x"));
     holt_collection_close(create(f->db, "y"));
     expect_status(HOLT_EXISTS, holt_collection_rename(f->db, "x", "y"));
@@ -224,7 +224,7 @@ static void the_list_is_in_bytewise_order(void **state)
 {
     static const char *const made[] = {"b", "\xc3\xa9", "a/b", "A", "default2", ".."};
     static const char *const expected[] = {"..", "A", "a/b", "b", "default", "default2", "\xc3\xa9"};
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char **names = NULL;
     size_t count = 0;
     for (size_t i = 0; i < 6; i++)
@@ -235,14 +235,14 @@ static void the_list_is_in_bytewise_order(void **state)
         for (size_t i = 0; i < 7; i++)
             assert_string_equal(names[i], expected[i]);
         holt_free(names);
-        fixture_reopen(f);
+        db_fixture_reopen(f);
     }
 }
 
-/* As much of a name as fits, with its terminating zero, and the length that it has. */
+/* The name is copied as far as it fits, with a terminating zero; its full length is returned. */
 static void a_name_is_copied_as_far_as_it_fits(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char buffer[8];
     size_t size = 0;
     holt_collection *c = create(f->db, "abcdefg");
@@ -260,11 +260,11 @@ static void a_name_is_copied_as_far_as_it_fits(void **state)
 
 /* ---------------------------------------------------------------- clear */
 
-/* A clear has its place in the commit order: before it all is old, after it all is new, also when the log
- * is replayed. */
-static void a_clear_is_a_commit_among_others(void **state)
+/* A clear has its place in the commit order: everything before it is gone, everything after it stays, also
+ * when the log is replayed. */
+static void a_clear_has_its_place_in_the_commit_order(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "run", "old");
     expect_ok(holt_flush(f->db));
     put(f->c, "memtable", "old");
@@ -284,30 +284,30 @@ static void a_clear_is_a_commit_among_others(void **state)
         expect_get(f->c, NULL, "run", NULL);
         expect_get(f->c, NULL, "memtable", NULL);
         expect_get(f->c, NULL, "after", "new");
-        if (i == 0) fixture_reopen(f);
+        if (i == 0) db_fixture_reopen(f);
         if (i == 1) expect_ok(holt_flush(f->db));
         if (i == 2) expect_ok(holt_compact(f->c, holt_str(NULL), holt_str(NULL)));
     }
 }
 
-/* Writes of a batch that was begun before the clear, but commits after it, stay. */
+/* Writes of a batch that was begun before the clear, but committed after it, stay. */
 static void a_batch_that_commits_after_a_clear_is_not_cleared(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, t, "a", "1");
     expect_ok(holt_collection_clear(f->c));
     expect_ok(holt_commit(t));
     holt_rollback(t);
     expect_get(f->c, NULL, "a", "1");
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_get(f->c, NULL, "a", "1");
 }
 
 /* Many collections in one memtable, one log and one flush must not get mixed up. */
 static void two_hundred_collections_keep_their_own_entries(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char name[16];
     for (int i = 0; i < 200; i++) {
         snprintf(name, sizeof name, "c%03d", i);
@@ -316,7 +316,7 @@ static void two_hundred_collections_keep_their_own_entries(void **state)
         holt_collection_close(c);
         if (i % 64 == 63) expect_ok(holt_flush(f->db));
     }
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     for (int i = 0; i < 200; i++) {
         holt_collection *c = NULL;
         snprintf(name, sizeof name, "c%03d", i);
@@ -326,25 +326,25 @@ static void two_hundred_collections_keep_their_own_entries(void **state)
     }
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define TEST_POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define TEST(name)       cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define TEST_POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(handles_are_shared_and_counted),
-        TEST(creating_what_is_there_answers_exists),
+        TEST(creating_an_existing_collection_returns_exists),
         TEST(a_cursor_outlives_the_collection_handle),
-        TEST(after_a_drop_handles_and_cursors_answer_closed),
+        TEST(after_a_drop_handles_and_cursors_return_closed),
         TEST(a_new_collection_of_a_dropped_name_is_empty),
         TEST(a_commit_to_a_dropped_collection_conflicts_and_applies_nothing),
         TEST_POSIX(the_files_of_a_dropped_collection_are_removed),
-        TEST(dropping_what_is_not_there_or_the_default_is_refused),
+        TEST(dropping_an_unknown_collection_or_the_default_is_refused),
         TEST(a_renamed_collection_keeps_handles_and_contents),
         TEST(renaming_is_refused_where_it_would_hide_a_collection),
         TEST(the_list_is_in_bytewise_order),
         TEST(a_name_is_copied_as_far_as_it_fits),
-        TEST(a_clear_is_a_commit_among_others),
+        TEST(a_clear_has_its_place_in_the_commit_order),
         TEST(a_batch_that_commits_after_a_clear_is_not_cleared),
         TEST(two_hundred_collections_keep_their_own_entries),
     };

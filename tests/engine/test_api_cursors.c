@@ -4,7 +4,7 @@
  * sealed ones and in runs, and a rule that holds within one iterator may break where two meet.
  */
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void put_all(holt_collection *c, int from, int step)
         put(c, keys[i], keys[i]);
 }
 
-static void make_overwritten(fixture *f)
+static void make_overwritten(db_fixture *f)
 {
     static const char *const deleted[] = {"", "a", "bb", "e", "i", "k", "z"};
     for (size_t i = 0; i < sizeof deleted / sizeof *deleted; i++)
@@ -43,8 +43,8 @@ static void make_overwritten(fixture *f)
     put_all(f->c, 1, 2);
 }
 
-/* Empties the collection and fills it with keys[] = keys[]. */
-static void lay_out(fixture *f, layout how)
+/* Empties the collection and fills it: each of keys[] is its own value. */
+static void lay_out(db_fixture *f, layout how)
 {
     expect_ok(holt_collection_clear(f->c));
     if (how == LAYOUT_OVERWRITTEN) {
@@ -57,7 +57,7 @@ static void lay_out(fixture *f, layout how)
     if (how == LAYOUT_COMPACTED) expect_ok(holt_compact(f->c, holt_str(NULL), holt_str(NULL)));
 }
 
-static holt_cursor *open_range(fixture *f, const char *lower, const char *upper, const char *prefix)
+static holt_cursor *open_range(db_fixture *f, const char *lower, const char *upper, const char *prefix)
 {
     holt_cursor_options o = {.lower = holt_str(lower), .upper = holt_str(upper), .prefix = holt_str(prefix)};
     holt_cursor *c = NULL;
@@ -65,7 +65,7 @@ static holt_cursor *open_range(fixture *f, const char *lower, const char *upper,
     return c;
 }
 
-/* The cursor shows these keys (their own values), and no others, in both directions. */
+/* The cursor shows these keys (with themselves as values) and no others, in both directions. */
 static void expect_keys(holt_cursor *c, const char *const *expected, int count)
 {
     bool on = holt_cursor_first(c);
@@ -80,7 +80,7 @@ static void expect_keys(holt_cursor *c, const char *const *expected, int count)
     expect_entry(c, NULL, NULL);
 }
 
-static void expect_range(fixture *f, const char *lower, const char *upper, const char *prefix, int from,
+static void expect_range(db_fixture *f, const char *lower, const char *upper, const char *prefix, int from,
                          int count)
 {
     holt_cursor *c = open_range(f, lower, upper, prefix);
@@ -90,7 +90,7 @@ static void expect_range(fixture *f, const char *lower, const char *upper, const
 
 /* ---------------------------------------------------------------- moves */
 
-static void check_fresh(fixture *f)
+static void check_fresh(db_fixture *f)
 {
     holt_cursor *c = open_cursor(f->c, NULL);
     assert_false(holt_cursor_valid(c));
@@ -105,7 +105,7 @@ static void check_fresh(fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-static void check_ends(fixture *f)
+static void check_ends(db_fixture *f)
 {
     holt_cursor *c = open_cursor(f->c, NULL);
     assert_true(holt_cursor_last(c));
@@ -125,8 +125,8 @@ static void check_ends(fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-/* From every entry: back and forth, forth and back. */
-static void check_turns(fixture *f)
+/* From every entry: forward and back, backward and forth. */
+static void check_turns(db_fixture *f)
 {
     holt_cursor *c = open_cursor(f->c, NULL);
     for (int i = 0; i < KEYS; i++) {
@@ -145,7 +145,7 @@ static void check_turns(fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-static void check_seeks(fixture *f)
+static void check_seeks(db_fixture *f)
 {
     static const struct {
         const char *key, *at_or_after, *at_or_before;
@@ -161,8 +161,8 @@ static void check_seeks(fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-/* A seek that finds nothing leaves the cursor past the end that it looked towards. */
-static void check_failed_seeks(fixture *f)
+/* A seek that finds nothing leaves the cursor past the end in its direction. */
+static void check_failed_seeks(db_fixture *f)
 {
     holt_cursor *c = open_cursor(f->c, NULL);
     assert_false(holt_cursor_seek(c, holt_str("z")));
@@ -178,7 +178,7 @@ static void check_failed_seeks(fixture *f)
 
 /* ---------------------------------------------------------------- ranges */
 
-static void check_bounds(fixture *f)
+static void check_bounds(db_fixture *f)
 {
     expect_range(f, NULL, NULL, NULL, 0, 5);
     expect_range(f, "d", "h", NULL, 1, 2); /* lower included, upper not */
@@ -192,7 +192,7 @@ static void check_bounds(fixture *f)
     expect_range(f, NULL, NULL, "", 0, 5);
 }
 
-static void check_empty_ranges(fixture *f)
+static void check_empty_ranges(db_fixture *f)
 {
     expect_range(f, "h", "d", NULL, 0, 0);
     expect_range(f, "d", "d", NULL, 0, 0);
@@ -211,7 +211,7 @@ static void check_empty_ranges(fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-static void check_clamped_seeks(fixture *f)
+static void check_clamped_seeks(db_fixture *f)
 {
     holt_cursor *c = open_range(f, "d", "i", NULL);
     assert_true(holt_cursor_seek(c, holt_str("")));
@@ -231,40 +231,40 @@ static void check_clamped_seeks(fixture *f)
 
 /* ---------------------------------------------------------------- each on every layout */
 
-static void on_each_layout(void **state, void (*check)(fixture *f))
+static void on_each_layout(void **state, void (*check)(db_fixture *f))
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     for (layout how = 0; how < LAYOUTS; how++) {
         lay_out(f, how);
         check(f);
     }
 }
 
-/* A fresh cursor stands before the first and after the last entry at once. */
+/* A fresh cursor is before the first and after the last entry at once. */
 static void a_fresh_cursor_goes_first_with_next_and_last_with_prev(void **state)
 {
     on_each_layout(state, check_fresh);
 }
 
-/* Past an end the iterators of a merge are all exhausted; turning back must bring all of them back. */
+/* Past an end all iterators of a merge are exhausted; turning back must revive all of them. */
 static void past_an_end_the_other_direction_returns_to_it(void **state)
 {
     on_each_layout(state, check_ends);
 }
 
-/* A change of direction moves every iterator of a merge but the one that the cursor stands on. */
+/* A change of direction moves every iterator of a merge except the one at the cursor's entry. */
 static void a_cursor_turns_at_any_entry(void **state)
 {
     on_each_layout(state, check_turns);
 }
 
-/* Exact hits, gaps and ends differ in each block search. */
+/* Exact hits, gaps and ends are different cases of each block search. */
 static void seeks_find_the_neighbour_on_their_side(void **state)
 {
     on_each_layout(state, check_seeks);
 }
 
-/* Where a seek that found nothing stands is what the next move starts from. */
+/* The next move starts from where a seek that found nothing left the cursor. */
 static void a_seek_that_finds_nothing_leaves_the_cursor_past_that_end(void **state)
 {
     on_each_layout(state, check_failed_seeks);
@@ -276,13 +276,13 @@ static void bounds_and_prefix_limit_every_move(void **state)
     on_each_layout(state, check_bounds);
 }
 
-/* An empty range has no entry to stand on, but every move must still answer. */
+/* In an empty range every move must still return cleanly. */
 static void an_empty_range_shows_nothing(void **state)
 {
     on_each_layout(state, check_empty_ranges);
 }
 
-/* A seek outside of the range goes to its edge, not to an entry outside. */
+/* A seek outside the range goes to its edge, not to an entry outside it. */
 static void seeks_are_clamped_into_the_range(void **state)
 {
     on_each_layout(state, check_clamped_seeks);
@@ -290,10 +290,10 @@ static void seeks_are_clamped_into_the_range(void **state)
 
 /* ---------------------------------------------------------------- bytes */
 
-/* The successor of a prefix of 0xff bytes does not exist. */
+/* A prefix of 0xff bytes has no successor. */
 static void a_prefix_of_ff_bytes_has_no_end(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "\xfe", "no");
     put(f->c, "\xff", "no");
     put(f->c, "\xff\xff", "\xff\xff");
@@ -307,10 +307,10 @@ static void a_prefix_of_ff_bytes_has_no_end(void **state)
     }
 }
 
-/* Empty is not absent: neither for keys, nor for values, nor for what a pointer is. */
+/* Empty is not absent: a key or a value may be empty, and its pointer is not NULL. */
 static void empty_keys_and_values_are_entries(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     expect_ok(holt_put(f->c, NULL, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
     put(f->c, "a", "");
     for (int i = 0; i < 2; i++) {
@@ -328,10 +328,10 @@ static void empty_keys_and_values_are_entries(void **state)
     }
 }
 
-/* As a bound {NULL, 0} is open, while a pointer with size 0 is the empty key. */
+/* As a bound, {NULL, 0} is open, while a pointer with size 0 is the empty key. */
 static void an_empty_bound_is_not_an_open_one(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "", "");
     put(f->c, "a", "a");
     static const char *const expected[] = {"", "a"};
@@ -344,10 +344,10 @@ static void an_empty_bound_is_not_an_open_one(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* What the caller does with its bounds after the open must not matter. */
+/* The caller may overwrite its bounds after the open. */
 static void bounds_are_copied(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out(f, LAYOUT_ALTERNATING);
     char lower[] = "d", upper[] = "i";
     holt_cursor *c = open_range(f, lower, upper, NULL);
@@ -357,10 +357,10 @@ static void bounds_are_copied(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* Keys without values: {NULL, 0}, also where the value is not empty. */
+/* Without values: {NULL, 0}, even where the value is not empty. */
 static void a_keys_only_cursor_has_no_values(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_cursor_options o = {.flags = HOLT_CURSOR_KEYS_ONLY};
     lay_out(f, LAYOUT_ALTERNATING);
     holt_cursor *c = NULL;
@@ -381,7 +381,7 @@ static void large_values_are_shown_in_both_directions(void **state)
 {
     enum { SIZE = 200000 };
     static char large[SIZE];
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     for (char k = 'a'; k <= 'e'; k++) {
         memset(large, k, SIZE);
         expect_ok(holt_put(f->c, NULL, holt_bytes(&k, 1), holt_bytes(large, SIZE)));
@@ -425,7 +425,7 @@ static void put_links(holt_collection *c, int from, int step)
         put(c, link_key(i, from_text, sizeof from_text), link_key(link_target(i), to_text, sizeof to_text));
 }
 
-/* The key that is sought lies where the move puts the next entry. */
+/* The key that is sought is in the buffer into which the move copies the next entry. */
 static void follow_links(holt_cursor *c)
 {
     char text[16];
@@ -440,7 +440,7 @@ static void follow_links(holt_cursor *c)
     }
 }
 
-/* From any entry to the ends of its group, by the first byte of its own key. */
+/* From any entry to both ends of its group, by the first byte of its own key. */
 static void seek_groups(holt_cursor *c)
 {
     char text[16];
@@ -456,10 +456,10 @@ static void seek_groups(holt_cursor *c)
     }
 }
 
-static void check_own_keys(holt_collection *c, fixture *f)
+static void check_own_keys(holt_collection *c, db_fixture *f)
 {
     for (int round = 0; round < 3; round++) {
-        put_links(c, round, round + 1); /* all; then some again, over runs and pages that are there */
+        put_links(c, round, round + 1); /* all; then some again, over cached runs and pages */
         expect_ok(holt_flush(f->db));
         holt_cursor *cursor = open_cursor(c, NULL);
         follow_links(cursor);
@@ -468,10 +468,10 @@ static void check_own_keys(holt_collection *c, fixture *f)
     }
 }
 
-/* What a cursor shows is good until its next move, so it is good enough to say where that goes. */
+/* What a cursor shows is valid until its next move, so it may be the argument of that move. */
 static void a_cursor_seeks_by_its_own_key_and_value(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection_options options = {.kind = HOLT_BTREE};
     holt_collection *btree;
     expect_ok(holt_collection_create(f->db, "links", &options, &btree));
@@ -482,10 +482,10 @@ static void a_cursor_seeks_by_its_own_key_and_value(void **state)
 
 /* ---------------------------------------------------------------- time */
 
-/* A cursor of its own is a snapshot: what comes later is seen after a refresh only. */
+/* A cursor without a transaction is a snapshot: later changes are visible only after a refresh. */
 static void a_cursor_sees_the_moment_it_was_opened_until_refreshed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out(f, LAYOUT_MEMTABLE);
     holt_cursor *c = open_cursor(f->c, NULL);
     assert_true(holt_cursor_first(c));
@@ -508,10 +508,11 @@ static void a_cursor_sees_the_moment_it_was_opened_until_refreshed(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* While nothing changes but where the cursor stands, it keeps what it reads from; what is put or flushed between is seen. */
+/* A refresh keeps the iterators while only the cursor's position has changed; puts and flushes in between
+ * become visible. */
 static void a_cursor_refreshed_again_and_again_sees_every_change(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out(f, LAYOUT_MEMTABLE);
     expect_ok(holt_flush(f->db));
     holt_cursor *c = open_cursor(f->c, NULL);
@@ -538,10 +539,10 @@ static void a_cursor_refreshed_again_and_again_sees_every_change(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* A transaction's moment is its own; a cursor in it cannot leave it. */
+/* The moment of a transaction is fixed; a cursor in it cannot leave it. */
 static void a_cursor_in_a_transaction_is_not_refreshed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out(f, LAYOUT_MEMTABLE);
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
     put(f->c, "a", "new");
@@ -554,7 +555,7 @@ static void a_cursor_in_a_transaction_is_not_refreshed(void **state)
 
 /* Entries "00000", "00001" ... of 1,000 bytes in a run of many blocks, of which nothing but the index is in
  * memory. */
-static void lay_out_cold(fixture *f, int count)
+static void lay_out_cold(db_fixture *f, int count)
 {
     static char value[1000];
     for (int i = 0; i < count; i++) {
@@ -563,13 +564,13 @@ static void lay_out_cold(fixture *f, int count)
         expect_ok(holt_put(f->c, NULL, holt_str(key), holt_bytes(value, sizeof value)));
     }
     expect_ok(holt_compact(f->c, holt_str(NULL), holt_str(NULL)));
-    fixture_reopen(f);
+    db_fixture_reopen(f);
 }
 
-/* Passing over a damaged or unreadable block with status OK would lose rows without a word. */
-static void a_read_error_stays_until_the_cursor_is_placed_anew(void **state)
+/* Skipping a damaged or unreadable block with status OK would lose rows silently. */
+static void a_read_error_stays_until_the_next_first_last_or_seek(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out_cold(f, 200);
     holt_cursor *c = open_cursor(f->c, NULL);
     sim_fail(f->os, SIM_READ, 1, EIO, true);
@@ -590,10 +591,10 @@ static void a_read_error_stays_until_the_cursor_is_placed_anew(void **state)
     expect_ok(holt_cursor_close(c));
 }
 
-/* The same in the middle of a walk, in both directions: the walk must not go on behind the gap. */
+/* The same in the middle of a walk, in both directions: the walk must not continue after the gap. */
 static void a_read_error_in_the_middle_ends_the_walk_with_it(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out_cold(f, 1000);
     for (int backward = 0; backward < 2; backward++) {
         bool (*const move)(holt_cursor *) = backward ? holt_cursor_prev : holt_cursor_next;
@@ -608,14 +609,14 @@ static void a_read_error_in_the_middle_ends_the_walk_with_it(void **state)
         assert_true(count < 1000);
         expect_status(HOLT_IO, holt_cursor_status(c));
         expect_status(HOLT_IO, holt_cursor_close(c));
-        fixture_reopen(f);
+        db_fixture_reopen(f);
     }
 }
 
-/* Who forgets to look at the status of a cursor may still look at that of its close. */
-static void close_returns_the_error_the_cursor_stood_in(void **state)
+/* A caller that forgets to check the cursor's status may still check that of its close. */
+static void close_returns_the_error_of_the_cursor(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     lay_out_cold(f, 200);
     holt_cursor *c = open_cursor(f->c, NULL);
     sim_fail(f->os, SIM_READ, 1, EIO, true);
@@ -624,7 +625,7 @@ static void close_returns_the_error_the_cursor_stood_in(void **state)
     expect_status(HOLT_IO, holt_cursor_close(c));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
 
 int main(void)
 {
@@ -647,9 +648,9 @@ int main(void)
         TEST(a_cursor_sees_the_moment_it_was_opened_until_refreshed),
         TEST(a_cursor_refreshed_again_and_again_sees_every_change),
         TEST(a_cursor_in_a_transaction_is_not_refreshed),
-        TEST(a_read_error_stays_until_the_cursor_is_placed_anew),
+        TEST(a_read_error_stays_until_the_next_first_last_or_seek),
         TEST(a_read_error_in_the_middle_ends_the_walk_with_it),
-        TEST(close_returns_the_error_the_cursor_stood_in),
+        TEST(close_returns_the_error_of_the_cursor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

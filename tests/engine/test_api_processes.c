@@ -1,6 +1,6 @@
 /* test_api_processes.c -- databases and processes: forked children, locks, and readers that write nothing. */
 #include "support/child.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -8,14 +8,14 @@
 /* ---------------------------------------------------------------- fork */
 
 typedef struct inherited {
-    fixture *f;
+    db_fixture *f;
     holt_txn *batch, *snapshot;
     holt_cursor *cursor;
 } inherited;
 
 static bool inherited_handles_are_closed(inherited *i)
 {
-    fixture *f = i->f;
+    db_fixture *f = i->f;
     holt_value v = HOLT_VALUE_INIT;
     holt_txn_options o = {.flags = HOLT_TXN_BLIND};
     holt_db_stats stats;
@@ -49,25 +49,25 @@ static bool inherited_handles_are_closed(inherited *i)
     return good;
 }
 
-/* Closing what was inherited must neither unlock, nor write, nor wait for threads that are not there. */
+/* Closing inherited handles must neither unlock, nor write, nor wait for threads that do not exist here. */
 static void close_inherited(inherited *i)
 {
-    (void)holt_cursor_close(i->cursor); /* answers HOLT_CLOSED or nothing: its database is gone here */
+    (void)holt_cursor_close(i->cursor); /* returns HOLT_CLOSED or nothing: its database is gone here */
     holt_rollback(i->batch);
     holt_rollback(i->snapshot);
     holt_collection_close(i->f->c);
     (void)holt_close(i->f->db);
 }
 
-static bool own_database_works(fixture *f)
+static bool own_database_works(db_fixture *f)
 {
-    fixture own = *f;
+    db_fixture own = *f;
     holt_value v = HOLT_VALUE_INIT;
     holt *db = NULL;
     holt_collection *c = NULL;
-    bool good = child_check(fixture_try_open(f, 0, &db) == HOLT_BUSY); /* the parent has it */
+    bool good = child_check(db_fixture_try_open(f, 0, &db) == HOLT_BUSY); /* the parent has it */
     temp_dir_join(f->dir.path, "child", own.path);
-    good &= child_check(fixture_try_open(&own, 0, &db) == HOLT_OK);
+    good &= child_check(db_fixture_try_open(&own, 0, &db) == HOLT_OK);
     if (!good) return false;
     good &= child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
     good &= child_check(holt_put(c, NULL, holt_str("a"), holt_str("1")) == HOLT_OK);
@@ -86,11 +86,11 @@ static bool live_as_child(void *ctx)
     return good;
 }
 
-/* Two processes with one set of handles would write one log twice. The child is told, may open a database
- * of its own, and the parent notices nothing. */
+/* Two processes with the same handles would both write to one log. The child gets an error, may open a
+ * database of its own, and the parent is not affected. */
 static void a_forked_child_cannot_use_what_it_inherited(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "parent");
     inherited i = {f, begin(f->db, HOLT_TXN_BLIND), begin(f->db, HOLT_TXN_READ_ONLY),
                    open_cursor(f->c, NULL)};
@@ -105,7 +105,7 @@ static void a_forked_child_cannot_use_what_it_inherited(void **state)
     expect_ok(holt_cursor_close(i.cursor));
     holt_rollback(i.batch);
     holt_rollback(i.snapshot);
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_get(f->c, NULL, "a", "parent");
     expect_get(f->c, NULL, "b", "batch");
     expect_get(f->c, NULL, "c", "later");
@@ -114,7 +114,7 @@ static void a_forked_child_cannot_use_what_it_inherited(void **state)
 static bool find_it_locked(void *ctx)
 {
     holt *db = NULL;
-    return child_check(fixture_try_open((fixture *)ctx, 0, &db) == HOLT_BUSY);
+    return child_check(db_fixture_try_open((db_fixture *)ctx, 0, &db) == HOLT_BUSY);
 }
 
 static bool close_only(void *ctx)
@@ -123,10 +123,10 @@ static bool close_only(void *ctx)
     return true;
 }
 
-/* POSIX record locks would be released by any close in any process; these must not be. */
+/* POSIX record locks would be released by any close in the process; these must not be. */
 static void a_childs_close_does_not_unlock_the_parents_database(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     inherited i = {f, NULL, NULL, open_cursor(f->c, NULL)};
     assert_true(child_run(close_only, &i));
     assert_true(child_run(find_it_locked, f));
@@ -135,8 +135,8 @@ static void a_childs_close_does_not_unlock_the_parents_database(void **state)
     expect_get(f->c, NULL, "a", "1");
 }
 
-/* A child that lives longer than the parent's close holds the inherited descriptors; the lock must be gone
- * all the same. */
+/* A child that outlives the parent's close holds the inherited descriptors; the lock must be released all the
+ * same. */
 static bool wait_for_end_of_pipe(void *ctx)
 {
     int *ends = (int *)ctx;
@@ -147,11 +147,11 @@ static bool wait_for_end_of_pipe(void *ctx)
 
 static void a_living_child_does_not_keep_the_database_locked(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t child = child_start(wait_for_end_of_pipe, ends);
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     put(f->c, "a", "1");
     expect_get(f->c, NULL, "a", "1");
     close(ends[1]);
@@ -161,9 +161,9 @@ static void a_living_child_does_not_keep_the_database_locked(void **state)
 
 /* ---------------------------------------------------------------- locks between processes */
 
-/* A child that opens the database, says so, and holds it until its pipe ends. */
+/* A child that opens the database, reports it, and keeps it open until its pipe ends. */
 typedef struct holder {
-    fixture *f;
+    db_fixture *f;
     uint32_t flags;
     int opened[2], release[2]; /* pipes */
 } holder;
@@ -174,13 +174,13 @@ static bool hold(void *ctx)
     holt *db = NULL;
     char byte = 'x';
     close(h->release[1]);
-    bool good = child_check(fixture_try_open(h->f, h->flags, &db) == HOLT_OK);
+    bool good = child_check(db_fixture_try_open(h->f, h->flags, &db) == HOLT_OK);
     good &= write(h->opened[1], &byte, 1) == 1;
     good &= read(h->release[0], &byte, 1) == 0;
     return child_check(holt_close(db) == HOLT_OK) && good;
 }
 
-static pid_t start_holder(holder *h, fixture *f, uint32_t flags)
+static pid_t start_holder(holder *h, db_fixture *f, uint32_t flags)
 {
     char byte;
     h->f = f;
@@ -201,82 +201,82 @@ static void end_holder(holder *h, pid_t child)
     close(h->opened[1]);
 }
 
-/* Who is told "busy" wants to know by whom. */
-static void a_second_process_is_told_who_has_the_database(void **state)
+/* A message that says "busy" must name the process that holds the lock. */
+static void busy_names_the_process_that_has_the_database(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holder h;
     char pid[32];
     holt *db = NULL;
-    fixture_close(f);
+    db_fixture_close(f);
     pid_t child = start_holder(&h, f, 0);
     snprintf(pid, sizeof pid, "%ld", (long)child);
-    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
     expect_words(pid);
     assert_null(db);
-    expect_status(HOLT_BUSY, fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
     expect_words(pid);
     end_holder(&h, child);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 static void readers_share_the_database_and_keep_writers_out(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holder h;
     holt *db = NULL;
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     pid_t child = start_holder(&h, f, HOLT_OPEN_READ_ONLY);
-    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
     expect_words("reader");
-    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY);
     expect_get(f->c, NULL, "a", "1");
     end_holder(&h, child);
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
 }
 
 static bool fill_and_die(void *ctx)
 {
-    fixture *f = (fixture *)ctx;
+    db_fixture *f = (db_fixture *)ctx;
     holt *db = NULL;
     holt_collection *c = NULL;
-    bool good = child_check(fixture_try_open(f, 0, &db) == HOLT_OK);
+    bool good = child_check(db_fixture_try_open(f, 0, &db) == HOLT_OK);
     good &= child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
     good &= child_check(holt_put(c, NULL, holt_str("unclean"), holt_str("4")) == HOLT_OK);
     _exit(good ? 0 : 1); /* without a close: the next open finds a log to replay */
 }
 
-/* A writer that was killed has left its process id in LOCK: nobody is to look for that process, let alone end
- * another one that has its number by now. Asking who has it leaves nothing locked. */
+/* A killed writer leaves its process id in LOCK: readers must not look for that process, let alone kill
+ * another one that now has its number. Finding out who holds the lock leaves nothing locked. */
 static void readers_are_not_taken_for_the_writer_that_died(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holder h;
     holt *db = NULL;
-    fixture_close(f);
+    db_fixture_close(f);
     assert_true(child_run(fill_and_die, f));
     pid_t child = start_holder(&h, f, HOLT_OPEN_READ_ONLY);
     for (int i = 0; i < 2; i++) {
-        expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+        expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
         expect_words("open by readers");
     }
-    fixture_open(f, HOLT_OPEN_READ_ONLY); /* as one of them, in this process */
-    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY); /* as a reader, in this process */
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
     expect_words("open by readers");
     end_holder(&h, child);
-    expect_status(HOLT_BUSY, fixture_try_open(f, 0, &db));
+    expect_status(HOLT_BUSY, db_fixture_try_open(f, 0, &db));
     expect_words("open by readers");
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "unclean", "4");
 }
 
 /* ---------------------------------------------------------------- read-only */
 
 /* What is in runs, and what only the log holds. */
-static void fill(fixture *f)
+static void fill(db_fixture *f)
 {
     put(f->c, "run", "1");
     expect_ok(holt_flush(f->db));
@@ -285,7 +285,7 @@ static void fill(fixture *f)
     put(create(f->db, "other"), "a", "3");
 }
 
-static void expect_filled(fixture *f)
+static void expect_filled(db_fixture *f)
 {
     holt_collection *other = NULL;
     expect_get(f->c, NULL, "run", NULL);
@@ -300,7 +300,7 @@ static void expect_filled(fixture *f)
     expect_ok(holt_cursor_close(c));
 }
 
-static void expect_writes_refused(fixture *f)
+static void expect_writes_refused(db_fixture *f)
 {
     holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
     holt_collection *c = NULL;
@@ -311,10 +311,10 @@ static void expect_writes_refused(fixture *f)
     expect_status(HOLT_READ_ONLY, holt_collection_create(f->db, "new", NULL, &c));
     expect_status(HOLT_READ_ONLY, holt_collection_drop(f->db, "other"));
     expect_status(HOLT_READ_ONLY, holt_collection_rename(f->db, "other", "new"));
-    if (holt_begin(f->db, &blind, &t) == HOLT_OK) /* a batch may be begun; it cannot be filled */
+    if (holt_begin(f->db, &blind, &t) == HOLT_OK) /* a batch may be begun, but not filled */
         expect_status(HOLT_READ_ONLY, holt_put(f->c, t, holt_str("a"), holt_str("1")));
     holt_rollback(t);
-    /* Whatever these answer, they write nothing: the caller looks at the directory. */
+    /* Whatever these return, they write nothing: the caller compares the directory. */
     (void)holt_flush(f->db);
     (void)holt_compact(f->c, holt_str(NULL), holt_str(NULL));
     (void)holt_sync(f->db);
@@ -323,65 +323,65 @@ static void expect_writes_refused(fixture *f)
     holt_rollback(snapshot);
 }
 
-/* Somebody who looks at a database must not change a byte of it, not even by recovering it. */
+/* A reader must not change a byte of a database, not even by recovering it. */
 static void a_read_only_open_shows_everything_and_writes_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     assert_true(child_run(fill_and_die, f));
     uint64_t before = directory_fingerprint(f->path, NULL);
-    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY);
     expect_filled(f);
     expect_writes_refused(f);
-    fixture_close(f);
+    db_fixture_close(f);
     assert_true(directory_fingerprint(f->path, NULL) == before);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_filled(f);
 }
 
-/* In one process as well, and each with the whole contents. */
+/* In one process as well; both see all of the contents. */
 static void two_readers_open_at_once(void **state)
 {
-    fixture *f = (fixture *)*state;
-    fixture second = *f;
+    db_fixture *f = (db_fixture *)*state;
+    db_fixture second = *f;
     put(f->c, "a", "1");
-    fixture_close(f);
-    fixture_open(f, HOLT_OPEN_READ_ONLY);
-    fixture_open(&second, HOLT_OPEN_READ_ONLY);
+    db_fixture_close(f);
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY);
+    db_fixture_open(&second, HOLT_OPEN_READ_ONLY);
     expect_get(f->c, NULL, "a", "1");
     expect_get(second.c, NULL, "a", "1");
-    fixture_close(&second);
+    db_fixture_close(&second);
     expect_get(f->c, NULL, "a", "1");
 }
 
-/* Also where the user may not write at all. */
+/* Also where the user has no right to write at all. */
 static bool read_as_nobody(void *ctx)
 {
-    fixture *f = (fixture *)ctx;
+    db_fixture *f = (db_fixture *)ctx;
     holt *db = NULL;
     holt_collection *c = NULL;
     holt_value v = HOLT_VALUE_INIT;
     if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return child_check(false);
-    bool good = child_check(fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db) == HOLT_OK);
+    bool good = child_check(db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db) == HOLT_OK);
     good = good && child_check(holt_collection_open(db, "default", &c) == HOLT_OK);
     good = good && child_check(holt_get(c, NULL, holt_str("a"), &v) == HOLT_OK);
     holt_value_free(&v);
     return child_check(holt_close(db) == HOLT_OK) && good;
 }
 
-static void a_read_only_open_needs_no_right_to_write(void **state)
+static void a_read_only_open_needs_no_write_permission(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     assert_true(directory_set_modes(f->dir.path, 0555, 0444));
     assert_true(child_run(read_as_nobody, f));
     assert_true(directory_set_modes(f->dir.path, 0755, 0644));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
@@ -389,12 +389,12 @@ int main(void)
         TEST(a_forked_child_cannot_use_what_it_inherited),
         TEST(a_childs_close_does_not_unlock_the_parents_database),
         TEST(a_living_child_does_not_keep_the_database_locked),
-        TEST(a_second_process_is_told_who_has_the_database),
+        TEST(busy_names_the_process_that_has_the_database),
         TEST(readers_share_the_database_and_keep_writers_out),
         TEST(readers_are_not_taken_for_the_writer_that_died),
         TEST(a_read_only_open_shows_everything_and_writes_nothing),
         TEST(two_readers_open_at_once),
-        TEST(a_read_only_open_needs_no_right_to_write),
+        TEST(a_read_only_open_needs_no_write_permission),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

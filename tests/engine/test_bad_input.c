@@ -1,9 +1,9 @@
-/* test_bad_input.c -- wrong arguments, wrong places and wrong rights: each with its status, its words, and
- * nothing lost. */
+/* test_bad_input.c -- wrong arguments, paths and permissions: the right status and message, and nothing
+ * lost. */
 #include "base/coding.h"
 #include "base/hash.h"
 #include "support/child.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static holt_slice no_slice(void)
 static void keys_up_to_65535_bytes_are_kept_and_longer_ones_refused(void **state)
 {
     static char key[KEY_MAX + 1];
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
     memset(key, 'k', sizeof key);
     holt_slice longest = holt_bytes(key, KEY_MAX), longer = holt_bytes(key, KEY_MAX + 1);
@@ -35,7 +35,7 @@ static void keys_up_to_65535_bytes_are_kept_and_longer_ones_refused(void **state
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     expect_status(HOLT_TOO_LARGE, holt_put(f->c, t, longer, holt_str("2")));
     expect_status(HOLT_TOO_LARGE, holt_delete(f->c, t, longer));
-    put_in(f->c, t, "b", "3"); /* the batch itself is as good as before */
+    put_in(f->c, t, "b", "3"); /* the batch itself is as usable as before */
     expect_ok(holt_commit(t));
     holt_rollback(t);
     for (int i = 0; i < 2; i++) {
@@ -47,11 +47,11 @@ static void keys_up_to_65535_bytes_are_kept_and_longer_ones_refused(void **state
     holt_value_free(&v);
 }
 
-/* Reads with a key that cannot exist: an answer, and no more. */
+/* Reads with a key that cannot exist return HOLT_NOT_FOUND, and do nothing else. */
 static void no_key_longer_than_65535_bytes_is_ever_found(void **state)
 {
     static char key[KEY_MAX + 1];
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     holt_status rc = holt_exists(f->c, NULL, holt_bytes(key, sizeof key));
     assert_true(rc == HOLT_NOT_FOUND || rc == HOLT_TOO_LARGE);
@@ -62,11 +62,11 @@ static void no_key_longer_than_65535_bytes_is_ever_found(void **state)
 
 static void values_up_to_a_quarter_of_memory_are_kept_and_larger_ones_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
     char *value = (char *)must_alloc(VALUE_MAX + 1);
     memset(value, 'v', VALUE_MAX);
-    /* Key and value of one commit together make up its limit. */
+    /* The limit of a commit counts keys and values. */
     expect_ok(holt_put(f->c, NULL, no_slice(), holt_bytes(value, VALUE_MAX)));
     expect_status(HOLT_TOO_LARGE, holt_put(f->c, NULL, no_slice(), holt_bytes(value, VALUE_MAX + 1)));
     expect_words("2097153");
@@ -76,7 +76,7 @@ static void values_up_to_a_quarter_of_memory_are_kept_and_larger_ones_refused(vo
         expect_ok(holt_get(f->c, NULL, no_slice(), &v));
         assert_int_equal(v.size, VALUE_MAX);
         assert_memory_equal(v.data, value, VALUE_MAX);
-        if (i == 0) fixture_reopen(f); /* from the log */
+        if (i == 0) db_fixture_reopen(f); /* from the log */
         if (i == 1) expect_ok(holt_flush(f->db));
     }
     holt_value_free(&v);
@@ -86,7 +86,7 @@ static void values_up_to_a_quarter_of_memory_are_kept_and_larger_ones_refused(vo
 static void a_transaction_past_its_limit_is_refused_and_stays_usable(void **state)
 {
     static char value[64 << 10];
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     char key[16];
     int count = 0;
@@ -105,20 +105,20 @@ static void a_transaction_past_its_limit_is_refused_and_stays_usable(void **stat
     expect_status(HOLT_NOT_FOUND, holt_exists(f->c, NULL, holt_str(key)));
     expect_ok(holt_exists(f->c, NULL, holt_str("030")));
     expect_get(f->c, NULL, "small", "1");
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_exists(f->c, NULL, holt_str("030")));
 }
 
 static void empty_keys_and_values_are_allowed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     expect_ok(holt_put(f->c, NULL, no_slice(), holt_str("of the empty key")));
     put(f->c, "k", "");
     for (int i = 0; i < 3; i++) {
         expect_get(f->c, NULL, "", "of the empty key");
         expect_get(f->c, NULL, "k", "");
         expect_ok(holt_exists(f->c, NULL, no_slice()));
-        if (i == 0) fixture_reopen(f);
+        if (i == 0) db_fixture_reopen(f);
         if (i == 1) expect_ok(holt_flush(f->db));
     }
     expect_ok(holt_delete(f->c, NULL, no_slice()));
@@ -127,7 +127,7 @@ static void empty_keys_and_values_are_allowed(void **state)
 
 static void null_with_a_size_is_refused_everywhere(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     const holt_slice bad = holt_bytes(NULL, 3), good = holt_str("a");
     holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
     holt_cursor_options lower = {.lower = bad}, upper = {.upper = bad}, prefix = {.prefix = bad};
@@ -158,7 +158,7 @@ static void null_with_a_size_is_refused_everywhere(void **state)
     assert_false(holt_cursor_seek(c, bad));
     expect_status(HOLT_INVALID, holt_cursor_status(c));
     assert_false(holt_cursor_seek_last(c, bad));
-    assert_true(holt_cursor_first(c)); /* the next first, last or seek ends the error */
+    assert_true(holt_cursor_first(c)); /* the next first, last or seek clears the error */
     expect_entry(c, "a", "1");
     expect_ok(holt_cursor_close(c));
     holt_value_free(&v);
@@ -166,7 +166,7 @@ static void null_with_a_size_is_refused_everywhere(void **state)
 
 static void all_bytes_are_good_in_keys_and_values(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_value v = HOLT_VALUE_INIT;
     for (int round = 0; round < 3; round++) {
         for (unsigned byte = 0; byte < 256; byte++) {
@@ -176,7 +176,7 @@ static void all_bytes_are_good_in_keys_and_values(void **state)
             assert_int_equal(v.size, 2);
             assert_memory_equal(v.data, value, 2);
         }
-        if (round == 0) fixture_reopen(f);
+        if (round == 0) db_fixture_reopen(f);
         if (round == 1) expect_ok(holt_flush(f->db));
     }
     holt_cursor *c = open_cursor(f->c, NULL);
@@ -193,7 +193,7 @@ static void all_bytes_are_good_in_keys_and_values(void **state)
 
 static void unknown_collections_are_named_in_the_message(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *c = (holt_collection *)1;
     expect_status(HOLT_NOT_FOUND, holt_collection_open(f->db, "no such thing", &c));
     expect_words("no such thing");
@@ -207,7 +207,7 @@ static void unknown_collections_are_named_in_the_message(void **state)
 /* 1 to 128 bytes of UTF-8 without control characters. */
 static void bad_collection_names_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char longest[129], longer[130];
     memset(longest, 'n', 128);
     memset(longer, 'n', 129);
@@ -225,14 +225,14 @@ static void bad_collection_names_are_refused(void **state)
     expect_status(HOLT_INVALID, holt_collection_rename(f->db, longest, ""));
     expect_ok(holt_collection_rename(f->db, longest, "\xf0\x9f\x98\x80 \xe6\x97\xa5"));
     put(c, "a", "1");
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_collection_open(f->db, "\xf0\x9f\x98\x80 \xe6\x97\xa5", &c));
     expect_get(c, NULL, "a", "1");
 }
 
 static void collection_options_out_of_range_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     const holt_collection_options bad[] = {
         {.kind = 3},
         {.compression = 4},
@@ -270,7 +270,7 @@ static void collection_options_out_of_range_are_refused(void **state)
 
 static void database_options_out_of_range_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     static const struct {
         holt_options o;
         const char *words;
@@ -294,20 +294,20 @@ static void database_options_out_of_range_are_refused(void **state)
         {{.open_files_max = (1 << 20) + 1}, "open_files_max"},
     };
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         holt *db = (holt *)1;
         expect_status(HOLT_INVALID, holt_open(f->path, &bad[i].o, &db));
         expect_words(bad[i].words);
         assert_null(db);
     }
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
 static void options_of_calls_out_of_range_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     const holt_txn_options bad_txn[] = {{.flags = 8},
                                         {.flags = HOLT_TXN_BLIND | HOLT_TXN_READ_ONLY},
                                         {.flags = HOLT_TXN_BLIND, .durability = 4},
@@ -334,7 +334,7 @@ static void options_of_calls_out_of_range_are_refused(void **state)
 
 static void null_databases_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection *c = NULL;
     holt_txn *t = NULL;
     holt_db_stats stats;
@@ -375,7 +375,7 @@ static void null_databases_are_refused(void **state)
 
 static void null_collections_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     const holt_slice k = holt_str("a");
     holt_value v = HOLT_VALUE_INIT;
     holt_collection_info info;
@@ -433,7 +433,7 @@ static void null_transactions_and_cursors_are_refused(void **state)
 
 /* ---------------------------------------------------------------- places */
 
-/* Tries to open `path`, which is not a database, and sees that nothing was made of it. */
+/* Tries to open `path`, which is not a database, and checks that nothing was created there. */
 static void expect_no_database(const char *path, const char *words)
 {
     holt *db = (holt *)1;
@@ -444,7 +444,7 @@ static void expect_no_database(const char *path, const char *words)
 
 static void a_path_that_is_a_file_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES], below[TEMP_PATH_BYTES];
     size_t size;
     file_write(temp_dir_join(f->dir.path, "file", path), "precious", 8);
@@ -458,10 +458,10 @@ static void a_path_that_is_a_file_is_refused(void **state)
     free(bytes);
 }
 
-/* Somebody's home directory must not become a database, nor lose a file. */
+/* A home directory must not become a database, nor lose a file. */
 static void a_directory_that_holds_something_else_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char dir[TEMP_PATH_BYTES], path[TEMP_PATH_BYTES];
     temp_dir_join(f->dir.path, "home", dir);
     assert_int_equal(mkdir(dir, 0755), 0);
@@ -478,7 +478,7 @@ static void a_directory_that_holds_something_else_is_refused(void **state)
 
 static void an_empty_directory_becomes_a_database(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char dir[TEMP_PATH_BYTES];
     holt *db = NULL;
     temp_dir_join(f->dir.path, "empty", dir);
@@ -489,7 +489,7 @@ static void an_empty_directory_becomes_a_database(void **state)
 
 static void a_path_without_a_parent_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char dir[TEMP_PATH_BYTES];
     holt *db = NULL;
     holt_status rc = holt_open(temp_dir_join(f->dir.path, "no/such/place", dir), NULL, &db);
@@ -514,34 +514,34 @@ static bool open_without_rights(void *ctx)
     return good & child_check(strstr(holt_error_message(), "ermission denied") != NULL);
 }
 
-/* Root may do everything, so the child is nobody. */
-static void a_directory_without_the_right_to_write_is_refused(void **state)
+/* Root may write everywhere, so the child runs as nobody. */
+static void a_directory_without_write_permission_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char inside[TEMP_PATH_BYTES];
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     assert_true(directory_set_modes(f->dir.path, 0555, 0444));
     assert_true(child_run(open_without_rights, f->path)); /* an existing database */
     assert_true(child_run(open_without_rights, (void *)(uintptr_t)temp_dir_join(f->dir.path, "new", inside)));
     assert_false(file_exists(inside));
     assert_true(directory_set_modes(f->dir.path, 0755, 0644));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
 /* ---------------------------------------------------------------- formats */
 
-/* LOCK names its holder for a while; everything else must be as it was. */
-static void expect_unsupported_and_unchanged(fixture *f, const char *file)
+/* LOCK may name its holder for a while; everything else must be unchanged. */
+static void expect_unsupported_and_unchanged(db_fixture *f, const char *file)
 {
     holt *db = (holt *)1;
     uint64_t before = directory_fingerprint(f->path, "LOCK");
-    expect_status(HOLT_UNSUPPORTED, fixture_try_open(f, 0, &db));
+    expect_status(HOLT_UNSUPPORTED, db_fixture_try_open(f, 0, &db));
     expect_words(file);
     expect_words("version");
     assert_null(db);
-    expect_status(HOLT_UNSUPPORTED, fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
+    expect_status(HOLT_UNSUPPORTED, db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &db));
     assert_true(directory_fingerprint(f->path, "LOCK") == before);
 }
 
@@ -558,11 +558,11 @@ static void set_current_version(char *line, size_t size, char version)
 
 static void a_newer_format_in_current_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES];
     size_t size;
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     char *line = (char *)file_read(temp_dir_join(f->path, "CURRENT", path), &size);
     assert_non_null(line);
     assert_memory_equal(line, "holt 1 ", 7);
@@ -572,7 +572,7 @@ static void a_newer_format_in_current_is_refused(void **state)
     set_current_version(line, size, '1');
     file_write(path, line, size);
     free(line);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
@@ -587,11 +587,11 @@ static void set_header_version(uint8_t *header, uint32_t version)
 
 static void a_newer_format_in_a_manifest_is_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char name[64], path[TEMP_PATH_BYTES];
     size_t size;
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     assert_true(directory_find(f->path, "MANIFEST-", name, sizeof name));
     uint8_t *bytes = file_read(temp_dir_join(f->path, name, path), &size);
     assert_non_null(bytes);
@@ -602,12 +602,12 @@ static void a_newer_format_in_a_manifest_is_refused(void **state)
     set_header_version(bytes, 1);
     file_write(path, bytes, size);
     free(bytes);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define TEST_POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define TEST(name)       cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define TEST_POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
@@ -631,7 +631,7 @@ int main(void)
         TEST_POSIX(a_directory_that_holds_something_else_is_refused),
         TEST_POSIX(an_empty_directory_becomes_a_database),
         TEST_POSIX(a_path_without_a_parent_is_refused),
-        TEST_POSIX(a_directory_without_the_right_to_write_is_refused),
+        TEST_POSIX(a_directory_without_write_permission_is_refused),
         TEST_POSIX(a_newer_format_in_current_is_refused),
         TEST_POSIX(a_newer_format_in_a_manifest_is_refused),
     };

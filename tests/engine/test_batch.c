@@ -1,8 +1,9 @@
 /* test_batch.c -- reading back what a transaction has written. */
 #include "base/memory.h"
 #include "base/random.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
+#include "support/seed.h"
 
 #include <stdio.h>
 
@@ -10,7 +11,7 @@
 typedef struct transcript {
     holt_collection *names[2]; /* "a", "b" */
     char text[1024];
-    holt_status stop;  /* returned after `calls` calls */
+    holt_status stop; /* returned after `calls` calls */
     int calls, stop_at;
 } transcript;
 
@@ -34,11 +35,11 @@ static void delete_in(holt_collection *c, holt_txn *t, const char *key)
     expect_ok(holt_delete(c, t, holt_str(key)));
 }
 
-/* Repeated keys, empty keys and values, deletes and a second collection: all of it as it was written, which is
- * not how it will be found after the commit. */
+/* Repeated keys, empty keys and values, deletes and a second collection: all of it in the order it was
+ * written, which is not the state after the commit. */
 static void a_batch_shows_its_operations_in_order(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     transcript seen = {.names = {f->c, create(f->db, "b")}};
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     assert_int_equal(holt_batch_count(t), 0);
@@ -62,10 +63,11 @@ static void a_batch_shows_its_operations_in_order(void **state)
     holt_collection_close(seen.names[1]);
 }
 
-/* A caller that looks for one operation does not pay for the rest, and its own errors come through. */
+/* A caller that looks for one operation need not walk over the rest, and its own errors are passed
+ * through. */
 static void the_function_can_stop_the_walk_with_a_status_of_its_own(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     transcript seen = {.names = {f->c}, .stop = HOLT_EXISTS, .stop_at = 2};
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, t, "1", "");
@@ -77,11 +79,11 @@ static void the_function_can_stop_the_walk_with_a_status_of_its_own(void **state
     holt_rollback(t);
 }
 
-/* The bytes that were counted against the limit of all transactions come back, and the collections that the
- * batch kept alive are let go. */
+/* The bytes counted against the limit of all transactions are given back, and the references to collections
+ * that the batch held are dropped. */
 static void a_cleared_batch_can_be_filled_again(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     transcript seen = {.names = {f->c}};
     holt_db_stats stats;
     holt_collection *dropped = create(f->db, "dropped");
@@ -99,7 +101,7 @@ static void a_cleared_batch_can_be_filled_again(void **state)
     put_in(f->c, t, "new", "2");
     expect_ok(holt_batch_iterate(t, note, &seen));
     assert_string_equal(seen.text, "put:a(new=2) ");
-    expect_ok(holt_commit(t)); /* not HOLT_CONFLICT: the write to the dropped one is forgotten */
+    expect_ok(holt_commit(t)); /* not HOLT_CONFLICT: the write to the dropped one was cleared away */
     holt_rollback(t);
     expect_get(f->c, NULL, "old", NULL);
     expect_get(f->c, NULL, "new", "2");
@@ -107,7 +109,7 @@ static void a_cleared_batch_can_be_filled_again(void **state)
 
 static void a_snapshot_has_an_empty_batch(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     transcript seen = {.names = {f->c}};
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
     assert_int_equal(holt_batch_count(t), 0);
@@ -128,7 +130,7 @@ static void a_snapshot_has_an_empty_batch(void **state)
 /* ---------------------------------------------------------------- from within the walk */
 
 typedef struct inner {
-    fixture *f;
+    db_fixture *f;
     holt_txn *t;
     int calls;
     enum { INNER_WRITE, INNER_CLEAR, INNER_COMMIT, INNER_ROLLBACK, INNER_WALK } what;
@@ -169,7 +171,7 @@ static holt_status act(void *ctx, const holt_batch_entry *e)
     return HOLT_OK;
 }
 
-static inner walk_and(fixture *f, int what, holt_status expected)
+static inner walk_and(db_fixture *f, int what, holt_status expected)
 {
     inner i = {.f = f, .t = begin(f->db, HOLT_TXN_BLIND), .what = what};
     put_in(f->c, i.t, "1", "");
@@ -179,10 +181,11 @@ static inner walk_and(fixture *f, int what, holt_status expected)
     return i;
 }
 
-/* The function is the program's: what it does to the transaction that it is shown must not read freed memory. */
+/* The callback is the program's code: whatever it does to the transaction that it is shown, freed memory must
+ * not be read. */
 static void the_function_may_write_to_or_end_the_transaction(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     inner i = walk_and(f, INNER_WRITE, HOLT_OK);
     assert_int_equal(i.calls, 3);
     assert_int_equal(holt_batch_count(i.t), 3 + 3 * 500);
@@ -213,15 +216,13 @@ static holt_status copy_into(void *ctx, const holt_batch_entry *e)
                                    : holt_delete(e->collection, t, e->key);
 }
 
-/* A batch is copied by its own walk: both must be the same, operation by operation, which a comparison of all
- * that is found after their commits shows. */
+/* A batch is copied by its own walk: original and copy must be the same, operation by operation, which a
+ * comparison of all entries after their commits shows. */
 static void a_copied_batch_does_the_same(void **state)
 {
-    fixture *f = (fixture *)*state;
-    uint64_t seed = getenv("HOLT_SEED") ? strtoull(getenv("HOLT_SEED"), NULL, 0) : 20260101;
+    db_fixture *f = (db_fixture *)*state;
     rng chance;
-    rng_seed(&chance, seed);
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
+    rng_seed(&chance, test_seed());
     holt_collection *all[COLLECTIONS];
     char name[16], key[16], value[16];
     for (int i = 0; i < COLLECTIONS; i++) {
@@ -265,7 +266,7 @@ static void a_copied_batch_does_the_same(void **state)
     holt_rollback(copy);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
-/* test_btree_db.c -- B+tree collections in a database on sim: that space comes back, whatever readers, crashes
- * and failures do meanwhile, and what it costs.
+/* test_btree_db.c -- B+tree collections in a database on sim: pages are reused, whatever readers, crashes and
+ * failures do, and at what cost.
  *
  * HOLT_BIG=1 runs the figures with a million entries.
  */
@@ -16,32 +16,32 @@
 
 static const uint64_t SECOND = 1000000000;
 
-typedef struct world {
+typedef struct two_kinds {
     os *os;
     holt *db;
     holt_collection *lsm, *btree;
     uint64_t memory_bytes, memtable_bytes;
     uint32_t durability;
-} world;
+} two_kinds;
 
-static holt_status try_open(world *w)
+static holt_status try_open(two_kinds *two)
 {
-    holt_options options = {.memory_bytes = w->memory_bytes ? w->memory_bytes : 8 << 20,
-                            .memtable_bytes = w->memtable_bytes,
-                            .durability = w->durability ? w->durability : HOLT_PROCESS};
+    holt_options options = {.memory_bytes = two->memory_bytes ? two->memory_bytes : 8 << 20,
+                            .memtable_bytes = two->memtable_bytes,
+                            .durability = two->durability ? two->durability : HOLT_PROCESS};
     holt_collection_options lsm = {.flags = HOLT_CREATE_OR_OPEN};
     holt_collection_options btree = {.kind = HOLT_BTREE, .flags = HOLT_CREATE_OR_OPEN};
-    holt_status rc = holt_open_on(w->os, "/db", &options, &w->db);
+    holt_status rc = holt_open_on(two->os, "/db", &options, &two->db);
     if (rc != HOLT_OK) return rc;
-    ok(holt_collection_create(w->db, "lsm", &lsm, &w->lsm));
-    ok(holt_collection_create(w->db, "btree", &btree, &w->btree));
+    ok(holt_collection_create(two->db, "lsm", &lsm, &two->lsm));
+    ok(holt_collection_create(two->db, "btree", &btree, &two->btree));
     return HOLT_OK;
 }
 
-static void begin(world *w, uint64_t seed)
+static void begin(two_kinds *two, uint64_t seed)
 {
-    w->os = machine(seed);
-    ok(try_open(w));
+    two->os = machine(seed);
+    ok(try_open(two));
 }
 
 static void expect_healthy(os *o)
@@ -50,17 +50,17 @@ static void expect_healthy(os *o)
     ok(holt_verify_on(o, "/db", NULL, &report, sizeof report));
 }
 
-static void end(world *w)
+static void end(two_kinds *two)
 {
-    ok(holt_close(w->db));
-    expect_healthy(w->os);
-    sim_destroy(w->os);
+    ok(holt_close(two->db));
+    expect_healthy(two->os);
+    sim_destroy(two->os);
 }
 
-/* Nobody does anything for so long; jobs that are due run. */
-static void pause_for(world *w, uint64_t seconds)
+/* Nothing is called for this long; jobs that are due run. */
+static void pause_for(two_kinds *two, uint64_t seconds)
 {
-    os_sleep(w->os, seconds * SECOND);
+    os_sleep(two->os, seconds * SECOND);
 }
 
 static holt_status add_size(void *ctx, const char *name)
@@ -74,11 +74,11 @@ static holt_status add_size(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* Of the file of pages. */
-static uint64_t file_bytes(world *w)
+/* Of the page file. */
+static uint64_t file_bytes(two_kinds *two)
 {
     uint64_t total = 0;
-    os_dir *dir = db_of(w->os);
+    os_dir *dir = db_of(two->os);
     void *ctx[2] = {&total, dir};
     ok(os_dir_list(dir, add_size, ctx));
     os_dir_close(dir);
@@ -103,8 +103,9 @@ static holt_slice value_of(uint32_t i, uint32_t generation, uint8_t value[VALUE_
     return holt_bytes(value, VALUE_BYTES);
 }
 
-/* Entries [from, to), many a commit; keys are hashed, so their order is random. generation 0: deletes them. */
-static void write_range(world *w, holt_collection *c, uint32_t from, uint32_t to, uint32_t generation)
+/* Entries [from, to), many in a commit; keys are hashed, so their order is random. generation 0: deletes
+ * them. */
+static void write_range(two_kinds *two, holt_collection *c, uint32_t from, uint32_t to, uint32_t generation)
 {
     char key[KEY_BYTES + 1];
     uint8_t value[VALUE_BYTES];
@@ -112,10 +113,10 @@ static void write_range(world *w, holt_collection *c, uint32_t from, uint32_t to
     while (from < to) {
         holt_txn *t;
         uint32_t end = to - from > 250 ? from + 250 : to;
-        ok(holt_begin(w->db, &blind, &t));
+        ok(holt_begin(two->db, &blind, &t));
         for (; from < end; from++)
             ok(generation ? holt_put(c, t, key_of(from, key), value_of(from, generation, value))
-                       : holt_delete(c, t, key_of(from, key)));
+                          : holt_delete(c, t, key_of(from, key)));
         ok(holt_commit(t));
         holt_rollback(t);
     }
@@ -165,76 +166,77 @@ static void walk(holt_cursor *cursor, uint32_t count)
     }
 }
 
-/* Pages that a reader may come to must not be reused under it; those that nobody can reach must be, or a file
- * under rewriting would grow for ever. */
-static void readers_keep_their_moment_and_their_pages_come_back(void **state)
+/* Pages that a reader may still reach must not be reused; pages that nothing can reach must be, or a file
+ * that is rewritten would grow for ever. */
+static void readers_keep_their_snapshot_and_their_pages_are_freed_later(void **state)
 {
     (void)state;
     enum { COUNT = 8000, ROUNDS = 10 };
-    world w = {.memtable_bytes = 256 << 10};
+    two_kinds two = {.memtable_bytes = 256 << 10};
     holt_txn *t;
     holt_txn_options read_only = {.flags = HOLT_TXN_READ_ONLY};
     holt_cursor *cursor;
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, COUNT, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    uint64_t size = file_bytes(&w);
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, COUNT, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    uint64_t size = file_bytes(&two);
 
-    ok(holt_begin(w.db, &read_only, &t));
-    ok(holt_cursor_open(w.btree, NULL, NULL, &cursor));
+    ok(holt_begin(two.db, &read_only, &t));
+    ok(holt_cursor_open(two.btree, NULL, NULL, &cursor));
     for (uint32_t round = 0; round < ROUNDS; round++) {
-        write_range(&w, w.btree, 0, COUNT, 2 + round);
-        ok(holt_flush(w.db));
-        pause_for(&w, 3);
+        write_range(&two, two.btree, 0, COUNT, 2 + round);
+        ok(holt_flush(two.db));
+        pause_for(&two, 3);
         walk(cursor, COUNT / ROUNDS);
         for (uint32_t i = round; i < COUNT; i += 37)
-            assert_true(has(w.btree, t, i, 1));
-        expect_range(w.btree, NULL, 0, 100, 2 + round);
+            assert_true(has(two.btree, t, i, 1));
+        expect_range(two.btree, NULL, 0, 100, 2 + round);
     }
     assert_false(holt_cursor_next(cursor));
     ok(holt_cursor_status(cursor));
-    expect_range(w.btree, t, 0, COUNT, 1);
-    uint64_t grown = file_bytes(&w);
+    expect_range(two.btree, t, 0, COUNT, 1);
+    uint64_t grown = file_bytes(&two);
 
     ok(holt_cursor_close(cursor));
     holt_rollback(t);
-    pause_for(&w, 60);
-    uint64_t after = file_bytes(&w);
+    pause_for(&two, 60);
+    uint64_t after = file_bytes(&two);
     print_message("%" PRIu64 " bytes, with readers %" PRIu64 ", afterwards %" PRIu64 "\n", size, grown,
                   after);
     assert_true(after <= size + size / 10);
-    expect_range(w.btree, NULL, 0, COUNT, 1 + ROUNDS);
-    end(&w);
+    expect_range(two.btree, NULL, 0, COUNT, 1 + ROUNDS);
+    end(&two);
 }
 
-static uint64_t pinned_bytes(world *w)
+static uint64_t pinned_bytes(two_kinds *two)
 {
     holt_db_stats s;
-    ok(holt_stats(w->db, &s, sizeof s));
+    ok(holt_stats(two->db, &s, sizeof s));
     return s.pinned_bytes;
 }
 
-/* Twenty-five times the data is overwritten below one reader: it keeps its own pages, and the file has room for these, the
- * live ones, and those of one flush. If the pages of the versions between stayed too, the file would grow with every round. */
+/* Twenty-five times the data is overwritten under one reader: it keeps its own pages, and the file has room
+ * for these, the live ones, and those of one flush. If the pages of the versions in between stayed too, the
+ * file would grow with every round. */
 static void a_long_reader_keeps_no_more_than_it_sees(void **state)
 {
     (void)state;
     enum { COUNT = 8000, ROUNDS = 25 };
-    world w = {.memtable_bytes = 256 << 10};
+    two_kinds two = {.memtable_bytes = 256 << 10};
     holt_cursor *cursor;
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, COUNT, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    uint64_t size = file_bytes(&w), largest = 0;
-    ok(holt_cursor_open(w.btree, NULL, NULL, &cursor));
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, COUNT, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    uint64_t size = file_bytes(&two), largest = 0;
+    ok(holt_cursor_open(two.btree, NULL, NULL, &cursor));
     assert_true(holt_cursor_first(cursor));
     for (uint32_t round = 0; round < ROUNDS; round++) {
-        write_range(&w, w.btree, 0, COUNT, 2 + round);
-        ok(holt_flush(w.db));
-        sim_run_until_idle(w.os);
-        uint64_t now = file_bytes(&w), pinned = pinned_bytes(&w);
+        write_range(&two, two.btree, 0, COUNT, 2 + round);
+        ok(holt_flush(two.db));
+        sim_run_until_idle(two.os);
+        uint64_t now = file_bytes(&two), pinned = pinned_bytes(&two);
         if (now > largest) largest = now;
         assert_true(now <= 3 * size);
         assert_true(pinned >= size / 2 && pinned <= 3 * size);
@@ -243,142 +245,143 @@ static void a_long_reader_keeps_no_more_than_it_sees(void **state)
     walk(cursor, COUNT - 1);
     assert_false(holt_cursor_next(cursor));
     ok(holt_cursor_close(cursor));
-    sim_run_until_idle(w.os);
-    assert_int_equal(pinned_bytes(&w), 0);
-    end(&w);
+    sim_run_until_idle(two.os);
+    assert_int_equal(pinned_bytes(&two), 0);
+    end(&two);
 }
 
-static uint64_t sleeps_of_compact(world *w)
+static uint64_t sleeps_of_compact(two_kinds *two)
 {
-    uint64_t before = os_clock_ns(w->os);
-    ok(holt_compact(w->btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
-    return (os_clock_ns(w->os) - before) / 1000000;
+    uint64_t before = os_clock_ns(two->os);
+    ok(holt_compact(two->btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    return (os_clock_ns(two->os) - before) / 1000000;
 }
 
-/* Compacting moves the new tree down to where the old one was, as soon as nobody needs that. If a reader does, waiting is in
- * vain; if only the views of before do, which are given back in a moment, the file is small when the call returns. */
-static void compacting_waits_only_for_what_comes_back_by_itself(void **state)
+/* Compacting moves the new tree down to where the old one was, as soon as no reader needs the old one. If a
+ * reader does, waiting is useless; if only earlier versions do, which are released in a moment, the file is
+ * small when the call returns. */
+static void compacting_waits_for_earlier_versions_but_not_for_readers(void **state)
 {
     (void)state;
-    world w = {.memtable_bytes = 256 << 10};
+    two_kinds two = {.memtable_bytes = 256 << 10};
     holt_cursor *cursor;
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, 3000, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    ok(holt_cursor_open(w.btree, NULL, NULL, &cursor));
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, 3000, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    ok(holt_cursor_open(two.btree, NULL, NULL, &cursor));
     assert_true(holt_cursor_first(cursor));
-    uint64_t with_reader = sleeps_of_compact(&w), size_with_reader = file_bytes(&w);
+    uint64_t with_reader = sleeps_of_compact(&two), size_with_reader = file_bytes(&two);
     ok(holt_cursor_close(cursor));
-    uint64_t alone = sleeps_of_compact(&w), size = file_bytes(&w);
+    uint64_t alone = sleeps_of_compact(&two), size = file_bytes(&two);
     print_message("%" PRIu64 " ms and %" PRIu64 " bytes with a reader, then %" PRIu64 " ms and %" PRIu64 "\n",
                   with_reader, size_with_reader, alone, size);
     assert_true(with_reader < 50 && alone < 50);
     assert_true(size < size_with_reader * 2 / 3);
-    end(&w);
+    end(&two);
 }
 
-/* Upkeep finds the space being changed, and goes to sleep. Nobody wakes it when that change ends, unless it was a flush;
- * the pages of what was dropped must come back all the same. */
-static void garbage_is_given_up_after_another_change_kept_upkeep_out(void **state)
+/* Page reclaim finds a change open on the page store, and goes to sleep. Nothing wakes it when that change
+ * ends, unless it was a flush; the pages of the dropped tree must be freed all the same. */
+static void garbage_is_reclaimed_after_another_change_delayed_it(void **state)
 {
     (void)state;
-    world w = {0};
+    two_kinds two = {0};
     btree_change *other;
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, 3000, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    uint64_t size = file_bytes(&w);
-    ok(btree_change_begin(&other, w.db->manifest.page_store));
-    ok(holt_collection_clear(w.btree));
-    pause_for(&w, 30);
-    assert_int_equal(w.db->manifest.garbage_count, 1);
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, 3000, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    uint64_t size = file_bytes(&two);
+    ok(btree_change_begin(&other, two.db->manifest.page_store));
+    ok(holt_collection_clear(two.btree));
+    pause_for(&two, 30);
+    assert_int_equal(two.db->manifest.garbage_count, 1);
     btree_change_abandon(other);
-    pause_for(&w, 30);
-    assert_int_equal(w.db->manifest.garbage_count, 0);
-    assert_true(file_bytes(&w) < size / 10);
-    end(&w);
+    pause_for(&two, 30);
+    assert_int_equal(two.db->manifest.garbage_count, 0);
+    assert_true(file_bytes(&two) < size / 10);
+    end(&two);
 }
 
-/* The file had come to rest before the clear, and its last page belongs to another tree: what the clear leaves free lies
- * in front of it, and only moving it makes the file smaller. */
-static void clearing_shrinks_a_file_that_another_tree_ends(void **state)
+/* The file had stopped shrinking before the clear, and its last page belongs to another tree: what the clear
+ * frees is in front of it, and only moving that page makes the file smaller. */
+static void clearing_shrinks_a_file_whose_last_page_is_of_another_tree(void **state)
 {
     (void)state;
-    world w = {0};
+    two_kinds two = {0};
     holt_collection *last;
     holt_collection_options kind = {.kind = HOLT_BTREE};
-    begin(&w, seed_of_test());
-    ok(holt_collection_create(w.db, "last", &kind, &last));
-    write_range(&w, w.btree, 0, 5000, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    write_range(&w, last, 0, 1000, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    uint64_t size = file_bytes(&w);
-    ok(holt_collection_clear(w.btree));
-    pause_for(&w, 30);
-    assert_true(file_bytes(&w) < size / 3);
+    begin(&two, test_seed());
+    ok(holt_collection_create(two.db, "last", &kind, &last));
+    write_range(&two, two.btree, 0, 5000, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    write_range(&two, last, 0, 1000, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    uint64_t size = file_bytes(&two);
+    ok(holt_collection_clear(two.btree));
+    pause_for(&two, 30);
+    assert_true(file_bytes(&two) < size / 3);
     expect_range(last, NULL, 0, 1000, 1);
     holt_collection_close(last);
-    end(&w);
+    end(&two);
 }
 
 /* ---------------------------------------------------------------- deleting */
 
-/* Nobody calls anything; the file must shrink all the same. */
+/* The file must shrink although the program makes no call. */
 static void deleting_nearly_all_shrinks_the_file_by_itself(void **state)
 {
     (void)state;
     uint32_t count = getenv("HOLT_BIG") ? 1000000 : 100000, left = count / 20;
-    world w = {.memory_bytes = 32 << 20};
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, count, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 30);
-    uint64_t size = file_bytes(&w);
-    write_range(&w, w.btree, left, count, 0);
-    pause_for(&w, 60);
-    uint64_t after = file_bytes(&w);
+    two_kinds two = {.memory_bytes = 32 << 20};
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, count, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    uint64_t size = file_bytes(&two);
+    write_range(&two, two.btree, left, count, 0);
+    pause_for(&two, 60);
+    uint64_t after = file_bytes(&two);
     print_message("%" PRIu64 " bytes, afterwards %" PRIu64 "\n", size, after);
     assert_true(after < size / 100 * 15);
-    expect_range(w.btree, NULL, 0, left, 1);
-    assert_int_equal(count_of(w.btree), left);
-    end(&w);
+    expect_range(two.btree, NULL, 0, left, 1);
+    assert_int_equal(count_of(two.btree), left);
+    end(&two);
 }
 
-static holt_status drop(world *w)
+static holt_status drop(two_kinds *two)
 {
-    return holt_collection_drop(w->db, "btree");
+    return holt_collection_drop(two->db, "btree");
 }
 
-static holt_status clear(world *w)
+static holt_status clear(two_kinds *two)
 {
-    return holt_collection_clear(w->btree);
+    return holt_collection_clear(two->btree);
 }
 
-static void ended_trees_give_their_pages_back(holt_status (*how)(world *))
+static void ended_trees_give_their_pages_back(holt_status (*how)(two_kinds *))
 {
-    world w = {0};
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, 5000, 1);
-    ok(holt_flush(w.db));
-    assert_true(file_bytes(&w) > 500000);
-    ok(how(&w));
-    pause_for(&w, 20);
-    assert_true(file_bytes(&w) <= 16 * 4096);
-    end(&w);
+    two_kinds two = {0};
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, 5000, 1);
+    ok(holt_flush(two.db));
+    assert_true(file_bytes(&two) > 500000);
+    ok(how(&two));
+    pause_for(&two, 20);
+    assert_true(file_bytes(&two) <= 16 * 4096);
+    end(&two);
 }
 
-static void a_dropped_tree_gives_its_pages_back(void **state)
+static void the_pages_of_a_dropped_tree_are_freed(void **state)
 {
     (void)state;
     ended_trees_give_their_pages_back(drop);
 }
 
-static void a_cleared_tree_gives_its_pages_back(void **state)
+static void the_pages_of_a_cleared_tree_are_freed(void **state)
 {
     (void)state;
     ended_trees_give_their_pages_back(clear);
@@ -386,7 +389,7 @@ static void a_cleared_tree_gives_its_pages_back(void **state)
 
 /* ---------------------------------------------------------------- crashes */
 
-/* What a database after a crash must be like; the machine is the judge's to destroy. */
+/* What a database must be like after a crash; the judge destroys the machine. */
 typedef struct striker {
     os *os;
     void (*judge)(void *ctx, os *crashed);
@@ -394,7 +397,7 @@ typedef struct striker {
     uint64_t strikes;
 } striker;
 
-/* At every call: the process dies; or the power goes too, in two forms. */
+/* At every call: the process is killed, or the power fails too, in two ways. */
 static void strike(void *ctx, uint64_t call)
 {
     static const sim_cut cuts[] = {
@@ -425,36 +428,37 @@ typedef struct ended {
 static void judge_ended(void *ctx, os *crashed)
 {
     const ended *e = ctx;
-    world w = {.os = crashed, .durability = HOLT_COMMIT};
-    ok(try_open(&w)); /* makes a dropped one anew */
-    uint64_t count = count_of(w.btree);
+    two_kinds two = {.os = crashed, .durability = HOLT_COMMIT};
+    ok(try_open(&two)); /* recreates a dropped one */
+    uint64_t count = count_of(two.btree);
     assert_true(count == 0 || (count == 700 && !e->acknowledged));
-    if (count) ok(holt_collection_clear(w.btree));
-    pause_for(&w, 4);
-    assert_true(file_bytes(&w) <= 16 * 4096);
-    ok(holt_close(w.db));
+    if (count) ok(holt_collection_clear(two.btree));
+    pause_for(&two, 4);
+    assert_true(file_bytes(&two) <= 16 * 4096);
+    ok(holt_close(two.db));
     expect_healthy(crashed);
 }
 
-static void crashes_lose_no_page_of(holt_status (*how)(world *))
+static void crashes_lose_no_page_of(holt_status (*how)(two_kinds *))
 {
-    world w = {.durability = HOLT_COMMIT};
+    two_kinds two = {.durability = HOLT_COMMIT};
     ended e = {0};
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, 700, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 5);
-    striker s = {.os = w.os, .judge = judge_ended, .ctx = &e};
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, 700, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 5);
+    striker s = {.os = two.os, .judge = judge_ended, .ctx = &e};
     strike_from_here(&s);
-    ok(how(&w));
+    ok(how(&two));
     e.acknowledged = true;
-    pause_for(&w, 5);
-    sim_on_io(w.os, NULL, NULL);
+    pause_for(&two, 5);
+    sim_on_io(two.os, NULL, NULL);
     assert_true(s.strikes > 20);
-    end(&w);
+    end(&two);
 }
 
-/* A tree that nobody has any more must be known until its pages are free, or they are lost for ever. */
+/* A tree that no collection has any more must be recorded until its pages are free, or they are lost for
+ * ever. */
 static void no_crash_loses_pages_of_dropped_trees(void **state)
 {
     (void)state;
@@ -467,7 +471,8 @@ static void no_crash_loses_pages_of_cleared_trees(void **state)
     crashes_lose_no_page_of(clear);
 }
 
-/* A history of commits that each write the same to both kinds. Rounds above `present` put, later ones delete. */
+/* A history of commits that each write the same to both kinds. Rounds above `present` put, later ones
+ * delete. */
 typedef struct both {
     uint32_t acknowledged, begun; /* commits */
 } both;
@@ -475,20 +480,20 @@ typedef struct both {
 enum { BOTH_KEYS = 12, BOTH_PUTS = 60, BOTH_COMMITS = 100 };
 
 /* Commit n (from 1) puts BOTH_KEYS entries; those past BOTH_PUTS delete what commit n - BOTH_PUTS put. */
-static holt_status commit_both(world *w, uint32_t n)
+static holt_status commit_both(two_kinds *two, uint32_t n)
 {
     char key[KEY_BYTES + 1];
     uint8_t value[VALUE_BYTES];
     holt_txn *t;
     holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
-    ok(holt_begin(w->db, &blind, &t));
+    ok(holt_begin(two->db, &blind, &t));
     for (uint32_t k = 0; k < BOTH_KEYS; k++) {
         bool put = n <= BOTH_PUTS;
         uint32_t i = (put ? n : n - BOTH_PUTS) * BOTH_KEYS + k;
-        ok(put ? holt_put(w->lsm, t, key_of(i, key), value_of(i, 1, value))
-               : holt_delete(w->lsm, t, key_of(i, key)));
-        ok(put ? holt_put(w->btree, t, key_of(i, key), value_of(i, 1, value))
-               : holt_delete(w->btree, t, key_of(i, key)));
+        ok(put ? holt_put(two->lsm, t, key_of(i, key), value_of(i, 1, value))
+               : holt_delete(two->lsm, t, key_of(i, key)));
+        ok(put ? holt_put(two->btree, t, key_of(i, key), value_of(i, 1, value))
+               : holt_delete(two->btree, t, key_of(i, key)));
     }
     holt_status rc = holt_commit(t);
     holt_rollback(t);
@@ -509,114 +514,116 @@ static bool is_after(holt_collection *c, uint32_t n)
 static void judge_both(void *ctx, os *crashed)
 {
     const both *b = ctx;
-    world w = {.os = crashed, .durability = HOLT_COMMIT, .memtable_bytes = 64 << 10};
-    holt_status rc = try_open(&w);
+    two_kinds two = {.os = crashed, .durability = HOLT_COMMIT, .memtable_bytes = 64 << 10};
+    holt_status rc = try_open(&two);
     if (rc == HOLT_NOT_FOUND) return;
     ok(rc);
     bool found = false;
     for (uint32_t n = b->acknowledged; n <= b->begun && !found; n++)
-        found = is_after(w.lsm, n) && is_after(w.btree, n);
+        found = is_after(two.lsm, n) && is_after(two.btree, n);
     if (!found) fail_msg("after %u of %u commits: neither", b->acknowledged, b->begun);
-    ok(holt_close(w.db));
+    ok(holt_close(two.db));
     expect_healthy(crashed);
 }
 
-static void run_both(world *w, both *b, uint32_t upto)
+static void run_both(two_kinds *two, both *b, uint32_t upto)
 {
     while (b->acknowledged < upto) {
         b->begun++;
-        ok(commit_both(w, b->begun));
+        ok(commit_both(two, b->begun));
         b->acknowledged = b->begun;
     }
 }
 
-/* One record makes a flush of both kinds visible, and one the moving of pages: nothing lies between. */
+/* One record makes a flush of both kinds visible, and one the moving of pages: there is no state in
+ * between. */
 static void commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking(void **state)
 {
     (void)state;
-    world w = {.durability = HOLT_COMMIT, .memtable_bytes = 64 << 10};
+    two_kinds two = {.durability = HOLT_COMMIT, .memtable_bytes = 64 << 10};
     both b = {0};
-    begin(&w, seed_of_test());
-    run_both(&w, &b, 55);
-    striker s = {.os = w.os, .judge = judge_both, .ctx = &b};
+    begin(&two, test_seed());
+    run_both(&two, &b, 55);
+    striker s = {.os = two.os, .judge = judge_both, .ctx = &b};
     strike_from_here(&s);
-    ok(holt_flush(w.db));
-    sim_on_io(w.os, NULL, NULL);
+    ok(holt_flush(two.db));
+    sim_on_io(two.os, NULL, NULL);
     uint64_t flush_strikes = s.strikes;
-    run_both(&w, &b, BOTH_COMMITS);
-    uint64_t size = file_bytes(&w);
+    run_both(&two, &b, BOTH_COMMITS);
+    uint64_t size = file_bytes(&two);
     strike_from_here(&s);
-    pause_for(&w, 10);
-    ok(holt_flush(w.db));
-    pause_for(&w, 10);
-    sim_on_io(w.os, NULL, NULL);
+    pause_for(&two, 10);
+    ok(holt_flush(two.db));
+    pause_for(&two, 10);
+    sim_on_io(two.os, NULL, NULL);
     print_message("%" PRIu64 " crashes of a flush, %" PRIu64 " later; %" PRIu64 " bytes became %" PRIu64 "\n",
-                  flush_strikes, s.strikes - flush_strikes, size, file_bytes(&w));
+                  flush_strikes, s.strikes - flush_strikes, size, file_bytes(&two));
     assert_true(flush_strikes > 20 && s.strikes > flush_strikes + 40);
-    assert_true(file_bytes(&w) < size);
-    end(&w);
+    assert_true(file_bytes(&two) < size);
+    end(&two);
 }
 
 /* ---------------------------------------------------------------- recoveries that flush */
 
 enum { FAT_BYTES = 4000, FAT_ENTRIES = 1200 };
 
-/* In both collections, as one commit. generation 0: deletes it. */
-static void write_fat(world *w, uint32_t i, uint32_t generation)
+/* In both collections, in one commit. generation 0: deletes it. */
+static void write_fat(two_kinds *two, uint32_t i, uint32_t generation)
 {
     char key[KEY_BYTES + 1];
     static uint8_t value[FAT_BYTES];
-    holt_collection *const both_of[] = {w->lsm, w->btree};
+    holt_collection *const both_of[] = {two->lsm, two->btree};
     holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
     holt_txn *t;
     memset(value, (int)(i + generation), sizeof value);
-    ok(holt_begin(w->db, &blind, &t));
+    ok(holt_begin(two->db, &blind, &t));
     for (int k = 0; k < 2; k++)
         ok(generation ? holt_put(both_of[k], t, key_of(i, key), holt_bytes(value, sizeof value))
-                   : holt_delete(both_of[k], t, key_of(i, key)));
+                      : holt_delete(both_of[k], t, key_of(i, key)));
     ok(holt_commit(t));
     holt_rollback(t);
 }
 
-static void expect_fat(world *w, uint32_t i, uint32_t generation)
+static void expect_fat(two_kinds *two, uint32_t i, uint32_t generation)
 {
     char key[KEY_BYTES + 1];
-    holt_collection *const both_of[] = {w->lsm, w->btree};
+    holt_collection *const both_of[] = {two->lsm, two->btree};
     holt_value got = HOLT_VALUE_INIT;
     for (int k = 0; k < 2; k++) {
         holt_status rc = holt_get(both_of[k], NULL, key_of(i, key), &got);
         bool good = generation ? rc == HOLT_OK && got.size == FAT_BYTES &&
-                                  ((const uint8_t *)got.data)[FAT_BYTES - 1] == (uint8_t)(i + generation)
-                            : rc == HOLT_NOT_FOUND;
+                                     ((const uint8_t *)got.data)[FAT_BYTES - 1] == (uint8_t)(i + generation)
+                               : rc == HOLT_NOT_FOUND;
         if (!good) fail_msg("entry %u of collection %d is not of generation %u", i, k, generation);
     }
     holt_value_free(&got);
 }
 
-/* What was written before the crash: a flushed third, and over it a log that no small memory holds. */
+/* What was written before the crash: a third of it flushed, and above that a log larger than a small
+ * memory. */
 static uint32_t fat_version(uint32_t i)
 {
     return i % 7 == 0 ? 0 : 2;
 }
 
-static void write_much(world *w)
+static void write_much(two_kinds *two)
 {
     for (uint32_t i = 0; i < FAT_ENTRIES / 3; i++)
-        write_fat(w, i, 1);
-    ok(holt_flush(w->db));
+        write_fat(two, i, 1);
+    ok(holt_flush(two->db));
     for (uint32_t i = 0; i < FAT_ENTRIES; i++)
-        write_fat(w, i, 2);
+        write_fat(two, i, 2);
     for (uint32_t i = 0; i < FAT_ENTRIES; i += 7)
-        write_fat(w, i, 0);
+        write_fat(two, i, 0);
 }
 
-static void expect_much(world *w, uint32_t stride)
+static void expect_much(two_kinds *two, uint32_t stride)
 {
     for (uint32_t i = 0; i < FAT_ENTRIES; i += stride)
-        expect_fat(w, i, fat_version(i));
+        expect_fat(two, i, fat_version(i));
 }
 
-/* Every call would take minutes. */
+/* Striking at every call would take minutes. */
 static void strike_seldom(void *ctx, uint64_t call)
 {
     enum { EACH = 41 };
@@ -625,24 +632,25 @@ static void strike_seldom(void *ctx, uint64_t call)
 
 static void judge_much(void *ctx, os *crashed)
 {
-    world w = {.os = crashed, .memtable_bytes = 512 << 10};
+    two_kinds two = {.os = crashed, .memtable_bytes = 512 << 10};
     (void)ctx;
-    ok(try_open(&w));
-    expect_much(&w, 13);
-    ok(holt_close(w.db));
+    ok(try_open(&two));
+    expect_much(&two, 13);
+    ok(holt_close(two.db));
     expect_healthy(crashed);
 }
 
-/* A log larger than memory is flushed while it is read, without a record: a crash in the midst of that must find the pages that
- * the last record names, and begin anew. The log was synced, so that no power cut may shorten it. */
+/* A log larger than memory is flushed while it is read, without a record: a crash in the middle of that must
+ * find the pages that the last record names, and start over. The log was synced, so that no power cut may
+ * shorten it. */
 static void a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash(void **state)
 {
     (void)state;
-    world w = {.memory_bytes = 64 << 20, .memtable_bytes = 16 << 20};
-    begin(&w, seed_of_test());
-    write_much(&w);
-    ok(holt_sync(w.db));
-    world small = {.os = sim_clone(w.os, 1), .memtable_bytes = 512 << 10};
+    two_kinds two = {.memory_bytes = 64 << 20, .memtable_bytes = 16 << 20};
+    begin(&two, test_seed());
+    write_much(&two);
+    ok(holt_sync(two.db));
+    two_kinds small = {.os = sim_clone(two.os, 1), .memtable_bytes = 512 << 10};
     striker s = {.os = small.os, .judge = judge_much};
     sim_on_io(small.os, strike_seldom, &s);
     ok(try_open(&small));
@@ -655,47 +663,47 @@ static void a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash(
     write_fat(&small, 3, 3);
     ok(holt_flush(small.db));
     expect_fat(&small, 3, 3);
-    expect_much(&w, 1);
+    expect_much(&two, 1);
     end(&small);
-    end(&w);
+    end(&two);
 }
 
 /* ---------------------------------------------------------------- failures */
 
-static holt_status do_flush(world *w)
+static holt_status do_flush(two_kinds *two)
 {
-    write_range(w, w->btree, 0, 500, 2);
-    write_range(w, w->lsm, 0, 500, 2);
-    holt_status rc = holt_flush(w->db);
-    pause_for(w, 3);
+    write_range(two, two->btree, 0, 500, 2);
+    write_range(two, two->lsm, 0, 500, 2);
+    holt_status rc = holt_flush(two->db);
+    pause_for(two, 3);
     return rc;
 }
 
-static holt_status do_vacuum(world *w)
+static holt_status do_vacuum(two_kinds *two)
 {
-    write_range(w, w->btree, 100, 2000, 0);
-    pause_for(w, 10);
+    write_range(two, two->btree, 100, 2000, 0);
+    pause_for(two, 10);
     return HOLT_OK;
 }
 
-static holt_status do_compact(world *w)
+static holt_status do_compact(two_kinds *two)
 {
-    return holt_compact(w->btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0));
+    return holt_compact(two->btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0));
 }
 
-static holt_status do_clear(world *w)
+static holt_status do_clear(two_kinds *two)
 {
-    holt_status rc = holt_collection_clear(w->btree);
-    pause_for(w, 3);
+    holt_status rc = holt_collection_clear(two->btree);
+    pause_for(two, 3);
     return rc;
 }
 
-/* What btree holds after the work, or, if it failed, perhaps still holds. */
+/* What the B+tree holds after the work, or may still hold if the work failed. */
 typedef struct work {
     const char *name;
-    holt_status (*run)(world *);
+    holt_status (*run)(two_kinds *);
     uint32_t version_low, version_rest; /* of entries [0, 100) and [100, 500), 0: gone */
-    bool durable;                       /* an answer of failure means that it has not happened */
+    bool durable;                       /* a call that returned a failure has had no effect */
 } work;
 
 static const work works[] = {{"flush", do_flush, 2, 2, false},
@@ -703,50 +711,50 @@ static const work works[] = {{"flush", do_flush, 2, 2, false},
                              {"compact", do_compact, 1, 1, false},
                              {"clear", do_clear, 0, 0, true}};
 
-static void expect_work(world *w, const work *k, bool done, const char *when, uint64_t n)
+static void expect_work(two_kinds *two, const work *k, bool done, const char *when, uint64_t n)
 {
-    bool low = has(w->btree, NULL, 7, done ? k->version_low : 1);
-    bool rest = has(w->btree, NULL, 107, done ? k->version_rest : 1);
+    bool low = has(two->btree, NULL, 7, done ? k->version_low : 1);
+    bool rest = has(two->btree, NULL, 107, done ? k->version_rest : 1);
     if (!low || !rest) fail_msg("%s: call %" PRIu64 ": %s: wrong contents", k->name, n, when);
-    expect_range(w->btree, NULL, 0, 100, done ? k->version_low : 1);
-    expect_range(w->btree, NULL, 100, 500, done ? k->version_rest : 1);
+    expect_range(two->btree, NULL, 0, 100, done ? k->version_low : 1);
+    expect_range(two->btree, NULL, 100, 500, done ? k->version_rest : 1);
 }
 
-/* The n-th call fails, and perhaps all after it for a while. false: there is no n-th. */
+/* The n-th call fails, and perhaps all later ones for a while. Returns false when there is no n-th call. */
 static bool work_fails_at(const work *k, uint64_t n, sim_call kind, int os_errno, bool onwards)
 {
-    world w = {.memtable_bytes = 512 << 10};
-    begin(&w, n);
-    write_range(&w, w.btree, 0, 2000, 1);
-    ok(holt_flush(w.db));
-    pause_for(&w, 4);
-    sim_fail(w.os, kind, n, os_errno, onwards);
-    holt_status rc = k->run(&w);
-    bool hit = sim_fault_hit(w.os);
-    sim_fail(w.os, kind, 0, 0, false);
-    pause_for(&w, 12); /* in doubt or not: it settles */
+    two_kinds two = {.memtable_bytes = 512 << 10};
+    begin(&two, n);
+    write_range(&two, two.btree, 0, 2000, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 4);
+    sim_fail(two.os, kind, n, os_errno, onwards);
+    holt_status rc = k->run(&two);
+    bool hit = sim_fault_hit(two.os);
+    sim_fail(two.os, kind, 0, 0, false);
+    pause_for(&two, 12); /* in doubt or not, it is resolved */
     bool done = rc == HOLT_OK || !k->durable;
-    bool alive = holt_health(w.db) == HOLT_OK;
+    bool alive = holt_health(two.db) == HOLT_OK;
     if (alive) {
-        expect_work(&w, k, done, "before", n);
-        write_range(&w, w.btree, 3000, 3400, 5);
-        ok(holt_flush(w.db));
-        ok(holt_verify_live(w.db, NULL, NULL, 0));
-        ok(holt_close(w.db));
+        expect_work(&two, k, done, "before", n);
+        write_range(&two, two.btree, 3000, 3400, 5);
+        ok(holt_flush(two.db));
+        ok(holt_verify_live(two.db, NULL, NULL, 0));
+        ok(holt_close(two.db));
     } else {
-        (void)holt_close(w.db); /* the failure is told again */
+        (void)holt_close(two.db); /* the failure is returned again */
     }
-    expect_healthy(w.os);
-    ok(try_open(&w));
-    if (alive) expect_work(&w, k, done, "after", n);
-    if (alive) expect_range(w.btree, NULL, 3000, 3400, 5);
-    pause_for(&w, 4);
-    end(&w);
+    expect_healthy(two.os);
+    ok(try_open(&two));
+    if (alive) expect_work(&two, k, done, "after", n);
+    if (alive) expect_range(two.btree, NULL, 3000, 3400, 5);
+    pause_for(&two, 4);
+    end(&two);
     return hit;
 }
 
-/* A failed write, sync, truncation or record may leave a page lost, doubly used, or reused too early. */
-static void each_call_of_upkeep_may_fail(void **state)
+/* After a failed write, sync, truncate or record a page must not be lost, used twice, or reused too early. */
+static void any_call_of_page_reclaim_may_fail(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
@@ -754,8 +762,8 @@ static void each_call_of_upkeep_may_fail(void **state)
             assert_true(n < 2000);
 }
 
-/* The manifest cannot even be written anew: nobody knows which record is on disk, until it can. */
-static void spaces_in_doubt_settle(void **state)
+/* Not even a new manifest can be written: until one can, it is unknown which record is on disk. */
+static void page_stores_in_doubt_are_resolved(void **state)
 {
     (void)state;
     static const sim_call kinds[] = {SIM_SYNC, SIM_WRITE, SIM_RENAME, SIM_DIR_SYNC, SIM_TRUNCATE};
@@ -765,27 +773,27 @@ static void spaces_in_doubt_settle(void **state)
                 assert_true(n < 2000);
 }
 
-/* A manifest that has grown long is written anew, with nothing in doubt. */
-static void a_manifest_is_replaced_without_a_doubt(void **state)
+/* A manifest that has grown long is replaced by a new one, with nothing in doubt. */
+static void replacing_a_long_manifest_leaves_nothing_in_doubt(void **state)
 {
     (void)state;
-    world w = {0};
+    two_kinds two = {0};
     char from[100] = "x", to[100];
     holt_collection *c;
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, 500, 1);
-    ok(holt_flush(w.db));
-    ok(holt_collection_create(w.db, from, NULL, &c));
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, 500, 1);
+    ok(holt_flush(two.db));
+    ok(holt_collection_create(two.db, from, NULL, &c));
     for (int i = 0; i < 4000; i++) {
         snprintf(to, sizeof to,
                  "a name that makes the manifest grow as quickly as can be, so that it is replaced %d", i);
-        ok(holt_collection_rename(w.db, from, to));
+        ok(holt_collection_rename(two.db, from, to));
         memcpy(from, to, sizeof to);
     }
-    write_range(&w, w.btree, 0, 500, 2);
-    ok(holt_flush(w.db));
-    expect_range(w.btree, NULL, 0, 500, 2);
-    end(&w);
+    write_range(&two, two.btree, 0, 500, 2);
+    ok(holt_flush(two.db));
+    expect_range(two.btree, NULL, 0, 500, 2);
+    end(&two);
 }
 
 typedef struct flusher {
@@ -801,63 +809,63 @@ static void *flush_again_and_again(void *ctx)
     return NULL;
 }
 
-/* A flush gives a collection its next tree while a clear is on its way: what becomes garbage is the tree that the clear
- * takes away, not the one that it saw when it began. */
-static void clears_beside_flushes_give_up_the_tree_that_was_there(void **state)
+/* A flush gives a collection its next tree while a clear is under way: what becomes garbage is the tree that
+ * the clear removes, not the one that was there when it began. */
+static void a_clear_during_a_flush_frees_the_tree_it_removes(void **state)
 {
     (void)state;
     sim_options options = {.seed = 1, .threads = true};
-    world w = {.memtable_bytes = 64 << 10};
+    two_kinds two = {.memtable_bytes = 64 << 10};
     flusher f = {0};
     pthread_t thread;
-    w.os = sim_create(&options);
-    assert_non_null(w.os);
-    ok(os_dir_create(w.os, "/db"));
-    ok(try_open(&w));
-    f.db = w.db;
+    two.os = sim_create(&options);
+    assert_non_null(two.os);
+    ok(os_dir_create(two.os, "/db"));
+    ok(try_open(&two));
+    f.db = two.db;
     assert_int_equal(pthread_create(&thread, NULL, flush_again_and_again, &f), 0);
     for (uint32_t i = 0; i < 400; i++) {
-        write_range(&w, w.btree, 0, 150, 1 + i);
-        if (i % 2) ok(holt_collection_clear(w.btree));
+        write_range(&two, two.btree, 0, 150, 1 + i);
+        if (i % 2) ok(holt_collection_clear(two.btree));
     }
     atomic_store_explicit(&f.stop, true, memory_order_release);
     pthread_join(thread, NULL);
-    sim_run_until_idle(w.os);
-    ok(holt_health(w.db));
-    end(&w);
+    sim_run_until_idle(two.os);
+    ok(holt_health(two.db));
+    end(&two);
 }
 
 /* ---------------------------------------------------------------- figures */
 
-static uint64_t written(world *w)
+static uint64_t written(two_kinds *two)
 {
     holt_db_stats stats;
-    ok(holt_stats(w->db, &stats, sizeof stats));
+    ok(holt_stats(two->db, &stats, sizeof stats));
     return stats.log_bytes + stats.flush_bytes;
 }
 
-/* The promises of the collection's density; memory is to data as in the large benchmark. */
+/* The promised density of the collection; the ratio of memory to data is that of the large benchmark. */
 static void a_random_fill_is_dense_and_cheap_and_denser_after_compact(void **state)
 {
     (void)state;
     uint32_t count = getenv("HOLT_BIG") ? 1000000 : 100000;
     uint64_t raw = (uint64_t)count * ENTRY_BYTES;
-    world w = {.memory_bytes = (uint64_t)576 * count};
-    begin(&w, seed_of_test());
-    write_range(&w, w.btree, 0, count, 1);
-    pause_for(&w, 5);
-    uint64_t cost = written(&w);
-    pause_for(&w, 60);
-    uint64_t settled = file_bytes(&w);
-    ok(holt_compact(w.btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
-    uint64_t compacted = file_bytes(&w);
+    two_kinds two = {.memory_bytes = (uint64_t)576 * count};
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, count, 1);
+    pause_for(&two, 5);
+    uint64_t cost = written(&two);
+    pause_for(&two, 60);
+    uint64_t settled = file_bytes(&two);
+    ok(holt_compact(two.btree, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    uint64_t compacted = file_bytes(&two);
     print_message("bytes for one of data: written %.2f, on disk %.2f, compacted %.2f\n",
                   (double)cost / (double)raw, (double)settled / (double)raw, (double)compacted / (double)raw);
     assert_true(cost <= 4 * raw);
     assert_true(settled <= raw / 100 * 145);
     assert_true(compacted <= raw / 100 * 110);
-    expect_range(w.btree, NULL, 0, count, 1);
-    end(&w);
+    expect_range(two.btree, NULL, 0, count, 1);
+    end(&two);
 }
 
 /* ---------------------------------------------------------------- shapes */
@@ -894,7 +902,7 @@ static void expect_shapes(holt_collection *c, const uint32_t *versions, uint8_t 
 
 static void try_shapes(uint32_t block_bytes, uint64_t seed)
 {
-    world w = {.memory_bytes = 16 << 20, .memtable_bytes = 1 << 20};
+    two_kinds two = {.memory_bytes = 16 << 20, .memtable_bytes = 1 << 20};
     holt_collection *c;
     holt_collection_options create = {.kind = HOLT_BTREE, .block_bytes = block_bytes};
     uint32_t versions[SHAPES_KEYS] = {0};
@@ -902,8 +910,8 @@ static void try_shapes(uint32_t block_bytes, uint64_t seed)
     char key[KEY_BYTES + 1];
     rng r;
     rng_seed(&r, seed);
-    begin(&w, seed);
-    ok(holt_collection_create(w.db, "shapes", &create, &c));
+    begin(&two, seed);
+    ok(holt_collection_create(two.db, "shapes", &create, &c));
     for (uint32_t round = 1; round <= 8; round++) {
         for (uint32_t i = 0; i < SHAPES_KEYS; i++) {
             if (rng_chance(&r, 2)) continue;
@@ -911,51 +919,51 @@ static void try_shapes(uint32_t block_bytes, uint64_t seed)
             ok(versions[i] ? holt_put(c, NULL, key_of(i, key), shape_of(i, round, value))
                            : holt_delete(c, NULL, key_of(i, key)));
         }
-        if (round % 2) ok(holt_flush(w.db));
+        if (round % 2) ok(holt_flush(two.db));
         if (round == 5) ok(holt_compact(c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
         expect_shapes(c, versions, value);
     }
-    pause_for(&w, 10);
+    pause_for(&two, 10);
     expect_shapes(c, versions, value);
-    ok(holt_close(w.db));
-    expect_healthy(w.os);
-    ok(try_open(&w));
-    ok(holt_collection_open(w.db, "shapes", &c));
+    ok(holt_close(two.db));
+    expect_healthy(two.os);
+    ok(try_open(&two));
+    ok(holt_collection_open(two.db, "shapes", &c));
     expect_shapes(c, versions, value);
     ok(holt_collection_clear(c));
-    pause_for(&w, 10);
-    assert_true(file_bytes(&w) <= 16 * 4096); /* values outside of blocks too */
+    pause_for(&two, 10);
+    assert_true(file_bytes(&two) <= 16 * 4096); /* values outside of blocks too */
     mem_free(value);
-    end(&w);
+    end(&two);
 }
 
-/* Blocks of several pages and values in pages of their own are found, counted and given up differently. */
+/* Blocks of several pages, and values in pages of their own, are found, counted and freed differently. */
 static void blocks_of_all_sizes_hold_values_of_all_sizes(void **state)
 {
     (void)state;
     for (uint32_t block_bytes = 4096; block_bytes <= 65536; block_bytes *= 2)
-        try_shapes(block_bytes, seed_of_test() + block_bytes);
+        try_shapes(block_bytes, test_seed() + block_bytes);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readers_keep_their_moment_and_their_pages_come_back),
+        cmocka_unit_test(readers_keep_their_snapshot_and_their_pages_are_freed_later),
         cmocka_unit_test(a_long_reader_keeps_no_more_than_it_sees),
-        cmocka_unit_test(garbage_is_given_up_after_another_change_kept_upkeep_out),
-        cmocka_unit_test(compacting_waits_only_for_what_comes_back_by_itself),
-        cmocka_unit_test(clearing_shrinks_a_file_that_another_tree_ends),
+        cmocka_unit_test(garbage_is_reclaimed_after_another_change_delayed_it),
+        cmocka_unit_test(compacting_waits_for_earlier_versions_but_not_for_readers),
+        cmocka_unit_test(clearing_shrinks_a_file_whose_last_page_is_of_another_tree),
         cmocka_unit_test(deleting_nearly_all_shrinks_the_file_by_itself),
-        cmocka_unit_test(a_dropped_tree_gives_its_pages_back),
-        cmocka_unit_test(a_cleared_tree_gives_its_pages_back),
+        cmocka_unit_test(the_pages_of_a_dropped_tree_are_freed),
+        cmocka_unit_test(the_pages_of_a_cleared_tree_are_freed),
         cmocka_unit_test(no_crash_loses_pages_of_dropped_trees),
         cmocka_unit_test(no_crash_loses_pages_of_cleared_trees),
         cmocka_unit_test(a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash),
         cmocka_unit_test(commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking),
-        cmocka_unit_test(each_call_of_upkeep_may_fail),
-        cmocka_unit_test(spaces_in_doubt_settle),
-        cmocka_unit_test(a_manifest_is_replaced_without_a_doubt),
-        cmocka_unit_test(clears_beside_flushes_give_up_the_tree_that_was_there),
+        cmocka_unit_test(any_call_of_page_reclaim_may_fail),
+        cmocka_unit_test(page_stores_in_doubt_are_resolved),
+        cmocka_unit_test(replacing_a_long_manifest_leaves_nothing_in_doubt),
+        cmocka_unit_test(a_clear_during_a_flush_frees_the_tree_it_removes),
         cmocka_unit_test(a_random_fill_is_dense_and_cheap_and_denser_after_compact),
         cmocka_unit_test(blocks_of_all_sizes_hold_values_of_all_sizes),
     };

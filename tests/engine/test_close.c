@@ -1,8 +1,9 @@
 /* test_close.c -- closing a database by force, while cursors, transactions and loads are open. */
 #include "base/random.h"
 #include "os/os.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
+#include "support/seed.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -10,14 +11,6 @@
 #include <stdio.h>
 
 enum { ENTRIES = 300 };
-
-static uint64_t seed_of_test(void)
-{
-    const char *text = getenv("HOLT_SEED");
-    uint64_t seed = text ? strtoull(text, NULL, 0) : 20260101;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 static void fill(holt_collection *c)
 {
@@ -51,7 +44,7 @@ static holt_load *begin_load(holt_collection *c)
     return load;
 }
 
-static open_handles open_all(fixture *f)
+static open_handles open_all(db_fixture *f)
 {
     open_handles h;
     holt_collection_options paged = {.kind = HOLT_BTREE};
@@ -135,8 +128,8 @@ static void expect_all_closed(const open_handles *h)
 
 static void free_one(open_handles *h, int i)
 {
-    void *const all[HANDLES] = {h->snapshot,  h->batch,   h->empty,       h->committed, h->fresh, h->in_memory,
-                                h->in_tree, h->of_snapshot, h->failed,    h->load,  h->sealed};
+    void *const all[HANDLES] = {h->snapshot, h->batch,       h->empty,  h->committed, h->fresh, h->in_memory,
+                                h->in_tree,  h->of_snapshot, h->failed, h->load,      h->sealed};
     if (i < 4)
         holt_rollback((holt_txn *)all[i]);
     else if (i < 9)
@@ -160,23 +153,23 @@ static void free_in_random_order(open_handles *h, rng *chance)
 }
 
 /* Each handle points into the database at several places; the next call would follow one of them into freed
- * memory (the address sanitizer tells). What was not committed is gone, and loads leave no files. */
+ * memory (the address sanitizer reports it). What was not committed is gone, and loads leave no files. */
 static void handles_outlive_a_forced_close_and_are_freed_in_any_order(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     rng chance;
-    rng_seed(&chance, seed_of_test());
+    rng_seed(&chance, test_seed());
     for (int round = 0; round < 10; round++) {
         open_handles h = open_all(f);
         expect_status(HOLT_BUSY, holt_close(f->db));
         expect_ok(holt_close_with(f->db, HOLT_CLOSE_FORCE));
-        fixture_forget(f);
+        db_fixture_forget(f);
         bool used = rng_chance(&chance, 2), reopened = rng_chance(&chance, 2);
         if (used) expect_all_closed(&h);
-        if (reopened) fixture_open(f, 0);
+        if (reopened) db_fixture_open(f, 0);
         if (used && reopened) expect_all_closed(&h);
         free_in_random_order(&h, &chance);
-        if (!reopened) fixture_open(f, 0);
+        if (!reopened) db_fixture_open(f, 0);
         expect_get(f->c, NULL, "committed", "1");
         expect_get(f->c, NULL, "key299", "value");
         expect_get(f->c, NULL, "batch", NULL);
@@ -191,15 +184,15 @@ static void handles_outlive_a_forced_close_and_are_freed_in_any_order(void **sta
     }
 }
 
-/* The transaction of a closed database belongs to no other, not even to one that lies at the same address. */
+/* The transaction of a closed database belongs to no other database, not even to one at the same address. */
 static void handles_of_a_forced_close_are_closed_for_other_databases_too(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *batch = begin(f->db, HOLT_TXN_BLIND), *snapshot = begin(f->db, HOLT_TXN_READ_ONLY);
     holt_value value = HOLT_VALUE_INIT;
     holt_cursor *cursor;
     expect_ok(holt_close_with(f->db, HOLT_CLOSE_FORCE));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_status(HOLT_CLOSED, holt_put(f->c, batch, holt_str("a"), holt_str("1")));
     expect_status(HOLT_CLOSED, holt_delete(f->c, batch, holt_str("a")));
     expect_status(HOLT_CLOSED, holt_get(f->c, snapshot, holt_str("a"), &value));
@@ -209,30 +202,30 @@ static void handles_of_a_forced_close_are_closed_for_other_databases_too(void **
     holt_value_free(&value);
 }
 
-/* It holds nothing of the database any more, so the database may go before it; then its calls must not look
- * there. */
+/* It no longer refers to the database, which may therefore be closed first; then its calls must not access
+ * it. */
 static void an_ended_transaction_or_load_is_closed_after_the_database_is(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *batch = begin(f->db, HOLT_TXN_BLIND);
     holt_collection *target = create(f->db, "target");
     holt_load *load = begin_load(target);
     put_in(f->c, batch, "a", "1");
     expect_ok(holt_commit(batch));
     expect_ok(holt_load_commit(load));
-    fixture_close(f);
+    db_fixture_close(f);
     expect_closed_txn(batch);
     expect_words("has ended");
     expect_closed_load(load);
     expect_words("has ended");
     holt_rollback(batch);
     holt_load_abort(load);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 static void unknown_flags_of_close_are_refused(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_cursor *cursor = open_cursor(f->c, NULL);
     put(f->c, "a", "1");
     expect_status(HOLT_INVALID, holt_close_with(f->db, 2));
@@ -242,26 +235,26 @@ static void unknown_flags_of_close_are_refused(void **state)
     expect_ok(holt_cursor_close(cursor));
     expect_ok(holt_close_with(f->db, 0));
     expect_ok(holt_close_with(NULL, HOLT_CLOSE_FORCE));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_ok(holt_close_with(f->db, HOLT_CLOSE_FORCE)); /* with nothing open */
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 static holt_status close_by_force(void *ctx, const holt_batch_entry *e)
 {
-    return holt_close_with(((fixture *)ctx)->db, HOLT_CLOSE_FORCE);
+    return holt_close_with(((db_fixture *)ctx)->db, HOLT_CLOSE_FORCE);
 }
 
-/* The walk is a call on the transaction that is under way: it must not be waited for by what it calls. */
+/* The walk is a call on the transaction that is in progress: what its callback calls must not wait for it. */
 static void a_forced_close_from_within_a_walk_over_a_batch_ends_the_walk(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     put_in(f->c, t, "a", "1");
     put_in(f->c, t, "b", "2");
     expect_status(HOLT_CLOSED, holt_batch_iterate(t, close_by_force, f));
     holt_rollback(t);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", NULL);
 }
 
@@ -316,8 +309,8 @@ static void *work(void *ctx)
     return NULL;
 }
 
-/* Workers with a handle each: two walk, one renews its cursor, one reads its batch back, two load. */
-static void close_under_workers(fixture *f, bool between)
+/* Workers with a handle each: two walk, one refreshes its cursor, one reads its batch back, two load. */
+static void close_under_workers(db_fixture *f, bool between)
 {
     worker workers[THREADS] = {{0}};
     _Atomic uint64_t calls = 0;
@@ -334,7 +327,8 @@ static void close_under_workers(fixture *f, bool between)
         snprintf(name, sizeof name, "load%d", i);
         if (i > 3) {
             holt_collection *c;
-            holt_collection_options o = {.kind = i == 4 ? HOLT_LSM : HOLT_BTREE, .flags = HOLT_CREATE_OR_OPEN};
+            holt_collection_options o = {.kind = i == 4 ? HOLT_LSM : HOLT_BTREE,
+                                         .flags = HOLT_CREATE_OR_OPEN};
             expect_ok(holt_collection_create(f->db, name, &o, &c));
             expect_ok(holt_load_begin(c, NULL, &w->load));
         }
@@ -344,7 +338,7 @@ static void close_under_workers(fixture *f, bool between)
     while (!between && atomic_load(&calls) < 2000)
         sched_yield();
     holt_status rc = holt_close_with(f->db, HOLT_CLOSE_FORCE);
-    fixture_forget(f);
+    db_fixture_forget(f);
     atomic_store(&go, true);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
@@ -353,19 +347,19 @@ static void close_under_workers(fixture *f, bool between)
         assert_int_equal(workers[i].last, HOLT_CLOSED);
         if (between) assert_int_equal(workers[i].counted, 1);
     }
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
-/* A thread that is in the middle of a call reads what the close is about to free; one that begins a call after it
- * has only its handle to ask. */
-static void a_forced_close_waits_for_calls_under_way_and_refuses_later_ones(void **state)
+/* A thread in the middle of a call reads what the close is about to free; one that begins a call afterwards
+ * has only its handle to check. */
+static void a_forced_close_waits_for_running_calls_and_refuses_later_ones(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     fill(f->c);
     expect_ok(holt_flush(f->db));
     bool can_fence = os_can_fence;
     for (int round = 0; round < 4; round++) {
-        os_can_fence = can_fence && round % 2 == 0; /* with barriers in the calls, too */
+        os_can_fence = can_fence && round % 2 == 0; /* with barriers within the calls, too */
         close_under_workers(f, false);
     }
     os_can_fence = can_fence;
@@ -374,15 +368,15 @@ static void a_forced_close_waits_for_calls_under_way_and_refuses_later_ones(void
 
 static void threads_between_calls_find_their_handles_closed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     fill(f->c);
     expect_ok(holt_flush(f->db));
     close_under_workers(f, true);
     expect_get(f->c, NULL, "key001", "value");
 }
 
-#define on_sim(test)   cmocka_unit_test_setup_teardown(test, fixture_sim, fixture_teardown)
-#define on_posix(test) cmocka_unit_test_setup_teardown(test, fixture_posix, fixture_teardown)
+#define on_sim(test)   cmocka_unit_test_setup_teardown(test, db_fixture_sim, db_fixture_teardown)
+#define on_posix(test) cmocka_unit_test_setup_teardown(test, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
@@ -392,7 +386,7 @@ int main(void)
         on_sim(an_ended_transaction_or_load_is_closed_after_the_database_is),
         on_sim(unknown_flags_of_close_are_refused),
         on_sim(a_forced_close_from_within_a_walk_over_a_batch_ends_the_walk),
-        on_posix(a_forced_close_waits_for_calls_under_way_and_refuses_later_ones),
+        on_posix(a_forced_close_waits_for_running_calls_and_refuses_later_ones),
         on_posix(threads_between_calls_find_their_handles_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
-/* test_crash.c -- crashes at the calls that change a disk, in many forms, and what is found after them.
+/* test_crash.c -- crashes at the calls that change a disk, of many kinds, and what is found after them.
  *
- * A failure names HOLT_SEED and HOLT_CRASH_AT, which replay one history and one point of it.
+ * A failure prints HOLT_SEED and HOLT_CRASH_AT, which replay one history and one point of it.
  * HOLT_CRASH_STATES sets how many databases are opened after a crash (make nightly: 100,000 and more), and
- * HOLT_FIRST_SEED with which history to begin.
+ * HOLT_FIRST_SEED the first history.
  */
 #include "db/open/open.h"
 #include "os/sim/sim.h"
@@ -12,8 +12,8 @@
 
 enum { STATES = 10000 };
 
-/* How densely a history is struck, and from when: all calls of a short one, some of a long one; from the
- * creation of the database or from when there are runs to merge. */
+/* How densely a history is struck, and from when on: at all calls of a short one, at some of a long one; from
+ * the creation of the database, or once there are runs to merge. */
 static const struct density {
     uint64_t steps_before, steps;
     uint32_t one_in;
@@ -22,7 +22,7 @@ enum { DENSITIES = sizeof densities / sizeof *densities };
 
 static crash_options options_of(uint64_t seed)
 {
-    /* Every configuration meets every density, for their numbers have no common divisor. */
+    /* Every configuration meets every density, since their numbers are coprime. */
     const history_configuration *c = &history_configurations[seed % history_configuration_count];
     const struct density *d = &densities[seed % DENSITIES];
     crash_options o = {.history = {.mixed = c->mixed,
@@ -48,9 +48,9 @@ static void strike_history(uint64_t seed, crash_counts *counts)
     verdict_assert(&v);
 }
 
-/* The order of writes, syncs, renames and unlinks is what durability is made of; one in the wrong place
- * shows only when the power goes right there, or when a kill leaves in the page cache what the next open
- * then trusts. */
+/* Durability depends on the order of writes, syncs, renames and unlinks; a wrong order shows only when the
+ * power fails at that very point, or when a kill leaves something in the page cache that the next open then
+ * trusts. */
 static void acknowledged_commits_survive_and_others_are_whole_or_absent(void **state)
 {
     crash_counts counts = {0, 0, 0, 0, 0};
@@ -90,7 +90,7 @@ static holt_status open_small(os *machine, holt **db)
     return holt_open_on(machine, "/db", &o, db);
 }
 
-/* Opens the database and closes it; on the way the machine is cloned before each change. */
+/* Opens the database and closes it; the machine is cloned before each change on the way. */
 static void open_and_clone(os *machine, clones *c)
 {
     holt *db = NULL;
@@ -114,7 +114,7 @@ static void expect_new_database(os *machine)
     model_destroy(m);
 }
 
-/* Cuts the power of copies of a machine and opens what is left. */
+/* Cuts the power of clones and opens what is left. */
 static void cut_and_open(os *machine, uint64_t seed)
 {
     for (uint64_t i = 0; i < CUTS; i++) {
@@ -127,8 +127,8 @@ static void cut_and_open(os *machine, uint64_t seed)
     }
 }
 
-/* A creation that was killed may be taken for a whole one by the next open, although some of its names are in the
- * page cache only; when the power goes during that open, any of the names that both made may be left. */
+/* The next open may take a creation that was killed for a complete one, although some of its names are only
+ * in the page cache; when the power fails during that open, any of the names that both made may be left. */
 static void a_creation_is_begun_again_or_finished_through_two_crashes(void **state)
 {
     static clones first, second;

@@ -9,12 +9,12 @@
 
 enum { VALUE_BYTES = 2000, RUN_FILES = 40, TABLE_MIN = 16, SMALL = 3 };
 
-typedef struct world {
+typedef struct growing_db {
     os *sim;
     holt *db;
     holt_collection *c;
     uint64_t keys; /* written so far, ascending */
-} world;
+} growing_db;
 
 static holt *open_at(os *sim, const char *path, uint32_t open_files_max)
 {
@@ -24,21 +24,21 @@ static holt *open_at(os *sim, const char *path, uint32_t open_files_max)
     return db;
 }
 
-static void world_open(world *w, uint32_t open_files_max)
+static void growing_db_open(growing_db *g, uint32_t open_files_max)
 {
     sim_options machine = {.seed = 11};
-    memset(w, 0, sizeof *w);
-    w->sim = sim_create(&machine);
-    assert_non_null(w->sim);
-    w->db = open_at(w->sim, "/db", open_files_max);
-    expect_ok(holt_collection_open(w->db, "default", &w->c));
+    memset(g, 0, sizeof *g);
+    g->sim = sim_create(&machine);
+    assert_non_null(g->sim);
+    g->db = open_at(g->sim, "/db", open_files_max);
+    expect_ok(holt_collection_open(g->db, "default", &g->c));
 }
 
-static void world_close(world *w)
+static void growing_db_close(growing_db *g)
 {
-    expect_ok(holt_close(w->db));
-    assert_int_equal(sim_handles(w->sim), 0);
-    sim_destroy(w->sim);
+    expect_ok(holt_close(g->db));
+    assert_int_equal(sim_handles(g->sim), 0);
+    sim_destroy(g->sim);
 }
 
 static slice key_of(uint64_t i, char buffer[32])
@@ -68,175 +68,175 @@ static holt_status get_key(holt_collection *c, uint64_t i)
     return rc;
 }
 
-/* A run file of its own for each flush: keys ascend, so no runs overlap and none are rewritten. */
-static void write_run(world *w)
+/* A run file of its own for each flush: keys ascend, so that no runs overlap and none are rewritten. */
+static void write_run(growing_db *g)
 {
     for (int i = 0; i < 20; i++)
-        expect_ok(put_key(w->c, w->keys++));
-    expect_ok(holt_flush(w->db));
+        expect_ok(put_key(g->c, g->keys++));
+    expect_ok(holt_flush(g->db));
 }
 
-static void write_runs(world *w, int runs)
+static void write_runs(growing_db *g, int runs)
 {
     holt_db_stats s;
     for (int i = 0; i < runs; i++)
-        write_run(w);
-    expect_ok(holt_stats(w->db, &s, sizeof s));
+        write_run(g);
+    expect_ok(holt_stats(g->db, &s, sizeof s));
     if (s.files < (uint64_t)runs) fail_msg("only %llu run files", (unsigned long long)s.files);
 }
 
-/* The cache is small, so that what is read comes from files. */
-static void read_all(world *w)
+/* The cache is small, so that reads go to the files. */
+static void read_all(growing_db *g)
 {
-    for (uint64_t i = 0; i < w->keys; i++)
-        expect_ok(get_key(w->c, i));
+    for (uint64_t i = 0; i < g->keys; i++)
+        expect_ok(get_key(g->c, i));
 }
 
 /* ---------------------------------------------------------------- the table */
 
-/* A descriptor for every file would end at the limit of the process. */
+/* One descriptor for every file would reach the limit of the process. */
 static void more_run_files_than_open_files_max_are_read_in_turn(void **state)
 {
-    world w;
-    world_open(&w, TABLE_MIN);
-    write_runs(&w, RUN_FILES);
-    read_all(&w);
-    if (sim_handles(w.sim) > TABLE_MIN + 6) fail_msg("%u handles", sim_handles(w.sim));
-    read_all(&w);
-    if (sim_handles(w.sim) > TABLE_MIN + 6) fail_msg("%u handles", sim_handles(w.sim));
-    world_close(&w);
+    growing_db g;
+    growing_db_open(&g, TABLE_MIN);
+    write_runs(&g, RUN_FILES);
+    read_all(&g);
+    if (sim_handles(g.sim) > TABLE_MIN + 6) fail_msg("%u handles", sim_handles(g.sim));
+    read_all(&g);
+    if (sim_handles(g.sim) > TABLE_MIN + 6) fail_msg("%u handles", sim_handles(g.sim));
+    growing_db_close(&g);
 }
 
-/* A file that was closed for want of its descriptor may have been replaced when it is opened again. */
+/* A file whose descriptor was needed elsewhere may have been replaced when it is opened again. */
 static void a_replaced_run_file_is_not_taken_for_the_one_that_was_closed(void **state)
 {
-    world w;
+    growing_db g;
     void *bytes;
     size_t size;
     holt_status rc = HOLT_OK;
-    world_open(&w, TABLE_MIN);
-    write_runs(&w, RUN_FILES);
-    expect_ok(sim_peek(w.sim, "/db/run-000002.sst", &bytes, &size));
-    sim_set_handles_max(w.sim, 1); /* whoever opens something makes the table close what is idle */
+    growing_db_open(&g, TABLE_MIN);
+    write_runs(&g, RUN_FILES);
+    expect_ok(sim_peek(g.sim, "/db/run-000002.sst", &bytes, &size));
+    sim_set_handles_max(g.sim, 1); /* opening another file makes the table close an idle one */
     for (int i = 0; i < 20; i++)
-        (void)holt_verify_on(w.sim, "/nothing", NULL, NULL, 0);
-    sim_set_handles_max(w.sim, 0);
-    expect_ok(sim_poke(w.sim, "/db/run-000001.sst", bytes, size));
+        (void)holt_verify_on(g.sim, "/nothing", NULL, NULL, 0);
+    sim_set_handles_max(g.sim, 0);
+    expect_ok(sim_poke(g.sim, "/db/run-000001.sst", bytes, size));
     holt_free(bytes);
     for (uint64_t i = 0; i < 20 && rc == HOLT_OK; i++)
-        rc = get_key(w.c, i);
+        rc = get_key(g.c, i);
     expect_status(HOLT_CORRUPT, rc);
     expect_words("run-000001.sst: header: file number 2");
-    expect_ok(get_key(w.c, w.keys - 1));
-    world_close(&w);
+    expect_ok(get_key(g.c, g.keys - 1));
+    growing_db_close(&g);
 }
 
 /* ---------------------------------------------------------------- none is left */
 
-/* What the table holds open for reading is given to who needs a descriptor, also in another database. */
-static void idle_descriptors_are_given_to_whoever_needs_one(void **state)
+/* What the table keeps open for reading is given up when a descriptor is needed, also by another database. */
+static void idle_descriptors_are_closed_when_one_is_needed(void **state)
 {
-    world w;
+    growing_db g;
     holt *other;
     holt_collection *c;
-    world_open(&w, 64);
-    write_runs(&w, RUN_FILES);
-    read_all(&w);
-    uint32_t handles = sim_handles(w.sim);
+    growing_db_open(&g, 64);
+    write_runs(&g, RUN_FILES);
+    read_all(&g);
+    uint32_t handles = sim_handles(g.sim);
     assert_true(handles >= RUN_FILES);
-    sim_set_handles_max(w.sim, handles);
-    write_runs(&w, 10);
-    other = open_at(w.sim, "/other", 64);
+    sim_set_handles_max(g.sim, handles);
+    write_runs(&g, 10);
+    other = open_at(g.sim, "/other", 64);
     expect_ok(holt_collection_open(other, "default", &c));
     for (uint64_t i = 0; i < 100; i++)
         expect_ok(put_key(c, i));
     expect_ok(holt_flush(other));
-    read_all(&w);
-    assert_true(sim_handles(w.sim) <= handles);
+    read_all(&g);
+    assert_true(sim_handles(g.sim) <= handles);
     expect_ok(holt_close(other));
-    world_close(&w);
+    growing_db_close(&g);
 }
 
-/* With not one descriptor left, calls that need one are refused in words that name the limit, and with nothing
- * done; others go on; and all goes on by itself when there are some again. */
-static void without_any_descriptor_calls_are_refused_and_then_go_on(void **state)
+/* With no descriptor left, calls that need one are refused with a message that names the limit, and change
+ * nothing; other calls work; and everything works again by itself once there are descriptors. */
+static void calls_are_refused_until_there_is_a_descriptor(void **state)
 {
-    world w;
+    growing_db g;
     holt_collection *made = NULL;
     holt *other = NULL;
-    world_open(&w, TABLE_MIN);
-    write_runs(&w, RUN_FILES);
-    sim_set_handles_max(w.sim, 1);
+    growing_db_open(&g, TABLE_MIN);
+    write_runs(&g, RUN_FILES);
+    sim_set_handles_max(g.sim, 1);
 
     holt_status rc = HOLT_OK;
-    for (uint64_t i = 0; i < w.keys && rc == HOLT_OK; i++)
-        rc = get_key(w.c, i);
+    for (uint64_t i = 0; i < g.keys && rc == HOLT_OK; i++)
+        rc = get_key(g.c, i);
     expect_status(HOLT_BUSY, rc);
     expect_words("RLIMIT_NOFILE");
-    expect_ok(put_key(w.c, w.keys)); /* the log is open */
-    expect_ok(get_key(w.c, w.keys));
-    w.keys++;
-    expect_ok(holt_sync(w.db));
-    expect_status(HOLT_BUSY, holt_collection_create(w.db, "made", NULL, &made));
+    expect_ok(put_key(g.c, g.keys)); /* the log is open */
+    expect_ok(get_key(g.c, g.keys));
+    g.keys++;
+    expect_ok(holt_sync(g.db));
+    expect_status(HOLT_BUSY, holt_collection_create(g.db, "made", NULL, &made));
     expect_words("RLIMIT_NOFILE");
-    expect_status(HOLT_BUSY, holt_flush(w.db));
+    expect_status(HOLT_BUSY, holt_flush(g.db));
     expect_words("RLIMIT_NOFILE");
-    expect_status(HOLT_BUSY, holt_open_on(w.sim, "/other", NULL, &other));
+    expect_status(HOLT_BUSY, holt_open_on(g.sim, "/other", NULL, &other));
     expect_words("RLIMIT_NOFILE");
-    /* Until memory is full, and then a put is refused too. */
-    for (rc = HOLT_OK; rc == HOLT_OK && w.keys < 100000; w.keys += rc == HOLT_OK)
-        rc = put_key(w.c, w.keys);
+    /* Until memory is full, when a put is refused too. */
+    for (rc = HOLT_OK; rc == HOLT_OK && g.keys < 100000; g.keys += rc == HOLT_OK)
+        rc = put_key(g.c, g.keys);
     expect_status(HOLT_BUSY, rc);
     expect_words("RLIMIT_NOFILE");
 
-    sim_set_handles_max(w.sim, 0);
-    sim_run_until_idle(w.sim);
-    expect_ok(put_key(w.c, w.keys++));
-    expect_ok(holt_health(w.db));
-    expect_ok(holt_flush(w.db));
-    expect_ok(holt_collection_create(w.db, "made", NULL, &made));
+    sim_set_handles_max(g.sim, 0);
+    sim_run_until_idle(g.sim);
+    expect_ok(put_key(g.c, g.keys++));
+    expect_ok(holt_health(g.db));
+    expect_ok(holt_flush(g.db));
+    expect_ok(holt_collection_create(g.db, "made", NULL, &made));
     holt_collection_close(made);
-    read_all(&w);
-    world_close(&w);
+    read_all(&g);
+    growing_db_close(&g);
 }
 
 /* A program that closes its database when it is out of descriptors has no handle to try again with: what was
- * committed is there at the next open. */
+ * committed must be there at the next open. */
 static void a_close_without_any_descriptor_loses_nothing(void **state)
 {
-    world w;
-    world_open(&w, TABLE_MIN);
-    write_run(&w);
+    growing_db g;
+    growing_db_open(&g, TABLE_MIN);
+    write_run(&g);
     for (int i = 0; i < 10; i++)
-        expect_ok(put_key(w.c, w.keys++));
-    sim_set_handles_max(w.sim, 1);
-    expect_ok(holt_close(w.db));
-    sim_set_handles_max(w.sim, 0);
-    w.db = open_at(w.sim, "/db", TABLE_MIN);
-    expect_ok(holt_collection_open(w.db, "default", &w.c));
-    read_all(&w);
-    world_close(&w);
+        expect_ok(put_key(g.c, g.keys++));
+    sim_set_handles_max(g.sim, 1);
+    expect_ok(holt_close(g.db));
+    sim_set_handles_max(g.sim, 0);
+    g.db = open_at(g.sim, "/db", TABLE_MIN);
+    expect_ok(holt_collection_open(g.db, "default", &g.c));
+    read_all(&g);
+    growing_db_close(&g);
 }
 
 /* ---------------------------------------------------------------- at rest */
 
-/* Many small databases in a process: each may hold its directory, LOCK and the log, and nothing else. */
+/* Many small databases in a process: each may hold its directory, LOCK and the log open, and nothing else. */
 static void a_small_database_at_rest_holds_three_descriptors(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};
     for (size_t i = 0; i < 2; i++) {
-        world w;
+        growing_db g;
         holt_collection *c = NULL;
         holt_collection_options o = {.kind = kinds[i]};
-        world_open(&w, TABLE_MIN);
-        expect_ok(holt_collection_create(w.db, "small", &o, &c));
-        sim_run_until_idle(w.sim);
-        if (sim_handles(w.sim) > SMALL) fail_msg("%u handles, kind %d", sim_handles(w.sim), (int)kinds[i]);
+        growing_db_open(&g, TABLE_MIN);
+        expect_ok(holt_collection_create(g.db, "small", &o, &c));
+        sim_run_until_idle(g.sim);
+        if (sim_handles(g.sim) > SMALL) fail_msg("%u handles, kind %d", sim_handles(g.sim), (int)kinds[i]);
         expect_ok(put_key(c, 1));
-        expect_ok(put_key(w.c, 1));
-        if (sim_handles(w.sim) > SMALL) fail_msg("%u handles, kind %d", sim_handles(w.sim), (int)kinds[i]);
+        expect_ok(put_key(g.c, 1));
+        if (sim_handles(g.sim) > SMALL) fail_msg("%u handles, kind %d", sim_handles(g.sim), (int)kinds[i]);
         holt_collection_close(c);
-        world_close(&w);
+        growing_db_close(&g);
     }
 }
 
@@ -245,8 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_run_files_than_open_files_max_are_read_in_turn),
         cmocka_unit_test(a_replaced_run_file_is_not_taken_for_the_one_that_was_closed),
-        cmocka_unit_test(idle_descriptors_are_given_to_whoever_needs_one),
-        cmocka_unit_test(without_any_descriptor_calls_are_refused_and_then_go_on),
+        cmocka_unit_test(idle_descriptors_are_closed_when_one_is_needed),
+        cmocka_unit_test(calls_are_refused_until_there_is_a_descriptor),
         cmocka_unit_test(a_close_without_any_descriptor_loses_nothing),
         cmocka_unit_test(a_small_database_at_rest_holds_three_descriptors),
     };

@@ -1,10 +1,11 @@
-/* test_destroy.c -- deleting a database: what goes, what stays, and what a crash in the middle leaves. */
+/* test_destroy.c -- deleting a database: what is deleted, what stays, and what a crash in the middle
+ * leaves. */
 #include "base/hash.h"
 #include "base/memory.h"
 #include "db/open/destroy.h"
 #include "db/open/open.h"
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ static void key_of(int i, char key[16])
 }
 
 /* Flushed into both kinds of files, and some more in the log. */
-static void fill(fixture *f)
+static void fill(db_fixture *f)
 {
     holt_collection_options o = {.kind = HOLT_BTREE};
     holt_collection *tree;
@@ -33,7 +34,7 @@ static void fill(fixture *f)
     }
 }
 
-static holt_status destroy(fixture *f)
+static holt_status destroy(db_fixture *f)
 {
     return holt_destroy_on(f->os, f->path);
 }
@@ -62,44 +63,44 @@ static int names_in(os *o, const char *path)
     return count;
 }
 
-/* A database of both kinds, with data in files and in the log, leaves files of every sort behind. */
+/* A database of both kinds, with data in files and in the log, has files of every sort. */
 static void destroy_removes_all_files_and_the_directory(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     expect_ok(destroy(f));
     assert_false(directory_exists(f->os, f->path));
     expect_status(HOLT_NOT_FOUND, destroy(f));
     expect_words("no database");
-    expect_status(HOLT_NOT_FOUND, fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &f->db));
-    fixture_open(f, HOLT_OPEN_MUST_CREATE);
+    expect_status(HOLT_NOT_FOUND, db_fixture_try_open(f, HOLT_OPEN_MUST_EXIST, &f->db));
+    db_fixture_open(f, HOLT_OPEN_MUST_CREATE);
     expect_get(f->c, NULL, "key001", NULL);
 }
 
-/* Under an open database the files must stay: it would go on writing into names that are gone. */
+/* The files of an open database must stay: it would go on writing to files without names. */
 static void destroy_of_an_open_database_is_busy(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt *reader;
     fill(f);
     expect_status(HOLT_BUSY, destroy(f));
-    fixture_close(f);
-    expect_ok(fixture_try_open(f, HOLT_OPEN_READ_ONLY, &reader));
+    db_fixture_close(f);
+    expect_ok(db_fixture_try_open(f, HOLT_OPEN_READ_ONLY, &reader));
     expect_status(HOLT_BUSY, destroy(f));
     expect_ok(holt_close(reader));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "key001", "value");
 }
 
-/* A user may keep notes or certificates beside the database. */
+/* A user may keep notes or certificates next to the database. */
 static void destroy_keeps_foreign_files_and_their_directory(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES];
     size_t size;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     file_write(temp_dir_join(f->path, "notes.txt", path), "mine", 4);
     expect_ok(destroy(f));
     assert_int_equal(names_in(f->os, f->path), 1);
@@ -111,12 +112,12 @@ static void destroy_keeps_foreign_files_and_their_directory(void **state)
     assert_int_equal(names_in(f->os, f->path), 1);
 }
 
-/* What the path names may be a link to a directory elsewhere. */
+/* The path may be a link to a directory elsewhere. */
 static void destroy_through_a_symbolic_link_leaves_the_empty_directory(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char link_path[TEMP_PATH_BYTES];
-    fixture_close(f);
+    db_fixture_close(f);
     temp_dir_join(f->dir.path, "link", link_path);
     assert_int_equal(symlink(f->path, link_path), 0);
     expect_ok(holt_destroy(link_path));
@@ -124,9 +125,9 @@ static void destroy_through_a_symbolic_link_leaves_the_empty_directory(void **st
     expect_status(HOLT_NOT_FOUND, holt_destroy(link_path));
 }
 
-/* LevelDB and RocksDB name CURRENT, LOCK, LOG and MANIFEST as Holt does. Their databases must not be hurt by a
- * wrong path, and nor must a directory of logs. */
-static void destroy_of_what_is_no_database_deletes_nothing(void **state)
+/* LevelDB and RocksDB name CURRENT, LOCK, LOG and MANIFEST as Holt does. A wrong path must not harm their
+ * databases, nor a directory of logs. */
+static void destroy_of_something_else_deletes_nothing(void **state)
 {
     static const char *const others[][2] = {{"CURRENT", "MANIFEST-000004\n"},
                                             {"MANIFEST-000004", "\x56\xf9\xb8\xf8\x1c\x00\x01\x01"},
@@ -135,9 +136,9 @@ static void destroy_of_what_is_no_database_deletes_nothing(void **state)
                                             {"000003.log", "something"},
                                             {"wal-7.log", "a log of another program"}};
     enum { OTHERS = sizeof others / sizeof *others };
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[64];
-    fixture_close(f);
+    db_fixture_close(f);
     expect_status(HOLT_INVALID, holt_destroy_on(f->os, NULL));
     expect_status(HOLT_INVALID, holt_destroy_on(f->os, ""));
     expect_status(HOLT_NOT_FOUND, holt_destroy_on(f->os, "/none"));
@@ -156,15 +157,16 @@ static void destroy_of_what_is_no_database_deletes_nothing(void **state)
     assert_int_equal(names_in(f->os, "/other"), OTHERS - 1);
 }
 
-/* A database that cannot be opened any more is what one wants to delete most. */
+/* A database that can no longer be opened is the one most worth deleting. */
 static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **state)
 {
-    static const char newer[] = "holt 2 00000000000000000000000000000000 MANIFEST-000001 ", damaged[] = "holt ?";
-    fixture *f = (fixture *)*state;
+    static const char newer[] = "holt 2 00000000000000000000000000000000 MANIFEST-000001 ",
+                      damaged[] = "holt ?";
+    db_fixture *f = (db_fixture *)*state;
     void *current;
     size_t size;
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     expect_ok(sim_peek(f->os, "/db/CURRENT", &current, &size));
     expect_ok(sim_poke(f->os, "/db/CURRENT", damaged, strlen(damaged)));
     os *copy = sim_clone(f->os, 1);
@@ -176,7 +178,7 @@ static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **st
     assert_false(directory_exists(copy, "/db"));
     sim_destroy(copy);
 
-    /* The checksum of the line is where it is in all versions. */
+    /* The checksum of the line is at the same place in all versions. */
     char line[128];
     size_t length = strlen(newer);
     memcpy(line, newer, length);
@@ -187,7 +189,7 @@ static void destroy_of_a_damaged_database_works_but_not_of_a_newer_one(void **st
     assert_int_equal(names_in(f->os, "/db"), before);
     expect_ok(sim_poke(f->os, "/db/CURRENT", current, size));
     mem_free(current);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "key001", "value");
 }
 
@@ -210,12 +212,12 @@ typedef struct found {
     int whole, refused, gone;
 } found;
 
-/* What a destroy that was cut short has left is the whole database, or none; and it can be destroyed. */
+/* A destroy that was interrupted leaves the whole database, or none; and it can be repeated. */
 static void expect_whole_or_gone(os *machine, found *counts)
 {
-    fixture f = {.os = machine, .path = "/db"};
+    db_fixture f = {.os = machine, .path = "/db"};
     holt *db;
-    holt_status rc = fixture_try_open(&f, HOLT_OPEN_MUST_EXIST, &db);
+    holt_status rc = db_fixture_try_open(&f, HOLT_OPEN_MUST_EXIST, &db);
     if (rc == HOLT_OK) {
         expect_whole(machine, db);
         expect_ok(holt_close(db));
@@ -230,7 +232,7 @@ static void expect_whole_or_gone(os *machine, found *counts)
     rc = holt_destroy_on(machine, "/db");
     if (rc != HOLT_NOT_FOUND) expect_ok(rc);
     holt_collection *c;
-    expect_ok(fixture_try_open(&f, HOLT_OPEN_MUST_CREATE, &db));
+    expect_ok(db_fixture_try_open(&f, HOLT_OPEN_MUST_CREATE, &db));
     expect_ok(holt_collection_open(db, "default", &c));
     expect_get(c, NULL, "key001", NULL);
     expect_ok(holt_close(db));
@@ -256,14 +258,14 @@ static void strike(void *ctx, uint64_t call)
     }
 }
 
-/* If a manifest went before CURRENT, or a log before a run, a crash would leave a database that opens with a
- * part of its data, or one that neither opens nor can be destroyed. */
+/* If a manifest were deleted before CURRENT, or a log before a run, a crash would leave a database that opens
+ * with part of its data, or one that can be neither opened nor destroyed. */
 static void interrupted_destroy_leaves_all_or_nothing(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     strikes s = {.machine = f->os};
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     sim_on_io(f->os, strike, &s);
     expect_ok(destroy(f));
     sim_on_io(f->os, NULL, NULL);
@@ -271,14 +273,13 @@ static void interrupted_destroy_leaves_all_or_nothing(void **state)
     assert_true(s.counts.whole > 0 && s.counts.refused > 0 && s.counts.gone > 0);
 }
 
-/* A process that was killed leaves unlinks that no sync has made durable, and another process goes on from
- * there. */
+/* A killed process leaves unlinks that no sync has made durable, and another process continues from there. */
 static void destroy_that_failed_can_be_repeated(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     found counts = {0};
     fill(f);
-    fixture_close(f);
+    db_fixture_close(f);
     for (uint64_t n = 1;; n++) {
         os *copy = sim_clone(f->os, n);
         sim_fail(copy, SIM_CALLS, n, EIO, n % 2 == 0);
@@ -303,19 +304,19 @@ static void destroy_that_failed_can_be_repeated(void **state)
     print_message("whole %d, refused %d, gone %d\n", counts.whole, counts.refused, counts.gone);
 }
 
-#define on_sim(test)   cmocka_unit_test_setup_teardown(test, fixture_sim, fixture_teardown)
-#define on_posix(test) cmocka_unit_test_setup_teardown(test, fixture_posix, fixture_teardown)
+#define on_sim(test)   cmocka_unit_test_setup_teardown(test, db_fixture_sim, db_fixture_teardown)
+#define on_posix(test) cmocka_unit_test_setup_teardown(test, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         on_sim(destroy_removes_all_files_and_the_directory),
         {"destroy_removes_all_files_and_the_directory, posix", destroy_removes_all_files_and_the_directory,
-         fixture_posix, fixture_teardown, NULL},
+         db_fixture_posix, db_fixture_teardown, NULL},
         on_sim(destroy_of_an_open_database_is_busy),
         on_posix(destroy_keeps_foreign_files_and_their_directory),
         on_posix(destroy_through_a_symbolic_link_leaves_the_empty_directory),
-        on_sim(destroy_of_what_is_no_database_deletes_nothing),
+        on_sim(destroy_of_something_else_deletes_nothing),
         on_sim(destroy_of_a_damaged_database_works_but_not_of_a_newer_one),
         on_sim(interrupted_destroy_leaves_all_or_nothing),
         on_sim(destroy_that_failed_can_be_repeated),

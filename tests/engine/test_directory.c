@@ -1,5 +1,5 @@
-/* test_directory.c -- what opening makes, deletes and leaves alone in a directory. */
-#include "support/fixture.h"
+/* test_directory.c -- which files an open creates, deletes and leaves alone in a directory. */
+#include "support/db_fixture.h"
 
 #include "db/open/directory.h"
 #include "db/open/open.h"
@@ -45,36 +45,52 @@ static holt_status try_open(const char *path, uint32_t flags)
 /* ---------------------------------------------------------------- what is deleted */
 
 /* Names that look much like the engine's, and some that people use. */
-static const char *const users[] = {"notes.tmp",       "a.tmp",           ".tmp",           "CURRENT.tmp.bak", "MANIFEST-1",
-                                    "run-1.sst",       "run-0000001.sst", "wal-1.log",      "wal-000009.log~", "tree-7.bt",
-                                    "spare-2.log",     "spare-.log",      "BALLAST.tmp",    "BALLASTS",        "LOG.old.tmp",
-                                    "run-000009.sst.tmp", "backup of run-000009.sst", ".DS_Store", ".nfs000000000012", "current.tmp"};
-/* Left by the engine when it was cut off. */
-static const char *const ours[] = {"CURRENT.tmp", "spare-000077.log", "run-000077.sst", "wal-000077.log", "MANIFEST-000077",
-                                   "tree-000077.bt"};
+static const char *const users[] = {"notes.tmp",
+                                    "a.tmp",
+                                    ".tmp",
+                                    "CURRENT.tmp.bak",
+                                    "MANIFEST-1",
+                                    "run-1.sst",
+                                    "run-0000001.sst",
+                                    "wal-1.log",
+                                    "wal-000009.log~",
+                                    "tree-7.bt",
+                                    "spare-2.log",
+                                    "spare-.log",
+                                    "BALLAST.tmp",
+                                    "BALLASTS",
+                                    "LOG.old.tmp",
+                                    "run-000009.sst.tmp",
+                                    "backup of run-000009.sst",
+                                    ".DS_Store",
+                                    ".nfs000000000012",
+                                    "current.tmp"};
+/* Left by the engine when it was interrupted. */
+static const char *const ours[] = {"CURRENT.tmp",    "spare-000077.log", "run-000077.sst",
+                                   "wal-000077.log", "MANIFEST-000077",  "tree-000077.bt"};
 
-/* Opening tidies up after a crash. What is not its own it must not touch, also when it ends in ".tmp". */
+/* Opening cleans up after a crash. It must not touch files of others, even when their names end in ".tmp". */
 static void only_the_engines_own_files_are_deleted(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     put(f->c, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     for (size_t i = 0; i < sizeof users / sizeof *users; i++)
         file_write(in(f->path, users[i]), "mine", 4);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         file_write(in(f->path, ours[i]), "left", 4);
     assert_int_equal(mkdir(in(f->path, "lost+found"), 0700), 0);
 
-    fixture_open(f, HOLT_OPEN_READ_ONLY); /* deletes nothing at all */
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY); /* deletes nothing at all */
     expect_get(f->c, NULL, "a", "1");
-    fixture_close(f);
+    db_fixture_close(f);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         assert_true(file_exists(in(f->path, ours[i])));
     holt_verify_report report;
     expect_ok(holt_verify(f->path, NULL, &report, sizeof report));
     assert_int_equal(report.orphans, sizeof ours / sizeof *ours - 1); /* a later segment might be the log's */
 
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
     for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
         size_t size;
@@ -90,7 +106,7 @@ static void only_the_engines_own_files_are_deleted(void **state)
     assert_true(file_exists(in(f->path, "lost+found")));
 }
 
-/* Files get more digits when six are not enough, and never leading zeros then. */
+/* File names get more digits when six are not enough, and never leading zeros then. */
 static void names_are_classified_exactly(void **state)
 {
     (void)state;
@@ -130,10 +146,10 @@ static void names_are_classified_exactly(void **state)
 
 /* ---------------------------------------------------------------- where a database may be made */
 
-/* A fresh file system has lost+found, and file managers leave their marks everywhere. */
-static void a_database_is_made_beside_bystanders(void **state)
+/* A new file system has lost+found, and file managers leave their marks everywhere. */
+static void a_database_is_created_next_to_harmless_files(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     static const char *const names[] = {".DS_Store", ".nfs0000000001234567", ".hidden", ".tmp", ".gitkeep"};
     const char *path = in(f->dir.path, "mount");
     char there[TEMP_PATH_BYTES];
@@ -151,10 +167,10 @@ static void a_database_is_made_beside_bystanders(void **state)
         assert_true(file_exists(in(there, names[i])));
 }
 
-/* A wrong path must not fill somebody's directory with files. */
-static void a_database_is_not_made_among_other_files(void **state)
+/* A wrong path must not fill a directory with files. */
+static void a_database_is_not_created_among_other_files(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     static const char *const names[] = {"notes.tmp", "letter.txt", "run-1.sst", "lost+found.txt"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char there[TEMP_PATH_BYTES];
@@ -172,11 +188,13 @@ static void a_database_is_not_made_among_other_files(void **state)
 
 /* ---------------------------------------------------------------- nothing left behind */
 
-/* Whoever asks for a database that must be there tries a path out: neither the directory nor LOCK nor LOG may be made. */
+/* An open that requires an existing database may be a try with a wrong path: it must create neither the
+ * directory nor LOCK nor LOG. */
 static void an_open_that_is_refused_leaves_nothing_behind(void **state)
 {
-    fixture *f = *state;
-    static const uint32_t flags[] = {HOLT_OPEN_MUST_EXIST, HOLT_OPEN_READ_ONLY, HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST};
+    db_fixture *f = *state;
+    static const uint32_t flags[] = {HOLT_OPEN_MUST_EXIST, HOLT_OPEN_READ_ONLY,
+                                     HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST};
     char missing[TEMP_PATH_BYTES], empty[TEMP_PATH_BYTES], headless[TEMP_PATH_BYTES];
     temp_dir_join(f->dir.path, "missing", missing);
     temp_dir_join(f->dir.path, "empty", empty);
@@ -201,20 +219,21 @@ static void an_open_that_is_refused_leaves_nothing_behind(void **state)
     expect_status(HOLT_NOT_FOUND, holt_verify(empty, NULL, NULL, 0));
     assert_int_equal(entries_of(empty), 0);
 
-    fixture_close(f);
+    db_fixture_close(f);
     assert_int_equal(unlink(in(f->path, "LOCK")), 0); /* as in a copy without it */
     size_t before = entries_of(f->path);
     expect_status(HOLT_EXISTS, try_open(f->path, HOLT_OPEN_MUST_CREATE));
     assert_int_equal(entries_of(f->path), before);
     expect_ok(try_open(f->path, HOLT_OPEN_READ_ONLY));
     assert_int_equal(entries_of(f->path), before);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
-/* The library makes one directory, not a path: a typing error near its root would make a tree of them. */
+/* The library creates one directory, not a whole path: a typing error near its root would create a tree of
+ * them. */
 static void a_missing_parent_is_named(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     char parent[TEMP_PATH_BYTES], path[TEMP_PATH_BYTES];
     static const char *const tails[] = {"db", "db/", "db///"};
     temp_dir_join(f->dir.path, "no/such", parent);
@@ -228,15 +247,15 @@ static void a_missing_parent_is_named(void **state)
     assert_false(file_exists(in(f->dir.path, "no")));
 }
 
-#define POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         POSIX(only_the_engines_own_files_are_deleted),
         cmocka_unit_test(names_are_classified_exactly),
-        POSIX(a_database_is_made_beside_bystanders),
-        POSIX(a_database_is_not_made_among_other_files),
+        POSIX(a_database_is_created_next_to_harmless_files),
+        POSIX(a_database_is_not_created_among_other_files),
         POSIX(an_open_that_is_refused_leaves_nothing_behind),
         POSIX(a_missing_parent_is_named),
     };

@@ -1,21 +1,22 @@
-/* test_disk_full.c -- a disk that fills up, is emptied, and used on.
+/* test_disk_full.c -- a disk that fills up, gets room again, and is used on.
  *
- * One story, told on a tmpfs of 64 MiB (where this process may mount one), and on sim with disks of many
- * sizes: puts until the disk is full; then everything acknowledged can be read, from all sides; room is made in
- * one of several ways; writing goes on by itself, without an open in between; and what is there at the end is
- * there after a reopening too, and sound.
+ * The same sequence runs on a tmpfs of 64 MiB (where this process may mount one), and on sim with disks of
+ * many sizes: puts until the disk is full; then everything acknowledged can be read, in every way; room is
+ * made in one of several ways; writing works again by itself, without reopening; and what is there at the end
+ * is still there, and sound, after a reopen.
  *
- * Entry i goes to the collection "kept" if i is a multiple of 8, else to "ballast". They are of one kind or of both.
- * HOLT_SEED chooses the sizes of sim's disks.
+ * Entry i goes to the collection "kept" if i is a multiple of 8, else to "ballast". They are of one kind or
+ * of both. HOLT_SEED chooses the sizes of sim's disks.
  */
 #include "base/random.h"
 #include "db/open/open.h"
 #include "db/verify/verify.h"
 #include "os/sim/sim.h"
 #include "support/child.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
 #include "support/must.h"
+#include "support/seed.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -24,11 +25,18 @@
 
 enum { VALUE_BYTES_MAX = 4096, KEPT_EACH = 8, RESUMED = 300, TRIES = 200 };
 
-typedef enum making_room { ROOM_DROP, ROOM_CLEAR, ROOM_GROW, ROOM_DELETE, ROOM_REOPEN_DELETE,
-                          ROOM_DELETE_MOST, ROOM_WAYS } making_room;
+typedef enum making_room {
+    ROOM_DROP,
+    ROOM_CLEAR,
+    ROOM_GROW,
+    ROOM_DELETE,
+    ROOM_REOPEN_DELETE,
+    ROOM_DELETE_MOST,
+    ROOM_WAYS
+} making_room;
 
-static const char *const way_names[ROOM_WAYS] = {"drop", "clear", "grow", "delete",
-                                                "reopen and delete", "delete most"};
+static const char *const way_names[ROOM_WAYS] = {"drop",       "clear", "grow", "delete", "reopen and delete",
+                                                 "delete most"};
 
 typedef struct story {
     os *os;
@@ -107,7 +115,7 @@ static uint64_t scan(holt_collection *c, bool forward)
     return count;
 }
 
-/* What there should be, by gets and by scans. */
+/* What must be there, by gets and by scans. */
 static void check_all(story *s)
 {
     uint64_t kept = 0, ballast = 0;
@@ -144,7 +152,7 @@ static holt_status put_patiently(story *s, uint64_t i)
     return rc;
 }
 
-/* The full disk is told with the name of a file, and what was refused is not there. */
+/* The error names a file, and what was refused is not there. */
 static void fill(story *s)
 {
     holt_status rc = HOLT_OK;
@@ -225,9 +233,9 @@ static void make_room(story *s)
         s->gone_upto = s->count / 4 * 3;
         for (uint64_t i = 0; i < s->gone_upto; i++)
             try_until_ok(s, delete_entry, i, "delete");
-        return; /* nobody asks for a flush of the last ones */
+        return; /* nothing else flushes the last ones */
     default:
-        return; /* the disk has grown; nothing goes */
+        return; /* the disk has grown; nothing is deleted */
     }
     s->gone_upto = s->count;
 }
@@ -243,7 +251,7 @@ static void live(story *s)
     s->resumed_from = s->count;
     for (int i = 0; i < RESUMED; i++, s->count++)
         try_until_ok(s, put_entry, s->count, "put");
-    try_until_ok(s, health, 0, "health"); /* what failed in the background is tried again soon */
+    try_until_ok(s, health, 0, "health"); /* what failed in the background is soon tried again */
     check_all(s);
     expect_ok(holt_close(s->db));
     expect_ok(holt_verify_on(s->os, s->path, NULL, &report, sizeof report));
@@ -258,7 +266,7 @@ static void live_on_sim(uint32_t kind, making_room way, uint64_t disk_bytes, uin
 {
     sim_options machine = {.seed = seed, .disk_bytes_max = disk_bytes};
     story s = {.os = sim_create(&machine), .simulated = true, .path = "/db", .kind = kind, .way = way};
-    s.kept_kind = HOLT_LSM + (uint32_t)(seed / 3 % 2); /* beside the durabilities */
+    s.kept_kind = HOLT_LSM + (uint32_t)(seed / 3 % 2); /* independent of the durability */
     holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10};
     s.options = o;
     s.durability = 1 + (uint32_t)(seed % 3);
@@ -266,20 +274,19 @@ static void live_on_sim(uint32_t kind, making_room way, uint64_t disk_bytes, uin
     sim_destroy(s.os);
 }
 
-/* Where the disk becomes full decides what fails: a segment, a run, a page, a merge's output, the manifest. So
- * sizes are many and odd, and each is met with another way of making room. */
-static void a_full_disk_costs_nothing_and_is_used_on(void **state)
+/* Where the disk fills up decides what fails: a segment, a run, a page, the output of a merge, the manifest.
+ * So there are many odd sizes, and each is combined with another way of making room. */
+static void a_full_disk_loses_nothing_and_is_usable_again(void **state)
 {
     rng r;
-    uint64_t seed = environment_number("HOLT_SEED", 20261120);
+    uint64_t seed = test_seed();
     uint64_t sizes = environment_number("HOLT_DISKS", 4);
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
     rng_seed(&r, seed);
     for (uint64_t i = 0; i < sizes; i++)
         for (making_room way = 0; way < ROOM_WAYS; way++) {
             uint64_t bytes = (5 << 20) + rng_below(&r, 6 << 20);
             uint32_t kind = HOLT_LSM + (uint32_t)((i + way) % 2);
-            /* Of an LSM collection what is left would have to fit beside what was there. */
+            /* In an LSM collection, what is left would have to fit next to what was there. */
             if (way == ROOM_DELETE_MOST) kind = HOLT_BTREE;
             print_message("%s, %s, %llu bytes\n", kind == HOLT_LSM ? "lsm" : "btree", way_names[way],
                           (unsigned long long)bytes);
@@ -289,7 +296,8 @@ static void a_full_disk_costs_nothing_and_is_used_on(void **state)
 
 /* ---------------------------------------------------------------- a real one */
 
-/* In a name space of this process, so that it is gone with it. false: this process may not. */
+/* In a mount namespace of this process, so that it disappears with it. Returns false if this process may
+ * not. */
 static bool mount_small_disk(const char *path)
 {
     return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -315,21 +323,21 @@ static void live_on_tmpfs(uint32_t kind, making_room way)
     if (!mounted) skip();
 }
 
-/* The kernel's own answers, with real threads: fallocate, sparse pages, maps of a full tmpfs. */
-static void a_full_tmpfs_is_used_on_after_a_drop(void **state)
+/* The real kernel, with real threads: fallocate, sparse pages, mappings of a full tmpfs. */
+static void a_full_tmpfs_is_usable_again_after_a_drop(void **state)
 {
     live_on_tmpfs(HOLT_LSM, ROOM_DROP);
     live_on_tmpfs(HOLT_BTREE, ROOM_DROP);
 }
 
-static void a_full_tmpfs_is_used_on_after_a_clear(void **state)
+static void a_full_tmpfs_is_usable_again_after_a_clear(void **state)
 {
     live_on_tmpfs(HOLT_LSM, ROOM_CLEAR);
     live_on_tmpfs(HOLT_BTREE, ROOM_CLEAR);
 }
 
-/* Deletes need room themselves, which BALLAST gives. */
-static void a_full_tmpfs_is_used_on_after_deletes(void **state)
+/* Deletes need space themselves, which BALLAST provides. */
+static void a_full_tmpfs_is_usable_again_after_deletes(void **state)
 {
     live_on_tmpfs(HOLT_LSM, ROOM_DELETE);
     live_on_tmpfs(HOLT_BTREE, ROOM_DELETE);
@@ -340,10 +348,10 @@ static void a_full_tmpfs_is_used_on_after_deletes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_full_disk_costs_nothing_and_is_used_on),
-        cmocka_unit_test(a_full_tmpfs_is_used_on_after_a_drop),
-        cmocka_unit_test(a_full_tmpfs_is_used_on_after_a_clear),
-        cmocka_unit_test(a_full_tmpfs_is_used_on_after_deletes),
+        cmocka_unit_test(a_full_disk_loses_nothing_and_is_usable_again),
+        cmocka_unit_test(a_full_tmpfs_is_usable_again_after_a_drop),
+        cmocka_unit_test(a_full_tmpfs_is_usable_again_after_a_clear),
+        cmocka_unit_test(a_full_tmpfs_is_usable_again_after_deletes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

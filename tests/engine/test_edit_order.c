@@ -1,9 +1,10 @@
-/* test_edit_order.c -- tests src/db/manifest/db_edit.h's invariant: whoever writes a whole new manifest, at whatever moment beside a
- * change to the catalog, writes one that contains the change or comes before it.
+/* test_edit_order.c -- tests the invariant of src/db/manifest/db_edit.h: a whole new manifest that is written
+ * at any point during a change of the catalog either has the change or comes before it.
  *
- * The linker puts a hook where mutexes are released (tests/meson.build): there the thread that makes the change could
- * lose the processor, and a flush or merge could write a whole manifest. The hook does that at once, on the same
- * thread, at each of these places in turn. Then the power goes out, and the change must be there.
+ * The linker puts a hook where mutexes are released (tests/meson.build): there the thread that makes the
+ * change could lose the processor, and a flush or merge could write a whole manifest. The hook does that at
+ * once, on the same thread, at each of these places in turn. Then the power fails, and the change must be
+ * there.
  */
 #include "db/manifest/db_edit.h"
 #include "db/open/open.h"
@@ -19,9 +20,9 @@ static struct {
     bool written;
 } hook;
 
-void     __real_os_mutex_unlock(os_mutex *m);
+void __real_os_mutex_unlock(os_mutex *m);
 uint64_t __real_manifest_size(const manifest *m);
-void     __wrap_os_mutex_unlock(os_mutex *m);
+void __wrap_os_mutex_unlock(os_mutex *m);
 uint64_t __wrap_manifest_size(const manifest *m);
 
 static bool holds_a_mutex(void)
@@ -31,7 +32,8 @@ static bool holds_a_mutex(void)
     return ranks != 0;
 }
 
-/* An edit that changes nothing, as of another thread. The manifest seems to have grown long, so it is written anew. */
+/* An edit that changes nothing, as of another thread. The manifest seems to have grown long, so a new one is
+ * written. */
 static void write_whole_manifest(holt *db)
 {
     db_edit e;
@@ -192,8 +194,9 @@ static void expect_after_crash(const rig *r, void (*expect)(holt *db))
     }
 }
 
-/* Whether there was such a place. */
-static bool try_place(uint64_t place, holt_kind kind, void (*change)(rig *, holt_kind), void (*expect)(holt *))
+/* Whether there is such a place. */
+static bool try_place(uint64_t place, holt_kind kind, void (*change)(rig *, holt_kind),
+                      void (*expect)(holt *))
 {
     rig r;
     memset(&hook, 0, sizeof hook);
@@ -219,33 +222,33 @@ static void try_all_places(void (*change)(rig *, holt_kind), void (*expect)(holt
     }
 }
 
-static void whole_manifest_beside_a_creation_has_the_collection(void **state)
+static void manifest_written_during_a_creation_has_the_collection(void **state)
 {
     try_all_places(create, expect_created);
 }
 
-static void whole_manifest_beside_a_drop_does_not_bring_the_collection_back(void **state)
+static void manifest_written_during_a_drop_does_not_restore_the_collection(void **state)
 {
     try_all_places(drop, expect_dropped);
     try_all_places(drop_and_create, expect_empty);
 }
 
-static void whole_manifest_beside_a_rename_has_the_new_name(void **state)
+static void manifest_written_during_a_rename_has_the_new_name(void **state)
 {
     try_all_places(rename_it, expect_renamed);
 }
 
-static void whole_manifest_beside_a_clear_has_an_empty_collection(void **state)
+static void manifest_written_during_a_clear_has_an_empty_collection(void **state)
 {
     try_all_places(clear, expect_empty);
 }
 
-static void whole_manifest_beside_a_load_has_what_was_loaded(void **state)
+static void manifest_written_during_a_load_has_what_was_loaded(void **state)
 {
     try_all_places(load, expect_loaded);
 }
 
-static void whole_manifest_beside_a_flush_has_its_trees(void **state)
+static void manifest_written_during_a_flush_has_its_trees(void **state)
 {
     try_all_places(flush_it, expect_flushed);
 }
@@ -253,12 +256,12 @@ static void whole_manifest_beside_a_flush_has_its_trees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_manifest_beside_a_creation_has_the_collection),
-        cmocka_unit_test(whole_manifest_beside_a_drop_does_not_bring_the_collection_back),
-        cmocka_unit_test(whole_manifest_beside_a_rename_has_the_new_name),
-        cmocka_unit_test(whole_manifest_beside_a_clear_has_an_empty_collection),
-        cmocka_unit_test(whole_manifest_beside_a_load_has_what_was_loaded),
-        cmocka_unit_test(whole_manifest_beside_a_flush_has_its_trees),
+        cmocka_unit_test(manifest_written_during_a_creation_has_the_collection),
+        cmocka_unit_test(manifest_written_during_a_drop_does_not_restore_the_collection),
+        cmocka_unit_test(manifest_written_during_a_rename_has_the_new_name),
+        cmocka_unit_test(manifest_written_during_a_clear_has_an_empty_collection),
+        cmocka_unit_test(manifest_written_during_a_load_has_what_was_loaded),
+        cmocka_unit_test(manifest_written_during_a_flush_has_its_trees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_edits.c -- tests src/db/manifest/db_edit.c and src/db/manifest/manifest_writer.c: what the manifest says and what the database shows change
- * together, whatever fails. */
+/* test_edits.c -- tests src/db/manifest/db_edit.c and manifest_writer.c: the manifest and the visible state
+ * of the database change together, whatever fails. */
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/manifest/db_edit.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------- a machine whose manifest cannot be written */
+/* ---------------------------------------------------------------- a manifest that cannot be written */
 
 typedef struct rig {
     os *machine;
@@ -141,8 +141,8 @@ static bool manifest_is_lost(rig *r)
     return holt_health(r->db) != HOLT_OK && strstr(holt_error_message(), "the manifest cannot be written");
 }
 
-/* A rig on which the change has failed with the manifest's sync. Other files are synced before it: so the n-th sync is
- * failed, for each n, until it is the one. */
+/* A rig on which the change has failed with the manifest's sync. Other files are synced before it, so the
+ * n-th sync fails, for n = 1, 2 ..., until it is that one. */
 static void rig_in_doubt(rig *r, holt_kind kind, change prepare, change c)
 {
     for (uint64_t n = 1;; n++) {
@@ -164,8 +164,8 @@ static void rig_in_doubt(rig *r, holt_kind kind, change prepare, change c)
     }
 }
 
-/* Puts go on being acknowledged only if they survive, whichever way the crash decides the change: so none of `after` may be
- * missing if the put was acknowledged. */
+/* Puts may be acknowledged only if they survive, whichever way the crash decides the change: so none of
+ * `after` may be missing if the put was acknowledged. */
 static void expect_after_crash(rig *r, const char *key, bool acknowledged)
 {
     static const sim_keep keeps[] = {SIM_KEEP_ALL, SIM_KEEP_NONE, SIM_KEEP_SOME};
@@ -186,8 +186,8 @@ static void expect_after_crash(rig *r, const char *key, bool acknowledged)
     }
 }
 
-/* The record of the change may be on disk although the call failed. A commit acknowledged now would be gone if a crash
- * decides that the collection had been dropped. */
+/* The record of the change may be on disk although the call failed. A commit acknowledged now would be lost
+ * if a crash decides that the collection was dropped. */
 static void commits_are_refused_while_a_catalog_change_is_in_doubt(void **state)
 {
     (void)state;
@@ -205,9 +205,9 @@ static void commits_are_refused_while_a_catalog_change_is_in_doubt(void **state)
     }
 }
 
-/* The first commit after the disk has come back writes a new manifest, without the change: now its outcome is known, and
- * holds after a crash. */
-static void a_change_in_doubt_is_settled_by_the_next_commit(void **state)
+/* The first commit after the disk works again writes a new manifest, without the change: now its outcome is
+ * known, and holds after a crash. */
+static void a_change_in_doubt_is_resolved_by_the_next_commit(void **state)
 {
     (void)state;
     for (int kind = HOLT_LSM; kind <= HOLT_BTREE; kind++) {
@@ -220,13 +220,13 @@ static void a_change_in_doubt_is_settled_by_the_next_commit(void **state)
             expect_ok(holt_exists(r.c, NULL, holt_str("before")));
             expect_after_crash(&r, "before", true);
             expect_after_crash(&r, "after", true);
-            expect_ok(changes[i](&r)); /* and it can be made after all */
+            expect_ok(changes[i](&r)); /* and now it succeeds */
             rig_close(&r);
         }
     }
 }
 
-/* A flush in doubt changes nothing that commits depend on: the log has what it wrote. */
+/* Commits do not depend on a flush in doubt: the log still has what it wrote. */
 static void commits_go_on_while_a_flush_is_in_doubt(void **state)
 {
     (void)state;
@@ -239,9 +239,10 @@ static void commits_go_on_while_a_flush_is_in_doubt(void **state)
     rig_close(&r);
 }
 
-/* The new manifest is written, but CURRENT still names the old one. A segment begun now must not name a record of the new
- * one: the next open would take the old one for a replaced one, and refuse all that was acknowledged. */
-static void record_that_is_not_current_is_named_by_no_segment(void **state)
+/* The new manifest is written, but CURRENT still names the old one. A segment begun now must not name a
+ * record of the new one: the next open would take the old one for an outdated copy, and refuse everything
+ * acknowledged. */
+static void segments_name_no_record_of_a_manifest_that_is_not_current(void **state)
 {
     enum { PUTS = 300 }; /* several segments */
     (void)state;
@@ -254,7 +255,7 @@ static void record_that_is_not_current_is_named_by_no_segment(void **state)
     key_of(PUTS - 1, key);
     expect_after_crash(&r, key, true);
     mend_disk(&r);
-    expect_ok(holt_close(r.db)); /* writes it at last */
+    expect_ok(holt_close(r.db)); /* finally writes it */
     expect_ok(holt_open_on(r.machine, "/db", &small, &r.db));
     expect_ok(holt_collection_open(r.db, "c", &r.c));
     for (int i = 0; i < PUTS; i++)
@@ -295,9 +296,9 @@ static void expect_no_run_file_left(rig *r)
     if (there > file_ranges) fail_msg("%" PRIu64 " run files for %zu parts of runs", there, file_ranges);
 }
 
-/* When the record fails and the manifest cannot be written either, the run that was to be added is kept, for the record
- * may name it. With the next manifest it is known that none does. */
-static void run_of_a_flush_in_doubt_is_deleted_once_that_is_settled(void **state)
+/* When the record fails and no manifest can be written either, the run that was to be added is kept, as the
+ * record may name it. Once the next manifest is written it is known that none does. */
+static void run_of_a_flush_in_doubt_is_deleted_once_that_is_resolved(void **state)
 {
     (void)state;
     rig r;
@@ -313,7 +314,7 @@ static holt_status merge(rig *r)
     return holt_compact(r->c, holt_bytes(NULL, 0), holt_bytes(NULL, 0));
 }
 
-/* The second one of them still in memory, so that no job merges them before the call does. */
+/* The second one is still in memory, so that no job merges them before the call does. */
 static void two_runs(rig *r)
 {
     put_many(r->c, 20);
@@ -321,8 +322,8 @@ static void two_runs(rig *r)
     put_many(r->c, 20);
 }
 
-/* A job that fails for memory at any moment, before its record or in it, deletes what it has written. Jobs run on this
- * thread, so it is their allocations that fail. */
+/* A job that runs out of memory at any point, before its record or in it, deletes what it has written. Jobs
+ * run on this thread, so it is their allocations that fail. */
 static void fail_each_allocation(void (*prepare)(rig *r), change c)
 {
     rig r;
@@ -358,9 +359,9 @@ static void flush_without_memory_leaves_no_file(void **state)
     fail_each_allocation(one_memtable, flush_rig);
 }
 
-/* A flush whose B+tree is cleared after it has written its run begins again, with a new file. Its steps run at the end of
- * each call, so the clear comes at another of them with each seed. */
-static void flush_that_begins_again_leaves_no_file(void **state)
+/* A flush whose B+tree is cleared after it has written its run starts over with a new file. Its steps run at
+ * the end of each call, so with each seed the clear comes at another step. */
+static void flush_that_starts_over_leaves_no_file(void **state)
 {
     enum { ENTRIES = 20000, SEEDS = 12 };
     (void)state;
@@ -409,8 +410,8 @@ static int manifest_number(rig *r)
     return number;
 }
 
-/* A manifest that has grown long is to be written anew; on a full disk there is no room for that, but it can go on
- * growing: a drop must work, for it makes room. */
+/* A manifest that has grown long should be replaced; a full disk has no room for a new one, but the old one
+ * can go on growing: a drop must work, since it makes room. */
 static void grown_manifest_is_appended_to_on_a_full_disk(void **state)
 {
     (void)state;
@@ -433,13 +434,13 @@ static void grown_manifest_is_appended_to_on_a_full_disk(void **state)
     sim_fail(r.machine, SIM_DIR_SYNC, 0, 0, false);
     assert_int_equal(manifest_number(&r), before);
     expect_ok(holt_collection_create(r.db, name, NULL, &c));
-    assert_int_equal(manifest_number(&r), before + 1); /* so it had been tried all the time */
+    assert_int_equal(manifest_number(&r), before + 1); /* so it was tried all the time */
     expect_ok(holt_health(r.db));
     expect_after_crash(&r, "before", true);
     rig_close(&r);
 }
 
-/* The record did not fit: that is known, so nothing is in doubt. */
+/* The record did not fit: that is certain, so nothing is in doubt. */
 static void change_that_does_not_fit_is_refused_and_not_in_doubt(void **state)
 {
     (void)state;
@@ -479,7 +480,7 @@ static void first_btree_can_be_tried_again_after_any_failure(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- readers beside a drop */
+/* ---------------------------------------------------------------- readers during a drop */
 
 typedef struct reading {
     holt_collection *c;
@@ -498,7 +499,7 @@ static holt_status walk(holt_collection *c)
     return on || rc != HOLT_OK ? rc : HOLT_NOT_FOUND;
 }
 
-/* Reads until something else than the value comes. */
+/* Reads until something other than the value is returned. */
 static void *read_on(void *ctx)
 {
     reading *r = ctx;
@@ -511,8 +512,8 @@ static void *read_on(void *ctx)
     return NULL;
 }
 
-/* The key was never deleted, so a reader finds it, or the collection dropped; never "not found". */
-static void reader_beside_a_drop_finds_the_value_or_the_collection_closed(void **state)
+/* The key was never deleted, so a reader finds it, or gets HOLT_CLOSED; never HOLT_NOT_FOUND. */
+static void reader_during_a_drop_finds_the_value_or_the_collection_closed(void **state)
 {
     (void)state;
     temp_dir dir;
@@ -541,17 +542,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commits_are_refused_while_a_catalog_change_is_in_doubt),
-        cmocka_unit_test(a_change_in_doubt_is_settled_by_the_next_commit),
+        cmocka_unit_test(a_change_in_doubt_is_resolved_by_the_next_commit),
         cmocka_unit_test(commits_go_on_while_a_flush_is_in_doubt),
-        cmocka_unit_test(record_that_is_not_current_is_named_by_no_segment),
-        cmocka_unit_test(run_of_a_flush_in_doubt_is_deleted_once_that_is_settled),
+        cmocka_unit_test(segments_name_no_record_of_a_manifest_that_is_not_current),
+        cmocka_unit_test(run_of_a_flush_in_doubt_is_deleted_once_that_is_resolved),
         cmocka_unit_test(merge_without_memory_leaves_no_file),
         cmocka_unit_test(flush_without_memory_leaves_no_file),
-        cmocka_unit_test(flush_that_begins_again_leaves_no_file),
+        cmocka_unit_test(flush_that_starts_over_leaves_no_file),
         cmocka_unit_test(grown_manifest_is_appended_to_on_a_full_disk),
         cmocka_unit_test(change_that_does_not_fit_is_refused_and_not_in_doubt),
         cmocka_unit_test(first_btree_can_be_tried_again_after_any_failure),
-        cmocka_unit_test(reader_beside_a_drop_finds_the_value_or_the_collection_closed),
+        cmocka_unit_test(reader_during_a_drop_finds_the_value_or_the_collection_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

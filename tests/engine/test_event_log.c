@@ -1,5 +1,5 @@
 /* test_event_log.c -- the program's log callback and the LOG file. */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include "base/memory.h"
 #include "db/event_log.h"
@@ -14,20 +14,20 @@
 
 enum { LINES_MAX = 4096, WORDS_MAX = 160 };
 
-/* What a callback was told, and what it shall do. */
+/* What a callback has received, and what it shall do. */
 typedef struct listener {
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* protects what follows */
     pthread_cond_t changed;
     char lines[LINES_MAX][WORDS_MAX];
     size_t count;
-    int depth, depth_max; /* callbacks inside of each other */
-    bool entered, hold;   /* a callback has begun; it is to wait until told to go on */
+    int depth, depth_max; /* nested callbacks */
+    bool entered, hold;   /* a callback has begun; it waits until it may go on */
     void (*also)(struct listener *l, const char *line);
-    fixture *f;
+    db_fixture *f;
     holt_status statuses[4];
 } listener;
 
-static void listener_init(listener *l, fixture *f)
+static void listener_init(listener *l, db_fixture *f)
 {
     memset(l, 0, sizeof *l);
     pthread_mutex_init(&l->mutex, NULL);
@@ -62,7 +62,7 @@ static size_t heard(listener *l)
     return count;
 }
 
-/* How many lines have these words; *at: the last of them. */
+/* How many lines contain these words; *at: the last of them. */
 static size_t find(listener *l, const char *words, size_t *at)
 {
     size_t found = 0;
@@ -85,8 +85,8 @@ static void wait_until_heard(listener *l, const char *words)
 /* Opens the fixture's database again, with the callback. */
 static void listen_to(listener *l, uint32_t level)
 {
-    holt_options o = fixture_options(0);
-    fixture_close(l->f);
+    holt_options o = db_fixture_options(0);
+    db_fixture_close(l->f);
     o.log = hear;
     o.log_ctx = l;
     o.log_level = level;
@@ -98,7 +98,7 @@ static void listen_to(listener *l, uint32_t level)
 
 static pthread_mutex_t app = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool armed;
-static _Atomic int waiting; /* callbacks that want the lock, perhaps one of an earlier line */
+static _Atomic int waiting; /* callbacks that take the lock, perhaps one of an earlier line */
 
 static void take_the_programs_lock(listener *l, const char *line)
 {
@@ -123,11 +123,12 @@ static void *put_under_the_programs_lock(void *ctx)
     return NULL;
 }
 
-/* A creation leads the commit queue while it writes its line: a callback called there, which waits for a thread
- * that wants to commit, would wait for ever. So would one on the thread of the flush that this thread waits for. */
+/* A creation leads the commit queue while it writes its line: a callback that was called there and waits for
+ * a thread that commits would wait for ever. So would one on the thread of the flush for which this thread
+ * waits. */
 static void a_callback_may_wait_for_a_thread_that_commits(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     holt_collection *c;
     pthread_t thread;
@@ -150,8 +151,8 @@ static void a_callback_may_wait_for_a_thread_that_commits(void **state)
         assert_int_equal(l.statuses[1], HOLT_OK);
     }
     alarm(0);
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- calls from within */
@@ -167,11 +168,11 @@ static void call_holt(listener *l, const char *line)
     l->statuses[3] = holt_close(l->f->db);
 }
 
-/* The callback is the program's code, and what it calls may write lines: it must neither deadlock with itself
- * nor be called from within. A close there would free what its caller stands on. */
+/* The callback is the program's code, and the calls it makes may write lines: it must neither deadlock with
+ * itself nor be called recursively. A close in it would free what its caller still uses. */
 static void a_callback_may_call_holt(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     size_t outer = 0, inner = 0;
     listener_init(&l, f);
@@ -179,17 +180,17 @@ static void a_callback_may_call_holt(void **state)
     l.also = call_holt;
     create(f->db, "outer");
     if (!f->simulated) wait_until_heard(&l, "inner");
-    expect_ok(holt_sync(f->db)); /* the end of a call: what is queued is told */
+    expect_ok(holt_sync(f->db)); /* the end of a call: queued lines are passed to the callback */
     assert_int_equal(find(&l, "\"outer\" created", &outer), 1);
     assert_int_equal(find(&l, "\"inner\" created", &inner), 1);
     assert_true(outer < inner);
     expect_get(f->c, NULL, "from", "within");
-    fixture_close(f); /* after this no callback runs */
+    db_fixture_close(f); /* after this no callback runs */
     for (int i = 0; i < 3; i++)
         assert_int_equal(l.statuses[i], HOLT_OK);
     assert_int_equal(l.statuses[3], HOLT_BUSY);
     assert_int_equal(l.depth_max, 1);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "from", "within");
 }
 
@@ -199,10 +200,10 @@ static void fail_within(listener *l, const char *line)
     l->statuses[0] = holt_put(NULL, NULL, holt_str("a"), holt_str("b"));
 }
 
-/* The words of a failing call are read after it has returned: a callback at its end must not replace them. */
-static void a_callback_that_fails_keeps_the_callers_words(void **state)
+/* The message of a failing call is read after it has returned: a callback at its end must not replace it. */
+static void a_callback_that_fails_keeps_the_callers_message(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     holt_collection *c;
     listener_init(&l, f);
@@ -218,8 +219,8 @@ static void a_callback_that_fails_keeps_the_callers_words(void **state)
     assert_int_equal(l.statuses[0], HOLT_INVALID);
     expect_words("missing");
     event_log_close(events);
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- close */
@@ -233,31 +234,32 @@ static void call_at_the_end(listener *l, const char *line)
     l->statuses[2] = holt_health(l->f->db);
 }
 
-/* The last line comes when threads have ended and the log is finished: a put there could not be kept. */
-static void the_last_line_is_told_before_close_returns(void **state)
+/* The last line comes when threads have ended and the log is finished: a put at that point could not be
+ * kept. */
+static void the_last_line_is_delivered_before_close_returns(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     size_t at = 0;
     listener_init(&l, f);
     listen_to(&l, 0);
     l.also = call_at_the_end;
     put(f->c, "a", "1");
-    holt_status rc = holt_close(f->db); /* f->db and f->c are what the callback uses */
-    fixture_forget(f);
+    holt_status rc = holt_close(f->db); /* the callback uses f->db and f->c */
+    db_fixture_forget(f);
     expect_ok(rc);
     assert_int_equal(find(&l, "closed", &at), 1);
     assert_int_equal(at + 1, l.count);
     for (int i = 0; i < 3; i++)
         assert_int_equal(l.statuses[i], HOLT_CLOSED);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     expect_get(f->c, NULL, "a", "1");
 }
 
 /* ---------------------------------------------------------------- order and loss */
 
 /* The file's lines without time and level. */
-static char *log_words(fixture *f, const char *name, size_t *lines)
+static char *log_words(db_fixture *f, const char *name, size_t *lines)
 {
     char path[TEMP_PATH_BYTES];
     size_t size;
@@ -289,18 +291,18 @@ static void *create_some(void *ctx)
     return NULL;
 }
 
-/* Lines are handed out by whichever thread comes first: two at once could swap them. */
+/* Lines are delivered by whichever thread comes first: two at once could swap them. */
 static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     static listener l;
     pthread_t threads[3];
     void *failed = NULL;
     char path[TEMP_PATH_BYTES];
     listener_init(&l, f);
-    fixture_close(f);
+    db_fixture_close(f);
     assert_int_equal(unlink(temp_dir_join(f->path, "LOG", path)), 0);
-    fixture_open(f, HOLT_OPEN_READ_ONLY); /* writes no line */
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY); /* writes no line */
     listen_to(&l, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, create_some, &l), 0);
@@ -308,7 +310,7 @@ static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
         pthread_join(threads[i], &failed);
         assert_null(failed);
     }
-    fixture_close(f);
+    db_fixture_close(f);
     size_t lines, at = 0;
     char *text = log_words(f, "LOG", &lines);
     assert_int_equal(lines, l.count);
@@ -321,15 +323,15 @@ static void the_callback_and_the_file_get_the_same_lines_in_order(void **state)
     }
     free(text);
     assert_int_equal(l.depth_max, 1);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
-/* A callback that stands still must not stop the engine, nor take memory without bound; but the program must
- * know that it missed something. */
+/* A callback that does not return must not stop the engine, nor use memory without bound; but the program
+ * must learn that lines were dropped. */
 static void lines_that_do_not_fit_are_counted(void **state)
 {
     enum { EXTRA = 72 };
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     event_log *events;
     size_t at = 0;
@@ -360,12 +362,12 @@ static void write_more(listener *l, const char *line)
     if (strcmp(line, "first") != 0) return;
     for (int i = 0; i < 2 * EVENT_LOG_QUEUE_LINES; i++)
         event_log_write(events, HOLT_LOG_INFO, "line %d.", i);
-    event_log_hand_out(events); /* does nothing: it is being done */
+    event_log_hand_out(events); /* does nothing: another call is delivering */
     event_log_write(events, HOLT_LOG_INFO, "the last");
 }
 
-/* What is lost in the middle is told in the middle, also when there is room again before it is told. */
-static void lost_lines_are_told_in_their_place(void **state)
+/* Lines lost in the middle are reported at their place, even when there is room again before that. */
+static void lost_lines_are_reported_in_their_place(void **state)
 {
     (void)state;
     listener l;
@@ -375,7 +377,7 @@ static void lost_lines_are_told_in_their_place(void **state)
     os *o = sim_create(&machine);
     listener_init(&l, NULL);
     expect_ok(event_log_open(&events, o, 0, hear, &l));
-    l.f = (fixture *)events;
+    l.f = (db_fixture *)events;
     l.also = write_more;
     event_log_write(events, HOLT_LOG_INFO, "first");
     event_log_hand_out(events);
@@ -388,10 +390,10 @@ static void lost_lines_are_told_in_their_place(void **state)
     sim_destroy(o);
 }
 
-/* Background work goes on while the program sleeps: nobody leaves a call that could hand its lines out. */
+/* Background work goes on while the program sleeps: no call returns that could deliver its lines. */
 static void lines_arrive_without_a_call(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     listener l;
     event_log *events;
     listener_init(&l, f);
@@ -450,7 +452,7 @@ static int first_number(os *o, const char *path, size_t *lines)
 }
 
 /* A database that is open for months must not fill the disk with its log. */
-static void the_file_is_begun_anew_while_it_is_open(void **state)
+static void the_file_is_rotated_while_it_is_open(void **state)
 {
     enum { LINES = 30000 };
     (void)state;
@@ -465,10 +467,10 @@ static void the_file_is_begun_anew_while_it_is_open(void **state)
     assert_in_range(size_of(d, "LOG"), 1, EVENT_LOG_FILE_BYTES);
     assert_in_range(size_of(d, "LOG.old"), EVENT_LOG_FILE_BYTES - 200, EVENT_LOG_FILE_BYTES);
     int first = first_number(o, "/db/LOG", &lines), old = first_number(o, "/db/LOG.old", &old_lines);
-    assert_int_equal(first + (int)lines, LINES); /* none is missing at the end */
+    assert_int_equal(first + (int)lines, LINES);   /* none is missing at the end */
     assert_int_equal(old + (int)old_lines, first); /* nor between the two */
     event_log_close(e);
-    e = open_log(o, d); /* goes on where it was, and knows how large it is */
+    e = open_log(o, d); /* continues the file, and knows how large it is */
     write_lines(e, LINES, LINES + 1);
     assert_int_equal(first_number(o, "/db/LOG", &lines), first);
     assert_int_equal(first + (int)lines, LINES + 1);
@@ -479,8 +481,9 @@ static void the_file_is_begun_anew_while_it_is_open(void **state)
     sim_destroy(o);
 }
 
-/* Without the new file the old one is better than none, and the next try comes later, not at every line. */
-static void a_file_that_cannot_be_begun_anew_goes_on(void **state)
+/* When no new file can be made, the old one is better than none; it is tried again later, not at every
+ * line. */
+static void a_file_that_cannot_be_rotated_goes_on(void **state)
 {
     (void)state;
     sim_options machine = {.seed = 1};
@@ -506,8 +509,8 @@ static void a_file_that_cannot_be_begun_anew_goes_on(void **state)
     }
 }
 
-#define SIM(name)   cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define SIM(name)   cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
@@ -515,16 +518,16 @@ int main(void)
         POSIX(a_callback_may_wait_for_a_thread_that_commits),
         POSIX(a_callback_may_call_holt),
         SIM(a_callback_may_call_holt),
-        POSIX(a_callback_that_fails_keeps_the_callers_words),
-        SIM(a_callback_that_fails_keeps_the_callers_words),
-        POSIX(the_last_line_is_told_before_close_returns),
-        SIM(the_last_line_is_told_before_close_returns),
+        POSIX(a_callback_that_fails_keeps_the_callers_message),
+        SIM(a_callback_that_fails_keeps_the_callers_message),
+        POSIX(the_last_line_is_delivered_before_close_returns),
+        SIM(the_last_line_is_delivered_before_close_returns),
         POSIX(the_callback_and_the_file_get_the_same_lines_in_order),
         SIM(lines_that_do_not_fit_are_counted),
-        cmocka_unit_test(lost_lines_are_told_in_their_place),
+        cmocka_unit_test(lost_lines_are_reported_in_their_place),
         POSIX(lines_arrive_without_a_call),
-        cmocka_unit_test(the_file_is_begun_anew_while_it_is_open),
-        cmocka_unit_test(a_file_that_cannot_be_begun_anew_goes_on),
+        cmocka_unit_test(the_file_is_rotated_while_it_is_open),
+        cmocka_unit_test(a_file_that_cannot_be_rotated_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

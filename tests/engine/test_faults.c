@@ -1,10 +1,9 @@
-/* test_faults.c -- the n-th call of the machine, or the n-th allocation, fails: for every n of a small
- * life.
+/* test_faults.c -- the n-th call of the machine, or the n-th allocation, fails: for every n of a short life.
  *
- * A fixed sequence of steps runs on sim with one fault armed. A call then succeeds with the right result,
- * or fails with one of the statuses that say what the machine refused, in words that name a file where one
+ * A fixed sequence of steps runs on sim with one fault armed. A call then succeeds with the right result, or
+ * fails with one of the statuses that say what the machine refused, and a message that names a file where one
  * was involved. Then the fault is lifted and the database reopened: what was acknowledged is there, what
- * failed is whole or absent, and the database goes on to work.
+ * failed is whole or absent, and the database remains usable.
  *
  * HOLT_FAULT_RUNS sets about how many lives there are (make nightly: all n); HOLT_FAULT="kind n errno
  * onwards" replays one.
@@ -30,7 +29,7 @@ typedef struct fault {
     bool onwards;
 } fault;
 
-/* Of all lives' collections. */
+/* Of the collections in all lives. */
 static uint32_t life_kind = HOLT_LSM;
 
 typedef struct life {
@@ -39,14 +38,14 @@ typedef struct life {
     model *model;
     moment acknowledged;
     holt *db;
-    holt_collection *c, *other; /* other: NULL when it is not there */
+    holt_collection *c, *other; /* other: NULL when it does not exist */
     size_t other_number;
     verdict *verdict;
     uint64_t failures; /* calls that were refused */
     bool stopped;      /* the outcome of a write is unknown until the database is reopened */
 } life;
 
-/* ---------------------------------------------------------------- answers */
+/* ---------------------------------------------------------------- results of calls */
 
 static bool names_a_file(void)
 {
@@ -57,25 +56,26 @@ static bool names_a_file(void)
     return false;
 }
 
-/* A call that the fault may have reached: HOLT_OK, or refused in the right words. Returns whether it was
- * HOLT_OK. */
-static bool answered(life *l, holt_status rc, const char *call)
+/* A call that the fault may have hit: it returns HOLT_OK, or the right status and message. Returns whether it
+ * was HOLT_OK. */
+static bool succeeded(life *l, holt_status rc, const char *call)
 {
     if (rc == HOLT_OK) return true;
     l->failures++;
     bool machine = rc == HOLT_IO || rc == HOLT_NO_SPACE || rc == HOLT_NO_MEMORY || rc == HOLT_BUSY;
     if (!machine) verdict_fail(l->verdict, "%s: %s (%s)", call, holt_status_name(rc), holt_error_message());
     if (l->fault.os_errno == EMFILE && rc == HOLT_IO)
-        verdict_fail(l->verdict, "%s: an outcome is unknown for want of a descriptor: %s", call, holt_error_message());
+        verdict_fail(l->verdict, "%s: an outcome is unknown for lack of a descriptor: %s", call,
+                     holt_error_message());
     if (rc == HOLT_IO && !names_a_file())
         verdict_fail(l->verdict, "%s: the message names no file: %s", call, holt_error_message());
     return false;
 }
 
-/* A commit that is in the model has been answered. */
+/* The commit of the last write in the model has returned. */
 static void committed(life *l, holt_status rc, const char *call)
 {
-    if (answered(l, rc, call))
+    if (succeeded(l, rc, call))
         l->acknowledged = model_now(l->model);
     else if (rc == HOLT_IO)
         l->stopped = true;
@@ -114,7 +114,7 @@ static void delete_step(life *l, uint64_t i)
     committed(l, holt_delete(l->c, NULL, w.key), "holt_delete");
 }
 
-/* The key has a value or not; the call has to find out, which may fail as well. */
+/* The key has a value or not; the call has to find out, and may fail in that. */
 static void put_if_absent_step(life *l, uint64_t i)
 {
     char buffer[16];
@@ -128,7 +128,7 @@ static void put_if_absent_step(life *l, uint64_t i)
     else if (rc == HOLT_OK)
         verdict_fail(l->verdict, "HOLT_PUT_IF_ABSENT replaced a value");
     else if (rc != HOLT_EXISTS)
-        answered(l, rc, "put if absent");
+        succeeded(l, rc, "put if absent");
 }
 
 static holt_status fill_batch(life *l, holt_txn *t, uint64_t i, model_write writes[6], char keys[6][16])
@@ -150,8 +150,8 @@ static void batch_step(life *l, uint64_t i)
     model_write writes[6];
     char keys[6][16];
     holt_txn *t = NULL;
-    if (!answered(l, holt_begin(l->db, &o, &t), "holt_begin")) return;
-    if (answered(l, fill_batch(l, t, i, writes, keys), "put into a batch")) {
+    if (!succeeded(l, holt_begin(l->db, &o, &t), "holt_begin")) return;
+    if (succeeded(l, fill_batch(l, t, i, writes, keys), "put into a batch")) {
         model_commit(l->model, writes, 6);
         committed(l, holt_commit(t), "holt_commit");
     }
@@ -168,7 +168,7 @@ static void get_step(life *l, uint64_t i)
     if (rc == HOLT_OK && !model_value_is(expected, slice_of(v.data, v.size)))
         verdict_fail(l->verdict, "get of %s: a wrong value", buffer);
     if (rc == HOLT_NOT_FOUND && expected.present) verdict_fail(l->verdict, "get of %s: not found", buffer);
-    if (rc != HOLT_NOT_FOUND) answered(l, rc, "holt_get");
+    if (rc != HOLT_NOT_FOUND) succeeded(l, rc, "holt_get");
     holt_value_free(&v);
 }
 
@@ -179,13 +179,13 @@ static void scan_step(life *l, bool forward)
     size_t keys = model_keys(l->model, 0), seen = 0, expected = 0;
     for (size_t i = 0; i < keys; i++)
         expected += model_entry_at(l->model, 0, model_now(l->model), i).value.present;
-    if (!answered(l, holt_cursor_open(l->c, NULL, NULL, &c), "holt_cursor_open")) return;
+    if (!succeeded(l, holt_cursor_open(l->c, NULL, NULL, &c), "holt_cursor_open")) return;
     while (forward ? holt_cursor_next(c) : holt_cursor_prev(c)) {
         model_value v = model_get(l->model, 0, model_now(l->model), holt_cursor_key(c));
         if (!model_value_is(v, holt_cursor_value(c))) verdict_fail(l->verdict, "a scan shows a wrong entry");
         seen++;
     }
-    if (answered(l, holt_cursor_close(c), "scan") && seen != expected)
+    if (succeeded(l, holt_cursor_close(c), "scan") && seen != expected)
         verdict_fail(l->verdict, "a scan without an error shows %zu of %zu entries", seen, expected);
 }
 
@@ -218,13 +218,13 @@ static void other_step(life *l, uint64_t i)
     const slice open = {NULL, 0};
     switch (i % 4) {
     case 0:
-        answered(l, holt_flush(l->db), "holt_flush");
+        succeeded(l, holt_flush(l->db), "holt_flush");
         break;
     case 1:
-        answered(l, holt_sync(l->db), "holt_sync");
+        succeeded(l, holt_sync(l->db), "holt_sync");
         break;
     case 2:
-        answered(l, holt_compact(l->c, open, open), "holt_compact");
+        succeeded(l, holt_compact(l->c, open, open), "holt_compact");
         break;
     default:
         create_or_drop_step(l);
@@ -273,7 +273,7 @@ static void close_database(life *l)
 {
     holt_status rc = holt_close(l->db);
     l->db = NULL;
-    answered(l, rc, "holt_close");
+    succeeded(l, rc, "holt_close");
     if (rc == HOLT_BUSY) verdict_fail(l->verdict, "something has been left open");
 }
 
@@ -291,16 +291,16 @@ static void lift(life *l)
     sim_fail(l->sim, SIM_CALLS, 0, 0, false);
 }
 
-/* With a reopening in the middle, so that recovery is struck as well. */
+/* With a reopen in the middle, so that the fault can hit recovery as well. */
 static void live(life *l)
 {
-    if (!answered(l, open_database(l), "holt_open")) return;
+    if (!succeeded(l, open_database(l), "holt_open")) return;
     for (uint64_t i = 0; i < STEPS && !l->stopped && !verdict_failed(l->verdict); i++) {
         step(l, i);
         if (i != STEPS * 2 / 3 || l->stopped) continue;
         close_database(l);
-        if (!answered(l, open_database(l), "holt_open")) return;
-        if (!answered(l, open_other(l), "open of the other collection")) return;
+        if (!succeeded(l, open_database(l), "holt_open")) return;
+        if (!succeeded(l, open_other(l), "open of the other collection")) return;
     }
 }
 
@@ -311,7 +311,7 @@ static bool shows(life *l, moment at)
     return fingerprint == model_fingerprint(l->model, at);
 }
 
-/* Without the fault, a moment that may be shown is, and the database works. */
+/* Without the fault the database shows one of the moments that it may, and works. */
 static void check_afterwards(life *l)
 {
     if (!verdict_status(l->verdict, open_database(l), HOLT_OK, "open without the fault")) return;
@@ -327,7 +327,7 @@ static void check_afterwards(life *l)
     verdict_status(l->verdict, holt_close(l->db), HOLT_OK, "close without the fault");
 }
 
-/* As soon as there are descriptors again, the same handle works, without being reopened. */
+/* As soon as there are descriptors again, the same handle works, without a reopen. */
 static void check_resumed(life *l)
 {
     holt_status rc = holt_put(l->c, NULL, holt_str("resumed"), holt_str("again"));
@@ -339,7 +339,7 @@ static void check_resumed(life *l)
     verdict_status(l->verdict, holt_health(l->db), HOLT_OK, "health with descriptors again");
 }
 
-/* Lives once with a fault. Returns the calls of its kind (or allocations) that the life makes. */
+/* Runs the life once with a fault. Returns how many calls of its kind (or allocations) the life makes. */
 static uint64_t live_with(fault f, verdict *v, uint64_t *failures)
 {
     sim_options machine = {.seed = 7};
@@ -347,7 +347,7 @@ static uint64_t live_with(fault f, verdict *v, uint64_t *failures)
     uint64_t allocations = mem_allocations();
     arm(&l);
     live(&l);
-    if (l.db && f.os_errno == EMFILE && f.n % 2) { /* else it is closed as things are */
+    if (l.db && f.os_errno == EMFILE && f.n % 2) { /* otherwise it is closed as it is */
         lift(&l);
         check_resumed(&l);
     }
@@ -376,7 +376,7 @@ static void try_fault(fault f, bool must_be_hidden)
     verdict_assert(&v);
 }
 
-/* One that is never reached: counts the calls there are to fail. */
+/* A fault that is never reached counts the calls that could fail. */
 static uint64_t count_calls(int kind)
 {
     verdict v = VERDICT_INIT;
@@ -388,7 +388,7 @@ static uint64_t count_calls(int kind)
     return calls;
 }
 
-/* HOLT_FAULT names the only one that is tried. */
+/* HOLT_FAULT names the only one to try. */
 static bool only(fault *f)
 {
     const char *text = getenv("HOLT_FAULT");
@@ -403,7 +403,8 @@ static bool only(fault *f)
 /* Spreads `runs` faults of a kind over all its calls. */
 static void try_all(int kind, int os_errno, bool onwards, bool must_be_hidden, uint64_t runs)
 {
-    /* This life also makes what a thread allocates only once, so that n counts the same in all that follow. */
+    /* This life also makes the allocations that a thread makes only once, so that n counts the same in all
+     * later ones. */
     uint64_t calls = count_calls(kind), stride = 1 + calls / runs;
     fault wanted;
     if (only(&wanted)) {
@@ -430,7 +431,7 @@ static void a_failing_call_is_reported_and_loses_nothing(void **state)
             try_all(kind, EIO, onwards, false, 1 + runs_of(48));
 }
 
-/* A full disk keeps its promise: nothing half-written stays, and with room again all goes on. */
+/* A full disk loses nothing: nothing half-written stays, and with space again everything works. */
 static void a_full_disk_is_reported_and_loses_nothing(void **state)
 {
     static const sim_call kinds[] = {SIM_WRITE, SIM_ALLOCATE, SIM_OPEN};
@@ -439,8 +440,8 @@ static void a_full_disk_is_reported_and_loses_nothing(void **state)
             try_all(kinds[i], ENOSPC, onwards, false, 1 + runs_of(24));
 }
 
-/* No descriptor is left, for one open or for all from then on: every call is refused with nothing done, or done in
- * another way, and none leaves the database worse than it was. */
+/* No descriptor is left, for one open or for all from then on: every call is refused with no effect, or done
+ * in another way, and none damages the database. */
 static void missing_descriptors_are_reported_and_lose_nothing(void **state)
 {
     for (life_kind = HOLT_LSM; life_kind <= HOLT_BTREE; life_kind++)
@@ -450,8 +451,8 @@ static void missing_descriptors_are_reported_and_lose_nothing(void **state)
     try_all(SIM_OPEN, ENFILE, true, false, 1 + runs_of(24));
 }
 
-/* Interruptions and short transfers are nobody's business but the os's. */
-static void interruptions_and_short_transfers_are_not_seen(void **state)
+/* Interruptions and short transfers are handled in the os layer; no other layer sees them. */
+static void interruptions_and_short_transfers_are_invisible(void **state)
 {
     try_all(SIM_READ, SIM_SHORT, false, true, 1 + runs_of(48));
     try_all(SIM_WRITE, SIM_SHORT, false, true, 1 + runs_of(48));
@@ -472,7 +473,7 @@ int main(void)
         cmocka_unit_test(a_failing_call_is_reported_and_loses_nothing),
         cmocka_unit_test(a_full_disk_is_reported_and_loses_nothing),
         cmocka_unit_test(missing_descriptors_are_reported_and_lose_nothing),
-        cmocka_unit_test(interruptions_and_short_transfers_are_not_seen),
+        cmocka_unit_test(interruptions_and_short_transfers_are_invisible),
         cmocka_unit_test(a_failing_allocation_is_reported_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

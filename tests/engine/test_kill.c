@@ -1,17 +1,18 @@
 /* test_kill.c -- kill -9 of a real process under write load, again and again on one database.
  *
- * Four threads of the child write numbered commits, each with the durability of its own; every commit is a
- * batch that puts four keys of a slot in two collections, one of each kind, or deletes them. When a commit is acknowledged,
- * its number goes to memory that the parent shares, which no kill can take back. So after each kill the
- * parent knows the exact contents of every slot, but for the one commit a thread that was in flight, which
- * must be whole or absent.
+ * Four threads of the child write numbered commits, each with its own durability; every commit is a batch
+ * that puts four keys of a slot in two collections, one of each kind, or deletes them. When a commit is
+ * acknowledged, its number is stored in memory shared with the parent, which survives the kill. So after each
+ * kill the parent knows the exact contents of every slot, except for the one commit of each thread that was
+ * in flight, which must be whole or absent.
  *
  * HOLT_KILLS sets the number of rounds (make nightly: 100), HOLT_SEED when the kills come.
  */
 #include "base/random.h"
 #include "support/child.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
+#include "support/seed.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -23,10 +24,10 @@
 
 enum { ROUNDS = 20, WRITERS = 4, SLOTS = 64, KEYS_PER_SLOT = 4, VALUE_BYTES = 700 };
 
-/* What the child tells the parent; shared memory. */
+/* What the child reports to the parent; shared memory. */
 typedef struct report {
-    /* The number of the last acknowledged commit of each writer. Release by the writer after the
-     * acknowledgement; the parent reads when the child is dead. */
+    /* The number of the last acknowledged commit of each writer. Stored with release by the writer after the
+     * acknowledgement; the parent reads it when the child is dead. */
     _Atomic uint64_t acknowledged[WRITERS];
     atomic_bool failed;
 } report;
@@ -133,7 +134,7 @@ static bool write_until_killed(void *ctx)
     }
     for (unsigned i = 0; i < WRITERS; i++)
         pthread_join(threads[i], NULL);
-    return false; /* writers only end when they fail */
+    return false; /* writers end only when they fail */
 }
 
 /* ---------------------------------------------------------------- the parent */
@@ -205,7 +206,7 @@ static uint64_t count_expected(const report *r)
     return slots;
 }
 
-/* Opens what the kill left; the commits in flight that are there count as made from now on. */
+/* Opens what the kill left; commits in flight that are there count as made from now on. */
 static void check_database(const char *path, report *r)
 {
     holt *db = NULL;
@@ -228,22 +229,21 @@ static void kill_after(victim *v, uint64_t microseconds)
     usleep((useconds_t)microseconds);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status)); /* else it ended by itself: a writer failed */
+    assert_true(WIFSIGNALED(status)); /* otherwise it ended by itself: a writer failed */
     assert_false(atomic_load_explicit(&v->report->failed, memory_order_relaxed));
 }
 
-/* The real page cache, real threads and a death at any instruction: no simulation stands between. */
+/* The real page cache, real threads and a death at any instruction, without any simulation. */
 static void what_was_acknowledged_survives_kill_9(void **state)
 {
     temp_dir dir;
     char path[TEMP_PATH_BYTES];
     rng r;
-    uint64_t seed = environment_number("HOLT_SEED", (uint64_t)getpid());
+    uint64_t seed = fresh_seed();
     uint64_t rounds = environment_number("HOLT_KILLS", ROUNDS), commits = 0;
     report *shared =
         (report *)mmap(NULL, sizeof(report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
     rng_seed(&r, seed);
     temp_dir_create(&dir);
     victim v = {temp_dir_join(dir.path, "db", path), shared};

@@ -1,7 +1,8 @@
-/* test_load.c -- bulk loads, into collections of both kinds, beside everything that can come between.
+/* test_load.c -- bulk loads into collections of both kinds, combined with everything that can happen during
+ * one.
  *
- * What a load must be: the collection afterwards holds exactly what was put; before, and after any crash, failure or
- * abort, it is empty, and nothing of the load is left on disk.
+ * A load is atomic: after it the collection holds exactly what was put; before it, and after any crash,
+ * failure or abort, the collection is empty, and nothing of the load is left on disk.
  */
 #include "base/memory.h"
 #include "base/random.h"
@@ -11,7 +12,7 @@
 #include "db/open/open.h"
 #include "db/verify/verify.h"
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
 
 #include <errno.h>
@@ -35,7 +36,8 @@ typedef struct entry {
     size_t size;
 } entry;
 
-/* The i-th entry: mostly small, now and then larger than a block. The value lies in a buffer of the next call. */
+/* The i-th entry: mostly small, now and then larger than a block. The value is in a buffer that the next call
+ * reuses. */
 static entry entry_of(unsigned i)
 {
     static uint8_t bytes[LARGE_BYTES];
@@ -67,10 +69,10 @@ static holt_collection *create_kind(holt *db, const struct kind *kind)
     return c;
 }
 
-static holt_collection *reopen(fixture *f, const struct kind *kind)
+static holt_collection *reopen(db_fixture *f, const struct kind *kind)
 {
     holt_collection *c = NULL;
-    fixture_reopen(f);
+    db_fixture_reopen(f);
     expect_ok(holt_collection_open(f->db, kind->name, &c));
     return c;
 }
@@ -156,7 +158,7 @@ static unsigned run_files(os *machine, const char *path)
     return count;
 }
 
-/* Of a closed database: nothing is wrong, and nothing is left over. */
+/* In a closed database: nothing is wrong, and nothing is left over. */
 static void expect_sound(os *machine, const char *path)
 {
     holt_verify_report report;
@@ -165,18 +167,18 @@ static void expect_sound(os *machine, const char *path)
     assert_int_equal(report.orphans, 0);
 }
 
-static void close_and_verify(fixture *f)
+static void close_and_verify(db_fixture *f)
 {
-    fixture_close(f);
+    db_fixture_close(f);
     expect_sound(f->os, f->path);
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- contents */
 
 static void a_load_becomes_the_collection(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         load_all(c, 4000);
@@ -195,7 +197,7 @@ static void a_load_becomes_the_collection(void **state)
 /* The first load of a database comes before any commit: nothing has a sequence number yet. */
 static void a_load_of_nothing_and_one_of_a_single_empty_entry(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     load_all(f->c, 0);
     assert_int_equal(count_entries(f->c), 0);
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
@@ -213,7 +215,7 @@ static void a_load_of_nothing_and_one_of_a_single_empty_entry(void **state)
 
 static void what_is_written_later_wins(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         load_all(c, 500);
@@ -233,11 +235,11 @@ static void what_is_written_later_wins(void **state)
     }
 }
 
-/* The log still holds what was cleared, in memtables that were never flushed: it must not come back under the loaded
- * tree, neither at the next flush nor in a recovery. */
-static void what_was_cleared_before_does_not_come_back(void **state)
+/* The log still holds what was cleared, in memtables that were never flushed: it must not reappear under the
+ * loaded tree, neither at the next flush nor in a recovery. */
+static void what_was_cleared_before_does_not_reappear(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         static char value[3000];
@@ -249,7 +251,7 @@ static void what_was_cleared_before_does_not_come_back(void **state)
         os *clone = sim_clone(f->os, 5);
         holt *db;
         holt_collection *found;
-        holt_options o = fixture_options(0);
+        holt_options o = db_fixture_options(0);
         expect_ok(holt_open_on(clone, f->path, &o, &db));
         expect_ok(holt_collection_open(db, k->name, &found));
         expect_entries(found, 300);
@@ -263,11 +265,11 @@ static void what_was_cleared_before_does_not_come_back(void **state)
     close_and_verify(f);
 }
 
-/* ---------------------------------------------------------------- who sees it */
+/* ---------------------------------------------------------------- visibility */
 
-static void nobody_sees_it_before_the_commit_and_older_readers_never(void **state)
+static void a_load_is_invisible_before_its_commit_and_to_older_readers(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         holt_txn *before = begin(f->db, HOLT_TXN_READ_ONLY);
@@ -290,11 +292,11 @@ static void nobody_sees_it_before_the_commit_and_older_readers_never(void **stat
     }
 }
 
-/* A put-if-absent looks its key up and then commits; a load that is committed in between is in no memtable and has no
- * sequence number of its own. */
+/* A put-if-absent looks its key up and then commits; a load that is committed in between is in no memtable
+ * and has no sequence number of its own. */
 static void put_if_absent_does_not_overlook_a_load(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         uint64_t loads = atomic_load(&c->loads);
@@ -323,7 +325,7 @@ static void put_if_absent_does_not_overlook_a_load(void **state)
 
 static void a_collection_that_is_not_empty_is_refused(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         holt_load *load = (holt_load *)f;
@@ -344,10 +346,11 @@ static void a_collection_that_is_not_empty_is_refused(void **state)
     }
 }
 
-/* Somebody writes while the load is under way. The load stays, and can be committed once that is cleared. */
-static void what_came_meanwhile_is_found_at_the_commit(void **state)
+/* Another thread writes during the load. The load stays open, and can be committed once the collection is
+ * cleared. */
+static void writes_during_a_load_are_found_at_its_commit(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         for (int flushed = 0; flushed < 2; flushed++) {
             holt_collection *c = create_kind(f->db, k);
@@ -369,7 +372,7 @@ static void what_came_meanwhile_is_found_at_the_commit(void **state)
 
 static void of_two_loads_the_first_to_commit_wins(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         holt_load *one = begin_load(c), *two = begin_load(c);
@@ -384,9 +387,9 @@ static void of_two_loads_the_first_to_commit_wins(void **state)
     close_and_verify(f);
 }
 
-static void keys_that_do_not_ascend_are_refused_and_the_load_goes_on(void **state)
+static void keys_that_do_not_ascend_are_refused_and_the_load_stays_usable(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         holt_load *load = begin_load(c);
@@ -404,11 +407,11 @@ static void keys_that_do_not_ascend_are_refused_and_the_load_goes_on(void **stat
     }
 }
 
-static void what_is_too_large_is_refused_and_the_load_goes_on(void **state)
+static void what_is_too_large_is_refused_and_the_load_stays_usable(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     static char key[KEY_MAX + 1];
-    size_t limit = (size_t)fixture_options(0).memory_bytes / 4;
+    size_t limit = (size_t)db_fixture_options(0).memory_bytes / 4;
     char *value = must_alloc(limit + 1);
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
@@ -432,7 +435,7 @@ static void what_is_too_large_is_refused_and_the_load_goes_on(void **state)
 
 static void calls_that_make_no_sense_are_refused(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_load *load;
     holt_load_options o = {.flags = 1};
     expect_status(HOLT_INVALID, holt_load_begin(NULL, NULL, &load));
@@ -456,8 +459,8 @@ static void calls_that_make_no_sense_are_refused(void **state)
     expect_status(HOLT_CLOSED, holt_load_commit(load));
     holt_load_abort(load);
 
-    fixture_close(f);
-    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    db_fixture_close(f);
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY);
     expect_status(HOLT_READ_ONLY, holt_load_begin(f->c, NULL, &load));
 }
 
@@ -465,7 +468,7 @@ static void calls_that_make_no_sense_are_refused(void **state)
 
 static void an_abort_leaves_nothing(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         unsigned files = run_files(f->os, f->path);
@@ -483,10 +486,10 @@ static void an_abort_leaves_nothing(void **state)
     }
 }
 
-/* With a B+tree the run that the tree was made of is gone when the commit returns. */
+/* In a B+tree collection the run that the tree was made of is deleted when the commit returns. */
 static void a_commit_leaves_the_tree_only(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         unsigned files = run_files(f->os, f->path);
         load_all(create_kind(f->db, k), 1000);
@@ -497,7 +500,7 @@ static void a_commit_leaves_the_tree_only(void **state)
 
 static void a_drop_ends_a_load(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
         unsigned files = run_files(f->os, f->path);
@@ -515,15 +518,15 @@ static void a_drop_ends_a_load(void **state)
 
 static void close_is_busy_until_the_load_has_ended(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_load *load = begin_load(f->c);
     expect_ok(put_entry(load, 1));
     expect_status(HOLT_BUSY, holt_close(f->db));
     expect_words("1 loads");
     expect_ok(holt_load_commit(load));
-    fixture_close(f);
-    holt_load_abort(load); /* of an ended load, whose database is closed */
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    holt_load_abort(load); /* of a load that has ended, whose database is closed */
+    db_fixture_open(f, 0);
     assert_int_equal(count_entries(f->c), 1);
 }
 
@@ -535,11 +538,12 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* More than one file's worth goes through a database of 8 MiB; the cache takes what it may, the load a few MiB. */
+/* More than one file's worth goes through a database of 8 MiB; the cache takes its share, the load a few
+ * MiB. */
 static void a_large_load_takes_little_memory(void **state)
 {
     enum { COUNT = 70000, VALUE = 1024, MEMORY = 24 << 20 };
-    fixture *f = *state;
+    db_fixture *f = *state;
     static char value[VALUE];
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
@@ -581,15 +585,15 @@ static void *write_on(void *ctx)
     return NULL;
 }
 
-/* The load's change of the pages and those of flushes take turns. */
+/* The page changes of the load and of flushes take turns. */
 static void loads_and_flushes_of_others_do_not_disturb_each_other(void **state)
 {
-    fixture *f = *state;
+    db_fixture *f = *state;
     holt_collection_options o = {.kind = HOLT_BTREE};
     writer w = {0};
     pthread_t thread;
     expect_ok(holt_close(f->db));
-    holt_options options = fixture_options(0);
+    holt_options options = db_fixture_options(0);
     options.durability = HOLT_PROCESS;
     expect_ok(holt_open_on(f->os, f->path, &options, &f->db));
     expect_ok(holt_collection_open(f->db, "default", &f->c));
@@ -614,23 +618,23 @@ static os *prepare(void)
 {
     sim_options options = {.seed = 3};
     os *machine = sim_create(&options);
-    fixture f = {.os = machine, .simulated = true, .path = "/db"};
+    db_fixture f = {.os = machine, .simulated = true, .path = "/db"};
     assert_non_null(machine);
-    fixture_open(&f, 0);
+    db_fixture_open(&f, 0);
     put(f.c, "there", "before");
     for (const struct kind *k = kinds; k < kinds + KINDS; k++)
         create_kind(f.db, k);
-    fixture_close(&f);
+    db_fixture_close(&f);
     return machine;
 }
 
-/* The database opens, "default" is as it was, the collection is empty or whole (which is returned), goes on to work,
- * and nothing is left over. */
+/* The database opens, "default" is unchanged, the collection is empty or whole (which of them is returned),
+ * it remains usable, and nothing is left over. */
 static bool judge(os *machine, const struct kind *k)
 {
-    fixture f = {.os = machine, .simulated = true, .path = "/db"};
+    db_fixture f = {.os = machine, .simulated = true, .path = "/db"};
     holt_collection *c;
-    fixture_open(&f, 0);
+    db_fixture_open(&f, 0);
     expect_ok(holt_collection_open(f.db, k->name, &c));
     expect_get(f.c, NULL, "there", "before");
     bool whole = count_entries(c) > 0;
@@ -638,7 +642,7 @@ static bool judge(os *machine, const struct kind *k)
     put(f.c, "there", "before");
     if (!whole) load_all(c, SMALL);
     expect_entries(c, SMALL);
-    fixture_close(&f);
+    db_fixture_close(&f);
     expect_sound(machine, "/db");
     return whole;
 }
@@ -679,9 +683,9 @@ static void a_crash_leaves_all_of_a_load_or_nothing(void **state)
     os *base = prepare();
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         os *machine = sim_clone(base, 1);
-        fixture f = {.os = machine, .simulated = true, .path = "/db"};
+        db_fixture f = {.os = machine, .simulated = true, .path = "/db"};
         crashes c = {.machine = machine, .kind = k};
-        fixture_open(&f, 0);
+        db_fixture_open(&f, 0);
         holt_collection *into = create_kind(f.db, k);
         sim_on_io(machine, crash_here, &c);
         holt_load *load = begin_load(into);
@@ -689,7 +693,7 @@ static void a_crash_leaves_all_of_a_load_or_nothing(void **state)
         expect_ok(holt_load_commit(load));
         c.committed = true;
         holt_load_abort(load);
-        fixture_close(&f);
+        db_fixture_close(&f);
         sim_on_io(machine, NULL, NULL);
         assert_true(judge(machine, k));
         sim_destroy(machine);
@@ -704,7 +708,7 @@ static bool is_refusal(holt_status rc)
     return rc == HOLT_IO || rc == HOLT_NO_SPACE || rc == HOLT_NO_MEMORY;
 }
 
-/* Begins, puts and commits until something fails. *load: what there is to abort. */
+/* Begins, puts and commits until something fails. *load: what is to be aborted. */
 static holt_status try_load(holt_collection *c, holt_load **load)
 {
     holt_status rc = holt_load_begin(c, NULL, load);
@@ -734,13 +738,13 @@ static void disarm(os *machine)
     mem_fail_at(0, false);
 }
 
-/* A load in which the n-th call fails; false: there are not so many. */
+/* A load in which the n-th call fails; false: there is no n-th call. */
 static bool live_through(os *base, const struct kind *k, const fault *what)
 {
     os *machine = sim_clone(base, what->n);
-    fixture f = {.os = machine, .simulated = true, .path = "/db"};
+    db_fixture f = {.os = machine, .simulated = true, .path = "/db"};
     holt_load *load = NULL;
-    fixture_open(&f, 0);
+    db_fixture_open(&f, 0);
     holt_collection *c = create_kind(f.db, k);
     uint64_t allocations = mem_allocations();
     arm(machine, what);
@@ -755,7 +759,7 @@ static bool live_through(os *base, const struct kind *k, const fault *what)
     if (again != HOLT_OK && again != HOLT_CLOSED) assert_true(is_refusal(again) || again == HOLT_INVALID);
     holt_load_abort(load);
     holt_status closed = holt_close(f.db);
-    if (!what->os_errno) expect_ok(closed); /* a failed allocation spoils nothing for good */
+    if (!what->os_errno) expect_ok(closed); /* a failed allocation does no lasting damage */
     bool whole = judge(machine, k);
     if (again == HOLT_OK) assert_true(whole);
     if (!what->os_errno && again != HOLT_OK) assert_false(whole);
@@ -784,19 +788,19 @@ static void a_failure_leaves_all_of_a_load_or_nothing(void **state)
 
 int main(void)
 {
-#define ON(platform, test) cmocka_unit_test_setup_teardown(test, fixture_##platform, fixture_teardown)
+#define ON(platform, test) cmocka_unit_test_setup_teardown(test, db_fixture_##platform, db_fixture_teardown)
     const struct CMUnitTest tests[] = {
         ON(sim, a_load_becomes_the_collection),
         ON(sim, a_load_of_nothing_and_one_of_a_single_empty_entry),
         ON(sim, what_is_written_later_wins),
-        ON(sim, what_was_cleared_before_does_not_come_back),
-        ON(sim, nobody_sees_it_before_the_commit_and_older_readers_never),
+        ON(sim, what_was_cleared_before_does_not_reappear),
+        ON(sim, a_load_is_invisible_before_its_commit_and_to_older_readers),
         ON(sim, put_if_absent_does_not_overlook_a_load),
         ON(sim, a_collection_that_is_not_empty_is_refused),
-        ON(sim, what_came_meanwhile_is_found_at_the_commit),
+        ON(sim, writes_during_a_load_are_found_at_its_commit),
         ON(sim, of_two_loads_the_first_to_commit_wins),
-        ON(sim, keys_that_do_not_ascend_are_refused_and_the_load_goes_on),
-        ON(sim, what_is_too_large_is_refused_and_the_load_goes_on),
+        ON(sim, keys_that_do_not_ascend_are_refused_and_the_load_stays_usable),
+        ON(sim, what_is_too_large_is_refused_and_the_load_stays_usable),
         ON(sim, calls_that_make_no_sense_are_refused),
         ON(sim, an_abort_leaves_nothing),
         ON(sim, a_commit_leaves_the_tree_only),

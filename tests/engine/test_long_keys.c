@@ -1,7 +1,8 @@
-/* test_long_keys.c -- keys of up to 65,535 bytes, in both kinds, with every block size and as little memory as may be.
+/* test_long_keys.c -- keys of up to 65,535 bytes, in both kinds, with every block size and as little memory
+ * as possible.
  *
- * Such keys make blocks that are larger than any block_bytes: a leaf holds at least one entry, an inner node at least
- * four children. The cache takes none of them.
+ * Such keys make blocks that are larger than any block_bytes: a leaf holds at least one entry, an inner node
+ * at least four children. The cache takes none of them.
  */
 #include "base/random.h"
 #include "db/open/open.h"
@@ -10,14 +11,15 @@
 #include "support/expect.h"
 #include "support/keys.h"
 #include "support/must.h"
+#include "support/seed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { KEYS = 200, MEMORY_BYTES = 8 << 20, MEMTABLE_BYTES = 64 << 10 };
 
-/* Keys in ascending order, and what they should have: 0, nothing; else a value of that number. */
-typedef struct world {
+/* Keys in ascending order, and what they should have: 0, no value; otherwise the value of that number. */
+typedef struct long_key_db {
     os *os;
     holt *db;
     holt_collection *c;
@@ -25,11 +27,11 @@ typedef struct world {
     uint8_t *keys[KEYS];
     size_t sizes[KEYS];
     uint32_t values[KEYS];
-} world;
+} long_key_db;
 
-static holt_slice key_of(const world *w, int i)
+static holt_slice key_of(const long_key_db *l, int i)
 {
-    return holt_bytes(w->keys[i], w->sizes[i]);
+    return holt_bytes(l->keys[i], l->sizes[i]);
 }
 
 typedef struct sortable {
@@ -43,9 +45,9 @@ static int compare_keys(const void *a, const void *b)
     return slice_compare(slice_of(x->key, x->size), slice_of(y->key, y->size));
 }
 
-/* Alike but for their ends, alike but for their beginnings, alike up to the middle, beginnings of each other, and some
- * short ones between. */
-static void make_keys(world *w)
+/* Keys that differ only at their ends, only at their beginnings, or from the middle on, keys that are
+ * prefixes of each other, and some short ones in between. */
+static void make_keys(long_key_db *l)
 {
     sortable all[KEYS];
     for (int i = 0; i < KEYS; i++) {
@@ -63,194 +65,188 @@ static void make_keys(world *w)
     }
     qsort(all, KEYS, sizeof *all, compare_keys);
     for (int i = 0; i < KEYS; i++) {
-        w->keys[i] = all[i].key;
-        w->sizes[i] = all[i].size;
-        if (i > 0) assert_true(slice_compare(key_of(w, i - 1), key_of(w, i)) < 0);
+        l->keys[i] = all[i].key;
+        l->sizes[i] = all[i].size;
+        if (i > 0) assert_true(slice_compare(key_of(l, i - 1), key_of(l, i)) < 0);
     }
 }
 
-static void world_open(world *w)
+static void long_key_db_open(long_key_db *l)
 {
-    holt_options o = {.memory_bytes = MEMORY_BYTES, .memtable_bytes = MEMTABLE_BYTES, .durability = HOLT_PROCESS};
-    expect_ok(holt_open_on(w->os, "/db", &o, &w->db));
+    holt_options o = {
+        .memory_bytes = MEMORY_BYTES, .memtable_bytes = MEMTABLE_BYTES, .durability = HOLT_PROCESS};
+    expect_ok(holt_open_on(l->os, "/db", &o, &l->db));
 }
 
-static world *world_create(uint64_t seed, uint32_t kind, uint32_t block_bytes)
+static long_key_db *long_key_db_create(uint64_t seed, uint32_t kind, uint32_t block_bytes)
 {
     sim_options machine = {.seed = seed};
-    world *w = (world *)must_alloc(sizeof *w);
-    w->os = sim_create(&machine);
-    rng_seed(&w->chance, seed);
-    make_keys(w);
-    world_open(w);
+    long_key_db *l = (long_key_db *)must_alloc(sizeof *l);
+    l->os = sim_create(&machine);
+    rng_seed(&l->chance, seed);
+    make_keys(l);
+    long_key_db_open(l);
     holt_collection_options o = {.kind = kind, .block_bytes = block_bytes};
-    expect_ok(holt_collection_create(w->db, "c", &o, &w->c));
-    return w;
+    expect_ok(holt_collection_create(l->db, "c", &o, &l->c));
+    return l;
 }
 
-static void world_destroy(world *w)
+static void long_key_db_destroy(long_key_db *l)
 {
-    expect_ok(holt_close(w->db));
-    expect_ok(holt_verify_on(w->os, "/db", NULL, NULL, 0));
-    sim_destroy(w->os);
+    expect_ok(holt_close(l->db));
+    expect_ok(holt_verify_on(l->os, "/db", NULL, NULL, 0));
+    sim_destroy(l->os);
     for (int i = 0; i < KEYS; i++)
-        free(w->keys[i]);
-    free(w);
+        free(l->keys[i]);
+    free(l);
 }
 
-static void change(world *w)
+static void change(long_key_db *l)
 {
-    int i = (int)rng_below(&w->chance, KEYS);
-    if (rng_chance(&w->chance, 4)) {
-        expect_ok(holt_delete(w->c, NULL, key_of(w, i)));
-        w->values[i] = 0;
+    int i = (int)rng_below(&l->chance, KEYS);
+    if (rng_chance(&l->chance, 4)) {
+        expect_ok(holt_delete(l->c, NULL, key_of(l, i)));
+        l->values[i] = 0;
     } else {
-        uint32_t value = 1 + (uint32_t)rng_below(&w->chance, 1000000);
-        expect_ok(holt_put(w->c, NULL, key_of(w, i), holt_bytes(&value, sizeof value)));
-        w->values[i] = value;
+        uint32_t value = 1 + (uint32_t)rng_below(&l->chance, 1000000);
+        expect_ok(holt_put(l->c, NULL, key_of(l, i), holt_bytes(&value, sizeof value)));
+        l->values[i] = value;
     }
 }
 
 /* ---------------------------------------------------------------- comparing */
 
-static void expect_entry(const world *w, const holt_cursor *cursor, int i)
+static void expect_entry(const long_key_db *l, const holt_cursor *cursor, int i)
 {
     holt_slice key = holt_cursor_key(cursor), value = holt_cursor_value(cursor);
-    assert_true(slice_equal(key, key_of(w, i)));
+    assert_true(slice_equal(key, key_of(l, i)));
     assert_int_equal(value.size, sizeof(uint32_t));
-    assert_memory_equal(value.data, &w->values[i], sizeof(uint32_t));
+    assert_memory_equal(value.data, &l->values[i], sizeof(uint32_t));
 }
 
-static void compare_gets(world *w)
+static void compare_gets(long_key_db *l)
 {
     holt_value v = HOLT_VALUE_INIT;
     for (int i = 0; i < KEYS; i++) {
-        holt_status rc = holt_get(w->c, NULL, key_of(w, i), &v);
-        expect_status(w->values[i] ? HOLT_OK : HOLT_NOT_FOUND, rc);
-        if (rc == HOLT_OK) assert_memory_equal(v.data, &w->values[i], sizeof(uint32_t));
+        holt_status rc = holt_get(l->c, NULL, key_of(l, i), &v);
+        expect_status(l->values[i] ? HOLT_OK : HOLT_NOT_FOUND, rc);
+        if (rc == HOLT_OK) assert_memory_equal(v.data, &l->values[i], sizeof(uint32_t));
     }
     holt_value_free(&v);
 }
 
-static void compare_walks(world *w)
+static void compare_walks(long_key_db *l)
 {
     holt_cursor *cursor;
-    expect_ok(holt_cursor_open(w->c, NULL, NULL, &cursor));
+    expect_ok(holt_cursor_open(l->c, NULL, NULL, &cursor));
     for (int i = 0; i < KEYS; i++) {
-        if (!w->values[i]) continue;
+        if (!l->values[i]) continue;
         assert_true(holt_cursor_next(cursor));
-        expect_entry(w, cursor, i);
+        expect_entry(l, cursor, i);
     }
     assert_false(holt_cursor_next(cursor));
     for (int i = KEYS; i-- > 0;) {
-        if (!w->values[i]) continue;
+        if (!l->values[i]) continue;
         assert_true(holt_cursor_prev(cursor));
-        expect_entry(w, cursor, i);
+        expect_entry(l, cursor, i);
     }
     assert_false(holt_cursor_prev(cursor));
     for (int n = 0; n < 20; n++) {
-        int i = (int)rng_below(&w->chance, KEYS), next = i;
-        while (next < KEYS && !w->values[next])
+        int i = (int)rng_below(&l->chance, KEYS), next = i;
+        while (next < KEYS && !l->values[next])
             next++;
-        assert_int_equal(holt_cursor_seek(cursor, key_of(w, i)), next < KEYS);
-        if (next < KEYS) expect_entry(w, cursor, next);
+        assert_int_equal(holt_cursor_seek(cursor, key_of(l, i)), next < KEYS);
+        if (next < KEYS) expect_entry(l, cursor, next);
     }
     expect_ok(holt_cursor_close(cursor));
 }
 
-static void compare_estimate(world *w)
+static void compare_estimate(long_key_db *l)
 {
     uint64_t entries, expected = 0;
-    int from = (int)rng_below(&w->chance, KEYS), to = from + (int)rng_below(&w->chance, (uint64_t)(KEYS - from));
+    int from = (int)rng_below(&l->chance, KEYS),
+        to = from + (int)rng_below(&l->chance, (uint64_t)(KEYS - from));
     for (int i = from; i < to; i++)
-        expected += w->values[i] != 0;
-    expect_ok(holt_approximate_size(w->c, key_of(w, from), key_of(w, to), NULL, &entries));
+        expected += l->values[i] != 0;
+    expect_ok(holt_approximate_size(l->c, key_of(l, from), key_of(l, to), NULL, &entries));
     assert_in_range(entries, expected * 8 / 10, expected * 12 / 10 + 1);
 }
 
-static void compare(world *w)
+static void compare(long_key_db *l)
 {
-    compare_gets(w);
-    compare_walks(w);
+    compare_gets(l);
+    compare_walks(l);
 }
 
 /* ---------------------------------------------------------------- tests */
 
-static uint64_t seed_of_test(void)
-{
-    const char *text = getenv("HOLT_SEED");
-    uint64_t seed = text ? strtoull(text, NULL, 0) : 20260101;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-static void live_a_while(world *w)
+static void live_a_while(long_key_db *l)
 {
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 150; i++)
-            change(w);
-        if (round == 0) compare(w); /* in memtables, and wherever they were flushed to */
+            change(l);
+        if (round == 0) compare(l); /* in memtables, and wherever they were flushed to */
         if (round == 1) {           /* from the log */
-            expect_ok(holt_close(w->db));
-            world_open(w);
-            expect_ok(holt_collection_open(w->db, "c", &w->c));
-            compare(w);
+            expect_ok(holt_close(l->db));
+            long_key_db_open(l);
+            expect_ok(holt_collection_open(l->db, "c", &l->c));
+            compare(l);
         }
-        expect_ok(holt_flush(w->db));
-        compare(w);
+        expect_ok(holt_flush(l->db));
+        compare(l);
     }
-    expect_ok(holt_compact(w->c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
-    compare(w);
-    compare_estimate(w);
-    expect_ok(holt_verify_live(w->db, NULL, NULL, 0));
+    expect_ok(holt_compact(l->c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    compare(l);
+    compare_estimate(l);
+    expect_ok(holt_verify_live(l->db, NULL, NULL, 0));
 }
 
-/* Buffers for keys were arrays, sizes of keys have 16 bits in places, and blocks grow past all that the cache and the
- * packing of nodes know. */
+/* Buffers for keys were once arrays, some sizes of keys have 16 bits, and blocks grow past all sizes that the
+ * cache and the packing of nodes expect. */
 static void keys_of_any_size_are_kept_by_both_kinds_with_all_block_sizes(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE}, block_bytes[] = {4096, 8192, 16384, 32768, 65536};
-    uint64_t seed = seed_of_test();
+    uint64_t seed = test_seed();
     for (int kind = 0; kind < 2; kind++) {
         for (int i = 0; i < 5; i++) {
-            world *w = world_create(seed + (uint64_t)i, kinds[kind], block_bytes[i]);
-            live_a_while(w);
-            world_destroy(w);
+            long_key_db *l = long_key_db_create(seed + (uint64_t)i, kinds[kind], block_bytes[i]);
+            live_a_while(l);
+            long_key_db_destroy(l);
         }
     }
 }
 
-/* The end of a load is the first key behind its last one, a byte longer than any key may be. */
+/* The upper bound of a load is the first key after its last one, a byte longer than any key may be. */
 static void loads_and_batches_take_keys_of_any_size(void **state)
 {
     static const uint32_t kinds[] = {HOLT_LSM, HOLT_BTREE};
-    uint64_t seed = seed_of_test();
+    uint64_t seed = test_seed();
     for (int kind = 0; kind < 2; kind++) {
-        world *w = world_create(seed, kinds[kind], 0);
+        long_key_db *l = long_key_db_create(seed, kinds[kind], 0);
         holt_load *load;
         holt_txn *t;
         holt_txn_options blind = {.flags = HOLT_TXN_BLIND};
-        expect_ok(holt_load_begin(w->c, NULL, &load));
+        expect_ok(holt_load_begin(l->c, NULL, &load));
         for (int i = 0; i < KEYS; i++) {
-            w->values[i] = 1 + (uint32_t)i;
-            expect_ok(holt_load_put(load, key_of(w, i), holt_bytes(&w->values[i], sizeof w->values[i])));
+            l->values[i] = 1 + (uint32_t)i;
+            expect_ok(holt_load_put(load, key_of(l, i), holt_bytes(&l->values[i], sizeof l->values[i])));
         }
         expect_ok(holt_load_commit(load));
         holt_load_abort(load);
-        compare(w);
-        expect_ok(holt_begin(w->db, &blind, &t));
+        compare(l);
+        expect_ok(holt_begin(l->db, &blind, &t));
         for (int i = 0; i < KEYS; i += 7) { /* nearly the limit of a transaction */
-            w->values[i] = 5000 + (uint32_t)i;
-            expect_ok(holt_put(w->c, t, key_of(w, i), holt_bytes(&w->values[i], sizeof w->values[i])));
+            l->values[i] = 5000 + (uint32_t)i;
+            expect_ok(holt_put(l->c, t, key_of(l, i), holt_bytes(&l->values[i], sizeof l->values[i])));
         }
         expect_ok(holt_commit(t));
         holt_rollback(t);
-        compare(w);
-        expect_ok(holt_close(w->db));
-        world_open(w);
-        expect_ok(holt_collection_open(w->db, "c", &w->c));
-        compare(w);
-        world_destroy(w);
+        compare(l);
+        expect_ok(holt_close(l->db));
+        long_key_db_open(l);
+        expect_ok(holt_collection_open(l->db, "c", &l->c));
+        compare(l);
+        long_key_db_destroy(l);
     }
 }
 

@@ -1,14 +1,15 @@
-/* test_memory.c -- the anonymous memory of a process stays within memory_bytes and 32 MiB, whatever is done.
+/* test_memory.c -- the anonymous memory of a process stays within memory_bytes and 32 MiB, whatever it does.
  *
- * What is measured is what the system sees (RssAnon), not what we count: so buffers that nobody counts, and freed
- * memory that the allocator keeps, are in it. Each load runs with threads, since each has an arena of its own in
- * the C library. Under the address and thread sanitizers, whose own memory would be measured, the loads run and the
- * figures are only shown.
+ * What is measured is what the system sees (RssAnon), not what the engine counts: so it includes buffers that
+ * are not counted, and freed memory that the allocator keeps. Each load runs with threads, since each has an
+ * arena of its own in the C library. Under the address and thread sanitizers, whose own memory would be
+ * measured, the loads run and the figures are only printed.
  *
- * HOLT_MEMORY_FULL=1 (make nightly) goes through 64, 128 and 512 MiB with a million entries; else 64 MiB and fewer.
+ * HOLT_MEMORY_FULL=1 (make nightly) runs 64, 128 and 512 MiB with a million entries; otherwise 64 MiB and
+ * fewer entries.
  */
 #include "base/random.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
 #include "support/must.h"
 #include "support/resources.h"
@@ -20,7 +21,7 @@
 enum { MIB = 1 << 20, VALUE_BYTES = 100, BATCH = 1000, LARGE_BYTES = 100 << 10, THREADS_MAX = 4 };
 static const uint64_t BESIDE = 32 << 20;
 
-typedef struct world {
+typedef struct measured_db {
     temp_dir dir;
     holt_options options;
     uint32_t kind;
@@ -30,11 +31,11 @@ typedef struct world {
     memory_watch *watch;
     uint64_t before; /* memory of this process */
     verdict verdict;
-} world;
+} measured_db;
 
 /* A thread's part of a load. */
 typedef struct part {
-    world *w;
+    measured_db *m;
     void (*run)(struct part *p);
     uint64_t first, count;
     rng rng;
@@ -42,7 +43,7 @@ typedef struct part {
 
 static bool ok(part *p, holt_status rc, const char *call)
 {
-    return verdict_status(&p->w->verdict, rc, HOLT_OK, "%s", call);
+    return verdict_status(&p->m->verdict, rc, HOLT_OK, "%s", call);
 }
 
 static holt_slice key_of(uint64_t i, char buffer[32])
@@ -65,7 +66,7 @@ static bool put_one(part *p, uint64_t i)
     uint8_t value[VALUE_BYTES] = {0};
     holt_status rc;
     do
-        rc = holt_put(p->w->c, NULL, key_of(i, key), value_of(p, value, sizeof value));
+        rc = holt_put(p->m->c, NULL, key_of(i, key), value_of(p, value, sizeof value));
     while (rc == HOLT_BUSY);
     return ok(p, rc, "put");
 }
@@ -78,7 +79,7 @@ static void fill(part *p)
 
 static void overwrite(part *p)
 {
-    for (uint64_t n = 0; n < p->count && put_one(p, rng_below(&p->rng, p->w->entries)); n++)
+    for (uint64_t n = 0; n < p->count && put_one(p, rng_below(&p->rng, p->m->entries)); n++)
         continue;
 }
 
@@ -87,15 +88,15 @@ static void read_random(part *p)
     char key[32];
     holt_value v = HOLT_VALUE_INIT;
     for (uint64_t n = 0; n < p->count; n++)
-        if (!ok(p, holt_get(p->w->c, NULL, key_of(rng_below(&p->rng, p->w->entries), key), &v), "get")) break;
+        if (!ok(p, holt_get(p->m->c, NULL, key_of(rng_below(&p->rng, p->m->entries), key), &v), "get")) break;
     holt_value_free(&v);
 }
 
-/* There and back. */
+/* Forward and backward. */
 static void scan(part *p)
 {
     holt_cursor *cursor = NULL;
-    if (!ok(p, holt_cursor_open(p->w->c, NULL, NULL, &cursor), "cursor")) return;
+    if (!ok(p, holt_cursor_open(p->m->c, NULL, NULL, &cursor), "cursor")) return;
     for (bool on = holt_cursor_first(cursor); on; on = holt_cursor_next(cursor))
         continue;
     for (bool on = holt_cursor_last(cursor); on; on = holt_cursor_prev(cursor))
@@ -112,10 +113,10 @@ static void put_batches(part *p)
     bool good = true;
     for (uint64_t n = 0; n < p->count && good; n += BATCH) {
         holt_txn *t = NULL;
-        good = ok(p, holt_begin(p->w->db, &o, &t), "begin");
+        good = ok(p, holt_begin(p->m->db, &o, &t), "begin");
         for (int i = 0; i < BATCH && good; i++) {
-            uint64_t number = rng_below(&p->rng, p->w->entries);
-            good = ok(p, holt_put(p->w->c, t, key_of(number, key), value_of(p, value, sizeof value)), "put");
+            uint64_t number = rng_below(&p->rng, p->m->entries);
+            good = ok(p, holt_put(p->m->c, t, key_of(number, key), value_of(p, value, sizeof value)), "put");
         }
         holt_status rc = HOLT_OK;
         while (good && (rc = holt_commit(t)) == HOLT_BUSY)
@@ -125,34 +126,34 @@ static void put_batches(part *p)
     }
 }
 
-/* Values that are large beside a block, of a key each so that they stay few. */
+/* Values that are large compared with a block, each with a key of its own so that they stay few. */
 static void put_large(part *p)
 {
     static const char *const names[THREADS_MAX] = {"large/0", "large/1", "large/2", "large/3"};
     uint8_t *value = (uint8_t *)must_alloc(LARGE_BYTES);
-    holt_slice key = holt_str(names[p->first * THREADS_MAX / (p->w->entries + 1) % THREADS_MAX]);
+    holt_slice key = holt_str(names[p->first * THREADS_MAX / (p->m->entries + 1) % THREADS_MAX]);
     for (uint64_t n = 0; n < p->count; n += LARGE_BYTES / VALUE_BYTES / 4) {
         holt_status rc;
         do
-            rc = holt_put(p->w->c, NULL, key, value_of(p, value, LARGE_BYTES));
+            rc = holt_put(p->m->c, NULL, key, value_of(p, value, LARGE_BYTES));
         while (rc == HOLT_BUSY);
         if (!ok(p, rc, "put of a large value")) break;
     }
     free(value);
 }
 
-/* Old moments while others write: what they keep is bounded, and the oldest is revoked. */
+/* Old snapshots while others write: what they keep is bounded, and the oldest is revoked. */
 static void overwrite_under_snapshots(part *p)
 {
     enum { HELD = 8 };
     holt_txn_options o = {.flags = HOLT_TXN_READ_ONLY};
     holt_txn *held[HELD] = {NULL};
-    for (uint64_t n = 0; n < p->count && put_one(p, rng_below(&p->rng, p->w->entries)); n++) {
+    for (uint64_t n = 0; n < p->count && put_one(p, rng_below(&p->rng, p->m->entries)); n++) {
         if (n % (p->count / HELD + 1)) continue;
         holt_txn **t = &held[n / (p->count / HELD + 1) % HELD];
         holt_rollback(*t);
         *t = NULL;
-        if (!ok(p, holt_begin(p->w->db, &o, t), "begin of a snapshot")) break;
+        if (!ok(p, holt_begin(p->m->db, &o, t), "begin of a snapshot")) break;
     }
     for (int i = 0; i < HELD; i++)
         holt_rollback(held[i]);
@@ -165,65 +166,66 @@ static void *run_part(void *ctx)
     return NULL;
 }
 
-static void run(world *w, const char *name, void (*first)(part *p), void (*others)(part *p), uint64_t threads)
+static void run(measured_db *m, const char *name, void (*first)(part *p), void (*others)(part *p),
+                uint64_t threads)
 {
     pthread_t ids[THREADS_MAX];
     part parts[THREADS_MAX];
     for (uint64_t i = 0; i < threads; i++) {
-        parts[i] = (part){.w = w,
+        parts[i] = (part){.m = m,
                           .run = i ? others : first,
-                          .first = w->entries * i / threads,
-                          .count = w->entries * (i + 1) / threads - w->entries * i / threads};
+                          .first = m->entries * i / threads,
+                          .count = m->entries * (i + 1) / threads - m->entries * i / threads};
         rng_seed(&parts[i].rng, i + 1);
         assert_int_equal(pthread_create(&ids[i], NULL, run_part, &parts[i]), 0);
     }
     for (uint64_t i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
-    verdict_assert(&w->verdict);
-    uint64_t most = memory_watch_most(w->watch), used = most > w->before ? most - w->before : 0;
+    verdict_assert(&m->verdict);
+    uint64_t most = memory_watch_most(m->watch), used = most > m->before ? most - m->before : 0;
     print_message("    %-20s %4llu MiB\n", name, (unsigned long long)(used / MIB));
-    if (resources_rss_is_ours() && used > w->options.memory_bytes + BESIDE)
+    if (resources_rss_is_ours() && used > m->options.memory_bytes + BESIDE)
         fail_msg("%s: %llu MiB of anonymous memory, memory_bytes is %llu MiB", name,
-                 (unsigned long long)(used / MIB), (unsigned long long)(w->options.memory_bytes / MIB));
+                 (unsigned long long)(used / MIB), (unsigned long long)(m->options.memory_bytes / MIB));
 }
 
-static void run_all(world *w)
+static void run_all(measured_db *m)
 {
-    run(w, "fillrandom", fill, fill, 2);
-    run(w, "readrandom", read_random, read_random, 2);
-    run(w, "scan", scan, scan, 2);
-    run(w, "overwrite", overwrite, overwrite, 4);
-    run(w, "batches", put_batches, put_batches, 4);
-    run(w, "large values", put_large, put_large, 4);
-    run(w, "readwhilewriting", read_random, overwrite, 2);
-    run(w, "scan while writing", scan, overwrite, 3);
-    run(w, "long snapshots", overwrite_under_snapshots, overwrite, 2);
-    expect_ok(holt_flush(w->db));
-    expect_ok(holt_compact(w->c, holt_str(NULL), holt_str(NULL)));
-    run(w, "readrandom, settled", read_random, read_random, 2);
+    run(m, "fillrandom", fill, fill, 2);
+    run(m, "readrandom", read_random, read_random, 2);
+    run(m, "scan", scan, scan, 2);
+    run(m, "overwrite", overwrite, overwrite, 4);
+    run(m, "batches", put_batches, put_batches, 4);
+    run(m, "large values", put_large, put_large, 4);
+    run(m, "readwhilewriting", read_random, overwrite, 2);
+    run(m, "scan while writing", scan, overwrite, 3);
+    run(m, "long snapshots", overwrite_under_snapshots, overwrite, 2);
+    expect_ok(holt_flush(m->db));
+    expect_ok(holt_compact(m->c, holt_str(NULL), holt_str(NULL)));
+    run(m, "readrandom, settled", read_random, read_random, 2);
     usleep(1500 * 1000); /* writers pause: the cache gets more, and must give it back */
-    run(w, "readrandom, rested", read_random, read_random, 2);
-    run(w, "overwrite after it", overwrite, overwrite, 2);
+    run(m, "readrandom, rested", read_random, read_random, 2);
+    run(m, "overwrite after it", overwrite, overwrite, 2);
 }
 
 static void live(uint32_t kind, uint64_t memory_mib, uint64_t entries)
 {
-    world w = {.kind = kind, .entries = entries, .verdict = VERDICT_INIT};
+    measured_db m = {.kind = kind, .entries = entries, .verdict = VERDICT_INIT};
     char path[TEMP_PATH_BYTES];
     holt_collection_options o = {.kind = kind};
     print_message("%s, memory_bytes = %llu MiB, %llu entries\n", kind == HOLT_LSM ? "lsm" : "btree",
                   (unsigned long long)memory_mib, (unsigned long long)entries);
-    temp_dir_create(&w.dir);
-    w.options.memory_bytes = memory_mib * MIB;
-    w.options.durability = HOLT_PROCESS;
-    w.before = resources_rss_anon();
-    w.watch = memory_watch_start();
-    expect_ok(holt_open(temp_dir_join(w.dir.path, "db", path), &w.options, &w.db));
-    expect_ok(holt_collection_create(w.db, "c", &o, &w.c));
-    run_all(&w);
-    expect_ok(holt_close(w.db));
-    memory_watch_stop(w.watch);
-    temp_dir_remove(&w.dir);
+    temp_dir_create(&m.dir);
+    m.options.memory_bytes = memory_mib * MIB;
+    m.options.durability = HOLT_PROCESS;
+    m.before = resources_rss_anon();
+    m.watch = memory_watch_start();
+    expect_ok(holt_open(temp_dir_join(m.dir.path, "db", path), &m.options, &m.db));
+    expect_ok(holt_collection_create(m.db, "c", &o, &m.c));
+    run_all(&m);
+    expect_ok(holt_close(m.db));
+    memory_watch_stop(m.watch);
+    temp_dir_remove(&m.dir);
 }
 
 static void live_with_all_sizes(uint32_t kind)

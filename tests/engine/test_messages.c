@@ -1,9 +1,9 @@
 /* test_messages.c -- a failing call sets the thread's message: its own, with the status that it returns.
  *
  * Debug builds assert that in every public call, so every other test checks it too; here each call is made to
- * fail on purpose, right after another failure whose words must be gone.
+ * fail on purpose, right after another failure whose message must be replaced.
  */
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include "base/status.h"
 #include "db/open/open.h"
@@ -45,10 +45,10 @@ static const holt_slice NO_BYTES = {NULL, 5};
 
 /* ---------------------------------------------------------------- arguments */
 
-/* NULL in place of handles and outputs is found out by a line of its own in each call. */
+/* NULL handles and outputs are checked by a line of code of their own in each call. */
 static void a_null_argument_is_named(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_value v = HOLT_VALUE_INIT;
     holt *db;
@@ -121,10 +121,10 @@ static void a_null_argument_is_named(void **state)
     FAILS(HOLT_INVALID, holt_checkpoint(NULL, "x"));
 }
 
-/* Options and flags that mean nothing, and limits. */
+/* Unknown options and flags, and limits. */
 static void a_wrong_option_is_named(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     static char huge[70000];
     holt_value v = HOLT_VALUE_INIT;
@@ -168,10 +168,10 @@ static void a_wrong_option_is_named(void **state)
 
 /* ---------------------------------------------------------------- states */
 
-/* Statuses that come from what there is, not from the arguments. Some cross the commit queue. */
-static void what_cannot_be_done_now_is_explained(void **state)
+/* Statuses that depend on the state, not on the arguments. Some cross the commit queue. */
+static void refusals_of_the_current_state_are_explained(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_put_options absent = {.flags = HOLT_PUT_IF_ABSENT};
     holt_collection *c;
@@ -207,10 +207,10 @@ static void what_cannot_be_done_now_is_explained(void **state)
     holt_rollback(t);
 }
 
-/* Whoever has a handle of a dropped collection is told so by each call with it, cursors included. */
-static void a_dropped_collection_is_closed_in_words(void **state)
+/* Each call with a handle of a dropped collection says so, calls of its cursors included. */
+static void calls_on_a_dropped_collection_say_so(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_collection_info info;
     holt_load *load, *other;
@@ -242,9 +242,9 @@ static void a_dropped_collection_is_closed_in_words(void **state)
     holt_collection_close(c);
 }
 
-static void a_failing_move_keeps_its_words(void **state)
+static void a_failing_move_keeps_its_message(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     holt_cursor *cur = open_cursor(f->c, NULL);
     MOVE_FAILS(HOLT_INVALID, cur, holt_cursor_seek(cur, NO_BYTES));
@@ -259,7 +259,7 @@ static void a_failing_move_keeps_its_words(void **state)
 
 static void a_load_explains_its_refusals(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_load *load;
     expect_ok(holt_load_begin(f->c, NULL, &load));
@@ -275,14 +275,14 @@ static void a_load_explains_its_refusals(void **state)
     holt_load_abort(load);
 }
 
-static void a_reader_is_told_that_it_cannot_write(void **state)
+static void writes_of_a_reader_are_refused_with_a_message(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_slice a = holt_str("a");
     holt_collection *c;
     holt_load *load;
-    fixture_close(f);
-    fixture_open(f, HOLT_OPEN_READ_ONLY);
+    db_fixture_close(f);
+    db_fixture_open(f, HOLT_OPEN_READ_ONLY);
     FAILS(HOLT_READ_ONLY, holt_put(f->c, NULL, a, a));
     FAILS(HOLT_READ_ONLY, holt_delete(f->c, NULL, a));
     FAILS(HOLT_READ_ONLY, holt_flush(f->db));
@@ -296,11 +296,11 @@ static void a_reader_is_told_that_it_cannot_write(void **state)
 
 /* ---------------------------------------------------------------- opening, on the real file system */
 
-/* A link that leads nowhere is there for mkdir and is not there for open: each alone would have been an
- * expected outcome, and nobody had words for both. */
+/* A dangling link exists for mkdir and does not exist for open: each result alone was expected, but for both
+ * together there was no message. */
 static void a_dangling_link_is_not_found(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char link[TEMP_PATH_BYTES];
     holt *db = (holt *)1;
     temp_dir_join(f->dir.path, "link", link);
@@ -319,10 +319,10 @@ static void a_dangling_link_is_not_found(void **state)
     expect_ok(holt_close(db));
 }
 
-/* What stands in the way of an open is named. */
-static void an_open_says_what_is_in_the_way(void **state)
+/* The message names what stands in the way of an open. */
+static void a_refused_open_names_what_is_in_the_way(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     char path[TEMP_PATH_BYTES], below[TEMP_PATH_BYTES];
     holt *db = (holt *)1;
     FAILS(HOLT_BUSY, holt_open(f->path, NULL, &db));
@@ -341,17 +341,18 @@ static void an_open_says_what_is_in_the_way(void **state)
     FAILS(HOLT_NOT_FOUND, holt_verify(path, NULL, NULL, 0));
     holt_options exists = {.flags = HOLT_OPEN_MUST_EXIST}, create = {.flags = HOLT_OPEN_MUST_CREATE};
     FAILS(HOLT_NOT_FOUND, holt_open(path, &exists, &db));
-    fixture_close(f);
+    db_fixture_close(f);
     FAILS(HOLT_EXISTS, holt_open(f->path, &create, &db));
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
 }
 
 /* ---------------------------------------------------------------- clean-ups */
 
-/* After a failure something half made is deleted; when that fails too, its words must not replace the first. */
-static void a_failing_clean_up_does_not_replace_the_words(void **state)
+/* After a failure a half-made file is deleted; when that fails too, its message must not replace the
+ * first. */
+static void a_failing_clean_up_does_not_replace_the_message(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     os_dir *d;
     expect_ok(os_dir_open(f->os, f->path, &d));
     stale();
@@ -360,22 +361,22 @@ static void a_failing_clean_up_does_not_replace_the_words(void **state)
     os_dir_close(d);
 }
 
-#define SIM(name)   cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
-#define POSIX(name) cmocka_unit_test_setup_teardown(name, fixture_posix, fixture_teardown)
+#define SIM(name)   cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
+#define POSIX(name) cmocka_unit_test_setup_teardown(name, db_fixture_posix, db_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SIM(a_null_argument_is_named),
         SIM(a_wrong_option_is_named),
-        SIM(what_cannot_be_done_now_is_explained),
-        SIM(a_dropped_collection_is_closed_in_words),
-        SIM(a_failing_move_keeps_its_words),
+        SIM(refusals_of_the_current_state_are_explained),
+        SIM(calls_on_a_dropped_collection_say_so),
+        SIM(a_failing_move_keeps_its_message),
         SIM(a_load_explains_its_refusals),
-        SIM(a_reader_is_told_that_it_cannot_write),
+        SIM(writes_of_a_reader_are_refused_with_a_message),
         POSIX(a_dangling_link_is_not_found),
-        POSIX(an_open_says_what_is_in_the_way),
-        SIM(a_failing_clean_up_does_not_replace_the_words),
+        POSIX(a_refused_open_names_what_is_in_the_way),
+        SIM(a_failing_clean_up_does_not_replace_the_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
-/* test_model.c -- random histories against a plain model, on the simulated and on the real machine.
+/* test_model.c -- random histories against a simple model, on the simulated and on the real machine.
  *
- * HOLT_SEED=n replays one history, HOLT_FIRST_SEED=n begins with another; HOLT_HISTORIES and HOLT_STEPS
- * make the run longer (make nightly); HOLT_TRACE=1 prints each step.
+ * HOLT_SEED=n replays one history, HOLT_FIRST_SEED=n starts with another; HOLT_HISTORIES and HOLT_STEPS make
+ * the run longer (make nightly); HOLT_TRACE=1 prints each step.
  */
 #include "os/sim/sim.h"
 #include "support/history.h"
@@ -58,9 +58,9 @@ static void run_on_sim(uint64_t seed)
     sim_destroy(sim);
 }
 
-/* Every layer may forget, resurrect, misorder or halve something: the memtable and its versions, the flush,
+/* Every layer could forget, resurrect, reorder or split something: the memtable and its versions, the flush,
  * runs and their merging, cursors between them, snapshots while all of that changes, the catalog, recovery.
- * Each answer is checked. */
+ * Each result is checked. */
 static void histories_on_sim_agree_with_the_model(void **state)
 {
     uint64_t only = environment_number("HOLT_SEED", 0);
@@ -71,7 +71,7 @@ static void histories_on_sim_agree_with_the_model(void **state)
     if (only) run_on_sim(only);
 }
 
-/* The real machine has threads of its own and a real file system: what sim simplifies could differ there. */
+/* The real machine has its own threads and a real file system: what sim simplifies could differ there. */
 static void a_history_on_posix_agrees_with_the_model(void **state)
 {
     temp_dir dir;

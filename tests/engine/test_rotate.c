@@ -1,27 +1,20 @@
-/* test_rotate.c -- src/db/commit/rotate.c: what a rotation may fail at, and what it may wait for. */
+/* test_rotate.c -- src/db/commit/rotate.c: at what a rotation may fail, and what it may wait for. */
 #include "base/memory.h"
-#include "db/commit/rotate.h"
 #include "db/commit/commit.h"
+#include "db/commit/rotate.h"
 #include "db/db.h"
-#include "db/open/open.h"
 #include "support/hold.h"
 #include "support/machine.h"
+#include "support/sim_db.h"
 
 #include <stdatomic.h>
 
 enum { ROTATIONS = 10 };
 
-typedef struct world {
-    os *os;
-    holt *db;
-    holt_collection *c;
-} world;
-
-static void open_world(world *w)
+static void reopen(sim_db *sim)
 {
     holt_options options = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10, .durability = HOLT_PROCESS};
-    ok(holt_open_on(w->os, "/db", &options, &w->db));
-    ok(holt_collection_open(w->db, "default", &w->c));
+    sim_db_open_on(sim, sim->os, &options);
 }
 
 static holt_status rotate_now(holt *db)
@@ -33,77 +26,76 @@ static holt_status rotate_now(holt *db)
     return rc;
 }
 
-/* What fails for want of memory is tried again once: a second failure is not for want of memory. */
-static void try_twice(world *w, holt_status (*call)(world *, int), int number)
+/* A call that fails for lack of memory is tried again once: a second failure has another cause. */
+static void try_twice(sim_db *sim, holt_status (*call)(sim_db *, int), int number)
 {
-    holt_status rc = call(w, number);
+    holt_status rc = call(sim, number);
     if (rc == HOLT_OK) return;
     assert_int_equal(rc, HOLT_NO_MEMORY);
     mem_fail_at(0, false);
-    ok(call(w, number));
+    ok(call(sim, number));
 }
 
-/* Not by holt_put, which would let jobs run: no flush is to take memtables and segments away. */
-static holt_status put_number(world *w, int number)
+/* Not by holt_put, which would let jobs run: no flush may remove memtables and segments. */
+static holt_status put_number(sim_db *sim, int number)
 {
     char key[16];
     snprintf(key, sizeof key, "%d", number);
-    commit_request r = {.collection = w->c, .durability = HOLT_PROCESS};
-    r.operation = (operation){.op = ENTRY_PUT, .collection = w->c->spec.id, .key = holt_str(key)};
-    return commit_submit(w->db, &r);
+    commit_request r = {.collection = sim->c, .durability = HOLT_PROCESS};
+    r.operation = (operation){.op = ENTRY_PUT, .collection = sim->c->spec.id, .key = holt_str(key)};
+    return commit_submit(sim->db, &r);
 }
 
-static holt_status rotate_once(world *w, int number)
+static holt_status rotate_once(sim_db *sim, int number)
 {
     (void)number;
-    return rotate_now(w->db);
+    return rotate_now(sim->db);
 }
 
-/* A rotation seals a segment and names the next: a failed allocation after that would end the log for ever. Ten memtables, so
- * that every list that a rotation adds to has to grow. */
-static void a_rotation_fails_for_want_of_memory_and_nothing_is_lost(void **state)
+/* A rotation seals a segment and names the next: a failed allocation after that would end the log for ever.
+ * There are ten memtables, so that every list that a rotation appends to has to grow. */
+static void a_rotation_without_memory_fails_and_loses_nothing(void **state)
 {
     (void)state;
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
-        world w = {.os = machine(n)};
-        open_world(&w);
+        sim_db sim = {.os = machine(n)};
+        reopen(&sim);
         uint64_t before = mem_allocations();
         mem_fail_at(n, n % 2 == 0);
         for (int i = 0; i < ROTATIONS; i++) {
-            try_twice(&w, put_number, i);
-            try_twice(&w, rotate_once, i);
+            try_twice(&sim, put_number, i);
+            try_twice(&sim, rotate_once, i);
         }
         hit = mem_allocations() - before >= n;
         mem_fail_at(0, false);
-        try_twice(&w, put_number, ROTATIONS);
-        sim_run_until_idle(w.os); /* jobs that were refused memory try again */
-        ok(holt_health(w.db));
-        ok(holt_close(w.db));
-        open_world(&w);
+        try_twice(&sim, put_number, ROTATIONS);
+        sim_run_until_idle(sim.os); /* jobs that were refused memory try again */
+        ok(holt_health(sim.db));
+        ok(holt_close(sim.db));
+        reopen(&sim);
         for (int i = 0; i <= ROTATIONS; i++) {
             char key[16];
             snprintf(key, sizeof key, "%d", i);
-            ok(holt_exists(w.c, NULL, holt_str(key)));
+            ok(holt_exists(sim.c, NULL, holt_str(key)));
         }
-        ok(holt_close(w.db));
-        sim_destroy(w.os);
+        sim_db_close(&sim);
     }
 }
 
 /* ---------------------------------------------------------------- threads */
 
-/* Asked in a sync: whether it is one of the manifest, whose mutex its thread then holds. */
+/* Called at a sync: whether it is one of the manifest, whose mutex its thread then holds. */
 static bool manifest_is_written(void *ctx)
 {
-    world *w = (world *)ctx;
-    bool is_free = os_mutex_try_lock(&w->db->manifest.mu);
-    if (is_free) os_mutex_unlock(&w->db->manifest.mu);
+    sim_db *sim = (sim_db *)ctx;
+    bool is_free = os_mutex_try_lock(&sim->db->manifest.mu);
+    if (is_free) os_mutex_unlock(&sim->db->manifest.mu);
     return !is_free;
 }
 
 typedef struct rotator {
-    world *w;
+    sim_db *sim;
     pthread_t thread;
     holt_status status;
     atomic_bool done;
@@ -113,49 +105,49 @@ static void *put_and_rotate(void *ctx)
 {
     rotator *r = (rotator *)ctx;
     holt_db_stats stats;
-    r->status = put_number(r->w, 2);
-    if (r->status == HOLT_OK) r->status = rotate_now(r->w->db);
-    if (r->status == HOLT_OK) r->status = put_number(r->w, 3);
-    if (r->status == HOLT_OK) r->status = holt_stats(r->w->db, &stats, sizeof stats);
+    r->status = put_number(r->sim, 2);
+    if (r->status == HOLT_OK) r->status = rotate_now(r->sim->db);
+    if (r->status == HOLT_OK) r->status = put_number(r->sim, 3);
+    if (r->status == HOLT_OK) r->status = holt_stats(r->sim->db, &stats, sizeof stats);
     atomic_store(&r->done, true);
     return NULL;
 }
 
-/* A manifest may be large and its disk slow. What a rotation reads of it must not lie behind the mutex that is held while it is
- * written, or all commits would wait for it. */
+/* A manifest may be large and its disk slow. A rotation must be able to read what it needs of it without the
+ * mutex that is held while it is written, or all commits would wait for the write. */
 static void a_rotation_does_not_wait_for_the_manifest(void **state)
 {
     (void)state;
     enum { PATIENCE_MS = 5000 };
     sim_options options = {.seed = 1, .threads = true};
-    world w = {.os = sim_create(&options)};
-    ok(os_dir_create(w.os, "/db"));
-    open_world(&w);
-    sim_run_until_idle(w.os);
+    sim_db sim = {.os = sim_create(&options)};
+    ok(os_dir_create(sim.os, "/db"));
+    reopen(&sim);
+    sim_run_until_idle(sim.os);
     hold h;
-    hold_next(&h, w.os, SIM_SYNC, manifest_is_written, &w);
-    ok(put_number(&w, 1));
-    ok(rotate_now(w.db)); /* its flush writes to the manifest */
+    hold_next(&h, sim.os, SIM_SYNC, manifest_is_written, &sim);
+    ok(put_number(&sim, 1));
+    ok(rotate_now(sim.db)); /* its flush writes to the manifest */
     hold_wait(&h);
-    rotator r = {.w = &w};
+    rotator r = {.sim = &sim};
     assert_int_equal(pthread_create(&r.thread, NULL, put_and_rotate, &r), 0);
     for (int i = 0; i < PATIENCE_MS && !atomic_load(&r.done); i++)
-        os_sleep(w.os, 1000000);
+        os_sleep(sim.os, 1000000);
     bool waited = !atomic_load(&r.done);
     hold_release(&h);
     pthread_join(r.thread, NULL);
     assert_false(waited);
     ok(r.status);
-    sim_on_io(w.os, NULL, NULL);
-    ok(holt_close(w.db));
-    sim_destroy(w.os);
+    sim_on_io(sim.os, NULL, NULL);
+    ok(holt_close(sim.db));
+    sim_destroy(sim.os);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rotation_does_not_wait_for_the_manifest),
-        cmocka_unit_test(a_rotation_fails_for_want_of_memory_and_nothing_is_lost),
+        cmocka_unit_test(a_rotation_without_memory_fails_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,89 +1,89 @@
 /* test_snapshots.c -- snapshots and cursors that outlive many flushes, on both kinds of tree.
  *
- * What a reader alone keeps in memory is bounded: past a quarter of memory_bytes the oldest one that keeps a
- * memtable is revoked, and only that one. On sim, where flushes and the release of memory happen in an order that
- * the seed gives.
+ * What only readers keep in memory is bounded: past a quarter of memory_bytes the oldest reader that keeps a
+ * memtable is revoked, and only that one. On sim, where the seed decides in which order flushes happen and
+ * memory is freed.
  */
 #include "db/db.h"
 #include "db/open/open.h"
 #include "db/txn/txn.h"
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/must.h"
 
 #include <stdio.h>
 
 enum { MEMORY_BYTES = 8 << 20, MEMTABLE_BYTES = 256 << 10, VALUE_BYTES = 8000, ROUND = 30 };
 
-typedef struct world {
+typedef struct snapshot_db {
     os *os;
     holt *db;
     holt_collection *c;
     char value[VALUE_BYTES];
-} world;
+} snapshot_db;
 
-static void world_open(world *w, uint32_t kind)
+static void snapshot_db_open(snapshot_db *sim, uint32_t kind)
 {
     sim_options machine = {.seed = 7};
     holt_options o = {.memory_bytes = MEMORY_BYTES, .memtable_bytes = MEMTABLE_BYTES};
     holt_collection_options co = {.kind = kind};
-    memset(w, 0, sizeof *w);
-    memset(w->value, 'v', sizeof w->value);
-    w->os = sim_create(&machine);
-    expect_ok(holt_open_on(w->os, "/db", &o, &w->db));
-    expect_ok(holt_collection_create(w->db, "c", &co, &w->c));
+    memset(sim, 0, sizeof *sim);
+    memset(sim->value, 'v', sizeof sim->value);
+    sim->os = sim_create(&machine);
+    expect_ok(holt_open_on(sim->os, "/db", &o, &sim->db));
+    expect_ok(holt_collection_create(sim->db, "c", &co, &sim->c));
 }
 
-static void world_close(world *w)
+static void snapshot_db_close(snapshot_db *sim)
 {
-    expect_ok(holt_close(w->db));
-    sim_destroy(w->os);
+    expect_ok(holt_close(sim->db));
+    sim_destroy(sim->os);
 }
 
-/* Nearly a memtable, and its flush. Keys are the same each time, so that the collection stays small. */
-static void write_round(world *w)
+/* Nearly a memtable, and its flush. The keys are the same each time, so that the collection stays small. */
+static void write_round(snapshot_db *sim)
 {
     char key[16];
     for (int i = 0; i < ROUND; i++) {
         snprintf(key, sizeof key, "k%02d", i);
-        expect_ok(holt_put(w->c, NULL, holt_str(key), holt_bytes(w->value, sizeof w->value)));
+        expect_ok(holt_put(sim->c, NULL, holt_str(key), holt_bytes(sim->value, sizeof sim->value)));
     }
-    expect_ok(holt_flush(w->db));
-    sim_run_until_idle(w->os);
+    expect_ok(holt_flush(sim->db));
+    sim_run_until_idle(sim->os);
 }
 
-static holt_db_stats stats_of(world *w)
+static holt_db_stats stats_of(snapshot_db *sim)
 {
     holt_db_stats s;
-    expect_ok(holt_stats(w->db, &s, sizeof s));
+    expect_ok(holt_stats(sim->db, &s, sizeof s));
     return s;
 }
 
-/* Of memory; pinned_bytes has what is kept on disk too. */
-static uint64_t retained_bytes(world *w)
+/* In memory; pinned_bytes also has what is kept on disk. */
+static uint64_t retained_bytes(snapshot_db *sim)
 {
-    return atomic_load_explicit(&w->db->versions.retained_bytes, memory_order_relaxed);
+    return atomic_load_explicit(&sim->db->versions.retained_bytes, memory_order_relaxed);
 }
 
-/* Every round the snapshots taken so far keep one memtable more. */
+/* Each round makes the snapshots taken so far keep one more memtable. */
 static void check_pressure(uint32_t kind)
 {
     enum { SNAPSHOTS = 12 };
     holt_txn *held[SNAPSHOTS];
     holt_value v = HOLT_VALUE_INIT;
     char text[32];
-    world w;
+    snapshot_db sim;
     int revoked = 0;
-    world_open(&w, kind);
+    snapshot_db_open(&sim, kind);
     for (int i = 0; i < SNAPSHOTS; i++) {
         snprintf(text, sizeof text, "moment %d", i);
-        put(w.c, "moment", text);
-        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
-        write_round(&w);
-        assert_true(retained_bytes(&w) <= MEMORY_BYTES / 4);
+        put(sim.c, "moment", text);
+        held[i] = begin(sim.db, HOLT_TXN_READ_ONLY);
+        write_round(&sim);
+        assert_true(retained_bytes(&sim) <= MEMORY_BYTES / 4);
     }
     for (int i = 0; i < SNAPSHOTS; i++) {
-        holt_status rc = holt_get(w.c, held[i], holt_str("moment"), &v);
+        holt_status rc = holt_get(sim.c, held[i], holt_str("moment"), &v);
         if (rc == HOLT_BUSY) {
             assert_int_equal(revoked, i); /* the oldest, before any other */
             expect_words("memory_bytes");
@@ -91,19 +91,19 @@ static void check_pressure(uint32_t kind)
             continue;
         }
         snprintf(text, sizeof text, "moment %d", i);
-        expect_get(w.c, held[i], "moment", text);
+        expect_get(sim.c, held[i], "moment", text);
     }
     assert_in_range(revoked, 1, SNAPSHOTS - 2);
-    assert_int_equal(stats_of(&w).snapshots_revoked, revoked);
+    assert_int_equal(stats_of(&sim).snapshots_revoked, revoked);
     for (int i = 0; i < SNAPSHOTS; i++)
         holt_rollback(held[i]);
-    sim_run_until_idle(w.os);
-    assert_int_equal(stats_of(&w).pinned_bytes, 0);
+    sim_run_until_idle(sim.os);
+    assert_int_equal(stats_of(&sim).pinned_bytes, 0);
     holt_value_free(&v);
-    world_close(&w);
+    snapshot_db_close(&sim);
 }
 
-/* The oldest goes first, no more than must, and what the others see stays what it was. */
+/* The oldest is revoked first, no more than necessary, and what the others see does not change. */
 static void the_oldest_snapshots_are_revoked_when_readers_keep_too_much(void **state)
 {
     check_pressure(HOLT_LSM);
@@ -111,18 +111,18 @@ static void the_oldest_snapshots_are_revoked_when_readers_keep_too_much(void **s
 }
 
 /* Rounds until a snapshot is revoked; each takes one more. */
-static int snapshots_until_one_is_revoked(world *w, holt_txn **held, int most)
+static int snapshots_until_one_is_revoked(snapshot_db *sim, holt_txn **held, int most)
 {
     int count = 0;
-    while (count < most && stats_of(w).snapshots_revoked == 0) {
-        held[count++] = begin(w->db, HOLT_TXN_READ_ONLY);
-        write_round(w);
+    while (count < most && stats_of(sim).snapshots_revoked == 0) {
+        held[count++] = begin(sim->db, HOLT_TXN_READ_ONLY);
+        write_round(sim);
     }
-    assert_int_equal(stats_of(w).snapshots_revoked, 1);
+    assert_int_equal(stats_of(sim).snapshots_revoked, 1);
     return count;
 }
 
-/* While a thread reads from it, the oldest snapshot cannot be given back, so memory stays as full as it is. That is no
+/* While a thread reads from the oldest snapshot, its memory cannot be freed, so memory stays full. That is no
  * reason to revoke the next one, and the next: once the reader is done there is room. */
 static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state)
 {
@@ -130,96 +130,97 @@ static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state
     (void)state;
     holt_txn *held[MOST];
     holt_value v = HOLT_VALUE_INIT;
-    world w;
-    world_open(&w, HOLT_LSM);
-    put(w.c, "moment", "first");
-    held[0] = begin(w.db, HOLT_TXN_READ_ONLY);
+    snapshot_db sim;
+    snapshot_db_open(&sim, HOLT_LSM);
+    put(sim.c, "moment", "first");
+    held[0] = begin(sim.db, HOLT_TXN_READ_ONLY);
     expect_ok(snapshot_enter(&held[0]->snapshot)); /* as in the middle of a get */
-    write_round(&w);
-    int count = 1 + snapshots_until_one_is_revoked(&w, held + 1, MOST - 1);
-    uint64_t kept = retained_bytes(&w);
+    write_round(&sim);
+    int count = 1 + snapshots_until_one_is_revoked(&sim, held + 1, MOST - 1);
+    uint64_t kept = retained_bytes(&sim);
     assert_true(kept > MEMORY_BYTES / 4);
-    for (int i = 0; i < 3; i++) { /* whatever wakes the job */
-        os_job_wake(w.db->versions.release_job);
-        sim_run_until_idle(w.os);
+    for (int i = 0; i < 3; i++) { /* anything that wakes the job */
+        os_job_wake(sim.db->versions.release_job);
+        sim_run_until_idle(sim.os);
     }
-    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
-    snapshot_leave(w.db, &held[0]->snapshot);
-    sim_run_until_idle(w.os);
-    assert_true(retained_bytes(&w) < kept && retained_bytes(&w) <= MEMORY_BYTES / 4);
-    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
-    expect_status(HOLT_BUSY, holt_get(w.c, held[0], holt_str("moment"), &v));
+    assert_int_equal(stats_of(&sim).snapshots_revoked, 1);
+    snapshot_leave(sim.db, &held[0]->snapshot);
+    sim_run_until_idle(sim.os);
+    assert_true(retained_bytes(&sim) < kept && retained_bytes(&sim) <= MEMORY_BYTES / 4);
+    assert_int_equal(stats_of(&sim).snapshots_revoked, 1);
+    expect_status(HOLT_BUSY, holt_get(sim.c, held[0], holt_str("moment"), &v));
     for (int i = 1; i < count; i++)
-        expect_get(w.c, held[i], "moment", "first");
+        expect_get(sim.c, held[i], "moment", "first");
     for (int i = 0; i < count; i++)
         holt_rollback(held[i]);
     holt_value_free(&v);
-    world_close(&w);
+    snapshot_db_close(&sim);
 }
 
-/* The version of the one in use may be shared with others, so that it frees nothing: then the next one must go after all. */
-static void the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back(void **state)
+/* The version of the snapshot in use may be shared with others, so that it frees nothing: then the next one
+ * must be revoked after all. */
+static void the_next_snapshot_is_revoked_when_the_one_in_use_frees_too_little(void **state)
 {
     enum { MOST = 40 };
     (void)state;
     holt_txn *held[MOST];
-    world w;
-    world_open(&w, HOLT_LSM);
-    put(w.c, "moment", "first");
+    snapshot_db sim;
+    snapshot_db_open(&sim, HOLT_LSM);
+    put(sim.c, "moment", "first");
     for (int i = 0; i < 2; i++) /* the same version */
-        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
+        held[i] = begin(sim.db, HOLT_TXN_READ_ONLY);
     expect_ok(snapshot_enter(&held[0]->snapshot));
-    write_round(&w);
-    int count = 2 + snapshots_until_one_is_revoked(&w, held + 2, MOST - 2);
-    assert_true(retained_bytes(&w) > MEMORY_BYTES / 4);
-    snapshot_leave(w.db, &held[0]->snapshot);
-    sim_run_until_idle(w.os);
-    assert_int_equal(stats_of(&w).snapshots_revoked, 2);
-    assert_true(retained_bytes(&w) <= MEMORY_BYTES / 4);
+    write_round(&sim);
+    int count = 2 + snapshots_until_one_is_revoked(&sim, held + 2, MOST - 2);
+    assert_true(retained_bytes(&sim) > MEMORY_BYTES / 4);
+    snapshot_leave(sim.db, &held[0]->snapshot);
+    sim_run_until_idle(sim.os);
+    assert_int_equal(stats_of(&sim).snapshots_revoked, 2);
+    assert_true(retained_bytes(&sim) <= MEMORY_BYTES / 4);
     for (int i = 2; i < count; i++)
-        expect_get(w.c, held[i], "moment", "first");
+        expect_get(sim.c, held[i], "moment", "first");
     for (int i = 0; i < count; i++)
         holt_rollback(held[i]);
-    world_close(&w);
+    snapshot_db_close(&sim);
 }
 
-/* Rounds that fit into the quarter together. */
+/* As many rounds as fit into the quarter. */
 static void check_patience(uint32_t kind)
 {
-    world w;
-    world_open(&w, kind);
-    put(w.c, "moment", "old");
-    holt_txn *t = begin(w.db, HOLT_TXN_READ_ONLY);
-    holt_cursor *cursor = open_cursor(w.c, NULL);
+    snapshot_db sim;
+    snapshot_db_open(&sim, kind);
+    put(sim.c, "moment", "old");
+    holt_txn *t = begin(sim.db, HOLT_TXN_READ_ONLY);
+    holt_cursor *cursor = open_cursor(sim.c, NULL);
     for (int i = 0; i < 100; i++) {
-        put(w.c, "moment", "new");
-        expect_ok(holt_flush(w.db));
-        sim_run_until_idle(w.os);
+        put(sim.c, "moment", "new");
+        expect_ok(holt_flush(sim.db));
+        sim_run_until_idle(sim.os);
     }
-    expect_get(w.c, t, "moment", "old");
+    expect_get(sim.c, t, "moment", "old");
     assert_true(holt_cursor_first(cursor));
     expect_entry(cursor, "moment", "old");
-    assert_int_equal(stats_of(&w).snapshots_revoked, 0);
+    assert_int_equal(stats_of(&sim).snapshots_revoked, 0);
     expect_ok(holt_cursor_close(cursor));
     holt_rollback(t);
-    world_close(&w);
+    snapshot_db_close(&sim);
 }
 
-/* It is memory that counts, not age: a snapshot keeps its own memtable and no later one. */
+/* Memory counts, not age: a snapshot keeps its own memtable and no later one. */
 static void a_snapshot_that_keeps_little_outlives_any_number_of_flushes(void **state)
 {
     check_patience(HOLT_LSM);
     check_patience(HOLT_BTREE);
 }
 
-static void keep_too_much(world *w, holt_cursor **cursor)
+static void keep_too_much(snapshot_db *sim, holt_cursor **cursor)
 {
-    write_round(w);
-    put(w->c, "a", "old"); /* in memory */
-    *cursor = open_cursor(w->c, NULL);
+    write_round(sim);
+    put(sim->c, "a", "old"); /* in memory */
+    *cursor = open_cursor(sim->c, NULL);
     assert_true(holt_cursor_first(*cursor));
     expect_entry(*cursor, "a", "old");
-    write_round(w); /* the next readers keep other memtables */
+    write_round(sim); /* the next readers keep other memtables */
 }
 
 /* Snapshots of every round, until the first of all readers, the cursor, is revoked. */
@@ -228,16 +229,16 @@ static void check_refresh(uint32_t kind)
     enum { MOST = 40 };
     holt_txn *held[MOST];
     int count = 0;
-    world w;
+    snapshot_db sim;
     holt_cursor *cursor;
-    world_open(&w, kind);
-    keep_too_much(&w, &cursor);
-    while (count < MOST && stats_of(&w).snapshots_revoked == 0) {
-        put(w.c, "a", "new");
-        held[count++] = begin(w.db, HOLT_TXN_READ_ONLY);
-        write_round(&w);
+    snapshot_db_open(&sim, kind);
+    keep_too_much(&sim, &cursor);
+    while (count < MOST && stats_of(&sim).snapshots_revoked == 0) {
+        put(sim.c, "a", "new");
+        held[count++] = begin(sim.db, HOLT_TXN_READ_ONLY);
+        write_round(&sim);
     }
-    assert_int_equal(stats_of(&w).snapshots_revoked, 1);
+    assert_int_equal(stats_of(&sim).snapshots_revoked, 1);
     assert_false(holt_cursor_next(cursor));
     expect_status(HOLT_BUSY, holt_cursor_status(cursor));
     assert_false(holt_cursor_next(cursor)); /* it stays */
@@ -245,15 +246,16 @@ static void check_refresh(uint32_t kind)
     assert_true(holt_cursor_first(cursor));
     expect_entry(cursor, "a", "new");
     for (int i = 0; i < count; i++) {
-        expect_get(w.c, held[i], "a", "new");
+        expect_get(sim.c, held[i], "a", "new");
         holt_rollback(held[i]);
     }
     expect_ok(holt_cursor_close(cursor));
-    world_close(&w);
+    snapshot_db_close(&sim);
 }
 
-/* A revoked cursor says so at every move, and is good again once it is renewed; nobody else notices. */
-static void a_revoked_cursor_is_renewed_by_refresh(void **state)
+/* A revoked cursor says so at every move, and works again once it is refreshed; other cursors are not
+ * affected. */
+static void refresh_makes_a_revoked_cursor_usable(void **state)
 {
     check_refresh(HOLT_LSM);
     check_refresh(HOLT_BTREE);
@@ -263,18 +265,18 @@ static void check_trees_only(uint32_t kind)
 {
     enum { SNAPSHOTS = 20 };
     holt_txn *held[SNAPSHOTS];
-    world w;
+    snapshot_db sim;
     int entries = 0;
-    world_open(&w, kind);
-    write_round(&w); /* all is in trees now */
-    holt_cursor *cursor = open_cursor(w.c, NULL);
+    snapshot_db_open(&sim, kind);
+    write_round(&sim); /* everything is in trees now */
+    holt_cursor *cursor = open_cursor(sim.c, NULL);
     assert_true(holt_cursor_first(cursor));
     for (int i = 0; i < SNAPSHOTS; i++) {
-        put(w.c, "z", "later");
-        held[i] = begin(w.db, HOLT_TXN_READ_ONLY);
-        write_round(&w);
+        put(sim.c, "z", "later");
+        held[i] = begin(sim.db, HOLT_TXN_READ_ONLY);
+        write_round(&sim);
     }
-    assert_true(stats_of(&w).snapshots_revoked > 0);
+    assert_true(stats_of(&sim).snapshots_revoked > 0);
     for (bool on = holt_cursor_valid(cursor); on; on = holt_cursor_next(cursor))
         entries++;
     expect_ok(holt_cursor_status(cursor));
@@ -282,10 +284,10 @@ static void check_trees_only(uint32_t kind)
     for (int i = 0; i < SNAPSHOTS; i++)
         holt_rollback(held[i]);
     expect_ok(holt_cursor_close(cursor));
-    world_close(&w);
+    snapshot_db_close(&sim);
 }
 
-/* Files and pages cost no memory: who needs nothing else keeps them, however much is written. */
+/* Files and pages cost no memory: a reader that needs only them keeps them, however much is written. */
 static void a_cursor_over_trees_only_is_never_revoked(void **state)
 {
     check_trees_only(HOLT_LSM);
@@ -297,9 +299,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_snapshots_are_revoked_when_readers_keep_too_much),
         cmocka_unit_test(no_other_snapshot_is_revoked_while_the_oldest_is_in_use),
-        cmocka_unit_test(the_next_snapshot_is_revoked_when_the_one_in_use_gave_too_little_back),
+        cmocka_unit_test(the_next_snapshot_is_revoked_when_the_one_in_use_frees_too_little),
         cmocka_unit_test(a_snapshot_that_keeps_little_outlives_any_number_of_flushes),
-        cmocka_unit_test(a_revoked_cursor_is_renewed_by_refresh),
+        cmocka_unit_test(refresh_makes_a_revoked_cursor_usable),
         cmocka_unit_test(a_cursor_over_trees_only_is_never_revoked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,17 @@
-/* test_soak.c -- mixed load for as long as one likes, each thread checked against a model of its own.
+/* test_soak.c -- a mixed load for as long as wanted, each thread checked against a model of its own.
  *
- * Every thread has its own keys, in one collection of each kind, and knows what they hold; batches span both. It
- * puts, deletes, gets, scans its range in both directions, holds snapshots, and now and then flushes, compacts or
- * syncs. All of them together make the traffic that each meets. At the end the database is opened anew and every key
- * is compared.
+ * Every thread has its own keys, in one collection of each kind, and knows what they hold; batches span both.
+ * It puts, deletes, gets, scans its range in both directions, holds snapshots, and now and then flushes,
+ * compacts or syncs. Together the threads make the traffic that each meets. At the end the database is
+ * reopened and every key is compared.
  *
- * HOLT_SOAK_SECONDS sets how long (make nightly: 600, under the address sanitizer), HOLT_SEED the choices.
+ * HOLT_SOAK_SECONDS sets how long it runs (make nightly: 600, under the address sanitizer), HOLT_SEED the
+ * choices.
  */
 #include "base/random.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
+#include "support/seed.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -26,15 +28,15 @@ enum {
     UPKEEP_EACH = 400
 };
 
-typedef struct world {
+typedef struct soak_db {
     holt *db;
     holt_collection *c[KINDS];
     uint64_t seconds;
     verdict verdict;
-} world;
+} soak_db;
 
 typedef struct actor {
-    world *w;
+    soak_db *soak;
     unsigned number;
     rng rng;
     uint64_t versions[KINDS][KEYS]; /* 0: absent */
@@ -65,13 +67,13 @@ static bool shows(actor *a, uint64_t version, holt_slice got, const char *what)
     uint8_t buffer[VALUE_BYTES];
     holt_slice expected = value_of(version, buffer);
     if (got.size == expected.size && memcmp(got.data, expected.data, got.size) == 0) return true;
-    return verdict_fail(&a->w->verdict, "thread %u, step %llu: %s is not version %llu", a->number,
+    return verdict_fail(&a->soak->verdict, "thread %u, step %llu: %s is not version %llu", a->number,
                         (unsigned long long)a->steps, what, (unsigned long long)version);
 }
 
 static bool ok(actor *a, holt_status rc, const char *call)
 {
-    return verdict_status(&a->w->verdict, rc, HOLT_OK, "thread %u, step %llu: %s", a->number,
+    return verdict_status(&a->soak->verdict, rc, HOLT_OK, "thread %u, step %llu: %s", a->number,
                           (unsigned long long)a->steps, call);
 }
 
@@ -82,7 +84,7 @@ static holt_status write_key(actor *a, holt_txn *t, int kind, uint64_t key, uint
     char name[32];
     uint8_t value[VALUE_BYTES];
     holt_slice k = key_of(a, key, name);
-    holt_collection *c = a->w->c[kind];
+    holt_collection *c = a->soak->c[kind];
     return version ? holt_put(c, t, k, value_of(version, value)) : holt_delete(c, t, k);
 }
 
@@ -94,7 +96,7 @@ static bool write_step(actor *a)
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = 1 + (uint32_t)rng_below(&a->rng, 3)};
     holt_txn *t = NULL;
     int count = 1 + (int)rng_below(&a->rng, MOST);
-    if (!ok(a, holt_begin(a->w->db, &o, &t), "begin")) return false;
+    if (!ok(a, holt_begin(a->soak->db, &o, &t), "begin")) return false;
     holt_status rc = HOLT_OK;
     for (int i = 0; i < count && rc == HOLT_OK; i++) {
         keys[i] = rng_below(&a->rng, KEYS);
@@ -114,10 +116,10 @@ static bool get_key(actor *a, holt_txn *t, int kind, uint64_t key, uint64_t vers
 {
     char name[32];
     holt_value v = HOLT_VALUE_INIT;
-    holt_status rc = holt_get(a->w->c[kind], t, key_of(a, key, name), &v);
+    holt_status rc = holt_get(a->soak->c[kind], t, key_of(a, key, name), &v);
     bool good = version
                     ? ok(a, rc, name) && shows(a, version, holt_bytes(v.data, v.size), name)
-                    : verdict_status(&a->w->verdict, rc, HOLT_NOT_FOUND, "thread %u, step %llu: get of %s",
+                    : verdict_status(&a->soak->verdict, rc, HOLT_NOT_FOUND, "thread %u, step %llu: get of %s",
                                      a->number, (unsigned long long)a->steps, name);
     holt_value_free(&v);
     return good;
@@ -129,7 +131,7 @@ static bool shows_entry(actor *a, holt_cursor *cursor, int kind, uint64_t key)
     char name[32];
     holt_slice expected = key_of(a, key, name), got = holt_cursor_key(cursor);
     if (got.size != expected.size || memcmp(got.data, expected.data, got.size) != 0)
-        return verdict_fail(&a->w->verdict, "thread %u: the scan is not at %s", a->number, name);
+        return verdict_fail(&a->soak->verdict, "thread %u: the scan is not at %s", a->number, name);
     return shows(a, a->versions[kind][key], holt_cursor_value(cursor), name);
 }
 
@@ -140,7 +142,7 @@ static bool scan(actor *a, int kind, bool forward)
     snprintf(prefix, sizeof prefix, "%u/", a->number);
     holt_cursor_options o = {.prefix = holt_str(prefix)};
     holt_cursor *cursor = NULL;
-    if (!ok(a, holt_cursor_open(a->w->c[kind], NULL, &o, &cursor), "cursor")) return false;
+    if (!ok(a, holt_cursor_open(a->soak->c[kind], NULL, &o, &cursor), "cursor")) return false;
     bool on = forward ? holt_cursor_first(cursor) : holt_cursor_last(cursor), good = true, missing = false;
     for (uint64_t n = 0; n < KEYS && good && !missing; n++) {
         uint64_t key = forward ? n : KEYS - 1 - n;
@@ -150,26 +152,26 @@ static bool scan(actor *a, int kind, bool forward)
         if (on) on = forward ? holt_cursor_next(cursor) : holt_cursor_prev(cursor);
     }
     holt_status rc = holt_cursor_close(cursor);
-    if (rc == HOLT_BUSY || !good) return good; /* HOLT_BUSY: revoked in the midst of it */
+    if (rc == HOLT_BUSY || !good) return good; /* HOLT_BUSY: revoked in the middle of it */
     if (!ok(a, rc, "scan")) return false;
-    return !(on || missing) || verdict_fail(&a->w->verdict, "thread %u: the scan shows too %s", a->number,
+    return !(on || missing) || verdict_fail(&a->soak->verdict, "thread %u: the scan shows too %s", a->number,
                                             on ? "much" : "little");
 }
 
 static bool reclaim(actor *a)
 {
-    holt_collection *c = a->w->c[rng_below(&a->rng, KINDS)];
+    holt_collection *c = a->soak->c[rng_below(&a->rng, KINDS)];
     switch (rng_below(&a->rng, 3)) {
     case 0:
-        return ok(a, holt_flush(a->w->db), "flush");
+        return ok(a, holt_flush(a->soak->db), "flush");
     case 1:
         return ok(a, holt_compact(c, holt_str(NULL), holt_str(NULL)), "compact");
     default:
-        return ok(a, holt_sync(a->w->db), "sync");
+        return ok(a, holt_sync(a->soak->db), "sync");
     }
 }
 
-/* A moment that stays as it was while this thread writes on. */
+/* A snapshot that stays as it was while this thread writes on. */
 static bool snapshot_step(actor *a)
 {
     holt_txn_options o = {.flags = HOLT_TXN_READ_ONLY};
@@ -177,12 +179,12 @@ static bool snapshot_step(actor *a)
     holt_txn *t = NULL;
     for (int kind = 0; kind < KINDS; kind++)
         versions[kind] = a->versions[kind][key];
-    bool good = ok(a, holt_begin(a->w->db, &o, &t), "begin of a snapshot");
+    bool good = ok(a, holt_begin(a->soak->db, &o, &t), "begin of a snapshot");
     for (int i = 0; i < 20 && good; i++)
         good = write_step(a);
     for (int kind = 0; kind < KINDS && good; kind++) {
         char name[32];
-        if (holt_exists(a->w->c[kind], t, key_of(a, key, name)) == HOLT_BUSY) break; /* revoked */
+        if (holt_exists(a->soak->c[kind], t, key_of(a, key, name)) == HOLT_BUSY) break; /* revoked */
         good = get_key(a, t, kind, key, versions[kind]);
     }
     holt_rollback(t);
@@ -204,25 +206,25 @@ static bool step(actor *a)
 static void *act(void *ctx)
 {
     actor *a = (actor *)ctx;
-    time_t end = time(NULL) + (time_t)a->w->seconds;
-    while (time(NULL) < end && !verdict_failed(&a->w->verdict))
+    time_t end = time(NULL) + (time_t)a->soak->seconds;
+    while (time(NULL) < end && !verdict_failed(&a->soak->verdict))
         if (!step(a)) break;
     return NULL;
 }
 
 /* ---------------------------------------------------------------- the whole */
 
-static void open_world(world *w, const char *path)
+static void soak_open(soak_db *soak, const char *path)
 {
     holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 128 << 10, .interval_ms = 5};
     holt_collection_options lsm = {.kind = HOLT_LSM, .flags = HOLT_CREATE_OR_OPEN},
                             btree = {.kind = HOLT_BTREE, .flags = HOLT_CREATE_OR_OPEN};
-    expect_ok(holt_open(path, &o, &w->db));
-    expect_ok(holt_collection_create(w->db, "lsm", &lsm, &w->c[0]));
-    expect_ok(holt_collection_create(w->db, "btree", &btree, &w->c[1]));
+    expect_ok(holt_open(path, &o, &soak->db));
+    expect_ok(holt_collection_create(soak->db, "lsm", &lsm, &soak->c[0]));
+    expect_ok(holt_collection_create(soak->db, "btree", &btree, &soak->c[1]));
 }
 
-static void check_everything(world *w, actor *actors)
+static void check_everything(soak_db *soak, actor *actors)
 {
     for (unsigned i = 0; i < THREADS; i++)
         for (int kind = 0; kind < KINDS; kind++) {
@@ -231,23 +233,23 @@ static void check_everything(world *w, actor *actors)
             scan(&actors[i], kind, true);
             scan(&actors[i], kind, false);
         }
-    verdict_assert(&w->verdict);
+    verdict_assert(&soak->verdict);
 }
 
-/* What only time brings about: jobs that overtake each other, files and pages that are used for the tenth time. */
-static void a_mixed_load_keeps_agreeing_with_what_each_thread_knows(void **state)
+/* What only time brings about: jobs that overtake each other, files and pages that are reused for the tenth
+ * time. */
+static void a_mixed_load_agrees_with_the_model_of_each_thread(void **state)
 {
     static actor actors[THREADS];
     pthread_t threads[THREADS];
     temp_dir dir;
     char path[TEMP_PATH_BYTES];
-    uint64_t seed = environment_number("HOLT_SEED", (uint64_t)getpid()), steps = 0;
-    world w = {.seconds = environment_number("HOLT_SOAK_SECONDS", SECONDS), .verdict = VERDICT_INIT};
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
+    uint64_t seed = fresh_seed(), steps = 0;
+    soak_db soak = {.seconds = environment_number("HOLT_SOAK_SECONDS", SECONDS), .verdict = VERDICT_INIT};
     temp_dir_create(&dir);
-    open_world(&w, temp_dir_join(dir.path, "db", path));
+    soak_open(&soak, temp_dir_join(dir.path, "db", path));
     for (unsigned i = 0; i < THREADS; i++) {
-        actors[i].w = &w;
+        actors[i].soak = &soak;
         actors[i].number = i;
         rng_seed(&actors[i].rng, seed + i);
         assert_int_equal(pthread_create(&threads[i], NULL, act, &actors[i]), 0);
@@ -256,14 +258,14 @@ static void a_mixed_load_keeps_agreeing_with_what_each_thread_knows(void **state
         pthread_join(threads[i], NULL);
         steps += actors[i].steps;
     }
-    verdict_assert(&w.verdict);
-    check_everything(&w, actors);
-    expect_ok(holt_health(w.db));
-    expect_ok(holt_close(w.db));
+    verdict_assert(&soak.verdict);
+    check_everything(&soak, actors);
+    expect_ok(holt_health(soak.db));
+    expect_ok(holt_close(soak.db));
     expect_ok(holt_verify(path, NULL, NULL, 0));
-    open_world(&w, path);
-    check_everything(&w, actors);
-    expect_ok(holt_close(w.db));
+    soak_open(&soak, path);
+    check_everything(&soak, actors);
+    expect_ok(holt_close(soak.db));
     print_message("%llu steps\n", (unsigned long long)steps);
     temp_dir_remove(&dir);
 }
@@ -271,7 +273,7 @@ static void a_mixed_load_keeps_agreeing_with_what_each_thread_knows(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_mixed_load_keeps_agreeing_with_what_each_thread_knows),
+        cmocka_unit_test(a_mixed_load_agrees_with_the_model_of_each_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* test_stats.c -- tests src/db/api/stats.c: figures that a program decides by must be what holt.h says they are. */
-#include "support/fixture.h"
+/* test_stats.c -- tests src/db/api/stats.c: figures that a program relies on must be what holt.h says they
+ * are. */
+#include "support/db_fixture.h"
 
 #include "db/open/open.h"
 #include "os/sim/sim.h"
@@ -18,7 +19,7 @@ static holt_db_stats stats_of(holt *db)
 
 static void statistics_count_what_is_open(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
     holt_cursor *c = open_cursor(f->c, NULL);
     assert_int_equal(stats_of(f->db).transactions_open, 1);
@@ -31,9 +32,9 @@ static void statistics_count_what_is_open(void **state)
 }
 
 /* A forgotten snapshot shows in what it keeps from being freed. */
-static void pinned_bytes_are_those_that_a_snapshot_keeps(void **state)
+static void pinned_bytes_count_what_a_snapshot_keeps(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
     assert_int_equal(stats_of(f->db).pinned_bytes, 0);
@@ -58,17 +59,18 @@ static void fill(holt_collection *c, holt *db)
     expect_ok(holt_flush(db));
 }
 
-static void end_snapshot(fixture *f, holt_txn *t)
+static void end_snapshot(db_fixture *f, holt_txn *t)
 {
     holt_rollback(t);
     sim_run_until_idle(f->os);
     assert_int_equal(stats_of(f->db).pinned_bytes, 0);
 }
 
-/* Files that a merge has replaced are on disk as long as somebody reads them: they are what deleting makes free. */
-static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
+/* Files that a merge has replaced are on disk as long as they are read: pinned_bytes is what ending the
+ * readers would free. */
+static void pinned_bytes_count_files_that_only_a_snapshot_keeps(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection_info info;
     fill(f->c, f->db);
     sim_run_until_idle(f->os);
@@ -85,10 +87,11 @@ static void pinned_bytes_have_the_files_that_only_a_snapshot_keeps(void **state)
     assert_int_equal(kept.disk_bytes - stats_of(f->db).disk_bytes, kept.pinned_bytes);
 }
 
-/* Pages that were replaced count while a snapshot sees them, and no longer; those that nobody sees do not count. */
-static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
+/* Pages that were replaced count while a snapshot sees them, and no longer; those that no snapshot sees do
+ * not count. */
+static void pinned_bytes_count_pages_that_only_a_snapshot_keeps(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection_options btree = {.kind = HOLT_BTREE};
     holt_collection *paged;
     holt_collection_info info;
@@ -98,7 +101,7 @@ static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
     expect_ok(holt_collection_stats(paged, &info, sizeof info));
     assert_int_equal(stats_of(f->db).pinned_bytes, 0);
     holt_txn *t = begin(f->db, HOLT_TXN_READ_ONLY);
-    for (int i = 0; i < 3; i++) { /* each writes the tree anew */
+    for (int i = 0; i < 3; i++) { /* each rewrites the tree */
         expect_ok(holt_compact(paged, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
         sim_run_until_idle(f->os);
         assert_int_equal(stats_of(f->db).pinned_bytes, info.disk_bytes);
@@ -111,7 +114,7 @@ static void pinned_bytes_have_the_pages_that_only_a_snapshot_keeps(void **state)
 
 enum { RUNS = 3 };
 
-/* Runs that all reach from "a" to "z"; what else is in them is in one alone. */
+/* Runs that all reach from "a" to "z"; every other key is in one run only. */
 static void make_runs(holt_collection *c, holt *db)
 {
     static const char *const own[RUNS] = {"oldest", "middle", "newest"};
@@ -136,11 +139,11 @@ static void make_runs(holt_collection *c, holt *db)
         assert_int_equal(after.filter_negatives - before.filter_negatives, negatives);                       \
     } while (0)
 
-/* Twice each: the second get finds its blocks in the cache; the first asks the filters once more outside of
- * the section, and must not count them again. */
-static void a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it(void **state)
+/* Twice each: the second get finds its blocks in the cache; the first asks the filters again outside the
+ * section, and must not count them twice. */
+static void a_get_counts_the_filters_it_asks_and_the_runs_they_exclude(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     make_runs(f->c, f->db);
     for (int i = 0; i < 2; i++) {
         expect_asked(f->db, expect_get(f->c, NULL, "newest", "1"), 1, 0);
@@ -153,7 +156,7 @@ static void a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it(void **s
 /* Where there is no filter to ask, none is counted. */
 static void a_get_that_meets_no_filter_counts_none(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_collection_options unfiltered = {.filter_bits = HOLT_FILTER_NONE}, btree = {.kind = HOLT_BTREE};
     holt_collection *bare, *paged;
     expect_ok(holt_collection_create(f->db, "bare", &unfiltered, &bare));
@@ -173,7 +176,7 @@ static void a_get_that_meets_no_filter_counts_none(void **state)
 
 static void put_if_absent_counts_filters_as_a_get_does(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     holt_put_options if_absent = {.flags = HOLT_PUT_IF_ABSENT};
     make_runs(f->c, f->db);
     expect_asked(f->db, expect_ok(holt_put_with(f->c, NULL, holt_str("new"), holt_str("1"), &if_absent)),
@@ -182,7 +185,7 @@ static void put_if_absent_counts_filters_as_a_get_does(void **state)
 
 /* ---------------------------------------------------------------- durability */
 
-/* How many of the newest operations a loss of power may take, for all that is known. */
+/* How many of the newest operations a power failure may lose, as far as is known. */
 static uint64_t at_risk(holt *db)
 {
     holt_db_stats s = stats_of(db);
@@ -190,16 +193,16 @@ static uint64_t at_risk(holt *db)
     return s.last_seqno - s.durable_seqno;
 }
 
-static void reopen_with(fixture *f, uint32_t durability, uint32_t flags)
+static void reopen_with(db_fixture *f, uint32_t durability, uint32_t flags)
 {
-    holt_options o = fixture_options(flags);
+    holt_options o = db_fixture_options(flags);
     o.durability = durability;
-    fixture_close(f);
+    db_fixture_close(f);
     expect_ok(holt_open_on(f->os, f->path, &o, &f->db));
     expect_ok(holt_collection_open(f->db, "default", &f->c));
 }
 
-static void commit_with(fixture *f, uint32_t durability, const char *key)
+static void commit_with(db_fixture *f, uint32_t durability, const char *key)
 {
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = durability};
     holt_txn *t = NULL;
@@ -212,7 +215,7 @@ static void commit_with(fixture *f, uint32_t durability, const char *key)
 
 static void durable_seqno_follows_syncs_and_flushes(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     reopen_with(f, HOLT_PROCESS, 0);
     assert_int_equal(at_risk(f->db), 0);
     put(f->c, "a", "1");
@@ -236,18 +239,18 @@ static void durable_seqno_follows_syncs_and_flushes(void **state)
     assert_int_equal(at_risk(f->db), 0);
 }
 
-/* Who is told of an operation that it is durable, and then finds it gone, was lied to. And no less is said
- * than is true, where nothing but what was synced is left. */
-static void what_is_durable_survives_a_loss_of_power(void **state)
+/* An operation reported as durable must not be lost. And no less is reported than is durable, when only what
+ * was synced is left. */
+static void durable_operations_survive_a_power_cut(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     sim_cut nothing = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 512};
     reopen_with(f, HOLT_PROCESS, 0);
     for (int i = 0; i < 40; i++) {
         commit_with(f, i % 7 == 3 ? HOLT_COMMIT : HOLT_PROCESS, "a");
         if (i % 11 == 5) expect_ok(holt_sync(f->db));
         if (i % 13 == 6) expect_ok(holt_flush(f->db));
-        holt_options o = fixture_options(0);
+        holt_options o = db_fixture_options(0);
         holt *after = NULL;
         uint64_t durable = stats_of(f->db).durable_seqno;
         os *clone = sim_clone(f->os, (uint64_t)i);
@@ -262,20 +265,21 @@ static void what_is_durable_survives_a_loss_of_power(void **state)
 
 static void a_failed_sync_makes_nothing_durable(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     reopen_with(f, HOLT_PROCESS, 0);
     put(f->c, "a", "1");
     sim_fail(f->os, SIM_SYNC, 1, EIO, false);
     expect_status(HOLT_IO, holt_sync(f->db));
     assert_int_equal(at_risk(f->db), 1);
     expect_status(HOLT_IO, holt_close(f->db));
-    fixture_forget(f);
+    db_fixture_forget(f);
 }
 
-/* What a monitor looks at when something is wrong must not read as if nothing had ever been written. */
-static void counts_stay_as_they_were_when_the_log_has_failed(void **state)
+/* The figures that a monitor reads when something is wrong must not look as if nothing had ever been
+ * written. */
+static void counts_are_kept_when_the_log_has_failed(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     for (int i = 0; i < 10; i++)
         put(f->c, "a", "1");
     expect_ok(holt_delete(f->c, NULL, holt_str("a")));
@@ -299,13 +303,13 @@ static void counts_stay_as_they_were_when_the_log_has_failed(void **state)
     assert_true(after.log_bytes >= before.log_bytes && after.log_syncs >= before.log_syncs);
     assert_true(after.memtable_bytes >= before.memtable_bytes && after.disk_bytes > 0);
     expect_status(HOLT_IO, holt_close(f->db));
-    fixture_forget(f);
+    db_fixture_forget(f);
 }
 
-/* A reader syncs nothing: it knows what the files say. */
+/* A reader syncs nothing: it reports what the files say. */
 static void a_reader_knows_what_a_close_made_durable(void **state)
 {
-    fixture *f = (fixture *)*state;
+    db_fixture *f = (db_fixture *)*state;
     put(f->c, "a", "1");
     expect_ok(holt_flush(f->db));
     put(f->c, "b", "1");
@@ -317,8 +321,8 @@ static void a_reader_knows_what_a_close_made_durable(void **state)
 /* And after a crash at least what is in trees. */
 static void a_reader_after_a_crash_is_sure_of_what_is_flushed(void **state)
 {
-    fixture *f = (fixture *)*state;
-    holt_options o = fixture_options(HOLT_OPEN_READ_ONLY);
+    db_fixture *f = (db_fixture *)*state;
+    holt_options o = db_fixture_options(HOLT_OPEN_READ_ONLY);
     holt *reader = NULL;
     reopen_with(f, HOLT_PROCESS, 0);
     put(f->c, "a", "1");
@@ -332,22 +336,22 @@ static void a_reader_after_a_crash_is_sure_of_what_is_flushed(void **state)
     sim_destroy(clone);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_sim, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(statistics_count_what_is_open),
-        TEST(pinned_bytes_are_those_that_a_snapshot_keeps),
-        TEST(pinned_bytes_have_the_files_that_only_a_snapshot_keeps),
-        TEST(pinned_bytes_have_the_pages_that_only_a_snapshot_keeps),
-        TEST(a_get_counts_the_filters_it_asks_and_the_runs_they_spare_it),
+        TEST(pinned_bytes_count_what_a_snapshot_keeps),
+        TEST(pinned_bytes_count_files_that_only_a_snapshot_keeps),
+        TEST(pinned_bytes_count_pages_that_only_a_snapshot_keeps),
+        TEST(a_get_counts_the_filters_it_asks_and_the_runs_they_exclude),
         TEST(a_get_that_meets_no_filter_counts_none),
         TEST(put_if_absent_counts_filters_as_a_get_does),
         TEST(durable_seqno_follows_syncs_and_flushes),
-        TEST(what_is_durable_survives_a_loss_of_power),
+        TEST(durable_operations_survive_a_power_cut),
         TEST(a_failed_sync_makes_nothing_durable),
-        TEST(counts_stay_as_they_were_when_the_log_has_failed),
+        TEST(counts_are_kept_when_the_log_has_failed),
         TEST(a_reader_knows_what_a_close_made_durable),
         TEST(a_reader_after_a_crash_is_sure_of_what_is_flushed),
     };

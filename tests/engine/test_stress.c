@@ -1,27 +1,28 @@
-/* test_stress.c -- everything side by side, delayed and failing at random, killed at random, and compared.
+/* test_stress.c -- everything at the same time, delayed and failing at random, killed at random, and
+ * compared.
  *
- * Six threads do all that a program can do with a database (support/stress_actor.h) while delays are put where threads
- * let go of mutexes and where they call the system, so that each is preempted in all the places where it could be
- * (support/disturb.h), and in a share of the runs writes, syncs and allocations fail. At a random moment the process is
- * killed, or the machine loses power. What is found then is compared with what each thread knows to be acknowledged
- * (support/stress_judge.h).
+ * Six threads do all that a program can do with a database (support/stress_actor.h). Delays are inserted
+ * where threads release mutexes and where they call the system, so that each is preempted in all places where
+ * it could be (support/disturb.h), and in a share of the runs writes, syncs and allocations fail. At a random
+ * moment the process is killed, or the machine loses power. What is found then is compared with what each
+ * thread knows to be acknowledged (support/stress_judge.h).
  *
  *     on real files       the process is a child that dies by kill -9, again and again on one database
- *     on simulated disks  with real threads: copies of the disks are taken while all goes on, as after a kill or with
- *                         the power cut, and opened beside it
+ *     on simulated disks  with real threads: copies of the disks are taken while all threads go on, as after
+ *                         a kill or with the power cut, and opened
  *     HOLT_INTERVAL       on simulated disks with slow syncs: writers, a moment of rest, and a cut
  *
- * The seed decides what each thread does, the delays and the faults; how the threads meet it cannot decide. It is
- * printed, and with each failure that of the episode, for HOLT_SEED.
+ * The seed decides what each thread does, the delays and the faults; it cannot decide how the threads
+ * interleave. It is printed, and with each failure that of the episode, for HOLT_SEED.
  *
- * HOLT_STRESS_SECONDS sets how long all of it takes (make nightly: an hour). HOLT_STRESS_WITHOUT leaves parts out:
- * files, disks, interval (these three tests), catalog, watch.
+ * HOLT_STRESS_SECONDS sets how long all of it takes (make nightly: an hour). HOLT_STRESS_WITHOUT leaves parts
+ * out: files, disks, interval (these three tests), catalog, watch.
  */
 #include "base/memory.h"
 #include "os/sim/sim.h"
 #include "support/child.h"
+#include "support/db_fixture.h"
 #include "support/disturb.h"
-#include "support/fixture.h"
 #include "support/history.h"
 #include "support/must.h"
 #include "support/stress_actor.h"
@@ -33,13 +34,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* INTERVAL_BOUND_MS: what HOLT_INTERVAL may lose, with what its clock may be off. */
+/* INTERVAL_BOUND_MS: what HOLT_INTERVAL may lose, plus the error of its clock. */
 enum { SECONDS = 20, ROUNDS_OF_ONE = 8, INTERVAL_BOUND_MS = STRESS_INTERVAL_MS + 10 };
 #define MS UINT64_C(1000000)
 
 /* ---------------------------------------------------------------- seeds and time */
 
-/* So many quarters of the time. */
+/* This many quarters of the time. */
 static uint64_t time_of_part(unsigned quarters)
 {
     return environment_number("HOLT_STRESS_SECONDS", SECONDS) * 1000 * MS * quarters / 4;
@@ -50,7 +51,7 @@ static uint64_t real_ns(void)
     return os_clock_ns(os_posix());
 }
 
-/* The seed of one episode. With HOLT_SEED it is the first one, so that an episode that failed comes first. */
+/* The seed of one episode. HOLT_SEED is that of the first one, so that an episode that failed comes first. */
 static uint64_t first_seed(void)
 {
     return environment_number("HOLT_SEED", real_ns() / 1000 % 1000000007 * 1000);
@@ -74,9 +75,10 @@ static bool has_time(const totals *t)
 
 static void say_result(const char *what, const totals *t)
 {
-    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared in %.1f s\n", what,
-                  (unsigned long long)t->seed, (unsigned long long)t->episodes, (unsigned long long)t->operations,
-                  (unsigned long long)t->states, (double)(real_ns() - t->began_ns) / 1e9);
+    print_message("%s: HOLT_SEED=%llu, %llu episodes, %llu operations, %llu states compared in %.1f s\n",
+                  what, (unsigned long long)t->seed, (unsigned long long)t->episodes,
+                  (unsigned long long)t->operations, (unsigned long long)t->states,
+                  (double)(real_ns() - t->began_ns) / 1e9);
 }
 
 static uint64_t count_operations(const stress_record *r)
@@ -93,7 +95,10 @@ static disturb_plan plan_of(uint64_t seed, const os *o)
 {
     rng r;
     rng_seed(&r, seed);
-    disturb_plan p = {.seed = seed, .os = o, .delay_ns_max = 50 * MS, .slow_sync_one_in = 200,
+    disturb_plan p = {.seed = seed,
+                      .os = o,
+                      .delay_ns_max = 50 * MS,
+                      .slow_sync_one_in = 200,
                       .slow_sync_ns_max = 200 * MS};
     p.small_manifests = !rng_chance(&r, 4);
     if (rng_chance(&r, 3)) {
@@ -107,7 +112,8 @@ static disturb_plan plan_of(uint64_t seed, const os *o)
 
 static stress_world world_of(stress_record *r, os *o, const char *path, uint64_t seed, const disturb_plan *p)
 {
-    stress_world w = {.record = r, .os = o, .path = path, .seed = seed, .parts = stress_parts_from_environment()};
+    stress_world w = {
+        .record = r, .os = o, .path = path, .seed = seed, .parts = stress_parts_from_environment()};
     w.io_faults = p->fault > FAULT_MEMORY;
     w.memory_faults = p->fault == FAULT_MEMORY;
     w.busy_catalog = seed % 2;
@@ -129,7 +135,7 @@ typedef struct victim {
     disturb_plan plan;
 } victim;
 
-/* The child: until it is killed, or told to stop. */
+/* The child: runs until it is killed, or asked to stop. */
 static bool live(void *ctx)
 {
     victim *v = (victim *)ctx;
@@ -144,7 +150,7 @@ static bool live(void *ctx)
            verdict_status(&v->world.record->verdict, rc, HOLT_OK, "close");
 }
 
-/* Lets the child live for a while, then kills it or lets it close. false: it ended in another way. */
+/* Lets the child run for a while, then kills it or lets it close. false: it ended in another way. */
 static bool let_live(victim *v, rng *r, bool *closed)
 {
     int status = 0;
@@ -160,7 +166,7 @@ static bool let_live(victim *v, rng *r, bool *closed)
         continue;
     if (verdict_failed(&record->verdict)) return false;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !*closed) return true;
-    /* Its threads may have had enough before the kill. */
+    /* Its threads may have filled their part of the record before the kill. */
     bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     *closed = true;
     return good || verdict_fail(&record->verdict, "the child ended with status %x", (unsigned)status);
@@ -255,7 +261,8 @@ static void what_was_acknowledged_on_real_files_survives_kills(void **state)
 
 static sim_cut any_cut(rng *r)
 {
-    static const sim_keep keeps[] = {SIM_KEEP_NONE, SIM_KEEP_NONE, SIM_KEEP_SOME, SIM_KEEP_SIZES, SIM_KEEP_GARBAGE};
+    static const sim_keep keeps[] = {SIM_KEEP_NONE, SIM_KEEP_NONE, SIM_KEEP_SOME, SIM_KEEP_SIZES,
+                                     SIM_KEEP_GARBAGE};
     sim_cut c = {.files = keeps[rng_below(r, 5)], .tear_bytes = rng_chance(r, 2) ? 512 : 4096};
     c.entries = rng_chance(r, 2) ? SIM_KEEP_NONE : SIM_KEEP_SOME;
     c.per_file = rng_chance(r, 4);
@@ -285,8 +292,8 @@ static uint64_t bytes_used(const stress_world *w)
     return rc == HOLT_OK ? plenty - left : plenty / 2;
 }
 
-/* What the wrapped calls cannot do: a sync that fails and leaves what it should have synced uncertain for ever, a write
- * that fails in its middle; and a disk that is full for a while. */
+/* Faults that the wrapped calls cannot make: a sync that fails and leaves uncertain for ever what it should
+ * have synced, a write that fails in the middle; and a disk that is full for a while. */
 static void spoil_disks(const stress_world *w, const disturb_plan *p, rng *r)
 {
     static const sim_call calls[] = {SIM_WRITE, SIM_SYNC, SIM_SYNC, SIM_DIR_SYNC, SIM_RENAME, SIM_OPEN};
@@ -297,7 +304,7 @@ static void spoil_disks(const stress_world *w, const disturb_plan *p, rng *r)
     sim_set_disk_bytes_max(w->os, full ? bytes_used(w) + rng_below(r, 512 << 10) : 0);
 }
 
-/* Kills or cuts a copy of the machine and judges what is on it. */
+/* Kills a copy of the machine, or cuts its power, and judges what is on it. */
 static bool strike(stress_world *w, rng *r)
 {
     judgement j = {.record = w->record, .cut = !rng_chance(r, 3)};
@@ -308,11 +315,11 @@ static bool strike(stress_world *w, rng *r)
     if (!w->parts.no_interval) j.interval_ns = INTERVAL_BOUND_MS * MS;
     j.what = j.cut ? "a power cut" : "a kill";
     bool good = stress_judge(&j, copy, w->path, false);
-    if (good) sim_destroy(copy); /* after a failure things may be open still */
+    if (good) sim_destroy(copy); /* after a failure handles may still be open */
     return good;
 }
 
-/* The main thread's part while the others work. */
+/* What the main thread does while the others work. */
 static bool strike_some(stress_world *w, const disturb_plan *p, rng *r, totals *t)
 {
     bool good = true;
@@ -386,11 +393,12 @@ static void what_was_acknowledged_on_simulated_disks_survives_cuts(void **state)
 
 /* ---------------------------------------------------------------- HOLT_INTERVAL */
 
-/* So many waits, each as long as the interval, must be enough for a sync that is due, whatever else the machine has to
- * do: each of them is a turn at the processor that this thread got and the syncing one could have had. */
+/* This many waits, each as long as the interval, must be enough for a sync that is due, however busy the
+ * machine is: each of them is a turn on the processor that this thread got and the syncing one could have
+ * had. */
 enum { RESTS = 20 };
 
-/* Everybody rests: the last commits, too, must be durable soon. */
+/* All threads rest: the last commits, too, must soon be durable. */
 static void let_rest(stress_world *w, judgement *j)
 {
     record_moment m;
@@ -405,13 +413,13 @@ static void let_rest(stress_world *w, judgement *j)
             busy |= m.open[t];
     }
     j->interval_all_ns = real_ns();
-    disturb_calm(true); /* what is delayed now is so for less than half of what follows */
+    disturb_calm(true); /* any delay in progress lasts less than half of what follows */
     for (int i = 0; i < RESTS; i++)
         usleep(STRESS_INTERVAL_MS * 1000);
     j->what = "a power cut after a rest";
 }
 
-/* A cut in the midst of the writing, or after a rest. */
+/* A power cut in the middle of the writing, or after a rest. */
 static bool strike_interval(stress_world *w, rng *r)
 {
     judgement j = {.record = w->record, .cut = true, .what = "a power cut"};

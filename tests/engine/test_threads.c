@@ -1,23 +1,24 @@
-/* test_threads.c -- eight threads on one database, and what must hold whoever is ahead.
+/* test_threads.c -- eight threads on one database, and what must hold however they interleave.
  *
- * Two writers, two readers, a walker, one that flushes and merges, one that makes and drops collections,
- * and one that holds snapshots for long. Rather than following an order that nobody can know, they check
- * what is true in all orders:
+ * Two writers, two readers, a walker, one that flushes and merges, one that creates and drops collections,
+ * and one that holds snapshots for long. Instead of following an order that cannot be known, they check what
+ * is true in all orders:
  *
  *     - a writer's batches set all cells of a row, spread over two collections, so that their sum is zero:
  *       in a snapshot it always is;
  *     - a row's version only grows, for every reader;
- *     - who has been acknowledged reads what it wrote, and its lone key too;
+ *     - a writer reads what it has written once that is acknowledged, its lone key too;
  *     - a walk is strictly ordered, and the same backward;
- *     - a snapshot shows the same sum of everything however late.
+ *     - a snapshot shows the same sum of everything at any time.
  *
  * Meant for the thread sanitizer too. HOLT_STEPS makes it longer.
  */
 #include "base/random.h"
 #include "db/open/open.h"
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 #include "support/history.h"
+#include "support/seed.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,16 +26,16 @@
 
 enum { WRITERS = 2, READERS = 2, THREADS = 8, ROWS = 40, CELLS = 6, STEPS = 1500, PADDING = 300 };
 
-typedef struct world {
+typedef struct cell_db {
     holt *db;
     holt_collection *even, *odd; /* where the cells are, by their number */
     verdict verdict;
     uint64_t steps;
-    atomic_int writing; /* writers that are not done; the others go on until it is 0 */
-} world;
+    atomic_int writing; /* writers that are not done; the other threads run until it is 0 */
+} cell_db;
 
 typedef struct actor {
-    world *w;
+    cell_db *cells;
     unsigned number;
     rng rng;
 } actor;
@@ -44,15 +45,16 @@ typedef struct cell {
     int64_t amount;
 } cell;
 
-static bool ok(world *w, holt_status rc, const char *call)
+static bool ok(cell_db *cells, holt_status rc, const char *call)
 {
-    return verdict_status(&w->verdict, rc, HOLT_OK, "%s", call);
+    return verdict_status(&cells->verdict, rc, HOLT_OK, "%s", call);
 }
 
 /* Whether to go on: relaxed, for the count is only a hint to stop. */
-static bool goes_on(world *w)
+static bool goes_on(cell_db *cells)
 {
-    return atomic_load_explicit(&w->writing, memory_order_relaxed) > 0 && !verdict_failed(&w->verdict);
+    return atomic_load_explicit(&cells->writing, memory_order_relaxed) > 0 &&
+           !verdict_failed(&cells->verdict);
 }
 
 /* ---------------------------------------------------------------- rows and cells */
@@ -63,9 +65,9 @@ static holt_slice cell_key(unsigned writer, unsigned row, unsigned number, char 
     return holt_str(buffer);
 }
 
-static holt_collection *cell_home(const world *w, unsigned number)
+static holt_collection *cell_home(const cell_db *cells, unsigned number)
 {
-    return number % 2 ? w->odd : w->even;
+    return number % 2 ? cells->odd : cells->even;
 }
 
 static holt_slice cell_encode(cell c, char buffer[PADDING])
@@ -75,13 +77,13 @@ static holt_slice cell_encode(cell c, char buffer[PADDING])
     return holt_bytes(buffer, sizeof c + (size_t)(c.version * 31 % (PADDING - sizeof c)));
 }
 
-static bool cell_decode(world *w, holt_slice s, cell *c)
+static bool cell_decode(cell_db *cells, holt_slice s, cell *c)
 {
-    if (s.size < sizeof *c) return verdict_fail(&w->verdict, "a cell of %zu bytes", s.size);
+    if (s.size < sizeof *c) return verdict_fail(&cells->verdict, "a cell of %zu bytes", s.size);
     memcpy(c, s.data, sizeof *c);
     return s.size == sizeof *c + (size_t)(c->version * 31 % (PADDING - sizeof *c)) ||
-           verdict_fail(&w->verdict, "a cell of version %llu has %zu bytes", (unsigned long long)c->version,
-                        s.size);
+           verdict_fail(&cells->verdict, "a cell of version %llu has %zu bytes",
+                        (unsigned long long)c->version, s.size);
 }
 
 /* ---------------------------------------------------------------- writers */
@@ -93,19 +95,19 @@ static holt_status write_row(actor *a, unsigned row, uint64_t version)
     holt_txn *t = NULL;
     char key[32], bytes[PADDING];
     int64_t left = 0;
-    holt_status rc = holt_begin(a->w->db, &o, &t);
+    holt_status rc = holt_begin(a->cells->db, &o, &t);
     for (unsigned i = 0; i < CELLS && rc == HOLT_OK; i++) {
         int64_t amount = i + 1 < CELLS ? (int64_t)rng_below(&a->rng, 1000) : -left;
         cell c = {version, amount};
         left += amount;
-        rc = holt_put(cell_home(a->w, i), t, cell_key(a->number, row, i, key), cell_encode(c, bytes));
+        rc = holt_put(cell_home(a->cells, i), t, cell_key(a->number, row, i, key), cell_encode(c, bytes));
     }
     if (rc == HOLT_OK) rc = holt_commit(t);
     holt_rollback(t);
     return rc;
 }
 
-/* Its own last write is what a writer reads. */
+/* A writer reads back its own last write. */
 static bool read_back(actor *a, unsigned row, uint64_t version)
 {
     char key[32], bytes[PADDING];
@@ -113,24 +115,25 @@ static bool read_back(actor *a, unsigned row, uint64_t version)
     cell c = {0};
     unsigned i = (unsigned)rng_below(&a->rng, CELLS);
     holt_status rc =
-        holt_get_into(cell_home(a->w, i), NULL, cell_key(a->number, row, i, key), bytes, PADDING, &size);
-    if (!ok(a->w, rc, "get of an own cell") || !cell_decode(a->w, holt_bytes(bytes, size), &c)) return false;
-    return c.version == version || verdict_fail(&a->w->verdict, "own version %llu, wrote %llu",
+        holt_get_into(cell_home(a->cells, i), NULL, cell_key(a->number, row, i, key), bytes, PADDING, &size);
+    if (!ok(a->cells, rc, "get of an own cell") || !cell_decode(a->cells, holt_bytes(bytes, size), &c))
+        return false;
+    return c.version == version || verdict_fail(&a->cells->verdict, "own version %llu, wrote %llu",
                                                 (unsigned long long)c.version, (unsigned long long)version);
 }
 
-/* A key of one writer, put and deleted in turns outside of any batch. */
+/* A key of one writer, put and deleted in turns outside any batch. */
 static bool toggle(actor *a, uint64_t step)
 {
     char key[32];
     snprintf(key, sizeof key, "lone/%u", a->number);
     holt_slice k = holt_str(key);
     if (step % 2) {
-        if (!ok(a->w, holt_put(a->w->even, NULL, k, k), "put")) return false;
-        return ok(a->w, holt_exists(a->w->even, NULL, k), "exists of an own key");
+        if (!ok(a->cells, holt_put(a->cells->even, NULL, k, k), "put")) return false;
+        return ok(a->cells, holt_exists(a->cells->even, NULL, k), "exists of an own key");
     }
-    if (!ok(a->w, holt_delete(a->w->even, NULL, k), "delete")) return false;
-    return verdict_status(&a->w->verdict, holt_exists(a->w->even, NULL, k), HOLT_NOT_FOUND,
+    if (!ok(a->cells, holt_delete(a->cells->even, NULL, k), "delete")) return false;
+    return verdict_status(&a->cells->verdict, holt_exists(a->cells->even, NULL, k), HOLT_NOT_FOUND,
                           "exists after delete");
 }
 
@@ -141,23 +144,23 @@ static bool write_step(actor *a, uint64_t step)
     do
         rc = write_row(a, row, step + 1);
     while (rc == HOLT_BUSY); /* the disk is behind */
-    if (!ok(a->w, rc, "commit of a row") || !read_back(a, row, step + 1)) return false;
+    if (!ok(a->cells, rc, "commit of a row") || !read_back(a, row, step + 1)) return false;
     return step % 5 || toggle(a, step / 5);
 }
 
 static void *write_rows(void *ctx)
 {
     actor *a = (actor *)ctx;
-    for (uint64_t step = 0; step < a->w->steps && !verdict_failed(&a->w->verdict); step++)
+    for (uint64_t step = 0; step < a->cells->steps && !verdict_failed(&a->cells->verdict); step++)
         if (!write_step(a, step)) break;
-    atomic_fetch_sub_explicit(&a->w->writing, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&a->cells->writing, 1, memory_order_relaxed);
     return NULL;
 }
 
 /* ---------------------------------------------------------------- readers */
 
-/* The row's cells in a snapshot: all of one version, in all zero; or none at all. */
-static bool read_row(world *w, holt_txn *t, unsigned writer, unsigned row, uint64_t *version)
+/* The row's cells in a snapshot: all of one version, with a sum of zero; or none at all. */
+static bool read_row(cell_db *cells, holt_txn *t, unsigned writer, unsigned row, uint64_t *version)
 {
     holt_value v = HOLT_VALUE_INIT;
     char key[32];
@@ -167,11 +170,11 @@ static bool read_row(world *w, holt_txn *t, unsigned writer, unsigned row, uint6
     *version = 0;
     for (unsigned i = 0; i < CELLS && good; i++) {
         cell c = {0};
-        holt_status rc = holt_get(cell_home(w, i), t, cell_key(writer, row, i, key), &v);
+        holt_status rc = holt_get(cell_home(cells, i), t, cell_key(writer, row, i, key), &v);
         if (rc == HOLT_NOT_FOUND) continue;
-        good = ok(w, rc, "get in a snapshot") && cell_decode(w, holt_bytes(v.data, v.size), &c);
+        good = ok(cells, rc, "get in a snapshot") && cell_decode(cells, holt_bytes(v.data, v.size), &c);
         if (good && found++ && c.version != *version)
-            good = verdict_fail(&w->verdict, "%s: versions %llu and %llu in one snapshot", key,
+            good = verdict_fail(&cells->verdict, "%s: versions %llu and %llu in one snapshot", key,
                                 (unsigned long long)c.version, (unsigned long long)*version);
         if (!good) break;
         *version = c.version;
@@ -179,9 +182,9 @@ static bool read_row(world *w, holt_txn *t, unsigned writer, unsigned row, uint6
     }
     holt_value_free(&v);
     if (good && found != 0 && found != CELLS)
-        good = verdict_fail(&w->verdict, "w%u/row%02u: %u cells of %d", writer, row, found, CELLS);
+        good = verdict_fail(&cells->verdict, "w%u/row%02u: %u cells of %d", writer, row, found, CELLS);
     if (good && sum != 0)
-        good = verdict_fail(&w->verdict, "w%u/row%02u: the sum is %lld", writer, row, (long long)sum);
+        good = verdict_fail(&cells->verdict, "w%u/row%02u: the sum is %lld", writer, row, (long long)sum);
     return good;
 }
 
@@ -189,17 +192,17 @@ static void *read_rows(void *ctx)
 {
     actor *a = (actor *)ctx;
     uint64_t seen[WRITERS][ROWS] = {{0}};
-    while (goes_on(a->w)) {
+    while (goes_on(a->cells)) {
         holt_txn_options o = {.flags = HOLT_TXN_READ_ONLY};
         holt_txn *t = NULL;
-        if (!ok(a->w, holt_begin(a->w->db, &o, &t), "begin of a snapshot")) break;
+        if (!ok(a->cells, holt_begin(a->cells->db, &o, &t), "begin of a snapshot")) break;
         for (unsigned i = 0; i < 10; i++) {
             unsigned writer = (unsigned)rng_below(&a->rng, WRITERS), row = (unsigned)rng_below(&a->rng, ROWS);
             uint64_t version;
-            if (!read_row(a->w, t, writer, row, &version)) break;
+            if (!read_row(a->cells, t, writer, row, &version)) break;
             if (version < seen[writer][row])
-                verdict_fail(&a->w->verdict, "w%u/row%02u went back from version %llu to %llu", writer, row,
-                             (unsigned long long)seen[writer][row], (unsigned long long)version);
+                verdict_fail(&a->cells->verdict, "w%u/row%02u went back from version %llu to %llu", writer,
+                             row, (unsigned long long)seen[writer][row], (unsigned long long)version);
             seen[writer][row] = version;
         }
         holt_rollback(t);
@@ -221,7 +224,7 @@ static uint64_t mix(uint64_t sum, holt_slice key, holt_slice value)
 }
 
 /* Walks to the end in one direction; the keys must be strictly ordered. false without a verdict: revoked. */
-static bool walk(world *w, holt_cursor *c, bool forward, uint64_t *sum)
+static bool walk(cell_db *cells, holt_cursor *c, bool forward, uint64_t *sum)
 {
     char last[64];
     size_t last_size = 0;
@@ -232,7 +235,7 @@ static bool walk(world *w, holt_cursor *c, bool forward, uint64_t *sum)
         holt_slice k = holt_cursor_key(c);
         int order = slice_compare(k, holt_bytes(last, last_size));
         if (!first && (forward ? order <= 0 : order >= 0))
-            return verdict_fail(&w->verdict, "walk %s: %.*s after %.*s", forward ? "forward" : "backward",
+            return verdict_fail(&cells->verdict, "walk %s: %.*s after %.*s", forward ? "forward" : "backward",
                                 (int)k.size, (const char *)k.data, (int)last_size, last);
         first = false;
         last_size = k.size < sizeof last ? k.size : sizeof last;
@@ -240,15 +243,15 @@ static bool walk(world *w, holt_cursor *c, bool forward, uint64_t *sum)
         *sum = mix(*sum, k, holt_cursor_value(c));
     }
     holt_status rc = holt_cursor_status(c);
-    return rc != HOLT_BUSY && ok(w, rc, "walk"); /* HOLT_BUSY: its snapshot was revoked for memory */
+    return rc != HOLT_BUSY && ok(cells, rc, "walk"); /* HOLT_BUSY: its snapshot was revoked for memory */
 }
 
-static bool walk_both_ways(world *w, holt_cursor *c, uint64_t *sum)
+static bool walk_both_ways(cell_db *cells, holt_cursor *c, uint64_t *sum)
 {
     uint64_t backward;
-    if (!walk(w, c, true, sum) || !walk(w, c, false, &backward)) return false;
+    if (!walk(cells, c, true, sum) || !walk(cells, c, false, &backward)) return false;
     return *sum == backward ||
-           verdict_fail(&w->verdict, "a walk backward shows something else than one forward");
+           verdict_fail(&cells->verdict, "a walk backward shows something else than one forward");
 }
 
 static void *walk_around(void *ctx)
@@ -256,32 +259,32 @@ static void *walk_around(void *ctx)
     actor *a = (actor *)ctx;
     uint64_t sum;
     holt_cursor *c = NULL;
-    if (!ok(a->w, holt_cursor_open(a->w->even, NULL, NULL, &c), "cursor")) return NULL;
-    while (goes_on(a->w)) {
-        walk_both_ways(a->w, c, &sum);
-        if (!ok(a->w, holt_cursor_refresh(c), "refresh")) break;
+    if (!ok(a->cells, holt_cursor_open(a->cells->even, NULL, NULL, &c), "cursor")) return NULL;
+    while (goes_on(a->cells)) {
+        walk_both_ways(a->cells, c, &sum);
+        if (!ok(a->cells, holt_cursor_refresh(c), "refresh")) break;
     }
-    ok(a->w, holt_cursor_close(c), "close of a cursor");
+    ok(a->cells, holt_cursor_close(c), "close of a cursor");
     return NULL;
 }
 
-/* One that holds a snapshot for a while and looks again. */
+/* Holds a snapshot for a while and reads it again. */
 static void *look_twice(void *ctx)
 {
     actor *a = (actor *)ctx;
-    while (goes_on(a->w)) {
+    while (goes_on(a->cells)) {
         holt_cursor *c = NULL;
         uint64_t before, after = 0;
-        if (!ok(a->w, holt_cursor_open(a->w->odd, NULL, NULL, &c), "cursor")) break;
-        bool good = walk_both_ways(a->w, c, &before);
+        if (!ok(a->cells, holt_cursor_open(a->cells->odd, NULL, NULL, &c), "cursor")) break;
+        bool good = walk_both_ways(a->cells, c, &before);
         for (int i = 0; i < 3 && good; i++) {
             holt_db_stats stats;
-            ok(a->w, holt_stats(a->w->db, &stats, sizeof stats), "holt_stats");
-            good = walk(a->w, c, i % 2 == 0, &after);
+            ok(a->cells, holt_stats(a->cells->db, &stats, sizeof stats), "holt_stats");
+            good = walk(a->cells, c, i % 2 == 0, &after);
             if (good && before != after)
-                good = verdict_fail(&a->w->verdict, "a cursor's snapshot has changed");
+                good = verdict_fail(&a->cells->verdict, "a cursor's snapshot has changed");
         }
-        (void)holt_cursor_close(c); /* its status was looked at by every walk */
+        (void)holt_cursor_close(c); /* every walk has checked its status */
     }
     return NULL;
 }
@@ -292,43 +295,45 @@ static void *move_data(void *ctx)
 {
     actor *a = (actor *)ctx;
     holt_slice open = {NULL, 0};
-    while (goes_on(a->w)) {
+    while (goes_on(a->cells)) {
         uint64_t dice = rng_below(&a->rng, 8);
         if (dice < 4)
-            ok(a->w, holt_flush(a->w->db), "holt_flush");
+            ok(a->cells, holt_flush(a->cells->db), "holt_flush");
         else if (dice < 6)
-            ok(a->w, holt_sync(a->w->db), "holt_sync");
+            ok(a->cells, holt_sync(a->cells->db), "holt_sync");
         else if (dice < 7)
-            ok(a->w, holt_compact(a->w->even, open, open), "holt_compact");
+            ok(a->cells, holt_compact(a->cells->even, open, open), "holt_compact");
         else
-            ok(a->w, holt_compact(a->w->odd, holt_str("w0/row10"), holt_str("w1/row10")), "holt_compact");
+            ok(a->cells, holt_compact(a->cells->odd, holt_str("w0/row10"), holt_str("w1/row10")),
+               "holt_compact");
     }
     return NULL;
 }
 
-/* The life of a collection that nobody else knows. */
+/* The life of a collection that no other thread uses. */
 static bool live_and_die(actor *a, uint64_t round)
 {
-    world *w = a->w;
+    cell_db *cells = a->cells;
     char name[32], value[32];
     holt_collection *c = NULL;
     size_t size = 0;
     snprintf(name, sizeof name, "passing %llu", (unsigned long long)round);
-    if (!ok(w, holt_collection_create(w->db, name, NULL, &c), "create")) return false;
+    if (!ok(cells, holt_collection_create(cells->db, name, NULL, &c), "create")) return false;
     bool good = true;
     for (int i = 0; i < 20 && good; i++) {
         char key[16];
         snprintf(key, sizeof key, "%d", i);
-        good = ok(w, holt_put(c, NULL, holt_str(key), holt_str(name)), "put into a new collection");
+        good = ok(cells, holt_put(c, NULL, holt_str(key), holt_str(name)), "put into a new collection");
     }
-    if (round % 3 == 0) good = good && ok(w, holt_collection_rename(w->db, name, "renamed"), "rename");
+    if (round % 3 == 0)
+        good = good && ok(cells, holt_collection_rename(cells->db, name, "renamed"), "rename");
     if (round % 2 == 0)
-        good = good && ok(w, holt_collection_clear(c), "clear");
+        good = good && ok(cells, holt_collection_clear(c), "clear");
     else
-        good = good && ok(w, holt_get_into(c, NULL, holt_str("7"), value, sizeof value, &size), "get");
-    good = good && ok(w, holt_collection_drop(w->db, round % 3 == 0 ? "renamed" : name), "drop");
-    good = good &&
-           verdict_status(&w->verdict, holt_exists(c, NULL, holt_str("7")), HOLT_CLOSED, "get after drop");
+        good = good && ok(cells, holt_get_into(c, NULL, holt_str("7"), value, sizeof value, &size), "get");
+    good = good && ok(cells, holt_collection_drop(cells->db, round % 3 == 0 ? "renamed" : name), "drop");
+    good = good && verdict_status(&cells->verdict, holt_exists(c, NULL, holt_str("7")), HOLT_CLOSED,
+                                  "get after drop");
     holt_collection_close(c);
     return good;
 }
@@ -336,7 +341,7 @@ static bool live_and_die(actor *a, uint64_t round)
 static void *come_and_go(void *ctx)
 {
     actor *a = (actor *)ctx;
-    for (uint64_t round = 0; goes_on(a->w); round++)
+    for (uint64_t round = 0; goes_on(a->cells); round++)
         if (!live_and_die(a, round)) break;
     return NULL;
 }
@@ -346,12 +351,12 @@ static void *come_and_go(void *ctx)
 static void *(*const roles[THREADS])(void *) = {write_rows,  write_rows, read_rows, read_rows,
                                                 walk_around, look_twice, move_data, come_and_go};
 
-static void run_threads(world *w, uint64_t seed)
+static void run_threads(cell_db *cells, uint64_t seed)
 {
     pthread_t threads[THREADS];
     actor actors[THREADS];
     for (unsigned i = 0; i < THREADS; i++) {
-        actors[i].w = w;
+        actors[i].cells = cells;
         actors[i].number = i;
         rng_seed(&actors[i].rng, seed + i);
         assert_int_equal(pthread_create(&threads[i], NULL, roles[i], &actors[i]), 0);
@@ -360,38 +365,39 @@ static void run_threads(world *w, uint64_t seed)
         pthread_join(threads[i], NULL);
 }
 
-static holt_status open_world(world *w, os *platform, const char *path)
+static holt_status cells_open(cell_db *cells, os *platform, const char *path)
 {
     holt_options o = {
         .memory_bytes = 8 << 20, .memtable_bytes = 64 << 10, .interval_ms = 5, .background_threads = 2};
     holt_collection_options or_open = {.flags = HOLT_CREATE_OR_OPEN};
-    holt_status rc = holt_open_on(platform, path, &o, &w->db);
-    if (rc == HOLT_OK) rc = holt_collection_open(w->db, "default", &w->even);
-    if (rc == HOLT_OK) rc = holt_collection_create(w->db, "odd", &or_open, &w->odd);
+    holt_status rc = holt_open_on(platform, path, &o, &cells->db);
+    if (rc == HOLT_OK) rc = holt_collection_open(cells->db, "default", &cells->even);
+    if (rc == HOLT_OK) rc = holt_collection_create(cells->db, "odd", &or_open, &cells->odd);
     return rc;
 }
 
-/* Everything holds after the last thread too, and after a reopen. */
-static void check_world(world *w)
+/* Everything still holds after the last thread has ended, and after a reopen. */
+static void cells_check(cell_db *cells)
 {
     uint64_t version;
     for (unsigned i = 0; i < WRITERS; i++)
         for (unsigned row = 0; row < ROWS; row++)
-            read_row(w, NULL, i, row, &version);
-    verdict_assert(&w->verdict);
+            read_row(cells, NULL, i, row, &version);
+    verdict_assert(&cells->verdict);
 }
 
-static void run_world(os *platform, const char *path)
+static void cells_run(os *platform, const char *path)
 {
-    uint64_t seed = environment_number("HOLT_SEED", 1);
-    world w = {.verdict = VERDICT_INIT, .steps = environment_number("HOLT_STEPS", STEPS), .writing = WRITERS};
-    expect_ok(open_world(&w, platform, path));
-    run_threads(&w, seed);
-    check_world(&w);
-    expect_ok(holt_close(w.db));
-    expect_ok(open_world(&w, platform, path));
-    check_world(&w);
-    expect_ok(holt_close(w.db));
+    uint64_t seed = test_seed();
+    cell_db cells = {
+        .verdict = VERDICT_INIT, .steps = environment_number("HOLT_STEPS", STEPS), .writing = WRITERS};
+    expect_ok(cells_open(&cells, platform, path));
+    run_threads(&cells, seed);
+    cells_check(&cells);
+    expect_ok(holt_close(cells.db));
+    expect_ok(cells_open(&cells, platform, path));
+    cells_check(&cells);
+    expect_ok(holt_close(cells.db));
 }
 
 /* Real threads, real files: the races that a deterministic simulation cannot have. */
@@ -400,17 +406,17 @@ static void eight_threads_agree_on_posix(void **state)
     temp_dir dir;
     char path[TEMP_PATH_BYTES];
     temp_dir_create(&dir);
-    run_world(os_posix(), temp_dir_join(dir.path, "db", path));
+    cells_run(os_posix(), temp_dir_join(dir.path, "db", path));
     temp_dir_remove(&dir);
 }
 
-/* The same without a disk to wait for: other interleavings, and more of them. */
+/* The same without waiting for a disk: other interleavings, and more of them. */
 static void eight_threads_agree_on_sim(void **state)
 {
     sim_options o = {.seed = 1, .threads = true};
     os *sim = sim_create(&o);
     assert_non_null(sim);
-    run_world(sim, "/db");
+    cells_run(sim, "/db");
     sim_destroy(sim);
 }
 

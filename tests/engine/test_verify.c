@@ -1,13 +1,13 @@
 /* test_verify.c -- holt_verify and holt_verify_live on sim: no false alarm, and no damage goes unseen.
  *
- * The damage tests take one closed database and spoil copies of it in every way a file can be spoiled. Each
- * copy must be found out by holt_verify, in the name of the file, and opened it must answer HOLT_CORRUPT or
- * the truth: never an entry too few.
+ * The damage tests take one closed database and spoil copies of it in every way a file can be spoiled.
+ * holt_verify must find the damage in each copy and name the file; opening and reading the copy must return
+ * HOLT_CORRUPT or right results, never an entry too few.
  *
- * Bytes that nobody vouches for, so that a change in them is none (vouched()):
+ * Bytes that no checksum covers and that mean nothing, so that a change of them is no damage (vouched()):
  *   LOG, LOCK       all; they say nothing about the data
- *   run-n.sst       zeros that fill a piece up to a multiple of 8; trees that have been merged away, in a file
- *                   that is kept for the others in it
+ *   run-n.sst       zeros that fill a piece up to a multiple of 8; trees that have been merged away, in a
+ *                   file that is kept for the others in it
  *   tree-n.bt       zeros that fill a piece up to whole pages; pages and maps that are not the manifest's
  *   wal-n.log       zeros between the header and the first frame; what follows the last frame
  *   MANIFEST-n      zeros between the header and the first record; what follows the last record; and the last
@@ -94,8 +94,8 @@ static void write_round(database *d, int round, rng *r)
     }
 }
 
-/* Flushed in several rounds; the last one stays in the log. `before_last` may be NULL: called when half of the
- * last round is done. */
+/* Flushed in several rounds; the last one stays in the log. `before_last` is called when half of the last
+ * round is done; it may be NULL. */
 static void fill(database *d, uint64_t seed, void (*before_last)(database *d))
 {
     rng r;
@@ -144,7 +144,7 @@ static int present(const contents *want, int collection)
     return count;
 }
 
-/* The scan shows every key there is, in order, or ends in HOLT_CORRUPT. */
+/* The scan shows every existing key, in order, or ends with HOLT_CORRUPT. */
 static bool scan_is_right(holt_collection *c, int collection, const contents *want, bool forward)
 {
     static uint8_t bytes[16 << 10];
@@ -166,7 +166,7 @@ static bool scan_is_right(holt_collection *c, int collection, const contents *wa
     rc = holt_cursor_status(cursor);
     if (valid || (rc == HOLT_OK && shown < present(want, collection))) right = false;
     if (rc != HOLT_OK && rc != HOLT_CORRUPT) right = false;
-    (void)holt_cursor_close(cursor); /* its status was looked at */
+    (void)holt_cursor_close(cursor); /* its status was checked */
     return right;
 }
 
@@ -182,7 +182,7 @@ static bool contents_are_right(database *d, const contents *want)
     return true;
 }
 
-/* Whether the database on this machine answers HOLT_CORRUPT or the truth, to its opening or to reads. */
+/* Whether opening and reading the database on this machine return HOLT_CORRUPT or right results. */
 static bool opens_to_truth(os *o, const contents *want)
 {
     database d = {.os = o};
@@ -194,20 +194,20 @@ static bool opens_to_truth(os *o, const contents *want)
     return right;
 }
 
-/* ---------------------------------------------------------------- verifying, and what is told */
+/* ---------------------------------------------------------------- verifying, and what it reports */
 
-typedef struct told {
+typedef struct reported_problems {
     uint64_t problems;
-    const char *file; /* looked for: */
+    const char *file; /* looked for; named: a problem names it */
     bool named;
     uint64_t done, total;
     bool back; /* progress went back, or past its end */
     char last[256];
-} told;
+} reported_problems;
 
 static void on_problem(void *ctx, const holt_error *problem)
 {
-    told *t = ctx;
+    reported_problems *t = ctx;
     t->problems++;
     assert_int_equal(problem->status, HOLT_CORRUPT);
     assert_true(problem->message[0]);
@@ -218,21 +218,21 @@ static void on_problem(void *ctx, const holt_error *problem)
 
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
-    told *t = ctx;
+    reported_problems *t = ctx;
     if (done < t->done || done > total) t->back = true;
     t->done = done;
     t->total = total;
 }
 
-static holt_verify_options telling(told *t)
+static holt_verify_options reporting(reported_problems *t)
 {
     holt_verify_options o = {.problem = on_problem, .progress = on_progress, .ctx = t};
     return o;
 }
 
-static holt_status verify(os *o, told *t, holt_verify_report *report)
+static holt_status verify(os *o, reported_problems *t, holt_verify_report *report)
 {
-    holt_verify_options options = telling(t);
+    holt_verify_options options = reporting(t);
     holt_status rc = holt_verify_on(o, "/db", &options, report, sizeof *report);
     assert_int_equal(report->problems, t->problems);
     assert_false(t->back);
@@ -241,7 +241,7 @@ static holt_status verify(os *o, told *t, holt_verify_report *report)
 
 static void expect_healthy(os *o)
 {
-    told t = {0};
+    reported_problems t = {0};
     holt_verify_report report;
     ok(verify(o, &t, &report));
     assert_int_equal(report.problems, 0);
@@ -318,7 +318,8 @@ static size_t files_named(const files *all, const char *with)
     return count;
 }
 
-/* Runs, large values, tombstones, a log: whatever a check misunderstands would be an alarm here. */
+/* Runs, large values, tombstones, a log: a check that misunderstands any of them would report a problem
+ * here. */
 static void a_healthy_database_has_no_problem_and_is_counted(void **state)
 {
     (void)state;
@@ -327,7 +328,7 @@ static void a_healthy_database_has_no_problem_and_is_counted(void **state)
     holt_verify_report report;
     holt_collection_info info;
     uint64_t entries = 0;
-    os *o = machine(seed_of_test());
+    os *o = machine(test_seed());
     open_database(&d, o);
     fill(&d, 1, NULL);
     for (int i = 0; i < COLLECTIONS; i++) {
@@ -338,7 +339,7 @@ static void a_healthy_database_has_no_problem_and_is_counted(void **state)
     }
     close_database(&d);
     files_copy(&all, o);
-    told t = {0};
+    reported_problems t = {0};
     ok(verify(o, &t, &report));
     assert_int_equal(report.entries, entries);
     assert_int_equal(report.files, 3 + files_named(&all, "run-") +
@@ -394,7 +395,7 @@ static void strike(void *ctx, uint64_t call)
     sim_cut cut = {
         .files = keeps[rng_below(&c->r, 5)], .entries = keeps[rng_below(&c->r, 3)], .tear_bytes = 512};
     if (rng_chance(&c->r, 2)) sim_power_cut(clone, &cut, call);
-    told t = {0};
+    reported_problems t = {0};
     holt_verify_report report;
     holt_status rc = verify(clone, &t, &report);
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) fail_msg("call %llu: %s", (unsigned long long)call, t.last);
@@ -407,7 +408,7 @@ static void a_crash_at_any_moment_leaves_no_problem(void **state)
 {
     (void)state;
     database d = {0};
-    os *o = machine(seed_of_test());
+    os *o = machine(test_seed());
     crashes c = {.os = o};
     rng_seed(&c.r, 7);
     sim_on_io(o, strike, &c);
@@ -421,13 +422,13 @@ static void a_crash_at_any_moment_leaves_no_problem(void **state)
     sim_destroy(o);
 }
 
-/* Orphans are told from files that are needed, and harm nothing. */
+/* Orphans are reported_problems apart from files that are needed, and do no harm. */
 static void orphans_are_counted_and_no_problem(void **state)
 {
     (void)state;
     database d = {0};
     holt_verify_report report;
-    told t = {0};
+    reported_problems t = {0};
     os *o = machine(5);
     open_database(&d, o);
     fill(&d, 5, NULL);
@@ -443,7 +444,7 @@ static void orphans_are_counted_and_no_problem(void **state)
 
 /* ---------------------------------------------------------------- what cannot be verified */
 
-static void no_database_is_told_from_a_damaged_one(void **state)
+static void a_missing_database_is_not_a_damaged_one(void **state)
 {
     (void)state;
     holt_verify_report report;
@@ -460,7 +461,7 @@ static void no_database_is_told_from_a_damaged_one(void **state)
     sim_destroy(o);
 }
 
-/* A writer changes the files under the verification; readers do not. */
+/* A writer would change the files during the verification; readers do not. */
 static void a_database_open_for_writing_is_busy(void **state)
 {
     (void)state;
@@ -479,7 +480,7 @@ static void a_database_open_for_writing_is_busy(void **state)
 }
 
 /* An older program knows a smaller report, a newer one a larger one. */
-static void the_report_is_filled_as_far_as_the_program_knows_it(void **state)
+static void the_report_is_filled_up_to_the_programs_size(void **state)
 {
     (void)state;
     database d = {0};
@@ -504,7 +505,7 @@ static void the_report_is_filled_as_far_as_the_program_knows_it(void **state)
 static void fail_each(os *o, sim_call kind)
 {
     for (uint64_t n = 1;; n++) {
-        told t = {0};
+        reported_problems t = {0};
         holt_verify_report report;
         sim_fail(o, kind, n, EIO, false);
         holt_status rc = verify(o, &t, &report);
@@ -520,8 +521,8 @@ static void fail_each(os *o, sim_call kind)
     }
 }
 
-/* What could not be read is not damaged, and not healthy either. */
-static void a_failing_disk_is_no_damage(void **state)
+/* What could not be read is neither damaged nor healthy. */
+static void a_read_error_is_not_reported_as_damage(void **state)
 {
     (void)state;
     database d = {0};
@@ -536,7 +537,7 @@ static void a_failing_disk_is_no_damage(void **state)
     sim_destroy(o);
 }
 
-static void an_allocation_that_fails_ends_it_and_leaks_nothing(void **state)
+static void a_failed_allocation_ends_a_verification_and_leaks_nothing(void **state)
 {
     (void)state;
     database d = {0};
@@ -580,7 +581,7 @@ static size_t without_zeros(const file_copy *f)
     return size;
 }
 
-/* Where trees lie that the manifest names: their pieces stand one behind the other. */
+/* Where the trees that the manifest names are: their pieces follow each other. */
 typedef struct live_tree {
     uint64_t file, from, to;
 } live_tree;
@@ -588,7 +589,7 @@ typedef struct live_tree {
 static live_tree live[64];
 static size_t live_count;
 
-/* Where bytes of B+trees lie: by page. */
+/* Where bytes of B+trees are: by page. */
 typedef struct live_pages {
     uint64_t file, count;
     uint64_t *ends; /* by page, the end of the piece in it; 0: none */
@@ -622,7 +623,8 @@ static void find_live_pages(os_dir *dir, const manifest_state *s, const uint64_t
             ok(tree_verify_pieces(file, &s->collections[i].btree, see_piece, NULL, &report));
     }
     pages.ends[0] = 4096;
-    pages.ends[1 + s->page_store.map_groups[0].copy] = (2 + (uint64_t)s->page_store.map_groups[0].copy) * 4096;
+    pages.ends[1 + s->page_store.map_groups[0].copy] =
+        (2 + (uint64_t)s->page_store.map_groups[0].copy) * 4096;
     tree_file_unref(file);
     tree_files_destroy(all);
     cache_destroy(c);
@@ -716,7 +718,7 @@ static int set_up_patient(void **state)
     static patient p;
     database d = {0};
     patient_in_making = &p;
-    os *o = machine(seed_of_test());
+    os *o = machine(test_seed());
     open_database(&d, o);
     close_database(&d);
     files_copy(&p.long_ago, o);
@@ -744,22 +746,22 @@ static int tear_down_patient(void **state)
     return 0;
 }
 
-/* Judges a spoiled copy and ends it. `how` and `at` are for the message. */
+/* Judges a spoiled copy and destroys it. `how` and `at` are for the message. */
 static void judge(patient *p, os *copy, const char *name, bool must_be_found, const char *how, size_t at)
 {
-    told t = {.file = name};
+    reported_problems t = {.file = name};
     holt_verify_report report;
     holt_status rc = verify(copy, &t, &report);
     if (rc != HOLT_OK && rc != HOLT_CORRUPT)
-        fail_msg("%s, %s at %zu: holt_verify answered %s: %s", name, how, at, holt_status_name(rc),
+        fail_msg("%s, %s at %zu: holt_verify returned %s: %s", name, how, at, holt_status_name(rc),
                  holt_error_message());
     if (must_be_found && rc != HOLT_CORRUPT)
         fail_msg("%s, %s at %zu: holt_verify found nothing", name, how, at);
     if (rc == HOLT_CORRUPT && !t.named)
         fail_msg("%s, %s at %zu: holt_verify blames another file: %s", name, how, at, t.last);
     if (!opens_to_truth(copy, &p->contents))
-        fail_msg("%s, %s at %zu: opened, it answers neither HOLT_CORRUPT nor the truth: %s", name, how, at,
-                 holt_error_message());
+        fail_msg("%s, %s at %zu: opened, it returns neither HOLT_CORRUPT nor right results: %s", name, how,
+                 at, holt_error_message());
     if (must_be_found)
         p->spoiled++;
     else
@@ -789,13 +791,13 @@ static void a_changed_byte_is_found(void **state)
 {
     patient *p = *state;
     rng r;
-    rng_seed(&r, seed_of_test());
+    rng_seed(&r, test_seed());
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
         size_t end = has_trees(f) ? f->size : without_zeros(f);
         if (end == 0 || begins(f->name, "LO")) continue;
         for (size_t n = 0; n < FLIPS; n++) {
-            /* Headers are small and the same in all files: they get a part of it. */
+            /* Headers are small and the same in all files: they get a share of the tries. */
             size_t within = n % 4 == 0 && end > 128 ? 128 : end;
             flip(p, f, rng_below(&r, within), (uint8_t)(1u << rng_below(&r, 8)));
         }
@@ -816,7 +818,7 @@ static void zeroed_blocks_are_found(void **state)
 {
     patient *p = *state;
     rng r;
-    rng_seed(&r, seed_of_test() + 1);
+    rng_seed(&r, test_seed() + 1);
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
         for (size_t n = 0; n < ZEROED && without_zeros(f); n++) {
@@ -837,7 +839,7 @@ static void cut_files_are_found(void **state)
 {
     patient *p = *state;
     rng r;
-    rng_seed(&r, seed_of_test() + 2);
+    rng_seed(&r, test_seed() + 2);
     for (size_t i = 0; i < p->now.count; i++) {
         const file_copy *f = &p->now.file[i];
         size_t end = has_trees(f) ? f->size : without_zeros(f);
@@ -867,7 +869,7 @@ static bool same_kind(const file_copy *a, const file_copy *b)
     return strncmp(a->name, b->name, 4) == 0 && !begins(a->name, "LO");
 }
 
-/* Each is whole and in order, but not at its place. */
+/* Each file is whole and sound, but not in its place. */
 static void swapped_files_are_found(void **state)
 {
     patient *p = *state;
@@ -909,7 +911,7 @@ static void replace_by(patient *p, const files *then, const char *how, size_t *c
     }
 }
 
-/* A backup of one file put in place of it: all its checksums are right. */
+/* A backup of one file put in its place: all its checksums are right. */
 static void older_copies_are_found(void **state)
 {
     patient *p = *state;
@@ -920,7 +922,7 @@ static void older_copies_are_found(void **state)
 }
 
 /* One damaged tree does not hide another's damage. */
-static void every_damaged_tree_is_told(void **state)
+static void every_damaged_tree_is_reported(void **state)
 {
     patient *p = *state;
     os *copy = sim_clone(p->os, 1);
@@ -934,7 +936,7 @@ static void every_damaged_tree_is_told(void **state)
         damaged++;
     }
     assert_true(damaged > 1);
-    told t = {0};
+    reported_problems t = {0};
     holt_verify_report report;
     assert_int_equal(verify(copy, &t, &report), HOLT_CORRUPT);
     assert_int_equal(report.problems, damaged);
@@ -947,10 +949,10 @@ static void every_damaged_tree_is_told(void **state)
 typedef struct statement {
     const char *names[2]; /* of collections 1 and 2; NULL: there is none */
     uint64_t next_collection;
-    const char *blamed; /* begins the file's name; NULL: nothing is wrong with it */
+    const char *blamed; /* beginning of the file's name; NULL: nothing is wrong with it */
 } statement;
 
-/* Makes a manifest that says so current, over the log that is there. */
+/* Makes a manifest with these records current, over the log that is there. */
 static void state(os *o, const statement *s)
 {
     uint64_t number, id[2];
@@ -976,8 +978,8 @@ static void state(os *o, const statement *s)
     os_dir_close(dir);
 }
 
-/* All checksums hold: only the meaning of the records together is wrong. The log writes to collections 1 and
- * 2. */
+/* All checksums are right: only the meaning of the records together is wrong. The log writes to collections 1
+ * and 2. */
 static void contradictions_are_found_in_sound_bytes(void **unused)
 {
     static const char too_long[] = "0123456789012345678901234567890123456789012345678901234567890123456789"
@@ -993,7 +995,7 @@ static void contradictions_are_found_in_sound_bytes(void **unused)
         database d = {0};
         char text[32];
         holt_verify_report report;
-        told t = {.file = statements[i].blamed};
+        reported_problems t = {.file = statements[i].blamed};
         os *o = machine(20);
         open_database(&d, o);
         for (int c = 0; c < 2; c++)
@@ -1008,7 +1010,7 @@ static void contradictions_are_found_in_sound_bytes(void **unused)
     }
 }
 
-/* ---------------------------------------------------------------- the parts of a run */
+/* ---------------------------------------------------------------- the file ranges of a run */
 
 static holt_status check_parts(const lsm_file_range *file_ranges, size_t count)
 {
@@ -1020,12 +1022,13 @@ static holt_status check_parts(const lsm_file_range *file_ranges, size_t count)
     return rc;
 }
 
-/* Reads find the part of a key by the bounds alone. */
-static void parts_of_a_run_must_be_in_order_and_not_overlap(void **state)
+/* Reads find the file range of a key by the bounds alone. */
+static void file_ranges_of_a_run_must_be_in_order_and_not_overlap(void **state)
 {
     (void)state;
     slice open = {NULL, 0}, b = holt_str("b"), d = holt_str("d");
-    lsm_file_range good[] = {{.lower = open, .upper = b}, {.lower = b, .upper = d}, {.lower = d, .upper = open}};
+    lsm_file_range good[] = {
+        {.lower = open, .upper = b}, {.lower = b, .upper = d}, {.lower = d, .upper = open}};
     lsm_file_range overlap[] = {{.lower = open, .upper = d}, {.lower = b, .upper = open}};
     lsm_file_range turned[] = {{.lower = d, .upper = open}, {.lower = open, .upper = b}};
     lsm_file_range unbounded[] = {{.lower = open, .upper = open}, {.lower = d, .upper = open}};
@@ -1048,7 +1051,7 @@ static void an_open_database_verifies_its_own_files(void **state)
     holt_verify_report report;
     holt_collection_info info;
     uint64_t entries = 0;
-    told t = {0};
+    reported_problems t = {0};
     os *o = machine(12);
     open_database(&d, o);
     fill(&d, 12, NULL);
@@ -1056,7 +1059,7 @@ static void an_open_database_verifies_its_own_files(void **state)
         ok(holt_collection_stats(d.c[i], &info, sizeof info));
         entries += info.entries;
     }
-    holt_verify_options options = telling(&t);
+    holt_verify_options options = reporting(&t);
     ok(holt_verify_live(d.db, &options, &report, sizeof report));
     assert_int_equal(report.entries, entries);
     assert_int_equal(t.done, t.total);
@@ -1065,8 +1068,8 @@ static void an_open_database_verifies_its_own_files(void **state)
     for (size_t i = 0; i < all.count; i++) {
         file_copy *f = &all.file[i];
         if (!has_trees(f) && !begins(f->name, "MANIFEST-") && !begins(f->name, "CURRENT")) continue;
-        told found = {.file = f->name};
-        options = telling(&found);
+        reported_problems found = {.file = f->name};
+        options = reporting(&found);
         f->bytes[20] ^= 4;
         ok(sim_poke(o, path_of(f->name), f->bytes, f->size));
         f->bytes[20] ^= 4;
@@ -1074,11 +1077,11 @@ static void an_open_database_verifies_its_own_files(void **state)
         assert_true(found.named);
         ok(sim_poke(o, path_of(f->name), f->bytes, f->size));
     }
-    for (size_t i = 0; i < all.count; i++) { /* cut behind a record: whole as far as it goes */
+    for (size_t i = 0; i < all.count; i++) { /* cut after a record: whole as far as it goes */
         file_copy *f = &all.file[i];
         if (!begins(f->name, "MANIFEST-")) continue;
-        told found = {.file = f->name};
-        options = telling(&found);
+        reported_problems found = {.file = f->name};
+        options = reporting(&found);
         ok(sim_poke(o, path_of(f->name), f->bytes, manifest_last_record(f)));
         assert_int_equal(holt_verify_live(d.db, &options, &report, sizeof report), HOLT_CORRUPT);
         assert_true(found.named);
@@ -1091,17 +1094,17 @@ static void an_open_database_verifies_its_own_files(void **state)
     sim_destroy(o);
 }
 
-typedef struct beside {
+typedef struct verifying_thread {
     holt *db;
     _Atomic bool stop;
     uint64_t rounds;
     holt_status worst;
     char words[256];
-} beside;
+} verifying_thread;
 
 static void *verify_again_and_again(void *ctx)
 {
-    beside *b = ctx;
+    verifying_thread *b = ctx;
     while (!atomic_load_explicit(&b->stop, memory_order_acquire)) {
         holt_status rc = holt_verify_live(b->db, NULL, NULL, 0);
         b->rounds++;
@@ -1113,12 +1116,12 @@ static void *verify_again_and_again(void *ctx)
 }
 
 /* Files are merged away and manifests replaced while they are read. */
-static void verifying_beside_a_writer_finds_nothing_wrong(void **state)
+static void verifying_during_writes_finds_nothing_wrong(void **state)
 {
     (void)state;
     sim_options options = {.seed = 13, .threads = true};
     database d = {0};
-    beside b = {.worst = HOLT_OK};
+    verifying_thread b = {.worst = HOLT_OK};
     pthread_t thread;
     os *o = sim_create(&options);
     ok(os_dir_create(o, "/db"));
@@ -1146,21 +1149,21 @@ int main(void)
         cmocka_unit_test(verifying_changes_no_file),
         cmocka_unit_test(a_crash_at_any_moment_leaves_no_problem),
         cmocka_unit_test(orphans_are_counted_and_no_problem),
-        cmocka_unit_test(no_database_is_told_from_a_damaged_one),
+        cmocka_unit_test(a_missing_database_is_not_a_damaged_one),
         cmocka_unit_test(a_database_open_for_writing_is_busy),
-        cmocka_unit_test(the_report_is_filled_as_far_as_the_program_knows_it),
-        cmocka_unit_test(a_failing_disk_is_no_damage),
-        cmocka_unit_test(an_allocation_that_fails_ends_it_and_leaks_nothing),
+        cmocka_unit_test(the_report_is_filled_up_to_the_programs_size),
+        cmocka_unit_test(a_read_error_is_not_reported_as_damage),
+        cmocka_unit_test(a_failed_allocation_ends_a_verification_and_leaks_nothing),
         cmocka_unit_test(contradictions_are_found_in_sound_bytes),
-        cmocka_unit_test(parts_of_a_run_must_be_in_order_and_not_overlap),
+        cmocka_unit_test(file_ranges_of_a_run_must_be_in_order_and_not_overlap),
         cmocka_unit_test(an_open_database_verifies_its_own_files),
-        cmocka_unit_test(verifying_beside_a_writer_finds_nothing_wrong),
+        cmocka_unit_test(verifying_during_writes_finds_nothing_wrong),
     };
     const struct CMUnitTest spoiled[] = {
         cmocka_unit_test(a_changed_byte_is_found), cmocka_unit_test(no_byte_of_current_can_be_changed),
         cmocka_unit_test(zeroed_blocks_are_found), cmocka_unit_test(cut_files_are_found),
         cmocka_unit_test(deleted_files_are_found), cmocka_unit_test(swapped_files_are_found),
-        cmocka_unit_test(older_copies_are_found),  cmocka_unit_test(every_damaged_tree_is_told),
+        cmocka_unit_test(older_copies_are_found),  cmocka_unit_test(every_damaged_tree_is_reported),
     };
     int failed = cmocka_run_group_tests_name("healthy", healthy, NULL, NULL);
     return failed + cmocka_run_group_tests_name("spoiled", spoiled, set_up_patient, tear_down_patient);

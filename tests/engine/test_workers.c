@@ -1,9 +1,10 @@
-/* test_workers.c -- how merge threads share the work between them. On sim, where the test makes their steps itself. */
+/* test_workers.c -- how merge threads share the work between them. On sim, where the test runs their steps
+ * itself. */
 #include "db/background/compact.h"
 #include "db/db.h"
 #include "db/open/open.h"
 #include "os/sim/sim.h"
-#include "support/fixture.h"
+#include "support/db_fixture.h"
 
 #include <stdio.h>
 
@@ -11,103 +12,104 @@ enum { MEMORY_BYTES = 16 << 20, MEMTABLE_BYTES = 1 << 20, VALUE_BYTES = 8000, VA
 
 static const uint64_t SECOND = 1000000000;
 
-typedef struct world {
+typedef struct two_collections {
     os *os;
     holt *db;
     holt_collection *many, *few;
     char value[VALUE_BYTES];
-} world;
+} two_collections;
 
-/* Whether somebody merges the collection, as far as workers know. */
-static void set_merging(world *w, holt_collection *c, bool merging)
+/* Whether the collection is being merged, as far as workers know. */
+static void set_merging(two_collections *two, holt_collection *c, bool merging)
 {
-    os_mutex_lock(&w->db->jobs.mu);
+    os_mutex_lock(&two->db->jobs.mu);
     c->merging = merging;
-    os_mutex_unlock(&w->db->jobs.mu);
+    os_mutex_unlock(&two->db->jobs.mu);
 }
 
-/* A run of most of a memtable; its keys lie between those of the others, so that all must be copied. */
-static void write_run(world *w, holt_collection *c, int run)
+/* A run of most of a memtable; its keys are between those of the others, so that all must be copied. */
+static void write_run(two_collections *two, holt_collection *c, int run)
 {
     char key[16];
     for (int i = 0; i < VALUES; i++) {
         snprintf(key, sizeof key, "k%03d.%d", i, run);
-        expect_ok(holt_put(c, NULL, holt_str(key), holt_bytes(w->value, sizeof w->value)));
+        expect_ok(holt_put(c, NULL, holt_str(key), holt_bytes(two->value, sizeof two->value)));
     }
-    expect_ok(holt_flush(w->db));
+    expect_ok(holt_flush(two->db));
 }
 
-/* Two collections that want merges of several steps each, which nobody has begun. */
-static void world_open(world *w)
+/* Two collections that need merges of several steps each, none of them begun. */
+static void two_collections_open(two_collections *two)
 {
     sim_options machine = {.seed = 7};
     holt_options o = {
         .memory_bytes = MEMORY_BYTES, .memtable_bytes = MEMTABLE_BYTES, .background_threads = 2};
-    memset(w, 0, sizeof *w);
-    memset(w->value, 'v', sizeof w->value);
-    w->os = sim_create(&machine);
-    expect_ok(holt_open_on(w->os, "/db", &o, &w->db));
-    w->many = create(w->db, "many");
-    w->few = create(w->db, "few");
-    set_merging(w, w->many, true);
-    set_merging(w, w->few, true);
+    memset(two, 0, sizeof *two);
+    memset(two->value, 'v', sizeof two->value);
+    two->os = sim_create(&machine);
+    expect_ok(holt_open_on(two->os, "/db", &o, &two->db));
+    two->many = create(two->db, "many");
+    two->few = create(two->db, "few");
+    set_merging(two, two->many, true);
+    set_merging(two, two->few, true);
     for (int i = 0; i < 4; i++)
-        write_run(w, w->many, i);
+        write_run(two, two->many, i);
     for (int i = 0; i < 3; i++)
-        write_run(w, w->few, i);
-    os_sleep(w->os, 3 * SECOND); /* so workers see a pause, in which all that has several runs is merged */
-    set_merging(w, w->many, false);
-    set_merging(w, w->few, false);
+        write_run(two, two->few, i);
+    os_sleep(two->os, 3 * SECOND); /* a pause, in which whatever has several runs is merged */
+    set_merging(two, two->many, false);
+    set_merging(two, two->few, false);
 }
 
-static void world_close(world *w)
+static void two_collections_close(two_collections *two)
 {
-    holt_collection_close(w->many);
-    holt_collection_close(w->few);
-    expect_ok(holt_close(w->db));
-    sim_destroy(w->os);
+    holt_collection_close(two->many);
+    holt_collection_close(two->few);
+    expect_ok(holt_close(two->db));
+    sim_destroy(two->os);
 }
 
-/* The collection with most runs is merged by one worker at a time. Others that look for work meanwhile must not stop at it,
- * but take the next best, or more threads merge no faster than one. */
+/* The collection with most runs is merged by one worker at a time. Others that look for work must not stop at
+ * it, but take the next best, or more threads would merge no faster than one. */
 static void a_second_worker_takes_the_next_best_collection(void **state)
 {
     (void)state;
-    world w;
-    world_open(&w);
-    compact_worker *first = &w.db->jobs.workers[0], *second = &w.db->jobs.workers[1];
+    two_collections two;
+    two_collections_open(&two);
+    compact_worker *first = &two.db->jobs.workers[0], *second = &two.db->jobs.workers[1];
     compact_job_step(first);
-    assert_ptr_equal(first->collection, w.many);
+    assert_ptr_equal(first->collection, two.many);
     assert_non_null(first->merge);
     compact_job_step(second);
-    assert_ptr_equal(second->collection, w.few);
+    assert_ptr_equal(second->collection, two.few);
     assert_non_null(second->merge);
-    world_close(&w);
+    two_collections_close(&two);
 }
 
-/* With nothing left but what is being merged, a worker has nothing to do; it takes no merge away from another. */
-static void a_second_worker_leaves_alone_what_is_being_merged(void **state)
+/* When everything that is left is already being merged, a worker has nothing to do; it takes no merge away
+ * from another. */
+static void a_second_worker_takes_no_running_merge(void **state)
 {
     (void)state;
-    world w;
-    world_open(&w);
-    compact_worker *second = &w.db->jobs.workers[1];
-    set_merging(&w, w.many, true);
-    set_merging(&w, w.few, true);
+    two_collections two;
+    two_collections_open(&two);
+    compact_worker *second = &two.db->jobs.workers[1];
+    set_merging(&two, two.many, true);
+    set_merging(&two, two.few, true);
     assert_int_equal(compact_job_step(second), OS_JOB_IDLE);
     assert_null(second->collection);
-    set_merging(&w, w.few, false);
+    set_merging(&two, two.few, false);
     compact_job_step(second);
-    assert_ptr_equal(second->collection, w.few);
-    set_merging(&w, w.many, false);
-    world_close(&w);
+    assert_ptr_equal(second->collection, two.few);
+    set_merging(&two, two.many, false);
+    two_collections_close(&two);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_worker_takes_the_next_best_collection),
-        cmocka_unit_test(a_second_worker_leaves_alone_what_is_being_merged),
+        cmocka_unit_test(a_second_worker_takes_no_running_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
-/* layout.c -- prints what the C compiler makes of the structures of holt.h: a line "struct size" for each, and a line
- * "struct.field offset" for each field. test_ctypes.py compares its own declarations with it.
- */
+/* layout.c -- prints the sizes of holt.h's structures as the C compiler lays them out: a line "struct size"
+ * for each, and a line "struct.field offset" for each field. test_ctypes.py compares its own declarations
+ * with them. */
 #include <holt.h>
 #include <stdio.h>
 

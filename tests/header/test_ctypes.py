@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Walks the whole C interface through ctypes: what a binding in another language meets.
+"""Goes through the whole C interface with ctypes, as a binding in another language would.
 
     test_ctypes.py LIBHOLT.SO LAYOUT HOLT.H
 
-Every call of holt.h is called at least once (the last test counts), the structures declared here are compared with
-what the C compiler makes of them (LAYOUT prints it), and the calls that come in a later release answer
-HOLT_UNSUPPORTED.
+Every call of holt.h is called at least once (the last test counts), the structures declared here are compared
+with those of the C compiler (LAYOUT prints them), and the calls of later releases return HOLT_UNSUPPORTED.
 """
 import ctypes as c
 import os
@@ -17,8 +16,8 @@ import unittest
 
 LIBRARY, LAYOUT, HEADER = sys.argv[1:4]
 
-(OK, NOT_FOUND, EXISTS, INVALID, CONFLICT, BUSY, READ_ONLY, TOO_LARGE, NO_SPACE, NO_MEMORY, IO, CORRUPT, UNSUPPORTED,
- CLOSED) = range(14)
+(OK, NOT_FOUND, EXISTS, INVALID, CONFLICT, BUSY, READ_ONLY, TOO_LARGE, NO_SPACE, NO_MEMORY, IO, CORRUPT,
+ UNSUPPORTED, CLOSED) = range(14)
 STATUS_NAMES = ("OK NOT_FOUND EXISTS INVALID CONFLICT BUSY READ_ONLY TOO_LARGE NO_SPACE NO_MEMORY IO CORRUPT "
                 "UNSUPPORTED CLOSED").split()
 
@@ -33,45 +32,49 @@ def structure(name, *fields):
 
 
 slice_ = structure("holt_slice", (pointer, "data"), (size_t, "size"))
-error = structure("holt_error", (u32, "status"), (c.c_int32, "os_errno"), (u64, "offset"), (c.c_char * 64, "file"),
-                  (c.c_char * 256, "message"))
+error = structure("holt_error", (u32, "status"), (c.c_int32, "os_errno"), (u64, "offset"),
+                  (c.c_char * 64, "file"), (c.c_char * 256, "message"))
 value_ = structure("holt_value", (pointer, "data"), (size_t, "size capacity"), (u64, "expires_at_ms"),
                    (u64 * 4, "reserved"))
 options = structure("holt_options", (u64, "memory_bytes memtable_bytes"),
-                    (u32, "durability interval_ms default_kind background_threads flags log_level"), (LOG_FN, "log"),
-                    (pointer, "log_ctx"), (u32, "open_files_max reserved32"), (u64 * 7, "reserved"))
+                    (u32, "durability interval_ms default_kind background_threads flags log_level"),
+                    (LOG_FN, "log"), (pointer, "log_ctx"), (u32, "open_files_max reserved32"),
+                    (u64 * 7, "reserved"))
 collection_options = structure("holt_collection_options",
                                (u32, "kind compression block_bytes filter_bits flags reserved32"),
                                (u64 * 8, "reserved"))
-put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags reserved32"), (u64 * 8, "reserved"))
+put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags reserved32"),
+                        (u64 * 8, "reserved"))
 txn_options = structure("holt_txn_options", (u32, "flags durability"), (u64 * 8, "reserved"))
 load_options = structure("holt_load_options", (u32, "flags reserved32"), (u64 * 8, "reserved"))
 cursor_options = structure("holt_cursor_options", (slice_, "lower upper prefix"), (u32, "flags reserved32"),
                            (u64 * 8, "reserved"))
 db_stats = structure("holt_db_stats", (u64, """
-    puts deletes gets gets_found cursor_moves commits bytes_written_user log_bytes log_syncs flushes flush_bytes
-    compactions compaction_bytes_read compaction_bytes_written cache_hits cache_misses cache_bytes cache_evictions
-    filter_checks filter_negatives memory_limit memory_used memtable_bytes resident_bytes transaction_bytes
-    memtables_sealed collections files disk_bytes log_segments transactions_open cursors_open views_pinned
-    oldest_snapshot_age_ms pinned_bytes snapshots_revoked delays delay_ns write_delay_ns recovery_ns
-    recovered_operations recovered_log_bytes last_seqno durable_seqno"""))
+    puts deletes gets gets_found cursor_moves commits bytes_written_user log_bytes log_syncs flushes
+    flush_bytes compactions compaction_bytes_read compaction_bytes_written cache_hits cache_misses
+    cache_bytes cache_evictions filter_checks filter_negatives memory_limit memory_used memtable_bytes
+    resident_bytes transaction_bytes memtables_sealed collections files disk_bytes log_segments
+    transactions_open cursors_open views_pinned oldest_snapshot_age_ms pinned_bytes snapshots_revoked
+    delays delay_ns write_delay_ns recovery_ns recovered_operations recovered_log_bytes last_seqno
+    durable_seqno"""))
 collection_info = structure("holt_collection_info", (u32, "kind compression block_bytes filter_bits"),
                             (u64, "runs parts levels entries tombstones memtable_entries disk_bytes"))
 verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
 verify_report = structure("holt_verify_report", (u64, "files blocks entries bytes problems orphans"))
-batch_entry = structure("holt_batch_entry", (u32, "op reserved32"), (pointer, "collection"), (slice_, "key value"),
-                        (u64, "expires_at_ms"))
+batch_entry = structure("holt_batch_entry", (u32, "op reserved32"), (pointer, "collection"),
+                        (slice_, "key value"), (u64, "expires_at_ms"))
 BATCH_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(batch_entry))
-STRUCTURES = [batch_entry, slice_, error, value_, options, collection_options, put_options, txn_options, load_options, cursor_options,
-              db_stats, collection_info, verify_options, verify_report]
+STRUCTURES = [batch_entry, slice_, error, value_, options, collection_options, put_options, txn_options,
+              load_options, cursor_options, db_stats, collection_info, verify_options, verify_report]
 
 P = c.POINTER
 status, boolean, handle, out, name = c.c_int, c.c_bool, pointer, P(pointer), c.c_char_p
 SIGNATURES = {
     "holt_status_name": (name, status), "holt_version": (name,), "holt_error_message": (name,),
-    "holt_error_get": (None, P(error), size_t), "holt_value_free": (None, P(value_)), "holt_free": (None, pointer),
-    "holt_open": (status, name, P(options), out), "holt_close": (status, handle), "holt_health": (status, handle),
-    "holt_close_with": (status, handle, u32),
+    "holt_error_get": (None, P(error), size_t), "holt_value_free": (None, P(value_)),
+    "holt_free": (None, pointer),
+    "holt_open": (status, name, P(options), out), "holt_close": (status, handle),
+    "holt_health": (status, handle), "holt_close_with": (status, handle, u32),
     "holt_destroy": (status, name), "holt_sync": (status, handle), "holt_flush": (status, handle),
     "holt_collection_create": (status, handle, name, P(collection_options), out),
     "holt_collection_open": (status, handle, name, out), "holt_collection_close": (None, handle),
@@ -92,8 +95,9 @@ SIGNATURES = {
     "holt_batch_iterate": (status, handle, BATCH_FN, pointer), "holt_batch_clear": (status, handle),
     "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
     "holt_rollback_to": (status, handle, u32),
-    "holt_load_begin": (status, handle, P(load_options), out), "holt_load_put": (status, handle, slice_, slice_),
-    "holt_load_commit": (status, handle), "holt_load_abort": (None, handle),
+    "holt_load_begin": (status, handle, P(load_options), out),
+    "holt_load_put": (status, handle, slice_, slice_), "holt_load_commit": (status, handle),
+    "holt_load_abort": (None, handle),
     "holt_cursor_open": (status, handle, handle, P(cursor_options), out),
     "holt_cursor_first": (boolean, handle), "holt_cursor_last": (boolean, handle),
     "holt_cursor_next": (boolean, handle), "holt_cursor_prev": (boolean, handle),
@@ -254,7 +258,7 @@ class Api(unittest.TestCase):
         self.assertEqual(holt.holt_put(self.c, None, slice_(None, 1), bytes_(b"v")), INVALID)
         self.assertEqual(holt.holt_put(self.c, None, bytes_(b"k" * 65536), bytes_(b"v")), TOO_LARGE)
 
-    # The value's size is told also when the buffer is too small for it.
+    # The value's size is returned also when the buffer is too small for it.
     def test_get_into(self):
         self.put(b"key", b"0123456789")
         room, size = c.create_string_buffer(10), size_t()
@@ -273,9 +277,10 @@ class Api(unittest.TestCase):
         self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"third"), None))
         self.assertEqual(self.get(b"key"), b"third")
         expiring = put_options(expires_at_ms=1 << 41)
-        self.assertEqual(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"v"), expiring), UNSUPPORTED)
+        put = holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"v"), expiring)
+        self.assertEqual(put, UNSUPPORTED)
 
-    # A batch is invisible until its commit and whole afterwards; its handle needs one rollback in either case.
+    # A batch is invisible until its commit and whole afterwards; its handle needs one rollback either way.
     def test_batch(self):
         batch = self.begin(flags=2)
         self.put(b"a", b"1", batch)
@@ -362,10 +367,11 @@ class Api(unittest.TestCase):
         self.assertEqual(seen, [b"b", b"c"])
         self.ok(holt.holt_cursor_close(cursor))
 
-    # A collection's life from creation to drop, and what its handles answer afterwards.
+    # A collection's life from creation to drop, and what calls on its handles return afterwards.
     def test_collections(self):
         made = pointer()
-        self.ok(holt.holt_collection_create(self.db, b"made", collection_options(kind=1, filter_bits=12), made))
+        lsm = collection_options(kind=1, filter_bits=12)
+        self.ok(holt.holt_collection_create(self.db, b"made", lsm, made))
         self.assertEqual(holt.holt_collection_create(self.db, b"made", None, pointer()), EXISTS)
         self.assertEqual(holt.holt_collection_create(self.db, b"", None, pointer()), INVALID)
         tree = pointer()
@@ -402,7 +408,8 @@ class Api(unittest.TestCase):
         stats = db_stats()
         self.ok(holt.holt_stats(self.db, stats, c.sizeof(stats)))
         self.assertEqual((stats.puts, stats.gets, stats.gets_found, stats.commits), (100, 1, 1, 100))
-        self.assertEqual((stats.bytes_written_user, stats.memory_limit, stats.collections), (1100, 8 << 20, 1))
+        self.assertEqual((stats.bytes_written_user, stats.memory_limit, stats.collections),
+                         (1100, 8 << 20, 1))
         self.assertGreaterEqual(stats.flushes, 1)
         older = db_stats(deletes=77)
         self.ok(holt.holt_stats(self.db, older, 8))
@@ -494,11 +501,12 @@ class Api(unittest.TestCase):
         self.assertEqual(holt.holt_rollback_to(batch, 0), UNSUPPORTED)
         holt.holt_rollback(batch)
 
-    # NULL in place of a handle is an answer, not a crash.
+    # NULL in place of a handle is an error, not a crash.
     def test_null_handles(self):
         for function in ("close", "collection_close", "rollback", "cursor_close", "value_free", "free"):
             getattr(holt, "holt_" + function)(None)
-        for function in ("health", "sync", "flush", "collection_clear", "commit", "cursor_status", "cursor_refresh"):
+        for function in ("health", "sync", "flush", "collection_clear", "commit", "cursor_status",
+                         "cursor_refresh"):
             self.assertEqual(getattr(holt, "holt_" + function)(None), INVALID, function)
         for move in ("first", "last", "next", "prev", "valid"):
             self.assertFalse(getattr(holt, "holt_cursor_" + move)(None), move)

@@ -1,7 +1,8 @@
-/* use_header.h -- all of holt.h used from a program, to be compiled as C11 and as C++17 with every warning an error.
+/* use_header.h -- all of holt.h used by a program, to be compiled as C11 and as C++17 with every warning an
+ * error.
  *
- * The sizes are the ABI of this release: a program compiled today goes on working with a later library only while
- * none of them changes.
+ * The sizes are the ABI of this release: a program compiled today works with a later library only while none
+ * of them changes.
  */
 #ifndef HOLT_TESTS_USE_HEADER_H
 #define HOLT_TESTS_USE_HEADER_H

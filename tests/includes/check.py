@@ -16,9 +16,10 @@ FLOORS = ["base", "os", "log", "memtable", "block", "cache", "tree", "lsm", "btr
 # Neighbours that must not know each other although one stands above the other.
 STRANGERS = {"block": ["memtable"], "cache": ["memtable"], "tree": ["memtable"], "btree": ["lsm"]}
 
-# The rooms of db, bottom to top, likewise. A header at its root may be included by all of them, and db.h includes the
-# parts of every room that it is made of.
-ROOMS = ["tree", "version", "catalog", "manifest", "commit", "txn", "read", "background", "open", "verify", "api"]
+# The rooms of db, bottom to top, likewise. A header at its root may be included by all of them, and db.h
+# includes the parts of every room that it is made of.
+ROOMS = ["tree", "version", "catalog", "manifest", "commit", "txn", "read", "background", "open", "verify",
+         "api"]
 
 # Users of the library like any other: they include <holt.h>, their own headers and those of tools/common,
 # which itself includes no others.
@@ -56,8 +57,9 @@ def floor_of(root, path):
 
 
 def target_of(root, including, name):
-    """The file that the compiler takes for a quoted include: beside the including one, or below the folder of
-    its layer (the guests are compiled with their own folder in the path), or in tools/common, else below src/."""
+    """The file that the compiler takes for a quoted include: next to the including one, or below the folder
+    of its layer (the guests are compiled with their own folder in the path), or in tools/common, otherwise
+    below src/."""
     here = floor_of(root, including)
     folders = [os.path.dirname(including)] + ([folder_of(root, here)] if here else [])
     for folder in folders:

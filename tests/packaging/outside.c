@@ -1,4 +1,5 @@
-/* A program of somebody else, built against an installed Holt: writes a record, reads it back, prints the version. */
+/* outside.c -- a program built against an installed Holt: writes a record, reads it back, prints the
+ * version. */
 #include <holt.h>
 #include <stdio.h>
 

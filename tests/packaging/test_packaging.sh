@@ -1,7 +1,8 @@
 #!/bin/sh
-# test_packaging.sh BUILD VERSION -- installs the build into a folder and uses it from there as another program would.
+# test_packaging.sh BUILD VERSION -- installs the build into a folder and uses it from there, as another
+# program would.
 #
-# The folder is not the prefix it was configured for: what was installed must also work where it was moved to.
+# The folder is not the prefix it was configured for: an installation must also work where it was moved to.
 set -eu
 build=$1
 version=$2
@@ -30,10 +31,12 @@ for library in "-D $libdir/libholt.so" "$libdir/libholt.a"; do
     others=$(echo "$names" | grep -v '^holt_' || true)
     [ -z "$others" ] || fail "$library exports $others"
     for name in $names; do
-        grep -q "\b$name(" "$prefix/include/holt.h" || fail "$library exports $name, which holt.h does not declare"
+        grep -q "\b$name(" "$prefix/include/holt.h" ||
+            fail "$library exports $name, which holt.h does not declare"
     done
 done
-readelf -d "$libdir/libholt.so" | grep -q "SONAME.*\[libholt.so.${version%%.*}\]" || fail "the soname is wrong"
+readelf -d "$libdir/libholt.so" | grep -q "SONAME.*\[libholt.so.${version%%.*}\]" ||
+    fail "the soname is wrong"
 
 runs() { # PROGRAM
     [ "$("$1" "$work/data")" = "$version" ] || fail "$1 does not run"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_run.sh HOLT -- scripts/run, which is what `make run` shows to a newcomer: it ends without a terminal, a
-# second run works on the database of the first, and a run that was killed in the middle is simply run again.
+# test_run.sh HOLT -- scripts/run, which `make run` starts: it ends without a terminal, a second run works on
+# the database of the first, and a run that was killed in the middle is simply run again.
 set -eu
 HOLT=$1
 run=$(cd "$(dirname "$0")/../.." && pwd)/scripts/run
@@ -24,12 +24,13 @@ expect_run() { # WHAT FILE COUNT
     [ "$(count)" = "$3" ] || fail "$1: $(count) records instead of $3"
     grep -q 'scan .*--reverse' "$work/out" || fail "$1: no reverse scan"
     grep -q '/s' "$work/out" || fail "$1: no rates"
-    grep -q 'Next, try' "$work/out" || fail "$1: does not say what to type next"
+    grep -q 'To go on' "$work/out" || fail "$1: does not say what to type next"
     left=$(find "$work" -name '*.input' -o -name '*.notes')
     [ -z "$left" ] || fail "$1: leaves $left behind"
 }
 
-awk -v n=$lines 'BEGIN { for (i = 1; i <= n; i++) print "line " i " of a text to be loaded, with some length to it" }' \
+awk -v n=$lines \
+    'BEGIN { for (i = 1; i <= n; i++) print "line " i " of a text to be loaded, with some length to it" }' \
     >"$work/text"
 mkfifo "$work/pipe"
 
@@ -46,11 +47,12 @@ cp "$work/text" "$work/pipe"
 
 expect_run "after a kill" "$work/pipe" $lines
 expect_run "a second time" "$work/pipe" $lines
-"$HOLT" get "$HOLT_RUN_DIR" -c lines "$work/pipe/0000000007" | grep -q '^line 7 of ' || fail "a record differs"
+"$HOLT" get "$HOLT_RUN_DIR" -c lines "$work/pipe/0000000007" | grep -q '^line 7 of ' ||
+    fail "a record differs"
 
-# Another file goes beside the first; names that need escapes are no trouble.
+# Another file is added to the first; names that need escapes work.
 head -n 10 "$work/text" >"$work/a b\\c"
 expect_run "a file with an odd name" "$work/a b\\c" $((lines + 10))
 
 ! "$run" "$work/nowhere" >"$work/out" 2>&1 || fail "a file that is not there is accepted"
-grep -q 'nowhere: no such file' "$work/out" || fail "the complaint names no file"
+grep -q 'nowhere: there is no such file' "$work/out" || fail "the complaint names no file"

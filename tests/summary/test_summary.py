@@ -8,7 +8,8 @@ import tempfile
 import unittest
 
 SCRIPT = sys.argv[1]
-TWO_OF_THREE = "[  PASSED  ] 2 test(s).\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] c\n\n 1 FAILED TEST(S)\n"
+TWO_OF_THREE = ("[  PASSED  ] 2 test(s).\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] c\n\n"
+                " 1 FAILED TEST(S)\n")
 
 
 class Summary(unittest.TestCase):
@@ -17,11 +18,13 @@ class Summary(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             for number, logs in enumerate(builds):
                 os.makedirs(os.path.join(root, str(number), "meson-logs"))
-                with open(os.path.join(root, str(number), "meson-logs", "testlog.json"), "w", encoding="utf-8") as file:
+                log = os.path.join(root, str(number), "meson-logs", "testlog.json")
+                with open(log, "w", encoding="utf-8") as file:
                     for result, output in logs:
-                        file.write(json.dumps({"name": "t", "result": result, "stdout": "", "stderr": output}) + "\n")
-            done = subprocess.run([SCRIPT] + [os.path.join(root, str(number)) for number in range(len(builds))],
-                                  stdout=subprocess.PIPE, text=True, check=False)
+                        entry = {"name": "t", "result": result, "stdout": "", "stderr": output}
+                        file.write(json.dumps(entry) + "\n")
+            folders = [os.path.join(root, str(number)) for number in range(len(builds))]
+            done = subprocess.run([SCRIPT] + folders, stdout=subprocess.PIPE, text=True, check=False)
             return done.stdout.rstrip("\n").split("\n")[-1], done.returncode
 
     # A cmocka program counts with its cases, any other program as one.
@@ -32,10 +35,11 @@ class Summary(unittest.TestCase):
     def test_failed_cases_are_counted(self):
         self.assertEqual(self.summary([("FAIL", TWO_OF_THREE), ("OK", "")]), ("3 passed, 1 failed", 1))
 
-    # A crash after good cases leaves no failed case to show; a sanitizer may make a program fail whose cases all pass.
+    # A crash after good cases leaves no failed case; a sanitizer may fail a program whose cases all pass.
     def test_a_bad_end_is_a_failure_whatever_the_cases_say(self):
         for result in ("FAIL", "TIMEOUT", "ERROR", "INTERRUPT", "UNEXPECTEDPASS"):
-            self.assertEqual(self.summary([(result, "[  PASSED  ] 7 test(s).\n")]), ("7 passed, 1 failed", 1), result)
+            summary = self.summary([(result, "[  PASSED  ] 7 test(s).\n")])
+            self.assertEqual(summary, ("7 passed, 1 failed", 1), result)
 
     def test_skipped_is_neither(self):
         self.assertEqual(self.summary([("SKIP", ""), ("OK", "")]), ("1 passed, 0 failed", 0))

@@ -7,6 +7,7 @@
 #include "btree/btree_internal.h"
 #include "os/sim/sim.h"
 #include "support/entries.h"
+#include "support/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,14 +20,6 @@
 enum { CACHE_BYTES = 1 << 20, TREES = 3, STEP = 100, FILE_NUMBER = 5, BLOCK_BYTES = 4096 };
 
 static const uint64_t DATABASE_ID[2] = {7, 9};
-
-static inline uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20250301;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 /* ---------------------------------------------------------------- the manifest */
 

@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The address sanitizer's allocator is not made for fork in a program with threads: a child inherits its
- * locks as they stand, and one that a background thread held stays locked for ever. So there the threads come
- * to rest first; elsewhere the C library sees to its own. */
+/* The address sanitizer's allocator does not support fork in a program with threads: a child inherits its
+ * locks as they are, and one that a background thread held stays locked for ever. So under it the threads are
+ * brought to rest first; without it the C library takes care of its own locks. */
 static void rest_before_fork(void)
 {
 #if defined(__has_feature)

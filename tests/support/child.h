@@ -1,4 +1,4 @@
-/* child.h -- running a piece of a test in a forked child, which reports by its exit code.
+/* child.h -- running part of a test in a forked child, which reports by its exit code.
  *
  * The child prints what went wrong to stderr and never returns into cmocka.
  */
@@ -15,7 +15,7 @@ bool  child_wait(pid_t child);
 /* Both. */
 bool  child_run(bool (*run)(void *ctx), void *ctx);
 
-/* For checks in the child: says which condition does not hold. Returns the condition. */
+/* For checks in the child: prints a condition that does not hold. Returns the condition. */
 bool child_check_at(bool holds, const char *condition, const char *file, int line);
 #define child_check(condition) child_check_at(condition, #condition, __FILE__, __LINE__)
 

@@ -1,9 +1,9 @@
-/* compare.h -- a whole database against the model at one moment.
+/* compare.h -- a whole database compared with the model at one moment.
  *
  * database_fingerprint() is one forward scan of everything: enough to find out which moment a recovered
- * database shows. compare_database() then looks from all sides: the list of collections, their kinds,
- * forward and backward scans entry by entry, and a get of every key that was ever used, so also of those
- * that must be absent.
+ * database shows. compare_database() then checks everything: the list of collections, their kinds, forward
+ * and backward scans entry by entry, and a get of every key that was ever used, including those that must be
+ * absent.
  */
 #ifndef HOLT_TESTS_COMPARE_H
 #define HOLT_TESTS_COMPARE_H

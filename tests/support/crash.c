@@ -12,8 +12,8 @@
 
 enum {
     DEPTH_MAX = 2,       /* a crash while recovering from a crash while recovering */
-    RECOVERY_CALLS = 40, /* a recovery is struck at one of about its first so many calls */
-    EXPLAINED_MAX = 12   /* moments that a failure is compared with in words */
+    RECOVERY_CALLS = 40, /* a crash during recovery comes at one of about this many first calls */
+    EXPLAINED_MAX = 12   /* moments with which a failure is compared in detail */
 };
 
 typedef struct crash {
@@ -30,8 +30,8 @@ typedef struct crash {
 /* A machine on which the database is to be opened, and what it may show. */
 typedef struct state {
     os *machine;
-    moment min_seqno;       /* acknowledged, and must be there */
-    moment power_floor; /* the same if the power goes before holt_open has returned */
+    moment min_seqno;   /* acknowledged, and must be there */
+    moment power_floor; /* the same if the power fails before holt_open has returned */
     moment ceiling;
     unsigned depth;
     char form[240]; /* how it came about, for messages */
@@ -75,7 +75,7 @@ static holt_status name_file(void *ctx, const char *name)
     return HOLT_OK;
 }
 
-/* A database that does not open: what is in its directory. */
+/* The directory of a database that does not open. */
 static void explain_directory(crash *c, const state *s)
 {
     os_dir *d = NULL;
@@ -86,7 +86,7 @@ static void explain_directory(crash *c, const state *s)
     verdict_add(c->verdict, "\n");
 }
 
-/* In which way the database differs from the moments that it might have shown. */
+/* How the database differs from the moments that it might have shown. */
 static void explain(crash *c, holt *db, const state *s)
 {
     const model *m = history_model(c->history);
@@ -155,7 +155,7 @@ static bool write_something(crash *c, const state *s, holt *db)
     return good;
 }
 
-/* The database goes on to work, and reopening changes nothing. */
+/* The database remains usable, and reopening changes nothing. */
 static bool use_and_reopen(crash *c, const state *s, holt **db, moment shown)
 {
     if (!write_something(c, s, *db)) return false;
@@ -166,7 +166,7 @@ static bool use_and_reopen(crash *c, const state *s, holt **db, moment shown)
     return compare_moment(c, *db, s, shown);
 }
 
-/* A read-only open shows what the next open will. */
+/* A read-only open shows what the next open will show. */
 static bool look_read_only(crash *c, state *s)
 {
     holt *db;
@@ -189,8 +189,8 @@ static void count_state(crash *c, bool cut, const state *s)
 }
 
 /* Takes a clone of a state's machine and judges it after a power cut. */
-static bool judge_clone(crash *c, const state *of, os *clone, moment min_seqno, moment ceiling, const char *when,
-                        rng *r)
+static bool judge_clone(crash *c, const state *of, os *clone, moment min_seqno, moment ceiling,
+                        const char *when, rng *r)
 {
     state s = {clone, min_seqno, min_seqno, ceiling, of->depth + 1, ""};
     char form[80];
@@ -207,7 +207,7 @@ static void strike_hook(void *ctx, uint64_t call)
     if (k->after-- == 1) k->clone = sim_clone(k->machine, k->seed);
 }
 
-/* Opens, finds what is shown, and looks from all sides. */
+/* Opens the database, finds which moment it shows, and compares everything. */
 static bool judge_open(crash *c, state *s, holt **db, moment *shown, rng *r)
 {
     if (c->started && rng_chance(r, 8) && !look_read_only(c, s)) return false;
@@ -236,7 +236,7 @@ static bool judge(crash *c, state *s, rng *r)
 {
     holt *db = NULL;
     moment shown;
-    state before = *s; /* look_read_only narrows s: a cut in the recovery may still show anything */
+    state before = *s; /* look_read_only narrows s: a power cut during the recovery may still show anything */
     strike k = {s->machine, 1 + rng_below(r, 1 + rng_below(r, RECOVERY_CALLS)), rng_next(r), NULL};
     bool strikes = s->depth < DEPTH_MAX && rng_chance(r, 2);
 
@@ -258,13 +258,13 @@ static moment larger(moment a, moment b)
     return a > b ? a : b;
 }
 
-/* The commits that a power cut now may not take. */
+/* The commits that a power cut now may not lose. */
 static moment power_floor(const crash *c)
 {
     const history_options *o = &c->options->history;
     moment min_seqno = history_durable(c->history);
     if (o->durability != HOLT_INTERVAL || o->mixed) return min_seqno;
-    /* Twice the interval: what waited one of them may be in the sync that is running. */
+    /* Twice the interval: what has waited for one may be in the sync that is running. */
     uint64_t now = os_clock_ns(c->machine), bound = 2 * (uint64_t)HISTORY_INTERVAL_MS * 1000 * 1000;
     return now < bound ? min_seqno : larger(min_seqno, history_acknowledged_by(c->history, now - bound));
 }
@@ -287,7 +287,7 @@ static void strike_point(crash *c, rng *r)
                     (unsigned long long)c->call);
 }
 
-/* Chance depends on seed and call alone, so that a point can be replayed without the others. */
+/* Chance depends only on seed and call, so that a point can be replayed without the others. */
 static void point_rng(const crash *c, uint64_t call, rng *r)
 {
     rng_seed(r, c->options->history.seed * UINT64_C(0x9e3779b97f4a7c15) + call);
@@ -306,7 +306,7 @@ static void on_io(void *ctx, uint64_t call)
         return;
     }
 
-    /* The engine is in a call: neither its locks nor its last error are ours. */
+    /* The engine is in a call: its locks are held, and its last error must not be changed. */
     holt_error saved;
     status_save(&saved);
     uint64_t ranks = os_lock_ranks_take();
@@ -342,6 +342,6 @@ bool crash_history(const crash_options *options, crash_counts *counts, verdict *
     sim_on_io(c.machine, NULL, NULL);
     if (!good) verdict_add(v, "\nlast steps:\n%s", history_trail(c.history));
     history_destroy(c.history);
-    if (good) sim_destroy(c.machine); /* else the database may still be open on it */
+    if (good) sim_destroy(c.machine); /* otherwise the database may still be open on it */
     return good;
 }

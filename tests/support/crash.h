@@ -1,17 +1,17 @@
-/* crash.h -- a history on sim that is struck down again and again, each time on a copy of its machine.
+/* crash.h -- a history on sim that is struck again and again by crashes, each time on a copy of its machine.
  *
- * At calls that change a disk, chosen by the seed, the machine is cloned: as it stands (kill -9), or with
- * its power cut in one of the forms that sim knows. The database is opened on the clone and must show the
- * state after some commit that is not older than the last one that had to survive and not newer than the
- * one in flight: so no hole, no part of a batch, nothing that was not written. From the clone further
- * clones are taken: while it recovers, and after it has recovered.
+ * At calls that change a disk, chosen by the seed, the machine is cloned: as it is (kill -9), or with its
+ * power cut in one of the ways that sim knows. The database is opened on the clone and must show the state
+ * after some commit that is not older than the last one that had to survive and not newer than the one in
+ * flight: so no hole, no part of a batch, nothing that was not written. From the clone further clones are
+ * taken: while it recovers, and after it has recovered.
  *
  *     history ─> clone ─(kill, or cut)─> open ─────────────────────> compare, use, reopen
  *                                        ├─ in the recovery: clone ─cut─> the same
  *                                        └─ when it is open: clone ─cut─> what was shown
  *
- * Everything follows from seed and number of the call, so HOLT_SEED with HOLT_CRASH_AT=call replays one
- * point alone.
+ * Everything follows from the seed and the number of the call, so HOLT_SEED with HOLT_CRASH_AT=call replays
+ * one point alone.
  */
 #ifndef HOLT_TESTS_CRASH_H
 #define HOLT_TESTS_CRASH_H
@@ -19,7 +19,7 @@
 #include "support/history.h"
 
 typedef struct crash_options {
-    history_options history; /* its platform is set by crash_history */
+    history_options history; /* crash_history sets its platform */
     uint64_t steps_before;   /* steps without crashes, so that there is something to lose */
     uint64_t steps;
     uint32_t one_in; /* calls that are crash points, on average */

@@ -1,4 +1,4 @@
-/* disturb.c -- the functions that stand between the engine and os.h in test_stress. */
+/* disturb.c -- the functions between the engine and os.h in test_stress. */
 #include "support/disturb.h"
 
 #include "base/memory.h"
@@ -25,14 +25,14 @@ typedef enum place {
     PLACES
 } place;
 
-/* A place that a thread has come to n times is disturbed there once in HOT + n / 4 times if it is one of those that are
- * hot for this thread, else once in COLD + n, SELDOM at most. One place in HOT_ONE_IN is hot: so each thread loses the
- * processor often in a few places, and all go on fast enough to meet it there. */
+/* A place that a thread has reached n times is disturbed there once in HOT + n / 4 times if it is hot for
+ * this thread, otherwise once in COLD + n, SELDOM at most. One place in HOT_ONE_IN is hot: so each thread
+ * often loses the processor in a few places, and the others run fast enough to meet it there. */
 enum { HOT = 3, COLD = 200, SELDOM = 4000, HOT_ONE_IN = 6 };
 
 static disturb_plan plan;
-/* Grows with each disturb_begin, odd between it and disturb_end. Release by those, acquire by who is disturbed: so the
- * plan is seen as it is. */
+/* Incremented by each disturb_begin and disturb_end, odd in between. Stored with release there, loaded with
+ * acquire by the disturbed thread, which therefore sees a complete plan. */
 static _Atomic uint64_t generation;
 /* Relaxed: figures. */
 static _Atomic uint64_t threads_met, delays, faults;
@@ -100,7 +100,7 @@ static void begin_thread(uint64_t now)
         self.hot[p] = rng_chance(&self.rng, HOT_ONE_IN);
 }
 
-/* Whether this thread may be disturbed now; if so, its state is of this plan. */
+/* Whether this thread may be disturbed now; if so, its state is that of this plan. */
 static bool is_on(void)
 {
     uint64_t now = atomic_load_explicit(&generation, memory_order_acquire);
@@ -139,7 +139,8 @@ static void delay_at(place p)
 static void slow_down_sync(void)
 {
     if (!plan.slow_sync_one_in || atomic_load_explicit(&calm, memory_order_relaxed)) return;
-    if (rng_chance(&self.rng, plan.slow_sync_one_in)) pause_for(1 + rng_below(&self.rng, plan.slow_sync_ns_max));
+    if (rng_chance(&self.rng, plan.slow_sync_one_in))
+        pause_for(1 + rng_below(&self.rng, plan.slow_sync_ns_max));
 }
 
 static bool is_disturbed(const os *o)
@@ -195,18 +196,19 @@ static holt_status failure(const char *name, const char *call)
 
 void disturb_memory(void)
 {
-    if (is_on() && plan.fault == FAULT_MEMORY && take_fault()) mem_fail_at(1 + rng_below(&self.rng, 30), false);
+    if (is_on() && plan.fault == FAULT_MEMORY && take_fault())
+        mem_fail_at(1 + rng_below(&self.rng, 30), false);
 }
 
 /* ---------------------------------------------------------------- in place of os.h and manifest.h */
 
-/* The linker makes every call of NAME one of __wrap_NAME, and __real_NAME the function itself: names that C reserves,
- * which is what it is about here. */
+/* The linker makes every call of NAME one of __wrap_NAME, and __real_NAME the function itself. C reserves
+ * these names, but --wrap requires them. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wreserved-identifier"
 #endif
 
-void        __real_os_mutex_unlock(os_mutex *m);
+void __real_os_mutex_unlock(os_mutex *m);
 holt_status __real_os_file_write(os_file *f, uint64_t offset, const void *data, size_t size);
 holt_status __real_os_file_sync(os_file *f);
 holt_status __real_os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
@@ -215,10 +217,10 @@ holt_status __real_os_file_truncate(os_file *f, uint64_t size);
 holt_status __real_os_dir_sync(os_dir *d);
 holt_status __real_os_dir_rename(os_dir *d, const char *from, const char *to);
 holt_status __real_os_dir_unlink(os_dir *d, const char *name);
-void        __real_os_map_store(os_map *m, size_t at, const void *data, size_t size);
-uint64_t    __real_manifest_size(const manifest *m);
+void __real_os_map_store(os_map *m, size_t at, const void *data, size_t size);
+uint64_t __real_manifest_size(const manifest *m);
 
-void        __wrap_os_mutex_unlock(os_mutex *m);
+void __wrap_os_mutex_unlock(os_mutex *m);
 holt_status __wrap_os_file_write(os_file *f, uint64_t offset, const void *data, size_t size);
 holt_status __wrap_os_file_sync(os_file *f);
 holt_status __wrap_os_file_open(os_dir *d, const char *name, unsigned flags, os_file **out);
@@ -227,8 +229,8 @@ holt_status __wrap_os_file_truncate(os_file *f, uint64_t size);
 holt_status __wrap_os_dir_sync(os_dir *d);
 holt_status __wrap_os_dir_rename(os_dir *d, const char *from, const char *to);
 holt_status __wrap_os_dir_unlink(os_dir *d, const char *name);
-void        __wrap_os_map_store(os_map *m, size_t at, const void *data, size_t size);
-uint64_t    __wrap_manifest_size(const manifest *m);
+void __wrap_os_map_store(os_map *m, size_t at, const void *data, size_t size);
+uint64_t __wrap_manifest_size(const manifest *m);
 
 void __wrap_os_mutex_unlock(os_mutex *m)
 {
@@ -322,8 +324,8 @@ void __wrap_os_map_store(os_map *m, size_t at, const void *data, size_t size)
     __real_os_map_store(m, at, data, size);
 }
 
-/* A size that doubles with every 512 bytes, and jumps up and down by powers of two in between: so a manifest seems to
- * have grown long after one edit in three or so. */
+/* A size that doubles with every 512 bytes, and jumps up and down by powers of two in between: so a manifest
+ * seems to have grown long after about one edit in three. */
 uint64_t __wrap_manifest_size(const manifest *m)
 {
     enum { FIRST_BIT = 20, LAST_BIT = 62, JUMP = 8 };

@@ -1,21 +1,22 @@
 /* disturb.h -- delays and faults from a seed, put between the engine and the machine by the linker.
  *
- * The calls of some functions of os.h in test_stress go through those of disturb.c (tests/meson.build: `wrapped`):
- * nothing in the engine knows of it, and no other program pays for it.
+ * In test_stress, calls of some functions of os.h go through those of disturb.c (tests/meson.build:
+ * `wrapped`): the engine does not know of it, and no other program pays for it.
  *
- * Delays       come after a mutex is released, and before and after calls that write, sync, rename, create or delete.
- *              A place is a kind of call, or the release of a rank of mutex. What happens seldom is delayed about as
- *              often as what happens all the time, and each thread has a few places, drawn from the seed, where it
- *              is delayed again and again. So a thread loses the processor in all the places where it could, also in
- *              those that are a thousand times rarer than the others, while the rest goes on.
- * Slow syncs   are delays of another order, as of a busy disk.
- * Manifests    `small_manifests`: a whole new manifest is written after a few edits, instead of 256 KiB of them.
+ * Delays       come after a mutex is released, and before and after calls that write, sync, rename, create or
+ *              delete. A place is a kind of call, or the release of a rank of mutex. Rare places are delayed
+ *              about as often as frequent ones, and each thread has a few places, drawn from the seed, where
+ *              it is delayed again and again. So a thread loses the processor in all places where it could,
+ *              even in those that are a thousand times rarer than others, while the other threads run on.
+ * Slow syncs   are longer delays, as of a busy disk.
+ * Manifests    `small_manifests`: a whole new manifest is written after a few edits, not 256 KiB of them.
  * Faults       a failed write, sync, ..., or a failed allocation. A call that is made to fail does nothing.
- * Concurrency  between disturb_begin and disturb_end threads are disturbed; neither is called by two threads at once,
- *              and a new plan is not begun before the threads of the last one have ended. The rest from any thread.
+ * Concurrency  between disturb_begin and disturb_end threads are disturbed; neither is called by two threads
+ *              at once, and a new plan is not begun before the threads of the last one have ended. The
+ *              other functions from any thread.
  *
- * The seed decides what each thread meets, by the order in which threads come first and by what each does: as far as
- * threads can be replayed.
+ * The seed decides what each thread meets, through the order in which threads come first and through what
+ * each does: as far as threads can be replayed.
  */
 #ifndef HOLT_TESTS_DISTURB_H
 #define HOLT_TESTS_DISTURB_H
@@ -45,15 +46,16 @@ typedef struct disturb_plan {
 
 void disturb_begin(const disturb_plan *plan);
 void disturb_end(void);
-/* From now on this thread meets neither delays nor faults, or does again. */
+/* From now on this thread meets neither delays nor faults, or meets them again. */
 void disturb_spare_thread(bool spared);
-/* For a while no delays begin, or they do again. Those that have begun end within the longest of them. */
+/* No new delays begin for a while, or they begin again. Those in progress end within the longest of them. */
 void disturb_calm(bool calm);
-/* This thread is delayed more often and for longer, or as usual again: every second of the places where it could be. */
+/* This thread is delayed more often and for longer, in every second of the places where it could be; or as
+ * usual again. */
 void disturb_press_thread(bool pressed);
 
-/* With FAULT_MEMORY: one of this thread's next allocations may fail. For threads of the test; those of the engine get it
- * at their I/O. */
+/* With FAULT_MEMORY: one of this thread's next allocations may fail. For threads of the test; engine threads
+ * get such failures at their I/O. */
 void disturb_memory(void);
 
 uint64_t disturb_delays(void); /* since disturb_begin */

@@ -1,6 +1,6 @@
 /* entries.h -- a sorted array of entries: what a tree should hold, and a batch of changes for it.
  *
- * Values are not kept but made from a number, so that large ones cost nothing. The array is an iterator too.
+ * Values are not kept but made from a number, so that large ones cost nothing. The array is also an iterator.
  */
 #ifndef HOLT_TESTS_ENTRIES_H
 #define HOLT_TESTS_ENTRIES_H
@@ -56,7 +56,7 @@ static inline const entry *entries_find(const entries *m, slice key)
     return at < m->count && slice_equal(entry_key(&m->items[at]), key) ? &m->items[at] : NULL;
 }
 
-/* Puts it in, in place of what is there with the key. The key is copied. */
+/* Inserts the entry, or replaces the one with its key. The key is copied. */
 static inline void entries_put(entries *m, const entry *e)
 {
     size_t at = entries_seek(m, entry_key(e));
@@ -91,7 +91,7 @@ static inline void entries_free(entries *m)
     memset(m, 0, sizeof *m);
 }
 
-/* A batch's changes made in the model. */
+/* Applies a batch's changes to the model. */
 static inline void entries_apply(entries *m, const entries *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {

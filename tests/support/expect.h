@@ -1,30 +1,34 @@
-/* expect.h -- assertions about statuses that say what the engine said. For cmocka tests, on their own
- * thread. */
+/* expect.h -- assertions about statuses, which print the engine's message when they fail.
+ *
+ * For cmocka tests, on their own thread.
+ */
 #ifndef HOLT_TESTS_EXPECT_H
 #define HOLT_TESTS_EXPECT_H
 
 #include <holt.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+#include <string.h>
+
 #include <cmocka.h>
 
 static inline void expect_status_at(holt_status expected, holt_status got, const char *call, const char *file,
                                     int line)
 {
     if (got == expected) return;
-    print_error("%s\n    answered %s, expected %s; last message: \"%s\"\n", call, holt_status_name(got),
+    print_error("%s\n    returned %s, expected %s; last message: \"%s\"\n", call, holt_status_name(got),
                 holt_status_name(expected), holt_error_message());
     _fail(file, line);
 }
 
-/* The message of the last failure says this. */
+/* The message of the last failure contains these words. */
 static inline void expect_words_at(const char *words, const char *file, int line)
 {
     if (strstr(holt_error_message(), words)) return;
-    print_error("the message is \"%s\", expected in it: \"%s\"\n", holt_error_message(), words);
+    print_error("the message is \"%s\"; it should contain \"%s\"\n", holt_error_message(), words);
     _fail(file, line);
 }
 

@@ -146,7 +146,8 @@ size_t history_any_collection(history *h)
 
 holt_options history_open_options(const history *h)
 {
-    /* On a real machine flushes come when they can: readers must not keep so much meanwhile that one is revoked. */
+    /* On a real machine flushes come at any time: readers must not keep so much in the meantime that one is
+     * revoked. */
     holt_options o = {.memory_bytes = h->options.simulated ? 8 << 20 : 64 << 20,
                       .memtable_bytes = 64 << 10,
                       .durability = h->options.durability,
@@ -200,7 +201,7 @@ static bool anything_open(const history *h)
     return open;
 }
 
-/* Some handles are given back, the others are left to holt_close. */
+/* Some handles are closed, the others are left to holt_close. */
 static void drop_handles(history *h)
 {
     for (size_t c = 0; c < COLLECTIONS_MAX; c++) {
@@ -220,7 +221,7 @@ static bool close_database(history *h)
     return true;
 }
 
-/* Everything that a clean close has left must survive whatever the disk may do. */
+/* Everything that a clean close has left must survive whatever happens to the disk. */
 static void lose_power(history *h)
 {
     sim_cut cut = {SIM_KEEP_NONE, SIM_KEEP_NONE, 4096, rng_chance(&h->rng, 2)};
@@ -251,7 +252,7 @@ static bool reopen(history *h)
 {
     history_note(h, "reopen");
     if (!anything_open(h) || !rng_chance(&h->rng, 3)) return history_reopen(h);
-    /* Refused, and nothing has changed: later steps go on with what is open. */
+    /* Refused, and nothing has changed: later steps use what is open. */
     return verdict_status(h->verdict, holt_close(h->db), HOLT_BUSY, "holt_close with things open");
 }
 

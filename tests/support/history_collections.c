@@ -1,5 +1,4 @@
-/* history_collections.c -- collections that come, go, change their names and are emptied. All of it is
- * durable. */
+/* history_collections.c -- creating, dropping, renaming and clearing collections. All of it is durable. */
 #include "support/history_internal.h"
 
 static const char *const names[] = {
@@ -79,7 +78,7 @@ bool history_create_collection(history *h)
 
 /* ---------------------------------------------------------------- drop */
 
-/* The cursors on a dropped collection answer HOLT_CLOSED when they are moved. */
+/* Moves of cursors on a dropped collection return HOLT_CLOSED. */
 static bool check_walks(history *h, size_t collection)
 {
     for (size_t i = 0; i < WALKS_MAX; i++) {

@@ -67,13 +67,14 @@ struct history {
 /* One kind of step. */
 typedef bool (*history_operation)(history *h);
 
-/* Notes what is being done, for the trail. */
+/* Notes the current step, for the trail. */
 void history_note(history *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A collection that is there now, by chance. */
+/* A random existing collection. */
 size_t history_any_collection(history *h);
 
-/* The call of the commit in flight has answered: acknowledges it, or takes it out of the model and fails. */
+/* The call of the commit in flight has returned: acknowledges the commit, or removes it from the model and
+ * fails. */
 bool history_committed(history *h, holt_status rc, uint32_t durability, const char *call);
 /* Whether to call again: on a real machine writes may outrun the disk. */
 bool history_again(history *h, holt_status rc);

@@ -94,7 +94,7 @@ static bool open_walk(history *h, walk *w, size_t collection, int of)
     return good;
 }
 
-/* A step that fails because the snapshot was revoked for memory is none. */
+/* A step that fails because the snapshot was revoked for memory does not count. */
 static bool walk_step(history *h, walk *w, walker_move move, slice key, bool *revoked)
 {
     verdict trial = VERDICT_INIT;

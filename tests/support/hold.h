@@ -1,11 +1,12 @@
-/* hold.h -- stops a thread in the midst of one call of a sim disk (with `threads`), until the test lets it go on.
+/* hold.h -- stops a thread in the middle of one call of a sim disk (with `threads`), until the test lets it
+ * go on.
  *
  *     hold h;
- *     hold_next(&h, o, SIM_SYNC, NULL, NULL);   the next sync is to stand still
- *     hold_wait(&h);                            it does
+ *     hold_next(&h, o, SIM_SYNC, NULL, NULL);   the next sync is to stop
+ *     hold_wait(&h);                            it has stopped
  *     hold_release(&h);
  *
- * Calls of other threads go on meanwhile, without the hook.
+ * Calls of other threads go on, without the hook.
  */
 #ifndef HOLT_TESTS_HOLD_H
 #define HOLT_TESTS_HOLD_H

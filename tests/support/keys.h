@@ -1,8 +1,7 @@
 /* keys.h -- the few keys that a history uses over and over, chosen to be awkward, and values for them.
  *
- * A small key space makes versions, tombstones and resurrections meet. In it are the empty key, keys that
- * are prefixes of each other, long shared prefixes, NUL and 0xff bytes, and keys at the limit of
- * 65,535 bytes.
+ * A small key space makes versions, tombstones and resurrections meet. It has the empty key, keys that are
+ * prefixes of each other, long shared prefixes, NUL and 0xff bytes, and keys at the limit of 65,535 bytes.
  */
 #ifndef HOLT_TESTS_KEYS_H
 #define HOLT_TESTS_KEYS_H
@@ -19,8 +18,8 @@ void  key_space_init(key_space *k, rng *r, size_t count);
 void  key_space_deinit(key_space *k);
 slice key_space_any(const key_space *k, rng *r);
 
-/* A bound or seek target: a key, a piece of one, or one with something behind it, written to `buffer`
- * (KEY_BYTES_MAX + 1). */
+/* A bound or seek target: a key, part of one, or one with bytes appended, written to `buffer` (KEY_BYTES_MAX
+ * + 1). */
 enum { KEY_BYTES_MAX = 65535 };
 slice key_space_near(const key_space *k, rng *r, uint8_t *buffer);
 

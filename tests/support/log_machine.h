@@ -1,4 +1,4 @@
-/* log_machine.h -- a simulated machine with a log on it: what the tests of src/log/ have in common.
+/* log_machine.h -- a simulated machine with a log on it: shared by the tests of src/log/.
  *
  * Commit n is one operation whose payload follows from n, so that a replay can tell a right commit from any
  * other bytes, and a missing one from the end.
@@ -15,6 +15,7 @@
 #include "log/wal.h"
 #include "os/sim/sim.h"
 #include "support/expect.h"
+#include "support/seed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +23,6 @@
 
 static const uint64_t LOG_DATABASE_ID[2] = {0x1111222233334444, 0x5555666677778888};
 static const uint64_t LOG_SALT = 0xe9e9;
-
-static inline uint64_t log_test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20261120;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 /* ---------------------------------------------------------------- the machine */
 
@@ -58,7 +51,7 @@ static inline void log_machine_close(log_machine *m)
     sim_destroy(m->os);
 }
 
-/* The process dies; its machine goes on (cut NULL), or loses its power. Nothing else may be open on it. */
+/* The process dies; its machine runs on (cut NULL), or loses power. Nothing else may be open on it. */
 static inline void log_machine_crash(log_machine *m, const sim_cut *cut, uint64_t seed)
 {
     os *after = sim_clone(m->os, seed);
@@ -121,7 +114,7 @@ static inline holt_status commit_append(wal *w, seqno n)
 
 /* ---------------------------------------------------------------- writing and reading a log */
 
-/* A log that the first process of a database began: segment 1. */
+/* The log that the first process of a database began: segment 1. */
 static inline log_checkpoint first_log(void)
 {
     log_checkpoint log = {.next_segment = 1, .next_salt = LOG_SALT};

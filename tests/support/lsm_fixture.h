@@ -1,10 +1,11 @@
-/* lsm_fixture.h -- runs and trees with a model beside them that is an array, and the checks that they show the same. */
+/* lsm_fixture.h -- runs and trees, a model of them that is an array, and checks that both show the same. */
 #ifndef HOLT_TESTS_LSM_FIXTURE_H
 #define HOLT_TESTS_LSM_FIXTURE_H
 
 #include "lsm/compaction.h"
 #include "os/sim/sim.h"
 #include "support/expect.h"
+#include "support/seed.h"
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -133,8 +134,8 @@ static inline tree_file *build(fixture *f, const model *m, size_t begin, size_t 
     return file;
 }
 
-/* A run of parts cut at random keys. Each part's tree also holds keys beyond its bounds, as after a split: they must not
- * be seen. */
+/* A run of parts cut at random keys. Each part's tree also holds keys beyond its bounds, as after a split:
+ * they must not be seen. */
 static inline lsm_run *make_run(fixture *f, uint64_t age, const model *m, size_t parts_count)
 {
     lsm_file_range parts[PARTS_MAX] = {{0}};
@@ -193,7 +194,7 @@ static inline void check_lookups(const lsm_tree *t, const model *m)
     tree_buffer_deinit(&room);
 }
 
-/* The iterator stands on key `n`, or on nothing when n is outside [begin, end). */
+/* The iterator is on key `n`, or not positioned when n is outside [begin, end). */
 static inline void check_at(iterator *s, const model *m, size_t begin, size_t end, size_t n)
 {
     char key[32];
@@ -321,14 +322,6 @@ static inline lsm_tree *make_tree(fixture *f, size_t runs_count, model *m)
     for (size_t i = 0; i < runs_count; i++)
         lsm_run_unref(runs[i]);
     return t;
-}
-
-static inline uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20261122;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
 }
 
 #endif

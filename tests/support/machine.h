@@ -1,6 +1,6 @@
 /* machine.h -- for the tests of sim: a machine with a directory "/db", and what is on its disk.
  *
- * Failures are assertions of the running test.
+ * Failures are failures of the running test.
  */
 #ifndef HOLT_TESTS_MACHINE_H
 #define HOLT_TESTS_MACHINE_H
@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "os/os.h"
 #include "os/sim/sim.h"
+#include "support/expect.h"
+#include "support/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,22 +18,7 @@
 
 #include <cmocka.h>
 
-static inline uint64_t seed_of_test(void)
-{
-    const char *text = getenv("HOLT_SEED");
-    uint64_t seed = text ? strtoull(text, NULL, 0) : 20260101;
-    printf("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-static inline void ok_at(holt_status status, const char *file, int line)
-{
-    if (status == HOLT_OK) return;
-    print_error("%s: %s\n", holt_status_name(status), holt_error_message());
-    _fail(file, line);
-}
-
-#define ok(call) ok_at(call, __FILE__, __LINE__)
+#define ok(call) expect_ok(call)
 
 static inline os *machine(uint64_t seed)
 {
@@ -72,7 +59,8 @@ static inline os_file *durable_file(os_dir *d, const char *name, const char *con
     return f;
 }
 
-/* The contents of "/db/NAME" as a string, "(none)" if it is missing; in a buffer of the next call. */
+/* The contents of "/db/NAME" as a string, "(none)" if it is missing; in a buffer that the next call
+ * reuses. */
 static inline const char *text_of(os *o, const char *name)
 {
     static char text[1024];
@@ -91,7 +79,7 @@ static inline const char *text_of(os *o, const char *name)
     return text;
 }
 
-/* The machine as it would be after a power cut now. */
+/* A clone of the machine after a power cut. */
 static inline os *after_cut(os *o, sim_keep files, sim_keep entries, uint64_t seed)
 {
     sim_cut cut = {.files = files, .entries = entries, .tear_bytes = 512};

@@ -1,16 +1,16 @@
 /* model.h -- what a database should hold: every collection, at every moment of its history.
  *
- * A *moment* is the number of commits made so far: 0 is the new database, with an empty "default". The
- * model keeps all versions of all keys, so a snapshot is a number, and what a crash left behind can be
- * compared with the state after any commit. Of a value only size and hash are kept.
+ * A *moment* is the number of commits made so far: 0 is the new database, with an empty "default". The model
+ * keeps all versions of all keys, so a snapshot is a number, and what a crash left behind can be compared
+ * with the state after any commit. Of a value only size and hash are kept.
  *
  *     commit:      1: put a=x     2: put b=y, delete a     3: clear
  *     a:           x ------------ (absent) --------------- (absent)
  *     b:           (absent) ----- y ---------------------- (absent)
  *
  * Commits are made one after the other; the last one can be undone, for a call that failed. Collections are
- * numbered in the order of their creation ("default" is 0) and numbers are never reused; a name belongs to
- * a collection for a span of moments. Key bytes stay where they are until model_destroy().
+ * numbered in the order of their creation ("default" is 0) and numbers are never reused; a name belongs to a
+ * collection for a span of moments. Key bytes stay in place until model_destroy().
  */
 #ifndef HOLT_TESTS_MODEL_H
 #define HOLT_TESTS_MODEL_H
@@ -65,8 +65,8 @@ model_value model_get(const model *m, size_t collection, moment at, slice key);
 size_t      model_keys(const model *m, size_t collection);
 model_entry model_entry_at(const model *m, size_t collection, moment at, size_t i);
 
-/* A number for all that there is at a moment: names, kinds and entries. The sum over entries does not
- * depend on their order. */
+/* A number for the whole state at a moment: names, kinds and entries. The sum over entries does not depend on
+ * their order. */
 uint64_t model_fingerprint(const model *m, moment at);
 uint64_t fingerprint_entry(slice key, model_value value);
 uint64_t fingerprint_collection(const char *name, uint32_t kind, uint64_t sum_of_entries);

@@ -1,6 +1,6 @@
-/* must.h -- memory for the test harness: what cannot be had ends the program.
+/* must.h -- memory for the test harness: a failed allocation ends the program.
  *
- * The harness allocates beside base/memory.h, so that mem_fail_at() hits the engine only.
+ * The harness does not allocate through base/memory.h, so that mem_fail_at() hits only the engine.
  */
 #ifndef HOLT_TESTS_MUST_H
 #define HOLT_TESTS_MUST_H

@@ -48,7 +48,7 @@ static uint64_t sum_directory(const char *path, bool bytes)
         if (e->d_name[0] == '.') continue;
         if (!bytes)
             sum++;
-        else if (fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0) /* else deleted meanwhile */
+        else if (fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0) /* else just deleted */
             sum += (uint64_t)info.st_blocks * 512;
     }
     closedir(d);

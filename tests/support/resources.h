@@ -1,4 +1,4 @@
-/* resources.h -- what this process and a directory take of the real machine: memory, descriptors, files. */
+/* resources.h -- what this process and a directory use of the real machine: memory, descriptors, files. */
 #ifndef HOLT_TESTS_REITERATORS_H
 #define HOLT_TESTS_REITERATORS_H
 
@@ -8,7 +8,7 @@
 
 /* Anonymous memory of this process that is in RAM, in bytes: RssAnon of /proc/self/status. */
 uint64_t resources_rss_anon(void);
-/* Whether that says something: the sanitizers keep shadows and freed memory of their own. */
+/* Whether that is meaningful: the sanitizers keep shadow memory and freed memory of their own. */
 bool     resources_rss_is_ours(void);
 size_t   resources_descriptors(void);
 
@@ -16,10 +16,10 @@ size_t   resources_descriptors(void);
 size_t   directory_files(const char *path);
 uint64_t directory_bytes(const char *path);
 
-/* A thread that looks at the memory every few milliseconds and keeps the most. */
+/* A thread that samples the memory every few milliseconds and keeps the maximum. */
 typedef struct memory_watch memory_watch;
 memory_watch *memory_watch_start(void);
-/* The most since the start or the last call, and begins anew. */
+/* The maximum since the start or the last call; starts over. */
 uint64_t      memory_watch_most(memory_watch *w);
 void          memory_watch_stop(memory_watch *w);
 

@@ -15,7 +15,7 @@ typedef struct actor {
     holdings now;                            /* as acknowledged */
     holt_collection *handles[STRESS_PLACES]; /* of the places that exist */
     uint32_t incarnations[STRESS_PLACES];    /* grow with each creation */
-    bool doubtful[STRESS_PLACES];            /* an operation on it has an unknown outcome */
+    bool doubtful[STRESS_PLACES];            /* the outcome of an operation on it is unknown */
     bool taken[NAMES];                       /* in use, or in doubt */
     unsigned doubts;
     uint64_t announcements;
@@ -27,7 +27,7 @@ typedef struct actor {
     uint64_t snapshot_until; /* step */
 } actor;
 
-enum { DOUBTS_MAX = 3 }; /* then the thread stops: what is so unsure says little */
+enum { DOUBTS_MAX = 3 }; /* then the thread stops: with so much in doubt, checks would say little */
 
 static bool fails(actor *a, const char *what, holt_status rc)
 {
@@ -71,7 +71,7 @@ static bool may_answer(const actor *a, const operation_record *op, holt_status r
 {
     if (rc == HOLT_OK || is_excused(a, rc)) return true;
     if (rc == HOLT_BUSY) return op->deed == DEED_WRITE || op->deed == DEED_LOAD;
-    /* Of a drop whose outcome was unknown, or a load into what it is not known to have emptied. */
+    /* After a drop whose outcome is unknown, or a load into a collection that may not be empty. */
     return (rc == HOLT_CLOSED || rc == HOLT_CONFLICT || rc == HOLT_EXISTS) && is_doubtful(a, op);
 }
 
@@ -91,7 +91,7 @@ static void note_doubt(actor *a, const operation_record *op)
     if (op->deed == DEED_CREATE || op->deed == DEED_RENAME) a->taken[op->name] = true;
 }
 
-/* Notes the outcome. false: the call may not have answered this. */
+/* Notes the outcome. false: the call must not return this. */
 static bool end(actor *a, operation_record *op, holt_status rc)
 {
     outcome o = outcome_of(rc);
@@ -129,7 +129,7 @@ static holt_status commit_writes(actor *a, const operation_record *op)
 static bool commit_operation(actor *a, operation_record op)
 {
     for (unsigned i = 0; i < op.write_count; i++)
-        a->now.places[op.writes[i].place].pristine = false; /* whatever comes of it */
+        a->now.places[op.writes[i].place].pristine = false; /* whatever it returns */
     operation_record *r = begin(a, &op);
     /* The database's own durability is HOLT_COMMIT: such a write can do without a transaction. */
     bool alone = op.write_count == 1 && op.durability == HOLT_COMMIT;
@@ -202,7 +202,7 @@ static bool free_name(actor *a, uint8_t *name)
     return false;
 }
 
-/* Tells the others that the anchor is there and will stay; and that it may not. */
+/* Tells the other threads that the anchor exists and will stay; and that it may not. */
 static void announce_anchor(actor *a, uint8_t place)
 {
     uint64_t announced = ++a->announcements * NAMES + a->now.places[place].name;
@@ -211,7 +211,7 @@ static void announce_anchor(actor *a, uint8_t place)
 
 static void withdraw_anchor(actor *a, uint8_t place)
 {
-    /* The call that follows, and that would make it untrue, takes locks: nobody sees it before this. */
+    /* The next call, which would make it untrue, takes locks: its effect is not visible before this. */
     atomic_store_explicit(&a->record->anchored[place], 0, memory_order_seq_cst);
 }
 
@@ -291,7 +291,8 @@ static holt_status load_slots(actor *a, holt_load *load, uint32_t n)
     holt_status rc = HOLT_OK;
     for (unsigned slot = 0; slot < SLOTS && rc == HOLT_OK; slot++)
         if (record_loads(n, slot))
-            rc = holt_load_put(load, stress_key(a->number, slot, key), stress_value(a->number, slot, n, value));
+            rc = holt_load_put(load, stress_key(a->number, slot, key),
+                               stress_value(a->number, slot, n, value));
     return rc;
 }
 
@@ -305,18 +306,18 @@ static bool load(actor *a, uint8_t place)
     if (rc == HOLT_OK && !rng_chance(&a->rng, 8)) {
         rc = holt_load_commit(l);
     } else if (rc == HOLT_OK || rc == HOLT_IO) {
-        /* Given up, or never committed: surely nothing is there. */
+        /* Aborted, or never committed: it has had no effect. */
         holt_load_abort(l);
         record_end(a->w->record, a->record, r, OUTCOME_NOT_DONE, now_ns(a));
         return rc == HOLT_OK || is_excused(a, rc) || fails(a, "load", rc);
     }
-    bool good = end(a, r, rc); /* with the words of the failure still there */
+    bool good = end(a, r, rc); /* while the message of the failure is still there */
     if (rc == HOLT_OK) announce_anchor(a, place);
     holt_load_abort(l);
     return good;
 }
 
-/* Something is done to one of the own collections, if it is not in doubt. */
+/* Does something to one of the thread's own collections, if it is not in doubt. */
 static bool change_some_place(actor *a)
 {
     uint8_t place = (uint8_t)(SHARED + rng_below(&a->rng, OWN));
@@ -334,8 +335,8 @@ static bool change_some_place(actor *a)
     }
 }
 
-/* Where the catalog is busy, one change in eight is delayed wherever it can be: what else is recorded meanwhile must not
- * come between its parts. */
+/* When the catalog is busy, one change in eight is delayed wherever possible: other records must not come
+ * between its parts. */
 static bool change_catalog(actor *a)
 {
     disturb_press_thread(a->w->busy_catalog && rng_chance(&a->rng, 8));
@@ -344,14 +345,14 @@ static bool change_catalog(actor *a)
     return good;
 }
 
-/* ---------------------------------------------------------------- upkeep */
+/* ---------------------------------------------------------------- flush, compaction, sync */
 
 static bool upkeep_answer(actor *a, const char *what, holt_status rc)
 {
     return rc == HOLT_OK || rc == HOLT_BUSY || is_excused(a, rc) || fails(a, what, rc);
 }
 
-/* All that was acknowledged before is durable when it returns. */
+/* Everything acknowledged before it is durable when it returns. */
 static bool make_durable(actor *a)
 {
     bool flushes = rng_chance(&a->rng, 2);
@@ -370,10 +371,11 @@ static bool make_durable(actor *a)
     rc = holt_stats(a->w->db, &after, sizeof after);
     if (rc != HOLT_OK) return upkeep_answer(a, "stats", rc);
     if (after.durable_seqno >= before.last_seqno && after.last_seqno >= after.durable_seqno) return true;
-    return verdict_fail(&a->w->record->verdict,
-                        "thread %u: durable_seqno %llu after a %s that came after seqno %llu; last_seqno %llu",
-                        a->number, (unsigned long long)after.durable_seqno, flushes ? "flush" : "sync",
-                        (unsigned long long)before.last_seqno, (unsigned long long)after.last_seqno);
+    return verdict_fail(
+        &a->w->record->verdict,
+        "thread %u: durable_seqno %llu after a %s that came after seqno %llu; last_seqno %llu", a->number,
+        (unsigned long long)after.durable_seqno, flushes ? "flush" : "sync",
+        (unsigned long long)before.last_seqno, (unsigned long long)after.last_seqno);
 }
 
 static bool compact(actor *a)
@@ -404,14 +406,16 @@ static bool check_own_key(actor *a)
     holt_value_free(&v);
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return read_answer(a, "get of an own key", rc);
     if (got == expected && (rc == HOLT_OK) == (expected != 0)) return true;
-    return verdict_fail(&a->w->record->verdict,
-                        "thread %u, step %llu: get of own key %u in place %u: %s, version %u; wrote version %u",
-                        a->number, (unsigned long long)a->steps, slot, place, holt_status_name(rc), got, expected);
+    return verdict_fail(
+        &a->w->record->verdict,
+        "thread %u, step %llu: get of own key %u in place %u: %s, version %u; wrote version %u", a->number,
+        (unsigned long long)a->steps, slot, place, holt_status_name(rc), got, expected);
 }
 
-/* Takes in what the cursor stands on. `from`: the slot before, -1 or SLOTS; it must lie before, in the direction. */
-static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *from, uint32_t versions[SLOTS],
-                       verdict *v)
+/* Takes in the entry under the cursor. `from`: the slot before, -1 or SLOTS; it must come before, in the
+ * direction of the walk. */
+static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *from,
+                       uint32_t versions[SLOTS], verdict *v)
 {
     char words[DESCRIBE_BYTES];
     unsigned slot;
@@ -422,8 +426,8 @@ static bool take_entry(holt_cursor *cursor, unsigned thread, bool forward, int *
                             forward ? "forward" : "backward", slot, *from);
     *from = (int)slot;
     versions[slot] = stress_value_parse(holt_cursor_value(cursor), thread, slot);
-    return versions[slot] != 0 || verdict_fail(v, "thread %u: key %u has a value of no version: %s", thread, slot,
-                                               describe(holt_cursor_value(cursor), words));
+    return versions[slot] != 0 || verdict_fail(v, "thread %u: key %u has a value of no version: %s", thread,
+                                               slot, describe(holt_cursor_value(cursor), words));
 }
 
 static bool walk(holt_cursor *cursor, unsigned thread, bool forward, uint32_t versions[SLOTS], verdict *v)
@@ -448,7 +452,7 @@ bool stress_scan(holt_collection *c, holt_txn *t, unsigned thread, uint32_t vers
     *rc = holt_cursor_open(c, t, &o, &cursor);
     if (*rc != HOLT_OK) return false;
     bool good = walk(cursor, thread, true, versions, v);
-    *rc = holt_cursor_status(cursor); /* of which the next walk, by its first move, would know nothing */
+    *rc = holt_cursor_status(cursor); /* the first move of the next walk would hide it */
     if (good && *rc == HOLT_OK) {
         good = walk(cursor, thread, false, backward, v);
         *rc = holt_cursor_status(cursor);
@@ -464,10 +468,10 @@ static bool same_versions(actor *a, uint8_t place, const uint32_t got[SLOTS], co
 {
     for (unsigned slot = 0; slot < SLOTS; slot++)
         if (got[slot] != expected[slot])
-            return verdict_fail(&a->w->record->verdict,
-                                "thread %u, step %llu: %s of place %u shows version %u of key %u, expected %u",
-                                a->number, (unsigned long long)a->steps, what, place, got[slot], slot,
-                                expected[slot]);
+            return verdict_fail(
+                &a->w->record->verdict,
+                "thread %u, step %llu: %s of place %u shows version %u of key %u, expected %u", a->number,
+                (unsigned long long)a->steps, what, place, got[slot], slot, expected[slot]);
     return true;
 }
 
@@ -499,7 +503,7 @@ static uint32_t row_version(actor *a, holt_txn *t, unsigned p, unsigned owner, u
     return n;
 }
 
-/* A row of whomever, in a snapshot: the same version in both collections. */
+/* A row of any thread, in a snapshot: the same version in both collections. */
 static bool check_row(actor *a)
 {
     unsigned owner = (unsigned)rng_below(&a->rng, STRESS_THREADS), row = (unsigned)rng_below(&a->rng, ROWS);
@@ -513,9 +517,10 @@ static bool check_row(actor *a)
     if (rc == HOLT_BUSY) return true; /* revoked */
     if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return read_answer(a, "get of a row", rc);
     if (n[0] == n[1]) return true;
-    return verdict_fail(&a->w->record->verdict,
-                        "thread %u: a snapshot shows a commit in part: row %u of thread %u has versions %u and %u",
-                        a->number, row, owner, n[0], n[1]);
+    return verdict_fail(
+        &a->w->record->verdict,
+        "thread %u: a snapshot shows a commit in part: row %u of thread %u has versions %u and %u", a->number,
+        row, owner, n[0], n[1]);
 }
 
 /* ---------------------------------------------------------------- a snapshot that is kept */
@@ -549,7 +554,8 @@ static bool check_snapshot(actor *a)
 {
     bool good = true;
     for (uint8_t p = 0; p < STRESS_PLACES && good; p++) {
-        bool same = a->seen.places[p].exists && a->handles[p] && a->incarnations[p] == a->seen_incarnations[p];
+        bool same =
+            a->seen.places[p].exists && a->handles[p] && a->incarnations[p] == a->seen_incarnations[p];
         if (same && !a->doubtful[p]) good = check_seen_place(a, p);
     }
     end_snapshot(a);
@@ -573,8 +579,9 @@ static bool check_list(actor *a)
     bool doubts = a->doubts > 0;
     for (unsigned i = 0; i < NAMES; i++)
         if (there[i] != a->taken[i] && !doubts)
-            return verdict_fail(&a->w->record->verdict, "thread %u, step %llu: own collection %u is %s the list",
-                                a->number, (unsigned long long)a->steps, i, there[i] ? "still in" : "not in");
+            return verdict_fail(&a->w->record->verdict,
+                                "thread %u, step %llu: own collection %u is %s the list", a->number,
+                                (unsigned long long)a->steps, i, there[i] ? "still in" : "not in");
     return true;
 }
 
@@ -587,13 +594,13 @@ static bool goes_on(const actor *a)
            a->doubts < DOUBTS_MAX && !record_is_full(a->record);
 }
 
-/* Whether the collection still is what was announced; while it is, it may only be dropped. */
+/* Whether the collection still is the one announced; while it is, it may only be dropped. */
 static bool is_still(const thread_record *t, uint8_t place, uint64_t announced)
 {
     return atomic_load_explicit(&t->anchored[place], memory_order_seq_cst) == announced;
 }
 
-/* Looks for the anchor. HOLT_NOT_FOUND: it was looked for in vain. */
+/* Looks for the anchor. HOLT_NOT_FOUND: it is not there. */
 static holt_status look_for_anchor(actor *a, holt_collection *c, unsigned owner)
 {
     char key[STRESS_KEY_BYTES];
@@ -604,7 +611,7 @@ static holt_status look_for_anchor(actor *a, holt_collection *c, unsigned owner)
     return whole && !versions[ANCHOR] ? HOLT_NOT_FOUND : rc;
 }
 
-/* Gets the anchor of somebody else's collection again and again: until it is gone it is there. */
+/* Gets the anchor of another thread's collection again and again: it exists until the collection is gone. */
 static bool watch_anchor(actor *a, holt_collection *c, unsigned owner, uint8_t place, uint64_t announced)
 {
     const thread_record *t = &a->w->record->threads[owner];
@@ -614,9 +621,10 @@ static bool watch_anchor(actor *a, holt_collection *c, unsigned owner, uint8_t p
         holt_status rc = look_for_anchor(a, c, owner);
         if (rc == HOLT_CLOSED || !is_still(t, place, announced)) return true;
         if (rc == HOLT_NOT_FOUND)
-            return verdict_fail(&a->w->record->verdict,
-                                "thread %u: the anchor of thread %u's place %u is not found, and was never deleted",
-                                a->number, owner, place);
+            return verdict_fail(
+                &a->w->record->verdict,
+                "thread %u: the anchor of thread %u's place %u is not found, and was never deleted",
+                a->number, owner, place);
         if (rc != HOLT_OK && rc != HOLT_BUSY && !is_excused(a, rc)) return fails(a, "get of an anchor", rc);
     }
     return true;
@@ -632,7 +640,8 @@ static bool watch_somebody(actor *a)
     uint64_t announced = atomic_load_explicit(&t->anchored[place], memory_order_acquire);
     if (!announced) return true;
     holt_collection *c = NULL;
-    holt_status rc = holt_collection_open(a->w->db, stress_name(owner, (unsigned)(announced % NAMES), name), &c);
+    holt_status rc =
+        holt_collection_open(a->w->db, stress_name(owner, (unsigned)(announced % NAMES), name), &c);
     if (rc == HOLT_NOT_FOUND) return true;
     if (rc != HOLT_OK) return read_answer(a, "open of another thread's collection", rc);
     bool good = !is_still(t, place, announced) || watch_anchor(a, c, owner, place, announced);
@@ -688,7 +697,7 @@ static bool rests(const actor *a)
     return atomic_load_explicit(&a->w->record->rest, memory_order_relaxed);
 }
 
-/* Opens what the thread has from before. */
+/* Opens what the thread has from earlier episodes. */
 static bool take_over(actor *a)
 {
     char name[STRESS_NAME_BYTES];
@@ -698,13 +707,15 @@ static bool take_over(actor *a)
         if (p < SHARED) a->handles[p] = a->w->shared[p];
         if (p < SHARED || !h->exists) continue;
         a->taken[h->name] = true;
-        holt_status rc = holt_collection_open(a->w->db, stress_name(a->number, h->name, name), &a->handles[p]);
+        holt_status rc =
+            holt_collection_open(a->w->db, stress_name(a->number, h->name, name), &a->handles[p]);
         if (rc != HOLT_OK) return fails(a, "open of an own collection", rc);
     }
     return true;
 }
 
-/* Nothing more is begun until the rest is over. Before it comes a last commit, which is delayed wherever it can be. */
+/* Begins nothing more until the rest is over. Before it there is a last commit, which is delayed wherever
+ * possible. */
 static bool rest(actor *a)
 {
     disturb_press_thread(true);

@@ -1,11 +1,11 @@
-/* stress_actor.h -- a thread of the stress suite: what it does, and what it checks while it does it.
+/* stress_actor.h -- a thread of the stress suite: what it does, and what it checks on the way.
  *
- * It writes in its own places (stress_record.h), creates, drops, renames, clears and loads its own collections, flushes,
- * merges, syncs, and reads: its own keys, which must be what it wrote; other threads' rows in a snapshot, which must be
- * whole; a snapshot of its own holdings after they have changed; walks in both directions; figures; the list of
- * collections.
+ * It writes in its own places (stress_record.h), creates, drops, renames, clears and loads its own
+ * collections, flushes, merges, syncs, and reads: its own keys, which must be what it wrote; other threads'
+ * rows in a snapshot, which must be whole; a snapshot of its own holdings after they have changed; walks in
+ * both directions; figures; the list of collections.
  *
- * What it may meet depends on the faults that are injected; everything else fails the verdict.
+ * Which statuses it may get depends on the injected faults; everything else fails the verdict.
  */
 #ifndef HOLT_TESTS_STRESS_ACTOR_H
 #define HOLT_TESTS_STRESS_ACTOR_H
@@ -13,7 +13,7 @@
 #include "os/os.h"
 #include "support/stress_record.h"
 
-/* Parts that can be left out (HOLT_STRESS_WITHOUT), to see past defects that are known. */
+/* Parts that can be left out (HOLT_STRESS_WITHOUT), to see past known defects. */
 typedef struct stress_parts {
     bool no_files;    /* not on real files */
     bool no_disks;    /* not on simulated disks */
@@ -45,13 +45,14 @@ bool stress_excuses(const stress_world *w, holt_status rc);
 /* Opens the database and the collections that are always there, making what is missing. */
 holt_status stress_open(stress_world *w);
 
-/* Runs all threads until the record says stop, a check fails, or their part of the record is full. Returns when they
- * have ended. stress_start and stress_join: the same in two halves. */
+/* Runs all threads until the record says stop, a check fails, or their part of the record is full. Returns
+ * when they have ended. stress_start and stress_join: the same in two halves. */
 typedef struct stress_crew stress_crew;
 stress_crew *stress_start(stress_world *w);
 void         stress_join(stress_crew *crew);
 
-/* Reads what a thread has in a collection, in both directions. false: a call failed (*rc) or the verdict has. */
+/* Reads the thread's entries in a collection, in both directions. false: a call failed (*rc), or the verdict
+ * has. */
 bool stress_scan(holt_collection *c, holt_txn *t, unsigned thread, uint32_t versions[SLOTS], verdict *v,
                  holt_status *rc);
 

@@ -22,9 +22,9 @@ typedef struct judge {
     verdict *verdict;
     holt *db;
     found found[STRESS_THREADS];
-    uint32_t must[STRESS_THREADS];    /* so many of a thread's operations must be there */
-    uint32_t there[STRESS_THREADS];   /* so many are, at least */
-    uint32_t effects[STRESS_THREADS]; /* of its doubtful operations, a bit each: had an effect */
+    uint32_t must[STRESS_THREADS];    /* at least this many of a thread's operations must be there */
+    uint32_t there[STRESS_THREADS];   /* at least this many are */
+    uint32_t effects[STRESS_THREADS]; /* one bit for each of its operations in doubt: had an effect */
 } judge;
 
 static thread_record *thread_of(const judge *g, unsigned thread)
@@ -52,7 +52,8 @@ static bool read_place(judge *g, const char *name, unsigned thread, uint32_t ver
     if (kind) *kind = (uint8_t)holt_collection_kind(c);
     bool good = stress_scan(c, NULL, thread, versions, g->verdict, &rc);
     holt_collection_close(c);
-    return good || (verdict_status(g->verdict, rc, HOLT_OK, "after %s: walk over %s", g->j->what, name) && false);
+    return good ||
+           (verdict_status(g->verdict, rc, HOLT_OK, "after %s: walk over %s", g->j->what, name) && false);
 }
 
 static bool read_shared(judge *g)
@@ -67,7 +68,8 @@ static bool read_named(judge *g, const char *name)
 {
     unsigned thread, number;
     if (strncmp(name, "race", 4) == 0) return true; /* race_judge */
-    if (strcmp(name, "default") == 0 || strcmp(name, shared_names[0]) == 0 || strcmp(name, shared_names[1]) == 0)
+    if (strcmp(name, "default") == 0 || strcmp(name, shared_names[0]) == 0 ||
+        strcmp(name, shared_names[1]) == 0)
         return true;
     if (!stress_name_parse(name, &thread, &number))
         return verdict_fail(g->verdict, "after %s: there is a collection \"%s\"", g->j->what, name);
@@ -114,8 +116,10 @@ static bool matches(const found *f, const holdings *h)
     return true;
 }
 
-/* The operation's effect, if it had one. doubt: counts the doubtful ones, whose bits are in `effects`. */
-static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effects, unsigned *doubt, holdings *h)
+/* The operation's effect, if it had one. doubt: counts the operations in doubt, whose bits are in
+ * `effects`. */
+static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effects, unsigned *doubt,
+                    holdings *h)
 {
     outcome o = outcome_at(g, thread, at);
     bool doubtful = o == OUTCOME_OPEN || o == OUTCOME_UNKNOWN;
@@ -124,7 +128,8 @@ static void advance(const judge *g, unsigned thread, uint32_t at, uint32_t effec
     if (effect) holdings_apply(h, &thread_of(g, thread)->operations[at]);
 }
 
-/* The least number of operations, not below `least`, after which the thread's holdings are what was found. */
+/* The smallest number of operations, not below `least`, after which the thread's holdings are what was
+ * found. */
 static bool find_with(const judge *g, unsigned thread, uint32_t least, uint32_t effects, uint32_t *count)
 {
     holdings h = thread_of(g, thread)->base;
@@ -262,7 +267,8 @@ static void say_name(judge *g, unsigned thread, const holdings *h, unsigned name
         verdict_add(g->verdict, "\n    %.20s: kind %u, expected %u", words, f->kinds[name], own->kind);
 }
 
-/* How what was found differs from the holdings after all that must be there, and the operations before and after. */
+/* How the entries found differ from the holdings after all that must be there, and the operations before and
+ * after. */
 static void explain(judge *g, unsigned thread)
 {
     char words[DEED_BYTES];
@@ -279,18 +285,20 @@ static void explain(judge *g, unsigned thread)
     for (uint32_t at = from; at < g->j->moment.counts[thread] && at < g->must[thread] + TOLD / 2; at++)
         verdict_add(g->verdict, "\n    %s%s", at == g->must[thread] ? "not surely there: " : "",
                     describe_operation(&t->operations[at], is_open(g, thread, at), words));
-    /* And all changes of the catalog, which may lie far back. */
+    /* And all changes of the catalog, which may be far back. */
     for (uint32_t at = 0; at < from; at++)
         if (t->operations[at].deed != DEED_WRITE && t->operations[at].deed != DEED_SYNC)
-            verdict_add(g->verdict, "\n    earlier: %s", describe_operation(&t->operations[at], false, words));
+            verdict_add(g->verdict, "\n    earlier: %s",
+                        describe_operation(&t->operations[at], false, words));
 }
 
 static bool fail_thread(judge *g, unsigned thread)
 {
-    verdict_fail(g->verdict,
-                 "after %s the holdings of thread %u are not those after any number of its operations, the first %u "
-                 "at least of %u. Against those after %u:",
-                 g->j->what, thread, g->must[thread], g->j->moment.counts[thread], g->must[thread]);
+    verdict_fail(
+        g->verdict,
+        "after %s the holdings of thread %u are not those after any number of its operations, the first %u "
+        "at least of %u. Against those after %u:",
+        g->j->what, thread, g->must[thread], g->j->moment.counts[thread], g->must[thread]);
     explain(g, thread);
     return false;
 }
@@ -312,7 +320,7 @@ static uint64_t last_effect(const judge *g, unsigned thread)
     return begun;
 }
 
-/* What is there takes everything before it along, until nothing more follows. */
+/* Everything before an operation that is there must be there too, until nothing more follows. */
 static bool find_all(judge *g)
 {
     for (bool more = true; more;) {

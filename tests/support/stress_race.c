@@ -1,4 +1,4 @@
-/* stress_race.c -- changes of the same names by all threads, and what is certain of them all the same. */
+/* stress_race.c -- changes of the same names by all threads, and what is certain about them nevertheless. */
 #include "support/stress_race.h"
 
 #include "os/os.h"
@@ -8,8 +8,8 @@
 static bool fails(const racer *r, const operation_record *op, holt_status rc)
 {
     char words[DEED_BYTES];
-    return verdict_fail(&r->record->verdict, "thread %u: %s: %s (%s)", r->number, describe_operation(op, true, words),
-                        holt_status_name(rc), holt_error_message());
+    return verdict_fail(&r->record->verdict, "thread %u: %s: %s (%s)", r->number,
+                        describe_operation(op, true, words), holt_status_name(rc), holt_error_message());
 }
 
 static holt_status create(const racer *r, const operation_record *op)
@@ -59,7 +59,7 @@ static holt_status do_it(const racer *r, const operation_record *op)
     }
 }
 
-/* What somebody else may have brought about. */
+/* What another thread may have caused. */
 static bool may_answer(const operation_record *op, holt_status rc)
 {
     switch (rc) {
@@ -143,7 +143,7 @@ static void take_operation(name_story *s, unsigned race, const operation_record 
 {
     bool clears = op->deed == DEED_RACE_CLEAR && (open || op->outcome != OUTCOME_NOT_DONE);
     if (changes_name(op, race)) take_change(s, op, open);
-    /* A clear may have come to a collection that has this name now under another one. */
+    /* A clear may have hit a collection that now has this name under another one. */
     if (clears) raise(&s->cleared, open ? UINT64_MAX : op->ended);
 }
 
@@ -156,7 +156,7 @@ static name_story tell(const judgement *j, unsigned race)
     return s;
 }
 
-/* The last word has been spoken: nobody else's change came during it or after it. */
+/* The outcome is final: no other thread's change came during it or after it. */
 static bool is_certain(const name_story *s)
 {
     return s->others_ended < (s->last ? s->last->begun : 1);
@@ -168,7 +168,8 @@ static bool should_exist(const judgement *j, const name_story *s, unsigned race)
     return s->last->deed == DEED_RACE_CREATE || (s->last->deed == DEED_RACE_RENAME && s->last->to == race);
 }
 
-static bool check_key(const judgement *j, holt_collection *c, unsigned thread, const operation_record *put, verdict *v)
+static bool check_key(const judgement *j, holt_collection *c, unsigned thread, const operation_record *put,
+                      verdict *v)
 {
     char key[STRESS_KEY_BYTES], words[DEED_BYTES];
     holt_value value = HOLT_VALUE_INIT;
@@ -180,8 +181,10 @@ static bool check_key(const judgement *j, holt_collection *c, unsigned thread, c
                         describe_operation(put, false, words), holt_status_name(rc), n);
 }
 
-/* The last put of each thread that was begun after the last word and the last clear, with none in doubt behind it. */
-static bool check_contents(const judgement *j, holt_collection *c, const name_story *s, unsigned race, verdict *v)
+/* The last put of each thread that was begun after the final change and the last clear, with none in doubt
+ * after it. */
+static bool check_contents(const judgement *j, holt_collection *c, const name_story *s, unsigned race,
+                           verdict *v)
 {
     uint64_t since = s->last ? s->last->ended : 0;
     if (s->cleared > since) since = s->cleared;

@@ -1,9 +1,9 @@
-/* stress_race.h -- collections that all threads of the stress suite create, drop, rename, clear and write to, all under
- * the same few names.
+/* stress_race.h -- collections that all threads of the stress suite create, drop, rename, clear and write to,
+ * all under the same few names.
  *
- * Who is first nobody can know, so little is certain, but it is enough: the change of a name that began after all
- * other changes of it had ended has the last word, and decides whether there is such a collection. And what was put
- * into it, under a name looked up after that, is there.
+ * The threads' order is unknown, so little is certain, but it is enough: the change of a name that began
+ * after all other changes of it had ended is final, and decides whether there is such a collection. And what
+ * was put into it, under a name looked up after that, is there.
  */
 #ifndef HOLT_TESTS_STRESS_RACE_H
 #define HOLT_TESTS_STRESS_RACE_H
@@ -21,10 +21,10 @@ typedef struct racer {
     void *ctx;
 } racer;
 
-/* Does something to one of the collections. *doubts grows when its outcome is unknown. */
+/* Changes one of the collections. *doubts grows when the outcome is unknown. */
 bool race_step(const racer *r, rng *random, unsigned *doubts);
 
-/* Whether what is there after a crash or a close is possible. `keep`: it becomes the record's base. */
+/* Whether the state after a crash or a close is possible. With `keep` it becomes the record's base. */
 bool race_judge(const judgement *j, holt *db, verdict *v, bool keep);
 
 #endif

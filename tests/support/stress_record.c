@@ -61,13 +61,14 @@ bool record_is_full(const thread_record *t)
     return atomic_load_explicit(&t->count, memory_order_relaxed) == OPERATIONS_MAX; /* its own thread's */
 }
 
-/* The order of all tickets is that of their being taken. */
+/* Tickets are ordered by when they were taken. */
 static uint64_t take_ticket(stress_record *r)
 {
     return 1 + atomic_fetch_add_explicit(&r->tickets, 1, memory_order_seq_cst);
 }
 
-operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op, uint64_t now_ns)
+operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op,
+                               uint64_t now_ns)
 {
     uint32_t at = atomic_load_explicit(&t->count, memory_order_relaxed);
     assert(at < OPERATIONS_MAX);
@@ -80,7 +81,7 @@ operation_record *record_begin(stress_record *r, thread_record *t, const operati
     to->ended_ns = 0;
     to->ended = 0;
     to->begun = take_ticket(r);
-    /* Release: who counts it, after a kill too, finds it complete. */
+    /* Release: a reader that counts it, even after a kill, finds it complete. */
     atomic_store_explicit(&t->count, at + 1, memory_order_release);
     pthread_mutex_unlock(&t->pen);
     return to;
@@ -91,7 +92,7 @@ void record_end(stress_record *r, thread_record *t, operation_record *op, outcom
     pthread_mutex_lock(&t->pen);
     op->ended_ns = now_ns;
     op->ended = take_ticket(r);
-    atomic_thread_fence(memory_order_release); /* a kill that leaves the outcome leaves the rest */
+    atomic_thread_fence(memory_order_release); /* a kill before the outcome is noted leaves the rest */
     op->outcome = o;
     pthread_mutex_unlock(&t->pen);
 }
@@ -185,7 +186,7 @@ void holdings_apply(holdings *h, const operation_record *op)
 
 const char *const shared_names[SHARED] = {"shared-lsm", "shared-btree"};
 
-/* Long names, for they make a manifest grow. */
+/* Long names, since they make a manifest grow. */
 const char *stress_name(unsigned thread, unsigned name, char buffer[STRESS_NAME_BYTES])
 {
     int used = snprintf(buffer, STRESS_NAME_BYTES, "t%u.n%u.", thread, name);
@@ -267,8 +268,9 @@ bool record_loads(uint32_t n, unsigned slot)
 
 /* ---------------------------------------------------------------- words */
 
-static const char *const deeds[] = {"write",       "create",    "drop",        "rename",     "clear",   "load", "sync",
-                                    "race create", "race drop", "race rename", "race clear", "race put"};
+static const char *const deeds[] = {"write",     "create",      "drop",       "rename",
+                                    "clear",     "load",        "sync",       "race create",
+                                    "race drop", "race rename", "race clear", "race put"};
 static const char *const outcomes[] = {"open", "done", "not done", "outcome unknown"};
 static const char *const durabilities[] = {"default", "COMMIT", "INTERVAL", "PROCESS"};
 
@@ -278,13 +280,13 @@ const char *describe_operation(const operation_record *op, bool open, char buffe
     if (op->deed == DEED_WRITE) {
         used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " (%s)", durabilities[op->durability]);
         for (unsigned i = 0; i < op->write_count; i++)
-            used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " %s%u/%u", op->writes[i].put ? "" : "-",
-                             op->writes[i].place, op->writes[i].slot);
+            used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " %s%u/%u",
+                             op->writes[i].put ? "" : "-", op->writes[i].place, op->writes[i].slot);
     } else if (op->deed > DEED_SYNC) {
         used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of race%u, to %u", op->name, op->to);
     } else if (op->deed != DEED_SYNC) {
-        used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of place %u, name %u, kind %u", op->place,
-                         op->name, op->kind);
+        used += snprintf(buffer + used, DEED_BYTES - (size_t)used, " of place %u, name %u, kind %u",
+                         op->place, op->name, op->kind);
     }
     snprintf(buffer + used, DEED_BYTES - (size_t)used, ": %s", open ? "open" : outcomes[op->outcome]);
     return buffer;

@@ -1,17 +1,18 @@
-/* stress_record.h -- what each thread of the stress suite did, told so that no kill can take it back.
+/* stress_record.h -- what each thread of the stress suite did, recorded so that it survives a kill.
  *
- * A thread has keys of its own in two collections that are always there, one of each kind, and up to OWN collections
- * that nobody else changes. Together these are its holdings, and only its own operations change them. It writes each
- * operation down before it begins and the outcome after it has returned. So at any moment the holdings are known but
- * for the one operation in flight, and those whose outcome the engine does not know.
+ * A thread has keys of its own in two collections that always exist, one of each kind, and up to OWN
+ * collections that no other thread changes. Together these are its holdings, and only its own operations
+ * change them. It records each operation before it begins and the outcome after it has returned. So at any
+ * moment the holdings are known except for the one operation in flight, and those in doubt, whose outcome the
+ * engine does not know.
  *
- * The record lies in memory that parent and child share. The operation's fields are complete before it is counted;
- * its outcome is stored last.
+ * The record is in memory that parent and child share. The operation's fields are complete before it is
+ * counted; its outcome is stored last.
  *
- * Tickets      order what happened: an operation whose `ended` is less than another's `begun` was acknowledged before
- *              the other was asked for.
- * Pens         counting an operation and noting its outcome takes the thread's pen. Who holds all pens sees a moment
- *              at which the process could have been killed, though the engine goes on (record_freeze).
+ * Tickets      order what happened: an operation whose `ended` is less than another's `begun` was
+ *              acknowledged before the other was started.
+ * Pens         counting an operation and noting its outcome takes the thread's pen. Holding all pens shows a
+ *              moment at which the process could have been killed, though the engine goes on (record_freeze).
  */
 #ifndef HOLT_TESTS_STRESS_RECORD_H
 #define HOLT_TESTS_STRESS_RECORD_H
@@ -21,8 +22,8 @@
 
 enum {
     STRESS_THREADS = 6,
-    SHARED = 2,              /* collections that are always there: the first places of every thread */
-    OWN = 4,                 /* the thread's own: the places behind them */
+    SHARED = 2,              /* collections that always exist: the first places of every thread */
+    OWN = 4,                 /* the thread's own: the places after them */
     STRESS_PLACES = SHARED + OWN,
     SLOTS = 40,              /* keys of a thread in a collection */
     ROWS = 8,                /* the first of them: in shared collections always written together in both */
@@ -42,8 +43,8 @@ typedef enum deed {
     DEED_DROP,   /* `place` */
     DEED_RENAME, /* `place`, to `name` */
     DEED_CLEAR,  /* `place` */
-    DEED_LOAD,   /* `place`: the slots that record_loads() tells */
-    DEED_SYNC,   /* all before is durable: holt_sync or holt_flush */
+    DEED_LOAD,   /* `place`: the slots that record_loads() returns */
+    DEED_SYNC,   /* everything before is durable: holt_sync or holt_flush */
     /* Of collections that all threads change (stress_race.h): */
     DEED_RACE_CREATE, /* `name`, `kind` */
     DEED_RACE_DROP,   /* `name` */
@@ -78,7 +79,7 @@ typedef struct operation_record {
 
 typedef struct holding {
     bool exists;
-    bool pristine; /* never written to since it was created or cleared: may be loaded into */
+    bool pristine; /* not written to since it was created or cleared: may be loaded into */
     uint8_t name, kind;
     uint32_t versions[SLOTS]; /* 0: absent */
 } holding;
@@ -91,9 +92,10 @@ typedef struct thread_record {
     pthread_mutex_t pen;
     holdings base;   /* before the first operation */
     uint32_t last_n; /* of all operations ever */
-    /* For other threads: which collection at each place has had its anchor since it got its name, and will have it
-     * until the next clear or rename, or until it is gone. 0: none; else a number that never comes again, times NAMES,
-     * plus its name. Release after the anchor is written; relaxed where it is withdrawn, for that comes before the call. */
+    /* For other threads: which collection at each place has had its anchor since it got its name, and will
+     * have it until the next clear or rename, or until it is gone. 0: none; otherwise a number that is never
+     * reused, times NAMES, plus its name. Stored with release after the anchor is written; relaxed when it is
+     * withdrawn, since that comes before the call. */
     _Atomic uint64_t anchored[STRESS_PLACES];
     _Atomic uint32_t count;
     operation_record operations[OPERATIONS_MAX];
@@ -102,7 +104,7 @@ typedef struct thread_record {
 typedef struct stress_record {
     _Atomic uint64_t tickets;
     atomic_bool stop; /* threads end when they see it. Relaxed: a hint */
-    atomic_bool rest; /* threads do nothing while it is set, when they have noted their last outcome. Relaxed */
+    atomic_bool rest; /* threads with their last outcome noted do nothing while set. Relaxed */
     bool race_exists[RACES]; /* before the first operation */
     verdict verdict;
     thread_record threads[STRESS_THREADS];
@@ -118,7 +120,8 @@ void           record_clear(stress_record *r);
 
 bool record_is_full(const thread_record *t);
 /* Counts an operation, whose arguments are set, as begun. Returns where it is. */
-operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op, uint64_t now_ns);
+operation_record *record_begin(stress_record *r, thread_record *t, const operation_record *op,
+                               uint64_t now_ns);
 void record_end(stress_record *r, thread_record *t, operation_record *op, outcome o, uint64_t now_ns);
 
 /* A moment: how many operations each thread had begun, and whether the last one was still open. */
@@ -129,7 +132,7 @@ typedef struct record_moment {
 
 void record_freeze(stress_record *r, record_moment *m); /* takes all pens */
 void record_thaw(stress_record *r);
-/* Of a record that nobody writes to any more. */
+/* For a record that is no longer written to. */
 void record_look(stress_record *r, record_moment *m);
 
 /* Changes the holdings as the operation does when it takes effect. */
@@ -140,14 +143,14 @@ void holdings_apply(holdings *h, const operation_record *op);
 extern const char *const shared_names[SHARED];
 const char *stress_name(unsigned thread, unsigned name, char buffer[STRESS_NAME_BYTES]);
 const char *race_name(unsigned race, char buffer[STRESS_NAME_BYTES]);
-/* Whose name it is. false: it is none of theirs. */
+/* Which thread has this name. false: none. */
 bool       stress_name_parse(const char *name, unsigned *thread, unsigned *number);
 holt_slice stress_key(unsigned thread, unsigned slot, char buffer[STRESS_KEY_BYTES]);
 holt_slice stress_prefix(unsigned thread, char buffer[STRESS_KEY_BYTES]);
-/* The slot that the thread has under this key. false: it is none. */
+/* The thread's slot with this key. false: there is none. */
 bool       stress_key_parse(holt_slice key, unsigned thread, unsigned *slot);
 holt_slice stress_value(unsigned thread, unsigned slot, uint32_t n, uint8_t buffer[STRESS_VALUE_BYTES]);
-/* The version, if these are the bytes of a value of this slot; else 0. */
+/* The version, if these are the bytes of a value of this slot; otherwise 0. */
 uint32_t   stress_value_parse(holt_slice value, unsigned thread, unsigned slot);
 bool       record_loads(uint32_t n, unsigned slot); /* whether load number n puts the slot */
 

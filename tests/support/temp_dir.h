@@ -12,7 +12,7 @@ typedef struct temp_dir {
     char path[TEMP_PATH_BYTES / 2]; /* empty and new, below TMPDIR or /tmp */
 } temp_dir;
 
-/* Ends the program when there can be none. */
+/* Ends the program if none can be made. */
 void temp_dir_create(temp_dir *d);
 /* Removes it with all that is in it. */
 void temp_dir_remove(temp_dir *d);
@@ -25,8 +25,8 @@ uint8_t *file_read(const char *path, size_t *size);
 void     file_write(const char *path, const void *bytes, size_t size);
 bool     file_exists(const char *path);
 
-/* A number that changes with any name, size, content or modification time of the files in a directory, but
- * for one name; NULL: of all. */
+/* A number that changes with any name, size, content or modification time of the files in a directory,
+ * leaving out one name (NULL: none). */
 uint64_t directory_fingerprint(const char *path, const char *but_for);
 /* Sets the permissions of a directory and of all in it. */
 bool     directory_set_modes(const char *path, unsigned directories, unsigned files);

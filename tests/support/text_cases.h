@@ -46,8 +46,8 @@ uint64_t    text_case_number(text_case *c, const char *key, uint64_t missing);
 
 /* The next line of input, without its newline, or NULL after the last. */
 const char *text_case_next_line(text_case *c);
-/* Splits the next line of input into words. Returns the first one, or NULL after the last line; the other words
- * replace the command's arguments. */
+/* Splits the next line of input into words. Returns the first one, or NULL after the last line; the other
+ * words replace the command's arguments. */
 const char *text_case_next_words(text_case *c);
 
 /* Fails the test: the block is not what the driver expects. Names file and line. */

@@ -12,11 +12,11 @@ static void append(verdict *v, const char *format, va_list args)
 
 bool verdict_failed(verdict *v)
 {
-    /* Acquire: who sees the flag sees the words. */
+    /* Acquire: a thread that sees the flag sees the message. */
     return atomic_load_explicit(&v->failed, memory_order_acquire);
 }
 
-/* Keeps the words if they are the first. */
+/* Keeps the message if it is the first. */
 static void keep(verdict *v, const char *format, va_list args)
 {
     pthread_mutex_lock(&v->mutex);

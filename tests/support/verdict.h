@@ -1,7 +1,7 @@
-/* verdict.h -- the first thing that went wrong, kept until a test can say so.
+/* verdict.h -- the first failure, kept until a test can report it.
  *
  * Many checks run where cmocka cannot fail a test: inside a call of the engine (sim's I/O hook) and on
- * threads of their own. They leave their words in a verdict and return false; the test then asserts the
+ * threads of their own. They leave their message in a verdict and return false; the test then asserts the
  * verdict with verdict_assert().
  *
  * Concurrency  any thread.
@@ -27,18 +27,19 @@ typedef struct verdict {
 
 bool verdict_failed(verdict *v);
 
-/* Keeps the words of the first failure. Always false. */
+/* Keeps the message of the first failure. Always false. */
 bool verdict_fail(verdict *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts more words behind those of the first failure, such as how to replay it. */
+/* Appends to the message of the first failure, for instance how to replay it. */
 void verdict_add(verdict *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Whether a call answered as expected; if not, says which call (the format), both statuses and the engine's
- * message. */
+/* Whether a call returned what was expected; if not, reports the call (the format), both statuses and the
+ * engine's message. */
 bool verdict_status(verdict *v, holt_status got, holt_status expected, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Fails the running cmocka test if the verdict has failed. The words go to stderr, for cmocka would cut them. */
+/* Fails the running cmocka test if the verdict has failed. The message goes to stderr, since cmocka would cut
+ * it. */
 #define verdict_assert(v) \
     do { \
         if (verdict_failed(v)) { \
@@ -49,8 +50,8 @@ bool verdict_status(verdict *v, holt_status got, holt_status expected, const cha
 
 enum { DESCRIBE_BYTES = 160 };
 
-/* Bytes for people: printable ones as they are, others as \xNN, long ones cut, the size behind. Returns
- * `buffer`. */
+/* Bytes in readable form: printable ones as they are, others as \xNN, long ones cut, followed by the size.
+ * Returns `buffer`. */
 const char *describe(holt_slice s, char buffer[DESCRIBE_BYTES]);
 
 #endif

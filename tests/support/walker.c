@@ -97,7 +97,7 @@ static bool model_prev(walker *w, slice *found)
     return greatest(w, NULL, true, found);
 }
 
-/* Moves the model's side; true: it stands on an entry. */
+/* Moves the model's side; true: it is on an entry. */
 static bool model_move(walker *w, walker_move move, slice key)
 {
     slice found = {NULL, 0};
@@ -165,7 +165,7 @@ static bool say(const walker *w, slice target, const char *what, slice expected,
     return verdict_fail(
         v,
         "cursor on collection %zu at moment %llu, moves %s (f)irst (l)ast (n)ext (p)rev (s)eek "
-        "seek_last(b), target %s: %s: stands on %s, expected %s; lower %s upper %s prefix %s",
+        "seek_last(b), target %s: %s: is on %s, expected %s; lower %s upper %s prefix %s",
         w->collection, (unsigned long long)w->at, w->trail, describe(target, a), what,
         describe(holt_cursor_key(w->cursor), b), describe(expected, c),
         w->range.lower.data ? describe(w->range.lower, l) : "-",

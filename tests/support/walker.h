@@ -41,11 +41,11 @@ typedef struct walker {
 /* Opens the cursor, and with it the walker. t may be NULL. */
 bool walker_open(walker *w, holt_collection *c, holt_txn *t, const walker_range *range, const model *m,
                  size_t collection, moment at, verdict *v);
-/* Makes one move and compares all that can be seen. `key` is for the seeks. */
+/* Makes one move and compares everything that can be seen. `key` is for the seeks. */
 bool walker_step(walker *w, walker_move move, slice key, verdict *v);
-/* holt_cursor_refresh: from now on `at`. */
+/* holt_cursor_refresh: from now on it shows `at`. */
 bool walker_refresh(walker *w, moment at, verdict *v);
-/* Closes the cursor; `expected` is the error that it stands in. */
+/* Closes the cursor; `expected` is the error that it is in. */
 bool walker_close(walker *w, holt_status expected, verdict *v);
 
 #endif

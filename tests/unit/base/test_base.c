@@ -1,4 +1,4 @@
-/* Tests of src/base but for epochs (test_epoch.c). */
+/* test_base.c -- tests of src/base, except epochs (test_epoch.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,14 +21,7 @@
 #include "base/random.h"
 #include "base/search.h"
 #include "base/status.h"
-
-static uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
+#include "support/seed.h"
 
 /* A number of a random width, so that all lengths of varints come up. */
 static uint64_t random_width(rng *r)
@@ -55,7 +48,7 @@ static void slice_order_is_bytewise_with_the_shorter_first(void **state)
     }
 }
 
-/* NULL with size 0 may not reach memcmp, and only it is an open bound. */
+/* NULL with size 0 must not reach memcmp, and only it is an open bound. */
 static void slice_prefixes_and_empty_slices_are_told_apart(void **state)
 {
     assert_true(slice_has_prefix(slice_of("abc", 3), slice_of("ab", 2)));
@@ -85,11 +78,11 @@ static void fixed_integers_are_little_endian_and_round_trip(void **state)
     assert_int_equal(get_u16le(b), 0xfedc);
 }
 
-/* Heads stand for keys in searches: their order must never contradict the keys' order. */
+/* Searches compare heads instead of keys: their order must never contradict the keys' order. */
 static void heads_order_as_the_bytes_they_are_made_of(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     for (int round = 0; round < 20000; round++) {
         uint8_t a[12], b[12];
         size_t a_size = rng_below(&r, sizeof a + 1), b_size = rng_below(&r, sizeof b + 1);
@@ -108,7 +101,7 @@ static void heads_order_as_the_bytes_they_are_made_of(void **state)
 static void varints_of_every_width_round_trip(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     for (int i = 0; i < 20000; i++) {
         uint64_t v = i == 0 ? 0 : i == 1 ? UINT64_MAX : random_width(&r), got;
         uint8_t b[VARINT_BYTES_MAX];
@@ -174,7 +167,7 @@ static void decoder_reads_in_order_what_was_written(void **state)
     assert_false(d.failed);
 }
 
-/* One check at the end of many reads is enough only if a failure stays, and no length is believed. */
+/* One check after many reads is enough only if a failure stays, and no length is trusted. */
 static void decoder_failure_stays_and_lengths_are_not_believed(void **state)
 {
     uint8_t b[VARINT_BYTES_MAX + 4];
@@ -201,7 +194,7 @@ static void decoder_failure_stays_and_lengths_are_not_believed(void **state)
 static void decoder_survives_random_bytes(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     for (int round = 0; round < 5000; round++) {
         size_t size = rng_below(&r, 40);
         uint8_t *bytes = mem_alloc(size);
@@ -285,8 +278,8 @@ static void status_of_a_system_call_says_what_the_caller_may_do(void **state)
     assert_string_equal(e.message, "wal-1.log: write of 5: Input/output error");
 }
 
-/* Layers add words in front; the fields of who first knew must survive, also when the words are their own
- * argument. */
+/* Layers add words in front; the fields set by the lowest layer must survive, also when the message is its
+ * own argument. */
 static void status_wrap_puts_words_in_front_and_keeps_the_fields(void **state)
 {
     holt_error e;
@@ -306,7 +299,7 @@ static void status_wrap_puts_words_in_front_and_keeps_the_fields(void **state)
     assert_string_equal(holt_error_message(), "alone");
 }
 
-/* A layer puts the file in front for errors that do not know it; those that do would name it twice. */
+/* A layer puts the file in front of errors that do not name it; those that do would name it twice. */
 static void status_wrap_does_not_repeat_the_words_a_message_begins_with(void **state)
 {
     holt_error e;
@@ -376,7 +369,7 @@ static void *fail_elsewhere(void *arg)
     return NULL;
 }
 
-/* A background failure reaches the caller it concerns only by save and restore. */
+/* A background failure reaches the caller that it concerns only by save and restore. */
 static void status_is_the_threads_own_and_can_be_handed_over(void **state)
 {
     pthread_t thread;
@@ -466,7 +459,7 @@ static void arena_memory_is_aligned_and_does_not_overlap(void **state)
         size_t size;
     } blocks[COUNT];
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     arena *a = arena_create();
     assert_non_null(a);
     size_t total = 0;
@@ -487,8 +480,8 @@ static void arena_memory_is_aligned_and_does_not_overlap(void **state)
     arena_destroy(a);
 }
 
-/* Beyond a size they are mapped and below it they are not, so a block changes its nature when it grows or shrinks
- * across it; and a mapping is aligned by cutting it, which resizing must bear. */
+/* Blocks beyond a size are mapped and smaller ones are not, so a block changes its nature when it grows or
+ * shrinks across it; and a mapping is aligned by cutting it, which resizing must handle. */
 static void large_block_keeps_its_bytes_through_all_sizes(void **state)
 {
     static const size_t sizes[] = {1,       100,     MEM_LARGE_BYTES - 1, MEM_LARGE_BYTES,
@@ -523,7 +516,7 @@ static void large_block_keeps_its_bytes_through_all_sizes(void **state)
     mem_fail_at(0, false);
 }
 
-/* An arena lives in small things too: the first chunk must not be a large one. */
+/* Small objects have an arena too: the first chunk must not be a large one. */
 static void arena_starts_small(void **state)
 {
     arena *a = arena_create();
@@ -566,7 +559,7 @@ static void hash_is_xxh3_of_fixed_values(void **state)
     assert_true(hash_bytes(bytes, sizeof bytes) != whole);
 }
 
-/* A failing history is worth nothing if its seed does not give it again. */
+/* A failing history is useless if its seed does not reproduce it. */
 static void random_numbers_replay_from_their_seed(void **state)
 {
     rng a, b, other;
@@ -589,7 +582,7 @@ static void random_numbers_replay_from_their_seed(void **state)
 static void random_numbers_below_a_bound_reach_all_of_it(void **state)
 {
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     unsigned seen[10] = {0}, hits = 0;
     for (int i = 0; i < 10000; i++) {
         uint64_t v = rng_below(&r, 10);

@@ -1,4 +1,5 @@
-/* Tests of src/base/epoch.h: what is retired is not freed under a reader, and is freed in the end. */
+/* test_epoch.c -- tests of src/base/epoch.h: what is retired is not freed under a reader, and is freed in the
+ * end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,14 +40,14 @@ static void go_to(_Atomic int *step, int value)
 }
 
 /* With no reader anywhere reclamation must not wait for anything. */
-static void epoch_passes_at_once_when_nobody_reads(void **state)
+static void epoch_passes_at_once_without_readers(void **state)
 {
     for (int i = 0; i < 100; i++)
         assert_true(epoch_passed(epoch_retire()));
     assert_false(epoch_inside());
 }
 
-/* The section may have begun before the unlinking: the tag cannot pass, however often it is asked. */
+/* The section may have begun before the unlinking: the tag must not pass, however often it is checked. */
 static void epoch_does_not_pass_under_a_section(void **state)
 {
     assert_int_equal(epoch_enter(), HOLT_OK);
@@ -81,7 +82,8 @@ static void *enter_without_memory(void *arg)
     return NULL;
 }
 
-/* The first section of a thread allocates, unless an ended thread has left its record; later ones may not. */
+/* The first section of a thread allocates, unless an ended thread has left its record; later ones must
+ * not. */
 static void epoch_first_section_may_lack_memory_and_later_ones_do_not(void **state)
 {
     pthread_t thread;
@@ -113,7 +115,7 @@ static void *count_allocations_of_a_section(void *arg)
     return NULL;
 }
 
-/* A program that starts a thread per request must not grow: records are recycled, and hold nothing back. */
+/* A program that starts a thread per request must not grow: records are recycled, and delay nothing. */
 static void epoch_records_of_ended_threads_are_recycled(void **state)
 {
     pthread_t thread;
@@ -134,7 +136,7 @@ static void *wait_for_tag(void *arg)
     return NULL;
 }
 
-/* The waiter sleeps while the reader is inside, and the reader's leaving is all it needs. */
+/* The waiter sleeps while the reader is inside, and the reader's leaving is all that wakes it. */
 static void epoch_wait_ends_when_the_reader_leaves(void **state)
 {
     pthread_t thread;
@@ -190,7 +192,7 @@ static void object_destroy(object *o)
     mem_free(o);
 }
 
-/* The purpose of it all. Freed memory is overwritten first, and the sanitizers watch. */
+/* What epochs are for. Freed memory is overwritten first, and the sanitizers watch. */
 static void epoch_objects_are_not_freed_under_four_readers(void **state)
 {
     pthread_t readers[READERS], visitor;
@@ -214,7 +216,7 @@ static void epoch_objects_are_not_freed_under_four_readers(void **state)
             while (pending > 0)
                 object_destroy(retired[--pending]);
         }
-        if (i % 400 == 0) { /* threads come and go meanwhile */
+        if (i % 400 == 0) { /* threads come and go */
             start(&visitor, one_section, NULL);
             join(visitor);
         }
@@ -273,7 +275,7 @@ static void child_reclaims(void *arg)
     if (!epoch_passed(tag)) _exit(4);
 }
 
-/* In the child the reader that was inside does not exist: waiting for it would be for ever. */
+/* In the child, the reader that was inside does not exist: waiting for it would never end. */
 static void epoch_in_a_forked_child_forgets_the_other_threads(void **state)
 {
     pthread_t thread;
@@ -309,7 +311,7 @@ static void epoch_section_of_the_forking_thread_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(epoch_passes_at_once_when_nobody_reads),
+        cmocka_unit_test(epoch_passes_at_once_without_readers),
         cmocka_unit_test(epoch_does_not_pass_under_a_section),
         cmocka_unit_test(epoch_sections_nest),
         cmocka_unit_test(epoch_first_section_may_lack_memory_and_later_ones_do_not),

@@ -1,4 +1,5 @@
-/* test_block.c -- blocks against a plain array of entries, and the check against every kind of damage. */
+/* test_block.c -- blocks compared with a plain array of entries, and block_check with every kind of
+ * damage. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "block/block.h"
+#include "support/seed.h"
 
 /* ---------------------------------------------------------------- the model */
 
@@ -88,16 +90,8 @@ static block_entry entry_of(const item *i)
                          .expires_at_ms = i->expires_at_ms};
 }
 
-static uint64_t seed_of_run(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20250611;
-    printf("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-/* A key of one of the shapes that make trouble: few distinct bytes (prefixes of each other, equal heads), NUL
- * bytes, a common prefix, long ones, the empty one. */
+/* A key of one of the shapes that cause trouble: few distinct bytes (prefixes of each other, equal heads),
+ * NUL bytes, a common prefix, long ones, the empty one. */
 static slice random_key(rng *r, unsigned shape, uint8_t *buffer)
 {
     size_t size = 0;
@@ -276,12 +270,12 @@ static void round_trip(const model *m, uint8_t level, size_t block_bytes)
 
 /* ---------------------------------------------------------------- tests: reading back */
 
-/* The heads decide most searches; keys that are prefixes of each other, hold NUL bytes or differ past their
- * heads are where the zero-padding could lie. */
-static void leaf_answers_like_a_sorted_array(void **state)
+/* The heads decide most searches; their zero-padding could be wrong for keys that are prefixes of each other,
+ * contain NUL bytes or differ past their heads. */
+static void leaf_agrees_with_a_sorted_array(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 300; round++) {
         unsigned shape = (unsigned)rng_below(&r, 3);
         model m = random_leaf(&r, shape, 1 + rng_below(&r, 120), 150);
@@ -294,7 +288,7 @@ static void leaf_answers_like_a_sorted_array(void **state)
 static void longest_keys_round_trip(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 8; round++) {
         model m = random_leaf(&r, 3, 1 + rng_below(&r, 20), 10);
         round_trip(&m, 0, 4096);
@@ -307,7 +301,7 @@ static void longest_keys_round_trip(void **state)
 static void offsets_widen_at_64_kib(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     model large = random_leaf(&r, 1, 3000, 150);
     round_trip(&large, 0, 65536);
     model_free(&large);
@@ -329,7 +323,7 @@ static void offsets_widen_at_64_kib(void **state)
     }
 }
 
-/* The empty key does not take part in the prefix: the others must keep theirs, and be found with it. */
+/* The empty key does not have the prefix: the others must keep theirs, and be found with it. */
 static void empty_key_costs_the_others_no_prefix(void **state)
 {
     model m = {NULL, 0};
@@ -353,11 +347,11 @@ static void empty_key_costs_the_others_no_prefix(void **state)
     model_free(&m);
 }
 
-/* A child holds what lies from its separator up to the next: one off here loses keys. */
+/* A child holds the keys from its separator up to the next: an error of one here loses keys. */
 static void inner_node_leads_to_the_child_that_may_hold_the_key(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 100; round++) {
         model m = random_inner(&r, (unsigned)rng_below(&r, 4), 1 + rng_below(&r, 100), rng_chance(&r, 2));
         size_t size;
@@ -375,7 +369,7 @@ static void inner_node_leads_to_the_child_that_may_hold_the_key(void **state)
     }
 }
 
-static void extents_size_is_the_sum_of_their_lengths(void **state)
+static void overflow_size_is_the_sum_of_the_pieces(void **state)
 {
     uint8_t list[3 * BLOCK_PTR_SIZE];
     for (uint32_t i = 0; i < 3; i++)
@@ -384,12 +378,12 @@ static void extents_size_is_the_sum_of_their_lengths(void **state)
     assert_true(block_overflow_size(slice_of(NULL, 0)) == 0);
 }
 
-/* A separator that is not between its keys sends a search to the wrong child; one that is not shortest makes
- * nodes fat. */
+/* A separator that is not between its keys sends a search to the wrong child; one that is not the shortest
+ * makes nodes large. */
 static void separator_is_shortest_between_two_keys(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     uint8_t one[32], two[32];
     for (int round = 0; round < 20000; round++) {
         unsigned shape = (unsigned)rng_below(&r, 3);
@@ -416,7 +410,7 @@ static void separator_is_shortest_between_two_keys(void **state)
 static void what_fits_stays_within_block_bytes(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     block_builder *b;
     assert_int_equal(block_builder_create(&b, 0, 4096), HOLT_OK);
     for (int round = 0; round < 100; round++) {
@@ -445,7 +439,7 @@ static void what_fits_stays_within_block_bytes(void **state)
 static void inner_node_takes_four_children_whatever_their_size(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     model m = random_inner(&r, 3, 40, true);
     block_builder *b;
     assert_int_equal(block_builder_create(&b, 1, 4096), HOLT_OK);
@@ -471,7 +465,7 @@ static void inner_node_takes_four_children_whatever_their_size(void **state)
 static void builder_survives_failed_allocations(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     model m = random_leaf(&r, 1, 60, 300);
     block_builder *b;
     mem_fail_at(1, false);
@@ -530,13 +524,12 @@ static void use_everything(const uint8_t *bytes, size_t size)
     free(previous);
 }
 
-/* A byte can be of no meaning to the block's own structure only inside the prefix, a key's bytes past its
- * head, a value, an expiry or a pointer: everything else must be refused, and what is accepted must be safe
- * to read. */
+/* A byte may be free of constraints only inside the prefix, a key's bytes past its head, a value, an expiry
+ * or a pointer: everything else must be refused, and what is accepted must be safe to read. */
 static void damaged_blocks_are_refused_or_safe(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     int accepted = 0;
     for (int round = 0; round < 200; round++) {
         bool inner = rng_chance(&r, 4);
@@ -567,7 +560,7 @@ static void damaged_blocks_are_refused_or_safe(void **state)
     assert_true(accepted > 0);
 }
 
-/* Whether a byte of the block is only information, so that another value of it makes another sound block. */
+/* Whether any value of this byte makes a sound block. */
 static bool is_information(const uint8_t *bytes, const block *b, size_t at)
 {
     if (at >= BLOCK_HEADER_SIZE && at < (size_t)BLOCK_HEADER_SIZE + b->prefix_size) return true;
@@ -581,8 +574,8 @@ static bool is_information(const uint8_t *bytes, const block *b, size_t at)
     return false;
 }
 
-/* Each byte of header, heads and offsets, each tag and size, and the keys' bytes within heads are bound by
- * others: every other value must be seen. */
+/* Each byte of header, heads and offsets, each tag and size, and the keys' bytes within heads depend on
+ * others: every other value must be detected. */
 static void structure_bytes_are_all_bound(void **state)
 {
     model m = {NULL, 0};
@@ -607,11 +600,11 @@ static void structure_bytes_are_all_bound(void **state)
     model_free(&m);
 }
 
-/* A cut block must be refused at whatever byte it is cut, and so must one with bytes behind its entries. */
+/* A block must be refused at whatever byte it is cut, and so must one with bytes after its entries. */
 static void cut_and_lengthened_blocks_are_refused(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     for (int round = 0; round < 20; round++) {
         model m = random_leaf(&r, (unsigned)rng_below(&r, 3), 1 + rng_below(&r, 40), 40);
         size_t size;
@@ -637,11 +630,11 @@ static void cut_and_lengthened_blocks_are_refused(void **state)
     }
 }
 
-/* Bytes that were never a block, whose counts and sizes promise anything. */
+/* Bytes that were never a block, with any counts and sizes. */
 static void random_bytes_are_refused(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     uint8_t bytes[256] __attribute__((aligned(8)));
     for (int round = 0; round < 20000; round++) {
         rng_fill(&r, bytes, sizeof bytes);
@@ -660,7 +653,7 @@ static void random_bytes_are_refused(void **state)
     }
 }
 
-/* Inner nodes lead on: an entry that is no pointer, or a pointer to nothing, must not be followed. */
+/* Inner nodes point to others: an entry that is no pointer, or a pointer to nothing, must not be followed. */
 static void inner_node_with_something_else_than_pointers_is_refused(void **state)
 {
     model m = {NULL, 0};
@@ -691,12 +684,12 @@ static void inner_node_with_something_else_than_pointers_is_refused(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(leaf_answers_like_a_sorted_array),
+        cmocka_unit_test(leaf_agrees_with_a_sorted_array),
         cmocka_unit_test(longest_keys_round_trip),
         cmocka_unit_test(offsets_widen_at_64_kib),
         cmocka_unit_test(empty_key_costs_the_others_no_prefix),
         cmocka_unit_test(inner_node_leads_to_the_child_that_may_hold_the_key),
-        cmocka_unit_test(extents_size_is_the_sum_of_their_lengths),
+        cmocka_unit_test(overflow_size_is_the_sum_of_the_pieces),
         cmocka_unit_test(separator_is_shortest_between_two_keys),
         cmocka_unit_test(what_fits_stays_within_block_bytes),
         cmocka_unit_test(inner_node_takes_four_children_whatever_their_size),

@@ -57,7 +57,7 @@ static void a_key_that_was_added_is_always_admitted(void **state)
     }
 }
 
-/* Line and bits come from one hash: were they not independent, the rate would be several times what theory
+/* Line and bits come from one hash: if they were not independent, the rate would be several times what theory
  * says. */
 static void ten_bits_a_key_admit_about_one_percent_of_others(void **state)
 {

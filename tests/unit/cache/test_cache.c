@@ -12,16 +12,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "cache/cache_internal.h"
+#include "support/seed.h"
 
 enum { MIB = 1 << 20, BLOCK_MAX = 65536 };
-
-static uint64_t seed_of_run(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20250612;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 /* ---------------------------------------------------------------- blocks made from their pointer */
 
@@ -187,7 +180,7 @@ static void a_small_cache_returns_the_right_block_or_none(void **state)
 {
     enum { FILES = 3, ORDINALS = 3000 };
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     cache *c = new_cache(MIB);
     cache_file *files[FILES];
     static uint32_t versions[FILES][ORDINALS]; /* the newest inserted; older ones must not come back */
@@ -403,7 +396,7 @@ static void closing_files_frees_all_they_had(void **state)
 static void sparse_ordinals_stay_within_the_limit(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_run());
+    rng_seed(&r, test_seed());
     cache *c = new_cache(MIB);
     cache_file *f = new_file(c);
     for (int i = 0; i < 5000; i++) {
@@ -664,7 +657,7 @@ static void readers_see_only_their_blocks_while_others_change_everything(void **
     enum { READERS = 3, WRITERS = 2 };
     static stress s;
     memset(&s, 0, sizeof s);
-    s.seed = seed_of_run();
+    s.seed = test_seed();
     s.cache = new_cache(3 * MIB);
     s.file = new_file(s.cache);
     stress_thread threads[READERS + WRITERS];

@@ -1,4 +1,5 @@
-/* test_clock.c -- src/db/clock.c: the manifest's time when the wall clock is set back, by an administrator or by NTP. */
+/* test_clock.c -- src/db/clock.c: the manifest's time when the wall clock is set back, by an administrator or
+ * by NTP. */
 #include "db/clock.h"
 #include "db/manifest/manifest_state.h"
 #include "db/open/open.h"
@@ -23,8 +24,8 @@ static holt_status check_record(void *ctx, uint64_t index, slice record)
     return rc;
 }
 
-/* Every record of the current manifest has a time that is not before that of the one before it, nor before `since`. Returns the
- * last. */
+/* Checks that no record of the current manifest has a time before that of the record before it, nor before
+ * `since`. Returns the last time. */
 static uint64_t check_times(os *o, uint64_t since, uint64_t records)
 {
     times t = {.last = since};
@@ -71,7 +72,7 @@ static void the_manifests_time_does_not_go_back(void **state)
     sim_destroy(o);
 }
 
-/* Nor while it is closed: what it held is read when it is opened. */
+/* Nor while the database is closed: the time is read from the manifest at the next open. */
 static void the_manifests_time_does_not_go_back_over_a_reopening(void **state)
 {
     (void)state;

@@ -26,8 +26,8 @@ typedef struct fake_log {
 
 static void note(fake_log *f, const char *what, uint64_t number)
 {
-    f->size += (size_t)snprintf(f->events + f->size, sizeof f->events - f->size, number ? "%s %llu; " : "%s; ", what,
-                                (unsigned long long)number);
+    f->size += (size_t)snprintf(f->events + f->size, sizeof f->events - f->size,
+                                number ? "%s %llu; " : "%s; ", what, (unsigned long long)number);
 }
 
 static uint32_t queued(fake_log *f)
@@ -109,8 +109,9 @@ static void fake_log_init(fake_log *f)
 
 static commit_request request_of(const char *key, uint32_t durability)
 {
-    return (commit_request){.operation = {.op = ENTRY_PUT, .collection = 1, .key = holt_str(key), .value = holt_str("v")},
-                            .durability = durability};
+    return (commit_request){
+        .operation = {.op = ENTRY_PUT, .collection = 1, .key = holt_str(key), .value = holt_str("v")},
+        .durability = durability};
 }
 
 /* ---------------------------------------------------------------- threads */
@@ -163,7 +164,8 @@ static void a_lone_request_goes_through_all_steps(void **state)
     assert_int_equal(a.status, HOLT_OK);
     assert_int_equal(a.first_seqno, 1);
     assert_int_equal(b.first_seqno, 2);
-    assert_string_equal(f.events, "group 1; admit 1; append; sync; visible 1; group 1; admit 2; append; visible 2; ");
+    assert_string_equal(f.events,
+                        "group 1; admit 1; append; sync; visible 1; group 1; admit 2; append; visible 2; ");
     assert_int_equal(atomic_load(&f.queue.count), 2);
     assert_int_equal(atomic_load(&f.queue.puts), 2);
     commit_queue_deinit(&f.queue);
@@ -178,8 +180,9 @@ static void requests_behind_a_leader_share_one_append_and_sync(void **state)
                          {.request = request_of("c", HOLT_COMMIT)},
                          {.request = request_of("d", HOLT_PROCESS)}};
     submit_behind_a_leader(&f, &leader, members, 3);
-    assert_string_equal(f.events,
-                        "group 1; admit 1; append; visible 1; group 3; admit 2; admit 3; admit 4; append; sync; visible 4; ");
+    assert_string_equal(
+        f.events,
+        "group 1; admit 1; append; visible 1; group 3; admit 2; admit 3; admit 4; append; sync; visible 4; ");
     for (int i = 0; i < 3; i++) {
         assert_int_equal(members[i].request.status, HOLT_OK);
         assert_int_equal(members[i].request.first_seqno, 2 + i);
@@ -198,8 +201,9 @@ static void a_group_has_a_limit(void **state)
                          {.request = request_of("d", HOLT_PROCESS)}};
     f.queue.env.group_bytes_max = 2 * frame_length(request_payload_size(&leader));
     submit_behind_a_leader(&f, &leader, members, 3);
-    assert_string_equal(f.events, "group 1; admit 1; append; visible 1; group 2; admit 2; admit 3; append; visible 3; "
-                                  "group 1; admit 4; append; visible 4; ");
+    assert_string_equal(f.events,
+                        "group 1; admit 1; append; visible 1; group 2; admit 2; admit 3; append; visible 3; "
+                        "group 1; admit 4; append; visible 4; ");
     commit_queue_deinit(&f.queue);
 }
 
@@ -208,7 +212,8 @@ static void a_refused_request_takes_no_seqno_and_fails_alone(void **state)
     fake_log f;
     fake_log_init(&f);
     commit_request leader = request_of("a", HOLT_PROCESS);
-    member members[2] = {{.request = request_of("b", HOLT_PROCESS)}, {.request = request_of("c", HOLT_PROCESS)}};
+    member members[2] = {{.request = request_of("b", HOLT_PROCESS)},
+                         {.request = request_of("c", HOLT_PROCESS)}};
     f.refuse_seqno = 2;
     submit_behind_a_leader(&f, &leader, members, 2);
     assert_int_equal(members[0].request.status, HOLT_EXISTS);

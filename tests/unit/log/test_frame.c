@@ -42,7 +42,7 @@ static bool frame_is_good(const uint8_t *at, uint64_t offset, frame *out)
 /* ---------------------------------------------------------------- one frame */
 
 /* The padding depends on the payload's size modulo 8. */
-static void frame_comes_back_as_it_was_put(void **state)
+static void frame_round_trips(void **state)
 {
     uint8_t bytes[FRAME_BYTES_MAX];
     for (int type = FRAME_COMMIT; type <= FRAME_RECORD; type++) {
@@ -68,7 +68,7 @@ static void frame_comes_back_as_it_was_put(void **state)
     }
 }
 
-/* A byte that no checksum covers could change unseen. */
+/* A byte that no checksum covers could change undetected. */
 static void frame_with_any_bit_flipped_is_refused(void **state)
 {
     uint8_t bytes[FRAME_BYTES_MAX];
@@ -81,7 +81,7 @@ static void frame_with_any_bit_flipped_is_refused(void **state)
     assert_true(frame_is_good(bytes, 1024, &back));
 }
 
-/* Stale bytes of a recycled file are good frames, but of another salt or another place. */
+/* Stale bytes of a recycled file are valid frames, but of another salt or another place. */
 static void frame_of_another_place_is_refused(void **state)
 {
     uint8_t bytes[FRAME_BYTES_MAX];
@@ -102,7 +102,7 @@ static void mend(uint8_t *bytes, size_t length)
     put_u64le(bytes + length - FRAME_TRAILER, hash_bytes(bytes, length - FRAME_TRAILER));
 }
 
-/* With right checksums only the structure is left to say no; a reader that trusts it reads too far. */
+/* With right checksums only the structure can be wrong; a reader that trusts it reads too far. */
 static void frame_of_wrong_structure_is_refused(void **state)
 {
     static const struct {
@@ -147,10 +147,10 @@ static void reading_close(reading *r)
     log_machine_close(&r->machine);
 }
 
-/* The evidence that tells damage from a torn tail stands behind the damage, wherever that ends. */
+/* The evidence that tells damage from a torn tail comes after the damage, wherever that ends. */
 static void frame_reader_finds_frames_at_any_place(void **state)
 {
-    uint64_t seed = log_test_seed();
+    uint64_t seed = test_seed();
     rng r;
     rng_seed(&r, seed);
     size_t size = 64 << 10;
@@ -240,7 +240,7 @@ static void frame_reader_takes_any_offset(void **state)
 }
 
 /* Taking a read error for the end of the log would cut it. */
-static void frame_reader_hands_on_errors(void **state)
+static void frame_reader_returns_read_errors(void **state)
 {
     uint8_t bytes[1024] = {0};
     frame f;
@@ -278,11 +278,11 @@ static operation operation_random(rng *r, uint8_t *bytes)
     return o;
 }
 
-static void operations_come_back_as_they_were_put(void **state)
+static void operations_round_trip(void **state)
 {
     enum { COUNT = 20 };
     rng r;
-    rng_seed(&r, log_test_seed());
+    rng_seed(&r, test_seed());
     uint8_t text[400], payload[COUNT * 500];
     rng_fill(&r, text, sizeof text);
     for (int round = 0; round < 200; round++) {
@@ -308,7 +308,7 @@ static void operations_come_back_as_they_were_put(void **state)
     }
 }
 
-/* A commit that ends in the midst of an operation must not pass for a shorter one. */
+/* A commit that ends in the middle of an operation must not pass for a shorter one. */
 static void operation_cut_anywhere_is_malformed(void **state)
 {
     for (uint8_t op = ENTRY_PUT; op <= ENTRY_PUT_UNTIL; op++) {
@@ -365,7 +365,7 @@ static segment_header header_example(void)
     return h;
 }
 
-static void segment_header_comes_back_as_it_was_put(void **state)
+static void segment_header_round_trips(void **state)
 {
     segment_header h = header_example(), back;
     uint8_t bytes[SEGMENT_HEADER];
@@ -397,7 +397,7 @@ static void segment_header_of_another_segment_or_database_is_none(void **state)
     assert_int_equal(segment_header_decode(bytes, 42, other, &back), HOLT_NOT_FOUND);
 }
 
-/* A newer release's log is to be refused by name, not read as torn. */
+/* A newer release's log must be refused as such, not taken for a torn one. */
 static void segment_header_of_a_newer_format_is_unsupported(void **state)
 {
     static const size_t places[] = {8, 12, 112};
@@ -437,18 +437,18 @@ static void segment_names_are_read_as_they_are_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frame_comes_back_as_it_was_put),
+        cmocka_unit_test(frame_round_trips),
         cmocka_unit_test(frame_with_any_bit_flipped_is_refused),
         cmocka_unit_test(frame_of_another_place_is_refused),
         cmocka_unit_test(frame_of_wrong_structure_is_refused),
         cmocka_unit_test(frame_reader_finds_frames_at_any_place),
         cmocka_unit_test(frame_reader_reads_across_its_window),
         cmocka_unit_test(frame_reader_takes_any_offset),
-        cmocka_unit_test(frame_reader_hands_on_errors),
-        cmocka_unit_test(operations_come_back_as_they_were_put),
+        cmocka_unit_test(frame_reader_returns_read_errors),
+        cmocka_unit_test(operations_round_trip),
         cmocka_unit_test(operation_cut_anywhere_is_malformed),
         cmocka_unit_test(operation_of_unknown_kind_is_malformed),
-        cmocka_unit_test(segment_header_comes_back_as_it_was_put),
+        cmocka_unit_test(segment_header_round_trips),
         cmocka_unit_test(segment_header_with_any_bit_flipped_is_none),
         cmocka_unit_test(segment_header_of_another_segment_or_database_is_none),
         cmocka_unit_test(segment_header_of_a_newer_format_is_unsupported),

@@ -1,29 +1,30 @@
-/* test_log_lives.c -- random lives of a log: what it promised survives, whatever happens to its processes and machines. */
-#include "support/log_world.h"
+/* test_log_lives.c -- random lives of a log: what it has promised survives whatever happens to its processes
+ * and machines. */
+#include "support/restarted_log.h"
 
 #include <errno.h>
 
 typedef struct life {
-    world w;
+    restarted_log log;
     rng r;
     seqno appended, synced; /* promised across kills; across power cuts */
 } life;
 
 static void live_commit(life *l)
 {
-    world *w = &l->w;
-    for (uint64_t i = rng_below(&l->r, 6); i-- > 0 && wal_health(w->wal) == HOLT_OK;) {
-        if (!wal_fits(w->wal, 2000)) return;
-        if (commit_append_as(w->wal, w->next, rng_chance(&l->r, 2)) == HOLT_OK) l->appended = w->next++;
+    restarted_log *log = &l->log;
+    for (uint64_t i = rng_below(&l->r, 6); i-- > 0 && wal_health(log->wal) == HOLT_OK;) {
+        if (!wal_fits(log->wal, 2000)) return;
+        if (commit_append_as(log->wal, log->next, rng_chance(&l->r, 2)) == HOLT_OK) l->appended = log->next++;
     }
 }
 
 static void live_sync(life *l, bool fails)
 {
     seqno appended = l->appended;
-    if (fails) sim_fail(l->w.machine.os, SIM_SYNC, 1, EIO, false);
-    if (wal_sync(l->w.wal) == HOLT_OK) l->synced = appended;
-    sim_fail(l->w.machine.os, SIM_SYNC, 0, 0, false);
+    if (fails) sim_fail(l->log.machine.os, SIM_SYNC, 1, EIO, false);
+    if (wal_sync(l->log.wal) == HOLT_OK) l->synced = appended;
+    sim_fail(l->log.machine.os, SIM_SYNC, 0, 0, false);
 }
 
 static sim_cut random_cut(rng *r)
@@ -42,24 +43,24 @@ static void live_crash(life *l)
     bool power = rng_chance(&l->r, 2);
     sim_cut cut = random_cut(&l->r);
     uint64_t seed = rng_next(&l->r);
-    world_crash(&l->w, power ? &cut : NULL, seed);
+    log_crash(&l->log, power ? &cut : NULL, seed);
     if (power) l->appended = l->synced;
 }
 
 /* Recovers, perhaps after attempts that die on the way. What is recovered is durable. */
 static void live_recover(life *l)
 {
-    world *w = &l->w;
+    restarted_log *log = &l->log;
     while (rng_chance(&l->r, 3)) {
-        sim_fail(w->machine.os, SIM_CALLS, 1 + rng_below(&l->r, 60), EIO, true);
-        holt_status rc = world_recover(w, true);
-        sim_fail(w->machine.os, SIM_CALLS, 0, 0, false);
-        if (rc == HOLT_OK) l->appended = l->synced = w->recovered_last;
+        sim_fail(log->machine.os, SIM_CALLS, 1 + rng_below(&l->r, 60), EIO, true);
+        holt_status rc = log_recover(log, true);
+        sim_fail(log->machine.os, SIM_CALLS, 0, 0, false);
+        if (rc == HOLT_OK) l->appended = l->synced = log->recovered_last;
         live_crash(l);
     }
-    expect_ok(world_recover(w, true));
-    assert_true(w->recovered_last >= l->appended);
-    l->appended = l->synced = w->recovered_last;
+    expect_ok(log_recover(log, true));
+    assert_true(log->recovered_last >= l->appended);
+    l->appended = l->synced = log->recovered_last;
 }
 
 static void live(life *l)
@@ -70,17 +71,17 @@ static void live(life *l)
         live_sync(l, false);
         return;
     case 2:
-        (void)wal_prepare(l->w.wal);
+        (void)wal_prepare(l->log.wal);
         return;
     case 3:
     case 4:
-        if (l->w.sealed_count < SEALED_MAX) (void)world_rotate(&l->w);
+        if (l->log.sealed_count < SEALED_MAX) (void)log_rotate(&l->log);
         return;
     case 5:
-        if (wal_health(l->w.wal) == HOLT_OK) {
+        if (wal_health(l->log.wal) == HOLT_OK) {
             /* a flush's record follows the sync of all it flushed: its runs are durable */
-            world_flush(&l->w);
-            if (l->synced < l->w.log.flushed_seqno) l->synced = l->w.log.flushed_seqno;
+            log_flush(&l->log);
+            if (l->synced < l->log.checkpoint.flushed_seqno) l->synced = l->log.checkpoint.flushed_seqno;
         }
         return;
     case 6:
@@ -89,8 +90,8 @@ static void live(life *l)
         return;
     case 7:
         if (!rng_chance(&l->r, 2)) return;
-        if (wal_health(l->w.wal) == HOLT_OK && rng_chance(&l->r, 3)) {
-            world_close_log(&l->w);
+        if (wal_health(l->log.wal) == HOLT_OK && rng_chance(&l->r, 3)) {
+            log_finish(&l->log);
             l->synced = l->appended;
         }
         live_crash(l);
@@ -101,20 +102,20 @@ static void live(life *l)
     }
 }
 
-/* Kills, power cuts, failed syncs and dying recoveries in any order: the log is always a prefix of what was written
- * (log_replay sees to that), and never shorter than promised. */
+/* Kills, power cuts, failed syncs and dying recoveries in any order: the log is always a prefix of what was
+ * written (log_replay checks that), and never shorter than promised. */
 static void log_keeps_its_promise_through_random_lives(void **state)
 {
-    uint64_t seed = log_test_seed();
+    uint64_t seed = test_seed();
     for (uint64_t i = 0; i < 60; i++) {
         life l = {0};
         rng_seed(&l.r, seed + i);
-        world_open(&l.w, seed + i);
+        log_open(&l.log, seed + i);
         for (int step = 0; step < 150; step++)
             live(&l);
         live_crash(&l);
         live_recover(&l);
-        world_close(&l.w);
+        log_close(&l.log);
     }
 }
 

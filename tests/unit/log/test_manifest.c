@@ -71,15 +71,15 @@ static uint64_t count_records(os_dir *dir)
     return count;
 }
 
-typedef struct fixture {
+typedef struct manifest_image {
     log_machine machine;
     uint64_t ends[64]; /* of records in the file */
     uint8_t *bytes;    /* of MANIFEST-3 */
     size_t size;
-} fixture;
+} manifest_image;
 
-/* MANIFEST-3 with so many records, closed; its bytes are in the fixture, to be spoilt. */
-static void fixture_open(fixture *f, uint64_t count)
+/* MANIFEST-3 with this many records, closed; its bytes are in the image, to be spoilt. */
+static void manifest_image_open(manifest_image *f, uint64_t count)
 {
     manifest *m;
     log_machine_open(&f->machine, 1);
@@ -93,12 +93,12 @@ static void fixture_open(fixture *f, uint64_t count)
     expect_ok(sim_peek(f->machine.os, "/db/MANIFEST-000003", (void **)&f->bytes, &f->size));
 }
 
-static void fixture_put(fixture *f, size_t size)
+static void manifest_image_put(manifest_image *f, size_t size)
 {
     expect_ok(sim_poke(f->machine.os, "/db/MANIFEST-000003", f->bytes, size));
 }
 
-static void fixture_close(fixture *f)
+static void manifest_image_close(manifest_image *f)
 {
     mem_free(f->bytes);
     log_machine_close(&f->machine);
@@ -128,7 +128,7 @@ static void manifest_reads_as_it_was_written(void **state)
     log_machine_close(&m);
 }
 
-/* A record is promised when it returns: nothing else will sync it. */
+/* A record is durable when the call returns: nothing else will sync it. */
 static void manifest_record_survives_a_power_cut(void **state)
 {
     log_machine m;
@@ -144,7 +144,7 @@ static void manifest_record_survives_a_power_cut(void **state)
     log_machine_close(&m);
 }
 
-/* A full disk must not keep the flush from being recorded that will free space on it. */
+/* On a full disk it must be possible to record the flush that will free space. */
 static void manifest_has_room_for_records_on_a_full_disk(void **state)
 {
     sim_options options = {.seed = 1};
@@ -192,7 +192,7 @@ static void manifest_that_cannot_be_created_leaves_nothing(void **state)
     }
 }
 
-/* Whether the record is on disk is unknown: a second one behind it could make it current or orphan it. */
+/* It is unknown whether the record is on disk: a second one after it could make it current or orphan it. */
 static void manifest_is_broken_for_good_after_a_failed_write_or_sync(void **state)
 {
     static const sim_call calls[] = {SIM_WRITE, SIM_SYNC};
@@ -236,94 +236,94 @@ static void manifest_without_memory_is_not_broken(void **state)
 
 /* ---------------------------------------------------------------- torn and damaged records */
 
-/* A torn record was never acknowledged: it is dropped, whatever of it is there. */
+/* A torn record was never acknowledged: it is dropped, however much of it is there. */
 static void manifest_torn_last_record_is_dropped(void **state)
 {
-    fixture f;
-    fixture_open(&f, 4);
+    manifest_image f;
+    manifest_image_open(&f, 4);
     uint8_t *spoilt = f.bytes, *whole = mem_copy(f.bytes, f.size);
     for (uint64_t at = f.ends[2]; at < f.ends[3]; at++) {
         spoilt[at] ^= 1;
-        fixture_put(&f, f.size);
+        manifest_image_put(&f, f.size);
         assert_int_equal(count_records(f.machine.dir), 3);
         memset(spoilt + at, 0, f.size - at);
-        fixture_put(&f, f.size);
+        manifest_image_put(&f, f.size);
         assert_int_equal(count_records(f.machine.dir), memcmp(spoilt, whole, f.size) == 0 ? 4 : 3);
-        fixture_put(&f, at);
+        manifest_image_put(&f, at);
         assert_int_equal(count_records(f.machine.dir), 3);
         memcpy(spoilt, whole, f.size);
     }
     mem_free(whole);
-    fixture_close(&f);
+    manifest_image_close(&f);
 }
 
 /* Each record was synced before the next was written. */
 static void manifest_bad_record_before_a_valid_one_is_damage(void **state)
 {
-    fixture f;
+    manifest_image f;
     uint64_t count;
     manifest_mark last;
     holt_error error;
-    fixture_open(&f, 5);
+    manifest_image_open(&f, 5);
     for (uint64_t at = f.ends[0]; at < f.ends[3]; at++) {
         f.bytes[at] ^= 0x40;
-        fixture_put(&f, f.size);
+        manifest_image_put(&f, f.size);
         expect_status(HOLT_CORRUPT, read_records(f.machine.dir, &count, &last));
         holt_error_get(&error, sizeof error);
         assert_string_equal(error.file, "MANIFEST-000003");
         assert_int_equal(error.offset, f.ends[at < f.ends[1] ? 0 : at < f.ends[2] ? 1 : 2]);
         f.bytes[at] ^= 0x40;
     }
-    fixture_close(&f);
+    manifest_image_close(&f);
 }
 
 /* It was synced before CURRENT named the file: it can never be torn. */
 static void manifest_without_its_first_record_is_damaged(void **state)
 {
-    fixture f;
+    manifest_image f;
     uint64_t count;
     manifest_mark last;
-    fixture_open(&f, 1);
+    manifest_image_open(&f, 1);
     for (uint64_t at = MANIFEST_FRAMES; at < f.ends[0]; at++) {
         f.bytes[at] ^= 2;
-        fixture_put(&f, f.size);
+        manifest_image_put(&f, f.size);
         expect_status(HOLT_CORRUPT, read_records(f.machine.dir, &count, &last));
         f.bytes[at] ^= 2;
-        fixture_put(&f, at);
+        manifest_image_put(&f, at);
         expect_status(HOLT_CORRUPT, read_records(f.machine.dir, &count, &last));
     }
-    fixture_close(&f);
+    manifest_image_close(&f);
 }
 
 static void manifest_header_with_any_bit_flipped_is_damaged(void **state)
 {
-    fixture f;
+    manifest_image f;
     uint64_t count;
     manifest_mark last;
-    fixture_open(&f, 2);
+    manifest_image_open(&f, 2);
     for (size_t bit = 0; bit < MANIFEST_HEADER * 8; bit++) {
         f.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        fixture_put(&f, f.size);
+        manifest_image_put(&f, f.size);
         expect_status(HOLT_CORRUPT, read_records(f.machine.dir, &count, &last));
         expect_words("MANIFEST-000003");
         f.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     for (size_t size = 0; size < MANIFEST_HEADER; size++) {
-        fixture_put(&f, size);
+        manifest_image_put(&f, size);
         expect_status(HOLT_CORRUPT, read_records(f.machine.dir, &count, &last));
     }
     expect_ok(sim_remove(f.machine.os, "/db/MANIFEST-000003"));
     expect_status(HOLT_CORRUPT, read_records(f.machine.dir, &count, &last));
-    fixture_close(&f);
+    manifest_image_close(&f);
 }
 
-static void mend_header(fixture *f)
+static void mend_header(manifest_image *f)
 {
     put_u64le(f->bytes + 56, hash_bytes(f->bytes, 56));
-    fixture_put(f, f->size);
+    manifest_image_put(f, f->size);
 }
 
-/* Renamed, copied from elsewhere, or newer: each is told by its own words. */
+/* Renamed, copied from elsewhere, or newer: each has its own message. */
 static void manifest_of_another_name_database_or_release_is_refused(void **state)
 {
     static const struct {
@@ -336,20 +336,20 @@ static void manifest_of_another_name_database_or_release_is_refused(void **state
     uint64_t count;
     manifest_mark last;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        fixture f;
-        fixture_open(&f, 2);
+        manifest_image f;
+        manifest_image_open(&f, 2);
         f.bytes[wrong[i].at] = 2;
         mend_header(&f);
         expect_status(wrong[i].status, read_records(f.machine.dir, &count, &last));
         expect_words(wrong[i].words);
-        fixture_close(&f);
+        manifest_image_close(&f);
     }
 }
 
-static void manifest_read_hands_on_every_error(void **state)
+static void manifest_read_returns_every_error(void **state)
 {
-    fixture f;
-    fixture_open(&f, 3);
+    manifest_image f;
+    manifest_image_open(&f, 3);
     bool hit = true;
     uint64_t count;
     manifest_mark last;
@@ -360,7 +360,7 @@ static void manifest_read_hands_on_every_error(void **state)
         hit = sim_fault_hit(f.machine.os);
         assert_int_equal(rc, hit ? HOLT_IO : HOLT_OK);
     }
-    fixture_close(&f);
+    manifest_image_close(&f);
 }
 
 static holt_status refuse_second(void *ctx, uint64_t index, slice payload)
@@ -371,13 +371,13 @@ static holt_status refuse_second(void *ctx, uint64_t index, slice payload)
 
 static void manifest_read_stops_at_a_refused_record(void **state)
 {
-    fixture f;
+    manifest_image f;
     manifest_mark last;
-    fixture_open(&f, 3);
+    manifest_image_open(&f, 3);
     assert_int_equal(manifest_read(f.machine.dir, 3, LOG_DATABASE_ID, refuse_second, NULL, &last),
                      HOLT_UNSUPPORTED);
     assert_int_equal(last.record, 0);
-    fixture_close(&f);
+    manifest_image_close(&f);
 }
 
 /* ---------------------------------------------------------------- CURRENT */
@@ -398,7 +398,7 @@ static void current_names_what_was_written(void **state)
     log_machine_close(&m);
 }
 
-/* One line names everything: a changed byte must not lead to another manifest, and not to "no database". */
+/* One line names everything: a changed byte must lead neither to another manifest nor to "no database". */
 static void current_cut_or_flipped_anywhere_is_refused(void **state)
 {
     log_machine m;
@@ -445,8 +445,8 @@ static void current_of_a_newer_release_is_unsupported(void **state)
     log_machine_close(&m);
 }
 
-/* At no moment does CURRENT name a manifest that is not there: before, at or after its rename, whatever directory
- * entries the power cut keeps. */
+/* At no moment does CURRENT name a manifest that does not exist: before, at or after its rename, whatever
+ * directory entries the power cut keeps. */
 static void current_leads_to_a_manifest_after_any_failure_and_power_cut(void **state)
 {
     bool hit = true;
@@ -476,8 +476,8 @@ static void current_leads_to_a_manifest_after_any_failure_and_power_cut(void **s
     }
 }
 
-/* Names made before a directory sync failed may never become durable, whatever later syncs report. So what succeeds
- * later must not be built on one of them. */
+/* Names made before a directory sync failed may never become durable, whatever later syncs return. So what
+ * succeeds later must not depend on one of them. */
 static void current_written_after_a_failed_directory_sync_is_durable(void **state)
 {
     log_machine m;
@@ -513,7 +513,7 @@ int main(void)
         cmocka_unit_test(manifest_without_its_first_record_is_damaged),
         cmocka_unit_test(manifest_header_with_any_bit_flipped_is_damaged),
         cmocka_unit_test(manifest_of_another_name_database_or_release_is_refused),
-        cmocka_unit_test(manifest_read_hands_on_every_error),
+        cmocka_unit_test(manifest_read_returns_every_error),
         cmocka_unit_test(manifest_read_stops_at_a_refused_record),
         cmocka_unit_test(current_names_what_was_written),
         cmocka_unit_test(current_cut_or_flipped_anywhere_is_refused),

@@ -1,5 +1,5 @@
-/* test_wal.c -- tests the writer of the log: src/log/wal.c, wal_window.c, wal_prepare.c, segment_file.c. What it does when
- * the machine fails is in test_wal_faults.c. */
+/* test_wal.c -- tests the writer of the log: src/log/wal.c, wal_window.c, wal_prepare.c, segment_file.c.
+ * test_wal_faults.c tests what it does when the machine fails. */
 #include "support/wal_fixture.h"
 
 #include "log/frame_reader.h"
@@ -10,8 +10,8 @@
 
 static void wal_append_survives_a_kill_and_sync_a_power_cut(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     assert_int_equal(last_after_crash(&f, NULL), 0);
     put(&f, 10);
     assert_int_equal(last_after_crash(&f, NULL), 10);
@@ -20,29 +20,29 @@ static void wal_append_survives_a_kill_and_sync_a_power_cut(void **state)
     put(&f, 5);
     assert_int_equal(last_after_power_cut(&f), 10);
     assert_int_equal(last_after_crash(&f, NULL), 15);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* A group commit pays for one write. */
+/* A group commit costs one write. */
 static void wal_append_writes_all_that_is_staged_at_once(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     uint64_t writes = calls(&f, SIM_WRITE);
     for (; f.next <= 50; f.next++)
         assert_true(commit_stage(f.wal, f.next, commit_size(f.next)));
     expect_ok(wal_append(f.wal, true));
     assert_int_equal(calls(&f, SIM_WRITE) - writes, 1);
     assert_int_equal(last_after_crash(&f, NULL), 50);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* Stores of a killed process are the kernel's, as its writes are; and a sync covers them. */
+/* A killed process's stores are in the kernel, as its writes are; and a sync covers them. */
 static void wal_append_through_the_window_costs_no_write(void **state)
 {
-    fixture f;
-    fixture_open(&f);
-    expect_ok(rotate(&f, 1 << 20)); /* the first one has no room for so many */
+    wal_fixture f;
+    wal_fixture_open(&f);
+    expect_ok(rotate(&f, 1 << 20)); /* the first one has no room for this many */
     uint64_t writes = calls(&f, SIM_WRITE), maps = calls(&f, SIM_MAP);
     for (; f.next <= 1000; f.next++)
         expect_ok(commit_append_as(f.wal, f.next, false));
@@ -54,14 +54,14 @@ static void wal_append_through_the_window_costs_no_write(void **state)
     assert_int_equal(last_after_power_cut(&f), 1000);
     expect_ok(commit_append_as(f.wal, f.next++, true)); /* a segment stays in one way of writing */
     assert_int_equal(calls(&f, SIM_WRITE), writes);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* The window is 1 MiB and moves: a commit may begin in one and end in the next but two. */
+/* The window is 1 MiB and moves: a commit may begin in one and end two windows later. */
 static void wal_window_follows_commits_of_any_size(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 1);
     expect_ok(rotate(&f, 16 << 20));
     static const size_t sizes[] = {100, 1 << 20, 5000, (3 << 20) - 7, 4096, (1 << 20) - 80, 1, 2 << 20};
@@ -72,16 +72,16 @@ static void wal_window_follows_commits_of_any_size(void **state)
     expect_ok(rotate(&f, 100));
     expect_ok(commit_append_as(f.wal, f.next++, false));
     assert_int_equal(last_after_crash(&f, NULL), 10);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* Where no window can be had, plain writes serve: the rest of a commit must not be lost with it. */
+/* Where no window can be mapped, plain writes are used: the rest of a commit must not be lost. */
 static void wal_append_without_a_window_falls_back_to_writes(void **state)
 {
     static const int errors[] = {EOPNOTSUPP, ENOMEM, EIO};
     for (size_t i = 0; i < 3; i++) {
-        fixture f;
-        fixture_open(&f);
+        wal_fixture f;
+        wal_fixture_open(&f);
         sim_fail(f.machine.os, SIM_MAP, 1, errors[i], true);
         for (; f.next <= 20; f.next++)
             expect_ok(commit_append_as(f.wal, f.next, false));
@@ -92,15 +92,15 @@ static void wal_append_without_a_window_falls_back_to_writes(void **state)
         expect_ok(wal_append(f.wal, false));
         expect_ok(commit_append_as(f.wal, f.next++, false));
         assert_int_equal(last_after_crash(&f, NULL), 22);
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
 /* A commit that is refused after it was staged must leave neither bytes nor a hole in the chain. */
 static void wal_stage_clear_forgets_what_was_staged(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 3);
     assert_true(commit_stage(f.wal, 99, 5000));
     assert_non_null(wal_stage(f.wal, 10));
@@ -109,14 +109,14 @@ static void wal_stage_clear_forgets_what_was_staged(void **state)
     wal_stage_clear(f.wal);
     put(&f, 3);
     assert_int_equal(last_after_crash(&f, NULL), 6);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* A position that a frame says is synced must be: recovery takes what is bad there for damage. */
-static void wal_frames_carry_the_position_known_before_their_own_sync(void **state)
+/* A position that a frame says is synced must be: recovery takes anything bad before it for damage. */
+static void wal_frames_carry_the_synced_position_of_their_time(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     log_position none = {0, 0}, begin = {1, SEGMENT_FRAMES};
     assert_int_equal(log_position_compare(wal_synced_position(f.wal), none), 0);
     assert_int_equal(log_position_compare(wal_written(f.wal), begin), 0);
@@ -144,25 +144,25 @@ static void wal_frames_carry_the_position_known_before_their_own_sync(void **sta
     }
     frame_reader_deinit(&reader);
     os_file_close(file);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* Syncing what is durable already costs time and may fail for nothing. */
+/* Syncing what is already durable costs time and may fail needlessly. */
 static void wal_sync_of_what_is_synced_touches_nothing(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 1);
     expect_ok(wal_sync(f.wal));
     uint64_t before = calls(&f, SIM_CALLS);
     expect_ok(wal_sync(f.wal));
     assert_int_equal(calls(&f, SIM_CALLS), before);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 /* ---------------------------------------------------------------- rotation */
 
-static void fill(fixture *f)
+static void fill(wal_fixture *f)
 {
     while (wal_fits(f->wal, frame_length(commit_size(f->next))))
         put(f, 1);
@@ -171,8 +171,8 @@ static void fill(fixture *f)
 /* The frame that ends a segment must always find room. */
 static void wal_full_segment_is_sealed_and_continued(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     for (int i = 0; i < 4; i++) {
         fill(&f);
         if (i % 2) expect_ok(wal_prepare(f.wal));
@@ -184,14 +184,15 @@ static void wal_full_segment_is_sealed_and_continued(void **state)
     assert_true(last_after_power_cut(&f) < last);
     expect_ok(wal_sync(f.wal));
     assert_int_equal(last_after_power_cut(&f), last);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* What rotation costs, a commit waits for: the file is opened, a seal and a header are written; no zeros, no metadata. */
+/* A commit waits for a rotation: the file is opened, a seal and a header are written; no zeros, no
+ * metadata. */
 static void wal_rotation_into_a_prepared_segment_writes_twice(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 1);
     assert_false(wal_has_next(f.wal));
     expect_ok(wal_prepare(f.wal));
@@ -204,16 +205,16 @@ static void wal_rotation_into_a_prepared_segment_writes_twice(void **state)
     assert_int_equal(calls(&f, SIM_WRITE) - writes, 2);
     assert_int_equal(calls(&f, SIM_CALLS) - all, 3);
     assert_false(wal_has_next(f.wal));
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* A commit that no segment holds gets one of its own size. */
+/* A commit that fits no segment gets one of its own size. */
 static void wal_rotation_makes_room_for_a_commit_of_any_size(void **state)
 {
     for (int prepared = 0; prepared < 2; prepared++) {
-        fixture f;
+        wal_fixture f;
         size_t size = 3 << 20;
-        fixture_open(&f);
+        wal_fixture_open(&f);
         put(&f, 1);
         if (prepared) expect_ok(wal_prepare(f.wal));
         assert_false(wal_fits(f.wal, frame_length(size)));
@@ -225,7 +226,7 @@ static void wal_rotation_makes_room_for_a_commit_of_any_size(void **state)
         put(&f, 1);
         expect_ok(wal_sync(f.wal));
         assert_int_equal(last_after_power_cut(&f), 3);
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
@@ -234,19 +235,19 @@ static void wal_segments_double_up_to_their_maximum(void **state)
 {
     static const uint64_t sizes[] = {128 << 10, 512 << 10, 1 << 20, 1 << 20};
     char name[OS_NAME_MAX];
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     for (uint64_t i = 0; i < 4; i++) {
         segment_name(i + 1, name);
         assert_int_equal(log_file_size(&f.machine, name), sizes[i]);
         if (i % 2) expect_ok(wal_prepare(f.wal));
         expect_ok(rotate(&f, 100));
     }
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* Until little is left of the first piece of the first segment. */
-static void fill_calm_segment(fixture *f)
+/* Until little is left of the first part of the first segment. */
+static void fill_calm_segment(wal_fixture *f)
 {
     assert_true(wal_is_calm(f->wal));
     while (!wal_outgrows_calm(f->wal)) {
@@ -258,12 +259,12 @@ static void fill_calm_segment(fixture *f)
     assert_false(wal_outgrows_calm(f->wal)); /* once */
 }
 
-/* The first segment begins small. Extended behind the commits' back, it takes as much as one that began larger, in the
- * same file; a rotation would have sealed a memtable with next to nothing in it. */
+/* The first segment begins small. Extended in the background, it holds as much as one that began larger, in
+ * the same file; a rotation would have sealed an almost empty memtable. */
 static void wal_extend_makes_the_first_segment_larger(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     expect_ok(wal_extend(f.wal)); /* not due */
     assert_int_equal(log_file_size(&f.machine, "wal-000001.log"), WAL_SEGMENT_BYTES_FIRST);
     fill_calm_segment(&f);
@@ -280,16 +281,16 @@ static void wal_extend_makes_the_first_segment_larger(void **state)
     expect_ok(wal_append(f.wal, true));
     expect_ok(wal_sync(f.wal));
     assert_int_equal(last_after_power_cut(&f), last + 1);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* A disk that has no room for it leaves the log as it was. */
+/* A disk that has no room for it leaves the log unchanged. */
 static void wal_extend_on_a_full_disk_changes_nothing(void **state)
 {
     static const sim_call kinds[] = {SIM_ALLOCATE, SIM_WRITE};
     for (int i = 0; i < 2; i++) {
-        fixture f;
-        fixture_open(&f);
+        wal_fixture f;
+        wal_fixture_open(&f);
         fill_calm_segment(&f);
         sim_fail(f.machine.os, kinds[i], 1, ENOSPC, true);
         expect_status(HOLT_NO_SPACE, wal_extend(f.wal));
@@ -300,16 +301,17 @@ static void wal_extend_on_a_full_disk_changes_nothing(void **state)
         put(&f, 1);
         expect_ok(wal_sync(f.wal));
         assert_int_equal(last_after_power_cut(&f), f.next - 1);
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
-/* More segments than one round of syncs covers: known must not run ahead of the files left out. */
+/* More segments than one round of syncs covers: the synced position must not run ahead of the files left
+ * out. */
 static void wal_sync_covers_any_number_of_segments(void **state)
 {
     enum { SEGMENTS = 70 };
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     for (int i = 0; i < SEGMENTS; i++) {
         put(&f, 1);
         expect_ok(rotate(&f, 100));
@@ -319,16 +321,16 @@ static void wal_sync_covers_any_number_of_segments(void **state)
     assert_int_equal(calls(&f, SIM_SYNC) - syncs, SEGMENTS + 1);
     assert_int_equal(last_after_power_cut(&f), SEGMENTS);
     assert_int_equal(log_position_compare(wal_synced_position(f.wal), wal_written(f.wal)), 0);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 /* ---------------------------------------------------------------- recycling */
 
 static void wal_released_segment_becomes_a_later_one(void **state)
 {
-    fixture f;
+    wal_fixture f;
     wal_stats stats;
-    fixture_open(&f);
+    wal_fixture_open(&f);
     for (int round = 0; round < 6; round++) {
         put(&f, 100);
         expect_ok(wal_prepare(f.wal));
@@ -361,29 +363,29 @@ static void wal_released_segment_becomes_a_later_one(void **state)
     log.next_salt = h.salt;
     seqno last;
     expect_ok(log_last(f.machine.dir, &log, &last));
-    assert_int_equal(last, 605); /* and nothing of the file's former life */
-    fixture_close(&f);
+    assert_int_equal(last, 605); /* and nothing of the file's earlier life */
+    wal_fixture_close(&f);
 }
 
 /* The active segment is where the next commit goes, whatever is flushed. */
 static void wal_release_keeps_the_active_segment(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 1);
     wal_release(f.wal, UINT64_MAX);
     put(&f, 1);
     assert_int_equal(last_after_crash(&f, NULL), 2);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* At rest the log is cut to little; whatever stands in the segment, the frame that ends it must fit. */
-static void wal_rest_gives_space_back_and_leaves_room_for_the_end(void **state)
+/* At rest the log is trimmed; whatever the segment holds, the frame that ends it must fit. */
+static void wal_trim_frees_space_and_leaves_room_for_the_closing_frame(void **state)
 {
     for (size_t left = 1; left <= 600; left += 37) {
-        fixture f;
+        wal_fixture f;
         log_position end;
-        fixture_open(&f);
+        wal_fixture_open(&f);
         expect_ok(rotate(&f, 8 << 20));
         expect_ok(wal_prepare(f.wal));
         size_t payload = WAL_SEGMENT_BYTES_MIN - SEGMENT_FRAMES - frame_length(0) - left;
@@ -399,15 +401,15 @@ static void wal_rest_gives_space_back_and_leaves_room_for_the_end(void **state)
         put(&f, 3);
         assert_int_equal(last_after_crash(&f, NULL), 7);
         expect_ok(wal_finish(f.wal, f.next, MARK, &end));
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
 static void wal_finish_trims_the_segment_and_removes_spares(void **state)
 {
-    fixture f;
+    wal_fixture f;
     log_position end;
-    fixture_open(&f);
+    wal_fixture_open(&f);
     put(&f, 10);
     expect_ok(wal_prepare(f.wal));
     expect_ok(rotate(&f, 100));
@@ -419,7 +421,7 @@ static void wal_finish_trims_the_segment_and_removes_spares(void **state)
     assert_int_equal(log_file_size(&f.machine, "wal-000002.log"), end.offset);
     assert_false(exists(&f, "wal-000003.log"));
     assert_false(exists(&f, "wal-000001.log"));
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 int main(void)
@@ -431,7 +433,7 @@ int main(void)
         cmocka_unit_test(wal_window_follows_commits_of_any_size),
         cmocka_unit_test(wal_append_without_a_window_falls_back_to_writes),
         cmocka_unit_test(wal_stage_clear_forgets_what_was_staged),
-        cmocka_unit_test(wal_frames_carry_the_position_known_before_their_own_sync),
+        cmocka_unit_test(wal_frames_carry_the_synced_position_of_their_time),
         cmocka_unit_test(wal_sync_of_what_is_synced_touches_nothing),
         cmocka_unit_test(wal_full_segment_is_sealed_and_continued),
         cmocka_unit_test(wal_rotation_into_a_prepared_segment_writes_twice),
@@ -442,7 +444,7 @@ int main(void)
         cmocka_unit_test(wal_sync_covers_any_number_of_segments),
         cmocka_unit_test(wal_released_segment_becomes_a_later_one),
         cmocka_unit_test(wal_release_keeps_the_active_segment),
-        cmocka_unit_test(wal_rest_gives_space_back_and_leaves_room_for_the_end),
+        cmocka_unit_test(wal_trim_frees_space_and_leaves_room_for_the_closing_frame),
         cmocka_unit_test(wal_finish_trims_the_segment_and_removes_spares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

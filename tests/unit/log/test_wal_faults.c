@@ -1,4 +1,5 @@
-/* test_wal_faults.c -- tests the writer of the log where space, calls or memory fail, and where threads meet. */
+/* test_wal_faults.c -- tests the writer of the log when space, calls or memory fail, and when threads
+ * meet. */
 #include "support/wal_fixture.h"
 
 #include "log/wal_internal.h"
@@ -8,7 +9,7 @@
 
 /* ---------------------------------------------------------------- no space */
 
-static uint64_t disk_used(const fixture *f)
+static uint64_t disk_used(const wal_fixture *f)
 {
     wal_stats stats;
     wal_stats_get(f->wal, &stats);
@@ -17,8 +18,8 @@ static uint64_t disk_used(const fixture *f)
 
 static void wal_without_space_changes_nothing_and_works_again_later(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 10);
     sim_set_disk_bytes_max(f.machine.os, disk_used(&f));
     for (int i = 0; i < 3; i++) {
@@ -36,16 +37,16 @@ static void wal_without_space_changes_nothing_and_works_again_later(void **state
     put(&f, 1);
     expect_ok(wal_sync(f.wal));
     assert_int_equal(last_after_power_cut(&f), 14);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
-/* After a failed sync of the directory a second one that succeeds proves nothing about the names of before: a seal must
- * not lead to a segment that the power cut takes away. */
+/* After a failed sync of the directory, a second one that succeeds proves nothing about the names of before:
+ * a seal must not lead to a segment that a power cut removes. */
 static void wal_failed_directory_sync_costs_the_next_segment_its_name(void **state)
 {
     for (int prepared = 0; prepared < 2; prepared++) {
-        fixture f;
-        fixture_open(&f);
+        wal_fixture f;
+        wal_fixture_open(&f);
         put(&f, 2);
         sim_fail(f.machine.os, SIM_DIR_SYNC, 1, EIO, false);
         if (prepared)
@@ -60,15 +61,15 @@ static void wal_failed_directory_sync_costs_the_next_segment_its_name(void **sta
         put(&f, 2);
         expect_ok(wal_sync(f.wal));
         assert_int_equal(last_after_power_cut(&f), 6);
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
 /* The prepared segment is too small for a huge commit, and cannot grow. */
 static void wal_rotation_without_space_to_grow_keeps_the_prepared_segment(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 1);
     expect_ok(wal_prepare(f.wal));
     sim_set_disk_bytes_max(f.machine.os, disk_used(&f));
@@ -77,12 +78,12 @@ static void wal_rotation_without_space_to_grow_keeps_the_prepared_segment(void *
     expect_ok(rotate(&f, 100));
     put(&f, 1);
     assert_int_equal(last_after_crash(&f, NULL), 2);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 /* ---------------------------------------------------------------- failure */
 
-static void expect_frozen(fixture *f)
+static void expect_frozen(wal_fixture *f)
 {
     log_position end;
     expect_status(HOLT_IO, wal_health(f->wal));
@@ -98,8 +99,8 @@ static void expect_frozen(fixture *f)
 /* A kernel drops dirty pages when a sync fails: one that succeeds afterwards proves nothing. */
 static void wal_failed_sync_is_final(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 2);
     expect_ok(wal_sync(f.wal));
     put(&f, 2);
@@ -109,7 +110,7 @@ static void wal_failed_sync_is_final(void **state)
     assert_int_equal(log_position_compare(wal_synced_position(f.wal), synced), 0);
     expect_frozen(&f);
     assert_true(last_after_power_cut(&f) >= 2);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 /* Also when the disk is full: in a prepared segment that is no ordinary refusal. */
@@ -117,22 +118,22 @@ static void wal_failed_write_is_final(void **state)
 {
     static const int errors[] = {EIO, ENOSPC};
     for (int i = 0; i < 2; i++) {
-        fixture f;
-        fixture_open(&f);
+        wal_fixture f;
+        wal_fixture_open(&f);
         put(&f, 2);
         sim_fail(f.machine.os, SIM_WRITE, 1, errors[i], false);
         expect_status(HOLT_IO, commit_append(f.wal, f.next));
         expect_frozen(&f);
         assert_true(last_after_crash(&f, NULL) >= 2);
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
-/* Sealed, but not continued: the log is not to grow behind a seal that leads to a segment without header. */
+/* Sealed, but not continued: the log must not grow after a seal that leads to a segment without a header. */
 static void wal_failed_header_write_is_final(void **state)
 {
-    fixture f;
-    fixture_open(&f);
+    wal_fixture f;
+    wal_fixture_open(&f);
     put(&f, 2);
     expect_ok(wal_prepare(f.wal));
     sim_fail(f.machine.os, SIM_WRITE, 2, EIO, false);
@@ -140,7 +141,7 @@ static void wal_failed_header_write_is_final(void **state)
     expect_status(HOLT_IO, wal_health(f.wal));
     expect_status(HOLT_IO, commit_append(f.wal, f.next));
     assert_int_equal(last_after_crash(&f, NULL), 2);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 /* ---------------------------------------------------------------- any failure at any place */
@@ -149,9 +150,9 @@ typedef struct promise {
     seqno appended, synced; /* acknowledged */
 } promise;
 
-/* One history with all that a writer does; ends at the first failure that is not for want of space or
+/* One history with everything a writer does; ends at the first failure that is not for lack of space or
  * memory. */
-static void history(fixture *f, promise *p, bool plain)
+static void history(wal_fixture *f, promise *p, bool plain)
 {
     wal_rotation rotation;
     log_position end;
@@ -175,7 +176,7 @@ static void history(fixture *f, promise *p, bool plain)
 }
 
 /* The log holds all that was promised, after a kill and after a power cut. */
-static void check_promise(const fixture *f, const promise *p)
+static void check_promise(const wal_fixture *f, const promise *p)
 {
     sim_cut cut = {.files = SIM_KEEP_NONE, .entries = SIM_KEEP_NONE, .tear_bytes = 4096};
     seqno killed = last_after_crash(f, NULL);
@@ -185,7 +186,7 @@ static void check_promise(const fixture *f, const promise *p)
     assert_true(last_after_crash(f, &cut) >= p->synced);
 }
 
-static void short_history(fixture *f, promise *p, bool plain, int rotations)
+static void short_history(wal_fixture *f, promise *p, bool plain, int rotations)
 {
     wal_rotation rotation;
     holt_status rc = HOLT_OK;
@@ -208,15 +209,15 @@ static void wal_keeps_its_promise_whatever_call_fails(void **state)
     for (int e = 0; e < 8; e++) { /* each error with writes and with stores */
         bool hit = true;
         for (uint64_t n = 1; hit; n++) {
-            fixture f;
+            wal_fixture f;
             promise p = {0, 0};
-            fixture_open(&f);
+            wal_fixture_open(&f);
             sim_fail(f.machine.os, SIM_CALLS, n, errors[e / 2], n % 2);
             short_history(&f, &p, e % 2, 4);
             sim_fail(f.machine.os, SIM_CALLS, 0, 0, false);
             hit = sim_fault_hit(f.machine.os);
             check_promise(&f, &p);
-            fixture_close(&f);
+            wal_fixture_close(&f);
         }
     }
 }
@@ -225,24 +226,24 @@ static void wal_closes_cleanly_whatever_call_fails(void **state)
 {
     bool hit = true;
     for (uint64_t n = 1; hit; n += 3) {
-        fixture f;
+        wal_fixture f;
         promise p = {0, 0};
-        fixture_open(&f);
+        wal_fixture_open(&f);
         sim_fail(f.machine.os, SIM_CALLS, n, EIO, false);
         history(&f, &p, n % 2);
         sim_fail(f.machine.os, SIM_CALLS, 0, 0, false);
         hit = sim_fault_hit(f.machine.os);
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
-/* Ten rotations, so that the list of live segments has to grow: between a seal and the next header nothing may be wanted, or
- * the log would end there. */
+/* Ten rotations, so that the list of live segments has to grow: between a seal and the next header nothing
+ * may be allocated, or the log could end there. */
 static void wal_keeps_its_promise_whatever_allocation_fails(void **state)
 {
     bool failed = true;
     for (uint64_t n = 1; failed; n++) {
-        fixture f;
+        wal_fixture f;
         promise p = {0, 0};
         log_machine_open(&f.machine, 1);
         f.next = 1;
@@ -257,20 +258,21 @@ static void wal_keeps_its_promise_whatever_allocation_fails(void **state)
             expect_ok(wal_health(f.wal));
             check_promise(&f, &p);
         }
-        fixture_close(&f);
+        wal_fixture_close(&f);
     }
 }
 
 /* ---------------------------------------------------------------- prepare against rotate */
 
 typedef struct interleaving {
-    fixture f;
-    uint64_t at; /* the n-th call of the disk within the outer verb */
+    wal_fixture f;
+    uint64_t at; /* the n-th disk call within the outer verb */
     bool rotate_inner;
     bool done;
 } interleaving;
 
-/* The other verb runs here, if it could: not where the lock is held, or what it waits for is beneath it. */
+/* The other verb runs here, if it can: not where the lock is held, or where what it waits for is further down
+ * this stack. */
 static void interleave(void *ctx, uint64_t call)
 {
     interleaving *i = ctx;
@@ -289,14 +291,14 @@ static void interleave(void *ctx, uint64_t call)
     }
 }
 
-/* Both want to give a file the next segment's name: exactly one may, at whatever point they meet. */
+/* Both want to give a file the next segment's name: exactly one may, wherever they meet. */
 static void wal_prepare_and_rotate_may_meet_anywhere(void **state)
 {
     for (int rotate_inner = 0; rotate_inner < 2; rotate_inner++) {
         bool done = true;
         for (uint64_t n = 1; n < 40 && (done || n < 20); n++) {
             interleaving i = {.rotate_inner = rotate_inner, .at = n};
-            fixture_open(&i.f);
+            wal_fixture_open(&i.f);
             put(&i.f, 2);
             sim_on_io(i.f.machine.os, interleave, &i);
             if (rotate_inner)
@@ -313,7 +315,7 @@ static void wal_prepare_and_rotate_may_meet_anywhere(void **state)
             expect_ok(wal_sync(i.f.wal));
             assert_int_equal(last_after_power_cut(&i.f), i.f.next - 1);
             assert_false(exists(&i.f, "spare-000002.log") || exists(&i.f, "spare-000003.log"));
-            fixture_close(&i.f);
+            wal_fixture_close(&i.f);
         }
     }
 }
@@ -321,7 +323,7 @@ static void wal_prepare_and_rotate_may_meet_anywhere(void **state)
 /* ---------------------------------------------------------------- threads */
 
 typedef struct rival {
-    fixture f;
+    wal_fixture f;
     pthread_t thread;
     uint64_t syncs, unlinks;
     bool started;
@@ -336,7 +338,8 @@ static void *rotate_thread(void *ctx)
     return NULL;
 }
 
-/* The rotation begins while the new name is being synced, and gets all the time it wants before the name is removed. */
+/* The rotation begins while the new name is being synced, and gets all the time it needs before the name is
+ * removed. */
 static void let_the_rotation_meet(void *ctx, uint64_t call)
 {
     rival *r = ctx;
@@ -352,9 +355,9 @@ static void let_the_rotation_meet(void *ctx, uint64_t call)
         os_sleep(o, 1000000);
 }
 
-/* A name that could not be synced is removed. The rotation that waited for it makes a segment of the same name, which must
- * not be removed in its place. */
-static void wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up(void **state)
+/* A name that could not be synced is removed. The rotation that waited for it makes a segment of the same
+ * name, which must not be removed in its place. */
+static void wal_failed_preparation_does_not_remove_the_segment_of_a_rotation(void **state)
 {
     sim_options options = {.seed = 1, .threads = true};
     rival r = {.f = {.next = 1}};
@@ -372,7 +375,7 @@ static void wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up(void *
     put(&r.f, 1);
     expect_ok(wal_sync(r.f.wal));
     assert_int_equal(last_after_power_cut(&r.f), 2);
-    fixture_close(&r.f);
+    wal_fixture_close(&r.f);
 }
 
 enum { THREAD_COMMITS = 3000 };
@@ -387,7 +390,8 @@ static void *sync_thread(void *ctx)
     shared_log *s = ctx;
     while (!atomic_load_explicit(&s->stop, memory_order_acquire)) {
         log_position before = wal_written(s->wal);
-        if (wal_sync(s->wal) != HOLT_OK || log_position_compare(wal_synced_position(s->wal), before) < 0) abort();
+        if (wal_sync(s->wal) != HOLT_OK || log_position_compare(wal_synced_position(s->wal), before) < 0)
+            abort();
     }
     return NULL;
 }
@@ -404,11 +408,11 @@ static void *prepare_thread(void *ctx)
     return NULL;
 }
 
-/* Syncs, preparation and release go on beside the one who appends. */
+/* Syncs, preparation and release run at the same time as the appends. */
 static void wal_is_written_synced_and_prepared_by_several_threads(void **state)
 {
     sim_options options = {.seed = 1, .threads = true};
-    fixture f = {.next = 1};
+    wal_fixture f = {.next = 1};
     log_machine_open_with(&f.machine, &options);
     expect_ok(first_wal(f.machine.dir, &f.wal));
     shared_log shared = {.wal = f.wal};
@@ -430,7 +434,7 @@ static void wal_is_written_synced_and_prepared_by_several_threads(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     expect_ok(wal_sync(f.wal));
     assert_int_equal(segment, THREAD_COMMITS / 100 + 1);
-    fixture_close(&f);
+    wal_fixture_close(&f);
 }
 
 int main(void)
@@ -446,7 +450,7 @@ int main(void)
         cmocka_unit_test(wal_closes_cleanly_whatever_call_fails),
         cmocka_unit_test(wal_keeps_its_promise_whatever_allocation_fails),
         cmocka_unit_test(wal_prepare_and_rotate_may_meet_anywhere),
-        cmocka_unit_test(wal_segment_of_a_rotation_is_not_removed_for_the_one_given_up),
+        cmocka_unit_test(wal_failed_preparation_does_not_remove_the_segment_of_a_rotation),
         cmocka_unit_test(wal_is_written_synced_and_prepared_by_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Tests of src/memtable against a plain sorted array that keeps all versions. */
+/* test_memtable.c -- tests of src/memtable, compared with a plain sorted array that keeps all versions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,18 +15,11 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "memtable/memtable.h"
+#include "support/seed.h"
 
 enum { CHUNK = 64 << 10 };
 
-static uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-/* One pool serves all tests: so each of them gets chunks that others have written to. */
+/* One pool serves all tests, so that each gets chunks that others have written to. */
 static chunk_pool pool;
 
 static memtable *create(void)
@@ -74,7 +67,7 @@ typedef struct history {
     model_key of[COLLECTIONS][KEYS];
     uint64_t versions[COLLECTIONS];
     uint64_t seqno;
-    bool deleting; /* for a while most of what comes are tombstones, of one key after the other */
+    bool deleting; /* for a while most of the versions are tombstones, of one key after the other */
     size_t sweep;  /* the next of them */
     memtable *m;
 } history;
@@ -306,7 +299,7 @@ static void walk_check(const walk *w)
                    w->s->value);
 }
 
-/* Seeks a key of the model, or one beside it. */
+/* Seeks a key of the model, or a neighbour of one. */
 static void walk_seek(walk *w)
 {
     static uint8_t buffer[KEY_BYTES_MAX + 1];
@@ -332,7 +325,7 @@ static void walk_seek(walk *w)
     w->at = last_shown_below(w, place);
 }
 
-/* Where skip_tombstones must come to from a tombstone. */
+/* Where skip_tombstones must go from a tombstone. */
 static size_t past_tombstones(const walk *w, slice limit)
 {
     const size_t none = w->history->count;
@@ -440,11 +433,11 @@ static void check_counts(history *h)
     mem_free(ids);
 }
 
-/* Everything at once, for every kind of key that could confuse prefixes and heads: versions, snapshots,
+/* Everything together, for every kind of key that could confuse prefixes and heads: versions, snapshots,
  * collections, failed commits, walks that turn round while leaves split under them. */
 static void memtable_is_a_sorted_array_with_versions(void **state)
 {
-    uint64_t seed = test_seed();
+    uint64_t seed = fresh_seed();
     for (int round = 0; round < 2 * KEY_SHAPES; round++) {
         const key_shape shape = (key_shape)(round / 2);
         const bool voids = round % 2; /* which make a memtable pass over tombstones one by one */
@@ -471,7 +464,7 @@ static void memtable_is_a_sorted_array_with_versions(void **state)
 
 /* ---------------------------------------------------------------- single behaviours */
 
-static void empty_memtable_answers_nothing(void **state)
+static void empty_memtable_has_nothing(void **state)
 {
     memtable *m = create();
     memtable_entry out;
@@ -486,7 +479,8 @@ static void empty_memtable_answers_nothing(void **state)
     assert_int_equal(count, 0);
     mem_free(ids);
 
-    assert_int_equal(memtable_iterator_open(m, 1, &(memtable_iterator_options){.seqno = UINT64_MAX}, &s), HOLT_OK);
+    assert_int_equal(memtable_iterator_open(m, 1, &(memtable_iterator_options){.seqno = UINT64_MAX}, &s),
+                     HOLT_OK);
     s->ops->first(s);
     assert_false(s->valid);
     s->ops->last(s);
@@ -518,8 +512,8 @@ static void empty_key_and_empty_value_are_entries(void **state)
     memtable_unref(m);
 }
 
-/* A failed commit's versions may neither hide the one before nor count as a conflict, and their seqno comes
- * again. */
+/* A failed commit's versions must neither hide the one before nor count as a conflict, and their seqno is
+ * used again. */
 static void voided_version_was_never_there(void **state)
 {
     memtable *m = create();
@@ -547,7 +541,7 @@ static void voided_version_was_never_there(void **state)
     memtable_unref(m);
 }
 
-/* Ascending and descending keys go through the edges of the tree, where nodes have no fence. */
+/* Ascending and descending keys go along the edges of the tree, where nodes have no fence. */
 static void keys_in_either_order_are_all_there(void **state)
 {
     enum { COUNT = 20000 };
@@ -573,7 +567,7 @@ static void keys_in_either_order_are_all_there(void **state)
     }
 }
 
-/* Half-empty leaves behind ascending keys would cost a third of the memory. */
+/* Half-empty leaves after ascending keys would waste a third of the memory. */
 static void ascending_keys_leave_full_leaves(void **state)
 {
     enum { COUNT = 30000, ENTRY_BYTES = 24 + 16, NODE_BYTES = 1088, SLOTS = 64 };
@@ -614,7 +608,7 @@ static void thousands_of_tiny_collections_are_cheap(void **state)
     memtable_unref(m);
 }
 
-/* Memory starts small and counts everything, values that are larger than a chunk too. */
+/* Memory starts small, and everything is counted, including values that are larger than a chunk. */
 static void bytes_count_all_memory(void **state)
 {
     enum { VALUE_BYTES = 3 << 20 };
@@ -633,8 +627,9 @@ static void bytes_count_all_memory(void **state)
     memtable_unref(m);
 }
 
-/* What a memtable leaves serves the next one, up to the limit; a sum that only grows would be a leak. */
-static void chunks_of_the_dead_serve_the_living(void **state)
+/* The chunks of a freed memtable serve the next one, up to the limit; a sum that only grows would be a
+ * leak. */
+static void chunks_of_freed_memtables_are_reused(void **state)
 {
     enum { KEPT = 4 };
     chunk_pool p;
@@ -673,7 +668,7 @@ static void insert_without_memory_changes_nothing(void **state)
     enum { INSERTS = 20000, KEY_COUNT = 12000, COLLECTION_COUNT = 40 };
     static uint8_t value[20000];
     rng r;
-    rng_seed(&r, test_seed());
+    rng_seed(&r, fresh_seed());
     chunk_pool keeps_nothing;
     chunk_pool_init(&keeps_nothing, 16 << 10, 0);
     memtable *m = NULL;
@@ -709,7 +704,8 @@ static void insert_without_memory_changes_nothing(void **state)
     uint32_t *ids;
     size_t count;
     mem_fail_at(1, false);
-    assert_int_equal(memtable_iterator_open(m, 0, &(memtable_iterator_options){.seqno = INSERTS}, &s), HOLT_NO_MEMORY);
+    assert_int_equal(memtable_iterator_open(m, 0, &(memtable_iterator_options){.seqno = INSERTS}, &s),
+                     HOLT_NO_MEMORY);
     assert_null(s);
     mem_fail_at(1, false);
     assert_int_equal(memtable_collections(m, &ids, &count), HOLT_NO_MEMORY);
@@ -752,8 +748,8 @@ enum {
 
 typedef struct shared_table {
     memtable *m;
-    uint32_t collections;     /* even */
-    bool deletes;             /* long rows of keys are deleted, and put again in the next round or the one after */
+    uint32_t collections; /* even */
+    bool deletes; /* long rows of keys are deleted, and put again in the next round or the one after */
     _Atomic uint64_t visible; /* released by the writer, acquired by the readers */
     _Atomic unsigned wrong;
 } shared_table;
@@ -827,7 +823,8 @@ static void shared_move(iterator *s, void (*move)(iterator *s), bool backwards)
     if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, backwards, slice_of(NULL, 0));
 }
 
-/* Each key once, ascending, none missing, and the right version of each; of those that are not deleted. */
+/* Each key once, ascending, none missing, and the right version of each; for the keys that are not
+ * deleted. */
 static bool shared_scan_is_right(shared_table *t, uint32_t collection, uint64_t seqno, bool backwards)
 {
     iterator *s;
@@ -835,7 +832,8 @@ static bool shared_scan_is_right(shared_table *t, uint32_t collection, uint64_t 
     if (memtable_iterator_open(t->m, collection, &o, &s) != HOLT_OK) return false;
     uint64_t expected = 0, seen = 0;
     for (uint64_t number = collection; number < SHARED_KEYS; number += t->collections)
-        expected += expected_seqno(number, seqno) != 0 && !shared_is_deleted(t, expected_seqno(number, seqno));
+        expected +=
+            expected_seqno(number, seqno) != 0 && !shared_is_deleted(t, expected_seqno(number, seqno));
 
     bool right = true;
     slice before = slice_of(NULL, 0);
@@ -894,17 +892,17 @@ static void read_beside_a_writer(uint32_t collections, bool deletes)
     memtable_unref(t.m);
 }
 
-/* The point of the optimistic nodes: readers beside a writer that splits them see whole states only. Few
- * collections have deep trees, many have roots that are just splitting. */
+/* What the optimistic nodes are for: readers concurrent with a writer that splits nodes see only complete
+ * states. Few collections have deep trees, many have roots that are just splitting. */
 static void readers_beside_a_writer_see_their_snapshot(void **state)
 {
     for (int round = 0; round < ROUNDS; round++)
         read_beside_a_writer(round % 2 ? 2 : 50, false);
 }
 
-/* A reader passes over leaves by what the writer notes of them while it deletes their keys and puts them
- * again: a note that is believed too early hides an entry of the reader's snapshot. */
-static void readers_pass_over_tombstones_beside_a_writer(void **state)
+/* Readers skip leaves by a note that the writer makes in them while it deletes their keys and puts them
+ * again: a note that is trusted too early hides an entry of the reader's snapshot. */
+static void readers_skip_tombstones_beside_a_writer(void **state)
 {
     for (int round = 0; round < ROUNDS; round++)
         read_beside_a_writer(round % 2 ? 2 : 10, true);
@@ -945,13 +943,13 @@ static iterator *open_all(memtable *m, uint64_t seqno, const char *lower, const 
     return s;
 }
 
-/* Where there is nothing within the bounds, what lies beyond them must not be walked through to find that
+/* When there is nothing within the bounds, what lies beyond them must not be walked through to find that
  * out. */
-static void iterator_looks_at_nothing_beyond_its_bounds(void **state)
+static void iterator_reads_nothing_beyond_its_bounds(void **state)
 {
     for (int scattered = 0; scattered < 2; scattered++) {
         memtable *m = create_with_tombstones(scattered);
-        iterator *s = open_all(m, 2, "a", "b999999"); /* sees none of the tombstones, nor what they deleted */
+        iterator *s = open_all(m, 2, "a", "b999999"); /* sees neither the tombstones nor what they deleted */
         s->ops->last(s);
         assert_true(s->valid && slice_equal(s->key, holt_str("a")));
         iterator_close(s);
@@ -987,7 +985,7 @@ static void iterator_looks_at_nothing_beyond_its_bounds(void **state)
     }
 }
 
-/* The leaves that are looked at or passed over in passing over tombstones, up to the limit and within the
+/* The number of leaves that are read or skipped in skipping tombstones, up to the limit and within the
  * bounds. */
 static uint64_t leaves_to_pass(memtable *m, bool backward, const char *bound, const char *limit)
 {
@@ -1005,9 +1003,9 @@ static uint64_t leaves_to_pass(memtable *m, bool backward, const char *bound, co
     return leaves;
 }
 
-/* Leaf by leaf a walk could pass over all of a memtable beyond a bound, or beyond the key of another
+/* Leaf by leaf, a walk could skip through all of a memtable beyond a bound, or beyond the key of another
  * iterator. */
-static void passing_over_tombstones_ends_at_the_bound(void **state)
+static void skipping_tombstones_ends_at_the_bound(void **state)
 {
     enum { SOME = 4 }; /* the first leaf and the last one, each perhaps copied again */
     for (int scattered = 0; scattered < 2; scattered++) {
@@ -1042,9 +1040,9 @@ static void expect_passed(memtable *m, uint64_t seqno, bool backward, bool cheap
     iterator_close(s);
 }
 
-/* Skipping a row of tombstones reads the first line of each leaf, not each record. A later version elsewhere,
- * or an aborted one, does not change what is seen. */
-static void rows_of_tombstones_are_passed_over_leaf_by_leaf(void **state)
+/* A row of tombstones costs a look at the head of each leaf, not at each record. A later version elsewhere,
+ * or a voided one, changes nothing that is visible. */
+static void rows_of_tombstones_are_skipped_leaf_by_leaf(void **state)
 {
     for (int scattered = 0; scattered < 2; scattered++) {
         memtable *m = create_with_tombstones(scattered);
@@ -1062,7 +1060,7 @@ static void rows_of_tombstones_are_passed_over_leaf_by_leaf(void **state)
     }
 }
 
-/* A tombstone that is taken back shows what it had hidden. */
+/* A tombstone that is voided shows what it had hidden. */
 static void voided_tombstone_hides_nothing(void **state)
 {
     memtable *m = create_with_tombstones(false);
@@ -1084,22 +1082,22 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memtable_is_a_sorted_array_with_versions),
-        cmocka_unit_test(empty_memtable_answers_nothing),
+        cmocka_unit_test(empty_memtable_has_nothing),
         cmocka_unit_test(empty_key_and_empty_value_are_entries),
         cmocka_unit_test(voided_version_was_never_there),
         cmocka_unit_test(keys_in_either_order_are_all_there),
         cmocka_unit_test(ascending_keys_leave_full_leaves),
         cmocka_unit_test(thousands_of_tiny_collections_are_cheap),
         cmocka_unit_test(bytes_count_all_memory),
-        cmocka_unit_test(chunks_of_the_dead_serve_the_living),
+        cmocka_unit_test(chunks_of_freed_memtables_are_reused),
         cmocka_unit_test(memtable_lives_until_its_last_reference_goes),
         cmocka_unit_test(insert_without_memory_changes_nothing),
         cmocka_unit_test(collection_without_entries_is_not_listed),
         cmocka_unit_test(readers_beside_a_writer_see_their_snapshot),
-        cmocka_unit_test(readers_pass_over_tombstones_beside_a_writer),
-        cmocka_unit_test(iterator_looks_at_nothing_beyond_its_bounds),
-        cmocka_unit_test(passing_over_tombstones_ends_at_the_bound),
-        cmocka_unit_test(rows_of_tombstones_are_passed_over_leaf_by_leaf),
+        cmocka_unit_test(readers_skip_tombstones_beside_a_writer),
+        cmocka_unit_test(iterator_reads_nothing_beyond_its_bounds),
+        cmocka_unit_test(skipping_tombstones_ends_at_the_bound),
+        cmocka_unit_test(rows_of_tombstones_are_skipped_leaf_by_leaf),
         cmocka_unit_test(voided_tombstone_hides_nothing),
     };
     chunk_pool_init(&pool, CHUNK, 16 * CHUNK);

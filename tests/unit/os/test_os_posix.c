@@ -88,7 +88,7 @@ static int in_child(int (*body)(place *p), place *p)
 
 /* ---------------------------------------------------------------- files */
 
-/* What is written is read, at any offset, and a read past the end gives what there is. */
+/* What is written can be read, at any offset, and a read past the end returns what there is. */
 static void file_reads_back_what_was_written(void **state)
 {
     place *p = *state;
@@ -132,7 +132,7 @@ static void file_reads_back_what_was_written(void **state)
     os_file_close(NULL);
 }
 
-/* Each flag does what it says; a missing and a present file are answers, told apart. */
+/* Each flag does what it says; whether a file exists is a result, not an error. */
 static void open_flags_are_obeyed(void **state)
 {
     place *p = *state;
@@ -179,7 +179,7 @@ static void names_are_checked_before_they_are_used(void **state)
     os_file_close(file_of(p->d, long_name));
 }
 
-/* /dev/full is a disk without room: the status tells it from other errors. */
+/* /dev/full is a disk without space: the status tells it from other errors. */
 static void full_disk_is_told_from_other_errors(void **state)
 {
     os_dir *dev = dir_of("/dev");
@@ -244,7 +244,7 @@ static holt_status refuse(void *ctx, const char *name)
     return HOLT_BUSY;
 }
 
-/* Strangers' files in our directory may have longer names than ours: they are shown, cut. */
+/* Other programs' files in our directory may have longer names than ours: they are listed, cut. */
 static void listing_shows_every_entry_once(void **state)
 {
     place *p = *state;
@@ -297,7 +297,7 @@ static void rename_replaces_and_unlink_removes(void **state)
     os_file_close(f);
 }
 
-/* What a path leads to decides between an answer, a wrong call and an error. */
+/* What a path leads to decides between a result, a wrong call and an error. */
 static void directories_are_made_and_opened(void **state)
 {
     place *p = *state;
@@ -351,7 +351,7 @@ static int create_relative(place *p)
     return os_dir_create(os_posix(), "/") == HOLT_EXISTS ? 0 : 5;
 }
 
-/* The parent that is synced is found in a relative path too. */
+/* The parent that is synced is found for a relative path too. */
 static void relative_paths_have_a_parent(void **state)
 {
     assert_int_equal(in_child(create_relative, *state), 0);
@@ -380,7 +380,7 @@ static void identity_is_of_the_directory_not_of_its_path(void **state)
     assert_int_equal(unlink(link_path), 0);
 }
 
-/* Each allocation of each call fails once: a status, and no descriptor is left open. */
+/* Each allocation of each call fails once: a status is returned, and no descriptor is left open. */
 static void failed_allocation_leaks_no_descriptor(void **state)
 {
     place *p = *state;
@@ -416,7 +416,7 @@ static void failed_allocation_leaks_no_descriptor(void **state)
 
 /* ---------------------------------------------------------------- maps */
 
-/* A store shows in a read and the reverse; a map past the end is refused, where a store would be SIGBUS. */
+/* A store is seen by a read and the reverse; a map past the end is refused, where a store would be SIGBUS. */
 static void map_stores_reach_the_file(void **state)
 {
     place *p = *state;
@@ -451,7 +451,7 @@ static void map_stores_reach_the_file(void **state)
     os_file_close(f);
 }
 
-/* Elsewhere than on the file systems we know, mapped writing is refused rather than hoped for. */
+/* On file systems other than those we know, mapped writing is refused. */
 static void map_is_refused_on_other_file_systems(void **state)
 {
     os_dir *d = dir_of("/proc/self");
@@ -501,7 +501,7 @@ static int lock_it_exclusively(place *p)
     return (int)status;
 }
 
-/* A child opens anew what its parent has locked: it is another process, and knows it. */
+/* A child reopens what its parent has locked: it is another process, and knows it. */
 static void locks_conflict_between_processes(void **state)
 {
     place *p = *state;
@@ -555,7 +555,7 @@ static int die_and_leave_a_child(place *p)
 }
 
 /* A server that forks and is killed must not leave its database locked by a child that never used it. */
-static void lock_does_not_live_on_in_a_child(void **state)
+static void lock_does_not_survive_in_a_child(void **state)
 {
     place *p = *state;
     assert_int_equal(pipe(up), 0);
@@ -582,7 +582,7 @@ static int count_generations_of_a_grandchild(place *p)
     return WEXITSTATUS(result);
 }
 
-/* A handle's generation tells an inherited one from one of our own. */
+/* A handle's generation tells an inherited handle from one of this process. */
 static void fork_generation_grows_in_children_only(void **state)
 {
     assert_int_equal(os_fork_generation(), 0);
@@ -614,7 +614,8 @@ static int lock_downwards(place *p)
     return 0;
 }
 
-/* The order is kept by an assertion, or else a deadlock waits for a bad day. A try may come in any order. */
+/* An assertion enforces the order; without it a deadlock would show only on rare occasions. A try may come in
+ * any order. */
 static void mutexes_are_taken_in_their_order(void **state)
 {
     os_mutex low, high;
@@ -668,8 +669,8 @@ static int hold_in_another_thread(place *p)
     return 0;
 }
 
-/* The assertion means this mutex and this thread: a mutex of the same rank, of another database say, or a lock that
- * another thread holds, must not satisfy it. */
+/* The assertion means this mutex and this thread: a mutex of the same rank, of another database say, or a
+ * lock that another thread holds, must not satisfy it. */
 static void mutex_held_is_asserted_of_the_mutex_and_thread(void **state)
 {
     int aborted = 1000 + SIGABRT;
@@ -700,7 +701,7 @@ static void *answer_turns(void *ctx)
     return NULL;
 }
 
-/* Two threads that hand a number to and fro: a lost signal would hang. */
+/* Two threads that pass a number back and forth: a lost signal would hang. */
 static void condition_wakes_the_other_thread(void **state)
 {
     os *o = os_posix();
@@ -732,7 +733,7 @@ static void *try_to_lock(void *ctx)
     return os_mutex_try_lock(ctx) ? ctx : NULL;
 }
 
-/* A try on a mutex that another thread holds says no, and does not wait. */
+/* A try on a mutex that another thread holds returns false, and does not wait. */
 static void try_lock_fails_when_another_holds_it(void **state)
 {
     os_mutex m;
@@ -755,7 +756,7 @@ typedef struct worker {
     os_cond cond;
     int steps;        /* mutex */
     int again;        /* mutex: steps to ask for at once */
-    int wake_in_step; /* mutex: wakes to give oneself */
+    int wake_in_step; /* mutex: wakes to give itself */
     uint64_t period;  /* constant while the job lives */
     char name[16];    /* mutex: of the thread */
     int nice;         /* mutex: of the thread */
@@ -819,7 +820,8 @@ static void set(worker *w, int *field, int value)
     os_mutex_unlock(&w->mutex);
 }
 
-/* The host's signals must not land on our threads, and background work must not compete with the host's. */
+/* The host's signals must not be delivered to our threads, and background work must not compete with the
+ * host's. */
 static void job_runs_on_a_thread_of_its_own(void **state)
 {
     worker w;
@@ -840,7 +842,8 @@ static void job_runs_on_a_thread_of_its_own(void **state)
     worker_deinit(&w);
 }
 
-/* Idle until woken; again when it asks; and a wake during a step is not lost, or work would wait for ever. */
+/* Idle until woken; steps again when it asks; and a wake during a step is not lost, or work would wait for
+ * ever. */
 static void job_steps_as_often_as_asked(void **state)
 {
     worker w;
@@ -858,8 +861,8 @@ static void job_steps_as_often_as_asked(void **state)
     worker_deinit(&w);
 }
 
-/* A sleeping job comes back by itself, and a wake or a stop does not wait for its time. */
-static void sleeping_job_comes_back_and_can_be_woken(void **state)
+/* A sleeping job wakes by itself, and a wake or a stop does not wait for its time. */
+static void sleeping_job_wakes_in_time_and_can_be_woken_earlier(void **state)
 {
     worker w;
     worker_init(&w);
@@ -891,7 +894,7 @@ static int start_with_an_impossible_stack(place *p)
 }
 
 /* A host at its limit of threads gets a status. */
-static void thread_that_cannot_start_is_a_status(void **state)
+static void thread_that_cannot_start_returns_a_status(void **state)
 {
     assert_int_equal(in_child(start_with_an_impossible_stack, NULL), 0);
 }
@@ -904,7 +907,7 @@ static int stop_inherited_job(place *p)
     return 0;
 }
 
-/* The thread is not there in a child: a join would wait for ever. */
+/* The thread does not exist in a child: a join would never return. */
 static void stop_in_a_child_only_frees(void **state)
 {
     worker w;
@@ -942,8 +945,8 @@ static void linger(uint64_t ns)
     atomic_store_explicit(&posix_job_linger_ns, ns, memory_order_relaxed);
 }
 
-/* Hundreds of databases at rest in a process would cost it a thousand threads. What is there while any job is, is
- * the one that starts the others. */
+/* Hundreds of databases at rest in a process would cost it a thousand threads. While there is any job, there
+ * is only the thread that starts the others. */
 static void jobs_at_rest_have_no_threads(void **state)
 {
     enum { JOBS = 40 };
@@ -970,8 +973,8 @@ static void jobs_at_rest_have_no_threads(void **state)
     linger(1000000000);
 }
 
-/* One that sleeps for long has no thread meanwhile, and comes back all the same. */
-static void a_sleeping_job_comes_back_without_its_thread(void **state)
+/* A job that sleeps for long has no thread in the meantime, and wakes all the same. */
+static void a_sleeping_job_needs_no_thread(void **state)
 {
     worker w;
     int before = threads();
@@ -988,7 +991,8 @@ static void a_sleeping_job_comes_back_without_its_thread(void **state)
     linger(1000000000);
 }
 
-/* A thread ends at any moment of a wake or a stop: no wake may be lost to it, and no stop may leave it behind. */
+/* A thread may end at any moment of a wake or a stop: no wake may be lost, and no stop may leave it
+ * running. */
 static void threads_that_end_lose_no_wake(void **state)
 {
     static const uint64_t lingers[] = {0, 1000, 20000, 100000};
@@ -1018,8 +1022,8 @@ static uint64_t wake_other(void *ctx)
     return OS_JOB_IDLE;
 }
 
-/* A thread inherits the priority of the one that starts it, and cannot raise it again: merges, of low priority, wake
- * flushes, for which writers wait. */
+/* A thread inherits the priority of the one that starts it, and cannot raise it again: merges, of low
+ * priority, wake flushes, for which writers wait. */
 static void a_job_woken_by_one_of_low_priority_keeps_its_own(void **state)
 {
     worker w;
@@ -1055,8 +1059,8 @@ static int run_out_of_threads(place *p)
     return 0;
 }
 
-/* Nobody could be told of it at a wake, and work would wait for ever. */
-static void a_thread_that_cannot_be_had_is_asked_for_again(void **state)
+/* A wake cannot return the error, and work would wait for ever. */
+static void a_thread_that_cannot_start_is_tried_again(void **state)
 {
     assert_int_equal(in_child(run_out_of_threads, NULL), 0);
 }
@@ -1090,7 +1094,7 @@ static int start_a_job_anew(place *p)
     return threads() == 1 ? 0 : 2;
 }
 
-/* What starts threads does not survive the fork: a child's first job needs another. */
+/* The thread that starts threads does not survive the fork: a child's first job needs another. */
 static void a_child_has_jobs_of_its_own(void **state)
 {
     worker w;
@@ -1142,7 +1146,7 @@ int main(void)
         in_place(locks_conflict_within_a_process),
         in_place(locks_conflict_between_processes),
         in_place(child_cannot_unlock_for_its_parent),
-        in_place(lock_does_not_live_on_in_a_child),
+        in_place(lock_does_not_survive_in_a_child),
         cmocka_unit_test(fork_generation_grows_in_children_only),
         cmocka_unit_test(mutexes_are_taken_in_their_order),
         cmocka_unit_test(mutex_held_is_asserted_of_the_mutex_and_thread),
@@ -1150,14 +1154,14 @@ int main(void)
         cmocka_unit_test(try_lock_fails_when_another_holds_it),
         cmocka_unit_test(job_runs_on_a_thread_of_its_own),
         cmocka_unit_test(job_steps_as_often_as_asked),
-        cmocka_unit_test(sleeping_job_comes_back_and_can_be_woken),
-        cmocka_unit_test(thread_that_cannot_start_is_a_status),
+        cmocka_unit_test(sleeping_job_wakes_in_time_and_can_be_woken_earlier),
+        cmocka_unit_test(thread_that_cannot_start_returns_a_status),
         cmocka_unit_test(stop_in_a_child_only_frees),
         cmocka_unit_test(jobs_at_rest_have_no_threads),
-        cmocka_unit_test(a_sleeping_job_comes_back_without_its_thread),
+        cmocka_unit_test(a_sleeping_job_needs_no_thread),
         cmocka_unit_test(threads_that_end_lose_no_wake),
         cmocka_unit_test(a_job_woken_by_one_of_low_priority_keeps_its_own),
-        cmocka_unit_test(a_thread_that_cannot_be_had_is_asked_for_again),
+        cmocka_unit_test(a_thread_that_cannot_start_is_tried_again),
         cmocka_unit_test(a_child_has_jobs_of_its_own),
         cmocka_unit_test(clocks_go_on_and_chance_differs),
     };

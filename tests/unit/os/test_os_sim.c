@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- what a power cut leaves */
 
-/* The heart of the machine: without a sync nothing is promised, with one everything. */
+/* The essence of the machine: without a sync nothing is promised, with one everything. */
 static void unsynced_write_is_kept_or_lost_as_the_cut_says(void **state)
 {
     os *o = machine(1);
@@ -43,7 +43,7 @@ static void synced_file_without_synced_directory_loses_its_name(void **state)
     sim_destroy(o);
 }
 
-/* And the other half of it: the name is there, what it names is empty. */
+/* And the other half of it: the name exists, what it names is empty. */
 static void synced_directory_without_synced_file_leaves_it_empty(void **state)
 {
     os *o = machine(1);
@@ -88,7 +88,7 @@ static void rename_replaces_whole_or_not_at_all(void **state)
     sim_destroy(o);
 }
 
-/* Any subset of pending directory operations, those that make no sense without the lost ones left out. */
+/* Any subset of pending directory operations, without those that make no sense when others are lost. */
 static void pending_names_survive_in_every_combination(void **state)
 {
     os *o = machine(1);
@@ -172,7 +172,7 @@ static bool all_are(const uint8_t *bytes, size_t size, uint8_t value)
 }
 
 /* What a torn write leaves of the sector-aligned pieces of a file of 3000 'o' with 'n' written over [300,
- * 2800): how many of them are mixed from both, and whether anything else than the two is there. */
+ * 2800): how many of them are mixed from both, and whether there is anything other than the two. */
 static void look_at_pieces(const uint8_t *bytes, bool *torn, bool *garbage)
 {
     bool has_old = false, has_new = false;
@@ -275,7 +275,7 @@ static void truncate_and_allocate_are_pending_until_the_sync(void **state)
 }
 
 /* The kernel may have dropped the pages of a failed sync: the next one succeeds and proves nothing. */
-static void failed_sync_leaves_limbo_that_no_later_sync_ends(void **state)
+static void failed_sync_leaves_writes_uncertain_for_ever(void **state)
 {
     os *o = machine(1);
     os_dir *d = db_of(o);
@@ -308,7 +308,7 @@ static void failed_sync_leaves_limbo_that_no_later_sync_ends(void **state)
 }
 
 /* The same for names. */
-static void failed_directory_sync_leaves_names_in_limbo(void **state)
+static void failed_directory_sync_leaves_names_uncertain(void **state)
 {
     os *o = machine(1);
     os_dir *d = db_of(o);
@@ -349,8 +349,8 @@ static void killed_process_leaves_its_writes_pending(void **state)
     sim_destroy(o);
 }
 
-/* A clone shares pages with its original: a write to one must not show in the other, whichever writes. */
-static void clone_and_original_go_separate_ways(void **state)
+/* A clone shares pages with its original: a write to one must not show in the other, whichever it is. */
+static void clone_and_original_are_independent(void **state)
 {
     os *o = machine(1);
     os_dir *d = db_of(o);
@@ -452,7 +452,7 @@ static void change_both(rng *r, os_file *f, model *m)
 static void random_changes_agree_with_a_plain_array(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_test());
+    rng_seed(&r, test_seed());
     os *o = machine(1);
     os_dir *d = db_of(o);
     os_file *f = durable_file(d, "a", "");
@@ -534,7 +534,7 @@ static void look_at_store(void *ctx, uint64_t call)
     sim_destroy(clone);
 }
 
-/* A kill may come in the midst of a store, as it may in the midst of a memcpy. */
+/* A kill may come in the middle of a store, as it may in the middle of a memcpy. */
 static void kill_can_come_within_a_store(void **state)
 {
     os *o = machine(1);
@@ -611,7 +611,7 @@ static void listing_is_sorted_and_shows_directories(void **state)
     sim_destroy(o);
 }
 
-/* What was opened for reading is not written, by whatever call. */
+/* A file opened for reading is not written, by whatever call. */
 static void file_opened_for_reading_is_not_written(void **state)
 {
     os *o = machine(1);
@@ -653,7 +653,7 @@ static void locks_conflict_between_two_opens(void **state)
     sim_destroy(o);
 }
 
-/* A test's own hands: what they do survives any cut, and counts and fails nothing. */
+/* What the test itself does to the disk survives any cut, and neither counts nor fails. */
 static void poke_and_remove_are_durable_at_once(void **state)
 {
     os *o = machine(1);
@@ -687,10 +687,10 @@ int main(void)
         cmocka_unit_test(torn_write_breaks_at_sectors_of_the_file_only),
         cmocka_unit_test(per_file_cut_keeps_whole_files_or_nothing_of_them),
         cmocka_unit_test(truncate_and_allocate_are_pending_until_the_sync),
-        cmocka_unit_test(failed_sync_leaves_limbo_that_no_later_sync_ends),
-        cmocka_unit_test(failed_directory_sync_leaves_names_in_limbo),
+        cmocka_unit_test(failed_sync_leaves_writes_uncertain_for_ever),
+        cmocka_unit_test(failed_directory_sync_leaves_names_uncertain),
         cmocka_unit_test(killed_process_leaves_its_writes_pending),
-        cmocka_unit_test(clone_and_original_go_separate_ways),
+        cmocka_unit_test(clone_and_original_are_independent),
         cmocka_unit_test(open_file_outlives_its_name),
         cmocka_unit_test(random_changes_agree_with_a_plain_array),
         cmocka_unit_test(map_and_file_show_the_same),

@@ -1,4 +1,4 @@
-/* test_os_sim_faults.c -- the simulated machine fails in any call on demand, and tells of every change. */
+/* test_os_sim_faults.c -- the simulated machine fails in any call on demand, and reports every change. */
 #include "support/machine.h"
 
 #include "base/random.h"
@@ -127,7 +127,7 @@ static holt_status do_free_bytes(errands *e)
     return os_dir_free_bytes(e->d, &bytes);
 }
 
-/* A fault of a kind hits the calls of that kind, in words, once; an interruption is never seen. */
+/* A fault of a kind hits a call of that kind, with a message, once; an interruption is never seen. */
 static void every_kind_of_call_fails_on_demand(void **state)
 {
     static const struct {
@@ -162,9 +162,8 @@ static void every_kind_of_call_fails_on_demand(void **state)
         ok(all[i].run(&e));
 
         sim_fail(o, all[i].kind, 1, ENOSPC, true);
-        /* Only what makes a file needs space to be opened. */
-        holt_status full =
-            all[i].kind == SIM_OPEN && all[i].run != do_dir_create ? HOLT_OK : HOLT_NO_SPACE;
+        /* Only an open that creates a file needs space. */
+        holt_status full = all[i].kind == SIM_OPEN && all[i].run != do_dir_create ? HOLT_OK : HOLT_NO_SPACE;
         assert_int_equal(all[i].run(&e), full);
         assert_int_equal(all[i].run(&e), full);
         sim_fail(o, all[i].kind, 1, EINTR, true);
@@ -203,7 +202,7 @@ static void fault_of_any_kind_passes_over_stores(void **state)
 static void short_and_interrupted_transfers_are_completed(void **state)
 {
     rng r;
-    rng_seed(&r, seed_of_test());
+    rng_seed(&r, test_seed());
     os *o = machine(r.state[0]);
     os_dir *d = db_of(o);
     os_file *f = durable_file(d, "a", "");
@@ -230,7 +229,7 @@ static void short_and_interrupted_transfers_are_completed(void **state)
     sim_destroy(o);
 }
 
-/* The person at night reads the message: file, call, place, reason. */
+/* A message must say what an operator needs: file, call, place, reason. */
 static void message_names_file_call_and_place(void **state)
 {
     os *o = machine(1);
@@ -278,7 +277,7 @@ static void full_disk_refuses_until_there_is_room(void **state)
     sim_destroy(o);
 }
 
-/* A wrong offset from above must be an error, not a page table of all memory. */
+/* A wrong offset from a caller must be an error, not a page table of all memory. */
 static void absurd_offset_is_refused(void **state)
 {
     os *o = machine(1);
@@ -335,7 +334,7 @@ typedef struct crash_suite {
     uint64_t last;
 } crash_suite;
 
-/* What a crash test does at an I/O: clone, use the clone in full, with its hook, its jobs, its mutexes. */
+/* What a crash test does at an I/O: it clones, and uses the clone fully, with its hook, jobs and mutexes. */
 static void crash_here(void *ctx, uint64_t call)
 {
     crash_suite *c = ctx;
@@ -357,7 +356,7 @@ static void crash_here(void *ctx, uint64_t call)
     os_dir_close(d);
     sim_destroy(clone);
 
-    d = db_of(c->o); /* the interrupted machine itself answers too */
+    d = db_of(c->o); /* the interrupted machine itself can be used too */
     bool exists;
     uint64_t size;
     ok(os_dir_stat(d, "inside", &exists, &size));
@@ -367,7 +366,7 @@ static void crash_here(void *ctx, uint64_t call)
     c->depth--;
 }
 
-/* The hook runs a whole database in the midst of a call of another: held mutexes and the last error must be
+/* The hook runs a whole database in the middle of a call of another: held mutexes and the last error must be
  * as before. */
 static void hook_sees_each_change_and_disturbs_nothing(void **state)
 {

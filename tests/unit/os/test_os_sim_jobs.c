@@ -9,7 +9,7 @@
 
 /* ---------------------------------------------------------------- time and jobs */
 
-/* Time passes by itself, so that whoever polls the clock gets somewhere, and jumps when all wait. */
+/* Time passes by itself, so that a thread that polls the clock makes progress, and jumps when all wait. */
 static void time_is_virtual_and_never_stands(void **state)
 {
     os *o = machine(1);
@@ -143,7 +143,7 @@ static uint64_t wake_self_once(void *ctx)
     return OS_JOB_IDLE;
 }
 
-/* A wake in the midst of a step must not be taken for the one that began it. */
+/* A wake in the middle of a step must not be taken for the one that began it. */
 static void wake_during_a_step_is_not_lost(void **state)
 {
     os *o = machine(1);
@@ -203,8 +203,8 @@ static void wait_for_nothing(void)
     }
 }
 
-/* A wait that nothing can end must not hang the suite: it dies, and says of what. */
-static void endless_wait_aborts_with_words(void **state)
+/* A wait that nothing can end must not hang the suite: the program aborts and says why. */
+static void endless_wait_aborts_with_a_message(void **state)
 {
     int words[2];
     assert_int_equal(pipe(words), 0);
@@ -231,7 +231,7 @@ static void endless_wait_aborts_with_words(void **state)
 
 /* ---------------------------------------------------------------- replay */
 
-/* A history that uses all that draws on the seed. */
+/* A history that uses everything that draws on the seed. */
 static uint64_t history(uint64_t seed, char trace[200])
 {
     os *o = machine(seed);
@@ -267,10 +267,10 @@ static uint64_t history(uint64_t seed, char trace[200])
     return print;
 }
 
-/* The point of it all: the same seed gives the same run, to the last bit; another gives another. */
+/* What sim is for: the same seed gives the same run, to the last bit; another gives another. */
 static void same_seed_replays_exactly(void **state)
 {
-    uint64_t seed = seed_of_test();
+    uint64_t seed = test_seed();
     char one[200], two[200], three[200];
     uint64_t print = history(seed, one);
     assert_true(history(seed, two) == print);
@@ -328,7 +328,7 @@ int main(void)
         cmocka_unit_test(sleeping_job_steps_when_its_time_comes),
         cmocka_unit_test(wake_during_a_step_is_not_lost),
         cmocka_unit_test(waiting_step_lets_others_run_and_never_itself),
-        cmocka_unit_test(endless_wait_aborts_with_words),
+        cmocka_unit_test(endless_wait_aborts_with_a_message),
         cmocka_unit_test(same_seed_replays_exactly),
         cmocka_unit_test(jobs_run_on_threads_when_asked),
     };

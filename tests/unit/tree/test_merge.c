@@ -1,9 +1,10 @@
-/* test_merge.c -- tests src/tree/merge.c against a sorted list, with iterators that are arrays. */
+/* test_merge.c -- tests src/tree/read/merge.c against a sorted list, with iterators that are arrays. */
 #include "tree/read/merge.h"
 
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "support/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +24,8 @@ typedef struct item {
 
 /* ---------------------------------------------------------------- an iterator over an array */
 
-/* It hands out its key and value in a buffer of its own and overwrites both on every move, so that a merge
- * that uses a child's key after moving the child is found out. Its n-th call fails if asked to. */
+/* An iterator that keeps its key and value in a buffer of its own and overwrites both on every move, so that
+ * a merge that uses a child's key after moving the child is detected. Its n-th call fails if asked to. */
 typedef struct array_iterator {
     iterator base;
     const item *items;
@@ -149,18 +150,18 @@ static void array_close(iterator *s)
 }
 
 static const iterator_ops array_ops = {.first = array_first,
-                                     .last = array_last,
-                                     .next = array_next,
-                                     .prev = array_prev,
-                                     .seek = array_seek,
-                                     .seek_last = array_seek_last,
-                                     .skip_tombstones = array_skip_tombstones,
-                                     .load_value = array_load_value,
-                                     .close = array_close};
+                                       .last = array_last,
+                                       .next = array_next,
+                                       .prev = array_prev,
+                                       .seek = array_seek,
+                                       .seek_last = array_seek_last,
+                                       .skip_tombstones = array_skip_tombstones,
+                                       .load_value = array_load_value,
+                                       .close = array_close};
 
 /* ---------------------------------------------------------------- the model */
 
-typedef struct fixture {
+typedef struct merge_model {
     rng random;
     uint64_t calls, calls_left;
     bool backward; /* the merge's last move */
@@ -171,7 +172,7 @@ typedef struct fixture {
     item model[ITERATORS_MAX * KEYS_MAX]; /* what the merge must show */
     size_t model_count;
     bool pending;
-} fixture;
+} merge_model;
 
 static int item_compare(const void *a, const void *b)
 {
@@ -180,8 +181,8 @@ static int item_compare(const void *a, const void *b)
     return order ? order : (x->value > y->value) - (x->value < y->value);
 }
 
-/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that the
- * merge looks at first; and some are all ones, which is also how the merge marks an iterator that has
+/* Keys of few letters collide often. Some are prefixes of others; some share one or two of the words that
+ * the merge compares first; and some are all ones, which is also how the merge marks an iterator that has
  * ended. */
 static void item_fill(item *i, rng *r, uint32_t iterator_number)
 {
@@ -197,12 +198,11 @@ static void item_fill(item *i, rng *r, uint32_t iterator_number)
     i->value = iterator_number;
 }
 
-/* Nearly all are tombstones, of numbered keys: the same ones come from several iterators one after the
- * other. */
+/* Nearly all are tombstones of numbered keys: several iterators have the same ones. */
 static void item_fill_deleted(item *i, rng *r, uint32_t iterator_number)
 {
     unsigned number = (unsigned)rng_below(r, KEYS_MAX);
-    if (iterator_number == 0) number -= number % 10; /* few, and younger than the rows of the others */
+    if (iterator_number == 0) number -= number % 10; /* few, and newer than the rows of the others */
     i->key_size = (size_t)snprintf((char *)i->key, sizeof i->key, "user%04u", number);
     i->op = number % 50 < 45 && !rng_chance(r, 100) ? ENTRY_DELETE : ENTRY_PUT;
     if (iterator_number != 1 && rng_chance(r, 2)) i->op = ENTRY_PUT;
@@ -215,7 +215,7 @@ static size_t items_unique(item *items, size_t count)
     for (size_t i = 0; i < count; i++) {
         slice key = slice_of(items[i].key, items[i].key_size);
         if (kept && item_compare_key(&items[kept - 1], key) == 0)
-            continue; /* sorted by age: the youngest stays */
+            continue; /* sorted by age: the newest stays */
         items[kept++] = items[i];
     }
     return kept;
@@ -223,7 +223,8 @@ static size_t items_unique(item *items, size_t count)
 
 typedef void (*item_filler)(item *i, rng *r, uint32_t iterator_number);
 
-static void fixture_fill_with(fixture *f, uint64_t seed, size_t iterators, size_t keys_max, item_filler fill)
+static void merge_model_fill_with(merge_model *f, uint64_t seed, size_t iterators, size_t keys_max,
+                                  item_filler fill)
 {
     memset(f, 0, sizeof *f);
     rng_seed(&f->random, seed);
@@ -241,12 +242,12 @@ static void fixture_fill_with(fixture *f, uint64_t seed, size_t iterators, size_
     f->model_count = items_unique(f->model, f->model_count);
 }
 
-static void fixture_fill(fixture *f, uint64_t seed, size_t iterators, size_t keys_max)
+static void merge_model_fill(merge_model *f, uint64_t seed, size_t iterators, size_t keys_max)
 {
-    fixture_fill_with(f, seed, iterators, keys_max, item_fill);
+    merge_model_fill_with(f, seed, iterators, keys_max, item_fill);
 }
 
-static iterator **fixture_children(fixture *f)
+static iterator **merge_model_children(merge_model *f)
 {
     iterator **children = mem_alloc((f->iterators + 1) * sizeof *children);
     assert_non_null(children);
@@ -266,16 +267,16 @@ static iterator **fixture_children(fixture *f)
     return children;
 }
 
-static iterator *fixture_open(fixture *f)
+static iterator *merge_model_open(merge_model *f)
 {
     iterator *merged = NULL;
-    assert_int_equal(merge_open(fixture_children(f), f->iterators, &merged), HOLT_OK);
+    assert_int_equal(merge_open(merge_model_children(f), f->iterators, &merged), HOLT_OK);
     assert_false(merged->valid);
     return merged;
 }
 
-/* Checks that the merge is where the model is (at >= count: not valid). */
-static void check_at(const fixture *f, iterator *s, size_t at)
+/* The merge is where the model is (at >= count: not positioned). */
+static void check_at(const merge_model *f, iterator *s, size_t at)
 {
     assert_int_equal(s->status, HOLT_OK);
     assert_int_equal(s->valid, at < f->model_count);
@@ -291,15 +292,7 @@ static void check_at(const fixture *f, iterator *s, size_t at)
     assert_memory_equal(s->value.data, &want->value, sizeof want->value);
 }
 
-static uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 20240607;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-static void walk(fixture *f, iterator *s)
+static void walk(merge_model *f, iterator *s)
 {
     s->ops->first(s);
     for (size_t i = 0; i < f->model_count; i++) {
@@ -317,23 +310,23 @@ static void walk(fixture *f, iterator *s)
 
 /* ---------------------------------------------------------------- tests */
 
-static fixture shared; /* too large for the stack */
+static merge_model shared; /* too large for the stack */
 
 /* With several iterators on one key a wrong age rule shows an old value or shows the key twice. */
-static void merge_shows_each_key_once_with_its_youngest_entry(void **state)
+static void merge_shows_each_key_once_with_its_newest_entry(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 400; round++) {
-        fixture_fill(&shared, seed + round, round % ITERATORS_MAX, round % 3 ? 8 : KEYS_MAX);
+        merge_model_fill(&shared, seed + round, round % ITERATORS_MAX, round % 3 ? 8 : KEYS_MAX);
         shared.pending = round % 2;
-        iterator *s = fixture_open(&shared);
+        iterator *s = merge_model_open(&shared);
         walk(&shared, s);
         iterator_close(s);
         assert_int_equal(shared.open, 0);
     }
 }
 
-static size_t model_seek(const fixture *f, slice key)
+static size_t model_seek(const merge_model *f, slice key)
 {
     size_t at = 0;
     while (at < f->model_count && item_compare_key(&f->model[at], key) < 0)
@@ -342,7 +335,7 @@ static size_t model_seek(const fixture *f, slice key)
 }
 
 /* SIZE_MAX when every key is greater. */
-static size_t model_seek_last(const fixture *f, slice key)
+static size_t model_seek_last(const merge_model *f, slice key)
 {
     size_t at = f->model_count;
     while (at > 0 && item_compare_key(&f->model[at - 1], key) > 0)
@@ -350,8 +343,8 @@ static size_t model_seek_last(const fixture *f, slice key)
     return at - 1;
 }
 
-/* Where the model comes to from a tombstone. */
-static size_t model_skip(const fixture *f, size_t at, slice limit)
+/* Where the model gets to from a tombstone. */
+static size_t model_skip(const merge_model *f, size_t at, slice limit)
 {
     do
         at += f->backward ? SIZE_MAX : 1;
@@ -360,7 +353,7 @@ static size_t model_skip(const fixture *f, size_t at, slice limit)
     return at;
 }
 
-static size_t random_skip(fixture *f, iterator *s, size_t at)
+static size_t random_skip(merge_model *f, iterator *s, size_t at)
 {
     slice limit = slice_of(NULL, 0);
     const item *i = &f->model[rng_below(&f->random, f->model_count)];
@@ -370,7 +363,7 @@ static size_t random_skip(fixture *f, iterator *s, size_t at)
 }
 
 /* One random move of the merge and of the model's position. */
-static size_t random_move(fixture *f, iterator *s, size_t at)
+static size_t random_move(merge_model *f, iterator *s, size_t at)
 {
     if (at < f->model_count && f->model[at].op == ENTRY_DELETE && rng_chance(&f->random, 3))
         return random_skip(f, s, at);
@@ -409,8 +402,8 @@ static void merge_moves_any_way_at_any_time(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 300; round++) {
-        fixture_fill(&shared, seed + round, round % ITERATORS_MAX, round % 4 ? 10 : 60);
-        iterator *s = fixture_open(&shared);
+        merge_model_fill(&shared, seed + round, round % ITERATORS_MAX, round % 4 ? 10 : 60);
+        iterator *s = merge_model_open(&shared);
         size_t at = SIZE_MAX;
         for (int move = 0; move < 300; move++) {
             at = random_move(&shared, s, at);
@@ -421,13 +414,14 @@ static void merge_moves_any_way_at_any_time(void **state)
 }
 
 /* Rows of tombstones in one iterator over nothing, over entries of one or several others, and under entries
- * that are younger: which of the others' entries they hide is decided in ways of its own. */
-static void merge_passes_over_tombstones_and_what_they_hide(void **state)
+ * that are newer: each case decides in its own way which of the others' entries they hide. */
+static void merge_skips_tombstones_and_what_they_hide(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 300; round++) {
-        fixture_fill_with(&shared, seed + round, 1 + round % 7, round % 3 ? KEYS_MAX : 40, item_fill_deleted);
-        iterator *s = fixture_open(&shared);
+        merge_model_fill_with(&shared, seed + round, 1 + round % 7, round % 3 ? KEYS_MAX : 40,
+                              item_fill_deleted);
+        iterator *s = merge_model_open(&shared);
         size_t at = SIZE_MAX;
         for (int move = 0; move < 200; move++) {
             at = random_move(&shared, s, at);
@@ -437,7 +431,7 @@ static void merge_passes_over_tombstones_and_what_they_hide(void **state)
     }
 }
 
-static item *numbered_item(fixture *f, uint32_t s, unsigned number, entry_op op)
+static item *numbered_item(merge_model *f, uint32_t s, unsigned number, entry_op op)
 {
     item *it = &f->items[s][f->counts[s]++];
     it->key_size = (size_t)snprintf((char *)it->key, sizeof it->key, "user%08u", number);
@@ -446,10 +440,10 @@ static item *numbered_item(fixture *f, uint32_t s, unsigned number, entry_op op)
     return it;
 }
 
-/* The calls of children that passing over the tombstones takes, forwards and backwards. */
-static uint64_t calls_to_pass(fixture *f, bool backward)
+/* How many calls of children it takes to skip the tombstones, forward and backward. */
+static uint64_t calls_to_pass(merge_model *f, bool backward)
 {
-    iterator *s = fixture_open(f);
+    iterator *s = merge_model_open(f);
     backward ? s->ops->last(s) : s->ops->first(s);
     assert_true(s->valid && s->op == ENTRY_DELETE);
     f->calls = 0;
@@ -459,19 +453,19 @@ static uint64_t calls_to_pass(fixture *f, bool backward)
     return f->calls;
 }
 
-/* A child with a row of tombstones before the others' next keys passes over it in one call; where each hides
- * an entry, both are left by one call each. */
-static void merge_passes_over_tombstones_with_few_calls(void **state)
+/* A child with a row of tombstones before the others' next keys skips it in one call; where each tombstone
+ * hides an entry, each of the two children skips in one call. */
+static void merge_skips_tombstones_with_few_calls(void **state)
 {
     for (size_t iterators = 2; iterators < 5; iterators++) {
-        fixture_fill(&shared, 1, 0, 0);
+        merge_model_fill(&shared, 1, 0, 0);
         shared.iterators = iterators;
         for (unsigned i = 0; i < KEYS_MAX; i++)
             numbered_item(&shared, i < KEYS_MAX / 2 ? 1 : 0, i, ENTRY_DELETE);
         assert_true(calls_to_pass(&shared, false) <= 4);
         assert_true(calls_to_pass(&shared, true) <= 4);
 
-        fixture_fill(&shared, 1, 0, 0);
+        merge_model_fill(&shared, 1, 0, 0);
         shared.iterators = iterators;
         for (unsigned i = 0; i < KEYS_MAX; i++) {
             numbered_item(&shared, 0, i, ENTRY_DELETE);
@@ -482,10 +476,10 @@ static void merge_passes_over_tombstones_with_few_calls(void **state)
     }
 }
 
-/* Long stretches from one iterator take the path that compares with the strongest rival only. */
+/* Long stretches from one iterator take the path that compares only with the strongest rival. */
 static void merge_follows_long_stretches_of_one_iterator(void **state)
 {
-    fixture_fill(&shared, 1, 0, 0);
+    merge_model_fill(&shared, 1, 0, 0);
     shared.iterators = 5;
     for (uint32_t i = 0; i < 5 * 100; i++) {
         uint32_t s = i / 37 % 5;
@@ -495,16 +489,16 @@ static void merge_follows_long_stretches_of_one_iterator(void **state)
         it->value = s;
         shared.model[shared.model_count++] = *it;
     }
-    iterator *s = fixture_open(&shared);
+    iterator *s = merge_model_open(&shared);
     walk(&shared, s);
     iterator_close(s);
 }
 
 /* Plays a fixed history whose n-th call of a child fails; false when n lies beyond its end. */
-static bool play_with_failure(fixture *f, uint64_t seed, uint64_t n)
+static bool play_with_failure(merge_model *f, uint64_t seed, uint64_t n)
 {
     rng_seed(&f->random, seed);
-    iterator *s = fixture_open(f);
+    iterator *s = merge_model_open(f);
     f->calls_left = n;
     size_t at = SIZE_MAX;
     for (int move = 0; move < 40 && f->calls_left; move++) {
@@ -517,18 +511,18 @@ static bool play_with_failure(fixture *f, uint64_t seed, uint64_t n)
     bool failed = !f->calls_left;
     assert_true(!failed || !s->valid);
     f->calls_left = 0;
-    walk(f, s); /* the next first() clears the error */
+    walk(f, s); /* the next first() forgets the error */
     iterator_close(s);
     return failed;
 }
 
 /* A walk that takes a failed child for one that has ended loses the rest of its keys with status OK. */
-static void merge_hands_on_the_error_of_any_child(void **state)
+static void merge_returns_the_error_of_any_child(void **state)
 {
     uint64_t seed = test_seed();
     for (size_t round = 0; round < 60; round++) {
-        fixture_fill_with(&shared, seed + round, 1 + round % 7, 8 + round % 2 * 60,
-                          round % 2 ? item_fill_deleted : item_fill);
+        merge_model_fill_with(&shared, seed + round, 1 + round % 7, 8 + round % 2 * 60,
+                              round % 2 ? item_fill_deleted : item_fill);
         for (uint64_t n = 1; play_with_failure(&shared, seed + round, n);)
             n++;
         assert_int_equal(shared.open, 0);
@@ -536,11 +530,11 @@ static void merge_hands_on_the_error_of_any_child(void **state)
 }
 
 /* A value that could not be read must not be taken for an empty one, and may be asked for again. */
-static void merge_hands_on_the_error_of_a_value(void **state)
+static void merge_returns_the_error_of_a_value(void **state)
 {
-    fixture_fill(&shared, 7, 4, 30);
+    merge_model_fill(&shared, 7, 4, 30);
     shared.pending = true;
-    iterator *s = fixture_open(&shared);
+    iterator *s = merge_model_open(&shared);
     s->ops->first(s);
     assert_true(s->valid && s->value_pending);
     shared.calls_left = 1;
@@ -550,14 +544,14 @@ static void merge_hands_on_the_error_of_a_value(void **state)
     iterator_close(s);
 }
 
-/* The merge owns its children from the call on: one that could not be made must not leak them. */
+/* The merge owns its children from the call on: if it cannot be made, it must not leak them. */
 static void merge_without_memory_closes_its_children(void **state)
 {
     for (size_t iterators = 0; iterators < 4; iterators++) {
-        fixture_fill(&shared, 7, iterators, 30);
+        merge_model_fill(&shared, 7, iterators, 30);
         holt_status rc = HOLT_NO_MEMORY;
         for (uint64_t n = 1; rc != HOLT_OK; n++) {
-            iterator *s = NULL, **children = fixture_children(&shared);
+            iterator *s = NULL, **children = merge_model_children(&shared);
             mem_fail_at(n, false);
             rc = merge_open(children, iterators, &s);
             mem_fail_at(0, false);
@@ -572,8 +566,8 @@ static void merge_without_memory_closes_its_children(void **state)
 /* A cursor over nothing at all still moves. */
 static void merge_of_nothing_is_empty(void **state)
 {
-    fixture_fill(&shared, 7, 0, 0);
-    iterator *s = fixture_open(&shared);
+    merge_model_fill(&shared, 7, 0, 0);
+    iterator *s = merge_model_open(&shared);
     walk(&shared, s);
     s->ops->seek(s, holt_str("a"));
     check_at(&shared, s, 0);
@@ -583,11 +577,11 @@ static void merge_of_nothing_is_empty(void **state)
     iterator_close(s);
 }
 
-/* The key that is being left is kept in memory that may not be had. */
-static void merge_without_memory_for_a_move_says_so(void **state)
+/* The key that is being left is copied, and there may be no memory for it. */
+static void merge_move_without_memory_returns_no_memory(void **state)
 {
-    fixture_fill(&shared, 7, 6, 30);
-    iterator *s = fixture_open(&shared);
+    merge_model_fill(&shared, 7, 6, 30);
+    iterator *s = merge_model_open(&shared);
     s->ops->first(s);
     mem_fail_at(1, false);
     s->ops->prev(s);
@@ -601,16 +595,16 @@ static void merge_without_memory_for_a_move_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(merge_shows_each_key_once_with_its_youngest_entry),
+        cmocka_unit_test(merge_shows_each_key_once_with_its_newest_entry),
         cmocka_unit_test(merge_moves_any_way_at_any_time),
         cmocka_unit_test(merge_follows_long_stretches_of_one_iterator),
-        cmocka_unit_test(merge_passes_over_tombstones_and_what_they_hide),
-        cmocka_unit_test(merge_passes_over_tombstones_with_few_calls),
-        cmocka_unit_test(merge_hands_on_the_error_of_any_child),
-        cmocka_unit_test(merge_hands_on_the_error_of_a_value),
+        cmocka_unit_test(merge_skips_tombstones_and_what_they_hide),
+        cmocka_unit_test(merge_skips_tombstones_with_few_calls),
+        cmocka_unit_test(merge_returns_the_error_of_any_child),
+        cmocka_unit_test(merge_returns_the_error_of_a_value),
         cmocka_unit_test(merge_of_nothing_is_empty),
         cmocka_unit_test(merge_without_memory_closes_its_children),
-        cmocka_unit_test(merge_without_memory_for_a_move_says_so),
+        cmocka_unit_test(merge_move_without_memory_returns_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

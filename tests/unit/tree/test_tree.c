@@ -1,5 +1,5 @@
-/* test_tree.c -- tests src/tree: building, looking up, iterating and verifying trees against sorted arrays,
- * on a simulated machine that fails and loses unsynced data on demand. */
+/* test_tree.c -- tests src/tree: building, looking up, walking and verifying trees, compared with sorted
+ * arrays, on a machine that fails and forgets on demand. */
 #include "tree/tree.h"
 
 #include "base/coding.h"
@@ -8,7 +8,8 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "os/os_ops.h"
-#include "os/sim/sim.h"
+#include "support/seed.h"
+#include "support/tree_machine.h"
 #include "tree/file/tree_format.h"
 #include "tree/tree_filter.h"
 
@@ -20,18 +21,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define DIRECTORY "/db"
-
-static const uint64_t DATABASE_ID[2] = {0x1122334455667788, 0x99aabbccddeeff00};
-
-static uint64_t test_seed(void)
-{
-    const char *given = getenv("HOLT_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : 19770524;
-    print_message("HOLT_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 /* ---------------------------------------------------------------- what a tree should hold */
 
@@ -148,7 +137,7 @@ static void model_make(model *m, key_kind kind, rng *r, size_t count, size_t blo
     model_settle(m);
 }
 
-/* Makes all entries in some stretch tombstones: leaves of nothing else among them. */
+/* Makes all entries in some stretch tombstones: some leaves have nothing else. */
 static void model_delete_stretch(model *m, rng *r)
 {
     size_t from = (size_t)rng_below(r, m->count + 1), to = from + (size_t)rng_below(r, m->count + 1 - from);
@@ -179,50 +168,6 @@ static const item *model_find(const model *m, slice key)
     return at < m->count && slice_equal(item_key(&m->items[at]), key) ? &m->items[at] : NULL;
 }
 
-/* ---------------------------------------------------------------- a database directory with files */
-
-typedef struct fixture {
-    os *machine;
-    os_dir *dir;
-    cache *cache;
-    tree_files *files;
-} fixture;
-
-static void fixture_open_with(fixture *f, const sim_options *options, uint64_t cache_bytes,
-                              uint32_t descriptors)
-{
-    f->machine = sim_create(options);
-    assert_non_null(f->machine);
-    assert_int_equal(os_dir_create(f->machine, DIRECTORY), HOLT_OK);
-    assert_int_equal(os_dir_open(f->machine, DIRECTORY, &f->dir), HOLT_OK);
-    assert_int_equal(cache_create(&f->cache, cache_bytes), HOLT_OK);
-    assert_int_equal(tree_files_create(&f->files, f->dir, f->cache, DATABASE_ID, descriptors), HOLT_OK);
-}
-
-static void fixture_open(fixture *f, uint64_t cache_bytes, uint32_t descriptors)
-{
-    sim_options options = {.seed = 1};
-    fixture_open_with(f, &options, cache_bytes, descriptors);
-}
-
-/* Starts with an empty cache. */
-static void fixture_renew(fixture *f, uint64_t cache_bytes)
-{
-    tree_files_destroy(f->files);
-    cache_destroy(f->cache);
-    assert_int_equal(cache_create(&f->cache, cache_bytes), HOLT_OK);
-    assert_int_equal(tree_files_create(&f->files, f->dir, f->cache, DATABASE_ID, 8), HOLT_OK);
-}
-
-static void fixture_close(fixture *f)
-{
-    assert_int_equal(tree_files_count(f->files), 0);
-    tree_files_destroy(f->files);
-    cache_destroy(f->cache);
-    os_dir_close(f->dir);
-    sim_destroy(f->machine);
-}
-
 static holt_status build_items(tree_builder *b, const model *m)
 {
     holt_status rc = HOLT_OK;
@@ -246,12 +191,12 @@ static holt_status build_tree(tree_file_writer *w, const model *m, const tree_bu
 }
 
 /* One file with `count` trees. */
-static holt_status build_file(fixture *f, uint64_t number, const model *models, size_t count,
+static holt_status build_file(tree_machine *tm, uint64_t number, const model *models, size_t count,
                               const tree_build_options *options, tree_root *roots, tree_file **out)
 {
     tree_file_writer *w = NULL;
     *out = NULL;
-    holt_status rc = tree_file_writer_create(&w, f->files, number);
+    holt_status rc = tree_file_writer_create(&w, tm->files, number);
     for (size_t i = 0; rc == HOLT_OK && i < count; i++)
         rc = build_tree(w, &models[i], options, &roots[i]);
     if (rc == HOLT_OK) rc = tree_file_writer_finish(w, out);
@@ -259,11 +204,11 @@ static holt_status build_file(fixture *f, uint64_t number, const model *models, 
     return rc;
 }
 
-static tree_file *build_one(fixture *f, uint64_t number, const model *m, const tree_build_options *options,
-                            tree_root *root)
+static tree_file *build_one(tree_machine *tm, uint64_t number, const model *m,
+                            const tree_build_options *options, tree_root *root)
 {
     tree_file *file;
-    assert_int_equal(build_file(f, number, m, 1, options, root, &file), HOLT_OK);
+    assert_int_equal(build_file(tm, number, m, 1, options, root, &file), HOLT_OK);
     return file;
 }
 
@@ -308,7 +253,7 @@ static tree_answer lookup_cached(tree_file *file, const tree_root *root, slice k
     return answer;
 }
 
-/* Looks the key up both ways, and asks the filter. Counts in *cached how often the cache alone knew. */
+/* Looks the key up both ways, and asks the filter. Counts in *cached how often the cache alone sufficed. */
 static void check_lookup(tree_file *file, const tree_root *root, const model *m, slice key,
                          tree_buffer *buffer, uint64_t *cached)
 {
@@ -377,7 +322,7 @@ static void check_verify(tree_file *file, const tree_root *root, const model *m)
     assert_true(root->bytes <= tree_file_size(file));
 }
 
-/* Checks that the iterator is at item `at` of [begin, end), or not valid. */
+/* The iterator is on item `at` of [begin, end), or not positioned. */
 static void check_iterator_at(iterator *s, const model *m, size_t begin, size_t end, size_t at)
 {
     assert_int_equal(s->status, HOLT_OK);
@@ -428,7 +373,7 @@ static size_t random_place(iterator *s, const model *m, size_t begin, size_t end
     }
 }
 
-/* Passes over tombstones as far as a random limit or none; returns where that leads to. */
+/* Skips tombstones up to a random limit or none; returns where that leads to. */
 static size_t random_skip(iterator *s, const model *m, size_t begin, size_t end, size_t at, bool backward,
                           slice limit)
 {
@@ -440,7 +385,8 @@ static size_t random_skip(iterator *s, const model *m, size_t begin, size_t end,
     return at;
 }
 
-static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end, key_kind kind, rng *r, int moves)
+static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end, key_kind kind, rng *r,
+                          int moves)
 {
     size_t at = SIZE_MAX;
     bool backward = true;
@@ -460,7 +406,7 @@ static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end,
         } else {
             uint64_t choice = rng_below(r, 4);
             backward = choice % 2;
-            if (begin == end) { /* there are no items */
+            if (begin == end) { /* no entry to be on */
                 (void)random_place(s, m, 0, m->count, slice_of(key, size), choice);
                 at = SIZE_MAX;
             } else {
@@ -472,7 +418,7 @@ static void roam_iterator(iterator *s, const model *m, size_t begin, size_t end,
 }
 
 static void check_iterator(tree_file *file, const tree_root *root, const model *m, key_kind kind, rng *r,
-                         tree_iterator_options *options, int moves)
+                           tree_iterator_options *options, int moves)
 {
     iterator *s;
     size_t begin = slice_is_open(options->lower) ? 0 : model_seek(m, options->lower);
@@ -519,12 +465,12 @@ static void tree_holds_what_was_built_in_every_order(void **state)
     uint64_t seed = test_seed();
     for (uint64_t round = 0; round < 32; round++) {
         rng r;
-        fixture f;
+        tree_machine tm;
         model models[TREES];
         tree_root roots[TREES];
         tree_file *file;
         rng_seed(&r, seed + round);
-        fixture_open(&f, 8 << 20, 4);
+        tree_machine_open(&tm, 8 << 20, 4);
         key_kind kind = (key_kind)(round % KEY_KINDS);
         tree_build_options options = {.block_bytes = round % 3 ? 4096 : 8192,
                                       .filter_bits = round % 5 ? 10 : 0};
@@ -536,18 +482,18 @@ static void tree_holds_what_was_built_in_every_order(void **state)
                        options.block_bytes);
         for (size_t i = 0; i < TREES; i++)
             model_delete_stretch(&models[i], &r);
-        assert_int_equal(build_file(&f, 42, models, TREES, &options, roots, &file), HOLT_OK);
+        assert_int_equal(build_file(&tm, 42, models, TREES, &options, roots, &file), HOLT_OK);
         for (size_t i = 0; i < TREES; i++)
             check_tree(file, &roots[i], &models[i], kind, &r);
         tree_file_unref(file);
 
-        assert_int_equal(tree_file_open(f.files, 42, 4096, &file), HOLT_OK);
+        assert_int_equal(tree_file_open(tm.files, 42, 4096, &file), HOLT_OK);
         for (size_t i = 0; i < TREES; i++) {
             check_tree(file, &roots[i], &models[i], kind, &r);
             model_free(&models[i]);
         }
         tree_file_unref(file);
-        fixture_close(&f);
+        tree_machine_close(&tm);
     }
 }
 
@@ -568,13 +514,13 @@ static model make_large_model(void)
 static void tree_of_several_levels_is_walked_and_searched(void **state)
 {
     rng r;
-    fixture f;
+    tree_machine tm;
     model m = make_large_model();
     tree_root root;
     tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
     rng_seed(&r, test_seed());
-    fixture_open(&f, 64 << 20, 4);
-    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    tree_machine_open(&tm, 64 << 20, 4);
+    tree_file *file = build_one(&tm, 1, &m, &options, &root);
     assert_true(root.height >= 3);
     check_verify(file, &root, &m);
     tree_iterator_options all = {.read_ahead = true};
@@ -585,10 +531,11 @@ static void tree_of_several_levels_is_walked_and_searched(void **state)
     check_filter(file, &root, &m);
     model_free(&m);
     tree_file_unref(file);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
-/* Passes over all entries, which are tombstones, with the n-th allocation failing. false: that was none. */
+/* Skips all entries, which are tombstones, with the n-th allocation failing. false: there is no n-th
+ * allocation. */
 static bool skip_with_failure(tree_file *file, const tree_root *root, bool backward, uint64_t n)
 {
     const tree_iterator_options all = {.read_ahead = false};
@@ -606,22 +553,23 @@ static bool skip_with_failure(tree_file *file, const tree_root *root, bool backw
     return rc != HOLT_OK;
 }
 
-/* Long keys take memory while leaves of tombstones are passed over: the lack of it must not be taken for the
+/* Long keys take memory while leaves of tombstones are skipped: a lack of memory must not be taken for the
  * end, nor for a file whose leaves are out of order. */
-static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **state)
+static void tree_skipping_tombstones_without_memory_returns_no_memory(void **state)
 {
     rng r;
-    fixture f;
+    tree_machine tm;
     model m;
     tree_root root;
     tree_build_options options = {.block_bytes = 4096};
     rng_seed(&r, test_seed());
-    fixture_open(&f, 8 << 20, 4);
+    tree_machine_open(&tm, 8 << 20, 4);
     model_make(&m, KEYS_LETTERS, &r, 300, options.block_bytes);
     for (size_t i = 0; i < m.count; i++) {
         enum { LONGEST = 3000 };
         item *it = &m.items[i];
-        size_t longer = (i < m.count / 2 ? i : m.count - i) * 2 + (i % 7 == 0 ? 700 : 0); /* in both directions */
+        size_t longer =
+            (i < m.count / 2 ? i : m.count - i) * 2 + (i % 7 == 0 ? 700 : 0); /* in both directions */
         it->key = realloc(it->key, LONGEST);
         assert_non_null(it->key);
         memset(it->key + it->key_size, 'k', LONGEST - it->key_size);
@@ -631,7 +579,7 @@ static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **st
         it->expires_at_ms = 0;
     }
     model_settle(&m);
-    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    tree_file *file = build_one(&tm, 1, &m, &options, &root);
     for (int backward = 0; backward < 2; backward++) {
         uint64_t failures = 0;
         for (uint64_t n = 1; skip_with_failure(file, &root, backward, n); n++)
@@ -640,17 +588,17 @@ static void tree_says_so_when_it_passes_over_tombstones_without_memory(void **st
     }
     model_free(&m);
     tree_file_unref(file);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
-/* A part of a file. */
+/* A section of a file. */
 typedef struct stretch {
     uint64_t begin, end;
 } stretch;
 
 enum { FIRST_READS = 8 };
 
-/* What a walk reads and asks for ahead, as the machine sees it. */
+/* What a walk reads and requests ahead, as the machine sees it. */
 static struct {
     const os_ops *ops;
     uint64_t reads;
@@ -695,8 +643,8 @@ static size_t spy_walk(tree_file *file, const tree_root *root, const tree_iterat
     return count;
 }
 
-/* A range of one key costs one leaf also where it is the leaf's first or last one: that nothing follows
- * within the bounds is to be seen in the nodes above. */
+/* A range of one key costs one leaf even when it is the leaf's first or last one: the nodes above show that
+ * nothing follows within the bounds. */
 static void check_reads_of_single_keys(tree_file *file, const tree_root *root, const model *m)
 {
     for (size_t i = 5000; i < 5300; i++) {
@@ -714,7 +662,7 @@ static void check_reads_of_single_keys(tree_file *file, const tree_root *root, c
     }
 }
 
-/* Bounds at a separator, which begins the leaf behind the range: it is not read either. */
+/* Bounds at a separator, with which the leaf after the range begins: that leaf is not read. */
 static void check_reads_below_separators(tree_file *file, const tree_root *root, const model *m)
 {
     for (size_t i = 5000; i < 5300; i++) {
@@ -728,7 +676,7 @@ static void check_reads_below_separators(tree_file *file, const tree_root *root,
     }
 }
 
-/* A walk over many leaves asks for none beyond the last one that it reads. */
+/* A walk over many leaves requests none beyond the last one that it reads. */
 static void check_reads_ahead(tree_file *file, const tree_root *root, const model *m, size_t from, size_t to)
 {
     tree_iterator_options o = {
@@ -750,49 +698,49 @@ static void check_reads_ahead(tree_file *file, const tree_root *root, const mode
     }
 }
 
-/* A range is paid for by what lies in it, not by what happens to lie beside it. */
+/* A range costs what is in it, not what happens to be next to it. */
 static void tree_walk_reads_nothing_beyond_its_bounds(void **state)
 {
-    fixture f;
+    tree_machine tm;
     model m = make_large_model();
     tree_root root;
     tree_build_options options = {.block_bytes = 4096};
-    fixture_open(&f, 64 << 20, 4);
-    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    tree_machine_open(&tm, 64 << 20, 4);
+    tree_file *file = build_one(&tm, 1, &m, &options, &root);
     assert_true(root.height >= 3);
-    os_ops ops = *f.machine->ops;
-    spy.ops = f.machine->ops;
+    os_ops ops = *tm.os->ops;
+    spy.ops = tm.os->ops;
     ops.file_read = spy_read;
     ops.file_advise = spy_advise;
-    f.machine->ops = &ops;
+    tm.os->ops = &ops;
     check_reads_of_single_keys(file, &root, &m);
     check_reads_below_separators(file, &root, &m);
     check_reads_ahead(file, &root, &m, 5000, 5400);
     check_reads_ahead(file, &root, &m, 1000, 20000);
-    f.machine->ops = spy.ops;
+    tm.os->ops = spy.ops;
     model_free(&m);
     tree_file_unref(file);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
 /* Values above the size of an overflow piece, and pieces larger than the writer's buffer. */
 static void tree_stores_huge_values_in_overflow_pieces(void **state)
 {
     static const size_t sizes[] = {(1 << 20) - 1, 1 << 20, (1 << 20) + 1, TREE_OVERFLOW_BYTES + 4097};
-    fixture f;
+    tree_machine tm;
     rng r;
     tree_root root;
     enum { COUNT = sizeof sizes / sizeof *sizes };
     model m = {calloc(COUNT, sizeof(item)), COUNT};
     tree_build_options options = {.block_bytes = 8192, .filter_bits = 10};
     rng_seed(&r, 5);
-    fixture_open(&f, 8 << 20, 4);
+    tree_machine_open(&tm, 8 << 20, 4);
     for (size_t i = 0; i < COUNT; i++) {
         m.items[i] = (item){malloc(1), 1, ENTRY_PUT, malloc(sizes[i]), sizes[i], 0};
         m.items[i].key[0] = (uint8_t)('a' + i);
         rng_fill(&r, m.items[i].value, sizes[i]);
     }
-    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    tree_file *file = build_one(&tm, 1, &m, &options, &root);
     check_verify(file, &root, &m);
     uint64_t cached = 0;
     check_lookups(file, &root, &m, KEYS_BINARY, &r, &cached);
@@ -802,29 +750,29 @@ static void tree_stores_huge_values_in_overflow_pieces(void **state)
     walk_iterator(s, &m, 0, m.count);
     iterator_close(s);
 
-    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no piece */
+    uint8_t list[BLOCK_PTR_SIZE]; /* within the file, and yet no overflow piece */
     uint64_t size;
     block_ptr_encode(list, (block_ptr){4096, 0, TREE_OVERFLOW_BYTES + 1, 0});
     assert_int_equal(tree_overflow_size(file, slice_of(list, sizeof list), &size), HOLT_CORRUPT);
     model_free(&m);
     tree_file_unref(file);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
 /* Compaction cuts its output by it, before the last block and the filter are written. */
-static void tree_builder_bytes_foretells_the_size(void **state)
+static void tree_builder_bytes_predicts_the_size(void **state)
 {
     rng r;
-    fixture f;
+    tree_machine tm;
     model m;
     tree_root root;
     tree_builder *b;
     tree_file_writer *w;
     tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
     rng_seed(&r, test_seed());
-    fixture_open(&f, 8 << 20, 4);
+    tree_machine_open(&tm, 8 << 20, 4);
     model_make(&m, KEYS_BINARY, &r, 2000, 4096);
-    assert_int_equal(tree_file_writer_create(&w, f.files, 1), HOLT_OK);
+    assert_int_equal(tree_file_writer_create(&w, tm.files, 1), HOLT_OK);
     assert_int_equal(tree_builder_create(&b, w, &options), HOLT_OK);
     assert_int_equal(tree_builder_bytes(b), 0);
     assert_int_equal(build_items(b, &m), HOLT_OK);
@@ -835,21 +783,21 @@ static void tree_builder_bytes_foretells_the_size(void **state)
     tree_builder_destroy(b);
     tree_file_writer_destroy(w);
     model_free(&m);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
-/* With a cache that holds next to nothing every way of reading must do without it, filters included. */
+/* With a tiny cache every way of reading must do without it, filters included. */
 static void tree_reads_with_hardly_any_cache(void **state)
 {
     rng r;
-    fixture f;
+    tree_machine tm;
     model m;
     tree_root root;
     tree_build_options options = {.block_bytes = 4096, .filter_bits = 16};
     rng_seed(&r, test_seed());
-    fixture_open(&f, 64 << 10, 4);
+    tree_machine_open(&tm, 64 << 10, 4);
     model_make(&m, KEYS_USER, &r, 20000, 4096);
-    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    tree_file *file = build_one(&tm, 1, &m, &options, &root);
     check_filter(file, &root, &m);
     tree_iterator_options all = {.read_ahead = false};
     check_iterator(file, &root, &m, KEYS_USER, &r, &all, 300);
@@ -861,26 +809,26 @@ static void tree_reads_with_hardly_any_cache(void **state)
     }
     model_free(&m);
     tree_file_unref(file);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
 /* More files than descriptors: each read may have to open its file and close another. */
 static void tree_files_share_few_descriptors(void **state)
 {
     enum { FILES = 12 };
-    fixture f;
+    tree_machine tm;
     rng r;
     model models[FILES];
     tree_root roots[FILES];
     tree_file *files[FILES];
     tree_build_options options = {.block_bytes = 4096};
     rng_seed(&r, test_seed());
-    fixture_open(&f, 64 << 10, 2);
+    tree_machine_open(&tm, 64 << 10, 2);
     for (size_t i = 0; i < FILES; i++) {
         model_make(&models[i], KEYS_BINARY, &r, 100, 4096);
-        files[i] = build_one(&f, i, &models[i], &options, &roots[i]);
+        files[i] = build_one(&tm, i, &models[i], &options, &roots[i]);
     }
-    assert_int_equal(tree_files_count(f.files), FILES);
+    assert_int_equal(tree_files_count(tm.files), FILES);
     for (size_t i = 0; i < 1000; i++) {
         size_t n = (size_t)rng_below(&r, FILES);
         uint64_t cached = 0;
@@ -894,7 +842,7 @@ static void tree_files_share_few_descriptors(void **state)
         model_free(&models[i]);
         tree_file_unref(files[i]);
     }
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
 typedef struct reader {
@@ -926,12 +874,11 @@ static void *read_at_random(void *ctx)
     return NULL;
 }
 
-/* Readers open, share and close descriptors at once; run under the thread sanitizer this shows what is not
- * guarded. */
+/* Readers open, share and close descriptors at once; the thread sanitizer finds what is not protected. */
 static void tree_files_serve_many_threads(void **state)
 {
     enum { FILES = 5, THREADS = 4 };
-    fixture f;
+    tree_machine tm;
     rng r;
     model models[FILES];
     tree_root roots[FILES];
@@ -940,10 +887,10 @@ static void tree_files_serve_many_threads(void **state)
     tree_build_options options = {.block_bytes = 4096};
     sim_options threads = {.seed = 1, .threads = true};
     rng_seed(&r, test_seed());
-    fixture_open_with(&f, &threads, 256 << 10, 2);
+    tree_machine_open_with(&tm, &threads, 256 << 10, 2);
     for (size_t i = 0; i < FILES; i++) {
         model_make(&models[i], KEYS_USER, &r, 300, 4096);
-        files[i] = build_one(&f, i, &models[i], &options, &roots[i]);
+        files[i] = build_one(&tm, i, &models[i], &options, &roots[i]);
     }
     for (uint64_t i = 0; i < THREADS; i++) {
         readers[i] = (reader){.files = files, .roots = roots, .models = models, .count = FILES, .seed = i};
@@ -955,68 +902,68 @@ static void tree_files_serve_many_threads(void **state)
         model_free(&models[i]);
         tree_file_unref(files[i]);
     }
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
 /* ---------------------------------------------------------------- life of a file */
 
-static bool file_is_there(const fixture *f, uint64_t number)
+static bool file_is_there(const tree_machine *tm, uint64_t number)
 {
     char name[OS_NAME_MAX];
     bool exists;
     uint64_t size;
     tree_file_name(number, name);
-    assert_int_equal(os_dir_stat(f->dir, name, &exists, &size), HOLT_OK);
+    assert_int_equal(os_dir_stat(tm->dir, name, &exists, &size), HOLT_OK);
     return exists;
 }
 
-/* Deleted too early it is lost to its readers, not deleted it fills the disk. */
+/* Deleted too early, it is lost to its readers; not deleted, it fills the disk. */
 static void tree_file_is_deleted_with_the_last_reference_once_obsolete(void **state)
 {
-    fixture f;
+    tree_machine tm;
     rng r;
     model m;
     tree_root root;
     tree_build_options options = {.block_bytes = 4096};
     rng_seed(&r, 1);
-    fixture_open(&f, 8 << 20, 1);
+    tree_machine_open(&tm, 8 << 20, 1);
     model_make(&m, KEYS_USER, &r, 200, 4096);
-    tree_file *file = build_one(&f, 7, &m, &options, &root);
+    tree_file *file = build_one(&tm, 7, &m, &options, &root);
     assert_int_equal(tree_file_number(file), 7);
     assert_ptr_equal(tree_file_ref(file), file);
     tree_file_obsolete(file);
     tree_file_unref(file);
     check_tree(file, &root, &m, KEYS_USER, &r);
-    assert_true(file_is_there(&f, 7));
+    assert_true(file_is_there(&tm, 7));
     tree_file_unref(file);
-    assert_false(file_is_there(&f, 7));
+    assert_false(file_is_there(&tm, 7));
 
-    file = build_one(&f, 8, &m, &options, &root);
+    file = build_one(&tm, 8, &m, &options, &root);
     tree_file_unref(file);
-    assert_true(file_is_there(&f, 8));
+    assert_true(file_is_there(&tm, 8));
     model_free(&m);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
-/* A writer that is given up must not leave its file, nor replace one that is there. */
+/* A writer that is abandoned must not leave its file, nor replace an existing one. */
 static void tree_file_writer_leaves_nothing_unless_finished(void **state)
 {
-    fixture f;
+    tree_machine tm;
     tree_file_writer *w, *second;
     block_ptr p, q;
-    fixture_open(&f, 8 << 20, 4);
-    assert_int_equal(tree_file_writer_create(&w, f.files, 1), HOLT_OK);
+    tree_machine_open(&tm, 8 << 20, 4);
+    assert_int_equal(tree_file_writer_create(&w, tm.files, 1), HOLT_OK);
     assert_int_equal(tree_file_writer_add(w, "abc", 3, &p), HOLT_OK);
     assert_int_equal(tree_file_writer_add(w, "defg", 4, &q), HOLT_OK);
     assert_int_equal(p.offset, TREE_HEADER_BYTES);
     assert_int_equal(q.offset, TREE_HEADER_BYTES + 8);
     assert_int_equal(q.ordinal, p.ordinal + 1);
-    assert_int_equal(tree_file_writer_create(&second, f.files, 1), HOLT_EXISTS);
+    assert_int_equal(tree_file_writer_create(&second, tm.files, 1), HOLT_EXISTS);
     assert_null(second);
-    assert_true(file_is_there(&f, 1));
+    assert_true(file_is_there(&tm, 1));
     tree_file_writer_destroy(w);
-    assert_false(file_is_there(&f, 1));
-    fixture_close(&f);
+    assert_false(file_is_there(&tm, 1));
+    tree_machine_close(&tm);
 }
 
 /* ---------------------------------------------------------------- damage */
@@ -1028,10 +975,10 @@ static void run_path(uint64_t number, char path[128])
     snprintf(path, 128, "%s/%s", DIRECTORY, name);
 }
 
-static holt_status open_number(fixture *f, uint64_t number, uint64_t size_min)
+static holt_status open_number(tree_machine *tm, uint64_t number, uint64_t size_min)
 {
     tree_file *file = NULL;
-    holt_status rc = tree_file_open(f->files, number, size_min, &file);
+    holt_status rc = tree_file_open(tm->files, number, size_min, &file);
     assert_true(rc == HOLT_OK || file == NULL);
     tree_file_unref(file);
     return rc;
@@ -1044,17 +991,17 @@ static holt_error last_error(void)
     return e;
 }
 
-static void poke_header(fixture *f, size_t at, uint8_t value, bool sealed)
+static void poke_header(tree_machine *tm, size_t at, uint8_t value, bool sealed)
 {
     char path[128];
     void *bytes;
     size_t size;
     run_path(3, path);
-    assert_int_equal(sim_peek(f->machine, path, &bytes, &size), HOLT_OK);
+    assert_int_equal(sim_peek(tm->os, path, &bytes, &size), HOLT_OK);
     uint8_t *p = bytes;
     p[at] = value;
     if (sealed) put_u64le(p + TREE_HEADER_BYTES - 8, hash_bytes(p, TREE_HEADER_BYTES - 8));
-    assert_int_equal(sim_poke(f->machine, path, bytes, size), HOLT_OK);
+    assert_int_equal(sim_poke(tm->os, path, bytes, size), HOLT_OK);
     mem_free(bytes);
 }
 
@@ -1068,29 +1015,34 @@ static void tree_file_refuses_a_header_that_is_not_its_own(void **state)
         holt_status status;
         const char *words;
     } cases[] = {
-        {0, 'X', true, HOLT_CORRUPT, "magic"},           {8, 2, true, HOLT_UNSUPPORTED, "version 2"},
-        {8, 2, false, HOLT_CORRUPT, "checksum"},         {8, 0, true, HOLT_CORRUPT, "malformed"},
-        {12, 9, true, HOLT_UNSUPPORTED, "purpose 9"},    {16, 1, true, HOLT_CORRUPT, "another database"},
-        {31, 1, true, HOLT_CORRUPT, "another database"}, {32, 4, true, HOLT_CORRUPT, "file number 4, expected 3"},
-        {40, 1, true, HOLT_CORRUPT, "malformed"},        {4087, 1, true, HOLT_CORRUPT, "malformed"},
+        {0, 'X', true, HOLT_CORRUPT, "magic"},
+        {8, 2, true, HOLT_UNSUPPORTED, "version 2"},
+        {8, 2, false, HOLT_CORRUPT, "checksum"},
+        {8, 0, true, HOLT_CORRUPT, "malformed"},
+        {12, 9, true, HOLT_UNSUPPORTED, "purpose 9"},
+        {16, 1, true, HOLT_CORRUPT, "another database"},
+        {31, 1, true, HOLT_CORRUPT, "another database"},
+        {32, 4, true, HOLT_CORRUPT, "file number 4, expected 3"},
+        {40, 1, true, HOLT_CORRUPT, "malformed"},
+        {4087, 1, true, HOLT_CORRUPT, "malformed"},
         {4095, 1, false, HOLT_CORRUPT, "checksum"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        fixture f;
+        tree_machine tm;
         tree_root root;
         model m = {NULL, 0};
         tree_build_options options = {.block_bytes = 4096};
-        fixture_open(&f, 8 << 20, 4);
-        tree_file_unref(build_one(&f, 3, &m, &options, &root));
-        assert_int_equal(open_number(&f, 3, TREE_HEADER_BYTES), HOLT_OK);
-        assert_int_equal(open_number(&f, 3, TREE_HEADER_BYTES + 1), HOLT_CORRUPT);
-        poke_header(&f, cases[i].at, cases[i].value, cases[i].sealed);
-        assert_int_equal(open_number(&f, 3, 0), cases[i].status);
+        tree_machine_open(&tm, 8 << 20, 4);
+        tree_file_unref(build_one(&tm, 3, &m, &options, &root));
+        assert_int_equal(open_number(&tm, 3, TREE_HEADER_BYTES), HOLT_OK);
+        assert_int_equal(open_number(&tm, 3, TREE_HEADER_BYTES + 1), HOLT_CORRUPT);
+        poke_header(&tm, cases[i].at, cases[i].value, cases[i].sealed);
+        assert_int_equal(open_number(&tm, 3, 0), cases[i].status);
         assert_non_null(strstr(holt_error_message(), cases[i].words));
         assert_string_equal(last_error().file, "run-000003.sst");
-        assert_int_equal(open_number(&f, 5, 0), HOLT_CORRUPT);
+        assert_int_equal(open_number(&tm, 5, 0), HOLT_CORRUPT);
         assert_non_null(strstr(holt_error_message(), "missing"));
-        fixture_close(&f);
+        tree_machine_close(&tm);
     }
 }
 
@@ -1171,13 +1123,13 @@ static bool filter_finds_damage(tree_file *file, const tree_root *root, const mo
     return found;
 }
 
-/* Reads everything in every way. Whether anything said that the file is damaged; what is not said to be is
+/* Reads everything in every way. Returns whether anything reported damage; what is not reported must be
  * right. */
-static bool reading_finds_damage(fixture *f, const tree_root *root, const model *m, bool verify_must)
+static bool reading_finds_damage(tree_machine *tm, const tree_root *root, const model *m, bool verify_must)
 {
     tree_file *file;
     tree_report report = {0};
-    if (damaged(tree_file_open(f->files, 1, 0, &file))) return true;
+    if (damaged(tree_file_open(tm->files, 1, 0, &file))) return true;
     bool found = lookups_find_damage(file, root, m);
     found |= walk_finds_damage(file, root, m, false);
     found |= walk_finds_damage(file, root, m, true);
@@ -1191,7 +1143,7 @@ static bool reading_finds_damage(fixture *f, const tree_root *root, const model 
 
 /* A small tree of several leaves with overflow pieces and a filter, whose file is pieces[0..size). */
 typedef struct victim {
-    fixture f;
+    tree_machine tm;
     model m;
     tree_root root;
     uint8_t *bytes;
@@ -1205,12 +1157,12 @@ static void victim_open(victim *v)
     void *bytes;
     tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
     rng_seed(&r, 11);
-    fixture_open(&v->f, 8 << 20, 4);
+    tree_machine_open(&v->tm, 8 << 20, 4);
     model_make(&v->m, KEYS_USER, &r, 90, 4096);
-    tree_file_unref(build_one(&v->f, 1, &v->m, &options, &v->root));
+    tree_file_unref(build_one(&v->tm, 1, &v->m, &options, &v->root));
     assert_true(v->root.height == 2);
     run_path(1, v->path);
-    assert_int_equal(sim_peek(v->f.machine, v->path, &bytes, &v->size), HOLT_OK);
+    assert_int_equal(sim_peek(v->tm.os, v->path, &bytes, &v->size), HOLT_OK);
     v->bytes = bytes;
 }
 
@@ -1218,7 +1170,7 @@ static void victim_close(victim *v)
 {
     mem_free(v->bytes);
     model_free(&v->m);
-    fixture_close(&v->f);
+    tree_machine_close(&v->tm);
 }
 
 /* Wherever a byte is changed, what is read is right or refused. */
@@ -1229,13 +1181,13 @@ static void tree_finds_a_changed_byte_anywhere(void **state)
     size_t unnoticed = 0;
     rng_seed(&r, test_seed());
     victim_open(&v);
-    assert_false(reading_finds_damage(&v.f, &v.root, &v.m, false));
+    assert_false(reading_finds_damage(&v.tm, &v.root, &v.m, false));
     for (size_t at = 0; at < v.size; at += 1 + (size_t)rng_below(&r, 9)) {
         uint8_t change = (uint8_t)(1 + rng_below(&r, 255));
         v.bytes[at] ^= change;
-        fixture_renew(&v.f, 8 << 20);
-        assert_int_equal(sim_poke(v.f.machine, v.path, v.bytes, v.size), HOLT_OK);
-        unnoticed += !reading_finds_damage(&v.f, &v.root, &v.m, false);
+        tree_machine_empty_cache(&v.tm, 8 << 20);
+        assert_int_equal(sim_poke(v.tm.os, v.path, v.bytes, v.size), HOLT_OK);
+        unnoticed += !reading_finds_damage(&v.tm, &v.root, &v.m, false);
         v.bytes[at] ^= change;
     }
     assert_true(unnoticed < 60); /* only the few bytes between the pieces */
@@ -1248,15 +1200,15 @@ static void tree_finds_a_truncated_file(void **state)
     victim v;
     victim_open(&v);
     for (size_t size = 0; size < v.size; size += 97) {
-        fixture_renew(&v.f, 8 << 20);
-        assert_int_equal(sim_poke(v.f.machine, v.path, v.bytes, size), HOLT_OK);
-        assert_int_equal(open_number(&v.f, 1, v.size), HOLT_CORRUPT);
-        assert_true(reading_finds_damage(&v.f, &v.root, &v.m, true));
+        tree_machine_empty_cache(&v.tm, 8 << 20);
+        assert_int_equal(sim_poke(v.tm.os, v.path, v.bytes, size), HOLT_OK);
+        assert_int_equal(open_number(&v.tm, 1, v.size), HOLT_CORRUPT);
+        assert_true(reading_finds_damage(&v.tm, &v.root, &v.m, true));
     }
     victim_close(&v);
 }
 
-/* The first leaf's place holds the second leaf's bytes: each is a good block, but not the one that belongs
+/* The second leaf's bytes in the place of the first: each is a good block, but not the one that belongs
  * there. */
 static void tree_finds_a_block_in_the_wrong_place(void **state)
 {
@@ -1271,16 +1223,16 @@ static void tree_finds_a_block_in_the_wrong_place(void **state)
     mem_free(root);
     size_t size = leaf[0].length < leaf[1].length ? leaf[0].length : leaf[1].length;
     memcpy(v.bytes + leaf[0].offset, v.bytes + leaf[1].offset, size);
-    fixture_renew(&v.f, 8 << 20);
-    assert_int_equal(sim_poke(v.f.machine, v.path, v.bytes, v.size), HOLT_OK);
-    assert_true(reading_finds_damage(&v.f, &v.root, &v.m, true));
+    tree_machine_empty_cache(&v.tm, 8 << 20);
+    assert_int_equal(sim_poke(v.tm.os, v.path, v.bytes, v.size), HOLT_OK);
+    assert_true(reading_finds_damage(&v.tm, &v.root, &v.m, true));
     victim_close(&v);
 }
 
 /* ---------------------------------------------------------------- good blocks, wrongly put together */
 
 typedef struct forger {
-    fixture f;
+    tree_machine tm;
     tree_file_writer *w;
     tree_root root;
 } forger;
@@ -1288,8 +1240,8 @@ typedef struct forger {
 static void forger_open(forger *g)
 {
     memset(&g->root, 0, sizeof g->root);
-    fixture_open(&g->f, 8 << 20, 4);
-    assert_int_equal(tree_file_writer_create(&g->w, g->f.files, 1), HOLT_OK);
+    tree_machine_open(&g->tm, 8 << 20, 4);
+    assert_int_equal(tree_file_writer_create(&g->w, g->tm.files, 1), HOLT_OK);
     g->root.bytes = 1 << 20;
 }
 
@@ -1320,7 +1272,7 @@ static void forger_close(forger *g, tree_file *file)
 {
     tree_file_unref(file);
     tree_file_writer_destroy(g->w);
-    fixture_close(&g->f);
+    tree_machine_close(&g->tm);
 }
 
 static tree_file *forger_finish(forger *g, block_ptr root, uint32_t height)
@@ -1401,8 +1353,7 @@ static void tree_refuses_blocks_of_the_wrong_level(void **state)
     }
 }
 
-/* Leaves whose keys do not lie between their separators answer lookups wrongly; only verification can see
- * that. */
+/* Leaves whose keys are not between their separators make lookups wrong; only verification can find that. */
 static void tree_verify_finds_keys_outside_their_separators(void **state)
 {
     static const char *const first[] = {"a", "n"}, *const second[] = {"p", "q"}, *const low[] = {"b", "q"};
@@ -1421,14 +1372,14 @@ static void tree_verify_finds_keys_outside_their_separators(void **state)
     }
 }
 
-/* A root whose counts or filter do not fit the tree was not written with it. */
+/* A root whose counts or filter do not match the tree was not written with it. */
 static void tree_verify_compares_with_the_root(void **state)
 {
     victim v;
     tree_file *file;
     tree_report report = {0};
     victim_open(&v);
-    assert_int_equal(tree_file_open(v.f.files, 1, 0, &file), HOLT_OK);
+    assert_int_equal(tree_file_open(v.tm.files, 1, 0, &file), HOLT_OK);
     assert_int_equal(tree_verify(file, &v.root, &report), HOLT_OK);
     for (int i = 0; i < 8; i++) {
         tree_root root = v.root;
@@ -1450,12 +1401,12 @@ static void tree_verify_compares_with_the_root(void **state)
 }
 
 /* A pointer's length must not decide how much memory is asked for before it is known to lie in the file. */
-static void tree_refuses_extents_that_cannot_be(void **state)
+static void tree_refuses_impossible_overflow(void **state)
 {
     victim v;
     tree_file *file;
     victim_open(&v);
-    assert_int_equal(tree_file_open(v.f.files, 1, 0, &file), HOLT_OK);
+    assert_int_equal(tree_file_open(v.tm.files, 1, 0, &file), HOLT_OK);
     static const block_ptr bad[] = {{4096, 0, UINT32_MAX, 0},  {4100, 0, 8, 0},    {0, 0, 8, 0},
                                     {UINT64_MAX - 7, 0, 8, 0}, {1 << 30, 0, 8, 0}, {4096, 0, 0, 0},
                                     {4096, 0, 8, UINT32_MAX}};
@@ -1487,7 +1438,7 @@ static void faulty_model(model *m)
 }
 
 /* Builds a file and reads all of it; the first failure ends it. What is read is right. */
-static holt_status build_and_read(fixture *f, const model *m)
+static holt_status build_and_read(tree_machine *tm, const model *m)
 {
     tree_build_options options = {.block_bytes = 4096, .filter_bits = 10};
     tree_root root;
@@ -1497,10 +1448,10 @@ static holt_status build_and_read(fixture *f, const model *m)
     tree_buffer buffer = {NULL, 0};
     tree_report report = {0};
 
-    holt_status rc = build_file(f, 1, m, 1, &options, &root, &file);
+    holt_status rc = build_file(tm, 1, m, 1, &options, &root, &file);
     if (rc != HOLT_OK) return rc;
     tree_file_unref(file);
-    rc = tree_file_open(f->files, 1, 0, &file);
+    rc = tree_file_open(tm->files, 1, 0, &file);
     if (rc != HOLT_OK) return rc;
     tree_file_obsolete(file);
     rc = tree_filter_open(&filter, file, &root);
@@ -1534,8 +1485,7 @@ done:
     return rc;
 }
 
-/* Whichever call to the machine fails, the failure is reported, nothing is left behind, and the next attempt
- * succeeds. */
+/* Whichever call fails, the failure is returned, nothing is left behind, and the next attempt succeeds. */
 static void tree_survives_a_failure_of_any_call(void **state)
 {
     static const struct {
@@ -1549,27 +1499,27 @@ static void tree_survives_a_failure_of_any_call(void **state)
     model m;
     faulty_model(&m);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        fixture f;
+        tree_machine tm;
         bool hit = true;
-        fixture_open(&f, 64 << 10, 0);
+        tree_machine_open(&tm, 64 << 10, 0);
         for (uint64_t n = 1; hit; n++) {
-            sim_fail(f.machine, faults[i].kind, n, faults[i].os_errno, false);
-            holt_status rc = build_and_read(&f, &m);
-            hit = sim_fault_hit(f.machine);
-            sim_fail(f.machine, faults[i].kind, 0, 0, false);
+            sim_fail(tm.os, faults[i].kind, n, faults[i].os_errno, false);
+            holt_status rc = build_and_read(&tm, &m);
+            hit = sim_fault_hit(tm.os);
+            sim_fail(tm.os, faults[i].kind, 0, 0, false);
             if (rc != HOLT_OK) {
                 assert_int_equal(rc, faults[i].status);
                 assert_string_equal(last_error().file, "run-000001.sst");
             }
-            /* Opening a file and reading its header may also fail in tree_file_advise(), which reports no
-             * error. */
+            /* Opening, and reading the header then, may also fail in a call that only gives advice, which is
+             * ignored. */
             bool by_advice = faults[i].kind == SIM_OPEN || faults[i].kind == SIM_READ;
             if (!by_advice) assert_int_equal(rc != HOLT_OK, hit);
-            assert_int_equal(tree_files_count(f.files), 0);
-            if (file_is_there(&f, 1)) assert_int_equal(os_dir_unlink(f.dir, "run-000001.sst"), HOLT_OK);
-            assert_int_equal(build_and_read(&f, &m), HOLT_OK);
+            assert_int_equal(tree_files_count(tm.files), 0);
+            if (file_is_there(&tm, 1)) assert_int_equal(os_dir_unlink(tm.dir, "run-000001.sst"), HOLT_OK);
+            assert_int_equal(build_and_read(&tm, &m), HOLT_OK);
         }
-        fixture_close(&f);
+        tree_machine_close(&tm);
     }
     model_free(&m);
 }
@@ -1577,58 +1527,58 @@ static void tree_survives_a_failure_of_any_call(void **state)
 static void tree_survives_a_failure_of_any_allocation(void **state)
 {
     model m;
-    fixture f;
+    tree_machine tm;
     faulty_model(&m);
-    fixture_open(&f, 1 << 20, 1);
+    tree_machine_open(&tm, 1 << 20, 1);
     holt_status rc = HOLT_NO_MEMORY;
     for (uint64_t n = 1; rc != HOLT_OK; n++) {
         uint64_t before = mem_allocations();
         mem_fail_at(n, false);
-        rc = build_and_read(&f, &m);
+        rc = build_and_read(&tm, &m);
         bool all = mem_allocations() - before < n;
         mem_fail_at(0, false);
         assert_true(rc == HOLT_OK || rc == HOLT_NO_MEMORY);
-        if (rc == HOLT_OK && !all) rc = HOLT_NO_MEMORY; /* one that was not needed failed: go on */
-        assert_int_equal(tree_files_count(f.files), 0);
-        if (file_is_there(&f, 1)) assert_int_equal(os_dir_unlink(f.dir, "run-000001.sst"), HOLT_OK);
+        if (rc == HOLT_OK && !all) rc = HOLT_NO_MEMORY; /* the failed call was not needed: go on */
+        assert_int_equal(tree_files_count(tm.files), 0);
+        if (file_is_there(&tm, 1)) assert_int_equal(os_dir_unlink(tm.dir, "run-000001.sst"), HOLT_OK);
     }
-    assert_int_equal(build_and_read(&f, &m), HOLT_OK);
+    assert_int_equal(build_and_read(&tm, &m), HOLT_OK);
     model_free(&m);
-    fixture_close(&f);
+    tree_machine_close(&tm);
 }
 
 /* The kernel may have dropped what a failed sync did not write: that file must not be used. */
 static void tree_file_of_a_failed_sync_is_deleted(void **state)
 {
-    fixture f;
+    tree_machine tm;
     tree_file_writer *w;
     tree_file *file;
     block_ptr p;
-    fixture_open(&f, 8 << 20, 4);
-    assert_int_equal(tree_file_writer_create(&w, f.files, 1), HOLT_OK);
+    tree_machine_open(&tm, 8 << 20, 4);
+    assert_int_equal(tree_file_writer_create(&w, tm.files, 1), HOLT_OK);
     assert_int_equal(tree_file_writer_add(w, "abc", 3, &p), HOLT_OK);
-    sim_fail(f.machine, SIM_SYNC, 1, EIO, false);
+    sim_fail(tm.os, SIM_SYNC, 1, EIO, false);
     assert_int_equal(tree_file_writer_finish(w, &file), HOLT_IO);
     assert_null(file);
     tree_file_writer_destroy(w);
-    assert_false(file_is_there(&f, 1));
-    fixture_close(&f);
+    assert_false(file_is_there(&tm, 1));
+    tree_machine_close(&tm);
 }
 
 /* A file that cannot be deleted now is an orphan that the next open deletes: no reason to fail. */
-static void tree_file_that_cannot_be_deleted_is_let_go(void **state)
+static void tree_file_that_cannot_be_deleted_is_left_behind(void **state)
 {
-    fixture f;
+    tree_machine tm;
     tree_root root;
     model m = {NULL, 0};
     tree_build_options options = {.block_bytes = 4096};
-    fixture_open(&f, 8 << 20, 4);
-    tree_file *file = build_one(&f, 1, &m, &options, &root);
+    tree_machine_open(&tm, 8 << 20, 4);
+    tree_file *file = build_one(&tm, 1, &m, &options, &root);
     tree_file_obsolete(file);
-    sim_fail(f.machine, SIM_UNLINK, 1, EIO, false);
+    sim_fail(tm.os, SIM_UNLINK, 1, EIO, false);
     tree_file_unref(file);
-    assert_true(file_is_there(&f, 1));
-    fixture_close(&f);
+    assert_true(file_is_there(&tm, 1));
+    tree_machine_close(&tm);
 }
 
 int main(void)
@@ -1637,9 +1587,9 @@ int main(void)
         cmocka_unit_test(tree_holds_what_was_built_in_every_order),
         cmocka_unit_test(tree_of_several_levels_is_walked_and_searched),
         cmocka_unit_test(tree_walk_reads_nothing_beyond_its_bounds),
-        cmocka_unit_test(tree_says_so_when_it_passes_over_tombstones_without_memory),
+        cmocka_unit_test(tree_skipping_tombstones_without_memory_returns_no_memory),
         cmocka_unit_test(tree_stores_huge_values_in_overflow_pieces),
-        cmocka_unit_test(tree_builder_bytes_foretells_the_size),
+        cmocka_unit_test(tree_builder_bytes_predicts_the_size),
         cmocka_unit_test(tree_reads_with_hardly_any_cache),
         cmocka_unit_test(tree_files_share_few_descriptors),
         cmocka_unit_test(tree_files_serve_many_threads),
@@ -1653,11 +1603,11 @@ int main(void)
         cmocka_unit_test(tree_refuses_blocks_of_the_wrong_level),
         cmocka_unit_test(tree_verify_finds_keys_outside_their_separators),
         cmocka_unit_test(tree_verify_compares_with_the_root),
-        cmocka_unit_test(tree_refuses_extents_that_cannot_be),
+        cmocka_unit_test(tree_refuses_impossible_overflow),
         cmocka_unit_test(tree_survives_a_failure_of_any_call),
         cmocka_unit_test(tree_survives_a_failure_of_any_allocation),
         cmocka_unit_test(tree_file_of_a_failed_sync_is_deleted),
-        cmocka_unit_test(tree_file_that_cannot_be_deleted_is_let_go),
+        cmocka_unit_test(tree_file_that_cannot_be_deleted_is_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* fixture.c -- a small database for one test. */
-#include "support/fixture.h"
+/* db_fixture.c -- a small database for one test. */
+#include "support/db_fixture.h"
 
 #include "db/open/open.h"
 #include "os/sim/sim.h"
@@ -7,35 +7,34 @@
 
 #include <stdio.h>
 
-int fixture_sim(void **state)
+int db_fixture_sim(void **state)
 {
     sim_options machine = {.seed = 1};
-    fixture *f = (fixture *)must_alloc(sizeof *f);
+    db_fixture *f = (db_fixture *)must_alloc(sizeof *f);
     f->simulated = true;
     f->os = sim_create(&machine);
     assert_non_null(f->os);
     strcpy(f->path, "/db");
     *state = f;
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     return 0;
 }
 
-int fixture_posix(void **state)
+int db_fixture_posix(void **state)
 {
-    fixture *f = (fixture *)must_alloc(sizeof *f);
+    db_fixture *f = (db_fixture *)must_alloc(sizeof *f);
     f->os = os_posix();
     temp_dir_create(&f->dir);
     temp_dir_join(f->dir.path, "db", f->path);
     *state = f;
-    fixture_open(f, 0);
+    db_fixture_open(f, 0);
     return 0;
 }
 
-int fixture_teardown(void **state)
+int db_fixture_teardown(void **state)
 {
-    fixture *f = (fixture *)*state;
-    /* After a failed test things may be open still: then the database and its machine are left where they
-     * are. */
+    db_fixture *f = (db_fixture *)*state;
+    /* After a failed test handles may still be open: then the database and its machine are leaked. */
     holt_status rc = holt_close(f->db);
     if (f->simulated && rc == HOLT_OK) sim_destroy(f->os);
     if (!f->simulated) temp_dir_remove(&f->dir);
@@ -43,41 +42,41 @@ int fixture_teardown(void **state)
     return 0;
 }
 
-holt_options fixture_options(uint32_t flags)
+holt_options db_fixture_options(uint32_t flags)
 {
     holt_options o = {.memory_bytes = 8 << 20, .memtable_bytes = 64 << 10, .flags = flags};
     return o;
 }
 
-holt_status fixture_try_open(fixture *f, uint32_t flags, holt **db)
+holt_status db_fixture_try_open(db_fixture *f, uint32_t flags, holt **db)
 {
-    holt_options o = fixture_options(flags);
+    holt_options o = db_fixture_options(flags);
     return holt_open_on(f->os, f->path, &o, db);
 }
 
-void fixture_open(fixture *f, uint32_t flags)
+void db_fixture_open(db_fixture *f, uint32_t flags)
 {
-    expect_ok(fixture_try_open(f, flags, &f->db));
+    expect_ok(db_fixture_try_open(f, flags, &f->db));
     expect_ok(holt_collection_open(f->db, "default", &f->c));
 }
 
-void fixture_forget(fixture *f)
+void db_fixture_forget(db_fixture *f)
 {
     f->db = NULL;
     f->c = NULL;
 }
 
-void fixture_close(fixture *f)
+void db_fixture_close(db_fixture *f)
 {
     holt_status rc = holt_close(f->db);
-    if (rc != HOLT_BUSY) fixture_forget(f);
+    if (rc != HOLT_BUSY) db_fixture_forget(f);
     expect_ok(rc);
 }
 
-void fixture_reopen(fixture *f)
+void db_fixture_reopen(db_fixture *f)
 {
-    fixture_close(f);
-    fixture_open(f, 0);
+    db_fixture_close(f);
+    db_fixture_open(f, 0);
 }
 
 void put_in(holt_collection *c, holt_txn *t, const char *key, const char *value)
@@ -140,7 +139,7 @@ void expect_entry_at(holt_cursor *cursor, const char *key, const char *value, co
     else
         good = good && !k.data && !k.size && !v.data && !v.size;
     if (good) return;
-    print_error("the cursor (%s) stands on \"%.*s\" = \"%.*s\"; expected \"%s\"\n", holt_status_name(rc),
+    print_error("the cursor (%s) is on \"%.*s\" = \"%.*s\"; expected \"%s\"\n", holt_status_name(rc),
                 (int)k.size, k.data ? (const char *)k.data : "(nothing)", (int)v.size,
                 v.data ? (const char *)v.data : "", key ? key : "(nothing)");
     _fail(file, line);
