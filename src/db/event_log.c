@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -116,20 +117,22 @@ void event_log_attach(event_log *e, os_dir *dir)
     status_put_back(&callers);
 }
 
-/* mu held. Renames LOG to LOG.old, so that the next line begins a new file. If that fails, LOG continues to
+/* Renames LOG to LOG.old, so that the next line begins a new file. If that fails, LOG continues to
  * be used, and the rename is retried after another EVENT_LOG_FILE_BYTES. */
 static void begin_file(event_log *e)
 {
+    os_mutex_assert_held(&e->mu);
     e->size_max = e->size + EVENT_LOG_FILE_BYTES;
     if (os_dir_rename(e->dir, "LOG", "LOG.old") != HOLT_OK) return;
     e->size = 0;
     e->size_max = EVENT_LOG_FILE_BYTES;
 }
 
-/* mu held. The file is opened for each line: lines are rare, and an idle database keeps no descriptor for
+/* The file is opened for each line: lines are rare, and an idle database keeps no descriptor for
  * them. A failure here must not replace the failure that the caller is about to report. */
 static void write_line(event_log *e, const char *line, size_t size)
 {
+    os_mutex_assert_held(&e->mu);
     status_aside callers;
     os_file *file;
     uint64_t end;
@@ -144,10 +147,12 @@ static void write_line(event_log *e, const char *line, size_t size)
     status_put_back(&callers);
 }
 
-/* ---------------------------------------------------------------- the queue: mu held */
+/* ---------------------------------------------------------------- the queue */
 
 static void push(event_log *e, uint32_t level, const char *words)
 {
+    os_mutex_assert_held(&e->mu);
+    assert(e->count < EVENT_LOG_QUEUE_LINES);
     event_line *l = &e->lines[(e->first + e->count++) % EVENT_LOG_QUEUE_LINES];
     l->level = level;
     snprintf(l->words, sizeof l->words, "%s", words);
@@ -181,6 +186,7 @@ static void queue_line(event_log *e, uint32_t level, const char *words)
 /* Takes the next line for the callback; false: there is none. */
 static bool take_line(event_log *e, event_line *out)
 {
+    os_mutex_assert_held(&e->mu);
     if (e->count > 0) {
         *out = e->lines[e->first];
         e->first = (e->first + 1) % EVENT_LOG_QUEUE_LINES;

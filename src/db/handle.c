@@ -15,6 +15,7 @@ static uint64_t *count_of(holt *db, handle_kind kind)
 
 void handle_begin(holt *db, handle *h, handle_kind kind)
 {
+    assert(kind < HANDLE_KINDS && h->fork_generation == 0);
     h->kind = kind;
     h->fork_generation = os_fork_generation();
     os_mutex_lock(&db->handles.mu);
@@ -28,6 +29,7 @@ void handle_begin(holt *db, handle *h, handle_kind kind)
 
 static void unlink_handle(holt *db, handle *h)
 {
+    assert(h->kind < HANDLE_KINDS);
     os_mutex_lock(&db->handles.mu);
     if (h->newer)
         h->newer->older = h->older;

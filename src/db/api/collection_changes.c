@@ -22,9 +22,10 @@ static holt_status exists(const char *name)
     return status_set(HOLT_EXISTS, "the collection \"%s\" exists already", name);
 }
 
-/* catalog.mu held. Opens an existing collection on behalf of holt_collection_create. */
+/* Opens an existing collection on behalf of holt_collection_create. */
 static holt_status reopen(holt_collection *c, const char *name, bool may_open, holt_collection **out)
 {
+    os_mutex_assert_held(&c->db->catalog.mu);
     if (!may_open) return exists(name);
     c->handles++;
     *out = c;

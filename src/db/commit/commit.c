@@ -61,6 +61,7 @@ static bool has_puts(const commit_request *group)
 
 static holt_status prepare(void *ctx, const commit_request *group, uint64_t bytes)
 {
+    assert(((holt *)ctx)->commits.leading && group);
     holt *db = ctx;
     const memtable *m = db->leader.active->memtable;
     holt_status rc = wal_health(db->wal);
@@ -84,6 +85,7 @@ static holt_status insert_one(holt *db, const operation *o, seqno number, memtab
 /* All operations or, after a failure, none. */
 static holt_status insert_set(holt *db, const write_set *set, seqno first)
 {
+    assert(set->count > 0 && first == db->commits.next_seqno);
     commit_leader *l = &db->leader;
     decoder d = decoder_of(buffer_slice(&set->operations));
     operation o;
@@ -135,6 +137,7 @@ static void discard(void *ctx)
 
 static void published(void *ctx)
 {
+    assert(((holt *)ctx)->commits.leading);
     holt *db = ctx;
     if (wal_outgrows_calm(db->wal)) os_job_wake(db->jobs.prepare);
     if (idle_watch(&db->flushes.idle)) os_job_wake(db->jobs.flush);

@@ -36,6 +36,7 @@ void edit_fail(db_edit *e, holt_status rc)
 static void end_pages(db_edit *e)
 {
     if (!e->pages) return;
+    os_mutex_assert_held(&e->db->manifest.mu);
     if (e->outcome == EDIT_MADE)
         btree_change_commit(e->pages);
     else if (e->outcome == EDIT_IN_DOUBT)
@@ -54,6 +55,8 @@ static void release_slot(holt *db, uint32_t slot)
 static void end(db_edit *e)
 {
     holt *db = e->db;
+    assert(e->status == HOLT_OK || e->outcome != EDIT_MADE);
+    manifest_writer_check(&db->manifest);
     if (e->catalog == EDIT_CREATE && e->outcome != EDIT_MADE) release_slot(db, e->collection->slot);
     end_pages(e);
     for (size_t i = 0; i < e->collection_count; i++) /* those not installed */
@@ -77,6 +80,8 @@ void edit_abandon(db_edit *e)
 /* Takes over the reference. */
 static void add_collection(db_edit *e, uint32_t slot, collection_version *state)
 {
+    for (size_t i = 0; i < e->collection_count; i++)
+        assert(e->collections[i].slot != slot); /* a collection changes once in an edit */
     if (!mem_grow((void **)&e->collections, &e->collection_capacity, e->collection_count + 1,
                   sizeof *e->collections)) {
         edit_fail(e, status_no_memory(sizeof *e->collections));
@@ -100,6 +105,8 @@ static void add_state(db_edit *e, uint32_t slot, const collection_spec *spec, se
 
 void edit_put_tree(db_edit *e, uint32_t slot, const collection_version *now, const collection_tree *tree)
 {
+    assert(now && slot < e->base->slot_count && e->base->slots[slot] == now);
+    assert(now->spec.kind == tree->kind);
     add_state(e, slot, &now->spec, now->cleared_seqno, now, tree);
 }
 
@@ -109,6 +116,7 @@ void edit_put_tree(db_edit *e, uint32_t slot, const collection_version *now, con
 static void leave_garbage(db_edit *e, const holt_collection *c)
 {
     holt *db = e->db;
+    assert(!e->garbage);
     const collection_version *now = edit_current(e, c->slot, c->spec.id);
     btree_version *tree = now ? collection_tree_btree(&now->tree) : NULL;
     if (!tree || collection_tree_is_empty(&now->tree)) return;
@@ -123,6 +131,7 @@ static void leave_garbage(db_edit *e, const holt_collection *c)
 
 void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const collection_tree *tree)
 {
+    assert(e->db->commits.leading && cleared < e->db->commits.next_seqno);
     e->orders_commits = true;
     encode_clear(&e->items, c->spec.id, cleared);
     add_state(e, c->slot, &c->spec, cleared, NULL, tree);
@@ -133,6 +142,7 @@ void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const colle
 void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
 {
     holt *db = e->db;
+    assert(db->commits.leading && e->catalog == EDIT_CATALOG_SAME);
     os_mutex_lock(&db->catalog.mu);
     holt_status rc = catalog_reserve(&db->catalog);
     if (rc == HOLT_OK) c->slot = catalog_take_slot(&db->catalog);
@@ -155,6 +165,7 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
 
 void edit_drop(db_edit *e, holt_collection *c)
 {
+    assert(e->db->commits.leading && e->catalog == EDIT_CATALOG_SAME);
     e->catalog = EDIT_DROP;
     e->collection = c;
     e->orders_commits = true;
@@ -165,6 +176,7 @@ void edit_drop(db_edit *e, holt_collection *c)
 
 void edit_rename(db_edit *e, holt_collection *c, const char *name)
 {
+    assert(e->db->commits.leading && e->catalog == EDIT_CATALOG_SAME);
     e->catalog = EDIT_RENAME;
     e->collection = c;
     e->orders_commits = true;
@@ -182,6 +194,9 @@ void edit_raise_min_seqno(db_edit *e, seqno min_seqno)
 
 void edit_flushed(db_edit *e, memtable_generation *flushed)
 {
+    /* Memtables are flushed in the order in which they were sealed. */
+    assert(!e->flushed && e->base->generations[e->base->generation_count - 1] == flushed);
+    assert(flushed->last_seqno >= e->db->manifest.log.flushed_seqno);
     e->flushed = flushed;
     e->log = e->db->manifest.log;
     e->log.closed = false;
@@ -197,6 +212,7 @@ void edit_flushed(db_edit *e, memtable_generation *flushed)
 
 void edit_pages(db_edit *e, btree_change *change, const page_store_state *prepared)
 {
+    assert(!e->pages && change && prepared);
     e->pages = change;
     e->page_store = prepared;
     encode_page_store(&e->items, prepared, false);
@@ -204,6 +220,8 @@ void edit_pages(db_edit *e, btree_change *change, const page_store_state *prepar
 
 void edit_reclaimed(db_edit *e, size_t count)
 {
+    assert(e->pages || count == 0);
+    assert(count <= e->db->manifest.garbage_count);
     e->reclaimed = count;
     for (size_t i = 0; i < count; i++)
         encode_reclaimed(&e->items, btree_version_root(e->db->manifest.garbage[i]));
@@ -259,6 +277,7 @@ static void install_catalog(db_edit *e)
 {
     holt *db = e->db;
     holt_collection *c = e->collection;
+    assert(!c == (e->catalog == EDIT_CATALOG_SAME));
     os_mutex_lock(&db->catalog.mu);
     switch (e->catalog) {
     case EDIT_CATALOG_SAME:
@@ -280,6 +299,7 @@ static void install_catalog(db_edit *e)
         break;
     }
     }
+    catalog_check(&db->catalog);
     os_mutex_unlock(&db->catalog.mu);
 }
 
@@ -299,8 +319,8 @@ static holt_status install(db_edit *e, version *next)
         memmove(db->manifest.garbage, db->manifest.garbage + e->reclaimed,
                 db->manifest.garbage_count * sizeof *db->manifest.garbage);
     }
-    if (e->garbage)
-        db->manifest.garbage[db->manifest.garbage_count++] = e->garbage; /* leave_garbage has reserved room */
+    assert(!e->garbage || db->manifest.garbage_count < db->manifest.garbage_capacity); /* leave_garbage */
+    if (e->garbage) db->manifest.garbage[db->manifest.garbage_count++] = e->garbage;
     e->garbage = NULL;
     return HOLT_OK;
 }
@@ -308,6 +328,8 @@ static holt_status install(db_edit *e, version *next)
 holt_status edit_commit(db_edit *e)
 {
     version *next = NULL;
+    os_mutex_assert_held(&e->db->manifest.mu);
+    assert(e->outcome == EDIT_NOT_MADE);
     if (e->items.failed) edit_fail(e, status_no_memory(e->items.size));
     if (e->status == HOLT_OK) edit_fail(e, reserve(e, &next));
     if (e->status == HOLT_OK) edit_fail(e, manifest_record(e));

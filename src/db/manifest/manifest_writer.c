@@ -85,6 +85,7 @@ static void put_page_store(holt *db, const db_edit *e, buffer *out)
 /* Encodes the whole state, with the edit applied (NULL: none), as one record. */
 static holt_status encode_whole(holt *db, const db_edit *e, buffer *out)
 {
+    assert(out->size == 0);
     version *v;
     holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
@@ -109,6 +110,8 @@ holt_status manifest_reserve_doubt(manifest_writer *w, size_t runs)
 void manifest_doubt(const db_edit *e)
 {
     holt *db = e->db;
+    os_mutex_assert_held(&db->manifest.mu);
+    assert(e->outcome == EDIT_IN_DOUBT && e->status == HOLT_IO);
     db->manifest.lost = true;
     db->manifest.error = e->error;
     for (size_t i = 0; i < e->collection_count; i++) {
@@ -126,6 +129,7 @@ void manifest_doubt(const db_edit *e)
 /* A new manifest is current, without the edits that were in doubt: deletes files that only those used. */
 static void resolve_doubt(holt *db)
 {
+    os_mutex_assert_held(&db->manifest.mu);
     for (size_t i = 0; i < db->manifest.doubtful_run_count; i++) {
         lsm_run *run = db->manifest.doubtful_runs[i];
         for (size_t k = 0; k < lsm_run_describe(run).file_range_count; k++)
@@ -167,6 +171,7 @@ static void remove_manifest(holt *db, uint64_t number)
  * failure. */
 static holt_status write_whole(holt *db, const db_edit *e, bool *named)
 {
+    os_mutex_assert_held(&db->manifest.mu);
     uint64_t number = manifest_last(db->manifest.file).number + 1;
     manifest *m = NULL;
     *named = false;
@@ -213,6 +218,8 @@ static holt_status append(db_edit *e)
 holt_status manifest_record(db_edit *e)
 {
     holt *db = e->db;
+    os_mutex_assert_held(&db->manifest.mu);
+    assert(e->status == HOLT_OK && e->outcome == EDIT_NOT_MADE);
     if (!db->manifest.file) return HOLT_OK; /* recovery writes the whole state at its end */
     const bool intact = !db->manifest.lost;
     bool broken = false, named = false;

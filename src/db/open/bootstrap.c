@@ -58,6 +58,7 @@ holt_status begin_version(holt *db, seqno min_seqno, size_t collections)
 
 holt_status begin_collection_state(holt *db, const manifest_collection *from, const collection_tree *tree)
 {
+    assert(from->spec.kind == tree->kind && from->spec.id < db->manifest.next_collection);
     holt_collection *c;
     collection_version *s;
     holt_status rc = catalog_restore(db, &from->spec, from->name, &c);
@@ -94,6 +95,7 @@ static log_position recovered_end(const holt *db)
 
 holt_status begin_log(holt *db)
 {
+    assert(!db->wal && !db->read_only && db->manifest.file);
     wal_options options = {.database_id = {db->id[0], db->id[1]},
                            .segment_bytes_max = db->set.segment_bytes_max};
     recorded_set(db, manifest_last(db->manifest.file)); /* CURRENT names it by now */

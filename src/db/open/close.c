@@ -12,6 +12,7 @@
 #include "db/open/lock_file.h"
 #include "db/version/version_set.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 static holt_status check_unused(holt *db)
@@ -83,6 +84,7 @@ static void free_handle(holt *db)
 
 void close_handle(holt *db)
 {
+    assert(!db->handles.transactions && !db->handles.cursors && !db->handles.loads);
     jobs_stop(db);
     event_log_hand_out(db->events); /* of an open that failed */
     free_handle(db);

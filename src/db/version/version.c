@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+#include <assert.h>
+
 /* References are added relaxed (whoever adds one holds one, or is in an epoch section that keeps the count
  * above zero), and dropped acq_rel (whoever drops the last one sees all that others did with the object
  * before freeing it). */
@@ -52,6 +54,7 @@ void generation_unref(memtable_generation *t)
 
 void generation_retain(memtable_generation *t, _Atomic uint64_t *retained)
 {
+    assert(!atomic_load_explicit(&t->retained, memory_order_relaxed));
     atomic_fetch_add_explicit(retained, memtable_bytes(t->memtable), memory_order_relaxed);
     atomic_store_explicit(&t->retained, retained, memory_order_relaxed);
 }
@@ -61,6 +64,7 @@ void generation_retain(memtable_generation *t, _Atomic uint64_t *retained)
 holt_status collection_version_create(collection_version **out, const collection_spec *spec,
                                       seqno cleared_seqno, const collection_tree *tree)
 {
+    assert(spec->kind == tree->kind && spec->id > 0);
     collection_version *s = *out = mem_alloc_zero(1, sizeof *s);
     if (!s) {
         collection_tree_unref(tree);
@@ -99,6 +103,7 @@ void collection_version_unref(collection_version *s)
 
 holt_status version_create(size_t generations, size_t slots, version **out)
 {
+    assert(generations > 0 && slots > 0);
     version *v = *out = mem_alloc_zero(1, sizeof *v);
     if (!v) return status_no_memory(sizeof *v);
     atomic_init(&v->refs, 1);
@@ -137,6 +142,7 @@ void version_destroy(version *v)
 
 void version_add_generation(version *v, memtable_generation *t)
 {
+    assert(v->generation_count < v->generation_capacity);
     memmove(v->generations + 1, v->generations, v->generation_count * sizeof *v->generations);
     v->generations[0] = generation_ref(t);
     v->generation_count++;
@@ -144,6 +150,7 @@ void version_add_generation(version *v, memtable_generation *t)
 
 void version_remove_generation(version *v, const memtable_generation *t)
 {
+    assert(v->generation_count > 1); /* the active one stays */
     for (size_t i = 0; i < v->generation_count; i++) {
         if (v->generations[i] != t) continue;
         generation_unref(v->generations[i]);
@@ -156,6 +163,7 @@ void version_remove_generation(version *v, const memtable_generation *t)
 
 void version_set_slot(version *v, size_t slot, collection_version *s)
 {
+    assert(slot < v->slot_count);
     collection_version_unref(v->slots[slot]);
     v->slots[slot] = s;
 }
