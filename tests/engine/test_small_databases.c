@@ -75,7 +75,7 @@ static size_t threads(void)
 /* Threads end a second after their last work. */
 static void expect_threads(size_t max)
 {
-    for (int tries = 0; tries < 600 && threads() > max; tries++)
+    for (int tries = 0; tries < 1800 && threads() > max; tries++)
         usleep(100000);
     if (threads() > max) fail_msg("%zu threads", threads());
 }
