@@ -55,12 +55,16 @@ static void write_script(FILE *out, const char *path)
     fprintf(out, "set terminal svg size %zu,520 font 'sans-serif,12' background '#ffffff'\nset output ",
             200 + 90 * s->row_count);
     write_path(out, path);
-    fputs(
-        "\nset style data histograms\nset style histogram clustered gap 1\nset style fill solid 0.8 "
-        "noborder\n"
-        "set logscale y\nset format y '%.0s%c'\nset ylabel 'per second'\nset grid ytics\nset key outside top "
-        "center horizontal\nset xtics rotate by -30\n",
-        out);
+    fputs("\nset style data histograms\n"
+          "set style histogram clustered gap 1\n"
+          "set style fill solid 0.8 noborder\n"
+          "set logscale y\n"
+          "set format y '%.0s%c'\n"
+          "set ylabel 'per second'\n"
+          "set grid ytics\n"
+          "set key outside top center horizontal\n"
+          "set xtics rotate by -30\n",
+          out);
     write_data(out);
     const char *before = "plot";
     for (size_t e = 0; e < s->engine_count; e++) {

@@ -20,7 +20,7 @@
 #include "interrupt.h"
 #include "worker.h"
 
-enum { LOOK_MS = 50 /* between samples of a child's memory */ };
+enum { SAMPLE_MS = 50 /* between samples of a child's memory */ };
 
 /* Both ends run the same program, so structures go over the pipe as they are in memory. */
 struct command {
@@ -97,7 +97,7 @@ struct state {
     enum contents contents;
     struct io when_empty; /* when the directory was empty */
     uint64_t put;         /* entries since then */
-    const workload *under_way;
+    const workload *current;
     uint64_t position; /* its next operation */
 };
 
@@ -109,9 +109,9 @@ static uint64_t cpu_ns(void)
            ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
 }
 
-/* Bytes destined for the disk since then. A folio of 1 MiB may be counted for one page written. So the
- * count is capped: a call dirties at most what it writes and the rest of a page. Stores through a mapping
- * have no calls. */
+/* Bytes written to files since then. The kernel may count a whole folio, up to 1 MiB, for one page that
+ * became dirty, so the count is capped by what the calls can have dirtied: what they wrote, and the rest of a
+ * page for each. There is no cap for an engine that stores through a mapping, without calls. */
 static uint64_t written_since(const struct state *c, const struct io *then)
 {
     struct io now = io_until_now();
@@ -162,8 +162,8 @@ static void empty_database(struct state *c)
 /* A write buffer for all entries: no engine adds more than this to an entry. Engines accept at most 1 GiB. */
 static uint64_t buffer_for_all(const compare_settings *s)
 {
-    uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256), most = (uint64_t)1 << 30;
-    if (wanted > most) wanted = most;
+    uint64_t wanted = s->num * (s->key_bytes + s->value_bytes + 256), max = (uint64_t)1 << 30;
+    if (wanted > max) wanted = max;
     return wanted > s->engine.buffer_bytes ? wanted : s->engine.buffer_bytes;
 }
 
@@ -184,7 +184,7 @@ static void fill(struct state *c, uint64_t unsynced_bytes)
     c->contents = CONTENTS_FULL;
 }
 
-static void fill_if_need_be(struct state *c)
+static void ensure_filled(struct state *c)
 {
     if (c->contents == CONTENTS_OTHER) {
         empty_database(c);
@@ -196,7 +196,7 @@ static void fill_if_need_be(struct state *c)
 
 static bool settle(struct state *c, figures *out)
 {
-    fill_if_need_be(c);
+    ensure_filled(c);
     if (c->contents == CONTENTS_SETTLED) return false;
     uint64_t cpu = cpu_ns(), start = number_clock_ns();
     c->engine->settle(c->db);
@@ -228,7 +228,7 @@ static void prepare(struct state *c, const workload *w, struct reply *out)
         open_database(c, w->sync);
         break;
     case NEED_FULL:
-        fill_if_need_be(c);
+        ensure_filled(c);
         break;
     case NEED_SETTLED:
         out->settled = settle(c, &out->figures);
@@ -238,24 +238,23 @@ static void prepare(struct state *c, const workload *w, struct reply *out)
         leave_unclean(c, w->need == NEED_SYNCED);
         break;
     }
-    if (c->under_way != w || w->whole || w->need == NEED_EMPTY) c->position = 0;
-    c->under_way = w;
+    if (c->current != w || w->whole || w->need == NEED_EMPTY) c->position = 0;
+    c->current = w;
 }
 
-/* Checks some of the recovered entries, the last put among them. */
+/* Checks up to a thousand of the recovered entries: the last one put, and others at even intervals before it.
+ * Returns how many are missing or wrong. */
 static uint64_t count_lost(struct state *c)
 {
-    const workload *reading = workload_find("readrandom", strlen("readrandom"));
+    uint64_t num = c->settings->num, step = (num + 999) / 1000;
     worker w;
-    uint64_t lost;
     if (!c->engine->get) return 0;
-    worker_init(&w, c->settings, c->engine, reading, c->db);
-    for (uint64_t i = 0; i < 1000; i++) {
-        (void)reading->run(&w, i);
+    worker_init(&w, c->settings, c->engine, NULL, c->db);
+    for (uint64_t i = num; i > 0; i -= i < step ? i : step) {
+        worker_check_filled(&w, i - 1);
     }
-    lost = w.wrong;
     worker_deinit(&w);
-    return lost;
+    return w.wrong;
 }
 
 static void run_opening(struct state *c, const workload *w, figures *out)
@@ -266,7 +265,6 @@ static void run_opening(struct state *c, const workload *w, figures *out)
     out->elapsed_ns = number_clock_ns() - start;
     out->operations = 1;
     latency_histogram_add(&out->latencies, out->elapsed_ns);
-    if (w->need != NEED_NOTHING) out->wrong = count_lost(c);
 }
 
 static void run(struct state *c, const workload *w, struct reply *out)
@@ -287,6 +285,8 @@ static void run(struct state *c, const workload *w, struct reply *out)
     f->put = (w->puts ? f->operations : 0) + f->beside;
     c->put += f->put;
     f->anonymous_bytes = anonymous_bytes(getpid());
+    /* Only now, so that the check is not part of the figures. */
+    if (w->opens && w->need != NEED_NOTHING) f->wrong = count_lost(c);
     if (w->leaves == LEAVES_FULL) c->contents = out->over ? CONTENTS_FULL : CONTENTS_OTHER;
     if (w->leaves == LEAVES_OTHER) c->contents = CONTENTS_OTHER;
 }
@@ -336,7 +336,7 @@ static bool start_process(child *c)
     close(replies[1]);
     c->commands = commands[1];
     c->replies = replies[0];
-    if (c->pid > 0) return !c->group.path[0] || memory_group_take(&c->group, c->pid);
+    if (c->pid > 0) return !c->group.path[0] || memory_group_add(&c->group, c->pid);
     fprintf(stderr, "compare: fork: %s\n", strerror(errno));
     c->pid = 0;
     return false;
@@ -350,7 +350,7 @@ bool child_start(child *c, const compare_settings *s, const engine *e)
         fprintf(stderr, "compare: %s: %s\n", c->directory, strerror(errno));
         return false;
     }
-    if (s->engine.memory_limit && !memory_group_make(&c->group, e->name, s->engine.memory_limit))
+    if (s->engine.memory_limit && !memory_group_create(&c->group, e->name, s->engine.memory_limit))
         return false;
     return start_process(c);
 }
@@ -369,40 +369,34 @@ void child_kill(child *c)
 static uint64_t watch_memory(const child *c)
 {
     struct pollfd reply = {.fd = c->replies, .events = POLLIN};
-    uint64_t most = 0;
-    while (!interrupted() && poll(&reply, 1, LOOK_MS) == 0) {
+    uint64_t peak = 0;
+    while (!interrupted() && poll(&reply, 1, SAMPLE_MS) == 0) {
         uint64_t now = anonymous_bytes(c->pid);
-        if (now > most) most = now;
+        if (now > peak) peak = now;
     }
-    return most;
+    return peak;
 }
 
-/* The child runs from here until it has replied. */
-static bool ask(child *c, const workload *w, bool run, struct reply *reply)
+/* Sends a command and waits for the reply. The child runs only meanwhile. */
+static bool execute(child *c, const workload *w, bool run, bool *flag, figures *out)
 {
     struct command command = {.workload = w, .run = run};
+    struct reply *reply = engine_allocate(sizeof *reply);
     kill(c->pid, SIGCONT);
     bool replied = write_whole(c->commands, &command, sizeof command);
-    uint64_t most = replied ? watch_memory(c) : 0;
+    uint64_t peak = replied ? watch_memory(c) : 0;
     replied = replied && read_whole(c->replies, reply, sizeof *reply);
     kill(c->pid, SIGSTOP);
-    if (most > reply->figures.anonymous_bytes) reply->figures.anonymous_bytes = most;
-    return replied;
-}
-
-static bool ask_and_copy(child *c, const workload *w, bool run, bool *flag, figures *out)
-{
-    struct reply *reply = engine_allocate(sizeof *reply);
-    bool replied = ask(c, w, run, reply);
     *flag = run ? reply->over : reply->settled;
     *out = reply->figures;
+    if (peak > out->anonymous_bytes) out->anonymous_bytes = peak;
     free(reply);
     return replied;
 }
 
 bool child_prepare(child *c, const workload *w, bool *settled, figures *out)
 {
-    if (!ask_and_copy(c, w, false, settled, out)) return false;
+    if (!execute(c, w, false, settled, out)) return false;
     if (w->need != NEED_UNCLEAN && w->need != NEED_SYNCED) return true;
     child_kill(c);
     return start_process(c);
@@ -410,7 +404,7 @@ bool child_prepare(child *c, const workload *w, bool *settled, figures *out)
 
 bool child_run(child *c, const workload *w, bool *over, figures *out)
 {
-    return ask_and_copy(c, w, true, over, out);
+    return execute(c, w, true, over, out);
 }
 
 uint64_t child_disk_bytes(const child *c)
@@ -418,7 +412,7 @@ uint64_t child_disk_bytes(const child *c)
     return files_bytes(c->directory);
 }
 
-bool child_lacked_memory(const child *c)
+bool child_out_of_memory(const child *c)
 {
     return memory_group_kills(&c->group) > 0;
 }

@@ -41,7 +41,7 @@ bool child_run(child *c, const workload *w, bool *over, figures *out);
 uint64_t child_disk_bytes(const child *c);
 
 /* Whether the kernel killed it because it needs more than --memory-limit. */
-bool child_lacked_memory(const child *c);
+bool child_out_of_memory(const child *c);
 
 /* Removes the engine's directory below the one that plan.c created, and its memory group. The process must
  * have been killed before. */

@@ -15,7 +15,7 @@
 #include "common/number.h"
 #include "interrupt.h"
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, GO_ON = -1, LISTED_MAX = 64 };
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NONE = -1 /* run */ };
 
 enum {
     OPTION_NUM = 256,
@@ -59,15 +59,18 @@ static const struct {
      "kind of Holt's collection: lsm (the default) or btree"},
     {{"memory", required_argument, NULL, OPTION_CACHE},
      "SIZE",
-     "cache of every engine (default: 512M, or a quarter of\n--memory-limit); Holt's memory_bytes is the sum "
-     "of this\nand --buffer, and at least four times --buffer"},
+     "cache of every engine (default: 512M, or a quarter of\n"
+     "--memory-limit); Holt's memory_bytes is the sum of this\n"
+     "and --buffer, and at least four times --buffer"},
     {{"buffer", required_argument, NULL, OPTION_BUFFER},
      "SIZE",
-     "write buffer of every engine (default: 64M, or an\neighth of --memory-limit)"},
+     "write buffer of every engine (default: 64M, or an\n"
+     "eighth of --memory-limit)"},
     {{"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
      "SIZE",
-     "total memory of every engine, including the page cache\nof its files (default: no limit); needs "
-     "permission to\ncreate memory cgroups"},
+     "total memory of every engine, including the page cache\n"
+     "of its files (default: no limit); needs permission to\n"
+     "create memory cgroups"},
     {{"map", required_argument, NULL, OPTION_MAP}, "SIZE", "map size of LMDB (default: 8G)"},
     {{"filter-bits", required_argument, NULL, OPTION_FILTER_BITS},
      "N",
@@ -77,7 +80,8 @@ static const struct {
      "the same seed gives the same operations (default: 42)"},
     {{"dir", required_argument, NULL, OPTION_DIR},
      "DIR",
-     "where to create the working directory (default:\n$TMPDIR, or else here); it is removed at the end"},
+     "where to create the working directory (default:\n"
+     "$TMPDIR, or else here); it is removed at the end"},
     {{"json", no_argument, NULL, OPTION_JSON}, NULL, "print one JSON object per line"},
     {{"markdown", no_argument, NULL, OPTION_MARKDOWN},
      NULL,
@@ -89,11 +93,11 @@ static const struct {
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
 /* The command line, parsed. */
-struct call {
+struct command_line {
     compare_settings settings;
     const engine *engines[ENGINES_MAX + 1];
-    const workload *workloads[LISTED_MAX + 1];
-    const char *below; /* where the working directory is created */
+    const workload *workloads[WORKLOADS_MAX + 1];
+    const char *parent; /* where the working directory is created */
     char directory[3072];
 };
 
@@ -156,31 +160,31 @@ static const engine *find_engine(const char *name, size_t size)
     return NULL;
 }
 
-/* One name of a list with commas, looked up and put behind the others. */
-typedef bool take_name(struct call *c, const char *name, size_t size, size_t place);
+/* Looks up one name of a comma-separated list and stores the result as number `index`. */
+typedef bool add_name(struct command_line *c, const char *name, size_t size, size_t index);
 
-static bool take_engine(struct call *c, const char *name, size_t size, size_t place)
+static bool add_engine(struct command_line *c, const char *name, size_t size, size_t index)
 {
     const engine *e = find_engine(name, size);
-    for (size_t n = 0; n < place; n++) {
+    for (size_t n = 0; n < index; n++) {
         if (c->engines[n] == e) return false; /* twice: they would share a directory */
     }
-    c->engines[place] = e;
-    return e && place < ENGINES_MAX;
+    c->engines[index] = e;
+    return e && index < ENGINES_MAX;
 }
 
-static bool take_workload(struct call *c, const char *name, size_t size, size_t place)
+static bool add_workload(struct command_line *c, const char *name, size_t size, size_t index)
 {
-    c->workloads[place] = workload_find(name, size);
-    return c->workloads[place] && place < LISTED_MAX;
+    c->workloads[index] = workload_find(name, size);
+    return c->workloads[index] && index < WORKLOADS_MAX;
 }
 
-static bool take_list(struct call *c, const char *option, const char *list, take_name *take)
+static bool parse_list(struct command_line *c, const char *option, const char *list, add_name *add)
 {
-    size_t place = 0;
+    size_t index = 0;
     while (*list) {
         size_t size = strcspn(list, ",");
-        if (!take(c, list, size, place++)) {
+        if (!add(c, list, size, index++)) {
             fprintf(stderr,
                     "compare: --%s: '%.*s' is unknown, not built, or named twice; see 'compare --help'\n",
                     option, (int)size, list);
@@ -198,21 +202,25 @@ static bool fits_limit(const compare_settings *s, const workload *w)
     return !s->engine.memory_limit || (w->need != NEED_UNCLEAN && w->need != NEED_SYNCED);
 }
 
-static void take_all(struct call *c)
+/* Chooses all engines, and all workloads that can run, if the command line names none. */
+static void set_default_lists(struct command_line *c)
 {
-    size_t n = 0;
-    for (; !c->engines[0] && engines[n]; n++) {
+    if (!c->engines[0]) {
+        for (size_t n = 0; engines[n] && n < ENGINES_MAX; n++) {
+            c->engines[n] = engines[n];
+        }
     }
-    if (!c->engines[0]) memcpy(c->engines, engines, n * sizeof *engines);
-    if (c->workloads[0]) return;
-    n = 0;
-    for (const workload *w = workloads; w->name; w++) {
-        if (fits_limit(&c->settings, w)) c->workloads[n++] = w;
+    if (!c->workloads[0]) {
+        size_t n = 0;
+        for (const workload *w = workloads; w->name && n < WORKLOADS_MAX; w++) {
+            if (fits_limit(&c->settings, w)) c->workloads[n++] = w;
+        }
     }
 }
 
-/* Fills in what the command line leaves open. false: not enough memory, with a message. */
-static bool share_memory(struct call *c)
+/* Sets the sizes of caches and buffers that the command line leaves open. Returns false, with a message, if
+ * --memory-limit is too low for them or for the workloads. */
+static bool set_memory(struct command_line *c)
 {
     compare_settings *s = &c->settings;
     engine_settings *e = &s->engine;
@@ -234,15 +242,15 @@ static bool share_memory(struct call *c)
 
 /* ---------------------------------------------------------------- the command line */
 
-static bool take_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *out)
+static bool parse_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
-    if (number_parse(text, out) == NUMBER_OK && *out >= least && *out <= most) return true;
+    if (number_parse(text, out) == NUMBER_OK && *out >= min && *out <= max) return true;
     fprintf(stderr, "compare: --%s: '%s' is not a number from %" PRIu64 " to %" PRIu64 "\n", option, text,
-            least, most);
+            min, max);
     return false;
 }
 
-static bool take_size(const char *option, const char *text, uint64_t *out)
+static bool parse_size(const char *option, const char *text, uint64_t *out)
 {
     bool parsed = number_parse_bytes(text, out) == NUMBER_OK;
     if (parsed && *out >= 1 << 20 && *out <= (uint64_t)1 << 40) return true;
@@ -250,7 +258,7 @@ static bool take_size(const char *option, const char *text, uint64_t *out)
     return false;
 }
 
-static bool take_kind(const char *text, uint32_t *out)
+static bool parse_kind(const char *text, uint32_t *out)
 {
     *out = strcmp(text, "lsm") == 0 ? HOLT_LSM : strcmp(text, "btree") == 0 ? HOLT_BTREE : HOLT_KIND_DEFAULT;
     if (*out != HOLT_KIND_DEFAULT) return true;
@@ -258,50 +266,52 @@ static bool take_kind(const char *text, uint32_t *out)
     return false;
 }
 
-static bool take_filter_bits(const char *text, unsigned *out)
+static bool parse_filter_bits(const char *text, unsigned *out)
 {
     uint64_t bits;
-    if (!take_number("filter-bits", text, 0, 32, &bits)) return false;
+    if (!parse_number("filter-bits", text, 0, 32, &bits)) return false;
     *out = (unsigned)bits;
     return true;
 }
 
-static bool take_option(struct call *c, int code, const char *name, const char *value)
+static bool parse_option(struct command_line *c, int code, const char *name, const char *value)
 {
     compare_settings *s = &c->settings;
     switch (code) {
     case OPTION_ENGINES:
-        return take_list(c, name, value, take_engine);
+        memset(c->engines, 0, sizeof c->engines); /* a repeated option replaces the list */
+        return parse_list(c, name, value, add_engine);
     case OPTION_WORKLOADS:
-        return take_list(c, name, value, take_workload);
+        memset(c->workloads, 0, sizeof c->workloads);
+        return parse_list(c, name, value, add_workload);
     case OPTION_NUM:
-        return take_number(name, value, 1, (uint64_t)1 << 40, &s->num);
+        return parse_number(name, value, 1, (uint64_t)1 << 40, &s->num);
     case OPTION_ROUNDS:
-        return take_number(name, value, 1, ROUNDS_MAX, &s->rounds);
+        return parse_number(name, value, 1, ROUNDS_MAX, &s->rounds);
     case OPTION_SLICE_MS:
-        return take_number(name, value, 1, 3600000, &s->slice_ms);
+        return parse_number(name, value, 1, 3600000, &s->slice_ms);
     case OPTION_VALUE_BYTES:
-        return take_number(name, value, 1, 1 << 20, &s->value_bytes);
+        return parse_number(name, value, 1, 1 << 20, &s->value_bytes);
     case OPTION_BATCH:
-        return take_number(name, value, 1, 1 << 20, &s->batch);
+        return parse_number(name, value, 1, 1 << 20, &s->batch);
     case OPTION_RANGE:
-        return take_number(name, value, 0, 1 << 20, &s->range);
+        return parse_number(name, value, 0, 1 << 20, &s->range);
     case OPTION_SEED:
-        return take_number(name, value, 0, UINT64_MAX, &s->seed);
+        return parse_number(name, value, 0, UINT64_MAX, &s->seed);
     case OPTION_KIND:
-        return take_kind(value, &s->engine.holt_kind);
+        return parse_kind(value, &s->engine.holt_kind);
     case OPTION_CACHE:
-        return take_size(name, value, &s->engine.cache_bytes);
+        return parse_size(name, value, &s->engine.cache_bytes);
     case OPTION_BUFFER:
-        return take_size(name, value, &s->engine.buffer_bytes);
+        return parse_size(name, value, &s->engine.buffer_bytes);
     case OPTION_MEMORY_LIMIT:
-        return take_size(name, value, &s->engine.memory_limit);
+        return parse_size(name, value, &s->engine.memory_limit);
     case OPTION_MAP:
-        return take_size(name, value, &s->engine.map_bytes);
+        return parse_size(name, value, &s->engine.map_bytes);
     case OPTION_FILTER_BITS:
-        return take_filter_bits(value, &s->engine.filter_bits);
+        return parse_filter_bits(value, &s->engine.filter_bits);
     case OPTION_DIR:
-        c->below = value;
+        c->parent = value;
         return true;
     case OPTION_JSON:
         s->format = REPORT_JSON;
@@ -317,41 +327,41 @@ static bool take_option(struct call *c, int code, const char *name, const char *
     }
 }
 
-/* Returns GO_ON, or the exit code. */
-static int parse(struct call *c, int argc, char **argv)
+/* Returns EXIT_NONE if the workloads are to be run, else the exit code. */
+static int parse(struct command_line *c, int argc, char **argv)
 {
     struct option long_options[OPTION_COUNT + 1] = {{0}};
-    int code, place = 0;
+    int code, index = 0;
     for (int n = 0; n < OPTION_COUNT; n++) {
         long_options[n] = options[n].option;
     }
-    while ((code = getopt_long(argc, argv, "", long_options, &place)) != -1) {
+    while ((code = getopt_long(argc, argv, "", long_options, &index)) != -1) {
         if (code == OPTION_HELP) {
             print_help();
             return EXIT_DONE;
         }
-        if (!take_option(c, code, code == '?' ? "" : long_options[place].name, optarg)) return EXIT_USAGE;
+        if (!parse_option(c, code, code == '?' ? "" : long_options[index].name, optarg)) return EXIT_USAGE;
     }
-    if (optind == argc) return GO_ON;
+    if (optind == argc) return EXIT_NONE;
     fprintf(stderr, "compare: unexpected argument '%s'; see 'compare --help'\n", argv[optind]);
     return EXIT_USAGE;
 }
 
-static bool make_directory(struct call *c)
+static bool make_directory(struct command_line *c)
 {
-    const char *temporary = getenv("TMPDIR"), *below = c->below                  ? c->below
-                                                       : temporary && *temporary ? temporary
-                                                                                 : ".";
-    int size = snprintf(c->directory, sizeof c->directory, "%s/holt-compare-XXXXXX", below);
+    const char *parent = c->parent;
+    if (!parent) parent = getenv("TMPDIR");
+    if (!parent || !*parent) parent = ".";
+    int size = snprintf(c->directory, sizeof c->directory, "%s/holt-compare-XXXXXX", parent);
     c->settings.directory = c->directory;
     if (size < (int)sizeof c->directory && mkdtemp(c->directory)) return true;
-    fprintf(stderr, "compare: cannot create a directory in %s: %s\n", below, strerror(errno));
+    fprintf(stderr, "compare: cannot create a directory in %s: %s\n", parent, strerror(errno));
     return false;
 }
 
 int main(int argc, char **argv)
 {
-    static struct call c = {
+    static struct command_line c = {
         .settings = {.num = 1000000,
                      .rounds = 3,
                      .slice_ms = 1000,
@@ -364,9 +374,9 @@ int main(int argc, char **argv)
     };
     size_t pool_bytes;
     int code = parse(&c, argc, argv);
-    if (code != GO_ON) return code;
-    take_all(&c);
-    if (!share_memory(&c)) return EXIT_USAGE;
+    if (code != EXIT_NONE) return code;
+    set_default_lists(&c);
+    if (!set_memory(&c)) return EXIT_USAGE;
     interrupts_catch();
     c.settings.values = values_create(c.settings.seed, c.settings.value_bytes, &pool_bytes);
     c.settings.values_bytes = pool_bytes;

@@ -27,7 +27,7 @@
 #include "common/latency_histogram.h"
 #include "engine.h"
 
-enum { ROUNDS_MAX = 99, ENGINES_MAX = 16 };
+enum { ROUNDS_MAX = 99, ENGINES_MAX = 16, WORKLOADS_MAX = 64 };
 
 typedef enum report_format { REPORT_TEXT, REPORT_MARKDOWN, REPORT_JSON } report_format;
 
@@ -51,8 +51,12 @@ typedef enum need {
     NEED_SYNCED   /* the same, all but the last MiB known to be on disk */
 } need;
 
-/* The state it leaves. */
-typedef enum leaves { LEAVES_IT, LEAVES_FULL, LEAVES_OTHER } leaves;
+/* The state that a round leaves. */
+typedef enum leaves {
+    LEAVES_IT,   /* the one it needed */
+    LEAVES_FULL, /* every entry, not settled */
+    LEAVES_OTHER /* anything else */
+} leaves;
 
 struct worker;
 

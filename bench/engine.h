@@ -7,7 +7,7 @@
  * An adapter uses the engine as a sensible program would: the fastest call of its C interface for each job,
  * handles kept across operations, each read seeing what is committed when it begins. The value of a get is
  * copied into the caller's buffer, whatever the engine returns (engine_take_value); of each scanned entry the
- * first byte of key and value is read (engine_look), so that lazy engines have to load it.
+ * first byte of key and value is read (engine_touch), so that lazy engines have to load it.
  *
  * Errors       An adapter that meets an error calls engine_fail, which prints what failed and ends the
  *              process; there is nothing to save. Each engine runs in a process of its own.
@@ -81,22 +81,23 @@ typedef struct engine {
 
     /* Seeks the first entry at or after key and moves up to `moves` further. Returns the number of entries
      * visited. */
-    size_t (*seek)(session *s, bytes key, size_t moves, uint64_t *looked);
+    size_t (*seek)(session *s, bytes key, size_t moves, uint64_t *sink);
 
     /* Begins a scan of everything committed now. */
     void (*rewind)(session *s, bool forward);
 
     /* Scans up to `entries` more. Returns the number of entries visited: fewer only at the end. */
-    size_t (*walk)(session *s, bool forward, size_t entries, uint64_t *looked);
+    size_t (*scan)(session *s, bool forward, size_t entries, uint64_t *sink);
 } engine;
 
 /* The functions by the names they have in every adapter: the mandatory ones, and all. */
-#define ENGINE_LEAST                                                                                         \
+#define ENGINE_REQUIRED                                                                                      \
     .database_bytes = sizeof(database), .session_bytes = sizeof(session), .describe = describe,              \
     .open = database_open, .close = database_close, .session_open = session_open, .put = put
 #define ENGINE_FUNCTIONS                                                                                     \
-    ENGINE_LEAST, .settle = settle, .sync = database_sync, .session_close = session_close, .batch = batch,   \
-                  .remove = delete_key, .get = get, .seek = seek, .rewind = rewind_walk, .walk = walk
+    ENGINE_REQUIRED, .settle = settle, .sync = database_sync, .session_close = session_close,                \
+                     .batch = batch, .remove = delete_key, .get = get, .seek = seek, .rewind = rewind_scan,  \
+                     .scan = scan
 
 /* ---------------------------------------------------------------- for adapters; engines.c */
 
@@ -117,10 +118,12 @@ static inline void engine_take_value(char *value, size_t *size, const void *data
     *size = got;
 }
 
-static inline void engine_look(uint64_t *looked, const void *key, const void *value, size_t value_size)
+/* Reads the first byte of a scanned key and value. The sum in *sink keeps the compiler from omitting the
+ * reads. */
+static inline void engine_touch(uint64_t *sink, const void *key, const void *value, size_t value_size)
 {
-    *looked += *(const unsigned char *)key;
-    if (value_size) *looked += *(const unsigned char *)value;
+    *sink += *(const unsigned char *)key;
+    if (value_size) *sink += *(const unsigned char *)value;
 }
 
 /* ---------------------------------------------------------------- for callers; engines.c */

@@ -82,7 +82,7 @@ static uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Relaxed: a late or early look only makes the group smaller or the wait longer. */
+/* Relaxed: a stale value only makes the group smaller or the wait longer. */
 static void wait_for_members(database *g)
 {
     uint64_t end = clock_ns() + WAIT_NS;
@@ -92,7 +92,7 @@ static void wait_for_members(database *g)
     }
 }
 
-/* mu held on entry and on return; leading is set and nobody else leads. */
+/* mu held on entry and on return; leading is set and no other thread leads. */
 static void lead(database *g)
 {
     pthread_mutex_unlock(&g->mu);
@@ -150,5 +150,5 @@ const engine engine_bare_group = {
     .name = "bare-group",
     .kind = "bare loop",
     .only = "fillsync8",
-    ENGINE_LEAST,
+    ENGINE_REQUIRED,
 };

@@ -47,5 +47,5 @@ const engine engine_bare_sync = {
     .name = "bare-sync",
     .kind = "bare loop",
     .only = "fillsync",
-    ENGINE_LEAST,
+    ENGINE_REQUIRED,
 };

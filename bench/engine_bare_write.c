@@ -11,12 +11,12 @@
 
 #include "bare_log.h"
 
-enum { PIECE = 1 << 20 };
+enum { CHUNK_BYTES = 1 << 20 };
 
 struct database {
     int file;
     size_t filled;
-    char piece[PIECE];
+    char chunk[CHUNK_BYTES];
 };
 
 struct session {
@@ -26,8 +26,8 @@ struct session {
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     (void)s;
-    snprintf(text, size, "open: rewrites the log sequentially, in pieces of %d MiB, then one fdatasync",
-             PIECE >> 20);
+    snprintf(text, size, "open: rewrites the log sequentially, in chunks of %d MiB, then one fdatasync",
+             CHUNK_BYTES >> 20);
 }
 
 static void write_all(int file, const char *data, size_t size)
@@ -54,11 +54,11 @@ static void copy(const engine_settings *s, database *l)
 {
     int copy = open_file(s, "log.new", O_WRONLY | O_TRUNC);
     for (;;) {
-        ssize_t got = read(l->file, l->piece, PIECE);
+        ssize_t got = read(l->file, l->chunk, CHUNK_BYTES);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) engine_fail("read: %s", strerror(errno));
         if (got == 0) break;
-        write_all(copy, l->piece, (size_t)got);
+        write_all(copy, l->chunk, (size_t)got);
     }
     if (fdatasync(copy) != 0) engine_fail("fdatasync: %s", strerror(errno));
     close(copy);
@@ -72,7 +72,7 @@ static void database_open(database *l, const engine_settings *s)
 
 static void write_out(database *l)
 {
-    write_all(l->file, l->piece, l->filled);
+    write_all(l->file, l->chunk, l->filled);
     l->filled = 0;
 }
 
@@ -101,11 +101,11 @@ static void session_close(session *s)
 static void put(session *s, bytes key, bytes value)
 {
     database *l = s->l;
-    size_t size = bare_record(l->piece + l->filled, PIECE - l->filled, key, value);
+    size_t size = bare_record(l->chunk + l->filled, CHUNK_BYTES - l->filled, key, value);
     if (size == 0) {
         write_out(l);
-        size = bare_record(l->piece, PIECE, key, value);
-        if (size == 0) engine_fail("an entry of more than %d bytes", PIECE);
+        size = bare_record(l->chunk, CHUNK_BYTES, key, value);
+        if (size == 0) engine_fail("an entry of more than %d bytes", CHUNK_BYTES);
     }
     l->filled += size;
 }
@@ -114,7 +114,7 @@ const engine engine_bare_write = {
     .name = "bare-write",
     .kind = "bare loop",
     .only = "openunclean",
-    ENGINE_LEAST,
+    ENGINE_REQUIRED,
     .sync = database_sync,
     .session_close = session_close,
 };

@@ -17,7 +17,7 @@ struct database {
 
 struct session {
     database *d;
-    DBC *walk;
+    DBC *scan;
     uint64_t puts;
 };
 
@@ -94,7 +94,7 @@ static void session_open(session *s, database *d)
 
 static void session_close(session *s)
 {
-    if (s->walk) check(s->walk->close(s->walk), "DBC->close");
+    if (s->scan) check(s->scan->close(s->scan), "DBC->close");
 }
 
 static bool try_again(int error)
@@ -174,50 +174,50 @@ static bool get(session *s, bytes key, char *value, size_t *size)
 }
 
 /* 0, DB_NOTFOUND, or a deadlock, after which the cursor can only be closed. */
-static int move(DBC *cursor, DBT *key, u_int32_t how, uint64_t *looked)
+static int move(DBC *cursor, DBT *key, u_int32_t how, uint64_t *sink)
 {
     DBT value;
     memset(&value, 0, sizeof value);
     int error = cursor->get(cursor, key, &value, how);
-    if (error == 0) engine_look(looked, key->data, value.data, value.size);
+    if (error == 0) engine_touch(sink, key->data, value.data, value.size);
     if (error != DB_NOTFOUND && !try_again(error)) check(error, "DBC->get");
     return error;
 }
 
-static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *sink)
 {
-    size_t met;
+    size_t visited;
     int error;
     do {
         DBC *cursor;
         DBT k = dbt_of(key);
-        met = 0;
+        visited = 0;
         check(s->d->db->cursor(s->d->db, NULL, &cursor, 0), "DB->cursor");
-        error = move(cursor, &k, DB_SET_RANGE, looked);
-        for (; error == 0; error = move(cursor, &k, DB_NEXT, looked)) {
-            if (met++ == moves) break;
+        error = move(cursor, &k, DB_SET_RANGE, sink);
+        for (; error == 0; error = move(cursor, &k, DB_NEXT, sink)) {
+            if (visited++ == moves) break;
         }
         check(cursor->close(cursor), "DBC->close");
     } while (try_again(error));
-    return met;
+    return visited;
 }
 
 /* On a fresh cursor next is first and prev is last. */
-static void rewind_walk(session *s, bool forward)
+static void rewind_scan(session *s, bool forward)
 {
     (void)forward;
-    if (s->walk) check(s->walk->close(s->walk), "DBC->close");
-    check(s->d->db->cursor(s->d->db, NULL, &s->walk, 0), "DB->cursor");
+    if (s->scan) check(s->scan->close(s->scan), "DBC->close");
+    check(s->d->db->cursor(s->d->db, NULL, &s->scan, 0), "DB->cursor");
 }
 
 /* No thread writes during a scan. */
-static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
+static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
 {
     DBT key;
     memset(&key, 0, sizeof key);
-    for (size_t met = 0; met < entries; met++) {
-        int error = move(s->walk, &key, forward ? DB_NEXT : DB_PREV, looked);
-        if (error == DB_NOTFOUND) return met;
+    for (size_t visited = 0; visited < entries; visited++) {
+        int error = move(s->scan, &key, forward ? DB_NEXT : DB_PREV, sink);
+        if (error == DB_NOTFOUND) return visited;
         check(error, "DBC->get");
     }
     return entries;

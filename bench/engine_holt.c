@@ -11,7 +11,7 @@
 enum {
     QUIET_MS = 1500, /* without a flush or a merge: idle */
     SETTLE_MS_MAX = 60000,
-    LOOK_MS = 50
+    POLL_MS = 50
 };
 
 struct database {
@@ -22,7 +22,7 @@ struct database {
 struct session {
     database *d;
     holt_cursor *cursor; /* of seeks */
-    holt_cursor *walk;
+    holt_cursor *scan;
 };
 
 /* A memtable may take at most a quarter of it. */
@@ -80,11 +80,12 @@ static uint64_t work_done(const database *d, bool *waiting)
 
 static void settle(database *d)
 {
-    const struct timespec pause = {0, LOOK_MS * 1000000L};
+    const struct timespec pause = {0, POLL_MS * 1000000L};
     bool waiting;
     check(holt_flush(d->db), "holt_flush");
     uint64_t work = work_done(d, &waiting);
-    for (int quiet = 0, all = 0; quiet < QUIET_MS && all < SETTLE_MS_MAX; all += LOOK_MS, quiet += LOOK_MS) {
+    for (int quiet = 0, total = 0; quiet < QUIET_MS && total < SETTLE_MS_MAX;
+         total += POLL_MS, quiet += POLL_MS) {
         (void)nanosleep(&pause, NULL); /* a shorter pause is no harm */
         uint64_t now = work_done(d, &waiting);
         if (waiting || now != work) quiet = 0;
@@ -105,7 +106,7 @@ static void session_open(session *s, database *d)
 static void session_close(session *s)
 {
     check(holt_cursor_close(s->cursor), "holt_cursor_close");
-    check(holt_cursor_close(s->walk), "holt_cursor_close");
+    check(holt_cursor_close(s->scan), "holt_cursor_close");
 }
 
 /* The library returns HOLT_BUSY only after a bounded wait, so the next try follows at once. */
@@ -157,15 +158,15 @@ static bool get(session *s, bytes key, char *value, size_t *size)
     return true;
 }
 
-static void look(const holt_cursor *cursor, uint64_t *looked)
+static void touch(const holt_cursor *cursor, uint64_t *sink)
 {
     holt_slice value = holt_cursor_value(cursor);
-    engine_look(looked, holt_cursor_key(cursor).data, value.data, value.size);
+    engine_touch(sink, holt_cursor_key(cursor).data, value.data, value.size);
 }
 
-static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *sink)
 {
-    size_t met = 0;
+    size_t visited = 0;
     if (!s->cursor) {
         check(holt_cursor_open(s->d->collection, NULL, NULL, &s->cursor), "holt_cursor_open");
     } else {
@@ -173,32 +174,32 @@ static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
     }
     bool on_entry = holt_cursor_seek(s->cursor, holt_bytes(key.data, key.size));
     while (on_entry) {
-        look(s->cursor, looked);
-        if (met++ == moves) return met;
+        touch(s->cursor, sink);
+        if (visited++ == moves) return visited;
         on_entry = holt_cursor_next(s->cursor);
     }
     check(holt_cursor_status(s->cursor), "holt_cursor_seek");
-    return met;
+    return visited;
 }
 
-static void rewind_walk(session *s, bool forward)
+static void rewind_scan(session *s, bool forward)
 {
     (void)forward; /* a fresh cursor can go either way */
-    if (!s->walk) {
-        check(holt_cursor_open(s->d->collection, NULL, NULL, &s->walk), "holt_cursor_open");
+    if (!s->scan) {
+        check(holt_cursor_open(s->d->collection, NULL, NULL, &s->scan), "holt_cursor_open");
     } else {
-        check(holt_cursor_refresh(s->walk), "holt_cursor_refresh");
+        check(holt_cursor_refresh(s->scan), "holt_cursor_refresh");
     }
 }
 
-static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
+static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
 {
-    for (size_t met = 0; met < entries; met++) {
-        if (!(forward ? holt_cursor_next(s->walk) : holt_cursor_prev(s->walk))) {
-            check(holt_cursor_status(s->walk), "holt_cursor_next");
-            return met;
+    for (size_t visited = 0; visited < entries; visited++) {
+        if (!(forward ? holt_cursor_next(s->scan) : holt_cursor_prev(s->scan))) {
+            check(holt_cursor_status(s->scan), "holt_cursor_next");
+            return visited;
         }
-        look(s->walk, looked);
+        touch(s->scan, sink);
     }
     return entries;
 }

@@ -155,45 +155,45 @@ static bool get(session *s, bytes key, char *value, size_t *size)
 }
 
 /* false: past an end. */
-static bool move(session *s, MDB_val *key, MDB_cursor_op how, uint64_t *looked)
+static bool move(session *s, MDB_val *key, MDB_cursor_op how, uint64_t *sink)
 {
     MDB_val value;
     int error = mdb_cursor_get(s->cursor, key, &value, how);
     if (error == MDB_NOTFOUND) return false;
     check(error, "mdb_cursor_get");
-    engine_look(looked, key->mv_data, value.mv_data, value.mv_size);
+    engine_touch(sink, key->mv_data, value.mv_data, value.mv_size);
     return true;
 }
 
-static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *sink)
 {
     MDB_val k = val_of(key);
-    size_t met = 0;
+    size_t visited = 0;
     renew(s);
     check(mdb_cursor_renew(s->reading, s->cursor), "mdb_cursor_renew");
-    for (bool on = move(s, &k, MDB_SET_RANGE, looked); on; on = move(s, &k, MDB_NEXT, looked)) {
-        if (met++ == moves) break;
+    for (bool on = move(s, &k, MDB_SET_RANGE, sink); on; on = move(s, &k, MDB_NEXT, sink)) {
+        if (visited++ == moves) break;
     }
     end_read(s);
-    return met;
+    return visited;
 }
 
 /* On a fresh cursor next is first and prev is last. */
-static void rewind_walk(session *s, bool forward)
+static void rewind_scan(session *s, bool forward)
 {
     (void)forward;
     renew(s);
     check(mdb_cursor_renew(s->reading, s->cursor), "mdb_cursor_renew");
 }
 
-static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
+static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
 {
     MDB_val key;
-    size_t met = 0;
-    while (met < entries && move(s, &key, forward ? MDB_NEXT : MDB_PREV, looked)) {
-        met++;
+    size_t visited = 0;
+    while (visited < entries && move(s, &key, forward ? MDB_NEXT : MDB_PREV, sink)) {
+        visited++;
     }
-    return met;
+    return visited;
 }
 
 const engine engine_lmdb = {

@@ -17,7 +17,7 @@ struct database {
 struct session {
     sqlite3 *db;
     sqlite3_stmt *put, *remove, *get, *seek, *forward, *backward;
-    sqlite3_stmt *walk; /* the scan in progress, forward or backward */
+    sqlite3_stmt *scan; /* the scan in progress, forward or backward */
 };
 
 static void describe(const engine_settings *s, char *text, size_t size)
@@ -160,35 +160,35 @@ static bool get(session *s, bytes key, char *value, size_t *size)
     return found;
 }
 
-static size_t take(sqlite3_stmt *s, size_t entries, uint64_t *looked)
+static size_t take(sqlite3_stmt *s, size_t entries, uint64_t *sink)
 {
-    size_t met = 0;
-    for (; met < entries && step(s); met++) {
-        engine_look(looked, sqlite3_column_blob(s, 0), sqlite3_column_blob(s, 1),
-                    (size_t)sqlite3_column_bytes(s, 1));
+    size_t visited = 0;
+    for (; visited < entries && step(s); visited++) {
+        engine_touch(sink, sqlite3_column_blob(s, 0), sqlite3_column_blob(s, 1),
+                     (size_t)sqlite3_column_bytes(s, 1));
     }
-    return met;
+    return visited;
 }
 
-static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *sink)
 {
     bind(s->seek, 1, key);
     check(s->db, sqlite3_bind_int64(s->seek, 2, (sqlite3_int64)moves + 1), "sqlite3_bind");
-    size_t met = take(s->seek, moves + 1, looked);
+    size_t visited = take(s->seek, moves + 1, sink);
     sqlite3_reset(s->seek);
-    return met;
+    return visited;
 }
 
-static void rewind_walk(session *s, bool forward)
+static void rewind_scan(session *s, bool forward)
 {
-    s->walk = forward ? s->forward : s->backward;
-    sqlite3_reset(s->walk);
+    s->scan = forward ? s->forward : s->backward;
+    sqlite3_reset(s->scan);
 }
 
-static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
+static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
 {
     (void)forward;
-    return take(s->walk, entries, looked);
+    return take(s->scan, entries, sink);
 }
 
 const engine engine_sqlite = {

@@ -16,7 +16,7 @@ struct database {
 
 struct session {
     WT_SESSION *session;
-    WT_CURSOR *cursor, *walk;
+    WT_CURSOR *cursor, *scan;
 };
 
 static void configure(const engine_settings *s, char *text, size_t size)
@@ -90,7 +90,7 @@ static void session_open(session *s, database *d)
 {
     s->session = begin_session(d);
     check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->cursor), "open_cursor");
-    check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->walk), "open_cursor");
+    check(s->session->open_cursor(s->session, TABLE, NULL, NULL, &s->scan), "open_cursor");
 }
 
 static void session_close(session *s)
@@ -104,7 +104,7 @@ static void set_key(WT_CURSOR *cursor, bytes key)
     cursor->set_key(cursor, &item);
 }
 
-/* Returns whether to try again, which WT_ROLLBACK means. */
+/* Returns WiredTiger's error code; WT_ROLLBACK means that the transaction must be tried again. */
 static int insert(session *s, bytes key, bytes value)
 {
     WT_ITEM item = {.data = value.data, .size = value.size};
@@ -166,44 +166,44 @@ static bool get(session *s, bytes key, char *value, size_t *size)
     return true;
 }
 
-static void look(WT_CURSOR *cursor, uint64_t *looked)
+static void touch(WT_CURSOR *cursor, uint64_t *sink)
 {
     WT_ITEM key, value;
     check(cursor->get_key(cursor, &key), "get_key");
     check(cursor->get_value(cursor, &value), "get_value");
-    engine_look(looked, key.data, value.data, value.size);
+    engine_touch(sink, key.data, value.data, value.size);
 }
 
-static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *sink)
 {
     int side;
-    size_t met = 0;
+    size_t visited = 0;
     set_key(s->cursor, key);
     int error = s->cursor->search_near(s->cursor, &side);
     if (error == 0 && side < 0) error = s->cursor->next(s->cursor);
     for (; error == 0; error = s->cursor->next(s->cursor)) {
-        look(s->cursor, looked);
-        if (met++ == moves) break;
+        touch(s->cursor, sink);
+        if (visited++ == moves) break;
     }
     if (error != WT_NOTFOUND) check(error, "next");
     check(s->cursor->reset(s->cursor), "reset");
-    return met;
+    return visited;
 }
 
 /* On a fresh cursor next is first and prev is last. */
-static void rewind_walk(session *s, bool forward)
+static void rewind_scan(session *s, bool forward)
 {
     (void)forward;
-    check(s->walk->reset(s->walk), "reset");
+    check(s->scan->reset(s->scan), "reset");
 }
 
-static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
+static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
 {
-    for (size_t met = 0; met < entries; met++) {
-        int error = forward ? s->walk->next(s->walk) : s->walk->prev(s->walk);
-        if (error == WT_NOTFOUND) return met;
+    for (size_t visited = 0; visited < entries; visited++) {
+        int error = forward ? s->scan->next(s->scan) : s->scan->prev(s->scan);
+        if (error == WT_NOTFOUND) return visited;
         check(error, "next");
-        look(s->walk, looked);
+        touch(s->scan, sink);
     }
     return entries;
 }

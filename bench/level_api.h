@@ -12,7 +12,7 @@ typedef API(iterator_t) iterator;
 
 struct session {
     database *d;
-    iterator *walk;
+    iterator *scan;
 };
 
 static void check(const char *error, const char *call)
@@ -27,7 +27,7 @@ static void session_open(session *s, database *d)
 
 static void session_close(session *s)
 {
-    if (s->walk) API(iter_destroy)(s->walk);
+    if (s->scan) API(iter_destroy)(s->scan);
 }
 
 static void put(session *s, bytes key, bytes value)
@@ -64,50 +64,50 @@ static void check_iterator(iterator *i)
     check(error, API_NAME "_iter");
 }
 
-static void look(iterator *i, uint64_t *looked)
+static void touch(iterator *i, uint64_t *sink)
 {
     size_t key_size, value_size;
     const char *key = API(iter_key)(i, &key_size), *value = API(iter_value)(i, &value_size);
-    engine_look(looked, key, value, value_size);
+    engine_touch(sink, key, value, value_size);
 }
 
-static size_t seek(session *s, bytes key, size_t moves, uint64_t *looked)
+static size_t seek(session *s, bytes key, size_t moves, uint64_t *sink)
 {
     iterator *i = API(create_iterator)(s->d->db, s->d->reading);
-    size_t met = 0;
+    size_t visited = 0;
     for (API(iter_seek)(i, key.data, key.size); API(iter_valid)(i); API(iter_next)(i)) {
-        look(i, looked);
-        if (met++ == moves) break;
+        touch(i, sink);
+        if (visited++ == moves) break;
     }
     check_iterator(i);
     API(iter_destroy)(i);
-    return met;
+    return visited;
 }
 
-static void rewind_walk(session *s, bool forward)
+static void rewind_scan(session *s, bool forward)
 {
-    if (s->walk) API(iter_destroy)(s->walk);
-    s->walk = API(create_iterator)(s->d->db, s->d->reading);
+    if (s->scan) API(iter_destroy)(s->scan);
+    s->scan = API(create_iterator)(s->d->db, s->d->reading);
     if (forward) {
-        API(iter_seek_to_first)(s->walk);
+        API(iter_seek_to_first)(s->scan);
     } else {
-        API(iter_seek_to_last)(s->walk);
+        API(iter_seek_to_last)(s->scan);
     }
 }
 
-static size_t walk(session *s, bool forward, size_t entries, uint64_t *looked)
+static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
 {
-    size_t met = 0;
-    for (; met < entries && API(iter_valid)(s->walk); met++) {
-        look(s->walk, looked);
+    size_t visited = 0;
+    for (; visited < entries && API(iter_valid)(s->scan); visited++) {
+        touch(s->scan, sink);
         if (forward) {
-            API(iter_next)(s->walk);
+            API(iter_next)(s->scan);
         } else {
-            API(iter_prev)(s->walk);
+            API(iter_prev)(s->scan);
         }
     }
-    if (met < entries) check_iterator(s->walk);
-    return met;
+    if (visited < entries) check_iterator(s->scan);
+    return visited;
 }
 
 #endif

@@ -21,12 +21,12 @@ struct hierarchy {
     char mount[PATH_MAX], own[PATH_MAX];
 };
 
-static void tell(const char *what, const char *path, int error)
+static void print_error(const char *what, const char *path, int error)
 {
     fprintf(stderr,
             "compare: --memory-limit: %s %s: %s\n"
-            "It needs the right to make memory cgroups: run as root, or under 'systemd-run --user --scope'; "
-            "docs/BENCHMARKING.md has more\n",
+            "This needs permission to create memory cgroups: run as root, or under 'systemd-run --user "
+            "--scope'; see docs/BENCHMARKING.md\n",
             what, path, strerror(error));
 }
 
@@ -98,7 +98,7 @@ static bool write_text(const char *group, const char *name, const char *text)
 }
 
 /* Creates a directory there, whose memory can be limited. false: errno says why not. */
-static bool make_in(memory_group *g, const char *parent, const char *name)
+static bool create_in(memory_group *g, const char *parent, const char *name)
 {
     char file[sizeof g->path + 64];
     int size = snprintf(g->path, sizeof g->path, "%s/holt-compare-%d-%s", parent, (int)getpid(), name);
@@ -114,7 +114,7 @@ static bool make_in(memory_group *g, const char *parent, const char *name)
     return false;
 }
 
-static bool make_somewhere(memory_group *g, const struct hierarchy *h, const char *name)
+static bool create_group(memory_group *g, const struct hierarchy *h, const char *name)
 {
     char parent[2 * PATH_MAX];
     snprintf(parent, sizeof parent, "%s%s", h->mount, strcmp(h->own, "/") == 0 ? "" : h->own);
@@ -124,10 +124,10 @@ static bool make_somewhere(memory_group *g, const struct hierarchy *h, const cha
     /* Fails where the group has processes and is not the root: then a group inside it cannot be limited,
      * but one beside it can. */
     if (h->v2) (void)write_text(parent, "cgroup.subtree_control", "+memory");
-    if (make_in(g, parent, name)) return true;
+    if (create_in(g, parent, name)) return true;
     if (!h->v2 || strcmp(parent, h->mount) == 0) return false;
     *strrchr(parent, '/') = 0;
-    return make_in(g, parent, name);
+    return create_in(g, parent, name);
 }
 
 /* ---------------------------------------------------------------- public functions */
@@ -142,16 +142,16 @@ static bool limit(const memory_group *g, uint64_t limit_bytes)
     return true;
 }
 
-bool memory_group_make(memory_group *g, const char *name, uint64_t limit_bytes)
+bool memory_group_create(memory_group *g, const char *name, uint64_t limit_bytes)
 {
     struct hierarchy h;
     memset(&h, 0, sizeof h);
     if (!find_own(&h) || !find_mount(&h)) {
-        tell("cannot find", "the memory cgroups of this system", ENOENT);
-    } else if (!make_somewhere(g, &h, name)) {
-        tell("cannot create", g->path, errno);
+        print_error("cannot find", "the memory cgroups of this system", ENOENT);
+    } else if (!create_group(g, &h, name)) {
+        print_error("cannot create", g->path, errno);
     } else if (!limit(g, limit_bytes)) {
-        tell("cannot set the limit of", g->path, errno);
+        print_error("cannot set the limit of", g->path, errno);
         memory_group_remove(g);
     } else {
         return true;
@@ -160,12 +160,12 @@ bool memory_group_make(memory_group *g, const char *name, uint64_t limit_bytes)
     return false;
 }
 
-bool memory_group_take(const memory_group *g, pid_t pid)
+bool memory_group_add(const memory_group *g, pid_t pid)
 {
     char text[32];
     snprintf(text, sizeof text, "%d", (int)pid);
     if (write_text(g->path, "cgroup.procs", text)) return true;
-    tell("cannot move a process into", g->path, errno);
+    print_error("cannot move a process into", g->path, errno);
     return false;
 }
 

@@ -23,11 +23,11 @@ typedef struct memory_group {
 } memory_group;
 
 /* Returns false, with a message, if none could be created. */
-bool memory_group_make(memory_group *g, const char *name, uint64_t limit_bytes);
+bool memory_group_create(memory_group *g, const char *name, uint64_t limit_bytes);
 
 /* Moves a process into it. Memory that the process has taken before stays charged to its old group.
  * Returns false, with a message, on failure. */
-bool memory_group_take(const memory_group *g, pid_t pid);
+bool memory_group_add(const memory_group *g, pid_t pid);
 
 /* How many processes the kernel killed for lack of memory; 0 without a group. */
 uint64_t memory_group_kills(const memory_group *g);

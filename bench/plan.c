@@ -41,11 +41,11 @@ static void give_up(struct runner *r, const workload *w)
     child_kill(&r->child);
     if (!interrupted())
         fprintf(stderr, "compare: %s: gave up in %s%s\n", r->child.engine->name, w->name,
-                child_lacked_memory(&r->child) ? ": it needs more than --memory-limit" : "");
+                child_out_of_memory(&r->child) ? ": it needs more than --memory-limit" : "");
     child_remove(&r->child);
 }
 
-static void tell_settled(const compare_settings *s, const child *c, const figures *f)
+static void report_settling(const compare_settings *s, const child *c, const figures *f)
 {
     double disk_bytes = (double)child_disk_bytes(c);
     const settling r = {
@@ -66,7 +66,7 @@ static void prepare(struct plan *p, struct runner *r, const workload *w)
     if (!child_prepare(&r->child, w, &settled, f)) {
         give_up(r, w);
     } else if (settled) {
-        tell_settled(p->settings, &r->child, f);
+        report_settling(p->settings, &r->child, f);
     }
     free(f);
 }
@@ -159,7 +159,7 @@ static struct runner *in_turn(const struct plan *p, uint64_t round, size_t n)
     return &p->runners[(n + round) % p->count];
 }
 
-static void tell_progress(const struct plan *p, const workload *w, uint64_t round)
+static void print_progress(const struct plan *p, const workload *w, uint64_t round)
 {
     if (isatty(STDERR_FILENO))
         fprintf(stderr, "\r\033[K%s, round %llu of %llu\r", w->name, (unsigned long long)round + 1,
@@ -214,7 +214,7 @@ static void run_workload(struct plan *p, const workload *w)
         p->runners[n].result = (result){.engine = p->runners[n].child.engine, .workload = w};
     }
     for (uint64_t round = 0; round < p->settings->rounds && !interrupted(); round++) {
-        tell_progress(p, w, round);
+        print_progress(p, w, round);
         begin_round(p, w, round);
         run_round(p, w, round);
     }

@@ -59,20 +59,15 @@ static void data_settings(const compare_settings *s, char *text, size_t size)
 
 /* What every reader needs to know about the figures. */
 static const char *const remarks[] = {
-    "The same guarantee for all: a commit has reached the kernel when it returns (fillsync, fillsync8: "
-    "stable "
-    "storage).",
-    "\"holt is\": how many times as fast Holt is. CPU s/M: CPU seconds per million counted operations, "
-    "background "
-    "threads included.",
-    "Read workloads run on settled data, after an unmeasured slice. Timed: one get in 16, one move in 64, "
-    "every write.",
-    "read B/op: bytes read from the disk per counted operation. write amp: bytes written over bytes of keys "
-    "and values "
-    "put;",
-    "in a fill without work left for later; (settled): everything since the directory was empty. space: "
-    "bytes on disk "
-    "over bytes of keys and values.",
+    "The same guarantee for all: a commit has reached the kernel when it returns (fillsync, fillsync8:\n"
+    "  stable storage).",
+    "\"holt is\": how many times as fast Holt is. CPU s/M: CPU seconds per million counted operations,\n"
+    "  background threads included.",
+    "Read workloads run on settled data, after an unmeasured slice. Timed: one get in 16, one move in 64,\n"
+    "  every write.",
+    "read B/op: bytes read from the disk per counted operation. write amp: bytes written over bytes of keys\n"
+    "  and values put; in a fill without work left for later; (settled): everything since the directory was\n"
+    "  empty. space: bytes on disk over bytes of keys and values.",
     "openunclean, opensynced: every engine gets a write buffer that holds all entries (up to 1 GiB).",
 };
 

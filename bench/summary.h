@@ -4,7 +4,7 @@
 
 #include "compare.h"
 
-enum { SUMMARY_ROWS_MAX = 64 };
+enum { SUMMARY_ROWS_MAX = 2 * WORKLOADS_MAX };
 
 typedef struct summary_row {
     const char *workload, *unit;

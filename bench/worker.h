@@ -14,8 +14,8 @@ typedef struct worker {
     entry *entries; /* a batch: settings->batch of them */
     char *batch_keys;
     bool timed;      /* the next operation is timed */
-    uint64_t walked; /* entries visited by the current scan; 0: not begun */
-    uint64_t looked; /* sum of the bytes read, so that reading them is not optimised away */
+    uint64_t scanned; /* entries visited by the current scan; 0: not begun */
+    uint64_t sink;    /* see engine_touch */
     uint64_t wrong;
 } worker;
 
@@ -28,6 +28,10 @@ void worker_run_slice(const compare_settings *s, const engine *e, const workload
 void worker_put(worker *w, uint64_t number, uint64_t i);
 uint64_t worker_overwrite(worker *w, uint64_t i);
 uint64_t worker_fill_random(worker *w, uint64_t i);
+
+/* workloads.c: gets the entry that worker_fill_random(w, i) put, and counts it as wrong if it is not there or
+ * has another value. */
+void worker_check_filled(worker *w, uint64_t i);
 
 /* Allocate and release what a thread needs. */
 void worker_init(worker *w, const compare_settings *s, const engine *e, const workload *kind, database *db);

@@ -51,6 +51,14 @@ uint64_t worker_fill_random(worker *w, uint64_t i)
     return 1;
 }
 
+void worker_check_filled(worker *w, uint64_t i)
+{
+    bytes key = key_of(w, shuffled(w, i, DRAW_SHUFFLE)), value = value_for(w, i);
+    size_t size = value.size;
+    bool found = w->engine->get(w->session, key, w->value, &size);
+    if (!found || size != value.size || memcmp(w->value, value.data, size) != 0) w->wrong++;
+}
+
 uint64_t worker_overwrite(worker *w, uint64_t i)
 {
     worker_put(w, drawn(w, i, DRAW_OVERWRITE), i);
@@ -99,36 +107,36 @@ static uint64_t run_seek(worker *w, uint64_t i)
 {
     uint64_t number = drawn(w, i, DRAW_SEEK), there = w->settings->num - number;
     uint64_t wanted = there < w->settings->range + 1 ? there : w->settings->range + 1;
-    size_t met = w->engine->seek(w->session, key_of(w, number), w->settings->range, &w->looked);
-    if (met != wanted) w->wrong++;
+    size_t visited = w->engine->seek(w->session, key_of(w, number), w->settings->range, &w->sink);
+    if (visited != wanted) w->wrong++;
     return 1;
 }
 
 enum { UNTIMED_MOVES = 63 };
 
 /* Visits one entry if it is timed, else many; starts again at the end. */
-static uint64_t walk(worker *w, bool forward)
+static uint64_t scan(worker *w, bool forward)
 {
     size_t entries = w->timed ? 1 : UNTIMED_MOVES;
-    if (w->walked == 0) w->engine->rewind(w->session, forward);
-    size_t met = w->engine->walk(w->session, forward, entries, &w->looked);
-    w->walked += met;
-    if (met == entries) return met;
-    if (w->walked != w->settings->num) w->wrong++;
-    w->walked = 0;
-    return met;
+    if (w->scanned == 0) w->engine->rewind(w->session, forward);
+    size_t visited = w->engine->scan(w->session, forward, entries, &w->sink);
+    w->scanned += visited;
+    if (visited == entries) return visited;
+    if (w->scanned != w->settings->num) w->wrong++;
+    w->scanned = 0;
+    return visited;
 }
 
 static uint64_t run_forward(worker *w, uint64_t i)
 {
     (void)i;
-    return walk(w, true);
+    return scan(w, true);
 }
 
 static uint64_t run_backward(worker *w, uint64_t i)
 {
     (void)i;
-    return walk(w, false);
+    return scan(w, false);
 }
 
 /* ---------------------------------------------------------------- how many */
@@ -151,7 +159,7 @@ static uint64_t batches(const compare_settings *s)
 /* ---------------------------------------------------------------- the table */
 
 /* A write may stall, so every one is timed; a read is so short that reading the clock would distort it. */
-enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_WALK = 2 };
+enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_SCAN = 2 };
 
 /* What similar workloads have in common. */
 #define OPENS                                                                                                \
@@ -183,9 +191,9 @@ const workload workloads[] = {
      .threads = 2, .run = run_get},
     {"readmissing", "get absent keys that lie between existing ones", .need = NEED_SETTLED,
      .sample = ONE_READ_IN, .unit = "gets", .threads = 1, .run = run_missing},
-    {"readseq", "scan all entries", .need = NEED_SETTLED, .sample = EVERY_OTHER_WALK, .unit = "entries",
+    {"readseq", "scan all entries", .need = NEED_SETTLED, .sample = EVERY_OTHER_SCAN, .unit = "entries",
      .threads = 1, .run = run_forward},
-    {"readreverse", "scan all entries backward", .need = NEED_SETTLED, .sample = EVERY_OTHER_WALK,
+    {"readreverse", "scan all entries backward", .need = NEED_SETTLED, .sample = EVERY_OTHER_SCAN,
      .unit = "entries", .threads = 1, .run = run_backward},
     {"seekrandom", "seek a random entry and move on --range times", .need = NEED_SETTLED, .sample = EVERY,
      .unit = "seeks", .threads = 1, .run = run_seek},

@@ -19,7 +19,7 @@
 
 enum {
     CHECK_EACH = 256, /* operations between checks of the clock and of Ctrl-C */
-    SAMPLE_EACH = 64  /* one move of a scan in so many is timed */
+    SAMPLE_EACH = 64  /* one in this many moves of a scan is timed */
 };
 
 /* What the threads of a running workload share. */
