@@ -1,8 +1,23 @@
-/* compact.c -- merging runs in the background, one collection at a time, in steps; and at a user's word.
+/* compact.c -- merging the runs of LSM collections: by the workers in steps, and on request.
  *
- * A worker looks for the collection whose runs are most in want of a merge. When no commit has come for a
- * while it also settles collections, so that reads meet few runs. What has been dropped or cleared when a
- * merge ends is left out.
+ * A merge (lsm/compaction.h has what is picked, and how it is merged):
+ *
+ *   1. Choose a collection: of those whose tree needs a merge and that no other thread is merging, the one
+ *      with the most runs. Mark it as merging.
+ *   2. Open a merge of the runs that are to be picked from its current tree.
+ *   3. Merge, in steps of about STEP_BYTES of input, each a step of the worker's job. Between two of them
+ *      other jobs run, and the merge can be abandoned.
+ *   4. Sync the directory. The output's files are synced already.
+ *   5. Record, as one edit, that the output replaces its inputs. If some input is no longer in the
+ *      collection's tree, which was then dropped, cleared or loaded, discard the output.
+ *   6. Remove the mark.
+ *
+ * While no commits come, merges also reduce the runs of a tree to one, so that reads meet few of them, and
+ * the first worker vacuums the page store (page_reclaim.h). holt_compact merges all runs of a collection at
+ * once, on the caller's thread.
+ *
+ * On a full disk a merge that finds no room is abandoned. For a second after that, merges of its collection
+ * may have only half as much input: these may fit, and free space.
  */
 #include "db/background/compact.h"
 
@@ -14,11 +29,12 @@
 #include "db/manifest/manifest_writer.h"
 #include "db/version/version_set.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 enum { STEP_BYTES = 1 << 20 };
 static const uint64_t IDLE_NS = (uint64_t)500 * 1000000, RETRY_NS = (uint64_t)1000 * 1000000,
-                      HELD_NS = (uint64_t)2000 * 1000000;
+                      PAGES_NS = (uint64_t)2000 * 1000000; /* between looks at pages that readers hold */
 
 static uint64_t next_file(void *ctx)
 {
@@ -27,7 +43,7 @@ static uint64_t next_file(void *ctx)
 
 /* ---------------------------------------------------------------- on a full disk */
 
-/* What a merge of the collection may read. */
+/* The most that a merge of the collection may have as input. */
 static uint64_t bytes_allowed(const holt_collection *c)
 {
     uint64_t until = atomic_load_explicit(&c->merge_small_until_ns, memory_order_relaxed);
@@ -35,9 +51,8 @@ static uint64_t bytes_allowed(const holt_collection *c)
     return atomic_load_explicit(&c->merge_bytes_max, memory_order_relaxed);
 }
 
-/* A merge of so many bytes found no room. Should they become fewer, or the room more, it fits later; until then smaller ones
- * may help. */
-static void step_back(holt_collection *c, uint64_t bytes)
+/* A merge with this much input has found no room. The limit ends by itself, because later it may fit. */
+static void limit_merges(holt_collection *c, uint64_t bytes)
 {
     atomic_store_explicit(&c->merge_bytes_max, bytes / 2, memory_order_relaxed);
     atomic_store_explicit(&c->merge_small_until_ns, os_clock_ns(c->db->os) + RETRY_NS, memory_order_relaxed);
@@ -57,10 +72,10 @@ static lsm_merge_options merge_options(holt *db, const holt_collection *c)
     return options;
 }
 
-/* Begins a merge of the collection's runs as its current tree wants it; *out NULL: it wants none. *bytes: of its
+/* Opens a merge of what the collection's current tree needs; *out NULL: it needs none. *bytes: of the
  * inputs. */
-static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want, uint64_t bytes_max,
-                               lsm_merge **out, uint64_t *bytes)
+static holt_status open_merge(holt *db, const holt_collection *c, lsm_want want, uint64_t bytes_max,
+                              lsm_merge **out, uint64_t *bytes)
 {
     *out = NULL;
     version *v;
@@ -71,6 +86,7 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     lsm_tree *tree = s ? collection_tree_lsm(&s->tree) : NULL;
     if (tree && lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, &pick)) {
         lsm_merge_options options = merge_options(db, c);
+        assert(pick.count > 0 && pick.bytes <= bytes_max);
         *bytes = pick.bytes;
         rc = lsm_merge_open(out, tree, &pick, &options);
     }
@@ -78,16 +94,17 @@ static holt_status begin_merge(holt *db, const holt_collection *c, lsm_want want
     return rc;
 }
 
-/* Puts the output in its inputs' place. *used: it is, or may be, part of the tree. Not if the inputs are not there any
- * more, which is no failure. */
+/* Replaces the inputs by the output in the collection's tree. *outcome EDIT_NOT_MADE with HOLT_OK: not all
+ * inputs are there any more. */
 static holt_status record_merge(holt *db, const holt_collection *c, const lsm_merge *m, lsm_run *run,
-                                bool *used)
+                                edit_outcome *outcome)
 {
     db_edit e;
     size_t count;
     const uint64_t *newest_seqnos = lsm_merge_inputs(m, &count);
     lsm_tree *merged;
-    *used = false;
+    assert(count > 0);
+    *outcome = EDIT_NOT_MADE;
     holt_status rc = edit_begin(&e, db);
     if (rc != HOLT_OK) return rc;
     const collection_version *now = edit_current(&e, c->slot, c->spec.id);
@@ -101,23 +118,24 @@ static holt_status record_merge(holt *db, const holt_collection *c, const lsm_me
     const collection_tree next = collection_tree_of_lsm(merged);
     edit_put_tree(&e, c->slot, now, &next);
     rc = edit_commit(&e);
-    *used = e.outcome != EDIT_NOT_MADE;
+    *outcome = e.outcome;
     return rc;
 }
 
 static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m)
 {
     lsm_run *run;
-    bool used = false;
+    edit_outcome outcome;
     holt_status rc = os_dir_sync(db->dir);
     if (rc == HOLT_OK) rc = lsm_merge_output(m, &run);
     if (rc != HOLT_OK) return rc;
-    rc = record_merge(db, c, m, run, &used);
-    if (used)
-        lsm_run_unref(run); /* the tree has it; or, in doubt, the manifest writer */
-    else
+    rc = record_merge(db, c, m, run, &outcome);
+    if (outcome == EDIT_NOT_MADE)
         lsm_run_discard(run);
-    if (rc != HOLT_OK || !used) return rc;
+    else
+        lsm_run_unref(run); /* the tree has a reference; in doubt, the manifest writer */
+    if (outcome != EDIT_MADE) return rc;
+    assert(rc == HOLT_OK);
     event_log_write(db->events, HOLT_LOG_INFO,
                     "merged runs of collection %u: %" PRIu64 " bytes into %" PRIu64, c->spec.id,
                     lsm_merge_bytes_read(m), lsm_merge_bytes_written(m));
@@ -129,84 +147,57 @@ static holt_status finish_merge(holt *db, const holt_collection *c, lsm_merge *m
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- who merges what */
+/* ---------------------------------------------------------------- choosing a collection */
 
+/* The reverse of choose and of the beginning of compact_all. */
 static void end_merging(holt *db, holt_collection *c)
 {
     os_mutex_lock(&db->jobs.mu);
+    assert(c->merging);
     c->merging = false;
     os_cond_broadcast(&db->jobs.changed);
     os_mutex_unlock(&db->jobs.mu);
     collection_unuse(c);
 }
 
-static bool try_merging(holt *db, holt_collection *c)
-{
-    os_mutex_lock(&db->jobs.mu);
-    bool free = !c->merging;
-    if (free) c->merging = true;
-    os_mutex_unlock(&db->jobs.mu);
-    return free;
-}
-
-/* Whether the collection's runs should be merged; *held: they should, but there was no room. */
-static bool wants_merge(const holt *db, const holt_collection *c, const lsm_tree *tree, lsm_want want,
-                        bool *held)
+/* *no_room: the tree needs a merge, but only one that would not fit on the disk. */
+static bool needs_merge(const holt *db, const holt_collection *c, const lsm_tree *tree, lsm_want want,
+                        bool *no_room)
 {
     lsm_pick pick;
     uint64_t bytes_max = bytes_allowed(c);
     if (lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, &pick)) return true;
     if (bytes_max != UINT64_MAX && lsm_pick_merge(tree, want, db->set.memtable_bytes, UINT64_MAX, &pick))
-        *held = true;
+        *no_room = true;
     return false;
 }
 
-static bool is_merging(holt *db, const holt_collection *c)
+/* The collection to merge next, used and marked as merging; NULL: none. */
+static holt_collection *choose(holt *db, lsm_want want, bool *no_room)
 {
-    os_mutex_lock(&db->jobs.mu);
-    bool merging = c->merging;
-    os_mutex_unlock(&db->jobs.mu);
-    return merging;
-}
-
-/* catalog.mu held. The collection with most runs among those that want a merge and that nobody merges; NULL: none. */
-static holt_collection *find_best(holt *db, const version *v, lsm_want want, bool *held)
-{
+    version *v;
     holt_collection *best = NULL;
     size_t most = 0;
+    if (version_acquire(&db->versions, &v) != HOLT_OK) return NULL;
+    os_mutex_lock(&db->catalog.mu);
+    os_mutex_lock(&db->jobs.mu);
     for (size_t i = 0; i < db->catalog.count; i++) {
         holt_collection *c = db->catalog.list[i];
         const collection_version *s = version_collection(v, c->slot, c->spec.id);
         const lsm_tree *tree = s ? collection_tree_lsm(&s->tree) : NULL;
-        if (!tree || lsm_tree_runs(tree) <= most || is_merging(db, c) ||
-            !wants_merge(db, c, tree, want, held))
+        if (!tree || lsm_tree_runs(tree) <= most || c->merging || !needs_merge(db, c, tree, want, no_room))
             continue;
         most = lsm_tree_runs(tree);
         best = c;
     }
-    return best;
-}
-
-/* The collection to merge next; used and marked. NULL: none. */
-static holt_collection *choose(holt *db, const version *v, lsm_want want, bool *held)
-{
-    holt_collection *best;
-    os_mutex_lock(&db->catalog.mu);
-    do
-        best = find_best(db, v, want, held);
-    while (best && !try_merging(db, best)); /* a user's compaction has just taken it */
-    if (best) best->users++;
+    if (best) {
+        best->merging = true;
+        best->users++;
+    }
+    os_mutex_unlock(&db->jobs.mu);
     os_mutex_unlock(&db->catalog.mu);
-    return best;
-}
-
-static holt_collection *choose_on_version(holt *db, lsm_want want, bool *held)
-{
-    version *v;
-    if (version_acquire(&db->versions, &v) != HOLT_OK) return NULL;
-    holt_collection *c = choose(db, v, want, held);
     version_release(&db->versions, v);
-    return c;
+    return best;
 }
 
 /* ---------------------------------------------------------------- the job */
@@ -219,23 +210,24 @@ void compact_abandon(compact_worker *w)
     w->collection = NULL;
 }
 
-/* *held: there is nothing to do but what had no room. */
-static holt_status step(compact_worker *w, lsm_want want, bool *more, bool *held)
+/* *more: a merge is under way, or was. *no_room: there is nothing to merge but what would not fit on the
+ * disk. */
+static holt_status merge_step(compact_worker *w, lsm_want want, bool *more, bool *no_room)
 {
     holt *db = w->db;
     holt_status rc = HOLT_OK;
-    *held = false;
-    if (!w->collection) w->collection = choose_on_version(db, want, held);
+    *no_room = false;
+    if (!w->collection) w->collection = choose(db, want, no_room); /* 1 */
     *more = w->collection != NULL;
     if (!w->collection) return HOLT_OK;
-    *held = false;
-    if (!w->merge)
-        rc = begin_merge(db, w->collection, want, bytes_allowed(w->collection), &w->merge, &w->merge_bytes);
+    *no_room = false;
+    if (!w->merge) /* 2 */
+        rc = open_merge(db, w->collection, want, bytes_allowed(w->collection), &w->merge, &w->merge_bytes);
     bool done = !w->merge;
-    if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done);
-    if (rc == HOLT_OK && done && w->merge) rc = finish_merge(db, w->collection, w->merge);
-    if (rc == HOLT_NO_SPACE) step_back(w->collection, w->merge_bytes);
-    if (rc != HOLT_OK || done) compact_abandon(w);
+    if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done);       /* 3 */
+    if (rc == HOLT_OK && done && w->merge) rc = finish_merge(db, w->collection, w->merge); /* 4, 5 */
+    if (rc == HOLT_NO_SPACE) limit_merges(w->collection, w->merge_bytes);
+    if (rc != HOLT_OK || done) compact_abandon(w); /* 6 */
     return rc;
 }
 
@@ -256,24 +248,24 @@ uint64_t compact_job_step(void *ctx)
     compact_worker *w = ctx;
     holt *db = w->db;
     status_begin_call();
-    /* Relaxed: whether it is idle need not be exact. */
+    /* Relaxed: the length of a pause need not be exact. */
     seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
-    bool more, held, idle = now >= idle_at;
-    holt_status rc = step(w, idle ? LSM_WANT_FEW_RUNS : LSM_WANT_BOUND, &more, &held);
-    bool stepped_back = rc == HOLT_NO_SPACE;
+    bool more, no_room, idle = now >= idle_at;
+    holt_status rc = merge_step(w, idle ? LSM_WANT_FEW_RUNS : LSM_WANT_BOUND, &more, &no_room);
+    bool limited = rc == HOLT_NO_SPACE;
     if (rc == HOLT_OK && !more && w == db->jobs.workers) rc = reclaim_step(&w->reclaim, idle, &more);
-    if (rc != HOLT_OK || !held) report(db, rc);
-    if (stepped_back) return OS_JOB_AGAIN;
-    if (rc != HOLT_OK || (held && !more)) return now + RETRY_NS;
+    if (rc != HOLT_OK || !no_room) report(db, rc);
+    if (limited) return OS_JOB_AGAIN;
+    if (rc != HOLT_OK || (no_room && !more)) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
     if (now < idle_at) return pause_sleep_until(&w->pause, idle_at);
-    return reclaim_waits(&w->reclaim) ? now + HELD_NS : OS_JOB_IDLE;
+    return reclaim_waits(&w->reclaim) ? now + PAGES_NS : OS_JOB_IDLE;
 }
 
-/* ---------------------------------------------------------------- at a user's word */
+/* ---------------------------------------------------------------- on request */
 
-static void begin_merging(holt *db, holt_collection *c)
+holt_status compact_all(holt *db, holt_collection *c)
 {
     collection_use(c);
     os_mutex_lock(&db->jobs.mu);
@@ -281,14 +273,10 @@ static void begin_merging(holt *db, holt_collection *c)
         os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + 100000000);
     c->merging = true;
     os_mutex_unlock(&db->jobs.mu);
-}
 
-holt_status compact_all(holt *db, holt_collection *c)
-{
-    begin_merging(db, c);
     lsm_merge *m = NULL;
     uint64_t bytes;
-    holt_status rc = begin_merge(db, c, LSM_WANT_ALL, UINT64_MAX, &m, &bytes);
+    holt_status rc = open_merge(db, c, LSM_WANT_ALL, UINT64_MAX, &m, &bytes);
     for (bool done = false; rc == HOLT_OK && m && !done;)
         rc = lsm_merge_step(m, STEP_BYTES, &done);
     if (rc == HOLT_OK && m) rc = finish_merge(db, c, m);

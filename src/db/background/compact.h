@@ -1,4 +1,9 @@
-/* compact.h -- the workers that merge runs: one for each background thread. */
+/* compact.h -- merging runs of LSM collections; compact.c has the algorithm.
+ *
+ * There is one worker for each background thread, each with a job and at most one merge under way.
+ *
+ * Concurrency  A collection is merged by one thread at a time, which has marked it as merging (jobs.mu).
+ */
 #ifndef HOLT_DB_BACKGROUND_COMPACT_H
 #define HOLT_DB_BACKGROUND_COMPACT_H
 
@@ -10,13 +15,13 @@ typedef struct compact_worker {
     holt *db;
     os_job *job;
     holt_collection *collection; /* used and marked as merging; NULL: no merge is under way */
-    lsm_merge *merge;            /* NULL: not begun */
+    lsm_merge *merge;            /* NULL: not opened */
     uint64_t merge_bytes;        /* of its inputs */
-    page_reclaim reclaim;        /* of the B+trees' pages; used by the first worker */
+    page_reclaim reclaim;        /* used by the first worker */
     pause_timer pause;
 } compact_worker;
 
-/* What merges report; jobs.mu. */
+/* What merges report. Guarded by jobs.mu. */
 typedef struct compaction_state {
     bool failing; /* the last attempt failed */
     holt_error error;
@@ -27,7 +32,7 @@ typedef struct compaction_state {
 uint64_t    compact_job_step(void *worker);
 /* Abandons a merge under way; after the job has stopped, or in its step. */
 void        compact_abandon(compact_worker *w);
-/* Merges all runs of a collection into one, on this thread. */
+/* Merges all runs of a collection into one, on this thread, after a merge by a worker has ended. */
 holt_status compact_all(holt *db, holt_collection *c);
 
 #endif

@@ -1,4 +1,4 @@
-/* idle.c -- measures pauses between commits, and what is due after how long. */
+/* idle.c -- what is due after a pause of which length (idle.h), and doing it. */
 #include "db/background/idle.h"
 
 #include "base/status.h"
@@ -9,10 +9,12 @@
 #include "db/db.h"
 #include "db/version/version_set.h"
 
+#include <assert.h>
+
 /* LONG_PAUSE_NS bounds the small runs that a program with few writes makes: one a minute. */
 static const uint64_t PAUSE_NS = (uint64_t)1000000000, LONG_PAUSE_NS = (uint64_t)60 * 1000000000,
                       TRIM_NS = (uint64_t)20 * 1000000000;
-enum { WORTH_IT = 16 }; /* this part of a full memtable is worth a flush after a short pause */
+enum { WORTH_IT = 16 }; /* a sixteenth of a full memtable is worth a flush after a short pause */
 
 /* Bytes of the active memtable; 0 if it has no entries. */
 static size_t active_bytes(holt *db)
@@ -25,22 +27,22 @@ static size_t active_bytes(holt *db)
     return bytes;
 }
 
-/* Relaxed: this is asked again in a second. */
+/* Relaxed: it is looked at again in a second. */
 static bool has_no_room(const holt *db)
 {
     return disk_is_full(&db->ballast) ||
            atomic_load_explicit(&db->ballast.no_room_ahead, memory_order_relaxed);
 }
 
-/* Seals the active memtable if that needs no waiting: there is no leader, and the next log segment is ready,
- * or there is no room for one, which flushing may change. */
+/* Seals the active memtable if that needs no waiting: there is no leader, and the next log segment is ready.
+ * If the disk has no room for a segment, seals it all the same, because a flush may make room. */
 static bool seal(holt *db)
 {
     if (!commit_queue_try_lead(&db->commits)) return false;
     if (!wal_has_next(db->wal) && !has_no_room(db)) {
         wal_end_calm(db->wal);
         commit_queue_unlead(&db->commits);
-        os_job_wake(db->jobs.prepare); /* it makes one until the next look */
+        os_job_wake(db->jobs.prepare); /* makes one before the next look */
         return false;
     }
     holt_status rc = HOLT_OK;
@@ -59,15 +61,8 @@ static bool trim(holt *db)
     wal_trim(db->wal);
     commit_queue_unlead(&db->commits);
     chunk_pool_trim(&db->chunks);
-    os_job_wake(db->jobs.prepare); /* which trims the ballast */
+    os_job_wake(db->jobs.prepare); /* trims the ballast */
     return true;
-}
-
-/* How long a pause must last before something is due. */
-static uint64_t quiet_limit(const holt *db, size_t bytes)
-{
-    if (!bytes) return TRIM_NS;
-    return bytes >= db->set.memtable_bytes / WORTH_IT || has_no_room(db) ? PAUSE_NS : LONG_PAUSE_NS;
 }
 
 uint64_t idle_step(holt *db)
@@ -77,6 +72,7 @@ uint64_t idle_step(holt *db)
     /* Relaxed: the length of a pause need not be exact. */
     seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), since = pause_since(&s->pause, newest, now);
+    assert(!db->flushes.current && since <= now);
     if (since == now) {
         s->trimmed = false;
         atomic_store_explicit(&s->watched, true, memory_order_relaxed);
@@ -84,12 +80,17 @@ uint64_t idle_step(holt *db)
     size_t bytes = active_bytes(db);
     budget_claim(db, bytes);
     if (bytes == 0 && now >= since + PAUSE_NS) budget_lend(db);
-    uint64_t due = since + quiet_limit(db, bytes);
+    uint64_t quiet_limit = TRIM_NS; /* how long a pause must last before something is due */
+    if (bytes) {
+        bool worth_it = bytes >= db->set.memtable_bytes / WORTH_IT || has_no_room(db);
+        quiet_limit = worth_it ? PAUSE_NS : LONG_PAUSE_NS;
+    }
+    uint64_t due = since + quiet_limit;
     if (bytes && now >= due) return seal(db) ? OS_JOB_AGAIN : pause_sleep_until(&s->pause, now + PAUSE_NS);
     if (!bytes && now >= due && !s->trimmed) s->trimmed = trim(db);
     if (now < since + PAUSE_NS) return pause_sleep_until(&s->pause, since + PAUSE_NS);
-    /* From here on a commit wakes the job. One that came before it could know so is noticed by one more
-     * look. */
+    /* From here on a commit wakes the job. One more look notices a commit that came too early to know
+     * that. */
     if (atomic_exchange_explicit(&s->watched, false, memory_order_relaxed))
         return pause_sleep_until(&s->pause, now + PAUSE_NS);
     if (bytes || !s->trimmed) return pause_sleep_until(&s->pause, due > now ? due : now + PAUSE_NS);

@@ -1,5 +1,6 @@
-/* jobs.c -- starting and stopping the background jobs, and the steps of those too short for a file of their
- * own. */
+/* jobs.c -- starting and stopping the background jobs, and the steps of those that have no file of their own:
+ * prepare, sync and release.
+ */
 #include "db/background/jobs.h"
 
 #include "base/memory.h"
@@ -15,7 +16,7 @@
 
 static const uint64_t RETRY_NS = (uint64_t)1000 * 1000000, FULL_NS = (uint64_t)100 * 1000000;
 
-/* ---------------------------------------------------------------- preparing */
+/* ---------------------------------------------------------------- prepare */
 
 static uint64_t prepare_job_step(void *ctx)
 {
@@ -38,7 +39,7 @@ static uint64_t prepare_job_step(void *ctx)
     return os_clock_ns(db->os) + RETRY_NS;
 }
 
-/* ---------------------------------------------------------------- syncing */
+/* ---------------------------------------------------------------- sync */
 
 static uint64_t sync_job_step(void *ctx)
 {
@@ -47,18 +48,18 @@ static uint64_t sync_job_step(void *ctx)
     if (due == OS_FOREVER) return OS_JOB_IDLE; /* the next commit to be acknowledged wakes this job */
     if (os_clock_ns(db->os) < due) return due;
     if (wal_sync(db->wal) == HOLT_OK)
-        return OS_JOB_AGAIN; /* more may have been acknowledged during the sync */
+        return OS_JOB_AGAIN; /* more commits may have been acknowledged during the sync */
     event_log_write(db->events, HOLT_LOG_ERROR, "%s", holt_error_message());
     return OS_JOB_IDLE;
 }
 
-/* ---------------------------------------------------------------- releasing */
+/* ---------------------------------------------------------------- release */
 
 static uint64_t release_job_step(void *ctx)
 {
     holt *db = ctx;
     if (release_step(&db->versions)) return os_clock_ns(db->os) + 1000000;
-    /* No version waits for its epoch, so what is retained is retained by readers. Relaxed: a figure. */
+    /* No version is waiting for its epoch any more, so only readers retain these bytes. Relaxed: a figure. */
     uint64_t retained = atomic_load_explicit(&db->versions.retained_bytes, memory_order_relaxed);
     if (retained <= db->set.memory_bytes / 4 || !snapshot_revoke_oldest(db)) return OS_JOB_IDLE;
     event_log_write(db->events, HOLT_LOG_WARN,
@@ -75,6 +76,7 @@ static holt_status start_workers(holt *db)
     db->jobs.workers = mem_alloc_zero(count, sizeof *db->jobs.workers);
     if (!db->jobs.workers) return status_no_memory(count * sizeof *db->jobs.workers);
     holt_status rc = HOLT_OK;
+    assert(count > 0 && db->jobs.worker_count == 0);
     for (; db->jobs.worker_count < count && rc == HOLT_OK; db->jobs.worker_count++) {
         compact_worker *w = &db->jobs.workers[db->jobs.worker_count];
         w->db = w->reclaim.db = db;
@@ -96,12 +98,11 @@ holt_status jobs_start(holt *db)
     return rc;
 }
 
-/* Whether the database has anything for jobs to work on. */
+/* Whether there is anything for jobs to work on: entries, or pages to reclaim. */
 static bool has_data(holt *db)
 {
     version *v;
-    if (db->manifest.page_store || version_acquire(&db->versions, &v) != HOLT_OK)
-        return true; /* its file may have pages to reclaim */
+    if (db->manifest.page_store || version_acquire(&db->versions, &v) != HOLT_OK) return true;
     bool has = v->generation_count > 1 || memtable_entries(v->generations[0]->memtable) > 0;
     for (size_t i = 0; i < v->slot_count && !has; i++)
         has = v->slots[i] && !collection_tree_is_empty(&v->slots[i]->tree);
@@ -109,8 +110,7 @@ static bool has_data(holt *db)
     return has;
 }
 
-/* An empty database needs no job, and so no thread, before its first commit: jobs start their threads when
- * woken. */
+/* Jobs start their threads when they are woken, so an empty database has none before its first commit. */
 void jobs_wake_for_backlog(holt *db)
 {
     if (!has_data(db)) return;
@@ -131,13 +131,14 @@ static void stop(os_job **job)
     *job = NULL;
 }
 
-/* The event log's job first, while everything still works: its callback may be inside a call on the database.
- * Then each job before those that it wakes. */
+/* The event log's job first, while everything still works, because its callback may be inside a call on the
+ * database. Then each job before those that it wakes. The sync job last: the steps of the others may take
+ * long, and the interval of HOLT_INTERVAL is promised until the end. */
 void jobs_stop(holt *db)
 {
     event_log_stop(db->events);
     stop(&db->jobs.flush);
-    flush_abandon(db->flushes.current);
+    flush_destroy(db->flushes.current);
     db->flushes.current = NULL;
     for (uint32_t i = 0; i < db->jobs.worker_count; i++) {
         stop(&db->jobs.workers[i].job);
@@ -149,8 +150,7 @@ void jobs_stop(holt *db)
     db->jobs.worker_count = 0;
     stop(&db->jobs.prepare);
     stop(&db->versions.release_job);
-    stop(&db->jobs
-              .sync); /* last: the others' steps may take long, and HOLT_INTERVAL is promised until the end */
+    stop(&db->jobs.sync);
 }
 
 void jobs_init(jobs *j, os *platform)

@@ -1,3 +1,4 @@
+/* page_reclaim.c -- freeing the pages of garbage trees, and vacuuming; page_reclaim.h has the algorithm. */
 #include "db/background/page_reclaim.h"
 
 #include "base/memory.h"
@@ -6,25 +7,27 @@
 #include "db/manifest/db_edit.h"
 #include "db/version/version_set.h"
 
+#include <assert.h>
+
 enum { STEP_BLOCKS = 256, VACUUM_BYTES = 16 << 20 };
 #define NO_SEQNO UINT64_MAX
 
 /* ---------------------------------------------------------------- recording */
 
-/* Gives the collection its changed tree. HOLT_CONFLICT: it has got another one meanwhile. */
 static holt_status add_tree(db_edit *e, const reclaim_tree *t)
 {
     if (!t->next || t->next == t->base) return HOLT_OK;
     const collection_version *now = edit_current(e, t->slot, t->collection);
     if (!now || collection_tree_btree(&now->tree) != t->base)
-        return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", t->collection);
+        return status_set(HOLT_CONFLICT, "the B+tree of collection %u was dropped or replaced",
+                          t->collection);
     const collection_tree tree = collection_tree_of_btree(btree_version_ref(t->next));
     edit_put_tree(e, t->slot, now, &tree);
     return HOLT_OK;
 }
 
-/* Prepares the change, records what it made of the trees and of the first `swept` garbage trees, and ends it, however
- * that goes. */
+/* Prepares the change and records it: the trees, and that the first `reclaimed` garbage trees are free. Ends
+ * the change, on failure too. */
 static holt_status record_change(holt *db, btree_change *c, const reclaim_tree *trees, size_t count,
                                  size_t reclaimed, seqno min_seqno)
 {
@@ -36,6 +39,7 @@ static holt_status record_change(holt *db, btree_change *c, const reclaim_tree *
         btree_change_abandon(c);
         return rc;
     }
+    assert(reclaimed <= db->manifest.garbage_count);
     edit_pages(&e, c, prepared);
     for (size_t i = 0; i < count && rc == HOLT_OK; i++)
         rc = add_tree(&e, &trees[i]);
@@ -47,15 +51,59 @@ static holt_status record_change(holt *db, btree_change *c, const reclaim_tree *
 
 holt_status reclaim_record_tree(holt *db, btree_change *c, const reclaim_tree *t, seqno min_seqno)
 {
+    assert(t->base && t->next);
     return record_change(db, c, t, 1, 0, min_seqno);
 }
 
-/* ---------------------------------------------------------------- upkeep */
+/* ---------------------------------------------------------------- rounds */
 
-/* The garbage there is now. Only upkeep takes from it, and one worker at a time has a change. */
-static holt_status take_garbage(page_reclaim *u)
+static seqno flushed_seqno(holt *db)
+{
+    os_mutex_lock(&db->jobs.mu);
+    seqno flushed = db->flushes.flushed_seqno;
+    os_mutex_unlock(&db->jobs.mu);
+    return flushed;
+}
+
+static uint64_t recorded_pages(holt *db)
+{
+    os_mutex_lock(&db->manifest.mu);
+    uint64_t pages = page_store_recorded(page_store_of(db))->pages;
+    os_mutex_unlock(&db->manifest.mu);
+    return pages;
+}
+
+static uint64_t held_pages(const page_reclaim *u)
+{
+    page_store_stats stats;
+    page_store_stats_get(u->page_store, &stats);
+    return stats.pages_held;
+}
+
+/* A round that made the file hardly smaller is not repeated before something has changed: more is flushed, a
+ * tree was rewritten or freed, or readers have released pages that may have kept the round from more. */
+static bool may_vacuum(const page_reclaim *u)
+{
+    return flushed_seqno(u->db) != u->vacuumed_seqno || recorded_pages(u->db) != u->vacuumed_pages ||
+           held_pages(u) < u->vacuumed_held;
+}
+
+/* Notes for may_vacuum that there is nothing more to do now. */
+static void note_vacuumed(page_reclaim *u)
+{
+    u->vacuumed_seqno = flushed_seqno(u->db);
+    u->vacuumed_pages = recorded_pages(u->db);
+    uint64_t held = held_pages(u);
+    u->vacuumed_held = held > u->round_held ? held : u->round_held;
+}
+
+/* ---------------------------------------------------------------- a change */
+
+/* Only page reclaim takes from the list, and only with the change open, so these stay its first. */
+static holt_status reference_garbage(page_reclaim *u)
 {
     holt *db = u->db;
+    assert(u->change && !u->garbage);
     os_mutex_lock(&db->manifest.mu);
     size_t count = db->manifest.garbage_count;
     u->garbage = mem_alloc_zero(count + 1, sizeof *u->garbage);
@@ -65,9 +113,10 @@ static holt_status take_garbage(page_reclaim *u)
     return u->garbage ? HOLT_OK : status_no_memory(count * sizeof *u->garbage);
 }
 
-static holt_status take_trees(page_reclaim *u)
+static holt_status reference_trees(page_reclaim *u)
 {
     version *v;
+    assert(u->change && !u->trees);
     holt_status rc = version_acquire(&u->db->versions, &v);
     if (rc != HOLT_OK) return rc;
     u->trees = mem_alloc_zero(v->slot_count + 1, sizeof *u->trees);
@@ -83,7 +132,7 @@ static holt_status take_trees(page_reclaim *u)
     return rc;
 }
 
-/* What the change under way holds; the shrinking goes on with the next one. */
+/* Releases what belongs to the change, which has ended. A round continues with the next one. */
 static void end_change(page_reclaim *u)
 {
     for (size_t i = 0; i < u->garbage_count; i++)
@@ -109,135 +158,79 @@ void reclaim_abandon(page_reclaim *u)
     u->vacuuming = false;
 }
 
-static bool has_garbage(holt *db)
-{
-    os_mutex_lock(&db->manifest.mu);
-    bool has = db->manifest.garbage_count > 0;
-    os_mutex_unlock(&db->manifest.mu);
-    return has;
-}
+/* ---------------------------------------------------------------- the algorithm */
 
-static seqno flushed_seqno(holt *db)
-{
-    os_mutex_lock(&db->jobs.mu);
-    seqno flushed = db->flushes.flushed_seqno;
-    os_mutex_unlock(&db->jobs.mu);
-    return flushed;
-}
-
-static uint64_t recorded_pages(holt *db)
-{
-    os_mutex_lock(&db->manifest.mu);
-    uint64_t pages = page_store_recorded(page_store_of(db))->pages;
-    os_mutex_unlock(&db->manifest.mu);
-    return pages;
-}
-
-static uint64_t held_pages(const page_reclaim *u)
-{
-    page_store_stats stats;
-    page_store_stats_get(u->page_store, &stats);
-    return stats.pages_held;
-}
-
-/* A round that made the file hardly smaller is not repeated before something has changed: more is flushed, a tree is
- * rewritten or given up, or readers have given back pages that may have kept it from more. */
-static bool may_vacuum(const page_reclaim *u)
-{
-    return flushed_seqno(u->db) != u->vacuumed_seqno || recorded_pages(u->db) != u->vacuumed_pages ||
-           held_pages(u) < u->vacuumed_held;
-}
-
-static void come_to_rest(page_reclaim *u)
-{
-    u->vacuumed_seqno = flushed_seqno(u->db);
-    u->vacuumed_pages = recorded_pages(u->db);
-    uint64_t held = held_pages(u);
-    u->vacuumed_held = held > u->round_held ? held : u->round_held;
-}
-
-static void end_round(page_reclaim *u)
-{
-    bool worth_it = recorded_pages(u->db) <= u->round_pages / 16 * 15;
-    come_to_rest(u);
-    if (worth_it) u->vacuumed_seqno = NO_SEQNO;
-}
-
-static void begin_round(page_reclaim *u)
-{
-    u->round_pages = recorded_pages(u->db);
-    u->round_held = held_pages(u);
-    u->vacuuming = btree_vacuum_begin(&u->vacuum, u->page_store, VACUUM_BYTES);
-    if (!u->vacuuming) come_to_rest(u);
-}
-
-/* *more false: nothing is to be done, or somebody else is changing the space. */
+/* 1 and 2. *more false: there is nothing to do, or another change is open. */
 static holt_status begin(page_reclaim *u, bool idle, bool *more)
 {
     holt *db = u->db;
     holt_status rc = HOLT_OK;
+    assert(!u->change && !u->garbage && !u->trees);
     if (idle && !u->vacuuming) {
-        rc = page_store_trim(u->page_store); /* what readers have given back meanwhile */
-        if (may_vacuum(u)) begin_round(u);
+        rc = page_store_trim(u->page_store); /* what readers have released since */
+        if (may_vacuum(u)) {
+            u->round_pages = recorded_pages(db);
+            u->round_held = held_pages(u);
+            u->vacuuming = btree_vacuum_begin(&u->vacuum, u->page_store, VACUUM_BYTES);
+            if (!u->vacuuming) note_vacuumed(u);
+        }
     }
-    *more = u->vacuuming || has_garbage(db);
-    u->kept_out = false;
+    os_mutex_lock(&db->manifest.mu);
+    *more = u->vacuuming || db->manifest.garbage_count > 0;
+    os_mutex_unlock(&db->manifest.mu);
+    u->blocked = false;
     if (!*more || rc != HOLT_OK) return rc;
     rc = btree_change_begin(&u->change, u->page_store);
-    u->kept_out = rc == HOLT_BUSY;
-    if (u->kept_out) {
+    u->blocked = rc == HOLT_BUSY;
+    if (u->blocked) {
         *more = false;
         return HOLT_OK;
     }
-    if (rc == HOLT_OK) rc = take_garbage(u);
-    if (rc == HOLT_OK && u->vacuuming) rc = take_trees(u);
+    if (rc == HOLT_OK) rc = reference_garbage(u);
+    if (rc == HOLT_OK && u->vacuuming) rc = reference_trees(u);
     return rc;
 }
 
-/* *rest: the change is full, and the shrinking goes on with another. */
-static holt_status vacuum_step(page_reclaim *u, bool *rest)
+/* 5 and 6. */
+static holt_status finish(page_reclaim *u, bool round_ended)
 {
-    reclaim_tree *t = &u->trees[u->tree_done];
-    bool done;
-    holt_status rc = btree_change_vacuum(u->change, &u->vacuum, t->base, STEP_BLOCKS, &done, rest, &t->next);
-    if (rc == HOLT_OK && done) u->tree_done++;
-    *rest &= done;
-    return rc;
-}
-
-static holt_status finish(page_reclaim *u, bool shrunk)
-{
+    assert(u->garbage_done == u->garbage_count);
     holt_status rc = record_change(u->db, u->change, u->trees, u->tree_count, u->garbage_count, 0);
-    bool reclaimed = rc == HOLT_OK && u->garbage_count > 0;
-    u->change = NULL; /* ended, however it went */
+    bool freed = rc == HOLT_OK && u->garbage_count > 0;
+    u->change = NULL; /* ended, on failure too */
     end_change(u);
-    if (shrunk) end_round(u);
-    if (reclaimed) u->vacuumed_seqno = NO_SEQNO; /* its pages are free now, or held by readers */
-    if (shrunk || rc != HOLT_OK) reclaim_abandon(u);
-    if (rc != HOLT_OK) return rc == HOLT_CONFLICT ? HOLT_OK : rc;
-    event_log_write(u->db->events, HOLT_LOG_DEBUG, "gave up or moved pages of B+trees");
+    if (round_ended) {
+        note_vacuumed(u);
+        if (u->vacuumed_pages <= u->round_pages / 16 * 15)
+            u->vacuumed_seqno = NO_SEQNO; /* the next may follow */
+    }
+    if (freed) u->vacuumed_seqno = NO_SEQNO; /* the pages of garbage are free now, or held by readers */
+    if (round_ended || rc != HOLT_OK) reclaim_abandon(u);
+    if (rc != HOLT_OK) return rc;
+    event_log_write(u->db->events, HOLT_LOG_DEBUG, "freed or moved pages of B+trees");
     return page_store_trim(u->page_store);
 }
 
-static holt_status work(page_reclaim *u)
+/* 3 to 6. */
+static holt_status advance(page_reclaim *u)
 {
+    holt_status rc;
+    bool done, full = false; /* the change has reached its limit, and the round needs another */
+    assert(u->change && u->garbage && (!u->vacuuming || u->trees));
     if (u->garbage_done < u->garbage_count) {
-        bool done;
-        holt_status rc = btree_change_drop(u->change, u->garbage[u->garbage_done], STEP_BLOCKS, &done);
-        u->garbage_done += done;
+        rc = btree_change_drop(u->change, u->garbage[u->garbage_done], STEP_BLOCKS, &done);
+        if (rc == HOLT_OK && done) u->garbage_done++;
         return rc;
     }
-    bool rest = false;
     if (u->tree_done < u->tree_count) {
-        holt_status rc = vacuum_step(u, &rest);
-        if (rc != HOLT_OK || (!rest && u->tree_done < u->tree_count)) return rc;
+        reclaim_tree *t = &u->trees[u->tree_done];
+        assert(t->base && !t->next);
+        rc = btree_change_vacuum(u->change, &u->vacuum, t->base, STEP_BLOCKS, &done, &full, &t->next);
+        if (rc != HOLT_OK || !done) return rc;
+        u->tree_done++;
+        if (!full && u->tree_done < u->tree_count) return HOLT_OK;
     }
-    return finish(u, u->vacuuming && !rest);
-}
-
-bool reclaim_waits(const page_reclaim *u)
-{
-    return u->kept_out || (u->page_store && held_pages(u) > 0);
+    return finish(u, u->vacuuming && !full);
 }
 
 holt_status reclaim_step(page_reclaim *u, bool idle, bool *more)
@@ -248,7 +241,12 @@ holt_status reclaim_step(page_reclaim *u, bool idle, bool *more)
     holt_status rc = HOLT_OK;
     *more = true;
     if (!u->change) rc = begin(u, idle, more);
-    if (rc == HOLT_OK && *more) rc = work(u);
+    if (rc == HOLT_OK && *more) rc = advance(u);
     if (rc != HOLT_OK) reclaim_abandon(u);
-    return rc == HOLT_CONFLICT ? HOLT_OK : rc; /* a tree was given up or changed meanwhile: begun anew */
+    return rc == HOLT_CONFLICT ? HOLT_OK : rc; /* the next step starts again with the new trees */
+}
+
+bool reclaim_waits(const page_reclaim *u)
+{
+    return u->blocked || (u->page_store && held_pages(u) > 0);
 }

@@ -1,7 +1,7 @@
 /* pause.h -- how long no commit has come, as seen by a background job.
  *
- * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later than it asked
- * for starts to count again.
+ * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later
+ * than it asked for starts to count again.
  *
  * Concurrency  each job has its own timer.
  */

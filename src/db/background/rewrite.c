@@ -1,3 +1,4 @@
+/* rewrite.c -- rewriting a B+tree collection densely; rewrite.h has the algorithm. */
 #include "db/background/rewrite.h"
 
 #include "base/status.h"
@@ -6,53 +7,28 @@
 #include "db/db.h"
 #include "db/version/version_set.h"
 
+#include <assert.h>
+
 enum { STEP_ENTRIES = 64, CHUNK_BYTES_MAX = 16 << 20 };
-enum { MOVE_WAITS = 200 }; /* a fifth of a second: views go within milliseconds, and so do others' changes */
-enum { FLUSH_WAITS = 1000 }; /* ten seconds at most for a flush between two pieces */
+enum {
+    VACUUM_WAITS = 200
+}; /* a fifth of a second: versions are released within milliseconds, others' changes end */
+enum { FLUSH_WAITS = 1000 }; /* ten seconds at most for a flush between two chunks */
 static const uint64_t WAIT_NS = 1000000, FLUSH_WAIT_NS = 10000000;
 
 typedef struct rewrite {
     holt *db;
     const holt_collection *collection;
-    slice lower, upper; /* what is left */
+    slice lower, upper; /* what is left to rewrite */
+    buffer from;        /* the bytes of `lower`, after the first chunk */
+    buffer next;        /* the first key after the chunk under way */
+    bool last;          /* the chunk under way is the last one */
     uint64_t chunk_bytes;
-    buffer from, rest; /* lower's bytes, once a piece is recorded; and where the piece under way ends */
-    bool last;         /* it is the last one */
 } rewrite;
 
-/* ---------------------------------------------------------------- one piece */
+/* ---------------------------------------------------------------- one chunk */
 
-static holt_status note_rest(rewrite *w, const iterator *entries)
-{
-    w->last = !entries->valid;
-    if (w->last) return entries->status;
-    buffer_clear(&w->rest);
-    buffer_append(&w->rest, entries->key);
-    return w->rest.failed ? status_no_memory(entries->key.size) : HOLT_OK;
-}
-
-/* The piece is recorded. */
-static void go_on_behind(rewrite *w)
-{
-    buffer recorded = w->from;
-    w->from = w->rest;
-    w->rest = recorded;
-    w->lower = buffer_slice(&w->from);
-}
-
-static holt_status apply_entries(const rewrite *w, btree_change *change, const btree_batch *batch,
-                                 btree_version **next)
-{
-    bool done = false;
-    holt_status rc = HOLT_OK;
-    while (rc == HOLT_OK && !done) {
-        rc = btree_change_apply(change, batch, STEP_ENTRIES, &done, next);
-        if (!done && btree_change_bytes(change) >= w->chunk_bytes) btree_change_cut(change);
-    }
-    return rc;
-}
-
-/* Puts the entries of the tree again, up to the size of a piece. *next NULL: there are none left. */
+/* 2. *next NULL: there are no entries left. Notes where the chunk ends. */
 static holt_status put_again(rewrite *w, btree_change *change, btree_version *base, btree_version **next)
 {
     tree_iterator_options options = {
@@ -63,32 +39,47 @@ static holt_status put_again(rewrite *w, btree_change *change, btree_version *ba
     entries->ops->first(entries);
     btree_batch batch = {
         .base = base, .changes = entries, .block_bytes = w->collection->spec.block_bytes, .dense = true};
-    if (entries->valid) rc = apply_entries(w, change, &batch, next);
-    if (rc == HOLT_OK) rc = note_rest(w, entries);
+    for (bool done = !entries->valid; rc == HOLT_OK && !done;) {
+        rc = btree_change_apply(change, &batch, STEP_ENTRIES, &done, next);
+        if (rc == HOLT_OK && !done && btree_change_bytes(change) >= w->chunk_bytes) btree_change_cut(change);
+    }
+    w->last = !entries->valid;
+    if (rc == HOLT_OK) rc = entries->status;
+    if (rc == HOLT_OK && !w->last) {
+        buffer_clear(&w->next);
+        buffer_append(&w->next, entries->key);
+        if (w->next.failed) rc = status_no_memory(entries->key.size);
+    }
     iterator_close(entries);
     return rc;
 }
 
-/* s NULL: the collection has been dropped. */
+/* 2 and 3. Ends the change. s NULL: the collection was dropped. */
 static holt_status rewrite_chunk(rewrite *w, btree_change *change, const collection_version *s)
 {
     const holt_collection *c = w->collection;
     reclaim_tree t = {
         .collection = c->spec.id, .slot = c->slot, .base = s ? collection_tree_btree(&s->tree) : NULL};
     holt_status rc = HOLT_OK;
-    w->last = true; /* unless there is more; it may be dropped meanwhile */
+    w->last = true; /* unless put_again finds more */
     if (t.base) rc = put_again(w, change, t.base, &t.next);
     if (rc == HOLT_OK && t.next)
         rc = reclaim_record_tree(w->db, change, &t, 0);
     else
         btree_change_abandon(change);
-    if (rc == HOLT_OK && !w->last) go_on_behind(w);
+    if (rc == HOLT_OK && !w->last) {
+        buffer recorded = w->from;
+        w->from = w->next;
+        w->next = recorded;
+        w->lower = buffer_slice(&w->from);
+    }
     btree_version_unref(t.next);
     return rc;
 }
 
-/* The collection as it is now; NULL: it has been dropped. The version would keep memtables as long as a piece takes. */
-static holt_status current_state(const rewrite *w, collection_version **out)
+/* *out NULL: the collection was dropped. References only the collection: the whole version would keep
+ * memtables for as long as a chunk takes. */
+static holt_status current_collection(const rewrite *w, collection_version **out)
 {
     version *v;
     holt_status rc = version_acquire(&w->db->versions, &v);
@@ -99,15 +90,15 @@ static holt_status current_state(const rewrite *w, collection_version **out)
     return HOLT_OK;
 }
 
-/* HOLT_BUSY, HOLT_CONFLICT: to be tried again, from the same place. The state is looked at inside the change: until it
- * ends nobody can give up a tree that the state shows. */
+/* 1 to 3. HOLT_BUSY, HOLT_CONFLICT: to be tried again, from the same key. */
 static holt_status try_chunk(rewrite *w)
 {
     btree_change *change;
     collection_version *s;
     holt_status rc = btree_change_begin(&change, page_store_of(w->db));
     if (rc != HOLT_OK) return rc;
-    rc = current_state(w, &s);
+    /* Inside the change, so that no other change can free the pages of the tree. */
+    rc = current_collection(w, &s);
     if (rc != HOLT_OK) {
         btree_change_abandon(change);
         return rc;
@@ -117,10 +108,10 @@ static holt_status try_chunk(rewrite *w)
     return rc;
 }
 
-/* ---------------------------------------------------------------- all of them */
+/* ---------------------------------------------------------------- the whole tree */
 
-/* A memtable that waits comes first: writers may be waiting for it. */
-static void let_flush_pass(holt *db)
+/* 4. */
+static void await_flush(holt *db)
 {
     os_mutex_lock(&db->jobs.mu);
     for (int waits = 0; waits < FLUSH_WAITS && !db->flushes.failing; waits++) {
@@ -132,7 +123,8 @@ static void let_flush_pass(holt *db)
     os_mutex_unlock(&db->jobs.mu);
 }
 
-static holt_status rewrite_all(rewrite *w)
+/* 1 to 4. */
+static holt_status rewrite_chunks(rewrite *w)
 {
     holt_status rc = HOLT_OK;
     for (bool done = false; rc == HOLT_OK && !done;) {
@@ -142,20 +134,22 @@ static holt_status rewrite_all(rewrite *w)
             os_sleep(w->db->os, WAIT_NS);
             rc = HOLT_OK;
         }
-        let_flush_pass(w->db);
+        await_flush(w->db);
     }
     return rc;
 }
 
-/* Pieces at the end of the file move to pages before them as soon as no version needs these. What is waited for are views
- * that are being given back, and changes of others; if a reader keeps the pages, that is left for later. */
-static holt_status move_down(holt *db)
+/* 5. Waits a little for old versions that are being released, and for others' changes. If a reader holds the
+ *    pages, the
+ * rest is left to the worker. */
+static holt_status vacuum(holt *db)
 {
     page_reclaim u = {.db = db};
     holt_status rc = HOLT_OK;
-    for (int waits = 0; waits < MOVE_WAITS && rc == HOLT_OK;) {
-        bool more, pending = release_pending(
-                       &db->versions); /* before the step: it sees all that was given back until now */
+    for (int waits = 0; waits < VACUUM_WAITS && rc == HOLT_OK;) {
+        bool more;
+        bool pending =
+            release_pending(&db->versions); /* before the step, which sees all that was released by then */
         rc = reclaim_step(&u, true, &more);
         if (rc != HOLT_OK || more) continue;
         if (!u.vacuuming && !(pending && reclaim_waits(&u))) break;
@@ -171,8 +165,9 @@ holt_status rewrite_tree(holt *db, const holt_collection *c, slice lower, slice 
 {
     rewrite w = {.db = db, .collection = c, .lower = lower, .upper = upper};
     w.chunk_bytes = db->set.memtable_bytes < CHUNK_BYTES_MAX ? db->set.memtable_bytes : CHUNK_BYTES_MAX;
-    holt_status rc = rewrite_all(&w);
+    assert(tree_kind_of(c->spec.kind)->paged && w.chunk_bytes > 0);
+    holt_status rc = rewrite_chunks(&w);
     buffer_deinit(&w.from);
-    buffer_deinit(&w.rest);
-    return rc == HOLT_OK ? move_down(db) : rc;
+    buffer_deinit(&w.next);
+    return rc == HOLT_OK ? vacuum(db) : rc;
 }

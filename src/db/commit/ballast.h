@@ -7,7 +7,7 @@
  *   commits  with puts return HOLT_NO_SPACE: what is left is for those that only delete (write_throttle.c)
  *   log      segments are small, and made when they are needed (wal_set_low_space)
  *   flushes  into B+trees are recorded chunk by chunk, each using the pages that the one before has freed
- *            (flush_write.c), and do not wait until a memtable is worth it (idle.c)
+ *            (flush_chunks.c), and do not wait until a memtable is worth it (idle.c)
  *   merges   that do not fit give way to smaller ones, and to those of other collections (compact.c)
  *
  * A database opened on a disk without room for any ballast starts in this state.

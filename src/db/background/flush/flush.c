@@ -1,43 +1,30 @@
-/* flush.c -- writing sealed memtables into the trees, oldest first.
- *
- * A flush makes one file with a level-0 run for each LSM collection that the memtable holds, and one change of the
- * pages of all its B+trees, in steps; syncs them; and makes them visible with one manifest record and one version, in
- * which the memtable is gone. Then its log segments are released. What was dropped or cleared meanwhile is left out.
- */
-#include "db/background/jobs.h"
+/* flush.c -- the protocol of a flush, the job that runs it in steps, and waiting for it. flush.h numbers the
+ * steps. */
+#include "db/background/flush/flush_internal.h"
 
 #include "base/memory.h"
 #include "base/search.h"
 #include "base/status.h"
-#include "db/background/flush/flush_internal.h"
-#include "db/budget.h"
-#include "db/commit/ballast.h"
-#include "db/commit/commit.h"
 #include "db/commit/rotate.h"
-#include "db/db.h"
-#include "db/manifest/manifest_writer.h"
-#include "db/version/version_set.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
-enum { CHUNK_MIN = 8, CHUNK_MAX = 1024 };
+enum { STEP_ENTRIES = 8192, CHUNK_MIN = 8, CHUNK_MAX = 1024 };
 static const uint64_t RETRY_NS = (uint64_t)200 * 1000000, BUSY_NS = 1000000;
 
-static void output_deinit(flush_output *o)
-{
-    buffer_deinit(&o->bounds);
-    btree_version_unref(o->next);
-}
+/* ---------------------------------------------------------------- begin and end */
 
-/* ---------------------------------------------------------------- beginning */
-
-void flush_abandon(flush *f)
+void flush_destroy(flush *f)
 {
     if (!f) return;
     iterator_close(f->input);
     tree_builder_destroy(f->builder);
-    for (size_t i = 0; f->outputs && i < f->id_count; i++)
-        output_deinit(&f->outputs[i]);
+    for (size_t i = 0; f->outputs && i < f->id_count; i++) {
+        buffer_deinit(&f->outputs[i].bounds);
+        btree_version_unref(f->outputs[i].next);
+    }
     btree_change_abandon(f->change);
     tree_file_writer_destroy(f->writer);
     if (f->finished && !f->file_used) tree_file_obsolete(f->finished);
@@ -59,6 +46,7 @@ static int compare_slots(const void *a, const void *b, void *ctx)
 
 static holt_status sort_slots(flush *f)
 {
+    assert(!f->slots_by_id && f->slot_count == 0);
     f->slots_by_id = mem_alloc((f->version->slot_count + 1) * sizeof *f->slots_by_id);
     if (!f->slots_by_id) return status_no_memory(f->version->slot_count * sizeof *f->slots_by_id);
     for (size_t i = 0; i < f->version->slot_count; i++)
@@ -67,7 +55,7 @@ static holt_status sort_slots(flush *f)
     return HOLT_OK;
 }
 
-holt_status flush_look_again(flush *f)
+holt_status flush_refresh_version(flush *f)
 {
     version *now;
     holt_status rc = version_acquire(&f->db->versions, &now);
@@ -94,26 +82,31 @@ const collection_version *flush_collection(const flush *f, uint32_t id, uint32_t
     return f->version->slots[*slot];
 }
 
-/* What pieces record must not be on disk before commits that came earlier are, in whichever collection. */
-static holt_status choose_chunk(flush *f)
+/* Before chunks are recorded the whole log is synced: what a chunk makes durable must not be newer than a
+ * commit, in any collection, that a crash could still take back. */
+static holt_status choose_mode(flush *f)
 {
     holt *db = f->db;
     if (!disk_is_full(&db->ballast)) return HOLT_OK;
-    if (!db->flushes.chunk) db->flushes.chunk = CHUNK_MAX;
-    f->chunk = db->flushes.chunk;
+    if (!db->flushes.chunk_entries) db->flushes.chunk_entries = CHUNK_MAX;
+    f->mode = FLUSH_BY_CHUNKS;
+    f->chunk_entries = db->flushes.chunk_entries;
     return wal_sync(db->wal);
 }
 
-/* Begins the flush of the oldest sealed table; *out NULL: there is none. */
+/* Begins the flush of the oldest sealed memtable; *out NULL: there is none. A broken manifest is repaired
+ * first: what could not be recorded would be written in vain. */
 static holt_status flush_begin(holt *db, flush **out)
 {
+    version *v = NULL;
     *out = NULL;
-    version *v;
-    holt_status rc = version_acquire(&db->versions, &v);
+    holt_status rc = manifest_repair(db);
+    if (rc == HOLT_OK) rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
+    assert(v->generation_count > 0);
     flush *f = v->generation_count > 1 ? mem_alloc_zero(1, sizeof *f) : NULL;
     if (!f) {
-        bool none = v->generation_count <= 1;
+        bool none = v->generation_count == 1;
         version_release(&db->versions, v);
         return none ? HOLT_OK : status_no_memory(sizeof *f);
     }
@@ -121,50 +114,138 @@ static holt_status flush_begin(holt *db, flush **out)
     f->began_ns = os_clock_ns(db->os);
     f->version = v;
     f->generation = generation_ref(v->generations[v->generation_count - 1]);
-    rc = choose_chunk(f);
+    rc = choose_mode(f);
     if (rc == HOLT_OK) rc = memtable_collections(f->generation->memtable, &f->ids, &f->id_count);
     if (rc == HOLT_OK) rc = sort_slots(f);
-    f->outputs = mem_alloc_zero(f->id_count + 1, sizeof *f->outputs);
-    if (rc == HOLT_OK && !f->outputs) rc = status_no_memory(f->id_count * sizeof *f->outputs);
+    if (rc == HOLT_OK) {
+        f->outputs = mem_alloc_zero(f->id_count + 1, sizeof *f->outputs);
+        if (!f->outputs) rc = status_no_memory(f->id_count * sizeof *f->outputs);
+    }
     if (rc != HOLT_OK) {
-        flush_abandon(f);
+        flush_destroy(f);
         return rc;
     }
     *out = f;
     return HOLT_OK;
 }
 
-/* ---------------------------------------------------------------- the job */
+/* ---------------------------------------------------------------- the protocol */
 
-/* Writers are to know early of a flush that is slower than those before it. */
-static void tell_progress(const flush *f)
+/* Asserts the invariants of the phase. */
+static void flush_check(const flush *f)
 {
-    const memtable *m = f->generation->memtable;
-    const uint64_t entries = memtable_entries(m);
-    if (f->taken < entries)
-        write_throttle_draining(&f->db->throttle, memtable_bytes(m) * f->taken / entries,
-                                os_clock_ns(f->db->os) - f->began_ns);
+    assert(f->version && f->generation && f->slots_by_id && f->outputs);
+    assert(f->output_count <= f->id_next && f->id_next <= f->id_count);
+    assert((f->mode == FLUSH_BY_CHUNKS) == (f->chunk_entries > 0));
+    assert(f->mode == FLUSH_WHOLE || !f->change);
+    switch (f->phase) {
+    case FLUSH_NEXT:
+        assert(!f->input && !f->builder && !f->finished);
+        break;
+    case FLUSH_RUN:
+        assert(f->input && f->builder && f->writer);
+        break;
+    case FLUSH_BATCH:
+        assert(f->input && f->change && f->mode == FLUSH_WHOLE);
+        break;
+    case FLUSH_CHUNK:
+        assert(f->input && f->mode == FLUSH_BY_CHUNKS);
+        break;
+    case FLUSH_PAUSE:
+        assert(f->mode == FLUSH_BY_CHUNKS);
+        break;
+    case FLUSH_SYNC:
+        assert(f->id_next == f->id_count && !f->input);
+        break;
+    case FLUSH_RECORD:
+        assert(!f->writer && !f->change == !f->page_store);
+        break;
+    case FLUSH_RELEASE:
+    case FLUSH_DONE:
+        assert(!f->change && !f->writer);
+        break;
+    }
 }
 
-static holt_status flush_step(holt *db, bool *more)
+/* Takes the flush on by one step of the job, through all phases that this completes. */
+static holt_status flush_run(flush *f)
 {
     holt_status rc = HOLT_OK;
-    if (!db->flushes.current)
-        rc = manifest_repair(db); /* what could not be recorded would only be written in vain */
-    if (!db->flushes.current && rc == HOLT_OK) rc = flush_begin(db, &db->flushes.current);
-    if (db->flushes.current) budget_claim(db, memtable_bytes(db->flushes.current->generation->memtable));
-    *more = db->flushes.current != NULL;
-    if (rc != HOLT_OK || !db->flushes.current) return rc;
-    bool done;
-    rc = flush_write(db->flushes.current, &done);
-    if (rc == HOLT_OK && !done) tell_progress(db->flushes.current);
-    if (rc == HOLT_OK && done) rc = flush_finish(db->flushes.current);
-    if (rc != HOLT_OK || done) {
-        flush_abandon(db->flushes.current); /* done, or to be begun anew under a new file number */
-        db->flushes.current = NULL;
+    f->entries_taken += STEP_ENTRIES;
+    for (size_t left = STEP_ENTRIES; rc == HOLT_OK && left > 0 && f->phase != FLUSH_DONE;) {
+        flush_phase next = FLUSH_NEXT;
+        bool done = true;
+        flush_check(f);
+        switch (f->phase) {
+        case FLUSH_NEXT: /* 2: the next phase writes the collection, or is FLUSH_SYNC */
+            rc = flush_open_collection(f, &next);
+            break;
+        case FLUSH_RUN:
+            rc = flush_write_run(f, &left, &done);
+            break;
+        case FLUSH_BATCH:
+            rc = flush_write_batch(f, &left, &done);
+            break;
+        case FLUSH_CHUNK:
+            rc = flush_write_chunk(f);
+            next = FLUSH_PAUSE;
+            left = 0;
+            break;
+        case FLUSH_PAUSE:
+            next = f->input ? FLUSH_CHUNK : FLUSH_NEXT;
+            break;
+        case FLUSH_SYNC: /* 3 */
+            rc = flush_sync(f);
+            next = FLUSH_RECORD;
+            break;
+        case FLUSH_RECORD: /* 4 */
+            rc = flush_record(f);
+            next = FLUSH_RELEASE;
+            break;
+        case FLUSH_RELEASE: /* 5 */
+            flush_release_log(f);
+            next = FLUSH_DONE;
+            break;
+        case FLUSH_DONE:
+            break;
+        }
+        if (rc == HOLT_OK && done) f->phase = next;
     }
     return rc;
 }
+
+/* Reports the progress to the write throttle, so that writers slow down early if this flush is slower than
+ * those before it. */
+static void report_progress(const flush *f)
+{
+    const memtable *m = f->generation->memtable;
+    const uint64_t entries = memtable_entries(m);
+    if (f->entries_taken < entries)
+        write_throttle_draining(&f->db->throttle, memtable_bytes(m) * f->entries_taken / entries,
+                                os_clock_ns(f->db->os) - f->began_ns);
+}
+
+/* Begins a flush or takes the current one on by a step. Afterwards there is a current one only if it is not
+ * done. *more false: nothing was there to flush. */
+static holt_status flush_step(holt *db, bool *more)
+{
+    flush **current = &db->flushes.current;
+    holt_status rc = HOLT_OK;
+    if (!*current) rc = flush_begin(db, current); /* 1 */
+    *more = *current != NULL;
+    if (!*current) return rc;
+    budget_claim(db, memtable_bytes((*current)->generation->memtable));
+    rc = flush_run(*current);
+    if (rc == HOLT_OK && (*current)->phase != FLUSH_DONE) {
+        report_progress(*current);
+        return HOLT_OK;
+    }
+    flush_destroy(*current); /* done, or failed and to be started again */
+    *current = NULL;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the job */
 
 static void report(holt *db, holt_status rc)
 {
@@ -182,39 +263,34 @@ static void report(holt *db, holt_status rc)
     os_mutex_unlock(&db->jobs.mu);
 }
 
-/* A piece that did not fit is tried smaller; after a flush that went well the next begins with large ones. */
-static void adapt_chunk(holt *db, holt_status rc)
-{
-    if (rc == HOLT_OK && !db->flushes.current) db->flushes.chunk = CHUNK_MAX;
-    if (rc == HOLT_NO_SPACE && db->flushes.chunk > CHUNK_MIN) db->flushes.chunk /= 2;
-}
-
 uint64_t flush_job_step(void *ctx)
 {
     holt *db = ctx;
+    flush_state *s = &db->flushes;
     bool more;
     status_begin_call();
     holt_status rc = flush_step(db, &more);
-    adapt_chunk(db, rc);
+    if (rc == HOLT_OK && !s->current)
+        s->chunk_entries = CHUNK_MAX; /* the next flush begins with large chunks */
+    if (rc == HOLT_NO_SPACE && s->chunk_entries > CHUNK_MIN) s->chunk_entries /= 2;
     if (rc == HOLT_NO_SPACE && ballast_release(db)) return OS_JOB_AGAIN;
-    if (rc == HOLT_CONFLICT) return OS_JOB_AGAIN; /* a B+tree was changed meanwhile: begun anew */
+    if (rc == HOLT_CONFLICT) return OS_JOB_AGAIN; /* a B+tree was replaced: starts again with the new one */
     if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return os_clock_ns(db->os) + BUSY_NS;
     if (rc != HOLT_OK) {
         report(db, rc);
         return os_clock_ns(db->os) + RETRY_NS;
     }
-    if (!db->flushes.current) {
-        report(db, HOLT_OK);
-        if (more) jobs_wake_workers(db);
-        if (more) os_job_wake(db->jobs.prepare);
-    }
-    if (db->flushes.current && db->flushes.current->rests) return os_clock_ns(db->os) + BUSY_NS;
-    return more ? OS_JOB_AGAIN : idle_step(db);
+    if (s->current) return s->current->phase == FLUSH_PAUSE ? os_clock_ns(db->os) + BUSY_NS : OS_JOB_AGAIN;
+    report(db, HOLT_OK);
+    if (!more) return idle_step(db);
+    jobs_wake_workers(db);
+    os_job_wake(db->jobs.prepare);
+    return OS_JOB_AGAIN;
 }
 
-/* ---------------------------------------------------------------- asking for it */
+/* ---------------------------------------------------------------- waiting for flushes */
 
-/* Seals the active memtable if it has entries; *upto: what must be flushed. */
+/* Seals the active memtable if it has entries. *upto: the newest operation that is to be flushed. */
 static holt_status seal_active(holt *db, seqno *upto)
 {
     holt_status rc = commit_lead(db);
@@ -247,5 +323,6 @@ holt_status flush_now(holt *db)
         holt_status rc = flush_step(db, &more);
         if (rc != HOLT_OK) return rc;
     }
+    assert(!db->flushes.current);
     return HOLT_OK;
 }

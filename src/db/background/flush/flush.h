@@ -2,19 +2,26 @@
  *
  * A flush of one memtable:
  *
- *   1. references the current version and the oldest sealed memtable in it
- *   2. writes, for each LSM collection in the memtable, one level-0 run into a table file shared by all, and for each
- *      B+tree collection one batch into a change of the page store; in steps, so that it can be abandoned between them
- *   3. syncs the file and the pages
- *   4. records all of it, with the log's new beginning, as one edit (db_edit.h): the new trees and a version without
- *      the memtable are installed together
- *   5. releases the log segments that only this memtable needed
+ *   1. Begin: reference the current version and the oldest sealed memtable in it.
+ *   2. Write, for each LSM collection in the memtable, one level-0 run into a table file that all of them
+ *      share, and for each B+tree collection one batch into a change of the page store.
+ *   3. Sync the table file and the pages.
+ *   4. Record everything as one edit (db_edit.h): the new trees and the new beginning of the log. It installs
+ *      a version with these trees and without the memtable.
+ *   5. Release the log segments that only this memtable needed.
  *
- * A collection that was dropped or cleared since step 1 is left out in step 4. If a B+tree was changed by page reclaim since
- * step 1, the flush starts again (HOLT_CONFLICT). On a full disk B+trees are recorded chunk by chunk
- * (flush_chunk.c), each chunk using the pages that the one before has freed.
+ * flush_run (flush.c) takes a flush through these in steps of bounded work, each a step of the flush job.
+ * Between two steps other jobs run, and the flush can be abandoned: until step 4 nothing refers to what it
+ * has written.
  *
- * Concurrency  The flush job runs one flush at a time; recovery uses flush_now before there are jobs.
+ * A collection that was dropped or cleared since step 1 is left out of step 4. If a B+tree got a new version
+ * since step 1, from page reclaim or a rewrite, the flush fails with HOLT_CONFLICT and starts again. It also
+ * starts again, with a new file number, after any other failure.
+ *
+ * On a full disk (ballast.h) a flush is not whole but goes by chunks: in step 2 each B+tree takes a limited
+ * number of entries at a time, and each chunk is an edit of its own (flush_chunks.c).
+ *
+ * Concurrency  The flush job runs one flush at a time. Recovery uses flush_now, before there are jobs.
  */
 #ifndef HOLT_DB_BACKGROUND_FLUSH_FLUSH_H
 #define HOLT_DB_BACKGROUND_FLUSH_FLUSH_H
@@ -26,9 +33,9 @@ typedef struct flush flush;
 
 /* What the flush job owns and reports. */
 typedef struct flush_state {
-    flush *current;    /* the job's: the flush under way, or NULL */
-    size_t chunk;      /* the job's: how many entries fit into a full disk at a time */
-    idle_timer idle;   /* the job's */
+    flush *current;       /* the job's: the flush under way, or NULL */
+    size_t chunk_entries; /* the job's: of one chunk on a full disk; halved while a chunk does not fit */
+    idle_timer idle;      /* the job's */
 
     seqno flushed_seqno;      /* jobs.mu, as is what follows */
     uint64_t attempts_failed; /* total; error is the last one's */
@@ -39,10 +46,11 @@ typedef struct flush_state {
 
 /* One step of the flush job: returns when it is to run next (os.h). */
 uint64_t    flush_job_step(void *db);
-void        flush_abandon(flush *f); /* accepts NULL */
-/* Seals the active memtable if it has entries, and waits until all that was sealed is flushed. */
+/* Frees a flush; what it has not recorded is abandoned. Accepts NULL. */
+void        flush_destroy(flush *f);
+/* Seals the active memtable if it has entries, and waits until everything sealed so far is flushed. */
 holt_status flush_all(holt *db);
-/* Recovery: flushes all sealed memtables on this thread. No other thread has the database. */
+/* Recovery: flushes all sealed memtables on this thread. No other thread uses the database. */
 holt_status flush_now(holt *db);
 
 #endif

@@ -1,56 +1,96 @@
-/* flush_internal.h -- a flush under way, for the files that make it: flush.c its life and its job, flush_write.c what it
- * writes, flush_record.c how that becomes visible.
+/* flush_internal.h -- a flush under way, for the files that implement it: flush.c has the protocol and the
+ * job, flush_write.c writes runs and batches, flush_chunks.c writes chunks, flush_record.c records the
+ * result.
+ *
+ * The phases; flush_check (flush.c) asserts what holds in each:
+ *
+ *     NEXT ─┬─> RUN ──────────────────┬─> NEXT      one collection after the other
+ *           ├─> BATCH ────────────────┤
+ *           ├─> CHUNK <──> PAUSE ─────┘
+ *           └─> SYNC ──> RECORD ──> RELEASE ──> DONE      when there are no more
  */
 #ifndef HOLT_DB_BACKGROUND_FLUSH_FLUSH_INTERNAL_H
 #define HOLT_DB_BACKGROUND_FLUSH_FLUSH_INTERNAL_H
 
 #include "db/db.h"
 
+typedef enum flush_phase {
+    FLUSH_NEXT,    /* open the next collection of the memtable */
+    FLUSH_RUN,     /* write an LSM collection's entries into its run */
+    FLUSH_BATCH,   /* apply a B+tree collection's entries to the change of the page store */
+    FLUSH_CHUNK,   /* apply and record one chunk of a B+tree collection's entries */
+    FLUSH_PAUSE,   /* give the pages that the chunk has freed time to become usable */
+    FLUSH_SYNC,    /* sync the file and the pages */
+    FLUSH_RECORD,  /* record everything as one edit */
+    FLUSH_RELEASE, /* release the log */
+    FLUSH_DONE
+} flush_phase;
+
+typedef enum flush_mode {
+    FLUSH_WHOLE,    /* B+trees change together, in one edit with the rest */
+    FLUSH_BY_CHUNKS /* the disk is full: B+trees change chunk by chunk, each an edit of its own */
+} flush_mode;
+
+/* What becomes of one collection. */
 typedef struct flush_output {
     uint32_t collection, slot;
-    tree_root root; /* of a new run, */
-    buffer bounds;  /* and its bounds: the first key, then the first one behind the last */
-    size_t lower_size;
-    btree_version *base; /* of a B+tree: what the batch was applied to, borrowed from the version, */
-    btree_version *next; /* and what came of it; a reference */
+    tree_root root;      /* LSM: of the new run; empty: no entries */
+    buffer bounds;       /* LSM: the first key, then the end of the run: the last key and a zero byte */
+    size_t lower_size;   /* LSM: of the first key */
+    btree_version *base; /* B+tree: what the batch is applied to, borrowed from the flush's version */
+    btree_version *next; /* B+tree: the result, a reference */
 } flush_output;
 
 struct flush {
     holt *db;
     uint64_t began_ns;
-    version *version;   /* held */
-    memtable_generation *generation; /* its oldest, which is what is flushed; a reference */
-    uint32_t *ids; /* collections of the memtable */
+    flush_phase phase;
+    flush_mode mode;
+    size_t chunk_entries;            /* by chunks: entries of one chunk */
+    version *version;                /* a reference */
+    memtable_generation *generation; /* the oldest of the version, which is being flushed; a reference */
+    uint32_t *ids;                   /* the memtable's collections */
     size_t id_count, id_next;
-    uint32_t *slots_by_id; /* slots of the version, sorted by their collections' ids */
+    uint32_t *slots_by_id; /* the version's slots in use, sorted by the ids of their collections */
     size_t slot_count;
-    iterator *input;                  /* of the collection being written, or NULL */
-    tree_builder *builder;          /* of a run, or NULL: */
-    btree_batch batch;              /* it goes into a B+tree */
-    btree_change *change;           /* of all B+trees, or NULL: none is touched yet */
-    const page_store_state *page_store; /* prepared, for the record; NULL: the change is not */
-    tree_file_writer *writer;       /* NULL: nothing written yet */
-    uint64_t file;
-    uint64_t taken;            /* entries of the memtable, about */
-    uint64_t run_bytes, bytes; /* of the file; of all that was written */
-    tree_file *finished;
-    flush_output *outputs;
+    flush_output *outputs; /* of id_count collections at most; the one after output_count is being written */
     size_t output_count;
-    bool file_used;   /* `finished` is part of a tree, or may be */
-    size_t chunk;     /* B+trees take so many entries at a time, each time recorded; 0: all */
-    bool rests;       /* what a piece gave back is not free at once */
+    uint64_t entries_taken; /* of the memtable, about */
+
+    iterator *input;                    /* the entries of the collection being written, or NULL */
+    tree_builder *builder;              /* of its run, or NULL */
+    btree_batch batch;                  /* of its entries, for its B+tree */
+    tree_file_writer *writer;           /* of all runs; NULL: none is begun, or the file is finished */
+    uint64_t file;                      /* its number */
+    tree_file *finished;                /* the synced file, or NULL; a reference */
+    bool file_used;                     /* the file is part of a tree, or may be: it must not be deleted */
+    btree_change *change;               /* whole: of all B+trees; NULL: none is begun, or it is the edit's */
+    const page_store_state *page_store; /* prepared by `change`, to be recorded */
+    uint64_t run_bytes, bytes;          /* of the file; of everything written */
+    size_t recovered_count;             /* the segments of the recovered log, which step 5 releases */
 };
 
-/* The state of a collection in the flush's version, or NULL: dropped. */
+/* The collection in the flush's version, or NULL: it was dropped. */
 const collection_version *flush_collection(const flush *f, uint32_t id, uint32_t *slot);
-/* Changes to the version of now: what the one before alone still holds, pages among it, may go. */
-holt_status flush_look_again(flush *f);
-/* Writes and records the next piece into a B+tree. *gone: the collection was dropped or cleared. HOLT_BUSY: to be tried
- * again. HOLT_CONFLICT: the input has gone past the piece, so the flush must begin anew. */
-holt_status flush_chunk(flush *f, const flush_output *o, bool *gone);
-/* Writes on; *done: all is complete and synced. */
-holt_status flush_write(flush *f, bool *done);
-/* One manifest record and one version make it visible, and the log is released. */
-holt_status flush_finish(flush *f);
+/* Moves the flush to the current version, so that what only older ones hold, pages among it, can be
+ * released. */
+holt_status flush_refresh_version(flush *f);
+
+/* The steps of flush_run. */
+
+/* Opens the next collection that is still there. *next: the phase that writes it, or FLUSH_SYNC: there are no
+ * more. HOLT_BUSY: another change of the page store is open. HOLT_CONFLICT: the collection's B+tree was
+ * replaced. */
+holt_status flush_open_collection(flush *f, flush_phase *next);
+/* Both take up to *left entries and subtract them. *done: the collection is complete. */
+holt_status flush_write_run(flush *f, size_t *left, bool *done);
+holt_status flush_write_batch(flush *f, size_t *left, bool *done);
+/* Applies and records the next chunk, and closes the input after the last one. If another change of the page
+ * store is open, does nothing. HOLT_CONFLICT: the input has passed entries that were not recorded, so the
+ * flush must start again. */
+holt_status flush_write_chunk(flush *f);
+holt_status flush_sync(flush *f);
+holt_status flush_record(flush *f);
+void        flush_release_log(flush *f);
 
 #endif

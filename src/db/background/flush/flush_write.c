@@ -1,17 +1,16 @@
-/* flush_write.c -- what a flush writes: a run for each LSM collection, a batch into the tree of each other one. */
+/* flush_write.c -- steps 2 and 3 of a flush: writing a run for each LSM collection and a batch for each
+ * B+tree, and syncing them.
+ */
 #include "db/background/flush/flush_internal.h"
 
 #include "base/status.h"
-#include "db/db.h"
-#include "db/manifest/manifest_writer.h"
-#include "db/version/version_set.h"
 
 #include <assert.h>
 
-enum { STEP_ENTRIES = 8192 };
+/* ---------------------------------------------------------------- opening a collection */
 
-/* Notes the bounds of what is to be written, and stands on its first entry. Tight bounds let runs that do not overlap be
- * joined, and reads pass by runs that cannot have their key. */
+/* Notes the bounds of the run, and moves the input to its first entry. Tight bounds allow trivial moves of
+ * runs that do not overlap, and let reads skip runs that cannot have their key. */
 static holt_status note_bounds(iterator *in, flush_output *o)
 {
     buffer last = {0};
@@ -33,6 +32,7 @@ static holt_status note_bounds(iterator *in, flush_output *o)
 static holt_status begin_run(flush *f, const collection_version *s, flush_output *o)
 {
     tree_build_options options = {.block_bytes = s->spec.block_bytes, .filter_bits = s->spec.filter_bits};
+    assert(!f->builder && !f->finished);
     holt_status rc = note_bounds(f->input, o);
     if (rc == HOLT_OK && !f->writer) {
         f->file = next_file_number(f->db);
@@ -41,7 +41,8 @@ static holt_status begin_run(flush *f, const collection_version *s, flush_output
     return rc == HOLT_OK ? tree_builder_create(&f->builder, f->writer, &options) : rc;
 }
 
-/* Whether the tree is still the collection's. While a change is open nobody can give up a tree that is. */
+/* HOLT_CONFLICT if the tree is not the collection's current one. If it is, it stays that while the change is
+ * open. */
 static holt_status check_base(flush *f, const collection_version *s, uint32_t slot)
 {
     version *now;
@@ -51,102 +52,94 @@ static holt_status check_base(flush *f, const collection_version *s, uint32_t sl
     bool same = current && collection_tree_btree(&current->tree) == collection_tree_btree(&s->tree);
     version_release(&f->db->versions, now);
     if (same) return HOLT_OK;
-    return status_set(HOLT_CONFLICT, "collection %u has got another B+tree meanwhile", s->spec.id);
+    return status_set(HOLT_CONFLICT, "the B+tree of collection %u was replaced during the flush", s->spec.id);
 }
 
-/* Of all trees, or none is made: pieces have changes of their own.
- * HOLT_BUSY: somebody else is changing B+trees; soon he will not be. HOLT_CONFLICT: he has changed this one. */
+/* The change is that of all B+trees of the flush, begun with the first of them. */
 static holt_status begin_batch(flush *f, const collection_version *s, uint32_t slot)
 {
-    btree_batch batch = {
+    assert(f->mode == FLUSH_WHOLE);
+    f->batch = (btree_batch){
         .base = collection_tree_btree(&s->tree), .changes = f->input, .block_bytes = s->spec.block_bytes};
-    f->batch = batch;
     f->input->ops->first(f->input);
-    if (f->chunk) return HOLT_OK;
     holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, page_store_of(f->db));
     return rc == HOLT_OK ? check_base(f, s, slot) : rc;
 }
 
-/* Opens the next collection that is still there and has something to write; false: no more. */
-static holt_status begin_collection(flush *f, bool *more)
+holt_status flush_open_collection(flush *f, flush_phase *next)
 {
-    holt_status rc = HOLT_OK;
-    for (*more = false; f->id_next < f->id_count && rc == HOLT_OK; f->id_next++) {
-        uint32_t id = f->ids[f->id_next], slot;
-        const collection_version *s = flush_collection(f, id, &slot);
-        if (!s || s->cleared_seqno >= f->generation->last_seqno) continue;
-        flush_output *o = &f->outputs[f->output_count];
-        o->collection = id;
-        o->slot = slot;
-        o->base = collection_tree_btree(&s->tree);
-        const memtable_iterator_options all = {.seqno = UINT64_MAX, .after = s->cleared_seqno};
-        rc = memtable_iterator_open(f->generation->memtable, id, &all, &f->input);
-        if (rc == HOLT_OK) rc = o->base ? begin_batch(f, s, slot) : begin_run(f, s, o);
-        *more = true;
-        f->id_next++;
-        return rc;
+    const collection_version *s = NULL;
+    uint32_t id = 0, slot = 0;
+    while (f->id_next < f->id_count && !s) {
+        id = f->ids[f->id_next++];
+        s = flush_collection(f, id, &slot);
+        if (s && s->cleared_seqno >= f->generation->last_seqno) s = NULL;
     }
-    return rc;
+    *next = FLUSH_SYNC;
+    if (!s) return HOLT_OK;
+
+    assert(f->output_count < f->id_count);
+    flush_output *o = &f->outputs[f->output_count];
+    o->collection = id;
+    o->slot = slot;
+    o->base = collection_tree_btree(&s->tree);
+    const memtable_iterator_options all = {.seqno = UINT64_MAX, .after = s->cleared_seqno};
+    holt_status rc = memtable_iterator_open(f->generation->memtable, id, &all, &f->input);
+    if (rc != HOLT_OK) return rc;
+    if (!o->base) {
+        *next = FLUSH_RUN;
+        return begin_run(f, s, o);
+    }
+    if (f->mode == FLUSH_WHOLE) {
+        *next = FLUSH_BATCH;
+        return begin_batch(f, s, slot);
+    }
+    *next = FLUSH_CHUNK; /* which begins a change of its own */
+    f->input->ops->first(f->input);
+    return HOLT_OK;
 }
 
-static holt_status end_collection(flush *f)
+/* ---------------------------------------------------------------- writing it */
+
+static void end_collection(flush *f)
 {
-    holt_status rc =
-        f->builder ? tree_builder_finish(f->builder, &f->outputs[f->output_count].root) : HOLT_OK;
     tree_builder_destroy(f->builder);
     iterator_close(f->input);
     f->builder = NULL;
     f->input = NULL;
-    if (rc == HOLT_OK) f->output_count++;
-    return rc;
+    f->output_count++;
+    assert(f->output_count <= f->id_next);
 }
 
-static void end_chunks(flush *f)
+/* Tombstones are written even if the collection has no older runs, where they hide nothing; that is rare. */
+holt_status flush_write_run(flush *f, size_t *left, bool *done)
 {
-    iterator_close(f->input);
-    f->input = NULL;
-}
-
-static holt_status write_chunk(flush *f)
-{
-    bool gone;
-    holt_status rc = flush_look_again(f);
-    if (rc == HOLT_OK) rc = flush_chunk(f, &f->outputs[f->output_count], &gone);
-    f->rests = true;
-    if (rc == HOLT_BUSY && !status_no_descriptors(rc)) return HOLT_OK; /* and nothing of the input is taken */
-    if (rc == HOLT_OK && (gone || !f->input->valid)) end_chunks(f);
-    return rc;
-}
-
-/* A step of a batch into a B+tree. */
-static holt_status write_batch(flush *f, size_t *left)
-{
-    if (f->chunk) {
-        *left = 0;
-        return write_chunk(f);
-    }
-    bool done;
-    holt_status rc =
-        btree_change_apply(f->change, &f->batch, *left, &done, &f->outputs[f->output_count].next);
-    *left = 0; /* it has taken what there was, or is done; both are a step */
-    return rc == HOLT_OK && done ? end_collection(f) : rc;
-}
-
-/* A tombstone is of no use in a collection without older runs, but that is seldom; it is written. */
-static holt_status write_entries(flush *f, size_t *left)
-{
-    if (!f->builder) return write_batch(f, left);
     iterator *in = f->input;
+    holt_status rc = HOLT_OK;
     for (; in->valid && *left > 0; --*left) {
-        holt_status rc = tree_builder_add(f->builder, in->key, in->op, in->value, in->expires_at_ms);
+        rc = tree_builder_add(f->builder, in->key, in->op, in->value, in->expires_at_ms);
         if (rc != HOLT_OK) return rc;
         in->ops->next(in);
     }
-    return in->valid ? HOLT_OK : end_collection(f);
+    *done = !in->valid;
+    if (*done) rc = tree_builder_finish(f->builder, &f->outputs[f->output_count].root);
+    if (*done && rc == HOLT_OK) end_collection(f);
+    return rc;
 }
 
-/* All is written: syncs it. */
-static holt_status flush_complete(flush *f)
+holt_status flush_write_batch(flush *f, size_t *left, bool *done)
+{
+    flush_output *o = &f->outputs[f->output_count];
+    assert(o->base && !o->next);
+    holt_status rc = btree_change_apply(f->change, &f->batch, *left, done, &o->next);
+    *left = 0; /* all of them were taken, or the batch is complete, which is as much work */
+    if (rc == HOLT_OK && *done) end_collection(f);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- syncing */
+
+holt_status flush_sync(flush *f)
 {
     holt_status rc = HOLT_OK;
     if (f->change) {
@@ -160,20 +153,4 @@ static holt_status flush_complete(flush *f)
     tree_file_writer_destroy(f->writer);
     f->writer = NULL;
     return rc == HOLT_OK ? os_dir_sync(f->db->dir) : rc;
-}
-
-holt_status flush_write(flush *f, bool *done)
-{
-    *done = f->rests = false;
-    f->taken += STEP_ENTRIES;
-    for (size_t left = STEP_ENTRIES; left > 0;) {
-        bool more = true;
-        holt_status rc = f->input ? HOLT_OK : begin_collection(f, &more);
-        if (rc == HOLT_OK && more) rc = write_entries(f, &left);
-        if (rc != HOLT_OK) return rc;
-        if (more) continue;
-        *done = true;
-        return flush_complete(f);
-    }
-    return HOLT_OK;
 }
