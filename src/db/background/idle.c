@@ -1,4 +1,4 @@
-/* idle.c -- what is due after a pause of which length (idle.h), and doing it. */
+/* idle.c -- decides what is due after a pause of some length, and does it; idle.h has the rules. */
 #include "db/background/idle.h"
 
 #include "base/status.h"

@@ -18,6 +18,8 @@ static const uint64_t RETRY_NS = (uint64_t)1000 * 1000000, FULL_NS = (uint64_t)1
 
 /* ---------------------------------------------------------------- prepare */
 
+/* Prepares the next log segment, then the ballast. No segment is prepared while the log is calm, unless one that
+ * was needed could not be made, or while the disk is full: then rotations make small ones. */
 static uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;
@@ -31,7 +33,7 @@ static uint64_t prepare_job_step(void *ctx)
     if (ahead) (void)health_note_segment(db, rc);
     if (rc == HOLT_OK) ballast_make(db);
     if (rc == HOLT_OK && disk_is_full(&db->ballast)) return os_clock_ns(db->os) + FULL_NS;
-    if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE;
+    if (rc == HOLT_OK) return full ? OS_JOB_AGAIN : OS_JOB_IDLE; /* again: the disk has just got room */
     status_check_call(rc);
     event_log_write(db->events, HOLT_LOG_WARN,
                     "the next log segment could not be prepared, will be tried again: %s",

@@ -18,7 +18,7 @@
 typedef struct compact_worker compact_worker;
 
 typedef struct jobs {
-    os_mutex mu;     /* LOCK_RANK_JOBS; guards what jobs report: here, in flush_state, in compaction_state */
+    os_mutex mu;     /* LOCK_RANK_JOBS; guards what jobs report here, in flush_state and compaction_state */
     os_cond changed; /* something that mu guards has changed */
     os_job *flush, *prepare, *sync; /* constant while they run; the release job belongs to version_set */
     compact_worker *workers;

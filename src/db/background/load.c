@@ -45,8 +45,7 @@ static holt_status check_options(const holt_load_options *o)
 {
     if (!reserved_zero(o->reserved, 8) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_load_options: reserved words must be zero");
-    if (o->flags)
-        return status_set(HOLT_INVALID, "holt_load_options.flags = %u: unknown flags", o->flags);
+    if (o->flags) return status_set(HOLT_INVALID, "holt_load_options.flags = %u: unknown flags", o->flags);
     return HOLT_OK;
 }
 

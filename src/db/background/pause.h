@@ -1,4 +1,4 @@
-/* pause.h -- how long no commit has come, as seen by a background job.
+/* pause.h -- measures for a background job how long no commit has come.
  *
  * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later
  * than it asked for starts to count again.
@@ -21,8 +21,8 @@ typedef struct pause_timer {
 static inline uint64_t pause_since(pause_timer *p, seqno newest, uint64_t now)
 {
     const uint64_t late_ns = (uint64_t)250 * 1000000;
-    bool stood_still = p->expect_ns && now > p->expect_ns + late_ns;
-    if (newest != p->seen || !p->since_ns || stood_still) {
+    bool was_stopped = p->expect_ns && now > p->expect_ns + late_ns;
+    if (newest != p->seen || !p->since_ns || was_stopped) {
         p->seen = newest;
         p->since_ns = now;
     }

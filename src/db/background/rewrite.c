@@ -9,11 +9,9 @@
 
 #include <assert.h>
 
-enum { STEP_ENTRIES = 64, CHUNK_BYTES_MAX = 16 << 20 };
-enum {
-    VACUUM_WAITS = 200
-}; /* a fifth of a second: versions are released within milliseconds, others' changes end */
-enum { FLUSH_WAITS = 1000 }; /* ten seconds at most for a flush between two chunks */
+/* VACUUM_WAITS: a fifth of a second, for versions, which are released within milliseconds, and for others'
+ * changes. FLUSH_WAITS: ten seconds at most, for a flush between two chunks. */
+enum { STEP_ENTRIES = 64, CHUNK_BYTES_MAX = 16 << 20, VACUUM_WAITS = 200, FLUSH_WAITS = 1000 };
 static const uint64_t WAIT_NS = 1000000, FLUSH_WAIT_NS = 10000000;
 
 typedef struct rewrite {

@@ -86,7 +86,7 @@ void flush_release_log(flush *f)
 
     write_throttle_drained(&db->throttle, memtable_bytes(g->memtable), os_clock_ns(db->os) - f->began_ns);
     event_log_write(db->events, HOLT_LOG_INFO,
-                    "flushed %zu collections, %" PRIu64 " versions into %" PRIu64
+                    "flushed %zu collections, %" PRIu64 " entries into %" PRIu64
                     " bytes, up to operation %" PRIu64,
                     f->output_count, memtable_entries(g->memtable), f->bytes, g->last_seqno);
     os_mutex_lock(&db->jobs.mu);
