@@ -51,7 +51,7 @@ static inline bool search_find(const void *array, size_t count, const void *key,
 /* Comparison of numbers, for use in a search_compare. */
 static inline int search_order(unsigned long long a, unsigned long long b)
 {
-    return (a > b) - (a < b);
+    return a < b ? -1 : a > b;
 }
 
 #endif

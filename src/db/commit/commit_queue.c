@@ -10,21 +10,6 @@ static const uint64_t MEMBERS_WAIT_NS = 40000;
 
 /* ---------------------------------------------------------------- requests */
 
-size_t request_payload_size(const commit_request *r)
-{
-    return r->set ? r->set->operations.size : operation_size(&r->operation);
-}
-
-uint32_t request_operations(const commit_request *r)
-{
-    return r->set ? r->set->count : 1;
-}
-
-uint64_t request_puts(const commit_request *r)
-{
-    return r->set ? r->set->puts : r->operation.op != ENTRY_DELETE;
-}
-
 static void set_result(commit_request *r, holt_status status)
 {
     r->status = status;
@@ -89,13 +74,13 @@ static void take_members(commit_queue *q, commit_request *group)
 /* A sync costs about the same for one member as for many, and threads that commit in a loop would fall into
  * two half groups that take turns. So a leader waits, briefly, for as many members as the last sync had:
  * those will be back soon, and if the group was queued it has come on top of them. A thread that comes alone,
- * after one that was alone, expects nobody. */
-static void wait_for_members(commit_queue *q, commit_request *group)
+ * after one that was alone, expects nobody. Returns what the group adds up to then. */
+static group_sum wait_for_members(commit_queue *q, commit_request *group)
 {
     group_sum sum = sum_up(group);
     uint32_t expected = q->sync_members, queued = 0;
     if (group->progress == COMMIT_LEADS) expected += sum.size;
-    if (sum.size >= expected || !sum.wants_sync) return;
+    if (sum.size >= expected || !sum.wants_sync) return sum;
     uint64_t deadline = os_clock_ns(q->env.os) + MEMBERS_WAIT_NS;
     while (sum.size + queued < expected && os_clock_ns(q->env.os) < deadline) {
         os_yield();
@@ -106,6 +91,7 @@ static void wait_for_members(commit_queue *q, commit_request *group)
     os_mutex_lock(&q->mu);
     take_members(q, group);
     os_mutex_unlock(&q->mu);
+    return sum_up(group);
 }
 
 /* ---------------------------------------------------------------- the protocol */
@@ -114,8 +100,7 @@ static void wait_for_members(commit_queue *q, commit_request *group)
 static void commit_group(commit_queue *q, commit_request *group)
 {
     const commit_env *env = &q->env;
-    wait_for_members(q, group);
-    group_sum sum = sum_up(group);
+    group_sum sum = wait_for_members(q, group);
 
     holt_status rc = env->prepare(env->ctx, group, sum.bytes);
     bool any = false, sync = false;

@@ -71,9 +71,20 @@ struct commit_request {
     bool admitted;
 };
 
-size_t   request_payload_size(const commit_request *r);
-uint32_t request_operations(const commit_request *r);
-uint64_t request_puts(const commit_request *r);
+static inline size_t request_payload_size(const commit_request *r)
+{
+    return r->set ? r->set->operations.size : operation_size(&r->operation);
+}
+
+static inline uint32_t request_operations(const commit_request *r)
+{
+    return r->set ? r->set->count : 1;
+}
+
+static inline uint64_t request_puts(const commit_request *r)
+{
+    return r->set ? r->set->puts : r->operation.op != ENTRY_DELETE;
+}
 
 /* What a leader calls to take a group through the steps. */
 typedef struct commit_env {
