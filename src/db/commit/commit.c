@@ -61,7 +61,7 @@ static bool has_puts(const commit_request *group)
 
 static holt_status prepare(void *ctx, const commit_request *group, uint64_t bytes)
 {
-    assert(((holt *)ctx)->commits.leading && group);
+    assert(commit_queue_is_led(&((holt *)ctx)->commits) && group);
     holt *db = ctx;
     const memtable *m = db->leader.active->memtable;
     holt_status rc = wal_health(db->wal);
@@ -137,7 +137,7 @@ static void discard(void *ctx)
 
 static void published(void *ctx)
 {
-    assert(((holt *)ctx)->commits.leading);
+    assert(commit_queue_is_led(&((holt *)ctx)->commits));
     holt *db = ctx;
     if (wal_outgrows_calm(db->wal)) os_job_wake(db->jobs.prepare);
     if (idle_watch(&db->flushes.idle)) os_job_wake(db->jobs.flush);

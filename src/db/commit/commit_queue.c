@@ -162,8 +162,8 @@ static bool enter(commit_queue *q, commit_request *r)
     os_mutex_lock(&q->mu);
     r->next = NULL;
     r->progress = COMMIT_DONE; /* not queued */
-    bool leads = !q->leading;
-    q->leading = true;
+    bool leads = !commit_queue_is_led(q);
+    atomic_store_explicit(&q->leading, true, memory_order_relaxed);
     if (!leads) {
         wait_in_queue(q, r);
         leads = r->progress == COMMIT_LEADS;
@@ -183,13 +183,13 @@ static bool enter(commit_queue *q, commit_request *r)
 static void hand_over(commit_queue *q, commit_request *group)
 {
     os_mutex_lock(&q->mu);
-    assert(q->leading);
+    assert(commit_queue_is_led(q));
     for (commit_request *r = group ? group->next : NULL, *next; r; r = next) {
         next = r->next; /* a member that is done may be gone at once */
         r->progress = COMMIT_DONE;
         os_cond_signal(&r->wake);
     }
-    q->leading = q->first != NULL;
+    atomic_store_explicit(&q->leading, q->first != NULL, memory_order_relaxed);
     if (q->first) {
         q->first->progress = COMMIT_LEADS;
         os_cond_signal(&q->first->wake);
@@ -221,8 +221,8 @@ void commit_queue_lead(commit_queue *q)
 bool commit_queue_try_lead(commit_queue *q)
 {
     os_mutex_lock(&q->mu);
-    bool leads = !q->leading;
-    q->leading = true;
+    bool leads = !commit_queue_is_led(q);
+    atomic_store_explicit(&q->leading, true, memory_order_relaxed);
     os_mutex_unlock(&q->mu);
     return leads;
 }
@@ -241,7 +241,7 @@ void commit_queue_init(commit_queue *q)
 
 void commit_queue_deinit(commit_queue *q)
 {
-    assert(!q->first && !q->leading);
+    assert(!q->first && !commit_queue_is_led(q));
     os_mutex_deinit(&q->mu);
 }
 
@@ -249,7 +249,7 @@ void commit_queue_check(const commit_queue *q)
 {
     os_mutex_assert_held(&q->mu);
     assert(!q->first == !q->last && !q->first == (q->length == 0));
-    assert(q->leading || !q->first);
+    assert(commit_queue_is_led(q) || !q->first);
     assert(!q->last || !q->last->next);
     assert(!q->first || q->first->progress != COMMIT_DONE);
 }

@@ -108,7 +108,7 @@ typedef struct commit_queue {
     _Alignas(64) _Atomic seqno visible;
 
     _Alignas(64) os_mutex mu; /* LOCK_RANK_COMMIT; guards: */
-    bool leading;             /* there is a leader */
+    _Atomic bool leading;     /* there is a leader; changed under mu. Relaxed: commit_queue_is_led */
     commit_request *first, *last;
     uint32_t length;
 
@@ -127,6 +127,12 @@ void commit_queue_init(commit_queue *q); /* env, next_seqno and visible are set 
 void commit_queue_deinit(commit_queue *q); /* nothing is queued */
 /* mu held: asserts that the queue is linked and counted, and led if it is not empty. */
 void commit_queue_check(const commit_queue *q);
+
+/* Whether there is a leader, for assertions of code that only the leader may run. */
+static inline bool commit_queue_is_led(const commit_queue *q)
+{
+    return atomic_load_explicit(&q->leading, memory_order_relaxed);
+}
 
 /* Takes a request through a group, as leader or member; the result is in the request. */
 void commit_queue_submit(commit_queue *q, commit_request *request);

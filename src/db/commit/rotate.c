@@ -37,7 +37,7 @@ holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
 {
     /* The memtable may be empty, if a commit is larger than the rest of its segment: its flush writes
      * nothing. */
-    assert(db->commits.leading);
+    assert(commit_queue_is_led(&db->commits));
     memtable_generation *sealed = db->leader.active, *fresh;
     version *next;
     wal_rotation rotation;

@@ -131,7 +131,7 @@ static void leave_garbage(db_edit *e, const holt_collection *c)
 
 void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const collection_tree *tree)
 {
-    assert(e->db->commits.leading && cleared < e->db->commits.next_seqno);
+    assert(commit_queue_is_led(&e->db->commits) && cleared < e->db->commits.next_seqno);
     e->orders_commits = true;
     encode_clear(&e->items, c->spec.id, cleared);
     add_state(e, c->slot, &c->spec, cleared, NULL, tree);
@@ -142,7 +142,7 @@ void edit_clear(db_edit *e, const holt_collection *c, seqno cleared, const colle
 void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
 {
     holt *db = e->db;
-    assert(db->commits.leading && e->catalog == EDIT_CATALOG_SAME);
+    assert(commit_queue_is_led(&db->commits) && e->catalog == EDIT_CATALOG_SAME);
     os_mutex_lock(&db->catalog.mu);
     holt_status rc = catalog_reserve(&db->catalog);
     if (rc == HOLT_OK) c->slot = catalog_take_slot(&db->catalog);
@@ -165,7 +165,7 @@ void edit_create(db_edit *e, holt_collection *c, const collection_tree *tree)
 
 void edit_drop(db_edit *e, holt_collection *c)
 {
-    assert(e->db->commits.leading && e->catalog == EDIT_CATALOG_SAME);
+    assert(commit_queue_is_led(&e->db->commits) && e->catalog == EDIT_CATALOG_SAME);
     e->catalog = EDIT_DROP;
     e->collection = c;
     e->orders_commits = true;
@@ -176,7 +176,7 @@ void edit_drop(db_edit *e, holt_collection *c)
 
 void edit_rename(db_edit *e, holt_collection *c, const char *name)
 {
-    assert(e->db->commits.leading && e->catalog == EDIT_CATALOG_SAME);
+    assert(commit_queue_is_led(&e->db->commits) && e->catalog == EDIT_CATALOG_SAME);
     e->catalog = EDIT_RENAME;
     e->collection = c;
     e->orders_commits = true;

@@ -137,7 +137,7 @@ static void submit_behind_a_leader(fake_log *f, commit_request *leader, member *
     assert_int_equal(pthread_create(&first.thread, NULL, submit, &first), 0);
     for (bool leads = false; !leads; os_yield()) {
         os_mutex_lock(&f->queue.mu);
-        leads = f->queue.leading;
+        leads = commit_queue_is_led(&f->queue);
         os_mutex_unlock(&f->queue.mu);
     }
     for (uint32_t i = 0; i < count; i++) {
