@@ -234,7 +234,12 @@ typedef struct holt_options {
                                     need descriptors in addition: 3 while the database is idle, a few more
                                     during writes */
     uint32_t reserved32;
-    uint64_t reserved[7];
+    uint64_t max_reader_age_ms;  /* age at which a reader, a snapshot or a cursor, is revoked: what it pins is
+                                    released soon afterwards, even if the reader is never used again, and its
+                                    next use returns HOLT_BUSY. A call in progress is completed first. With a
+                                    limit, cursors copy the entries that they return, so that moves are
+                                    slower. 0 = no limit */
+    uint64_t reserved[6];
 } holt_options;
 
 /* Opens the database in the directory `path`, or creates it if there is none. o NULL = defaults. After
@@ -478,7 +483,8 @@ HOLT_API holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_sli
 enum {
     HOLT_TXN_READ_ONLY = 1,   /* a snapshot: all reads and cursors see the database as of holt_begin. When
                                  readers keep more than memory_bytes / 4 of flushed memtables in memory, the
-                                 oldest snapshot is revoked: reads from it return HOLT_BUSY */
+                                 oldest snapshot is revoked: reads from it return HOLT_BUSY. So is a
+                                 snapshot that is older than max_reader_age_ms */
     HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors and
                                  HOLT_PUT_IF_ABSENT return HOLT_INVALID */
     HOLT_TXN_SERIALIZABLE = 4 /* (later) */
@@ -488,13 +494,15 @@ typedef struct holt_txn_options {
     uint32_t flags;      /* one HOLT_TXN_... flag; 0 = snapshot isolation, reads its own writes, first
                             committer wins (later) */
     uint32_t durability; /* holt_durability of the commit */
-    uint64_t reserved[8];
+    const char *label;   /* shown by holt_readers: at most 63 bytes of UTF-8 without control characters;
+                            copied; NULL = "" */
+    uint64_t reserved[7];
 } holt_txn_options;
 
 /* Begins a transaction. o NULL = defaults. After HOLT_OK, *t belongs to the caller, who must release it with
  * exactly one holt_rollback; after any other status it is NULL.
  *   HOLT_READ_ONLY    the database is read-only, and the transaction is not
- *   HOLT_INVALID      more than one flag
+ *   HOLT_INVALID      more than one flag, or the label is too long or not valid
  *   HOLT_UNSUPPORTED  neither HOLT_TXN_READ_ONLY nor HOLT_TXN_BLIND, in this release */
 HOLT_API holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **t);
 
@@ -626,13 +634,15 @@ typedef struct holt_cursor_options {
     holt_slice prefix; /* only keys that begin with it; {NULL, 0} = all. Intersected with lower and upper */
     uint32_t flags;    /* HOLT_CURSOR_... */
     uint32_t reserved32;
-    uint64_t reserved[8];
+    const char *label; /* as in holt_txn_options */
+    uint64_t reserved[7];
 } holt_cursor_options;
 
 /* Opens a cursor, which is not positioned at first. o NULL = defaults; the bounds are copied. If t is NULL,
  * the cursor has a snapshot of its own. After HOLT_OK, *cursor belongs to the caller, who must release it
  * with holt_cursor_close; after any other status it is NULL.
- *   HOLT_INVALID  the transaction is blind, or of another database; or a bound is NULL with a nonzero size
+ *   HOLT_INVALID  the transaction is blind, or of another database; a bound is NULL with a nonzero size; or
+ *                 the label is too long or not valid
  *   HOLT_BUSY     the transaction's snapshot was revoked */
 HOLT_API holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_options *o,
                                       holt_cursor **cursor);
@@ -660,8 +670,8 @@ HOLT_API holt_slice holt_cursor_key(const holt_cursor *cursor);
 HOLT_API holt_slice holt_cursor_value(const holt_cursor *cursor);
 
 /* Returns the failure of the last move; HOLT_OK if it succeeded or passed an end of the range.
- *   HOLT_BUSY    the cursor's snapshot was revoked to free memory (see HOLT_TXN_READ_ONLY): refresh or close
- *                the cursor
+ *   HOLT_BUSY    the cursor's snapshot was revoked to free memory, or for its age (see HOLT_TXN_READ_ONLY):
+ *                refresh or close the cursor
  *   HOLT_CLOSED  the transaction has ended, the collection was dropped, or the database was closed by
  *                force */
 HOLT_API holt_status holt_cursor_status(const holt_cursor *cursor);
@@ -726,6 +736,34 @@ typedef struct holt_collection_info {
 
 /* Fills *out. out_size: the program's sizeof(holt_collection_info). */
 HOLT_API holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size);
+
+typedef enum holt_reader_kind {
+    HOLT_READER_SNAPSHOT = 1, /* a transaction with HOLT_TXN_READ_ONLY */
+    HOLT_READER_BATCH = 2,    /* a transaction with HOLT_TXN_BLIND; it pins nothing */
+    HOLT_READER_TXN = 3,      /* any other transaction */
+    HOLT_READER_CURSOR = 4
+} holt_reader_kind;
+
+/* An open transaction or cursor. Later releases may append fields. */
+typedef struct holt_reader {
+    uint32_t kind;         /* holt_reader_kind */
+    uint32_t revoked;      /* 1: its snapshot was revoked, and its next use returns HOLT_BUSY; else 0 */
+    uint64_t age_ms;       /* since the moment that it reads, or a batch was begun */
+    uint64_t pinned_bytes; /* what it keeps from being freed, as in holt_db_stats. What several readers keep
+                              counts for each of them */
+    char label[64];        /* as in holt_txn_options; "" = none */
+} holt_reader;
+
+/* Receives one reader, valid until the function returns, and returns HOLT_OK to continue. */
+typedef holt_status (*holt_reader_fn)(void *ctx, const holt_reader *reader);
+
+/* Calls `each` on the calling thread for every transaction and cursor that was open at one moment during the
+ * call: first the transactions, then the cursors, the newest first. Stops at the first status of `each` that
+ * is not HOLT_OK, and returns it. Bulk loads are not listed.
+ * The list is complete before the first call of `each`, and Holt holds no lock during it: `each` may take the
+ * program's locks and may call Holt, including on this database, its transactions and its cursors, with one
+ * exception: it must not close this database. Other threads may use and end the readers at the same time. */
+HOLT_API holt_status holt_readers(holt *db, holt_reader_fn each, void *ctx);
 
 /* Callbacks run on the calling thread and must not use the database that is being verified. */
 typedef struct holt_verify_options {

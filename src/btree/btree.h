@@ -132,6 +132,8 @@ holt_status page_store_verify(page_store *s, const tree_root *roots, size_t coun
 holt_status    btree_version_open(btree_version **out, page_store *s, const tree_root *root);
 btree_version *btree_version_ref(btree_version *v);
 void           btree_version_unref(btree_version *v); /* accepts NULL */
+/* The pages that were replaced and are held for this version, for others too perhaps. Any thread. */
+uint64_t       btree_version_held_pages(const btree_version *v);
 const tree_root *btree_version_root(const btree_version *v);
 
 /* ---------------------------------------------------------------- reading a version */

@@ -46,6 +46,10 @@ struct btree_version {
     tree_root root;    /* constant */
     uint64_t number;   /* constant: that of the step which made it, ascending; 0: from the record */
 
+    /* The number of held pages that it needs, which are in its own list and in those of older versions. It
+     * only grows, as no page is freed while a version needs it. Relaxed: a figure. */
+    _Atomic uint64_t needs;
+
     /* The changer's: */
     overflow_known overflow;
     bool replaced; /* by another version or by none, in a committed change */

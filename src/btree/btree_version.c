@@ -56,6 +56,11 @@ void btree_version_unref(btree_version *v)
         continue;
 }
 
+uint64_t btree_version_held_pages(const btree_version *v)
+{
+    return atomic_load_explicit(&v->needs, memory_order_relaxed);
+}
+
 const tree_root *btree_version_root(const btree_version *v)
 {
     return &v->root;

@@ -168,7 +168,10 @@ void held_commit(page_store *s, held_pages *pages)
         pages = h->next;
         h->next = NULL;
         h->keeper = NULL;
-        s->held += pages_in(h);
+        uint64_t count = pages_in(h);
+        s->held += count;
+        for (btree_version *one = v; one && one->number < h->death; one = one->newer)
+            atomic_fetch_add_explicit(&one->needs, count, memory_order_relaxed);
         if (!v) {
             free_segment(s, h);
             continue;

@@ -24,6 +24,10 @@ holt_status value_check(const holt *db, slice value);
 /* Checks a bound, which may be open. HOLT_INVALID: NULL with a nonzero size; the message uses `name` for
  * it. */
 holt_status bound_check(slice bound, const char *name);
+/* HOLT_INVALID: the text is not UTF-8, or has control characters; the message uses `name` for it. */
+holt_status text_check(const char *text, size_t size, const char *name);
+/* Checks the label of a reader, which may be NULL, likewise and against LABEL_BYTES_MAX. */
+holt_status label_check(const char *label, const char *name);
 /* Returns whether all reserved words are zero. */
 bool reserved_zero(const uint64_t *words, size_t count);
 

@@ -13,6 +13,12 @@ static uint64_t *count_of(holt *db, handle_kind kind)
                                  : &db->handles.transactions;
 }
 
+void handle_label(handle *h, const char *label)
+{
+    size_t size = label ? strlen(label) : 0;
+    memcpy(h->label, label ? label : "", size + 1);
+}
+
 void handle_begin(holt *db, handle *h, handle_kind kind)
 {
     assert(kind < HANDLE_KINDS && h->fork_generation == 0);

@@ -28,6 +28,8 @@ typedef enum handle_kind { HANDLE_CURSOR, HANDLE_LOAD, HANDLE_TXN, HANDLE_KINDS 
 
 enum { HANDLE_OPEN, HANDLE_CLOSING, HANDLE_CLOSED };
 
+enum { LABEL_BYTES_MAX = 63 };
+
 /* Must be the first member of its object. */
 typedef struct handle {
     _Atomic uint32_t state;       /* HANDLE_... */
@@ -35,6 +37,7 @@ typedef struct handle {
     handle_kind kind;
     uint32_t fork_generation;
     struct handle *older, *newer; /* guarded by handles.mu; the open handles of the same kind */
+    char label[LABEL_BYTES_MAX + 1]; /* constant while the handle is open */
 } handle;
 
 /* The open handles of a database. */
@@ -49,6 +52,8 @@ void handle_list_deinit(handle_list *l);
 /* mu held. Asserts that the lists are linked correctly and that the counts match. */
 void handle_list_check(const handle_list *l);
 
+/* Copies a label that label_check() has accepted; NULL: none. Before handle_begin. */
+void handle_label(handle *h, const char *label);
 /* Opens the handle: counts it and links it into the database's list. */
 void handle_begin(holt *db, handle *h, handle_kind kind);
 /* Closes the handle, by its owner, which must have released what the object holds of the database: a forced

@@ -70,6 +70,9 @@ holt_status settings_init(settings *s, os *platform, const holt_options *o)
     s->memtables_bytes_max = s->memory_bytes / 4;
     if (s->memtables_bytes_max < s->memtable_bytes / 2 * 3)
         s->memtables_bytes_max = s->memtable_bytes / 2 * 3;
+    /* A limit that the clock cannot reach is none. */
+    s->max_reader_age_ns =
+        o->max_reader_age_ms > UINT64_MAX / 2 / 1000000 ? 0 : o->max_reader_age_ms * 1000000;
     s->durability = o->durability ? o->durability : HOLT_COMMIT;
     s->interval_ms = o->interval_ms ? o->interval_ms : 100;
     s->default_kind = o->default_kind ? o->default_kind : HOLT_LSM;

@@ -12,6 +12,7 @@ typedef struct settings {
     uint64_t value_bytes_max;
     uint64_t segment_bytes_max;
     uint64_t memtables_bytes_max; /* of the active and the sealed memtables; beyond it writers wait */
+    uint64_t max_reader_age_ns;   /* of snapshots; 0: no limit */
     uint32_t durability, interval_ms, default_kind, background_threads;
     uint32_t open_files_max;
     uint32_t flags, log_level;

@@ -71,6 +71,29 @@ test_stats_are_lines_of_name_and_number() {
     [ -z "$(grep -v '^[^	][^	]*	[0-9a-z?]*$' out)" ] || fail "other lines: $(head -c 200 out)"
 }
 
+test_stats_list_readers() {
+    holt put data k v
+    status_is 0 holt stats data --readers
+    grep -q '^reader\.1\.kind	snapshot$' out
+    grep -q '^reader\.1\.age_ms	[0-9][0-9]*$' out
+    grep -q '^reader\.1\.pinned_bytes	0$' out
+    grep -q '^reader\.1\.revoked	0$' out
+    grep -q '^reader\.1\.label	holt stats$' out
+    grep -q '^disk_bytes	' out
+    holt stats data --readers --json >out
+    python3 -c '
+import json, sys
+readers = json.load(open("out"))["readers"]
+assert len(readers) == 1, readers
+assert (readers[0]["kind"], readers[0]["label"]) == ("snapshot", "holt stats")
+assert readers[0]["pinned_bytes"] == 0 and readers[0]["revoked"] == 0 and readers[0]["age_ms"] < 60000'
+    holt stats data --json >out
+    if grep -q '"readers"' out; then fail "readers without --readers"; fi
+    holt stats data >out
+    if grep -q '^reader' out; then fail "readers without --readers"; fi
+    status_is 2 holt stats data --readers=yes
+}
+
 test_flush_and_compact_keep_what_is_there() {
     for key in a b c; do
         holt put data "$key" "1$key"

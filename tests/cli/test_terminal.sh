@@ -40,6 +40,15 @@ test_stats_omit_zeros_on_a_terminal() {
     if grep -q 'snapshots_revoked' out; then fail "a zero is shown"; fi
 }
 
+test_readers_are_a_table_on_a_terminal() {
+    holt put data k v
+    on_terminal "'$exe' stats data --readers"
+    shows 'KIND'
+    shows 'LABEL'
+    shows 'snapshot'
+    shows 'holt stats'
+}
+
 test_load_draws_progress_on_a_terminal_only() {
     i=0
     while [ $i -lt 60000 ]; do

@@ -288,7 +288,7 @@ static void database_options_out_of_range_are_refused(void **state)
         {{.flags = UINT32_MAX}, "flags"},
         {{.log_level = 5}, "log_level"},
         {{.reserved = {1}}, "reserved"},
-        {{.reserved = {0, 0, 0, 0, 0, 0, 1}}, "reserved"},
+        {{.reserved = {0, 0, 0, 0, 0, 1}}, "reserved"},
         {{.reserved32 = 1}, "reserved"},
         {{.open_files_max = 15}, "open_files_max"},
         {{.open_files_max = (1 << 20) + 1}, "open_files_max"},
@@ -311,8 +311,10 @@ static void options_of_calls_out_of_range_are_refused(void **state)
     const holt_txn_options bad_txn[] = {{.flags = 8},
                                         {.flags = HOLT_TXN_BLIND | HOLT_TXN_READ_ONLY},
                                         {.flags = HOLT_TXN_BLIND, .durability = 4},
-                                        {.flags = HOLT_TXN_BLIND, .reserved = {1}}};
-    const holt_cursor_options bad_cursor[] = {{.flags = 2}, {.reserved32 = 1}, {.reserved = {1}}};
+                                        {.flags = HOLT_TXN_BLIND, .reserved = {1}},
+                                        {.flags = HOLT_TXN_BLIND, .label = "new\nline"}};
+    const holt_cursor_options bad_cursor[] = {
+        {.flags = 2}, {.reserved32 = 1}, {.reserved = {1}}, {.label = "cut \xc3"}};
     const holt_put_options bad_put[] = {
         {.flags = 2}, {.reserved32 = 1}, {.reserved = {0, 0, 0, 0, 0, 0, 0, 1}}};
     for (size_t i = 0; i < sizeof bad_txn / sizeof *bad_txn; i++) {

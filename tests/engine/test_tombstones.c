@@ -244,7 +244,7 @@ static holt_cursor *open_prefix(sim_db *sim, const char *prefix)
 static const memtable_work *work_of(const holt_cursor *c)
 {
     assert_true(read_state_of(c)->in_memory);
-    return memtable_iterator_work(read_state_of(c)->iterator);
+    return memtable_iterator_work(read_state_of(c)->hold.iterator);
 }
 
 /* The neighbours of a prefix are all deleted: its cursor must not find that out one by one. */

@@ -37,6 +37,7 @@ int main(void)
     FIELD(holt_options, log_ctx);
     FIELD(holt_options, open_files_max);
     FIELD(holt_options, reserved32);
+    FIELD(holt_options, max_reader_age_ms);
     FIELD(holt_options, reserved);
     SIZE(holt_collection_options);
     FIELD(holt_collection_options, kind);
@@ -54,6 +55,7 @@ int main(void)
     SIZE(holt_txn_options);
     FIELD(holt_txn_options, flags);
     FIELD(holt_txn_options, durability);
+    FIELD(holt_txn_options, label);
     FIELD(holt_txn_options, reserved);
     SIZE(holt_load_options);
     FIELD(holt_load_options, flags);
@@ -65,6 +67,7 @@ int main(void)
     FIELD(holt_cursor_options, prefix);
     FIELD(holt_cursor_options, flags);
     FIELD(holt_cursor_options, reserved32);
+    FIELD(holt_cursor_options, label);
     FIELD(holt_cursor_options, reserved);
     SIZE(holt_db_stats);
     FIELD(holt_db_stats, puts);
@@ -123,6 +126,12 @@ int main(void)
     FIELD(holt_collection_info, tombstones);
     FIELD(holt_collection_info, memtable_entries);
     FIELD(holt_collection_info, disk_bytes);
+    SIZE(holt_reader);
+    FIELD(holt_reader, kind);
+    FIELD(holt_reader, revoked);
+    FIELD(holt_reader, age_ms);
+    FIELD(holt_reader, pinned_bytes);
+    FIELD(holt_reader, label);
     SIZE(holt_batch_entry);
     FIELD(holt_batch_entry, op);
     FIELD(holt_batch_entry, reserved32);

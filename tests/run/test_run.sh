@@ -24,7 +24,7 @@ expect_run() { # WHAT FILE COUNT
     [ "$(count)" = "$3" ] || fail "$1: $(count) records instead of $3"
     grep -q 'scan .*--reverse' "$work/out" || fail "$1: no reverse scan"
     grep -q '/s' "$work/out" || fail "$1: no rates"
-    grep -q 'To go on' "$work/out" || fail "$1: does not say what to type next"
+    grep -q 'Next, try' "$work/out" || fail "$1: does not say what to type next"
     left=$(find "$work" -name '*.input' -o -name '*.notes')
     [ -z "$left" ] || fail "$1: leaves $left behind"
 }

@@ -378,6 +378,24 @@ static bool make_durable(actor *a)
         (unsigned long long)before.last_seqno, (unsigned long long)after.last_seqno);
 }
 
+static holt_status check_reader(void *ctx, const holt_reader *reader)
+{
+    unsigned *wrong = ctx;
+    *wrong += reader->kind < HOLT_READER_SNAPSHOT || reader->kind > HOLT_READER_CURSOR || *reader->label;
+    return HOLT_OK;
+}
+
+/* Beside readers that begin, end and are revoked. */
+static bool list_readers(actor *a)
+{
+    unsigned wrong = 0;
+    holt_status rc = holt_readers(a->w->db, check_reader, &wrong);
+    if (rc != HOLT_OK) return upkeep_answer(a, "list of readers", rc);
+    return wrong == 0 || verdict_fail(&a->w->record->verdict,
+                                      "thread %u: %u listed readers have a wrong kind or label", a->number,
+                                      wrong);
+}
+
 static bool compact(actor *a)
 {
     static const holt_slice open_end = {NULL, 0};
@@ -681,7 +699,7 @@ static bool step(actor *a)
     if (choice < 580) return write_row(a);
     if (choice < 660) return a->w->parts.no_catalog || change_catalog(a);
     if (choice < 670) return make_durable(a);
-    if (choice < 675) return compact(a);
+    if (choice < 675) return compact(a) && list_readers(a);
     if (choice < 677) return verify_live(a);
     if (choice < 697) return a->w->parts.no_catalog || race(a);
     if (choice < 730) return a->w->parts.no_watch || watch_somebody(a);
@@ -770,7 +788,8 @@ holt_status stress_open(stress_world *w)
     holt_options o = {.memory_bytes = 16 << 20,
                       .memtable_bytes = 64 << 10,
                       .interval_ms = STRESS_INTERVAL_MS,
-                      .background_threads = 2};
+                      .background_threads = 2,
+                      .max_reader_age_ms = w->seed / 2 % 2 ? 20 : 0};
     static const uint32_t kinds[SHARED] = {HOLT_LSM, HOLT_BTREE};
     holt_status rc = holt_open_on(w->os, w->path, &o, &w->db);
     for (unsigned p = 0; p < SHARED && rc == HOLT_OK; p++) {

@@ -1,7 +1,8 @@
-/* cmd_stats.c -- holt stats: every field of holt_db_stats, and the main ones of each collection. */
+/* cmd_stats.c -- holt stats: every field of holt_db_stats, the main ones of each collection, the readers. */
 #include "commands/commands.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,9 +116,16 @@ static const char *value_for_people(char *text, uint64_t value, stat_unit unit)
     return number_grouped(text, value);
 }
 
+enum { OPTION_READERS = CLI_LONG };
+
+typedef struct stats_settings {
+    bool readers;
+} stats_settings;
+
 typedef struct stats_printer {
     output_form form;
     json_writer json;
+    unsigned readers; /* printed so far */
 } stats_printer;
 
 /* The form for people omits fields that are zero. */
@@ -213,28 +221,132 @@ static holt_status print_collections(stats_printer *p, session *s)
     return status;
 }
 
+/* ---------------------------------------------------------------- readers */
+
+static const char *reader_kind_name(uint32_t kind)
+{
+    static const char *const names[] = {"?", "snapshot", "batch", "transaction", "cursor"};
+    return names[kind < sizeof names / sizeof *names ? kind : 0];
+}
+
+static void print_reader_row(const holt_reader *reader)
+{
+    char age[NUMBER_TEXT], pinned[NUMBER_TEXT];
+    printf("  %-12s%12s%16s  %-8s", reader_kind_name(reader->kind),
+           number_duration(age, reader->age_ms * 1000000), number_bytes(pinned, reader->pinned_bytes),
+           reader->revoked ? "revoked" : "");
+    output_write_text(holt_str(reader->label));
+    putchar('\n');
+}
+
+static void print_reader_lines(unsigned number, const holt_reader *reader)
+{
+    printf("reader.%u.kind\t%s\n", number, reader_kind_name(reader->kind));
+    printf("reader.%u.age_ms\t%" PRIu64 "\n", number, reader->age_ms);
+    printf("reader.%u.pinned_bytes\t%" PRIu64 "\n", number, reader->pinned_bytes);
+    printf("reader.%u.revoked\t%" PRIu32 "\n", number, reader->revoked);
+    printf("reader.%u.label\t", number);
+    output_write_text(holt_str(reader->label));
+    putchar('\n');
+}
+
+static void print_reader_json(json_writer *json, const holt_reader *reader)
+{
+    json_object_begin(json);
+    json_member_string(json, "kind", reader_kind_name(reader->kind));
+    json_member_u64(json, "age_ms", reader->age_ms);
+    json_member_u64(json, "pinned_bytes", reader->pinned_bytes);
+    json_member_u64(json, "revoked", reader->revoked);
+    json_member_string(json, "label", reader->label);
+    json_object_end(json);
+}
+
+static holt_status print_reader(void *ctx, const holt_reader *reader)
+{
+    stats_printer *p = ctx;
+    p->readers++;
+    switch (p->form) {
+    case OUTPUT_PEOPLE:
+        print_reader_row(reader);
+        break;
+    case OUTPUT_PLAIN:
+        print_reader_lines(p->readers, reader);
+        break;
+    case OUTPUT_JSON:
+        print_reader_json(&p->json, reader);
+        break;
+    }
+    return HOLT_OK;
+}
+
+static holt_status print_readers(stats_printer *p, holt *db)
+{
+    if (p->form == OUTPUT_PEOPLE)
+        printf("\nreaders\n  %-12s%12s%16s  %-8s%s\n", "KIND", "AGE", "PINNED", "", "LABEL");
+    if (p->form == OUTPUT_JSON) {
+        json_name(&p->json, "readers");
+        json_array_begin(&p->json);
+    }
+    holt_status status = holt_readers(db, print_reader, p);
+    if (p->form == OUTPUT_JSON) json_array_end(&p->json);
+    return status;
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static holt_status print_all(stats_printer *p, session *s)
+{
+    const stats_settings *settings = s->call->own;
+    holt_db_stats stats;
+    holt_status status = holt_stats(s->db, &stats, sizeof stats);
+    if (status != HOLT_OK) return status;
+    if (p->form == OUTPUT_JSON) json_object_begin(&p->json);
+    print_database(p, s, &stats);
+    status = print_collections(p, s);
+    if (status == HOLT_OK && settings->readers) status = print_readers(p, s->db);
+    if (p->form == OUTPUT_JSON) {
+        json_object_end(&p->json);
+        json_line_end(&p->json);
+    }
+    return status;
+}
+
+/* The readers listed are those of this process, so --readers shows one that the command opens itself. */
 static int print_stats(session *s, void *ctx)
 {
-    holt_db_stats stats;
+    const stats_settings *settings = s->call->own;
+    const holt_txn_options own = {.flags = HOLT_TXN_READ_ONLY, .label = "holt stats"};
+    holt_txn *snapshot = NULL;
     stats_printer p = {.form = output_form_for(s->call->json)};
     (void)ctx;
     json_init(&p.json, stdout, output_is_terminal());
-    holt_status status = holt_stats(s->db, &stats, sizeof stats);
-    if (status != HOLT_OK) return session_result(s, status);
-    if (p.form == OUTPUT_JSON) json_object_begin(&p.json);
-    print_database(&p, s, &stats);
-    status = print_collections(&p, s);
-    if (p.form == OUTPUT_JSON) {
-        json_object_end(&p.json);
-        json_line_end(&p.json);
-    }
-    return session_result(s, status);
+    holt_status status = settings->readers ? holt_begin(s->db, &own, &snapshot) : HOLT_OK;
+    if (status == HOLT_OK) status = print_all(&p, s);
+    int code = session_result(s, status);
+    holt_rollback(snapshot);
+    return code;
+}
+
+static bool stats_option(cli_call *call, int code, char *value)
+{
+    stats_settings *settings = call->own;
+    (void)value;
+    if (code != OPTION_READERS) return false;
+    settings->readers = true;
+    return true;
 }
 
 static int run(cli_call *call)
 {
     return session_run(call, SESSION_READ, print_stats, NULL);
 }
+
+static const stats_settings defaults;
+
+static const cli_option stats_options[] = {
+    {OPTION_READERS, "readers", NULL, "also list the open transactions and cursors"},
+    {0, NULL, NULL, NULL},
+};
 
 const cli_command command_stats = {
     .name = "stats",
@@ -245,11 +357,18 @@ const cli_command command_stats = {
         "NUMBER (bytes and nanoseconds), on a terminal fields that are zero are omitted, with --json the\n"
         "output is one object. Counts of operations are those of this command alone, which has just opened\n"
         "the database; sizes are the present ones. The entries of a collection are those of its tree,\n"
-        "including older versions of a key; 'holt count' counts exactly.",
+        "including older versions of a key; 'holt count' counts exactly.\n"
+        "--readers lists the transactions and cursors of this process: this command's own snapshot, with\n"
+        "the label 'holt stats'. A program lists those of its own with holt_readers.",
     .examples = "  holt stats data\n"
                 "  holt stats data | grep disk_bytes\n"
-                "  holt stats data --json | jq .database",
+                "  holt stats data --json | jq .database\n"
+                "  holt stats data --readers",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_JSON,
+    .options = stats_options,
+    .option = stats_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = 1,
     .run = run,

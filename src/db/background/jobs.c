@@ -60,10 +60,12 @@ static uint64_t sync_job_step(void *ctx)
 static uint64_t release_job_step(void *ctx)
 {
     holt *db = ctx;
+    uint64_t expiry = snapshot_revoke_expired(db);
     if (release_step(&db->versions)) return os_clock_ns(db->os) + 1000000;
     /* No version is waiting for its epoch any more, so only readers retain these bytes. Relaxed: a figure. */
     uint64_t retained = atomic_load_explicit(&db->versions.retained_bytes, memory_order_relaxed);
-    if (retained <= db->set.memory_bytes / 4 || !snapshot_revoke_oldest(db)) return OS_JOB_IDLE;
+    if (retained <= db->set.memory_bytes / 4 || !snapshot_revoke_oldest(db))
+        return expiry == OS_FOREVER ? OS_JOB_IDLE : expiry;
     event_log_write(db->events, HOLT_LOG_WARN,
                     "readers keep %" PRIu64 " bytes of flushed memtables: the oldest snapshot is revoked",
                     retained);

@@ -6,7 +6,8 @@
  *   holt-prepare  makes the next log segment and the ballast file ready          a rotation, a flush
  *   holt-sync     syncs what HOLT_INTERVAL commits have appended                 the first such commit
  *   holt-release  destroys versions without readers, and with them files;        a new version; a version's
- *                 revokes snapshots that keep too much memory                    last reader
+ *                 revokes snapshots that keep too much memory or are too old     last reader; the expiry of a
+ *                                                                                snapshot
  *   holt-compact  merges runs, one collection at a time, in steps;               a flush; then a pause
  *                 reclaims pages of B+trees (page_reclaim.h)
  */

@@ -7,21 +7,6 @@
 #include "db/db.h"
 #include "db/tree/tree_kind.h"
 
-/* The length of the UTF-8 sequence at s (valid, no control character), or 0. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-    if (s[0] == 0xc2 && s[1] < 0xa0) return 0; /* control characters too: U+0080 to U+009F */
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* overlong; surrogates */
-    if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0; /* overlong; past U+10FFFF */
-    return n;
-}
-
 holt_status name_check(const char *name)
 {
     if (!name) return status_set(HOLT_INVALID, "the collection name is NULL");
@@ -30,14 +15,7 @@ holt_status name_check(const char *name)
     if (size > NAME_BYTES_MAX)
         return status_set(HOLT_INVALID, "the collection name has %zu bytes; at most %d are allowed", size,
                           NAME_BYTES_MAX);
-    for (size_t at = 0, n; at < size; at += n) {
-        n = utf8_length((const unsigned char *)name + at);
-        if (n == 0)
-            return status_set(HOLT_INVALID,
-                              "the collection name must be UTF-8 without control characters; byte %zu is not",
-                              at);
-    }
-    return HOLT_OK;
+    return text_check(name, size, "the collection name");
 }
 
 holt_status collection_spec_init(const holt *db, const holt_collection_options *o, collection_spec *out)

@@ -44,10 +44,10 @@ static bool at_end(holt_cursor *cur, cursor_place place)
     return false;
 }
 
-/* A memtable may be taken from under a cursor between its moves (snapshot.h), so what it shows is its own. */
+/* What a cursor reads may be taken from it between its moves (snapshot.h), so what it shows is its own. */
 static bool copy_entry(holt_cursor *cur)
 {
-    const iterator *s = read_state_of(cur)->iterator;
+    const iterator *s = read_state_of(cur)->hold.iterator;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, s->key);
     if (!(cur->flags & HOLT_CURSOR_KEYS_ONLY)) buffer_append(&cur->copy, s->value);
@@ -68,7 +68,7 @@ static bool show(holt_cursor *cur, slice key, slice value)
 /* Shows the iterator's entry if it is one: in range and no tombstone; else goes on in the given direction. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
-    iterator *s = read_state_of(cur)->iterator;
+    iterator *s = read_state_of(cur)->hold.iterator;
     if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
@@ -78,9 +78,9 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
     }
-    if (read_state_of(cur)->in_memory && !copy_entry(cur))
+    if (read_state_of(cur)->revocable && !copy_entry(cur))
         return fail(cur, status_no_memory(s->key.size + s->value.size));
-    if (!read_state_of(cur)->in_memory) return show(cur, s->key, s->value);
+    if (!read_state_of(cur)->revocable) return show(cur, s->key, s->value);
     return show(cur, slice_of(cur->copy.data, s->key.size),
                 slice_of(cur->copy.data + s->key.size, s->value.size));
 }
@@ -89,8 +89,8 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 static inline bool settle(holt_cursor *cur, bool forward)
 {
     const cursor_read_state *st = read_state_of(cur);
-    const iterator *s = st->iterator;
-    bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending && !st->in_memory;
+    const iterator *s = st->hold.iterator;
+    bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending && !st->revocable;
     if (!plain || !slice_is_open(forward ? cur->upper : cur->lower)) return accept_slow(cur, forward);
     return show(cur, s->key, s->value);
 }
@@ -100,7 +100,7 @@ static const slice no_key = {"", 0};
 static bool cursor_first(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
-    iterator *s = read_state_of(cur)->iterator;
+    iterator *s = read_state_of(cur)->hold.iterator;
     if (slice_is_open(cur->lower))
         s->ops->first(s);
     else
@@ -111,7 +111,7 @@ static bool cursor_first(holt_cursor *cur, slice unused)
 static bool cursor_last(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
-    iterator *s = read_state_of(cur)->iterator;
+    iterator *s = read_state_of(cur)->hold.iterator;
     if (slice_is_open(cur->upper)) {
         s->ops->last(s);
         return settle(cur, false);
@@ -133,7 +133,7 @@ static bool cursor_next(holt_cursor *cur, slice unused)
     case CURSOR_ON:
         break;
     }
-    read_state_of(cur)->iterator->ops->next(read_state_of(cur)->iterator);
+    read_state_of(cur)->hold.iterator->ops->next(read_state_of(cur)->hold.iterator);
     return settle(cur, true);
 }
 
@@ -149,7 +149,7 @@ static bool cursor_prev(holt_cursor *cur, slice unused)
     case CURSOR_ON:
         break;
     }
-    read_state_of(cur)->iterator->ops->prev(read_state_of(cur)->iterator);
+    read_state_of(cur)->hold.iterator->ops->prev(read_state_of(cur)->hold.iterator);
     return settle(cur, false);
 }
 
@@ -157,7 +157,7 @@ static bool cursor_seek(holt_cursor *cur, slice key)
 {
     if (below_range(cur, key)) return cursor_first(cur, key);
     if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
-    read_state_of(cur)->iterator->ops->seek(read_state_of(cur)->iterator, key);
+    read_state_of(cur)->hold.iterator->ops->seek(read_state_of(cur)->hold.iterator, key);
     return settle(cur, true);
 }
 
@@ -165,7 +165,7 @@ static bool cursor_seek_last(holt_cursor *cur, slice key)
 {
     if (above_range(cur, key)) return cursor_last(cur, key);
     if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
-    read_state_of(cur)->iterator->ops->seek_last(read_state_of(cur)->iterator, key);
+    read_state_of(cur)->hold.iterator->ops->seek_last(read_state_of(cur)->hold.iterator, key);
     return settle(cur, false);
 }
 
@@ -186,11 +186,11 @@ static bool lies_in(slice file_range, slice whole)
     return file_range.size > 0 && at >= begin && at - begin < whole.size;
 }
 
-/* A key that lies in what the cursor shows is written over by the move that it is for. Shown entries of
- * memtables are copies, which are written after it. */
+/* A key that lies in what the cursor shows is written over by the move that it is for. A revocable cursor
+ * shows copies, which are written after it. */
 static holt_status keep_own_key(holt_cursor *cur, slice *key)
 {
-    if (read_state_of(cur)->in_memory || !(lies_in(*key, cur->key) || lies_in(*key, cur->value)))
+    if (read_state_of(cur)->revocable || !(lies_in(*key, cur->key) || lies_in(*key, cur->value)))
         return HOLT_OK;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, *key);
@@ -199,7 +199,7 @@ static holt_status keep_own_key(holt_cursor *cur, slice *key)
     return HOLT_OK;
 }
 
-/* A move, with the memtables held that it may touch. The cursor's handle has been entered. */
+/* A move, in the snapshot if it could be revoked. The cursor's handle has been entered. */
 static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
 {
     status_begin_call();
@@ -208,10 +208,10 @@ static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *c
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &read_state_of(cur)->own;
     holt_status rc = keep_own_key(cur, &key);
-    if (rc == HOLT_OK && read_state_of(cur)->in_memory) rc = snapshot_enter(snap);
+    if (rc == HOLT_OK && read_state_of(cur)->revocable) rc = snapshot_enter(snap);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = go(cur, key);
-    if (read_state_of(cur)->in_memory) snapshot_leave(cur->db, snap);
+    if (read_state_of(cur)->revocable) snapshot_leave(cur->db, snap);
     os_run_pending(cur->db->os);
     return result;
 }
@@ -248,7 +248,7 @@ bool holt_cursor_last(holt_cursor *cur)
  * preparation. Most steps of a walk are such. */
 static inline bool walks_on(const holt_cursor *cur)
 {
-    return cur->place == CURSOR_ON && !cur->txn && !read_state_of(cur)->in_memory && !cur->runs_pending &&
+    return cur->place == CURSOR_ON && !cur->txn && !read_state_of(cur)->revocable && !cur->runs_pending &&
            collection_lives(cur->collection);
 }
 
@@ -258,7 +258,7 @@ bool holt_cursor_next(holt_cursor *cur)
     bool result;
     if (walks_on(cur)) {
         status_begin_call();
-        iterator *s = read_state_of(cur)->iterator;
+        iterator *s = read_state_of(cur)->hold.iterator;
         s->ops->next(s);
         result = settle(cur, true);
     } else {
@@ -274,7 +274,7 @@ bool holt_cursor_prev(holt_cursor *cur)
     bool result;
     if (walks_on(cur)) {
         status_begin_call();
-        iterator *s = read_state_of(cur)->iterator;
+        iterator *s = read_state_of(cur)->hold.iterator;
         s->ops->prev(s);
         result = settle(cur, false);
     } else {

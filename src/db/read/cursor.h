@@ -14,10 +14,10 @@ typedef enum cursor_place {
 
 /* What a cursor reads. */
 typedef struct cursor_read_state {
-    snapshot own;            /* of a cursor without a transaction */
-    collection_version *state; /* a reference: the trees; NULL: the collection is not in the snapshot */
-    iterator *iterator;          /* over all that the snapshot sees */
-    bool in_memory;          /* some of it is memtables */
+    snapshot own;   /* of a cursor without a transaction */
+    tree_hold hold; /* state NULL: the collection is not in the snapshot */
+    bool in_memory; /* some of it is memtables */
+    bool revocable; /* it may be lost between two calls, so each enters the snapshot and copies the entry */
 } cursor_read_state;
 
 struct holt_cursor {
@@ -27,7 +27,7 @@ struct holt_cursor {
     holt_txn *txn;               /* a user of it; or NULL */
     cursor_read_state read_states[2];      /* the one read, and room for the next (refresh); they do not move,
                                               for snapshots are linked */
-    unsigned current;
+    unsigned current;            /* changed by the owner, with snapshots.mu held */
     uint32_t flags;
     void *bounds;                /* the bytes of lower and upper */
     slice lower, upper;          /* {NULL, 0}: open */

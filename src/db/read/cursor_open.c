@@ -4,7 +4,7 @@
  * memtables of the snapshot's version that have entries of the collection, and those over the collection's
  * tree. A reference on the collection version keeps the tree; the version is needed for its memtables only.
  * So a cursor of its own snapshot that reads no memtable gives the version back at once, and cannot have its
- * snapshot revoked (snapshot.h).
+ * snapshot revoked for its memory (snapshot.h).
  */
 #include "db/read/cursor.h"
 
@@ -89,13 +89,13 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
 
 static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_read_state *out)
 {
-    const collection_version *s = out->state;
+    const collection_version *s = out->hold.state;
     size_t most = s ? snap->version->generation_count + collection_tree_iterators_max(&s->tree) : 0,
            count = 0;
     iterator **children = mem_alloc_zero(most + 1, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
     holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;
-    if (rc == HOLT_OK) return merge_open(children, count, &out->iterator);
+    if (rc == HOLT_OK) return merge_open(children, count, &out->hold.iterator);
     while (count > 0)
         iterator_close(children[--count]);
     mem_free(children);
@@ -104,21 +104,19 @@ static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, 
 
 static void close_read_state(const holt_cursor *cur, cursor_read_state *st)
 {
-    iterator_close(st->iterator);
+    snapshot_unhold(cur->db, &st->hold);
     snapshot_release(cur->db, &st->own);
-    collection_version_release(&cur->db->versions, st->state);
-    memset(st, 0, sizeof *st);
 }
 
-/* Whether the old iterator serves the new snapshot: it reads the same tree, and neither snapshot needs a
- * memtable. An iterator on a large value is not kept, for the value would stay in memory until the next
- * move. */
+/* Whether the old iterator serves the new snapshot: it reads the same tree, cannot be revoked, and neither
+ * snapshot needs a memtable. An iterator on a large value is not kept, for the value would stay in memory
+ * until the next move. */
 static bool can_keep(const cursor_read_state *old, const cursor_read_state *st, const version *v)
 {
     enum { VALUE_KEEP = 64 << 10 };
-    if (!old || old->in_memory || old->state != st->state || old->iterator->value.size > VALUE_KEEP)
-        return false;
-    return !st->state || !has_entries(v, st->state);
+    if (!old || old->revocable || old->hold.state != st->hold.state) return false;
+    if (old->hold.iterator->value.size > VALUE_KEEP) return false;
+    return !st->hold.state || !has_entries(v, st->hold.state);
 }
 
 /* Opens what the cursor reads. `old` is what it has read so far, NULL when it is being opened; on success its
@@ -127,6 +125,7 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
 {
     memset(st, 0, sizeof *st);
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
+    st->own.label = cur->handle.label;
     holt_status rc = cur->txn ? HOLT_OK : snapshot_take(cur->db, &st->own);
     if (rc == HOLT_OK) rc = snapshot_enter(snap);
     if (rc != HOLT_OK) {
@@ -135,13 +134,15 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
     }
     collection_version *s =
         version_collection(snap->version, cur->collection->slot, cur->collection->spec.id);
-    st->state = s ? collection_version_ref(s) : NULL;
+    st->hold.state = s ? collection_version_ref(s) : NULL;
     if (can_keep(old, st, snap->version)) {
-        st->iterator = old->iterator;
-        old->iterator = NULL;
+        st->hold.iterator = old->hold.iterator;
+        old->hold.iterator = NULL;
     } else {
         rc = merge_children(cur, snap, st);
     }
+    st->revocable = st->in_memory || cur->db->set.max_reader_age_ns;
+    snapshot_hold(cur->db, snap, &st->hold);
     snapshot_leave(cur->db, snap);
     if (rc != HOLT_OK)
         close_read_state(cur, st);
@@ -154,13 +155,14 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
 
 static holt_status check_options(const holt_cursor_options *o)
 {
-    if (!reserved_zero(o->reserved, 8) || o->reserved32)
+    if (!reserved_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved) || o->reserved32)
         return status_set(HOLT_INVALID, "holt_cursor_options: reserved words must be zero");
     if (o->flags & ~(uint32_t)HOLT_CURSOR_KEYS_ONLY)
         return status_set(HOLT_INVALID, "holt_cursor_options.flags = %u: unknown flags", o->flags);
     holt_status rc = bound_check(o->lower, "holt_cursor_options.lower");
     if (rc == HOLT_OK) rc = bound_check(o->upper, "holt_cursor_options.upper");
     if (rc == HOLT_OK) rc = bound_check(o->prefix, "holt_cursor_options.prefix");
+    if (rc == HOLT_OK) rc = label_check(o->label, "holt_cursor_options.label");
     return rc;
 }
 
@@ -195,6 +197,7 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     cur->collection = c;
     cur->txn = t;
     cur->flags = o->flags;
+    handle_label(&cur->handle, o->label);
     cur->runs_pending = os_has_pending(c->db->os);
     holt_status rc = set_bounds(cur, o);
     if (rc == HOLT_OK) rc = open_read_state(cur, NULL, read_state_of(cur));
@@ -235,8 +238,10 @@ static holt_status refresh(holt_cursor *cur)
     cursor_read_state *old = &cur->read_states[cur->current], *fresh = &cur->read_states[1 - cur->current];
     rc = open_read_state(cur, old, fresh);
     if (rc == HOLT_OK) {
-        close_read_state(cur, old);
+        os_mutex_lock(&cur->db->snapshots.mu); /* holt_readers() reads it */
         cur->current = 1 - cur->current;
+        os_mutex_unlock(&cur->db->snapshots.mu);
+        close_read_state(cur, old);
         cur->place = CURSOR_FRESH;
         cur->status = HOLT_OK;
     }

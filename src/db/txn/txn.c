@@ -115,7 +115,7 @@ void txn_clear_writes(holt_txn *t)
 static holt_status check_options(const holt_txn_options *o)
 {
     const uint32_t known = HOLT_TXN_READ_ONLY | HOLT_TXN_BLIND | HOLT_TXN_SERIALIZABLE;
-    if (!reserved_zero(o->reserved, 8))
+    if (!reserved_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved))
         return status_set(HOLT_INVALID, "holt_txn_options: reserved words must be zero");
     if (o->flags & ~known)
         return status_set(HOLT_INVALID, "holt_txn_options.flags = %u: unknown flags", o->flags);
@@ -124,6 +124,8 @@ static holt_status check_options(const holt_txn_options *o)
     if (o->durability > HOLT_PROCESS)
         return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is not a holt_durability",
                           o->durability);
+    holt_status rc = label_check(o->label, "holt_txn_options.label");
+    if (rc != HOLT_OK) return rc;
     if (o->flags == 0 || o->flags == HOLT_TXN_SERIALIZABLE)
         return status_set(HOLT_UNSUPPORTED, "transactions that read and write are not supported in this "
                                             "release; use HOLT_TXN_READ_ONLY or HOLT_TXN_BLIND");
@@ -170,11 +172,14 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     t->users = 1;
     t->flags = o->flags;
     t->durability = o->durability ? o->durability : db->set.durability;
+    handle_label(&t->handle, o->label);
+    t->snapshot.label = t->handle.label;
     if (t->flags & HOLT_TXN_READ_ONLY) rc = snapshot_take(db, &t->snapshot);
     if (rc != HOLT_OK) {
         mem_free(t);
         return rc;
     }
+    t->begun_ns = t->snapshot.taken_ns ? t->snapshot.taken_ns : os_clock_ns(db->os);
     handle_begin(db, &t->handle, HANDLE_TXN);
     *out = t;
     return api_exit(db, HOLT_OK);

@@ -13,6 +13,7 @@ struct holt_txn {
     handle handle; /* closed when the transaction has ended */
     holt *db;
     uint32_t flags, durability;
+    uint64_t begun_ns;
     bool ended;        /* by its owner, not by a forced close */
     snapshot snapshot; /* HOLT_TXN_READ_ONLY */
     write_set writes;  /* HOLT_TXN_BLIND */

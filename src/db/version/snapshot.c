@@ -5,7 +5,8 @@
 #include "db/db.h"
 
 #include <assert.h>
-#include "db/version/version_set.h"
+#include <inttypes.h>
+#include <stdio.h>
 
 holt_status snapshot_take(holt *db, snapshot *s)
 {
@@ -23,16 +24,75 @@ holt_status snapshot_take(holt *db, snapshot *s)
     s->taken_ns = os_clock_ns(db->os);
     atomic_init(&s->pin, 0);
 
-    os_mutex_lock(&db->snapshots.mu);
+    s->expires_ns = db->set.max_reader_age_ns ? s->taken_ns + db->set.max_reader_age_ns : OS_FOREVER;
+    s->clock = db->os;
+    s->holds = NULL;
+
+    snapshot_list *l = &db->snapshots;
+    os_mutex_lock(&l->mu);
     s->newer = NULL;
-    s->older = db->snapshots.newest;
+    s->older = l->newest;
     if (s->older)
         s->older->newer = s;
     else
-        db->snapshots.oldest = s;
-    db->snapshots.newest = s;
-    os_mutex_unlock(&db->snapshots.mu);
+        l->oldest = s;
+    l->newest = s;
+    if (!l->unexpired) l->unexpired = s;
+    /* Later snapshots expire later, so the job needs waking for the first one only. */
+    bool wake = db->set.max_reader_age_ns && !l->armed;
+    if (wake) l->armed = true;
+    os_mutex_unlock(&l->mu);
+    if (wake && db->versions.release_job) os_job_wake(db->versions.release_job);
     return HOLT_OK;
+}
+
+/* ---------------------------------------------------------------- what a snapshot holds */
+
+void snapshot_hold(holt *db, snapshot *s, tree_hold *h)
+{
+    os_mutex_lock(&db->snapshots.mu);
+    h->snapshot = s;
+    h->prev = NULL;
+    h->next = s->holds;
+    if (h->next) h->next->prev = h;
+    s->holds = h;
+    os_mutex_unlock(&db->snapshots.mu);
+}
+
+/* Unlinks and releases. */
+static void drop_hold(holt *db, tree_hold *h)
+{
+    os_mutex_assert_held(&db->snapshots.mu);
+    if (h->snapshot) {
+        if (h->prev)
+            h->prev->next = h->next;
+        else
+            h->snapshot->holds = h->next;
+        if (h->next) h->next->prev = h->prev;
+        h->snapshot = NULL;
+    }
+    iterator_close(h->iterator);
+    collection_version_release(&db->versions, h->state);
+    h->iterator = NULL;
+    h->state = NULL;
+}
+
+void snapshot_unhold(holt *db, tree_hold *h)
+{
+    os_mutex_lock(&db->snapshots.mu);
+    drop_hold(db, h);
+    os_mutex_unlock(&db->snapshots.mu);
+}
+
+/* Drops the holds and takes the version, which the caller must release once it has unlocked mu. */
+static version *take_all(holt *db, snapshot *s)
+{
+    os_mutex_assert_held(&db->snapshots.mu);
+    while (s->holds)
+        drop_hold(db, s->holds);
+    version *v = s->version;
+    s->version = NULL;
+    return v;
 }
 
 void snapshot_drop_version(holt *db, snapshot *s)
@@ -44,38 +104,52 @@ void snapshot_drop_version(holt *db, snapshot *s)
     version_release(&db->versions, v);
 }
 
-/* Wakes the release job if it waits for this one before it revokes another. */
-static void drop_version(holt *db, snapshot *s)
+void snapshot_release(holt *db, snapshot *s)
 {
-    snapshot_drop_version(db, s);
+    if (!s->taken_ns) return;
+    snapshot_list *l = &db->snapshots;
+    os_mutex_lock(&l->mu);
+    version *v = take_all(db, s);
+    if (s->older)
+        s->older->newer = s->newer;
+    else
+        l->oldest = s->newer;
+    if (s->newer)
+        s->newer->older = s->older;
+    else
+        l->newest = s->older;
+    if (l->unexpired == s) l->unexpired = s->newer;
+    s->taken_ns = 0;
+    os_mutex_unlock(&l->mu);
+    version_release(&db->versions, v);
+    /* The release job may wait for this one before it revokes another. */
     bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
     if (revoked && db->versions.release_job) os_job_wake(db->versions.release_job);
 }
 
-void snapshot_release(holt *db, snapshot *s)
-{
-    if (!s->taken_ns) return;
-    drop_version(db, s);
-    os_mutex_lock(&db->snapshots.mu);
-    if (s->older)
-        s->older->newer = s->newer;
-    else
-        db->snapshots.oldest = s->newer;
-    if (s->newer)
-        s->newer->older = s->older;
-    else
-        db->snapshots.newest = s->older;
-    os_mutex_unlock(&db->snapshots.mu);
-    s->taken_ns = 0;
-}
-
 /* ---------------------------------------------------------------- use and revocation */
+
+bool snapshot_is_lost(const snapshot *s, uint64_t now_ns)
+{
+    /* Relaxed: it may be revoked at any moment. */
+    return s->taken_ns &&
+           (now_ns >= s->expires_ns || atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED);
+}
 
 holt_status snapshot_enter(snapshot *s)
 {
-    /* Acquire: pairs with the revoker's release. Whoever finds it revoked does not touch the version. */
-    uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_IN_USE, memory_order_acq_rel);
-    if (!(before & PIN_REVOKED)) return HOLT_OK;
+    /* The release job may be late. */
+    bool expired = s->expires_ns != OS_FOREVER && os_clock_ns(s->clock) >= s->expires_ns;
+    /* A revoked one must not be marked: its revoker would leave it to a reader that never leaves. Acquire:
+     * pairs with the revoker's release. */
+    uint32_t pin = atomic_load_explicit(&s->pin, memory_order_relaxed);
+    while (!expired && !(pin & PIN_REVOKED))
+        if (atomic_compare_exchange_weak_explicit(&s->pin, &pin, pin | PIN_IN_USE, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return HOLT_OK;
+    if (expired || (pin & PIN_EXPIRED))
+        return status_set(HOLT_BUSY, "the snapshot was revoked: it is older than max_reader_age_ms; end or "
+                                     "refresh it");
     return status_set(
         HOLT_BUSY, "the snapshot was revoked: it is the oldest, and readers alone kept more than a quarter "
                    "of memory_bytes in memtables; end or refresh it");
@@ -84,7 +158,16 @@ holt_status snapshot_enter(snapshot *s)
 void snapshot_leave(holt *db, snapshot *s)
 {
     uint32_t before = atomic_fetch_and_explicit(&s->pin, ~(uint32_t)PIN_IN_USE, memory_order_acq_rel);
-    if (before & PIN_REVOKED) drop_version(db, s); /* revoked while in use */
+    if (!(before & PIN_REVOKED)) return;
+    os_mutex_lock(&db->snapshots.mu);
+    version *v = s->version;
+    if (before & PIN_EXPIRED)
+        v = take_all(db, s);
+    else
+        s->version = NULL;
+    os_mutex_unlock(&db->snapshots.mu);
+    version_release(&db->versions, v);
+    if (db->versions.release_job) os_job_wake(db->versions.release_job); /* it may wait for this one */
 }
 
 /* Whether the version keeps a memtable that has been flushed. */
@@ -128,6 +211,51 @@ bool snapshot_revoke_oldest(holt *db)
     return s != NULL;
 }
 
+/* What the event log says of a revoked snapshot, and its version, to be released without mu. */
+typedef struct expired_snapshot {
+    version *version;
+    uint64_t age_ms;
+    char label[LABEL_BYTES_MAX + 1];
+} expired_snapshot;
+
+/* Revokes the oldest snapshot that has not expired yet, if it does now. */
+static bool revoke_if_expired(holt *db, uint64_t now, expired_snapshot *out)
+{
+    snapshot_list *l = &db->snapshots;
+    os_mutex_assert_held(&l->mu);
+    snapshot *s = l->unexpired;
+    if (!s || now < s->expires_ns) return false;
+    l->unexpired = s->newer;
+    uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED | PIN_EXPIRED, memory_order_acq_rel);
+    if (!(before & PIN_REVOKED)) l->revoked++;
+    /* If it is in use, its reader drops everything when it leaves. */
+    out->version = before & PIN_IN_USE ? NULL : take_all(db, s);
+    out->age_ms = (now - s->taken_ns) / 1000000;
+    snprintf(out->label, sizeof out->label, "%s", s->label ? s->label : "");
+    return true;
+}
+
+uint64_t snapshot_revoke_expired(holt *db)
+{
+    snapshot_list *l = &db->snapshots;
+    expired_snapshot expired;
+    if (!db->set.max_reader_age_ns) return OS_FOREVER;
+    os_mutex_lock(&l->mu);
+    while (revoke_if_expired(db, os_clock_ns(db->os), &expired)) {
+        os_mutex_unlock(&l->mu);
+        version_release(&db->versions, expired.version);
+        event_log_write(db->events, HOLT_LOG_WARN,
+                        "a snapshot is revoked, as it is older than max_reader_age_ms: %" PRIu64
+                        " ms, label \"%s\"",
+                        expired.age_ms, expired.label);
+        os_mutex_lock(&l->mu);
+    }
+    l->armed = l->unexpired != NULL;
+    uint64_t next = l->armed ? l->unexpired->expires_ns : OS_FOREVER;
+    os_mutex_unlock(&l->mu);
+    return next;
+}
+
 /* ---------------------------------------------------------------- the list */
 
 void snapshot_list_init(snapshot_list *l)
@@ -137,7 +265,7 @@ void snapshot_list_init(snapshot_list *l)
 
 void snapshot_list_deinit(snapshot_list *l)
 {
-    assert(!l->oldest && !l->newest);
+    assert(!l->oldest && !l->newest && !l->unexpired);
     os_mutex_deinit(&l->mu);
 }
 

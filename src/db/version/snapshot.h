@@ -1,38 +1,64 @@
 /* snapshot.h -- a point in time to read from: a seqno and a version, held by a transaction or a cursor.
  *
+ * Cursors hold more than the version of their snapshot: the collection version that they read, and an
+ * iterator over it. They link both to the snapshot (tree_hold), so that all of it can be released together.
+ *
  * A version keeps memtables from being freed after their flush. When memtables that only readers keep take
  * more than a quarter of the memory budget, the oldest snapshot that keeps one is revoked: it loses its
  * version, and reads from it return HOLT_BUSY. Trees and files take no memory, so a snapshot that needs
  * nothing else is left alone (snapshot_drop_version).
  *
- *     free --enter--> in use --leave--> free     by the reader, around every use
- *     free --revoke--> revoked                   by the release job. If the snapshot is in use, it loses its
- *                                                version when the reader leaves; until then no other is
- *                                                revoked, as that may be enough
+ * A snapshot that becomes older than holt_options.max_reader_age_ms has expired: it is revoked and loses its
+ * holds as well, so that it keeps neither memory nor files nor pages.
  *
- * Concurrency  Each snapshot is used by one thread at a time; snapshot_revoke_oldest may be called by any
- *              thread.
+ *     free --enter--> in use --leave--> free     by the reader, around every use
+ *     free --revoke--> revoked                   by the release job. If the snapshot is in use, it loses what
+ *                                                it has when the reader leaves. Until then no other is
+ *                                                revoked for its memory, as that may be enough
+ *
+ * In a database with a maximum age, every use of a cursor is a use of its snapshot; in others only that of a
+ * cursor that reads memtables.
+ *
+ * Concurrency  Each snapshot is used by one thread at a time, with the cursors that read it. The revoking
+ *              functions may be called by any thread.
  */
 #ifndef HOLT_DB_VERSION_SNAPSHOT_H
 #define HOLT_DB_VERSION_SNAPSHOT_H
 
+#include "base/iterator.h"
 #include "db/version/version_set.h"
 
+/* What a cursor holds beside its snapshot's version. Guarded by snapshots.mu, but the cursor may use both
+ * without it while the snapshot is entered, or where it cannot expire. */
+typedef struct tree_hold {
+    collection_version *state;     /* a reference: the trees; NULL: none */
+    iterator *iterator;            /* over all that the snapshot sees; NULL: none */
+    struct snapshot *snapshot;     /* that it is linked to; NULL: none */
+    struct tree_hold *prev, *next; /* the others of the snapshot */
+} tree_hold;
+
 typedef struct snapshot {
-    version *version; /* a reference; NULL: revoked, or not needed */
+    version *version; /* a reference, guarded by snapshots.mu like the hold's; NULL: revoked, or not needed */
     seqno seqno;
     uint64_t taken_ns;              /* 0: not taken */
+    uint64_t expires_ns;            /* OS_FOREVER: never */
+    os *clock;                      /* by which it expires */
+    const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */
     _Atomic uint32_t pin;           /* PIN_... */
     struct snapshot *older, *newer; /* snapshots.mu */
+    tree_hold *holds;               /* snapshots.mu */
 } snapshot;
 
-enum { PIN_IN_USE = 1, PIN_REVOKED = 2 };
+/* PIN_EXPIRED: revoked for its age. */
+enum { PIN_IN_USE = 1, PIN_REVOKED = 2, PIN_EXPIRED = 4 };
 
 /* All snapshots of a database, by age. */
 typedef struct snapshot_list {
     os_mutex mu; /* LOCK_RANK_SNAPSHOTS */
     snapshot *oldest, *newest;
-    uint64_t revoked; /* how many have been */
+    snapshot *unexpired; /* the oldest that has not expired; NULL: none */
+    bool armed;          /* the release job runs when that one expires, or sooner */
+    uint64_t revoked;    /* how many have been */
 } snapshot_list;
 
 void snapshot_list_init(snapshot_list *l);
@@ -41,11 +67,20 @@ void snapshot_list_deinit(snapshot_list *l); /* all snapshots have been released
 void snapshot_list_check(const snapshot_list *l);
 
 holt_status snapshot_take(holt *db, snapshot *s);
+/* Releases its holds too. */
 void        snapshot_release(holt *db, snapshot *s);
 
-/* Around every use of the version. HOLT_BUSY: the snapshot has been revoked. */
+/* Around every use of the version. HOLT_BUSY: the snapshot has been revoked, or has expired and will be. */
 holt_status snapshot_enter(snapshot *s);
 void        snapshot_leave(holt *db, snapshot *s);
+
+/* Links what a cursor holds to the snapshot, which has been entered. */
+void snapshot_hold(holt *db, snapshot *s, tree_hold *h);
+/* Releases what is left of it. */
+void snapshot_unhold(holt *db, tree_hold *h);
+
+/* Whether snapshot_enter() would refuse it at that time. Any thread that keeps it from being released. */
+bool snapshot_is_lost(const snapshot *s, uint64_t now_ns);
 
 /* Drops the version: the reader needs nothing but trees, which it references itself. */
 void snapshot_drop_version(holt *db, snapshot *s);
@@ -53,5 +88,9 @@ void snapshot_drop_version(holt *db, snapshot *s);
 /* Revokes the oldest snapshot that keeps a flushed memtable. false: there is none, or one revoked earlier is
  * still in use; the release job is woken when that one drops its version. */
 bool snapshot_revoke_oldest(holt *db);
+
+/* Revokes all snapshots that have expired. Returns the time at which the next one will, OS_FOREVER if there
+ * is none; the caller, the release job, must call it again by then. */
+uint64_t snapshot_revoke_expired(holt *db);
 
 #endif

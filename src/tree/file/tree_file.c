@@ -157,6 +157,11 @@ void tree_file_obsolete(tree_file *f)
     atomic_fetch_add_explicit(&f->files->obsolete_bytes, obsolete_size(f), memory_order_relaxed);
 }
 
+bool tree_file_is_obsolete(const tree_file *f)
+{
+    return atomic_load_explicit(&f->obsolete, memory_order_relaxed);
+}
+
 uint64_t tree_file_number(const tree_file *f)
 {
     return f->number;

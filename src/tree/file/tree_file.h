@@ -43,6 +43,8 @@ holt_status tree_file_open(tree_files *t, uint64_t number, uint64_t size_min, tr
 tree_file  *tree_file_ref(tree_file *f);
 void        tree_file_unref(tree_file *f); /* accepts NULL */
 void        tree_file_obsolete(tree_file *f); /* delete it with the last reference */
+/* Whether it is deleted with the last reference. Another thread may be marking it. */
+bool        tree_file_is_obsolete(const tree_file *f);
 uint64_t    tree_file_number(const tree_file *f);
 uint64_t    tree_file_size(const tree_file *f); /* a file of pages may grow and shrink at any time */
 bool        tree_file_paged(const tree_file *f); /* a file of pages, not of runs */
