@@ -492,7 +492,8 @@ HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice k
 HOLT_API holt_status holt_add(holt_collection *c, holt_txn *t, holt_slice key, int64_t delta,
                               int64_t *result);
 
-/* Reads a value into *value, whose buffer is grown as needed and reused.
+/* Reads a value into *value, whose buffer is grown as needed and reused. Computing value->version takes time
+ * in proportion to the value's size (less than 100 ns for 1 KiB), which holt_get_into saves.
  *   HOLT_NOT_FOUND  there is no such key */
 HOLT_API holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value);
 
