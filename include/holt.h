@@ -148,11 +148,12 @@ typedef struct holt_value {
     size_t size;            /* bytes in the value; 0 after any other status */
     size_t capacity;        /* bytes allocated at data; the buffer is kept after any status */
     uint64_t expires_at_ms; /* time at which the value expires, in milliseconds since 1970 UTC; 0 = never */
-    uint64_t reserved[4];
+    uint64_t version;       /* of the value, for HOLT_PUT_IF_VERSION; 0 after any other status */
+    uint64_t reserved[3];
 } holt_value;
 
 /* clang-format off */
-#define HOLT_VALUE_INIT { NULL, 0, 0, 0, { 0, 0, 0, 0 } }
+#define HOLT_VALUE_INIT { NULL, 0, 0, 0, 0, { 0, 0, 0 } }
 /* clang-format on */
 
 /* Frees the buffer and resets *value to HOLT_VALUE_INIT. Accepts NULL. */
@@ -440,23 +441,64 @@ HOLT_API holt_status holt_approximate_size(holt_collection *c, holt_slice begin,
  *                   transactions together exceed the limit of one; retry later */
 HOLT_API holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value);
 
-enum { HOLT_PUT_IF_ABSENT = 1 };
+/* Flags of holt_put_with; at most one of them. A put whose condition does not hold writes nothing. Checking
+ * the condition and putting the value are one step: no other write comes between them. */
+enum {
+    HOLT_PUT_IF_ABSENT = 1,  /* only if the key has no value; otherwise HOLT_EXISTS */
+    HOLT_PUT_IF_PRESENT = 2, /* only if the key has a value; otherwise HOLT_NOT_FOUND */
+    HOLT_PUT_IF_VERSION = 4  /* only if the version of the key's value equals holt_put_options.version;
+                                otherwise HOLT_CONFLICT */
+};
+
+/* The version of a value is a checksum of its bytes (XXH3, 64 bits), never 0; a key without a value has
+ * version 0. holt_get returns it in holt_value.version, so that a value can be updated without a transaction:
+ *     do {
+ *         rc = holt_get(c, NULL, key, &v);                 (v.version is 0 if there is no such key)
+ *         if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) break;
+ *         ... make the new value from v ...
+ *         o = (holt_put_options){.flags = HOLT_PUT_IF_VERSION, .version = v.version};
+ *         rc = holt_put_with(c, NULL, key, value, &o);
+ *     } while (rc == HOLT_CONFLICT);
+ * Versions may be stored and compared for equality; they are the same after a reopen, in snapshots, and in
+ * other databases. As a checksum a version says which bytes the value has, not when they were written:
+ *   - equal values have equal versions. A key that was changed and then changed back, or deleted and put
+ *     again with the same bytes, has its former version again, and HOLT_PUT_IF_VERSION does not notice. Where
+ *     that matters, put into the value something that never repeats, such as a counter;
+ *   - two different values have the same version with a probability of 1 in 2^64. The checksum is not
+ *     cryptographic: whoever chooses the values can make such a pair on purpose. */
 
 typedef struct holt_put_options {
     uint64_t expires_at_ms; /* time at which the value expires, in milliseconds since 1970 UTC; 0 = never.
                                Other values: (later) */
-    uint32_t flags;         /* HOLT_PUT_IF_ABSENT: write nothing and return HOLT_EXISTS if the key exists */
+    uint32_t flags;         /* 0, or one HOLT_PUT_IF_... */
     uint32_t reserved32;
-    uint64_t reserved[8];
+    uint64_t version; /* HOLT_PUT_IF_VERSION: holt_value.version of the value to be replaced; 0 = the key has
+                         no value. Without that flag it must be 0 */
+    uint64_t reserved[7];
 } holt_put_options;
 
 /* Like holt_put, with options. o NULL = defaults.
- *   HOLT_EXISTS   HOLT_PUT_IF_ABSENT, and the key has a value
- *   HOLT_INVALID  HOLT_PUT_IF_ABSENT in a blind transaction */
+ *   HOLT_EXISTS     HOLT_PUT_IF_ABSENT, and the key has a value
+ *   HOLT_NOT_FOUND  HOLT_PUT_IF_PRESENT, and the key has no value
+ *   HOLT_CONFLICT   HOLT_PUT_IF_VERSION, and the key's value has another version, or the key has no value
+ *   HOLT_INVALID    several flags, or one in a blind transaction
+ * With a flag the key is looked up, which may read from disk: HOLT_CORRUPT is possible. */
 HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
                                    const holt_put_options *o);
 
-/* Reads a value into *value, whose buffer is grown as needed and reused.
+/* Adds delta to a number, and puts the sum. The value of the key is the number in decimal digits, such as
+ * "-12", without a plus sign, leading zeros or blanks, and between INT64_MIN and INT64_MAX; a key without a
+ * value counts as 0. *result (may be NULL) receives the sum after HOLT_OK, and is left alone otherwise.
+ * Reading and writing are one step in commit order: when several threads add to one key, nothing is lost, and
+ * no call fails or has to be repeated because of the others.
+ *   HOLT_INVALID    the value is not such a number, the sum exceeds 64 bits, or the transaction is blind;
+ *                   nothing was changed
+ * Other errors as for holt_put. The key is looked up, which may read from disk: HOLT_CORRUPT is possible. */
+HOLT_API holt_status holt_add(holt_collection *c, holt_txn *t, holt_slice key, int64_t delta,
+                              int64_t *result);
+
+/* Reads a value into *value, whose buffer is grown as needed and reused. Computing value->version takes time
+ * in proportion to the value's size (less than 100 ns for 1 KiB), which holt_get_into saves.
  *   HOLT_NOT_FOUND  there is no such key */
 HOLT_API holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value);
 
@@ -485,8 +527,8 @@ enum {
                                  readers keep more than memory_bytes / 4 of flushed memtables in memory, the
                                  oldest snapshot is revoked: reads from it return HOLT_BUSY. So is a
                                  snapshot that is older than max_reader_age_ms */
-    HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors and
-                                 HOLT_PUT_IF_ABSENT return HOLT_INVALID */
+    HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors,
+                                 HOLT_PUT_IF_... and holt_add return HOLT_INVALID */
     HOLT_TXN_SERIALIZABLE = 4 /* (later) */
 };
 

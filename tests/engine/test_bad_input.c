@@ -316,7 +316,7 @@ static void options_of_calls_out_of_range_are_refused(void **state)
     const holt_cursor_options bad_cursor[] = {
         {.flags = 2}, {.reserved32 = 1}, {.reserved = {1}}, {.label = "cut \xc3"}};
     const holt_put_options bad_put[] = {
-        {.flags = 2}, {.reserved32 = 1}, {.reserved = {0, 0, 0, 0, 0, 0, 0, 1}}};
+        {.flags = 8}, {.version = 1}, {.reserved32 = 1}, {.reserved = {0, 0, 0, 0, 0, 0, 1}}};
     for (size_t i = 0; i < sizeof bad_txn / sizeof *bad_txn; i++) {
         holt_txn *t = (holt_txn *)1;
         expect_status(HOLT_INVALID, holt_begin(f->db, &bad_txn[i], &t));

@@ -114,21 +114,60 @@ static void delete_step(life *l, uint64_t i)
     committed(l, holt_delete(l->c, NULL, w.key), "holt_delete");
 }
 
-/* The key has a value or not; the call has to find out, and may fail in that. */
-static void put_if_absent_step(life *l, uint64_t i)
+/* A conditional write has to find out what the key has, which may fail as well. holds: as the model says. */
+static void conditional_step(life *l, uint64_t i, uint32_t flags, bool holds, holt_status refusal)
 {
     char buffer[16];
-    holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
+    holt_put_options o = {.flags = flags};
     model_write w = {0, key_of(i, buffer), model_value_of(value_of(i))};
-    bool present = model_get(l->model, 0, model_now(l->model), w.key).present;
-    if (!present) model_commit(l->model, &w, 1);
+    if (flags == HOLT_PUT_IF_VERSION) {
+        holt_value v = HOLT_VALUE_INIT;
+        holt_status rc = holt_get(l->c, NULL, w.key, &v);
+        o.version = v.version + !holds;
+        holt_value_free(&v);
+        if (rc != HOLT_NOT_FOUND && !succeeded(l, rc, "get of a version")) return;
+    }
+    if (holds) model_commit(l->model, &w, 1);
     holt_status rc = holt_put_with(l->c, NULL, w.key, value_of(i), &o);
-    if (!present)
-        committed(l, rc, "put if absent");
+    if (holds)
+        committed(l, rc, "conditional put");
     else if (rc == HOLT_OK)
-        verdict_fail(l->verdict, "HOLT_PUT_IF_ABSENT replaced a value");
-    else if (rc != HOLT_EXISTS)
-        succeeded(l, rc, "put if absent");
+        verdict_fail(l->verdict, "a put was made whose condition, %u, does not hold", flags);
+    else if (rc != refusal)
+        succeeded(l, rc, "conditional put");
+}
+
+static void put_if_step(life *l, uint64_t i)
+{
+    char buffer[16];
+    bool present = model_get(l->model, 0, model_now(l->model), key_of(i, buffer)).present;
+    if (i % 3 == 0)
+        conditional_step(l, i, HOLT_PUT_IF_ABSENT, !present, HOLT_EXISTS);
+    else if (i % 3 == 1)
+        conditional_step(l, i, HOLT_PUT_IF_PRESENT, present, HOLT_NOT_FOUND);
+    else
+        conditional_step(l, i, HOLT_PUT_IF_VERSION, i % 2, HOLT_CONFLICT);
+}
+
+/* To a key that is only added to. Of its number the model knows the hash. */
+static void add_step(life *l, uint64_t i)
+{
+    holt_slice key = holt_str("counter");
+    model_value now = model_get(l->model, 0, model_now(l->model), key);
+    char digits[24];
+    int64_t sum = 0, n = -1;
+    if (!now.present) n = 0;
+    for (int64_t j = 1; n < 0 && j <= (int64_t)(STEPS * STEPS); j++) {
+        snprintf(digits, sizeof digits, "%lld", (long long)j);
+        if (model_value_is(now, holt_str(digits))) n = j;
+    }
+    n += 1 + (int64_t)(i % 5);
+    snprintf(digits, sizeof digits, "%lld", (long long)n);
+    model_write w = {0, key, model_value_of(holt_str(digits))};
+    model_commit(l->model, &w, 1);
+    holt_status rc = holt_add(l->c, NULL, key, 1 + (int64_t)(i % 5), &sum);
+    if (rc == HOLT_OK && sum != n) verdict_fail(l->verdict, "an add gives %lld", (long long)sum);
+    committed(l, rc, "holt_add");
 }
 
 static holt_status fill_batch(life *l, holt_txn *t, uint64_t i, model_write writes[6], char keys[6][16])
@@ -234,7 +273,7 @@ static void other_step(life *l, uint64_t i)
 
 static void step(life *l, uint64_t i)
 {
-    uint64_t kind = i % 11;
+    uint64_t kind = i % 12;
     if (i == STEPS / 2)
         clear_step(l);
     else if (kind < 4)
@@ -248,7 +287,9 @@ static void step(life *l, uint64_t i)
     else if (kind == 7)
         scan_step(l, i % 2 == 0);
     else if (kind == 8)
-        put_if_absent_step(l, i);
+        put_if_step(l, i);
+    else if (kind == 9)
+        add_step(l, i);
     else
         other_step(l, i / 2);
 }

@@ -10,6 +10,7 @@
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/open/open.h"
+#include "db/read/get.h"
 #include "db/verify/verify.h"
 #include "os/sim/sim.h"
 #include "support/db_fixture.h"
@@ -292,32 +293,64 @@ static void a_load_is_invisible_before_its_commit_and_to_older_readers(void **st
     }
 }
 
-/* A put-if-absent looks its key up and then commits; a load that is committed in between is in no memtable
- * and has no sequence number of its own. */
-static void put_if_absent_does_not_overlook_a_load(void **state)
+/* What comes between a lookup and its commit. A load or a clear is in no memtable, and has no sequence number
+ * of its own. */
+static void load_between(holt *db, holt_collection *c)
+{
+    (void)db;
+    load_all(c, 10);
+}
+
+static void clear_between(holt *db, holt_collection *c)
+{
+    (void)db;
+    expect_ok(holt_collection_clear(c));
+}
+
+static void flush_between(holt *db, holt_collection *c)
+{
+    put(c, "other", "1");
+    expect_ok(holt_flush(db));
+}
+
+/* Looks a key up for a condition, lets something happen, and commits: the leader must not decide by what the
+ * lookup has found. */
+static void expect_undecided(holt *db, holt_collection *c, write_condition wanted,
+                             void (*between)(holt *, holt_collection *))
+{
+    entry e = entry_of(3);
+    commit_request r = {.collection = c,
+                        .operation = {.op = ENTRY_PUT,
+                                      .collection = c->spec.id,
+                                      .key = holt_str(e.key),
+                                      .value = holt_str("mine")},
+                        .durability = HOLT_COMMIT,
+                        .condition = wanted};
+    expect_ok(get_condition(c, r.operation.key, &r.condition));
+    between(db, c);
+    expect_ok(commit_submit(db, &r));
+    assert_true(r.undecided);
+}
+
+static void conditions_do_not_overlook_loads_clears_and_flushes(void **state)
 {
     db_fixture *f = *state;
     for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
         holt_collection *c = create_kind(f->db, k);
-        uint64_t loads = atomic_load(&c->loads);
-        seqno looked_up = atomic_load(&f->db->commits.visible);
-        load_all(c, 10);
         entry e = entry_of(3);
-        commit_request r = {.collection = c,
-                            .operation = {.op = ENTRY_PUT,
-                                          .collection = c->spec.id,
-                                          .key = holt_str(e.key),
-                                          .value = holt_str("mine")},
-                            .durability = HOLT_COMMIT,
-                            .if_absent = true,
-                            .absent_seqno = looked_up,
-                            .absent_loads = loads};
-        expect_ok(commit_submit(f->db, &r));
-        assert_true(r.undecided);
-        holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
-        expect_status(HOLT_EXISTS, holt_put_with(c, NULL, holt_str(e.key), holt_str("mine"), &o));
-        expect_ok(holt_put_with(c, NULL, holt_str("not loaded"), holt_str("mine"), &o));
+        holt_slice key = holt_str(e.key), mine = holt_str("mine");
+        holt_put_options absent = {.flags = HOLT_PUT_IF_ABSENT}, present = {.flags = HOLT_PUT_IF_PRESENT};
+        expect_undecided(f->db, c, (write_condition){.kind = CONDITION_ABSENT}, load_between);
+        expect_status(HOLT_EXISTS, holt_put_with(c, NULL, key, mine, &absent));
+        expect_ok(holt_put_with(c, NULL, holt_str("not loaded"), mine, &absent));
         expect_get(c, NULL, "not loaded", "mine");
+
+        expect_undecided(f->db, c, (write_condition){.kind = CONDITION_PRESENT}, flush_between);
+        expect_undecided(f->db, c, (write_condition){.kind = CONDITION_PRESENT}, clear_between);
+        expect_status(HOLT_NOT_FOUND, holt_put_with(c, NULL, key, mine, &present));
+        expect_undecided(f->db, c, (write_condition){.kind = CONDITION_VERSION}, clear_between);
+        expect_undecided(f->db, c, (write_condition){.kind = CONDITION_NUMBER, .delta = 1}, clear_between);
+        expect_entries(c, 0);
     }
 }
 
@@ -795,7 +828,7 @@ int main(void)
         ON(sim, what_is_written_later_wins),
         ON(sim, what_was_cleared_before_does_not_reappear),
         ON(sim, a_load_is_invisible_before_its_commit_and_to_older_readers),
-        ON(sim, put_if_absent_does_not_overlook_a_load),
+        ON(sim, conditions_do_not_overlook_loads_clears_and_flushes),
         ON(sim, a_collection_that_is_not_empty_is_refused),
         ON(sim, writes_during_a_load_are_found_at_its_commit),
         ON(sim, of_two_loads_the_first_to_commit_wins),

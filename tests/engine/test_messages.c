@@ -177,6 +177,16 @@ static void refusals_of_the_current_state_are_explained(void **state)
     holt_collection *c;
     holt_load *load;
     put(f->c, "a", "1");
+    holt_put_options present = {.flags = HOLT_PUT_IF_PRESENT};
+    holt_put_options nothing = {.flags = HOLT_PUT_IF_VERSION};
+    holt_put_options other = {.flags = HOLT_PUT_IF_VERSION, .version = 1};
+    FAILS(HOLT_NOT_FOUND, holt_put_with(f->c, NULL, holt_str("no"), a, &present));
+    FAILS(HOLT_CONFLICT, holt_put_with(f->c, NULL, holt_str("no"), a, &other));
+    FAILS(HOLT_CONFLICT, holt_put_with(f->c, NULL, a, a, &other));
+    FAILS(HOLT_CONFLICT, holt_put_with(f->c, NULL, a, a, &nothing));
+    FAILS(HOLT_INVALID, holt_add(f->c, NULL, a, INT64_MAX, NULL));
+    put(f->c, "text", "five");
+    FAILS(HOLT_INVALID, holt_add(f->c, NULL, holt_str("text"), 1, NULL));
     FAILS(HOLT_EXISTS, holt_put_with(f->c, NULL, a, a, &absent));
     expect_ok(holt_flush(f->db));
     FAILS(HOLT_EXISTS, holt_put_with(f->c, NULL, a, a, &absent));

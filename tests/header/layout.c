@@ -23,6 +23,7 @@ int main(void)
     FIELD(holt_value, size);
     FIELD(holt_value, capacity);
     FIELD(holt_value, expires_at_ms);
+    FIELD(holt_value, version);
     FIELD(holt_value, reserved);
     SIZE(holt_options);
     FIELD(holt_options, memory_bytes);
@@ -51,6 +52,7 @@ int main(void)
     FIELD(holt_put_options, expires_at_ms);
     FIELD(holt_put_options, flags);
     FIELD(holt_put_options, reserved32);
+    FIELD(holt_put_options, version);
     FIELD(holt_put_options, reserved);
     SIZE(holt_txn_options);
     FIELD(holt_txn_options, flags);

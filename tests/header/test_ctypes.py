@@ -34,8 +34,8 @@ def structure(name, *fields):
 slice_ = structure("holt_slice", (pointer, "data"), (size_t, "size"))
 error = structure("holt_error", (u32, "status"), (c.c_int32, "os_errno"), (u64, "offset"),
                   (c.c_char * 64, "file"), (c.c_char * 256, "message"))
-value_ = structure("holt_value", (pointer, "data"), (size_t, "size capacity"), (u64, "expires_at_ms"),
-                   (u64 * 4, "reserved"))
+value_ = structure("holt_value", (pointer, "data"), (size_t, "size capacity"), (u64, "expires_at_ms version"),
+                   (u64 * 3, "reserved"))
 options = structure("holt_options", (u64, "memory_bytes memtable_bytes"),
                     (u32, "durability interval_ms default_kind background_threads flags log_level"),
                     (LOG_FN, "log"), (pointer, "log_ctx"), (u32, "open_files_max reserved32"),
@@ -43,8 +43,8 @@ options = structure("holt_options", (u64, "memory_bytes memtable_bytes"),
 collection_options = structure("holt_collection_options",
                                (u32, "kind compression block_bytes filter_bits flags reserved32"),
                                (u64 * 8, "reserved"))
-put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags reserved32"),
-                        (u64 * 8, "reserved"))
+put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags reserved32"), (u64, "version"),
+                        (u64 * 7, "reserved"))
 txn_options = structure("holt_txn_options", (u32, "flags durability"), (c.c_char_p, "label"),
                         (u64 * 7, "reserved"))
 load_options = structure("holt_load_options", (u32, "flags reserved32"), (u64 * 8, "reserved"))
@@ -91,6 +91,7 @@ SIGNATURES = {
     "holt_approximate_size": (status, handle, slice_, slice_, P(u64), P(u64)),
     "holt_put": (status, handle, handle, slice_, slice_),
     "holt_put_with": (status, handle, handle, slice_, slice_, P(put_options)),
+    "holt_add": (status, handle, handle, slice_, c.c_int64, P(c.c_int64)),
     "holt_get": (status, handle, handle, slice_, P(value_)),
     "holt_get_into": (status, handle, handle, slice_, pointer, size_t, P(size_t)),
     "holt_exists": (status, handle, handle, slice_), "holt_delete": (status, handle, handle, slice_),
@@ -285,6 +286,34 @@ class Api(unittest.TestCase):
         expiring = put_options(expires_at_ms=1 << 41)
         put = holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"v"), expiring)
         self.assertEqual(put, UNSUPPORTED)
+
+    # A value that is present is replaced, and one whose version is the one that was read.
+    def test_compare_and_set(self):
+        present = put_options(flags=2)
+        self.assertEqual(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"1"), present), NOT_FOUND)
+        self.put(b"key", b"0")
+        self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"1"), present))
+        value = value_()
+        self.ok(holt.holt_get(self.c, None, bytes_(b"key"), value))
+        self.assertNotEqual(value.version, 0)
+        same = put_options(flags=4, version=value.version)
+        holt.holt_value_free(value)
+        self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"2"), same))
+        self.assertEqual(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"3"), same), CONFLICT)
+        self.assertEqual(self.get(b"key"), b"2")
+        both = put_options(flags=6)
+        self.assertEqual(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"3"), both), INVALID)
+
+    def test_add(self):
+        total = c.c_int64()
+        self.ok(holt.holt_add(self.c, None, bytes_(b"key"), 5, total))
+        self.ok(holt.holt_add(self.c, None, bytes_(b"key"), -(1 << 62), total))
+        self.assertEqual(total.value, 5 - (1 << 62))
+        self.assertEqual(self.get(b"key"), str(total.value).encode())
+        self.ok(holt.holt_add(self.c, None, bytes_(b"other"), 1, None))
+        self.put(b"text", b"five")
+        self.assertEqual(holt.holt_add(self.c, None, bytes_(b"text"), 1, total), INVALID)
+        self.assertEqual(total.value, 5 - (1 << 62))
 
     # A batch is invisible until its commit and whole afterwards; its handle needs one rollback either way.
     def test_batch(self):

@@ -40,7 +40,7 @@ static inline int use_header(void)
     holt_slice nothing = holt_str(NULL);
     holt_slice bytes = holt_bytes(&value, sizeof value);
 
-    if (value.data != NULL || value.size != 0 || value.capacity != 0 || value.expires_at_ms != 0) return 1;
+    if (value.data != NULL || value.size != 0 || value.capacity != 0 || value.version != 0) return 1;
     if (text.size != 4 || memcmp(text.data, "text", 4) != 0) return 2;
     if (nothing.data != NULL || nothing.size != 0) return 3;
     if (bytes.data != &value || bytes.size != 64) return 4;

@@ -3,6 +3,8 @@
 
 #include "support/must.h"
 
+#include <stdio.h>
+
 enum { BATCH_WRITES = 30, BATCH_BYTES_MAX = 1 << 20 /* of the 2 MiB that 8 MiB of memory allow */ };
 
 static size_t value_limit(const history *h)
@@ -69,24 +71,107 @@ bool history_delete(history *h)
     return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_delete");
 }
 
-bool history_put_if_absent(history *h)
+/* A put that the model says must be made, or must be refused with `refusal`. */
+static bool put_if(history *h, const char *what, const holt_put_options *o, const model_write *w, slice bytes,
+                   holt_status refusal)
 {
-    holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
+    holt_collection *c = h->handles[w->collection];
+    note_write(h, what, w);
+    if (refusal != HOLT_OK)
+        return verdict_status(h->verdict, holt_put_with(c, NULL, w->key, bytes, o), refusal,
+                              "%s where the condition does not hold", what);
+    weigh(h, w);
+    model_commit(h->model, w, 1);
+    holt_status rc;
+    do
+        rc = holt_put_with(c, NULL, w->key, bytes, o);
+    while (history_again(h, rc));
+    return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, what);
+}
+
+static bool put_if_key(history *h, const char *what, uint32_t flags, bool wanted, holt_status refusal)
+{
+    holt_put_options o = {.flags = flags};
     slice bytes = any_value(h);
     model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes)};
-    holt_collection *c = h->handles[w.collection];
-    note_write(h, "put if absent", &w);
-    if (model_get(h->model, w.collection, model_now(h->model), w.key).present)
-        return verdict_status(h->verdict, holt_put_with(c, NULL, w.key, bytes, &o), HOLT_EXISTS,
-                              "HOLT_PUT_IF_ABSENT on a key that has a value");
+    bool present = model_get(h->model, w.collection, model_now(h->model), w.key).present;
+    return put_if(h, what, &o, &w, bytes, present == wanted ? HOLT_OK : refusal);
+}
 
+bool history_put_if_absent(history *h)
+{
+    return put_if_key(h, "put if absent", HOLT_PUT_IF_ABSENT, false, HOLT_EXISTS);
+}
+
+bool history_put_if_present(history *h)
+{
+    return put_if_key(h, "put if present", HOLT_PUT_IF_PRESENT, true, HOLT_NOT_FOUND);
+}
+
+/* With the version that a get gives, or another one. */
+bool history_put_if_version(history *h)
+{
+    holt_put_options o = {.flags = HOLT_PUT_IF_VERSION};
+    slice bytes = any_value(h);
+    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes)};
+    model_value now = model_get(h->model, w.collection, model_now(h->model), w.key);
+    holt_status rc = holt_get(h->handles[w.collection], NULL, w.key, &h->got);
+    if (!verdict_status(h->verdict, rc, now.present ? HOLT_OK : HOLT_NOT_FOUND, "get of a version"))
+        return false;
+    if ((h->got.version != 0) != now.present)
+        return verdict_fail(h->verdict, "a version of nothing, or a value without one");
+    bool other = rng_chance(&h->rng, 3);
+    o.version = h->got.version + other;
+    return put_if(h, "put if version", &o, &w, bytes, other ? HOLT_CONFLICT : HOLT_OK);
+}
+
+/* The number that a key has now, 0 if it has nothing, as a get gives it. *is_number: it is one, as far as
+ * history_add writes them. */
+static bool read_number(history *h, size_t collection, slice key, int64_t *number, bool *is_number)
+{
+    char digits[24] = "0";
+    size_t size = 0;
+    model_value now = model_get(h->model, collection, model_now(h->model), key);
+    holt_status rc = holt_get_into(h->handles[collection], NULL, key, digits, sizeof digits - 1, &size);
+    if (rc == HOLT_OK && !model_value_is(now, slice_of(digits, size)))
+        return verdict_fail(h->verdict, "a get before an add gives another value");
+    *is_number = !now.present || (rc == HOLT_OK && size > 0);
+    for (size_t i = size > 1 && digits[0] == '-'; i < size && *is_number; i++)
+        *is_number = digits[i] >= '0' && digits[i] <= '9';
+    digits[size && *is_number ? size : 1] = 0;
+    *number = *is_number ? strtoll(digits, NULL, 10) : 0;
+    return true;
+}
+
+/* Adds to one of a few keys that no other step writes to, or to any key, whose value may be no number. */
+bool history_add(history *h)
+{
+    enum { COUNTERS = 3 };
+    static const char *const counter_keys[COUNTERS] = {"counter 1", "counter 2", "counter 3"};
+    size_t collection = history_any_collection(h);
+    holt_collection *c = h->handles[collection];
+    slice key = rng_chance(&h->rng, 5) ? key_space_any(&h->keys, &h->rng)
+                                       : holt_str(counter_keys[rng_below(&h->rng, COUNTERS)]);
+    int64_t delta = (int64_t)rng_below(&h->rng, 2000) - 1000, sum = 0, number = 0;
+    bool is_number = false;
+    char digits[24];
+    history_note(h, "add %lld in %zu", (long long)delta, collection);
+    if (!read_number(h, collection, key, &number, &is_number)) return false;
+    if (!is_number)
+        return verdict_status(h->verdict, holt_add(c, NULL, key, delta, &sum), HOLT_INVALID,
+                              "an add to what is no number");
+
+    snprintf(digits, sizeof digits, "%lld", (long long)(number + delta));
+    model_write w = {collection, key, model_value_of(holt_str(digits))};
     weigh(h, &w);
     model_commit(h->model, &w, 1);
     holt_status rc;
     do
-        rc = holt_put_with(c, NULL, w.key, bytes, &o);
+        rc = holt_add(c, NULL, key, delta, &sum);
     while (history_again(h, rc));
-    return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "HOLT_PUT_IF_ABSENT on a key without a value");
+    if (rc == HOLT_OK && sum != number + delta)
+        return verdict_fail(h->verdict, "an add gives %lld, expected %s", (long long)sum, digits);
+    return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_add");
 }
 
 /* ---------------------------------------------------------------- batches */

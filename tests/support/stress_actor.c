@@ -105,6 +105,33 @@ static bool end(actor *a, operation_record *op, holt_status rc)
 
 /* ---------------------------------------------------------------- writes */
 
+/* A condition on one of the thread's keys, of whose value nobody else decides. flags 0: none. */
+static holt_put_options any_condition(actor *a, slot_write w, bool holds)
+{
+    char key[STRESS_KEY_BYTES];
+    bool present = a->now.places[w.place].versions[w.slot] != 0;
+    if (rng_chance(&a->rng, 2))
+        return (holt_put_options){.flags = present == holds ? HOLT_PUT_IF_PRESENT : HOLT_PUT_IF_ABSENT};
+    holt_value v = HOLT_VALUE_INIT;
+    holt_status rc = holt_get(a->handles[w.place], NULL, stress_key(a->number, w.slot, key), &v);
+    holt_put_options o = {.flags = HOLT_PUT_IF_VERSION, .version = holds ? v.version : v.version + 1};
+    holt_value_free(&v);
+    if (rc == HOLT_OK || rc == HOLT_NOT_FOUND) return o;
+    return (holt_put_options){0}; /* a fault */
+}
+
+/* Puts or deletes a key as a commit of its own; often under a condition that holds. */
+static holt_status write_alone(actor *a, slot_write w, uint32_t n)
+{
+    char key[STRESS_KEY_BYTES];
+    uint8_t value[STRESS_VALUE_BYTES];
+    holt_put_options o = {0};
+    holt_slice k = stress_key(a->number, w.slot, key);
+    if (!w.put) return holt_delete(a->handles[w.place], NULL, k);
+    if (!a->doubtful[w.place] && rng_chance(&a->rng, 2)) o = any_condition(a, w, true);
+    return holt_put_with(a->handles[w.place], NULL, k, stress_value(a->number, w.slot, n, value), &o);
+}
+
 static holt_status write_slot(actor *a, holt_txn *t, slot_write w, uint32_t n)
 {
     char key[STRESS_KEY_BYTES];
@@ -133,7 +160,7 @@ static bool commit_operation(actor *a, operation_record op)
     operation_record *r = begin(a, &op);
     /* The database's own durability is HOLT_COMMIT: such a write can do without a transaction. */
     bool alone = op.write_count == 1 && op.durability == HOLT_COMMIT;
-    holt_status rc = alone ? write_slot(a, NULL, op.writes[0], r->n) : commit_writes(a, r);
+    holt_status rc = alone ? write_alone(a, op.writes[0], r->n) : commit_writes(a, r);
     return end(a, r, rc);
 }
 
@@ -409,6 +436,21 @@ static bool compact(actor *a)
 static bool read_answer(actor *a, const char *what, holt_status rc)
 {
     return is_excused(a, rc) || fails(a, what, rc);
+}
+
+/* A put under a condition that does not hold changes nothing. */
+static bool check_refusal(actor *a)
+{
+    char key[STRESS_KEY_BYTES];
+    slot_write w = any_write(a);
+    if (a->doubtful[w.place]) return true;
+    holt_put_options o = any_condition(a, w, false);
+    if (!o.flags) return true;
+    bool present = a->now.places[w.place].versions[w.slot] != 0;
+    holt_status refusal = o.flags == HOLT_PUT_IF_VERSION ? HOLT_CONFLICT : present ? HOLT_EXISTS : HOLT_NOT_FOUND;
+    holt_status rc = holt_put_with(a->handles[w.place], NULL, stress_key(a->number, w.slot, key),
+                                   holt_str("refused"), &o);
+    return rc == refusal || (rc != HOLT_OK && is_excused(a, rc)) || fails(a, "a put that must be refused", rc);
 }
 
 static bool check_own_key(actor *a)
@@ -696,13 +738,14 @@ static bool step(actor *a)
         return rng_chance(&a->rng, 10) ? make_durable(a) : change_catalog(a);
     uint64_t choice = rng_below(&a->rng, 1000);
     if (choice < 450) return write_some(a);
-    if (choice < 580) return write_row(a);
-    if (choice < 660) return a->w->parts.no_catalog || change_catalog(a);
-    if (choice < 670) return make_durable(a);
-    if (choice < 675) return compact(a) && list_readers(a);
-    if (choice < 677) return verify_live(a);
+    if (choice < 570) return write_row(a);
+    if (choice < 650) return a->w->parts.no_catalog || change_catalog(a);
+    if (choice < 660) return make_durable(a);
+    if (choice < 665) return compact(a) && list_readers(a);
+    if (choice < 667) return verify_live(a);
     if (choice < 697) return a->w->parts.no_catalog || race(a);
     if (choice < 730) return a->w->parts.no_watch || watch_somebody(a);
+    if (choice < 750) return check_refusal(a);
     if (choice < 800) return check_own_key(a);
     if (choice < 850) return check_own_place(a);
     if (choice < 960) return check_row(a);

@@ -3,6 +3,8 @@
 
 #include "os/os.h"
 
+#include <stdlib.h>
+
 /* ---------------------------------------------------------------- doing */
 
 static bool fails(const racer *r, const operation_record *op, holt_status rc)
@@ -44,6 +46,20 @@ static holt_status change_contents(const racer *r, const operation_record *op)
     return rc;
 }
 
+/* The sums that a thread gets grow, for nobody subtracts. */
+static holt_status add_to_sum(const racer *r, const operation_record *op)
+{
+    int64_t sum = 0;
+    holt_collection *c = NULL;
+    holt_status rc = holt_collection_open(r->db, shared_names[op->place], &c);
+    if (rc == HOLT_OK) rc = holt_add(c, NULL, stress_sum_key, record_addend(op->n), &sum);
+    holt_collection_close(c);
+    if (rc == HOLT_OK && sum < r->record->sums[op->place] + record_addend(op->n))
+        verdict_fail(&r->record->verdict, "thread %u: an add gives %lld, less than there was", r->number,
+                     (long long)sum);
+    return rc;
+}
+
 static holt_status do_it(const racer *r, const operation_record *op)
 {
     char name[STRESS_NAME_BYTES];
@@ -54,6 +70,8 @@ static holt_status do_it(const racer *r, const operation_record *op)
         return holt_collection_drop(r->db, race_name(op->name, name));
     case DEED_RACE_RENAME:
         return rename_to(r, op);
+    case DEED_RACE_ADD:
+        return add_to_sum(r, op);
     default:
         return change_contents(r, op);
     }
@@ -68,11 +86,11 @@ static bool may_answer(const operation_record *op, holt_status rc)
     case HOLT_EXISTS:
         return op->deed == DEED_RACE_CREATE || op->deed == DEED_RACE_RENAME;
     case HOLT_NOT_FOUND:
-        return op->deed != DEED_RACE_CREATE;
+        return op->deed != DEED_RACE_CREATE && op->deed != DEED_RACE_ADD;
     case HOLT_CLOSED: /* dropped since it was opened */
         return op->deed == DEED_RACE_CLEAR || op->deed == DEED_RACE_PUT;
     case HOLT_BUSY:
-        return op->deed == DEED_RACE_PUT;
+        return op->deed == DEED_RACE_PUT || op->deed == DEED_RACE_ADD;
     default:
         return false;
     }
@@ -81,11 +99,13 @@ static bool may_answer(const operation_record *op, holt_status rc)
 static operation_record any_operation(rng *random)
 {
     static const deed some[] = {DEED_RACE_CREATE, DEED_RACE_CREATE, DEED_RACE_DROP, DEED_RACE_RENAME,
-                                DEED_RACE_CLEAR,  DEED_RACE_PUT,    DEED_RACE_PUT,  DEED_RACE_PUT};
+                                DEED_RACE_CLEAR,  DEED_RACE_PUT,    DEED_RACE_PUT,  DEED_RACE_PUT,
+                                DEED_RACE_ADD,    DEED_RACE_ADD,    DEED_RACE_ADD,  DEED_RACE_ADD};
     operation_record op = {.deed = some[rng_below(random, sizeof some / sizeof *some)]};
     op.name = (uint8_t)rng_below(random, RACES);
     op.to = (uint8_t)((op.name + 1 + rng_below(random, RACES - 1)) % RACES);
     op.kind = rng_chance(random, 2) ? HOLT_LSM : HOLT_BTREE;
+    op.place = (uint8_t)rng_below(random, SHARED);
     op.durability = HOLT_COMMIT;
     return op;
 }
@@ -230,9 +250,39 @@ static bool judge_name(const judgement *j, holt *db, unsigned race, verdict *v, 
     return good;
 }
 
+/* The sum is that of all adds that were acknowledged, all of them HOLT_COMMIT, and of some of those in doubt. */
+static bool judge_sum(const judgement *j, holt *db, uint8_t place, verdict *v, bool keep)
+{
+    holt_collection *c = NULL;
+    char digits[24] = "";
+    size_t size = 0;
+    int64_t least = j->record->sums[place], most = least;
+    for (unsigned thread = 0; thread < STRESS_THREADS; thread++)
+        for (uint32_t at = 0; at < j->moment.counts[thread]; at++) {
+            const operation_record *op = &j->record->threads[thread].operations[at];
+            if (op->deed != DEED_RACE_ADD || op->place != place) continue;
+            bool open = is_open(j, thread, at);
+            if (!open && op->outcome == OUTCOME_DONE) least += record_addend(op->n);
+            if (open || op->outcome != OUTCOME_NOT_DONE) most += record_addend(op->n);
+        }
+    holt_status rc = holt_collection_open(db, shared_names[place], &c);
+    if (rc == HOLT_OK) rc = holt_get_into(c, NULL, stress_sum_key, digits, sizeof digits - 1, &size);
+    holt_collection_close(c);
+    if (rc != HOLT_OK && rc != HOLT_NOT_FOUND)
+        return verdict_status(v, rc, HOLT_OK, "after %s: get of the sum in %s", j->what, shared_names[place]);
+    int64_t sum = strtoll(digits, NULL, 10);
+    if (sum < least || sum > most)
+        return verdict_fail(v, "after %s the sum in %s is %lld, and must be from %lld to %lld", j->what,
+                            shared_names[place], (long long)sum, (long long)least, (long long)most);
+    if (keep) j->record->sums[place] = sum;
+    return true;
+}
+
 bool race_judge(const judgement *j, holt *db, verdict *v, bool keep)
 {
     bool good = true;
+    for (uint8_t place = 0; place < SHARED && good; place++)
+        good = judge_sum(j, db, place, v, keep);
     for (unsigned race = 0; race < RACES && good; race++)
         good = judge_name(j, db, race, v, keep);
     return good;

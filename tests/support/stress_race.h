@@ -4,6 +4,9 @@
  * The threads' order is unknown, so little is certain, but it is enough: the change of a name that began
  * after all other changes of it had ended is final, and decides whether there is such a collection. And what
  * was put into it, under a name looked up after that, is there.
+ *
+ * All threads also add to a sum in each of the shared collections, with holt_add. No acknowledged add may be
+ * missing in it.
  */
 #ifndef HOLT_TESTS_STRESS_RACE_H
 #define HOLT_TESTS_STRESS_RACE_H

@@ -48,6 +48,7 @@ void record_clear(stress_record *r)
     r->verdict.text[0] = 0;
     atomic_store_explicit(&r->tickets, 0, memory_order_relaxed);
     memset(r->race_exists, 0, sizeof r->race_exists);
+    memset(r->sums, 0, sizeof r->sums);
     for (unsigned i = 0; i < STRESS_THREADS; i++) {
         memset(&r->threads[i].base, 0, sizeof r->threads[i].base);
         r->threads[i].last_n = 0;
@@ -178,6 +179,7 @@ void holdings_apply(holdings *h, const operation_record *op)
     case DEED_RACE_RENAME:
     case DEED_RACE_CLEAR:
     case DEED_RACE_PUT:
+    case DEED_RACE_ADD:
         break;
     }
 }
@@ -266,11 +268,19 @@ bool record_loads(uint32_t n, unsigned slot)
     return slot == ANCHOR || (n * 2654435761u >> (slot % 29) & 3) != 0;
 }
 
+const holt_slice stress_sum_key = {"sum", 3};
+
+int64_t record_addend(uint32_t n)
+{
+    return 1 + n % 1000;
+}
+
 /* ---------------------------------------------------------------- words */
 
 static const char *const deeds[] = {"write",     "create",      "drop",       "rename",
                                     "clear",     "load",        "sync",       "race create",
-                                    "race drop", "race rename", "race clear", "race put"};
+                                    "race drop", "race rename", "race clear", "race put",
+                                    "race add"};
 static const char *const outcomes[] = {"open", "done", "not done", "outcome unknown"};
 static const char *const durabilities[] = {"default", "COMMIT", "INTERVAL", "PROCESS"};
 

@@ -50,7 +50,8 @@ typedef enum deed {
     DEED_RACE_DROP,   /* `name` */
     DEED_RACE_RENAME, /* `name`, to `to` */
     DEED_RACE_CLEAR,  /* `name` */
-    DEED_RACE_PUT     /* `name`; HOLT_COMMIT */
+    DEED_RACE_PUT,    /* `name`; HOLT_COMMIT */
+    DEED_RACE_ADD     /* to the sum in a shared collection, `place`; HOLT_COMMIT */
 } deed;
 
 typedef enum outcome {
@@ -106,6 +107,7 @@ typedef struct stress_record {
     atomic_bool stop; /* threads end when they see it. Relaxed: a hint */
     atomic_bool rest; /* threads with their last outcome noted do nothing while set. Relaxed */
     bool race_exists[RACES]; /* before the first operation */
+    int64_t sums[SHARED];    /* before the first operation */
     verdict verdict;
     thread_record threads[STRESS_THREADS];
 } stress_record;
@@ -146,6 +148,8 @@ const char *race_name(unsigned race, char buffer[STRESS_NAME_BYTES]);
 /* Which thread has this name. false: none. */
 bool       stress_name_parse(const char *name, unsigned *thread, unsigned *number);
 holt_slice stress_key(unsigned thread, unsigned slot, char buffer[STRESS_KEY_BYTES]);
+extern const holt_slice stress_sum_key; /* of the sum in each shared collection */
+int64_t    record_addend(uint32_t n);   /* what add number n of any thread adds; positive */
 holt_slice stress_prefix(unsigned thread, char buffer[STRESS_KEY_BYTES]);
 /* The thread's slot with this key. false: there is none. */
 bool       stress_key_parse(holt_slice key, unsigned thread, unsigned *slot);

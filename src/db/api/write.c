@@ -1,4 +1,5 @@
-/* write.c -- holt_put, holt_put_with and holt_delete: a commit of its own, or part of a transaction. */
+/* write.c -- holt_put, holt_put_with, holt_add and holt_delete: a commit of its own, or part of a
+ * transaction. */
 #include "db/read/get.h"
 
 #include "db/args.h"
@@ -8,24 +9,29 @@
 
 #include "base/status.h"
 
-/* Commits one operation. With if_absent the key is looked up first; the commit leader then checks for newer
- * versions of it. If the leader cannot tell, the lookup is repeated. */
-static holt_status commit_one(holt_collection *c, const operation *o, bool if_absent)
+/* Commits one operation, after looking its key up if it has a condition. */
+static holt_status commit_one(holt_collection *c, const operation *o, write_condition *wanted)
 {
     holt *db = c->db;
-    commit_request request = {
-        .collection = c, .operation = *o, .durability = db->set.durability, .if_absent = if_absent};
+    commit_request request = {.collection = c, .operation = *o, .durability = db->set.durability};
+    if (!wanted) return commit_submit(db, &request);
     for (;;) {
-        holt_status rc = HOLT_OK;
-        /* Acquire: the lookup sees every load that is counted here. */
-        request.absent_loads = atomic_load_explicit(&c->loads, memory_order_acquire);
-        if (if_absent) rc = get_absent(c, o->key, &request.absent_seqno);
-        if (rc == HOLT_OK) rc = commit_submit(db, &request);
-        if (rc != HOLT_OK || !request.undecided) return rc;
+        holt_status rc = get_condition(c, o->key, wanted);
+        if (rc != HOLT_OK) return rc;
+        request.condition = *wanted;
+        /* As long as a number may be: the leader, which computes it, makes room for it before. */
+        if (wanted->kind == CONDITION_NUMBER)
+            request.operation.value = slice_of(request.number, NUMBER_BYTES_MAX);
+        rc = commit_submit(db, &request);
+        if (rc == HOLT_OK && request.undecided) continue;
+        *wanted = request.condition;
+        return rc;
     }
 }
 
-static holt_status write_operation(holt_collection *c, holt_txn *t, const operation *o, bool if_absent)
+/* wanted: NULL for none. */
+static holt_status write_operation(holt_collection *c, holt_txn *t, const operation *o,
+                                   write_condition *wanted)
 {
     holt *db = c->db;
     holt_status rc = txn_check(db, t);
@@ -33,11 +39,12 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
     if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
     if (rc == HOLT_OK) rc = writable_check(db);
     if (rc != HOLT_OK) return rc;
-    if (t && if_absent)
+    if (t && wanted)
         return t->flags & HOLT_TXN_READ_ONLY
                    ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
-                   : status_set(HOLT_INVALID, "HOLT_PUT_IF_ABSENT cannot be used in a blind transaction");
-    return t ? txn_write(t, c, o) : commit_one(c, o, if_absent);
+                   : status_set(HOLT_INVALID, "%s cannot be used in a blind transaction",
+                                wanted->kind == CONDITION_NUMBER ? "holt_add" : "HOLT_PUT_IF_...");
+    return t ? txn_write(t, c, o) : commit_one(c, o, wanted);
 }
 
 static operation operation_of(const holt_collection *c, entry_op op, slice key, slice value)
@@ -52,7 +59,30 @@ holt_status holt_put(holt_collection *c, holt_txn *t, holt_slice key, holt_slice
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_PUT, key, value);
-    return api_exit(c->db, write_operation(c, t, &o, false));
+    return api_exit(c->db, write_operation(c, t, &o, NULL));
+}
+
+static holt_status condition_of(const holt_put_options *options, write_condition *out)
+{
+    *out = (write_condition){.version = options->version};
+    if (options->version && options->flags != HOLT_PUT_IF_VERSION)
+        return status_set(HOLT_INVALID, "holt_put_options.version is set without HOLT_PUT_IF_VERSION");
+    switch (options->flags) {
+    case 0:
+        return HOLT_OK;
+    case HOLT_PUT_IF_ABSENT:
+        out->kind = CONDITION_ABSENT;
+        return HOLT_OK;
+    case HOLT_PUT_IF_PRESENT:
+        out->kind = CONDITION_PRESENT;
+        return HOLT_OK;
+    case HOLT_PUT_IF_VERSION:
+        out->kind = CONDITION_VERSION;
+        return HOLT_OK;
+    }
+    bool known = options->flags < HOLT_PUT_IF_VERSION * 2;
+    return status_set(HOLT_INVALID, "holt_put_options.flags = %u: %s", options->flags,
+                      known ? "at most one HOLT_PUT_IF_... may be set" : "unknown flags");
 }
 
 holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
@@ -63,14 +93,27 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
     if (!options) options = &defaults;
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    if (!reserved_zero(options->reserved, 8) || options->reserved32)
+    if (!reserved_zero(options->reserved, 7) || options->reserved32)
         return status_set(HOLT_INVALID, "holt_put_options: reserved words must be zero");
-    if (options->flags & ~(uint32_t)HOLT_PUT_IF_ABSENT)
-        return status_set(HOLT_INVALID, "holt_put_options.flags = %u: unknown flags", options->flags);
+    write_condition wanted;
+    rc = condition_of(options, &wanted);
+    if (rc != HOLT_OK) return rc;
     if (options->expires_at_ms)
         return status_set(HOLT_UNSUPPORTED, "expiry is not supported in this release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
-    return api_exit(c->db, write_operation(c, t, &o, options->flags & HOLT_PUT_IF_ABSENT));
+    return api_exit(c->db, write_operation(c, t, &o, wanted.kind ? &wanted : NULL));
+}
+
+holt_status holt_add(holt_collection *c, holt_txn *t, holt_slice key, int64_t delta, int64_t *result)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    write_condition wanted = {.kind = CONDITION_NUMBER, .delta = delta};
+    operation o = operation_of(c, ENTRY_PUT, key, slice_of(NULL, 0)); /* the commit leader sets the value */
+    rc = write_operation(c, t, &o, &wanted);
+    if (rc == HOLT_OK && result) *result = wanted.sum;
+    return api_exit(c->db, rc);
 }
 
 holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key)
@@ -79,5 +122,5 @@ holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key)
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_DELETE, key, slice_of(NULL, 0));
-    return api_exit(c->db, write_operation(c, t, &o, false));
+    return api_exit(c->db, write_operation(c, t, &o, NULL));
 }

@@ -7,6 +7,8 @@
 #include "db/db.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 /* ---------------------------------------------------------------- checks */
 
@@ -23,31 +25,41 @@ static holt_status check_collections(const commit_request *r)
     return HOLT_OK;
 }
 
-/* HOLT_EXISTS if the key has been given a value since it was looked up. The memtables decide if they reach
- * back that far. */
-static holt_status check_absent(holt *db, commit_request *r)
+/* Checks the request's condition against what the key has become since it was looked up, when the condition
+ * held. The memtables decide if they reach back that far. */
+static holt_status check_condition(holt *db, commit_request *r)
 {
     version *v;
-    /* Relaxed: loads are committed under leadership, which orders them. */
-    if (atomic_load_explicit(&r->collection->loads, memory_order_relaxed) != r->absent_loads) {
-        r->undecided = true; /* what a load brings is in no memtable */
+    /* Relaxed: loads and clears happen under leadership, which orders them. */
+    if (atomic_load_explicit(&r->collection->replacements, memory_order_relaxed) !=
+        r->condition.replacements) {
+        r->undecided = true; /* no memtable has what was loaded or cleared */
         return HOLT_OK;
     }
     holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
     memtable_entry newest;
-    const collection_version *s = version_collection(v, r->collection->slot, r->collection->spec.id);
     bool found = false;
     for (size_t i = 0; i < v->generation_count && !found; i++)
         found = memtable_get(v->generations[i]->memtable, r->operation.collection, r->operation.key,
                              UINT64_MAX, &newest);
-    if (found && s && newest.seqno <= s->cleared_seqno) found = false;
-    if (found && newest.op != ENTRY_DELETE)
-        rc = status_set(HOLT_EXISTS, "the key has a value");
-    else if (!found && v->min_seqno > r->absent_seqno)
+    /* There has been no clear since the lookup: what is newer than that is not hidden by one. */
+    if (found && newest.seqno > r->condition.as_of)
+        rc = condition_check(&r->condition, newest.op == ENTRY_DELETE ? NULL : &newest.value);
+    else if (v->min_seqno > r->condition.as_of)
         r->undecided = true;
     version_release(&db->versions, v);
     return rc;
+}
+
+/* Writes the sum into the request, as the value of its operation. */
+static void set_sum(commit_request *r)
+{
+    char digits[NUMBER_BYTES_MAX + 1];
+    int size = snprintf(digits, sizeof digits, "%" PRId64, r->condition.sum);
+    assert(size > 0 && size <= NUMBER_BYTES_MAX);
+    memcpy(r->number, digits, (size_t)size);
+    r->operation.value = slice_of(r->number, (size_t)size);
 }
 
 /* ---------------------------------------------------------------- the steps of a group */
@@ -106,8 +118,9 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
 {
     holt *db = ctx;
     holt_status rc = check_collections(r);
-    if (rc == HOLT_OK && r->if_absent) rc = check_absent(db, r);
+    if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
     if (rc != HOLT_OK || r->undecided) return rc;
+    if (r->condition.kind == CONDITION_NUMBER) set_sum(r);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);

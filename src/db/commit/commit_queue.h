@@ -27,6 +27,7 @@
 #define HOLT_DB_COMMIT_COMMIT_QUEUE_H
 
 #include "base/buffer.h"
+#include "db/commit/condition.h"
 #include "log/operation.h"
 #include "log/position.h"
 #include "os/os.h"
@@ -51,17 +52,15 @@ struct commit_request {
     holt_collection *collection;
     operation operation;
     const write_set *set;
-    uint32_t durability;   /* holt_durability, never the default; 0: a change to the catalog
-                              (commit_queue_lead) */
-    bool if_absent;        /* the operation's key had no value at absent_seqno */
-    seqno absent_seqno;
-    uint64_t absent_loads; /* of the collection, before that was found */
+    uint32_t durability; /* holt_durability, never the default; 0: a change to the catalog
+                            (commit_queue_lead) */
+    write_condition condition;     /* of the operation; none for a write set */
+    char number[NUMBER_BYTES_MAX]; /* CONDITION_NUMBER: the operation's value */
 
     /* The result. */
     holt_status status;
     holt_error error; /* of a failure, which another thread may have met */
-    bool undecided;   /* if_absent: memtables back to absent_seqno are gone, or something was loaded; look it
-                         up again */
+    bool undecided;   /* the memtables cannot tell whether the condition holds; look the key up again */
     seqno first_seqno;
 
     /* The queue's. */

@@ -76,6 +76,7 @@ static void sink_clear(value_sink *s)
 {
     if (s->value) s->value->size = 0;
     if (s->value) s->value->expires_at_ms = 0;
+    if (s->value) s->value->version = 0;
     if (s->size) *s->size = 0;
 }
 
@@ -186,12 +187,27 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     return rc;
 }
 
-holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno)
+holt_status get_condition(holt_collection *c, slice key, write_condition *wanted)
 {
-    value_sink none = {0};
-    holt_status rc = point_get(c, NULL, key, &none, absent_seqno);
-    if (rc == HOLT_NOT_FOUND) return HOLT_OK;
-    return rc == HOLT_OK ? status_set(HOLT_EXISTS, "the key has a value") : rc;
+    holt_value whole = HOLT_VALUE_INIT;
+    char number[NUMBER_BYTES_MAX];
+    size_t size = 0;
+    value_sink out = {.room = number,
+                      .capacity = sizeof number,
+                      .size = &size,
+                      .value = wanted->kind == CONDITION_VERSION ? &whole : NULL,
+                      .wanted = wanted->kind == CONDITION_NUMBER};
+    /* Acquire: the lookup sees every load and clear that is counted here. */
+    wanted->replacements = atomic_load_explicit(&c->replacements, memory_order_acquire);
+    holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
+    /* A value that is too large for a number is none: nothing of it needs to be read. */
+    slice value = out.value ? slice_of(whole.data, whole.size) : slice_of(number, size);
+    if (rc == HOLT_OK || rc == HOLT_TOO_LARGE)
+        rc = condition_check(wanted, &value);
+    else if (rc == HOLT_NOT_FOUND)
+        rc = condition_check(wanted, NULL);
+    holt_value_free(&whole);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- public */
@@ -219,7 +235,9 @@ holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value
     sink_clear(&out);
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
-    return get(c, t, key, &out);
+    rc = get(c, t, key, &out);
+    if (rc == HOLT_OK) value->version = value_version(slice_of(value->data, value->size));
+    return rc;
 }
 
 holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity,

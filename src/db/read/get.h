@@ -2,9 +2,11 @@
 #ifndef HOLT_DB_READ_GET_H
 #define HOLT_DB_READ_GET_H
 
+#include "db/commit/condition.h"
 #include "db/version/snapshot.h"
 
-/* For HOLT_PUT_IF_ABSENT: HOLT_OK if the key has no value as of *absent_seqno, HOLT_EXISTS if it has one. */
-holt_status get_absent(holt_collection *c, slice key, seqno *absent_seqno);
+/* For a conditional write: looks the key up as it is now, checks the condition against what it finds, and
+ * notes in it when that was. */
+holt_status get_condition(holt_collection *c, slice key, write_condition *wanted);
 
 #endif

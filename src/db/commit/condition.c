@@ -1,0 +1,66 @@
+/* condition.c -- checks the condition of a write against the value of its key. */
+#include "db/commit/condition.h"
+
+#include "base/hash.h"
+#include "base/status.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+uint64_t value_version(slice value)
+{
+    enum { SMALL_BYTES = 16 << 10 };
+    uint64_t hash = value.size <= SMALL_BYTES ? hash_seldom(value.data, value.size) : hash_slice(value);
+    return hash ? hash : 1;
+}
+
+/* Parses an integer in the only form in which one is written: an optional '-', and digits without leading
+ * zeros. false: it is none, or no int64_t. */
+static bool parse_number(slice s, int64_t *out)
+{
+    const uint8_t *at = s.data, *end = at + s.size;
+    if (s.size == 0 || s.size > NUMBER_BYTES_MAX) return false;
+    bool negative = *at == '-';
+    at += negative;
+    if (at == end || (*at == '0' && s.size > 1)) return false;
+    int64_t n = 0; /* downwards, for there is one more negative number */
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9') return false;
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_sub_overflow(n, *at - '0', &n)) return false;
+    }
+    if (!negative && n == INT64_MIN) return false;
+    *out = negative ? n : -n;
+    return true;
+}
+
+static holt_status add(write_condition *c, const slice *value)
+{
+    int64_t n = 0;
+    if (value && !parse_number(*value, &n))
+        return status_set(HOLT_INVALID, "the value of the key is not a decimal number of 64 bits");
+    if (__builtin_add_overflow(n, c->delta, &c->sum))
+        return status_set(HOLT_INVALID, "%" PRId64 " and %" PRId64 " add up to more than 64 bits can hold", n,
+                          c->delta);
+    return HOLT_OK;
+}
+
+holt_status condition_check(write_condition *c, const slice *value)
+{
+    switch (c->kind) {
+    case CONDITION_ABSENT:
+        return value ? status_set(HOLT_EXISTS, "the key has a value") : HOLT_OK;
+    case CONDITION_PRESENT:
+        return value ? HOLT_OK : status_set(HOLT_NOT_FOUND, "the key has no value");
+    case CONDITION_VERSION:
+        if ((value ? value_version(*value) : 0) == c->version) return HOLT_OK;
+        if (!value) return status_set(HOLT_CONFLICT, "the key has no value any more");
+        return status_set(HOLT_CONFLICT,
+                          c->version ? "the value of the key has another version" : "the key has a value");
+    case CONDITION_NUMBER:
+        return add(c, value);
+    case CONDITION_NONE:
+        break;
+    }
+    assert(c->kind == CONDITION_NONE);
+    return HOLT_OK;
+}
