@@ -9,7 +9,7 @@
 #include "db/verify/verify.h"
 #include "os/sim/sim.h"
 #include "support/expect.h"
-#include "support/keys.h"
+#include "support/histories/keys.h"
 #include "support/must.h"
 #include "support/seed.h"
 

@@ -1,0 +1,99 @@
+/* engine_rocksdb.c -- RocksDB, through its C interface. */
+#include "engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rocksdb/c.h>
+
+#define API(name) rocksdb_##name
+#define API_NAME  "rocksdb"
+
+struct database {
+    rocksdb_t *db;
+    rocksdb_options_t *options;
+    rocksdb_block_based_table_options_t *table;
+    rocksdb_cache_t *cache;
+    rocksdb_writeoptions_t *writing;
+    rocksdb_readoptions_t *reading;
+};
+
+#include "engines/level_api.h"
+
+static void describe(const engine_settings *s, char *text, size_t size)
+{
+    snprintf(text, size,
+             "%s; block cache %" PRIu64 " MiB, write buffer %" PRIu64
+             " MiB, Bloom filter of %u bits per key, no compression, otherwise defaults (blocks of 4 KiB, "
+             "levelled); log on, sync=false, synced: sync=true; settled: everything compacted",
+             ROCKSDB_VERSION, s->cache_bytes >> 20, s->buffer_bytes >> 20, s->filter_bits);
+}
+
+static void database_open(database *d, const engine_settings *s)
+{
+    char *error = NULL;
+    d->options = rocksdb_options_create();
+    d->table = rocksdb_block_based_options_create();
+    d->cache = rocksdb_cache_create_lru(s->cache_bytes);
+    rocksdb_block_based_options_set_block_cache(d->table, d->cache);
+    /* The table's options own the filter policy from here on. */
+    if (s->filter_bits)
+        rocksdb_block_based_options_set_filter_policy(d->table,
+                                                      rocksdb_filterpolicy_create_bloom_full(s->filter_bits));
+    rocksdb_options_set_block_based_table_factory(d->options, d->table);
+    rocksdb_options_set_create_if_missing(d->options, 1);
+    rocksdb_options_set_compression(d->options, rocksdb_no_compression);
+    rocksdb_options_set_write_buffer_size(d->options, s->buffer_bytes);
+    d->writing = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(d->writing, s->sync);
+    d->reading = rocksdb_readoptions_create();
+    d->db = rocksdb_open(d->options, s->directory, &error);
+    check(error, "rocksdb_open");
+}
+
+static void database_close(database *d)
+{
+    rocksdb_close(d->db);
+    rocksdb_readoptions_destroy(d->reading);
+    rocksdb_writeoptions_destroy(d->writing);
+    rocksdb_options_destroy(d->options);
+    rocksdb_block_based_options_destroy(d->table);
+    rocksdb_cache_destroy(d->cache);
+}
+
+static void settle(database *d)
+{
+    rocksdb_flushoptions_t *wait = rocksdb_flushoptions_create(); /* waits by default */
+    char *error = NULL;
+    rocksdb_flush(d->db, wait, &error);
+    check(error, "rocksdb_flush");
+    rocksdb_flushoptions_destroy(wait);
+    rocksdb_compact_range(d->db, NULL, 0, NULL, 0);
+}
+
+static void database_sync(database *d)
+{
+    char *error = NULL;
+    rocksdb_flush_wal(d->db, 1, &error);
+    check(error, "rocksdb_flush_wal");
+}
+
+static bool get(session *s, bytes key, char *value, size_t *size)
+{
+    char *error = NULL;
+    rocksdb_pinnableslice_t *pin = rocksdb_get_pinned(s->d->db, s->d->reading, key.data, key.size, &error);
+    check(error, "rocksdb_get_pinned");
+    if (!pin) return false;
+    size_t got;
+    const char *data = rocksdb_pinnableslice_value(pin, &got);
+    engine_take_value(value, size, data, got);
+    rocksdb_pinnableslice_destroy(pin);
+    return true;
+}
+
+const engine engine_rocksdb = {
+    .name = "rocksdb",
+    .kind = "LSM tree",
+    ENGINE_FUNCTIONS,
+};

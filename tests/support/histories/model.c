@@ -1,0 +1,321 @@
+/* model.c -- a sorted array of keys per collection, each with the list of its versions. */
+#include "support/histories/model.h"
+
+#include "base/hash.h"
+#include "support/must.h"
+
+typedef struct version {
+    moment at;
+    model_value value;
+} version;
+
+typedef struct model_key {
+    slice key;
+    version *versions; /* by moment */
+    size_t count, capacity;
+} model_key;
+
+typedef struct name_span {
+    moment from;
+    char *name; /* NULL: not there from then on */
+} name_span;
+
+typedef struct collection {
+    uint32_t kind;
+    name_span *names; /* by moment */
+    size_t name_count, name_capacity;
+    model_key *keys; /* sorted */
+    size_t key_count, key_capacity;
+    uint64_t sum; /* of fingerprint_entry over what is there now */
+} collection;
+
+struct model {
+    moment now;
+    collection *collections;
+    size_t count, capacity;
+    uint64_t *fingerprints; /* by moment */
+    size_t fingerprint_capacity;
+};
+
+/* ---------------------------------------------------------------- fingerprints */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t pair[2] = {a, b};
+    return hash_bytes(pair, sizeof pair);
+}
+
+uint64_t fingerprint_entry(slice key, model_value value)
+{
+    return mix(mix(hash_slice(key), key.size), mix(value.size, value.hash));
+}
+
+uint64_t fingerprint_collection(const char *name, uint32_t kind, uint64_t sum_of_entries)
+{
+    return mix(mix(hash_bytes(name, strlen(name)), kind), sum_of_entries);
+}
+
+model_value model_value_of(slice bytes)
+{
+    model_value v = {true, bytes.size, hash_slice(bytes)};
+    return v;
+}
+
+bool model_value_is(model_value expected, slice bytes)
+{
+    return expected.present && expected.size == bytes.size && expected.hash == hash_slice(bytes);
+}
+
+uint64_t model_fingerprint(const model *m, moment at)
+{
+    return m->fingerprints[at];
+}
+
+/* The commit is complete: its moment and fingerprint. */
+static moment seal(model *m)
+{
+    uint64_t sum = 0;
+    m->now++;
+    for (size_t i = 0; i < m->count; i++) {
+        const char *name = model_name(m, i, m->now);
+        if (name) sum += fingerprint_collection(name, m->collections[i].kind, m->collections[i].sum);
+    }
+    m->fingerprints = (uint64_t *)must_grow(m->fingerprints, (size_t)m->now, &m->fingerprint_capacity,
+                                            sizeof *m->fingerprints);
+    m->fingerprints[m->now] = sum;
+    return m->now;
+}
+
+/* ---------------------------------------------------------------- lifecycle */
+
+static void set_name(model *m, collection *c, const char *name)
+{
+    c->names = (name_span *)must_grow(c->names, c->name_count, &c->name_capacity, sizeof *c->names);
+    name_span span = {m->now + 1, name ? must_copy_string(name) : NULL};
+    c->names[c->name_count++] = span;
+}
+
+static void add_collection(model *m, const char *name, uint32_t kind)
+{
+    m->collections = (collection *)must_grow(m->collections, m->count, &m->capacity, sizeof *m->collections);
+    collection *c = &m->collections[m->count++];
+    memset(c, 0, sizeof *c);
+    c->kind = kind;
+    set_name(m, c, name);
+}
+
+model *model_create(uint32_t default_kind)
+{
+    model *m = (model *)must_alloc(sizeof *m);
+    m->now = UINT64_MAX; /* the commit that makes "default" is moment 0 */
+    add_collection(m, "default", default_kind);
+    seal(m);
+    return m;
+}
+
+static void collection_deinit(collection *c)
+{
+    for (size_t i = 0; i < c->name_count; i++)
+        free(c->names[i].name);
+    for (size_t i = 0; i < c->key_count; i++) {
+        free((void *)(uintptr_t)c->keys[i].key.data);
+        free(c->keys[i].versions);
+    }
+    free(c->names);
+    free(c->keys);
+}
+
+void model_destroy(model *m)
+{
+    if (!m) return;
+    for (size_t i = 0; i < m->count; i++)
+        collection_deinit(&m->collections[i]);
+    free(m->collections);
+    free(m->fingerprints);
+    free(m);
+}
+
+moment model_now(const model *m)
+{
+    return m->now;
+}
+
+/* ---------------------------------------------------------------- keys and versions */
+
+/* The position of the first key >= `key`. */
+static size_t lower_bound(const collection *c, slice key)
+{
+    size_t low = 0, high = c->key_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (slice_compare(c->keys[middle].key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static model_key *find_or_add(collection *c, slice key)
+{
+    size_t at = lower_bound(c, key);
+    if (at < c->key_count && slice_equal(c->keys[at].key, key)) return &c->keys[at];
+    c->keys = (model_key *)must_grow(c->keys, c->key_count, &c->key_capacity, sizeof *c->keys);
+    memmove(&c->keys[at + 1], &c->keys[at], (c->key_count - at) * sizeof *c->keys);
+    c->key_count++;
+
+    void *copy = must_alloc(key.size);
+    bytes_copy(copy, key.data, key.size);
+    model_key added = {slice_of(copy, key.size), NULL, 0, 0};
+    c->keys[at] = added;
+    return &c->keys[at];
+}
+
+static model_value value_at(const model_key *k, moment at)
+{
+    model_value absent = {false, 0, 0};
+    for (size_t i = k->count; i > 0; i--)
+        if (k->versions[i - 1].at <= at) return k->versions[i - 1].value;
+    return absent;
+}
+
+static void count_in(collection *c, slice key, model_value value)
+{
+    if (value.present) c->sum += fingerprint_entry(key, value);
+}
+
+static void count_out(collection *c, slice key, model_value value)
+{
+    if (value.present) c->sum -= fingerprint_entry(key, value);
+}
+
+/* A new version, at the moment that is being made. */
+static void set_value(model *m, collection *c, model_key *k, model_value value)
+{
+    moment at = m->now + 1;
+    count_out(c, k->key, value_at(k, at));
+    if (k->count == 0 || k->versions[k->count - 1].at != at) {
+        k->versions = (version *)must_grow(k->versions, k->count, &k->capacity, sizeof *k->versions);
+        k->versions[k->count++].at = at;
+    }
+    k->versions[k->count - 1].value = value;
+    count_in(c, k->key, value);
+}
+
+/* ---------------------------------------------------------------- commits */
+
+moment model_commit(model *m, const model_write *writes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        collection *c = &m->collections[writes[i].collection];
+        set_value(m, c, find_or_add(c, writes[i].key), writes[i].value);
+    }
+    return seal(m);
+}
+
+moment model_clear(model *m, size_t number)
+{
+    collection *c = &m->collections[number];
+    model_value absent = {false, 0, 0};
+    for (size_t i = 0; i < c->key_count; i++)
+        if (value_at(&c->keys[i], m->now).present) set_value(m, c, &c->keys[i], absent);
+    return seal(m);
+}
+
+moment model_collection_create(model *m, const char *name, uint32_t kind)
+{
+    add_collection(m, name, kind);
+    return seal(m);
+}
+
+moment model_collection_drop(model *m, size_t number)
+{
+    set_name(m, &m->collections[number], NULL);
+    return seal(m);
+}
+
+moment model_collection_rename(model *m, size_t number, const char *name)
+{
+    set_name(m, &m->collections[number], name);
+    return seal(m);
+}
+
+static void undo_collection(collection *c, moment at)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        model_key *k = &c->keys[i];
+        if (k->count == 0 || k->versions[k->count - 1].at != at) continue;
+        count_out(c, k->key, k->versions[k->count - 1].value);
+        k->count--;
+        count_in(c, k->key, value_at(k, at));
+    }
+    if (c->name_count && c->names[c->name_count - 1].from == at) free(c->names[--c->name_count].name);
+}
+
+void model_undo(model *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        undo_collection(&m->collections[i], m->now);
+    if (m->collections[m->count - 1].name_count == 0) collection_deinit(&m->collections[--m->count]);
+    m->now--;
+}
+
+/* ---------------------------------------------------------------- questions */
+
+size_t model_collections(const model *m)
+{
+    return m->count;
+}
+
+const char *model_name(const model *m, size_t number, moment at)
+{
+    const collection *c = &m->collections[number];
+    for (size_t i = c->name_count; i > 0; i--)
+        if (c->names[i - 1].from <= at) return c->names[i - 1].name;
+    return NULL;
+}
+
+uint32_t model_kind(const model *m, size_t number)
+{
+    return m->collections[number].kind;
+}
+
+bool model_find(const model *m, const char *name, moment at, size_t *number)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const char *own = model_name(m, i, at);
+        if (!own || strcmp(own, name) != 0) continue;
+        *number = i;
+        return true;
+    }
+    return false;
+}
+
+size_t model_count(const model *m, moment at)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->count; i++)
+        count += model_name(m, i, at) != NULL;
+    return count;
+}
+
+model_value model_get(const model *m, size_t number, moment at, slice key)
+{
+    const collection *c = &m->collections[number];
+    size_t i = lower_bound(c, key);
+    if (i < c->key_count && slice_equal(c->keys[i].key, key)) return value_at(&c->keys[i], at);
+    model_value absent = {false, 0, 0};
+    return absent;
+}
+
+size_t model_keys(const model *m, size_t number)
+{
+    return m->collections[number].key_count;
+}
+
+model_entry model_entry_at(const model *m, size_t number, moment at, size_t i)
+{
+    const model_key *k = &m->collections[number].keys[i];
+    model_entry entry = {k->key, value_at(k, at)};
+    return entry;
+}

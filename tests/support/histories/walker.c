@@ -1,0 +1,214 @@
+/* walker.c -- cursor and model side by side. */
+#include "support/histories/walker.h"
+
+#include "support/must.h"
+
+static slice copy_bound(slice bound)
+{
+    if (!bound.data) return bound;
+    void *copy = must_alloc(bound.size);
+    bytes_copy(copy, bound.data, bound.size);
+    return slice_of(copy, bound.size);
+}
+
+static void free_bound(slice bound)
+{
+    free((void *)(uintptr_t)bound.data);
+}
+
+bool walker_open(walker *w, holt_collection *c, holt_txn *t, const walker_range *range, const model *m,
+                 size_t collection, moment at, verdict *v)
+{
+    memset(w, 0, sizeof *w);
+    holt_cursor_options options = {.lower = range->lower, .upper = range->upper, .prefix = range->prefix};
+    if (range->keys_only) options.flags = HOLT_CURSOR_KEYS_ONLY;
+    if (!verdict_status(v, holt_cursor_open(c, t, &options, &w->cursor), HOLT_OK, "holt_cursor_open"))
+        return false;
+
+    w->model = m;
+    w->collection = collection;
+    w->at = at;
+    w->range.lower = copy_bound(range->lower);
+    w->range.upper = copy_bound(range->upper);
+    w->range.prefix = copy_bound(range->prefix);
+    w->range.keys_only = range->keys_only;
+    return true;
+}
+
+bool walker_close(walker *w, holt_status expected, verdict *v)
+{
+    holt_status rc = holt_cursor_close(w->cursor);
+    free_bound(w->range.lower);
+    free_bound(w->range.upper);
+    free_bound(w->range.prefix);
+    memset(w, 0, sizeof *w);
+    return verdict_status(v, rc, expected, "holt_cursor_close");
+}
+
+/* ---------------------------------------------------------------- what the model would do */
+
+static bool in_range(const walker_range *r, slice key)
+{
+    if (!slice_is_open(r->lower) && slice_compare(key, r->lower) < 0) return false;
+    if (!slice_is_open(r->upper) && slice_compare(key, r->upper) >= 0) return false;
+    return slice_is_open(r->prefix) || slice_has_prefix(key, r->prefix);
+}
+
+/* The least entry of the range that is >= `from` (> without `inclusive`); `from` NULL: the first. */
+static bool least(const walker *w, const slice *from, bool inclusive, slice *found)
+{
+    size_t count = model_keys(w->model, w->collection);
+    for (size_t i = 0; i < count; i++) {
+        model_entry e = model_entry_at(w->model, w->collection, w->at, i);
+        int order = from ? slice_compare(e.key, *from) : 1;
+        if (order < 0 || (order == 0 && !inclusive)) continue;
+        if (!e.value.present || !in_range(&w->range, e.key)) continue;
+        *found = e.key;
+        return true;
+    }
+    return false;
+}
+
+/* The greatest entry of the range that is <= `from` (< without `inclusive`); `from` NULL: the last. */
+static bool greatest(const walker *w, const slice *from, bool inclusive, slice *found)
+{
+    for (size_t i = model_keys(w->model, w->collection); i > 0; i--) {
+        model_entry e = model_entry_at(w->model, w->collection, w->at, i - 1);
+        int order = from ? slice_compare(e.key, *from) : -1;
+        if (order > 0 || (order == 0 && !inclusive)) continue;
+        if (!e.value.present || !in_range(&w->range, e.key)) continue;
+        *found = e.key;
+        return true;
+    }
+    return false;
+}
+
+static bool model_next(walker *w, slice *found)
+{
+    if (w->state == WALKER_PAST_END) return false;
+    if (w->state == WALKER_ON) return least(w, &w->key, false, found);
+    return least(w, NULL, true, found);
+}
+
+static bool model_prev(walker *w, slice *found)
+{
+    if (w->state == WALKER_BEFORE_START) return false;
+    if (w->state == WALKER_ON) return greatest(w, &w->key, false, found);
+    return greatest(w, NULL, true, found);
+}
+
+/* Moves the model's side; true: it is on an entry. */
+static bool model_move(walker *w, walker_move move, slice key)
+{
+    slice found = {NULL, 0};
+    bool on = false, forward = true;
+    switch (move) {
+    case WALK_FIRST:
+        on = least(w, NULL, true, &found);
+        break;
+    case WALK_NEXT:
+        on = model_next(w, &found);
+        break;
+    case WALK_SEEK:
+        on = least(w, &key, true, &found);
+        break;
+    case WALK_LAST:
+        on = greatest(w, NULL, true, &found);
+        forward = false;
+        break;
+    case WALK_PREV:
+        on = model_prev(w, &found);
+        forward = false;
+        break;
+    default:
+        on = greatest(w, &key, true, &found);
+        forward = false;
+        break;
+    }
+    w->key = found;
+    w->state = on ? WALKER_ON : forward ? WALKER_PAST_END : WALKER_BEFORE_START;
+    return on;
+}
+
+/* ---------------------------------------------------------------- the cursor */
+
+static bool cursor_move(holt_cursor *c, walker_move move, slice key)
+{
+    switch (move) {
+    case WALK_FIRST:
+        return holt_cursor_first(c);
+    case WALK_LAST:
+        return holt_cursor_last(c);
+    case WALK_NEXT:
+        return holt_cursor_next(c);
+    case WALK_PREV:
+        return holt_cursor_prev(c);
+    case WALK_SEEK:
+        return holt_cursor_seek(c, key);
+    default:
+        return holt_cursor_seek_last(c, key);
+    }
+}
+
+static void leave_trail(walker *w, walker_move move)
+{
+    size_t used = strlen(w->trail);
+    if (used + 1 == sizeof w->trail) memmove(w->trail, w->trail + 1, used--);
+    w->trail[used] = "flnpsb"[move];
+    w->trail[used + 1] = 0;
+}
+
+static bool say(const walker *w, slice target, const char *what, slice expected, verdict *v)
+{
+    char a[DESCRIBE_BYTES], b[DESCRIBE_BYTES], c[DESCRIBE_BYTES], l[DESCRIBE_BYTES], u[DESCRIBE_BYTES],
+        p[DESCRIBE_BYTES];
+    return verdict_fail(
+        v,
+        "cursor on collection %zu at moment %llu, moves %s (f)irst (l)ast (n)ext (p)rev (s)eek "
+        "seek_last(b), target %s: %s: is on %s, expected %s; lower %s upper %s prefix %s",
+        w->collection, (unsigned long long)w->at, w->trail, describe(target, a), what,
+        describe(holt_cursor_key(w->cursor), b), describe(expected, c),
+        w->range.lower.data ? describe(w->range.lower, l) : "-",
+        w->range.upper.data ? describe(w->range.upper, u) : "-",
+        w->range.prefix.data ? describe(w->range.prefix, p) : "-");
+}
+
+static bool check_on_nothing(walker *w, slice target, verdict *v)
+{
+    slice key = holt_cursor_key(w->cursor), value = holt_cursor_value(w->cursor);
+    if (holt_cursor_valid(w->cursor)) return say(w, target, "valid on nothing", key, v);
+    if (key.data || key.size || value.data || value.size)
+        return say(w, target, "shows bytes on nothing", key, v);
+    return true;
+}
+
+static bool check_on_entry(walker *w, slice target, verdict *v)
+{
+    slice key = holt_cursor_key(w->cursor), value = holt_cursor_value(w->cursor);
+    if (!holt_cursor_valid(w->cursor)) return say(w, target, "not valid on an entry", w->key, v);
+    if (!key.data || !slice_equal(key, w->key)) return say(w, target, "wrong key", w->key, v);
+    if (w->range.keys_only)
+        return (!value.data && !value.size) || say(w, target, "a value with keys only", w->key, v);
+    model_value expected = model_get(w->model, w->collection, w->at, w->key);
+    if (!value.data || !model_value_is(expected, value)) return say(w, target, "wrong value", w->key, v);
+    return true;
+}
+
+bool walker_step(walker *w, walker_move move, slice key, verdict *v)
+{
+    leave_trail(w, move);
+    bool expected = model_move(w, move, key);
+    bool moved = cursor_move(w->cursor, move, key);
+    if (!verdict_status(v, holt_cursor_status(w->cursor), HOLT_OK, "holt_cursor_status")) return false;
+    if (moved != expected) return say(w, key, moved ? "found an entry" : "found nothing", w->key, v);
+    return expected ? check_on_entry(w, key, v) : check_on_nothing(w, key, v);
+}
+
+bool walker_refresh(walker *w, moment at, verdict *v)
+{
+    w->at = at;
+    w->state = WALKER_FRESH;
+    w->trail[0] = 0;
+    if (!verdict_status(v, holt_cursor_refresh(w->cursor), HOLT_OK, "holt_cursor_refresh")) return false;
+    return check_on_nothing(w, slice_of("", 0), v);
+}

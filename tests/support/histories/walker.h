@@ -1,0 +1,51 @@
+/* walker.h -- a cursor and what it should show, moved together.
+ *
+ * The model's side knows only the rules of holt.h: it looks through all keys for the nearest one that is in
+ * the range, so it shares no cleverness with the engine (no successor of a prefix, no clamping).
+ *
+ *     FRESH: next = first, prev = last        BEFORE_START <-- first .. last --> PAST_END
+ */
+#ifndef HOLT_TESTS_WALKER_H
+#define HOLT_TESTS_WALKER_H
+
+#include "support/histories/model.h"
+#include "support/histories/verdict.h"
+
+typedef enum walker_move {
+    WALK_FIRST,
+    WALK_LAST,
+    WALK_NEXT,
+    WALK_PREV,
+    WALK_SEEK,
+    WALK_SEEK_LAST,
+    WALK_MOVES
+} walker_move;
+
+/* A range as holt_cursor_options has it; {NULL, 0} = open. */
+typedef struct walker_range {
+    slice lower, upper, prefix;
+    bool keys_only;
+} walker_range;
+
+typedef struct walker {
+    holt_cursor *cursor;
+    const model *model;
+    size_t collection;
+    moment at;
+    walker_range range; /* its bytes are the walker's */
+    enum { WALKER_FRESH, WALKER_ON, WALKER_PAST_END, WALKER_BEFORE_START } state;
+    slice key; /* WALKER_ON: the model's bytes */
+    char trail[64]; /* the last moves, a letter each, for messages */
+} walker;
+
+/* Opens the cursor, and with it the walker. t may be NULL. */
+bool walker_open(walker *w, holt_collection *c, holt_txn *t, const walker_range *range, const model *m,
+                 size_t collection, moment at, verdict *v);
+/* Makes one move and compares everything that can be seen. `key` is for the seeks. */
+bool walker_step(walker *w, walker_move move, slice key, verdict *v);
+/* holt_cursor_refresh: from now on it shows `at`. */
+bool walker_refresh(walker *w, moment at, verdict *v);
+/* Closes the cursor; `expected` is the error that it is in. */
+bool walker_close(walker *w, holt_status expected, verdict *v);
+
+#endif
