@@ -55,4 +55,4 @@ head -n 10 "$work/text" >"$work/a b\\c"
 expect_run "a file with an odd name" "$work/a b\\c" $((lines + 10))
 
 ! "$run" "$work/nowhere" >"$work/out" 2>&1 || fail "a file that is not there is accepted"
-grep -q 'nowhere: there is no such file' "$work/out" || fail "the complaint names no file"
+grep -q 'nowhere: no such file' "$work/out" || fail "the complaint names no file"
