@@ -223,7 +223,7 @@ static void look_up(tree_file *f, const tree_root *root, slice key)
     tree_buffer room = {NULL, 0};
     tree_entry e;
     holt_status rc;
-    tree_answer answer = tree_lookup(f, root, key, &room, &e, &rc);
+    tree_result answer = tree_lookup(f, root, key, &room, &e, &rc);
     expect_answer(rc);
     expect((answer == TREE_FAILED) == (rc != HOLT_OK));
     expect(epoch_enter() == HOLT_OK);

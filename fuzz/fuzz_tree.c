@@ -66,11 +66,11 @@ static void look_up(tree_file *f, const tree_root *root, slice key)
     tree_buffer buffer = {NULL, 0};
     tree_entry cached, read;
     holt_status rc;
-    tree_answer answer = tree_lookup(f, root, key, &buffer, &read, &rc);
+    tree_result answer = tree_lookup(f, root, key, &buffer, &read, &rc);
     expect_answer(rc);
     expect((answer == TREE_FAILED) == (rc != HOLT_OK) && answer != TREE_NOT_CACHED);
     expect(epoch_enter() == HOLT_OK);
-    tree_answer again = tree_lookup_cached(f, root, key, &cached);
+    tree_result again = tree_lookup_cached(f, root, key, &cached);
     expect(again == TREE_NOT_CACHED || again == answer);
     if (again == TREE_FOUND) expect(slice_equal(cached.value, read.value) && cached.op == read.op);
     epoch_leave();

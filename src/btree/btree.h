@@ -139,9 +139,9 @@ const tree_root *btree_version_root(const btree_version *v);
 /* ---------------------------------------------------------------- reading a version */
 
 /* The entry of the key. Inside an epoch section; touches memory only. */
-tree_answer btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out);
+tree_result btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out);
 /* The same, but reads what is not cached. Outside sections. */
-tree_answer btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
+tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status);
 /* As tree_iterator_open, tree_estimate and tree_verify (tree.h). The caller holds the version. */
 holt_status btree_iterator_open(const btree_version *v, const tree_iterator_options *options, iterator **out);

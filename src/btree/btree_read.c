@@ -1,14 +1,14 @@
 /* btree_read.c -- reading one version of a B+tree: the tree of its root, in the store's file. */
 #include "btree/btree_internal.h"
 
-tree_answer btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out)
+tree_result btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out)
 {
     q->filter_checks = q->filter_negatives = 0; /* it has no filters */
     out->file = v->file;
     return tree_lookup_cached(v->file, &v->root, q->key, &out->entry);
 }
 
-tree_answer btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
+tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status)
 {
     q->filter_checks = q->filter_negatives = 0;

@@ -67,9 +67,9 @@ bool        lsm_tree_has(const lsm_tree *t, const lsm_run *run);
 /* ---------------------------------------------------------------- reading */
 
 /* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
-tree_answer lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
+tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
 /* The same, but reads what is not cached. Outside sections. */
-tree_answer lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,
+tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,
                     holt_status *status);
 
 /* One iterator over all runs, which shows the newest entry of each key in [options->lower, options->upper).

@@ -102,13 +102,13 @@ bool lsm_tree_has(const lsm_tree *t, const lsm_run *run)
 /* ---------------------------------------------------------------- point lookup */
 
 /* Counts the result of a filter test. Without a filter there was none. */
-static void count_answer(tree_query *q, const open_file_range *p, tree_answer answer)
+static void count_filter_result(tree_query *q, const open_file_range *p, tree_result result)
 {
     q->filter_checks += p->filter != NULL;
-    q->filter_negatives += answer == TREE_ABSENT;
+    q->filter_negatives += result == TREE_ABSENT;
 }
 
-tree_answer lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
+tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
 {
     enum { PREFETCH_RUNS = 8 };
     const open_file_range *found[PREFETCH_RUNS];
@@ -123,31 +123,31 @@ tree_answer lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
     for (size_t i = 0; i < t->count; i++) {
         const open_file_range *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
-        tree_answer answer = tree_filter_test(p->filter, hash);
-        count_answer(q, p, answer);
-        if (answer == TREE_ABSENT) continue;
-        if (answer == TREE_FOUND)
-            answer = tree_lookup_cached(p->file, &p->file_range.root, q->key, &out->entry);
+        tree_result result = tree_filter_test(p->filter, hash);
+        count_filter_result(q, p, result);
+        if (result == TREE_ABSENT) continue;
+        if (result == TREE_FOUND)
+            result = tree_lookup_cached(p->file, &p->file_range.root, q->key, &out->entry);
         out->file = p->file;
-        if (answer != TREE_ABSENT) return answer;
+        if (result != TREE_ABSENT) return result;
     }
     return TREE_ABSENT;
 }
 
-tree_answer lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out, holt_status *status)
+tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out, holt_status *status)
 {
     const uint64_t hash = hash_slice(q->key);
     q->filter_checks = q->filter_negatives = 0;
     for (size_t i = 0; i < t->count; i++) {
         const open_file_range *p = lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
-        tree_answer answer = tree_filter_test_read(p->filter, hash, buffer, status);
-        count_answer(q, p, answer);
-        if (answer == TREE_ABSENT) continue;
-        if (answer == TREE_FOUND)
-            answer = tree_lookup(p->file, &p->file_range.root, q->key, buffer, &out->entry, status);
+        tree_result result = tree_filter_test_read(p->filter, hash, buffer, status);
+        count_filter_result(q, p, result);
+        if (result == TREE_ABSENT) continue;
+        if (result == TREE_FOUND)
+            result = tree_lookup(p->file, &p->file_range.root, q->key, buffer, &out->entry, status);
         out->file = p->file;
-        if (answer != TREE_ABSENT) return answer;
+        if (result != TREE_ABSENT) return result;
     }
     return TREE_ABSENT;
 }

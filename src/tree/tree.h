@@ -57,7 +57,7 @@ holt_status tree_builder_finish(tree_builder *b, tree_root *out);
 
 /* ---------------------------------------------------------------- looking up: read/tree_lookup.c */
 
-typedef enum tree_answer { TREE_ABSENT, TREE_FOUND, TREE_NOT_CACHED, TREE_FAILED } tree_answer;
+typedef enum tree_result { TREE_ABSENT, TREE_FOUND, TREE_NOT_CACHED, TREE_FAILED } tree_result;
 
 typedef struct tree_entry {
     uint8_t  op;
@@ -86,10 +86,10 @@ typedef struct tree_buffer {
 } tree_buffer;
 void tree_buffer_deinit(tree_buffer *b);
 
-tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out);
+tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out);
 /* Never returns TREE_NOT_CACHED. TREE_FAILED: *status is the reason, whose message is this thread's
  * holt_error_message(). */
-tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
+tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
                         holt_status *status);
 
 /* The size of the value that an overflow list describes. HOLT_CORRUPT if its pieces cannot exist: call it

@@ -157,12 +157,12 @@ void tree_filter_prefetch(const tree_filter *t, uint64_t hash)
         __builtin_prefetch(t->resident + filter_line_of(hash, t->lines) * FILTER_LINE_BYTES);
 }
 
-static tree_answer test_line(const tree_filter *t, const uint8_t *lines, uint64_t line, uint64_t hash)
+static tree_result test_line(const tree_filter *t, const uint8_t *lines, uint64_t line, uint64_t hash)
 {
     return filter_line_test(lines + line * FILTER_LINE_BYTES, hash, t->probes) ? TREE_FOUND : TREE_ABSENT;
 }
 
-tree_answer tree_filter_test(const tree_filter *t, uint64_t hash)
+tree_result tree_filter_test(const tree_filter *t, uint64_t hash)
 {
     if (!t) return TREE_FOUND;
     assert(epoch_inside());
@@ -172,14 +172,14 @@ tree_answer tree_filter_test(const tree_filter *t, uint64_t hash)
     return page ? test_line(t, page, line % PAGE_LINES, hash) : TREE_NOT_CACHED;
 }
 
-tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
+tree_result tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
                                   holt_status *status)
 {
     *status = epoch_enter();
     if (*status != HOLT_OK) return TREE_FAILED;
-    tree_answer answer = tree_filter_test(t, hash);
+    tree_result result = tree_filter_test(t, hash);
     epoch_leave();
-    if (answer != TREE_NOT_CACHED) return answer;
+    if (result != TREE_NOT_CACHED) return result;
 
     uint64_t line = filter_line_of(hash, t->lines);
     block_ptr p = t->directory[line / PAGE_LINES];

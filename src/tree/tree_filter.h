@@ -23,8 +23,8 @@ void tree_filter_prefetch(const tree_filter *t, uint64_t hash);
 /* TREE_ABSENT: the key is certainly not in the tree. TREE_FOUND: it may be; also if t is NULL, that is,
  * without a filter. TREE_NOT_CACHED: the page must be read with tree_filter_test_read, outside epoch
  * sections, where an error is TREE_FAILED. */
-tree_answer tree_filter_test(const tree_filter *t, uint64_t hash);
-tree_answer tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
+tree_result tree_filter_test(const tree_filter *t, uint64_t hash);
+tree_result tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
                                   holt_status *status);
 
 #endif

@@ -174,11 +174,11 @@ static inline void check_lookup(const lsm_tree *t, const model *m, size_t n, tre
     holt_status rc;
     expect_ok(epoch_enter());
     tree_query q = {.key = k};
-    tree_answer cached = lsm_get_cached(t, &q, &e);
+    tree_result cached = lsm_get_cached(t, &q, &e);
     if (cached == TREE_FOUND) assert_int_equal(e.entry.op, want->op);
     if (cached == TREE_ABSENT) assert_int_equal(want->op, 0);
     epoch_leave();
-    tree_answer answer = lsm_get(t, &q, room, &e, &rc);
+    tree_result answer = lsm_get(t, &q, room, &e, &rc);
     assert_int_equal(answer, want->op ? TREE_FOUND : TREE_ABSENT);
     if (!want->op) return;
     assert_int_equal(e.entry.op, want->op);

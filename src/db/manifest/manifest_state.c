@@ -289,7 +289,7 @@ static holt_status apply_map_group(manifest_state *s, decoder *d)
     uint64_t index = decode_varint(d);
     uint8_t copy = decode_u8(d);
     uint64_t checksum = decode_u64(d);
-    if (d->failed || index >= s->page_store.map_group_count || copy > 1) return malformed("space");
+    if (d->failed || index >= s->page_store.map_group_count || copy > 1) return malformed("page store");
     s->page_store.map_groups[index].copy = copy;
     s->page_store.map_groups[index].checksum = checksum;
     return HOLT_OK;
@@ -300,7 +300,7 @@ static holt_status apply_page_store(manifest_state *s, decoder *d)
     s->page_store.file = decode_varint(d);
     s->page_store.pages = decode_varint(d);
     uint64_t changed = decode_varint(d);
-    if (d->failed || s->page_store.pages > UINT32_MAX) return malformed("space"); /* ordinals have 32 bits */
+    if (d->failed || s->page_store.pages > UINT32_MAX) return malformed("page store"); /* ordinals have 32 bits */
     size_t before = s->page_store.map_group_count, count = map_groups_of(s->page_store.pages);
     if (!mem_grow((void **)&s->page_store.map_groups, &s->map_group_capacity, count,
                   sizeof *s->page_store.map_groups))
@@ -357,9 +357,9 @@ static holt_status apply_item(manifest_state *s, uint8_t tag, slice payload)
         [ITEM_RUN] = {apply_run, "run"},
         [ITEM_CLOSED] = {apply_closed, "closed"},
         [ITEM_ROOT] = {apply_root, "root"},
-        [ITEM_PAGE_STORE] = {apply_page_store, "space"},
+        [ITEM_PAGE_STORE] = {apply_page_store, "page store"},
         [ITEM_GARBAGE] = {apply_garbage, "garbage"},
-        [ITEM_RECLAIMED] = {apply_reclaimed, "swept"},
+        [ITEM_RECLAIMED] = {apply_reclaimed, "reclaimed"},
     };
     if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
         return status_set(HOLT_UNSUPPORTED,

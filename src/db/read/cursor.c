@@ -294,7 +294,7 @@ bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
     return move(cur, cursor_seek_last, key);
 }
 
-/* ---------------------------------------------------------------- public answers */
+/* ---------------------------------------------------------------- public results */
 
 /* The entry is good as long as what it stands in is held: not after the transaction's end. */
 static bool read_states(const holt_cursor *cur)

@@ -132,9 +132,9 @@ static holt_status read_tree(const collection_tree *tree, tree_query *query, val
     tree_buffer scratch = {0};
     tree_hit hit;
     holt_status rc = HOLT_OK;
-    tree_answer answer = collection_tree_get(tree, query, &scratch, &hit, &rc);
-    if (answer == TREE_ABSENT) rc = HOLT_NOT_FOUND;
-    if (answer == TREE_FOUND) rc = take_hit(out, &hit);
+    tree_result result = collection_tree_get(tree, query, &scratch, &hit, &rc);
+    if (result == TREE_ABSENT) rc = HOLT_NOT_FOUND;
+    if (result == TREE_FOUND) rc = take_hit(out, &hit);
     tree_buffer_deinit(&scratch);
     return rc;
 }
@@ -166,10 +166,10 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     } else if (search_memtables(v, s, key, at, &m)) {
         rc = m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_put(out, m.value);
     } else {
-        tree_answer answer = collection_tree_get_cached(&s->tree, &query, &hit);
-        if (answer == TREE_ABSENT)
+        tree_result result = collection_tree_get_cached(&s->tree, &query, &hit);
+        if (result == TREE_ABSENT)
             rc = HOLT_NOT_FOUND;
-        else if (answer == TREE_FOUND && !hit.entry.overflow)
+        else if (result == TREE_FOUND && !hit.entry.overflow)
             rc = take_hit(out, &hit);
         else
             must_read = true;

@@ -46,12 +46,12 @@ void collection_tree_unref(const collection_tree *t)
 
 /* ---------------------------------------------------------------- reading */
 
-tree_answer collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out)
+tree_result collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out)
 {
     return is_btree(t) ? btree_get_cached(t->as.btree, q, out) : lsm_get_cached(t->as.lsm, q, out);
 }
 
-tree_answer collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
+tree_result collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
                                 holt_status *status)
 {
     return is_btree(t) ? btree_get(t->as.btree, q, scratch, out, status)

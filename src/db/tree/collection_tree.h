@@ -49,9 +49,9 @@ static inline btree_version *collection_tree_btree(const collection_tree *t)
 /* ---------------------------------------------------------------- reading */
 
 /* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
-tree_answer collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out);
+tree_result collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out);
 /* The same, but reads what is not cached. Outside sections. */
-tree_answer collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
+tree_result collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
                                 holt_status *status);
 
 /* How many iterators collection_tree_iterators_open opens, at most. */

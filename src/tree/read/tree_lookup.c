@@ -6,7 +6,7 @@
 #include <assert.h>
 
 /* Looks the key up in a leaf. */
-static tree_answer search_leaf(const block *leaf, slice key, tree_entry *out)
+static tree_result search_leaf(const block *leaf, slice key, tree_entry *out)
 {
     bool equal;
     uint32_t index = block_lower_bound(leaf, key, &equal);
@@ -19,7 +19,7 @@ static tree_answer search_leaf(const block *leaf, slice key, tree_entry *out)
     return TREE_FOUND;
 }
 
-tree_answer tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out)
+tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out)
 {
     assert(epoch_inside());
     if (root->root.length == 0) return TREE_ABSENT;
@@ -46,13 +46,13 @@ typedef struct tree_search {
     tree_buffer *buffer;
     tree_entry *entry;
     block_ptr at;       /* the block to search next */
-    tree_answer answer; /* known after the leaf */
+    tree_result result; /* known after the leaf */
 } tree_search;
 
 static void search_follow(tree_search *l, const block *b)
 {
     if (b->level == 0)
-        l->answer = search_leaf(b, l->key, l->entry);
+        l->result = search_leaf(b, l->key, l->entry);
     else
         l->at = block_child(b, block_child_index(b, l->key));
 }
@@ -66,7 +66,7 @@ static bool search_in_cache(tree_search *l, uint32_t level)
     block_open(&b, bytes, l->at.length);
     if (b.level != level) return false;
     search_follow(l, &b);
-    if (level == 0 && l->answer == TREE_FOUND) {
+    if (level == 0 && l->result == TREE_FOUND) {
         bytes_copy(l->buffer->bytes, l->entry->value.data, l->entry->value.size);
         l->entry->value.data = l->buffer->bytes;
     }
@@ -95,7 +95,7 @@ static holt_status search_level(tree_search *l, uint32_t level)
     return HOLT_OK;
 }
 
-tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
+tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
                         holt_status *status)
 {
     assert(!epoch_inside());
@@ -105,5 +105,5 @@ tree_answer tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buf
     *status = tree_root_check(f, root);
     for (uint32_t level = root->height; *status == HOLT_OK && level-- > 0;)
         *status = search_level(&l, level);
-    return *status == HOLT_OK ? l.answer : TREE_FAILED;
+    return *status == HOLT_OK ? l.result : TREE_FAILED;
 }

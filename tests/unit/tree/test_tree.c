@@ -238,11 +238,11 @@ static void check_entry(tree_file *file, const item *want, const tree_entry *got
     free(bytes);
 }
 
-static tree_answer lookup_cached(tree_file *file, const tree_root *root, slice key, const item *want)
+static tree_result lookup_cached(tree_file *file, const tree_root *root, slice key, const item *want)
 {
     tree_entry e;
     assert_int_equal(epoch_enter(), HOLT_OK);
-    tree_answer answer = tree_lookup_cached(file, root, key, &e);
+    tree_result answer = tree_lookup_cached(file, root, key, &e);
     if (answer == TREE_FOUND) {
         assert_non_null(want);
         assert_int_equal(e.op, want->op);
@@ -258,7 +258,7 @@ static void check_lookup(tree_file *file, const tree_root *root, const model *m,
                          tree_buffer *buffer, uint64_t *cached)
 {
     const item *want = model_find(m, key);
-    tree_answer answer = lookup_cached(file, root, key, want);
+    tree_result answer = lookup_cached(file, root, key, want);
     assert_int_not_equal(answer, TREE_FAILED);
     *cached += answer != TREE_NOT_CACHED;
 
@@ -866,7 +866,7 @@ static void *read_at_random(void *ctx)
         const item *want = &m->items[rng_below(&r, m->count)];
         tree_entry e;
         holt_status rc;
-        tree_answer answer = tree_lookup(d->files[n], &d->roots[n], item_key(want), &buffer, &e, &rc);
+        tree_result answer = tree_lookup(d->files[n], &d->roots[n], item_key(want), &buffer, &e, &rc);
         if (answer != TREE_FOUND || e.op != want->op || (!e.overflow && e.value.size != want->value_size))
             abort();
     }
@@ -1065,7 +1065,7 @@ static bool lookups_find_damage(tree_file *file, const tree_root *root, const mo
         const item *want = &m->items[i];
         tree_entry e;
         holt_status rc;
-        tree_answer answer = tree_lookup(file, root, item_key(want), &buffer, &e, &rc);
+        tree_result answer = tree_lookup(file, root, item_key(want), &buffer, &e, &rc);
         assert_int_equal(answer == TREE_FAILED, damaged(rc));
         found |= answer == TREE_FAILED;
         if (answer == TREE_FAILED) continue;
@@ -1114,7 +1114,7 @@ static bool filter_finds_damage(tree_file *file, const tree_root *root, const mo
     bool found = false;
     for (size_t i = 0; i < m->count && !found; i++) {
         holt_status rc;
-        tree_answer answer = tree_filter_test_read(filter, hash_slice(item_key(&m->items[i])), &buffer, &rc);
+        tree_result answer = tree_filter_test_read(filter, hash_slice(item_key(&m->items[i])), &buffer, &rc);
         found = damaged(rc);
         assert_int_equal(answer, found ? TREE_FAILED : TREE_FOUND);
     }
@@ -1458,7 +1458,7 @@ static holt_status build_and_read(tree_machine *tm, const model *m)
     if (rc != HOLT_OK) goto done;
     for (size_t i = 0; i < m->count; i++) {
         tree_entry e;
-        tree_answer answer = tree_lookup(file, &root, item_key(&m->items[i]), &buffer, &e, &rc);
+        tree_result answer = tree_lookup(file, &root, item_key(&m->items[i]), &buffer, &e, &rc);
         if (rc != HOLT_OK) goto done;
         assert_int_equal(answer, TREE_FOUND);
         (void)tree_filter_test_read(filter, hash_slice(item_key(&m->items[i])), &buffer, &rc);
