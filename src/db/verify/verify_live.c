@@ -26,9 +26,9 @@ typedef struct manifest_moment {
     bool lost; /* a write failed: its contents are unknown */
 } manifest_moment;
 
-/* manifest.mu held. */
 static manifest_moment manifest_now(const holt *db)
 {
+    os_mutex_assert_held(&db->manifest.mu);
     manifest_moment now = {.lost = db->manifest.lost};
     if (db->manifest.file) now.last = manifest_last(db->manifest.file);
     return now;
