@@ -300,7 +300,8 @@ static holt_status apply_page_store(manifest_state *s, decoder *d)
     s->page_store.file = decode_varint(d);
     s->page_store.pages = decode_varint(d);
     uint64_t changed = decode_varint(d);
-    if (d->failed || s->page_store.pages > UINT32_MAX) return malformed("page store"); /* ordinals have 32 bits */
+    if (d->failed || s->page_store.pages > UINT32_MAX)
+        return malformed("page store"); /* ordinals have 32 bits */
     size_t before = s->page_store.map_group_count, count = map_groups_of(s->page_store.pages);
     if (!mem_grow((void **)&s->page_store.map_groups, &s->map_group_capacity, count,
                   sizeof *s->page_store.map_groups))
