@@ -11,6 +11,7 @@
 #include "db/txn/txn.h"
 #include "tree/file/tree_format.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 typedef struct listed_reader {
@@ -61,6 +62,7 @@ static void list_handles(holt *db, reader_list *l)
     os_mutex_lock(&db->snapshots.mu);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (const handle *h = db->handles.lists[kinds[i]]; h; h = h->older) {
+            assert(l->readers && l->count < l->capacity);
             listed_reader *one = &l->readers[l->count++];
             uint64_t since = kinds[i] == HANDLE_TXN ? list_txn((const holt_txn *)h, now, one)
                                                     : list_cursor((const holt_cursor *)h, now, one);
