@@ -29,7 +29,7 @@ static inline bool image_holds(const image *f, block_ptr p)
 
 static inline void image_mend(image *f, uint8_t *pointers, size_t count, uint32_t depth);
 
-/* Mends the pointers in a block: to children, or to extents. */
+/* Mends the pointers in a block: to children, or to overflow chunks. */
 static inline void image_mend_block(image *f, block_ptr p, uint32_t depth)
 {
     block b;
