@@ -485,7 +485,7 @@ static void check_in_use(uint32_t kind)
     holt_cursor *cursor = open_cursor(w.c, t);
     assert_true(holt_cursor_first(cursor));
     replace_at_once(&w);
-    expect_ok(snapshot_enter(&t->snapshot)); /* as in the middle of a move */
+    expect_ok(snapshot_enter(w.db, &t->snapshot)); /* as in the middle of a move */
     sim_advance(w.os, LIMIT_MS * MS);
     sim_run_until_idle(w.os);
     assert_true(pinned(&w) > 0);

@@ -134,7 +134,7 @@ static void no_other_snapshot_is_revoked_while_the_oldest_is_in_use(void **state
     snapshot_db_open(&sim, HOLT_LSM);
     put(sim.c, "moment", "first");
     held[0] = begin(sim.db, HOLT_TXN_READ_ONLY);
-    expect_ok(snapshot_enter(&held[0]->snapshot)); /* as in the middle of a get */
+    expect_ok(snapshot_enter(sim.db, &held[0]->snapshot)); /* as in the middle of a get */
     write_round(&sim);
     int count = 1 + snapshots_until_one_is_revoked(&sim, held + 1, MOST - 1);
     uint64_t kept = retained_bytes(&sim);
@@ -169,7 +169,7 @@ static void the_next_snapshot_is_revoked_when_the_one_in_use_frees_too_little(vo
     put(sim.c, "moment", "first");
     for (int i = 0; i < 2; i++) /* the same version */
         held[i] = begin(sim.db, HOLT_TXN_READ_ONLY);
-    expect_ok(snapshot_enter(&held[0]->snapshot));
+    expect_ok(snapshot_enter(sim.db, &held[0]->snapshot));
     write_round(&sim);
     int count = 2 + snapshots_until_one_is_revoked(&sim, held + 2, MOST - 2);
     assert_true(retained_bytes(&sim) > MEMORY_BYTES / 4);

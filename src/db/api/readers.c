@@ -27,11 +27,10 @@ typedef struct reader_list {
 
 /* ---------------------------------------------------------------- listing */
 
-/* Relaxed: the reader has a reference, which it cannot drop without the mutex. */
-static version *version_ref(version *v)
+/* A reader cannot drop its own reference without snapshots.mu. */
+static version *pin_version(version *v)
 {
-    if (v) atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-    return v;
+    return v ? version_ref(v) : NULL;
 }
 
 static uint64_t list_txn(const holt_txn *t, uint64_t now, listed_reader *out)
@@ -40,7 +39,7 @@ static uint64_t list_txn(const holt_txn *t, uint64_t now, listed_reader *out)
                        : t->flags & HOLT_TXN_BLIND   ? HOLT_READER_BATCH
                                                      : HOLT_READER_TXN;
     out->reader.revoked = snapshot_is_lost(&t->snapshot, now);
-    out->version = version_ref(t->snapshot.version);
+    out->version = pin_version(t->snapshot.version);
     return t->begun_ns;
 }
 
@@ -49,7 +48,7 @@ static uint64_t list_cursor(const holt_cursor *cur, uint64_t now, listed_reader 
     const cursor_read_state *st = read_state_of(cur);
     out->reader.kind = HOLT_READER_CURSOR;
     out->reader.revoked = st->revocable && snapshot_is_lost(cur->txn ? &cur->txn->snapshot : &st->own, now);
-    out->version = version_ref(st->own.version); /* which has the state, too */
+    out->version = pin_version(st->own.version); /* which has the state, too */
     if (!out->version && st->hold.state) out->state = collection_version_ref(st->hold.state);
     return cur->txn ? cur->txn->begun_ns : st->own.taken_ns;
 }

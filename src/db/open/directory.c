@@ -126,41 +126,25 @@ holt_status directory_next_file(os_dir *dir, uint64_t *next)
 /* ---------------------------------------------------------------- cleaning */
 
 typedef struct cleaning {
-    holt *db;
-    uint64_t manifest_number;
+    const used_files *used;
     char (*names)[OS_NAME_MAX];
     size_t count, capacity;
 } cleaning;
 
-static bool segment_in_use(const holt *db, uint64_t number)
+bool file_is_orphan(const char *name, const used_files *used)
 {
-    if (number == db->manifest.log.next_segment) return true;
-    for (size_t i = 0; i < db->manifest.log.recovered_count; i++)
-        if (db->manifest.log.recovered[i].segment == number) return true;
-    return false;
-}
-
-static holt_status gather_orphan(void *ctx, const char *name)
-{
-    cleaning *c = ctx;
     uint64_t number;
-    bool orphan = false;
     switch (file_classify(name, &number)) {
     case FILE_MANIFEST:
-        orphan = number != c->manifest_number;
-        break;
+        return number != used->manifest;
     case FILE_SEGMENT:
-        orphan = !segment_in_use(c->db, number);
-        break;
+        return !used->segment(used->ctx, number);
     case FILE_RUN:
-        orphan = !file_in_use(&c->db->manifest.uses, number);
-        break;
+        return !used->run(used->ctx, number);
     case FILE_PAGES:
-        orphan = !page_store_of(c->db) || number != page_store_recorded(page_store_of(c->db))->file;
-        break;
+        return number != used->page_file;
     case FILE_TEMPORARY:
-        orphan = true;
-        break;
+        return true;
     case FILE_FOREIGN:
     case FILE_BYSTANDER:
     case FILE_CURRENT:
@@ -168,7 +152,27 @@ static holt_status gather_orphan(void *ctx, const char *name)
     case FILE_EVENT_LOG:
         break;
     }
-    if (!orphan) return HOLT_OK;
+    return false;
+}
+
+static bool uses_segment(const void *ctx, uint64_t number)
+{
+    const log_checkpoint *log = &((const holt *)ctx)->manifest.log;
+    if (number == log->next_segment) return true;
+    for (size_t i = 0; i < log->recovered_count; i++)
+        if (log->recovered[i].segment == number) return true;
+    return false;
+}
+
+static bool uses_run(const void *ctx, uint64_t number)
+{
+    return file_in_use(&((const holt *)ctx)->manifest.uses, number);
+}
+
+static holt_status gather_orphan(void *ctx, const char *name)
+{
+    cleaning *c = ctx;
+    if (!file_is_orphan(name, c->used)) return HOLT_OK;
     if (!mem_grow((void **)&c->names, &c->capacity, c->count + 1, sizeof *c->names))
         return status_no_memory(sizeof *c->names);
     memcpy(c->names[c->count++], name, strlen(name) + 1);
@@ -177,7 +181,13 @@ static holt_status gather_orphan(void *ctx, const char *name)
 
 holt_status directory_clean(holt *db, uint64_t manifest_number)
 {
-    cleaning c = {.db = db, .manifest_number = manifest_number};
+    const page_store *store = page_store_of(db);
+    const used_files used = {.ctx = db,
+                             .manifest = manifest_number,
+                             .page_file = store ? page_store_recorded(store)->file : UINT64_MAX,
+                             .segment = uses_segment,
+                             .run = uses_run};
+    cleaning c = {.used = &used};
     holt_status rc = os_dir_list(db->dir, gather_orphan, &c);
     for (size_t i = 0; i < c.count && rc == HOLT_OK; i++) {
         rc = os_dir_unlink(db->dir, c.names[i]);

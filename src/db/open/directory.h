@@ -17,7 +17,7 @@ typedef enum file_kind {
     FILE_BYSTANDER, /* not Holt's, but harmless: a database may be created beside it */
     FILE_CURRENT,
     FILE_LOCK,
-    FILE_EVENT_LOG,    /* LOG */
+    FILE_EVENT_LOG, /* LOG */
     FILE_MANIFEST, /* it and the next three have a number */
     FILE_SEGMENT,
     FILE_RUN,
@@ -25,6 +25,16 @@ typedef enum file_kind {
     FILE_TEMPORARY /* CURRENT.tmp, BALLAST, spare-n.log: deleted at open */
 } file_kind;
 file_kind file_classify(const char *name, uint64_t *number);
+
+/* Which of Holt's numbered files a database uses. */
+typedef struct used_files {
+    const void *ctx;
+    uint64_t manifest, page_file;
+    bool (*segment)(const void *ctx, uint64_t number);
+    bool (*run)(const void *ctx, uint64_t number); /* a table file */
+} used_files;
+/* Whether the file is Holt's and the database does not use it, as a crash or a failure may leave one. */
+bool file_is_orphan(const char *name, const used_files *used);
 
 /* Says what the directory is. Its files are told apart by name; of an unfinished creation's log segment the
  * header is read. */
@@ -34,7 +44,7 @@ holt_status directory_look(os_dir *dir, directory_kind *out);
  * names. */
 holt_status directory_next_file(os_dir *dir, uint64_t *next);
 
-/* Deletes Holt's files that the database does not refer to, which a crash or a failure has left. */
+/* Deletes all orphans. */
 holt_status directory_clean(holt *db, uint64_t manifest_number);
 
 #endif

@@ -208,7 +208,7 @@ static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *c
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &read_state_of(cur)->own;
     holt_status rc = keep_own_key(cur, &key);
-    if (rc == HOLT_OK && read_state_of(cur)->revocable) rc = snapshot_enter(snap);
+    if (rc == HOLT_OK && read_state_of(cur)->revocable) rc = snapshot_enter(cur->db, snap);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = go(cur, key);
     if (read_state_of(cur)->revocable) snapshot_leave(cur->db, snap);

@@ -127,7 +127,7 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
     st->own.label = cur->handle.label;
     holt_status rc = cur->txn ? HOLT_OK : snapshot_take(cur->db, &st->own);
-    if (rc == HOLT_OK) rc = snapshot_enter(snap);
+    if (rc == HOLT_OK) rc = snapshot_enter(cur->db, snap);
     if (rc != HOLT_OK) {
         close_read_state(cur, st);
         return rc;

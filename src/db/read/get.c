@@ -12,12 +12,12 @@
  *        again outside the section, reading from its files. A section must be short, for nothing that is
  *        retired while it lasts can be freed; so a reference keeps the version instead.
  *
- * Order        A memtable is newer than those after it and than the tree. So the first version found is the
- *              newest that the seqno covers, and its being a tombstone ends the search as well. A tree
- *              shows one version of a key, and no reader is older than what is in the tree of its version
+ * Order        A memtable is newer than those after it and than the tree. So the first entry found is the
+ *              newest that the seqno covers, and the search ends there, even if it is a tombstone. A tree has
+ *              one entry of a key, and no reader is older than what is in the tree of its version
  *              (version.h).
- * Clears       A version in a memtable at or below the collection's cleared_seqno counts as none, and so do
- *              all older ones in memtables. The tree is searched all the same: a load puts a new one there.
+ * Clears       An entry in a memtable at or below the collection's cleared_seqno does not count, nor do older
+ *              ones in memtables. The tree is still searched: a load puts a new one there.
  * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
@@ -85,7 +85,7 @@ static void sink_clear(value_sink *s)
 /* Enters a section, and the snapshot (NULL: none), and gives what to read and as of when. */
 static holt_status pin(holt *db, snapshot *snap, version **v, seqno *at)
 {
-    holt_status rc = snap ? snapshot_enter(snap) : HOLT_OK;
+    holt_status rc = snap ? snapshot_enter(db, snap) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     rc = epoch_enter();
     if (rc != HOLT_OK) {
@@ -104,7 +104,7 @@ static holt_status pin(holt *db, snapshot *snap, version **v, seqno *at)
     return HOLT_OK;
 }
 
-/* The newest version of the key as of `at`. false: there is none, or the collection was cleared since. */
+/* The newest entry of the key as of `at`. false: there is none, or the collection was cleared since. */
 static bool search_memtables(const version *v, const collection_version *s, slice key, seqno at,
                              memtable_entry *out)
 {
@@ -174,8 +174,7 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
         else
             must_read = true;
     }
-    /* Relaxed: until the section ends the count cannot become zero. A snapshot holds its version itself. */
-    if (must_read && !snap) atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    if (must_read && !snap) version_ref(v); /* a snapshot has a reference itself */
     epoch_leave();
 
     if (must_read) {

@@ -6,43 +6,33 @@
 
 typedef struct orphan_count {
     verification *verification;
-    const known_files *known;
+    used_files used;
 } orphan_count;
+
+static bool uses_segment(const void *ctx, uint64_t number)
+{
+    return verify_log_may_use(((const known_files *)ctx)->state, number);
+}
+
+static bool uses_run(const void *ctx, uint64_t number)
+{
+    return verify_trees_use(((const known_files *)ctx)->trees, number);
+}
 
 static holt_status see(void *ctx, const char *name)
 {
     orphan_count *c = ctx;
-    uint64_t number;
-    bool orphan = false;
-    switch (file_classify(name, &number)) {
-    case FILE_MANIFEST:
-        orphan = number != c->known->manifest;
-        break;
-    case FILE_SEGMENT:
-        orphan = !verify_log_may_use(c->known->state, number);
-        break;
-    case FILE_RUN:
-        orphan = !verify_trees_use(c->known->trees, number);
-        break;
-    case FILE_PAGES:
-        orphan = number != c->known->state->page_store.file;
-        break;
-    case FILE_TEMPORARY:
-        orphan = true;
-        break;
-    case FILE_FOREIGN:
-    case FILE_BYSTANDER:
-    case FILE_CURRENT:
-    case FILE_LOCK:
-    case FILE_EVENT_LOG:
-        break;
-    }
-    c->verification->report.orphans += orphan;
+    c->verification->report.orphans += file_is_orphan(name, &c->used);
     return HOLT_OK;
 }
 
 holt_status verify_orphans(verification *v, os_dir *dir, const known_files *known)
 {
-    orphan_count c = {.verification = v, .known = known};
+    orphan_count c = {.verification = v,
+                      .used = {.ctx = known,
+                               .manifest = known->manifest,
+                               .page_file = known->state->page_store.file,
+                               .segment = uses_segment,
+                               .run = uses_run}};
     return os_dir_list(dir, see, &c);
 }

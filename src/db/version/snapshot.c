@@ -15,9 +15,7 @@ holt_status snapshot_take(holt *db, snapshot *s)
     /* The seqno first: every commit that it covers is in the version loaded after it. The version's min_seqno
      * covers what was installed in between. */
     seqno visible = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
-    version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
-    /* Relaxed: the section keeps the count above zero. */
-    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    version *v = version_ref(atomic_load_explicit(&db->versions.current, memory_order_acquire));
     epoch_leave();
     s->version = v;
     s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
@@ -25,7 +23,6 @@ holt_status snapshot_take(holt *db, snapshot *s)
     atomic_init(&s->pin, 0);
 
     s->expires_ns = db->set.max_reader_age_ns ? s->taken_ns + db->set.max_reader_age_ns : OS_FOREVER;
-    s->clock = db->os;
     s->holds = NULL;
 
     snapshot_list *l = &db->snapshots;
@@ -59,8 +56,8 @@ void snapshot_hold(holt *db, snapshot *s, tree_hold *h)
     os_mutex_unlock(&db->snapshots.mu);
 }
 
-/* Unlinks and releases. */
-static void drop_hold(holt *db, tree_hold *h)
+/* Unlinks the hold and empties it. What it had is returned, to be released. */
+static tree_hold take_hold(holt *db, tree_hold *h)
 {
     os_mutex_assert_held(&db->snapshots.mu);
     if (h->snapshot) {
@@ -69,27 +66,34 @@ static void drop_hold(holt *db, tree_hold *h)
         else
             h->snapshot->holds = h->next;
         if (h->next) h->next->prev = h->prev;
-        h->snapshot = NULL;
     }
-    iterator_close(h->iterator);
-    collection_version_release(&db->versions, h->state);
-    h->iterator = NULL;
-    h->state = NULL;
+    tree_hold taken = *h;
+    *h = (tree_hold){0};
+    return taken;
+}
+
+static void release_hold(holt *db, const tree_hold *taken)
+{
+    iterator_close(taken->iterator);
+    collection_version_release(&db->versions, taken->state);
 }
 
 void snapshot_unhold(holt *db, tree_hold *h)
 {
     os_mutex_lock(&db->snapshots.mu);
-    drop_hold(db, h);
+    tree_hold taken = take_hold(db, h);
     os_mutex_unlock(&db->snapshots.mu);
+    release_hold(db, &taken);
 }
 
-/* Drops the holds and takes the version, which the caller must release once it has unlocked mu. */
+/* Releases the holds and takes the version, which the caller must release once it has unlocked mu. */
 static version *take_all(holt *db, snapshot *s)
 {
     os_mutex_assert_held(&db->snapshots.mu);
-    while (s->holds)
-        drop_hold(db, s->holds);
+    while (s->holds) {
+        tree_hold taken = take_hold(db, s->holds);
+        release_hold(db, &taken);
+    }
     version *v = s->version;
     s->version = NULL;
     return v;
@@ -136,10 +140,10 @@ bool snapshot_is_lost(const snapshot *s, uint64_t now_ns)
            (now_ns >= s->expires_ns || atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED);
 }
 
-holt_status snapshot_enter(snapshot *s)
+holt_status snapshot_enter(holt *db, snapshot *s)
 {
     /* The release job may be late. */
-    bool expired = s->expires_ns != OS_FOREVER && os_clock_ns(s->clock) >= s->expires_ns;
+    bool expired = s->expires_ns != OS_FOREVER && os_clock_ns(db->os) >= s->expires_ns;
     /* A revoked one must not be marked: its revoker would leave it to a reader that never leaves. Acquire:
      * pairs with the revoker's release. */
     uint32_t pin = atomic_load_explicit(&s->pin, memory_order_relaxed);

@@ -42,7 +42,6 @@ typedef struct snapshot {
     seqno seqno;
     uint64_t taken_ns;              /* 0: not taken */
     uint64_t expires_ns;            /* OS_FOREVER: never */
-    os *clock;                      /* by which it expires */
     const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */
     _Atomic uint32_t pin;           /* PIN_... */
     struct snapshot *older, *newer; /* snapshots.mu */
@@ -71,7 +70,7 @@ holt_status snapshot_take(holt *db, snapshot *s);
 void        snapshot_release(holt *db, snapshot *s);
 
 /* Around every use of the version. HOLT_BUSY: the snapshot has been revoked, or has expired and will be. */
-holt_status snapshot_enter(snapshot *s);
+holt_status snapshot_enter(holt *db, snapshot *s);
 void        snapshot_leave(holt *db, snapshot *s);
 
 /* Links what a cursor holds to the snapshot, which has been entered. */

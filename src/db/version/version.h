@@ -68,6 +68,14 @@ typedef struct version {
     collection_version **slots; /* by collection slot; NULL: none; references */
 } version;
 
+/* Adds a reference. The caller has one, or is in an epoch section and has found the version as the current
+ * one: that keeps the count above zero, so relaxed will do. */
+static inline version *version_ref(version *v)
+{
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    return v;
+}
+
 /* Creates an empty version with room for so many memtables and slots, and one reference. */
 holt_status version_create(size_t generations, size_t slots, version **out);
 /* Makes an empty version a copy of another. false: it does not have the room. */

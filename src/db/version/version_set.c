@@ -13,11 +13,8 @@ holt_status version_acquire(version_set *s, version **out)
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
     /* Acquire: sees what the installer put into the version. */
-    version *v = atomic_load_explicit(&s->current, memory_order_acquire);
-    /* Relaxed: the section keeps the count from becoming zero. */
-    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    *out = version_ref(atomic_load_explicit(&s->current, memory_order_acquire));
     epoch_leave();
-    *out = v;
     return HOLT_OK;
 }
 

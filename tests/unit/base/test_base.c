@@ -557,6 +557,8 @@ static void hash_is_xxh3_of_fixed_values(void **state)
     uint64_t whole = hash_bytes(bytes, sizeof bytes);
     bytes[2000] ^= 1;
     assert_true(hash_bytes(bytes, sizeof bytes) != whole);
+    for (size_t size = 0; size <= sizeof bytes; size++)
+        assert_true(hash_seldom(bytes, size) == hash_bytes(bytes, size));
 }
 
 /* A failing history is useless if its seed does not reproduce it. */
