@@ -490,7 +490,7 @@ static void check_in_use(uint32_t kind)
     sim_run_until_idle(w.os);
     assert_true(pinned(&w) > 0);
     assert_non_null(t->snapshot.version);
-    assert_non_null(read_state_of(cursor)->hold.iterator);
+    assert_non_null(cursor->read_state->hold.iterator);
     snapshot_leave(w.db, &t->snapshot);
     sim_run_until_idle(w.os);
     assert_int_equal(pinned(&w), 0);

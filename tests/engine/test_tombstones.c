@@ -243,8 +243,8 @@ static holt_cursor *open_prefix(sim_db *sim, const char *prefix)
 /* The collection is in one memtable, so the cursor's iterator is that of the memtable. */
 static const memtable_work *work_of(const holt_cursor *c)
 {
-    assert_true(read_state_of(c)->in_memory);
-    return memtable_iterator_work(read_state_of(c)->hold.iterator);
+    assert_true(c->read_state->in_memory);
+    return memtable_iterator_work(c->read_state->hold.iterator);
 }
 
 /* The neighbours of a prefix are all deleted: its cursor must not find that out one by one. */

@@ -45,7 +45,7 @@ static uint64_t list_txn(const holt_txn *t, uint64_t now, listed_reader *out)
 
 static uint64_t list_cursor(const holt_cursor *cur, uint64_t now, listed_reader *out)
 {
-    const cursor_read_state *st = read_state_of(cur);
+    const cursor_read_state *st = cur->read_state;
     out->reader.kind = HOLT_READER_CURSOR;
     out->reader.revoked = st->revocable && snapshot_is_lost(cur->txn ? &cur->txn->snapshot : &st->own, now);
     out->version = pin_version(st->own.version); /* which has the state, too */

@@ -47,7 +47,7 @@ static bool at_end(holt_cursor *cur, cursor_place place)
 /* What a cursor reads may be taken from it between its moves (snapshot.h), so what it shows is its own. */
 static bool copy_entry(holt_cursor *cur)
 {
-    const iterator *s = read_state_of(cur)->hold.iterator;
+    const iterator *s = cur->read_state->hold.iterator;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, s->key);
     if (!(cur->flags & HOLT_CURSOR_KEYS_ONLY)) buffer_append(&cur->copy, s->value);
@@ -68,7 +68,7 @@ static bool show(holt_cursor *cur, slice key, slice value)
 /* Shows the iterator's entry if it is one: in range and no tombstone; else goes on in the given direction. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
-    iterator *s = read_state_of(cur)->hold.iterator;
+    iterator *s = cur->read_state->hold.iterator;
     if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
@@ -78,9 +78,9 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
     }
-    if (read_state_of(cur)->revocable && !copy_entry(cur))
+    if (cur->read_state->revocable && !copy_entry(cur))
         return fail(cur, status_no_memory(s->key.size + s->value.size));
-    if (!read_state_of(cur)->revocable) return show(cur, s->key, s->value);
+    if (!cur->read_state->revocable) return show(cur, s->key, s->value);
     return show(cur, slice_of(cur->copy.data, s->key.size),
                 slice_of(cur->copy.data + s->key.size, s->value.size));
 }
@@ -88,7 +88,7 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 /* The same, short for what most entries are: plain puts in trees, walked without a bound. */
 static inline bool settle(holt_cursor *cur, bool forward)
 {
-    const cursor_read_state *st = read_state_of(cur);
+    const cursor_read_state *st = cur->read_state;
     const iterator *s = st->hold.iterator;
     bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending && !st->revocable;
     if (!plain || !slice_is_open(forward ? cur->upper : cur->lower)) return accept_slow(cur, forward);
@@ -100,7 +100,7 @@ static const slice no_key = {"", 0};
 static bool cursor_first(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
-    iterator *s = read_state_of(cur)->hold.iterator;
+    iterator *s = cur->read_state->hold.iterator;
     if (slice_is_open(cur->lower))
         s->ops->first(s);
     else
@@ -111,7 +111,7 @@ static bool cursor_first(holt_cursor *cur, slice unused)
 static bool cursor_last(holt_cursor *cur, slice unused)
 {
     if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
-    iterator *s = read_state_of(cur)->hold.iterator;
+    iterator *s = cur->read_state->hold.iterator;
     if (slice_is_open(cur->upper)) {
         s->ops->last(s);
         return settle(cur, false);
@@ -133,7 +133,7 @@ static bool cursor_next(holt_cursor *cur, slice unused)
     case CURSOR_ON:
         break;
     }
-    read_state_of(cur)->hold.iterator->ops->next(read_state_of(cur)->hold.iterator);
+    cur->read_state->hold.iterator->ops->next(cur->read_state->hold.iterator);
     return settle(cur, true);
 }
 
@@ -149,7 +149,7 @@ static bool cursor_prev(holt_cursor *cur, slice unused)
     case CURSOR_ON:
         break;
     }
-    read_state_of(cur)->hold.iterator->ops->prev(read_state_of(cur)->hold.iterator);
+    cur->read_state->hold.iterator->ops->prev(cur->read_state->hold.iterator);
     return settle(cur, false);
 }
 
@@ -157,7 +157,7 @@ static bool cursor_seek(holt_cursor *cur, slice key)
 {
     if (below_range(cur, key)) return cursor_first(cur, key);
     if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
-    read_state_of(cur)->hold.iterator->ops->seek(read_state_of(cur)->hold.iterator, key);
+    cur->read_state->hold.iterator->ops->seek(cur->read_state->hold.iterator, key);
     return settle(cur, true);
 }
 
@@ -165,7 +165,7 @@ static bool cursor_seek_last(holt_cursor *cur, slice key)
 {
     if (above_range(cur, key)) return cursor_last(cur, key);
     if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
-    read_state_of(cur)->hold.iterator->ops->seek_last(read_state_of(cur)->hold.iterator, key);
+    cur->read_state->hold.iterator->ops->seek_last(cur->read_state->hold.iterator, key);
     return settle(cur, false);
 }
 
@@ -190,8 +190,7 @@ static bool lies_in(slice file_range, slice whole)
  * shows copies, which are written after it. */
 static holt_status keep_own_key(holt_cursor *cur, slice *key)
 {
-    if (read_state_of(cur)->revocable || !(lies_in(*key, cur->key) || lies_in(*key, cur->value)))
-        return HOLT_OK;
+    if (cur->read_state->revocable || !(lies_in(*key, cur->key) || lies_in(*key, cur->value))) return HOLT_OK;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, *key);
     if (cur->copy.failed) return status_no_memory(key->size);
@@ -206,12 +205,12 @@ static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *c
     if (!may_move(cur)) return false;
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
-    snapshot *snap = cur->txn ? &cur->txn->snapshot : &read_state_of(cur)->own;
+    snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
     holt_status rc = keep_own_key(cur, &key);
-    if (rc == HOLT_OK && read_state_of(cur)->revocable) rc = snapshot_enter(cur->db, snap);
+    if (rc == HOLT_OK && cur->read_state->revocable) rc = snapshot_enter(cur->db, snap);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = go(cur, key);
-    if (read_state_of(cur)->revocable) snapshot_leave(cur->db, snap);
+    if (cur->read_state->revocable) snapshot_leave(cur->db, snap);
     os_run_pending(cur->db->os);
     return result;
 }
@@ -248,7 +247,7 @@ bool holt_cursor_last(holt_cursor *cur)
  * preparation. Most steps of a walk are such. */
 static inline bool walks_on(const holt_cursor *cur)
 {
-    return cur->place == CURSOR_ON && !cur->txn && !read_state_of(cur)->revocable && !cur->runs_pending &&
+    return cur->place == CURSOR_ON && !cur->txn && !cur->read_state->revocable && !cur->runs_pending &&
            collection_lives(cur->collection);
 }
 
@@ -258,7 +257,7 @@ bool holt_cursor_next(holt_cursor *cur)
     bool result;
     if (walks_on(cur)) {
         status_begin_call();
-        iterator *s = read_state_of(cur)->hold.iterator;
+        iterator *s = cur->read_state->hold.iterator;
         s->ops->next(s);
         result = settle(cur, true);
     } else {
@@ -274,7 +273,7 @@ bool holt_cursor_prev(holt_cursor *cur)
     bool result;
     if (walks_on(cur)) {
         status_begin_call();
-        iterator *s = read_state_of(cur)->hold.iterator;
+        iterator *s = cur->read_state->hold.iterator;
         s->ops->prev(s);
         result = settle(cur, false);
     } else {

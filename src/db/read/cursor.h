@@ -25,9 +25,9 @@ struct holt_cursor {
     holt *db;
     holt_collection *collection; /* a user of it */
     holt_txn *txn;               /* a user of it; or NULL */
-    cursor_read_state read_states[2];      /* the one read, and room for the next (refresh); they do not move,
-                                              for snapshots are linked */
-    unsigned current;            /* changed by the owner, with snapshots.mu held */
+    cursor_read_state read_states[2]; /* what is read, and room for the next (refresh); they do not move, for
+                                         snapshots are linked */
+    cursor_read_state *read_state; /* the one that is read; changed by the owner, with snapshots.mu held */
     uint32_t flags;
     void *bounds;                /* the bytes of lower and upper */
     slice lower, upper;          /* {NULL, 0}: open */
@@ -40,10 +40,5 @@ struct holt_cursor {
     uint64_t moves;
     bool runs_pending;               /* the os wants to be given a turn after each call (os_run_pending) */
 };
-
-static inline cursor_read_state *read_state_of(const holt_cursor *cur)
-{
-    return (cursor_read_state *)&cur->read_states[cur->current];
-}
 
 #endif

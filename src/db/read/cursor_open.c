@@ -171,7 +171,7 @@ static holt_status check_options(const holt_cursor_options *o)
 static void give_back(holt_cursor *cur)
 {
     counter_add(&cur->db->counts, COUNT_MOVES, cur->moves);
-    close_read_state(cur, read_state_of(cur));
+    close_read_state(cur, cur->read_state);
     collection_unuse(cur->collection);
 }
 
@@ -197,10 +197,11 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     cur->collection = c;
     cur->txn = t;
     cur->flags = o->flags;
+    cur->read_state = cur->read_states;
     handle_label(&cur->handle, o->label);
     cur->runs_pending = os_has_pending(c->db->os);
     holt_status rc = set_bounds(cur, o);
-    if (rc == HOLT_OK) rc = open_read_state(cur, NULL, read_state_of(cur));
+    if (rc == HOLT_OK) rc = open_read_state(cur, NULL, cur->read_state);
     if (rc != HOLT_OK) {
         mem_free(cur->bounds);
         mem_free(cur);
@@ -235,11 +236,11 @@ static holt_status refresh(holt_cursor *cur)
     if (rc != HOLT_OK) return rc;
     if (cur->txn)
         return status_set(HOLT_INVALID, "the cursor reads its transaction's snapshot, which does not change");
-    cursor_read_state *old = &cur->read_states[cur->current], *fresh = &cur->read_states[1 - cur->current];
+    cursor_read_state *old = cur->read_state, *fresh = &cur->read_states[old == cur->read_states];
     rc = open_read_state(cur, old, fresh);
     if (rc == HOLT_OK) {
         os_mutex_lock(&cur->db->snapshots.mu); /* holt_readers() reads it */
-        cur->current = 1 - cur->current;
+        cur->read_state = fresh;
         os_mutex_unlock(&cur->db->snapshots.mu);
         close_read_state(cur, old);
         cur->place = CURSOR_FRESH;
