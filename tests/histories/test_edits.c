@@ -278,7 +278,7 @@ static void expect_no_run_file_left(rig *r)
     holt_db_stats stats;
     holt_collection_info info = {0};
     char **names;
-    size_t count, file_ranges = 0;
+    size_t count, parts = 0;
     sim_run_until_idle(r->machine);
     expect_ok(os_dir_open(r->machine, "/db", &dir));
     expect_ok(os_dir_list(dir, count_runs, &there));
@@ -289,11 +289,11 @@ static void expect_no_run_file_left(rig *r)
         holt_collection *c;
         expect_ok(holt_collection_open(r->db, names[i], &c));
         expect_ok(holt_collection_stats(c, &info, sizeof info));
-        if (info.kind == HOLT_LSM) file_ranges += info.parts;
+        if (info.kind == HOLT_LSM) parts += info.parts;
         holt_collection_close(c);
     }
     holt_free(names);
-    if (there > file_ranges) fail_msg("%" PRIu64 " run files for %zu parts of runs", there, file_ranges);
+    if (there > parts) fail_msg("%" PRIu64 " run files for %zu parts of runs", there, parts);
 }
 
 /* When the record fails and no manifest can be written either, the run that was to be added is kept, as the

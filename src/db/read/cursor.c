@@ -1,8 +1,8 @@
-/* cursor.c -- ordered walks: memtables and runs merged, clipped to bounds, tombstones left out.
+/* cursor.c -- walks in key order over memtables and the tree, clipped to bounds and without tombstones.
  *
- * A cursor stands on an entry, before the first, after the last, on nothing yet (fresh), or in an error.
- * Where it stands decides what next and prev do: from before the first, next is first; from after the last,
- * prev is last; fresh counts as both.
+ * A cursor is on an entry, before the first, after the last, not positioned yet (fresh), or has failed. That
+ * decides what next and prev do: before the first, next moves to the first; after the last, prev moves to the
+ * last; a fresh cursor allows both.
  */
 #include "db/read/cursor.h"
 
@@ -65,7 +65,8 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Shows the iterator's entry if it is one: in range and no tombstone; else goes on in the given direction. */
+/* Shows the entry at the iterator. Tombstones are passed over in the given direction, and the end of the range
+ * ends the walk. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;
@@ -85,8 +86,8 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
                 slice_of(cur->copy.data + s->key.size, s->value.size));
 }
 
-/* The same, short for what most entries are: plain puts in trees, walked without a bound. */
-static inline bool settle(holt_cursor *cur, bool forward)
+/* The same, with a short path for most entries: plain puts in trees, walked without a bound. */
+static inline bool accept_entry(holt_cursor *cur, bool forward)
 {
     const cursor_read_state *st = cur->read_state;
     const iterator *s = st->hold.iterator;
@@ -105,7 +106,7 @@ static bool cursor_first(holt_cursor *cur, slice unused)
         s->ops->first(s);
     else
         s->ops->seek(s, cur->lower);
-    return settle(cur, true);
+    return accept_entry(cur, true);
 }
 
 static bool cursor_last(holt_cursor *cur, slice unused)
@@ -114,11 +115,11 @@ static bool cursor_last(holt_cursor *cur, slice unused)
     iterator *s = cur->read_state->hold.iterator;
     if (slice_is_open(cur->upper)) {
         s->ops->last(s);
-        return settle(cur, false);
+        return accept_entry(cur, false);
     }
     s->ops->seek_last(s, cur->upper);
     if (s->valid && slice_equal(s->key, cur->upper)) s->ops->prev(s); /* the bound itself is outside */
-    return settle(cur, false);
+    return accept_entry(cur, false);
 }
 
 static bool cursor_next(holt_cursor *cur, slice unused)
@@ -134,7 +135,7 @@ static bool cursor_next(holt_cursor *cur, slice unused)
         break;
     }
     cur->read_state->hold.iterator->ops->next(cur->read_state->hold.iterator);
-    return settle(cur, true);
+    return accept_entry(cur, true);
 }
 
 static bool cursor_prev(holt_cursor *cur, slice unused)
@@ -150,7 +151,7 @@ static bool cursor_prev(holt_cursor *cur, slice unused)
         break;
     }
     cur->read_state->hold.iterator->ops->prev(cur->read_state->hold.iterator);
-    return settle(cur, false);
+    return accept_entry(cur, false);
 }
 
 static bool cursor_seek(holt_cursor *cur, slice key)
@@ -158,7 +159,7 @@ static bool cursor_seek(holt_cursor *cur, slice key)
     if (below_range(cur, key)) return cursor_first(cur, key);
     if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
     cur->read_state->hold.iterator->ops->seek(cur->read_state->hold.iterator, key);
-    return settle(cur, true);
+    return accept_entry(cur, true);
 }
 
 static bool cursor_seek_last(holt_cursor *cur, slice key)
@@ -166,7 +167,7 @@ static bool cursor_seek_last(holt_cursor *cur, slice key)
     if (above_range(cur, key)) return cursor_last(cur, key);
     if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
     cur->read_state->hold.iterator->ops->seek_last(cur->read_state->hold.iterator, key);
-    return settle(cur, false);
+    return accept_entry(cur, false);
 }
 
 /* ---------------------------------------------------------------- public moves */
@@ -180,10 +181,10 @@ static bool may_move(holt_cursor *cur)
     return rc == HOLT_OK || fail(cur, rc);
 }
 
-static bool lies_in(slice file_range, slice whole)
+static bool lies_in(slice part, slice whole)
 {
-    const uintptr_t at = (uintptr_t)file_range.data, begin = (uintptr_t)whole.data;
-    return file_range.size > 0 && at >= begin && at - begin < whole.size;
+    const uintptr_t at = (uintptr_t)part.data, begin = (uintptr_t)whole.data;
+    return part.size > 0 && at >= begin && at - begin < whole.size;
 }
 
 /* A key that lies in what the cursor shows is written over by the move that it is for. A revocable cursor
@@ -243,8 +244,8 @@ bool holt_cursor_last(holt_cursor *cur)
     return move(cur, cursor_last, no_key);
 }
 
-/* Whether the cursor stands on an entry in trees that nobody can take from it: so its next step needs no more
- * preparation. Most steps of a walk are such. */
+/* Whether the cursor is on an entry in trees that cannot be revoked, so that its next step needs no
+ * preparation. Most steps of a walk are like that. */
 static inline bool walks_on(const holt_cursor *cur)
 {
     return cur->place == CURSOR_ON && !cur->txn && !cur->read_state->revocable && !cur->runs_pending &&
@@ -259,7 +260,7 @@ bool holt_cursor_next(holt_cursor *cur)
         status_begin_call();
         iterator *s = cur->read_state->hold.iterator;
         s->ops->next(s);
-        result = settle(cur, true);
+        result = accept_entry(cur, true);
     } else {
         result = move_entered(cur, cursor_next, no_key);
     }
@@ -275,7 +276,7 @@ bool holt_cursor_prev(holt_cursor *cur)
         status_begin_call();
         iterator *s = cur->read_state->hold.iterator;
         s->ops->prev(s);
-        result = settle(cur, false);
+        result = accept_entry(cur, false);
     } else {
         result = move_entered(cur, cursor_prev, no_key);
     }
@@ -295,8 +296,8 @@ bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
 
 /* ---------------------------------------------------------------- public results */
 
-/* The entry is good as long as what it stands in is held: not after the transaction's end. */
-static bool read_states(const holt_cursor *cur)
+/* An entry may be read as long as what contains it is held, so not after the transaction's end. */
+static bool shows_entry(const holt_cursor *cur)
 {
     return cur && cur->place == CURSOR_ON && handle_is_open(&cur->handle) &&
            !(cur->txn && !txn_is_open(cur->txn));
@@ -309,17 +310,17 @@ static slice never_null(slice s)
 
 bool holt_cursor_valid(const holt_cursor *cur)
 {
-    return read_states(cur);
+    return shows_entry(cur);
 }
 
 holt_slice holt_cursor_key(const holt_cursor *cur)
 {
-    return read_states(cur) ? never_null(cur->key) : slice_of(NULL, 0);
+    return shows_entry(cur) ? never_null(cur->key) : slice_of(NULL, 0);
 }
 
 holt_slice holt_cursor_value(const holt_cursor *cur)
 {
-    if (!read_states(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
+    if (!shows_entry(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
     return never_null(cur->value);
 }
 

@@ -30,7 +30,7 @@ typedef struct crash {
 /* A machine on which the database is to be opened, and what it may show. */
 typedef struct state {
     os *machine;
-    moment min_seqno;   /* acknowledged, and must be there */
+    moment floor;       /* acknowledged, and must be there */
     moment power_floor; /* the same if the power fails before holt_open has returned */
     moment ceiling;
     unsigned depth;
@@ -90,7 +90,7 @@ static void explain_directory(crash *c, const state *s)
 static void explain(crash *c, holt *db, const state *s)
 {
     const model *m = history_model(c->history);
-    moment from = s->min_seqno;
+    moment from = s->floor;
     if (s->ceiling - from >= EXPLAINED_MAX) from = s->ceiling - EXPLAINED_MAX + 1;
     for (moment at = from; at <= s->ceiling; at++) {
         verdict trial = VERDICT_INIT;
@@ -106,13 +106,13 @@ static bool find_moment(crash *c, holt *db, const state *s, moment *shown)
     uint64_t fingerprint;
     verdict trial = VERDICT_INIT;
     if (!database_fingerprint(db, &fingerprint, &trial)) return fail_state(c, s, trial.text);
-    for (*shown = s->ceiling + 1; *shown > s->min_seqno; --*shown)
+    for (*shown = s->ceiling + 1; *shown > s->floor; --*shown)
         if (model_fingerprint(history_model(c->history), *shown - 1) == fingerprint) break;
-    if ((*shown)-- > s->min_seqno) return true;
+    if ((*shown)-- > s->floor) return true;
 
     fail_state(c, s, "no moment that may be shown is");
     verdict_add(c->verdict, "  moments %llu (must be there) to %llu (in flight)\n",
-                (unsigned long long)s->min_seqno, (unsigned long long)s->ceiling);
+                (unsigned long long)s->floor, (unsigned long long)s->ceiling);
     explain(c, db, s);
     return false;
 }
@@ -173,7 +173,7 @@ static bool look_read_only(crash *c, state *s)
     moment shown;
     if (!must(c, s, open_state(c, s, HOLT_OPEN_READ_ONLY, &db), "read-only open")) return false;
     bool good = find_moment(c, db, s, &shown);
-    if (good) s->min_seqno = s->ceiling = shown;
+    if (good) s->floor = s->ceiling = shown;
     return must(c, s, holt_close(db), "close of a read-only database") && good;
 }
 
@@ -184,15 +184,15 @@ static bool judge(crash *c, state *s, rng *r);
 static void count_state(crash *c, bool cut, const state *s)
 {
     *(cut ? &c->counts->cuts : &c->counts->kills) += 1;
-    if (s->depth && s->min_seqno < s->ceiling) c->counts->in_recovery++;
-    if (s->depth && s->min_seqno == s->ceiling) c->counts->after_recovery++;
+    if (s->depth && s->floor < s->ceiling) c->counts->in_recovery++;
+    if (s->depth && s->floor == s->ceiling) c->counts->after_recovery++;
 }
 
 /* Takes a clone of a state's machine and judges it after a power cut. */
-static bool judge_clone(crash *c, const state *of, os *clone, moment min_seqno, moment ceiling,
+static bool judge_clone(crash *c, const state *of, os *clone, moment floor, moment ceiling,
                         const char *when, rng *r)
 {
-    state s = {clone, min_seqno, min_seqno, ceiling, of->depth + 1, ""};
+    state s = {clone, floor, floor, ceiling, of->depth + 1, ""};
     char form[80];
     cut_power(clone, r, form, sizeof form);
     snprintf(s.form, sizeof s.form, "%.120s, %s %s", of->form, when, form);
@@ -262,11 +262,11 @@ static moment larger(moment a, moment b)
 static moment power_floor(const crash *c)
 {
     const history_options *o = &c->options->history;
-    moment min_seqno = history_durable(c->history);
-    if (o->durability != HOLT_INTERVAL || o->mixed) return min_seqno;
+    moment floor = history_durable(c->history);
+    if (o->durability != HOLT_INTERVAL || o->mixed) return floor;
     /* Twice the interval: what has waited for one may be in the sync that is running. */
     uint64_t now = os_clock_ns(c->machine), bound = 2 * (uint64_t)HISTORY_INTERVAL_MS * 1000 * 1000;
-    return now < bound ? min_seqno : larger(min_seqno, history_acknowledged_by(c->history, now - bound));
+    return now < bound ? floor : larger(floor, history_acknowledged_by(c->history, now - bound));
 }
 
 static void strike_point(crash *c, rng *r)
