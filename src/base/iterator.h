@@ -7,6 +7,18 @@
  * Callers such as the merge read the fields directly; only the iterator itself writes them. key and value are
  * borrowed until its next move.
  *
+ * Deleted ranges  A range delete hides what older sources have in a range of keys. A source shows it as gaps:
+ *              between two neighbouring entries of the source, before its first and after its last, everything
+ *              older is either deleted or left alone. gap_before and gap_after say which of the two holds for
+ *              the gaps on both sides of the current entry. Where a deleted gap begins or ends at a key of
+ *              which the source has no version, an ENTRY_BOUNDARY stands; where it begins with a deleted key,
+ *              a tombstone does. A range [begin, end) is thus a tombstone or a put at begin with gap_after,
+ *              and any entry at end without. Entries inside of a deleted gap are newer than the range delete.
+ *              A move that passes the last entry sets gap_before to the gap between that entry and the end of
+ *              the source (backwards: gap_after to the gap between the beginning of the source and its first
+ *              entry). What no source below shares, the oldest source of all and a finished merge, has
+ *              no deleted gaps. Sources without range deletes have `gaps` false and both flags false, always.
+ *
  * Concurrency  one thread at a time.
  */
 #ifndef HOLT_BASE_ITERATOR_H
@@ -18,7 +30,8 @@
 typedef enum entry_op {
     ENTRY_PUT = 1,
     ENTRY_DELETE = 2,   /* a tombstone */
-    ENTRY_PUT_UNTIL = 3 /* a put with an expiry, milliseconds since 1970 */
+    ENTRY_PUT_UNTIL = 3, /* a put with an expiry, milliseconds since 1970 */
+    ENTRY_BOUNDARY = 4   /* no version of the key: here begins or ends a deleted gap */
 } entry_op;
 
 typedef struct iterator iterator;
@@ -46,6 +59,8 @@ struct iterator {
     bool valid;
     bool value_pending;    /* value is not set yet: call load_value() first */
     uint8_t op;            /* entry_op */
+    bool gaps;             /* constant: some gaps may be deleted */
+    bool gap_before, gap_after;
     holt_status status;
     slice key, value;
     uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL */
