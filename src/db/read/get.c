@@ -18,6 +18,8 @@
  *              (version.h).
  * Clears       An entry in a memtable at or below the collection's cleared_seqno does not count, nor do older
  *              ones in memtables. The tree is still searched: a load puts a new one there.
+ * Expiry       An entry with an expiry that has passed at the snapshot's time, or now, is a tombstone. The clock
+ *              is read only if such an entry is found.
  * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
@@ -26,6 +28,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
+#include "db/clock.h"
 #include "db/db.h"
 #include "db/tree/collection_tree.h"
 #include "db/txn/txn.h"
@@ -39,6 +42,7 @@ typedef struct value_sink {
     size_t capacity;
     size_t *size; /* may be NULL */
     bool wanted;
+    uint64_t expires_at_ms; /* set: of the value that was found; 0: it does not expire */
 } value_sink;
 
 /* Room for a value of `size` bytes; *room NULL: not wanted. */
@@ -74,6 +78,7 @@ static holt_status sink_put(value_sink *s, slice value)
 
 static void sink_clear(value_sink *s)
 {
+    s->expires_at_ms = 0;
     if (s->value) s->value->size = 0;
     if (s->value) s->value->expires_at_ms = 0;
     if (s->value) s->value->version = 0;
@@ -114,12 +119,22 @@ static bool search_memtables(const version *v, const collection_version *s, slic
     return false;
 }
 
+/* Whether an entry has a value for the reader, whose expiry is noted. */
+static inline bool takes_value(holt *db, const snapshot *snap, uint8_t op, uint64_t expires_at_ms,
+                               value_sink *out)
+{
+    if (op == ENTRY_PUT) return true;
+    if (op != ENTRY_PUT_UNTIL || expires_at_ms <= (snap ? snap->time_ms : db_time_ms(db))) return false;
+    out->expires_at_ms = expires_at_ms;
+    return true;
+}
+
 /* Copies the value of an entry out of the tree. Outside sections if it overflows. */
-static holt_status take_hit(value_sink *out, const tree_hit *hit)
+static holt_status take_hit(holt *db, const snapshot *snap, value_sink *out, const tree_hit *hit)
 {
     uint64_t size;
     void *room = NULL;
-    if (hit->entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
+    if (!takes_value(db, snap, hit->entry.op, hit->entry.expires_at_ms, out)) return HOLT_NOT_FOUND;
     if (!hit->entry.overflow) return sink_put(out, hit->entry.value);
     holt_status rc = tree_overflow_size(hit->file, hit->entry.value, &size);
     if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);
@@ -127,14 +142,15 @@ static holt_status take_hit(value_sink *out, const tree_hit *hit)
 }
 
 /* Outside sections. */
-static holt_status read_tree(const collection_tree *tree, tree_query *query, value_sink *out)
+static holt_status read_tree(holt *db, const snapshot *snap, const collection_tree *tree, tree_query *query,
+                             value_sink *out)
 {
     tree_buffer scratch = {0};
     tree_hit hit;
     holt_status rc = HOLT_OK;
     tree_result result = collection_tree_get(tree, query, &scratch, &hit, &rc);
     if (result == TREE_ABSENT) rc = HOLT_NOT_FOUND;
-    if (result == TREE_FOUND) rc = take_hit(out, &hit);
+    if (result == TREE_FOUND) rc = take_hit(db, snap, out, &hit);
     tree_buffer_deinit(&scratch);
     return rc;
 }
@@ -164,13 +180,14 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     if (!s) {
         rc = collection_missing(c);
     } else if (search_memtables(v, s, key, at, &m)) {
-        rc = m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_put(out, m.value);
+        bool live = takes_value(db, snap, m.op, m.expires_at_ms, out);
+        rc = live ? sink_put(out, m.value) : HOLT_NOT_FOUND;
     } else {
         tree_result result = collection_tree_get_cached(&s->tree, &query, &hit);
         if (result == TREE_ABSENT)
             rc = HOLT_NOT_FOUND;
         else if (result == TREE_FOUND && !hit.entry.overflow)
-            rc = take_hit(out, &hit);
+            rc = take_hit(db, snap, out, &hit);
         else
             must_read = true;
     }
@@ -178,7 +195,7 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     epoch_leave();
 
     if (must_read) {
-        rc = read_tree(&s->tree, &query, out);
+        rc = read_tree(db, snap, &s->tree, &query, out);
         if (!snap) version_release(&db->versions, v);
     }
     if (snap) snapshot_leave(db, snap);
@@ -201,6 +218,7 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
     holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
     /* A value that is too large for a number is none: nothing of it needs to be read. */
     slice value = out.value ? slice_of(whole.data, whole.size) : slice_of(number, size);
+    wanted->expires_at_ms = out.expires_at_ms;
     if (rc == HOLT_OK || rc == HOLT_TOO_LARGE)
         rc = condition_check(wanted, &value);
     else if (rc == HOLT_NOT_FOUND)
@@ -235,8 +253,10 @@ holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     rc = get(c, t, key, &out);
-    if (rc == HOLT_OK) value->version = value_version(slice_of(value->data, value->size));
-    return rc;
+    if (rc != HOLT_OK) return rc;
+    value->expires_at_ms = out.expires_at_ms;
+    value->version = value_version(slice_of(value->data, value->size));
+    return HOLT_OK;
 }
 
 holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity,
@@ -260,4 +280,17 @@ holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
     if (rc != HOLT_OK) return rc;
     value_sink none = {0};
     return get(c, t, key, &none);
+}
+
+holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms)
+{
+    status_begin_call();
+    if (!ms) return status_set(HOLT_INVALID, "ms (out) is NULL");
+    *ms = 0;
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    value_sink none = {0};
+    rc = get(c, t, key, &none);
+    *ms = none.expires_at_ms;
+    return rc;
 }
