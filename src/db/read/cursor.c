@@ -65,12 +65,12 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Shows the entry at the iterator. Tombstones are passed over in the given direction, and the end of the range
- * ends the walk. */
+/* Shows the entry at the iterator. Tombstones and boundaries are passed over in the given direction, and the end
+ * of the range ends the walk. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;
-    if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
+    if (s->valid && entry_op_is_empty(s->op)) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
     if (forward ? above_range(cur, s->key) : below_range(cur, s->key))
