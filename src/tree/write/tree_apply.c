@@ -107,7 +107,7 @@ static holt_status change_entry(tree_apply *a)
 {
     apply_level *leaf = &a->levels[0];
     iterator *in = a->batch;
-    bool equal = false, put = entry_op_at(in->op, in->expires_at_ms, a->time_ms) != ENTRY_DELETE;
+    bool equal = false, put = entry_is_live(in->op, in->expires_at_ms, a->time_ms);
     uint32_t at = leaf->count ? block_lower_bound(&leaf->block, in->key, &equal) : 0;
     assert(at >= leaf->index);
     holt_status rc = node_copy(a, 0, at);
