@@ -69,7 +69,7 @@ struct lsm_merge {
     lsm_run *moved; /* the output of a trivial move; NULL: the inputs are rewritten */
     iterator *input;
     lsm_run_writer *output;
-    slice end; /* the smallest key after all of the input; open: see begin_input; owned */
+    slice end; /* the smallest key after all of the input; owned */
     uint64_t bytes_read;
 };
 
@@ -99,13 +99,12 @@ static holt_status open_inputs(lsm_merge *m)
 }
 
 /* Reads the last key before the first: the last file range of the output ends right after it, so that later
- * runs with larger keys do not overlap this one and can be moved. If the gap after that key is deleted, the
- * range is open. */
+ * runs with larger keys do not overlap this one and can be moved. */
 static holt_status begin_input(lsm_merge *m)
 {
     iterator *in = m->input;
     in->ops->last(in);
-    if (in->valid && (m->drop_tombstones || !in->gap_after)) {
+    if (in->valid) {
         m->end.size = in->key.size + 1;
         m->end.data = mem_alloc(m->end.size);
         if (!m->end.data) return status_no_memory(m->end.size);
