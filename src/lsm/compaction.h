@@ -28,8 +28,8 @@
  *        shows the newest entry of each key.
  *     2. lsm_merge_step: copies entries and deleted gaps to new files until about as many bytes as asked for
  *        are read. It drops tombstones and deleted gaps if the oldest run is among the inputs: there is
- *        nothing left for them to hide. The entries of older inputs that are in a deleted gap of a newer one
- *        are not even read.
+ *        nothing left for them to hide. An entry that has expired is a tombstone. The entries of older inputs
+ *        that are in a deleted gap of a newer one are not even read.
  *     3. lsm_merge_output: the new run, with the newest_seqno of the newest input.
  *     4. The caller checks that the inputs are still in the current tree (lsm_merge_applies), replaces them
  *        by the output (lsm_tree_replace) and records that in the manifest; or gives the output up
@@ -71,6 +71,7 @@ uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes);
 
 typedef struct lsm_merge_options {
     lsm_writer_options output;
+    uint64_t time_ms;        /* entries that have expired by then are tombstones */
     uint64_t move_bytes_min; /* files are moved, if possible, if they have at least this size on average */
 } lsm_merge_options;
 
