@@ -35,7 +35,7 @@ static lsm_run *write_run(fixture *f, uint64_t newest_seqno, const gap_list *l, 
         const gap_entry *e = &l->at[i];
         if (e->before) lsm_run_writer_delete_gap(w);
         slice v = entry_op_is_empty(e->op) ? slice_of("", 0) : gap_value(e->value, value);
-        expect_ok(lsm_run_writer_add(w, gap_key(e->key, key), e->op, v, 0));
+        expect_ok(lsm_run_writer_add(w, gap_key(e->key, key), e->op, v, UINT64_MAX)); /* never expires */
     }
     if (l->at[l->count - 1].after) lsm_run_writer_delete_gap(w);
     slice upper = gap_key(l->at[l->count - 1].key, end);
