@@ -1,0 +1,65 @@
+/* lookup.c -- where a point lookup's value goes, and taking it out of a tree. */
+#include "db/read/lookup.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+
+/* ---------------------------------------------------------------- where a value goes */
+
+holt_status sink_room(value_sink *s, size_t size, void **room)
+{
+    *room = NULL;
+    if (s->size) *s->size = size;
+    if (s->value) {
+        if (size > s->value->capacity || !s->value->data) {
+            void *data = mem_realloc(s->value->data, size ? size : 1);
+            if (!data) return status_no_memory(size);
+            s->value->data = data;
+            s->value->capacity = size ? size : 1;
+        }
+        s->value->size = size;
+        *room = s->value->data;
+        return HOLT_OK;
+    }
+    if (!s->wanted) return HOLT_OK;
+    if (size > s->capacity)
+        return status_set(HOLT_TOO_LARGE, "the value has %zu bytes, the buffer %zu", size, s->capacity);
+    *room = s->room;
+    return HOLT_OK;
+}
+
+holt_status sink_put(value_sink *s, slice value)
+{
+    void *room;
+    holt_status rc = sink_room(s, value.size, &room);
+    if (rc == HOLT_OK && room) bytes_copy(room, value.data, value.size);
+    return rc;
+}
+
+void sink_clear(value_sink *s)
+{
+    if (s->value) s->value->size = 0;
+    if (s->value) s->value->expires_at_ms = 0;
+    if (s->value) s->value->version = 0;
+    if (s->size) *s->size = 0;
+}
+
+/* ---------------------------------------------------------------- out of a tree */
+
+holt_status lookup_take(value_sink *out, const tree_hit *hit)
+{
+    uint64_t size;
+    void *room = NULL;
+    if (hit->entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
+    if (!hit->entry.overflow) return sink_put(out, hit->entry.value);
+    holt_status rc = tree_overflow_size(hit->file, hit->entry.value, &size);
+    if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);
+    return rc == HOLT_OK && room ? tree_read_overflow(hit->file, hit->entry.value, room) : rc;
+}
+
+void lookup_count_filters(holt *db, const tree_query *query)
+{
+    if (query->filter_checks == 0) return;
+    counter_add(&db->counts, COUNT_FILTER_CHECKS, query->filter_checks);
+    if (query->filter_negatives) counter_add(&db->counts, COUNT_FILTER_NEGATIVES, query->filter_negatives);
+}

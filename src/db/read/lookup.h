@@ -1,0 +1,85 @@
+/* lookup.h -- the steps that all point lookups share: those of one key (get.c) and of many (get_many.c).
+ *
+ * get.c says what the steps are and why they come in this order.
+ *
+ * Concurrency  any thread, each with a lookup of its own.
+ */
+#ifndef HOLT_DB_READ_LOOKUP_H
+#define HOLT_DB_READ_LOOKUP_H
+
+#include "db/db.h"
+#include "db/tree/collection_tree.h"
+#include "db/version/snapshot.h"
+#include "db/version/version_set.h"
+
+/* ---------------------------------------------------------------- where a value goes */
+
+typedef struct value_sink {
+    holt_value *value; /* grown as needed; or */
+    void *room;        /* the caller's, of `capacity` bytes; or NULL: the value itself is not wanted */
+    size_t capacity;
+    size_t *size; /* may be NULL */
+    bool wanted;
+} value_sink;
+
+/* Makes room for a value of `size` bytes; *room NULL: not wanted. */
+holt_status sink_room(value_sink *s, size_t size, void **room);
+holt_status sink_put(value_sink *s, slice value);
+void        sink_clear(value_sink *s);
+
+/* ---------------------------------------------------------------- what is read */
+
+/* A moment to read as of, and where the database's contents at that moment are. */
+typedef struct read_view {
+    snapshot *snapshot; /* NULL: the moment is the present */
+    version *version;
+    seqno at;
+} read_view;
+
+/* Enters the snapshot (NULL: none) and an epoch section, which the caller must leave, and fills *out. A
+ * snapshot has a reference on its version. Without one, the section keeps the version; a caller that needs it
+ * longer must add a reference before it leaves. */
+static inline holt_status view_enter(holt *db, snapshot *snap, read_view *out)
+{
+    holt_status rc = snap ? snapshot_enter(db, snap) : HOLT_OK;
+    if (rc != HOLT_OK) return rc;
+    rc = epoch_enter();
+    if (rc != HOLT_OK) {
+        if (snap) snapshot_leave(db, snap);
+        return rc;
+    }
+    if (snap) {
+        *out = (read_view){snap, snap->version, snap->seqno};
+        return HOLT_OK;
+    }
+    /* The seqno first, for the reason given in snapshot_take. */
+    seqno at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
+    version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
+    *out = (read_view){NULL, v, at < v->min_seqno ? v->min_seqno : at};
+    return HOLT_OK;
+}
+
+/* Searches what is newer than the collection's tree: the memtables, newest first. true: that has decided, and
+ * *rc is the result: HOLT_OK with the value in the sink, HOLT_NOT_FOUND, or why the sink has no room. Inside
+ * the section. */
+static inline bool lookup_memtables(const read_view *view, const collection_version *s, slice key,
+                                    value_sink *out, holt_status *rc)
+{
+    const version *v = view->version;
+    memtable_entry m;
+    for (size_t i = 0; i < v->generation_count; i++) {
+        if (!memtable_get(v->generations[i]->memtable, s->spec.id, key, view->at, &m)) continue;
+        if (m.seqno <= s->cleared_seqno) return false; /* the collection was cleared since */
+        *rc = m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_put(out, m.value);
+        return true;
+    }
+    return false;
+}
+
+/* Copies the value of an entry out of the tree. Outside sections if it overflows. HOLT_NOT_FOUND: the entry
+ * is a tombstone. */
+holt_status lookup_take(value_sink *out, const tree_hit *hit);
+
+void lookup_count_filters(holt *db, const tree_query *query);
+
+#endif
