@@ -16,7 +16,7 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
     commit_request request = {.collection = c, .operation = *o, .durability = db->set.durability};
     if (!wanted) return commit_submit(db, &request);
     for (;;) {
-        holt_status rc = get_condition(c, o->key, wanted);
+        holt_status rc = get_condition(c, NULL, o->key, wanted);
         if (rc != HOLT_OK) return rc;
         request.condition = *wanted;
         /* As long as a number may be: the leader, which computes it, makes room for it before. */
@@ -29,6 +29,22 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
     }
 }
 
+/* Adds one operation to the transaction, if its condition holds as the transaction sees the key. What it has
+ * seen is checked at its commit, for it writes the key. */
+static holt_status write_in(holt_collection *c, holt_txn *t, const operation *o, write_condition *wanted)
+{
+    char digits[NUMBER_BYTES_MAX];
+    operation final = *o;
+    holt_status rc = txn_check_writable(t);
+    if (rc == HOLT_OK && wanted && !txn_is_read_write(t))
+        rc = status_set(HOLT_INVALID, "%s cannot be used in a blind transaction",
+                        wanted->kind == CONDITION_NUMBER ? "holt_add" : "HOLT_PUT_IF_...");
+    if (rc == HOLT_OK && wanted) rc = get_condition(c, t, o->key, wanted);
+    if (rc != HOLT_OK) return rc;
+    if (wanted && wanted->kind == CONDITION_NUMBER) final.value = condition_sum(wanted, digits);
+    return txn_write(t, c, &final);
+}
+
 /* wanted: NULL for none. */
 static holt_status write_operation(holt_collection *c, holt_txn *t, const operation *o,
                                    write_condition *wanted)
@@ -39,12 +55,7 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
     if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
     if (rc == HOLT_OK) rc = writable_check(db);
     if (rc != HOLT_OK) return rc;
-    if (t && wanted)
-        return t->flags & HOLT_TXN_READ_ONLY
-                   ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
-                   : status_set(HOLT_INVALID, "%s cannot be used in a blind transaction",
-                                wanted->kind == CONDITION_NUMBER ? "holt_add" : "HOLT_PUT_IF_...");
-    return t ? txn_write(t, c, o) : commit_one(c, o, wanted);
+    return t ? write_in(c, t, o, wanted) : commit_one(c, o, wanted);
 }
 
 static operation operation_of(const holt_collection *c, entry_op op, slice key, slice value)

@@ -3,12 +3,11 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/commit/conflict.h"
 #include "db/commit/rotate.h"
 #include "db/db.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 /* ---------------------------------------------------------------- checks */
 
@@ -31,8 +30,7 @@ static holt_status check_condition(holt *db, commit_request *r)
 {
     version *v;
     /* Relaxed: loads and clears happen under leadership, which orders them. */
-    if (atomic_load_explicit(&r->collection->replacements, memory_order_relaxed) !=
-        r->condition.replacements) {
+    if (atomic_load_explicit(&r->collection->replaced, memory_order_relaxed) != r->condition.replaced) {
         r->undecided = true; /* no memtable has what was loaded or cleared */
         return HOLT_OK;
     }
@@ -50,16 +48,6 @@ static holt_status check_condition(holt *db, commit_request *r)
         r->undecided = true;
     version_release(&db->versions, v);
     return rc;
-}
-
-/* Writes the sum into the request, as the value of its operation. */
-static void set_sum(commit_request *r)
-{
-    char digits[NUMBER_BYTES_MAX + 1];
-    int size = snprintf(digits, sizeof digits, "%" PRId64, r->condition.sum);
-    assert(size > 0 && size <= NUMBER_BYTES_MAX);
-    memcpy(r->number, digits, (size_t)size);
-    r->operation.value = slice_of(r->number, (size_t)size);
 }
 
 /* ---------------------------------------------------------------- the steps of a group */
@@ -119,8 +107,9 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     holt *db = ctx;
     holt_status rc = check_collections(r);
     if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
+    if (rc == HOLT_OK && r->basis) rc = conflict_check(db, r->basis, r->set);
     if (rc != HOLT_OK || r->undecided) return rc;
-    if (r->condition.kind == CONDITION_NUMBER) set_sum(r);
+    if (r->condition.kind == CONDITION_NUMBER) r->operation.value = condition_sum(&r->condition, r->number);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 uint64_t value_version(slice value)
 {
@@ -42,6 +43,15 @@ static holt_status add(write_condition *c, const slice *value)
         return status_set(HOLT_INVALID, "%" PRId64 " and %" PRId64 " add up to more than 64 bits can hold", n,
                           c->delta);
     return HOLT_OK;
+}
+
+slice condition_sum(const write_condition *c, char digits[NUMBER_BYTES_MAX])
+{
+    char terminated[NUMBER_BYTES_MAX + 1];
+    int size = snprintf(terminated, sizeof terminated, "%" PRId64, c->sum);
+    assert(size > 0 && size <= NUMBER_BYTES_MAX);
+    memcpy(digits, terminated, (size_t)size);
+    return slice_of(digits, (size_t)size);
 }
 
 holt_status condition_check(write_condition *c, const slice *value)

@@ -37,11 +37,14 @@ typedef struct write_condition {
 
     /* Of the lookup: */
     seqno as_of;           /* the seqno that it read at */
-    uint64_t replacements; /* of the collection's contents, counted before it */
+    uint64_t replaced; /* the collection's last replacement before it */
 } write_condition;
 
 /* The version of a value, as in holt_value.version: its checksum, and never 0. */
 uint64_t value_version(slice value);
+
+/* Writes the sum in decimal digits; returns what was written. */
+slice condition_sum(const write_condition *c, char digits[NUMBER_BYTES_MAX]);
 
 /* Checks the condition against the value of the key; NULL: it has none. Of the value, CONDITION_ABSENT and
  * CONDITION_PRESENT examine nothing, and CONDITION_NUMBER no more than NUMBER_BYTES_MAX bytes. */

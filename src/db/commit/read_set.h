@@ -13,11 +13,11 @@
 
 #include "db/commit/write_set.h"
 
-/* The keys from `lower` to `upper`, both included, if they are not open. */
+/* The keys from `lower`, included, to `upper`, unless a bound is open. */
 typedef struct read_range {
     struct read_range *next;
     uint32_t collection; /* id */
-    bool lower_open, upper_open;
+    bool lower_open, upper_open, includes_upper;
     buffer lower, upper;
 } read_range;
 
@@ -32,11 +32,12 @@ void     read_set_deinit(read_set *r);
 uint64_t read_set_bytes(const read_set *r);
 
 holt_status read_set_add_key(read_set *r, holt_collection *c, slice key);
-/* Begins a range that has no keys yet, unless it is extended; a bound of {NULL, 0} is open. It belongs to the
- * set. */
-holt_status read_set_add_range(read_set *r, holt_collection *c, slice lower, slice upper, read_range **out);
-/* Extend a range to a key, or to the end of the collection ({NULL, 0}), beyond its upper or lower bound. */
-holt_status read_range_extend_up(read_set *r, read_range *range, slice upper);
+/* Begins a range, which belongs to the set: [lower, upper) or [lower, upper], where {NULL, 0} is an open bound.
+ * After a failure, here and below, a range may be larger than what was read, never smaller. */
+holt_status read_set_add_range(read_set *r, holt_collection *c, const memtable_range *bounds,
+                               read_range **out);
+/* Extend the range to the bound, unless it reaches that far. */
+holt_status read_range_extend_up(read_set *r, read_range *range, slice upper, bool includes_upper);
 holt_status read_range_extend_down(read_set *r, read_range *range, slice lower);
 
 #endif

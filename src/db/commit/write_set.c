@@ -150,7 +150,7 @@ holt_status write_set_find(write_set *w, const holt_collection *c, slice key, op
 typedef struct set_iterator {
     iterator base;
     const write_set *set;
-    memtable *index;    /* a reference */
+    memtable *index; /* a reference */
     iterator *over;
     slice lower, upper; /* borrowed */
 } set_iterator;

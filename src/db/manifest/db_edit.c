@@ -264,7 +264,7 @@ static holt_status install_version(db_edit *e, version *next)
     if (e->flushed) {
         /* As long as old versions or transactions have it. */
         generation_retain(e->flushed, &db->versions.retained_bytes);
-        history_add(db, e->flushed);
+        kept_memtables_add(db, e->flushed);
         version_remove_generation(next, e->flushed);
     }
     if (e->min_seqno > next->min_seqno) next->min_seqno = e->min_seqno;

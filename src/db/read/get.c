@@ -19,7 +19,7 @@
  *              (version.h).
  * Clears       An entry in a memtable at or below the collection's cleared_seqno does not count, nor do older
  *              ones in memtables. The tree is still searched: a load puts a new one there.
- * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
+ * Own writes   What a transaction has written itself is newer than its snapshot: step 0, before the section.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
 #include "db/read/get.h"
@@ -80,7 +80,17 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     return rc;
 }
 
-holt_status get_condition(holt_collection *c, slice key, write_condition *wanted)
+/* The value of the key as the transaction sees it; NULL: now. */
+static holt_status transaction_get(holt_collection *c, holt_txn *t, slice key, value_sink *out, seqno *as_of)
+{
+    holt_status rc;
+    snapshot *snap = NULL;
+    if (t && lookup_own(t, c, key, out, &rc)) return rc;
+    if (t) snap = &t->snapshot;
+    return point_get(c, snap, key, out, as_of);
+}
+
+holt_status get_condition(holt_collection *c, holt_txn *t, slice key, write_condition *wanted)
 {
     holt_value whole = HOLT_VALUE_INIT;
     char number[NUMBER_BYTES_MAX];
@@ -91,8 +101,8 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
                       .value = wanted->kind == CONDITION_VERSION ? &whole : NULL,
                       .wanted = wanted->kind == CONDITION_NUMBER};
     /* Acquire: the lookup sees every load and clear that is counted here. */
-    wanted->replacements = atomic_load_explicit(&c->replacements, memory_order_acquire);
-    holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
+    wanted->replaced = atomic_load_explicit(&c->replaced, memory_order_acquire);
+    holt_status rc = transaction_get(c, t, key, &out, &wanted->as_of);
     /* A value that is too large for a number is none: nothing of it needs to be read. */
     slice value = out.value ? slice_of(whole.data, whole.size) : slice_of(number, size);
     if (rc == HOLT_OK || rc == HOLT_TOO_LARGE)
@@ -108,11 +118,10 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
 /* What the public calls have in common. HOLT_NOT_FOUND is a result, so it comes without a message. */
 static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *out)
 {
-    snapshot *snap;
-    holt_status rc = txn_read(c->db, t, &snap);
+    holt_status rc = txn_read(c->db, t);
     if (rc == HOLT_OK) rc = key_check(key);
     if (rc == HOLT_OK) {
-        rc = point_get(c, snap, key, out, NULL);
+        rc = transaction_get(c, t, key, out, NULL);
         counter_add(&c->db->counts, rc == HOLT_OK ? COUNT_GETS_FOUND : COUNT_GETS_OTHER, 1);
     }
     if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_clear(out);

@@ -76,6 +76,11 @@ static inline bool lookup_memtables(const read_view *view, const collection_vers
     return false;
 }
 
+/* Searches what the transaction has written itself. true: that has decided, with *rc as for lookup_memtables,
+ * or could not be searched. false: its snapshot decides; that the key is read has been noted for the check at
+ * its commit. Outside the section. */
+bool lookup_own(holt_txn *t, holt_collection *c, slice key, value_sink *out, holt_status *rc);
+
 /* Copies the value of an entry out of the tree. Outside sections if it overflows. HOLT_NOT_FOUND: the entry
  * is a tombstone. */
 holt_status lookup_take(value_sink *out, const tree_hit *hit);

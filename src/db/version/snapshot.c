@@ -29,7 +29,7 @@ holt_status snapshot_take(holt *db, snapshot *s)
     snapshot_list *l = &db->snapshots;
     os_mutex_lock(&l->mu);
     /* With mu held, so that a flush either finds the snapshot in the list or was completed before its
-     * seqno (history_add). */
+     * seqno (kept_memtables_add). */
     holt_status rc = take_version(db, s);
     if (rc != HOLT_OK) {
         os_mutex_unlock(&l->mu);
@@ -136,7 +136,7 @@ void snapshot_release(holt *db, snapshot *s)
         l->newest = s->older;
     if (l->unexpired == s) l->unexpired = s->newer;
     s->taken_ns = 0;
-    if (s->commits) history_trim(db);
+    if (s->commits) kept_memtables_trim(db);
     os_mutex_unlock(&l->mu);
     version_release(&db->versions, v);
     /* The release job may wait for this one before it revokes another. */
@@ -182,7 +182,7 @@ void snapshot_leave(holt *db, snapshot *s)
         v = take_all(db, s);
     else
         s->version = NULL;
-    if (s->commits) history_trim(db);
+    if (s->commits) kept_memtables_trim(db);
     os_mutex_unlock(&db->snapshots.mu);
     version_release(&db->versions, v);
     if (db->versions.release_job) os_job_wake(db->versions.release_job); /* it may wait for this one */
@@ -223,7 +223,7 @@ bool snapshot_revoke_oldest(holt *db)
             v = s->version;
             s->version = NULL;
         }
-        if (s->commits) history_trim(db);
+        if (s->commits) kept_memtables_trim(db);
     }
     os_mutex_unlock(&db->snapshots.mu);
     version_release(&db->versions, v);
@@ -249,7 +249,7 @@ static bool revoke_if_expired(holt *db, uint64_t now, expired_snapshot *out)
     if (!(before & PIN_REVOKED)) l->revoked++;
     /* If it is in use, its reader drops everything when it leaves. */
     out->version = before & PIN_IN_USE ? NULL : take_all(db, s);
-    if (s->commits) history_trim(db);
+    if (s->commits) kept_memtables_trim(db);
     out->age_ms = (now - s->taken_ns) / 1000000;
     snprintf(out->label, sizeof out->label, "%s", s->label ? s->label : "");
     return true;
@@ -286,7 +286,7 @@ void snapshot_list_init(snapshot_list *l)
 void snapshot_list_deinit(snapshot_list *l)
 {
     assert(!l->oldest && !l->newest && !l->unexpired);
-    history_deinit(&l->history);
+    kept_memtables_deinit(&l->kept);
     os_mutex_deinit(&l->mu);
 }
 

@@ -26,7 +26,7 @@
 #define HOLT_DB_VERSION_SNAPSHOT_H
 
 #include "base/iterator.h"
-#include "db/version/history.h"
+#include "db/version/kept_memtables.h"
 #include "db/version/version_set.h"
 
 /* What a cursor holds beside its snapshot's version. Guarded by snapshots.mu, but the cursor may use both
@@ -43,7 +43,7 @@ typedef struct snapshot {
     seqno seqno;
     uint64_t taken_ns;              /* 0: not taken */
     uint64_t expires_ns;            /* OS_FOREVER: never */
-    bool commits;                   /* it is that of a read-write transaction (history.h). Set before it is
+    bool commits;                   /* it is that of a read-write transaction (kept_memtables.h). Set before it is
                                        taken */
     const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */
     _Atomic uint32_t pin;           /* PIN_... */
@@ -61,7 +61,7 @@ typedef struct snapshot_list {
     snapshot *unexpired; /* the oldest that has not expired; NULL: none */
     bool armed;          /* the release job runs when that one expires, or sooner */
     uint64_t revoked;    /* how many have been */
-    memtable_history history;
+    kept_memtables kept;
 } snapshot_list;
 
 void snapshot_list_init(snapshot_list *l);
