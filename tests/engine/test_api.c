@@ -541,11 +541,9 @@ static void every_status_has_its_name(void **state)
 static void calls_of_later_releases_return_unsupported(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
-    holt_put_options expiring = {.expires_at_ms = 1};
     holt_collection_options zstd = {.compression = HOLT_COMPRESSION_ZSTD},
                             lz4 = {.compression = HOLT_COMPRESSION_LZ4};
     holt_collection *c = NULL;
-    expect_status(HOLT_UNSUPPORTED, holt_put_with(f->c, NULL, holt_str("a"), holt_str("1"), &expiring));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &zstd, &c));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &lz4, &c));
     expect_status(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, holt_str("a"), holt_str("b")));

@@ -1,59 +1,15 @@
-/* test_txn.c -- read-write transactions, on both kinds of tree: own writes, conflicts, serializability,
- * savepoints, cursors, and everything that may happen to a collection meanwhile.
- *
- * Each test runs on a database that has the collections "lsm" and "btree".
- */
+/* test_txn.c -- read-write transactions: own writes, conflicts, and what may happen to a collection meanwhile. */
 #include "db/db.h"
 #include "db/txn/txn.h"
 #include "os/sim/sim.h"
-#include "support/db_fixture.h"
 #include "support/must.h"
+#include "support/txn_fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
-
-enum { KINDS = 2 };
-
-static holt_collection *create_kind(holt *db, const char *name, uint32_t kind)
-{
-    holt_collection *c;
-    holt_collection_options o = {.kind = kind};
-    expect_ok(holt_collection_create(db, name, &o, &c));
-    return c;
-}
-
-static int set_up(void **state)
-{
-    if (db_fixture_sim(state) != 0) return -1;
-    db_fixture *f = (db_fixture *)*state;
-    create_kind(f->db, "lsm", HOLT_LSM);
-    create_kind(f->db, "btree", HOLT_BTREE);
-    return 0;
-}
-
-/* The kinds' collection, with the entries b, d, f: d in the tree, the others in the memtable. */
-static holt_collection *filled(db_fixture *f, int kind)
-{
-    holt_collection *c;
-    expect_ok(holt_collection_open(f->db, kind ? "btree" : "lsm", &c));
-    expect_ok(holt_collection_clear(c));
-    put(c, "d", "4");
-    expect_ok(holt_flush(f->db));
-    put(c, "b", "2");
-    put(c, "f", "6");
-    return c;
-}
-
-static void delete_in(holt_collection *c, holt_txn *t, const char *key)
-{
-    expect_ok(holt_delete(c, t, holt_str(key)));
-}
-
-static holt_status commit_and_free(holt_txn *t)
-{
-    holt_status rc = holt_commit(t);
-    holt_rollback(t);
-    return rc;
-}
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- own writes */
 
@@ -389,399 +345,6 @@ static void a_collection_created_after_the_beginning_takes_writes(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- serializable */
-
-/* Each pair of transactions reads what the other writes; one of them must fail. */
-static void write_skew_is_allowed_only_under_snapshot_isolation(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    for (int i = 0; i < 2 * KINDS; i++) {
-        bool serializable = i / KINDS;
-        holt_collection *c = filled(f, i % KINDS);
-        holt_txn *a = begin(f->db, serializable ? HOLT_TXN_SERIALIZABLE : 0),
-                 *b = begin(f->db, serializable ? HOLT_TXN_SERIALIZABLE : 0);
-        expect_get(c, a, "b", "2");
-        expect_get(c, b, "f", "6");
-        put_in(c, a, "f", "by a");
-        put_in(c, b, "b", "by b");
-        expect_ok(commit_and_free(a));
-        expect_status(serializable ? HOLT_CONFLICT : HOLT_OK, commit_and_free(b));
-    }
-}
-
-/* A key that was found absent counts as read, and so does one that a condition has looked at in vain. */
-static void absent_keys_count_as_read(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    const holt_put_options absent = {.flags = HOLT_PUT_IF_ABSENT};
-    for (int kind = 0; kind < KINDS; kind++) {
-        holt_collection *c = filled(f, kind);
-        holt_txn *t = begin(f->db, HOLT_TXN_SERIALIZABLE);
-        expect_get(c, t, "nothing", NULL);
-        put_in(c, t, "a", "1");
-        put(c, "nothing", "something");
-        expect_status(HOLT_CONFLICT, commit_and_free(t));
-
-        t = begin(f->db, HOLT_TXN_SERIALIZABLE);
-        expect_status(HOLT_EXISTS, holt_put_with(c, t, holt_str("d"), holt_str("x"), &absent));
-        put_in(c, t, "a", "1");
-        delete_in(c, NULL, "d");
-        expect_status(HOLT_CONFLICT, commit_and_free(t));
-        expect_get(c, NULL, "a", NULL);
-    }
-}
-
-typedef struct scan_case {
-    const char *lower, *upper, *moves; /* f first, l last, n next, p prev, ( seek c, ) seek_last c, [ seek to
-                                          a, ] seek_last to z */
-    const char *conflicting, *harmless; /* keys, one letter each */
-} scan_case;
-
-/* What each walk over b, d, f has read: keys that were written by another afterwards conflict if they lie
- * there, though nothing was there. */
-static const scan_case scans[] = {
-    {NULL, NULL, "f", "ab", "cdefg"},
-    {NULL, NULL, "fn", "abcd", "efg"},
-    {NULL, NULL, "fnn", "abcdef", "g"},
-    {NULL, NULL, "fnnn", "abcdefgz", ""},
-    {NULL, NULL, "l", "fgz", "abcde"},
-    {NULL, NULL, "lp", "defgz", "abc"},
-    {NULL, NULL, "lpp", "bcdefgz", "a"},
-    {NULL, NULL, "lppp", "abcdefgz", ""},
-    {NULL, NULL, "(", "cd", "abefg"},
-    {NULL, NULL, "(n", "cdef", "abg"},
-    {NULL, NULL, "(p", "bcd", "aefg"},
-    {NULL, NULL, "(pn", "bcd", "aefg"},
-    {NULL, NULL, "(pnn", "bcdef", "ag"},
-    {NULL, NULL, ")", "bc", "adefg"},
-    {NULL, NULL, ")n", "bcd", "aefg"},
-    {NULL, NULL, ")p", "abc", "defg"},
-    {NULL, NULL, "n", "ab", "cdefg"},
-    {NULL, NULL, "p", "fgz", "abcde"},
-    {"c", "e", "f", "cd", "abefg"},
-    {"c", "e", "fn", "cd", "abefg"},
-    {"c", "e", "l", "d", "abcefg"},
-    {"c", "e", "lp", "cd", "abefg"},
-    {"c", "e", "[", "cd", "abefg"},
-    {"c", "e", "]", "d", "abcefg"},
-    {"x", "z", "f", "xy", "abcdefgz"},
-    {"x", "z", "l", "xy", "abcdefgz"},
-    {"x", "z", "[", "xy", "abcdefgz"},
-    {"g", "k", "]", "gh", "abcdefkz"},
-    {"c", "c", "f", "", "abcdefg"},
-    {"c", "e", "(l", "cd", "abefg"},
-    {NULL, NULL, "()", "bcd", "aefg"},
-};
-
-static void walk(holt_cursor *cur, const char *moves)
-{
-    for (; *moves; moves++) {
-        switch (*moves) {
-        case 'f':
-            holt_cursor_first(cur);
-            break;
-        case 'l':
-            holt_cursor_last(cur);
-            break;
-        case 'n':
-            holt_cursor_next(cur);
-            break;
-        case 'p':
-            holt_cursor_prev(cur);
-            break;
-        default:
-            if (*moves == '(' || *moves == '[')
-                holt_cursor_seek(cur, holt_str(*moves == '(' ? "c" : "a"));
-            else
-                holt_cursor_seek_last(cur, holt_str(*moves == ')' ? "c" : "z"));
-        }
-        expect_ok(holt_cursor_status(cur));
-    }
-}
-
-static void check_scan(db_fixture *f, int kind, const scan_case *s, char written, bool conflicts)
-{
-    holt_collection *c = filled(f, kind);
-    const char key[2] = {written, 0};
-    holt_cursor *cur;
-    const holt_cursor_options o = {.lower = holt_str(s->lower), .upper = holt_str(s->upper)};
-    holt_txn *t = begin(f->db, HOLT_TXN_SERIALIZABLE);
-    expect_ok(holt_cursor_open(c, t, &o, &cur));
-    walk(cur, s->moves);
-    put(c, key, "other");
-    put_in(f->c, t, "own", "1");
-    holt_status rc = holt_commit(t);
-    if (rc != (conflicts ? HOLT_CONFLICT : HOLT_OK))
-        fail_msg("%s to %s, moves %s, then %s written: %s", s->lower ? s->lower : "", s->upper ? s->upper : "",
-                 s->moves, key, holt_status_name(rc));
-    holt_cursor_close(cur);
-    holt_rollback(t);
-}
-
-static void ranges_that_were_scanned_count_as_read(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    for (size_t i = 0; i < KINDS * sizeof scans / sizeof *scans; i++) {
-        const scan_case *s = &scans[i / KINDS];
-        for (const char *key = s->conflicting; *key; key++)
-            check_scan(f, (int)(i % KINDS), s, *key, true);
-        for (const char *key = s->harmless; *key; key++)
-            check_scan(f, (int)(i % KINDS), s, *key, false);
-    }
-}
-
-/* ---------------------------------------------------------------- cursors */
-
-static void expect_walk(holt_cursor *cur, const char *keys)
-{
-    char back[32] = "", forth[32] = "";
-    size_t n = 0;
-    for (bool on = holt_cursor_first(cur); on; on = holt_cursor_next(cur))
-        forth[n++] = *(const char *)holt_cursor_key(cur).data;
-    forth[n] = 0;
-    assert_string_equal(forth, keys);
-    for (bool on = holt_cursor_last(cur); on; on = holt_cursor_prev(cur))
-        back[--n] = *(const char *)holt_cursor_key(cur).data;
-    assert_int_equal(n, 0);
-    assert_string_equal(back, keys);
-    expect_ok(holt_cursor_status(cur));
-}
-
-/* A cursor merges own writes with the snapshot, in both directions. */
-static void cursors_see_own_writes(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    for (int kind = 0; kind < KINDS; kind++) {
-        holt_collection *c = filled(f, kind);
-        holt_txn *t = begin(f->db, 0);
-        holt_cursor *early = open_cursor(c, t);
-        expect_walk(early, "bdf");
-        put_in(c, t, "a", "own");
-        delete_in(c, t, "d");
-        put_in(c, t, "f", "own");
-        put(c, "e", "another's");
-        holt_cursor *late = open_cursor(c, t);
-        expect_walk(early, "abf");
-        expect_walk(late, "abf");
-        assert_true(holt_cursor_seek(late, holt_str("c")));
-        expect_entry(late, "f", "own");
-        assert_true(holt_cursor_prev(late));
-        expect_entry(late, "b", "2");
-        expect_status(HOLT_INVALID, holt_cursor_refresh(late));
-        expect_ok(holt_cursor_close(early));
-        expect_ok(holt_cursor_close(late));
-        holt_rollback(t);
-    }
-}
-
-/* Writes while the cursor stands on an entry, in front of it, behind it and on it. */
-static void a_cursor_sees_what_is_written_while_it_stands(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    for (int kind = 0; kind < KINDS; kind++) {
-        holt_collection *c = filled(f, kind);
-        holt_txn *t = begin(f->db, 0);
-        holt_cursor *cur = open_cursor(c, t);
-        assert_true(holt_cursor_first(cur));
-        expect_entry(cur, "b", "2");
-        put_in(c, t, "c", "3");
-        put_in(c, t, "b", "own");
-        expect_entry(cur, "b", "2"); /* what it shows does not change under it */
-        assert_true(holt_cursor_next(cur));
-        expect_entry(cur, "c", "3");
-        delete_in(c, t, "c");
-        delete_in(c, t, "d");
-        assert_true(holt_cursor_next(cur));
-        expect_entry(cur, "f", "6");
-        put_in(c, t, "e", "5");
-        assert_true(holt_cursor_prev(cur));
-        expect_entry(cur, "e", "5");
-        delete_in(c, t, "e");
-        assert_true(holt_cursor_prev(cur));
-        expect_entry(cur, "b", "own");
-        delete_in(c, t, "b");
-        assert_false(holt_cursor_prev(cur));
-        put_in(c, t, "a", "1");
-        assert_true(holt_cursor_next(cur)); /* from before the first */
-        expect_entry(cur, "a", "1");
-        put_in(c, t, "b", "a longer value than before, which lies elsewhere");
-        assert_true(holt_cursor_seek_last(cur, holt_str("e")));
-        expect_entry(cur, "b", "a longer value than before, which lies elsewhere");
-        expect_walk(cur, "abf");
-        expect_ok(holt_cursor_close(cur));
-        expect_ok(commit_and_free(t));
-        expect_get(c, NULL, "e", NULL);
-    }
-}
-
-/* The pattern that every program has: walk and update, or delete, each entry on the way. */
-static void every_entry_can_be_changed_during_a_walk(void **state)
-{
-    enum { KEYS = 300 };
-    db_fixture *f = (db_fixture *)*state;
-    for (int i = 0; i < 2 * KINDS; i++) {
-        bool forward = i / KINDS;
-        holt_collection *c = filled(f, i % KINDS);
-        char key[16];
-        for (int k = 0; k < KEYS; k++) {
-            snprintf(key, sizeof key, "k%04d", k);
-            put(c, key, "old");
-            if (k == KEYS / 2) expect_ok(holt_flush(f->db));
-        }
-        holt_txn *t = begin(f->db, 0);
-        holt_cursor *cur = open_cursor(c, t);
-        int seen = 0;
-        for (bool on = forward ? holt_cursor_first(cur) : holt_cursor_last(cur); on;
-             on = forward ? holt_cursor_next(cur) : holt_cursor_prev(cur), seen++) {
-            if (seen % 3 == 0)
-                expect_ok(holt_delete(c, t, holt_cursor_key(cur)));
-            else
-                expect_ok(holt_put(c, t, holt_cursor_key(cur), holt_str("new")));
-        }
-        assert_int_equal(seen, KEYS + 3);
-        seen = 0;
-        for (bool on = holt_cursor_first(cur); on; on = holt_cursor_next(cur), seen++)
-            assert_memory_equal(holt_cursor_value(cur).data, "new", 3);
-        assert_int_equal(seen, (KEYS + 3) / 3 * 2);
-        expect_ok(holt_cursor_close(cur));
-        expect_ok(commit_and_free(t));
-    }
-}
-
-/* A cursor of an ended transaction must not read what has been freed. */
-static void cursors_end_with_their_transaction(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    for (int kind = 0; kind < KINDS; kind++) {
-        holt_collection *c = filled(f, kind);
-        holt_txn *t = begin(f->db, kind ? HOLT_TXN_SERIALIZABLE : 0);
-        put_in(c, t, "a", "1");
-        holt_cursor *cur = open_cursor(c, t);
-        assert_true(holt_cursor_first(cur));
-        expect_ok(holt_commit(t));
-        assert_false(holt_cursor_next(cur));
-        expect_status(HOLT_CLOSED, holt_cursor_status(cur));
-        assert_null(holt_cursor_key(cur).data);
-        holt_rollback(t);
-        expect_status(HOLT_CLOSED, holt_cursor_close(cur));
-    }
-}
-
-/* ---------------------------------------------------------------- savepoints */
-
-static uint32_t savepoint_of(holt_txn *t)
-{
-    uint32_t id = 0;
-    expect_ok(holt_savepoint(t, &id));
-    assert_true(id > 0);
-    return id;
-}
-
-/* Rolling back must undo exactly what came after, for reads, cursors and the commit. */
-static void a_rollback_to_a_savepoint_undoes_what_came_after(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    for (int kind = 0; kind < KINDS; kind++) {
-        holt_collection *c = filled(f, kind);
-        holt_txn *t = begin(f->db, 0);
-        holt_cursor *cur = open_cursor(c, t);
-        put_in(c, t, "d", "first");
-        uint32_t a = savepoint_of(t);
-        put_in(c, t, "d", "second");
-        delete_in(c, t, "b");
-        expect_walk(cur, "df");
-        uint32_t b = savepoint_of(t);
-        put_in(c, t, "e", "third");
-        expect_walk(cur, "def");
-        expect_ok(holt_rollback_to(t, b));
-        expect_get(c, t, "e", NULL);
-        expect_get(c, t, "d", "second");
-        expect_walk(cur, "df");
-        expect_ok(holt_rollback_to(t, b)); /* twice */
-        expect_ok(holt_rollback_to(t, a));
-        expect_get(c, t, "d", "first");
-        expect_get(c, t, "b", "2");
-        expect_walk(cur, "bdf");
-        expect_status(HOLT_INVALID, holt_rollback_to(t, b));
-        put_in(c, t, "g", "7");
-        expect_ok(holt_rollback_to(t, a));
-        assert_int_equal(holt_batch_count(t), 1);
-        expect_walk(cur, "bdf");
-        expect_ok(holt_cursor_close(cur));
-        expect_ok(commit_and_free(t));
-        expect_get(c, NULL, "d", "first");
-        expect_get(c, NULL, "b", "2");
-        expect_get(c, NULL, "g", NULL);
-    }
-}
-
-/* Ids of other transactions, of none, and in transactions that do not read. */
-static void savepoints_belong_to_their_transaction(void **state)
-{
-    db_fixture *f = (db_fixture *)*state;
-    uint32_t id;
-    holt_txn *t = begin(f->db, 0), *other = begin(f->db, 0), *reader = begin(f->db, HOLT_TXN_READ_ONLY),
-             *batch = begin(f->db, HOLT_TXN_BLIND);
-    uint32_t a = savepoint_of(t);
-    expect_status(HOLT_INVALID, holt_rollback_to(other, a));
-    uint32_t b = savepoint_of(other);
-    expect_status(HOLT_INVALID, holt_rollback_to(t, b));
-    expect_status(HOLT_INVALID, holt_rollback_to(t, 0));
-    expect_status(HOLT_READ_ONLY, holt_savepoint(reader, &id));
-    expect_status(HOLT_INVALID, holt_savepoint(t, NULL));
-    expect_status(HOLT_INVALID, holt_savepoint(NULL, &id));
-    expect_status(HOLT_INVALID, holt_rollback_to(NULL, a));
-    put_in(f->c, batch, "kept", "1");
-    b = savepoint_of(batch);
-    put_in(f->c, batch, "undone", "1");
-    expect_ok(holt_rollback_to(batch, b));
-    expect_ok(commit_and_free(batch));
-    expect_get(f->c, NULL, "kept", "1");
-    expect_get(f->c, NULL, "undone", NULL);
-    expect_ok(holt_commit(t));
-    expect_status(HOLT_CLOSED, holt_rollback_to(t, a));
-    expect_status(HOLT_CLOSED, holt_savepoint(t, &id));
-    holt_rollback(t);
-    holt_rollback(other);
-    holt_rollback(reader);
-}
-
-/* Memory must not grow with what was undone, nor time with the number of savepoints. */
-static void ten_thousand_savepoints(void **state)
-{
-    enum { POINTS = 10000 };
-    db_fixture *f = (db_fixture *)*state;
-    static uint32_t ids[POINTS];
-    char key[16];
-    for (int kind = 0; kind < KINDS; kind++) {
-        holt_collection *c = filled(f, kind);
-        holt_txn *t = begin(f->db, 0);
-        for (int i = 0; i < POINTS; i++) {
-            ids[i] = savepoint_of(t);
-            snprintf(key, sizeof key, "k%05d", i);
-            put_in(c, t, key, "1");
-            expect_get(c, t, key, "1");
-            if (i % 2) expect_ok(holt_rollback_to(t, ids[i]));
-        }
-        assert_int_equal(holt_batch_count(t), POINTS / 2);
-        for (int i = 0; i < POINTS; i++) {
-            uint32_t id = savepoint_of(t);
-            put_in(c, t, "again", "and again");
-            expect_get(c, t, "again", "and again");
-            expect_ok(holt_rollback_to(t, id));
-            expect_get(c, t, "again", NULL);
-        }
-        assert_true(memtable_bytes(t->writes.index) < 2 << 20);
-        expect_ok(holt_rollback_to(t, ids[5000]));
-        expect_get(c, t, "k04998", "1");
-        expect_get(c, t, "k05000", NULL);
-        expect_ok(commit_and_free(t));
-        expect_get(c, NULL, "k04998", "1");
-        expect_get(c, NULL, "k04999", NULL);
-        expect_get(c, NULL, "k05000", NULL);
-    }
-}
-
 /* ---------------------------------------------------------------- limits */
 
 /* A transaction open for longer than memory reaches back: its reads and its commit fail, and never wrongly. */
@@ -873,36 +436,49 @@ static void a_transaction_that_is_too_large_can_be_continued(void **state)
     assert_int_equal(s.transaction_bytes, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, db_fixture_teardown)
+/* ---------------------------------------------------------------- misuse */
+
+/* A transaction belongs to one thread at a time; debug builds stop a program in which two are inside. */
+static void two_calls_at_once_are_caught_in_debug_builds(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+#ifndef NDEBUG
+    holt_txn *t = begin(f->db, 0);
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit none = {0};
+        setrlimit(RLIMIT_CORE, &none);
+        fclose(stderr);
+        (void)(handle_enter(&t->handle) && handle_enter(&t->handle));
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    holt_rollback(t);
+#endif
+    expect_get(f->c, NULL, "a", NULL);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_transaction_reads_its_own_writes),
-        TEST(own_writes_are_found_among_many),
-        TEST(a_rollback_leaves_nothing),
-        TEST(conditions_in_a_transaction_see_what_it_sees),
-        TEST(the_first_committer_wins),
-        TEST(other_keys_do_not_conflict),
-        TEST(transactions_that_do_not_meet_all_commit),
-        TEST(an_empty_commit_writes_nothing),
-        TEST(a_commit_counts_before_it_is_visible),
-        TEST(drops_and_renames_under_a_transaction),
-        TEST(a_load_conflicts_with_transactions_begun_before),
-        TEST(a_collection_created_after_the_beginning_takes_writes),
-        TEST(write_skew_is_allowed_only_under_snapshot_isolation),
-        TEST(absent_keys_count_as_read),
-        TEST(ranges_that_were_scanned_count_as_read),
-        TEST(cursors_see_own_writes),
-        TEST(a_cursor_sees_what_is_written_while_it_stands),
-        TEST(every_entry_can_be_changed_during_a_walk),
-        TEST(cursors_end_with_their_transaction),
-        TEST(a_rollback_to_a_savepoint_undoes_what_came_after),
-        TEST(savepoints_belong_to_their_transaction),
-        TEST(ten_thousand_savepoints),
-        TEST(a_transaction_that_is_too_old_conflicts),
-        TEST(flushed_memtables_are_kept_for_open_transactions),
-        TEST(a_transaction_that_is_too_large_can_be_continued),
+        TXN_TEST(a_transaction_reads_its_own_writes),
+        TXN_TEST(own_writes_are_found_among_many),
+        TXN_TEST(a_rollback_leaves_nothing),
+        TXN_TEST(conditions_in_a_transaction_see_what_it_sees),
+        TXN_TEST(the_first_committer_wins),
+        TXN_TEST(other_keys_do_not_conflict),
+        TXN_TEST(transactions_that_do_not_meet_all_commit),
+        TXN_TEST(an_empty_commit_writes_nothing),
+        TXN_TEST(a_commit_counts_before_it_is_visible),
+        TXN_TEST(drops_and_renames_under_a_transaction),
+        TXN_TEST(a_load_conflicts_with_transactions_begun_before),
+        TXN_TEST(a_collection_created_after_the_beginning_takes_writes),
+        TXN_TEST(a_transaction_that_is_too_old_conflicts),
+        TXN_TEST(flushed_memtables_are_kept_for_open_transactions),
+        TXN_TEST(a_transaction_that_is_too_large_can_be_continued),
+        TXN_TEST(two_calls_at_once_are_caught_in_debug_builds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

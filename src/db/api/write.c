@@ -3,6 +3,7 @@
 #include "db/read/get.h"
 
 #include "db/args.h"
+#include "db/clock.h"
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/txn/txn.h"
@@ -19,9 +20,11 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
         holt_status rc = get_condition(c, NULL, o->key, wanted);
         if (rc != HOLT_OK) return rc;
         request.condition = *wanted;
-        /* As long as a number may be: the leader, which computes it, makes room for it before. */
-        if (wanted->kind == CONDITION_NUMBER)
+        /* As long as it may be: the leader, which makes the operation, makes room for it before. */
+        if (wanted->kind == CONDITION_NUMBER) {
+            request.operation.op = ENTRY_PUT_UNTIL;
             request.operation.value = slice_of(request.number, NUMBER_BYTES_MAX);
+        }
         rc = commit_submit(db, &request);
         if (rc == HOLT_OK && request.undecided) continue;
         *wanted = request.condition;
@@ -41,7 +44,7 @@ static holt_status write_in(holt_collection *c, holt_txn *t, const operation *o,
                         wanted->kind == CONDITION_NUMBER ? "holt_add" : "HOLT_PUT_IF_...");
     if (rc == HOLT_OK && wanted) rc = get_condition(c, t, o->key, wanted);
     if (rc != HOLT_OK) return rc;
-    if (wanted && wanted->kind == CONDITION_NUMBER) final.value = condition_sum(wanted, digits);
+    if (wanted && wanted->kind == CONDITION_NUMBER) condition_set_sum(c->db, wanted, digits, &final);
     return txn_write(t, c, &final);
 }
 
@@ -50,12 +53,14 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
                                    write_condition *wanted)
 {
     holt *db = c->db;
-    holt_status rc = txn_check(db, t);
-    if (rc == HOLT_OK) rc = key_check(o->key);
+    holt_status rc = txn_enter(db, t);
+    if (rc != HOLT_OK) return rc;
+    rc = key_check(o->key);
     if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
     if (rc == HOLT_OK) rc = writable_check(db);
-    if (rc != HOLT_OK) return rc;
-    return t ? write_in(c, t, o, wanted) : commit_one(c, o, wanted);
+    if (rc == HOLT_OK) rc = t ? write_in(c, t, o, wanted) : commit_one(c, o, wanted);
+    txn_leave(t);
+    return rc;
 }
 
 static operation operation_of(const holt_collection *c, entry_op op, slice key, slice value)
@@ -109,9 +114,12 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
     write_condition wanted;
     rc = condition_of(options, &wanted);
     if (rc != HOLT_OK) return rc;
-    if (options->expires_at_ms)
-        return status_set(HOLT_UNSUPPORTED, "expiry is not supported in this release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
+    if (options->expires_at_ms) {
+        o.op = ENTRY_PUT_UNTIL;
+        o.expires_at_ms = options->expires_at_ms;
+        o.time_ms = db_time_ms(c->db);
+    }
     return api_exit(c->db, write_operation(c, t, &o, wanted.kind ? &wanted : NULL));
 }
 

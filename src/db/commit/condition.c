@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "db/clock.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -45,13 +46,18 @@ static holt_status add(write_condition *c, const slice *value)
     return HOLT_OK;
 }
 
-slice condition_sum(const write_condition *c, char digits[NUMBER_BYTES_MAX])
+void condition_set_sum(holt *db, const write_condition *c, char digits[NUMBER_BYTES_MAX], operation *out)
 {
     char terminated[NUMBER_BYTES_MAX + 1];
     int size = snprintf(terminated, sizeof terminated, "%" PRId64, c->sum);
     assert(size > 0 && size <= NUMBER_BYTES_MAX);
     memcpy(digits, terminated, (size_t)size);
-    return slice_of(digits, (size_t)size);
+    out->value = slice_of(digits, (size_t)size);
+    out->op = ENTRY_PUT;
+    if (c->expires_at_ms == 0) return;
+    out->op = ENTRY_PUT_UNTIL;
+    out->expires_at_ms = c->expires_at_ms;
+    out->time_ms = db_time_ms(db);
 }
 
 holt_status condition_check(write_condition *c, const slice *value)

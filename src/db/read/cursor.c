@@ -50,12 +50,26 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Shows the entry at the iterator. Tombstones are passed over in the given direction, and the end of the range
- * ends the walk. */
+/* Passes over tombstones and boundaries, and over entries that had expired at the time as of which the cursor reads. */
+static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
+{
+    const snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
+    while (s->valid && !entry_is_live(s->op, s->expires_at_ms, snap->time_ms)) {
+        if (entry_op_is_empty(s->op))
+            s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
+        else if (forward)
+            s->ops->next(s);
+        else
+            s->ops->prev(s);
+    }
+}
+
+/* Shows the entry at the iterator. What has no value is passed over in the given direction, and the end of the
+ * range ends the walk. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;
-    if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
+    if (s->op != ENTRY_PUT) skip_dead(cur, s, forward);
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
     if (forward ? cursor_above_range(cur, s->key) : cursor_below_range(cur, s->key))
@@ -63,6 +77,10 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
     if (s->value_pending && !(cur->flags & HOLT_CURSOR_KEYS_ONLY)) {
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
+    }
+    if (s->op == ENTRY_PUT_UNTIL) {
+        cur->expires_at_ms = s->expires_at_ms;
+        cur->expiry_of = cur->moves + 1;
     }
     if (cur->read_state->revocable && !copy_entry(cur))
         return fail(cur, status_no_memory(s->key.size + s->value.size));
@@ -201,15 +219,6 @@ static bool go_in_transaction(holt_cursor *cur, cursor_move move, slice key)
 
 /* ---------------------------------------------------------------- public moves */
 
-/* Whether the cursor may move: its transaction lives, its collection too, and this is the process that opened
- * it. */
-static bool may_move(holt_cursor *cur)
-{
-    holt_status rc = collection_check(cur->collection);
-    if (rc == HOLT_OK) rc = txn_check(cur->db, cur->txn);
-    return rc == HOLT_OK || fail(cur, rc);
-}
-
 static bool lies_in(slice part, slice whole)
 {
     const uintptr_t at = (uintptr_t)part.data, begin = (uintptr_t)whole.data;
@@ -228,11 +237,9 @@ static holt_status keep_own_key(holt_cursor *cur, slice *key)
     return HOLT_OK;
 }
 
-/* A move, in the snapshot if it could be revoked. The cursor's handle has been entered. */
-static OUT_OF_LINE bool move_entered(holt_cursor *cur, cursor_move move, slice key)
+/* A move in the snapshot, which is entered if it could be revoked. */
+static bool move_in_snapshot(holt_cursor *cur, cursor_move move, slice key)
 {
-    status_begin_call();
-    if (!may_move(cur)) return false;
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
@@ -242,6 +249,19 @@ static OUT_OF_LINE bool move_entered(holt_cursor *cur, cursor_move move, slice k
     bool writes = cur->txn && txn_is_read_write(cur->txn);
     bool result = writes ? go_in_transaction(cur, move, key) : go(cur, move, key);
     if (cur->read_state->revocable) snapshot_leave(cur->db, snap);
+    return result;
+}
+
+/* A move, if its transaction lives, its collection too, and this is the process that opened it. The cursor's
+ * handle has been entered. */
+static OUT_OF_LINE bool move_entered(holt_cursor *cur, cursor_move move, slice key)
+{
+    status_begin_call();
+    holt_status rc = collection_check(cur->collection);
+    if (rc == HOLT_OK) rc = txn_enter(cur->db, cur->txn);
+    if (rc != HOLT_OK) return fail(cur, rc);
+    bool result = move_in_snapshot(cur, move, key);
+    txn_leave(cur->txn);
     os_run_pending(cur->db->os);
     return result;
 }
@@ -352,6 +372,11 @@ holt_slice holt_cursor_value(const holt_cursor *cur)
 {
     if (!shows_entry(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
     return never_null(cur->value);
+}
+
+uint64_t holt_cursor_expires_at(const holt_cursor *cur)
+{
+    return shows_entry(cur) && cur->expiry_of == cur->moves ? cur->expires_at_ms : 0;
 }
 
 holt_status holt_cursor_status(const holt_cursor *cur)

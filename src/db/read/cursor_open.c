@@ -249,9 +249,11 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
     *out = NULL;
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
-    if (rc == HOLT_OK) rc = txn_read(c->db, t);
+    if (rc == HOLT_OK) rc = txn_enter_to_read(c->db, t);
     if (rc != HOLT_OK) return rc;
-    return api_exit(c->db, open_cursor(c, t, o ? o : &defaults, out));
+    rc = open_cursor(c, t, o ? o : &defaults, out);
+    txn_leave(t);
+    return api_exit(c->db, rc);
 }
 
 /* The new snapshot and its iterator exist before the old ones go, so a failure leaves the cursor as it

@@ -18,20 +18,21 @@ holt_status txn_refuse(const holt_txn *t)
     return t->ended ? status_set(HOLT_CLOSED, "the transaction has ended") : handle_refuse();
 }
 
-holt_status txn_check(const holt *db, const holt_txn *t)
+holt_status txn_enter(const holt *db, holt_txn *t)
 {
     if (!t) return HOLT_OK;
-    if (!txn_is_open(t)) return txn_refuse(t);
-    if (t->db != db) return status_set(HOLT_INVALID, "the transaction belongs to another database");
-    return HOLT_OK;
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
+    if (t->db == db) return HOLT_OK;
+    handle_leave(&t->handle);
+    return status_set(HOLT_INVALID, "the transaction belongs to another database");
 }
 
-holt_status txn_read(const holt *db, const holt_txn *t)
+holt_status txn_enter_to_read(const holt *db, holt_txn *t)
 {
-    holt_status rc = txn_check(db, t);
-    if (rc == HOLT_OK && t && (t->flags & HOLT_TXN_BLIND))
-        return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
-    return rc;
+    holt_status rc = txn_enter(db, t);
+    if (rc != HOLT_OK || !t || !(t->flags & HOLT_TXN_BLIND)) return rc;
+    handle_leave(&t->handle);
+    return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
 }
 
 holt_status txn_check_writable(const holt_txn *t)
@@ -224,5 +225,6 @@ void holt_rollback(holt_txn *t)
     }
     if (db_check(t->db) != HOLT_OK) return; /* a forked child leaves the parent's memory alone */
     end(t, HOLT_OK);
+    handle_leave(&t->handle); /* its cursors will find it closed */
     txn_unref(t);
 }

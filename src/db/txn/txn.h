@@ -62,11 +62,15 @@ static inline bool txn_is_serializable(const holt_txn *t)
     return t->flags & HOLT_TXN_SERIALIZABLE;
 }
 
-/* Checks the transaction that was passed to a call on this database. Accepts NULL. HOLT_INVALID: it belongs
- * to another database. HOLT_CLOSED: it has ended. */
-holt_status txn_check(const holt *db, const holt_txn *t);
-/* Checks likewise one that is to be read from. HOLT_INVALID: it is blind. */
-holt_status txn_read(const holt *db, const holt_txn *t);
+/* Enters the transaction that was passed to a call on this database; NULL: none. After HOLT_OK the caller must
+ * leave it. HOLT_INVALID: it belongs to another database. HOLT_CLOSED: it has ended. */
+holt_status txn_enter(const holt *db, holt_txn *t);
+/* Enters likewise one that is to be read from. HOLT_INVALID: it is blind. */
+holt_status txn_enter_to_read(const holt *db, holt_txn *t);
+static inline void txn_leave(holt_txn *t)
+{
+    if (t) handle_leave(&t->handle);
+}
 /* Returns HOLT_READ_ONLY if it is a snapshot. */
 holt_status txn_check_writable(const holt_txn *t);
 

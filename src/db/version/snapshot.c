@@ -2,6 +2,7 @@
 #include "db/version/snapshot.h"
 
 #include "base/status.h"
+#include "db/clock.h"
 #include "db/db.h"
 
 #include <assert.h>
@@ -20,6 +21,7 @@ static holt_status take_version(holt *db, snapshot *s)
     epoch_leave();
     s->version = v;
     s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
+    s->time_ms = db_time_ms(db); /* after the version: see clock.h */
     return HOLT_OK;
 }
 
