@@ -533,6 +533,15 @@ HOLT_API holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key
  *   HOLT_NOT_FOUND  there is no such key; *ms is 0, as after any other failure */
 HOLT_API holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms);
 
+/* Changes the time at which the key's value expires, in milliseconds since 1970 UTC; 0 = never. A time in the
+ * past leaves the key without a value at once. As with holt_add, reading and writing are one step in commit
+ * order: the value is the newest one. It is written again, with its new time, so the cost is that of a get
+ * and a put.
+ *   HOLT_NOT_FOUND  there is no such key, or it has expired
+ *   HOLT_INVALID    the transaction is blind
+ * Other errors as for holt_put. The key is looked up, which may read from disk: HOLT_CORRUPT is possible. */
+HOLT_API holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key, uint64_t ms);
+
 /* Deletes a key. HOLT_OK also if the key does not exist. Errors as for holt_put; on a full disk deletes are
  * still accepted. */
 HOLT_API holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key);
@@ -549,7 +558,7 @@ enum {
                                  oldest snapshot is revoked: reads from it return HOLT_BUSY. So is a
                                  snapshot that is older than max_reader_age_ms */
     HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors,
-                                 HOLT_PUT_IF_... and holt_add return HOLT_INVALID */
+                                 HOLT_PUT_IF_..., holt_add and holt_expire return HOLT_INVALID */
     HOLT_TXN_SERIALIZABLE = 4 /* a read-write transaction whose commit also fails with HOLT_CONFLICT if
                                  anything that it has read was written since it began: keys that it has
                                  looked up, and ranges that its cursors have passed over, whether or not
@@ -563,6 +572,8 @@ enum {
  * commit fails with HOLT_CONFLICT if a key that the transaction has written was written by anyone else since
  * it began, in a transaction or not (the first committer wins). Then begin again and repeat everything,
  * reads included; holt_transact does that.
+ *
+ * That a value expires is not a write: a transaction sees what had not expired when it began.
  *
  * Transactions take no locks: they never wait for each other, and there are no deadlocks. A transaction that
  * has written nothing never conflicts, not even with HOLT_TXN_SERIALIZABLE. Snapshot isolation allows write

@@ -47,6 +47,12 @@ static inline bool entry_is_live(uint8_t op, uint64_t expires_at_ms, uint64_t ti
     return op == ENTRY_PUT || (op == ENTRY_PUT_UNTIL && expires_at_ms > time_ms);
 }
 
+/* What an entry is at that time: an expired put is a tombstone. */
+static inline uint8_t entry_op_at(uint8_t op, uint64_t expires_at_ms, uint64_t time_ms)
+{
+    return op == ENTRY_PUT_UNTIL && expires_at_ms <= time_ms ? ENTRY_DELETE : op;
+}
+
 typedef struct iterator iterator;
 
 typedef struct iterator_ops {

@@ -35,6 +35,18 @@ static holt_status check_newest(holt *db, write_condition *c, const memtable_ent
     return condition_check(c, live ? &newest->value : NULL);
 }
 
+/* Lets a holt_expire put the value that the key has become. Undecided if it does not fit. */
+static void take_newest(commit_request *r, slice value)
+{
+    holt_value *v = r->condition.value;
+    if (value.size > r->operation.value.size) {
+        r->undecided = true;
+        return;
+    }
+    bytes_copy(v->data, value.data, value.size);
+    r->operation.value = slice_of(v->data, value.size);
+}
+
 /* Checks the request's condition against what the key has become since it was looked up, when the condition
  * held. The memtables decide if they reach back that far. */
 static holt_status check_condition(holt *db, commit_request *r)
@@ -59,6 +71,8 @@ static holt_status check_condition(holt *db, commit_request *r)
         r->undecided = true;
     else
         rc = check_newest(db, &r->condition, NULL);
+    if (rc == HOLT_OK && r->condition.kind == CONDITION_EXPIRE && found && newest.seqno > r->condition.as_of)
+        take_newest(r, newest.value);
     version_release(&db->versions, v);
     return rc;
 }
@@ -122,7 +136,7 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
     if (rc == HOLT_OK && r->basis) rc = conflict_check(db, r->basis, r->set);
     if (rc != HOLT_OK || r->undecided) return rc;
-    if (r->condition.kind == CONDITION_NUMBER) condition_set_sum(db, &r->condition, r->number, &r->operation);
+    condition_apply(db, &r->condition, r->number, &r->operation);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);
