@@ -3,6 +3,7 @@
  * The steps are those of a get (get.c). All keys of a batch take one together before the next, so that they
  * wait for memory and for the disk at the same time, not one after another:
  *
+ *     0  Search the transaction's own writes for each key.
  *     1  Pin one version and one seqno for all keys.
  *     2  Search the memtables for each key.
  *     3  Search the collection's tree for those that are left, touching memory only. The searches go down
@@ -35,6 +36,8 @@ enum {
     COPY_BYTES_MAX = 1 << 20,   /* in one section, but for the last value */
     REQUEST_BYTES_MAX = 8 << 20 /* of overflowing values; what is read early must stay in memory */
 };
+
+#define UNDECIDED ((holt_status)-1) /* of a key */
 
 typedef struct many_get {
     holt_collection *c;
@@ -137,9 +140,9 @@ static void search_memtables(many_get *m, batch *b, size_t begin, size_t end)
     b->count = b->waiting_count = b->overflowing_count = 0;
     for (size_t key = begin; key < end; key++) {
         value_sink out = {.value = &m->values[key], .wanted = true};
-        holt_status rc = key_check(m->keys[key]);
-        sink_clear(&out);
-        if (rc == HOLT_OK && !lookup_memtables(&m->view, m->collection, m->keys[key], &out, &rc)) {
+        holt_status rc = HOLT_OK;
+        if (m->statuses[key] != UNDECIDED) continue;
+        if (!lookup_memtables(&m->view, m->collection, m->keys[key], &out, &rc)) {
             batch_search *s = &b->searches[b->count];
             b->keys[b->count++] = key;
             s->query.key = m->keys[key];
@@ -252,14 +255,12 @@ static void get_batch(many_get *m, size_t begin, size_t end)
     }
 }
 
-/* The status of a call that cannot read at all is that of every key. Returns that of the call. */
+/* The status of a call that cannot read is that of all keys that are not decided yet. Returns that of the
+ * call. */
 static holt_status refuse(many_get *m, holt_status rc)
 {
-    for (size_t key = 0; key < m->count; key++) {
-        value_sink out = {.value = &m->values[key]};
-        sink_clear(&out);
-        m->statuses[key] = rc;
-    }
+    for (size_t key = 0; key < m->count; key++)
+        if (m->statuses[key] == UNDECIDED) m->statuses[key] = rc;
     return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
 }
 
@@ -274,9 +275,21 @@ static void get_batches(many_get *m)
     get_batch(m, begin, m->count);
 }
 
-static holt_status get_all(many_get *m, snapshot *snap)
+/* Checks the keys, and decides those that the transaction has written. */
+static void search_own(many_get *m, holt_txn *t)
+{
+    for (size_t key = 0; key < m->count; key++) {
+        value_sink out = {.value = &m->values[key], .wanted = true};
+        holt_status rc = key_check(m->keys[key]);
+        if (rc != HOLT_OK || (t && lookup_own(t, m->c, m->keys[key], &out, &rc))) finish(m, key, rc);
+    }
+}
+
+static holt_status get_all(many_get *m, holt_txn *t)
 {
     holt *db = m->c->db;
+    snapshot *snap = t ? &t->snapshot : NULL;
+    search_own(m, t);
     holt_status rc = view_enter(db, snap, &m->view);
     if (rc != HOLT_OK) return refuse(m, rc);
     m->collection = version_collection(m->view.version, m->c->slot, m->c->spec.id);
@@ -308,13 +321,22 @@ holt_status holt_get_many(holt_collection *c, holt_txn *t, size_t n, const holt_
 {
     status_begin_call();
     many_get m = {.c = c, .count = n, .keys = keys, .values = values, .statuses = statuses, .failed = n};
-    snapshot *snap;
     holt_status rc = arrays_check(&m);
     if (rc != HOLT_OK) return rc;
+    for (size_t key = 0; key < n; key++) {
+        value_sink out = {.value = &values[key]};
+        sink_clear(&out);
+        statuses[key] = UNDECIDED;
+    }
     rc = collection_check(c);
     if (rc != HOLT_OK) return refuse(&m, rc);
-    rc = txn_read(c->db, t, &snap);
-    rc = rc == HOLT_OK ? get_all(&m, snap) : refuse(&m, rc);
+    rc = txn_enter_to_read(c->db, t);
+    if (rc == HOLT_OK) {
+        rc = get_all(&m, t);
+        txn_leave(t);
+    } else {
+        refuse(&m, rc);
+    }
     if (m.found) counter_add(&c->db->counts, COUNT_GETS_FOUND, m.found);
     if (n > m.found) counter_add(&c->db->counts, COUNT_GETS_OTHER, n - m.found);
     return api_exit(c->db, rc);
