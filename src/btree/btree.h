@@ -144,6 +144,8 @@ tree_result btree_get_cached(const btree_version *v, tree_query *q, tree_hit *ou
 /* The same, but reads what is not cached. Outside sections. */
 tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status);
+/* Begins the search for s->query.key; it proceeds by the steps of its descent. */
+void        btree_search_begin(const btree_version *v, batch_search *s);
 /* As tree_iterator_open, tree_estimate and tree_verify (tree.h). The caller holds the version. */
 holt_status btree_iterator_open(const btree_version *v, const tree_iterator_options *options, iterator **out);
 holt_status btree_estimate(const btree_version *v, slice begin, slice end, estimate_sums *sums);
@@ -163,6 +165,7 @@ typedef struct btree_batch {
     iterator *changes;   /* borrowed; on its first change (tree_apply.h has the requirements) */
     size_t block_bytes;
     bool dense;          /* full blocks, for entries that are unlikely to change soon */
+    uint64_t time_ms;    /* changes that have expired by then are deletes */
 } btree_batch;
 /* Applies a batch to a version. Each call takes up to `changes` changes. When *done, *next is the new
  * version, with one reference. */

@@ -138,6 +138,7 @@ memmap *memmap_create(memchunks *c, uint32_t collection)
     m->rightmost = memnode_create(c, 0, NULL, NULL);
     atomic_init(&m->root, m->rightmost);
     atomic_init(&m->entries, 0);
+    atomic_init(&m->newest, 0);
     return m;
 }
 
@@ -259,6 +260,12 @@ static bool find_append(const memmap *m, slice key, memmap_path *path)
     return true;
 }
 
+static void note_newest(memmap *m, uint64_t seqno)
+{
+    /* Relaxed: see memmap_newest. */
+    if (seqno > memmap_newest(m)) atomic_store_explicit(&m->newest, seqno, memory_order_relaxed);
+}
+
 memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *entry)
 {
     memmap_path path;
@@ -274,6 +281,7 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
     memtable_record *r = reserve_insert(c, record_size(entry), splits + grows);
     if (!r) return NULL;
     fill_record(r, entry, older);
+    note_newest(m, entry->seqno);
     if (path.found) {
         memnode_replace(leaf, place, r);
     } else {

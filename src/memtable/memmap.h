@@ -21,7 +21,8 @@ typedef struct memmap {
     uint32_t collection;     /* constant */
     /* A line of its own: it changes with every insert, while readers need the root. */
     alignas(CACHE_LINE) _Atomic uint64_t entries; /* versions; written by the writer, a statistic */
-    memnode *rightmost;                           /* the last leaf; used by the writer only */
+    _Atomic uint64_t newest; /* the largest seqno ever inserted; written by the writer */
+    memnode *rightmost;      /* the last leaf; used by the writer only */
 } memmap;
 
 /* NULL: out of memory. */
@@ -30,6 +31,13 @@ memmap *memmap_create(memchunks *c, uint32_t collection);
 static inline uint64_t memmap_entries(const memmap *m)
 {
     return atomic_load_explicit(&m->entries, memory_order_relaxed); /* a statistic */
+}
+
+/* The largest seqno ever inserted. Relaxed: whoever knows that a seqno is published sees what was inserted
+ * before that. */
+static inline uint64_t memmap_newest(const memmap *m)
+{
+    return atomic_load_explicit(&m->newest, memory_order_relaxed);
 }
 
 /* Inserts a version. NULL: out of memory, nothing was inserted. Writer only. */
@@ -62,12 +70,24 @@ typedef struct memmap_leaf {
 void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, const memmap_range *range,
                       memmap_leaf *out);
 
-/* Passes over leaves in which a reader at `seqno` sees nothing but tombstones, without touching their
- * records. Begins with the leaf that starts at the fence or, walking backwards, that ends there. Stops before
- * the leaf that the limit lies in or, walking backwards, the leaf that holds the limit or begins with it; an
- * open limit stops nothing. Returns the fence it has reached; NULL: there are no more leaves. Adds the number
- * of leaves passed to *passed. */
-const memtable_record *memmap_pass_tombstones(const memmap *m, bool backward, const memtable_record *fence,
-                                              uint64_t seqno, slice limit, uint64_t *passed);
+/* Which leaves to pass over. */
+typedef enum memmap_passed {
+    PASS_TOMBSTONES, /* those in which a reader at `seqno` sees nothing but tombstones */
+    PASS_OLDER       /* those into which nothing newer than `seqno` was ever inserted */
+} memmap_passed;
+
+typedef struct memmap_pass {
+    memmap_passed what;
+    bool backward;
+    uint64_t seqno;
+    slice limit; /* {NULL, 0}: stops nothing */
+} memmap_pass;
+
+/* Passes over leaves without touching their records. Begins with the leaf that starts at the fence or,
+ * walking backwards, that ends there. Stops before the leaf that the limit lies in or, walking backwards, the
+ * leaf that holds the limit or begins with it. Returns the fence it has reached; NULL: there are no more
+ * leaves. Adds the number of leaves passed to *passed. */
+const memtable_record *memmap_pass_leaves(const memmap *m, const memmap_pass *pass,
+                                          const memtable_record *fence, uint64_t *passed);
 
 #endif

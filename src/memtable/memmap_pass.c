@@ -1,26 +1,25 @@
-/* memmap_pass.c -- passing over leaves that hold nothing but tombstones.
+/* memmap_pass.c -- passing over leaves that hold nothing but tombstones, or nothing new.
  *
- * The bits that tell which slots hold tombstones are in the first cache line of a leaf (node.h), and its
- * parent leads to it and its neighbours. So this touches one line per leaf, prefetching some ahead, and no
- * records but the fences.
+ * The bits that tell which slots hold tombstones, and the newest seqno, are in the first cache line of a leaf
+ * (node.h), and its parent leads to it and its neighbours. So this touches one line per leaf, prefetching
+ * some ahead, and no records but the fences.
  */
 #include "memtable/memmap_internal.h"
 
-typedef enum leaf_state { LEAF_DEAD, LEAF_STOPS, LEAF_CHANGED } leaf_state;
+typedef enum leaf_state { LEAF_PASSED, LEAF_STOPS, LEAF_CHANGED } leaf_state;
 
-/* Whether a reader at `seqno` sees only tombstones in a leaf that was found in its parent; if so *fence
- * becomes the leaf's other fence. */
+/* Whether a leaf that was found in its parent is one to pass over; if so *fence becomes its other fence. */
 static leaf_state judge_leaf(const memnode *parent, uint64_t parent_version, const memnode *leaf,
-                             bool backward, uint64_t seqno, const memtable_record **fence)
+                             const memmap_pass *pass, const memtable_record **fence)
 {
     uint64_t version, newest;
     if (!memnode_read_begin(leaf, &version) || !memnode_read_end(parent, parent_version)) return LEAF_CHANGED;
     const uint64_t bits = memnode_tombstones(leaf, &newest), all = memnode_bits(memnode_count(leaf));
-    const memtable_record *other = backward ? leaf->lower : memnode_upper(leaf);
+    const memtable_record *other = pass->backward ? leaf->lower : memnode_upper(leaf);
     if (!memnode_read_end(leaf, version)) return LEAF_CHANGED;
-    if (bits != all || newest > seqno) return LEAF_STOPS;
+    if (newest > pass->seqno || (pass->what == PASS_TOMBSTONES && bits != all)) return LEAF_STOPS;
     *fence = other;
-    return LEAF_DEAD;
+    return LEAF_PASSED;
 }
 
 /* Among the children of a node above leaves, the place where the walk must stop: one past the last child
@@ -44,12 +43,13 @@ enum { LEAVES_AHEAD = 8 };
 
 /* Passes over the leaves of one node. false: the tree has changed, or the node has no more leaves; the caller
  * is to continue from *fence. */
-static bool pass_in_node(const memnode *n, uint64_t version, bool backward, uint64_t seqno, slice limit,
+static bool pass_in_node(const memnode *n, uint64_t version, const memmap_pass *pass,
                          const memtable_record **fence, uint64_t *passed)
 {
     const slice from = record_key(*fence);
+    const bool backward = pass->backward;
     uint32_t at = memmap_child_place(n, backward ? LEAF_BELOW : LEAF_OF, from);
-    const uint32_t stop = place_of_limit(n, backward, limit), count = memnode_count(n);
+    const uint32_t stop = place_of_limit(n, backward, pass->limit), count = memnode_count(n);
     if (!memnode_read_end(n, version)) return false;
     if (backward ? at < stop : at >= stop) return true;
     for (uint32_t left = backward ? at - stop + 1 : stop - at, ahead = 0; left > 0; left--) {
@@ -57,8 +57,8 @@ static bool pass_in_node(const memnode *n, uint64_t version, bool backward, uint
             __builtin_prefetch(memnode_child(n, backward ? at - ahead : at + ahead));
         ahead--;
         const memnode *leaf = memnode_child(n, at);
-        leaf_state state = judge_leaf(n, version, leaf, backward, seqno, fence);
-        if (state != LEAF_DEAD) return state == LEAF_STOPS;
+        leaf_state state = judge_leaf(n, version, leaf, pass, fence);
+        if (state != LEAF_PASSED) return state == LEAF_STOPS;
         ++*passed;
         if (!*fence) return true;
         at = backward ? at - 1 : at + 1;
@@ -66,16 +66,16 @@ static bool pass_in_node(const memnode *n, uint64_t version, bool backward, uint
     return backward ? stop > 0 : stop < count;
 }
 
-const memtable_record *memmap_pass_tombstones(const memmap *m, bool backward, const memtable_record *fence,
-                                              uint64_t seqno, slice limit, uint64_t *passed)
+const memtable_record *memmap_pass_leaves(const memmap *m, const memmap_pass *pass,
+                                          const memtable_record *fence, uint64_t *passed)
 {
-    const memmap_target target = backward ? LEAF_BELOW : LEAF_OF;
+    const memmap_target target = pass->backward ? LEAF_BELOW : LEAF_OF;
     for (unsigned tries = 0; fence;) {
         uint64_t version;
         const memtable_record *before = fence;
         const memnode *n = memmap_try_descend(m, target, record_key(fence), 1, &version);
         if (n && n->level == 0) break; /* the root is a leaf */
-        if (n && pass_in_node(n, version, backward, seqno, limit, &fence, passed)) break;
+        if (n && pass_in_node(n, version, pass, &fence, passed)) break;
         if (fence == before) memmap_pause(&tries);
     }
     return fence;

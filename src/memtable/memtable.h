@@ -58,6 +58,17 @@ bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, m
 /* The seqno of the newest version of a key, visible or not; 0: there is none. */
 uint64_t memtable_newest(memtable *m, uint32_t collection, slice key);
 
+/* The range of keys from `lower` up to, but not including, `upper`, or including it. {NULL, 0}: open. */
+typedef struct memtable_range {
+    slice lower, upper;
+    bool includes_upper;
+} memtable_range;
+
+/* Whether the range has a version newer than `seqno`. Takes note of every version that is published and, on
+ * the writer's thread, of all others that are not aborted. Cheap where the collection, or a leaf, has nothing
+ * that new. Any thread. */
+bool memtable_changed_since(memtable *m, uint32_t collection, const memtable_range *range, uint64_t seqno);
+
 /* Lists the collections that have entries, even if all of them are aborted, by ascending id. The caller frees
  * *ids with mem_free(). Call it on a sealed memtable, or from the writer. */
 holt_status memtable_collections(memtable *m, uint32_t **ids, size_t *count);

@@ -243,9 +243,12 @@ static const memtable_record *next_fence(memtable_iterator *m, bool backward, sl
     const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
     const uint64_t within = memnode_bits(m->leaf.end) & ~memnode_bits(m->leaf.begin);
     if (!fence || !bits_are_valid(m) || (m->leaf.tombstones & within) != within) return fence;
-    slice end =
-        backward ? slice_tighter_lower(limit, m->range.lower) : slice_tighter_upper(limit, m->range.upper);
-    fence = memmap_pass_tombstones(m->map, backward, fence, m->seqno, end, &m->work.passed);
+    const memmap_pass pass = {.what = PASS_TOMBSTONES,
+                              .backward = backward,
+                              .seqno = m->seqno,
+                              .limit = backward ? slice_tighter_lower(limit, m->range.lower)
+                                                : slice_tighter_upper(limit, m->range.upper)};
+    fence = memmap_pass_leaves(m->map, &pass, fence, &m->work.passed);
     if (fence && iterator_past(record_key(fence), backward, backward ? m->range.lower : m->range.upper))
         return NULL;
     return fence;

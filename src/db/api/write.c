@@ -1,8 +1,9 @@
-/* write.c -- holt_put, holt_put_with, holt_add and holt_delete: a commit of its own, or part of a
+/* write.c -- holt_put, holt_put_with, holt_add, holt_expire and holt_delete: a commit of its own, or part of a
  * transaction. */
 #include "db/read/get.h"
 
 #include "db/args.h"
+#include "db/clock.h"
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/txn/txn.h"
@@ -16,12 +17,16 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
     commit_request request = {.collection = c, .operation = *o, .durability = db->set.durability};
     if (!wanted) return commit_submit(db, &request);
     for (;;) {
-        holt_status rc = get_condition(c, o->key, wanted);
+        holt_status rc = get_condition(c, NULL, o->key, wanted);
         if (rc != HOLT_OK) return rc;
         request.condition = *wanted;
-        /* As long as a number may be: the leader, which computes it, makes room for it before. */
+        /* As long as it may be: the leader, which makes the operation, makes room for it before. */
+        if (wanted->kind == CONDITION_NUMBER || wanted->kind == CONDITION_EXPIRE)
+            request.operation.op = ENTRY_PUT_UNTIL;
         if (wanted->kind == CONDITION_NUMBER)
             request.operation.value = slice_of(request.number, NUMBER_BYTES_MAX);
+        if (wanted->kind == CONDITION_EXPIRE)
+            request.operation.value = slice_of(wanted->value->data, wanted->value->size);
         rc = commit_submit(db, &request);
         if (rc == HOLT_OK && request.undecided) continue;
         *wanted = request.condition;
@@ -29,22 +34,42 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
     }
 }
 
+/* What a program calls to write with the condition. */
+static const char *condition_call(const write_condition *wanted)
+{
+    if (wanted->kind == CONDITION_NUMBER) return "holt_add";
+    return wanted->kind == CONDITION_EXPIRE ? "holt_expire" : "HOLT_PUT_IF_...";
+}
+
+/* Adds one operation to the transaction, if its condition holds as the transaction sees the key. What it has
+ * seen is checked at its commit, for it writes the key. */
+static holt_status write_in(holt_collection *c, holt_txn *t, const operation *o, write_condition *wanted)
+{
+    char digits[NUMBER_BYTES_MAX];
+    operation final = *o;
+    holt_status rc = txn_check_writable(t);
+    if (rc == HOLT_OK && wanted && !txn_is_read_write(t))
+        rc = status_set(HOLT_INVALID, "%s cannot be used in a blind transaction", condition_call(wanted));
+    if (rc == HOLT_OK && wanted) rc = get_condition(c, t, o->key, wanted);
+    if (rc != HOLT_OK) return rc;
+    if (wanted && wanted->value) final.value = slice_of(wanted->value->data, wanted->value->size);
+    if (wanted) condition_apply(c->db, wanted, digits, &final);
+    return txn_write(t, c, &final);
+}
+
 /* wanted: NULL for none. */
 static holt_status write_operation(holt_collection *c, holt_txn *t, const operation *o,
                                    write_condition *wanted)
 {
     holt *db = c->db;
-    holt_status rc = txn_check(db, t);
-    if (rc == HOLT_OK) rc = key_check(o->key);
+    holt_status rc = txn_enter(db, t);
+    if (rc != HOLT_OK) return rc;
+    rc = key_check(o->key);
     if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
     if (rc == HOLT_OK) rc = writable_check(db);
-    if (rc != HOLT_OK) return rc;
-    if (t && wanted)
-        return t->flags & HOLT_TXN_READ_ONLY
-                   ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
-                   : status_set(HOLT_INVALID, "%s cannot be used in a blind transaction",
-                                wanted->kind == CONDITION_NUMBER ? "holt_add" : "HOLT_PUT_IF_...");
-    return t ? txn_write(t, c, o) : commit_one(c, o, wanted);
+    if (rc == HOLT_OK) rc = t ? write_in(c, t, o, wanted) : commit_one(c, o, wanted);
+    txn_leave(t);
+    return rc;
 }
 
 static operation operation_of(const holt_collection *c, entry_op op, slice key, slice value)
@@ -98,9 +123,12 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
     write_condition wanted;
     rc = condition_of(options, &wanted);
     if (rc != HOLT_OK) return rc;
-    if (options->expires_at_ms)
-        return status_set(HOLT_UNSUPPORTED, "expiry is not supported in this release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
+    if (options->expires_at_ms) {
+        o.op = ENTRY_PUT_UNTIL;
+        o.expires_at_ms = options->expires_at_ms;
+        o.time_ms = db_time_ms(c->db);
+    }
     return api_exit(c->db, write_operation(c, t, &o, wanted.kind ? &wanted : NULL));
 }
 
@@ -113,6 +141,19 @@ holt_status holt_add(holt_collection *c, holt_txn *t, holt_slice key, int64_t de
     operation o = operation_of(c, ENTRY_PUT, key, slice_of(NULL, 0)); /* the commit leader sets the value */
     rc = write_operation(c, t, &o, &wanted);
     if (rc == HOLT_OK && result) *result = wanted.sum;
+    return api_exit(c->db, rc);
+}
+
+holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key, uint64_t ms)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    holt_value value = HOLT_VALUE_INIT;
+    write_condition wanted = {.kind = CONDITION_EXPIRE, .expire_ms = ms, .value = &value};
+    operation o = operation_of(c, ENTRY_PUT, key, slice_of(NULL, 0)); /* set by the commit leader */
+    rc = write_operation(c, t, &o, &wanted);
+    holt_value_free(&value);
     return api_exit(c->db, rc);
 }
 

@@ -3,12 +3,12 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/clock.h"
+#include "db/commit/conflict.h"
 #include "db/commit/rotate.h"
 #include "db/db.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 /* ---------------------------------------------------------------- checks */
 
@@ -25,14 +25,35 @@ static holt_status check_collections(const commit_request *r)
     return HOLT_OK;
 }
 
+/* Checks the condition against the newest entry of the key, or if it is NULL, against what the lookup found,
+ * which may have expired since. */
+static holt_status check_newest(holt *db, write_condition *c, const memtable_entry *newest)
+{
+    if (!newest && (!c->expires_at_ms || c->expires_at_ms > db_time_ms(db))) return HOLT_OK;
+    bool live = newest && db_entry_is_live(db, newest->op, newest->expires_at_ms);
+    c->expires_at_ms = live ? newest->expires_at_ms : 0;
+    return condition_check(c, live ? &newest->value : NULL);
+}
+
+/* Lets a holt_expire put the value that the key has become. Undecided if it does not fit. */
+static void take_newest(commit_request *r, slice value)
+{
+    holt_value *v = r->condition.value;
+    if (value.size > r->operation.value.size) {
+        r->undecided = true;
+        return;
+    }
+    bytes_copy(v->data, value.data, value.size);
+    r->operation.value = slice_of(v->data, value.size);
+}
+
 /* Checks the request's condition against what the key has become since it was looked up, when the condition
  * held. The memtables decide if they reach back that far. */
 static holt_status check_condition(holt *db, commit_request *r)
 {
     version *v;
     /* Relaxed: loads and clears happen under leadership, which orders them. */
-    if (atomic_load_explicit(&r->collection->replacements, memory_order_relaxed) !=
-        r->condition.replacements) {
+    if (atomic_load_explicit(&r->collection->replaced, memory_order_relaxed) != r->condition.replaced) {
         r->undecided = true; /* no memtable has what was loaded or cleared */
         return HOLT_OK;
     }
@@ -45,21 +66,15 @@ static holt_status check_condition(holt *db, commit_request *r)
                              UINT64_MAX, &newest);
     /* There has been no clear since the lookup: what is newer than that is not hidden by one. */
     if (found && newest.seqno > r->condition.as_of)
-        rc = condition_check(&r->condition, newest.op == ENTRY_DELETE ? NULL : &newest.value);
+        rc = check_newest(db, &r->condition, &newest);
     else if (v->min_seqno > r->condition.as_of)
         r->undecided = true;
+    else
+        rc = check_newest(db, &r->condition, NULL);
+    if (rc == HOLT_OK && r->condition.kind == CONDITION_EXPIRE && found && newest.seqno > r->condition.as_of)
+        take_newest(r, newest.value);
     version_release(&db->versions, v);
     return rc;
-}
-
-/* Writes the sum into the request, as the value of its operation. */
-static void set_sum(commit_request *r)
-{
-    char digits[NUMBER_BYTES_MAX + 1];
-    int size = snprintf(digits, sizeof digits, "%" PRId64, r->condition.sum);
-    assert(size > 0 && size <= NUMBER_BYTES_MAX);
-    memcpy(r->number, digits, (size_t)size);
-    r->operation.value = slice_of(r->number, (size_t)size);
 }
 
 /* ---------------------------------------------------------------- the steps of a group */
@@ -119,8 +134,9 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     holt *db = ctx;
     holt_status rc = check_collections(r);
     if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
+    if (rc == HOLT_OK && r->basis) rc = conflict_check(db, r->basis, r->set);
     if (rc != HOLT_OK || r->undecided) return rc;
-    if (r->condition.kind == CONDITION_NUMBER) set_sum(r);
+    condition_apply(db, &r->condition, r->number, &r->operation);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);

@@ -1,6 +1,7 @@
 /* get.c -- point lookups: the value that a key has at one moment.
  *
- * All gets are point_get(), which takes these steps:
+ * All gets of one key are point_get(), which takes these steps. lookup.h has those that it shares with
+ * holt_get_many (get_many.c):
  *
  *     1  Pin a version of the database, and the seqno as of which to read it: those of the transaction's
  *        snapshot, or the current ones. An epoch section keeps the version, and all that it refers to,
@@ -18,175 +19,80 @@
  *              (version.h).
  * Clears       An entry in a memtable at or below the collection's cleared_seqno does not count, nor do older
  *              ones in memtables. The tree is still searched: a load puts a new one there.
- * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
+ * Expiry       An entry whose expiry has passed at the time of the snapshot, or now, is a tombstone. The clock is
+ *              read only if an entry with an expiry is found.
+ * Own writes   What a transaction has written itself is newer than its snapshot: step 0, before the section.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
 #include "db/read/get.h"
 
-#include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
-#include "db/db.h"
-#include "db/tree/collection_tree.h"
+#include "db/read/lookup.h"
 #include "db/txn/txn.h"
-#include "db/version/version_set.h"
-
-/* ---------------------------------------------------------------- where a value goes */
-
-typedef struct value_sink {
-    holt_value *value; /* grown as needed; or */
-    void *room;        /* the caller's, of `capacity` bytes; or NULL: the value itself is not wanted */
-    size_t capacity;
-    size_t *size; /* may be NULL */
-    bool wanted;
-} value_sink;
-
-/* Room for a value of `size` bytes; *room NULL: not wanted. */
-static holt_status sink_room(value_sink *s, size_t size, void **room)
-{
-    *room = NULL;
-    if (s->size) *s->size = size;
-    if (s->value) {
-        if (size > s->value->capacity || !s->value->data) {
-            void *data = mem_realloc(s->value->data, size ? size : 1);
-            if (!data) return status_no_memory(size);
-            s->value->data = data;
-            s->value->capacity = size ? size : 1;
-        }
-        s->value->size = size;
-        *room = s->value->data;
-        return HOLT_OK;
-    }
-    if (!s->wanted) return HOLT_OK;
-    if (size > s->capacity)
-        return status_set(HOLT_TOO_LARGE, "the value has %zu bytes, the buffer %zu", size, s->capacity);
-    *room = s->room;
-    return HOLT_OK;
-}
-
-static holt_status sink_put(value_sink *s, slice value)
-{
-    void *room;
-    holt_status rc = sink_room(s, value.size, &room);
-    if (rc == HOLT_OK && room) bytes_copy(room, value.data, value.size);
-    return rc;
-}
-
-static void sink_clear(value_sink *s)
-{
-    if (s->value) s->value->size = 0;
-    if (s->value) s->value->expires_at_ms = 0;
-    if (s->value) s->value->version = 0;
-    if (s->size) *s->size = 0;
-}
 
 /* ---------------------------------------------------------------- the steps of a get */
 
-/* Enters a section, and the snapshot (NULL: none), and gives what to read and as of when. */
-static holt_status pin(holt *db, snapshot *snap, version **v, seqno *at)
-{
-    holt_status rc = snap ? snapshot_enter(db, snap) : HOLT_OK;
-    if (rc != HOLT_OK) return rc;
-    rc = epoch_enter();
-    if (rc != HOLT_OK) {
-        if (snap) snapshot_leave(db, snap);
-        return rc;
-    }
-    if (snap) {
-        *v = snap->version;
-        *at = snap->seqno;
-        return HOLT_OK;
-    }
-    /* The seqno first, for the reason given in snapshot_take. */
-    *at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
-    *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
-    if (*at < (*v)->min_seqno) *at = (*v)->min_seqno;
-    return HOLT_OK;
-}
-
-/* The newest entry of the key as of `at`. false: there is none, or the collection was cleared since. */
-static bool search_memtables(const version *v, const collection_version *s, slice key, seqno at,
-                             memtable_entry *out)
-{
-    for (size_t i = 0; i < v->generation_count; i++)
-        if (memtable_get(v->generations[i]->memtable, s->spec.id, key, at, out))
-            return out->seqno > s->cleared_seqno;
-    return false;
-}
-
-/* Copies the value of an entry out of the tree. Outside sections if it overflows. */
-static holt_status take_hit(value_sink *out, const tree_hit *hit)
-{
-    uint64_t size;
-    void *room = NULL;
-    if (hit->entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
-    if (!hit->entry.overflow) return sink_put(out, hit->entry.value);
-    holt_status rc = tree_overflow_size(hit->file, hit->entry.value, &size);
-    if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);
-    return rc == HOLT_OK && room ? tree_read_overflow(hit->file, hit->entry.value, room) : rc;
-}
-
 /* Outside sections. */
-static holt_status read_tree(const collection_tree *tree, tree_query *query, value_sink *out)
+static holt_status read_tree(read_view *view, const collection_tree *tree, tree_query *query, value_sink *out)
 {
     tree_buffer scratch = {0};
     tree_hit hit;
     holt_status rc = HOLT_OK;
     tree_result result = collection_tree_get(tree, query, &scratch, &hit, &rc);
     if (result == TREE_ABSENT) rc = HOLT_NOT_FOUND;
-    if (result == TREE_FOUND) rc = take_hit(out, &hit);
+    if (result == TREE_FOUND) rc = lookup_take(view, out, &hit);
     tree_buffer_deinit(&scratch);
     return rc;
-}
-
-static void count_filters(holt *db, const tree_query *query)
-{
-    if (query->filter_checks == 0) return;
-    counter_add(&db->counts, COUNT_FILTER_CHECKS, query->filter_checks);
-    if (query->filter_negatives) counter_add(&db->counts, COUNT_FILTER_NEGATIVES, query->filter_negatives);
 }
 
 /* The value of the key in the snapshot (NULL: now). *as_of (may be NULL): the seqno that it was read at. */
 static holt_status point_get(holt_collection *c, snapshot *snap, slice key, value_sink *out, seqno *as_of)
 {
     holt *db = c->db;
-    version *v;
-    seqno at;
-    holt_status rc = pin(db, snap, &v, &at);
+    read_view view;
+    holt_status rc = view_enter(db, snap, &view);
     if (rc != HOLT_OK) return rc;
-    if (as_of) *as_of = at;
+    if (as_of) *as_of = view.at;
 
-    const collection_version *s = version_collection(v, c->slot, c->spec.id);
+    const collection_version *s = version_collection(view.version, c->slot, c->spec.id);
     tree_query query = {.key = key};
-    memtable_entry m;
     tree_hit hit;
     bool must_read = false;
     if (!s) {
         rc = collection_missing(c);
-    } else if (search_memtables(v, s, key, at, &m)) {
-        rc = m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_put(out, m.value);
-    } else {
+    } else if (!lookup_memtables(&view, s, key, out, &rc)) {
         tree_result result = collection_tree_get_cached(&s->tree, &query, &hit);
         if (result == TREE_ABSENT)
             rc = HOLT_NOT_FOUND;
         else if (result == TREE_FOUND && !hit.entry.overflow)
-            rc = take_hit(out, &hit);
+            rc = lookup_take(&view, out, &hit);
         else
             must_read = true;
     }
-    if (must_read && !snap) version_ref(v); /* a snapshot has a reference itself */
+    if (must_read && !snap) version_ref(view.version); /* a snapshot has a reference itself */
     epoch_leave();
 
     if (must_read) {
-        rc = read_tree(&s->tree, &query, out);
-        if (!snap) version_release(&db->versions, v);
+        rc = read_tree(&view, &s->tree, &query, out);
+        if (!snap) version_release(&db->versions, view.version);
     }
     if (snap) snapshot_leave(db, snap);
-    count_filters(db, &query);
+    lookup_count_filters(db, &query);
     return rc;
 }
 
-holt_status get_condition(holt_collection *c, slice key, write_condition *wanted)
+/* The value of the key as the transaction sees it; NULL: now. */
+static holt_status transaction_get(holt_collection *c, holt_txn *t, slice key, value_sink *out, seqno *as_of)
+{
+    holt_status rc;
+    snapshot *snap = NULL;
+    if (t && lookup_own(t, c, key, out, &rc)) return rc;
+    if (t) snap = &t->snapshot;
+    return point_get(c, snap, key, out, as_of);
+}
+
+holt_status get_condition(holt_collection *c, holt_txn *t, slice key, write_condition *wanted)
 {
     holt_value whole = HOLT_VALUE_INIT;
     char number[NUMBER_BYTES_MAX];
@@ -194,13 +100,14 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
     value_sink out = {.room = number,
                       .capacity = sizeof number,
                       .size = &size,
-                      .value = wanted->kind == CONDITION_VERSION ? &whole : NULL,
+                      .value = wanted->kind == CONDITION_VERSION ? &whole : wanted->value,
                       .wanted = wanted->kind == CONDITION_NUMBER};
     /* Acquire: the lookup sees every load and clear that is counted here. */
-    wanted->replacements = atomic_load_explicit(&c->replacements, memory_order_acquire);
-    holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
+    wanted->replaced = atomic_load_explicit(&c->replaced, memory_order_acquire);
+    holt_status rc = transaction_get(c, t, key, &out, &wanted->as_of);
     /* A value that is too large for a number is none: nothing of it needs to be read. */
-    slice value = out.value ? slice_of(whole.data, whole.size) : slice_of(number, size);
+    slice value = out.value ? slice_of(out.value->data, out.value->size) : slice_of(number, size);
+    wanted->expires_at_ms = out.expires_at_ms;
     if (rc == HOLT_OK || rc == HOLT_TOO_LARGE)
         rc = condition_check(wanted, &value);
     else if (rc == HOLT_NOT_FOUND)
@@ -214,11 +121,11 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
 /* What the public calls have in common. HOLT_NOT_FOUND is a result, so it comes without a message. */
 static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *out)
 {
-    snapshot *snap;
-    holt_status rc = txn_read(c->db, t, &snap);
-    if (rc == HOLT_OK) rc = key_check(key);
+    holt_status rc = txn_enter_to_read(c->db, t);
     if (rc == HOLT_OK) {
-        rc = point_get(c, snap, key, out, NULL);
+        rc = key_check(key);
+        if (rc == HOLT_OK) rc = transaction_get(c, t, key, out, NULL);
+        txn_leave(t);
         counter_add(&c->db->counts, rc == HOLT_OK ? COUNT_GETS_FOUND : COUNT_GETS_OTHER, 1);
     }
     if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_clear(out);
@@ -260,4 +167,17 @@ holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
     if (rc != HOLT_OK) return rc;
     value_sink none = {0};
     return get(c, t, key, &none);
+}
+
+holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms)
+{
+    status_begin_call();
+    if (!ms) return status_set(HOLT_INVALID, "ms (out) is NULL");
+    *ms = 0;
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    value_sink none = {0};
+    rc = get(c, t, key, &none);
+    *ms = none.expires_at_ms;
+    return rc;
 }
