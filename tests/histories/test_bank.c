@@ -1,8 +1,8 @@
 /* test_bank.c -- money moves between accounts and its sum stays the same.
  *
- * The accounts lie in two collections, one of each kind; one without money has no key. Threads transfer between
- * two accounts in a transaction, some others add everything up in one. Whoever adds up must find the same sum,
- * also in a transaction that fails later, and also after the process was killed.
+ * The accounts are in two collections, one of each kind; an account without money has no key. Clerks transfer
+ * between two accounts in a transaction, auditors add everything up in one. Each of them must find the same
+ * sum, also in a transaction that fails later, and also after the process was killed.
  *
  * HOLT_BANK_SECONDS makes the run longer and HOLT_KILLS sets the number of kills (make nightly); HOLT_SEED.
  */
@@ -313,7 +313,7 @@ static void say_report(const report *r)
 
 /* ---------------------------------------------------------------- the tests */
 
-/* A transfer that is lost, seen in half, or made on the ground of what others have changed, alters the sum. */
+/* A transfer that is lost, seen in half, or based on what others have changed, alters the sum. */
 static void the_sum_stays_the_same_under_eight_threads(void **state)
 {
     enum { RUN_MS = 1500 };
@@ -384,8 +384,8 @@ static void the_sum_stays_the_same_across_kill_9(void **state)
     temp_dir_remove(&dir);
 }
 
-/* Two accounts may be overdrawn one by one, as long as they are not together. Two withdrawals that each look at
- * both and write to one do not conflict by their writes. */
+/* Two accounts may each be overdrawn, as long as they are not together. Two withdrawals that each look at both
+ * and write to one do not conflict by their writes. */
 typedef struct couple {
     bank *bank;
     uint64_t seed;

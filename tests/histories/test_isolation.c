@@ -2,8 +2,8 @@
  *
  * First the test itself is tested, on a toy store with one fault after the other: the runner must lead to the
  * anomaly and the checker must find it. Then Holt: both kinds of tree and both in one transaction, few keys
- * and fewer, while another thread flushes, compacts, clears, and holds snapshots. Each round uses new keys, so
- * the trees grow below them.
+ * and fewer, while another thread flushes, compacts, clears, and holds snapshots. Each round uses new keys,
+ * so the trees grow below them.
  *
  * HOLT_SEED replays the choices, though not the threads; HOLT_ISOLATION_SECONDS makes the run longer (make
  * nightly).

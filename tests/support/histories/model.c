@@ -308,6 +308,15 @@ model_value model_get(const model *m, size_t number, moment at, slice key)
     return absent;
 }
 
+bool model_written_since(const model *m, size_t number, moment at, slice key)
+{
+    const collection *c = &m->collections[number];
+    size_t i = lower_bound(c, key);
+    if (i == c->key_count || !slice_equal(c->keys[i].key, key)) return false;
+    const model_key *k = &c->keys[i];
+    return k->count > 0 && k->versions[k->count - 1].at > at;
+}
+
 size_t model_keys(const model *m, size_t number)
 {
     return m->collections[number].key_count;
