@@ -380,11 +380,10 @@ static bool move(history *h, rw_txn *t, walker *w, walker_move m)
     verdict trial = VERDICT_INIT;
     slice target = key_space_near(&h->keys, &h->rng, buffer);
     place before = {w->state == WALKER_ON, w->key};
+    bool at_end = (m == WALK_NEXT && w->state == WALKER_PAST_END) ||
+                  (m == WALK_PREV && w->state == WALKER_BEFORE_START); /* finds nothing without looking */
     if (walker_step(w, m, target, &trial)) {
-        /* next after the end finds nothing without looking. */
-        bool looked = !(m == WALK_NEXT && w->state == WALKER_PAST_END && !before.on) &&
-                      !(m == WALK_PREV && w->state == WALKER_BEFORE_START && !before.on);
-        if (looked) mark_passed(h, t, w, m, before, target);
+        if (!at_end) mark_passed(h, t, w, m, before, target);
         return true;
     }
     if (revoked(h, t, holt_cursor_status(w->cursor))) return true;
