@@ -28,48 +28,49 @@ static const struct step_kind {
     history_operation run;
     unsigned chance;
     unsigned chance_small; /* in a small history */
-    unsigned chance_txns;  /* in one of transactions */
+    bool in_txn;           /* of a read-write transaction */
 } step_kinds[] = {
-    {history_put, 30, 30, 12},
-    {history_delete, 10, 10, 4},
-    {history_put_if_absent, 5, 3, 1},
-    {history_put_if_present, 3, 2, 1},
-    {history_put_if_version, 3, 2, 1},
-    {history_add, 6, 4, 2},
-    {history_batch, 10, 15, 3},
-    {history_batch_grow, 6, 3, 1},
-    {history_batch_end, 3, 2, 1},
-    {history_txn_begin, 4, 3, 16},
-    {history_txn_write, 10, 6, 20},
-    {history_txn_write_if, 2, 1, 4},
-    {history_txn_add, 1, 1, 2},
-    {history_txn_get, 6, 1, 20},
-    {history_txn_walk, 8, 1, 20},
-    {history_txn_savepoint, 2, 1, 5},
-    {history_txn_rollback_to, 1, 1, 4},
-    {history_txn_end, 3, 3, 7},
-    {history_flush, 2, 3, 3},
-    {history_compact, 1, 1, 1},
-    {history_sync, 1, 3, 1},
-    {history_clear, 1, 1, 1},
-    {history_create_collection, 1, 2, 1},
-    {history_drop, 1, 1, 1},
-    {history_rename, 1, 1, 1},
-    {history_list, 1, 0, 0},
-    {history_get, 20, 3, 2},
-    {history_get_into, 4, 1, 0},
-    {history_exists, 4, 1, 0},
-    {history_walk_once, 10, 1, 1},
-    {history_walk_open, 4, 1, 0},
-    {history_walk_on, 12, 1, 0},
-    {history_walk_refresh, 2, 0, 0},
-    {history_walk_close, 3, 1, 0},
-    {history_snapshot_begin, 3, 1, 1},
-    {history_snapshot_get, 8, 1, 1},
-    {history_snapshot_end, 2, 1, 1},
-    {history_statistics, 1, 0, 1},
-    {reopen, 1, 2, 1},
-    {let_time_pass, 2, 4, 1},
+    {history_put, 30, 30},
+    {history_delete, 10, 10},
+    {history_put_if_absent, 5, 3},
+    {history_put_if_present, 3, 2},
+    {history_put_if_version, 3, 2},
+    {history_add, 6, 4},
+    {history_batch, 10, 15},
+    {history_batch_grow, 6, 3},
+    {history_batch_end, 3, 2},
+    {history_flush, 2, 3},
+    {history_compact, 1, 1},
+    {history_sync, 1, 3},
+    {history_clear, 1, 1},
+    {history_create_collection, 1, 2},
+    {history_drop, 1, 1},
+    {history_rename, 1, 1},
+    {history_list, 1, 0},
+    {history_get, 20, 3},
+    {history_get_into, 4, 1},
+    {history_get_many, 4, 1},
+    {history_exists, 4, 1},
+    {history_walk_once, 10, 1},
+    {history_walk_open, 4, 1},
+    {history_walk_on, 12, 1},
+    {history_walk_refresh, 2, 0},
+    {history_walk_close, 3, 1},
+    {history_snapshot_begin, 3, 1},
+    {history_snapshot_get, 8, 1},
+    {history_snapshot_end, 2, 1},
+    {history_statistics, 1, 0},
+    {reopen, 1, 2},
+    {let_time_pass, 2, 4},
+    {history_txn_begin, 4, 3, true},
+    {history_txn_write, 10, 6, true},
+    {history_txn_write_if, 2, 1, true},
+    {history_txn_add, 1, 1, true},
+    {history_txn_get, 6, 1, true},
+    {history_txn_walk, 8, 1, true},
+    {history_txn_savepoint, 2, 1, true},
+    {history_txn_rollback_to, 1, 1, true},
+    {history_txn_end, 3, 3, true},
 };
 enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds };
 
@@ -308,7 +309,8 @@ bool history_start(history *h)
 
 static unsigned chance_of(const history *h, size_t kind)
 {
-    if (h->options.transactions) return step_kinds[kind].chance_txns;
+    if (h->options.transactions)
+        return step_kinds[kind].in_txn ? 4 * step_kinds[kind].chance : (step_kinds[kind].chance + 2) / 3;
     return h->options.small ? step_kinds[kind].chance_small : step_kinds[kind].chance;
 }
 
