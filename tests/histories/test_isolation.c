@@ -219,15 +219,6 @@ static void *disturb(void *ctx)
     return NULL;
 }
 
-/* Whether this release has transactions that read and write. */
-static bool has_transactions(holt *db)
-{
-    holt_txn *t = NULL;
-    holt_status rc = holt_begin(db, NULL, &t);
-    holt_rollback(t);
-    return rc != HOLT_UNSUPPORTED;
-}
-
 static void open_store(db_fixture *f, holt_store *s, beside *b)
 {
     holt_collection_options btree = {.kind = HOLT_BTREE};
@@ -275,7 +266,6 @@ static void run_holt(db_fixture *f, iso_mode mode, sums *all)
     pthread_t disturber;
     uint64_t seed = test_seed();
     bool none = true;
-    if (!has_transactions(f->db)) skip();
     open_store(f, &s, &b);
     rng_seed(&b.rng, seed);
     assert_int_equal(pthread_create(&disturber, NULL, disturb, &b), 0);

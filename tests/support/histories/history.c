@@ -28,7 +28,6 @@ static const struct step_kind {
     history_operation run;
     unsigned chance;
     unsigned chance_small; /* in a small history */
-    bool in_txn;           /* of a read-write transaction */
 } step_kinds[] = {
     {history_put, 30, 30},
     {history_delete, 10, 10},
@@ -62,17 +61,18 @@ static const struct step_kind {
     {history_statistics, 1, 0},
     {reopen, 1, 2},
     {let_time_pass, 2, 4},
-    {history_txn_begin, 4, 3, true},
-    {history_txn_write, 10, 6, true},
-    {history_txn_write_if, 2, 1, true},
-    {history_txn_add, 1, 1, true},
-    {history_txn_get, 6, 1, true},
-    {history_txn_walk, 8, 1, true},
-    {history_txn_savepoint, 2, 1, true},
-    {history_txn_rollback_to, 1, 1, true},
-    {history_txn_end, 3, 3, true},
+    /* of read-write transactions */
+    {history_txn_begin, 4, 3},
+    {history_txn_write, 10, 6},
+    {history_txn_write_if, 2, 1},
+    {history_txn_add, 1, 1},
+    {history_txn_get, 6, 1},
+    {history_txn_walk, 8, 1},
+    {history_txn_savepoint, 2, 1},
+    {history_txn_rollback_to, 1, 1},
+    {history_txn_end, 3, 3},
 };
-enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds };
+enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds, TXN_STEP_KINDS = 9 /* the last ones */ };
 
 /* ---------------------------------------------------------------- the trail */
 
@@ -310,7 +310,8 @@ bool history_start(history *h)
 static unsigned chance_of(const history *h, size_t kind)
 {
     if (h->options.transactions)
-        return step_kinds[kind].in_txn ? 4 * step_kinds[kind].chance : (step_kinds[kind].chance + 2) / 3;
+        return kind >= STEP_KINDS - TXN_STEP_KINDS ? 4 * step_kinds[kind].chance
+                                                   : (step_kinds[kind].chance + 2) / 3;
     return h->options.small ? step_kinds[kind].chance_small : step_kinds[kind].chance;
 }
 
