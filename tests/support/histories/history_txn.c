@@ -361,14 +361,19 @@ static slice any_bound(history *h, uint8_t *buffer)
     return key_space_near(&h->keys, &h->rng, buffer);
 }
 
+/* May find that the snapshot was revoked: then the transaction is gone. */
 static bool open_walk(history *h, rw_txn *t, walker *w, size_t collection)
 {
+    verdict trial = VERDICT_INIT;
+    holt_error e;
     uint8_t buffers[3][KEY_BYTES_MAX + 1];
     walker_range range = {any_bound(h, buffers[0]), any_bound(h, buffers[1]), any_bound(h, buffers[2]),
                           rng_chance(&h->rng, 5)};
     if (range.prefix.size > 4) range.prefix.size = 1 + (size_t)rng_below(&h->rng, 4);
-    if (!walker_open(w, h->handles[collection], t->txn, &range, h->model, collection, t->at, h->verdict))
-        return false;
+    if (!walker_open(w, h->handles[collection], t->txn, &range, h->model, collection, t->at, &trial)) {
+        holt_error_get(&e, sizeof e);
+        return revoked(h, t, (holt_status)e.status) || verdict_fail(h->verdict, "%s", trial.text);
+    }
     w->overlay = &t->own;
     return true;
 }
