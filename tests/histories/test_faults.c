@@ -109,7 +109,7 @@ static void put_step(life *l, uint64_t i)
 static void delete_step(life *l, uint64_t i)
 {
     char buffer[16];
-    model_write w = {0, key_of(i, buffer), {false, 0, 0}};
+    model_write w = {0, key_of(i, buffer), {0}};
     model_commit(l->model, &w, 1);
     committed(l, holt_delete(l->c, NULL, w.key), "holt_delete");
 }

@@ -23,6 +23,7 @@ const size_t history_configuration_count = sizeof history_configurations / sizeo
 
 static bool reopen(history *h);
 static bool let_time_pass(history *h);
+static bool pass_epoch(history *h);
 
 static const struct step_kind {
     history_operation run;
@@ -35,6 +36,7 @@ static const struct step_kind {
     {history_put_if_present, 3, 2},
     {history_put_if_version, 3, 2},
     {history_add, 6, 4},
+    {history_expire, 4, 3},
     {history_batch, 10, 15},
     {history_batch_grow, 6, 3},
     {history_batch_end, 3, 2},
@@ -61,6 +63,7 @@ static const struct step_kind {
     {history_statistics, 1, 0},
     {reopen, 1, 2},
     {let_time_pass, 2, 4},
+    {pass_epoch, 1, 2},
     /* of read-write transactions */
     {history_txn_begin, 4, 3},
     {history_txn_write, 10, 6},
@@ -287,6 +290,38 @@ static bool let_time_pass(history *h)
     return true;
 }
 
+static bool set_clock(history *h, uint64_t ms)
+{
+    os *o = h->options.platform;
+    sim_set_wall_clock(o, (int64_t)(ms - os_time_ms(o)));
+    return true;
+}
+
+/* Lets the wall clock pass the next time at which values expire. Everything before is made durable, so that after
+ * a crash no earlier moment can be shown: it would have to be shown as of now. */
+static bool pass_epoch(history *h)
+{
+    if (!h->options.simulated) return true;
+    if (!history_sync(h)) return false;
+    history_note(h, "pass epoch %llu", (unsigned long long)h->epochs + 1);
+    set_clock(h, history_epoch_ms(h, ++h->epochs));
+    model_expire(h->model, history_epoch_ms(h, h->epochs));
+    acknowledge(h);
+    h->durable = h->acknowledged;
+    if (!rng_chance(&h->rng, 3)) return true;
+    /* Now the clock is set back, far enough for all that has expired. The database must have recorded the time
+     * before: an entry in the log does that. */
+    holt_put_options o = {.expires_at_ms = history_epoch_ms(h, h->epochs + 1)};
+    model_write w = {0, key_space_any(&h->keys, &h->rng), model_value_of(holt_str("later"))};
+    while (!h->handles[w.collection])
+        w.collection++;
+    w.value.expires = o.expires_at_ms;
+    model_commit(h->model, &w, 1);
+    holt_status rc = holt_put_with(h->handles[w.collection], NULL, w.key, holt_str("later"), &o);
+    if (!history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_put_with") || !history_sync(h)) return false;
+    return set_clock(h, h->born_ms);
+}
+
 /* ---------------------------------------------------------------- life */
 
 history *history_create(const history_options *options, verdict *v)
@@ -298,6 +333,7 @@ history *history_create(const history_options *options, verdict *v)
     key_space_init(&h->keys, &h->rng, options->transactions ? 60 : options->small ? 80 : 400);
     h->model = model_create(options->kinds[0]);
     h->value = (uint8_t *)must_alloc(VALUE_LIMIT);
+    h->born_ms = os_time_ms(options->platform);
     acknowledge(h); /* moment 0: the new database */
     return h;
 }
@@ -310,7 +346,7 @@ bool history_start(history *h)
 static unsigned chance_of(const history *h, size_t kind)
 {
     if (h->options.transactions)
-        return kind >= STEP_KINDS - TXN_STEP_KINDS ? 4 * step_kinds[kind].chance
+        return kind + TXN_STEP_KINDS >= STEP_KINDS ? 4 * step_kinds[kind].chance
                                                    : (step_kinds[kind].chance + 2) / 3;
     return h->options.small ? step_kinds[kind].chance_small : step_kinds[kind].chance;
 }

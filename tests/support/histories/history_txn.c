@@ -276,7 +276,7 @@ bool history_txn_write(history *h)
     for (uint64_t i = 1 + rng_below(&h->rng, 4); i > 0; i--) {
         slice key = key_space_any(&h->keys, &h->rng), bytes = small_value(h);
         bool put = !rng_chance(&h->rng, 3);
-        model_value value = {false, 0, 0};
+        model_value value = {0};
         if (put) value = model_value_of(bytes);
         note(h, t, put ? "put" : "delete", c, key);
         holt_status rc =

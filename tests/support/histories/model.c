@@ -7,6 +7,7 @@
 typedef struct version {
     moment at;
     model_value value;
+    bool expired; /* its time came: nobody wrote it */
 } version;
 
 typedef struct model_key {
@@ -47,7 +48,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 uint64_t fingerprint_entry(slice key, model_value value)
 {
-    return mix(mix(hash_slice(key), key.size), mix(value.size, value.hash));
+    return mix(mix(hash_slice(key), key.size), mix(mix(value.size, value.expires), value.hash));
 }
 
 uint64_t fingerprint_collection(const char *name, uint32_t kind, uint64_t sum_of_entries)
@@ -57,7 +58,7 @@ uint64_t fingerprint_collection(const char *name, uint32_t kind, uint64_t sum_of
 
 model_value model_value_of(slice bytes)
 {
-    model_value v = {true, bytes.size, hash_slice(bytes)};
+    model_value v = {true, bytes.size, hash_slice(bytes), 0};
     return v;
 }
 
@@ -173,7 +174,7 @@ static model_key *find_or_add(collection *c, slice key)
 
 static model_value value_at(const model_key *k, moment at)
 {
-    model_value absent = {false, 0, 0};
+    model_value absent = {0};
     for (size_t i = k->count; i > 0; i--)
         if (k->versions[i - 1].at <= at) return k->versions[i - 1].value;
     return absent;
@@ -199,6 +200,7 @@ static void set_value(model *m, collection *c, model_key *k, model_value value)
         k->versions[k->count++].at = at;
     }
     k->versions[k->count - 1].value = value;
+    k->versions[k->count - 1].expired = false;
     count_in(c, k->key, value);
 }
 
@@ -216,9 +218,24 @@ moment model_commit(model *m, const model_write *writes, size_t count)
 moment model_clear(model *m, size_t number)
 {
     collection *c = &m->collections[number];
-    model_value absent = {false, 0, 0};
+    model_value absent = {0};
     for (size_t i = 0; i < c->key_count; i++)
         if (value_at(&c->keys[i], m->now).present) set_value(m, c, &c->keys[i], absent);
+    return seal(m);
+}
+
+moment model_expire(model *m, uint64_t time_ms)
+{
+    model_value absent = {0};
+    for (size_t n = 0; n < m->count; n++) {
+        collection *c = &m->collections[n];
+        for (size_t i = 0; i < c->key_count; i++) {
+            model_value v = value_at(&c->keys[i], m->now);
+            if (!v.present || !v.expires || v.expires > time_ms) continue;
+            set_value(m, c, &c->keys[i], absent);
+            c->keys[i].versions[c->keys[i].count - 1].expired = true;
+        }
+    }
     return seal(m);
 }
 
@@ -304,7 +321,7 @@ model_value model_get(const model *m, size_t number, moment at, slice key)
     const collection *c = &m->collections[number];
     size_t i = lower_bound(c, key);
     if (i < c->key_count && slice_equal(c->keys[i].key, key)) return value_at(&c->keys[i], at);
-    model_value absent = {false, 0, 0};
+    model_value absent = {0};
     return absent;
 }
 
@@ -314,7 +331,10 @@ bool model_written_since(const model *m, size_t number, moment at, slice key)
     size_t i = lower_bound(c, key);
     if (i == c->key_count || !slice_equal(c->keys[i].key, key)) return false;
     const model_key *k = &c->keys[i];
-    return k->count > 0 && k->versions[k->count - 1].at > at;
+    size_t last = k->count;
+    while (last > 0 && k->versions[last - 1].expired)
+        last--;
+    return last > 0 && k->versions[last - 1].at > at;
 }
 
 size_t model_keys(const model *m, size_t number)
