@@ -571,7 +571,7 @@ static void commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinki
 static void delete_in_tree(two_kinds *two, uint32_t count, char low, char high)
 {
     char key[KEY_BYTES + 1];
-    entries deletes = {NULL, 0, 0};
+    entries deletes = {0};
     for (uint32_t i = 0; i < count; i++) {
         slice k = key_of(i, key);
         entry e = {.key = (uint8_t *)key, .key_size = k.size, .op = ENTRY_DELETE};
