@@ -116,6 +116,7 @@ int main(void)
     FIELD(holt_db_stats, recovered_log_bytes);
     FIELD(holt_db_stats, last_seqno);
     FIELD(holt_db_stats, durable_seqno);
+    FIELD(holt_db_stats, swept_entries);
     SIZE(holt_collection_info);
     FIELD(holt_collection_info, kind);
     FIELD(holt_collection_info, compression);

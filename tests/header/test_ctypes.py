@@ -57,7 +57,7 @@ db_stats = structure("holt_db_stats", (u64, """
     resident_bytes transaction_bytes memtables_sealed collections files disk_bytes log_segments
     transactions_open cursors_open views_pinned oldest_snapshot_age_ms pinned_bytes snapshots_revoked
     delays delay_ns write_delay_ns recovery_ns recovered_operations recovered_log_bytes last_seqno
-    durable_seqno"""))
+    durable_seqno swept_entries"""))
 collection_info = structure("holt_collection_info", (u32, "kind compression block_bytes filter_bits"),
                             (u64, "runs parts levels entries tombstones memtable_entries disk_bytes"))
 verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
