@@ -13,15 +13,16 @@
  *   6. Remove the mark.
  *
  * While no commits come, merges also reduce the runs of a tree to one, so that reads meet few of them, and
- * the first worker vacuums the page store (page_reclaim.h) and sweeps B+trees (expiry_sweep.h). A single run is rewritten when much of it has
- * expired; if no commit wakes the first worker by then, it wakes by itself. holt_compact merges all runs of a collection at
- * once, on the caller's thread.
+ * the first worker vacuums the page store (page_reclaim.h) and sweeps B+trees (expiry_sweep.h). A single run is
+ * rewritten when much of it has expired; if no commit wakes the first worker by then, it wakes by itself.
+ * holt_compact merges all runs of a collection at once, on the caller's thread.
  *
  * On a full disk a merge that finds no room is abandoned. For a second after that, merges of its collection
  * may have only half as much input: these may fit, and free space.
  */
 #include "db/background/compact.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
@@ -280,19 +281,17 @@ uint64_t compact_job_step(void *ctx)
 {
     compact_worker *w = ctx;
     holt *db = w->db;
-    status_begin_call();
+    status_expect();
     /* Relaxed: the length of a pause need not be exact. */
     seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
     bool more, no_room, idle = now >= idle_at;
     holt_status rc = merge_step(w, idle ? LSM_WANT_FEW_RUNS : LSM_WANT_BOUND, &more, &no_room);
     bool limited = rc == HOLT_NO_SPACE, first = w == db->jobs.workers;
-    if (rc == HOLT_OK && !more && first) rc = reclaim_step(&w->reclaim, idle, &more);
+    bool vacuum = idle && !w->sweep.base; /* it would change the tree that is being swept */
+    if (rc == HOLT_OK && !more && first) rc = reclaim_step(&w->reclaim, vacuum, &more);
     if (!idle) sweep_abandon(&w->sweep);
-    if (rc == HOLT_OK && !more && first && idle) {
-        rc = sweep_step(&w->sweep, &more);
-        if (more && !w->sweep.base) reclaim_look_again(&w->reclaim); /* a pass has ended */
-    }
+    if (rc == HOLT_OK && !more && first && idle) rc = sweep_step(&w->sweep, &more);
     if (rc != HOLT_OK || !no_room) report(db, rc);
     if (limited) return OS_JOB_AGAIN;
     if (rc != HOLT_OK || (no_room && !more)) return now + RETRY_NS;
@@ -308,11 +307,13 @@ uint64_t compact_job_step(void *ctx)
 holt_status compact_all(holt *db, holt_collection *c)
 {
     collection_use(c);
+    uint64_t began = os_clock_ns(db->os);
     os_mutex_lock(&db->jobs.mu);
     while (c->merging)
         os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + 100000000);
     c->merging = true;
     os_mutex_unlock(&db->jobs.mu);
+    cost_sheet_mine()->background_wait_ns += os_clock_ns(db->os) - began;
 
     lsm_merge *m = NULL;
     uint64_t bytes;

@@ -241,11 +241,6 @@ holt_status reclaim_step(page_reclaim *u, bool idle, bool *more)
     return rc == HOLT_CONFLICT ? HOLT_OK : rc; /* the next step starts again with the new trees */
 }
 
-void reclaim_look_again(page_reclaim *u)
-{
-    u->vacuumed_seqno = NO_SEQNO;
-}
-
 bool reclaim_waits(const page_reclaim *u)
 {
     return u->blocked || (u->page_store && stats_of(u).pages_held > 0);

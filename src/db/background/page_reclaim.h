@@ -67,8 +67,6 @@ typedef struct page_reclaim {
 
 /* One step. idle: vacuuming is worth it now. *more false: there is nothing to do. */
 holt_status reclaim_step(page_reclaim *u, bool idle, bool *more);
-/* Pages were freed by other changes: vacuuming may be worth it again. */
-void        reclaim_look_again(page_reclaim *u);
 /* Whether to look again after a while: readers hold pages, or the last step was blocked. */
 bool        reclaim_waits(const page_reclaim *u);
 /* Abandons the change and the round under way; after the job has stopped, or in its step. */
