@@ -1,8 +1,8 @@
 /* expiry_summary.h -- what is known of the expiries of a tree's entries, without looking at them.
  *
  * A summary is exact for a tree that was built at once (a run). In a tree that has changed, entries that are
- * gone leave its bounds too wide, and may still be counted. It serves to decide when rewriting a tree is likely
- * to free space, and for nothing else.
+ * gone leave its bounds too wide, and may still be counted. It serves to decide when rewriting a tree is
+ * likely to free space, and for nothing else.
  */
 #ifndef HOLT_TREE_EXPIRY_SUMMARY_H
 #define HOLT_TREE_EXPIRY_SUMMARY_H

@@ -13,8 +13,8 @@
  *   6. Remove the mark.
  *
  * While no commits come, merges also reduce the runs of a tree to one, so that reads meet few of them, and
- * the first worker vacuums the page store (page_reclaim.h) and sweeps B+trees (expiry_sweep.h). A single run is
- * rewritten when much of it has expired; if no commit wakes the first worker by then, it wakes by itself.
+ * the first worker vacuums the page store (page_reclaim.h) and sweeps B+trees (expiry_sweep.h). A single run
+ * is rewritten when much of it has expired; if no commit wakes the first worker by then, it wakes by itself.
  * holt_compact merges all runs of a collection at once, on the caller's thread.
  *
  * On a full disk a merge that finds no room is abandoned. For a second after that, merges of its collection

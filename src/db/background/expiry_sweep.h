@@ -1,13 +1,13 @@
 /* expiry_sweep.h -- removing what has expired from B+trees, while the database is idle.
  *
- * Runs are rewritten by merges (compact.h); a B+tree only changes where something is written, so entries that
- * have expired in the rest of it would stay. A pass over a tree removes them:
+ * Runs are rewritten by merges (compact.h); a B+tree only changes where something is written, so entries
+ * that have expired in the rest of it would stay. A pass over a tree removes them:
  *
  *   1. Choose a B+tree in which enough may have expired (tree/expiry_summary.h).
- *   2. Read through it, counting what has expired, and summarizing what has not. If nothing has, note until when
- *      the tree need not be looked at again.
- *   3. Go through it again, chunk by chunk. If a chunk has expired entries, delete them with a change of the page
- *      store, and record the new tree. The last of these gets the exact summary.
+ *   2. Read through it, counting what has expired, and summarizing what has not. If nothing has, note until
+ *      when the tree need not be looked at again.
+ *   3. Go through it again, chunk by chunk. If a chunk has expired entries, delete them with a change of the
+ *      page store, and record the new tree. The last of these gets the exact summary.
  *
  * Each step reads or changes a bounded number of entries. If the tree is changed by others during a pass, the
  * pass is given up: the database is not idle.
@@ -25,7 +25,7 @@ enum { SWEEP_KNOWN = 16 };
 /* Zero-initialise but for db. */
 typedef struct expiry_sweep {
     holt *db;
-    btree_version *base; /* what the pass has made of the tree so far; a reference; NULL: no pass */
+    btree_version *base; /* what the pass has made of the tree so far, a reference; NULL: no pass */
     uint32_t collection, slot;
     size_t block_bytes;
     uint64_t time_ms;    /* of the pass: what has expired by then is removed */
