@@ -10,6 +10,8 @@
 
 #include "support/must.h"
 
+enum { PASSES_MAX = 50 };
+
 typedef struct key_order {
     analysis *a;
     version *versions; /* of the key; [0] is before all others */
@@ -196,12 +198,18 @@ static uint32_t find_unseen(key_order *k, const reading *r, bool *several)
     return k->first + (uint32_t)(timely ? one : stale);
 }
 
-static void resolve_absent(key_order *k)
+/* Returns whether anything has changed. */
+static bool resolve_absent(key_order *k)
 {
+    bool changed = false;
     for (size_t i = 0; i < k->reading_count; i++) {
         reading *r = &k->a->readings[k->readings[i]];
-        if (r->absent && (r->version == NONE || r->several)) r->version = find_unseen(k, r, &r->several);
+        uint32_t before = r->version;
+        if (!r->absent || (before != NONE && !r->several)) continue;
+        r->version = find_unseen(k, r, &r->several);
+        changed |= r->version != before;
     }
+    return changed;
 }
 
 static void resolve_present(key_order *k)
@@ -261,13 +269,13 @@ static void order_key(key_order *k, const order_hint *hints, size_t hint_count)
     for (size_t i = 0; i < hint_count; i++)
         take_hint(k, &hints[i]);
     resolve_present(k);
-    /* Twice: what a read of nothing saw depends on the order, and may say more about it. */
-    for (int i = 0; i < 2; i++) {
+    /* What a read of nothing saw depends on the order, and may say more about it. */
+    bool changed = true;
+    for (int i = 0; i < PASSES_MAX && changed; i++) {
         order_by_reads(k);
         order_by_time(k);
-        resolve_absent(k);
+        changed = resolve_absent(k);
     }
-    order_by_reads(k);
     order_forks(k);
     add_write_edges(k);
     for (size_t i = 0; i < k->reading_count; i++) {
