@@ -2,6 +2,7 @@
  * beside the lookups of other keys. */
 #include "tree/tree_internal.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 
 #include <assert.h>
@@ -92,6 +93,7 @@ static bool search_in_cache(tree_search *l, uint32_t level)
     block b;
     block_open(&b, bytes, l->at.length);
     if (b.level != level) return false;
+    cost_add_cached(1);
     search_follow(l, &b);
     if (level == 0 && l->result == TREE_FOUND) {
         bytes_copy(l->buffer->bytes, l->entry->value.data, l->entry->value.size);
@@ -156,7 +158,9 @@ bool tree_descent_begin(tree_descent *d, tree_file *f, const tree_root *root)
 {
     *d = (tree_descent){
         .file = f, .at = root->root, .level = root->height - 1, .gaps = root->gaps > 0, .only_gaps = false};
-    return root->root.length > 0;
+    if (root->root.length == 0) return false;
+    cost_add_trees(1);
+    return true;
 }
 
 void tree_descent_prefetch(const tree_descent *d)
@@ -191,6 +195,7 @@ bool tree_descent_step(tree_descent *d, slice key, tree_entry *out, tree_result 
     block b;
     block_open(&b, bytes, d->at.length);
     if (b.level != d->level) return false; /* tree_descent_read() will find and report it */
+    cost_add_cached(1);
     bool more = descend(d, key, &b, out, result);
     if (more) cache_prefetch_place(cached, d->at);
     return more;
