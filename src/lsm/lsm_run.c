@@ -50,6 +50,7 @@ holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_r
         r->info.tombstones += file_ranges[i].root.tombstones;
         r->info.gaps += file_ranges[i].root.gaps;
         r->info.bytes += file_ranges[i].root.bytes;
+        expiry_summary_merge(&r->info.expiry, &file_ranges[i].root.expiry);
         holt_status rc = open_file_range_init(&r->file_ranges[i], files[i], &file_ranges[i]);
         if (rc != HOLT_OK) {
             lsm_run_unref(r);

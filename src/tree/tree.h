@@ -19,6 +19,7 @@
 
 #include "base/range_estimate.h"
 #include "block/block.h"
+#include "tree/expiry_summary.h"
 #include "tree/file/tree_file.h"
 
 enum { TREE_OVERFLOW_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 65535 };
@@ -31,6 +32,7 @@ typedef struct tree_root {
     uint64_t  tombstones; /* and boundaries */
     uint64_t  gaps;       /* deleted gaps (base/iterator.h) */
     uint64_t  bytes;      /* of file space: blocks, overflow pieces and filter */
+    expiry_summary expiry;
     block_ptr filter;     /* directory of the filter's pages (tree_filter.h); length 0: no filter */
     uint64_t  filter_lines;
     uint32_t  filter_probes;

@@ -209,6 +209,7 @@ holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value
 
     b->root.entries++;
     b->root.tombstones += entry_op_is_empty(op);
+    if (op == ENTRY_PUT_UNTIL) expiry_summary_add(&b->root.expiry, expires_at_ms);
     b->gap = false;
     return HOLT_OK;
 }
