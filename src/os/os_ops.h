@@ -11,6 +11,7 @@
 #ifndef HOLT_OS_OS_OPS_H
 #define HOLT_OS_OS_OPS_H
 
+#include "base/cost.h"
 #include "os/os.h"
 
 #include <sys/types.h>
@@ -98,6 +99,8 @@ typedef struct os_ops {
 
     uint64_t (*clock_ns)(os *o);
     uint64_t (*time_ms)(os *o);
+    uint64_t (*clock_coarse_ns)(os *o);
+    uint64_t (*time_coarse_ms)(os *o);
     void (*sleep)(os *o, uint64_t ns);
     uint64_t (*random)(os *o);
     uint64_t (*process_id)(os *o);
@@ -106,5 +109,13 @@ typedef struct os_ops {
 struct os {
     const os_ops *ops; /* constant */
 };
+
+/* Adds a sync that began at that os_clock_ns() to the thread's bill (base/cost.h). */
+static inline void os_count_sync(os *o, uint64_t began_ns)
+{
+    cost_sheet *cost = cost_sheet_mine();
+    cost->syncs++;
+    cost->sync_ns += os_clock_ns(o) - began_ns;
+}
 
 #endif

@@ -202,6 +202,8 @@ static const planted cases[] = {
      "b1! b2! s1(a-c:) s2(d-f:) w1(d) w2(a) c1 c2"},
     {"a phantom between other keys", ISO_PHANTOM, NOTHING,
      "b1! b2! i(be) s1(a-c:b=0) s2(d-f:e=0) w1(d) w2(a) c1 c2"},
+    {"a phantom in a range that was deleted twice", ISO_PHANTOM, NOTHING,
+     "@i(x) b5 b6 d5(x) d6(x) c5 c6 b1! b2! s1(w-x:) s2(y-z:) w1(y) w2(x) c1 c2"},
     {"a key that a scan saw and that is deleted", ISO_WRITE_SKEW, NOTHING,
      "@i(be) b1! b2! s1(a-c:b=0) s2(d-f:e=0) d1(e) d2(b) c1 c2"},
     {"own puts unseen", ISO_INTERNAL, NOTHING, "i(x) w1(x) r1(x=0) c1"},
@@ -323,7 +325,7 @@ static bool write_serial(iso_history *h, rng *r, uint32_t wrong)
     for (int k = 0; k < KEYS; k++)
         now[k] = before[k] = ISO_ABSENT;
     for (uint32_t id = 0; id < SERIAL; id++) {
-        iso_span span = {++time, ++time};
+        iso_span span = {time + 1, time + 2};
         iso_txn *t = iso_begin(h, id, ISO_SERIALIZABLE, span);
         for (uint64_t i = 1 + rng_below(r, READS_MAX); i > 0; i--) {
             uint64_t k = rng_below(r, KEYS);
@@ -339,8 +341,8 @@ static bool write_serial(iso_history *h, rng *r, uint32_t wrong)
             else
                 iso_put(t, k, span);
         }
-        iso_end(t, ISO_COMMITTED, (iso_span){time + 1, time + 2});
-        time += 2;
+        iso_end(t, ISO_COMMITTED, (iso_span){time + 3, time + 4});
+        time += 4;
     }
     return spoilt;
 }

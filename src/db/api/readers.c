@@ -3,6 +3,7 @@
  * The handles are listed under their mutex, with a reference on what each reader holds. Measuring that and
  * calling the program come afterwards, without a mutex.
  */
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
@@ -27,7 +28,7 @@ typedef struct reader_list {
 
 /* ---------------------------------------------------------------- listing */
 
-/* A reader cannot drop its own reference without snapshots.mu. */
+/* A reader cannot drop its own reference without handles.mu. */
 static version *pin_version(version *v)
 {
     return v ? version_ref(v) : NULL;
@@ -58,7 +59,6 @@ static void list_handles(holt *db, reader_list *l)
     static const handle_kind kinds[] = {HANDLE_TXN, HANDLE_CURSOR};
     uint64_t now = os_clock_ns(db->os);
     os_mutex_assert_held(&db->handles.mu);
-    os_mutex_lock(&db->snapshots.mu);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (const handle *h = db->handles.lists[kinds[i]]; h; h = h->older) {
             assert(l->readers && l->count < l->capacity);
@@ -68,7 +68,6 @@ static void list_handles(holt *db, reader_list *l)
             one->reader.age_ms = since && since < now ? (now - since) / 1000000 : 0;
             memcpy(one->reader.label, h->label, sizeof h->label);
         }
-    os_mutex_unlock(&db->snapshots.mu);
 }
 
 /* Allocates without the mutex, until there is room for as many handles as there are. */
@@ -202,8 +201,11 @@ holt_status holt_readers(holt *db, holt_reader_fn each, void *ctx)
     if (rc == HOLT_OK) rc = measure_all(&list);
     release_references(db, &list);
     rc = api_exit(db, rc);
+    cost_aside bill;
+    cost_put_aside(&bill);
     for (size_t i = 0; i < list.count && rc == HOLT_OK; i++)
         rc = each(ctx, &list.readers[i].reader);
+    cost_put_back(&bill);
     mem_free(list.readers);
     return rc;
 }

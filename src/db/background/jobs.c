@@ -25,7 +25,7 @@ static uint64_t prepare_job_step(void *ctx)
     holt *db = ctx;
     bool full = disk_is_full(&db->ballast);
     bool missing = health_segment_is_missing(db), ahead = !full && (missing || !wal_is_calm(db->wal));
-    status_begin_call();
+    status_expect();
     holt_status rc = ahead ? wal_extend(db->wal) : HOLT_OK;
     if (rc == HOLT_OK && ahead) rc = wal_prepare(db->wal);
     if (rc == HOLT_OK && missing) rc = wal_check_next(db->wal);
@@ -83,7 +83,7 @@ static holt_status start_workers(holt *db)
     assert(count > 0 && db->jobs.worker_count == 0);
     for (; db->jobs.worker_count < count && rc == HOLT_OK; db->jobs.worker_count++) {
         compact_worker *w = &db->jobs.workers[db->jobs.worker_count];
-        w->db = w->reclaim.db = db;
+        w->db = w->reclaim.db = w->sweep.db = db;
         rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
     }
     return rc;
@@ -148,6 +148,7 @@ void jobs_stop(holt *db)
         stop(&db->jobs.workers[i].job);
         compact_abandon(&db->jobs.workers[i]);
         reclaim_abandon(&db->jobs.workers[i].reclaim);
+        sweep_abandon(&db->jobs.workers[i].sweep);
     }
     mem_free(db->jobs.workers);
     db->jobs.workers = NULL;

@@ -33,7 +33,7 @@ struct holt_cursor {
     holt_txn *txn;               /* a user of it; or NULL */
     cursor_read_state read_states[2]; /* what is read, and room for the next (refresh); they do not move, for
                                          snapshots are linked */
-    cursor_read_state *read_state; /* the one that is read; changed by the owner, with snapshots.mu held */
+    cursor_read_state *read_state; /* the one that is read; changed by the owner, with handles.mu held */
     uint32_t flags;
     void *bounds;                /* the bytes of lower and upper */
     slice lower, upper;          /* {NULL, 0}: open */
@@ -48,7 +48,7 @@ struct holt_cursor {
     uint64_t moves;
     bool displaced;    /* the iterator is not where the cursor is (cursor_renew) */
     read_range *range; /* HOLT_TXN_SERIALIZABLE: the range that it is reading; NULL: none yet */
-    bool runs_pending;               /* the os wants to be given a turn after each call (os_run_pending) */
+    bool steps_alone; /* no transaction or snapshot has to be entered for a move, and nothing follows it */
 };
 
 /* Opens an iterator over all that the cursor reads. The snapshot has been entered. */

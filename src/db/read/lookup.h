@@ -7,6 +7,7 @@
 #ifndef HOLT_DB_READ_LOOKUP_H
 #define HOLT_DB_READ_LOOKUP_H
 
+#include "base/cost.h"
 #include "db/clock.h"
 #include "db/db.h"
 #include "db/tree/collection_tree.h"
@@ -63,7 +64,7 @@ static inline holt_status view_enter(holt *db, snapshot *snap, read_view *out)
         *out = (read_view){snap, snap->version, snap->seqno, db, snap->time_ms};
         return HOLT_OK;
     }
-    /* The seqno first, for the reason given in snapshot_take. */
+    /* The seqno first, for the reason given at take_version (snapshot.c). */
     seqno at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
     *out = (read_view){NULL, v, at < v->min_seqno ? v->min_seqno : at, db, 0};
@@ -90,11 +91,13 @@ static inline bool lookup_memtables(read_view *view, const collection_version *s
     memtable_entry m;
     for (size_t i = 0; i < v->generation_count; i++) {
         if (!memtable_get(v->generations[i]->memtable, s->spec.id, key, view->at, &m)) continue;
+        cost_add_memtables((uint32_t)i + 1);
         if (m.seqno <= s->cleared_seqno) return false; /* the collection was cleared since */
         bool has_value = view_has_value(view, m.op, m.expires_at_ms, out);
         *rc = has_value ? sink_put(out, m.value) : HOLT_NOT_FOUND;
         return true;
     }
+    cost_add_memtables((uint32_t)v->generation_count);
     return false;
 }
 
@@ -107,6 +110,7 @@ bool lookup_own(holt_txn *t, holt_collection *c, slice key, value_sink *out, hol
  * is a tombstone, or has expired. */
 holt_status lookup_take(read_view *view, value_sink *out, const tree_hit *hit);
 
+/* Counts what the lookup has searched: for the statistics, and on the call's bill. */
 void lookup_count_filters(holt *db, const tree_query *query);
 
 #endif

@@ -7,6 +7,7 @@
 typedef struct version {
     moment at;
     model_value value;
+    bool expired; /* its time came: nobody wrote it */
 } version;
 
 typedef struct model_key {
@@ -199,6 +200,7 @@ static void set_value(model *m, collection *c, model_key *k, model_value value)
         k->versions[k->count++].at = at;
     }
     k->versions[k->count - 1].value = value;
+    k->versions[k->count - 1].expired = false;
     count_in(c, k->key, value);
 }
 
@@ -229,7 +231,9 @@ moment model_expire(model *m, uint64_t time_ms)
         collection *c = &m->collections[n];
         for (size_t i = 0; i < c->key_count; i++) {
             model_value v = value_at(&c->keys[i], m->now);
-            if (v.present && v.expires && v.expires <= time_ms) set_value(m, c, &c->keys[i], absent);
+            if (!v.present || !v.expires || v.expires > time_ms) continue;
+            set_value(m, c, &c->keys[i], absent);
+            c->keys[i].versions[c->keys[i].count - 1].expired = true;
         }
     }
     return seal(m);
@@ -319,6 +323,18 @@ model_value model_get(const model *m, size_t number, moment at, slice key)
     if (i < c->key_count && slice_equal(c->keys[i].key, key)) return value_at(&c->keys[i], at);
     model_value absent = {0};
     return absent;
+}
+
+bool model_written_since(const model *m, size_t number, moment at, slice key)
+{
+    const collection *c = &m->collections[number];
+    size_t i = lower_bound(c, key);
+    if (i == c->key_count || !slice_equal(c->keys[i].key, key)) return false;
+    const model_key *k = &c->keys[i];
+    size_t last = k->count;
+    while (last > 0 && k->versions[last - 1].expired)
+        last--;
+    return last > 0 && k->versions[last - 1].at > at;
 }
 
 size_t model_keys(const model *m, size_t number)

@@ -64,6 +64,9 @@ uint32_t    model_kind(const model *m, size_t collection);
 bool        model_find(const model *m, const char *name, moment at, size_t *collection);
 size_t      model_count(const model *m, moment at); /* collections that are there */
 
+/* Whether a commit after that moment wrote the key; a clear writes the keys that have a value. */
+bool model_written_since(const model *m, size_t collection, moment at, slice key);
+
 /* Contents. The keys ever written to a collection, in order; whether the i-th has a value at that moment is
  * in entry->value. */
 model_value model_get(const model *m, size_t collection, moment at, slice key);

@@ -6,6 +6,7 @@
 #include "support/must.h"
 #include "support/stress/disturb.h"
 #include "support/stress/stress_race.h"
+#include "support/stress/stress_txn.h"
 
 typedef struct actor {
     stress_world *w;
@@ -67,10 +68,18 @@ static bool is_doubtful(const actor *a, const operation_record *op)
     return doubtful;
 }
 
+/* 0: no limit. */
+static uint64_t reader_age_max_ms(const stress_world *w)
+{
+    return w->seed / 2 % 2 ? 20 : 0;
+}
+
 static bool may_answer(const actor *a, const operation_record *op, holt_status rc)
 {
     if (rc == HOLT_OK || is_excused(a, rc)) return true;
     if (rc == HOLT_BUSY) return op->deed == DEED_WRITE || op->deed == DEED_LOAD;
+    if (rc == HOLT_CONFLICT && op->deed == DEED_WRITE && reader_age_max_ms(a->w))
+        return true; /* the transaction was open for longer than that */
     /* After a drop whose outcome is unknown, or a load into a collection that may not be empty. */
     return (rc == HOLT_CLOSED || rc == HOLT_CONFLICT || rc == HOLT_EXISTS) && is_doubtful(a, op);
 }
@@ -145,6 +154,11 @@ static holt_status commit_writes(actor *a, const operation_record *op)
 {
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = op->durability};
     holt_txn *t = NULL;
+    if (rng_chance(&a->rng, 2)) {
+        stress_txn s = {a->w->db,    a->handles, a->number, &a->now,
+                        a->doubtful, op,         &a->rng,   &a->w->record->verdict};
+        return stress_txn_commit(&s);
+    }
     holt_status rc = holt_begin(a->w->db, &o, &t);
     for (unsigned i = 0; i < op->write_count && rc == HOLT_OK; i++)
         rc = write_slot(a, t, op->writes[i], op->n);
@@ -418,9 +432,9 @@ static bool list_readers(actor *a)
     unsigned wrong = 0;
     holt_status rc = holt_readers(a->w->db, check_reader, &wrong);
     if (rc != HOLT_OK) return upkeep_answer(a, "list of readers", rc);
-    return wrong == 0 || verdict_fail(&a->w->record->verdict,
-                                      "thread %u: %u listed readers have a wrong kind or label", a->number,
-                                      wrong);
+    return wrong == 0 ||
+           verdict_fail(&a->w->record->verdict, "thread %u: %u listed readers have a wrong kind or label",
+                        a->number, wrong);
 }
 
 static bool compact(actor *a)
@@ -447,10 +461,13 @@ static bool check_refusal(actor *a)
     holt_put_options o = any_condition(a, w, false);
     if (!o.flags) return true;
     bool present = a->now.places[w.place].versions[w.slot] != 0;
-    holt_status refusal = o.flags == HOLT_PUT_IF_VERSION ? HOLT_CONFLICT : present ? HOLT_EXISTS : HOLT_NOT_FOUND;
-    holt_status rc = holt_put_with(a->handles[w.place], NULL, stress_key(a->number, w.slot, key),
-                                   holt_str("refused"), &o);
-    return rc == refusal || (rc != HOLT_OK && is_excused(a, rc)) || fails(a, "a put that must be refused", rc);
+    holt_status refusal = o.flags == HOLT_PUT_IF_VERSION ? HOLT_CONFLICT
+                          : present                      ? HOLT_EXISTS
+                                                         : HOLT_NOT_FOUND;
+    holt_status rc =
+        holt_put_with(a->handles[w.place], NULL, stress_key(a->number, w.slot, key), holt_str("refused"), &o);
+    return rc == refusal || (rc != HOLT_OK && is_excused(a, rc)) ||
+           fails(a, "a put that must be refused", rc);
 }
 
 static bool check_own_key(actor *a)
@@ -595,13 +612,20 @@ static uint32_t row_version(actor *a, holt_txn *t, unsigned p, unsigned owner, u
     return n;
 }
 
+static holt_status begin_any_reader(actor *a, holt_txn **t)
+{
+    static const uint32_t flags[] = {HOLT_TXN_READ_ONLY, HOLT_TXN_READ_ONLY, 0, HOLT_TXN_SERIALIZABLE};
+    holt_txn_options o = {.flags = flags[rng_below(&a->rng, 4)]};
+    return holt_begin(a->w->db, &o, t);
+}
+
 /* A row of any thread, in a snapshot: the same version in both collections. */
 static bool check_row(actor *a)
 {
     unsigned owner = (unsigned)rng_below(&a->rng, STRESS_THREADS), row = (unsigned)rng_below(&a->rng, ROWS);
     uint32_t n[SHARED] = {0, 0};
     holt_txn *t = NULL;
-    holt_status rc = begin_snapshot(a, &t);
+    holt_status rc = begin_any_reader(a, &t);
     if (rc != HOLT_OK) return read_answer(a, "begin of a snapshot", rc);
     for (unsigned p = 0; p < SHARED && (rc == HOLT_OK || rc == HOLT_NOT_FOUND); p++)
         n[p] = row_version(a, t, p, owner, row, &rc);
@@ -864,7 +888,8 @@ holt_status stress_open(stress_world *w)
                       .memtable_bytes = 64 << 10,
                       .interval_ms = STRESS_INTERVAL_MS,
                       .background_threads = 2,
-                      .max_reader_age_ms = w->seed / 2 % 2 ? 20 : 0};
+                      .max_reader_age_ms = reader_age_max_ms(w),
+                      .slow_ms = w->seed / 4 % 2};
     static const uint32_t kinds[SHARED] = {HOLT_LSM, HOLT_BTREE};
     holt_status rc = holt_open_on(w->os, w->path, &o, &w->db);
     for (unsigned p = 0; p < SHARED && rc == HOLT_OK; p++) {
