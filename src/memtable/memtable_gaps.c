@@ -114,7 +114,6 @@ static bool enter_before(memtable_gaps *g)
     if (slice_is_open(lower) || (!slice_is_open(g->range.lower) && slice_compare(lower, g->range.lower) < 0))
         return false;
     enter(g, lower, true);
-    if (!slice_is_open(g->range.lower) && slice_equal(lower, g->range.lower)) return false;
     g->entries->ops->last(g->entries);
     return true;
 }
@@ -220,7 +219,9 @@ static void gaps_skip_tombstones(iterator *s, bool backward, slice limit)
     assert(s->valid);
     do {
         if (g->on_entry && s->op == ENTRY_DELETE && !(backward && slice_equal(s->key, g->at.lower))) {
-            g->entries->ops->skip_tombstones(g->entries, backward, limit);
+            /* Backwards no further than the fragment's first key, where the gaps may differ. */
+            slice stop = backward ? slice_tighter_lower(limit, g->at.lower) : limit;
+            g->entries->ops->skip_tombstones(g->entries, backward, stop);
             if (backward)
                 show_backward(g);
             else
