@@ -467,9 +467,21 @@ enum {
  *   - two different values have the same version with a probability of 1 in 2^64. The checksum is not
  *     cryptographic: whoever chooses the values can make such a pair on purpose. */
 
+/* Expiry: a value may be put with a time at which it expires. From that millisecond on the key has no value,
+ * for every call: gets, cursors, conditions, holt_add. Putting a value without an expiry makes the key
+ * permanent again. The space of expired values is freed by flushes and compactions.
+ *   - Time is that of the reader: a transaction's begin, a cursor's open or refresh, the present for other
+ *     calls. So a snapshot keeps what had not expired when it was taken.
+ *   - Time is the wall clock's, in milliseconds since 1970 UTC, except that it never goes back: if the clock
+ *     is set back, the database's time stands still until the clock has caught up, and nothing that expired
+ *     comes back. This holds across reopens as far as the database has recorded the time: in each change of
+ *     its trees, in each put with an expiry, and when it is closed.
+ *   - A clock that is set forward, even for a moment, makes values expire early, and setting it back does not
+ *     undo that. */
+
 typedef struct holt_put_options {
-    uint64_t expires_at_ms; /* time at which the value expires, in milliseconds since 1970 UTC; 0 = never.
-                               Other values: (later) */
+    uint64_t expires_at_ms; /* time at which the value expires, in milliseconds since 1970 UTC; 0 = never. A
+                               time in the past is allowed: the key then has no value */
     uint32_t flags;         /* 0, or one HOLT_PUT_IF_... */
     uint32_t reserved32;
     uint64_t version; /* HOLT_PUT_IF_VERSION: holt_value.version of the value to be replaced; 0 = the key has
@@ -489,7 +501,7 @@ HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice k
 /* Adds delta to a number, and puts the sum. The value of the key is the number in decimal digits, such as
  * "-12", without a plus sign, leading zeros or blanks, and between INT64_MIN and INT64_MAX; a key without a
  * value counts as 0. *result (may be NULL) receives the sum after HOLT_OK, and is left alone otherwise.
- * Reading and writing are one step in commit order: when several threads add to one key, nothing is lost, and
+ * The number keeps its expiry, if it has one. Reading and writing are one step in commit order: when several threads add to one key, nothing is lost, and
  * no call fails or has to be repeated because of the others.
  *   HOLT_INVALID    the value is not such a number, the sum exceeds 64 bits, or the transaction is blind;
  *                   nothing was changed
@@ -511,6 +523,11 @@ HOLT_API holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice k
 
 /* Returns HOLT_OK if the key exists, HOLT_NOT_FOUND if it does not. */
 HOLT_API holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key);
+
+/* Returns HOLT_OK if the key exists, with the time in *ms at which its value expires, in milliseconds since
+ * 1970 UTC; 0 = never. The value is not read.
+ *   HOLT_NOT_FOUND  there is no such key; *ms is 0, as after any other failure */
+HOLT_API holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms);
 
 /* Deletes a key. HOLT_OK also if the key does not exist. Errors as for holt_put; on a full disk deletes are
  * still accepted. */
@@ -710,6 +727,10 @@ HOLT_API bool holt_cursor_valid(const holt_cursor *cursor);
  * pointer is never NULL. */
 HOLT_API holt_slice holt_cursor_key(const holt_cursor *cursor);
 HOLT_API holt_slice holt_cursor_value(const holt_cursor *cursor);
+
+/* Returns the time at which the current value expires, in milliseconds since 1970 UTC; 0 = never, or the
+ * cursor is not positioned. With HOLT_CURSOR_KEYS_ONLY too. */
+HOLT_API uint64_t holt_cursor_expires_at(const holt_cursor *cursor);
 
 /* Returns the failure of the last move; HOLT_OK if it succeeded or passed an end of the range.
  *   HOLT_BUSY    the cursor's snapshot was revoked to free memory, or for its age (see HOLT_TXN_READ_ONLY):

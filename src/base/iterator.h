@@ -37,6 +37,13 @@ typedef enum entry_op {
                               show deleted gaps instead */
 } entry_op;
 
+/* Whether an entry gives its key a value at that time, in milliseconds since 1970: it is a put that has not
+ * expired. To every reader an expired put is the same as a tombstone. */
+static inline bool entry_is_live(uint8_t op, uint64_t expires_at_ms, uint64_t time_ms)
+{
+    return op == ENTRY_PUT || (op == ENTRY_PUT_UNTIL && expires_at_ms > time_ms);
+}
+
 typedef struct iterator iterator;
 
 typedef struct iterator_ops {

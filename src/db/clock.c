@@ -1,11 +1,11 @@
-/* clock.c -- wall-clock time that never goes back. */
+/* clock.c -- the largest time seen so far, and the wall clock. */
 #include "db/clock.h"
 
 #include "db/db.h"
 
-uint64_t db_time_ms(holt *db)
+/* Returns the larger of the two times, which every later call takes into account. */
+static uint64_t raise(holt *db, uint64_t now)
 {
-    uint64_t now = os_time_ms(db->os);
     /* Relaxed: only the value matters, and changes of one variable have one order. */
     uint64_t last = atomic_load_explicit(&db->manifest.time_ms, memory_order_relaxed);
     while (now > last)
@@ -15,8 +15,12 @@ uint64_t db_time_ms(holt *db)
     return last;
 }
 
-void db_time_begin(holt *db, uint64_t time_ms)
+uint64_t db_time_ms(holt *db)
 {
-    /* Relaxed: no other thread has the database yet. */
-    atomic_store_explicit(&db->manifest.time_ms, time_ms, memory_order_relaxed);
+    return raise(db, os_time_ms(db->os));
+}
+
+void db_time_raise(holt *db, uint64_t time_ms)
+{
+    raise(db, time_ms);
 }

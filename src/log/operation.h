@@ -8,6 +8,7 @@
  *   1..3    key length, varint
  *   1..5    all but delete: value length, varint
  *      8    put until: expiry, milliseconds since 1970
+ *      8    put until: time at which it was written, likewise
  *      n    key
  *      m    value
  *
@@ -24,9 +25,12 @@
 typedef struct operation {
     uint8_t op; /* entry_op */
     uint32_t collection;
-    uint64_t expires_at_ms;
+    uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL, else 0; as is the next */
+    uint64_t time_ms;       /* when it was written: the database's time never goes below that again */
     slice key, value;
 } operation;
+
+enum { OPERATION_TIMES_SIZE = 16 };
 
 static inline bool operation_is_put(const operation *o)
 {
@@ -37,7 +41,7 @@ static inline size_t operation_size(const operation *o)
 {
     size_t size = 1 + varint_size(o->collection) + varint_size(o->key.size) + o->key.size;
     if (o->op == ENTRY_DELETE) return size;
-    return size + varint_size(o->value.size) + o->value.size + (o->op == ENTRY_PUT_UNTIL ? 8 : 0);
+    return size + varint_size(o->value.size) + o->value.size + (o->op == ENTRY_PUT_UNTIL ? OPERATION_TIMES_SIZE : 0);
 }
 
 /* Writes operation_size(o) bytes; returns the position after them. */
@@ -49,7 +53,8 @@ static inline uint8_t *operation_encode(uint8_t *p, const operation *o)
     if (o->op != ENTRY_DELETE) p = put_varint(p, o->value.size);
     if (o->op == ENTRY_PUT_UNTIL) {
         put_u64le(p, o->expires_at_ms);
-        p += 8;
+        put_u64le(p + 8, o->time_ms);
+        p += OPERATION_TIMES_SIZE;
     }
     bytes_copy(p, o->key.data, o->key.size);
     p += o->key.size;
@@ -72,9 +77,12 @@ static inline bool operation_decode(decoder *d, operation *o)
     if (d->failed || d->at == d->end) return false;
     o->op = decode_u8(d);
     uint64_t collection = decode_varint(d), key_size = decode_varint(d), value_size = 0;
-    o->expires_at_ms = 0;
+    o->expires_at_ms = o->time_ms = 0;
     if (o->op != ENTRY_DELETE) value_size = decode_varint(d);
-    if (o->op == ENTRY_PUT_UNTIL) o->expires_at_ms = decode_u64(d);
+    if (o->op == ENTRY_PUT_UNTIL) {
+        o->expires_at_ms = decode_u64(d);
+        o->time_ms = decode_u64(d);
+    }
     o->key = decode_bytes(d, key_size);
     o->value = decode_bytes(d, value_size);
     o->collection = (uint32_t)collection;

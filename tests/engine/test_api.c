@@ -543,7 +543,6 @@ static void calls_of_later_releases_return_unsupported(void **state)
     db_fixture *f = (db_fixture *)*state;
     holt_txn *t = NULL;
     holt_txn_options snapshot_isolation = {0}, serializable = {.flags = HOLT_TXN_SERIALIZABLE};
-    holt_put_options expiring = {.expires_at_ms = 1};
     holt_collection_options zstd = {.compression = HOLT_COMPRESSION_ZSTD},
                             lz4 = {.compression = HOLT_COMPRESSION_LZ4};
     holt_collection *c = NULL;
@@ -551,7 +550,6 @@ static void calls_of_later_releases_return_unsupported(void **state)
     expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, NULL, &t));
     expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, &snapshot_isolation, &t));
     expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, &serializable, &t));
-    expect_status(HOLT_UNSUPPORTED, holt_put_with(f->c, NULL, holt_str("a"), holt_str("1"), &expiring));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &zstd, &c));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &lz4, &c));
     expect_status(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, holt_str("a"), holt_str("b")));

@@ -137,7 +137,7 @@ static void a_wrong_option_is_named(void **state)
     char small[3];
     holt_options o = {.memory_bytes = 1};
     holt_collection_options co = {.kind = 77};
-    holt_put_options po = {.flags = 64}, expiring = {.expires_at_ms = 5};
+    holt_put_options po = {.flags = 64};
     holt_txn_options to = {.flags = 64};
     holt_load_options lo = {.flags = 64};
     holt_cursor_options uo = {.flags = 64};
@@ -146,7 +146,6 @@ static void a_wrong_option_is_named(void **state)
     FAILS(HOLT_INVALID, holt_collection_create(f->db, "a", &co, &c));
     FAILS(HOLT_INVALID, holt_collection_create(f->db, "", NULL, &c));
     FAILS(HOLT_INVALID, holt_put_with(f->c, NULL, a, a, &po));
-    FAILS(HOLT_UNSUPPORTED, holt_put_with(f->c, NULL, a, a, &expiring));
     FAILS(HOLT_INVALID, holt_begin(f->db, &to, &t));
     FAILS(HOLT_UNSUPPORTED, holt_begin(f->db, NULL, &t));
     FAILS(HOLT_INVALID, holt_load_begin(f->c, &lo, &load));

@@ -3,6 +3,7 @@
 #include "db/read/get.h"
 
 #include "db/args.h"
+#include "db/clock.h"
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "db/txn/txn.h"
@@ -19,9 +20,11 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
         holt_status rc = get_condition(c, o->key, wanted);
         if (rc != HOLT_OK) return rc;
         request.condition = *wanted;
-        /* As long as a number may be: the leader, which computes it, makes room for it before. */
-        if (wanted->kind == CONDITION_NUMBER)
+        /* As long as it may be: the leader, which makes the operation, makes room for it before. */
+        if (wanted->kind == CONDITION_NUMBER) {
+            request.operation.op = ENTRY_PUT_UNTIL;
             request.operation.value = slice_of(request.number, NUMBER_BYTES_MAX);
+        }
         rc = commit_submit(db, &request);
         if (rc == HOLT_OK && request.undecided) continue;
         *wanted = request.condition;
@@ -98,9 +101,12 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
     write_condition wanted;
     rc = condition_of(options, &wanted);
     if (rc != HOLT_OK) return rc;
-    if (options->expires_at_ms)
-        return status_set(HOLT_UNSUPPORTED, "expiry is not supported in this release");
     operation o = operation_of(c, ENTRY_PUT, key, value);
+    if (options->expires_at_ms) {
+        o.op = ENTRY_PUT_UNTIL;
+        o.expires_at_ms = options->expires_at_ms;
+        o.time_ms = db_time_ms(c->db);
+    }
     return api_exit(c->db, write_operation(c, t, &o, wanted.kind ? &wanted : NULL));
 }
 

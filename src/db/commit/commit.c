@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/clock.h"
 #include "db/commit/rotate.h"
 #include "db/db.h"
 
@@ -25,6 +26,16 @@ static holt_status check_collections(const commit_request *r)
     return HOLT_OK;
 }
 
+/* Checks the condition against the newest entry of the key, or if it is NULL, against what the lookup found,
+ * which may have expired since. */
+static holt_status check_newest(holt *db, write_condition *c, const memtable_entry *newest)
+{
+    if (!newest && (!c->expires_at_ms || c->expires_at_ms > db_time_ms(db))) return HOLT_OK;
+    bool live = newest && db_entry_is_live(db, newest->op, newest->expires_at_ms);
+    c->expires_at_ms = live ? newest->expires_at_ms : 0;
+    return condition_check(c, live ? &newest->value : NULL);
+}
+
 /* Checks the request's condition against what the key has become since it was looked up, when the condition
  * held. The memtables decide if they reach back that far. */
 static holt_status check_condition(holt *db, commit_request *r)
@@ -45,21 +56,28 @@ static holt_status check_condition(holt *db, commit_request *r)
                              UINT64_MAX, &newest);
     /* There has been no clear since the lookup: what is newer than that is not hidden by one. */
     if (found && newest.seqno > r->condition.as_of)
-        rc = condition_check(&r->condition, newest.op == ENTRY_DELETE ? NULL : &newest.value);
+        rc = check_newest(db, &r->condition, &newest);
     else if (v->min_seqno > r->condition.as_of)
         r->undecided = true;
+    else
+        rc = check_newest(db, &r->condition, NULL);
     version_release(&db->versions, v);
     return rc;
 }
 
-/* Writes the sum into the request, as the value of its operation. */
-static void set_sum(commit_request *r)
+/* Writes the sum into the request, as the value of its operation. The number keeps its expiry. */
+static void set_sum(holt *db, commit_request *r)
 {
     char digits[NUMBER_BYTES_MAX + 1];
     int size = snprintf(digits, sizeof digits, "%" PRId64, r->condition.sum);
     assert(size > 0 && size <= NUMBER_BYTES_MAX);
     memcpy(r->number, digits, (size_t)size);
     r->operation.value = slice_of(r->number, (size_t)size);
+    r->operation.op = ENTRY_PUT;
+    if (r->condition.expires_at_ms == 0) return;
+    r->operation.op = ENTRY_PUT_UNTIL;
+    r->operation.expires_at_ms = r->condition.expires_at_ms;
+    r->operation.time_ms = db_time_ms(db);
 }
 
 /* ---------------------------------------------------------------- the steps of a group */
@@ -120,7 +138,7 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     holt_status rc = check_collections(r);
     if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
     if (rc != HOLT_OK || r->undecided) return rc;
-    if (r->condition.kind == CONDITION_NUMBER) set_sum(r);
+    if (r->condition.kind == CONDITION_NUMBER) set_sum(db, r);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);

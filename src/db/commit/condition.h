@@ -6,6 +6,8 @@
  * (check_condition in commit.c). If they do not reach back to the lookup, or if the collection's contents
  * have been replaced since, the leader leaves the request undecided, and the caller looks the key up again.
  *
+ * A value that expires between the two steps is gone for the leader, which reads the clock for that.
+ *
  * So the check and the write are one step in commit order, and no conditional write fails only because others
  * were faster: the leader computes the sum of a holt_add from the newest value, be it of the same group.
  */
@@ -35,6 +37,8 @@ typedef struct write_condition {
     int64_t delta;    /* CONDITION_NUMBER */
     int64_t sum;      /* CONDITION_NUMBER, set by condition_check: the value plus delta */
 
+    uint64_t expires_at_ms; /* of the value that it was checked against; 0: there is none, or it does not
+                               expire */
     /* Of the lookup: */
     seqno as_of;           /* the seqno that it read at */
     uint64_t replacements; /* of the collection's contents, counted before it */
@@ -43,7 +47,7 @@ typedef struct write_condition {
 /* The version of a value, as in holt_value.version: its checksum, and never 0. */
 uint64_t value_version(slice value);
 
-/* Checks the condition against the value of the key; NULL: it has none. Of the value, CONDITION_ABSENT and
+/* Checks the condition against the value of the key; NULL: it has none, or it has expired. Of the value, CONDITION_ABSENT and
  * CONDITION_PRESENT examine nothing, and CONDITION_NUMBER no more than NUMBER_BYTES_MAX bytes. */
 holt_status condition_check(write_condition *c, const slice *value);
 

@@ -24,7 +24,7 @@ uint64_t next_file_number(holt *db)
     return atomic_fetch_add_explicit(&db->manifest.next_file, 1, memory_order_relaxed);
 }
 
-static void put_counters(holt *db, buffer *out)
+void manifest_put_counters(holt *db, buffer *out)
 {
     encode_counters(out, atomic_load_explicit(&db->manifest.next_file, memory_order_relaxed),
                     db->manifest.next_collection, db_time_ms(db));
@@ -89,7 +89,7 @@ static holt_status encode_whole(holt *db, const db_edit *e, buffer *out)
     version *v;
     holt_status rc = version_acquire(&db->versions, &v);
     if (rc != HOLT_OK) return rc;
-    put_counters(db, out);
+    manifest_put_counters(db, out);
     encode_log(out, e && e->flushed ? &e->log : &db->manifest.log);
     put_collections(db, e, v, out);
     put_page_store(db, e, out);
@@ -206,7 +206,7 @@ static holt_status append(db_edit *e)
 {
     holt *db = e->db;
     buffer record = {0};
-    put_counters(db, &record);
+    manifest_put_counters(db, &record);
     buffer_append(&record, buffer_slice(&e->items));
     holt_status rc = record.failed ? status_no_memory(record.size)
                                    : manifest_append(db->manifest.file, buffer_slice(&record));

@@ -66,6 +66,9 @@ void manifest_writer_check(const manifest_writer *w);
 /* A number that no file has had. */
 uint64_t    next_file_number(holt *db);
 
+/* Adds the item that each record begins with: the next numbers, and the time. */
+void        manifest_put_counters(holt *db, buffer *out);
+
 /* Creation and recovery: writes MANIFEST-number with the whole state and takes it as the database's; CURRENT
  * is the caller's to switch. */
 holt_status manifest_begin(holt *db, uint64_t number);

@@ -48,6 +48,7 @@ static holt_status write_end(holt *db)
         rc = wal_finish(db->wal, db->commits.next_seqno, manifest_last(db->manifest.file), &end);
     if (rc != HOLT_OK) return rc;
     buffer edit = {0};
+    manifest_put_counters(db, &edit); /* with the time, so that nothing that expired comes back */
     encode_closed(&edit, end);
     rc = edit.failed ? status_no_memory(edit.size) : manifest_append(db->manifest.file, buffer_slice(&edit));
     buffer_deinit(&edit);

@@ -65,12 +65,26 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Shows the entry at the iterator. Tombstones are passed over in the given direction, and the end of the range
- * ends the walk. */
+/* Passes over tombstones, and over entries that had expired at the time as of which the cursor reads. */
+static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
+{
+    const snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
+    while (s->valid && !entry_is_live(s->op, s->expires_at_ms, snap->time_ms)) {
+        if (s->op == ENTRY_DELETE)
+            s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
+        else if (forward)
+            s->ops->next(s);
+        else
+            s->ops->prev(s);
+    }
+}
+
+/* Shows the entry at the iterator. What has no value is passed over in the given direction, and the end of the
+ * range ends the walk. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;
-    if (s->valid && s->op == ENTRY_DELETE) s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
+    if (s->op != ENTRY_PUT) skip_dead(cur, s, forward);
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
     if (forward ? above_range(cur, s->key) : below_range(cur, s->key))
@@ -78,6 +92,10 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
     if (s->value_pending && !(cur->flags & HOLT_CURSOR_KEYS_ONLY)) {
         holt_status rc = s->ops->load_value(s);
         if (rc != HOLT_OK) return fail(cur, rc);
+    }
+    if (s->op == ENTRY_PUT_UNTIL) {
+        cur->expires_at_ms = s->expires_at_ms;
+        cur->expiry_of = cur->moves + 1;
     }
     if (cur->read_state->revocable && !copy_entry(cur))
         return fail(cur, status_no_memory(s->key.size + s->value.size));
@@ -322,6 +340,11 @@ holt_slice holt_cursor_value(const holt_cursor *cur)
 {
     if (!shows_entry(cur) || (cur->flags & HOLT_CURSOR_KEYS_ONLY)) return slice_of(NULL, 0);
     return never_null(cur->value);
+}
+
+uint64_t holt_cursor_expires_at(const holt_cursor *cur)
+{
+    return shows_entry(cur) && cur->expiry_of == cur->moves ? cur->expires_at_ms : 0;
 }
 
 holt_status holt_cursor_status(const holt_cursor *cur)

@@ -34,6 +34,8 @@ struct holt_cursor {
     slice key, value;            /* CURSOR_ON: shown */
     buffer copy;                 /* their bytes, when they come from a memtable, perhaps; else of a key sought
                                     by its own */
+    uint64_t expires_at_ms, expiry_of; /* the expiry of the entry shown after that many moves; entries shown by
+                                          the short path have none, and leave both alone */
     cursor_place place;
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;

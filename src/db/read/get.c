@@ -19,6 +19,8 @@
  *              (version.h).
  * Clears       An entry in a memtable at or below the collection's cleared_seqno does not count, nor do older
  *              ones in memtables. The tree is still searched: a load puts a new one there.
+ * Expiry       An entry whose expiry has passed at the time of the snapshot, or now, is a tombstone. The clock is
+ *              read only if an entry with an expiry is found.
  * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
@@ -32,14 +34,14 @@
 /* ---------------------------------------------------------------- the steps of a get */
 
 /* Outside sections. */
-static holt_status read_tree(const collection_tree *tree, tree_query *query, value_sink *out)
+static holt_status read_tree(read_view *view, const collection_tree *tree, tree_query *query, value_sink *out)
 {
     tree_buffer scratch = {0};
     tree_hit hit;
     holt_status rc = HOLT_OK;
     tree_result result = collection_tree_get(tree, query, &scratch, &hit, &rc);
     if (result == TREE_ABSENT) rc = HOLT_NOT_FOUND;
-    if (result == TREE_FOUND) rc = lookup_take(out, &hit);
+    if (result == TREE_FOUND) rc = lookup_take(view, out, &hit);
     tree_buffer_deinit(&scratch);
     return rc;
 }
@@ -64,7 +66,7 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
         if (result == TREE_ABSENT)
             rc = HOLT_NOT_FOUND;
         else if (result == TREE_FOUND && !hit.entry.overflow)
-            rc = lookup_take(out, &hit);
+            rc = lookup_take(&view, out, &hit);
         else
             must_read = true;
     }
@@ -72,7 +74,7 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     epoch_leave();
 
     if (must_read) {
-        rc = read_tree(&s->tree, &query, out);
+        rc = read_tree(&view, &s->tree, &query, out);
         if (!snap) version_release(&db->versions, view.version);
     }
     if (snap) snapshot_leave(db, snap);
@@ -95,6 +97,7 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
     holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
     /* A value that is too large for a number is none: nothing of it needs to be read. */
     slice value = out.value ? slice_of(whole.data, whole.size) : slice_of(number, size);
+    wanted->expires_at_ms = out.expires_at_ms;
     if (rc == HOLT_OK || rc == HOLT_TOO_LARGE)
         rc = condition_check(wanted, &value);
     else if (rc == HOLT_NOT_FOUND)
@@ -154,4 +157,17 @@ holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key)
     if (rc != HOLT_OK) return rc;
     value_sink none = {0};
     return get(c, t, key, &none);
+}
+
+holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms)
+{
+    status_begin_call();
+    if (!ms) return status_set(HOLT_INVALID, "ms (out) is NULL");
+    *ms = 0;
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    value_sink none = {0};
+    rc = get(c, t, key, &none);
+    *ms = none.expires_at_ms;
+    return rc;
 }

@@ -38,6 +38,7 @@ holt_status sink_put(value_sink *s, slice value)
 
 void sink_clear(value_sink *s)
 {
+    s->expires_at_ms = 0;
     if (s->value) s->value->size = 0;
     if (s->value) s->value->expires_at_ms = 0;
     if (s->value) s->value->version = 0;
@@ -46,11 +47,11 @@ void sink_clear(value_sink *s)
 
 /* ---------------------------------------------------------------- out of a tree */
 
-holt_status lookup_take(value_sink *out, const tree_hit *hit)
+holt_status lookup_take(read_view *view, value_sink *out, const tree_hit *hit)
 {
     uint64_t size;
     void *room = NULL;
-    if (hit->entry.op == ENTRY_DELETE) return HOLT_NOT_FOUND;
+    if (!view_has_value(view, hit->entry.op, hit->entry.expires_at_ms, out)) return HOLT_NOT_FOUND;
     if (!hit->entry.overflow) return sink_put(out, hit->entry.value);
     holt_status rc = tree_overflow_size(hit->file, hit->entry.value, &size);
     if (rc == HOLT_OK) rc = sink_room(out, (size_t)size, &room);

@@ -7,6 +7,7 @@
 #ifndef HOLT_DB_READ_LOOKUP_H
 #define HOLT_DB_READ_LOOKUP_H
 
+#include "db/clock.h"
 #include "db/db.h"
 #include "db/tree/collection_tree.h"
 #include "db/version/snapshot.h"
@@ -20,6 +21,7 @@ typedef struct value_sink {
     size_t capacity;
     size_t *size; /* may be NULL */
     bool wanted;
+    uint64_t expires_at_ms; /* of the value that was found, 0: it does not expire; *value gets it too */
 } value_sink;
 
 /* Makes room for a value of `size` bytes; *room NULL: not wanted. */
@@ -34,6 +36,8 @@ typedef struct read_view {
     snapshot *snapshot; /* NULL: the moment is the present */
     version *version;
     seqno at;
+    holt *db;
+    uint64_t time_ms; /* the moment, for expiry; 0: the clock has not been read yet, see view_has_value */
 } read_view;
 
 /* Enters the snapshot (NULL: none) and an epoch section, which the caller must leave, and fills *out. A
@@ -49,20 +53,31 @@ static inline holt_status view_enter(holt *db, snapshot *snap, read_view *out)
         return rc;
     }
     if (snap) {
-        *out = (read_view){snap, snap->version, snap->seqno};
+        *out = (read_view){snap, snap->version, snap->seqno, db, snap->time_ms};
         return HOLT_OK;
     }
     /* The seqno first, for the reason given in snapshot_take. */
     seqno at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
-    *out = (read_view){NULL, v, at < v->min_seqno ? v->min_seqno : at};
+    *out = (read_view){NULL, v, at < v->min_seqno ? v->min_seqno : at, db, 0};
     return HOLT_OK;
+}
+
+/* Whether an entry has a value at the moment of the view. If so, notes when it expires. */
+static inline bool view_has_value(read_view *view, uint8_t op, uint64_t expires_at_ms, value_sink *out)
+{
+    if (op != ENTRY_PUT_UNTIL) return op == ENTRY_PUT;
+    if (!view->time_ms) view->time_ms = db_time_ms(view->db);
+    if (!entry_is_live(op, expires_at_ms, view->time_ms)) return false;
+    out->expires_at_ms = expires_at_ms;
+    if (out->value) out->value->expires_at_ms = expires_at_ms;
+    return true;
 }
 
 /* Searches what is newer than the collection's tree: the memtables, newest first. true: that has decided, and
  * *rc is the result: HOLT_OK with the value in the sink, HOLT_NOT_FOUND, or why the sink has no room. Inside
  * the section. */
-static inline bool lookup_memtables(const read_view *view, const collection_version *s, slice key,
+static inline bool lookup_memtables(read_view *view, const collection_version *s, slice key,
                                     value_sink *out, holt_status *rc)
 {
     const version *v = view->version;
@@ -70,15 +85,16 @@ static inline bool lookup_memtables(const read_view *view, const collection_vers
     for (size_t i = 0; i < v->generation_count; i++) {
         if (!memtable_get(v->generations[i]->memtable, s->spec.id, key, view->at, &m)) continue;
         if (m.seqno <= s->cleared_seqno) return false; /* the collection was cleared since */
-        *rc = m.op == ENTRY_DELETE ? HOLT_NOT_FOUND : sink_put(out, m.value);
+        bool has_value = view_has_value(view, m.op, m.expires_at_ms, out);
+        *rc = has_value ? sink_put(out, m.value) : HOLT_NOT_FOUND;
         return true;
     }
     return false;
 }
 
 /* Copies the value of an entry out of the tree. Outside sections if it overflows. HOLT_NOT_FOUND: the entry
- * is a tombstone. */
-holt_status lookup_take(value_sink *out, const tree_hit *hit);
+ * is a tombstone, or has expired. */
+holt_status lookup_take(read_view *view, value_sink *out, const tree_hit *hit);
 
 void lookup_count_filters(holt *db, const tree_query *query);
 

@@ -2,6 +2,7 @@
 #include "db/version/snapshot.h"
 
 #include "base/status.h"
+#include "db/clock.h"
 #include "db/db.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@ holt_status snapshot_take(holt *db, snapshot *s)
     epoch_leave();
     s->version = v;
     s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
+    s->time_ms = db_time_ms(db); /* after the version: see clock.h */
     s->taken_ns = os_clock_ns(db->os);
     atomic_init(&s->pin, 0);
 

@@ -40,6 +40,8 @@ typedef struct tree_hold {
 typedef struct snapshot {
     version *version; /* a reference, guarded by snapshots.mu like the hold's; NULL: revoked, or not needed */
     seqno seqno;
+    uint64_t time_ms;               /* when it was taken, by the database's clock (db/clock.h): for the snapshot
+                                       an entry has expired if it had by then */
     uint64_t taken_ns;              /* 0: not taken */
     uint64_t expires_ns;            /* OS_FOREVER: never */
     const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */

@@ -1,0 +1,504 @@
+/* test_expiry.c -- values that expire, in collections of both kinds: who sees them until when.
+ *
+ * The clock is the simulator's, and is set forward and back by hand. Each test lets the value be read from the
+ * memtable, from the tree, and after a reopen, as expiry is decided in a different place for each.
+ */
+#include "db/clock.h"
+#include "db/db.h"
+#include "os/sim/sim.h"
+#include "support/db_fixture.h"
+#include "support/must.h"
+
+#include <stdio.h>
+
+enum { KINDS = 2, MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
+
+static const uint32_t kinds[KINDS] = {HOLT_LSM, HOLT_BTREE};
+static const char *const kind_names[KINDS] = {"lsm", "btree"};
+
+static holt_collection *open_kind(db_fixture *f, unsigned kind)
+{
+    holt_collection *c = NULL;
+    holt_collection_options o = {.kind = kinds[kind], .flags = HOLT_CREATE_OR_OPEN};
+    expect_ok(holt_collection_create(f->db, kind_names[kind], &o, &c));
+    return c;
+}
+
+/* Where the value is when it is looked up. */
+typedef enum where { IN_MEMTABLE, IN_TREE, REOPENED, WHERES } where;
+
+static holt_collection *move(db_fixture *f, holt_collection *c, unsigned kind, where w)
+{
+    if (w == IN_TREE) expect_ok(holt_flush(f->db));
+    if (w == REOPENED) {
+        db_fixture_reopen(f);
+        return open_kind(f, kind);
+    }
+    return c;
+}
+
+static uint64_t now_ms(db_fixture *f)
+{
+    return db_time_ms(f->db);
+}
+
+/* Sets the wall clock to that time, forward or back. */
+static void set_clock(db_fixture *f, uint64_t ms)
+{
+    sim_set_wall_clock(f->os, (int64_t)(ms - os_time_ms(f->os)));
+}
+
+static holt_status put_until(holt_collection *c, holt_txn *t, const char *key, const char *value, uint64_t ms)
+{
+    holt_put_options o = {.expires_at_ms = ms};
+    return holt_put_with(c, t, holt_str(key), holt_str(value), &o);
+}
+
+/* The key has this value with this expiry, as all calls see it; value NULL: it has none. */
+static void expect_until(holt_collection *c, holt_txn *t, const char *key, const char *value, uint64_t ms)
+{
+    holt_value v = HOLT_VALUE_INIT;
+    uint64_t expiry = 1;
+    size_t size;
+    char room[64];
+    const holt_status want = value ? HOLT_OK : HOLT_NOT_FOUND;
+    v.expires_at_ms = 77;
+    expect_status(want, holt_get(c, t, holt_str(key), &v));
+    assert_int_equal(v.expires_at_ms, ms);
+    assert_int_equal(v.size, value ? strlen(value) : 0);
+    if (value) assert_memory_equal(v.data, value, v.size);
+    holt_value_free(&v);
+    expect_status(want, holt_get_into(c, t, holt_str(key), room, sizeof room, &size));
+    expect_status(want, holt_exists(c, t, holt_str(key)));
+    expect_status(want, holt_expiry(c, t, holt_str(key), &expiry));
+    assert_int_equal(expiry, ms);
+
+    holt_cursor *cur = open_cursor(c, t);
+    bool found = holt_cursor_seek(cur, holt_str(key)) && holt_cursor_key(cur).size == strlen(key) &&
+                 memcmp(holt_cursor_key(cur).data, key, strlen(key)) == 0;
+    assert_int_equal(found, value != NULL);
+    if (value) assert_int_equal(holt_cursor_expires_at(cur), ms);
+    expect_ok(holt_cursor_close(cur));
+}
+
+/* ---------------------------------------------------------------- when values are seen */
+
+static void a_value_is_gone_from_its_millisecond_on(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            put(c, "a", "older");
+            if (w == IN_TREE) expect_ok(holt_flush(f->db)); /* it must not come to light again */
+            expect_ok(put_until(c, NULL, "a", "1", at));
+            expect_ok(put_until(c, NULL, "b", "", at + 1000));
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "a", "1", at);
+            set_clock(f, at - 500);
+            expect_until(c, NULL, "a", "1", at);
+            set_clock(f, at);
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_until(c, NULL, "b", "", at + 1000);
+            set_clock(f, at + 1000);
+            expect_until(c, NULL, "b", NULL, 0);
+            expect_ok(holt_flush(f->db));
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_ok(holt_compact(c, holt_str(NULL), holt_str(NULL)));
+            expect_until(c, NULL, "a", NULL, 0);
+        }
+    }
+}
+
+/* To the millisecond, by the clock itself: time goes on while the test runs, so it looks at the clock before and
+ * after each get. */
+static void the_millisecond_is_the_clocks(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    unsigned seen = 0, gone = 0;
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t at = now_ms(f) + 3;
+        expect_ok(put_until(f->c, NULL, "a", "1", at));
+        for (;;) {
+            uint64_t before = now_ms(f);
+            holt_status rc = holt_exists(f->c, NULL, holt_str("a"));
+            uint64_t after = now_ms(f);
+            if (after < at) expect_ok(rc);
+            if (before >= at) expect_status(HOLT_NOT_FOUND, rc);
+            seen += rc == HOLT_OK;
+            gone += rc == HOLT_NOT_FOUND;
+            if (rc == HOLT_NOT_FOUND) break;
+            sim_advance(f->os, 300000);
+        }
+    }
+    assert_true(seen > 200 && gone == 200);
+}
+
+static void a_put_replaces_the_expiry(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            expect_ok(put_until(c, NULL, "forever", "1", at));
+            expect_ok(put_until(c, NULL, "later", "1", at));
+            expect_ok(put_until(c, NULL, "again", "1", at));
+            expect_ok(put_until(c, NULL, "deleted", "1", at));
+            c = move(f, c, k, w);
+            put(c, "forever", "2");
+            expect_ok(put_until(c, NULL, "later", "2", at + HOUR_MS));
+            expect_ok(holt_delete(c, NULL, holt_str("deleted")));
+            expect_until(c, NULL, "forever", "2", 0);
+            expect_until(c, NULL, "deleted", NULL, 0);
+            set_clock(f, at);
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "forever", "2", 0);
+            expect_until(c, NULL, "later", "2", at + HOUR_MS);
+            expect_until(c, NULL, "again", NULL, 0);
+            put(c, "again", "3");
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "again", "3", 0);
+        }
+    }
+}
+
+/* A put with a time in the past leaves the key without a value; what it had before is replaced all the same. */
+static void a_time_in_the_past_means_no_value(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        put(c, "a", "1");
+        put(c, "b", "1");
+        expect_ok(holt_flush(f->db));
+        expect_ok(put_until(c, NULL, "a", "2", 1));
+        expect_ok(put_until(c, NULL, "b", "2", UINT64_MAX));
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_until(c, NULL, "b", "2", UINT64_MAX);
+        }
+    }
+}
+
+/* The value is larger than a block: its expiry is in the leaf, the value elsewhere. */
+static void large_values_expire(void **state)
+{
+    enum { LARGE_BYTES = 200 * 1024 };
+    db_fixture *f = (db_fixture *)*state;
+    char *large = (char *)must_alloc(LARGE_BYTES + 1);
+    memset(large, 'x', LARGE_BYTES);
+    large[LARGE_BYTES] = 0;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS, expiry;
+        expect_ok(put_until(c, NULL, "large", large, at));
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            c = move(f, c, k, w);
+            expect_get(c, NULL, "large", large);
+            expect_ok(holt_expiry(c, NULL, holt_str("large"), &expiry));
+            assert_int_equal(expiry, at);
+        }
+        set_clock(f, at);
+        expect_until(c, NULL, "large", NULL, 0);
+        expect_ok(holt_flush(f->db));
+        expect_until(c, NULL, "large", NULL, 0);
+    }
+    free(large);
+}
+
+/* ---------------------------------------------------------------- readers with a time of their own */
+
+/* A snapshot keeps what had not expired when it was taken, whatever is flushed and merged meanwhile. */
+static void a_snapshot_has_the_time_of_its_beginning(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < REOPENED; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            expect_ok(put_until(c, NULL, "a", "1", at));
+            move(f, c, k, w);
+            holt_txn *before = begin(f->db, HOLT_TXN_READ_ONLY);
+            holt_cursor *cur = open_cursor(c, NULL), *in_txn = open_cursor(c, before);
+            set_clock(f, at);
+            holt_txn *after = begin(f->db, HOLT_TXN_READ_ONLY);
+            for (int i = 0; i < 3; i++) {
+                if (i == 1) expect_ok(holt_flush(f->db));
+                if (i == 2) expect_ok(holt_compact(c, holt_str(NULL), holt_str(NULL)));
+                expect_until(c, before, "a", "1", at);
+                expect_until(c, after, "a", NULL, 0);
+                expect_until(c, NULL, "a", NULL, 0);
+                assert_true(holt_cursor_first(cur));
+                expect_entry(cur, "a", "1");
+                assert_true(holt_cursor_last(in_txn));
+                expect_entry(in_txn, "a", "1");
+            }
+            expect_ok(holt_cursor_refresh(cur));
+            assert_false(holt_cursor_first(cur));
+            expect_ok(holt_cursor_close(cur));
+            expect_ok(holt_cursor_close(in_txn));
+            holt_rollback(before);
+            holt_rollback(after);
+        }
+    }
+}
+
+static void put_number(holt_collection *c, unsigned i, uint64_t expires)
+{
+    char key[16];
+    snprintf(key, sizeof key, "%05u", i);
+    expect_ok(put_until(c, NULL, key, key, expires));
+}
+
+static int number_at(const holt_cursor *cur)
+{
+    char key[16] = {0};
+    holt_slice shown = holt_cursor_key(cur);
+    assert_int_equal(shown.size, 5);
+    memcpy(key, shown.data, shown.size);
+    return atoi(key);
+}
+
+/* Walks and seeks in both directions over entries of which long sequences have expired, between tombstones, in
+ * memtable, tree and both. */
+static void cursors_pass_over_what_has_expired(void **state)
+{
+    enum { ENTRIES = 1200 };
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS;
+        bool live[ENTRIES];
+        for (unsigned pass = 0; pass < 2; pass++) {
+            for (unsigned i = pass; i < ENTRIES; i += pass + 1) {
+                char key[16];
+                unsigned group = i / 100 % 4;
+                snprintf(key, sizeof key, "%05u", i);
+                live[i] = group == 0 || i % 97 == 0;
+                put_number(c, i, live[i] ? (i % 2 ? 0 : at + 1) : at);
+                if (group == 3 && i % 97) expect_ok(holt_delete(c, NULL, holt_str(key)));
+            }
+            if (pass == 0) expect_ok(holt_flush(f->db));
+        }
+        set_clock(f, at);
+        holt_cursor *cur = open_cursor(c, NULL);
+        int i = -1;
+        while (holt_cursor_next(cur)) {
+            do
+                i++;
+            while (!live[i]);
+            assert_int_equal(number_at(cur), i);
+            assert_int_equal(holt_cursor_expires_at(cur), i % 2 ? 0 : at + 1);
+        }
+        expect_ok(holt_cursor_status(cur));
+        for (i = ENTRIES; holt_cursor_prev(cur);) {
+            do
+                i--;
+            while (!live[i]);
+            assert_int_equal(number_at(cur), i);
+            assert_int_equal(holt_cursor_expires_at(cur), i % 2 ? 0 : at + 1);
+        }
+        expect_ok(holt_cursor_status(cur));
+        assert_int_equal(holt_cursor_expires_at(cur), 0); /* not positioned */
+        for (unsigned to = 0; to < ENTRIES; to += 13) {
+            char key[16];
+            snprintf(key, sizeof key, "%05u", to);
+            unsigned up = to, down = to;
+            while (up < ENTRIES && !live[up])
+                up++;
+            while (down && !live[down])
+                down--;
+            assert_int_equal(holt_cursor_seek(cur, holt_str(key)), up < ENTRIES);
+            if (up < ENTRIES) assert_int_equal(number_at(cur), up);
+            assert_true(holt_cursor_seek_last(cur, holt_str(key))); /* 0 is live */
+            assert_int_equal(number_at(cur), down);
+        }
+        expect_ok(holt_cursor_close(cur));
+        assert_int_equal(holt_cursor_expires_at(NULL), 0);
+    }
+}
+
+/* ---------------------------------------------------------------- conditions */
+
+static holt_status put_if(holt_collection *c, const char *key, const char *value, uint32_t flags,
+                          uint64_t seen, uint64_t expires)
+{
+    holt_put_options o = {.flags = flags, .version = seen, .expires_at_ms = expires};
+    return holt_put_with(c, NULL, holt_str(key), holt_str(value), &o);
+}
+
+/* The lookup and the commit leader both must take an expired value for none. */
+static void conditions_take_what_has_expired_for_absent(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            holt_value v = HOLT_VALUE_INIT;
+            expect_ok(put_if(c, "a", "1", HOLT_PUT_IF_ABSENT, 0, at));
+            c = move(f, c, k, w);
+            expect_status(HOLT_EXISTS, put_if(c, "a", "2", HOLT_PUT_IF_ABSENT, 0, 0));
+            expect_ok(holt_get(c, NULL, holt_str("a"), &v));
+            expect_ok(put_if(c, "a", "2", HOLT_PUT_IF_VERSION, v.version, at));
+            expect_ok(put_if(c, "a", "1", HOLT_PUT_IF_PRESENT, 0, at));
+            expect_until(c, NULL, "a", "1", at);
+            c = move(f, c, k, w);
+            set_clock(f, at);
+            expect_status(HOLT_NOT_FOUND, put_if(c, "a", "2", HOLT_PUT_IF_PRESENT, 0, 0));
+            expect_status(HOLT_CONFLICT, put_if(c, "a", "2", HOLT_PUT_IF_VERSION, v.version, 0));
+            expect_words("no value any more");
+            expect_ok(put_if(c, "a", "3", HOLT_PUT_IF_VERSION, 0, 0));
+            expect_until(c, NULL, "a", "3", 0);
+            expect_ok(put_if(c, "a", "4", HOLT_PUT_IF_PRESENT, 0, 1)); /* and gone */
+            expect_ok(put_if(c, "a", "5", HOLT_PUT_IF_ABSENT, 0, 0));
+            expect_until(c, NULL, "a", "5", 0);
+            expect_ok(holt_delete(c, NULL, holt_str("a")));
+            holt_value_free(&v);
+        }
+    }
+}
+
+static void a_sum_keeps_the_expiry_of_the_number(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            int64_t sum;
+            expect_ok(put_until(c, NULL, "n", "40", at));
+            c = move(f, c, k, w);
+            expect_ok(holt_add(c, NULL, holt_str("n"), 2, &sum));
+            assert_int_equal(sum, 42);
+            expect_until(c, NULL, "n", "42", at);
+            c = move(f, c, k, w);
+            expect_ok(holt_add(c, NULL, holt_str("n"), INT64_MIN, &sum)); /* all the room there is */
+            expect_until(c, NULL, "n", "-9223372036854775766", at);
+            set_clock(f, at);
+            expect_ok(holt_add(c, NULL, holt_str("n"), 7, &sum));
+            assert_int_equal(sum, 7);
+            expect_until(c, NULL, "n", "7", 0);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- transactions */
+
+static holt_status note_expiry(void *ctx, const holt_batch_entry *e)
+{
+    *(uint64_t *)ctx = e->expires_at_ms;
+    return HOLT_OK;
+}
+
+static void batches_carry_the_expiry(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS, shown = 0;
+        holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
+        expect_ok(put_until(c, t, "a", "1", at));
+        expect_ok(holt_batch_iterate(t, note_expiry, &shown));
+        assert_int_equal(shown, at);
+        expect_ok(holt_commit(t));
+        holt_rollback(t);
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "a", "1", at);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- the clock */
+
+static void a_clock_that_is_set_back_brings_nothing_back(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            expect_ok(put_until(c, NULL, "a", "1", at));
+            expect_ok(put_until(c, NULL, "b", "1", at + 3 * HOUR_MS));
+            set_clock(f, at);
+            expect_until(c, NULL, "a", NULL, 0);
+            set_clock(f, at - 2 * HOUR_MS);
+            expect_until(c, NULL, "a", NULL, 0);
+            c = move(f, c, k, w); /* an orderly close records the time */
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_until(c, NULL, "b", "1", at + 3 * HOUR_MS);
+            assert_true(now_ms(f) >= at);
+        }
+    }
+}
+
+/* After a kill the next process knows the time at which the last value with an expiry was put, from the log,
+ * or the manifest. */
+static void the_log_remembers_the_time(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS;
+        expect_ok(put_until(c, NULL, "a", "1", at));
+        set_clock(f, at);
+        expect_until(c, NULL, "a", NULL, 0);
+        expect_ok(put_until(c, NULL, "b", "1", at + HOUR_MS));
+        set_clock(f, at - HOUR_MS);
+        db_fixture after = {.os = sim_clone(f->os, 1), .simulated = true, .path = "/db"};
+        assert_true(os_time_ms(after.os) < at);
+        for (int reader = 1; reader >= 0; reader--) {
+            db_fixture_open(&after, reader ? HOLT_OPEN_READ_ONLY : 0);
+            expect_ok(holt_collection_open(after.db, kind_names[k], &c));
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_until(c, NULL, "b", "1", at + HOUR_MS);
+            db_fixture_close(&after);
+        }
+        sim_destroy(after.os);
+    }
+}
+
+/* ---------------------------------------------------------------- bad input */
+
+static void bad_calls_are_refused(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    uint64_t ms = 5;
+    expect_status(HOLT_INVALID, holt_expiry(f->c, NULL, holt_str("a"), NULL));
+    expect_words("ms (out) is NULL");
+    expect_status(HOLT_INVALID, holt_expiry(NULL, NULL, holt_str("a"), &ms));
+    assert_int_equal(ms, 0);
+    expect_status(HOLT_INVALID, holt_expiry(f->c, NULL, holt_bytes(NULL, 3), &ms));
+    holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
+    expect_status(HOLT_INVALID, holt_expiry(f->c, t, holt_str("a"), &ms));
+    holt_rollback(t);
+    t = begin(f->db, HOLT_TXN_READ_ONLY);
+    expect_status(HOLT_READ_ONLY, put_until(f->c, t, "a", "1", 5));
+    holt_rollback(t);
+}
+
+#define ON_SIM(test) cmocka_unit_test_setup_teardown(test, db_fixture_sim, db_fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_SIM(a_value_is_gone_from_its_millisecond_on),
+        ON_SIM(the_millisecond_is_the_clocks),
+        ON_SIM(a_put_replaces_the_expiry),
+        ON_SIM(a_time_in_the_past_means_no_value),
+        ON_SIM(large_values_expire),
+        ON_SIM(a_snapshot_has_the_time_of_its_beginning),
+        ON_SIM(cursors_pass_over_what_has_expired),
+        ON_SIM(conditions_take_what_has_expired_for_absent),
+        ON_SIM(a_sum_keeps_the_expiry_of_the_number),
+        ON_SIM(batches_carry_the_expiry),
+        ON_SIM(a_clock_that_is_set_back_brings_nothing_back),
+        ON_SIM(the_log_remembers_the_time),
+        ON_SIM(bad_calls_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
