@@ -35,9 +35,11 @@ static void rebuild(const block *b)
     static uint8_t key[BLOCK_KEY_BYTES_MAX];
     block_builder *builder;
     if (block_builder_create(&builder, b->level, BLOCK_BYTES_MIN) != HOLT_OK) return;
+    if (b->level == 0 && block_gap_deleted(b, 0)) block_builder_delete_gap(builder);
     for (uint32_t i = 0; i < b->count; i++) {
         block_entry e = block_at(b, i);
         expect(block_builder_add(builder, slice_of(key, block_key(b, i, key)), &e) == HOLT_OK);
+        if (b->level == 0 && block_gap_deleted(b, i + 1)) block_builder_delete_gap(builder);
     }
     slice out;
     expect(block_builder_finish(builder, &out) == HOLT_OK);

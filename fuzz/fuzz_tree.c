@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 64 << 10, STEPS_MAX = 5000 };
 
-/* The tail: root {offset, length}, filter {offset, length, lines}, all u32; height and probes, u8; entries
- * u16. */
+/* The tail: root {offset, length}, filter {offset, length, lines}, all u32; height and probes, u8, the
+ * latter's high bit: some gaps are deleted; entries u16. */
 enum { TAIL_SIZE = 5 * 4 + 2 + 2 };
 
 static const uint64_t DATABASE_ID[2] = {1, 2};
@@ -49,7 +49,8 @@ static tree_root image_root(image *f, const uint8_t *tail)
     tree_root root = {.bytes = f->size, .height = tail[20], .entries = get_u16le(tail + 22)};
     root.filter = mended_ptr(f, get_u32le(tail + 8), get_u32le(tail + 12), 0, true);
     root.filter_lines = get_u32le(tail + 16);
-    root.filter_probes = tail[21];
+    root.filter_probes = tail[21] & 0x7f;
+    root.gaps = tail[21] >> 7;
     root.root = mended_ptr(f, get_u32le(tail), get_u32le(tail + 4), TREE_DEPTH_MAX, false);
     return root;
 }

@@ -529,6 +529,15 @@ HOLT_API holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key
  *   HOLT_NOT_FOUND  there is no such key; *ms is 0, as after any other failure */
 HOLT_API holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms);
 
+/* Changes the time at which the key's value expires, in milliseconds since 1970 UTC; 0 = never. A time in the
+ * past leaves the key without a value at once. As with holt_add, reading and writing are one step in commit
+ * order: the value is the newest one. It is written again, with its new time, so the cost is that of a get
+ * and a put.
+ *   HOLT_NOT_FOUND  there is no such key, or it has expired
+ *   HOLT_INVALID    the transaction is blind
+ * Other errors as for holt_put. The key is looked up, which may read from disk: HOLT_CORRUPT is possible. */
+HOLT_API holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key, uint64_t ms);
+
 /* Deletes a key. HOLT_OK also if the key does not exist. Errors as for holt_put; on a full disk deletes are
  * still accepted. */
 HOLT_API holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key);
@@ -545,7 +554,7 @@ enum {
                                  oldest snapshot is revoked: reads from it return HOLT_BUSY. So is a
                                  snapshot that is older than max_reader_age_ms */
     HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors,
-                                 HOLT_PUT_IF_... and holt_add return HOLT_INVALID */
+                                 HOLT_PUT_IF_..., holt_add and holt_expire return HOLT_INVALID */
     HOLT_TXN_SERIALIZABLE = 4 /* (later) */
 };
 

@@ -37,11 +37,23 @@ typedef enum entry_op {
                               show deleted gaps instead */
 } entry_op;
 
+/* Whether an entry has no value: a tombstone or a boundary. */
+static inline bool entry_op_is_empty(uint8_t op)
+{
+    return !(op & 1);
+}
+
 /* Whether an entry gives its key a value at that time, in milliseconds since 1970: it is a put that has not
  * expired. To every reader an expired put is the same as a tombstone. */
 static inline bool entry_is_live(uint8_t op, uint64_t expires_at_ms, uint64_t time_ms)
 {
     return op == ENTRY_PUT || (op == ENTRY_PUT_UNTIL && expires_at_ms > time_ms);
+}
+
+/* What an entry is at that time: an expired put is a tombstone. */
+static inline uint8_t entry_op_at(uint8_t op, uint64_t expires_at_ms, uint64_t time_ms)
+{
+    return op == ENTRY_PUT_UNTIL && expires_at_ms <= time_ms ? ENTRY_DELETE : op;
 }
 
 typedef struct iterator iterator;
@@ -53,10 +65,10 @@ typedef struct iterator_ops {
     void (*prev)(iterator *it);                 /* only when valid */
     void (*seek)(iterator *it, slice key);      /* the first entry >= key */
     void (*seek_last)(iterator *it, slice key); /* the last entry <= key */
-    /* Moves past the tombstone that the iterator is on and past all tombstones that follow it, in the
-     * direction given, which must be that of the last move. Stops at the first entry that is not a tombstone,
-     * or that is at or past the limit (open: none). Has the effect of repeated next or prev at a fraction of
-     * the cost. Only when valid. */
+    /* Moves past the tombstone or boundary that the iterator is on and past all tombstones and boundaries
+     * that follow it, in the direction given, which must be that of the last move. Stops at the first entry
+     * that is neither, or that is at or past the limit (open: none). Has the effect of repeated next or prev
+     * at a fraction of the cost. Only when valid. */
     void (*skip_tombstones)(iterator *it, bool backward, slice limit);
     /* Loads `value` of the current entry, if the iterator has deferred that because of its cost
      * (value_pending). */
@@ -86,7 +98,7 @@ static inline bool iterator_past(slice key, bool backward, slice limit)
 
 static inline bool iterator_on_skippable(const iterator *it, bool backward, slice limit)
 {
-    return it->valid && it->op == ENTRY_DELETE && !iterator_past(it->key, backward, limit);
+    return it->valid && entry_op_is_empty(it->op) && !iterator_past(it->key, backward, limit);
 }
 
 /* skip_tombstones for an iterator that has no faster way. */

@@ -14,6 +14,9 @@
  * it is an exception: a first entry with the empty key does not take part in the prefix. block_key() is the
  * only way to get a whole key.
  *
+ * Between two neighbouring entries of a leaf, before its first and after its last, there is a gap, which may
+ * be deleted (base/iterator.h). Gaps are numbered: gap i is before entry i, and gap `count` after the last.
+ *
  * On disk      block_format.h has the table of bytes. A block carries no checksum of its own: the pointer to
  *              it does.
  * Trust        block_check() validates everything once, when the bytes enter memory; afterwards the accessors
@@ -45,7 +48,7 @@ typedef struct block {
     const uint8_t *bytes;
     size_t size;
     uint32_t count;        /* entries; at least 1 */
-    uint32_t tombstones;
+    uint32_t tombstones;   /* entries without a value: tombstones and boundaries */
     uint8_t level;         /* 0 = leaf */
     bool wide_offsets;     /* u32 instead of u16 */
     bool first_empty;      /* entry 0 has the empty key, and the prefix is not part of it */
@@ -63,14 +66,16 @@ holt_status block_check(const void *bytes, size_t size);
 static inline void block_open(block *b, const void *bytes, size_t size);
 
 typedef struct block_entry {
-    uint8_t op;    /* entry_op: ENTRY_PUT, ENTRY_DELETE or ENTRY_PUT_UNTIL */
+    uint8_t op;    /* entry_op */
     bool overflow; /* the value is a list of encoded pointers to the pieces that hold the real value */
     slice suffix;  /* the key after the block's prefix; empty for an empty first key */
-    slice value;   /* empty for a tombstone */
+    slice value;   /* empty for a tombstone or a boundary */
     uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL */
 } block_entry;
 
 static inline block_entry block_at(const block *b, uint32_t index);
+/* Whether gap `index` (0..count) of a leaf is deleted. */
+static inline bool block_gap_deleted(const block *b, uint32_t index);
 /* The index of the first entry whose key is >= key (count if none); *equal: its key is `key`. */
 static inline uint32_t block_lower_bound(const block *b, slice key, bool *equal);
 /* A lower limit for the result of block_lower_bound, found from the heads alone, without reading any
@@ -105,6 +110,8 @@ bool        block_builder_fits(const block_builder *b, slice key, const block_en
 /* Adds a copy of an entry; `key` is the whole key, entry->suffix is ignored. Keys must ascend strictly.
  * Returns HOLT_TOO_LARGE if the block would exceed 4 GiB. */
 holt_status block_builder_add(block_builder *b, slice key, const block_entry *entry);
+/* Marks the gap after the last entry so far (before the first one, if there is none yet) as deleted. */
+void        block_builder_delete_gap(block_builder *b);
 uint32_t    block_builder_count(const block_builder *b);
 /* The size of the block if it were finished now: exact while keys are below 128 bytes, a few bytes per entry
  * too large with longer keys. */

@@ -24,6 +24,7 @@ typedef struct builder_item {
 struct block_builder {
     size_t block_bytes; /* constant */
     uint8_t level;
+    bool gap_before; /* the gap before the first entry is deleted */
     uint32_t tombstones;
     uint32_t count;
     uint32_t unprefixed; /* 1 if the first key is empty, else 0 */
@@ -63,6 +64,7 @@ void block_builder_destroy(block_builder *b)
 void block_builder_reset(block_builder *b, uint8_t level)
 {
     b->level = level;
+    b->gap_before = false;
     b->tombstones = 0;
     b->count = 0;
     b->unprefixed = 0;
@@ -153,8 +155,8 @@ __attribute__((unused)) static bool entry_is_valid(const block_builder *b, slice
     if (b->count > 0 && slice_compare(item_key(b, b->count - 1), key) >= 0) return false;
     if (b->level > 0)
         return entry->op == ENTRY_PUT && !entry->overflow && entry->value.size == BLOCK_PTR_SIZE;
-    if (entry->op == ENTRY_DELETE) return entry->value.size == 0 && !entry->overflow;
-    return entry->op == ENTRY_PUT || entry->op == ENTRY_PUT_UNTIL;
+    if (entry->op < ENTRY_PUT || entry->op > ENTRY_BOUNDARY) return false;
+    return !entry_op_is_empty(entry->op) || (entry->value.size == 0 && !entry->overflow);
 }
 
 static holt_status builder_reserve(block_builder *b, size_t bytes)
@@ -185,13 +187,22 @@ holt_status block_builder_add(block_builder *b, slice key, const block_entry *en
     bytes_copy(b->data + b->data_size, key.data, key.size);
     bytes_copy(b->data + b->data_size + key.size, entry->value.data, entry->value.size);
     b->data_size += key.size + entry->value.size;
-    b->tombstones += entry->op == ENTRY_DELETE;
+    b->tombstones += entry_op_is_empty(entry->op);
     b->count = t.count;
     b->unprefixed = t.unprefixed;
     b->prefix_size = t.prefix_size;
     b->fixed_bytes = t.fixed_bytes;
     b->key_bytes = t.key_bytes;
     return HOLT_OK;
+}
+
+void block_builder_delete_gap(block_builder *b)
+{
+    assert(b->level == 0);
+    if (b->count == 0)
+        b->gap_before = true;
+    else
+        b->items[b->count - 1].tag |= BLOCK_TAG_GAP_AFTER;
 }
 
 uint32_t block_builder_count(const block_builder *b)
@@ -252,7 +263,8 @@ static void encode_block_header(const block_builder *b, bool wide, uint8_t *p)
     memset(p, 0, BLOCK_HEADER_SIZE + block_prefix_padded(b->prefix_size));
     p[BLOCK_MAGIC] = BLOCK_MAGIC_BYTE;
     p[BLOCK_LEVEL] = b->level;
-    p[BLOCK_FLAGS] = (uint8_t)((wide ? BLOCK_FLAG_WIDE : 0) | (b->unprefixed ? BLOCK_FLAG_FIRST_EMPTY : 0));
+    p[BLOCK_FLAGS] = (uint8_t)((wide ? BLOCK_FLAG_WIDE : 0) | (b->unprefixed ? BLOCK_FLAG_FIRST_EMPTY : 0) |
+                               (b->gap_before ? BLOCK_FLAG_GAP_BEFORE : 0));
     put_u32le(p + BLOCK_COUNT, b->count);
     put_u32le(p + BLOCK_TOMBSTONES, b->tombstones);
     put_u16le(p + BLOCK_PREFIX_SIZE, (uint16_t)b->prefix_size);

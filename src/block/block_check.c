@@ -29,7 +29,9 @@ static const char *header_problem(const uint8_t *p, size_t size)
     if (size < BLOCK_HEADER_SIZE) return "shorter than its header";
     if (size > UINT32_MAX) return "longer than 4 GiB";
     if (p[BLOCK_MAGIC] != BLOCK_MAGIC_BYTE) return "wrong magic byte";
-    if (p[BLOCK_FLAGS] & ~(BLOCK_FLAG_WIDE | BLOCK_FLAG_FIRST_EMPTY)) return "unknown flag";
+    if (p[BLOCK_FLAGS] & ~(BLOCK_FLAG_WIDE | BLOCK_FLAG_FIRST_EMPTY | BLOCK_FLAG_GAP_BEFORE))
+        return "unknown flag";
+    if (p[BLOCK_LEVEL] > 0 && p[BLOCK_FLAGS] & BLOCK_FLAG_GAP_BEFORE) return "deleted gap in an inner node";
     if (p[BLOCK_ZERO_1] || get_u16le(p + BLOCK_ZERO_2)) return "reserved bytes of the header are not zero";
 
     uint32_t count = get_u32le(p + BLOCK_COUNT);
@@ -69,16 +71,17 @@ static const char *pointers_problem(slice list)
     return NULL;
 }
 
-/* Decodes the entry at *at and moves *at past it. NULL, or what is wrong. */
-static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entry *e)
+/* Decodes the entry at *at, whose tag may have the bits `known`, and moves *at past it. NULL, or what is
+ * wrong. */
+static const char *entry_take(const uint8_t **at, const uint8_t *end, uint8_t known, block_entry *e)
 {
     const uint8_t *p = *at;
     if (p == end) return "begins past the end";
     uint8_t tag = *p++;
     e->op = tag & BLOCK_TAG_OP;
     e->overflow = tag & BLOCK_TAG_OVERFLOW;
-    if (tag & ~(BLOCK_TAG_OP | BLOCK_TAG_OVERFLOW)) return "unknown flag";
-    if (e->op < ENTRY_PUT || e->op > ENTRY_PUT_UNTIL) return "unknown operation";
+    if (tag & ~known) return "unknown flag";
+    if (e->op < ENTRY_PUT || e->op > ENTRY_BOUNDARY) return "unknown operation";
 
     p = take_size(p, end, &e->suffix.size);
     if (!p) return "bad key size";
@@ -103,7 +106,8 @@ static const char *entry_problem(const block *b, const block_entry *e)
         if (e->value.size != BLOCK_PTR_SIZE) return "value is not a pointer";
         return pointers_problem(e->value);
     }
-    if (e->op == ENTRY_DELETE && (e->value.size > 0 || e->overflow)) return "tombstone with a value";
+    if (entry_op_is_empty(e->op) && (e->value.size > 0 || e->overflow))
+        return "tombstone or boundary with a value";
     return e->overflow ? pointers_problem(e->value) : NULL;
 }
 
@@ -128,17 +132,18 @@ static const char *key_problem(const block *b, uint32_t index, slice suffix, sli
 static holt_status check_entries(const block *b, const uint8_t **at)
 {
     const uint8_t *end = b->bytes + b->size;
+    const uint8_t known = BLOCK_TAG_OP | BLOCK_TAG_OVERFLOW | (b->level > 0 ? 0 : BLOCK_TAG_GAP_AFTER);
     uint32_t tombstones = 0;
     slice before = {NULL, 0};
     for (uint32_t i = 0; i < b->count; i++) {
         if (block_offset_at(b->offsets, b->wide_offsets, i) != (size_t)(*at - b->bytes))
             return corrupt_entry(i, "offset is not the end of the previous entry");
         block_entry e;
-        const char *problem = entry_take(at, end, &e);
+        const char *problem = entry_take(at, end, known, &e);
         if (!problem) problem = key_problem(b, i, e.suffix, before);
         if (!problem) problem = entry_problem(b, &e);
         if (problem) return corrupt_entry(i, problem);
-        tombstones += e.op == ENTRY_DELETE;
+        tombstones += entry_op_is_empty(e.op);
         before = e.suffix;
     }
     return tombstones == b->tombstones ? HOLT_OK : corrupt_block("wrong number of tombstones");

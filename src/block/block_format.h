@@ -6,10 +6,11 @@
  *   offset  size     field
  *        0     1     magic, 0xb1
  *        1     1     level: 0 leaf, else inner node
- *        2     1     flags: 1 wide offsets, 2 the first key is empty; others zero
+ *        2     1     flags: 1 wide offsets, 2 the first key is empty, 4 (leaves only) the gap before the
+ *                    first entry is deleted; others zero
  *        3     1     zero
  *        4     4     n, number of entries (>= 1)
- *        8     4     number of tombstones among them
+ *        8     4     number of entries without a value among them: tombstones and boundaries
  *       12     2     p, size of the prefix
  *       14     2     zero
  *       16     p     prefix, then zeros to a multiple of 4
@@ -21,10 +22,10 @@
  * Offsets are wide if and only if the entries end past byte 65535.
  *
  *   An entry:
- *        0     1     low four bits: op (1 put, 2 delete, 3 put-until); 16: the value is an overflow list;
- *                    others zero
+ *        0     1     low four bits: op (1 put, 2 delete, 3 put-until, 4 boundary); 16: the value is an
+ *                    overflow list; 32 (leaves only): the gap after the entry is deleted; others zero
  *              1-3   varint s, size of the suffix; p + s <= 65535 (s = 0 for an empty first key)
- *              1-5   varint v, size of the value; 0 for a delete
+ *              1-5   varint v, size of the value; 0 for a delete and a boundary
  *              8     only put-until: expiry, milliseconds since 1970
  *              s     suffix
  *              v     value
@@ -32,6 +33,9 @@
  * Keys ascend strictly. Flag 2 is set if and only if the first key is empty; that entry has the empty suffix,
  * and the prefix is not part of its key. An overflow list is one or more pointers to overflow pieces; an
  * inner node's entries are all puts of one pointer.
+ *
+ * A deleted gap (base/iterator.h) that reaches from one leaf into the next is flagged in both: after the last
+ * entry of the one, and before the first entry of the other.
  *
  *   A pointer:
  *        0     8     offset in the file; offset + length fits in 64 bits
@@ -57,9 +61,9 @@ enum {
 };
 
 enum { BLOCK_MAGIC_BYTE = 0xb1 };
-enum { BLOCK_FLAG_WIDE = 1, BLOCK_FLAG_FIRST_EMPTY = 2 };
+enum { BLOCK_FLAG_WIDE = 1, BLOCK_FLAG_FIRST_EMPTY = 2, BLOCK_FLAG_GAP_BEFORE = 4 };
 enum { BLOCK_ENTRY_TAG = 0, BLOCK_ENTRY_SIZES = 1 };
-enum { BLOCK_TAG_OP = 0x0f, BLOCK_TAG_OVERFLOW = 0x10 };
+enum { BLOCK_TAG_OP = 0x0f, BLOCK_TAG_OVERFLOW = 0x10, BLOCK_TAG_GAP_AFTER = 0x20 };
 enum { BLOCK_NARROW_END_MAX = 65535, BLOCK_PADDING = 4096 };
 enum { BLOCK_HEAD_SIZE = 4, BLOCK_EXPIRY_SIZE = 8 };
 

@@ -72,6 +72,13 @@ static inline block_entry block_at(const block *b, uint32_t index)
     };
 }
 
+static inline bool block_gap_deleted(const block *b, uint32_t index)
+{
+    assert(b->level == 0 && index <= b->count);
+    if (index == 0) return b->bytes[BLOCK_FLAGS] & BLOCK_FLAG_GAP_BEFORE;
+    return b->bytes[block_offset_at(b->offsets, b->wide_offsets, index - 1)] & BLOCK_TAG_GAP_AFTER;
+}
+
 static inline size_t block_key_size(const block *b, uint32_t index)
 {
     return b->first_empty && index == 0 ? 0 : b->prefix_size + block_at(b, index).suffix.size;

@@ -162,6 +162,7 @@ typedef struct btree_batch {
     iterator *changes;   /* borrowed; on its first change (tree_apply.h has the requirements) */
     size_t block_bytes;
     bool dense;          /* full blocks, for entries that are unlikely to change soon */
+    uint64_t time_ms;    /* changes that have expired by then are deletes */
 } btree_batch;
 /* Applies a batch to a version. Each call takes up to `changes` changes. When *done, *next is the new
  * version, with one reference. */

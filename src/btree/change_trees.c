@@ -38,7 +38,7 @@ holt_status btree_change_apply(btree_change *c, const btree_batch *batch, size_t
         rc = change_check_base(batch->base);
         if (rc != HOLT_OK) return rc;
         change_begin_step(c, batch->dense ? PAGES_IN_LINE : PAGES_TOGETHER);
-        tree_apply_input input = {batch->changes, batch->block_bytes, batch->dense};
+        tree_apply_input input = {batch->changes, batch->block_bytes, batch->dense, batch->time_ms};
         rc = tree_apply_open(&c->apply, &c->pages, &batch->base->root, &input);
     }
     if (rc == HOLT_OK) rc = tree_apply_step(c->apply, changes, done);

@@ -60,6 +60,7 @@ struct lsm_merge {
     uint64_t *newest_seqnos; /* of the inputs */
     uint32_t level;          /* of the output */
     bool drop_tombstones;
+    uint64_t time_ms;
     bool finished;
     lsm_run *moved; /* the output of a trivial move; NULL: the inputs are rewritten */
     iterator *input;
@@ -121,6 +122,7 @@ holt_status lsm_merge_open(lsm_merge **out, lsm_tree *t, const lsm_pick *pick,
     m->first = pick->first;
     m->count = pick->count;
     m->level = pick->level;
+    m->time_ms = options->time_ms;
     m->drop_tombstones = pick->first + pick->count == t->count;
     holt_status rc = lsm_run_writer_create(&m->output, &options->output);
     if (rc == HOLT_OK) rc = list_inputs(m);
@@ -153,10 +155,12 @@ void lsm_merge_destroy(lsm_merge *m)
 static holt_status copy_entry(lsm_merge *m)
 {
     iterator *in = m->input;
-    if (in->op == ENTRY_DELETE && m->drop_tombstones) return HOLT_OK;
+    uint8_t op = entry_op_at(in->op, in->expires_at_ms, m->time_ms);
+    if (op == ENTRY_DELETE && m->drop_tombstones) return HOLT_OK;
+    if (op == ENTRY_DELETE) return lsm_run_writer_add(m->output, in->key, op, slice_of(NULL, 0), 0);
     holt_status rc = in->value_pending ? in->ops->load_value(in) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
-    return lsm_run_writer_add(m->output, in->key, in->op, in->value, in->expires_at_ms);
+    return lsm_run_writer_add(m->output, in->key, op, in->value, in->expires_at_ms);
 }
 
 holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)

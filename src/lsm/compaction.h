@@ -26,7 +26,8 @@
  *        are (trivial_move.h), and the merge is done. Otherwise an iterator over all inputs is opened, which
  *        shows the newest entry of each key.
  *     2. lsm_merge_step: copies entries to new files until about as many bytes as asked for are read. It
- *        drops tombstones if the oldest run is among the inputs: there is nothing left for them to hide.
+ *        drops tombstones if the oldest run is among the inputs: there is nothing left for them to hide. An
+ *        entry that has expired is a tombstone.
  *     3. lsm_merge_output: the new run, with the newest_seqno of the newest input.
  *     4. The caller checks that the inputs are still in the current tree (lsm_merge_applies), replaces them
  *        by the output (lsm_tree_replace) and records that in the manifest; or gives the output up
@@ -68,6 +69,7 @@ uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes);
 
 typedef struct lsm_merge_options {
     lsm_writer_options output;
+    uint64_t time_ms;        /* entries that have expired by then are tombstones */
     uint64_t move_bytes_min; /* files are moved, if possible, if they have at least this size on average */
 } lsm_merge_options;
 

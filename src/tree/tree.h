@@ -27,8 +27,9 @@ enum { TREE_OVERFLOW_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX =
 typedef struct tree_root {
     block_ptr root;       /* length 0: the tree is empty */
     uint32_t  height;     /* levels of blocks: 1 = the root is a leaf */
-    uint64_t  entries;    /* tombstones included */
-    uint64_t  tombstones;
+    uint64_t  entries;    /* tombstones and boundaries included */
+    uint64_t  tombstones; /* and boundaries */
+    uint64_t  gaps;       /* deleted gaps (base/iterator.h) */
     uint64_t  bytes;      /* of file space: blocks, overflow pieces and filter */
     block_ptr filter;     /* directory of the filter's pages (tree_filter.h); length 0: no filter */
     uint64_t  filter_lines;
@@ -49,8 +50,11 @@ holt_status tree_builder_create(tree_builder **out, tree_file_writer *file,
                                 const tree_build_options *options);
 /* Accepts NULL. The blocks of a tree that was not finished are garbage in the file. */
 void tree_builder_destroy(tree_builder *b);
-/* Keys must ascend strictly. op is ENTRY_PUT, ENTRY_PUT_UNTIL or ENTRY_DELETE. */
+/* Keys must ascend strictly. op is an entry_op. */
 holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value, uint64_t expires_at_ms);
+/* Marks the gap between the last entry so far and the next one (or the ends of the tree) as deleted. It is
+ * lost if the tree gets no entries. */
+void        tree_builder_delete_gap(tree_builder *b);
 uint64_t    tree_builder_bytes(const tree_builder *b); /* written and buffered so far */
 /* Writes the rest and returns the root. Without entries it is the root of the empty tree. */
 holt_status tree_builder_finish(tree_builder *b, tree_root *out);
@@ -73,7 +77,7 @@ typedef struct tree_query {
     uint32_t filter_negatives; /* and of these the ones that ruled the key out */
 } tree_query;
 
-/* The entry that a lookup found, a tombstone included. */
+/* The entry that a lookup found, a tombstone included. A key in a deleted gap is found as a tombstone. */
 typedef struct tree_hit {
     tree_entry entry;
     tree_file *file; /* with the overflow of the value, if it has one; borrowed */
@@ -86,6 +90,7 @@ typedef struct tree_buffer {
 } tree_buffer;
 void tree_buffer_deinit(tree_buffer *b);
 
+/* The key's entry. A boundary is TREE_ABSENT; a key without an entry in a deleted gap is a tombstone. */
 tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out);
 /* Never returns TREE_NOT_CACHED. TREE_FAILED: *status is the reason, whose message is this thread's
  * holt_error_message(). */
@@ -119,7 +124,7 @@ holt_status tree_estimate(tree_file *f, const tree_root *root, slice begin, slic
 /* ---------------------------------------------------------------- verifying: read/tree_verify.c */
 
 typedef struct tree_report {
-    uint64_t blocks, entries, tombstones, bytes;
+    uint64_t blocks, entries, tombstones, gaps, bytes;
 } tree_report;
 /* Reads every block, overflow piece and filter page from the file (not the cache) and checks checksums,
  * structure, key order, separators, levels and counts, and that the filter has every key. Adds its counts to

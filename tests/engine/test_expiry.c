@@ -4,11 +4,13 @@
  * memtable, from the tree, and after a reopen, as expiry is decided in a different place for each.
  */
 #include "db/clock.h"
+#include "db/commit/commit.h"
 #include "db/db.h"
 #include "os/sim/sim.h"
 #include "support/db_fixture.h"
 #include "support/must.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 enum { KINDS = 2, MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
@@ -386,6 +388,197 @@ static void a_sum_keeps_the_expiry_of_the_number(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- changing the expiry alone */
+
+static void expire_changes_the_time_alone(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            put(c, "a", "1");
+            expect_ok(put_until(c, NULL, "b", "", at));
+            c = move(f, c, k, w);
+            expect_ok(holt_expire(c, NULL, holt_str("a"), at + 1000));
+            expect_ok(holt_expire(c, NULL, holt_str("b"), 0));
+            expect_until(c, NULL, "a", "1", at + 1000);
+            expect_until(c, NULL, "b", "", 0);
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "a", "1", at + 1000);
+            set_clock(f, at + 1000);
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_until(c, NULL, "b", "", 0);
+            expect_status(HOLT_NOT_FOUND, holt_expire(c, NULL, holt_str("a"), at + HOUR_MS));
+            expect_status(HOLT_NOT_FOUND, holt_expire(c, NULL, holt_str("never was"), 0));
+            expect_until(c, NULL, "a", NULL, 0);
+            expect_ok(holt_expire(c, NULL, holt_str("b"), at)); /* past: gone at once */
+            expect_until(c, NULL, "b", NULL, 0);
+            c = move(f, c, k, w);
+            expect_until(c, NULL, "b", NULL, 0);
+            expect_ok(holt_delete(c, NULL, holt_str("b")));
+            expect_status(HOLT_NOT_FOUND, holt_expire(c, NULL, holt_str("b"), 0));
+        }
+    }
+}
+
+static void expire_keeps_large_values(void **state)
+{
+    enum { LARGE_BYTES = 200 * 1024 };
+    db_fixture *f = (db_fixture *)*state;
+    char *large = (char *)must_alloc(LARGE_BYTES + 1);
+    memset(large, 'x', LARGE_BYTES);
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        put(c, "large", large);
+        for (where w = IN_MEMTABLE; w < WHERES; w++) {
+            c = move(f, c, k, w);
+            expect_ok(holt_expire(c, NULL, holt_str("large"), now_ms(f) + HOUR_MS));
+            expect_get(c, NULL, "large", large);
+        }
+    }
+    free(large);
+}
+
+/* A thread's call on the key "a", and what came of it. */
+typedef struct call {
+    holt_collection *c;
+    const char *value; /* to put; NULL: holt_expire */
+    uint64_t ms;
+    holt_status status;
+    pthread_t thread;
+} call;
+
+static void *make_call(void *ctx)
+{
+    call *l = (call *)ctx;
+    l->status = l->value ? put_until(l->c, NULL, "a", l->value, l->ms)
+                         : holt_expire(l->c, NULL, holt_str("a"), l->ms);
+    return NULL;
+}
+
+static void queue_call(db_fixture *f, call *l, uint32_t length)
+{
+    assert_int_equal(pthread_create(&l->thread, NULL, make_call, l), 0);
+    for (uint32_t queued = 0; queued < length;) {
+        os_yield();
+        os_mutex_lock(&f->db->commits.mu);
+        queued = f->db->commits.length;
+        os_mutex_unlock(&f->db->commits.mu);
+    }
+}
+
+/* The value is replaced between holt_expire's lookup and its commit, in the same group: by a shorter one, for
+ * which the leader has room; by a longer one, for which the key is looked up again; by none. */
+static void expire_takes_the_newest_value(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    static const char *const newer[] = {"2", "", "as long", "a good deal longer"};
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        for (unsigned i = 0; i < 2 * 4; i++) {
+            const char *value = newer[i % 4];
+            bool gone = i >= 4;
+            put(c, "a", "as long");
+            if (i % 2) expect_ok(holt_flush(f->db));
+            uint64_t at = now_ms(f) + HOUR_MS;
+            call first = {.c = c, .value = value, .ms = gone ? 1 : 0}, second = {.c = c, .ms = at};
+            expect_ok(commit_lead(f->db));
+            queue_call(f, &first, 1);
+            queue_call(f, &second, 2);
+            commit_queue_unlead(&f->db->commits);
+            pthread_join(first.thread, NULL);
+            pthread_join(second.thread, NULL);
+            expect_ok(first.status);
+            expect_status(gone ? HOLT_NOT_FOUND : HOLT_OK, second.status);
+            expect_until(c, NULL, "a", gone ? NULL : value, gone ? 0 : at);
+        }
+    }
+}
+
+/* The value that the lookup found expires before the leader has come to the call. */
+static void a_value_may_expire_in_the_queue(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        for (int in_tree = 0; in_tree < 2; in_tree++) {
+            uint64_t at = now_ms(f) + 30;
+            call l = {.c = c, .ms = at + HOUR_MS};
+            expect_ok(put_until(c, NULL, "a", "1", at));
+            if (in_tree) expect_ok(holt_flush(f->db));
+            expect_ok(commit_lead(f->db));
+            queue_call(f, &l, 0);
+            while (now_ms(f) < at)
+                os_sleep(f->os, 1000000);
+            commit_queue_unlead(&f->db->commits);
+            pthread_join(l.thread, NULL);
+            expect_status(HOLT_NOT_FOUND, l.status);
+            expect_until(c, NULL, "a", NULL, 0);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- space */
+
+static holt_collection_info info_of(holt_collection *c)
+{
+    holt_collection_info info;
+    expect_ok(holt_collection_stats(c, &info, sizeof info));
+    return info;
+}
+
+/* A flush removes what has expired from a B+tree, and leaves a tombstone of it in a run. */
+static void flushes_do_not_write_what_has_expired(void **state)
+{
+    enum { ENTRIES = 200 };
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS;
+        for (unsigned i = 0; i < ENTRIES; i += 2)
+            put_number(c, i, 0); /* in the tree before */
+        expect_ok(holt_flush(f->db));
+        for (unsigned i = 0; i < ENTRIES; i++)
+            put_number(c, i, i % 5 ? at : at + HOUR_MS);
+        set_clock(f, at);
+        expect_ok(holt_flush(f->db));
+        holt_collection_info info = info_of(c);
+        assert_int_equal(info.entries - info.tombstones,
+                         ENTRIES / 5 + (kinds[k] == HOLT_LSM ? ENTRIES / 2 : 0));
+        assert_int_equal(info.tombstones, kinds[k] == HOLT_LSM ? ENTRIES - ENTRIES / 5 : 0);
+    }
+}
+
+/* Older entries stay hidden by what has expired, until a merge has all of them. */
+static void merges_and_rewrites_drop_what_has_expired(void **state)
+{
+    enum { ENTRIES = 400 };
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS;
+        for (unsigned i = 0; i < ENTRIES; i++)
+            put_number(c, i, i % 5 ? 0 : at + HOUR_MS);
+        expect_ok(holt_flush(f->db));
+        for (unsigned i = 0; i < ENTRIES; i++)
+            put_number(c, i, i % 4 ? at : 0);
+        expect_ok(holt_flush(f->db));
+        set_clock(f, at);
+        expect_ok(holt_compact(c, holt_str(NULL), holt_str(NULL)));
+        holt_collection_info info = info_of(c);
+        assert_int_equal(info.entries, ENTRIES / 4);
+        assert_int_equal(info.tombstones, 0);
+        holt_cursor *cur = open_cursor(c, NULL);
+        unsigned i = 0;
+        for (; holt_cursor_next(cur); i += 4)
+            assert_int_equal(number_at(cur), i);
+        assert_int_equal(i, ENTRIES);
+        expect_ok(holt_cursor_close(cur));
+        expect_ok(holt_verify_live(f->db, NULL, NULL, 0));
+    }
+}
+
 /* ---------------------------------------------------------------- transactions */
 
 static holt_status note_expiry(void *ctx, const holt_batch_entry *e)
@@ -473,11 +666,16 @@ static void bad_calls_are_refused(void **state)
     expect_status(HOLT_INVALID, holt_expiry(NULL, NULL, holt_str("a"), &ms));
     assert_int_equal(ms, 0);
     expect_status(HOLT_INVALID, holt_expiry(f->c, NULL, holt_bytes(NULL, 3), &ms));
+    expect_status(HOLT_INVALID, holt_expire(f->c, NULL, holt_bytes(NULL, 3), 5));
+    expect_status(HOLT_INVALID, holt_expire(NULL, NULL, holt_str("a"), 5));
     holt_txn *t = begin(f->db, HOLT_TXN_BLIND);
     expect_status(HOLT_INVALID, holt_expiry(f->c, t, holt_str("a"), &ms));
+    expect_status(HOLT_INVALID, holt_expire(f->c, t, holt_str("a"), 5));
+    expect_words("holt_expire");
     holt_rollback(t);
     t = begin(f->db, HOLT_TXN_READ_ONLY);
     expect_status(HOLT_READ_ONLY, put_until(f->c, t, "a", "1", 5));
+    expect_status(HOLT_READ_ONLY, holt_expire(f->c, t, holt_str("a"), 5));
     holt_rollback(t);
 }
 
@@ -495,6 +693,13 @@ int main(void)
         ON_SIM(cursors_pass_over_what_has_expired),
         ON_SIM(conditions_take_what_has_expired_for_absent),
         ON_SIM(a_sum_keeps_the_expiry_of_the_number),
+        ON_SIM(expire_changes_the_time_alone),
+        ON_SIM(expire_keeps_large_values),
+        cmocka_unit_test_setup_teardown(expire_takes_the_newest_value, db_fixture_posix, db_fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_value_may_expire_in_the_queue, db_fixture_posix,
+                                        db_fixture_teardown),
+        ON_SIM(flushes_do_not_write_what_has_expired),
+        ON_SIM(merges_and_rewrites_drop_what_has_expired),
         ON_SIM(batches_carry_the_expiry),
         ON_SIM(a_clock_that_is_set_back_brings_nothing_back),
         ON_SIM(the_log_remembers_the_time),

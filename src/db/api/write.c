@@ -1,4 +1,4 @@
-/* write.c -- holt_put, holt_put_with, holt_add and holt_delete: a commit of its own, or part of a
+/* write.c -- holt_put, holt_put_with, holt_add, holt_expire and holt_delete: a commit of its own, or part of a
  * transaction. */
 #include "db/read/get.h"
 
@@ -21,15 +21,24 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
         if (rc != HOLT_OK) return rc;
         request.condition = *wanted;
         /* As long as it may be: the leader, which makes the operation, makes room for it before. */
-        if (wanted->kind == CONDITION_NUMBER) {
+        if (wanted->kind == CONDITION_NUMBER || wanted->kind == CONDITION_EXPIRE)
             request.operation.op = ENTRY_PUT_UNTIL;
+        if (wanted->kind == CONDITION_NUMBER)
             request.operation.value = slice_of(request.number, NUMBER_BYTES_MAX);
-        }
+        if (wanted->kind == CONDITION_EXPIRE)
+            request.operation.value = slice_of(wanted->value->data, wanted->value->size);
         rc = commit_submit(db, &request);
         if (rc == HOLT_OK && request.undecided) continue;
         *wanted = request.condition;
         return rc;
     }
+}
+
+/* What a program calls to write with the condition. */
+static const char *condition_call(const write_condition *wanted)
+{
+    if (wanted->kind == CONDITION_NUMBER) return "holt_add";
+    return wanted->kind == CONDITION_EXPIRE ? "holt_expire" : "HOLT_PUT_IF_...";
 }
 
 /* wanted: NULL for none. */
@@ -46,7 +55,7 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
         return t->flags & HOLT_TXN_READ_ONLY
                    ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
                    : status_set(HOLT_INVALID, "%s cannot be used in a blind transaction",
-                                wanted->kind == CONDITION_NUMBER ? "holt_add" : "HOLT_PUT_IF_...");
+                                condition_call(wanted));
     return t ? txn_write(t, c, o) : commit_one(c, o, wanted);
 }
 
@@ -119,6 +128,19 @@ holt_status holt_add(holt_collection *c, holt_txn *t, holt_slice key, int64_t de
     operation o = operation_of(c, ENTRY_PUT, key, slice_of(NULL, 0)); /* the commit leader sets the value */
     rc = write_operation(c, t, &o, &wanted);
     if (rc == HOLT_OK && result) *result = wanted.sum;
+    return api_exit(c->db, rc);
+}
+
+holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key, uint64_t ms)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    holt_value value = HOLT_VALUE_INIT;
+    write_condition wanted = {.kind = CONDITION_EXPIRE, .expire_ms = ms, .value = &value};
+    operation o = operation_of(c, ENTRY_PUT, key, slice_of(NULL, 0)); /* set by the commit leader */
+    rc = write_operation(c, t, &o, &wanted);
+    holt_value_free(&value);
     return api_exit(c->db, rc);
 }
 

@@ -24,6 +24,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
+#include "db/clock.h"
 #include "db/db.h"
 #include "db/manifest/db_edit.h"
 #include "db/manifest/manifest_writer.h"
@@ -68,6 +69,7 @@ static lsm_merge_options merge_options(holt *db, const holt_collection *c)
                    .file_bytes_max = FILE_BYTES_MAX,
                    .next_file = next_file,
                    .ctx = db},
+        .time_ms = db_time_ms(db),
         .move_bytes_min = db->set.memtable_bytes / 4};
     return options;
 }

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/background/page_reclaim.h"
+#include "db/clock.h"
 #include "db/db.h"
 #include "db/version/version_set.h"
 
@@ -35,8 +36,11 @@ static holt_status put_again(rewrite *w, btree_change *change, btree_version *ba
     holt_status rc = btree_iterator_open(base, &options, &entries);
     if (rc != HOLT_OK) return rc;
     entries->ops->first(entries);
-    btree_batch batch = {
-        .base = base, .changes = entries, .block_bytes = w->collection->spec.block_bytes, .dense = true};
+    btree_batch batch = {.base = base,
+                         .changes = entries,
+                         .block_bytes = w->collection->spec.block_bytes,
+                         .dense = true,
+                         .time_ms = db_time_ms(w->db)};
     for (bool done = !entries->valid; rc == HOLT_OK && !done;) {
         rc = btree_change_apply(change, &batch, STEP_ENTRIES, &done, next);
         if (rc == HOLT_OK && !done && btree_change_bytes(change) >= w->chunk_bytes) btree_change_cut(change);

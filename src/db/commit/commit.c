@@ -36,6 +36,18 @@ static holt_status check_newest(holt *db, write_condition *c, const memtable_ent
     return condition_check(c, live ? &newest->value : NULL);
 }
 
+/* Lets a holt_expire put the value that the key has become. Undecided if it does not fit. */
+static void take_newest(commit_request *r, slice value)
+{
+    holt_value *v = r->condition.value;
+    if (value.size > r->operation.value.size) {
+        r->undecided = true;
+        return;
+    }
+    bytes_copy(v->data, value.data, value.size);
+    r->operation.value = slice_of(v->data, value.size);
+}
+
 /* Checks the request's condition against what the key has become since it was looked up, when the condition
  * held. The memtables decide if they reach back that far. */
 static holt_status check_condition(holt *db, commit_request *r)
@@ -61,6 +73,8 @@ static holt_status check_condition(holt *db, commit_request *r)
         r->undecided = true;
     else
         rc = check_newest(db, &r->condition, NULL);
+    if (rc == HOLT_OK && r->condition.kind == CONDITION_EXPIRE && found && newest.seqno > r->condition.as_of)
+        take_newest(r, newest.value);
     version_release(&db->versions, v);
     return rc;
 }
@@ -78,6 +92,17 @@ static void set_sum(holt *db, commit_request *r)
     r->operation.op = ENTRY_PUT_UNTIL;
     r->operation.expires_at_ms = r->condition.expires_at_ms;
     r->operation.time_ms = db_time_ms(db);
+}
+
+/* Makes the operation of a holt_expire. */
+static void set_expiry(holt *db, commit_request *r)
+{
+    operation *o = &r->operation;
+    uint64_t now = db_time_ms(db), ms = r->condition.expire_ms;
+    o->op = ms ? entry_op_at(ENTRY_PUT_UNTIL, ms, now) : ENTRY_PUT;
+    o->expires_at_ms = o->op == ENTRY_PUT_UNTIL ? ms : 0;
+    o->time_ms = o->op == ENTRY_PUT_UNTIL ? now : 0;
+    if (o->op == ENTRY_DELETE) o->value = slice_of(NULL, 0);
 }
 
 /* ---------------------------------------------------------------- the steps of a group */
@@ -139,6 +164,7 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
     if (rc != HOLT_OK || r->undecided) return rc;
     if (r->condition.kind == CONDITION_NUMBER) set_sum(db, r);
+    if (r->condition.kind == CONDITION_EXPIRE) set_expiry(db, r);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);

@@ -50,6 +50,7 @@ holt_status condition_check(write_condition *c, const slice *value)
     case CONDITION_ABSENT:
         return value ? status_set(HOLT_EXISTS, "the key has a value") : HOLT_OK;
     case CONDITION_PRESENT:
+    case CONDITION_EXPIRE:
         return value ? HOLT_OK : status_set(HOLT_NOT_FOUND, "the key has no value");
     case CONDITION_VERSION:
         if ((value ? value_version(*value) : 0) == c->version) return HOLT_OK;

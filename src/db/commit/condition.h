@@ -8,6 +8,9 @@
  *
  * A value that expires between the two steps is gone for the leader, which reads the clock for that.
  *
+ * A holt_expire puts the value that the lookup found. If the leader finds a newer one in a memtable it takes
+ * that, unless it is larger, for which the group has no room: then the request is undecided.
+ *
  * So the check and the write are one step in commit order, and no conditional write fails only because others
  * were faster: the leader computes the sum of a holt_add from the newest value, be it of the same group.
  */
@@ -25,20 +28,25 @@ typedef enum condition_kind {
     CONDITION_ABSENT,  /* the key has no value, else HOLT_EXISTS */
     CONDITION_PRESENT, /* the key has a value, else HOLT_NOT_FOUND */
     CONDITION_VERSION, /* the version of its value is `version`, else HOLT_CONFLICT */
-    CONDITION_NUMBER   /* its value, 0 if it has none, is a number to which `delta` can be added, else
+    CONDITION_NUMBER,  /* its value, 0 if it has none, is a number to which `delta` can be added, else
                           HOLT_INVALID */
+    CONDITION_EXPIRE   /* the key has a value, which is put again with the expiry `expire_ms`; else
+                          HOLT_NOT_FOUND */
 } condition_kind;
 
 enum { NUMBER_BYTES_MAX = 20 }; /* the decimal digits and the sign of an int64_t */
 
 typedef struct write_condition {
     condition_kind kind;
-    uint64_t version; /* CONDITION_VERSION; 0: the key has no value */
-    int64_t delta;    /* CONDITION_NUMBER */
-    int64_t sum;      /* CONDITION_NUMBER, set by condition_check: the value plus delta */
+    uint64_t version;   /* CONDITION_VERSION; 0: the key has no value */
+    uint64_t expire_ms; /* CONDITION_EXPIRE; 0: never */
+    holt_value *value;  /* CONDITION_EXPIRE: the caller's, for the value of the key */
+    int64_t delta;      /* CONDITION_NUMBER */
+    int64_t sum;        /* CONDITION_NUMBER, set by condition_check: the value plus delta */
 
     uint64_t expires_at_ms; /* of the value that it was checked against; 0: there is none, or it does not
                                expire */
+
     /* Of the lookup: */
     seqno as_of;           /* the seqno that it read at */
     uint64_t replacements; /* of the collection's contents, counted before it */
@@ -47,8 +55,9 @@ typedef struct write_condition {
 /* The version of a value, as in holt_value.version: its checksum, and never 0. */
 uint64_t value_version(slice value);
 
-/* Checks the condition against the value of the key; NULL: it has none, or it has expired. Of the value, CONDITION_ABSENT and
- * CONDITION_PRESENT examine nothing, and CONDITION_NUMBER no more than NUMBER_BYTES_MAX bytes. */
+/* Checks the condition against the value of the key; NULL: it has none, or it has expired. Of the value,
+ * CONDITION_ABSENT, CONDITION_PRESENT and CONDITION_EXPIRE examine nothing, and CONDITION_NUMBER no more than
+ * NUMBER_BYTES_MAX bytes. */
 holt_status condition_check(write_condition *c, const slice *value);
 
 #endif

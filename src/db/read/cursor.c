@@ -65,12 +65,12 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Passes over tombstones, and over entries that had expired at the time as of which the cursor reads. */
+/* Passes over tombstones and boundaries, and over entries that had expired at the time as of which the cursor reads. */
 static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
 {
     const snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
     while (s->valid && !entry_is_live(s->op, s->expires_at_ms, snap->time_ms)) {
-        if (s->op == ENTRY_DELETE)
+        if (entry_op_is_empty(s->op))
             s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
         else if (forward)
             s->ops->next(s);

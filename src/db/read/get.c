@@ -90,13 +90,13 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
     value_sink out = {.room = number,
                       .capacity = sizeof number,
                       .size = &size,
-                      .value = wanted->kind == CONDITION_VERSION ? &whole : NULL,
+                      .value = wanted->kind == CONDITION_VERSION ? &whole : wanted->value,
                       .wanted = wanted->kind == CONDITION_NUMBER};
     /* Acquire: the lookup sees every load and clear that is counted here. */
     wanted->replacements = atomic_load_explicit(&c->replacements, memory_order_acquire);
     holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
     /* A value that is too large for a number is none: nothing of it needs to be read. */
-    slice value = out.value ? slice_of(whole.data, whole.size) : slice_of(number, size);
+    slice value = out.value ? slice_of(out.value->data, out.value->size) : slice_of(number, size);
     wanted->expires_at_ms = out.expires_at_ms;
     if (rc == HOLT_OK || rc == HOLT_TOO_LARGE)
         rc = condition_check(wanted, &value);

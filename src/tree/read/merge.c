@@ -19,6 +19,7 @@
 #include "base/coding.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "tree/read/merge_gaps.h"
 
 #include <assert.h>
 
@@ -422,6 +423,10 @@ holt_status merge_open(iterator **children, size_t count, iterator **out)
         mem_free(children);
         return HOLT_OK;
     }
+    bool gaps = false;
+    for (size_t i = 0; i < count; i++)
+        gaps |= children[i]->gaps;
+    if (gaps) return merge_gaps_open(children, count, out);
     holt_status rc = count ? merge_create(children, count, out) : empty_create(out);
     if (rc != HOLT_OK)
         merge_close_children(children, count);

@@ -2,7 +2,7 @@
  *
  * The children are passed newest first. Where several are at the same key, the newest one's entry is shown
  * and the others are skipped. Tombstones are shown, unless the caller skips them (merge_skip.c). The
- * direction may change at any move.
+ * direction may change at any move. Children with deleted gaps are merged in another way (merge_gaps.h).
  *
  * An error of any child, even of one that is not the winner, is an error of the merge: the merge is then not
  * valid and has the child's `status`.

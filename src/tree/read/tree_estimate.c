@@ -54,7 +54,7 @@ static void visit_leaf_block(const tree_estimator *e, const block *b, estimate_v
     v->bytes = (double)tree_file_space(e->file, b->size) * (end - first) / b->count;
     for (uint32_t i = first; i < end; i++) {
         block_entry entry = block_at(b, i);
-        v->covered += entry.op != ENTRY_DELETE;
+        v->covered += !entry_op_is_empty(entry.op);
         if (entry.overflow) v->bytes += (double)block_overflow_size(entry.value);
     }
 }

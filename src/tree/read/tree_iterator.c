@@ -70,6 +70,13 @@ static OUT_OF_LINE void tree_iterator_show_odd(tree_iterator *t, uint32_t index)
     t->overflow = e.value;
 }
 
+static OUT_OF_LINE void tree_iterator_show_gaps(tree_iterator *t, uint32_t index)
+{
+    assert(t->from == 0); /* the entry before may be read */
+    t->base.gap_before = block_gap_deleted(&t->levels[0].block, index);
+    t->base.gap_after = block_gap_deleted(&t->levels[0].block, index + 1);
+}
+
 static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
 {
     const block *leaf = &t->levels[0].block;
@@ -80,6 +87,7 @@ static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
     t->base.valid = true;
     t->base.op = e.op;
     t->base.expires_at_ms = e.expires_at_ms;
+    if (t->base.gaps) tree_iterator_show_gaps(t, index);
     if (e.suffix.size > COPY_AT_ONCE || e.overflow || index == 0 || t->value.capacity > VALUE_KEEP) {
         tree_iterator_show_odd(t, index);
         return;
@@ -100,7 +108,7 @@ static OUT_OF_LINE void tree_iterator_land_forward(tree_iterator *t, uint32_t in
     if (index < t->end)
         tree_iterator_show(t, index);
     else
-        tree_iterator_nowhere(t);
+        tree_iterator_end_in_gap(t, index);
 }
 
 /* Shows entry `count` - 1 of the leaf or, if count is 0, the last entry of the previous leaf. */
@@ -114,7 +122,7 @@ static OUT_OF_LINE void tree_iterator_land_backward(tree_iterator *t, uint32_t c
     if (count > t->begin)
         tree_iterator_show(t, count - 1);
     else
-        tree_iterator_nowhere(t);
+        tree_iterator_end_in_gap(t, count);
 }
 
 /* ---------------------------------------------------------------- moves */
@@ -208,18 +216,21 @@ static void tree_iterator_give_up(tree_iterator *t)
 static void tree_iterator_seek(iterator *s, slice key)
 {
     tree_iterator *t = tree_iterator_of(s);
-    if (beyond_upper(t, key))
+    if (beyond_upper(t, key)) {
         tree_iterator_give_up(t);
-    else
+        if (s->gaps) tree_iterator_to_key_forward(t, t->options.upper); /* for the gap at the end */
+    } else {
         tree_iterator_to_key_forward(t, below_lower(t, key) ? t->options.lower : key);
+    }
 }
 
 static void tree_iterator_seek_last(iterator *s, slice key)
 {
     tree_iterator *t = tree_iterator_of(s);
-    if (below_lower(t, key))
+    if (below_lower(t, key)) {
         tree_iterator_give_up(t);
-    else if (beyond_upper(t, key))
+        if (s->gaps) tree_iterator_to_key_backward(t, t->options.lower, false);
+    } else if (beyond_upper(t, key))
         tree_iterator_last(s);
     else
         tree_iterator_to_key_backward(t, key, true);
@@ -227,12 +238,12 @@ static void tree_iterator_seek_last(iterator *s, slice key)
 
 /* ---------------------------------------------------------------- skipping tombstones */
 
-static bool is_tombstone(const block *leaf, uint32_t index)
+static bool is_empty(const block *leaf, uint32_t index)
 {
-    return block_at(leaf, index).op == ENTRY_DELETE;
+    return entry_op_is_empty(block_at(leaf, index).op);
 }
 
-/* The first entry from `index` on that is not a tombstone, or is at or past the limit, or past the leaf. */
+/* The first entry from `index` on that is no tombstone or boundary, or is at or past the limit, or past the leaf. */
 static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t index, slice limit)
 {
     const block *leaf = &t->levels[0].block;
@@ -245,7 +256,7 @@ static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t inde
         stop = block_lower_bound(leaf, limit, &equal);
     }
     if (leaf->tombstones == leaf->count) return index < stop ? stop : index;
-    while (index < stop && is_tombstone(leaf, index))
+    while (index < stop && is_empty(leaf, index))
         index++;
     return index;
 }
@@ -262,7 +273,7 @@ static uint32_t tree_iterator_pass_backward(const tree_iterator *t, uint32_t cou
         stop += equal;
     }
     if (leaf->tombstones == leaf->count) return count > stop ? stop : count;
-    while (count > stop && is_tombstone(leaf, count - 1))
+    while (count > stop && is_empty(leaf, count - 1))
         count--;
     return count;
 }
@@ -350,6 +361,12 @@ static const iterator_ops tree_iterator_ops = {
     .close = tree_iterator_close,
 };
 
+static bool bounds_are_empty(const tree_iterator_options *options)
+{
+    return !slice_is_open(options->lower) && !slice_is_open(options->upper) &&
+           slice_compare(options->lower, options->upper) >= 0;
+}
+
 holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_iterator_options *options,
                                iterator **out)
 {
@@ -361,6 +378,7 @@ holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_i
     tree_iterator *t = mem_alloc_zero(1, size);
     if (!t) return status_no_memory(size);
     t->base.ops = &tree_iterator_ops;
+    t->base.gaps = root->gaps > 0 && !bounds_are_empty(options);
     t->file = f;
     t->root = *root;
     t->root.height = height;

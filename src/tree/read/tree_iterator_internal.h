@@ -64,8 +64,18 @@ static inline void tree_iterator_leave_value(tree_iterator *t)
 /* Makes the iterator not valid; its status says whether that is a failure. */
 static inline void tree_iterator_nowhere(tree_iterator *t)
 {
-    t->base.valid = false;
+    t->base.valid = t->base.gap_before = t->base.gap_after = false;
     tree_iterator_leave_value(t);
+}
+
+/* The iterator has moved past its last entry into gap `index` of the leaf. */
+static inline void tree_iterator_end_in_gap(tree_iterator *t, uint32_t index)
+{
+    tree_iterator_nowhere(t);
+    if (!t->base.gaps) return;
+    const bool deleted = block_gap_deleted(&t->levels[0].block, index);
+    t->base.gap_before = !t->backward && deleted;
+    t->base.gap_after = t->backward && deleted;
 }
 
 static inline void tree_iterator_fail(tree_iterator *t, holt_status status)

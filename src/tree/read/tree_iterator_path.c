@@ -80,7 +80,7 @@ static void tree_iterator_copy(tree_iterator *t, uint32_t level, const uint8_t *
 {
     block b;
     block_open(&b, bytes, size);
-    if (level == 0 && t->seeks && b.level == 0)
+    if (level == 0 && t->seeks && b.level == 0 && !t->base.gaps)
         tree_iterator_copy_sought(t, &b);
     else
         memcpy(t->levels[level].buffer.bytes, bytes, size);
@@ -315,8 +315,11 @@ static holt_status tree_iterator_step_leaf(tree_iterator *t, bool *exists)
 bool tree_iterator_next_leaf(tree_iterator *t, slice from)
 {
     bool exists = false;
-    tree_iterator_nowhere(t);
     holt_status rc = tree_iterator_step_leaf(t, &exists);
+    if (rc == HOLT_OK && !exists)
+        tree_iterator_end_in_gap(t, t->backward ? 0 : t->levels[0].block.count);
+    else
+        tree_iterator_nowhere(t);
     if (rc == HOLT_OK && exists) rc = tree_iterator_check_order(t, from);
     if (rc != HOLT_OK) {
         tree_iterator_fail(t, rc);

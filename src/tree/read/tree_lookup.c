@@ -5,13 +5,22 @@
 
 #include <assert.h>
 
-/* Looks the key up in a leaf. */
-static tree_result search_leaf(const block *leaf, slice key, tree_entry *out)
+/* What a key without an entry is, by the gap that it would be in. */
+static tree_result search_gap(const block *leaf, uint32_t index, tree_entry *out)
+{
+    if (!block_gap_deleted(leaf, index)) return TREE_ABSENT;
+    *out = (tree_entry){.op = ENTRY_DELETE, .value = slice_of("", 0)};
+    return TREE_FOUND;
+}
+
+/* Looks the key up in a leaf. gaps: some gaps of the tree are deleted. */
+static tree_result search_leaf(const block *leaf, slice key, bool gaps, tree_entry *out)
 {
     bool equal;
     uint32_t index = block_lower_bound(leaf, key, &equal);
-    if (!equal) return TREE_ABSENT;
+    if (!equal) return gaps ? search_gap(leaf, index, out) : TREE_ABSENT;
     block_entry e = block_at(leaf, index);
+    if (e.op == ENTRY_BOUNDARY) return TREE_ABSENT;
     out->op = e.op;
     out->overflow = e.overflow;
     out->value = e.value;
@@ -31,7 +40,7 @@ tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
         block b;
         block_open(&b, bytes, p.length);
         if (b.level != level) break; /* tree_lookup() will find and report it */
-        if (level == 0) return search_leaf(&b, key, out);
+        if (level == 0) return search_leaf(&b, key, root->gaps > 0, out);
         if (level == 1) block_prefetch_search(&b); /* higher levels are in the processor's caches */
         p = block_child(&b, block_child_index(&b, key));
     }
@@ -43,6 +52,7 @@ tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
 typedef struct tree_search {
     tree_file *file;
     slice key;
+    bool gaps;
     tree_buffer *buffer;
     tree_entry *entry;
     block_ptr at;       /* the block to search next */
@@ -52,7 +62,7 @@ typedef struct tree_search {
 static void search_follow(tree_search *l, const block *b)
 {
     if (b->level == 0)
-        l->result = search_leaf(b, l->key, l->entry);
+        l->result = search_leaf(b, l->key, l->gaps, l->entry);
     else
         l->at = block_child(b, block_child_index(b, l->key));
 }
@@ -101,7 +111,7 @@ tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buf
     assert(!epoch_inside());
     *status = HOLT_OK;
     if (root->root.length == 0) return TREE_ABSENT;
-    tree_search l = {f, key, buffer, out, root->root, TREE_ABSENT};
+    tree_search l = {f, key, root->gaps > 0, buffer, out, root->root, TREE_ABSENT};
     *status = tree_root_check(f, root);
     for (uint32_t level = root->height; *status == HOLT_OK && level-- > 0;)
         *status = search_level(&l, level);

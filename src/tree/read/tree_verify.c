@@ -25,6 +25,7 @@ typedef struct verifier {
     tree_visit visit; /* may be NULL */
     void *ctx;
     tree_report seen;
+    bool gap;       /* the gap after the last leaf so far is deleted */
     uint8_t *lines; /* of the filter; NULL: the tree has none */
     tree_buffer piece_buffer;
     uint8_t key[TREE_KEY_BYTES_MAX];
@@ -64,15 +65,31 @@ static bool verify_filter_has(const verifier *v, slice key)
     return filter_line_test(line, hash, v->root->filter_probes);
 }
 
+/* Counts the deleted gaps of a leaf. The first one is also the last one of the leaf before. */
+static holt_status verify_gaps(verifier *v)
+{
+    const verify_level *leaf = &v->levels[0];
+    const bool before = block_gap_deleted(&leaf->block, 0);
+    if (v->seen.entries > 0 && before != v->gap)
+        return tree_file_corrupt(v->file, leaf->ptr.offset, "a deleted gap ends between two leaves");
+    v->seen.gaps += v->seen.entries == 0 && before;
+    for (uint32_t i = 1; i <= leaf->block.count; i++)
+        v->seen.gaps += block_gap_deleted(&leaf->block, i);
+    v->gap = block_gap_deleted(&leaf->block, leaf->block.count);
+    return HOLT_OK;
+}
+
 static holt_status verify_leaf(verifier *v)
 {
     const verify_level *leaf = &v->levels[0];
+    holt_status rc = verify_gaps(v);
+    if (rc != HOLT_OK) return rc;
     for (uint32_t i = 0; i < leaf->block.count; i++) {
         slice key = slice_of(v->key, block_key(&leaf->block, i, v->key));
         if (!verify_filter_has(v, key))
             return tree_file_corrupt(v->file, leaf->ptr.offset, "the filter does not have one of its keys");
         block_entry e = block_at(&leaf->block, i);
-        holt_status rc = e.overflow ? verify_overflow(v, e.value) : HOLT_OK;
+        rc = e.overflow ? verify_overflow(v, e.value) : HOLT_OK;
         if (rc != HOLT_OK) return rc;
     }
     v->seen.entries += leaf->block.count;
@@ -163,10 +180,11 @@ done:
 static holt_status verify_totals(const verifier *v)
 {
     const tree_root *r = v->root;
-    if (v->seen.entries == r->entries && v->seen.tombstones == r->tombstones && v->seen.bytes == r->bytes)
+    if (v->seen.entries == r->entries && v->seen.tombstones == r->tombstones && v->seen.bytes == r->bytes &&
+        v->seen.gaps == r->gaps)
         return HOLT_OK;
     return tree_file_corrupt(v->file, r->root.offset,
-                             "the tree does not have the recorded number of entries or bytes");
+                             "the tree does not have the recorded number of entries, gaps or bytes");
 }
 
 holt_status tree_verify(tree_file *f, const tree_root *root, tree_report *report)
@@ -191,6 +209,7 @@ holt_status tree_verify_pieces(tree_file *f, const tree_root *root, tree_visit v
         report->blocks += v->seen.blocks;
         report->entries += v->seen.entries;
         report->tombstones += v->seen.tombstones;
+        report->gaps += v->seen.gaps;
         report->bytes += v->seen.bytes;
     }
     for (uint32_t i = 0; i < TREE_DEPTH_MAX; i++)

@@ -107,13 +107,13 @@ static holt_status change_entry(tree_apply *a)
 {
     apply_level *leaf = &a->levels[0];
     iterator *in = a->batch;
-    bool equal = false;
+    bool equal = false, put = entry_is_live(in->op, in->expires_at_ms, a->time_ms);
     uint32_t at = leaf->count ? block_lower_bound(&leaf->block, in->key, &equal) : 0;
     assert(at >= leaf->index);
     holt_status rc = node_copy(a, 0, at);
-    if (at < leaf->count && in->op != ENTRY_DELETE) leaf->append = false;
+    if (at < leaf->count && put) leaf->append = false;
     if (rc == HOLT_OK && equal) rc = remove_entry(a, in->key);
-    if (rc == HOLT_OK && in->op != ENTRY_DELETE) rc = put_entry(a);
+    if (rc == HOLT_OK && put) rc = put_entry(a);
     if (rc != HOLT_OK) return rc;
     in->ops->next(in);
     return in->status;
@@ -218,6 +218,7 @@ holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root
     a->root = *root;
     a->block_bytes = input->block_bytes;
     a->dense = input->dense;
+    a->time_ms = input->time_ms;
     a->height = root->root.length ? root->height : 1;
     rc = block_builder_create(&a->builder, 0, a->block_bytes);
     if (rc == HOLT_OK) rc = node_open_root(a, root->root);

@@ -37,6 +37,7 @@ typedef struct tree_apply_input {
     iterator *batch;
     size_t block_bytes;
     bool dense;
+    uint64_t time_ms; /* puts that have expired by then are deletes */
 } tree_apply_input;
 
 /* The tree must not have a filter. */

@@ -35,6 +35,7 @@ struct tree_apply {
     iterator *batch;
     tree_root root; /* of the tree so far; at the end the new root */
     size_t block_bytes;
+    uint64_t time_ms;
     uint32_t height; /* of the old tree; 1 for the empty tree: a leaf without entries */
     uint32_t level;  /* the lowest open level; height: only the levels above the old root are left */
     bool dense;

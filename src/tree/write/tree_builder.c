@@ -26,6 +26,7 @@ struct tree_builder {
     tree_file_writer *file; /* borrowed */
     tree_build_options options;
     tree_root root; /* counts so far */
+    bool gap;       /* the gap after the last entry so far is deleted */
     uint32_t height;
     builder_level levels[TREE_DEPTH_MAX];
     uint64_t *hashes; /* of all keys, if there is to be a filter */
@@ -139,7 +140,7 @@ static holt_status builder_add_child(tree_builder *b, uint32_t level, slice sepa
 /* Writes a large value and replaces it in the entry by its overflow list. */
 static holt_status builder_write_overflow(tree_builder *b, block_entry *e)
 {
-    assert(e->op != ENTRY_DELETE && e->value.size > 0);
+    assert(!entry_op_is_empty(e->op) && e->value.size > 0);
     const uint8_t *bytes = e->value.data;
     size_t left = e->value.size, count = (left + TREE_OVERFLOW_BYTES - 1) / TREE_OVERFLOW_BYTES;
     if (!mem_grow((void **)&b->overflow, &b->overflow_capacity, count * BLOCK_PTR_SIZE, 1))
@@ -164,7 +165,16 @@ static holt_status builder_next_leaf(tree_builder *b, slice key)
     builder_level *leaf = &b->levels[0];
     slice separator = block_separator(block_builder_last_key(leaf->block), key);
     holt_status rc = level_close_block(b, 0);
-    return rc == HOLT_OK ? level_begin_block(leaf, 0, separator) : rc;
+    if (rc == HOLT_OK) rc = level_begin_block(leaf, 0, separator);
+    if (rc == HOLT_OK && b->gap) block_builder_delete_gap(leaf->block);
+    return rc;
+}
+
+static holt_status builder_first_leaf(tree_builder *b)
+{
+    holt_status rc = builder_add_level(b);
+    if (rc == HOLT_OK && b->gap) block_builder_delete_gap(b->levels[0].block);
+    return rc;
 }
 
 static holt_status builder_add_hash(tree_builder *b, slice key)
@@ -185,7 +195,7 @@ holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value
 {
     assert(key.size <= TREE_KEY_BYTES_MAX);
     block_entry e = {.op = op, .value = value, .expires_at_ms = expires_at_ms};
-    holt_status rc = b->height ? HOLT_OK : builder_add_level(b);
+    holt_status rc = b->height ? HOLT_OK : builder_first_leaf(b);
     if (rc == HOLT_OK && value.size > b->options.block_bytes / 2) rc = builder_write_overflow(b, &e);
     if (rc == HOLT_OK && !block_builder_fits(b->levels[0].block, key, &e)) rc = builder_next_leaf(b, key);
     if (rc == HOLT_OK) rc = block_builder_add(b->levels[0].block, key, &e);
@@ -193,8 +203,17 @@ holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value
     if (rc != HOLT_OK) return rc;
 
     b->root.entries++;
-    b->root.tombstones += op == ENTRY_DELETE;
+    b->root.tombstones += entry_op_is_empty(op);
+    b->gap = false;
     return HOLT_OK;
+}
+
+void tree_builder_delete_gap(tree_builder *b)
+{
+    if (b->gap) return;
+    b->gap = true;
+    b->root.gaps++;
+    if (b->height) block_builder_delete_gap(b->levels[0].block);
 }
 
 /* ---------------------------------------------------------------- finishing */

@@ -20,6 +20,8 @@ typedef struct item {
     size_t key_size, value_size;
     uint8_t op;
     bool overflow;
+    bool gap_before; /* of the model's first item; those of the others are not looked at */
+    bool gap_after;
     uint64_t expires_at_ms;
 } item;
 
@@ -116,7 +118,9 @@ static slice random_key(rng *r, unsigned shape, uint8_t *buffer)
 static void item_randomise(item *i, rng *r)
 {
     if (i->op == ENTRY_PUT_UNTIL) i->expires_at_ms = rng_next(r);
-    if (i->op == ENTRY_DELETE || !rng_chance(r, 8)) return;
+    i->gap_before = rng_chance(r, 2);
+    i->gap_after = rng_chance(r, 4);
+    if (entry_op_is_empty(i->op) || !rng_chance(r, 8)) return;
     i->overflow = true;
     i->value_size = BLOCK_PTR_SIZE * (1 + rng_below(r, 4));
     i->value = realloc(i->value, i->value_size);
@@ -133,8 +137,8 @@ static model random_leaf(rng *r, unsigned shape, size_t count, size_t value_max)
     assert_true(key && value);
     for (size_t i = 0; i < count; i++) {
         slice k = random_key(r, shape, key);
-        uint8_t op = (uint8_t[]){ENTRY_PUT, ENTRY_PUT, ENTRY_DELETE, ENTRY_PUT_UNTIL}[rng_below(r, 4)];
-        size_t size = op == ENTRY_DELETE ? 0 : rng_below(r, value_max + 1);
+        uint8_t op = (uint8_t[]){ENTRY_PUT, ENTRY_BOUNDARY, ENTRY_DELETE, ENTRY_PUT_UNTIL}[rng_below(r, 4)];
+        size_t size = entry_op_is_empty(op) ? 0 : rng_below(r, value_max + 1);
         rng_fill(r, value, size);
         model_add(&m, k, slice_of(value, size), op);
         item_randomise(&m.items[m.count - 1], r);
@@ -168,9 +172,11 @@ static uint8_t *encode(const model *m, uint8_t level, size_t block_bytes, size_t
 {
     block_builder *b;
     assert_int_equal(block_builder_create(&b, level, block_bytes), HOLT_OK);
+    if (m->items[0].gap_before) block_builder_delete_gap(b);
     for (size_t i = 0; i < m->count; i++) {
         block_entry e = entry_of(&m->items[i]);
         assert_int_equal(block_builder_add(b, key_of(&m->items[i]), &e), HOLT_OK);
+        if (m->items[i].gap_after) block_builder_delete_gap(b);
     }
     assert_int_equal(block_builder_count(b), m->count);
     assert_true(slice_equal(block_builder_first_key(b), key_of(&m->items[0])));
@@ -251,8 +257,10 @@ static void expect_same(const uint8_t *bytes, size_t size, const model *m, uint8
     for (uint32_t i = 0; i < b.count; i++) {
         expect_entry(&b, i, &m->items[i], buffer);
         expect_searches_around(&b, m, &m->items[i], buffer);
-        tombstones += m->items[i].op == ENTRY_DELETE;
+        tombstones += entry_op_is_empty(m->items[i].op);
+        if (level == 0) assert_int_equal(block_gap_deleted(&b, i + 1), m->items[i].gap_after);
     }
+    if (level == 0) assert_int_equal(block_gap_deleted(&b, 0), m->items[0].gap_before);
     assert_int_equal(b.tombstones, tombstones);
     expect_search(&b, m, slice_of(NULL, 0));
     expect_search(&b, m, slice_of("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9));
@@ -472,6 +480,7 @@ static void builder_survives_failed_allocations(void **state)
     assert_int_equal(block_builder_create(&b, 0, 8192), HOLT_NO_MEMORY);
     assert_null(b);
     assert_int_equal(block_builder_create(&b, 0, 8192), HOLT_OK);
+    if (m.items[0].gap_before) block_builder_delete_gap(b);
     for (size_t i = 0; i < m.count; i++) {
         block_entry e = entry_of(&m.items[i]);
         holt_status rc;
@@ -483,6 +492,7 @@ static void builder_survives_failed_allocations(void **state)
             assert_int_equal(rc, HOLT_NO_MEMORY);
             assert_int_equal(block_builder_count(b), i);
         }
+        if (m.items[i].gap_after) block_builder_delete_gap(b);
     }
     slice out;
     mem_fail_at(1, false);
@@ -574,6 +584,18 @@ static bool is_information(const uint8_t *bytes, const block *b, size_t at)
     return false;
 }
 
+/* Whether the byte at `at` may as well be v: gaps may be deleted or not, and a tombstone may be a boundary. */
+static bool is_as_good(const uint8_t *bytes, const block *b, size_t at, uint8_t v)
+{
+    const uint8_t old = bytes[at], without_gap = v & (uint8_t)~BLOCK_TAG_GAP_AFTER;
+    if (at == BLOCK_FLAGS) return (v & ~BLOCK_FLAG_GAP_BEFORE) == old;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (block_offset_at(b->offsets, b->wide_offsets, i) != at) continue;
+        return without_gap == old || (old == ENTRY_DELETE && without_gap == ENTRY_BOUNDARY);
+    }
+    return false;
+}
+
 /* Each byte of header, heads and offsets, each tag and size, and the keys' bytes within heads depend on
  * others: every other value must be detected. */
 static void structure_bytes_are_all_bound(void **state)
@@ -591,8 +613,10 @@ static void structure_bytes_are_all_bound(void **state)
         if (is_information(bytes, &b, at)) continue;
         uint8_t old = bytes[at];
         for (unsigned v = 0; v < 256; v++) {
+            const bool sound = v == old || is_as_good(bytes, &b, at, (uint8_t)v);
             bytes[at] = (uint8_t)v;
-            assert_int_equal(block_check(bytes, size), v == old ? HOLT_OK : HOLT_CORRUPT);
+            assert_int_equal(block_check(bytes, size), sound ? HOLT_OK : HOLT_CORRUPT);
+            bytes[at] = old;
         }
         bytes[at] = old;
     }
@@ -681,6 +705,52 @@ static void inner_node_with_something_else_than_pointers_is_refused(void **state
     model_free(&m);
 }
 
+/* An inner node has no gaps: flags that nobody reads there must not pass for sound. */
+static void inner_node_with_a_deleted_gap_is_refused(void **state)
+{
+    rng r;
+    rng_seed(&r, test_seed());
+    model m = random_inner(&r, 2, 5, true);
+    size_t size;
+    uint8_t *bytes = encode(&m, 1, 4096, &size);
+    assert_int_equal(block_check(bytes, size), HOLT_OK);
+    bytes[BLOCK_FLAGS] |= BLOCK_FLAG_GAP_BEFORE;
+    assert_int_equal(block_check(bytes, size), HOLT_CORRUPT);
+    bytes[BLOCK_FLAGS] &= (uint8_t)~BLOCK_FLAG_GAP_BEFORE;
+    block b;
+    block_open(&b, bytes, size);
+    for (uint32_t i = 0; i < b.count; i++) {
+        uint8_t *tag = bytes + block_offset_at(b.offsets, b.wide_offsets, i);
+        *tag |= BLOCK_TAG_GAP_AFTER;
+        assert_int_equal(block_check(bytes, size), HOLT_CORRUPT);
+        *tag &= (uint8_t)~BLOCK_TAG_GAP_AFTER;
+    }
+    free(bytes);
+    model_free(&m);
+}
+
+/* What a boundary has besides its key would be lost without notice. */
+static void boundary_with_a_value_is_refused(void **state)
+{
+    model m = {NULL, 0};
+    model_add(&m, slice_of("a", 1), slice_of("v", 1), ENTRY_PUT);
+    model_add(&m, slice_of("b", 1), slice_of(NULL, 0), ENTRY_BOUNDARY);
+    size_t size;
+    uint8_t *bytes = encode(&m, 0, 4096, &size);
+    assert_int_equal(block_check(bytes, size), HOLT_OK);
+    block b;
+    block_open(&b, bytes, size);
+    bytes[block_offset_at(b.offsets, b.wide_offsets, 0)] = ENTRY_BOUNDARY;
+    put_u32le(bytes + BLOCK_TOMBSTONES, 2);
+    assert_int_equal(block_check(bytes, size), HOLT_CORRUPT);
+    bytes[block_offset_at(b.offsets, b.wide_offsets, 0)] = ENTRY_PUT;
+    put_u32le(bytes + BLOCK_TOMBSTONES, 1);
+    bytes[block_offset_at(b.offsets, b.wide_offsets, 1)] |= BLOCK_TAG_OVERFLOW;
+    assert_int_equal(block_check(bytes, size), HOLT_CORRUPT);
+    free(bytes);
+    model_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -699,6 +769,8 @@ int main(void)
         cmocka_unit_test(cut_and_lengthened_blocks_are_refused),
         cmocka_unit_test(random_bytes_are_refused),
         cmocka_unit_test(inner_node_with_something_else_than_pointers_is_refused),
+        cmocka_unit_test(inner_node_with_a_deleted_gap_is_refused),
+        cmocka_unit_test(boundary_with_a_value_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,7 +220,7 @@ static entries batch_of_numbers(modelled_tree *t, uint32_t from, uint32_t count,
 static holt_status apply_once(modelled_tree *t, const tree_root *root, iterator *in, size_t changes_a_step,
                               tree_root *out)
 {
-    tree_apply_input input = {in, t->block_bytes, t->dense};
+    tree_apply_input input = {.batch = in, .block_bytes = t->block_bytes, .dense = t->dense};
     tree_apply *a = NULL;
     bool done = false;
     holt_status rc = tree_apply_open(&a, &t->pages->base, root, &input);

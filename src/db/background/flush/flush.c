@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/search.h"
 #include "base/status.h"
+#include "db/clock.h"
 #include "db/commit/rotate.h"
 
 #include <assert.h>
@@ -112,6 +113,7 @@ static holt_status flush_begin(holt *db, flush **out)
     }
     f->db = db;
     f->began_ns = os_clock_ns(db->os);
+    f->time_ms = db_time_ms(db);
     f->version = v;
     f->generation = generation_ref(v->generations[v->generation_count - 1]);
     rc = choose_mode(f);

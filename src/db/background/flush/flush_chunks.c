@@ -18,8 +18,10 @@
 static holt_status apply_chunk(const flush *f, btree_change *change, const collection_version *s,
                                btree_version **next)
 {
-    btree_batch batch = {
-        .base = collection_tree_btree(&s->tree), .changes = f->input, .block_bytes = s->spec.block_bytes};
+    btree_batch batch = {.base = collection_tree_btree(&s->tree),
+                         .changes = f->input,
+                         .block_bytes = s->spec.block_bytes,
+                         .time_ms = f->time_ms};
     bool done;
     holt_status rc = btree_change_apply(change, &batch, f->chunk_entries, &done, next);
     if (rc != HOLT_OK || done) return rc;

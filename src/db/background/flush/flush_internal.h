@@ -44,6 +44,7 @@ typedef struct flush_output {
 struct flush {
     holt *db;
     uint64_t began_ns;
+    uint64_t time_ms; /* what has expired by then is written as deleted */
     flush_phase phase;
     flush_mode mode;
     size_t chunk_entries;            /* by chunks: entries of one chunk */

@@ -59,8 +59,10 @@ static holt_status check_base(flush *f, const collection_version *s, uint32_t sl
 static holt_status begin_batch(flush *f, const collection_version *s, uint32_t slot)
 {
     assert(f->mode == FLUSH_WHOLE);
-    f->batch = (btree_batch){
-        .base = collection_tree_btree(&s->tree), .changes = f->input, .block_bytes = s->spec.block_bytes};
+    f->batch = (btree_batch){.base = collection_tree_btree(&s->tree),
+                             .changes = f->input,
+                             .block_bytes = s->spec.block_bytes,
+                             .time_ms = f->time_ms};
     f->input->ops->first(f->input);
     holt_status rc = f->change ? HOLT_OK : btree_change_begin(&f->change, page_store_of(f->db));
     return rc == HOLT_OK ? check_base(f, s, slot) : rc;
@@ -111,13 +113,15 @@ static void end_collection(flush *f)
     assert(f->output_count <= f->id_next);
 }
 
-/* Tombstones are written even if the collection has no older runs, where they hide nothing; that is rare. */
+/* What has expired becomes a tombstone. Tombstones are written even if the collection has no older runs, where they hide nothing; that is rare. */
 holt_status flush_write_run(flush *f, size_t *left, bool *done)
 {
     iterator *in = f->input;
     holt_status rc = HOLT_OK;
     for (; in->valid && *left > 0; --*left) {
-        rc = tree_builder_add(f->builder, in->key, in->op, in->value, in->expires_at_ms);
+        uint8_t op = entry_op_at(in->op, in->expires_at_ms, f->time_ms);
+        slice value = op == ENTRY_DELETE ? slice_of(NULL, 0) : in->value;
+        rc = tree_builder_add(f->builder, in->key, op, value, in->expires_at_ms);
         if (rc != HOLT_OK) return rc;
         in->ops->next(in);
     }
