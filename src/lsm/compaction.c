@@ -29,12 +29,17 @@ static size_t similar_runs(const lsm_tree *t)
     return count;
 }
 
+static bool has_deletes(const lsm_run_info *info)
+{
+    return info->tombstones > 0 || info->gaps > 0;
+}
+
 /* Step 2: how many of the newest runs should be merged if the disk had room for all; 0: none. */
 static size_t wanted_runs(const lsm_tree *t, lsm_want want)
 {
     if (t->count == 0) return 0;
     const bool several = t->count > 1;
-    if (want == LSM_WANT_ALL) return several || t->runs[0]->info.tombstones > 0 ? t->count : 0;
+    if (want == LSM_WANT_ALL) return several || has_deletes(&t->runs[0]->info) ? t->count : 0;
     const size_t similar = similar_runs(t);
     if (similar >= LSM_RUNS_TRIGGER) return similar;
     if (t->count > LSM_RUNS_MAX) return similar > 2 ? similar : 2;
@@ -59,7 +64,7 @@ struct lsm_merge {
     size_t first, count;     /* the inputs among its runs */
     uint64_t *newest_seqnos; /* of the inputs */
     uint32_t level;          /* of the output */
-    bool drop_tombstones;
+    bool drop_tombstones;    /* and deleted gaps */
     uint64_t time_ms;
     bool finished;
     lsm_run *moved; /* the output of a trivial move; NULL: the inputs are rewritten */
@@ -155,9 +160,10 @@ void lsm_merge_destroy(lsm_merge *m)
 static holt_status copy_entry(lsm_merge *m)
 {
     iterator *in = m->input;
-    uint8_t op = entry_op_at(in->op, in->expires_at_ms, m->time_ms);
-    if (op == ENTRY_DELETE && m->drop_tombstones) return HOLT_OK;
-    if (op == ENTRY_DELETE) return lsm_run_writer_add(m->output, in->key, op, slice_of(NULL, 0), 0);
+    const uint8_t op = entry_op_at(in->op, in->expires_at_ms, m->time_ms);
+    if (entry_op_is_empty(op) && m->drop_tombstones) return HOLT_OK;
+    if (in->gap_before && !m->drop_tombstones) lsm_run_writer_delete_gap(m->output);
+    if (entry_op_is_empty(op)) return lsm_run_writer_add(m->output, in->key, op, slice_of(NULL, 0), 0);
     holt_status rc = in->value_pending ? in->ops->load_value(in) : HOLT_OK;
     if (rc != HOLT_OK) return rc;
     return lsm_run_writer_add(m->output, in->key, op, in->value, in->expires_at_ms);
@@ -177,6 +183,7 @@ holt_status lsm_merge_step(lsm_merge *m, uint64_t bytes, bool *done)
     }
     if (in->status != HOLT_OK) return in->status;
     if (in->valid) return HOLT_OK;
+    if (in->gap_before && !m->drop_tombstones) lsm_run_writer_delete_gap(m->output);
     holt_status rc = lsm_run_writer_end(m->output, m->end);
     m->finished = *done = rc == HOLT_OK;
     return rc;

@@ -11,7 +11,8 @@
  *     2. LSM_WANT_BOUND: if LSM_RUNS_TRIGGER or more are gathered, pick them. If not, but the tree has more
  *        than LSM_RUNS_MAX runs, pick them all the same, and at least the two newest. Otherwise pick nothing.
  *        LSM_WANT_FEW_RUNS: the same, but instead of nothing pick all runs, if there is more than one.
- *        LSM_WANT_ALL: pick all runs, if there is more than one or if the only one has tombstones.
+ *        LSM_WANT_ALL: pick all runs, if there is more than one or if the only one has tombstones or deleted
+ *        gaps.
  *     3. Make it fit: leave out the oldest of the picked runs until the rest has at most bytes_max bytes. If
  *        that leaves a single run, pick nothing; rewriting it would not reduce the number of runs.
  *     4. Derive the level of the output from the bytes of the inputs (lsm_level_of). Levels are for
@@ -25,9 +26,10 @@
  *     1. lsm_merge_open: if the key ranges of the inputs do not overlap, the output gets their files as they
  *        are (trivial_move.h), and the merge is done. Otherwise an iterator over all inputs is opened, which
  *        shows the newest entry of each key.
- *     2. lsm_merge_step: copies entries to new files until about as many bytes as asked for are read. It
- *        drops tombstones if the oldest run is among the inputs: there is nothing left for them to hide. An
- *        entry that has expired is a tombstone.
+ *     2. lsm_merge_step: copies entries and deleted gaps to new files until about as many bytes as asked for
+ *        are read. It drops tombstones and deleted gaps if the oldest run is among the inputs: there is
+ *        nothing left for them to hide. An entry that has expired is a tombstone. The entries of older inputs
+ *        that are in a deleted gap of a newer one are not even read.
  *     3. lsm_merge_output: the new run, with the newest_seqno of the newest input.
  *     4. The caller checks that the inputs are still in the current tree (lsm_merge_applies), replaces them
  *        by the output (lsm_tree_replace) and records that in the manifest; or gives the output up

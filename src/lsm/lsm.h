@@ -4,6 +4,10 @@
  * ranges in key order that do not overlap: each is a key range [lower, upper) of one table file. The tree in
  * the file may have keys outside of that range; readers of the run do not see them.
  *
+ * A run may have deleted gaps (base/iterator.h), which hide what older runs have there. None reaches past the
+ * bounds of the run: where its first or last gap is deleted, that end is open. One that reaches from a file
+ * range into the next is in both, and there are no keys between the two.
+ *
  * Runs are ordered by newest_seqno, the newest seqno that a run may contain. It is 0 for a loaded run, which
  * is older than all others. No two runs of a tree have the same. The entry of a key in a newer run hides
  * those in older runs.
@@ -35,7 +39,7 @@ typedef struct lsm_run_info {
     uint64_t newest_seqno;
     uint32_t level; /* 0 = as flushed */
     uint32_t file_range_count;
-    uint64_t entries, tombstones, bytes;
+    uint64_t entries, tombstones, gaps, bytes; /* as in tree_root */
 } lsm_run_info;
 
 /* ---------------------------------------------------------------- runs */
@@ -66,7 +70,7 @@ bool        lsm_tree_has(const lsm_tree *t, const lsm_run *run);
 
 /* ---------------------------------------------------------------- reading */
 
-/* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
+/* The newest entry of the key; a tombstone is TREE_FOUND, and so is a deleted gap that has the key. Inside an epoch section; touches memory only. */
 tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
 /* The same, but reads what is not cached. Outside sections. */
 tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,

@@ -10,7 +10,7 @@
 typedef struct open_file_range {
     lsm_file_range file_range; /* bounds owned */
     tree_file *file;           /* a reference */
-    tree_filter *filter;       /* NULL: none */
+    tree_filter *filter;       /* NULL: none, or its answers are of no use: see open_file_range_init */
 } open_file_range;
 
 struct lsm_run {

@@ -21,12 +21,17 @@ static run_iterator *self(iterator *s)
     return (run_iterator *)s;
 }
 
-/* Takes over the entry that the child is at, or its failure. */
+/* Takes over the entry that the child is at, or its failure, and the gaps there. Past the last file range the
+ * gap is the one that the last child has ended in. */
 static void show(run_iterator *r)
 {
     const iterator *child = r->child;
     r->base.valid = child && child->valid;
     r->base.status = child ? child->status : HOLT_OK;
+    if (child) {
+        r->base.gap_before = child->gap_before;
+        r->base.gap_after = child->gap_after;
+    }
     if (!r->base.valid) return;
     r->base.op = child->op;
     r->base.key = child->key;
@@ -108,9 +113,16 @@ static void last_before(run_iterator *r, size_t end)
     show(r);
 }
 
+/* Before a move that may end without a child. */
+static void forget_gaps(run_iterator *r)
+{
+    r->base.gap_before = r->base.gap_after = false;
+}
+
 static void run_first(iterator *s)
 {
     run_iterator *r = self(s);
+    forget_gaps(r);
     first_from(r, slice_is_open(r->options.lower) ? 0 : lsm_run_range_ending_after(r->run, r->options.lower));
 }
 
@@ -118,6 +130,7 @@ static void run_last(iterator *s)
 {
     run_iterator *r = self(s);
     size_t file_ranges = r->run->info.file_range_count, index = file_ranges;
+    forget_gaps(r);
     if (!slice_is_open(r->options.upper)) index = lsm_run_range_ending_after(r->run, r->options.upper);
     if (index < file_ranges && !is_past_upper(r, index)) index++;
     last_before(r, index);
@@ -141,10 +154,39 @@ static void run_prev(iterator *s)
     if (!r->base.valid && r->base.status == HOLT_OK) last_before(r, r->index);
 }
 
+/* Passes the last entry within the bounds, for the gap after it. */
+static void run_end_forward(run_iterator *r)
+{
+    run_last(&r->base);
+    if (r->base.valid) {
+        run_next(&r->base);
+    } else {
+        r->base.gap_before = r->base.gap_after;
+        r->base.gap_after = false;
+    }
+}
+
+/* Passes the first entry within the bounds, for the gap before it. */
+static void run_end_backward(run_iterator *r)
+{
+    run_first(&r->base);
+    if (r->base.valid) {
+        run_prev(&r->base);
+    } else {
+        r->base.gap_after = r->base.gap_before;
+        r->base.gap_before = false;
+    }
+}
+
 static void run_seek(iterator *s, slice key)
 {
     run_iterator *r = self(s);
     const bool below = !slice_is_open(r->options.lower) && slice_compare(key, r->options.lower) < 0;
+    forget_gaps(r);
+    if (s->gaps && iterator_past(key, false, r->options.upper)) {
+        run_end_forward(r);
+        return;
+    }
     size_t index = lsm_run_range_ending_after(r->run, below ? r->options.lower : key);
     if (index < r->run->info.file_range_count && !is_past_upper(r, index)) {
         if (!open_child(r, index)) return;
@@ -160,6 +202,11 @@ static void run_seek_last(iterator *s, slice key)
 {
     run_iterator *r = self(s);
     const bool beyond = !slice_is_open(r->options.upper) && slice_compare(key, r->options.upper) >= 0;
+    forget_gaps(r);
+    if (s->gaps && !slice_is_open(r->options.lower) && slice_compare(key, r->options.lower) < 0) {
+        run_end_backward(r);
+        return;
+    }
     size_t index = lsm_run_range_ending_after(r->run, beyond ? r->options.upper : key);
     if (index < r->run->info.file_range_count && !is_past_upper(r, index) && !is_below_lower(r, index)) {
         if (!open_child(r, index)) return;
@@ -216,6 +263,7 @@ holt_status lsm_run_iterator_open(const lsm_run *run, const tree_iterator_option
     run_iterator *r = mem_alloc_zero(1, sizeof *r);
     if (!r) return status_no_memory(sizeof *r);
     r->base.ops = &run_iterator_ops;
+    r->base.gaps = run->info.gaps > 0;
     r->run = run;
     r->options = *options;
     *out = &r->base;

@@ -15,6 +15,7 @@ struct lsm_run_writer {
     tree_file **files; /* for each file range, a reference; NULL: being written, or taken over by a run */
     size_t file_range_count, file_ranges_capacity, files_capacity;
     uint64_t bytes;
+    bool gap; /* the gap after the last entry so far is deleted */
 };
 
 holt_status lsm_run_writer_create(lsm_run_writer **out, const lsm_writer_options *options)
@@ -49,7 +50,8 @@ static holt_status bound_copy(slice *to, slice from)
     return HOLT_OK;
 }
 
-/* The file range begins with its first key, and the one before it ends there. */
+/* The file range begins with its first key (the first one is open if the gap before that is deleted), and the
+ * one before it ends there. */
 static holt_status begin_file_range(lsm_run_writer *w, slice first_key)
 {
     assert(!w->file && !w->builder);
@@ -63,7 +65,8 @@ static holt_status begin_file_range(lsm_run_writer *w, slice first_key)
     holt_status rc = tree_file_writer_create(&w->file, w->options.files, file_range->file);
     if (rc == HOLT_OK) rc = tree_builder_create(&w->builder, w->file, &w->options.build);
     if (rc != HOLT_OK) return rc;
-    rc = bound_copy(&file_range->lower, first_key);
+    if (w->gap) tree_builder_delete_gap(w->builder);
+    if (w->file_range_count > 0 || !w->gap) rc = bound_copy(&file_range->lower, first_key);
     if (rc == HOLT_OK && w->file_range_count > 0)
         rc = bound_copy(&w->file_ranges[w->file_range_count - 1].upper, first_key);
     w->files[w->file_range_count++] = NULL; /* w->file has it until it is finished */
@@ -87,17 +90,25 @@ static holt_status end_file_range(lsm_run_writer *w)
 
 holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice value, uint64_t expires_at_ms)
 {
-    holt_status rc = w->file ? HOLT_OK : begin_file_range(w, key);
+    const bool full = w->file && tree_builder_bytes(w->builder) >= w->options.file_bytes_max;
+    holt_status rc = full ? end_file_range(w) : HOLT_OK;
+    if (rc == HOLT_OK && !w->file) rc = begin_file_range(w, key);
     if (rc == HOLT_OK) rc = tree_builder_add(w->builder, key, op, value, expires_at_ms);
-    if (rc == HOLT_OK && tree_builder_bytes(w->builder) >= w->options.file_bytes_max) rc = end_file_range(w);
+    w->gap = false;
     return rc;
+}
+
+void lsm_run_writer_delete_gap(lsm_run_writer *w)
+{
+    w->gap = true;
+    if (w->builder) tree_builder_delete_gap(w->builder);
 }
 
 holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper)
 {
     assert(w->file_range_count == 0 || !w->file_ranges[w->file_range_count - 1].upper.data); /* called once */
     holt_status rc = w->file ? end_file_range(w) : HOLT_OK;
-    if (rc == HOLT_OK && w->file_range_count > 0)
+    if (rc == HOLT_OK && w->file_range_count > 0 && !w->gap)
         rc = bound_copy(&w->file_ranges[w->file_range_count - 1].upper, upper);
     return rc;
 }

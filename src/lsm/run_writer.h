@@ -2,8 +2,9 @@
  *
  * Merges and loads write their runs with it. A file is finished when it has about file_bytes_max bytes; the
  * next key begins a new file, and is the bound between the two key ranges. The first range begins with the
- * first key, so that the bounds of the run are tight. Memory: the builder of one file, and a few words for
- * each finished one.
+ * first key, so that the bounds of the run are tight. If the gap between two files is deleted, both have it,
+ * so that it has no hole. A run whose first or last gap is deleted is open at that end. Memory: the builder
+ * of one file, and a few words for each finished one.
  *
  * After a failed add or end the run cannot be completed; only destroy may follow.
  * Concurrency  one thread at a time.
@@ -28,8 +29,10 @@ holt_status lsm_run_writer_create(lsm_run_writer **out, const lsm_writer_options
 void        lsm_run_writer_destroy(lsm_run_writer *w);
 /* Keys must ascend strictly; op as in tree_builder_add. */
 holt_status lsm_run_writer_add(lsm_run_writer *w, slice key, uint8_t op, slice value, uint64_t expires_at_ms);
+/* Marks the gap between the last entry so far and the next one (or the ends of the run) as deleted. */
+void        lsm_run_writer_delete_gap(lsm_run_writer *w);
 /* Writes and syncs the rest; nothing may be added from then on. upper: the end of the run, after its last
- * key. */
+ * key; not used if the gap after that is deleted. */
 holt_status lsm_run_writer_end(lsm_run_writer *w, slice upper);
 /* The run, once ended; it takes over the files, and is the caller's to unref. NULL: nothing was added. A
  * failure takes nothing, and the call may be repeated. */

@@ -43,15 +43,15 @@ static span *sorted_spans(const lsm_tree *t, const lsm_pick *pick)
 
 bool lsm_trivial_move_possible(const lsm_tree *t, const lsm_pick *pick, uint64_t bytes_min)
 {
-    uint64_t bytes = 0, tombstones = 0, file_ranges = 0;
+    uint64_t bytes = 0, deletes = 0, file_ranges = 0;
     for (size_t i = 0; i < pick->count; i++) {
         lsm_run_info info = t->runs[pick->first + i]->info;
         bytes += info.bytes;
-        tombstones += info.tombstones;
+        deletes += info.tombstones + info.gaps;
         file_ranges += info.file_range_count;
     }
     const bool oldest = pick->first + pick->count == t->count;
-    if (pick->count < 2 || bytes / file_ranges < bytes_min || (oldest && tombstones)) return false;
+    if (pick->count < 2 || bytes / file_ranges < bytes_min || (oldest && deletes)) return false;
     span *spans = sorted_spans(t, pick);
     mem_free(spans);
     return spans != NULL;

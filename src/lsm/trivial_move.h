@@ -1,7 +1,8 @@
 /* trivial_move.h -- merging runs without rewriting them: the new run has the files of the old ones.
  *
  * Possible if the key ranges of the runs do not overlap, which is what ascending writes leave behind. Runs
- * are rewritten all the same if the oldest run is among them and any has tombstones, which must go; and if
+ * are rewritten all the same if the oldest run is among them and any has tombstones or deleted gaps, which
+ * must go; and if
  * their files are very small, because a run should not have many of those.
  */
 #ifndef HOLT_LSM_TRIVIAL_MOVE_H

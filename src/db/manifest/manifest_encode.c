@@ -110,9 +110,11 @@ void encode_run(buffer *b, uint32_t id, const lsm_run *run)
     buffer_varint(&p, info.newest_seqno);
     buffer_varint(&p, info.level);
     buffer_varint(&p, info.file_range_count);
-    for (size_t i = 0; i < info.file_range_count; i++)
+    for (size_t i = 0; i < info.file_range_count; i++) {
         put_file_range(&p, lsm_run_file_range(run, i));
-    put_item(b, ITEM_RUN, &p);
+        if (info.gaps) buffer_varint(&p, lsm_run_file_range(run, i)->root.gaps);
+    }
+    put_item(b, info.gaps ? ITEM_RUN_WITH_GAPS : ITEM_RUN, &p);
 }
 
 void encode_run_removed(buffer *b, uint32_t id, uint64_t newest_seqno)

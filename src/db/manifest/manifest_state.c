@@ -246,7 +246,8 @@ static holt_status place_run(manifest_collection *c, manifest_run *run)
     return HOLT_OK;
 }
 
-static holt_status apply_run(manifest_state *s, decoder *d)
+/* with_gaps: each file range is followed by its number of deleted gaps. */
+static holt_status decode_run(manifest_state *s, decoder *d, bool with_gaps)
 {
     uint64_t id = decode_varint(d);
     manifest_run run = {.newest_seqno = decode_varint(d)};
@@ -258,12 +259,24 @@ static holt_status apply_run(manifest_state *s, decoder *d)
     run.file_ranges = mem_alloc_zero((size_t)count + 1, sizeof *run.file_ranges);
     if (!run.file_ranges) return status_no_memory((size_t)count * sizeof *run.file_ranges);
     holt_status rc = HOLT_OK;
-    while (run.count < count && rc == HOLT_OK)
-        if (!decode_file_range(d, &run.file_ranges[run.count++]))
-            rc = d->failed ? malformed("run") : status_no_memory(0);
+    while (run.count < count && rc == HOLT_OK) {
+        lsm_file_range *file_range = &run.file_ranges[run.count++];
+        if (!decode_file_range(d, file_range)) rc = d->failed ? malformed("run") : status_no_memory(0);
+        if (with_gaps) file_range->root.gaps = decode_varint(d);
+    }
     if (rc == HOLT_OK) rc = place_run(c, &run);
     if (rc != HOLT_OK) run_deinit(&run);
     return rc;
+}
+
+static holt_status apply_run(manifest_state *s, decoder *d)
+{
+    return decode_run(s, d, false);
+}
+
+static holt_status apply_run_with_gaps(manifest_state *s, decoder *d)
+{
+    return decode_run(s, d, true);
 }
 
 static void decode_root(decoder *d, tree_root *root)
@@ -361,6 +374,7 @@ static holt_status apply_item(manifest_state *s, uint8_t tag, slice payload)
         [ITEM_PAGE_STORE] = {apply_page_store, "page store"},
         [ITEM_GARBAGE] = {apply_garbage, "garbage"},
         [ITEM_RECLAIMED] = {apply_reclaimed, "reclaimed"},
+        [ITEM_RUN_WITH_GAPS] = {apply_run_with_gaps, "run with gaps"},
     };
     if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
         return status_set(HOLT_UNSUPPORTED,

@@ -24,6 +24,7 @@
  *                      1 copy (0 = A, 1 = B), 8 checksum of the map. Groups past the last page are removed
  *    11  garbage       root: a B+tree that no collection has any more, whose pages are still in use
  *    12  reclaimed     v offset of a garbage root: its pages are free
+ *    13  run with gaps like run, but each file range ends with v number of its deleted gaps
  * A root is: its pointer (24 bytes), v height, v entries, v bytes.
  * An unknown tag is HOLT_UNSUPPORTED; anything malformed, or a reference to something that does not exist,
  * HOLT_CORRUPT.

@@ -65,8 +65,9 @@ static bool same_root(const tree_root *a, const tree_root *b)
 {
     return a->root.offset == b->root.offset && a->root.length == b->root.length &&
            a->root.checksum == b->root.checksum && a->height == b->height && a->entries == b->entries &&
-           a->tombstones == b->tombstones && a->bytes == b->bytes && a->filter.offset == b->filter.offset &&
-           a->filter.checksum == b->filter.checksum && a->filter_lines == b->filter_lines;
+           a->tombstones == b->tombstones && a->gaps == b->gaps && a->bytes == b->bytes &&
+           a->filter.offset == b->filter.offset && a->filter.checksum == b->filter.checksum &&
+           a->filter_lines == b->filter_lines;
 }
 
 /* Returns whether an earlier file range of the same file is of the same tree. */

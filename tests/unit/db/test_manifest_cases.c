@@ -18,6 +18,7 @@
  *     rename id name
  *     clear id seqno
  *     run id seqno [level] [files=NUMBER:LOWER-UPPER,...]     without files: removes the run
+ *     run_with_gaps ... [gaps]                                 the same with so many gaps in each file
  *     closed segment offset
  *     root id offset [height] [entries] [bytes]
  *     space file pages [groups=INDEX:COPY:CHECKSUM,...]
@@ -134,7 +135,7 @@ static void put_file(const text_case *c, buffer *p, char *text)
     buffer_string(p, holt_str(upper));
 }
 
-static void put_run(text_case *c, buffer *p)
+static void put_files(text_case *c, buffer *p, bool with_gaps)
 {
     static const char *const keys[] = {"id", "seqno", "level"};
     const char *given = text_case_argument(c, "files");
@@ -147,8 +148,20 @@ static void put_run(text_case *c, buffer *p)
     }
     put_numbers(c, p, keys, NULL, 3);
     buffer_varint(p, text_case_number(c, "count", count));
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
         put_file(c, p, files[i]);
+        if (with_gaps) buffer_varint(p, text_case_number(c, "gaps", 0));
+    }
+}
+
+static void put_run(text_case *c, buffer *p)
+{
+    put_files(c, p, false);
+}
+
+static void put_run_with_gaps(text_case *c, buffer *p)
+{
+    put_files(c, p, true);
 }
 
 static void put_root(text_case *c, buffer *p)
@@ -195,6 +208,7 @@ static const struct item_syntax {
     {"rename", ITEM_RENAME, put_rename, {0}},
     {"clear", ITEM_CLEAR, NULL, {"id", "seqno"}},
     {"run", ITEM_RUN, put_run, {0}},
+    {"run_with_gaps", ITEM_RUN_WITH_GAPS, put_run_with_gaps, {0}},
     {"closed", ITEM_CLOSED, NULL, {"segment", "offset"}},
     {"root", ITEM_ROOT, put_root_of_collection, {0}},
     {"space", ITEM_PAGE_STORE, put_page_store, {0}},
@@ -260,6 +274,7 @@ static void print_collection(const manifest_collection *c, FILE *out)
             const lsm_file_range *f = &r->file_ranges[k];
             fprintf(out, " %" PRIu64 ":%.*s-%.*s", f->file, (int)f->lower.size, (const char *)f->lower.data,
                     (int)f->upper.size, (const char *)f->upper.data);
+            if (f->root.gaps) fprintf(out, " with %" PRIu64 " gaps", f->root.gaps);
         }
         fprintf(out, "\n");
     }

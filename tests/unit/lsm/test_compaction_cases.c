@@ -1,7 +1,7 @@
 /* test_compaction_cases.c -- which runs are merged, as text: the cases in tests/testdata/compaction/.
  *
  *     pick want=WANT level_bytes=N bytes_max=N move_bytes_min=N
- *     run newest_seqno=N bytes=N [level=N] [tombstones=N] [keys=RANGES]
+ *     run newest_seqno=N bytes=N [level=N] [tombstones=N] [gaps=N] [keys=RANGES]
  *     ...
  *     ----
  *     merge of the runs SEQNO ...: BYTES bytes to level LEVEL
@@ -69,6 +69,7 @@ static lsm_run *parse_run(case_machine *m, text_case *c)
     }
     file_ranges[0].root.bytes += bytes % count;
     file_ranges[0].root.tombstones = text_case_number(c, "tombstones", 0);
+    file_ranges[0].root.gaps = text_case_number(c, "gaps", 0);
     lsm_run *run;
     uint32_t level = (uint32_t)text_case_number(c, "level", 0);
     expect_ok(lsm_run_open(text_case_number(c, "newest_seqno", 0), level, file_ranges, files, count, &run));
