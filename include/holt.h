@@ -529,6 +529,18 @@ HOLT_API holt_status holt_exists(holt_collection *c, holt_txn *t, holt_slice key
  *   HOLT_NOT_FOUND  there is no such key; *ms is 0, as after any other failure */
 HOLT_API holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key, uint64_t *ms);
 
+/* Reads the values of n keys, all at the same moment, as a loop of holt_get in a snapshot would, but without
+ * waiting for one key after another: their reads from memory and from disk overlap. Keys may come in any
+ * order and may repeat. values[i] and statuses[i] receive what holt_get of keys[i] would; all of values[0] to
+ * values[n - 1] must be initialised, as for holt_get, and keep their buffers after any status.
+ * Each key succeeds or fails by itself: its status is HOLT_OK, HOLT_NOT_FOUND, or an error, such as HOLT_IO,
+ * HOLT_CORRUPT, HOLT_NO_MEMORY, or HOLT_TOO_LARGE for a key beyond the limit. The call returns HOLT_OK if
+ * every status is HOLT_OK or HOLT_NOT_FOUND, and otherwise the first of the other ones, whose message it
+ * leaves. Errors that concern the whole call, such as a revoked snapshot, are the status of every key.
+ *   HOLT_INVALID  also if keys, values or statuses is NULL and n is not 0; then no status is set */
+HOLT_API holt_status holt_get_many(holt_collection *c, holt_txn *t, size_t n, const holt_slice *keys,
+                                   holt_value *values, holt_status *statuses);
+
 /* Changes the time at which the key's value expires, in milliseconds since 1970 UTC; 0 = never. A time in the
  * past leaves the key without a value at once. As with holt_add, reading and writing are one step in commit
  * order: the value is the newest one. It is written again, with its new time, so the cost is that of a get

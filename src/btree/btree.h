@@ -143,6 +143,8 @@ tree_result btree_get_cached(const btree_version *v, tree_query *q, tree_hit *ou
 /* The same, but reads what is not cached. Outside sections. */
 tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status);
+/* Begins the search for s->query.key; it proceeds by the steps of its descent. */
+void        btree_search_begin(const btree_version *v, batch_search *s);
 /* As tree_iterator_open, tree_estimate and tree_verify (tree.h). The caller holds the version. */
 holt_status btree_iterator_open(const btree_version *v, const tree_iterator_options *options, iterator **out);
 holt_status btree_estimate(const btree_version *v, slice begin, slice end, estimate_sums *sums);

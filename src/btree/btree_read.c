@@ -16,6 +16,14 @@ tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratc
     return tree_lookup(v->file, &v->root, q->key, scratch, &out->entry, status);
 }
 
+void btree_search_begin(const btree_version *v, batch_search *s)
+{
+    s->query.filter_checks = s->query.filter_negatives = 0;
+    s->runs.in_filter = false;
+    s->hit.file = v->file;
+    s->result = tree_descent_begin(&s->descent, v->file, &v->root) ? TREE_NOT_CACHED : TREE_ABSENT;
+}
+
 holt_status btree_iterator_open(const btree_version *v, const tree_iterator_options *options, iterator **out)
 {
     return tree_iterator_open(v->file, &v->root, options, out);

@@ -206,6 +206,22 @@ const uint8_t *cache_peek(const cache_file *f, block_ptr p)
     return fr ? frame_bytes(fr) : NULL;
 }
 
+void cache_prefetch_place(const cache_file *f, block_ptr p)
+{
+    assert(epoch_inside()); /* the chunk is read */
+    map_chunk *chunk = map_find_chunk(f, p.ordinal);
+    if (chunk) __builtin_prefetch(&chunk->frames[p.ordinal % MAP_CHUNK_ENTRIES]);
+}
+
+void cache_prefetch_block(const cache_file *f, block_ptr p)
+{
+    assert(epoch_inside());
+    cache_frame *fr = map_find(f, p.ordinal);
+    if (!fr) return;
+    __builtin_prefetch(fr);
+    prefetch_block(fr);
+}
+
 static bool is_warm(cache_priority priority)
 {
     return priority == CACHE_WARM || priority == CACHE_RESIDENT;

@@ -46,6 +46,10 @@ const uint8_t *cache_lookup(cache_file *f, block_ptr p);
  * the address is only for prefetching, which may be done outside it too. Counts nothing and leaves the
  * reference bit alone. */
 const uint8_t *cache_peek(const cache_file *f, block_ptr p);
+/* Prefetch what cache_lookup() will read: first its place in the array, then, some time later, the frame and
+ * the lines that a search of the block reads. Must be called inside an epoch section. */
+void           cache_prefetch_place(const cache_file *f, block_ptr p);
+void           cache_prefetch_block(const cache_file *f, block_ptr p);
 
 typedef enum cache_priority {
     CACHE_COLD,

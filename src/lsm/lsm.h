@@ -76,6 +76,16 @@ tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
 tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,
                     holt_status *status);
 
+/* The search for one of many keys (tree.h). Begin: for s->query.key; prefetches the lines of the filters. */
+void        lsm_search_begin(const lsm_tree *t, batch_search *s);
+/* Does a step: tests filters, or searches a block. true: there is more to do; false: s->result says why not.
+ * Inside an epoch section; touches memory only. */
+bool        lsm_search_step(const lsm_tree *t, batch_search *s);
+/* After TREE_NOT_CACHED: reads the piece that is next into the buffer. Outside sections. */
+holt_status lsm_search_read(const lsm_tree *t, const batch_search *s, tree_buffer *buffer);
+/* Does a step with that piece. */
+bool        lsm_search_step_read(const lsm_tree *t, batch_search *s, const tree_buffer *buffer);
+
 /* One iterator over all runs, which shows the newest entry of each key in [options->lower, options->upper).
  * The caller holds the tree until it is closed. */
 holt_status lsm_iterator_open(const lsm_tree *t, const tree_iterator_options *options, iterator **out);

@@ -151,3 +151,87 @@ tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_
     }
     return TREE_ABSENT;
 }
+
+/* ---------------------------------------------------------------- the lookup of one of many keys */
+
+/* Leaves the run, which does not have the key. */
+static bool search_next_run(batch_search *s)
+{
+    s->runs.run++;
+    s->runs.in_filter = true;
+    return true;
+}
+
+/* Acts on what the filter of the run says: in s->result. */
+static bool search_after_filter(batch_search *s, const open_file_range *p)
+{
+    if (s->result != TREE_NOT_CACHED) count_filter_result(&s->query, p, s->result);
+    if (s->result == TREE_ABSENT) return search_next_run(s);
+    if (s->result == TREE_NOT_CACHED) {
+        s->descent = (tree_descent){.file = p->file, .at = tree_filter_page(p->filter, s->runs.hash)};
+        return false;
+    }
+    if (!tree_descent_begin(&s->descent, p->file, &p->file_range.root)) return search_next_run(s);
+    s->hit.file = p->file;
+    s->runs.in_filter = false;
+    return true;
+}
+
+/* Acts on what a block of the run says: in s->result, if there are no more blocks. */
+static bool search_after_block(batch_search *s, bool more)
+{
+    return more || (s->result == TREE_ABSENT && search_next_run(s));
+}
+
+static const open_file_range *search_range(const lsm_tree *t, const batch_search *s)
+{
+    return lsm_run_find(t->runs[s->runs.run], s->query.key);
+}
+
+void lsm_search_begin(const lsm_tree *t, batch_search *s)
+{
+    enum { PREFETCH_RUNS = 8 };
+    s->query.filter_checks = s->query.filter_negatives = 0;
+    s->result = TREE_NOT_CACHED;
+    s->runs.hash = hash_slice(s->query.key);
+    s->runs.run = 0;
+    s->runs.in_filter = true;
+    for (size_t i = 0; i < t->count && i < PREFETCH_RUNS; i++) {
+        const open_file_range *p = lsm_run_find(t->runs[i], s->query.key);
+        if (p) tree_filter_prefetch(p->filter, s->runs.hash);
+    }
+}
+
+bool lsm_search_step(const lsm_tree *t, batch_search *s)
+{
+    if (!s->runs.in_filter) {
+        bool more = tree_descent_step(&s->descent, s->query.key, &s->hit.entry, &s->result);
+        return search_after_block(s, more);
+    }
+    for (; s->runs.run < t->count; s->runs.run++) {
+        const open_file_range *p = search_range(t, s);
+        if (!p) continue;
+        s->result = tree_filter_test(p->filter, s->runs.hash);
+        if (s->result != TREE_ABSENT) return search_after_filter(s, p);
+        count_filter_result(&s->query, p, s->result);
+    }
+    s->result = TREE_ABSENT;
+    return false;
+}
+
+holt_status lsm_search_read(const lsm_tree *t, const batch_search *s, tree_buffer *buffer)
+{
+    if (!s->runs.in_filter) return tree_descent_read(&s->descent, buffer);
+    return tree_filter_read_page(search_range(t, s)->filter, s->descent.at, buffer);
+}
+
+bool lsm_search_step_read(const lsm_tree *t, batch_search *s, const tree_buffer *buffer)
+{
+    if (!s->runs.in_filter) {
+        bool more = tree_descent_step_read(&s->descent, s->query.key, buffer, &s->hit.entry, &s->result);
+        return search_after_block(s, more);
+    }
+    const open_file_range *p = search_range(t, s);
+    s->result = tree_filter_test_page(p->filter, s->runs.hash, buffer);
+    return search_after_filter(s, p);
+}

@@ -83,6 +83,29 @@ typedef struct tree_hit {
     tree_file *file; /* with the overflow of the value, if it has one; borrowed */
 } tree_hit;
 
+/* A lookup of one key that proceeds block by block, so that the lookups of many keys can wait for memory and
+ * for the disk together. */
+typedef struct tree_descent {
+    tree_file *file;
+    block_ptr  at;    /* the block to search next, */
+    uint32_t   level; /* and the level that it must have */
+    bool       gaps;  /* some gaps of the tree are deleted */
+} tree_descent;
+
+/* The lookup of one of many keys, in a tree of either kind. It has ended when `result` is TREE_ABSENT or
+ * TREE_FOUND. While it is TREE_NOT_CACHED, the piece at descent.at of descent.file is next. */
+typedef struct batch_search {
+    tree_query query;
+    tree_result result;
+    tree_hit hit; /* TREE_FOUND */
+    tree_descent descent;
+    struct { /* for lsm/, whose trees consist of several: */
+        uint64_t hash;
+        uint32_t run;   /* the index of the run that is being searched */
+        bool in_filter; /* in its filter, of which a page is next; not in its tree yet */
+    } runs;
+} batch_search;
+
 /* A reader's own block buffer, which grows as needed. Zero-initialise; release with tree_buffer_deinit. */
 typedef struct tree_buffer {
     void *bytes;
@@ -97,11 +120,34 @@ tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
 tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
                         holt_status *status);
 
+/* false: the tree is empty. */
+bool tree_descent_begin(tree_descent *d, tree_file *f, const tree_root *root);
+/* Prefetches the memory that the next step reads. Inside an epoch section. */
+void tree_descent_prefetch(const tree_descent *d);
+/* Searches the next block. true: another one is next; false: *result says why not. Inside an epoch section;
+ * out->value is borrowed until it ends. TREE_NOT_CACHED: the block must be read with tree_descent_read. */
+bool tree_descent_step(tree_descent *d, slice key, tree_entry *out, tree_result *result);
+/* Reads the next block into the buffer, verifies it, and inserts it into the cache. Outside epoch
+ * sections. */
+holt_status tree_descent_read(const tree_descent *d, tree_buffer *buffer);
+/* Does a step with the block that has just been read into the buffer, where out->value then lies. */
+bool tree_descent_step_read(tree_descent *d, slice key, const tree_buffer *buffer, tree_entry *out,
+                            tree_result *result);
+
+/* Sorts searches that are TREE_NOT_CACHED by the place of the piece that is next, so that those which wait for
+ * the same one are neighbours, and has the system read all pieces but the first, which the caller is about to
+ * read, at once. */
+void tree_searches_request(batch_search **searches, size_t count);
+/* Whether two searches wait for the same piece. */
+bool tree_searches_same(const batch_search *a, const batch_search *b);
+
 /* The size of the value that an overflow list describes. HOLT_CORRUPT if its pieces cannot exist: call it
  * before allocating memory for the value. */
 holt_status tree_overflow_size(tree_file *f, slice list, uint64_t *size);
 /* Reads that value into `out` (of that size), verifying each piece. Outside epoch sections. */
 holt_status tree_read_overflow(tree_file *f, slice list, void *out);
+/* Has the system read the pieces in advance. */
+void        tree_request_overflow(tree_file *f, slice list);
 
 /* ---------------------------------------------------------------- iterating: read/tree_iterator.c */
 

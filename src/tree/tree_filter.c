@@ -172,6 +172,25 @@ tree_result tree_filter_test(const tree_filter *t, uint64_t hash)
     return page ? test_line(t, page, line % PAGE_LINES, hash) : TREE_NOT_CACHED;
 }
 
+block_ptr tree_filter_page(const tree_filter *t, uint64_t hash)
+{
+    return t->directory[filter_line_of(hash, t->lines) / PAGE_LINES];
+}
+
+holt_status tree_filter_read_page(const tree_filter *t, block_ptr page, tree_buffer *buffer)
+{
+    assert(!epoch_inside());
+    holt_status rc = tree_buffer_reserve(buffer, page.length);
+    if (rc == HOLT_OK) rc = tree_file_read(t->file, page, buffer->bytes);
+    if (rc == HOLT_OK) cache_insert(t->pages, page, buffer->bytes, CACHE_RESIDENT);
+    return rc;
+}
+
+tree_result tree_filter_test_page(const tree_filter *t, uint64_t hash, const tree_buffer *buffer)
+{
+    return test_line(t, buffer->bytes, filter_line_of(hash, t->lines) % PAGE_LINES, hash);
+}
+
 tree_result tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
                                   holt_status *status)
 {
@@ -181,11 +200,6 @@ tree_result tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buff
     epoch_leave();
     if (result != TREE_NOT_CACHED) return result;
 
-    uint64_t line = filter_line_of(hash, t->lines);
-    block_ptr p = t->directory[line / PAGE_LINES];
-    *status = tree_buffer_reserve(buffer, p.length);
-    if (*status == HOLT_OK) *status = tree_file_read(t->file, p, buffer->bytes);
-    if (*status != HOLT_OK) return TREE_FAILED;
-    cache_insert(t->pages, p, buffer->bytes, CACHE_RESIDENT);
-    return test_line(t, buffer->bytes, line % PAGE_LINES, hash);
+    *status = tree_filter_read_page(t, tree_filter_page(t, hash), buffer);
+    return *status == HOLT_OK ? tree_filter_test_page(t, hash, buffer) : TREE_FAILED;
 }

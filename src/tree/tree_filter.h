@@ -27,4 +27,11 @@ tree_result tree_filter_test(const tree_filter *t, uint64_t hash);
 tree_result tree_filter_test_read(const tree_filter *t, uint64_t hash, tree_buffer *buffer,
                                   holt_status *status);
 
+/* The parts of tree_filter_test_read, for lookups that read the pages of several filters together. After
+ * TREE_NOT_CACHED: the page that has the line of `hash`; reading it into the buffer, outside epoch sections;
+ * and testing it there. */
+block_ptr   tree_filter_page(const tree_filter *t, uint64_t hash);
+holt_status tree_filter_read_page(const tree_filter *t, block_ptr page, tree_buffer *buffer);
+tree_result tree_filter_test_page(const tree_filter *t, uint64_t hash, const tree_buffer *buffer);
+
 #endif

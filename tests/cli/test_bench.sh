@@ -3,14 +3,15 @@
 test_all_workloads_run_and_leave_no_files() {
     mkdir tmp
     status_is 0 env TMPDIR="$PWD/tmp" "$exe" bench --num 2000 --value-bytes 50 --batch 64 --duration 5
-    for workload in fillseq fillbatch fillrandom overwrite readrandom readmissing readseq readreverse \
-        seekrandom \
-        readwhilewriting mixed deleterandom fillsync; do
+    for workload in fillseq fillbatch fillrandom overwrite readrandom readmany readmissing \
+        readsnapshot snapshots readseq readreverse seekrandom readwhilewriting mixed deleterandom fillsync; do
         grep -q "^$workload  *[1-9]" out || fail "no line for $workload"
     done
     grep -q 'durability process' out
     grep -q '^readrandom .*2,000 of 2,000 found' out
+    grep -q '^readmany .*2,000 of 2,000 found' out
     grep -q '^readmissing .* 0 of 2,000 found' out
+    grep -q '^readsnapshot .*2,000 of 2,000 found' out
     grep -q '^readseq .*2,000 of 2,000 found' out
     [ -z "$(ls tmp)" ]
 }

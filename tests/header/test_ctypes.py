@@ -94,6 +94,7 @@ SIGNATURES = {
     "holt_add": (status, handle, handle, slice_, c.c_int64, P(c.c_int64)),
     "holt_get": (status, handle, handle, slice_, P(value_)),
     "holt_get_into": (status, handle, handle, slice_, pointer, size_t, P(size_t)),
+    "holt_get_many": (status, handle, handle, size_t, P(slice_), P(value_), P(status)),
     "holt_exists": (status, handle, handle, slice_), "holt_delete": (status, handle, handle, slice_),
     "holt_delete_range": (status, handle, handle, slice_, slice_),
     "holt_begin": (status, handle, P(txn_options), out), "holt_commit": (status, handle),
@@ -275,6 +276,21 @@ class Api(unittest.TestCase):
         self.assertEqual(size.value, 10)
         self.assertEqual(holt.holt_get_into(self.c, None, bytes_(b"no"), room, 10, size), NOT_FOUND)
         self.assertEqual(size.value, 0)
+
+    # Each key has its own value and status; the first error is that of the call.
+    def test_get_many(self):
+        self.put(b"a", b"1")
+        self.put(b"c", b"3")
+        keys = (slice_ * 3)(bytes_(b"c"), bytes_(b"b"), bytes_(b"a"))
+        values, statuses = (value_ * 3)(), (status * 3)()
+        self.ok(holt.holt_get_many(self.c, None, 3, keys, values, statuses))
+        self.assertEqual(list(statuses), [OK, NOT_FOUND, OK])
+        self.assertEqual([c.string_at(v.data, v.size) for v in (values[0], values[2])], [b"3", b"1"])
+        keys[1] = slice_(None, 1)
+        self.assertEqual(holt.holt_get_many(self.c, None, 3, keys, values, statuses), INVALID)
+        self.assertEqual(list(statuses), [OK, INVALID, OK])
+        for value in values:
+            holt.holt_value_free(value)
 
     def test_put_if_absent(self):
         absent = put_options(flags=1)

@@ -186,11 +186,57 @@ static inline void check_lookup(const lsm_tree *t, const model *m, size_t n, tre
     if (want->op == ENTRY_PUT_UNTIL) assert_true(e.entry.expires_at_ms == want->value);
 }
 
+static inline void check_found(const batch_search *s, const version *want)
+{
+    uint8_t value[400];
+    if (s->result == TREE_NOT_CACHED) return;
+    assert_int_equal(s->result, want->op ? TREE_FOUND : TREE_ABSENT);
+    if (!want->op) return;
+    assert_int_equal(s->hit.entry.op, want->op);
+    assert_true(slice_equal(s->hit.entry.value, value_of(want, value)));
+}
+
+static inline void search_cached(const lsm_tree *t, batch_search *s, const version *want)
+{
+    if (s->result != TREE_NOT_CACHED) return;
+    expect_ok(epoch_enter());
+    while (lsm_search_step(t, s))
+        continue;
+    check_found(s, want);
+    epoch_leave();
+}
+
+/* Searches for two keys side by side, reading a piece that both wait for once. */
+static inline void check_searches(const lsm_tree *t, const model *m, size_t n, size_t k, tree_buffer *room)
+{
+    char key[2][32];
+    const version *want[2] = {&m->at[n], &m->at[k]};
+    batch_search s[2] = {{.query.key = key_of(n, key[0])}, {.query.key = key_of(k, key[1])}};
+    lsm_search_begin(t, &s[0]);
+    lsm_search_begin(t, &s[1]);
+    for (;;) {
+        for (size_t i = 0; i < 2; i++)
+            search_cached(t, &s[i], want[i]);
+        const bool waits[2] = {s[0].result == TREE_NOT_CACHED, s[1].result == TREE_NOT_CACHED};
+        const bool same = waits[0] && waits[1] && tree_searches_same(&s[0], &s[1]);
+        if (!waits[0] && !waits[1]) break;
+        for (size_t i = 0; i < 2; i++) {
+            if (!waits[i]) continue;
+            if (i == 0 || !same) expect_ok(lsm_search_read(t, &s[i], room));
+            if (lsm_search_step_read(t, &s[i], room)) s[i].result = TREE_NOT_CACHED;
+            check_found(&s[i], want[i]);
+        }
+    }
+}
+
 static inline void check_lookups(const lsm_tree *t, const model *m)
 {
     tree_buffer room = {NULL, 0};
-    for (size_t i = 0; i < KEYS; i++)
+    for (size_t i = 0; i < KEYS; i++) {
+        check_searches(t, m, i, (i * 7 + i % 2) % KEYS, &room);
+        check_searches(t, m, i, (i + 1) % KEYS, &room);
         check_lookup(t, m, i, &room);
+    }
     tree_buffer_deinit(&room);
 }
 

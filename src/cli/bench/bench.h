@@ -22,6 +22,8 @@
 
 #define BENCH_COLLECTION "bench"
 
+enum { BENCH_MANY = 16 /* keys of a get of many */ };
+
 typedef struct bench_settings {
     const char *benchmarks;
     uint64_t num, threads, key_bytes, value_bytes, range, batch, read_share, seed, duration_s, memtable_bytes;
@@ -55,7 +57,8 @@ struct workload {
     bool fresh;    /* starts with an empty collection */
     bool commits;  /* uses HOLT_COMMIT whatever --durability says */
     bool cursor;   /* uses a cursor, which is opened before the clock starts */
-    bool scans;    /* iterates over everything; an operation is so short that only one in 64 is timed */
+    bool scans;    /* iterates over everything */
+    bool brief;    /* an operation is so short that only one in 64 is timed */
     bool writer;   /* runs beside a thread that overwrites */
     bool changing; /* entries may appear while it reads */
     uint64_t (*operations)(const bench_settings *s);
@@ -69,8 +72,10 @@ struct worker {
     bench *b;
     const workload *kind;
     uint64_t first, count; /* its share of the operations */
-    char *key;             /* key_bytes + 1 */
+    char *key;             /* BENCH_MANY * key_bytes + 1 */
     holt_value value;
+    holt_value many[BENCH_MANY];
+    holt_txn *snapshot; /* of readsnapshot */
     holt_cursor *cursor;
     uint64_t done, entries, found, wrong, bytes, busy;
     uint64_t finished_ns;

@@ -19,7 +19,7 @@
 
 enum {
     CHECK_EACH = 256, /* operations between checks of the clock and of Ctrl-C */
-    SAMPLE_EACH = 64  /* one in this many moves of a scan is timed */
+    SAMPLE_EACH = 64  /* one in this many brief operations is timed */
 };
 
 /* What the threads of a running workload share. */
@@ -61,7 +61,7 @@ static holt_status run_sampled(worker *w, uint64_t i)
 static void work(worker *w, uint64_t start_ns)
 {
     bool latency = w->b->settings->latency;
-    bool every = latency && !w->kind->scans, sampled = latency && w->kind->scans;
+    bool every = latency && !w->kind->brief, sampled = latency && w->kind->brief;
     uint64_t last_ns = number_clock_ns();
     for (uint64_t n = 0; n < w->count && w->status == HOLT_OK; n++) {
         uint64_t i = w->first + n;
@@ -90,6 +90,8 @@ static void *thread_main(void *argument)
     holt_status closed = holt_cursor_close(w->cursor);
     if (w->status == HOLT_OK && closed != HOLT_OK) w->status = closed;
     w->cursor = NULL;
+    holt_rollback(w->snapshot);
+    w->snapshot = NULL;
     return NULL;
 }
 
@@ -97,7 +99,7 @@ static void *thread_main(void *argument)
 
 static worker *workers_create(bench *b, const workload *kind, struct crew *crew, size_t count)
 {
-    size_t key_bytes = b->settings->key_bytes + 1; /* readmissing adds one */
+    size_t key_bytes = BENCH_MANY * b->settings->key_bytes + 1; /* readmissing adds one */
     worker *workers = allocate_or_exit(count, sizeof *workers);
     uint64_t threads = b->settings->threads, operations = kind->operations(b->settings);
     for (uint64_t t = 0; t < count; t++) {
@@ -121,6 +123,9 @@ static void workers_destroy(worker *workers, size_t count)
     for (size_t t = 0; t < count; t++) {
         free(workers[t].key);
         holt_value_free(&workers[t].value);
+        for (size_t n = 0; n < BENCH_MANY; n++) {
+            holt_value_free(&workers[t].many[n]);
+        }
     }
     free(workers);
 }

@@ -7,8 +7,8 @@
 
 static const suite_step quick[] = {
     {.benchmarks =
-         "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmissing,readseq,readreverse,seekrandom,"
-         "readwhilewriting,mixed,deleterandom,fillsync",
+         "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmany,readmissing,readsnapshot,snapshots,"
+         "readseq,readreverse,seekrandom,readwhilewriting,mixed,deleterandom,fillsync",
      .num = 4500,
      .batch = 100},
     {.benchmarks = NULL},
@@ -28,6 +28,7 @@ static const suite_step full[] = {
      .num = 100000,
      .memory_bytes = LITTLE_MEMORY,
      .cold = true},
+    {.benchmarks = "readmany", .num = 100000, .memory_bytes = LITTLE_MEMORY, .cold = true},
     {.benchmarks = "readseq", .num = 100000, .memory_bytes = LITTLE_MEMORY, .cold = true},
     {.phase = "mixed: 70 % reads, then 90 %", .benchmarks = "mixed", .num = 100000, .read_share = 70},
     {.benchmarks = "mixed", .num = 100000, .read_share = 90},

@@ -69,6 +69,11 @@ static uint64_t batches(const bench_settings *s)
     return (s->num + s->batch - 1) / s->batch;
 }
 
+static uint64_t for_many(const bench_settings *s)
+{
+    return s->num > BENCH_MANY ? s->num / BENCH_MANY : 1;
+}
+
 /* For operations that each wait for the disk: a thousandth, but enough to measure. */
 static uint64_t few(const bench_settings *s)
 {
@@ -180,18 +185,24 @@ static holt_status run_delete(worker *w, uint64_t i)
     return status;
 }
 
-static holt_status get_one(worker *w, uint64_t number)
+/* Counts what a get of the entry has returned, and checks it. */
+static holt_status check_value(worker *w, uint64_t number, holt_status status, const holt_value *value)
 {
-    holt_slice key = key_of(w, number);
-    holt_status status = holt_get(w->b->collection, NULL, key, &w->value);
+    const bench_settings *s = w->b->settings;
     if (status != HOLT_OK && status != HOLT_NOT_FOUND) return status;
     w->entries++;
     check_found(w, number, status == HOLT_OK);
     if (status == HOLT_NOT_FOUND) return HOLT_OK;
     w->found++;
-    w->bytes += key.size + w->value.size;
-    if (w->b->known && w->value.size != w->b->settings->value_bytes) w->wrong++;
+    w->bytes += s->key_bytes + value->size;
+    if (w->b->known && value->size != s->value_bytes) w->wrong++;
     return HOLT_OK;
+}
+
+static holt_status get_one(worker *w, uint64_t number)
+{
+    holt_status status = holt_get(w->b->collection, NULL, key_of(w, number), &w->value);
+    return check_value(w, number, status, &w->value);
 }
 
 static holt_status run_get(worker *w, uint64_t i)
@@ -212,6 +223,49 @@ static holt_status run_missing(worker *w, uint64_t i)
         w->wrong++;
     }
     return HOLT_OK;
+}
+
+/* A get of BENCH_MANY entries at once. */
+static holt_status run_get_many(worker *w, uint64_t i)
+{
+    const bench_settings *s = w->b->settings;
+    uint64_t numbers[BENCH_MANY];
+    holt_slice keys[BENCH_MANY];
+    holt_status statuses[BENCH_MANY];
+    for (uint64_t n = 0; n < BENCH_MANY; n++) {
+        char *key = w->key + n * s->key_bytes;
+        numbers[n] = drawn(s, i * BENCH_MANY + n, DRAW_READ);
+        keys_write(key, s->key_bytes, numbers[n], s->random_keys);
+        keys[n] = holt_bytes(key, s->key_bytes);
+    }
+    holt_status status = holt_get_many(w->b->collection, NULL, BENCH_MANY, keys, w->many, statuses);
+    for (uint64_t n = 0; n < BENCH_MANY && status == HOLT_OK; n++) {
+        check_value(w, numbers[n], statuses[n], &w->many[n]);
+    }
+    return status;
+}
+
+/* Begins and ends a snapshot. */
+static holt_status run_snapshot(worker *w, uint64_t i)
+{
+    static const holt_txn_options options = {.flags = HOLT_TXN_READ_ONLY};
+    holt_txn *t;
+    (void)i;
+    holt_status status = holt_begin(w->b->db, &options, &t);
+    if (status == HOLT_OK) holt_rollback(t);
+    return status;
+}
+
+static holt_status run_get_in_snapshot(worker *w, uint64_t i)
+{
+    static const holt_txn_options options = {.flags = HOLT_TXN_READ_ONLY};
+    uint64_t number = drawn(w->b->settings, i, DRAW_READ);
+    if (!w->snapshot) {
+        holt_status begun = holt_begin(w->b->db, &options, &w->snapshot);
+        if (begun != HOLT_OK) return begun;
+    }
+    holt_status status = holt_get(w->b->collection, w->snapshot, key_of(w, number), &w->value);
+    return check_value(w, number, status, &w->value);
 }
 
 static void count_entry(worker *w)
@@ -363,9 +417,12 @@ const workload workloads[] = {
      .mark = mark_put},
     {.name = "overwrite", .operations = all, .number = drawn_to_overwrite, .run = run_put, .mark = mark_put},
     {.name = "readrandom", .operations = all, .number = drawn_to_read, .run = run_get},
+    {.name = "readmany", .operations = for_many, .run = run_get_many},
     {.name = "readmissing", .operations = all, .run = run_missing},
-    {.name = "readseq", .cursor = true, .scans = true, .operations = all, .run = run_next},
-    {.name = "readreverse", .cursor = true, .scans = true, .operations = all, .run = run_prev},
+    {.name = "readsnapshot", .operations = all, .run = run_get_in_snapshot},
+    {.name = "snapshots", .brief = true, .operations = all, .run = run_snapshot},
+    {.name = "readseq", .cursor = true, .scans = true, .brief = true, .operations = all, .run = run_next},
+    {.name = "readreverse", .cursor = true, .scans = true, .brief = true, .operations = all, .run = run_prev},
     {.name = "seekrandom", .cursor = true, .operations = all, .run = run_seek},
     {.name = "readwhilewriting",
      .writer = true,

@@ -14,8 +14,8 @@
 #include "terminal/output.h"
 
 #define BENCHMARKS_DEFAULT                                                                                   \
-    "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmissing,readseq,readreverse,seekrandom,"          \
-    "readwhilewriting,mixed,deleterandom,fillsync"
+    "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmany,readmissing,readsnapshot,snapshots,readseq,"  \
+    "readreverse,seekrandom,readwhilewriting,mixed,deleterandom,fillsync"
 
 enum {
     OPTION_NUM = CLI_LONG,
@@ -273,7 +273,10 @@ const cli_command command_bench = {
         "  fillrandom        put all entries in random order, each once\n"
         "  overwrite         put random entries again\n"
         "  readrandom        get random entries\n"
+        "  readmany          the same, 16 entries at a time (holt_get_many)\n"
         "  readmissing       get keys that do not exist, between existing ones\n"
+        "  readsnapshot      readrandom in a snapshot\n"
+        "  snapshots         begin and end snapshots (one in 64 is timed)\n"
         "  readseq           iterate over all entries (one move in 64 is timed)\n"
         "  readreverse       iterate over all entries backwards (one move in 64 is timed)\n"
         "  seekrandom        seek a random entry and move on --range times\n"

@@ -58,6 +58,44 @@ tree_result collection_tree_get(const collection_tree *t, tree_query *q, tree_bu
                        : lsm_get(t->as.lsm, q, scratch, out, status);
 }
 
+void collection_tree_search_begin(const collection_tree *t, batch_search *s)
+{
+    if (is_btree(t))
+        btree_search_begin(t->as.btree, s);
+    else
+        lsm_search_begin(t->as.lsm, s);
+}
+
+/* Round by round, each search does one step, after what all of them read in the round was prefetched. */
+void collection_tree_search_cached(const collection_tree *t, batch_search **searches, size_t count)
+{
+    while (count > 0) {
+        size_t left = 0;
+        for (size_t i = 0; i < count; i++)
+            if (!searches[i]->runs.in_filter) tree_descent_prefetch(&searches[i]->descent);
+        for (size_t i = 0; i < count; i++) {
+            batch_search *s = searches[i];
+            bool more = is_btree(t) ? tree_descent_step(&s->descent, s->query.key, &s->hit.entry, &s->result)
+                                    : lsm_search_step(t->as.lsm, s);
+            if (more) searches[left++] = s;
+        }
+        count = left;
+    }
+}
+
+holt_status collection_tree_search_read(const collection_tree *t, const batch_search *s, tree_buffer *piece)
+{
+    return is_btree(t) ? tree_descent_read(&s->descent, piece) : lsm_search_read(t->as.lsm, s, piece);
+}
+
+void collection_tree_search_feed(const collection_tree *t, batch_search *s, const tree_buffer *piece)
+{
+    bool more = is_btree(t)
+                    ? tree_descent_step_read(&s->descent, s->query.key, piece, &s->hit.entry, &s->result)
+                    : lsm_search_step_read(t->as.lsm, s, piece);
+    if (more) s->result = TREE_NOT_CACHED;
+}
+
 size_t collection_tree_iterators_max(const collection_tree *t)
 {
     return is_btree(t) ? 1 : lsm_tree_runs(t->as.lsm);

@@ -54,6 +54,23 @@ tree_result collection_tree_get_cached(const collection_tree *t, tree_query *q, 
 tree_result collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
                                 holt_status *status);
 
+/* Searches for many keys, which wait for memory and for the disk together:
+ *
+ *     begin ──> cached, in an epoch section ──> those that are TREE_NOT_CACHED: tree_searches_request for all,
+ *                  ^                            read each piece once, feed it to all that wait for it ──┐
+ *                  └────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * Begins the search for s->query.key. */
+void        collection_tree_search_begin(const collection_tree *t, batch_search *s);
+/* Takes all searches as far as the cache goes. They must be TREE_NOT_CACHED; the array is used up. The values
+ * found are borrowed until the section ends. */
+void        collection_tree_search_cached(const collection_tree *t, batch_search **searches, size_t count);
+/* Reads the piece that a search waits for into the buffer, verifies it, and offers it to the cache. Outside
+ * sections. */
+holt_status collection_tree_search_read(const collection_tree *t, const batch_search *s, tree_buffer *piece);
+/* Takes a search that waits for that piece one step further. A value found lies in `piece`. */
+void        collection_tree_search_feed(const collection_tree *t, batch_search *s, const tree_buffer *piece);
+
 /* How many iterators collection_tree_iterators_open opens, at most. */
 size_t      collection_tree_iterators_max(const collection_tree *t);
 /* Appends iterators over all of the tree, newest first. On failure *count is of those opened so far. */

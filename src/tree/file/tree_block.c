@@ -108,3 +108,12 @@ holt_status tree_read_overflow(tree_file *f, slice list, void *out)
     }
     return HOLT_OK;
 }
+
+void tree_request_overflow(tree_file *f, slice list)
+{
+    const uint8_t *pointers = list.data;
+    for (size_t at = 0; at < list.size; at += BLOCK_PTR_SIZE) {
+        block_ptr p = block_ptr_decode(pointers + at);
+        tree_file_advise(f, OS_ADVICE_WILL_NEED, p.offset, p.length);
+    }
+}

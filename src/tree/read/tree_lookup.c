@@ -1,4 +1,5 @@
-/* tree_lookup.c -- finding one key: in the cache only, or reading the blocks that are not cached. */
+/* tree_lookup.c -- finding one key: in the cache only, reading the blocks that are not cached, or step by step
+ * beside the lookups of other keys. */
 #include "tree/tree_internal.h"
 
 #include "base/status.h"
@@ -116,4 +117,67 @@ tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buf
     for (uint32_t level = root->height; *status == HOLT_OK && level-- > 0;)
         *status = search_level(&l, level);
     return *status == HOLT_OK ? l.result : TREE_FAILED;
+}
+
+/* ---------------------------------------------------------------- step by step */
+
+bool tree_descent_begin(tree_descent *d, tree_file *f, const tree_root *root)
+{
+    *d = (tree_descent){f, root->root, root->height - 1, root->gaps > 0};
+    return root->root.length > 0;
+}
+
+void tree_descent_prefetch(const tree_descent *d)
+{
+    cache_prefetch_block(tree_file_cache(d->file), d->at);
+}
+
+/* Searches a block of the level that is due. */
+static bool descend(tree_descent *d, slice key, const block *b, tree_entry *out, tree_result *result)
+{
+    if (b->level == 0) {
+        *result = search_leaf(b, key, d->gaps, out);
+        return false;
+    }
+    d->at = block_child(b, block_child_index(b, key));
+    d->level--;
+    return true;
+}
+
+bool tree_descent_step(tree_descent *d, slice key, tree_entry *out, tree_result *result)
+{
+    assert(epoch_inside());
+    cache_file *cached = tree_file_cache(d->file);
+    const uint8_t *bytes = cache_lookup(cached, d->at);
+    *result = TREE_NOT_CACHED;
+    if (!bytes) return false;
+    block b;
+    block_open(&b, bytes, d->at.length);
+    if (b.level != d->level) return false; /* tree_descent_read() will find and report it */
+    bool more = descend(d, key, &b, out, result);
+    if (more) cache_prefetch_place(cached, d->at);
+    return more;
+}
+
+holt_status tree_descent_read(const tree_descent *d, tree_buffer *buffer)
+{
+    assert(!epoch_inside());
+    if (d->level >= TREE_DEPTH_MAX)
+        return tree_file_corrupt(d->file, d->at.offset, "root of a tree with an impossible height");
+    holt_status rc = tree_file_check_ptr(d->file, d->at);
+    if (rc == HOLT_OK) rc = tree_buffer_reserve(buffer, d->at.length);
+    block b;
+    if (rc == HOLT_OK) rc = tree_block_read(d->file, d->at, d->level, buffer->bytes, &b);
+    if (rc != HOLT_OK) return rc;
+    cache_insert(tree_file_cache(d->file), d->at, buffer->bytes, d->level ? CACHE_RESIDENT : CACHE_WARM);
+    return HOLT_OK;
+}
+
+bool tree_descent_step_read(tree_descent *d, slice key, const tree_buffer *buffer, tree_entry *out,
+                            tree_result *result)
+{
+    block b;
+    block_open(&b, buffer->bytes, d->at.length);
+    *result = TREE_NOT_CACHED;
+    return descend(d, key, &b, out, result);
 }

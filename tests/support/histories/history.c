@@ -48,6 +48,7 @@ static const struct step_kind {
     {history_list, 1, 0},
     {history_get, 20, 3},
     {history_get_into, 4, 1},
+    {history_get_many, 4, 1},
     {history_exists, 4, 1},
     {history_walk_once, 10, 1},
     {history_walk_open, 4, 1},

@@ -110,6 +110,7 @@ bool history_list(history *h);
 /* history_read.c */
 bool history_get(history *h);
 bool history_get_into(history *h);
+bool history_get_many(history *h);
 bool history_exists(history *h);
 bool history_walk_once(history *h);
 bool history_walk_open(history *h);

@@ -69,6 +69,42 @@ bool history_exists(history *h)
     return rc == (present ? HOLT_OK : HOLT_NOT_FOUND) || wrong(h, "exists", c, now(h), key, rc);
 }
 
+/* A get of many keys, in a snapshot or now. Some are asked for twice. */
+static bool get_many(history *h, size_t c, holt_txn *t, moment at, bool revocable, bool *revoked)
+{
+    enum { KEYS_MAX = 80 };
+    holt_slice keys[KEYS_MAX];
+    holt_value values[KEYS_MAX];
+    holt_status statuses[KEYS_MAX];
+    size_t count = (size_t)rng_below(&h->rng, rng_chance(&h->rng, 4) ? KEYS_MAX : 20);
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = i > 0 && rng_chance(&h->rng, 8) ? keys[i / 2] : key_space_any(&h->keys, &h->rng);
+        values[i] = (holt_value)HOLT_VALUE_INIT;
+    }
+    holt_status rc = holt_get_many(h->handles[c], t, count, keys, values, statuses);
+    *revoked = rc == HOLT_BUSY && revocable;
+    for (size_t i = 0; i < count && good && !*revoked; i++) {
+        holt_value kept = h->got;
+        h->got = values[i];
+        good = check_get(h, c, t, at, keys[i], statuses[i]);
+        h->got = kept;
+    }
+    if (good && !*revoked && rc != HOLT_OK)
+        good = verdict_fail(h->verdict, "get_many of %zu keys: %s", count, holt_status_name(rc));
+    for (size_t i = 0; i < count; i++)
+        holt_value_free(&values[i]);
+    return good;
+}
+
+bool history_get_many(history *h)
+{
+    size_t c = history_any_collection(h);
+    bool revoked;
+    history_note(h, "get_many %zu", c);
+    return get_many(h, c, NULL, now(h), false, &revoked);
+}
+
 /* ---------------------------------------------------------------- walks */
 
 static slice any_bound(history *h, uint8_t *buffer)
@@ -204,6 +240,10 @@ bool history_snapshot_get(history *h)
     slice key = key_space_any(&h->keys, &h->rng);
     if (!s->txn || !model_name(h->model, c, s->at)) return true;
     history_note(h, "get %zu in snapshot %zu", c, i);
+    bool revoked = false;
+    if (rng_chance(&h->rng, 3))
+        return get_many(h, c, s->txn, s->at, history_revocable(h, s->since), &revoked) &&
+               (!revoked || history_end_snapshot(h, i));
     holt_status rc = holt_get(h->handles[c], s->txn, key, &h->got);
     if (rc == HOLT_BUSY && history_revocable(h, s->since)) return history_end_snapshot(h, i);
     return check_get(h, c, s->txn, s->at, key, rc);

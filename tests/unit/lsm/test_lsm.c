@@ -19,6 +19,26 @@ static void lsm_reads_stay_within_file_ranges_and_prefer_newer_runs(void **state
     }
 }
 
+/* Where the budget has no room for filters, their pages are read through the cache, and a search waits for
+ * them as for blocks. */
+static void lsm_searches_wait_for_pages_of_filters(void **state)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 8; i++) {
+        fixture f;
+        model m;
+        uint64_t reserved = 0;
+        fixture_open(&f, seed + i);
+        for (uint64_t bytes = 4 << 20; bytes > 0; bytes /= 2)
+            if (cache_reserve_resident(f.cache, bytes)) reserved += bytes;
+        lsm_tree *t = make_tree(&f, 1 + (size_t)(i % 4), &m);
+        check_lookups(t, &m);
+        lsm_tree_unref(t);
+        cache_release_resident(f.cache, reserved);
+        fixture_close(&f);
+    }
+}
+
 /* Moves an iterator from one end to the other and closes it. Returns how many reads of the disk that took. */
 static uint64_t reads_of_walk(fixture *f, iterator *s, bool backward)
 {
@@ -170,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lsm_reads_stay_within_file_ranges_and_prefer_newer_runs),
+        cmocka_unit_test(lsm_searches_wait_for_pages_of_filters),
         cmocka_unit_test(lsm_iterator_does_not_read_files_outside_its_bounds),
         cmocka_unit_test(lsm_tree_orders_runs_by_newest_seqno),
         cmocka_unit_test(lsm_tree_replace_fails_if_a_run_is_missing),
