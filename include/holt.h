@@ -35,8 +35,8 @@
  *              newer library fills only the fields that the program knows, an older one zeroes the fields
  *              that it does not know.
  * Limits       Keys: 0 to 65,535 bytes, with either kind and any block_bytes. Values: at most 1 GiB and at
- *              most memory_bytes / 4. Transactions: keys and values together at most 2 GiB and at most
- *              memory_bytes / 4. Beyond a limit, a call returns HOLT_TOO_LARGE and writes nothing.
+ *              most memory_bytes / 4. Transactions: keys and values written, with HOLT_TXN_SERIALIZABLE
+ *              also keys read, together at most 2 GiB and at most memory_bytes / 4. Beyond a limit, a call returns HOLT_TOO_LARGE and writes nothing.
  *              The key limit exists because the length of the prefix that all keys of a block share is stored
  *              in 16 bits. Keys of several KiB work, but are slow: an inner block holds at least four keys,
  *              and blocks that exceed 64 KiB for this reason are never cached.
@@ -432,7 +432,9 @@ HOLT_API holt_status holt_approximate_size(holt_collection *c, holt_slice begin,
  *   HOLT_INVALID    the transaction is of another database, or a read is given a blind transaction
  *   HOLT_CLOSED     the transaction has ended, or the collection was dropped
  *   HOLT_TOO_LARGE  the key exceeds its limit
- *   HOLT_BUSY       of a read: the transaction's snapshot was revoked (see HOLT_TXN_READ_ONLY) */
+ *   HOLT_BUSY       of a read: the transaction's snapshot was revoked (see HOLT_TXN_READ_ONLY)
+ * In HOLT_TXN_SERIALIZABLE a read is noted for the commit's check, which counts towards the transaction's
+ * size: HOLT_TOO_LARGE, and HOLT_BUSY as for a write. */
 
 /* Puts a value, replacing any value that the key has.
  *   HOLT_READ_ONLY  the database or the transaction is read-only
@@ -494,6 +496,8 @@ typedef struct holt_put_options {
  *   HOLT_NOT_FOUND  HOLT_PUT_IF_PRESENT, and the key has no value
  *   HOLT_CONFLICT   HOLT_PUT_IF_VERSION, and the key's value has another version, or the key has no value
  *   HOLT_INVALID    several flags, or one in a blind transaction
+ * In a read-write transaction the condition is checked at once, against what the transaction sees; that it
+ * still holds at the commit is part of the commit's check.
  * With a flag the key is looked up, which may read from disk: HOLT_CORRUPT is possible. */
 HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_slice value,
                                    const holt_put_options *o);
@@ -567,12 +571,32 @@ enum {
                                  snapshot that is older than max_reader_age_ms */
     HOLT_TXN_BLIND = 2,       /* a write batch: atomic, not checked for conflicts. Reads, cursors,
                                  HOLT_PUT_IF_..., holt_add and holt_expire return HOLT_INVALID */
-    HOLT_TXN_SERIALIZABLE = 4 /* (later) */
+    HOLT_TXN_SERIALIZABLE = 4 /* a read-write transaction whose commit also fails with HOLT_CONFLICT if
+                                 anything that it has read was written since it began: keys that it has
+                                 looked up, and ranges that its cursors have passed over, whether or not
+                                 there was an entry. Committed transactions of this kind have the same
+                                 effect as if they had run one after the other */
 };
 
+/* A transaction without a flag reads and writes, under snapshot isolation: it sees the database as of
+ * holt_begin, and on top of that its own writes, in gets, conditions and cursors. Nothing that others commit
+ * while it is open is visible to it, and nothing that it writes is visible to others before its commit. The
+ * commit fails with HOLT_CONFLICT if a key that the transaction has written was written by anyone else since
+ * it began, in a transaction or not (the first committer wins). Then begin again and repeat everything,
+ * reads included; holt_transact does that.
+ *
+ * That a value expires is not a write: a transaction sees what had not expired when it began.
+ *
+ * Transactions take no locks: they never wait for each other, and there are no deadlocks. A transaction that
+ * has written nothing never conflicts, not even with HOLT_TXN_SERIALIZABLE. Snapshot isolation allows write
+ * skew: two transactions that each read what the other one writes may both commit. Where that matters, use
+ * HOLT_TXN_SERIALIZABLE for both.
+ *
+ * To find conflicts, what was committed since the oldest open transaction began is kept in memory. A
+ * transaction for which that would take more than memory_bytes / 4 loses its snapshot: its reads return
+ * HOLT_BUSY, and its commit returns HOLT_CONFLICT. So keep transactions short. */
 typedef struct holt_txn_options {
-    uint32_t flags;      /* one HOLT_TXN_... flag; 0 = snapshot isolation, reads its own writes, first
-                            committer wins (later) */
+    uint32_t flags;      /* one HOLT_TXN_... flag; 0 = a read-write transaction under snapshot isolation */
     uint32_t durability; /* holt_durability of the commit */
     const char *label;   /* shown by holt_readers: at most 63 bytes of UTF-8 without control characters;
                             copied; NULL = "" */
@@ -581,9 +605,8 @@ typedef struct holt_txn_options {
 
 /* Begins a transaction. o NULL = defaults. After HOLT_OK, *t belongs to the caller, who must release it with
  * exactly one holt_rollback; after any other status it is NULL.
- *   HOLT_READ_ONLY    the database is read-only, and the transaction is not
- *   HOLT_INVALID      more than one flag, or the label is too long or not valid
- *   HOLT_UNSUPPORTED  neither HOLT_TXN_READ_ONLY nor HOLT_TXN_BLIND, in this release */
+ *   HOLT_READ_ONLY  the database is read-only, and the transaction is not
+ *   HOLT_INVALID    more than one flag, or the label is too long or not valid */
 HOLT_API holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **t);
 
 /* Commits the transaction. Never frees the handle:
@@ -591,7 +614,11 @@ HOLT_API holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **
  * HOLT_OK, HOLT_CONFLICT and HOLT_IO end the transaction: later calls on it and on its cursors return
  * HOLT_CLOSED, and it no longer makes holt_close return HOLT_BUSY. Any other status leaves it open, so that
  * the commit can be retried.
- *   HOLT_CONFLICT  a collection that the transaction wrote to was dropped; nothing was applied
+ * A transaction that has written nothing commits without touching the log.
+ *   HOLT_CONFLICT  nothing was applied: a collection that the transaction wrote to was dropped; or, unless it
+ *                  is HOLT_TXN_BLIND, something was written by another commit that must not have been, as
+ *                  described at holt_txn_options. Clearing and loading a collection count as writes of all
+ *                  its keys. Repeat the transaction
  *   HOLT_IO        the outcome is unknown until the database is reopened
  *   HOLT_BUSY      the disk has fallen behind the writes for longer than a commit waits (30 s) */
 HOLT_API holt_status holt_commit(holt_txn *t);
@@ -636,15 +663,24 @@ typedef holt_status (*holt_batch_fn)(void *ctx, const holt_batch_entry *entry);
  *   HOLT_CLOSED  the transaction has ended, before the call or by `each` */
 HOLT_API holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx);
 
-/* Discards all operations. The transaction remains open and can be filled again.
+/* Discards all operations, and the savepoints. The transaction remains open and can be filled again.
  *   HOLT_READ_ONLY  the transaction is read-only
  *   HOLT_INVALID    called from holt_batch_iterate on the same transaction */
 HOLT_API holt_status holt_batch_clear(holt_txn *t);
 
-/* (later) Marks a point in the transaction to which holt_rollback_to can return; *id receives its number. */
+/* Marks a point in the transaction to which holt_rollback_to can return. *id receives its number, which is
+ * never 0; after a failure it is 0. Savepoints may be nested to any depth, and end with the transaction.
+ *   HOLT_READ_ONLY  the transaction is a snapshot
+ *   HOLT_CLOSED     the transaction has ended */
 HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
 
-/* (later) Undoes what the transaction wrote after the savepoint `id`. */
+/* Undoes what the transaction wrote after the savepoint `id`, and removes the savepoints made after it. `id`
+ * remains: the transaction can return to it again. What was read in between still counts as read. Cursors stay
+ * where they are, and no longer see what was undone.
+ *   HOLT_INVALID    the transaction has no such savepoint: it was removed, or belongs to another transaction;
+ *                   or the call comes from holt_batch_iterate on the same transaction
+ *   HOLT_READ_ONLY  the transaction is a snapshot
+ *   HOLT_CLOSED     the transaction has ended */
 HOLT_API holt_status holt_rollback_to(holt_txn *t, uint32_t id);
 
 /* ---------------------------------------------------------------- bulk loads
@@ -719,7 +755,9 @@ typedef struct holt_cursor_options {
 } holt_cursor_options;
 
 /* Opens a cursor, which is not positioned at first. o NULL = defaults; the bounds are copied. If t is NULL,
- * the cursor has a snapshot of its own. After HOLT_OK, *cursor belongs to the caller, who must release it
+ * the cursor has a snapshot of its own. In a read-write transaction it also shows what the transaction has
+ * written, in each move as of that move: the program may put and delete while the cursor is open, including
+ * the entry that it is on. What it shows changes with its next move only. After HOLT_OK, *cursor belongs to the caller, who must release it
  * with holt_cursor_close; after any other status it is NULL.
  *   HOLT_INVALID  the transaction is blind, or of another database; a bound is NULL with a nonzero size; or
  *                 the label is too long or not valid

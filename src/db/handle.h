@@ -14,13 +14,14 @@
  * issues its own.
  *
  * Concurrency  A handle is used by one thread at a time, like its cursor, load or transaction; the closer may
- *              be any other thread. Calls on one handle do not nest.
+ *              be any other thread. Calls on one handle do not nest. Debug builds assert both.
  */
 #ifndef HOLT_DB_HANDLE_H
 #define HOLT_DB_HANDLE_H
 
 #include "os/os.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 
 /* In the order of a forced close: cursors before the transactions through which they read. */
@@ -76,6 +77,10 @@ static inline void handle_leave(handle *h)
 /* Must begin every call on the object. false: it is closed; the call returns handle_refuse(). */
 static inline bool handle_enter(handle *h)
 {
+#ifndef NDEBUG
+    bool used = atomic_exchange_explicit(&h->used, 1, memory_order_seq_cst);
+    assert(!used && "a transaction, a cursor or a load is used by two threads at once");
+#endif
     if (os_fences_everywhere()) {
         /* Relaxed: the closer's fence orders it before the load, provided that the compiler does. */
         atomic_store_explicit(&h->used, 1, memory_order_relaxed);

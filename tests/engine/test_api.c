@@ -541,23 +541,13 @@ static void every_status_has_its_name(void **state)
 static void calls_of_later_releases_return_unsupported(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
-    holt_txn *t = NULL;
-    holt_txn_options snapshot_isolation = {0}, serializable = {.flags = HOLT_TXN_SERIALIZABLE};
     holt_collection_options zstd = {.compression = HOLT_COMPRESSION_ZSTD},
                             lz4 = {.compression = HOLT_COMPRESSION_LZ4};
     holt_collection *c = NULL;
-    uint32_t savepoint;
-    expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, NULL, &t));
-    expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, &snapshot_isolation, &t));
-    expect_status(HOLT_UNSUPPORTED, holt_begin(f->db, &serializable, &t));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &zstd, &c));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &lz4, &c));
     expect_status(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, holt_str("a"), holt_str("b")));
     expect_status(HOLT_UNSUPPORTED, holt_checkpoint(f->db, "/copy"));
-    t = begin(f->db, HOLT_TXN_BLIND);
-    expect_status(HOLT_UNSUPPORTED, holt_savepoint(t, &savepoint));
-    expect_status(HOLT_UNSUPPORTED, holt_rollback_to(t, 0));
-    holt_rollback(t);
     expect_get(f->c, NULL, "a", NULL);
     db_fixture_reopen(f);
 }

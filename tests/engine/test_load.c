@@ -326,7 +326,7 @@ static void expect_undecided(holt *db, holt_collection *c, write_condition wante
                                       .value = holt_str("mine")},
                         .durability = HOLT_COMMIT,
                         .condition = wanted};
-    expect_ok(get_condition(c, r.operation.key, &r.condition));
+    expect_ok(get_condition(c, NULL, r.operation.key, &r.condition));
     between(db, c);
     expect_ok(commit_submit(db, &r));
     assert_true(r.undecided);

@@ -147,7 +147,6 @@ static void a_wrong_option_is_named(void **state)
     FAILS(HOLT_INVALID, holt_collection_create(f->db, "", NULL, &c));
     FAILS(HOLT_INVALID, holt_put_with(f->c, NULL, a, a, &po));
     FAILS(HOLT_INVALID, holt_begin(f->db, &to, &t));
-    FAILS(HOLT_UNSUPPORTED, holt_begin(f->db, NULL, &t));
     FAILS(HOLT_INVALID, holt_load_begin(f->c, &lo, &load));
     FAILS(HOLT_INVALID, holt_cursor_open(f->c, NULL, &uo, &cur));
     FAILS(HOLT_INVALID, holt_verify_on(f->os, f->path, &vo, NULL, 0));
@@ -204,11 +203,17 @@ static void refusals_of_the_current_state_are_explained(void **state)
     FAILS(HOLT_BUSY, holt_close(f->db));
     FAILS(HOLT_READ_ONLY, holt_put(f->c, t, a, a));
     FAILS(HOLT_READ_ONLY, holt_put_with(f->c, t, a, a, &absent));
-    FAILS(HOLT_UNSUPPORTED, holt_savepoint(t, NULL));
-    FAILS(HOLT_UNSUPPORTED, holt_rollback_to(t, 0));
+    FAILS(HOLT_INVALID, holt_savepoint(t, NULL));
+    FAILS(HOLT_READ_ONLY, holt_rollback_to(t, 0));
     expect_ok(holt_commit(t));
     FAILS(HOLT_CLOSED, holt_commit(t));
     FAILS(HOLT_CLOSED, holt_exists(f->c, t, a));
+    holt_rollback(t);
+    t = begin(f->db, 0);
+    FAILS(HOLT_INVALID, holt_rollback_to(t, 0));
+    put_in(f->c, t, "a", "2");
+    put(f->c, "a", "1");
+    FAILS(HOLT_CONFLICT, holt_commit(t));
     holt_rollback(t);
     t = begin(f->db, HOLT_TXN_BLIND);
     FAILS(HOLT_INVALID, holt_exists(f->c, t, a));

@@ -198,9 +198,7 @@ static holt_status clear_led(holt_collection *c)
     edit_fail(&e, rc);
     if (rc == HOLT_OK) edit_clear(&e, c, db->commits.next_seqno - 1, &empty);
     rc = edit_commit(&e);
-    /* Release: a lookup that sees the clear counted sees its version. A failed clear is counted too, which
-     * only costs a lookup. */
-    atomic_fetch_add_explicit(&c->replacements, 1, memory_order_release);
+    collection_set_replaced(c); /* after a failure, too: that only costs a lookup or a retry */
     jobs_wake_workers(db);
     return rc;
 }

@@ -21,20 +21,6 @@ holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin,
     return later("deleting a range is");
 }
 
-holt_status holt_savepoint(holt_txn *t, uint32_t *id)
-{
-    status_begin_call();
-    (void)id;
-    return t ? later("savepoints are") : status_set(HOLT_INVALID, "the transaction handle is NULL");
-}
-
-holt_status holt_rollback_to(holt_txn *t, uint32_t id)
-{
-    status_begin_call();
-    (void)id;
-    return t ? later("savepoints are") : status_set(HOLT_INVALID, "the transaction handle is NULL");
-}
-
 holt_status holt_checkpoint(holt *db, const char *dest)
 {
     status_begin_call();

@@ -17,7 +17,7 @@ static holt_status commit_one(holt_collection *c, const operation *o, write_cond
     commit_request request = {.collection = c, .operation = *o, .durability = db->set.durability};
     if (!wanted) return commit_submit(db, &request);
     for (;;) {
-        holt_status rc = get_condition(c, o->key, wanted);
+        holt_status rc = get_condition(c, NULL, o->key, wanted);
         if (rc != HOLT_OK) return rc;
         request.condition = *wanted;
         /* As long as it may be: the leader, which makes the operation, makes room for it before. */
@@ -41,22 +41,35 @@ static const char *condition_call(const write_condition *wanted)
     return wanted->kind == CONDITION_EXPIRE ? "holt_expire" : "HOLT_PUT_IF_...";
 }
 
+/* Adds one operation to the transaction, if its condition holds as the transaction sees the key. What it has
+ * seen is checked at its commit, for it writes the key. */
+static holt_status write_in(holt_collection *c, holt_txn *t, const operation *o, write_condition *wanted)
+{
+    char digits[NUMBER_BYTES_MAX];
+    operation final = *o;
+    holt_status rc = txn_check_writable(t);
+    if (rc == HOLT_OK && wanted && !txn_is_read_write(t))
+        rc = status_set(HOLT_INVALID, "%s cannot be used in a blind transaction", condition_call(wanted));
+    if (rc == HOLT_OK && wanted) rc = get_condition(c, t, o->key, wanted);
+    if (rc != HOLT_OK) return rc;
+    if (wanted && wanted->value) final.value = slice_of(wanted->value->data, wanted->value->size);
+    if (wanted) condition_apply(c->db, wanted, digits, &final);
+    return txn_write(t, c, &final);
+}
+
 /* wanted: NULL for none. */
 static holt_status write_operation(holt_collection *c, holt_txn *t, const operation *o,
                                    write_condition *wanted)
 {
     holt *db = c->db;
-    holt_status rc = txn_check(db, t);
-    if (rc == HOLT_OK) rc = key_check(o->key);
+    holt_status rc = txn_enter(db, t);
+    if (rc != HOLT_OK) return rc;
+    rc = key_check(o->key);
     if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
     if (rc == HOLT_OK) rc = writable_check(db);
-    if (rc != HOLT_OK) return rc;
-    if (t && wanted)
-        return t->flags & HOLT_TXN_READ_ONLY
-                   ? status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)")
-                   : status_set(HOLT_INVALID, "%s cannot be used in a blind transaction",
-                                condition_call(wanted));
-    return t ? txn_write(t, c, o) : commit_one(c, o, wanted);
+    if (rc == HOLT_OK) rc = t ? write_in(c, t, o, wanted) : commit_one(c, o, wanted);
+    txn_leave(t);
+    return rc;
 }
 
 static operation operation_of(const holt_collection *c, entry_op op, slice key, slice value)

@@ -149,8 +149,7 @@ static holt_status switch_tree(holt_load *load, new_tree *n)
     if (rc == HOLT_OK) rc = load_check_empty(c);
     if (rc == HOLT_OK) rc = wal_sync(db->wal);
     if (rc == HOLT_OK) rc = record_load(load, n);
-    /* Release: a reader that finds the load counted also finds what it loaded. */
-    if (rc == HOLT_OK) atomic_fetch_add_explicit(&c->replacements, 1, memory_order_release);
+    if (rc == HOLT_OK) collection_set_replaced(c);
     commit_queue_unlead(&db->commits);
     return rc;
 }

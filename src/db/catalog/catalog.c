@@ -152,6 +152,14 @@ static bool collection_unused(const holt_collection *c)
     return atomic_load_explicit(&c->dropped, memory_order_relaxed) && c->handles == 0 && c->users == 0;
 }
 
+void collection_set_replaced(holt_collection *c)
+{
+    holt *db = c->db;
+    /* Release: a reader that finds the replacement counted also finds the new contents. */
+    uint64_t number = atomic_fetch_add_explicit(&db->catalog.replacements, 1, memory_order_release) + 1;
+    atomic_store_explicit(&c->replaced, number, memory_order_release);
+}
+
 void collection_use(holt_collection *c)
 {
     os_mutex_lock(&c->db->catalog.mu);

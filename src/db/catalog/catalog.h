@@ -21,6 +21,8 @@ typedef struct catalog {
     bool *slots_used;            /* by slot */
     size_t slot_count, slot_capacity;
     size_t slot_free;            /* no slot before it is free */
+    /* Loads and clears of all collections. Under leadership; read by any thread. */
+    _Atomic uint64_t replacements;
 } catalog;
 
 void catalog_init(catalog *c);
@@ -32,6 +34,9 @@ void catalog_check(const catalog *c);
 /* At open: adds a collection from the manifest, in a slot of its own. */
 holt_status catalog_restore(holt *db, const collection_spec *spec, const char *name, holt_collection **out);
 
+/* Notes that all contents of the collection have been replaced, after the new version was installed. Under
+ * leadership. */
+void collection_set_replaced(holt_collection *c);
 /* Counts a user (a cursor, a write set, a merge) of the collection, which keeps it in memory after a drop. */
 void collection_use(holt_collection *c);
 /* Ends it; the last user of a dropped collection frees it. */

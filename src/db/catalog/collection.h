@@ -20,8 +20,8 @@ struct holt_collection {
     bool merging;                  /* jobs.mu: a worker or a caller is merging its runs */
     /* Set when a merge found no room on the disk: until then only smaller ones are tried. Relaxed: hints. */
     _Atomic uint64_t merge_bytes_max, merge_small_until_ns;
-    _Atomic uint64_t replacements; /* of all its contents, by loads and clears; grows under leadership, after
-                                      the version has changed */
+    _Atomic uint64_t replaced; /* the number of the last load or clear (catalog.replacements), which replaced
+                                  all of its contents; 0: none. Changed under leadership, after the version */
 };
 
 #endif

@@ -4,12 +4,11 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/clock.h"
+#include "db/commit/conflict.h"
 #include "db/commit/rotate.h"
 #include "db/db.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 /* ---------------------------------------------------------------- checks */
 
@@ -54,8 +53,7 @@ static holt_status check_condition(holt *db, commit_request *r)
 {
     version *v;
     /* Relaxed: loads and clears happen under leadership, which orders them. */
-    if (atomic_load_explicit(&r->collection->replacements, memory_order_relaxed) !=
-        r->condition.replacements) {
+    if (atomic_load_explicit(&r->collection->replaced, memory_order_relaxed) != r->condition.replaced) {
         r->undecided = true; /* no memtable has what was loaded or cleared */
         return HOLT_OK;
     }
@@ -77,32 +75,6 @@ static holt_status check_condition(holt *db, commit_request *r)
         take_newest(r, newest.value);
     version_release(&db->versions, v);
     return rc;
-}
-
-/* Writes the sum into the request, as the value of its operation. The number keeps its expiry. */
-static void set_sum(holt *db, commit_request *r)
-{
-    char digits[NUMBER_BYTES_MAX + 1];
-    int size = snprintf(digits, sizeof digits, "%" PRId64, r->condition.sum);
-    assert(size > 0 && size <= NUMBER_BYTES_MAX);
-    memcpy(r->number, digits, (size_t)size);
-    r->operation.value = slice_of(r->number, (size_t)size);
-    r->operation.op = ENTRY_PUT;
-    if (r->condition.expires_at_ms == 0) return;
-    r->operation.op = ENTRY_PUT_UNTIL;
-    r->operation.expires_at_ms = r->condition.expires_at_ms;
-    r->operation.time_ms = db_time_ms(db);
-}
-
-/* Makes the operation of a holt_expire. */
-static void set_expiry(holt *db, commit_request *r)
-{
-    operation *o = &r->operation;
-    uint64_t now = db_time_ms(db), ms = r->condition.expire_ms;
-    o->op = ms ? entry_op_at(ENTRY_PUT_UNTIL, ms, now) : ENTRY_PUT;
-    o->expires_at_ms = o->op == ENTRY_PUT_UNTIL ? ms : 0;
-    o->time_ms = o->op == ENTRY_PUT_UNTIL ? now : 0;
-    if (o->op == ENTRY_DELETE) o->value = slice_of(NULL, 0);
 }
 
 /* ---------------------------------------------------------------- the steps of a group */
@@ -162,9 +134,9 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     holt *db = ctx;
     holt_status rc = check_collections(r);
     if (rc == HOLT_OK && r->condition.kind) rc = check_condition(db, r);
+    if (rc == HOLT_OK && r->basis) rc = conflict_check(db, r->basis, r->set);
     if (rc != HOLT_OK || r->undecided) return rc;
-    if (r->condition.kind == CONDITION_NUMBER) set_sum(db, r);
-    if (r->condition.kind == CONDITION_EXPIRE) set_expiry(db, r);
+    condition_apply(db, &r->condition, r->number, &r->operation);
     uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
     if (!payload) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);

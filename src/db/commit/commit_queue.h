@@ -26,24 +26,15 @@
 #ifndef HOLT_DB_COMMIT_COMMIT_QUEUE_H
 #define HOLT_DB_COMMIT_COMMIT_QUEUE_H
 
-#include "base/buffer.h"
 #include "db/commit/condition.h"
-#include "log/operation.h"
+#include "db/commit/write_set.h"
 #include "log/position.h"
 #include "os/os.h"
 
 #include <stdatomic.h>
 
 typedef struct commit_request commit_request;
-
-/* A write set: operations in the log's encoding, and the collections they name. */
-typedef struct write_set {
-    buffer operations;
-    uint32_t count;
-    uint64_t puts, user_bytes;     /* keys and values */
-    holt_collection **collections; /* each once; a user of each */
-    size_t collection_count, collection_capacity;
-} write_set;
+typedef struct commit_basis commit_basis;
 
 typedef enum commit_progress { COMMIT_WAITING, COMMIT_LEADS, COMMIT_DONE } commit_progress;
 
@@ -52,6 +43,7 @@ struct commit_request {
     holt_collection *collection;
     operation operation;
     const write_set *set;
+    const commit_basis *basis; /* of a write set: what it is checked against (conflict.h); NULL: nothing */
     uint32_t durability; /* holt_durability, never the default; 0: a change to the catalog
                             (commit_queue_lead) */
     write_condition condition;     /* of the operation; none for a write set */

@@ -3,9 +3,11 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "db/clock.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 uint64_t value_version(slice value)
 {
@@ -42,6 +44,35 @@ static holt_status add(write_condition *c, const slice *value)
         return status_set(HOLT_INVALID, "%" PRId64 " and %" PRId64 " add up to more than 64 bits can hold", n,
                           c->delta);
     return HOLT_OK;
+}
+
+static void set_sum(holt *db, const write_condition *c, char digits[NUMBER_BYTES_MAX], operation *out)
+{
+    char terminated[NUMBER_BYTES_MAX + 1];
+    int size = snprintf(terminated, sizeof terminated, "%" PRId64, c->sum);
+    assert(size > 0 && size <= NUMBER_BYTES_MAX);
+    memcpy(digits, terminated, (size_t)size);
+    out->value = slice_of(digits, (size_t)size);
+    out->op = ENTRY_PUT;
+    if (c->expires_at_ms == 0) return;
+    out->op = ENTRY_PUT_UNTIL;
+    out->expires_at_ms = c->expires_at_ms;
+    out->time_ms = db_time_ms(db);
+}
+
+static void set_expiry(holt *db, uint64_t ms, operation *out)
+{
+    uint64_t now = db_time_ms(db);
+    out->op = ms ? entry_op_at(ENTRY_PUT_UNTIL, ms, now) : ENTRY_PUT;
+    out->expires_at_ms = out->op == ENTRY_PUT_UNTIL ? ms : 0;
+    out->time_ms = out->op == ENTRY_PUT_UNTIL ? now : 0;
+    if (out->op == ENTRY_DELETE) out->value = slice_of(NULL, 0);
+}
+
+void condition_apply(holt *db, const write_condition *c, char digits[NUMBER_BYTES_MAX], operation *out)
+{
+    if (c->kind == CONDITION_NUMBER) set_sum(db, c, digits, out);
+    if (c->kind == CONDITION_EXPIRE) set_expiry(db, c->expire_ms, out);
 }
 
 holt_status condition_check(write_condition *c, const slice *value)

@@ -18,6 +18,7 @@
 #define HOLT_DB_COMMIT_CONDITION_H
 
 #include "base/slice.h"
+#include "log/operation.h"
 #include "log/position.h"
 
 #include <holt.h>
@@ -49,11 +50,16 @@ typedef struct write_condition {
 
     /* Of the lookup: */
     seqno as_of;           /* the seqno that it read at */
-    uint64_t replacements; /* of the collection's contents, counted before it */
+    uint64_t replaced; /* the collection's last replacement before it */
 } write_condition;
 
 /* The version of a value, as in holt_value.version: its checksum, and never 0. */
 uint64_t value_version(slice value);
+
+/* Makes the operation that the condition says, where it says one: a put of the sum, which is written to
+ * `digits` and keeps the number's expiry; or a put of the operation's value with the new expiry, or a delete if
+ * that has passed. */
+void condition_apply(holt *db, const write_condition *c, char digits[NUMBER_BYTES_MAX], operation *out);
 
 /* Checks the condition against the value of the key; NULL: it has none, or it has expired. Of the value,
  * CONDITION_ABSENT, CONDITION_PRESENT and CONDITION_EXPIRE examine nothing, and CONDITION_NUMBER no more than

@@ -262,7 +262,9 @@ static holt_status install_version(db_edit *e, version *next)
         c->state = NULL;
     }
     if (e->flushed) {
-        generation_retain(e->flushed, &db->versions.retained_bytes); /* as long as old versions have it */
+        /* As long as old versions or transactions have it. */
+        generation_retain(e->flushed, &db->versions.retained_bytes);
+        kept_memtables_add(db, e->flushed);
         version_remove_generation(next, e->flushed);
     }
     if (e->min_seqno > next->min_seqno) next->min_seqno = e->min_seqno;

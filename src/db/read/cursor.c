@@ -11,21 +11,6 @@
 #include "db/args.h"
 #include "db/db.h"
 
-static bool below_range(const holt_cursor *cur, slice key)
-{
-    return !slice_is_open(cur->lower) && slice_compare(key, cur->lower) < 0;
-}
-
-static bool above_range(const holt_cursor *cur, slice key)
-{
-    return !slice_is_open(cur->upper) && slice_compare(key, cur->upper) >= 0;
-}
-
-static bool range_is_empty(const holt_cursor *cur)
-{
-    return !slice_is_open(cur->upper) && slice_compare(cur->lower, cur->upper) >= 0;
-}
-
 /* ---------------------------------------------------------------- standing */
 
 static bool fail(holt_cursor *cur, holt_status rc)
@@ -87,7 +72,7 @@ static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
     if (s->op != ENTRY_PUT) skip_dead(cur, s, forward);
     if (s->status != HOLT_OK) return fail(cur, s->status);
     if (!s->valid) return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
-    if (forward ? above_range(cur, s->key) : below_range(cur, s->key))
+    if (forward ? cursor_above_range(cur, s->key) : cursor_below_range(cur, s->key))
         return at_end(cur, forward ? CURSOR_AFTER : CURSOR_BEFORE);
     if (s->value_pending && !(cur->flags & HOLT_CURSOR_KEYS_ONLY)) {
         holt_status rc = s->ops->load_value(s);
@@ -116,9 +101,9 @@ static inline bool accept_entry(holt_cursor *cur, bool forward)
 
 static const slice no_key = {"", 0};
 
-static bool cursor_first(holt_cursor *cur, slice unused)
+static bool go_first(holt_cursor *cur)
 {
-    if (range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
+    if (cursor_range_is_empty(cur)) return at_end(cur, CURSOR_AFTER);
     iterator *s = cur->read_state->hold.iterator;
     if (slice_is_open(cur->lower))
         s->ops->first(s);
@@ -127,9 +112,9 @@ static bool cursor_first(holt_cursor *cur, slice unused)
     return accept_entry(cur, true);
 }
 
-static bool cursor_last(holt_cursor *cur, slice unused)
+static bool go_last(holt_cursor *cur)
 {
-    if (range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
+    if (cursor_range_is_empty(cur)) return at_end(cur, CURSOR_BEFORE);
     iterator *s = cur->read_state->hold.iterator;
     if (slice_is_open(cur->upper)) {
         s->ops->last(s);
@@ -140,64 +125,99 @@ static bool cursor_last(holt_cursor *cur, slice unused)
     return accept_entry(cur, false);
 }
 
-static bool cursor_next(holt_cursor *cur, slice unused)
+/* Moves the iterator from the cursor's entry to the next one in that direction. */
+static bool go_on(holt_cursor *cur, bool forward)
+{
+    iterator *s = cur->read_state->hold.iterator;
+    bool beyond = false;
+    if (cur->displaced) { /* the entry's key may be gone, or deleted */
+        (forward ? s->ops->seek : s->ops->seek_last)(s, cur->key);
+        beyond = !s->valid || !slice_equal(s->key, cur->key);
+    }
+    if (!beyond) (forward ? s->ops->next : s->ops->prev)(s);
+    return accept_entry(cur, forward);
+}
+
+static bool go_next(holt_cursor *cur)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
     case CURSOR_BEFORE:
-        return cursor_first(cur, unused);
+        return go_first(cur);
     case CURSOR_AFTER:
     case CURSOR_FAILED:
         return false;
     case CURSOR_ON:
         break;
     }
-    cur->read_state->hold.iterator->ops->next(cur->read_state->hold.iterator);
-    return accept_entry(cur, true);
+    return go_on(cur, true);
 }
 
-static bool cursor_prev(holt_cursor *cur, slice unused)
+static bool go_prev(holt_cursor *cur)
 {
     switch (cur->place) {
     case CURSOR_FRESH:
     case CURSOR_AFTER:
-        return cursor_last(cur, unused);
+        return go_last(cur);
     case CURSOR_BEFORE:
     case CURSOR_FAILED:
         return false;
     case CURSOR_ON:
         break;
     }
-    cur->read_state->hold.iterator->ops->prev(cur->read_state->hold.iterator);
-    return accept_entry(cur, false);
+    return go_on(cur, false);
 }
 
-static bool cursor_seek(holt_cursor *cur, slice key)
+static bool go_seek(holt_cursor *cur, slice key)
 {
-    if (below_range(cur, key)) return cursor_first(cur, key);
-    if (range_is_empty(cur) || above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
+    if (cursor_below_range(cur, key)) return go_first(cur);
+    if (cursor_range_is_empty(cur) || cursor_above_range(cur, key)) return at_end(cur, CURSOR_AFTER);
     cur->read_state->hold.iterator->ops->seek(cur->read_state->hold.iterator, key);
     return accept_entry(cur, true);
 }
 
-static bool cursor_seek_last(holt_cursor *cur, slice key)
+static bool go_seek_last(holt_cursor *cur, slice key)
 {
-    if (above_range(cur, key)) return cursor_last(cur, key);
-    if (range_is_empty(cur) || below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
+    if (cursor_above_range(cur, key)) return go_last(cur);
+    if (cursor_range_is_empty(cur) || cursor_below_range(cur, key)) return at_end(cur, CURSOR_BEFORE);
     cur->read_state->hold.iterator->ops->seek_last(cur->read_state->hold.iterator, key);
     return accept_entry(cur, false);
 }
 
-/* ---------------------------------------------------------------- public moves */
-
-/* Whether the cursor may move: its transaction lives, its collection too, and this is the process that opened
- * it. */
-static bool may_move(holt_cursor *cur)
+static bool go(holt_cursor *cur, cursor_move move, slice key)
 {
-    holt_status rc = collection_check(cur->collection);
-    if (rc == HOLT_OK) rc = txn_check(cur->db, cur->txn);
-    return rc == HOLT_OK || fail(cur, rc);
+    switch (move) {
+    case MOVE_FIRST:
+        return go_first(cur);
+    case MOVE_LAST:
+        return go_last(cur);
+    case MOVE_NEXT:
+        return go_next(cur);
+    case MOVE_PREV:
+        return go_prev(cur);
+    case MOVE_SEEK:
+        return go_seek(cur, key);
+    case MOVE_SEEK_LAST:
+        return go_seek_last(cur, key);
+    }
+    return false;
 }
+
+/* A move in a read-write transaction, which may have written since the last one. */
+static bool go_in_transaction(holt_cursor *cur, cursor_move move, slice key)
+{
+    const bool noted = txn_is_serializable(cur->txn);
+    const cursor_place before = cur->place;
+    holt_status rc = cursor_renew(cur);
+    if (rc == HOLT_OK && noted) rc = cursor_note_seek(cur, move, key);
+    if (rc != HOLT_OK) return fail(cur, rc);
+    bool result = go(cur, move, key);
+    cur->displaced = false;
+    if (noted) rc = cursor_note_read(cur, move, before);
+    return rc == HOLT_OK ? result : fail(cur, rc);
+}
+
+/* ---------------------------------------------------------------- public moves */
 
 static bool lies_in(slice part, slice whole)
 {
@@ -217,19 +237,31 @@ static holt_status keep_own_key(holt_cursor *cur, slice *key)
     return HOLT_OK;
 }
 
-/* A move, in the snapshot if it could be revoked. The cursor's handle has been entered. */
-static OUT_OF_LINE bool move_entered(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+/* A move in the snapshot, which is entered if it could be revoked. */
+static bool move_in_snapshot(holt_cursor *cur, cursor_move move, slice key)
 {
-    status_begin_call();
-    if (!may_move(cur)) return false;
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
     holt_status rc = keep_own_key(cur, &key);
     if (rc == HOLT_OK && cur->read_state->revocable) rc = snapshot_enter(cur->db, snap);
     if (rc != HOLT_OK) return fail(cur, rc);
-    bool result = go(cur, key);
+    bool writes = cur->txn && txn_is_read_write(cur->txn);
+    bool result = writes ? go_in_transaction(cur, move, key) : go(cur, move, key);
     if (cur->read_state->revocable) snapshot_leave(cur->db, snap);
+    return result;
+}
+
+/* A move, if its transaction lives, its collection too, and this is the process that opened it. The cursor's
+ * handle has been entered. */
+static OUT_OF_LINE bool move_entered(holt_cursor *cur, cursor_move move, slice key)
+{
+    status_begin_call();
+    holt_status rc = collection_check(cur->collection);
+    if (rc == HOLT_OK) rc = txn_enter(cur->db, cur->txn);
+    if (rc != HOLT_OK) return fail(cur, rc);
+    bool result = move_in_snapshot(cur, move, key);
+    txn_leave(cur->txn);
     os_run_pending(cur->db->os);
     return result;
 }
@@ -244,22 +276,22 @@ static OUT_OF_LINE bool refuse(const holt_cursor *cur)
     return false;
 }
 
-static bool move(holt_cursor *cur, bool (*go)(holt_cursor *cur, slice key), slice key)
+static bool enter_and_move(holt_cursor *cur, cursor_move move, slice key)
 {
     if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
-    bool result = move_entered(cur, go, key);
+    bool result = move_entered(cur, move, key);
     handle_leave(&cur->handle);
     return result;
 }
 
 bool holt_cursor_first(holt_cursor *cur)
 {
-    return move(cur, cursor_first, no_key);
+    return enter_and_move(cur, MOVE_FIRST, no_key);
 }
 
 bool holt_cursor_last(holt_cursor *cur)
 {
-    return move(cur, cursor_last, no_key);
+    return enter_and_move(cur, MOVE_LAST, no_key);
 }
 
 /* Whether the cursor is on an entry in trees that cannot be revoked, so that its next step needs no
@@ -280,7 +312,7 @@ bool holt_cursor_next(holt_cursor *cur)
         s->ops->next(s);
         result = accept_entry(cur, true);
     } else {
-        result = move_entered(cur, cursor_next, no_key);
+        result = move_entered(cur, MOVE_NEXT, no_key);
     }
     handle_leave(&cur->handle);
     return result;
@@ -296,7 +328,7 @@ bool holt_cursor_prev(holt_cursor *cur)
         s->ops->prev(s);
         result = accept_entry(cur, false);
     } else {
-        result = move_entered(cur, cursor_prev, no_key);
+        result = move_entered(cur, MOVE_PREV, no_key);
     }
     handle_leave(&cur->handle);
     return result;
@@ -304,12 +336,12 @@ bool holt_cursor_prev(holt_cursor *cur)
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
 {
-    return move(cur, cursor_seek, key);
+    return enter_and_move(cur, MOVE_SEEK, key);
 }
 
 bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
 {
-    return move(cur, cursor_seek_last, key);
+    return enter_and_move(cur, MOVE_SEEK_LAST, key);
 }
 
 /* ---------------------------------------------------------------- public results */

@@ -4,6 +4,8 @@
 
 #include "db/txn/txn.h"
 
+typedef enum cursor_move { MOVE_FIRST, MOVE_LAST, MOVE_NEXT, MOVE_PREV, MOVE_SEEK, MOVE_SEEK_LAST } cursor_move;
+
 typedef enum cursor_place {
     CURSOR_FRESH,
     CURSOR_ON,
@@ -17,7 +19,11 @@ typedef struct cursor_read_state {
     snapshot own;   /* of a cursor without a transaction */
     tree_hold hold; /* state NULL: the collection is not in the snapshot */
     bool in_memory; /* some of it is memtables */
-    bool revocable; /* it may be lost between two calls, so each enters the snapshot and copies the entry */
+    bool revocable; /* it may be lost or change between two calls, so each enters the snapshot and copies the
+                       entry */
+    /* In a read-write transaction: */
+    bool reads_own;            /* the iterator reads the transaction's own writes, too */
+    uint64_t changes, undos;   /* of the write set, as of the last move */
 } cursor_read_state;
 
 struct holt_cursor {
@@ -40,7 +46,36 @@ struct holt_cursor {
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;
     uint64_t moves;
+    bool displaced;    /* the iterator is not where the cursor is (cursor_renew) */
+    read_range *range; /* HOLT_TXN_SERIALIZABLE: the range that it is reading; NULL: none yet */
     bool runs_pending;               /* the os wants to be given a turn after each call (os_run_pending) */
 };
+
+/* Opens an iterator over all that the cursor reads. The snapshot has been entered. */
+holt_status cursor_open_iterator(const holt_cursor *cur, cursor_read_state *st, iterator **out);
+
+static inline bool cursor_below_range(const holt_cursor *cur, slice key)
+{
+    return !slice_is_open(cur->lower) && slice_compare(key, cur->lower) < 0;
+}
+
+static inline bool cursor_above_range(const holt_cursor *cur, slice key)
+{
+    return !slice_is_open(cur->upper) && slice_compare(key, cur->upper) >= 0;
+}
+
+static inline bool cursor_range_is_empty(const holt_cursor *cur)
+{
+    return !slice_is_open(cur->upper) && slice_compare(cur->lower, cur->upper) >= 0;
+}
+
+/* ---------------------------------------------------------------- cursor_txn.c */
+
+/* Before a move in a read-write transaction: lets the cursor see what the transaction has written since the
+ * last one. */
+holt_status cursor_renew(holt_cursor *cur);
+/* Around a move in a HOLT_TXN_SERIALIZABLE transaction: note what it reads. `before`: where the cursor was. */
+holt_status cursor_note_seek(holt_cursor *cur, cursor_move move, slice key);
+holt_status cursor_note_read(holt_cursor *cur, cursor_move move, cursor_place before);
 
 #endif

@@ -5,6 +5,9 @@
  * tree. A reference on the collection version keeps the tree; the version is needed for its memtables only.
  * So a cursor of its own snapshot that reads no memtable gives the version back at once, and cannot have its
  * snapshot revoked for its memory (snapshot.h).
+ *
+ * In a read-write transaction the newest of the merged iterators is that over the transaction's write set. When
+ * that has changed, cursor_renew() makes the cursor see it before its next move (cursor_txn.c).
  */
 #include "db/read/cursor.h"
 
@@ -67,6 +70,17 @@ static bool has_entries(const version *v, const collection_version *s)
     return false;
 }
 
+/* Opens an iterator over what the transaction itself has written to the collection, if there is any. */
+static holt_status open_own(const holt_cursor *cur, iterator **children, size_t *count)
+{
+    write_set *w = &cur->txn->writes;
+    size_t hint = 0;
+    if (!write_set_collection(w, cur->collection->spec.id, &hint)) return HOLT_OK;
+    holt_status rc = write_set_iterator_open(w, cur->collection, cur->lower, cur->upper, &children[*count]);
+    if (rc == HOLT_OK) (*count)++;
+    return rc;
+}
+
 /* Opens iterators over everything that the snapshot sees of the collection, newest first. *in_memory: some of
  * them read memtables. */
 static holt_status open_children(const holt_cursor *cur, const snapshot *snap, const collection_version *s,
@@ -82,24 +96,36 @@ static holt_status open_children(const holt_cursor *cur, const snapshot *snap, c
         if (memtable_collection_entries(m, s->spec.id) == 0) continue;
         rc = memtable_iterator_open(m, s->spec.id, &in_memory_options, &children[*count]);
         if (rc == HOLT_OK) (*count)++;
+        *in_memory = true;
     }
-    *in_memory = *count > 0;
     return rc == HOLT_OK ? collection_tree_iterators_open(&s->tree, &options, children, count) : rc;
 }
 
-static holt_status merge_children(const holt_cursor *cur, const snapshot *snap, cursor_read_state *out)
+holt_status cursor_open_iterator(const holt_cursor *cur, cursor_read_state *st, iterator **out)
 {
-    const collection_version *s = out->hold.state;
-    size_t most = s ? snap->version->generation_count + collection_tree_iterators_max(&s->tree) : 0,
-           count = 0;
-    iterator **children = mem_alloc_zero(most + 1, sizeof *children);
+    const snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
+    const collection_version *s = st->hold.state;
+    bool in_memory = false, writes = cur->txn && txn_is_read_write(cur->txn);
+    size_t most = 1, count = 0, own = 0;
+    if (s) most += snap->version->generation_count + collection_tree_iterators_max(&s->tree);
+    iterator **children = mem_alloc_zero(most, sizeof *children);
     if (!children) return status_no_memory(most * sizeof *children);
-    holt_status rc = s ? open_children(cur, snap, s, children, &count, &out->in_memory) : HOLT_OK;
-    if (rc == HOLT_OK) return merge_open(children, count, &out->hold.iterator);
-    while (count > 0)
-        iterator_close(children[--count]);
-    mem_free(children);
-    return rc;
+    holt_status rc = writes ? open_own(cur, children, &count) : HOLT_OK;
+    own = count;
+    if (rc == HOLT_OK && s) rc = open_children(cur, snap, s, children, &count, &in_memory);
+    if (rc == HOLT_OK) {
+        rc = merge_open(children, count, out);
+    } else {
+        while (count > 0)
+            iterator_close(children[--count]);
+        mem_free(children);
+    }
+    if (rc != HOLT_OK) return rc;
+    st->in_memory = in_memory;
+    st->reads_own = own > 0;
+    st->changes = writes ? cur->txn->writes.changes : 0;
+    st->undos = writes ? cur->txn->writes.undos : 0;
+    return HOLT_OK;
 }
 
 static void close_read_state(const holt_cursor *cur, cursor_read_state *st)
@@ -139,9 +165,10 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
         st->hold.iterator = old->hold.iterator;
         old->hold.iterator = NULL;
     } else {
-        rc = merge_children(cur, snap, st);
+        rc = cursor_open_iterator(cur, st, &st->hold.iterator);
     }
-    st->revocable = st->in_memory || cur->db->set.max_reader_age_ns;
+    st->revocable =
+        st->in_memory || cur->db->set.max_reader_age_ns || (cur->txn && txn_is_read_write(cur->txn));
     snapshot_hold(cur->db, snap, &st->hold);
     snapshot_leave(cur->db, snap);
     if (rc != HOLT_OK)
@@ -220,12 +247,13 @@ holt_status holt_cursor_open(holt_collection *c, holt_txn *t, const holt_cursor_
     static const holt_cursor_options defaults;
     if (!out) return status_set(HOLT_INVALID, "cursor (out) is NULL");
     *out = NULL;
-    snapshot *snap;
     holt_status rc = collection_check(c);
     if (rc == HOLT_OK) rc = check_options(o ? o : &defaults);
-    if (rc == HOLT_OK) rc = txn_read(c->db, t, &snap);
+    if (rc == HOLT_OK) rc = txn_enter_to_read(c->db, t);
     if (rc != HOLT_OK) return rc;
-    return api_exit(c->db, open_cursor(c, t, o ? o : &defaults, out));
+    rc = open_cursor(c, t, o ? o : &defaults, out);
+    txn_leave(t);
+    return api_exit(c->db, rc);
 }
 
 /* The new snapshot and its iterator exist before the old ones go, so a failure leaves the cursor as it

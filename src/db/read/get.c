@@ -21,7 +21,7 @@
  *              ones in memtables. The tree is still searched: a load puts a new one there.
  * Expiry       An entry whose expiry has passed at the time of the snapshot, or now, is a tombstone. The clock is
  *              read only if an entry with an expiry is found.
- * Own writes   A transaction either reads from its snapshot or writes blindly: no get searches a write set.
+ * Own writes   What a transaction has written itself is newer than its snapshot: step 0, before the section.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */
 #include "db/read/get.h"
@@ -82,7 +82,17 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
     return rc;
 }
 
-holt_status get_condition(holt_collection *c, slice key, write_condition *wanted)
+/* The value of the key as the transaction sees it; NULL: now. */
+static holt_status transaction_get(holt_collection *c, holt_txn *t, slice key, value_sink *out, seqno *as_of)
+{
+    holt_status rc;
+    snapshot *snap = NULL;
+    if (t && lookup_own(t, c, key, out, &rc)) return rc;
+    if (t) snap = &t->snapshot;
+    return point_get(c, snap, key, out, as_of);
+}
+
+holt_status get_condition(holt_collection *c, holt_txn *t, slice key, write_condition *wanted)
 {
     holt_value whole = HOLT_VALUE_INIT;
     char number[NUMBER_BYTES_MAX];
@@ -93,8 +103,8 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
                       .value = wanted->kind == CONDITION_VERSION ? &whole : wanted->value,
                       .wanted = wanted->kind == CONDITION_NUMBER};
     /* Acquire: the lookup sees every load and clear that is counted here. */
-    wanted->replacements = atomic_load_explicit(&c->replacements, memory_order_acquire);
-    holt_status rc = point_get(c, NULL, key, &out, &wanted->as_of);
+    wanted->replaced = atomic_load_explicit(&c->replaced, memory_order_acquire);
+    holt_status rc = transaction_get(c, t, key, &out, &wanted->as_of);
     /* A value that is too large for a number is none: nothing of it needs to be read. */
     slice value = out.value ? slice_of(out.value->data, out.value->size) : slice_of(number, size);
     wanted->expires_at_ms = out.expires_at_ms;
@@ -111,11 +121,11 @@ holt_status get_condition(holt_collection *c, slice key, write_condition *wanted
 /* What the public calls have in common. HOLT_NOT_FOUND is a result, so it comes without a message. */
 static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *out)
 {
-    snapshot *snap;
-    holt_status rc = txn_read(c->db, t, &snap);
-    if (rc == HOLT_OK) rc = key_check(key);
+    holt_status rc = txn_enter_to_read(c->db, t);
     if (rc == HOLT_OK) {
-        rc = point_get(c, snap, key, out, NULL);
+        rc = key_check(key);
+        if (rc == HOLT_OK) rc = transaction_get(c, t, key, out, NULL);
+        txn_leave(t);
         counter_add(&c->db->counts, rc == HOLT_OK ? COUNT_GETS_FOUND : COUNT_GETS_OTHER, 1);
     }
     if (rc != HOLT_OK && rc != HOLT_TOO_LARGE) sink_clear(out);

@@ -5,8 +5,8 @@
 #include "db/commit/condition.h"
 #include "db/version/snapshot.h"
 
-/* For a conditional write: looks the key up as it is now, checks the condition against what it finds, and
- * notes in it when that was. */
-holt_status get_condition(holt_collection *c, slice key, write_condition *wanted);
+/* For a conditional write: looks the key up as the transaction sees it (NULL: as it is now), checks the
+ * condition against what it finds, and notes in it when that was. */
+holt_status get_condition(holt_collection *c, holt_txn *t, slice key, write_condition *wanted);
 
 #endif

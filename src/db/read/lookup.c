@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/txn/txn.h"
 
 /* ---------------------------------------------------------------- where a value goes */
 
@@ -63,4 +64,22 @@ void lookup_count_filters(holt *db, const tree_query *query)
     if (query->filter_checks == 0) return;
     counter_add(&db->counts, COUNT_FILTER_CHECKS, query->filter_checks);
     if (query->filter_negatives) counter_add(&db->counts, COUNT_FILTER_NEGATIVES, query->filter_negatives);
+}
+
+/* ---------------------------------------------------------------- own writes */
+
+bool lookup_own(holt_txn *t, holt_collection *c, slice key, value_sink *out, holt_status *rc)
+{
+    operation own;
+    if (!txn_is_read_write(t)) return false;
+    *rc = write_set_find(&t->writes, c, key, &own);
+    if (*rc == HOLT_NOT_FOUND) {
+        *rc = txn_is_serializable(t) ? txn_reads_key(t, c, key) : HOLT_OK;
+        return *rc != HOLT_OK;
+    }
+    if (*rc != HOLT_OK) return true;
+    bool live = entry_is_live(own.op, own.expires_at_ms, t->snapshot.time_ms);
+    *rc = live ? sink_put(out, own.value) : HOLT_NOT_FOUND;
+    if (live) sink_expires(out, own.expires_at_ms);
+    return true;
 }

@@ -29,6 +29,13 @@ holt_status sink_room(value_sink *s, size_t size, void **room);
 holt_status sink_put(value_sink *s, slice value);
 void        sink_clear(value_sink *s);
 
+/* Notes when the value expires. */
+static inline void sink_expires(value_sink *s, uint64_t expires_at_ms)
+{
+    s->expires_at_ms = expires_at_ms;
+    if (s->value) s->value->expires_at_ms = expires_at_ms;
+}
+
 /* ---------------------------------------------------------------- what is read */
 
 /* A moment to read as of, and where the database's contents at that moment are. */
@@ -69,8 +76,7 @@ static inline bool view_has_value(read_view *view, uint8_t op, uint64_t expires_
     if (op != ENTRY_PUT_UNTIL) return op == ENTRY_PUT;
     if (!view->time_ms) view->time_ms = db_time_ms(view->db);
     if (!entry_is_live(op, expires_at_ms, view->time_ms)) return false;
-    out->expires_at_ms = expires_at_ms;
-    if (out->value) out->value->expires_at_ms = expires_at_ms;
+    sink_expires(out, expires_at_ms);
     return true;
 }
 
@@ -91,6 +97,11 @@ static inline bool lookup_memtables(read_view *view, const collection_version *s
     }
     return false;
 }
+
+/* Searches what the transaction has written itself. true: that has decided, with *rc as for lookup_memtables,
+ * or could not be searched. false: its snapshot decides; that the key is read has been noted for the check at
+ * its commit. Outside the section. */
+bool lookup_own(holt_txn *t, holt_collection *c, slice key, value_sink *out, holt_status *rc);
 
 /* Copies the value of an entry out of the tree. Outside sections if it overflows. HOLT_NOT_FOUND: the entry
  * is a tombstone, or has expired. */

@@ -45,24 +45,11 @@ uint64_t holt_batch_bytes(const holt_txn *t)
 
 /* ---------------------------------------------------------------- iterating */
 
-/* The collection with that id. *hint is the index at which the previous one was found: batches mostly write
- * to one collection, or to several in turn. */
-static holt_collection *find_collection(const write_set *w, uint32_t id, size_t *hint)
-{
-    for (size_t i = 0; i < w->collection_count; i++) {
-        size_t at = (*hint + i) % w->collection_count;
-        if (w->collections[at]->spec.id != id) continue;
-        *hint = at;
-        return w->collections[at];
-    }
-    return NULL;
-}
-
 static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t *hint)
 {
     bool put = o->op != ENTRY_DELETE;
     holt_batch_entry e = {.op = put ? HOLT_BATCH_PUT : HOLT_BATCH_DELETE,
-                          .collection = find_collection(w, o->collection, hint),
+                          .collection = write_set_collection(w, o->collection, hint),
                           .key = o->key,
                           .value = put ? o->value : slice_of(NULL, 0),
                           .expires_at_ms = o->expires_at_ms};
@@ -116,11 +103,13 @@ holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx)
 
 static holt_status clear(holt_txn *t)
 {
-    if (t->flags & HOLT_TXN_READ_ONLY)
-        return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+    static const write_set_mark beginning;
+    holt_status rc = txn_check_writable(t);
+    if (rc != HOLT_OK) return rc;
     if (t->walked)
         return status_set(HOLT_INVALID, "the transaction cannot be cleared from within holt_batch_iterate");
-    txn_clear_writes(t);
+    txn_undo(t, &beginning);
+    t->savepoint_count = 0;
     return HOLT_OK;
 }
 

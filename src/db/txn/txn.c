@@ -1,7 +1,4 @@
-/* txn.c -- transactions: their options, write set, commit and rollback.
- *
- * In this release a transaction is either a snapshot (HOLT_TXN_READ_ONLY) or a write batch (HOLT_TXN_BLIND).
- */
+/* txn.c -- transactions: their options, what they have written and read, commit and rollback. */
 #include "db/txn/txn.h"
 
 #include "base/memory.h"
@@ -11,6 +8,7 @@
 #include "db/commit/commit.h"
 #include "db/db.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 /* ---------------------------------------------------------------- checks */
@@ -20,94 +18,84 @@ holt_status txn_refuse(const holt_txn *t)
     return t->ended ? status_set(HOLT_CLOSED, "the transaction has ended") : handle_refuse();
 }
 
-holt_status txn_check(const holt *db, const holt_txn *t)
+holt_status txn_enter(const holt *db, holt_txn *t)
 {
     if (!t) return HOLT_OK;
-    if (!txn_is_open(t)) return txn_refuse(t);
-    if (t->db != db) return status_set(HOLT_INVALID, "the transaction belongs to another database");
-    return HOLT_OK;
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
+    if (t->db == db) return HOLT_OK;
+    handle_leave(&t->handle);
+    return status_set(HOLT_INVALID, "the transaction belongs to another database");
 }
 
-holt_status txn_read(const holt *db, holt_txn *t, snapshot **out)
+holt_status txn_enter_to_read(const holt *db, holt_txn *t)
 {
-    *out = NULL;
-    holt_status rc = txn_check(db, t);
-    if (rc != HOLT_OK || !t) return rc;
-    if (t->flags & HOLT_TXN_BLIND)
-        return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
-    *out = &t->snapshot;
-    return HOLT_OK;
+    holt_status rc = txn_enter(db, t);
+    if (rc != HOLT_OK || !t || !(t->flags & HOLT_TXN_BLIND)) return rc;
+    handle_leave(&t->handle);
+    return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
 }
 
-/* ---------------------------------------------------------------- the write set */
+holt_status txn_check_writable(const holt_txn *t)
+{
+    if (!(t->flags & HOLT_TXN_READ_ONLY)) return HOLT_OK;
+    return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
+}
+
+/* ---------------------------------------------------------------- what it has written and read */
 
 /* Charges bytes of keys and values against the limits of one transaction and of all open ones together. */
 static holt_status charge(holt_txn *t, uint64_t bytes)
 {
-    holt *db = t->db;
-    uint64_t limit = db->set.txn_bytes_max;
-    if (t->writes.user_bytes + bytes > limit)
+    uint64_t limit = t->db->set.txn_bytes_max;
+    if (t->charged + bytes > limit)
         return status_set(HOLT_TOO_LARGE,
                           "the transaction would exceed %" PRIu64
                           " bytes of keys and values (a quarter of memory_bytes, or 2 GiB)",
                           limit);
-    if (budget_charge_writes(db, bytes, limit)) return HOLT_OK;
-    return status_set(
-        HOLT_BUSY, "all open transactions together would exceed %" PRIu64 " bytes; commit some of them first",
-        limit);
+    if (!budget_charge_writes(t->db, bytes, limit))
+        return status_set(HOLT_BUSY,
+                          "all open transactions together would exceed %" PRIu64
+                          " bytes; commit some of them first",
+                          limit);
+    t->charged += bytes;
+    return HOLT_OK;
 }
 
-static holt_status name_collection(write_set *w, holt_collection *c)
+static void discharge(holt_txn *t, uint64_t bytes)
 {
-    for (size_t i = w->collection_count; i-- > 0;)
-        if (w->collections[i] == c) return HOLT_OK;
-    if (!mem_grow((void **)&w->collections, &w->collection_capacity, w->collection_count + 1, sizeof c))
-        return status_no_memory(sizeof c);
-    collection_use(c);
-    w->collections[w->collection_count++] = c;
-    return HOLT_OK;
+    assert(t->charged >= bytes);
+    budget_release_writes(t->db, bytes);
+    t->charged -= bytes;
 }
 
 holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
 {
-    write_set *w = &t->writes;
-    if (t->flags & HOLT_TXN_READ_ONLY)
-        return status_set(HOLT_READ_ONLY, "the transaction is a snapshot (HOLT_TXN_READ_ONLY)");
-    uint64_t bytes = o->key.size + o->value.size;
-    holt_status rc = name_collection(w, c);
+    const uint64_t bytes = o->key.size + o->value.size;
+    holt_status rc = txn_check_writable(t);
     if (rc == HOLT_OK) rc = charge(t, bytes);
     if (rc != HOLT_OK) return rc;
-    size_t size = operation_size(o);
-    if (w->operations.size + size > TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2 || w->count == UINT32_MAX) {
-        budget_release_writes(t->db, bytes);
-        return status_set(HOLT_TOO_LARGE, "the transaction has too many operations");
-    }
-    uint8_t *at = buffer_extend(&w->operations, size);
-    if (!at) {
-        w->operations.failed = false; /* its contents are still complete */
-        budget_release_writes(t->db, bytes);
-        return status_no_memory(size);
-    }
-    operation_encode(at, o);
-    w->count++;
-    w->puts += o->op != ENTRY_DELETE;
-    w->user_bytes += bytes;
-    return HOLT_OK;
+    rc = write_set_add(&t->writes, c, o);
+    if (rc != HOLT_OK) discharge(t, bytes);
+    return rc;
 }
 
-static void write_set_deinit(holt *db, write_set *w)
+void txn_undo(holt_txn *t, const write_set_mark *mark)
 {
-    budget_release_writes(db, w->user_bytes);
-    for (size_t i = 0; i < w->collection_count; i++)
-        collection_unuse(w->collections[i]);
-    mem_free(w->collections);
-    buffer_deinit(&w->operations);
-    memset(w, 0, sizeof *w);
+    uint64_t before = t->writes.user_bytes;
+    write_set_undo(&t->writes, mark);
+    discharge(t, before - t->writes.user_bytes);
 }
 
-void txn_clear_writes(holt_txn *t)
+holt_status txn_charge_reads(holt_txn *t)
 {
-    write_set_deinit(t->db, &t->writes);
+    uint64_t now = read_set_bytes(&t->reads), charged = t->charged - t->writes.user_bytes;
+    return now > charged ? charge(t, now - charged) : HOLT_OK;
+}
+
+holt_status txn_reads_key(holt_txn *t, holt_collection *c, slice key)
+{
+    holt_status rc = read_set_add_key(&t->reads, c, key);
+    return rc == HOLT_OK ? txn_charge_reads(t) : rc;
 }
 
 /* ---------------------------------------------------------------- begin, commit, roll back */
@@ -124,19 +112,19 @@ static holt_status check_options(const holt_txn_options *o)
     if (o->durability > HOLT_PROCESS)
         return status_set(HOLT_INVALID, "holt_txn_options.durability = %u: is not a holt_durability",
                           o->durability);
-    holt_status rc = label_check(o->label, "holt_txn_options.label");
-    if (rc != HOLT_OK) return rc;
-    if (o->flags == 0 || o->flags == HOLT_TXN_SERIALIZABLE)
-        return status_set(HOLT_UNSUPPORTED, "transactions that read and write are not supported in this "
-                                            "release; use HOLT_TXN_READ_ONLY or HOLT_TXN_BLIND");
-    return HOLT_OK;
+    return label_check(o->label, "holt_txn_options.label");
 }
 
 /* Releases what the transaction holds of the database. */
 static void give_back(holt_txn *t)
 {
     snapshot_release(t->db, &t->snapshot);
-    write_set_deinit(t->db, &t->writes);
+    write_set_deinit(&t->writes);
+    read_set_deinit(&t->reads);
+    discharge(t, t->charged);
+    mem_free(t->savepoints);
+    t->savepoints = NULL;
+    t->savepoint_count = t->savepoint_capacity = 0;
 }
 
 void txn_detach(handle *h)
@@ -174,11 +162,16 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     t->durability = o->durability ? o->durability : db->set.durability;
     handle_label(&t->handle, o->label);
     t->snapshot.label = t->handle.label;
-    if (t->flags & HOLT_TXN_READ_ONLY) rc = snapshot_take(db, &t->snapshot);
+    t->snapshot.commits = txn_is_read_write(t);
+    /* Before the snapshot: what is counted is in it. Acquire: pairs with collection_set_replaced. */
+    t->basis.replacements = atomic_load_explicit(&db->catalog.replacements, memory_order_acquire);
+    if (!(t->flags & HOLT_TXN_BLIND)) rc = snapshot_take(db, &t->snapshot);
     if (rc != HOLT_OK) {
         mem_free(t);
         return rc;
     }
+    t->basis.began = t->snapshot.seqno;
+    t->basis.reads = txn_is_serializable(t) ? &t->reads : NULL;
     t->begun_ns = t->snapshot.taken_ns ? t->snapshot.taken_ns : os_clock_ns(db->os);
     handle_begin(db, &t->handle, HANDLE_TXN);
     *out = t;
@@ -187,9 +180,16 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
 
 static holt_status commit(holt_txn *t)
 {
-    if (t->writes.count == 0) return HOLT_OK;
+    if (t->writes.count == 0) return HOLT_OK; /* what it has read was right when it began */
     commit_request request = {.set = &t->writes, .durability = t->durability};
-    return commit_submit(t->db, &request);
+    if (!txn_is_read_write(t)) return commit_submit(t->db, &request);
+    /* While the snapshot is entered, the memtables for the check are kept. */
+    if (snapshot_enter(t->db, &t->snapshot) != HOLT_OK)
+        return status_wrap(HOLT_CONFLICT, "the transaction cannot be checked for conflicts; repeat it");
+    request.basis = &t->basis;
+    holt_status rc = commit_submit(t->db, &request);
+    snapshot_leave(t->db, &t->snapshot);
+    return rc;
 }
 
 static holt_status commit_open(holt_txn *t)
@@ -225,5 +225,6 @@ void holt_rollback(holt_txn *t)
     }
     if (db_check(t->db) != HOLT_OK) return; /* a forked child leaves the parent's memory alone */
     end(t, HOLT_OK);
+    handle_leave(&t->handle); /* its cursors will find it closed */
     txn_unref(t);
 }

@@ -9,7 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-holt_status snapshot_take(holt *db, snapshot *s)
+/* References the current version and gives the seqno to read it at. */
+static holt_status take_version(holt *db, snapshot *s)
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
@@ -21,14 +22,25 @@ holt_status snapshot_take(holt *db, snapshot *s)
     s->version = v;
     s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
     s->time_ms = db_time_ms(db); /* after the version: see clock.h */
-    s->taken_ns = os_clock_ns(db->os);
-    atomic_init(&s->pin, 0);
+    return HOLT_OK;
+}
 
-    s->expires_ns = db->set.max_reader_age_ns ? s->taken_ns + db->set.max_reader_age_ns : OS_FOREVER;
-    s->holds = NULL;
-
+holt_status snapshot_take(holt *db, snapshot *s)
+{
+    uint64_t now = os_clock_ns(db->os);
     snapshot_list *l = &db->snapshots;
     os_mutex_lock(&l->mu);
+    /* With mu held, so that a flush either finds the snapshot in the list or was completed before its
+     * seqno (kept_memtables_add). */
+    holt_status rc = take_version(db, s);
+    if (rc != HOLT_OK) {
+        os_mutex_unlock(&l->mu);
+        return rc;
+    }
+    s->taken_ns = now;
+    atomic_init(&s->pin, 0);
+    s->expires_ns = db->set.max_reader_age_ns ? now + db->set.max_reader_age_ns : OS_FOREVER;
+    s->holds = NULL;
     s->newer = NULL;
     s->older = l->newest;
     if (s->older)
@@ -126,6 +138,7 @@ void snapshot_release(holt *db, snapshot *s)
         l->newest = s->older;
     if (l->unexpired == s) l->unexpired = s->newer;
     s->taken_ns = 0;
+    if (s->commits) kept_memtables_trim(db);
     os_mutex_unlock(&l->mu);
     version_release(&db->versions, v);
     /* The release job may wait for this one before it revokes another. */
@@ -171,6 +184,7 @@ void snapshot_leave(holt *db, snapshot *s)
         v = take_all(db, s);
     else
         s->version = NULL;
+    if (s->commits) kept_memtables_trim(db);
     os_mutex_unlock(&db->snapshots.mu);
     version_release(&db->versions, v);
     if (db->versions.release_job) os_job_wake(db->versions.release_job); /* it may wait for this one */
@@ -211,6 +225,7 @@ bool snapshot_revoke_oldest(holt *db)
             v = s->version;
             s->version = NULL;
         }
+        if (s->commits) kept_memtables_trim(db);
     }
     os_mutex_unlock(&db->snapshots.mu);
     version_release(&db->versions, v);
@@ -236,6 +251,7 @@ static bool revoke_if_expired(holt *db, uint64_t now, expired_snapshot *out)
     if (!(before & PIN_REVOKED)) l->revoked++;
     /* If it is in use, its reader drops everything when it leaves. */
     out->version = before & PIN_IN_USE ? NULL : take_all(db, s);
+    if (s->commits) kept_memtables_trim(db);
     out->age_ms = (now - s->taken_ns) / 1000000;
     snprintf(out->label, sizeof out->label, "%s", s->label ? s->label : "");
     return true;
@@ -272,6 +288,7 @@ void snapshot_list_init(snapshot_list *l)
 void snapshot_list_deinit(snapshot_list *l)
 {
     assert(!l->oldest && !l->newest && !l->unexpired);
+    kept_memtables_deinit(&l->kept);
     os_mutex_deinit(&l->mu);
 }
 

@@ -26,6 +26,7 @@
 #define HOLT_DB_VERSION_SNAPSHOT_H
 
 #include "base/iterator.h"
+#include "db/version/kept_memtables.h"
 #include "db/version/version_set.h"
 
 /* What a cursor holds beside its snapshot's version. Guarded by snapshots.mu, but the cursor may use both
@@ -44,6 +45,8 @@ typedef struct snapshot {
                                        an entry has expired if it had by then */
     uint64_t taken_ns;              /* 0: not taken */
     uint64_t expires_ns;            /* OS_FOREVER: never */
+    bool commits;                   /* it is that of a read-write transaction (kept_memtables.h). Set before it is
+                                       taken */
     const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */
     _Atomic uint32_t pin;           /* PIN_... */
     struct snapshot *older, *newer; /* snapshots.mu */
@@ -60,6 +63,7 @@ typedef struct snapshot_list {
     snapshot *unexpired; /* the oldest that has not expired; NULL: none */
     bool armed;          /* the release job runs when that one expires, or sooner */
     uint64_t revoked;    /* how many have been */
+    kept_memtables kept;
 } snapshot_list;
 
 void snapshot_list_init(snapshot_list *l);
@@ -67,6 +71,7 @@ void snapshot_list_deinit(snapshot_list *l); /* all snapshots have been released
 /* mu held: asserts that the list is linked both ways. */
 void snapshot_list_check(const snapshot_list *l);
 
+/* The snapshots that are taken later are not older than this one. */
 holt_status snapshot_take(holt *db, snapshot *s);
 /* Releases its holds too. */
 void        snapshot_release(holt *db, snapshot *s);
