@@ -37,6 +37,13 @@ static inline bool operation_is_put(const operation *o)
     return o->op == ENTRY_PUT || o->op == ENTRY_PUT_UNTIL;
 }
 
+/* Whether an operation on the key's collection changes the key. */
+static inline bool operation_covers(const operation *o, slice key)
+{
+    if (o->op != ENTRY_DELETE_RANGE) return slice_equal(o->key, key);
+    return slice_compare(o->key, key) <= 0 && (o->value.size == 0 || slice_compare(key, o->value) < 0);
+}
+
 static inline size_t operation_size(const operation *o)
 {
     size_t size = 1 + varint_size(o->collection) + varint_size(o->key.size) + o->key.size;
