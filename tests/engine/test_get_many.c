@@ -200,6 +200,62 @@ static void many_gets_in_a_snapshot_see_its_moment(void **state)
     many_destroy(m);
 }
 
+/* What the transaction has written itself comes first, also in a collection that is younger than it. */
+static void many_gets_in_a_transaction_see_its_writes(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    rng r;
+    many *m = many_create();
+    rng_seed(&r, test_seed());
+    for (size_t k = 0; k < KINDS; k++) {
+        holt_txn *earlier = begin(f->db, 0);
+        holt_collection *c = open_kind(f->db, kinds[k]);
+        fill(f->db, c);
+        holt_txn *t = begin(f->db, 0);
+        for (unsigned n = 0; n < NUMBERS; n++) {
+            char key[KEY_BYTES];
+            if (n % 5 == 0) expect_ok(holt_put(c, t, key_of(n, key), holt_str("its own")));
+            if (n % 5 == 1) expect_ok(holt_delete(c, t, key_of(n, key)));
+            if (n % 5 == 2) expect_ok(holt_put(c, earlier, key_of(n, key), holt_str("early")));
+        }
+        for (int i = 0; i < 3; i++) {
+            many_ask_any(m, &r, 150);
+            many_check(m, c, t, many_get(m, c, t));
+            many_check(m, c, earlier, many_get(m, c, earlier));
+            put_number(c, 4, 'd');
+            expect_ok(holt_flush(f->db));
+        }
+        holt_rollback(t);
+        holt_rollback(earlier);
+        holt_collection_close(c);
+    }
+    many_destroy(m);
+}
+
+/* The commit checks every key that was read, with and without a value. */
+static void many_gets_are_checked_in_a_serializable_transaction(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    many *m = many_create();
+    m->count = 100;
+    for (size_t i = 0; i < m->count; i++)
+        many_ask(m, i, (unsigned)(NUMBERS + 20 - i)); /* some are absent */
+    for (size_t k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f->db, kinds[k]);
+        fill(f->db, c);
+        for (unsigned n = 0; n < 3; n++) { /* 0: nothing that was read is changed */
+            holt_txn *t = begin(f->db, HOLT_TXN_SERIALIZABLE);
+            many_check(m, c, t, many_get(m, c, t));
+            put_number(c, n == 0 ? 1 : n == 1 ? NUMBERS - 8 : NUMBERS + 11, 'e');
+            put_in(c, t, "other", "value");
+            expect_status(n == 0 ? HOLT_OK : HOLT_CONFLICT, holt_commit(t));
+            holt_rollback(t);
+        }
+        holt_collection_close(c);
+    }
+    many_destroy(m);
+}
+
 /* Empty keys and values, and nothing at all. */
 static void many_gets_of_little(void **state)
 {
@@ -477,6 +533,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_SIM(many_gets_return_what_single_gets_do),
         ON_SIM(many_gets_in_a_snapshot_see_its_moment),
+        ON_SIM(many_gets_in_a_transaction_see_its_writes),
+        ON_SIM(many_gets_are_checked_in_a_serializable_transaction),
         ON_SIM(many_gets_of_little),
         ON_SIM(a_block_is_read_once_for_all_its_keys),
         ON_SIM(a_key_that_is_not_valid_fails_alone),

@@ -71,6 +71,39 @@ static void own_writes_are_found_among_many(void **state)
     }
 }
 
+/* The keys of one call may be own writes, in the snapshot, or in neither. */
+static void many_keys_are_read_with_own_writes(void **state)
+{
+    enum { KEYS = 5 };
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        holt_collection *c = filled(f, kind);
+        holt_value v[KEYS] = {HOLT_VALUE_INIT, HOLT_VALUE_INIT, HOLT_VALUE_INIT, HOLT_VALUE_INIT,
+                              HOLT_VALUE_INIT};
+        holt_status rc[KEYS];
+        const holt_slice keys[KEYS] = {holt_str("b"), holt_str("d"), holt_str("e"), holt_str("f"),
+                                       holt_str("g")};
+        holt_txn *t = begin(f->db, HOLT_TXN_SERIALIZABLE);
+        put_in(c, t, "d", "own");
+        put_in(c, t, "e", "own");
+        delete_in(c, t, "f");
+        expect_ok(holt_get_many(c, t, KEYS, keys, v, rc));
+        assert_int_equal(rc[0], HOLT_OK);
+        assert_memory_equal(v[0].data, "2", 1);
+        assert_int_equal(rc[1], HOLT_OK);
+        assert_memory_equal(v[1].data, "own", 3);
+        assert_int_equal(v[1].version, v[2].version);
+        assert_int_equal(rc[2], HOLT_OK);
+        assert_int_equal(rc[3], HOLT_NOT_FOUND);
+        assert_int_equal(v[3].size, 0);
+        assert_int_equal(rc[4], HOLT_NOT_FOUND);
+        put(c, "g", "read as absent");
+        expect_status(HOLT_CONFLICT, commit_and_free(t));
+        for (int i = 0; i < KEYS; i++)
+            holt_value_free(&v[i]);
+    }
+}
+
 /* A transaction that is rolled back must leave nothing, not even a conflict. */
 static void a_rollback_leaves_nothing(void **state)
 {
@@ -465,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TXN_TEST(a_transaction_reads_its_own_writes),
         TXN_TEST(own_writes_are_found_among_many),
+        TXN_TEST(many_keys_are_read_with_own_writes),
         TXN_TEST(a_rollback_leaves_nothing),
         TXN_TEST(conditions_in_a_transaction_see_what_it_sees),
         TXN_TEST(the_first_committer_wins),

@@ -3,8 +3,9 @@
  * The steps are those of a get (get.c). All keys of a batch take one together before the next, so that they
  * wait for memory and for the disk at the same time, not one after another:
  *
+ *     0  Search what the transaction has written itself, if there is one that writes.
  *     1  Pin one version and one seqno for all keys.
- *     2  Search the memtables for each key.
+ *     2  Search the memtables for each key that is left.
  *     3  Search the collection's tree for those that are left, touching memory only. The searches go down
  *        together, block by block, and prefetch what all of them read next.
  *     4  Copy the values out and leave the section. Cached data ends here.
@@ -38,25 +39,27 @@ enum {
 
 typedef struct many_get {
     holt_collection *c;
+    holt_txn *t; /* NULL: none */
     size_t count;
     const slice *keys;
     holt_value *values;
     holt_status *statuses;
 
     read_view view;
-    bool referenced; /* the version: by this call */
-    const collection_version *collection;
-    tree_buffer piece;  /* the last one read */
-    tree_query filters; /* sums */
-    size_t found;       /* keys with a value */
-    size_t failed;      /* the first key that failed (count: none), */
-    holt_error failure; /* and how */
+    bool referenced;                      /* the version: by this call */
+    const collection_version *collection; /* NULL: the view has not been entered yet */
+    tree_buffer piece;                    /* the last one read */
+    tree_query filters;                   /* sums */
+    size_t found;                         /* keys with a value */
+    size_t failed;                        /* the first key that failed (count: none), */
+    holt_error failure;                   /* and how */
 } many_get;
 
-/* The keys of a batch that the memtables do not have. */
 typedef struct batch {
-    batch_search searches[BATCH];
-    size_t keys[BATCH]; /* the index of the key of each */
+    size_t left[BATCH]; /* the indexes of the keys that the transaction has not written itself */
+    size_t left_count;
+    batch_search searches[BATCH]; /* for those of them that the memtables do not have */
+    size_t keys[BATCH];           /* the index of the key of each */
     size_t count;
     batch_search *waiting[BATCH]; /* those that have not ended */
     size_t waiting_count;
@@ -114,6 +117,20 @@ static void take_result(many_get *m, batch *b, batch_search *s)
 
 /* ---------------------------------------------------------------- in memory: inside a section */
 
+/* Enters the view, with its section. HOLT_NOT_FOUND: it does not have the collection. */
+static holt_status view_of_all_enter(many_get *m)
+{
+    holt *db = m->c->db;
+    snapshot *snap = m->t ? &m->t->snapshot : NULL;
+    holt_status rc = view_enter(db, snap, &m->view);
+    if (rc != HOLT_OK) return rc;
+    m->collection = version_collection(m->view.version, m->c->slot, m->c->spec.id);
+    if (m->collection) return HOLT_OK;
+    epoch_leave();
+    if (snap) snapshot_leave(db, snap);
+    return collection_missing(m->c);
+}
+
 /* It cannot fail: the thread has been in a section before. */
 static void section_enter(void)
 {
@@ -130,16 +147,16 @@ static void section_leave(many_get *m)
     epoch_leave();
 }
 
-/* Step 2 for the keys in [begin, end); begins the searches for those that are left. */
-static void search_memtables(many_get *m, batch *b, size_t begin, size_t end)
+/* Step 2 for the keys that are left; begins the searches for those that the memtables do not have. */
+static void search_memtables(many_get *m, batch *b)
 {
     size_t copied = 0;
     b->count = b->waiting_count = b->overflowing_count = 0;
-    for (size_t key = begin; key < end; key++) {
+    for (size_t i = 0; i < b->left_count; i++) {
+        size_t key = b->left[i];
         value_sink out = {.value = &m->values[key], .wanted = true};
-        holt_status rc = key_check(m->keys[key]);
-        sink_clear(&out);
-        if (rc == HOLT_OK && !lookup_memtables(&m->view, m->collection, m->keys[key], &out, &rc)) {
+        holt_status rc;
+        if (!lookup_memtables(&m->view, m->collection, m->keys[key], &out, &rc)) {
             batch_search *s = &b->searches[b->count];
             b->keys[b->count++] = key;
             s->query.key = m->keys[key];
@@ -228,11 +245,36 @@ static void read_overflows(many_get *m, batch *b)
 
 /* ---------------------------------------------------------------- all keys */
 
-/* Inside a section, which it leaves. */
-static void get_batch(many_get *m, size_t begin, size_t end)
+/* Step 0 for the keys in [begin, end). */
+static void search_own(many_get *m, batch *b, size_t begin, size_t end)
+{
+    b->left_count = 0;
+    for (size_t key = begin; key < end; key++) {
+        value_sink out = {.value = &m->values[key], .wanted = true};
+        holt_status rc = key_check(m->keys[key]);
+        sink_clear(&out);
+        if (rc != HOLT_OK || (m->t && lookup_own(m->t, m->c, m->keys[key], &out, &rc)))
+            finish(m, key, rc);
+        else
+            b->left[b->left_count++] = key;
+    }
+}
+
+/* The keys in [begin, end). An error is that of the whole call, which the first batch may return. */
+static holt_status get_batch(many_get *m, size_t begin, size_t end)
 {
     batch b;
-    search_memtables(m, &b, begin, end);
+    holt_status rc = HOLT_OK;
+    search_own(m, &b, begin, end);
+    if (m->collection)
+        section_enter();
+    else
+        rc = view_of_all_enter(m);
+    for (size_t i = 0; rc == HOLT_NOT_FOUND && i < b.left_count; i++)
+        finish(m, b.left[i], HOLT_NOT_FOUND);
+    if (rc != HOLT_OK) return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
+
+    search_memtables(m, &b);
     search_cached(m, &b);
     if (b.waiting_count == 0 && b.overflowing_count == 0 && end == m->count)
         epoch_leave();
@@ -250,6 +292,7 @@ static void get_batch(many_get *m, size_t begin, size_t end)
         m->filters.filter_checks += b.searches[i].query.filter_checks;
         m->filters.filter_negatives += b.searches[i].query.filter_negatives;
     }
+    return HOLT_OK;
 }
 
 /* The status of a call that cannot read at all is that of every key. Returns that of the call. */
@@ -260,37 +303,25 @@ static holt_status refuse(many_get *m, holt_status rc)
         sink_clear(&out);
         m->statuses[key] = rc;
     }
-    return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
+    m->found = 0;
+    return rc;
 }
 
-/* Inside a section, which it leaves. */
-static void get_batches(many_get *m)
-{
-    size_t begin = 0;
-    for (; m->count - begin > BATCH; begin += BATCH) {
-        get_batch(m, begin, begin + BATCH);
-        section_enter();
-    }
-    get_batch(m, begin, m->count);
-}
-
-static holt_status get_all(many_get *m, snapshot *snap)
+static holt_status get_all(many_get *m)
 {
     holt *db = m->c->db;
-    holt_status rc = view_enter(db, snap, &m->view);
+    size_t begin = 0;
+    holt_status rc = HOLT_OK;
+    for (; rc == HOLT_OK && m->count - begin > BATCH; begin += BATCH)
+        rc = get_batch(m, begin, begin + BATCH);
+    if (rc == HOLT_OK) rc = get_batch(m, begin, m->count); /* also if there are no keys */
     if (rc != HOLT_OK) return refuse(m, rc);
-    m->collection = version_collection(m->view.version, m->c->slot, m->c->spec.id);
-    if (m->collection) {
-        get_batches(m);
-    } else {
-        rc = refuse(m, collection_missing(m->c));
-        epoch_leave();
-    }
+
     if (m->referenced) version_release(&db->versions, m->view.version);
-    if (snap) snapshot_leave(db, snap);
+    if (m->collection && m->view.snapshot) snapshot_leave(db, m->view.snapshot);
     tree_buffer_deinit(&m->piece);
     lookup_count_filters(db, &m->filters);
-    return m->failed < m->count ? status_restore(&m->failure) : rc;
+    return m->failed < m->count ? status_restore(&m->failure) : HOLT_OK;
 }
 
 static holt_status arrays_check(const many_get *m)
@@ -307,14 +338,19 @@ holt_status holt_get_many(holt_collection *c, holt_txn *t, size_t n, const holt_
                           holt_value *values, holt_status *statuses)
 {
     status_begin_call();
-    many_get m = {.c = c, .count = n, .keys = keys, .values = values, .statuses = statuses, .failed = n};
-    snapshot *snap;
+    many_get m = {
+        .c = c, .t = t, .count = n, .keys = keys, .values = values, .statuses = statuses, .failed = n};
     holt_status rc = arrays_check(&m);
     if (rc != HOLT_OK) return rc;
     rc = collection_check(c);
     if (rc != HOLT_OK) return refuse(&m, rc);
-    rc = txn_read(c->db, t, &snap);
-    rc = rc == HOLT_OK ? get_all(&m, snap) : refuse(&m, rc);
+    rc = txn_enter_to_read(c->db, t);
+    if (rc == HOLT_OK) {
+        rc = get_all(&m);
+        txn_leave(t);
+    } else {
+        rc = refuse(&m, rc);
+    }
     if (m.found) counter_add(&c->db->counts, COUNT_GETS_FOUND, m.found);
     if (n > m.found) counter_add(&c->db->counts, COUNT_GETS_OTHER, n - m.found);
     return api_exit(c->db, rc);
