@@ -736,6 +736,11 @@ HOLT_API holt_status holt_load_begin(holt_collection *c, const holt_load_options
  * After any other failure the load cannot be completed: later puts and commits return the same failure. */
 HOLT_API holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value);
 
+/* The same, with options (NULL = defaults), of which only expires_at_ms may be set.
+ *   HOLT_INVALID    also if flags or version is set */
+HOLT_API holt_status holt_load_put_with(holt_load *load, holt_slice key, holt_slice value,
+                                        const holt_put_options *o);
+
 /* Makes the entries those of the collection, durably, as one commit in the commit order: later writes to the
  * collection replace them. Never frees the handle. HOLT_OK and HOLT_IO end the load: later calls on it return
  * HOLT_CLOSED, and it no longer makes holt_close return HOLT_BUSY. Any other status leaves it open, so that

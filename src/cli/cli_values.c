@@ -2,6 +2,7 @@
 #include "cli_values.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "common/number.h"
 #include "common/text.h"
@@ -36,6 +37,52 @@ bool cli_size(const cli_call *call, const char *option, const char *text, uint64
 {
     return accept_number(call, option, text, number_parse_bytes(text, out),
                          "a size such as 4096, 64K, 64M or 1G", "18446744073709551615 bytes");
+}
+
+/* Parses a number and a unit into milliseconds. */
+static number_result parse_duration(const char *text, uint64_t *ms)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    char digits[24];
+    size_t size = strspn(text, "0123456789");
+    if (text[0] == '-') return NUMBER_NEGATIVE;
+    if (size == 0) return NUMBER_NONE;
+    if (size >= sizeof digits) return NUMBER_TOO_LARGE;
+    memcpy(digits, text, size);
+    digits[size] = '\0';
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        uint64_t number;
+        if (strcmp(text + size, units[i].unit) != 0) continue;
+        number_result result = number_parse(digits, &number);
+        if (result != NUMBER_OK) return result;
+        return __builtin_mul_overflow(number, units[i].ms, ms) ? NUMBER_TOO_LARGE : NUMBER_OK;
+    }
+    return NUMBER_NONE;
+}
+
+bool cli_ttl(const cli_call *call, const char *text, uint64_t *out)
+{
+    struct timespec now;
+    uint64_t ms = 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    number_result result = parse_duration(text, &ms);
+    if (result == NUMBER_OK) {
+        *out = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+        if (__builtin_add_overflow(*out, ms, out)) result = NUMBER_TOO_LARGE;
+    }
+    return accept_number(call, "ttl", text, result, "a duration such as 90s, 10m, 24h or 7d",
+                         "about 500 million years; without --ttl a value does not expire");
+}
+
+bool cli_expires_at(const cli_call *call, const char *text, uint64_t *out)
+{
+    if (!cli_number(call, "expires-at", text, out)) return false;
+    if (*out > 0) return true;
+    cli_error(call, "--expires-at: 0 is not a time; without the option a value does not expire");
+    return false;
 }
 
 bool cli_kind(const cli_call *call, const char *text, uint32_t *out)

@@ -16,6 +16,12 @@
 bool cli_number(const cli_call *call, const char *option, const char *text, uint64_t *out);
 bool cli_size(const cli_call *call, const char *option, const char *text, uint64_t *out);
 
+/* The value of --ttl, such as 90s, 10m, 24h or 7d, as the time at which a value put now expires: milliseconds
+ * since 1970. */
+bool cli_ttl(const cli_call *call, const char *text, uint64_t *out);
+/* The value of --expires-at: milliseconds since 1970, not 0. */
+bool cli_expires_at(const cli_call *call, const char *text, uint64_t *out);
+
 /* "lsm" or "btree" as a holt_kind. */
 bool cli_kind(const cli_call *call, const char *text, uint32_t *out);
 

@@ -192,3 +192,57 @@ test_del_of_everything_or_without_keys_is_refused() {
     status_is 1 holt del data -c nope --prefix k
     prints v holt get data k
 }
+
+# ---------------------------------------------------------------- expiry
+
+# A time that is far away, for tests that compare output.
+far=4102444800000
+
+test_a_value_with_a_past_time_is_gone() {
+    holt put data gone 1 --expires-at 1000
+    holt put data stays 1 --expires-at $far
+    status_is 1 holt get data gone
+    prints 1 holt get data stays
+    prints 1 holt count data
+}
+
+test_ttl_counts_from_now() {
+    now=$(date +%s)
+    holt put data k 1 --ttl 10m
+    at=$(holt get data k --json | sed 's/.*"expires_at_ms":\([0-9]*\)}/\1/')
+    [ $((at / 1000)) -ge $((now + 600)) ] && [ $((at / 1000)) -le $((now + 660)) ] || fail "$at, at $now"
+    for ttl in 500ms 90s 24h 7d; do
+        holt put data k 1 --ttl $ttl
+    done
+    holt put data k 1 --ttl 0s
+    status_is 1 holt exists data k
+}
+
+test_wrong_times_are_refused() {
+    for ttl in '' 10 10w 1.5h x -1s 18446744073709551615d 99999999999999999999999999s; do
+        status_is 2 holt put data k 1 --ttl "$ttl"
+        says "--ttl: '"
+    done
+    status_is 2 holt put data k 1 --expires-at 0
+    says "0 is not a time"
+    status_is 2 holt put data k 1 --expires-at tomorrow
+    status_is 2 holt put data k 1 --ttl 1h --expires-at 5
+    says "cannot be used together"
+    [ ! -e data ]
+}
+
+test_expire_changes_the_time_alone() {
+    holt put data k v --ttl 1h
+    holt expire data k --expires-at $far
+    prints "{\"key\":\"k\",\"value\":\"v\",\"expires_at_ms\":$far}" holt get data k --json
+    prints "{\"key\":\"k\",\"expires_at_ms\":$far}" holt scan data --json --keys-only
+    holt expire data k --never
+    prints '{"key":"k","value":"v"}' holt scan data --json
+    holt expire data k --expires-at 1
+    status_is 1 holt get data k
+    status_is 1 holt expire data k --never
+    says "no such key"
+    status_is 2 holt expire data k
+    says "one of --ttl, --expires-at and --never is needed"
+    status_is 2 holt expire data k --never --ttl 1h
+}

@@ -491,3 +491,51 @@ test_crlf_of_tsv_and_lines_is_removed_only_with_the_option() {
     printf 'input/0000000001\ta\\t1\n' >expected
     same got expected
 }
+
+# ---------------------------------------------------------------- expiry
+
+# The times must survive every way from one database to another: a restored backup in which nothing expires
+# any more would be found out only when the disk is full.
+test_dumps_and_json_carry_the_expiry() {
+    holt put data forever 1
+    holt put data until "a	b" --expires-at 4102444800000
+    holt dump data >dump
+    grep -qxF '\until	4102444800000	until	a\tb' dump
+    for kind in lsm btree; do
+        holt create to-$kind c --kind $kind
+        holt load to-$kind -c c dump >/dev/null
+        holt create to-$kind sorted --kind $kind
+        holt load to-$kind -c sorted --sorted dump >/dev/null
+        holt create to-$kind atomic --kind $kind
+        holt load to-$kind -c atomic --atomic dump >/dev/null
+        holt create to-$kind json --kind $kind
+        holt scan data --json | holt load to-$kind -c json --format json >/dev/null
+        holt scan data --json >expected
+        for name in c sorted atomic json; do
+            holt scan to-$kind -c $name --json >got
+            same got expected
+        done
+    done
+}
+
+test_wrong_times_in_files_are_refused() {
+    for time in x 0 -1 '' 1.5 18446744073709551616; do
+        printf 'HOLT-DUMP 1\n\\until\t%s\tk\tv\n\\end\t1\n' "$time" >dump
+        status_is 1 holt load data dump
+        says "line 2"
+    done
+    printf 'HOLT-DUMP 1\n\\until\t5\n\\end\t1\n' >dump
+    status_is 1 holt load data dump
+    says "no tab after the time"
+    for time in '"5"' 0 -1 1.5 null; do
+        printf '{"key":"k","value":"v","expires_at_ms":%s}\n' "$time" >lines
+        status_is 1 holt load data --format json lines
+        says "line 1"
+    done
+    printf '{"key":"k","value":"v","expires_at_ms":5,"expires_at_ms":5}\n' >lines
+    status_is 1 holt load data --format json lines
+    says "occurs twice"
+    printf '{"key":"k","value":"v","expires_at_ms":18446744073709551615}\n' >lines
+    holt load data --format json lines >/dev/null
+    prints '{"key":"k","value":"v","expires_at_ms":18446744073709551615}' holt scan data --json
+}

@@ -579,6 +579,34 @@ static void merges_and_rewrites_drop_what_has_expired(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- loads */
+
+static void loads_carry_the_expiry(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        holt_collection *c = open_kind(f, k);
+        uint64_t at = now_ms(f) + HOUR_MS;
+        holt_put_options expires = {.expires_at_ms = at}, flag = {.flags = HOLT_PUT_IF_ABSENT},
+                         reserved = {.reserved = {1}};
+        holt_load *load;
+        expect_ok(holt_load_begin(c, NULL, &load));
+        expect_ok(holt_load_put_with(load, holt_str("a"), holt_str("1"), &expires));
+        expect_status(HOLT_INVALID, holt_load_put_with(load, holt_str("b"), holt_str("2"), &flag));
+        expect_status(HOLT_INVALID, holt_load_put_with(load, holt_str("b"), holt_str("2"), &reserved));
+        expect_ok(holt_load_put_with(load, holt_str("b"), holt_str("2"), NULL));
+        expect_ok(holt_load_commit(load));
+        expect_status(HOLT_CLOSED, holt_load_put_with(load, holt_str("c"), holt_str("3"), &expires));
+        holt_load_abort(load);
+        expect_status(HOLT_INVALID, holt_load_put_with(NULL, holt_str("c"), holt_str("3"), NULL));
+        expect_until(c, NULL, "a", "1", at);
+        expect_until(c, NULL, "b", "2", 0);
+        set_clock(f, at);
+        expect_until(c, NULL, "a", NULL, 0);
+        expect_until(c, NULL, "b", "2", 0);
+    }
+}
+
 /* ---------------------------------------------------------------- transactions */
 
 static holt_status note_expiry(void *ctx, const holt_batch_entry *e)
@@ -700,6 +728,7 @@ int main(void)
                                         db_fixture_teardown),
         ON_SIM(flushes_do_not_write_what_has_expired),
         ON_SIM(merges_and_rewrites_drop_what_has_expired),
+        ON_SIM(loads_carry_the_expiry),
         ON_SIM(batches_carry_the_expiry),
         ON_SIM(a_clock_that_is_set_back_brings_nothing_back),
         ON_SIM(the_log_remembers_the_time),

@@ -158,7 +158,7 @@ static inline slice number_key(uint64_t number, char out[32])
 static inline entries batch_of_numbers(btree_fixture *f, uint32_t from, uint32_t count, uint32_t step,
                                        uint8_t op)
 {
-    entries b = {NULL, 0, 0};
+    entries b = {.count = 0};
     for (uint32_t i = 0; i < count; i++) {
         char key[32];
         batch_add(&b, number_key(from + i * step, key), op, &f->random, 100);
@@ -169,7 +169,7 @@ static inline entries batch_of_numbers(btree_fixture *f, uint32_t from, uint32_t
 /* Puts, some of them large, and deletes. */
 static inline entries batch_make(btree_fixture *f, size_t count, uint32_t keys)
 {
-    entries b = {NULL, 0, 0};
+    entries b = {.count = 0};
     for (size_t i = 0; i < count; i++) {
         char key[32];
         size_t size = rng_chance(&f->random, 40)   ? (size_t)rng_below(&f->random, 30000)

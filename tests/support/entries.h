@@ -16,11 +16,13 @@ typedef struct entry {
     uint64_t seed; /* of the value */
     size_t value_size;
     uint64_t expires_at_ms;
+    bool gap_after; /* in a batch: the gap after it is deleted */
 } entry;
 
 typedef struct entries {
     entry *items;
     size_t count, capacity;
+    bool gap_before; /* in a batch: the gap before the first entry is deleted */
 } entries;
 
 static inline slice entry_key(const entry *e)
@@ -91,20 +93,43 @@ static inline void entries_free(entries *m)
     memset(m, 0, sizeof *m);
 }
 
+/* Removes what lies in the gap before entry `index` of the batch, or after its last. */
+static inline void entries_remove_gap(entries *m, const entries *batch, size_t index)
+{
+    size_t at = 0;
+    if (index > 0) {
+        const slice after = entry_key(&batch->items[index - 1]);
+        at = entries_seek(m, after);
+        if (at < m->count && slice_equal(entry_key(&m->items[at]), after)) at++;
+    }
+    size_t end = index < batch->count ? entries_seek(m, entry_key(&batch->items[index])) : m->count;
+    if (end <= at) return;
+    for (size_t i = at; i < end; i++)
+        free(m->items[i].key);
+    memmove(m->items + at, m->items + end, (m->count - end) * sizeof(entry));
+    m->count -= end - at;
+}
+
 /* Applies a batch's changes to the model. */
 static inline void entries_apply(entries *m, const entries *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch->items[i].op == ENTRY_DELETE)
-            entries_remove(m, entry_key(&batch->items[i]));
-        else
-            entries_put(m, &batch->items[i]);
+        const entry *e = &batch->items[i];
+        if (i == 0 && batch->gap_before) entries_remove_gap(m, batch, 0);
+        if (e->gap_after) entries_remove_gap(m, batch, i + 1);
+        if (e->op == ENTRY_BOUNDARY) continue;
+        if (e->op == ENTRY_DELETE) {
+            entries_remove(m, entry_key(e));
+        } else {
+            entries_put(m, e);
+            m->items[entries_seek(m, entry_key(e))].gap_after = false;
+        }
     }
 }
 
 static inline entries entries_copy(const entries *m)
 {
-    entries copy = {NULL, 0, 0};
+    entries copy = {.count = 0};
     for (size_t i = 0; i < m->count; i++)
         entries_put(&copy, &m->items[i]);
     return copy;
@@ -124,12 +149,15 @@ static inline void entries_show(entries_iterator *s, size_t at)
 {
     s->at = at;
     s->base.valid = at < s->of->count;
+    s->base.gap_before = at == 0 ? s->of->gap_before : at <= s->of->count && s->of->items[at - 1].gap_after;
+    s->base.gap_after = s->base.valid ? s->of->items[at].gap_after : at == SIZE_MAX && s->of->gap_before;
+    s->base.gaps |= s->base.gap_before || s->base.gap_after;
     if (!s->base.valid) return;
     const entry *e = &s->of->items[at];
     s->base.op = e->op;
     s->base.key = entry_key(e);
     s->base.expires_at_ms = e->expires_at_ms;
-    s->base.value_pending = e->op != ENTRY_DELETE;
+    s->base.value_pending = !entry_op_is_empty(e->op);
     s->base.value = slice_of("", 0);
 }
 
@@ -184,9 +212,15 @@ static inline void entries_iterator_close(iterator *s)
 /* An iterator over them, on the first one. They are borrowed. Close with iterator_close. */
 static inline iterator *entries_iterator_open(const entries *of)
 {
-    static const iterator_ops ops = {entries_first,      entries_last,        entries_next,
-                                   entries_prev,       entries_seek_iterator, entries_seek_iterator,
-                                   iterator_skip_one_by_one, entries_load_value, entries_iterator_close};
+    static const iterator_ops ops = {entries_first,
+                                     entries_last,
+                                     entries_next,
+                                     entries_prev,
+                                     entries_seek_iterator,
+                                     entries_seek_iterator,
+                                     iterator_skip_one_by_one,
+                                     entries_load_value,
+                                     entries_iterator_close};
     entries_iterator *s = (entries_iterator *)must_alloc(sizeof *s);
     s->base.ops = &ops;
     s->base.value = slice_of("", 0);

@@ -41,7 +41,8 @@ static holt_status dump_collection(session *s, const char *name, holt_collection
     if (status != HOLT_OK) return status;
     dump_write_collection(stdout, name, &info);
     while (output_ok() && holt_cursor_next(cursor)) {
-        dump_write_entry(stdout, holt_cursor_key(cursor), holt_cursor_value(cursor));
+        dump_write_entry(stdout, holt_cursor_key(cursor), holt_cursor_value(cursor),
+                         holt_cursor_expires_at(cursor));
         d->entries++;
     }
     return holt_cursor_close(cursor);
@@ -94,12 +95,14 @@ const cli_command command_dump = {
         "  " DUMP_HEADER "\n"
         "  " DUMP_COLLECTION "<TAB>NAME<TAB>kind=lsm<TAB>block_bytes=8192<TAB>filter_bits=10\n"
         "  KEY<TAB>VALUE\n"
+        "  " DUMP_UNTIL "<TAB>MS<TAB>KEY<TAB>VALUE\n"
         "  ...\n"
         "  " DUMP_END "<TAB>COUNT\n"
         "\n"
         "Each collection is written with its name, kind and settings, so that 'holt load' restores it, even\n"
         "if it is empty. All collections are dumped from one snapshot. Bytes that are not printable are\n"
-        "escaped as \\n, \\t, \\r, \\\\ and \\xNN. The last line contains the number of entries, so that\n"
+        "escaped as \\n, \\t, \\r, \\\\ and \\xNN. An entry that expires begins with " DUMP_UNTIL " and\n"
+        "the time, in milliseconds since 1970. The last line contains the number of entries, so that\n"
         "'holt load' recognizes a truncated dump.",
     .examples = "  holt dump data | gzip > data.dump.gz\n"
                 "  gunzip < data.dump.gz | holt load copy\n"

@@ -18,22 +18,24 @@ static int not_found(const cli_call *call)
     return CLI_FAILED;
 }
 
-static void print_json(holt_slice key, holt_slice value)
+static void print_json(holt_slice key, const holt_value *value)
 {
     json_writer w;
     json_init(&w, stdout, output_is_terminal());
     json_object_begin(&w);
     json_member_bytes(&w, "key", key);
-    json_member_bytes(&w, "value", value);
+    json_member_bytes(&w, "value", holt_bytes(value->data, value->size));
+    if (value->expires_at_ms) json_member_u64(&w, "expires_at_ms", value->expires_at_ms);
     json_object_end(&w);
     json_line_end(&w);
 }
 
-static void print_value(const cli_call *call, holt_slice key, holt_slice value)
+static void print_value(const cli_call *call, holt_slice key, const holt_value *found)
 {
+    const holt_slice value = holt_bytes(found->data, found->size);
     const char *bytes = value.data;
     if (call->json) {
-        print_json(key, value);
+        print_json(key, found);
     } else if (call->encoding == CLI_HEX) {
         text_write_hex(stdout, value);
         putchar('\n');
@@ -61,7 +63,7 @@ static int get(session *s, void *ctx)
     holt_status status = holt_get(s->collection, NULL, *key, &value);
     uint64_t took_ns = number_clock_ns() - start;
     if (status == HOLT_OK) {
-        print_value(s->call, *key, holt_bytes(value.data, value.size));
+        print_value(s->call, *key, &value);
         if (s->call->timed) print_time(s, value.size, took_ns);
     }
     int code = status == HOLT_NOT_FOUND ? not_found(s->call) : session_result(s, status);
@@ -105,7 +107,8 @@ const cli_command command_get = {
     .description =
         "Prints the value of KEY. In a pipe or a file these are exactly the bytes of the value; on a\n"
         "terminal bytes that are not printable are escaped. With --hex the value is printed in\n"
-        "hexadecimal, with --json as {\"key\":...,\"value\":...}.",
+        "hexadecimal, with --json as {\"key\":...,\"value\":...}; a value that expires also has\n"
+        "\"expires_at_ms\", in milliseconds since 1970.",
     .examples = "  holt get data city\n"
                 "  holt get data -c photos cat.jpg > cat.jpg\n"
                 "  holt get data --hex 63697479",

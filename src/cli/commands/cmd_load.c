@@ -178,7 +178,7 @@ static bool add(load *l, records *r, const record *entry)
     char where[256];
     if (!l->session) return true;
     if (!l->session->collection && !open_collection(l, l->call->collection, NULL)) return false;
-    holt_status status = loader_add(&l->loader, entry->key, entry->value);
+    holt_status status = loader_add(&l->loader, entry->key, entry->value, entry->expires_at_ms);
     if (status == HOLT_OK) return true;
     (void)progress_end(&l->progress);
     snprintf(where, sizeof where, "%.200s: line %" PRIu64, r->name, r->first_line);
@@ -194,6 +194,7 @@ static bool load_records(load *l, records *r)
     record one;
     for (;;) {
         if (output_interrupted()) return false;
+        one.expires_at_ms = 0;
         switch (records_next(r, &one)) {
         case RECORD_ENTRY:
             if (!add(l, r, &one)) return false;
@@ -435,7 +436,7 @@ const cli_command command_load = {
         "\n"
         "Escapes in dump and tsv: \\n \\t \\r \\\\ and \\xNN. In csv, fields are taken byte for byte\n"
         "and columns other than the two are ignored. In json, {\"base64\":\"...\"} stands for bytes\n"
-        "that are not UTF-8.",
+        "that are not UTF-8, and \"expires_at_ms\" is optional. The other formats have no expiry.",
     .examples = "  holt dump old | holt load new\n"
                 "  holt load data words.tsv --format tsv\n"
                 "  holt load data --format csv --key-column id --value-column name people.csv\n"

@@ -1,4 +1,5 @@
-/* cmd_put.c -- holt put: the value comes from the command line or from standard input. */
+/* cmd_put.c -- holt put: the value comes from the command line or from standard input. holt expire: the time at
+ * which the value of a key expires. */
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -12,19 +13,29 @@
 #include "common/byte_buffer.h"
 #include "session.h"
 
-enum { OPTION_IF_ABSENT = CLI_LONG };
+enum { OPTION_IF_ABSENT = CLI_LONG, OPTION_TTL, OPTION_EXPIRES_AT, OPTION_NEVER };
 
 typedef struct put_settings {
     bool if_absent;
+    uint64_t expires_at_ms; /* 0: never */
+    int times;              /* how many options say when */
 } put_settings;
 
 static bool put_option(cli_call *call, int code, char *value)
 {
     put_settings *settings = call->own;
-    (void)code; /* there is only one */
-    (void)value;
-    settings->if_absent = true;
-    return true;
+    if (code == OPTION_IF_ABSENT) {
+        settings->if_absent = true;
+        return true;
+    }
+    if (settings->times++) {
+        cli_error(call, "%s cannot be used together",
+                  call->command == &command_expire ? "--ttl, --expires-at and --never"
+                                                   : "--ttl and --expires-at");
+        return false;
+    }
+    if (code == OPTION_TTL) return cli_ttl(call, value, &settings->expires_at_ms);
+    return code == OPTION_NEVER || cli_expires_at(call, value, &settings->expires_at_ms);
 }
 
 /* The longest value there can be, for any memory. One byte more is enough for the library to refuse it. */
@@ -70,6 +81,7 @@ static int put(session *s, void *ctx)
     holt_put_options options;
     memset(&options, 0, sizeof options);
     if (settings->if_absent) options.flags = HOLT_PUT_IF_ABSENT;
+    options.expires_at_ms = settings->expires_at_ms;
     holt_status status = holt_put_with(s->collection, NULL, e->key, e->value, &options);
     if (status != HOLT_EXISTS) return session_result(s, status);
     cli_error(s->call, "the key exists; nothing was written");
@@ -91,8 +103,15 @@ static int run(cli_call *call)
 
 static const put_settings defaults = {.if_absent = false};
 
+#define TIME_OPTIONS                                                                                         \
+    {OPTION_TTL, "ttl", "TIME", "the value expires after this time: 500ms, 90s, 10m, 24h, 7d"},              \
+    {                                                                                                        \
+        OPTION_EXPIRES_AT, "expires-at", "MS", "the value expires at this time, in milliseconds since 1970"  \
+    }
+
 static const cli_option options[] = {
     {OPTION_IF_ABSENT, "if-absent", NULL, "write only if the key does not exist; otherwise exit with 1"},
+    TIME_OPTIONS,
     {0, NULL, NULL, NULL},
 };
 
@@ -106,6 +125,7 @@ const cli_command command_put = {
     .examples = "  holt put data city Lisbon\n"
                 "  holt put data -c photos cat.jpg < cat.jpg\n"
                 "  holt put data -e 'line\\x00one' 'a\\tb'\n"
+                "  holt put data session:17 token --ttl 30m\n"
                 "  holt put data -- temperature -5",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_KEYS | CLI_GROUP_DURABILITY,
     .options = options,
@@ -115,4 +135,57 @@ const cli_command command_put = {
     .operands_min = 2,
     .operands_max = 3,
     .run = run,
+};
+
+/* ---------------------------------------------------------------- holt expire */
+
+static int expire(session *s, void *ctx)
+{
+    const holt_slice *key = ctx;
+    const put_settings *settings = s->call->own;
+    holt_status status = holt_expire(s->collection, NULL, *key, settings->expires_at_ms);
+    if (status != HOLT_NOT_FOUND) return session_result(s, status);
+    cli_error(s->call, "no such key");
+    return CLI_FAILED;
+}
+
+static int run_expire(cli_call *call)
+{
+    const put_settings *settings = call->own;
+    holt_slice key;
+    if (settings->times == 0) {
+        cli_error(call, "one of --ttl, --expires-at and --never is needed");
+        return CLI_USAGE;
+    }
+    if (!cli_bytes(call, call->operands[1], &key)) return CLI_USAGE;
+    return session_run_on_collection(call, SESSION_WRITE, expire, &key);
+}
+
+static const cli_option expire_options[] = {
+    TIME_OPTIONS,
+    {OPTION_NEVER, "never", NULL, "the value does not expire"},
+    {0, NULL, NULL, NULL},
+};
+
+const cli_command command_expire = {
+    .name = "expire",
+    .operands = "DIR KEY",
+    .summary = "change the time at which a value expires",
+    .description =
+        "Sets or removes the time at which the value of KEY expires, and leaves the value as it is.\n"
+        "From that time on the key does not exist. A time in the past deletes it at once.\n"
+        "'holt get --json' and 'holt scan --json' show the time.",
+    .examples = "  holt expire data session:17 --ttl 30m\n"
+                "  holt expire data session:17 --never",
+    .exit_codes = "  0  the time was set\n"
+                  "  1  no such key, or failure\n"
+                  "  2  the command line is wrong",
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_COLLECTION | CLI_GROUP_KEYS | CLI_GROUP_DURABILITY,
+    .options = expire_options,
+    .option = put_option,
+    .defaults = &defaults,
+    .defaults_bytes = sizeof defaults,
+    .operands_min = 2,
+    .operands_max = 2,
+    .run = run_expire,
 };

@@ -52,11 +52,12 @@ typedef struct printer {
     rows *rows; /* on a terminal; else NULL */
 } printer;
 
-static void print_json(printer *p, holt_slice key, holt_slice value)
+static void print_json(printer *p, holt_slice key, holt_slice value, uint64_t expires_at_ms)
 {
     json_object_begin(&p->json);
     json_member_bytes(&p->json, "key", key);
     if (!p->settings->keys_only) json_member_bytes(&p->json, "value", value);
+    if (expires_at_ms) json_member_u64(&p->json, "expires_at_ms", expires_at_ms);
     json_object_end(&p->json);
     json_line_end(&p->json);
 }
@@ -80,10 +81,11 @@ static void print_text(const printer *p, holt_slice key, holt_slice value)
     putc_unlocked('\n', stdout);
 }
 
-static void print_entry(printer *p, holt_slice key, holt_slice value)
+static void print_entry(printer *p, const holt_cursor *cursor)
 {
+    const holt_slice key = holt_cursor_key(cursor), value = holt_cursor_value(cursor);
     if (p->call->json) {
-        print_json(p, key, value);
+        print_json(p, key, value, holt_cursor_expires_at(cursor));
     } else if (p->rows) {
         rows_add(p->rows, key, value);
     } else {
@@ -96,7 +98,7 @@ static uint64_t print_entries(printer *p, holt_cursor *cursor)
     bool (*step)(holt_cursor *) = p->settings->reverse ? holt_cursor_prev : holt_cursor_next;
     uint64_t count = 0;
     while (count < p->settings->limit && step(cursor)) {
-        print_entry(p, holt_cursor_key(cursor), holt_cursor_value(cursor));
+        print_entry(p, cursor);
         count++;
         if (!output_ok()) break;
     }
@@ -191,8 +193,9 @@ const cli_command command_scan = {
         "Prints the entries of a range in the bytewise order of their keys.\n"
         "In a pipe a line is KEY, a tab, VALUE; bytes that are not printable are escaped as \\n, \\t,\n"
         "\\r, \\\\ and \\xNN ('holt load --format tsv' reads this). With --hex both are hexadecimal,\n"
-        "with --json a line is {\"key\":...,\"value\":...}. On a terminal keys are shown in a\n"
-        "column, and values are cut to the width of the line.",
+        "with --json a line is {\"key\":...,\"value\":...}, with \"expires_at_ms\" (milliseconds\n"
+        "since 1970) if the value expires. On a terminal keys are shown in a column, and values are cut\n"
+        "to the width of the line.",
     .examples = "  holt scan data\n"
                 "  holt scan data --prefix user: --limit 20\n"
                 "  holt scan data --from b --to d --reverse --keys-only\n"

@@ -8,6 +8,7 @@ extern const cli_command command_put;
 extern const cli_command command_get;
 extern const cli_command command_del;
 extern const cli_command command_exists;
+extern const cli_command command_expire;
 extern const cli_command command_scan;
 extern const cli_command command_count;
 extern const cli_command command_load;

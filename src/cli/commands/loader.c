@@ -24,13 +24,14 @@ static holt_status begin(loader *l)
     return holt_begin(l->db, &options, &l->batch);
 }
 
-static holt_status put_sorted(loader *l, holt_slice key, holt_slice value)
+static holt_status put_sorted(loader *l, holt_slice key, holt_slice value, const holt_put_options *options)
 {
     holt_status status = l->load ? HOLT_OK : holt_load_begin(l->collection, NULL, &l->load);
-    return status == HOLT_OK ? holt_load_put(l->load, key, value) : status;
+    return status == HOLT_OK ? holt_load_put_with(l->load, key, value, options) : status;
 }
 
-static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
+static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value,
+                                  const holt_put_options *options)
 {
     uint64_t size = (uint64_t)key.size + value.size;
     holt_status status = HOLT_OK;
@@ -40,14 +41,18 @@ static holt_status put_into_batch(loader *l, holt_slice key, holt_slice value)
     if (status == HOLT_OK) status = begin(l);
     if (status != HOLT_OK) return status;
     do {
-        status = holt_put(l->collection, l->batch, key, value);
+        status = holt_put_with(l->collection, l->batch, key, value, options);
     } while (session_wait_when_busy(status, &tries));
     return status;
 }
 
-holt_status loader_add(loader *l, holt_slice key, holt_slice value)
+holt_status loader_add(loader *l, holt_slice key, holt_slice value, uint64_t expires_at_ms)
 {
-    holt_status status = l->mode == LOADER_SORTED ? put_sorted(l, key, value) : put_into_batch(l, key, value);
+    holt_put_options options;
+    memset(&options, 0, sizeof options);
+    options.expires_at_ms = expires_at_ms;
+    holt_status status = l->mode == LOADER_SORTED ? put_sorted(l, key, value, &options)
+                                                  : put_into_batch(l, key, value, &options);
     if (status != HOLT_OK) return status;
     l->pending++;
     l->pending_bytes += (uint64_t)key.size + value.size;

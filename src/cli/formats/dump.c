@@ -24,8 +24,9 @@ void dump_write_collection(FILE *out, const char *name, const holt_collection_in
     }
 }
 
-void dump_write_entry(FILE *out, holt_slice key, holt_slice value)
+void dump_write_entry(FILE *out, holt_slice key, holt_slice value, uint64_t expires_at_ms)
 {
+    if (expires_at_ms) fprintf(out, DUMP_UNTIL "\t%" PRIu64 "\t", expires_at_ms);
     text_write_escaped(out, key);
     putc_unlocked('\t', out);
     text_write_escaped(out, value);

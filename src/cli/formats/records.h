@@ -53,6 +53,7 @@ typedef enum record_kind {
 
 typedef struct record {
     holt_slice key, value;              /* RECORD_ENTRY */
+    uint64_t expires_at_ms;             /* RECORD_ENTRY: of dump and json; else 0, as without expiry */
     char name[129];                     /* RECORD_COLLECTION: its name and how to create it */
     holt_collection_options collection;
 } record;

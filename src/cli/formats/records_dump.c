@@ -115,6 +115,19 @@ static record_kind read_end(records *r, char *line, size_t size)
     return RECORD_END;
 }
 
+/* \until MS KEY VALUE; `line` begins after the word and its tab. */
+static record_kind read_until(records *r, char *line, size_t size, record *out)
+{
+    char *tab = memchr(line, '\t', size);
+    if (!tab) return records_bad(r, "there is no tab after the time of '" DUMP_UNTIL "'");
+    *tab = '\0';
+    if (strlen(line) != (size_t)(tab - line) || number_parse(line, &out->expires_at_ms) != NUMBER_OK ||
+        out->expires_at_ms == 0) {
+        return records_bad(r, "'%.40s' is not a time in milliseconds since 1970", line);
+    }
+    return records_split(r, tab + 1, size - (size_t)(tab + 1 - line), out);
+}
+
 static record_kind truncated(records *r)
 {
     return records_bad(r, "the dump is truncated: its last line, '" DUMP_END " COUNT', is missing");
@@ -132,6 +145,8 @@ static record_kind next_line(records *r, record *out)
     size_t word = sizeof DUMP_COLLECTION - 1;
     if (has_word(line, size, DUMP_COLLECTION))
         return read_collection(r, line + word + 1, size - word - 1, out);
+    word = sizeof DUMP_UNTIL - 1;
+    if (has_word(line, size, DUMP_UNTIL)) return read_until(r, line + word + 1, size - word - 1, out);
     word = sizeof DUMP_END - 1;
     if (has_word(line, size, DUMP_END)) return read_end(r, line + word + 1, size - word - 1);
     return records_split(r, line, size, out);

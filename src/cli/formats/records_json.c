@@ -2,10 +2,11 @@
  *
  *     {"key":"city","value":"Lisbon"}
  *     {"key":{"base64":"/w=="},"value":"\u0000"}
+ *     {"key":"session","value":"17","expires_at_ms":1800000000000}
  *
- * Key and value are strings, or objects with the single member "base64" for bytes that are not UTF-8. Nothing
- * else is allowed on the line: no other member, no other type, nothing after the object. Lines of white space
- * are skipped.
+ * Key and value are strings, or objects with the single member "base64" for bytes that are not UTF-8.
+ * "expires_at_ms", in milliseconds since 1970, is a number that may be left out. Nothing else is allowed on the
+ * line: no other member, no other type, nothing after the object. Lines of white space are skipped.
  *
  * json-c does the parsing, but it accepts what RFC 8259 forbids or leaves open, and some of that would lose
  * bytes: duplicate members (it keeps the last), zero characters in names (it cuts the name there), lone
@@ -159,20 +160,35 @@ static record_kind find_member(records *r, json_object *object, const char *name
     return records_bad(r, "the object has no member \"%s\"", name);
 }
 
+static record_kind read_expiry(records *r, json_object *member, uint64_t *out)
+{
+    bool number = json_object_is_type(member, json_type_int) && json_object_get_int64(member) > 0;
+    if (!number) return records_bad(r, "expires_at_ms is not a time in milliseconds since 1970");
+    *out = json_object_get_uint64(member);
+    return RECORD_ENTRY;
+}
+
 static record_kind read_object(records *r, json_object *object, size_t names_on_line, record *out)
 {
-    json_object *key = NULL, *value = NULL;
+    json_object *key = NULL, *value = NULL, *expiry = NULL;
     size_t names = 2;
     json_object_object_foreach(object, name, member)
     {
         (void)member;
         if (strcmp(name, "key") == 0 || strcmp(name, "value") == 0) continue;
-        return records_bad(r, "unknown member \"%.60s\"; only \"key\" and \"value\" are loaded", name);
+        if (strcmp(name, "expires_at_ms") == 0) continue;
+        return records_bad(r,
+                           "unknown member \"%.60s\"; only \"key\", \"value\" and \"expires_at_ms\" are "
+                           "loaded",
+                           name);
     }
+    bool expires = json_object_object_get_ex(object, "expires_at_ms", &expiry);
+    names += expires;
     record_kind kind = find_member(r, object, "key", &key);
     if (kind == RECORD_ENTRY) kind = find_member(r, object, "value", &value);
     if (kind == RECORD_ENTRY) kind = read_bytes(r, key, "key", &r->key, &names, &out->key);
     if (kind == RECORD_ENTRY) kind = read_bytes(r, value, "value", &r->value, &names, &out->value);
+    if (kind == RECORD_ENTRY && expires) kind = read_expiry(r, expiry, &out->expires_at_ms);
     if (kind == RECORD_ENTRY && names != names_on_line) return records_bad(r, "a member occurs twice");
     return kind;
 }

@@ -153,7 +153,8 @@ static holt_status check_order(const holt_load *load, slice key)
                       order == 0 ? "is the same as the one before it" : "is less than the one before it");
 }
 
-static holt_status put(holt_load *load, slice key, slice value)
+/* expires_at_ms 0: never. */
+static holt_status put(holt_load *load, slice key, slice value, uint64_t expires_at_ms)
 {
     holt_status rc = load_check_failure(load);
     if (rc == HOLT_OK) rc = key_check(key);
@@ -161,7 +162,8 @@ static holt_status put(holt_load *load, slice key, slice value)
     if (rc == HOLT_OK) rc = check_order(load, key);
     if (rc != HOLT_OK) return rc;
     assert(key.size < sizeof load->last_key && !load->run);
-    rc = load_keep_failure(load, lsm_run_writer_add(load->writer, key, ENTRY_PUT, value, 0));
+    const entry_op op = expires_at_ms ? ENTRY_PUT_UNTIL : ENTRY_PUT;
+    rc = load_keep_failure(load, lsm_run_writer_add(load->writer, key, op, value, expires_at_ms));
     if (rc == HOLT_OK) {
         bytes_copy(load->last_key, key.data, key.size);
         load->last_size = key.size;
@@ -175,7 +177,24 @@ holt_status holt_load_put(holt_load *load, holt_slice key, holt_slice value)
     status_begin_call();
     holt_status rc = enter(load);
     if (rc != HOLT_OK) return rc;
-    rc = put(load, key, value);
+    rc = put(load, key, value, 0);
+    handle_leave(&load->handle);
+    return rc;
+}
+
+holt_status holt_load_put_with(holt_load *load, holt_slice key, holt_slice value, const holt_put_options *o)
+{
+    status_begin_call();
+    static const holt_put_options defaults;
+    holt_status rc = enter(load);
+    if (rc != HOLT_OK) return rc;
+    if (!o) o = &defaults;
+    if (!reserved_zero(o->reserved, 7) || o->reserved32)
+        rc = status_set(HOLT_INVALID, "holt_put_options: reserved words must be zero");
+    else if (o->flags || o->version)
+        rc = status_set(HOLT_INVALID, "holt_put_options: a load takes no flags and no version");
+    else
+        rc = put(load, key, value, o->expires_at_ms);
     handle_leave(&load->handle);
     return rc;
 }

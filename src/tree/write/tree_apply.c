@@ -47,7 +47,7 @@ static holt_status write_overflow(tree_apply *a, block_entry *e)
     return HOLT_OK;
 }
 
-static holt_status release_overflow(tree_apply *a, slice overflow)
+holt_status apply_release_overflow(tree_apply *a, slice overflow)
 {
     uint64_t size;
     holt_status rc = tree_overflow_size(a->pages->file, overflow, &size);
@@ -58,27 +58,23 @@ static holt_status release_overflow(tree_apply *a, slice overflow)
 
 /* ---------------------------------------------------------------- entries */
 
-static int64_t entry_bytes(slice key, const block_entry *e)
-{
-    return (int64_t)(key.size + e->value.size);
-}
-
-/* Removes the old entry at the leaf's index, whose key is `key`. */
-static holt_status remove_entry(tree_apply *a, slice key)
+/* Removes the old entry at the leaf's index. */
+static holt_status remove_entry(tree_apply *a)
 {
     apply_level *leaf = &a->levels[0];
     assert(leaf->open && leaf->index < leaf->count);
+    leaf->growth -= (int64_t)block_key_size(&leaf->block, leaf->index);
     block_entry e = block_at(&leaf->block, leaf->index++);
+    leaf->growth -= (int64_t)e.value.size;
     leaf->dirty = true;
     leaf->append = false;
-    leaf->growth -= entry_bytes(key, &e);
     a->removed = true;
-    bool tombstone = e.op == ENTRY_DELETE;
+    bool tombstone = entry_op_is_empty(e.op);
     if (a->root.entries == 0 || (tombstone && a->root.tombstones == 0))
         return tree_file_corrupt(a->pages->file, leaf->ptr.offset, "the tree has more entries than recorded");
     a->root.entries--;
     a->root.tombstones -= tombstone;
-    return e.overflow ? release_overflow(a, e.value) : HOLT_OK;
+    return e.overflow ? apply_release_overflow(a, e.value) : HOLT_OK;
 }
 
 static holt_status put_entry(tree_apply *a)
@@ -97,29 +93,50 @@ static holt_status put_entry(tree_apply *a)
         if (rc != HOLT_OK) return rc;
     }
     leaf->dirty = true;
-    leaf->growth += entry_bytes(in->key, &e);
+    leaf->growth += (int64_t)(in->key.size + e.value.size);
     a->root.entries++;
     holt_status rc = tree_packer_add(&leaf->packer, in->key, slice_of("", 0), &e);
     return rc == HOLT_OK ? node_spill(a, 0) : rc;
+}
+
+/* Passes the old entries of the leaf up to `end`, between two changes: keeps them or, in a deleted gap,
+ * removes them. */
+static holt_status pass_entries(tree_apply *a, uint32_t end)
+{
+    holt_status rc = HOLT_OK;
+    if (!a->gap) return node_copy(a, 0, end);
+    while (rc == HOLT_OK && a->levels[0].index < end)
+        rc = remove_entry(a);
+    return rc;
 }
 
 static holt_status change_entry(tree_apply *a)
 {
     apply_level *leaf = &a->levels[0];
     iterator *in = a->batch;
-    bool equal = false, put = entry_is_live(in->op, in->expires_at_ms, a->time_ms);
+    bool equal = false;
     uint32_t at = leaf->count ? block_lower_bound(&leaf->block, in->key, &equal) : 0;
     assert(at >= leaf->index);
-    holt_status rc = node_copy(a, 0, at);
-    if (at < leaf->count && put) leaf->append = false;
-    if (rc == HOLT_OK && equal) rc = remove_entry(a, in->key);
-    if (rc == HOLT_OK && put) rc = put_entry(a);
+    const bool keeps = in->op == ENTRY_BOUNDARY || a->applied,
+               puts = !keeps && entry_is_live(in->op, in->expires_at_ms, a->time_ms);
+    holt_status rc = pass_entries(a, at);
+    if (at < leaf->count && puts) leaf->append = false;
+    if (rc == HOLT_OK && equal) rc = keeps ? node_copy(a, 0, at + 1) : remove_entry(a);
+    if (rc == HOLT_OK && puts) rc = put_entry(a);
     if (rc != HOLT_OK) return rc;
+    a->gap = in->gap_after;
+    a->applied = false;
     in->ops->next(in);
     return in->status;
 }
 
 /* ---------------------------------------------------------------- the path */
+
+static holt_status drop_leaf(tree_apply *a, size_t *changes)
+{
+    if (*changes > 0) --*changes;
+    return apply_drop_leaf(a);
+}
 
 /* Applies the changes of the open leaf, up to *changes of them. */
 static holt_status apply_leaf(tree_apply *a, size_t *changes)
@@ -127,19 +144,25 @@ static holt_status apply_leaf(tree_apply *a, size_t *changes)
     apply_level *leaf = &a->levels[0];
     while (apply_in_range(a, leaf)) {
         if (*changes == 0) return HOLT_OK;
-        --*changes;
+        if (!a->applied) --*changes;
         holt_status rc = change_entry(a);
         if (rc != HOLT_OK) return rc;
     }
-    holt_status rc = node_copy(a, 0, leaf->count);
-    return rc == HOLT_OK ? node_close(a, 0) : rc;
+    holt_status rc = pass_entries(a, leaf->count);
+    if (rc != HOLT_OK) return rc;
+    /* The leaves in the gap first, so that this one is not joined with one of them. */
+    if (a->height > 1 && a->levels[1].index < apply_gap_end(a, 1)) return drop_leaf(a, changes);
+    return node_close(a, 0);
 }
 
-/* Opens the next child with changes of the lowest open node, or closes the node if there is none. */
-static holt_status apply_inner(tree_apply *a)
+/* Opens the next child with changes of the lowest open node, or drops one that lies in a deleted gap, or closes
+ * the node if there is none. Inner nodes in a gap are opened, to find the leaves below them. */
+static holt_status apply_inner(tree_apply *a, size_t *changes)
 {
     uint32_t level = a->level;
     apply_level *l = &a->levels[level];
+    if (l->index < apply_gap_end(a, level))
+        return level == 1 ? drop_leaf(a, changes) : node_open_child(a, level);
     bool more = apply_in_range(a, l);
     uint32_t child = more ? block_child_index(&l->block, a->batch->key) : l->count;
     assert(child >= l->index);
@@ -192,11 +215,11 @@ static holt_status apply_finish(tree_apply *a)
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done)
 {
     holt_status rc = a->batch->status;
-    while (rc == HOLT_OK && !a->finished && (changes > 0 || !apply_has_more(a))) {
+    while (rc == HOLT_OK && !a->finished && (changes > 0 || a->cut || (!a->batch->valid && !a->gap))) {
         if (a->level == a->height)
             rc = apply_finish(a);
         else
-            rc = a->level == 0 ? apply_leaf(a, &changes) : apply_inner(a);
+            rc = a->level == 0 ? apply_leaf(a, &changes) : apply_inner(a, &changes);
     }
     *done = a->finished;
     return rc;
@@ -222,6 +245,7 @@ holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root
     a->height = root->root.length ? root->height : 1;
     rc = block_builder_create(&a->builder, 0, a->block_bytes);
     if (rc == HOLT_OK) rc = node_open_root(a, root->root);
+    if (rc == HOLT_OK && a->batch->valid && a->batch->gap_before) rc = apply_resume_gap(a);
     if (rc == HOLT_OK)
         *out = a;
     else
@@ -232,6 +256,7 @@ holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root
 void tree_apply_cut(tree_apply *a)
 {
     a->cut = true;
+    if (a->batch->valid) a->gap = false; /* the next apply goes on with it */
 }
 
 tree_root tree_apply_root(const tree_apply *a)

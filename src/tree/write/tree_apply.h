@@ -18,8 +18,11 @@
  * Applying to the empty tree is a bulk load: it makes full blocks, one after another. A dense apply makes
  * full blocks everywhere.
  *
+ * Deleted gaps (base/iterator.h) of the batch delete the old entries in them. Leaves that lie wholly in a gap
+ * are read, to count their entries and to release their overflow pieces, but not rebuilt.
+ *
  * A batch may be cut: the changes applied so far become a complete tree, and the iterator is left at the
- * first change for another apply.
+ * first change for another apply. If the cut is in a deleted gap, the next apply deletes the rest of that.
  *
  * Concurrency  one thread; readers may go on using the old tree.
  */
@@ -31,8 +34,8 @@
 
 typedef struct tree_apply tree_apply;
 
-/* `batch` must be at its first change: a put, a put-until or a delete. It must be able to seek back to its
- * current key. It is borrowed until close, and so is `pages`. */
+/* `batch` must be at its first change. It must be able to seek back to its current key and, if it has deleted
+ * gaps, to move to the entry before that. It is borrowed until close, and so is `pages`. */
 typedef struct tree_apply_input {
     iterator *batch;
     size_t block_bytes;
@@ -43,7 +46,7 @@ typedef struct tree_apply_input {
 /* The tree must not have a filter. */
 holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
                             const tree_apply_input *input);
-/* Applies up to `changes` more changes; *done: all are applied and the tree is complete. After a failure the
+/* Applies up to `changes` more changes, where a leaf in a deleted gap counts as one; *done: all are applied and the tree is complete. After a failure the
  * apply can only be closed. */
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done);
 /* Cuts the batch: the next step applies no more changes and completes the tree. */

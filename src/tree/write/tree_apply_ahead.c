@@ -48,3 +48,17 @@ holt_status apply_read_ahead(tree_apply *a, uint32_t level, uint32_t index)
     in->ops->seek(in, buffer_slice(&a->key));
     return in->status;
 }
+
+holt_status apply_read_ahead_all(tree_apply *a, uint32_t index, uint32_t end)
+{
+    apply_level *l = &a->levels[1];
+    if (index < l->ahead) return HOLT_OK;
+    bool cached;
+    holt_status rc = is_cached(a, block_child(&l->block, index), &cached);
+    if (rc != HOLT_OK || cached) return rc;
+    ahead_stretch s = {0, 0};
+    for (l->ahead = index; l->ahead < end && l->ahead < index + AHEAD_LEAVES; l->ahead++)
+        ahead_add(&s, a->pages->file, block_child(&l->block, l->ahead));
+    ahead_request(&s, a->pages->file);
+    return HOLT_OK;
+}

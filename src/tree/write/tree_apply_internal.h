@@ -1,5 +1,5 @@
-/* tree_apply_internal.h -- the path of an apply, shared by tree_apply.c, tree_apply_node.c and
- * tree_apply_ahead.c.
+/* tree_apply_internal.h -- the path of an apply, shared by tree_apply.c, tree_apply_node.c,
+ * tree_apply_ahead.c and tree_apply_gap.c.
  *
  * A level of the path is a node of the old tree that is being rebuilt: its entries, with the changes among
  * them, are copied from left to right into the level's packer, which writes blocks and passes their pointers
@@ -41,6 +41,8 @@ struct tree_apply {
     bool dense;
     bool cut; /* the rest of the batch is for another apply */
     bool finished;
+    bool gap;     /* what follows the last change is deleted, up to the next one */
+    bool applied; /* the batch is at a change that an earlier apply has made: only the gap after it counts */
     bool removed; /* entries were removed, so nodes may have lost all but one child */
     bool wrote_overflow;
     block_builder *builder;
@@ -71,6 +73,7 @@ static inline bool apply_in_range(const tree_apply *a, const apply_level *l)
 
 holt_status apply_write(tree_apply *a, const void *bytes, size_t size, block_ptr *out);
 holt_status apply_release(tree_apply *a, block_ptr p);
+holt_status apply_release_overflow(tree_apply *a, slice overflow);
 
 /* ---------------------------------------------------------------- tree_apply_node.c */
 
@@ -94,5 +97,17 @@ holt_status node_spill(tree_apply *a, uint32_t level);
 /* If child `index` of the level's node is not cached, tells the system to read that leaf and the following
  * ones that the batch will change. */
 holt_status apply_read_ahead(tree_apply *a, uint32_t level, uint32_t index);
+/* The same for the children [index, end) of a node of level 1, which are all to be read. */
+holt_status apply_read_ahead_all(tree_apply *a, uint32_t index, uint32_t end);
+
+/* ---------------------------------------------------------------- tree_apply_gap.c */
+
+/* The end of the children of the level's node, from its index on, that lie wholly in the gap. */
+uint32_t    apply_gap_end(const tree_apply *a, uint32_t level);
+/* Drops the next child of the open node of level 1, a leaf that lies in the gap. The leaf that is open, if
+ * there is one, must have been copied. */
+holt_status apply_drop_leaf(tree_apply *a);
+/* Puts the batch, which an earlier apply has left in a deleted gap, back to where the gap begins. */
+holt_status apply_resume_gap(tree_apply *a);
 
 #endif

@@ -186,7 +186,7 @@ static void batch_add(entries *b, slice key, uint8_t op, rng *r, size_t value_si
 /* Puts and deletes, half of them of keys that are there. */
 static entries batch_make(modelled_tree *t, key_kind kind, size_t count, uint32_t delete_one_in)
 {
-    entries b = {NULL, 0, 0};
+    entries b = {.count = 0};
     rng *r = &t->random;
     for (size_t i = 0; i < count; i++) {
         uint8_t made[TREE_KEY_BYTES_MAX + 32];
@@ -203,9 +203,21 @@ static entries batch_make(modelled_tree *t, key_kind kind, size_t count, uint32_
     return b;
 }
 
+/* Deletes gaps of the batch here and there, some of which begin or end at a boundary. */
+static void batch_delete_gaps(entries *b, rng *r)
+{
+    b->gap_before = rng_chance(r, 20);
+    for (size_t i = 0; i < b->count; i++) {
+        b->items[i].gap_after = rng_chance(r, 8);
+        if (!rng_chance(r, 6)) continue;
+        b->items[i].op = ENTRY_BOUNDARY;
+        b->items[i].value_size = 0;
+    }
+}
+
 static entries batch_of_numbers(modelled_tree *t, uint32_t from, uint32_t count, uint32_t step, uint8_t op)
 {
-    entries b = {NULL, 0, 0};
+    entries b = {.count = 0};
     for (uint32_t i = 0; i < count; i++) {
         char key[32];
         int size = snprintf(key, sizeof key, "key%013u", from + i * step);
@@ -323,7 +335,8 @@ static void step(modelled_tree *t, entries *batch, size_t changes_a_step)
 
 /* ---------------------------------------------------------------- the model */
 
-static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t rounds, size_t batch_max)
+static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t rounds, size_t batch_max,
+                      bool gaps)
 {
     modelled_tree t;
     modelled_tree_open(&t, block_bytes, CACHE_BYTES, seed);
@@ -331,6 +344,7 @@ static void run_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t r
         /* Growth, then churn, then decline. */
         uint32_t delete_one_in = i < rounds / 2 ? 6 : i < 3 * rounds / 4 ? 2 : 1;
         entries batch = batch_make(&t, kind, 1 + (size_t)rng_below(&t.random, batch_max), delete_one_in);
+        if (gaps) batch_delete_gaps(&batch, &t.random);
         t.cut_steps = (size_t)rng_below(&t.random, 4);
         t.dense = rng_chance(&t.random, 4);
         step(&t, &batch, rng_chance(&t.random, 2) ? NEVER : 1 + (size_t)rng_below(&t.random, 50));
@@ -346,9 +360,37 @@ static void apply_agrees_with_a_sorted_array(void **state)
     uint64_t seed = test_seed();
     for (key_kind kind = 0; kind < KEY_KINDS; kind++) {
         size_t batch_max = kind == KEYS_LONG ? 40 : 300;
-        run_model(4096, kind, seed + kind, 40, batch_max);
-        run_model(16384, kind, seed + 10 + kind, 30, batch_max);
-        run_model(65536, kind, seed + 20 + kind, 10, batch_max);
+        run_model(4096, kind, seed + kind, 40, batch_max, false);
+        run_model(16384, kind, seed + 10 + kind, 30, batch_max, false);
+        run_model(65536, kind, seed + 20 + kind, 10, batch_max, false);
+    }
+}
+
+/* The same with deleted gaps. A large batch before each one with gaps, so that there is something to delete. */
+static void run_gap_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t rounds)
+{
+    modelled_tree t;
+    modelled_tree_open(&t, block_bytes, CACHE_BYTES, seed);
+    for (size_t i = 0; i < rounds; i++) {
+        entries fill = batch_make(&t, kind, kind == KEYS_LONG ? 40 : 600, 20);
+        t.cut_steps = 0;
+        step(&t, &fill, NEVER);
+        entries batch = batch_make(&t, kind, 1 + (size_t)rng_below(&t.random, 12), 2);
+        batch_delete_gaps(&batch, &t.random);
+        t.cut_steps = (size_t)rng_below(&t.random, 4);
+        step(&t, &batch, rng_chance(&t.random, 2) ? NEVER : 1 + (size_t)rng_below(&t.random, 6));
+    }
+    modelled_tree_close(&t);
+}
+
+/* Gaps begin and end within leaves and between them, reach over whole subtrees, and are cut in the middle. What is
+ * left must be exact: entries, order, pages. */
+static void apply_deletes_the_gaps_of_a_batch(void **state)
+{
+    uint64_t seed = test_seed();
+    for (key_kind kind = 0; kind < KEY_KINDS; kind++) {
+        run_model(4096, kind, seed + kind, 30, kind == KEYS_LONG ? 40 : 200, true);
+        run_gap_model(4096, kind, seed + 100 + kind, kind == KEYS_LONG ? 10 : 30);
     }
 }
 
@@ -380,7 +422,7 @@ static void ascending_fill_leaves_blocks_full(void **state)
 static void fill_randomly(modelled_tree *t)
 {
     for (uint32_t i = 0; i < 60; i++) {
-        entries batch = {NULL, 0, 0};
+        entries batch = {.count = 0};
         for (uint32_t k = 0; k < 250; k++) {
             uint8_t key[16];
             rng_fill(&t->random, key, sizeof key);
@@ -462,7 +504,7 @@ static void thinned_tree_is_packed(void **state)
         step(&t, &batch, NEVER);
         uint64_t full = t.root.bytes;
         for (uint32_t part = 0; part < parts; part++) {
-            entries gone = {NULL, 0, 0};
+            entries gone = {.count = 0};
             for (uint32_t i = part; i < 19; i += parts) {
                 entries some = batch_of_numbers(&t, i, 1000, 20, ENTRY_DELETE);
                 for (size_t k = 0; k < some.count; k++)
@@ -518,6 +560,66 @@ static void untouched_subtrees_are_not_read(void **state)
     modelled_tree_close(&t);
 }
 
+/* A range delete of most of a tree must not rebuild what it deletes, and gives back all of its pages. */
+static void whole_leaves_in_a_gap_are_dropped(void **state)
+{
+    modelled_tree t;
+    modelled_tree_open(&t, 4096, CACHE_BYTES, test_seed());
+    entries batch = batch_of_numbers(&t, 0, 30000, 1, ENTRY_PUT);
+    step(&t, &batch, NEVER);
+    assert_true(t.root.height >= 3);
+    for (uint32_t round = 0; round < 3; round++) {
+        const uint64_t writes = t.pages->writes;
+        batch = batch_of_numbers(&t, round * 10 + 5, 1, 1, ENTRY_DELETE);
+        entries end = batch_of_numbers(&t, 29000 + round * 50, 1, 1, ENTRY_BOUNDARY);
+        batch.items[0].gap_after = true;
+        entries_put(&batch, &end.items[0]);
+        entries_free(&end);
+        step(&t, &batch, 1 + round * 10);
+        assert_true(t.pages->writes - writes <= 8);
+        if (round == 0) assert_int_equal(t.model.count, 5 + 1000);
+        batch = batch_of_numbers(&t, 100, 28000, 1, ENTRY_PUT);
+        step(&t, &batch, NEVER);
+    }
+    batch = batch_of_numbers(&t, 0, 1, 1, ENTRY_DELETE);
+    batch.items[0].gap_after = true;
+    step(&t, &batch, 100);
+    assert_int_equal(t.model.count, 0);
+    assert_int_equal(t.pages->used, 0);
+    modelled_tree_close(&t);
+}
+
+/* A flush by chunks cuts after few changes: each chunk must bring it further, and none may delete too much. */
+static void apply_that_is_cut_in_a_gap_goes_on_there(void **state)
+{
+    modelled_tree t;
+    modelled_tree_open(&t, 4096, CACHE_BYTES, test_seed());
+    entries batch = batch_of_numbers(&t, 0, 3000, 1, ENTRY_PUT);
+    step(&t, &batch, NEVER);
+    batch = batch_of_numbers(&t, 100, 2, 2500, ENTRY_PUT);
+    batch.items[0].gap_after = true;
+    iterator *in = entries_iterator_open(&batch);
+    tree_root root = t.root;
+    size_t chunks = 0;
+    t.cut_steps = 1;
+    for (; in->valid; chunks++) {
+        const uint64_t before = root.entries;
+        assert_int_equal(apply_once(&t, &root, in, 1, &root), HOLT_OK);
+        assert_true(root.entries < before || !in->valid || chunks == 0);
+        assert_true(chunks < 200);
+    }
+    assert_true(chunks > 50);
+    iterator_close(in);
+    plain_end(t.pages, NULL);
+    t.root = root;
+    entries_apply(&t.model, &batch);
+    entries_free(&batch);
+    assert_int_equal(t.model.count, 101 + 400);
+    check_tree(&t);
+    check_walk(&t, &t.root, &t.model);
+    modelled_tree_close(&t);
+}
+
 /* ---------------------------------------------------------------- failures */
 
 static void check_undone(modelled_tree *t, const uint8_t *before)
@@ -538,6 +640,7 @@ static void failed_apply_changes_nothing(void **state)
         step(&t, &batch, NEVER);
     }
     entries batch = batch_make(&t, KEYS_USER, 60, 2);
+    batch.items[20].gap_after = batch.items[21].gap_after = batch.items[40].gap_after = true;
     uint8_t *before = must_alloc(PAGES_MAX);
     memcpy(before, t.pages->state, PAGES_MAX);
     static const sim_call kinds[] = {SIM_READ, SIM_WRITE, SIM_CALLS};
@@ -591,6 +694,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(apply_agrees_with_a_sorted_array),
+        cmocka_unit_test(apply_deletes_the_gaps_of_a_batch),
+        cmocka_unit_test(whole_leaves_in_a_gap_are_dropped),
+        cmocka_unit_test(apply_that_is_cut_in_a_gap_goes_on_there),
         cmocka_unit_test(ascending_fill_leaves_blocks_full),
         cmocka_unit_test(random_fill_uses_two_thirds),
         cmocka_unit_test(dense_rewrite_in_pieces_leaves_blocks_full),
