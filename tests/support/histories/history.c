@@ -31,6 +31,7 @@ static const struct step_kind {
 } step_kinds[] = {
     {history_put, 30, 30},
     {history_delete, 10, 10},
+    {history_delete_range, 4, 5},
     {history_put_if_absent, 5, 3},
     {history_put_if_present, 3, 2},
     {history_put_if_version, 3, 2},

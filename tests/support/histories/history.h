@@ -1,6 +1,6 @@
 /* history.h -- a random life of a database, together with its model.
  *
- * Each step is one thing a program may do: puts, deletes, conditional puts, adds, batches over several
+ * Each step is one thing a program may do: puts, deletes, deletes of ranges, conditional puts, adds, batches over several
  * collections, gets of all kinds, cursor walks, snapshots and cursors that live for a long time, flush,
  * compaction, sync, clear, creating, dropping and renaming collections, reopening. What the database returns is
  * compared with the model at once. All chance comes from the seed, so on sim a seed replays exactly.

@@ -204,11 +204,21 @@ static void set_value(model *m, collection *c, model_key *k, model_value value)
 
 /* ---------------------------------------------------------------- commits */
 
+static void delete_range(model *m, collection *c, const model_write *w)
+{
+    size_t end = slice_is_open(w->end) ? c->key_count : lower_bound(c, w->end);
+    for (size_t i = lower_bound(c, w->key); i < end; i++)
+        if (value_at(&c->keys[i], m->now + 1).present) set_value(m, c, &c->keys[i], w->value);
+}
+
 moment model_commit(model *m, const model_write *writes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         collection *c = &m->collections[writes[i].collection];
-        set_value(m, c, find_or_add(c, writes[i].key), writes[i].value);
+        if (writes[i].range)
+            delete_range(m, c, &writes[i]);
+        else
+            set_value(m, c, find_or_add(c, writes[i].key), writes[i].value);
     }
     return seal(m);
 }

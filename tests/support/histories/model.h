@@ -38,6 +38,8 @@ typedef struct model_write {
     size_t collection;
     slice key; /* copied */
     model_value value;
+    bool range; /* a delete of all keys in [key, end) */
+    slice end;  /* {NULL, 0}: without an end */
 } model_write;
 
 model *model_create(uint32_t default_kind);

@@ -120,6 +120,18 @@ static holt_put_options any_condition(actor *a, slot_write w, bool holds)
     return (holt_put_options){0}; /* a fault */
 }
 
+/* Deletes a key by itself, or as a range without other keys. */
+static holt_status delete_slot(actor *a, holt_txn *t, slot_write w)
+{
+    char key[STRESS_KEY_BYTES + 1];
+    holt_slice k = stress_key(a->number, w.slot, key);
+    if (rng_chance(&a->rng, 2)) return holt_delete(a->handles[w.place], t, k);
+    char end[STRESS_KEY_BYTES + 1];
+    bytes_copy(end, k.data, k.size);
+    end[k.size] = 0;
+    return holt_delete_range(a->handles[w.place], t, k, holt_bytes(end, k.size + 1));
+}
+
 /* Puts or deletes a key as a commit of its own; often under a condition that holds. */
 static holt_status write_alone(actor *a, slot_write w, uint32_t n)
 {
@@ -127,7 +139,7 @@ static holt_status write_alone(actor *a, slot_write w, uint32_t n)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_put_options o = {0};
     holt_slice k = stress_key(a->number, w.slot, key);
-    if (!w.put) return holt_delete(a->handles[w.place], NULL, k);
+    if (!w.put) return delete_slot(a, NULL, w);
     if (!a->doubtful[w.place] && rng_chance(&a->rng, 2)) o = any_condition(a, w, true);
     return holt_put_with(a->handles[w.place], NULL, k, stress_value(a->number, w.slot, n, value), &o);
 }
@@ -138,7 +150,7 @@ static holt_status write_slot(actor *a, holt_txn *t, slot_write w, uint32_t n)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_slice k = stress_key(a->number, w.slot, key);
     holt_collection *c = a->handles[w.place];
-    return w.put ? holt_put(c, t, k, stress_value(a->number, w.slot, n, value)) : holt_delete(c, t, k);
+    return w.put ? holt_put(c, t, k, stress_value(a->number, w.slot, n, value)) : delete_slot(a, t, w);
 }
 
 static holt_status commit_writes(actor *a, const operation_record *op)
