@@ -117,6 +117,7 @@ typedef struct page_store_stats {
     uint64_t pages_held; /* replaced, but needed by a version */
     uint64_t pages_free; /* before the last one in use */
     uint64_t file_bytes;
+    uint64_t changes; /* committed since the store was opened, and one for that */
 } page_store_stats;
 /* As of the last begin or end of a change, or the last page_store_collect. */
 void        page_store_stats_get(const page_store *s, page_store_stats *out);

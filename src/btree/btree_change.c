@@ -202,6 +202,7 @@ void btree_change_commit(btree_change *c)
         s->dirty[i] = i >= c->prepared.map_group_count; /* a group that comes back later is to be written */
     mem_free(s->recorded.map_groups);
     s->recorded = c->prepared;
+    s->changes++;
     c->prepared.map_groups = NULL;
     for (size_t i = 0; i < c->replacement_count; i++)
         commit_replacement(s, &c->replacements[i]);

@@ -73,13 +73,14 @@ struct page_store {
      * takes it with acquire. */
     _Atomic bool resolved;
     /* Published by changers for page_store_stats_get. Relaxed: they are only figures. */
-    _Atomic uint64_t stat_live, stat_taken, stat_held, stat_end;
+    _Atomic uint64_t stat_live, stat_taken, stat_held, stat_end, stat_changes;
 
     /* The changer's: */
     page_map live, taken;
     page_map fresh;             /* pages that the open change has written */
     uint64_t held;              /* pages in the lists of versions */
     uint64_t number;            /* of the last step of any change */
+    uint64_t changes;           /* see page_store_stats */
     uint64_t replaced_versions; /* that are not freed yet */
     page_births births;         /* of pages that were written while there were such versions */
     /* The pages that the last change wrote, and its number. Their births are noted when the next change

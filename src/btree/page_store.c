@@ -38,6 +38,7 @@ void store_publish(page_store *s)
     atomic_store_explicit(&s->stat_taken, s->taken.count, memory_order_relaxed);
     atomic_store_explicit(&s->stat_held, s->held, memory_order_relaxed);
     atomic_store_explicit(&s->stat_end, end, memory_order_relaxed);
+    atomic_store_explicit(&s->stat_changes, s->changes, memory_order_relaxed);
 }
 
 void store_leave(page_store *s)
@@ -57,6 +58,7 @@ void page_store_stats_get(const page_store *s, page_store_stats *out)
     out->pages_held = atomic_load_explicit(&s->stat_held, memory_order_relaxed);
     out->pages_free = end > taken + reserved ? end - taken - reserved : 0;
     out->file_bytes = tree_file_size(s->file);
+    out->changes = atomic_load_explicit(&s->stat_changes, memory_order_relaxed);
 }
 
 holt_status store_grow(page_store *s, size_t map_groups)
@@ -206,6 +208,7 @@ static holt_status store_alloc(page_store **out, cache *charged, size_t map_grou
     page_store *s = mem_alloc_zero(1, sizeof *s);
     if (!s) return status_no_memory(sizeof *s);
     s->births.charged = charged;
+    s->changes = 1;
     s->recorded.map_groups = mem_alloc_zero(map_groups, sizeof *s->recorded.map_groups);
     if (!s->recorded.map_groups) {
         mem_free(s);

@@ -5,9 +5,12 @@
  */
 #include "base/hash.h"
 #include "base/random.h"
+#include "db/background/jobs.h"
+#include "db/background/page_reclaim.h"
 #include "db/db.h"
 #include "db/open/open.h"
 #include "db/verify/verify.h"
+#include "support/entries.h"
 #include "support/machine.h"
 
 #include <errno.h>
@@ -563,6 +566,122 @@ static void commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinki
     end(&two);
 }
 
+/* Deletes entries of [0, count) from the B+tree itself, as a chunk of a flush does: those with a key whose
+ * first digit is in [low, high]. */
+static void delete_in_tree(two_kinds *two, uint32_t count, char low, char high)
+{
+    char key[KEY_BYTES + 1];
+    entries deletes = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        slice k = key_of(i, key);
+        entry e = {.key = (uint8_t *)key, .key_size = k.size, .op = ENTRY_DELETE};
+        if (key[0] >= low && key[0] <= high) entries_put(&deletes, &e);
+    }
+    const holt_collection *c = two->btree;
+    iterator *in = entries_iterator_open(&deletes);
+    btree_change *change;
+    version *v;
+    bool done = false;
+    ok(btree_change_begin(&change, page_store_of(two->db)));
+    ok(version_acquire(&two->db->versions, &v));
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
+    reclaim_tree t = {.collection = c->spec.id, .slot = c->slot, .base = collection_tree_btree(&s->tree)};
+    btree_batch batch = {.base = t.base, .changes = in, .block_bytes = c->spec.block_bytes};
+    while (!done)
+        ok(btree_change_apply(change, &batch, 1000, &done, &t.next));
+    ok(reclaim_record_tree(two->db, change, &t, 0));
+    btree_version_unref(t.next);
+    version_release(&two->db->versions, v);
+    iterator_close(in);
+    entries_free(&deletes);
+}
+
+static uint64_t recorded_pages(const two_kinds *two)
+{
+    return page_store_recorded(page_store_of(two->db))->pages;
+}
+
+/* A flush by chunks has freed most of the file's pages, but not the last one, which is of another tree, when
+ * it fails. Nothing has counted as flushed, so only the change itself shows that vacuuming, which had come to
+ * rest, is worth it again. */
+static void pages_that_an_unfinished_flush_has_freed_are_vacuumed(void **state)
+{
+    (void)state;
+    enum { COUNT = 8000 };
+    two_kinds two = {.memtable_bytes = 512 << 10};
+    holt_collection *last;
+    holt_collection_options kind = {.kind = HOLT_BTREE};
+    begin(&two, test_seed());
+    ok(holt_collection_create(two.db, "last", &kind, &last));
+    write_range(&two, two.btree, 0, COUNT, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    write_range(&two, last, 0, 1000, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 30);
+    delete_in_tree(&two, COUNT, '0', '0'); /* its pages are at the end; those that it frees are used next */
+    pause_for(&two, 5);
+    delete_in_tree(&two, COUNT, '1', '1');
+    jobs_wake_workers(two.db);
+    pause_for(&two, 30);
+    const uint64_t size = file_bytes(&two), pages = recorded_pages(&two);
+    delete_in_tree(&two, COUNT, '2', 'e');
+    assert_int_equal(recorded_pages(&two), pages);
+    jobs_wake_workers(two.db);
+    pause_for(&two, 30);
+    print_message("%" PRIu64 " bytes, then %" PRIu64 "\n", size, file_bytes(&two));
+    assert_true(file_bytes(&two) < size / 2);
+    holt_collection_close(last);
+    end(&two);
+}
+
+/* ---------------------------------------------------------------- a full disk */
+
+static uint64_t free_bytes(two_kinds *two)
+{
+    uint64_t bytes;
+    os_dir *dir = db_of(two->os);
+    ok(os_dir_free_bytes(dir, &bytes));
+    os_dir_close(dir);
+    return bytes;
+}
+
+/* Leaves this much room on the disk. */
+static void fill_disk(two_kinds *two, uint64_t left)
+{
+    const uint64_t large = (uint64_t)1 << 40;
+    sim_set_disk_bytes_max(two->os, large);
+    sim_set_disk_bytes_max(two->os, large - free_bytes(two) + left);
+}
+
+/* One memtable has the puts of an LSM collection, whose run does not fit on the disk, and the deletes of a
+ * B+tree collection, whose file would then have enough free pages. So the run can be written only after the
+ * deletes were applied, and the file has become smaller while the flush still fails. */
+static void deletes_in_a_btree_make_room_for_a_run_of_the_same_memtable(void **state)
+{
+    (void)state;
+    enum { PUTS = 10000, DELETES = 40000, LEFT = 100 };
+    two_kinds two = {.memory_bytes = 32 << 20, .memtable_bytes = 8 << 20};
+    begin(&two, test_seed());
+    write_range(&two, two.btree, 0, DELETES, 1);
+    ok(holt_flush(two.db));
+    pause_for(&two, 10); /* the file is as small as it can be, and the next log segment is large */
+    const uint64_t size = file_bytes(&two);
+    write_range(&two, two.lsm, 0, PUTS, 1);
+    write_range(&two, two.btree, LEFT, DELETES, 0);
+    fill_disk(&two, 0);
+    assert_true(ballast_release(two.db));
+    fill_disk(&two, 64 << 10); /* something else has taken the space of the ballast */
+    (void)holt_flush(two.db); /* HOLT_NO_SPACE */
+    pause_for(&two, 30);
+    print_message("B+trees: %" PRIu64 " bytes, then %" PRIu64 "\n", size, file_bytes(&two));
+    ok(holt_flush(two.db));
+    expect_range(two.lsm, NULL, 0, PUTS, 1);
+    expect_range(two.btree, NULL, 0, LEFT, 1);
+    expect_range(two.btree, NULL, LEFT, DELETES, 0);
+    end(&two);
+}
+
 /* ---------------------------------------------------------------- recoveries that flush */
 
 enum { FAT_BYTES = 4000, FAT_ENTRIES = 1200 };
@@ -960,6 +1079,8 @@ int main(void)
         cmocka_unit_test(no_crash_loses_pages_of_cleared_trees),
         cmocka_unit_test(a_recovery_larger_than_memory_flushes_into_both_kinds_and_may_crash),
         cmocka_unit_test(commits_to_both_kinds_are_whole_at_every_call_of_flushes_and_shrinking),
+        cmocka_unit_test(pages_that_an_unfinished_flush_has_freed_are_vacuumed),
+        cmocka_unit_test(deletes_in_a_btree_make_room_for_a_run_of_the_same_memtable),
         cmocka_unit_test(any_call_of_page_reclaim_may_fail),
         cmocka_unit_test(page_stores_in_doubt_are_resolved),
         cmocka_unit_test(replacing_a_long_manifest_leaves_nothing_in_doubt),

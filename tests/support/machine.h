@@ -80,19 +80,19 @@ static inline const char *text_of(os *o, const char *name)
 }
 
 /* A clone of the machine after a power cut. */
-static inline os *after_cut(os *o, sim_keep files, sim_keep entries, uint64_t seed)
+static inline os *after_cut(os *o, sim_keep files, sim_keep names, uint64_t seed)
 {
-    sim_cut cut = {.files = files, .entries = entries, .tear_bytes = 512};
+    sim_cut cut = {.files = files, .entries = names, .tear_bytes = 512};
     os *clone = sim_clone(o, seed);
     assert_non_null(clone);
     sim_power_cut(clone, &cut, seed);
     return clone;
 }
 
-static inline void assert_after_cut(os *o, sim_keep files, sim_keep entries, const char *name,
+static inline void assert_after_cut(os *o, sim_keep files, sim_keep names, const char *name,
                                     const char *text)
 {
-    os *clone = after_cut(o, files, entries, 1);
+    os *clone = after_cut(o, files, names, 1);
     assert_string_equal(text_of(clone, name), text);
     sim_destroy(clone);
 }

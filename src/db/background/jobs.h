@@ -8,8 +8,8 @@
  *   holt-release  destroys versions without readers, and with them files;        a new version; a version's
  *                 revokes snapshots that keep too much memory or are too old     last reader; the expiry of a
  *                                                                                snapshot
- *   holt-compact  merges runs, one collection at a time, in steps;               a flush; then a pause
- *                 reclaims pages of B+trees (page_reclaim.h)
+ *   holt-compact  merges runs, one collection at a time, in steps;               a flush, or a chunk of one;
+ *                 reclaims pages of B+trees (page_reclaim.h)                     then a pause
  */
 #ifndef HOLT_DB_BACKGROUND_JOBS_H
 #define HOLT_DB_BACKGROUND_JOBS_H

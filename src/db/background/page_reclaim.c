@@ -10,7 +10,6 @@
 #include <assert.h>
 
 enum { STEP_BLOCKS = 256, VACUUM_BYTES = 16 << 20 };
-#define NO_SEQNO UINT64_MAX
 
 /* ---------------------------------------------------------------- recording */
 
@@ -57,14 +56,6 @@ holt_status reclaim_record_tree(holt *db, btree_change *c, const reclaim_tree *t
 
 /* ---------------------------------------------------------------- rounds */
 
-static seqno flushed_seqno(holt *db)
-{
-    os_mutex_lock(&db->jobs.mu);
-    seqno flushed = db->flushes.flushed_seqno;
-    os_mutex_unlock(&db->jobs.mu);
-    return flushed;
-}
-
 static uint64_t recorded_pages(holt *db)
 {
     os_mutex_lock(&db->manifest.mu);
@@ -73,27 +64,25 @@ static uint64_t recorded_pages(holt *db)
     return pages;
 }
 
-static uint64_t held_pages(const page_reclaim *u)
+static page_store_stats stats_of(const page_reclaim *u)
 {
     page_store_stats stats;
     page_store_stats_get(u->page_store, &stats);
-    return stats.pages_held;
+    return stats;
 }
 
-/* A round that made the file hardly smaller is not repeated before something has changed: more is flushed, a
- * tree was rewritten or freed, or readers have released pages that may have kept the round from more. */
-static bool may_vacuum(const page_reclaim *u)
+/* A round that made the file hardly smaller is not repeated before something has changed: any change was
+ * committed, or readers have released pages that may have kept the round from more. */
+static bool may_vacuum(const page_reclaim *u, const page_store_stats *now)
 {
-    return flushed_seqno(u->db) != u->vacuumed_seqno || recorded_pages(u->db) != u->vacuumed_pages ||
-           held_pages(u) < u->vacuumed_held;
+    return now->changes != u->vacuumed_changes || now->pages_held < u->vacuumed_held;
 }
 
-/* Notes for may_vacuum that there is nothing more to do now. */
-static void note_vacuumed(page_reclaim *u)
+/* Notes for may_vacuum that there is nothing more to do after so many changes. */
+static void note_vacuumed(page_reclaim *u, uint64_t changes)
 {
-    u->vacuumed_seqno = flushed_seqno(u->db);
-    u->vacuumed_pages = recorded_pages(u->db);
-    uint64_t held = held_pages(u);
+    const uint64_t held = stats_of(u).pages_held;
+    u->vacuumed_changes = changes;
     u->vacuumed_held = held > u->round_held ? held : u->round_held;
 }
 
@@ -113,6 +102,7 @@ static holt_status reference_garbage(page_reclaim *u)
     return u->garbage ? HOLT_OK : status_no_memory(count * sizeof *u->garbage);
 }
 
+/* Those that the round has not finished. If the one where it stopped is gone, it continues with the next. */
 static holt_status reference_trees(page_reclaim *u)
 {
     version *v;
@@ -121,7 +111,8 @@ static holt_status reference_trees(page_reclaim *u)
     if (rc != HOLT_OK) return rc;
     u->trees = mem_alloc_zero(v->slot_count + 1, sizeof *u->trees);
     if (!u->trees) rc = status_no_memory(v->slot_count * sizeof *u->trees);
-    for (size_t i = 0; i < v->slot_count && rc == HOLT_OK; i++) {
+    if (!version_collection(v, u->slot, u->collection)) buffer_clear(&u->vacuum.from);
+    for (size_t i = u->slot; i < v->slot_count && rc == HOLT_OK; i++) {
         const collection_version *s = v->slots[i];
         btree_version *tree = s ? collection_tree_btree(&s->tree) : NULL;
         if (!tree) continue;
@@ -155,6 +146,7 @@ void reclaim_abandon(page_reclaim *u)
     end_change(u);
     btree_vacuum_deinit(&u->vacuum);
     memset(&u->vacuum, 0, sizeof u->vacuum);
+    u->slot = u->collection = 0;
     u->vacuuming = false;
 }
 
@@ -168,11 +160,12 @@ static holt_status begin(page_reclaim *u, bool idle, bool *more)
     assert(!u->change && !u->garbage && !u->trees);
     if (idle && !u->vacuuming) {
         rc = page_store_trim(u->page_store); /* what readers have released since */
-        if (may_vacuum(u)) {
+        const page_store_stats stats = stats_of(u);
+        if (may_vacuum(u, &stats)) {
             u->round_pages = recorded_pages(db);
-            u->round_held = held_pages(u);
+            u->round_held = stats.pages_held;
             u->vacuuming = btree_vacuum_begin(&u->vacuum, u->page_store, VACUUM_BYTES);
-            if (!u->vacuuming) note_vacuumed(u);
+            if (!u->vacuuming) note_vacuumed(u, stats.changes);
         }
     }
     os_mutex_lock(&db->manifest.mu);
@@ -195,16 +188,16 @@ static holt_status begin(page_reclaim *u, bool idle, bool *more)
 static holt_status finish(page_reclaim *u, bool round_ended)
 {
     assert(u->garbage_done == u->garbage_count);
+    const uint64_t changes = stats_of(u).changes + 1; /* with this one: nobody else can commit any before */
+    const bool frees = u->garbage_count > 0;
     holt_status rc = record_change(u->db, u->change, u->trees, u->tree_count, u->garbage_count, 0);
-    bool freed = rc == HOLT_OK && u->garbage_count > 0;
     u->change = NULL; /* ended, on failure too */
     end_change(u);
-    if (round_ended) {
-        note_vacuumed(u);
-        if (u->vacuumed_pages <= u->round_pages / 16 * 15)
-            u->vacuumed_seqno = NO_SEQNO; /* the next may follow */
+    if (rc == HOLT_OK && round_ended) {
+        const bool shrunk = recorded_pages(u->db) <= u->round_pages / 16 * 15;
+        /* Otherwise the next may follow: it gains more, or finds the pages of the garbage. */
+        if (!shrunk && !frees) note_vacuumed(u, changes);
     }
-    if (freed) u->vacuumed_seqno = NO_SEQNO; /* the pages of garbage are free now, or held by readers */
     if (round_ended || rc != HOLT_OK) reclaim_abandon(u);
     if (rc != HOLT_OK) return rc;
     event_log_write(u->db->events, HOLT_LOG_DEBUG, "freed or moved pages of B+trees");
@@ -228,6 +221,8 @@ static holt_status advance(page_reclaim *u)
         rc = btree_change_vacuum(u->change, &u->vacuum, t->base, STEP_BLOCKS, &done, &full, &t->next);
         if (rc != HOLT_OK || !done) return rc;
         u->tree_done++;
+        u->slot = t->slot;
+        u->collection = t->collection;
         if (!full && u->tree_done < u->tree_count) return HOLT_OK;
     }
     return finish(u, u->vacuuming && !full);
@@ -248,5 +243,5 @@ holt_status reclaim_step(page_reclaim *u, bool idle, bool *more)
 
 bool reclaim_waits(const page_reclaim *u)
 {
-    return u->blocked || (u->page_store && held_pages(u) > 0);
+    return u->blocked || (u->page_store && stats_of(u).pages_held > 0);
 }

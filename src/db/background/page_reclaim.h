@@ -56,13 +56,13 @@ typedef struct page_reclaim {
 
     bool vacuuming; /* a round is under way: */
     btree_vacuum vacuum;
+    uint32_t slot, collection; /* with which its next change begins; 0: the first */
     uint64_t round_pages; /* of the file when it began */
     uint64_t round_held;  /* pages that readers held then */
 
     /* When vacuuming last had nothing more to do (may_vacuum): */
-    seqno vacuumed_seqno;    /* the newest flushed operation */
-    uint64_t vacuumed_pages; /* of the file */
-    uint64_t vacuumed_held;  /* pages that readers held, which may have kept the round from more */
+    uint64_t vacuumed_changes; /* of the page store (page_store_stats); 0: never */
+    uint64_t vacuumed_held;    /* pages that readers held, which may have kept the round from more */
 } page_reclaim;
 
 /* One step. idle: vacuuming is worth it now. *more false: there is nothing to do. */

@@ -17,8 +17,11 @@ static bool sum_entries(holt_collection *c, const char *name, uint64_t *sum, ver
     if (!verdict_status(v, holt_cursor_open(c, NULL, NULL, &cursor), HOLT_OK, "cursor on %s", name))
         return false;
     *sum = 0;
-    for (bool on = holt_cursor_first(cursor); on; on = holt_cursor_next(cursor))
-        *sum += fingerprint_entry(holt_cursor_key(cursor), model_value_of(holt_cursor_value(cursor)));
+    for (bool on = holt_cursor_first(cursor); on; on = holt_cursor_next(cursor)) {
+        model_value value = model_value_of(holt_cursor_value(cursor));
+        value.expires = holt_cursor_expires_at(cursor);
+        *sum += fingerprint_entry(holt_cursor_key(cursor), value);
+    }
     return verdict_status(v, holt_cursor_close(cursor), HOLT_OK, "scan of %s", name);
 }
 
@@ -66,6 +69,8 @@ static bool check_cursor_entry(const version *w, holt_cursor *cursor, const char
         return say(w, where, expected, describe(holt_cursor_key(cursor), key));
     if (!model_value_is(expected.value, holt_cursor_value(cursor)))
         return say(w, where, expected, "another value");
+    if (holt_cursor_expires_at(cursor) != expected.value.expires)
+        return say(w, where, expected, "another expiry");
     return true;
 }
 
@@ -119,6 +124,7 @@ static bool check_get(const version *w, holt_collection *c, model_entry expected
     if (rc != HOLT_OK) return say(w, "get", expected, holt_status_name(rc));
     if (!model_value_is(expected.value, slice_of(value->data, value->size)))
         return say(w, "get", expected, "another value");
+    if (value->expires_at_ms != expected.value.expires) return say(w, "get", expected, "another expiry");
     return true;
 }
 

@@ -189,8 +189,8 @@ static void count_state(crash *c, bool cut, const state *s)
 }
 
 /* Takes a clone of a state's machine and judges it after a power cut. */
-static bool judge_clone(crash *c, const state *of, os *clone, moment floor, moment ceiling,
-                        const char *when, rng *r)
+static bool judge_clone(crash *c, const state *of, os *clone, moment floor, moment ceiling, const char *when,
+                        rng *r)
 {
     state s = {clone, floor, floor, ceiling, of->depth + 1, ""};
     char form[80];

@@ -23,6 +23,7 @@ const size_t history_configuration_count = sizeof history_configurations / sizeo
 
 static bool reopen(history *h);
 static bool let_time_pass(history *h);
+static bool pass_epoch(history *h);
 
 static const struct step_kind {
     history_operation run;
@@ -36,6 +37,7 @@ static const struct step_kind {
     {history_put_if_present, 3, 2},
     {history_put_if_version, 3, 2},
     {history_add, 6, 4},
+    {history_expire, 4, 3},
     {history_batch, 10, 15},
     {history_batch_grow, 6, 3},
     {history_batch_end, 3, 2},
@@ -62,6 +64,7 @@ static const struct step_kind {
     {history_statistics, 1, 0},
     {reopen, 1, 2},
     {let_time_pass, 2, 4},
+    {pass_epoch, 1, 2},
 };
 enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds };
 
@@ -274,6 +277,38 @@ static bool let_time_pass(history *h)
     return true;
 }
 
+static bool set_clock(history *h, uint64_t ms)
+{
+    os *o = h->options.platform;
+    sim_set_wall_clock(o, (int64_t)(ms - os_time_ms(o)));
+    return true;
+}
+
+/* Lets the wall clock pass the next time at which values expire. Everything before is made durable, so that after
+ * a crash no earlier moment can be shown: it would have to be shown as of now. */
+static bool pass_epoch(history *h)
+{
+    if (!h->options.simulated) return true;
+    if (!history_sync(h)) return false;
+    history_note(h, "pass epoch %llu", (unsigned long long)h->epochs + 1);
+    set_clock(h, history_epoch_ms(h, ++h->epochs));
+    model_expire(h->model, history_epoch_ms(h, h->epochs));
+    acknowledge(h);
+    h->durable = h->acknowledged;
+    if (!rng_chance(&h->rng, 3)) return true;
+    /* Now the clock is set back, far enough for all that has expired. The database must have recorded the time
+     * before: an entry in the log does that. */
+    holt_put_options o = {.expires_at_ms = history_epoch_ms(h, h->epochs + 1)};
+    model_write w = {.key = key_space_any(&h->keys, &h->rng), .value = model_value_of(holt_str("later"))};
+    while (!h->handles[w.collection])
+        w.collection++;
+    w.value.expires = o.expires_at_ms;
+    model_commit(h->model, &w, 1);
+    holt_status rc = holt_put_with(h->handles[w.collection], NULL, w.key, holt_str("later"), &o);
+    if (!history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_put_with") || !history_sync(h)) return false;
+    return set_clock(h, h->born_ms);
+}
+
 /* ---------------------------------------------------------------- life */
 
 history *history_create(const history_options *options, verdict *v)
@@ -285,6 +320,7 @@ history *history_create(const history_options *options, verdict *v)
     key_space_init(&h->keys, &h->rng, options->small ? 80 : 400);
     h->model = model_create(options->kinds[0]);
     h->value = (uint8_t *)must_alloc(VALUE_LIMIT);
+    h->born_ms = os_time_ms(options->platform);
     acknowledge(h); /* moment 0: the new database */
     return h;
 }

@@ -51,6 +51,9 @@ struct history {
     size_t acknowledged_capacity;
     weight weight;
 
+    uint64_t born_ms; /* what the wall clock said at the beginning */
+    uint64_t epochs;  /* that the clock has passed since: see history_pass_epoch */
+
     holt *db; /* NULL: closed, or an open failed */
     holt_collection *handles[COLLECTIONS_MAX];
     snapshot snapshots[SNAPSHOTS_MAX];
@@ -81,6 +84,20 @@ bool history_again(history *h, holt_status rc);
 /* Whether a snapshot that old may have been revoked for memory. */
 bool history_revocable(const history *h, weight since);
 
+/* The times at which values expire are EPOCH_MS apart, which is more than a whole history takes by itself. */
+#define EPOCH_MS (UINT64_C(1000) * 3600 * 1000)
+static inline uint64_t history_epoch_ms(const history *h, uint64_t epoch)
+{
+    return h->born_ms + epoch * EPOCH_MS;
+}
+/* A time at which a value may expire: one of the next few epochs, or 0. */
+uint64_t history_any_expiry(history *h);
+/* Whether it has come. */
+static inline bool history_has_expired(const history *h, uint64_t expires)
+{
+    return expires && expires <= history_epoch_ms(h, h->epochs);
+}
+
 bool history_open(history *h);
 bool history_close_all(history *h); /* cursors, snapshots and batches */
 bool history_reopen(history *h);
@@ -93,6 +110,7 @@ bool history_put_if_absent(history *h);
 bool history_put_if_present(history *h);
 bool history_put_if_version(history *h);
 bool history_add(history *h);
+bool history_expire(history *h);
 bool history_batch(history *h);
 bool history_batch_grow(history *h);
 bool history_batch_end(history *h);

@@ -27,7 +27,8 @@ static bool check_get(history *h, size_t collection, holt_txn *t, moment at, sli
 {
     model_value expected = model_get(h->model, collection, at, key);
     if (rc == HOLT_NOT_FOUND && !expected.present && h->got.size == 0) return true;
-    if (rc == HOLT_OK && h->got.data && model_value_is(expected, slice_of(h->got.data, h->got.size)))
+    if (rc == HOLT_OK && h->got.data && model_value_is(expected, slice_of(h->got.data, h->got.size)) &&
+        h->got.expires_at_ms == expected.expires)
         return true;
     return wrong(h, t ? "get in a snapshot" : "get", collection, at, key, rc);
 }
@@ -64,8 +65,13 @@ bool history_exists(history *h)
     size_t c = history_any_collection(h);
     slice key = key_space_any(&h->keys, &h->rng);
     history_note(h, "exists %zu", c);
-    holt_status rc = holt_exists(h->handles[c], NULL, key);
     bool present = model_get(h->model, c, now(h), key).present;
+    uint64_t expires = 0;
+    bool alone = rng_chance(&h->rng, 2);
+    holt_status rc =
+        alone ? holt_exists(h->handles[c], NULL, key) : holt_expiry(h->handles[c], NULL, key, &expires);
+    if (!alone && expires != model_get(h->model, c, now(h), key).expires)
+        return verdict_fail(h->verdict, "holt_expiry gives another time");
     return rc == (present ? HOLT_OK : HOLT_NOT_FOUND) || wrong(h, "exists", c, now(h), key, rc);
 }
 

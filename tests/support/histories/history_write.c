@@ -12,6 +12,12 @@ static size_t value_limit(const history *h)
     return h->options.small ? VALUE_LIMIT_SMALL : VALUE_LIMIT;
 }
 
+uint64_t history_any_expiry(history *h)
+{
+    if (!rng_chance(&h->rng, 3)) return 0;
+    return history_epoch_ms(h, h->epochs + 1 + rng_below(&h->rng, 3));
+}
+
 static slice any_value(history *h)
 {
     return value_any(&h->rng, h->value, value_limit(h));
@@ -32,13 +38,13 @@ static void make_range(history *h, model_write *w)
 /* A put or a delete of any key, or a range of keys, of any collection; *bytes is the value to put. */
 static model_write any_write(history *h, slice *bytes)
 {
-    model_value absent = {false, 0, 0};
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), absent, false, {NULL, 0}};
+    model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
     *bytes = slice_of("", 0);
     if (rng_chance(&h->rng, 12)) make_range(h, &w);
     if (w.range || rng_chance(&h->rng, 4)) return w;
     *bytes = any_value(h);
     w.value = model_value_of(*bytes);
+    w.value.expires = history_any_expiry(h);
     return w;
 }
 
@@ -60,21 +66,24 @@ static void weigh(history *h, const model_write *w)
 bool history_put(history *h)
 {
     slice bytes = any_value(h);
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes), false, {NULL, 0}};
+    model_write w = {.collection = history_any_collection(h),
+                     .key = key_space_any(&h->keys, &h->rng),
+                     .value = model_value_of(bytes)};
+    w.value.expires = history_any_expiry(h);
+    const holt_put_options o = {.expires_at_ms = w.value.expires};
     note_write(h, "put", &w);
     weigh(h, &w);
     model_commit(h->model, &w, 1);
     holt_status rc;
     do
-        rc = holt_put(h->handles[w.collection], NULL, w.key, bytes);
+        rc = holt_put_with(h->handles[w.collection], NULL, w.key, bytes, &o);
     while (history_again(h, rc));
     return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_put");
 }
 
 bool history_delete(history *h)
 {
-    model_value absent = {false, 0, 0};
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), absent, false, {NULL, 0}};
+    model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
     note_write(h, "delete", &w);
     weigh(h, &w);
     model_commit(h->model, &w, 1);
@@ -87,7 +96,7 @@ bool history_delete(history *h)
 
 bool history_delete_range(history *h)
 {
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), {false, 0, 0}, true, {NULL, 0}};
+    model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
     make_range(h, &w);
     note_write(h, "delete a range", &w);
     weigh(h, &w);
@@ -119,10 +128,13 @@ static bool put_if(history *h, const char *what, const holt_put_options *o, cons
 
 static bool put_if_key(history *h, const char *what, uint32_t flags, bool wanted, holt_status refusal)
 {
-    holt_put_options o = {.flags = flags};
+    holt_put_options o = {.flags = flags, .expires_at_ms = history_any_expiry(h)};
     slice bytes = any_value(h);
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes), false, {NULL, 0}};
+    model_write w = {.collection = history_any_collection(h),
+                     .key = key_space_any(&h->keys, &h->rng),
+                     .value = model_value_of(bytes)};
     bool present = model_get(h->model, w.collection, model_now(h->model), w.key).present;
+    w.value.expires = o.expires_at_ms;
     return put_if(h, what, &o, &w, bytes, present == wanted ? HOLT_OK : refusal);
 }
 
@@ -141,7 +153,9 @@ bool history_put_if_version(history *h)
 {
     holt_put_options o = {.flags = HOLT_PUT_IF_VERSION};
     slice bytes = any_value(h);
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes), false, {NULL, 0}};
+    model_write w = {.collection = history_any_collection(h),
+                     .key = key_space_any(&h->keys, &h->rng),
+                     .value = model_value_of(bytes)};
     model_value now = model_get(h->model, w.collection, model_now(h->model), w.key);
     holt_status rc = holt_get(h->handles[w.collection], NULL, w.key, &h->got);
     if (!verdict_status(h->verdict, rc, now.present ? HOLT_OK : HOLT_NOT_FOUND, "get of a version"))
@@ -190,7 +204,8 @@ bool history_add(history *h)
                               "an add to what is no number");
 
     snprintf(digits, sizeof digits, "%lld", (long long)(number + delta));
-    model_write w = {collection, key, model_value_of(holt_str(digits)), false, {NULL, 0}};
+    model_write w = {.collection = collection, .key = key, .value = model_value_of(holt_str(digits))};
+    w.value.expires = model_get(h->model, collection, model_now(h->model), key).expires; /* it stays */
     weigh(h, &w);
     model_commit(h->model, &w, 1);
     holt_status rc;
@@ -200,6 +215,31 @@ bool history_add(history *h)
     if (rc == HOLT_OK && sum != number + delta)
         return verdict_fail(h->verdict, "an add gives %lld, expected %s", (long long)sum, digits);
     return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_add");
+}
+
+/* Changes the expiry alone: to a later time, to one in the past, or to none. */
+bool history_expire(history *h)
+{
+    size_t collection = history_any_collection(h);
+    holt_collection *c = h->handles[collection];
+    slice key = key_space_any(&h->keys, &h->rng);
+    uint64_t ms = rng_chance(&h->rng, 8) ? 1 + rng_below(&h->rng, h->born_ms) : history_any_expiry(h);
+    model_write w = {.collection = collection,
+                     .key = key,
+                     .value = model_get(h->model, collection, model_now(h->model), key)};
+    note_write(h, "expire", &w);
+    if (!w.value.present)
+        return verdict_status(h->verdict, holt_expire(c, NULL, key, ms), HOLT_NOT_FOUND,
+                              "holt_expire of no value");
+    weigh(h, &w);
+    w.value.expires = ms;
+    if (history_has_expired(h, ms)) w.value = (model_value){0};
+    model_commit(h->model, &w, 1);
+    holt_status rc;
+    do
+        rc = holt_expire(c, NULL, key, ms);
+    while (history_again(h, rc));
+    return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_expire");
 }
 
 /* ---------------------------------------------------------------- batches */
@@ -217,8 +257,9 @@ static bool add_to_batch(history *h, batch *b)
     slice bytes;
     model_write w = any_write(h, &bytes);
     holt_collection *c = h->handles[w.collection];
+    const holt_put_options o = {.expires_at_ms = w.value.expires};
     holt_status rc = w.range           ? holt_delete_range(c, b->txn, w.key, w.end)
-                     : w.value.present ? holt_put(c, b->txn, w.key, bytes)
+                     : w.value.present ? holt_put_with(c, b->txn, w.key, bytes, &o)
                                        : holt_delete(c, b->txn, w.key);
     if (!verdict_status(h->verdict, rc, HOLT_OK, "write into a batch")) return false;
     weigh(h, &w);
@@ -269,6 +310,8 @@ static bool commit_batch(history *h, batch *b)
 {
     if (is_doomed(h, b)) return commit_doomed(h, b);
     history_note(h, "commit a batch of %zu, durability %u", b->count, b->durability);
+    for (size_t i = 0; i < b->count; i++) /* it may have waited for long */
+        if (history_has_expired(h, b->writes[i].value.expires)) b->writes[i].value = (model_value){0};
     model_commit(h->model, b->writes, b->count);
     holt_status rc;
     do

@@ -47,7 +47,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 uint64_t fingerprint_entry(slice key, model_value value)
 {
-    return mix(mix(hash_slice(key), key.size), mix(value.size, value.hash));
+    return mix(mix(hash_slice(key), key.size), mix(mix(value.size, value.expires), value.hash));
 }
 
 uint64_t fingerprint_collection(const char *name, uint32_t kind, uint64_t sum_of_entries)
@@ -57,7 +57,7 @@ uint64_t fingerprint_collection(const char *name, uint32_t kind, uint64_t sum_of
 
 model_value model_value_of(slice bytes)
 {
-    model_value v = {true, bytes.size, hash_slice(bytes)};
+    model_value v = {true, bytes.size, hash_slice(bytes), 0};
     return v;
 }
 
@@ -173,7 +173,7 @@ static model_key *find_or_add(collection *c, slice key)
 
 static model_value value_at(const model_key *k, moment at)
 {
-    model_value absent = {false, 0, 0};
+    model_value absent = {0};
     for (size_t i = k->count; i > 0; i--)
         if (k->versions[i - 1].at <= at) return k->versions[i - 1].value;
     return absent;
@@ -226,9 +226,22 @@ moment model_commit(model *m, const model_write *writes, size_t count)
 moment model_clear(model *m, size_t number)
 {
     collection *c = &m->collections[number];
-    model_value absent = {false, 0, 0};
+    model_value absent = {0};
     for (size_t i = 0; i < c->key_count; i++)
         if (value_at(&c->keys[i], m->now).present) set_value(m, c, &c->keys[i], absent);
+    return seal(m);
+}
+
+moment model_expire(model *m, uint64_t time_ms)
+{
+    model_value absent = {0};
+    for (size_t n = 0; n < m->count; n++) {
+        collection *c = &m->collections[n];
+        for (size_t i = 0; i < c->key_count; i++) {
+            model_value v = value_at(&c->keys[i], m->now);
+            if (v.present && v.expires && v.expires <= time_ms) set_value(m, c, &c->keys[i], absent);
+        }
+    }
     return seal(m);
 }
 
@@ -314,7 +327,7 @@ model_value model_get(const model *m, size_t number, moment at, slice key)
     const collection *c = &m->collections[number];
     size_t i = lower_bound(c, key);
     if (i < c->key_count && slice_equal(c->keys[i].key, key)) return value_at(&c->keys[i], at);
-    model_value absent = {false, 0, 0};
+    model_value absent = {0};
     return absent;
 }
 

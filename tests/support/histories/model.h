@@ -8,6 +8,9 @@
  *     a:           x ------------ (absent) --------------- (absent)
  *     b:           (absent) ----- y ---------------------- (absent)
  *
+ * That values expire is a commit of its own, which the model is told of (model_expire); the history lets the
+ * clock pass the time at that moment, and at no other.
+ *
  * Commits are made one after the other; the last one can be undone, for a call that failed. Collections are
  * numbered in the order of their creation ("default" is 0) and numbers are never reused; a name belongs to a
  * collection for a span of moments. Key bytes stay in place until model_destroy().
@@ -23,9 +26,10 @@ typedef struct model model;
 typedef struct model_value {
     bool present;
     uint64_t size, hash;
+    uint64_t expires; /* as in holt_put_options; 0: never */
 } model_value;
 
-model_value model_value_of(slice bytes);
+model_value model_value_of(slice bytes); /* which never expires */
 bool        model_value_is(model_value expected, slice bytes);
 
 typedef struct model_entry {
@@ -49,6 +53,7 @@ moment model_now(const model *m);
 /* The commits. Each returns the new moment; writes of one key in one commit: the last one counts. */
 moment model_commit(model *m, const model_write *writes, size_t count);
 moment model_clear(model *m, size_t collection);
+moment model_expire(model *m, uint64_t time_ms); /* everything that expires by then is gone */
 moment model_collection_create(model *m, const char *name, uint32_t kind);
 moment model_collection_drop(model *m, size_t collection);
 moment model_collection_rename(model *m, size_t collection, const char *name);

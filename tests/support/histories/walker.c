@@ -187,9 +187,11 @@ static bool check_on_entry(walker *w, slice target, verdict *v)
     slice key = holt_cursor_key(w->cursor), value = holt_cursor_value(w->cursor);
     if (!holt_cursor_valid(w->cursor)) return say(w, target, "not valid on an entry", w->key, v);
     if (!key.data || !slice_equal(key, w->key)) return say(w, target, "wrong key", w->key, v);
+    model_value expected = model_get(w->model, w->collection, w->at, w->key);
+    if (holt_cursor_expires_at(w->cursor) != expected.expires)
+        return say(w, target, "wrong expiry", w->key, v);
     if (w->range.keys_only)
         return (!value.data && !value.size) || say(w, target, "a value with keys only", w->key, v);
-    model_value expected = model_get(w->model, w->collection, w->at, w->key);
     if (!value.data || !model_value_is(expected, value)) return say(w, target, "wrong value", w->key, v);
     return true;
 }

@@ -119,8 +119,7 @@ static void check_get(history *h, int place, uint64_t seqno)
     const uint64_t newest = v && v->seqno > h->cover[place] ? v->seqno : h->cover[place];
     bool found = memtable_get(h->m, COLLECTION, key_of(place, buffer), seqno, &got);
     assert_int_equal(found, newest > 0);
-    if (seqno >= h->seqno)
-        assert_int_equal(memtable_newest(h->m, COLLECTION, key_of(place, buffer)), newest);
+    if (seqno >= h->seqno) assert_int_equal(memtable_newest(h->m, COLLECTION, key_of(place, buffer)), newest);
     if (!found) return;
     assert_int_equal(got.seqno, newest);
     assert_int_equal(got.op, v && v->seqno == newest ? v->op : ENTRY_DELETE);
@@ -405,8 +404,7 @@ static void hidden_entries_are_passed_leaf_by_leaf(void **state)
     assert_int_equal(memtable_create(&m, &pool), HOLT_OK);
     for (uint32_t i = 0; i < ENTRIES; i++) {
         snprintf(key, sizeof key, "k%08u", i);
-        memtable_entry e = {
-            .collection = COLLECTION, .op = ENTRY_PUT, .seqno = i + 1, .key = holt_str(key)};
+        memtable_entry e = {.collection = COLLECTION, .op = ENTRY_PUT, .seqno = i + 1, .key = holt_str(key)};
         assert_int_equal(memtable_insert(m, &e, NULL), HOLT_OK);
     }
     delete_range(m, ENTRIES + 1, "k00000100", "k00049000");
@@ -554,7 +552,8 @@ static bool shared_scan_is_right(shared *t, int place, uint64_t seqno)
         s->ops->next(s);
     while (place < SHARED_PLACES + 40 && !(shared_newest(place, seqno, &put) > 0 && put))
         place++;
-    bool right = place < SHARED_PLACES + 40 ? s->valid && slice_equal(s->key, key_of(place, buffer)) : !s->valid;
+    bool right =
+        place < SHARED_PLACES + 40 ? s->valid && slice_equal(s->key, key_of(place, buffer)) : !s->valid;
     iterator_close(s);
     return right;
 }

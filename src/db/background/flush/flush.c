@@ -95,6 +95,20 @@ static holt_status choose_mode(flush *f)
     return wal_sync(db->wal);
 }
 
+/* By chunks, B+tree collections come first: a run that does not fit must not keep them from making room. */
+static void order_collections(flush *f)
+{
+    size_t btrees = 0;
+    if (f->mode == FLUSH_WHOLE) return;
+    for (size_t i = 0; i < f->id_count; i++) {
+        uint32_t slot, id = f->ids[i];
+        const collection_version *s = flush_collection(f, id, &slot);
+        if (!s || !collection_tree_btree(&s->tree)) continue;
+        f->ids[i] = f->ids[btrees];
+        f->ids[btrees++] = id;
+    }
+}
+
 /* Begins the flush of the oldest sealed memtable; *out NULL: there is none. A broken manifest is repaired
  * first: what could not be recorded would be written in vain. */
 static holt_status flush_begin(holt *db, flush **out)
@@ -120,6 +134,7 @@ static holt_status flush_begin(holt *db, flush **out)
     if (rc == HOLT_OK) rc = memtable_collections(f->generation->memtable, &f->ids, &f->id_count);
     if (rc == HOLT_OK) rc = sort_slots(f);
     if (rc == HOLT_OK) {
+        order_collections(f);
         f->outputs = mem_alloc_zero(f->id_count + 1, sizeof *f->outputs);
         if (!f->outputs) rc = status_no_memory(f->id_count * sizeof *f->outputs);
     }

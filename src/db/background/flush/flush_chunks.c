@@ -11,6 +11,7 @@
 #include "db/background/flush/flush_internal.h"
 
 #include "base/status.h"
+#include "db/background/jobs.h"
 #include "db/background/page_reclaim.h"
 
 #include <assert.h>
@@ -40,6 +41,7 @@ static holt_status apply_and_record(flush *f, btree_change *change, const flush_
     if (rc == HOLT_OK && btree_version_root(t.base)->root.offset != btree_version_root(t.next)->root.offset) {
         f->bytes += btree_change_bytes(change);
         rc = reclaim_record_tree(f->db, change, &t, f->generation->last_seqno);
+        if (rc == HOLT_OK) jobs_wake_workers(f->db); /* the freed pages may let the file become smaller */
     } else {
         btree_change_abandon(change);
     }

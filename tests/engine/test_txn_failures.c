@@ -1,0 +1,189 @@
+/* test_txn_failures.c -- a read-write transaction in which a call fails goes on as if that had not been made: for
+ * want of memory at every allocation, and on a full disk at the commit.
+ */
+#include "base/memory.h"
+#include "os/sim/sim.h"
+#include "support/must.h"
+#include "support/txn_fixture.h"
+
+#include <stdio.h>
+
+enum { WRITES = 24 }; /* more than are searched without an index */
+
+typedef struct story {
+    holt_collection *c;
+    holt *db;
+    holt_txn *t;
+    holt_cursor *cur;
+    holt_value v;
+    uint32_t savepoint;
+    uint64_t refused; /* calls that failed for want of memory */
+} story;
+
+static holt_status repeat(story *s, holt_status (*call)(story *s, int i), int i)
+{
+    holt_status rc = call(s, i);
+    if (rc != HOLT_NO_MEMORY) return rc;
+    s->refused++;
+    return call(s, i);
+}
+
+static holt_status call_begin(story *s, int flags)
+{
+    const holt_txn_options o = {.flags = (uint32_t)flags};
+    return holt_begin(s->db, &o, &s->t);
+}
+
+static holt_status call_put(story *s, int i)
+{
+    char key[16];
+    snprintf(key, sizeof key, "k%02d", i);
+    return holt_put(s->c, s->t, holt_str(key), holt_str("own"));
+}
+
+static holt_status call_delete(story *s, int i)
+{
+    char key[16];
+    snprintf(key, sizeof key, "k%02d", i);
+    return holt_delete(s->c, s->t, holt_str(key));
+}
+
+static holt_status call_get(story *s, int i)
+{
+    char key[16];
+    snprintf(key, sizeof key, "k%02d", i);
+    return holt_get(s->c, s->t, holt_str(key), &s->v);
+}
+
+static holt_status call_savepoint(story *s, int i)
+{
+    return holt_savepoint(s->t, &s->savepoint);
+}
+
+static holt_status call_rollback_to(story *s, int i)
+{
+    return holt_rollback_to(s->t, s->savepoint);
+}
+
+static holt_status call_cursor(story *s, int i)
+{
+    return holt_cursor_open(s->c, s->t, NULL, &s->cur);
+}
+
+static holt_status call_walk(story *s, int forward)
+{
+    int seen = 0;
+    char key[16];
+    for (bool on = forward ? holt_cursor_first(s->cur) : holt_cursor_last(s->cur); on;
+         on = forward ? holt_cursor_next(s->cur) : holt_cursor_prev(s->cur), seen++) {
+        snprintf(key, sizeof key, "k%02d", forward ? seen : WRITES - 1 - seen);
+        assert_memory_equal(holt_cursor_key(s->cur).data, key, 3);
+    }
+    holt_status rc = holt_cursor_status(s->cur);
+    if (rc == HOLT_OK) assert_int_equal(seen, WRITES);
+    return rc;
+}
+
+static holt_status call_close_cursor(story *s, int i)
+{
+    (void)holt_cursor_close(s->cur); /* it returns the failure of the last move */
+    return HOLT_OK;
+}
+
+static holt_status call_commit(story *s, int i)
+{
+    return holt_commit(s->t);
+}
+
+static void live(story *s, int flags)
+{
+    expect_ok(repeat(s, call_begin, flags));
+    for (int i = 0; i < WRITES; i++)
+        expect_ok(repeat(s, call_put, i));
+    expect_ok(repeat(s, call_cursor, 0));
+    expect_ok(repeat(s, call_walk, true));
+    expect_ok(repeat(s, call_savepoint, 0));
+    for (int i = 0; i < WRITES; i += 2)
+        expect_ok(repeat(s, call_delete, i));
+    expect_ok(repeat(s, call_put, WRITES));
+    expect_status(HOLT_NOT_FOUND, repeat(s, call_get, 0));
+    expect_ok(repeat(s, call_get, WRITES));
+    expect_ok(repeat(s, call_rollback_to, 0));
+    expect_ok(repeat(s, call_walk, false));
+    expect_ok(repeat(s, call_put, 5));
+    expect_ok(repeat(s, call_walk, true));
+    expect_ok(repeat(s, call_get, 0));
+    expect_status(HOLT_NOT_FOUND, repeat(s, call_get, WRITES));
+    expect_ok(repeat(s, call_close_cursor, 0));
+    expect_ok(repeat(s, call_commit, 0));
+    holt_rollback(s->t);
+}
+
+/* A step that changed half of something before it failed would show in the rest of the story. */
+static void a_failed_allocation_costs_only_the_call(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int i = 0; i < 2 * KINDS; i++) {
+        uint64_t refused = 0;
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            story s = {.c = filled(f, i % KINDS), .db = f->db, .v = HOLT_VALUE_INIT};
+            expect_ok(holt_collection_clear(s.c));
+            uint64_t before = mem_allocations();
+            mem_fail_at(n, false);
+            live(&s, i / KINDS ? HOLT_TXN_SERIALIZABLE : 0);
+            hit = mem_allocations() - before >= n;
+            mem_fail_at(0, false);
+            refused += s.refused;
+            s.t = NULL;
+            expect_ok(call_get(&s, WRITES - 1));
+            expect_status(HOLT_NOT_FOUND, call_get(&s, WRITES));
+            holt_value_free(&s.v);
+        }
+        assert_true(refused > 5);
+    }
+}
+
+/* The disk is full when the commit needs it: nothing is lost, and the commit succeeds once there is room. */
+static void a_commit_on_a_full_disk_can_be_repeated(void **state)
+{
+    enum { FULL_BYTES = 6 << 20 };
+    db_fixture *f = (db_fixture *)*state;
+    static char value[100000];
+    char key[16];
+    for (int kind = 0; kind < KINDS; kind++) {
+        holt_collection *c = filled(f, kind);
+        holt_txn *t = begin(f->db, 0);
+        put_in(c, t, "mine", "kept");
+        sim_set_disk_bytes_max(f->os, FULL_BYTES);
+        holt_status rc = HOLT_OK;
+        for (int i = 0; rc == HOLT_OK; i++) {
+            snprintf(key, sizeof key, "k%06d", i);
+            rc = holt_put(c, NULL, holt_str(key), holt_bytes(value, sizeof value));
+            assert_true(i < 1000);
+        }
+        expect_status(HOLT_NO_SPACE, rc);
+        expect_ok(holt_put(c, t, holt_str("large"), holt_bytes(value, sizeof value)));
+        expect_status(HOLT_NO_SPACE, holt_commit(t));
+        expect_get(c, t, "mine", "kept");
+        expect_get(c, NULL, "mine", NULL);
+        sim_set_disk_bytes_max(f->os, 0);
+        for (rc = HOLT_NO_SPACE; rc == HOLT_NO_SPACE; os_sleep(f->os, 1000000))
+            rc = holt_commit(t);
+        expect_ok(rc);
+        holt_rollback(t);
+        expect_get(c, NULL, "mine", "kept");
+        db_fixture_reopen(f);
+        expect_ok(holt_collection_open(f->db, kind ? "btree" : "lsm", &c));
+        expect_get(c, NULL, "mine", "kept");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TXN_TEST(a_failed_allocation_costs_only_the_call),
+        TXN_TEST(a_commit_on_a_full_disk_can_be_repeated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
