@@ -48,7 +48,8 @@ static inline size_t operation_size(const operation *o)
 {
     size_t size = 1 + varint_size(o->collection) + varint_size(o->key.size) + o->key.size;
     if (o->op == ENTRY_DELETE) return size;
-    return size + varint_size(o->value.size) + o->value.size + (o->op == ENTRY_PUT_UNTIL ? OPERATION_TIMES_SIZE : 0);
+    const size_t times = o->op == ENTRY_PUT_UNTIL ? OPERATION_TIMES_SIZE : 0;
+    return size + varint_size(o->value.size) + o->value.size + times;
 }
 
 /* Writes operation_size(o) bytes; returns the position after them. */

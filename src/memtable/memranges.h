@@ -12,8 +12,8 @@
  * boundaries.
  *
  * Cost         A range delete takes O(log n) time and memory, n being the boundaries of the tree: about 500
- *              bytes and the two keys. Finding an older tree takes O(log n) steps, n being the newer ones: each
- *              tree has a pointer to the one before it and one that leads further back (E. W. Myers, An
+ *              bytes and the two keys. Finding an older tree takes O(log n) steps, n being the newer ones:
+ *              each tree has a pointer to the one before it and one that leads further back (E. W. Myers, An
  *              applicative random-access stack, 1983).
  * Concurrency  one writer, any number of readers, which take no locks: all they can reach is constant but the
  *              head of the list.
@@ -30,8 +30,8 @@ typedef struct memranges {
     _Atomic(const memranges_tree *) newest; /* released by the writer, acquired by readers; NULL: none */
 } memranges;
 
-/* From `lower` up to, but not including, `upper`, the newest range delete is `seqno`; 0: none. {NULL, 0}: there
- * is no boundary on that side. */
+/* From `lower` up to, but not including, `upper`, the newest range delete is `seqno`; 0: none. {NULL, 0}:
+ * there is no boundary on that side. */
 typedef struct memranges_fragment {
     slice lower, upper;
     uint64_t seqno;

@@ -54,9 +54,9 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
  * in which they were inserted. Writer only. */
 void memtable_abort(memtable *m, memtable_record *record);
 
-/* Returns the newest version at or below `seqno`. false: there is none. A range delete is a tombstone of every
- * key in its range, of which out->key is the caller's. Otherwise the slices in *out remain valid while the
- * memtable is held. Their data is never NULL. */
+/* Returns the newest version at or below `seqno`. false: there is none. A range delete is a tombstone of
+ * every key in its range, of which out->key is the caller's. Otherwise the slices in *out remain valid while
+ * the memtable is held. Their data is never NULL. */
 bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, memtable_entry *out);
 
 /* The seqno of the newest version of a key, or of a range delete that covers it, visible or not; 0: there is
@@ -69,9 +69,9 @@ typedef struct memtable_range {
     bool includes_upper;
 } memtable_range;
 
-/* Whether the range has a version, or a part of a deleted range, that is newer than `seqno`. Takes note of every version that is published and, on
- * the writer's thread, of all others that are not aborted. Cheap where the collection, or a leaf, has nothing
- * that new. Any thread. */
+/* Whether the range has a version, or a part of a deleted range, that is newer than `seqno`. Takes note of
+ * every version that is published and, on the writer's thread, of all others that are not aborted. Cheap
+ * where the collection, or a leaf, has nothing that new. Any thread. */
 bool memtable_changed_since(memtable *m, uint32_t collection, const memtable_range *range, uint64_t seqno);
 
 /* Lists the collections that have entries, even if all of them are aborted, by ascending id. The caller frees
@@ -84,8 +84,8 @@ uint64_t memtable_collection_entries(memtable *m, uint32_t collection);
 /* Opens an iterator over one collection as of `seqno`, which must be visible (or the memtable sealed). It
  * shows the newest version of each key, tombstones included, if its seqno is above `after`, which hides what
  * a clear of the collection at that seqno has removed (0: show all). It hides range deletes in the same way;
- * those that it shows are deleted gaps (base/iterator.h, Deleted ranges). Keys outside [lower, upper) ({NULL, 0}:
- * open) are neither shown nor read; the bounds' bytes are borrowed for the lifetime of the iterator. The
+ * those that it shows are deleted gaps (base/iterator.h, Deleted ranges). Keys outside [lower, upper)
+ * ({NULL, 0}: open) are neither shown nor read; the bounds' bytes are borrowed for the lifetime of the iterator. The
  * iterator holds no reference: the caller must keep the memtable. It copies the slots of its current leaf, so
  * it never blocks the writer; keys and values remain valid while the memtable is held. */
 typedef struct memtable_iterator_options {

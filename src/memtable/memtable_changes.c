@@ -1,8 +1,8 @@
 /* memtable_changes.c -- whether a range of keys has changed since a moment: for the conflict checks of
  * transactions that have scanned it.
  *
- * Leaves into which nothing newer was ever inserted are passed over. The others are copied, one at a time, and
- * their records read.
+ * Leaves into which nothing newer was ever inserted are passed over. The others are copied, one at a time,
+ * and their records read.
  */
 #include "memtable/memtable_internal.h"
 

@@ -75,7 +75,7 @@ static void show_boundary(memtable_gaps *g)
     g->base.gap_after = begins;
 }
 
-/* There are no more entries in the direction of the move; the rest of the range is in the current fragment. */
+/* There is no more in the direction of the move: the rest of the range is in the current fragment. */
 static void show_end(memtable_gaps *g, bool backward)
 {
     const bool deleted = is_deleted(g, &g->at);

@@ -97,8 +97,8 @@ static bool all_is_hidden(const memtable_iterator *m)
     return !m->map || memmap_newest(m->map) <= m->after;
 }
 
-/* Passes over leaves from the fence on; returns the fence of the next leaf to read. NULL: there is none within
- * the range. */
+/* Passes over leaves from the fence on; returns the fence of the next leaf to read. NULL: there is none
+ * within the range. */
 static const memtable_record *pass_leaves(memtable_iterator *m, const memmap_pass *pass,
                                           const memtable_record *fence)
 {
@@ -107,8 +107,8 @@ static const memtable_record *pass_leaves(memtable_iterator *m, const memmap_pas
     return fence && iterator_past(record_key(fence), pass->backward, end) ? NULL : fence;
 }
 
-/* The fence of the next leaf to read; NULL: there is none within the range. Where `after` hides this leaf, it is
- * likely to hide its neighbours too. */
+/* The fence of the next leaf to read; NULL: there is none within the range. Where `after` hides this leaf, it
+ * is likely to hide its neighbours too. */
 static const memtable_record *next_visible_fence(memtable_iterator *m, bool backward)
 {
     const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
@@ -275,8 +275,8 @@ static bool skip_in_leaf_backward(memtable_iterator *m, uint32_t end, slice limi
     return false;
 }
 
-/* Like next_visible_fence, while tombstones are skipped. Where this leaf holds only tombstones, its neighbours
- * are likely to hold only tombstones too. */
+/* Like next_visible_fence, while tombstones are skipped. Where this leaf holds only tombstones, its
+ * neighbours are likely to hold only tombstones too. */
 static const memtable_record *next_fence(memtable_iterator *m, bool backward, slice limit)
 {
     const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;

@@ -124,7 +124,7 @@ static void check_settled(db_fixture *f, holt_collection *c)
     }
 }
 
-/* Whatever was flushed or merged before or after the range delete, and whoever still reads the older state. */
+/* Whatever was flushed or merged before or after the range delete, and while a snapshot needs the keys. */
 static void range_stays_deleted_wherever_its_keys_are(void **state)
 {
     for_each_kind(state, check_settled);

@@ -1,5 +1,5 @@
-/* test_tombstones.c -- cursors among deleted keys and ranges: they find what is left, and read no more than they
- * must.
+/* test_tombstones.c -- cursors among deleted keys and ranges: they find what is left, and read no more than
+ * they must.
  *
  * Rows of tombstones are in the memtable, in sealed ones and in runs, over entries that they hide and over
  * none. How a cursor skips them depends on all of that, on the snapshot and on the bounds.

@@ -1,5 +1,5 @@
-/* write.c -- holt_put, holt_put_with, holt_add, holt_expire, holt_delete and holt_delete_range: a commit of its
- * own, or part of a transaction. */
+/* write.c -- holt_put, holt_put_with, holt_add, holt_expire, holt_delete and holt_delete_range: a commit of
+ * its own, or part of a transaction. */
 #include "db/read/get.h"
 
 #include "db/args.h"

@@ -3,17 +3,17 @@
  * The operations are kept in the order in which they were written, as the bytes of the frame to be (log/
  * operation.h), so a commit copies them into the log as they are. The index serves the transaction's reads of
  * its own writes: a private memtable, in which the n-th operation has the seqno n, and a put the place of its
- * operation as its value. A range delete is a tombstone of every key in its range. So each key and each value is in memory once, apart from the index's copy of the
- * key.
+ * operation as its value. A range delete is a tombstone of every key in its range. So each key and each value
+ * is in memory once, apart from the index's copy of the key.
  *
  * The index is made when it is first needed: a lookup in a few operations is faster without one, and a
  * transaction that does not read its own writes never has one.
  *
- * Undoing      Savepoints cut the operations off at a former end. Their records in the index are aborted, which
- *              costs time in proportion to what is undone. When most of the index is aborted it is discarded
- *              (to be made again on demand), so that memory stays in proportion to the operations.
- * Iterators    write_set_iterator_open. An iterator shows what the set had when it was last positioned: after a
- *              later write (changes) it must be positioned again, and after an undo or a range delete
+ * Undoing      Savepoints cut the operations off at a former end. Their records in the index are aborted,
+ *              which costs time in proportion to what is undone. When most of the index is aborted it is
+ *              discarded (to be made again on demand), so that memory stays in proportion to the operations.
+ * Iterators    write_set_iterator_open. An iterator shows what the set had when it was last positioned: after
+ *              a later write (changes) it must be positioned again, and after an undo or a range delete
  *              (undos) opened again.
  * Concurrency  one thread; the commit leader reads the operations while their owner waits for it.
  */

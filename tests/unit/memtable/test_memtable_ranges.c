@@ -1,7 +1,7 @@
 /* test_memtable_ranges.c -- range deletes in a memtable, compared with a plain list of all that was inserted.
  *
- * Keys are places on a line. Place 0 is the empty key; entries are at even places, and range deletes begin and
- * end at any. So what lies between two neighbouring places has the state of the lower one.
+ * Keys are places on a line. Place 0 is the empty key; entries are at even places, and range deletes begin
+ * and end at any. So what lies between two neighbouring places has the state of the lower one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -295,9 +295,9 @@ static void check_all(history *h)
     check_changes(h);
 }
 
-/* Fragments that are cut wrongly, inherit the wrong seqno at a new boundary, lose a boundary between two nodes,
- * or are those of another moment; aborts that leave something; iterators that miss a boundary, show what is
- * hidden, or have the wrong gaps after a turn, a seek or at a bound. */
+/* Fragments that are cut wrongly, inherit the wrong seqno at a new boundary, lose a boundary between two
+ * nodes, or are those of another moment; aborts that leave something; iterators that miss a boundary, show
+ * what is hidden, or have the wrong gaps after a turn, a seek or at a bound. */
 static void range_deletes_are_a_list_of_inserts(void **state)
 {
     history h = {.inserts = calloc(INSERTS_MAX, sizeof(insert))};
@@ -370,7 +370,7 @@ static void overlapping_range_deletes_stay_cheap(void **state)
     memtable_unref(m);
 }
 
-/* Many small ones, side by side or apart: the tree of boundaries grows, and so do the paths that are copied. */
+/* Many small ones, side by side or apart: the tree of boundaries grows, and so do the copied paths. */
 static void many_fragments_are_found_again(void **state)
 {
     enum { DELETES = 20000 };

@@ -126,8 +126,8 @@ static holt_status write_entry(const flush *f, bool gaps)
     return tree_builder_add(f->builder, in->key, op, value, in->expires_at_ms);
 }
 
-/* What has expired becomes a tombstone. Tombstones are written even if the collection has no older runs, where
- * they hide nothing; that is rare. */
+/* What has expired becomes a tombstone. Tombstones are written even if the collection has no older runs,
+ * where they hide nothing; that is rare. */
 holt_status flush_write_run(flush *f, size_t *left, bool *done)
 {
     iterator *in = f->input;
