@@ -114,6 +114,7 @@ void *mem_large_alloc(size_t size)
 
 void *mem_large_realloc(void *memory, size_t size_before, size_t size)
 {
+    if (!is_mapped(size_before) && !is_mapped(size)) return mem_realloc(memory, size);
     if (memory && is_mapped(size_before) && is_mapped(size)) {
         return may_allocate(size) ? pages_remap(memory, size_before, size) : NULL;
     }

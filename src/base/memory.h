@@ -26,7 +26,8 @@ void  mem_free(void *memory);                           /* accepts NULL */
  * From 2 MiB on they consist of huge pages where the system grants them. */
 enum { MEM_LARGE_BYTES = 256 << 10 };
 void *mem_large_alloc(size_t size); /* aligned for anything, a cache line included */
-void *mem_large_realloc(void *memory, size_t size_before, size_t size); /* a failure keeps the old block */
+/* Aligned as by malloc(). A failure keeps the old block. */
+void *mem_large_realloc(void *memory, size_t size_before, size_t size);
 void  mem_large_free(void *memory, size_t size);                        /* accepts NULL */
 
 /* Whether a sanitizer watches the use of memory: then freed memory should not be kept for reuse. */

@@ -214,6 +214,61 @@ static void batch_step(life *l, uint64_t i)
     holt_rollback(t);
 }
 
+/* The transaction sees what it wrote, and what a savepoint undid is gone. */
+static holt_status use_transaction(life *l, holt_txn *t, uint64_t i, const model_write writes[6])
+{
+    uint32_t id = 0;
+    char buffer[16];
+    holt_value v = HOLT_VALUE_INIT;
+    holt_status rc = holt_savepoint(t, &id);
+    if (rc == HOLT_OK) rc = holt_delete(l->c, t, writes[2].key);
+    if (rc == HOLT_OK) rc = holt_put(l->c, t, key_of(i + 9, buffer), holt_str("an error"));
+    if (id) {
+        holt_status back = holt_rollback_to(t, id);
+        if (rc == HOLT_OK) rc = back;
+    }
+    if (rc == HOLT_OK) rc = holt_get(l->c, t, writes[2].key, &v);
+    if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && !model_value_is(writes[2].value, slice_of(v.data, v.size))))
+        verdict_fail(l->verdict, "a transaction does not see what it wrote");
+    holt_value_free(&v);
+    return rc;
+}
+
+static holt_status scan_transaction(life *l, holt_txn *t)
+{
+    holt_cursor *c = NULL;
+    size_t forward = 0, backward = 0;
+    holt_status rc = holt_cursor_open(l->c, t, NULL, &c);
+    if (rc != HOLT_OK) return rc;
+    while (holt_cursor_next(c))
+        forward++;
+    rc = holt_cursor_status(c);
+    while (rc == HOLT_OK && holt_cursor_prev(c))
+        backward++;
+    holt_status closed = holt_cursor_close(c);
+    if (rc == HOLT_OK && closed == HOLT_OK && forward != backward)
+        verdict_fail(l->verdict, "a scan in a transaction shows %zu entries, and back %zu", forward,
+                     backward);
+    return rc == HOLT_OK ? closed : rc;
+}
+
+static void transaction_step(life *l, uint64_t i)
+{
+    holt_txn_options o = {.flags = i % 8 < 4 ? HOLT_TXN_SERIALIZABLE : 0};
+    model_write writes[6];
+    char keys[6][16];
+    holt_txn *t = NULL;
+    if (!succeeded(l, holt_begin(l->db, &o, &t), "holt_begin")) return;
+    holt_status rc = fill_batch(l, t, i, writes, keys);
+    if (rc == HOLT_OK) rc = use_transaction(l, t, i, writes);
+    if (rc == HOLT_OK) rc = scan_transaction(l, t);
+    if (succeeded(l, rc, "use of a transaction")) {
+        model_commit(l->model, writes, 6);
+        committed(l, holt_commit(t), "holt_commit");
+    }
+    holt_rollback(t);
+}
+
 static void get_step(life *l, uint64_t i)
 {
     char buffer[16];
@@ -293,8 +348,10 @@ static void step(life *l, uint64_t i)
     uint64_t kind = i % 12;
     if (i == STEPS / 2)
         clear_step(l);
-    else if (kind < 4)
+    else if (kind < 3)
         put_step(l, i);
+    else if (kind == 3)
+        transaction_step(l, i);
     else if (kind == 4 && i / 12 % 2)
         delete_range_step(l, i);
     else if (kind == 4)

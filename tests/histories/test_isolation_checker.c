@@ -323,7 +323,7 @@ static bool write_serial(iso_history *h, rng *r, uint32_t wrong)
     for (int k = 0; k < KEYS; k++)
         now[k] = before[k] = ISO_ABSENT;
     for (uint32_t id = 0; id < SERIAL; id++) {
-        iso_span span = {++time, ++time};
+        iso_span span = {time + 1, time + 2};
         iso_txn *t = iso_begin(h, id, ISO_SERIALIZABLE, span);
         for (uint64_t i = 1 + rng_below(r, READS_MAX); i > 0; i--) {
             uint64_t k = rng_below(r, KEYS);
@@ -339,8 +339,8 @@ static bool write_serial(iso_history *h, rng *r, uint32_t wrong)
             else
                 iso_put(t, k, span);
         }
-        iso_end(t, ISO_COMMITTED, (iso_span){time + 1, time + 2});
-        time += 2;
+        iso_end(t, ISO_COMMITTED, (iso_span){time + 3, time + 4});
+        time += 4;
     }
     return spoilt;
 }

@@ -65,8 +65,18 @@ static const struct step_kind {
     {reopen, 1, 2},
     {let_time_pass, 2, 4},
     {pass_epoch, 1, 2},
+    /* of read-write transactions */
+    {history_txn_begin, 4, 3},
+    {history_txn_write, 10, 6},
+    {history_txn_write_if, 2, 1},
+    {history_txn_add, 1, 1},
+    {history_txn_get, 6, 1},
+    {history_txn_walk, 8, 1},
+    {history_txn_savepoint, 2, 1},
+    {history_txn_rollback_to, 1, 1},
+    {history_txn_end, 3, 3},
 };
-enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds };
+enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds, TXN_STEP_KINDS = 9 /* the last ones */ };
 
 /* ---------------------------------------------------------------- the trail */
 
@@ -194,6 +204,8 @@ bool history_close_all(history *h)
         if (h->snapshots[i].txn && !history_end_snapshot(h, i)) return false;
     for (size_t i = 0; i < BATCHES_MAX; i++)
         history_batch_abandon(&h->batches[i]);
+    for (size_t i = 0; i < TXNS_MAX; i++)
+        if (!history_txn_abandon(h, &h->txns[i])) return false;
     return true;
 }
 
@@ -206,6 +218,8 @@ static bool anything_open(const history *h)
         open |= h->snapshots[i].txn != NULL;
     for (size_t i = 0; i < BATCHES_MAX; i++)
         open |= h->batches[i].txn != NULL;
+    for (size_t i = 0; i < TXNS_MAX; i++)
+        open |= h->txns[i].txn != NULL;
     return open;
 }
 
@@ -317,7 +331,7 @@ history *history_create(const history_options *options, verdict *v)
     h->options = *options;
     h->verdict = v;
     rng_seed(&h->rng, options->seed);
-    key_space_init(&h->keys, &h->rng, options->small ? 80 : 400);
+    key_space_init(&h->keys, &h->rng, options->transactions ? 60 : options->small ? 80 : 400);
     h->model = model_create(options->kinds[0]);
     h->value = (uint8_t *)must_alloc(VALUE_LIMIT);
     h->born_ms = os_time_ms(options->platform);
@@ -332,6 +346,9 @@ bool history_start(history *h)
 
 static unsigned chance_of(const history *h, size_t kind)
 {
+    if (h->options.transactions)
+        return kind + TXN_STEP_KINDS >= STEP_KINDS ? 4 * step_kinds[kind].chance
+                                                   : (step_kinds[kind].chance + 2) / 3;
     return h->options.small ? step_kinds[kind].chance_small : step_kinds[kind].chance;
 }
 
@@ -371,6 +388,8 @@ void history_destroy(history *h)
     if (!h) return;
     for (size_t i = 0; i < BATCHES_MAX; i++)
         free(h->batches[i].writes);
+    for (size_t i = 0; i < TXNS_MAX; i++)
+        free(h->txns[i].own.writes);
     key_space_deinit(&h->keys);
     model_destroy(h->model);
     holt_value_free(&h->got);

@@ -30,7 +30,10 @@ bool history_clear(history *h)
     if (!rng_chance(&h->rng, 2)) return true;
     history_note(h, "clear %zu", c);
     model_clear(h->model, c);
-    return history_committed(h, holt_collection_clear(h->handles[c]), HOLT_COMMIT, "holt_collection_clear");
+    holt_status rc = holt_collection_clear(h->handles[c]);
+    if (!history_committed(h, rc, HOLT_COMMIT, "holt_collection_clear")) return false;
+    h->cleared[c] = model_now(h->model);
+    return true;
 }
 
 /* ---------------------------------------------------------------- create */
@@ -116,7 +119,7 @@ bool history_drop(history *h)
     holt_status rc = holt_collection_drop(h->db, name);
     if (!history_committed(h, rc, HOLT_COMMIT, "holt_collection_drop")) return false;
     h->handles[number] = NULL;
-    bool good = check_handle(h, c) && check_walks(h, number);
+    bool good = check_handle(h, c) && check_walks(h, number) && history_txn_check_dropped(h, number);
     holt_collection_close(c);
     return good;
 }

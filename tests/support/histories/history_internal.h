@@ -12,6 +12,9 @@ enum {
     SNAPSHOTS_MAX = 4,
     WALKS_MAX = 6,
     BATCHES_MAX = 3,
+    TXNS_MAX = 3,
+    TXN_WALKS_MAX = 2,
+    SAVEPOINTS_MAX = 8,
     TRAIL_LINES = 16,
     TRAIL_BYTES = 120,
     VALUE_LIMIT = 300 * 1024,
@@ -40,6 +43,31 @@ typedef struct batch {
     size_t count, capacity;
 } batch;
 
+typedef struct txn_savepoint {
+    uint32_t id;
+    size_t count; /* of writes */
+} txn_savepoint;
+
+/* Which keys of a collection a transaction has read: a flag for each of the key space. */
+typedef struct txn_reads {
+    bool any;
+    uint8_t *keys; /* NULL: none */
+} txn_reads;
+
+/* A read-write transaction (history_txn.c). */
+typedef struct rw_txn {
+    holt_txn *txn; /* NULL: free */
+    uint32_t flags, durability;
+    moment at;
+    weight since;
+    walker_overlay own; /* its writes */
+    uint64_t bytes;     /* written, also what was rolled back */
+    txn_savepoint savepoints[SAVEPOINTS_MAX];
+    size_t savepoint_count;
+    txn_reads reads[COLLECTIONS_MAX];
+    walker walks[TXN_WALKS_MAX]; /* .cursor NULL: free */
+} rw_txn;
+
 struct history {
     history_options options;
     verdict *verdict;
@@ -59,6 +87,8 @@ struct history {
     snapshot snapshots[SNAPSHOTS_MAX];
     walk walks[WALKS_MAX];
     batch batches[BATCHES_MAX];
+    rw_txn txns[TXNS_MAX];
+    moment cleared[COLLECTIONS_MAX]; /* when each was cleared last */
 
     uint8_t *value; /* VALUE_LIMIT bytes, for the value being written */
     holt_value got;
@@ -106,6 +136,7 @@ bool history_reopen(history *h);
 bool history_put(history *h);
 bool history_delete(history *h);
 bool history_delete_range(history *h);
+void history_make_range(history *h, model_write *w);
 bool history_put_if_absent(history *h);
 bool history_put_if_present(history *h);
 bool history_put_if_version(history *h);
@@ -118,6 +149,21 @@ bool history_flush(history *h);
 bool history_compact(history *h);
 bool history_sync(history *h);
 void history_batch_abandon(batch *b);
+
+/* history_txn.c */
+bool history_txn_begin(history *h);
+bool history_txn_write(history *h);
+bool history_txn_write_if(history *h);
+bool history_txn_add(history *h);
+bool history_txn_get(history *h);
+bool history_txn_walk(history *h);
+bool history_txn_savepoint(history *h);
+bool history_txn_rollback_to(history *h);
+bool history_txn_end(history *h);
+/* Closes its cursors and rolls it back, if it is open. */
+bool history_txn_abandon(history *h, rw_txn *t);
+/* The collection was dropped: the cursors on it must say so. */
+bool history_txn_check_dropped(history *h, size_t collection);
 
 /* history_collections.c */
 bool history_clear(history *h);

@@ -119,8 +119,11 @@ static slice any_bound(history *h, uint8_t *buffer)
     return key_space_near(&h->keys, &h->rng, buffer);
 }
 
+/* In a snapshot that turns out to be revoked, or now. */
 static bool open_walk(history *h, walk *w, size_t collection, int of)
 {
+    verdict trial = VERDICT_INIT;
+    holt_error e;
     uint8_t buffers[3][KEY_BYTES_MAX + 1];
     walker_range range = {any_bound(h, buffers[0]), any_bound(h, buffers[1]), any_bound(h, buffers[2]),
                           rng_chance(&h->rng, 5)};
@@ -130,10 +133,13 @@ static bool open_walk(history *h, walk *w, size_t collection, int of)
     w->since = of < 0 ? h->weight : h->snapshots[of].since;
     moment at = of < 0 ? now(h) : h->snapshots[of].at;
     holt_txn *t = of < 0 ? NULL : h->snapshots[of].txn;
-    bool good =
-        walker_open(&w->walker, h->handles[collection], t, &range, h->model, collection, at, h->verdict);
+    bool good = walker_open(&w->walker, h->handles[collection], t, &range, h->model, collection, at, &trial);
     memset(buffers, 0xee, sizeof buffers); /* bounds are copied */
-    return good;
+    if (good) return true;
+    holt_error_get(&e, sizeof e);
+    if (of < 0 || e.status != HOLT_BUSY || !history_revocable(h, w->since))
+        return verdict_fail(h->verdict, "%s", trial.text);
+    return history_end_snapshot(h, (size_t)of) && open_walk(h, w, collection, -1);
 }
 
 /* A step that fails because the snapshot was revoked for memory does not count. */

@@ -24,7 +24,7 @@ static slice any_value(history *h)
 }
 
 /* Makes the write a delete of a range that begins with its key: mostly of a few keys. */
-static void make_range(history *h, model_write *w)
+void history_make_range(history *h, model_write *w)
 {
     w->range = true;
     if (w->key.size == 0) w->key = slice_of("", 0); /* not an open bound */
@@ -40,7 +40,7 @@ static model_write any_write(history *h, slice *bytes)
 {
     model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
     *bytes = slice_of("", 0);
-    if (rng_chance(&h->rng, 12)) make_range(h, &w);
+    if (rng_chance(&h->rng, 12)) history_make_range(h, &w);
     if (w.range || rng_chance(&h->rng, 4)) return w;
     *bytes = any_value(h);
     w.value = model_value_of(*bytes);
@@ -97,7 +97,7 @@ bool history_delete(history *h)
 bool history_delete_range(history *h)
 {
     model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
-    make_range(h, &w);
+    history_make_range(h, &w);
     note_write(h, "delete a range", &w);
     weigh(h, &w);
     model_commit(h->model, &w, 1);

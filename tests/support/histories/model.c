@@ -7,6 +7,7 @@
 typedef struct version {
     moment at;
     model_value value;
+    bool expired; /* its time came: nobody wrote it */
 } version;
 
 typedef struct model_key {
@@ -14,6 +15,11 @@ typedef struct model_key {
     version *versions; /* by moment */
     size_t count, capacity;
 } model_key;
+
+typedef struct range_delete {
+    moment at;
+    model_write write; /* its bytes are the range_delete's */
+} range_delete;
 
 typedef struct name_span {
     moment from;
@@ -27,6 +33,8 @@ typedef struct collection {
     model_key *keys; /* sorted */
     size_t key_count, key_capacity;
     uint64_t sum; /* of fingerprint_entry over what is there now */
+    range_delete *ranges; /* by moment */
+    size_t range_count, range_capacity;
 } collection;
 
 struct model {
@@ -113,6 +121,13 @@ model *model_create(uint32_t default_kind)
     return m;
 }
 
+static void forget_range(collection *c)
+{
+    const range_delete *r = &c->ranges[--c->range_count];
+    free((void *)(uintptr_t)r->write.key.data);
+    free((void *)(uintptr_t)r->write.end.data);
+}
+
 static void collection_deinit(collection *c)
 {
     for (size_t i = 0; i < c->name_count; i++)
@@ -121,6 +136,9 @@ static void collection_deinit(collection *c)
         free((void *)(uintptr_t)c->keys[i].key.data);
         free(c->keys[i].versions);
     }
+    while (c->range_count > 0)
+        forget_range(c);
+    free(c->ranges);
     free(c->names);
     free(c->keys);
 }
@@ -199,13 +217,34 @@ static void set_value(model *m, collection *c, model_key *k, model_value value)
         k->versions[k->count++].at = at;
     }
     k->versions[k->count - 1].value = value;
+    k->versions[k->count - 1].expired = false;
     count_in(c, k->key, value);
 }
 
 /* ---------------------------------------------------------------- commits */
 
+bool model_write_covers(const model_write *w, size_t number, slice key)
+{
+    if (w->collection != number) return false;
+    if (!w->range) return slice_equal(w->key, key);
+    return slice_compare(w->key, key) <= 0 && (slice_is_open(w->end) || slice_compare(key, w->end) < 0);
+}
+
+static slice copy_of(slice s)
+{
+    if (slice_is_open(s)) return s;
+    void *copy = must_alloc(s.size + 1);
+    bytes_copy(copy, s.data, s.size);
+    return slice_of(copy, s.size);
+}
+
 static void delete_range(model *m, collection *c, const model_write *w)
 {
+    c->ranges = (range_delete *)must_grow(c->ranges, c->range_count, &c->range_capacity, sizeof *c->ranges);
+    range_delete *r = &c->ranges[c->range_count++];
+    *r = (range_delete){m->now + 1, *w};
+    r->write.key = copy_of(w->key);
+    r->write.end = copy_of(w->end);
     size_t end = slice_is_open(w->end) ? c->key_count : lower_bound(c, w->end);
     for (size_t i = lower_bound(c, w->key); i < end; i++)
         if (value_at(&c->keys[i], m->now + 1).present) set_value(m, c, &c->keys[i], w->value);
@@ -239,7 +278,9 @@ moment model_expire(model *m, uint64_t time_ms)
         collection *c = &m->collections[n];
         for (size_t i = 0; i < c->key_count; i++) {
             model_value v = value_at(&c->keys[i], m->now);
-            if (v.present && v.expires && v.expires <= time_ms) set_value(m, c, &c->keys[i], absent);
+            if (!v.present || !v.expires || v.expires > time_ms) continue;
+            set_value(m, c, &c->keys[i], absent);
+            c->keys[i].versions[c->keys[i].count - 1].expired = true;
         }
     }
     return seal(m);
@@ -265,6 +306,8 @@ moment model_collection_rename(model *m, size_t number, const char *name)
 
 static void undo_collection(collection *c, moment at)
 {
+    while (c->range_count > 0 && c->ranges[c->range_count - 1].at == at)
+        forget_range(c);
     for (size_t i = 0; i < c->key_count; i++) {
         model_key *k = &c->keys[i];
         if (k->count == 0 || k->versions[k->count - 1].at != at) continue;
@@ -329,6 +372,26 @@ model_value model_get(const model *m, size_t number, moment at, slice key)
     if (i < c->key_count && slice_equal(c->keys[i].key, key)) return value_at(&c->keys[i], at);
     model_value absent = {0};
     return absent;
+}
+
+bool model_ranges_since(const model *m, size_t number, moment at)
+{
+    const collection *c = &m->collections[number];
+    return c->range_count > 0 && c->ranges[c->range_count - 1].at > at;
+}
+
+bool model_written_since(const model *m, size_t number, moment at, slice key)
+{
+    const collection *c = &m->collections[number];
+    for (size_t r = c->range_count; r > 0 && c->ranges[r - 1].at > at; r--)
+        if (model_write_covers(&c->ranges[r - 1].write, number, key)) return true;
+    size_t i = lower_bound(c, key);
+    if (i == c->key_count || !slice_equal(c->keys[i].key, key)) return false;
+    const model_key *k = &c->keys[i];
+    size_t last = k->count;
+    while (last > 0 && k->versions[last - 1].expired)
+        last--;
+    return last > 0 && k->versions[last - 1].at > at;
 }
 
 size_t model_keys(const model *m, size_t number)

@@ -46,6 +46,8 @@ typedef struct model_write {
     slice end;  /* {NULL, 0}: without an end */
 } model_write;
 
+bool model_write_covers(const model_write *w, size_t collection, slice key);
+
 model *model_create(uint32_t default_kind);
 void   model_destroy(model *m);
 moment model_now(const model *m);
@@ -65,6 +67,11 @@ const char *model_name(const model *m, size_t collection, moment at);
 uint32_t    model_kind(const model *m, size_t collection);
 bool        model_find(const model *m, const char *name, moment at, size_t *collection);
 size_t      model_count(const model *m, moment at); /* collections that are there */
+
+/* Whether a commit after that moment wrote the key; a clear writes the keys that have a value. */
+bool model_written_since(const model *m, size_t collection, moment at, slice key);
+/* Whether any range was deleted since. */
+bool model_ranges_since(const model *m, size_t collection, moment at);
 
 /* Contents. The keys ever written to a collection, in order; whether the i-th has a value at that moment is
  * in entry->value. */

@@ -54,33 +54,77 @@ static bool in_range(const walker_range *r, slice key)
     return slice_is_open(r->prefix) || slice_has_prefix(key, r->prefix);
 }
 
+bool walker_covers(const walker *w, slice key)
+{
+    return in_range(&w->range, key);
+}
+
+model_value walker_value(const model *m, const walker_overlay *overlay, size_t collection, moment at,
+                         slice key)
+{
+    for (size_t i = overlay ? overlay->count : 0; i > 0; i--) {
+        const model_write *own = &overlay->writes[i - 1];
+        if (model_write_covers(own, collection, key)) return own->value;
+    }
+    return model_get(m, collection, at, key);
+}
+
+/* A search for the nearest entry of the range. */
+typedef struct nearest {
+    const walker *walker;
+    const slice *from; /* NULL: the end of the range */
+    bool inclusive, forward;
+    bool found;
+    slice key;
+} nearest;
+
+/* Whether `key` is nearer than what has been found, and neither before `from` nor outside the range. */
+static bool is_nearer(const nearest *n, slice key)
+{
+    int sign = n->forward ? 1 : -1;
+    int order = n->from ? sign * slice_compare(key, *n->from) : 1;
+    if (order < 0 || (order == 0 && !n->inclusive) || !in_range(&n->walker->range, key)) return false;
+    return !n->found || sign * slice_compare(key, n->key) < 0;
+}
+
+static void consider(nearest *n, slice key, bool present)
+{
+    if (!present || !is_nearer(n, key)) return;
+    n->found = true;
+    n->key = key;
+}
+
+static bool find_nearest(nearest *n, slice *found)
+{
+    const walker *w = n->walker;
+    const walker_overlay *o = w->overlay;
+    size_t count = model_keys(w->model, w->collection);
+    for (size_t i = 0; i < count; i++) {
+        model_entry e = model_entry_at(w->model, w->collection, w->at, n->forward ? i : count - 1 - i);
+        if (o && is_nearer(n, e.key)) e.value = walker_value(w->model, o, w->collection, w->at, e.key);
+        consider(n, e.key, e.value.present);
+        if (n->found && !o) break;
+    }
+    for (size_t i = 0; o && i < o->count; i++)
+        if (o->writes[i].collection == w->collection && is_nearer(n, o->writes[i].key))
+            consider(n, o->writes[i].key,
+                     walker_value(w->model, o, w->collection, w->at, o->writes[i].key).present);
+    *found = n->key;
+    return n->found;
+}
+
 /* The least entry of the range that is >= `from` (> without `inclusive`); `from` NULL: the first. */
 static bool least(const walker *w, const slice *from, bool inclusive, slice *found)
 {
-    size_t count = model_keys(w->model, w->collection);
-    for (size_t i = 0; i < count; i++) {
-        model_entry e = model_entry_at(w->model, w->collection, w->at, i);
-        int order = from ? slice_compare(e.key, *from) : 1;
-        if (order < 0 || (order == 0 && !inclusive)) continue;
-        if (!e.value.present || !in_range(&w->range, e.key)) continue;
-        *found = e.key;
-        return true;
-    }
-    return false;
+    nearest n = {.walker = w, .from = from, .inclusive = inclusive, .forward = true};
+    return find_nearest(&n, found);
 }
 
 /* The greatest entry of the range that is <= `from` (< without `inclusive`); `from` NULL: the last. */
 static bool greatest(const walker *w, const slice *from, bool inclusive, slice *found)
 {
-    for (size_t i = model_keys(w->model, w->collection); i > 0; i--) {
-        model_entry e = model_entry_at(w->model, w->collection, w->at, i - 1);
-        int order = from ? slice_compare(e.key, *from) : -1;
-        if (order > 0 || (order == 0 && !inclusive)) continue;
-        if (!e.value.present || !in_range(&w->range, e.key)) continue;
-        *found = e.key;
-        return true;
-    }
-    return false;
+    nearest n = {.walker = w, .from = from, .inclusive = inclusive, .forward = false};
+    return find_nearest(&n, found);
 }
 
 static bool model_next(walker *w, slice *found)
@@ -187,7 +231,7 @@ static bool check_on_entry(walker *w, slice target, verdict *v)
     slice key = holt_cursor_key(w->cursor), value = holt_cursor_value(w->cursor);
     if (!holt_cursor_valid(w->cursor)) return say(w, target, "not valid on an entry", w->key, v);
     if (!key.data || !slice_equal(key, w->key)) return say(w, target, "wrong key", w->key, v);
-    model_value expected = model_get(w->model, w->collection, w->at, w->key);
+    model_value expected = walker_value(w->model, w->overlay, w->collection, w->at, w->key);
     if (holt_cursor_expires_at(w->cursor) != expected.expires)
         return say(w, target, "wrong expiry", w->key, v);
     if (w->range.keys_only)

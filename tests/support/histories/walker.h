@@ -27,9 +27,16 @@ typedef struct walker_range {
     bool keys_only;
 } walker_range;
 
+/* What a transaction has written so far: of the writes of one key the last one counts. */
+typedef struct walker_overlay {
+    model_write *writes; /* their keys stay in place */
+    size_t count, capacity;
+} walker_overlay;
+
 typedef struct walker {
     holt_cursor *cursor;
     const model *model;
+    const walker_overlay *overlay; /* over the model; NULL: none. It may change between moves */
     size_t collection;
     moment at;
     walker_range range; /* its bytes are the walker's */
@@ -38,7 +45,13 @@ typedef struct walker {
     char trail[64]; /* the last moves, a letter each, for messages */
 } walker;
 
-/* Opens the cursor, and with it the walker. t may be NULL. */
+/* What the transaction sees of a key. overlay may be NULL. */
+model_value walker_value(const model *m, const walker_overlay *overlay, size_t collection, moment at,
+                         slice key);
+/* Whether the key is in the range of the cursor. */
+bool walker_covers(const walker *w, slice key);
+
+/* Opens the cursor, and with it the walker, without overlay. t may be NULL. */
 bool walker_open(walker *w, holt_collection *c, holt_txn *t, const walker_range *range, const model *m,
                  size_t collection, moment at, verdict *v);
 /* Makes one move and compares everything that can be seen. `key` is for the seeks. */

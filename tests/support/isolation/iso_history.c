@@ -59,6 +59,11 @@ void iso_end(iso_txn *t, iso_outcome outcome, iso_span span)
     t->end = span;
 }
 
+void iso_begun_within(iso_txn *t, iso_span span)
+{
+    t->begin = span;
+}
+
 uint32_t iso_id(const iso_txn *t)
 {
     return t->id;
@@ -137,4 +142,12 @@ void iso_rollback_to(iso_txn *t, uint32_t id)
 void iso_order(iso_history *h, iso_key key, iso_version earlier, iso_version later)
 {
     add_hint(h, (order_hint){key, earlier, later});
+}
+
+uint64_t iso_committed(const iso_history *h)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < h->txn_count; i++)
+        count += h->txns[i]->outcome == ISO_COMMITTED;
+    return count;
 }

@@ -161,23 +161,25 @@ static bool is_late(const key_order *k, size_t candidate, const iso_txn *reader)
     return candidate > 0 && begun && begun < commit_asked(writer_of(k, candidate));
 }
 
-/* The only one that the read can have seen, NONE if there are several. Reads that break the rules of time are
- * explained by them only if nothing else explains them. */
+/* The only version without a value that the read can have seen, NONE if there are several. If it breaks the
+ * rules of time with each of them, it is that which breaks them least. */
 static uint32_t find_unseen(const key_order *k, const reading *r)
 {
     const iso_txn *reader = k->a->txns[r->node];
-    size_t all = 0, timely = 0, any = 0, one = 0;
+    size_t timely = 0, one = 0, stale = 0;
+    uint64_t newest = 0;
     if (k->doubtful_delete) return NONE;
     for (size_t i = 0; i < k->count; i++) {
-        if (!k->versions[i].dead || k->versions[i].node == r->node) continue;
-        all++;
-        any = i;
-        if (is_stale(k, i, reader) || is_late(k, i, reader)) continue;
-        timely++;
-        one = i;
+        if (!k->versions[i].dead || k->versions[i].node == r->node || is_late(k, i, reader)) continue;
+        if (!is_stale(k, i, reader)) {
+            timely++;
+            one = i;
+        } else if (i && commit_asked(writer_of(k, i)) >= newest) {
+            newest = commit_asked(writer_of(k, i));
+            stale = i;
+        }
     }
-    if (timely == 1) return k->first + (uint32_t)one;
-    return all == 1 || timely == 0 ? k->first + (uint32_t)any : NONE;
+    return timely > 1 ? NONE : k->first + (uint32_t)(timely ? one : stale);
 }
 
 static void resolve_absent(key_order *k)

@@ -79,6 +79,8 @@ void         iso_merge(iso_history *into, iso_history *from);
 /* Ids are unique in a history. The transaction lives as long as the history. */
 iso_txn *iso_begin(iso_history *h, uint32_t id, iso_level level, iso_span span);
 void     iso_end(iso_txn *t, iso_outcome outcome, iso_span span);
+/* For a call that is a transaction: it began somewhere in the span. */
+void     iso_begun_within(iso_txn *t, iso_span span);
 uint32_t iso_id(const iso_txn *t);
 
 /* Operations, in their order; those that failed are not recorded. iso_next() is the version that a write
@@ -92,6 +94,8 @@ void        iso_range(iso_txn *t, iso_key begin, iso_key end, const iso_item *se
                       iso_span span);
 void        iso_savepoint(iso_txn *t, uint32_t id);
 void        iso_rollback_to(iso_txn *t, uint32_t id);
+
+uint64_t iso_committed(const iso_history *h); /* transactions that were acknowledged */
 
 /* A value says that `earlier` was replaced by `later`. */
 void iso_order(iso_history *h, iso_key key, iso_version earlier, iso_version later);

@@ -50,7 +50,7 @@ struct iso_history {
 
 /* ---------------------------------------------------------------- what the check makes of it */
 
-enum { NONE = UINT32_MAX };
+#define NONE UINT32_MAX
 
 /* A committed version: the last of its transaction. */
 typedef struct version {

@@ -6,6 +6,7 @@
 #include "support/must.h"
 #include "support/stress/disturb.h"
 #include "support/stress/stress_race.h"
+#include "support/stress/stress_txn.h"
 
 typedef struct actor {
     stress_world *w;
@@ -120,16 +121,13 @@ static holt_put_options any_condition(actor *a, slot_write w, bool holds)
     return (holt_put_options){0}; /* a fault */
 }
 
-/* Deletes a key by itself, or as a range without other keys. */
-static holt_status delete_slot(actor *a, holt_txn *t, slot_write w)
+holt_status stress_delete(holt_collection *c, holt_txn *t, holt_slice key, bool as_range)
 {
-    char key[STRESS_KEY_BYTES + 1];
-    holt_slice k = stress_key(a->number, w.slot, key);
-    if (rng_chance(&a->rng, 2)) return holt_delete(a->handles[w.place], t, k);
     char end[STRESS_KEY_BYTES + 1];
-    bytes_copy(end, k.data, k.size);
-    end[k.size] = 0;
-    return holt_delete_range(a->handles[w.place], t, k, holt_bytes(end, k.size + 1));
+    if (!as_range) return holt_delete(c, t, key);
+    bytes_copy(end, key.data, key.size);
+    end[key.size] = 0;
+    return holt_delete_range(c, t, key, holt_bytes(end, key.size + 1));
 }
 
 /* Puts or deletes a key as a commit of its own; often under a condition that holds. */
@@ -139,7 +137,7 @@ static holt_status write_alone(actor *a, slot_write w, uint32_t n)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_put_options o = {0};
     holt_slice k = stress_key(a->number, w.slot, key);
-    if (!w.put) return delete_slot(a, NULL, w);
+    if (!w.put) return stress_delete(a->handles[w.place], NULL, k, rng_chance(&a->rng, 2));
     if (!a->doubtful[w.place] && rng_chance(&a->rng, 2)) o = any_condition(a, w, true);
     return holt_put_with(a->handles[w.place], NULL, k, stress_value(a->number, w.slot, n, value), &o);
 }
@@ -150,13 +148,19 @@ static holt_status write_slot(actor *a, holt_txn *t, slot_write w, uint32_t n)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_slice k = stress_key(a->number, w.slot, key);
     holt_collection *c = a->handles[w.place];
-    return w.put ? holt_put(c, t, k, stress_value(a->number, w.slot, n, value)) : delete_slot(a, t, w);
+    if (w.put) return holt_put(c, t, k, stress_value(a->number, w.slot, n, value));
+    return stress_delete(c, t, k, rng_chance(&a->rng, 2));
 }
 
 static holt_status commit_writes(actor *a, const operation_record *op)
 {
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = op->durability};
     holt_txn *t = NULL;
+    if (rng_chance(&a->rng, 2)) {
+        stress_txn s = {a->w->db,    a->handles, a->number, &a->now,
+                        a->doubtful, op,         &a->rng,   &a->w->record->verdict};
+        return stress_txn_commit(&s);
+    }
     holt_status rc = holt_begin(a->w->db, &o, &t);
     for (unsigned i = 0; i < op->write_count && rc == HOLT_OK; i++)
         rc = write_slot(a, t, op->writes[i], op->n);
@@ -430,9 +434,9 @@ static bool list_readers(actor *a)
     unsigned wrong = 0;
     holt_status rc = holt_readers(a->w->db, check_reader, &wrong);
     if (rc != HOLT_OK) return upkeep_answer(a, "list of readers", rc);
-    return wrong == 0 || verdict_fail(&a->w->record->verdict,
-                                      "thread %u: %u listed readers have a wrong kind or label", a->number,
-                                      wrong);
+    return wrong == 0 ||
+           verdict_fail(&a->w->record->verdict, "thread %u: %u listed readers have a wrong kind or label",
+                        a->number, wrong);
 }
 
 static bool compact(actor *a)
@@ -459,10 +463,13 @@ static bool check_refusal(actor *a)
     holt_put_options o = any_condition(a, w, false);
     if (!o.flags) return true;
     bool present = a->now.places[w.place].versions[w.slot] != 0;
-    holt_status refusal = o.flags == HOLT_PUT_IF_VERSION ? HOLT_CONFLICT : present ? HOLT_EXISTS : HOLT_NOT_FOUND;
-    holt_status rc = holt_put_with(a->handles[w.place], NULL, stress_key(a->number, w.slot, key),
-                                   holt_str("refused"), &o);
-    return rc == refusal || (rc != HOLT_OK && is_excused(a, rc)) || fails(a, "a put that must be refused", rc);
+    holt_status refusal = o.flags == HOLT_PUT_IF_VERSION ? HOLT_CONFLICT
+                          : present                      ? HOLT_EXISTS
+                                                         : HOLT_NOT_FOUND;
+    holt_status rc =
+        holt_put_with(a->handles[w.place], NULL, stress_key(a->number, w.slot, key), holt_str("refused"), &o);
+    return rc == refusal || (rc != HOLT_OK && is_excused(a, rc)) ||
+           fails(a, "a put that must be refused", rc);
 }
 
 static bool check_own_key(actor *a)
@@ -607,13 +614,20 @@ static uint32_t row_version(actor *a, holt_txn *t, unsigned p, unsigned owner, u
     return n;
 }
 
+static holt_status begin_any_reader(actor *a, holt_txn **t)
+{
+    static const uint32_t flags[] = {HOLT_TXN_READ_ONLY, HOLT_TXN_READ_ONLY, 0, HOLT_TXN_SERIALIZABLE};
+    holt_txn_options o = {.flags = flags[rng_below(&a->rng, 4)]};
+    return holt_begin(a->w->db, &o, t);
+}
+
 /* A row of any thread, in a snapshot: the same version in both collections. */
 static bool check_row(actor *a)
 {
     unsigned owner = (unsigned)rng_below(&a->rng, STRESS_THREADS), row = (unsigned)rng_below(&a->rng, ROWS);
     uint32_t n[SHARED] = {0, 0};
     holt_txn *t = NULL;
-    holt_status rc = begin_snapshot(a, &t);
+    holt_status rc = begin_any_reader(a, &t);
     if (rc != HOLT_OK) return read_answer(a, "begin of a snapshot", rc);
     for (unsigned p = 0; p < SHARED && (rc == HOLT_OK || rc == HOLT_NOT_FOUND); p++)
         n[p] = row_version(a, t, p, owner, row, &rc);

@@ -2,6 +2,7 @@
 #include "support/stress/stress_race.h"
 
 #include "os/os.h"
+#include "support/stress/stress_txn.h"
 
 #include <stdlib.h>
 
@@ -52,7 +53,11 @@ static holt_status add_to_sum(const racer *r, const operation_record *op)
     int64_t sum = 0;
     holt_collection *c = NULL;
     holt_status rc = holt_collection_open(r->db, shared_names[op->place], &c);
-    if (rc == HOLT_OK) rc = holt_add(c, NULL, stress_sum_key, record_addend(op->n), &sum);
+    static const uint32_t flags[] = {0, HOLT_TXN_SERIALIZABLE};
+    if (rc == HOLT_OK && op->n % 2)
+        rc = holt_add(c, NULL, stress_sum_key, record_addend(op->n), &sum);
+    else if (rc == HOLT_OK)
+        rc = stress_txn_add(r->db, c, stress_sum_key, record_addend(op->n), flags[op->n / 2 % 2], &sum);
     holt_collection_close(c);
     if (rc == HOLT_OK && sum < r->record->sums[op->place] + record_addend(op->n))
         verdict_fail(&r->record->verdict, "thread %u: an add gives %lld, less than there was", r->number,

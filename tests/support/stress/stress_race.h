@@ -5,8 +5,8 @@
  * after all other changes of it had ended is final, and decides whether there is such a collection. And what
  * was put into it, under a name looked up after that, is there.
  *
- * All threads also add to a sum in each of the shared collections, with holt_add. No acknowledged add may be
- * missing in it.
+ * All threads also add to a sum in each of the shared collections, with holt_add and in transactions. No
+ * acknowledged add may be missing in it.
  */
 #ifndef HOLT_TESTS_STRESS_RACE_H
 #define HOLT_TESTS_STRESS_RACE_H
