@@ -234,7 +234,10 @@ typedef struct holt_options {
                                     RLIMIT_NOFILE, but at least 16 and at most 4,096. The log and other files
                                     need descriptors in addition: 3 while the database is idle, a few more
                                     during writes */
-    uint32_t reserved32;
+    uint32_t slow_ms;            /* a call that takes longer, in milliseconds, writes a line to the event log
+                                    that says what it waited for, read and wrote (see holt_cost), at
+                                    HOLT_LOG_WARN. After ten lines in a minute, the next one says how many
+                                    more there were. Each call then reads the clock twice. 0 = off */
     uint64_t max_reader_age_ms;  /* age at which a reader, a snapshot or a cursor, is revoked: what it pins is
                                     released soon afterwards, even if the reader is never used again, and its
                                     next use returns HOLT_BUSY. A call in progress is completed first. With a
@@ -858,6 +861,54 @@ typedef struct holt_db_stats {
 
 /* Fills *out. out_size: the program's sizeof(holt_db_stats). */
 HOLT_API holt_status holt_stats(holt *db, holt_db_stats *out, size_t out_size);
+
+/* Causes of a delay, in holt_cost.delay_causes. */
+enum {
+    HOLT_DELAY_FLUSH = 1,      /* memtables are filled faster than they are flushed */
+    HOLT_DELAY_COMPACTION = 2, /* compaction is behind: a collection has many runs */
+    HOLT_DELAY_READERS = 4,    /* snapshots and cursors keep flushed memtables in memory */
+    HOLT_DELAY_LOG = 8         /* HOLT_INTERVAL: the log was not synced within the interval. The time is in
+                                  sync_ns */
+};
+
+/* What one call has waited for, read and written. Work counts for the thread that does it: of commits that
+ * are written together, one pays for the write and the sync of all, and the others for their wait. The work
+ * of background threads is nobody's.
+ * Counts, bytes and waits are always kept. Times marked (timed) are measured only if slow_ms is set in the
+ * database's options (to a high value if only the times are wanted), and are 0 otherwise. */
+typedef struct holt_cost {
+    const char *call;       /* the name of the call, such as "holt_get"; static; "" = there was none yet */
+    uint64_t total_ns;      /* (timed) the duration of the call */
+    uint64_t group_wait_ns; /* waiting for other commits: for earlier ones, for the one that wrote this one
+                               too, or briefly for more to write together */
+    uint64_t delay_ns;      /* slept, because flushes or compactions are behind; up to 20 ms at a time */
+    uint64_t room_wait_ns;  /* waiting for memory that a flush must free */
+    uint64_t background_wait_ns; /* waiting for background work: holt_flush, holt_compact */
+    uint32_t delay_causes;       /* HOLT_DELAY_... bits: why there was a delay or a wait for memory */
+    uint32_t reserved32;
+    uint64_t log_bytes, log_write_ns;      /* written to the log; (timed) the time that took */
+    uint64_t log_rotations, log_rotate_ns; /* new log segments begun; the time that took, which may include
+                                              syncs */
+    uint64_t syncs, sync_ns; /* of files and directories; the time they took, or that was spent waiting for
+                                another thread's sync of the log */
+
+    /* Gets: memtables searched; runs and B+trees searched, after the filters; filters asked, and those that
+     * ruled the key out. */
+    uint64_t memtables, trees, filter_checks, filter_negatives;
+    uint64_t blocks_cached;       /* blocks of trees found in the cache */
+    uint64_t blocks_read;         /* read from files, which may be in the system's cache: blocks, pieces of
+                                     large values, pages of filters */
+    uint64_t bytes_read, read_ns; /* of blocks_read; (timed) the time that took */
+    uint64_t tombstones_skipped;  /* by moves of cursors */
+    uint64_t bytes_in, bytes_out; /* of keys and values written; of values read by gets */
+} holt_cost;
+
+/* Fills *out with the figures of the calling thread's last call: of a call that takes a handle of a database,
+ * a collection, a transaction, a load or a cursor, whatever its status. Calls that release a handle
+ * (holt_rollback, holt_cursor_close ...) and those that only return what is known already, such as
+ * holt_cursor_status, are not counted: the figures of the call before remain. out_size: the program's
+ * sizeof(holt_cost). */
+HOLT_API void holt_last_cost(holt_cost *out, size_t out_size);
 
 typedef struct holt_collection_info {
     uint32_t kind;                /* holt_kind */

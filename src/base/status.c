@@ -212,7 +212,7 @@ void status_put_back(const status_aside *saved)
 }
 
 #ifndef NDEBUG
-void status_begin_call(void)
+void status_expect(void)
 {
     fresh = false;
 }

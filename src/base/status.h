@@ -19,7 +19,7 @@
 #ifndef HOLT_BASE_STATUS_H
 #define HOLT_BASE_STATUS_H
 
-#include <holt.h>
+#include "base/cost.h"
 
 /* Sets the failure of this thread and returns `status`. */
 holt_status status_set(holt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -66,14 +66,35 @@ typedef struct status_aside {
 void status_put_aside(status_aside *out);
 void status_put_back(const status_aside *saved);
 
-/* Placed around each public call, and around each step of a background job that reports failures (see above).
- * They do nothing in release builds. */
+/* Placed around each step of a background job that reports failures, and at the beginning of calls that have
+ * no bill (base/cost.h). They do nothing in release builds. */
 #ifdef NDEBUG
-static inline void status_begin_call(void) {}
+static inline void status_expect(void) {}
 static inline void status_check_call(holt_status rc) { (void)rc; }
 #else
-void status_begin_call(void);
+void status_expect(void);
 void status_check_call(holt_status rc);
 #endif
+
+/* Begins each public call, under the name of the function that it is in. */
+#define status_begin_call() status_begin_named_call(__func__)
+static inline void status_begin_named_call(const char *name)
+{
+    cost_begin(name);
+    status_expect();
+}
+/* Begins a step of a cursor. */
+#define status_begin_step() status_begin_named_step(__func__)
+static inline void status_begin_named_step(const char *name)
+{
+    cost_begin_step(name);
+    status_expect();
+}
+/* Begins a public call that releases something. */
+static inline void status_begin_release(void)
+{
+    cost_end();
+    status_expect();
+}
 
 #endif

@@ -4,6 +4,8 @@
 tree_result btree_get_cached(const btree_version *v, tree_query *q, tree_hit *out)
 {
     q->filter_checks = q->filter_negatives = 0; /* it has no filters */
+    q->trees = 1;
+    q->blocks = v->root.height;
     out->file = v->file;
     return tree_lookup_cached(v->file, &v->root, q->key, &out->entry);
 }
@@ -12,6 +14,8 @@ tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratc
                       holt_status *status)
 {
     q->filter_checks = q->filter_negatives = 0;
+    q->trees = 1;
+    q->blocks = 0;
     out->file = v->file;
     return tree_lookup(v->file, &v->root, q->key, scratch, &out->entry, status);
 }

@@ -1,9 +1,11 @@
 /* args.c -- checks of arguments that the public calls share, and what each of them does before it returns. */
 #include "db/db.h"
 
+#include "base/compiler.h"
 #include "base/status.h"
 #include "db/args.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 bool reserved_zero(const uint64_t *words, size_t count)
@@ -21,13 +23,17 @@ holt_status db_check(const holt *db)
     if (db->fork_generation != os_fork_generation())
         return status_set(HOLT_CLOSED,
                           "the database was opened by the parent of this process; open it again in this one");
+    if (db->set.slow_ns) slow_call_begin(db, NULL);
     return HOLT_OK;
 }
 
 holt_status collection_check(const holt_collection *c)
 {
     if (!c) return status_set(HOLT_INVALID, "the collection handle is NULL");
-    if (collection_lives(c)) return HOLT_OK;
+    if (collection_lives(c)) {
+        if (c->db->set.slow_ns) slow_call_begin(c->db, c);
+        return HOLT_OK;
+    }
     holt_status rc = db_check(c->db);
     return rc == HOLT_OK ? status_set(HOLT_CLOSED, "the collection was dropped") : rc;
 }
@@ -100,10 +106,17 @@ holt_status label_check(const char *label, const char *name)
     return text_check(label, size, name);
 }
 
+OUT_OF_LINE void call_epilogue(holt *db, holt_status rc)
+{
+    slow_call_end(db, rc);
+    os_run_pending(db->os);
+}
+
 holt_status api_exit(holt *db, holt_status rc)
 {
-    os_run_pending(db->os);
-    event_log_hand_out(db->events);
+    assert((os_lock_ranks_assert_none(), true));
+    if (db->set.calls_have_epilogue) call_epilogue(db, rc);
+    if (event_log_has_lines(db->events)) event_log_hand_out(db->events);
     status_check_call(rc);
     return rc;
 }

@@ -31,8 +31,11 @@ holt_status label_check(const char *label, const char *name);
 /* Returns whether all reserved words are zero. */
 bool reserved_zero(const uint64_t *words, size_t count);
 
-/* Must end every public call: the simulator runs pending background steps, and the log callback receives the
- * lines queued for it. No mutex may be held. Returns rc. */
+/* Must end every public call: the call's bill is closed, the simulator runs pending background steps, and the
+ * log callback receives the lines queued for it. No mutex may be held. Returns rc. */
 holt_status api_exit(holt *db, holt_status rc);
+/* The part of it that is not needed unless the database's settings.calls_have_epilogue: all but the callback.
+ * A cursor's move, whose handle the callback could use, ends with it. */
+void        call_epilogue(holt *db, holt_status rc);
 
 #endif

@@ -39,6 +39,7 @@
 #include "db/manifest/manifest_writer.h"
 #include "db/open/lock_file.h"
 #include "db/settings.h"
+#include "db/slow_calls.h"
 #include "db/version/snapshot.h"
 #include "db/version/version_set.h"
 #include "log/wal.h"
@@ -89,6 +90,7 @@ struct holt {
     handle_list handles;
     snapshot_list snapshots;
     memory_budget budget;
+    slow_calls slow;
     chunk_pool chunks; /* of memtables */
     counters counts;   /* by db_counter */
 };

@@ -1,6 +1,7 @@
 /* event_log.c -- writes lines to the file LOG, and queues them for the callback (event_log.h). */
 #include "db/event_log.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -20,11 +21,11 @@ typedef struct event_line {
 } event_line;
 
 struct event_log {
+    event_log_head head;
     os *os; /* constant, as are level, callback and ctx */
     uint32_t level;
     holt_log_fn callback;
     void *ctx;
-    _Atomic bool queued;     /* lines may be queued; set under mu, so that most calls need not lock it */
     os_mutex mu;             /* LOCK_RANK_EVENT_LOG; guards what follows: */
     os_dir *dir;             /* the directory of LOG; NULL: not attached yet */
     uint64_t size, size_max; /* of LOG */
@@ -179,8 +180,8 @@ static void queue_line(event_log *e, uint32_t level, const char *words)
         }
         push(e, level, words);
     }
-    /* Relaxed: a hint. A thread that acts on it locks mu, and the writer of the line will hand it out. */
-    atomic_store_explicit(&e->queued, true, memory_order_relaxed);
+    /* Relaxed: see event_log_has_lines. */
+    atomic_store_explicit(&e->head.queued, true, memory_order_relaxed);
 }
 
 /* Takes the next line for the callback; false: there is none. */
@@ -238,18 +239,20 @@ void event_log_write(event_log *e, uint32_t level, const char *format, ...)
 static void call(const event_log *e, const event_line *line)
 {
     status_aside callers; /* the callback may call Holt, and fail there */
+    cost_aside bill;
     calling here = {.log = e, .outer = innermost};
     status_put_aside(&callers);
+    cost_put_aside(&bill);
     innermost = &here;
     e->callback(e->ctx, line->level, line->words);
     innermost = here.outer;
+    cost_put_back(&bill);
     status_put_back(&callers);
 }
 
 void event_log_hand_out(event_log *e)
 {
-    /* Relaxed: see queue_line. */
-    if (!e || !atomic_load_explicit(&e->queued, memory_order_relaxed)) return;
+    if (!e || !event_log_has_lines(e)) return;
     os_lock_ranks_assert_none();
     event_line line;
     os_mutex_lock(&e->mu);
@@ -266,7 +269,7 @@ void event_log_hand_out(event_log *e)
     }
     e->handing_out = false;
     bool more = e->count > 0 || e->lost > 0;
-    atomic_store_explicit(&e->queued, more, memory_order_relaxed);
+    atomic_store_explicit(&e->head.queued, more, memory_order_relaxed);
     if (more && e->job) os_job_wake(e->job);
     os_mutex_unlock(&e->mu);
 }

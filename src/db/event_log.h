@@ -22,6 +22,8 @@
 
 #include "os/os.h"
 
+#include <stdatomic.h>
+
 enum { EVENT_LOG_QUEUE_LINES = 128, EVENT_LOG_FILE_BYTES = 1 << 20 };
 
 typedef struct event_log event_log;
@@ -40,6 +42,20 @@ void        event_log_close(event_log *e);
 
 void event_log_write(event_log *e, uint32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What every public call looks at; the first member of an event log. */
+typedef struct event_log_head {
+    _Atomic bool queued; /* lines may be queued; set under the log's mutex, so that most calls need not lock
+                            it */
+} event_log_head;
+
+/* Whether there may be lines to hand out. */
+static inline bool event_log_has_lines(const event_log *e)
+{
+    /* Relaxed: a hint. A thread that acts on it locks the mutex, and the writer of a line will hand it
+     * out. */
+    return atomic_load_explicit(&((const event_log_head *)e)->queued, memory_order_relaxed);
+}
 
 /* Calls the callback for each queued line. No mutex may be held. Preserves this thread's last failure. */
 void event_log_hand_out(event_log *e);

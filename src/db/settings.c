@@ -17,7 +17,7 @@ static holt_status invalid(const char *option, uint64_t value, const char *range
 static holt_status check(const holt_options *o)
 {
     const uint32_t known = HOLT_OPEN_READ_ONLY | HOLT_OPEN_MUST_EXIST | HOLT_OPEN_MUST_CREATE;
-    if (!reserved_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved) || o->reserved32)
+    if (!reserved_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved))
         return status_set(HOLT_INVALID, "holt_options: reserved words must be zero");
     if (o->memory_bytes && o->memory_bytes < (uint64_t)8 * MIB)
         return invalid("memory_bytes", o->memory_bytes,
@@ -73,6 +73,8 @@ holt_status settings_init(settings *s, os *platform, const holt_options *o)
     /* A limit that the clock cannot reach is none. */
     s->max_reader_age_ns =
         o->max_reader_age_ms > UINT64_MAX / 2 / 1000000 ? 0 : o->max_reader_age_ms * 1000000;
+    s->slow_ns = (uint64_t)o->slow_ms * 1000000;
+    s->calls_have_epilogue = s->slow_ns || os_has_pending(platform);
     s->durability = o->durability ? o->durability : HOLT_COMMIT;
     s->interval_ms = o->interval_ms ? o->interval_ms : 100;
     s->default_kind = o->default_kind ? o->default_kind : HOLT_LSM;

@@ -13,6 +13,9 @@ typedef struct settings {
     uint64_t segment_bytes_max;
     uint64_t memtables_bytes_max; /* of the active and the sealed memtables; beyond it writers wait */
     uint64_t max_reader_age_ns;   /* of snapshots; 0: no limit */
+    uint64_t slow_ns;             /* a call that takes longer is logged (slow_calls.h); 0: none is timed */
+    bool calls_have_epilogue;     /* there is more to do at the end of a call than to hand out the event log's
+                                     lines (api_exit) */
     uint32_t durability, interval_ms, default_kind, background_threads;
     uint32_t open_files_max;
     uint32_t flags, log_level;

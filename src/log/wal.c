@@ -2,6 +2,7 @@
 #include "log/wal_internal.h"
 
 #include "base/coding.h"
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "log/segment_file.h"
@@ -230,7 +231,10 @@ holt_status wal_append(wal *w, bool sync_follows)
     assert(w->offset + w->stage_size <= w->capacity);
     holt_status rc = wal_health(w);
     if (rc == HOLT_OK) {
+        uint64_t began = cost_is_timed() ? os_clock_ns(w->os) : 0;
         rc = write_stage(w, sync_follows);
+        if (began) cost_sheet_mine()->log_write_ns += os_clock_ns(w->os) - began;
+        cost_add_log_bytes(w->stage_size);
         if (rc != HOLT_OK) rc = wal_fail(w);
     }
     if (rc != HOLT_OK) {

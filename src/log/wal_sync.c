@@ -13,6 +13,7 @@
  */
 #include "log/wal_internal.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 
 enum { SYNC_FILES_MAX = 64 };
@@ -86,7 +87,9 @@ static holt_status sync_once(wal *w)
 static holt_status sync_or_wait(wal *w)
 {
     if (!w->syncing) return sync_once(w);
+    uint64_t began = os_clock_ns(w->os);
     os_cond_wait(&w->changed, &w->mu, OS_FOREVER);
+    cost_sheet_mine()->sync_ns += os_clock_ns(w->os) - began;
     return HOLT_OK;
 }
 
@@ -131,6 +134,7 @@ holt_status wal_acknowledge(wal *w, seqno newest, uint64_t interval_ns, bool *fi
     while (rc == HOLT_OK && wal_failure(w) == HOLT_OK && w->stats.synced_seqno < newest) {
         uint64_t now = os_clock_ns(w->os);
         if (is_overdue(w, now, interval_ns)) {
+            cost_sheet_mine()->delay_causes |= HOLT_DELAY_LOG;
             rc = sync_or_wait(w);
             continue;
         }

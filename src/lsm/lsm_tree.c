@@ -119,13 +119,15 @@ tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
         found[i] = lsm_run_find(t->runs[i], q->key);
         if (found[i]) tree_filter_prefetch(found[i]->filter, hash);
     }
-    q->filter_checks = q->filter_negatives = 0;
+    q->filter_checks = q->filter_negatives = q->trees = q->blocks = 0;
     for (size_t i = 0; i < t->count; i++) {
         const open_file_range *p = i < ahead ? found[i] : lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
         tree_result result = tree_filter_test(p->filter, hash);
         count_filter_result(q, p, result);
         if (result == TREE_ABSENT) continue;
+        q->trees++;
+        q->blocks += p->file_range.root.height;
         if (result == TREE_FOUND)
             result = tree_lookup_cached(p->file, &p->file_range.root, q->key, &out->entry);
         out->file = p->file;
@@ -137,13 +139,14 @@ tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
 tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out, holt_status *status)
 {
     const uint64_t hash = hash_slice(q->key);
-    q->filter_checks = q->filter_negatives = 0;
+    q->filter_checks = q->filter_negatives = q->trees = q->blocks = 0;
     for (size_t i = 0; i < t->count; i++) {
         const open_file_range *p = lsm_run_find(t->runs[i], q->key);
         if (!p) continue;
         tree_result result = tree_filter_test_read(p->filter, hash, buffer, status);
         count_filter_result(q, p, result);
         if (result == TREE_ABSENT) continue;
+        q->trees++;
         if (result == TREE_FOUND)
             result = tree_lookup(p->file, &p->file_range.root, q->key, buffer, &out->entry, status);
         out->file = p->file;

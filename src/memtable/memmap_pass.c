@@ -6,6 +6,8 @@
  */
 #include "memtable/memmap_internal.h"
 
+#include "base/cost.h"
+
 typedef enum leaf_state { LEAF_PASSED, LEAF_STOPS, LEAF_CHANGED } leaf_state;
 
 /* Whether a leaf that was found in its parent is one to pass over; if so *fence becomes its other fence. */
@@ -60,6 +62,7 @@ static bool pass_in_node(const memnode *n, uint64_t version, const memmap_pass *
         leaf_state state = judge_leaf(n, version, leaf, pass, fence);
         if (state != LEAF_PASSED) return state == LEAF_STOPS;
         ++*passed;
+        if (pass->what == PASS_TOMBSTONES) cost_add_tombstones(memnode_count(leaf));
         if (!*fence) return true;
         at = backward ? at - 1 : at + 1;
     }

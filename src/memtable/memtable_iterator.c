@@ -12,6 +12,7 @@
 
 #include <assert.h>
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "memtable/memtable_gaps.h"
@@ -259,20 +260,22 @@ static bool skip_in_leaf_forward(memtable_iterator *m, uint32_t at, slice limit)
 {
     if (!limit_in_leaf(m, false, limit)) limit = slice_of(NULL, 0);
     const uint64_t passable = bits_are_valid(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
-    for (; at < m->leaf.end; at++) {
-        if (!(passable >> at & 1) && show_unless_skipped(m, at, false, limit)) return true;
-    }
-    return false;
+    const uint32_t from = at, end = m->leaf.end;
+    while (at < end && ((passable >> at & 1) || !show_unless_skipped(m, at, false, limit)))
+        at++;
+    cost_add_tombstones(at - from);
+    return at < end;
 }
 
 static bool skip_in_leaf_backward(memtable_iterator *m, uint32_t end, slice limit)
 {
     if (!limit_in_leaf(m, true, limit)) limit = slice_of(NULL, 0);
     const uint64_t passable = bits_are_valid(m) && slice_is_open(limit) ? m->leaf.tombstones : 0;
-    while (end-- > m->leaf.begin) {
-        if (!(passable >> end & 1) && show_unless_skipped(m, end, true, limit)) return true;
-    }
-    return false;
+    const uint32_t from = end, begin = m->leaf.begin;
+    while (end > begin && ((passable >> (end - 1) & 1) || !show_unless_skipped(m, end - 1, true, limit)))
+        end--;
+    cost_add_tombstones(from - end);
+    return end > begin;
 }
 
 /* Like next_visible_fence, while tombstones are skipped. Where this leaf holds only tombstones, its
@@ -319,6 +322,7 @@ static void memtable_iterator_skip_tombstones(iterator *s, bool backward, slice 
 {
     memtable_iterator *m = memtable_iterator_of(s);
     assert(s->valid);
+    cost_add_tombstones(1);
     if (backward)
         skip_backward(m, limit);
     else

@@ -23,6 +23,7 @@ typedef enum lock_rank {
     LOCK_RANK_FILES,          /* tree: the table of open files */
     LOCK_RANK_CACHE,          /* cache: free frames and the clock */
     LOCK_RANK_RELEASE,        /* db: the list of things to release after their epoch */
+    LOCK_RANK_SLOW_CALLS,     /* db: how many lines about slow calls there were lately */
     LOCK_RANK_EVENT_LOG,      /* db: the LOG file */
     LOCK_RANK_RECLAIM,        /* os: the list of reclaimers of descriptors */
     LOCK_RANK_LEAF            /* no mutex is locked under it */

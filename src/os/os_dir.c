@@ -107,9 +107,11 @@ void os_dir_close(os_dir *d)
 holt_status os_dir_sync(os_dir *d)
 {
     int rc;
+    uint64_t began = os_clock_ns(d->os);
     do
         rc = d->os->ops->dir_sync(d);
     while (rc == -EINTR);
+    os_count_sync(d->os, began);
     return rc == 0 ? HOLT_OK : status_set_errno(-rc, d->path, HOLT_NO_OFFSET, "syncing the directory");
 }
 

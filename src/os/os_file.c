@@ -66,9 +66,11 @@ holt_status os_file_write(os_file *f, uint64_t offset, const void *data, size_t 
 holt_status os_file_sync(os_file *f)
 {
     int rc;
+    uint64_t began = os_clock_ns(f->os);
     do
         rc = f->os->ops->file_sync(f);
     while (rc == -EINTR);
+    os_count_sync(f->os, began);
     return rc == 0 ? HOLT_OK : status_set_errno(-rc, f->name, HOLT_NO_OFFSET, "sync");
 }
 

@@ -11,6 +11,7 @@
 #ifndef HOLT_OS_OS_OPS_H
 #define HOLT_OS_OS_OPS_H
 
+#include "base/cost.h"
 #include "os/os.h"
 
 #include <sys/types.h>
@@ -106,5 +107,13 @@ typedef struct os_ops {
 struct os {
     const os_ops *ops; /* constant */
 };
+
+/* Adds a sync that began at that os_clock_ns() to the thread's bill (base/cost.h). */
+static inline void os_count_sync(os *o, uint64_t began_ns)
+{
+    cost_sheet *cost = cost_sheet_mine();
+    cost->syncs++;
+    cost->sync_ns += os_clock_ns(o) - began_ns;
+}
 
 #endif

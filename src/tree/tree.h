@@ -75,6 +75,8 @@ typedef struct tree_query {
     slice key;
     uint32_t filter_checks;    /* filters that the last lookup asked, */
     uint32_t filter_negatives; /* and of these the ones that ruled the key out */
+    uint32_t trees;            /* trees that it searched, */
+    uint32_t blocks;           /* and blocks found in the cache, by a lookup that reads none */
 } tree_query;
 
 /* The entry that a lookup found, a tombstone included. A key in a deleted gap is found as a tombstone. */

@@ -289,7 +289,6 @@ static void database_options_out_of_range_are_refused(void **state)
         {{.log_level = 5}, "log_level"},
         {{.reserved = {1}}, "reserved"},
         {{.reserved = {0, 0, 0, 0, 0, 1}}, "reserved"},
-        {{.reserved32 = 1}, "reserved"},
         {{.open_files_max = 15}, "open_files_max"},
         {{.open_files_max = (1 << 20) + 1}, "open_files_max"},
     };

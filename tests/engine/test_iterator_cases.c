@@ -125,7 +125,7 @@ static void stack_open(stacked_db *d, const text_case *c, const case_stack *stac
 {
     holt_options options = {.memory_bytes = 8 << 20, .durability = HOLT_PROCESS, .default_kind = kind};
     memset(d, 0, sizeof *d);
-    sim_db_open(&d->sim, 1, &options);
+    sim_db_open(&d->sim, 2, &options);
     for (size_t i = 0; i < stack->count; i++)
         add_layer(d, c, stack->layers[i]);
 }

@@ -38,7 +38,7 @@ value_ = structure("holt_value", (pointer, "data"), (size_t, "size capacity"), (
                    (u64 * 3, "reserved"))
 options = structure("holt_options", (u64, "memory_bytes memtable_bytes"),
                     (u32, "durability interval_ms default_kind background_threads flags log_level"),
-                    (LOG_FN, "log"), (pointer, "log_ctx"), (u32, "open_files_max reserved32"),
+                    (LOG_FN, "log"), (pointer, "log_ctx"), (u32, "open_files_max slow_ms"),
                     (u64, "max_reader_age_ms"), (u64 * 6, "reserved"))
 collection_options = structure("holt_collection_options",
                                (u32, "kind compression block_bytes filter_bits flags reserved32"),
@@ -58,6 +58,11 @@ db_stats = structure("holt_db_stats", (u64, """
     transactions_open cursors_open views_pinned oldest_snapshot_age_ms pinned_bytes snapshots_revoked
     delays delay_ns write_delay_ns recovery_ns recovered_operations recovered_log_bytes last_seqno
     durable_seqno"""))
+cost_ = structure("holt_cost", (c.c_char_p, "call"),
+                  (u64, "total_ns group_wait_ns delay_ns room_wait_ns background_wait_ns"),
+                  (u32, "delay_causes reserved32"), (u64, """
+    log_bytes log_write_ns log_rotations log_rotate_ns syncs sync_ns memtables trees filter_checks
+    filter_negatives blocks_cached blocks_read bytes_read read_ns tombstones_skipped bytes_in bytes_out"""))
 collection_info = structure("holt_collection_info", (u32, "kind compression block_bytes filter_bits"),
                             (u64, "runs parts levels entries tombstones memtable_entries disk_bytes"))
 verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
@@ -69,7 +74,7 @@ reader_ = structure("holt_reader", (u32, "kind revoked"), (u64, "age_ms pinned_b
 READER_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(reader_))
 BATCH_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(batch_entry))
 STRUCTURES = [batch_entry, reader_, slice_, error, value_, options, collection_options, put_options,
-              txn_options, load_options, cursor_options, db_stats, collection_info, verify_options,
+              txn_options, load_options, cursor_options, db_stats, cost_, collection_info, verify_options,
               verify_report]
 
 P = c.POINTER
@@ -114,6 +119,7 @@ SIGNATURES = {
     "holt_cursor_refresh": (status, handle), "holt_cursor_close": (status, handle),
     "holt_readers": (status, handle, READER_FN, pointer),
     "holt_stats": (status, handle, P(db_stats), size_t),
+    "holt_last_cost": (None, P(cost_), size_t),
     "holt_collection_stats": (status, handle, P(collection_info), size_t),
     "holt_verify": (status, name, P(verify_options), P(verify_report), size_t),
     "holt_verify_live": (status, handle, P(verify_options), P(verify_report), size_t),
@@ -486,6 +492,10 @@ class Api(unittest.TestCase):
         info = collection_info()
         self.ok(holt.holt_collection_stats(self.c, info, c.sizeof(info)))
         self.assertEqual((info.kind, info.entries, info.memtable_entries), (1, 100, 0))
+        self.get(b"key000")
+        cost = cost_()
+        holt.holt_last_cost(cost, c.sizeof(cost))
+        self.assertEqual((cost.call, cost.bytes_out, cost.total_ns), (b"holt_get", 5, 0))
 
     # What a batch holds comes back through a callback, whose status comes back too.
     def test_a_batch_is_read_back(self):

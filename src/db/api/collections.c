@@ -24,6 +24,7 @@ holt_status holt_collection_open(holt *db, const char *name, holt_collection **o
 
 void holt_collection_close(holt_collection *c)
 {
+    status_begin_release();
     if (!c || db_check(c->db) != HOLT_OK) return; /* a forked child leaves the parent's memory alone */
     collection_close(c);
 }

@@ -3,6 +3,7 @@
  * The handles are listed under their mutex, with a reference on what each reader holds. Measuring that and
  * calling the program come afterwards, without a mutex.
  */
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/args.h"
@@ -202,8 +203,11 @@ holt_status holt_readers(holt *db, holt_reader_fn each, void *ctx)
     if (rc == HOLT_OK) rc = measure_all(&list);
     release_references(db, &list);
     rc = api_exit(db, rc);
+    cost_aside bill;
+    cost_put_aside(&bill);
     for (size_t i = 0; i < list.count && rc == HOLT_OK; i++)
         rc = each(ctx, &list.readers[i].reader);
+    cost_put_back(&bill);
     mem_free(list.readers);
     return rc;
 }

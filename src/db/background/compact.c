@@ -21,6 +21,7 @@
  */
 #include "db/background/compact.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
@@ -249,7 +250,7 @@ uint64_t compact_job_step(void *ctx)
 {
     compact_worker *w = ctx;
     holt *db = w->db;
-    status_begin_call();
+    status_expect();
     /* Relaxed: the length of a pause need not be exact. */
     seqno newest = atomic_load_explicit(&db->commits.visible, memory_order_relaxed);
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
@@ -270,11 +271,13 @@ uint64_t compact_job_step(void *ctx)
 holt_status compact_all(holt *db, holt_collection *c)
 {
     collection_use(c);
+    uint64_t began = os_clock_ns(db->os);
     os_mutex_lock(&db->jobs.mu);
     while (c->merging)
         os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + 100000000);
     c->merging = true;
     os_mutex_unlock(&db->jobs.mu);
+    cost_sheet_mine()->background_wait_ns += os_clock_ns(db->os) - began;
 
     lsm_merge *m = NULL;
     uint64_t bytes;

@@ -25,7 +25,7 @@ static uint64_t prepare_job_step(void *ctx)
     holt *db = ctx;
     bool full = disk_is_full(&db->ballast);
     bool missing = health_segment_is_missing(db), ahead = !full && (missing || !wal_is_calm(db->wal));
-    status_begin_call();
+    status_expect();
     holt_status rc = ahead ? wal_extend(db->wal) : HOLT_OK;
     if (rc == HOLT_OK && ahead) rc = wal_prepare(db->wal);
     if (rc == HOLT_OK && missing) rc = wal_check_next(db->wal);

@@ -91,6 +91,7 @@ static holt_status end(holt_load *load, holt_status rc)
 void holt_load_abort(holt_load *load)
 {
     if (!load) return;
+    status_begin_release();
     if (!handle_enter(&load->handle)) { /* it has nothing from the database, which may be closed by now */
         if (handle_await_closed(&load->handle)) mem_free(load);
         return;
@@ -161,6 +162,7 @@ static holt_status put(holt_load *load, slice key, slice value, uint64_t expires
     if (rc == HOLT_OK) rc = value_check(load->db, value);
     if (rc == HOLT_OK) rc = check_order(load, key);
     if (rc != HOLT_OK) return rc;
+    cost_add_bytes_in(key.size + value.size);
     assert(key.size < sizeof load->last_key && !load->run);
     const entry_op op = expires_at_ms ? ENTRY_PUT_UNTIL : ENTRY_PUT;
     rc = load_keep_failure(load, lsm_run_writer_add(load->writer, key, op, value, expires_at_ms));

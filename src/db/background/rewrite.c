@@ -1,6 +1,7 @@
 /* rewrite.c -- rewriting a B+tree collection densely; rewrite.h has the algorithm. */
 #include "db/background/rewrite.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 #include "db/background/jobs.h"
 #include "db/background/page_reclaim.h"
@@ -115,6 +116,7 @@ static holt_status try_chunk(rewrite *w)
 /* 4. */
 static void await_flush(holt *db)
 {
+    uint64_t began = os_clock_ns(db->os);
     os_mutex_lock(&db->jobs.mu);
     for (int waits = 0; waits < FLUSH_WAITS && !db->flushes.failing; waits++) {
         /* Relaxed: a recent figure will do. */
@@ -123,6 +125,7 @@ static void await_flush(holt *db)
         os_cond_wait(&db->jobs.changed, &db->jobs.mu, os_clock_ns(db->os) + FLUSH_WAIT_NS);
     }
     os_mutex_unlock(&db->jobs.mu);
+    cost_sheet_mine()->background_wait_ns += os_clock_ns(db->os) - began;
 }
 
 /* 1 to 4. */

@@ -1,6 +1,7 @@
 /* commit.c -- what a commit does to log and memtable, and what comes before and after its group. */
 #include "db/commit/commit.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/clock.h"
@@ -200,6 +201,7 @@ static holt_status acknowledge_interval(holt *db, const commit_request *r)
 
 holt_status commit_submit(holt *db, commit_request *request)
 {
+    cost_add_bytes_in(request_user_bytes(request));
     holt_status rc = write_throttle_admit(db, request_payload_size(request), request_puts(request) > 0);
     if (rc != HOLT_OK) return rc;
     commit_queue_submit(&db->commits, request);

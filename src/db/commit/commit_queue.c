@@ -1,6 +1,7 @@
 /* commit_queue.c -- a group's way from the queue to visibility. */
 #include "db/commit/commit_queue.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 #include "log/frame.h"
 
@@ -49,7 +50,7 @@ static void count_commit(commit_queue *q, const commit_request *r)
     add(&q->count, 1);
     add(&q->puts, puts);
     add(&q->deletes, request_operations(r) - puts);
-    add(&q->user_bytes, r->set ? r->set->user_bytes : r->operation.key.size + r->operation.value.size);
+    add(&q->user_bytes, request_user_bytes(r));
 }
 
 /* ---------------------------------------------------------------- gathering a group */
@@ -81,7 +82,7 @@ static group_sum wait_for_members(commit_queue *q, commit_request *group)
     uint32_t expected = q->sync_members, queued = 0;
     if (group->progress == COMMIT_LEADS) expected += sum.size;
     if (sum.size >= expected || !sum.wants_sync) return sum;
-    uint64_t deadline = os_clock_ns(q->env.os) + MEMBERS_WAIT_NS;
+    uint64_t began = os_clock_ns(q->env.os), deadline = began + MEMBERS_WAIT_NS;
     while (sum.size + queued < expected && os_clock_ns(q->env.os) < deadline) {
         os_yield();
         os_mutex_lock(&q->mu);
@@ -91,6 +92,7 @@ static group_sum wait_for_members(commit_queue *q, commit_request *group)
     os_mutex_lock(&q->mu);
     take_members(q, group);
     os_mutex_unlock(&q->mu);
+    cost_sheet_mine()->group_wait_ns += os_clock_ns(q->env.os) - began;
     return sum_up(group);
 }
 
@@ -150,8 +152,10 @@ static void wait_in_queue(commit_queue *q, commit_request *r)
     q->last = r;
     q->length++;
     commit_queue_check(q);
+    uint64_t began = os_clock_ns(q->env.os);
     while (r->progress == COMMIT_WAITING)
         os_cond_wait(&r->wake, &q->mu, OS_FOREVER);
+    cost_sheet_mine()->group_wait_ns += os_clock_ns(q->env.os) - began;
     os_cond_deinit(&r->wake);
 }
 

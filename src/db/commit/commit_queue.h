@@ -77,6 +77,12 @@ static inline uint64_t request_puts(const commit_request *r)
     return r->set ? r->set->puts : operation_is_put(&r->operation);
 }
 
+/* Of keys and values. */
+static inline uint64_t request_user_bytes(const commit_request *r)
+{
+    return r->set ? r->set->user_bytes : r->operation.key.size + r->operation.value.size;
+}
+
 /* What a leader calls to take a group through the steps. */
 typedef struct commit_env {
     void *ctx;

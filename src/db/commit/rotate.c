@@ -1,6 +1,7 @@
 /* rotate.c -- a new memtable generation and log segment, installed as one step. */
 #include "db/commit/rotate.h"
 
+#include "base/cost.h"
 #include "db/commit/ballast.h"
 #include "db/db.h"
 #include "db/health.h"
@@ -44,10 +45,14 @@ holt_status rotate(holt *db, uint64_t frames_bytes, bool may_use_ballast)
     manifest_mark mark = recorded_get(db);
     holt_status rc = reserve_change(db, &fresh, &next);
     if (rc != HOLT_OK) return rc;
+    uint64_t began = os_clock_ns(db->os);
     /* The log may wait for the disk, so no mutex is held. */
     rc = wal_rotate(db->wal, frames_bytes, db->commits.next_seqno, mark, &rotation);
     if (rc == HOLT_NO_SPACE && may_use_ballast && ballast_release(db))
         rc = wal_rotate(db->wal, frames_bytes, db->commits.next_seqno, mark, &rotation);
+    cost_sheet *cost = cost_sheet_mine();
+    cost->log_rotations += rc == HOLT_OK;
+    cost->log_rotate_ns += os_clock_ns(db->os) - began;
     if (rc != HOLT_OK) {
         version_destroy(next);
         generation_unref(fresh);

@@ -1,6 +1,7 @@
 /* write_throttle.c -- measures the pressure, and delays commits by it. */
 #include "db/commit/write_throttle.h"
 
+#include "base/cost.h"
 #include "base/epoch.h"
 #include "base/status.h"
 #include "db/db.h"
@@ -24,9 +25,9 @@ static uint64_t overdue_bytes(const holt *db)
     return retained > share ? retained - share : 0;
 }
 
-/* The pressure, in units of 1 / PRESSURE_FULL; from PRESSURE_FULL on, writes wait. Called in an epoch
- * section. */
-static uint64_t measure(holt *db)
+/* The pressure, in units of 1 / PRESSURE_FULL; from PRESSURE_FULL on, writes wait. *causes: HOLT_DELAY_...,
+ * what it comes from. Called in an epoch section. */
+static uint64_t measure(holt *db, uint32_t *causes)
 {
     assert(epoch_inside());
     /* Relaxed: recent figures will do. */
@@ -37,8 +38,11 @@ static uint64_t measure(holt *db)
     bytes += memtable_bytes(v->generations[0]->memtable) + overdue;
     uint64_t pressure = runs * PRESSURE_FULL / RUNS_STOP;
     uint64_t memory = bytes / 1024 * PRESSURE_FULL / (db->set.memtables_bytes_max / 1024);
+    *causes = HOLT_DELAY_COMPACTION;
     /* A full active memtable alone is no reason to wait: the next commit seals it. */
-    return (v->generation_count > 1 || overdue) && memory > pressure ? memory : pressure;
+    if ((v->generation_count <= 1 && !overdue) || memory <= pressure) return pressure;
+    *causes = (v->generation_count > 1 ? HOLT_DELAY_FLUSH : 0) | (overdue ? HOLT_DELAY_READERS : 0);
+    return memory;
 }
 
 /* How fast memtables are flushed, in bytes a second: at the rate of recent flushes, or of the one under way
@@ -64,8 +68,9 @@ static uint64_t price_ns(holt *db, uint64_t pressure, uint64_t bytes)
 uint64_t write_throttle_delay_ns(holt *db)
 {
     enum { TYPICAL_BYTES = 128 };
+    uint32_t causes;
     if (db->read_only || epoch_enter() != HOLT_OK) return 0;
-    uint64_t pressure = measure(db);
+    uint64_t pressure = measure(db, &causes);
     epoch_leave();
     return price_ns(db, pressure, TYPICAL_BYTES);
 }
@@ -112,9 +117,10 @@ static holt_status wait_for_room(holt *db)
 {
     uint64_t deadline = os_clock_ns(db->os) + THROTTLE_WAIT_NS;
     for (;;) {
+        uint32_t causes;
         holt_status rc = epoch_enter();
         if (rc != HOLT_OK) return rc;
-        uint64_t pressure = measure(db);
+        uint64_t pressure = measure(db, &causes);
         epoch_leave();
         if (pressure < PRESSURE_FULL) return HOLT_OK;
         if (failing(db) || os_clock_ns(db->os) >= deadline) return too_slow(db);
@@ -147,7 +153,8 @@ holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts)
         return HOLT_OK;
     rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
-    uint64_t pressure = measure(db);
+    uint32_t causes;
+    uint64_t pressure = measure(db, &causes);
     epoch_leave();
     uint64_t price = price_ns(db, pressure, bytes);
     if (pressure < PRESSURE_FULL && price == 0) return HOLT_OK;
@@ -156,7 +163,11 @@ holt_status write_throttle_admit(holt *db, uint64_t bytes, bool puts)
         rc = wait_for_room(db);
     else
         delay_writer(db, price);
+    uint64_t took = os_clock_ns(db->os) - began;
+    cost_sheet *cost = cost_sheet_mine();
+    *(pressure >= PRESSURE_FULL ? &cost->room_wait_ns : &cost->delay_ns) += took;
+    cost->delay_causes |= causes;
     atomic_fetch_add_explicit(&db->throttle.delays, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&db->throttle.delay_ns, os_clock_ns(db->os) - began, memory_order_relaxed);
+    atomic_fetch_add_explicit(&db->throttle.delay_ns, took, memory_order_relaxed);
     return rc;
 }

@@ -76,6 +76,7 @@ static void free_handle(holt *db)
     handle_list_deinit(&db->handles);
     snapshot_list_deinit(&db->snapshots);
     memory_budget_deinit(&db->budget);
+    slow_calls_deinit(&db->slow);
     event_log_close(db->events);
     unlock_database(db->lock.file, db->lock.is_signed);
     os_dir_close(db->dir);
@@ -144,6 +145,7 @@ holt_status holt_close_with(holt *db, uint32_t flags)
     if (rc != HOLT_OK) return rc;
     holt_error first = {0};
     jobs_stop(db);
+    slow_calls_report_unlogged(db);
     if (!db->read_only) rc = finish(db);
     status_check_call(rc);
     if (rc != HOLT_OK) {

@@ -183,7 +183,7 @@ static holt_status destroy(os_dir *dir, os_file **lock)
 
 holt_status holt_destroy_on(os *platform, const char *path)
 {
-    status_begin_call();
+    status_begin_named_call("holt_destroy");
     os_dir *dir = NULL;
     os_file *lock = NULL;
     bool removed;

@@ -80,6 +80,7 @@ static void init_parts(holt *db)
     handle_list_init(&db->handles);
     snapshot_list_init(&db->snapshots);
     memory_budget_init(&db->budget);
+    slow_calls_init(&db->slow);
 }
 
 static void init_chunks(holt *db)
@@ -137,7 +138,7 @@ static holt_status open_database(holt *db)
 
 holt_status holt_open_on(os *platform, const char *path, const holt_options *o, holt **out)
 {
-    status_begin_call();
+    status_begin_named_call("holt_open");
     if (!out) return status_set(HOLT_INVALID, "db (out) is NULL");
     *out = NULL;
     holt *db;

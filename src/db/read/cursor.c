@@ -256,13 +256,13 @@ static bool move_in_snapshot(holt_cursor *cur, cursor_move move, slice key)
  * handle has been entered. */
 static OUT_OF_LINE bool move_entered(holt_cursor *cur, cursor_move move, slice key)
 {
-    status_begin_call();
     holt_status rc = collection_check(cur->collection);
     if (rc == HOLT_OK) rc = txn_enter(cur->db, cur->txn);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = move_in_snapshot(cur, move, key);
     txn_leave(cur->txn);
-    os_run_pending(cur->db->os);
+    if (cur->db->set.calls_have_epilogue)
+        call_epilogue(cur->db, cur->place == CURSOR_FAILED ? cur->status : HOLT_OK);
     return result;
 }
 
@@ -286,11 +286,13 @@ static bool enter_and_move(holt_cursor *cur, cursor_move move, slice key)
 
 bool holt_cursor_first(holt_cursor *cur)
 {
+    status_begin_call();
     return enter_and_move(cur, MOVE_FIRST, no_key);
 }
 
 bool holt_cursor_last(holt_cursor *cur)
 {
+    status_begin_call();
     return enter_and_move(cur, MOVE_LAST, no_key);
 }
 
@@ -298,16 +300,15 @@ bool holt_cursor_last(holt_cursor *cur)
  * preparation. Most steps of a walk are like that. */
 static inline bool walks_on(const holt_cursor *cur)
 {
-    return cur->place == CURSOR_ON && !cur->txn && !cur->read_state->revocable && !cur->runs_pending &&
-           collection_lives(cur->collection);
+    return cur->place == CURSOR_ON && cur->steps_alone && collection_lives(cur->collection);
 }
 
 bool holt_cursor_next(holt_cursor *cur)
 {
+    status_begin_step();
     if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
     bool result;
     if (walks_on(cur)) {
-        status_begin_call();
         iterator *s = cur->read_state->hold.iterator;
         s->ops->next(s);
         result = accept_entry(cur, true);
@@ -320,10 +321,10 @@ bool holt_cursor_next(holt_cursor *cur)
 
 bool holt_cursor_prev(holt_cursor *cur)
 {
+    status_begin_step();
     if (!cur || !handle_enter(&cur->handle)) return refuse(cur);
     bool result;
     if (walks_on(cur)) {
-        status_begin_call();
         iterator *s = cur->read_state->hold.iterator;
         s->ops->prev(s);
         result = accept_entry(cur, false);
@@ -336,11 +337,13 @@ bool holt_cursor_prev(holt_cursor *cur)
 
 bool holt_cursor_seek(holt_cursor *cur, holt_slice key)
 {
+    status_begin_call();
     return enter_and_move(cur, MOVE_SEEK, key);
 }
 
 bool holt_cursor_seek_last(holt_cursor *cur, holt_slice key)
 {
+    status_begin_call();
     return enter_and_move(cur, MOVE_SEEK_LAST, key);
 }
 
@@ -381,7 +384,7 @@ uint64_t holt_cursor_expires_at(const holt_cursor *cur)
 
 holt_status holt_cursor_status(const holt_cursor *cur)
 {
-    status_begin_call();
+    status_expect();
     if (!cur) return status_set(HOLT_INVALID, "the cursor handle is NULL");
     if (!handle_is_open(&cur->handle)) return handle_refuse();
     if (cur->txn && !txn_is_open(cur->txn)) return txn_refuse(cur->txn);

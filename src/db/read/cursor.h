@@ -48,7 +48,7 @@ struct holt_cursor {
     uint64_t moves;
     bool displaced;    /* the iterator is not where the cursor is (cursor_renew) */
     read_range *range; /* HOLT_TXN_SERIALIZABLE: the range that it is reading; NULL: none yet */
-    bool runs_pending;               /* the os wants to be given a turn after each call (os_run_pending) */
+    bool steps_alone; /* no transaction or snapshot has to be entered for a move, and nothing follows it */
 };
 
 /* Opens an iterator over all that the cursor reads. The snapshot has been entered. */

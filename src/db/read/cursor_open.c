@@ -178,6 +178,11 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
     return rc;
 }
 
+static void note_steps_alone(holt_cursor *cur)
+{
+    cur->steps_alone = !cur->txn && !cur->read_state->revocable && !cur->db->set.calls_have_epilogue;
+}
+
 /* ---------------------------------------------------------------- life */
 
 static holt_status check_options(const holt_cursor_options *o)
@@ -226,7 +231,6 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
     cur->flags = o->flags;
     cur->read_state = cur->read_states;
     handle_label(&cur->handle, o->label);
-    cur->runs_pending = os_has_pending(c->db->os);
     holt_status rc = set_bounds(cur, o);
     if (rc == HOLT_OK) rc = open_read_state(cur, NULL, cur->read_state);
     if (rc != HOLT_OK) {
@@ -234,6 +238,7 @@ static holt_status open_cursor(holt_collection *c, holt_txn *t, const holt_curso
         mem_free(cur);
         return rc;
     }
+    note_steps_alone(cur);
     collection_use(c);
     if (t) t->users++;
     handle_begin(c->db, &cur->handle, HANDLE_CURSOR);
@@ -271,6 +276,7 @@ static holt_status refresh(holt_cursor *cur)
         cur->read_state = fresh;
         os_mutex_unlock(&cur->db->snapshots.mu);
         close_read_state(cur, old);
+        note_steps_alone(cur);
         cur->place = CURSOR_FRESH;
         cur->status = HOLT_OK;
     }
@@ -289,7 +295,7 @@ holt_status holt_cursor_refresh(holt_cursor *cur)
 
 holt_status holt_cursor_close(holt_cursor *cur)
 {
-    status_begin_call();
+    status_begin_release();
     if (!cur) return HOLT_OK;
     if (!handle_enter(&cur->handle)) {
         if (handle_await_closed(&cur->handle)) destroy(cur);

@@ -1,6 +1,7 @@
 /* lookup.c -- where a point lookup's value goes, and taking it out of a tree. */
 #include "db/read/lookup.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/txn/txn.h"
@@ -10,6 +11,7 @@
 holt_status sink_room(value_sink *s, size_t size, void **room)
 {
     *room = NULL;
+    cost_add_bytes_out(size);
     if (s->size) *s->size = size;
     if (s->value) {
         if (size > s->value->capacity || !s->value->data) {
@@ -61,7 +63,10 @@ holt_status lookup_take(read_view *view, value_sink *out, const tree_hit *hit)
 
 void lookup_count_filters(holt *db, const tree_query *query)
 {
+    cost_add_cached(query->blocks);
+    cost_add_trees(query->trees);
     if (query->filter_checks == 0) return;
+    cost_add_filters(query->filter_checks, query->filter_negatives);
     counter_add(&db->counts, COUNT_FILTER_CHECKS, query->filter_checks);
     if (query->filter_negatives) counter_add(&db->counts, COUNT_FILTER_NEGATIVES, query->filter_negatives);
 }

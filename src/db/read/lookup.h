@@ -7,6 +7,7 @@
 #ifndef HOLT_DB_READ_LOOKUP_H
 #define HOLT_DB_READ_LOOKUP_H
 
+#include "base/cost.h"
 #include "db/clock.h"
 #include "db/db.h"
 #include "db/tree/collection_tree.h"
@@ -90,11 +91,13 @@ static inline bool lookup_memtables(read_view *view, const collection_version *s
     memtable_entry m;
     for (size_t i = 0; i < v->generation_count; i++) {
         if (!memtable_get(v->generations[i]->memtable, s->spec.id, key, view->at, &m)) continue;
+        cost_add_memtables((uint32_t)i + 1);
         if (m.seqno <= s->cleared_seqno) return false; /* the collection was cleared since */
         bool has_value = view_has_value(view, m.op, m.expires_at_ms, out);
         *rc = has_value ? sink_put(out, m.value) : HOLT_NOT_FOUND;
         return true;
     }
+    cost_add_memtables((uint32_t)v->generation_count);
     return false;
 }
 
@@ -107,6 +110,7 @@ bool lookup_own(holt_txn *t, holt_collection *c, slice key, value_sink *out, hol
  * is a tombstone, or has expired. */
 holt_status lookup_take(read_view *view, value_sink *out, const tree_hit *hit);
 
+/* Counts what the lookup has searched: for the statistics, and on the call's bill. */
 void lookup_count_filters(holt *db, const tree_query *query);
 
 #endif

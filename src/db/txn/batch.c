@@ -7,6 +7,7 @@
  */
 #include "db/txn/txn.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 #include "db/args.h"
 #include "db/db.h"
@@ -63,8 +64,11 @@ static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t 
 /* Leaves the handle for the callback, which may call on the transaction or close the database by force. */
 static holt_status show(holt_txn *t, holt_batch_fn each, void *ctx, const holt_batch_entry *e)
 {
+    cost_aside bill;
     handle_leave(&t->handle);
+    cost_put_aside(&bill);
     holt_status rc = each(ctx, e);
+    cost_put_back(&bill);
     if (handle_enter(&t->handle)) return rc;
     return rc == HOLT_OK ? txn_refuse(t) : rc;
 }

@@ -71,6 +71,7 @@ static void discharge(holt_txn *t, uint64_t bytes)
 holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
 {
     const uint64_t bytes = o->key.size + o->value.size;
+    cost_add_bytes_in(bytes);
     holt_status rc = txn_check_writable(t);
     if (rc == HOLT_OK) rc = charge(t, bytes);
     if (rc != HOLT_OK) return rc;
@@ -219,6 +220,7 @@ void txn_unref(holt_txn *t)
 void holt_rollback(holt_txn *t)
 {
     if (!t) return;
+    status_begin_release();
     if (!handle_enter(&t->handle)) { /* it holds nothing of the database, which may have been closed */
         if (handle_await_closed(&t->handle)) txn_unref(t);
         return;

@@ -1,6 +1,7 @@
 /* verification.c -- the problems, progress and result of one verification (verification.h). */
 #include "db/verify/verification.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 #include "db/args.h"
 #include "db/db.h"
@@ -25,8 +26,11 @@ holt_status verification_take(verification *v, holt_status rc)
     if (v->report.problems++ == 0) v->first = problem;
     if (!v->options->problem) return HOLT_OK;
     status_aside ours; /* the callback may call Holt */
+    cost_aside bill;
     status_put_aside(&ours);
+    cost_put_aside(&bill);
     v->options->problem(v->options->ctx, &problem);
+    cost_put_back(&bill);
     status_put_back(&ours);
     return HOLT_OK;
 }
@@ -35,8 +39,11 @@ static void tell_progress(const verification *v, uint64_t done)
 {
     if (!v->options->progress) return;
     status_aside ours; /* the callback may call Holt */
+    cost_aside bill;
     status_put_aside(&ours);
+    cost_put_aside(&bill);
     v->options->progress(v->options->ctx, done, v->bytes_total);
+    cost_put_back(&bill);
     status_put_back(&ours);
 }
 

@@ -98,6 +98,10 @@ bool     sim_fault_hit(os *o);            /* the last fault set has happened, ev
  * not call it again, nor, with `threads`, do those of other threads while it runs. NULL removes it. */
 void sim_on_io(os *o, void (*hook)(void *ctx, uint64_t call), void *ctx);
 
+/* Makes every call of the kind take that much virtual time more. 0: as long as others. Without `threads`
+ * only. */
+void sim_slow(os *o, sim_call kind, uint64_t ns);
+
 /* Limits the number of files and directories that can be open at a time: EMFILE beyond it. 0: no limit.
  * Handles that are open stay open. */
 void sim_set_handles_max(os *o, uint32_t handles);

@@ -1,6 +1,7 @@
 /* sim_fault.c -- the entry of every call on a disk: counts it, runs the hook and decides whether it fails. */
 #include "os/sim/sim_internal.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 
 #include <assert.h>
@@ -18,8 +19,11 @@ static void run_hook(sim *s)
 
     uint64_t ranks = os_lock_ranks_take();
     status_aside callers;
+    cost_aside bill;
     status_put_aside(&callers);
+    cost_put_aside(&bill);
     hook(ctx, call);
+    cost_put_back(&bill);
     status_put_back(&callers);
     os_lock_ranks_give(ranks);
 
@@ -56,6 +60,7 @@ int sim_enter(sim *s, sim_call kind, bool changes_disk)
     s->calls[kind]++;
     s->calls[SIM_CALLS]++;
     if (!s->threads) sim_steps_tick(s);
+    if (!s->threads) s->clock_ns += s->slow_ns[kind];
     if (changes_disk && s->hook && !s->in_hook) run_hook(s);
     if (changes_disk && s->read_only && kind != SIM_STORE) return EROFS;
     return take_fault(s, kind, changes_disk);
@@ -79,6 +84,12 @@ void sim_fail(os *o, sim_call kind, uint64_t n, int os_errno, bool onwards)
             (sim_fault){.kind = kind, .at = s->calls[kind] + n, .os_errno = os_errno, .onwards = onwards};
     }
     pthread_mutex_unlock(&s->mutex);
+}
+
+void sim_slow(os *o, sim_call kind, uint64_t ns)
+{
+    assert(kind < SIM_CALLS && !sim_of(o)->threads);
+    sim_of(o)->slow_ns[kind] = ns;
 }
 
 uint64_t sim_calls(os *o, sim_call kind)

@@ -217,6 +217,7 @@ struct sim {
     uint32_t handles_max; /* EMFILE beyond; 0: no limit */
 
     uint64_t calls[SIM_CALLS + 1];
+    uint64_t slow_ns[SIM_CALLS]; /* what each kind of call takes longer */
     sim_fault fault;
     void (*hook)(void *ctx, uint64_t call);
     void *hook_ctx;

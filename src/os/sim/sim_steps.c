@@ -7,6 +7,7 @@
  */
 #include "os/sim/sim_internal.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -64,8 +65,11 @@ static void run_step(sim *s, sim_job *j)
     j->woken = false; /* before the step: a wake during it asks for another */
     j->running = true;
     status_aside callers; /* on a real machine the step runs on a thread of its own */
+    cost_aside bill;
     status_put_aside(&callers);
+    cost_put_aside(&bill);
     uint64_t next = j->step(j->ctx);
+    cost_put_back(&bill);
     status_put_back(&callers);
     os_lock_ranks_assert_none();
     j->running = false;

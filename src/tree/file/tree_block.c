@@ -1,6 +1,7 @@
 /* tree_block.c -- reading the blocks and overflow pieces of a tree from its file. */
 #include "tree/tree_internal.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -63,6 +64,7 @@ static holt_status block_copy_cached(tree_file *f, block_ptr p, uint32_t level, 
     if (!cached) return HOLT_OK;
     block_open(out, bytes, p.length);
     *found = out->level == level; /* if not, tree_block_read will find and report it */
+    cost_add_cached(*found);
     return HOLT_OK;
 }
 

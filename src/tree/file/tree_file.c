@@ -1,6 +1,7 @@
 /* tree_file.c -- opening, sharing and reading a tree file. Its descriptor is managed by tree_files.c. */
 #include "tree/file/tree_file_internal.h"
 
+#include "base/cost.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -221,7 +222,13 @@ holt_status tree_file_read_raw(tree_file *f, uint64_t offset, void *bytes, size_
     os_file *handle;
     holt_status rc = tree_files_pin(f, &handle);
     if (rc != HOLT_OK) return rc;
+    os *o = os_dir_os(f->files->dir);
+    uint64_t began = cost_is_timed() ? os_clock_ns(o) : 0;
     rc = os_file_read_exact(handle, offset, bytes, size);
+    cost_sheet *cost = cost_sheet_mine();
+    cost->blocks_read++;
+    cost->bytes_read += size;
+    if (began) cost->read_ns += os_clock_ns(o) - began;
     tree_files_unpin(f);
     return rc;
 }

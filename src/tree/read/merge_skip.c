@@ -7,6 +7,8 @@
  */
 #include "tree/read/merge_internal.h"
 
+#include "base/cost.h"
+
 #include <assert.h>
 
 /* The winner is at a tombstone whose key no other child has: its child skips all of its tombstones before the
@@ -50,6 +52,7 @@ static bool merge_reach_others(merge *m, iterator *s, slice limit)
 {
     const iterator *other = m->children[m->winner.child];
     if (!merge_move_child(m, s)) return false;
+    cost_add_tombstones(1);
     if (other->valid && m->backward) limit = slice_tighter_lower(limit, other->key);
     if (other->valid && !m->backward) limit = slice_tighter_upper(limit, other->key);
     if (!iterator_on_skippable(s, m->backward, limit)) return true;
@@ -80,6 +83,7 @@ static bool merge_follow_tombstones(merge *m, iterator *s, slice limit)
             other = m->children[m->winner.child];
         } while (m->winner.child != left && other->valid && merge_same_key(s->key, other->key));
         if (!merge_move_child(m, s)) return false;
+        cost_add_tombstones(1);
     }
     return true;
 }
@@ -102,8 +106,10 @@ static bool merge_skip_hidden(merge *m, slice limit)
 static bool merge_skip_some(merge *m, slice limit, uint32_t alone, uint32_t hiding)
 {
     enum { MANY = 4 };
-    if (m->winner.tied) return hiding < MANY ? merge_leave_tied(m) : merge_skip_hidden(m, limit);
-    return alone < 1 ? merge_step(m) : merge_skip_alone(m, limit);
+    if (m->winner.tied && hiding >= MANY) return merge_skip_hidden(m, limit);
+    if (!m->winner.tied && alone >= 1) return merge_skip_alone(m, limit);
+    cost_add_tombstones(1);
+    return m->winner.tied ? merge_leave_tied(m) : merge_step(m);
 }
 
 void merge_skip_tombstones(iterator *base, bool backward, slice limit)

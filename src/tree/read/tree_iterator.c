@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "base/compiler.h"
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -281,8 +282,11 @@ static uint32_t tree_iterator_pass_backward(const tree_iterator *t, uint32_t cou
 static void tree_iterator_skip_forward(tree_iterator *t, slice limit)
 {
     uint32_t index = t->levels[0].index + 1;
+    cost_add_tombstones(1);
     for (;;) {
+        const uint32_t from = index;
         index = tree_iterator_pass_forward(t, index, limit);
+        cost_add_tombstones(index - from);
         if (index < t->levels[0].block.count) {
             tree_iterator_land_forward(t, index, t->base.key);
             return;
@@ -296,9 +300,12 @@ static void tree_iterator_skip_forward(tree_iterator *t, slice limit)
 static void tree_iterator_skip_backward(tree_iterator *t, slice limit)
 {
     uint32_t count = t->levels[0].index;
+    cost_add_tombstones(1);
     for (;;) {
         if (t->from > 0 && !tree_iterator_complete_leaf(t)) return;
+        const uint32_t from = count;
         count = tree_iterator_pass_backward(t, count, limit);
+        cost_add_tombstones(from - count);
         if (count > 0) {
             tree_iterator_land_backward(t, count, t->base.key);
             return;

@@ -9,6 +9,7 @@
  */
 #include "tree/read/tree_iterator_internal.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -98,6 +99,7 @@ static holt_status tree_iterator_copy_cached(tree_iterator *t, uint32_t level, b
     if (!bytes) return HOLT_OK;
     block_open(&l->block, l->buffer.bytes, p.length);
     *found = l->block.level == level; /* if not, tree_block_read will find and report it */
+    cost_add_cached(*found);
     return HOLT_OK;
 }
 
@@ -225,6 +227,7 @@ static holt_status tree_iterator_descend_cached(tree_iterator *t, uint32_t *leve
 {
     holt_status rc = epoch_enter();
     if (rc != HOLT_OK) return rc;
+    const uint32_t from = *level;
     for (; *level > 0; --*level) {
         block cached;
         const block *b = tree_iterator_node(t, *level, *p, &cached);
@@ -232,6 +235,7 @@ static holt_status tree_iterator_descend_cached(tree_iterator *t, uint32_t *leve
         tree_iterator_pass(t, &t->levels[*level], b, p, end, key);
         if (*level == 1) tree_iterator_note_beside(t, b);
     }
+    cost_add_cached(from - *level);
     epoch_leave();
     return HOLT_OK;
 }
@@ -244,6 +248,7 @@ static holt_status tree_iterator_child_cached(tree_iterator *t, uint32_t level, 
     block cached;
     const block *b = tree_iterator_node(t, level, t->levels[level].at, &cached);
     *found = b != NULL;
+    cost_add_cached(*found);
     if (b) *child = block_child(b, t->levels[level].index);
     if (b && level == 1) tree_iterator_note_beside(t, b);
     epoch_leave();

@@ -2,6 +2,7 @@
  * beside the lookups of other keys. */
 #include "tree/tree_internal.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 
 #include <assert.h>
@@ -76,6 +77,7 @@ static bool search_in_cache(tree_search *l, uint32_t level)
     block b;
     block_open(&b, bytes, l->at.length);
     if (b.level != level) return false;
+    cost_add_cached(1);
     search_follow(l, &b);
     if (level == 0 && l->result == TREE_FOUND) {
         bytes_copy(l->buffer->bytes, l->entry->value.data, l->entry->value.size);
@@ -124,7 +126,9 @@ tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buf
 bool tree_descent_begin(tree_descent *d, tree_file *f, const tree_root *root)
 {
     *d = (tree_descent){f, root->root, root->height - 1, root->gaps > 0};
-    return root->root.length > 0;
+    if (root->root.length == 0) return false;
+    cost_add_trees(1);
+    return true;
 }
 
 void tree_descent_prefetch(const tree_descent *d)
@@ -154,6 +158,7 @@ bool tree_descent_step(tree_descent *d, slice key, tree_entry *out, tree_result 
     block b;
     block_open(&b, bytes, d->at.length);
     if (b.level != d->level) return false; /* tree_descent_read() will find and report it */
+    cost_add_cached(1);
     bool more = descend(d, key, &b, out, result);
     if (more) cache_prefetch_place(cached, d->at);
     return more;

@@ -170,7 +170,8 @@ holt_options history_open_options(const history *h)
                       .memtable_bytes = 64 << 10,
                       .durability = h->options.durability,
                       .interval_ms = HISTORY_INTERVAL_MS,
-                      .default_kind = h->options.kinds[0]};
+                      .default_kind = h->options.kinds[0],
+                      .slow_ms = 1};
     return o;
 }
 

@@ -890,7 +890,8 @@ holt_status stress_open(stress_world *w)
                       .memtable_bytes = 64 << 10,
                       .interval_ms = STRESS_INTERVAL_MS,
                       .background_threads = 2,
-                      .max_reader_age_ms = w->seed / 2 % 2 ? 20 : 0};
+                      .max_reader_age_ms = w->seed / 2 % 2 ? 20 : 0,
+                      .slow_ms = w->seed / 4 % 2};
     static const uint32_t kinds[SHARED] = {HOLT_LSM, HOLT_BTREE};
     holt_status rc = holt_open_on(w->os, w->path, &o, &w->db);
     for (unsigned p = 0; p < SHARED && rc == HOLT_OK; p++) {

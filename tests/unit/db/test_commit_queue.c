@@ -4,6 +4,7 @@
  */
 #include "db/commit/commit_queue.h"
 
+#include "base/cost.h"
 #include "base/status.h"
 #include "log/frame.h"
 #include "support/expect.h"
@@ -68,6 +69,7 @@ static holt_status fake_append(void *ctx, bool sync)
 {
     fake_log *f = ctx;
     note(f, "append", 0);
+    cost_add_log_bytes(100);
     return f->append_status == HOLT_OK ? HOLT_OK : status_set(f->append_status, "append failed");
 }
 
@@ -120,12 +122,15 @@ typedef struct member {
     fake_log *f;
     commit_request request;
     pthread_t thread;
+    holt_cost cost;
 } member;
 
 static void *submit(void *ctx)
 {
     member *m = ctx;
+    cost_begin("submit");
     commit_queue_submit(&m->f->queue, &m->request);
+    holt_last_cost(&m->cost, sizeof m->cost);
     return NULL;
 }
 
@@ -186,6 +191,24 @@ static void requests_behind_a_leader_share_one_append_and_sync(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(members[i].request.status, HOLT_OK);
         assert_int_equal(members[i].request.first_seqno, 2 + i);
+    }
+    commit_queue_deinit(&f.queue);
+}
+
+/* The work for a group must not be on the bills of its members, which would then show a write and a sync each
+ * that there was only one of. */
+static void the_leader_pays_for_the_work_and_members_for_their_wait(void **state)
+{
+    fake_log f;
+    fake_log_init(&f);
+    commit_request leader = request_of("a", HOLT_PROCESS);
+    member members[3] = {{.request = request_of("b", HOLT_PROCESS)},
+                         {.request = request_of("c", HOLT_PROCESS)},
+                         {.request = request_of("d", HOLT_PROCESS)}};
+    submit_behind_a_leader(&f, &leader, members, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(members[i].cost.group_wait_ns > 0);
+        assert_int_equal(members[i].cost.log_bytes, i == 0 ? 100 : 0); /* the first leads the second group */
     }
     commit_queue_deinit(&f.queue);
 }
@@ -281,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lone_request_goes_through_all_steps),
         cmocka_unit_test(requests_behind_a_leader_share_one_append_and_sync),
+        cmocka_unit_test(the_leader_pays_for_the_work_and_members_for_their_wait),
         cmocka_unit_test(a_group_has_a_limit),
         cmocka_unit_test(a_refused_request_takes_no_seqno_and_fails_alone),
         cmocka_unit_test(nothing_is_appended_if_no_request_is_admitted),

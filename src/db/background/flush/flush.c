@@ -2,6 +2,7 @@
  * steps. */
 #include "db/background/flush/flush_internal.h"
 
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/search.h"
 #include "base/status.h"
@@ -285,7 +286,7 @@ uint64_t flush_job_step(void *ctx)
     holt *db = ctx;
     flush_state *s = &db->flushes;
     bool more;
-    status_begin_call();
+    status_expect();
     holt_status rc = flush_step(db, &more);
     if (rc == HOLT_OK && !s->current)
         s->chunk_entries = CHUNK_MAX; /* the next flush begins with large chunks */
@@ -323,6 +324,7 @@ holt_status flush_all(holt *db)
     seqno upto;
     holt_status rc = seal_active(db, &upto);
     if (rc != HOLT_OK) return rc;
+    uint64_t began = os_clock_ns(db->os);
     os_mutex_lock(&db->jobs.mu);
     uint64_t failed = db->flushes.attempts_failed;
     while (db->flushes.flushed_seqno < upto && db->flushes.attempts_failed == failed) {
@@ -331,6 +333,7 @@ holt_status flush_all(holt *db)
     }
     if (db->flushes.flushed_seqno < upto) rc = status_restore(&db->flushes.error);
     os_mutex_unlock(&db->jobs.mu);
+    cost_sheet_mine()->background_wait_ns += os_clock_ns(db->os) - began;
     return rc;
 }
 
