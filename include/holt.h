@@ -476,7 +476,9 @@ enum {
  * for every call: gets, cursors, conditions, holt_add. Putting a value without an expiry makes the key
  * permanent again. The space of expired values is freed by flushes and compactions.
  *   - Time is that of the reader: a transaction's begin, a cursor's open or refresh, the present for other
- *     calls. So a snapshot keeps what had not expired when it was taken.
+ *     calls. So a snapshot keeps what had not expired when it was taken. (Transactions and cursors take the
+ *     time of the system clock's last tick, a few milliseconds ago at most; but never an earlier one than
+ *     another call on the database has seen.)
  *   - Time is the wall clock's, in milliseconds since 1970 UTC, except that it never goes back: if the clock
  *     is set back, the database's time stands still until the clock has caught up, and nothing that expired
  *     comes back. This holds across reopens as far as the database has recorded the time: in each change of

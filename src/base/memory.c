@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Up to this size glibc's malloc() takes 10 ns; its calloc(), which bypasses the thread's cache, takes 50. */
+enum { SMALL_BYTES = 1024 };
+
 static _Thread_local struct {
     uint64_t allocations; /* tried so far */
     uint64_t fail_at;     /* the number of the one that fails; 0: none */
@@ -40,11 +43,19 @@ void *mem_alloc(size_t size)
     return may_allocate(size) ? malloc(size ? size : 1) : NULL;
 }
 
+/* Not inlined: compilers turn malloc() and memset() into calloc(). */
+__attribute__((noinline)) static void *small_alloc(size_t size)
+{
+    return malloc(size);
+}
+
 void *mem_alloc_zero(size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || !may_allocate(bytes)) return NULL;
-    return calloc(bytes ? bytes : 1, 1);
+    if (bytes == 0 || bytes > SMALL_BYTES) return calloc(bytes ? bytes : 1, 1);
+    void *memory = small_alloc(bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
 }
 
 void *mem_realloc(void *memory, size_t size)

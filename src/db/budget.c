@@ -44,6 +44,7 @@ bool budget_charge_writes(holt *db, uint64_t bytes, uint64_t limit)
 
 void budget_release_writes(holt *db, uint64_t bytes)
 {
+    if (bytes == 0) return;
     os_mutex_lock(&db->budget.mu);
     assert(db->budget.txn_bytes >= bytes);
     add_writes(db, 0 - bytes);

@@ -20,6 +20,11 @@ uint64_t db_time_ms(holt *db)
     return raise(db, os_time_ms(db->os));
 }
 
+uint64_t db_time_coarse_ms(holt *db)
+{
+    return raise(db, os_time_coarse_ms(db->os));
+}
+
 void db_time_raise(holt *db, uint64_t time_ms)
 {
     raise(db, time_ms);

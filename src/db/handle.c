@@ -19,39 +19,51 @@ void handle_label(handle *h, const char *label)
     memcpy(h->label, label ? label : "", size + 1);
 }
 
-void handle_begin(holt *db, handle *h, handle_kind kind)
+void handle_begin_locked(holt *db, handle *h, handle_kind kind)
 {
     assert(kind < HANDLE_KINDS && h->fork_generation == 0);
+    os_mutex_assert_held(&db->handles.mu);
     h->kind = kind;
     h->fork_generation = os_fork_generation();
-    os_mutex_lock(&db->handles.mu);
     h->newer = NULL;
     h->older = db->handles.lists[kind];
     if (h->older) h->older->newer = h;
     db->handles.lists[kind] = h;
     ++*count_of(db, kind);
+}
+
+void handle_begin(holt *db, handle *h, handle_kind kind)
+{
+    os_mutex_lock(&db->handles.mu);
+    handle_begin_locked(db, h, kind);
     os_mutex_unlock(&db->handles.mu);
 }
 
 static void unlink_handle(holt *db, handle *h)
 {
     assert(h->kind < HANDLE_KINDS);
-    os_mutex_lock(&db->handles.mu);
+    os_mutex_assert_held(&db->handles.mu);
     if (h->newer)
         h->newer->older = h->older;
     else
         db->handles.lists[h->kind] = h->older;
     if (h->older) h->older->newer = h->newer;
     --*count_of(db, h->kind);
-    os_mutex_unlock(&db->handles.mu);
 }
 
-void handle_end(holt *db, handle *h)
+void handle_end_locked(holt *db, handle *h)
 {
     unlink_handle(db, h);
     /* Relaxed: it is read by the owner's own later calls. A forced close that has begun either waits for the
      * owner's call to leave, or no longer finds the handle. */
     atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_relaxed);
+}
+
+void handle_end(holt *db, handle *h)
+{
+    os_mutex_lock(&db->handles.mu);
+    handle_end_locked(db, h);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 holt_status handle_refuse(void)
@@ -112,7 +124,9 @@ void handles_detach(holt *db)
     for (int kind = 0; kind < HANDLE_KINDS; kind++) {
         for (handle *h; (h = newest(db, (handle_kind)kind)) != NULL;) {
             detach[kind](h);
+            os_mutex_lock(&db->handles.mu);
             unlink_handle(db, h);
+            os_mutex_unlock(&db->handles.mu);
             /* Release: pairs with handle_await_closed. The owner may free the handle from here on. */
             atomic_store_explicit(&h->state, HANDLE_CLOSED, memory_order_release);
         }

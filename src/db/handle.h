@@ -43,7 +43,7 @@ typedef struct handle {
 
 /* The open handles of a database. */
 typedef struct handle_list {
-    os_mutex mu; /* LOCK_RANK_HANDLES */
+    os_mutex mu; /* LOCK_RANK_HANDLES; guards the list of snapshots as well (version/snapshot.h) */
     uint64_t transactions, cursors, loads;
     handle *lists[HANDLE_KINDS]; /* newest first */
 } handle_list;
@@ -60,6 +60,9 @@ void handle_begin(holt *db, handle *h, handle_kind kind);
 /* Closes the handle, by its owner, which must have released what the object holds of the database: a forced
  * close no longer finds the handle and may free the database. */
 void handle_end(holt *db, handle *h);
+/* The same, with handles.mu held. */
+void handle_begin_locked(holt *db, handle *h, handle_kind kind);
+void handle_end_locked(holt *db, handle *h);
 
 static inline bool handle_is_open(const handle *h)
 {

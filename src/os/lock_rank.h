@@ -17,8 +17,7 @@ typedef enum lock_rank {
     LOCK_RANK_BALLAST,        /* db: whether the disk counts as full */
     LOCK_RANK_WAL,            /* log: the segments and the synced position */
     LOCK_RANK_JOBS,           /* db: what background jobs wait for and report */
-    LOCK_RANK_HANDLES,        /* db: counts of open transactions, cursors and handles */
-    LOCK_RANK_SNAPSHOTS,      /* db: the list of snapshots */
+    LOCK_RANK_HANDLES,        /* db: the lists of open handles and of snapshots */
     LOCK_RANK_BUDGET,         /* db: shares of the memory budget */
     LOCK_RANK_FILES,          /* tree: the table of open files */
     LOCK_RANK_CACHE,          /* cache: free frames and the clock */

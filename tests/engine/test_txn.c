@@ -410,9 +410,9 @@ static void a_transaction_that_is_too_old_conflicts(void **state)
         expect_ok(commit_and_free(young));
         expect_get(c, NULL, "d", "young");
         sim_run_until_idle(f->os);
-        os_mutex_lock(&f->db->snapshots.mu);
+        os_mutex_lock(&f->db->handles.mu);
         assert_int_equal(f->db->snapshots.kept.count, 0);
-        os_mutex_unlock(&f->db->snapshots.mu);
+        os_mutex_unlock(&f->db->handles.mu);
     }
 }
 

@@ -384,8 +384,8 @@ static void the_sum_stays_the_same_across_kill_9(void **state)
     temp_dir_remove(&dir);
 }
 
-/* Two accounts may each be overdrawn, as long as they are not together. Two withdrawals that each look at both
- * and write to one do not conflict by their writes. */
+/* Two accounts may each be overdrawn, as long as they are not together. Two withdrawals that each look at
+ * both and write to one do not conflict by their writes. */
 typedef struct couple {
     bank *bank;
     uint64_t seed;

@@ -28,7 +28,7 @@ typedef struct reader_list {
 
 /* ---------------------------------------------------------------- listing */
 
-/* A reader cannot drop its own reference without snapshots.mu. */
+/* A reader cannot drop its own reference without handles.mu. */
 static version *pin_version(version *v)
 {
     return v ? version_ref(v) : NULL;
@@ -59,7 +59,6 @@ static void list_handles(holt *db, reader_list *l)
     static const handle_kind kinds[] = {HANDLE_TXN, HANDLE_CURSOR};
     uint64_t now = os_clock_ns(db->os);
     os_mutex_assert_held(&db->handles.mu);
-    os_mutex_lock(&db->snapshots.mu);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (const handle *h = db->handles.lists[kinds[i]]; h; h = h->older) {
             assert(l->readers && l->count < l->capacity);
@@ -69,7 +68,6 @@ static void list_handles(holt *db, reader_list *l)
             one->reader.age_ms = since && since < now ? (now - since) / 1000000 : 0;
             memcpy(one->reader.label, h->label, sizeof h->label);
         }
-    os_mutex_unlock(&db->snapshots.mu);
 }
 
 /* Allocates without the mutex, until there is room for as many handles as there are. */

@@ -76,17 +76,16 @@ static void count_handles(holt *db, holt_db_stats *s)
     handle_list_check(&db->handles);
     s->transactions_open = db->handles.transactions;
     s->cursors_open = db->handles.cursors;
-    os_mutex_unlock(&db->handles.mu);
-    os_mutex_lock(&db->budget.mu);
-    s->transaction_bytes = db->budget.txn_bytes;
-    os_mutex_unlock(&db->budget.mu);
-    os_mutex_lock(&db->snapshots.mu);
     snapshot_list_check(&db->snapshots);
     for (const snapshot *p = db->snapshots.oldest; p; p = p->newer)
         s->views_pinned += p->version != NULL;
     s->snapshots_revoked = db->snapshots.revoked;
-    if (db->snapshots.oldest) s->oldest_snapshot_age_ms = (now - db->snapshots.oldest->taken_ns) / 1000000;
-    os_mutex_unlock(&db->snapshots.mu);
+    const snapshot *oldest = db->snapshots.oldest; /* it may have been taken after the clock was read */
+    if (oldest && oldest->taken_ns < now) s->oldest_snapshot_age_ms = (now - oldest->taken_ns) / 1000000;
+    os_mutex_unlock(&db->handles.mu);
+    os_mutex_lock(&db->budget.mu);
+    s->transaction_bytes = db->budget.txn_bytes;
+    os_mutex_unlock(&db->budget.mu);
     os_mutex_lock(&db->catalog.mu);
     catalog_check(&db->catalog);
     s->collections = db->catalog.count;

@@ -92,7 +92,7 @@ static holt_status check_kept(holt *db, const commit_basis *basis, const write_s
 {
     const kept_memtables *k = &db->snapshots.kept;
     holt_status rc = HOLT_OK;
-    os_mutex_lock(&db->snapshots.mu);
+    os_mutex_lock(&db->handles.mu);
     if (k->floor > basis->began)
         rc = status_set(HOLT_CONFLICT,
                         "the transaction is too old: memtables that were written since it began "
@@ -101,7 +101,7 @@ static holt_status check_kept(holt *db, const commit_basis *basis, const write_s
         if (k->generations[i]->last_seqno <= basis->began) break;
         rc = check_memtable(k->generations[i]->memtable, basis, writes);
     }
-    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_unlock(&db->handles.mu);
     return rc;
 }
 

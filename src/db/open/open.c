@@ -72,13 +72,12 @@ static void init_parts(holt *db)
 {
     commit_queue_init(&db->commits);
     db->commits.env = commit_env_of(db);
-    version_set_init(&db->versions);
+    version_set_init(&db->versions, &db->handles.mu);
     manifest_writer_init(&db->manifest);
     catalog_init(&db->catalog);
     ballast_init(&db->ballast);
     jobs_init(&db->jobs, db->os);
     handle_list_init(&db->handles);
-    snapshot_list_init(&db->snapshots);
     memory_budget_init(&db->budget);
     slow_calls_init(&db->slow);
 }

@@ -33,7 +33,7 @@ struct holt_cursor {
     holt_txn *txn;               /* a user of it; or NULL */
     cursor_read_state read_states[2]; /* what is read, and room for the next (refresh); they do not move, for
                                          snapshots are linked */
-    cursor_read_state *read_state; /* the one that is read; changed by the owner, with snapshots.mu held */
+    cursor_read_state *read_state; /* the one that is read; changed by the owner, with handles.mu held */
     uint32_t flags;
     void *bounds;                /* the bytes of lower and upper */
     slice lower, upper;          /* {NULL, 0}: open */

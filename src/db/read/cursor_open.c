@@ -152,8 +152,8 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
     memset(st, 0, sizeof *st);
     snapshot *snap = cur->txn ? &cur->txn->snapshot : &st->own;
     st->own.label = cur->handle.label;
-    holt_status rc = cur->txn ? HOLT_OK : snapshot_take(cur->db, &st->own);
-    if (rc == HOLT_OK) rc = snapshot_enter(cur->db, snap);
+    if (!cur->txn) snapshot_take(cur->db, &st->own);
+    holt_status rc = snapshot_enter(cur->db, snap);
     if (rc != HOLT_OK) {
         close_read_state(cur, st);
         return rc;
@@ -272,9 +272,9 @@ static holt_status refresh(holt_cursor *cur)
     cursor_read_state *old = cur->read_state, *fresh = &cur->read_states[old == cur->read_states];
     rc = open_read_state(cur, old, fresh);
     if (rc == HOLT_OK) {
-        os_mutex_lock(&cur->db->snapshots.mu); /* holt_readers() reads it */
+        os_mutex_lock(&cur->db->handles.mu); /* holt_readers() reads it */
         cur->read_state = fresh;
-        os_mutex_unlock(&cur->db->snapshots.mu);
+        os_mutex_unlock(&cur->db->handles.mu);
         close_read_state(cur, old);
         note_steps_alone(cur);
         cur->place = CURSOR_FRESH;

@@ -64,7 +64,7 @@ static inline holt_status view_enter(holt *db, snapshot *snap, read_view *out)
         *out = (read_view){snap, snap->version, snap->seqno, db, snap->time_ms};
         return HOLT_OK;
     }
-    /* The seqno first, for the reason given in snapshot_take. */
+    /* The seqno first, for the reason given at take_version (snapshot.c). */
     seqno at = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     version *v = atomic_load_explicit(&db->versions.current, memory_order_acquire);
     *out = (read_view){NULL, v, at < v->min_seqno ? v->min_seqno : at, db, 0};

@@ -116,10 +116,10 @@ static holt_status check_options(const holt_txn_options *o)
     return label_check(o->label, "holt_txn_options.label");
 }
 
-/* Releases what the transaction holds of the database. */
+/* Releases what the transaction holds of the database, but for its snapshot. */
 static void give_back(holt_txn *t)
 {
-    snapshot_release(t->db, &t->snapshot);
+    if (t->flags & HOLT_TXN_READ_ONLY) return; /* it has neither written nor noted anything */
     write_set_deinit(&t->writes);
     read_set_deinit(&t->reads);
     discharge(t, t->charged);
@@ -130,18 +130,35 @@ static void give_back(holt_txn *t)
 
 void txn_detach(handle *h)
 {
-    give_back((holt_txn *)h);
+    holt_txn *t = (holt_txn *)h;
+    give_back(t);
+    snapshot_release(t->db, &t->snapshot);
 }
 
 /* Ends the transaction and releases what it holds of the database, which a forced close may free from here
  * on. The handle remains. */
 static holt_status end(holt_txn *t, holt_status rc)
 {
+    holt *db = t->db;
     t->ended = true;
     give_back(t);
-    api_exit(t->db, rc);
-    handle_end(t->db, &t->handle);
+    api_exit(db, rc);
+    os_mutex_lock(&db->handles.mu);
+    snapshot_release_locked(db, &t->snapshot);
+    handle_end_locked(db, &t->handle);
+    os_mutex_unlock(&db->handles.mu);
     return rc;
+}
+
+/* Takes the snapshot, and makes the transaction one of the open ones. */
+static void open_handle(holt_txn *t)
+{
+    holt *db = t->db;
+    os_mutex_lock(&db->handles.mu);
+    if (!(t->flags & HOLT_TXN_BLIND)) snapshot_take_locked(db, &t->snapshot);
+    t->begun_ns = t->snapshot.taken_ns ? t->snapshot.taken_ns : os_clock_coarse_ns(db->os);
+    handle_begin_locked(db, &t->handle, HANDLE_TXN);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
@@ -166,15 +183,9 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     t->snapshot.commits = txn_is_read_write(t);
     /* Before the snapshot: what is counted is in it. Acquire: pairs with collection_set_replaced. */
     t->basis.replacements = atomic_load_explicit(&db->catalog.replacements, memory_order_acquire);
-    if (!(t->flags & HOLT_TXN_BLIND)) rc = snapshot_take(db, &t->snapshot);
-    if (rc != HOLT_OK) {
-        mem_free(t);
-        return rc;
-    }
+    open_handle(t);
     t->basis.began = t->snapshot.seqno;
     t->basis.reads = txn_is_serializable(t) ? &t->reads : NULL;
-    t->begun_ns = t->snapshot.taken_ns ? t->snapshot.taken_ns : os_clock_ns(db->os);
-    handle_begin(db, &t->handle, HANDLE_TXN);
     *out = t;
     return api_exit(db, HOLT_OK);
 }

@@ -8,7 +8,7 @@
  * Memory       The kept memtables count as those that only readers keep. If these take more than their share,
  *              the oldest snapshot is revoked (snapshot.h), and what only its transaction needs is dropped
  *              here. Its commit then returns HOLT_CONFLICT: it is never checked against less than everything.
- * Concurrency  any thread; guarded by snapshots.mu.
+ * Concurrency  any thread; guarded by handles.mu.
  */
 #ifndef HOLT_DB_VERSION_KEPT_MEMTABLES_H
 #define HOLT_DB_VERSION_KEPT_MEMTABLES_H
@@ -22,9 +22,9 @@ typedef struct kept_memtables {
 } kept_memtables;
 
 void kept_memtables_deinit(kept_memtables *k);
-/* A flush is about to remove this memtable from the current version: keeps or drops it. Takes snapshots.mu. */
+/* A flush is about to remove this memtable from the current version: keeps or drops it. Takes handles.mu. */
 void kept_memtables_add(holt *db, memtable_generation *flushed);
-/* Drops what no transaction needs any more. snapshots.mu is held. */
+/* Drops what no transaction needs any more. handles.mu is held. */
 void kept_memtables_trim(holt *db);
 
 #endif

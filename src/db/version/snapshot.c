@@ -9,37 +9,35 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* References the current version and gives the seqno to read it at. */
-static holt_status take_version(holt *db, snapshot *s)
+/* References the current version and gives the seqno to read it at. handles.mu keeps the version until it is
+ * referenced (version_set.h), and a flush either finds the snapshot in the list or was completed before its
+ * seqno (kept_memtables_add). */
+static void take_version(holt *db, snapshot *s)
 {
-    holt_status rc = epoch_enter();
-    if (rc != HOLT_OK) return rc;
+    os_mutex_assert_held(&db->handles.mu);
     /* The seqno first: every commit that it covers is in the version loaded after it. The version's min_seqno
      * covers what was installed in between. */
     seqno visible = atomic_load_explicit(&db->commits.visible, memory_order_acquire);
     version *v = version_ref(atomic_load_explicit(&db->versions.current, memory_order_acquire));
-    epoch_leave();
     s->version = v;
     s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
-    s->time_ms = db_time_ms(db); /* after the version: see clock.h */
-    return HOLT_OK;
+    s->time_ms = db_time_coarse_ms(db); /* after the version: see clock.h */
 }
 
-holt_status snapshot_take(holt *db, snapshot *s)
+/* A limit for the age needs the exact time; else that of the last tick of the clock will do. */
+static void note_time(holt *db, snapshot *s)
 {
-    uint64_t now = os_clock_ns(db->os);
+    const uint64_t age_max = db->set.max_reader_age_ns;
+    s->taken_ns = age_max ? os_clock_ns(db->os) : os_clock_coarse_ns(db->os);
+    s->expires_ns = age_max ? s->taken_ns + age_max : OS_FOREVER;
+}
+
+void snapshot_take_locked(holt *db, snapshot *s)
+{
     snapshot_list *l = &db->snapshots;
-    os_mutex_lock(&l->mu);
-    /* With mu held, so that a flush either finds the snapshot in the list or was completed before its
-     * seqno (kept_memtables_add). */
-    holt_status rc = take_version(db, s);
-    if (rc != HOLT_OK) {
-        os_mutex_unlock(&l->mu);
-        return rc;
-    }
-    s->taken_ns = now;
+    take_version(db, s);
+    note_time(db, s);
     atomic_init(&s->pin, 0);
-    s->expires_ns = db->set.max_reader_age_ns ? now + db->set.max_reader_age_ns : OS_FOREVER;
     s->holds = NULL;
     s->newer = NULL;
     s->older = l->newest;
@@ -52,28 +50,33 @@ holt_status snapshot_take(holt *db, snapshot *s)
     /* Later snapshots expire later, so the job needs waking for the first one only. */
     bool wake = db->set.max_reader_age_ns && !l->armed;
     if (wake) l->armed = true;
-    os_mutex_unlock(&l->mu);
     if (wake && db->versions.release_job) os_job_wake(db->versions.release_job);
-    return HOLT_OK;
+}
+
+void snapshot_take(holt *db, snapshot *s)
+{
+    os_mutex_lock(&db->handles.mu);
+    snapshot_take_locked(db, s);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 /* ---------------------------------------------------------------- what a snapshot holds */
 
 void snapshot_hold(holt *db, snapshot *s, tree_hold *h)
 {
-    os_mutex_lock(&db->snapshots.mu);
+    os_mutex_lock(&db->handles.mu);
     h->snapshot = s;
     h->prev = NULL;
     h->next = s->holds;
     if (h->next) h->next->prev = h;
     s->holds = h;
-    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 /* Unlinks the hold and empties it. What it had is returned, to be released. */
 static tree_hold take_hold(holt *db, tree_hold *h)
 {
-    os_mutex_assert_held(&db->snapshots.mu);
+    os_mutex_assert_held(&db->handles.mu);
     if (h->snapshot) {
         if (h->prev)
             h->prev->next = h->next;
@@ -94,16 +97,16 @@ static void release_hold(holt *db, const tree_hold *taken)
 
 void snapshot_unhold(holt *db, tree_hold *h)
 {
-    os_mutex_lock(&db->snapshots.mu);
+    os_mutex_lock(&db->handles.mu);
     tree_hold taken = take_hold(db, h);
-    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_unlock(&db->handles.mu);
     release_hold(db, &taken);
 }
 
 /* Releases the holds and takes the version, which the caller must release once it has unlocked mu. */
 static version *take_all(holt *db, snapshot *s)
 {
-    os_mutex_assert_held(&db->snapshots.mu);
+    os_mutex_assert_held(&db->handles.mu);
     while (s->holds) {
         tree_hold taken = take_hold(db, s->holds);
         release_hold(db, &taken);
@@ -115,18 +118,17 @@ static version *take_all(holt *db, snapshot *s)
 
 void snapshot_drop_version(holt *db, snapshot *s)
 {
-    os_mutex_lock(&db->snapshots.mu);
+    os_mutex_lock(&db->handles.mu);
     version *v = s->version;
     s->version = NULL;
-    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_unlock(&db->handles.mu);
     version_release(&db->versions, v);
 }
 
-void snapshot_release(holt *db, snapshot *s)
+void snapshot_release_locked(holt *db, snapshot *s)
 {
     if (!s->taken_ns) return;
     snapshot_list *l = &db->snapshots;
-    os_mutex_lock(&l->mu);
     version *v = take_all(db, s);
     if (s->older)
         s->older->newer = s->newer;
@@ -139,11 +141,17 @@ void snapshot_release(holt *db, snapshot *s)
     if (l->unexpired == s) l->unexpired = s->newer;
     s->taken_ns = 0;
     if (s->commits) kept_memtables_trim(db);
-    os_mutex_unlock(&l->mu);
     version_release(&db->versions, v);
     /* The release job may wait for this one before it revokes another. */
     bool revoked = atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED;
     if (revoked && db->versions.release_job) os_job_wake(db->versions.release_job);
+}
+
+void snapshot_release(holt *db, snapshot *s)
+{
+    os_mutex_lock(&db->handles.mu);
+    snapshot_release_locked(db, s);
+    os_mutex_unlock(&db->handles.mu);
 }
 
 /* ---------------------------------------------------------------- use and revocation */
@@ -178,14 +186,14 @@ void snapshot_leave(holt *db, snapshot *s)
 {
     uint32_t before = atomic_fetch_and_explicit(&s->pin, ~(uint32_t)PIN_IN_USE, memory_order_acq_rel);
     if (!(before & PIN_REVOKED)) return;
-    os_mutex_lock(&db->snapshots.mu);
+    os_mutex_lock(&db->handles.mu);
     version *v = s->version;
     if (before & PIN_EXPIRED)
         v = take_all(db, s);
     else
         s->version = NULL;
     if (s->commits) kept_memtables_trim(db);
-    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_unlock(&db->handles.mu);
     version_release(&db->versions, v);
     if (db->versions.release_job) os_job_wake(db->versions.release_job); /* it may wait for this one */
 }
@@ -201,9 +209,10 @@ static bool keeps_flushed(const snapshot *s)
 
 /* The oldest snapshot that keeps a flushed memtable; NULL: there is none, or one that was revoked while in
  * use still has its version. */
-static snapshot *find_oldest(snapshot_list *l)
+static snapshot *find_oldest(holt *db)
 {
-    os_mutex_assert_held(&l->mu);
+    const snapshot_list *l = &db->snapshots;
+    os_mutex_assert_held(&db->handles.mu);
     snapshot *oldest = NULL;
     for (snapshot *s = l->oldest; s; s = s->newer) {
         if (!keeps_flushed(s)) continue;
@@ -216,8 +225,8 @@ static snapshot *find_oldest(snapshot_list *l)
 bool snapshot_revoke_oldest(holt *db)
 {
     version *v = NULL;
-    os_mutex_lock(&db->snapshots.mu);
-    snapshot *s = find_oldest(&db->snapshots);
+    os_mutex_lock(&db->handles.mu);
+    snapshot *s = find_oldest(db);
     if (s) {
         db->snapshots.revoked++;
         uint32_t before = atomic_fetch_or_explicit(&s->pin, PIN_REVOKED, memory_order_acq_rel);
@@ -227,7 +236,7 @@ bool snapshot_revoke_oldest(holt *db)
         }
         if (s->commits) kept_memtables_trim(db);
     }
-    os_mutex_unlock(&db->snapshots.mu);
+    os_mutex_unlock(&db->handles.mu);
     version_release(&db->versions, v);
     return s != NULL;
 }
@@ -243,7 +252,7 @@ typedef struct expired_snapshot {
 static bool revoke_if_expired(holt *db, uint64_t now, expired_snapshot *out)
 {
     snapshot_list *l = &db->snapshots;
-    os_mutex_assert_held(&l->mu);
+    os_mutex_assert_held(&db->handles.mu);
     snapshot *s = l->unexpired;
     if (!s || now < s->expires_ns) return false;
     l->unexpired = s->newer;
@@ -262,39 +271,32 @@ uint64_t snapshot_revoke_expired(holt *db)
     snapshot_list *l = &db->snapshots;
     expired_snapshot expired;
     if (!db->set.max_reader_age_ns) return OS_FOREVER;
-    os_mutex_lock(&l->mu);
+    os_mutex_lock(&db->handles.mu);
     while (revoke_if_expired(db, os_clock_ns(db->os), &expired)) {
-        os_mutex_unlock(&l->mu);
+        os_mutex_unlock(&db->handles.mu);
         version_release(&db->versions, expired.version);
         event_log_write(db->events, HOLT_LOG_WARN,
                         "a snapshot is revoked, as it is older than max_reader_age_ms: %" PRIu64
                         " ms, label \"%s\"",
                         expired.age_ms, expired.label);
-        os_mutex_lock(&l->mu);
+        os_mutex_lock(&db->handles.mu);
     }
     l->armed = l->unexpired != NULL;
     uint64_t next = l->armed ? l->unexpired->expires_ns : OS_FOREVER;
-    os_mutex_unlock(&l->mu);
+    os_mutex_unlock(&db->handles.mu);
     return next;
 }
 
 /* ---------------------------------------------------------------- the list */
 
-void snapshot_list_init(snapshot_list *l)
-{
-    os_mutex_init(&l->mu, LOCK_RANK_SNAPSHOTS);
-}
-
 void snapshot_list_deinit(snapshot_list *l)
 {
     assert(!l->oldest && !l->newest && !l->unexpired);
     kept_memtables_deinit(&l->kept);
-    os_mutex_deinit(&l->mu);
 }
 
 void snapshot_list_check(const snapshot_list *l)
 {
-    os_mutex_assert_held(&l->mu);
     assert(!l->oldest == !l->newest);
     assert(!l->oldest || (!l->oldest->older && !l->newest->newer));
     for (const snapshot *s = l->oldest; s && s->newer; s = s->newer)

@@ -29,7 +29,7 @@
 #include "db/version/kept_memtables.h"
 #include "db/version/version_set.h"
 
-/* What a cursor holds beside its snapshot's version. Guarded by snapshots.mu, but the cursor may use both
+/* What a cursor holds beside its snapshot's version. Guarded by handles.mu, but the cursor may use both
  * without it while the snapshot is entered, or where it cannot expire. */
 typedef struct tree_hold {
     collection_version *state;     /* a reference: the trees; NULL: none */
@@ -39,7 +39,7 @@ typedef struct tree_hold {
 } tree_hold;
 
 typedef struct snapshot {
-    version *version; /* a reference, guarded by snapshots.mu like the hold's; NULL: revoked, or not needed */
+    version *version; /* a reference, guarded by handles.mu like the hold's; NULL: revoked, or not needed */
     seqno seqno;
     uint64_t time_ms;               /* when it was taken, by the database's clock (db/clock.h): for the snapshot
                                        an entry has expired if it had by then */
@@ -49,16 +49,16 @@ typedef struct snapshot {
                                        taken */
     const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */
     _Atomic uint32_t pin;           /* PIN_... */
-    struct snapshot *older, *newer; /* snapshots.mu */
-    tree_hold *holds;               /* snapshots.mu */
+    struct snapshot *older, *newer; /* handles.mu */
+    tree_hold *holds;               /* handles.mu */
 } snapshot;
 
 /* PIN_EXPIRED: revoked for its age. */
 enum { PIN_IN_USE = 1, PIN_REVOKED = 2, PIN_EXPIRED = 4 };
 
-/* All snapshots of a database, by age. */
+/* All snapshots of a database, by age. Guarded by handles.mu, like the open handles: a reader that begins or
+ * ends changes both. */
 typedef struct snapshot_list {
-    os_mutex mu; /* LOCK_RANK_SNAPSHOTS */
     snapshot *oldest, *newest;
     snapshot *unexpired; /* the oldest that has not expired; NULL: none */
     bool armed;          /* the release job runs when that one expires, or sooner */
@@ -66,15 +66,17 @@ typedef struct snapshot_list {
     kept_memtables kept;
 } snapshot_list;
 
-void snapshot_list_init(snapshot_list *l);
 void snapshot_list_deinit(snapshot_list *l); /* all snapshots have been released */
-/* mu held: asserts that the list is linked both ways. */
+/* Asserts that the list is linked both ways. handles.mu is held. */
 void snapshot_list_check(const snapshot_list *l);
 
 /* The snapshots that are taken later are not older than this one. */
-holt_status snapshot_take(holt *db, snapshot *s);
+void snapshot_take(holt *db, snapshot *s);
 /* Releases its holds too. */
-void        snapshot_release(holt *db, snapshot *s);
+void snapshot_release(holt *db, snapshot *s);
+/* The same, with handles.mu held. */
+void snapshot_take_locked(holt *db, snapshot *s);
+void snapshot_release_locked(holt *db, snapshot *s);
 
 /* Around every use of the version. HOLT_BUSY: the snapshot has been revoked, or has expired and will be. */
 holt_status snapshot_enter(holt *db, snapshot *s);

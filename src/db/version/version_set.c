@@ -163,8 +163,12 @@ bool release_step(version_set *s)
     version *v;
     collection_version *c;
     count_releasing(s, 1);
-    while ((v = take_retired(s, &left)) != NULL)
+    while ((v = take_retired(s, &left)) != NULL) {
+        /* A reader that found the version under the mutex has added its reference by now. */
+        os_mutex_lock(s->readers_mu);
+        os_mutex_unlock(s->readers_mu);
         version_release(s, v);
+    }
     while (take_dead(s, &v, &c)) {
         version_destroy(v);
         if (c) collection_version_destroy(c);
@@ -189,8 +193,9 @@ void release_all(version_set *s)
 
 /* ---------------------------------------------------------------- life */
 
-void version_set_init(version_set *s)
+void version_set_init(version_set *s, os_mutex *readers_mu)
 {
+    s->readers_mu = readers_mu;
     os_mutex_init(&s->mu, LOCK_RANK_VERSION);
     os_mutex_init(&s->release_mu, LOCK_RANK_RELEASE);
 }

@@ -1,10 +1,11 @@
 /* version_set.h -- the current version, changes from one to the next, and the release of old ones.
  *
  * Readers take the current version without a lock: in an epoch section they follow `current`, or add a
- * reference to it. An installed version replaces `current`; the old one is retired with the epoch and loses
- * the installer's reference once that epoch has passed, so a count that a reader finds in a section is never
- * zero. Versions and collection versions whose last reference is gone are destroyed by the release job,
- * because that may delete files.
+ * reference to it. Snapshots, which are linked under a lock anyway, do that under this lock instead. An
+ * installed version replaces `current`; the old one is retired with the epoch and loses the installer's
+ * reference once that epoch has passed and nobody is left who held the lock, so a count that a reader finds
+ * is never zero. Versions and collection versions whose last reference is gone are destroyed by the release
+ * job, because that may delete files.
  *
  * Concurrency  any thread. mu is held from version_change_begin to version_change_install, release_mu only
  *              for the lists.
@@ -26,6 +27,9 @@ typedef struct version_set {
     /* Of flushed memtables that only readers keep. Relaxed: a figure. */
     _Atomic uint64_t retained_bytes;
 
+    /* Constant: held by readers that reference the current version without an epoch section. */
+    os_mutex *readers_mu;
+
     os_mutex release_mu; /* LOCK_RANK_RELEASE; guards what follows: */
     version *retired_first, *retired_last; /* hold the installers' references, by epoch */
     version *dead;                         /* without references, to be destroyed */
@@ -34,7 +38,7 @@ typedef struct version_set {
     os_job *release_job;                   /* woken when there is something to release; NULL: not started */
 } version_set;
 
-void version_set_init(version_set *s);
+void version_set_init(version_set *s, os_mutex *readers_mu);
 /* Destroys the current version as well; no reader is left. */
 void version_set_deinit(version_set *s);
 /* Asserts the invariants of a version that is about to be installed after `before` (may be NULL). */

@@ -13,18 +13,38 @@ struct timespec posix_timespec(uint64_t ns)
     return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_SECOND), .tv_nsec = (long)(ns % NS_PER_SECOND)};
 }
 
-uint64_t posix_clock_ns(os *o)
+static uint64_t clock_in_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t clock_in_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t posix_clock_ns(os *o)
+{
+    return clock_in_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t posix_time_ms(os *o)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_in_ms(CLOCK_REALTIME);
+}
+
+uint64_t posix_clock_coarse_ns(os *o)
+{
+    return clock_in_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t posix_time_coarse_ms(os *o)
+{
+    return clock_in_ms(CLOCK_REALTIME_COARSE);
 }
 
 bool posix_cond_wait(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns)

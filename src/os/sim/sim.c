@@ -49,7 +49,7 @@ static uint64_t sim_time_ms(os *o)
     .map_store = sim_map_store, .file_unmap = sim_file_unmap, .file_lock = sim_file_lock,                    \
     .file_unlock = sim_file_unlock, .file_is_linked = sim_file_is_linked,                                    \
     .descriptors_max = sim_descriptors_max, .random = sim_random, .process_id = sim_process_id,              \
-    .time_ms = sim_time_ms
+    .time_ms = sim_time_ms, .time_coarse_ms = sim_time_ms
 /* clang-format on */
 
 static const os_ops ops_steps = {
@@ -60,6 +60,7 @@ static const os_ops ops_steps = {
     .job_stop = sim_steps_job_stop,
     .run_pending = sim_steps_run_pending,
     .clock_ns = sim_steps_clock_ns,
+    .clock_coarse_ns = sim_steps_clock_ns,
     .sleep = sim_steps_sleep,
 };
 
@@ -71,6 +72,7 @@ static const os_ops ops_threads = {
     .job_stop = sim_threads_job_stop,
     .run_pending = NULL,
     .clock_ns = posix_clock_ns,
+    .clock_coarse_ns = posix_clock_coarse_ns,
     .sleep = posix_sleep,
 };
 

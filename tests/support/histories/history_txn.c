@@ -338,8 +338,8 @@ bool history_txn_write_if(history *h)
     return true;
 }
 
-/* Adds 1 to one of a few keys that no other step writes to. The model has only the hash of the number before, so
- * it is the result that says which number that must have been. */
+/* Adds 1 to one of a few keys that no other step writes to. The model has only the hash of the number before,
+ * so it is the result that says which number that must have been. */
 bool history_txn_add(history *h)
 {
     size_t c;

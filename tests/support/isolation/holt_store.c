@@ -74,19 +74,57 @@ static holt_status store_get(void *ctx, void *t, iso_key key, iso_value *out)
     holt_collection *c = collection_of((holt_store *)ctx, key);
     holt_status rc = holt_get(c, (holt_txn *)t, key_bytes(key, name), &v);
     if (rc == HOLT_OK && !decode(key, holt_bytes(v.data, v.size), out)) rc = HOLT_CORRUPT;
+    if (rc == HOLT_OK) out->check = v.version;
     holt_value_free(&v);
     return rc;
 }
 
-static holt_status store_put(void *ctx, void *t, const iso_value *value)
+static holt_status store_get_many(void *ctx, void *t, size_t count, const iso_key *keys, iso_value *out,
+                                  holt_status *statuses)
+{
+    char names[ISO_MANY_MAX][KEY_BYTES];
+    holt_slice slices[ISO_MANY_MAX] = {{NULL, 0}};
+    holt_value values[ISO_MANY_MAX];
+    for (size_t i = 0; i < count; i++) {
+        slices[i] = key_bytes(keys[i], names[i]);
+        values[i] = (holt_value)HOLT_VALUE_INIT;
+    }
+    holt_collection *c = collection_of((holt_store *)ctx, keys[0]);
+    holt_status rc = holt_get_many(c, (holt_txn *)t, count, slices, values, statuses);
+    for (size_t i = 0; i < count; i++) {
+        if (statuses[i] == HOLT_OK && !decode(keys[i], holt_bytes(values[i].data, values[i].size), &out[i]))
+            statuses[i] = HOLT_CORRUPT;
+        holt_value_free(&values[i]);
+    }
+    return rc;
+}
+
+static holt_status put_with(void *ctx, void *t, const iso_value *value, const holt_put_options *o)
 {
     char name[KEY_BYTES];
     char *bytes = (char *)must_alloc(VALUE_BYTES_MAX);
     holt_collection *c = collection_of((holt_store *)ctx, value->key);
     size_t size = encode(value, bytes);
-    holt_status rc = holt_put(c, (holt_txn *)t, key_bytes(value->key, name), holt_bytes(bytes, size));
+    holt_status rc = holt_put_with(c, (holt_txn *)t, key_bytes(value->key, name), holt_bytes(bytes, size), o);
     free(bytes);
     return rc;
+}
+
+static holt_status store_put(void *ctx, void *t, const iso_value *value)
+{
+    return put_with(ctx, t, value, NULL);
+}
+
+static holt_status store_insert(void *ctx, void *t, const iso_value *value)
+{
+    holt_put_options o = {.flags = HOLT_PUT_IF_ABSENT};
+    return put_with(ctx, t, value, &o);
+}
+
+static holt_status store_replace(void *ctx, const iso_value *value)
+{
+    holt_put_options o = {.flags = HOLT_PUT_IF_VERSION, .version = value->check};
+    return put_with(ctx, NULL, value, &o);
 }
 
 static holt_status store_remove(void *ctx, void *t, iso_key key)
@@ -138,6 +176,17 @@ static holt_status store_rollback_to(void *t, uint32_t id)
 
 iso_store holt_store_of(holt_store *s)
 {
-    return (iso_store){s,         store_begin,  store_commit, store_end,       store_get,
-                       store_put, store_remove, store_scan,   store_savepoint, store_rollback_to};
+    return (iso_store){.ctx = s,
+                       .begin = store_begin,
+                       .commit = store_commit,
+                       .end = store_end,
+                       .get = store_get,
+                       .get_many = store_get_many,
+                       .put = store_put,
+                       .insert = store_insert,
+                       .replace = store_replace,
+                       .remove = store_remove,
+                       .scan = store_scan,
+                       .savepoint = store_savepoint,
+                       .rollback_to = store_rollback_to};
 }

@@ -118,11 +118,76 @@ static bool read_key(client *c, iso_key key)
     return rc == HOLT_OK;
 }
 
+/* Several keys of a collection, as of one moment. */
+static void read_many(client *c)
+{
+    const iso_store *s = &c->run->plan->store;
+    iso_key keys[ISO_MANY_MAX];
+    iso_value values[ISO_MANY_MAX];
+    holt_status statuses[ISO_MANY_MAX];
+    size_t count = 1 + (size_t)rng_below(&c->rng, ISO_MANY_MAX);
+    iso_key first = any_key(c);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = (first & ~(iso_key)UINT32_MAX) | (any_key(c) & UINT32_MAX);
+    iso_span span = {.asked = tick(c)};
+    holt_status rc = s->get_many(s->ctx, c->t, count, keys, values, statuses);
+    span.returned = tick(c);
+    if (!went_well(c, rc, "get_many")) return;
+    for (size_t i = 0; i < count; i++) {
+        if (statuses[i] != HOLT_NOT_FOUND && !went_well(c, statuses[i], "get_many, of one key")) return;
+        iso_read(c->record, keys[i], statuses[i] == HOLT_OK ? values[i].self : ISO_ABSENT, span);
+        if (statuses[i] == HOLT_OK)
+            take_value(c, &values[i]);
+        else
+            remember(c, keys[i], ISO_ABSENT);
+    }
+}
+
+static uint32_t any_size(client *c)
+{
+    return (uint32_t)rng_below(&c->rng, c->run->plan->value_bytes_max + 1);
+}
+
+/* A put that is made only if the key has no value, which it then has seen. */
+static void insert_key(client *c, iso_key key)
+{
+    const iso_store *s = &c->run->plan->store;
+    iso_value v = {.key = key, .self = iso_next(c->record), .before = ISO_ABSENT, .size = any_size(c)};
+    v.self.op++; /* the read is recorded first */
+    iso_span span = {.asked = tick(c)};
+    holt_status rc = s->insert(s->ctx, c->t, &v);
+    span.returned = tick(c);
+    if (rc == HOLT_EXISTS || !went_well(c, rc, "insert")) return;
+    iso_read(c->record, key, ISO_ABSENT, span);
+    iso_put(c->record, key, span);
+    remember(c, key, v.self);
+}
+
+/* Without a transaction: a get, and a put that is made only if nobody has written the key since. */
+static void compare_and_set(client *c, iso_key key)
+{
+    const iso_store *s = &c->run->plan->store;
+    iso_value v;
+    iso_span span = {.asked = tick(c)};
+    holt_status rc = s->get(s->ctx, NULL, key, &v);
+    span.returned = tick(c);
+    if (rc == HOLT_NOT_FOUND || !went_well(c, rc, "get")) return;
+    iso_read(c->record, key, v.self, span);
+    take_value(c, &v);
+    dawdle(c);
+    v = (iso_value){key, iso_next(c->record), v.self, any_size(c), v.check};
+    span.asked = tick(c);
+    rc = s->replace(s->ctx, &v);
+    span.returned = tick(c);
+    if (rc == HOLT_CONFLICT || !went_well(c, rc, "replace")) return;
+    iso_put(c->record, key, span);
+}
+
 static void put_key(client *c, iso_key key)
 {
     const iso_plan *p = c->run->plan;
-    iso_value v = {key, iso_next(c->record), remembered(c, key),
-                   (uint32_t)rng_below(&c->rng, p->value_bytes_max + 1)};
+    iso_value v = {
+        .key = key, .self = iso_next(c->record), .before = remembered(c, key), .size = any_size(c)};
     iso_span span = {.asked = tick(c)};
     holt_status rc = p->store.put(p->store.ctx, c->t, &v);
     span.returned = tick(c);
@@ -199,12 +264,14 @@ static void return_to_savepoint(client *c)
 static void operate(client *c)
 {
     iso_key key = any_key(c);
-    switch (rng_below(&c->rng, 16)) {
+    switch (rng_below(&c->rng, 17)) {
     case 0:
     case 1:
     case 2:
-    case 3:
         read_key(c, key);
+        break;
+    case 3:
+        read_many(c);
         break;
     case 4:
     case 5:
@@ -227,6 +294,9 @@ static void operate(client *c)
     case 12:
         return_to_savepoint(c);
         break;
+    case 13:
+        insert_key(c, key);
+        break;
     default:
         scan_some(c);
     }
@@ -236,6 +306,8 @@ static void operate_read_only(client *c)
 {
     if (rng_chance(&c->rng, 3))
         scan_some(c);
+    else if (rng_chance(&c->rng, 3))
+        read_many(c);
     else
         read_key(c, any_key(c));
 }
@@ -297,7 +369,7 @@ static void run_alone(client *c)
     c->over = false;
     c->seen_count = 0;
     c->record = iso_begin(c->history, next_id(c), ISO_SNAPSHOT, span);
-    switch (rng_below(&c->rng, 4)) {
+    switch (rng_below(&c->rng, 7)) {
     case 0:
         put_key(c, any_key(c));
         break;
@@ -306,6 +378,15 @@ static void run_alone(client *c)
         break;
     case 2:
         scan_some(c);
+        break;
+    case 3:
+        read_many(c);
+        break;
+    case 4:
+        insert_key(c, any_key(c));
+        break;
+    case 5:
+        compare_and_set(c, any_key(c));
         break;
     default:
         read_key(c, any_key(c));
@@ -324,13 +405,13 @@ static bool is_serializable(client *c)
 static void run_any(client *c)
 {
     uint64_t dice = rng_below(&c->rng, 20);
-    if (dice < 14 && is_serializable(c))
+    if (dice < 13 && is_serializable(c))
         run_transaction(c, HOLT_TXN_SERIALIZABLE, ISO_SERIALIZABLE, operate);
-    else if (dice < 14)
+    else if (dice < 13)
         run_transaction(c, 0, ISO_SNAPSHOT, operate);
-    else if (dice < 16)
+    else if (dice < 15)
         run_transaction(c, HOLT_TXN_READ_ONLY, ISO_SNAPSHOT, operate_read_only);
-    else if (dice < 17)
+    else if (dice < 16)
         run_transaction(c, HOLT_TXN_BLIND, ISO_SNAPSHOT, operate_blind);
     else
         run_alone(c);

@@ -2,9 +2,9 @@
  *
  * The store is behind a table of functions: Holt (holt_store.h), or a toy with known faults (toy_store.h), by
  * which the runner and the checker are tested. Threads run transactions of few operations on few keys: gets,
- * scans in both directions, puts of what was read before and of what was not, inserts, deletes, savepoints;
- * read-write transactions, snapshots, batches, and operations without a transaction. Everything is recorded
- * that a client can know.
+ * of several keys too, scans in both directions, puts of what was read before and of what was not, inserts,
+ * deletes, savepoints; read-write transactions, snapshots, batches, and operations without a transaction,
+ * conditional ones among them. Everything is recorded that a client can know.
  *
  * Values carry who wrote them and which version they replace as far as their writer knew.
  */
@@ -18,6 +18,7 @@ typedef struct iso_value {
     iso_key key;
     iso_version self, before; /* before: ISO_ABSENT if the writer had seen nothing, or had not looked */
     uint32_t size;            /* bytes to be stored, at least */
+    uint64_t check;           /* from a get: what replace() compares */
 } iso_value;
 
 typedef struct iso_scan {
@@ -26,7 +27,7 @@ typedef struct iso_scan {
     size_t max; /* stops after so many entries */
 } iso_scan;
 
-enum { ISO_SCAN_MAX = 256, ISO_COLLECTIONS = 2 };
+enum { ISO_SCAN_MAX = 256, ISO_MANY_MAX = 6, ISO_COLLECTIONS = 2 };
 
 /* The upper half of a key is the number of its collection. */
 static inline iso_key iso_key_in(unsigned collection, uint32_t number)
@@ -41,7 +42,12 @@ typedef struct iso_store {
     holt_status (*commit)(void *t);
     void (*end)(void *t); /* holt_rollback */
     holt_status (*get)(void *ctx, void *t, iso_key key, iso_value *out);
+    /* Of one collection; HOLT_OK, and each status HOLT_OK or HOLT_NOT_FOUND, or what is wrong. */
+    holt_status (*get_many)(void *ctx, void *t, size_t count, const iso_key *keys, iso_value *out,
+                            holt_status *statuses);
     holt_status (*put)(void *ctx, void *t, const iso_value *value);
+    holt_status (*insert)(void *ctx, void *t, const iso_value *value);  /* HOLT_PUT_IF_ABSENT */
+    holt_status (*replace)(void *ctx, const iso_value *value);          /* HOLT_PUT_IF_VERSION value->check */
     holt_status (*remove)(void *ctx, void *t, iso_key key);
     /* Entries in the order of the scan. */
     holt_status (*scan)(void *ctx, void *t, const iso_scan *scan, iso_value out[ISO_SCAN_MAX], size_t *count);

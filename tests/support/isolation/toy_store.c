@@ -139,15 +139,46 @@ static void add_read(toy_txn *t, toy_span span)
     t->reads[t->read_count++] = span;
 }
 
+static uint64_t check_of(const iso_value *v)
+{
+    return (uint64_t)v->self.txn << 32 | v->self.op;
+}
+
 static holt_status toy_get(void *ctx, void *txn, iso_key key, iso_value *out)
 {
     toy *y = (toy *)ctx;
     toy_txn *t = (toy_txn *)txn;
     pthread_mutex_lock(&y->mutex);
     bool present = look(y, t, row_of(y, key), y->fault != TOY_NO_OWN_WRITES, out);
+    if (present) out->check = check_of(out);
     add_read(t, (toy_span){key, key + 1, false, present});
     pthread_mutex_unlock(&y->mutex);
     return present ? HOLT_OK : HOLT_NOT_FOUND;
+}
+
+/* Lets others in, with this fault. */
+static void make_room(toy *y, toy_fault fault)
+{
+    if (y->fault != fault) return;
+    pthread_mutex_unlock(&y->mutex);
+    sched_yield();
+    pthread_mutex_lock(&y->mutex);
+}
+
+static holt_status toy_get_many(void *ctx, void *txn, size_t count, const iso_key *keys, iso_value *out,
+                                holt_status *statuses)
+{
+    toy *y = (toy *)ctx;
+    toy_txn *t = (toy_txn *)txn;
+    pthread_mutex_lock(&y->mutex);
+    for (size_t i = 0; i < count; i++) {
+        bool present = look(y, t, row_of(y, keys[i]), y->fault != TOY_NO_OWN_WRITES, &out[i]);
+        add_read(t, (toy_span){keys[i], keys[i] + 1, false, present});
+        statuses[i] = present ? HOLT_OK : HOLT_NOT_FOUND;
+        if (!t) make_room(y, TOY_MANY_MOMENTS);
+    }
+    pthread_mutex_unlock(&y->mutex);
+    return HOLT_OK;
 }
 
 static holt_status toy_scan(void *ctx, void *txn, const iso_scan *s, iso_value out[ISO_SCAN_MAX],
@@ -189,11 +220,8 @@ static void undo_last(toy_txn *t)
     add_version(t->toy, v);
 }
 
-static holt_status write_any(void *ctx, void *txn, toy_write w)
+static void write_any(toy *y, toy_txn *t, toy_write w)
 {
-    toy *y = (toy *)ctx;
-    toy_txn *t = (toy_txn *)txn;
-    pthread_mutex_lock(&y->mutex);
     if (t) {
         if (y->fault == TOY_IN_PLACE) write_in_place(t, &w);
         t->writes = (toy_write *)must_grow(t->writes, t->count, &t->capacity, sizeof *t->writes);
@@ -202,18 +230,50 @@ static holt_status write_any(void *ctx, void *txn, toy_write w)
         bool unseen = y->fault == TOY_BLIND_UNSEEN;
         add_version(y, (toy_version){unseen ? y->now : ++y->now, w.present, w.value});
     }
-    pthread_mutex_unlock(&y->mutex);
-    return HOLT_OK;
 }
 
 static holt_status toy_put(void *ctx, void *txn, const iso_value *value)
 {
-    return write_any(ctx, txn, (toy_write){.present = true, .value = *value});
+    toy *y = (toy *)ctx;
+    pthread_mutex_lock(&y->mutex);
+    write_any(y, (toy_txn *)txn, (toy_write){.present = true, .value = *value});
+    pthread_mutex_unlock(&y->mutex);
+    return HOLT_OK;
+}
+
+static holt_status toy_insert(void *ctx, void *txn, const iso_value *value)
+{
+    toy *y = (toy *)ctx;
+    toy_txn *t = (toy_txn *)txn;
+    iso_value ignored;
+    pthread_mutex_lock(&y->mutex);
+    bool present = look(y, t, row_of(y, value->key), true, &ignored);
+    add_read(t, (toy_span){value->key, value->key + 1, false, present});
+    make_room(y, TOY_LATE_CONDITIONS);
+    if (!present) write_any(y, t, (toy_write){.present = true, .value = *value});
+    pthread_mutex_unlock(&y->mutex);
+    return present ? HOLT_EXISTS : HOLT_OK;
+}
+
+static holt_status toy_replace(void *ctx, const iso_value *value)
+{
+    toy *y = (toy *)ctx;
+    iso_value now;
+    pthread_mutex_lock(&y->mutex);
+    bool good = look(y, NULL, row_of(y, value->key), false, &now) && check_of(&now) == value->check;
+    make_room(y, TOY_LATE_CONDITIONS);
+    if (good) write_any(y, NULL, (toy_write){.present = true, .value = *value});
+    pthread_mutex_unlock(&y->mutex);
+    return good ? HOLT_OK : HOLT_CONFLICT;
 }
 
 static holt_status toy_remove(void *ctx, void *txn, iso_key key)
 {
-    return write_any(ctx, txn, (toy_write){.present = false, .value = {.key = key}});
+    toy *y = (toy *)ctx;
+    pthread_mutex_lock(&y->mutex);
+    write_any(y, (toy_txn *)txn, (toy_write){.present = false, .value = {.key = key}});
+    pthread_mutex_unlock(&y->mutex);
+    return HOLT_OK;
 }
 
 /* ---------------------------------------------------------------- transactions */
@@ -271,12 +331,8 @@ static void install(toy_txn *t)
     if (y->fault == TOY_BLIND_UNSEEN && t->flags & HOLT_TXN_BLIND) at = y->now;
     for (size_t i = 0; i < t->count; i++) {
         if (own_write(t, t->writes[i].value.key) != &t->writes[i]) continue;
-        if (y->fault == TOY_PIECEMEAL && i) {
-            pthread_mutex_unlock(&y->mutex);
-            sched_yield();
-            pthread_mutex_lock(&y->mutex);
-            at = y->now + 1;
-        }
+        if (i) make_room(y, TOY_PIECEMEAL);
+        if (y->fault == TOY_PIECEMEAL) at = y->now + 1;
         add_version(y, (toy_version){at, t->writes[i].present, t->writes[i].value});
         if (at > y->now) y->now = at;
     }
@@ -334,6 +390,17 @@ static holt_status toy_rollback_to(void *txn, uint32_t id)
 
 iso_store toy_store(toy *y)
 {
-    return (iso_store){y,       toy_begin,  toy_commit, toy_end,       toy_get,
-                       toy_put, toy_remove, toy_scan,   toy_savepoint, toy_rollback_to};
+    return (iso_store){.ctx = y,
+                       .begin = toy_begin,
+                       .commit = toy_commit,
+                       .end = toy_end,
+                       .get = toy_get,
+                       .get_many = toy_get_many,
+                       .put = toy_put,
+                       .insert = toy_insert,
+                       .replace = toy_replace,
+                       .remove = toy_remove,
+                       .scan = toy_scan,
+                       .savepoint = toy_savepoint,
+                       .rollback_to = toy_rollback_to};
 }

@@ -19,6 +19,8 @@ typedef enum toy_fault {
     TOY_BLIND_UNSEEN,    /* batches and plain writes conflict with nothing */
     TOY_PIECEMEAL,       /* a commit shows its keys one after the other */
     TOY_BY_COLLECTION,   /* a transaction has a snapshot of each collection, from when it first used it */
+    TOY_MANY_MOMENTS,    /* a get of several keys without a transaction reads each by itself */
+    TOY_LATE_CONDITIONS, /* a conditional write comes some time after the check of its condition */
     TOY_OLD_SNAPSHOTS,   /* some snapshots are of a moment before the transaction began */
     TOY_NO_OWN_WRITES,   /* gets do not see the transaction's own writes */
     TOY_NO_OWN_SCANS,    /* scans do not see them */
