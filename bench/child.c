@@ -143,9 +143,11 @@ static void close_database(struct state *c)
 
 static void open_database(struct state *c, bool sync)
 {
-    if (c->db && c->opened.sync == sync) return;
+    const bool transactions = c->current && c->current->transacts;
+    if (c->db && c->opened.sync == sync && c->opened.transactions == transactions) return;
     close_database(c);
     c->opened.sync = sync;
+    c->opened.transactions = transactions;
     c->db = engine_open(c->engine, &c->opened);
 }
 
@@ -219,6 +221,8 @@ static void leave_unclean(struct state *c, bool synced)
 
 static void prepare(struct state *c, const workload *w, struct reply *out)
 {
+    if (c->current != w || w->whole || w->need == NEED_EMPTY) c->position = 0;
+    c->current = w;
     switch (w->need) {
     case NEED_NOTHING:
         empty_database(c);
@@ -238,8 +242,6 @@ static void prepare(struct state *c, const workload *w, struct reply *out)
         leave_unclean(c, w->need == NEED_SYNCED);
         break;
     }
-    if (c->current != w || w->whole || w->need == NEED_EMPTY) c->position = 0;
-    c->current = w;
 }
 
 /* Checks up to a thousand of the recovered entries: the last one put, and others at even intervals before it.

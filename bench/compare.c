@@ -380,9 +380,14 @@ int main(int argc, char **argv)
     interrupts_catch();
     c.settings.values = values_create(c.settings.seed, c.settings.value_bytes, &pool_bytes);
     c.settings.values_bytes = pool_bytes;
+    for (const workload *const *w = c.workloads; *w && !c.settings.zipfian; w++) {
+        if ((*w)->zipfian)
+            c.settings.zipfian = zipfian_create(c.settings.seed, c.settings.num, ZIPFIAN_DRAWS);
+    }
     code = make_directory(&c) ? plan_run(&c.settings, c.engines, c.workloads) : EXIT_FAILED;
     if (c.settings.chart && (code == EXIT_DONE || code == EXIT_FAILED) && !chart_draw(c.settings.chart))
         code = EXIT_FAILED;
+    free(c.settings.zipfian);
     free(c.settings.values);
     return code;
 }

@@ -27,7 +27,7 @@
 #include "common/latency_histogram.h"
 #include "engine.h"
 
-enum { ROUNDS_MAX = 99, ENGINES_MAX = 16, WORKLOADS_MAX = 64 };
+enum { ROUNDS_MAX = 99, ENGINES_MAX = 16, WORKLOADS_MAX = 64, ZIPFIAN_DRAWS = 1 << 20 };
 
 typedef enum report_format { REPORT_TEXT, REPORT_MARKDOWN, REPORT_JSON } report_format;
 
@@ -39,6 +39,7 @@ typedef struct compare_settings {
     report_format format;
     char *values; /* the pool that values are slices of */
     uint64_t values_bytes;
+    uint64_t *zipfian; /* ZIPFIAN_DRAWS numbers of entries; NULL unless a workload needs them */
 } compare_settings;
 
 /* The state of the database that a round needs. */
@@ -71,6 +72,8 @@ typedef struct workload {
     bool whole;       /* a round runs all operations, in several slices if necessary; else one slice */
     bool opens;       /* the operation is opening the database */
     bool writer;      /* another thread overwrites at the same time */
+    bool transacts;   /* in transactions; for engines that have them */
+    bool zipfian;     /* needs compare_settings.zipfian */
     unsigned threads;
     unsigned sample;  /* one operation in `sample` is timed */
     uint64_t (*operations)(const compare_settings *s);
@@ -89,6 +92,7 @@ typedef struct figures {
     uint64_t read_bytes, written_bytes; /* from and to the disk, by the whole process: child.c */
     uint64_t put;                       /* entries, including those of the other writer */
     uint64_t anonymous_bytes;           /* RssAnon, the maximum of the samples */
+    uint64_t aborted;                   /* transactions, because of conflicts; they were tried again */
     uint64_t wrong;                     /* results that differ from what was written */
     latency_histogram latencies;
 } figures;
@@ -112,6 +116,7 @@ typedef struct round_result {
     double p50_us, p999_us, max_us, anonymous_bytes, disk_bytes;
     double read_bytes;          /* per counted operation */
     double write_amplification; /* bytes written over bytes of keys and values put; 0: none were */
+    double aborted_per_second;
 } round_result;
 
 typedef struct result {

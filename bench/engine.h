@@ -39,6 +39,7 @@ typedef struct engine_settings {
     unsigned filter_bits;  /* per key, for an engine that has filters */
     uint32_t holt_kind;    /* a holt_kind; 0 = its default */
     bool sync;             /* a commit is on stable storage when it returns; else it has reached the kernel */
+    bool transactions;     /* txn_begin will be called */
 } engine_settings;
 
 /* An open database, and one thread's use of it. Each adapter defines its own. */
@@ -88,6 +89,14 @@ typedef struct engine {
 
     /* Scans up to `entries` more. Returns the number of entries visited: fewer only at the end. */
     size_t (*scan)(session *s, bool forward, size_t entries, uint64_t *sink);
+
+    /* Read-write transactions, under snapshot isolation or stricter; a session has one at a time. All four
+     * are NULL in an engine without them. */
+    void (*txn_begin)(session *s);
+    bool (*txn_get)(session *s, bytes key, char *value, size_t *size); /* as get; after a conflict anything */
+    void (*txn_put)(session *s, bytes key, bytes value);
+    /* false: there was a conflict, here or in an earlier call, and nothing was written. */
+    bool (*txn_commit)(session *s);
 } engine;
 
 /* The functions by the names they have in every adapter: the mandatory ones, and all. */
@@ -98,6 +107,8 @@ typedef struct engine {
     ENGINE_REQUIRED, .settle = settle, .sync = database_sync, .session_close = session_close,                \
                      .batch = batch, .remove = delete_key, .get = get, .seek = seek, .rewind = rewind_scan,  \
                      .scan = scan
+#define ENGINE_TRANSACTIONS                                                                                  \
+    .txn_begin = txn_begin, .txn_get = txn_get, .txn_put = txn_put, .txn_commit = txn_commit
 
 /* ---------------------------------------------------------------- for adapters; engines.c */
 

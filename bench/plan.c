@@ -31,6 +31,7 @@ struct plan {
 static bool takes_part(const struct runner *r, const workload *w)
 {
     const char *only = r->child.engine->only;
+    if (w->transacts && !r->child.engine->txn_begin) return false;
     return !r->failed && (!only || strcmp(only, w->name) == 0);
 }
 
@@ -81,6 +82,7 @@ static void add(figures *to, const figures *from)
     to->written_bytes += from->written_bytes;
     to->put += from->put;
     to->wrong += from->wrong;
+    to->aborted += from->aborted;
     if (from->anonymous_bytes > to->anonymous_bytes) to->anonymous_bytes = from->anonymous_bytes;
     latency_histogram_merge(&to->latencies, &from->latencies);
 }
@@ -112,6 +114,7 @@ static void end_round(struct plan *p, struct runner *r)
         .disk_bytes = (double)child_disk_bytes(&r->child),
         .read_bytes = (double)f->read_bytes / counted,
         .write_amplification = write_amplification(p->settings, f),
+        .aborted_per_second = number_rate(f->aborted, f->elapsed_ns),
     };
     if (f->wrong == 0) return;
     p->wrong = true;

@@ -221,6 +221,15 @@ static void print_beside(bool markdown, const result *r, const result *ours)
     print_cells(markdown, c);
 }
 
+static void print_aborted(bool markdown, const result *r)
+{
+    cells c = {{0}};
+    snprintf(c[CELL_WORKLOAD], NUMBER_TEXT, "- aborted");
+    snprintf(c[CELL_ENGINE], NUMBER_TEXT, "%s", r->engine->name);
+    figure_text(c[CELL_FIGURE], false, r->median.aborted_per_second);
+    print_cells(markdown, c);
+}
+
 static void workload_for_people(const workload *w, const result *results, size_t count, bool markdown)
 {
     const result *ours = holt_of(results, count);
@@ -229,6 +238,9 @@ static void workload_for_people(const workload *w, const result *results, size_t
     }
     for (size_t n = 0; n < count && w->writer; n++) {
         print_beside(markdown, &results[n], ours);
+    }
+    for (size_t n = 0; n < count && w->transacts && w->threads > 1; n++) {
+        print_aborted(markdown, &results[n]);
     }
 }
 
@@ -297,6 +309,7 @@ static void result_as_json(const workload *w, const result *r, const result *our
     json_member_string(&j, "unit", w->unit);
     json_member_double(&j, w->opens ? "milliseconds" : "per_second", main_figure(r));
     if (w->writer) json_member_double(&j, "puts_beside_per_second", m->beside_per_second);
+    if (w->transacts) json_member_double(&j, "aborted_per_second", m->aborted_per_second);
     if (ours && ours != r)
         json_member_double(&j, "holt_is", summary_ratio(w->opens, main_figure(ours), main_figure(r)));
     json_member_double(&j, "cpu_seconds_per_million", m->cpu_us);

@@ -109,6 +109,7 @@ static void gather(const struct thread *threads, unsigned count, figures *out)
     for (unsigned n = 0; n < count; n++) {
         const struct thread *t = &threads[n];
         out->wrong += t->w.wrong;
+        out->aborted += t->w.aborted;
         if (t->beside) {
             out->beside += t->counted;
             continue;

@@ -16,6 +16,7 @@ typedef struct worker {
     bool timed;      /* the next operation is timed */
     uint64_t scanned; /* entries visited by the current scan; 0: not begun */
     uint64_t sink;    /* see engine_touch */
+    uint64_t aborted; /* transactions */
     uint64_t wrong;
 } worker;
 

@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- which entry */
 
-enum { DRAW_DELETE = DRAW_OWN };
+enum { DRAW_DELETE = DRAW_OWN, DRAW_TRANSACTION };
 
 static uint64_t shuffled(const worker *w, uint64_t i, uint64_t purpose)
 {
@@ -112,6 +112,64 @@ static uint64_t run_seek(worker *w, uint64_t i)
     return 1;
 }
 
+/* The same put as in `overwrite`. */
+static uint64_t run_put_in_transaction(worker *w, uint64_t i)
+{
+    do {
+        w->engine->txn_begin(w->session);
+        w->engine->txn_put(w->session, key_of(w, drawn(w, i, DRAW_OVERWRITE)), value_for(w, i));
+    } while (!w->engine->txn_commit(w->session));
+    return 1;
+}
+
+enum { GETS = 10, PUTS = 10 };
+
+/* Entry `n` of the transaction. */
+static uint64_t in_transaction(const worker *w, uint64_t i, uint64_t n)
+{
+    const uint64_t draw = i * (GETS + PUTS) + n;
+    return w->kind->zipfian ? w->settings->zipfian[draw % ZIPFIAN_DRAWS] : drawn(w, draw, DRAW_TRANSACTION);
+}
+
+/* false: it was aborted. */
+static bool try_transaction(worker *w, uint64_t i)
+{
+    uint64_t missing = 0, n = 0;
+    w->engine->txn_begin(w->session);
+    for (; n < GETS; n++) {
+        size_t size = w->settings->value_bytes;
+        bytes key = key_of(w, in_transaction(w, i, n));
+        missing += !w->engine->txn_get(w->session, key, w->value, &size) || size != w->settings->value_bytes;
+    }
+    for (; n < GETS + PUTS; n++) {
+        w->engine->txn_put(w->session, key_of(w, in_transaction(w, i, n)), value_for(w, i + n));
+    }
+    if (!w->engine->txn_commit(w->session)) return false;
+    w->wrong += missing;
+    return true;
+}
+
+static uint64_t run_transaction(worker *w, uint64_t i)
+{
+    while (!try_transaction(w, i)) {
+        w->aborted++;
+    }
+    return 1;
+}
+
+/* All entries, in random order. */
+static uint64_t run_large_transaction(worker *w, uint64_t i)
+{
+    const uint64_t count = w->settings->num;
+    (void)i;
+    w->engine->txn_begin(w->session);
+    for (uint64_t n = 0; n < count; n++) {
+        w->engine->txn_put(w->session, key_of(w, shuffled(w, n, DRAW_OVERWRITE)), value_for(w, n));
+    }
+    if (!w->engine->txn_commit(w->session)) w->wrong++;
+    return count;
+}
+
 enum { UNTIMED_MOVES = 63 };
 
 /* Visits one entry if it is timed, else many; starts again at the end. */
@@ -151,6 +209,12 @@ static uint64_t half(const compare_settings *s)
     return s->num > 1 ? s->num / 2 : 1;
 }
 
+static uint64_t one(const compare_settings *s)
+{
+    (void)s;
+    return 1;
+}
+
 static uint64_t batches(const compare_settings *s)
 {
     return (s->num + s->batch - 1) / s->batch;
@@ -166,7 +230,8 @@ enum { EVERY = 1, ONE_READ_IN = 16, EVERY_OTHER_SCAN = 2 };
     .unit = "ms", .leaves = LEAVES_OTHER, .whole = true, .opens = true, .threads = 1, .sample = EVERY
 #define FILLS                                                                                                \
     .need = NEED_EMPTY, .leaves = LEAVES_FULL, .puts = true, .whole = true, .threads = 1, .sample = EVERY
-#define ALTERS .need = NEED_FULL, .whole = true, .threads = 1, .sample = EVERY
+#define ALTERS    .need = NEED_FULL, .whole = true, .threads = 1, .sample = EVERY
+#define TRANSACTS .leaves = LEAVES_FULL, .transacts = true, .sample = EVERY
 #define SYNCS                                                                                                \
     .unit = "puts", .need = NEED_EMPTY, .leaves = LEAVES_OTHER, .puts = true, .sync = true, .sample = EVERY
 
@@ -200,6 +265,16 @@ const workload workloads[] = {
     {"readwhilewriting", "readrandom beside a thread that overwrites at full speed", .need = NEED_SETTLED,
      .sample = ONE_READ_IN, .unit = "gets", .leaves = LEAVES_FULL, .writer = true, .threads = 1,
      .run = run_get},
+
+    {"txnput", "the puts of overwrite, each in a read-write transaction", TRANSACTS, .unit = "transactions",
+     .need = NEED_FULL, .puts = true, .whole = true, .threads = 1, .operations = all,
+     .run = run_put_in_transaction},
+    {"txnlarge", "put all entries again, in one transaction", TRANSACTS, .unit = "puts", .need = NEED_FULL,
+     .puts = true, .whole = true, .threads = 1, .operations = one, .run = run_large_transaction},
+    {"txn8", "eight threads: transactions of ten gets and ten puts of random entries", TRANSACTS,
+     .unit = "transactions", .need = NEED_SETTLED, .threads = 8, .run = run_transaction},
+    {"txn8zipf", "the same with a zipfian distribution (0.99) of the entries", TRANSACTS,
+     .unit = "transactions", .need = NEED_SETTLED, .threads = 8, .zipfian = true, .run = run_transaction},
 
     {"fillsync", "put entries, each on stable storage before the next", SYNCS, .threads = 1,
      .run = worker_fill_random},

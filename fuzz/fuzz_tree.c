@@ -67,6 +67,8 @@ static void look_up(tree_file *f, const tree_root *root, slice key)
     tree_buffer buffer = {NULL, 0};
     tree_entry cached, read;
     holt_status rc;
+    (void)tree_lookup_gap(f, root, key, &buffer, &read, &rc);
+    expect_answer(rc);
     tree_result answer = tree_lookup(f, root, key, &buffer, &read, &rc);
     expect_answer(rc);
     expect((answer == TREE_FAILED) == (rc != HOLT_OK) && answer != TREE_NOT_CACHED);

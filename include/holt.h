@@ -474,7 +474,8 @@ enum {
 
 /* Expiry: a value may be put with a time at which it expires. From that millisecond on the key has no value,
  * for every call: gets, cursors, conditions, holt_add. Putting a value without an expiry makes the key
- * permanent again. The space of expired values is freed by flushes and compactions.
+ * permanent again. The space of expired values is freed by flushes and compactions, and while the database is
+ * idle, once an eighth of a collection's values have expired; in a small collection, once all have that will.
  *   - Time is that of the reader: a transaction's begin, a cursor's open or refresh, the present for other
  *     calls. So a snapshot keeps what had not expired when it was taken. (Transactions and cursors take the
  *     time of the system clock's last tick, a few milliseconds ago at most; but never an earlier one than
@@ -859,6 +860,8 @@ typedef struct holt_db_stats {
      * it survive a power failure. If every commit is HOLT_COMMIT, the two are equal; otherwise durable_seqno
      * may be older until the next sync or flush. In a read-only database it is what the files record. */
     uint64_t last_seqno, durable_seqno;
+
+    uint64_t swept_entries; /* expired entries that were removed from B+trees while the database was idle */
 } holt_db_stats;
 
 /* Fills *out. out_size: the program's sizeof(holt_db_stats). */

@@ -23,6 +23,8 @@ struct session {
     database *d;
     holt_cursor *cursor; /* of seeks */
     holt_cursor *scan;
+    holt_txn *txn;
+    bool failed; /* its snapshot was revoked */
 };
 
 /* A memtable may take at most a quarter of it. */
@@ -204,9 +206,46 @@ static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
     return entries;
 }
 
+static void txn_begin(session *s)
+{
+    check(holt_begin(s->d->db, NULL, &s->txn), "holt_begin");
+    s->failed = false;
+}
+
+static bool txn_get(session *s, bytes key, char *value, size_t *size)
+{
+    holt_status status =
+        holt_get_into(s->d->collection, s->txn, holt_bytes(key.data, key.size), value, *size, size);
+    if (status == HOLT_BUSY) s->failed = true;
+    if (status == HOLT_BUSY || status == HOLT_NOT_FOUND) return false;
+    check(status, "holt_get_into");
+    return true;
+}
+
+static void txn_put(session *s, bytes key, bytes value)
+{
+    check(holt_put(s->d->collection, s->txn, holt_bytes(key.data, key.size),
+                   holt_bytes(value.data, value.size)),
+          "holt_put");
+}
+
+static bool txn_commit(session *s)
+{
+    holt_status status = HOLT_CONFLICT;
+    if (!s->failed) {
+        do {
+            status = holt_commit(s->txn);
+        } while (status == HOLT_BUSY);
+    }
+    if (status != HOLT_CONFLICT) check(status, "holt_commit");
+    holt_rollback(s->txn);
+    return status == HOLT_OK;
+}
+
 const engine engine_holt = {
     .name = "holt",
     .kind = "LSM tree or B+tree",
     .maps = true,
     ENGINE_FUNCTIONS,
+    ENGINE_TRANSACTIONS,
 };

@@ -19,7 +19,13 @@ struct database {
     leveldb_readoptions_t *reading;
 };
 
+#define SESSION_MEMBERS
 #include "engines/level_api.h"
+
+static void session_release(session *s)
+{
+    (void)s;
+}
 
 static void describe(const engine_settings *s, char *text, size_t size)
 {

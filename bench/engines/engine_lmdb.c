@@ -18,6 +18,7 @@ struct session {
     MDB_txn *reading;
     MDB_cursor *cursor;
     bool begun; /* reading is not reset */
+    MDB_txn *txn;
 };
 
 static void describe(const engine_settings *s, char *text, size_t size)
@@ -196,9 +197,37 @@ static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
     return visited;
 }
 
+/* There is one writer at a time, so nothing can conflict. */
+static void txn_begin(session *s)
+{
+    s->txn = begin_write(s);
+}
+
+static bool txn_get(session *s, bytes key, char *value, size_t *size)
+{
+    MDB_val k = val_of(key), v;
+    int error = mdb_get(s->txn, s->d->dbi, &k, &v);
+    if (error == MDB_NOTFOUND) return false;
+    check(error, "mdb_get");
+    engine_take_value(value, size, v.mv_data, v.mv_size);
+    return true;
+}
+
+static void txn_put(session *s, bytes key, bytes value)
+{
+    put_in(s, s->txn, key, value);
+}
+
+static bool txn_commit(session *s)
+{
+    check(mdb_txn_commit(s->txn), "mdb_txn_commit");
+    return true;
+}
+
 const engine engine_lmdb = {
     .name = "lmdb",
     .kind = "B+tree",
     .maps = true,
     ENGINE_FUNCTIONS,
+    ENGINE_TRANSACTIONS,
 };

@@ -12,6 +12,8 @@
 
 struct database {
     rocksdb_t *db;
+    rocksdb_optimistictransactiondb_t *transactions; /* NULL: not opened for them; else db belongs to it */
+    rocksdb_optimistictransaction_options_t *beginning;
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table;
     rocksdb_cache_t *cache;
@@ -19,14 +21,27 @@ struct database {
     rocksdb_readoptions_t *reading;
 };
 
+/* A transaction, which is used again, and its snapshot. */
+#define SESSION_MEMBERS                                                                                      \
+    rocksdb_transaction_t *txn;                                                                              \
+    rocksdb_readoptions_t *reading;                                                                          \
+    const rocksdb_snapshot_t *snapshot;
+
 #include "engines/level_api.h"
+
+static void session_release(session *s)
+{
+    if (s->txn) rocksdb_transaction_destroy(s->txn);
+    if (s->reading) rocksdb_readoptions_destroy(s->reading);
+}
 
 static void describe(const engine_settings *s, char *text, size_t size)
 {
     snprintf(text, size,
              "%s; block cache %" PRIu64 " MiB, write buffer %" PRIu64
              " MiB, Bloom filter of %u bits per key, no compression, otherwise defaults (blocks of 4 KiB, "
-             "levelled); log on, sync=false, synced: sync=true; settled: everything compacted",
+             "levelled); log on, sync=false, synced: sync=true; settled: everything compacted; transactions: "
+             "OptimisticTransactionDB with set_snapshot",
              ROCKSDB_VERSION, s->cache_bytes >> 20, s->buffer_bytes >> 20, s->filter_bits);
 }
 
@@ -48,13 +63,27 @@ static void database_open(database *d, const engine_settings *s)
     d->writing = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(d->writing, s->sync);
     d->reading = rocksdb_readoptions_create();
-    d->db = rocksdb_open(d->options, s->directory, &error);
-    check(error, "rocksdb_open");
+    if (s->transactions) {
+        d->beginning = rocksdb_optimistictransaction_options_create();
+        rocksdb_optimistictransaction_options_set_set_snapshot(d->beginning, 1);
+        d->transactions = rocksdb_optimistictransactiondb_open(d->options, s->directory, &error);
+        check(error, "rocksdb_optimistictransactiondb_open");
+        d->db = rocksdb_optimistictransactiondb_get_base_db(d->transactions);
+    } else {
+        d->db = rocksdb_open(d->options, s->directory, &error);
+        check(error, "rocksdb_open");
+    }
 }
 
 static void database_close(database *d)
 {
-    rocksdb_close(d->db);
+    if (d->transactions) {
+        rocksdb_optimistictransactiondb_close_base_db(d->db);
+        rocksdb_optimistictransactiondb_close(d->transactions);
+        rocksdb_optimistictransaction_options_destroy(d->beginning);
+    } else {
+        rocksdb_close(d->db);
+    }
     rocksdb_readoptions_destroy(d->reading);
     rocksdb_writeoptions_destroy(d->writing);
     rocksdb_options_destroy(d->options);
@@ -92,8 +121,56 @@ static bool get(session *s, bytes key, char *value, size_t *size)
     return true;
 }
 
+/* With set_snapshot, writes conflict with what was committed since the begin; reads have to be told which
+ * snapshot to use. */
+static void txn_begin(session *s)
+{
+    s->txn = rocksdb_optimistictransaction_begin(s->d->transactions, s->d->writing, s->d->beginning, s->txn);
+    s->snapshot = rocksdb_transaction_get_snapshot(s->txn);
+    if (!s->reading) s->reading = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_snapshot(s->reading, s->snapshot);
+}
+
+static bool txn_get(session *s, bytes key, char *value, size_t *size)
+{
+    char *error = NULL;
+    size_t got;
+    rocksdb_pinnableslice_t *pinned =
+        rocksdb_transaction_get_pinned(s->txn, s->reading, key.data, key.size, &error);
+    check(error, "rocksdb_transaction_get_pinned");
+    if (!pinned) return false;
+    const char *data = rocksdb_pinnableslice_value(pinned, &got);
+    engine_take_value(value, size, data, got);
+    rocksdb_pinnableslice_destroy(pinned);
+    return true;
+}
+
+static void txn_put(session *s, bytes key, bytes value)
+{
+    char *error = NULL;
+    rocksdb_transaction_put(s->txn, key.data, key.size, value.data, value.size, &error);
+    check(error, "rocksdb_transaction_put");
+}
+
+/* Conflicts are Status::Busy and Status::TryAgain. */
+static bool txn_commit(session *s)
+{
+    char *error = NULL;
+    rocksdb_transaction_commit(s->txn, &error);
+    rocksdb_free((void *)(uintptr_t)s->snapshot); /* the transaction owns the snapshot itself */
+    if (!error) return true;
+    if (strncmp(error, "Resource busy", 13) != 0 && strncmp(error, "Operation failed. Try again", 27) != 0)
+        check(error, "rocksdb_transaction_commit");
+    rocksdb_free(error);
+    error = NULL;
+    rocksdb_transaction_rollback(s->txn, &error);
+    check(error, "rocksdb_transaction_rollback");
+    return false;
+}
+
 const engine engine_rocksdb = {
     .name = "rocksdb",
     .kind = "LSM tree",
     ENGINE_FUNCTIONS,
+    ENGINE_TRANSACTIONS,
 };

@@ -191,8 +191,31 @@ static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
     return take(s->scan, entries, sink);
 }
 
+/* There is one writer at a time, so nothing can conflict. */
+static void txn_begin(session *s)
+{
+    execute(s->db, "BEGIN IMMEDIATE");
+}
+
+static bool txn_get(session *s, bytes key, char *value, size_t *size)
+{
+    return get(s, key, value, size);
+}
+
+static void txn_put(session *s, bytes key, bytes value)
+{
+    put(s, key, value);
+}
+
+static bool txn_commit(session *s)
+{
+    execute(s->db, "COMMIT");
+    return true;
+}
+
 const engine engine_sqlite = {
     .name = "sqlite",
     .kind = "B+tree",
     ENGINE_FUNCTIONS,
+    ENGINE_TRANSACTIONS,
 };

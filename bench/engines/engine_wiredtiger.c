@@ -17,6 +17,7 @@ struct database {
 struct session {
     WT_SESSION *session;
     WT_CURSOR *cursor, *scan;
+    bool failed; /* the transaction must be rolled back */
 };
 
 static void configure(const engine_settings *s, char *text, size_t size)
@@ -208,8 +209,48 @@ static size_t scan(session *s, bool forward, size_t entries, uint64_t *sink)
     return entries;
 }
 
+static void txn_begin(session *s)
+{
+    check(s->session->begin_transaction(s->session, NULL), "begin_transaction");
+    s->failed = false;
+}
+
+static bool txn_get(session *s, bytes key, char *value, size_t *size)
+{
+    WT_ITEM item;
+    if (s->failed) return false;
+    set_key(s->cursor, key);
+    int error = s->cursor->search(s->cursor);
+    s->failed = error == WT_ROLLBACK;
+    if (s->failed || error == WT_NOTFOUND) return false;
+    check(error, "search");
+    check(s->cursor->get_value(s->cursor, &item), "get_value");
+    engine_take_value(value, size, item.data, item.size);
+    return true;
+}
+
+static void txn_put(session *s, bytes key, bytes value)
+{
+    if (s->failed) return;
+    int error = insert(s, key, value);
+    s->failed = error == WT_ROLLBACK;
+    if (!s->failed) check(error, "insert");
+}
+
+static bool txn_commit(session *s)
+{
+    int error = WT_ROLLBACK;
+    if (s->failed)
+        check(s->session->rollback_transaction(s->session, NULL), "rollback_transaction");
+    else
+        error = s->session->commit_transaction(s->session, NULL); /* rolls back if it fails */
+    if (error != WT_ROLLBACK) check(error, "commit_transaction");
+    return error == 0;
+}
+
 const engine engine_wiredtiger = {
     .name = "wiredtiger",
     .kind = "B+tree",
     ENGINE_FUNCTIONS,
+    ENGINE_TRANSACTIONS,
 };

@@ -1,8 +1,9 @@
 /* level_api.h -- what the adapters of LevelDB and RocksDB share. The C interface of RocksDB grew out of
  * LevelDB's: most calls have the same name after a different prefix, and the same arguments.
  *
- * An adapter defines API(name), the name with its prefix, API_NAME, the prefix in quotes, and `struct
- * database` with the members db, writing and reading; then it includes this file. */
+ * An adapter defines API(name), the name with its prefix, API_NAME, the prefix in quotes, SESSION_MEMBERS,
+ * which may be empty, and `struct database` with the members db, writing and reading; then it includes this
+ * file, and defines session_release. */
 #ifndef BENCH_LEVEL_API_H
 #define BENCH_LEVEL_API_H
 
@@ -13,6 +14,7 @@ typedef API(iterator_t) iterator;
 struct session {
     database *d;
     iterator *scan;
+    SESSION_MEMBERS /* of the adapter */
 };
 
 static void check(const char *error, const char *call)
@@ -25,9 +27,12 @@ static void session_open(session *s, database *d)
     s->d = d;
 }
 
+static void session_release(session *s); /* the adapter's: what SESSION_MEMBERS own */
+
 static void session_close(session *s)
 {
     if (s->scan) API(iter_destroy)(s->scan);
+    session_release(s);
 }
 
 static void put(session *s, bytes key, bytes value)

@@ -86,6 +86,8 @@ static inline void block_prefetch_search(const block *b);
 /* The child of an inner node that may hold the key; also 0 for a key below the first separator. */
 static inline uint32_t block_child_index(const block *b, slice key);
 static inline block_ptr block_child(const block *b, uint32_t index);
+/* Whether some gaps are deleted in the child's leaves. */
+static inline bool block_child_has_gaps(const block *b, uint32_t index);
 /* Compares the key of an entry with `key`: < 0, 0, > 0. */
 int block_compare_key(const block *b, uint32_t index, slice key);
 /* Copies the whole key into buffer, which must have room for block_key_size() bytes (BLOCK_KEY_BYTES_MAX
@@ -110,8 +112,13 @@ bool        block_builder_fits(const block_builder *b, slice key, const block_en
 /* Adds a copy of an entry; `key` is the whole key, entry->suffix is ignored. Keys must ascend strictly.
  * Returns HOLT_TOO_LARGE if the block would exceed 4 GiB. */
 holt_status block_builder_add(block_builder *b, slice key, const block_entry *entry);
-/* Marks the gap after the last entry so far (before the first one, if there is none yet) as deleted. */
+/* In a leaf: marks the gap after the last entry so far (before the first one, if there is none yet) as
+ * deleted. */
 void        block_builder_delete_gap(block_builder *b);
+/* In an inner node: marks the last child so far as having deleted gaps. */
+void        block_builder_mark_child(block_builder *b);
+/* Whether either has been called since the block was begun. */
+bool        block_builder_has_gaps(const block_builder *b);
 uint32_t    block_builder_count(const block_builder *b);
 /* The size of the block if it were finished now: exact while keys are below 128 bytes, a few bytes per entry
  * too large with longer keys. */

@@ -25,6 +25,7 @@ struct block_builder {
     size_t block_bytes; /* constant */
     uint8_t level;
     bool gap_before; /* the gap before the first entry is deleted */
+    bool gaps;       /* some gaps are deleted, in the block or below it */
     uint32_t tombstones;
     uint32_t count;
     uint32_t unprefixed; /* 1 if the first key is empty, else 0 */
@@ -64,7 +65,7 @@ void block_builder_destroy(block_builder *b)
 void block_builder_reset(block_builder *b, uint8_t level)
 {
     b->level = level;
-    b->gap_before = false;
+    b->gap_before = b->gaps = false;
     b->tombstones = 0;
     b->count = 0;
     b->unprefixed = 0;
@@ -199,10 +200,23 @@ holt_status block_builder_add(block_builder *b, slice key, const block_entry *en
 void block_builder_delete_gap(block_builder *b)
 {
     assert(b->level == 0);
+    b->gaps = true;
     if (b->count == 0)
         b->gap_before = true;
     else
-        b->items[b->count - 1].tag |= BLOCK_TAG_GAP_AFTER;
+        b->items[b->count - 1].tag |= BLOCK_TAG_GAP;
+}
+
+void block_builder_mark_child(block_builder *b)
+{
+    assert(b->level > 0 && b->count > 0);
+    b->gaps = true;
+    b->items[b->count - 1].tag |= BLOCK_TAG_GAP;
+}
+
+bool block_builder_has_gaps(const block_builder *b)
+{
+    return b->gaps;
 }
 
 uint32_t block_builder_count(const block_builder *b)

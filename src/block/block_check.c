@@ -71,16 +71,15 @@ static const char *pointers_problem(slice list)
     return NULL;
 }
 
-/* Decodes the entry at *at, whose tag may have the bits `known`, and moves *at past it. NULL, or what is
- * wrong. */
-static const char *entry_take(const uint8_t **at, const uint8_t *end, uint8_t known, block_entry *e)
+/* Decodes the entry at *at and moves *at past it. NULL, or what is wrong. */
+static const char *entry_take(const uint8_t **at, const uint8_t *end, block_entry *e)
 {
     const uint8_t *p = *at;
     if (p == end) return "begins past the end";
     uint8_t tag = *p++;
     e->op = tag & BLOCK_TAG_OP;
     e->overflow = tag & BLOCK_TAG_OVERFLOW;
-    if (tag & ~known) return "unknown flag";
+    if (tag & ~(BLOCK_TAG_OP | BLOCK_TAG_OVERFLOW | BLOCK_TAG_GAP)) return "unknown flag";
     if (e->op < ENTRY_PUT || e->op > ENTRY_BOUNDARY) return "unknown operation";
 
     p = take_size(p, end, &e->suffix.size);
@@ -132,14 +131,13 @@ static const char *key_problem(const block *b, uint32_t index, slice suffix, sli
 static holt_status check_entries(const block *b, const uint8_t **at)
 {
     const uint8_t *end = b->bytes + b->size;
-    const uint8_t known = BLOCK_TAG_OP | BLOCK_TAG_OVERFLOW | (b->level > 0 ? 0 : BLOCK_TAG_GAP_AFTER);
     uint32_t tombstones = 0;
     slice before = {NULL, 0};
     for (uint32_t i = 0; i < b->count; i++) {
         if (block_offset_at(b->offsets, b->wide_offsets, i) != (size_t)(*at - b->bytes))
             return corrupt_entry(i, "offset is not the end of the previous entry");
         block_entry e;
-        const char *problem = entry_take(at, end, known, &e);
+        const char *problem = entry_take(at, end, &e);
         if (!problem) problem = key_problem(b, i, e.suffix, before);
         if (!problem) problem = entry_problem(b, &e);
         if (problem) return corrupt_entry(i, problem);

@@ -23,7 +23,8 @@
  *
  *   An entry:
  *        0     1     low four bits: op (1 put, 2 delete, 3 put-until, 4 boundary); 16: the value is an
- *                    overflow list; 32 (leaves only): the gap after the entry is deleted; others zero
+ *                    overflow list; 32: in a leaf, the gap after the entry is deleted; in an inner node, the
+ *                    child has deleted gaps; others zero
  *              1-3   varint s, size of the suffix; p + s <= 65535 (s = 0 for an empty first key)
  *              1-5   varint v, size of the value; 0 for a delete and a boundary
  *              8     only put-until: expiry, milliseconds since 1970
@@ -35,7 +36,8 @@
  * inner node's entries are all puts of one pointer.
  *
  * A deleted gap (base/iterator.h) that reaches from one leaf into the next is flagged in both: after the last
- * entry of the one, and before the first entry of the other.
+ * entry of the one, and before the first entry of the other. An inner node tells which of its children have
+ * deleted gaps, in themselves or below them.
  *
  *   A pointer:
  *        0     8     offset in the file; offset + length fits in 64 bits
@@ -63,7 +65,7 @@ enum {
 enum { BLOCK_MAGIC_BYTE = 0xb1 };
 enum { BLOCK_FLAG_WIDE = 1, BLOCK_FLAG_FIRST_EMPTY = 2, BLOCK_FLAG_GAP_BEFORE = 4 };
 enum { BLOCK_ENTRY_TAG = 0, BLOCK_ENTRY_SIZES = 1 };
-enum { BLOCK_TAG_OP = 0x0f, BLOCK_TAG_OVERFLOW = 0x10, BLOCK_TAG_GAP_AFTER = 0x20 };
+enum { BLOCK_TAG_OP = 0x0f, BLOCK_TAG_OVERFLOW = 0x10, BLOCK_TAG_GAP = 0x20 };
 enum { BLOCK_NARROW_END_MAX = 65535, BLOCK_PADDING = 4096 };
 enum { BLOCK_HEAD_SIZE = 4, BLOCK_EXPIRY_SIZE = 8 };
 

@@ -76,7 +76,13 @@ static inline bool block_gap_deleted(const block *b, uint32_t index)
 {
     assert(b->level == 0 && index <= b->count);
     if (index == 0) return b->bytes[BLOCK_FLAGS] & BLOCK_FLAG_GAP_BEFORE;
-    return b->bytes[block_offset_at(b->offsets, b->wide_offsets, index - 1)] & BLOCK_TAG_GAP_AFTER;
+    return b->bytes[block_offset_at(b->offsets, b->wide_offsets, index - 1)] & BLOCK_TAG_GAP;
+}
+
+static inline bool block_child_has_gaps(const block *b, uint32_t index)
+{
+    assert(b->level > 0 && index < b->count);
+    return b->bytes[block_offset_at(b->offsets, b->wide_offsets, index)] & BLOCK_TAG_GAP;
 }
 
 static inline size_t block_key_size(const block *b, uint32_t index)

@@ -136,6 +136,8 @@ void           btree_version_unref(btree_version *v); /* accepts NULL */
 /* The pages that were replaced and are held for this version, for others too perhaps. Any thread. */
 uint64_t       btree_version_held_pages(const btree_version *v);
 const tree_root *btree_version_root(const btree_version *v);
+/* Replaces the estimate of the expiries in a version that a change has made and that is not recorded yet. */
+void           btree_version_set_expiry(btree_version *v, const expiry_summary *expiry);
 
 /* ---------------------------------------------------------------- reading a version */
 

@@ -66,6 +66,11 @@ const tree_root *btree_version_root(const btree_version *v)
     return &v->root;
 }
 
+void btree_version_set_expiry(btree_version *v, const expiry_summary *expiry)
+{
+    v->root.expiry = *expiry;
+}
+
 static void version_free(page_store *s, btree_version *v)
 {
     held_pass_on(s, v);

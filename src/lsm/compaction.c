@@ -57,6 +57,24 @@ bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint
     return count == wanted ? wanted > 0 : count > 1;
 }
 
+uint64_t lsm_expiry_due_ms(const lsm_tree *t)
+{
+    if (t->count != 1) return UINT64_MAX;
+    const lsm_run_info *info = &t->runs[0]->info;
+    return expiry_summary_due_ms(&info->expiry, info->entries, info->bytes);
+}
+
+bool lsm_pick_expired(const lsm_tree *t, lsm_want want, uint64_t time_ms, uint64_t level_bytes,
+                      uint64_t bytes_max, lsm_pick *out)
+{
+    if (t->count != 1 || want == LSM_WANT_BOUND) return false;
+    const lsm_run_info *info = &t->runs[0]->info;
+    const bool some = info->expiry.entries > 0 && info->expiry.first_ms <= time_ms;
+    if (!some || (want == LSM_WANT_FEW_RUNS && lsm_expiry_due_ms(t) > time_ms)) return false;
+    *out = (lsm_pick){.count = 1, .bytes = info->bytes, .level = lsm_level_of(info->bytes, level_bytes)};
+    return info->bytes <= bytes_max;
+}
+
 /* ---------------------------------------------------------------- merging */
 
 struct lsm_merge {

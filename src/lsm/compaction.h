@@ -65,6 +65,14 @@ typedef enum lsm_want {
 bool lsm_pick_merge(const lsm_tree *t, lsm_want want, uint64_t level_bytes, uint64_t bytes_max,
                     lsm_pick *out);
 
+/* Whether the tree's only run should be rewritten because of entries that have expired: for LSM_WANT_ALL if
+ * it may have any, for LSM_WANT_FEW_RUNS if they are many (tree/expiry_summary.h). Several runs are merged
+ * anyway. */
+bool lsm_pick_expired(const lsm_tree *t, lsm_want want, uint64_t time_ms, uint64_t level_bytes,
+                      uint64_t bytes_max, lsm_pick *out);
+/* The time at which that will be so for LSM_WANT_FEW_RUNS; UINT64_MAX: never. */
+uint64_t lsm_expiry_due_ms(const lsm_tree *t);
+
 /* The level of a merged run of this size: 1 for up to eight times level_bytes, and one more for each further
  * factor of eight; at most 8. */
 uint32_t lsm_level_of(uint64_t bytes, uint64_t level_bytes);

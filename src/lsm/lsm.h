@@ -40,6 +40,7 @@ typedef struct lsm_run_info {
     uint32_t level; /* 0 = as flushed */
     uint32_t file_range_count;
     uint64_t entries, tombstones, gaps, bytes; /* as in tree_root */
+    expiry_summary expiry;
 } lsm_run_info;
 
 /* ---------------------------------------------------------------- runs */

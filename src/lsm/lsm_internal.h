@@ -10,7 +10,8 @@
 typedef struct open_file_range {
     lsm_file_range file_range; /* bounds owned */
     tree_file *file;           /* a reference */
-    tree_filter *filter;       /* NULL: none, or its answers are of no use: see open_file_range_init */
+    tree_filter *filter;       /* NULL: none */
+    bool gaps;                 /* it has deleted gaps, which may have a key that the filter rules out */
 } open_file_range;
 
 struct lsm_run {

@@ -22,8 +22,7 @@ static void open_file_range_deinit(open_file_range *r)
     mem_free((void *)r->file_range.upper.data);
 }
 
-/* After a failure open_file_range_deinit releases what there is. Where the range has deleted gaps its filter is
- * not opened: a key that the filter rules out may be in one of them. */
+/* After a failure open_file_range_deinit releases what there is. */
 static holt_status open_file_range_init(open_file_range *r, tree_file *file, const lsm_file_range *from)
 {
     r->file_range = *from;
@@ -31,7 +30,8 @@ static holt_status open_file_range_init(open_file_range *r, tree_file *file, con
     if (!bound_copy(&r->file_range.lower, from->lower) || !bound_copy(&r->file_range.upper, from->upper))
         return status_no_memory(from->lower.size + from->upper.size);
     r->file = tree_file_ref(file);
-    return from->root.gaps ? HOLT_OK : tree_filter_open(&r->filter, r->file, &from->root);
+    r->gaps = from->root.gaps > 0;
+    return tree_filter_open(&r->filter, r->file, &from->root);
 }
 
 holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_range *file_ranges,
@@ -50,6 +50,7 @@ holt_status lsm_run_open(uint64_t newest_seqno, uint32_t level, const lsm_file_r
         r->info.tombstones += file_ranges[i].root.tombstones;
         r->info.gaps += file_ranges[i].root.gaps;
         r->info.bytes += file_ranges[i].root.bytes;
+        expiry_summary_merge(&r->info.expiry, &file_ranges[i].root.expiry);
         holt_status rc = open_file_range_init(&r->file_ranges[i], files[i], &file_ranges[i]);
         if (rc != HOLT_OK) {
             lsm_run_unref(r);

@@ -125,11 +125,15 @@ tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
         if (!p) continue;
         tree_result result = tree_filter_test(p->filter, hash);
         count_filter_result(q, p, result);
-        if (result == TREE_ABSENT) continue;
-        q->trees++;
-        q->blocks += p->file_range.root.height;
-        if (result == TREE_FOUND)
-            result = tree_lookup_cached(p->file, &p->file_range.root, q->key, &out->entry);
+        if (result == TREE_ABSENT) {
+            if (!p->gaps) continue;
+            result = tree_lookup_gap_cached(p->file, &p->file_range.root, q->key, &out->entry);
+        } else {
+            q->trees++;
+            q->blocks += p->file_range.root.height;
+            if (result == TREE_FOUND)
+                result = tree_lookup_cached(p->file, &p->file_range.root, q->key, &out->entry);
+        }
         out->file = p->file;
         if (result != TREE_ABSENT) return result;
     }
@@ -145,10 +149,12 @@ tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_
         if (!p) continue;
         tree_result result = tree_filter_test_read(p->filter, hash, buffer, status);
         count_filter_result(q, p, result);
-        if (result == TREE_ABSENT) continue;
+        if (result == TREE_ABSENT && !p->gaps) continue;
         q->trees++;
         if (result == TREE_FOUND)
             result = tree_lookup(p->file, &p->file_range.root, q->key, buffer, &out->entry, status);
+        else if (result == TREE_ABSENT)
+            result = tree_lookup_gap(p->file, &p->file_range.root, q->key, buffer, &out->entry, status);
         out->file = p->file;
         if (result != TREE_ABSENT) return result;
     }
@@ -169,12 +175,14 @@ static bool search_next_run(batch_search *s)
 static bool search_after_filter(batch_search *s, const open_file_range *p)
 {
     if (s->result != TREE_NOT_CACHED) count_filter_result(&s->query, p, s->result);
-    if (s->result == TREE_ABSENT) return search_next_run(s);
+    if (s->result == TREE_ABSENT && !p->gaps) return search_next_run(s);
     if (s->result == TREE_NOT_CACHED) {
         s->descent = (tree_descent){.file = p->file, .at = tree_filter_page(p->filter, s->runs.hash)};
         return false;
     }
+    const bool only_gaps = s->result == TREE_ABSENT;
     if (!tree_descent_begin(&s->descent, p->file, &p->file_range.root)) return search_next_run(s);
+    s->descent.only_gaps = only_gaps;
     s->hit.file = p->file;
     s->runs.in_filter = false;
     return true;
@@ -215,7 +223,7 @@ bool lsm_search_step(const lsm_tree *t, batch_search *s)
         const open_file_range *p = search_range(t, s);
         if (!p) continue;
         s->result = tree_filter_test(p->filter, s->runs.hash);
-        if (s->result != TREE_ABSENT) return search_after_filter(s, p);
+        if (s->result != TREE_ABSENT || p->gaps) return search_after_filter(s, p);
         count_filter_result(&s->query, p, s->result);
     }
     s->result = TREE_ABSENT;

@@ -19,6 +19,7 @@
 
 #include "base/range_estimate.h"
 #include "block/block.h"
+#include "tree/expiry_summary.h"
 #include "tree/file/tree_file.h"
 
 enum { TREE_OVERFLOW_BYTES = 64 << 20, TREE_DEPTH_MAX = 24, TREE_KEY_BYTES_MAX = 65535 };
@@ -31,6 +32,7 @@ typedef struct tree_root {
     uint64_t  tombstones; /* and boundaries */
     uint64_t  gaps;       /* deleted gaps (base/iterator.h) */
     uint64_t  bytes;      /* of file space: blocks, overflow pieces and filter */
+    expiry_summary expiry;
     block_ptr filter;     /* directory of the filter's pages (tree_filter.h); length 0: no filter */
     uint64_t  filter_lines;
     uint32_t  filter_probes;
@@ -92,6 +94,7 @@ typedef struct tree_descent {
     block_ptr  at;    /* the block to search next, */
     uint32_t   level; /* and the level that it must have */
     bool       gaps;  /* some gaps of the tree are deleted */
+    bool       only_gaps; /* only a deleted gap can have the key: as tree_lookup_gap */
 } tree_descent;
 
 /* The lookup of one of many keys, in a tree of either kind. It has ended when `result` is TREE_ABSENT or
@@ -142,6 +145,12 @@ bool tree_descent_step_read(tree_descent *d, slice key, const tree_buffer *buffe
 void tree_searches_request(batch_search **searches, size_t count);
 /* Whether two searches wait for the same piece. */
 bool tree_searches_same(const batch_search *a, const batch_search *b);
+
+/* The same for a key that the tree has no entry of, because its filter has ruled it out, so that only a
+ * deleted gap can have it: they read leaves, and nodes above them, only where there are deleted gaps. */
+tree_result tree_lookup_gap_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out);
+tree_result tree_lookup_gap(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer,
+                            tree_entry *out, holt_status *status);
 
 /* The size of the value that an overflow list describes. HOLT_CORRUPT if its pieces cannot exist: call it
  * before allocating memory for the value. */

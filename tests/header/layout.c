@@ -116,6 +116,7 @@ int main(void)
     FIELD(holt_db_stats, recovered_log_bytes);
     FIELD(holt_db_stats, last_seqno);
     FIELD(holt_db_stats, durable_seqno);
+    FIELD(holt_db_stats, swept_entries);
     SIZE(holt_cost);
     FIELD(holt_cost, call);
     FIELD(holt_cost, total_ns);

@@ -57,7 +57,7 @@ db_stats = structure("holt_db_stats", (u64, """
     resident_bytes transaction_bytes memtables_sealed collections files disk_bytes log_segments
     transactions_open cursors_open views_pinned oldest_snapshot_age_ms pinned_bytes snapshots_revoked
     delays delay_ns write_delay_ns recovery_ns recovered_operations recovered_log_bytes last_seqno
-    durable_seqno"""))
+    durable_seqno swept_entries"""))
 cost_ = structure("holt_cost", (c.c_char_p, "call"),
                   (u64, "total_ns group_wait_ns delay_ns room_wait_ns background_wait_ns"),
                   (u32, "delay_causes reserved32"), (u64, """

@@ -1,6 +1,8 @@
 /* bench_keys.c -- see bench_keys.h. */
 #include "common/bench_keys.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/byte_buffer.h"
@@ -97,4 +99,25 @@ char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes)
     }
     *pool_bytes = size;
     return pool;
+}
+
+/* J. Gray et al., "Quickly Generating Billion-Record Synthetic Databases", 1994. The most frequent rank is 0;
+ * ranks are scattered over the numbers. */
+uint64_t *zipfian_create(uint64_t seed, uint64_t bound, size_t count)
+{
+    const double theta = 0.99, alpha = 1 / (1 - theta), second = 1 + pow(0.5, theta);
+    uint64_t *numbers = malloc(count * sizeof *numbers);
+    double zeta = 0;
+    if (!numbers) return NULL;
+    for (uint64_t i = 1; i <= bound; i++) {
+        zeta += pow((double)i, -theta);
+    }
+    const double eta = (1 - pow(2.0 / (double)bound, 1 - theta)) / (1 - second / zeta);
+    for (size_t i = 0; i < count; i++) {
+        const double u = (double)(keys_scatter(seed ^ keys_scatter(i)) >> 11) * 0x1p-53, uz = u * zeta;
+        uint64_t rank = uz < 1 ? 0 : 1;
+        if (uz >= second) rank = (uint64_t)((double)bound * pow(eta * u - eta + 1, alpha));
+        numbers[i] = keys_shuffle(seed, rank < bound ? rank : bound - 1, bound);
+    }
+    return numbers;
 }

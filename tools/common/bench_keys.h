@@ -35,6 +35,10 @@ size_t keys_bytes_min(bool random, uint64_t bound);
 /* Writes the key of the number into key[size]: decimal with leading zeros, or random bytes. */
 void keys_write(char *key, size_t size, uint64_t number, bool random);
 
+/* Returns `count` numbers drawn from [0, bound) with a zipfian distribution of exponent 0.99, as YCSB has it:
+ * some are drawn far more often than others, and lie anywhere. NULL: no memory. Released by free(). */
+uint64_t *zipfian_create(uint64_t seed, uint64_t bound, size_t count);
+
 /* Returns a pool of bytes that compress to half; values are slices of it. Released by free(). */
 char *values_create(uint64_t seed, size_t value_bytes, size_t *pool_bytes);
 

@@ -71,6 +71,7 @@ static const stat_field db_fields[] = {
     DB_FIELD(compactions, UNIT_COUNT),
     DB_FIELD(compaction_bytes_read, UNIT_BYTES),
     DB_FIELD(compaction_bytes_written, UNIT_BYTES),
+    DB_FIELD(swept_entries, UNIT_COUNT),
     DB_FIELD(transactions_open, UNIT_COUNT),
     DB_FIELD(cursors_open, UNIT_COUNT),
     DB_FIELD(views_pinned, UNIT_COUNT),

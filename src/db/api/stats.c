@@ -43,6 +43,7 @@ static void count_work(holt *db, holt_db_stats *s)
     s->compactions = db->compactions.count;
     s->compaction_bytes_read = db->compactions.bytes_read;
     s->compaction_bytes_written = db->compactions.bytes_written;
+    s->swept_entries = db->compactions.swept;
     os_mutex_unlock(&db->jobs.mu);
 }
 

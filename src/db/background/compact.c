@@ -13,8 +13,9 @@
  *   6. Remove the mark.
  *
  * While no commits come, merges also reduce the runs of a tree to one, so that reads meet few of them, and
- * the first worker vacuums the page store (page_reclaim.h). holt_compact merges all runs of a collection at
- * once, on the caller's thread.
+ * the first worker vacuums the page store (page_reclaim.h) and sweeps B+trees (expiry_sweep.h). A single run
+ * is rewritten when much of it has expired; if no commit wakes the first worker by then, it wakes by itself.
+ * holt_compact merges all runs of a collection at once, on the caller's thread.
  *
  * On a full disk a merge that finds no room is abandoned. For a second after that, merges of its collection
  * may have only half as much input: these may fit, and free space.
@@ -36,7 +37,8 @@
 
 enum { STEP_BYTES = 1 << 20 };
 static const uint64_t IDLE_NS = (uint64_t)500 * 1000000, RETRY_NS = (uint64_t)1000 * 1000000,
-                      PAGES_NS = (uint64_t)2000 * 1000000; /* between looks at pages that readers hold */
+                      PAGES_NS = (uint64_t)2000 * 1000000, /* between looks at pages that readers hold */
+    EXPIRY_NS = (uint64_t)600 * 1000000000;                /* at most, between looks at expiries */
 
 static uint64_t next_file(void *ctx)
 {
@@ -75,6 +77,14 @@ static lsm_merge_options merge_options(holt *db, const holt_collection *c)
     return options;
 }
 
+/* Several runs are merged, or a single one rewritten for what has expired in it. */
+static bool pick_merge(holt *db, const lsm_tree *tree, lsm_want want, uint64_t bytes_max, lsm_pick *out)
+{
+    return lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, out) ||
+           (lsm_tree_runs(tree) == 1 &&
+            lsm_pick_expired(tree, want, db_time_ms(db), db->set.memtable_bytes, bytes_max, out));
+}
+
 /* Opens a merge of what the collection's current tree needs; *out NULL: it needs none. *bytes: of the
  * inputs. */
 static holt_status open_merge(holt *db, const holt_collection *c, lsm_want want, uint64_t bytes_max,
@@ -87,7 +97,7 @@ static holt_status open_merge(holt *db, const holt_collection *c, lsm_want want,
     if (rc != HOLT_OK) return rc;
     const collection_version *s = version_collection(v, c->slot, c->spec.id);
     lsm_tree *tree = s ? collection_tree_lsm(&s->tree) : NULL;
-    if (tree && lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, &pick)) {
+    if (tree && pick_merge(db, tree, want, bytes_max, &pick)) {
         lsm_merge_options options = merge_options(db, c);
         assert(pick.count > 0 && pick.bytes <= bytes_max);
         *bytes = pick.bytes;
@@ -164,14 +174,13 @@ static void end_merging(holt *db, holt_collection *c)
 }
 
 /* *no_room: the tree needs a merge, but only one that would not fit on the disk. */
-static bool needs_merge(const holt *db, const holt_collection *c, const lsm_tree *tree, lsm_want want,
+static bool needs_merge(holt *db, const holt_collection *c, const lsm_tree *tree, lsm_want want,
                         bool *no_room)
 {
     lsm_pick pick;
     uint64_t bytes_max = bytes_allowed(c);
-    if (lsm_pick_merge(tree, want, db->set.memtable_bytes, bytes_max, &pick)) return true;
-    if (bytes_max != UINT64_MAX && lsm_pick_merge(tree, want, db->set.memtable_bytes, UINT64_MAX, &pick))
-        *no_room = true;
+    if (pick_merge(db, tree, want, bytes_max, &pick)) return true;
+    if (bytes_max != UINT64_MAX && pick_merge(db, tree, want, UINT64_MAX, &pick)) *no_room = true;
     return false;
 }
 
@@ -201,6 +210,28 @@ static holt_collection *choose(holt *db, lsm_want want, bool *no_room)
     os_mutex_unlock(&db->catalog.mu);
     version_release(&db->versions, v);
     return best;
+}
+
+/* When a tree will be worth rewriting for what has expired in it: the delay from now in nanoseconds, at most
+ * EXPIRY_NS, as the wall clock may be set forward meanwhile. OS_FOREVER: none will. */
+static uint64_t expiry_delay_ns(const compact_worker *w)
+{
+    holt *db = w->db;
+    const uint64_t tick_ms = 100, now = db_time_ms(db);
+    uint64_t due = UINT64_MAX;
+    version *v;
+    if (version_acquire(&db->versions, &v) != HOLT_OK) return EXPIRY_NS;
+    for (size_t i = 0; i < v->slot_count; i++) {
+        const collection_tree *tree = v->slots[i] ? &v->slots[i]->tree : NULL;
+        const btree_version *btree = collection_tree_btree(tree);
+        const lsm_tree *runs = collection_tree_lsm(tree);
+        uint64_t ms = btree ? sweep_due_ms(&w->sweep, btree) : runs ? lsm_expiry_due_ms(runs) : UINT64_MAX;
+        if (ms < due) due = ms;
+    }
+    version_release(&db->versions, v);
+    if (due == UINT64_MAX) return OS_FOREVER;
+    uint64_t left_ms = (due > now ? due - now : 0) + tick_ms;
+    return left_ms < EXPIRY_NS / 1000000 ? left_ms * 1000000 : EXPIRY_NS;
 }
 
 /* ---------------------------------------------------------------- the job */
@@ -256,14 +287,19 @@ uint64_t compact_job_step(void *ctx)
     uint64_t now = os_clock_ns(db->os), idle_at = pause_since(&w->pause, newest, now) + IDLE_NS;
     bool more, no_room, idle = now >= idle_at;
     holt_status rc = merge_step(w, idle ? LSM_WANT_FEW_RUNS : LSM_WANT_BOUND, &more, &no_room);
-    bool limited = rc == HOLT_NO_SPACE;
-    if (rc == HOLT_OK && !more && w == db->jobs.workers) rc = reclaim_step(&w->reclaim, idle, &more);
+    bool limited = rc == HOLT_NO_SPACE, first = w == db->jobs.workers;
+    bool vacuum = idle && !w->sweep.base; /* it would change the tree that is being swept */
+    if (rc == HOLT_OK && !more && first) rc = reclaim_step(&w->reclaim, vacuum, &more);
+    if (!idle) sweep_abandon(&w->sweep);
+    if (rc == HOLT_OK && !more && first && idle) rc = sweep_step(&w->sweep, &more);
     if (rc != HOLT_OK || !no_room) report(db, rc);
     if (limited) return OS_JOB_AGAIN;
     if (rc != HOLT_OK || (no_room && !more)) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
     if (now < idle_at) return pause_sleep_until(&w->pause, idle_at);
-    return reclaim_waits(&w->reclaim) ? now + PAGES_NS : OS_JOB_IDLE;
+    if (reclaim_waits(&w->reclaim)) return now + PAGES_NS;
+    uint64_t delay = first ? expiry_delay_ns(w) : OS_FOREVER;
+    return delay == OS_FOREVER ? OS_JOB_IDLE : pause_sleep_until(&w->pause, now + delay);
 }
 
 /* ---------------------------------------------------------------- on request */

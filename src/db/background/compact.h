@@ -7,6 +7,7 @@
 #ifndef HOLT_DB_BACKGROUND_COMPACT_H
 #define HOLT_DB_BACKGROUND_COMPACT_H
 
+#include "db/background/expiry_sweep.h"
 #include "db/background/page_reclaim.h"
 #include "db/background/pause.h"
 #include "lsm/compaction.h"
@@ -17,7 +18,8 @@ typedef struct compact_worker {
     holt_collection *collection; /* used and marked as merging; NULL: no merge is under way */
     lsm_merge *merge;            /* NULL: not opened */
     uint64_t merge_bytes;        /* of its inputs */
-    page_reclaim reclaim;        /* used by the first worker */
+    page_reclaim reclaim;        /* used by the first worker, as is the next */
+    expiry_sweep sweep;
     pause_timer pause;
 } compact_worker;
 
@@ -26,6 +28,7 @@ typedef struct compaction_state {
     bool failing; /* the last attempt failed */
     holt_error error;
     uint64_t count, bytes_read, bytes_written; /* totals */
+    uint64_t swept;                            /* expired entries removed from B+trees by sweeps */
 } compaction_state;
 
 /* One step of a worker's job: returns when it is to run next (os.h). */

@@ -83,7 +83,7 @@ static holt_status start_workers(holt *db)
     assert(count > 0 && db->jobs.worker_count == 0);
     for (; db->jobs.worker_count < count && rc == HOLT_OK; db->jobs.worker_count++) {
         compact_worker *w = &db->jobs.workers[db->jobs.worker_count];
-        w->db = w->reclaim.db = db;
+        w->db = w->reclaim.db = w->sweep.db = db;
         rc = os_job_start(db->os, "holt-compact", 5, compact_job_step, w, &w->job);
     }
     return rc;
@@ -148,6 +148,7 @@ void jobs_stop(holt *db)
         stop(&db->jobs.workers[i].job);
         compact_abandon(&db->jobs.workers[i]);
         reclaim_abandon(&db->jobs.workers[i].reclaim);
+        sweep_abandon(&db->jobs.workers[i].sweep);
     }
     mem_free(db->jobs.workers);
     db->jobs.workers = NULL;

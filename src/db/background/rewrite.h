@@ -5,7 +5,8 @@
  *   1. Open a change of the page store, and reference the collection's current tree. While another change is
  *      open, wait.
  *   2. Put the entries of the tree again, from where the last chunk ended, into full blocks on consecutive
- *      free pages, except those that have expired, which are deleted. The chunk ends when chunk_bytes are written, or with the last key.
+ *      free pages, except those that have expired, which are deleted. The chunk ends when chunk_bytes are
+ *      written, or with the last key.
  *   3. Record the new tree. If the collection got another tree since 1 (HOLT_CONFLICT), start the chunk
  *      again.
  *   4. If a sealed memtable is waiting, let it be flushed first: writers may be waiting for that. Continue at

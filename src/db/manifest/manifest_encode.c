@@ -102,6 +102,37 @@ static void put_file_range(buffer *p, const lsm_file_range *file_range)
     buffer_string(p, file_range->upper);
 }
 
+static void put_expiry(buffer *p, const expiry_summary *s)
+{
+    buffer_varint(p, s->entries);
+    buffer_varint(p, s->first_ms);
+    buffer_varint(p, s->last_ms);
+}
+
+/* After the item of the run. */
+static void encode_run_expiry(buffer *b, uint32_t id, const lsm_run *run)
+{
+    buffer p = {0};
+    lsm_run_info info = lsm_run_describe(run);
+    if (info.expiry.entries == 0) return;
+    buffer_varint(&p, id);
+    buffer_varint(&p, info.newest_seqno);
+    for (size_t i = 0; i < info.file_range_count; i++)
+        put_expiry(&p, &lsm_run_file_range(run, i)->root.expiry);
+    put_item(b, ITEM_EXPIRY, &p);
+}
+
+/* After the item of the root. */
+static void encode_root_expiry(buffer *b, uint32_t id, const tree_root *root)
+{
+    buffer p = {0};
+    if (root->expiry.entries == 0) return;
+    buffer_varint(&p, id);
+    buffer_varint(&p, 0);
+    put_expiry(&p, &root->expiry);
+    put_item(b, ITEM_EXPIRY, &p);
+}
+
 void encode_run(buffer *b, uint32_t id, const lsm_run *run)
 {
     buffer p = {0};
@@ -115,6 +146,7 @@ void encode_run(buffer *b, uint32_t id, const lsm_run *run)
         if (info.gaps) buffer_varint(&p, lsm_run_file_range(run, i)->root.gaps);
     }
     put_item(b, info.gaps ? ITEM_RUN_WITH_GAPS : ITEM_RUN, &p);
+    encode_run_expiry(b, id, run);
 }
 
 void encode_run_removed(buffer *b, uint32_t id, uint64_t newest_seqno)
@@ -149,6 +181,7 @@ void encode_root(buffer *b, uint32_t id, const tree_root *root)
     buffer_varint(&p, id);
     put_root(&p, root);
     put_item(b, ITEM_ROOT, &p);
+    encode_root_expiry(b, id, root);
 }
 
 static bool has_newest_seqno(const lsm_tree *t, uint64_t newest_seqno)

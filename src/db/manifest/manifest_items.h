@@ -17,7 +17,8 @@ enum manifest_item {
     ITEM_PAGE_STORE = 10,
     ITEM_GARBAGE = 11,
     ITEM_RECLAIMED = 12,
-    ITEM_RUN_WITH_GAPS = 13
+    ITEM_RUN_WITH_GAPS = 13,
+    ITEM_EXPIRY = 14
 };
 
 enum { BOUND_LOWER = 1, BOUND_UPPER = 2 };

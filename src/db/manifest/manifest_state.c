@@ -297,6 +297,32 @@ static holt_status apply_root(manifest_state *s, decoder *d)
     return HOLT_OK;
 }
 
+static bool decode_expiry(decoder *d, tree_root *root)
+{
+    expiry_summary *s = &root->expiry;
+    s->entries = decode_varint(d);
+    s->first_ms = decode_varint(d);
+    s->last_ms = decode_varint(d);
+    return !d->failed && s->entries <= root->entries && s->first_ms <= s->last_ms;
+}
+
+/* Of a tree that an item before has named. */
+static holt_status apply_expiry(manifest_state *s, decoder *d)
+{
+    uint64_t id = decode_varint(d), newest_seqno = decode_varint(d);
+    manifest_collection *c = find_collection(s, id);
+    if (!c) return unknown_collection(id);
+    if (tree_kind_of(c->spec.kind)->paged)
+        return newest_seqno == 0 && decode_expiry(d, &c->btree) ? HOLT_OK : malformed("tree expiry");
+    size_t at = 0;
+    while (at < c->run_count && c->runs[at].newest_seqno != newest_seqno)
+        at++;
+    if (at == c->run_count) return malformed("tree expiry");
+    for (size_t i = 0; i < c->runs[at].count; i++)
+        if (!decode_expiry(d, &c->runs[at].file_ranges[i].root)) return malformed("tree expiry");
+    return HOLT_OK;
+}
+
 static holt_status apply_map_group(manifest_state *s, decoder *d)
 {
     uint64_t index = decode_varint(d);
@@ -375,6 +401,7 @@ static holt_status apply_item(manifest_state *s, uint8_t tag, slice payload)
         [ITEM_GARBAGE] = {apply_garbage, "garbage"},
         [ITEM_RECLAIMED] = {apply_reclaimed, "reclaimed"},
         [ITEM_RUN_WITH_GAPS] = {apply_run_with_gaps, "run with gaps"},
+        [ITEM_EXPIRY] = {apply_expiry, "tree expiry"},
     };
     if (tag >= sizeof items / sizeof items[0] || !items[tag].apply)
         return status_set(HOLT_UNSUPPORTED,

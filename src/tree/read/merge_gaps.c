@@ -9,6 +9,7 @@
 #include "tree/read/merge_gaps.h"
 
 #include "base/coding.h"
+#include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -335,6 +336,17 @@ static void gap_merge_seek_last(iterator *it, slice key)
     go_to_key(merge_of(it), key, true);
 }
 
+static void gap_merge_skip_tombstones(iterator *it, bool backward, slice limit)
+{
+    do {
+        cost_add_tombstones(1);
+        if (backward)
+            gap_merge_prev(it);
+        else
+            gap_merge_next(it);
+    } while (iterator_on_skippable(it, backward, limit));
+}
+
 static holt_status gap_merge_load_value(iterator *it)
 {
     gap_merge *m = merge_of(it);
@@ -363,7 +375,7 @@ static const iterator_ops gap_merge_ops = {
     .prev = gap_merge_prev,
     .seek = gap_merge_seek,
     .seek_last = gap_merge_seek_last,
-    .skip_tombstones = iterator_skip_one_by_one,
+    .skip_tombstones = gap_merge_skip_tombstones,
     .load_value = gap_merge_load_value,
     .close = gap_merge_close,
 };

@@ -49,24 +49,40 @@ tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
     return TREE_NOT_CACHED;
 }
 
+tree_result tree_lookup_gap_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out)
+{
+    tree_descent d;
+    tree_result result = TREE_ABSENT;
+    if (!tree_descent_begin(&d, f, root)) return TREE_ABSENT;
+    d.only_gaps = true;
+    while (tree_descent_step(&d, key, out, &result)) {
+    }
+    return result;
+}
+
 /* ---------------------------------------------------------------- reading */
 
 typedef struct tree_search {
     tree_file *file;
     slice key;
-    bool gaps;
+    bool gaps, only_gaps;
     tree_buffer *buffer;
     tree_entry *entry;
-    block_ptr at;       /* the block to search next */
-    tree_result result; /* known after the leaf */
+    block_ptr at; /* the block to search next */
+    bool ended;   /* the result is known: after the leaf, or before it with only_gaps */
+    tree_result result;
 } tree_search;
 
 static void search_follow(tree_search *l, const block *b)
 {
-    if (b->level == 0)
+    if (b->level == 0) {
         l->result = search_leaf(b, l->key, l->gaps, l->entry);
-    else
-        l->at = block_child(b, block_child_index(b, l->key));
+        l->ended = true;
+        return;
+    }
+    const uint32_t child = block_child_index(b, l->key);
+    l->ended = l->only_gaps && !block_child_has_gaps(b, child);
+    l->at = block_child(b, child);
 }
 
 /* Searches the block in the cache, if it is there, and copies a value found. Inside an epoch section. */
@@ -108,24 +124,40 @@ static holt_status search_level(tree_search *l, uint32_t level)
     return HOLT_OK;
 }
 
-tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
-                        holt_status *status)
+static tree_result look_up(tree_search *l, const tree_root *root, holt_status *status)
 {
     assert(!epoch_inside());
     *status = HOLT_OK;
     if (root->root.length == 0) return TREE_ABSENT;
-    tree_search l = {f, key, root->gaps > 0, buffer, out, root->root, TREE_ABSENT};
-    *status = tree_root_check(f, root);
-    for (uint32_t level = root->height; *status == HOLT_OK && level-- > 0;)
-        *status = search_level(&l, level);
-    return *status == HOLT_OK ? l.result : TREE_FAILED;
+    l->at = root->root;
+    l->gaps = root->gaps > 0;
+    *status = tree_root_check(l->file, root);
+    for (uint32_t level = root->height; *status == HOLT_OK && !l->ended && level-- > 0;)
+        *status = search_level(l, level);
+    return *status == HOLT_OK ? l->result : TREE_FAILED;
+}
+
+tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
+                        holt_status *status)
+{
+    tree_search l = {.file = f, .key = key, .buffer = buffer, .entry = out, .result = TREE_ABSENT};
+    return look_up(&l, root, status);
+}
+
+tree_result tree_lookup_gap(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer,
+                            tree_entry *out, holt_status *status)
+{
+    tree_search l = {
+        .file = f, .key = key, .buffer = buffer, .entry = out, .result = TREE_ABSENT, .only_gaps = true};
+    return look_up(&l, root, status);
 }
 
 /* ---------------------------------------------------------------- step by step */
 
 bool tree_descent_begin(tree_descent *d, tree_file *f, const tree_root *root)
 {
-    *d = (tree_descent){f, root->root, root->height - 1, root->gaps > 0};
+    *d = (tree_descent){
+        .file = f, .at = root->root, .level = root->height - 1, .gaps = root->gaps > 0, .only_gaps = false};
     if (root->root.length == 0) return false;
     cost_add_trees(1);
     return true;
@@ -143,7 +175,12 @@ static bool descend(tree_descent *d, slice key, const block *b, tree_entry *out,
         *result = search_leaf(b, key, d->gaps, out);
         return false;
     }
-    d->at = block_child(b, block_child_index(b, key));
+    const uint32_t child = block_child_index(b, key);
+    if (d->only_gaps && !block_child_has_gaps(b, child)) {
+        *result = TREE_ABSENT;
+        return false;
+    }
+    d->at = block_child(b, child);
     d->level--;
     return true;
 }

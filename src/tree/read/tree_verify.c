@@ -125,6 +125,19 @@ static holt_status verify_bounds(verifier *v, uint32_t level)
     return HOLT_OK;
 }
 
+/* The node above knows whether the block has deleted gaps, or has blocks with some below it. */
+static holt_status verify_mark(verifier *v, uint32_t level)
+{
+    const verify_level *l = &v->levels[level], *above = &v->levels[level + 1];
+    bool gaps = level == 0 && block_gap_deleted(&l->block, 0);
+    if (level + 1 == v->root->height) return HOLT_OK;
+    for (uint32_t i = 0; i < l->block.count && !gaps; i++)
+        gaps = level > 0 ? block_child_has_gaps(&l->block, i) : block_gap_deleted(&l->block, i + 1);
+    if (gaps == block_child_has_gaps(&above->block, above->next - 1)) return HOLT_OK;
+    return tree_file_corrupt(v->file, l->ptr.offset,
+                             "deleted gaps that the node above does not know, or lacks");
+}
+
 static holt_status verify_enter(verifier *v, uint32_t level, block_ptr p)
 {
     verify_level *l = &v->levels[level];
@@ -137,6 +150,7 @@ static holt_status verify_enter(verifier *v, uint32_t level, block_ptr p)
     l->next = 0;
     v->seen.blocks++;
     rc = verify_bounds(v, level);
+    if (rc == HOLT_OK) rc = verify_mark(v, level);
     return rc == HOLT_OK && level == 0 ? verify_leaf(v) : rc;
 }
 

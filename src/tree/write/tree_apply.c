@@ -74,6 +74,7 @@ static holt_status remove_entry(tree_apply *a)
         return tree_file_corrupt(a->pages->file, leaf->ptr.offset, "the tree has more entries than recorded");
     a->root.entries--;
     a->root.tombstones -= tombstone;
+    if (e.op == ENTRY_PUT_UNTIL) expiry_summary_remove(&a->root.expiry);
     return e.overflow ? apply_release_overflow(a, e.value) : HOLT_OK;
 }
 
@@ -95,6 +96,7 @@ static holt_status put_entry(tree_apply *a)
     leaf->dirty = true;
     leaf->growth += (int64_t)(in->key.size + e.value.size);
     a->root.entries++;
+    if (in->op == ENTRY_PUT_UNTIL) expiry_summary_add(&a->root.expiry, in->expires_at_ms);
     holt_status rc = tree_packer_add(&leaf->packer, in->key, slice_of("", 0), &e);
     return rc == HOLT_OK ? node_spill(a, 0) : rc;
 }

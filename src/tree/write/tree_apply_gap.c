@@ -27,6 +27,7 @@ holt_status apply_drop_leaf(tree_apply *a)
         return tree_file_corrupt(a->pages->file, p.offset, "the tree has more entries than recorded");
     for (uint32_t i = 0; i < b.count && rc == HOLT_OK; i++) {
         block_entry e = block_at(&b, i);
+        if (e.op == ENTRY_PUT_UNTIL) expiry_summary_remove(&a->root.expiry);
         if (e.overflow) rc = apply_release_overflow(a, e.value);
     }
     if (rc == HOLT_OK) rc = apply_release(a, p);

@@ -104,7 +104,8 @@ static holt_status level_begin_block(builder_level *l, uint32_t level, slice sep
     return HOLT_OK;
 }
 
-static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child);
+static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child,
+                                     bool gaps);
 
 /* Writes the level's block and adds its pointer to the level above. */
 static holt_status level_close_block(tree_builder *b, uint32_t level)
@@ -114,11 +115,13 @@ static holt_status level_close_block(tree_builder *b, uint32_t level)
     block_ptr p;
     holt_status rc = level_write(b, l, &p);
     if (rc != HOLT_OK) return rc;
-    return builder_add_child(b, level + 1, slice_of(l->separator, l->separator_size), p);
+    return builder_add_child(b, level + 1, slice_of(l->separator, l->separator_size), p,
+                             block_builder_has_gaps(l->block));
 }
 
-/* Adds a child to a level. The recursion goes up the levels, of which there are at most TREE_DEPTH_MAX. */
-static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child)
+/* Adds a child to a level. gaps: it has deleted gaps. The recursion goes up the levels, of which there are at most TREE_DEPTH_MAX. */
+static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child,
+                                     bool gaps)
 {
     holt_status rc = level < b->height ? HOLT_OK : builder_add_level(b);
     if (rc != HOLT_OK) return rc;
@@ -132,7 +135,9 @@ static holt_status builder_add_child(tree_builder *b, uint32_t level, slice sepa
         if (rc == HOLT_OK) rc = level_begin_block(l, level, separator);
         if (rc != HOLT_OK) return rc;
     }
-    return block_builder_add(l->block, separator, &e);
+    rc = block_builder_add(l->block, separator, &e);
+    if (rc == HOLT_OK && gaps) block_builder_mark_child(l->block);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- adding */
@@ -204,6 +209,7 @@ holt_status tree_builder_add(tree_builder *b, slice key, uint8_t op, slice value
 
     b->root.entries++;
     b->root.tombstones += entry_op_is_empty(op);
+    if (op == ENTRY_PUT_UNTIL) expiry_summary_add(&b->root.expiry, expires_at_ms);
     b->gap = false;
     return HOLT_OK;
 }

@@ -19,6 +19,7 @@
  *     clear id seqno
  *     run id seqno [level] [files=NUMBER:LOWER-UPPER,...]     without files: removes the run
  *     run_with_gaps ... [gaps]                                 the same with so many gaps in each file
+ *     expiry id [seqno] trees=ENTRIES:FIRST:LAST,...           of the run's files, or of the B+tree
  *     closed segment offset
  *     root id offset [height] [entries] [bytes]
  *     space file pages [groups=INDEX:COPY:CHECKSUM,...]
@@ -194,6 +195,15 @@ static void put_page_store(text_case *c, buffer *p)
     }
 }
 
+static void put_expiry(text_case *c, buffer *p)
+{
+    static const char *const keys[] = {"id", "seqno"};
+    const char *trees = text_case_argument(c, "trees");
+    put_numbers(c, p, keys, NULL, 2);
+    while (trees && *trees)
+        buffer_varint(p, next_number(c, &trees, ':'));
+}
+
 /* Items that are a row of numbers, and those that have a function. */
 static const struct item_syntax {
     const char *name;
@@ -209,6 +219,7 @@ static const struct item_syntax {
     {"clear", ITEM_CLEAR, NULL, {"id", "seqno"}},
     {"run", ITEM_RUN, put_run, {0}},
     {"run_with_gaps", ITEM_RUN_WITH_GAPS, put_run_with_gaps, {0}},
+    {"expiry", ITEM_EXPIRY, put_expiry, {0}},
     {"closed", ITEM_CLOSED, NULL, {"segment", "offset"}},
     {"root", ITEM_ROOT, put_root_of_collection, {0}},
     {"space", ITEM_PAGE_STORE, put_page_store, {0}},
@@ -245,11 +256,20 @@ static void put_item(text_case *c, const char *name, buffer *record)
 
 /* ---------------------------------------------------------------- the state */
 
+static void print_expiry(const expiry_summary *s, FILE *out)
+{
+    if (s->entries == 0) return;
+    fprintf(out, " with %" PRIu64 " that expire from %" PRIu64 " to %" PRIu64, s->entries, s->first_ms,
+            s->last_ms);
+}
+
 static void print_root(const char *what, const tree_root *r, FILE *out)
 {
     if (r->root.length == 0) return;
-    fprintf(out, "%s at %" PRIu64 ": height %" PRIu32 ", %" PRIu64 " entries, %" PRIu64 " bytes\n", what,
+    fprintf(out, "%s at %" PRIu64 ": height %" PRIu32 ", %" PRIu64 " entries, %" PRIu64 " bytes", what,
             r->root.offset, r->height, r->entries, r->bytes);
+    print_expiry(&r->expiry, out);
+    fprintf(out, "\n");
 }
 
 static int newer_first(const void *a, const void *b)
@@ -275,6 +295,7 @@ static void print_collection(const manifest_collection *c, FILE *out)
             fprintf(out, " %" PRIu64 ":%.*s-%.*s", f->file, (int)f->lower.size, (const char *)f->lower.data,
                     (int)f->upper.size, (const char *)f->upper.data);
             if (f->root.gaps) fprintf(out, " with %" PRIu64 " gaps", f->root.gaps);
+            print_expiry(&f->root.expiry, out);
         }
         fprintf(out, "\n");
     }

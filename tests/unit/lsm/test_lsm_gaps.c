@@ -74,6 +74,27 @@ static void source_make(gap_source *s, rng *r)
     gap_source_put(s, 50, ENTRY_PUT, 5); /* so that there is an entry */
 }
 
+/* The same key as one of many. */
+static void expect_search(const lsm_tree *t, const gap_source *s, size_t i, tree_buffer *buffer)
+{
+    char key[GAP_KEY_BYTES];
+    batch_search search = {.query.key = gap_key(i, key)};
+    lsm_search_begin(t, &search);
+    for (bool more = true; more;) {
+        expect_ok(epoch_enter());
+        while (lsm_search_step(t, &search)) {
+        }
+        const bool read = search.result == TREE_NOT_CACHED;
+        if (!read && search.result == TREE_FOUND) assert_int_equal(search.hit.entry.op, s->op[i]);
+        epoch_leave();
+        more = read;
+        if (!read) break;
+        expect_ok(lsm_search_read(t, &search, buffer));
+        more = lsm_search_step_read(t, &search, buffer);
+    }
+    assert_int_equal(search.result, s->op[i] ? TREE_FOUND : TREE_ABSENT);
+}
+
 static void expect_lookups(const lsm_tree *t, const gap_source *s)
 {
     tree_buffer buffer = {NULL, 0};
@@ -88,6 +109,7 @@ static void expect_lookups(const lsm_tree *t, const gap_source *s)
         if (s->op[i]) assert_int_equal(hit.entry.op, s->op[i]);
         if (s->op[i] && !entry_op_is_empty(s->op[i]) && !hit.entry.overflow)
             assert_memory_equal(hit.entry.value.data, &s->value[i], 4);
+        expect_search(t, s, i, &buffer);
         expect_ok(epoch_enter());
         result = lsm_get_cached(t, &q, &hit);
         if (result == TREE_FOUND) assert_int_equal(hit.entry.op, s->op[i]);

@@ -350,7 +350,15 @@ static void expect_lookup(tree_file *f, const tree_root *root, const gap_source 
     assert_int_equal(rc, HOLT_OK);
     assert_int_equal(result, s->op[key] ? TREE_FOUND : TREE_ABSENT);
     if (s->op[key]) assert_int_equal(e.op, s->op[key]);
+    result = tree_lookup_gap(f, root, gap_key(key, text), buffer, &e, &rc);
+    assert_int_equal(rc, HOLT_OK);
+    const bool in_gap = s->deleted[key] && s->deleted[key + 1] && s->op[key] == ENTRY_DELETE;
+    if (in_gap) assert_int_equal(result, TREE_FOUND);
+    if (!s->op[key]) assert_int_equal(result, TREE_ABSENT);
     assert_int_equal(epoch_enter(), HOLT_OK);
+    result = tree_lookup_gap_cached(f, root, gap_key(key, text), &e);
+    if (result == TREE_ABSENT) assert_false(in_gap);
+    if (result == TREE_FOUND) assert_int_not_equal(s->op[key], 0);
     result = tree_lookup_cached(f, root, gap_key(key, text), &e);
     if (result == TREE_FOUND) assert_int_equal(e.op, s->op[key]);
     if (result == TREE_ABSENT) assert_int_equal(s->op[key], 0);
@@ -445,6 +453,41 @@ static void tree_iterator_clips_gaps_to_its_bounds(void **state)
     tree_machine_close(&tm);
 }
 
+/* One range delete must not make every lookup of an absent key read a leaf, as if there were no filter. */
+static void lookup_of_a_gap_reads_leaves_with_gaps_only(void **state)
+{
+    tree_machine tm;
+    tree_machine_open(&tm, 0, 8);
+    tree_buffer buffer = {NULL, 0};
+    gap_source s;
+    gap_list l;
+    tree_root root;
+    rng r;
+    rng_seed(&r, 1);
+    memset(&s, 0, sizeof s);
+    for (size_t i = 0; i < GAP_KEYS; i++)
+        if (i % 2 == 0) gap_source_put(&s, i, ENTRY_PUT, 80);
+    gap_source_delete_range(&s, 60, 64);
+    gap_list_make(&l, &s, &r, 0, 0, GAP_KEYS);
+    tree_file *f = build(&tm, 1, &l, &root);
+    assert_int_equal(root.height, 2);
+    size_t with_leaf = 0;
+    for (size_t i = 1; i < GAP_KEYS; i += 2) {
+        char key[GAP_KEY_BYTES];
+        tree_entry e;
+        holt_status rc;
+        const uint64_t reads = sim_calls(tm.os, SIM_READ);
+        tree_result result = tree_lookup_gap(f, &root, gap_key(i, key), &buffer, &e, &rc);
+        expect_ok(rc);
+        assert_int_equal(result, s.op[i] ? TREE_FOUND : TREE_ABSENT);
+        with_leaf += sim_calls(tm.os, SIM_READ) - reads > 1;
+    }
+    assert_true(with_leaf > 2 && with_leaf < GAP_KEYS / 2 - 5);
+    tree_buffer_deinit(&buffer);
+    tree_file_unref(f);
+    tree_machine_close(&tm);
+}
+
 /* A manifest that does not know of a tree's gaps would bring deleted keys back. */
 static void tree_with_another_number_of_gaps_than_recorded_is_corrupt(void **state)
 {
@@ -479,6 +522,7 @@ int main(void)
         cmocka_unit_test(merge_with_gaps_without_memory_fails_and_goes_on),
         cmocka_unit_test(tree_says_what_its_source_says_of_each_key_and_gap),
         cmocka_unit_test(tree_iterator_clips_gaps_to_its_bounds),
+        cmocka_unit_test(lookup_of_a_gap_reads_leaves_with_gaps_only),
         cmocka_unit_test(tree_with_another_number_of_gaps_than_recorded_is_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
