@@ -202,6 +202,8 @@ static const planted cases[] = {
      "b1! b2! s1(a-c:) s2(d-f:) w1(d) w2(a) c1 c2"},
     {"a phantom between other keys", ISO_PHANTOM, NOTHING,
      "b1! b2! i(be) s1(a-c:b=0) s2(d-f:e=0) w1(d) w2(a) c1 c2"},
+    {"a phantom in a range that was deleted twice", ISO_PHANTOM, NOTHING,
+     "@i(x) b5 b6 d5(x) d6(x) c5 c6 b1! b2! s1(w-x:) s2(y-z:) w1(y) w2(x) c1 c2"},
     {"a key that a scan saw and that is deleted", ISO_WRITE_SKEW, NOTHING,
      "@i(be) b1! b2! s1(a-c:b=0) s2(d-f:e=0) d1(e) d2(b) c1 c2"},
     {"own puts unseen", ISO_INTERNAL, NOTHING, "i(x) w1(x) r1(x=0) c1"},

@@ -133,6 +133,18 @@ static holt_status store_remove(void *ctx, void *t, iso_key key)
     return holt_delete(collection_of((holt_store *)ctx, key), (holt_txn *)t, key_bytes(key, name));
 }
 
+static holt_status store_remove_range(void *ctx, void *t, iso_key begin, iso_key end)
+{
+    char names[2][KEY_BYTES];
+    return holt_delete_range(collection_of((holt_store *)ctx, begin), (holt_txn *)t,
+                             key_bytes(begin, names[0]), key_bytes(end, names[1]));
+}
+
+static holt_status store_clear(void *ctx, unsigned collection)
+{
+    return holt_collection_clear(((holt_store *)ctx)->collections[collection]);
+}
+
 static bool take_entry(const holt_cursor *cursor, const iso_scan *scan, iso_value *out)
 {
     char name[KEY_BYTES + 1] = "";
@@ -186,6 +198,8 @@ iso_store holt_store_of(holt_store *s)
                        .insert = store_insert,
                        .replace = store_replace,
                        .remove = store_remove,
+                       .remove_range = store_remove_range,
+                       .clear = store_clear,
                        .scan = store_scan,
                        .savepoint = store_savepoint,
                        .rollback_to = store_rollback_to};

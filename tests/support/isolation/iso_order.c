@@ -10,14 +10,16 @@
 
 #include "support/must.h"
 
+enum { PASSES_MAX = 50 };
+
 typedef struct key_order {
     analysis *a;
     version *versions; /* of the key; [0] is before all others */
     uint32_t first;    /* the index of versions[0] */
     size_t count, words;
-    uint64_t *after;          /* count rows: the versions known to be later */
-    uint64_t *row;            /* scratch */
-    const uint32_t *readings; /* indexes, of the key */
+    uint64_t *after;           /* count rows: the versions known to be later */
+    uint64_t *row, *other_row; /* scratch */
+    const uint32_t *readings;  /* indexes, of the key */
     size_t reading_count;
     bool doubtful_delete; /* a delete of which nobody knows whether it was committed */
 } key_order;
@@ -161,33 +163,53 @@ static bool is_late(const key_order *k, size_t candidate, const iso_txn *reader)
     return candidate > 0 && begun && begun < commit_asked(writer_of(k, candidate));
 }
 
-/* The only version without a value that the read can have seen, NONE if there are several. If it breaks the
- * rules of time with each of them, it is that which breaks them least. */
-static uint32_t find_unseen(const key_order *k, const reading *r)
+/* Whether two deletes come one after the other, with no value between them. */
+static bool are_adjacent(key_order *k, size_t earlier, size_t later)
+{
+    if (!is_before(k, earlier, later)) return false;
+    find_next(k, earlier, true);
+    memcpy(k->other_row, k->row, k->words * sizeof *k->row);
+    find_next(k, later, true);
+    return memcmp(k->other_row, k->row, k->words * sizeof *k->row) == 0;
+}
+
+/* The version without a value that the read can have seen; the first one of several deletes with no value
+ * between them (*several), NONE if there are others. If the read breaks the rules of time with each of them,
+ * the one with which it breaks them least. */
+static uint32_t find_unseen(key_order *k, const reading *r, bool *several)
 {
     const iso_txn *reader = k->a->txns[r->node];
     size_t timely = 0, one = 0, stale = 0;
     uint64_t newest = 0;
+    *several = false;
     if (k->doubtful_delete) return NONE;
     for (size_t i = 0; i < k->count; i++) {
         if (!k->versions[i].dead || k->versions[i].node == r->node || is_late(k, i, reader)) continue;
-        if (!is_stale(k, i, reader)) {
-            timely++;
-            one = i;
-        } else if (i && commit_asked(writer_of(k, i)) >= newest) {
+        if (is_stale(k, i, reader)) {
+            if (!i || commit_asked(writer_of(k, i)) < newest) continue;
             newest = commit_asked(writer_of(k, i));
             stale = i;
+            continue;
         }
+        *several = timely++ > 0;
+        if (*several && !are_adjacent(k, one, i) && !are_adjacent(k, i, one)) return NONE;
+        if (!*several || is_before(k, i, one)) one = i;
     }
-    return timely > 1 ? NONE : k->first + (uint32_t)(timely ? one : stale);
+    return k->first + (uint32_t)(timely ? one : stale);
 }
 
-static void resolve_absent(key_order *k)
+/* Returns whether anything has changed. */
+static bool resolve_absent(key_order *k)
 {
+    bool changed = false;
     for (size_t i = 0; i < k->reading_count; i++) {
         reading *r = &k->a->readings[k->readings[i]];
-        if (r->absent && r->version == NONE) r->version = find_unseen(k, r);
+        uint32_t before = r->version;
+        if (!r->absent || (before != NONE && !r->several)) continue;
+        r->version = find_unseen(k, r, &r->several);
+        changed |= r->version != before;
     }
+    return changed;
 }
 
 static void resolve_present(key_order *k)
@@ -216,7 +238,7 @@ static void add_read_edges(key_order *k, const reading *r)
 {
     size_t i = r->version - k->first;
     edge_kind kind = r->predicate ? EDGE_RW_PREDICATE : EDGE_RW;
-    if (i) add_edge(k->a, (edge){k->versions[i].node, r->node, EDGE_WR, r->version, NONE});
+    if (i && !r->several) add_edge(k->a, (edge){k->versions[i].node, r->node, EDGE_WR, r->version, NONE});
     find_next(k, i, r->absent);
     for (size_t j = 1; j < k->count; j++)
         if (has_bit(k->row, j) && k->versions[j].node != r->node)
@@ -240,19 +262,20 @@ static void order_key(key_order *k, const order_hint *hints, size_t hint_count)
     k->words = (k->count + 63) / 64;
     k->after = (uint64_t *)must_alloc(k->count * k->words * sizeof *k->after);
     k->row = (uint64_t *)must_alloc(k->words * sizeof *k->row);
+    k->other_row = (uint64_t *)must_alloc(k->words * sizeof *k->row);
     k->doubtful_delete = has_doubtful_delete(k->a, k->versions[0].key);
     for (size_t j = 1; j < k->count; j++)
         put_before(k, 0, j);
     for (size_t i = 0; i < hint_count; i++)
         take_hint(k, &hints[i]);
     resolve_present(k);
-    /* Twice: what a read of nothing saw depends on the order, and may say more about it. */
-    for (int i = 0; i < 2; i++) {
+    /* What a read of nothing saw depends on the order, and may say more about it. */
+    bool changed = true;
+    for (int i = 0; i < PASSES_MAX && changed; i++) {
         order_by_reads(k);
         order_by_time(k);
-        resolve_absent(k);
+        changed = resolve_absent(k);
     }
-    order_by_reads(k);
     order_forks(k);
     add_write_edges(k);
     for (size_t i = 0; i < k->reading_count; i++) {
@@ -264,6 +287,7 @@ static void order_key(key_order *k, const order_hint *hints, size_t hint_count)
     }
     free(k->after);
     free(k->row);
+    free(k->other_row);
 }
 
 static int compare_hints(const void *a, const void *b)

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { WORDS_BYTES = 4000 };
+enum { WORDS_BYTES = 20000 };
 
 static const char *const kind_names[ISO_KINDS] = {
     [ISO_GARBAGE_READ] = "garbage read",
@@ -84,6 +84,47 @@ static void add_txn(text *t, const iso_txn *x)
               (unsigned long long)x->end.asked, (unsigned long long)x->end.returned);
 }
 
+static void add_sight(text *t, iso_version v)
+{
+    if (v.txn == ISO_ABSENT.txn)
+        add_words(t, "saw nothing");
+    else
+        add_words(t, "saw T%u.%u", v.txn, v.op);
+}
+
+/* What an operation has to do with the key. */
+static void add_operation(text *t, const iso_op *op, iso_key key)
+{
+    iso_version seen = op->kind == OP_READ ? op->seen : ISO_ABSENT;
+    for (size_t i = 0; op->kind == OP_RANGE && i < op->item_count; i++)
+        if (op->items[i].key == key) seen = op->items[i].version;
+    if (op->kind == OP_READ || op->kind == OP_RANGE)
+        add_sight(t, seen);
+    else
+        add_words(t, "%s%s", op->kind == OP_PUT ? "put" : "delete",
+                  op->undone_at == UINT32_MAX ? "" : ", rolled back");
+    add_words(t, " %llu..%llu\n", (unsigned long long)op->span.asked, (unsigned long long)op->span.returned);
+}
+
+static bool touches(const iso_op *op, iso_key key)
+{
+    if (op->kind == OP_RANGE) return key >= op->key && key < op->end;
+    return op->kind <= OP_DELETE && op->key == key;
+}
+
+static void add_key_history(text *t, const analysis *a, iso_key key)
+{
+    add_words(t, "    all that was done to key " KEY_FORMAT ":\n", KEY_PRINT(key));
+    for (uint32_t i = 0; i < a->txn_count; i++)
+        for (size_t j = 0; j < a->txns[i]->op_count; j++) {
+            if (!touches(&a->txns[i]->ops[j], key)) continue;
+            add_words(t, "        T%u.%zu (%s, %llu..%llu) ", a->txns[i]->id, j,
+                      a->committed[i] ? "committed" : "failed", (unsigned long long)a->txns[i]->begin.asked,
+                      (unsigned long long)a->txns[i]->end.returned);
+            add_operation(t, &a->txns[i]->ops[j], key);
+        }
+}
+
 static void add_version(text *t, const analysis *a, uint32_t index)
 {
     const version *v = &a->versions[index];
@@ -135,6 +176,8 @@ void report_cycle(analysis *a, iso_kind kind, bool allowed, const edge *const *c
         }
     for (size_t i = 0; i < length; i++)
         if (cycle[i]->from < a->txn_count) add_txn(&t, a->txns[cycle[i]->from]);
+    for (size_t i = 0; i < length && !allowed; i++)
+        if (cycle[i]->kind & EDGES_RW) add_key_history(&t, a, a->versions[cycle[i]->version].key);
     keep(a, allowed, t.words);
 }
 

@@ -207,6 +207,39 @@ static void remove_key(client *c, iso_key key)
     remember(c, key, ISO_ABSENT);
 }
 
+/* Every key of the collection that there can be in the range. */
+static void record_removal(client *c, iso_key begin, iso_key end, iso_span span)
+{
+    const iso_plan *p = c->run->plan;
+    iso_key base = begin & ~(iso_key)UINT32_MAX;
+    for (iso_key k = base + p->first_key; k < base + p->first_key + p->keys; k++)
+        if (k >= begin && k < end) {
+            iso_delete(c->record, k, span);
+            remember(c, k, ISO_ABSENT);
+        }
+}
+
+static void clear_collection(client *c)
+{
+    const iso_store *s = &c->run->plan->store;
+    iso_key key = any_key(c), base = key & ~(iso_key)UINT32_MAX;
+    iso_span span = {.asked = tick(c)};
+    holt_status rc = s->clear(s->ctx, (unsigned)(key >> 32));
+    span.returned = tick(c);
+    if (went_well(c, rc, "clear")) record_removal(c, base, base + UINT32_MAX, span);
+}
+
+static void remove_range(client *c)
+{
+    const iso_plan *p = c->run->plan;
+    iso_key begin = any_key(c), end = begin + 1 + rng_below(&c->rng, 1 + p->keys / 4);
+    if (p->no_range_deletes) return;
+    iso_span span = {.asked = tick(c)};
+    holt_status rc = p->store.remove_range(p->store.ctx, c->t, begin, end);
+    span.returned = tick(c);
+    if (went_well(c, rc, "delete_range")) record_removal(c, begin, end, span);
+}
+
 static bool is_in_order(client *c, const iso_scan *scan, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -264,7 +297,7 @@ static void return_to_savepoint(client *c)
 static void operate(client *c)
 {
     iso_key key = any_key(c);
-    switch (rng_below(&c->rng, 17)) {
+    switch (rng_below(&c->rng, 18)) {
     case 0:
     case 1:
     case 2:
@@ -297,6 +330,9 @@ static void operate(client *c)
     case 13:
         insert_key(c, key);
         break;
+    case 14:
+        if (rng_chance(&c->rng, 4)) remove_range(c);
+        break;
     default:
         scan_some(c);
     }
@@ -316,6 +352,8 @@ static void operate_blind(client *c)
 {
     if (rng_chance(&c->rng, 4))
         remove_key(c, any_key(c));
+    else if (rng_chance(&c->rng, 16))
+        remove_range(c);
     else
         put_key(c, any_key(c));
 }
@@ -369,7 +407,7 @@ static void run_alone(client *c)
     c->over = false;
     c->seen_count = 0;
     c->record = iso_begin(c->history, next_id(c), ISO_SNAPSHOT, span);
-    switch (rng_below(&c->rng, 7)) {
+    switch (rng_chance(&c->rng, 40) ? 6 : rng_below(&c->rng, 8)) {
     case 0:
         put_key(c, any_key(c));
         break;
@@ -387,6 +425,12 @@ static void run_alone(client *c)
         break;
     case 5:
         compare_and_set(c, any_key(c));
+        break;
+    case 6:
+        if (rng_chance(&c->rng, 4))
+            clear_collection(c);
+        else
+            remove_range(c);
         break;
     default:
         read_key(c, any_key(c));

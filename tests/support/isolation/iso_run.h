@@ -3,8 +3,8 @@
  * The store is behind a table of functions: Holt (holt_store.h), or a toy with known faults (toy_store.h), by
  * which the runner and the checker are tested. Threads run transactions of few operations on few keys: gets,
  * of several keys too, scans in both directions, puts of what was read before and of what was not, inserts,
- * deletes, savepoints; read-write transactions, snapshots, batches, and operations without a transaction,
- * conditional ones among them. Everything is recorded that a client can know.
+ * deletes, range deletes, savepoints; read-write transactions, snapshots, batches, and operations without a
+ * transaction, conditional ones and clears among them. Everything is recorded that a client can know.
  *
  * Values carry who wrote them and which version they replace as far as their writer knew.
  */
@@ -49,6 +49,8 @@ typedef struct iso_store {
     holt_status (*insert)(void *ctx, void *t, const iso_value *value);  /* HOLT_PUT_IF_ABSENT */
     holt_status (*replace)(void *ctx, const iso_value *value);          /* HOLT_PUT_IF_VERSION value->check */
     holt_status (*remove)(void *ctx, void *t, iso_key key);
+    holt_status (*remove_range)(void *ctx, void *t, iso_key begin, iso_key end);
+    holt_status (*clear)(void *ctx, unsigned collection);
     /* Entries in the order of the scan. */
     holt_status (*scan)(void *ctx, void *t, const iso_scan *scan, iso_value out[ISO_SCAN_MAX], size_t *count);
     holt_status (*savepoint)(void *t, uint32_t *id);
@@ -65,6 +67,7 @@ typedef struct iso_plan {
     unsigned first_collection, collections;
     uint32_t first_key, keys; /* in each collection; nobody has used them before */
     uint32_t value_bytes_max;
+    bool no_range_deletes; /* the store has none */
 } iso_plan;
 
 /* The history, to be destroyed by the caller. Statuses that must not be go to the verdict. */

@@ -68,6 +68,7 @@ typedef struct reading {
     bool predicate; /* absent in a range */
     iso_version seen;
     uint32_t version; /* index; NONE: unresolved */
+    bool several;     /* it may also be a later delete, with no value between them */
 } reading;
 
 typedef enum edge_kind {

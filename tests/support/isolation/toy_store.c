@@ -29,6 +29,7 @@ struct toy {
 /* A write that is not committed, or one in place that may have to be undone. */
 typedef struct toy_write {
     bool present;
+    bool by_range;
     iso_value value;
     toy_version before; /* in place */
 } toy_write;
@@ -267,6 +268,28 @@ static holt_status toy_replace(void *ctx, const iso_value *value)
     return good ? HOLT_OK : HOLT_CONFLICT;
 }
 
+static holt_status toy_remove_range(void *ctx, void *txn, iso_key begin, iso_key end)
+{
+    toy *y = (toy *)ctx;
+    pthread_mutex_lock(&y->mutex);
+    for (iso_key k = begin; k < end; k++)
+        write_any(y, (toy_txn *)txn, (toy_write){.by_range = true, .value = {.key = k}});
+    pthread_mutex_unlock(&y->mutex);
+    return HOLT_OK;
+}
+
+static holt_status toy_clear(void *ctx, unsigned collection)
+{
+    toy *y = (toy *)ctx;
+    pthread_mutex_lock(&y->mutex);
+    if (y->fault != TOY_CLEAR_UNSEEN) y->now++;
+    for (size_t i = 0; i < y->count; i++)
+        if (y->rows[i].key >> 32 == collection)
+            add_version(y, (toy_version){.at = y->now, .value = {.key = y->rows[i].key}});
+    pthread_mutex_unlock(&y->mutex);
+    return HOLT_OK;
+}
+
 static holt_status toy_remove(void *ctx, void *txn, iso_key key)
 {
     toy *y = (toy *)ctx;
@@ -316,8 +339,10 @@ static bool conflicts(toy_txn *t)
     toy_fault fault = t->toy->fault;
     if (fault == TOY_IN_PLACE || fault == TOY_READS_COMMITTED || fault == TOY_NO_CONFLICTS) return false;
     if (t->flags & HOLT_TXN_BLIND) return false;
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count; i++) {
+        if (fault == TOY_RANGES_UNSEEN && t->writes[i].by_range) continue;
         if (has_changed(t, t->writes[i].value.key, t->writes[i].value.key + 1)) return true;
+    }
     for (size_t i = 0; i < t->read_count; i++)
         if (is_checked(t, t->reads[i]) && has_changed(t, t->reads[i].begin, t->reads[i].end)) return true;
     return false;
@@ -400,6 +425,8 @@ iso_store toy_store(toy *y)
                        .insert = toy_insert,
                        .replace = toy_replace,
                        .remove = toy_remove,
+                       .remove_range = toy_remove_range,
+                       .clear = toy_clear,
                        .scan = toy_scan,
                        .savepoint = toy_savepoint,
                        .rollback_to = toy_rollback_to};

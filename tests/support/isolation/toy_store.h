@@ -17,6 +17,8 @@ typedef enum toy_fault {
     TOY_READS_COMMITTED, /* reads see the newest commit, and nothing conflicts */
     TOY_NO_CONFLICTS,    /* nothing conflicts */
     TOY_BLIND_UNSEEN,    /* batches and plain writes conflict with nothing */
+    TOY_CLEAR_UNSEEN,    /* clears conflict with nothing */
+    TOY_RANGES_UNSEEN,   /* what a transaction deletes as a range is not checked */
     TOY_PIECEMEAL,       /* a commit shows its keys one after the other */
     TOY_BY_COLLECTION,   /* a transaction has a snapshot of each collection, from when it first used it */
     TOY_MANY_MOMENTS,    /* a get of several keys without a transaction reads each by itself */
