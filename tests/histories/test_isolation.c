@@ -87,10 +87,10 @@ static void run_toy(toy_fault fault, iso_mode mode, uint64_t seed, sums *s)
  * skew under snapshot isolation, which must be seen, and none where transactions are serializable. */
 static void a_sound_store_is_found_sound_and_shows_write_skew(void **state)
 {
-    enum { ROUNDS = 8 };
+    uint64_t rounds = environment_number("HOLT_TOY_ROUNDS", 8);
     uint64_t seed = test_seed();
     sums snapshot = {0}, serializable = {0}, mixed = {0};
-    for (uint64_t i = 0; i < ROUNDS; i++) {
+    for (uint64_t i = 0; i < rounds; i++) {
         run_toy(TOY_SOUND, ISO_RUN_SNAPSHOT, seed + i, &snapshot);
         run_toy(TOY_SOUND, ISO_RUN_SERIALIZABLE, seed + i, &serializable);
         run_toy(TOY_SOUND, ISO_RUN_MIXED, seed + i, &mixed);

@@ -32,6 +32,7 @@ static const struct step_kind {
 } step_kinds[] = {
     {history_put, 30, 30},
     {history_delete, 10, 10},
+    {history_delete_range, 4, 5},
     {history_put_if_absent, 5, 3},
     {history_put_if_present, 3, 2},
     {history_put_if_version, 3, 2},
@@ -298,8 +299,8 @@ static bool set_clock(history *h, uint64_t ms)
     return true;
 }
 
-/* Lets the wall clock pass the next time at which values expire. Everything before is made durable, so that after
- * a crash no earlier moment can be shown: it would have to be shown as of now. */
+/* Lets the wall clock pass the next time at which values expire. Everything before is made durable, so that
+ * after a crash no earlier moment can be shown: it would have to be shown as of now. */
 static bool pass_epoch(history *h)
 {
     if (!h->options.simulated) return true;
@@ -310,10 +311,10 @@ static bool pass_epoch(history *h)
     acknowledge(h);
     h->durable = h->acknowledged;
     if (!rng_chance(&h->rng, 3)) return true;
-    /* Now the clock is set back, far enough for all that has expired. The database must have recorded the time
-     * before: an entry in the log does that. */
+    /* Now the clock is set back, far enough for all that has expired. The database must have recorded the
+     * time before: an entry in the log does that. */
     holt_put_options o = {.expires_at_ms = history_epoch_ms(h, h->epochs + 1)};
-    model_write w = {0, key_space_any(&h->keys, &h->rng), model_value_of(holt_str("later"))};
+    model_write w = {.key = key_space_any(&h->keys, &h->rng), .value = model_value_of(holt_str("later"))};
     while (!h->handles[w.collection])
         w.collection++;
     w.value.expires = o.expires_at_ms;

@@ -1,10 +1,10 @@
 /* stress_actor.h -- a thread of the stress suite: what it does, and what it checks on the way.
  *
  * It writes in its own places (stress_record.h), in batches and in transactions (stress_txn.h), also under
- * conditions that hold and those that do not; creates, drops, renames, clears and loads its own collections;
- * adds to sums that all threads add to (stress_race.h); flushes, merges, syncs, and reads: its own keys,
- * which must be what it wrote; other threads' rows in a snapshot, which must be whole; a snapshot of its own
- * holdings after they have changed; walks in both directions; figures; the list of collections.
+ * conditions that hold and those that do not, and some of it with an expiry; creates, drops, renames, clears
+ * and loads its own collections; adds to sums that all threads add to (stress_race.h); flushes, merges, syncs,
+ * and reads: its own keys, which must be what it wrote; other threads' rows in a snapshot, which must be
+ * whole; a snapshot of its own holdings after they have changed; walks in both directions; figures; the list of collections.
  *
  * Which statuses it may get depends on the injected faults; everything else fails the verdict.
  */
@@ -39,6 +39,9 @@ typedef struct stress_world {
     bool busy_catalog;             /* more changes of the catalog, and flushes */
     bool only_interval;            /* writes only, all of them HOLT_INTERVAL */
 } stress_world;
+
+/* Deletes a key by itself, or as a range without other keys. */
+holt_status stress_delete(holt_collection *c, holt_txn *t, holt_slice key, bool as_range);
 
 /* Whether an injected fault explains the status. */
 bool stress_excuses(const stress_world *w, holt_status rc);
