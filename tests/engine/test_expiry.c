@@ -1,7 +1,7 @@
 /* test_expiry.c -- values that expire, in collections of both kinds: who sees them until when.
  *
- * The clock is the simulator's, and is set forward and back by hand. Each test lets the value be read from the
- * memtable, from the tree, and after a reopen, as expiry is decided in a different place for each.
+ * The clock is the simulator's, and is set forward and back by hand. Each test lets the value be read from
+ * the memtable, from the tree, and after a reopen, as expiry is decided in a different place for each.
  */
 #include "db/clock.h"
 #include "db/commit/commit.h"
@@ -113,8 +113,8 @@ static void a_value_is_gone_from_its_millisecond_on(void **state)
     }
 }
 
-/* To the millisecond, by the clock itself: time goes on while the test runs, so it looks at the clock before and
- * after each get. */
+/* To the millisecond, by the clock itself: time goes on while the test runs, so it looks at the clock before
+ * and after each get. */
 static void the_millisecond_is_the_clocks(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -166,7 +166,7 @@ static void a_put_replaces_the_expiry(void **state)
     }
 }
 
-/* A put with a time in the past leaves the key without a value; what it had before is replaced all the same. */
+/* A put with a time in the past leaves the key without a value, and replaces what it had before. */
 static void a_time_in_the_past_means_no_value(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -264,8 +264,8 @@ static int number_at(const holt_cursor *cur)
     return atoi(key);
 }
 
-/* Walks and seeks in both directions over entries of which long sequences have expired, between tombstones, in
- * memtable, tree and both. */
+/* Walks and seeks in both directions over entries of which long sequences have expired, between tombstones,
+ * in memtable, tree and both. */
 static void cursors_pass_over_what_has_expired(void **state)
 {
     enum { ENTRIES = 1200 };
@@ -593,8 +593,9 @@ static holt_db_stats stats_of(db_fixture *f)
     return stats;
 }
 
-/* Values in a tree expire, all at once or one after the other, while no call is made, and are gone from the tree.
- * What remains must be whole; and when nothing has expired, nothing may be rewritten again and again. */
+/* Values in a tree expire, all at once or one after the other, while no call is made, and are gone from the
+ * tree. What remains must be whole; and when nothing has expired, nothing may be rewritten again and again.
+ */
 static void an_idle_database_gives_space_back(void **state)
 {
     enum { ENTRIES = 3000, SPREAD_MS = 30 };
@@ -732,6 +733,43 @@ static void batches_carry_the_expiry(void **state)
     }
 }
 
+/* A transaction that reads and writes sees its own values expire as of its beginning, like all others. */
+static void transactions_see_their_own_expiries(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (unsigned k = 0; k < KINDS; k++) {
+        for (where w = IN_MEMTABLE; w < REOPENED; w++) {
+            holt_collection *c = open_kind(f, k);
+            uint64_t at = now_ms(f) + HOUR_MS;
+            expect_ok(put_until(c, NULL, "old", "1", at));
+            expect_ok(put_until(c, NULL, "seen", "1", at));
+            expect_ok(put_until(c, NULL, "gone", "1", now_ms(f)));
+            move(f, c, k, w);
+            holt_txn *t = begin(f->db, 0);
+            expect_until(c, t, "gone", NULL, 0);
+            expect_until(c, t, "old", "1", at);
+            expect_status(HOLT_NOT_FOUND, holt_expire(c, t, holt_str("gone"), 0));
+            expect_ok(put_until(c, t, "own", "2", at));
+            expect_ok(put_until(c, t, "past", "2", 1));
+            expect_ok(holt_expire(c, t, holt_str("old"), 0));
+            expect_until(c, t, "own", "2", at);
+            expect_until(c, t, "past", NULL, 0);
+            expect_until(c, t, "old", "1", 0);
+            expect_until(c, NULL, "old", "1", at);
+            set_clock(f, at);
+            expect_until(c, t, "seen", "1", at); /* as of its beginning */
+            expect_until(c, t, "own", "2", at);
+            expect_ok(holt_commit(t));
+            holt_rollback(t);
+            expect_until(c, NULL, "own", NULL, 0);
+            expect_until(c, NULL, "seen", NULL, 0);
+            expect_until(c, NULL, "past", NULL, 0);
+            expect_until(c, NULL, "old", "1", 0);
+            expect_ok(holt_delete(c, NULL, holt_str("old")));
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- the clock */
 
 static void a_clock_that_is_set_back_brings_nothing_back(void **state)
@@ -831,6 +869,7 @@ int main(void)
         ON_SIM(a_snapshot_keeps_what_is_swept),
         ON_SIM(loads_carry_the_expiry),
         ON_SIM(batches_carry_the_expiry),
+        ON_SIM(transactions_see_their_own_expiries),
         ON_SIM(a_clock_that_is_set_back_brings_nothing_back),
         ON_SIM(the_log_remembers_the_time),
         ON_SIM(bad_calls_are_refused),

@@ -12,7 +12,8 @@
  * Each step reads or changes a bounded number of entries. If the tree is changed by others during a pass, the
  * pass is given up: the database is not idle.
  *
- * Concurrency  one thread, the first compaction worker. A change of the page store is open only within a step.
+ * Concurrency  one thread, the first compaction worker. A change of the page store is open only within a
+ *              step.
  */
 #ifndef HOLT_DB_BACKGROUND_EXPIRY_SWEEP_H
 #define HOLT_DB_BACKGROUND_EXPIRY_SWEEP_H
@@ -35,7 +36,7 @@ typedef struct expiry_sweep {
     expiry_summary live; /* of the other entries */
     buffer from;         /* 3: where the next chunk begins */
 
-    /* Trees in which a pass has found nothing, by the offsets of their roots: looked at again from then on. */
+    /* Trees in which a pass has found nothing, by the offsets of their roots: not looked at before that. */
     struct {
         uint64_t root, due_ms;
     } known[SWEEP_KNOWN];

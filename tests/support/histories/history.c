@@ -298,8 +298,8 @@ static bool set_clock(history *h, uint64_t ms)
     return true;
 }
 
-/* Lets the wall clock pass the next time at which values expire. Everything before is made durable, so that after
- * a crash no earlier moment can be shown: it would have to be shown as of now. */
+/* Lets the wall clock pass the next time at which values expire. Everything before is made durable, so that
+ * after a crash no earlier moment can be shown: it would have to be shown as of now. */
 static bool pass_epoch(history *h)
 {
     if (!h->options.simulated) return true;
@@ -310,8 +310,8 @@ static bool pass_epoch(history *h)
     acknowledge(h);
     h->durable = h->acknowledged;
     if (!rng_chance(&h->rng, 3)) return true;
-    /* Now the clock is set back, far enough for all that has expired. The database must have recorded the time
-     * before: an entry in the log does that. */
+    /* Now the clock is set back, far enough for all that has expired. The database must have recorded the
+     * time before: an entry in the log does that. */
     holt_put_options o = {.expires_at_ms = history_epoch_ms(h, h->epochs + 1)};
     model_write w = {0, key_space_any(&h->keys, &h->rng), model_value_of(holt_str("later"))};
     while (!h->handles[w.collection])

@@ -129,6 +129,21 @@ static holt_put_options any_condition(actor *a, slot_write w, bool holds)
     return (holt_put_options){0}; /* a fault */
 }
 
+/* A time at which a value expires that no test lives to see, or 0. */
+static uint64_t any_expiry(actor *a)
+{
+    return rng_chance(&a->rng, 3) ? UINT64_MAX - rng_below(&a->rng, 1000) : 0;
+}
+
+/* Deletes a key, perhaps by a value that has expired: for all readers that is the same. Not on a full disk,
+ * which accepts only deletes. */
+static holt_status remove_slot(actor *a, holt_collection *c, holt_txn *t, holt_slice key)
+{
+    const holt_put_options past = {.expires_at_ms = 1 + rng_below(&a->rng, 1000)};
+    if (a->w->space_faults || rng_chance(&a->rng, 2)) return holt_delete(c, t, key);
+    return holt_put_with(c, t, key, holt_str("has expired"), &past);
+}
+
 /* Puts or deletes a key as a commit of its own; often under a condition that holds. */
 static holt_status write_alone(actor *a, slot_write w, uint32_t n)
 {
@@ -136,8 +151,9 @@ static holt_status write_alone(actor *a, slot_write w, uint32_t n)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_put_options o = {0};
     holt_slice k = stress_key(a->number, w.slot, key);
-    if (!w.put) return holt_delete(a->handles[w.place], NULL, k);
+    if (!w.put) return remove_slot(a, a->handles[w.place], NULL, k);
     if (!a->doubtful[w.place] && rng_chance(&a->rng, 2)) o = any_condition(a, w, true);
+    o.expires_at_ms = any_expiry(a);
     return holt_put_with(a->handles[w.place], NULL, k, stress_value(a->number, w.slot, n, value), &o);
 }
 
@@ -147,7 +163,9 @@ static holt_status write_slot(actor *a, holt_txn *t, slot_write w, uint32_t n)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_slice k = stress_key(a->number, w.slot, key);
     holt_collection *c = a->handles[w.place];
-    return w.put ? holt_put(c, t, k, stress_value(a->number, w.slot, n, value)) : holt_delete(c, t, k);
+    const holt_put_options o = {.expires_at_ms = any_expiry(a)};
+    if (!w.put) return remove_slot(a, c, t, k);
+    return holt_put_with(c, t, k, stress_value(a->number, w.slot, n, value), &o);
 }
 
 static holt_status commit_writes(actor *a, const operation_record *op)
