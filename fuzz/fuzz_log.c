@@ -80,8 +80,10 @@ static holt_status see_commit(void *ctx, seqno first, uint32_t operations, slice
     uint64_t *digest = ctx;
     decoder d = decoder_of(payload);
     operation o;
-    while (operation_decode(&d, &o))
+    while (operation_decode(&d, &o)) {
+        expect(o.op != ENTRY_DELETE_RANGE || o.value.size == 0 || slice_compare(o.key, o.value) < 0);
         *digest = *digest * 31 + hash_slice(o.key) + hash_slice(o.value) + o.op + o.collection;
+    }
     *digest = *digest * 31 + first + operations + d.failed;
     return HOLT_OK;
 }

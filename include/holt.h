@@ -564,8 +564,14 @@ HOLT_API holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key
  * still accepted. */
 HOLT_API holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key);
 
-/* (later) Deletes all keys in [begin, end).
- *   HOLT_INVALID  both bounds are open: use holt_collection_clear */
+/* Deletes all keys in [begin, end), in one operation: the cost does not depend on how many there are, and the
+ * keys need not be known. {NULL, 0} as begin is the first key, as end it is behind the last. Nothing is deleted
+ * if the two are equal. Within a transaction, what is written to the range later is kept. Snapshots and cursors
+ * taken before continue to see the keys; their disk space is freed as the range is flushed and, with HOLT_LSM,
+ * merged. Errors as for holt_put; on a full disk range deletes are still accepted, like deletes.
+ *   HOLT_INVALID    begin is above end, or a bound is NULL with a nonzero size; or both bounds are open: use
+ *                   holt_collection_clear, which frees the disk space at once
+ *   HOLT_TOO_LARGE  a bound exceeds the limit of a key, or the transaction its limit */
 HOLT_API holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin, holt_slice end);
 
 /* ---------------------------------------------------------------- transactions */
@@ -646,7 +652,8 @@ HOLT_API uint64_t holt_batch_bytes(const holt_txn *t);
 /* Later releases may add operations. */
 typedef enum holt_batch_op {
     HOLT_BATCH_PUT = 1,
-    HOLT_BATCH_DELETE = 2
+    HOLT_BATCH_DELETE = 2,
+    HOLT_BATCH_DELETE_RANGE = 3
 } holt_batch_op;
 
 /* One operation. Later releases may append fields. */
@@ -654,12 +661,14 @@ typedef struct holt_batch_entry {
     uint32_t op; /* holt_batch_op */
     uint32_t reserved32;
     holt_collection *collection; /* borrowed: do not close it; the same handle that the program opened */
-    holt_slice key, value;       /* borrowed; value: {NULL, 0} for HOLT_BATCH_DELETE, else never NULL */
+    holt_slice key, value;       /* borrowed. value: never NULL for HOLT_BATCH_PUT, else {NULL, 0} */
     uint64_t expires_at_ms;      /* in milliseconds since 1970 UTC; 0 = never */
+    holt_slice end;              /* HOLT_BATCH_DELETE_RANGE deletes [key, end), where key is empty if the range
+                                    has no beginning, and end is {NULL, 0} if it has no end; borrowed */
 } holt_batch_entry;
 
 /* Receives one operation and returns HOLT_OK to continue. The entry is valid until the function returns; its
- * key and value are valid until then or until the function writes to the transaction. */
+ * key, value and end are valid until then or until the function writes to the transaction. */
 typedef holt_status (*holt_batch_fn)(void *ctx, const holt_batch_entry *entry);
 
 /* Calls `each` on the calling thread for every operation, in the order in which they were written. Stops at

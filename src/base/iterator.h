@@ -31,7 +31,10 @@ typedef enum entry_op {
     ENTRY_PUT = 1,
     ENTRY_DELETE = 2,   /* a tombstone */
     ENTRY_PUT_UNTIL = 3, /* a put with an expiry, milliseconds since 1970 */
-    ENTRY_BOUNDARY = 4   /* no version of the key: here begins or ends a deleted gap */
+    ENTRY_BOUNDARY = 4,  /* no version of the key: here begins or ends a deleted gap */
+    ENTRY_DELETE_RANGE = 5 /* of the keys from this one up to, but not including, the value, or to the last key
+                              if the value is empty. In the log and on the way into a memtable only: iterators
+                              show deleted gaps instead */
 } entry_op;
 
 /* Whether an entry has no value: a tombstone or a boundary. */

@@ -137,6 +137,7 @@ memmap *memmap_create(memchunks *c, uint32_t collection)
     m->collection = collection;
     m->rightmost = memnode_create(c, 0, NULL, NULL);
     atomic_init(&m->root, m->rightmost);
+    memranges_init(&m->ranges);
     atomic_init(&m->entries, 0);
     atomic_init(&m->newest, 0);
     return m;
@@ -217,12 +218,6 @@ static void split_level(memmap *m, memchunks *c, memmap_path *path, uint32_t lev
     path->levels[level + 1].place++;
 }
 
-static size_t record_size(const memtable_entry *e)
-{
-    size_t expiry = e->op == ENTRY_PUT_UNTIL ? sizeof(uint64_t) : 0;
-    return sizeof(memtable_record) + e->key.size + e->value.size + expiry;
-}
-
 /* Allocates the record and reserves memory for `nodes` nodes. NULL: out of memory. */
 static memtable_record *reserve_insert(memchunks *c, size_t size, uint32_t nodes)
 {
@@ -230,19 +225,6 @@ static memtable_record *reserve_insert(memchunks *c, size_t size, uint32_t nodes
     bool large = memchunks_is_large(c, size);
     if (!memchunks_reserve(c, node_bytes + (large ? 0 : size + alignof(memtable_record)))) return NULL;
     return large ? memchunks_alloc_alone(c, size) : memchunks_take(c, size, alignof(memtable_record));
-}
-
-static void fill_record(memtable_record *r, const memtable_entry *e, const memtable_record *older)
-{
-    r->older = older;
-    r->seqno = e->seqno;
-    r->key_size = (uint16_t)e->key.size;
-    r->value_size = (uint32_t)e->value.size;
-    r->op = e->op;
-    atomic_init(&r->is_aborted, false);
-    bytes_copy(r->bytes, e->key.data, e->key.size);
-    bytes_copy(r->bytes + e->key.size, e->value.data, e->value.size);
-    if (e->op == ENTRY_PUT_UNTIL) put_u64le(r->bytes + e->key.size + e->value.size, e->expires_at_ms);
 }
 
 /* Makes the path of a key above all others, if there is room for it in the last leaf: ascending keys need no
@@ -266,6 +248,12 @@ static void note_newest(memmap *m, uint64_t seqno)
     if (seqno > memmap_newest(m)) atomic_store_explicit(&m->newest, seqno, memory_order_relaxed);
 }
 
+static void count_entry(memmap *m)
+{
+    /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
+    atomic_store_explicit(&m->entries, memmap_entries(m) + 1, memory_order_relaxed);
+}
+
 memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *entry)
 {
     memmap_path path;
@@ -280,7 +268,7 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
     bool grows = splits == path.height;
     memtable_record *r = reserve_insert(c, record_size(entry), splits + grows);
     if (!r) return NULL;
-    fill_record(r, entry, older);
+    record_fill(r, entry, older);
     note_newest(m, entry->seqno);
     if (path.found) {
         memnode_replace(leaf, place, r);
@@ -290,7 +278,13 @@ memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *en
             split_level(m, c, &path, level, r);
         memnode_insert(path.levels[0].node, path.levels[0].place, entry->key, r);
     }
-    /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
-    atomic_store_explicit(&m->entries, memmap_entries(m) + 1, memory_order_relaxed);
+    count_entry(m);
+    return r;
+}
+
+memtable_record *memmap_insert_range(memmap *m, memchunks *c, const memtable_entry *entry)
+{
+    memtable_record *r = memranges_insert(&m->ranges, c, entry);
+    if (r) count_entry(m);
     return r;
 }

@@ -11,6 +11,7 @@
 #ifndef HOLT_MEMTABLE_MEMMAP_H
 #define HOLT_MEMTABLE_MEMMAP_H
 
+#include "memtable/memranges.h"
 #include "memtable/node.h"
 
 /* Nodes have at least 31 children except at the edges: enough for more keys than memory can hold. */
@@ -18,10 +19,11 @@ enum { MEMMAP_HEIGHT_MAX = 16 };
 
 typedef struct memmap {
     _Atomic(memnode *) root; /* released by the writer, acquired by readers */
+    memranges ranges;        /* the range deletes */
     uint32_t collection;     /* constant */
     /* A line of its own: it changes with every insert, while readers need the root. */
-    alignas(CACHE_LINE) _Atomic uint64_t entries; /* versions; written by the writer, a statistic */
-    _Atomic uint64_t newest; /* the largest seqno ever inserted; written by the writer */
+    alignas(CACHE_LINE) _Atomic uint64_t entries; /* versions and range deletes; the writer's, a statistic */
+    _Atomic uint64_t newest; /* the largest seqno of a version ever inserted; the writer's */
     memnode *rightmost;      /* the last leaf; used by the writer only */
 } memmap;
 
@@ -33,8 +35,8 @@ static inline uint64_t memmap_entries(const memmap *m)
     return atomic_load_explicit(&m->entries, memory_order_relaxed); /* a statistic */
 }
 
-/* The largest seqno ever inserted. Relaxed: whoever knows that a seqno is published sees what was inserted
- * before that. */
+/* The largest seqno of a version ever inserted. Relaxed: a thread that knows a seqno to be published sees what
+ * was inserted before that. */
 static inline uint64_t memmap_newest(const memmap *m)
 {
     return atomic_load_explicit(&m->newest, memory_order_relaxed);
@@ -42,6 +44,8 @@ static inline uint64_t memmap_newest(const memmap *m)
 
 /* Inserts a version. NULL: out of memory, nothing was inserted. Writer only. */
 memtable_record *memmap_insert(memmap *m, memchunks *c, const memtable_entry *entry);
+/* The same for a range delete. */
+memtable_record *memmap_insert_range(memmap *m, memchunks *c, const memtable_entry *entry);
 
 /* The newest version of a key, visible or not; NULL: none. */
 const memtable_record *memmap_find(const memmap *m, slice key);

@@ -56,8 +56,9 @@ uint64_t memtable_entries(const memtable *m)
 holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_record **record)
 {
     memtable_entry e = *entry;
-    assert(e.op == ENTRY_PUT || e.op == ENTRY_DELETE || e.op == ENTRY_PUT_UNTIL);
-    assert(e.key.size <= KEY_SIZE_MAX && e.value.size <= UINT32_MAX);
+    const bool is_range = e.op == ENTRY_DELETE_RANGE;
+    assert(e.op == ENTRY_PUT || e.op == ENTRY_DELETE || e.op == ENTRY_PUT_UNTIL || is_range);
+    assert(e.key.size <= KEY_SIZE_MAX && e.value.size <= (is_range ? KEY_SIZE_MAX : UINT32_MAX));
     assert(e.op != ENTRY_DELETE || e.value.size == 0);
     e.key = with_address(e.key);
 
@@ -66,7 +67,8 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
         if (!found) return status_no_memory(sizeof(memmap) + sizeof(memnode));
         m->last = found;
     }
-    memtable_record *r = memmap_insert(m->last, &m->chunks, &e);
+    memtable_record *r =
+        is_range ? memmap_insert_range(m->last, &m->chunks, &e) : memmap_insert(m->last, &m->chunks, &e);
     if (!r) return status_no_memory(sizeof *r + e.key.size + e.value.size);
     /* Relaxed: a statistic. A load and a store suffice, as only one thread writes it. */
     atomic_store_explicit(&m->entries, memtable_entries(m) + 1, memory_order_relaxed);
@@ -77,20 +79,30 @@ holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_r
 void memtable_abort(memtable *m, memtable_record *record)
 {
     assert(!record_is_aborted(record));
+    if (record->op == ENTRY_DELETE_RANGE) {
+        memranges_abort(&memdirectory_find(&m->directory, record_collection(record))->ranges, record);
+        return;
+    }
     /* Relaxed: see memtable_record.h and memtable_internal.h. */
     atomic_store_explicit(&record->is_aborted, true, memory_order_relaxed);
     atomic_store_explicit(&m->has_aborted, true, memory_order_relaxed);
 }
 
-static const memtable_record *find_at(memtable *m, uint32_t collection, slice key, uint64_t seqno)
-{
-    memmap *found = memdirectory_find(&m->directory, collection);
-    return found ? record_at(memmap_find(found, with_address(key)), seqno) : NULL;
-}
-
 bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, memtable_entry *out)
 {
-    const memtable_record *r = find_at(m, collection, key, seqno);
+    const memmap *map = memdirectory_find(&m->directory, collection);
+    if (!map) return false;
+    key = with_address(key);
+    const memtable_record *r = record_at(memmap_find(map, key), seqno);
+    const uint64_t deleted = memranges_covering(&map->ranges, key, seqno);
+    if (deleted > (r ? r->seqno : 0)) {
+        *out = (memtable_entry){.collection = collection,
+                                .op = ENTRY_DELETE,
+                                .seqno = deleted,
+                                .key = key,
+                                .value = slice_of("", 0)};
+        return true;
+    }
     if (!r) return false;
     *out = (memtable_entry){.collection = collection,
                             .op = r->op,
@@ -103,8 +115,12 @@ bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, m
 
 uint64_t memtable_newest(memtable *m, uint32_t collection, slice key)
 {
-    const memtable_record *r = find_at(m, collection, key, UINT64_MAX);
-    return r ? r->seqno : 0;
+    const memmap *map = memdirectory_find(&m->directory, collection);
+    if (!map) return 0;
+    key = with_address(key);
+    const memtable_record *r = record_at(memmap_find(map, key), UINT64_MAX);
+    const uint64_t deleted = memranges_covering(&map->ranges, key, UINT64_MAX);
+    return r && r->seqno > deleted ? r->seqno : deleted;
 }
 
 static int compare_ids(const void *a, const void *b)

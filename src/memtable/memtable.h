@@ -37,10 +37,12 @@ uint64_t memtable_entries(const memtable *m); /* versions of all collections, ab
 
 typedef struct memtable_entry {
     uint32_t collection;
-    uint8_t op;             /* ENTRY_PUT, ENTRY_DELETE, ENTRY_PUT_UNTIL */
-    uint64_t seqno;         /* larger than any inserted before for the same key */
+    uint8_t op;             /* ENTRY_PUT, ENTRY_DELETE, ENTRY_PUT_UNTIL, ENTRY_DELETE_RANGE */
+    uint64_t seqno;         /* larger than any inserted before for the same key; of a range delete: than any
+                               inserted before for the collection */
     uint64_t expires_at_ms; /* ENTRY_PUT_UNTIL, else 0 */
-    slice key, value;       /* copied */
+    slice key, value;       /* copied. ENTRY_DELETE_RANGE: the first key and, exclusive, the end of the range;
+                               without an end the value is empty, otherwise it is above the key */
 } memtable_entry;
 
 /* Inserts a version. *record (`record` may be NULL) is for memtable_abort. HOLT_NO_MEMORY: nothing was
@@ -48,14 +50,17 @@ typedef struct memtable_entry {
 holt_status memtable_insert(memtable *m, const memtable_entry *entry, memtable_record **record);
 
 /* Hides a version for good, as if it had never been inserted, except in the counts; its seqno may be used
- * again. It must not be visible to any reader yet. Writer only. */
+ * again. It must not be visible to any reader yet. Range deletes must be aborted in the reverse of the order
+ * in which they were inserted. Writer only. */
 void memtable_abort(memtable *m, memtable_record *record);
 
-/* Returns the newest version at or below `seqno`. false: there is none. The slices in *out remain valid while
- * the memtable is held, and their data is never NULL. */
+/* Returns the newest version at or below `seqno`. false: there is none. A range delete is a tombstone of
+ * every key in its range, of which out->key is the caller's. Otherwise the slices in *out remain valid while
+ * the memtable is held. Their data is never NULL. */
 bool memtable_get(memtable *m, uint32_t collection, slice key, uint64_t seqno, memtable_entry *out);
 
-/* The seqno of the newest version of a key, visible or not; 0: there is none. */
+/* The seqno of the newest version of a key, or of a range delete that covers it, visible or not; 0: there is
+ * none. */
 uint64_t memtable_newest(memtable *m, uint32_t collection, slice key);
 
 /* The range of keys from `lower` up to, but not including, `upper`, or including it. {NULL, 0}: open. */
@@ -64,9 +69,9 @@ typedef struct memtable_range {
     bool includes_upper;
 } memtable_range;
 
-/* Whether the range has a version newer than `seqno`. Takes note of every version that is published and, on
- * the writer's thread, of all others that are not aborted. Cheap where the collection, or a leaf, has nothing
- * that new. Any thread. */
+/* Whether the range has a version, or a part of a deleted range, that is newer than `seqno`. Takes note of
+ * every version that is published and, on the writer's thread, of all others that are not aborted. Cheap
+ * where the collection, or a leaf, has nothing that new. Any thread. */
 bool memtable_changed_since(memtable *m, uint32_t collection, const memtable_range *range, uint64_t seqno);
 
 /* Lists the collections that have entries, even if all of them are aborted, by ascending id. The caller frees
@@ -78,8 +83,9 @@ uint64_t memtable_collection_entries(memtable *m, uint32_t collection);
 
 /* Opens an iterator over one collection as of `seqno`, which must be visible (or the memtable sealed). It
  * shows the newest version of each key, tombstones included, if its seqno is above `after`, which hides what
- * a clear of the collection at that seqno has removed (0: show all). Keys outside [lower, upper) ({NULL, 0}:
- * open) are neither shown nor read; the bounds' bytes are borrowed for the lifetime of the iterator. The
+ * a clear of the collection at that seqno has removed (0: show all). It hides range deletes in the same way;
+ * those that it shows are deleted gaps (base/iterator.h, Deleted ranges). Keys outside [lower, upper)
+ * ({NULL, 0}: open) are neither shown nor read; the bounds' bytes are borrowed for the lifetime of the iterator. The
  * iterator holds no reference: the caller must keep the memtable. It copies the slots of its current leaf, so
  * it never blocks the writer; keys and values remain valid while the memtable is held. */
 typedef struct memtable_iterator_options {

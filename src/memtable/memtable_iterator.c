@@ -2,6 +2,8 @@
  *
  * The copy is clipped to the iterator's key range; nothing outside the range is read.
  *
+ * With range deletes, memtable_gaps.c shows the entries of such an iterator, fragment by fragment.
+ *
  * The copy may become stale without harm: whatever is inserted after it was made has a seqno above the
  * iterator's. Leaves tile the key space, so the next leaf is the one that covers the copy's upper fence,
  * whatever has been split since.
@@ -13,6 +15,7 @@
 #include "base/cost.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "memtable/memtable_gaps.h"
 #include "memtable/memtable_internal.h"
 
 typedef struct memtable_iterator {
@@ -83,10 +86,46 @@ static void copy_leaf_before(memtable_iterator *m, const memtable_record *fence)
         prefetch_record(m->leaf.records[end - 1 - i]);
 }
 
+/* Whether nothing was ever inserted into the leaf that `after` does not hide. */
+static bool leaf_is_hidden(const memtable_iterator *m)
+{
+    return m->leaf.newest <= m->after;
+}
+
+/* Whether that holds of the whole collection, or there is none. */
+static bool all_is_hidden(const memtable_iterator *m)
+{
+    return !m->map || memmap_newest(m->map) <= m->after;
+}
+
+/* Passes over leaves from the fence on; returns the fence of the next leaf to read. NULL: there is none
+ * within the range. */
+static const memtable_record *pass_leaves(memtable_iterator *m, const memmap_pass *pass,
+                                          const memtable_record *fence)
+{
+    fence = memmap_pass_leaves(m->map, pass, fence, &m->work.passed);
+    const slice end = pass->backward ? m->range.lower : m->range.upper;
+    return fence && iterator_past(record_key(fence), pass->backward, end) ? NULL : fence;
+}
+
+/* The fence of the next leaf to read; NULL: there is none within the range. Where `after` hides this leaf, it
+ * is likely to hide its neighbours too. */
+static const memtable_record *next_visible_fence(memtable_iterator *m, bool backward)
+{
+    const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
+    if (!fence || !leaf_is_hidden(m)) return fence;
+    const memmap_pass pass = {.what = PASS_OLDER,
+                              .backward = backward,
+                              .seqno = m->after,
+                              .limit = backward ? m->range.lower : m->range.upper};
+    return pass_leaves(m, &pass, fence);
+}
+
 /* Shows the first visible entry at or after place `at`, in this leaf or a later one. */
 static void advance(memtable_iterator *m, uint32_t at)
 {
     for (;;) {
+        if (leaf_is_hidden(m)) at = m->leaf.end;
         for (; at < m->leaf.end; at++) {
             if (at + PREFETCH_DISTANCE < m->leaf.end)
                 prefetch_record(m->leaf.records[at + PREFETCH_DISTANCE]);
@@ -96,8 +135,9 @@ static void advance(memtable_iterator *m, uint32_t at)
                 return;
             }
         }
-        if (!m->leaf.upper) break;
-        copy_leaf_after(m, m->leaf.upper);
+        const memtable_record *fence = next_visible_fence(m, false);
+        if (!fence) break;
+        copy_leaf_after(m, fence);
         at = m->leaf.place;
     }
     show_nothing(m);
@@ -107,6 +147,7 @@ static void advance(memtable_iterator *m, uint32_t at)
 static void retreat(memtable_iterator *m, uint32_t end)
 {
     for (;;) {
+        if (leaf_is_hidden(m)) end = m->leaf.begin;
         while (end-- > m->leaf.begin) {
             if (end >= m->leaf.begin + PREFETCH_DISTANCE)
                 prefetch_record(m->leaf.records[end - PREFETCH_DISTANCE]);
@@ -116,8 +157,9 @@ static void retreat(memtable_iterator *m, uint32_t end)
                 return;
             }
         }
-        if (!m->leaf.lower) break;
-        copy_leaf_before(m, m->leaf.lower);
+        const memtable_record *fence = next_visible_fence(m, true);
+        if (!fence) break;
+        copy_leaf_before(m, fence);
         end = m->leaf.place;
     }
     show_nothing(m);
@@ -126,7 +168,8 @@ static void retreat(memtable_iterator *m, uint32_t end)
 static void memtable_iterator_first(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
-    if (!m->map) return;
+    show_nothing(m);
+    if (all_is_hidden(m)) return;
     copy_leaf(m, LEAF_OF, with_address(m->range.lower));
     advance(m, m->leaf.place);
 }
@@ -134,7 +177,8 @@ static void memtable_iterator_first(iterator *s)
 static void memtable_iterator_last(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
-    if (!m->map) return;
+    show_nothing(m);
+    if (all_is_hidden(m)) return;
     if (slice_is_open(m->range.upper))
         copy_leaf(m, LEAF_LAST, slice_of("", 0));
     else
@@ -159,11 +203,8 @@ static void memtable_iterator_prev(iterator *s)
 static void memtable_iterator_seek(iterator *s, slice key)
 {
     memtable_iterator *m = memtable_iterator_of(s);
-    if (!m->map) return;
-    if (iterator_past(key, false, m->range.upper)) {
-        show_nothing(m);
-        return;
-    }
+    show_nothing(m);
+    if (all_is_hidden(m) || iterator_past(key, false, m->range.upper)) return;
     copy_leaf(m, LEAF_OF, with_address(slice_tighter_lower(key, m->range.lower)));
     advance(m, m->leaf.place);
 }
@@ -171,15 +212,13 @@ static void memtable_iterator_seek(iterator *s, slice key)
 static void memtable_iterator_seek_last(iterator *s, slice key)
 {
     memtable_iterator *m = memtable_iterator_of(s);
-    if (!m->map) return;
+    show_nothing(m);
+    if (all_is_hidden(m)) return;
     if (iterator_past(key, false, m->range.upper)) {
         memtable_iterator_last(s);
         return;
     }
-    if (!slice_is_open(m->range.lower) && slice_compare(key, m->range.lower) < 0) {
-        show_nothing(m);
-        return;
-    }
+    if (!slice_is_open(m->range.lower) && slice_compare(key, m->range.lower) < 0) return;
     key = with_address(key);
     copy_leaf(m, LEAF_OF, key);
     bool equal = m->leaf.place < m->leaf.end && slice_equal(record_key(m->leaf.records[m->leaf.place]), key);
@@ -239,22 +278,20 @@ static bool skip_in_leaf_backward(memtable_iterator *m, uint32_t end, slice limi
     return end > begin;
 }
 
-/* The fence of the next leaf to read; NULL: there is none within the range. Where this leaf holds only
- * tombstones, its neighbours are likely to hold only tombstones too. */
+/* Like next_visible_fence, while tombstones are skipped. Where this leaf holds only tombstones, its
+ * neighbours are likely to hold only tombstones too. */
 static const memtable_record *next_fence(memtable_iterator *m, bool backward, slice limit)
 {
     const memtable_record *fence = backward ? m->leaf.lower : m->leaf.upper;
     const uint64_t within = memnode_bits(m->leaf.end) & ~memnode_bits(m->leaf.begin);
-    if (!fence || !bits_are_valid(m) || (m->leaf.tombstones & within) != within) return fence;
+    if (!fence || !bits_are_valid(m) || (m->leaf.tombstones & within) != within)
+        return next_visible_fence(m, backward);
     const memmap_pass pass = {.what = PASS_TOMBSTONES,
                               .backward = backward,
                               .seqno = m->seqno,
                               .limit = backward ? slice_tighter_lower(limit, m->range.lower)
                                                 : slice_tighter_upper(limit, m->range.upper)};
-    fence = memmap_pass_leaves(m->map, &pass, fence, &m->work.passed);
-    if (fence && iterator_past(record_key(fence), backward, backward ? m->range.lower : m->range.upper))
-        return NULL;
-    return fence;
+    return pass_leaves(m, &pass, fence);
 }
 
 static void skip_forward(memtable_iterator *m, slice limit)
@@ -316,7 +353,16 @@ static const iterator_ops memtable_iterator_ops = {
 
 const memtable_work *memtable_iterator_work(const iterator *s)
 {
+    if (s->ops != &memtable_iterator_ops) s = memtable_gaps_entries(s);
     return &((const memtable_iterator *)s)->work;
+}
+
+void memtable_iterator_narrow(iterator *s, const memmap_range *range, uint64_t after)
+{
+    memtable_iterator *m = memtable_iterator_of(s);
+    m->range = *range;
+    m->after = after;
+    show_nothing(m);
 }
 
 holt_status memtable_iterator_open(memtable *m, uint32_t collection, const memtable_iterator_options *options,
@@ -333,5 +379,7 @@ holt_status memtable_iterator_open(memtable *m, uint32_t collection, const memta
     s->has_aborted = memtable_has_aborted(m);
     s->work = (memtable_work){0};
     *out = &s->base;
-    return HOLT_OK;
+    const memranges_tree *deleted = s->map ? memranges_at(&s->map->ranges, options->seqno) : NULL;
+    if (!deleted || memranges_seqno(deleted) <= options->after) return HOLT_OK;
+    return memtable_gaps_open(&s->base, deleted, options, out);
 }

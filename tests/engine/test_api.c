@@ -546,7 +546,6 @@ static void calls_of_later_releases_return_unsupported(void **state)
     holt_collection *c = NULL;
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &zstd, &c));
     expect_status(HOLT_UNSUPPORTED, holt_collection_create(f->db, "z", &lz4, &c));
-    expect_status(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, holt_str("a"), holt_str("b")));
     expect_status(HOLT_UNSUPPORTED, holt_checkpoint(f->db, "/copy"));
     expect_get(f->c, NULL, "a", NULL);
     db_fixture_reopen(f);

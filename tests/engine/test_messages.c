@@ -156,7 +156,11 @@ static void a_wrong_option_is_named(void **state)
     FAILS(HOLT_TOO_LARGE, holt_get(f->c, NULL, holt_bytes(huge, sizeof huge), &v));
     FAILS(HOLT_TOO_LARGE, holt_delete(f->c, NULL, holt_bytes(huge, sizeof huge)));
     FAILS(HOLT_TOO_LARGE, holt_collection_name(f->c, small, sizeof small, &n));
-    FAILS(HOLT_UNSUPPORTED, holt_delete_range(f->c, NULL, a, a));
+    FAILS(HOLT_TOO_LARGE, holt_delete_range(f->c, NULL, holt_bytes(huge, sizeof huge), a));
+    FAILS(HOLT_TOO_LARGE, holt_delete_range(f->c, NULL, a, holt_bytes(huge, sizeof huge)));
+    FAILS(HOLT_INVALID, holt_delete_range(f->c, NULL, NO_BYTES, a));
+    FAILS(HOLT_INVALID, holt_delete_range(f->c, NULL, a, NO_BYTES));
+    FAILS(HOLT_INVALID, holt_delete_range(f->c, NULL, holt_str("b"), a));
     FAILS(HOLT_INVALID, holt_delete_range(f->c, NULL, holt_str(NULL), holt_str(NULL)));
     FAILS(HOLT_UNSUPPORTED, holt_checkpoint(f->db, "x"));
     FAILS(HOLT_INVALID, holt_checkpoint(f->db, NULL));

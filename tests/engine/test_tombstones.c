@@ -1,4 +1,5 @@
-/* test_tombstones.c -- cursors among deleted keys: they find what is left, and read no more than they must.
+/* test_tombstones.c -- cursors among deleted keys and ranges: they find what is left, and read no more than
+ * they must.
  *
  * Rows of tombstones are in the memtable, in sealed ones and in runs, over entries that they hide and over
  * none. How a cursor skips them depends on all of that, on the snapshot and on the bounds.
@@ -56,6 +57,22 @@ static void write_one(history *h, size_t number, bool deletes)
         expect_ok(holt_put(h->sim.c, NULL, key_of(number, key), slice_of(&h->writes, sizeof h->writes)));
     h->now.there[number] = !deletes;
     h->now.value[number] = h->writes;
+}
+
+/* Deletes a row of keys at once. Its bounds are keys, or lie between two, or are open. */
+static void delete_row(history *h)
+{
+    char first[KEY_BYTES + 1], end[KEY_BYTES + 1];
+    size_t from = (size_t)rng_below(&h->random, KEYS), to = from + 1 + (size_t)rng_below(&h->random, ROW_MAX);
+    slice begin = key_of(from, first), upper = slice_of(NULL, 0);
+    if (to < KEYS || rng_chance(&h->random, 2)) upper = key_of(to, end);
+    if (rng_chance(&h->random, 8)) begin = slice_of(NULL, 0), from = 0;
+    if (begin.data && rng_chance(&h->random, 4)) first[begin.size++] = '+', from++; /* past the key */
+    if (upper.data && rng_chance(&h->random, 4)) end[upper.size++] = '+', to++;
+    if (slice_is_open(begin) && slice_is_open(upper)) begin = slice_of("", 0);
+    expect_ok(holt_delete_range(h->sim.c, NULL, begin, upper));
+    for (size_t i = from; i < to && i < KEYS; i++)
+        h->now.there[i] = false;
 }
 
 /* Writes a row of keys, or nearly all of it. */
@@ -186,6 +203,22 @@ static void check_cursor(history *h)
     expect_ok(holt_cursor_close(sim.c));
 }
 
+/* Gets some keys from the present or a snapshot. */
+static void check_gets(const history *h, rng *r)
+{
+    size_t moment = (size_t)rng_below(r, SNAPSHOTS + 1);
+    holt_txn *t = moment < SNAPSHOTS ? h->txns[moment] : NULL;
+    const model *seen = t ? &h->seen[moment] : &h->now;
+    for (int i = 0; i < 10; i++) {
+        char key[KEY_BYTES];
+        uint32_t value;
+        size_t number = (size_t)rng_below(r, KEYS), size;
+        holt_status rc = holt_get_into(h->sim.c, t, key_of(number, key), &value, sizeof value, &size);
+        assert_int_equal(rc, seen->there[number] ? HOLT_OK : HOLT_NOT_FOUND);
+        if (rc == HOLT_OK) assert_int_equal(value, seen->value[number]);
+    }
+}
+
 static void play(holt_kind kind, uint64_t seed)
 {
     enum { STEPS = 250 };
@@ -195,7 +228,9 @@ static void play(holt_kind kind, uint64_t seed)
     open_with(&h->sim, kind, rng_chance(&h->random, 2) ? 64 << 10 : 8 << 20, seed);
     for (int i = 0; i < STEPS; i++) {
         uint64_t what = rng_below(&h->random, 100);
-        if (what < 30)
+        if (what < 8)
+            delete_row(h);
+        else if (what < 30)
             write_row(h, what < 18);
         else if (what < 34)
             expect_ok(holt_flush(h->sim.db));
@@ -203,6 +238,8 @@ static void play(holt_kind kind, uint64_t seed)
             expect_ok(holt_compact(h->sim.c, slice_of(NULL, 0), slice_of(NULL, 0)));
         else if (what < 45)
             take_snapshot(h);
+        else if (what < 60)
+            check_gets(h, &h->random);
         else
             check_cursor(h);
     }

@@ -571,7 +571,6 @@ class Api(unittest.TestCase):
 
     # What this release declares and does not do yet.
     def test_later_calls_are_unsupported(self):
-        self.assertEqual(holt.holt_delete_range(self.c, None, bytes_(b"a"), bytes_(b"b")), UNSUPPORTED)
         self.assertEqual(holt.holt_begin(self.db, None, pointer()), UNSUPPORTED)
         self.assertEqual(holt.holt_begin(self.db, txn_options(flags=4), pointer()), UNSUPPORTED)
         self.assertEqual(holt.holt_checkpoint(self.db, self.path + b"-copy"), UNSUPPORTED)

@@ -101,7 +101,7 @@ static slice value_of(uint64_t i)
 static void put_step(life *l, uint64_t i)
 {
     char buffer[16];
-    model_write w = {0, key_of(i, buffer), model_value_of(value_of(i))};
+    model_write w = {.key = key_of(i, buffer), .value = model_value_of(value_of(i))};
     model_commit(l->model, &w, 1);
     committed(l, holt_put(l->c, NULL, w.key, value_of(i)), "holt_put");
 }
@@ -109,9 +109,24 @@ static void put_step(life *l, uint64_t i)
 static void delete_step(life *l, uint64_t i)
 {
     char buffer[16];
-    model_write w = {0, key_of(i, buffer), {0}};
+    model_write w = {.key = key_of(i, buffer)};
     model_commit(l->model, &w, 1);
     committed(l, holt_delete(l->c, NULL, w.key), "holt_delete");
+}
+
+static model_write range_of(uint64_t i, char first[16], char last[16])
+{
+    slice a = key_of(i, first), b = key_of(i + 3, last);
+    bool ascend = slice_compare(a, b) < 0;
+    return (model_write){.key = ascend ? a : b, .range = true, .end = ascend ? b : a};
+}
+
+static void delete_range_step(life *l, uint64_t i)
+{
+    char first[16], last[16];
+    model_write w = range_of(i, first, last);
+    model_commit(l->model, &w, 1);
+    committed(l, holt_delete_range(l->c, NULL, w.key, w.end), "holt_delete_range");
 }
 
 /* A conditional write has to find out what the key has, which may fail as well. holds: as the model says. */
@@ -119,7 +134,7 @@ static void conditional_step(life *l, uint64_t i, uint32_t flags, bool holds, ho
 {
     char buffer[16];
     holt_put_options o = {.flags = flags};
-    model_write w = {0, key_of(i, buffer), model_value_of(value_of(i))};
+    model_write w = {.key = key_of(i, buffer), .value = model_value_of(value_of(i))};
     if (flags == HOLT_PUT_IF_VERSION) {
         holt_value v = HOLT_VALUE_INIT;
         holt_status rc = holt_get(l->c, NULL, w.key, &v);
@@ -163,7 +178,7 @@ static void add_step(life *l, uint64_t i)
     }
     n += 1 + (int64_t)(i % 5);
     snprintf(digits, sizeof digits, "%lld", (long long)n);
-    model_write w = {0, key, model_value_of(holt_str(digits))};
+    model_write w = {.key = key, .value = model_value_of(holt_str(digits))};
     model_commit(l->model, &w, 1);
     holt_status rc = holt_add(l->c, NULL, key, 1 + (int64_t)(i % 5), &sum);
     if (rc == HOLT_OK && sum != n) verdict_fail(l->verdict, "an add gives %lld", (long long)sum);
@@ -172,12 +187,14 @@ static void add_step(life *l, uint64_t i)
 
 static holt_status fill_batch(life *l, holt_txn *t, uint64_t i, model_write writes[6], char keys[6][16])
 {
-    holt_status rc = HOLT_OK;
-    for (uint64_t j = 0; j < 6 && rc == HOLT_OK; j++) {
+    static char last[16];
+    writes[0] = range_of(i, keys[0], last);
+    holt_status rc = holt_delete_range(l->c, t, writes[0].key, writes[0].end);
+    for (uint64_t j = 1; j < 6 && rc == HOLT_OK; j++) {
         bool other = l->other && j % 2;
-        writes[j].collection = other ? l->other_number : 0;
-        writes[j].key = key_of(i + j, keys[j]);
-        writes[j].value = model_value_of(value_of(i + j));
+        writes[j] = (model_write){.collection = other ? l->other_number : 0,
+                                  .key = key_of(i + j, keys[j]),
+                                  .value = model_value_of(value_of(i + j))};
         rc = holt_put(other ? l->other : l->c, t, writes[j].key, value_of(i + j));
     }
     return rc;
@@ -204,14 +221,14 @@ static holt_status use_transaction(life *l, holt_txn *t, uint64_t i, const model
     char buffer[16];
     holt_value v = HOLT_VALUE_INIT;
     holt_status rc = holt_savepoint(t, &id);
-    if (rc == HOLT_OK) rc = holt_delete(l->c, t, writes[0].key);
+    if (rc == HOLT_OK) rc = holt_delete(l->c, t, writes[2].key);
     if (rc == HOLT_OK) rc = holt_put(l->c, t, key_of(i + 9, buffer), holt_str("an error"));
     if (id) {
         holt_status back = holt_rollback_to(t, id);
         if (rc == HOLT_OK) rc = back;
     }
-    if (rc == HOLT_OK) rc = holt_get(l->c, t, writes[0].key, &v);
-    if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && !model_value_is(writes[0].value, slice_of(v.data, v.size))))
+    if (rc == HOLT_OK) rc = holt_get(l->c, t, writes[2].key, &v);
+    if (rc == HOLT_NOT_FOUND || (rc == HOLT_OK && !model_value_is(writes[2].value, slice_of(v.data, v.size))))
         verdict_fail(l->verdict, "a transaction does not see what it wrote");
     holt_value_free(&v);
     return rc;
@@ -335,6 +352,8 @@ static void step(life *l, uint64_t i)
         put_step(l, i);
     else if (kind == 3)
         transaction_step(l, i);
+    else if (kind == 4 && i / 12 % 2)
+        delete_range_step(l, i);
     else if (kind == 4)
         delete_step(l, i);
     else if (kind == 5)
@@ -429,7 +448,7 @@ static void check_afterwards(life *l)
 static void check_resumed(life *l)
 {
     holt_status rc = holt_put(l->c, NULL, holt_str("resumed"), holt_str("again"));
-    model_write w = {0, holt_str("resumed"), model_value_of(holt_str("again"))};
+    model_write w = {.key = holt_str("resumed"), .value = model_value_of(holt_str("again"))};
     model_commit(l->model, &w, 1);
     l->acknowledged = model_now(l->model);
     verdict_status(l->verdict, rc, HOLT_OK, "put with descriptors again");

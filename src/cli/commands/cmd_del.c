@@ -1,4 +1,4 @@
-/* cmd_del.c -- holt del: single keys in one commit, ranges of any size in batches. */
+/* cmd_del.c -- holt del: single keys, or a range of any size, in one commit. */
 #include "commands/commands.h"
 
 #include <inttypes.h>
@@ -15,11 +15,7 @@
 #include "session.h"
 #include "terminal/output.h"
 
-enum {
-    OPTION_DRY_RUN = CLI_LONG,
-    BATCH_ENTRIES = 1000,
-    BATCH_BYTES = 1 << 20 /* of keys */
-};
+enum { OPTION_DRY_RUN = CLI_LONG };
 
 typedef struct del_settings {
     bool dry_run;
@@ -74,59 +70,62 @@ static int run_keys(cli_call *call)
 
 /* ---------------------------------------------------------------- ranges */
 
-/* The rest of a range to delete. */
 typedef struct deletion {
     session *session;
-    holt_cursor_options range; /* lower moves past what was deleted */
-    byte_buffer lower;
+    holt_cursor_options range;
     bool dry_run;
     uint64_t keys; /* deleted, or counted */
 } deletion;
 
-/* Deletes the keys at the beginning of the range with the batch, and lets the range begin after them. *count
- * is their number, 0 if there are no more. batch is NULL in a dry run. */
-static holt_status fill_batch(deletion *d, holt_txn *batch, uint64_t *count)
+/* Counts the keys in the range, until it is interrupted. */
+static holt_status count_keys(deletion *d)
 {
     holt_cursor *cursor = NULL;
-    byte_buffer last = {NULL, 0, 0};
-    size_t bytes = 0;
     holt_status status = holt_cursor_open(d->session->collection, NULL, &d->range, &cursor);
-    while (status == HOLT_OK && *count < BATCH_ENTRIES && bytes < BATCH_BYTES && holt_cursor_next(cursor)) {
-        holt_slice key = holt_cursor_key(cursor);
-        if (batch) status = holt_delete(d->session->collection, batch, key);
-        last.size = 0;
-        byte_buffer_append(&last, key.data, key.size);
-        bytes += key.size;
-        ++*count;
-    }
+    while (status == HOLT_OK && !output_interrupted() && holt_cursor_next(cursor))
+        d->keys++;
     if (status == HOLT_OK) status = holt_cursor_status(cursor);
-    if (*count > 0) {
-        /* No key lies between the last one and itself with a zero byte appended. */
-        byte_buffer_append(&last, "", 1);
-        d->lower.size = 0;
-        byte_buffer_append(&d->lower, last.data, last.size);
-        d->range.lower = holt_bytes(d->lower.data, d->lower.size);
-    }
     (void)holt_cursor_close(cursor); /* its status was checked above */
-    byte_buffer_deinit(&last);
     return status;
 }
 
-/* Each batch opens a new cursor: a snapshot that remained open would keep everything that is deleted. */
-static holt_status delete_batch(deletion *d, uint64_t *count)
+static int compare(holt_slice a, holt_slice b)
 {
-    holt_txn *batch = NULL;
-    *count = 0;
-    holt_status status = d->dry_run ? HOLT_OK : begin_batch(d->session, &batch);
-    if (status == HOLT_OK) status = fill_batch(d, batch, count);
-    if (status == HOLT_OK && batch && *count > 0) {
-        int tries = 0;
-        do {
-            status = holt_commit(batch);
-        } while (session_wait_when_busy(status, &tries));
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common ? memcmp(a.data, b.data, common) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Makes the prefix into the first key after all that begin with it: its last byte that is not 0xff is
+ * incremented, and what follows is cut off. Open if there is none. */
+static holt_slice prefix_end(byte_buffer *copy, holt_slice prefix)
+{
+    byte_buffer_append(copy, prefix.data, prefix.size);
+    uint8_t *bytes = (uint8_t *)copy->data;
+    size_t size = prefix.size;
+    while (size > 0 && bytes[size - 1] == 0xff)
+        size--;
+    if (size == 0) return holt_bytes(NULL, 0);
+    bytes[size - 1]++;
+    return holt_bytes(bytes, size);
+}
+
+/* Deletes the range in one commit. It has keys, so its begin is below its end. */
+static holt_status delete_all(const deletion *d)
+{
+    byte_buffer copy = {NULL, 0, 0};
+    holt_slice begin = d->range.lower, end = d->range.upper;
+    if (d->range.prefix.size > 0) {
+        holt_slice past = prefix_end(&copy, d->range.prefix);
+        if (compare(d->range.prefix, begin) > 0) begin = d->range.prefix;
+        if (past.data && (!end.data || compare(past, end) < 0)) end = past;
     }
-    holt_rollback(batch);
-    if (status == HOLT_OK) d->keys += *count;
+    int tries = 0;
+    holt_status status;
+    do {
+        status = holt_delete_range(d->session->collection, NULL, begin, end);
+    } while (session_wait_when_busy(status, &tries));
+    byte_buffer_deinit(&copy);
     return status;
 }
 
@@ -134,18 +133,18 @@ static int delete_range(session *s, void *ctx)
 {
     deletion *d = ctx;
     char number[NUMBER_TEXT];
-    uint64_t count;
-    holt_status status;
     d->session = s;
-    do {
-        status = delete_batch(d, &count);
-    } while (status == HOLT_OK && count > 0 && !output_interrupted());
+    holt_status status = count_keys(d);
+    if (status == HOLT_OK && output_interrupted()) {
+        cli_error(s->call, d->dry_run ? "interrupted" : "interrupted; nothing was deleted");
+        return CLI_SIGNAL + output_interrupted();
+    }
+    if (status == HOLT_OK && d->keys > 0 && !d->dry_run) status = delete_all(d);
     int code = session_result(s, status);
-    printf("%s key%s %s\n", number_grouped(number, d->keys), d->keys == 1 ? "" : "s",
-           d->dry_run ? "would be deleted" : "deleted");
-    if (code != CLI_OK || !output_interrupted()) return code;
-    cli_error(s->call, "interrupted after the current batch");
-    return CLI_SIGNAL + output_interrupted();
+    if (status == HOLT_OK)
+        printf("%s key%s %s\n", number_grouped(number, d->keys), d->keys == 1 ? "" : "s",
+               d->dry_run ? "would be deleted" : "deleted");
+    return code;
 }
 
 static int run_range(cli_call *call)
@@ -162,9 +161,7 @@ static int run_range(cli_call *call)
     d.range.flags = HOLT_CURSOR_KEYS_ONLY;
     output_catch_interrupts();
     session_mode mode = settings->dry_run ? SESSION_READ : SESSION_WRITE;
-    int code = session_run_on_collection(call, mode, delete_range, &d);
-    byte_buffer_deinit(&d.lower);
-    return code;
+    return session_run_on_collection(call, mode, delete_range, &d);
 }
 
 static int run(cli_call *call)
@@ -201,10 +198,11 @@ const cli_command command_del = {
     .description =
         "Deletes the keys, either all of them or none. A key that does not exist is not an error.\n"
         "\n"
-        "With --prefix, --from or --to, deletes all keys in that range and prints their number. The\n"
-        "range is deleted in atomic batches of 1000 keys: if the command is interrupted, part of the range\n"
-        "remains, and running it again deletes the rest. Try it with --dry-run first. To delete all keys\n"
-        "of a collection, 'holt clear' is faster.",
+        "With --prefix, --from or --to, deletes all keys in that range at once and prints their number.\n"
+        "Counting them takes most of the time; if the command is interrupted meanwhile, nothing is deleted.\n"
+        "Try it with --dry-run first. To delete all keys of a collection, use 'holt clear', which also "
+        "frees\n"
+        "the disk space at once.",
     .examples = "  holt del data city\n"
                 "  holt del data one two three\n"
                 "  holt del data --prefix session: --dry-run\n"

@@ -1,5 +1,5 @@
-/* write.c -- holt_put, holt_put_with, holt_add, holt_expire and holt_delete: a commit of its own, or part of a
- * transaction. */
+/* write.c -- holt_put, holt_put_with, holt_add, holt_expire, holt_delete and holt_delete_range: a commit of
+ * its own, or part of a transaction. */
 #include "db/read/get.h"
 
 #include "db/args.h"
@@ -65,7 +65,7 @@ static holt_status write_operation(holt_collection *c, holt_txn *t, const operat
     holt_status rc = txn_enter(db, t);
     if (rc != HOLT_OK) return rc;
     rc = key_check(o->key);
-    if (rc == HOLT_OK && o->op != ENTRY_DELETE) rc = value_check(db, o->value);
+    if (rc == HOLT_OK && operation_is_put(o)) rc = value_check(db, o->value);
     if (rc == HOLT_OK) rc = writable_check(db);
     if (rc == HOLT_OK) rc = t ? write_in(c, t, o, wanted) : commit_one(c, o, wanted);
     txn_leave(t);
@@ -163,5 +163,42 @@ holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key)
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     operation o = operation_of(c, ENTRY_DELETE, key, slice_of(NULL, 0));
+    return api_exit(c->db, write_operation(c, t, &o, NULL));
+}
+
+/* Refuses what every write would be refused for, and writes nothing. */
+static holt_status write_nothing(holt *db, holt_txn *t)
+{
+    holt_status rc = txn_enter(db, t);
+    if (rc != HOLT_OK) return rc;
+    rc = writable_check(db);
+    if (rc == HOLT_OK && t) rc = txn_check_writable(t);
+    txn_leave(t);
+    return rc;
+}
+
+static holt_status range_check(slice begin, slice end)
+{
+    holt_status rc = bound_check(begin, "begin");
+    if (rc == HOLT_OK) rc = bound_check(end, "end");
+    if (rc == HOLT_OK) rc = key_check(begin);
+    if (rc == HOLT_OK) rc = key_check(end);
+    if (rc != HOLT_OK) return rc;
+    if (slice_is_open(begin) && slice_is_open(end))
+        return status_set(HOLT_INVALID,
+                          "both bounds are open: use holt_collection_clear to delete everything");
+    return slice_is_open(end) || slice_compare(begin, end) <= 0
+               ? HOLT_OK
+               : status_set(HOLT_INVALID, "the begin of the range is above its end");
+}
+
+holt_status holt_delete_range(holt_collection *c, holt_txn *t, holt_slice begin, holt_slice end)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc == HOLT_OK) rc = range_check(begin, end);
+    if (rc != HOLT_OK) return rc;
+    if (!slice_is_open(end) && slice_equal(begin, end)) return api_exit(c->db, write_nothing(c->db, t));
+    operation o = operation_of(c, ENTRY_DELETE_RANGE, begin, end);
     return api_exit(c->db, write_operation(c, t, &o, NULL));
 }

@@ -74,7 +74,7 @@ static inline uint32_t request_operations(const commit_request *r)
 
 static inline uint64_t request_puts(const commit_request *r)
 {
-    return r->set ? r->set->puts : r->operation.op != ENTRY_DELETE;
+    return r->set ? r->set->puts : operation_is_put(&r->operation);
 }
 
 /* Of keys and values. */

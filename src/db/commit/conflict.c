@@ -14,12 +14,19 @@ static slice bound_of(const buffer *key, bool open)
     return slice_of(key->data ? key->data : (const uint8_t *)"", key->size);
 }
 
+static bool is_changed(memtable *m, const operation *o, seqno began)
+{
+    if (o->op != ENTRY_DELETE_RANGE) return memtable_newest(m, o->collection, o->key) > began;
+    const memtable_range range = {.lower = o->key, .upper = o->value.size ? o->value : slice_of(NULL, 0)};
+    return memtable_changed_since(m, o->collection, &range, began);
+}
+
 static holt_status check_keys(memtable *m, const write_set *set, seqno began, bool reads)
 {
     decoder d = decoder_of(buffer_slice(&set->operations));
     operation o;
     while (operation_decode(&d, &o))
-        if (memtable_newest(m, o.collection, o.key) > began)
+        if (is_changed(m, &o, began))
             return status_set(HOLT_CONFLICT,
                               "a key that the transaction %s has been written by another commit since it "
                               "began; repeat the transaction",

@@ -24,13 +24,16 @@ static holt_status index_add(write_set *w, const operation *o, uint64_t place, u
 {
     assert(number > 0);
     uint8_t at[sizeof(uint64_t)];
+    slice value = slice_of(NULL, 0);
     put_u64le(at, place);
+    if (operation_is_put(o)) value = slice_of(at, sizeof at);
+    if (o->op == ENTRY_DELETE_RANGE) value = o->value;
     memtable_entry e = {.collection = o->collection,
                         .op = o->op,
                         .seqno = number,
                         .expires_at_ms = o->expires_at_ms,
                         .key = o->key,
-                        .value = o->op == ENTRY_DELETE ? slice_of(NULL, 0) : slice_of(at, sizeof at)};
+                        .value = value};
     if (!mem_grow((void **)&w->records, &w->record_capacity, number, sizeof *w->records))
         return status_no_memory(number * sizeof *w->records);
     return memtable_insert(w->index, &e, &w->records[number - 1]);
@@ -111,7 +114,8 @@ holt_status write_set_add(write_set *w, holt_collection *c, const operation *o)
     }
     w->count++;
     w->changes++;
-    w->puts += o->op != ENTRY_DELETE;
+    w->undos += o->op == ENTRY_DELETE_RANGE; /* an iterator over the index does not see a new one */
+    w->puts += operation_is_put(o);
     w->user_bytes += o->key.size + o->value.size;
     return HOLT_OK;
 }
@@ -124,8 +128,10 @@ static holt_status search_operations(const write_set *w, uint32_t collection, sl
     operation o;
     holt_status rc = HOLT_NOT_FOUND;
     while (operation_decode(&d, &o)) {
-        if (o.collection != collection || !slice_equal(o.key, key)) continue;
-        *out = o;
+        if (o.collection != collection || !operation_covers(&o, key)) continue;
+        *out = o.op == ENTRY_DELETE_RANGE
+                   ? (operation){.op = ENTRY_DELETE, .collection = collection, .key = key}
+                   : o;
         rc = HOLT_OK;
     }
     return rc;

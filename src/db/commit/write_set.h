@@ -3,17 +3,18 @@
  * The operations are kept in the order in which they were written, as the bytes of the frame to be (log/
  * operation.h), so a commit copies them into the log as they are. The index serves the transaction's reads of
  * its own writes: a private memtable, in which the n-th operation has the seqno n, and a put the place of its
- * operation as its value. So each key and each value is in memory once, apart from the index's copy of the
- * key.
+ * operation as its value. A range delete is a tombstone of every key in its range. So each key and each value
+ * is in memory once, apart from the index's copy of the key.
  *
  * The index is made when it is first needed: a lookup in a few operations is faster without one, and a
  * transaction that does not read its own writes never has one.
  *
- * Undoing      Savepoints cut the operations off at a former end. Their records in the index are aborted, which
- *              costs time in proportion to what is undone. When most of the index is aborted it is discarded
- *              (to be made again on demand), so that memory stays in proportion to the operations.
- * Iterators    write_set_iterator_open. An iterator shows what the set had when it was last positioned: after a
- *              later write (changes) it must be positioned again, and after an undo (undos) opened again.
+ * Undoing      Savepoints cut the operations off at a former end. Their records in the index are aborted,
+ *              which costs time in proportion to what is undone. When most of the index is aborted it is
+ *              discarded (to be made again on demand), so that memory stays in proportion to the operations.
+ * Iterators    write_set_iterator_open. An iterator shows what the set had when it was last positioned: after
+ *              a later write (changes) it must be positioned again, and after an undo or a range delete
+ *              (undos) opened again.
  * Concurrency  one thread; the commit leader reads the operations while their owner waits for it.
  */
 #ifndef HOLT_DB_COMMIT_WRITE_SET_H
@@ -32,7 +33,7 @@ typedef struct write_set {
     holt_collection **collections; /* each once; a user of each */
     size_t collection_count, collection_capacity;
     uint64_t changes; /* writes and undos so far */
-    uint64_t undos;
+    uint64_t undos;   /* undos, and range deletes written */
     memtable *index;           /* NULL: none */
     memtable_record **records; /* of the index, by operation */
     size_t record_capacity;
@@ -57,8 +58,8 @@ holt_status write_set_name(write_set *w, holt_collection *c);
  * sets mostly write to one collection, or to several in turn. */
 holt_collection *write_set_collection(const write_set *w, uint32_t id, size_t *hint);
 
-/* The newest operation on the key. HOLT_NOT_FOUND, without a message: there is none. Its slices are valid
- * until the set changes. */
+/* The newest operation on the key; a range delete is shown as a delete of it. HOLT_NOT_FOUND, without a
+ * message: there is none. Its slices are valid until the set changes, or are the caller's. */
 holt_status write_set_find(write_set *w, const holt_collection *c, slice key, operation *out);
 /* An iterator over the newest operation of each key of the collection in [lower, upper), deletes included.
  * Keys are valid until the iterator is closed, values until the set changes. It must be closed before the

@@ -130,6 +130,7 @@ static holt_status insert_operations(recovery *r, seqno first, uint32_t count, s
                             .key = o.key,
                             .value = o.value};
         if (o.key.size > KEY_BYTES_MAX) d.failed = true;
+        if (o.op == ENTRY_DELETE_RANGE && o.value.size > KEY_BYTES_MAX) d.failed = true;
         if (!d.failed && o.op == ENTRY_PUT_UNTIL) db_time_raise(r->db, o.time_ms);
         if (d.failed || !exists(r->state, o.collection)) continue; /* dropped since */
         holt_status rc = memtable_insert(r->db->leader.active->memtable, &e, NULL);

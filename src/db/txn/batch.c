@@ -48,12 +48,15 @@ uint64_t holt_batch_bytes(const holt_txn *t)
 
 static holt_batch_entry entry_of(const write_set *w, const operation *o, size_t *hint)
 {
-    bool put = o->op != ENTRY_DELETE;
-    holt_batch_entry e = {.op = put ? HOLT_BATCH_PUT : HOLT_BATCH_DELETE,
+    const bool put = operation_is_put(o), range = o->op == ENTRY_DELETE_RANGE;
+    holt_batch_entry e = {.op = put     ? HOLT_BATCH_PUT
+                                : range ? HOLT_BATCH_DELETE_RANGE
+                                        : HOLT_BATCH_DELETE,
                           .collection = write_set_collection(w, o->collection, hint),
                           .key = o->key,
                           .value = put ? o->value : slice_of(NULL, 0),
-                          .expires_at_ms = o->expires_at_ms};
+                          .expires_at_ms = o->expires_at_ms,
+                          .end = range && o->value.size ? o->value : slice_of(NULL, 0)};
     assert(e.collection);
     return e;
 }

@@ -35,6 +35,8 @@ static holt_status check_operations(const log_check *c, seqno first, uint32_t co
     uint32_t i = 0;
     for (; operation_decode(&d, &o); i++) {
         if (o.key.size > KEY_BYTES_MAX) return bad_commit(c, first, "has a key that is too long", o.key.size);
+        if (o.op == ENTRY_DELETE_RANGE && o.value.size > KEY_BYTES_MAX)
+            return bad_commit(c, first, "deletes a range whose end is too long", o.value.size);
         /* Operations of dropped collections remain in the log; ids are never reused. */
         if (o.collection == 0 || o.collection >= c->state->next_collection)
             return bad_commit(c, first, "writes to a collection that never existed", o.collection);

@@ -32,6 +32,7 @@ static const struct step_kind {
 } step_kinds[] = {
     {history_put, 30, 30},
     {history_delete, 10, 10},
+    {history_delete_range, 4, 5},
     {history_put_if_absent, 5, 3},
     {history_put_if_present, 3, 2},
     {history_put_if_version, 3, 2},
@@ -313,7 +314,7 @@ static bool pass_epoch(history *h)
     /* Now the clock is set back, far enough for all that has expired. The database must have recorded the
      * time before: an entry in the log does that. */
     holt_put_options o = {.expires_at_ms = history_epoch_ms(h, h->epochs + 1)};
-    model_write w = {0, key_space_any(&h->keys, &h->rng), model_value_of(holt_str("later"))};
+    model_write w = {.key = key_space_any(&h->keys, &h->rng), .value = model_value_of(holt_str("later"))};
     while (!h->handles[w.collection])
         w.collection++;
     w.value.expires = o.expires_at_ms;

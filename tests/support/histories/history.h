@@ -1,11 +1,11 @@
 /* history.h -- a random life of a database, together with its model.
  *
- * Each step is one thing a program may do: puts, deletes, conditional puts, adds, changes of expiry, batches
- * over several collections, read-write transactions side by side, gets of all kinds, cursor walks, snapshots
- * and cursors that live for a long time, flush, compaction, sync, clear, creating, dropping and renaming
- * collections, reopening; or the wall clock is set forward, past what expires then, and back. What the
- * database returns is compared with the model at once. All chance comes from the seed, so on sim a seed
- * replays exactly.
+ * Each step is one thing a program may do: puts, deletes of keys and of ranges, conditional puts, adds,
+ * changes of expiry, batches over several collections, read-write transactions side by side, gets of all
+ * kinds, cursor walks, snapshots and cursors that live for a long time, flush, compaction, sync, clear,
+ * creating, dropping and renaming collections, reopening; or the wall clock is set forward, past what expires
+ * then, and back. What the database returns is compared with the model at once. All chance comes from the
+ * seed, so on sim a seed replays exactly.
  *
  * For crash tests the model is ahead of the engine: a commit is in the model before its call begins. So
  * inside a call

@@ -135,6 +135,8 @@ bool history_reopen(history *h);
 /* history_write.c */
 bool history_put(history *h);
 bool history_delete(history *h);
+bool history_delete_range(history *h);
+void history_make_range(history *h, model_write *w);
 bool history_put_if_absent(history *h);
 bool history_put_if_present(history *h);
 bool history_put_if_version(history *h);

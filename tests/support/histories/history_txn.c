@@ -110,7 +110,7 @@ static void mark_key(history *h, rw_txn *t, size_t collection, slice key)
 {
     t->reads[collection].any = true;
     for (size_t i = 0; i < t->own.count; i++)
-        if (t->own.writes[i].collection == collection && slice_equal(t->own.writes[i].key, key)) return;
+        if (model_write_covers(&t->own.writes[i], collection, key)) return;
     for (size_t i = 0; i < h->keys.count; i++)
         if (slice_equal(h->keys.keys[i], key)) mark(h, t, collection, i);
 }
@@ -150,18 +150,35 @@ static bool was_written(const history *h, const rw_txn *t, size_t collection, sl
     return model_written_since(h->model, collection, t->at, key) || h->cleared[collection] > t->at;
 }
 
+/* Another commit may have deleted a range of which the model knows no key, but which meets this one. */
+static prospect prospect_of_range(const history *h, const rw_txn *t, const model_write *w)
+{
+    const size_t c = w->collection;
+    prospect p = model_ranges_since(h->model, c, t->at) ? MAY_CONFLICT : MUST_COMMIT;
+    for (size_t i = 0; i < model_keys(h->model, c); i++) {
+        slice key = model_entry_at(h->model, c, t->at, i).key;
+        if (model_write_covers(w, c, key) && was_written(h, t, c, key)) p = MUST_CONFLICT;
+    }
+    return h->cleared[c] > t->at ? MUST_CONFLICT : p;
+}
+
 static prospect prospect_of_writes(const history *h, const rw_txn *t)
 {
-    for (size_t i = 0; i < t->own.count; i++) {
+    prospect p = history_revocable(h, t->since) ? MAY_CONFLICT : MUST_COMMIT;
+    for (size_t i = 0; i < t->own.count && p != MUST_CONFLICT; i++) {
         const model_write *w = &t->own.writes[i];
-        if (!h->handles[w->collection] || was_written(h, t, w->collection, w->key)) return MUST_CONFLICT;
+        if (!h->handles[w->collection]) return MUST_CONFLICT;
+        prospect of_range = w->range ? prospect_of_range(h, t, w) : MUST_COMMIT;
+        if (of_range > p) p = of_range;
+        if (!w->range && was_written(h, t, w->collection, w->key)) return MUST_CONFLICT;
     }
-    return history_revocable(h, t->since) ? MAY_CONFLICT : MUST_COMMIT;
+    return p;
 }
 
 static bool collection_was_written(const history *h, const rw_txn *t, size_t collection)
 {
-    bool written = !h->handles[collection] || h->cleared[collection] > t->at;
+    bool written = !h->handles[collection] || h->cleared[collection] > t->at ||
+                   model_ranges_since(h->model, collection, t->at);
     for (size_t i = 0; i < model_keys(h->model, collection) && !written; i++)
         written = model_written_since(h->model, collection, t->at,
                                       model_entry_at(h->model, collection, t->at, i).key);
@@ -252,7 +269,7 @@ static void add_write(history *h, rw_txn *t, size_t collection, slice key, model
 {
     walker_overlay *own = &t->own;
     own->writes = (model_write *)must_grow(own->writes, own->count, &own->capacity, sizeof *own->writes);
-    own->writes[own->count++] = (model_write){collection, key, value};
+    own->writes[own->count++] = (model_write){.collection = collection, .key = key, .value = value};
     t->bytes += key.size + value.size + 64;
     h->weight += key.size + value.size + 64;
 }
@@ -268,11 +285,25 @@ static bool is_full(holt_status rc)
     return rc == HOLT_BUSY;
 }
 
+static bool delete_range(history *h, rw_txn *t, size_t c)
+{
+    model_write w = {.collection = c, .key = key_space_any(&h->keys, &h->rng)};
+    history_make_range(h, &w);
+    note(h, t, "delete a range", c, w.key);
+    holt_status rc = holt_delete_range(h->handles[c], t->txn, w.key, w.end);
+    if (is_full(rc)) return true;
+    if (!verdict_status(h->verdict, rc, HOLT_OK, "delete of a range in a transaction")) return false;
+    add_write(h, t, c, w.key, w.value);
+    t->own.writes[t->own.count - 1] = w;
+    return true;
+}
+
 bool history_txn_write(history *h)
 {
     size_t c;
     rw_txn *t = any_txn(h);
     if (!t || t->bytes > TXN_BYTES_MAX || !any_place(h, t, &c)) return true;
+    if (rng_chance(&h->rng, 6)) return delete_range(h, t, c);
     for (uint64_t i = 1 + rng_below(&h->rng, 4); i > 0; i--) {
         slice key = key_space_any(&h->keys, &h->rng), bytes = small_value(h);
         bool put = !rng_chance(&h->rng, 3);

@@ -23,13 +23,25 @@ static slice any_value(history *h)
     return value_any(&h->rng, h->value, value_limit(h));
 }
 
-/* A put or a delete of any key of any collection; *bytes is the value to put. */
+/* Makes the write a delete of a range that begins with its key: mostly of a few keys. */
+void history_make_range(history *h, model_write *w)
+{
+    w->range = true;
+    if (w->key.size == 0) w->key = slice_of("", 0); /* not an open bound */
+    for (int i = 0; i < 5 && !rng_chance(&h->rng, 20); i++) {
+        slice key = key_space_any(&h->keys, &h->rng);
+        if (slice_compare(key, w->key) > 0 && (slice_is_open(w->end) || slice_compare(key, w->end) < 0))
+            w->end = key;
+    }
+}
+
+/* A put or a delete of any key, or a range of keys, of any collection; *bytes is the value to put. */
 static model_write any_write(history *h, slice *bytes)
 {
-    model_value absent = {0};
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), absent};
+    model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
     *bytes = slice_of("", 0);
-    if (rng_chance(&h->rng, 4)) return w;
+    if (rng_chance(&h->rng, 12)) history_make_range(h, &w);
+    if (w.range || rng_chance(&h->rng, 4)) return w;
     *bytes = any_value(h);
     w.value = model_value_of(*bytes);
     w.value.expires = history_any_expiry(h);
@@ -45,7 +57,8 @@ static void note_write(history *h, const char *what, const model_write *w)
 
 static void weigh(history *h, const model_write *w)
 {
-    h->weight += w->key.size + w->value.size + 64;
+    h->weight += w->key.size + w->value.size + w->end.size + 64;
+    if (w->range) h->weight += 2048;
 }
 
 /* ---------------------------------------------------------------- single writes */
@@ -53,7 +66,9 @@ static void weigh(history *h, const model_write *w)
 bool history_put(history *h)
 {
     slice bytes = any_value(h);
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes)};
+    model_write w = {.collection = history_any_collection(h),
+                     .key = key_space_any(&h->keys, &h->rng),
+                     .value = model_value_of(bytes)};
     w.value.expires = history_any_expiry(h);
     const holt_put_options o = {.expires_at_ms = w.value.expires};
     note_write(h, "put", &w);
@@ -68,8 +83,7 @@ bool history_put(history *h)
 
 bool history_delete(history *h)
 {
-    model_value absent = {0};
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), absent};
+    model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
     note_write(h, "delete", &w);
     weigh(h, &w);
     model_commit(h->model, &w, 1);
@@ -78,6 +92,20 @@ bool history_delete(history *h)
         rc = holt_delete(h->handles[w.collection], NULL, w.key);
     while (history_again(h, rc));
     return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_delete");
+}
+
+bool history_delete_range(history *h)
+{
+    model_write w = {.collection = history_any_collection(h), .key = key_space_any(&h->keys, &h->rng)};
+    history_make_range(h, &w);
+    note_write(h, "delete a range", &w);
+    weigh(h, &w);
+    model_commit(h->model, &w, 1);
+    holt_status rc;
+    do
+        rc = holt_delete_range(h->handles[w.collection], NULL, w.key, w.end);
+    while (history_again(h, rc));
+    return history_committed(h, rc, HOLT_DURABILITY_DEFAULT, "holt_delete_range");
 }
 
 /* A put that the model says must be made, or must be refused with `refusal`. */
@@ -102,7 +130,9 @@ static bool put_if_key(history *h, const char *what, uint32_t flags, bool wanted
 {
     holt_put_options o = {.flags = flags, .expires_at_ms = history_any_expiry(h)};
     slice bytes = any_value(h);
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes)};
+    model_write w = {.collection = history_any_collection(h),
+                     .key = key_space_any(&h->keys, &h->rng),
+                     .value = model_value_of(bytes)};
     bool present = model_get(h->model, w.collection, model_now(h->model), w.key).present;
     w.value.expires = o.expires_at_ms;
     return put_if(h, what, &o, &w, bytes, present == wanted ? HOLT_OK : refusal);
@@ -123,7 +153,9 @@ bool history_put_if_version(history *h)
 {
     holt_put_options o = {.flags = HOLT_PUT_IF_VERSION};
     slice bytes = any_value(h);
-    model_write w = {history_any_collection(h), key_space_any(&h->keys, &h->rng), model_value_of(bytes)};
+    model_write w = {.collection = history_any_collection(h),
+                     .key = key_space_any(&h->keys, &h->rng),
+                     .value = model_value_of(bytes)};
     model_value now = model_get(h->model, w.collection, model_now(h->model), w.key);
     holt_status rc = holt_get(h->handles[w.collection], NULL, w.key, &h->got);
     if (!verdict_status(h->verdict, rc, now.present ? HOLT_OK : HOLT_NOT_FOUND, "get of a version"))
@@ -172,7 +204,7 @@ bool history_add(history *h)
                               "an add to what is no number");
 
     snprintf(digits, sizeof digits, "%lld", (long long)(number + delta));
-    model_write w = {collection, key, model_value_of(holt_str(digits))};
+    model_write w = {.collection = collection, .key = key, .value = model_value_of(holt_str(digits))};
     w.value.expires = model_get(h->model, collection, model_now(h->model), key).expires; /* it stays */
     weigh(h, &w);
     model_commit(h->model, &w, 1);
@@ -192,7 +224,9 @@ bool history_expire(history *h)
     holt_collection *c = h->handles[collection];
     slice key = key_space_any(&h->keys, &h->rng);
     uint64_t ms = rng_chance(&h->rng, 8) ? 1 + rng_below(&h->rng, h->born_ms) : history_any_expiry(h);
-    model_write w = {collection, key, model_get(h->model, collection, model_now(h->model), key)};
+    model_write w = {.collection = collection,
+                     .key = key,
+                     .value = model_get(h->model, collection, model_now(h->model), key)};
     note_write(h, "expire", &w);
     if (!w.value.present)
         return verdict_status(h->verdict, holt_expire(c, NULL, key, ms), HOLT_NOT_FOUND,
@@ -224,8 +258,9 @@ static bool add_to_batch(history *h, batch *b)
     model_write w = any_write(h, &bytes);
     holt_collection *c = h->handles[w.collection];
     const holt_put_options o = {.expires_at_ms = w.value.expires};
-    holt_status rc =
-        w.value.present ? holt_put_with(c, b->txn, w.key, bytes, &o) : holt_delete(c, b->txn, w.key);
+    holt_status rc = w.range           ? holt_delete_range(c, b->txn, w.key, w.end)
+                     : w.value.present ? holt_put_with(c, b->txn, w.key, bytes, &o)
+                                       : holt_delete(c, b->txn, w.key);
     if (!verdict_status(h->verdict, rc, HOLT_OK, "write into a batch")) return false;
     weigh(h, &w);
     b->writes = (model_write *)must_grow(b->writes, b->count, &b->capacity, sizeof *b->writes);
@@ -237,7 +272,7 @@ static uint64_t batch_bytes(const batch *b)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < b->count; i++)
-        bytes += b->writes[i].key.size + b->writes[i].value.size;
+        bytes += b->writes[i].key.size + b->writes[i].value.size + b->writes[i].end.size;
     return bytes;
 }
 

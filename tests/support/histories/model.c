@@ -16,6 +16,11 @@ typedef struct model_key {
     size_t count, capacity;
 } model_key;
 
+typedef struct range_delete {
+    moment at;
+    model_write write; /* its bytes are the range_delete's */
+} range_delete;
+
 typedef struct name_span {
     moment from;
     char *name; /* NULL: not there from then on */
@@ -28,6 +33,8 @@ typedef struct collection {
     model_key *keys; /* sorted */
     size_t key_count, key_capacity;
     uint64_t sum; /* of fingerprint_entry over what is there now */
+    range_delete *ranges; /* by moment */
+    size_t range_count, range_capacity;
 } collection;
 
 struct model {
@@ -114,6 +121,13 @@ model *model_create(uint32_t default_kind)
     return m;
 }
 
+static void forget_range(collection *c)
+{
+    const range_delete *r = &c->ranges[--c->range_count];
+    free((void *)(uintptr_t)r->write.key.data);
+    free((void *)(uintptr_t)r->write.end.data);
+}
+
 static void collection_deinit(collection *c)
 {
     for (size_t i = 0; i < c->name_count; i++)
@@ -122,6 +136,9 @@ static void collection_deinit(collection *c)
         free((void *)(uintptr_t)c->keys[i].key.data);
         free(c->keys[i].versions);
     }
+    while (c->range_count > 0)
+        forget_range(c);
+    free(c->ranges);
     free(c->names);
     free(c->keys);
 }
@@ -206,11 +223,41 @@ static void set_value(model *m, collection *c, model_key *k, model_value value)
 
 /* ---------------------------------------------------------------- commits */
 
+bool model_write_covers(const model_write *w, size_t number, slice key)
+{
+    if (w->collection != number) return false;
+    if (!w->range) return slice_equal(w->key, key);
+    return slice_compare(w->key, key) <= 0 && (slice_is_open(w->end) || slice_compare(key, w->end) < 0);
+}
+
+static slice copy_of(slice s)
+{
+    if (slice_is_open(s)) return s;
+    void *copy = must_alloc(s.size + 1);
+    bytes_copy(copy, s.data, s.size);
+    return slice_of(copy, s.size);
+}
+
+static void delete_range(model *m, collection *c, const model_write *w)
+{
+    c->ranges = (range_delete *)must_grow(c->ranges, c->range_count, &c->range_capacity, sizeof *c->ranges);
+    range_delete *r = &c->ranges[c->range_count++];
+    *r = (range_delete){m->now + 1, *w};
+    r->write.key = copy_of(w->key);
+    r->write.end = copy_of(w->end);
+    size_t end = slice_is_open(w->end) ? c->key_count : lower_bound(c, w->end);
+    for (size_t i = lower_bound(c, w->key); i < end; i++)
+        if (value_at(&c->keys[i], m->now + 1).present) set_value(m, c, &c->keys[i], w->value);
+}
+
 moment model_commit(model *m, const model_write *writes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         collection *c = &m->collections[writes[i].collection];
-        set_value(m, c, find_or_add(c, writes[i].key), writes[i].value);
+        if (writes[i].range)
+            delete_range(m, c, &writes[i]);
+        else
+            set_value(m, c, find_or_add(c, writes[i].key), writes[i].value);
     }
     return seal(m);
 }
@@ -259,6 +306,8 @@ moment model_collection_rename(model *m, size_t number, const char *name)
 
 static void undo_collection(collection *c, moment at)
 {
+    while (c->range_count > 0 && c->ranges[c->range_count - 1].at == at)
+        forget_range(c);
     for (size_t i = 0; i < c->key_count; i++) {
         model_key *k = &c->keys[i];
         if (k->count == 0 || k->versions[k->count - 1].at != at) continue;
@@ -325,9 +374,17 @@ model_value model_get(const model *m, size_t number, moment at, slice key)
     return absent;
 }
 
+bool model_ranges_since(const model *m, size_t number, moment at)
+{
+    const collection *c = &m->collections[number];
+    return c->range_count > 0 && c->ranges[c->range_count - 1].at > at;
+}
+
 bool model_written_since(const model *m, size_t number, moment at, slice key)
 {
     const collection *c = &m->collections[number];
+    for (size_t r = c->range_count; r > 0 && c->ranges[r - 1].at > at; r--)
+        if (model_write_covers(&c->ranges[r - 1].write, number, key)) return true;
     size_t i = lower_bound(c, key);
     if (i == c->key_count || !slice_equal(c->keys[i].key, key)) return false;
     const model_key *k = &c->keys[i];

@@ -42,7 +42,11 @@ typedef struct model_write {
     size_t collection;
     slice key; /* copied */
     model_value value;
+    bool range; /* a delete of all keys in [key, end) */
+    slice end;  /* {NULL, 0}: without an end */
 } model_write;
+
+bool model_write_covers(const model_write *w, size_t collection, slice key);
 
 model *model_create(uint32_t default_kind);
 void   model_destroy(model *m);
@@ -66,6 +70,8 @@ size_t      model_count(const model *m, moment at); /* collections that are ther
 
 /* Whether a commit after that moment wrote the key; a clear writes the keys that have a value. */
 bool model_written_since(const model *m, size_t collection, moment at, slice key);
+/* Whether any range was deleted since. */
+bool model_ranges_since(const model *m, size_t collection, moment at);
 
 /* Contents. The keys ever written to a collection, in order; whether the i-th has a value at that moment is
  * in entry->value. */

@@ -64,7 +64,7 @@ model_value walker_value(const model *m, const walker_overlay *overlay, size_t c
 {
     for (size_t i = overlay ? overlay->count : 0; i > 0; i--) {
         const model_write *own = &overlay->writes[i - 1];
-        if (own->collection == collection && slice_equal(own->key, key)) return own->value;
+        if (model_write_covers(own, collection, key)) return own->value;
     }
     return model_get(m, collection, at, key);
 }

@@ -129,6 +129,15 @@ static holt_put_options any_condition(actor *a, slot_write w, bool holds)
     return (holt_put_options){0}; /* a fault */
 }
 
+holt_status stress_delete(holt_collection *c, holt_txn *t, holt_slice key, bool as_range)
+{
+    char end[STRESS_KEY_BYTES + 1];
+    if (!as_range) return holt_delete(c, t, key);
+    bytes_copy(end, key.data, key.size);
+    end[key.size] = 0;
+    return holt_delete_range(c, t, key, holt_bytes(end, key.size + 1));
+}
+
 /* A time at which a value expires that no test lives to see, or 0. */
 static uint64_t any_expiry(actor *a)
 {
@@ -140,7 +149,7 @@ static uint64_t any_expiry(actor *a)
 static holt_status remove_slot(actor *a, holt_collection *c, holt_txn *t, holt_slice key)
 {
     const holt_put_options past = {.expires_at_ms = 1 + rng_below(&a->rng, 1000)};
-    if (a->w->space_faults || rng_chance(&a->rng, 2)) return holt_delete(c, t, key);
+    if (a->w->space_faults || rng_chance(&a->rng, 2)) return stress_delete(c, t, key, rng_chance(&a->rng, 2));
     return holt_put_with(c, t, key, holt_str("has expired"), &past);
 }
 

@@ -40,6 +40,9 @@ typedef struct stress_world {
     bool only_interval;            /* writes only, all of them HOLT_INTERVAL */
 } stress_world;
 
+/* Deletes a key by itself, or as a range without other keys. */
+holt_status stress_delete(holt_collection *c, holt_txn *t, holt_slice key, bool as_range);
+
 /* Whether an injected fault explains the status. */
 bool stress_excuses(const stress_world *w, holt_status rc);
 

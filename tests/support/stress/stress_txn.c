@@ -20,7 +20,8 @@ static holt_status write_slot(const stress_txn *s, holt_txn *t, slot_write w)
     uint8_t value[STRESS_VALUE_BYTES];
     holt_slice k = stress_key(s->thread, w.slot, key);
     holt_collection *c = s->handles[w.place];
-    return w.put ? holt_put(c, t, k, stress_value(s->thread, w.slot, s->op->n, value)) : holt_delete(c, t, k);
+    if (w.put) return holt_put(c, t, k, stress_value(s->thread, w.slot, s->op->n, value));
+    return stress_delete(c, t, k, rng_chance(s->rng, 2));
 }
 
 /* The version of a slot after the first `done` writes of the operation. */

@@ -267,14 +267,26 @@ static void frame_reader_returns_read_errors(void **state)
 
 /* ---------------------------------------------------------------- operations */
 
+static void slice_swap(slice *a, slice *b)
+{
+    slice c = *a;
+    *a = *b;
+    *b = c;
+}
+
 static operation operation_random(rng *r, uint8_t *bytes)
 {
-    operation o = {.op = (uint8_t)(1 + rng_below(r, 3)),
+    static const uint8_t ops[] = {ENTRY_PUT, ENTRY_DELETE, ENTRY_PUT_UNTIL, ENTRY_DELETE_RANGE};
+    operation o = {.op = ops[rng_below(r, sizeof ops)],
                    .collection = rng_chance(r, 2) ? (uint32_t)rng_below(r, 300) : (uint32_t)rng_next(r),
                    .key = slice_of(bytes, (size_t)rng_below(r, 200)),
                    .value = slice_of(bytes + 200, 0)};
     if (o.op != ENTRY_DELETE) o.value.size = (size_t)rng_below(r, 200);
     if (o.op == ENTRY_PUT_UNTIL) o.expires_at_ms = rng_next(r);
+    if (o.op == ENTRY_DELETE_RANGE && o.value.size && slice_compare(o.key, o.value) >= 0) {
+        slice_swap(&o.key, &o.value);
+        o.value.size += slice_equal(o.key, o.value);
+    }
     return o;
 }
 
@@ -311,9 +323,10 @@ static void operations_round_trip(void **state)
 /* A commit that ends in the middle of an operation must not pass for a shorter one. */
 static void operation_cut_anywhere_is_malformed(void **state)
 {
-    for (uint8_t op = ENTRY_PUT; op <= ENTRY_PUT_UNTIL; op++) {
+    for (uint8_t op = ENTRY_PUT; op <= ENTRY_DELETE_RANGE; op++) {
+        if (op == ENTRY_BOUNDARY) continue; /* never in the log */
         operation o = {.op = op, .collection = 300, .key = holt_str("a key"), .expires_at_ms = 12345}, out;
-        if (op != ENTRY_DELETE) o.value = holt_str("a value");
+        if (op != ENTRY_DELETE) o.value = holt_str("a value"); /* and a key above the other */
         uint8_t bytes[64];
         size_t size = (size_t)(operation_encode(bytes, &o) - bytes);
         for (size_t cut = 1; cut < size; cut++) {
@@ -336,7 +349,10 @@ static void operation_of_unknown_kind_is_malformed(void **state)
         size_t size;
     } wrong[] = {
         {{0, 1, 1, 1, 'k', 'v'}, 6},
-        {{4, 1, 1, 1, 'k', 'v'}, 6}, /* IF_ABSENT is never in the log */
+        {{4, 1, 1, 1, 'k', 'v'}, 6},           /* a boundary is never in the log */
+        {{6, 1, 1, 1, 'k', 'v'}, 6},
+        {{5, 1, 1, 1, 'k', 'k'}, 6},           /* a range without keys */
+        {{5, 1, 2, 1, 'k', 'k', 'k'}, 7},      /* its end is before its beginning */
         {{0xff, 1, 1, 1, 'k', 'v'}, 6},
         {{1, 0x80, 0x80, 0x80, 0x80, 0x10, 1, 1, 'k', 'v'}, 10}, /* collection 2^32 */
         {{1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0},

@@ -37,6 +37,8 @@ typedef struct flush_output {
     tree_root root;      /* LSM: of the new run; empty: no entries */
     buffer bounds;       /* LSM: the first key, then the end of the run: the last key and a zero byte */
     size_t lower_size;   /* LSM: of the first key */
+    bool upper_open;     /* LSM: the gap after the last key is deleted, so the run has no end */
+    bool drops_gaps;     /* LSM: there are no older runs, so deleted gaps hide nothing */
     btree_version *base; /* B+tree: what the batch is applied to, borrowed from the flush's version */
     btree_version *next; /* B+tree: the result, a reference */
 } flush_output;

@@ -15,11 +15,13 @@ static holt_status add_run(flush *f, const collection_version *now, const flush_
 {
     const uint8_t *bounds = o->bounds.data;
     assert(f->finished && o->lower_size < o->bounds.size);
-    lsm_file_range file_range = {.file = f->file,
-                                 .file_size = f->run_bytes,
-                                 .root = o->root,
-                                 .lower = slice_of(bounds, o->lower_size),
-                                 .upper = slice_of(bounds + o->lower_size, o->bounds.size - o->lower_size)};
+    lsm_file_range file_range = {
+        .file = f->file,
+        .file_size = f->run_bytes,
+        .root = o->root,
+        .lower = slice_of(bounds, o->lower_size),
+        .upper = o->upper_open ? slice_of(NULL, 0)
+                               : slice_of(bounds + o->lower_size, o->bounds.size - o->lower_size)};
     lsm_run *run;
     holt_status rc = lsm_run_open(f->generation->last_seqno, 0, &file_range, &f->finished, 1, &run);
     if (rc != HOLT_OK) return rc;

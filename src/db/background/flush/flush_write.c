@@ -17,6 +17,7 @@ static holt_status note_bounds(iterator *in, flush_output *o)
     assert(o->bounds.size == 0);
     in->ops->last(in);
     if (in->valid) buffer_append(&last, in->key);
+    o->upper_open = in->valid && in->gap_after && !o->drops_gaps;
     in->ops->first(in);
     if (in->valid) {
         buffer_append(&o->bounds, in->key);
@@ -33,6 +34,7 @@ static holt_status begin_run(flush *f, const collection_version *s, flush_output
 {
     tree_build_options options = {.block_bytes = s->spec.block_bytes, .filter_bits = s->spec.filter_bits};
     assert(!f->builder && !f->finished);
+    o->drops_gaps = collection_tree_is_empty(&s->tree);
     holt_status rc = note_bounds(f->input, o);
     if (rc == HOLT_OK && !f->writer) {
         f->file = next_file_number(f->db);
@@ -113,21 +115,34 @@ static void end_collection(flush *f)
     assert(f->output_count <= f->id_next);
 }
 
-/* What has expired becomes a tombstone. Tombstones are written even if the collection has no older runs, where they hide nothing; that is rare. */
+/* Writes the entry that the input is on, and the gap before it. */
+static holt_status write_entry(const flush *f, bool gaps)
+{
+    const iterator *in = f->input;
+    const uint8_t op = entry_op_at(in->op, in->expires_at_ms, f->time_ms);
+    if (!gaps && op == ENTRY_BOUNDARY) return HOLT_OK;
+    if (gaps && in->gap_before) tree_builder_delete_gap(f->builder);
+    slice value = entry_op_is_empty(op) ? slice_of(NULL, 0) : in->value;
+    return tree_builder_add(f->builder, in->key, op, value, in->expires_at_ms);
+}
+
+/* What has expired becomes a tombstone. Tombstones are written even if the collection has no older runs,
+ * where they hide nothing; that is rare. */
 holt_status flush_write_run(flush *f, size_t *left, bool *done)
 {
     iterator *in = f->input;
+    const flush_output *o = &f->outputs[f->output_count];
     holt_status rc = HOLT_OK;
     for (; in->valid && *left > 0; --*left) {
-        uint8_t op = entry_op_at(in->op, in->expires_at_ms, f->time_ms);
-        slice value = op == ENTRY_DELETE ? slice_of(NULL, 0) : in->value;
-        rc = tree_builder_add(f->builder, in->key, op, value, in->expires_at_ms);
+        rc = write_entry(f, !o->drops_gaps);
         if (rc != HOLT_OK) return rc;
         in->ops->next(in);
     }
     *done = !in->valid;
-    if (*done) rc = tree_builder_finish(f->builder, &f->outputs[f->output_count].root);
-    if (*done && rc == HOLT_OK) end_collection(f);
+    if (!*done) return HOLT_OK;
+    if (in->gap_before && !o->drops_gaps) tree_builder_delete_gap(f->builder);
+    rc = tree_builder_finish(f->builder, &f->outputs[f->output_count].root);
+    if (rc == HOLT_OK) end_collection(f);
     return rc;
 }
 
