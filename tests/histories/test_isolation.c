@@ -246,12 +246,6 @@ static void say_sums(const char *what, const sums *s)
                   (unsigned long long)s->allowed[ISO_PHANTOM]);
 }
 
-/* Whether this release has range deletes. */
-static bool has_range_deletes(const holt_store *s)
-{
-    return holt_delete_range(s->collections[0], NULL, holt_str("a"), holt_str("b")) != HOLT_UNSUPPORTED;
-}
-
 /* Round number i: which collections, how many keys, how large values. */
 static iso_plan plan_of(const holt_store *s, iso_mode mode, uint64_t seed, uint64_t i)
 {
@@ -266,8 +260,7 @@ static iso_plan plan_of(const holt_store *s, iso_mode mode, uint64_t seed, uint6
                       .collections = collections == 2 ? 2 : 1,
                       .first_key = (uint32_t)(1 + i) * ROUND_KEYS,
                       .keys = keys[i / 3 % 3],
-                      .value_bytes_max = i % 2 ? 300 : 3000,
-                      .no_range_deletes = !has_range_deletes(s)};
+                      .value_bytes_max = i % 2 ? 300 : 3000};
 }
 
 static void run_holt(db_fixture *f, iso_mode mode, sums *all)
