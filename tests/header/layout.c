@@ -168,6 +168,7 @@ int main(void)
     FIELD(holt_batch_entry, key);
     FIELD(holt_batch_entry, value);
     FIELD(holt_batch_entry, expires_at_ms);
+    FIELD(holt_batch_entry, end);
     SIZE(holt_verify_options);
     FIELD(holt_verify_options, problem);
     FIELD(holt_verify_options, progress);
