@@ -18,7 +18,9 @@
  * holt_compact merges all runs of a collection at once, on the caller's thread.
  *
  * On a full disk a merge that finds no room is abandoned. For a second after that, merges of its collection
- * may have only half as much input: these may fit, and free space.
+ * may have only half as much input: these may fit, and free space. A merge is also abandoned if it is taking
+ * the room of the next flush, which it then would keep from releasing the log. A merge that applies deletes
+ * is a reason to release the ballast, if puts are refused anyway because the log cannot grow.
  */
 #include "db/background/compact.h"
 
@@ -88,7 +90,7 @@ static bool pick_merge(holt *db, const lsm_tree *tree, lsm_want want, uint64_t b
 /* Opens a merge of what the collection's current tree needs; *out NULL: it needs none. *bytes: of the
  * inputs. */
 static holt_status open_merge(holt *db, const holt_collection *c, lsm_want want, uint64_t bytes_max,
-                              lsm_merge **out, uint64_t *bytes)
+                              lsm_merge **out, uint64_t *bytes, bool *deletes)
 {
     *out = NULL;
     version *v;
@@ -101,6 +103,7 @@ static holt_status open_merge(holt *db, const holt_collection *c, lsm_want want,
         lsm_merge_options options = merge_options(db, c);
         assert(pick.count > 0 && pick.bytes <= bytes_max);
         *bytes = pick.bytes;
+        *deletes = lsm_run_describe(lsm_tree_run(tree, pick.first)).tombstones > 0;
         rc = lsm_merge_open(out, tree, &pick, &options);
     }
     version_release(&db->versions, v);
@@ -255,10 +258,15 @@ static holt_status merge_step(compact_worker *w, lsm_want want, bool *more, bool
     *more = w->collection != NULL;
     if (!w->collection) return HOLT_OK;
     *no_room = false;
-    if (!w->merge) /* 2 */
-        rc = open_merge(db, w->collection, want, bytes_allowed(w->collection), &w->merge, &w->merge_bytes);
+    if (!w->merge) { /* 2 */
+        rc = open_merge(db, w->collection, want, bytes_allowed(w->collection), &w->merge, &w->merge_bytes,
+                        &w->merge_deletes);
+        w->merge_yields = disk_is_full(&db->ballast) && ballast_flush_fits(db);
+    }
     bool done = !w->merge;
-    if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done);       /* 3 */
+    if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done); /* 3 */
+    if (rc == HOLT_OK && !done && w->merge_yields && !ballast_flush_fits(db))
+        rc = status_set(HOLT_NO_SPACE, "the merge would take the disk space of the next flush");
     if (rc == HOLT_OK && done && w->merge) rc = finish_merge(db, w->collection, w->merge); /* 4, 5 */
     if (rc == HOLT_NO_SPACE) limit_merges(w->collection, w->merge_bytes);
     if (rc != HOLT_OK || done) compact_abandon(w); /* 6 */
@@ -293,6 +301,9 @@ uint64_t compact_job_step(void *ctx)
     if (!idle) sweep_abandon(&w->sweep);
     if (rc == HOLT_OK && !more && first && idle) rc = sweep_step(&w->sweep, &more);
     if (rc != HOLT_OK || !no_room) report(db, rc);
+    /* Relaxed: a hint. */
+    if (limited && w->merge_deletes && atomic_load_explicit(&db->ballast.no_room_ahead, memory_order_relaxed))
+        (void)ballast_release(db);
     if (limited) return OS_JOB_AGAIN;
     if (rc != HOLT_OK || (no_room && !more)) return now + RETRY_NS;
     if (more) return OS_JOB_AGAIN;
@@ -317,7 +328,8 @@ holt_status compact_all(holt *db, holt_collection *c)
 
     lsm_merge *m = NULL;
     uint64_t bytes;
-    holt_status rc = open_merge(db, c, LSM_WANT_ALL, UINT64_MAX, &m, &bytes);
+    bool deletes;
+    holt_status rc = open_merge(db, c, LSM_WANT_ALL, UINT64_MAX, &m, &bytes, &deletes);
     for (bool done = false; rc == HOLT_OK && m && !done;)
         rc = lsm_merge_step(m, STEP_BYTES, &done);
     if (rc == HOLT_OK && m) rc = finish_merge(db, c, m);

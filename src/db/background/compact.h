@@ -18,6 +18,8 @@ typedef struct compact_worker {
     holt_collection *collection; /* used and marked as merging; NULL: no merge is under way */
     lsm_merge *merge;            /* NULL: not opened */
     uint64_t merge_bytes;        /* of its inputs */
+    bool merge_deletes;          /* its newest input deletes something */
+    bool merge_yields;           /* it must leave the room that the next flush had when it began */
     page_reclaim reclaim;        /* used by the first worker, as is the next */
     expiry_sweep sweep;
     pause_timer pause;

@@ -165,6 +165,20 @@ bool ballast_release(holt *db)
     return true;
 }
 
+bool ballast_flush_fits(holt *db)
+{
+    version *v;
+    uint64_t room;
+    if (os_dir_free_bytes(db->dir, &room) != HOLT_OK || version_acquire(&db->versions, &v) != HOLT_OK)
+        return true;
+    uint64_t wanted = 0; /* a run is smaller than its memtable */
+    for (size_t i = 0; i < v->generation_count; i++)
+        wanted +=
+            memtable_entries(v->generations[i]->memtable) ? memtable_bytes(v->generations[i]->memtable) : 0;
+    version_release(&db->versions, v);
+    return room >= wanted;
+}
+
 holt_status ballast_check_puts(holt *db)
 {
     if (!disk_is_full(&db->ballast)) return HOLT_OK;

@@ -8,7 +8,8 @@
  *   log      segments are small, and made when they are needed (wal_set_low_space)
  *   flushes  into B+trees are recorded chunk by chunk, each using the pages that the one before has freed
  *            (flush_chunks.c), and do not wait until a memtable is worth it (idle.c)
- *   merges   that do not fit give way to smaller ones, and to those of other collections (compact.c)
+ *   merges   that do not fit give way to smaller ones, and to those of other collections; and so do those
+ *            that would take the room of the next flush (compact.c)
  *
  * A database opened on a disk without room for any ballast starts in this state.
  *
@@ -37,6 +38,8 @@ void ballast_deinit(ballast *b);
 void ballast_make(holt *db);
 /* Deletes the file; from now on the disk counts as full. false: there is none. */
 bool ballast_release(holt *db);
+/* Whether the disk has room for flushing what is in memory. Asks the system, so not for a hot path. */
+bool ballast_flush_fits(holt *db);
 /* HOLT_NO_SPACE for a commit with puts while the disk is full. */
 holt_status ballast_check_puts(holt *db);
 
