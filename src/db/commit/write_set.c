@@ -65,12 +65,27 @@ static holt_status make_index(write_set *w, chunk_pool *pool)
 
 /* ---------------------------------------------------------------- adding */
 
+/* Makes room for one more collection. Most sets need no memory for that. */
+static bool grow_collections(write_set *w)
+{
+    enum { FEW = sizeof w->few / sizeof *w->few };
+    holt_collection **more = NULL;
+    if (!w->collections) w->collections = w->few;
+    if (w->collections == w->few && w->collection_count < FEW) return true;
+    if (w->collections != w->few)
+        return mem_grow((void **)&w->collections, &w->collection_capacity, w->collection_count + 1,
+                        sizeof *w->collections);
+    if (!mem_grow((void **)&more, &w->collection_capacity, FEW + 1, sizeof *more)) return false;
+    memcpy(more, w->few, sizeof w->few);
+    w->collections = more;
+    return true;
+}
+
 holt_status write_set_name(write_set *w, holt_collection *c)
 {
     for (size_t i = w->collection_count; i-- > 0;)
         if (w->collections[i] == c) return HOLT_OK;
-    if (!mem_grow((void **)&w->collections, &w->collection_capacity, w->collection_count + 1, sizeof c))
-        return status_no_memory(sizeof c);
+    if (!grow_collections(w)) return status_no_memory(sizeof c);
     collection_use(c);
     w->collections[w->collection_count++] = c;
     return HOLT_OK;
@@ -312,7 +327,7 @@ void write_set_deinit(write_set *w)
 {
     drop_index(w);
     forget_collections(w, 0);
-    mem_free(w->collections);
+    if (w->collections != w->few) mem_free(w->collections);
     mem_free(w->records);
     buffer_deinit(&w->operations);
     memset(w, 0, sizeof *w);

@@ -15,6 +15,7 @@
  * Iterators    write_set_iterator_open. An iterator shows what the set had when it was last positioned: after
  *              a later write (changes) it must be positioned again, and after an undo or a range delete
  *              (undos) opened again.
+ * Addresses    a set that is not empty has pointers into itself, so it must not be moved.
  * Concurrency  one thread; the commit leader reads the operations while their owner waits for it.
  */
 #ifndef HOLT_DB_COMMIT_WRITE_SET_H
@@ -30,8 +31,9 @@ typedef struct write_set {
     buffer operations;
     uint32_t count;
     uint64_t puts, user_bytes;     /* keys and values */
-    holt_collection **collections; /* each once; a user of each */
+    holt_collection **collections; /* each once; a user of each. In `few` as long as they fit */
     size_t collection_count, collection_capacity;
+    holt_collection *few[2];
     uint64_t changes; /* writes and undos so far */
     uint64_t undos;   /* undos, and range deletes written */
     memtable *index;           /* NULL: none */

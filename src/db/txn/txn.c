@@ -121,7 +121,7 @@ static void give_back(holt_txn *t)
 {
     if (t->flags & HOLT_TXN_READ_ONLY) return; /* it has neither written nor noted anything */
     write_set_deinit(&t->writes);
-    read_set_deinit(&t->reads);
+    if (txn_is_serializable(t)) read_set_deinit(&t->reads);
     discharge(t, t->charged);
     mem_free(t->savepoints);
     t->savepoints = NULL;
