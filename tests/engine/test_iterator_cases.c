@@ -121,13 +121,23 @@ static void add_layer(stacked_db *d, const text_case *c, const char *layer)
     if (strcmp(kind, "run") == 0) expect_ok(holt_flush(d->sim.db));
 }
 
+/* While the collection is marked as one whose runs are being merged, no job merges them. */
+static void set_merging(stacked_db *d, bool merging)
+{
+    os_mutex_lock(&d->sim.db->jobs.mu);
+    d->sim.c->merging = merging;
+    os_mutex_unlock(&d->sim.db->jobs.mu);
+}
+
 static void stack_open(stacked_db *d, const text_case *c, const case_stack *stack, uint32_t kind)
 {
     holt_options options = {.memory_bytes = 8 << 20, .durability = HOLT_PROCESS, .default_kind = kind};
     memset(d, 0, sizeof *d);
-    sim_db_open(&d->sim, 2, &options);
+    sim_db_open(&d->sim, 1, &options);
+    set_merging(d, true); /* the layers stay as they are described */
     for (size_t i = 0; i < stack->count; i++)
         add_layer(d, c, stack->layers[i]);
+    set_merging(d, false);
 }
 
 static void stack_close(stacked_db *d)

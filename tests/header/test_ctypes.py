@@ -47,6 +47,8 @@ put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags
                         (u64 * 7, "reserved"))
 txn_options = structure("holt_txn_options", (u32, "flags durability"), (c.c_char_p, "label"),
                         (u64 * 7, "reserved"))
+transact_options = structure("holt_transact_options", (txn_options, "txn"), (u32, "tries_max reserved32"),
+                             (u64, "deadline_ms"), (u64 * 8, "reserved"))
 load_options = structure("holt_load_options", (u32, "flags reserved32"), (u64 * 8, "reserved"))
 cursor_options = structure("holt_cursor_options", (slice_, "lower upper prefix"), (u32, "flags reserved32"),
                            (c.c_char_p, "label"), (u64 * 7, "reserved"))
@@ -68,12 +70,13 @@ collection_info = structure("holt_collection_info", (u32, "kind compression bloc
 verify_options = structure("holt_verify_options", (pointer, "problem progress ctx"), (u64 * 8, "reserved"))
 verify_report = structure("holt_verify_report", (u64, "files blocks entries bytes problems orphans"))
 batch_entry = structure("holt_batch_entry", (u32, "op reserved32"), (pointer, "collection"),
-                        (slice_, "key value"), (u64, "expires_at_ms"))
+                        (slice_, "key value"), (u64, "expires_at_ms"), (slice_, "end"))
 reader_ = structure("holt_reader", (u32, "kind revoked"), (u64, "age_ms pinned_bytes"),
                     (c.c_char * 64, "label"))
 READER_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(reader_))
 BATCH_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(batch_entry))
-STRUCTURES = [batch_entry, reader_, slice_, error, value_, options, collection_options, put_options,
+TRANSACT_FN = c.CFUNCTYPE(c.c_int, pointer, pointer)
+STRUCTURES = [batch_entry, transact_options, reader_, slice_, error, value_, options, collection_options, put_options,
               txn_options, load_options, cursor_options, db_stats, cost_, collection_info, verify_options,
               verify_report]
 
@@ -100,6 +103,8 @@ SIGNATURES = {
     "holt_get": (status, handle, handle, slice_, P(value_)),
     "holt_get_into": (status, handle, handle, slice_, pointer, size_t, P(size_t)),
     "holt_get_many": (status, handle, handle, size_t, P(slice_), P(value_), P(status)),
+    "holt_expiry": (status, handle, handle, slice_, P(u64)),
+    "holt_expire": (status, handle, handle, slice_, u64),
     "holt_exists": (status, handle, handle, slice_), "holt_delete": (status, handle, handle, slice_),
     "holt_delete_range": (status, handle, handle, slice_, slice_),
     "holt_begin": (status, handle, P(txn_options), out), "holt_commit": (status, handle),
@@ -107,7 +112,9 @@ SIGNATURES = {
     "holt_batch_iterate": (status, handle, BATCH_FN, pointer), "holt_batch_clear": (status, handle),
     "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
     "holt_rollback_to": (status, handle, u32),
+    "holt_transact": (status, handle, P(transact_options), TRANSACT_FN, pointer),
     "holt_load_begin": (status, handle, P(load_options), out),
+    "holt_load_put_with": (status, handle, slice_, slice_, P(put_options)),
     "holt_load_put": (status, handle, slice_, slice_), "holt_load_commit": (status, handle),
     "holt_load_abort": (None, handle),
     "holt_cursor_open": (status, handle, handle, P(cursor_options), out),
@@ -115,7 +122,7 @@ SIGNATURES = {
     "holt_cursor_next": (boolean, handle), "holt_cursor_prev": (boolean, handle),
     "holt_cursor_seek": (boolean, handle, slice_), "holt_cursor_seek_last": (boolean, handle, slice_),
     "holt_cursor_valid": (boolean, handle), "holt_cursor_key": (slice_, handle),
-    "holt_cursor_value": (slice_, handle), "holt_cursor_status": (status, handle),
+    "holt_cursor_expires_at": (u64, handle), "holt_cursor_value": (slice_, handle), "holt_cursor_status": (status, handle),
     "holt_cursor_refresh": (status, handle), "holt_cursor_close": (status, handle),
     "holt_readers": (status, handle, READER_FN, pointer),
     "holt_stats": (status, handle, P(db_stats), size_t),
@@ -305,9 +312,28 @@ class Api(unittest.TestCase):
         self.assertEqual(self.get(b"key"), b"first")
         self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"third"), None))
         self.assertEqual(self.get(b"key"), b"third")
-        expiring = put_options(expires_at_ms=1 << 41)
-        put = holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"v"), expiring)
-        self.assertEqual(put, UNSUPPORTED)
+
+    def test_expiry(self):
+        later, ms = 1 << 50, u64()
+        expiring = put_options(expires_at_ms=later)
+        self.ok(holt.holt_put_with(self.c, None, bytes_(b"key"), bytes_(b"v"), expiring))
+        self.ok(holt.holt_expiry(self.c, None, bytes_(b"key"), ms))
+        self.assertEqual(ms.value, later)
+        cursor = pointer()
+        self.ok(holt.holt_cursor_open(self.c, None, None, cursor))
+        self.assertTrue(holt.holt_cursor_first(cursor))
+        self.assertEqual(holt.holt_cursor_expires_at(cursor), later)
+        self.ok(holt.holt_cursor_close(cursor))
+        self.ok(holt.holt_expire(self.c, None, bytes_(b"key"), 1))
+        self.get(b"key", expected=NOT_FOUND)
+        collection, load = pointer(), pointer()
+        self.ok(holt.holt_collection_create(self.db, b"loaded", None, collection))
+        self.ok(holt.holt_load_begin(collection, None, load))
+        self.ok(holt.holt_load_put_with(load, bytes_(b"key"), bytes_(b"v"), expiring))
+        self.ok(holt.holt_load_commit(load))
+        holt.holt_load_abort(load)
+        self.ok(holt.holt_expiry(collection, None, bytes_(b"key"), ms))
+        self.assertEqual(ms.value, later)
 
     # A value that is present is replaced, and one whose version is the one that was read.
     def test_compare_and_set(self):
@@ -497,6 +523,19 @@ class Api(unittest.TestCase):
         holt.holt_last_cost(cost, c.sizeof(cost))
         self.assertEqual((cost.call, cost.bytes_out, cost.total_ns), (b"holt_get", 5, 0))
 
+    # A conflict is repeated, and another status comes back.
+    def test_transact(self):
+        results = [CONFLICT, OK, EXISTS]
+
+        def write(txn, _):
+            self.put(b"key", b"value", txn)
+            return results.pop(0)
+        limits = transact_options(tries_max=2, deadline_ms=60000)
+        self.ok(holt.holt_transact(self.db, limits, TRANSACT_FN(write), None))
+        self.assertEqual(self.get(b"key"), b"value")
+        self.assertEqual(holt.holt_transact(self.db, None, TRANSACT_FN(write), None), EXISTS)
+        self.assertEqual(results, [])
+
     # What a batch holds comes back through a callback, whose status comes back too.
     def test_a_batch_is_read_back(self):
         seen = []
@@ -569,15 +608,30 @@ class Api(unittest.TestCase):
         self.ok(holt.holt_destroy(self.path))
         self.assertEqual(holt.holt_destroy(self.path), NOT_FOUND)
 
+    # [begin, end): the end is not deleted.
+    def test_delete_range(self):
+        for key in (b"a", b"b", b"c"):
+            self.put(key, key)
+        self.ok(holt.holt_delete_range(self.c, None, bytes_(b"a"), bytes_(b"c")))
+        self.get(b"a", expected=NOT_FOUND)
+        self.get(b"b", expected=NOT_FOUND)
+        self.assertEqual(self.get(b"c"), b"c")
+
     # What this release declares and does not do yet.
     def test_later_calls_are_unsupported(self):
-        self.assertEqual(holt.holt_begin(self.db, None, pointer()), UNSUPPORTED)
-        self.assertEqual(holt.holt_begin(self.db, txn_options(flags=4), pointer()), UNSUPPORTED)
         self.assertEqual(holt.holt_checkpoint(self.db, self.path + b"-copy"), UNSUPPORTED)
-        batch = self.begin(flags=2)
-        self.assertEqual(holt.holt_savepoint(batch, u32()), UNSUPPORTED)
-        self.assertEqual(holt.holt_rollback_to(batch, 0), UNSUPPORTED)
-        holt.holt_rollback(batch)
+
+    # What comes after a savepoint is undone, and what comes before it is committed.
+    def test_savepoints(self):
+        txn, savepoint = self.begin(flags=0), u32()
+        self.put(b"before", b"1", txn)
+        self.ok(holt.holt_savepoint(txn, savepoint))
+        self.put(b"after", b"2", txn)
+        self.ok(holt.holt_rollback_to(txn, savepoint))
+        self.ok(holt.holt_commit(txn))
+        holt.holt_rollback(txn)
+        self.assertEqual(self.get(b"before"), b"1")
+        self.get(b"after", expected=NOT_FOUND)
 
     # NULL in place of a handle is an error, not a crash.
     def test_null_handles(self):

@@ -87,10 +87,10 @@ static void run_toy(toy_fault fault, iso_mode mode, uint64_t seed, sums *s)
  * skew under snapshot isolation, which must be seen, and none where transactions are serializable. */
 static void a_sound_store_is_found_sound_and_shows_write_skew(void **state)
 {
-    enum { ROUNDS = 8 };
+    uint64_t rounds = environment_number("HOLT_TOY_ROUNDS", 8);
     uint64_t seed = test_seed();
     sums snapshot = {0}, serializable = {0}, mixed = {0};
-    for (uint64_t i = 0; i < ROUNDS; i++) {
+    for (uint64_t i = 0; i < rounds; i++) {
         run_toy(TOY_SOUND, ISO_RUN_SNAPSHOT, seed + i, &snapshot);
         run_toy(TOY_SOUND, ISO_RUN_SERIALIZABLE, seed + i, &serializable);
         run_toy(TOY_SOUND, ISO_RUN_MIXED, seed + i, &mixed);
@@ -246,12 +246,6 @@ static void say_sums(const char *what, const sums *s)
                   (unsigned long long)s->allowed[ISO_PHANTOM]);
 }
 
-/* Whether this release has range deletes. */
-static bool has_range_deletes(const holt_store *s)
-{
-    return holt_delete_range(s->collections[0], NULL, holt_str("a"), holt_str("b")) != HOLT_UNSUPPORTED;
-}
-
 /* Round number i: which collections, how many keys, how large values. */
 static iso_plan plan_of(const holt_store *s, iso_mode mode, uint64_t seed, uint64_t i)
 {
@@ -266,8 +260,7 @@ static iso_plan plan_of(const holt_store *s, iso_mode mode, uint64_t seed, uint6
                       .collections = collections == 2 ? 2 : 1,
                       .first_key = (uint32_t)(1 + i) * ROUND_KEYS,
                       .keys = keys[i / 3 % 3],
-                      .value_bytes_max = i % 2 ? 300 : 3000,
-                      .no_range_deletes = !has_range_deletes(s)};
+                      .value_bytes_max = i % 2 ? 300 : 3000};
 }
 
 static void run_holt(db_fixture *f, iso_mode mode, sums *all)

@@ -42,7 +42,7 @@ static holt_status index_add(write_set *w, const operation *o, uint64_t place, u
 /* Decodes the operation at a place in the set. */
 static operation operation_at(const write_set *w, uint64_t place)
 {
-    operation o;
+    operation o = {0}; /* quiet for compilers that do not see that decoding succeeds */
     decoder d = decoder_of(slice_of(w->operations.data + place, w->operations.size - (size_t)place));
     bool whole = operation_decode(&d, &o);
     assert(whole);

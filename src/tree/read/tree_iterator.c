@@ -55,11 +55,19 @@ static holt_status tree_iterator_put_key(tree_iterator *t, uint32_t index, slice
     return HOLT_OK;
 }
 
+static void tree_iterator_show_gaps(tree_iterator *t, uint32_t index)
+{
+    assert(t->from == 0); /* the entry before may be read */
+    t->base.gap_before = block_gap_deleted(&t->levels[0].block, index);
+    t->base.gap_after = block_gap_deleted(&t->levels[0].block, index + 1);
+}
+
 /* Shows an entry that needs more than the fast path: one with a long suffix, with an empty key or with an
- * overflow list, or one after an entry with a large value. */
+ * overflow list, one of a tree with deleted gaps, or one after an entry with a large value. */
 static OUT_OF_LINE void tree_iterator_show_odd(tree_iterator *t, uint32_t index)
 {
     tree_iterator_leave_value(t);
+    if (t->base.gaps) tree_iterator_show_gaps(t, index);
     block_entry e = block_at(&t->levels[0].block, index);
     holt_status rc = tree_iterator_put_key(t, index, e.suffix);
     if (rc != HOLT_OK) {
@@ -69,13 +77,6 @@ static OUT_OF_LINE void tree_iterator_show_odd(tree_iterator *t, uint32_t index)
     t->base.value = e.overflow ? slice_of("", 0) : e.value;
     t->base.value_pending = e.overflow;
     t->overflow = e.value;
-}
-
-static OUT_OF_LINE void tree_iterator_show_gaps(tree_iterator *t, uint32_t index)
-{
-    assert(t->from == 0); /* the entry before may be read */
-    t->base.gap_before = block_gap_deleted(&t->levels[0].block, index);
-    t->base.gap_after = block_gap_deleted(&t->levels[0].block, index + 1);
 }
 
 static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
@@ -88,8 +89,8 @@ static inline void tree_iterator_show(tree_iterator *t, uint32_t index)
     t->base.valid = true;
     t->base.op = e.op;
     t->base.expires_at_ms = e.expires_at_ms;
-    if (t->base.gaps) tree_iterator_show_gaps(t, index);
-    if (e.suffix.size > COPY_AT_ONCE || e.overflow || index == 0 || t->value.capacity > VALUE_KEEP) {
+    if (e.suffix.size > COPY_AT_ONCE || e.overflow || index == 0 || t->value.capacity > VALUE_KEEP ||
+        t->base.gaps) {
         tree_iterator_show_odd(t, index);
         return;
     }

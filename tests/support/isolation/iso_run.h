@@ -67,7 +67,6 @@ typedef struct iso_plan {
     unsigned first_collection, collections;
     uint32_t first_key, keys; /* in each collection; nobody has used them before */
     uint32_t value_bytes_max;
-    bool no_range_deletes; /* the store has none */
 } iso_plan;
 
 /* The history, to be destroyed by the caller. Statuses that must not be go to the verdict. */

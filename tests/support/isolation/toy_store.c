@@ -4,6 +4,7 @@
 #include "support/must.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 typedef struct toy_version {
     uint64_t at; /* number of its commit */
@@ -19,10 +20,12 @@ typedef struct toy_row {
 
 struct toy {
     toy_fault fault;
-    pthread_mutex_t mutex; /* all below */
+    pthread_mutex_t mutex;  /* all below */
+    _Atomic uint32_t calls; /* relaxed: makes some of them slow */
     uint64_t now;
-    uint64_t begun; /* transactions */
-    toy_row *rows;  /* by key */
+    uint64_t begun;                    /* transactions */
+    uint64_t cleared[ISO_COLLECTIONS]; /* when, last; that writes all keys, also those without a row */
+    toy_row *rows;                     /* by key */
     size_t count, capacity;
 };
 
@@ -68,6 +71,14 @@ void toy_destroy(toy *y)
     free(y->rows);
     pthread_mutex_destroy(&y->mutex);
     free(y);
+}
+
+/* Makes some writes and commits take long, before or after they have their effect: then the times of many
+ * calls overlap, and say little about their order. */
+static void linger(toy *y)
+{
+    uint32_t n = atomic_fetch_add_explicit(&y->calls, 1, memory_order_relaxed);
+    if (n % 31 == 5) usleep(700);
 }
 
 /* ---------------------------------------------------------------- rows; the mutex is held */
@@ -236,9 +247,11 @@ static void write_any(toy *y, toy_txn *t, toy_write w)
 static holt_status toy_put(void *ctx, void *txn, const iso_value *value)
 {
     toy *y = (toy *)ctx;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
     write_any(y, (toy_txn *)txn, (toy_write){.present = true, .value = *value});
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return HOLT_OK;
 }
 
@@ -247,12 +260,14 @@ static holt_status toy_insert(void *ctx, void *txn, const iso_value *value)
     toy *y = (toy *)ctx;
     toy_txn *t = (toy_txn *)txn;
     iso_value ignored;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
     bool present = look(y, t, row_of(y, value->key), true, &ignored);
     add_read(t, (toy_span){value->key, value->key + 1, false, present});
     make_room(y, TOY_LATE_CONDITIONS);
     if (!present) write_any(y, t, (toy_write){.present = true, .value = *value});
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return present ? HOLT_EXISTS : HOLT_OK;
 }
 
@@ -260,42 +275,50 @@ static holt_status toy_replace(void *ctx, const iso_value *value)
 {
     toy *y = (toy *)ctx;
     iso_value now;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
     bool good = look(y, NULL, row_of(y, value->key), false, &now) && check_of(&now) == value->check;
     make_room(y, TOY_LATE_CONDITIONS);
     if (good) write_any(y, NULL, (toy_write){.present = true, .value = *value});
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return good ? HOLT_OK : HOLT_CONFLICT;
 }
 
 static holt_status toy_remove_range(void *ctx, void *txn, iso_key begin, iso_key end)
 {
     toy *y = (toy *)ctx;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
     for (iso_key k = begin; k < end; k++)
         write_any(y, (toy_txn *)txn, (toy_write){.by_range = true, .value = {.key = k}});
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return HOLT_OK;
 }
 
 static holt_status toy_clear(void *ctx, unsigned collection)
 {
     toy *y = (toy *)ctx;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
-    if (y->fault != TOY_CLEAR_UNSEEN) y->now++;
+    if (y->fault != TOY_CLEAR_UNSEEN) y->cleared[collection] = ++y->now;
     for (size_t i = 0; i < y->count; i++)
         if (y->rows[i].key >> 32 == collection)
             add_version(y, (toy_version){.at = y->now, .value = {.key = y->rows[i].key}});
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return HOLT_OK;
 }
 
 static holt_status toy_remove(void *ctx, void *txn, iso_key key)
 {
     toy *y = (toy *)ctx;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
     write_any(y, (toy_txn *)txn, (toy_write){.present = false, .value = {.key = key}});
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return HOLT_OK;
 }
 
@@ -319,6 +342,7 @@ static holt_status toy_begin(void *ctx, uint32_t flags, void **out)
 static bool has_changed(toy_txn *t, iso_key begin, iso_key end)
 {
     toy *y = t->toy;
+    if (y->cleared[begin >> 32] > snapshot_of(t, begin)) return true;
     for (size_t i = first_row_from(y, begin); i < y->count && y->rows[i].key < end; i++) {
         const toy_row *row = &y->rows[i];
         if (row->count && row->versions[row->count - 1].at > snapshot_of(t, row->key)) return true;
@@ -367,6 +391,7 @@ static holt_status toy_commit(void *txn)
 {
     toy_txn *t = (toy_txn *)txn;
     toy *y = t->toy;
+    linger(y);
     pthread_mutex_lock(&y->mutex);
     bool good = !conflicts(t);
     if (!good && y->fault == TOY_HALF_FAILED && t->count) {
@@ -376,6 +401,7 @@ static holt_status toy_commit(void *txn)
     if (good && y->fault != TOY_IN_PLACE) install(t);
     t->ended = true;
     pthread_mutex_unlock(&y->mutex);
+    linger(y);
     return good ? HOLT_OK : HOLT_CONFLICT;
 }
 
