@@ -698,6 +698,36 @@ HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
  *   HOLT_CLOSED     the transaction has ended */
 HOLT_API holt_status holt_rollback_to(holt_txn *t, uint32_t id);
 
+/* What holt_transact runs: reads and writes in the transaction, and returns HOLT_OK to have it committed. It
+ * must not commit the transaction or roll it back. It may be called several times, so it must not change
+ * anything else that a repetition would change again. ctx: as given to holt_transact. */
+typedef holt_status (*holt_transact_fn)(holt_txn *t, void *ctx);
+
+typedef struct holt_transact_options {
+    holt_txn_options txn; /* of each try */
+    uint32_t tries_max;   /* 0 = 100 */
+    uint32_t reserved32;
+    uint64_t deadline_ms; /* no try but the first begins later than this after the call, in milliseconds; a
+                             try that has begun is completed. 0 = no deadline */
+    uint64_t reserved[8];
+} holt_transact_options;
+
+/* Runs fn in a transaction and commits that. If it conflicts, begins another one and calls fn again, after a
+ * short pause of random length, which grows with the number of tries (at most 20 ms). o NULL = defaults.
+ *
+ *     static holt_status move(holt_txn *t, void *ctx) { ... holt_get(c, t, ...); holt_put(c, t, ...); ... }
+ *     rc = holt_transact(db, NULL, move, &ctx);
+ *
+ * A conflict is HOLT_CONFLICT from the commit or from fn, or HOLT_BUSY from fn if the transaction has lost
+ * its snapshot. After any other status of fn the transaction is rolled back, and the status is returned, with
+ * the message that fn has left. Cursors that fn opens on the transaction must be closed by the program, in fn
+ * or later.
+ *   HOLT_CONFLICT  after tries_max tries, or at the deadline; nothing was applied. The message says how many
+ *                  tries there were, and what the last one conflicted with
+ *   HOLT_INVALID   fn has committed the transaction or rolled it back; what it has committed remains
+ * Other errors as for holt_begin and holt_commit. After HOLT_IO from the commit there is no other try. */
+HOLT_API holt_status holt_transact(holt *db, const holt_transact_options *o, holt_transact_fn fn, void *ctx);
+
 /* ---------------------------------------------------------------- bulk loads
  *
  * The fastest way to fill an empty collection: entries in ascending order of their keys become its tree. They

@@ -11,8 +11,8 @@
  * deleted later. So one search finds what covers a key, and many overlapping range deletes leave few
  * boundaries.
  *
- * Cost         A range delete takes O(log n) time and memory, n being the boundaries of the tree: about 500
- *              bytes and the two keys. Finding an older tree takes O(log n) steps, n being the newer ones:
+ * Cost         A range delete takes O(log n) time and memory, n being the boundaries of the tree: about
+ *              1,000 bytes in all. Finding an older tree takes O(log n) steps, n being the newer ones:
  *              each tree has a pointer to the one before it and one that leads further back (E. W. Myers, An
  *              applicative random-access stack, 1983).
  * Concurrency  one writer, any number of readers, which take no locks: all they can reach is constant but the

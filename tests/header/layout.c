@@ -59,6 +59,12 @@ int main(void)
     FIELD(holt_txn_options, durability);
     FIELD(holt_txn_options, label);
     FIELD(holt_txn_options, reserved);
+    SIZE(holt_transact_options);
+    FIELD(holt_transact_options, txn);
+    FIELD(holt_transact_options, tries_max);
+    FIELD(holt_transact_options, reserved32);
+    FIELD(holt_transact_options, deadline_ms);
+    FIELD(holt_transact_options, reserved);
     SIZE(holt_load_options);
     FIELD(holt_load_options, flags);
     FIELD(holt_load_options, reserved32);

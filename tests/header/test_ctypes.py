@@ -47,6 +47,8 @@ put_options = structure("holt_put_options", (u64, "expires_at_ms"), (u32, "flags
                         (u64 * 7, "reserved"))
 txn_options = structure("holt_txn_options", (u32, "flags durability"), (c.c_char_p, "label"),
                         (u64 * 7, "reserved"))
+transact_options = structure("holt_transact_options", (txn_options, "txn"), (u32, "tries_max reserved32"),
+                             (u64, "deadline_ms"), (u64 * 8, "reserved"))
 load_options = structure("holt_load_options", (u32, "flags reserved32"), (u64 * 8, "reserved"))
 cursor_options = structure("holt_cursor_options", (slice_, "lower upper prefix"), (u32, "flags reserved32"),
                            (c.c_char_p, "label"), (u64 * 7, "reserved"))
@@ -73,7 +75,8 @@ reader_ = structure("holt_reader", (u32, "kind revoked"), (u64, "age_ms pinned_b
                     (c.c_char * 64, "label"))
 READER_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(reader_))
 BATCH_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(batch_entry))
-STRUCTURES = [batch_entry, reader_, slice_, error, value_, options, collection_options, put_options,
+TRANSACT_FN = c.CFUNCTYPE(c.c_int, pointer, pointer)
+STRUCTURES = [batch_entry, transact_options, reader_, slice_, error, value_, options, collection_options, put_options,
               txn_options, load_options, cursor_options, db_stats, cost_, collection_info, verify_options,
               verify_report]
 
@@ -109,6 +112,7 @@ SIGNATURES = {
     "holt_batch_iterate": (status, handle, BATCH_FN, pointer), "holt_batch_clear": (status, handle),
     "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
     "holt_rollback_to": (status, handle, u32),
+    "holt_transact": (status, handle, P(transact_options), TRANSACT_FN, pointer),
     "holt_load_begin": (status, handle, P(load_options), out),
     "holt_load_put_with": (status, handle, slice_, slice_, P(put_options)),
     "holt_load_put": (status, handle, slice_, slice_), "holt_load_commit": (status, handle),
@@ -518,6 +522,19 @@ class Api(unittest.TestCase):
         cost = cost_()
         holt.holt_last_cost(cost, c.sizeof(cost))
         self.assertEqual((cost.call, cost.bytes_out, cost.total_ns), (b"holt_get", 5, 0))
+
+    # A conflict is repeated, and another status comes back.
+    def test_transact(self):
+        results = [CONFLICT, OK, EXISTS]
+
+        def write(txn, _):
+            self.put(b"key", b"value", txn)
+            return results.pop(0)
+        limits = transact_options(tries_max=2, deadline_ms=60000)
+        self.ok(holt.holt_transact(self.db, limits, TRANSACT_FN(write), None))
+        self.assertEqual(self.get(b"key"), b"value")
+        self.assertEqual(holt.holt_transact(self.db, None, TRANSACT_FN(write), None), EXISTS)
+        self.assertEqual(results, [])
 
     # What a batch holds comes back through a callback, whose status comes back too.
     def test_a_batch_is_read_back(self):

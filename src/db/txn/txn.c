@@ -233,10 +233,13 @@ void holt_rollback(holt_txn *t)
     if (!t) return;
     status_begin_release();
     if (!handle_enter(&t->handle)) { /* it holds nothing of the database, which may have been closed */
-        if (handle_await_closed(&t->handle)) txn_unref(t);
+        if (!handle_await_closed(&t->handle)) return;
+        t->released = true;
+        txn_unref(t);
         return;
     }
     if (db_check(t->db) != HOLT_OK) return; /* a forked child leaves the parent's memory alone */
+    t->released = true;
     end(t, HOLT_OK);
     handle_leave(&t->handle); /* its cursors will find it closed */
     txn_unref(t);

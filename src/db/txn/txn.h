@@ -33,6 +33,7 @@ struct holt_txn {
     uint32_t flags, durability;
     uint64_t begun_ns;
     bool ended;         /* by its owner, not by a forced close */
+    bool released;      /* by holt_rollback, while the memory has other users */
     snapshot snapshot;  /* of all but blind ones */
     commit_basis basis; /* of read-write ones */
     write_set writes;

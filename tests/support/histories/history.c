@@ -75,8 +75,9 @@ static const struct step_kind {
     {history_txn_savepoint, 2, 1},
     {history_txn_rollback_to, 1, 1},
     {history_txn_end, 3, 3},
+    {history_transact, 2, 2},
 };
-enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds, TXN_STEP_KINDS = 9 /* the last ones */ };
+enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds, TXN_STEP_KINDS = 10 /* the last ones */ };
 
 /* ---------------------------------------------------------------- the trail */
 

@@ -150,6 +150,9 @@ bool history_compact(history *h);
 bool history_sync(history *h);
 void history_batch_abandon(batch *b);
 
+/* history_transact.c */
+bool history_transact(history *h);
+
 /* history_txn.c */
 bool history_txn_begin(history *h);
 bool history_txn_write(history *h);

@@ -111,30 +111,29 @@ holt_status stress_txn_commit(const stress_txn *s)
 
 /* ---------------------------------------------------------------- sums */
 
-static holt_status try_to_add(holt *db, holt_collection *c, holt_slice key, int64_t delta, uint32_t flags,
-                              int64_t *sum)
+typedef struct addition {
+    holt_collection *c;
+    holt_slice key;
+    int64_t delta, *sum;
+} addition;
+
+static holt_status add(holt_txn *t, void *ctx)
 {
-    holt_txn_options o = {.flags = flags};
+    const addition *a = ctx;
     char digits[DIGITS_BYTES] = "";
     size_t size = 0;
-    holt_txn *t = NULL;
-    holt_status rc = holt_begin(db, &o, &t);
-    if (rc == HOLT_OK) rc = holt_get_into(c, t, key, digits, sizeof digits - 1, &size);
-    if (rc == HOLT_OK || rc == HOLT_NOT_FOUND) {
-        *sum = strtoll(digits, NULL, 10) + delta;
-        snprintf(digits, sizeof digits, "%lld", (long long)*sum);
-        rc = holt_put(c, t, key, holt_str(digits));
-    }
-    if (rc == HOLT_OK) rc = holt_commit(t);
-    holt_rollback(t);
-    return rc;
+    holt_status rc = holt_get_into(a->c, t, a->key, digits, sizeof digits - 1, &size);
+    if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return rc;
+    *a->sum = strtoll(digits, NULL, 10) + a->delta;
+    snprintf(digits, sizeof digits, "%lld", (long long)*a->sum);
+    return holt_put(a->c, t, a->key, holt_str(digits));
 }
 
 holt_status stress_txn_add(holt *db, holt_collection *c, holt_slice key, int64_t delta, uint32_t flags,
                            int64_t *sum)
 {
-    holt_status rc = HOLT_CONFLICT;
-    for (int i = 0; i < TRIES && rc == HOLT_CONFLICT; i++)
-        rc = try_to_add(db, c, key, delta, flags, sum);
+    holt_transact_options o = {.txn = {.flags = flags}, .tries_max = TRIES};
+    addition a = {c, key, delta, sum};
+    holt_status rc = holt_transact(db, &o, add, &a);
     return rc == HOLT_CONFLICT ? HOLT_BUSY : rc;
 }
