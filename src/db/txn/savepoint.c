@@ -27,8 +27,9 @@ static holt_status add_savepoint(holt_txn *t, uint32_t *id)
     if (!mem_grow((void **)&t->savepoints, &t->savepoint_capacity, t->savepoint_count + 1,
                   sizeof *t->savepoints))
         return status_no_memory(sizeof *t->savepoints);
-    /* Relaxed: nothing but distinct numbers is needed. */
-    *id = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    do { /* Relaxed: nothing but distinct numbers is needed. */
+        *id = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    } while (*id == 0);
     t->savepoints[t->savepoint_count++] = (savepoint){*id, write_set_mark_of(&t->writes)};
     return HOLT_OK;
 }
