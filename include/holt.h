@@ -36,10 +36,11 @@
  *              that it does not know.
  * Limits       Keys: 0 to 65,535 bytes, with either kind and any block_bytes. Values: at most 1 GiB and at
  *              most memory_bytes / 4. Transactions: keys and values written, with HOLT_TXN_SERIALIZABLE
- *              also keys read, together at most 2 GiB and at most memory_bytes / 4. Beyond a limit, a call returns HOLT_TOO_LARGE and writes nothing.
- *              The key limit exists because the length of the prefix that all keys of a block share is stored
- *              in 16 bits. Keys of several KiB work, but are slow: an inner block holds at least four keys,
- *              and blocks that exceed 64 KiB for this reason are never cached.
+ *              also keys read, together at most 2 GiB and at most memory_bytes / 4. Beyond a limit, a call
+ *              returns HOLT_TOO_LARGE and writes nothing. The key limit exists because the length of the
+ *              prefix that all keys of a block share is stored in 16 bits. Keys of several KiB work, but are
+ *              slow: an inner block holds at least four keys, and blocks that exceed 64 KiB for this reason
+ *              are never cached.
  *
  * Calls and values marked (later) are declared so that programs can be written against them; this release
  * returns HOLT_UNSUPPORTED for them.
@@ -511,8 +512,8 @@ HOLT_API holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice k
 /* Adds delta to a number, and puts the sum. The value of the key is the number in decimal digits, such as
  * "-12", without a plus sign, leading zeros or blanks, and between INT64_MIN and INT64_MAX; a key without a
  * value counts as 0. *result (may be NULL) receives the sum after HOLT_OK, and is left alone otherwise.
- * The number keeps its expiry, if it has one. Reading and writing are one step in commit order: when several threads add to one key, nothing is lost, and
- * no call fails or has to be repeated because of the others.
+ * The number keeps its expiry, if it has one. Reading and writing are one step in commit order: when several
+ * threads add to one key, nothing is lost, and no call fails or has to be repeated because of the others.
  *   HOLT_INVALID    the value is not such a number, the sum exceeds 64 bits, or the transaction is blind;
  *                   nothing was changed
  * Other errors as for holt_put. The key is looked up, which may read from disk: HOLT_CORRUPT is possible. */
@@ -565,10 +566,11 @@ HOLT_API holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key
 HOLT_API holt_status holt_delete(holt_collection *c, holt_txn *t, holt_slice key);
 
 /* Deletes all keys in [begin, end), in one operation: the cost does not depend on how many there are, and the
- * keys need not be known. {NULL, 0} as begin is the first key, as end it is behind the last. Nothing is deleted
- * if the two are equal. Within a transaction, what is written to the range later is kept. Snapshots and cursors
- * taken before continue to see the keys; their disk space is freed as the range is flushed and, with HOLT_LSM,
- * merged. Errors as for holt_put; on a full disk range deletes are still accepted, like deletes.
+ * keys need not be known. {NULL, 0} as begin is the first key, as end it is behind the last. Nothing is
+ * deleted if the two are equal. Within a transaction, what is written to the range later is kept. Snapshots
+ * and cursors taken before continue to see the keys; their disk space is freed as the range is flushed and,
+ * with HOLT_LSM, merged. Errors as for holt_put; on a full disk range deletes are still accepted, like
+ * deletes.
  *   HOLT_INVALID    begin is above end, or a bound is NULL with a nonzero size; or both bounds are open: use
  *                   holt_collection_clear, which frees the disk space at once
  *   HOLT_TOO_LARGE  a bound exceeds the limit of a key, or the transaction its limit */
@@ -663,8 +665,8 @@ typedef struct holt_batch_entry {
     holt_collection *collection; /* borrowed: do not close it; the same handle that the program opened */
     holt_slice key, value;       /* borrowed. value: never NULL for HOLT_BATCH_PUT, else {NULL, 0} */
     uint64_t expires_at_ms;      /* in milliseconds since 1970 UTC; 0 = never */
-    holt_slice end;              /* HOLT_BATCH_DELETE_RANGE deletes [key, end), where key is empty if the range
-                                    has no beginning, and end is {NULL, 0} if it has no end; borrowed */
+    holt_slice end;              /* HOLT_BATCH_DELETE_RANGE deletes [key, end), where key is empty if the
+                                    range has no beginning, and end is {NULL, 0} if it has no end; borrowed */
 } holt_batch_entry;
 
 /* Receives one operation and returns HOLT_OK to continue. The entry is valid until the function returns; its
@@ -690,8 +692,8 @@ HOLT_API holt_status holt_batch_clear(holt_txn *t);
 HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
 
 /* Undoes what the transaction wrote after the savepoint `id`, and removes the savepoints made after it. `id`
- * remains: the transaction can return to it again. What was read in between still counts as read. Cursors stay
- * where they are, and no longer see what was undone.
+ * remains: the transaction can return to it again. What was read in between still counts as read. Cursors
+ * stay where they are, and no longer see what was undone.
  *   HOLT_INVALID    the transaction has no such savepoint: it was removed, or belongs to another transaction;
  *                   or the call comes from holt_batch_iterate on the same transaction
  *   HOLT_READ_ONLY  the transaction is a snapshot
@@ -807,8 +809,8 @@ typedef struct holt_cursor_options {
 /* Opens a cursor, which is not positioned at first. o NULL = defaults; the bounds are copied. If t is NULL,
  * the cursor has a snapshot of its own. In a read-write transaction it also shows what the transaction has
  * written, in each move as of that move: the program may put and delete while the cursor is open, including
- * the entry that it is on. What it shows changes with its next move only. After HOLT_OK, *cursor belongs to the caller, who must release it
- * with holt_cursor_close; after any other status it is NULL.
+ * the entry that it is on. What it shows changes with its next move only. After HOLT_OK, *cursor belongs to
+ * the caller, who must release it with holt_cursor_close; after any other status it is NULL.
  *   HOLT_INVALID  the transaction is blind, or of another database; a bound is NULL with a nonzero size; or
  *                 the label is too long or not valid
  *   HOLT_BUSY     the transaction's snapshot was revoked */

@@ -8,16 +8,17 @@
  * borrowed until its next move.
  *
  * Deleted ranges  A range delete hides what older sources have in a range of keys. A source shows it as gaps:
- *              between two neighbouring entries of the source, before its first and after its last, everything
- *              older is either deleted or left alone. gap_before and gap_after say which of the two holds for
- *              the gaps on both sides of the current entry. Where a deleted gap begins or ends at a key of
- *              which the source has no version, an ENTRY_BOUNDARY stands; where it begins with a deleted key,
- *              a tombstone does. A range [begin, end) is thus a tombstone or a put at begin with gap_after,
- *              and any entry at end without. Entries inside of a deleted gap are newer than the range delete.
- *              A move that passes the last entry sets gap_before to the gap between that entry and the end of
- *              the source (backwards: gap_after to the gap between the beginning of the source and its first
- *              entry). What no source below shares, the oldest source of all and a finished merge, has
- *              no deleted gaps. Sources without range deletes have `gaps` false and both flags false, always.
+ *              between two neighbouring entries of the source, before its first and after its last,
+ *              everything older is either deleted or left alone. gap_before and gap_after say which of the
+ *              two holds for the gaps on both sides of the current entry. Where a deleted gap begins or ends
+ *              at a key of which the source has no version, an ENTRY_BOUNDARY stands; where it begins with a
+ *              deleted key, a tombstone does. A range [begin, end) is thus a tombstone or a put at begin with
+ *              gap_after, and any entry at end without. Entries inside of a deleted gap are newer than the
+ *              range delete. A move that passes the last entry sets gap_before to the gap between that entry
+ *              and the end of the source (backwards: gap_after to the gap between the beginning of the source
+ *              and its first entry). What no source below shares, the oldest source of all and a finished
+ *              merge, has no deleted gaps. Sources without range deletes have `gaps` false and both flags
+ *              false, always.
  *
  * Concurrency  one thread at a time.
  */
@@ -29,12 +30,12 @@
 /* What an entry does to its key. The numbers are on disk (log, blocks): docs/FORMAT.md. */
 typedef enum entry_op {
     ENTRY_PUT = 1,
-    ENTRY_DELETE = 2,   /* a tombstone */
+    ENTRY_DELETE = 2,    /* a tombstone */
     ENTRY_PUT_UNTIL = 3, /* a put with an expiry, milliseconds since 1970 */
     ENTRY_BOUNDARY = 4,  /* no version of the key: here begins or ends a deleted gap */
-    ENTRY_DELETE_RANGE = 5 /* of the keys from this one up to, but not including, the value, or to the last key
-                              if the value is empty. In the log and on the way into a memtable only: iterators
-                              show deleted gaps instead */
+    ENTRY_DELETE_RANGE = 5 /* of the keys from this one up to, but not including, the value, or to the last
+                              key if the value is empty. In the log and on the way into a memtable only:
+                              iterators show deleted gaps instead */
 } entry_op;
 
 /* Whether an entry has no value: a tombstone or a boundary. */

@@ -1,16 +1,16 @@
 /* clock.h -- the time by which entries expire.
  *
- * It is the time of the wall clock, except that it never goes back: if that clock is set back, the time stands
- * still until the clock has caught up. So what has expired for one reader has expired for all later ones, and
- * a flush or compaction may drop it. A clock that is set forward makes entries expire early, and setting it
- * back again does not bring them back.
+ * It is the time of the wall clock, except that it never goes back: if that clock is set back, the time
+ * stands still until the clock has caught up. So what has expired for one reader has expired for all later
+ * ones, and a flush or compaction may drop it. A clock that is set forward makes entries expire early, and
+ * setting it back again does not bring them back.
  *
  * Across reopens   Every manifest record has the time at which it was written, and so has every put with an
  *                  expiry in the log. A database that is opened again begins no earlier than the latest time
  *                  that it finds there.
- * Readers          A snapshot notes the (coarse) time when it is taken, after it has got its version: what the
- *                  version lacks because it had expired has then expired for the snapshot too. A get without
- *                  a snapshot reads the clock only if it has found an entry with an expiry.
+ * Readers          A snapshot notes the (coarse) time when it is taken, after it has got its version: what
+ *                  the version lacks because it had expired has then expired for the snapshot too. A get
+ *                  without a snapshot reads the clock only if it has found an entry with an expiry.
  * Concurrency      any thread
  */
 #ifndef HOLT_DB_CLOCK_H

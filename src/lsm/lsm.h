@@ -71,7 +71,8 @@ bool        lsm_tree_has(const lsm_tree *t, const lsm_run *run);
 
 /* ---------------------------------------------------------------- reading */
 
-/* The newest entry of the key; a tombstone is TREE_FOUND, and so is a deleted gap that has the key. Inside an epoch section; touches memory only. */
+/* The newest entry of the key; a tombstone is TREE_FOUND, and so is a deleted gap that has the key. Inside an
+ * epoch section; touches memory only. */
 tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
 /* The same, but reads what is not cached. Outside sections. */
 tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,

@@ -35,8 +35,8 @@ static inline uint64_t memmap_entries(const memmap *m)
     return atomic_load_explicit(&m->entries, memory_order_relaxed); /* a statistic */
 }
 
-/* The largest seqno of a version ever inserted. Relaxed: a thread that knows a seqno to be published sees what
- * was inserted before that. */
+/* The largest seqno of a version ever inserted. Relaxed: a thread that knows a seqno to be published sees
+ * what was inserted before that. */
 static inline uint64_t memmap_newest(const memmap *m)
 {
     return atomic_load_explicit(&m->newest, memory_order_relaxed);

@@ -85,9 +85,9 @@ uint64_t memtable_collection_entries(memtable *m, uint32_t collection);
  * shows the newest version of each key, tombstones included, if its seqno is above `after`, which hides what
  * a clear of the collection at that seqno has removed (0: show all). It hides range deletes in the same way;
  * those that it shows are deleted gaps (base/iterator.h, Deleted ranges). Keys outside [lower, upper)
- * ({NULL, 0}: open) are neither shown nor read; the bounds' bytes are borrowed for the lifetime of the iterator. The
- * iterator holds no reference: the caller must keep the memtable. It copies the slots of its current leaf, so
- * it never blocks the writer; keys and values remain valid while the memtable is held. */
+ * ({NULL, 0}: open) are neither shown nor read; the bounds' bytes are borrowed for the lifetime of the
+ * iterator. The iterator holds no reference: the caller must keep the memtable. It copies the slots of its
+ * current leaf, so it never blocks the writer; keys and values remain valid while the memtable is held. */
 typedef struct memtable_iterator_options {
     uint64_t seqno, after;
     slice lower, upper;

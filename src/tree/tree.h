@@ -139,9 +139,9 @@ holt_status tree_descent_read(const tree_descent *d, tree_buffer *buffer);
 bool tree_descent_step_read(tree_descent *d, slice key, const tree_buffer *buffer, tree_entry *out,
                             tree_result *result);
 
-/* Sorts searches that are TREE_NOT_CACHED by the place of the piece that is next, so that those which wait for
- * the same one are neighbours, and has the system read all pieces but the first, which the caller is about to
- * read, at once. */
+/* Sorts searches that are TREE_NOT_CACHED by the place of the piece that is next, so that those which wait
+ * for the same one are neighbours, and has the system read all pieces but the first, which the caller is
+ * about to read, at once. */
 void tree_searches_request(batch_search **searches, size_t count);
 /* Whether two searches wait for the same piece. */
 bool tree_searches_same(const batch_search *a, const batch_search *b);

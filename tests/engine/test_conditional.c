@@ -1,8 +1,8 @@
 /* test_conditional.c -- HOLT_PUT_IF_..., versions and holt_add, on collections of both kinds.
  *
- * One thread: what each call returns and leaves behind, with the value in the memtable, in the tree, and after a
- * reopen. Many threads: what must hold whoever is ahead; they are held in the commit queue where an order
- * matters.
+ * One thread: what each call returns and leaves behind, with the value in the memtable, in the tree, and
+ * after a reopen. Many threads: what must hold whoever is ahead; they are held in the commit queue where an
+ * order matters.
  */
 #include "db/commit/commit.h"
 #include "db/db.h"
@@ -599,8 +599,8 @@ static int64_t number_at(holt_collection *c, const char *key)
     return n;
 }
 
-/* In a cleared collection each count begins with 1 and leaves out nothing: no sum is returned more often than the
- * one below it, and 1 no more often than there were beginnings. */
+/* In a cleared collection each count begins with 1 and leaves out nothing: no sum is returned more often than
+ * the one below it, and 1 no more often than there were beginnings. */
 static void expect_counts(const crowd *w, unsigned k)
 {
     uint64_t all = 0;

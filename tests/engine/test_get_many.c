@@ -359,8 +359,8 @@ static void damage(db_fixture *f, const char *value)
     assert_true(copies > 0);
 }
 
-/* One damaged leaf, and one damaged overflow piece: the keys in other blocks are found, in whatever order they
- * are read, and the first that failed gives the call its status and its message. */
+/* One damaged leaf, and one damaged overflow piece: the keys in other blocks are found, in whatever order
+ * they are read, and the first that failed gives the call its status and its message. */
 static void keys_of_a_damaged_block_fail_alone(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

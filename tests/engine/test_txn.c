@@ -1,4 +1,5 @@
-/* test_txn.c -- read-write transactions: own writes, conflicts, and what may happen to a collection meanwhile. */
+/* test_txn.c -- read-write transactions: own writes, conflicts, and what may happen to a collection
+ * meanwhile. */
 #include "db/db.h"
 #include "db/txn/txn.h"
 #include "os/sim/sim.h"
@@ -380,7 +381,8 @@ static void a_collection_created_after_the_beginning_takes_writes(void **state)
 
 /* ---------------------------------------------------------------- limits */
 
-/* A transaction open for longer than memory reaches back: its reads and its commit fail, and never wrongly. */
+/* A transaction open for longer than memory reaches back: its reads and its commit fail, and never
+ * wrongly. */
 static void a_transaction_that_is_too_old_conflicts(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

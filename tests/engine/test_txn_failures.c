@@ -1,5 +1,5 @@
-/* test_txn_failures.c -- a read-write transaction in which a call fails goes on as if that had not been made: for
- * want of memory at every allocation, and on a full disk at the commit.
+/* test_txn_failures.c -- a read-write transaction in which a call fails goes on as if that had not been made:
+ * for want of memory at every allocation, and on a full disk at the commit.
  */
 #include "base/memory.h"
 #include "os/sim/sim.h"

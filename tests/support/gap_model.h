@@ -2,7 +2,8 @@
  *
  * A source is the outcome of a random history of puts, deletes and range deletes over GAP_KEYS numbered keys.
  * What it says of a key is nothing, deleted, or a put; what it says of the stretch between two neighbouring
- * numbers is whether it is deleted. A newer source over an older one is the newer one where it says something.
+ * numbers is whether it is deleted. A newer source over an older one is the newer one where it says
+ * something.
  *
  * As a list of entries with gaps a source has one form that says all with the fewest entries, and others with
  * tombstones inside of deleted gaps; gap_list_make() makes any of these.

@@ -1,5 +1,5 @@
-/* txn_fixture.h -- for tests of read-write transactions on both kinds of tree: a simulated database that has the
- * collections "lsm" and "btree" besides "default".
+/* txn_fixture.h -- for tests of read-write transactions on both kinds of tree: a simulated database that has
+ * the collections "lsm" and "btree" besides "default".
  */
 #ifndef HOLT_TESTS_TXN_FIXTURE_H
 #define HOLT_TESTS_TXN_FIXTURE_H

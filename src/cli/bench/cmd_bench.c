@@ -14,7 +14,7 @@
 #include "terminal/output.h"
 
 #define BENCHMARKS_DEFAULT                                                                                   \
-    "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmany,readmissing,readsnapshot,snapshots,readseq,"  \
+    "fillseq,fillbatch,fillrandom,overwrite,readrandom,readmany,readmissing,readsnapshot,snapshots,readseq," \
     "readreverse,seekrandom,readwhilewriting,mixed,deleterandom,fillsync"
 
 enum {

@@ -1,5 +1,5 @@
-/* cmd_put.c -- holt put: the value comes from the command line or from standard input. holt expire: the time at
- * which the value of a key expires. */
+/* cmd_put.c -- holt put: the value comes from the command line or from standard input. holt expire: the time
+ * at which the value of a key expires. */
 #include "commands/commands.h"
 
 #include <errno.h>

@@ -35,7 +35,8 @@ void loader_init(loader *l, holt *db, uint64_t batch_entries, loader_mode mode);
 /* Must be called before the collection changes: commits what is pending, unless one batch is for all. */
 holt_status loader_leave_collection(loader *l);
 
-/* Adds an entry; expires_at_ms 0: it does not expire. After an error the batch can still be committed; the entry is not in it. */
+/* Adds an entry; expires_at_ms 0: it does not expire. After an error the batch can still be committed; the
+ * entry is not in it. */
 holt_status loader_add(loader *l, holt_slice key, holt_slice value, uint64_t expires_at_ms);
 
 /* Commits the pending entries. */

@@ -9,10 +9,10 @@
  *
  * KEY, VALUE and NAME are written with the escapes of text.h. No escape begins with \c, \e or \u, so the
  * lines with a special meaning cannot be mistaken for entries. \until is an entry that expires, at MS
- * milliseconds since 1970 UTC; releases that know no expiry refuse it as a wrong escape. Entries belong to the collection named last. The
- * attributes after its name say how to create it if it does not exist; all of them are optional.
- * filter_bits=none, and 0 in older dumps, means no filter. COUNT is the number of entries in the whole dump:
- * a dump without the \end line, or with another count, was truncated.
+ * milliseconds since 1970 UTC; releases that know no expiry refuse it as a wrong escape. Entries belong to
+ * the collection named last. The attributes after its name say how to create it if it does not exist; all of
+ * them are optional. filter_bits=none, and 0 in older dumps, means no filter. COUNT is the number of entries
+ * in the whole dump: a dump without the \end line, or with another count, was truncated.
  *
  * A carriage return in a key or value is escaped, so one at the end of a line belongs to the line end: a dump
  * that a mail program or an editor has converted to CRLF reads the same.

@@ -5,8 +5,8 @@
  *     {"key":"session","value":"17","expires_at_ms":1800000000000}
  *
  * Key and value are strings, or objects with the single member "base64" for bytes that are not UTF-8.
- * "expires_at_ms", in milliseconds since 1970, is a number that may be left out. Nothing else is allowed on the
- * line: no other member, no other type, nothing after the object. Lines of white space are skipped.
+ * "expires_at_ms", in milliseconds since 1970, is a number that may be left out. Nothing else is allowed on
+ * the line: no other member, no other type, nothing after the object. Lines of white space are skipped.
  *
  * json-c does the parsing, but it accepts what RFC 8259 forbids or leaves open, and some of that would lose
  * bytes: duplicate members (it keeps the last), zero characters in names (it cuts the name there), lone

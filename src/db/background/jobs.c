@@ -18,8 +18,8 @@ static const uint64_t RETRY_NS = (uint64_t)1000 * 1000000, FULL_NS = (uint64_t)1
 
 /* ---------------------------------------------------------------- prepare */
 
-/* Prepares the next log segment, then the ballast. No segment is prepared while the log is calm, unless one that
- * was needed could not be made, or while the disk is full: then rotations make small ones. */
+/* Prepares the next log segment, then the ballast. No segment is prepared while the log is calm, unless one
+ * that was needed could not be made, or while the disk is full: then rotations make small ones. */
 static uint64_t prepare_job_step(void *ctx)
 {
     holt *db = ctx;

@@ -57,8 +57,8 @@ typedef struct write_condition {
 uint64_t value_version(slice value);
 
 /* Makes the operation that the condition says, where it says one: a put of the sum, which is written to
- * `digits` and keeps the number's expiry; or a put of the operation's value with the new expiry, or a delete if
- * that has passed. */
+ * `digits` and keeps the number's expiry; or a put of the operation's value with the new expiry, or a delete
+ * if that has passed. */
 void condition_apply(holt *db, const write_condition *c, char digits[NUMBER_BYTES_MAX], operation *out);
 
 /* Checks the condition against the value of the key; NULL: it has none, or it has expired. Of the value,

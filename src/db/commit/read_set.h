@@ -1,7 +1,8 @@
 /* read_set.h -- what a HOLT_TXN_SERIALIZABLE transaction has read: keys, and ranges of keys.
  *
- * If nothing in it has been written by others since the transaction began, the transaction could have run as a
- * whole at the moment of its commit. That a key or a range was found empty counts as much as what was found.
+ * If nothing in it has been written by others since the transaction began, the transaction could have run as
+ * a whole at the moment of its commit. That a key or a range was found empty counts as much as what was
+ * found.
  *
  * Keys are kept like writes (write_set.h), each once. A range belongs to a cursor, which extends it while it
  * moves from key to key, and begins another one when it is positioned somewhere else.
@@ -32,8 +33,8 @@ void     read_set_deinit(read_set *r);
 uint64_t read_set_bytes(const read_set *r);
 
 holt_status read_set_add_key(read_set *r, holt_collection *c, slice key);
-/* Begins a range, which belongs to the set: [lower, upper) or [lower, upper], where {NULL, 0} is an open bound.
- * After a failure, here and below, a range may be larger than what was read, never smaller. */
+/* Begins a range, which belongs to the set: [lower, upper) or [lower, upper], where {NULL, 0} is an open
+ * bound. After a failure, here and below, a range may be larger than what was read, never smaller. */
 holt_status read_set_add_range(read_set *r, holt_collection *c, const memtable_range *bounds,
                                read_range **out);
 /* Extend the range to the bound, unless it reaches that far. */

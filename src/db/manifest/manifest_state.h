@@ -25,10 +25,10 @@
  *    11  garbage       root: a B+tree that no collection has any more, whose pages are still in use
  *    12  reclaimed     v offset of a garbage root: its pages are free
  *    13  run with gaps like run, but each file range ends with v number of its deleted gaps
- *    14  expiry        v collection id, v newest seqno of a run (0: of a load, and for a B+tree), and for each
- *                      file range of the run, or for the B+tree: v entries with an expiry, v earliest and v
- *                      latest expiry (ms since 1970). Follows the item of the run or root; without it there
- *                      are no such entries, as far as is known
+ *    14  expiry        v collection id, v newest seqno of a run (0: of a load, and for a B+tree), and for
+ *                      each file range of the run, or for the B+tree: v entries with an expiry, v earliest
+ *                      and v latest expiry (ms since 1970). Follows the item of the run or root; without it
+ *                      there are no such entries, as far as is known
  * A root is: its pointer (24 bytes), v height, v entries, v bytes.
  * An unknown tag is HOLT_UNSUPPORTED; anything malformed, or a reference to something that does not exist,
  * HOLT_CORRUPT.

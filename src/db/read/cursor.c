@@ -50,7 +50,8 @@ static bool show(holt_cursor *cur, slice key, slice value)
     return true;
 }
 
-/* Passes over tombstones and boundaries, and over entries that had expired at the time as of which the cursor reads. */
+/* Passes over tombstones and boundaries, and over entries that had expired at the time as of which the cursor
+ * reads. */
 static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
 {
     const snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
@@ -64,8 +65,8 @@ static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
     }
 }
 
-/* Shows the entry at the iterator. What has no value is passed over in the given direction, and the end of the
- * range ends the walk. */
+/* Shows the entry at the iterator. What has no value is passed over in the given direction, and the end of
+ * the range ends the walk. */
 static OUT_OF_LINE bool accept_slow(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;

@@ -4,7 +4,14 @@
 
 #include "db/txn/txn.h"
 
-typedef enum cursor_move { MOVE_FIRST, MOVE_LAST, MOVE_NEXT, MOVE_PREV, MOVE_SEEK, MOVE_SEEK_LAST } cursor_move;
+typedef enum cursor_move {
+    MOVE_FIRST,
+    MOVE_LAST,
+    MOVE_NEXT,
+    MOVE_PREV,
+    MOVE_SEEK,
+    MOVE_SEEK_LAST
+} cursor_move;
 
 typedef enum cursor_place {
     CURSOR_FRESH,
@@ -40,8 +47,8 @@ struct holt_cursor {
     slice key, value;            /* CURSOR_ON: shown */
     buffer copy;                 /* their bytes, when they come from a memtable, perhaps; else of a key sought
                                     by its own */
-    uint64_t expires_at_ms, expiry_of; /* the expiry of the entry shown after that many moves; entries shown by
-                                          the short path have none, and leave both alone */
+    uint64_t expires_at_ms, expiry_of; /* the expiry of the entry shown after that many moves; entries shown
+                                          by the short path have none, and leave both alone */
     cursor_place place;
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;
@@ -74,7 +81,8 @@ static inline bool cursor_range_is_empty(const holt_cursor *cur)
 /* Before a move in a read-write transaction: lets the cursor see what the transaction has written since the
  * last one. */
 holt_status cursor_renew(holt_cursor *cur);
-/* Around a move in a HOLT_TXN_SERIALIZABLE transaction: note what it reads. `before`: where the cursor was. */
+/* Around a move in a HOLT_TXN_SERIALIZABLE transaction: note what it reads. `before`: where the cursor
+ * was. */
 holt_status cursor_note_seek(holt_cursor *cur, cursor_move move, slice key);
 holt_status cursor_note_read(holt_cursor *cur, cursor_move move, cursor_place before);
 

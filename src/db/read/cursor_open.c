@@ -6,8 +6,8 @@
  * So a cursor of its own snapshot that reads no memtable gives the version back at once, and cannot have its
  * snapshot revoked for its memory (snapshot.h).
  *
- * In a read-write transaction the newest of the merged iterators is that over the transaction's write set. When
- * that has changed, cursor_renew() makes the cursor see it before its next move (cursor_txn.c).
+ * In a read-write transaction the newest of the merged iterators is that over the transaction's write set.
+ * When that has changed, cursor_renew() makes the cursor see it before its next move (cursor_txn.c).
  */
 #include "db/read/cursor.h"
 

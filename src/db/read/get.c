@@ -19,8 +19,8 @@
  *              (version.h).
  * Clears       An entry in a memtable at or below the collection's cleared_seqno does not count, nor do older
  *              ones in memtables. The tree is still searched: a load puts a new one there.
- * Expiry       An entry whose expiry has passed at the time of the snapshot, or now, is a tombstone. The clock is
- *              read only if an entry with an expiry is found.
+ * Expiry       An entry whose expiry has passed at the time of the snapshot, or now, is a tombstone. The
+ *              clock is read only if an entry with an expiry is found.
  * Own writes   What a transaction has written itself is newer than its snapshot: step 0, before the section.
  * Concurrency  Any thread. A get that ends at step 4 takes no lock.
  */

@@ -63,8 +63,8 @@ static inline bool txn_is_serializable(const holt_txn *t)
     return t->flags & HOLT_TXN_SERIALIZABLE;
 }
 
-/* Enters the transaction that was passed to a call on this database; NULL: none. After HOLT_OK the caller must
- * leave it. HOLT_INVALID: it belongs to another database. HOLT_CLOSED: it has ended. */
+/* Enters the transaction that was passed to a call on this database; NULL: none. After HOLT_OK the caller
+ * must leave it. HOLT_INVALID: it belongs to another database. HOLT_CLOSED: it has ended. */
 holt_status txn_enter(const holt *db, holt_txn *t);
 /* Enters likewise one that is to be read from. HOLT_INVALID: it is blind. */
 holt_status txn_enter_to_read(const holt *db, holt_txn *t);

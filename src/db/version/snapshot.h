@@ -41,12 +41,12 @@ typedef struct tree_hold {
 typedef struct snapshot {
     version *version; /* a reference, guarded by handles.mu like the hold's; NULL: revoked, or not needed */
     seqno seqno;
-    uint64_t time_ms;               /* when it was taken, by the database's clock (db/clock.h): for the snapshot
-                                       an entry has expired if it had by then */
+    uint64_t time_ms;               /* when it was taken, by the database's clock (db/clock.h): for the
+                                       snapshot an entry has expired if it had by then */
     uint64_t taken_ns;              /* 0: not taken */
     uint64_t expires_ns;            /* OS_FOREVER: never */
-    bool commits;                   /* it is that of a read-write transaction (kept_memtables.h). Set before it is
-                                       taken */
+    bool commits;                   /* it is that of a read-write transaction (kept_memtables.h). Set before
+                                       it is taken */
     const char *label;              /* the reader's, set before the snapshot is taken; NULL: none */
     _Atomic uint32_t pin;           /* PIN_... */
     struct snapshot *older, *newer; /* handles.mu */

@@ -245,7 +245,8 @@ static bool is_empty(const block *leaf, uint32_t index)
     return entry_op_is_empty(block_at(leaf, index).op);
 }
 
-/* The first entry from `index` on that is no tombstone or boundary, or is at or past the limit, or past the leaf. */
+/* The first entry from `index` on that is no tombstone or boundary, or is at or past the limit, or past the
+ * leaf. */
 static uint32_t tree_iterator_pass_forward(const tree_iterator *t, uint32_t index, slice limit)
 {
     const block *leaf = &t->levels[0].block;

@@ -1,5 +1,5 @@
-/* tree_lookup.c -- finding one key: in the cache only, reading the blocks that are not cached, or step by step
- * beside the lookups of other keys. */
+/* tree_lookup.c -- finding one key: in the cache only, reading the blocks that are not cached, or step by
+ * step beside the lookups of other keys. */
 #include "tree/tree_internal.h"
 
 #include "base/cost.h"

@@ -157,8 +157,8 @@ static holt_status apply_leaf(tree_apply *a, size_t *changes)
     return node_close(a, 0);
 }
 
-/* Opens the next child with changes of the lowest open node, or drops one that lies in a deleted gap, or closes
- * the node if there is none. Inner nodes in a gap are opened, to find the leaves below them. */
+/* Opens the next child with changes of the lowest open node, or drops one that lies in a deleted gap, or
+ * closes the node if there is none. Inner nodes in a gap are opened, to find the leaves below them. */
 static holt_status apply_inner(tree_apply *a, size_t *changes)
 {
     uint32_t level = a->level;

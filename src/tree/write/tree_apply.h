@@ -46,8 +46,8 @@ typedef struct tree_apply_input {
 /* The tree must not have a filter. */
 holt_status tree_apply_open(tree_apply **out, tree_pages *pages, const tree_root *root,
                             const tree_apply_input *input);
-/* Applies up to `changes` more changes, where a leaf in a deleted gap counts as one; *done: all are applied and the tree is complete. After a failure the
- * apply can only be closed. */
+/* Applies up to `changes` more changes, where a leaf in a deleted gap counts as one; *done: all are applied
+ * and the tree is complete. After a failure the apply can only be closed. */
 holt_status tree_apply_step(tree_apply *a, size_t changes, bool *done);
 /* Cuts the batch: the next step applies no more changes and completes the tree. */
 void        tree_apply_cut(tree_apply *a);

@@ -1,4 +1,5 @@
-/* tree_apply_gap.c -- dropping what lies in a deleted gap of the batch: whole leaves, and going on after a cut. */
+/* tree_apply_gap.c -- dropping what lies in a deleted gap of the batch: whole leaves, and going on after a
+ * cut. */
 #include "tree/write/tree_apply_internal.h"
 
 #include "base/status.h"

@@ -119,7 +119,8 @@ static holt_status level_close_block(tree_builder *b, uint32_t level)
                              block_builder_has_gaps(l->block));
 }
 
-/* Adds a child to a level. gaps: it has deleted gaps. The recursion goes up the levels, of which there are at most TREE_DEPTH_MAX. */
+/* Adds a child to a level. gaps: it has deleted gaps. The recursion goes up the levels, of which there are at
+ * most TREE_DEPTH_MAX. */
 static holt_status builder_add_child(tree_builder *b, uint32_t level, slice separator, block_ptr child,
                                      bool gaps)
 {

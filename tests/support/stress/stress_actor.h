@@ -2,9 +2,10 @@
  *
  * It writes in its own places (stress_record.h), in batches and in transactions (stress_txn.h), also under
  * conditions that hold and those that do not, and some of it with an expiry; creates, drops, renames, clears
- * and loads its own collections; adds to sums that all threads add to (stress_race.h); flushes, merges, syncs,
- * and reads: its own keys, which must be what it wrote; other threads' rows in a snapshot, which must be
- * whole; a snapshot of its own holdings after they have changed; walks in both directions; figures; the list of collections.
+ * and loads its own collections; adds to sums that all threads add to (stress_race.h); flushes, merges,
+ * syncs, and reads: its own keys, which must be what it wrote; other threads' rows in a snapshot, which must
+ * be whole; a snapshot of its own holdings after they have changed; walks in both directions; figures; the
+ * list of collections.
  *
  * Which statuses it may get depends on the injected faults; everything else fails the verdict.
  */

@@ -255,7 +255,8 @@ static bool judge_name(const judgement *j, holt *db, unsigned race, verdict *v, 
     return good;
 }
 
-/* The sum is that of all adds that were acknowledged, all of them HOLT_COMMIT, and of some of those in doubt. */
+/* The sum is that of all adds that were acknowledged, all of them HOLT_COMMIT, and of some of those in
+ * doubt. */
 static bool judge_sum(const judgement *j, holt *db, uint8_t place, verdict *v, bool keep)
 {
     holt_collection *c = NULL;

@@ -584,7 +584,8 @@ static bool is_information(const uint8_t *bytes, const block *b, size_t at)
     return false;
 }
 
-/* Whether the byte at `at` may as well be v: gaps may be deleted or not, and a tombstone may be a boundary. */
+/* Whether the byte at `at` may as well be v: gaps may be deleted or not, and a tombstone may be a
+ * boundary. */
 static bool is_as_good(const uint8_t *bytes, const block *b, size_t at, uint8_t v)
 {
     const uint8_t old = bytes[at], without_gap = v & (uint8_t)~BLOCK_TAG_GAP;

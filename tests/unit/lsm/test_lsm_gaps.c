@@ -1,5 +1,5 @@
-/* test_lsm_gaps.c -- deleted gaps in runs of several files and in trees of several runs: reading, merging and moving
- * them, compared with a model of sources with deleted ranges. */
+/* test_lsm_gaps.c -- deleted gaps in runs of several files and in trees of several runs: reading, merging and
+ * moving them, compared with a model of sources with deleted ranges. */
 #include "support/gap_model.h"
 #include "support/lsm_fixture.h"
 
@@ -46,8 +46,8 @@ static lsm_run *write_run(fixture *f, uint64_t newest_seqno, const gap_list *l, 
     return run;
 }
 
-/* Each file of the run begins where the one before ends, also where that is in a deleted gap. Returns whether the
- * run was cut in one. */
+/* Each file of the run begins where the one before ends, also where that is in a deleted gap. Returns whether
+ * the run was cut in one. */
 static bool expect_no_holes(const lsm_run *run, const gap_list *l)
 {
     const size_t count = lsm_run_describe(run).file_range_count;
@@ -121,7 +121,8 @@ static void expect_lookups(const lsm_tree *t, const gap_source *s)
 
 /* ---------------------------------------------------------------- runs */
 
-/* A gap may reach over the files of a run: a lookup and an iterator find it in whichever file they come to. */
+/* A gap may reach over the files of a run: a lookup and an iterator find it in whichever file they come
+ * to. */
 static void run_of_files_says_what_its_source_says(void **state)
 {
     fixture f;
@@ -276,8 +277,8 @@ static gap_list read_run(const lsm_run *run)
     return list;
 }
 
-/* A merge that loses a gap brings back what is in still older runs; one that keeps it after the oldest run would
- * make every read of the range pay for ever. */
+/* A merge that loses a gap brings back what is in still older runs; one that keeps it after the oldest run
+ * would make every read of the range pay for ever. */
 static void merge_keeps_gaps_until_nothing_is_older(void **state)
 {
     fixture f;
@@ -362,8 +363,8 @@ static void merge_does_not_read_what_a_gap_hides(void **state)
     fixture_close(&f);
 }
 
-/* A gap that reached past the bounds of its run would be lost, or hide too much, once the run's files stand beside
- * those of another. */
+/* A gap that reached past the bounds of its run would be lost, or hide too much, once the run's files stand
+ * beside those of another. */
 static void moved_runs_keep_their_gaps(void **state)
 {
     fixture f;

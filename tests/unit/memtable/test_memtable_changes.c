@@ -93,7 +93,8 @@ static void changes_in_a_range_are_found(void **state)
     memtable_unref(c.m);
 }
 
-/* {NULL, 0} is open and the empty key is not: a range that ends with the empty key has that key or nothing. */
+/* {NULL, 0} is open and the empty key is not: a range that ends with the empty key has that key or
+ * nothing. */
 static void empty_key_is_a_bound(void **state)
 {
     memtable *m;

@@ -1,5 +1,5 @@
-/* test_gaps.c -- deleted gaps in trees (building, looking up, iterating, verifying) and in merges, compared with
- * a model of sources with deleted ranges. */
+/* test_gaps.c -- deleted gaps in trees (building, looking up, iterating, verifying) and in merges, compared
+ * with a model of sources with deleted ranges. */
 #include "support/gap_model.h"
 
 #include "support/seed.h"
@@ -170,8 +170,8 @@ static iterator *merge_case_open(merge_case *c)
     return merged;
 }
 
-/* A gap that hides too little brings deleted keys back; one that hides too much, or a boundary that hides an older
- * entry, loses live ones. */
+/* A gap that hides too little brings deleted keys back; one that hides too much, or a boundary that hides an
+ * older entry, loses live ones. */
 static void merge_shows_what_the_newest_child_says_of_each_key_and_gap(void **state)
 {
     uint64_t seed = test_seed();
@@ -372,7 +372,8 @@ static void tree_source_make(gap_source *s, rng *r)
     s->deleted[0] = rng_chance(r, 4);
 }
 
-/* The key that a lookup or a seek looks for may be in another leaf than the entry that its gap begins with. */
+/* The key that a lookup or a seek looks for may be in another leaf than the entry that its gap begins
+ * with. */
 static void tree_says_what_its_source_says_of_each_key_and_gap(void **state)
 {
     tree_machine tm;

@@ -366,7 +366,8 @@ static void apply_agrees_with_a_sorted_array(void **state)
     }
 }
 
-/* The same with deleted gaps. A large batch before each one with gaps, so that there is something to delete. */
+/* The same with deleted gaps. A large batch before each one with gaps, so that there is something to
+ * delete. */
 static void run_gap_model(size_t block_bytes, key_kind kind, uint64_t seed, size_t rounds)
 {
     modelled_tree t;
@@ -383,8 +384,8 @@ static void run_gap_model(size_t block_bytes, key_kind kind, uint64_t seed, size
     modelled_tree_close(&t);
 }
 
-/* Gaps begin and end within leaves and between them, reach over whole subtrees, and are cut in the middle. What is
- * left must be exact: entries, order, pages. */
+/* Gaps begin and end within leaves and between them, reach over whole subtrees, and are cut in the middle.
+ * What is left must be exact: entries, order, pages. */
 static void apply_deletes_the_gaps_of_a_batch(void **state)
 {
     uint64_t seed = test_seed();
@@ -589,7 +590,8 @@ static void whole_leaves_in_a_gap_are_dropped(void **state)
     modelled_tree_close(&t);
 }
 
-/* A flush by chunks cuts after few changes: each chunk must bring it further, and none may delete too much. */
+/* A flush by chunks cuts after few changes: each chunk must bring it further, and none may delete too
+ * much. */
 static void apply_that_is_cut_in_a_gap_goes_on_there(void **state)
 {
     modelled_tree t;

@@ -19,8 +19,8 @@
  * starts again, with a new file number, after any other failure.
  *
  * On a full disk (ballast.h) a flush is not whole but goes by chunks: in step 2 each B+tree takes a limited
- * number of entries at a time, and each chunk is an edit of its own (flush_chunks.c). B+trees come first then,
- * as what they free may be the room that the runs need.
+ * number of entries at a time, and each chunk is an edit of its own (flush_chunks.c). B+trees come first
+ * then, as what they free may be the room that the runs need.
  *
  * Concurrency  The flush job runs one flush at a time. Recovery uses flush_now, before there are jobs.
  */
