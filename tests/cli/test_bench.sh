@@ -23,6 +23,19 @@ test_threads_and_small_memory_give_the_same_results() {
     grep -q '^readrandom .*3,000 of 3,000 found' out
 }
 
+# What is read after range deletes is checked, too.
+test_range_deletes_are_measured() {
+    list=fillseq,deleteranges,readrandom,readseq,flush,seekrandom,overwrite,deleteall,first,readseq
+    for kind in lsm btree; do
+        status_is 0 env TMPDIR="$PWD" "$exe" bench --num 2000 --kind $kind --benchmarks "$list"
+        grep -q '^deleteranges  *[1-9]' out || fail "no line for deleteranges"
+        grep -q '^readseq .*1,400 of 1,400 found' out || fail "readseq"
+        grep -q '^first  *[1-9]' out || fail "first"
+    done
+    status_is 0 env TMPDIR="$PWD" "$exe" bench --num 2000 --random-keys \
+        --benchmarks fillrandom,deleteranges,readrandom
+}
+
 test_results_as_json_are_one_object_per_line() {
     status_is 0 env TMPDIR="$PWD" "$exe" bench --num 500 --json --benchmarks fillseq,readrandom \
         --durability interval

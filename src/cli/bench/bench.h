@@ -5,7 +5,8 @@
  *     bench_report.c      settings and results, as a table or as JSON
  *     bench_runner.c      threads, clocks, checking what was read
  *     bench_suite.[ch]    sequences of workloads with their settings: --suite
- *     bench_workloads.c   what one operation of each workload does
+ *     bench_workloads.c   the workloads
+ *     bench_operations.c  what one operation of each workload does
  *
  * Entries are kept in the collection BENCH_COLLECTION, so that the database may contain other data.
  */
