@@ -368,6 +368,8 @@ static void end_thread(posix_job *j)
 
     /* A thread that had decided to end is in the list by now, or the spawner has joined it. */
     pthread_mutex_lock(&spawner.mutex);
+    while (spawner.waking == j) /* it may have slept for a moment since */
+        pthread_cond_wait(&spawner.changed, &spawner.mutex);
     take_out(j);
     bool joinable = j->joinable;
     j->joinable = false;

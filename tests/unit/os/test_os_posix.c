@@ -1016,6 +1016,28 @@ static void threads_that_end_lose_no_wake(void **state)
     linger(1000000000);
 }
 
+/* A job without a thread may be stopped at the moment at which the spawner wakes it from its sleep: the
+ * spawner must be done with the job before its memory is freed. */
+static void sleeping_jobs_can_be_stopped_while_they_wake(void **state)
+{
+    enum { LIVES = 1000 };
+    for (uint64_t life = 0; life < LIVES; life++) {
+        worker w;
+        worker_init(&w);
+        linger(0);
+        w.period = 5000 + life % 7 * 10000;
+        ok(os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job));
+        os_job_wake(w.job);
+        wait_for_steps(&w, 1);
+        for (uint64_t end = os_clock_ns(os_posix()) + life * 7919 % 60000;
+             os_clock_ns(os_posix()) < end;)
+            ;
+        os_job_stop(w.job);
+        worker_deinit(&w);
+    }
+    linger(1000000000);
+}
+
 static uint64_t wake_other(void *ctx)
 {
     os_job_wake(((worker *)ctx)->job);
@@ -1173,6 +1195,7 @@ int main(void)
         cmocka_unit_test(jobs_at_rest_have_no_threads),
         cmocka_unit_test(a_sleeping_job_needs_no_thread),
         cmocka_unit_test(threads_that_end_lose_no_wake),
+        cmocka_unit_test(sleeping_jobs_can_be_stopped_while_they_wake),
         cmocka_unit_test(a_job_woken_by_one_of_low_priority_keeps_its_own),
         cmocka_unit_test(a_thread_that_cannot_start_is_tried_again),
         cmocka_unit_test(a_child_has_jobs_of_its_own),
