@@ -478,9 +478,7 @@ enum {
  * permanent again. The space of expired values is freed by flushes and compactions, and while the database is
  * idle, once an eighth of a collection's values have expired; in a small collection, once all have that will.
  *   - Time is that of the reader: a transaction's begin, a cursor's open or refresh, the present for other
- *     calls. So a snapshot keeps what had not expired when it was taken. (Transactions and cursors take the
- *     time of the system clock's last tick, a few milliseconds ago at most; but never an earlier one than
- *     another call on the database has seen.)
+ *     calls. So a snapshot keeps what had not expired when it was taken.
  *   - Time is the wall clock's, in milliseconds since 1970 UTC, except that it never goes back: if the clock
  *     is set back, the database's time stands still until the clock has caught up, and nothing that expired
  *     comes back. This holds across reopens as far as the database has recorded the time: in each change of

@@ -20,9 +20,19 @@ uint64_t db_time_ms(holt *db)
     return raise(db, os_time_ms(db->os));
 }
 
-uint64_t db_time_coarse_ms(holt *db)
+uint64_t db_time_of_snapshot(holt *db)
 {
-    return raise(db, os_time_coarse_ms(db->os));
+    /* Relaxed: the acquire of the seqno or the version that shows an entry with an expiry comes after the
+     * store, which the entry's writer has made before the commit. */
+    bool expires = atomic_load_explicit(&db->manifest.expires, memory_order_relaxed);
+    return raise(db, expires ? os_time_ms(db->os) : os_time_coarse_ms(db->os));
+}
+
+void db_expiry_begins(holt *db)
+{
+    /* Relaxed: see above. Loaded first, so that the line stays shared. */
+    if (atomic_load_explicit(&db->manifest.expires, memory_order_relaxed)) return;
+    atomic_store_explicit(&db->manifest.expires, true, memory_order_relaxed);
 }
 
 void db_time_raise(holt *db, uint64_t time_ms)

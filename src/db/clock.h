@@ -8,9 +8,10 @@
  * Across reopens   Every manifest record has the time at which it was written, and so has every put with an
  *                  expiry in the log. A database that is opened again begins no earlier than the latest time
  *                  that it finds there.
- * Readers          A snapshot notes the (coarse) time when it is taken, after it has got its version: what
- *                  the version lacks because it had expired has then expired for the snapshot too. A get
- *                  without a snapshot reads the clock only if it has found an entry with an expiry.
+ * Readers          A snapshot notes the time when it is taken, after it has got its version: what the version
+ *                  lacks because it had expired has then expired for the snapshot too. A get without a
+ *                  snapshot reads the clock only if it has found an entry with an expiry. As long as there is
+ *                  none in the database, a snapshot takes the time from a clock that is cheaper to read.
  * Concurrency      any thread
  */
 #ifndef HOLT_DB_CLOCK_H
@@ -21,9 +22,11 @@
 /* Milliseconds since 1970 UTC. The result is never less than that of an earlier call, nor than what was
  * given to db_time_raise(). */
 uint64_t db_time_ms(holt *db);
-/* The same by a clock that is up to a few milliseconds slow, in a quarter of the time. Not less than the
- * results of earlier calls either. */
-uint64_t db_time_coarse_ms(holt *db);
+/* The time of a snapshot whose version and seqno have been taken. If the database has no entry with an expiry
+ * that the snapshot could see, it is that of a clock which is up to a few milliseconds slow. */
+uint64_t db_time_of_snapshot(holt *db);
+/* Must be called before the first entry with an expiry becomes visible. */
+void     db_expiry_begins(holt *db);
 /* For recovery: the time is at least this. */
 void     db_time_raise(holt *db, uint64_t time_ms);
 

@@ -845,6 +845,27 @@ static void bad_calls_are_refused(void **state)
 
 #define ON_SIM(test) cmocka_unit_test_setup_teardown(test, db_fixture_sim, db_fixture_teardown)
 
+/* The time of a transaction or a cursor that is taken from a coarse clock shows a value for some milliseconds
+ * after it has expired. Also after a reopen, before anything is written. */
+static void readers_begin_at_the_exact_time(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int i = 0; i < 60; i++) {
+        const uint64_t ms = os_time_ms(f->os) + 3;
+        holt_collection *c = open_kind(f, (unsigned)i % KINDS);
+        expect_ok(put_until(c, NULL, "k", "v", ms));
+        if (i % 10 == 9) {
+            db_fixture_reopen(f);
+            c = open_kind(f, (unsigned)i % KINDS);
+        }
+        while (os_time_ms(f->os) < ms)
+            ;
+        holt_txn *t = begin(f->db, i % 4 < 2 ? HOLT_TXN_READ_ONLY : 0);
+        expect_status(HOLT_NOT_FOUND, holt_exists(c, t, holt_str("k")));
+        holt_rollback(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -859,6 +880,8 @@ int main(void)
         ON_SIM(a_sum_keeps_the_expiry_of_the_number),
         ON_SIM(expire_changes_the_time_alone),
         ON_SIM(expire_keeps_large_values),
+        cmocka_unit_test_setup_teardown(readers_begin_at_the_exact_time, db_fixture_posix,
+                                        db_fixture_teardown),
         cmocka_unit_test_setup_teardown(expire_takes_the_newest_value, db_fixture_posix, db_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_value_may_expire_in_the_queue, db_fixture_posix,
                                         db_fixture_teardown),

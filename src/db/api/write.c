@@ -128,6 +128,7 @@ holt_status holt_put_with(holt_collection *c, holt_txn *t, holt_slice key, holt_
         o.op = ENTRY_PUT_UNTIL;
         o.expires_at_ms = options->expires_at_ms;
         o.time_ms = db_time_ms(c->db);
+        db_expiry_begins(c->db);
     }
     return api_exit(c->db, write_operation(c, t, &o, wanted.kind ? &wanted : NULL));
 }
@@ -151,6 +152,7 @@ holt_status holt_expire(holt_collection *c, holt_txn *t, holt_slice key, uint64_
     if (rc != HOLT_OK) return rc;
     holt_value value = HOLT_VALUE_INIT;
     write_condition wanted = {.kind = CONDITION_EXPIRE, .expire_ms = ms, .value = &value};
+    if (ms) db_expiry_begins(c->db);
     operation o = operation_of(c, ENTRY_PUT, key, slice_of(NULL, 0)); /* set by the commit leader */
     rc = write_operation(c, t, &o, &wanted);
     holt_value_free(&value);

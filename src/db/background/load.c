@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/clock.h"
 #include "db/manifest/manifest_writer.h"
 
 #include <assert.h>
@@ -164,6 +165,7 @@ static holt_status put(holt_load *load, slice key, slice value, uint64_t expires
     if (rc != HOLT_OK) return rc;
     cost_add_bytes_in(key.size + value.size);
     assert(key.size < sizeof load->last_key && !load->run);
+    if (expires_at_ms) db_expiry_begins(load->db);
     const entry_op op = expires_at_ms ? ENTRY_PUT_UNTIL : ENTRY_PUT;
     rc = load_keep_failure(load, lsm_run_writer_add(load->writer, key, op, value, expires_at_ms));
     if (rc == HOLT_OK) {

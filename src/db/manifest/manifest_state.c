@@ -312,6 +312,7 @@ static holt_status apply_expiry(manifest_state *s, decoder *d)
     uint64_t id = decode_varint(d), newest_seqno = decode_varint(d);
     manifest_collection *c = find_collection(s, id);
     if (!c) return unknown_collection(id);
+    s->expires = true;
     if (tree_kind_of(c->spec.kind)->paged)
         return newest_seqno == 0 && decode_expiry(d, &c->btree) ? HOLT_OK : malformed("tree expiry");
     size_t at = 0;

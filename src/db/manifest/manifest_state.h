@@ -65,6 +65,7 @@ typedef struct manifest_state {
     manifest_collection *collections; /* by id, ascending */
     size_t collection_count, collection_capacity;
     uint64_t next_file, next_collection, time_ms;
+    bool expires; /* some tree has, or had, entries with an expiry */
     log_checkpoint log;
     page_store_state page_store; /* file 0: there is none; map groups owned */
     size_t map_group_capacity;

@@ -34,6 +34,7 @@ typedef struct manifest_writer {
     _Atomic uint64_t next_file;  /* taken without the lock, recorded under it */
     uint64_t next_collection;    /* id */
     _Atomic uint64_t time_ms;    /* clock.h; taken without the lock */
+    _Atomic bool expires;        /* clock.h: some values may have an expiry. Set once, never cleared */
     log_checkpoint log;
     file_uses uses;
 

@@ -131,7 +131,10 @@ static holt_status insert_operations(recovery *r, seqno first, uint32_t count, s
                             .value = o.value};
         if (o.key.size > KEY_BYTES_MAX) d.failed = true;
         if (o.op == ENTRY_DELETE_RANGE && o.value.size > KEY_BYTES_MAX) d.failed = true;
-        if (!d.failed && o.op == ENTRY_PUT_UNTIL) db_time_raise(r->db, o.time_ms);
+        if (!d.failed && o.op == ENTRY_PUT_UNTIL) {
+            db_expiry_begins(r->db);
+            db_time_raise(r->db, o.time_ms);
+        }
         if (d.failed || !exists(r->state, o.collection)) continue; /* dropped since */
         holt_status rc = memtable_insert(r->db->leader.active->memtable, &e, NULL);
         if (rc != HOLT_OK) return rc;
@@ -225,6 +228,7 @@ static holt_status restore(holt *db, const manifest_state *s, manifest_mark mark
     replay_result result = {0};
     uint64_t next_file = s->next_file;
     db_time_raise(db, s->time_ms);
+    if (s->expires) db_expiry_begins(db);
     holt_status rc = directory_next_file(db->dir, &next_file);
     if (rc != HOLT_OK) return rc;
     atomic_store_explicit(&db->manifest.next_file, next_file, memory_order_relaxed);

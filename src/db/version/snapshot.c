@@ -21,7 +21,7 @@ static void take_version(holt *db, snapshot *s)
     version *v = version_ref(atomic_load_explicit(&db->versions.current, memory_order_acquire));
     s->version = v;
     s->seqno = visible > v->min_seqno ? visible : v->min_seqno;
-    s->time_ms = db_time_coarse_ms(db); /* after the version: see clock.h */
+    s->time_ms = db_time_of_snapshot(db); /* after the version: see clock.h */
 }
 
 /* A limit for the age needs the exact time; else that of the last tick of the clock will do. */
