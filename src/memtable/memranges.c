@@ -66,21 +66,42 @@ static uint32_t count_up_to(const memranges_node *n, slice key, bool below)
     return at + (!below && at < n->count && slice_equal(n->slots[at].key, key));
 }
 
+/* The fragment that begins at a boundary of a leaf. */
+static memranges_fragment fragment_at(const memranges_node *leaf, uint32_t place, slice leaf_upper)
+{
+    const memranges_slot *s = &leaf->slots[place];
+    return (memranges_fragment){.lower = s->key,
+                                .upper = place + 1 < leaf->count ? s[1].key : leaf_upper,
+                                .seqno = s->as.seqno,
+                                .leaf = leaf,
+                                .place = place,
+                                .leaf_upper = leaf_upper};
+}
+
 memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below)
 {
     memranges_fragment f = {.seqno = 0};
     for (const memranges_node *n = t->root;;) {
         uint32_t at = count_up_to(n, key, below);
+        if (n->level == 0 && at > 0) return fragment_at(n, at - 1, f.upper);
         if (at < n->count) f.upper = n->slots[at].key;
         if (at == 0) return f; /* before the first boundary */
-        const memranges_slot *s = &n->slots[at - 1];
-        if (n->level == 0) {
-            f.lower = s->key;
-            f.seqno = s->as.seqno;
-            return f;
-        }
-        n = s->as.child;
+        n = n->slots[at - 1].as.child;
     }
+}
+
+memranges_fragment memranges_after(const memranges_tree *t, const memranges_fragment *f)
+{
+    assert(!slice_is_open(f->upper));
+    if (!f->leaf || f->place + 1 == f->leaf->count) return memranges_find(t, f->upper, false);
+    return fragment_at(f->leaf, f->place + 1, f->leaf_upper);
+}
+
+memranges_fragment memranges_before(const memranges_tree *t, const memranges_fragment *f)
+{
+    assert(!slice_is_open(f->lower) && f->leaf);
+    if (f->place == 0) return memranges_find(t, f->lower, true);
+    return fragment_at(f->leaf, f->place - 1, f->leaf_upper);
 }
 
 /* ---------------------------------------------------------------- inserting */
@@ -186,7 +207,7 @@ static memtable_record *reserve_insert(memchunks *c, size_t size, const memrange
     assert(height < HEIGHT_MAX);
     const bool large = memchunks_is_large(c, size);
     /* A level more, because the root may split. */
-    size_t tree = (height + 1) * NODES_MAX * (node_size(SLOTS_MAX) + alignof(memranges_node)) +
+    size_t tree = (size_t)(height + 1) * NODES_MAX * (node_size(SLOTS_MAX) + alignof(memranges_node)) +
                   sizeof(memranges_tree) + alignof(memranges_tree);
     if (!memchunks_reserve(c, tree + (large ? 0 : size + alignof(memtable_record)))) return NULL;
     return large ? memchunks_alloc_alone(c, size) : memchunks_take(c, size, alignof(memtable_record));

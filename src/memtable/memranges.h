@@ -35,6 +35,10 @@ typedef struct memranges {
 typedef struct memranges_fragment {
     slice lower, upper;
     uint64_t seqno;
+    /* Where its boundary is, for memranges_after() and memranges_before(); NULL: it has none. */
+    const struct memranges_node *leaf;
+    uint32_t place;
+    slice leaf_upper; /* the first boundary beyond the leaf */
 } memranges_fragment;
 
 void memranges_init(memranges *r);
@@ -61,6 +65,10 @@ uint64_t memranges_seqno(const memranges_tree *t);
 /* The fragment that has the key, or with `below` the one that has the keys just below it; then {NULL, 0} is
  * above all keys. */
 memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below);
+
+/* The fragments next to that one, which must have an upper or a lower boundary. Cheaper than finding them. */
+memranges_fragment memranges_after(const memranges_tree *t, const memranges_fragment *f);
+memranges_fragment memranges_before(const memranges_tree *t, const memranges_fragment *f);
 
 /* The newest range delete that covers the key as of `seqno`; 0: none. */
 static inline uint64_t memranges_covering(const memranges *r, slice key, uint64_t seqno)

@@ -36,17 +36,22 @@ static bool is_deleted(const memtable_gaps *g, const memranges_fragment *f)
 static bool is_deleted_before(const memtable_gaps *g)
 {
     if (slice_is_open(g->at.lower)) return false;
-    const memranges_fragment before = memranges_find(g->deleted, g->at.lower, true);
+    const memranges_fragment before = memranges_before(g->deleted, &g->at);
     return is_deleted(g, &before);
 }
 
 /* Makes a fragment the current one. Its entries must then be placed. */
-static void enter(memtable_gaps *g, slice key, bool below)
+static void enter(memtable_gaps *g, memranges_fragment fragment)
 {
-    g->at = memranges_find(g->deleted, key, below);
+    g->at = fragment;
     const memmap_range range = {slice_tighter_lower(g->at.lower, g->range.lower),
                                 slice_tighter_upper(g->at.upper, g->range.upper)};
     memtable_iterator_narrow(g->entries, &range, is_deleted(g, &g->at) ? g->at.seqno : g->after);
+}
+
+static void enter_at(memtable_gaps *g, slice key, bool below)
+{
+    enter(g, memranges_find(g->deleted, key, below));
 }
 
 static void show_entry(memtable_gaps *g, bool before, bool after)
@@ -94,7 +99,7 @@ static void show_forward(memtable_gaps *g)
             show_end(g, false);
             return;
         }
-        enter(g, g->at.upper, false);
+        enter(g, memranges_after(g->deleted, &g->at));
         g->entries->ops->first(g->entries);
         if (is_deleted(g, &g->at) == before) continue;
         if (g->entries->valid && slice_equal(g->entries->key, g->at.lower))
@@ -113,7 +118,7 @@ static bool enter_before(memtable_gaps *g)
     const slice lower = g->at.lower;
     if (slice_is_open(lower) || (!slice_is_open(g->range.lower) && slice_compare(lower, g->range.lower) < 0))
         return false;
-    enter(g, lower, true);
+    enter(g, memranges_before(g->deleted, &g->at));
     g->entries->ops->last(g->entries);
     return true;
 }
@@ -143,7 +148,7 @@ static void show_backward(memtable_gaps *g)
  * itself is met. */
 static void seek_forward(memtable_gaps *g, slice key)
 {
-    enter(g, key, true);
+    enter_at(g, key, true);
     if (slice_is_open(g->at.upper) || slice_compare(key, g->at.upper) < 0)
         g->entries->ops->seek(g->entries, key);
     show_forward(g);
@@ -157,7 +162,7 @@ static void gaps_first(iterator *s)
 static void gaps_last(iterator *s)
 {
     memtable_gaps *g = gaps_of(s);
-    enter(g, g->range.upper, true);
+    enter_at(g, g->range.upper, true);
     g->entries->ops->last(g->entries);
     show_backward(g);
 }
@@ -169,7 +174,7 @@ static void gaps_seek(iterator *s, slice key)
         seek_forward(g, with_address(slice_tighter_lower(with_address(key), g->range.lower)));
         return;
     }
-    enter(g, g->range.upper, true);
+    enter_at(g, g->range.upper, true);
     show_end(g, false);
 }
 
@@ -180,10 +185,10 @@ static void gaps_seek_last(iterator *s, slice key)
     if (iterator_past(key, false, g->range.upper)) {
         gaps_last(s);
     } else if (!slice_is_open(g->range.lower) && slice_compare(key, g->range.lower) < 0) {
-        enter(g, g->range.lower, true);
+        enter_at(g, g->range.lower, true);
         show_end(g, true);
     } else {
-        enter(g, key, false);
+        enter_at(g, key, false);
         g->entries->ops->seek_last(g->entries, key);
         show_backward(g);
     }
