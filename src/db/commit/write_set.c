@@ -173,7 +173,6 @@ typedef struct set_iterator {
     const write_set *set;
     memtable *index; /* a reference */
     iterator *over;
-    slice lower, upper; /* borrowed */
 } set_iterator;
 
 static set_iterator *set_iterator_of(iterator *it)

@@ -14,16 +14,6 @@
 
 #include <assert.h>
 
-/* Begins a call on the transaction. After HOLT_OK the caller must end it with handle_leave(). */
-static holt_status enter(holt_txn *t)
-{
-    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
-    if (!handle_enter(&t->handle)) return txn_refuse(t);
-    holt_status rc = db_check(t->db);
-    if (rc != HOLT_OK) handle_leave(&t->handle);
-    return rc;
-}
-
 /* Entered like any other call, because a forced close on another thread clears the write set. */
 static uint64_t figure(const holt_txn *t, bool bytes)
 {
@@ -96,7 +86,7 @@ holt_status holt_batch_iterate(holt_txn *t, holt_batch_fn each, void *ctx)
 {
     status_begin_call();
     if (!each) return status_set(HOLT_INVALID, "each (callback) is NULL");
-    holt_status rc = enter(t);
+    holt_status rc = txn_enter_alone(t);
     if (rc != HOLT_OK) return rc;
     bool outer = !t->walked;
     t->walked = true;
@@ -123,7 +113,7 @@ static holt_status clear(holt_txn *t)
 holt_status holt_batch_clear(holt_txn *t)
 {
     status_begin_call();
-    holt_status rc = enter(t);
+    holt_status rc = txn_enter_alone(t);
     if (rc != HOLT_OK) return rc;
     rc = api_exit(t->db, clear(t));
     handle_leave(&t->handle);

@@ -11,19 +11,11 @@
 #include "db/args.h"
 #include "db/db.h"
 
-static holt_status enter(holt_txn *t)
-{
-    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
-    if (!handle_enter(&t->handle)) return txn_refuse(t);
-    holt_status rc = db_check(t->db);
-    if (rc == HOLT_OK) rc = txn_check_writable(t);
-    if (rc != HOLT_OK) handle_leave(&t->handle);
-    return rc;
-}
-
 static holt_status add_savepoint(holt_txn *t, uint32_t *id)
 {
     static _Atomic uint32_t last;
+    holt_status rc = txn_check_writable(t);
+    if (rc != HOLT_OK) return rc;
     if (!mem_grow((void **)&t->savepoints, &t->savepoint_capacity, t->savepoint_count + 1,
                   sizeof *t->savepoints))
         return status_no_memory(sizeof *t->savepoints);
@@ -39,7 +31,7 @@ holt_status holt_savepoint(holt_txn *t, uint32_t *id)
     status_begin_call();
     if (!id) return status_set(HOLT_INVALID, "id (out) is NULL");
     *id = 0;
-    holt_status rc = enter(t);
+    holt_status rc = txn_enter_alone(t);
     if (rc != HOLT_OK) return rc;
     rc = api_exit(t->db, add_savepoint(t, id));
     handle_leave(&t->handle);
@@ -56,6 +48,8 @@ static int compare_id(const void *txn, size_t i, const void *id)
 static holt_status roll_back_to(holt_txn *t, uint32_t id)
 {
     size_t at;
+    holt_status rc = txn_check_writable(t);
+    if (rc != HOLT_OK) return rc;
     if (!search_find(t, t->savepoint_count, &id, compare_id, &at))
         return status_set(HOLT_INVALID,
                           "the transaction has no savepoint %u: it was rolled back, or is that of another "
@@ -71,7 +65,7 @@ static holt_status roll_back_to(holt_txn *t, uint32_t id)
 holt_status holt_rollback_to(holt_txn *t, uint32_t id)
 {
     status_begin_call();
-    holt_status rc = enter(t);
+    holt_status rc = txn_enter_alone(t);
     if (rc != HOLT_OK) return rc;
     rc = api_exit(t->db, roll_back_to(t, id));
     handle_leave(&t->handle);

@@ -35,6 +35,15 @@ holt_status txn_enter_to_read(const holt *db, holt_txn *t)
     return status_set(HOLT_INVALID, "a blind transaction (HOLT_TXN_BLIND) cannot read");
 }
 
+holt_status txn_enter_alone(holt_txn *t)
+{
+    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
+    if (!handle_enter(&t->handle)) return txn_refuse(t);
+    holt_status rc = db_check(t->db);
+    if (rc != HOLT_OK) handle_leave(&t->handle);
+    return rc;
+}
+
 holt_status txn_check_writable(const holt_txn *t)
 {
     if (!(t->flags & HOLT_TXN_READ_ONLY)) return HOLT_OK;
@@ -206,9 +215,7 @@ static holt_status commit(holt_txn *t)
 
 static holt_status commit_open(holt_txn *t)
 {
-    holt_status rc = db_check(t->db);
-    if (rc != HOLT_OK) return rc;
-    rc = commit(t);
+    holt_status rc = commit(t);
     if (rc == HOLT_OK || rc == HOLT_CONFLICT || rc == HOLT_IO) return end(t, rc);
     return api_exit(t->db, rc);
 }
@@ -216,9 +223,9 @@ static holt_status commit_open(holt_txn *t)
 holt_status holt_commit(holt_txn *t)
 {
     status_begin_call();
-    if (!t) return status_set(HOLT_INVALID, "the transaction handle is NULL");
-    if (!handle_enter(&t->handle)) return txn_refuse(t);
-    holt_status rc = commit_open(t);
+    holt_status rc = txn_enter_alone(t);
+    if (rc != HOLT_OK) return rc;
+    rc = commit_open(t);
     handle_leave(&t->handle);
     return rc;
 }

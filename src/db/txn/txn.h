@@ -68,6 +68,8 @@ static inline bool txn_is_serializable(const holt_txn *t)
 holt_status txn_enter(const holt *db, holt_txn *t);
 /* Enters likewise one that is to be read from. HOLT_INVALID: it is blind. */
 holt_status txn_enter_to_read(const holt *db, holt_txn *t);
+/* Enters one for a call that takes nothing else of the database. HOLT_INVALID: it is NULL. */
+holt_status txn_enter_alone(holt_txn *t);
 static inline void txn_leave(holt_txn *t)
 {
     if (t) handle_leave(&t->handle);
