@@ -1016,25 +1016,42 @@ static void threads_that_end_lose_no_wake(void **state)
     linger(1000000000);
 }
 
+/* Locking a mutex takes a moment now and then, at places that differ from life to life (tests/meson.build:
+ * `wrapped`). */
+static _Atomic bool locks_slowly;
+
+int __real_pthread_mutex_lock(pthread_mutex_t *m);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *m);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
+{
+    static _Atomic uint32_t locks;
+    if (atomic_load_explicit(&locks_slowly, memory_order_relaxed) &&
+        atomic_fetch_add_explicit(&locks, 1, memory_order_relaxed) * 2654435761u >> 30 == 0)
+        usleep(20);
+    return __real_pthread_mutex_lock(m);
+}
+
 /* A job without a thread may be stopped at the moment at which the spawner wakes it from its sleep: the
  * spawner must be done with the job before its memory is freed. */
 static void sleeping_jobs_can_be_stopped_while_they_wake(void **state)
 {
     enum { LIVES = 1000 };
+    linger(0);
+    atomic_store_explicit(&locks_slowly, true, memory_order_relaxed);
     for (uint64_t life = 0; life < LIVES; life++) {
         worker w;
         worker_init(&w);
-        linger(0);
         w.period = 5000 + life % 7 * 10000;
         ok(os_job_start(os_posix(), "holt-test", 0, work, &w, &w.job));
         os_job_wake(w.job);
         wait_for_steps(&w, 1);
-        for (uint64_t end = os_clock_ns(os_posix()) + life * 7919 % 60000;
-             os_clock_ns(os_posix()) < end;)
+        for (uint64_t end = os_clock_ns(os_posix()) + life * 7919 % 60000; os_clock_ns(os_posix()) < end;)
             ;
         os_job_stop(w.job);
         worker_deinit(&w);
     }
+    atomic_store_explicit(&locks_slowly, false, memory_order_relaxed);
     linger(1000000000);
 }
 
