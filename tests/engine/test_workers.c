@@ -105,11 +105,62 @@ static void a_second_worker_takes_no_running_merge(void **state)
     two_collections_close(&two);
 }
 
+/* The bytes that are free on the simulated disk. */
+static uint64_t free_bytes(two_collections *two)
+{
+    uint64_t room;
+    expect_ok(os_dir_free_bytes(two->db->dir, &room));
+    return room;
+}
+
+/* On a full disk the flush of what is in memory releases the log, and a merge may release nothing: its input
+ * stays as long as another collection has its part in the same files. So it must not take the flush's room. */
+static void a_merge_leaves_the_room_of_the_next_flush(void **state)
+{
+    enum { RUNS = 12, DISK = 1 << 30, LEFT = 900 << 10 };
+    (void)state;
+    two_collections two;
+    two_collections_open(&two);
+    sim_set_disk_bytes_max(two.os, DISK);
+    set_merging(&two, two.many, true);
+    set_merging(&two, two.few, true);
+    expect_ok(holt_collection_clear(two.many));
+    expect_ok(holt_collection_clear(two.few));
+    for (int run = 0; run < RUNS; run++) {
+        char key[16];
+        for (int i = 0; i < VALUES / 6; i++) {
+            snprintf(key, sizeof key, "k%03d.%d", i, run);
+            expect_ok(holt_put(two.many, NULL, holt_str(key), holt_bytes(two.value, sizeof two.value)));
+            expect_ok(holt_put(two.few, NULL, holt_str(key), holt_bytes(two.value, sizeof two.value)));
+        }
+        expect_ok(holt_flush(two.db));
+    }
+    for (int i = 0; i < VALUES; i++) /* the memtable to be flushed, about 1 MiB */
+        expect_ok(holt_put(two.many, NULL, holt_bytes(&i, sizeof i), holt_bytes(two.value, sizeof two.value)));
+    const memtable *m = two.db->leader.active->memtable;
+    assert_true(ballast_release(two.db)); /* no job runs from here on, which would make it again */
+    sim_set_disk_bytes_max(two.os, DISK - free_bytes(&two) + memtable_bytes(m) + LEFT);
+    assert_true(disk_is_full(&two.db->ballast) && ballast_flush_fits(two.db));
+    set_merging(&two, two.many, false);
+
+    compact_worker *w = &two.db->jobs.workers[0];
+    for (int step = 0; step < 20; step++) {
+        compact_job_step(w);
+        if (!w->merge) assert_true(ballast_flush_fits(two.db));
+    }
+    /* A merge was begun, and given up. */
+    assert_true(atomic_load_explicit(&two.many->merge_small_until_ns, memory_order_relaxed) > 0);
+    sim_set_disk_bytes_max(two.os, 0);
+    set_merging(&two, two.few, false);
+    two_collections_close(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_worker_takes_the_next_best_collection),
         cmocka_unit_test(a_second_worker_takes_no_running_merge),
+        cmocka_unit_test(a_merge_leaves_the_room_of_the_next_flush),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

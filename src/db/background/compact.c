@@ -265,7 +265,7 @@ static holt_status merge_step(compact_worker *w, lsm_want want, bool *more, bool
     }
     bool done = !w->merge;
     if (rc == HOLT_OK && w->merge) rc = lsm_merge_step(w->merge, STEP_BYTES, &done); /* 3 */
-    if (rc == HOLT_OK && !done && w->merge_yields && !ballast_flush_fits(db))
+    if (rc == HOLT_OK && w->merge && w->merge_yields && !ballast_flush_fits(db))
         rc = status_set(HOLT_NO_SPACE, "the merge would take the disk space of the next flush");
     if (rc == HOLT_OK && done && w->merge) rc = finish_merge(db, w->collection, w->merge); /* 4, 5 */
     if (rc == HOLT_NO_SPACE) limit_merges(w->collection, w->merge_bytes);
