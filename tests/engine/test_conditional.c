@@ -6,7 +6,7 @@
  */
 #include "db/commit/commit.h"
 #include "db/db.h"
-#include "support/db_fixture.h"
+#include "support/kinds.h"
 #include "support/must.h"
 
 #include <inttypes.h>
@@ -14,31 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { THREADS = 8, KINDS = 2, LARGE_BYTES = 300 * 1024 };
-
-static const uint32_t kinds[KINDS] = {HOLT_LSM, HOLT_BTREE};
-static const char *const kind_names[KINDS] = {"lsm", "btree"};
-
-static holt_collection *open_kind(db_fixture *f, unsigned kind)
-{
-    holt_collection *c = NULL;
-    holt_collection_options o = {.kind = kinds[kind], .flags = HOLT_CREATE_OR_OPEN};
-    expect_ok(holt_collection_create(f->db, kind_names[kind], &o, &c));
-    return c;
-}
-
-/* Where the value lies when it is looked up. */
-typedef enum where { IN_MEMTABLE, IN_TREE, REOPENED, WHERES } where;
-
-static holt_collection *move(db_fixture *f, holt_collection *c, unsigned kind, where w)
-{
-    if (w == IN_TREE) expect_ok(holt_flush(f->db));
-    if (w == REOPENED) {
-        db_fixture_reopen(f);
-        return open_kind(f, kind);
-    }
-    return c;
-}
+enum { THREADS = 8, LARGE_BYTES = 300 * 1024 };
 
 static holt_status put_if(holt_collection *c, const char *key, const char *value, uint32_t flags,
                           uint64_t seen)

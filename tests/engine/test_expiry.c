@@ -7,37 +7,13 @@
 #include "db/commit/commit.h"
 #include "db/db.h"
 #include "os/sim/sim.h"
-#include "support/db_fixture.h"
+#include "support/kinds.h"
 #include "support/must.h"
 
 #include <pthread.h>
 #include <stdio.h>
 
-enum { KINDS = 2, MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
-
-static const uint32_t kinds[KINDS] = {HOLT_LSM, HOLT_BTREE};
-static const char *const kind_names[KINDS] = {"lsm", "btree"};
-
-static holt_collection *open_kind(db_fixture *f, unsigned kind)
-{
-    holt_collection *c = NULL;
-    holt_collection_options o = {.kind = kinds[kind], .flags = HOLT_CREATE_OR_OPEN};
-    expect_ok(holt_collection_create(f->db, kind_names[kind], &o, &c));
-    return c;
-}
-
-/* Where the value is when it is looked up. */
-typedef enum where { IN_MEMTABLE, IN_TREE, REOPENED, WHERES } where;
-
-static holt_collection *move(db_fixture *f, holt_collection *c, unsigned kind, where w)
-{
-    if (w == IN_TREE) expect_ok(holt_flush(f->db));
-    if (w == REOPENED) {
-        db_fixture_reopen(f);
-        return open_kind(f, kind);
-    }
-    return c;
-}
+enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
 
 static uint64_t now_ms(db_fixture *f)
 {

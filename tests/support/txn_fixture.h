@@ -4,9 +4,7 @@
 #ifndef HOLT_TESTS_TXN_FIXTURE_H
 #define HOLT_TESTS_TXN_FIXTURE_H
 
-#include "support/db_fixture.h"
-
-enum { KINDS = 2 };
+#include "support/kinds.h"
 
 static inline holt_collection *create_kind(holt *db, const char *name, uint32_t kind)
 {
@@ -20,16 +18,15 @@ static inline int txn_fixture_setup(void **state)
 {
     if (db_fixture_sim(state) != 0) return -1;
     db_fixture *f = (db_fixture *)*state;
-    create_kind(f->db, "lsm", HOLT_LSM);
-    create_kind(f->db, "btree", HOLT_BTREE);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        open_kind(f, kind);
     return 0;
 }
 
 /* The collection of the kind, with the entries b, d, f: d in the tree, the others in the memtable. */
 static inline holt_collection *filled(db_fixture *f, int kind)
 {
-    holt_collection *c;
-    expect_ok(holt_collection_open(f->db, kind ? "btree" : "lsm", &c));
+    holt_collection *c = open_kind(f, (unsigned)kind);
     expect_ok(holt_collection_clear(c));
     put(c, "d", "4");
     expect_ok(holt_flush(f->db));
