@@ -2,8 +2,7 @@
  *
  * Possible if the key ranges of the runs do not overlap, which is what ascending writes leave behind. Runs
  * are rewritten all the same if the oldest run is among them and any has tombstones or deleted gaps, which
- * must go; and if
- * their files are very small, because a run should not have many of those.
+ * must go; and if their files are very small, because a run should not have many of those.
  */
 #ifndef HOLT_LSM_TRIVIAL_MOVE_H
 #define HOLT_LSM_TRIVIAL_MOVE_H

@@ -178,11 +178,42 @@ static void a_commit_on_a_full_disk_can_be_repeated(void **state)
     }
 }
 
+/* Without memory for keeping a flushed memtable, what it would have told is lost: then every transaction that
+ * began before its last operation conflicts, and none commits that must not. */
+static void a_memtable_that_cannot_be_kept_means_a_conflict(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        int refused = 0;
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            db_fixture_reopen(f); /* nothing has been kept yet: the list is without memory */
+            holt_collection *c = filled(f, kind);
+            holt_txn *conflicting = begin(f->db, 0), *other = begin(f->db, 0);
+            put(c, "d", "another's");
+            uint64_t before = mem_allocations();
+            mem_fail_at(n, false);
+            (void)holt_flush(f->db);
+            hit = mem_allocations() - before >= n;
+            mem_fail_at(0, false);
+            expect_ok(holt_flush(f->db));
+            put_in(c, conflicting, "d", "mine");
+            put_in(c, other, "e", "mine");
+            expect_status(HOLT_CONFLICT, commit_and_free(conflicting));
+            holt_status rc = commit_and_free(other);
+            assert_true(rc == HOLT_OK || rc == HOLT_CONFLICT);
+            refused += rc == HOLT_CONFLICT;
+        }
+        assert_int_equal(refused, 1); /* by the one allocation */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TXN_TEST(a_failed_allocation_costs_only_the_call),
         TXN_TEST(a_commit_on_a_full_disk_can_be_repeated),
+        TXN_TEST(a_memtable_that_cannot_be_kept_means_a_conflict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

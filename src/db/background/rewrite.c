@@ -145,8 +145,7 @@ static holt_status rewrite_chunks(rewrite *w)
 }
 
 /* 5. Waits a little for old versions that are being released, and for others' changes. If a reader holds the
- *    pages, the
- * rest is left to the worker. */
+ *    pages, the rest is left to the worker. */
 static holt_status vacuum(holt *db)
 {
     page_reclaim u = {.db = db};

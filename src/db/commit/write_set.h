@@ -7,7 +7,7 @@
  * is in memory once, apart from the index's copy of the key.
  *
  * The index is made when it is first needed: a lookup in a few operations is faster without one, and a
- * transaction that does not read its own writes never has one.
+ * transaction that reads nothing after more than a few writes never has one.
  *
  * Undoing      Savepoints cut the operations off at a former end. Their records in the index are aborted,
  *              which costs time in proportion to what is undone. When most of the index is aborted it is
