@@ -30,6 +30,8 @@ typedef struct entry {
     bytes key, value;
 } entry;
 
+enum { ENGINE_MANY = 16 };
+
 typedef struct engine_settings {
     char directory[4096];  /* exists; the engine's own */
     uint64_t cache_bytes;  /* blocks or pages of the engine's own cache */
@@ -79,6 +81,11 @@ typedef struct engine {
 
     /* false: absent. *size: room at `value`, then the value's size. */
     bool (*get)(session *s, bytes key, char *value, size_t *size);
+
+    /* Gets ENGINE_MANY keys in one call; the value of keys[i] is copied to values + i * value_bytes. Returns
+     * how many have a value of exactly value_bytes. NULL: the engine has no such call, and gets them one by
+     * one. */
+    size_t (*get_many)(session *s, const bytes *keys, char *values, size_t value_bytes);
 
     /* Seeks the first entry at or after key and moves up to `moves` further. Returns the number of entries
      * visited. */

@@ -29,9 +29,9 @@ void worker_init(worker *w, const compare_settings *s, const engine *e, const wo
 {
     *w = (worker){.settings = s, .engine = e, .kind = kind};
     w->key = engine_allocate(s->key_bytes + 1);
-    w->value = engine_allocate(s->value_bytes + 1);
+    w->value = engine_allocate(ENGINE_MANY * s->value_bytes + 1);
     w->entries = engine_allocate(s->batch * sizeof *w->entries);
-    w->batch_keys = engine_allocate(s->batch * s->key_bytes);
+    w->batch_keys = engine_allocate((s->batch > ENGINE_MANY ? s->batch : ENGINE_MANY) * s->key_bytes);
     w->session = engine_session_open(e, db);
 }
 

@@ -10,9 +10,9 @@ typedef struct worker {
     const workload *kind;
     session *session;
     char *key; /* key_bytes + 1 */
-    char *value;
+    char *value; /* room for ENGINE_MANY */
     entry *entries; /* a batch: settings->batch of them */
-    char *batch_keys;
+    char *batch_keys; /* of a batch, or of ENGINE_MANY gets */
     bool timed;      /* the next operation is timed */
     uint64_t scanned; /* entries visited by the current scan; 0: not begun */
     uint64_t sink;    /* see engine_touch */

@@ -93,6 +93,30 @@ static uint64_t run_get(worker *w, uint64_t i)
     return 1;
 }
 
+/* The next ENGINE_MANY entries of readrandom, together. */
+static uint64_t run_get_many(worker *w, uint64_t i)
+{
+    const compare_settings *s = w->settings;
+    bytes keys[ENGINE_MANY];
+    size_t found = 0;
+    for (unsigned n = 0; n < ENGINE_MANY; n++) {
+        char *key = w->batch_keys + n * s->key_bytes;
+        keys_write(key, s->key_bytes, drawn(w, i * ENGINE_MANY + n, DRAW_READ), false);
+        keys[n] = (bytes){key, s->key_bytes};
+    }
+    if (w->engine->get_many) {
+        found = w->engine->get_many(w->session, keys, w->value, s->value_bytes);
+    } else {
+        for (unsigned n = 0; n < ENGINE_MANY; n++) {
+            size_t size = s->value_bytes;
+            bool there = w->engine->get(w->session, keys[n], w->value + n * s->value_bytes, &size);
+            found += there && size == s->value_bytes;
+        }
+    }
+    w->wrong += ENGINE_MANY - found;
+    return ENGINE_MANY;
+}
+
 /* An existing key with one byte more, which lies between two existing ones. */
 static uint64_t run_missing(worker *w, uint64_t i)
 {
@@ -254,6 +278,8 @@ const workload workloads[] = {
      .threads = 1, .run = run_get},
     {"readrandom2", "the same with two threads", .need = NEED_SETTLED, .sample = ONE_READ_IN, .unit = "gets",
      .threads = 2, .run = run_get},
+    {"readmany", "get random entries, 16 at a time", .need = NEED_SETTLED, .sample = EVERY, .unit = "gets",
+     .threads = 1, .run = run_get_many},
     {"readmissing", "get absent keys that lie between existing ones", .need = NEED_SETTLED,
      .sample = ONE_READ_IN, .unit = "gets", .threads = 1, .run = run_missing},
     {"readseq", "scan all entries", .need = NEED_SETTLED, .sample = EVERY_OTHER_SCAN, .unit = "entries",

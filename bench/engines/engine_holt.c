@@ -25,6 +25,7 @@ struct session {
     holt_cursor *scan;
     holt_txn *txn;
     bool failed; /* its snapshot was revoked */
+    holt_value many[ENGINE_MANY];
 };
 
 /* A memtable may take at most a quarter of it. */
@@ -109,6 +110,9 @@ static void session_close(session *s)
 {
     check(holt_cursor_close(s->cursor), "holt_cursor_close");
     check(holt_cursor_close(s->scan), "holt_cursor_close");
+    for (unsigned i = 0; i < ENGINE_MANY; i++) {
+        holt_value_free(&s->many[i]);
+    }
 }
 
 /* The library returns HOLT_BUSY only after a bounded wait, so the next try follows at once. */
@@ -158,6 +162,23 @@ static bool get(session *s, bytes key, char *value, size_t *size)
     if (status == HOLT_NOT_FOUND) return false;
     check(status, "holt_get_into");
     return true;
+}
+
+static size_t get_many(session *s, const bytes *keys, char *values, size_t value_bytes)
+{
+    holt_slice slices[ENGINE_MANY];
+    holt_status statuses[ENGINE_MANY];
+    size_t found = 0;
+    for (unsigned i = 0; i < ENGINE_MANY; i++) {
+        slices[i] = holt_bytes(keys[i].data, keys[i].size);
+    }
+    check(holt_get_many(s->d->collection, NULL, ENGINE_MANY, slices, s->many, statuses), "holt_get_many");
+    for (unsigned i = 0; i < ENGINE_MANY; i++) {
+        if (statuses[i] != HOLT_OK || s->many[i].size != value_bytes) continue;
+        memcpy(values + i * value_bytes, s->many[i].data, value_bytes);
+        found++;
+    }
+    return found;
 }
 
 static void touch(const holt_cursor *cursor, uint64_t *sink)
@@ -247,5 +268,6 @@ const engine engine_holt = {
     .kind = "LSM tree or B+tree",
     .maps = true,
     ENGINE_FUNCTIONS,
+    .get_many = get_many,
     ENGINE_TRANSACTIONS,
 };

@@ -14,6 +14,7 @@ struct database {
     rocksdb_t *db;
     rocksdb_optimistictransactiondb_t *transactions; /* NULL: not opened for them; else db belongs to it */
     rocksdb_optimistictransaction_options_t *beginning;
+    rocksdb_column_family_handle_t *family; /* the default one; NULL if opened for transactions */
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table;
     rocksdb_cache_t *cache;
@@ -70,8 +71,11 @@ static void database_open(database *d, const engine_settings *s)
         check(error, "rocksdb_optimistictransactiondb_open");
         d->db = rocksdb_optimistictransactiondb_get_base_db(d->transactions);
     } else {
-        d->db = rocksdb_open(d->options, s->directory, &error);
-        check(error, "rocksdb_open");
+        const char *name = "default"; /* only this call returns its handle */
+        const rocksdb_options_t *options = d->options;
+        d->db =
+            rocksdb_open_column_families(d->options, s->directory, 1, &name, &options, &d->family, &error);
+        check(error, "rocksdb_open_column_families");
     }
 }
 
@@ -82,6 +86,7 @@ static void database_close(database *d)
         rocksdb_optimistictransactiondb_close(d->transactions);
         rocksdb_optimistictransaction_options_destroy(d->beginning);
     } else {
+        rocksdb_column_family_handle_destroy(d->family);
         rocksdb_close(d->db);
     }
     rocksdb_readoptions_destroy(d->reading);
@@ -119,6 +124,32 @@ static bool get(session *s, bytes key, char *value, size_t *size)
     engine_take_value(value, size, data, got);
     rocksdb_pinnableslice_destroy(pin);
     return true;
+}
+
+static size_t get_many(session *s, const bytes *keys, char *values, size_t value_bytes)
+{
+    const char *data[ENGINE_MANY];
+    size_t sizes[ENGINE_MANY], found = 0;
+    rocksdb_pinnableslice_t *pins[ENGINE_MANY];
+    char *errors[ENGINE_MANY];
+    for (unsigned i = 0; i < ENGINE_MANY; i++) {
+        data[i] = keys[i].data;
+        sizes[i] = keys[i].size;
+    }
+    rocksdb_batched_multi_get_cf(s->d->db, s->d->reading, s->d->family, ENGINE_MANY, data, sizes, pins,
+                                 errors, false);
+    for (unsigned i = 0; i < ENGINE_MANY; i++) {
+        check(errors[i], "rocksdb_batched_multi_get_cf");
+        if (!pins[i]) continue;
+        size_t got;
+        const char *value = rocksdb_pinnableslice_value(pins[i], &got);
+        if (got == value_bytes) {
+            memcpy(values + i * value_bytes, value, got);
+            found++;
+        }
+        rocksdb_pinnableslice_destroy(pins[i]);
+    }
+    return found;
 }
 
 /* With set_snapshot, writes conflict with what was committed since the begin; reads have to be told which
@@ -172,5 +203,6 @@ const engine engine_rocksdb = {
     .name = "rocksdb",
     .kind = "LSM tree",
     ENGINE_FUNCTIONS,
+    .get_many = get_many,
     ENGINE_TRANSACTIONS,
 };
