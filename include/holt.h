@@ -698,6 +698,13 @@ HOLT_API holt_status holt_savepoint(holt_txn *t, uint32_t *id);
  *   HOLT_CLOSED     the transaction has ended */
 HOLT_API holt_status holt_rollback_to(holt_txn *t, uint32_t id);
 
+/* Removes the savepoint `id` and those made after it. What was written since stays. A loop that makes a
+ * savepoint for each of its steps, and releases it, needs memory for one at a time.
+ *   HOLT_INVALID    the transaction has no such savepoint: it was removed, or belongs to another transaction
+ *   HOLT_READ_ONLY  the transaction is a snapshot
+ *   HOLT_CLOSED     the transaction has ended */
+HOLT_API holt_status holt_release(holt_txn *t, uint32_t id);
+
 /* What holt_transact runs: reads and writes in the transaction, and returns HOLT_OK to have it committed. It
  * must not commit the transaction or roll it back. It may be called several times, so it must not change
  * anything else that a repetition would change again. ctx: as given to holt_transact. */

@@ -414,6 +414,7 @@ static void null_transactions_and_cursors_are_refused(void **state)
     holt_rollback(NULL);
     expect_status(HOLT_INVALID, holt_savepoint(NULL, &id));
     expect_status(HOLT_INVALID, holt_rollback_to(NULL, 0));
+    expect_status(HOLT_INVALID, holt_release(NULL, 0));
     assert_false(holt_cursor_first(NULL));
     assert_false(holt_cursor_last(NULL));
     assert_false(holt_cursor_next(NULL));

@@ -104,6 +104,7 @@ static void a_null_argument_is_named(void **state)
     FAILS(HOLT_INVALID, holt_commit(NULL));
     FAILS(HOLT_INVALID, holt_savepoint(NULL, NULL));
     FAILS(HOLT_INVALID, holt_rollback_to(NULL, 0));
+    FAILS(HOLT_INVALID, holt_release(NULL, 0));
     FAILS(HOLT_INVALID, holt_load_begin(NULL, NULL, &load));
     FAILS(HOLT_INVALID, holt_load_begin(f->c, NULL, NULL));
     FAILS(HOLT_INVALID, holt_load_put(NULL, a, a));
@@ -209,6 +210,7 @@ static void refusals_of_the_current_state_are_explained(void **state)
     FAILS(HOLT_READ_ONLY, holt_put_with(f->c, t, a, a, &absent));
     FAILS(HOLT_INVALID, holt_savepoint(t, NULL));
     FAILS(HOLT_READ_ONLY, holt_rollback_to(t, 0));
+    FAILS(HOLT_READ_ONLY, holt_release(t, 0));
     expect_ok(holt_commit(t));
     FAILS(HOLT_CLOSED, holt_commit(t));
     FAILS(HOLT_CLOSED, holt_exists(f->c, t, a));

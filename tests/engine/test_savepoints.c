@@ -1,4 +1,4 @@
-/* test_savepoints.c -- holt_savepoint and holt_rollback_to. */
+/* test_savepoints.c -- holt_savepoint, holt_rollback_to and holt_release. */
 #include "db/db.h"
 #include "db/txn/txn.h"
 #include "support/must.h"
@@ -63,6 +63,8 @@ static void savepoints_belong_to_their_transaction(void **state)
              *batch = begin(f->db, HOLT_TXN_BLIND);
     uint32_t a = savepoint_of(t);
     expect_status(HOLT_INVALID, holt_rollback_to(other, a));
+    expect_status(HOLT_INVALID, holt_release(other, a));
+    expect_status(HOLT_READ_ONLY, holt_release(reader, a));
     uint32_t b = savepoint_of(other);
     expect_status(HOLT_INVALID, holt_rollback_to(t, b));
     expect_status(HOLT_INVALID, holt_rollback_to(t, 0));
@@ -79,6 +81,7 @@ static void savepoints_belong_to_their_transaction(void **state)
     expect_get(f->c, NULL, "undone", NULL);
     expect_ok(holt_commit(t));
     expect_status(HOLT_CLOSED, holt_rollback_to(t, a));
+    expect_status(HOLT_CLOSED, holt_release(t, a));
     expect_status(HOLT_CLOSED, holt_savepoint(t, &id));
     holt_rollback(t);
     holt_rollback(other);
@@ -121,12 +124,64 @@ static void ten_thousand_savepoints(void **state)
     }
 }
 
+/* A release keeps what was written, and removes the savepoint with those inside it, but not those outside. */
+static void a_release_keeps_the_writes_and_removes_the_savepoint(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        holt_collection *c = filled(f, kind);
+        holt_txn *t = begin(f->db, 0);
+        uint32_t outer = savepoint_of(t);
+        put_in(c, t, "a", "1");
+        uint32_t middle = savepoint_of(t);
+        put_in(c, t, "c", "3");
+        uint32_t inner = savepoint_of(t);
+        put_in(c, t, "e", "5");
+        expect_ok(holt_release(t, middle));
+        expect_status(HOLT_INVALID, holt_rollback_to(t, inner));
+        expect_status(HOLT_INVALID, holt_rollback_to(t, middle));
+        expect_words("released");
+        expect_status(HOLT_INVALID, holt_release(t, middle));
+        expect_get(c, t, "c", "3");
+        expect_get(c, t, "e", "5");
+        uint32_t again = savepoint_of(t);
+        put_in(c, t, "g", "7");
+        expect_ok(holt_rollback_to(t, again));
+        expect_get(c, t, "e", "5");
+        expect_ok(holt_rollback_to(t, outer));
+        expect_get(c, t, "a", NULL);
+        put_in(c, t, "h", "8");
+        expect_ok(holt_release(t, outer));
+        expect_ok(commit_and_free(t));
+        expect_get(c, NULL, "c", NULL);
+        expect_get(c, NULL, "h", "8");
+    }
+}
+
+/* A statement's savepoint is released when the statement has succeeded: a million of them, one after the
+ * other, must not add up in a long transaction. */
+static void a_million_released_savepoints_take_no_memory(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    holt_txn *t = begin(f->db, 0);
+    put_in(f->c, t, "kept", "1");
+    uint32_t outer = savepoint_of(t);
+    for (int i = 0; i < 1000000; i++)
+        expect_ok(holt_release(t, savepoint_of(t)));
+    assert_true(t->savepoint_capacity < 100);
+    expect_ok(holt_rollback_to(t, outer));
+    expect_ok(commit_and_free(t));
+    expect_get(f->c, NULL, "kept", "1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TXN_TEST(a_rollback_to_a_savepoint_undoes_what_came_after),
         TXN_TEST(savepoints_belong_to_their_transaction),
         TXN_TEST(ten_thousand_savepoints),
+        TXN_TEST(a_release_keeps_the_writes_and_removes_the_savepoint),
+        TXN_TEST(a_million_released_savepoints_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

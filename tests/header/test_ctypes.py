@@ -111,7 +111,7 @@ SIGNATURES = {
     "holt_batch_count": (u64, handle), "holt_batch_bytes": (u64, handle),
     "holt_batch_iterate": (status, handle, BATCH_FN, pointer), "holt_batch_clear": (status, handle),
     "holt_rollback": (None, handle), "holt_savepoint": (status, handle, P(u32)),
-    "holt_rollback_to": (status, handle, u32),
+    "holt_rollback_to": (status, handle, u32), "holt_release": (status, handle, u32),
     "holt_transact": (status, handle, P(transact_options), TRANSACT_FN, pointer),
     "holt_load_begin": (status, handle, P(load_options), out),
     "holt_load_put_with": (status, handle, slice_, slice_, P(put_options)),
@@ -628,6 +628,8 @@ class Api(unittest.TestCase):
         self.ok(holt.holt_savepoint(txn, savepoint))
         self.put(b"after", b"2", txn)
         self.ok(holt.holt_rollback_to(txn, savepoint))
+        self.ok(holt.holt_release(txn, savepoint))
+        self.assertEqual(holt.holt_release(txn, savepoint), INVALID)
         self.ok(holt.holt_commit(txn))
         holt.holt_rollback(txn)
         self.assertEqual(self.get(b"before"), b"1")

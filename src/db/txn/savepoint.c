@@ -1,7 +1,9 @@
-/* savepoint.c -- holt_savepoint and holt_rollback_to: points in a transaction to which its writes can return.
+/* savepoint.c -- holt_savepoint, holt_rollback_to and holt_release: points in a transaction to which its
+ * writes can return.
  *
  * A savepoint is a mark in the write set. Its id comes from a counter of the process, so the id of another
- * transaction is recognised as such. Rolling back to a savepoint removes those that were made after it.
+ * transaction is recognised as such. Rolling back to a savepoint removes those that were made after it;
+ * releasing one removes it as well, and leaves the write set alone.
  */
 #include "db/txn/txn.h"
 
@@ -45,16 +47,22 @@ static int compare_id(const void *txn, size_t i, const void *id)
     return search_order(all[i].id - all[0].id, *(const uint32_t *)id - all[0].id);
 }
 
+static holt_status find_savepoint(const holt_txn *t, uint32_t id, size_t *at)
+{
+    holt_status rc = txn_check_writable(t);
+    if (rc != HOLT_OK) return rc;
+    if (search_find(t, t->savepoint_count, &id, compare_id, at)) return HOLT_OK;
+    return status_set(HOLT_INVALID,
+                      "the transaction has no savepoint %u: it was rolled back or released, or is that of "
+                      "another transaction",
+                      id);
+}
+
 static holt_status roll_back_to(holt_txn *t, uint32_t id)
 {
     size_t at;
-    holt_status rc = txn_check_writable(t);
+    holt_status rc = find_savepoint(t, id, &at);
     if (rc != HOLT_OK) return rc;
-    if (!search_find(t, t->savepoint_count, &id, compare_id, &at))
-        return status_set(HOLT_INVALID,
-                          "the transaction has no savepoint %u: it was rolled back, or is that of another "
-                          "transaction",
-                          id);
     if (t->walked)
         return status_set(HOLT_INVALID, "holt_rollback_to cannot be called from within holt_batch_iterate");
     txn_undo(t, &t->savepoints[at].mark);
@@ -68,6 +76,24 @@ holt_status holt_rollback_to(holt_txn *t, uint32_t id)
     holt_status rc = txn_enter_alone(t);
     if (rc != HOLT_OK) return rc;
     rc = api_exit(t->db, roll_back_to(t, id));
+    handle_leave(&t->handle);
+    return rc;
+}
+
+static holt_status release(holt_txn *t, uint32_t id)
+{
+    size_t at;
+    holt_status rc = find_savepoint(t, id, &at);
+    if (rc == HOLT_OK) t->savepoint_count = at;
+    return rc;
+}
+
+holt_status holt_release(holt_txn *t, uint32_t id)
+{
+    status_begin_call();
+    holt_status rc = txn_enter_alone(t);
+    if (rc != HOLT_OK) return rc;
+    rc = api_exit(t->db, release(t, id));
     handle_leave(&t->handle);
     return rc;
 }

@@ -74,10 +74,11 @@ static const struct step_kind {
     {history_txn_walk, 8, 1},
     {history_txn_savepoint, 2, 1},
     {history_txn_rollback_to, 1, 1},
+    {history_txn_release, 1, 1},
     {history_txn_end, 3, 3},
     {history_transact, 2, 2},
 };
-enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds, TXN_STEP_KINDS = 10 /* the last ones */ };
+enum { STEP_KINDS = sizeof step_kinds / sizeof *step_kinds, TXN_STEP_KINDS = 11 /* the last ones */ };
 
 /* ---------------------------------------------------------------- the trail */
 

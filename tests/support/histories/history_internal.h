@@ -162,6 +162,7 @@ bool history_txn_get(history *h);
 bool history_txn_walk(history *h);
 bool history_txn_savepoint(history *h);
 bool history_txn_rollback_to(history *h);
+bool history_txn_release(history *h);
 bool history_txn_end(history *h);
 /* Closes its cursors and rolls it back, if it is open. */
 bool history_txn_abandon(history *h, rw_txn *t);

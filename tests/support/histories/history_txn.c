@@ -473,3 +473,19 @@ bool history_txn_rollback_to(history *h)
     return verdict_fail(h->verdict, "after a rollback to %zu writes there are %llu", s.count,
                         (unsigned long long)holt_batch_count(t->txn));
 }
+
+bool history_txn_release(history *h)
+{
+    rw_txn *t = any_txn(h);
+    if (!t || t->savepoint_count == 0) return true;
+    size_t i = (size_t)rng_below(&h->rng, t->savepoint_count);
+    uint32_t id = t->savepoints[i].id;
+    history_note(h, "transaction %d: release savepoint %zu of %zu", (int)(t - h->txns), i, t->savepoint_count);
+    if (!verdict_status(h->verdict, holt_release(t->txn, id), HOLT_OK, "release")) return false;
+    t->savepoint_count = i;
+    if (!verdict_status(h->verdict, holt_rollback_to(t->txn, id), HOLT_INVALID,
+                        "rollback to a savepoint that was released"))
+        return false;
+    if (holt_batch_count(t->txn) == t->own.count) return true;
+    return verdict_fail(h->verdict, "a release has changed what was written");
+}
