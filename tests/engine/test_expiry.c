@@ -3,61 +3,11 @@
  * The clock is the simulator's, and is set forward and back by hand. Each test lets the value be read from
  * the memtable, from the tree, and after a reopen, as expiry is decided in a different place for each.
  */
-#include "db/clock.h"
 #include "db/commit/commit.h"
-#include "db/db.h"
-#include "os/sim/sim.h"
-#include "support/kinds.h"
+#include "support/expiry_fixture.h"
 #include "support/must.h"
 
 #include <pthread.h>
-#include <stdio.h>
-
-enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
-
-static uint64_t now_ms(db_fixture *f)
-{
-    return db_time_ms(f->db);
-}
-
-/* Sets the wall clock to that time, forward or back. */
-static void set_clock(db_fixture *f, uint64_t ms)
-{
-    sim_set_wall_clock(f->os, (int64_t)(ms - os_time_ms(f->os)));
-}
-
-static holt_status put_until(holt_collection *c, holt_txn *t, const char *key, const char *value, uint64_t ms)
-{
-    holt_put_options o = {.expires_at_ms = ms};
-    return holt_put_with(c, t, holt_str(key), holt_str(value), &o);
-}
-
-/* The key has this value with this expiry, as all calls see it; value NULL: it has none. */
-static void expect_until(holt_collection *c, holt_txn *t, const char *key, const char *value, uint64_t ms)
-{
-    holt_value v = HOLT_VALUE_INIT;
-    uint64_t expiry = 1;
-    size_t size;
-    char room[64];
-    const holt_status want = value ? HOLT_OK : HOLT_NOT_FOUND;
-    v.expires_at_ms = 77;
-    expect_status(want, holt_get(c, t, holt_str(key), &v));
-    assert_int_equal(v.expires_at_ms, ms);
-    assert_int_equal(v.size, value ? strlen(value) : 0);
-    if (value) assert_memory_equal(v.data, value, v.size);
-    holt_value_free(&v);
-    expect_status(want, holt_get_into(c, t, holt_str(key), room, sizeof room, &size));
-    expect_status(want, holt_exists(c, t, holt_str(key)));
-    expect_status(want, holt_expiry(c, t, holt_str(key), &expiry));
-    assert_int_equal(expiry, ms);
-
-    holt_cursor *cur = open_cursor(c, t);
-    bool found = holt_cursor_seek(cur, holt_str(key)) && holt_cursor_key(cur).size == strlen(key) &&
-                 memcmp(holt_cursor_key(cur).data, key, strlen(key)) == 0;
-    assert_int_equal(found, value != NULL);
-    if (value) assert_int_equal(holt_cursor_expires_at(cur), ms);
-    expect_ok(holt_cursor_close(cur));
-}
 
 /* ---------------------------------------------------------------- when values are seen */
 
@@ -222,22 +172,6 @@ static void a_snapshot_has_the_time_of_its_beginning(void **state)
             holt_rollback(after);
         }
     }
-}
-
-static void put_number(holt_collection *c, unsigned i, uint64_t expires)
-{
-    char key[16];
-    snprintf(key, sizeof key, "%05u", i);
-    expect_ok(put_until(c, NULL, key, key, expires));
-}
-
-static int number_at(const holt_cursor *cur)
-{
-    char key[16] = {0};
-    holt_slice shown = holt_cursor_key(cur);
-    assert_int_equal(shown.size, 5);
-    memcpy(key, shown.data, shown.size);
-    return atoi(key);
 }
 
 /* Walks and seeks in both directions over entries of which long sequences have expired, between tombstones,
@@ -495,165 +429,6 @@ static void a_value_may_expire_in_the_queue(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- space */
-
-static holt_collection_info info_of(holt_collection *c)
-{
-    holt_collection_info info;
-    expect_ok(holt_collection_stats(c, &info, sizeof info));
-    return info;
-}
-
-/* A flush removes what has expired from a B+tree, and leaves a tombstone of it in a run. */
-static void flushes_do_not_write_what_has_expired(void **state)
-{
-    enum { ENTRIES = 200 };
-    db_fixture *f = (db_fixture *)*state;
-    for (unsigned k = 0; k < KINDS; k++) {
-        holt_collection *c = open_kind(f, k);
-        uint64_t at = now_ms(f) + HOUR_MS;
-        for (unsigned i = 0; i < ENTRIES; i += 2)
-            put_number(c, i, 0); /* in the tree before */
-        expect_ok(holt_flush(f->db));
-        for (unsigned i = 0; i < ENTRIES; i++)
-            put_number(c, i, i % 5 ? at : at + HOUR_MS);
-        set_clock(f, at);
-        expect_ok(holt_flush(f->db));
-        holt_collection_info info = info_of(c);
-        assert_int_equal(info.entries - info.tombstones,
-                         ENTRIES / 5 + (kinds[k] == HOLT_LSM ? ENTRIES / 2 : 0));
-        assert_int_equal(info.tombstones, kinds[k] == HOLT_LSM ? ENTRIES - ENTRIES / 5 : 0);
-    }
-}
-
-/* Older entries stay hidden by what has expired, until a merge has all of them. */
-static void merges_and_rewrites_drop_what_has_expired(void **state)
-{
-    enum { ENTRIES = 400 };
-    db_fixture *f = (db_fixture *)*state;
-    for (unsigned k = 0; k < KINDS; k++) {
-        holt_collection *c = open_kind(f, k);
-        uint64_t at = now_ms(f) + HOUR_MS;
-        for (unsigned i = 0; i < ENTRIES; i++)
-            put_number(c, i, i % 5 ? 0 : at + HOUR_MS);
-        expect_ok(holt_flush(f->db));
-        for (unsigned i = 0; i < ENTRIES; i++)
-            put_number(c, i, i % 4 ? at : 0);
-        expect_ok(holt_flush(f->db));
-        set_clock(f, at);
-        expect_ok(holt_compact(c, holt_str(NULL), holt_str(NULL)));
-        holt_collection_info info = info_of(c);
-        assert_int_equal(info.entries, ENTRIES / 4);
-        assert_int_equal(info.tombstones, 0);
-        holt_cursor *cur = open_cursor(c, NULL);
-        unsigned i = 0;
-        for (; holt_cursor_next(cur); i += 4)
-            assert_int_equal(number_at(cur), i);
-        assert_int_equal(i, ENTRIES);
-        expect_ok(holt_cursor_close(cur));
-        for (i = 1; i < ENTRIES; i += 4)
-            put_number(c, i, now_ms(f) + HOUR_MS);
-        expect_ok(holt_compact(c, holt_str(NULL), holt_str(NULL)));
-        assert_int_equal(info_of(c).entries, ENTRIES / 2);
-        set_clock(f, now_ms(f) + HOUR_MS);
-        expect_ok(holt_compact(c, holt_str(NULL), holt_str(NULL))); /* of a single run */
-        assert_int_equal(info_of(c).entries, ENTRIES / 4);
-        expect_ok(holt_verify_live(f->db, NULL, NULL, 0));
-    }
-}
-
-static holt_db_stats stats_of(db_fixture *f)
-{
-    holt_db_stats stats;
-    expect_ok(holt_stats(f->db, &stats, sizeof stats));
-    return stats;
-}
-
-/* Values in a tree expire, all at once or one after the other, while no call is made, and are gone from the
- * tree. What remains must be whole; and when nothing has expired, nothing may be rewritten again and again.
- */
-static void an_idle_database_gives_space_back(void **state)
-{
-    enum { ENTRIES = 3000, SPREAD_MS = 30 };
-    static const uint64_t MINUTE_NS = (uint64_t)60 * 1000000000;
-    db_fixture *f = (db_fixture *)*state;
-    for (unsigned k = 0; k < KINDS; k++) {
-        for (unsigned form = 0; form < 4; form++) {
-            bool reopen = form & 1, spread = form & 2;
-            holt_collection *c = open_kind(f, k);
-            uint64_t swept = stats_of(f).swept_entries;
-            uint64_t from = now_ms(f) + 2 * MINUTE_MS;
-            for (unsigned i = 0; i < ENTRIES; i++)
-                put_number(c, i, i % 4 ? from + (spread ? i * SPREAD_MS : 0) : 0);
-            expect_ok(holt_flush(f->db));
-            if (reopen) c = move(f, c, k, REOPENED);
-            os_sleep(f->os, MINUTE_NS);
-            assert_int_equal(info_of(c).entries, ENTRIES);
-            for (int minutes = 0; minutes < 6; minutes++)
-                os_sleep(f->os, MINUTE_NS);
-            holt_collection_info info = info_of(c);
-            assert_int_equal(info.entries, ENTRIES / 4);
-            uint64_t merges = stats_of(f).compactions;
-            if (kinds[k] == HOLT_BTREE) assert_true(stats_of(f).swept_entries > (reopen ? 0 : swept));
-            holt_cursor *cur = open_cursor(c, NULL);
-            unsigned i = 0;
-            for (; holt_cursor_next(cur); i += 4)
-                assert_int_equal(number_at(cur), i);
-            assert_int_equal(i, ENTRIES);
-            expect_ok(holt_cursor_close(cur));
-            expect_ok(holt_verify_live(f->db, NULL, NULL, 0));
-            for (int minutes = 0; minutes < 30; minutes++)
-                os_sleep(f->os, MINUTE_NS);
-            assert_int_equal(stats_of(f).compactions, merges);
-            expect_ok(holt_collection_drop(f->db, kind_names[k]));
-        }
-    }
-}
-
-/* The clock jumps while the database sleeps until a later time. */
-static void a_sweep_notices_a_clock_that_is_set_forward(void **state)
-{
-    enum { ENTRIES = 500 };
-    db_fixture *f = (db_fixture *)*state;
-    for (unsigned k = 0; k < KINDS; k++) {
-        holt_collection *c = open_kind(f, k);
-        uint64_t at = now_ms(f) + 1000 * (uint64_t)HOUR_MS;
-        for (unsigned i = 0; i < ENTRIES; i++)
-            put_number(c, i, at);
-        expect_ok(holt_flush(f->db));
-        os_sleep(f->os, (uint64_t)30 * 1000000000);
-        set_clock(f, at);
-        os_sleep(f->os, (uint64_t)700 * 1000000000);
-        assert_int_equal(info_of(c).entries, 0);
-    }
-}
-
-/* A snapshot of before still has everything, as sweeps change trees like any other write. */
-static void a_snapshot_keeps_what_is_swept(void **state)
-{
-    enum { ENTRIES = 500 };
-    db_fixture *f = (db_fixture *)*state;
-    for (unsigned k = 0; k < KINDS; k++) {
-        holt_collection *c = open_kind(f, k);
-        uint64_t at = now_ms(f) + MINUTE_MS;
-        for (unsigned i = 0; i < ENTRIES; i++)
-            put_number(c, i, at);
-        expect_ok(holt_flush(f->db));
-        holt_txn *before = begin(f->db, HOLT_TXN_READ_ONLY);
-        os_sleep(f->os, (uint64_t)200 * 1000000000);
-        assert_int_equal(info_of(c).entries, 0);
-        expect_until(c, before, "00007", "00007", at);
-        expect_until(c, NULL, "00007", NULL, 0);
-        holt_cursor *cur = open_cursor(c, before);
-        unsigned i = 0;
-        for (; holt_cursor_next(cur); i++)
-            assert_int_equal(number_at(cur), i);
-        assert_int_equal(i, ENTRIES);
-        expect_ok(holt_cursor_close(cur));
-        holt_rollback(before);
-    }
-}
-
 /* ---------------------------------------------------------------- loads */
 
 static void loads_carry_the_expiry(void **state)
@@ -819,8 +594,6 @@ static void bad_calls_are_refused(void **state)
     holt_rollback(t);
 }
 
-#define ON_SIM(test) cmocka_unit_test_setup_teardown(test, db_fixture_sim, db_fixture_teardown)
-
 /* The time of a transaction or a cursor that is taken from a coarse clock shows a value for some milliseconds
  * after it has expired. Also after a reopen, before anything is written. */
 static void readers_begin_at_the_exact_time(void **state)
@@ -861,11 +634,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(expire_takes_the_newest_value, db_fixture_posix, db_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_value_may_expire_in_the_queue, db_fixture_posix,
                                         db_fixture_teardown),
-        ON_SIM(flushes_do_not_write_what_has_expired),
-        ON_SIM(merges_and_rewrites_drop_what_has_expired),
-        ON_SIM(an_idle_database_gives_space_back),
-        ON_SIM(a_sweep_notices_a_clock_that_is_set_forward),
-        ON_SIM(a_snapshot_keeps_what_is_swept),
         ON_SIM(loads_carry_the_expiry),
         ON_SIM(batches_carry_the_expiry),
         ON_SIM(transactions_see_their_own_expiries),
