@@ -53,8 +53,9 @@ for word; do
         ;;
     libxxhash-dev) touch $world/modules/libxxhash ;;
     libjson-c-dev) touch $world/modules/json-c ;;
+    libsqlite3-dev) touch $world/modules/sqlite3 ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
-    meson|cmake|python3|make) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
+    meson|cmake|python3|make|sqlite3) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
     esac
 done
 END
@@ -70,8 +71,8 @@ calls() {
     grep -c "$1" "$world/calls"
 }
 
-build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev'
-test_packages="$build_packages libcmocka-dev python3 cmake"
+build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev'
+test_packages="$build_packages libcmocka-dev python3 cmake sqlite3"
 
 new_world "missing packages are installed, known ones without an update"
 touch "$world/lists/known"
