@@ -176,6 +176,52 @@ static void many_gets_return_what_single_gets_do(void **state)
     many_destroy(m);
 }
 
+/* holt_get_cached returns what holt_get does, or, where that would read, HOLT_BUSY: for what is in a tree
+ * that was just opened, and always for what overflows its block. */
+static void cached_gets_never_read(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    holt_value want = HOLT_VALUE_INIT, got = HOLT_VALUE_INIT;
+    char key[KEY_BYTES];
+    for (size_t k = 0; k < KINDS; k++) {
+        fill(f->db, open_kind(f->db, kinds[k]));
+        expect_ok(holt_flush(f->db)); /* so that recovery, which reads the tree, has nothing to put there */
+        db_fixture_reopen(f);
+        holt_collection *c = open_kind(f->db, kinds[k]);
+        unsigned busy[2] = {0};
+        for (unsigned pass = 0; pass < 2; pass++) {
+            for (unsigned n = 0; n < NUMBERS; n++) {
+                holt_cost cost;
+                bool large = n % 10 == 3;
+                holt_txn *t = n % 3 ? NULL : begin(f->db, 0);
+                holt_status rc = holt_get_cached(c, t, key_of(n, key), &got);
+                holt_last_cost(&cost, sizeof cost);
+                assert_int_equal(cost.blocks_read, 0);
+                busy[pass] += rc == HOLT_BUSY;
+                if (rc == HOLT_BUSY) {
+                    assert_string_equal(holt_error_message(), "the value is not in the cache");
+                    assert_int_equal(got.size, 0);
+                    assert_true(pass == 0 || large);
+                }
+                holt_status after = holt_get(c, t, key_of(n, key), &want);
+                if (rc != HOLT_BUSY) {
+                    expect_status(after, rc);
+                    assert_int_equal(got.size, want.size);
+                    if (after == HOLT_OK) assert_memory_equal(got.data, want.data, want.size);
+                    assert_int_equal(got.version, want.version);
+                    assert_int_equal(got.expires_at_ms, want.expires_at_ms);
+                }
+                holt_rollback(t);
+            }
+        }
+        assert_true(busy[0] > busy[1]);
+        assert_true(busy[1] > 0);
+        expect_status(HOLT_INVALID, holt_get_cached(c, NULL, holt_str("a"), NULL));
+    }
+    holt_value_free(&want);
+    holt_value_free(&got);
+}
+
 static void many_gets_in_a_snapshot_see_its_moment(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
@@ -532,6 +578,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_SIM(many_gets_return_what_single_gets_do),
+        ON_SIM(cached_gets_never_read),
         ON_SIM(many_gets_in_a_snapshot_see_its_moment),
         ON_SIM(many_gets_in_a_transaction_see_its_writes),
         ON_SIM(many_gets_are_checked_in_a_serializable_transaction),

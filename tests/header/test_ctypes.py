@@ -102,6 +102,7 @@ SIGNATURES = {
     "holt_add": (status, handle, handle, slice_, c.c_int64, P(c.c_int64)),
     "holt_get": (status, handle, handle, slice_, P(value_)),
     "holt_get_into": (status, handle, handle, slice_, pointer, size_t, P(size_t)),
+    "holt_get_cached": (status, handle, handle, slice_, P(value_)),
     "holt_get_many": (status, handle, handle, size_t, P(slice_), P(value_), P(status)),
     "holt_expiry": (status, handle, handle, slice_, P(u64)),
     "holt_expire": (status, handle, handle, slice_, u64),

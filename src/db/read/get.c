@@ -10,8 +10,9 @@
  *     3  Otherwise search the collection's tree, touching memory only: filters and cached blocks.
  *     4  Copy the value out while the section keeps its bytes in place, and leave the section. Most end here.
  *     5  If the answer is in a block that is not cached, or the value overflows its block, search the tree
- *        again outside the section, reading from its files. A section must be short, for nothing that is
- *        retired while it lasts can be freed; so a reference keeps the version instead.
+ *        again outside the section, reading from its files (holt_get_cached returns HOLT_BUSY instead). A
+ *        section must be short, for nothing that is retired while it lasts can be freed; so a reference keeps
+ *        the version instead.
  *
  * Order        A memtable is newer than those after it and than the tree. So the first entry found is the
  *              newest that the seqno covers, and the search ends there, even if it is a tombstone. A tree has
@@ -70,9 +71,12 @@ static holt_status point_get(holt_collection *c, snapshot *snap, slice key, valu
         else
             must_read = true;
     }
+    const bool refused = must_read && out->cached_only;
+    must_read = must_read && !refused;
     if (must_read && !snap) version_ref(view.version); /* a snapshot has a reference itself */
     epoch_leave();
 
+    if (refused) rc = status_set(HOLT_BUSY, "the value is not in the cache");
     if (must_read) {
         rc = read_tree(&view, &s->tree, &query, out);
         if (!snap) version_release(&db->versions, view.version);
@@ -133,17 +137,27 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *o
     return rc;
 }
 
-holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
+static holt_status get_value(holt_collection *c, holt_txn *t, slice key, holt_value *value, bool cached_only)
 {
     status_begin_call();
     if (!value) return status_set(HOLT_INVALID, "value (out) is NULL");
-    value_sink out = {.value = value, .wanted = true};
+    value_sink out = {.value = value, .wanted = true, .cached_only = cached_only};
     sink_clear(&out);
     holt_status rc = collection_check(c);
     if (rc != HOLT_OK) return rc;
     rc = get(c, t, key, &out);
     if (rc == HOLT_OK) value->version = value_version(slice_of(value->data, value->size));
     return rc;
+}
+
+holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
+{
+    return get_value(c, t, key, value, false);
+}
+
+holt_status holt_get_cached(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
+{
+    return get_value(c, t, key, value, true);
 }
 
 holt_status holt_get_into(holt_collection *c, holt_txn *t, holt_slice key, void *into, size_t capacity,

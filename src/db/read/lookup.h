@@ -22,6 +22,7 @@ typedef struct value_sink {
     size_t capacity;
     size_t *size; /* may be NULL */
     bool wanted;
+    bool cached_only; /* HOLT_BUSY in place of reading a file */
     uint64_t expires_at_ms; /* of the value that was found, 0: it does not expire; *value gets it too */
 } value_sink;
 
