@@ -19,3 +19,10 @@ uint64_t hash_bytes(const void *data, size_t size)
 {
     return XXH3_64bits(data, size);
 }
+
+void hash_bytes_128(const void *data, size_t size, uint8_t out[16])
+{
+    XXH128_canonical_t bytes;
+    XXH128_canonicalFromHash(&bytes, XXH3_128bits(data, size));
+    memcpy(out, bytes.digest, sizeof bytes.digest);
+}

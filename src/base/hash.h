@@ -1,4 +1,5 @@
-/* hash.h -- XXH3-64, the only hash function: for the checksums of everything on disk, and for filters. */
+/* hash.h -- XXH3, the only hash function: for the checksums of everything on disk, for filters, and (128 bits)
+ * for the hashed parts of indexes. */
 #ifndef HOLT_BASE_HASH_H
 #define HOLT_BASE_HASH_H
 
@@ -8,6 +9,9 @@ uint64_t hash_bytes(const void *data, size_t size);
 /* The same hash without wide vector registers, which cost some 200 ns where they are used only now and then:
  * faster for up to about 16 KiB if nothing else is hashed before and after. */
 uint64_t hash_seldom(const void *data, size_t size);
+
+/* The hash of 128 bits, as 16 bytes in big-endian order. */
+void hash_bytes_128(const void *data, size_t size, uint8_t out[16]);
 
 static inline uint64_t hash_slice(slice s)
 {

@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "db/args.h"
 
 #include <assert.h>
@@ -71,30 +72,12 @@ holt_status value_check(const holt *db, slice value)
     return HOLT_OK;
 }
 
-/* The length of the UTF-8 sequence at s (valid, no control character), or 0. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-    if (s[0] == 0xc2 && s[1] < 0xa0) return 0; /* control characters too: U+0080 to U+009F */
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* overlong; surrogates */
-    if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0; /* overlong; past U+10FFFF */
-    return n;
-}
-
 holt_status text_check(const char *text, size_t size, const char *name)
 {
-    for (size_t at = 0, n; at < size; at += n) {
-        n = utf8_length((const unsigned char *)text + at);
-        if (n == 0)
-            return status_set(HOLT_INVALID, "%s must be UTF-8 without control characters; byte %zu is not",
-                              name, at);
-    }
-    return HOLT_OK;
+    size_t bad = utf8_find_unprintable(slice_of(text, size));
+    if (bad == size) return HOLT_OK;
+    return status_set(HOLT_INVALID, "%s must be UTF-8 without control characters; byte %zu is not", name,
+                      bad);
 }
 
 holt_status label_check(const char *label, const char *name)

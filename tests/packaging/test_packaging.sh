@@ -31,8 +31,8 @@ for library in "-D $libdir/libholt.so" "$libdir/libholt.a"; do
     others=$(echo "$names" | grep -v '^holt_' || true)
     [ -z "$others" ] || fail "$library exports $others"
     for name in $names; do
-        grep -q "\b$name(" "$prefix/include/holt.h" ||
-            fail "$library exports $name, which holt.h does not declare"
+        grep -qh "\b$name(" "$prefix/include/holt.h" "$prefix/include/holt/table.h" ||
+            fail "$library exports $name, which no public header declares"
     done
 done
 readelf -d "$libdir/libholt.so" | grep -q "SONAME.*\[libholt.so.${version%%.*}\]" ||

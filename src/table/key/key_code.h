@@ -10,7 +10,8 @@
  * so every code has a successor that is not longer (key_code_prefix_end), and keys that begin with one of
  * these two bytes are free for other purposes.
  *
- * Every value has exactly one code; the decoder refuses all other bytes.
+ * Every value has exactly one code; the decoder refuses all other bytes, except that it accepts text that is
+ * not UTF-8.
  *
  * Concurrency  one thread for each buffer and each reader.
  * Bytes        docs/FORMAT.md, "Keys of tables"
@@ -28,6 +29,9 @@ size_t key_code_size(const holt_datum *d);
 /* Appends the code of one part. The datum has been checked: its type is known, it is no NaN. When out of
  * memory, the buffer is marked as failed. */
 void key_code_append(buffer *b, const holt_datum *d, bool descending);
+
+/* Writes the code of one part to memory of key_code_size() bytes, and returns their number. */
+size_t key_code_write(uint8_t *at, const holt_datum *d, bool descending);
 
 /* Turns a code in place into the end of the range of all keys that begin with it: its last byte that is not
  * 0xff is incremented, and those after it are cut off. */
@@ -61,7 +65,7 @@ static inline slice key_reader_rest(const key_reader *r)
 }
 
 /* Decodes the next part. Returns false at the end and if the bytes are no part of a key; the reader is then
- * of no further use, and *d is null. No message is set. */
+ * of no further use, and *d is null. No message is set. Whether text is UTF-8 is not examined. */
 bool key_code_next(key_reader *r, bool descending, holt_datum *d);
 
 /* Moves over the next part. Returns false likewise; that the part can be decoded is not checked. */

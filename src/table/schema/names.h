@@ -9,19 +9,19 @@
 
 #include "base/slice.h"
 
-enum { NAME_BYTES_MAX = 128 };
+enum { SCHEMA_NAME_BYTES_MAX = 128 };
 
 /* Checks a name. HOLT_INVALID: it is NULL, too long, or not valid; the message calls it `what`, such as "the
  * name of the table". */
-holt_status name_check(const char *name, const char *what);
+holt_status schema_name_check(const char *name, const char *what);
 
 /* The same for the name of a table, which is that of its collection too. HOLT_INVALID: also if it begins with
  * "holt.", or is "default", in any case. */
-holt_status name_check_table(const char *name, const char *what);
+holt_status schema_name_check_table(const char *name, const char *what);
 
 /* Writes the folded form, which is as long as the name, with its terminating zero. */
-void name_fold(char *out, const char *name);
+void schema_name_fold(char *out, const char *name);
 
-bool name_equal(const char *a, const char *b);
+bool schema_name_equal(const char *a, const char *b);
 
 #endif

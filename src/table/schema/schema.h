@@ -4,10 +4,10 @@
  * a copy (schema_copy), which is a draft that belongs to one thread, edits it with the calls below, stores
  * its record and publishes it. Every copy has the next version.
  *
- * Columns that are not part of the primary key have a slot, a number which says where a row keeps their value.
- * Slots are given in ascending order and never again after a column was dropped, so that rows written under
- * any earlier version can be read: a row that ends before a column's slot has the column's default. Columns
- * in their order have ascending slots.
+ * Columns that are not part of the primary key have a slot, a number which says where a row keeps their
+ * value. Slots are given in ascending order and never again after a column was dropped, so that rows written
+ * under any earlier version can be read: a row that ends before a column's slot has the column's default.
+ * Columns in their order have ascending slots.
  *
  * Invariants   Names of columns are unique, and so are those of indexes, in their folded form.
  *              A position of a column is below column_count; SCHEMA_NONE means that there is none.
@@ -107,7 +107,7 @@ void schema_destroy(schema *s); /* accepts NULL */
 
 /* Edits of a draft. After a failure the draft is of no further use. */
 
-/* `to` was checked with name_check_table. */
+/* `to` was checked with schema_name_check_table. */
 holt_status schema_rename(schema *draft, const char *to);
 /* The table is being renamed to `to`; NULL: it is live. */
 holt_status schema_set_renaming(schema *draft, const char *to);

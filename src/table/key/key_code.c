@@ -1,0 +1,329 @@
+/* key_code.c -- the code of the parts of a key. */
+#include "table/key/key_code.h"
+
+#include "base/coding.h"
+
+#include <assert.h>
+
+/* The tags leave room for further types. An integer's tag also says its sign and the number of its bytes, in
+ * the order of the numbers: from TAG_NEGATIVE - 8 to TAG_NEGATIVE, then from TAG_POSITIVE to
+ * TAG_POSITIVE + 8. */
+enum {
+    TAG_NULL = 0x05,
+    TAG_FALSE = 0x10,
+    TAG_TRUE = 0x11,
+    TAG_NEGATIVE = 0x27,
+    TAG_POSITIVE = 0x28,
+    TAG_REAL = 0x40,
+    TAG_TEXT = 0x50,
+    TAG_BLOB = 0x60
+};
+
+/* In text and blobs, what follows a zero byte: the zero is the value's own, or the value ends before it. */
+enum { AFTER_ZERO = 0xff, AFTER_END = 0x01 };
+
+enum { SCALAR_ROOM = 9 /* what put_scalar may write to, whatever the value */ };
+
+#define SIGN_BIT (UINT64_C(1) << 63)
+
+/* ---------------------------------------------------------------- integers and reals */
+
+/* The number of bytes of an integer: none for 0 and -1, otherwise those without the leading ones that only
+ * repeat the sign. */
+static unsigned integer_bytes(int64_t v)
+{
+    uint64_t magnitude = v < 0 ? ~(uint64_t)v : (uint64_t)v;
+    return magnitude ? 8 - (unsigned)__builtin_clzll(magnitude) / 8 : 0;
+}
+
+static void put_big_endian(uint8_t *at, uint64_t v)
+{
+    v = __builtin_bswap64(v); /* both supported machines are little-endian */
+    memcpy(at, &v, sizeof v);
+}
+
+static void put_integer(uint8_t *at, int64_t v)
+{
+    unsigned n = integer_bytes(v);
+    at[0] = (uint8_t)(v < 0 ? TAG_NEGATIVE - n : TAG_POSITIVE + n);
+    put_big_endian(at + 1, n ? (uint64_t)v << (64 - 8 * n) : 0);
+}
+
+/* The bits of a real in the order of the numbers. */
+static uint64_t real_order(double v)
+{
+    uint64_t bits;
+    if (v == 0) v = 0; /* -0.0 too */
+    memcpy(&bits, &v, sizeof bits);
+    return bits & SIGN_BIT ? ~bits : bits | SIGN_BIT;
+}
+
+static bool real_of_order(uint64_t order, double *v)
+{
+    uint64_t bits = order & SIGN_BIT ? order & ~SIGN_BIT : ~order;
+    memcpy(v, &bits, sizeof bits);
+    return *v == *v && bits != SIGN_BIT; /* neither a NaN nor -0.0 */
+}
+
+/* ---------------------------------------------------------------- encoding */
+
+static bool is_bytes(const holt_datum *d)
+{
+    return d->type == HOLT_TEXT || d->type == HOLT_BLOB;
+}
+
+static size_t count_zeros(slice s)
+{
+    const uint8_t *bytes = (const uint8_t *)s.data;
+    size_t zeros = 0;
+    for (size_t i = 0; i < s.size; i++)
+        zeros += bytes[i] == 0;
+    return zeros;
+}
+
+size_t key_code_size(const holt_datum *d)
+{
+    switch (d->type) {
+    case HOLT_INTEGER:
+        return 1 + integer_bytes(d->as.integer);
+    case HOLT_REAL:
+        return 9;
+    case HOLT_TEXT:
+    case HOLT_BLOB:
+        return 1 + d->as.bytes.size + count_zeros(d->as.bytes) + 2;
+    default:
+        return 1;
+    }
+}
+
+static void put_scalar(uint8_t *at, const holt_datum *d)
+{
+    switch (d->type) {
+    case HOLT_NULL:
+        at[0] = TAG_NULL;
+        break;
+    case HOLT_BOOLEAN:
+        at[0] = d->as.boolean ? TAG_TRUE : TAG_FALSE;
+        break;
+    case HOLT_INTEGER:
+        put_integer(at, d->as.integer);
+        break;
+    default:
+        assert(d->type == HOLT_REAL && d->as.real == d->as.real);
+        at[0] = TAG_REAL;
+        put_big_endian(at + 1, real_order(d->as.real));
+    }
+}
+
+static void put_bytes(uint8_t *at, const holt_datum *d)
+{
+    const uint8_t *from = (const uint8_t *)d->as.bytes.data;
+    size_t left = d->as.bytes.size;
+    *at++ = d->type == HOLT_TEXT ? TAG_TEXT : TAG_BLOB;
+    while (left) {
+        const uint8_t *zero = memchr(from, 0, left);
+        size_t n = zero ? (size_t)(zero - from) + 1 : left;
+        memcpy(at, from, n);
+        at += n;
+        if (zero) *at++ = AFTER_ZERO;
+        from += n;
+        left -= n;
+    }
+    at[0] = 0;
+    at[1] = AFTER_END;
+}
+
+static void complement(uint8_t *at, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        at[i] = (uint8_t)~at[i];
+}
+
+/* Writes a code of `size` bytes. A scalar writes to SCALAR_ROOM bytes. */
+static void put(uint8_t *at, const holt_datum *d, size_t size, bool descending)
+{
+    if (is_bytes(d))
+        put_bytes(at, d);
+    else
+        put_scalar(at, d);
+    if (descending) complement(at, size);
+}
+
+void key_code_append(buffer *b, const holt_datum *d, bool descending)
+{
+    size_t size = key_code_size(d);
+    size_t room = size < SCALAR_ROOM ? SCALAR_ROOM : size;
+    uint8_t *at = buffer_extend(b, room);
+    if (!at) return;
+    put(at, d, size, descending);
+    b->size -= room - size;
+}
+
+size_t key_code_write(uint8_t *at, const holt_datum *d, bool descending)
+{
+    uint8_t scalar[SCALAR_ROOM];
+    size_t size = key_code_size(d);
+    if (is_bytes(d)) {
+        put(at, d, size, descending);
+    } else {
+        put(scalar, d, size, descending);
+        memcpy(at, scalar, size);
+    }
+    return size;
+}
+
+void key_code_prefix_end(uint8_t *key, size_t *size)
+{
+    size_t n = *size;
+    while (n > 0 && key[n - 1] == 0xff)
+        n--;
+    assert(n > 0 || *size == 0); /* tags are never 0xff */
+    if (n > 0) key[n - 1]++;
+    *size = n;
+}
+
+/* ---------------------------------------------------------------- decoding */
+
+/* The next n bytes (at most 8) as a number, complemented if flip is 0xff. Returns false if they are not all
+ * there. */
+static bool take_number(key_reader *r, unsigned n, uint8_t flip, uint64_t *v)
+{
+    size_t left = (size_t)(r->end - r->at);
+    if (left < n) return false;
+    uint64_t head = get_head64(r->at, left);
+    if (flip) head = ~head;
+    *v = n ? head >> (64 - 8 * n) : 0;
+    r->at += n;
+    return true;
+}
+
+/* Of the forms that an integer might take, only that of put_integer is accepted. */
+static bool take_integer(key_reader *r, uint8_t tag, uint8_t flip, int64_t *v)
+{
+    bool negative = tag <= TAG_NEGATIVE;
+    unsigned n = negative ? TAG_NEGATIVE - tag : tag - TAG_POSITIVE;
+    uint64_t bits;
+    if (!take_number(r, n, flip, &bits)) return false;
+    if (negative) bits |= n < 8 ? UINT64_MAX << (8 * n) : 0;
+    *v = (int64_t)bits;
+    return (*v < 0) == negative && integer_bytes(*v) == n;
+}
+
+static bool take_real(key_reader *r, uint8_t flip, double *v)
+{
+    uint64_t order;
+    return take_number(r, 8, flip, &order) && real_of_order(order, v);
+}
+
+/* Copies bytes to the reader's room, complemented if flip is 0xff. */
+static void keep(key_reader *r, const uint8_t *from, size_t size, uint8_t flip)
+{
+    for (size_t i = 0; i < size; i++)
+        r->room[i] = from[i] ^ flip;
+    r->room += size;
+}
+
+/* Finds the next zero byte of a text or blob from `from` on. Returns NULL if there is none, or if what
+ * follows it is not allowed; *last: it ends the value. */
+static const uint8_t *find_zero(const uint8_t *from, const uint8_t *end, uint8_t flip, bool *last)
+{
+    const uint8_t *zero = memchr(from, flip, (size_t)(end - from));
+    if (!zero || end - zero < 2) return NULL;
+    uint8_t after = zero[1] ^ flip;
+    *last = after == AFTER_END;
+    return *last || after == AFTER_ZERO ? zero : NULL;
+}
+
+static bool take_bytes(key_reader *r, uint8_t flip, slice *v)
+{
+    bool last = false;
+    const uint8_t *from = r->at, *zero = find_zero(from, r->end, flip, &last);
+    if (zero && last && !flip) {
+        *v = slice_of(from, (size_t)(zero - from));
+        r->at = zero + 2;
+        return true;
+    }
+    const uint8_t *kept = r->room;
+    for (; zero; zero = find_zero(from, r->end, flip, &last)) {
+        keep(r, from, (size_t)(zero - from) + !last, flip);
+        from = zero + 2;
+        if (!last) continue;
+        *v = slice_of(kept, (size_t)(r->room - kept));
+        r->at = from;
+        return true;
+    }
+    return false;
+}
+
+static bool skip_bytes(key_reader *r, uint8_t flip)
+{
+    bool last = false;
+    while (!last) {
+        const uint8_t *zero = find_zero(r->at, r->end, flip, &last);
+        if (!zero) return false;
+        r->at = zero + 2;
+    }
+    return true;
+}
+
+static bool is_integer_tag(uint8_t tag)
+{
+    return tag >= TAG_NEGATIVE - 8 && tag <= TAG_POSITIVE + 8;
+}
+
+/* Decodes what follows the tag. */
+static bool take_payload(key_reader *r, uint8_t tag, uint8_t flip, holt_datum *d)
+{
+    if (is_integer_tag(tag)) {
+        d->type = HOLT_INTEGER;
+        return take_integer(r, tag, flip, &d->as.integer);
+    }
+    switch (tag) {
+    case TAG_NULL:
+        return true;
+    case TAG_FALSE:
+    case TAG_TRUE:
+        *d = holt_boolean(tag == TAG_TRUE);
+        return true;
+    case TAG_REAL:
+        d->type = HOLT_REAL;
+        return take_real(r, flip, &d->as.real);
+    case TAG_TEXT:
+        d->type = HOLT_TEXT;
+        return take_bytes(r, flip, &d->as.bytes);
+    case TAG_BLOB:
+        d->type = HOLT_BLOB;
+        return take_bytes(r, flip, &d->as.bytes);
+    default:
+        return false;
+    }
+}
+
+bool key_code_next(key_reader *r, bool descending, holt_datum *d)
+{
+    uint8_t flip = descending ? 0xff : 0;
+    *d = holt_null();
+    if (r->at == r->end) return false;
+    uint8_t tag = *r->at++ ^ flip;
+    if (take_payload(r, tag, flip, d)) return true;
+    *d = holt_null();
+    return false;
+}
+
+bool key_code_skip(key_reader *r, bool descending)
+{
+    uint8_t flip = descending ? 0xff : 0;
+    if (r->at == r->end) return false;
+    uint8_t tag = *r->at++ ^ flip;
+    size_t size = 0;
+    if (tag == TAG_TEXT || tag == TAG_BLOB) return skip_bytes(r, flip);
+    if (is_integer_tag(tag))
+        size = tag <= TAG_NEGATIVE ? TAG_NEGATIVE - tag : tag - TAG_POSITIVE;
+    else if (tag == TAG_REAL)
+        size = 8;
+    else if (tag != TAG_NULL && tag != TAG_FALSE && tag != TAG_TRUE)
+        return false;
+    if ((size_t)(r->end - r->at) < size) return false;
+    r->at += size;
+    return true;
+}
