@@ -10,11 +10,6 @@
 
 #include <xxhash.h>
 
-uint64_t hash_seldom(const void *data, size_t size)
-{
-    return XXH3_64bits(data, size);
-}
-
 #ifdef HOLT_XXHASH_DISPATCH
 
 /* Makes XXH3_64bits and XXH3_128bits those that select. */

@@ -6,9 +6,6 @@
 #include "base/slice.h"
 
 uint64_t hash_bytes(const void *data, size_t size);
-/* The same hash without wide vector registers, which cost some 200 ns where they are used only now and then:
- * faster for up to about 16 KiB if nothing else is hashed before and after. */
-uint64_t hash_seldom(const void *data, size_t size);
 
 /* The hash of 128 bits, as 16 bytes in big-endian order. */
 void hash_bytes_128(const void *data, size_t size, uint8_t out[16]);

@@ -11,8 +11,7 @@
 
 uint64_t value_version(slice value)
 {
-    enum { SMALL_BYTES = 16 << 10 };
-    uint64_t hash = value.size <= SMALL_BYTES ? hash_seldom(value.data, value.size) : hash_slice(value);
+    uint64_t hash = hash_slice(value);
     return hash ? hash : 1;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -563,7 +564,7 @@ static void hash_is_xxh3_of_fixed_values(void **state)
     bytes[2000] ^= 1;
     assert_true(hash_bytes(bytes, sizeof bytes) != whole);
     for (size_t size = 0; size <= sizeof bytes; size++)
-        assert_true(hash_seldom(bytes, size) == hash_bytes(bytes, size));
+        assert_true(hash_bytes(bytes, size) == XXH3_64bits(bytes, size));
 }
 
 #if defined(__x86_64__)
