@@ -28,13 +28,16 @@
  *              HOLT_TXN_BLIND transactions cannot be used with tables: HOLT_INVALID.
  * Schemas      Creating, altering and dropping tables and indexes are durable when the call returns HOLT_OK,
  *              and happen as a whole or not at all, also if the process is killed in the middle. They are not
- *              part of any transaction. They wait for read-write transactions that began before the change
- *              to end, for as long as change_wait_ms, and then return HOLT_BUSY with nothing changed.
+ *              part of any transaction. One is made at a time. Making an index waits for read-write
+ *              transactions that began before it to end (holt_table_set_change_wait), and then returns
+ *              HOLT_BUSY with nothing changed. So do not make one while the same thread has such a
+ *              transaction open.
  * Collections  The collection of a table has the table's name, those of indexes have names beginning with
  *              "holt.", and the schemas are in the collection "holt.tables". Do not write to these
  *              collections with the calls of holt.h: rows and indexes would no longer agree
  *              (holt_table_check finds it). A table and a plain collection cannot have the same name.
- * Closing      holt_close returns HOLT_BUSY while tables are open.
+ * Closing      holt_close returns HOLT_BUSY while tables are open. After a forced close the handles of tables
+ *              can only be closed, like those of collections the program had open.
  */
 #ifndef HOLT_TABLE_H
 #define HOLT_TABLE_H
@@ -130,10 +133,10 @@ static inline holt_datum holt_blob(const void *data, size_t size)
  * Keys of several typed parts for any collection: the order of the encoded bytes is the order of the tuples,
  * part by part. Within a part, null < false < true < integers < reals < text < blobs; integers and reals
  * are ordered numerically among themselves, but every integer sorts before every real; text and blobs are
- * ordered bytewise. A part marked as descending is ordered the other way round, null last. A tuple that is the
- * beginning of another sorts before it, and its encoding is the beginning of the other's, so that a cursor
- * with the encoding of the first parts as its prefix shows all keys that begin with them. docs/FORMAT.md
- * describes the bytes.
+ * ordered bytewise. A part marked as descending is ordered the other way round, null last. A tuple that is
+ * the beginning of another sorts before it, and its encoding is the beginning of the other's, so that a
+ * cursor with the encoding of the first parts as its prefix shows all keys that begin with them.
+ * docs/FORMAT.md describes the bytes.
  *
  * -0.0 is encoded as 0.0. */
 
@@ -146,8 +149,8 @@ enum { HOLT_KEY_PARTS_MAX = 64 };
 HOLT_API holt_status holt_key_encode(const holt_datum *parts, size_t n, uint64_t descending, void *buffer,
                                      size_t capacity, size_t *size);
 
-/* Decodes a key. *n: in, the room in parts; out, the number of parts, also with HOLT_TOO_LARGE. Text and blobs
- * point into `key` or into `buffer`, whose capacity must be at least key.size.
+/* Decodes a key. *n: in, the room in parts; out, the number of parts, also with HOLT_TOO_LARGE. Text and
+ * blobs point into `key` or into `buffer`, whose capacity must be at least key.size.
  *   HOLT_CORRUPT    the bytes are not an encoded key with these descending parts
  *   HOLT_TOO_LARGE  the key has more parts than *n, or capacity is less than key.size */
 HOLT_API holt_status holt_key_decode(holt_slice key, uint64_t descending, holt_datum *parts, size_t *n,
@@ -219,8 +222,8 @@ typedef struct holt_index_options {
 
 typedef struct holt_table holt_table; /* an open table */
 
-/* Creates a table and opens it. Everything in `o` is copied. After HOLT_OK, *t belongs to the caller, who must
- * release it with holt_table_close; after any other status it is NULL.
+/* Creates a table and opens it. Everything in `o` is copied. After HOLT_OK, *t belongs to the caller, who
+ * must release it with holt_table_close; after any other status it is NULL.
  *   HOLT_EXISTS     there is a table, an index or a collection of this name. With HOLT_CREATE_OR_OPEN an
  *                   existing table is opened, whatever its columns
  *   HOLT_INVALID    a name, a type, a default or a key is invalid; the message says which
@@ -230,10 +233,11 @@ HOLT_API holt_status holt_table_create(holt *db, const char *name, const holt_ta
 
 /* Opens a table. After HOLT_OK, *t belongs to the caller, who must release it with holt_table_close; after
  * any other status it is NULL.
- *   HOLT_NOT_FOUND  there is no such table; the message says so if there is a plain collection of this name */
+ *   HOLT_NOT_FOUND  there is no such table; the message tells if there is a plain collection of this name */
 HOLT_API holt_status holt_table_open(holt *db, const char *name, holt_table **t);
 
-/* Releases the handle. Its scans must be closed before. Accepts NULL. */
+/* Releases the handle. Its scans must be closed before. All handles of one table are the same handle, which
+ * is reference-counted. Accepts NULL. */
 HOLT_API void holt_table_close(holt_table *t);
 
 /* Drops a table with its indexes. Its handles and scans return HOLT_CLOSED from then on, and must still be
@@ -261,20 +265,20 @@ typedef struct holt_alteration {
     uint64_t reserved[4];
 } holt_alteration;
 
-/* Changes the schema without rewriting rows: a row written before a column was added has the column's default.
- * Open scans continue with the columns that they began with.
+/* Changes the schema without rewriting rows: a row written before a column was added has the column's
+ * default. Open scans continue with the columns that they began with.
  *   HOLT_EXISTS     the new name is in use
  *   HOLT_NOT_FOUND  there is no such column
  *   HOLT_INVALID    as described at holt_alteration_op */
 HOLT_API holt_status holt_table_alter(holt_table *t, const holt_alteration *change);
 
-/* Called now and then during a long operation on rows, on the calling thread, with no lock held. rows_total is
- * an estimate. Any status but HOLT_OK ends the operation, which returns it. */
+/* Called now and then during a long operation on rows, on the calling thread, with no lock held. rows_total
+ * is an estimate. Any status but HOLT_OK ends the operation, which returns it. */
 typedef holt_status (*holt_progress_fn)(void *ctx, uint64_t rows_done, uint64_t rows_total);
 
 /* Creates a secondary index. Rows that exist are put into it while the table is read and written as usual;
- * once the call returns HOLT_OK the index is complete and serves reads. progress may be NULL. After a crash in
- * the middle, the next call that opens the table for writing resumes where it was.
+ * once the call returns HOLT_OK the index is complete and serves reads. progress may be NULL. After a crash
+ * in the middle, the next call that opens the table for writing resumes where it was.
  *   HOLT_EXISTS     the name is in use; or HOLT_INDEX_UNIQUE, and two rows have the same values: the message
  *                   and holt_row_error_get() say which. No index was made
  *   HOLT_NOT_FOUND  a part names a column that the table does not have
@@ -282,7 +286,8 @@ typedef holt_status (*holt_progress_fn)(void *ctx, uint64_t rows_done, uint64_t 
 HOLT_API holt_status holt_table_create_index(holt_table *t, const holt_index_options *o,
                                              holt_progress_fn progress, void *ctx);
 
-/* Drops an index.
+/* Drops an index. Transactions that have written rows of the table since they began may then fail to commit,
+ * with HOLT_CONFLICT.
  *   HOLT_NOT_FOUND  the table has no such index */
 HOLT_API holt_status holt_table_drop_index(holt_table *t, const char *name);
 
@@ -291,8 +296,8 @@ HOLT_API holt_status holt_table_drop_index(holt_table *t, const char *name);
 HOLT_API holt_status holt_table_reindex(holt_table *t, const char *name, holt_progress_fn progress,
                                         void *ctx);
 
-/* Limits how long changes of schemas in this database wait for transactions that are open; 0 = 10,000.
- * Milliseconds. For as long as a table of it is open. */
+/* Limits how long a change of a schema waits for older transactions, and for a change that another thread is
+ * making, in milliseconds; 0 = 10,000. For all tables of the database, for as long as one is open. */
 HOLT_API holt_status holt_table_set_change_wait(holt_table *t, uint64_t milliseconds);
 
 typedef struct holt_index_info {
@@ -347,9 +352,9 @@ HOLT_API uint64_t holt_table_version(const holt_table *t);
 enum { HOLT_INSERT_REPLACE = 1 /* first delete all rows with the same primary key, or the same values in a
                                   unique index */ };
 
-/* Inserts a row. In a table with an implicit row id, or whose primary key is one ascending INTEGER column that
- * is null in `row`, the row gets the number after the largest one in use; *row_id (may be NULL) receives it,
- * and in other tables 0.
+/* Inserts a row. In a table with an implicit row id, or whose primary key is one ascending INTEGER column
+ * that is null in `row`, the row gets the number after the largest one in use; *row_id (may be NULL) receives
+ * it, and in other tables 0.
  *   HOLT_EXISTS  there is a row with this primary key, or with the same values in a unique index */
 HOLT_API holt_status holt_table_insert(holt_table *t, holt_txn *txn, const holt_datum *row, size_t n,
                                        uint32_t flags, int64_t *row_id);
@@ -427,9 +432,9 @@ enum {
     HOLT_SCAN_UPPER_EXCLUSIVE = 4  /* without the rows that begin with `upper` */
 };
 
-/* A range of the primary key or of an index. A bound is a value for each of the first parts, so that with both
- * bounds the same, the rows with exactly these values are scanned. Bounds are meant in the order of the index:
- * with a descending part, the lower bound has the larger value. */
+/* A range of the primary key or of an index. A bound is a value for each of the first parts, so that with
+ * both bounds the same, the rows with exactly these values are scanned. Bounds are meant in the order of the
+ * index: with a descending part, the lower bound has the larger value. */
 typedef struct holt_scan_options {
     uint32_t index; /* 0 = primary key; otherwise the number of an index */
     uint32_t flags; /* HOLT_SCAN_... */
@@ -442,10 +447,10 @@ typedef struct holt_scan_options {
 } holt_scan_options;
 
 /* Opens a scan, which is before its first row. Bounds are copied. If txn is NULL, the scan has a snapshot of
- * its own; in a read-write transaction it also shows what the transaction has written, as a cursor does. After
- * HOLT_OK, *s belongs to the caller, who must release it with holt_scan_close.
- *   HOLT_INVALID  there is no such index, or a bound does not fit it: too many parts, another type, a range of
- *                 a HOLT_PART_HASH part
+ * its own; in a read-write transaction it also shows what the transaction has written, as a cursor does.
+ * After HOLT_OK, *s belongs to the caller, who must release it with holt_scan_close.
+ *   HOLT_INVALID  there is no such index, or a bound does not fit it: too many parts, another type, a range
+ *                 of a HOLT_PART_HASH part
  *   HOLT_BUSY     the index is not complete yet */
 HOLT_API holt_status holt_scan_open(holt_table *t, holt_txn *txn, const holt_scan_options *o, holt_scan **s);
 
@@ -522,8 +527,8 @@ typedef struct holt_table_check_options {
 } holt_table_check_options;
 
 /* Compares rows and indexes, in both directions, at one moment while the table is read and written as usual.
- *   HOLT_CORRUPT  they do not agree; *report (may be NULL) says how many problems there are. Mend indexes with
- *                 holt_table_reindex */
+ *   HOLT_CORRUPT  they do not agree; *report (may be NULL) says how many problems there are. Mend indexes
+ *                 with holt_table_reindex */
 HOLT_API holt_status holt_table_check(holt_table *t, const holt_table_check_options *o,
                                       holt_table_report *report, size_t report_size);
 

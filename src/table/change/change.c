@@ -1,0 +1,111 @@
+/* change.c -- the steps that changes of schemas share. */
+#include "table/change/change.h"
+
+#include "base/status.h"
+#include "table/catalog/old_writers.h"
+#include "table/catalog/recover.h"
+#include "table/index/build.h"
+
+holt_status change_store(registry *r, const catalog_change *change)
+{
+    return table_catalog_change(r->db, r->catalog, change);
+}
+
+holt_status change_publish(registry *r, holt_table *t, schema *draft, const catalog_change *more)
+{
+    table_layout *layout;
+    catalog_change change = more ? *more : (catalog_change){0};
+    change.put = draft;
+    holt_status rc = table_layout_create(r->db, draft, &layout);
+    if (rc != HOLT_OK) {
+        schema_destroy(draft);
+        return rc;
+    }
+    rc = change_store(r, &change);
+    if (rc == HOLT_OK)
+        registry_install(r, t, layout);
+    else
+        table_layout_destroy(layout);
+    return rc;
+}
+
+holt_status change_create_collection(holt *db, const schema *s, const char *name, uint32_t flags)
+{
+    holt_collection *c;
+    holt_collection_options o = {.kind = s->kind,
+                                 .compression = s->compression,
+                                 .block_bytes = s->block_bytes,
+                                 .filter_bits = s->filter_bits,
+                                 .flags = flags};
+    holt_status rc = holt_collection_create(db, name, &o, &c);
+    if (rc == HOLT_OK) holt_collection_close(c);
+    return rc;
+}
+
+holt_status change_drop_collections(registry *r, const schema *s)
+{
+    holt_status rc = HOLT_OK;
+    for (uint32_t i = 0; i < s->index_count && rc == HOLT_OK; i++)
+        rc = drop_collection(r->db, s->indexes[i].collection);
+    if (rc == HOLT_OK) rc = drop_collection(r->db, s->name);
+    catalog_change change = {.removed = s->folded};
+    if (rc == HOLT_OK) rc = change_store(r, &change);
+    if (rc != HOLT_OK) r->unfinished = true;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- indexes */
+
+static holt_status copy_with_index(const holt_table *t, uint32_t id, schema **draft, uint32_t *at)
+{
+    holt_status rc = schema_copy(draft, table_schema(t));
+    if (rc == HOLT_OK) *at = schema_find_index_id(*draft, id);
+    return rc;
+}
+
+holt_status change_remove_index(registry *r, holt_table *t, uint32_t id)
+{
+    schema *draft;
+    uint32_t at;
+    char collection[SCHEMA_INDEX_COLLECTION_BYTES];
+    holt_status rc = copy_with_index(t, id, &draft, &at);
+    if (rc == HOLT_OK) {
+        memcpy(collection, draft->indexes[at].collection, sizeof collection);
+        draft->indexes[at].state = INDEX_DROPPING;
+        rc = change_publish(r, t, draft, NULL);
+    }
+    if (rc == HOLT_OK) rc = drop_collection(r->db, collection);
+    if (rc == HOLT_OK) rc = copy_with_index(t, id, &draft, &at);
+    if (rc == HOLT_OK) {
+        schema_remove_index(draft, at);
+        rc = change_publish(r, t, draft, NULL);
+    }
+    if (rc != HOLT_OK) r->unfinished = true;
+    return rc;
+}
+
+static holt_status complete_index(registry *r, holt_table *t, uint32_t id)
+{
+    schema *draft;
+    uint32_t at;
+    holt_status rc = copy_with_index(t, id, &draft, &at);
+    if (rc != HOLT_OK) return rc;
+    draft->indexes[at].state = INDEX_COMPLETE;
+    const table_layout *layout = table_layout_of(t);
+    catalog_change mark = {.marked = layout->indexes[schema_find_index_id(layout->schema, id)]};
+    return change_publish(r, t, draft, &mark);
+}
+
+holt_status change_build_index(registry *r, holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx)
+{
+    holt_status rc = old_writers_wait(t, registry_change_wait(r));
+    if (rc == HOLT_OK) rc = index_build(t, id, progress, ctx);
+    if (rc == HOLT_OK) rc = complete_index(r, t, id);
+    if (rc == HOLT_EXISTS) {
+        holt_error failure;
+        status_keep(rc, &failure);
+        (void)change_remove_index(r, t, id); /* marks the registry as unfinished if it fails */
+        rc = status_restore(&failure);
+    }
+    return rc;
+}
