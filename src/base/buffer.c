@@ -31,7 +31,7 @@ static bool grow(buffer *b, size_t need)
     return true;
 }
 
-uint8_t *buffer_extend(buffer *b, size_t size)
+uint8_t *buffer_extend_grow(buffer *b, size_t size)
 {
     assert(b->size <= b->capacity);
     size_t need = b->size + size + (b->data == NULL); /* data must not be NULL, even for no bytes */

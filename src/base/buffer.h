@@ -18,8 +18,15 @@ typedef struct buffer {
 
 void buffer_deinit(buffer *b); /* accepts a zeroed buffer, which is an empty one */
 void buffer_clear(buffer *b);  /* empties; keeps the memory */
+/* For buffer_extend: when the memory does not suffice. */
+uint8_t *buffer_extend_grow(buffer *b, size_t size);
 /* Returns room for `size` more bytes, which count as appended; NULL when out of memory. */
-uint8_t *buffer_extend(buffer *b, size_t size);
+static inline uint8_t *buffer_extend(buffer *b, size_t size)
+{
+    if (b->failed || size >= b->capacity - b->size) return buffer_extend_grow(b, size);
+    b->size += size;
+    return b->data + b->size - size;
+}
 void buffer_append(buffer *b, slice bytes);
 void buffer_u8(buffer *b, uint8_t v);
 void buffer_u64(buffer *b, uint64_t v);

@@ -22,9 +22,10 @@ enum {
 /* In text and blobs, what follows a zero byte: the zero is the value's own, or the value ends before it. */
 enum { AFTER_ZERO = 0xff, AFTER_END = 0x01 };
 
-enum { SCALAR_ROOM = 9 /* what put_scalar may write to, whatever the value */ };
+enum { SCALAR_ROOM = 9 };
 
 #define SIGN_BIT (UINT64_C(1) << 63)
+#define LOW_BITS UINT64_C(0x0101010101010101) /* the lowest bit of each byte */
 
 /* ---------------------------------------------------------------- integers and reals */
 
@@ -42,11 +43,13 @@ static void put_big_endian(uint8_t *at, uint64_t v)
     memcpy(at, &v, sizeof v);
 }
 
-static void put_integer(uint8_t *at, int64_t v)
+/* Writes 9 bytes, of which the first ones that it returns are the code. */
+static size_t put_integer(uint8_t *at, int64_t v)
 {
     unsigned n = integer_bytes(v);
     at[0] = (uint8_t)(v < 0 ? TAG_NEGATIVE - n : TAG_POSITIVE + n);
     put_big_endian(at + 1, n ? (uint64_t)v << (64 - 8 * n) : 0);
+    return 1 + n;
 }
 
 /* The bits of a real in the order of the numbers. */
@@ -72,62 +75,69 @@ static bool is_bytes(const holt_datum *d)
     return d->type == HOLT_TEXT || d->type == HOLT_BLOB;
 }
 
+/* Most text has no zero byte: it is looked for by the word. */
 static size_t count_zeros(slice s)
 {
     const uint8_t *bytes = (const uint8_t *)s.data;
-    size_t zeros = 0;
-    for (size_t i = 0; i < s.size; i++)
+    size_t zeros = 0, i = 0;
+    for (; i + 8 <= s.size; i += 8) {
+        uint64_t word = get_u64le(bytes + i);
+        if (!((word - LOW_BITS) & ~word & (LOW_BITS << 7))) continue;
+        for (size_t j = i; j < i + 8; j++)
+            zeros += bytes[j] == 0;
+    }
+    for (; i < s.size; i++)
         zeros += bytes[i] == 0;
     return zeros;
 }
 
+static size_t bytes_code_size(const holt_datum *d)
+{
+    return 1 + d->as.bytes.size + count_zeros(d->as.bytes) + 2;
+}
+
 size_t key_code_size(const holt_datum *d)
 {
-    switch (d->type) {
-    case HOLT_INTEGER:
-        return 1 + integer_bytes(d->as.integer);
-    case HOLT_REAL:
-        return 9;
-    case HOLT_TEXT:
-    case HOLT_BLOB:
-        return 1 + d->as.bytes.size + count_zeros(d->as.bytes) + 2;
-    default:
-        return 1;
-    }
+    if (is_bytes(d)) return bytes_code_size(d);
+    if (d->type == HOLT_INTEGER) return 1 + integer_bytes(d->as.integer);
+    return d->type == HOLT_REAL ? 9 : 1;
 }
 
-static void put_scalar(uint8_t *at, const holt_datum *d)
+/* Writes up to SCALAR_ROOM bytes, of which the first ones that it returns are the code. */
+static size_t put_scalar(uint8_t *at, const holt_datum *d)
 {
-    switch (d->type) {
-    case HOLT_NULL:
-        at[0] = TAG_NULL;
-        break;
-    case HOLT_BOOLEAN:
-        at[0] = d->as.boolean ? TAG_TRUE : TAG_FALSE;
-        break;
-    case HOLT_INTEGER:
-        put_integer(at, d->as.integer);
-        break;
-    default:
-        assert(d->type == HOLT_REAL && d->as.real == d->as.real);
+    if (d->type == HOLT_INTEGER) return put_integer(at, d->as.integer);
+    if (d->type == HOLT_REAL) {
+        assert(d->as.real == d->as.real);
         at[0] = TAG_REAL;
         put_big_endian(at + 1, real_order(d->as.real));
+        return 9;
     }
+    assert(d->type == HOLT_NULL || d->type == HOLT_BOOLEAN);
+    at[0] = d->type == HOLT_NULL ? TAG_NULL : d->as.boolean ? TAG_TRUE : TAG_FALSE;
+    return 1;
 }
 
-static void put_bytes(uint8_t *at, const holt_datum *d)
+static uint8_t *put_escaped(uint8_t *at, slice s)
 {
-    const uint8_t *from = (const uint8_t *)d->as.bytes.data;
-    size_t left = d->as.bytes.size;
+    const uint8_t *from = (const uint8_t *)s.data;
+    for (size_t i = 0; i < s.size; i++) {
+        *at++ = from[i];
+        if (from[i] == 0) *at++ = AFTER_ZERO;
+    }
+    return at;
+}
+
+/* Writes a code of `size` bytes. */
+static void put_bytes(uint8_t *at, const holt_datum *d, size_t size)
+{
+    slice s = d->as.bytes;
     *at++ = d->type == HOLT_TEXT ? TAG_TEXT : TAG_BLOB;
-    while (left) {
-        const uint8_t *zero = memchr(from, 0, left);
-        size_t n = zero ? (size_t)(zero - from) + 1 : left;
-        memcpy(at, from, n);
-        at += n;
-        if (zero) *at++ = AFTER_ZERO;
-        from += n;
-        left -= n;
+    if (size > 1 + s.size + 2) {
+        at = put_escaped(at, s);
+    } else {
+        bytes_copy(at, s.data, s.size);
+        at += s.size;
     }
     at[0] = 0;
     at[1] = AFTER_END;
@@ -139,36 +149,31 @@ static void complement(uint8_t *at, size_t size)
         at[i] = (uint8_t)~at[i];
 }
 
-/* Writes a code of `size` bytes. A scalar writes to SCALAR_ROOM bytes. */
-static void put(uint8_t *at, const holt_datum *d, size_t size, bool descending)
-{
-    if (is_bytes(d))
-        put_bytes(at, d);
-    else
-        put_scalar(at, d);
-    if (descending) complement(at, size);
-}
-
 void key_code_append(buffer *b, const holt_datum *d, bool descending)
 {
-    size_t size = key_code_size(d);
-    size_t room = size < SCALAR_ROOM ? SCALAR_ROOM : size;
+    size_t room = is_bytes(d) ? bytes_code_size(d) : SCALAR_ROOM, size = room;
     uint8_t *at = buffer_extend(b, room);
     if (!at) return;
-    put(at, d, size, descending);
+    if (is_bytes(d))
+        put_bytes(at, d, size);
+    else
+        size = put_scalar(at, d);
+    if (descending) complement(at, size);
     b->size -= room - size;
 }
 
 size_t key_code_write(uint8_t *at, const holt_datum *d, bool descending)
 {
     uint8_t scalar[SCALAR_ROOM];
-    size_t size = key_code_size(d);
+    size_t size;
     if (is_bytes(d)) {
-        put(at, d, size, descending);
+        size = bytes_code_size(d);
+        put_bytes(at, d, size);
     } else {
-        put(scalar, d, size, descending);
+        size = put_scalar(scalar, d);
         memcpy(at, scalar, size);
     }
+    if (descending) complement(at, size);
     return size;
 }
 
