@@ -6,10 +6,26 @@
 
 #include <assert.h>
 
+void buffer_init_in(buffer *b, void *memory, size_t size)
+{
+    *b = (buffer){.data = memory, .capacity = size, .borrowed = true};
+}
+
 void buffer_deinit(buffer *b)
 {
-    mem_large_free(b->data, b->capacity);
+    if (!b->borrowed) mem_large_free(b->data, b->capacity);
     memset(b, 0, sizeof *b);
+}
+
+/* Resizes the memory, or leaves the owner's. NULL: out of memory, nothing has changed. */
+static uint8_t *resize(buffer *b, size_t capacity)
+{
+    if (!b->borrowed) return mem_large_realloc(b->data, b->capacity, capacity);
+    uint8_t *data = mem_large_realloc(NULL, 0, capacity);
+    if (!data) return NULL;
+    bytes_copy(data, b->data, b->size);
+    b->borrowed = false;
+    return data;
 }
 
 void buffer_clear(buffer *b)
@@ -24,7 +40,7 @@ static bool grow(buffer *b, size_t need)
     if (need <= b->capacity) return true;
     size_t capacity = b->capacity < 32 ? 64 : b->capacity * 2;
     if (capacity < need) capacity = need;
-    uint8_t *data = mem_large_realloc(b->data, b->capacity, capacity);
+    uint8_t *data = resize(b, capacity);
     if (!data) return false;
     b->data = data;
     b->capacity = capacity;

@@ -1,7 +1,8 @@
 /* buffer.h -- a growing byte buffer.
  *
  * A failed allocation marks the buffer as failed and drops everything appended later, so that a series of
- * appends needs only one check.
+ * appends needs only one check. A buffer may begin in memory of its owner's, which it leaves when that is too
+ * small: one that mostly stays small then needs no allocation.
  *
  * Concurrency  one thread.
  */
@@ -13,9 +14,12 @@
 typedef struct buffer {
     uint8_t *data;
     size_t size, capacity;
-    bool failed; /* out of memory */
+    bool failed;   /* out of memory */
+    bool borrowed; /* the memory is its owner's */
 } buffer;
 
+/* Begins an empty buffer in memory that stays valid until the buffer's end and is not freed by it. */
+void buffer_init_in(buffer *b, void *memory, size_t size);
 void buffer_deinit(buffer *b); /* accepts a zeroed buffer, which is an empty one */
 void buffer_clear(buffer *b);  /* empties; keeps the memory */
 /* For buffer_extend: when the memory does not suffice. */

@@ -10,6 +10,9 @@ uint64_t hash_bytes(const void *data, size_t size);
 /* The hash of 128 bits, as 16 bytes in big-endian order. */
 void hash_bytes_128(const void *data, size_t size, uint8_t out[16]);
 
+/* The hash of the parts as one sequence of bytes. */
+uint64_t hash_parts(const slice *parts, size_t count);
+
 static inline uint64_t hash_slice(slice s)
 {
     return hash_bytes(s.data, s.size);

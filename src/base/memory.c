@@ -1,6 +1,7 @@
 /* memory.c -- wraps the C library's allocator in a counter that can make any call fail. */
 #include "base/memory.h"
 
+#include "base/compiler.h"
 #include "base/pages.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@
 /* Up to this size glibc's malloc() takes 10 ns; its calloc(), which bypasses the thread's cache, takes 50. */
 enum { SMALL_BYTES = 1024 };
 
-static _Thread_local struct {
+static THREAD_LOCAL_HOT struct {
     uint64_t allocations; /* tried so far */
     uint64_t fail_at;     /* the number of the one that fails; 0: none */
     bool onwards;         /* and all after it */

@@ -19,6 +19,7 @@
 #endif
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/coding.h"
 #include "base/file_header.h"
 #include "base/hash.h"
@@ -440,6 +441,47 @@ static void growing_array_keeps_its_elements_and_survives_failure(void **state)
     mem_free(array);
 }
 
+static void fill_buffer(buffer *b, size_t size)
+{
+    for (size_t i = b->size; i < size; i++)
+        buffer_u8(b, (uint8_t)(i * 7));
+}
+
+static void check_buffer(const buffer *b, size_t size)
+{
+    assert_int_equal(b->size, size);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(b->data[i], (uint8_t)(i * 7));
+}
+
+/* Memory of the owner's that is freed, written past, or left behind with its bytes. */
+static void buffer_that_begins_in_its_owners_memory_leaves_it_when_it_grows(void **state)
+{
+    enum { INSIDE = 100 };
+    uint8_t inside[INSIDE + 1];
+    for (size_t size = 0; size < 3 * INSIDE; size += 20) {
+        buffer b;
+        buffer_init_in(&b, inside, INSIDE);
+        inside[INSIDE] = 0xee;
+        fill_buffer(&b, size);
+        check_buffer(&b, size);
+        assert_true((b.data == inside) == (size <= INSIDE));
+        assert_int_equal(inside[INSIDE], 0xee);
+        buffer_deinit(&b);
+        fill_buffer(&b, size);
+        assert_true(b.data != inside);
+        buffer_deinit(&b);
+    }
+    buffer b;
+    buffer_init_in(&b, inside, INSIDE);
+    fill_buffer(&b, INSIDE);
+    mem_fail_at(1, false);
+    assert_null(buffer_extend(&b, 1));
+    mem_fail_at(0, false);
+    check_buffer(&b, INSIDE);
+    buffer_deinit(&b);
+}
+
 static void values_and_blocks_of_the_public_interface_are_freed(void **state)
 {
     holt_value v = HOLT_VALUE_INIT;
@@ -770,6 +812,7 @@ int main(void)
         cmocka_unit_test(memory_failure_hits_exactly_the_named_allocation),
         cmocka_unit_test(large_block_keeps_its_bytes_through_all_sizes),
         cmocka_unit_test(growing_array_keeps_its_elements_and_survives_failure),
+        cmocka_unit_test(buffer_that_begins_in_its_owners_memory_leaves_it_when_it_grows),
         cmocka_unit_test(values_and_blocks_of_the_public_interface_are_freed),
         cmocka_unit_test(arena_memory_is_aligned_and_does_not_overlap),
         cmocka_unit_test(arena_starts_small),
