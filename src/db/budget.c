@@ -15,40 +15,52 @@ void memory_budget_deinit(memory_budget *b)
     os_mutex_deinit(&b->mu);
 }
 
-/* In steps of a sixty-fourth of the budget. */
-static uint64_t cache_share(const holt *db)
+/* What the cache gives up for write sets of so many bytes: in steps of a sixty-fourth of the budget. */
+static uint64_t taken_from_cache(const holt *db, uint64_t txn_bytes)
 {
-    os_mutex_assert_held(&db->budget.mu);
     uint64_t step = db->set.memory_bytes / 64, free = db->set.memory_bytes / 16;
-    uint64_t taken = db->budget.txn_bytes > free ? (db->budget.txn_bytes - free + step - 1) / step * step : 0;
-    return db->set.cache_bytes + db->budget.lent_bytes - taken;
+    return txn_bytes > free ? (txn_bytes - free + step - 1) / step * step : 0;
 }
 
-/* change: two's complement. */
-static void add_writes(holt *db, uint64_t change)
+uint64_t budget_writes(const holt *db)
 {
-    uint64_t before = cache_share(db);
-    db->budget.txn_bytes += change;
-    uint64_t after = cache_share(db);
-    if (after != before) cache_set_limit(db->cache, after);
+    return atomic_load_explicit(&db->budget.txn_bytes, memory_order_relaxed); /* budget.h */
+}
+
+static void set_cache_limit(holt *db)
+{
+    os_mutex_assert_held(&db->budget.mu);
+    uint64_t taken = taken_from_cache(db, budget_writes(db));
+    cache_set_limit(db->cache, db->set.cache_bytes + db->budget.lent_bytes - taken);
+}
+
+/* Adapts the cache to a change of the write sets' bytes. Each step that they take up or down is some thread's
+ * change, and all of these come here after it: the last one to take the mutex sees the result of all. */
+static void adapt_cache(holt *db, uint64_t before, uint64_t after)
+{
+    if (taken_from_cache(db, before) == taken_from_cache(db, after)) return;
+    os_mutex_lock(&db->budget.mu);
+    set_cache_limit(db);
+    os_mutex_unlock(&db->budget.mu);
 }
 
 bool budget_charge_writes(holt *db, uint64_t bytes, uint64_t limit)
 {
-    os_mutex_lock(&db->budget.mu);
-    bool fits = db->budget.txn_bytes + bytes <= limit;
-    if (fits) add_writes(db, bytes);
-    os_mutex_unlock(&db->budget.mu);
-    return fits;
+    uint64_t before = budget_writes(db);
+    do {
+        if (before + bytes > limit) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&db->budget.txn_bytes, &before, before + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    adapt_cache(db, before, before + bytes);
+    return true;
 }
 
 void budget_release_writes(holt *db, uint64_t bytes)
 {
     if (bytes == 0) return;
-    os_mutex_lock(&db->budget.mu);
-    assert(db->budget.txn_bytes >= bytes);
-    add_writes(db, 0 - bytes);
-    os_mutex_unlock(&db->budget.mu);
+    uint64_t before = atomic_fetch_sub_explicit(&db->budget.txn_bytes, bytes, memory_order_relaxed);
+    assert(before >= bytes);
+    adapt_cache(db, before, before - bytes);
 }
 
 /* What can be lent: the whole budget but a sixteenth, one memtable, what readers keep, and chunks for new
@@ -67,7 +79,7 @@ static void set_lent(holt *db, uint64_t bytes)
     os_mutex_lock(&db->budget.mu);
     bool changes = db->budget.lent_bytes != bytes;
     db->budget.lent_bytes = bytes;
-    if (changes) cache_set_limit(db->cache, cache_share(db));
+    if (changes) set_cache_limit(db);
     os_mutex_unlock(&db->budget.mu);
 }
 

@@ -14,10 +14,12 @@
 
 #include "os/os.h"
 
+#include <stdatomic.h>
+
 typedef struct memory_budget {
-    os_mutex mu;         /* LOCK_RANK_BUDGET */
-    uint64_t txn_bytes;  /* of all write sets */
-    uint64_t lent_bytes; /* of the memtables' share to the cache */
+    _Atomic uint64_t txn_bytes; /* of all write sets. Relaxed: a sum of its own */
+    os_mutex mu;                /* LOCK_RANK_BUDGET: setting the cache's limit */
+    uint64_t lent_bytes;        /* mu: of the memtables' share to the cache */
 } memory_budget;
 
 void memory_budget_init(memory_budget *b);
@@ -26,6 +28,7 @@ void memory_budget_deinit(memory_budget *b);
 /* Adds to the bytes of all write sets, unless that would exceed the limit: then returns false. */
 bool budget_charge_writes(holt *db, uint64_t bytes, uint64_t limit);
 void budget_release_writes(holt *db, uint64_t bytes);
+uint64_t budget_writes(const holt *db);
 /* Lends the cache what memtables do not use. */
 void budget_lend(holt *db);
 /* Takes it back if a memtable of so many bytes needs it. Cheap if nothing was lent. */

@@ -84,9 +84,7 @@ static void count_handles(holt *db, holt_db_stats *s)
     const snapshot *oldest = db->snapshots.oldest; /* it may have been taken after the clock was read */
     if (oldest && oldest->taken_ns < now) s->oldest_snapshot_age_ms = (now - oldest->taken_ns) / 1000000;
     os_mutex_unlock(&db->handles.mu);
-    os_mutex_lock(&db->budget.mu);
-    s->transaction_bytes = db->budget.txn_bytes;
-    os_mutex_unlock(&db->budget.mu);
+    s->transaction_bytes = budget_writes(db);
     os_mutex_lock(&db->catalog.mu);
     catalog_check(&db->catalog);
     s->collections = db->catalog.count;
