@@ -27,7 +27,7 @@ static holt_status reopen(holt_collection *c, const char *name, bool may_open, h
 {
     os_mutex_assert_held(&c->db->catalog.mu);
     if (!may_open) return exists(name);
-    c->handles++;
+    collection_add_handle(c);
     *out = c;
     return HOLT_OK;
 }
@@ -78,7 +78,7 @@ static holt_status create_led(holt *db, const char *name, const collection_spec 
     rc = wal_sync(db->wal);
     if (rc == HOLT_OK) rc = collection_create_object(db, spec, name, &c);
     if (rc != HOLT_OK) return rc;
-    c->handles = 1;
+    collection_add_handle(c);
     rc = record_creation(db, c);
     if (rc != HOLT_OK) {
         collection_destroy_object(c);

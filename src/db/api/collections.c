@@ -16,7 +16,7 @@ holt_status holt_collection_open(holt *db, const char *name, holt_collection **o
     if (rc != HOLT_OK) return rc;
     os_mutex_lock(&db->catalog.mu);
     holt_collection *c = catalog_find(&db->catalog, name);
-    if (c) c->handles++;
+    if (c) collection_add_handle(c);
     os_mutex_unlock(&db->catalog.mu);
     *out = c;
     return api_exit(db, c ? HOLT_OK : collection_not_found(name));

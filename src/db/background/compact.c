@@ -207,7 +207,7 @@ static holt_collection *choose(holt *db, lsm_want want, bool *no_room)
     }
     if (best) {
         best->merging = true;
-        best->users++;
+        collection_use(best);
     }
     os_mutex_unlock(&db->jobs.mu);
     os_mutex_unlock(&db->catalog.mu);

@@ -131,6 +131,7 @@ holt_status collection_create_object(holt *db, const collection_spec *spec, cons
     if (!c) return status_no_memory(sizeof *c);
     c->db = db;
     c->spec = *spec;
+    atomic_init(&c->users, 1);
     c->name = mem_copy_string(name);
     if (c->name) return HOLT_OK;
     mem_free(c);
@@ -145,13 +146,6 @@ void collection_destroy_object(holt_collection *c)
     mem_free(c);
 }
 
-/* A dropped collection is freed with its last handle or user. */
-static bool collection_unused(const holt_collection *c)
-{
-    os_mutex_assert_held(&c->db->catalog.mu);
-    return atomic_load_explicit(&c->dropped, memory_order_relaxed) && c->handles == 0 && c->users == 0;
-}
-
 void collection_set_replaced(holt_collection *c)
 {
     holt *db = c->db;
@@ -162,17 +156,29 @@ void collection_set_replaced(holt_collection *c)
 
 void collection_use(holt_collection *c)
 {
-    os_mutex_lock(&c->db->catalog.mu);
-    c->users++;
-    os_mutex_unlock(&c->db->catalog.mu);
+    /* Relaxed: the caller can reach the collection, and the count publishes nothing. */
+    uint32_t before = atomic_fetch_add_explicit(&c->users, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
+}
+
+/* Returns whether that was the last user. */
+static bool end_use(holt_collection *c)
+{
+    /* Release: our use comes before the free. Acquire: so do those of all other threads. */
+    uint32_t before = atomic_fetch_sub_explicit(&c->users, 1, memory_order_acq_rel);
+    assert(before > 0);
+    return before == 1;
 }
 
 void catalog_keep_dropped(catalog *c, holt_collection *collection)
 {
     os_mutex_assert_held(&c->mu);
-    assert(collection->handles > 0 || collection->users > 0);
     collection->next_dropped = c->dropped;
     c->dropped = collection;
+    bool last = end_use(collection);
+    assert(!last);
+    (void)last;
 }
 
 static void forget_dropped(catalog *all, const holt_collection *c)
@@ -183,25 +189,35 @@ static void forget_dropped(catalog *all, const holt_collection *c)
     if (*at) *at = c->next_dropped;
 }
 
-static void drop_count(holt_collection *c, uint32_t *count)
+/* Nobody can find it any more, so the count cannot rise again. */
+static void free_dropped(holt_collection *c)
 {
     holt *db = c->db;
+    assert(atomic_load_explicit(&c->dropped, memory_order_relaxed));
     os_mutex_lock(&db->catalog.mu);
-    if (*count > 0) --*count;
-    bool last = collection_unused(c);
-    if (last) forget_dropped(&db->catalog, c);
+    forget_dropped(&db->catalog, c);
     os_mutex_unlock(&db->catalog.mu);
-    if (last) collection_destroy_object(c);
+    collection_destroy_object(c);
 }
 
 void collection_unuse(holt_collection *c)
 {
-    drop_count(c, &c->users);
+    if (end_use(c)) free_dropped(c);
+}
+
+void collection_add_handle(holt_collection *c)
+{
+    if (c->handles++ == 0) collection_use(c);
 }
 
 void collection_close(holt_collection *c)
 {
-    drop_count(c, &c->handles);
+    holt *db = c->db;
+    os_mutex_lock(&db->catalog.mu);
+    bool last = c->handles == 1;
+    if (c->handles > 0) c->handles--; /* a close too many is ignored while there are other users */
+    os_mutex_unlock(&db->catalog.mu);
+    if (last) collection_unuse(c);
 }
 
 holt_status catalog_restore(holt *db, const collection_spec *spec, const char *name, holt_collection **out)

@@ -3,9 +3,9 @@
  * Each collection has a slot: its index in every version (version.h). A slot is reused only after the
  * collection has been dropped and nothing uses it any more.
  *
- * Concurrency  mu guards everything here, and the names and use counts of the collections. Changes also need
- *              leadership of the commit queue, so that they are ordered with commits, and go through an edit
- *              (db_edit.h).
+ * Concurrency  mu guards everything here, and the names and handle counts of the collections. Changes also
+ *              need leadership of the commit queue, so that they are ordered with commits, and go through an
+ *              edit (db_edit.h). Users are counted without mu, once in each transaction.
  */
 #ifndef HOLT_DB_CATALOG_CATALOG_H
 #define HOLT_DB_CATALOG_CATALOG_H
@@ -37,7 +37,8 @@ holt_status catalog_restore(holt *db, const collection_spec *spec, const char *n
 /* Notes that all contents of the collection have been replaced, after the new version was installed. Under
  * leadership. */
 void collection_set_replaced(holt_collection *c);
-/* Counts a user (a cursor, a write set, a merge) of the collection, which keeps it in memory after a drop. */
+/* Counts a user (a cursor, a write set, a load, a merge) of the collection, which keeps it in memory after a
+ * drop. The caller has another use of it, or holds mu while the catalog lists it. */
 void collection_use(holt_collection *c);
 /* Ends it; the last user of a dropped collection frees it. */
 void collection_unuse(holt_collection *c);

@@ -14,7 +14,8 @@ struct holt_collection {
     collection_spec spec;          /* constant */
     char *name;                    /* catalog.mu; owned */
     uint32_t handles;              /* catalog.mu: opened by the program */
-    uint32_t users;                /* catalog.mu: cursors, and write sets that name it */
+    _Atomic uint32_t users;        /* the catalog until a drop, the handles together, and each cursor, write
+                                      set, load and merge. The last one to go frees it */
     _Atomic bool dropped;          /* set by a drop; checked by every call */
     holt_collection *next_dropped; /* catalog.mu: dropped, but still in use */
     bool merging;                  /* jobs.mu: a worker or a caller is merging its runs */
