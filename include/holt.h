@@ -885,7 +885,8 @@ typedef struct holt_db_stats {
 
     /* Memory, now. memory_limit: the budget. memtable_bytes includes memory that is kept for memtables to
      * come. resident_bytes: the part of cache_bytes that eviction spares, such as inner blocks and filters.
-     * transaction_bytes: what open transactions have written. */
+     * transaction_bytes: what open transactions have written, but for those with less than a few hundred
+     * bytes. */
     uint64_t memory_limit, memory_used, memtable_bytes, resident_bytes, transaction_bytes;
     uint64_t memtables_sealed;                              /* now: waiting to be flushed */
     uint64_t collections, files, disk_bytes, log_segments;  /* now */

@@ -471,6 +471,42 @@ static void a_transaction_that_is_too_large_can_be_continued(void **state)
     assert_int_equal(s.transaction_bytes, 0);
 }
 
+static uint64_t transaction_bytes(holt *db)
+{
+    holt_db_stats s;
+    expect_ok(holt_stats(db, &s, sizeof s));
+    return s.transaction_bytes;
+}
+
+/* What is charged for must be all that was written, once it is more than a transaction itself has room for, and
+ * must be given back to the last byte: else the limit would be reached too late, or one day for good. */
+static void a_transaction_is_charged_for_what_it_has_written(void **state)
+{
+    enum { BYTES = 100 };
+    db_fixture *f = (db_fixture *)*state;
+    static const char value[BYTES - 1];
+    holt_txn *few = begin(f->db, 0), *many = begin(f->db, HOLT_TXN_SERIALIZABLE);
+    uint32_t point;
+    put_in(f->c, few, "k", "v");
+    assert_int_equal(transaction_bytes(f->db), 0);
+    expect_ok(holt_savepoint(many, &point));
+    for (int i = 1; i <= 10; i++) {
+        const char key = (char)('a' + i);
+        expect_ok(holt_put(f->c, many, holt_bytes(&key, 1), holt_bytes(value, sizeof value)));
+        assert_int_equal(transaction_bytes(f->db), i * BYTES > TXN_FEW_WRITES ? i * BYTES : 0);
+    }
+    assert_int_equal(holt_exists(f->c, many, holt_str("12345")), HOLT_NOT_FOUND);
+    assert_int_equal(transaction_bytes(f->db), 10 * BYTES + 5);
+    expect_ok(holt_rollback_to(many, point));
+    assert_int_equal(transaction_bytes(f->db), 5);
+    expect_ok(holt_put(f->c, many, holt_str("a"), holt_bytes(value, sizeof value)));
+    assert_int_equal(transaction_bytes(f->db), 5); /* few again, but for what is charged already */
+    expect_ok(commit_and_free(many));
+    assert_int_equal(transaction_bytes(f->db), 0);
+    expect_ok(commit_and_free(few));
+    assert_int_equal(transaction_bytes(f->db), 0);
+}
+
 /* ---------------------------------------------------------------- misuse */
 
 /* A transaction belongs to one thread at a time; debug builds stop a program in which two are inside. */
@@ -514,6 +550,7 @@ int main(void)
         TXN_TEST(a_transaction_that_is_too_old_conflicts),
         TXN_TEST(flushed_memtables_are_kept_for_open_transactions),
         TXN_TEST(a_transaction_that_is_too_large_can_be_continued),
+        TXN_TEST(a_transaction_is_charged_for_what_it_has_written),
         TXN_TEST(two_calls_at_once_are_caught_in_debug_builds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

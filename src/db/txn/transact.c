@@ -52,8 +52,7 @@ static holt_status conflict_if_revoked(holt_txn *t, holt_status rc)
     if (rc != HOLT_BUSY || (t->flags & HOLT_TXN_BLIND)) return rc;
     status_aside fns;
     status_put_aside(&fns);
-    bool lost = snapshot_enter(t->db, &t->snapshot) != HOLT_OK;
-    if (!lost) snapshot_leave(t->db, &t->snapshot);
+    bool lost = snapshot_check(t->db, &t->snapshot) != HOLT_OK;
     status_put_back(&fns);
     return lost ? status_wrap(HOLT_CONFLICT, "the transaction has lost its snapshot") : rc;
 }

@@ -52,29 +52,37 @@ holt_status txn_check_writable(const holt_txn *t)
 
 /* ---------------------------------------------------------------- what it has written and read */
 
-/* Charges bytes of keys and values against the limits of one transaction and of all open ones together. */
-static holt_status charge(holt_txn *t, uint64_t bytes)
+/* Charges for keys and values of so many bytes in all, against the limits of one transaction and of all open
+ * ones together. What fits into the transaction itself is free. */
+static holt_status charge_for(holt_txn *t, uint64_t bytes)
 {
     uint64_t limit = t->db->set.txn_bytes_max;
-    if (t->charged + bytes > limit)
+    if (bytes <= t->charged || bytes <= TXN_FEW_WRITES) return HOLT_OK;
+    if (bytes > limit)
         return status_set(HOLT_TOO_LARGE,
                           "the transaction would exceed %" PRIu64
                           " bytes of keys and values (a quarter of memory_bytes, or 2 GiB)",
                           limit);
-    if (!budget_charge_writes(t->db, bytes, limit))
+    if (!budget_charge_writes(t->db, bytes - t->charged, limit))
         return status_set(HOLT_BUSY,
                           "all open transactions together would exceed %" PRIu64
                           " bytes; commit some of them first",
                           limit);
-    t->charged += bytes;
+    t->charged = bytes;
     return HOLT_OK;
 }
 
-static void discharge(holt_txn *t, uint64_t bytes)
+static uint64_t bytes_of(const holt_txn *t)
 {
-    assert(t->charged >= bytes);
-    budget_release_writes(t->db, bytes);
-    t->charged -= bytes;
+    return t->writes.user_bytes + read_set_bytes(&t->reads);
+}
+
+/* Releases what has been charged for more than so many bytes. */
+static void discharge_to(holt_txn *t, uint64_t bytes)
+{
+    if (t->charged <= bytes) return;
+    budget_release_writes(t->db, t->charged - bytes);
+    t->charged = bytes;
 }
 
 holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
@@ -82,24 +90,22 @@ holt_status txn_write(holt_txn *t, holt_collection *c, const operation *o)
     const uint64_t bytes = o->key.size + o->value.size;
     cost_add_bytes_in(bytes);
     holt_status rc = txn_check_writable(t);
-    if (rc == HOLT_OK) rc = charge(t, bytes);
+    if (rc == HOLT_OK) rc = charge_for(t, bytes_of(t) + bytes);
     if (rc != HOLT_OK) return rc;
     rc = write_set_add(&t->writes, c, o);
-    if (rc != HOLT_OK) discharge(t, bytes);
+    if (rc != HOLT_OK) discharge_to(t, bytes_of(t));
     return rc;
 }
 
 void txn_undo(holt_txn *t, const write_set_mark *mark)
 {
-    uint64_t before = t->writes.user_bytes;
     write_set_undo(&t->writes, mark);
-    discharge(t, before - t->writes.user_bytes);
+    discharge_to(t, bytes_of(t));
 }
 
 holt_status txn_charge_reads(holt_txn *t)
 {
-    uint64_t now = read_set_bytes(&t->reads), charged = t->charged - t->writes.user_bytes;
-    return now > charged ? charge(t, now - charged) : HOLT_OK;
+    return charge_for(t, bytes_of(t));
 }
 
 holt_status txn_reads_key(holt_txn *t, holt_collection *c, slice key)
@@ -131,7 +137,7 @@ static void give_back(holt_txn *t)
     if (t->flags & HOLT_TXN_READ_ONLY) return; /* it has neither written nor noted anything */
     write_set_deinit(&t->writes);
     if (txn_is_serializable(t)) read_set_deinit(&t->reads);
-    discharge(t, t->charged);
+    discharge_to(t, 0);
     mem_free(t->savepoints);
     t->savepoints = NULL;
     t->savepoint_count = t->savepoint_capacity = 0;
@@ -170,6 +176,22 @@ static void open_handle(holt_txn *t)
     os_mutex_unlock(&db->handles.mu);
 }
 
+/* NULL: out of memory. */
+static holt_txn *create(holt *db, const holt_txn_options *o)
+{
+    holt_txn *t = mem_alloc_zero(1, sizeof *t);
+    if (!t) return NULL;
+    buffer_init_in(&t->writes.operations, t->few_writes, sizeof t->few_writes);
+    t->db = db;
+    t->users = 1;
+    t->flags = o->flags;
+    t->durability = o->durability ? o->durability : db->set.durability;
+    if (o->label) handle_label(&t->handle, o->label);
+    t->snapshot.label = t->handle.label;
+    t->snapshot.commits = txn_is_read_write(t);
+    return t;
+}
+
 holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
 {
     status_begin_call();
@@ -177,19 +199,12 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
     if (!out) return status_set(HOLT_INVALID, "transaction (out) is NULL");
     *out = NULL;
     holt_status rc = db_check(db);
+    if (rc == HOLT_OK && o) rc = check_options(o);
     if (!o) o = &defaults;
-    if (rc == HOLT_OK) rc = check_options(o);
     if (rc == HOLT_OK && !(o->flags & HOLT_TXN_READ_ONLY)) rc = writable_check(db);
     if (rc != HOLT_OK) return rc;
-    holt_txn *t = mem_alloc_zero(1, sizeof *t);
+    holt_txn *t = create(db, o);
     if (!t) return status_no_memory(sizeof *t);
-    t->db = db;
-    t->users = 1;
-    t->flags = o->flags;
-    t->durability = o->durability ? o->durability : db->set.durability;
-    handle_label(&t->handle, o->label);
-    t->snapshot.label = t->handle.label;
-    t->snapshot.commits = txn_is_read_write(t);
     /* Before the snapshot: what is counted is in it. Acquire: pairs with collection_set_replaced. */
     t->basis.replacements = atomic_load_explicit(&db->catalog.replacements, memory_order_acquire);
     open_handle(t);
@@ -204,13 +219,12 @@ static holt_status commit(holt_txn *t)
     if (t->writes.count == 0) return HOLT_OK; /* what it has read was right when it began */
     commit_request request = {.set = &t->writes, .durability = t->durability};
     if (!txn_is_read_write(t)) return commit_submit(t->db, &request);
-    /* While the snapshot is entered, the memtables for the check are kept. */
-    if (snapshot_enter(t->db, &t->snapshot) != HOLT_OK)
+    /* The snapshot need not be entered: if it is revoked from here on, the check finds out whether a memtable
+     * that it needs is gone. */
+    if (snapshot_check(t->db, &t->snapshot) != HOLT_OK)
         return status_wrap(HOLT_CONFLICT, "the transaction cannot be checked for conflicts; repeat it");
     request.basis = &t->basis;
-    holt_status rc = commit_submit(t->db, &request);
-    snapshot_leave(t->db, &t->snapshot);
-    return rc;
+    return commit_submit(t->db, &request);
 }
 
 static holt_status commit_open(holt_txn *t)

@@ -27,6 +27,10 @@ typedef struct savepoint {
     write_set_mark mark;
 } savepoint;
 
+/* Enough for a put or two of usual size, and so little that malloc() takes the whole transaction from the cache
+ * of its thread. */
+enum { TXN_FEW_WRITES = 256 };
+
 struct holt_txn {
     handle handle; /* closed when the transaction has ended */
     holt *db;
@@ -38,11 +42,12 @@ struct holt_txn {
     commit_basis basis; /* of read-write ones */
     write_set writes;
     read_set reads;     /* HOLT_TXN_SERIALIZABLE */
-    uint64_t charged;   /* bytes of writes and reads that the memory budget knows of */
+    uint64_t charged;   /* bytes of writes and reads that the memory budget knows of; 0: few */
     savepoint *savepoints; /* ids ascend */
     size_t savepoint_count, savepoint_capacity;
     uint32_t users;     /* the handle, cursors, and iterations of the writes; the last one frees the memory */
     bool walked;        /* holt_batch_iterate is in progress */
+    uint8_t few_writes[TXN_FEW_WRITES]; /* where the writes begin */
 };
 
 static inline bool txn_is_open(const holt_txn *t)

@@ -163,10 +163,33 @@ bool snapshot_is_lost(const snapshot *s, uint64_t now_ns)
            (now_ns >= s->expires_ns || atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED);
 }
 
+static holt_status refuse_lost(bool expired)
+{
+    if (expired)
+        return status_set(HOLT_BUSY, "the snapshot was revoked: it is older than max_reader_age_ms; end or "
+                                     "refresh it");
+    return status_set(
+        HOLT_BUSY, "the snapshot was revoked: it is the oldest, and readers alone kept more than a quarter "
+                   "of memory_bytes in memtables; end or refresh it");
+}
+
+/* The release job may be late. */
+static bool has_expired(holt *db, const snapshot *s)
+{
+    return s->expires_ns != OS_FOREVER && os_clock_ns(db->os) >= s->expires_ns;
+}
+
+holt_status snapshot_check(holt *db, const snapshot *s)
+{
+    bool expired = has_expired(db, s);
+    uint32_t pin = atomic_load_explicit(&s->pin, memory_order_relaxed); /* it may be revoked at any moment */
+    if (!expired && !(pin & PIN_REVOKED)) return HOLT_OK;
+    return refuse_lost(expired || (pin & PIN_EXPIRED));
+}
+
 holt_status snapshot_enter(holt *db, snapshot *s)
 {
-    /* The release job may be late. */
-    bool expired = s->expires_ns != OS_FOREVER && os_clock_ns(db->os) >= s->expires_ns;
+    bool expired = has_expired(db, s);
     /* A revoked one must not be marked: its revoker would leave it to a reader that never leaves. Acquire:
      * pairs with the revoker's release. */
     uint32_t pin = atomic_load_explicit(&s->pin, memory_order_relaxed);
@@ -174,12 +197,7 @@ holt_status snapshot_enter(holt *db, snapshot *s)
         if (atomic_compare_exchange_weak_explicit(&s->pin, &pin, pin | PIN_IN_USE, memory_order_acq_rel,
                                                   memory_order_relaxed))
             return HOLT_OK;
-    if (expired || (pin & PIN_EXPIRED))
-        return status_set(HOLT_BUSY, "the snapshot was revoked: it is older than max_reader_age_ms; end or "
-                                     "refresh it");
-    return status_set(
-        HOLT_BUSY, "the snapshot was revoked: it is the oldest, and readers alone kept more than a quarter "
-                   "of memory_bytes in memtables; end or refresh it");
+    return refuse_lost(expired || (pin & PIN_EXPIRED));
 }
 
 void snapshot_leave(holt *db, snapshot *s)

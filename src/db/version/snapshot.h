@@ -78,7 +78,9 @@ void snapshot_release(holt *db, snapshot *s);
 void snapshot_take_locked(holt *db, snapshot *s);
 void snapshot_release_locked(holt *db, snapshot *s);
 
-/* Around every use of the version. HOLT_BUSY: the snapshot has been revoked, or has expired and will be. */
+/* HOLT_BUSY: the snapshot has been revoked, or has expired and will be. */
+holt_status snapshot_check(holt *db, const snapshot *s);
+/* Around every use of the version. HOLT_BUSY: as for snapshot_check. */
 holt_status snapshot_enter(holt *db, snapshot *s);
 void        snapshot_leave(holt *db, snapshot *s);
 
