@@ -22,13 +22,10 @@ enum {
 _Static_assert(AT_HEADER_CHECKSUM + 8 == FRAME_HEADER, "the header ends with its checksum");
 _Static_assert(AT_SALT + 8 == FRAME_SALT_END, "a search compares the salt there");
 
-void frame_encode(uint8_t *at, frame *f)
+static void encode_header(uint8_t *at, const frame *f)
 {
-    size_t payload = f->payload.size;
-    size_t length = frame_length(payload);
-    assert(length <= UINT32_MAX && f->offset % FRAME_ALIGN == 0);
-    assert(f->type >= FRAME_COMMIT && f->type <= FRAME_RECORD);
-    put_u32le(at + AT_LENGTH, (uint32_t)length);
+    assert(f->offset % FRAME_ALIGN == 0 && f->type >= FRAME_COMMIT && f->type <= FRAME_RECORD);
+    put_u32le(at + AT_LENGTH, f->length);
     put_u32le(at + AT_TYPE, f->type); /* and three zeros */
     put_u64le(at + AT_SALT, f->salt);
     put_u64le(at + AT_OFFSET, f->offset);
@@ -36,14 +33,37 @@ void frame_encode(uint8_t *at, frame *f)
     put_u64le(at + AT_NUMBER, f->number);
     put_u64le(at + AT_SYNCED_SEGMENT, f->synced.segment);
     put_u64le(at + AT_SYNCED_OFFSET, f->synced.offset);
-    put_u32le(at + AT_PAYLOAD_LENGTH, (uint32_t)payload);
+    put_u32le(at + AT_PAYLOAD_LENGTH, (uint32_t)f->payload.size);
     put_u32le(at + AT_OPERATIONS, f->operations);
     put_u64le(at + AT_HEADER_CHECKSUM, hash_bytes(at, AT_HEADER_CHECKSUM));
-    size_t end = length - FRAME_TRAILER;
-    memset(at + FRAME_HEADER + payload, 0, end - FRAME_HEADER - payload);
-    f->checksum = hash_bytes(at, end);
+}
+
+static void set_length(frame *f)
+{
+    size_t length = frame_length(f->payload.size);
+    assert(length <= UINT32_MAX);
     f->length = (uint32_t)length;
+}
+
+void frame_encode(uint8_t *at, frame *f)
+{
+    set_length(f);
+    encode_header(at, f);
+    size_t padded = FRAME_HEADER + f->payload.size, end = f->length - FRAME_TRAILER;
+    memset(at + padded, 0, end - padded);
+    f->checksum = hash_bytes(at, end);
     put_u64le(at + end, f->checksum);
+}
+
+void frame_encode_around(uint8_t *header, uint8_t *tail, frame *f)
+{
+    set_length(f);
+    encode_header(header, f);
+    size_t padding = frame_tail_size(f->payload.size) - FRAME_TRAILER;
+    memset(tail, 0, padding);
+    const slice parts[] = {slice_of(header, FRAME_HEADER), f->payload, slice_of(tail, padding)};
+    f->checksum = hash_parts(parts, sizeof parts / sizeof *parts);
+    put_u64le(tail + padding, f->checksum);
 }
 
 uint32_t frame_header_check(const uint8_t *at, uint64_t salt, uint64_t offset)

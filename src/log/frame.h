@@ -51,9 +51,19 @@ static inline size_t frame_length(size_t payload_size)
     return (FRAME_HEADER + payload_size + FRAME_TRAILER + FRAME_ALIGN - 1) & ~(size_t)(FRAME_ALIGN - 1);
 }
 
+/* Returns how many of these bytes follow the payload. */
+static inline size_t frame_tail_size(size_t payload_size)
+{
+    return frame_length(payload_size) - FRAME_HEADER - payload_size;
+}
+
 /* Completes the frame at `at`. Its payload of f->payload.size bytes must already be at at + FRAME_HEADER
  * (f->payload.data is not read). Sets f->length and f->checksum. */
 void frame_encode(uint8_t *at, frame *f);
+
+/* Encodes the frame in three parts: FRAME_HEADER bytes, the payload, which is where f->payload.data points to,
+ * and frame_tail_size() bytes. Sets f->length and f->checksum. */
+void frame_encode_around(uint8_t *header, uint8_t *tail, frame *f);
 
 /* Returns the frame length that the header at `at` states, or 0 unless it is valid and has this salt and
  * offset. `at` has FRAME_HEADER bytes. */

@@ -165,14 +165,15 @@ bool wal_fits(wal *w, uint64_t frames_bytes)
     return end <= w->capacity;
 }
 
-uint8_t *wal_stage(wal *w, size_t payload_size)
+/* Makes room for `size` bytes after those already staged. NULL: out of memory. */
+static uint8_t *reserve_stage(wal *w, size_t size)
 {
     if (w->stage_size == 0) {
         w->synced_stage = wal_synced_position(w);
         w->stage_chain = w->chain;
         w->stage_seqno = w->written_seqno;
     }
-    size_t need = w->stage_size + frame_length(payload_size);
+    size_t need = w->stage_size + size;
     if (need > w->stage_capacity) {
         size_t capacity = need < (64 << 10) ? (64 << 10) : need + need / 2;
         uint8_t *stage = mem_large_realloc(w->stage, w->stage_capacity, capacity);
@@ -180,8 +181,24 @@ uint8_t *wal_stage(wal *w, size_t payload_size)
         w->stage = stage;
         w->stage_capacity = capacity;
     }
-    w->stage_payload = payload_size;
-    return w->stage + w->stage_size + FRAME_HEADER;
+    return w->stage + w->stage_size;
+}
+
+uint8_t *wal_stage(wal *w, size_t payload_size)
+{
+    assert(!w->around.data);
+    uint8_t *at = reserve_stage(w, frame_length(payload_size));
+    if (!at) return NULL;
+    w->stage_payload = slice_of(NULL, payload_size);
+    return at + FRAME_HEADER;
+}
+
+bool wal_stage_around(wal *w, slice payload)
+{
+    assert(w->stage_size == 0 && payload.data);
+    if (!reserve_stage(w, FRAME_HEADER + frame_tail_size(payload.size))) return false;
+    w->stage_payload = payload;
+    return true;
 }
 
 static void end_frame(wal *w, frame_type type, seqno number, uint32_t operations)
@@ -193,8 +210,12 @@ static void end_frame(wal *w, frame_type type, seqno number, uint32_t operations
                .number = number,
                .synced = w->synced_stage,
                .operations = operations,
-               .payload = {NULL, w->stage_payload}};
-    frame_encode(w->stage + w->stage_size, &f);
+               .payload = w->stage_payload};
+    w->around = w->stage_payload;
+    if (w->around.data)
+        frame_encode_around(w->stage, w->stage + FRAME_HEADER, &f);
+    else
+        frame_encode(w->stage + w->stage_size, &f);
     w->stage_size += f.length;
     w->stage_chain = f.checksum;
 }
@@ -208,6 +229,7 @@ void wal_stage_end(wal *w, seqno first, uint32_t operations)
 void wal_stage_clear(wal *w)
 {
     w->stage_size = 0;
+    w->around = slice_of(NULL, 0);
     if (w->stage_capacity > (4 << 20)) { /* do not keep the memory of one huge commit */
         mem_large_free(w->stage, w->stage_capacity);
         w->stage = NULL;
@@ -215,12 +237,23 @@ void wal_stage_clear(wal *w)
     }
 }
 
+static holt_status write_around(wal *w)
+{
+    const slice payload = w->around;
+    const uint64_t tail = w->offset + FRAME_HEADER + payload.size;
+    holt_status rc = os_file_write(w->active, w->offset, w->stage, FRAME_HEADER);
+    if (rc == HOLT_OK) rc = os_file_write(w->active, w->offset + FRAME_HEADER, payload.data, payload.size);
+    if (rc != HOLT_OK) return rc;
+    return os_file_write(w->active, tail, w->stage + FRAME_HEADER, frame_tail_size(payload.size));
+}
+
 /* Writes the staged frames: through the window if the segment is written that way, and the rest with a plain
  * write. */
 static holt_status write_stage(wal *w, bool sync_follows)
 {
-    if (!w->mode_chosen) w->mapped = !sync_follows && !w->map_refused;
+    if (!w->mode_chosen) w->mapped = !sync_follows && !w->map_refused && !w->around.data;
     w->mode_chosen = true;
+    if (w->around.data) return write_around(w);
     size_t stored = w->mapped ? wal_window_store(w, w->offset, w->stage, w->stage_size) : 0;
     if (stored == w->stage_size) return HOLT_OK;
     return os_file_write(w->active, w->offset + stored, w->stage + stored, w->stage_size - stored);

@@ -65,13 +65,17 @@ bool wal_fits(wal *w, uint64_t frames_bytes);
 /* Begins a frame after those already staged. Returns room for its payload, or NULL when out of memory; what
  * was staged before stays staged. */
 uint8_t *wal_stage(wal *w, size_t payload_size);
+/* Begins a frame whose payload stays where it is, unchanged until wal_append() or wal_stage_clear(): worth it
+ * for megabytes. Nothing may be staged before or after it. false: out of memory. */
+bool wal_stage_around(wal *w, slice payload);
 /* Completes the frame that was begun last. */
 void wal_stage_end(wal *w, seqno first, uint32_t operations);
 /* Drops the staged frames. */
 void wal_stage_clear(wal *w);
 /* Writes the staged frames to the active segment: with one write, or, if no sync follows, through a mapped
  * window, which costs no system call. A segment keeps to the way of its first append: a plain write into
- * pages that were just stored to through a map, followed by a sync, was measured 5 times slower. A failure
+ * pages that were just stored to through a map, followed by a sync, was measured 5 times slower. Only a frame
+ * of wal_stage_around() is always written plainly, for mapping a page costs more than writing it. A failure
  * fails the log. */
 holt_status wal_append(wal *w, bool sync_follows);
 

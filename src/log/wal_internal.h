@@ -34,7 +34,9 @@ struct wal {
     uint8_t *stage;            /* staged frames */
     size_t stage_capacity;
     size_t stage_size;         /* of the complete frames */
-    size_t stage_payload;      /* size of the payload of the frame that was begun */
+    slice stage_payload;       /* of the frame that was begun; data NULL: its payload is staged with it */
+    slice around;              /* payload of the only staged frame, whose other parts are in the stage; data
+                                  NULL: whole frames are staged */
     uint64_t stage_chain;      /* checksum of the last staged frame */
     seqno stage_seqno;         /* newest operation in the staged frames, or before them */
     log_position synced_stage; /* the synced position that the staged frames carry */

@@ -68,6 +68,26 @@ static void frame_round_trips(void **state)
     }
 }
 
+/* A reader cannot tell in how many parts a frame was written: not one byte may differ. */
+static void frame_around_a_payload_has_the_same_bytes(void **state)
+{
+    static const size_t more[] = {239, 240, 241, 1024, 3000};
+    uint8_t whole[FRAME_BYTES_MAX], header[FRAME_HEADER], tail[FRAME_TRAILER + FRAME_ALIGN];
+    for (size_t i = 0; i < 40 + sizeof more / sizeof *more; i++) {
+        const size_t size = i < 40 ? i : more[i - 40];
+        frame f = frame_put(whole, FRAME_COMMIT, 512, size), g = frame_of(FRAME_COMMIT, 512, size);
+        g.payload.data = whole + FRAME_HEADER;
+        memset(header, 0xee, sizeof header);
+        memset(tail, 0xee, sizeof tail);
+        frame_encode_around(header, tail, &g);
+        assert_int_equal(FRAME_HEADER + size + frame_tail_size(size), f.length);
+        assert_int_equal(g.length, f.length);
+        assert_int_equal(g.checksum, f.checksum);
+        assert_memory_equal(header, whole, FRAME_HEADER);
+        assert_memory_equal(tail, whole + FRAME_HEADER + size, frame_tail_size(size));
+    }
+}
+
 /* A byte that no checksum covers could change undetected. */
 static void frame_with_any_bit_flipped_is_refused(void **state)
 {
@@ -454,6 +474,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frame_round_trips),
+        cmocka_unit_test(frame_around_a_payload_has_the_same_bytes),
         cmocka_unit_test(frame_with_any_bit_flipped_is_refused),
         cmocka_unit_test(frame_of_another_place_is_refused),
         cmocka_unit_test(frame_of_wrong_structure_is_refused),

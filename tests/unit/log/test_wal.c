@@ -3,6 +3,7 @@
 #include "support/wal_fixture.h"
 
 #include "log/frame_reader.h"
+#include "support/must.h"
 
 #include <errno.h>
 
@@ -110,6 +111,57 @@ static void wal_stage_clear_forgets_what_was_staged(void **state)
     put(&f, 3);
     assert_int_equal(last_after_crash(&f, NULL), 6);
     wal_fixture_close(&f);
+}
+
+/* A payload that is written from where it is must not be lost, whatever way of writing the segment has, nor a
+ * commit before or after it. */
+static void wal_stage_around_writes_a_payload_from_its_place(void **state)
+{
+    enum { BYTES = (3 << 20) + 5 };
+    uint8_t *payload = must_alloc(BYTES);
+    for (int mapped = 0; mapped < 2; mapped++) {
+        wal_fixture f;
+        wal_fixture_open(&f);
+        expect_ok(rotate(&f, 16 << 20));
+        for (int around = 0; around < 3; around++) {
+            if (around) expect_ok(commit_append_as(f.wal, f.next++, !mapped));
+            for (size_t i = 0; i < BYTES; i++)
+                payload[i] = commit_byte(f.next, i);
+            assert_true(wal_stage_around(f.wal, slice_of(payload, BYTES))); /* is refused, as its set was */
+            wal_stage_clear(f.wal);
+            assert_true(wal_stage_around(f.wal, slice_of(payload, BYTES)));
+            wal_stage_end(f.wal, f.next++, 1);
+            expect_ok(wal_append(f.wal, !mapped));
+        }
+        expect_ok(commit_append_as(f.wal, f.next++, !mapped));
+        assert_int_equal(last_after_crash(&f, NULL), 6);
+        assert_int_equal(last_after_power_cut(&f), 0);
+        expect_ok(wal_sync(f.wal));
+        assert_int_equal(last_after_power_cut(&f), 6);
+        wal_fixture_close(&f);
+    }
+    free(payload);
+}
+
+/* One of the writes fails, or the process is killed before it: the commit must not be found, nor damage. */
+static void wal_stage_around_that_is_cut_off_is_no_commit(void **state)
+{
+    enum { BYTES = 100001, WRITES = 3 };
+    uint8_t *payload = must_alloc(BYTES);
+    for (uint64_t nth = 1; nth <= WRITES + 1; nth++) {
+        wal_fixture f;
+        wal_fixture_open(&f);
+        put(&f, 5);
+        for (size_t i = 0; i < BYTES; i++)
+            payload[i] = commit_byte(f.next, i);
+        assert_true(wal_stage_around(f.wal, slice_of(payload, BYTES)));
+        wal_stage_end(f.wal, f.next++, 1);
+        sim_fail(f.machine.os, SIM_WRITE, nth, EIO, true);
+        assert_int_equal(wal_append(f.wal, true), nth <= WRITES ? HOLT_IO : HOLT_OK);
+        assert_int_equal(last_after_crash(&f, NULL), nth <= WRITES ? 5 : 6);
+        wal_fixture_close(&f);
+    }
+    free(payload);
 }
 
 /* A position that a frame says is synced must be: recovery takes anything bad before it for damage. */
@@ -433,6 +485,8 @@ int main(void)
         cmocka_unit_test(wal_window_follows_commits_of_any_size),
         cmocka_unit_test(wal_append_without_a_window_falls_back_to_writes),
         cmocka_unit_test(wal_stage_clear_forgets_what_was_staged),
+        cmocka_unit_test(wal_stage_around_writes_a_payload_from_its_place),
+        cmocka_unit_test(wal_stage_around_that_is_cut_off_is_no_commit),
         cmocka_unit_test(wal_frames_carry_the_synced_position_of_their_time),
         cmocka_unit_test(wal_sync_of_what_is_synced_touches_nothing),
         cmocka_unit_test(wal_full_segment_is_sealed_and_continued),
