@@ -31,6 +31,8 @@ enum {
     OPEN_FILES_LIMIT = 1 << 20,
 };
 #define TXN_BYTES_LIMIT ((uint64_t)2 << 30) /* a frame stores its length in 32 bits */
+/* With what each operation has besides its key and value. */
+#define WRITE_SET_BYTES_MAX (TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2)
 
 /* Checks the options and fills in the defaults. o NULL: all defaults. The message of HOLT_INVALID names the
  * option that is out of range. */

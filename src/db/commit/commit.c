@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "db/clock.h"
 #include "db/commit/conflict.h"
+#include "db/commit/key_order.h"
 #include "db/commit/rotate.h"
 #include "db/db.h"
 
@@ -110,24 +111,80 @@ static holt_status insert_one(holt *db, const operation *o, seqno number, memtab
     return memtable_insert(db->leader.active->memtable, &e, record);
 }
 
+static holt_status insert_as_written(holt *db, const write_set *set, seqno first, uint32_t *count)
+{
+    decoder d = decoder_of(buffer_slice(&set->operations));
+    operation o;
+    holt_status rc = HOLT_OK;
+    while (rc == HOLT_OK && operation_decode(&d, &o)) {
+        rc = insert_one(db, &o, first + *count, &db->leader.inserted[*count]);
+        *count += rc == HOLT_OK;
+    }
+    return rc;
+}
+
+static holt_status insert_by_key(holt *db, const key_order *k, seqno first, uint32_t *count)
+{
+    holt_status rc = HOLT_OK;
+    while (rc == HOLT_OK && *count < k->set->count) {
+        uint32_t number;
+        operation o = key_order_at(k, *count, &number);
+        rc = insert_one(db, &o, first + number, &db->leader.inserted[*count]);
+        *count += rc == HOLT_OK;
+    }
+    return rc;
+}
+
+/* The order of keys pays off where several of them go to the same leaf. */
+static bool is_ordered(const holt *db, const write_set *set, key_order *k)
+{
+    enum { ORDERED_MIN = 4096, LEAF_ENTRIES = 32 };
+    return set->count >= ORDERED_MIN &&
+           set->count >= memtable_entries(db->leader.active->memtable) / LEAF_ENTRIES &&
+           key_order_init(k, set);
+}
+
 /* All operations or, after a failure, none. */
 static holt_status insert_set(holt *db, const write_set *set, seqno first)
 {
     assert(set->count > 0 && first == db->commits.next_seqno);
     commit_leader *l = &db->leader;
-    decoder d = decoder_of(buffer_slice(&set->operations));
-    operation o;
-    holt_status rc = HOLT_OK;
+    holt_status rc;
     uint32_t count = 0;
     if (!mem_grow((void **)&l->inserted, &l->inserted_capacity, set->count, sizeof *l->inserted))
-        rc = status_no_memory(set->count * sizeof *l->inserted);
-    while (rc == HOLT_OK && operation_decode(&d, &o)) {
-        rc = insert_one(db, &o, first + count, &l->inserted[count]);
-        count += rc == HOLT_OK;
+        return status_no_memory(set->count * sizeof *l->inserted);
+    key_order order;
+    if (is_ordered(db, set, &order)) {
+        rc = insert_by_key(db, &order, first, &count);
+        key_order_deinit(&order);
+    } else {
+        rc = insert_as_written(db, set, first, &count);
     }
     while (rc != HOLT_OK && count > 0)
         memtable_abort(l->active->memtable, l->inserted[--count]);
     return rc;
+}
+
+/* A request with more frame bytes than any group is alone in its group. */
+enum { GROUP_BYTES_MAX = 4 << 20 };
+
+/* Begins the request's frame. The operations of a set that is alone are written from where they are. */
+static bool stage(holt *db, const commit_request *r, uint8_t **payload)
+{
+    *payload = NULL;
+    const size_t size = request_payload_size(r);
+    if (r->set && size > GROUP_BYTES_MAX) return wal_stage_around(db->wal, buffer_slice(&r->set->operations));
+    *payload = wal_stage(db->wal, size);
+    return *payload != NULL;
+}
+
+static void fill(const commit_request *r, uint8_t *payload)
+{
+    if (!payload) return;
+    if (r->set)
+        memcpy(payload, r->set->operations.data, r->set->operations.size);
+    else
+        operation_encode(payload, &r->operation);
 }
 
 static holt_status admit(void *ctx, commit_request *r, seqno first)
@@ -138,14 +195,11 @@ static holt_status admit(void *ctx, commit_request *r, seqno first)
     if (rc == HOLT_OK && r->basis) rc = conflict_check(db, r->basis, r->set);
     if (rc != HOLT_OK || r->undecided) return rc;
     condition_apply(db, &r->condition, r->number, &r->operation);
-    uint8_t *payload = wal_stage(db->wal, request_payload_size(r));
-    if (!payload) return status_no_memory(request_payload_size(r));
+    uint8_t *payload;
+    if (!stage(db, r, &payload)) return status_no_memory(request_payload_size(r));
     rc = r->set ? insert_set(db, r->set, first) : insert_one(db, &r->operation, first, NULL);
     if (rc != HOLT_OK) return rc; /* the next frame overwrites the unfinished one */
-    if (r->set)
-        memcpy(payload, r->set->operations.data, r->set->operations.size);
-    else
-        operation_encode(payload, &r->operation);
+    fill(r, payload);
     wal_stage_end(db->wal, first, request_operations(r));
     return HOLT_OK;
 }
@@ -175,7 +229,6 @@ static void published(void *ctx)
 
 commit_env commit_env_of(holt *db)
 {
-    enum { GROUP_BYTES_MAX = 4 << 20 };
     return (commit_env){.ctx = db,
                         .os = db->os,
                         .group_bytes_max = db->set.memtable_bytes < GROUP_BYTES_MAX ? db->set.memtable_bytes

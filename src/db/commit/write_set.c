@@ -39,8 +39,7 @@ static holt_status index_add(write_set *w, const operation *o, uint64_t place, u
     return memtable_insert(w->index, &e, &w->records[number - 1]);
 }
 
-/* Decodes the operation at a place in the set. */
-static operation operation_at(const write_set *w, uint64_t place)
+operation write_set_operation_at(const write_set *w, uint64_t place)
 {
     operation o = {0}; /* quiet for compilers that do not see that decoding succeeds */
     decoder d = decoder_of(slice_of(w->operations.data + place, w->operations.size - (size_t)place));
@@ -112,7 +111,7 @@ holt_collection *write_set_collection(const write_set *w, uint32_t id, size_t *h
 holt_status write_set_add(write_set *w, holt_collection *c, const operation *o)
 {
     const size_t place = w->operations.size, size = operation_size(o), named = w->collection_count;
-    if (place + size > TXN_BYTES_LIMIT + TXN_BYTES_LIMIT / 2 || w->count == UINT32_MAX)
+    if (place + size > WRITE_SET_BYTES_MAX || w->count == UINT32_MAX)
         return status_set(HOLT_TOO_LARGE, "the transaction has too many operations");
     uint8_t *at = buffer_extend(&w->operations, size);
     if (!at) {
@@ -161,7 +160,7 @@ holt_status write_set_find(write_set *w, const holt_collection *c, slice key, op
     if (rc != HOLT_OK) return rc;
     if (!memtable_get(w->index, c->spec.id, key, UINT64_MAX, &e)) return HOLT_NOT_FOUND;
     *out = (operation){.op = ENTRY_DELETE, .collection = c->spec.id, .key = e.key};
-    if (e.op != ENTRY_DELETE) *out = operation_at(w, get_u64le(e.value.data));
+    if (e.op != ENTRY_DELETE) *out = write_set_operation_at(w, get_u64le(e.value.data));
     return HOLT_OK;
 }
 
@@ -192,7 +191,8 @@ static void show(set_iterator *s)
     to->key = from->key;
     to->expires_at_ms = from->expires_at_ms;
     to->value = slice_of(NULL, 0);
-    if (from->valid && from->value.size) to->value = operation_at(s->set, get_u64le(from->value.data)).value;
+    if (from->valid && from->value.size)
+        to->value = write_set_operation_at(s->set, get_u64le(from->value.data)).value;
 }
 
 static void set_first(iterator *it)
@@ -327,7 +327,12 @@ void write_set_deinit(write_set *w)
     drop_index(w);
     forget_collections(w, 0);
     if (w->collections != w->few) mem_free(w->collections);
+    w->collections = NULL;
+    w->collection_capacity = 0;
     mem_free(w->records);
+    w->records = NULL;
+    w->record_capacity = 0;
     buffer_deinit(&w->operations);
-    memset(w, 0, sizeof *w);
+    w->count = 0;
+    w->puts = w->user_bytes = w->changes = w->undos = 0;
 }

@@ -60,6 +60,9 @@ holt_status write_set_name(write_set *w, holt_collection *c);
  * sets mostly write to one collection, or to several in turn. */
 holt_collection *write_set_collection(const write_set *w, uint32_t id, size_t *hint);
 
+/* Decodes the operation at a place in the set's operations: where one begins. */
+operation write_set_operation_at(const write_set *w, uint64_t place);
+
 /* The newest operation on the key; a range delete is shown as a delete of it. HOLT_NOT_FOUND, without a
  * message: there is none. Its slices are valid until the set changes, or are the caller's. */
 holt_status write_set_find(write_set *w, const holt_collection *c, slice key, operation *out);
