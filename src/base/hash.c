@@ -56,9 +56,12 @@ void hash_bytes_128(const void *data, size_t size, uint8_t out[16])
 uint64_t hash_parts(const slice *parts, size_t count)
 {
     XXH3_state_t state;
+    size_t size = 0;
     XXH3_INITSTATE(&state);
     (void)XXH3_64bits_reset(&state); /* fails, like the next, only without a state */
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; size += parts[i++].size)
         (void)XXH3_64bits_update(&state, parts[i].data, parts[i].size);
-    return XXH3_64bits_digest(&state);
+    const uint64_t hash = XXH3_64bits_digest(&state);
+    leave_registers(size);
+    return hash;
 }
