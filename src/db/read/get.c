@@ -139,7 +139,6 @@ static holt_status get(holt_collection *c, holt_txn *t, slice key, value_sink *o
 
 static holt_status get_value(holt_collection *c, holt_txn *t, slice key, holt_value *value, bool cached_only)
 {
-    status_begin_call();
     if (!value) return status_set(HOLT_INVALID, "value (out) is NULL");
     value_sink out = {.value = value, .wanted = true, .cached_only = cached_only};
     sink_clear(&out);
@@ -152,11 +151,13 @@ static holt_status get_value(holt_collection *c, holt_txn *t, slice key, holt_va
 
 holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
 {
+    status_begin_call();
     return get_value(c, t, key, value, false);
 }
 
 holt_status holt_get_cached(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value)
 {
+    status_begin_call();
     return get_value(c, t, key, value, true);
 }
 
