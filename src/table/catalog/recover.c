@@ -106,7 +106,7 @@ static holt_status finish_indexes(registry *r, holt_table *t)
     if (r->read_only) return rc;
     for (uint32_t i = table_schema(t)->index_count; i-- > 0 && rc == HOLT_OK;) {
         const schema_index *x = &table_schema(t)->indexes[i];
-        if (x->state == INDEX_BUILDING)
+        if (x->state == INDEX_BUILDING && registry_open_rows(r, t) == HOLT_OK)
             (void)change_build_index(r, t, x->id, NULL, NULL);
         else if (x->state == INDEX_DROPPING)
             rc = change_remove_index(r, t, x->id);

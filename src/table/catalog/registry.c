@@ -275,6 +275,7 @@ holt_status registry_not_found(registry *r, const char *name)
         is_collection ? "\"%s\" is a plain collection, not a table" : "there is no table \"%s\"", name);
 }
 
+/* r->mu. */
 static holt_status open_rows(registry *r, holt_table *t)
 {
     if (t->rows) return HOLT_OK;
@@ -282,6 +283,14 @@ static holt_status open_rows(registry *r, holt_table *t)
     holt_status rc = holt_collection_open(r->db, name, &t->rows);
     if (rc != HOLT_NOT_FOUND) return rc;
     return status_set(HOLT_CORRUPT, "table %s: its collection is missing", name);
+}
+
+holt_status registry_open_rows(registry *r, holt_table *t)
+{
+    pthread_mutex_lock(&r->mu);
+    holt_status rc = open_rows(r, t);
+    pthread_mutex_unlock(&r->mu);
+    return rc;
 }
 
 holt_status registry_open_table(registry *r, const char *name, holt_table **out)

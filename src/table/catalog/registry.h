@@ -65,6 +65,8 @@ holt_status registry_not_found(registry *r, const char *name);
 
 /* The following need the change lock. */
 
+/* Opens the table's own collection, if it is not open yet. HOLT_CORRUPT: it is missing. */
+holt_status registry_open_rows(registry *r, holt_table *t);
 /* Returns the table of this name, in any case; NULL: there is none. */
 holt_table *registry_find(const registry *r, const char *name);
 /* HOLT_EXISTS: a table or an index has this name, in any case. */

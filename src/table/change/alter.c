@@ -147,28 +147,32 @@ holt_status holt_table_alter(holt_table *t, const holt_alteration *change)
 
 /* ---------------------------------------------------------------- clear */
 
-/* All rows and entries, in one transaction: the indexes keep their markers, which sort before all tuples. */
-static holt_status delete_all(holt_txn *txn, void *ctx)
+/* All rows and entries, in one batch, which never conflicts; a transaction that has written rows since it
+ * began does, once this is committed. The indexes keep their markers, which sort before all tuples. */
+static holt_status delete_all(holt_table *t, const table_layout *layout)
 {
-    holt_table *t = (holt_table *)ctx;
-    const table_layout *layout = table_layout_of(t);
+    holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = HOLT_COMMIT, .label = "clear table"};
     const uint8_t first = 1;
     const slice begin = slice_of(&first, 1), open = {0};
-    if (!layout) return HOLT_CLOSED;
-    holt_status rc = holt_delete_range(t->rows, txn, begin, open);
+    holt_txn *txn;
+    holt_status rc = holt_begin(t->db, &o, &txn);
+    if (rc != HOLT_OK) return rc;
+    rc = holt_delete_range(t->rows, txn, begin, open);
     for (uint32_t i = 0; i < layout->schema->index_count && rc == HOLT_OK; i++)
         if (layout->indexes[i]) rc = holt_delete_range(layout->indexes[i], txn, begin, open);
+    if (rc == HOLT_OK) rc = holt_commit(txn);
+    holt_rollback(txn);
     return rc;
 }
 
 holt_status holt_table_clear(holt_table *t)
 {
-    if (!table_layout_of(t)) return table_layout_missing(t);
-    holt_transact_options o = {.txn = {.durability = HOLT_COMMIT, .label = "clear table"}};
+    if (!t) return table_layout_missing(t);
     /* With the change lock, so that no index is in the middle of being made. */
     holt_status rc = registry_begin_change(t->registry);
     if (rc != HOLT_OK) return rc;
-    rc = holt_transact(t->db, &o, delete_all, t);
+    const table_layout *layout = table_layout_of(t);
+    rc = layout ? delete_all(t, layout) : HOLT_CLOSED;
     registry_end_change(t->registry);
     return rc;
 }
