@@ -54,6 +54,7 @@ for word; do
     libxxhash-dev) touch $world/modules/libxxhash ;;
     libjson-c-dev) touch $world/modules/json-c ;;
     libsqlite3-dev) touch $world/modules/sqlite3 ;;
+    libedit-dev) touch $world/modules/libedit ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
     meson|cmake|python3|make|sqlite3) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
     esac
@@ -71,7 +72,7 @@ calls() {
     grep -c "$1" "$world/calls"
 }
 
-build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev'
+build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev libedit-dev'
 test_packages="$build_packages libcmocka-dev python3 cmake sqlite3"
 
 new_world "missing packages are installed, known ones without an update"

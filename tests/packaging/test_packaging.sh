@@ -73,6 +73,7 @@ fi
 # The command and its page, where there is a command.
 if [ -e "$build/src/cli/holt" ]; then
     "$prefix/bin/holt" version | grep -qF "$version" || fail "the installed command does not run"
+    echo EXIT | "$prefix/bin/lsm-cli" "$work/loop" || fail "the installed lsm-cli does not run"
     [ -e "$prefix/share/man/man1/holt.1" ] || fail "the man page was not installed"
 fi
 

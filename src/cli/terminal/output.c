@@ -2,6 +2,7 @@
 #include "terminal/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,10 @@ enum { OUTPUT_BUFFER = 64 * 1024, COLUMNS_DEFAULT = 80 };
 
 static volatile sig_atomic_t reader_left;    /* set by the handler of SIGPIPE */
 static volatile sig_atomic_t interrupted_by; /* set by the handler of SIGINT and SIGTERM */
+static void (*on_interrupt_notify)(void);    /* called by the handler of SIGINT; constant once installed */
 static int first_errno;                      /* of the first write that failed; 0 = none */
+static int stdout_at_first = -1;             /* while standard output is redirected: where it went */
+static int stdout_terminal;                  /* what is_terminal keeps */
 static char output_buffer[OUTPUT_BUFFER];
 
 static void on_broken_pipe(int signal_number)
@@ -28,6 +32,12 @@ static void on_broken_pipe(int signal_number)
 static void on_interrupt(int signal_number)
 {
     interrupted_by = signal_number;
+}
+
+static void on_kept_interrupt(int signal_number)
+{
+    interrupted_by = signal_number;
+    if (on_interrupt_notify) on_interrupt_notify();
 }
 
 static void set_handler(int signal_number, void (*handler)(int), int flags)
@@ -53,9 +63,48 @@ void output_catch_interrupts(void)
     set_handler(SIGTERM, on_interrupt, SA_RESETHAND);
 }
 
+void output_keep_interrupts(void (*notify)(void))
+{
+    on_interrupt_notify = notify;
+    set_handler(SIGINT, on_kept_interrupt, 0);
+    set_handler(SIGTERM, on_interrupt, SA_RESETHAND);
+}
+
 int output_interrupted(void)
 {
     return interrupted_by;
+}
+
+void output_clear_interrupt(void)
+{
+    if (interrupted_by == SIGINT) interrupted_by = 0;
+}
+
+/* Makes standard output the open descriptor, and closes that. */
+static bool replace_stdout(int descriptor)
+{
+    fflush(stdout); /* a failure stays in ferror(stdout), for output_ok */
+    bool replaced = dup2(descriptor, STDOUT_FILENO) >= 0;
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    stdout_terminal = 0;
+    return replaced;
+}
+
+bool output_redirect(const char *path)
+{
+    if (!path) {
+        int back = stdout_at_first;
+        stdout_at_first = -1;
+        return back < 0 || replace_stdout(back);
+    }
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) return false;
+    if (stdout_at_first < 0) stdout_at_first = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (stdout_at_first >= 0) return replace_stdout(file);
+    close(file);
+    return false;
 }
 
 bool output_ok(void)
@@ -117,14 +166,29 @@ static bool is_terminal(int descriptor, int *known)
 
 bool output_is_terminal(void)
 {
-    static int known;
-    return is_terminal(STDOUT_FILENO, &known);
+    return is_terminal(STDOUT_FILENO, &stdout_terminal);
 }
 
 bool output_error_is_terminal(void)
 {
     static int known;
     return is_terminal(STDERR_FILENO, &known);
+}
+
+static bool colours_wanted(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    return !no_colour || !*no_colour;
+}
+
+bool output_has_colours(void)
+{
+    return colours_wanted() && output_is_terminal();
+}
+
+bool output_error_has_colours(void)
+{
+    return colours_wanted() && output_error_is_terminal();
 }
 
 output_form output_form_for(bool json)

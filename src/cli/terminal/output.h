@@ -46,7 +46,24 @@ size_t output_columns(void);
 /* From now on the first SIGINT or SIGTERM only requests an orderly end; the second one ends the process. */
 void output_catch_interrupts(void);
 
+/* For a program that reads commands from a person: from now on SIGINT only asks for the end of the running
+ * command, however often it comes. `notify` is called in the handler, so it may do what a signal handler may;
+ * NULL = nothing. SIGTERM asks for an orderly end as above. */
+void output_keep_interrupts(void (*notify)(void));
+
 /* Returns the signal that requested an end, or 0. */
 int output_interrupted(void);
+
+/* Forgets a SIGINT, before the next command. */
+void output_clear_interrupt(void);
+
+/* Sends standard output to a file, which is created or emptied; NULL = back to where it went at first.
+ * Returns false, with errno set, if that fails; standard output then goes where it went. */
+bool output_redirect(const char *path);
+
+/* Returns whether to use colours on standard output or standard error: on terminals, unless the environment
+ * variable NO_COLOR says not to. */
+bool output_has_colours(void);
+bool output_error_has_colours(void);
 
 #endif

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Tests what a person sees who types at a terminal: typed.py HOLT [PATTERN]
+
+Each test gets an empty directory and talks to the command through a pseudo-terminal: it waits for what should
+appear, never for a time to pass. The names say the tested behaviour.
+"""
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PATIENCE = 60  # seconds until something that does not appear counts as missing
+
+
+class Terminal:
+    """A program on a pseudo-terminal. Ctrl-C and Ctrl-D must be typed at a prompt, or into a running command:
+    between the two they would be the terminal's."""
+
+    open = []  # those that have not ended
+
+    def __init__(self, *command, **environment):
+        env = {"PATH": os.environ["PATH"], "HOME": os.getcwd(), "TERM": "xterm", "LANG": "C.UTF-8",
+               "NO_COLOR": "1", **{k: v for k, v in os.environ.items() if "SAN" in k}, **environment}
+        self.shown = ""  # since the last expect
+        Terminal.open.append(self)
+        self.process, self.screen = pty.fork()
+        if self.process == 0:
+            os.execve(command[0], command, {k: v for k, v in env.items() if v is not None})
+
+    def read(self, seconds):
+        ready, _, _ = select.select([self.screen], [], [], seconds)
+        if not ready:
+            return False
+        try:
+            data = os.read(self.screen, 65536)
+        except OSError:  # the program has closed the terminal
+            return False
+        self.shown += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def expect(self, text):
+        """Waits until the text appears. Returns what was shown before and with it."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            if not self.read(max(0, end - time.monotonic())):
+                raise AssertionError(f"{text!r} did not appear, only {self.shown[-2000:]!r}")
+        at = self.shown.index(text) + len(text)
+        before, self.shown = self.shown[:at], self.shown[at:]
+        return before
+
+    def type(self, text):
+        os.write(self.screen, text.encode())
+
+    def line(self, text):
+        self.type(text + "\n")
+
+    def end(self):
+        """Waits for the program to end, and returns its exit code; below 0: the signal."""
+        end = time.monotonic() + PATIENCE
+        while self.read(max(0, end - time.monotonic())):
+            pass
+        ended, status = 0, 0
+        while not ended:
+            ended, status = os.waitpid(self.process, os.WNOHANG)
+            if not ended and time.monotonic() > end:
+                raise AssertionError(f"the program does not end, it shows {self.shown[-2000:]!r}")
+            time.sleep(0 if ended else 0.01)
+        os.close(self.screen)
+        Terminal.open.remove(self)
+        return os.waitstatus_to_exitcode(status)
+
+
+def lsm_cli(*arguments, **environment):
+    t = Terminal(os.path.join(os.path.dirname(HOLT), "lsm-cli"), *arguments, **environment)
+    t.expect("EXIT")
+    t.expect("> ")
+    return t
+
+
+def test_lsm_cli_shows_its_commands_and_confirms_what_it_did():
+    t = lsm_cli("shop")
+    t.line("CREATE fruit")
+    t.expect("Created the collection 'fruit'.")
+    t.line("USE fruit")
+    t.expect("Using the collection 'fruit'.")
+    t.line("PUT apple 1.20 a piece")
+    t.expect("OK")
+    t.line("GET apple")
+    t.expect("1.20 a piece\r\n")
+    t.line("GET pear")
+    t.expect("There is no key 'pear'.")
+    t.line("EXIT")
+    assert t.end() == 0
+
+
+def test_lsm_cli_ends_with_ctrl_c_and_with_ctrl_d():
+    t = lsm_cli("shop")
+    t.type("GET half a l")
+    t.expect("half a l")
+    t.type("\x03")
+    assert t.end() == 0
+    t = lsm_cli("shop")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_tab_completes_commands_and_collections():
+    subprocess.run([HOLT, "create", "shop", "vegetables"], check=True)
+    t = lsm_cli("shop")
+    t.type("us\tveg\t\n")
+    t.expect("Using the collection 'vegetables'.")
+    t.type("EXI\t")
+    t.expect("EXI")
+    t.type("\t")  # EXISTS and EXIT: both are shown
+    t.expect("EXISTS")
+    t.type("T\n")
+    assert t.end() == 0
+
+
+def test_characters_beyond_ascii_can_be_typed_in_any_locale():
+    for locale in ("C.UTF-8", "C", None):
+        t = lsm_cli("shop", LANG=locale)
+        t.line("GET Käse")
+        t.expect("No collection is in use")
+        t.line("CREATE Käse" + (locale or ""))
+        t.expect("Created the collection 'Käse" + (locale or "") + "'.\r\n> ")
+        t.type("\x04")
+        assert t.end() == 0
+
+
+def main():
+    failed = 0
+    work = tempfile.mkdtemp(prefix="holt-typed-")
+    for name, test in list(globals().items()):
+        if not name.startswith("test_") or not re.search(PATTERN, name):
+            continue
+        directory = os.path.join(work, name)
+        os.mkdir(directory)
+        os.chdir(directory)
+        try:
+            test()
+            print("ok     ", name)
+        except (AssertionError, OSError) as problem:
+            failed += 1
+            print("FAILED ", name, "\n  ", type(problem).__name__, problem)
+        for left in Terminal.open:
+            os.kill(left.process, signal.SIGKILL)
+            os.waitpid(left.process, 0)
+        Terminal.open.clear()
+    os.chdir("/")
+    shutil.rmtree(work)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    HOLT = os.path.abspath(sys.argv[1])
+    PATTERN = sys.argv[2] if len(sys.argv) > 2 else ""
+    signal.alarm(900)  # whatever happens, nothing stays behind
+    sys.exit(main())
