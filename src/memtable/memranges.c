@@ -66,16 +66,40 @@ static uint32_t count_up_to(const memranges_node *n, slice key, bool below)
     return at + (!below && at < n->count && slice_equal(n->slots[at].key, key));
 }
 
-/* The fragment that begins at a boundary of a leaf. */
-static memranges_fragment fragment_at(const memranges_node *leaf, uint32_t place, slice leaf_upper)
+/* Makes f, whose leaf and parent are set, the fragment that begins at a boundary of the leaf. */
+static void set_place(memranges_fragment *f, uint32_t place)
 {
-    const memranges_slot *s = &leaf->slots[place];
-    return (memranges_fragment){.lower = s->key,
-                                .upper = place + 1 < leaf->count ? s[1].key : leaf_upper,
-                                .seqno = s->as.seqno,
-                                .leaf = leaf,
-                                .place = place,
-                                .leaf_upper = leaf_upper};
+    const memranges_slot *s = &f->leaf->slots[place];
+    f->lower = s->key;
+    f->upper = place + 1 < f->leaf->count ? s[1].key : f->leaf_upper;
+    f->seqno = s->as.seqno;
+    f->place = place;
+}
+
+/* Nodes and the records that have their keys lie in memory in the order of insertion: each is a cache miss
+ * unless it is prefetched. */
+static void prefetch_node(const memranges_node *n)
+{
+    enum { LINE_BYTES = 64 };
+    for (size_t at = 0; at < sizeof *n + SLOTS_MAX * sizeof *n->slots; at += LINE_BYTES)
+        __builtin_prefetch((const uint8_t *)n + at);
+}
+
+static void prefetch_keys(const memranges_node *n)
+{
+    for (uint32_t i = 0; i < n->count; i++)
+        __builtin_prefetch(n->slots[i].key.data);
+}
+
+/* Makes a child of its parent f's leaf, on a walk that continues with the child at `next_place`, if there is
+ * one. */
+static void set_leaf(memranges_fragment *f, uint32_t leaf_place, uint32_t next_place)
+{
+    const memranges_slot *s = &f->parent->slots[leaf_place];
+    f->leaf = s->as.child;
+    f->leaf_place = leaf_place;
+    f->leaf_upper = leaf_place + 1 < f->parent->count ? s[1].key : f->parent_upper;
+    if (next_place < f->parent->count) prefetch_node(f->parent->slots[next_place].as.child);
 }
 
 memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below)
@@ -83,25 +107,53 @@ memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below
     memranges_fragment f = {.seqno = 0};
     for (const memranges_node *n = t->root;;) {
         uint32_t at = count_up_to(n, key, below);
-        if (n->level == 0 && at > 0) return fragment_at(n, at - 1, f.upper);
+        if (n->level == 0 && at > 0) {
+            f.leaf = n;
+            f.leaf_upper = f.upper;
+            set_place(&f, at - 1);
+            return f;
+        }
+        if (n->level == 1) {
+            f.parent = n;
+            f.parent_upper = f.upper;
+            f.leaf_place = at - 1;
+        }
         if (at < n->count) f.upper = n->slots[at].key;
-        if (at == 0) return f; /* before the first boundary */
+        if (at == 0) return (memranges_fragment){.upper = f.upper}; /* before the first boundary */
         n = n->slots[at - 1].as.child;
     }
 }
 
-memranges_fragment memranges_after(const memranges_tree *t, const memranges_fragment *f)
+void memranges_go_up(const memranges_tree *t, memranges_fragment *f)
 {
     assert(!slice_is_open(f->upper));
-    if (!f->leaf || f->place + 1 == f->leaf->count) return memranges_find(t, f->upper, false);
-    return fragment_at(f->leaf, f->place + 1, f->leaf_upper);
+    const uint32_t next = f->leaf_place + 1;
+    const bool has_next = f->leaf && f->parent && next < f->parent->count;
+    if (f->leaf && f->place + 1 < f->leaf->count) {
+        set_place(f, f->place + 1);
+        if (f->place == 1 && has_next) prefetch_keys(f->parent->slots[next].as.child);
+    } else if (has_next) {
+        set_leaf(f, next, next + 1);
+        set_place(f, 0);
+    } else {
+        *f = memranges_find(t, f->upper, false);
+    }
 }
 
-memranges_fragment memranges_before(const memranges_tree *t, const memranges_fragment *f)
+void memranges_go_down(const memranges_tree *t, memranges_fragment *f)
 {
     assert(!slice_is_open(f->lower) && f->leaf);
-    if (f->place == 0) return memranges_find(t, f->lower, true);
-    return fragment_at(f->leaf, f->place - 1, f->leaf_upper);
+    const bool has_next = f->parent && f->leaf_place > 0;
+    if (f->place > 0) {
+        set_place(f, f->place - 1);
+        if (f->place + 2 == f->leaf->count && has_next)
+            prefetch_keys(f->parent->slots[f->leaf_place - 1].as.child);
+    } else if (has_next) {
+        set_leaf(f, f->leaf_place - 1, f->leaf_place - 2);
+        set_place(f, f->leaf->count - 1);
+    } else {
+        *f = memranges_find(t, f->lower, true);
+    }
 }
 
 /* ---------------------------------------------------------------- inserting */

@@ -35,10 +35,14 @@ typedef struct memranges {
 typedef struct memranges_fragment {
     slice lower, upper;
     uint64_t seqno;
-    /* Where its boundary is, for memranges_after() and memranges_before(); NULL: it has none. */
+    /* Where its boundary is, for memranges_go_up() and memranges_go_down(); NULL: it has none. */
     const struct memranges_node *leaf;
     uint32_t place;
     slice leaf_upper; /* the first boundary beyond the leaf */
+    /* The same of the leaf in the node above it; NULL: there is none. */
+    const struct memranges_node *parent;
+    uint32_t leaf_place;
+    slice parent_upper;
 } memranges_fragment;
 
 void memranges_init(memranges *r);
@@ -66,9 +70,10 @@ uint64_t memranges_seqno(const memranges_tree *t);
  * above all keys. */
 memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below);
 
-/* The fragments next to that one, which must have an upper or a lower boundary. Cheaper than finding them. */
-memranges_fragment memranges_after(const memranges_tree *t, const memranges_fragment *f);
-memranges_fragment memranges_before(const memranges_tree *t, const memranges_fragment *f);
+/* Make f the fragment above or below it, on which side it must have a boundary. Cheaper than finding that
+ * one. */
+void memranges_go_up(const memranges_tree *t, memranges_fragment *f);
+void memranges_go_down(const memranges_tree *t, memranges_fragment *f);
 
 /* The newest range delete that covers the key as of `seqno`; 0: none. */
 static inline uint64_t memranges_covering(const memranges *r, slice key, uint64_t seqno)

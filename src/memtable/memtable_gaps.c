@@ -36,14 +36,14 @@ static bool is_deleted(const memtable_gaps *g, const memranges_fragment *f)
 static bool is_deleted_before(const memtable_gaps *g)
 {
     if (slice_is_open(g->at.lower)) return false;
-    const memranges_fragment before = memranges_before(g->deleted, &g->at);
+    memranges_fragment before = g->at;
+    memranges_go_down(g->deleted, &before);
     return is_deleted(g, &before);
 }
 
-/* Makes a fragment the current one. Its entries must then be placed. */
-static void enter(memtable_gaps *g, memranges_fragment fragment)
+/* The current fragment has changed. Its entries must then be placed. */
+static void enter(memtable_gaps *g)
 {
-    g->at = fragment;
     const memmap_range range = {slice_tighter_lower(g->at.lower, g->range.lower),
                                 slice_tighter_upper(g->at.upper, g->range.upper)};
     memtable_iterator_narrow(g->entries, &range, is_deleted(g, &g->at) ? g->at.seqno : g->after);
@@ -51,7 +51,8 @@ static void enter(memtable_gaps *g, memranges_fragment fragment)
 
 static void enter_at(memtable_gaps *g, slice key, bool below)
 {
-    enter(g, memranges_find(g->deleted, key, below));
+    g->at = memranges_find(g->deleted, key, below);
+    enter(g);
 }
 
 static void show_entry(memtable_gaps *g, bool before, bool after)
@@ -99,7 +100,8 @@ static void show_forward(memtable_gaps *g)
             show_end(g, false);
             return;
         }
-        enter(g, memranges_after(g->deleted, &g->at));
+        memranges_go_up(g->deleted, &g->at);
+        enter(g);
         g->entries->ops->first(g->entries);
         if (is_deleted(g, &g->at) == before) continue;
         if (g->entries->valid && slice_equal(g->entries->key, g->at.lower))
@@ -118,7 +120,8 @@ static bool enter_before(memtable_gaps *g)
     const slice lower = g->at.lower;
     if (slice_is_open(lower) || (!slice_is_open(g->range.lower) && slice_compare(lower, g->range.lower) < 0))
         return false;
-    enter(g, memranges_before(g->deleted, &g->at));
+    memranges_go_down(g->deleted, &g->at);
+    enter(g);
     g->entries->ops->last(g->entries);
     return true;
 }
