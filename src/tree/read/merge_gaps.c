@@ -17,11 +17,15 @@
 
 #define NO_CHILD UINT32_MAX
 
+enum { WORD = 8, WORDS = 2 * WORD };
+
 typedef struct gap_child {
-    iterator *it;  /* owned */
-    uint64_t head; /* the first bytes of its key, as a number that orders as the key does */
-    bool ended;    /* it has no more entries in this direction, or all that it has are hidden */
-    bool at;       /* it is at the merge's key */
+    iterator *it; /* owned */
+    uint64_t head,
+        second; /* the first bytes of its key and those after them, as numbers that order as the key
+                              does */
+    bool ended; /* it has no more entries in this direction, or all that it has are hidden */
+    bool at;    /* it is at the merge's key */
 } gap_child;
 
 typedef struct gap_merge {
@@ -46,11 +50,13 @@ static gap_merge *merge_of(iterator *it)
 /* ---------------------------------------------------------------- children */
 
 /* Takes note of where a child has moved to. false: it has failed, and with it the merge. */
-static bool child_moved(gap_merge *m, gap_child *c)
+static inline bool child_moved(gap_merge *m, gap_child *c)
 {
     c->ended = !c->it->valid;
     if (!c->ended) {
-        c->head = get_head64(c->it->key.data, c->it->key.size);
+        const slice key = c->it->key;
+        c->head = get_head64(key.data, key.size);
+        c->second = key.size > WORD ? get_head64((const uint8_t *)key.data + WORD, key.size - WORD) : 0;
         return true;
     }
     if (c->it->status == HOLT_OK) return true;
@@ -59,7 +65,7 @@ static bool child_moved(gap_merge *m, gap_child *c)
     return false;
 }
 
-static bool child_step(gap_merge *m, gap_child *c)
+static inline bool child_step(gap_merge *m, gap_child *c)
 {
     if (m->backward)
         c->it->ops->prev(c->it);
@@ -77,10 +83,23 @@ static bool child_seek(gap_merge *m, gap_child *c, slice key)
     return child_moved(m, c);
 }
 
+/* The order of two keys whose heads and seconds are equal. */
+static inline int compare_rests(slice a, slice b)
+{
+    /* Short keys of one size have no more bytes. */
+    return a.size == b.size && a.size <= WORDS ? 0 : slice_compare(a, b);
+}
+
 /* The order of two children's keys in the direction of travel. Neither has ended. */
 static inline int child_compare(const gap_merge *m, const gap_child *a, const gap_child *b)
 {
-    int order = a->head != b->head ? (a->head < b->head ? -1 : 1) : slice_compare(a->it->key, b->it->key);
+    int order;
+    if (a->head != b->head)
+        order = a->head < b->head ? -1 : 1;
+    else if (a->second != b->second)
+        order = a->second < b->second ? -1 : 1;
+    else
+        order = compare_rests(a->it->key, b->it->key);
     return m->backward ? -order : order;
 }
 
@@ -123,7 +142,7 @@ static decision decide(gap_merge *m)
     for (uint32_t i = 0; i < m->count; i++) {
         gap_child *c = &m->children[i];
         const bool behind = gap_behind(m, c->it);
-        c->at = !c->ended && child_compare(m, c, &m->children[d.first]) == 0;
+        c->at = i == d.first || (!c->ended && child_compare(m, c, &m->children[d.first]) == 0);
         d.behind |= behind;
         d.ahead |= c->at ? gap_ahead(m, c->it) : behind;
         if (c->at) {
