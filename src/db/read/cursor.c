@@ -54,7 +54,7 @@ static bool show(holt_cursor *cur, slice key, slice value)
  * reads. */
 static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
 {
-    const snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
+    const snapshot *snap = cursor_snapshot(cur);
     while (s->valid && !entry_is_live(s->op, s->expires_at_ms, snap->time_ms)) {
         if (entry_op_is_empty(s->op))
             s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
@@ -126,12 +126,19 @@ static bool go_last(holt_cursor *cur)
     return accept_entry(cur, false);
 }
 
-/* Moves the iterator from the cursor's entry to the next one in that direction. */
+/* Whether the iterator has to be placed again for a step from the cursor's entry. */
+static bool is_displaced(const holt_cursor *cur, bool forward)
+{
+    const cursor_ahead *a = &cur->ahead;
+    return cur->displaced || a->at < a->count || (a->beyond && a->backward == forward);
+}
+
+/* Moves the iterator from the cursor's entry to the next one in that direction, unless it is there. */
 static bool go_on(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;
-    bool beyond = false;
-    if (cur->displaced) { /* the entry's key may be gone, or deleted */
+    bool beyond = cur->ahead.beyond;
+    if (is_displaced(cur, forward)) { /* the entry's key may be gone, or deleted */
         (forward ? s->ops->seek : s->ops->seek_last)(s, cur->key);
         beyond = !s->valid || !slice_equal(s->key, cur->key);
     }
@@ -185,7 +192,7 @@ static bool go_seek_last(holt_cursor *cur, slice key)
     return accept_entry(cur, false);
 }
 
-static bool go(holt_cursor *cur, cursor_move move, slice key)
+static bool make_move(holt_cursor *cur, cursor_move move, slice key)
 {
     switch (move) {
     case MOVE_FIRST:
@@ -204,6 +211,19 @@ static bool go(holt_cursor *cur, cursor_move move, slice key)
     return false;
 }
 
+/* A move of the iterator. Afterwards it is where the cursor is, or beyond what it has read ahead. */
+static bool go(holt_cursor *cur, cursor_move move, slice key)
+{
+    const bool result = make_move(cur, move, key), step = move == MOVE_NEXT || move == MOVE_PREV;
+    cursor_ahead_forget(&cur->ahead);
+    cur->displaced = false;
+    if (!step)
+        cur->ahead.wanted = 0;
+    else if (result && cur->read_state->reads_ahead)
+        cursor_ahead_read(cur, move == MOVE_NEXT);
+    return result;
+}
+
 /* A move in a read-write transaction, which may have written since the last one. */
 static bool go_in_transaction(holt_cursor *cur, cursor_move move, slice key)
 {
@@ -213,7 +233,6 @@ static bool go_in_transaction(holt_cursor *cur, cursor_move move, slice key)
     if (rc == HOLT_OK && noted) rc = cursor_note_seek(cur, move, key);
     if (rc != HOLT_OK) return fail(cur, rc);
     bool result = go(cur, move, key);
-    cur->displaced = false;
     if (noted) rc = cursor_note_read(cur, move, before);
     return rc == HOLT_OK ? result : fail(cur, rc);
 }
@@ -238,12 +257,32 @@ static holt_status keep_own_key(holt_cursor *cur, slice *key)
     return HOLT_OK;
 }
 
+/* Whether the next entry in that direction has been read ahead, and still may be shown. */
+static bool has_ahead(holt_cursor *cur, bool forward)
+{
+    if (!cursor_ahead_has(&cur->ahead, forward) || cur->place != CURSOR_ON) return false;
+    if (cur->txn && txn_is_read_write(cur->txn) && cur->read_state->changes != cur->txn->writes.changes)
+        return false;
+    return snapshot_is_kept(cur->db, cursor_snapshot(cur));
+}
+
+static bool show_ahead(holt_cursor *cur)
+{
+    const ahead_entry *e = &cur->ahead.room->entries[cur->ahead.at++];
+    if (e->expires_at_ms) {
+        cur->expires_at_ms = e->expires_at_ms;
+        cur->expiry_of = cur->moves + 1;
+    }
+    return show(cur, e->key, e->value);
+}
+
 /* A move in the snapshot, which is entered if it could be revoked. */
 static bool move_in_snapshot(holt_cursor *cur, cursor_move move, slice key)
 {
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
-    snapshot *snap = cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
+    if ((move == MOVE_NEXT || move == MOVE_PREV) && has_ahead(cur, move == MOVE_NEXT)) return show_ahead(cur);
+    snapshot *snap = cursor_snapshot(cur);
     holt_status rc = keep_own_key(cur, &key);
     if (rc == HOLT_OK && cur->read_state->revocable) rc = snapshot_enter(cur->db, snap);
     if (rc != HOLT_OK) return fail(cur, rc);
@@ -313,6 +352,8 @@ bool holt_cursor_next(holt_cursor *cur)
         iterator *s = cur->read_state->hold.iterator;
         s->ops->next(s);
         result = accept_entry(cur, true);
+    } else if (cur->alone && collection_lives(cur->collection) && has_ahead(cur, true)) {
+        result = show_ahead(cur);
     } else {
         result = move_entered(cur, MOVE_NEXT, no_key);
     }
@@ -329,6 +370,8 @@ bool holt_cursor_prev(holt_cursor *cur)
         iterator *s = cur->read_state->hold.iterator;
         s->ops->prev(s);
         result = accept_entry(cur, false);
+    } else if (cur->alone && collection_lives(cur->collection) && has_ahead(cur, false)) {
+        result = show_ahead(cur);
     } else {
         result = move_entered(cur, MOVE_PREV, no_key);
     }

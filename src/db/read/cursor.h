@@ -2,6 +2,7 @@
 #ifndef HOLT_DB_READ_CURSOR_H
 #define HOLT_DB_READ_CURSOR_H
 
+#include "db/read/cursor_ahead.h"
 #include "db/txn/txn.h"
 
 typedef enum cursor_move {
@@ -28,6 +29,7 @@ typedef struct cursor_read_state {
     bool in_memory; /* some of it is memtables */
     bool revocable; /* it may be lost or change between two calls, so each enters the snapshot and copies the
                        entry */
+    bool reads_ahead; /* revocable: a step reads some entries more (cursor_ahead.h) */
     /* In a read-write transaction: */
     bool reads_own;            /* the iterator reads the transaction's own writes, too */
     uint64_t changes, undos;   /* of the write set, as of the last move */
@@ -53,13 +55,22 @@ struct holt_cursor {
     holt_status status;          /* CURSOR_FAILED */
     holt_error error;
     uint64_t moves;
-    bool displaced;    /* the iterator is not where the cursor is (cursor_renew) */
+    cursor_ahead ahead;
+    bool displaced;    /* the iterator is neither where the cursor is nor where it has read ahead to
+                          (cursor_renew) */
     read_range *range; /* HOLT_TXN_SERIALIZABLE: the range that it is reading; NULL: none yet */
+    bool alone;       /* no transaction has to be entered for a move, and nothing follows it */
     bool steps_alone; /* no transaction or snapshot has to be entered for a move, and nothing follows it */
 };
 
 /* Opens an iterator over all that the cursor reads. The snapshot has been entered. */
 holt_status cursor_open_iterator(const holt_cursor *cur, cursor_read_state *st, iterator **out);
+
+/* The snapshot that it reads. */
+static inline snapshot *cursor_snapshot(holt_cursor *cur)
+{
+    return cur->txn ? &cur->txn->snapshot : &cur->read_state->own;
+}
 
 static inline bool cursor_below_range(const holt_cursor *cur, slice key)
 {

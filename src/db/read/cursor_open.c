@@ -169,6 +169,8 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
     }
     st->revocable =
         st->in_memory || cur->db->set.max_reader_age_ns || (cur->txn && txn_is_read_write(cur->txn));
+    /* What a serializable transaction reads is noted move by move, so it reads no more than that. */
+    st->reads_ahead = st->revocable && !(cur->txn && txn_is_serializable(cur->txn));
     snapshot_hold(cur->db, snap, &st->hold);
     snapshot_leave(cur->db, snap);
     if (rc != HOLT_OK)
@@ -180,7 +182,8 @@ static holt_status open_read_state(const holt_cursor *cur, cursor_read_state *ol
 
 static void note_steps_alone(holt_cursor *cur)
 {
-    cur->steps_alone = !cur->txn && !cur->read_state->revocable && !cur->db->set.calls_have_epilogue;
+    cur->alone = !cur->txn && !cur->db->set.calls_have_epilogue;
+    cur->steps_alone = cur->alone && !cur->read_state->revocable;
 }
 
 /* ---------------------------------------------------------------- life */
@@ -215,6 +218,7 @@ void cursor_detach(handle *h)
 static void destroy(holt_cursor *cur)
 {
     buffer_deinit(&cur->copy);
+    cursor_ahead_deinit(&cur->ahead);
     mem_free(cur->bounds);
     if (cur->txn) txn_unref(cur->txn);
     mem_free(cur);

@@ -173,15 +173,14 @@ static holt_status refuse_lost(bool expired)
                    "of memory_bytes in memtables; end or refresh it");
 }
 
-/* The release job may be late. */
-static bool has_expired(holt *db, const snapshot *s)
+bool snapshot_has_expired(holt *db, const snapshot *s)
 {
     return s->expires_ns != OS_FOREVER && os_clock_ns(db->os) >= s->expires_ns;
 }
 
 holt_status snapshot_check(holt *db, const snapshot *s)
 {
-    bool expired = has_expired(db, s);
+    bool expired = snapshot_has_expired(db, s);
     uint32_t pin = atomic_load_explicit(&s->pin, memory_order_relaxed); /* it may be revoked at any moment */
     if (!expired && !(pin & PIN_REVOKED)) return HOLT_OK;
     return refuse_lost(expired || (pin & PIN_EXPIRED));
@@ -189,7 +188,7 @@ holt_status snapshot_check(holt *db, const snapshot *s)
 
 holt_status snapshot_enter(holt *db, snapshot *s)
 {
-    bool expired = has_expired(db, s);
+    bool expired = snapshot_has_expired(db, s);
     /* A revoked one must not be marked: its revoker would leave it to a reader that never leaves. Acquire:
      * pairs with the revoker's release. */
     uint32_t pin = atomic_load_explicit(&s->pin, memory_order_relaxed);

@@ -17,7 +17,7 @@
  *                                                revoked for its memory, as that may be enough
  *
  * In a database with a maximum age, every use of a cursor is a use of its snapshot; in others only that of a
- * cursor that reads memtables.
+ * cursor that reads memtables. One that shows what it has read ahead only looks whether the snapshot is kept.
  *
  * Concurrency  Each snapshot is used by one thread at a time, with the cursors that read it. The revoking
  *              functions may be called by any thread.
@@ -78,11 +78,22 @@ void snapshot_release(holt *db, snapshot *s);
 void snapshot_take_locked(holt *db, snapshot *s);
 void snapshot_release_locked(holt *db, snapshot *s);
 
+/* Whether it is older than it may be. The release job may be late to revoke it. */
+bool snapshot_has_expired(holt *db, const snapshot *s);
+
 /* HOLT_BUSY: the snapshot has been revoked, or has expired and will be. */
 holt_status snapshot_check(holt *db, const snapshot *s);
 /* Around every use of the version. HOLT_BUSY: as for snapshot_check. */
 holt_status snapshot_enter(holt *db, snapshot *s);
 void        snapshot_leave(holt *db, snapshot *s);
+
+/* Whether snapshot_enter() would admit a use, for a reader that needs nothing of the snapshot but to know. */
+static inline bool snapshot_is_kept(holt *db, const snapshot *s)
+{
+    /* Relaxed: it may be revoked at any moment. */
+    if (atomic_load_explicit(&s->pin, memory_order_relaxed) & PIN_REVOKED) return false;
+    return s->expires_ns == OS_FOREVER || !snapshot_has_expired(db, s);
+}
 
 /* Links what a cursor holds to the snapshot, which has been entered. */
 void snapshot_hold(holt *db, snapshot *s, tree_hold *h);
