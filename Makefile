@@ -5,6 +5,7 @@
 #   make                        build the library and the command
 #   make bench [OPTIONS=...]    run the benchmarks; OPTIONS as in "holt bench --help"
 #   make compare [OPTIONS=...]  benchmark against other engines; OPTIONS as in "bench/compare --help"
+#   make python                 install the Python package for PYTHON (the system's; needs no `make install`)
 #   make install                install into PREFIX (/usr/local), below DESTDIR
 #   make uninstall              remove what was installed
 #   make nightly                run everything that CI does, for longer
@@ -15,6 +16,8 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
 OPTIONS ?=
+# The system's Python, if there is one.
+PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 # The tests have their own build, with assertions and with warnings as errors.
 TESTED  = $(BUILD)-test
 # So does the comparison, with the other engines that scripts/deps could install.
@@ -43,6 +46,12 @@ bench: build
 compare: $(COMPARED)/build.ninja
 	@ninja -C $(COMPARED) --quiet bench/compare
 	$(COMPARED)/bench/compare $(OPTIONS)
+
+# Root installs into /usr/local, where Debian keeps what its packages do not own; others into their home.
+# Without the variable, pip refuses to do either (PEP 668).
+python: | deps-python
+	PIP_BREAK_SYSTEM_PACKAGES=1 $(PYTHON) -m pip install --quiet --no-build-isolation --no-index --no-deps \
+		--force-reinstall --root-user-action=ignore ./bindings/python
 
 install: build
 	@grep -qx 'prefix=$(PREFIX)' $(BUILD)/meson-private/holt.pc || meson configure $(BUILD) --prefix '$(PREFIX)'
@@ -78,7 +87,7 @@ $(COMPARED)/build.ninja: | deps-build
 	@rm -rf $(COMPARED)/meson-private
 	$(SETUP) --buildtype=release -Dtests=disabled -Dbench=true $(COMPARED)
 
-deps-build deps-test:
+deps-build deps-test deps-python:
 	@scripts/deps $(@:deps-%=%)
 
-.PHONY: build run test bench compare install uninstall nightly format clean help deps-build deps-test
+.PHONY: build run test bench compare python install uninstall nightly format clean help deps-build deps-test

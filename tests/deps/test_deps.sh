@@ -73,7 +73,7 @@ calls() {
 }
 
 build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev libedit-dev'
-test_packages="$build_packages libcmocka-dev python3 cmake sqlite3"
+test_packages="$build_packages libcmocka-dev python3 python3-dev cmake sqlite3"
 
 new_world "missing packages are installed, known ones without an update"
 touch "$world/lists/known"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that includes point down: the layers of the code, as docs/ARCHITECTURE.md lists them.
 
-    check.py ROOT       checks every source below src, tools, bench, include and examples in ROOT, prints each
-                        include that breaks a rule, and exits with 1 if there is one
+    check.py ROOT       checks every source below src, tools, bench, bindings, include and examples in ROOT, prints
+                        each include that breaks a rule, and exits with 1 if there is one
     check.py --self     checks on small made-up trees that each rule is enforced
 """
 import os
@@ -25,12 +25,13 @@ ROOMS = ["tree", "version", "catalog", "manifest", "commit", "txn", "read", "bac
 
 # Users of the library like any other: they include <holt.h>, their own headers and those of tools/common,
 # which itself includes no others. Some also use another guest.
-GUESTS = ["server", "sql", "cli", "bench"]
+GUESTS = ["server", "sql", "cli", "bench", "python"]
 HOSTS = {"cli": ["sql"]}
 COMMON = "common"
 
 # Where a layer lies when it is not a folder of src/.
-ELSEWHERE = {COMMON: os.path.join("tools", "common"), "bench": "bench"}
+ELSEWHERE = {COMMON: os.path.join("tools", "common"), "bench": "bench",
+             "python": os.path.join("bindings", "python", "src")}
 
 # Only quoted includes are ours; public headers are included as <holt.h>.
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
@@ -104,7 +105,7 @@ def problem_of(root, including, name):
 
 
 def sources(root):
-    for top in ("src", "tools", "bench", "include", "examples"):
+    for top in ("src", "tools", "bench", "bindings", "include", "examples"):
         for folder, _, names in os.walk(os.path.join(root, top)):
             for name in sorted(names):
                 if name.endswith((".c", ".h")):
