@@ -280,6 +280,15 @@ class Api(unittest.TestCase):
         self.assertEqual(holt.holt_put(self.c, None, slice_(None, 1), bytes_(b"v")), INVALID)
         self.assertEqual(holt.holt_put(self.c, None, bytes_(b"k" * 65536), bytes_(b"v")), TOO_LARGE)
 
+    # What was just put is in memory.
+    def test_get_cached(self):
+        self.put(b"key", b"0123456789")
+        value = value_()
+        self.ok(holt.holt_get_cached(self.c, None, bytes_(b"key"), value))
+        self.assertEqual(text(value), b"0123456789")
+        self.assertEqual(holt.holt_get_cached(self.c, None, bytes_(b"no"), value), NOT_FOUND)
+        holt.holt_value_free(value)
+
     # The value's size is returned also when the buffer is too small for it.
     def test_get_into(self):
         self.put(b"key", b"0123456789")
