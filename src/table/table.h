@@ -16,6 +16,7 @@
 #define HOLT_TABLE_TABLE_H
 
 #include "table/catalog/write_gate.h"
+#include "table/index/statistics.h"
 #include "table/schema/schema.h"
 
 typedef struct table_layout {
@@ -38,6 +39,7 @@ struct holt_table {
     _Atomic int64_t row_id_bound;
     _Atomic bool row_id_bounded;
     _Atomic(struct scratch *) scratches[SCRATCHES_MAX]; /* spare ones (access/scratch.h) */
+    statistics statistics;
     uint64_t users; /* handles; the registry's mutex */
 };
 

@@ -29,6 +29,7 @@ static void table_free(holt_table *t, bool alive)
         table_layout_destroy(layout);
     }
     if (alive) holt_collection_close(t->rows);
+    statistics_deinit(&t->statistics);
     mem_free(t);
 }
 
@@ -345,6 +346,7 @@ holt_status registry_make_table(registry *r, table_layout *layout, holt_table **
     }
     t->registry = r;
     t->db = r->db;
+    statistics_init(&t->statistics);
     atomic_store_explicit(&t->row_id_bound, INT64_MIN, memory_order_relaxed); /* not shared yet */
     table_layout_install(t, layout);
     *out = t;
