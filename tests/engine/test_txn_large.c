@@ -166,7 +166,7 @@ static void range_deletes_in_a_large_transaction_keep_their_place(void **state)
     check(l);
 }
 
-/* The commit that fails for want of memory, at any allocation, leaves nothing and can be repeated. Blind, as
+/* The commit that fails for want of memory, at an early or a late allocation, leaves nothing and can be repeated. Blind, as
  * the memory that so many failures leave in memtables would revoke a snapshot. */
 static void a_large_commit_without_memory_leaves_nothing(void **state)
 {
@@ -174,15 +174,16 @@ static void a_large_commit_without_memory_leaves_nothing(void **state)
     holt_status rc = HOLT_NO_MEMORY;
     commit(l, write_many(l, 0));
     holt_txn *t = write_many(l, HOLT_TXN_BLIND);
-    uint64_t nth = 1;
-    for (; rc == HOLT_NO_MEMORY; nth++) {
+    int failures = 0;
+    for (uint64_t nth = 1; rc == HOLT_NO_MEMORY; nth += 1 + nth / 4) {
         mem_fail_at(nth, true);
         rc = holt_commit(t);
         mem_fail_at(0, false);
-        if (rc == HOLT_NO_MEMORY && nth % 4 == 1) check(l);
+        failures += rc == HOLT_NO_MEMORY;
+        if (rc == HOLT_NO_MEMORY && failures % 4 == 1) check(l);
     }
     expect_ok(rc);
-    assert_true(nth > 5);
+    assert_true(failures > 4);
     holt_rollback(t);
     memcpy(l->newest, l->written, sizeof l->newest);
     check(l);
