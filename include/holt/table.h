@@ -479,6 +479,47 @@ HOLT_API holt_status holt_scan_status(const holt_scan *s);
 /* Frees the scan, and returns what holt_scan_status would have returned. Accepts NULL. */
 HOLT_API holt_status holt_scan_close(holt_scan *s);
 
+/* ---------------------------------------------------------------- bulk loads
+ *
+ * The fastest way to fill a new table without indexes: rows in ascending order of their primary keys become
+ * its tree, as described at holt_load. They become visible all at once, or not at all. A table with an
+ * implicit row id numbers them from 1. Create indexes afterwards.
+ *
+ *     holt_table_load_begin(t, &load);
+ *     while (more) rc = holt_table_load_put(load, row, n);
+ *     rc = holt_table_load_commit(load);
+ *     holt_table_load_abort(load);
+ *
+ * A load is used by one thread at a time. */
+
+typedef struct holt_table_load holt_table_load;
+
+/* Begins a load. After HOLT_OK, *load belongs to the caller, who must release it with exactly one
+ * holt_table_load_abort, before the table is closed; after any other status it is NULL.
+ *   HOLT_EXISTS       the table was written to since it was created
+ *   HOLT_UNSUPPORTED  the table has indexes
+ *   HOLT_READ_ONLY    the database is read-only */
+HOLT_API holt_status holt_table_load_begin(holt_table *t, holt_table_load **load);
+
+/* Adds a row of n datums, as holt_table_insert does. After these failures the load is unchanged:
+ *   HOLT_INVALID    the row is invalid, or its primary key is not greater than that of the row before
+ *   HOLT_TOO_LARGE  the row, or its key, exceeds a limit
+ * After any other failure the load cannot be completed. */
+HOLT_API holt_status holt_table_load_put(holt_table_load *load, const holt_datum *row, size_t n);
+
+/* Makes the rows those of the table, durably. Never frees the handle. HOLT_OK and HOLT_IO end the load; any
+ * other status leaves it open.
+ *   HOLT_IO        the outcome is unknown until the database is reopened
+ *   HOLT_EXISTS    the table was written to during the load: abort, and insert the rows
+ *   HOLT_CONFLICT  the schema of the table was changed after the load began: abort, and load again
+ *   HOLT_BUSY      a schema is being changed: retry, or abort
+ *   HOLT_CLOSED    the load has ended, or the table was dropped */
+HOLT_API holt_status holt_table_load_commit(holt_table_load *load);
+
+/* Discards the load and what it has written if it is still open, and frees the handle. Must be called exactly
+ * once for every successful holt_table_load_begin, even after holt_table_load_commit. Accepts NULL. */
+HOLT_API void holt_table_load_abort(holt_table_load *load);
+
 /* ---------------------------------------------------------------- statistics, errors, verification */
 
 /* Estimates how many rows a scan would show, as holt_approximate_size does; o NULL = the whole table. */
