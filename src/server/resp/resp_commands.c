@@ -1,0 +1,155 @@
+/* resp_commands.c -- see resp_commands.h. */
+#include "resp/resp_commands.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+
+#define W  RESP_WRITE
+#define R  RESP_READ
+#define F  RESP_FAST
+#define NM RESP_DENY_MULTI
+#define PS RESP_IN_PUBSUB
+#define AO RESP_AT_ONCE
+#define AD RESP_ADMIN
+
+/* clang-format off */
+const resp_command resp_commands[] = {
+    /* Clients. */
+    {"ping",         -1, F | PS,      0,  0, 0, resp_run_ping,         "connection", "1.0.0", "Returns PONG, or the argument."},
+    {"echo",          2, F,           0,  0, 0, resp_run_echo,         "connection", "1.0.0", "Returns the argument."},
+    {"hello",        -1, F | NM,      0,  0, 0, resp_run_hello,        "connection", "6.0.0", "Chooses the version of the protocol and describes the server."},
+    {"auth",         -2, F | NM,      0,  0, 0, resp_run_auth,         "connection", "1.0.0", "Logs in."},
+    {"quit",         -1, F | PS | AO, 0,  0, 0, resp_run_quit,         "connection", "1.0.0", "Closes the connection."},
+    {"reset",         1, F | PS | AO, 0,  0, 0, resp_run_reset,        "connection", "6.2.0", "Makes the connection as it was when it was new."},
+    {"select",        2, F,           0,  0, 0, resp_run_select,       "connection", "1.0.0", "Chooses the numbered database."},
+    {"client",       -2, 0,           0,  0, 0, resp_run_client,       "connection", "2.4.0", "Lists, names and disconnects clients."},
+    {"command",      -1, 0,           0,  0, 0, resp_run_command,      "server",     "2.8.13", "Describes the commands."},
+    /* The server. */
+    {"config",       -2, AD,          0,  0, 0, resp_run_config,       "server",     "2.0.0", "Reads settings."},
+    {"info",         -1, 0,           0,  0, 0, resp_run_info,         "server",     "1.0.0", "Returns figures of the server."},
+    {"time",          1, F,           0,  0, 0, resp_run_time,         "server",     "2.6.0", "Returns the server's time."},
+    {"dbsize",        1, R | F,       0,  0, 0, resp_run_dbsize,       "server",     "1.0.0", "Returns the number of keys; an estimate for many."},
+    {"flushdb",      -1, W,           0,  0, 0, resp_run_flushdb,      "server",     "1.0.0", "Deletes all keys of the database."},
+    {"flushall",     -1, W,           0,  0, 0, resp_run_flushall,     "server",     "1.0.0", "Deletes all keys of all numbered databases."},
+    {"debug",        -2, AD,          0,  0, 0, resp_run_debug,        "server",     "1.0.0", "Helps tests; most of it does nothing."},
+    {"object",       -2, R,           2,  2, 1, resp_run_object,       "generic",    "2.2.3", "Describes how a value is stored."},
+    {"memory",       -2, R,           0,  0, 0, resp_run_memory,       "server",     "4.0.0", "Returns the memory or space that is used."},
+    {"latency",      -2, AD,          0,  0, 0, resp_run_latency,      "server",     "2.8.13", "Returns no events: slow calls are in the log."},
+    {"slowlog",      -2, AD,          0,  0, 0, resp_run_slowlog,      "server",     "2.2.12", "Returns no entries: slow calls are in the log."},
+    {"save",          1, AD | NM,     0,  0, 0, resp_run_save,         "server",     "1.0.0", "Makes everything written so far durable."},
+    {"bgsave",       -1, AD,          0,  0, 0, resp_run_bgsave,       "server",     "1.0.0", "Makes everything written so far durable."},
+    {"lastsave",      1, F,           0,  0, 0, resp_run_lastsave,     "server",     "1.0.0", "Returns the time of the last SAVE."},
+    {"wait",          3, 0,           0,  0, 0, resp_run_wait,         "generic",    "3.0.0", "Returns the number of replicas: 0."},
+    /* Strings. */
+    {"set",          -3, W,           1,  1, 1, resp_run_set,          "string",     "1.0.0", "Sets the value of a key."},
+    {"get",           2, R | F,       1,  1, 1, resp_run_get,          "string",     "1.0.0", "Returns the value of a key."},
+    {"getex",        -2, W | F,       1,  1, 1, resp_run_getex,        "string",     "6.2.0", "Returns the value of a key and changes its expiry."},
+    {"getdel",        2, W | F,       1,  1, 1, resp_run_getdel,       "string",     "6.2.0", "Returns the value of a key and deletes it."},
+    {"getset",        3, W | F,       1,  1, 1, resp_run_getset,       "string",     "1.0.0", "Sets the value of a key and returns the former one."},
+    {"setex",         4, W,           1,  1, 1, resp_run_setex,        "string",     "2.0.0", "Sets a value that expires, in seconds."},
+    {"psetex",        4, W,           1,  1, 1, resp_run_psetex,       "string",     "2.6.0", "Sets a value that expires, in milliseconds."},
+    {"setnx",         3, W | F,       1,  1, 1, resp_run_setnx,        "string",     "1.0.0", "Sets the value of a key that has none."},
+    {"mget",         -2, R | F,       1, -1, 1, resp_run_mget,         "string",     "1.0.0", "Returns the values of several keys."},
+    {"mset",         -3, W,           1, -1, 2, resp_run_mset,         "string",     "1.0.1", "Sets the values of several keys."},
+    {"msetnx",       -3, W,           1, -1, 2, resp_run_msetnx,       "string",     "1.0.1", "Sets the values of several keys if none has one."},
+    {"append",        3, W | F,       1,  1, 1, resp_run_append,       "string",     "2.0.0", "Appends to a value."},
+    {"strlen",        2, R | F,       1,  1, 1, resp_run_strlen,       "string",     "2.2.0", "Returns the size of a value."},
+    {"getrange",      4, R,           1,  1, 1, resp_run_getrange,     "string",     "2.4.0", "Returns a part of a value."},
+    {"substr",        4, R,           1,  1, 1, resp_run_getrange,     "string",     "1.0.0", "Returns a part of a value."},
+    {"setrange",      4, W,           1,  1, 1, resp_run_setrange,     "string",     "2.2.0", "Overwrites a part of a value."},
+    {"incr",          2, W | F,       1,  1, 1, resp_run_incr,         "string",     "1.0.0", "Adds 1 to a number."},
+    {"decr",          2, W | F,       1,  1, 1, resp_run_decr,         "string",     "1.0.0", "Subtracts 1 from a number."},
+    {"incrby",        3, W | F,       1,  1, 1, resp_run_incrby,       "string",     "1.0.0", "Adds to a number."},
+    {"decrby",        3, W | F,       1,  1, 1, resp_run_decrby,       "string",     "1.0.0", "Subtracts from a number."},
+    {"incrbyfloat",   3, W | F,       1,  1, 1, resp_run_incrbyfloat,  "string",     "2.6.0", "Adds to a decimal fraction."},
+    {"lcs",          -3, R,           1,  2, 1, resp_run_lcs,          "string",     "7.0.0", "Finds the longest common subsequence."},
+    /* Bits. */
+    {"getbit",        3, R | F,       1,  1, 1, resp_run_getbit,       "bitmap",     "2.2.0", "Returns a bit of a value."},
+    {"setbit",        4, W,           1,  1, 1, resp_run_setbit,       "bitmap",     "2.2.0", "Sets or clears a bit of a value."},
+    {"bitcount",     -2, R,           1,  1, 1, resp_run_bitcount,     "bitmap",     "2.6.0", "Counts the bits that are set."},
+    {"bitpos",       -3, R,           1,  1, 1, resp_run_bitpos,       "bitmap",     "2.8.7", "Finds the first bit that is set or clear."},
+    {"bitop",        -4, W,           2, -1, 1, resp_run_bitop,        "bitmap",     "2.6.0", "Combines the bits of several values."},
+    /* Keys. */
+    {"del",          -2, W,           1, -1, 1, resp_run_del,          "generic",    "1.0.0", "Deletes keys."},
+    {"unlink",       -2, W | F,       1, -1, 1, resp_run_del,          "generic",    "4.0.0", "Deletes keys."},
+    {"exists",       -2, R | F,       1, -1, 1, resp_run_exists,       "generic",    "1.0.0", "Counts the keys that exist."},
+    {"type",          2, R | F,       1,  1, 1, resp_run_type,         "generic",    "1.0.0", "Returns the type of a value."},
+    {"rename",        3, W,           1,  2, 1, resp_run_rename,       "generic",    "1.0.0", "Renames a key."},
+    {"renamenx",      3, W | F,       1,  2, 1, resp_run_renamenx,     "generic",    "1.0.0", "Renames a key if the new name is free."},
+    {"copy",         -3, W,           1,  2, 1, resp_run_copy,         "generic",    "6.2.0", "Copies a value to another key."},
+    {"move",          3, W | F,       1,  1, 1, resp_run_move,         "generic",    "1.0.0", "Moves a key to another database."},
+    {"touch",        -2, R | F,       1, -1, 1, resp_run_touch,        "generic",    "3.2.1", "Counts the keys that exist."},
+    {"expire",       -3, W | F,       1,  1, 1, resp_run_expire,       "generic",    "1.0.0", "Sets the time to live, in seconds."},
+    {"pexpire",      -3, W | F,       1,  1, 1, resp_run_pexpire,      "generic",    "2.6.0", "Sets the time to live, in milliseconds."},
+    {"expireat",     -3, W | F,       1,  1, 1, resp_run_expireat,     "generic",    "1.2.0", "Sets the time of expiry, in seconds since 1970."},
+    {"pexpireat",    -3, W | F,       1,  1, 1, resp_run_pexpireat,    "generic",    "2.6.0", "Sets the time of expiry, in milliseconds since 1970."},
+    {"expiretime",    2, R | F,       1,  1, 1, resp_run_expiretime,   "generic",    "7.0.0", "Returns the time of expiry, in seconds since 1970."},
+    {"pexpiretime",   2, R | F,       1,  1, 1, resp_run_pexpiretime,  "generic",    "7.0.0", "Returns the time of expiry, in milliseconds since 1970."},
+    {"ttl",           2, R | F,       1,  1, 1, resp_run_ttl,          "generic",    "1.0.0", "Returns the time to live, in seconds."},
+    {"pttl",          2, R | F,       1,  1, 1, resp_run_pttl,         "generic",    "2.6.0", "Returns the time to live, in milliseconds."},
+    {"persist",       2, W | F,       1,  1, 1, resp_run_persist,      "generic",    "2.2.0", "Removes the expiry."},
+    {"scan",         -2, R,           0,  0, 0, resp_run_scan,         "generic",    "2.8.0", "Lists keys, some at a time, in order."},
+    {"keys",          2, R,           0,  0, 0, resp_run_keys,         "generic",    "1.0.0", "Lists the keys that match a pattern, in order."},
+    {"randomkey",     1, R,           0,  0, 0, resp_run_randomkey,    "generic",    "1.0.0", "Returns some key."},
+    {"holt.range",   -3, R,           0,  0, 0, resp_run_holt_range,   "generic",    "0.1.0", "Returns the keys and values from one key to another."},
+    {"holt.delrange", 3, W,           0,  0, 0, resp_run_holt_delrange, "generic",   "0.1.0", "Deletes the keys from one key to another."},
+    /* Transactions. */
+    {"multi",         1, F | AO,      0,  0, 0, resp_run_multi,        "transactions", "1.2.0", "Begins a transaction."},
+    {"exec",          1, AO,          0,  0, 0, resp_run_exec,         "transactions", "1.2.0", "Executes the transaction, atomically and durably."},
+    {"discard",       1, F | AO,      0,  0, 0, resp_run_discard,      "transactions", "2.0.0", "Gives the transaction up."},
+    {"watch",        -2, F | AO,      1, -1, 1, resp_run_watch,        "transactions", "2.2.0", "Makes EXEC fail if one of the keys is written before."},
+    {"unwatch",       1, F,           0,  0, 0, resp_run_unwatch,      "transactions", "2.2.0", "Forgets the watched keys."},
+    /* Messages. */
+    {"subscribe",    -2, PS,          0,  0, 0, resp_run_subscribe,    "pubsub",     "2.0.0", "Listens to channels."},
+    {"unsubscribe",  -1, PS,          0,  0, 0, resp_run_unsubscribe,  "pubsub",     "2.0.0", "Stops listening to channels."},
+    {"psubscribe",   -2, PS,          0,  0, 0, resp_run_psubscribe,   "pubsub",     "2.0.0", "Listens to the channels that match patterns."},
+    {"punsubscribe", -1, PS,          0,  0, 0, resp_run_punsubscribe, "pubsub",     "2.0.0", "Stops listening to patterns."},
+    {"publish",       3, F,           0,  0, 0, resp_run_publish,      "pubsub",     "2.0.0", "Sends a message to a channel."},
+    {"pubsub",       -2, 0,           0,  0, 0, resp_run_pubsub,       "pubsub",     "2.8.0", "Lists channels and counts subscribers."},
+};
+/* clang-format on */
+
+const size_t resp_command_count = sizeof resp_commands / sizeof resp_commands[0];
+
+/* A hash table of the names, filled once: open addressing, at most a quarter full. */
+enum { SLOTS = 512, NAME_BYTES_MAX = 16 };
+_Static_assert(sizeof resp_commands / sizeof resp_commands[0] <= SLOTS / 4, "the table of names is too full");
+static const resp_command *slots[SLOTS];
+
+/* Hashes a name; letters in either case are the same. */
+static size_t name_hash(const char *name, size_t size)
+{
+    uint32_t hash = (uint32_t)size;
+    for (size_t i = 0; i < size; i++)
+        hash = hash * 31 + ((unsigned char)name[i] | 32);
+    return (hash ^ hash >> 9) % SLOTS;
+}
+
+static bool name_equals(const char *name, const char *lower, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (lower[i] == '\0' || tolower((unsigned char)name[i]) != lower[i]) return false;
+    }
+    return lower[size] == '\0';
+}
+
+void resp_commands_init(void)
+{
+    memset(slots, 0, sizeof slots);
+    for (size_t i = 0; i < resp_command_count; i++) {
+        size_t slot = name_hash(resp_commands[i].name, strlen(resp_commands[i].name));
+        while (slots[slot])
+            slot = (slot + 1) % SLOTS;
+        slots[slot] = &resp_commands[i];
+    }
+}
+
+const resp_command *resp_command_find(holt_slice name)
+{
+    if (name.size > NAME_BYTES_MAX) return NULL;
+    for (size_t slot = name_hash(name.data, name.size); slots[slot]; slot = (slot + 1) % SLOTS) {
+        if (name_equals(name.data, slots[slot]->name, name.size)) return slots[slot];
+    }
+    return NULL;
+}

@@ -1,0 +1,82 @@
+/* resp_commands.h -- the table of commands.
+ *
+ * One line for a command: what it is called, how many arguments it takes (with its name; -N = at least N),
+ * its flags, where its keys are, its function, and its documentation. COMMAND, COMMAND DOCS and the checks
+ * before a call come from the table.
+ */
+#ifndef SERVER_RESP_COMMANDS_H
+#define SERVER_RESP_COMMANDS_H
+
+#include <stddef.h>
+
+#include <holt.h>
+
+#include "resp/resp_engine.h"
+
+enum resp_command_flag {
+    RESP_WRITE = 1,
+    RESP_READ = 2,
+    RESP_DENY_MULTI = 4,    /* not in a MULTI */
+    RESP_IN_PUBSUB = 8,     /* also while a RESP2 client is subscribed */
+    RESP_AT_ONCE = 16,      /* in a MULTI it is executed, not queued */
+    RESP_ADMIN = 32,
+    RESP_FAST = 64,
+    RESP_MOVABLE_KEYS = 128 /* the positions of keys depend on the arguments */
+};
+
+struct resp_command {
+    const char *name; /* lower case */
+    int arity;
+    unsigned flags;
+    int first_key, last_key, key_step; /* positions; 0 = no keys; last_key -1 = the last argument */
+    void (*function)(resp_call *call);
+    const char *group, *since, *summary;
+};
+
+extern const resp_command resp_commands[];
+extern const size_t resp_command_count;
+
+/* Returns the command with that name in any case, or NULL. */
+const resp_command *resp_command_find(holt_slice name);
+
+/* Prepares resp_command_find. Called once before it. */
+void resp_commands_init(void);
+
+/* The functions, by file. */
+#define RESP_DECLARE(name) void resp_run_##name(resp_call *call);
+/* cmd_connection.c */
+RESP_DECLARE(ping) RESP_DECLARE(echo) RESP_DECLARE(hello) RESP_DECLARE(auth) RESP_DECLARE(quit)
+RESP_DECLARE(reset) RESP_DECLARE(select) RESP_DECLARE(client) RESP_DECLARE(command)
+/* cmd_server.c */
+RESP_DECLARE(config) RESP_DECLARE(info) RESP_DECLARE(time) RESP_DECLARE(dbsize) RESP_DECLARE(flushdb)
+RESP_DECLARE(flushall) RESP_DECLARE(debug) RESP_DECLARE(object) RESP_DECLARE(memory) RESP_DECLARE(latency)
+RESP_DECLARE(slowlog) RESP_DECLARE(save) RESP_DECLARE(bgsave) RESP_DECLARE(lastsave) RESP_DECLARE(wait)
+/* cmd_string.c */
+RESP_DECLARE(set) RESP_DECLARE(get) RESP_DECLARE(getex) RESP_DECLARE(getdel) RESP_DECLARE(getset)
+RESP_DECLARE(setex) RESP_DECLARE(psetex) RESP_DECLARE(setnx) RESP_DECLARE(mget) RESP_DECLARE(mset)
+RESP_DECLARE(msetnx) RESP_DECLARE(append) RESP_DECLARE(strlen) RESP_DECLARE(getrange) RESP_DECLARE(setrange)
+RESP_DECLARE(incr) RESP_DECLARE(decr) RESP_DECLARE(incrby) RESP_DECLARE(decrby) RESP_DECLARE(incrbyfloat)
+/* cmd_lcs.c */
+RESP_DECLARE(lcs)
+/* cmd_bits.c */
+RESP_DECLARE(getbit) RESP_DECLARE(setbit) RESP_DECLARE(bitcount) RESP_DECLARE(bitpos) RESP_DECLARE(bitop)
+/* cmd_keys.c */
+RESP_DECLARE(del) RESP_DECLARE(exists) RESP_DECLARE(type) RESP_DECLARE(rename) RESP_DECLARE(renamenx)
+RESP_DECLARE(copy) RESP_DECLARE(move) RESP_DECLARE(touch)
+/* cmd_expire.c */
+RESP_DECLARE(expire) RESP_DECLARE(pexpire) RESP_DECLARE(expireat) RESP_DECLARE(pexpireat)
+RESP_DECLARE(expiretime) RESP_DECLARE(pexpiretime) RESP_DECLARE(ttl) RESP_DECLARE(pttl) RESP_DECLARE(persist)
+/* cmd_scan.c */
+RESP_DECLARE(scan) RESP_DECLARE(keys) RESP_DECLARE(randomkey) RESP_DECLARE(holt_range)
+RESP_DECLARE(holt_delrange)
+/* cmd_multi.c */
+RESP_DECLARE(multi) RESP_DECLARE(exec) RESP_DECLARE(discard) RESP_DECLARE(watch) RESP_DECLARE(unwatch)
+/* cmd_pubsub.c */
+RESP_DECLARE(subscribe) RESP_DECLARE(unsubscribe) RESP_DECLARE(psubscribe) RESP_DECLARE(punsubscribe)
+RESP_DECLARE(publish) RESP_DECLARE(pubsub)
+#undef RESP_DECLARE
+
+/* cmd_multi.c: runs a queued command. resp_engine.c: calls a function in EXEC, with the reply appended. */
+void resp_call_function(resp_call *call);
+
+#endif

@@ -1,0 +1,140 @@
+/* resp_engine.h -- executes commands of the Redis protocol.
+ *
+ * The engine belongs to the executor: everything here is called on its thread, one command at a time, except
+ * where it says otherwise. A connection brings a session; the engine looks the command up in the command
+ * table (resp_commands.h), checks it, queues it in a MULTI, or calls its function with a resp_call.
+ *
+ * Database 0 is the collection "default", database n the collection "db n", which is created by the first
+ * write. A string is stored as it is: its key is the collection's key, its value the value, its time to live
+ * the expiry of the value. Whatever other types there will be goes elsewhere (docs/SERVER.md).
+ *
+ * What one session does to another, such as publishing a message, goes through the outbox, which the loop
+ * empties.
+ */
+#ifndef SERVER_RESP_ENGINE_H
+#define SERVER_RESP_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <holt.h>
+
+#include "config/config.h"
+#include "loop/bytes.h"
+#include "loop/executor.h"
+#include "resp/resp_reply.h"
+
+typedef struct resp_engine resp_engine;
+typedef struct resp_session resp_session;
+typedef struct resp_command resp_command;
+typedef struct resp_watch resp_watch;
+typedef struct resp_subscription resp_subscription;
+typedef struct resp_scans resp_scans;
+
+/* A reply that is too long to be made at once: KEYS of a large database. It is continued when the client
+ * has read what there is. */
+typedef struct resp_stream resp_stream;
+
+/* What a client of the protocol has set up. Made and freed by its connection, on the loop; in between the
+ * executor's. */
+struct resp_session {
+    uint64_t id;
+    char peer[64], local[64]; /* addresses, for CLIENT LIST; set by the connection */
+    uint64_t created_ms, active_ms;
+    unsigned protocol; /* 2 or 3 */
+    uint32_t database;
+    char *name, *library_name, *library_version; /* NULL = not set */
+    bool joined;                                 /* it is in the engine's list */
+    bool closing;                                /* disconnect once the replies are sent */
+    bool replies_off, skip_next;                 /* CLIENT REPLY */
+
+    bool in_multi;
+    bool multi_failed;    /* a command could not be queued: EXEC refuses */
+    bool watch_failed;    /* a watched key was written */
+    bytes queue;          /* the commands of a MULTI: count, then size and bytes of each argument */
+    size_t queued;
+    resp_watch *watches;
+    resp_subscription *subscriptions;
+    size_t subscribed; /* channels and patterns */
+    resp_stream *stream;
+
+    const resp_command *last_command;
+    resp_session *next, *previous; /* the engine's list */
+};
+
+/* A message for another session. */
+typedef struct resp_delivery {
+    struct resp_delivery *next;
+    resp_session *to;
+    bool close; /* disconnect it */
+    bytes message;
+} resp_delivery;
+
+struct resp_engine {
+    const config *config;
+    holt *db;
+    holt_collection **databases; /* of config databases; NULL = not opened yet */
+    holt_slice *arguments;       /* of the command being executed */
+    size_t arguments_capacity;
+    holt_value value, other_value; /* read by commands; reused */
+    resp_session *sessions;
+    size_t session_count;
+    uint64_t next_id;
+    resp_watch **watch_table; /* by hash; NULL while nothing was ever watched */
+    size_t watch_count;
+    resp_subscription *subscriptions; /* of all sessions */
+    resp_scans *scans;
+    uint64_t started_ms, saved_s;
+    uint64_t commands, connections, hits, misses, errors, expired; /* for INFO */
+    uint64_t random;
+
+    uv_mutex_t outbox_mutex;
+    resp_delivery *outbox, **outbox_end; /* outbox_mutex */
+};
+
+/* One call of a command. */
+typedef struct resp_call {
+    resp_engine *engine;
+    resp_session *session;
+    batch *batch;
+    const resp_command *command;
+    const holt_slice *arguments; /* [0] is the command's name */
+    size_t count;
+    resp_reply reply;
+    size_t reply_start; /* where in reply.out the reply begins */
+    bool in_exec;
+    bool storage_failed; /* the database refused something: an EXEC is undone */
+} resp_call;
+
+/* Returns false if there is no memory. config, db: borrowed. */
+bool resp_engine_init(resp_engine *e, const config *c, holt *db);
+void resp_engine_deinit(resp_engine *e);
+
+/* Executes a command for the session and appends its reply to out. Returns whether the reply depends on
+ * the batch's transaction. */
+bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_slice *arguments, size_t count,
+                         bytes *out);
+
+/* Continues the session's stream. */
+void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out);
+
+/* Forgets the session; its connection is gone. */
+void resp_engine_leave(resp_engine *e, resp_session *s);
+
+/* Initialises a session. Any thread. */
+void resp_session_init(resp_session *s);
+
+/* Releases what a session that has left holds. Any thread. */
+void resp_session_deinit(resp_session *s);
+
+/* Adds a message to the outbox; takes the bytes over. */
+void resp_engine_deliver(resp_engine *e, resp_session *to, bytes *message, bool close);
+
+/* Takes the outbox. On the loop; the caller releases it with resp_delivery_free. */
+resp_delivery *resp_engine_take_outbox(resp_engine *e);
+void resp_delivery_free(resp_delivery *d);
+
+#endif
