@@ -28,6 +28,7 @@ const cli_command *const cli_commands[] = {
     &command_compact,
     &command_check,
     &command_lsm_cli,
+    &command_serve,
     &command_bench,
     &command_version,
     &command_help,

@@ -32,7 +32,7 @@ test_every_command_explains_itself() {
 }
 
 test_manual_page_names_every_command_and_option() {
-    sed 's/\\-/-/g' "$manual" >page
+    sed 's/\\-/-/g' "$manual" "${manual%.1}-serve.1" >page
     for command in $commands; do
         grep -q "holt $command" page || fail "no $command"
         holt "$command" --help | sed -n 's/^ .*\(--[a-z-]*\).*/\1/p' | sort -u >options

@@ -1,0 +1,532 @@
+#!/usr/bin/env python3
+"""test_server.py HOLT -- the server from outside: connections, limits, signals, settings, kills."""
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from fixture import Client, Error, Server, equal, run, seed
+
+KINDS = ("lsm", "btree")
+
+
+def closes(client, seconds=30):
+    client.socket.settimeout(seconds)
+    return client.at_end()
+
+
+# ---- what is stored
+
+
+def test_keys_are_those_of_the_command(exe, directory):
+    """Strings are stored as they are, so that other ways to the database see the same keys and values."""
+    with Server(exe, directory) as server, server.client() as client:
+        equal(client("SET", "city", b"Lis\x00bon"), "OK")
+        equal(client("SELECT", 3), "OK")
+        equal(client("SET", "city", "Porto"), "OK")
+    got = subprocess.check_output([exe, "get", server.database, "city"])
+    equal(got.rstrip(b"\n"), b"Lis\x00bon")
+    got = subprocess.check_output([exe, "get", server.database, "-c", "db 3", "city"])
+    equal(got.rstrip(b"\n"), b"Porto")
+
+
+def test_a_restarted_server_has_everything(exe, directory):
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind) as server:
+            with server.client() as client:
+                for i in range(100):
+                    client("SELECT", i % 3)
+                    equal(client("SET", f"key {i}", i, "EX", 10000), "OK")
+            server.stop()
+            server.start()
+            with server.client() as client:
+                for i in range(100):
+                    client("SELECT", i % 3)
+                    equal(client("GET", f"key {i}"), str(i).encode())
+                    equal(9990 < client("TTL", f"key {i}") <= 10000, True, "time to live")
+
+
+def test_what_has_expired_is_gone_from_every_command(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client("SET", "short", "x", "PX", 1)
+        client("SET", "long", "x", "PX", 1000000)
+        time.sleep(0.02)
+        equal(client("GET", "short"), None)
+        equal(client("EXISTS", "short", "long"), 1)
+        equal(client("KEYS", "*"), [b"long"])
+        equal(client("DBSIZE"), 1)
+        equal(client("TTL", "short"), -2)
+        equal(client("SCAN", 0), [b"0", [b"long"]])
+
+
+def test_a_watched_key_that_expires_fails_the_transaction(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client("SET", "k", "x", "PX", 20)
+        client("WATCH", "k", "never there")
+        time.sleep(0.05)
+        client("MULTI")
+        client("SET", "other", 1)
+        equal(client("EXEC"), None)
+        equal(client("EXISTS", "other"), 0)
+
+
+def test_scan_shows_every_key_once_while_others_come_and_go(exe, directory):
+    r = random.Random(seed())
+    with Server(exe, directory, "--durability", "process") as server, server.client() as client:
+        stay = {b"stay %05d" % i for i in range(3000)}
+        for key in stay:
+            client.send("SET", key, "v")
+        for _ in stay:
+            equal(client.read(), "OK")
+        seen, cursor = [], b"0"
+        while True:
+            cursor, keys = client("SCAN", cursor, "COUNT", r.randrange(1, 50))
+            seen += keys
+            client("SET", b"stay %05d x" % r.randrange(3000), "v")
+            if seen:
+                client("DEL", r.choice(seen) + b" x")
+            if cursor == b"0":
+                break
+        own = [key for key in seen if key in stay]
+        equal(sorted(own), sorted(stay))
+        equal(client("SCAN", cursor, "MATCH", "stay 0001?", "COUNT", 1000)[1],
+              [b"stay %05d" % i for i in range(10, 20)])
+
+
+def test_scans_beyond_the_memory_for_them_get_an_error_not_wrong_keys(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server, server.client() as client:
+        for i in range(30):
+            client("SET", f"{i:02}", "v")
+        first = client("SCAN", 0, "COUNT", 1)[0]
+        for _ in range(17000):
+            client.send("SCAN", 0, "COUNT", 1)
+        for _ in range(17000):
+            client.read()
+        equal(isinstance(client("SCAN", first), Error), True)
+
+
+def test_keys_of_a_large_database_comes_whole_and_in_order(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server, server.client() as client:
+        count = 60000
+        for i in range(0, count, 1000):
+            client("MSET", *[w for j in range(i, i + 1000) for w in (f"key {j:07}", "v")])
+        client.send("KEYS", "*")
+        client.send("PING")
+        keys = client.read()
+        equal(len(keys), count)
+        equal(keys == sorted(keys), True, "sorted")
+        equal(client.read(), "PONG")
+        client("MULTI")
+        client("KEYS", "key 000000*")
+        equal(client("EXEC"), [[b"key 000000%d" % i for i in range(10)]])
+
+
+def test_ranges(exe, directory):
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind) as server, server.client() as client:
+            client("MSET", "a", 1, "b", 2, "c", 3, "d", 4)
+            equal(client("HOLT.RANGE", "b", "d"), [b"b", b"2", b"c", b"3"])
+            equal(client("HOLT.RANGE", "-", "+", "REV", "LIMIT", 2), [b"d", b"4", b"c", b"3"])
+            equal(client("HOLT.DELRANGE", "b", "d"), "OK")
+            equal(client("KEYS", "*"), [b"a", b"d"])
+            equal(isinstance(client("HOLT.DELRANGE", "d", "b"), Error), True)
+            equal(client("HOLT.DELRANGE", "-", "+"), "OK")
+            equal(client("DBSIZE"), 0)
+
+
+# ---- messages
+
+
+def test_messages_reach_subscribers(exe, directory):
+    with Server(exe, directory) as server, server.client() as a, server.client() as b, server.client() as c:
+        equal(a("SUBSCRIBE", "news", "other"), [b"subscribe", b"news", 1])
+        equal(a.read(), [b"subscribe", b"other", 2])
+        equal(b("HELLO", 3)[b"proto"], 3)
+        equal(b("PSUBSCRIBE", "n*"), [b"psubscribe", b"n*", 1])
+        equal(c("PUBLISH", "news", "hello"), 2)
+        equal(a.read(), [b"message", b"news", b"hello"])
+        equal(b.read(), [b"pmessage", b"n*", b"news", b"hello"])
+        equal(isinstance(a("GET", "x"), Error), True, "RESP2 clients only listen")
+        equal(b("GET", "x"), None, "RESP3 clients may do more")
+        equal(a("UNSUBSCRIBE", "news"), [b"unsubscribe", b"news", 1])
+        a.close()
+        equal(c("PUBLISH", "news", "again"), 1)
+
+
+# ---- connections
+
+
+def test_half_closed_connections_get_their_replies(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client.send_raw(b"SET a 1\r\nINCR a\r\nGET a\r\n")
+        client.socket.shutdown(socket.SHUT_WR)
+        equal([client.read() for _ in range(3)], ["OK", 2, b"2"])
+        equal(closes(client), True)
+
+
+def test_commands_that_come_byte_by_byte_are_understood(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        data = Client.encode("SET", "key", "value") + b"ECHO 'a b'\r\n" + Client.encode("GET", "key")
+        for i in range(len(data)):
+            client.send_raw(data[i:i + 1])
+        equal([client.read() for _ in range(3)], ["OK", b"a b", b"value"])
+
+
+def test_wrong_bytes_end_the_connection_with_an_error(exe, directory):
+    with Server(exe, directory) as server:
+        for data in (b"*1\r\n:1\r\n", b"*x\r\n", b"*1\r\n$-1\r\n", b"*1\r\n$3\r\nabcde\r\n", b"*9999999\r\n",
+                     b"GET \"x\r\n",
+                     b"*1\r\n$99999999999\r\n", b"x" * 70000):
+            with server.client() as client:
+                client.send_raw(data)
+                equal(str(client.read()).startswith("ERR Protocol error"), True, data[:30])
+                equal(closes(client), True, data[:30])
+        with server.client() as client:
+            equal(client("PING"), "PONG")
+
+
+def test_a_large_value_goes_both_ways_and_a_too_large_one_is_refused_early(exe, directory):
+    with Server(exe, directory, "--request-bytes", "8M", "--durability", "process") as server:
+        value = os.urandom(6 << 20)
+        with server.client() as client:
+            equal(client("SET", "large", value), "OK")
+            equal(client("GET", "large") == value, True)
+            equal(client("STRLEN", "large"), len(value))
+            equal(isinstance(client("SETRANGE", "large", 9 << 20, "x"), Error), True)
+        with server.client() as client:
+            client.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1073741824\r\n")
+            equal(str(client.read()).startswith("ERR Protocol error"), True)
+            equal(closes(client), True)
+
+
+def test_a_client_that_never_reads_is_held_back_then_nothing_else_suffers(exe, directory):
+    options = ("--durability", "process", "--output-bytes", "1M")
+    with Server(exe, directory, *options) as server, server.client() as other:
+        other("SET", "large", "x" * 100000)
+        silent = server.client()
+        silent.socket.setblocking(False)
+        command, sent = Client.encode("GET", "large") * 100, 0
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            try:
+                sent += silent.socket.send(command)
+            except BlockingIOError:
+                time.sleep(0.01)
+            except ConnectionError:
+                break
+        equal(other("PING"), "PONG")
+        equal(memory_of(server) < 400 << 20, True, "memory of the server")
+        silent.close()
+        equal(other("GET", "large"), b"x" * 100000)
+
+
+def memory_of(server):
+    """The bytes that the server has in memory."""
+    with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def test_a_publisher_disconnects_a_subscriber_that_does_not_read(exe, directory):
+    with Server(exe, directory, "--output-bytes", "1M") as server, server.client() as a, server.client() as b:
+        a("SUBSCRIBE", "c")
+        message = "x" * 100000
+        for _ in range(2000):
+            if b("PUBLISH", "c", message) == 0:
+                return
+        raise AssertionError("the subscriber is still there")
+
+
+def test_idle_clients_are_disconnected_and_busy_ones_not(exe, directory):
+    server = Server(exe, directory, "--idle-seconds", "1")
+    with server, server.client() as idle, server.client() as busy:
+        equal(idle("PING"), "PONG")
+        for _ in range(30):
+            equal(busy("PING"), "PONG")
+            time.sleep(0.1)
+        equal(closes(idle), True)
+
+
+def test_more_connections_than_allowed_are_refused(exe, directory):
+    with Server(exe, directory, "--connections", "3") as server:
+        clients = [server.client() for _ in range(3)]
+        for client in clients:
+            equal(client("PING"), "PONG")
+        with server.client() as fourth:
+            equal(str(fourth.read()), "ERR max number of clients reached")
+        clients.pop().close()
+        time.sleep(0.1)
+        with server.client() as again:
+            equal(again("PING"), "PONG")
+
+
+def test_ten_thousand_idle_connections_take_little_memory(exe, directory):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(10000, hard - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, hard))
+    clients = []
+    try:
+        with Server(exe, directory) as server, server.client() as client:
+            equal(client("PING"), "PONG")
+            before = memory_of(server)
+            for _ in range(count - 10):
+                clients.append(socket.create_connection(server.address))
+                clients[-1].sendall(b"PING\r\n")
+            for one in clients:
+                one.settimeout(60)
+                equal(one.recv(100), b"+PONG\r\n")
+            grown = memory_of(server) - before
+            equal(grown < 100 << 20, True, f"{grown} bytes for {count} connections")
+            equal(client("PING"), "PONG")
+    finally:
+        for one in clients:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_client_can_be_disconnected_by_another(exe, directory):
+    with Server(exe, directory) as server, server.client() as a, server.client() as b:
+        number = a("CLIENT", "ID")
+        equal(b"id=%d " % number in b("CLIENT", "LIST"), True)
+        equal(b("CLIENT", "KILL", "ID", number), 1)
+        equal(closes(a), True)
+        equal(b("CLIENT", "KILL", "ID", number), 0)
+
+
+# ---- limits of transactions
+
+
+def test_a_transaction_beyond_the_limit_is_refused_as_a_whole(exe, directory):
+    with Server(exe, directory, "--queued-commands", "100") as server, server.client() as client:
+        client("MULTI")
+        replies = [client("SET", f"k{i}", 1) for i in range(101)]
+        equal(replies[:100], ["QUEUED"] * 100)
+        equal(isinstance(replies[100], Error), True)
+        equal(str(client("EXEC")).startswith("EXECABORT"), True)
+        equal(client("DBSIZE"), 0)
+
+
+def test_a_transaction_that_the_database_refuses_writes_nothing(exe, directory):
+    server = Server(exe, directory, "--memory", "8M", "--durability", "process")
+    with server, server.client() as client:
+        client("MULTI")
+        for i in range(5):
+            equal(client("SET", f"k{i}", "x" * 700000), "QUEUED")
+        reply = client("EXEC")
+        equal(str(reply).startswith("EXECABORT"), True, repr(reply)[:200])
+        equal(client("DBSIZE"), 0)
+        equal(client("SET", "k", "x"), "OK")
+
+
+def test_a_key_that_is_too_long_spoils_nothing_else_of_its_batch(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        long = "k" * 70000
+        for words in (("SET", "a", 1), ("SET", long, 1), ("MSET", "b", 2, long, 2), ("SET", "c", 3)):
+            client.send(*words)
+        replies = [client.read() for _ in range(4)]
+        equal([isinstance(reply, Error) for reply in replies], [False, True, True, False])
+        equal(client("KEYS", "*"), [b"a", b"c"])
+
+
+# ---- signals
+
+
+def test_sigterm_lets_what_has_arrived_finish(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        for i in range(5000):
+            client.send("SET", f"k{i}", i)
+        equal(client.read(), "OK")
+        server.process.send_signal(signal.SIGTERM)
+        acknowledged = 1
+        try:
+            while client.read() == "OK":
+                acknowledged += 1
+        except ConnectionError:
+            pass
+        equal(server.process.wait(timeout=60), 0)
+        server.start()
+        with server.client() as again:
+            equal(again("DBSIZE") >= acknowledged, True, f"{acknowledged} were acknowledged")
+
+
+def test_a_second_signal_or_the_deadline_ends_a_server_whose_clients_do_not_read(exe, directory):
+    with Server(exe, directory, "--stop-seconds", "1", "--durability", "process") as server:
+        client = server.client()
+        client("SET", "large", "x" * 1000000)
+        for _ in range(30):
+            client.send("GET", "large")
+        time.sleep(0.3)
+        server.stop()
+        client.close()
+
+
+def test_sighup_changes_the_log_level_and_reports_the_rest(exe, directory):
+    path = os.path.join(directory, "holt.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("# a comment\nlog_level = error\n\n slow_ms = 5 \n")
+    with Server(exe, directory, "--config", path, "--log-level", "info") as server:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("slow_ms = 6\n")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("slow_ms takes effect at the next start")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("slow = 6\n")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("did you mean 'slow_ms'?")
+        with server.client() as client:
+            equal(client("PING"), "PONG")
+
+
+# ---- settings
+
+
+def settings(exe, *options, code=0, environment=None):
+    result = subprocess.run([exe, "serve", *options], capture_output=True, check=False,
+                            env=dict(os.environ, **(environment or {})))
+    equal(result.returncode, code, result.stderr)
+    return (result.stdout if code == 0 else result.stderr).decode()
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file(exe, directory):
+    path = os.path.join(directory, "holt.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("memory = 64M\nslow_ms = 1\ninterval-ms = 7\n")
+    text = settings(exe, "--config", path, "--print-config", "--memory", "32M",
+                    environment={"HOLT_MEMORY": "16M", "HOLT_SLOW_MS": "2"})
+    for line in ("memory = 32M", "slow_ms = 2", "interval_ms = 7", "kind = lsm"):
+        equal(line in text.splitlines(), True, line)
+    printed = os.path.join(directory, "printed.conf")
+    with open(printed, "w", encoding="utf-8") as file:
+        file.write(text)
+    again = settings(exe, "--config", printed, "--print-config")
+    strip = [line for line in again.splitlines() if not line.startswith("#")]
+    equal(strip, [line for line in text.splitlines() if not line.startswith("#")])
+
+
+def test_wrong_settings_are_named(exe, directory):
+    path = os.path.join(directory, "holt.conf")
+    for text, message in (("memry = 1G", "did you mean 'memory'?"), ("memory = lots", "'lots' is not a size"),
+                          ("memory", "expected 'name = value'"), ("kind = tree", "lsm btree"),
+                          ("\nconnections = 0", "holt.conf:2"), ("memory = " + "x" * 5000, "too long")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        equal(message in settings(exe, "--config", path, "--check-config", code=2), True, message)
+    equal("nearly" in settings(exe, "--check-config", code=2, environment={"HOLT_MEMRY": "1"}), True)
+    settings(exe, "--check-config", environment={"HOLT_PORT": "tcp://10.0.0.1:80", "LOG_LEVEL": "loud"})
+    equal("No such file" in settings(exe, "--check-config", "--config", path + "x", code=2), True)
+    equal("DIR is missing" in settings(exe, code=2), True)
+
+
+def test_other_machines_are_not_served_without_access_control(exe, directory):
+    data = os.path.join(directory, "data")
+    equal("no access control" in settings(exe, data, "--redis", "0.0.0.0:0", code=1), True)
+    equal("is not an address" in settings(exe, data, "--redis", "nowhere", code=1), True)
+    equal(os.path.exists(data), False, "nothing is created")
+    with Server(exe, directory, "--redis", "0.0.0.0:0", "--insecure", "yes"):
+        pass
+
+
+def test_unix_sockets_and_several_addresses(exe, directory):
+    path = os.path.join(directory, "redis.sock")
+    server = Server(exe, directory, "--redis", f"unix:{path},127.0.0.1:0")
+    with server:
+        with Client(path) as client:
+            equal(client("PING"), "PONG")
+        server.kill()
+        equal(os.path.exists(path), True, "a killed server leaves its socket")
+        server.start()
+        with Client(path) as client:
+            equal(client("PING"), "PONG")
+    equal(os.path.exists(path), False, "the socket is removed")
+
+
+def test_sockets_from_systemd_are_used_and_it_is_told_when_the_server_is_ready(exe, directory):
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notified.settimeout(60)
+    notified.bind(os.path.join(directory, "notify.sock"))
+    script = 'exec 3<&"$1"; shift; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=redis; exec "$@"'
+    process = subprocess.Popen(["sh", "-c", script, "sh", str(listening.fileno()), exe, "serve",
+                                os.path.join(directory, "data")], pass_fds=[listening.fileno()],
+                               env=dict(os.environ, NOTIFY_SOCKET=os.path.join(directory, "notify.sock")),
+                               stderr=subprocess.DEVNULL)
+    try:
+        equal(notified.recv(100), b"READY=1")
+        with Client(listening.getsockname()) as client:
+            equal(client("PING"), "PONG")
+        process.send_signal(signal.SIGTERM)
+        equal(notified.recv(100), b"STOPPING=1")
+        equal(process.wait(timeout=60), 0)
+    finally:
+        process.kill()
+
+
+# ---- the worst
+
+
+def load(server, number, acknowledged, stop):
+    """Writes until the server is gone; notes what was acknowledged."""
+    r = random.Random(number)
+    try:
+        with server.client() as client:
+            while not stop.is_set():
+                keys = [b"%d:%d" % (number, r.randrange(1 << 30)) for _ in range(r.randrange(1, 20))]
+                if r.random() < 0.3:
+                    client.send("MULTI")
+                    for key in keys:
+                        client.send("SET", key, number)
+                    client.send("EXEC")
+                    for _ in keys:
+                        client.read()
+                    client.read()
+                    if isinstance(client.read(), list):
+                        acknowledged += keys
+                else:
+                    for key in keys:
+                        client.send("SET", key, number)
+                    for key in keys:
+                        if client.read() == "OK":
+                            acknowledged.append(key)
+    except (ConnectionError, OSError):
+        pass
+
+
+def test_every_acknowledged_write_survives_a_kill_under_load(exe, directory):
+    r = random.Random(seed())
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        lists = [[] for _ in range(4)]
+        with Server(exe, path, "--kind", kind, "--memory", "8M") as server:
+            for life in range(int(os.environ.get("HOLT_KILLS") or 3)):
+                stop = threading.Event()
+                threads = [threading.Thread(target=load, args=(server, life * 10 + i, lists[i], stop))
+                           for i in range(4)]
+                for thread in threads:
+                    thread.start()
+                time.sleep(r.uniform(0.1, 1))
+                server.kill()
+                stop.set()
+                for thread in threads:
+                    thread.join()
+                server.start()
+                with server.client() as client:
+                    for keys in lists:
+                        for key in keys:
+                            client.send("GET", key)
+                        for key in keys:
+                            equal(client.read(), key.split(b":")[0], key)
+            equal(sum(len(keys) for keys in lists) > 100, True, "writes")
+
+
+if __name__ == "__main__":
+    run(globals())
