@@ -291,8 +291,13 @@ HOLT_API holt_status holt_table_create_index(holt_table *t, const holt_index_opt
  *   HOLT_NOT_FOUND  the table has no such index */
 HOLT_API holt_status holt_table_drop_index(holt_table *t, const char *name);
 
-/* Rebuilds an index, or all of the table's if name is NULL, from the rows. It serves no reads until it is
- * complete. progress may be NULL. Errors as for holt_table_create_index. */
+/* Rebuilds an index, or all of the table's if name is NULL, from the rows; progress may be NULL. An index
+ * serves no reads until it is complete again, and one that is unique does not prevent all duplicates in the
+ * meantime. If the call fails, or the process is killed, the next change of a schema or the next open for
+ * writing goes on.
+ *   HOLT_EXISTS     two rows have the same values in a unique index: the message and holt_row_error_get() say
+ *                   which. That index has been dropped
+ *   HOLT_NOT_FOUND  the table has no such index */
 HOLT_API holt_status holt_table_reindex(holt_table *t, const char *name, holt_progress_fn progress,
                                         void *ctx);
 

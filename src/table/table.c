@@ -4,10 +4,12 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-holt_status table_layout_missing(const holt_table *t)
+void table_layout_set_missing(const holt_table *t)
 {
-    return t ? status_set(HOLT_CLOSED, "the table was dropped")
-             : status_set(HOLT_INVALID, "the table is NULL");
+    if (t)
+        (void)status_set(HOLT_CLOSED, "the table was dropped");
+    else
+        (void)status_set(HOLT_INVALID, "the table is NULL");
 }
 
 const table_layout *table_layout_of(holt_table *t)

@@ -47,7 +47,12 @@ struct holt_table {
  * is NULL. */
 const table_layout *table_layout_of(holt_table *t);
 /* The status that belongs to that NULL. */
-holt_status table_layout_missing(const holt_table *t);
+void table_layout_set_missing(const holt_table *t);
+static inline holt_status table_layout_missing(const holt_table *t)
+{
+    table_layout_set_missing(t);
+    return t ? HOLT_CLOSED : HOLT_INVALID; /* visible to the analyzer, so that it recognises the failure */
+}
 
 /* The current schema of a table that was not dropped. */
 static inline const schema *table_schema(const holt_table *t)

@@ -123,6 +123,11 @@ static holt_status do_create_index(holt *db, holt_table *users)
     return create_index(users, "by_email", "email", HOLT_INDEX_UNIQUE);
 }
 
+static holt_status do_reindex(holt *db, holt_table *users)
+{
+    return holt_table_reindex(users, NULL, NULL, NULL);
+}
+
 static holt_status do_drop_index(holt *db, holt_table *users)
 {
     return holt_table_drop_index(users, "by_name");
@@ -141,6 +146,7 @@ static const struct change {
     {"rename", do_rename},         {"rename in case", do_rename_case},
     {"add column", do_add_column}, {"create index", do_create_index},
     {"drop index", do_drop_index}, {"clear", do_clear},
+    {"reindex", do_reindex},
 };
 enum { CHANGES = sizeof changes / sizeof *changes };
 

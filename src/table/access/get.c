@@ -201,14 +201,9 @@ static holt_status get_first(holt_table *t, const table_layout *layout, holt_txn
     return rc;
 }
 
-holt_status holt_table_get_by(holt_table *t, holt_txn *txn, uint32_t index, const holt_datum *values,
-                              size_t n, holt_row *row)
+static holt_status get_by(holt_table *t, const table_layout *layout, holt_txn *txn, uint32_t index,
+                          const holt_datum *values, size_t n, holt_row *row)
 {
-    row_error_clear();
-    if (!row) return status_set(HOLT_INVALID, "row (out) is NULL");
-    row->count = 0;
-    const table_layout *layout = table_layout_of(t);
-    if (!layout) return table_layout_missing(t);
     if (index == 0 && n == schema_key_parts(layout->schema)) return holt_table_get(t, txn, values, n, row);
     uint32_t position = SCHEMA_NONE;
     scan_bounds b = {0};
@@ -225,5 +220,22 @@ holt_status holt_table_get_by(holt_table *t, holt_txn *txn, uint32_t index, cons
         rc = get_first(t, layout, txn, &o, row);
     }
     bounds_deinit(&b);
+    return rc;
+}
+
+holt_status holt_table_get_by(holt_table *t, holt_txn *txn, uint32_t index, const holt_datum *values,
+                              size_t n, holt_row *row)
+{
+    const table_layout *layout;
+    holt_status rc;
+    row_error_clear();
+    if (!row) return status_set(HOLT_INVALID, "row (out) is NULL");
+    row->count = 0;
+    do {
+        layout = table_layout_of(t);
+        if (!layout) return table_layout_missing(t);
+        rc = get_by(t, layout, txn, index, values, n, row);
+        /* Without a snapshot an index that is being rebuilt since is seen empty. */
+    } while (rc == HOLT_NOT_FOUND && !txn && table_layout_of(t) != layout);
     return rc;
 }

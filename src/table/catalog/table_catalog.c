@@ -62,6 +62,37 @@ static holt_status put_counter(holt_collection *catalog, holt_txn *t, uint64_t v
     return rc;
 }
 
+static holt_status append_build_key(buffer *b, uint64_t number)
+{
+    holt_datum parts[] = {holt_text("build"), holt_integer((int64_t)number)};
+    key_code_append(b, &parts[0], false);
+    key_code_append(b, &parts[1], false);
+    return b->failed ? status_no_memory(b->size) : HOLT_OK;
+}
+
+holt_status table_catalog_keep_build(holt_collection *catalog, holt_txn *t, uint64_t number, slice after,
+                                     uint64_t rows)
+{
+    buffer key = {0}, value = {0};
+    holt_status rc = append_build_key(&key, number);
+    buffer_varint(&value, rows);
+    buffer_append(&value, after);
+    if (rc == HOLT_OK && value.failed) rc = status_no_memory(after.size);
+    if (rc == HOLT_OK) rc = holt_put(catalog, t, buffer_slice(&key), buffer_slice(&value));
+    buffer_deinit(&key);
+    buffer_deinit(&value);
+    return rc;
+}
+
+static holt_status remove_build(holt_collection *catalog, holt_txn *t, uint64_t number)
+{
+    buffer key = {0};
+    holt_status rc = append_build_key(&key, number);
+    if (rc == HOLT_OK) rc = holt_delete(catalog, t, buffer_slice(&key));
+    buffer_deinit(&key);
+    return rc;
+}
+
 holt_status table_catalog_change(holt *db, holt_collection *catalog, const catalog_change *change)
 {
     holt_txn_options o = {.flags = HOLT_TXN_BLIND, .durability = HOLT_COMMIT, .label = "schema change"};
@@ -71,6 +102,9 @@ holt_status table_catalog_change(holt *db, holt_collection *catalog, const catal
     if (change->removed) rc = remove_record(catalog, t, change->removed);
     if (rc == HOLT_OK && change->put) rc = put_record(catalog, t, change->put);
     if (rc == HOLT_OK && change->counter) rc = put_counter(catalog, t, change->counter);
+    if (rc == HOLT_OK && change->begun)
+        rc = table_catalog_keep_build(catalog, t, change->begun, slice_of("", 0), 0);
+    if (rc == HOLT_OK && change->ended) rc = remove_build(catalog, t, change->ended);
     if (rc == HOLT_OK && change->marked) rc = holt_put(change->marked, t, index_marker(), slice_of("", 0));
     if (rc == HOLT_OK) rc = holt_commit(t);
     holt_rollback(t);
@@ -93,6 +127,27 @@ holt_status table_catalog_counter(holt_collection *catalog, uint64_t *value)
         return status_set(HOLT_CORRUPT, TABLE_CATALOG_NAME ": the index counter has %zu bytes, not %d", size,
                           COUNTER_BYTES);
     if (rc == HOLT_OK) *value = get_u64le(bytes);
+    return rc;
+}
+
+holt_status table_catalog_build(holt_collection *catalog, uint64_t number, buffer *after, uint64_t *rows)
+{
+    buffer key = {0};
+    holt_value value = HOLT_VALUE_INIT;
+    holt_status rc = append_build_key(&key, number);
+    if (rc == HOLT_OK) rc = holt_get(catalog, NULL, buffer_slice(&key), &value);
+    if (rc == HOLT_OK) {
+        decoder d = decoder_of(slice_of(value.data, value.size));
+        *rows = decode_varint(&d);
+        buffer_clear(after);
+        buffer_append(after, slice_of(d.at, decoder_left(&d)));
+        if (d.failed)
+            rc = status_set(HOLT_CORRUPT, TABLE_CATALOG_NAME ": how far a build has come is damaged");
+        else if (after->failed)
+            rc = status_no_memory(value.size);
+    }
+    holt_value_free(&value);
+    buffer_deinit(&key);
     return rc;
 }
 

@@ -42,11 +42,18 @@ holt_status change_create_collection(holt *db, const schema *s, const char *name
     return rc;
 }
 
+static holt_status drop_index_collection(registry *r, const schema_index *x)
+{
+    catalog_change ended = {.ended = x->number};
+    holt_status rc = drop_collection(r->db, x->collection);
+    return rc == HOLT_OK && x->state == INDEX_BUILDING ? change_store(r, &ended) : rc;
+}
+
 holt_status change_drop_collections(registry *r, const schema *s)
 {
     holt_status rc = HOLT_OK;
     for (uint32_t i = 0; i < s->index_count && rc == HOLT_OK; i++)
-        rc = drop_collection(r->db, s->indexes[i].collection);
+        rc = drop_index_collection(r, &s->indexes[i]);
     if (rc == HOLT_OK) rc = drop_collection(r->db, s->name);
     catalog_change change = {.removed = s->folded};
     if (rc == HOLT_OK) rc = change_store(r, &change);
@@ -77,8 +84,9 @@ holt_status change_remove_index(registry *r, holt_table *t, uint32_t id)
     if (rc == HOLT_OK) rc = drop_collection(r->db, collection);
     if (rc == HOLT_OK) rc = copy_with_index(t, id, &draft, &at);
     if (rc == HOLT_OK) {
+        catalog_change removed = {.ended = draft->indexes[at].number};
         schema_remove_index(draft, at);
-        rc = change_publish(r, t, draft, NULL);
+        rc = change_publish(r, t, draft, &removed);
     }
     if (rc != HOLT_OK) r->unfinished = true;
     return rc;
@@ -92,14 +100,14 @@ static holt_status complete_index(registry *r, holt_table *t, uint32_t id)
     if (rc != HOLT_OK) return rc;
     draft->indexes[at].state = INDEX_COMPLETE;
     const table_layout *layout = table_layout_of(t);
-    catalog_change mark = {.marked = layout->indexes[schema_find_index_id(layout->schema, id)]};
+    catalog_change mark = {.marked = layout->indexes[schema_find_index_id(layout->schema, id)],
+                           .ended = draft->indexes[at].number};
     return change_publish(r, t, draft, &mark);
 }
 
-holt_status change_build_index(registry *r, holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx)
+holt_status change_fill_index(registry *r, holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx)
 {
-    holt_status rc = old_writers_wait(t, registry_change_wait(r));
-    if (rc == HOLT_OK) rc = index_build(t, id, progress, ctx);
+    holt_status rc = index_build(t, id, progress, ctx);
     if (rc == HOLT_OK) rc = complete_index(r, t, id);
     if (rc == HOLT_EXISTS) {
         holt_error failure;
@@ -108,4 +116,10 @@ holt_status change_build_index(registry *r, holt_table *t, uint32_t id, holt_pro
         rc = status_restore(&failure);
     }
     return rc;
+}
+
+holt_status change_build_index(registry *r, holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx)
+{
+    holt_status rc = old_writers_wait(t, registry_change_wait(r));
+    return rc == HOLT_OK ? change_fill_index(r, t, id, progress, ctx) : rc;
 }

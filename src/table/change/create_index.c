@@ -33,7 +33,7 @@ static holt_status begin_index(registry *r, holt_table *t, const holt_index_opti
         return rc;
     }
     const schema_index *x = &draft->indexes[draft->index_count - 1];
-    catalog_change first = {.put = draft, .counter = number};
+    catalog_change first = {.put = draft, .counter = number, .begun = number};
     rc = change_store(r, &first);
     if (rc == HOLT_OK) rc = change_create_collection(r->db, draft, x->collection, 0);
     if (rc == HOLT_OK) rc = table_layout_create(r->db, draft, &layout);
@@ -43,7 +43,7 @@ static holt_status begin_index(registry *r, holt_table *t, const holt_index_opti
         return rc;
     }
     holt_error failure;
-    catalog_change undo = {.put = table_schema(t)};
+    catalog_change undo = {.put = table_schema(t), .ended = number};
     status_keep(rc, &failure);
     if (drop_collection(r->db, x->collection) != HOLT_OK || change_store(r, &undo) != HOLT_OK)
         r->unfinished = true;

@@ -181,7 +181,7 @@ static holt_status sample_some(sampler *s)
     bool some = first.size > 0 && holt_cursor_last(s->cursor);
     if (some) key_range_of(&range, buffer_slice(&first), holt_cursor_key(s->cursor));
     for (uint64_t i = 0; some && rc == HOLT_OK && i < SAMPLES; i++) {
-        rc = find_rank(s, range, (2 * i + 1) * s->entries / (2 * SAMPLES), bytes, &key);
+        rc = find_rank(s, range, (2 * i + 1) * s->entries / SAMPLES / 2, bytes, &key);
         if (rc == HOLT_OK && holt_cursor_seek(s->cursor, key)) rc = add_sample(s, holt_cursor_key(s->cursor));
     }
     buffer_deinit(&first);
