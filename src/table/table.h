@@ -26,7 +26,7 @@ typedef struct table_layout {
     struct table_layout *older;
 } table_layout;
 
-enum { SCRATCHES_MAX = 8 };
+enum { SPARES_MAX = 8 };
 
 struct holt_table {
     struct registry *registry;
@@ -38,8 +38,10 @@ struct holt_table {
     /* No row id in use is greater, as far as this process has seen (access/row_id.h). */
     _Atomic int64_t row_id_bound;
     _Atomic bool row_id_bounded;
-    _Atomic(struct scratch *) scratches[SCRATCHES_MAX]; /* spare ones (access/scratch.h) */
     statistics statistics;
+    /* Spare working memory of calls on rows, and spare scans: for the next ones (access/scratch.h, scan.h). */
+    _Atomic(struct scratch *) scratches[SPARES_MAX];
+    _Atomic(holt_scan *) scans[SPARES_MAX];
     uint64_t users; /* handles; the registry's mutex */
 };
 

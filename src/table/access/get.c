@@ -3,10 +3,11 @@
  * By the primary key it is one get. By all parts of a unique index it is two, and without a transaction there
  * is a moment between them, in which the row may change; so the row must still have the values that it was
  * found by, or both are read again. Then it had them at the moment of the second get. By other values, the
- * first entry is found by a scan.
+ * first entry is found by a cursor in place of the first get.
  */
 #include "table/access/bounds.h"
 #include "table/access/row_check.h"
+#include "table/access/value_buffer.h"
 #include "table/index/index_entry.h"
 
 #include "base/memory.h"
@@ -15,9 +16,9 @@
 /* holt_row.buffer. */
 typedef struct row_memory {
     buffer key, room;
-    buffer entry; /* the key of an index entry */
-    uint8_t *value;
-    size_t capacity, size; /* of value */
+    buffer entry, found; /* keys of index entries */
+    scan_bounds bounds;
+    value_buffer value;
     holt_datum *columns;
     uint32_t column_capacity;
 } row_memory;
@@ -32,7 +33,9 @@ void holt_row_free(holt_row *row)
         buffer_deinit(&m->key);
         buffer_deinit(&m->room);
         buffer_deinit(&m->entry);
-        mem_free(m->value);
+        buffer_deinit(&m->found);
+        bounds_deinit(&m->bounds);
+        value_buffer_deinit(&m->value);
         mem_free(m->columns);
         mem_free(m);
     }
@@ -55,22 +58,6 @@ static holt_status prepare(holt_row *row, const schema *s)
     return HOLT_OK;
 }
 
-/* Reads a value into m->value. */
-static holt_status read_value(row_memory *m, holt_collection *c, holt_txn *txn, slice key)
-{
-    enum { FIRST_BYTES = 512 };
-    holt_status rc = holt_get_into(c, txn, key, m->value, m->capacity, &m->size);
-    while (rc == HOLT_TOO_LARGE) { /* again if it has grown in the meantime */
-        size_t capacity = m->size < FIRST_BYTES ? FIRST_BYTES : m->size;
-        uint8_t *value = mem_realloc(m->value, capacity);
-        if (!value) return status_no_memory(capacity);
-        m->value = value;
-        m->capacity = capacity;
-        rc = holt_get_into(c, txn, key, m->value, m->capacity, &m->size);
-    }
-    return rc;
-}
-
 /* ---------------------------------------------------------------- by primary key */
 
 /* Reads the row with the key in m->key. */
@@ -78,13 +65,13 @@ static holt_status read_row(holt_table *t, const schema *s, holt_txn *txn, holt_
 {
     row_memory *m = row->buffer;
     slice key = buffer_slice(&m->key);
-    holt_status rc = read_value(m, t->rows, txn, key);
+    holt_status rc = value_buffer_get(&m->value, t->rows, txn, key);
     if (rc != HOLT_OK) return rc;
     buffer_clear(&m->room);
     uint8_t *room = buffer_extend(&m->room, key.size);
     if (!room) return status_no_memory(key.size);
     if (!row_key_read(s, key, room, m->columns, &row->row_id) ||
-        !row_columns(s, slice_of(m->value, m->size), m->columns))
+        !row_columns(s, value_buffer_slice(&m->value), m->columns))
         return status_set(HOLT_CORRUPT, "table %s: a row cannot be decoded; \"holt check\" has the details",
                           s->name);
     row->columns = m->columns;
@@ -130,8 +117,8 @@ static holt_status corrupt_index(const schema *s, const schema_index *x)
         s->name, x->name);
 }
 
-/* Whether the row's entry is the one that it was found by. */
-static holt_status has_entry(row_memory *m, const schema_index *x, const scan_bounds *b, bool *has)
+/* Whether the row's entry is still the one that it was found by. */
+static holt_status has_entry(row_memory *m, const schema_index *x, slice found, bool *has)
 {
     slice value;
     *has = index_entry_exists(x, m->columns);
@@ -139,87 +126,135 @@ static holt_status has_entry(row_memory *m, const schema_index *x, const scan_bo
     buffer_clear(&m->entry);
     index_entry_append(&m->entry, x, m->columns, buffer_slice(&m->key), &value);
     if (m->entry.failed) return status_no_memory(m->entry.size);
-    *has = slice_equal(buffer_slice(&m->entry), buffer_slice(&b->begin));
+    *has = slice_equal(buffer_slice(&m->entry), found);
     return HOLT_OK;
 }
 
-/* Reads through a unique index, once. *changed: entry and row do not belong together. */
-static holt_status try_unique(holt_table *t, const table_layout *layout, uint32_t position, holt_txn *txn,
-                              const scan_bounds *b, holt_row *row, bool *changed)
+/* Reads the row whose primary key was found in an entry. *changed: entry and row do not belong together. */
+static holt_status read_found(holt_table *t, const table_layout *layout, const schema_index *x, holt_txn *txn,
+                              slice found, holt_row *row, bool *changed)
+{
+    bool has = true;
+    holt_status rc = read_row(t, layout->schema, txn, row);
+    if (rc == HOLT_OK && x) rc = has_entry(row->buffer, x, found, &has);
+    *changed = rc == HOLT_NOT_FOUND || (rc == HOLT_OK && !has);
+    return rc;
+}
+
+static holt_status keep(buffer *b, slice bytes)
+{
+    buffer_clear(b);
+    buffer_append(b, bytes);
+    return b->failed ? status_no_memory(bytes.size) : HOLT_OK;
+}
+
+/* What is read, and where. */
+typedef struct index_lookup {
+    holt_table *t;
+    const table_layout *layout;
+    uint32_t position;     /* of the index */
+    const schema_index *x; /* NULL: the first parts of the primary key */
+    holt_txn *txn;
+    scan_bounds bounds;
+} index_lookup;
+
+/* One try by all parts of a unique index. */
+static holt_status try_unique(const index_lookup *l, holt_row *row, bool *changed)
 {
     row_memory *m = row->buffer;
-    const schema_index *x = &layout->schema->indexes[position];
-    bool has = false, equal = true;
-    *changed = false;
-    holt_status rc = read_value(m, layout->indexes[position], txn, buffer_slice(&b->begin));
+    bool equal = true;
+    slice entry = buffer_slice(&l->bounds.begin);
+    holt_status rc = value_buffer_get(&m->value, l->layout->indexes[l->position], l->txn, entry);
+    if (rc == HOLT_OK) rc = keep(&m->key, value_buffer_slice(&m->value));
     if (rc != HOLT_OK) return rc;
-    buffer_clear(&m->key);
-    buffer_append(&m->key, slice_of(m->value, m->size));
-    if (m->key.failed) return status_no_memory(m->size);
-    rc = read_row(t, layout->schema, txn, row);
-    if (rc == HOLT_OK) rc = has_entry(m, x, b, &has);
-    *changed = rc == HOLT_NOT_FOUND || (rc == HOLT_OK && !has);
-    if (rc == HOLT_OK && has) rc = bounds_match(b, x, m->columns, &m->entry, &equal);
+    rc = read_found(l->t, l->layout, l->x, l->txn, entry, row, changed);
+    if (rc == HOLT_OK && !*changed) rc = bounds_match(&l->bounds, l->x, m->columns, &m->entry, &equal);
     return rc == HOLT_OK && !equal ? HOLT_NOT_FOUND : rc;
 }
 
-static holt_status get_unique(holt_table *t, const table_layout *layout, uint32_t position, holt_txn *txn,
-                              const scan_bounds *b, holt_row *row)
+/* Finds the first entry in the bounds: its key in m->found, the row's in m->key. */
+static holt_status find_first(const index_lookup *l, row_memory *m)
+{
+    holt_cursor *cur;
+    slice primary;
+    holt_cursor_options o = {.lower = bounds_begin(&l->bounds), .upper = bounds_end(&l->bounds)};
+    holt_status rc = holt_cursor_open(l->x ? l->layout->indexes[l->position] : l->t->rows, l->txn, &o, &cur);
+    if (rc != HOLT_OK) return rc;
+    if (holt_cursor_first(cur)) {
+        primary = holt_cursor_key(cur);
+        rc = keep(&m->found, primary);
+        if (l->x && !index_entry_primary(l->x, primary, holt_cursor_value(cur), &primary))
+            rc = corrupt_index(l->layout->schema, l->x);
+        if (rc == HOLT_OK) rc = keep(&m->key, primary);
+        (void)holt_cursor_close(cur);
+        return rc;
+    }
+    rc = holt_cursor_close(cur);
+    return rc == HOLT_OK ? HOLT_NOT_FOUND : rc;
+}
+
+static holt_status try_first(const index_lookup *l, holt_row *row, bool *changed)
+{
+    row_memory *m = row->buffer;
+    holt_status rc = find_first(l, m);
+    return rc == HOLT_OK ? read_found(l->t, l->layout, l->x, l->txn, buffer_slice(&m->found), row, changed)
+                         : rc;
+}
+
+/* Of a hashed part, the first entry may belong to a row with another value. */
+static holt_status get_hashed(const index_lookup *l, const holt_scan_options *o, holt_row *row)
+{
+    holt_scan *scan;
+    row_memory *m = row->buffer;
+    holt_status rc = holt_scan_open(l->t, l->txn, o, &scan);
+    if (rc != HOLT_OK) return rc;
+    bool on = holt_scan_next(scan);
+    if (on) rc = keep(&m->key, holt_scan_key(scan));
+    holt_status closed = holt_scan_close(scan);
+    if (rc == HOLT_OK) rc = closed;
+    if (rc == HOLT_OK) rc = on ? read_row(l->t, l->layout->schema, l->txn, row) : HOLT_NOT_FOUND;
+    return rc;
+}
+
+static holt_status look_up(const index_lookup *l, const holt_scan_options *o, holt_row *row)
 {
     enum { TRIES = 100 };
     bool changed;
-    holt_status rc;
-    int tries = 0;
-    do
-        rc = try_unique(t, layout, position, txn, b, row, &changed);
-    while (changed && !txn && ++tries < TRIES);
-    return changed ? corrupt_index(layout->schema, &layout->schema->indexes[position]) : rc;
-}
-
-/* The first of several entries, with the row as of the same moment. */
-static holt_status get_first(holt_table *t, const table_layout *layout, holt_txn *txn,
-                             const holt_scan_options *o, holt_row *row)
-{
-    row_memory *m = row->buffer;
-    holt_txn *own = NULL;
-    holt_scan *scan = NULL;
-    holt_txn_options snapshot = {.flags = HOLT_TXN_READ_ONLY};
-    holt_status rc = txn ? HOLT_OK : holt_begin(t->db, &snapshot, &own);
-    if (rc == HOLT_OK) rc = holt_scan_open(t, txn ? txn : own, o, &scan);
-    if (rc == HOLT_OK && !holt_scan_next(scan)) {
-        rc = holt_scan_status(scan);
-        if (rc == HOLT_OK) rc = HOLT_NOT_FOUND;
+    holt_status rc = HOLT_OK;
+    if (l->x) rc = bounds_check_age(l->layout, l->position, l->txn);
+    if (rc != HOLT_OK) return rc;
+    if (l->bounds.plain_parts && !l->bounds.point) return get_hashed(l, o, row);
+    for (int i = 0; i < TRIES; i++) {
+        changed = false;
+        rc = l->bounds.point ? try_unique(l, row, &changed) : try_first(l, row, &changed);
+        if (!changed || l->txn) break;
     }
-    if (rc == HOLT_OK) {
-        buffer_clear(&m->key);
-        buffer_append(&m->key, holt_scan_key(scan));
-        rc =
-            m->key.failed ? status_no_memory(m->key.size) : read_row(t, layout->schema, txn ? txn : own, row);
-    }
-    (void)holt_scan_close(scan);
-    holt_rollback(own);
-    return rc;
+    if (!changed || !l->x) return rc;
+    row->count = 0;
+    return corrupt_index(l->layout->schema, l->x);
 }
 
 static holt_status get_by(holt_table *t, const table_layout *layout, holt_txn *txn, uint32_t index,
                           const holt_datum *values, size_t n, holt_row *row)
 {
     if (index == 0 && n == schema_key_parts(layout->schema)) return holt_table_get(t, txn, values, n, row);
-    uint32_t position = SCHEMA_NONE;
-    scan_bounds b = {0};
+    index_lookup l = {.t = t, .layout = layout, .txn = txn};
     holt_scan_options o = {
         .index = index, .lower = values, .lower_count = n, .upper = values, .upper_count = n};
     holt_status rc = prepare(row, layout->schema);
-    if (rc == HOLT_OK && index) rc = bounds_find_index(layout, index, &position);
-    const schema_index *x = index && rc == HOLT_OK ? &layout->schema->indexes[position] : NULL;
-    if (rc == HOLT_OK) rc = bounds_encode(&b, layout->schema, x, &o);
-    if (rc == HOLT_OK && x && b.point) {
-        rc = bounds_check_age(layout, position, txn);
-        if (rc == HOLT_OK) rc = get_unique(t, layout, position, txn, &b, row);
-    } else if (rc == HOLT_OK) {
-        rc = get_first(t, layout, txn, &o, row);
+    if (rc == HOLT_OK && index) {
+        rc = bounds_find_index(layout, index, &l.position);
+        if (rc == HOLT_OK) l.x = &layout->schema->indexes[l.position];
     }
-    bounds_deinit(&b);
+    if (rc != HOLT_OK) return rc;
+    row_memory *m = row->buffer;
+    l.bounds = m->bounds; /* their memory is reused */
+    rc = bounds_encode(&l.bounds, layout->schema, l.x, &o);
+    if (rc == HOLT_OK) rc = look_up(&l, &o, row);
+    m->bounds = l.bounds;
+    /* An index that is being made again in the meantime was emptied first. */
+    if (rc == HOLT_NOT_FOUND && index && !txn && table_layout_of(t) != layout)
+        return holt_table_get_by(t, txn, index, values, n, row);
     return rc;
 }
 

@@ -11,6 +11,8 @@
  */
 #include "table/access/bounds.h"
 #include "table/access/row_check.h"
+#include "table/access/scan.h"
+#include "table/access/value_buffer.h"
 #include "table/index/index_entry.h"
 
 #include "base/memory.h"
@@ -26,25 +28,89 @@ struct holt_scan {
     holt_collection *collection; /* rows, or the index */
     holt_txn *txn;
     bool owns_txn;
-    scan_bounds bounds;
     bool reverse;
-    holt_cursor *cursor; /* NULL: a point, or before the first move */
-    bool begun, ended;
+    bool ended;
+    holt_cursor *cursor; /* NULL: a point, or there is nothing between the bounds */
     holt_status status;
 
     bool on; /* there is a current entry: */
     slice key, value;
-    holt_value found;  /* a point's value */
-    buffer room;       /* decoded text of the key, or of the entry */
-    bool key_decoded;  /* primary key: its columns are in `row`. Index: the entry is in `parts` */
-    holt_datum *row;   /* by column */
-    holt_datum *parts; /* of the entry */
+    bool key_decoded; /* primary key: its columns are in `row`. Index: the entry is in `parts` */
+    bool row_opened;  /* `reader` reads the row's value */
     int64_t row_id;
-    bool row_opened; /* `reader` reads the row's value */
     row_reader reader;
-    holt_value row_value; /* of an index's entry */
-    buffer row_room, match_room;
+    holt_datum *parts; /* of an index's entry; behind m.row */
+
+    struct scan_memory { /* kept by a spare scan */
+        scan_bounds bounds;
+        value_buffer found;     /* a point's value */
+        value_buffer row_value; /* of the row of an index's entry */
+        buffer room;            /* decoded text of the key, or of the entry */
+        buffer match_room;
+        holt_datum *row; /* by column */
+        size_t capacity; /* of row and parts */
+    } m;
 };
+
+/* ---------------------------------------------------------------- memory */
+
+static void scan_free(holt_scan *s)
+{
+    bounds_deinit(&s->m.bounds);
+    value_buffer_deinit(&s->m.found);
+    value_buffer_deinit(&s->m.row_value);
+    buffer_deinit(&s->m.room);
+    buffer_deinit(&s->m.match_room);
+    mem_free(s->m.row);
+    mem_free(s);
+}
+
+void scan_destroy_spare(holt_scan *s)
+{
+    if (s) scan_free(s);
+}
+
+static holt_scan *scan_take(holt_table *t)
+{
+    holt_scan *s = NULL;
+    for (size_t i = 0; i < SPARES_MAX && !s; i++)
+        if (atomic_load_explicit(&t->scans[i], memory_order_relaxed)) /* just a hint */
+            /* Acquire: the contents, from the thread that gave it back. */
+            s = atomic_exchange_explicit(&t->scans[i], NULL, memory_order_acquire);
+    if (!s) return mem_alloc_zero(1, sizeof *s);
+    struct scan_memory kept = s->m;
+    memset(s, 0, sizeof *s);
+    s->m = kept;
+    return s;
+}
+
+static void scan_give_back(holt_scan *s)
+{
+    enum { SPARE_BYTES_MAX = 1 << 20 };
+    if (s->m.found.capacity + s->m.row_value.capacity + s->m.room.capacity <= SPARE_BYTES_MAX)
+        for (size_t i = 0; i < SPARES_MAX; i++) {
+            holt_scan *none = NULL;
+            /* Release: the contents, for the thread that takes it. */
+            if (atomic_compare_exchange_strong_explicit(&s->t->scans[i], &none, s, memory_order_release,
+                                                        memory_order_relaxed))
+                return;
+        }
+    scan_free(s);
+}
+
+static holt_status reserve(holt_scan *s)
+{
+    size_t columns = s->schema->column_count;
+    size_t need = columns + (s->index ? s->index->part_count + schema_key_parts(s->schema) : 0);
+    if (need > s->m.capacity) {
+        holt_datum *row = mem_realloc(s->m.row, need * sizeof *row);
+        if (!row) return status_no_memory(need * sizeof *row);
+        s->m.row = row;
+        s->m.capacity = need;
+    }
+    s->parts = s->m.row + columns;
+    return HOLT_OK;
+}
 
 /* ---------------------------------------------------------------- opening */
 
@@ -52,15 +118,6 @@ static holt_status check_options(const holt_scan_options *o)
 {
     for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
         if (o->reserved[i]) return status_set(HOLT_INVALID, "holt_scan_options: reserved words must be zero");
-    return HOLT_OK;
-}
-
-static holt_status allocate(holt_scan *s)
-{
-    size_t parts = s->index ? s->index->part_count + schema_key_parts(s->schema) : 0;
-    s->row = mem_alloc_zero(s->schema->column_count + parts, sizeof *s->row);
-    if (!s->row) return status_no_memory((s->schema->column_count + parts) * sizeof *s->row);
-    s->parts = s->row + s->schema->column_count;
     return HOLT_OK;
 }
 
@@ -94,7 +151,7 @@ static holt_status open_scan(holt_scan *s, holt_txn *txn, const holt_scan_option
     s->index_id = o->index;
     s->index = o->index ? &s->schema->indexes[s->position] : NULL;
     s->collection = o->index ? s->layout->indexes[s->position] : s->t->rows;
-    rc = allocate(s);
+    rc = reserve(s);
     if (rc == HOLT_OK && txn && o->index) rc = bounds_check_age(s->layout, s->position, txn);
     return rc == HOLT_OK ? holt_scan_restart(s, o) : rc;
 }
@@ -106,7 +163,7 @@ holt_status holt_scan_open(holt_table *t, holt_txn *txn, const holt_scan_options
     if (!out) return status_set(HOLT_INVALID, "scan (out) is NULL");
     *out = NULL;
     if (!t) return table_layout_missing(t);
-    holt_scan *s = mem_alloc_zero(1, sizeof *s);
+    holt_scan *s = scan_take(t);
     if (!s) return status_no_memory(sizeof *s);
     s->t = t;
     holt_status rc = open_scan(s, txn, o ? o : &all);
@@ -125,7 +182,7 @@ static void leave_row(holt_scan *s)
 static holt_status open_cursor(holt_scan *s)
 {
     const uint8_t first = 1; /* behind the marker of an index */
-    slice begin = bounds_begin(&s->bounds), end = bounds_end(&s->bounds);
+    slice begin = bounds_begin(&s->m.bounds), end = bounds_end(&s->m.bounds);
     if (slice_is_open(begin)) begin = slice_of(&first, 1);
     if (!slice_is_open(end) && slice_compare(begin, end) >= 0) {
         s->ended = true;
@@ -146,11 +203,11 @@ holt_status holt_scan_restart(holt_scan *s, const holt_scan_options *o)
                           s->index_id, o->index);
     (void)holt_cursor_close(s->cursor);
     s->cursor = NULL;
-    s->begun = s->ended = false;
+    s->ended = false;
     s->reverse = o->flags & HOLT_SCAN_REVERSE;
     s->status = check_options(o);
-    if (s->status == HOLT_OK) s->status = bounds_encode(&s->bounds, s->schema, s->index, o);
-    if (s->status == HOLT_OK && !s->bounds.point) s->status = open_cursor(s);
+    if (s->status == HOLT_OK) s->status = bounds_encode(&s->m.bounds, s->schema, s->index, o);
+    if (s->status == HOLT_OK && !s->m.bounds.point) s->status = open_cursor(s);
     return s->status;
 }
 
@@ -160,14 +217,7 @@ holt_status holt_scan_close(holt_scan *s)
     holt_status rc = s->status;
     (void)holt_cursor_close(s->cursor);
     if (s->owns_txn) holt_rollback(s->txn);
-    bounds_deinit(&s->bounds);
-    holt_value_free(&s->found);
-    holt_value_free(&s->row_value);
-    buffer_deinit(&s->room);
-    buffer_deinit(&s->row_room);
-    buffer_deinit(&s->match_room);
-    mem_free(s->row);
-    mem_free(s);
+    scan_give_back(s);
     return rc;
 }
 
@@ -176,11 +226,11 @@ holt_status holt_scan_close(holt_scan *s)
 static void move_to_point(holt_scan *s)
 {
     s->ended = true;
-    holt_status rc = holt_get(s->collection, s->txn, buffer_slice(&s->bounds.begin), &s->found);
+    holt_status rc = value_buffer_get(&s->m.found, s->collection, s->txn, buffer_slice(&s->m.bounds.begin));
     if (rc == HOLT_OK) {
         s->on = true;
-        s->key = buffer_slice(&s->bounds.begin);
-        s->value = slice_of(s->found.data, s->found.size);
+        s->key = buffer_slice(&s->m.bounds.begin);
+        s->value = value_buffer_slice(&s->m.found);
     } else if (rc != HOLT_NOT_FOUND) {
         s->status = rc;
     }
@@ -206,11 +256,11 @@ bool holt_scan_next(holt_scan *s)
     do {
         leave_row(s);
         if (s->ended || s->status != HOLT_OK) return false;
-        if (s->bounds.point)
+        if (s->m.bounds.point)
             move_to_point(s);
         else
             move_cursor(s);
-    } while (s->on && s->bounds.plain_parts && !matches(s));
+    } while (s->on && s->m.bounds.plain_parts && !matches(s));
     return s->on;
 }
 
@@ -233,11 +283,11 @@ static bool fail_corrupt(holt_scan *s)
 static bool decode_key(holt_scan *s)
 {
     if (s->key_decoded) return true;
-    buffer_clear(&s->room);
-    uint8_t *room = buffer_extend(&s->room, s->key.size + s->value.size);
+    buffer_clear(&s->m.room);
+    uint8_t *room = buffer_extend(&s->m.room, s->key.size + s->value.size);
     if (!room) return fail(s, status_no_memory(s->key.size));
     bool good = s->index ? index_entry_read(s->schema, s->index, s->key, s->value, room, s->parts)
-                         : row_key_read(s->schema, s->key, room, s->row, &s->row_id);
+                         : row_key_read(s->schema, s->key, room, s->m.row, &s->row_id);
     if (!good) return fail_corrupt(s);
     if (s->index && s->schema->key_count == 0) s->row_id = s->parts[s->index->part_count].as.integer;
     s->key_decoded = true;
@@ -249,7 +299,7 @@ static bool read_row(holt_scan *s, slice *value)
 {
     slice primary;
     if (!index_entry_primary(s->index, s->key, s->value, &primary)) return fail_corrupt(s);
-    holt_status rc = holt_get(s->t->rows, s->txn, primary, &s->row_value);
+    holt_status rc = value_buffer_get(&s->m.row_value, s->t->rows, s->txn, primary);
     if (rc == HOLT_NOT_FOUND && !s->owns_txn)
         rc =
             status_set(HOLT_NOT_FOUND, "table %s: the row that the scan is on was deleted in the transaction",
@@ -260,7 +310,7 @@ static bool read_row(holt_scan *s, slice *value)
                         "index with \"holt reindex\"",
                         s->schema->name, s->index->name);
     if (rc != HOLT_OK) return fail(s, rc);
-    *value = slice_of(s->row_value.data, s->row_value.size);
+    *value = value_buffer_slice(&s->m.row_value);
     return true;
 }
 
@@ -279,9 +329,9 @@ static const holt_datum *read_column(holt_scan *s, size_t column)
     const schema_column *c = &s->schema->columns[column];
     if (s->index && s->index->held[column] != SCHEMA_NONE)
         return decode_key(s) ? &s->parts[s->index->held[column]] : NULL;
-    if (c->key_part != SCHEMA_NONE) return decode_key(s) ? &s->row[column] : NULL;
+    if (c->key_part != SCHEMA_NONE) return decode_key(s) ? &s->m.row[column] : NULL;
     if (!open_row(s)) return NULL;
-    if (row_column(&s->reader, c, &s->row[column])) return &s->row[column];
+    if (row_column(&s->reader, c, &s->m.row[column])) return &s->m.row[column];
     (void)fail_corrupt(s);
     return NULL;
 }
@@ -290,16 +340,16 @@ static const holt_datum *read_column(holt_scan *s, size_t column)
 static bool matches(holt_scan *s)
 {
     bool equal = false;
-    for (uint32_t i = 0; i < s->bounds.plain_parts; i++) {
+    for (uint32_t i = 0; i < s->m.bounds.plain_parts; i++) {
         uint32_t column = s->index->parts[i].column;
         const holt_datum *d = read_column(s, column);
         if (!d) {
             s->on = false;
             return true; /* ends the search; the status tells */
         }
-        s->row[column] = *d;
+        s->m.row[column] = *d;
     }
-    holt_status rc = bounds_match(&s->bounds, s->index, s->row, &s->match_room, &equal);
+    holt_status rc = bounds_match(&s->m.bounds, s->index, s->m.row, &s->m.match_room, &equal);
     if (rc == HOLT_OK) return equal;
     s->on = false;
     s->status = rc;

@@ -16,8 +16,8 @@ void scratch_destroy(scratch *s)
     buffer_deinit(&s->old_key);
     buffer_deinit(&s->old_entry);
     buffer_deinit(&s->room);
-    holt_value_free(&s->old_value);
-    holt_value_free(&s->found);
+    value_buffer_deinit(&s->old_value);
+    value_buffer_deinit(&s->found);
     mem_free(s->row);
     mem_free(s->old_row);
     mem_free(s);
@@ -43,7 +43,7 @@ static bool reserve_rows(scratch *s, uint32_t columns)
 scratch *scratch_take(holt_table *t, const schema *of)
 {
     scratch *s = NULL;
-    for (size_t i = 0; i < SCRATCHES_MAX && !s; i++)
+    for (size_t i = 0; i < SPARES_MAX && !s; i++)
         if (atomic_load_explicit(&t->scratches[i], memory_order_relaxed)) /* just a hint */
             /* Acquire: the contents, from the thread that gave it back. */
             s = atomic_exchange_explicit(&t->scratches[i], NULL, memory_order_acquire);
@@ -69,7 +69,7 @@ void scratch_give_back(holt_table *t, scratch *s)
         buffer_clear(&s->old_key);
         buffer_clear(&s->old_entry);
         buffer_clear(&s->room);
-        for (size_t i = 0; i < SCRATCHES_MAX; i++) {
+        for (size_t i = 0; i < SPARES_MAX; i++) {
             scratch *none = NULL;
             /* Release: the contents, for the thread that takes it. */
             if (atomic_compare_exchange_strong_explicit(&t->scratches[i], &none, s, memory_order_release,

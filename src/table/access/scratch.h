@@ -5,13 +5,14 @@
 #ifndef HOLT_TABLE_SCRATCH_H
 #define HOLT_TABLE_SCRATCH_H
 
+#include "table/access/value_buffer.h"
 #include "table/table.h"
 
 typedef struct scratch {
     buffer key, value;     /* of the row that is written */
     buffer entry;          /* the key of an index entry */
     buffer old_key, old_entry, room; /* of the row that is replaced or deleted */
-    holt_value old_value, found;     /* read from the database */
+    value_buffer old_value, found;   /* read from the database */
     holt_datum *row, *old_row;       /* each with room for `columns` */
     uint32_t columns;
 } scratch;

@@ -38,14 +38,14 @@ static holt_status corrupt_row(const row_writer *w)
 
 holt_status write_read(row_writer *w, scratch *s, slice key)
 {
-    holt_status rc = holt_get(w->t->rows, w->txn, key, &s->old_value);
+    holt_status rc = value_buffer_get(&s->old_value, w->t->rows, w->txn, key);
     if (rc != HOLT_OK) return rc;
     const schema *of = w->layout->schema;
     buffer_clear(&s->room);
     uint8_t *room = buffer_extend(&s->room, key.size);
     if (!room) return status_no_memory(key.size);
     if (!row_key_read(of, key, room, s->old_row, NULL) ||
-        !row_columns(of, slice_of(s->old_value.data, s->old_value.size), s->old_row))
+        !row_columns(of, value_buffer_slice(&s->old_value), s->old_row))
         return corrupt_row(w);
     return HOLT_OK;
 }
@@ -135,8 +135,8 @@ static holt_status resolve_entry(row_writer *w, uint32_t i, slice value)
 {
     const schema_index *x = &w->layout->schema->indexes[i];
     slice entry = buffer_slice(&w->s->entry);
-    holt_status rc = holt_get(w->layout->indexes[i], w->txn, entry, &w->s->found);
-    slice other = slice_of(w->s->found.data, w->s->found.size);
+    holt_status rc = value_buffer_get(&w->s->found, w->layout->indexes[i], w->txn, entry);
+    slice other = value_buffer_slice(&w->s->found);
     if (rc == HOLT_OK && !slice_equal(other, value)) {
         if (x->hashed) rc = compare_hashed(w, x, other);
         if (rc != HOLT_OK) return rc;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "table/access/scan.h"
 #include "table/access/scratch.h"
 #include "table/catalog/recover.h"
 #include "table/catalog/table_catalog.h"
@@ -19,8 +20,10 @@ static registry *registries; /* registries_mu */
 
 static void table_free(holt_table *t, bool alive)
 {
-    for (size_t i = 0; i < SCRATCHES_MAX; i++)
+    for (size_t i = 0; i < SPARES_MAX; i++) { /* relaxed: nobody else uses the table any more */
         scratch_destroy(atomic_load_explicit(&t->scratches[i], memory_order_relaxed));
+        scan_destroy_spare(atomic_load_explicit(&t->scans[i], memory_order_relaxed));
+    }
     while (t->layouts) {
         table_layout *layout = t->layouts;
         t->layouts = layout->older;
