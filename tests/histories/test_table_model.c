@@ -553,11 +553,12 @@ static void step_get_by(table_model *m)
     holt_row_free(&row);
 }
 
-/* The whole table, through the key and every index. */
+/* The whole table, through the key and every index; rows and entries must agree. */
 static void check_all(table_model *m)
 {
     static model_row rows[ROWS_MAX];
     model_bounds all = {0};
+    if (!m->txn) expect_ok(holt_table_check(m->t, NULL, NULL, 0));
     for (size_t i = 0; i <= m->index_count; i++) {
         const model_index *x = i < m->index_count ? &m->indexes[i] : NULL;
         holt_scan *s;
