@@ -33,8 +33,9 @@ static holt_value shared_value = HOLT_VALUE_INIT;
 
 enum { SHARED_VALUE_BYTES_MAX = 256 * 1024 };
 
-/* The value as bytes or str; NULL with *missing set, and no exception, if there is none. */
-static PyObject *get_value(store *s, PyObject *key, bool *missing)
+/* The value as bytes or str. NULL without an exception: there is none, and *missing is set; or it must be read
+ * from disk, and *busy is set, unless busy is NULL: then it is read. */
+static PyObject *get_value(store *s, PyObject *key, bool *missing, bool *busy)
 {
     PyObject *value = NULL;
     bytes_in k;
@@ -44,7 +45,8 @@ static PyObject *get_value(store *s, PyObject *key, bool *missing)
     const holt_value *got = &shared_value;
     bool called = true;
     holt_status rc = holt_get_cached(s->c, store_txn(s), k.slice, &shared_value);
-    if (rc == HOLT_BUSY) {
+    if (busy) *busy = rc == HOLT_BUSY;
+    if (rc == HOLT_BUSY && !busy) {
         called = store_call(s, value_unlocked, &read, &rc);
         got = &read.value;
     }
@@ -52,7 +54,7 @@ static PyObject *get_value(store *s, PyObject *key, bool *missing)
     *missing = called && rc == HOLT_NOT_FOUND;
     if (called && rc == HOLT_OK)
         value = bytes_make(s->text, got->data, got->size);
-    else if (called && rc != HOLT_NOT_FOUND)
+    else if (called && rc != HOLT_NOT_FOUND && !(busy && *busy))
         raise_status(rc);
     holt_value_free(&read.value);
     if (shared_value.capacity > SHARED_VALUE_BYTES_MAX) holt_value_free(&shared_value);
@@ -62,7 +64,7 @@ static PyObject *get_value(store *s, PyObject *key, bool *missing)
 static PyObject *store_subscript(PyObject *self, PyObject *key)
 {
     bool missing;
-    PyObject *value = get_value((store *)self, key, &missing);
+    PyObject *value = get_value((store *)self, key, &missing, NULL);
     return missing ? raise_missing(key) : value;
 }
 
@@ -73,8 +75,21 @@ static PyObject *store_get(PyObject *self, PyObject *const *args, Py_ssize_t n, 
     PyObject *a[2];
     bool missing;
     if (!arguments(&s, args, n, keywords, a)) return NULL;
-    PyObject *value = get_value((store *)self, a[0], &missing);
+    PyObject *value = get_value((store *)self, a[0], &missing, NULL);
     return missing ? Py_NewRef(a[1] ? a[1] : Py_None) : value;
+}
+
+/* For event loops: never waits for the disk. */
+static PyObject *store_get_now(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *keywords)
+{
+    static const char *const names[] = {"key", "default", "busy"};
+    static const signature s = {"_get_now", names, 3, 3, 3};
+    PyObject *a[3];
+    bool missing, busy = false;
+    if (!arguments(&s, args, n, keywords, a)) return NULL;
+    PyObject *value = get_value((store *)self, a[0], &missing, &busy);
+    if (busy) return Py_NewRef(a[2]);
+    return missing ? Py_NewRef(a[1]) : value;
 }
 
 static holt_status exists_unlocked(void *ctx)
@@ -683,6 +698,8 @@ void store_dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     METHOD("get", store_get, FAST, "get(key, default=None): the value, or default if there is none."),
+    METHOD("_get_now", store_get_now, FAST,
+           "_get_now(key, default, busy): the value if it is in memory; busy if it must be read from disk."),
     METHOD("exists", store_exists, METH_O, "exists(key): whether the key has a value."),
     METHOD("get_versioned", store_get_versioned, METH_O,
            "get_versioned(key): a tuple of the value, its version, and when it expires. (None, 0, None): no "
