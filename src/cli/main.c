@@ -27,6 +27,7 @@ const cli_command *const cli_commands[] = {
     &command_flush,
     &command_compact,
     &command_check,
+    &command_reindex,
     &command_lsm_cli,
     &command_serve,
     &command_bench,

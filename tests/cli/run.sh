@@ -4,7 +4,7 @@
 # Runs every function test_* of the files test_*.sh beside this one, or those whose name contains PATTERN.
 # Each runs in its own empty directory with `set -eu`, so an unexpected failure of a command fails the test.
 # The names say the tested behaviour. Only a POSIX shell and the usual tools are needed; a test that needs
-# more is skipped with a message.
+# more is skipped with a message. HOLT_MAKE_TABLE: the program of make_table.c.
 
 here=$(cd "$(dirname "$0")" && pwd)
 exe=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")

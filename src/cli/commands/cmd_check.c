@@ -1,4 +1,6 @@
-/* cmd_check.c -- holt check: runs holt_verify and prints each problem when it is found, then the totals. */
+/* cmd_check.c -- holt check: runs holt_verify, then holt_table_check for every table. Prints each problem when
+ * it is found, then the totals.
+ */
 #include "commands/commands.h"
 
 #include <inttypes.h>
@@ -10,6 +12,7 @@
 #include "common/json.h"
 #include "common/number.h"
 #include "common/text.h"
+#include "commands/check_tables.h"
 #include "session.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -24,6 +27,9 @@ typedef struct check {
     output_form form;
     json_writer json;
     progress progress;
+    holt_verify_report files;
+    tables_report tables;
+    bool tables_read; /* tables are checked only if the files are in order */
 } check;
 
 /* ---------------------------------------------------------------- problems */
@@ -84,6 +90,28 @@ static void on_problem(void *ctx, const holt_error *problem)
     }
 }
 
+static void on_table_problem(void *ctx, const char *table, const char *message)
+{
+    check *c = ctx;
+    if (c->form == OUTPUT_JSON) {
+        json_object_begin(&c->json);
+        json_member_string(&c->json, "table", table);
+        json_member_string(&c->json, "message", message);
+        json_object_end(&c->json);
+        return;
+    }
+    if (c->form == OUTPUT_PEOPLE) progress_erase(&c->progress);
+    if (c->form == OUTPUT_PLAIN) fputs("-\t-\t", stdout);
+    output_write_text(holt_str(message));
+    putchar('\n');
+}
+
+static void on_table_progress(void *ctx, uint64_t rows_done, uint64_t rows_total)
+{
+    check *c = ctx;
+    if (!c->settings->quiet) progress_update_rows(&c->progress, rows_done, rows_total);
+}
+
 static void on_progress(void *ctx, uint64_t bytes_done, uint64_t bytes_total)
 {
     check *c = ctx;
@@ -93,17 +121,33 @@ static void on_progress(void *ctx, uint64_t bytes_done, uint64_t bytes_total)
 
 /* ---------------------------------------------------------------- totals */
 
-static void print_for_people(const holt_verify_report *r, uint64_t took_ns)
+static void print_tables_for_people(const check *c)
 {
+    char tables[NUMBER_TEXT], indexes[NUMBER_TEXT], rows[NUMBER_TEXT], entries[NUMBER_TEXT];
+    if (!c->tables_read) {
+        puts("tables were not checked");
+    } else if (c->tables.tables > 0) {
+        printf("%s table%s and %s index%s, %s rows, %s index entries\n",
+               number_grouped(tables, c->tables.tables), c->tables.tables == 1 ? "" : "s",
+               number_grouped(indexes, c->tables.indexes), c->tables.indexes == 1 ? "" : "es",
+               number_grouped(rows, c->tables.rows), number_grouped(entries, c->tables.entries));
+    }
+}
+
+static void print_for_people(const check *c, uint64_t took_ns)
+{
+    const holt_verify_report *r = &c->files;
+    const uint64_t problem_count = r->problems + c->tables.problems;
     char files[NUMBER_TEXT], blocks[NUMBER_TEXT], entries[NUMBER_TEXT], bytes[NUMBER_TEXT], took[NUMBER_TEXT];
     char problems[NUMBER_TEXT];
+    print_tables_for_people(c);
     printf("%s files, %s blocks, %s entries, %s read in %s: ", number_grouped(files, r->files),
            number_grouped(blocks, r->blocks), number_grouped(entries, r->entries),
            number_bytes(bytes, r->bytes), number_duration(took, took_ns));
-    if (r->problems == 0) {
+    if (problem_count == 0) {
         puts("no problems");
     } else {
-        printf("%s problem%s\n", number_grouped(problems, r->problems), r->problems == 1 ? "" : "s");
+        printf("%s problem%s\n", number_grouped(problems, problem_count), problem_count == 1 ? "" : "s");
     }
     if (r->orphans > 0) {
         printf("%s orphan file%s left by a crash; the next opening for writing deletes %s\n",
@@ -112,14 +156,24 @@ static void print_for_people(const holt_verify_report *r, uint64_t took_ns)
     }
 }
 
-static void print_numbers(check *c, const holt_verify_report *r, uint64_t took_ns)
+static void print_numbers(check *c, uint64_t took_ns)
 {
+    const holt_verify_report *r = &c->files;
     const struct {
         const char *name;
         uint64_t number;
     } totals[] = {
-        {"problems_found", r->problems}, {"orphans", r->orphans}, {"files", r->files},  {"blocks", r->blocks},
-        {"entries", r->entries},         {"bytes", r->bytes},     {"took_ns", took_ns},
+        {"problems_found", r->problems + c->tables.problems},
+        {"orphans", r->orphans},
+        {"files", r->files},
+        {"blocks", r->blocks},
+        {"entries", r->entries},
+        {"bytes", r->bytes},
+        {"tables", c->tables.tables},
+        {"indexes", c->tables.indexes},
+        {"rows", c->tables.rows},
+        {"index_entries", c->tables.entries},
+        {"took_ns", took_ns},
     };
     for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
         if (c->form == OUTPUT_PLAIN) {
@@ -130,13 +184,13 @@ static void print_numbers(check *c, const holt_verify_report *r, uint64_t took_n
     }
 }
 
-static void print_totals(check *c, const holt_verify_report *r, uint64_t took_ns)
+static void print_totals(check *c, uint64_t took_ns)
 {
     if (c->settings->quiet) return;
     if (c->form == OUTPUT_PEOPLE) {
-        print_for_people(r, took_ns);
+        print_for_people(c, took_ns);
     } else {
-        print_numbers(c, r, took_ns); /* as JSON, members beside "problems" */
+        print_numbers(c, took_ns); /* as JSON, members beside "problems" */
     }
 }
 
@@ -151,15 +205,32 @@ static bool check_option(cli_call *call, int code, char *value)
     return true;
 }
 
-static int run(cli_call *call)
+static holt_status check_files(check *c, const char *path)
 {
-    check c = {.settings = call->own, .form = output_form_for(call->json)};
-    holt_verify_report report;
     holt_verify_options options;
     memset(&options, 0, sizeof options);
     options.problem = on_problem;
     options.progress = on_progress;
-    options.ctx = &c;
+    options.ctx = c;
+    return holt_verify(path, &options, &c->files, sizeof c->files);
+}
+
+/* The tables of a database whose files are in order. A failure that is not a problem of the tables is
+ * printed. */
+static int check_open_database(session *s, void *ctx)
+{
+    check *c = ctx;
+    const tables_watcher watcher = {on_table_problem, on_table_progress, c};
+    holt_status status = check_tables(s->db, &watcher, &c->tables);
+    c->tables_read = status == HOLT_OK || status == HOLT_CORRUPT;
+    if (!c->tables_read) session_error(s->call, status, NULL);
+    return status == HOLT_OK ? CLI_OK : CLI_FAILED;
+}
+
+static int run(cli_call *call)
+{
+    check c = {.settings = call->own, .form = output_form_for(call->json)};
+    int code = CLI_FAILED;
     json_init(&c.json, stdout, output_is_terminal());
     if (c.form == OUTPUT_JSON) {
         json_object_begin(&c.json);
@@ -167,17 +238,18 @@ static int run(cli_call *call)
         json_array_begin(&c.json);
     }
     progress_begin(&c.progress, 0);
-    holt_status status = holt_verify(call->operands[0], &options, &report, sizeof report);
-    uint64_t took_ns = progress_end(&c.progress);
+    holt_status status = check_files(&c, call->operands[0]);
     bool was_read = status == HOLT_OK || status == HOLT_CORRUPT;
+    if (!was_read) session_error(call, status, NULL);
+    if (status == HOLT_OK) code = session_run(call, SESSION_READ, check_open_database, &c);
+    uint64_t took_ns = progress_end(&c.progress);
     if (c.form == OUTPUT_JSON) json_array_end(&c.json);
-    if (was_read) print_totals(&c, &report, took_ns);
+    if (was_read) print_totals(&c, took_ns);
     if (c.form == OUTPUT_JSON) {
         json_object_end(&c.json);
         json_line_end(&c.json);
     }
-    if (!was_read) session_error(call, status, NULL);
-    return status == HOLT_OK ? CLI_OK : CLI_FAILED;
+    return code;
 }
 
 static const check_settings defaults = {.quiet = false};
@@ -194,17 +266,20 @@ const cli_command command_check = {
     .summary = "read the whole database and report damage",
     .description =
         "Reads the whole of a database that is not open for writing, and writes nothing: every file, every\n"
-        "checksum, the order of the keys, the counts and the log. Each problem is a line: FILE, a tab, the\n"
-        "OFFSET in the file (- = none), a tab, and a description; on a terminal only the description. The\n"
-        "totals follow: in a pipe a line is NAME, a tab, NUMBER (bytes and nanoseconds). With --json all of\n"
-        "it is one object. Reported are the first problem of each tree and the first of the log; without an\n"
-        "intact manifest nothing else can be checked.",
+        "checksum, the order of the keys, the counts and the log; then, if all that is in order, whether "
+        "the\n"
+        "rows of tables and the entries of their indexes agree. Each problem is a line: FILE, a tab, the\n"
+        "OFFSET in the file (both - for a table), a tab, and a description; on a terminal only the\n"
+        "description. The totals follow: in a pipe a line is NAME, a tab, NUMBER (bytes and nanoseconds).\n"
+        "With --json all of it is one object. Reported are the first problem of each tree, the first of the\n"
+        "log and the first 100 of each table; without an intact manifest nothing else can be checked.\n"
+        "'holt reindex' mends indexes.",
     .examples = "  holt check data\n"
                 "  holt check data --quiet | cut -f1 | sort -u",
     .exit_codes = "  0    no problems\n"
                   "  1    there are problems, or the database could not be read (see standard error)\n"
                   "  2    the command line is wrong",
-    .groups = CLI_GROUP_JSON,
+    .groups = CLI_GROUP_DATABASE | CLI_GROUP_JSON,
     .options = options,
     .option = check_option,
     .defaults = &defaults,

@@ -46,16 +46,24 @@ static bool is_due(progress *p, uint64_t *elapsed_ns)
     return true;
 }
 
-/* `counts` is printed between the bar and the bytes. */
-static void draw(const progress *p, const char *counts, uint64_t bytes, uint64_t elapsed_ns)
+/* Prints the bar, and `counts` after it. */
+static void draw_line(const progress *p, const char *counts, uint64_t done, uint64_t elapsed_ns)
 {
-    char size[NUMBER_TEXT], speed[NUMBER_TEXT], line[LINE];
-    size_t used = p->bytes_total ? write_bar(p, line, bytes, elapsed_ns) : 0;
-    snprintf(line + used, LINE - used, "%s%s  %s/s", counts, number_bytes(size, bytes),
-             number_bytes(speed, (uint64_t)number_rate(bytes, elapsed_ns)));
+    char line[LINE];
+    size_t used = p->bytes_total ? write_bar(p, line, done, elapsed_ns) : 0;
+    snprintf(line + used, LINE - used, "%s", counts);
     /* A line that wraps could not be overwritten. */
     fprintf(stderr, "\r%.*s\033[K", (int)output_columns() - 1, line);
     fflush(stderr);
+}
+
+/* `counts` is printed between the bar and the bytes. */
+static void draw(const progress *p, const char *counts, uint64_t bytes, uint64_t elapsed_ns)
+{
+    char size[NUMBER_TEXT], speed[NUMBER_TEXT], all[LINE];
+    snprintf(all, sizeof all, "%s%s  %s/s", counts, number_bytes(size, bytes),
+             number_bytes(speed, (uint64_t)number_rate(bytes, elapsed_ns)));
+    draw_line(p, all, bytes, elapsed_ns);
 }
 
 void progress_update(progress *p, uint64_t records, uint64_t bytes)
@@ -72,6 +80,17 @@ void progress_update_bytes(progress *p, uint64_t bytes)
 {
     uint64_t elapsed;
     if (is_due(p, &elapsed)) draw(p, "", bytes, elapsed);
+}
+
+void progress_update_rows(progress *p, uint64_t rows, uint64_t rows_total)
+{
+    char count[NUMBER_TEXT], rate[NUMBER_TEXT], counts[2 * NUMBER_TEXT + 16];
+    uint64_t elapsed;
+    p->bytes_total = rows_total;
+    if (!is_due(p, &elapsed)) return;
+    snprintf(counts, sizeof counts, "%s rows  %s/s", number_grouped(count, rows),
+             number_grouped(rate, (uint64_t)number_rate(rows, elapsed)));
+    draw_line(p, counts, rows, elapsed);
 }
 
 void progress_erase(const progress *p)

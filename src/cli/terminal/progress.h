@@ -10,7 +10,7 @@
 
 typedef struct progress {
     bool live;
-    uint64_t bytes_total; /* 0 = unknown: no bar and no remaining time */
+    uint64_t bytes_total; /* or rows; 0 = unknown: no bar and no remaining time */
     uint64_t start_ns;
     uint64_t drawn_ns; /* when it was last drawn */
 } progress;
@@ -20,6 +20,9 @@ void progress_update(progress *p, uint64_t records, uint64_t bytes);
 
 /* The same for a job that counts only bytes. */
 void progress_update_bytes(progress *p, uint64_t bytes);
+
+/* The same for a job that counts only rows. */
+void progress_update_rows(progress *p, uint64_t rows, uint64_t rows_total);
 
 /* Erases the line so that something else can be printed; the next update draws it again. */
 void progress_erase(const progress *p);
