@@ -85,6 +85,14 @@ bool cli_expires_at(const cli_call *call, const char *text, uint64_t *out)
     return false;
 }
 
+size_t cli_value_max(uint64_t memory_bytes)
+{
+    /* See holt.h: a value is at most a quarter of the memory, and 1 GiB. */
+    static const uint64_t memory_default = (uint64_t)256 << 20, value_limit = (uint64_t)1 << 30;
+    uint64_t most = (memory_bytes ? memory_bytes : memory_default) / 4;
+    return (size_t)(most < value_limit ? most : value_limit);
+}
+
 bool cli_kind(const cli_call *call, const char *text, uint32_t *out)
 {
     if (strcmp(text, "lsm") == 0) {

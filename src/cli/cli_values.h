@@ -6,6 +6,7 @@
 #define CLI_VALUES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <holt.h>
@@ -21,6 +22,9 @@ bool cli_size(const cli_call *call, const char *option, const char *text, uint64
 bool cli_ttl(const cli_call *call, const char *text, uint64_t *out);
 /* The value of --expires-at: milliseconds since 1970, not 0. */
 bool cli_expires_at(const cli_call *call, const char *text, uint64_t *out);
+
+/* Returns the size in bytes of the longest value that a database with this memory takes; 0 = the default. */
+size_t cli_value_max(uint64_t memory_bytes);
 
 /* "lsm" or "btree" as a holt_kind. */
 bool cli_kind(const cli_call *call, const char *text, uint32_t *out);

@@ -17,6 +17,7 @@ const cli_command *const cli_commands[] = {
     &command_scan,
     &command_count,
     &command_load,
+    &command_import,
     &command_dump,
     &command_stats,
     &command_collections,

@@ -31,12 +31,8 @@ enum {
     OPTION_SORTED,
     OPTION_ATOMIC,
     OPTION_PARTIAL,
-    BATCH_DEFAULT = 1000,
-    VALUE_SHARE = 4 /* a value is at most this fraction of the memory, see holt.h */
+    BATCH_DEFAULT = 1000
 };
-
-static const uint64_t memory_default = (uint64_t)256 << 20;
-static const uint64_t value_limit = (uint64_t)1 << 30;
 
 typedef struct load_settings {
     records_options records;
@@ -217,12 +213,6 @@ static bool load_records(load *l, records *r)
     }
 }
 
-static size_t value_max(const cli_call *call)
-{
-    uint64_t most = (call->memory_bytes ? call->memory_bytes : memory_default) / VALUE_SHARE;
-    return (size_t)(most < value_limit ? most : value_limit);
-}
-
 static bool load_descriptor(load *l, const char *name, int descriptor)
 {
     records r;
@@ -372,7 +362,7 @@ static int run(cli_call *call)
     load_settings *settings = call->own;
     load l = {.call = call, .settings = settings};
     if (!check_settings(call, settings)) return CLI_USAGE;
-    settings->records.value_max = value_max(call);
+    settings->records.value_max = cli_value_max(call->memory_bytes);
     if (!settings->records.key_column) settings->records.key_column = "key";
     if (!settings->records.value_column) settings->records.value_column = "value";
     output_catch_interrupts();

@@ -23,6 +23,7 @@ extern const cli_command command_flush;
 extern const cli_command command_compact;
 extern const cli_command command_check;
 extern const cli_command command_reindex;
+extern const cli_command command_import;
 extern const cli_command command_lsm_cli;
 extern const cli_command command_serve;
 extern const cli_command command_bench;

@@ -41,6 +41,7 @@ void records_deinit(records *r)
     byte_buffer_deinit(&r->value);
     byte_buffer_deinit(&r->csv.bytes);
     byte_buffer_deinit(&r->csv.ends);
+    byte_buffer_deinit(&r->csv.quoted);
     records_deinit_json(r);
 }
 

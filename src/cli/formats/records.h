@@ -40,6 +40,7 @@ typedef struct records_options {
     bool raw;  /* tsv: backslashes are ordinary bytes */
     bool crlf; /* tsv, lines: a carriage return before the line feed belongs to the line end */
     const char *key_column, *value_column; /* csv: names in the header; borrowed */
+    char delimiter;                        /* csv: between fields; 0 = a comma */
     size_t value_max;                      /* the longest possible value, in bytes */
 } records_options;
 
@@ -61,6 +62,7 @@ typedef struct record {
 typedef struct records_csv {
     byte_buffer bytes; /* the fields of a row, one after the other, without quotes */
     byte_buffer ends;  /* an array of size_t: where in `bytes` each field ends */
+    byte_buffer quoted; /* an array of bool: whether each field was in quotes */
     size_t fields;     /* in the row; `ends` has the first COLUMNS_MAX of them */
     size_t columns;    /* of the header */
     size_t key, value; /* indexes of the two that are loaded */
@@ -104,6 +106,14 @@ record_kind records_text_line(records *r, char **line, size_t *size, bool *whole
 
 /* Splits a line KEY tab VALUE, with or without escapes, in place. */
 record_kind records_split(records *r, char *line, size_t size, record *out);
+
+/* csv: reads the header, whose fields remain until the next call, and a row, whose number of fields is that
+ * of the header. records_next is for files of keys and values; these are for those who take all columns. */
+record_kind records_csv_header(records *r);
+record_kind records_csv_row(records *r);
+
+/* Returns a field of what was read last; *quoted (may be NULL): it was in quotes. */
+holt_slice records_csv_field(const records *r, size_t index, bool *quoted);
 
 record_kind records_next_dump(records *r, record *out);
 record_kind records_next_deb822(records *r, record *out);

@@ -1,4 +1,4 @@
-/* records_csv.c -- comma-separated values as in RFC 4180.
+/* records_csv.c -- comma-separated values as in RFC 4180, or separated by another character.
  *
  *     id,name,note
  *     7,"Doe, Jane","says ""hello""
@@ -40,21 +40,36 @@ static holt_slice field_at(const records_csv *csv, size_t index)
     return holt_bytes(end > begin ? csv->bytes.data + begin : "", end - begin);
 }
 
-static void end_field(records_csv *csv)
+holt_slice records_csv_field(const records *r, size_t index, bool *quoted)
 {
-    if (csv->fields < COLUMNS_MAX) byte_buffer_append(&csv->ends, &csv->bytes.size, sizeof csv->bytes.size);
+    if (quoted) memcpy(quoted, r->csv.quoted.data + index * sizeof *quoted, sizeof *quoted);
+    return field_at(&r->csv, index);
+}
+
+static void end_field(records_csv *csv, field_state state)
+{
+    bool quoted = state == FIELD_CLOSED;
     csv->fields++;
+    if (csv->fields > COLUMNS_MAX) return;
+    byte_buffer_append(&csv->ends, &csv->bytes.size, sizeof csv->bytes.size);
+    byte_buffer_append(&csv->quoted, &quoted, sizeof quoted);
+}
+
+static char delimiter_of(const records *r)
+{
+    if (r->options->delimiter) return r->options->delimiter;
+    return ',';
 }
 
 /* Returns the number of bytes from p on that have no special meaning. */
-static size_t plain_bytes(const char *p, size_t size, field_state state)
+static size_t plain_bytes(const char *p, size_t size, field_state state, char delimiter)
 {
     if (state == FIELD_QUOTED) {
         const char *quote = memchr(p, '"', size);
         return quote ? (size_t)(quote - p) : size;
     }
     size_t i = 0;
-    while (i < size && p[i] != ',' && p[i] != '"' && p[i] != '\r') {
+    while (i < size && p[i] != delimiter && p[i] != '"' && p[i] != '\r') {
         i++;
     }
     return i;
@@ -72,8 +87,8 @@ static record_kind take_special(records *r, char byte, bool doubled, field_state
         }
         return RECORD_ENTRY;
     }
-    if (byte == ',') {
-        end_field(csv);
+    if (byte == delimiter_of(r)) {
+        end_field(csv, *state);
         *state = FIELD_START;
         return RECORD_ENTRY;
     }
@@ -90,9 +105,9 @@ static record_kind take_special(records *r, char byte, bool doubled, field_state
 static record_kind take_line(records *r, const char *line, size_t size, field_state *state)
 {
     for (size_t i = 0; i < size;) {
-        size_t plain = plain_bytes(line + i, size - i, *state);
+        size_t plain = plain_bytes(line + i, size - i, *state, delimiter_of(r));
         if (plain > 0 && *state == FIELD_CLOSED) {
-            return records_bad(r, "there is text between a closing quote and the next comma");
+            return records_bad(r, "there is text between a closing quote and the end of the field");
         }
         if (plain > 0) {
             byte_buffer_append(&r->csv.bytes, line + i, plain);
@@ -116,8 +131,10 @@ static record_kind read_row(records *r)
 {
     records_csv *csv = &r->csv;
     field_state state = FIELD_START;
+    r->first_line = r->lines.number + 1;
     csv->bytes.size = 0;
     csv->ends.size = 0;
+    csv->quoted.size = 0;
     csv->fields = 0;
     for (bool first = true;; first = false) {
         char *line;
@@ -134,7 +151,7 @@ static record_kind read_row(records *r)
         if (state != FIELD_QUOTED) break;
         if (whole) byte_buffer_append(&csv->bytes, "\n", 1);
     }
-    end_field(csv);
+    end_field(csv, state);
     return RECORD_ENTRY;
 }
 
@@ -156,37 +173,45 @@ static record_kind find_column(records *r, const char *name, const char *option,
                    option);
 }
 
-static record_kind read_header(records *r)
+record_kind records_csv_header(records *r)
 {
     record_kind kind = read_row(r);
     if (kind == RECORD_END) return records_bad(r, "the file is empty; it must begin with a header");
     if (kind != RECORD_ENTRY) return kind;
     r->begun = true;
     r->csv.columns = r->csv.fields;
-    if (r->csv.columns > COLUMNS_MAX) {
-        return ROW_BAD(r, "the header has %zu columns; at most %d are allowed", r->csv.columns, COLUMNS_MAX);
-    }
-    kind = find_column(r, r->options->key_column, "--key-column", &r->csv.key);
-    if (kind == RECORD_ENTRY)
-        kind = find_column(r, r->options->value_column, "--value-column", &r->csv.value);
-    return kind;
+    if (r->csv.columns <= COLUMNS_MAX) return RECORD_ENTRY;
+    return ROW_BAD(r, "the header has %zu columns; at most %d are allowed", r->csv.columns, COLUMNS_MAX);
+}
+
+record_kind records_csv_row(records *r)
+{
+    record_kind kind = read_row(r);
+    if (kind != RECORD_ENTRY) return kind;
+    r->csv.row++;
+    if (r->csv.fields == r->csv.columns) return RECORD_ENTRY;
+    return ROW_BAD(r, "row %" PRIu64 " has %zu field%s, but the header has %zu", r->csv.row, r->csv.fields,
+                   r->csv.fields == 1 ? "" : "s", r->csv.columns);
+}
+
+/* Finds the columns of keys and values in the header that was read. */
+static record_kind find_columns(records *r)
+{
+    record_kind kind = find_column(r, r->options->key_column, "--key-column", &r->csv.key);
+    if (kind != RECORD_ENTRY) return kind;
+    return find_column(r, r->options->value_column, "--value-column", &r->csv.value);
 }
 
 record_kind records_next_csv(records *r, record *out)
 {
     record_kind kind;
     if (!r->begun) {
-        kind = read_header(r);
+        kind = records_csv_header(r);
+        if (kind == RECORD_ENTRY) kind = find_columns(r);
         if (kind != RECORD_ENTRY) return kind;
-        r->first_line = r->lines.number + 1;
     }
-    kind = read_row(r);
+    kind = records_csv_row(r);
     if (kind != RECORD_ENTRY) return kind;
-    r->csv.row++;
-    if (r->csv.fields != r->csv.columns) {
-        return ROW_BAD(r, "row %" PRIu64 " has %zu field%s, but the header has %zu", r->csv.row,
-                       r->csv.fields, r->csv.fields == 1 ? "" : "s", r->csv.columns);
-    }
     out->key = field_at(&r->csv, r->csv.key);
     out->value = field_at(&r->csv, r->csv.value);
     return RECORD_ENTRY;
