@@ -228,9 +228,9 @@ test_json_that_a_lenient_parser_would_change_is_refused() {
     bad_json '{"key":"\ud83dx","value":"1"}' 'half of a pair of surrogates'
     bad_json "{'key':'a','value':'1'}" 'a string in single quotes'
     bad_json "{\"key\":\"a\",\"value\":\"$(printf '1\t2')\"}" 'a control character in a string'
-    bad_json "{\"key\":\"a\",\"value\":\"$(printf '\377')\"}" 'the line is not UTF-8'
-    bad_json "{\"key\":\"a\",\"value\":\"$(printf '\300\200')\"}" 'the line is not UTF-8'
-    bad_json "{\"key\":\"a\",\"value\":\"$(printf '\355\240\200')\"}" 'the line is not UTF-8'
+    bad_json "{\"key\":\"a\",\"value\":\"$(printf '\377')\"}" 'the text is not UTF-8'
+    bad_json "{\"key\":\"a\",\"value\":\"$(printf '\300\200')\"}" 'the text is not UTF-8'
+    bad_json "{\"key\":\"a\",\"value\":\"$(printf '\355\240\200')\"}" 'the text is not UTF-8'
     printf '{"key":"a","value":"1\0002"}\n' >bad.json
     status_is 1 holt load bad --format json bad.json
     says "bad.json: line 1: a control character in a string"
@@ -247,8 +247,8 @@ test_text_that_is_not_json_is_refused() {
     bad_json '{"key":"a","value":"1"}{"key":"b","value":"2"}' 'not JSON: '
     bad_json '{"key":"a","value":"1",}' 'not JSON: '
     bad_json '{"key":"a","value":"1"' 'the line ends inside an object'
-    bad_json '{"key":"a","value":"1' 'the line ends inside a string'
-    bad_json '{"key":"a","value":"1\' 'the line ends inside a string'
+    bad_json '{"key":"a","value":"1' 'the text ends inside a string'
+    bad_json '{"key":"a","value":"1\' 'the text ends inside a string'
     bad_json '{"key":"a","value":"\x41"}' 'a backslash that does not begin a JSON escape'
     bad_json '{"key":"a","value":"\u12"}' '\u without four hexadecimal digits'
     bad_json '{key:"a","value":"1"}' 'not JSON: '
