@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+#include "http/http_service.h"
 #include "loop/executor.h"
 #include "loop/log.h"
 #include "loop/notify.h"
@@ -29,7 +30,8 @@ typedef struct server {
     uv_loop_t loop;
     const config *config;
     executor *executor;
-    resp_service *redis;
+    resp_service *redis; /* NULL if it could not be made; likewise http */
+    http_service *http;
     uv_signal_t signals[SIGNALS];
     uv_timer_t stop_timer;
     uint64_t stop_at_ms; /* the loop's time at which clients are not waited for any longer */
@@ -61,16 +63,21 @@ void server_database_options(holt_options *o, const config *c)
 bool server_listen(server_sockets *sockets, const config *c)
 {
     char error[LISTEN_ERROR_BYTES];
+    bool insecure = c->number[CONFIG_insecure];
     memset(sockets, 0, sizeof *sockets);
-    if (listen_open(&sockets->redis, "redis", c->text[CONFIG_redis], c->number[CONFIG_insecure], error))
+    if (listen_open(&sockets->redis, "redis", c->text[CONFIG_redis], insecure, error) &&
+        listen_open(&sockets->http, "http", c->text[CONFIG_http], insecure, error)) {
         return true;
-    log_write(HOLT_LOG_ERROR, "redis: %s", error);
+    }
+    log_write(HOLT_LOG_ERROR, "%s", error);
+    server_close_sockets(sockets);
     return false;
 }
 
 void server_close_sockets(server_sockets *sockets)
 {
     listen_close(&sockets->redis);
+    listen_close(&sockets->http);
 }
 
 /* Raises the limit of descriptors, so that all connections that the configuration allows get one. */
@@ -79,7 +86,7 @@ static void raise_descriptors(const config *c)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     /* The database takes a quarter of the limit for its files. */
-    rlim_t wanted = (rlim_t)(c->number[CONFIG_connections] + DESCRIPTORS_BESIDE) * 4 / 3;
+    rlim_t wanted = (rlim_t)(2 * c->number[CONFIG_connections] + DESCRIPTORS_BESIDE) * 4 / 3;
     if (limit.rlim_cur >= wanted) return;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
@@ -90,14 +97,15 @@ static void raise_descriptors(const config *c)
 
 /* ---------------------------------------------------------------- stopping */
 
-static size_t open_count(const server *s)
+static bool services_open(const server *s)
 {
-    return s->redis ? resp_service_open(s->redis) : 0;
+    return (s->redis && resp_service_open(s->redis) > 0) || (s->http && http_service_open(s->http));
 }
 
 static void stop_services(server *s, bool at_once)
 {
     if (s->redis) resp_service_stop(s->redis, at_once);
+    if (s->http) http_service_stop(s->http, at_once);
 }
 
 /* Ends the executor once no connection is left, and then the loop by closing all that keeps it running. */
@@ -110,7 +118,7 @@ static void on_stop_timer(uv_timer_t *timer)
         /* If the disk hangs, so does the executor; what was acknowledged is safe, whatever happens. */
         alarm(LAST_RESORT_SECONDS);
     }
-    if (open_count(s) > 0 || executor_busy(s->executor)) return;
+    if (services_open(s) || executor_busy(s->executor)) return;
     executor_stop(s->executor);
     uv_close((uv_handle_t *)&s->stop_timer, NULL);
     for (int i = 0; i < SIGNALS; i++)
@@ -182,6 +190,7 @@ static int start(server *s, holt *db, server_sockets *sockets)
     int error = executor_create(&s->executor, &s->loop, db, s->config->number[CONFIG_memory] / BATCH_SHARE);
     if (error) return error;
     error = resp_service_create(&s->redis, &s->loop, s->executor, db, s->config, &sockets->redis);
+    if (!error) error = http_service_create(&s->http, &s->loop, s->executor, db, s->config, &sockets->http);
     uv_timer_init(&s->loop, &s->stop_timer);
     s->stop_timer.data = s;
     watch_signals(s);
@@ -200,6 +209,8 @@ bool server_run(holt *db, const config *c, server_sockets *sockets, server_reloa
     raise_descriptors(c);
     for (size_t i = 0; i < sockets->redis.count; i++)
         log_write(HOLT_LOG_INFO, "Redis protocol: listening on %s", sockets->redis.socket[i].name);
+    for (size_t i = 0; i < sockets->http.count; i++)
+        log_write(HOLT_LOG_INFO, "HTTP: listening on %s", sockets->http.socket[i].name);
     error = start(&s, db, sockets);
     if (error) {
         log_write(HOLT_LOG_ERROR, "cannot start: %s", uv_strerror(error));
@@ -210,6 +221,7 @@ bool server_run(holt *db, const config *c, server_sockets *sockets, server_reloa
     uv_run(&s.loop, UV_RUN_DEFAULT);
     alarm(0);
     resp_service_free(s.redis);
+    http_service_free(s.http);
     executor_free(s.executor);
     uv_loop_close(&s.loop);
     return error == 0;

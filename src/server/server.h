@@ -1,6 +1,6 @@
 /* server.h -- the server: one database behind network protocols, until it is told to stop.
  *
- *     main thread    the event loop (loop/): sockets, protocols (resp/), timers, signals
+ *     main thread    the event loop (loop/): sockets, protocols (resp/, http/), timers, signals
  *     executor       the database (loop/executor.h)
  *
  * SIGTERM and SIGINT stop it: it accepts no more connections, executes what has arrived, sends the replies,
@@ -19,7 +19,7 @@
 #include "loop/listen.h"
 
 typedef struct server_sockets {
-    listen_sockets redis;
+    listen_sockets redis, http;
 } server_sockets;
 
 /* Opens the sockets that the configuration names. Done before the database is opened, because it fails

@@ -56,6 +56,7 @@ for word; do
     libsqlite3-dev) touch $world/modules/sqlite3 ;;
     libedit-dev) touch $world/modules/libedit ;;
     libuv1-dev) touch $world/modules/libuv ;;
+    libmicrohttpd-dev) touch $world/modules/libmicrohttpd ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
     meson|cmake|python3|make|sqlite3) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
     esac
@@ -73,7 +74,8 @@ calls() {
     grep -c "$1" "$world/calls"
 }
 
-build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev libedit-dev libuv1-dev'
+build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev libedit-dev'
+build_packages="$build_packages libuv1-dev libmicrohttpd-dev"
 test_packages="$build_packages libcmocka-dev python3 python3-dev cmake sqlite3"
 
 new_world "missing packages are installed, known ones without an update"

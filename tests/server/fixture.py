@@ -122,12 +122,15 @@ class Server:
     def start(self):
         environment = dict(os.environ, **(self.environment or {}))
         options = list(self.options)
-        if "--redis" not in options:
-            options += ["--redis", "127.0.0.1:0"]
+        for protocol in ("--redis", "--http"):
+            if protocol not in options:
+                options += [protocol, "127.0.0.1:0"]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([self.exe, "serve", self.database, *options], stderr=log,
                                             stdout=subprocess.DEVNULL, env=environment)
         self.wait_for('"ready"')
+        found = re.search(r"HTTP: listening on ([^\"]*)", self.log())
+        self.http = found.group(1) if found else None
         found = re.search(r"Redis protocol: listening on ([^\"]*)", self.log())
         name = found.group(1) if found else ""
         if name.startswith("unix:"):

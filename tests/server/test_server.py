@@ -426,7 +426,7 @@ def test_wrong_settings_are_named(exe, directory):
 
 def test_other_machines_are_not_served_without_access_control(exe, directory):
     data = os.path.join(directory, "data")
-    equal("no access control" in settings(exe, data, "--redis", "0.0.0.0:0", code=1), True)
+    equal("no access control" in settings(exe, data, "--http", "off", "--redis", "0.0.0.0:0", code=1), True)
     equal("is not an address" in settings(exe, data, "--redis", "nowhere", code=1), True)
     equal(os.path.exists(data), False, "nothing is created")
     with Server(exe, directory, "--redis", "0.0.0.0:0", "--insecure", "yes"):
@@ -456,7 +456,8 @@ def test_sockets_from_systemd_are_used_and_it_is_told_when_the_server_is_ready(e
     notified.bind(os.path.join(directory, "notify.sock"))
     script = 'exec 3<&"$1"; shift; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=redis; exec "$@"'
     process = subprocess.Popen(["sh", "-c", script, "sh", str(listening.fileno()), exe, "serve",
-                                os.path.join(directory, "data")], pass_fds=[listening.fileno()],
+                                os.path.join(directory, "data"), "--http", "off"],
+                               pass_fds=[listening.fileno()],
                                env=dict(os.environ, NOTIFY_SOCKET=os.path.join(directory, "notify.sock")),
                                stderr=subprocess.DEVNULL)
     try:

@@ -33,6 +33,8 @@ typedef enum config_kind {
     X(redis, "redis", CONFIG_TEXT, "127.0.0.1:6380", 0, 0, "ADDRESS",                                        \
       "where to listen for the Redis protocol: HOST:PORT,\n[IPv6]:PORT or unix:PATH, several separated by\n" \
       "commas; 'off' for nowhere (default: 127.0.0.1:6380)")                                                 \
+    X(http, "http", CONFIG_TEXT, "127.0.0.1:8080", 0, 0, "ADDRESS",                                          \
+      "where to listen for HTTP, likewise (default:\n127.0.0.1:8080)")                                       \
     X(memory, "memory", CONFIG_BYTES, "256M", 8 << 20, UINT64_MAX, "SIZE",                                   \
       "the memory budget of the database (default: 256M)")                                                   \
     X(durability, "durability", CONFIG_DURABILITY, "commit", 0, 0, "MODE",                                   \
@@ -52,11 +54,13 @@ typedef enum config_kind {
     X(request_bytes, "request-bytes", CONFIG_BYTES, "64M", 1 << 10, 1 << 30, "SIZE",                         \
       "the largest command or body (default: 64M)")                                                          \
     X(output_bytes, "output-bytes", CONFIG_BYTES, "64M", 1 << 16, 1 << 30, "SIZE",                           \
-      "replies that may wait for a client that does not read\nthem; beyond it, it is disconnected (default: 64M)")     \
+      "replies that may wait for a client that does not\nread; then it is disconnected (default: 64M)")  \
     X(queued_commands, "queued-commands", CONFIG_NUMBER, "100000", 1, 10000000, "N",                         \
       "commands between MULTI and EXEC (default: 100000)")                                                   \
     X(idle_seconds, "idle-seconds", CONFIG_NUMBER, "0", 0, 31536000, "S",                                    \
       "disconnect clients that are idle for longer; 0 = never\n(default: 0)")                                \
+    X(http_idle_seconds, "http-idle-seconds", CONFIG_NUMBER, "60", 1, 86400, "S",                            \
+      "the same for HTTP, where slow requests count as idle\n(default: 60)")                                 \
     X(stop_seconds, "stop-seconds", CONFIG_NUMBER, "10", 1, 3600, "S",                                       \
       "how long to wait for clients when the server is stopped\n(default: 10)")                              \
     X(databases, "databases", CONFIG_NUMBER, "16", 1, 1024, "N",                                             \

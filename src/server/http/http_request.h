@@ -1,0 +1,86 @@
+/* http_request.h -- one HTTP request: what was asked, and what is answered.
+ *
+ * http_service.c collects the request on the loop; a handler (http_route) answers it on the executor; then
+ * the loop sends the answer. A handler answers exactly once, with http_reply or http_error; the body of the
+ * answer is what it has appended to `answer`.
+ */
+#ifndef SERVER_HTTP_REQUEST_H
+#define SERVER_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <holt.h>
+
+#include "config/config.h"
+#include "loop/bytes.h"
+#include "loop/executor.h"
+
+enum { HTTP_PARAMETERS_MAX = 16, HTTP_PATH_PARTS_MAX = 8 };
+
+typedef enum http_method { HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_POST, HTTP_DELETE, HTTP_OTHER } http_method;
+
+typedef struct http_parameter {
+    holt_slice name, value;
+} http_parameter;
+
+typedef struct http_request {
+    holt *db;
+    const config *config;
+    http_method method;
+    holt_slice parts[HTTP_PATH_PARTS_MAX]; /* of the path, decoded; lie in `text` */
+    size_t part_count;
+    http_parameter parameters[HTTP_PARAMETERS_MAX]; /* of the query, decoded; lie in `text` */
+    size_t parameter_count;
+    const char *problem; /* a client's mistake in path or query; NULL = none */
+    char *if_match, *if_none_match, *ttl; /* headers; NULL = not given; owned */
+    bytes text, body;
+
+    batch *batch; /* while a handler runs */
+
+    unsigned status; /* 0 = not answered yet */
+    bytes answer;
+    const char *type; /* of the answer; static */
+    uint64_t etag;    /* version of the value in the answer; 0 = none */
+    uint64_t expires_at_ms;
+    unsigned allow; /* methods that a 405 names: bits by http_method */
+} http_request;
+
+typedef void (*http_handler)(http_request *r);
+
+/* Finds the handler for the path. Returns NULL after answering with 404 or 405. */
+http_handler http_route(http_request *r);
+
+/* Answers with the status and what was appended to the answer. */
+void http_reply(http_request *r, unsigned status, const char *type);
+
+/* Answers with {"error":{"code":...,"message":...}}. Returns false. */
+bool http_error(http_request *r, unsigned status, const char *code, const char *message);
+
+/* Answers for a status of the database, with its message. */
+bool http_database_error(http_request *r, holt_status status, const char *message);
+
+/* Returns the parameter with that name, or NULL. */
+const http_parameter *http_parameter_find(const http_request *r, const char *name);
+
+/* Sets *value to a parameter that must be there; answers otherwise. */
+bool http_parameter_get(http_request *r, const char *name, holt_slice *value);
+
+/* http_simple.c: the simple API. */
+void http_simple_get(http_request *r);
+void http_simple_put(http_request *r);
+void http_simple_delete(http_request *r);
+void http_simple_range(http_request *r);
+void http_simple_batch(http_request *r);
+
+/* http_v1.c: the complete API. */
+void http_v1_collections(http_request *r);
+void http_v1_get(http_request *r);
+void http_v1_put(http_request *r);
+void http_v1_delete(http_request *r);
+void http_health(http_request *r);
+void http_ready(http_request *r);
+void http_metrics(http_request *r);
+
+#endif

@@ -1,0 +1,504 @@
+/* http_service.c -- see http_service.h. */
+#include "http/http_service.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "common/number.h"
+#include "common/text.h"
+#include "http/http_request.h"
+#include "loop/log.h"
+
+enum { HEADER_BYTES = 32 * 1024, TEXT_BYTES_MAX = 256 * 1024 };
+
+typedef struct http_listener {
+    http_service *service;
+    struct MHD_Daemon *daemon; /* NULL = not open */
+    uv_poll_t poll;
+    bool polled;
+} http_listener;
+
+/* A request of libmicrohttpd, from its first line to its last byte sent. */
+typedef struct exchange {
+    job job;
+    http_service *service;
+    struct MHD_Connection *connection;
+    http_request request;
+    http_handler handler; /* NULL: answered without the executor */
+    bool suspended;
+    bool closes; /* the connection is of no use after the answer */
+} exchange;
+
+struct http_service {
+    uv_loop_t *loop;
+    executor *executor;
+    holt *db;
+    const config *config;
+    http_listener listeners[LISTEN_SOCKETS_MAX];
+    size_t listener_count;
+    uv_prepare_t turn; /* lets libmicrohttpd work on what was resumed, before the loop polls */
+    uv_timer_t timer;  /* for libmicrohttpd's timeouts */
+    bool resumed, stopping, at_once;
+    size_t handles_open, exchanges, suspended;
+};
+
+static const enum MHD_Result YES = MHD_YES;
+
+/* ---------------------------------------------------------------- the executor's side */
+
+static void job_run(job *j, batch *b)
+{
+    exchange *x = (exchange *)j;
+    x->request.batch = b;
+    x->handler(&x->request);
+    x->request.batch = NULL;
+    if (batch_reader(b)) batch_take_part(b, j);
+    batch_end_command(b);
+}
+
+static void job_settled(job *j, holt_status status, const char *message)
+{
+    exchange *x = (exchange *)j;
+    if (status != HOLT_OK) (void)http_database_error(&x->request, status, message);
+}
+
+/* ---------------------------------------------------------------- parsing path and query */
+
+/* Decodes %XX in text[size] in place; '+' is a blank if plus. Returns the new size, or SIZE_MAX. */
+static size_t decode(char *text, size_t size, bool plus)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '%') {
+            int high = size - i > 2 ? text_hex_digit(text[i + 1]) : -1,
+                low = high < 0 ? -1 : text_hex_digit(text[i + 2]);
+            if (low < 0) return SIZE_MAX;
+            text[to++] = (char)(high * 16 + low);
+            i += 2;
+        } else {
+            bool blank = plus && text[i] == '+';
+            text[to] = text[i];
+            if (blank) text[to] = ' ';
+            to++;
+        }
+    }
+    return to;
+}
+
+/* Splits the path at slashes, then decodes the parts, so that %2F is a slash within a part. */
+static const char *parse_path(http_request *r, char *path, size_t size)
+{
+    char *end = path + size;
+    for (char *p = path; p < end;) {
+        p++; /* the slash */
+        char *slash = memchr(p, '/', (size_t)(end - p));
+        size_t length = (size_t)((slash ? slash : end) - p);
+        if (r->part_count == HTTP_PATH_PARTS_MAX) return "the path has too many parts";
+        size_t decoded = decode(p, length, false);
+        if (decoded == SIZE_MAX) return "a '%' in the path is not followed by two hexadecimal digits";
+        r->parts[r->part_count++] = holt_bytes(p, decoded);
+        p += length;
+    }
+    return NULL;
+}
+
+static const char *parse_query(http_request *r, char *query, size_t size)
+{
+    char *end = query + size;
+    for (char *p = query; p < end;) {
+        char *ampersand = memchr(p, '&', (size_t)(end - p));
+        size_t length = (size_t)((ampersand ? ampersand : end) - p);
+        char *equals = memchr(p, '=', length);
+        size_t name_size = equals ? (size_t)(equals - p) : length;
+        char *value = equals ? equals + 1 : p + length;
+        size_t value_size = decode(value, (size_t)(p + length - value), true);
+        char *next = p + length + (ampersand != NULL);
+        if (r->parameter_count == HTTP_PARAMETERS_MAX) return "the query has too many parameters";
+        name_size = decode(p, name_size, true);
+        if (value_size == SIZE_MAX || name_size == SIZE_MAX)
+            return "a '%' in the query is not followed by two hexadecimal digits";
+        if (length) {
+            r->parameters[r->parameter_count++] =
+                (http_parameter){holt_bytes(p, name_size), holt_bytes(value, value_size)};
+        }
+        p = next;
+    }
+    for (size_t i = 0; i < r->parameter_count; i++) {
+        const http_parameter *p = &r->parameters[i];
+        for (size_t j = 0; j < i; j++) {
+            const http_parameter *q = &r->parameters[j];
+            if (p->name.size == q->name.size && memcmp(p->name.data, q->name.data, p->name.size) == 0)
+                return "a parameter occurs twice";
+        }
+    }
+    return NULL;
+}
+
+/* Parses the target of the request, which on_uri has copied. */
+static void parse_target(http_request *r)
+{
+    char *text = r->text.data;
+    char *query = memchr(text, '?', r->text.size);
+    size_t path_size = query ? (size_t)(query - text) : r->text.size;
+    if (r->problem) return;
+    if (path_size == 0 || *text != '/') {
+        r->problem = "the path does not begin with a slash";
+        return;
+    }
+    r->problem = parse_path(r, text, path_size);
+    if (query && !r->problem) r->problem = parse_query(r, query + 1, r->text.size - path_size - 1);
+}
+
+static http_method method_of(const char *name)
+{
+    static const char *const names[] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) return (http_method)i;
+    }
+    return HTTP_OTHER;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    /* It fails only without memory; an answer without the header is better than none. */
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_headers(const exchange *x, struct MHD_Response *response)
+{
+    static const char *const names[] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
+    const http_request *r = &x->request;
+    char text[64] = "";
+    if (r->type) add_header(response, "Content-Type", r->type);
+    if (r->etag) {
+        snprintf(text, sizeof text, "\"%016" PRIx64 "\"", r->etag);
+        add_header(response, "ETag", text);
+    }
+    if (r->expires_at_ms) {
+        snprintf(text, sizeof text, "%" PRIu64, r->expires_at_ms);
+        add_header(response, "Holt-Expires-At-Ms", text);
+    }
+    if (r->allow && r->status == 405) {
+        size_t used = 0;
+        for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+            if (r->allow & 1u << i)
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", names[i]);
+        }
+        add_header(response, "Allow", text);
+    }
+    if (x->service->stopping || x->closes) add_header(response, "Connection", "close");
+}
+
+/* Hands the answer to libmicrohttpd, which sends it. */
+static enum MHD_Result send_answer(exchange *x)
+{
+    http_request *r = &x->request;
+    if (r->answer.failed) (void)http_database_error(r, HOLT_NO_MEMORY, "out of memory");
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(r->answer.size, r->answer.data, MHD_RESPMEM_PERSISTENT);
+    if (!response) return MHD_NO; /* closes the connection */
+    add_headers(x, response);
+    enum MHD_Result result = MHD_queue_response(x->connection, r->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void job_done(job *j)
+{
+    exchange *x = (exchange *)j;
+    x->suspended = false;
+    x->service->suspended--;
+    x->service->resumed = true;
+    MHD_resume_connection(x->connection);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+/* Copies the target before libmicrohttpd takes it apart: what it decodes cannot have zero bytes. */
+static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
+{
+    http_service *s = ctx;
+    exchange *x = calloc(1, sizeof *x);
+    if (!x) return NULL;
+    x->service = s;
+    x->connection = connection;
+    x->job = (job){.run = job_run, .settled = job_settled, .done = job_done};
+    x->request.db = s->db;
+    x->request.config = s->config;
+    bytes_append_text(&x->request.text, uri);
+    if (x->request.text.failed || x->request.text.size > TEXT_BYTES_MAX)
+        x->request.problem = "the path is too long";
+    s->exchanges++;
+    return x;
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    http_service *s = ctx;
+    exchange *x = *state;
+    (void)connection;
+    (void)code;
+    *state = NULL;
+    if (!x) return;
+    assert(!x->suspended);
+    bytes_deinit(&x->request.text);
+    bytes_deinit(&x->request.body);
+    bytes_deinit(&x->request.answer);
+    free(x->request.if_match);
+    free(x->request.if_none_match);
+    free(x->request.ttl);
+    free(x);
+    s->exchanges--;
+}
+
+static char *copy_header(struct MHD_Connection *connection, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return value ? strdup(value) : NULL;
+}
+
+/* What the headers say about the body. */
+typedef struct framing {
+    unsigned lengths, encodings; /* how many headers there are */
+    uint64_t length;             /* of the last Content-Length */
+    bool wrong;                  /* one of them is not understood */
+} framing;
+
+static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    framing *f = ctx;
+    (void)kind;
+    if (strcasecmp(name, "Content-Length") == 0) {
+        f->lengths++;
+        f->wrong = f->wrong || !value || number_parse(value, &f->length) != NUMBER_OK;
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        f->encodings++;
+        f->wrong = f->wrong || !value || strcasecmp(value, "chunked") != 0;
+    }
+    return YES;
+}
+
+/* Refuses a body whose end is not clear, because a proxy in front of the server may see another end and
+ * take what follows for the next request; and one that is too large, before it is sent. */
+static void check_framing(exchange *x)
+{
+    framing f = {0};
+    (void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, on_header, &f);
+    if (f.wrong || f.lengths + f.encodings > 1) {
+        (void)http_error(&x->request, 400, "invalid", "the length of the body is ambiguous");
+        x->closes = true;
+    } else if (f.length > x->service->config->number[CONFIG_request_bytes]) {
+        (void)http_error(&x->request, 413, "too_large", "the body is larger than request_bytes");
+        x->closes = true;
+    }
+}
+
+/* Reads the head of a request. Refuses what needs no body at once. */
+static enum MHD_Result begin(exchange *x, const char *method)
+{
+    http_request *r = &x->request;
+    r->method = method_of(method);
+    parse_target(r);
+    if (r->problem) {
+        (void)http_error(r, 400, "invalid", r->problem);
+    } else {
+        x->handler = http_route(r);
+    }
+    check_framing(x);
+    r->if_match = copy_header(x->connection, "If-Match");
+    r->if_none_match = copy_header(x->connection, "If-None-Match");
+    r->ttl = copy_header(x->connection, "Holt-TTL-Ms");
+    /* Answered before the body is read, so that nobody sends it in vain. */
+    return r->status ? send_answer(x) : YES;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data, size_t *size,
+                                  void **state)
+{
+    exchange *x = *state;
+    (void)ctx;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (!x) return MHD_NO; /* there was no memory for it */
+    http_request *r = &x->request;
+    if (!x->handler && !r->status) return begin(x, method); /* the first call, without data */
+    if (*size > 0) {
+        if (r->body.size + *size > x->service->config->number[CONFIG_request_bytes] || r->body.failed)
+            return MHD_NO;
+        bytes_append(&r->body, data, *size);
+        *size = 0;
+        return YES;
+    }
+    if (r->status) return send_answer(x);
+    if (r->body.failed) return MHD_NO;
+    x->suspended = true;
+    x->service->suspended++;
+    MHD_suspend_connection(connection);
+    executor_submit(x->service->executor, &x->job);
+    return YES;
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+static void on_timer(uv_timer_t *timer);
+
+/* Lets libmicrohttpd do what it can, and sees to it that it is called again in time. */
+static void run_daemons(http_service *s)
+{
+    MHD_UNSIGNED_LONG_LONG wait, least = UINT64_MAX;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        struct MHD_Daemon *daemon = s->listeners[i].daemon;
+        if (!daemon) continue;
+        (void)MHD_run(daemon);
+        if (MHD_get_timeout(daemon, &wait) == MHD_YES && wait < least) least = wait;
+    }
+    if (least != UINT64_MAX) uv_timer_start(&s->timer, on_timer, least, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run_daemons(timer->data);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run_daemons(((http_listener *)poll->data)->service);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    ((http_service *)handle->data)->handles_open--;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    ((http_listener *)handle->data)->service->handles_open--;
+}
+
+/* Closes everything, if no request is with the executor or, unless at once, being answered. */
+static void close_if_idle(http_service *s)
+{
+    if (!s->stopping || s->suspended || (s->exchanges && !s->at_once)) return;
+    if (uv_is_closing((uv_handle_t *)&s->timer)) return;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        http_listener *l = &s->listeners[i];
+        if (l->polled) uv_close((uv_handle_t *)&l->poll, on_poll_closed);
+        if (l->daemon) MHD_stop_daemon(l->daemon);
+        l->daemon = NULL;
+    }
+    uv_close((uv_handle_t *)&s->timer, on_closed);
+    uv_close((uv_handle_t *)&s->turn, on_closed);
+}
+
+static void on_turn(uv_prepare_t *handle)
+{
+    http_service *s = handle->data;
+    if (s->resumed) {
+        s->resumed = false;
+        run_daemons(s);
+    }
+    close_if_idle(s);
+}
+
+/* ---------------------------------------------------------------- the service */
+
+static void on_library_log(void *ctx, const char *format, va_list arguments)
+{
+    char text[256];
+    (void)ctx;
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    log_write(HOLT_LOG_DEBUG, "HTTP: %s", text);
+}
+
+/* Leaves what is encoded as it is: parse_target decodes. */
+static size_t keep_encoded(void *ctx, struct MHD_Connection *connection, char *text)
+{
+    (void)ctx;
+    (void)connection;
+    return strlen(text);
+}
+
+static int listener_open(http_service *s, listen_socket *from)
+{
+    http_listener *l = &s->listeners[s->listener_count++];
+    l->service = s;
+    l->poll.data = l;
+    l->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s,
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, from->fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->config->number[CONFIG_connections],
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->config->number[CONFIG_http_idle_seconds],
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_END);
+    if (!l->daemon) return UV_EINVAL;
+    from->fd = -1;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    int error = info ? uv_poll_init(s->loop, &l->poll, info->epoll_fd) : UV_EINVAL;
+    if (error) return error;
+    l->polled = true;
+    s->handles_open++;
+    return uv_poll_start(&l->poll, UV_READABLE, on_ready);
+}
+
+int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
+                        listen_sockets *sockets)
+{
+    http_service *s = calloc(1, sizeof *s);
+    *out = s;
+    if (!s) return UV_ENOMEM;
+    s->loop = loop;
+    s->executor = e;
+    s->db = db;
+    s->config = c;
+    uv_timer_init(loop, &s->timer);
+    uv_prepare_init(loop, &s->turn);
+    s->timer.data = s->turn.data = s;
+    s->handles_open = 2;
+    uv_prepare_start(&s->turn, on_turn);
+    int error = 0;
+    for (size_t i = 0; i < sockets->count && !error; i++)
+        error = listener_open(s, &sockets->socket[i]);
+    return error;
+}
+
+void http_service_stop(http_service *s, bool at_once)
+{
+    if (!s->stopping) {
+        for (size_t i = 0; i < s->listener_count; i++) {
+            int fd = s->listeners[i].daemon ? MHD_quiesce_daemon(s->listeners[i].daemon) : -1;
+            if (fd >= 0) close(fd);
+        }
+    }
+    s->stopping = true;
+    s->at_once = s->at_once || at_once;
+    close_if_idle(s);
+}
+
+bool http_service_open(const http_service *s)
+{
+    return s->handles_open > 0;
+}
+
+void http_service_free(http_service *s)
+{
+    if (!s) return;
+    assert(s->handles_open == 0 && s->exchanges == 0);
+    free(s);
+}

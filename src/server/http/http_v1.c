@@ -1,0 +1,257 @@
+/* http_v1.c -- the complete API, version 1: any collection, any bytes. Values are bodies as they are.
+ *
+ *     GET    /v1/collections                        {"collections":[{"name":"default","kind":"lsm"}]}
+ *     GET    /v1/collections/{c}/keys/{k}           the value, with ETag; also HEAD
+ *     PUT    /v1/collections/{c}/keys/{k}           204; If-Match and If-None-Match: * make it conditional
+ *     DELETE /v1/collections/{c}/keys/{k}           204
+ *     GET    /healthz, /readyz, /metrics            for those who watch the server
+ *
+ * An ETag is the version of the value: a checksum of its bytes (holt.h), so equal values have equal tags.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/number.h"
+#include "http/http_json.h"
+#include "http/http_request.h"
+
+static const char JSON[] = "application/json";
+
+enum { NAME_BYTES_MAX = 128, PART_COLLECTION = 2, PART_KEY = 4 };
+
+static bool database_failed(http_request *r, holt_status status)
+{
+    (void)http_database_error(r, status, holt_error_message());
+    return false;
+}
+
+/* Opens the collection that the path names. The caller closes it. */
+static bool open_collection(http_request *r, holt_collection **c)
+{
+    char name[NAME_BYTES_MAX + 1];
+    holt_slice part = r->parts[PART_COLLECTION];
+    *c = NULL;
+    if (part.size == 0 || part.size >= sizeof name || memchr(part.data, '\0', part.size))
+        return http_error(r, 400, "invalid", "the name of the collection is not valid");
+    memcpy(name, part.data, part.size);
+    name[part.size] = '\0';
+    holt_status status = holt_collection_open(r->db, name, c);
+    return status == HOLT_OK || database_failed(r, status);
+}
+
+void http_v1_collections(http_request *r)
+{
+    char **names = NULL;
+    size_t count = 0;
+    const char *separator = "";
+    holt_status status = holt_collection_list(r->db, &names, &count);
+    if (status != HOLT_OK) {
+        (void)database_failed(r, status);
+        return;
+    }
+    bytes_append_text(&r->answer, "{\"collections\":[");
+    for (size_t i = 0; i < count; i++) {
+        holt_collection *c;
+        if (holt_collection_open(r->db, names[i], &c) != HOLT_OK) continue; /* dropped since */
+        bytes_append_text(&r->answer, separator);
+        bytes_append_text(&r->answer, "{\"name\":");
+        http_json_string(&r->answer, holt_str(names[i]));
+        bytes_append_format(&r->answer, ",\"kind\":\"%s\"}",
+                            holt_collection_kind(c) == HOLT_LSM ? "lsm" : "btree");
+        separator = ",";
+        holt_collection_close(c);
+    }
+    bytes_append_text(&r->answer, "]}\n");
+    holt_free(names);
+    http_reply(r, 200, JSON);
+}
+
+void http_v1_get(http_request *r)
+{
+    holt_collection *c;
+    holt_value value = HOLT_VALUE_INIT;
+    if (!open_collection(r, &c)) return;
+    holt_status status = holt_get(c, batch_reader(r->batch), r->parts[PART_KEY], &value);
+    if (status == HOLT_NOT_FOUND) {
+        (void)http_error(r, 404, "not_found", "there is no such key");
+    } else if (status != HOLT_OK) {
+        (void)database_failed(r, status);
+    } else {
+        bytes_append(&r->answer, value.data, value.size);
+        r->etag = value.version;
+        r->expires_at_ms = value.expires_at_ms;
+        http_reply(r, 200, "application/octet-stream");
+    }
+    holt_value_free(&value);
+    holt_collection_close(c);
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* Reads an entity tag, "0123456789abcdef" in quotes. */
+static bool parse_etag(const char *text, uint64_t *version)
+{
+    char *end;
+    if (strlen(text) != 18 || text[0] != '"' || text[17] != '"') return false;
+    if (strspn(text + 1, "0123456789abcdef") != 16) return false;
+    *version = strtoull(text + 1, &end, 16);
+    return true;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Reads the conditions and the time to live from the headers. */
+static bool parse_put_headers(http_request *r, holt_put_options *o)
+{
+    uint64_t ttl = 0;
+    memset(o, 0, sizeof *o);
+    if (r->if_match && r->if_none_match)
+        return http_error(r, 400, "invalid", "If-Match and If-None-Match cannot be used together");
+    if (r->if_none_match) {
+        if (strcmp(r->if_none_match, "*") != 0)
+            return http_error(r, 400, "invalid", "If-None-Match must be *");
+        o->flags = HOLT_PUT_IF_ABSENT;
+    } else if (r->if_match && strcmp(r->if_match, "*") == 0) {
+        o->flags = HOLT_PUT_IF_PRESENT;
+    } else if (r->if_match) {
+        o->flags = HOLT_PUT_IF_VERSION;
+        if (!parse_etag(r->if_match, &o->version))
+            return http_error(r, 412, "precondition_failed", "If-Match is not an ETag of this server");
+    }
+    if (!r->ttl) return true;
+    if (number_parse(r->ttl, &ttl) != NUMBER_OK || ttl == 0 || ttl > INT64_MAX / 2)
+        return http_error(r, 400, "invalid", "Holt-TTL-Ms is not a number of milliseconds above 0");
+    o->expires_at_ms = now_ms() + ttl;
+    return true;
+}
+
+void http_v1_put(http_request *r)
+{
+    holt_collection *c = NULL;
+    holt_txn *t;
+    holt_put_options o;
+    if (!parse_put_headers(r, &o) || !open_collection(r, &c)) return;
+    holt_status status = batch_writer(r->batch, &t);
+    if (status == HOLT_OK) status = holt_put_with(c, t, r->parts[PART_KEY], bytes_slice(&r->body), &o);
+    if (status == HOLT_OK) {
+        http_reply(r, 204, NULL);
+    } else if (o.flags && (status == HOLT_EXISTS || status == HOLT_NOT_FOUND || status == HOLT_CONFLICT)) {
+        (void)http_error(r, 412, "precondition_failed", "the key's value is not the expected one");
+    } else {
+        (void)database_failed(r, status);
+    }
+    holt_collection_close(c);
+}
+
+void http_v1_delete(http_request *r)
+{
+    holt_collection *c = NULL;
+    holt_txn *t;
+    uint64_t version;
+    holt_value value = HOLT_VALUE_INIT;
+    holt_slice key = r->parts[PART_KEY];
+    if (!open_collection(r, &c)) return;
+    holt_status status = HOLT_OK;
+    if (r->if_match) {
+        status = holt_get(c, batch_reader(r->batch), key, &value);
+        bool expected =
+            status == HOLT_OK && (strcmp(r->if_match, "*") == 0 ||
+                                  (parse_etag(r->if_match, &version) && version == value.version));
+        if (status == HOLT_NOT_FOUND || (status == HOLT_OK && !expected))
+            (void)http_error(r, 412, "precondition_failed", "the key's value is not the expected one");
+    }
+    if (status == HOLT_OK && !r->status) {
+        status = batch_writer(r->batch, &t);
+        if (status == HOLT_OK) status = holt_delete(c, t, key);
+        if (status == HOLT_OK) http_reply(r, 204, NULL);
+    }
+    if (!r->status) (void)database_failed(r, status);
+    holt_value_free(&value);
+    holt_collection_close(c);
+}
+
+/* ---------------------------------------------------------------- watching */
+
+void http_health(http_request *r)
+{
+    bytes_append_text(&r->answer, "{\"status\":\"ok\"}\n");
+    http_reply(r, 200, JSON);
+}
+
+/* Ready means that writes are accepted. */
+void http_ready(http_request *r)
+{
+    holt_status status = holt_health(r->db);
+    if (status == HOLT_OK) {
+        http_health(r);
+    } else {
+        (void)http_error(r, 503, "not_ready", holt_error_message());
+    }
+}
+
+void http_metrics(http_request *r)
+{
+    holt_db_stats s;
+    holt_status status = holt_stats(r->db, &s, sizeof s);
+    if (status != HOLT_OK) {
+        (void)database_failed(r, status);
+        return;
+    }
+    const struct {
+        const char *name, *type, *help;
+        uint64_t value;
+    } metrics[] = {
+        {"holt_puts_total", "counter", "Values put.", s.puts},
+        {"holt_deletes_total", "counter", "Keys deleted.", s.deletes},
+        {"holt_gets_total", "counter", "Keys looked up.", s.gets},
+        {"holt_gets_found_total", "counter", "Keys looked up and found.", s.gets_found},
+        {"holt_commits_total", "counter", "Transactions committed.", s.commits},
+        {"holt_user_bytes_written_total", "counter", "Bytes of keys and values put.", s.bytes_written_user},
+        {"holt_log_bytes_total", "counter", "Bytes written to the log.", s.log_bytes},
+        {"holt_log_syncs_total", "counter", "Syncs of the log.", s.log_syncs},
+        {"holt_flushes_total", "counter", "Memtables flushed.", s.flushes},
+        {"holt_flush_bytes_total", "counter", "Bytes written by flushes.", s.flush_bytes},
+        {"holt_compactions_total", "counter", "Compactions.", s.compactions},
+        {"holt_compaction_read_bytes_total", "counter", "Bytes read by compactions.",
+         s.compaction_bytes_read},
+        {"holt_compaction_written_bytes_total", "counter", "Bytes written by compactions.",
+         s.compaction_bytes_written},
+        {"holt_cache_hits_total", "counter", "Blocks found in the cache.", s.cache_hits},
+        {"holt_cache_misses_total", "counter", "Blocks read from files.", s.cache_misses},
+        {"holt_delays_total", "counter", "Commits delayed by flushes or compactions.", s.delays},
+        {"holt_delay_nanoseconds_total", "counter", "Time that commits were delayed.", s.delay_ns},
+        {"holt_cache_bytes", "gauge", "Bytes in the block cache.", s.cache_bytes},
+        {"holt_memory_limit_bytes", "gauge", "The memory budget.", s.memory_limit},
+        {"holt_memory_used_bytes", "gauge", "Memory in use.", s.memory_used},
+        {"holt_memtable_bytes", "gauge", "Memory of memtables.", s.memtable_bytes},
+        {"holt_disk_bytes", "gauge", "Bytes of the database's files.", s.disk_bytes},
+        {"holt_files", "gauge", "Data files.", s.files},
+        {"holt_log_segments", "gauge", "Log segments.", s.log_segments},
+        {"holt_collections", "gauge", "Collections.", s.collections},
+        {"holt_transactions_open", "gauge", "Open transactions and snapshots.", s.transactions_open},
+        {"holt_cursors_open", "gauge", "Open cursors.", s.cursors_open},
+        {"holt_oldest_snapshot_age_milliseconds", "gauge", "Age of the oldest snapshot.",
+         s.oldest_snapshot_age_ms},
+        {"holt_last_seqno", "gauge", "The newest operation.", s.last_seqno},
+        {"holt_durable_seqno", "gauge", "The newest operation that survives a power failure.",
+         s.durable_seqno},
+    };
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
+        bytes_append_format(&r->answer, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", metrics[i].name,
+                            metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
+                            metrics[i].value);
+    }
+    bytes_append_format(&r->answer,
+                        "# HELP holt_build_info The release.\n# TYPE holt_build_info gauge\n"
+                        "holt_build_info{version=\"%s\"} 1\n",
+                        holt_version());
+    http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8");
+}

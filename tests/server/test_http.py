@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+"""test_http.py HOLT -- HTTP from outside: the simple API, the complete one, what must be refused."""
+import base64
+import http.client
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import threading
+import time
+from urllib.parse import quote
+
+from fixture import Server, equal, run, seed
+
+KINDS = ("lsm", "btree")
+
+
+class Web:
+    """A connection; calling it makes a request and returns status and body, parsed if it is JSON."""
+
+    def __init__(self, server):
+        host, port = server.http.rsplit(":", 1)
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        self.headers = {}
+
+    def __call__(self, method, path, body=None, headers=None):
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        self.connection.request(method, path, body, headers or {})
+        answer = self.connection.getresponse()
+        data = answer.read()
+        self.headers = dict(answer.getheaders())
+        if self.headers.get("Content-Type") == "application/json" and data:
+            data = json.loads(data)
+        return answer.status, data
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+
+def raw(server, data, wait=30):
+    """Sends bytes on a connection of their own; returns all that comes back."""
+    host, port = server.http.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=wait) as connection:
+        connection.sendall(data)
+        out = b""
+        try:
+            while True:
+                piece = connection.recv(65536)
+                if not piece:
+                    return out
+                out += piece
+        except (TimeoutError, ConnectionError):
+            return out
+
+
+# ---- the simple API
+
+
+def test_the_simple_api(exe, directory):
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind) as server, Web(server) as web:
+            equal(web("PUT", "/keys", {"key": "a", "value": "b"}), (200, {"success": True}))
+            equal(web("GET", "/keys?key=a"), (200, {"key": "a", "value": "b"}))
+            equal(web("GET", "/keys?key=no"), (200, {"key": "no", "value": None}))
+            equal(web("POST", "/keys/batch", {"keys": ["b", "c"], "values": ["1", "2"]}),
+                  (200, {"success": True, "count": 2}))
+            equal(web("GET", "/keys/range?start_key=a&end_key=c"),
+                  (200, {"results": [{"key": "a", "value": "b"}, {"key": "b", "value": "1"}]}))
+            equal(web("DELETE", "/keys?key=a"), (200, {"success": True}))
+            equal(web("DELETE", "/keys?key=a"), (200, {"success": True}))
+            equal(web("GET", "/keys?key=a"), (200, {"key": "a", "value": None}))
+
+
+def test_any_text_and_any_bytes_come_back(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web, server.client() as client:
+        for key in ("ü€😀", "a b+c&d=e%", "\x00\n\"\\/", "", "x" * 60000):
+            equal(web("PUT", "/keys", {"key": key, "value": key}), (200, {"success": True}))
+            if len(key) < 9000:
+                equal(web("GET", "/keys?key=" + quote(key, safe="")), (200, {"key": key, "value": key}))
+            equal(client("GET", key), key.encode(), "the same key through the other protocol")
+        binary = base64.b64encode(b"\xff\x00\xfe").decode()
+        equal(web("PUT", "/keys", {"key_base64": binary, "value_base64": binary}), (200, {"success": True}))
+        equal(web("GET", "/keys?key=%FF%00%FE"), (200, {"key_base64": binary, "value_base64": binary}))
+        equal(client("GET", b"\xff\x00\xfe"), b"\xff\x00\xfe")
+        equal(web("GET", "/keys?key=a+b%2Bc%26d%3De%25")[1]["key"], "a b+c&d=e%")
+
+
+def test_a_batch_is_all_or_nothing(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        equal(web("POST", "/keys/batch", {"keys": ["a", "k" * 70000], "values": ["1", "2"]})[0], 413)
+        equal(web("POST", "/keys/batch", {"keys": ["a", "b"], "values": ["1", 2]})[0], 400)
+        equal(web("POST", "/keys/batch", {"keys": ["a"], "values": []})[0], 400)
+        equal(web("GET", "/keys?key=a"), (200, {"key": "a", "value": None}))
+        equal(web("POST", "/keys/batch", {"keys": [], "values": []}), (200, {"success": True, "count": 0}))
+
+
+def test_what_is_not_strict_json_is_refused(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        for body in (b"", b"{", b"[]", b"null", b'{"key":"a"}', b'{"key":"a","value":1}',
+                     b'{"key":"a","value":NaN}', b'{"key":"a","key":"b","value":"c"}',
+                     b"{'key':'a','value':'b'}", b'{"key":"a","value":"b"} x', b'{"key":"a","value":"b",}',
+                     b'{"key":"\xff","value":"b"}', b'{"key":"\\ud800","value":"b"}',
+                     b'{"key":"a","value":"b","more":1}', b'{"key":"a","value":"b","value_base64":""}',
+                     b'{"key":"a","value_base64":"a"}', b'{"key":"a","value":' + b"[" * 100000,
+                     b'{"key":"a","value":"\n"}', b'{"k\\u0000":1,"key":"a","value":"b"}'):
+            status, answer = web("PUT", "/keys", body)
+            equal((status, sorted(answer["error"])), (400, ["code", "message"]), body[:60])
+        equal(web("PUT", "/keys", b' {"value":\r\n\t"b", "key":"a"} ')[0], 200)
+
+
+def test_wrong_requests_are_named(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        equal(web("GET", "/keys")[0], 400)
+        equal(web("GET", "/keys?key=%F")[0], 400)
+        equal(web("GET", "/keys?key=a&key=b")[0], 400)
+        equal(web("GET", "/nothing")[0], 404)
+        equal(web("GET", "/keys/../../etc/passwd")[0], 404)
+        equal(web("PATCH", "/keys")[0], 405)
+        equal(web.headers["Allow"], "GET, PUT, DELETE")
+        equal(web("GET", "/keys?" + "&".join(f"a{i}=1" for i in range(20)))[0], 400)
+
+
+# ---- the complete API
+
+
+def test_values_are_bodies(exe, directory):
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind) as server, Web(server) as web, server.client() as client:
+            client("SELECT", 2)
+            client("SET", "x", "y")
+            equal(web("GET", "/v1/collections"), (200, {"collections": [{"name": "db 2", "kind": kind},
+                                                                        {"name": "default", "kind": kind}]}))
+            value = os.urandom(3 << 20)
+            url = "/v1/collections/db%202/keys/a%2Fb%00"
+            equal(web("PUT", url, value), (204, b""))
+            status, got = web("GET", url)
+            equal((status, got == value), (200, True))
+            equal(client("GET", b"a/b\x00") == value, True)
+            equal(web("HEAD", url), (200, b""))
+            equal(web.headers["Content-Length"], str(len(value)))
+            equal(web("DELETE", url), (204, b""))
+            equal(web("GET", url)[0], 404)
+            equal(web("GET", "/v1/collections/none/keys/a")[0], 404)
+
+
+def test_conditional_requests_compare_and_set(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        url = "/v1/collections/default/keys/k"
+        equal(web("PUT", url, b"1", {"If-Match": "*"})[0], 412)
+        equal(web("PUT", url, b"1", {"If-None-Match": "*"})[0], 204)
+        equal(web("PUT", url, b"2", {"If-None-Match": "*"})[0], 412)
+        web("GET", url)
+        tag = web.headers["ETag"]
+        equal(web("PUT", url, b"2", {"If-Match": tag})[0], 204)
+        equal(web("PUT", url, b"3", {"If-Match": tag})[0], 412)
+        equal(web("PUT", url, b"3", {"If-Match": "nonsense"})[0], 412)
+        equal(web("DELETE", url, headers={"If-Match": tag})[0], 412)
+        equal(web("GET", url), (200, b"2"))
+        equal(web("DELETE", url, headers={"If-Match": web.headers["ETag"]})[0], 204)
+
+
+def test_counting_by_compare_and_set_loses_nothing(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server:
+        url = "/v1/collections/default/keys/n"
+        with Web(server) as web:
+            web("PUT", url, b"0")
+
+        def count():
+            with Web(server) as web:
+                for _ in range(50):
+                    while True:
+                        number = int(web("GET", url)[1])
+                        condition = {"If-Match": web.headers["ETag"]}
+                        if web("PUT", url, str(number + 1).encode(), condition)[0] == 204:
+                            break
+
+        threads = [threading.Thread(target=count) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with Web(server) as web:
+            equal(web("GET", url), (200, b"200"))
+
+
+def test_values_may_expire(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        url = "/v1/collections/default/keys/k"
+        equal(web("PUT", url, b"1", {"Holt-TTL-Ms": "100000"})[0], 204)
+        equal(web("GET", url)[0], 200)
+        equal(abs(int(web.headers["Holt-Expires-At-Ms"]) / 1000 - time.time() - 100) < 10, True)
+        equal(web("PUT", url, b"1", {"Holt-TTL-Ms": "1"})[0], 204)
+        time.sleep(0.05)
+        equal(web("GET", url)[0], 404)
+        equal(web("PUT", url, b"1", {"Holt-TTL-Ms": "0"})[0], 400)
+
+
+def test_the_server_can_be_watched(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        web("PUT", "/keys", {"key": "a", "value": "b"})
+        equal(web("GET", "/healthz"), (200, {"status": "ok"}))
+        equal(web("GET", "/readyz"), (200, {"status": "ok"}))
+        status, text = web("GET", "/metrics")
+        equal(status, 200)
+        lines = text.decode().splitlines()
+        equal("holt_puts_total 1" in lines, True, text)
+        names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+        equal(len(names), len(set(names)))
+        samples = [line.split("{")[0].split()[0] for line in lines if not line.startswith("#")]
+        equal(sorted(names), sorted(samples))
+
+
+# ---- what the server must survive
+
+
+def test_large_bodies_are_refused_before_they_are_sent(exe, directory):
+    with Server(exe, directory, "--request-bytes", "1M") as server:
+        head = b"PUT /v1/collections/default/keys/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n"
+        equal(raw(server, head)[:13], b"HTTP/1.1 413 ")
+        # A body without a length is cut off where it becomes too large.
+        head = b"PUT /v1/collections/default/keys/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+        equal(b"204" in raw(server, head + chunk * 20 + b"0\r\n\r\n"), False)
+        head = head.replace(b"Host: a", b"Host: a\r\nConnection: close")
+        equal(b" 204 " in raw(server, head + chunk + b"0\r\n\r\n"), True)
+        with Web(server) as web:
+            equal(len(web("GET", "/v1/collections/default/keys/a")[1]), 65536)
+
+
+def test_ambiguous_lengths_are_refused(exe, directory):
+    """A proxy in front might see another end of the request (smuggling)."""
+    with Server(exe, directory) as server:
+        begin = b"PUT /v1/collections/default/keys/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        for head in (b"Content-Length: 3\r\nContent-Length: 5\r\n",
+                     b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                     b"Content-Length: -1\r\n", b"Content-Length: 5x\r\n", b"Transfer-Encoding: gzip, x\r\n"):
+            data = raw(server, begin + head + b"\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 3)
+            equal(data.count(b"HTTP/1.1 2"), 0, (head, data))
+
+
+def test_floods_and_slow_clients_do_not_stop_others(exe, directory):
+    with Server(exe, directory, "--http-idle-seconds", "1") as server:
+        host, port = server.http.rsplit(":", 1)
+        slow = [socket.create_connection((host, int(port))) for _ in range(50)]
+        for one in slow:
+            one.sendall(b"GET /keys?key=a HTTP/1.1\r\nHost")
+        equal(b" 200 " in raw(server, b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n", 3), False)
+        flood = b"".join(b"X-%d: y\r\n" % i for i in range(10000))
+        equal(b" 200 " in raw(server, b"GET /healthz HTTP/1.1\r\n" + flood + b"\r\n", 3), False)
+        equal(b"HTTP/1.1 2" in raw(server, os.urandom(5000), 3), False)
+        with Web(server) as web:
+            equal(web("GET", "/healthz")[0], 200)
+        for one in slow:
+            one.settimeout(30)
+            try:
+                while one.recv(1000):
+                    pass
+            except ConnectionError:
+                pass
+            one.close()
+
+
+def test_pipelined_requests_are_answered_in_order(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server:
+        pair = (b"PUT /v1/collections/default/keys/%d HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n%03d"
+                b"GET /v1/collections/default/keys/%d HTTP/1.1\r\nHost: a\r\n\r\n")
+        requests = b"".join(pair % (i, i, i) for i in range(100))
+        data = raw(server, requests + b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        equal([int(part[:3]) for part in data.split(b"\r\n\r\n") if part[:3].isdigit()], list(range(100)))
+
+
+def test_random_requests_match_a_model(exe, directory):
+    r = random.Random(seed())
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        model = {}
+        with Server(exe, path, "--kind", kind, "--durability", "process") as server, Web(server) as web:
+            for _ in range(1500):
+                key, value = r.choice("abcdefgh") * r.randrange(1, 3), str(r.random())
+                action = r.randrange(5)
+                if action == 0:
+                    equal(web("PUT", "/keys", {"key": key, "value": value})[0], 200)
+                    model[key] = value
+                elif action == 1:
+                    equal(web("DELETE", "/keys?key=" + key)[0], 200)
+                    model.pop(key, None)
+                elif action == 2:
+                    keys = [r.choice("abcdefgh") for _ in range(r.randrange(4))]
+                    web("POST", "/keys/batch", {"keys": keys, "values": [value] * len(keys)})
+                    model.update({k: value for k in keys})
+                elif action == 3:
+                    low, high = sorted([r.choice("abcdefgh"), r.choice("abcdefgh")])
+                    want = [{"key": k, "value": v} for k, v in sorted(model.items()) if low <= k < high]
+                    equal(web("GET", f"/keys/range?start_key={low}&end_key={high}"), (200, {"results": want}))
+                else:
+                    equal(web("GET", "/keys?key=" + key), (200, {"key": key, "value": model.get(key)}))
+
+
+def load(server, number, acknowledged, stop):
+    try:
+        with Web(server) as web:
+            i = 0
+            while not stop.is_set():
+                i += 1
+                if web("PUT", "/keys", {"key": f"{number}:{i}", "value": "v"})[0] == 200:
+                    acknowledged.append(f"{number}:{i}")
+    except (OSError, http.client.HTTPException):
+        pass
+
+
+def test_every_acknowledged_write_survives_a_kill_under_load(exe, directory):
+    acknowledged = [[] for _ in range(4)]
+    with Server(exe, directory) as server:
+        for life in range(2):
+            stop = threading.Event()
+            threads = [threading.Thread(target=load, args=(server, life * 10 + i, acknowledged[i], stop))
+                       for i in range(4)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+            server.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+        with server.client() as client:
+            for key in (key for keys in acknowledged for key in keys):
+                equal(client("GET", key), b"v", key)
+        equal(sum(map(len, acknowledged)) > 20, True)
+
+
+def test_a_stop_answers_what_has_been_asked(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        equal(web("GET", "/healthz")[0], 200)
+        server.process.send_signal(signal.SIGTERM)
+        equal(server.process.wait(timeout=30), 0)
+
+
+def test_many_idle_connections_take_little_memory(exe, directory):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(2000, hard - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + 100), hard))
+    with Server(exe, directory) as server, Web(server) as web:
+        host, port = server.http.rsplit(":", 1)
+        idle = [socket.create_connection((host, int(port))) for _ in range(count)]
+        equal(web("GET", "/healthz")[0], 200)
+        for one in idle:
+            one.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+if __name__ == "__main__":
+    run(globals())
