@@ -1,0 +1,36 @@
+/* table_module.h -- the virtual table of a typed table.
+ *
+ *   table_module.c   connects it, and passes transactions on to database.h
+ *   plan.h           chooses how to read it
+ *   table_cursor.h   reads it
+ *   table_update.h   writes it
+ */
+#ifndef SQL_TABLE_MODULE_H
+#define SQL_TABLE_MODULE_H
+
+#include <stdint.h>
+
+#include <holt/table.h>
+
+#include "database.h"
+#include "plan.h"
+#include "shape.h"
+#include "sqlite_api.h"
+
+typedef struct sql_table {
+    sqlite3_vtab base; /* first: SQLite's */
+    sql_database *database;
+    holt_table *table;
+    char *name;
+    shape shape;
+    plan_list plans;
+    uint64_t rows; /* estimate of the number of rows, and when it was made */
+    uint64_t rows_at_ms;
+} sql_table;
+
+extern const sqlite3_module sql_table_module;
+
+/* Returns SQLITE_OK if the table's schema is what it was when SQLite was told of it; otherwise an error. */
+int sql_table_current(sql_table *t);
+
+#endif
