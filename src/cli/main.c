@@ -16,6 +16,7 @@ const cli_command *const cli_commands[] = {
     &command_expire,
     &command_scan,
     &command_count,
+    &command_sql,
     &command_load,
     &command_import,
     &command_dump,

@@ -145,6 +145,12 @@ void json_string(json_writer *w, const char *string)
     json_bytes(w, holt_str(string));
 }
 
+void json_literal(json_writer *w, const char *text)
+{
+    separate(w);
+    fputs(text, w->out);
+}
+
 void json_u64(json_writer *w, uint64_t number)
 {
     separate(w);

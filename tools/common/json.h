@@ -32,6 +32,7 @@ void json_name(json_writer *w, const char *name);
 
 void json_bytes(json_writer *w, holt_slice bytes);
 void json_string(json_writer *w, const char *string);
+void json_literal(json_writer *w, const char *text); /* a number, true, false or null, as it stands */
 void json_u64(json_writer *w, uint64_t number);
 void json_double(json_writer *w, double number);
 

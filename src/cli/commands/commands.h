@@ -11,6 +11,7 @@ extern const cli_command command_exists;
 extern const cli_command command_expire;
 extern const cli_command command_scan;
 extern const cli_command command_count;
+extern const cli_command command_sql;
 extern const cli_command command_load;
 extern const cli_command command_dump;
 extern const cli_command command_stats;

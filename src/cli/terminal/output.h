@@ -51,6 +51,10 @@ void output_catch_interrupts(void);
  * NULL = nothing. SIGTERM asks for an orderly end as above. */
 void output_keep_interrupts(void (*notify)(void));
 
+/* The same, with a function that the handler calls for the first signal. It may do only what a signal handler
+ * may do. */
+void output_catch_interrupts_with(void (*function)(void));
+
 /* Returns the signal that requested an end, or 0. */
 int output_interrupted(void);
 
