@@ -19,7 +19,7 @@ from __future__ import annotations
 import atexit as _atexit
 import random as _random
 import time as _time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType as _TracebackType
 from typing import Any, Optional, TypeVar, Union
 
@@ -28,13 +28,15 @@ from ._errors import (Busy, Closed, Conflict, Corrupt, Error, Exists, Invalid, I
                       NotFound, ReadOnly, TooLarge, Unsupported)
 from ._holt import Cursor, Load, Range
 from ._mapping import Items, Keys, Readable, Values, Writable
+from ._tables import Check, Column, Index, Query, Table, Value, create_table as _create_table
 from ._types import Buffer, Data, Durability, Kind, Path, Seconds, Size, When
 
 __all__ = ["open", "destroy", "verify", "Database", "Collection", "Transaction", "Snapshot", "Batch",
            "Savepoint", "Range", "Cursor", "Load", "Keys", "Values", "Items", "Error", "NotFound", "Exists",
            "Invalid", "Conflict", "Busy", "ReadOnly", "TooLarge", "NoSpace", "NoMemory", "IOError",
            "Corrupt", "Unsupported", "Closed", "Buffer", "Data", "Durability", "Kind", "Path", "Seconds",
-           "Size", "When"]
+           "Size", "When",
+           "Table", "Column", "Index", "Query", "Check", "Value"]
 
 __version__ = _holt.version()
 
@@ -155,6 +157,10 @@ class _AnyTransaction(_holt.Transaction):
         else:
             name = collection
         return Collection(self._db, name, self, False, False, 0, 0, 0, self.text if text is None else text)
+
+    def table(self, table: Union[str, Table]) -> Table:
+        """A table, by its name or as an object, in this transaction."""
+        return Table(self._db, table if isinstance(table, str) else table.name, self)
 
     def __repr__(self) -> str:
         return f"<holt.{type(self).__name__} {'ended' if self.closed else 'open'} of {self._db.path!r}>"
@@ -351,6 +357,37 @@ class Database(Writable, _holt.Database):
                 b.collection("products").put("p1", b"chair")
         """
         return Batch(self, _BLIND, _durability(durability), label)
+
+    def create_table(self, name: str, columns: Mapping[str, Any], *,
+                     primary_key: Union[None, str, Sequence[str]] = None,
+                     indexes: Optional[Mapping[str, Union[str, Sequence[str], Index]]] = None,
+                     kind: Optional[Kind] = None, block: Optional[Size] = None,
+                     filter_bits: Optional[int] = None, exist_ok: bool = False) -> Table:
+        """Creates a table:
+
+            users = db.create_table("users", {"id": int, "name": str, "email": holt.Column(str,
+                                    not_null=True)}, primary_key="id", indexes={"users_email":
+                                    holt.Index("email", unique=True)})
+
+        columns      their names, with a type (bool, int, float, str, bytes) or a Column for each
+        primary_key  a column, or columns; "-name" is a descending one. None: rows have an implicit row id
+        indexes      their names, with a column, columns or an Index for each
+        kind         "btree" (the default) or "lsm"
+        exist_ok     opens the table if it exists, whatever its columns, and creates the indexes that it lacks
+        """
+        bits = 0 if filter_bits is None else filter_bits or _options.FILTER_NONE
+        _create_table(self, name, columns, primary_key, _options.choice("kind", _options.KINDS, kind),
+                      _options.size("block", block), bits, exist_ok)
+        table = self.table(name)
+        there = {index.lower() for index in table.indexes}
+        for index, definition in (indexes or {}).items():
+            if index.lower() not in there:
+                table.create_index(index, definition)
+        return table
+
+    def table(self, name: str) -> Table:
+        """Opens a table. Raises NotFound if there is none."""
+        return Table(self, name, None)
 
     def load(self) -> Load:
         """Begins a bulk load of the collection "default"; see Collection.load."""

@@ -12,11 +12,20 @@ class Error(Exception):
     errno    the error number of the system call that failed; 0 or None: none did
     file     the name of the file concerned, in the directory of the database; None: none
     offset   the byte in that file; None: none
+
+    And of a row that a table refuses:
+
+    problem  "key exists", "unique exists", "null", "type", "length", "encoding", "count" or "size"
+    table, column, index    the names of those concerned, or None
     """
 
     status: ClassVar[int] = 0
     file: Optional[str] = None
     offset: Optional[int] = None
+    table: Optional[str] = None
+    column: Optional[str] = None
+    index: Optional[str] = None
+    problem: Optional[str] = None
 
     @property
     def message(self) -> str:

@@ -32,7 +32,7 @@ static void call_end(database *db)
 }
 
 /* Runs fn with everything checked and counted. */
-static holt_status call_unlocked(database *db, call_fn fn, void *ctx)
+holt_status call_unlocked(database *db, call_fn fn, void *ctx)
 {
     holt_status rc;
     Py_INCREF((PyObject *)db);

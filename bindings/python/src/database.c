@@ -152,6 +152,10 @@ static bool close_database(database *db)
         close_inherited(db);
         return true;
     }
+    if (db->callback_thread == PyThread_get_thread_ident()) {
+        raise_message(HOLT_BUSY, "the database cannot be closed by a callback of one of its calls");
+        return false;
+    }
     gate_enter(&db->closing);
     holt *handle = db->handle;
     db->handle = NULL;
@@ -330,6 +334,8 @@ static PyMethodDef methods[] = {
     METHOD("collections", database_collections, METH_NOARGS, "collections(): the names of all collections."),
     METHOD("drop", database_drop, METH_O, "drop(name): drops a collection."),
     METHOD("rename", database_rename, METH_VARARGS, "rename(old, new): renames a collection."),
+    METHOD("tables", database_tables, METH_NOARGS, "tables(): the names of all tables."),
+    METHOD("drop_table", database_drop_table, METH_O, "drop_table(name): drops a table with its indexes."),
     METHOD("stats", database_stats, METH_NOARGS, "stats(): a dict of figures."),
     METHOD("readers", database_readers, METH_NOARGS, "readers(): what is open, and what it pins."),
     METHOD("verify", database_verify_live, METH_NOARGS,

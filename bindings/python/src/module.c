@@ -39,6 +39,7 @@ static PyMethodDef functions[] = {
     METHOD("version", module_version, METH_NOARGS, "version(): the version of the library."),
     METHOD("destroy", module_destroy, METH_O, "destroy(path): deletes a closed database."),
     METHOD("verify", module_verify, METH_O, "verify(path): verifies a closed database."),
+    METHOD("_create_table", module_create_table, METH_VARARGS, "Creates a table."),
     METHOD("_close_all", module_close_all, METH_NOARGS, "Closes all databases."),
     {NULL, NULL, 0, NULL},
 };
@@ -58,7 +59,8 @@ PyMODINIT_FUNC PyInit__holt(void)
     PyObject *module = PyModule_Create(&definition);
     if (!module) return NULL;
     bool done = errors_init() && store_init(module) && database_init(module) && collection_init(module) &&
-                transaction_init(module) && range_init(module) && cursor_init(module) && load_init(module);
+                transaction_init(module) && range_init(module) && cursor_init(module) && load_init(module) &&
+                table_init(module) && scan_init(module);
     if (done && pthread_atfork(NULL, NULL, count_process) != 0) {
         PyErr_NoMemory();
         done = false;

@@ -11,6 +11,8 @@
  *     range         an iterator over entries, which reads ahead (range.c)
  *     cursor        a cursor, moved step by step (cursor.c)
  *     load          a bulk load (load.c)
+ *     table         a typed table, by itself or in a transaction (table.c, table_schema.c)
+ *     scan          an iterator over the rows of a range (scan.c)
  *
  * The lock      Python code runs under the interpreter's lock (the GIL). Calls that may wait, for the disk or
  *               for another thread, are made without it, by database_call() and store_call(). Calls that
@@ -33,6 +35,7 @@
 #include <Python.h>
 
 #include <holt.h>
+#include <holt/table.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -168,6 +171,7 @@ struct database {
     size_t calls;               /* in progress without the GIL */
     PyThread_type_lock drained; /* held, but released when there are no calls any more, if `waits` */
     bool waits;                 /* a close does, for `drained` */
+    unsigned long callback_thread; /* which is in a callback of a call on the database; 0: none */
     child *children;            /* what must be released before the database is closed */
     database *next, **link;     /* of the open databases; link NULL: not among them */
     PyObject *path;
@@ -224,6 +228,7 @@ typedef holt_status (*call_fn)(void *ctx);
  * gate. */
 bool database_call(database *db, call_fn fn, void *ctx, holt_status *rc);
 bool store_call(store *s, call_fn fn, void *ctx, holt_status *rc);
+holt_status call_unlocked(database *db, call_fn fn, void *ctx); /* everything has been checked */
 /* The same, and raises what fn returned unless that is HOLT_OK. */
 bool database_do(database *db, call_fn fn, void *ctx);
 bool store_do(store *s, call_fn fn, void *ctx);
@@ -255,6 +260,63 @@ static inline gate *store_gate(const store *s)
 
 /* The entries of a range as a list of pairs; both bounds are included. */
 PyObject *range_list(store *s, PyObject *first, PyObject *last, PyObject *limit);
+
+/* ---------------------------------------------------------------- tables */
+
+typedef struct table {
+    PyObject_HEAD
+    database *db;
+    transaction *txn;   /* NULL: each call is a transaction of its own */
+    holt_table *handle; /* NULL: closed */
+    child child;
+    holt_row row;  /* of gets; one at a time uses it, others a row of their own */
+    bool row_used;
+} table;
+
+extern PyTypeObject *table_type, *scan_type;
+
+bool table_init(PyObject *module);
+bool scan_init(PyObject *module);
+
+bool table_take(PyObject *o, table **out); /* a type check; borrowed */
+/* Runs fn(ctx) without the GIL, in the table's transaction if it has one. As store_call and store_do;
+ * table_do adds to the exception what holt_row_error says. */
+bool table_call(table *t, call_fn fn, void *ctx, holt_status *rc);
+bool table_do(table *t, call_fn fn, void *ctx);
+/* Raises the exception of a call on rows. */
+PyObject *raise_row_status(holt_status rc);
+/* The handles that a call needs, as read when it begins. */
+static inline holt_txn *table_txn(const table *t)
+{
+    return t->txn ? t->txn->handle : NULL;
+}
+
+/* Values that a caller has passed, as datums. Text and blobs are borrowed from the objects, which `objects`
+ * keeps. */
+typedef struct datums {
+    holt_datum *list;
+    size_t count;
+    PyObject *objects; /* a list */
+} datums;
+
+/* A sequence of values; NULL or None: none. */
+bool datums_take(PyObject *values, datums *out);
+void datums_release(datums *d);
+/* A new reference, or NULL. */
+PyObject *datum_make(const holt_datum *d);
+PyObject *datums_tuple(const holt_datum *list, size_t count);
+
+PyObject *module_create_table(PyObject *module, PyObject *args);
+PyObject *table_describe(PyObject *self, PyObject *unused);
+PyObject *table_create_index(PyObject *self, PyObject *args);
+PyObject *table_drop_index(PyObject *self, PyObject *name);
+PyObject *table_reindex(PyObject *self, PyObject *args);
+PyObject *table_alter(PyObject *self, PyObject *args);
+PyObject *table_check_rows(PyObject *self, PyObject *unused);
+PyObject *database_tables(PyObject *self, PyObject *unused);
+PyObject *database_drop_table(PyObject *self, PyObject *name);
+
+/* ---------------------------------------------------------------- figures */
 
 PyObject *database_stats(PyObject *self, PyObject *unused);
 PyObject *module_close_all(PyObject *module, PyObject *unused);

@@ -33,8 +33,8 @@ static holt_value shared_value = HOLT_VALUE_INIT;
 
 enum { SHARED_VALUE_BYTES_MAX = 256 * 1024 };
 
-/* The value as bytes or str. NULL without an exception: there is none, and *missing is set; or it must be read
- * from disk, and *busy is set, unless busy is NULL: then it is read. */
+/* The value as bytes or str. NULL without an exception: there is none, and *missing is set; or it must be
+ * read from disk, and *busy is set, unless busy is NULL: then it is read. */
 static PyObject *get_value(store *s, PyObject *key, bool *missing, bool *busy)
 {
     PyObject *value = NULL;
