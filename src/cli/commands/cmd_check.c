@@ -1,5 +1,5 @@
-/* cmd_check.c -- holt check: runs holt_verify, then holt_table_check for every table. Prints each problem when
- * it is found, then the totals.
+/* cmd_check.c -- holt check: runs holt_verify, then holt_table_check for every table. Prints each problem
+ * when it is found, then the totals.
  */
 #include "commands/commands.h"
 

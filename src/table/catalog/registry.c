@@ -11,6 +11,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 static pthread_mutex_t registries_mu = PTHREAD_MUTEX_INITIALIZER;
@@ -36,7 +38,8 @@ static void table_free(holt_table *t, bool alive)
     mem_free(t);
 }
 
-/* Whether the database is still open: whether the transaction that keeps it from being closed is. */
+/* Whether the database is still open: whether the transaction that keeps it from being closed is. By the last
+ * user alone, since a transaction is used by one thread at a time. */
 static bool database_is_open(const registry *r)
 {
     uint32_t id;
@@ -63,7 +66,10 @@ static void registry_destroy(registry *r)
 
 static holt_status open_mark(registry *r)
 {
-    holt_txn_options o = {.flags = HOLT_TXN_BLIND, .label = "open tables"};
+    static _Atomic uint64_t number;
+    holt_txn_options o = {.flags = HOLT_TXN_BLIND, .label = r->label};
+    snprintf(r->label, sizeof r->label, "open tables (%" PRIu64 ")",
+             atomic_fetch_add_explicit(&number, 1, memory_order_relaxed) + 1); /* only has to be new */
     holt_status rc = holt_begin(r->db, &o, &r->open_mark);
     if (rc != HOLT_READ_ONLY) return rc;
     r->read_only = true;
@@ -177,20 +183,16 @@ static holt_status load(registry *r)
     return rc;
 }
 
-/* registries_mu. A registry whose database was closed by force stays with those who still have its tables. */
+/* registries_mu. */
 static registry *find_registry(const holt *db)
 {
-    for (registry **at = &registries; *at;) {
-        registry *r = *at;
-        if (r->db == db && database_is_open(r)) return r;
-        if (r->db == db)
-            *at = r->next;
-        else
-            at = &r->next;
-    }
-    return NULL;
+    registry *r = registries;
+    while (r && r->db != db)
+        r = r->next;
+    return r;
 }
 
+/* registries_mu. */
 static void unlink_registry(const registry *r)
 {
     for (registry **at = &registries; *at; at = &(*at)->next)
@@ -200,22 +202,88 @@ static void unlink_registry(const registry *r)
         }
 }
 
-holt_status registry_acquire(holt *db, registry **out)
+/* Finds the registry with this handle, and counts a user; NULL: there is none. */
+static registry *use_registry(const holt *db)
 {
-    holt_status rc = HOLT_OK;
-    *out = NULL;
-    if (!db) return status_set(HOLT_INVALID, "the database is NULL");
     pthread_mutex_lock(&registries_mu);
     registry *r = find_registry(db);
-    if (!r) {
-        rc = registry_create(db, &r);
-        if (rc == HOLT_OK) {
-            r->next = registries;
-            registries = r;
+    if (r) r->users++;
+    pthread_mutex_unlock(&registries_mu);
+    return r;
+}
+
+/* Makes a registry with one user the one of its database, unless there is one already. */
+static bool enter_registry(registry *r)
+{
+    pthread_mutex_lock(&registries_mu);
+    bool first = !find_registry(r->db);
+    if (first) {
+        r->users = 1;
+        r->next = registries;
+        registries = r;
+    }
+    pthread_mutex_unlock(&registries_mu);
+    return first;
+}
+
+/* A registry whose database was closed by force stays with those who still have its tables. */
+static void leave_registry(registry *r)
+{
+    pthread_mutex_lock(&registries_mu);
+    unlink_registry(r);
+    pthread_mutex_unlock(&registries_mu);
+    registry_release(r);
+}
+
+typedef struct mark_search {
+    const char *label;
+    bool found;
+} mark_search;
+
+static holt_status see_reader(void *ctx, const holt_reader *reader)
+{
+    mark_search *s = (mark_search *)ctx;
+    s->found = s->found || strcmp(reader->label, s->label) == 0;
+    return HOLT_OK;
+}
+
+/* Whether the registry is of this open database, and not of one that was closed by force and had its handle at
+ * the same address: whether its transaction is open there. */
+static holt_status is_of(const registry *r, holt *db, bool *yes)
+{
+    mark_search s = {.label = r->label};
+    holt_status rc = holt_readers(db, see_reader, &s);
+    *yes = s.found;
+    return rc;
+}
+
+static holt_status find_or_create(holt *db, registry **out)
+{
+    for (;;) {
+        bool current;
+        registry *r = use_registry(db);
+        holt_status rc = r ? is_of(r, db, &current) : registry_create(db, out);
+        if (!r) {
+            if (rc != HOLT_OK || enter_registry(*out)) return rc;
+            registry_destroy(*out); /* another thread was first */
+        } else if (rc != HOLT_OK) {
+            registry_release(r);
+            return rc;
+        } else if (current) {
+            *out = r;
+            return HOLT_OK;
+        } else {
+            leave_registry(r);
         }
     }
-    if (rc == HOLT_OK) r->users++;
-    pthread_mutex_unlock(&registries_mu);
+}
+
+holt_status registry_acquire(holt *db, registry **out)
+{
+    registry *r;
+    *out = NULL;
+    if (!db) return status_set(HOLT_INVALID, "the database is NULL");
+    holt_status rc = find_or_create(db, &r);
     if (rc != HOLT_OK) return rc;
     rc = load(r);
     if (rc == HOLT_OK)
@@ -279,22 +347,34 @@ holt_status registry_not_found(registry *r, const char *name)
         is_collection ? "\"%s\" is a plain collection, not a table" : "there is no table \"%s\"", name);
 }
 
-/* r->mu. */
-static holt_status open_rows(registry *r, holt_table *t)
+/* Whether the collection of the rows has yet to be opened; then its name. A dropped table has none. */
+static bool rows_missing(registry *r, holt_table *t, char name[SCHEMA_NAME_BYTES_MAX + 1])
 {
-    if (t->rows) return HOLT_OK;
-    const char *name = table_schema(t)->name;
-    holt_status rc = holt_collection_open(r->db, name, &t->rows);
-    if (rc != HOLT_NOT_FOUND) return rc;
-    return status_set(HOLT_CORRUPT, "table %s: its collection is missing", name);
+    pthread_mutex_lock(&r->mu);
+    const table_layout *layout = atomic_load_explicit(&t->layout, memory_order_acquire); /* its contents */
+    bool missing = layout && !t->rows;
+    if (missing) memcpy(name, layout->schema->name, strlen(layout->schema->name) + 1);
+    pthread_mutex_unlock(&r->mu);
+    return missing;
 }
 
 holt_status registry_open_rows(registry *r, holt_table *t)
 {
+    char name[SCHEMA_NAME_BYTES_MAX + 1];
+    holt_collection *rows;
+    if (!rows_missing(r, t, name)) return HOLT_OK;
+    holt_status rc = holt_collection_open(r->db, name, &rows);
+    if (rc == HOLT_NOT_FOUND) {
+        if (!rows_missing(r, t, name)) return HOLT_OK; /* dropped in the meantime */
+        return status_set(HOLT_CORRUPT, "table %s: its collection is missing", name);
+    }
+    if (rc != HOLT_OK) return rc;
     pthread_mutex_lock(&r->mu);
-    holt_status rc = open_rows(r, t);
+    bool first = !t->rows;
+    if (first) t->rows = rows;
     pthread_mutex_unlock(&r->mu);
-    return rc;
+    if (!first) holt_collection_close(rows);
+    return HOLT_OK;
 }
 
 holt_status registry_open_table(registry *r, const char *name, holt_table **out)
@@ -304,13 +384,18 @@ holt_status registry_open_table(registry *r, const char *name, holt_table **out)
     if (rc != HOLT_OK) return rc;
     pthread_mutex_lock(&r->mu);
     holt_table *t = registry_find(r, name);
-    if (t) rc = open_rows(r, t);
-    if (t && rc == HOLT_OK) {
-        t->users++;
-        *out = t;
-    }
+    if (t) t->users++;
     pthread_mutex_unlock(&r->mu);
-    return t ? rc : registry_not_found(r, name);
+    if (!t) return registry_not_found(r, name);
+    rc = registry_open_rows(r, t);
+    if (rc == HOLT_OK) {
+        *out = t;
+        return HOLT_OK;
+    }
+    pthread_mutex_lock(&r->mu);
+    t->users--;
+    pthread_mutex_unlock(&r->mu);
+    return rc;
 }
 
 holt_status registry_check_name(const registry *r, const char *name)

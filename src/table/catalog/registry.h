@@ -10,8 +10,8 @@
  *              catalog, as a crash does. The next change finishes it first (catalog/recover.h).
  * Closing      A forced close ends the registry's transaction, and with it every use of its tables but to
  *              close them. A later open of the database makes another registry, even at the same address.
- * Locks        the mutex of all registries; then `mu` of one. Nothing is waited for under either, except that
- *              opening collections takes the engine's own locks under `mu`.
+ * Locks        the mutex of all registries, and `mu` of one; neither is taken under the other. No call of the
+ *              engine is made under them: it might call the program (holt_log_fn), which may use tables.
  */
 #ifndef HOLT_TABLE_REGISTRY_H
 #define HOLT_TABLE_REGISTRY_H
@@ -28,6 +28,7 @@ typedef struct registry {
     holt *db;
     bool read_only;
     holt_txn *open_mark;
+    char label[40]; /* of open_mark; no other transaction has it */
     pthread_mutex_t mu;
     pthread_cond_t change_ended;
     bool changing;    /* mu: the change lock is held, by `changer` */
