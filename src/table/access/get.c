@@ -60,20 +60,33 @@ static holt_status prepare(holt_row *row, const schema *s)
 
 /* ---------------------------------------------------------------- by primary key */
 
-/* Reads the row with the key in m->key. */
-static holt_status read_row(holt_table *t, const schema *s, holt_txn *txn, holt_row *row)
+/* The columns of the key, which is in m->key. An integer is not decoded again. */
+static holt_status read_key(const schema *s, const holt_datum *integer, holt_row *row)
 {
     row_memory *m = row->buffer;
-    slice key = buffer_slice(&m->key);
-    holt_status rc = value_buffer_get(&m->value, t->rows, txn, key);
-    if (rc != HOLT_OK) return rc;
+    if (integer && integer->type == HOLT_INTEGER && s->auto_column != SCHEMA_NONE) {
+        m->columns[s->auto_column] = *integer;
+        return HOLT_OK;
+    }
     buffer_clear(&m->room);
-    uint8_t *room = buffer_extend(&m->room, key.size);
-    if (!room) return status_no_memory(key.size);
-    if (!row_key_read(s, key, room, m->columns, &row->row_id) ||
-        !row_columns(s, value_buffer_slice(&m->value), m->columns))
+    uint8_t *room = buffer_extend(&m->room, m->key.size);
+    if (!room) return status_no_memory(m->key.size);
+    return row_key_read(s, buffer_slice(&m->key), room, m->columns, &row->row_id) ? HOLT_OK : HOLT_CORRUPT;
+}
+
+/* Reads the row with the key in m->key. key: the same as values, if they are known; or NULL. */
+static holt_status read_row(holt_table *t, const schema *s, holt_txn *txn, const holt_datum *key,
+                            holt_row *row)
+{
+    row_memory *m = row->buffer;
+    holt_status rc = value_buffer_get(&m->value, t->rows, txn, buffer_slice(&m->key));
+    if (rc != HOLT_OK) return rc;
+    rc = read_key(s, key, row);
+    if (rc == HOLT_OK && !row_columns(s, value_buffer_slice(&m->value), m->columns)) rc = HOLT_CORRUPT;
+    if (rc == HOLT_CORRUPT)
         return status_set(HOLT_CORRUPT, "table %s: a row cannot be decoded; \"holt check\" has the details",
                           s->name);
+    if (rc != HOLT_OK) return rc;
     row->columns = m->columns;
     row->count = s->column_count;
     return HOLT_OK;
@@ -89,7 +102,7 @@ holt_status holt_table_get(holt_table *t, holt_txn *txn, const holt_datum *key, 
     if (!layout) return table_layout_missing(t);
     holt_status rc = prepare(row, layout->schema);
     if (rc == HOLT_OK) rc = row_check_key(layout->schema, key, key_count, &((row_memory *)row->buffer)->key);
-    return rc == HOLT_OK ? read_row(t, layout->schema, txn, row) : rc;
+    return rc == HOLT_OK ? read_row(t, layout->schema, txn, key, row) : rc;
 }
 
 /* ---------------------------------------------------------------- by index */
@@ -135,7 +148,7 @@ static holt_status read_found(holt_table *t, const table_layout *layout, const s
                               slice found, holt_row *row, bool *changed)
 {
     bool has = true;
-    holt_status rc = read_row(t, layout->schema, txn, row);
+    holt_status rc = read_row(t, layout->schema, txn, NULL, row);
     if (rc == HOLT_OK && x) rc = has_entry(row->buffer, x, found, &has);
     *changed = rc == HOLT_NOT_FOUND || (rc == HOLT_OK && !has);
     return rc;
@@ -212,7 +225,7 @@ static holt_status get_hashed(const index_lookup *l, const holt_scan_options *o,
     if (on) rc = keep(&m->key, holt_scan_key(scan));
     holt_status closed = holt_scan_close(scan);
     if (rc == HOLT_OK) rc = closed;
-    if (rc == HOLT_OK) rc = on ? read_row(l->t, l->layout->schema, l->txn, row) : HOLT_NOT_FOUND;
+    if (rc == HOLT_OK) rc = on ? read_row(l->t, l->layout->schema, l->txn, NULL, row) : HOLT_NOT_FOUND;
     return rc;
 }
 
