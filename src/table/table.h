@@ -23,6 +23,7 @@ typedef struct table_layout {
     schema *schema;
     /* Of the indexes, by their position in the schema; NULL for one that is being dropped. */
     holt_collection **indexes;
+    _Atomic bool *settled; /* likewise: every open transaction is younger (catalog/index_age.h) */
     struct table_layout *older;
 } table_layout;
 
@@ -39,7 +40,9 @@ struct holt_table {
     _Atomic int64_t row_id_bound;
     _Atomic bool row_id_bounded;
     statistics statistics;
-    /* Spare working memory of calls on rows, and spare scans: for the next ones (access/scratch.h, scan.h). */
+    bool first_settled; /* the indexes of the first layout are */
+    _Atomic uint32_t unsettled_reads;
+    /* Spare working memory of calls on rows, and spare scans (access/scratch.h, access/scan.h). */
     _Atomic(struct scratch *) scratches[SPARES_MAX];
     _Atomic(holt_scan *) scans[SPARES_MAX];
     uint64_t users; /* handles; the registry's mutex */
@@ -56,10 +59,16 @@ static inline holt_status table_layout_missing(const holt_table *t)
     return t ? HOLT_CLOSED : HOLT_INVALID; /* visible to the analyzer, so that it recognises the failure */
 }
 
+/* The current layout of a table that was not dropped. */
+static inline const table_layout *table_current(const holt_table *t)
+{
+    return atomic_load_explicit(&t->layout, memory_order_acquire); /* acquire: its contents */
+}
+
 /* The current schema of a table that was not dropped. */
 static inline const schema *table_schema(const holt_table *t)
 {
-    return atomic_load_explicit(&t->layout, memory_order_acquire)->schema; /* acquire: its contents */
+    return table_current(t)->schema;
 }
 
 /* Makes the layout of a schema, and opens the collections of its indexes. After HOLT_OK the layout owns the

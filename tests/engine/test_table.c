@@ -1,5 +1,6 @@
 /* test_table.c -- tables: creating, rows, reading back, scans, and what is refused. */
 #include "support/table_fixture.h"
+#include "table/table.h"
 
 /* ---------------------------------------------------------------- tables */
 
@@ -459,6 +460,43 @@ static void a_new_index_waits_for_older_transactions(void **state)
     holt_table_close(t);
 }
 
+/* A snapshot from before an index must never read it, however often younger ones do, and also after the
+ * tables were closed in between. Once it has ended, the marker of the index is not looked up any more. */
+static void a_snapshot_from_before_an_index_never_reads_it(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    holt_table *t = create_users(f->db, HOLT_BTREE);
+    holt_scan_options o = {0};
+    holt_scan *s;
+    expect_ok(insert_user(t, NULL, 1, "Ada", "ada@x", 36));
+    holt_txn *old = begin(f->db, HOLT_TXN_READ_ONLY);
+    expect_ok(create_index(t, "by_name", "name", 0));
+    expect_ok(holt_table_find_index(t, "by_name", &o.index));
+    for (int opened = 0; opened < 2; opened++) {
+        for (int i = 0; i < 200; i++) {
+            holt_txn *young = begin(f->db, i % 2 ? HOLT_TXN_READ_ONLY : 0);
+            expect_ids(t, young, &o, "1");
+            holt_rollback(young);
+            expect_status(HOLT_BUSY, holt_scan_open(t, old, &o, &s));
+        }
+        assert_false(table_current(t)->settled[0]);
+        holt_table_close(t);
+        expect_ok(holt_table_open(f->db, "users", &t));
+    }
+    expect_ok(create_index(t, "by_email", "email", 0));
+    holt_rollback(old);
+    holt_txn *young = begin(f->db, 0);
+    for (int i = 0; i < 200; i++)
+        expect_ids(t, young, &o, "1");
+    assert_true(table_current(t)->settled[0]);
+    assert_true(table_current(t)->settled[1]);
+    holt_rollback(young);
+    holt_table_close(t);
+    db_fixture_reopen(f);
+    expect_ok(holt_table_open(f->db, "users", &t));
+    holt_table_close(t);
+}
+
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, db_fixture_sim, db_fixture_teardown)
 
 int main(void)
@@ -475,6 +513,7 @@ int main(void)
         TABLE_TEST(a_failed_call_leaves_the_transaction_as_it_was),
         TABLE_TEST(columns_are_added_renamed_and_dropped_without_a_rewrite),
         TABLE_TEST(a_new_index_waits_for_older_transactions),
+        TABLE_TEST(a_snapshot_from_before_an_index_never_reads_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

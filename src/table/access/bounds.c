@@ -18,15 +18,6 @@ holt_status bounds_find_index(const table_layout *layout, uint32_t id, uint32_t 
     return HOLT_OK;
 }
 
-holt_status bounds_check_age(const table_layout *layout, uint32_t position, holt_txn *txn)
-{
-    if (!txn) return HOLT_OK;
-    holt_status rc = holt_exists(layout->indexes[position], txn, index_marker());
-    if (rc != HOLT_NOT_FOUND) return rc;
-    return status_set(HOLT_BUSY, "index %s of table %s is younger than the transaction; begin another one",
-                      layout->schema->indexes[position].name, layout->schema->name);
-}
-
 holt_status bounds_match(const scan_bounds *b, const schema_index *x, const holt_datum *row, buffer *room,
                          bool *equal)
 {

@@ -44,9 +44,6 @@ static inline slice bounds_end(const scan_bounds *b)
 holt_status bounds_match(const scan_bounds *b, const schema_index *x, const holt_datum *row, buffer *room,
                          bool *equal);
 
-/* HOLT_BUSY: the transaction began before the index was complete, and would see only a part of it. */
-holt_status bounds_check_age(const table_layout *layout, uint32_t position, holt_txn *txn);
-
 /* Finds an index by its number, for reading. HOLT_INVALID: there is none. HOLT_BUSY: it is not complete. */
 holt_status bounds_find_index(const table_layout *layout, uint32_t id, uint32_t *position);
 

@@ -6,6 +6,7 @@
  * first entry is found by a cursor in place of the first get.
  */
 #include "table/access/bounds.h"
+#include "table/catalog/index_age.h"
 #include "table/access/row_check.h"
 #include "table/access/value_buffer.h"
 #include "table/index/index_entry.h"
@@ -234,7 +235,7 @@ static holt_status look_up(const index_lookup *l, const holt_scan_options *o, ho
     enum { TRIES = 100 };
     bool changed;
     holt_status rc = HOLT_OK;
-    if (l->x) rc = bounds_check_age(l->layout, l->position, l->txn);
+    if (l->x) rc = index_age_check(l->layout, l->position, l->t, l->txn);
     if (rc != HOLT_OK) return rc;
     if (l->bounds.plain_parts && !l->bounds.point) return get_hashed(l, o, row);
     for (int i = 0; i < TRIES; i++) {

@@ -10,6 +10,7 @@
  * not hold. An index with hashed parts reads each row at once, to compare the values themselves.
  */
 #include "table/access/bounds.h"
+#include "table/catalog/index_age.h"
 #include "table/access/row_check.h"
 #include "table/access/scan.h"
 #include "table/access/value_buffer.h"
@@ -152,7 +153,7 @@ static holt_status open_scan(holt_scan *s, holt_txn *txn, const holt_scan_option
     s->index = o->index ? &s->schema->indexes[s->position] : NULL;
     s->collection = o->index ? s->layout->indexes[s->position] : s->t->rows;
     rc = reserve(s);
-    if (rc == HOLT_OK && txn && o->index) rc = bounds_check_age(s->layout, s->position, txn);
+    if (rc == HOLT_OK && txn && o->index) rc = index_age_check(s->layout, s->position, s->t, txn);
     return rc == HOLT_OK ? holt_scan_restart(s, o) : rc;
 }
 

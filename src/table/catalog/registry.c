@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "table/access/scan.h"
 #include "table/access/scratch.h"
+#include "table/catalog/index_age.h"
 #include "table/catalog/recover.h"
 #include "table/catalog/table_catalog.h"
 #include "table/schema/names.h"
@@ -56,6 +57,7 @@ static void registry_destroy(registry *r)
     for (size_t i = 0; i < r->dropped_count; i++)
         table_free(r->dropped[i], alive);
     if (alive) holt_collection_close(r->catalog);
+    holt_rollback(r->completion);
     holt_rollback(r->open_mark);
     mem_free(r->tables);
     mem_free(r->dropped);
@@ -85,6 +87,7 @@ static holt_status registry_create(holt *db, registry **out)
     if (!r) return status_no_memory(sizeof *r);
     r->db = db;
     r->change_wait_ms = CHANGE_WAIT_MS;
+    r->settled = !index_age_is_noted(db);
     holt_status rc = open_mark(r);
     if (rc != HOLT_OK) {
         mem_free(r);
@@ -299,6 +302,7 @@ void registry_release(registry *r)
     assert(r->users > 0);
     bool last = --r->users == 0;
     if (last) unlink_registry(r);
+    if (last && r->has_completed) index_age_note(r->db);
     pthread_mutex_unlock(&registries_mu);
     status_aside failure; /* what the caller returns, maybe */
     if (!last) return;
@@ -434,6 +438,7 @@ holt_status registry_make_table(registry *r, table_layout *layout, holt_table **
     }
     t->registry = r;
     t->db = r->db;
+    t->first_settled = r->settled;
     statistics_init(&t->statistics);
     atomic_store_explicit(&t->row_id_bound, INT64_MIN, memory_order_relaxed); /* not shared yet */
     table_layout_install(t, layout);

@@ -41,6 +41,10 @@ typedef struct registry {
     holt_collection *catalog; /* the change lock; NULL: there is none yet */
     bool loaded;     /* mu: the catalog was read */
     bool unfinished; /* the change lock */
+    /* For index_age.h: */
+    bool settled;         /* indexes that were complete when the registry was made are; constant */
+    bool has_completed;   /* mu: an index */
+    holt_txn *completion; /* mu: younger than every index that is complete; NULL: none is needed */
 } registry;
 
 /* For how long changes wait, in milliseconds. */

@@ -2,6 +2,7 @@
 #include "table/change/change.h"
 
 #include "base/status.h"
+#include "table/catalog/index_age.h"
 #include "table/catalog/old_writers.h"
 #include "table/catalog/recover.h"
 #include "table/index/build.h"
@@ -102,7 +103,10 @@ static holt_status complete_index(registry *r, holt_table *t, uint32_t id)
     const table_layout *layout = table_layout_of(t);
     catalog_change mark = {.marked = layout->indexes[schema_find_index_id(layout->schema, id)],
                            .ended = draft->indexes[at].number};
-    return change_publish(r, t, draft, &mark);
+    index_age_begin(r);
+    rc = change_publish(r, t, draft, &mark);
+    index_age_end(r);
+    return rc;
 }
 
 holt_status change_fill_index(registry *r, holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx)
