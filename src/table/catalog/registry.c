@@ -250,8 +250,8 @@ static holt_status see_reader(void *ctx, const holt_reader *reader)
     return HOLT_OK;
 }
 
-/* Whether the registry is of this open database, and not of one that was closed by force and had its handle at
- * the same address: whether its transaction is open there. */
+/* Whether the registry is of this open database, and not of one that was closed by force and had its handle
+ * at the same address: whether its transaction is open there. */
 static holt_status is_of(const registry *r, holt *db, bool *yes)
 {
     mark_search s = {.label = r->label};

@@ -219,11 +219,17 @@ static void accept(table_world *w, bool durable)
     if (durable || w->durability == HOLT_COMMIT) w->durable = w->floor;
 }
 
-/* After a failure that a fault has caused: the change was made or not, which only a look can tell. */
-static void look(table_world *w)
+static void clear_faults(table_world *w)
 {
     mem_fail_at(0, false);
     sim_fail(w->machine, SIM_CALLS, 0, 0, false);
+}
+
+/* After a failure that a fault has caused: the change was made or not, which only a look can tell. */
+static void look(table_world *w)
+{
+    clear_faults(w);
+    w->failures++;
     world_reopen(w);
     char *text = world_text_of(w->db);
     if (!world_is_one_of(w, text, w->floor, w->ceiling)) fail();
@@ -252,8 +258,9 @@ static holt_table *handle(table_world *w, size_t table)
 {
     char name[8];
     table_name(name, table, w->now.tables[table].renamed);
-    while (!w->handles[table] && holt_table_open(w->db, name, &w->handles[table]) != HOLT_OK)
-        if (!w->faults) fail_msg("table %s: %s", name, holt_error_message());
+    if (w->handles[table]) return w->handles[table];
+    if (w->faults && holt_table_open(w->db, name, &w->handles[table]) != HOLT_OK) clear_faults(w);
+    if (!w->handles[table]) expect_ok(holt_table_open(w->db, name, &w->handles[table]));
     return w->handles[table];
 }
 
@@ -322,7 +329,7 @@ static holt_status apply(table_world *w, holt_txn *txn, const row_op *o)
     char email[40];
     holt_datum row[COLUMNS_MAX], key = holt_integer(o->id);
     uint32_t columns[COLUMNS_MAX];
-    size_t n = (size_t)(FIRST_EXTRA + model->extra_count);
+    size_t n = FIRST_EXTRA + (size_t)model->extra_count;
     row_of(model, o->id, &o->user, email, row);
     for (uint32_t i = 0; i < n; i++)
         columns[i] = i;

@@ -1,9 +1,9 @@
 /* table_world.h -- a few tables of both kinds in one database, changed at random, beside a model of them.
  *
  * Each step is one change that happens as a whole or not at all: a write of a row, a transaction over several
- * tables with savepoints, a change of a schema. Before the call that may make it durable, the world notes what
- * the database would show afterwards; after the call, that it does. So at any moment a crash may leave one of
- * the noted states from `floor` to `ceiling`, and no other.
+ * tables with savepoints, a change of a schema. Before the call that may make it durable, the world notes
+ * what the database would show afterwards; after the call, that it does. So at any moment a crash may leave
+ * one of the noted states from `floor` to `ceiling`, and no other.
  *
  * States are texts: tables with their columns, indexes and rows, as a scan shows them.
  */
@@ -50,6 +50,7 @@ typedef struct table_world {
     size_t durable; /* acknowledged, and must survive a power cut */
     size_t ceiling; /* in flight; equal to floor between steps */
     bool faults;    /* calls may fail: the step then looks at what the database shows */
+    uint64_t failures; /* calls that did, so far */
     char last[200]; /* the last step, for messages */
 } table_world;
 
