@@ -220,6 +220,89 @@ def test_the_server_can_be_watched(exe, directory):
         equal(sorted(names), sorted(samples))
 
 
+def test_collections_are_made_described_and_dropped(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web, server.client() as client:
+        equal(web("POST", "/v1/collections", {"name": "db 3", "kind": "btree"})[0], 201)
+        equal(web("POST", "/v1/collections", {"name": "db 3"})[0], 409)
+        equal(web("POST", "/v1/collections", {"name": "x", "kind": "heap"})[0], 400)
+        equal(web("POST", "/v1/collections", {"name": ""})[0], 400)
+        client("SELECT", 3)
+        equal(client("SET", "a", "b"), "OK")
+        status, figures = web("GET", "/v1/collections/db%203")
+        equal((status, figures["kind"], figures["memtable_entries"]), (200, "btree", 1))
+        equal(web("DELETE", "/v1/collections/db%203")[0], 204)
+        equal(web("DELETE", "/v1/collections/db%203")[0], 404)
+        equal(web("DELETE", "/v1/collections/default")[0], 400)
+        equal(client("GET", "a"), None, "the other protocol does not hold on to what was dropped")
+        equal(client("SET", "a", "c"), "OK")
+        equal(web("GET", "/v1/collections/db%203/keys/a"), (200, b"c"))
+
+
+def pages(web, query):
+    """All entries of a scan, page by page."""
+    entries, token = [], ""
+    while True:
+        status, page = web("GET", f"/v1/collections/default/scan?{query}{token}")
+        equal(status, 200, page)
+        entries += page["entries"]
+        if page["next"] is None:
+            return [entry["key"] for entry in entries]
+        token = "&token=" + page["next"]
+
+
+def test_scans_by_pages_show_every_key_once(exe, directory):
+    r = random.Random(seed())
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind, "--durability", "process") as server, Web(server) as web:
+            keys = sorted({"".join(r.choice("ab") for _ in range(r.randrange(8))) for _ in range(200)})
+            web("POST", "/keys/batch", {"keys": keys, "values": keys})
+            for _ in range(100):
+                low, high = r.choice(keys), r.choice(keys)
+                limit, reverse = r.randrange(1, 60), r.random() < 0.5
+                want = [key for key in keys if low <= key < high]
+                query = f"from={low}&to={high}&limit={limit}"
+                if not low:
+                    want = [key for key in keys if key < high]
+                if reverse:
+                    want, query = want[::-1], query + "&reverse=true"
+                equal(pages(web, query), want, query)
+            equal(pages(web, "prefix=ab&limit=3"), [key for key in keys if key.startswith("ab")])
+            for wrong in ("limit=0", "limit=x", "limit=10001", "reverse=maybe", "token=xyz"):
+                equal(web("GET", "/v1/collections/default/scan?" + wrong)[0], 400, wrong)
+
+
+def test_ranges_are_deleted(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        web("POST", "/keys/batch", {"keys": list("abcdef"), "values": list("abcdef")})
+        equal(web("DELETE", "/v1/collections/default/range?from=b&to=d")[0], 204)
+        equal(web("DELETE", "/v1/collections/default/range?from=f")[0], 204)
+        equal(web("DELETE", "/v1/collections/default/range")[0], 400)
+        equal(web("DELETE", "/v1/collections/default/range?from=z&to=a")[0], 400)
+        equal(pages(web, ""), ["a", "d", "e"])
+
+
+def test_batches_over_collections_are_all_or_nothing(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        web("POST", "/v1/collections", {"name": "other"})
+        put = {"op": "put", "key": "a", "value": "1"}
+        there = {"op": "put", "collection": "other", "key": "b", "value_base64": "/w==", "if_absent": True}
+        equal(web("POST", "/v1/batch", {"operations": [put, there]}), (200, {"success": True, "count": 2}))
+        equal(web("GET", "/v1/collections/other/keys/b"), (200, b"\xff"))
+        change = {"op": "put", "key": "a", "value": "2"}
+        absent = {"op": "put", "key": "x", "value": "1", "if_present": True}
+        for wrong, expected in ((there, 412), (absent, 412),
+                                ({"op": "put", "key": "x"}, 400), ({"op": "get", "key": "x"}, 400), (7, 400),
+                                ({"op": "delete", "collection": "none", "key": "x"}, 404),
+                                ({"op": "put", "key": "k" * 70000, "value": ""}, 413)):
+            equal(web("POST", "/v1/batch", {"operations": [change, wrong]})[0], expected, wrong)
+            equal(web("GET", "/keys?key=a")[1]["value"], "1", wrong)
+        gone = {"op": "delete", "key": "a"}
+        equal(web("POST", "/v1/batch", {"operations": [gone, {"op": "delete", "key": "none"}]})[0], 200)
+        equal(web("GET", "/keys?key=a")[1]["value"], None)
+
+
 # ---- what the server must survive
 
 

@@ -2,7 +2,8 @@
 """test_redis_same.py HOLT -- random commands get the same replies from Holt as from redis-server.
 
 Commands are drawn from a grammar over a few keys, so that they meet: strings, numbers, bits, expiries,
-databases, transactions with watched keys. Both servers get the same commands on the same number of connections.
+databases, transactions with watched keys.
+Both servers get the same commands on the same number of connections.
 """
 import os
 import random
@@ -50,7 +51,8 @@ class Grammar:
     def value(self):
         r = self.r
         return r.choice(["", "0", "1", "-1", "12", "9223372036854775807", "-9223372036854775808", "3.5",
-                         "abc", "foobar", "\xff\x00\x0f", " 1", "1 ", "+1", "01", "x" * r.randrange(200), "1e3"])
+                         "abc", "foobar", "\xff\x00\x0f", " 1", "1 ", "+1", "01", "1e3",
+                         "x" * r.randrange(200)])
 
     def integer(self):
         r = self.r

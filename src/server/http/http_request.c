@@ -91,6 +91,12 @@ static const route routes[] = {
     {"keys/range", HTTP_GET, http_simple_range},
     {"keys/batch", HTTP_POST, http_simple_batch},
     {"v1/collections", HTTP_GET, http_v1_collections},
+    {"v1/collections", HTTP_POST, http_v1_create},
+    {"v1/collections/*", HTTP_GET, http_v1_describe},
+    {"v1/collections/*", HTTP_DELETE, http_v1_drop},
+    {"v1/collections/*/scan", HTTP_GET, http_v1_scan},
+    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range},
+    {"v1/batch", HTTP_POST, http_v1_batch},
     {"v1/collections/*/keys/*", HTTP_GET, http_v1_get},
     {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get},
     {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put},
@@ -126,4 +132,55 @@ http_handler http_route(http_request *r)
         (void)http_error(r, 404, "not_found", "there is no such path");
     }
     return NULL;
+}
+
+/* ---------------------------------------------------------------- what handlers share */
+
+enum { NAME_BYTES_MAX = 128 };
+
+bool http_database_failed(http_request *r, holt_status status)
+{
+    return http_database_error(r, status, holt_error_message());
+}
+
+bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
+{
+    char text[NAME_BYTES_MAX + 1];
+    *c = NULL;
+    if (name.size == 0 || name.size >= sizeof text || memchr(name.data, '\0', name.size))
+        return http_error(r, 400, "invalid", "the name of the collection is not valid");
+    memcpy(text, name.data, name.size);
+    text[name.size] = '\0';
+    holt_status status = holt_collection_open(r->db, text, c);
+    return status == HOLT_OK || http_database_failed(r, status);
+}
+
+bool http_writer(http_request *r, holt_txn **t)
+{
+    holt_status status = batch_writer(r->batch, t);
+    return status == HOLT_OK || http_database_failed(r, status);
+}
+
+json_object *http_parse_body(http_request *r, const char *const *names)
+{
+    const char *problem = NULL;
+    json_object *object = http_json_parse(r->body.data, r->body.size, &problem);
+    if (!object) {
+        (void)http_error(r, 400, "invalid_json", problem);
+        return NULL;
+    }
+    if (http_json_only(object, names)) return object;
+    (void)http_error(r, 400, "invalid", "the object has an unknown member");
+    json_object_put(object);
+    return NULL;
+}
+
+bool http_read_member(http_request *r, json_object *object, const char *name, bytes *decoded,
+                      holt_slice *value)
+{
+    const char *problem = http_json_get(object, name, decoded, value);
+    char message[128];
+    if (!problem) return true;
+    snprintf(message, sizeof message, "the member '%s' %s", name, problem);
+    return http_error(r, 400, "invalid", message);
 }

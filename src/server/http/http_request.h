@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <json-c/json.h>
+
 #include <holt.h>
 
 #include "config/config.h"
@@ -47,6 +49,10 @@ typedef struct http_request {
     unsigned allow; /* methods that a 405 names: bits by http_method */
 } http_request;
 
+/* Takes the target in r->text ("/path?query") apart: decodes the parts of the path and the parameters of
+ * the query, in place. A mistake becomes r->problem. */
+void http_target_parse(http_request *r);
+
 typedef void (*http_handler)(http_request *r);
 
 /* Finds the handler for the path. Returns NULL after answering with 404 or 405. */
@@ -67,6 +73,23 @@ const http_parameter *http_parameter_find(const http_request *r, const char *nam
 /* Sets *value to a parameter that must be there; answers otherwise. */
 bool http_parameter_get(http_request *r, const char *name, holt_slice *value);
 
+/* Answers for the database's last error. Returns false. */
+bool http_database_failed(http_request *r, holt_status status);
+
+/* Opens a collection. The caller closes it. */
+bool http_open_collection(http_request *r, holt_slice name, holt_collection **c);
+
+/* Sets *t to the transaction to write to. */
+bool http_writer(http_request *r, holt_txn **t);
+
+/* Parses the body, an object with members of these names only. The caller releases it. NULL: it has
+ * answered. */
+json_object *http_parse_body(http_request *r, const char *const *names);
+
+/* Sets *value to a member of the object, as http_json_get does. Answers otherwise. */
+bool http_read_member(http_request *r, json_object *object, const char *name, bytes *decoded,
+                      holt_slice *value);
+
 /* http_simple.c: the simple API. */
 void http_simple_get(http_request *r);
 void http_simple_put(http_request *r);
@@ -76,6 +99,12 @@ void http_simple_batch(http_request *r);
 
 /* http_v1.c: the complete API. */
 void http_v1_collections(http_request *r);
+void http_v1_create(http_request *r);
+void http_v1_describe(http_request *r);
+void http_v1_drop(http_request *r);
+void http_v1_scan(http_request *r);
+void http_v1_delete_range(http_request *r);
+void http_v1_batch(http_request *r);
 void http_v1_get(http_request *r);
 void http_v1_put(http_request *r);
 void http_v1_delete(http_request *r);

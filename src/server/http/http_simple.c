@@ -16,17 +16,9 @@
 
 static const char JSON[] = "application/json";
 
-/* Opens the collection. The caller closes it. */
 static bool open_default(http_request *r, holt_collection **c)
 {
-    holt_status status = holt_collection_open(r->db, "default", c);
-    return status == HOLT_OK || http_database_error(r, status, holt_error_message());
-}
-
-static bool writer(http_request *r, holt_txn **t)
-{
-    holt_status status = batch_writer(r->batch, t);
-    return status == HOLT_OK || http_database_error(r, status, holt_error_message());
+    return http_open_collection(r, holt_str("default"), c);
 }
 
 static void reply_success(http_request *r)
@@ -43,7 +35,7 @@ void http_simple_get(http_request *r)
     if (!http_parameter_get(r, "key", &key) || !open_default(r, &c)) return;
     holt_status status = holt_get(c, batch_reader(r->batch), key, &value);
     if (status != HOLT_OK && status != HOLT_NOT_FOUND) {
-        (void)http_database_error(r, status, holt_error_message());
+        (void)http_database_failed(r, status);
     } else {
         bytes_append(&r->answer, "{", 1);
         http_json_member(&r->answer, "key", key);
@@ -60,31 +52,6 @@ void http_simple_get(http_request *r)
     holt_collection_close(c);
 }
 
-/* Parses the body, an object with members of these names only. Answers otherwise. */
-static json_object *parse_body(http_request *r, const char *const *names)
-{
-    const char *problem = NULL;
-    json_object *object = http_json_parse(r->body.data, r->body.size, &problem);
-    if (!object) {
-        (void)http_error(r, 400, "invalid_json", problem);
-        return NULL;
-    }
-    if (http_json_only(object, names)) return object;
-    (void)http_error(r, 400, "invalid", "the object has an unknown member");
-    json_object_put(object);
-    return NULL;
-}
-
-static bool read_member(http_request *r, json_object *object, const char *name, bytes *decoded,
-                        holt_slice *value)
-{
-    const char *problem = http_json_get(object, name, decoded, value);
-    char message[128];
-    if (!problem) return true;
-    snprintf(message, sizeof message, "the member '%s' %s", name, problem);
-    return http_error(r, 400, "invalid", message);
-}
-
 void http_simple_put(http_request *r)
 {
     static const char *const names[] = {"key", "value", NULL};
@@ -92,17 +59,18 @@ void http_simple_put(http_request *r)
     holt_txn *t;
     holt_slice key, value;
     bytes decoded = {0};
-    json_object *object = parse_body(r, names);
+    json_object *object = http_parse_body(r, names);
     if (!object) return;
     if (!bytes_reserve(&decoded, r->body.size)) {
         (void)http_database_error(r, HOLT_NO_MEMORY, "out of memory");
-    } else if (read_member(r, object, "key", &decoded, &key) &&
-               read_member(r, object, "value", &decoded, &value) && open_default(r, &c) && writer(r, &t)) {
+    } else if (http_read_member(r, object, "key", &decoded, &key) &&
+               http_read_member(r, object, "value", &decoded, &value) && open_default(r, &c) &&
+               http_writer(r, &t)) {
         holt_status status = holt_put(c, t, key, value);
         if (status == HOLT_OK) {
             reply_success(r);
         } else {
-            (void)http_database_error(r, status, holt_error_message());
+            (void)http_database_failed(r, status);
         }
     }
     holt_collection_close(c);
@@ -115,12 +83,12 @@ void http_simple_delete(http_request *r)
     holt_collection *c = NULL;
     holt_slice key;
     holt_txn *t;
-    if (http_parameter_get(r, "key", &key) && open_default(r, &c) && writer(r, &t)) {
+    if (http_parameter_get(r, "key", &key) && open_default(r, &c) && http_writer(r, &t)) {
         holt_status status = holt_delete(c, t, key);
         if (status == HOLT_OK) {
             reply_success(r);
         } else {
-            (void)http_database_error(r, status, holt_error_message());
+            (void)http_database_failed(r, status);
         }
     }
     holt_collection_close(c);
@@ -143,7 +111,7 @@ static bool append_entries(http_request *r, holt_cursor *cursor)
                               "the range has more than output_bytes; ask for a smaller one");
     }
     holt_status status = holt_cursor_status(cursor);
-    return status == HOLT_OK || http_database_error(r, status, holt_error_message());
+    return status == HOLT_OK || http_database_failed(r, status);
 }
 
 void http_simple_range(http_request *r)
@@ -157,7 +125,7 @@ void http_simple_range(http_request *r)
     holt_status status = holt_cursor_open(c, batch_reader(r->batch), &o, &cursor);
     bytes_append_text(&r->answer, "{\"results\":[");
     if (status != HOLT_OK) {
-        (void)http_database_error(r, status, holt_error_message());
+        (void)http_database_failed(r, status);
     } else if (append_entries(r, cursor)) {
         bytes_append_text(&r->answer, "]}");
         http_reply(r, 200, JSON);
@@ -183,7 +151,7 @@ static bool put_all(http_request *r, holt_collection *c, holt_txn *t, json_objec
         holt_slice key = {NULL, 0}, value = {NULL, 0};
         if (!string_at(r, keys, i, &key) || !string_at(r, values, i, &value)) return false;
         holt_status status = holt_put(c, t, key, value);
-        if (status != HOLT_OK) return http_database_error(r, status, holt_error_message());
+        if (status != HOLT_OK) return http_database_failed(r, status);
     }
     return true;
 }
@@ -194,10 +162,10 @@ static void put_batch(http_request *r, json_object *keys, json_object *values)
     holt_txn *t;
     uint32_t mark;
     if (!open_default(r, &c)) return;
-    if (writer(r, &t)) {
+    if (http_writer(r, &t)) {
         holt_status status = holt_savepoint(t, &mark);
         if (status != HOLT_OK) {
-            (void)http_database_error(r, status, holt_error_message());
+            (void)http_database_failed(r, status);
         } else if (put_all(r, c, t, keys, values)) {
             bytes_append_format(&r->answer, "{\"success\":true,\"count\":%zu}",
                                 json_object_array_length(keys));
@@ -214,7 +182,7 @@ void http_simple_batch(http_request *r)
 {
     static const char *const names[] = {"keys", "values", NULL};
     json_object *keys = NULL, *values = NULL;
-    json_object *object = parse_body(r, names);
+    json_object *object = http_parse_body(r, names);
     if (!object) return;
     if (!json_object_object_get_ex(object, "keys", &keys) ||
         !json_object_object_get_ex(object, "values", &values) ||

@@ -1,9 +1,11 @@
-/* http_v1.c -- the complete API, version 1: any collection, any bytes. Values are bodies as they are.
+/* http_v1.c -- the complete API, version 1, key by key: any collection, any bytes. Values are bodies as they
+ * are.
  *
  *     GET    /v1/collections                        {"collections":[{"name":"default","kind":"lsm"}]}
  *     GET    /v1/collections/{c}/keys/{k}           the value, with ETag; also HEAD
  *     PUT    /v1/collections/{c}/keys/{k}           204; If-Match and If-None-Match: * make it conditional
  *     DELETE /v1/collections/{c}/keys/{k}           204
+ *     (http_collections.c)                          collections as a whole, scans, ranges, batches
  *     GET    /healthz, /readyz, /metrics            for those who watch the server
  *
  * An ETag is the version of the value: a checksum of its bytes (holt.h), so equal values have equal tags.
@@ -20,26 +22,11 @@
 
 static const char JSON[] = "application/json";
 
-enum { NAME_BYTES_MAX = 128, PART_COLLECTION = 2, PART_KEY = 4 };
+enum { PART_COLLECTION = 2, PART_KEY = 4 };
 
-static bool database_failed(http_request *r, holt_status status)
-{
-    (void)http_database_error(r, status, holt_error_message());
-    return false;
-}
-
-/* Opens the collection that the path names. The caller closes it. */
 static bool open_collection(http_request *r, holt_collection **c)
 {
-    char name[NAME_BYTES_MAX + 1];
-    holt_slice part = r->parts[PART_COLLECTION];
-    *c = NULL;
-    if (part.size == 0 || part.size >= sizeof name || memchr(part.data, '\0', part.size))
-        return http_error(r, 400, "invalid", "the name of the collection is not valid");
-    memcpy(name, part.data, part.size);
-    name[part.size] = '\0';
-    holt_status status = holt_collection_open(r->db, name, c);
-    return status == HOLT_OK || database_failed(r, status);
+    return http_open_collection(r, r->parts[PART_COLLECTION], c);
 }
 
 void http_v1_collections(http_request *r)
@@ -49,7 +36,7 @@ void http_v1_collections(http_request *r)
     const char *separator = "";
     holt_status status = holt_collection_list(r->db, &names, &count);
     if (status != HOLT_OK) {
-        (void)database_failed(r, status);
+        (void)http_database_failed(r, status);
         return;
     }
     bytes_append_text(&r->answer, "{\"collections\":[");
@@ -78,7 +65,7 @@ void http_v1_get(http_request *r)
     if (status == HOLT_NOT_FOUND) {
         (void)http_error(r, 404, "not_found", "there is no such key");
     } else if (status != HOLT_OK) {
-        (void)database_failed(r, status);
+        (void)http_database_failed(r, status);
     } else {
         bytes_append(&r->answer, value.data, value.size);
         r->etag = value.version;
@@ -146,7 +133,7 @@ void http_v1_put(http_request *r)
     } else if (o.flags && (status == HOLT_EXISTS || status == HOLT_NOT_FOUND || status == HOLT_CONFLICT)) {
         (void)http_error(r, 412, "precondition_failed", "the key's value is not the expected one");
     } else {
-        (void)database_failed(r, status);
+        (void)http_database_failed(r, status);
     }
     holt_collection_close(c);
 }
@@ -173,7 +160,7 @@ void http_v1_delete(http_request *r)
         if (status == HOLT_OK) status = holt_delete(c, t, key);
         if (status == HOLT_OK) http_reply(r, 204, NULL);
     }
-    if (!r->status) (void)database_failed(r, status);
+    if (!r->status) (void)http_database_failed(r, status);
     holt_value_free(&value);
     holt_collection_close(c);
 }
@@ -202,7 +189,7 @@ void http_metrics(http_request *r)
     holt_db_stats s;
     holt_status status = holt_stats(r->db, &s, sizeof s);
     if (status != HOLT_OK) {
-        (void)database_failed(r, status);
+        (void)http_database_failed(r, status);
         return;
     }
     const struct {

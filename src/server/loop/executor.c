@@ -22,6 +22,7 @@ struct batch {
     job *parts;       /* the jobs that take part in txn */
     unsigned careful; /* how many more commands are committed by themselves */
     uint64_t bytes_max;
+    uint64_t generation; /* how often a collection was dropped */
 };
 
 struct executor {
@@ -67,6 +68,16 @@ holt_status batch_writer(batch *b, holt_txn **t)
     if (!b->txn) status = holt_begin(b->db, &(holt_txn_options){.label = "holt serve"}, &b->txn);
     *t = b->txn;
     return status;
+}
+
+void batch_collections_changed(batch *b)
+{
+    b->generation++;
+}
+
+uint64_t batch_collections_generation(const batch *b)
+{
+    return b->generation;
 }
 
 void batch_take_part(batch *b, job *j)

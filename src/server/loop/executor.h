@@ -74,6 +74,12 @@ holt_txn *batch_reader(const batch *b);
 /* Sets *t to the transaction to write to. */
 holt_status batch_writer(batch *b, holt_txn **t);
 
+/* Notes that a collection was dropped: handles that were kept must be opened again. */
+void batch_collections_changed(batch *b);
+
+/* Returns how often that was noted. */
+uint64_t batch_collections_generation(const batch *b);
+
 /* Notes that what the job has replied depends on the transaction's commit. */
 void batch_take_part(batch *b, job *j);
 

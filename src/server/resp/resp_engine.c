@@ -199,6 +199,16 @@ void resp_call_function(resp_call *call)
     call->command->function(call);
 }
 
+/* Some collection was dropped; its handle is of no use any more. */
+static void forget_databases(resp_engine *e, batch *b)
+{
+    for (size_t i = 0; i < e->config->number[CONFIG_databases]; i++) {
+        holt_collection_close(e->databases[i]);
+        e->databases[i] = NULL;
+    }
+    e->generation = batch_collections_generation(b);
+}
+
 bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_slice *arguments, size_t count,
                          bytes *out)
 {
@@ -212,6 +222,7 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
                       .reply = {out, s->protocol},
                       .reply_start = out->size};
     bool depends = false, skipped = s->skip_next;
+    if (e->generation != batch_collections_generation(b)) forget_databases(e, b);
     if (!s->joined) join(e, s);
     s->last_command = command;
     s->skip_next = false;

@@ -77,6 +77,7 @@ struct resp_engine {
     const config *config;
     holt *db;
     holt_collection **databases; /* of config databases; NULL = not opened yet */
+    uint64_t generation;         /* of the collections, when databases were opened */
     holt_slice *arguments;       /* of the command being executed */
     size_t arguments_capacity;
     holt_value value, other_value; /* read by commands; reused */

@@ -1,0 +1,79 @@
+/* fuzz_http.c -- any bytes as the target of a request and as a JSON body: what was decoded lies within the
+ * input, and bytes that are written as JSON are read back. The input is the target, a zero byte, and the
+ * body.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/http_json.h"
+#include "http/http_request.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(int condition)
+{
+    if (!condition) abort();
+}
+
+static void expect_within(const bytes *text, holt_slice part)
+{
+    const char *begin = part.data;
+    expect(begin >= text->data && begin + part.size <= text->data + text->size);
+}
+
+static void check_target(const uint8_t *data, size_t size)
+{
+    http_request r = {0};
+    bytes_append(&r.text, data, size);
+    if (size) http_target_parse(&r);
+    for (size_t i = 0; !r.problem && i < r.part_count; i++)
+        expect_within(&r.text, r.parts[i]);
+    for (size_t i = 0; !r.problem && i < r.parameter_count; i++) {
+        expect_within(&r.text, r.parameters[i].name);
+        expect_within(&r.text, r.parameters[i].value);
+    }
+    bytes_deinit(&r.text);
+}
+
+/* Writes the bytes as a member and reads them. */
+static void check_member(holt_slice value)
+{
+    const char *problem = NULL;
+    bytes text = {0}, decoded = {0};
+    holt_slice got = {NULL, 0};
+    bytes_append_text(&text, "{");
+    http_json_member(&text, "value", value);
+    bytes_append_text(&text, "}");
+    expect(bytes_reserve(&decoded, text.size));
+    json_object *object = http_json_parse(text.data, text.size, &problem);
+    expect(object != NULL);
+    expect(http_json_get(object, "value", &decoded, &got) == NULL);
+    expect(got.size == value.size && (got.size == 0 || memcmp(got.data, value.data, got.size) == 0));
+    json_object_put(object);
+    bytes_deinit(&text);
+    bytes_deinit(&decoded);
+}
+
+static void check_body(const char *text, size_t size)
+{
+    const char *problem = NULL;
+    bytes decoded = {0};
+    holt_slice value;
+    json_object *object = http_json_parse(text, size, &problem);
+    expect((object == NULL) == (problem != NULL));
+    expect(bytes_reserve(&decoded, size));
+    if (object && http_json_get(object, "value", &decoded, &value) == NULL) check_member(value);
+    json_object_put(object);
+    bytes_deinit(&decoded);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *end = memchr(data, 0, size);
+    size_t target = end ? (size_t)(end - data) : size;
+    check_target(data, target);
+    if (end) check_body((const char *)end + 1, size - target - 1);
+    check_member(holt_bytes(data, size));
+    return 0;
+}
