@@ -42,6 +42,12 @@ head -n $((lines / 2)) "$work/text" >&3
 kill -s KILL -- "-$killed"
 exec 3>&-
 wait "$killed" 2>/dev/null || true
+# The shell has ended; its child may take a moment more, on a busy machine, to release the database.
+tries=0
+while kill -s 0 -- "-$killed" 2>/dev/null && [ $tries -lt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
 rm "$work/pipe"
 cp "$work/text" "$work/pipe"
 
