@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""test_disk_full.py HOLT -- a full disk: errors that say so, deletes that still work, and no acknowledged write lost.
+
+Needs a small file system of its own, which only root may mount; skipped otherwise.
+"""
+import http.client
+import json
+import os
+import subprocess
+import threading
+
+from fixture import Error, Server, Skip, equal, run
+
+
+class SmallDisk:
+    """A file system of 48 MiB, most of which a file fills at first."""
+
+    def __init__(self, directory):
+        self.path = os.path.join(directory, "disk")
+        os.mkdir(self.path)
+        command = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", self.path]
+        if subprocess.call(command, stderr=subprocess.DEVNULL) != 0:
+            raise Skip("cannot mount a file system")
+        self.filler = os.path.join(self.path, ".filler")
+
+    def fill(self):
+        """Takes all the space that is left."""
+        with open(self.filler, "ab", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 65536)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.call(["umount", "-l", self.path])
+
+
+def put(server, key):
+    host, port = server.http.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    connection.request("PUT", "/keys", json.dumps({"key": key, "value": "x" * 1000}))
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    connection.close()
+    return answer.status, body
+
+
+def fill_up(client, prefix, acknowledged):
+    """Writes until the first refusal, in pipelines. Notes what was acknowledged; returns the refusal."""
+    for i in range(0, 200000, 50):
+        keys = [f"{prefix}{j}" for j in range(i, i + 50)]
+        for key in keys:
+            client.send("SET", key, "x" * 1000)
+        replies = [client.read() for _ in keys]
+        acknowledged += [key for key, reply in zip(keys, replies) if reply == "OK"]
+        refusals = [reply for reply in replies if isinstance(reply, Error)]
+        if refusals:
+            return refusals[0]
+    raise AssertionError("the disk does not fill up")
+
+
+def check_full_disk(exe, directory, kind):
+    path = os.path.join(directory, kind)
+    os.mkdir(path)
+    acknowledged = []
+    with SmallDisk(path) as disk, Server(exe, disk.path, "--kind", kind, "--memory", "8M") as server:
+        with server.client() as client, server.client() as other:
+            equal(client("SET", "gone", "x"), "OK")
+            disk.fill()
+            lists = [[], []]
+            threads = [threading.Thread(target=fill_up, args=(one, name, kept))
+                       for one, name, kept in ((client, "a", lists[0]), (other, "b", lists[1]))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            acknowledged = lists[0] + lists[1]
+            refusal = fill_up(client, "c", acknowledged)
+            equal(str(refusal).startswith("ERR"), True, refusal)
+            equal("full" in str(refusal) or "No space" in str(refusal), True, refusal)
+            status, body = put(server, "web")
+            equal((status, body["error"]["code"]), (507, "no_space"))
+            # In one pipeline: what is refused does not spoil what is not.
+            for words in (("SET", "d", "x" * 1000), ("DEL", "gone"), ("GET", "gone"), ("PING",)):
+                client.send(*words)
+            replies = [client.read() for _ in range(4)]
+            equal([isinstance(replies[0], Error), *replies[1:]], [True, 1, None, "PONG"])
+            os.unlink(disk.filler)
+            for _ in range(1000):
+                if client("SET", "again", "y") == "OK":
+                    break
+            equal(client("GET", "again"), b"y")
+        server.kill()
+        server.start()
+        with server.client() as client:
+            for key in acknowledged:
+                client.send("GET", key)
+            for key in acknowledged:
+                equal(client.read(), b"x" * 1000, key)
+            equal(client("EXISTS", "gone", "d"), 0)
+
+
+def test_a_full_disk_refuses_puts_and_loses_nothing_with_an_lsm_tree(exe, directory):
+    check_full_disk(exe, directory, "lsm")
+
+
+def test_a_full_disk_refuses_puts_and_loses_nothing_with_a_btree(exe, directory):
+    check_full_disk(exe, directory, "btree")
+
+
+if __name__ == "__main__":
+    run(globals())
