@@ -8,8 +8,15 @@
 
 #include "loop/log.h"
 
-/* Commits of single commands after a failed commit, before batches are tried again. */
-enum { CAREFUL_COMMITS = 1000 };
+enum {
+    /* Commits of single commands after a failed commit, before batches are tried again. */
+    CAREFUL_COMMITS = 1000,
+    /* A batch that took at least so long has waited for the disk. The next one then waits for clients to
+     * go on. */
+    SLOW_BATCH_NS = 300000,
+    HOLD_SHARE = 4,       /* for at most this part of the time that the last one took, */
+    HOLD_NS_MAX = 2000000 /* and at most so long */
+};
 
 typedef struct job_list {
     job *first;
@@ -28,18 +35,23 @@ struct batch {
 struct executor {
     uv_prepare_t turn; /* hands over what was collected, before the loop polls again */
     uv_async_t back;   /* a batch has come back */
+    uv_idle_t hold;    /* keeps the loop from sleeping while a batch is held back */
     uv_thread_t thread;
 
     /* The loop's. */
     job_list collected;
-    bool running; /* a batch is with the thread */
+    size_t collected_count, given_count; /* jobs collected; jobs in the batch that was given last */
+    bool running;                        /* a batch is with the thread */
+    size_t expected;                     /* jobs that the next batch waits for */
+    uint64_t hold_until_ns;              /* but no longer than this */
     unsigned handles_open;
 
     uv_mutex_t mutex;
     uv_cond_t given;
-    job *todo;     /* mutex: the batch to run; NULL = none */
-    job *finished; /* mutex: the batch that comes back */
-    bool stopping; /* mutex */
+    job *todo;        /* mutex: the batch to run; NULL = none */
+    job *finished;    /* mutex: the batch that comes back */
+    uint64_t took_ns; /* mutex: how long it ran */
+    bool stopping;    /* mutex */
 
     batch batch; /* the executor's */
 };
@@ -146,10 +158,12 @@ static void executor_main(void *argument)
         uv_mutex_unlock(&e->mutex);
         if (!jobs) return;
 
+        uint64_t start = uv_hrtime();
         batch_run(&e->batch, jobs);
 
         uv_mutex_lock(&e->mutex);
         e->finished = jobs;
+        e->took_ns = uv_hrtime() - start;
         uv_mutex_unlock(&e->mutex);
         uv_async_send(&e->back);
     }
@@ -161,6 +175,9 @@ static void hand_over(executor *e)
 {
     if (e->running || !e->collected.first) return;
     e->running = true;
+    e->given_count = e->collected_count;
+    e->collected_count = e->expected = 0;
+    uv_idle_stop(&e->hold);
     uv_mutex_lock(&e->mutex);
     e->todo = e->collected.first;
     uv_cond_signal(&e->given);
@@ -168,9 +185,29 @@ static void hand_over(executor *e)
     list_clear(&e->collected);
 }
 
+static void on_hold(uv_idle_t *handle)
+{
+    (void)handle; /* that there is an idle handle is enough */
+}
+
 static void on_turn(uv_prepare_t *handle)
 {
-    hand_over(handle->data);
+    executor *e = handle->data;
+    bool more_to_come = e->collected_count < e->expected && uv_hrtime() < e->hold_until_ns;
+    if (more_to_come && e->collected.first && !e->running) {
+        uv_idle_start(&e->hold, on_hold);
+    } else {
+        hand_over(e);
+    }
+}
+
+/* After a batch that was slow, lets its clients get their replies and go on before the next one is handed
+ * over. Otherwise they would miss it, and each sync of the disk would serve only half of the clients. */
+static void hold_back(executor *e, uint64_t took_ns)
+{
+    uint64_t hold_ns = took_ns / HOLD_SHARE;
+    e->expected = e->given_count + e->collected_count;
+    e->hold_until_ns = uv_hrtime() + (hold_ns < HOLD_NS_MAX ? hold_ns : HOLD_NS_MAX);
 }
 
 static void on_back(uv_async_t *handle)
@@ -178,11 +215,16 @@ static void on_back(uv_async_t *handle)
     executor *e = handle->data;
     uv_mutex_lock(&e->mutex);
     job *jobs = e->finished;
+    uint64_t took_ns = e->took_ns;
     e->finished = NULL;
     uv_mutex_unlock(&e->mutex);
     if (!jobs) return;
     e->running = false;
-    hand_over(e); /* the thread works on while replies are sent */
+    if (took_ns >= SLOW_BATCH_NS) {
+        hold_back(e, took_ns);
+    } else {
+        hand_over(e); /* the thread works on while replies are sent */
+    }
     while (jobs) {
         job *j = jobs;
         jobs = j->next;
@@ -194,6 +236,7 @@ static void on_back(uv_async_t *handle)
 void executor_submit(executor *e, job *j)
 {
     assert(!j->next && e->collected.end != &j->next);
+    e->collected_count++;
     *e->collected.end = j;
     e->collected.end = &j->next;
 }
@@ -220,9 +263,10 @@ int executor_create(executor **out, uv_loop_t *loop, holt *db, uint64_t batch_by
     error = uv_thread_create(&e->thread, executor_main, e);
     if (error) goto no_thread;
     uv_prepare_init(loop, &e->turn);
-    e->turn.data = e->back.data = e;
+    uv_idle_init(loop, &e->hold);
+    e->turn.data = e->back.data = e->hold.data = e;
     uv_prepare_start(&e->turn, on_turn);
-    e->handles_open = 2;
+    e->handles_open = 3;
     *out = e;
     return 0;
 
@@ -252,6 +296,7 @@ void executor_stop(executor *e)
     uv_thread_join(&e->thread);
     uv_close((uv_handle_t *)&e->turn, on_close);
     uv_close((uv_handle_t *)&e->back, on_close);
+    uv_close((uv_handle_t *)&e->hold, on_close);
 }
 
 void executor_free(executor *e)

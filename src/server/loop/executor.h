@@ -10,6 +10,9 @@
  *                                      v                    ^
  *       executor                       run run run  commit -'
  *
+ * After a batch that has waited for the disk, the next one is held back for a moment, so that the clients
+ * that have just got their replies take part in it.
+ *
  * A job sees what the jobs before it wrote, through batch_reader(). Its replies must not be sent before the
  * commit, and if the commit fails, none of what the jobs wrote exists: each job that took part
  * (batch_take_part) is told (settled) to replace its replies. After a failure the executor is careful for a

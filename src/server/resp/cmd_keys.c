@@ -142,7 +142,7 @@ void resp_run_copy(resp_call *call)
 void resp_run_move(resp_call *call)
 {
     holt_slice key = call->arguments[1];
-    uint32_t database, mark;
+    uint32_t database = 0, mark;
     holt_value *value = &call->engine->value;
     if (!parse_database(call, 2, &database)) return;
     if (database == call->session->database) {
