@@ -236,7 +236,7 @@ static PyObject *make_row(scan *s)
     s->left--;
     for (; made < n; made++) {
         holt_datum d = row[made];
-        if (is_bytes(&d)) d.as.bytes.data = s->bytes + (uintptr_t)d.as.bytes.data;
+        if (is_bytes(&d)) d.as.bytes.data = d.as.bytes.size ? s->bytes + (uintptr_t)d.as.bytes.data : "";
         list[made] = datum_make(&d);
         if (!list[made]) break;
     }
