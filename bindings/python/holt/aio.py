@@ -20,6 +20,7 @@ A task that is cancelled while it waits for a write does not take the write back
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 import warnings
@@ -33,7 +34,7 @@ import holt
 from holt import _holt
 from holt._types import Buffer, Data, Durability, Kind, Path, Seconds, Size, When
 
-__all__ = ["open", "Database", "Collection", "Transaction", "Snapshot", "Batch", "Range"]
+__all__ = ["open", "Database", "Collection", "Transaction", "Snapshot", "Batch", "Range", "Table", "Query"]
 
 T = TypeVar("T")
 D = TypeVar("D", bound="_Ended[Any]")
@@ -52,13 +53,16 @@ def _kept(data: Buffer) -> Buffer:
     return data if type(data) is bytes or isinstance(data, str) else bytes(memoryview(data))
 
 
+_Target = Union[holt.Collection, holt.Database, holt.Table]
+
+
 class _Write:
     """A write in the queue: function(store, *args, **options), where store is the collection, or the
     collection in a transaction. A blind one needs no transaction that reads."""
 
     __slots__ = ("function", "collection", "blind", "args", "options", "future", "result", "error")
 
-    def __init__(self, function: Callable[..., Any], collection: holt.Collection | holt.Database, blind: bool,
+    def __init__(self, function: Callable[..., Any], collection: _Target, blind: bool,
                  args: tuple[Any, ...], options: dict[str, Any], future: asyncio.Future[Any]) -> None:
         self.function = function
         self.collection = collection
@@ -149,14 +153,14 @@ def _make_alone(write: _Write) -> None:
 
 def _apply(t: holt.Transaction | holt.Batch, writes: list[_Write]) -> int:
     """Applies writes to the transaction, until it is full; returns how many. Each has its own error."""
-    inside: dict[int, _holt.Store] = {}
+    inside: dict[int, Any] = {}
     for number, write in enumerate(writes):
         write.result = write.error = None
         try:
             collection = write.collection
             store = inside.get(id(collection))
             if store is None:
-                store = t if isinstance(collection, holt.Database) else t.collection(collection)
+                store = _inside(t, collection)
                 inside[id(collection)] = store
             write.result = write.function(store, *write.args, **write.options)
         except holt.TooLarge as error:
@@ -166,6 +170,13 @@ def _apply(t: holt.Transaction | holt.Batch, writes: list[_Write]) -> int:
         except BaseException as error:
             write.error = error
     return len(writes)
+
+
+def _inside(t: holt.Transaction | holt.Batch, target: _Target) -> Any:
+    """What a write is made to, in the transaction."""
+    if isinstance(target, holt.Database):
+        return t
+    return t.table(target) if isinstance(target, holt.Table) else t.collection(target)
 
 
 def _deliver(writes: list[_Write]) -> None:
@@ -364,6 +375,132 @@ class Collection(_Writable):
         return self._store.name
 
 
+class Table:
+    """A typed table; see holt.Table. Rows are written through the queue of all writes."""
+
+    __slots__ = ("_table", "_pool", "_writer")
+
+    def __init__(self, table: holt.Table, pool: ThreadPoolExecutor, writer: _Writer) -> None:
+        self._table = table
+        self._pool = pool
+        self._writer = writer
+
+    @property
+    def name(self) -> str:
+        return self._table.name
+
+    def _call(self, function: Callable[..., T], *args: Any, **options: Any) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **options))
+
+    def _write(self, function: Callable[..., Any], *args: Any, **options: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._writer.submit(_Write(function, self._table, False, args, options, future))
+        return future
+
+    def insert(self, row: Any = None, /, *, replace: bool = False,
+               **columns: Any) -> Awaitable[Optional[int]]:
+        """Inserts a row; see holt.Table.insert."""
+        return self._write(holt.Table.insert, row, replace=replace, **columns)
+
+    def insert_many(self, rows: Iterable[Any], *, replace: bool = False) -> Awaitable[int]:
+        """Inserts rows in one transaction, and returns how many."""
+        return self._call(self._table.insert_many, list(rows), replace=replace)
+
+    def upsert(self, row: Any = None, /, **columns: Any) -> Awaitable[None]:
+        """Inserts a row, or replaces the one with the same primary key."""
+        return self._write(holt.Table.upsert, row, **columns)
+
+    def update(self, key: Any, values: Optional[Mapping[str, Any]] = None, /,
+               **columns: Any) -> Awaitable[None]:
+        """Changes columns of the row with the primary key."""
+        return self._write(holt.Table.update, key, values, **columns)
+
+    def delete(self, key: Any) -> Awaitable[bool]:
+        """Deletes the row with the primary key. Returns whether there was one."""
+        return self._write(holt.Table.delete, key)
+
+    def get(self, key: Any, default: Any = None) -> Awaitable[Any]:
+        """The row with the primary key, or default if there is none."""
+        return self._call(self._table.get, key, default)
+
+    def count(self) -> Awaitable[int]:
+        """The number of rows, by reading all of them."""
+        return self._call(len, self._table)
+
+    def where(self, conditions: Optional[Mapping[str, Any]] = None, /, **more: Any) -> Query:
+        """The rows that meet all conditions; see holt.Table.where."""
+        return Query(self, self._table.where(conditions, **more))
+
+    def create_index(self, name: str, columns: Any, **options: Any) -> Awaitable[None]:
+        """Creates an index; see holt.Table.create_index."""
+        return self._call(self._table.create_index, name, columns, **options)
+
+    def check(self) -> Awaitable[holt.Check]:
+        """Compares rows and indexes."""
+        return self._call(self._table.check)
+
+
+class Query:
+    """Rows that meet conditions; see holt.Query. `async for` reads them."""
+
+    __slots__ = ("_table", "_query")
+
+    def __init__(self, table: Table, query: holt.Query) -> None:
+        self._table = table
+        self._query = query
+
+    def limit(self, count: int) -> Query:
+        """At most so many rows."""
+        return Query(self._table, self._query.limit(count))
+
+    def reverse(self) -> Query:
+        """In the opposite order."""
+        return Query(self._table, self._query.reverse())
+
+    def select(self, *columns: str) -> Query:
+        """Only these columns."""
+        return Query(self._table, self._query.select(*columns))
+
+    def all(self) -> Awaitable[list[Any]]:
+        """The list of rows."""
+        return self._table._call(self._query.all)
+
+    def first(self) -> Awaitable[Any]:
+        """The first row; None: there is none."""
+        return self._table._call(self._query.first)
+
+    def one(self) -> Awaitable[Any]:
+        """The row. Raises NotFound if there is none, and Conflict if there are several."""
+        return self._table._call(self._query.one)
+
+    def exists(self) -> Awaitable[bool]:
+        """Whether there is such a row."""
+        return self._table._call(self._query.exists)
+
+    def count(self) -> Awaitable[int]:
+        """The number of rows."""
+        return self._table._call(self._query.count)
+
+    def update(self, values: Optional[Mapping[str, Any]] = None, /, **columns: Any) -> Awaitable[int]:
+        """Changes columns of all the rows, in one transaction; returns how many."""
+        return self._table._call(self._query.update, values, **columns)
+
+    def delete(self) -> Awaitable[int]:
+        """Deletes all the rows, in one transaction; returns how many."""
+        return self._table._call(self._query.delete)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        rows = iter(self._query)
+        count = _FIRST_FETCH
+        while True:
+            some = await self._table._call(lambda: list(itertools.islice(rows, count)))
+            for row in some:
+                yield row
+            if len(some) < count:
+                return
+            count = min(2 * count, _LARGEST_FETCH)
+
+
 class Database(_Writable):
     """An open database, made by open(). As a store of entries it is the collection "default"."""
 
@@ -384,6 +521,15 @@ class Database(_Writable):
                                       block=block,
                                       filter_bits=filter_bits)
         return Collection(collection, self._pool, self._writer)
+
+    async def table(self, name: str) -> Table:
+        """Opens a table."""
+        return Table(await self._call(self._db.table, name), self._pool, self._writer)
+
+    async def create_table(self, name: str, columns: Mapping[str, Any], **options: Any) -> Table:
+        """Creates a table; see holt.Database.create_table."""
+        table = await self._call(self._db.create_table, name, columns, **options)
+        return Table(table, self._pool, self._writer)
 
     def transaction(self, *, serializable: bool = False, durability: Optional[Durability] = None,
                     label: Optional[str] = None) -> Transaction:

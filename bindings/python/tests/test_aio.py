@@ -222,6 +222,38 @@ class Asyncio(TestCase, unittest.IsolatedAsyncioTestCase):
                     1 / 0
             self.assertEqual(await db.get("a"), b"9")
 
+    # Rows of many tasks share commits, and what is refused is refused to its own task only.
+    async def test_tables(self):
+        async with self.open_aio(durability="commit") as db:
+            users = await db.create_table("users", {"id": int, "email": str, "age": int}, primary_key="id",
+                                          indexes={"by_email": holt.Index("email", unique=True),
+                                                   "by_age": "age"})
+            again = await db.table("users")
+            numbers = await asyncio.gather(*[users.insert(email=f"{i % 400}",
+                                                          age=i % 10) for i in range(500)],
+                                           return_exceptions=True)
+            self.assertEqual(sum(isinstance(n, holt.Exists) for n in numbers), 100)
+            self.assertEqual(sorted(n for n in numbers if isinstance(n, int)), list(range(1, 401)))
+            self.assertEqual((users.name, await again.count()), ("users", 400))
+            self.assertEqual((await users.get(1)).email, "0")
+            await asyncio.gather(users.upsert(id=1, email="new"), users.update(2, age=99), users.delete(3),
+                                 db.put("plain", b"1"))
+            self.assertEqual((await again.where(email="new").one()).id, 1)
+            self.assertEqual((await users.where(age=99).first()).id, 2)
+            self.assertFalse(await users.where(id=3).exists())
+            with self.assertRaises(KeyError):
+                await users.update(3, age=1)
+            self.assertFalse(await users.delete(3))
+            self.assertEqual(await users.insert_many([{"email": "x"}, {"email": "y"}]), 2)
+            self.assertEqual([row.id async for row in users.where(id__lt=6).select("id").reverse()], [5, 4, 2,
+                                                                                                      1])
+            self.assertEqual(len(await users.where(age__gte=0).limit(7).all()), 7)
+            self.assertEqual(len([row async for row in users.where()]), await users.where().count())
+            self.assertEqual(await users.where(age=5).update(age=6), 40)
+            self.assertEqual(await users.where(age=6).delete(), 80)
+            await users.create_index("by_both", ["age", "email"])
+            self.assertTrue((await users.check()).sound)
+
     # A cancelled task does not hold up the others.
     async def test_cancelling(self):
         async with self.open_aio(durability="commit") as db:
@@ -268,9 +300,9 @@ class Asyncio(TestCase, unittest.IsolatedAsyncioTestCase):
                     break
                 await asyncio.sleep(0.02)
             gc.collect()
-        self.assertIn(ResourceWarning, [w.category for w in caught])
-        caught.clear()  # a warning keeps its source
-        gc.collect()
+            self.assertIn(ResourceWarning, [w.category for w in caught])
+            caught.clear()  # a warning keeps its source
+            gc.collect()
         with self.open() as again:
             self.assertEqual(again["a"], b"1")
 
