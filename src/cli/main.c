@@ -30,6 +30,7 @@ const cli_command *const cli_commands[] = {
     &command_compact,
     &command_check,
     &command_reindex,
+    &command_shell,
     &command_lsm_cli,
     &command_serve,
     &command_bench,

@@ -77,9 +77,11 @@ static void append_table(sqlite3_str *out, const holt_table_info *info)
     }
     sqlite3_str_appendall(out, "\n)");
     const bool lsm = info->kind == HOLT_LSM;
-    const uint32_t usual_block = lsm ? 8192 : 4096;
-    if (lsm || info->block_bytes != usual_block) {
+    const bool usual_block = info->block_bytes == 0 || info->block_bytes == (lsm ? 8192 : 4096);
+    if (!usual_block) {
         sqlite3_str_appendf(out, " WITH (kind = %s, block = %u)", lsm ? "lsm" : "btree", info->block_bytes);
+    } else if (lsm) {
+        sqlite3_str_appendall(out, " WITH (kind = lsm)");
     }
     sqlite3_str_appendall(out, ";\n");
 }

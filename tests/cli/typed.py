@@ -134,6 +134,170 @@ def test_characters_beyond_ascii_can_be_typed_in_any_locale():
         assert t.end() == 0
 
 
+def shell(*arguments, **environment):
+    t = Terminal(HOLT, "shell", *arguments, **environment)
+    t.expect(".exit ends the shell.")
+    t.expect("holt> ")
+    return t
+
+
+def test_shell_prompts_and_goes_on_after_errors():
+    t = shell("data")
+    t.line("get nothing")
+    t.expect("error: there is no such key")
+    t.expect("holt> ")
+    t.line('put "a')
+    t.expect("error, column 5: the quote that opens here is never closed")
+    t.line("insert 1 anirudh anichandan124@gmail.com")
+    t.expect("is new")
+    t.expect("1 row inserted")
+    t.expect("holt/users> ")
+    t.line("select id,")
+    t.expect("   ...> ")
+    t.line("name from users;")
+    table = t.expect("holt/users> ")
+    assert "| 1  | anirudh |" in table and "+----+---------+" in table, table
+    t.line("select 1,")
+    t.expect("   ...> ")
+    t.line("2 frm x;")
+    t.expect("line 2, column")
+    t.line("begin")
+    t.expect("holt/users*> ")
+    t.line("rollback")
+    t.expect("holt/users> ")
+    t.line("create products")
+    t.line("use products")
+    t.expect("holt:products/users> ")
+    t.line(".exit")
+    assert t.end() == 0
+
+
+# A statement and a scan that would last for minutes, at least.
+def test_ctrl_c_ends_the_running_command_and_not_the_shell():
+    t = shell("data")
+    t.line("put a 1")
+    t.expect("holt> ")
+    t.line("with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n;")
+    t.expect("from n;")
+    time.sleep(0.2)  # so that it is likely to run; either way it must end
+    t.type("\x03")
+    t.expect("interrupted")
+    t.expect("holt> ")
+    t.type("half a line\x03")
+    t.expect("holt> ")
+    t.line("select 1 +")
+    t.expect("   ...> ")
+    t.type("\x03")
+    t.expect("holt> ")
+    t.line("get a")
+    t.expect("1\r\n")
+    t.expect("holt> ")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_ctrl_c_undoes_an_import():
+    with open("large.csv", "w", encoding="ascii") as file:
+        file.write("id,text\n1,x\n")
+    t = shell("data", "--durability", "process")
+    t.line(".import --key id large.csv t")
+    t.expect("1 row into")
+    t.expect("holt> ")
+    with open("large.csv", "w", encoding="ascii") as file:
+        file.write("id,text\n")
+        for i in range(600000, 2, -1):
+            file.write(f"{i},some text for row {i}\n")
+    t.line(".import large.csv t")
+    t.expect("records")  # the progress
+    t.type("\x03")
+    t.expect("interrupted")
+    t.expect("holt> ")
+    t.line("select 'rows: ' || count(*) from t;")
+    t.expect("rows: 1 ")
+    t.expect("holt> ")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_tab_completes_tables_columns_and_keywords():
+    t = shell("data")
+    t.line("create table customers (id integer primary key, surname text);")
+    t.expect("holt> ")
+    t.line("insert into customers values (1, 'Lovelace');")
+    t.expect("holt> ")
+    t.type("SEL\tsurn\tfrom cust\t;\n")
+    t.expect("| surname")
+    t.expect("Lovelace")
+    t.expect("holt> ")
+    t.type(".sch\t\n")
+    t.expect("CREATE TABLE customers")
+    t.expect("holt> ")
+    t.type(".mode js\t\n")
+    t.expect("holt> ")
+    t.line("select 1 as a;")
+    t.expect('[{"a":1}]')
+    t.expect("holt> ")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_the_history_is_kept_for_its_owner_only():
+    t = shell("data")
+    t.line("put secret 1")
+    t.expect("holt> ")
+    t.line("select 1,")
+    t.expect("   ...> ")
+    t.line("2;")
+    t.expect("holt> ")
+    t.line(".exit")
+    assert t.end() == 0
+    assert os.stat(".holt_history").st_mode & 0o777 == 0o600
+    t = shell("data", XDG_STATE_HOME=os.getcwd())
+    t.line(".exit")
+    assert t.end() == 0
+    assert os.path.exists("holt_history")
+    t = shell("data")
+    t.type("\x1b[A\x1b[A\x1b[A")
+    t.expect("put secret 1")
+    t.type("\x03")
+    t.expect("holt> ")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_colours_are_for_terminals_without_no_color():
+    for no_color, coloured in (("1", False), (None, True)):
+        t = Terminal(HOLT, "shell", "data", NO_COLOR=no_color)
+        t.expect("holt")
+        t.line("get nothing")
+        shown = t.expect("there is no such key")
+        assert ("\x1b[1;31m" in shown) == coloured, repr(shown)
+        t.expect("holt>")
+        t.expect(" ")
+        t.type("\x04")
+        assert t.end() == 0
+
+
+def test_drop_asks_first():
+    t = shell("data")
+    t.line("create c")
+    t.expect("holt> ")
+    t.line("drop c")
+    t.expect("[y/N] ")
+    t.line("n")
+    t.expect("nothing was changed")
+    t.expect("holt> ")
+    t.line("drop c")
+    t.expect("[y/N] ")
+    t.line("y")
+    t.expect("holt> ")
+    t.line("list")
+    names = t.expect("holt> ")
+    assert "default" in names and "  c\r\n" not in names, names
+    t.type("\x04")
+    assert t.end() == 0
+
+
 def main():
     failed = 0
     work = tempfile.mkdtemp(prefix="holt-typed-")

@@ -1,5 +1,6 @@
 /* cmd_stats.c -- holt stats: every field of holt_db_stats, the main ones of each collection, the readers. */
 #include "commands/commands.h"
+#include "commands/stats.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -295,21 +296,27 @@ static holt_status print_readers(stats_printer *p, holt *db)
 
 /* ---------------------------------------------------------------- the command */
 
-static holt_status print_all(stats_printer *p, session *s)
+static holt_status print_all(stats_printer *p, session *s, bool readers)
 {
-    const stats_settings *settings = s->call->own;
     holt_db_stats stats;
     holt_status status = holt_stats(s->db, &stats, sizeof stats);
     if (status != HOLT_OK) return status;
     if (p->form == OUTPUT_JSON) json_object_begin(&p->json);
     print_database(p, s, &stats);
     status = print_collections(p, s);
-    if (status == HOLT_OK && settings->readers) status = print_readers(p, s->db);
+    if (status == HOLT_OK && readers) status = print_readers(p, s->db);
     if (p->form == OUTPUT_JSON) {
         json_object_end(&p->json);
         json_line_end(&p->json);
     }
     return status;
+}
+
+holt_status stats_print(session *s, bool readers)
+{
+    stats_printer p = {.form = output_form_for(s->call->json)};
+    json_init(&p.json, stdout, output_is_terminal());
+    return print_all(&p, s, readers);
 }
 
 /* The readers listed are those of this process, so --readers shows one that the command opens itself. */
@@ -318,11 +325,9 @@ static int print_stats(session *s, void *ctx)
     const stats_settings *settings = s->call->own;
     const holt_txn_options own = {.flags = HOLT_TXN_READ_ONLY, .label = "holt stats"};
     holt_txn *snapshot = NULL;
-    stats_printer p = {.form = output_form_for(s->call->json)};
     (void)ctx;
-    json_init(&p.json, stdout, output_is_terminal());
     holt_status status = settings->readers ? holt_begin(s->db, &own, &snapshot) : HOLT_OK;
-    if (status == HOLT_OK) status = print_all(&p, s);
+    if (status == HOLT_OK) status = stats_print(s, settings->readers);
     int code = session_result(s, status);
     holt_rollback(snapshot);
     return code;

@@ -25,6 +25,7 @@ extern const cli_command command_compact;
 extern const cli_command command_check;
 extern const cli_command command_reindex;
 extern const cli_command command_import;
+extern const cli_command command_shell;
 extern const cli_command command_lsm_cli;
 extern const cli_command command_serve;
 extern const cli_command command_bench;

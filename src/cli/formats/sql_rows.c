@@ -12,11 +12,18 @@
 /* Rows whose widths decide the layout of a table. */
 enum { ROWS_HELD = 2000, HELD_BYTES = 4 << 20 };
 
+static const char *const mode_names[SQL_ROWS_MODE_COUNT] = {"list", "table", "markdown",
+                                                            "csv",  "json",  "line"};
+
+const char *sql_rows_mode_name(sql_rows_mode mode)
+{
+    return mode_names[mode];
+}
+
 bool sql_rows_mode_parse(const char *text, sql_rows_mode *out)
 {
-    static const char *const names[] = {"list", "table", "markdown", "csv", "json", "line"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(text, names[i]) != 0) continue;
+    for (size_t i = 0; i < SQL_ROWS_MODE_COUNT; i++) {
+        if (strcmp(text, mode_names[i]) != 0) continue;
         *out = (sql_rows_mode)i;
         return true;
     }

@@ -28,7 +28,8 @@ typedef enum sql_rows_mode {
     SQL_ROWS_MARKDOWN,
     SQL_ROWS_CSV,
     SQL_ROWS_JSON,
-    SQL_ROWS_LINE
+    SQL_ROWS_LINE,
+    SQL_ROWS_MODE_COUNT /* not a mode */
 } sql_rows_mode;
 
 #define SQL_ROWS_MODES "table, csv, json, line, list or markdown"
@@ -48,6 +49,7 @@ typedef struct sql_rows {
     bool fixed;     /* the widths are */
 } sql_rows;
 
+const char *sql_rows_mode_name(sql_rows_mode mode);
 bool sql_rows_mode_parse(const char *text, sql_rows_mode *out);
 
 void sql_rows_init(sql_rows *r, sql_rows_mode mode, bool header, FILE *out, bool terminal);

@@ -17,7 +17,7 @@ enum { OUTPUT_BUFFER = 64 * 1024, COLUMNS_DEFAULT = 80 };
 
 static volatile sig_atomic_t reader_left;    /* set by the handler of SIGPIPE */
 static volatile sig_atomic_t interrupted_by; /* set by the handler of SIGINT and SIGTERM */
-static void (*on_interrupt_notify)(void);    /* called by those handlers; NULL = none */
+static void (*interrupt_function)(void);     /* called by those handlers; NULL = none */
 static int first_errno;                      /* of the first write that failed; 0 = none */
 static int stdout_at_first = -1;             /* while standard output is redirected: where it went */
 static int stdout_terminal;                  /* what is_terminal keeps */
@@ -32,13 +32,7 @@ static void on_broken_pipe(int signal_number)
 static void on_interrupt(int signal_number)
 {
     interrupted_by = signal_number;
-    if (on_interrupt_notify) on_interrupt_notify();
-}
-
-static void on_kept_interrupt(int signal_number)
-{
-    interrupted_by = signal_number;
-    if (on_interrupt_notify) on_interrupt_notify();
+    if (interrupt_function) interrupt_function();
 }
 
 static void set_handler(int signal_number, void (*handler)(int), int flags)
@@ -64,17 +58,17 @@ void output_catch_interrupts(void)
     set_handler(SIGTERM, on_interrupt, SA_RESETHAND);
 }
 
-void output_keep_interrupts(void (*notify)(void))
-{
-    on_interrupt_notify = notify;
-    set_handler(SIGINT, on_kept_interrupt, 0);
-    set_handler(SIGTERM, on_interrupt, SA_RESETHAND);
-}
-
 void output_catch_interrupts_with(void (*function)(void))
 {
-    on_interrupt_notify = function;
+    interrupt_function = function;
     output_catch_interrupts();
+}
+
+void output_keep_interrupts(void (*function)(void))
+{
+    interrupt_function = function;
+    set_handler(SIGINT, on_interrupt, 0);
+    set_handler(SIGTERM, on_interrupt, SA_RESETHAND);
 }
 
 int output_interrupted(void)

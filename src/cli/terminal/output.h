@@ -46,14 +46,13 @@ size_t output_columns(void);
 /* From now on the first SIGINT or SIGTERM only requests an orderly end; the second one ends the process. */
 void output_catch_interrupts(void);
 
-/* For a program that reads commands from a person: from now on SIGINT only asks for the end of the running
- * command, however often it comes. `notify` is called in the handler, so it may do what a signal handler may;
- * NULL = nothing. SIGTERM asks for an orderly end as above. */
-void output_keep_interrupts(void (*notify)(void));
-
 /* The same, with a function that the handler calls for the first signal. It may do only what a signal handler
  * may do. */
 void output_catch_interrupts_with(void (*function)(void));
+
+/* The same for a program that reads commands: SIGINT only requests the end of the running command, however
+ * often it comes. */
+void output_keep_interrupts(void (*function)(void));
 
 /* Returns the signal that requested an end, or 0. */
 int output_interrupted(void);
