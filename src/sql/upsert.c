@@ -494,7 +494,7 @@ static const char *null_conflict(const upsert *u)
 /* Sets the error to SQLite's, with the name of the target for that of the temporary table. */
 static int error_set_renamed(const upsert *u, int code, size_t place)
 {
-    const char *message = sqlite3_errmsg(u->d->sqlite), *name = ROWS_TABLE + sizeof "temp." - 1;
+    const char *message = sqlite3_errmsg(u->d->sqlite), *name = &ROWS_TABLE[sizeof "temp." - 1];
     const char *found = strstr(message, name);
     if (!found) return error_set(u->error, code, place, "%s", message);
     return error_set(u->error, code, place, "%.*s%s%s", (int)(found - message), message, u->object->name,
