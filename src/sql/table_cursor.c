@@ -396,10 +396,13 @@ static bool resume(cursor *c, holt_status *status)
 
 /* ---- xOpen, xClose */
 
-int table_cursor_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
+/* A cursor is large, and a statement on one row is short: the last one closed is kept for the next. */
+int table_cursor_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 {
-    (void)table;
-    cursor *c = calloc(1, sizeof *c);
+    sql_table *t = (sql_table *)base;
+    cursor *c = (cursor *)t->spare_cursor;
+    t->spare_cursor = NULL;
+    if (!c) c = calloc(1, sizeof *c);
     if (!c) return SQLITE_NOMEM;
     c->at_end = true;
     c->reader.suspend = suspend;
@@ -407,18 +410,34 @@ int table_cursor_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
     return SQLITE_OK;
 }
 
+static void destroy(cursor *c)
+{
+    holt_row_free(&c->row);
+    free((void *)c->held);
+    free(c->position_bytes);
+    free(c->key);
+    free(c);
+}
+
 int table_cursor_close(sqlite3_vtab_cursor *base)
 {
     cursor *c = (cursor *)base;
+    sql_table *t = table_of(c);
     (void)holt_scan_close(c->scan); /* its failure was returned by the move that met it */
-    database_view_end(table_of(c)->database, &c->view, &c->reader);
+    c->scan = NULL;
+    database_view_end(t->database, &c->view, &c->reader);
     release_lists(c);
-    free(c->position_bytes);
-    holt_row_free(&c->row);
-    free((void *)c->held);
-    free(c->key);
-    free(c);
+    if (t->spare_cursor) {
+        destroy(c);
+    } else {
+        t->spare_cursor = &c->base;
+    }
     return SQLITE_OK;
+}
+
+void table_cursor_free_spare(sqlite3_vtab_cursor *spare)
+{
+    if (spare) destroy((cursor *)spare);
 }
 
 /* ---- xFilter, xNext */

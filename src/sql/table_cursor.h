@@ -21,4 +21,7 @@ int table_cursor_eof(sqlite3_vtab_cursor *cursor);
 int table_cursor_column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int column);
 int table_cursor_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *out);
 
+/* Frees the cursor that is kept for the next statement. Accepts NULL. */
+void table_cursor_free_spare(sqlite3_vtab_cursor *spare);
+
 #endif

@@ -11,8 +11,13 @@
 /* How long an estimate of the number of rows is used. */
 static const uint64_t ROWS_VALID_MS = 1000;
 
+/* A statement may be prepared while its table is small, and run when it no longer is: a table never counts as
+ * so small that an index would not be worth its while. */
+static const uint64_t ROWS_MIN = 10000;
+
 static void destroy(sql_table *t)
 {
+    table_cursor_free_spare(t->spare_cursor);
     shape_deinit(&t->shape);
     plan_list_deinit(&t->plans);
     holt_table_close(t->table);
@@ -102,7 +107,7 @@ static uint64_t estimate_rows(sql_table *t)
         if (holt_table_estimate(t->table, NULL, &rows) == HOLT_OK) t->rows = rows;
         t->rows_at_ms = now;
     }
-    return t->rows;
+    return t->rows > ROWS_MIN ? t->rows : ROWS_MIN;
 }
 
 static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)

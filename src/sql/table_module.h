@@ -24,6 +24,7 @@ typedef struct sql_table {
     char *name;
     shape shape;
     plan_list plans;
+    sqlite3_vtab_cursor *spare_cursor; /* closed, for the next xOpen; or NULL */
     uint64_t rows; /* estimate of the number of rows, and when it was made */
     uint64_t rows_at_ms;
 } sql_table;

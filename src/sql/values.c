@@ -7,6 +7,9 @@
 
 #include "common/text.h"
 
+/* Longer text is passed on as it is. */
+enum { TEXT_COPIED = 512 };
+
 /* 2^63: the first double above all 64-bit integers. */
 static const double INTEGER_END = 9223372036854775808.0;
 
@@ -199,6 +202,20 @@ int value_compare(const holt_datum *a, const holt_datum *b)
 
 /* ---- results and text */
 
+/* Text as SQLite likes it best: with a zero byte behind it, which it would otherwise allocate memory for as soon
+ * as a function or the program asks for the text. */
+static void text_result(sqlite3_context *context, holt_slice text)
+{
+    char copy[TEXT_COPIED];
+    if (text.size >= sizeof copy || (text.size > 0 && memchr(text.data, 0, text.size))) {
+        sqlite3_result_text64(context, text.data, text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
+        return;
+    }
+    if (text.size > 0) memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    sqlite3_result_text(context, copy, -1, SQLITE_TRANSIENT);
+}
+
 void value_result(sqlite3_context *context, const holt_datum *datum)
 {
     const holt_slice bytes = datum->as.bytes;
@@ -216,8 +233,7 @@ void value_result(sqlite3_context *context, const holt_datum *datum)
         sqlite3_result_double(context, datum->as.real);
         break;
     case HOLT_TEXT:
-        sqlite3_result_text64(context, bytes.data ? bytes.data : "", bytes.size, SQLITE_TRANSIENT,
-                              SQLITE_UTF8);
+        text_result(context, bytes);
         break;
     default:
         sqlite3_result_blob64(context, bytes.data ? bytes.data : "", bytes.size, SQLITE_TRANSIENT);
