@@ -155,7 +155,7 @@ static bool begins_constraint(const parser *p)
 /* The length in VARCHAR(20); that of INTEGER(11) and DECIMAL(10, 2) has no meaning, as in SQLite. */
 static bool type_length(parser *p, ddl_column *column)
 {
-    uint64_t length, scale;
+    uint64_t length = 0, scale = 0;
     if (!accept(p, "(")) return true;
     if (!number(p, &length)) return false;
     if (accept(p, ",") && !number(p, &scale)) return false;
@@ -407,7 +407,7 @@ static bool table_body(parser *p)
 /* kind = lsm, block = 8192 */
 static bool storage_option(parser *p)
 {
-    uint64_t block;
+    uint64_t block = 0;
     if (accept(p, "kind")) {
         if (!expect(p, "=")) return false;
         p->d->kind = at(p, "lsm") ? HOLT_LSM : at(p, "btree") ? HOLT_BTREE : 0;

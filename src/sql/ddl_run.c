@@ -278,8 +278,8 @@ static int create_table(const change *c)
     int rc = check_columns(c);
     if (rc == SQLITE_OK) rc = find_key(c, &single, &key);
     if (rc != SQLITE_OK) return rc;
-    holt_column *columns = calloc(s->column_count, sizeof *columns);
-    sqlite3_stmt **holders = calloc(s->column_count, sizeof(sqlite3_stmt *));
+    holt_column *columns = calloc(s->column_count + 1, sizeof *columns);
+    sqlite3_stmt **holders = calloc(s->column_count + 1, sizeof(sqlite3_stmt *));
     rc = columns && holders ? SQLITE_OK : SQLITE_NOMEM;
     for (size_t i = 0; i < s->column_count && rc == SQLITE_OK; i++) {
         rc = make_column(c, &s->columns[i], &columns[i], &holders[i]);
@@ -353,7 +353,7 @@ static int name_columns(const change *c, ddl *made)
     int rc = sqlite3_prepare_v2(c->d->sqlite, "SELECT * FROM " ROWS_TABLE, -1, &s, NULL);
     if (rc != SQLITE_OK) return sqlite_failure(c, rc);
     const size_t count = (size_t)sqlite3_column_count(s);
-    made->columns = calloc(count, sizeof *made->columns);
+    made->columns = calloc(count + 1, sizeof *made->columns);
     for (size_t i = 0; i < count && made->columns; i++) {
         made->columns[i].name = sqlite3_mprintf("%s", sqlite3_column_name(s, (int)i));
         made->column_count = i + 1;

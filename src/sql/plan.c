@@ -354,11 +354,19 @@ static char *plan_text(const shape *s, const candidate *c)
     return sqlite3_str_finish(out);
 }
 
+static bool is_same(const plan *a, const plan *b)
+{
+    return a->path == b->path && a->equal_count == b->equal_count && a->reverse == b->reverse &&
+           a->point == b->point && a->offset == b->offset && a->lists == b->lists && a->nulls == b->nulls &&
+           a->lower == b->lower && a->upper == b->upper && a->lower_exclusive == b->lower_exclusive &&
+           a->upper_exclusive == b->upper_exclusive;
+}
+
 /* Returns the number of the plan in the list, or -1 without memory. */
 static int number_of(plan_list *list, const plan *p)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (memcmp(&list->plans[i], p, sizeof *p) == 0) return (int)i;
+        if (is_same(&list->plans[i], p)) return (int)i;
     }
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity ? list->capacity * 2 : 8;
@@ -367,7 +375,7 @@ static int number_of(plan_list *list, const plan *p)
         list->plans = plans;
         list->capacity = capacity;
     }
-    memcpy(&list->plans[list->count], p, sizeof *p);
+    list->plans[list->count] = *p;
     return (int)list->count++;
 }
 

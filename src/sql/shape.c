@@ -102,7 +102,11 @@ holt_status shape_init(shape *s, holt_table *table)
     if (status != HOLT_OK) return status;
     find_identity(s);
     s->paths = calloc(s->info->index_count + 1, sizeof *s->paths);
-    status = s->paths ? init_path(&s->paths[s->path_count++], s->info, NULL) : HOLT_NO_MEMORY;
+    if (!s->paths) {
+        shape_deinit(s);
+        return HOLT_NO_MEMORY;
+    }
+    status = init_path(&s->paths[s->path_count++], s->info, NULL);
     for (size_t i = 0; i < s->info->index_count && status == HOLT_OK; i++) {
         if (!s->info->indexes[i].complete) continue;
         status = init_path(&s->paths[s->path_count++], s->info, &s->info->indexes[i]);
@@ -113,7 +117,7 @@ holt_status shape_init(shape *s, holt_table *table)
 
 void shape_deinit(shape *s)
 {
-    for (size_t i = 0; i < s->path_count; i++) {
+    for (size_t i = 0; s->paths && i < s->path_count; i++) {
         free(s->paths[i].parts);
     }
     free(s->paths);

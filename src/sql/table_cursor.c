@@ -131,6 +131,7 @@ static void sort_list(cursor *c, size_t i)
     value_list *list = &c->lists[i];
     const bool backwards = c->path->parts[i].descending != c->plan->reverse;
     size_t kept = 0;
+    if (list->count == 0) return;
     qsort(list->values, list->count, sizeof *list->values, backwards ? descending : ascending);
     for (size_t k = 0; k < list->count; k++) {
         if (kept > 0 && value_compare(&list->values[kept - 1], &list->values[k]) == 0) continue;

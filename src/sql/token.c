@@ -32,7 +32,8 @@ static bool is_word(char c)
 
 static char peek(const tokens *t, size_t ahead)
 {
-    return t->at + ahead < t->size ? t->text[t->at + ahead] : '\0';
+    if (t->at + ahead >= t->size) return '\0';
+    return t->text[t->at + ahead];
 }
 
 /* Skips a comment. A block comment that is not closed ends with the text, as in SQLite. */
@@ -84,8 +85,9 @@ static token_kind skip_quoted(tokens *t, token_kind kind, char close)
 static token_kind skip_number(tokens *t)
 {
     for (; t->at < t->size; t->at++) {
-        const char c = t->text[t->at], before = t->at > 0 ? t->text[t->at - 1] : '\0';
-        const bool sign = (c == '+' || c == '-') && (before == 'e' || before == 'E');
+        const char c = t->text[t->at];
+        const bool exponent = t->at > 0 && (t->text[t->at - 1] == 'e' || t->text[t->at - 1] == 'E');
+        const bool sign = exponent && (c == '+' || c == '-');
         if (!is_word(c) && c != '.' && !sign) break;
     }
     return TOKEN_NUMBER;

@@ -70,6 +70,13 @@ if command -v cmake >/dev/null && command -v ninja >/dev/null; then
     ! cmake_project 99.0 || fail "CMake accepts a version that is not there"
 fi
 
+# The extension, where there is one: SQLite loads it from where it was installed.
+if [ -e "$libdir/libholt_sqlite.so" ] && command -v sqlite3 >/dev/null; then
+    printf ".load %s\nSELECT holt_open('%s'); SELECT count(*) FROM \"default\";\n" "$libdir/libholt_sqlite" \
+        "$work/sql" | LD_LIBRARY_PATH='' sqlite3 -batch >"$work/log" 2>&1
+    [ "$(tail -n 1 "$work/log")" = 0 ] || fail "the installed extension does not run: $(cat "$work/log")"
+fi
+
 # The command and its page, where there is a command.
 if [ -e "$build/src/cli/holt" ]; then
     "$prefix/bin/holt" version | grep -qF "$version" || fail "the installed command does not run"

@@ -140,8 +140,8 @@ static void write_json_real(json_writer *json, double real)
         snprintf(digits, sizeof digits, "%.*g", precision, real);
         if (strtod(digits, NULL) == real) break;
     }
-    if (!strpbrk(digits, ".e")) strcat(digits, ".0");
     json_literal(json, digits);
+    if (!strpbrk(digits, ".e")) fputs(".0", json->out);
 }
 
 static void write_json_value(json_writer *json, sqlite3_stmt *s, int i)
