@@ -31,10 +31,14 @@ def version() -> str:
 class MesonExtension(build_ext):
     def build_extension(self, extension: Extension) -> None:
         build = os.path.abspath(os.path.join(self.build_temp, "meson"))
-        if not os.path.exists(os.path.join(build, "build.ninja")):
+        setup = ["meson", "setup", "--buildtype=release", "-Dtests=disabled", "-Dpython=enabled",
+                 # Not that of a virtual environment, which may be gone when the folder is built in again.
+                 "-Dpython_program=" + os.path.realpath(sys.executable)]
+        if os.path.exists(os.path.join(build, "build.ninja")):
+            setup.append("--reconfigure")
+        else:
             shutil.rmtree(build, ignore_errors=True)  # an interrupted setup
-            subprocess.run(["meson", "setup", "--buildtype=release", "-Dtests=disabled", "-Dpython=enabled",
-                            "-Dpython_program=" + sys.executable, build, ROOT], check=True)
+        subprocess.run(setup + [build, ROOT], check=True)
         subprocess.run(["ninja", "-C", build, MODULE], check=True)
         target = self.get_ext_fullpath(extension.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
