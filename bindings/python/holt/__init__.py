@@ -36,7 +36,7 @@ __all__ = ["open", "destroy", "verify", "Database", "Collection", "Transaction",
            "Invalid", "Conflict", "Busy", "ReadOnly", "TooLarge", "NoSpace", "NoMemory", "IOError",
            "Corrupt", "Unsupported", "Closed", "Buffer", "Data", "Durability", "Kind", "Path", "Seconds",
            "Size", "When",
-           "Table", "Column", "Index", "Query", "Check", "Value"]
+           "encode_key", "decode_key", "Table", "Column", "Index", "Query", "Check", "Value"]
 
 __version__ = _holt.version()
 
@@ -88,6 +88,22 @@ def verify(path: Path) -> dict[str, Any]:
     """Verifies every byte of a closed database. Returns how much was examined, with the list "problems" of
     what is damaged, as exception objects; it is empty if all is well."""
     return _holt.verify(path)
+
+
+def encode_key(*parts: Value, descending: Iterable[int] = ()) -> bytes:
+    """A key of several typed parts, the order of whose bytes is the order of the tuples: for any collection.
+
+        db[holt.encode_key("sensor", 7, time)] = value
+        db.range(prefix=holt.encode_key("sensor", 7))      # all keys that begin with these parts
+
+    descending  the numbers of the parts that are ordered the other way round, from 0
+    """
+    return _holt._encode_key(parts, sum(1 << number for number in set(descending)))
+
+
+def decode_key(key: Buffer, *, descending: Iterable[int] = ()) -> tuple[Value, ...]:
+    """The parts of a key. Raises Corrupt if it is not one."""
+    return _holt._decode_key(key, sum(1 << number for number in set(descending)))
 
 
 class Collection(Writable, _holt.Collection):

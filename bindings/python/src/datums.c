@@ -92,3 +92,51 @@ PyObject *datums_tuple(const holt_datum *list, size_t count)
     }
     return tuple;
 }
+
+/* ---------------------------------------------------------------- keys */
+
+/* encode_key(values, descending): the bytes of a key; bit i of descending is set if part i is descending. */
+PyObject *module_encode_key(PyObject *module, PyObject *args)
+{
+    PyObject *values, *result = NULL;
+    unsigned long long descending;
+    size_t size = 0;
+    datums d;
+    if (!PyArg_ParseTuple(args, "OK:_encode_key", &values, &descending) || !datums_take(values, &d))
+        return NULL;
+    holt_status rc = holt_key_encode(d.list, d.count, descending, NULL, 0, &size);
+    if (rc == HOLT_TOO_LARGE) {
+        result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+        rc = result ? holt_key_encode(d.list, d.count, descending, PyBytes_AsString(result), size, &size)
+                    : HOLT_OK;
+    } else if (rc == HOLT_OK) {
+        result = PyBytes_FromStringAndSize("", 0); /* no parts */
+    }
+    if (rc != HOLT_OK) {
+        Py_CLEAR(result);
+        raise_status(rc);
+    }
+    datums_release(&d);
+    return result;
+}
+
+/* decode_key(bytes, descending): the tuple of the parts. */
+PyObject *module_decode_key(PyObject *module, PyObject *args)
+{
+    PyObject *key, *result = NULL;
+    unsigned long long descending;
+    holt_datum parts[HOLT_KEY_PARTS_MAX];
+    size_t count = HOLT_KEY_PARTS_MAX;
+    bytes_in in;
+    if (!PyArg_ParseTuple(args, "OK:_decode_key", &key, &descending) || !bytes_take(key, &in)) return NULL;
+    void *room = PyMem_Malloc(in.slice.size + 1);
+    if (!room) {
+        PyErr_NoMemory();
+    } else {
+        holt_status rc = holt_key_decode(in.slice, descending, parts, &count, room, in.slice.size + 1);
+        result = rc == HOLT_OK ? datums_tuple(parts, count) : raise_status(rc);
+    }
+    PyMem_Free(room);
+    bytes_release(&in);
+    return result;
+}

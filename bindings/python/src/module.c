@@ -40,6 +40,8 @@ static PyMethodDef functions[] = {
     METHOD("destroy", module_destroy, METH_O, "destroy(path): deletes a closed database."),
     METHOD("verify", module_verify, METH_O, "verify(path): verifies a closed database."),
     METHOD("_create_table", module_create_table, METH_VARARGS, "Creates a table."),
+    METHOD("_encode_key", module_encode_key, METH_VARARGS, "Encodes a key of several parts."),
+    METHOD("_decode_key", module_decode_key, METH_VARARGS, "Decodes a key of several parts."),
     METHOD("_close_all", module_close_all, METH_NOARGS, "Closes all databases."),
     {NULL, NULL, 0, NULL},
 };

@@ -306,6 +306,8 @@ void datums_release(datums *d);
 PyObject *datum_make(const holt_datum *d);
 PyObject *datums_tuple(const holt_datum *list, size_t count);
 
+PyObject *module_encode_key(PyObject *module, PyObject *args);
+PyObject *module_decode_key(PyObject *module, PyObject *args);
 PyObject *module_create_table(PyObject *module, PyObject *args);
 PyObject *table_describe(PyObject *self, PyObject *unused);
 PyObject *table_create_index(PyObject *self, PyObject *args);

@@ -359,6 +359,32 @@ class Tables(TestCase):
             db.close()
             holt.destroy(self.path)
 
+    # The order of the bytes is the order of the tuples.
+    def test_keys_of_several_parts(self):
+        parts = [None, False, True, -2**63, -1, 0, 1, 2**63 - 1, -1.5, 0.0, 2.0, "", "a", "a\0b", "b", b"",
+                 b"\0"]
+        tuples = [(a, b) for a in parts for b in parts]
+        keys = [holt.encode_key(*t) for t in tuples]
+        self.assertEqual(keys, sorted(keys))
+        self.assertEqual([holt.decode_key(k) for k in keys], tuples)
+        down = [holt.encode_key(a, b, descending=[1]) for a, b in tuples]
+        self.assertEqual(sorted(down), [k for a in parts for k in reversed(
+            [holt.encode_key(a, b, descending=[1]) for b in parts])])
+        self.assertEqual(holt.decode_key(down[5], descending=[1]), tuples[5])
+        self.assertEqual(holt.encode_key(), b"")
+        db = self.open()
+        for key in keys:
+            db[key] = b""
+        self.assertEqual(len(list(db.range(prefix=holt.encode_key("a")))), len(parts))
+        for error, call in ((holt.Corrupt, lambda: holt.decode_key(b"\xee\xee")),
+                            (holt.Invalid, lambda: holt.encode_key(float("nan"))),
+                            (holt.Invalid, lambda: holt.encode_key(*range(65))),
+                            (TypeError, lambda: holt.encode_key([1])),
+                            (TypeError, lambda: holt.decode_key(5)),
+                            (OverflowError, lambda: holt.encode_key(2**63))):
+            with self.assertRaises(error):
+                call()
+
     # Counters in rows, from several threads: no change is lost, and the index stays right.
     def test_threads(self):
         db = self.open()
