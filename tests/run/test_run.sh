@@ -60,5 +60,31 @@ expect_run "a second time" "$work/pipe" $lines
 head -n 10 "$work/text" >"$work/a b\\c"
 expect_run "a file with an odd name" "$work/a b\\c" $((lines + 10))
 
+# The package index of a machine: twice, so that the table of the first run is in the way of the second.
+mkdir "$work/bin"
+cat >"$work/bin/apt-cache" <<'END'
+#!/bin/sh
+awk 'BEGIN {
+    for (i = 1; i <= 1500; i++) {
+        printf "Package: p%d\nVersion: 1:%d-1\nArchitecture: all\n", i, i
+        if (i % 10) printf "Installed-Size: %d\n", i
+        printf "Section: %s\nPriority: optional\n", i % 3 ? "editors" : "shells"
+        printf "Maintainer: \"M\" Number, %d <m@example.org>\nDescription: one\n two\n\n", i % 7
+    }
+}'
+END
+chmod +x "$work/bin/apt-cache"
+for time in first second; do
+    PATH="$work/bin:$PATH" HOLT_RUN_DIR="$work/packages" "$run" >"$work/out" 2>&1 </dev/null ||
+        fail "the $time run of a package index: exit code $?"
+    grep -q '^1,500 rows into the new table debian' "$work/out" || fail "the $time run makes no table"
+    grep -q '^editors|1000|' "$work/out" || fail "the $time run does not count sections"
+    grep -q '^p1499|1:1499-1|1499$' "$work/out" || fail "the $time run does not list editors"
+    grep -q '^"M" Number, 1 <m@example.org>|215$' "$work/out" ||
+        fail "the $time run does not count maintainers"
+    left=$(find "$work" -name '*.input' -o -name '*.rows' -o -name '*.notes')
+    [ -z "$left" ] || fail "the $time run leaves $left behind"
+done
+
 ! "$run" "$work/nowhere" >"$work/out" 2>&1 || fail "a file that is not there is accepted"
 grep -q 'nowhere: no such file' "$work/out" || fail "the complaint names no file"
