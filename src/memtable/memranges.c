@@ -6,8 +6,7 @@
 #include <assert.h>
 #include <stdalign.h>
 
-/* Even halves of a node leave at least 4 slots: HEIGHT_MAX suffices for more boundaries than memory holds. */
-enum { SLOTS_MAX = 8, HEIGHT_MAX = 16, NODES_MAX = 3 };
+enum { SLOTS_MAX = 8, HEIGHT_MAX = MEMRANGES_HEIGHT_MAX, NODES_MAX = 3 };
 
 typedef struct memranges_node memranges_node;
 
@@ -66,16 +65,6 @@ static uint32_t count_up_to(const memranges_node *n, slice key, bool below)
     return at + (!below && at < n->count && slice_equal(n->slots[at].key, key));
 }
 
-/* Makes f, whose leaf and parent are set, the fragment that begins at a boundary of the leaf. */
-static void set_place(memranges_fragment *f, uint32_t place)
-{
-    const memranges_slot *s = &f->leaf->slots[place];
-    f->lower = s->key;
-    f->upper = place + 1 < f->leaf->count ? s[1].key : f->leaf_upper;
-    f->seqno = s->as.seqno;
-    f->place = place;
-}
-
 /* Nodes and the records that have their keys lie in memory in the order of insertion: each is a cache miss
  * unless it is prefetched. */
 static void prefetch_node(const memranges_node *n)
@@ -91,69 +80,125 @@ static void prefetch_keys(const memranges_node *n)
         __builtin_prefetch(n->slots[i].key.data);
 }
 
-/* Makes a child of its parent f's leaf, on a walk that continues with the child at `next_place`, if there is
- * one. */
-static void set_leaf(memranges_fragment *f, uint32_t leaf_place, uint32_t next_place)
+/* Makes f the fragment before the first boundary. */
+static void set_before_first(const memranges_tree *t, memranges_fragment *f)
 {
-    const memranges_slot *s = &f->parent->slots[leaf_place];
-    f->leaf = s->as.child;
-    f->leaf_place = leaf_place;
-    f->leaf_upper = leaf_place + 1 < f->parent->count ? s[1].key : f->parent_upper;
-    if (next_place < f->parent->count) prefetch_node(f->parent->slots[next_place].as.child);
+    f->lower = slice_of(NULL, 0);
+    f->upper = t->root->slots[0].key;
+    f->seqno = 0;
+    f->height = 0;
+}
+
+/* The lowest level at which there is a slot above that on f's path, or below it; f's height: there is
+ * none. */
+static uint32_t level_above(const memranges_fragment *f)
+{
+    uint32_t level = 0;
+    while (level < f->height && f->path[level].place + 1 == f->path[level].node->count)
+        level++;
+    return level;
+}
+
+static uint32_t level_below(const memranges_fragment *f)
+{
+    uint32_t level = 0;
+    while (level < f->height && f->path[level].place == 0)
+        level++;
+    return level;
+}
+
+/* Makes f the fragment that begins at the boundary that its path leads to. */
+static void set_boundary(memranges_fragment *f)
+{
+    const memranges_slot *s = &f->path[0].node->slots[f->path[0].place];
+    const uint32_t level = level_above(f);
+    f->lower = s->key;
+    f->upper =
+        level < f->height ? f->path[level].node->slots[f->path[level].place + 1].key : slice_of(NULL, 0);
+    f->seqno = s->as.seqno;
 }
 
 memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below)
 {
-    memranges_fragment f = {.seqno = 0};
-    for (const memranges_node *n = t->root;;) {
-        uint32_t at = count_up_to(n, key, below);
-        if (n->level == 0 && at > 0) {
-            f.leaf = n;
-            f.leaf_upper = f.upper;
-            set_place(&f, at - 1);
+    memranges_fragment f; /* the path beyond its height stays unset, as this is on the way of gets */
+    f.height = t->root->level + 1;
+    const memranges_node *n = t->root;
+    for (;;) {
+        const uint32_t at = count_up_to(n, key, below);
+        if (at == 0) { /* in the root: other nodes begin with the boundary by which they were chosen */
+            set_before_first(t, &f);
             return f;
         }
-        if (n->level == 1) {
-            f.parent = n;
-            f.parent_upper = f.upper;
-            f.leaf_place = at - 1;
-        }
-        if (at < n->count) f.upper = n->slots[at].key;
-        if (at == 0) return (memranges_fragment){.upper = f.upper}; /* before the first boundary */
+        f.path[n->level].node = n;
+        f.path[n->level].place = at - 1;
+        if (n->level == 0) break;
         n = n->slots[at - 1].as.child;
     }
+    set_boundary(&f);
+    return f;
+}
+
+/* Completes the path below a level at which it leads to another slot: to the first boundary there, or to the
+ * last. */
+static void complete_path(memranges_fragment *f, uint32_t level, bool last)
+{
+    for (; level > 0; level--) {
+        const memranges_node *child = f->path[level].node->slots[f->path[level].place].as.child;
+        f->path[level - 1].node = child;
+        f->path[level - 1].place = last ? child->count - 1 : 0;
+    }
+}
+
+/* A walk has reached the `steps`th boundary of a leaf, from 0: fetches the next leaf, which is in slot `next`
+ * of the node above, if it is, and with the step after that its keys. */
+static void prefetch_leaf(const memranges_fragment *f, uint32_t next, uint32_t steps)
+{
+    if (steps > 1 || f->height < 2 || next >= f->path[1].node->count) return;
+    const memranges_node *leaf = f->path[1].node->slots[next].as.child;
+    if (steps == 0)
+        prefetch_node(leaf);
+    else
+        prefetch_keys(leaf);
 }
 
 void memranges_go_up(const memranges_tree *t, memranges_fragment *f)
 {
     assert(!slice_is_open(f->upper));
-    const uint32_t next = f->leaf_place + 1;
-    const bool has_next = f->leaf && f->parent && next < f->parent->count;
-    if (f->leaf && f->place + 1 < f->leaf->count) {
-        set_place(f, f->place + 1);
-        if (f->place == 1 && has_next) prefetch_keys(f->parent->slots[next].as.child);
-    } else if (has_next) {
-        set_leaf(f, next, next + 1);
-        set_place(f, 0);
-    } else {
+    if (f->height == 0) {
         *f = memranges_find(t, f->upper, false);
+        return;
     }
+    const uint32_t level = level_above(f);
+    f->path[level].place++;
+    complete_path(f, level, false);
+    set_boundary(f);
+    prefetch_leaf(f, f->height < 2 ? 0 : f->path[1].place + 1, f->path[0].place);
 }
 
 void memranges_go_down(const memranges_tree *t, memranges_fragment *f)
 {
-    assert(!slice_is_open(f->lower) && f->leaf);
-    const bool has_next = f->parent && f->leaf_place > 0;
-    if (f->place > 0) {
-        set_place(f, f->place - 1);
-        if (f->place + 2 == f->leaf->count && has_next)
-            prefetch_keys(f->parent->slots[f->leaf_place - 1].as.child);
-    } else if (has_next) {
-        set_leaf(f, f->leaf_place - 1, f->leaf_place - 2);
-        set_place(f, f->leaf->count - 1);
-    } else {
-        *f = memranges_find(t, f->lower, true);
+    assert(!slice_is_open(f->lower) && f->height > 0);
+    const uint32_t level = level_below(f);
+    if (level == f->height) {
+        set_before_first(t, f);
+        return;
     }
+    f->path[level].place--;
+    complete_path(f, level, true);
+    set_boundary(f);
+    /* In the first slot, the next one is UINT32_MAX: there is none. */
+    prefetch_leaf(f, f->height < 2 ? 0 : f->path[1].place - 1, f->path[0].node->count - 1 - f->path[0].place);
+}
+
+uint64_t memranges_seqno_below(const memranges_fragment *f)
+{
+    assert(!slice_is_open(f->lower) && f->height > 0);
+    const uint32_t level = level_below(f);
+    if (level == f->height) return 0;
+    const memranges_slot *s = &f->path[level].node->slots[f->path[level].place - 1];
+    for (uint32_t l = level; l > 0; l--)
+        s = &s->as.child->slots[s->as.child->count - 1];
+    return s->as.seqno;
 }
 
 /* ---------------------------------------------------------------- inserting */

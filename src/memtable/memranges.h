@@ -26,6 +26,9 @@
 
 typedef struct memranges_tree memranges_tree;
 
+/* Even halves of a node leave at least 4 slots: enough for more boundaries than memory holds. */
+enum { MEMRANGES_HEIGHT_MAX = 16 };
+
 typedef struct memranges {
     _Atomic(const memranges_tree *) newest; /* released by the writer, acquired by readers; NULL: none */
 } memranges;
@@ -35,14 +38,13 @@ typedef struct memranges {
 typedef struct memranges_fragment {
     slice lower, upper;
     uint64_t seqno;
-    /* Where its boundary is, for memranges_go_up() and memranges_go_down(); NULL: it has none. */
-    const struct memranges_node *leaf;
-    uint32_t place;
-    slice leaf_upper; /* the first boundary beyond the leaf */
-    /* The same of the leaf in the node above it; NULL: there is none. */
-    const struct memranges_node *parent;
-    uint32_t leaf_place;
-    slice parent_upper;
+    /* Where its boundary is, for the functions that go on from there: the nodes from its leaf up to the root,
+     * and the slot of each on the way. height 0: it has no boundary. */
+    uint32_t height;
+    struct {
+        const struct memranges_node *node;
+        uint32_t place;
+    } path[MEMRANGES_HEIGHT_MAX];
 } memranges_fragment;
 
 void memranges_init(memranges *r);
@@ -74,6 +76,9 @@ memranges_fragment memranges_find(const memranges_tree *t, slice key, bool below
  * one. */
 void memranges_go_up(const memranges_tree *t, memranges_fragment *f);
 void memranges_go_down(const memranges_tree *t, memranges_fragment *f);
+
+/* The seqno of the fragment below f, which must have a boundary on that side. */
+uint64_t memranges_seqno_below(const memranges_fragment *f);
 
 /* The newest range delete that covers the key as of `seqno`; 0: none. */
 static inline uint64_t memranges_covering(const memranges *r, slice key, uint64_t seqno)

@@ -27,18 +27,15 @@ static memtable_gaps *gaps_of(iterator *s)
     return (memtable_gaps *)s; /* its first field */
 }
 
-static bool is_deleted(const memtable_gaps *g, const memranges_fragment *f)
+static bool is_deleted(const memtable_gaps *g)
 {
-    return f->seqno > g->after;
+    return g->at.seqno > g->after;
 }
 
 /* Whether the gap before the current fragment's first key is deleted. */
 static bool is_deleted_before(const memtable_gaps *g)
 {
-    if (slice_is_open(g->at.lower)) return false;
-    memranges_fragment before = g->at;
-    memranges_go_down(g->deleted, &before);
-    return is_deleted(g, &before);
+    return !slice_is_open(g->at.lower) && memranges_seqno_below(&g->at) > g->after;
 }
 
 /* The current fragment has changed. Its entries must then be placed. */
@@ -46,7 +43,7 @@ static void enter(memtable_gaps *g)
 {
     const memmap_range range = {slice_tighter_lower(g->at.lower, g->range.lower),
                                 slice_tighter_upper(g->at.upper, g->range.upper)};
-    memtable_iterator_narrow(g->entries, &range, is_deleted(g, &g->at) ? g->at.seqno : g->after);
+    memtable_iterator_narrow(g->entries, &range, is_deleted(g) ? g->at.seqno : g->after);
 }
 
 static void enter_at(memtable_gaps *g, slice key, bool below)
@@ -70,7 +67,7 @@ static void show_entry(memtable_gaps *g, bool before, bool after)
 /* Shows that a deleted gap begins or ends at the current fragment's first key. */
 static void show_boundary(memtable_gaps *g)
 {
-    const bool begins = is_deleted(g, &g->at);
+    const bool begins = is_deleted(g);
     g->base.valid = true;
     g->on_entry = false;
     g->base.op = begins ? ENTRY_DELETE : ENTRY_BOUNDARY;
@@ -84,7 +81,7 @@ static void show_boundary(memtable_gaps *g)
 /* There is no more in the direction of the move: the rest of the range is in the current fragment. */
 static void show_end(memtable_gaps *g, bool backward)
 {
-    const bool deleted = is_deleted(g, &g->at);
+    const bool deleted = is_deleted(g);
     g->base.valid = g->on_entry = false;
     g->base.key = g->base.value = slice_of(NULL, 0);
     g->base.gap_before = !backward && deleted;
@@ -95,7 +92,7 @@ static void show_end(memtable_gaps *g, bool backward)
 static void show_forward(memtable_gaps *g)
 {
     while (!g->entries->valid) {
-        const bool before = is_deleted(g, &g->at);
+        const bool before = is_deleted(g);
         if (slice_is_open(g->at.upper) || iterator_past(g->at.upper, false, g->range.upper)) {
             show_end(g, false);
             return;
@@ -103,14 +100,14 @@ static void show_forward(memtable_gaps *g)
         memranges_go_up(g->deleted, &g->at);
         enter(g);
         g->entries->ops->first(g->entries);
-        if (is_deleted(g, &g->at) == before) continue;
+        if (is_deleted(g) == before) continue;
         if (g->entries->valid && slice_equal(g->entries->key, g->at.lower))
             show_entry(g, before, !before);
         else
             show_boundary(g);
         return;
     }
-    show_entry(g, is_deleted(g, &g->at), is_deleted(g, &g->at));
+    show_entry(g, is_deleted(g), is_deleted(g));
 }
 
 /* Enters the fragment before the current one, and goes to its last entry. false: there is none within the
@@ -132,7 +129,7 @@ static void show_backward(memtable_gaps *g)
     while (!g->entries->valid) {
         const bool within = !slice_is_open(g->at.lower) && (slice_is_open(g->range.lower) ||
                                                             slice_compare(g->at.lower, g->range.lower) >= 0);
-        if (within && is_deleted_before(g) != is_deleted(g, &g->at)) {
+        if (within && is_deleted_before(g) != is_deleted(g)) {
             show_boundary(g);
             return;
         }
@@ -142,7 +139,7 @@ static void show_backward(memtable_gaps *g)
         }
     }
     const bool first = !slice_is_open(g->at.lower) && slice_equal(g->entries->key, g->at.lower);
-    show_entry(g, first ? is_deleted_before(g) : is_deleted(g, &g->at), is_deleted(g, &g->at));
+    show_entry(g, first ? is_deleted_before(g) : is_deleted(g), is_deleted(g));
 }
 
 /* ---------------------------------------------------------------- moves */
