@@ -75,6 +75,14 @@ typedef struct iterator_ops {
      * (value_pending). */
     holt_status (*load_value)(iterator *it);
     void (*close)(iterator *it);                /* frees the iterator itself */
+    /* Of a merge; NULL: there is none. Returns the child that alone has the current entry, if it is stable
+     * and its next entries are those of the merge until it comes to the limit (open: to the end); else NULL.
+     * The caller may then move the child itself, in the direction of the last move, instead of the merge,
+     * and must call resume() before any next or prev of the merge. If a child fails, the merge is not valid
+     * afterwards. */
+    iterator *(*leader)(iterator *it, slice *limit);
+    /* Makes the merge show what it would if it had been moved along with the leader. */
+    void (*resume)(iterator *it);
 } iterator_ops;
 
 struct iterator {
@@ -83,6 +91,7 @@ struct iterator {
     bool value_pending;    /* value is not set yet: call load_value() first */
     uint8_t op;            /* entry_op */
     bool gaps;             /* constant: some gaps may be deleted */
+    bool stable;           /* constant: needs no memtable, not even for what it shows */
     bool gap_before, gap_after;
     holt_status status;
     slice key, value;

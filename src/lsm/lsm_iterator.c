@@ -264,6 +264,7 @@ holt_status lsm_run_iterator_open(const lsm_run *run, const tree_iterator_option
     if (!r) return status_no_memory(sizeof *r);
     r->base.ops = &run_iterator_ops;
     r->base.gaps = run->info.gaps > 0;
+    r->base.stable = true;
     r->run = run;
     r->options = *options;
     *out = &r->base;

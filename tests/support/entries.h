@@ -220,7 +220,9 @@ static inline iterator *entries_iterator_open(const entries *of)
                                      entries_seek_iterator,
                                      iterator_skip_one_by_one,
                                      entries_load_value,
-                                     entries_iterator_close};
+                                     entries_iterator_close,
+                                     NULL,
+                                     NULL};
     entries_iterator *s = (entries_iterator *)must_alloc(sizeof *s);
     s->base.ops = &ops;
     s->base.value = slice_of("", 0);

@@ -314,6 +314,27 @@ static holt_status merge_load_value(iterator *s)
     return HOLT_OK;
 }
 
+/* ---------------------------------------------------------------- the leader */
+
+static iterator *merge_leader(iterator *s, slice *limit)
+{
+    merge *m = merge_of(s);
+    iterator *child = m->children[m->winner.child];
+    if (!s->valid || m->winner.tied || !child->stable) return NULL;
+    const contender rival = m->rival.child != NO_CHILD ? m->rival : merge_best_loser(m);
+    const iterator *other = m->children[rival.child];
+    *limit = other->valid ? other->key : slice_of(NULL, 0);
+    return child;
+}
+
+static void merge_resume(iterator *s)
+{
+    merge *m = merge_of(s);
+    if (!merge_child_ok(m, m->children[m->winner.child])) return;
+    merge_play_winner(m);
+    merge_show(m);
+}
+
 /* ---------------------------------------------------------------- opening and closing */
 
 static void merge_close_children(iterator **children, size_t count)
@@ -343,6 +364,8 @@ static const iterator_ops merge_ops = {
     .skip_tombstones = merge_skip_tombstones,
     .load_value = merge_load_value,
     .close = merge_close,
+    .leader = merge_leader,
+    .resume = merge_resume,
 };
 
 static holt_status merge_create(iterator **children, size_t count, iterator **out)

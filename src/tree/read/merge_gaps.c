@@ -125,36 +125,85 @@ typedef struct decision {
     bool behind, ahead; /* whether the gaps on both sides are deleted */
 } decision;
 
-static uint32_t first_child(const gap_merge *m)
+/* Finds the children that are at the first key (`at`) and the best of the others (m->rival). Returns one of
+ * those at the key; NO_CHILD: all have ended. */
+static uint32_t find_first(gap_merge *m)
 {
     uint32_t first = NO_CHILD;
+    m->rival = NO_CHILD;
     for (uint32_t i = 0; i < m->count; i++) {
-        if (m->children[i].ended) continue;
-        if (first == NO_CHILD || child_compare(m, &m->children[i], &m->children[first]) < 0) first = i;
+        gap_child *c = &m->children[i];
+        c->at = false;
+        if (c->ended) continue;
+        const int order = first == NO_CHILD ? -1 : child_compare(m, c, &m->children[first]);
+        if (order < 0) { /* the first so far is the best of the others then */
+            for (uint32_t j = 0; j < i; j++)
+                m->children[j].at = false;
+            m->rival = first;
+            first = i;
+        } else if (order > 0 && (m->rival == NO_CHILD || child_compare(m, c, &m->children[m->rival]) < 0)) {
+            m->rival = i;
+        }
+        c->at = order <= 0;
     }
     return first;
 }
 
-static decision decide(gap_merge *m)
+static decision decide_many(gap_merge *m)
 {
-    decision d = {.first = first_child(m), .entry = NO_CHILD, .cover = NO_CHILD};
-    m->rival = NO_CHILD;
+    decision d = {.first = find_first(m), .entry = NO_CHILD, .cover = NO_CHILD};
     for (uint32_t i = 0; i < m->count; i++) {
-        gap_child *c = &m->children[i];
+        const gap_child *c = &m->children[i];
         const bool behind = gap_behind(m, c->it);
-        c->at = i == d.first || (!c->ended && child_compare(m, c, &m->children[d.first]) == 0);
         d.behind |= behind;
         d.ahead |= c->at ? gap_ahead(m, c->it) : behind;
-        if (c->at) {
-            d.at++;
-            if (d.cover == NO_CHILD && d.entry == NO_CHILD && c->it->op != ENTRY_BOUNDARY) d.entry = i;
-            continue;
-        }
-        if (behind && d.cover == NO_CHILD) d.cover = i;
-        if (c->ended) continue;
-        if (m->rival == NO_CHILD || child_compare(m, c, &m->children[m->rival]) < 0) m->rival = i;
+        d.at += c->at;
+        if (!c->at && behind && d.cover == NO_CHILD) d.cover = i;
+        if (c->at && d.cover == NO_CHILD && d.entry == NO_CHILD && c->it->op != ENTRY_BOUNDARY) d.entry = i;
     }
     return d;
+}
+
+/* The same for two children, a memtable over a tree mostly, of which at least one has not ended: they need
+ * one comparison. */
+static inline decision decide_two(gap_merge *m)
+{
+    gap_child *newer = &m->children[0], *older = &m->children[1];
+    const int order = newer->ended ? 1 : older->ended ? -1 : child_compare(m, newer, older);
+    const bool newer_behind = gap_behind(m, newer->it), older_behind = gap_behind(m, older->it);
+    decision d = {.first = order > 0, .entry = NO_CHILD, .cover = NO_CHILD};
+    newer->at = order <= 0;
+    older->at = order >= 0;
+    d.at = 1 + (order == 0);
+    d.behind = newer_behind || older_behind;
+    d.ahead = (newer->at ? gap_ahead(m, newer->it) : newer_behind) ||
+              (older->at ? gap_ahead(m, older->it) : older_behind);
+    if (!newer->at && newer_behind)
+        d.cover = 0;
+    else if (newer->at && newer->it->op != ENTRY_BOUNDARY)
+        d.entry = 0;
+    else if (older->at && older->it->op != ENTRY_BOUNDARY)
+        d.entry = 1;
+    if (d.cover == NO_CHILD && !older->at && older_behind) d.cover = 1;
+    m->rival = NO_CHILD;
+    if (order < 0 && !older->ended) m->rival = 1;
+    if (order > 0 && !newer->ended) m->rival = 0;
+    return d;
+}
+
+static inline decision decide(gap_merge *m)
+{
+    const bool two = m->count == 2 && !(m->children[0].ended && m->children[1].ended);
+    return two ? decide_two(m) : decide_many(m);
+}
+
+/* Whether some child but this one is in a deleted gap. */
+static bool others_are_deleted(const gap_merge *m, uint32_t child)
+{
+    if (m->count == 2) return gap_behind(m, m->children[1 - child].it);
+    for (uint32_t i = 0; i < m->count; i++)
+        if (i != child && gap_behind(m, m->children[i].it)) return true;
+    return false;
 }
 
 /* Moves a child whose current entry is hidden by the gap of a newer one past all that is hidden. A few are
@@ -227,9 +276,7 @@ static void settle(gap_merge *m)
         const bool shows = version && m->children[child].it->op != ENTRY_DELETE;
         if (shows || !is_redundant(&d, version)) {
             m->leader = d.at == 1 ? child : NO_CHILD;
-            m->others_deleted = false;
-            for (uint32_t i = 0; i < m->count; i++)
-                m->others_deleted |= i != child && gap_behind(m, m->children[i].it);
+            m->others_deleted = others_are_deleted(m, child);
             show_entry(m, child, d.behind, d.ahead);
             return;
         }
@@ -237,12 +284,11 @@ static void settle(gap_merge *m)
     }
 }
 
-/* Moves the leader, which is alone at the current key. Its next entry can be shown at once if it is a put,
+/* The leader, which was alone at the current key, has moved. Its entry can be shown at once if it is a put,
  * the other children are beyond it, and none of their gaps, which they all stay in, is deleted. */
-static void advance_leader(gap_merge *m)
+static void follow_leader(gap_merge *m)
 {
     gap_child *c = &m->children[m->leader];
-    if (!child_step(m, c)) return;
     const bool alone = m->rival == NO_CHILD || (!c->ended && child_compare(m, c, &m->children[m->rival]) < 0);
     if (c->ended || !alone || m->others_deleted || entry_op_is_empty(c->it->op))
         settle(m);
@@ -252,10 +298,11 @@ static void advance_leader(gap_merge *m)
 
 static void advance(gap_merge *m)
 {
-    if (m->leader != NO_CHILD)
-        advance_leader(m);
-    else if (leave_key(m, NO_CHILD))
+    if (m->leader != NO_CHILD) {
+        if (child_step(m, &m->children[m->leader])) follow_leader(m);
+    } else if (leave_key(m, NO_CHILD)) {
         settle(m);
+    }
 }
 
 /* ---------------------------------------------------------------- moves */
@@ -355,6 +402,41 @@ static void gap_merge_seek_last(iterator *it, slice key)
     go_to_key(merge_of(it), key, true);
 }
 
+/* Moves the other children that are at the shown key past it, so that the shown one is alone there and
+ * leads. false: a child has failed. */
+static bool leave_others(gap_merge *m)
+{
+    m->rival = NO_CHILD;
+    for (uint32_t i = 0; i < m->count; i++) {
+        gap_child *c = &m->children[i];
+        if (i == m->shown) continue;
+        if (c->at && !child_step(m, c)) return false;
+        if (c->ended) continue;
+        if (m->rival == NO_CHILD || child_compare(m, c, &m->children[m->rival]) < 0) m->rival = i;
+    }
+    m->leader = m->shown;
+    m->others_deleted = others_are_deleted(m, m->leader);
+    return true;
+}
+
+static iterator *gap_merge_leader(iterator *it, slice *limit)
+{
+    gap_merge *m = merge_of(it);
+    iterator *child = m->children[m->shown].it;
+    if (!it->valid || !child->stable) return NULL;
+    if (m->leader == NO_CHILD && !leave_others(m)) return NULL;
+    if (m->others_deleted) return NULL;
+    assert(m->leader == m->shown);
+    *limit = m->rival == NO_CHILD ? slice_of(NULL, 0) : m->children[m->rival].it->key;
+    return child;
+}
+
+static void gap_merge_resume(iterator *it)
+{
+    gap_merge *m = merge_of(it);
+    if (child_moved(m, &m->children[m->leader])) follow_leader(m);
+}
+
 static void gap_merge_skip_tombstones(iterator *it, bool backward, slice limit)
 {
     do {
@@ -397,6 +479,8 @@ static const iterator_ops gap_merge_ops = {
     .skip_tombstones = gap_merge_skip_tombstones,
     .load_value = gap_merge_load_value,
     .close = gap_merge_close,
+    .leader = gap_merge_leader,
+    .resume = gap_merge_resume,
 };
 
 holt_status merge_gaps_open(iterator **children, size_t count, iterator **out)

@@ -387,6 +387,7 @@ holt_status tree_iterator_open(tree_file *f, const tree_root *root, const tree_i
     tree_iterator *t = mem_alloc_zero(1, size);
     if (!t) return status_no_memory(size);
     t->base.ops = &tree_iterator_ops;
+    t->base.stable = true;
     t->base.gaps = root->gaps > 0 && !bounds_are_empty(options);
     t->file = f;
     t->root = *root;
