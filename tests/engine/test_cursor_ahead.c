@@ -1,5 +1,5 @@
-/* test_cursor_ahead.c -- cursors that read ahead of their moves (db/read/cursor_ahead.h) still show what they
- * should at each move.
+/* test_cursor_ahead.c -- cursors that read ahead of their moves (db/read/cursor_ahead.h), or step a tree that
+ * is ahead of all memtables (db/read/cursor_lead.h), still show what they should at each move.
  */
 #include "db/read/cursor_ahead.h"
 #include "base/random.h"
@@ -91,7 +91,8 @@ static void write_something(walk *w, holt_txn *t)
     }
 }
 
-/* Some entries in trees, others on top of them in the memtable; or all in the memtable. */
+/* Some entries in trees, which may have deleted gaps, others on top of them in the memtable; or all in the
+ * memtable. */
 static void fill(walk *w)
 {
     memset(w->model, 0, sizeof *w->model);
@@ -99,7 +100,13 @@ static void fill(walk *w)
     for (int k = 0; k < KEYS; k++)
         if (dense || rng_below(&w->r, 3) == 0) write_put(w, NULL, k);
     if (rng_below(&w->r, 4)) expect_ok(holt_flush(w->f->db));
-    for (uint64_t i = rng_below(&w->r, 3) * 60; i > 0; i--)
+    for (uint64_t flushes = rng_below(&w->r, 3); flushes > 0; flushes--) {
+        for (uint64_t i = rng_below(&w->r, 30); i > 0; i--)
+            write_something(w, NULL);
+        expect_ok(holt_flush(w->f->db));
+    }
+    static const uint64_t in_memory[] = {0, 4, 60, 120};
+    for (uint64_t i = in_memory[rng_below(&w->r, 4)]; i > 0; i--)
         write_something(w, NULL);
     write_put(w, NULL, (int)rng_below(&w->r, KEYS)); /* so that the cursor reads a memtable */
 }

@@ -33,11 +33,13 @@ static bool at_end(holt_cursor *cur, cursor_place place)
 static bool copy_entry(holt_cursor *cur)
 {
     const iterator *s = cur->read_state->hold.iterator;
+    const slice value = cur->flags & HOLT_CURSOR_KEYS_ONLY ? slice_of("", 0) : s->value;
     buffer_clear(&cur->copy);
-    buffer_append(&cur->copy, s->key);
-    if (!(cur->flags & HOLT_CURSOR_KEYS_ONLY)) buffer_append(&cur->copy, s->value);
-    buffer_append(&cur->copy, slice_of("", 1)); /* so that data is never NULL */
-    return !cur->copy.failed;
+    uint8_t *at = buffer_extend(&cur->copy, s->key.size + value.size + 1); /* data is never NULL */
+    if (!at) return false;
+    bytes_copy(at, s->key.data, s->key.size);
+    bytes_copy(at + s->key.size, value.data, value.size);
+    return true;
 }
 
 static bool show(holt_cursor *cur, slice key, slice value)
@@ -138,7 +140,10 @@ static bool go_on(holt_cursor *cur, bool forward)
 {
     iterator *s = cur->read_state->hold.iterator;
     bool beyond = cur->ahead.beyond;
-    if (is_displaced(cur, forward)) { /* the entry's key may be gone, or deleted */
+    if (cur->lead.child) {
+        beyond = cur->lead.beyond;
+        s->ops->resume(s);
+    } else if (is_displaced(cur, forward)) { /* the entry's key may be gone, or deleted */
         (forward ? s->ops->seek : s->ops->seek_last)(s, cur->key);
         beyond = !s->valid || !slice_equal(s->key, cur->key);
     }
@@ -211,16 +216,18 @@ static bool make_move(holt_cursor *cur, cursor_move move, slice key)
     return false;
 }
 
-/* A move of the iterator. Afterwards it is where the cursor is, or beyond what it has read ahead. */
+/* A move of the iterator. Afterwards it is where the cursor is, or beyond what it has read ahead, or it has a
+ * child that leads. */
 static bool go(holt_cursor *cur, cursor_move move, slice key)
 {
-    const bool result = make_move(cur, move, key), step = move == MOVE_NEXT || move == MOVE_PREV;
+    const bool result = make_move(cur, move, key), is_step = move == MOVE_NEXT || move == MOVE_PREV;
     cursor_ahead_forget(&cur->ahead);
+    cursor_lead_end(&cur->lead);
     cur->displaced = false;
-    if (!step)
-        cur->ahead.wanted = 0;
+    if (!is_step)
+        cur->ahead.wanted = cur->lead.misses = 0;
     else if (result && cur->read_state->reads_ahead)
-        cursor_ahead_read(cur, move == MOVE_NEXT);
+        cursor_lead_prepare(cur, move == MOVE_NEXT);
     return result;
 }
 
@@ -245,11 +252,12 @@ static bool lies_in(slice part, slice whole)
     return part.size > 0 && at >= begin && at - begin < whole.size;
 }
 
-/* A key that lies in what the cursor shows is written over by the move that it is for. A revocable cursor
- * shows copies, which are written after it. */
+/* A key that lies in what the cursor shows is written over by the move that it is for, unless that is a
+ * copy, which is written after it. */
 static holt_status keep_own_key(holt_cursor *cur, slice *key)
 {
-    if (cur->read_state->revocable || !(lies_in(*key, cur->key) || lies_in(*key, cur->value))) return HOLT_OK;
+    const bool copied = cur->read_state->revocable && !cursor_lead_shows(&cur->lead);
+    if (copied || !(lies_in(*key, cur->key) || lies_in(*key, cur->value))) return HOLT_OK;
     buffer_clear(&cur->copy);
     buffer_append(&cur->copy, *key);
     if (cur->copy.failed) return status_no_memory(key->size);
@@ -276,12 +284,23 @@ static bool show_ahead(holt_cursor *cur)
     return show(cur, e->key, e->value);
 }
 
+/* Shows the next entry in that direction if the child that leads has it, or it has been read ahead, and it
+ * still may be shown. */
+static inline bool show_at_hand(holt_cursor *cur, bool forward)
+{
+    cursor_lead *l = &cur->lead;
+    if (!l->child) return has_ahead(cur, forward) && show_ahead(cur);
+    const bool follows = l->backward == !forward && !l->beyond && cur->place == CURSOR_ON &&
+                         snapshot_is_kept(cur->db, cursor_snapshot(cur));
+    return follows && cursor_lead_step(l) && show(cur, l->child->key, l->child->value);
+}
+
 /* A move in the snapshot, which is entered if it could be revoked. */
 static bool move_in_snapshot(holt_cursor *cur, cursor_move move, slice key)
 {
     if (!key.data && key.size)
         return fail(cur, status_set(HOLT_INVALID, "the key is NULL with a size of %zu", key.size));
-    if ((move == MOVE_NEXT || move == MOVE_PREV) && has_ahead(cur, move == MOVE_NEXT)) return show_ahead(cur);
+    if ((move == MOVE_NEXT || move == MOVE_PREV) && show_at_hand(cur, move == MOVE_NEXT)) return true;
     snapshot *snap = cursor_snapshot(cur);
     holt_status rc = keep_own_key(cur, &key);
     if (rc == HOLT_OK && cur->read_state->revocable) rc = snapshot_enter(cur->db, snap);
@@ -343,6 +362,13 @@ static inline bool walks_on(const holt_cursor *cur)
     return cur->place == CURSOR_ON && cur->steps_alone && collection_lives(cur->collection);
 }
 
+/* A step that the cursor does not just walk on with. */
+static OUT_OF_LINE bool step(holt_cursor *cur, bool forward)
+{
+    if (cur->alone && collection_lives(cur->collection) && show_at_hand(cur, forward)) return true;
+    return move_entered(cur, forward ? MOVE_NEXT : MOVE_PREV, no_key);
+}
+
 bool holt_cursor_next(holt_cursor *cur)
 {
     status_begin_step();
@@ -352,10 +378,8 @@ bool holt_cursor_next(holt_cursor *cur)
         iterator *s = cur->read_state->hold.iterator;
         s->ops->next(s);
         result = accept_entry(cur, true);
-    } else if (cur->alone && collection_lives(cur->collection) && has_ahead(cur, true)) {
-        result = show_ahead(cur);
     } else {
-        result = move_entered(cur, MOVE_NEXT, no_key);
+        result = step(cur, true);
     }
     handle_leave(&cur->handle);
     return result;
@@ -370,10 +394,8 @@ bool holt_cursor_prev(holt_cursor *cur)
         iterator *s = cur->read_state->hold.iterator;
         s->ops->prev(s);
         result = accept_entry(cur, false);
-    } else if (cur->alone && collection_lives(cur->collection) && has_ahead(cur, false)) {
-        result = show_ahead(cur);
     } else {
-        result = move_entered(cur, MOVE_PREV, no_key);
+        result = step(cur, false);
     }
     handle_leave(&cur->handle);
     return result;

@@ -3,6 +3,7 @@
 #define HOLT_DB_READ_CURSOR_H
 
 #include "db/read/cursor_ahead.h"
+#include "db/read/cursor_lead.h"
 #include "db/txn/txn.h"
 
 typedef enum cursor_move {
@@ -29,7 +30,7 @@ typedef struct cursor_read_state {
     bool in_memory; /* some of it is memtables */
     bool revocable; /* it may be lost or change between two calls, so each enters the snapshot and copies the
                        entry */
-    bool reads_ahead; /* revocable: a step reads some entries more (cursor_ahead.h) */
+    bool reads_ahead; /* revocable: a step prepares the next ones (cursor_lead.h, cursor_ahead.h) */
     /* In a read-write transaction: */
     bool reads_own;            /* the iterator reads the transaction's own writes, too */
     uint64_t changes, undos;   /* of the write set, as of the last move */
@@ -56,6 +57,7 @@ struct holt_cursor {
     holt_error error;
     uint64_t moves;
     cursor_ahead ahead;
+    cursor_lead lead;
     bool displaced;    /* the iterator is neither where the cursor is nor where it has read ahead to
                           (cursor_renew) */
     read_range *range; /* HOLT_TXN_SERIALIZABLE: the range that it is reading; NULL: none yet */

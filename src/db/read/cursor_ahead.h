@@ -1,9 +1,9 @@
 /* cursor_ahead.h -- entries that a cursor has read ahead of its moves.
  *
  * A cursor that can be revoked enters its snapshot for a move and copies the entry that it shows
- * (snapshot.h). While it walks on in one direction it reads some more entries each time, 4 after its first
- * step, then 8 and so on, and copies them too. Its next steps show these: they only look whether the snapshot
- * has been revoked.
+ * (snapshot.h). While it walks on in one direction, and no tree is ahead of all else (cursor_lead.h), it
+ * reads some more entries each time, 4 at first, then 8 and so on, and copies them too. Its next steps show
+ * these: they only look whether the snapshot has been revoked.
  *
  *     shown     entries[at]  ...  entries[count - 1]
  *     --k------------l------m-----------n----------------o---->  in the direction of travel

@@ -219,6 +219,7 @@ static void destroy(holt_cursor *cur)
 {
     buffer_deinit(&cur->copy);
     cursor_ahead_deinit(&cur->ahead);
+    cursor_lead_deinit(&cur->lead);
     mem_free(cur->bounds);
     if (cur->txn) txn_unref(cur->txn);
     mem_free(cur);
@@ -279,6 +280,7 @@ static holt_status refresh(holt_cursor *cur)
         os_mutex_lock(&cur->db->handles.mu); /* holt_readers() reads it */
         cur->read_state = fresh;
         os_mutex_unlock(&cur->db->handles.mu);
+        cursor_lead_end(&cur->lead);
         close_read_state(cur, old);
         note_steps_alone(cur);
         cur->place = CURSOR_FRESH;
