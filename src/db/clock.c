@@ -25,7 +25,13 @@ uint64_t db_time_of_snapshot(holt *db)
     /* Relaxed: the acquire of the seqno or the version that shows an entry with an expiry comes after the
      * store, which the entry's writer has made before the commit. */
     bool expires = atomic_load_explicit(&db->manifest.expires, memory_order_relaxed);
-    return raise(db, expires ? os_time_ms(db->os) : os_time_coarse_ms(db->os));
+    return expires ? db_time_ms(db) : 0;
+}
+
+uint64_t db_time_before_ms(holt *db, uint64_t ago_ms)
+{
+    uint64_t now = db_time_ms(db);
+    return now > ago_ms ? now - ago_ms : 1;
 }
 
 void db_expiry_begins(holt *db)

@@ -11,7 +11,8 @@
  * Readers          A snapshot notes the time when it is taken, after it has got its version: what the version
  *                  lacks because it had expired has then expired for the snapshot too. A get without a
  *                  snapshot reads the clock only if it has found an entry with an expiry. As long as there is
- *                  none in the database, a snapshot takes the time from a clock that is cheaper to read.
+ *                  none in the database, a snapshot does not read it either: if its transaction writes one
+ *                  itself, the snapshot's time is the present less its age (snapshot_time_ms).
  * Concurrency      any thread
  */
 #ifndef HOLT_DB_CLOCK_H
@@ -22,9 +23,11 @@
 /* Milliseconds since 1970 UTC. The result is never less than that of an earlier call, nor than what was
  * given to db_time_raise(). */
 uint64_t db_time_ms(holt *db);
-/* The time of a snapshot whose version and seqno have been taken. If the database has no entry with an expiry
- * that the snapshot could see, it is that of a clock which is up to a few milliseconds slow. */
+/* The time of a snapshot whose version and seqno have been taken; 0: the database has no entry with an expiry
+ * that the snapshot could see. */
 uint64_t db_time_of_snapshot(holt *db);
+/* The time so long ago; never 0. */
+uint64_t db_time_before_ms(holt *db, uint64_t ago_ms);
 /* Must be called before the first entry with an expiry becomes visible. */
 void     db_expiry_begins(holt *db);
 /* For recovery: the time is at least this. */

@@ -240,9 +240,8 @@ bool        os_has_pending(const os *o); /* whether it does anything, so that sh
 
 uint64_t os_clock_ns(os *o);  /* monotonic */
 uint64_t os_time_ms(os *o);   /* wall clock, since 1970 UTC */
-/* The same clocks as of their last tick, a few milliseconds ago at most, in a quarter of the time. */
+/* The monotonic clock as of its last tick, a few milliseconds ago at most, in a quarter of the time. */
 uint64_t os_clock_coarse_ns(os *o);
-uint64_t os_time_coarse_ms(os *o);
 void     os_sleep(os *o, uint64_t ns);
 void     os_yield(void);               /* lets other threads run; no wait */
 

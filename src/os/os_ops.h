@@ -100,7 +100,6 @@ typedef struct os_ops {
     uint64_t (*clock_ns)(os *o);
     uint64_t (*time_ms)(os *o);
     uint64_t (*clock_coarse_ns)(os *o);
-    uint64_t (*time_coarse_ms)(os *o);
     void (*sleep)(os *o, uint64_t ns);
     uint64_t (*random)(os *o);
     uint64_t (*process_id)(os *o);

@@ -54,11 +54,6 @@ uint64_t os_clock_coarse_ns(os *o)
     return o->ops->clock_coarse_ns(o);
 }
 
-uint64_t os_time_coarse_ms(os *o)
-{
-    return o->ops->time_coarse_ms(o);
-}
-
 void os_sleep(os *o, uint64_t ns)
 {
     os_lock_ranks_assert_none();

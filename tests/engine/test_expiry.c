@@ -615,6 +615,32 @@ static void readers_begin_at_the_exact_time(void **state)
     }
 }
 
+/* As long as nothing in the database expires, a transaction does not read the clock at its beginning. If it
+ * takes the time of its first look at an expiry instead, what it has put itself expires for it. */
+static void a_first_expiry_is_seen_as_of_the_beginning(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    const uint64_t short_ms = 40;
+    for (unsigned k = 0; k < KINDS; k++) {
+        db_fixture_reopen(f); /* the database has no expiry, and the one of the last round is not committed */
+        holt_collection *c = open_kind(f, k);
+        holt_txn *t = begin(f->db, 0);
+        const uint64_t at = os_time_ms(f->os) + short_ms;
+        expect_ok(put_until(c, t, "own", "1", at));
+        while (os_time_ms(f->os) < at + short_ms)
+            ;
+        expect_until(c, t, "own", "1", at);
+        expect_ok(put_until(c, t, "past", "1", at - 60000));
+        expect_until(c, t, "past", NULL, 0);
+        holt_cursor *cur = open_cursor(c, t);
+        assert_true(holt_cursor_first(cur));
+        expect_entry(cur, "own", "1");
+        assert_false(holt_cursor_next(cur));
+        expect_ok(holt_cursor_close(cur));
+        holt_rollback(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +656,8 @@ int main(void)
         ON_SIM(expire_changes_the_time_alone),
         ON_SIM(expire_keeps_large_values),
         cmocka_unit_test_setup_teardown(readers_begin_at_the_exact_time, db_fixture_posix,
+                                        db_fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_first_expiry_is_seen_as_of_the_beginning, db_fixture_posix,
                                         db_fixture_teardown),
         cmocka_unit_test_setup_teardown(expire_takes_the_newest_value, db_fixture_posix, db_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_value_may_expire_in_the_queue, db_fixture_posix,

@@ -56,8 +56,8 @@ static bool show(holt_cursor *cur, slice key, slice value)
  * reads. */
 static void skip_dead(holt_cursor *cur, iterator *s, bool forward)
 {
-    const snapshot *snap = cursor_snapshot(cur);
-    while (s->valid && !entry_is_live(s->op, s->expires_at_ms, snap->time_ms)) {
+    snapshot *snap = cursor_snapshot(cur);
+    while (s->valid && !snapshot_entry_is_live(cur->db, snap, s->op, s->expires_at_ms)) {
         if (entry_op_is_empty(s->op))
             s->ops->skip_tombstones(s, !forward, slice_of(NULL, 0));
         else if (forward)

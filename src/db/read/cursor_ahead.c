@@ -56,7 +56,7 @@ void cursor_ahead_read(holt_cursor *cur, bool forward)
     enum { DEAD_MAX = 16 }; /* tombstones and expired entries that are passed */
     cursor_ahead *a = &cur->ahead;
     iterator *s = cur->read_state->hold.iterator;
-    const uint64_t time_ms = cursor_snapshot(cur)->time_ms;
+    snapshot *snap = cursor_snapshot(cur);
     const bool with_values = !(cur->flags & HOLT_CURSOR_KEYS_ONLY);
     size_t used = 0;
     cursor_ahead_forget(a);
@@ -67,7 +67,7 @@ void cursor_ahead_read(holt_cursor *cur, bool forward)
             s->ops->prev(s);
         a->beyond = true;
         if (!s->valid) break;
-        if (!entry_is_live(s->op, s->expires_at_ms, time_ms)) {
+        if (!snapshot_entry_is_live(cur->db, snap, s->op, s->expires_at_ms)) {
             dead++;
         } else {
             if (!add_entry(a, s, with_values, &used)) break;

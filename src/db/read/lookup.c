@@ -83,7 +83,7 @@ bool lookup_own(holt_txn *t, holt_collection *c, slice key, value_sink *out, hol
         return *rc != HOLT_OK;
     }
     if (*rc != HOLT_OK) return true;
-    bool live = entry_is_live(own.op, own.expires_at_ms, t->snapshot.time_ms);
+    bool live = snapshot_entry_is_live(t->db, &t->snapshot, own.op, own.expires_at_ms);
     *rc = live ? sink_put(out, own.value) : HOLT_NOT_FOUND;
     if (live) sink_expires(out, own.expires_at_ms);
     return true;

@@ -46,7 +46,7 @@ typedef struct read_view {
     version *version;
     seqno at;
     holt *db;
-    uint64_t time_ms; /* the moment, for expiry; 0: the clock has not been read yet, see view_has_value */
+    uint64_t time_ms; /* the moment, for expiry; 0: not known yet, see view_has_value */
 } read_view;
 
 /* Enters the snapshot (NULL: none) and an epoch section, which the caller must leave, and fills *out. A
@@ -76,7 +76,8 @@ static inline holt_status view_enter(holt *db, snapshot *snap, read_view *out)
 static inline bool view_has_value(read_view *view, uint8_t op, uint64_t expires_at_ms, value_sink *out)
 {
     if (op != ENTRY_PUT_UNTIL) return op == ENTRY_PUT;
-    if (!view->time_ms) view->time_ms = db_time_ms(view->db);
+    if (!view->time_ms)
+        view->time_ms = view->snapshot ? snapshot_time_ms(view->db, view->snapshot) : db_time_ms(view->db);
     if (!entry_is_live(op, expires_at_ms, view->time_ms)) return false;
     sink_expires(out, expires_at_ms);
     return true;

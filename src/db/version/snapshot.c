@@ -154,6 +154,12 @@ void snapshot_release(holt *db, snapshot *s)
     os_mutex_unlock(&db->handles.mu);
 }
 
+uint64_t snapshot_time_ms(holt *db, snapshot *s)
+{
+    if (!s->time_ms) s->time_ms = db_time_before_ms(db, (os_clock_ns(db->os) - s->taken_ns) / 1000000);
+    return s->time_ms;
+}
+
 /* ---------------------------------------------------------------- use and revocation */
 
 bool snapshot_is_lost(const snapshot *s, uint64_t now_ns)

@@ -41,8 +41,7 @@ typedef struct tree_hold {
 typedef struct snapshot {
     version *version; /* a reference, guarded by handles.mu like the hold's; NULL: revoked, or not needed */
     seqno seqno;
-    uint64_t time_ms;               /* when it was taken, by the database's clock (db/clock.h): for the
-                                       snapshot an entry has expired if it had by then */
+    uint64_t time_ms;               /* see snapshot_time_ms; 0: not known, as nothing that it sees expires */
     uint64_t taken_ns;              /* 0: not taken */
     uint64_t expires_ns;            /* OS_FOREVER: never */
     bool commits;                   /* it is that of a read-write transaction (kept_memtables.h). Set before
@@ -77,6 +76,15 @@ void snapshot_release(holt *db, snapshot *s);
 /* The same, with handles.mu held. */
 void snapshot_take_locked(holt *db, snapshot *s);
 void snapshot_release_locked(holt *db, snapshot *s);
+
+/* When it was taken, by the database's clock (db/clock.h): for the snapshot an entry has expired if it had by
+ * then. */
+uint64_t snapshot_time_ms(holt *db, snapshot *s);
+/* Whether an entry has a value for the snapshot. */
+static inline bool snapshot_entry_is_live(holt *db, snapshot *s, uint8_t op, uint64_t expires_at_ms)
+{
+    return op == ENTRY_PUT_UNTIL ? expires_at_ms > snapshot_time_ms(db, s) : op == ENTRY_PUT;
+}
 
 /* Whether it is older than it may be. The release job may be late to revoke it. */
 bool snapshot_has_expired(holt *db, const snapshot *s);

@@ -42,7 +42,6 @@ os *os_posix(void)
         .clock_ns = posix_clock_ns,
         .time_ms = posix_time_ms,
         .clock_coarse_ns = posix_clock_coarse_ns,
-        .time_coarse_ms = posix_time_coarse_ms,
         .sleep = posix_sleep,
         .random = posix_random,
         .process_id = posix_process_id,

@@ -85,7 +85,6 @@ bool            posix_cond_wait(os *o, os_cond *c, os_mutex *m, uint64_t deadlin
 uint64_t        posix_clock_ns(os *o);
 uint64_t        posix_time_ms(os *o);
 uint64_t        posix_clock_coarse_ns(os *o);
-uint64_t        posix_time_coarse_ms(os *o);
 void            posix_sleep(os *o, uint64_t ns);
 uint64_t        posix_random(os *o);
 uint64_t        posix_process_id(os *o);

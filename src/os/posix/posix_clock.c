@@ -42,11 +42,6 @@ uint64_t posix_clock_coarse_ns(os *o)
     return clock_in_ns(CLOCK_MONOTONIC_COARSE);
 }
 
-uint64_t posix_time_coarse_ms(os *o)
-{
-    return clock_in_ms(CLOCK_REALTIME_COARSE);
-}
-
 bool posix_cond_wait(os *o, os_cond *c, os_mutex *m, uint64_t deadline_ns)
 {
     if (deadline_ns == OS_FOREVER) {

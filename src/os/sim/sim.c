@@ -49,7 +49,7 @@ static uint64_t sim_time_ms(os *o)
     .map_store = sim_map_store, .file_unmap = sim_file_unmap, .file_lock = sim_file_lock,                    \
     .file_unlock = sim_file_unlock, .file_is_linked = sim_file_is_linked,                                    \
     .descriptors_max = sim_descriptors_max, .random = sim_random, .process_id = sim_process_id,              \
-    .time_ms = sim_time_ms, .time_coarse_ms = sim_time_ms
+    .time_ms = sim_time_ms
 /* clang-format on */
 
 static const os_ops ops_steps = {

@@ -1152,8 +1152,8 @@ static void a_child_has_jobs_of_its_own(void **state)
 
 /* ---------------------------------------------------------------- clocks, chance, process */
 
-/* They are the same clocks: a time of one can be compared with one of the other. */
-static void coarse_clocks_are_a_little_slow(void **state)
+/* It is the same clock: a time of one can be compared with one of the other. */
+static void the_coarse_clock_is_a_little_slow(void **state)
 {
     os *o = os_posix();
     const uint64_t second_ns = 1000000000;
@@ -1161,8 +1161,6 @@ static void coarse_clocks_are_a_little_slow(void **state)
         uint64_t before = os_clock_ns(o), coarse = os_clock_coarse_ns(o), after = os_clock_ns(o);
         assert_true(coarse <= after && coarse + second_ns > before);
     }
-    uint64_t minute_ms = 60000, exact = os_time_ms(o), coarse = os_time_coarse_ms(o);
-    assert_in_range(coarse, exact - minute_ms, exact + minute_ms); /* the clock may be set meanwhile */
 }
 
 static void clocks_go_on_and_chance_differs(void **state)
@@ -1216,7 +1214,7 @@ int main(void)
         cmocka_unit_test(a_job_woken_by_one_of_low_priority_keeps_its_own),
         cmocka_unit_test(a_thread_that_cannot_start_is_tried_again),
         cmocka_unit_test(a_child_has_jobs_of_its_own),
-        cmocka_unit_test(coarse_clocks_are_a_little_slow),
+        cmocka_unit_test(the_coarse_clock_is_a_little_slow),
         cmocka_unit_test(clocks_go_on_and_chance_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
