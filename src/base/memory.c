@@ -59,6 +59,13 @@ void *mem_alloc_zero(size_t count, size_t size)
     return memory ? memset(memory, 0, bytes) : NULL;
 }
 
+void *mem_alloc_zero_head(size_t size, size_t zeroed)
+{
+    assert(zeroed <= size);
+    void *memory = mem_alloc(size);
+    return memory ? memset(memory, 0, zeroed) : NULL;
+}
+
 void *mem_realloc(void *memory, size_t size)
 {
     return may_allocate(size) ? realloc(memory, size ? size : 1) : NULL;

@@ -14,6 +14,7 @@
 
 void *mem_alloc(size_t size);                           /* not NULL for size 0 */
 void *mem_alloc_zero(size_t count, size_t size);        /* checks the product for overflow */
+void *mem_alloc_zero_head(size_t size, size_t zeroed);  /* zeroes only the first `zeroed` bytes */
 void *mem_realloc(void *memory, size_t size);           /* a failure keeps the old block */
 void *mem_alloc_aligned(size_t alignment, size_t size); /* a power of two; free it with mem_free() */
 void *mem_copy(const void *data, size_t size);          /* NULL: out of memory */

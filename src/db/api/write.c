@@ -46,14 +46,15 @@ static const char *condition_call(const write_condition *wanted)
 static holt_status write_in(holt_collection *c, holt_txn *t, const operation *o, write_condition *wanted)
 {
     char digits[NUMBER_BYTES_MAX];
+    if (!wanted) return txn_write(t, c, o);
     operation final = *o;
     holt_status rc = txn_check_writable(t);
-    if (rc == HOLT_OK && wanted && !txn_is_read_write(t))
+    if (rc == HOLT_OK && !txn_is_read_write(t))
         rc = status_set(HOLT_INVALID, "%s cannot be used in a blind transaction", condition_call(wanted));
-    if (rc == HOLT_OK && wanted) rc = get_condition(c, t, o->key, wanted);
+    if (rc == HOLT_OK) rc = get_condition(c, t, o->key, wanted);
     if (rc != HOLT_OK) return rc;
-    if (wanted && wanted->value) final.value = slice_of(wanted->value->data, wanted->value->size);
-    if (wanted) condition_apply(c->db, wanted, digits, &final);
+    if (wanted->value) final.value = slice_of(wanted->value->data, wanted->value->size);
+    condition_apply(c->db, wanted, digits, &final);
     return txn_write(t, c, &final);
 }
 

@@ -111,6 +111,12 @@ static holt_status insert_one(holt *db, const operation *o, seqno number, memtab
     return memtable_insert(db->leader.active->memtable, &e, record);
 }
 
+static holt_status insert_only(holt *db, const write_set *set, seqno number)
+{
+    operation o = write_set_operation_at(set, 0);
+    return insert_one(db, &o, number, NULL);
+}
+
 static holt_status insert_as_written(holt *db, const write_set *set, seqno first, uint32_t *count)
 {
     decoder d = decoder_of(buffer_slice(&set->operations));
@@ -148,6 +154,7 @@ static bool is_ordered(const holt *db, const write_set *set, key_order *k)
 static holt_status insert_set(holt *db, const write_set *set, seqno first)
 {
     assert(set->count > 0 && first == db->commits.next_seqno);
+    if (set->count == 1) return insert_only(db, set, first);
     commit_leader *l = &db->leader;
     holt_status rc;
     uint32_t count = 0;

@@ -62,6 +62,16 @@ struct commit_request {
     bool admitted;
 };
 
+/* Begins a request without a set, a basis and a condition, whose operation is to be set. The other fields are
+ * not cleared: that would take a tenth of the time of a put. */
+static inline void commit_request_init(commit_request *r, uint32_t durability)
+{
+    r->set = NULL;
+    r->basis = NULL;
+    r->durability = durability;
+    r->condition.kind = CONDITION_NONE;
+}
+
 static inline size_t request_payload_size(const commit_request *r)
 {
     return r->set ? r->set->operations.size : operation_size(&r->operation);

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
 
 /* ---------------------------------------------------------------- checks */
 
@@ -74,7 +75,7 @@ static holt_status charge_for(holt_txn *t, uint64_t bytes)
 
 static uint64_t bytes_of(const holt_txn *t)
 {
-    return t->writes.user_bytes + read_set_bytes(&t->reads);
+    return t->writes.user_bytes + (txn_is_serializable(t) ? read_set_bytes(&t->reads) : 0);
 }
 
 /* Releases what has been charged for more than so many bytes. */
@@ -179,12 +180,13 @@ static void open_handle(holt_txn *t)
 /* NULL: out of memory. */
 static holt_txn *create(holt *db, const holt_txn_options *o)
 {
-    holt_txn *t = mem_alloc_zero(1, sizeof *t);
+    holt_txn *t = mem_alloc_zero_head(sizeof *t, offsetof(holt_txn, reads));
     if (!t) return NULL;
     buffer_init_in(&t->writes.operations, t->few_writes, sizeof t->few_writes);
     t->db = db;
     t->users = 1;
     t->flags = o->flags;
+    if (txn_is_serializable(t)) memset(&t->reads, 0, sizeof t->reads);
     t->durability = o->durability ? o->durability : db->set.durability;
     if (o->label) handle_label(&t->handle, o->label);
     t->snapshot.label = t->handle.label;
@@ -217,7 +219,9 @@ holt_status holt_begin(holt *db, const holt_txn_options *o, holt_txn **out)
 static holt_status commit(holt_txn *t)
 {
     if (t->writes.count == 0) return HOLT_OK; /* what it has read was right when it began */
-    commit_request request = {.set = &t->writes, .durability = t->durability};
+    commit_request request;
+    commit_request_init(&request, t->durability);
+    request.set = &t->writes;
     if (!txn_is_read_write(t)) return commit_submit(t->db, &request);
     /* The snapshot need not be entered: if it is revoked from here on, the check finds out whether a memtable
      * that it needs is gone. */

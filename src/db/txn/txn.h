@@ -41,12 +41,14 @@ struct holt_txn {
     snapshot snapshot;  /* of all but blind ones */
     commit_basis basis; /* of read-write ones */
     write_set writes;
-    read_set reads;     /* HOLT_TXN_SERIALIZABLE */
     uint64_t charged;   /* bytes of writes and reads that the memory budget knows of; 0: few */
     savepoint *savepoints; /* ids ascend */
     size_t savepoint_count, savepoint_capacity;
     uint32_t users;     /* the handle, cursors, and iterations of the writes; the last one frees the memory */
     bool walked;        /* holt_batch_iterate is in progress */
+
+    /* Not cleared at the beginning, unless needed, for that would take much of the time of a small one: */
+    read_set reads; /* HOLT_TXN_SERIALIZABLE */
     uint8_t few_writes[TXN_FEW_WRITES]; /* where the writes begin */
 };
 
