@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs random SQL over SQLite's own tables and over the same tables in Holt, and compares.
 
-    random_statements.py EXTENSION      EXTENSION: libholt_sqlite.so
+    random_statements.py EXTENSION [HOLT]
+
+EXTENSION is libholt_sqlite.so. If HOLT is given, the command, it checks rows against indexes at the end.
 
 Both get the same statements: queries with joins, aggregates, subqueries, common table expressions and window
 functions; writes with every conflict clause; transactions and savepoints. They must give the same rows, or
@@ -19,6 +21,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 
@@ -572,7 +575,13 @@ def set_up(generator, holt, lite):
             holt.execute("SELECT holt_exec(?)", (table.index_definition(index, True),))
 
 
-def main(extension):
+def check_indexes(command, database):
+    checked = subprocess.run([command, "check", database], capture_output=True, text=True)
+    if checked.returncode != 0:
+        raise Difference(f"holt check: {checked.stdout}{checked.stderr}")
+
+
+def main(extension, command=None):
     print(f"seed {SEED} (HOLT_SEED repeats it), {STATEMENTS} statements")
     generator = Generator(SEED)
     directory = tempfile.mkdtemp(prefix="holt-sql-")
@@ -598,6 +607,9 @@ def main(extension):
             lite.execute("COMMIT")
             holt.execute("COMMIT")
         compare_tables(generator, holt, lite)
+        if command:
+            holt.close()
+            check_indexes(command, os.path.join(directory, "db"))
     except Difference as difference:
         print(f"FAILED with seed {SEED}\n{difference}")
         for table in generator.tables:
@@ -613,6 +625,6 @@ def main(extension):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))
