@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_disk_full.py HOLT -- a full disk: errors that say so, deletes that work, and no acknowledged write lost.
+"""test_disk_full.py HOLT -- a full disk: errors that say so, deletes that work, no acknowledged write lost.
 
 Needs a small file system of its own, which only root may mount; skipped otherwise.
 """
