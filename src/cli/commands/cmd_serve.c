@@ -118,12 +118,10 @@ const cli_command command_serve = {
     .operands = "DIR",
     .summary = "serve the database on the network",
     .description =
-        "Serves the database, which is created if there is none, to clients of the Redis protocol and over\n"
-        "HTTP, until SIGTERM or SIGINT. Every option is also a setting in a file (--config) and an "
-        "environment "
-        "variable:\n"
-        "--slow-ms 100, slow_ms = 100, HOLT_SLOW_MS=100. The command line wins over the environment, which\n"
-        "wins over the file. SIGHUP reads the file again.\n"
+        "Serves the database, which is created if there is none, to clients of the Redis protocol and\n"
+        "over HTTP, until SIGTERM or SIGINT. Every option is also a setting in a file (--config) and an\n"
+        "environment variable: --slow-ms 100, slow_ms = 100, HOLT_SLOW_MS=100. The command line wins\n"
+        "over the environment, which wins over the file. SIGHUP reads the file again.\n"
         "There is no access control yet: only this machine can connect, unless --insecure yes is given.",
     .examples = "  holt serve data\n"
                 "  holt serve data --redis unix:/run/holt/redis.sock --durability interval\n"
