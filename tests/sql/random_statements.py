@@ -34,7 +34,7 @@ if not hasattr(sqlite3.Connection, "enable_load_extension"):
 
 STATEMENTS = int(os.environ.get("HOLT_STATEMENTS", "10000"))
 COMPARE_EVERY = int(os.environ.get("HOLT_COMPARE_EVERY", "50"))
-SEED = int(os.environ.get("HOLT_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("HOLT_SEED") or 20260101)
 
 Column = collections.namedtuple("Column", "name type not_null default length")
 Index = collections.namedtuple("Index", "name unique parts not_null")
@@ -584,7 +584,7 @@ def check_indexes(command, database):
 
 
 def main(extension, command=None):
-    print(f"seed {SEED} (HOLT_SEED repeats it), {STATEMENTS} statements")
+    print(f"seed {SEED} (HOLT_SEED sets another), {STATEMENTS} statements")
     generator = Generator(SEED)
     directory = tempfile.mkdtemp(prefix="holt-sql-")
     holt, lite = open_holt(os.path.abspath(extension), os.path.join(directory, "db")), open_sqlite()

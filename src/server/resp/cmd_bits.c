@@ -67,19 +67,26 @@ typedef struct bit_range {
     bool backwards; /* both count from the end, the wrong way round */
 } bit_range;
 
-/* Reads [start [end [BYTE|BIT]]] from argument i on, for a value of `size` bytes. */
-static bool parse_bit_range(resp_call *call, size_t i, size_t size, bit_range *r)
+/* Reads BYTE or BIT, if argument i is there. */
+static bool parse_unit(resp_call *call, size_t i, bool *bits)
+{
+    if (i >= call->count) return true;
+    *bits = call_is(call, i, "BIT");
+    return *bits || call_is(call, i, "BYTE") || call_error(call, CALL_SYNTAX_ERROR);
+}
+
+/* Reads [start [end [BYTE|BIT]]] from argument i on, for a value of `size` bytes. If several of them are
+ * wrong, the error is about the one that Redis reads first: start, then end and unit, or unit and end. */
+static bool parse_bit_range(resp_call *call, size_t i, size_t size, bool unit_last, bit_range *r)
 {
     int64_t start = 0, end = -1, length = (int64_t)size;
     bool bits = false;
     r->end_given = call->count > i + 1;
     if (call->count > i + 3) return call_error(call, CALL_SYNTAX_ERROR);
-    if (call->count == i + 3) {
-        bits = call_is(call, i + 2, "BIT");
-        if (!bits && !call_is(call, i + 2, "BYTE")) return call_error(call, CALL_SYNTAX_ERROR);
-    }
     if (call->count > i && !call_integer(call, i, &start)) return false;
+    if (!unit_last && !parse_unit(call, i + 2, &bits)) return false;
     if (r->end_given && !call_integer(call, i + 1, &end)) return false;
+    if (unit_last && !parse_unit(call, i + 2, &bits)) return false;
     if (bits) length *= 8;
     r->backwards = start < 0 && end < 0 && start > end;
     if (start < 0) start = start + length < 0 ? 0 : start + length;
@@ -118,7 +125,7 @@ void resp_run_bitcount(resp_call *call)
         reply_integer(&call->reply, 0); /* whatever the other arguments are, as in Redis */
     } else if (status == HOLT_OK && call->count == 3) {
         (void)call_error(call, CALL_SYNTAX_ERROR);
-    } else if (status == HOLT_OK && parse_bit_range(call, 2, value->size, &r)) {
+    } else if (status == HOLT_OK && parse_bit_range(call, 2, value->size, true, &r)) {
         reply_integer(&call->reply, r.backwards ? 0 : count_bits(value->data, r.from, r.to));
     }
 }
@@ -135,7 +142,7 @@ void resp_run_bitpos(resp_call *call)
     }
     holt_status status = call_get(call, call->arguments[1], &call->engine->value);
     if (status == HOLT_NOT_FOUND) reply_integer(&call->reply, bit ? -1 : 0);
-    if (status != HOLT_OK || !parse_bit_range(call, 3, value->size, &r)) return;
+    if (status != HOLT_OK || !parse_bit_range(call, 3, value->size, false, &r)) return;
     const unsigned char *data = value->data, skipped = bit ? 0 : 0xff;
     for (int64_t at = r.from; at <= r.to; at++) {
         while (at % 8 == 0 && r.to - at >= 7 && data[at / 8] == skipped)

@@ -354,7 +354,7 @@ static void command_getkeys(resp_call *call)
         (void)call_error(call, "ERR The command has no key arguments");
     } else {
         int last = c->last_key < 0 ? count + c->last_key : c->last_key;
-        reply_array(&call->reply, (size_t)((last - c->first_key) / c->key_step + 1));
+        reply_array(&call->reply, (size_t)(last - c->first_key) / (size_t)c->key_step + 1);
         for (int i = c->first_key; i <= last; i += c->key_step)
             reply_bulk(&call->reply, call->arguments[i + 2]);
     }

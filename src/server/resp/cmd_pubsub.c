@@ -1,4 +1,5 @@
 /* cmd_pubsub.c -- messages between clients, in memory: a client that is not connected misses them. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,24 +28,25 @@ static resp_subscription *find(const resp_session *s, bool pattern, holt_slice n
     return NULL;
 }
 
-static void drop(resp_engine *e, resp_subscription *gone)
+static void drop(resp_engine *e, resp_session *s, resp_subscription *gone)
 {
+    assert(gone->session == s);
     resp_subscription **at = &e->subscriptions;
     while (*at != gone)
         at = &(*at)->next;
     *at = gone->next;
-    at = &gone->session->subscriptions;
+    at = &s->subscriptions;
     while (*at != gone)
         at = &(*at)->next_of_session;
     *at = gone->next_of_session;
-    gone->session->subscribed--;
+    s->subscribed--;
     free(gone);
 }
 
 void channels_leave(resp_engine *e, resp_session *s)
 {
     while (s->subscriptions)
-        drop(e, s->subscriptions);
+        drop(e, s, s->subscriptions);
 }
 
 /* Replies with a change: its kind, the name (NULL = null), how many subscriptions there are now. */
@@ -91,7 +93,7 @@ static void unsubscribe(resp_call *call, bool pattern)
     bool any = false;
     for (size_t i = 1; i < call->count; i++) {
         resp_subscription *u = find(s, pattern, call->arguments[i]);
-        if (u) drop(call->engine, u);
+        if (u) drop(call->engine, s, u);
         reply_change(call, kind, call->arguments[i]);
     }
     if (call->count > 1) return;
@@ -103,7 +105,7 @@ static void unsubscribe(resp_call *call, bool pattern)
         bytes_append(&name, "", 1);
         name.size = 0;
         bytes_append(&name, u->name, u->size);
-        drop(call->engine, u);
+        drop(call->engine, s, u);
         reply_change(call, kind, bytes_slice(&name));
         bytes_deinit(&name);
         any = true;

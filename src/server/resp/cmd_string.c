@@ -1,4 +1,5 @@
 /* cmd_string.c -- strings: SET and GET with their relatives, parts of values, counters. */
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -278,6 +279,7 @@ void resp_run_setrange(resp_call *call)
         (void)call_error(call, "ERR out of memory");
         return;
     }
+    assert(changed.data); /* the part is not empty */
     memset(changed.data, 0, size);
     if (old->size) memcpy(changed.data, old->data, old->size);
     memcpy(changed.data + offset, part.data, part.size);

@@ -143,7 +143,8 @@ static char unescape(const char *data, size_t size, size_t *at)
     }
     (*at)++;
     const char *name = c ? strchr(names, c) : NULL;
-    return name ? meanings[name - names] : c;
+    if (name) c = meanings[name - names];
+    return c;
 }
 
 /* Reads the word at data[*at] and goes past it, writing it to data from *to on: never past *at, because a

@@ -35,7 +35,8 @@ void reply_error(resp_reply *r, const char *text)
 {
     bytes_append(r->out, "-", 1);
     for (; *text; text++) {
-        char c = *text == '\r' || *text == '\n' ? ' ' : *text;
+        char c = *text;
+        if (c == '\r' || c == '\n') c = ' ';
         bytes_append(r->out, &c, 1);
     }
     bytes_append(r->out, "\r\n", 2);
