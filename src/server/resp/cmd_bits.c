@@ -43,6 +43,10 @@ void resp_run_setbit(resp_call *call)
     }
     holt_status status = call_get(call, call->arguments[1], old);
     if (status != HOLT_OK && status != HOLT_NOT_FOUND) return;
+    if (offset / 8 < old->size && bit_of(old->data, offset) == (unsigned)bit) {
+        reply_integer(&call->reply, bit); /* nothing changes, so that whoever watches the key is not told */
+        return;
+    }
     size_t size = offset / 8 < old->size ? old->size : (size_t)(offset / 8 + 1);
     unsigned char *changed = calloc(1, size);
     if (!changed) {
