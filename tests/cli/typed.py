@@ -16,6 +16,7 @@ import tempfile
 import time
 
 PATIENCE = 60  # seconds until something that does not appear counts as missing
+LEAKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leaks.txt")
 
 
 class Terminal:
@@ -26,7 +27,8 @@ class Terminal:
 
     def __init__(self, *command, **environment):
         env = {"PATH": os.environ["PATH"], "HOME": os.getcwd(), "TERM": "xterm", "LANG": "C.UTF-8",
-               "NO_COLOR": "1", **{k: v for k, v in os.environ.items() if "SAN" in k}, **environment}
+               "NO_COLOR": "1", "LSAN_OPTIONS": f"print_suppressions=0:suppressions={LEAKS}",
+               **{k: v for k, v in os.environ.items() if "SAN" in k}, **environment}
         self.shown = ""  # since the last expect
         Terminal.open.append(self)
         self.process, self.screen = pty.fork()
