@@ -100,21 +100,31 @@ static void write_name(const char *name)
 
 /* ---------------------------------------------------------------- rows */
 
-/* Whether SQL can name the implicit row id: the table has one, and no column takes its name. */
-static bool has_row_id(const holt_table_info *info)
+static bool has_column(const holt_table_info *info, const char *name)
 {
     for (size_t i = 0; i < info->column_count; i++) {
-        if (strcasecmp(info->columns[i].name, "rowid") == 0) return false;
+        if (strcasecmp(info->columns[i].name, name) == 0) return true;
     }
-    return info->key_count == 0;
+    return false;
 }
 
-static void write_insert(const holt_table_info *info)
+/* Returns the name by which SQL knows the implicit row id: one that no column takes. NULL: the table has
+ * none, or its columns take all of them, and then nothing but a scan can see it. */
+static const char *row_id_name(const holt_table_info *info)
+{
+    static const char *const names[] = {"rowid", "_rowid_", "oid"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && info->key_count == 0; i++) {
+        if (!has_column(info, names[i])) return names[i];
+    }
+    return NULL;
+}
+
+static void write_insert(const holt_table_info *info, const char *row_id)
 {
     fputs("INSERT INTO ", stdout);
     write_name(info->name);
-    if (has_row_id(info)) {
-        fputs(" (rowid", stdout);
+    if (row_id) {
+        printf(" (%s", row_id);
         for (size_t i = 0; i < info->column_count; i++) {
             fputs(", ", stdout);
             write_name(info->columns[i].name);
@@ -124,16 +134,43 @@ static void write_insert(const holt_table_info *info)
     fputs(" VALUES (", stdout);
 }
 
-static void write_row(const holt_table_info *info, holt_scan *scan)
+/* Returns about how many bytes the row has. */
+static size_t write_row(const holt_table_info *info, const char *row_id, holt_scan *scan)
 {
-    write_insert(info);
-    if (has_row_id(info)) printf("%" PRId64 ", ", holt_scan_row_id(scan));
+    size_t bytes = 0;
+    write_insert(info, row_id);
+    if (row_id) printf("%" PRId64 ", ", holt_scan_row_id(scan));
     for (size_t i = 0; i < info->column_count; i++) {
         holt_datum value = holt_scan_column(scan, i);
+        bool is_bytes = value.type == HOLT_TEXT || value.type == HOLT_BLOB;
         if (i > 0) fputs(", ", stdout);
         write_datum(&value);
+        bytes += sizeof value + (is_bytes ? value.as.bytes.size : 0);
     }
     fputs(");\n", stdout);
+    return bytes;
+}
+
+/* ---------------------------------------------------------------- transactions */
+
+/* The transaction that the lines written last are in. */
+typedef struct dump_transaction {
+    const char *mark;    /* before BEGIN and COMMIT */
+    size_t lines, bytes; /* 0 lines: none is open */
+} dump_transaction;
+
+static void end_transaction(dump_transaction *t)
+{
+    if (t->lines) printf("%sCOMMIT;\n", t->mark);
+    t->lines = 0;
+    t->bytes = 0;
+}
+
+/* Comes before each line. */
+static void begin_line(dump_transaction *t)
+{
+    if (t->lines == DUMP_LINES || t->bytes >= DUMP_BYTES) end_transaction(t);
+    if (t->lines++ == 0) printf("%sBEGIN;\n", t->mark);
 }
 
 /* Writes the rows in transactions. */
@@ -141,16 +178,16 @@ static bool dump_rows(shell *s, holt_table *table, holt_txn *txn, const holt_tab
 {
     holt_scan_options options;
     holt_scan *scan = NULL;
-    uint64_t rows = 0;
+    dump_transaction written = {.mark = ""};
+    const char *row_id = row_id_name(info);
     memset(&options, 0, sizeof options);
     holt_status status = holt_scan_open(table, txn, &options, &scan);
     if (!shell_check(s, status)) return false;
     while (!output_interrupted() && output_ok() && holt_scan_next(scan)) {
-        if (rows % DUMP_ROWS == 0) puts(rows ? "COMMIT;\nBEGIN;" : "BEGIN;");
-        write_row(info, scan);
-        rows++;
+        begin_line(&written);
+        written.bytes += write_row(info, row_id, scan);
     }
-    if (rows) puts("COMMIT;");
+    end_transaction(&written);
     return shell_check(s, holt_scan_close(scan)) && !shell_interrupted(s);
 }
 
@@ -192,7 +229,8 @@ static void write_word(holt_slice bytes)
     putchar('"');
 }
 
-static void write_entry(holt_cursor *cursor)
+/* Returns how many bytes the entry has. */
+static size_t write_entry(holt_cursor *cursor)
 {
     fputs("--! put ", stdout);
     write_word(holt_cursor_key(cursor));
@@ -200,12 +238,14 @@ static void write_entry(holt_cursor *cursor)
     write_word(holt_cursor_value(cursor));
     if (holt_cursor_expires_at(cursor)) printf(" until %" PRIu64, holt_cursor_expires_at(cursor));
     putchar('\n');
+    return holt_cursor_key(cursor).size + holt_cursor_value(cursor).size;
 }
 
 static bool dump_collection(shell *s, const char *name, holt_txn *txn)
 {
     holt_collection *collection = NULL;
     holt_cursor *cursor = NULL;
+    dump_transaction written = {.mark = "--! "};
     holt_status status = holt_collection_open(s->session->db, name, &collection);
     if (status == HOLT_OK) status = holt_cursor_open(collection, txn, NULL, &cursor);
     if (status == HOLT_OK) {
@@ -219,8 +259,10 @@ static bool dump_collection(shell *s, const char *name, holt_txn *txn)
         putchar('\n');
     }
     while (status == HOLT_OK && !output_interrupted() && output_ok() && holt_cursor_next(cursor)) {
-        write_entry(cursor);
+        begin_line(&written);
+        written.bytes += write_entry(cursor);
     }
+    end_transaction(&written);
     holt_status closed = holt_cursor_close(cursor);
     holt_collection_close(collection);
     return shell_check(s, status == HOLT_OK ? closed : status) && !shell_interrupted(s);

@@ -140,12 +140,10 @@ static bool is_comment(const char *line)
     return strncmp(line, "--", 2) == 0 || *line == '#';
 }
 
-/* A comment of SQL that the shell runs: what .dump writes for plain collections. */
-static bool skip_comment_mark(line_words *w)
+/* Skips the mark of a comment of SQL that the shell runs: what .dump writes for plain collections. */
+static void skip_comment_mark(line_words *w)
 {
-    bool is_marked = strncmp(words_rest(w), "--!", 3) == 0;
-    if (is_marked) w->next += 3;
-    return is_marked;
+    if (strncmp(words_rest(w), "--!", 3) == 0) w->next += 3;
 }
 
 void shell_take_line(shell *s, const char *line, size_t size)
@@ -153,13 +151,15 @@ void shell_take_line(shell *s, const char *line, size_t size)
     line_words w;
     uint64_t start_ns = number_clock_ns();
     words_init(&w, line, size);
+    if (s->statement.size == 0) skip_comment_mark(&w);
+    size_t marked = w.next;
     const char *begin = words_rest(&w);
     s->line = line;
     if (memchr(line, '\0', size)) {
         (void)shell_error(s, "the line contains a zero byte; \\x00 stands for one");
     } else if (s->statement.size || shell_is_sql(begin)) {
-        (void)shell_add_sql(s, line, size);
-    } else if (*begin && (skip_comment_mark(&w) || !is_comment(begin))) {
+        (void)shell_add_sql(s, line + marked, size - marked);
+    } else if (*begin && !is_comment(begin)) {
         bool timed = s->timed;
         (void)run_command(s, &w);
         if (timed && s->timed) shell_print_time(number_clock_ns() - start_ns);
