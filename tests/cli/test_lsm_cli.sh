@@ -57,3 +57,33 @@ test_lsm_cli_works_in_data_and_is_a_command_of_holt() {
     status_is 0 lsm_cli --help
     status_is 2 lsm_cli one two
 }
+
+# The entries of a table are rows, and what begins with holt. belongs to tables: PUT would damage them.
+test_lsm_cli_leaves_tables_alone() {
+    holt sql data 'CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);'
+    lines 'USE t' 'PUT k v' 'USE holt.tables' 'PUT k v' 'CREATE holt.x' 'CREATE t' 'CREATE "a\x00b"' >input
+    status_is 1 lsm_cli data <input
+    says "line 1: 't' is a table; 'holt shell' is for tables."
+    says "line 2: No collection is in use"
+    says "line 3: Names that begin with 'holt.' are for tables."
+    says "line 5: Names that begin with 'holt.' are for tables."
+    says "line 6: The collection 't' exists already."
+    says "line 7: A name has no zero byte."
+    holt check -q data
+    printf 'default\nholt.tables\nt\n' >expected
+    holt collections data >got
+    same got expected
+}
+
+test_lsm_cli_says_when_it_cannot_read_and_when_it_is_interrupted() {
+    status_is 1 lsm_cli data <.
+    says 'Is a directory'
+    mkfifo pipe
+    "$(dirname "$exe")/lsm-cli" data <pipe 2>told &
+    exec 3>pipe
+    echo FIND >&3
+    until [ -s told ]; do sleep 0.1; done # it has read a line and waits for the next one
+    kill -INT $!
+    status_is 130 wait $!
+    exec 3>&-
+}

@@ -12,12 +12,16 @@
  */
 #include "commands/commands.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <holt/table.h>
 
 #include "common/text.h"
 #include "formats/lines.h"
@@ -83,9 +87,17 @@ static bool check(lsm_cli *l, holt_status status)
 
 /* ---------------------------------------------------------------- the commands */
 
+/* Returns whether the word can be the name of a plain collection; prints why not. */
+static bool is_name(lsm_cli *l, const line_word *word)
+{
+    if (strlen(word->bytes) != word->size) return fail(l, "A name has no zero byte.");
+    return strncmp(word->bytes, "holt.", 5) != 0 || fail(l, "Names that begin with 'holt.' are for tables.");
+}
+
 static bool run_create(lsm_cli *l, const line_word *words)
 {
     holt_collection *collection = NULL;
+    if (!is_name(l, &words[0])) return false;
     holt_status status = holt_collection_create(l->session->db, words[0].bytes, NULL, &collection);
     holt_collection_close(collection);
     if (status == HOLT_EXISTS) return fail(l, "The collection '%s' exists already.", words[0].bytes);
@@ -101,10 +113,28 @@ static bool run_close(lsm_cli *l, const line_word *words)
     return say(l, "Closed the collection '%s'.", l->name);
 }
 
+/* Sets *is_table: the entries of that collection are rows, which PUT would harm. Returns false after printing
+ * an error. */
+static bool look_for_table(lsm_cli *l, const char *name, bool *is_table)
+{
+    char **names = NULL;
+    size_t count = 0;
+    *is_table = false;
+    if (!check(l, holt_table_list(l->session->db, &names, &count))) return false;
+    for (size_t i = 0; i < count; i++) {
+        *is_table |= strcmp(names[i], name) == 0;
+    }
+    holt_free(names);
+    return true;
+}
+
 static bool run_use(lsm_cli *l, const line_word *words)
 {
     holt_collection *collection = NULL;
     const char *name = words[0].bytes;
+    bool is_table;
+    if (!is_name(l, &words[0]) || !look_for_table(l, name, &is_table)) return false;
+    if (is_table) return fail(l, "'%s' is a table; 'holt shell' is for tables.", name);
     holt_status status = holt_collection_open(l->session->db, name, &collection);
     if (status == HOLT_NOT_FOUND) {
         return fail(l, "There is no collection '%s'; CREATE %s creates it.", name, name);
@@ -255,12 +285,17 @@ static void run_pipe(lsm_cli *l)
     char *line;
     size_t size;
     bool whole;
+    lines_result result = LINES_READ;
     lines_init(&input, STDIN_FILENO, LINE_BYTES_MAX);
-    while (!l->ended && lines_next(&input, &line, &size, &whole) == LINES_READ) {
+    while (!l->ended && (result = lines_next(&input, &line, &size, &whole)) == LINES_READ) {
         copy.size = 0;
         byte_buffer_append(&copy, line, size);
         byte_buffer_append(&copy, "", 1);
         take_line(l, copy.data, size);
+    }
+    if (result == LINES_TOO_LONG || result == LINES_FAILED) {
+        l->failed = true;
+        (void)fail(l, "%s", result == LINES_FAILED ? strerror(errno) : "The line is too long.");
     }
     lines_deinit(&input);
     byte_buffer_deinit(&copy);
@@ -277,7 +312,7 @@ static void complete(void *ctx, const char *line, size_t word, completions *list
         }
     } else if (holt_collection_list(l->session->db, &names, &count) == HOLT_OK) {
         for (size_t i = 0; i < count; i++) {
-            completions_add(list, names[i]);
+            if (strncmp(names[i], "holt.", 5) != 0) completions_add(list, names[i]);
         }
         holt_free(names);
     }
@@ -311,6 +346,10 @@ static int run_session(session *s, void *ctx)
     } else {
         run_pipe(&l);
     }
+    /* At a terminal Ctrl-C is a way to end it. */
+    if (output_interrupted() && (!l.people || output_interrupted() != SIGINT)) {
+        return CLI_SIGNAL + output_interrupted();
+    }
     return l.failed && !l.people ? CLI_FAILED : CLI_OK;
 }
 
@@ -333,7 +372,7 @@ const cli_command command_lsm_cli = {
         "Reads simple commands on collections, until EXIT, Ctrl-C or Ctrl-D. DIR is ./data if it is not\n"
         "given; it is created if it is missing. HELP lists the commands, in either case; the value of PUT\n"
         "is the rest of the line. The program lsm-cli is a link to holt that does the same.\n"
-        "'holt shell' can do more.",
+        "'holt shell' can do more, and is for tables, which lsm-cli leaves alone.",
     .examples = "  lsm-cli\n"
                 "  holt lsm-cli data",
     .groups = CLI_GROUP_DATABASE | CLI_GROUP_DURABILITY,
