@@ -93,6 +93,31 @@ logs' 'use products' 'drop products' 'list'
     shell_fails 'there is no collection' 'drop products'
 }
 
+# SQL has a catalog of its own, which must not be behind: neither what was dropped nor what is new.
+test_shell_tells_sql_what_other_commands_make_and_drop() {
+    printf 'id\n5\n' >five.csv
+    shell_prints '0
+v
+1|a|b' 'create p' 'select count(*) from p;' 'drop p' 'create p btree' 'use p' 'put k v' \
+        'select cast(value as text) from p;' 'insert 1 a b' 'drop users' 'insert 1 a b' 'where id=1'
+    shell 'select 1;' '.import five.csv five' 'drop five' '.import five.csv five' 'select id from five;' \
+        'drop five' 'create table five (id integer);' >told
+    [ "$(tail -n 1 told)" = 5 ]
+}
+
+# In a transaction nothing is dropped, since it could not be committed then.
+test_shell_drops_what_is_meant() {
+    shell_fails 'nothing can be dropped within a transaction' 'create p' 'use p' 'begin' 'put k v' 'drop p' commit
+    prints v holt get data -c p k
+    shell 'insert 1 a b' 'create Users' 2>told
+    shell_prints 'users
+default
+p
+kept' 'drop Users' 'list' 'use p' 'insert 2 c d' 'put kept kept' 'drop USERS' 'get kept'
+    shell_fails 'schemas cannot be changed within a transaction' 'begin' 'insert 1 a b'
+    ! grep -q 'is new' err || fail "the users table that was not made is announced"
+}
+
 test_shell_goes_on_after_an_error_and_exits_with_1() {
     printf '%s\n' 'put a 1' 'frobnicate' 'get z' '.nope' 'selec 1;' 'select 1 frm x;' 'get a' >input
     status_is 1 holt shell data <input

@@ -49,10 +49,10 @@ static int run_session(session *opened, void *ctx)
     shell_source source = {.name = NULL};
     (void)ctx;
     s.source = &source;
+    if (!shell_use_collection(&s, "default")) return CLI_FAILED;
     sql_rows_mode mode = output_is_terminal() ? SQL_ROWS_TABLE : SQL_ROWS_LIST;
     if (settings->mode_given) mode = settings->mode;
     sql_rows_init(&s.rows, mode, settings->header, stdout, output_is_terminal());
-    if (!shell_use_collection(&s, "default")) return CLI_FAILED;
     interrupted = &s.sql;
     output_keep_interrupts(interrupt_sql);
     if (s.people) {

@@ -36,25 +36,15 @@ static bool read_table(shell *s, line_words *w, char name[SHELL_NAME_MAX + 1])
     return found || shell_error_at(s, word.at, "there is no table '%s'", name);
 }
 
-static bool print_schema(shell *s, const char *name)
-{
-    sql_connection *sql = shell_sql(s);
-    char *text = sql ? sql_schema_text(sql, name) : NULL;
-    if (!text) return shell_error(s, "%s: the schema cannot be read", name);
-    fputs(text, stdout);
-    sqlite3_free(text);
-    return true;
-}
-
 static bool run_schema(shell *s, line_words *w)
 {
     char name[SHELL_NAME_MAX + 1];
     if (!read_table(s, w, name)) return false;
-    if (*name) return print_schema(s, name);
+    if (*name) return shell_print_schema(s, name);
     shell_names names;
     bool ok = shell_list_names(s, &names);
     for (size_t i = 0; i < names.count && ok && names.names[i].is_table; i++) {
-        ok = print_schema(s, names.names[i].name);
+        ok = shell_print_schema(s, names.names[i].name);
     }
     shell_free_names(&names);
     return ok;
@@ -177,7 +167,7 @@ static bool run_import(shell *s, line_words *w)
     settings.table = name;
     if (!import_file(s->session->db, &settings, &report)) return false;
     import_print_report(&settings, &report);
-    return true;
+    return shell_refresh_sql(s);
 }
 
 /* ---------------------------------------------------------------- the shell itself */

@@ -191,21 +191,11 @@ static bool dump_rows(shell *s, holt_table *table, holt_txn *txn, const holt_tab
     return shell_check(s, holt_scan_close(scan)) && !shell_interrupted(s);
 }
 
-static bool dump_schema(shell *s, const char *name)
-{
-    sql_connection *sql = shell_sql(s);
-    char *schema = sql ? sql_schema_text(sql, name) : NULL;
-    if (!schema) return sql && shell_error(s, "%s: the schema cannot be read", name);
-    fputs(schema, stdout);
-    sqlite3_free(schema);
-    return true;
-}
-
 static bool dump_table(shell *s, const char *name, holt_txn *txn)
 {
     holt_table *table = NULL;
     holt_table_info *info = NULL;
-    bool ok = dump_schema(s, name) && shell_check(s, holt_table_open(s->session->db, name, &table)) &&
+    bool ok = shell_print_schema(s, name) && shell_check(s, holt_table_open(s->session->db, name, &table)) &&
               shell_check(s, holt_table_describe(table, &info));
     if (info) ok = dump_rows(s, table, txn, info);
     holt_free(info);

@@ -273,7 +273,7 @@ static bool run_create(shell *s, line_words *w)
     holt_collection_close(collection);
     if (status == HOLT_EXISTS)
         return shell_error(s, "'%s' exists already; 'use %s' makes it current", name, name);
-    return shell_check(s, status);
+    return shell_check(s, status) && shell_refresh_sql(s);
 }
 
 static bool run_drop(shell *s, line_words *w)
@@ -287,12 +287,17 @@ static bool run_drop(shell *s, line_words *w)
                              is_table ? "the table" : "the collection", name) != CLI_CONTINUE) {
         return true;
     }
+    if (s->sql && sql_in_transaction(s->sql)) {
+        /* A transaction that has written to what is dropped could not be committed. */
+        return shell_error(s, "nothing can be dropped within a transaction: commit or roll back first");
+    }
     bool current = !is_table && strcmp(s->name, name) == 0;
     if (current) shell_leave_collection(s);
     bool ok = shell_check(s, is_table ? holt_table_drop(s->session->db, name)
                                       : holt_collection_drop(s->session->db, name));
-    if (ok && is_table && strcmp(s->table, name) == 0) return run_close(s, w);
-    return current ? shell_use_collection(s, ok ? "default" : name) && ok : ok;
+    if (ok && is_table && strcmp(s->table, name) == 0) s->table[0] = '\0';
+    if (!s->collection) ok = shell_use_collection(s, current && !ok ? name : "default") && ok;
+    return ok && shell_refresh_sql(s);
 }
 
 static bool run_list(shell *s, line_words *w)

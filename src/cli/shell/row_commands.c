@@ -60,11 +60,14 @@ bool shell_is_row_command(const line_word *first, line_words *w)
 /* Makes the example table in a database without tables. */
 static bool make_users(shell *s)
 {
+    if (!shell_run_sql(s, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, email TEXT);"
+                          "CREATE INDEX users_email ON users (email);")) {
+        return false;
+    }
     fflush(stdout);
     fputs("the table users(id integer primary key, name text, email text), with an index on email, is new\n",
           stderr);
-    return shell_run_sql(s, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, email TEXT);"
-                            "CREATE INDEX users_email ON users (email);");
+    return true;
 }
 
 /* Makes a table current if none is: the only one there is, or in a database without tables the example. */
@@ -395,8 +398,8 @@ static bool read_row(row_command *c)
         if (!found) break;
         if (count == c->table->column_count) {
             return shell_error_at(c->shell, value.at,
-                                  "%s has only %zu columns; a value with spaces needs quotes", c->table->name,
-                                  count);
+                                  "%s has only %zu column%s; a value with spaces needs quotes",
+                                  c->table->name, count, count == 1 ? "" : "s");
         }
         add(c, count ? ", " : " VALUES (");
         if (!add_value(c, &value, &c->table->columns[count])) return false;

@@ -140,10 +140,17 @@ bool shell_run_sql(shell *s, const char *text);
 /* Returns the SQL connection, or NULL after printing an error. */
 sql_connection *shell_sql(shell *s);
 
+/* Makes the SQL connection aware that tables or collections were made or dropped without it. Returns false
+ * after printing an error. */
+bool shell_refresh_sql(shell *s);
+
+/* Prints the SQL that makes a table. Returns false after printing an error. */
+bool shell_print_schema(shell *s, const char *table);
+
 /* ---------------------------------------------------------------- tables.c: what there is */
 
-/* Finds a table by its name, in either case, and sets `name` as it is spelled. Returns false after printing
- * an error. */
+/* Finds a table by its name, in either case unless a collection has exactly this name, and sets `name` as it
+ * is spelled. Returns false after printing an error. */
 bool shell_find_table(shell *s, char name[SHELL_NAME_MAX + 1], bool *found);
 
 /* The tables, and then the plain collections: those that are not a table's. */

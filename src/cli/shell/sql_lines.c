@@ -2,6 +2,7 @@
 #include "shell/shell.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -102,6 +103,23 @@ sql_connection *shell_sql(shell *s)
         (void)shell_error(s, "SQL cannot be used: %s", *message ? message : sqlite3_errstr(code));
     }
     return s->sql;
+}
+
+bool shell_refresh_sql(shell *s)
+{
+    int code = s->sql ? sql_refresh(s->sql) : SQLITE_OK;
+    return code == SQLITE_OK || shell_error(s, "%s", sqlite3_errstr(code));
+}
+
+bool shell_print_schema(shell *s, const char *table)
+{
+    sql_connection *sql = shell_sql(s);
+    if (!sql) return false;
+    char *text = sql_schema_text(sql, table);
+    if (!text) return shell_error(s, "%s: the schema cannot be read", table);
+    fputs(text, stdout);
+    sqlite3_free(text);
+    return true;
 }
 
 /* Prints why a statement failed. `text` is all of what is being run, `offset` where in it the error is,

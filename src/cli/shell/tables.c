@@ -14,25 +14,40 @@
 #include "common/text.h"
 #include "terminal/output.h"
 
-/* Finds a name in a list, in either case. */
+/* Finds a name in a list: as it is spelled, otherwise in either case. */
 static const char *find_name(char **names, size_t count, const char *name)
 {
+    const char *alike = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (strcasecmp(names[i], name) == 0) return names[i];
+        if (strcmp(names[i], name) == 0) return names[i];
+        if (strcasecmp(names[i], name) == 0) alike = names[i];
     }
-    return NULL;
+    return alike;
+}
+
+/* Sets *found to whether there is a collection with exactly this name. */
+static bool find_collection(shell *s, const char *name, bool *found)
+{
+    holt_collection *collection = NULL;
+    holt_status status = holt_collection_open(s->session->db, name, &collection);
+    holt_collection_close(collection);
+    *found = status == HOLT_OK;
+    return status == HOLT_NOT_FOUND || shell_check(s, status);
 }
 
 bool shell_find_table(shell *s, char name[SHELL_NAME_MAX + 1], bool *found)
 {
     char **names = NULL;
     size_t count = 0;
+    bool is_collection = false, ok = true;
     if (!shell_check(s, holt_table_list(s->session->db, &names, &count))) return false;
     const char *spelled = find_name(names, count, name);
-    if (spelled) snprintf(name, SHELL_NAME_MAX + 1, "%s", spelled);
-    *found = spelled != NULL;
+    /* Names of collections are told apart by case. */
+    if (spelled && strcmp(spelled, name) != 0) ok = find_collection(s, name, &is_collection);
+    *found = spelled && !is_collection;
+    if (*found) snprintf(name, SHELL_NAME_MAX + 1, "%s", spelled);
     holt_free(names);
-    return true;
+    return ok;
 }
 
 /* Appends a name to the list, which has room for it. */
