@@ -173,6 +173,15 @@ typedef struct key_range {
     bool reverse;
 } key_range;
 
+/* Reads what follows `limit`. */
+static bool read_limit(shell *s, line_words *w, uint64_t *limit)
+{
+    line_word word;
+    if (!shell_need_word(s, w, "the number behind limit", &word)) return false;
+    if (number_parse(word.bytes, limit) == NUMBER_OK) return true;
+    return shell_error_at(s, word.at, "'%.40s' is not a number of entries", word.bytes);
+}
+
 /* Reads [PREFIX | FROM TO] [limit N] [reverse]. */
 static bool read_range(shell *s, line_words *w, key_range *out)
 {
@@ -180,20 +189,13 @@ static bool read_range(shell *s, line_words *w, key_range *out)
     int count = 0;
     bool found;
     *out = (key_range){.limit = UINT64_MAX};
-    while (shell_word(s, w, &word, &found)) {
-        if (!found) {
-            if (count == 1) out->bounds.prefix = bytes_of(&bounds[0]);
-            if (count == 2) out->bounds.lower = bytes_of(&bounds[0]);
-            if (count == 2) out->bounds.upper = bytes_of(&bounds[1]);
-            return true;
-        }
+    for (;;) {
+        if (!shell_word(s, w, &word, &found)) return false;
+        if (!found) break;
         if (word_is(&word, "reverse")) {
             out->reverse = true;
         } else if (word_is(&word, "limit")) {
-            if (!shell_need_word(s, w, "the number behind limit", &word)) return false;
-            if (number_parse(word.bytes, &out->limit) != NUMBER_OK) {
-                return shell_error_at(s, word.at, "'%.40s' is not a number of entries", word.bytes);
-            }
+            if (!read_limit(s, w, &out->limit)) return false;
         } else if (count < 2) {
             bounds[count++] = word;
         } else {
@@ -201,7 +203,10 @@ static bool read_range(shell *s, line_words *w, key_range *out)
                                   word.bytes);
         }
     }
-    return false;
+    if (count == 1) out->bounds.prefix = bytes_of(&bounds[0]);
+    if (count == 2) out->bounds.lower = bytes_of(&bounds[0]);
+    if (count == 2) out->bounds.upper = bytes_of(&bounds[1]);
+    return true;
 }
 
 /* Walks over a range and prints its entries, unless `columns` is NULL and print is false: then it only
