@@ -289,6 +289,12 @@ def test_drop_asks_first():
     t.line("n")
     t.expect("nothing was changed")
     t.expect("holt> ")
+    for no in ("\x03", "\x04", "yes, if it is empty\n", "\x03"):
+        t.line("drop c")
+        t.expect("[y/N] ")
+        t.type(no)
+        t.expect("nothing was changed")
+        t.expect("holt> ")
     t.line("drop c")
     t.expect("[y/N] ")
     t.line("y")

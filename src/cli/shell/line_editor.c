@@ -6,7 +6,6 @@
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,21 +172,6 @@ static unsigned char complete_word(EditLine *edit, int ch)
 
 /* ---------------------------------------------------------------- input */
 
-/* Waits until there is input, or a signal has set one of the flags. The signals are blocked except in ppoll,
- * so that none comes between looking at the flags and waiting. */
-static void wait_for_input(void)
-{
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    sigset_t signals, before;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGWINCH);
-    sigprocmask(SIG_BLOCK, &signals, &before);
-    if (!output_interrupted() && !terminal_was_resized) (void)ppoll(&input, 1, NULL, &before);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
 /* Reads a character for the editor. -1: interrupted, or failed; 0: the end. */
 static int read_character(EditLine *edit, wchar_t *out)
 {
@@ -195,7 +179,7 @@ static int read_character(EditLine *edit, wchar_t *out)
     memset(&state, 0, sizeof state);
     for (;;) {
         char byte;
-        wait_for_input();
+        output_wait_for_input(&terminal_was_resized);
         if (output_interrupted()) {
             errno = EINTR;
             return -1;

@@ -9,15 +9,22 @@
 #include "common/text.h"
 #include "terminal/output.h"
 
-/* Reads a line from the terminal. Returns whether it is "y" or "yes"; the end of input counts as no. */
+/* Reads a line from the terminal. Returns whether it is "y" or "yes"; the end of input and Ctrl-C count as no.
+ */
 static bool answer_is_yes(void)
 {
     char line[16];
-    if (!fgets(line, sizeof line, stdin)) {
+    output_wait_for_input(NULL);
+    if (output_interrupted() || !fgets(line, sizeof line, stdin)) {
+        clearerr(stdin); /* the end of this answer, not of those to other questions */
         fputc('\n', stderr);
         return false;
     }
-    line[strcspn(line, "\n")] = '\0';
+    size_t size = strcspn(line, "\n");
+    for (int c = (unsigned char)line[size]; c != '\n' && c != EOF;) {
+        c = getchar(); /* what is left of a long answer does not answer the next question */
+    }
+    line[size] = '\0';
     return strcmp(line, "y") == 0 || strcmp(line, "Y") == 0 || strcmp(line, "yes") == 0;
 }
 

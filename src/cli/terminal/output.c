@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,20 @@ int output_interrupted(void)
 void output_clear_interrupt(void)
 {
     if (interrupted_by == SIGINT) interrupted_by = 0;
+}
+
+void output_wait_for_input(const volatile sig_atomic_t *flag)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t signals, before;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGWINCH);
+    /* Blocked except in ppoll, so that none comes between looking at the flags and waiting. */
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    if (!interrupted_by && !(flag && *flag)) (void)ppoll(&input, 1, NULL, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Makes standard output the open descriptor, and closes that. */

@@ -7,6 +7,7 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,6 +60,10 @@ int output_interrupted(void);
 
 /* Forgets a SIGINT, before the next command. */
 void output_clear_interrupt(void);
+
+/* Waits until standard input has something, or a signal requests an end. flag: set by a handler of SIGWINCH,
+ * which ends the wait too; may be NULL. A signal that comes just before the wait ends it as well. */
+void output_wait_for_input(const volatile sig_atomic_t *flag);
 
 /* Sends standard output to a file, which is created or emptied; NULL = back to where it went at first.
  * Returns false, with errno set, if that fails; standard output then goes where it went. */
