@@ -244,6 +244,11 @@ test_shell_reads_files_and_writes_into_them() {
     shell_prints 'back' '.output saved' 'get a' '.output' "select 'back';"
     [ "$(cat saved)" = 1 ]
     shell_fails 'Is a directory' '.output .'
+    shell_fails 'line 3: what was printed is not all there: No space left on device' '.output /dev/full' 'get a' \
+        '.output' 'scan'
+    printf 'a\t1\n' >expected
+    same out expected
+    shell_fails 'standard output: No space left on device' '.output /dev/full' 'get a'
 }
 
 test_shell_imports_files() {

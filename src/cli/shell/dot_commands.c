@@ -113,9 +113,10 @@ static bool run_output(shell *s, line_words *w)
     bool found;
     if (!shell_word(s, w, &path, &found) || !shell_need_end(s, w)) return false;
     if (found && word_is(&path, "stdout")) found = false;
+    bool written = output_flush() || shell_error(s, "what was printed is not all there: %s", strerror(errno));
     bool ok = output_redirect(found ? path.bytes : NULL);
     s->rows.terminal = output_is_terminal();
-    return ok || shell_error(s, "%s: %s", found ? path.bytes : "standard output", strerror(errno));
+    return ok ? written : shell_error(s, "%s: %s", found ? path.bytes : "standard output", strerror(errno));
 }
 
 /* ---------------------------------------------------------------- files */

@@ -99,7 +99,7 @@ void output_wait_for_input(const volatile sig_atomic_t *flag)
 /* Makes standard output the open descriptor, and closes that. */
 static bool replace_stdout(int descriptor)
 {
-    fflush(stdout); /* a failure stays in ferror(stdout), for output_ok */
+    if (fflush(stdout) != 0) (void)output_ok(); /* keeps errno for the message */
     bool replaced = dup2(descriptor, STDOUT_FILENO) >= 0;
     int error = errno;
     close(descriptor);
@@ -127,6 +127,16 @@ bool output_ok(void)
 {
     if (!ferror(stdout)) return true;
     if (first_errno == 0) first_errno = errno ? errno : EIO;
+    return false;
+}
+
+bool output_flush(void)
+{
+    if (fflush(stdout) != 0) (void)output_ok(); /* keeps errno */
+    if (output_ok()) return true;
+    clearerr(stdout);
+    errno = first_errno;
+    first_errno = 0;
     return false;
 }
 

@@ -65,6 +65,10 @@ void output_clear_interrupt(void);
  * which ends the wait too; may be NULL. A signal that comes just before the wait ends it as well. */
 void output_wait_for_input(const volatile sig_atomic_t *flag);
 
+/* Writes out what was printed. Returns false, with errno set, if that fails or has failed before; the failure
+ * is then forgotten: output_ok() and output_finish() are about what is printed from now on. */
+bool output_flush(void);
+
 /* Sends standard output to a file, which is created or emptied; NULL = back to where it went at first.
  * Returns false, with errno set, if that fails; standard output then goes where it went. */
 bool output_redirect(const char *path);
