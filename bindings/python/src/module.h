@@ -83,12 +83,11 @@ static inline void gate_wait(gate *g)
 /* ---------------------------------------------------------------- values (values.c) */
 
 /* Bytes that a caller has passed, as str (encoded as UTF-8), bytes, or any object with a buffer. Valid until
- * bytes_release(); the object itself must be kept by the caller. */
+ * bytes_release(); the object itself must be kept by the caller. Taking the bytes of a buffer may run Python
+ * code, after which anything may have been closed. */
 typedef struct bytes_in {
     holt_slice slice;
-    void *copy; /* of a buffer that could be written to, else NULL */
-    Py_buffer view;
-    bool viewed;
+    void *copy; /* of a buffer; NULL for str and bytes, which cannot change */
 } bytes_in;
 
 bool bytes_take_other(PyObject *o, bytes_in *in);
@@ -101,17 +100,16 @@ static inline bool bytes_take(PyObject *o, bytes_in *in)
     if (PyBytes_AsStringAndSize(o, &data, &size) < 0) return false;
     in->slice = holt_bytes(data, (size_t)size);
     in->copy = NULL;
-    in->viewed = false;
     return true;
 }
 
 /* The same for a bound of a range: None or NULL is open. */
 bool bytes_take_bound(PyObject *o, bytes_in *in);
-void bytes_release_other(bytes_in *in);
 
 static inline void bytes_release(bytes_in *in)
 {
-    if (in->copy || in->viewed) bytes_release_other(in);
+    if (in->copy) PyMem_Free(in->copy);
+    in->copy = NULL;
 }
 
 /* A key or value for the caller: bytes, or str if `text`. */

@@ -40,7 +40,11 @@ static PyObject *get_value(store *s, PyObject *key, bool *missing, bool *busy)
     PyObject *value = NULL;
     bytes_in k;
     *missing = false;
-    if (!store_check(s) || !bytes_take(key, &k)) return NULL;
+    if (!bytes_take(key, &k)) return NULL;
+    if (!store_check(s)) {
+        bytes_release(&k);
+        return NULL;
+    }
     value_call read = {s, k.slice, HOLT_VALUE_INIT};
     const holt_value *got = &shared_value;
     bool called = true;
@@ -103,7 +107,11 @@ static int store_contains(PyObject *self, PyObject *key)
 {
     store *s = (store *)self;
     bytes_in k;
-    if (!store_check(s) || !bytes_take(key, &k)) return -1;
+    if (!bytes_take(key, &k)) return -1;
+    if (!store_check(s)) {
+        bytes_release(&k);
+        return -1;
+    }
     value_call look = {s, k.slice, HOLT_VALUE_INIT};
     holt_status rc = holt_get_cached(s->c, store_txn(s), k.slice, &shared_value);
     bool called = rc != HOLT_BUSY || store_call(s, exists_unlocked, &look, &rc);
@@ -325,7 +333,6 @@ static bool write_do(write_call *w)
 static bool take_key(write_call *w, PyObject *key)
 {
     w->value.copy = NULL;
-    w->value.viewed = false;
     return bytes_take(key, &w->key);
 }
 
@@ -580,9 +587,8 @@ static PyObject *store_clear_entries(PyObject *self, PyObject *unused)
     write_call w;
     w.s = s;
     w.op = WRITE_DELETE_RANGE;
-    memset(&w.key, 0, sizeof w.key);
-    memset(&w.value, 0, sizeof w.value);
-    w.key.slice = holt_bytes("", 0); /* the first key */
+    w.key = (bytes_in){.slice = holt_bytes("", 0)}; /* from the first key to the last */
+    w.value = (bytes_in){0};
     return write_do(&w) ? Py_NewRef(Py_None) : NULL;
 }
 

@@ -6,34 +6,29 @@
 
 /* ---------------------------------------------------------------- bytes */
 
-/* A buffer that another thread might change during a call without the GIL is copied: the library must see the
- * same bytes whenever it looks. */
+/* A buffer is copied, because another thread might change it during a call without the GIL: the library must
+ * see the same bytes whenever it looks. A buffer that is read-only may be a view of one that is not. */
 static bool take_buffer(PyObject *o, bytes_in *in)
 {
-    if (PyObject_GetBuffer(o, &in->view, PyBUF_SIMPLE) < 0) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(o, &view, PyBUF_SIMPLE) < 0) {
         PyErr_Format(PyExc_TypeError, "expected str, bytes or an object with a contiguous buffer, not %R",
                      Py_TYPE(o));
         return false;
     }
-    in->viewed = true;
-    in->slice = holt_bytes(in->view.buf ? in->view.buf : "", (size_t)in->view.len);
-    if (in->view.readonly) return true;
-    in->copy = PyMem_Malloc(in->slice.size ? in->slice.size : 1);
-    if (in->copy) {
-        memcpy(in->copy, in->slice.data, in->slice.size);
-        in->slice.data = in->copy;
-        return true;
-    }
-    bytes_release_other(in);
-    PyErr_NoMemory();
-    return false;
+    size_t size = (size_t)view.len;
+    in->copy = PyMem_Malloc(size ? size : 1);
+    if (in->copy && size) memcpy(in->copy, view.buf, size);
+    PyBuffer_Release(&view);
+    in->slice = holt_bytes(in->copy, size);
+    if (!in->copy) PyErr_NoMemory();
+    return in->copy != NULL;
 }
 
 bool bytes_take_other(PyObject *o, bytes_in *in)
 {
     Py_ssize_t size;
     in->copy = NULL;
-    in->viewed = false;
     if (!PyUnicode_Check(o)) return take_buffer(o, in);
     const char *data = PyUnicode_AsUTF8AndSize(o, &size);
     if (data) in->slice = holt_bytes(data, (size_t)size);
@@ -45,16 +40,7 @@ bool bytes_take_bound(PyObject *o, bytes_in *in)
     if (o && o != Py_None) return bytes_take(o, in);
     in->slice = holt_bytes(NULL, 0);
     in->copy = NULL;
-    in->viewed = false;
     return true;
-}
-
-void bytes_release_other(bytes_in *in)
-{
-    PyMem_Free(in->copy);
-    in->copy = NULL;
-    if (in->viewed) PyBuffer_Release(&in->view);
-    in->viewed = false;
 }
 
 /* ---------------------------------------------------------------- arguments */
