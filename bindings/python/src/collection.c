@@ -25,18 +25,15 @@ static PyObject *collection_new(PyTypeObject *type, PyObject *args, PyObject *ke
     PyObject *db_object, *txn_object;
     open_call open = {0};
     int create, exclusive, text;
-    unsigned kind, block, filter;
     database *db;
     transaction *txn = NULL;
-    if (!PyArg_ParseTuple(args, "OsOppIIIp:Collection", &db_object, &open.name, &txn_object, &create,
-                          &exclusive, &kind, &block, &filter, &text))
+    if (!PyArg_ParseTuple(args, "OsOppIO&O&p:Collection", &db_object, &open.name, &txn_object, &create,
+                          &exclusive, &open.options.kind, parse_u32, &open.options.block_bytes, parse_u32,
+                          &open.options.filter_bits, &text))
         return NULL;
     if (!database_take(db_object, &db)) return NULL;
     if (txn_object != Py_None && !transaction_take(txn_object, &txn)) return NULL;
     open.create = create;
-    open.options.kind = kind;
-    open.options.block_bytes = block;
-    open.options.filter_bits = filter;
     open.options.flags = exclusive ? 0 : HOLT_CREATE_OR_OPEN;
     if (!database_check(db)) return NULL;
     open.db = db->handle;

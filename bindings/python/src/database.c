@@ -81,17 +81,14 @@ static PyObject *database_new(PyTypeObject *type, PyObject *args, PyObject *keyw
                             NULL};
     open_call open = {0};
     holt_options *o = &open.options;
-    unsigned long long memory = 0, memtable = 0, age = 0;
     PyObject *path = NULL;
     int text = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O&|pKKIIIIIIIIK:Database", names, PyUnicode_FSConverter,
-                                     &path, &text, &memory, &memtable, &o->durability, &o->interval_ms,
-                                     &o->default_kind, &o->background_threads, &o->flags, &o->log_level,
-                                     &o->open_files_max, &o->slow_ms, &age))
-        return NULL;
-    o->memory_bytes = memory;
-    o->memtable_bytes = memtable;
-    o->max_reader_age_ms = age;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, keywords, "O&|pO&O&IO&IO&IIO&O&O&:Database", names, PyUnicode_FSConverter, &path, &text,
+            parse_u64, &o->memory_bytes, parse_u64, &o->memtable_bytes, &o->durability, parse_u32,
+            &o->interval_ms, &o->default_kind, parse_u32, &o->background_threads, &o->flags, &o->log_level,
+            parse_u32, &o->open_files_max, parse_u32, &o->slow_ms, parse_u64, &o->max_reader_age_ms))
+        return NULL; /* the converter of the path has released it */
     open.path = PyBytes_AsString(path);
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     database *db = (database *)allocate(type, 0);

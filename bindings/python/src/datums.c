@@ -99,10 +99,11 @@ PyObject *datums_tuple(const holt_datum *list, size_t count)
 PyObject *module_encode_key(PyObject *module, PyObject *args)
 {
     PyObject *values, *result = NULL;
-    unsigned long long descending;
+    uint64_t descending = 0;
     size_t size = 0;
     datums d;
-    if (!PyArg_ParseTuple(args, "OK:_encode_key", &values, &descending) || !datums_take(values, &d))
+    if (!PyArg_ParseTuple(args, "OO&:_encode_key", &values, parse_u64, &descending) ||
+        !datums_take(values, &d))
         return NULL;
     holt_status rc = holt_key_encode(d.list, d.count, descending, NULL, 0, &size);
     if (rc == HOLT_TOO_LARGE) {
@@ -124,11 +125,12 @@ PyObject *module_encode_key(PyObject *module, PyObject *args)
 PyObject *module_decode_key(PyObject *module, PyObject *args)
 {
     PyObject *key, *result = NULL;
-    unsigned long long descending;
+    uint64_t descending = 0;
     holt_datum parts[HOLT_KEY_PARTS_MAX];
     size_t count = HOLT_KEY_PARTS_MAX;
     bytes_in in;
-    if (!PyArg_ParseTuple(args, "OK:_decode_key", &key, &descending) || !bytes_take(key, &in)) return NULL;
+    if (!PyArg_ParseTuple(args, "OO&:_decode_key", &key, parse_u64, &descending) || !bytes_take(key, &in))
+        return NULL;
     void *room = PyMem_Malloc(in.slice.size + 1);
     if (!room) {
         PyErr_NoMemory();

@@ -132,6 +132,10 @@ bool arguments(const signature *s, PyObject *const *args, Py_ssize_t n, PyObject
 bool take_flag(PyObject *o, bool *out);       /* NULL: stays */
 bool take_u64(PyObject *o, uint64_t *out);    /* NULL or None: stays */
 bool take_u32(PyObject *o, uint32_t *out);    /* NULL or None: stays */
+/* The same for the format "O&" of PyArg_ParseTuple, whose own formats for these types take what does not fit
+ * modulo their range. */
+int parse_u64(PyObject *o, void *out);
+int parse_u32(PyObject *o, void *out);
 /* The time in ms since 1970 at which a value expires, from the arguments expires= (seconds since 1970, or a
  * datetime) and ttl= (seconds from now, or a timedelta); 0 if neither is given. */
 bool take_expiry(PyObject *expires, PyObject *ttl, uint64_t *ms);

@@ -22,10 +22,9 @@ typedef struct part_list {
 static bool column_take(PyObject *tuple, holt_column *c, datums *defaults)
 {
     PyObject *value;
-    unsigned long long length;
-    if (!PyArg_ParseTuple(tuple, "sIIKO;a column", &c->name, &c->type, &c->flags, &length, &value))
+    if (!PyArg_ParseTuple(tuple, "sIIO&O;a column", &c->name, &c->type, &c->flags, parse_u64, &c->length_max,
+                          &value))
         return false;
-    c->length_max = length;
     if (!(c->flags & HOLT_COLUMN_DEFAULT)) return true;
     PyObject *one = PyTuple_Pack(1, value);
     bool taken = one && datums_take(one, defaults);
@@ -101,9 +100,9 @@ PyObject *module_create_table(PyObject *module, PyObject *args)
     part_list key;
     int exist_ok;
     bool done = false;
-    if (!PyArg_ParseTuple(args, "OsO!O!IIIp:_create_table", &db_object, &create.name, &PyTuple_Type,
-                          &column_tuples, &PyTuple_Type, &key_tuples, &o->kind, &o->block_bytes,
-                          &o->filter_bits, &exist_ok))
+    if (!PyArg_ParseTuple(args, "OsO!O!IO&O&p:_create_table", &db_object, &create.name, &PyTuple_Type,
+                          &column_tuples, &PyTuple_Type, &key_tuples, &o->kind, parse_u32, &o->block_bytes,
+                          parse_u32, &o->filter_bits, &exist_ok))
         return NULL;
     if (!database_take(db_object, &db) || !database_check(db) || !columns_take(column_tuples, &c))
         return NULL;

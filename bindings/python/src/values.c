@@ -103,6 +103,16 @@ bool take_u32(PyObject *o, uint32_t *out)
     return false;
 }
 
+int parse_u64(PyObject *o, void *out)
+{
+    return take_u64(o, (uint64_t *)out);
+}
+
+int parse_u32(PyObject *o, void *out)
+{
+    return take_u32(o, (uint32_t *)out);
+}
+
 const char *take_name(PyObject *o, const char *what)
 {
     Py_ssize_t size = 0;

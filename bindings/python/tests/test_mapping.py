@@ -479,6 +479,17 @@ class Databases(TestCase):
                       {"log_level": "loud"}, {"interval": -1}, {"threads": 1000}):
             with self.assertRaises(ValueError):
                 self.open(**wrong)
+        # What no number of the library holds is refused as well, not taken modulo 2^32 or 2^64.
+        for wrong in ({"memory": -1}, {"memory": 2**64 + (64 << 20)}, {"memory": "9" * 30}, {"memtable": -1},
+                      {"interval": 1e10}, {"threads": -1}, {"threads": 2**32}, {"open_files": -1},
+                      {"slow_ms": 2**32}, {"max_reader_age": 1e30}):
+            with self.assertRaises(OverflowError):
+                self.open(**wrong)
+        with self.open(create=False) as db:
+            for wrong in ({"block": -1}, {"block": 2**32}, {"filter_bits": -1}, {"filter_bits": 2**32}):
+                with self.assertRaises(OverflowError):
+                    db.collection("new", **wrong)
+            self.assertEqual(db.collections(), ["default"])
         with self.assertRaises(holt.Exists):
             self.open(create=True)
         with self.assertRaises(holt.NotFound):

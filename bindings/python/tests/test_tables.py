@@ -118,6 +118,12 @@ class Tables(TestCase):
         for wrong in ({"a": complex}, {"a": "decimal"}):
             with self.assertRaises(ValueError):
                 db.create_table("t", wrong)
+        for wrong in ({"block": 2**32}, {"filter_bits": -1}):
+            with self.assertRaises(OverflowError):
+                db.create_table("t", USERS, **wrong)
+        for length in (-1, 2**64 + 1):
+            with self.assertRaises(OverflowError):
+                db.create_table("t", {"a": holt.Column(str, max_length=length)})
         with self.assertRaises(holt.Error):
             db.create_table("t", {"a": int}, primary_key="b")
         with self.assertRaises(holt.NotFound):
@@ -381,7 +387,9 @@ class Tables(TestCase):
                             (holt.Invalid, lambda: holt.encode_key(*range(65))),
                             (TypeError, lambda: holt.encode_key([1])),
                             (TypeError, lambda: holt.decode_key(5)),
-                            (OverflowError, lambda: holt.encode_key(2**63))):
+                            (OverflowError, lambda: holt.encode_key(2**63)),
+                            (OverflowError, lambda: holt.encode_key(1, descending=[64])),
+                            (ValueError, lambda: holt.encode_key(1, descending=[-1]))):
             with self.assertRaises(error):
                 call()
 
