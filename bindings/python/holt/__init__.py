@@ -392,11 +392,17 @@ class Database(Writable, _holt.Database):
         exist_ok     opens the table if it exists, whatever its columns, and creates the indexes that it lacks
         """
         bits = 0 if filter_bits is None else filter_bits or _options.FILTER_NONE
+        if not isinstance(columns, Mapping):
+            raise TypeError(f"columns must be a mapping of names to types, not {type(columns).__name__}")
+        if indexes is not None and not isinstance(indexes, Mapping):
+            raise TypeError(f"indexes must be a mapping of names to columns, not {type(indexes).__name__}")
+        wanted = {index: definition if isinstance(definition, Index) else Index(definition)
+                  for index, definition in (indexes or {}).items()}
         _create_table(self, name, columns, primary_key, _options.choice("kind", _options.KINDS, kind),
                       _options.size("block", block), bits, exist_ok)
         table = self.table(name)
         there = {index.lower() for index in table.indexes}
-        for index, definition in (indexes or {}).items():
+        for index, definition in wanted.items():
             if index.lower() not in there:
                 table.create_index(index, definition)
         return table

@@ -73,6 +73,10 @@ class Index:
     def __init__(self, columns: Union[str, Sequence[str]], *, unique: bool = False,
                  hashed: Union[str, Sequence[str]] = (), not_null: Optional[str] = None) -> None:
         self.columns = (columns,) if isinstance(columns, str) else tuple(columns)
+        if not all(isinstance(column, str) for column in self.columns):
+            raise TypeError(f"the columns of an index are names, not {columns!r}")
+        if not self.columns:
+            raise ValueError("an index needs a column")
         self.hashed = (hashed,) if isinstance(hashed, str) else tuple(hashed)
         self.unique = unique
         self.not_null = not_null

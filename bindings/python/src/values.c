@@ -130,11 +130,14 @@ const char *take_name(PyObject *o, const char *what)
 
 /* ---------------------------------------------------------------- times */
 
-/* A number of seconds, or an object that has one. */
-static bool take_seconds(PyObject *o, const char *method, double *out)
+/* An argument that is a number of seconds, or an object of a type with a method that returns one. */
+static bool take_seconds(PyObject *o, const char *argument, const char *type, const char *method, double *out)
 {
     PyObject *number =
         PyFloat_Check(o) || PyLong_Check(o) ? Py_NewRef(o) : PyObject_CallMethod(o, method, NULL);
+    if (!number && PyErr_ExceptionMatches(PyExc_AttributeError))
+        PyErr_Format(PyExc_TypeError, "%s must be a number of seconds or a %s, not %R", argument, type,
+                     Py_TYPE(o));
     *out = number ? PyFloat_AsDouble(number) : 0;
     Py_XDECREF(number);
     if (PyErr_Occurred()) return false;
@@ -161,8 +164,8 @@ bool take_expiry(PyObject *expires, PyObject *ttl, uint64_t *ms)
         PyErr_SetString(PyExc_TypeError, "either expires or ttl, not both");
         return false;
     }
-    if (has_expires && !take_seconds(expires, "timestamp", &seconds)) return false;
-    if (has_ttl && !take_seconds(ttl, "total_seconds", &seconds)) return false;
+    if (has_expires && !take_seconds(expires, "expires", "datetime", "timestamp", &seconds)) return false;
+    if (has_ttl && !take_seconds(ttl, "ttl", "timedelta", "total_seconds", &seconds)) return false;
     if (has_ttl) seconds += now();
     /* 0 means "never", so what lies at or before 1970 expires one millisecond after it. */
     *ms = seconds < 0.001 ? 1 : (uint64_t)(seconds * 1000);

@@ -381,6 +381,23 @@ class Conditions(TestCase):
         self.assertEqual(db.get_many([]), [])
         self.assertEqual(db.get_many((str(i) for i in range(500)), 0), [0] * 500)
 
+    # A time of another type, or none that can be told, is an error of the argument.
+    def test_times_that_are_refused(self):
+        db = self.open()
+        for wrong in ("5", b"5", [5], object(), datetime.datetime.now()):
+            with self.assertRaisesRegex(TypeError, "ttl must be a number of seconds or a timedelta"):
+                db.put("a", b"", ttl=wrong)
+        for wrong in ("5", datetime.timedelta(5), datetime.date.today()):
+            with self.assertRaisesRegex(TypeError, "expires must be a number of seconds or a datetime"):
+                db.put("a", b"", expires=wrong)
+        for wrong in (float("nan"), float("inf"), -float("inf"), 1e300):
+            for times in ({"ttl": wrong}, {"expires": wrong}):
+                with self.assertRaises(ValueError):
+                    db.put("a", b"", **times)
+        with self.assertRaises(OverflowError):
+            db.put("a", b"", ttl=10**400)
+        self.assertEqual(len(db), 0)
+
     def test_expiry(self):
         db = self.open()
         soon = time.time() + 1000

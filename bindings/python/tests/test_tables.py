@@ -115,6 +115,14 @@ class Tables(TestCase):
                       lambda: db.create_table("plain", USERS)):
             with self.assertRaises(holt.Exists):
                 wrong()
+        for wrong in (["id"], "id", [("t_id", "id")], {"t_id": 5}, {"t_id": ["id", 5]}, {"t_id": []}):
+            with self.assertRaises((TypeError, ValueError)):
+                db.create_table("t", USERS, indexes=wrong)
+        with self.assertRaisesRegex(TypeError, r"indexes must be a mapping of names to columns.*not list"):
+            db.create_table("t", USERS, indexes=["id"])
+        with self.assertRaisesRegex(TypeError, r"columns must be a mapping of names to types.*not list"):
+            db.create_table("t", ["id"])
+        self.assertEqual(db.tables(), ["users"])
         for wrong in ({"a": complex}, {"a": "decimal"}):
             with self.assertRaises(ValueError):
                 db.create_table("t", wrong)
