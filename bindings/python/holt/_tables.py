@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import index as _index
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from . import _holt
@@ -490,6 +491,8 @@ class Query:
 
     def limit(self, count: int) -> Query:
         """At most so many rows."""
+        if _index(count) < 0:
+            raise Invalid("a negative number of rows")
         return self._copy(_limit=count)
 
     def reverse(self) -> Query:

@@ -247,6 +247,16 @@ class Tables(TestCase):
                     inside.delete(row.id + 1)
             self.assertEqual(seen, list(range(10, 100, 2)))
 
+    # A limit is checked when it is given, whether or not rows have to be looked at.
+    def test_limits(self):
+        users = self.users(self.open())
+        users.insert_many({"id": i, "email": f"{i}"} for i in range(5))
+        for query in (users.where(), users.where(id__gte=0)):
+            self.assertEqual([len(query.limit(n).all()) for n in (0, 1, 5, 9)], [0, 1, 5, 5])
+            for error, wrong in ((ValueError, -1), (TypeError, 1.5), (TypeError, "1"), (TypeError, None)):
+                with self.assertRaises(error):
+                    query.limit(wrong)
+
     def test_queries(self):
         db = self.open()
         users = self.users(db)
