@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import (Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
                              ValuesView)
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union, cast
 
 from . import _holt
@@ -52,14 +53,14 @@ class _View:
         return f"{type(self).__name__}({self._store!r})"
 
     def _has(self, key: Buffer) -> bool:
+        data = _as_bytes(key)
         if self._limit is not None:
-            return any(key == each for each in self._range(KEYS))
-        data = key.encode() if isinstance(key, str) else bytes(key)
+            return any(data == _as_bytes(each) for each in self._range(KEYS))
         return _is_within(data, self._start, self._end, self._prefix) and self._store.exists(data)
 
 
-def _as_bytes(bound: Buffer) -> bytes:
-    return bound.encode() if isinstance(bound, str) else bytes(bound)
+def _as_bytes(data: Buffer) -> bytes:
+    return data.encode() if isinstance(data, str) else bytes(data)
 
 
 def _is_within(key: bytes, start: Optional[Buffer], end: Optional[Buffer], prefix: Optional[Buffer]) -> bool:
@@ -213,7 +214,8 @@ class Writable(Readable):
             except Exists:
                 pass
 
-    def update(self, other: Union[Mapping[Any, Any], Iterable[tuple[Any, Any]]] = (), **more: Buffer) -> None:
+    def update(self, other: Union[Mapping[Any, Any], Iterable[tuple[Any, Any]]] = (), /,
+               **more: Buffer) -> None:
         """Puts all entries of a mapping or of an iterable of pairs, in batches of about 1 MiB. Each batch is
         atomic and one commit, but not the whole: for that use transaction() or batch()."""
         pairs: Iterable[tuple[Any, Any]]
@@ -222,8 +224,7 @@ class Writable(Readable):
             pairs = ((key, mapping[key]) for key in mapping.keys())
         else:
             pairs = other
-        self._put_all(pairs)
-        self._put_all(more.items())
+        self._put_all(chain(pairs, more.items()))
 
     def _put_all(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         raise NotImplementedError

@@ -178,6 +178,20 @@ class Mapping(TestCase):
         self.assertNotEqual(a, b)
 
     # More than a batch holds.
+    # As of any mapping, the names of keywords are keys, whatever they are; and one update is one commit.
+    def test_update_takes_any_keyword(self):
+        db = self.open()
+        for store in (db, db.collection("c"), db.transaction()):
+            store.update(self=b"1", other=b"2")
+            store.update({"a": b"3"}, pairs=b"4")
+            store.update([("b", b"5")])
+            store.update()
+            self.assertEqual(dict(store), {b"self": b"1", b"other": b"2", b"a": b"3", b"pairs": b"4",
+                                           b"b": b"5"})
+        before = db.stats()["commits"]
+        db.update({"x": b""}, y=b"")
+        self.assertEqual(db.stats()["commits"], before + 1)
+
     def test_a_large_update(self):
         db = self.open()
         db.update((f"{i:06}", b"x" * 1000) for i in range(3000))
@@ -194,6 +208,23 @@ class Mapping(TestCase):
             db[b"new" + key] = b""
         self.assertEqual(len(db), 2000)
         self.assertEqual(next(iter(db)), b"new0000")
+
+    # A key is found in the same forms, whether or not the view has a limit.
+    def test_keys_of_a_view(self):
+        db = self.open()
+        db.update({"a": b"1", "b": b"2", "c": b"3"})
+        for view in (db.keys(), db.keys(limit=2), db.keys("a", "c", limit=2)):
+            for key in ("b", b"b", bytearray(b"b"), memoryview(b"b")):
+                self.assertIn(key, view)
+            for key in ("d", b"d", 5, None):
+                self.assertNotIn(key, view)
+        self.assertNotIn("c", db.keys(limit=2))
+        self.assertIn(("b", b"2"), db.items(limit=2))
+        self.assertNotIn(("c", b"3"), db.items(limit=2))
+        text = db.collection("text", text=True)
+        text["b"] = "2"
+        for key in ("b", b"b"):
+            self.assertIn(key, text.keys(limit=1))
 
     def test_views(self):
         db = self.open()
