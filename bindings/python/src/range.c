@@ -272,16 +272,16 @@ static bool fetch(range *r)
     return false;
 }
 
-/* Makes sure that there is an entry at r->at. false: the range has ended, or an exception is set. The gate is
- * entered before anything is looked at: a thread that has waited for it finds the batch that another one has
- * fetched. */
+/* Makes sure that there is an entry at r->at. false: the range has ended, or an exception is set: also if it
+ * was closed while entries of the batch were left. The gate is entered before anything is fetched: a thread
+ * that has waited for it finds the batch that another one has fetched. */
 static bool fill(range *r)
 {
     gate *g = range_gate(r);
-    if (!g->taken && has_entry(r)) return true;
     if (!r->cursor) return false;
     /* Raises Closed. In a child of fork() the gate might never be left. */
     if (!store_is_open(r->s)) return store_check_slowly(r->s);
+    if (!g->taken && has_entry(r)) return true;
     gate_enter(g);
     bool filled = r->left > 0 && (has_entry(r) || fetch(r));
     gate_leave(g);

@@ -561,20 +561,21 @@ class Databases(TestCase):
     # Every object of a closed database says so, and can be dropped in any order.
     def test_closing_ends_all_objects(self):
         db = self.open()
-        db["a"] = b"1"
+        db["a"] = db["b"] = b"1"
         c = db.collection("c")
         t, s, b, cursor, entries, load = (db.transaction(), db.snapshot(), db.batch(), db.cursor(),
                                           db.range(), db.collection("l").load())
-        in_t = t.collection("c")
+        in_t, in_both = t.collection("c"), t.range()
         t["a"] = b"2"
         cursor.next()
+        next(entries), next(in_both)  # which have read "b" already
         db.close()
         db.close()
         self.assertTrue(all(o.closed for o in (db, c, t, s, b, in_t)))
         for use in (lambda: db["a"], lambda: c["a"], lambda: t["a"], lambda: s.get("a"),
                     lambda: b.put("a", b""),
                     lambda: in_t["a"], lambda: cursor.next(), lambda: cursor.key, lambda: next(entries),
-                    lambda: load.put("a", b""), lambda: t.commit(), lambda: db.stats(),
+                    lambda: next(in_both), lambda: load.put("a", b""), lambda: t.commit(), lambda: db.stats(),
                     lambda: db.collections(),
                     lambda: db.flush(), lambda: db.snapshot(), lambda: db.readers(), lambda: len(db),
                     lambda: c.name, lambda: load.commit(), lambda: b.write_count, lambda: iter(db),
@@ -587,7 +588,8 @@ class Databases(TestCase):
         entries.close()
         load.abort()
         self.assertIn("closed", repr(db) + repr(c))
-        self.assertEqual(dict(self.open()), {b"a": b"1"})
+        self.assertEqual(list(entries), [])
+        self.assertEqual(dict(self.open()), {b"a": b"1", b"b": b"1"})
 
     # A database lives as long as an object that depends on it.
     def test_children_keep_the_database_open(self):

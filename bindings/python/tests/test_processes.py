@@ -76,7 +76,7 @@ class Fork(TestCase):
     def test_inherited_objects_are_closed(self):
         db = self.open()
         c = db.collection("c")
-        c["a"] = db["a"] = b"1"
+        c["a"] = c["b"] = db["a"] = b"1"
         t, s, cursor, entries = db.transaction(), db.snapshot(), c.cursor(), c.range()
         load = db.collection("l").load()
         batch = db.batch()
@@ -87,7 +87,7 @@ class Fork(TestCase):
         def check():
             good = all(map(self.is_closed, (
                 lambda: db["a"], lambda: c.get("a"), lambda: t["a"], lambda: t.commit(), lambda: s["a"],
-                lambda: cursor.next(), lambda: list(entries), lambda: load.put("x", b""), lambda: db.stats(),
+                lambda: cursor.next(), lambda: next(entries), lambda: load.put("x", b""), lambda: db.stats(),
                 lambda: batch.put("a", b""), lambda: len(db), lambda: db.collection("c"),
                 lambda: db.batch())))
             t.rollback()
