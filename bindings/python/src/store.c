@@ -491,6 +491,16 @@ static holt_status close_unlocked(void *ctx)
     return holt_cursor_close((holt_cursor *)ctx);
 }
 
+/* Under the gate: a cursor of a transaction is a part of it. */
+static void release_cursor(store *s, holt_cursor *cursor)
+{
+    gate *g = store_gate(s);
+    if (!cursor) return;
+    if (g) gate_enter(g);
+    database_release(s->db, close_unlocked, cursor);
+    if (g) gate_leave(g);
+}
+
 /* The number of entries, but at most `limit`; -1 with an exception set. */
 static Py_ssize_t count_entries(store *s, size_t limit)
 {
@@ -500,7 +510,7 @@ static Py_ssize_t count_entries(store *s, size_t limit)
         c.more = false;
         good = store_do(s, count_unlocked, &c) && PyErr_CheckSignals() == 0;
     } while (good && c.more);
-    if (c.cursor) database_release(s->db, close_unlocked, c.cursor);
+    release_cursor(s, c.cursor);
     return good ? (Py_ssize_t)c.count : -1;
 }
 
