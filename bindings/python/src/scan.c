@@ -186,13 +186,11 @@ static PyObject *scan_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     s->child.release = scan_release;
     s->left = UINT64_MAX;
     s->batch = t->txn ? 1 : FIRST_BATCH;
-    if (!take_u64(limit, &s->left) || !gate_init(&s->own_gate) || !take_columns(s, columns) ||
-        !open_scan(s, &open, lower, upper)) {
-        Py_DECREF((PyObject *)s);
-        return NULL;
-    }
-    child_add(t->db, &s->child);
-    return (PyObject *)s;
+    bool ready = take_u64(limit, &s->left) && gate_init(&s->own_gate) && take_columns(s, columns);
+    if (ready) child_add(t->db, &s->child); /* first: what runs once it is open may close the database */
+    if (ready && open_scan(s, &open, lower, upper)) return (PyObject *)s;
+    Py_DECREF((PyObject *)s);
+    return NULL;
 }
 
 /* ---------------------------------------------------------------- next */

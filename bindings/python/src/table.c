@@ -78,13 +78,13 @@ bool table_do(table *t, call_fn fn, void *ctx)
 typedef struct open_call {
     holt *db;
     const char *name;
-    holt_table *handle;
+    table *t;
 } open_call;
 
 static holt_status open_unlocked(void *ctx)
 {
     open_call *o = (open_call *)ctx;
-    return holt_table_open(o->db, o->name, &o->handle);
+    return holt_table_open(o->db, o->name, &o->t->handle);
 }
 
 static holt_status close_unlocked(void *ctx)
@@ -109,22 +109,20 @@ static PyObject *table_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     database *db;
     transaction *txn = NULL;
     if (!PyArg_ParseTuple(args, "OsO:Table", &db_object, &open.name, &txn_object)) return NULL;
-    if (!database_take(db_object, &db) || !database_check(db)) return NULL;
+    if (!database_take(db_object, &db)) return NULL;
     if (txn_object != Py_None && !transaction_take(txn_object, &txn)) return NULL;
-    open.db = db->handle;
-    if (!database_do(db, open_unlocked, &open)) return NULL;
     table *t = (table *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
-    if (!t) {
-        database_release(db, close_unlocked, open.handle);
-        return NULL;
-    }
+    if (!t) return NULL;
     t->db = (database *)Py_NewRef((PyObject *)db);
     t->txn = (transaction *)Py_XNewRef((PyObject *)txn);
-    t->handle = open.handle;
     t->row = (holt_row)HOLT_ROW_INIT;
     t->child.release = table_release;
-    child_add(db, &t->child);
-    return (PyObject *)t;
+    child_add(db, &t->child); /* first: what runs once it is open may close the database */
+    open.db = db->handle;
+    open.t = t;
+    if (database_do(db, open_unlocked, &open)) return (PyObject *)t;
+    Py_DECREF((PyObject *)t);
+    return NULL;
 }
 
 bool table_take(PyObject *o, table **out)

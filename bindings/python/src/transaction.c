@@ -10,13 +10,13 @@ PyTypeObject *transaction_type;
 typedef struct begin_call {
     holt *db;
     holt_txn_options options;
-    holt_txn *t;
+    transaction *t;
 } begin_call;
 
 static holt_status begin_unlocked(void *ctx)
 {
     begin_call *b = (begin_call *)ctx;
-    return holt_begin(b->db, &b->options, &b->t);
+    return holt_begin(b->db, &b->options, &b->t->handle);
 }
 
 static holt_status rollback_unlocked(void *ctx)
@@ -34,23 +34,18 @@ static PyObject *transaction_new(PyTypeObject *type, PyObject *args, PyObject *k
     if (!PyArg_ParseTuple(args, "OIIz:Transaction", &db_object, &begin.options.flags,
                           &begin.options.durability, &begin.options.label))
         return NULL;
-    if (!database_take(db_object, &db) || !database_check(db)) return NULL;
+    if (!database_take(db_object, &db)) return NULL;
+    transaction *t = (transaction *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (!t) return NULL;
+    t->s.db = (database *)Py_NewRef((PyObject *)db);
+    t->s.txn = t;
+    t->s.c = db->s.c;
+    t->s.text = db->s.text;
+    t->flags = begin.options.flags;
     begin.db = db->handle;
-    if (!database_do(db, begin_unlocked, &begin)) return NULL;
-
-    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    transaction *t = (transaction *)allocate(type, 0);
-    if (t && gate_init(&t->gate)) {
-        t->s.db = (database *)Py_NewRef((PyObject *)db);
-        t->s.txn = t;
-        t->s.c = db->s.c;
-        t->s.text = db->s.text;
-        t->handle = begin.t;
-        t->flags = begin.options.flags;
-        return (PyObject *)t;
-    }
-    database_release(db, rollback_unlocked, begin.t);
-    Py_XDECREF((PyObject *)t);
+    begin.t = t;
+    if (gate_init(&t->gate) && database_do(db, begin_unlocked, &begin)) return (PyObject *)t;
+    Py_DECREF((PyObject *)t);
     return NULL;
 }
 

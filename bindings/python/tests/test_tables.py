@@ -478,6 +478,36 @@ class Tables(TestCase):
                 self.assertTrue(db.table("users").check().sound)
             holt.destroy(self.path)
 
+    # The garbage collector runs the code of finalizers in the middle of other calls. Here it closes the
+    # database, at each of the first allocations of a call.
+    def test_a_finalizer_closes_the_database(self):
+        class Closer:
+            def __del__(self):
+                self.db.close()
+
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        with self.open() as db:
+            self.users(db).insert(id=1, email="x")
+        for make in (lambda db, users: db.table("users"), lambda db, users: next(iter(users)),
+                     lambda db, users: db.transaction(), lambda db, users: db.cursor(),
+                     lambda db, users: users.get(1), lambda db, users: len(db)):
+            for allocations in range(1, 13):
+                with self.open() as db:
+                    users = db.table("users")
+                    closer = Closer()
+                    closer.db, closer.me = db, closer
+                    gc.collect()
+                    gc.set_threshold(allocations)
+                    del closer
+                    try:
+                        kept = make(db, users)
+                    except holt.Closed:
+                        kept = None
+                    gc.set_threshold(0)
+                    gc.collect()
+                    self.assertTrue(db.closed)
+                    del kept, users
+
     def test_fork(self):
         db = self.open()
         users = self.users(db)
