@@ -292,7 +292,7 @@ class Table(_holt.Table):
 
         Raises Exists if there is such a row.
         """
-        return self._insert(self._row(row, columns), replace, None) or None
+        return self._insert(self._row(row, columns), replace) or None
 
     def insert_many(self, rows: Iterable[Union[Mapping[str, Any], Sequence[Any]]], *,
                     replace: bool = False) -> int:
@@ -302,7 +302,7 @@ class Table(_holt.Table):
                 return t.table(self).insert_many(rows, replace=replace)
         count = 0
         for row in rows:
-            self._insert(self._row(row, {}), replace, None)
+            self._insert(self._row(row, {}), replace)
             count += 1
         return count
 
@@ -378,9 +378,9 @@ class Table(_holt.Table):
     def _change(self, key: Key, values: Mapping[str, Any]) -> bool:
         schema = self._schema
         positions = tuple(schema.position(column) for column in values)
-        return self._update(self._key(key), positions, [_converted(schema.types[number], value) for number,
-                                                        value
-                                                        in zip(positions, values.values())], False)
+        converted = [_converted(schema.types[number], value)
+                     for number, value in zip(positions, values.values())]
+        return self._update(self._key(key), positions, converted)
 
     # ---------------------------------------------------------------- schema
 

@@ -79,8 +79,3 @@ PyObject *raise_closed(const char *what)
     PyOS_snprintf(message, sizeof message, "%s is closed", what);
     return raise_message(HOLT_CLOSED, message);
 }
-
-bool raised(holt_status status)
-{
-    return PyErr_ExceptionMatches(class_of((uint32_t)status));
-}

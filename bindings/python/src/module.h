@@ -53,8 +53,6 @@ PyObject *raise_missing(PyObject *key);
 PyObject *raise_closed(const char *what);
 /* Raises the exception of a status with a message of our own. */
 PyObject *raise_message(holt_status status, const char *message);
-/* Whether the exception that is set is one of the class for the status. */
-bool raised(holt_status status);
 /* A Holt error as an exception object that is not raised; a new reference, or NULL. */
 PyObject *error_object(const holt_error *e);
 
@@ -328,6 +326,5 @@ PyObject *collection_stats_dict(const holt_collection_info *s);
 PyObject *database_readers(PyObject *self, PyObject *unused);
 PyObject *database_verify_live(PyObject *self, PyObject *unused);
 PyObject *module_verify(PyObject *module, PyObject *path);
-PyObject *last_cost_dict(void);
 
 #endif

@@ -184,7 +184,7 @@ static PyObject *table_get(PyObject *self, PyObject *args)
 
 /* ---------------------------------------------------------------- writing rows */
 
-typedef enum row_op { ROW_INSERT, ROW_INSERT_AT, ROW_UPSERT, ROW_UPDATE, ROW_DELETE } row_op;
+typedef enum row_op { ROW_INSERT, ROW_UPSERT, ROW_UPDATE, ROW_DELETE } row_op;
 
 typedef struct row_call {
     table *t;
@@ -203,8 +203,6 @@ static holt_status row_unlocked(void *ctx)
     switch (r->op) {
     case ROW_INSERT:
         return holt_table_insert(t, txn, r->row.list, r->row.count, r->flags, &r->row_id);
-    case ROW_INSERT_AT:
-        return holt_table_insert_at(t, txn, r->row_id, r->row.list, r->row.count, r->flags);
     case ROW_UPSERT:
         return holt_table_upsert(t, txn, r->row.list, r->row.count);
     case ROW_UPDATE:
@@ -216,19 +214,13 @@ static holt_status row_unlocked(void *ctx)
     return HOLT_INVALID;
 }
 
-/* _insert(row, replace, row_id or None): the row id. */
+/* _insert(row, replace): the row id. */
 static PyObject *table_insert(PyObject *self, PyObject *args)
 {
-    PyObject *values, *row_id;
+    PyObject *values;
     int replace;
     row_call r = {.t = (table *)self, .op = ROW_INSERT};
-    if (!PyArg_ParseTuple(args, "OpO:_insert", &values, &replace, &row_id)) return NULL;
-    if (row_id != Py_None) {
-        r.op = ROW_INSERT_AT;
-        r.row_id = PyLong_AsLongLong(row_id);
-        if (PyErr_Occurred()) return NULL;
-    }
-    if (!datums_take(values, &r.row)) return NULL;
+    if (!PyArg_ParseTuple(args, "Op:_insert", &values, &replace) || !datums_take(values, &r.row)) return NULL;
     r.flags = replace ? HOLT_INSERT_REPLACE : 0;
     bool done = table_do(r.t, row_unlocked, &r);
     datums_release(&r.row);
@@ -261,19 +253,16 @@ static uint32_t *take_positions(PyObject *positions, size_t count)
     return list;
 }
 
-/* _update(key, positions, values, replace): whether there is such a row. */
+/* _update(key, positions, values): whether there is such a row. */
 static PyObject *table_update(PyObject *self, PyObject *args)
 {
     PyObject *key, *positions, *values;
-    int replace;
     holt_status rc = HOLT_OK;
     bool called = false;
     row_call r = {.t = (table *)self, .op = ROW_UPDATE};
-    if (!PyArg_ParseTuple(args, "OO!Op:_update", &key, &PyTuple_Type, &positions, &values, &replace))
-        return NULL;
+    if (!PyArg_ParseTuple(args, "OO!O:_update", &key, &PyTuple_Type, &positions, &values)) return NULL;
     if (!datums_take(key, &r.key)) return NULL;
     if (datums_take(values, &r.row)) {
-        r.flags = replace ? HOLT_INSERT_REPLACE : 0;
         r.columns = take_positions(positions, r.row.count);
         called = r.columns && table_call(r.t, row_unlocked, &r, &rc);
         PyMem_Free(r.columns);

@@ -1,10 +1,18 @@
-"""That nothing leaks: each call many times, successes and failures, while the memory is watched."""
+"""That nothing leaks: each call many times, successes and failures, while the memory is watched; and that
+each call survives the failure of any allocation of the interpreter."""
 import gc
 import os
 import resource
+import sys
 import unittest
 
+try:
+    import _testcapi
+except ImportError:
+    _testcapi = None
+
 import holt
+from holt import _holt
 from support import TestCase, rounds
 
 
@@ -120,6 +128,87 @@ class Memory(TestCase):
 
         self.check(cycle, rounds(20))
         self.check(self.fails(holt.Invalid, lambda: holt.open(os.path.join(self.path, "LOG"))), rounds(1000))
+
+
+@unittest.skipUnless(_testcapi, "this Python cannot make its allocations fail")
+class Allocations(TestCase):
+    # The n-th allocation of a call fails, for each n: the call raises MemoryError or succeeds, it keeps no
+    # object, and what it was made on works on.
+    def test_each_allocation_fails(self):
+        db = self.open()
+        c, text = db.collection("entries", kind="btree"), db.collection("text", text=True)
+        table = db.create_table("users", {"id": int, "name": str, "photo": bytes, "score": float},
+                                primary_key="id", indexes={"users_name": "name"})
+        table.insert(id=1, name="a" * 50, photo=b"p" * 50)
+        c.update({f"{i:04}": b"v" * 200 for i in range(50)})
+        text.update({f"{i}": "x" * 200 for i in range(50)})
+        data, coded = bytearray(b"w" * 500), holt.encode_key(1, "a", b"b")
+
+        def transaction():
+            t = _holt.Transaction(db, 0, 0, "label")
+            t[data] = t["default"] = data
+            t[data], t.write_count, t._rollback_to(t._savepoint()), t.rollback()
+
+        def cursor():
+            with _holt.Cursor(c, b"0001", None, None, False, "label") as cursor:
+                cursor.first(), cursor.next(), cursor.seek(data), cursor.seek_last(data)
+                cursor.key, cursor.value, cursor.expires
+
+        def load():
+            entries = _holt.Load(db.collection("load"))
+            entries.put(data, data, ttl=5)
+            entries.abort()
+
+        def index():
+            table._create_index("users_score", (("score", 0),), False, None, lambda done, total: None)
+            table.drop_index("users_score")
+
+        columns = (("a", 2, 2, 0, 5), ("b", 4, 2, 5, "b"))
+        for call in (
+                lambda: c["0001"], lambda: c.get(data), lambda: data in c, lambda: c.put(data, data, ttl=100),
+                lambda: c.get_many(["0001", b"0002", data]), lambda: text["7"], lambda: text.get_many(["1"]),
+                lambda: c.get_versioned("0001"), lambda: c.expiry(data), lambda: c.add("n", 1000),
+                lambda: c.delete_range("5", data), lambda: c.get_range("0001", "0020"),
+                lambda: c.approximate_size(data, None), lambda: c.collection_stats(), lambda: c.name,
+                lambda: next(_holt.Range(c, 2, "0001", None, None, True, None)), cursor, load, transaction,
+                lambda: _holt.Collection(db, "entries", None, False, False, 0, 0, 0, False),
+                lambda: db.stats(), lambda: db.readers(), lambda: db.verify(), lambda: db.collections(),
+                lambda: db.path, lambda: db.tables(), lambda: _holt.Table(db, "users", None),
+                lambda: _holt._create_table(db, "new", columns, (("a", 0),), 0, 0, 0, True),
+                lambda: table._describe(), lambda: table._check(), lambda: table._get((1,), 0),
+                lambda: table._insert((2, "b" * 20, data, 1.5), True), lambda: table._delete((5,)),
+                lambda: table._update((1,), (1, 2), ("z" * 30, data)),
+                lambda: table._upsert((3, "", b"", None)),
+                index,
+                lambda: list(_holt.Scan(table, 0, 0, None, None, (0, 1, 2, 3), None)),
+                lambda: _holt._encode_key((1, "a", data), 0), lambda: _holt._decode_key(coded, 0)):
+            self.fail_each(call, (db, c, text, table, coded))
+        for error, call in ((KeyError, lambda: c["none"]),
+                            (TypeError, lambda: c.put("0001", b"", ttl="soon")),
+                            (holt.Exists, lambda: c.put("0001", data, if_absent=True)),
+                            (holt.Invalid, lambda: table._insert((1, 5, 5, 5), False))):
+            # SystemError: Python loses an exception when its traceback cannot be made, those of dict too.
+            self.fail_each(call, (db, c, table), error, SystemError)
+
+    def fail_each(self, call, objects, *expected):
+        failures, successes, n = 0, 0, 0
+        gc.collect()
+        while successes < 30:  # what a call allocates varies with what the interpreter has kept
+            before = [sys.getrefcount(each) for each in objects]
+            _testcapi.set_nomemory(n, n + 1)
+            try:
+                call()
+                successes += 1
+            except MemoryError:
+                failures, successes = failures + 1, 0
+            except expected:
+                successes += 1
+            finally:
+                _testcapi.remove_mem_hooks()
+            self.assertEqual([sys.getrefcount(each) for each in objects], before, (call, n))
+            n += 1
+            self.assertLess(n, 2000)
+        self.assertGreater(failures, 0, call.__code__.co_names)
 
 
 if __name__ == "__main__":
