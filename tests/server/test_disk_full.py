@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from fixture import Error, Server, Skip, equal, run
+from fixture import Client, Error, Server, Skip, equal, run
 
 TRIES = 20
 
@@ -150,6 +150,35 @@ def test_a_full_disk_refuses_puts_and_loses_nothing_with_an_lsm_tree(exe, direct
 
 def test_a_full_disk_refuses_puts_and_loses_nothing_with_a_btree(exe, directory):
     check_full_disk(exe, directory, "btree")
+
+
+def refuse_within_a_command(server, disk):
+    with server.client() as client:
+        equal(client("SET", "big", "x" * 200000), "OK")
+        disk.wait_for_ballast(server.database)
+        disk.fill()
+        for database in range(1, 1024):
+            commands = (("SELECT", 0), ("SET", f"k{database}", "x" * 4000), ("GET", "big"),
+                        ("SELECT", database), ("SET", "new", "x"), ("PING",))
+            client.send_raw(b"".join(Client.encode(*words) for words in commands))
+            replies = [client.read() for _ in commands]
+            equal([replies[0], replies[3], replies[5]], ["OK", "OK", "PONG"])
+            if replies[1] != "OK":
+                break
+        equal(isinstance(replies[1], Error), True, replies[1])
+        equal(client("GET", "new"), b"x" if replies[4] == "OK" else None, f"after the reply {replies[4]}")
+        equal([client("SELECT", 0), client("GET", f"k{database}")], ["OK", None])
+
+
+def test_a_commit_that_fails_within_a_command_refuses_what_came_before_it(exe, directory):
+    """The first write to a database creates its collection, which commits what the batch has written before.
+    If that fails, the replies to the same client's earlier commands change while the command is running.
+    Several disks, because a full one may refuse elsewhere."""
+    for number in range(6):
+        path = os.path.join(directory, str(number))
+        os.mkdir(path)
+        with SmallDisk(path) as disk, Server(exe, disk.path, "--memory", "8M", "--databases", "1024") as server:
+            refuse_within_a_command(server, disk)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ struct resp_service {
     executor *executor;
     const config *config;
     resp_engine engine;
+    bytes reply; /* the executor's: to the command that is being executed */
     resp_limits limits;
     uv_timer_t sweep;
     bool sweeping, stopping;
@@ -92,10 +93,25 @@ static connection *connection_of(job *j)
     return (connection *)((char *)j - offsetof(connection, job));
 }
 
-/* Executes the command that the parser has found. */
+/* Appends the reply to a command to the connection's replies. Empties it. */
+static void add_reply(connection *c, bytes *reply)
+{
+    if (c->replies.size == 0 && reply->size > KEPT_BYTES) {
+        reply->failed = reply->failed || c->replies.failed;
+        bytes_swap(&c->replies, reply);
+    } else {
+        bytes_append(&c->replies, reply->data, reply->size);
+        c->replies.failed = c->replies.failed || reply->failed;
+    }
+    bytes_reset(reply, READ_BYTES);
+}
+
+/* Executes the command that the parser has found. The command writes its reply into a buffer of its own,
+ * because it may commit, and then job_settled replaces replies to earlier commands. */
 static void execute(connection *c, batch *b, char *data)
 {
     resp_engine *e = &c->service->engine;
+    bytes *reply = &c->service->reply;
     size_t count = c->parser.count;
     if (count == 0) return;
     if (count > e->arguments_capacity) {
@@ -109,9 +125,11 @@ static void execute(connection *c, batch *b, char *data)
     }
     for (size_t i = 0; i < count; i++)
         e->arguments[i] = resp_parser_argument(&c->parser, data, i);
-    reply_mark mark = {c->replies.size, 0};
-    if (resp_engine_execute(e, &c->session, b, e->arguments, count, &c->replies)) {
-        mark.to = c->replies.size;
+    assert(reply->size == 0 && !reply->failed);
+    bool depends = resp_engine_execute(e, &c->session, b, e->arguments, count, reply);
+    reply_mark mark = {c->replies.size, c->replies.size + reply->size};
+    add_reply(c, reply);
+    if (depends) {
         bytes_append(&c->marks, &mark, sizeof mark);
         batch_take_part(b, &c->job);
     }
@@ -174,6 +192,7 @@ static void refuse(connection *c, holt_status status, const char *message)
     bytes replies = {0};
     resp_reply r = {&replies, c->session.protocol};
     for (size_t i = 0; i < count; i++) {
+        assert(from <= marks[i].from && marks[i].from < marks[i].to && marks[i].to <= c->replies.size);
         bytes_append(&replies, c->replies.data + from, marks[i].from - from);
         reply_error_format(&r, "%s nothing was written: %s", status == HOLT_BUSY ? "BUSY" : "ERR", message);
         from = marks[i].to;
@@ -597,5 +616,6 @@ void resp_service_free(resp_service *s)
     if (!s) return;
     assert(s->open == 0);
     resp_engine_deinit(&s->engine);
+    bytes_deinit(&s->reply);
     free(s);
 }
