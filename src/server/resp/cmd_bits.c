@@ -90,9 +90,10 @@ static bool parse_bit_range(resp_call *call, size_t i, size_t size, bool unit_la
     if (call->count > i && !call_integer(call, i, &start)) return false;
     if (!unit_last && !parse_unit(call, i + 2, &bits)) return false;
     if (r->end_given && !call_integer(call, i + 1, &end)) return false;
-    if (unit_last && !parse_unit(call, i + 2, &bits)) return false;
-    if (bits) length *= 8;
     r->backwards = start < 0 && end < 0 && start > end;
+    /* Redis does not look at a unit that comes after a range that is empty anyway. */
+    if (unit_last && !r->backwards && !parse_unit(call, i + 2, &bits)) return false;
+    if (bits) length *= 8;
     if (start < 0) start = start + length < 0 ? 0 : start + length;
     if (end < 0) end = end + length < 0 ? 0 : end + length;
     if (end >= length) end = length - 1;

@@ -340,7 +340,7 @@ void resp_run_incrbyfloat(resp_call *call)
 {
     holt_value *old = &call->engine->value;
     long double number = 0, delta;
-    char text[5000]; /* the largest long double has 4,933 digits */
+    char text[FLOAT_TEXT_BYTES];
     holt_status status = call_get(call, call->arguments[1], old);
     if (status != HOLT_OK && status != HOLT_NOT_FOUND) return;
     if ((status == HOLT_OK && !slice_to_float(holt_bytes(old->data, old->size), &number)) ||

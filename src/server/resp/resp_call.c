@@ -2,6 +2,7 @@
 #include "resp/resp_call.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,13 +86,15 @@ bool call_integer(resp_call *call, size_t i, int64_t *out)
 
 bool slice_to_float(holt_slice text, long double *out)
 {
-    char copy[256], *end;
+    char copy[FLOAT_TEXT_BYTES], *end;
     if (text.size == 0 || text.size >= sizeof copy || isspace((unsigned char)*(const char *)text.data))
         return false;
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
+    errno = 0;
     long double number = strtold(copy, &end);
     if (end != copy + text.size || isnan(number)) return false;
+    if (errno == ERANGE && (isinf(number) || number == 0)) return false; /* too large, or too near to 0 */
     *out = number;
     return true;
 }

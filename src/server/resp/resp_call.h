@@ -35,7 +35,10 @@ bool slice_to_integer(holt_slice text, int64_t *out);
 /* The same for argument i; replies with CALL_NOT_INTEGER. */
 bool call_integer(resp_call *call, size_t i, int64_t *out);
 
-/* Parses a finite decimal number. */
+/* Room for any number that INCRBYFLOAT writes: a long double has up to 4,933 digits before the point. */
+enum { FLOAT_TEXT_BYTES = 5120 };
+
+/* Parses a number of fewer than FLOAT_TEXT_BYTES bytes; "inf" is one, as in Redis. */
 bool slice_to_float(holt_slice text, long double *out);
 
 /* Returns whether the slices are equal; with letters in any case for the second. */
