@@ -228,6 +228,67 @@ def test_a_client_that_never_reads_is_held_back_then_nothing_else_suffers(exe, d
         equal(other("GET", "large"), b"x" * 100000)
 
 
+def test_commands_of_a_client_that_does_not_read_do_not_pile_up(exe, directory):
+    """They are left in the client's socket once its replies wait, however small the commands before were."""
+    with Server(exe, directory, "--durability", "process") as server, server.client() as silent:
+        silent("SET", "large", "x" * 200000)
+        for _ in range(100):  # one at a time, so that each is executed before the next is there
+            silent.send("GET", "large")
+            time.sleep(0.01)
+        before, sent = memory_of(server), 0
+        silent.socket.settimeout(2)
+        try:
+            for _ in range(200):
+                silent.send_raw(b"PING\r\n" * 100000)
+                sent += 600000
+        except TimeoutError:
+            pass
+        grown = memory_of(server) - before
+        equal(grown < 20 << 20, True, f"{grown} bytes more for {sent} bytes of commands")
+
+
+def test_a_reply_larger_than_the_limit_is_an_error_not_a_waste_of_memory(exe, directory):
+    with Server(exe, directory, "--output-bytes", "1M") as server, server.client() as client:
+        value = "x" * 600000
+        for key in ("a", "b"):
+            equal(client("SET", key, value), "OK")
+        equal(len(client("MGET", "a", "none", "none")[0]), 600000)
+        equal("output_bytes" in str(client("MGET", *["a", "b"] * 500)), True, "MGET")
+        client("MULTI")
+        client("SET", "new", 1)
+        for _ in range(500):
+            equal(client("GET", "a"), "QUEUED")
+        reply = str(client("EXEC"))
+        equal(reply.startswith("EXECABORT") and "output_bytes" in reply, True, reply[:200])
+        equal(client("EXISTS", "new"), 0)
+        equal(len(client("HOLT.RANGE", "-", "+", "LIMIT", 1000)), 2, "a range ends early")
+        equal(client("SET", "large", value * 3), "OK")
+        client.send("GET", "a")
+        client.send("GET", "large")
+        equal([len(client.read()), len(client.read())], [600000, 1800000], "a single value is never too large")
+
+
+def test_scans_and_keys_of_long_keys_stay_within_the_limit(exe, directory):
+    with Server(exe, directory, "--output-bytes", "1M", "--durability", "process") as server:
+        with server.client() as client:
+            keys = {b"%03d" % i + b"k" * 60000 for i in range(100)}
+            for key in keys:
+                equal(client("SET", key, ""), "OK")
+            seen, cursor, largest = [], b"0", 0
+            while not seen or cursor != b"0":
+                cursor, page = client("SCAN", cursor, "COUNT", 100000)
+                largest = max(largest, sum(len(key) for key in page))
+                seen += page
+            equal(sorted(seen), sorted(keys))
+            equal(largest <= 1 << 20, True, f"{largest} bytes at a time")
+            equal(len(client("KEYS", "*")), 100, "in pieces")
+            client("MULTI")
+            client("KEYS", "*")
+            client("SET", "new", 1)
+            equal("output_bytes" in str(client("EXEC")), True)
+            equal(client("EXISTS", "new"), 0)
+
+
 def memory_of(server):
     """The bytes that the server has in memory."""
     with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as file:

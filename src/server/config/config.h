@@ -54,7 +54,8 @@ typedef enum config_kind {
     X(request_bytes, "request-bytes", CONFIG_BYTES, "64M", 1 << 10, 1 << 30, "SIZE",                         \
       "the largest command or body (default: 64M)")                                                          \
     X(output_bytes, "output-bytes", CONFIG_BYTES, "64M", 1 << 16, 1 << 30, "SIZE",                           \
-      "replies that may wait for a client that does not\nread; then it is disconnected (default: 64M)")  \
+      "the largest reply with several values; what may wait\n"                                               \
+      "for a subscriber that does not read; then it is\ndisconnected (default: 64M)")                        \
     X(queued_commands, "queued-commands", CONFIG_NUMBER, "100000", 1, 10000000, "N",                         \
       "commands between MULTI and EXEC (default: 100000)")                                                   \
     X(idle_seconds, "idle-seconds", CONFIG_NUMBER, "0", 0, 31536000, "S",                                    \

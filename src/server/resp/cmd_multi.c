@@ -196,6 +196,9 @@ static bool run_queue(resp_call *call, const bytes *queue, size_t queued)
                      size > 1 ? out->data + inner.reply_start + 1 : "");
             return call_error_format(call, "EXECABORT nothing was written: %s", reason);
         }
+        if (!call_reply_fits(call))
+            return call_error(call,
+                              "EXECABORT nothing was written: the replies are larger than output_bytes");
     }
     return true;
 }

@@ -137,6 +137,12 @@ static bool open_keys(resp_call *call, holt_txn *t, holt_slice pattern, holt_cur
     return call_status(call, holt_cursor_open(c, t, &o, cursor)) == HOLT_OK;
 }
 
+/* What a reply that may end early has at most, give or take one key and value. */
+static size_t output_bytes_max(const resp_call *call)
+{
+    return (size_t)call->engine->config->number[CONFIG_output_bytes] / 2;
+}
+
 static bool wanted(const scan_options *o, holt_slice key)
 {
     return !o->none && (!o->pattern.data || glob_matches(o->pattern, key));
@@ -154,7 +160,7 @@ static bool scan_keys(resp_call *call, const scan_options *o, uint64_t cursor, b
         return call_error(call, "ERR the cursor is unknown or was forgotten; begin again with 0");
     if (!open_keys(call, batch_reader(call->batch), o->pattern, &c)) return false;
     bool more = c && (from ? holt_cursor_seek(c, holt_bytes(from->key, from->size)) : holt_cursor_first(c));
-    for (uint64_t i = 0; more && i < o->count; i++) {
+    for (uint64_t i = 0; more && i < o->count && keys->size < output_bytes_max(call); i++) {
         holt_slice key = holt_cursor_key(c);
         if (wanted(o, key)) {
             reply_bulk(&list, key);
@@ -300,7 +306,8 @@ void resp_run_keys(resp_call *call)
            call->reply.out->size <= call->engine->config->number[CONFIG_output_bytes]) {
         stream_step(call);
     }
-    if (call->in_exec && call->session->stream) stream_end(call, false);
+    /* EXEC finds that the reply is too large. */
+    if (call->in_exec && call->session->stream) stream_end(call, true);
     return;
 
 failed:
@@ -402,9 +409,8 @@ static holt_status read_pairs(resp_call *call, holt_cursor *c, int64_t limit, bo
                               size_t *count)
 {
     resp_reply list = {pairs, call->session->protocol};
-    size_t bytes_max = (size_t)call->engine->config->number[CONFIG_output_bytes] / 2;
     bool on = reverse ? holt_cursor_last(c) : holt_cursor_first(c);
-    for (; on && *count < (size_t)limit && pairs->size < bytes_max; ++*count) {
+    for (; on && *count < (size_t)limit && pairs->size < output_bytes_max(call); ++*count) {
         reply_bulk(&list, holt_cursor_key(c));
         reply_bulk(&list, holt_cursor_value(c));
         on = reverse ? holt_cursor_prev(c) : holt_cursor_next(c);

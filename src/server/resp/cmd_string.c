@@ -153,7 +153,7 @@ void resp_run_mget(resp_call *call)
     reply_array(&call->reply, call->count - 1);
     for (size_t i = 1; i < call->count; i++) {
         holt_status status = call_reply_value(call, call->arguments[i]);
-        if (status != HOLT_OK && status != HOLT_NOT_FOUND) return;
+        if ((status != HOLT_OK && status != HOLT_NOT_FOUND) || !call_reply_fits(call)) return;
     }
 }
 

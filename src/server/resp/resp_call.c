@@ -1,6 +1,7 @@
 /* resp_call.c -- see resp_call.h. */
 #include "resp/resp_call.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -43,6 +44,14 @@ holt_status call_status(resp_call *call, holt_status status)
     call->storage_failed = true;
     (void)call_error_format(call, "%s %s", status == HOLT_BUSY ? "BUSY" : "ERR", holt_error_message());
     return status;
+}
+
+bool call_reply_fits(resp_call *call)
+{
+    assert(call->reply_start <= call->reply.out->size);
+    if (call->reply.out->size - call->reply_start <= call->engine->config->number[CONFIG_output_bytes])
+        return true;
+    return call_error(call, "ERR the reply is larger than output_bytes");
 }
 
 /* ---------------------------------------------------------------- arguments */

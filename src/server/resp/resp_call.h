@@ -22,6 +22,10 @@ __attribute__((format(printf, 2, 3))) bool call_error_format(resp_call *call, co
 /* Replies with the database's last error, and returns the status. Not for HOLT_OK and HOLT_NOT_FOUND. */
 holt_status call_status(resp_call *call, holt_status status);
 
+/* Returns whether the reply so far has at most output_bytes, beyond which it is an error: for commands that
+ * reply with any number of values. */
+bool call_reply_fits(resp_call *call);
+
 extern const char CALL_SYNTAX_ERROR[], CALL_NOT_INTEGER[], CALL_NOT_FLOAT[], CALL_NO_KEY[], CALL_OVERFLOW[];
 
 /* ---------------------------------------------------------------- arguments */

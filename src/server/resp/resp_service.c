@@ -297,7 +297,7 @@ static void send_outgoing(connection *c)
     if (uv_write(&c->write, &c->socket.stream, &buffer, 1, on_written) != 0) connection_close(c);
 }
 
-/* Adds bytes to what is to be sent. Takes them over. Closes the connection of a client that does not read. */
+/* Adds bytes to what is to be sent. Takes them over. */
 static void add_outgoing(connection *c, bytes *more)
 {
     bool failed = more->failed;
@@ -310,11 +310,18 @@ static void add_outgoing(connection *c, bytes *more)
     if (failed || c->outgoing.failed) {
         log_write(HOLT_LOG_ERROR, "out of memory: closing the connection of %s", c->session.peer);
         connection_close(c);
-    } else if (waiting_bytes(c) > c->service->config->number[CONFIG_output_bytes]) {
-        log_write(HOLT_LOG_WARN, "%s does not read its replies (see output_bytes): closing its connection",
-                  c->session.peer);
-        connection_close(c);
     }
+}
+
+/* Adds a message to what is to be sent. Closes the connection of a client that does not read: unlike its
+ * commands, what others send to it cannot be held back. */
+static void add_message(connection *c, bytes *message)
+{
+    add_outgoing(c, message);
+    if (waiting_bytes(c) <= c->service->config->number[CONFIG_output_bytes]) return;
+    log_write(HOLT_LOG_WARN, "%s does not read its messages (see output_bytes): closing its connection",
+              c->session.peer);
+    connection_close(c);
 }
 
 /* Hands out the messages that sessions have sent to others. */
@@ -325,7 +332,7 @@ static void deliver(resp_service *s)
         connection *c = (connection *)((char *)d->to - offsetof(connection, session));
         next = d->next;
         if (!c->closing) {
-            if (d->message.size) add_outgoing(c, &d->message);
+            if (d->message.size) add_message(c, &d->message);
             send_outgoing(c);
             if (d->close) connection_close(c);
         }
@@ -366,11 +373,17 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     connection_advance(c);
 }
 
+/* Whether the input may contain a whole command, or there is other work. */
+static bool has_work(const connection *c)
+{
+    return c->more || (c->input.size > 0 && c->input.size >= c->parser.need);
+}
+
 /* Reads only as long as there is room for what comes. A command that is being received has the room that
- * it needs. */
+ * it needs; commands that wait, because the client does not read its replies, are left in the socket. */
 static void adjust_reading(connection *c)
 {
-    size_t waiting = c->arriving.size + (c->away ? 0 : c->more ? c->input.size : 0);
+    size_t waiting = c->arriving.size + (!c->away && has_work(c) ? c->input.size : 0);
     bool read = !c->ended && !c->service->stopping && waiting < READ_BYTES;
     if (read == c->reading) return;
     c->reading = read;
@@ -379,12 +392,6 @@ static void adjust_reading(connection *c)
     } else if (uv_read_start(&c->socket.stream, on_alloc, on_read) != 0) {
         connection_close(c);
     }
-}
-
-/* Whether the input may contain a whole command, or there is other work. */
-static bool has_work(const connection *c)
-{
-    return c->more || (c->input.size > 0 && c->input.size >= c->parser.need);
 }
 
 /* Does what can be done now: sends, hands the input to the executor, closes, or reads. */
