@@ -303,6 +303,37 @@ def test_batches_over_collections_are_all_or_nothing(exe, directory):
         equal(web("GET", "/keys?key=a")[1]["value"], None)
 
 
+def test_writes_fail_transactions_that_watch_the_key(exe, directory):
+    """WATCH is a promise about the key, whichever protocol writes it."""
+    writes = (("PUT", "/keys", {"key": "k", "value": "2"}),
+              ("DELETE", "/keys?key=k", None),
+              ("POST", "/keys/batch", {"keys": ["x", "k"], "values": ["1", "2"]}),
+              ("PUT", "/v1/collections/default/keys/k", b"2"),
+              ("DELETE", "/v1/collections/default/keys/k", None),
+              ("DELETE", "/v1/collections/default/range?from=a&to=z", None),
+              ("POST", "/v1/batch", {"operations": [{"op": "put", "key": "k", "value": "2"}]}),
+              ("PUT", "/v1/collections/db%202/keys/k", b"2"),
+              ("DELETE", "/v1/collections/db%202", None))
+    with Server(exe, directory) as server, Web(server) as web, server.client() as client:
+        for method, path, body in writes:
+            client("SELECT", 2 if "db%202" in path else 0)
+            equal(client("SET", "k", "1"), "OK")
+            for words, expected in ((("WATCH", "k"), None), (("WATCH", "other"), ["OK"])):
+                client(*words)
+                equal(web(method, path, body)[0] < 300, True, path)
+                client("MULTI")
+                client("SET", "done", 1)
+                equal(client("EXEC"), expected, (method, path, words))
+                client("SET", "k", "1")
+        client("SELECT", 0)
+        client("WATCH", "k")
+        equal(web("POST", "/keys/batch", {"keys": ["k" * 70000], "values": ["1"]})[0], 413)
+        web("PUT", "/v1/collections/db%202/keys/k", b"2")
+        client("MULTI")
+        client("SET", "done", 1)
+        equal(client("EXEC"), ["OK"], "nobody has written the key of that database")
+
+
 # ---- what the server must survive
 
 

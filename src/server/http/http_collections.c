@@ -108,7 +108,8 @@ void http_v1_drop(http_request *r)
     if (!copy_name(r, r->parts[PART_COLLECTION], text)) return;
     /* Otherwise what others have written to it in this batch would make their commit fail. */
     (void)batch_commit(r->batch);
-    holt_status status = holt_collection_drop(r->db, text);
+    holt_status status =
+        http_written(r, holt_str(text), holt_bytes(NULL, 0), holt_collection_drop(r->db, text));
     batch_collections_changed(r->batch);
     if (status == HOLT_OK) {
         http_reply(r, 204, NULL);
@@ -242,7 +243,8 @@ void http_v1_delete_range(http_request *r)
         return;
     }
     if (http_open_collection(r, r->parts[PART_COLLECTION], &c) && http_writer(r, &t)) {
-        holt_status status = holt_delete_range(c, t, from, to);
+        holt_status status = http_written(r, r->parts[PART_COLLECTION], holt_bytes(NULL, 0),
+                                          holt_delete_range(c, t, from, to));
         if (status == HOLT_OK) {
             http_reply(r, 204, NULL);
         } else {
@@ -308,6 +310,7 @@ static bool do_operation(http_request *r, json_object *object, bytes *decoded, h
         return false;
     if (http_open_collection(r, name, &c)) {
         *status = put ? holt_put_with(c, t, key, value, &o) : holt_delete(c, t, key);
+        *status = http_written(r, name, key, *status);
         done = true;
     }
     holt_collection_close(c);

@@ -161,6 +161,12 @@ bool http_writer(http_request *r, holt_txn **t)
     return status == HOLT_OK || http_database_failed(r, status);
 }
 
+holt_status http_written(http_request *r, holt_slice collection, holt_slice key, holt_status status)
+{
+    if (status == HOLT_OK) batch_written(r->batch, collection, key);
+    return status;
+}
+
 json_object *http_parse_body(http_request *r, const char *const *names)
 {
     const char *problem = NULL;

@@ -82,6 +82,10 @@ bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
 /* Sets *t to the transaction to write to. */
 bool http_writer(http_request *r, holt_txn **t);
 
+/* Ends a write with its status, which it returns: if it succeeded, those who watch the key are told. key
+ * {NULL, 0}: any key of the collection. */
+holt_status http_written(http_request *r, holt_slice collection, holt_slice key, holt_status status);
+
 /* Parses the body, an object with members of these names only. The caller releases it. NULL: it has
  * answered. */
 json_object *http_parse_body(http_request *r, const char *const *names);

@@ -16,9 +16,15 @@
 
 static const char JSON[] = "application/json";
 
+/* The collection of this API. */
+static holt_slice default_name(void)
+{
+    return holt_str("default");
+}
+
 static bool open_default(http_request *r, holt_collection **c)
 {
-    return http_open_collection(r, holt_str("default"), c);
+    return http_open_collection(r, default_name(), c);
 }
 
 static void reply_success(http_request *r)
@@ -66,7 +72,7 @@ void http_simple_put(http_request *r)
     } else if (http_read_member(r, object, "key", &decoded, &key) &&
                http_read_member(r, object, "value", &decoded, &value) && open_default(r, &c) &&
                http_writer(r, &t)) {
-        holt_status status = holt_put(c, t, key, value);
+        holt_status status = http_written(r, default_name(), key, holt_put(c, t, key, value));
         if (status == HOLT_OK) {
             reply_success(r);
         } else {
@@ -84,7 +90,7 @@ void http_simple_delete(http_request *r)
     holt_slice key;
     holt_txn *t;
     if (http_parameter_get(r, "key", &key) && open_default(r, &c) && http_writer(r, &t)) {
-        holt_status status = holt_delete(c, t, key);
+        holt_status status = http_written(r, default_name(), key, holt_delete(c, t, key));
         if (status == HOLT_OK) {
             reply_success(r);
         } else {
@@ -150,7 +156,7 @@ static bool put_all(http_request *r, holt_collection *c, holt_txn *t, json_objec
     for (size_t i = 0; i < json_object_array_length(keys); i++) {
         holt_slice key = {NULL, 0}, value = {NULL, 0};
         if (!string_at(r, keys, i, &key) || !string_at(r, values, i, &value)) return false;
-        holt_status status = holt_put(c, t, key, value);
+        holt_status status = http_written(r, default_name(), key, holt_put(c, t, key, value));
         if (status != HOLT_OK) return http_database_failed(r, status);
     }
     return true;

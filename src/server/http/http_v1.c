@@ -128,6 +128,7 @@ void http_v1_put(http_request *r)
     if (!parse_put_headers(r, &o) || !open_collection(r, &c)) return;
     holt_status status = batch_writer(r->batch, &t);
     if (status == HOLT_OK) status = holt_put_with(c, t, r->parts[PART_KEY], bytes_slice(&r->body), &o);
+    status = http_written(r, r->parts[PART_COLLECTION], r->parts[PART_KEY], status);
     if (status == HOLT_OK) {
         http_reply(r, 204, NULL);
     } else if (o.flags && (status == HOLT_EXISTS || status == HOLT_NOT_FOUND || status == HOLT_CONFLICT)) {
@@ -157,7 +158,8 @@ void http_v1_delete(http_request *r)
     }
     if (status == HOLT_OK && !r->status) {
         status = batch_writer(r->batch, &t);
-        if (status == HOLT_OK) status = holt_delete(c, t, key);
+        if (status == HOLT_OK)
+            status = http_written(r, r->parts[PART_COLLECTION], key, holt_delete(c, t, key));
         if (status == HOLT_OK) http_reply(r, 204, NULL);
     }
     if (!r->status) (void)http_database_failed(r, status);

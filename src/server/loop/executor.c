@@ -29,7 +29,9 @@ struct batch {
     job *parts;       /* the jobs that take part in txn */
     unsigned careful; /* how many more commands are committed by themselves */
     uint64_t bytes_max;
-    uint64_t generation; /* how often a collection was dropped */
+    uint64_t generation;         /* how often a collection was dropped */
+    executor_written_fn written; /* NULL = nobody wants to know */
+    void *written_ctx;
 };
 
 struct executor {
@@ -90,6 +92,11 @@ void batch_collections_changed(batch *b)
 uint64_t batch_collections_generation(const batch *b)
 {
     return b->generation;
+}
+
+void batch_written(const batch *b, holt_slice collection, holt_slice key)
+{
+    if (b->written) b->written(b->written_ctx, collection, key);
 }
 
 void batch_take_part(batch *b, job *j)
@@ -231,6 +238,13 @@ static void on_back(uv_async_t *handle)
         j->next = NULL;
         j->done(j);
     }
+}
+
+void executor_on_written(executor *e, executor_written_fn written, void *ctx)
+{
+    assert(!executor_busy(e));
+    e->batch.written = written;
+    e->batch.written_ctx = ctx;
 }
 
 void executor_submit(executor *e, job *j)

@@ -55,6 +55,13 @@ struct job {
  * within a batch. Returns 0 or a libuv error. */
 int executor_create(executor **out, uv_loop_t *loop, holt *db, uint64_t batch_bytes_max);
 
+/* Told on the executor that a job has written a key of the collection, or, for a key of NULL, may have
+ * written all of them. */
+typedef void (*executor_written_fn)(void *ctx, holt_slice collection, holt_slice key);
+
+/* Has `written` called for the keys that jobs note with batch_written. Before the first job is submitted. */
+void executor_on_written(executor *e, executor_written_fn written, void *ctx);
+
 /* Adds a job to the next batch. The job must stay where it is until done(). */
 void executor_submit(executor *e, job *j);
 
@@ -82,6 +89,9 @@ void batch_collections_changed(batch *b);
 
 /* Returns how often that was noted. */
 uint64_t batch_collections_generation(const batch *b);
+
+/* Notes that the job has written a key of the collection, or, for a key of NULL, perhaps all of them. */
+void batch_written(const batch *b, holt_slice collection, holt_slice key);
 
 /* Notes that what the job has replied depends on the transaction's commit. */
 void batch_take_part(batch *b, job *j);

@@ -4,8 +4,8 @@
  * transaction: after a crash there is all or nothing of it. A command that fails for its arguments does not
  * stop the others, as in Redis; if the database refuses a write, all of them are undone.
  *
- * WATCH: the engine sees every write, so it keeps the watched keys in a hash table and notes when one is
- * touched. A value that was changed and changed back counts as changed.
+ * WATCH: the engine sees every write, or is told (resp_engine_written), so it keeps the watched keys in a hash
+ * table and notes when one is touched. A value that was changed and changed back counts as changed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +48,21 @@ void watch_touch(resp_engine *e, uint32_t database, holt_slice key)
     for (resp_watch *w = e->watch_table[watch_slot(database, key)]; w; w = w->next_in_slot) {
         if (w->database == database && slice_equals(holt_bytes(w->key, w->size), key))
             w->session->watch_failed = true;
+    }
+}
+
+void resp_engine_written(void *engine, holt_slice collection, holt_slice key)
+{
+    static const char prefix[] = "db ";
+    enum { PREFIX = sizeof prefix - 1 };
+    const char *name = collection.data;
+    int64_t database = 0;
+    if (slice_equals(collection, holt_str("default"))) {
+        watch_touch(engine, 0, key);
+    } else if (collection.size > PREFIX && memcmp(name, prefix, PREFIX) == 0 &&
+               slice_to_integer(holt_bytes(name + PREFIX, collection.size - PREFIX), &database) &&
+               database > 0 && database <= UINT32_MAX) {
+        watch_touch(engine, (uint32_t)database, key);
     }
 }
 

@@ -122,6 +122,10 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
 /* Continues the session's stream. */
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out);
 
+/* Fails the transactions that watch the key, which was written through another protocol. An
+ * executor_written_fn. */
+void resp_engine_written(void *engine, holt_slice collection, holt_slice key);
+
 /* Forgets the session; its connection is gone. */
 void resp_engine_leave(resp_engine *e, resp_session *s);
 

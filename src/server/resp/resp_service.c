@@ -569,6 +569,7 @@ int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *
     s->loop = loop;
     s->executor = e;
     s->config = c;
+    executor_on_written(e, resp_engine_written, &s->engine);
     s->limits = (resp_limits){(size_t)c->number[CONFIG_request_bytes], ARGUMENTS_MAX};
     uv_timer_init(loop, &s->sweep);
     s->sweep.data = s;
