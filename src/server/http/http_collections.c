@@ -21,19 +21,9 @@
 
 static const char JSON[] = "application/json";
 
-enum { PART_COLLECTION = 2, NAME_BYTES_MAX = 128, LIMIT = 100, LIMIT_MAX = 10000, OPERATIONS_MAX = 100000 };
+enum { PART_COLLECTION = 2, LIMIT = 100, LIMIT_MAX = 10000, OPERATIONS_MAX = 100000 };
 
 /* ---------------------------------------------------------------- collections */
-
-/* Copies a name that the database checks. */
-static bool copy_name(http_request *r, holt_slice name, char text[NAME_BYTES_MAX + 1])
-{
-    if (name.size > NAME_BYTES_MAX || memchr(name.data, '\0', name.size))
-        return http_error(r, 400, "invalid", "the name of the collection is not valid");
-    memcpy(text, name.data, name.size);
-    text[name.size] = '\0';
-    return true;
-}
 
 /* Reads the optional member "kind". */
 static bool read_kind(http_request *r, json_object *object, uint32_t *kind)
@@ -55,7 +45,7 @@ static bool read_kind(http_request *r, json_object *object, uint32_t *kind)
 void http_v1_create(http_request *r)
 {
     static const char *const names[] = {"name", "kind", NULL};
-    char text[NAME_BYTES_MAX + 1];
+    char text[HTTP_NAME_BYTES_MAX + 1];
     bytes decoded = {0};
     holt_slice name;
     holt_collection_options o = {0};
@@ -63,7 +53,7 @@ void http_v1_create(http_request *r)
     if (!object) return;
     if (!bytes_reserve(&decoded, r->body.size)) {
         (void)http_database_error(r, HOLT_NO_MEMORY, "out of memory");
-    } else if (http_read_member(r, object, "name", &decoded, &name) && copy_name(r, name, text) &&
+    } else if (http_read_member(r, object, "name", &decoded, &name) && http_copy_name(r, name, text) &&
                read_kind(r, object, &o.kind)) {
         holt_collection *c;
         (void)batch_commit(r->batch); /* others are told if it fails */
@@ -104,8 +94,8 @@ void http_v1_describe(http_request *r)
 
 void http_v1_drop(http_request *r)
 {
-    char text[NAME_BYTES_MAX + 1];
-    if (!copy_name(r, r->parts[PART_COLLECTION], text)) return;
+    char text[HTTP_NAME_BYTES_MAX + 1];
+    if (!http_copy_name(r, r->parts[PART_COLLECTION], text)) return;
     /* Otherwise what others have written to it in this batch would make their commit fail. */
     (void)batch_commit(r->batch);
     holt_status status =

@@ -136,21 +136,25 @@ http_handler http_route(http_request *r)
 
 /* ---------------------------------------------------------------- what handlers share */
 
-enum { NAME_BYTES_MAX = 128 };
-
 bool http_database_failed(http_request *r, holt_status status)
 {
     return http_database_error(r, status, holt_error_message());
 }
 
-bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
+bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1])
 {
-    char text[NAME_BYTES_MAX + 1];
-    *c = NULL;
-    if (name.size == 0 || name.size >= sizeof text || memchr(name.data, '\0', name.size))
+    if (name.size == 0 || name.size > HTTP_NAME_BYTES_MAX || memchr(name.data, '\0', name.size))
         return http_error(r, 400, "invalid", "the name of the collection is not valid");
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';
+    return true;
+}
+
+bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
+{
+    char text[HTTP_NAME_BYTES_MAX + 1];
+    *c = NULL;
+    if (!http_copy_name(r, name, text)) return false;
     holt_status status = holt_collection_open(r->db, text, c);
     return status == HOLT_OK || http_database_failed(r, status);
 }

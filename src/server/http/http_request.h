@@ -19,7 +19,7 @@
 #include "loop/bytes.h"
 #include "loop/executor.h"
 
-enum { HTTP_PARAMETERS_MAX = 16, HTTP_PATH_PARTS_MAX = 8 };
+enum { HTTP_PARAMETERS_MAX = 16, HTTP_PATH_PARTS_MAX = 8, HTTP_NAME_BYTES_MAX = 128 };
 
 typedef enum http_method { HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_POST, HTTP_DELETE, HTTP_OTHER } http_method;
 
@@ -75,6 +75,9 @@ bool http_parameter_get(http_request *r, const char *name, holt_slice *value);
 
 /* Answers for the database's last error. Returns false. */
 bool http_database_failed(http_request *r, holt_status status);
+
+/* Copies the name of a collection, which the database checks. Answers if it cannot be one. */
+bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1]);
 
 /* Opens a collection. The caller closes it. */
 bool http_open_collection(http_request *r, holt_slice name, holt_collection **c);

@@ -174,10 +174,13 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
     s->exchanges--;
 }
 
-static char *copy_header(struct MHD_Connection *connection, const char *name)
+/* Copies a header, if there is one. Answers if there is no memory for it: a condition must not be lost. */
+static char *copy_header(exchange *x, const char *name)
 {
-    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-    return value ? strdup(value) : NULL;
+    const char *value = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    char *copy = value ? strdup(value) : NULL;
+    if (value && !copy) (void)http_database_error(&x->request, HOLT_NO_MEMORY, "out of memory");
+    return copy;
 }
 
 /* What the headers say about the body. */
@@ -228,9 +231,9 @@ static enum MHD_Result begin(exchange *x, const char *method)
         x->handler = http_route(r);
     }
     check_framing(x);
-    r->if_match = copy_header(x->connection, "If-Match");
-    r->if_none_match = copy_header(x->connection, "If-None-Match");
-    r->ttl = copy_header(x->connection, "Holt-TTL-Ms");
+    r->if_match = copy_header(x, "If-Match");
+    r->if_none_match = copy_header(x, "If-None-Match");
+    r->ttl = copy_header(x, "Holt-TTL-Ms");
     /* Answered before the body is read, so that nobody sends it in vain. */
     return r->status ? send_answer(x) : YES;
 }

@@ -179,7 +179,7 @@ static void put_batch(http_request *r, json_object *keys, json_object *values)
         } else {
             (void)holt_rollback_to(t, mark); /* the mark is there, so it does not fail */
         }
-        (void)holt_release(t, mark);
+        if (status == HOLT_OK) (void)holt_release(t, mark);
     }
     holt_collection_close(c);
 }
