@@ -143,8 +143,11 @@ static void reload(server *s)
 {
     config fresh;
     char error[CONFIG_ERROR_BYTES] = "out of memory";
+    char state[64];
     if (!s->reload) return;
-    notify("RELOADING=1");
+    /* systemd takes READY for that of this reload only if it knows when the reload began. */
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, uv_hrtime() / 1000);
+    notify(state);
     if (!config_init(&fresh) || !s->reload(s->reload_ctx, &fresh, error)) {
         log_write(HOLT_LOG_ERROR, "the configuration was not read again: %s", error);
     } else {

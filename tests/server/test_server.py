@@ -361,6 +361,21 @@ def test_a_client_can_be_disconnected_by_another(exe, directory):
         equal(b("CLIENT", "KILL", "ID", number), 0)
 
 
+def test_replies_that_are_switched_off_are_not_sent(exe, directory):
+    """Also those that are made in pieces."""
+    with Server(exe, directory, "--durability", "process") as server, server.client() as client:
+        for i in range(0, 20000, 1000):
+            client("MSET", *[w for j in range(i, i + 1000) for w in (f"key {j:05}", "v")])
+        client.send("CLIENT", "REPLY", "SKIP")
+        client.send("KEYS", "*")
+        equal(client("PING"), "PONG", "after one that is skipped")
+        client.send("CLIENT", "REPLY", "OFF")
+        for words in (("KEYS", "*"), ("GET", "key 00000"), ("NOSUCHCOMMAND",), ("SET", "new", "x")):
+            client.send(*words)
+        equal(client("CLIENT", "REPLY", "ON"), "OK")
+        equal(client("GET", "new"), b"x")
+
+
 # ---- limits of transactions
 
 
@@ -417,22 +432,36 @@ def test_sigterm_lets_what_has_arrived_finish(exe, directory):
             equal(again("DBSIZE") >= acknowledged, True, f"{acknowledged} were acknowledged")
 
 
-def test_a_second_signal_or_the_deadline_ends_a_server_whose_clients_do_not_read(exe, directory):
-    with Server(exe, directory, "--stop-seconds", "1", "--durability", "process") as server:
-        client = server.client()
-        client("SET", "large", "x" * 1000000)
-        for _ in range(30):
-            client.send("GET", "large")
-        time.sleep(0.3)
-        server.stop()
-        client.close()
+def leave_replies_unread(server):
+    client = server.client()
+    client("SET", "large", "x" * 1000000)
+    for _ in range(30):
+        client.send("GET", "large")
+    time.sleep(0.3)
+    return client
+
+
+def test_the_deadline_ends_a_server_whose_clients_do_not_read(exe, directory):
+    with Server(exe, directory, "--stop-seconds", "2", "--durability", "process") as server:
+        with leave_replies_unread(server):
+            start = time.monotonic()
+            server.stop()
+            equal(time.monotonic() - start >= 2, True, "clients are waited for")
+
+
+def test_a_second_signal_ends_a_server_whose_clients_do_not_read(exe, directory):
+    with Server(exe, directory, "--stop-seconds", "3600", "--durability", "process") as server:
+        with leave_replies_unread(server):
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("SIGTERM: stopping")
+            server.stop(signal.SIGINT)
 
 
 def test_sighup_changes_the_log_level_and_reports_the_rest(exe, directory):
     path = os.path.join(directory, "holt.conf")
     with open(path, "w", encoding="utf-8") as file:
-        file.write("# a comment\nlog_level = error\n\n slow_ms = 5 \n")
-    with Server(exe, directory, "--config", path, "--log-level", "info") as server:
+        file.write("# a comment\nlog_level = info\n\n slow_ms = 5 \n")
+    with Server(exe, directory, "--config", path) as server:
         with open(path, "w", encoding="utf-8") as file:
             file.write("slow_ms = 6\n")
         server.process.send_signal(signal.SIGHUP)
@@ -441,8 +470,15 @@ def test_sighup_changes_the_log_level_and_reports_the_rest(exe, directory):
             file.write("slow = 6\n")
         server.process.send_signal(signal.SIGHUP)
         server.wait_for("did you mean 'slow_ms'?")
-        with server.client() as client:
-            equal(client("PING"), "PONG")
+        for level in ("error", "info"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"slow_ms = 5\nlog_level = {level}\n")
+            lines = server.log().count("was read again")
+            server.process.send_signal(signal.SIGHUP)
+            with server.client() as client:
+                equal(client("PING"), "PONG")
+            time.sleep(0.3)
+            equal(server.log().count("was read again") - lines, 1 if level == "info" else 0, level)
 
 
 # ---- settings
@@ -525,6 +561,11 @@ def test_sockets_from_systemd_are_used_and_it_is_told_when_the_server_is_ready(e
         equal(notified.recv(100), b"READY=1")
         with Client(listening.getsockname()) as client:
             equal(client("PING"), "PONG")
+        before = time.monotonic_ns() // 1000
+        process.send_signal(signal.SIGHUP)
+        state, at = notified.recv(100).split(b"\nMONOTONIC_USEC=")
+        equal((state, before <= int(at) <= time.monotonic_ns() // 1000), (b"RELOADING=1", True))
+        equal(notified.recv(100), b"READY=1")
         process.send_signal(signal.SIGTERM)
         equal(notified.recv(100), b"STOPPING=1")
         equal(process.wait(timeout=60), 0)

@@ -234,7 +234,12 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
         resp_call_function(&call);
         depends = (command->flags & (RESP_READ | RESP_WRITE | RESP_AT_ONCE)) && batch_reader(b);
     }
-    if (skipped || s->replies_off || s->skip_next) out->size = call.reply_start;
+    if (skipped || s->replies_off || s->skip_next) {
+        out->size = call.reply_start;
+        /* Only commands that read leave a stream, so nothing else is lost. */
+        stream_free(s->stream);
+        s->stream = NULL;
+    }
     return depends && out->size > call.reply_start;
 }
 
