@@ -56,7 +56,7 @@ static void get_one(small_databases *small, size_t i)
 }
 
 /* Only ours, by their names: a sanitizer has one too. */
-static size_t threads(void)
+static size_t count_threads(bool print)
 {
     size_t count = 0;
     char path[300], name[16];
@@ -65,11 +65,18 @@ static size_t threads(void)
     for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
         snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
         FILE *f = fopen(path, "re");
-        count += f && fgets(name, sizeof name, f) && strncmp(name, "holt-", 5) == 0;
+        const bool ours = f && fgets(name, sizeof name, f) && strncmp(name, "holt-", 5) == 0;
+        if (ours && print) print_message("%s", name);
+        count += ours;
         if (f) fclose(f);
     }
     closedir(d);
     return count;
+}
+
+static size_t threads(void)
+{
+    return count_threads(false);
 }
 
 /* Threads end a second after their last work. */
@@ -77,7 +84,7 @@ static void expect_threads(size_t max)
 {
     for (int tries = 0; tries < 1800 && threads() > max; tries++)
         usleep(100000);
-    if (threads() > max) fail_msg("%zu threads", threads());
+    if (threads() > max) fail_msg("%zu threads", count_threads(true));
 }
 
 static void close_all(small_databases *small)

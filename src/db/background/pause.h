@@ -1,7 +1,8 @@
 /* pause.h -- measures for a background job how long no commit has come.
  *
  * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later
- * than it asked for starts to count again.
+ * than it asked for starts to count again. It does so once until the next commit: on a machine that is so busy
+ * that every wake is late, it would count for ever.
  *
  * Concurrency  each job has its own timer.
  */
@@ -15,6 +16,7 @@ typedef struct pause_timer {
     seqno seen;         /* the newest operation at the last look */
     uint64_t since_ns;  /* since when it is the newest; 0: never looked */
     uint64_t expect_ns; /* when the job asked to be woken; 0: it did not ask */
+    bool again;         /* it has started to count again since `newest` was seen first */
 } pause_timer;
 
 /* Since when `newest` has been the newest operation; returns `now` if it has just come. */
@@ -22,9 +24,13 @@ static inline uint64_t pause_since(pause_timer *p, seqno newest, uint64_t now)
 {
     const uint64_t late_ns = (uint64_t)250 * 1000000;
     bool was_stopped = p->expect_ns && now > p->expect_ns + late_ns;
-    if (newest != p->seen || !p->since_ns || was_stopped) {
+    if (newest != p->seen || !p->since_ns) {
         p->seen = newest;
         p->since_ns = now;
+        p->again = false;
+    } else if (was_stopped && !p->again) {
+        p->since_ns = now;
+        p->again = true;
     }
     p->expect_ns = 0;
     return p->since_ns;

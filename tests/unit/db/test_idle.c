@@ -183,6 +183,39 @@ static void a_stopped_process_has_not_paused(void **state)
     end(&idle);
 }
 
+/* The same between two looks at one pause, when no commit tells that it is a new one. */
+static void a_process_that_was_stopped_in_a_pause_has_not_paused_longer(void **state)
+{
+    (void)state;
+    idle_db idle;
+    begin(&idle, test_seed());
+    put_many(&idle, 0, 200);
+    os_sleep(idle.os, SECOND + SECOND / 2); /* the job has looked, and will look again in half a second */
+    sim_advance(idle.os, 100 * SECOND);
+    os_sleep(idle.os, SECOND / 2);
+    assert_int_equal(flushes(&idle), 0);
+    pause_for(&idle, 4);
+    assert_int_equal(flushes(&idle), 1);
+    end(&idle);
+}
+
+/* A machine that is so busy that every wake is late looks like a process that is stopped again and again, but
+ * its jobs must come to rest, or they keep their threads. */
+static void a_pause_is_noticed_where_every_wake_is_late(void **state)
+{
+    (void)state;
+    idle_db idle;
+    begin(&idle, test_seed());
+    put_many(&idle, 0, 200);
+    for (int wake = 0; wake < 10; wake++) {
+        os_sleep(idle.os, 1000000);
+        sim_advance(idle.os, SECOND + SECOND / 2);
+    }
+    assert_int_equal(flushes(&idle), 1);
+    assert_int_equal(in_memory(&idle), 0);
+    end(&idle);
+}
+
 static uint64_t disk_bytes(idle_db *idle)
 {
     holt_db_stats stats;
@@ -279,6 +312,8 @@ int main(void)
         cmocka_unit_test(a_writer_without_pauses_is_left_alone),
         cmocka_unit_test(a_full_disk_defers_the_flush),
         cmocka_unit_test(a_stopped_process_has_not_paused),
+        cmocka_unit_test(a_process_that_was_stopped_in_a_pause_has_not_paused_longer),
+        cmocka_unit_test(a_pause_is_noticed_where_every_wake_is_late),
         cmocka_unit_test(a_pause_gives_the_cache_the_unused_share_of_memtables),
         cmocka_unit_test(a_database_at_rest_takes_little_more_than_its_data),
         cmocka_unit_test(any_call_of_the_job_may_fail),
