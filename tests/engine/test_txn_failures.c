@@ -2,6 +2,8 @@
  * for want of memory at every allocation, and on a full disk at the commit.
  */
 #include "base/memory.h"
+#include "db/commit/conflict.h"
+#include "db/db.h"
 #include "os/sim/sim.h"
 #include "support/must.h"
 #include "support/txn_fixture.h"
@@ -178,34 +180,153 @@ static void a_commit_on_a_full_disk_can_be_repeated(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- keeping a flushed memtable */
+
+/* Flushes call kept_memtables_add through this (tests/meson.build: `wrapped`). */
+static struct {
+    bool fails;           /* its allocation does */
+    uint64_t failing;     /* the number of the allocation that fails anyway; 0: none */
+    uint64_t allocations; /* that it has tried */
+    bool lost;            /* one of them failed */
+} keeping;
+
+void __real_kept_memtables_add(holt *db, memtable_generation *flushed);
+void __wrap_kept_memtables_add(holt *db, memtable_generation *flushed);
+
+void __wrap_kept_memtables_add(holt *db, memtable_generation *flushed)
+{
+    const uint64_t before = mem_allocations();
+    if (keeping.fails) mem_fail_at(1, false);
+    __real_kept_memtables_add(db, flushed);
+    if (keeping.fails) mem_fail_at(0, false);
+    const uint64_t after = mem_allocations();
+    keeping.allocations += after - before;
+    keeping.lost |= keeping.fails ? after > before : before < keeping.failing && keeping.failing <= after;
+}
+
+/* Two transactions begin, a key that one of them writes is written by another commit, and the memtable with
+ * both is flushed: by a flush whose n-th allocation fails, and if that was too much for it, by another. Both
+ * must conflict if the memtable could not be kept, else only the one. false: the first flush tried fewer. */
+static bool flush_between(db_fixture *f, int kind, uint64_t nth)
+{
+    db_fixture_reopen(f); /* nothing has been kept yet: the list is without memory */
+    holt_collection *c = filled(f, kind);
+    holt_txn *conflicting = begin(f->db, 0), *other = begin(f->db, 0);
+    put(c, "d", "another's");
+    keeping.allocations = 0;
+    keeping.lost = false;
+    keeping.failing = mem_allocations() + nth;
+    mem_fail_at(nth, false);
+    (void)holt_flush(f->db);
+    const bool hit = mem_allocations() >= keeping.failing;
+    mem_fail_at(0, false);
+    expect_ok(holt_flush(f->db));
+    keeping.failing = 0;
+    put_in(c, conflicting, "d", "mine");
+    put_in(c, other, "e", "mine");
+    expect_status(HOLT_CONFLICT, commit_and_free(conflicting));
+    expect_status(keeping.lost ? HOLT_CONFLICT : HOLT_OK, commit_and_free(other));
+    return hit;
+}
+
 /* Without memory for keeping a flushed memtable, what it would have told is lost: then every transaction that
  * began before its last operation conflicts, and none commits that must not. */
 static void a_memtable_that_cannot_be_kept_means_a_conflict(void **state)
 {
     db_fixture *f = (db_fixture *)*state;
     for (int kind = 0; kind < KINDS; kind++) {
+        keeping.fails = true;
+        (void)flush_between(f, kind, 0);
+        keeping.fails = false;
+        assert_true(keeping.lost);
+        assert_int_equal(keeping.allocations, 1);
+        (void)flush_between(f, kind, 0);
+        assert_false(keeping.lost);
+        assert_int_equal(keeping.allocations, 1);
+    }
+}
+
+/* Any other allocation of a flush may fail: that means no conflict, and hides none. */
+static void a_flush_without_memory_means_no_conflict(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
         /* The steps of jobs, and so the allocations, are not the same in every round. */
         enum { ROUNDS = 4 };
-        int refused = 0, misses = 0;
-        for (uint64_t n = ROUNDS; misses < ROUNDS; n++) {
-            db_fixture_reopen(f); /* nothing has been kept yet: the list is without memory */
-            holt_collection *c = filled(f, kind);
-            holt_txn *conflicting = begin(f->db, 0), *other = begin(f->db, 0);
-            put(c, "d", "another's");
-            uint64_t before = mem_allocations();
-            mem_fail_at(n / ROUNDS, false);
-            (void)holt_flush(f->db);
-            misses += mem_allocations() - before < n / ROUNDS;
-            mem_fail_at(0, false);
-            expect_ok(holt_flush(f->db));
-            put_in(c, conflicting, "d", "mine");
-            put_in(c, other, "e", "mine");
-            expect_status(HOLT_CONFLICT, commit_and_free(conflicting));
-            holt_status rc = commit_and_free(other);
-            assert_true(rc == HOLT_OK || rc == HOLT_CONFLICT);
-            refused += rc == HOLT_CONFLICT;
+        int misses = 0;
+        for (uint64_t n = ROUNDS; misses < ROUNDS; n++)
+            misses += !flush_between(f, kind, n / ROUNDS);
+    }
+}
+
+/* ---------------------------------------------------------------- losing the snapshot during a commit */
+
+/* When a snapshot is revoked: before its transaction's commit begins, and when the leader is about to check it,
+ * has checked the current version, or has checked all. */
+typedef enum moment { NEVER, BEFORE_COMMIT, BEFORE_CHECK, AMID_CHECK, AFTER_CHECK, MOMENTS } moment;
+
+static struct {
+    holt *db;
+    moment at;
+} revoking;
+
+static void revoke_at(moment now)
+{
+    if (revoking.at != now) return;
+    revoking.at = NEVER;
+    assert_true(snapshot_revoke_oldest(revoking.db));
+}
+
+holt_status __real_conflict_check(holt *db, const commit_basis *basis, const write_set *writes);
+holt_status __wrap_conflict_check(holt *db, const commit_basis *basis, const write_set *writes);
+void __real_version_release(version_set *s, version *v);
+void __wrap_version_release(version_set *s, version *v);
+
+static bool checking;
+
+holt_status __wrap_conflict_check(holt *db, const commit_basis *basis, const write_set *writes)
+{
+    revoke_at(BEFORE_CHECK);
+    checking = true;
+    holt_status rc = __real_conflict_check(db, basis, writes);
+    checking = false;
+    revoke_at(AFTER_CHECK);
+    return rc;
+}
+
+/* The check of the current version ends with this. */
+void __wrap_version_release(version_set *s, version *v)
+{
+    __real_version_release(s, v);
+    if (checking) revoke_at(AMID_CHECK);
+}
+
+/* A commit does not use its snapshot, so that may be revoked, and with it what tells of conflicts, at any moment
+ * until the check is over: then the transaction conflicts, whatever it has written. */
+static void a_snapshot_that_is_revoked_during_the_commit_hides_no_conflict(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (moment at = NEVER; at < MOMENTS; at++) {
+            for (int conflicts = 0; conflicts < 2; conflicts++) {
+                const bool told = at == NEVER || at == AFTER_CHECK;
+                holt_collection *c = filled(f, kind);
+                holt_txn *t = begin(f->db, 0);
+                put(c, "d", "another's");
+                expect_ok(holt_flush(f->db));
+                put_in(c, t, conflicts ? "d" : "e", "mine");
+                revoking.db = f->db;
+                revoking.at = at;
+                revoke_at(BEFORE_COMMIT);
+                holt_status rc = holt_commit(t);
+                expect_status(conflicts || !told ? HOLT_CONFLICT : HOLT_OK, rc);
+                if (!told) expect_words(at == BEFORE_COMMIT ? "cannot be checked" : "too old");
+                assert_int_equal(revoking.at, NEVER);
+                holt_rollback(t);
+                expect_get(c, NULL, "d", "another's");
+                expect_get(c, NULL, "e", rc == HOLT_OK ? "mine" : NULL);
+            }
         }
-        assert_in_range(refused, 1, 2 * ROUNDS); /* by the one allocation, which has one of a few numbers */
     }
 }
 
@@ -215,6 +336,8 @@ int main(void)
         TXN_TEST(a_failed_allocation_costs_only_the_call),
         TXN_TEST(a_commit_on_a_full_disk_can_be_repeated),
         TXN_TEST(a_memtable_that_cannot_be_kept_means_a_conflict),
+        TXN_TEST(a_flush_without_memory_means_no_conflict),
+        TXN_TEST(a_snapshot_that_is_revoked_during_the_commit_hides_no_conflict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
