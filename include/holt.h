@@ -219,7 +219,11 @@ enum {
 /* Options of holt_open, which returns HOLT_INVALID if one of them is out of its range. */
 typedef struct holt_options {
     uint64_t memory_bytes;       /* the memory budget for everything: memtables, cache, indexes, filters,
-                                    cursors, transactions. At least 8 MiB; 0 = 256 MiB */
+                                    cursors, transactions. At least 8 MiB; 0 = 256 MiB. An eighth of it is left
+                                    for what is not counted, of which many take more: a cursor takes about
+                                    20 KiB, and 20 more while it walks over memtables; a transaction 1 KiB;
+                                    each of its writes a few bytes besides key and value, about 64 and the key
+                                    once it reads after more than a few writes, and 40 while it commits */
     uint64_t memtable_bytes;     /* size at which a memtable is sealed and flushed. 64 KiB to 1 GiB and at
                                     most memory_bytes / 4; 0 = memory_bytes / 8, but at most 1 GiB */
     uint32_t durability;         /* holt_durability of commits that do not specify their own */
