@@ -15,6 +15,7 @@
 #include "http/http_service.h"
 #include "loop/executor.h"
 #include "loop/log.h"
+#include "loop/metrics.h"
 #include "loop/notify.h"
 #include "resp/resp_service.h"
 
@@ -209,6 +210,7 @@ bool server_run(holt *db, const config *c, server_sockets *sockets, server_reloa
         log_write(HOLT_LOG_ERROR, "cannot make an event loop: %s", uv_strerror(error));
         return false;
     }
+    metrics_start();
     raise_descriptors(c);
     for (size_t i = 0; i < sockets->redis.count; i++)
         log_write(HOLT_LOG_INFO, "Redis protocol: listening on %s", sockets->redis.socket[i].name);

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import random
+import re
 import resource
 import signal
 import socket
@@ -216,8 +217,109 @@ def test_the_server_can_be_watched(exe, directory):
         equal("holt_puts_total 1" in lines, True, text)
         names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
         equal(len(names), len(set(names)))
-        samples = [line.split("{")[0].split()[0] for line in lines if not line.startswith("#")]
+        samples = {re.sub("_(bucket|sum|count)$", "", line.split("{")[0].split()[0])
+                   for line in lines if not line.startswith("#")}
         equal(sorted(names), sorted(samples))
+        puts = 'holt_operation_seconds_count{protocol="http",kind="write"} 1'
+        equal(puts in lines, True, text)
+
+
+def admin_stats(web):
+    status, stats = web("GET", "/v1/admin/stats")
+    equal(status, 200, stats)
+    return stats
+
+
+def test_figures_count_what_was_done(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web, server.client() as client:
+        before = admin_stats(web)
+        for i in range(10):
+            equal(web("PUT", f"/v1/collections/default/keys/{i}", b"v")[0], 204)
+            equal(client("GET", i), b"v")
+        equal(web("GET", "/v1/collections/default/keys/none")[0], 404)
+        equal(web("POST", "/v1/batch", {"operations": 1})[0], 400)
+        equal(isinstance(client("INCR", "0"), Exception), True)
+        after = admin_stats(web)
+        for protocol, kind, count in (("http", "write", 11), ("http", "read", 1), ("redis", "read", 10),
+                                      ("redis", "write", 1)):
+            old, new = (s["protocols"][protocol]["operations"][kind] for s in (before, after))
+            equal(new["count"] - old["count"], count, (protocol, kind))
+            equal(sum(new["buckets"]), new["count"])
+            equal(len(new["buckets"]), len(after["latency_bounds_us"]) + 1)
+        equal([after["protocols"][p]["errors"] - before["protocols"][p]["errors"] for p in ("http", "redis")],
+              [1, 1])
+        equal([after["protocols"][p]["connections"] for p in ("http", "redis")], [1, 1])
+        equal(after["operations"]["puts"] - before["operations"]["puts"], 10)
+        equal(after["version"].count("."), 2)
+        equal(after["memory"]["used"] <= after["memory"]["limit"], True)
+        equal([c["name"] for c in after["collections"]], ["default"])
+        equal(after["collections"][0]["memtable_entries"], 10)
+        equal(sorted(after["delays"]["causes"]), ["compaction", "flush", "log", "readers"])
+
+
+def test_administrators_flush_compact_and_check(exe, directory):
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind) as server, Web(server) as web:
+            web("POST", "/v1/collections", {"name": "other", "kind": kind})
+            web("POST", "/keys/batch", {"keys": list("abcdef"), "values": list("abcdef")})
+            equal(web("POST", "/v1/admin/flush")[0], 200)
+            default = admin_stats(web)["collections"][0]
+            equal((default["entries"], default["memtable_entries"]), (6, 0))
+            web("DELETE", "/v1/collections/default/range?from=c")
+            equal(web("POST", "/v1/admin/compact", {"collection": "default", "from": "a", "to": "z"})[0], 200)
+            status, answer = web("GET", "/v1/admin/collections")
+            equal((status, [(c["name"], c["entries"]) for c in answer["collections"]]),
+                  (200, [("default", 2), ("other", 0)]))
+            equal(web("POST", "/v1/admin/compact")[0], 200)
+            equal(web("POST", "/v1/admin/compact", {"collection": "none"})[0], 404)
+            equal(web("POST", "/v1/admin/compact", {"from": "a"})[0], 400)
+            status, answer = web("POST", "/v1/admin/check")
+            equal((status, answer["ok"], answer["problems"]), (200, True, []))
+            equal(answer["entries"] >= 2, True, answer)
+
+
+def test_a_check_tells_what_is_damaged(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        web("PUT", "/keys", {"key": "a", "value": "b" * 1000})
+        web("POST", "/v1/admin/flush")
+        files = [os.path.join(server.database, name) for name in os.listdir(server.database)
+                 if name.endswith((".sst", ".bt"))]
+        equal(len(files) > 0, True, os.listdir(server.database))
+        for name in files:
+            with open(name, "r+b") as file:
+                data = file.read()
+                at = data.find(b"b" * 100)
+                if at >= 0:
+                    file.seek(at)
+                    file.write(b"c")
+        status, answer = web("POST", "/v1/admin/check")
+        equal((status, answer["ok"], answer["problem_count"]), (200, False, 1), answer)
+        equal("checksum" in answer["problems"][0], True, answer)
+
+
+def test_readers_are_listed(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        equal(web("GET", "/v1/admin/readers"), (200, {"readers": [], "count": 0}))
+        keys = [str(i) * 1000 for i in range(1000, 4000)]
+        web("POST", "/keys/batch", {"keys": keys, "values": keys})
+        with server.client() as client:
+            client.send("KEYS", "*")  # and does not read the reply, so that it is not made as a whole
+            while not (answer := web("GET", "/v1/admin/readers")[1])["readers"]:
+                time.sleep(0.01)
+            equal(answer["count"], 2)
+            equal([(reader["kind"], reader["label"], reader["revoked"]) for reader in answer["readers"]],
+                  [("snapshot", "KEYS", False), ("cursor", "RESP", False)])
+            equal(all(reader["age_ms"] < 60000 for reader in answer["readers"]), True, answer)
+
+
+def test_the_log_level_can_be_changed(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        equal(web("GET", "/v1/admin/log-level"), (200, {"level": "info"}))
+        equal(web("PUT", "/v1/admin/log-level", {"level": "debug"}), (200, {"level": "debug"}))
+        equal(web("PUT", "/v1/admin/log-level", {"level": "loud"})[0], 400)
+        equal(web("GET", "/v1/admin/log-level"), (200, {"level": "debug"}))
 
 
 def test_collections_are_made_described_and_dropped(exe, directory):

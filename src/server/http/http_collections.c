@@ -70,21 +70,31 @@ void http_v1_create(http_request *r)
     json_object_put(object);
 }
 
+holt_status http_append_collection(bytes *out, const char *name, holt_collection *c)
+{
+    holt_collection_info i;
+    holt_status status = holt_collection_stats(c, &i, sizeof i);
+    if (status != HOLT_OK) return status;
+    bytes_append_text(out, "{\"name\":");
+    http_json_string(out, holt_str(name));
+    bytes_append_format(out,
+                        ",\"kind\":\"%s\",\"entries\":%" PRIu64 ",\"tombstones\":%" PRIu64
+                        ",\"memtable_entries\":%" PRIu64 ",\"disk_bytes\":%" PRIu64 ",\"runs\":%" PRIu64
+                        ",\"levels\":%" PRIu64 ",\"block_bytes\":%u}",
+                        i.kind == HOLT_LSM ? "lsm" : "btree", i.entries, i.tombstones, i.memtable_entries,
+                        i.disk_bytes, i.runs, i.levels, i.block_bytes);
+    return HOLT_OK;
+}
+
 void http_v1_describe(http_request *r)
 {
     holt_collection *c;
-    holt_collection_info i;
-    if (!http_open_collection(r, r->parts[PART_COLLECTION], &c)) return;
-    holt_status status = holt_collection_stats(c, &i, sizeof i);
+    char name[HTTP_NAME_BYTES_MAX + 1];
+    if (!http_copy_name(r, r->parts[PART_COLLECTION], name) || !http_open_collection(r, holt_str(name), &c))
+        return;
+    holt_status status = http_append_collection(&r->answer, name, c);
     if (status == HOLT_OK) {
-        bytes_append_text(&r->answer, "{\"name\":");
-        http_json_string(&r->answer, r->parts[PART_COLLECTION]);
-        bytes_append_format(&r->answer,
-                            ",\"kind\":\"%s\",\"entries\":%" PRIu64 ",\"tombstones\":%" PRIu64
-                            ",\"memtable_entries\":%" PRIu64 ",\"disk_bytes\":%" PRIu64 ",\"runs\":%" PRIu64
-                            ",\"levels\":%" PRIu64 ",\"block_bytes\":%u}\n",
-                            i.kind == HOLT_LSM ? "lsm" : "btree", i.entries, i.tombstones, i.memtable_entries,
-                            i.disk_bytes, i.runs, i.levels, i.block_bytes);
+        bytes_append_text(&r->answer, "\n");
         http_reply(r, 200, JSON);
     } else {
         (void)http_database_failed(r, status);

@@ -122,6 +122,13 @@ json_object *http_json_parse(const char *text, size_t size, const char **problem
     return NULL;
 }
 
+bool http_json_has(json_object *object, const char *name)
+{
+    char other[NAME_BYTES_MAX];
+    snprintf(other, sizeof other, "%s_base64", name);
+    return json_object_object_get_ex(object, name, NULL) || json_object_object_get_ex(object, other, NULL);
+}
+
 const char *http_json_get(json_object *object, const char *name, bytes *decoded, holt_slice *value)
 {
     json_object *text = NULL, *base64 = NULL;

@@ -25,6 +25,9 @@ void http_json_member(bytes *out, const char *name, holt_slice value);
  * message in *problem, which is static. The caller releases the object with json_object_put. */
 json_object *http_json_parse(const char *text, size_t size, const char **problem);
 
+/* Returns whether there is a member `name` or `name`_base64. */
+bool http_json_has(json_object *object, const char *name);
+
 /* Sets *value to the member `name`, or to the decoded member `name`_base64. Its bytes are appended to
  * *decoded, in which the caller has reserved as many bytes as the whole text has, so that it does not
  * move. Returns NULL or what is wrong with the member. */

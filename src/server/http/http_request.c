@@ -78,32 +78,34 @@ bool http_parameter_get(http_request *r, const char *name, holt_slice *value)
 
 /* ---------------------------------------------------------------- routes */
 
-typedef struct route {
-    const char *path; /* parts between slashes; "*" stands for any */
-    http_method method;
-    http_handler handler;
-} route;
-
-static const route routes[] = {
-    {"keys", HTTP_GET, http_simple_get},
-    {"keys", HTTP_PUT, http_simple_put},
-    {"keys", HTTP_DELETE, http_simple_delete},
-    {"keys/range", HTTP_GET, http_simple_range},
-    {"keys/batch", HTTP_POST, http_simple_batch},
-    {"v1/collections", HTTP_GET, http_v1_collections},
-    {"v1/collections", HTTP_POST, http_v1_create},
-    {"v1/collections/*", HTTP_GET, http_v1_describe},
-    {"v1/collections/*", HTTP_DELETE, http_v1_drop},
-    {"v1/collections/*/scan", HTTP_GET, http_v1_scan},
-    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range},
-    {"v1/batch", HTTP_POST, http_v1_batch},
-    {"v1/collections/*/keys/*", HTTP_GET, http_v1_get},
-    {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get},
-    {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put},
-    {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete},
-    {"healthz", HTTP_GET, http_health},
-    {"readyz", HTTP_GET, http_ready},
-    {"metrics", HTTP_GET, http_metrics},
+static const http_endpoint endpoints[] = {
+    {"keys", HTTP_GET, http_simple_get, METRICS_READ, false},
+    {"keys", HTTP_PUT, http_simple_put, METRICS_WRITE, false},
+    {"keys", HTTP_DELETE, http_simple_delete, METRICS_WRITE, false},
+    {"keys/range", HTTP_GET, http_simple_range, METRICS_READ, false},
+    {"keys/batch", HTTP_POST, http_simple_batch, METRICS_WRITE, false},
+    {"v1/collections", HTTP_GET, http_v1_collections, METRICS_OTHER, false},
+    {"v1/collections", HTTP_POST, http_v1_create, METRICS_OTHER, false},
+    {"v1/collections/*", HTTP_GET, http_v1_describe, METRICS_OTHER, false},
+    {"v1/collections/*", HTTP_DELETE, http_v1_drop, METRICS_OTHER, false},
+    {"v1/collections/*/scan", HTTP_GET, http_v1_scan, METRICS_READ, false},
+    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range, METRICS_WRITE, false},
+    {"v1/batch", HTTP_POST, http_v1_batch, METRICS_WRITE, false},
+    {"v1/collections/*/keys/*", HTTP_GET, http_v1_get, METRICS_READ, false},
+    {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get, METRICS_READ, false},
+    {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, false},
+    {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, false},
+    {"v1/admin/stats", HTTP_GET, http_admin_stats, METRICS_OTHER, false},
+    {"v1/admin/collections", HTTP_GET, http_admin_collections, METRICS_OTHER, false},
+    {"v1/admin/readers", HTTP_GET, http_admin_readers, METRICS_OTHER, false},
+    {"v1/admin/flush", HTTP_POST, http_admin_flush, METRICS_OTHER, true},
+    {"v1/admin/compact", HTTP_POST, http_admin_compact, METRICS_OTHER, true},
+    {"v1/admin/check", HTTP_POST, http_admin_check, METRICS_OTHER, true},
+    {"v1/admin/log-level", HTTP_GET, http_admin_log_level, METRICS_OTHER, false},
+    {"v1/admin/log-level", HTTP_PUT, http_admin_set_log_level, METRICS_OTHER, false},
+    {"healthz", HTTP_GET, http_health, METRICS_OTHER, false},
+    {"readyz", HTTP_GET, http_ready, METRICS_OTHER, false},
+    {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, false},
 };
 
 static bool path_matches(const http_request *r, const char *path)
@@ -119,19 +121,19 @@ static bool path_matches(const http_request *r, const char *path)
     return *path == '\0' && r->part_count > 0;
 }
 
-http_handler http_route(http_request *r)
+void http_route(http_request *r)
 {
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (!path_matches(r, routes[i].path)) continue;
-        if (routes[i].method == r->method) return routes[i].handler;
-        r->allow |= 1u << routes[i].method;
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0] && !r->endpoint; i++) {
+        if (!path_matches(r, endpoints[i].path)) continue;
+        if (endpoints[i].method == r->method) r->endpoint = &endpoints[i];
+        r->allow |= 1u << endpoints[i].method;
     }
+    if (r->endpoint) return;
     if (r->allow) {
         (void)http_error(r, 405, "method_not_allowed", "the path does not have this method");
     } else {
         (void)http_error(r, 404, "not_found", "there is no such path");
     }
-    return NULL;
 }
 
 /* ---------------------------------------------------------------- what handlers share */
@@ -169,6 +171,11 @@ holt_status http_written(http_request *r, holt_slice collection, holt_slice key,
 {
     if (status == HOLT_OK) batch_written(r->batch, collection, key);
     return status;
+}
+
+bool http_slice_is(holt_slice text, const char *word)
+{
+    return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
 }
 
 json_object *http_parse_body(http_request *r, const char *const *names)

@@ -1,7 +1,7 @@
 /* http_request.h -- one HTTP request: what was asked, and what is answered.
  *
- * http_service.c collects the request on the loop; a handler (http_route) answers it on the executor; then
- * the loop sends the answer. A handler answers exactly once, with http_reply or http_error; the body of the
+ * http_service.c collects the request on the loop; the handler of its endpoint answers it on the executor, or
+ * on a thread of its own if it is slow; then the loop sends the answer. A handler answers exactly once, with http_reply or http_error; the body of the
  * answer is what it has appended to `answer`.
  */
 #ifndef SERVER_HTTP_REQUEST_H
@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "loop/bytes.h"
 #include "loop/executor.h"
+#include "loop/metrics.h"
 
 enum { HTTP_PARAMETERS_MAX = 16, HTTP_PATH_PARTS_MAX = 8, HTTP_NAME_BYTES_MAX = 128 };
 
@@ -27,10 +28,23 @@ typedef struct http_parameter {
     holt_slice name, value;
 } http_parameter;
 
-typedef struct http_request {
+typedef struct http_request http_request;
+typedef void (*http_handler)(http_request *r);
+
+/* A line of the table of routes. */
+typedef struct http_endpoint {
+    const char *path; /* parts between slashes; "*" stands for any */
+    http_method method;
+    http_handler handler;
+    metrics_kind kind;
+    bool slow; /* takes long: on a thread of its own, without a batch; writes nothing */
+} http_endpoint;
+
+struct http_request {
     holt *db;
     const config *config;
     http_method method;
+    const http_endpoint *endpoint; /* NULL = there is none */
     holt_slice parts[HTTP_PATH_PARTS_MAX]; /* of the path, decoded; lie in `text` */
     size_t part_count;
     http_parameter parameters[HTTP_PARAMETERS_MAX]; /* of the query, decoded; lie in `text` */
@@ -39,7 +53,7 @@ typedef struct http_request {
     char *if_match, *if_none_match, *ttl; /* headers; NULL = not given; owned */
     bytes text, body;
 
-    batch *batch; /* while a handler runs */
+    batch *batch; /* while a handler runs that is not slow */
 
     unsigned status; /* 0 = not answered yet */
     bytes answer;
@@ -47,16 +61,14 @@ typedef struct http_request {
     uint64_t etag;    /* version of the value in the answer; 0 = none */
     uint64_t expires_at_ms;
     unsigned allow; /* methods that a 405 names: bits by http_method */
-} http_request;
+};
 
 /* Takes the target in r->text ("/path?query") apart: decodes the parts of the path and the parameters of
  * the query, in place. A mistake becomes r->problem. */
 void http_target_parse(http_request *r);
 
-typedef void (*http_handler)(http_request *r);
-
-/* Finds the handler for the path. Returns NULL after answering with 404 or 405. */
-http_handler http_route(http_request *r);
+/* Sets r->endpoint by path and method. Answers with 404 or 405 if there is none. */
+void http_route(http_request *r);
 
 /* Answers with the status and what was appended to the answer. */
 void http_reply(http_request *r, unsigned status, const char *type);
@@ -89,6 +101,9 @@ bool http_writer(http_request *r, holt_txn **t);
  * {NULL, 0}: any key of the collection. */
 holt_status http_written(http_request *r, holt_slice collection, holt_slice key, holt_status status);
 
+/* Returns whether the bytes are those of the word. */
+bool http_slice_is(holt_slice text, const char *word);
+
 /* Parses the body, an object with members of these names only. The caller releases it. NULL: it has
  * answered. */
 json_object *http_parse_body(http_request *r, const char *const *names);
@@ -96,6 +111,9 @@ json_object *http_parse_body(http_request *r, const char *const *names);
 /* Sets *value to a member of the object, as http_json_get does. Answers otherwise. */
 bool http_read_member(http_request *r, json_object *object, const char *name, bytes *decoded,
                       holt_slice *value);
+
+/* Appends a collection with its figures, as a JSON object. After an error nothing is appended. */
+holt_status http_append_collection(bytes *out, const char *name, holt_collection *c);
 
 /* http_simple.c: the simple API. */
 void http_simple_get(http_request *r);
@@ -115,6 +133,18 @@ void http_v1_batch(http_request *r);
 void http_v1_get(http_request *r);
 void http_v1_put(http_request *r);
 void http_v1_delete(http_request *r);
+
+/* http_admin.c: what administrators and the console ask. */
+void http_admin_stats(http_request *r);
+void http_admin_collections(http_request *r);
+void http_admin_readers(http_request *r);
+void http_admin_flush(http_request *r);
+void http_admin_compact(http_request *r);
+void http_admin_check(http_request *r);
+void http_admin_log_level(http_request *r);
+void http_admin_set_log_level(http_request *r);
+
+/* http_watch.c: for those who watch the server. */
 void http_health(http_request *r);
 void http_ready(http_request *r);
 void http_metrics(http_request *r);

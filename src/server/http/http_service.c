@@ -15,8 +15,13 @@
 #include "common/number.h"
 #include "http/http_request.h"
 #include "loop/log.h"
+#include "loop/metrics.h"
 
-enum { HEADER_BYTES = 32 * 1024, TEXT_BYTES_MAX = 256 * 1024 };
+enum {
+    HEADER_BYTES = 32 * 1024,
+    TEXT_BYTES_MAX = 256 * 1024,
+    SLOW_MAX = 2 /* slow requests at a time: half of the threads that libuv has for them */
+};
 
 typedef struct http_listener {
     http_service *service;
@@ -28,10 +33,12 @@ typedef struct http_listener {
 /* A request of libmicrohttpd, from its first line to its last byte sent. */
 typedef struct exchange {
     job job;
+    uv_work_t work; /* in place of the job, if the request is slow */
     http_service *service;
     struct MHD_Connection *connection;
     http_request request;
-    http_handler handler; /* NULL: answered without the executor */
+    uint64_t given_ns; /* when it could be answered, by uv_hrtime */
+    bool begun;        /* its head was read */
     bool suspended;
     bool closes; /* the connection is of no use after the answer */
 } exchange;
@@ -47,6 +54,7 @@ struct http_service {
     uv_timer_t timer;  /* for libmicrohttpd's timeouts */
     bool resumed, stopping, at_once;
     size_t handles_open, exchanges, suspended;
+    size_t slow; /* requests that are being answered on threads of their own */
 };
 
 static const enum MHD_Result YES = MHD_YES;
@@ -57,7 +65,7 @@ static void job_run(job *j, batch *b)
 {
     exchange *x = (exchange *)j;
     x->request.batch = b;
-    x->handler(&x->request);
+    x->request.endpoint->handler(&x->request);
     x->request.batch = NULL;
     if (batch_reader(b)) batch_take_part(b, j);
     batch_end_command(b);
@@ -67,6 +75,13 @@ static void job_settled(job *j, holt_status status, const char *message)
 {
     exchange *x = (exchange *)j;
     if (status != HOLT_OK) (void)http_database_error(&x->request, status, message);
+}
+
+/* On a thread of libuv's pool. */
+static void slow_run(uv_work_t *work)
+{
+    exchange *x = work->data;
+    x->request.endpoint->handler(&x->request);
 }
 
 static http_method method_of(const char *name)
@@ -111,6 +126,12 @@ static void add_headers(const exchange *x, struct MHD_Response *response)
     if (x->service->stopping || x->closes) add_header(response, "Connection", "close");
 }
 
+/* That there is no such key, or that a condition does not hold, is an answer. */
+static bool is_failure(unsigned status)
+{
+    return status >= 400 && status != 404 && status != 412;
+}
+
 /* Hands the answer to libmicrohttpd, which sends it. */
 static enum MHD_Result send_answer(exchange *x)
 {
@@ -120,6 +141,9 @@ static enum MHD_Result send_answer(exchange *x)
         MHD_create_response_from_buffer(r->answer.size, r->answer.data, MHD_RESPMEM_PERSISTENT);
     if (!response) return MHD_NO; /* closes the connection */
     add_headers(x, response);
+    metrics_operations(METRICS_HTTP, r->endpoint ? r->endpoint->kind : METRICS_OTHER, 1,
+                       uv_hrtime() - x->given_ns);
+    if (is_failure(r->status)) metrics_errors(METRICS_HTTP, 1);
     enum MHD_Result result = MHD_queue_response(x->connection, r->status, response);
     MHD_destroy_response(response);
     return result;
@@ -134,6 +158,14 @@ static void job_done(job *j)
     MHD_resume_connection(x->connection);
 }
 
+static void slow_done(uv_work_t *work, int status)
+{
+    exchange *x = work->data;
+    (void)status;
+    x->service->slow--;
+    job_done(&x->job);
+}
+
 /* ---------------------------------------------------------------- requests */
 
 /* Copies the target before libmicrohttpd takes it apart: what it decodes cannot have zero bytes. */
@@ -144,6 +176,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     if (!x) return NULL;
     x->service = s;
     x->connection = connection;
+    x->work.data = x;
     x->job = (job){.run = job_run, .settled = job_settled, .done = job_done};
     x->request.db = s->db;
     x->request.config = s->config;
@@ -223,12 +256,14 @@ static void check_framing(exchange *x)
 static enum MHD_Result begin(exchange *x, const char *method)
 {
     http_request *r = &x->request;
+    x->begun = true;
+    x->given_ns = uv_hrtime();
     r->method = method_of(method);
     http_target_parse(r);
     if (r->problem) {
         (void)http_error(r, 400, "invalid", r->problem);
     } else {
-        x->handler = http_route(r);
+        http_route(r);
     }
     check_framing(x);
     r->if_match = copy_header(x, "If-Match");
@@ -236,6 +271,29 @@ static enum MHD_Result begin(exchange *x, const char *method)
     r->ttl = copy_header(x, "Holt-TTL-Ms");
     /* Answered before the body is read, so that nobody sends it in vain. */
     return r->status ? send_answer(x) : YES;
+}
+
+/* Has a request that has arrived whole answered. */
+static enum MHD_Result submit(exchange *x)
+{
+    http_service *s = x->service;
+    bool slow = x->request.endpoint->slow;
+    if (slow && s->slow >= SLOW_MAX) {
+        (void)http_error(&x->request, 503, "busy",
+                         "other requests of this kind are still running; try later");
+        return send_answer(x);
+    }
+    x->given_ns = uv_hrtime();
+    x->suspended = true;
+    s->suspended++;
+    MHD_suspend_connection(x->connection);
+    if (slow) {
+        s->slow++;
+        uv_queue_work(s->loop, &x->work, slow_run, slow_done);
+    } else {
+        executor_submit(s->executor, &x->job);
+    }
+    return YES;
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -249,7 +307,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     (void)version;
     if (!x) return MHD_NO; /* there was no memory for it */
     http_request *r = &x->request;
-    if (!x->handler && !r->status) return begin(x, method); /* the first call, without data */
+    if (!x->begun) return begin(x, method); /* the first call, without data */
     if (*size > 0) {
         if (r->body.size + *size > x->service->config->number[CONFIG_request_bytes] || r->body.failed)
             return MHD_NO;
@@ -258,12 +316,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
         return YES;
     }
     if (r->status) return send_answer(x);
-    if (r->body.failed) return MHD_NO;
-    x->suspended = true;
-    x->service->suspended++;
-    MHD_suspend_connection(connection);
-    executor_submit(x->service->executor, &x->job);
-    return YES;
+    return r->body.failed ? MHD_NO : submit(x);
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -341,6 +394,19 @@ static void on_library_log(void *ctx, const char *format, va_list arguments)
     log_write(HOLT_LOG_DEBUG, "HTTP: %s", text);
 }
 
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)ctx;
+    (void)connection;
+    (void)state;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        metrics_connection_opened(METRICS_HTTP);
+    } else {
+        metrics_connection_closed(METRICS_HTTP);
+    }
+}
+
 /* Leaves what is encoded as it is: http_target_parse decodes. */
 static size_t keep_encoded(void *ctx, struct MHD_Connection *connection, char *text)
 {
@@ -358,10 +424,11 @@ static int listener_open(http_service *s, listen_socket *from)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s,
         MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, from->fd,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->config->number[CONFIG_connections],
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->config->number[CONFIG_http_idle_seconds],
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)s->config->number[CONFIG_connections], MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)s->config->number[CONFIG_http_idle_seconds], MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADER_BYTES, MHD_OPTION_END);
     if (!l->daemon) return UV_EINVAL;
     from->fd = -1;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);

@@ -6,7 +6,6 @@
  *     PUT    /v1/collections/{c}/keys/{k}           204; If-Match and If-None-Match: * make it conditional
  *     DELETE /v1/collections/{c}/keys/{k}           204
  *     (http_collections.c)                          collections as a whole, scans, ranges, batches
- *     GET    /healthz, /readyz, /metrics            for those who watch the server
  *
  * An ETag is the version of the value: a checksum of its bytes (holt.h), so equal values have equal tags.
  */
@@ -165,82 +164,4 @@ void http_v1_delete(http_request *r)
     if (!r->status) (void)http_database_failed(r, status);
     holt_value_free(&value);
     holt_collection_close(c);
-}
-
-/* ---------------------------------------------------------------- watching */
-
-void http_health(http_request *r)
-{
-    bytes_append_text(&r->answer, "{\"status\":\"ok\"}\n");
-    http_reply(r, 200, JSON);
-}
-
-/* Ready means that writes are accepted. */
-void http_ready(http_request *r)
-{
-    holt_status status = holt_health(r->db);
-    if (status == HOLT_OK) {
-        http_health(r);
-    } else {
-        (void)http_error(r, 503, "not_ready", holt_error_message());
-    }
-}
-
-void http_metrics(http_request *r)
-{
-    holt_db_stats s;
-    holt_status status = holt_stats(r->db, &s, sizeof s);
-    if (status != HOLT_OK) {
-        (void)http_database_failed(r, status);
-        return;
-    }
-    const struct {
-        const char *name, *type, *help;
-        uint64_t value;
-    } metrics[] = {
-        {"holt_puts_total", "counter", "Values put.", s.puts},
-        {"holt_deletes_total", "counter", "Keys deleted.", s.deletes},
-        {"holt_gets_total", "counter", "Keys looked up.", s.gets},
-        {"holt_gets_found_total", "counter", "Keys looked up and found.", s.gets_found},
-        {"holt_commits_total", "counter", "Transactions committed.", s.commits},
-        {"holt_user_bytes_written_total", "counter", "Bytes of keys and values put.", s.bytes_written_user},
-        {"holt_log_bytes_total", "counter", "Bytes written to the log.", s.log_bytes},
-        {"holt_log_syncs_total", "counter", "Syncs of the log.", s.log_syncs},
-        {"holt_flushes_total", "counter", "Memtables flushed.", s.flushes},
-        {"holt_flush_bytes_total", "counter", "Bytes written by flushes.", s.flush_bytes},
-        {"holt_compactions_total", "counter", "Compactions.", s.compactions},
-        {"holt_compaction_read_bytes_total", "counter", "Bytes read by compactions.",
-         s.compaction_bytes_read},
-        {"holt_compaction_written_bytes_total", "counter", "Bytes written by compactions.",
-         s.compaction_bytes_written},
-        {"holt_cache_hits_total", "counter", "Blocks found in the cache.", s.cache_hits},
-        {"holt_cache_misses_total", "counter", "Blocks read from files.", s.cache_misses},
-        {"holt_delays_total", "counter", "Commits delayed by flushes or compactions.", s.delays},
-        {"holt_delay_nanoseconds_total", "counter", "Time that commits were delayed.", s.delay_ns},
-        {"holt_cache_bytes", "gauge", "Bytes in the block cache.", s.cache_bytes},
-        {"holt_memory_limit_bytes", "gauge", "The memory budget.", s.memory_limit},
-        {"holt_memory_used_bytes", "gauge", "Memory in use.", s.memory_used},
-        {"holt_memtable_bytes", "gauge", "Memory of memtables.", s.memtable_bytes},
-        {"holt_disk_bytes", "gauge", "Bytes of the database's files.", s.disk_bytes},
-        {"holt_files", "gauge", "Data files.", s.files},
-        {"holt_log_segments", "gauge", "Log segments.", s.log_segments},
-        {"holt_collections", "gauge", "Collections.", s.collections},
-        {"holt_transactions_open", "gauge", "Open transactions and snapshots.", s.transactions_open},
-        {"holt_cursors_open", "gauge", "Open cursors.", s.cursors_open},
-        {"holt_oldest_snapshot_age_milliseconds", "gauge", "Age of the oldest snapshot.",
-         s.oldest_snapshot_age_ms},
-        {"holt_last_seqno", "gauge", "The newest operation.", s.last_seqno},
-        {"holt_durable_seqno", "gauge", "The newest operation that survives a power failure.",
-         s.durable_seqno},
-    };
-    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
-        bytes_append_format(&r->answer, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", metrics[i].name,
-                            metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
-                            metrics[i].value);
-    }
-    bytes_append_format(&r->answer,
-                        "# HELP holt_build_info The release.\n# TYPE holt_build_info gauge\n"
-                        "holt_build_info{version=\"%s\"} 1\n",
-                        holt_version());
-    http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

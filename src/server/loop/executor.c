@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "loop/log.h"
+#include "loop/metrics.h"
 
 enum {
     /* Commits of single commands after a failed commit, before batches are tried again. */
@@ -123,8 +124,11 @@ static void settle_parts(batch *b, holt_status status, const char *message)
 holt_status batch_commit(batch *b)
 {
     char message[256] = "";
+    holt_cost cost;
     if (!b->txn) return HOLT_OK;
     holt_status status = holt_commit(b->txn);
+    holt_last_cost(&cost, sizeof cost);
+    metrics_commit(&cost);
     if (status != HOLT_OK) {
         snprintf(message, sizeof message, "%s", holt_error_message());
         log_write(HOLT_LOG_DEBUG, "a commit failed: %s", message);

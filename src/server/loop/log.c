@@ -14,7 +14,7 @@
 /* Relaxed everywhere: a line more or less around a change of the level does not matter. */
 static _Atomic uint32_t detail = HOLT_LOG_INFO;
 
-static const char *level_name(uint32_t level)
+const char *log_level_name(uint32_t level)
 {
     static const char *const names[] = {"info", "error", "warning", "info", "debug"};
     return level <= HOLT_LOG_DEBUG ? names[level] : "debug";
@@ -23,6 +23,11 @@ static const char *level_name(uint32_t level)
 void log_set_level(uint32_t level)
 {
     atomic_store_explicit(&detail, level, memory_order_relaxed);
+}
+
+uint32_t log_level(void)
+{
+    return atomic_load_explicit(&detail, memory_order_relaxed);
 }
 
 static void write_json(uint32_t level, const char *message)
@@ -38,7 +43,7 @@ static void write_json(uint32_t level, const char *message)
     json_init(&w, stderr, false);
     json_object_begin(&w);
     json_member_string(&w, "time", now);
-    json_member_string(&w, "level", level_name(level));
+    json_member_string(&w, "level", log_level_name(level));
     json_member_bytes(&w, "message", holt_str(message));
     json_object_end(&w);
     fputc('\n', stderr);
@@ -48,13 +53,13 @@ void log_write(uint32_t level, const char *format, ...)
 {
     char message[1024];
     va_list arguments;
-    if (level > atomic_load_explicit(&detail, memory_order_relaxed)) return;
+    if (level > log_level()) return;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     flockfile(stderr);
     if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "holt serve: %s: %s\n", level_name(level), message);
+        fprintf(stderr, "holt serve: %s: %s\n", log_level_name(level), message);
     } else {
         write_json(level, message);
     }

@@ -11,6 +11,12 @@
 /* Sets the most detailed holt_log_level that is written. Any thread may call it at any time. */
 void log_set_level(uint32_t level);
 
+/* Returns that level. */
+uint32_t log_level(void);
+
+/* Returns the name of a level: "error", "warning", "info" or "debug". */
+const char *log_level_name(uint32_t level);
+
 __attribute__((format(printf, 2, 3))) void log_write(uint32_t level, const char *format, ...);
 
 /* A holt_log_fn: passes on the lines of the database's event log. */

@@ -12,6 +12,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "loop/metrics.h"
+
 const char CALL_SYNTAX_ERROR[] = "ERR syntax error";
 const char CALL_NOT_INTEGER[] = "ERR value is not an integer or out of range";
 const char CALL_NOT_FLOAT[] = "ERR value is not a valid float";
@@ -23,6 +25,7 @@ const char CALL_OVERFLOW[] = "ERR increment or decrement would overflow";
 bool call_error(resp_call *call, const char *text)
 {
     call->engine->errors++;
+    metrics_errors(METRICS_REDIS, 1);
     call->reply.out->size = call->reply_start;
     reply_error(&call->reply, text);
     return false;

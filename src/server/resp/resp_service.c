@@ -10,7 +10,9 @@
 
 #include "loop/bytes.h"
 #include "loop/log.h"
+#include "loop/metrics.h"
 #include "resp/resp_call.h"
+#include "resp/resp_commands.h"
 #include "resp/resp_engine.h"
 #include "resp/resp_parser.h"
 
@@ -47,13 +49,15 @@ typedef struct connection {
     bool leaving;        /* the job is to leave the engine */
     bool away;           /* the job is with the executor */
     uint64_t heard_ms;   /* when something came last, by the loop's clock */
+    uint64_t given_ns;   /* when the job was given to the executor, by uv_hrtime */
 
     /* The executor's while the job is away, otherwise the loop's. */
     job job;
     bytes input, replies, marks; /* marks: reply_mark */
     resp_parser parser;
     resp_session session;
-    bool more; /* the job has stopped with work left */
+    bool more;                        /* the job has stopped with work left */
+    uint32_t executed[METRICS_KINDS]; /* commands since the job was given */
 } connection;
 
 /* A part of `replies` that depends on the commit of the batch's transaction. */
@@ -106,6 +110,15 @@ static void add_reply(connection *c, bytes *reply)
     bytes_reset(reply, READ_BYTES);
 }
 
+static void count_command(connection *c)
+{
+    const resp_command *command = c->session.last_command;
+    metrics_kind kind = METRICS_OTHER;
+    if (command && command->flags & RESP_READ) kind = METRICS_READ;
+    if (command && command->flags & RESP_WRITE) kind = METRICS_WRITE;
+    c->executed[kind]++;
+}
+
 /* Executes the command that the parser has found. The command writes its reply into a buffer of its own,
  * because it may commit, and then job_settled replaces replies to earlier commands. */
 static void execute(connection *c, batch *b, char *data)
@@ -133,6 +146,7 @@ static void execute(connection *c, batch *b, char *data)
         bytes_append(&c->marks, &mark, sizeof mark);
         batch_take_part(b, &c->job);
     }
+    count_command(c);
     batch_end_command(b);
 }
 
@@ -234,6 +248,7 @@ static void connection_free(connection *c)
     free(c);
     s->connection_count--;
     s->open--;
+    metrics_connection_closed(METRICS_REDIS);
 }
 
 /* Lets the engine forget the session; nobody may deliver to it afterwards. */
@@ -404,6 +419,7 @@ static void connection_advance(connection *c)
         bool finished = c->session.closing || ((c->ended || c->service->stopping) && !work);
         if (work && waiting_bytes(c) < TURN_OUTPUT) {
             c->away = true;
+            c->given_ns = uv_hrtime();
             executor_submit(c->service->executor, &c->job);
         } else if (finished && waiting_bytes(c) == 0) {
             connection_close(c);
@@ -413,10 +429,21 @@ static void connection_advance(connection *c)
     adjust_reading(c);
 }
 
+/* Counts the commands of the job that has come back. */
+static void count_job(connection *c)
+{
+    uint64_t took_ns = uv_hrtime() - c->given_ns;
+    for (unsigned kind = 0; kind < METRICS_KINDS; kind++) {
+        if (c->executed[kind]) metrics_operations(METRICS_REDIS, kind, c->executed[kind], took_ns);
+        c->executed[kind] = 0;
+    }
+}
+
 static void job_done(job *j)
 {
     connection *c = connection_of(j);
     c->away = false;
+    count_job(c);
     deliver(c->service);
     if (c->leaving) {
         connection_free(c);
@@ -489,6 +516,7 @@ static connection *connection_new(resp_service *s, bool local)
     s->connections = c;
     s->connection_count++;
     s->open++;
+    metrics_connection_opened(METRICS_REDIS);
     return c;
 }
 
