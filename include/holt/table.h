@@ -465,13 +465,14 @@ HOLT_API bool holt_scan_next(holt_scan *s);
 
 /* Returns a column of the current row, borrowed until the next move; null if there is no current row or if it
  * failed, which holt_scan_status tells. In a scan of an index, columns that the index does not hold are read
- * from the table when the first of them is asked for. */
+ * from the table when the first of them is asked for; if the transaction has deleted the row since the move,
+ * that fails with HOLT_NOT_FOUND. */
 HOLT_API holt_datum holt_scan_column(holt_scan *s, size_t column);
 
 /* Returns the row id of the current row in a table with an implicit row id; otherwise 0. */
 HOLT_API int64_t holt_scan_row_id(holt_scan *s);
 
-/* Copies the encoded primary key of the current row: borrowed, valid until the next move. */
+/* Returns the encoded primary key of the current row, borrowed until the next move. */
 HOLT_API holt_slice holt_scan_key(holt_scan *s);
 
 /* Starts again with other bounds and flags on the same index and the same snapshot, which is cheaper than

@@ -344,6 +344,43 @@ static void indexes_follow_their_rows(void **state)
     }
 }
 
+/* The row that a scan of an index is on may be deleted in the same transaction: that is no damage. */
+static void a_row_deleted_under_a_scan_is_not_taken_for_damage(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        holt_table *t = create_users(f->db, kinds[kind]);
+        holt_scan_options o = {0};
+        holt_scan *s;
+        expect_ok(create_index(t, "by_name", "name", 0));
+        expect_ok(holt_table_find_index(t, "by_name", &o.index));
+        expect_ok(insert_user(t, NULL, 1, "Ada", "ada@x", 36));
+        expect_ok(insert_user(t, NULL, 2, "Bob", "bob@x", 20));
+        holt_txn *txn = begin(f->db, 0);
+        expect_ok(holt_scan_open(t, txn, &o, &s));
+        assert_true(holt_scan_next(s));
+        expect_ok(delete_user(t, txn, 1));
+        assert_true(datum_is_text(holt_scan_column(s, NAME), "Ada")); /* the index holds it */
+        assert_int_equal(holt_scan_column(s, EMAIL).type, HOLT_NULL);
+        expect_status(HOLT_NOT_FOUND, holt_scan_close(s));
+        expect_words("was deleted");
+        holt_rollback(txn);
+        expect_ok(holt_table_drop_index(t, "by_name")); /* moved, in an index whose entry keeps its key */
+        expect_ok(create_index(t, "by_email", "email", HOLT_INDEX_UNIQUE));
+        expect_ok(holt_table_find_index(t, "by_email", &o.index));
+        txn = begin(f->db, 0);
+        expect_ok(holt_scan_open(t, txn, &o, &s));
+        assert_true(holt_scan_next(s));
+        expect_ok(update_user(t, txn, 1, ID, holt_integer(7)));
+        assert_int_equal(holt_scan_column(s, NAME).type, HOLT_NULL);
+        expect_status(HOLT_NOT_FOUND, holt_scan_close(s));
+        holt_rollback(txn);
+        expect_sound(t);
+        holt_table_close(t);
+        expect_ok(holt_table_drop(f->db, "users"));
+    }
+}
+
 /* A statement that fails in the middle leaves the transaction as it was before it. */
 static void a_failed_call_leaves_the_transaction_as_it_was(void **state)
 {
@@ -510,6 +547,7 @@ int main(void)
         TABLE_TEST(a_row_that_does_not_fit_is_refused),
         TABLE_TEST(row_ids_follow_the_largest_in_use),
         TABLE_TEST(indexes_follow_their_rows),
+        TABLE_TEST(a_row_deleted_under_a_scan_is_not_taken_for_damage),
         TABLE_TEST(a_failed_call_leaves_the_transaction_as_it_was),
         TABLE_TEST(columns_are_added_renamed_and_dropped_without_a_rewrite),
         TABLE_TEST(a_new_index_waits_for_older_transactions),

@@ -295,21 +295,29 @@ static bool decode_key(holt_scan *s)
     return true;
 }
 
+/* The row of an index's entry is not there: the program's transaction has deleted or moved it since the move,
+ * and with it the entry; or the index is damaged. */
+static holt_status missing_row(holt_scan *s)
+{
+    value_buffer *now = &s->m.row_value;
+    holt_status rc = value_buffer_get(now, s->collection, s->txn, s->key);
+    if (rc != HOLT_OK && rc != HOLT_NOT_FOUND) return rc;
+    if (rc == HOLT_OK && slice_equal(value_buffer_slice(now), s->value))
+        return status_set(HOLT_CORRUPT,
+                          "table %s: an entry of index %s names a row that is not there; mend the "
+                          "index with \"holt reindex\"",
+                          s->schema->name, s->index->name);
+    return status_set(HOLT_NOT_FOUND, "table %s: the row that the scan is on was deleted in the transaction",
+                      s->schema->name);
+}
+
 /* Reads the row of an index's entry. */
 static bool read_row(holt_scan *s, slice *value)
 {
     slice primary;
     if (!index_entry_primary(s->index, s->key, s->value, &primary)) return fail_corrupt(s);
     holt_status rc = value_buffer_get(&s->m.row_value, s->t->rows, s->txn, primary);
-    if (rc == HOLT_NOT_FOUND && !s->owns_txn)
-        rc =
-            status_set(HOLT_NOT_FOUND, "table %s: the row that the scan is on was deleted in the transaction",
-                       s->schema->name);
-    if (rc == HOLT_NOT_FOUND)
-        rc = status_set(HOLT_CORRUPT,
-                        "table %s: an entry of index %s names a row that is not there; mend the "
-                        "index with \"holt reindex\"",
-                        s->schema->name, s->index->name);
+    if (rc == HOLT_NOT_FOUND) rc = missing_row(s);
     if (rc != HOLT_OK) return fail(s, rc);
     *value = value_buffer_slice(&s->m.row_value);
     return true;
