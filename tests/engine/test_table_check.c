@@ -208,6 +208,60 @@ static void a_row_that_breaks_the_schema_is_found(void **state)
     holt_table_close(t);
 }
 
+/* A read that meets an entry without its row, or a key that is none, fails; it does not show less. */
+static void reads_of_damage_fail(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    FOR_BOTH_KINDS(f, t)
+    {
+        holt_datum email = holt_text("u9@x");
+        holt_row row = HOLT_ROW_INIT;
+        holt_scan_options o = {.lower = &email, .lower_count = 1};
+        holt_scan *s;
+        put_row(t, 9, NULL);
+        expect_ok(holt_table_find_index(t, "by_email", &o.index));
+        for (int in_txn = 0; in_txn < 2; in_txn++) {
+            holt_txn *txn = in_txn ? begin(f->db, 0) : NULL;
+            expect_status(HOLT_CORRUPT, holt_table_get_by(t, txn, o.index, &email, 1, &row));
+            expect_words("holt reindex");
+            expect_ok(holt_scan_open(t, txn, &o, &s));
+            assert_true(holt_scan_next(s));
+            assert_int_equal(holt_scan_column(s, AGE).type, HOLT_NULL);
+            expect_status(HOLT_CORRUPT, holt_scan_close(s));
+            expect_words("holt reindex");
+            holt_rollback(txn);
+        }
+        holt_row_free(&row);
+    }
+}
+
+/* The last key tells the next row id, whatever bytes it has. */
+static void a_last_key_that_is_no_row_id_is_found(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    static const char *const keys[] = {"\x60",
+                                       "\x60"
+                                       "a",
+                                       "\x60"
+                                       "a\0\xff"
+                                       "b\0\x01",
+                                       "\x29\x01\x01"};
+    static const size_t sizes[] = {1, 2, 7, 3};
+    holt_column column = {.name = "v", .type = HOLT_INTEGER};
+    for (int kind = 0; kind < KINDS; kind++)
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+            holt_table_options o = {.columns = &column, .column_count = 1, .kind = kinds[kind]};
+            holt_datum v = holt_integer(1);
+            holt_table *t;
+            expect_ok(holt_table_create(f->db, "numbers", &o, &t));
+            expect_ok(holt_put(t->rows, NULL, slice_of(keys[i], sizes[i]), holt_str("")));
+            expect_status(HOLT_CORRUPT, holt_table_insert(t, NULL, &v, 1, 0, NULL));
+            expect_words("not a row id");
+            holt_table_close(t);
+            expect_ok(holt_table_drop(f->db, "numbers"));
+        }
+}
+
 /* ---------------------------------------------------------------- while others write */
 
 /* The rows and their entries are those of one moment. */
@@ -376,6 +430,8 @@ int main(void)
         TEST(a_surplus_entry_is_found),
         TEST(an_entry_of_another_row_is_found),
         TEST(a_row_that_breaks_the_schema_is_found),
+        TEST(reads_of_damage_fail),
+        TEST(a_last_key_that_is_no_row_id_is_found),
         TEST(writes_during_the_check_do_not_disturb_it),
         TEST(arguments_that_are_wrong_are_refused),
         TEST(each_allocation_of_a_check_may_fail),

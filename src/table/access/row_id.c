@@ -15,22 +15,30 @@ void row_id_raise(holt_table *t, int64_t id)
         ;
 }
 
+/* The number that a key is; the key is untrusted, and may be anything else. */
+static holt_status read_number(const schema *s, slice key, buffer *room, int64_t *number)
+{
+    holt_datum d;
+    buffer_clear(room);
+    uint8_t *decoded = buffer_extend(room, key.size);
+    if (!decoded) return status_no_memory(key.size);
+    key_reader r = key_reader_of(key, decoded);
+    if (!key_code_next(&r, false, &d) || d.type != HOLT_INTEGER || !key_reader_done(&r))
+        return status_set(HOLT_CORRUPT, "table %s: the last key is not a row id", s->name);
+    *number = d.as.integer;
+    return HOLT_OK;
+}
+
 /* The last key of the collection; *found: whether there is one. */
-static holt_status read_last(holt_table *t, const schema *s, holt_txn *txn, int64_t *last, bool *found)
+static holt_status read_last(holt_table *t, const schema *s, holt_txn *txn, buffer *room, int64_t *last,
+                             bool *found)
 {
     holt_cursor *cur;
     holt_cursor_options o = {.flags = HOLT_CURSOR_KEYS_ONLY};
-    holt_datum d;
     holt_status rc = holt_cursor_open(t->rows, txn, &o, &cur);
     if (rc != HOLT_OK) return rc;
     *found = holt_cursor_last(cur);
-    if (*found) {
-        key_reader r = key_reader_of(holt_cursor_key(cur), NULL);
-        if (key_code_next(&r, false, &d) && d.type == HOLT_INTEGER && key_reader_done(&r))
-            *last = d.as.integer;
-        else
-            rc = status_set(HOLT_CORRUPT, "table %s: the last key is not a row id", s->name);
-    }
+    if (*found) rc = read_number(s, holt_cursor_key(cur), room, last);
     holt_status closed = holt_cursor_close(cur);
     return rc == HOLT_OK ? closed : rc;
 }
@@ -51,7 +59,7 @@ holt_status row_id_next(holt_table *t, const schema *s, holt_txn *txn, bool thor
         found = rc == HOLT_OK;
     }
     if (!found) {
-        holt_status rc = read_last(t, s, txn, &last, &found);
+        holt_status rc = read_last(t, s, txn, room, &last, &found);
         if (rc != HOLT_OK) return rc;
         if (found) row_id_raise(t, last);
         atomic_store_explicit(&t->row_id_bounded, true, memory_order_release);

@@ -223,6 +223,7 @@ static bool take_real(key_reader *r, uint8_t flip, double *v)
 /* Copies bytes to the reader's room, complemented if flip is 0xff. */
 static void keep(key_reader *r, const uint8_t *from, size_t size, uint8_t flip)
 {
+    assert(r->room != NULL);
     for (size_t i = 0; i < size; i++)
         r->room[i] = from[i] ^ flip;
     r->room += size;

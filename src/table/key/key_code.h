@@ -45,7 +45,7 @@ typedef struct key_reader {
 } key_reader;
 
 /* `room`: as many bytes as the key has, which are not used again for another part. It may be NULL if the
- * reader only skips. */
+ * reader only skips, but not because a number is expected: the bytes may say otherwise. */
 static inline key_reader key_reader_of(slice key, uint8_t *room)
 {
     const uint8_t *at = key.data ? (const uint8_t *)key.data : (const uint8_t *)"";
