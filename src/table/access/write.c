@@ -40,14 +40,8 @@ holt_status write_read(row_writer *w, scratch *s, slice key)
 {
     holt_status rc = value_buffer_get(&s->old_value, w->t->rows, w->txn, key);
     if (rc != HOLT_OK) return rc;
-    const schema *of = w->layout->schema;
-    buffer_clear(&s->room);
-    uint8_t *room = buffer_extend(&s->room, key.size);
-    if (!room) return status_no_memory(key.size);
-    if (!row_key_read(of, key, room, s->old_row, NULL) ||
-        !row_columns(of, value_buffer_slice(&s->old_value), s->old_row))
-        return corrupt_row(w);
-    return HOLT_OK;
+    rc = row_read(w->layout->schema, key, value_buffer_slice(&s->old_value), &s->room, s->old_row);
+    return rc == HOLT_CORRUPT ? corrupt_row(w) : rc;
 }
 
 /* ---------------------------------------------------------------- deleting */

@@ -32,11 +32,8 @@ typedef struct index_builder {
 static holt_status decode_row(index_builder *b, slice key, slice value)
 {
     char name[ROW_TEXT_BYTES];
-    buffer_clear(&b->room);
-    uint8_t *room = buffer_extend(&b->room, key.size);
-    if (!room) return status_no_memory(key.size);
-    if (row_key_read(b->schema, key, room, b->row, NULL) && row_columns(b->schema, value, b->row))
-        return HOLT_OK;
+    holt_status rc = row_read(b->schema, key, value, &b->room, b->row);
+    if (rc != HOLT_CORRUPT) return rc;
     return status_set(HOLT_CORRUPT, "table %s: row %s cannot be decoded", b->schema->name,
                       row_text_key(name, b->schema, key));
 }

@@ -39,7 +39,7 @@ typedef struct table_check {
     bool *checked;       /* of each index: it is complete in the snapshot */
     entry_sum *expected; /* of each index: by the rows */
     holt_datum *row;
-    buffer room, entry, primary, sum_bytes;
+    buffer room, entry, sum_bytes;
     holt_value found;
 } table_check;
 
@@ -81,12 +81,10 @@ static const char *problem_of(const schema_column *column, const holt_datum *d)
     return column->length_max && length > column->length_max ? "is longer than the column allows" : NULL;
 }
 
-static bool decode_row(table_check *c, slice key, slice value, bool *memory)
+/* HOLT_CORRUPT: the row is damaged; no message. */
+static holt_status decode_row(table_check *c, slice key, slice value)
 {
-    buffer_clear(&c->room);
-    uint8_t *room = buffer_extend(&c->room, key.size);
-    *memory = room != NULL;
-    return room && row_key_read(c->s, key, room, c->row, NULL) && row_columns(c->s, value, c->row);
+    return row_read(c->s, key, value, &c->room, c->row);
 }
 
 static void check_row(table_check *c, slice key)
@@ -161,14 +159,14 @@ static holt_status walk(table_check *c, holt_collection *entries, uint32_t index
 static holt_status see_row(table_check *c, uint32_t index, slice key, slice value)
 {
     char name[ROW_TEXT_BYTES];
-    bool memory;
     (void)index;
     c->report.rows++;
-    if (decode_row(c, key, value, &memory)) {
+    holt_status rc = decode_row(c, key, value);
+    if (rc == HOLT_OK) {
         check_row(c, key);
         return expect_entries(c, key);
     }
-    if (!memory) return status_no_memory(key.size);
+    if (rc != HOLT_CORRUPT) return rc;
     tell(c, &c->report.bad_rows, "%s: row %s cannot be decoded", c->s->name, row_text_key(name, c->s, key));
     return HOLT_OK;
 }
@@ -189,10 +187,10 @@ static holt_status find_entry(table_check *c, uint32_t index, slice key, slice v
     const schema_index *x = &c->s->indexes[index];
     char name[ROW_TEXT_BYTES];
     slice entry_value;
-    bool memory;
-    if (!decode_row(c, key, value, &memory)) return memory ? HOLT_OK : status_no_memory(key.size);
+    holt_status rc = decode_row(c, key, value);
+    if (rc != HOLT_OK) return rc == HOLT_CORRUPT ? HOLT_OK : rc; /* the first pass has told of it */
     if (!index_entry_exists(x, c->row)) return HOLT_OK;
-    holt_status rc = make_entry(c, x, key, &entry_value);
+    rc = make_entry(c, x, key, &entry_value);
     if (rc != HOLT_OK) return rc;
     rc = holt_get(c->layout->indexes[index], c->snapshot, buffer_slice(&c->entry), &c->found);
     if (rc == HOLT_OK && slice_equal(slice_of(c->found.data, c->found.size), entry_value)) return HOLT_OK;
@@ -207,13 +205,12 @@ static holt_status owns_entry(table_check *c, const schema_index *x, slice prima
                               bool *owns)
 {
     slice own_value;
-    bool memory;
     *owns = false;
     holt_status rc = holt_get(c->t->rows, c->snapshot, primary, &c->found);
     if (rc == HOLT_NOT_FOUND) return HOLT_OK;
     if (rc != HOLT_OK) return rc;
-    if (!decode_row(c, primary, slice_of(c->found.data, c->found.size), &memory))
-        return memory ? HOLT_OK : status_no_memory(primary.size);
+    rc = decode_row(c, primary, slice_of(c->found.data, c->found.size));
+    if (rc != HOLT_OK) return rc == HOLT_CORRUPT ? HOLT_OK : rc;
     if (!index_entry_exists(x, c->row)) return HOLT_OK;
     rc = make_entry(c, x, primary, &own_value);
     *owns = rc == HOLT_OK && slice_equal(buffer_slice(&c->entry), key) && slice_equal(own_value, value);
@@ -295,7 +292,6 @@ static void release(table_check *c)
     holt_value_free(&c->found);
     buffer_deinit(&c->room);
     buffer_deinit(&c->entry);
-    buffer_deinit(&c->primary);
     buffer_deinit(&c->sum_bytes);
     mem_free(c->row);
     mem_free(c->checked);

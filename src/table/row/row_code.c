@@ -2,6 +2,7 @@
 #include "table/row/row_code.h"
 
 #include "base/coding.h"
+#include "base/status.h"
 #include "table/key/key_code.h"
 
 #include <assert.h>
@@ -275,4 +276,12 @@ bool row_columns(const schema *s, slice value, holt_datum *row)
     for (uint32_t i = 0; i < s->column_count; i++)
         if (s->columns[i].slot != SCHEMA_NONE && !row_column(&r, &s->columns[i], &row[i])) return false;
     return ends_well(&r);
+}
+
+holt_status row_read(const schema *s, slice key, slice value, buffer *room, holt_datum *row)
+{
+    buffer_clear(room);
+    uint8_t *decoded = buffer_extend(room, key.size);
+    if (!decoded) return status_no_memory(key.size);
+    return row_key_read(s, key, decoded, row, NULL) && row_columns(s, value, row) ? HOLT_OK : HOLT_CORRUPT;
 }

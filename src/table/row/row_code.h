@@ -51,4 +51,8 @@ bool row_column(row_reader *r, const schema_column *column, holt_datum *out);
 /* Reads all columns that are not part of the key. Returns false if any byte of the value is damaged. */
 bool row_columns(const schema *s, slice value, holt_datum *row);
 
+/* Reads all columns of a row. Those of the key may point into `room`, which is replaced.
+ *   HOLT_CORRUPT  a byte of the key or the value is damaged; no message */
+holt_status row_read(const schema *s, slice key, slice value, buffer *room, holt_datum *row);
+
 #endif
