@@ -279,10 +279,11 @@ typedef holt_status (*holt_progress_fn)(void *ctx, uint64_t rows_done, uint64_t 
 /* Creates a secondary index. Rows that exist are put into it while the table is read and written as usual;
  * once the call returns HOLT_OK the index is complete and serves reads. progress may be NULL. After a crash
  * in the middle, the next call that opens the table for writing resumes where it was.
- *   HOLT_EXISTS     the name is in use; or HOLT_INDEX_UNIQUE, and two rows have the same values: the message
- *                   and holt_row_error_get() say which. No index was made
- *   HOLT_NOT_FOUND  a part names a column that the table does not have
- *   HOLT_INVALID    no part, too many parts, a column twice, or an unknown flag */
+ *   HOLT_EXISTS       the name is in use; or HOLT_INDEX_UNIQUE, and two rows have the same values: the
+ *                     message and holt_row_error_get() say which. No index was made
+ *   HOLT_UNSUPPORTED  as for rows. No index was made
+ *   HOLT_NOT_FOUND    a part names a column that the table does not have
+ *   HOLT_INVALID      no part, too many parts, a column twice, or an unknown flag */
 HOLT_API holt_status holt_table_create_index(holt_table *t, const holt_index_options *o,
                                              holt_progress_fn progress, void *ctx);
 
@@ -295,9 +296,10 @@ HOLT_API holt_status holt_table_drop_index(holt_table *t, const char *name);
  * serves no reads until it is complete again, and one that is unique does not prevent all duplicates in the
  * meantime. If the call fails, or the process is killed, the next change of a schema or the next open for
  * writing goes on.
- *   HOLT_EXISTS     two rows have the same values in a unique index: the message and holt_row_error_get() say
- *                   which. That index has been dropped
- *   HOLT_NOT_FOUND  the table has no such index */
+ *   HOLT_EXISTS       two rows have the same values in a unique index: the message and holt_row_error_get()
+ *                     say which. That index has been dropped
+ *   HOLT_UNSUPPORTED  as for rows. That index has been dropped
+ *   HOLT_NOT_FOUND    the table has no such index */
 HOLT_API holt_status holt_table_reindex(holt_table *t, const char *name, holt_progress_fn progress,
                                         void *ctx);
 
@@ -345,13 +347,15 @@ HOLT_API uint64_t holt_table_version(const holt_table *t);
  * that one integer.
  *
  * Errors common to these calls:
- *   HOLT_INVALID    a wrong number of datums, a value of another type than its column, null in a NOT NULL
- *                   column, text that is not UTF-8, a NaN. An integer is accepted for a REAL column if it is
- *                   converted without loss, and so are 0 and 1 for a BOOLEAN column
- *   HOLT_TOO_LARGE  a value is longer than its column's length_max, the key is longer than 65,535 bytes when
- *                   encoded, or the row is larger than a value may be
- *   HOLT_CONFLICT   the schema was changed after the transaction began in a way that concerns what it has
- *                   read or written: repeat it
+ *   HOLT_INVALID      a wrong number of datums, a value of another type than its column, null in a NOT NULL
+ *                     column, text that is not UTF-8, a NaN. An integer is accepted for a REAL column if it
+ *                     is converted without loss, and so are 0 and 1 for a BOOLEAN column
+ *   HOLT_TOO_LARGE    a value is longer than its column's length_max, the key is longer than 65,535 bytes
+ *                     when encoded, or the row is larger than a value may be
+ *   HOLT_CONFLICT     the schema was changed after the transaction began in a way that concerns what it has
+ *                     read or written: repeat it
+ *   HOLT_UNSUPPORTED  another value in a HOLT_PART_HASH part of a unique index has the same hash, which does
+ *                     not happen unless someone means it to. Make the index without HOLT_PART_HASH
  * and those of holt_put and holt_get. */
 
 enum { HOLT_INSERT_REPLACE = 1 /* first delete all rows with the same primary key, or the same values in a

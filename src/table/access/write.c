@@ -102,25 +102,14 @@ static holt_status put_if_absent(holt_collection *c, holt_txn *txn, slice key, s
     return holt_put_with(c, txn, key, value, &absent);
 }
 
-/* Two values have the same hash. If they are not equal, the index cannot hold both: they would have the same
- * entry. */
+/* The entry in an index with hashes names another row: does it have the same values? */
 static holt_status compare_hashed(row_writer *w, const schema_index *x, slice other)
 {
     scratch *s = scratch_take(w->t, w->layout->schema);
     if (!s) return HOLT_NO_MEMORY;
     holt_status rc = write_read(w, s, other);
-    bool equal = rc == HOLT_OK;
-    for (uint32_t i = 0; i < x->part_count && equal; i++) {
-        const holt_datum *a = &w->s->row[x->parts[i].column], *b = &s->old_row[x->parts[i].column];
-        if (x->parts[i].flags & HOLT_PART_HASH)
-            equal = a->type == b->type && slice_equal(a->as.bytes, b->as.bytes);
-    }
+    if (rc == HOLT_OK) rc = index_entry_compare(w->layout->schema, x, w->s->row, s->old_row);
     scratch_give_back(w->t, s);
-    if (rc == HOLT_OK && !equal)
-        rc = status_set(HOLT_UNSUPPORTED,
-                        "table %s, index %s: two different values have the same 128-bit hash; "
-                        "make the index without HOLT_PART_HASH",
-                        w->layout->schema->name, x->name);
     return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
 }
 

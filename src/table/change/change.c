@@ -113,7 +113,7 @@ holt_status change_fill_index(registry *r, holt_table *t, uint32_t id, holt_prog
 {
     holt_status rc = index_build(t, id, progress, ctx);
     if (rc == HOLT_OK) rc = complete_index(r, t, id);
-    if (rc == HOLT_EXISTS) {
+    if (rc == HOLT_EXISTS || rc == HOLT_UNSUPPORTED) {
         holt_error failure;
         status_keep(rc, &failure);
         (void)change_remove_index(r, t, id); /* marks the registry as unfinished if it fails */

@@ -22,8 +22,9 @@ holt_status change_create_collection(holt *db, const schema *s, const char *name
 /* Drops the collections of a table whose record says that it is being dropped, and removes the record. */
 holt_status change_drop_collections(registry *r, const schema *s);
 
-/* Puts the rows into the index, which is INDEX_BUILDING, and makes it complete. If two rows have the same
- * values in a unique index (HOLT_EXISTS), the index is removed. After other failures it is left as it is.
+/* Puts the rows into the index, which is INDEX_BUILDING, and makes it complete. If a unique index cannot
+ * hold two of them (HOLT_EXISTS, HOLT_UNSUPPORTED: see holt_table_reindex), it is removed. After other
+ * failures it is left as it is.
  * Every write maintains the index already. */
 holt_status change_fill_index(registry *r, holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx);
 

@@ -17,10 +17,10 @@ typedef struct index_builder {
     const schema *schema;
     const schema_index *index;
     holt_collection *entries;
-    holt_datum *row;
-    buffer after; /* the key of the last row that is done */
-    buffer last;  /* of the last one in this batch */
-    buffer entry, room;
+    holt_datum *row, *other; /* the second one to compare with */
+    buffer after;            /* the key of the last row that is done */
+    buffer last;             /* of the last one in this batch */
+    buffer entry, room, other_room;
     holt_value found;
     uint64_t batch, done, total; /* rows: in this batch, before it, and in the table */
     unsigned tries;              /* of this batch */
@@ -29,10 +29,10 @@ typedef struct index_builder {
 
 /* ---------------------------------------------------------------- one row */
 
-static holt_status decode_row(index_builder *b, slice key, slice value)
+static holt_status decode_row(const index_builder *b, slice key, slice value, buffer *room, holt_datum *row)
 {
     char name[ROW_TEXT_BYTES];
-    holt_status rc = row_read(b->schema, key, value, &b->room, b->row);
+    holt_status rc = row_read(b->schema, key, value, room, row);
     if (rc != HOLT_CORRUPT) return rc;
     return status_set(HOLT_CORRUPT, "table %s: row %s cannot be decoded", b->schema->name,
                       row_text_key(name, b->schema, key));
@@ -47,6 +47,21 @@ static holt_status not_unique(index_builder *b, slice one, slice other)
                          b->index->part_count == 1 ? "" : "s", b->index->name);
 }
 
+/* The entry is that of another row: a duplicate, unless two hashes are equal by chance. */
+static holt_status resolve(index_builder *b, holt_txn *txn, slice other, slice primary)
+{
+    holt_value value = HOLT_VALUE_INIT;
+    holt_status rc = HOLT_OK;
+    if (b->index->hashed) {
+        rc = holt_get(b->t->rows, txn, other, &value);
+        if (rc == HOLT_OK)
+            rc = decode_row(b, other, slice_of(value.data, value.size), &b->other_room, b->other);
+        if (rc == HOLT_OK) rc = index_entry_compare(b->schema, b->index, b->row, b->other);
+        holt_value_free(&value);
+    }
+    return rc == HOLT_OK || rc == HOLT_NOT_FOUND ? not_unique(b, other, primary) : rc;
+}
+
 static holt_status put_unique(index_builder *b, holt_txn *txn, slice primary)
 {
     static const holt_put_options absent = {.flags = HOLT_PUT_IF_ABSENT};
@@ -56,7 +71,7 @@ static holt_status put_unique(index_builder *b, holt_txn *txn, slice primary)
     rc = holt_get(b->entries, txn, key, &b->found);
     slice other = slice_of(b->found.data, b->found.size);
     if (rc != HOLT_OK || slice_equal(other, primary)) return rc; /* a writer has put it */
-    return not_unique(b, other, primary);
+    return resolve(b, txn, other, primary);
 }
 
 static holt_status put_shared(index_builder *b, holt_txn *txn)
@@ -69,7 +84,7 @@ static holt_status put_shared(index_builder *b, holt_txn *txn)
 static holt_status put_row(index_builder *b, holt_txn *txn, slice key, slice value)
 {
     slice entry_value;
-    holt_status rc = decode_row(b, key, value);
+    holt_status rc = decode_row(b, key, value, &b->room, b->row);
     if (rc != HOLT_OK || !index_entry_exists(b->index, b->row)) return rc;
     buffer_clear(&b->entry);
     index_entry_append(&b->entry, b->index, b->row, key, &entry_value);
@@ -156,8 +171,10 @@ static holt_status build(index_builder *b, holt_progress_fn progress, void *ctx)
 static holt_status prepare(index_builder *b)
 {
     const slice open = {0};
-    b->row = mem_alloc_zero(b->schema->column_count, sizeof *b->row);
-    if (!b->row) return status_no_memory(b->schema->column_count * sizeof *b->row);
+    const size_t columns = b->schema->column_count;
+    b->row = mem_alloc_zero(2 * columns, sizeof *b->row);
+    if (!b->row) return status_no_memory(2 * columns * sizeof *b->row);
+    b->other = b->row + columns;
     holt_status rc = holt_approximate_size(b->t->rows, open, open, NULL, &b->total);
     if (rc == HOLT_OK) rc = table_catalog_build(b->catalog, b->index->number, &b->last, &b->done);
     if (rc == HOLT_OK) {
@@ -185,6 +202,7 @@ holt_status index_build(holt_table *t, uint32_t id, holt_progress_fn progress, v
     buffer_deinit(&b.last);
     buffer_deinit(&b.entry);
     buffer_deinit(&b.room);
+    buffer_deinit(&b.other_room);
     holt_value_free(&b.found);
     mem_free(b.row);
     return rc;

@@ -17,7 +17,8 @@
 
 /* Puts all rows into the index, which is INDEX_BUILDING in the table's layout. Every write of a row goes by
  * that layout. If the build has not begun yet according to the catalog, the collection is cleared first.
- *   HOLT_EXISTS  the index is unique, and two rows have the same values */
+ *   HOLT_EXISTS       the index is unique, and two rows have the same values
+ *   HOLT_UNSUPPORTED  it is unique, and different values of a hashed part have the same hash */
 holt_status index_build(holt_table *t, uint32_t id, holt_progress_fn progress, void *ctx);
 
 #endif

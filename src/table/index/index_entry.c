@@ -2,6 +2,7 @@
 #include "table/index/index_entry.h"
 
 #include "base/hash.h"
+#include "base/status.h"
 #include "table/key/key_code.h"
 
 #include <assert.h>
@@ -22,7 +23,7 @@ bool index_entry_unique(const schema_index *x, const holt_datum *row)
 /* Hashes text and blobs by their bytes, and other values by their code as a part of a key. */
 static void append_hash(buffer *b, const holt_datum *d, bool descending)
 {
-    uint8_t hash[16], code[9];
+    uint8_t hash[16], code[KEY_CODE_SCALAR_MAX];
     if (d->type == HOLT_TEXT || d->type == HOLT_BLOB)
         hash_bytes_128(d->as.bytes.data, d->as.bytes.size, hash);
     else
@@ -56,6 +57,31 @@ void index_parts_append(buffer *b, const schema_index *x, const holt_datum *valu
     assert(n <= x->part_count);
     for (size_t i = 0; i < n; i++)
         append_part(b, x, (uint32_t)i, &values[i]);
+}
+
+/* Numbers by their codes: a program's datum may have anything beside its value. */
+static bool same_value(const holt_datum *a, const holt_datum *b)
+{
+    uint8_t code[KEY_CODE_SCALAR_MAX], other[KEY_CODE_SCALAR_MAX];
+    if (a->type != b->type) return false;
+    if (a->type == HOLT_TEXT || a->type == HOLT_BLOB) return slice_equal(a->as.bytes, b->as.bytes);
+    size_t size = key_code_write(code, a, false);
+    return key_code_write(other, b, false) == size && memcmp(code, other, size) == 0;
+}
+
+holt_status index_entry_compare(const schema *s, const schema_index *x, const holt_datum *row,
+                                const holt_datum *other)
+{
+    assert(index_entry_unique(x, row));
+    for (uint32_t i = 0; i < x->part_count; i++) {
+        uint32_t column = x->parts[i].column;
+        if (!(x->parts[i].flags & HOLT_PART_HASH) || same_value(&row[column], &other[column])) continue;
+        return status_set(HOLT_UNSUPPORTED,
+                          "table %s, index %s: two different values have the same 128-bit hash; "
+                          "make the index without HOLT_PART_HASH",
+                          s->name, x->name);
+    }
+    return HOLT_OK;
 }
 
 /* The primary key is what is left of the key, or the value, and never both. */

@@ -8,7 +8,7 @@
  *
  * So two rows with the same values in a unique index have the same key, and the transactions that insert them
  * conflict. A hashed part is the hash of the value: an entry with the same hash in a unique index belongs to
- * a row whose values must be compared.
+ * a row whose values must be compared (index_entry_compare).
  *
  * One entry of the collection belongs to no row: the marker, which says that the index is complete. It sorts
  * before all others, and its key is no tuple.
@@ -35,6 +35,12 @@ static inline bool index_entry_exists(const schema_index *x, const holt_datum *r
 
 /* Whether another row with the same values is a violation: the index is unique, and no part is null. */
 bool index_entry_unique(const schema_index *x, const holt_datum *row);
+
+/* Compares two rows whose entries in a unique index have the same key: their values are the same, unless two
+ * hashes are equal by chance.
+ *   HOLT_UNSUPPORTED  they are: the index cannot hold both rows */
+holt_status index_entry_compare(const schema *s, const schema_index *x, const holt_datum *row,
+                                const holt_datum *other);
 
 /* Appends the key of the row's entry, which must exist, and sets *value: to the primary key or to no bytes.
  * primary: the row's encoded primary key. When out of memory, the buffer is marked as failed. */

@@ -22,8 +22,6 @@ enum {
 /* In text and blobs, what follows a zero byte: the zero is the value's own, or the value ends before it. */
 enum { AFTER_ZERO = 0xff, AFTER_END = 0x01 };
 
-enum { SCALAR_ROOM = 9 };
-
 #define SIGN_BIT (UINT64_C(1) << 63)
 #define LOW_BITS UINT64_C(0x0101010101010101) /* the lowest bit of each byte */
 
@@ -103,7 +101,7 @@ size_t key_code_size(const holt_datum *d)
     return d->type == HOLT_REAL ? 9 : 1;
 }
 
-/* Writes up to SCALAR_ROOM bytes, of which the first ones that it returns are the code. */
+/* Writes up to KEY_CODE_SCALAR_MAX bytes, of which the first ones that it returns are the code. */
 static size_t put_scalar(uint8_t *at, const holt_datum *d)
 {
     if (d->type == HOLT_INTEGER) return put_integer(at, d->as.integer);
@@ -151,7 +149,7 @@ static void complement(uint8_t *at, size_t size)
 
 void key_code_append(buffer *b, const holt_datum *d, bool descending)
 {
-    size_t room = is_bytes(d) ? bytes_code_size(d) : SCALAR_ROOM, size = room;
+    size_t room = is_bytes(d) ? bytes_code_size(d) : KEY_CODE_SCALAR_MAX, size = room;
     uint8_t *at = buffer_extend(b, room);
     if (!at) return;
     if (is_bytes(d))
@@ -164,7 +162,7 @@ void key_code_append(buffer *b, const holt_datum *d, bool descending)
 
 size_t key_code_write(uint8_t *at, const holt_datum *d, bool descending)
 {
-    uint8_t scalar[SCALAR_ROOM];
+    uint8_t scalar[KEY_CODE_SCALAR_MAX];
     size_t size;
     if (is_bytes(d)) {
         size = bytes_code_size(d);

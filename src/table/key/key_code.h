@@ -23,6 +23,9 @@
 
 #include "base/buffer.h"
 
+/* No code of a value without bytes, that is neither text nor a blob, is longer. */
+enum { KEY_CODE_SCALAR_MAX = 9 };
+
 /* The bytes that the code of `d` takes. */
 size_t key_code_size(const holt_datum *d);
 
