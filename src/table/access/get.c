@@ -266,9 +266,6 @@ static holt_status get_by(holt_table *t, const table_layout *layout, holt_txn *t
     rc = bounds_encode(&l.bounds, layout->schema, l.x, &o);
     if (rc == HOLT_OK) rc = look_up(&l, &o, row);
     m->bounds = l.bounds;
-    /* An index that is being made again in the meantime was emptied first. */
-    if (rc == HOLT_NOT_FOUND && index && !txn && table_layout_of(t) != layout)
-        return holt_table_get_by(t, txn, index, values, n, row);
     return rc;
 }
 
@@ -284,7 +281,7 @@ holt_status holt_table_get_by(holt_table *t, holt_txn *txn, uint32_t index, cons
         layout = table_layout_of(t);
         if (!layout) return table_layout_missing(t);
         rc = get_by(t, layout, txn, index, values, n, row);
-        /* Without a snapshot an index that is being rebuilt since is seen empty. */
+        /* Without a snapshot, an index that is being rebuilt since then is seen empty. */
     } while (rc == HOLT_NOT_FOUND && !txn && table_layout_of(t) != layout);
     return rc;
 }
