@@ -301,6 +301,8 @@ static void arguments_that_are_wrong_are_refused(void **state)
     expect_status(HOLT_INVALID, holt_table_check(t, &o, NULL, 0));
     expect_status(HOLT_INVALID, holt_table_check(t, NULL, &report, 0));
     expect_status(HOLT_INVALID, holt_table_estimate(t, NULL, NULL));
+    expect_status(HOLT_INVALID, holt_table_estimate(t, &(holt_scan_options){.reserved = {1}}, &rows));
+    expect_status(HOLT_INVALID, holt_table_estimate(t, &(holt_scan_options){.flags = 64}, &rows));
     expect_status(HOLT_INVALID, holt_table_rows_per_key(t, 0, 2, &rows));
     expect_status(HOLT_INVALID, holt_table_rows_per_key(t, 77, 1, &rows));
     expect_ok(holt_table_drop(f->db, "users"));

@@ -6,6 +6,8 @@
 #include "table/index/index_entry.h"
 #include "table/key/key_code.h"
 
+#include <assert.h>
+
 holt_status bounds_find_index(const table_layout *layout, uint32_t id, uint32_t *position)
 {
     const schema *s = layout->schema;
@@ -85,27 +87,20 @@ static holt_status append_bound(buffer *b, const schema *s, const schema_index *
 
 /* ---------------------------------------------------------------- both */
 
-/* The first hashed part that a bound has; HOLT_KEY_PARTS_MAX if there is none. */
-static size_t first_hashed(const schema_index *x, const holt_scan_options *o)
+/* The number of parts up to the last hashed one that a bound has. */
+static size_t hashed_parts(const schema_index *x, const holt_scan_options *o)
 {
     size_t n = o->lower_count > o->upper_count ? o->lower_count : o->upper_count;
-    for (size_t i = 0; x && i < n && i < x->part_count; i++)
-        if (is_hashed(x, i)) return i;
-    return HOLT_KEY_PARTS_MAX;
-}
-
-static size_t last_hashed(const schema_index *x, size_t n)
-{
     while (n > 0 && !is_hashed(x, n - 1))
         n--;
     return n;
 }
 
-/* The values up to the last hashed part must be the same in both bounds. */
+/* The first n values, of which the last is one of a hashed part, must be the same in both bounds. */
 static holt_status check_hashed(scan_bounds *out, const schema *s, const schema_index *x,
-                                const holt_scan_options *o)
+                                const holt_scan_options *o, size_t n)
 {
-    size_t n = last_hashed(x, o->lower_count > o->upper_count ? o->lower_count : o->upper_count);
+    assert(x && n <= x->part_count);
     buffer upper = {0};
     holt_status rc = HOLT_OK;
     bool same = n <= o->lower_count && n <= o->upper_count;
@@ -130,6 +125,15 @@ static holt_status check_hashed(scan_bounds *out, const schema *s, const schema_
     return rc;
 }
 
+static holt_status check_options(const holt_scan_options *o)
+{
+    if (o->flags & ~(uint32_t)(HOLT_SCAN_REVERSE | HOLT_SCAN_LOWER_EXCLUSIVE | HOLT_SCAN_UPPER_EXCLUSIVE))
+        return status_set(HOLT_INVALID, "holt_scan_options.flags: unknown flags 0x%x", o->flags);
+    for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
+        if (o->reserved[i]) return status_set(HOLT_INVALID, "holt_scan_options: reserved words must be zero");
+    return HOLT_OK;
+}
+
 holt_status bounds_encode(scan_bounds *out, const schema *s, const schema_index *x,
                           const holt_scan_options *o)
 {
@@ -140,11 +144,13 @@ holt_status bounds_encode(scan_bounds *out, const schema *s, const schema_index 
     buffer_clear(&out->plain);
     out->equal = out->point = false;
     out->plain_parts = 0;
-    if (o->flags & ~(uint32_t)(HOLT_SCAN_REVERSE | HOLT_SCAN_LOWER_EXCLUSIVE | HOLT_SCAN_UPPER_EXCLUSIVE))
-        return status_set(HOLT_INVALID, "holt_scan_options.flags: unknown flags 0x%x", o->flags);
-    holt_status rc = append_bound(&out->begin, s, x, o->lower, o->lower_count, &has_null);
+    holt_status rc = check_options(o);
+    if (rc != HOLT_OK) return rc;
+    rc = append_bound(&out->begin, s, x, o->lower, o->lower_count, &has_null);
     if (rc == HOLT_OK) rc = append_bound(&out->end, s, x, o->upper, o->upper_count, NULL);
-    if (rc == HOLT_OK && first_hashed(x, o) != HOLT_KEY_PARTS_MAX) rc = check_hashed(out, s, x, o);
+    if (rc != HOLT_OK) return rc;
+    size_t hashed = hashed_parts(x, o);
+    if (hashed > 0) rc = check_hashed(out, s, x, o, hashed);
     if (rc != HOLT_OK) return rc;
     out->equal = o->lower_count > 0 && o->lower_count == o->upper_count && !(o->flags & exclusive) &&
                  slice_equal(buffer_slice(&out->begin), buffer_slice(&out->end));

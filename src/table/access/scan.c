@@ -115,13 +115,6 @@ static holt_status reserve(holt_scan *s)
 
 /* ---------------------------------------------------------------- opening */
 
-static holt_status check_options(const holt_scan_options *o)
-{
-    for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
-        if (o->reserved[i]) return status_set(HOLT_INVALID, "holt_scan_options: reserved words must be zero");
-    return HOLT_OK;
-}
-
 /* Chooses the layout and the snapshot. Without the program's transaction, the index must be complete before
  * the snapshot and still be the same after it: a change in between could have emptied it to make it again. */
 static holt_status choose_snapshot(holt_scan *s, holt_txn *txn, const holt_scan_options *o)
@@ -145,8 +138,7 @@ static holt_status choose_snapshot(holt_scan *s, holt_txn *txn, const holt_scan_
 
 static holt_status open_scan(holt_scan *s, holt_txn *txn, const holt_scan_options *o)
 {
-    holt_status rc = check_options(o);
-    if (rc == HOLT_OK) rc = choose_snapshot(s, txn, o);
+    holt_status rc = choose_snapshot(s, txn, o);
     if (rc != HOLT_OK) return rc;
     s->schema = s->layout->schema;
     s->index_id = o->index;
@@ -206,8 +198,7 @@ holt_status holt_scan_restart(holt_scan *s, const holt_scan_options *o)
     s->cursor = NULL;
     s->ended = false;
     s->reverse = o->flags & HOLT_SCAN_REVERSE;
-    s->status = check_options(o);
-    if (s->status == HOLT_OK) s->status = bounds_encode(&s->m.bounds, s->schema, s->index, o);
+    s->status = bounds_encode(&s->m.bounds, s->schema, s->index, o);
     if (s->status == HOLT_OK && !s->m.bounds.point) s->status = open_cursor(s);
     return s->status;
 }
