@@ -38,6 +38,11 @@ static void a_table_is_found_by_its_name_in_any_case(void **state)
     }
 }
 
+static holt_status rename_table(holt_table *t, const char *to)
+{
+    return holt_table_alter(t, &(holt_alteration){.op = HOLT_ALTER_RENAME, .to = to});
+}
+
 /* Names: of other tables, of collections, reserved ones. */
 static void a_name_that_is_in_use_is_refused(void **state)
 {
@@ -62,6 +67,12 @@ static void a_name_that_is_in_use_is_refused(void **state)
     expect_status(HOLT_EXISTS, create_index(t, "users", "name", 0));
     expect_status(HOLT_NOT_FOUND, holt_table_open(f->db, "plain", &other));
     expect_words("plain collection");
+    expect_status(HOLT_EXISTS, rename_table(t, "plain"));
+    expect_status(HOLT_EXISTS, rename_table(t, "PLAIN"));
+    expect_words("\"plain\"");
+    expect_status(HOLT_EXISTS, rename_table(t, "By_Email"));
+    expect_status(HOLT_INVALID, rename_table(t, "holt.x"));
+    expect_ok(rename_table(t, "users"));
     o.flags = HOLT_CREATE_OR_OPEN;
     expect_ok(holt_table_create(f->db, "USERS", &o, &other));
     assert_ptr_equal(other, t);
@@ -70,6 +81,7 @@ static void a_name_that_is_in_use_is_refused(void **state)
     size_t count;
     o.flags = 0;
     expect_ok(holt_table_create(f->db, "Zoo", &o, &other));
+    expect_status(HOLT_EXISTS, rename_table(other, "USERS"));
     holt_table_close(other);
     expect_ok(holt_table_list(f->db, &names, &count));
     assert_int_equal(count, 2);

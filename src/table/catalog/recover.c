@@ -12,7 +12,8 @@ holt_status drop_collection(holt *db, const char *name)
     return rc == HOLT_NOT_FOUND ? HOLT_OK : rc;
 }
 
-holt_status find_collection(holt *db, const char *name, bool *exists)
+/* Whether there is a collection of this name. */
+static holt_status find_collection(holt *db, const char *name, bool *exists)
 {
     holt_collection *c;
     holt_status rc = holt_collection_open(db, name, &c);

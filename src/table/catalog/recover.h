@@ -23,7 +23,5 @@ holt_status recover_tables(registry *r);
 
 /* Drops a collection, if there is one of this name. */
 holt_status drop_collection(holt *db, const char *name);
-/* Whether there is one. */
-holt_status find_collection(holt *db, const char *name, bool *exists);
 
 #endif

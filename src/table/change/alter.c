@@ -68,12 +68,10 @@ static holt_status rename_table(registry *r, holt_table *t, const char *to)
 {
     const schema *current = table_schema(t);
     schema *intent = NULL, *final = NULL;
-    bool taken = false;
     holt_status rc = schema_name_check_table(to, "the new name");
     if (rc != HOLT_OK || strcmp(to, current->name) == 0) return rc;
     if (!schema_name_equal(to, current->name)) rc = registry_check_name(r, to);
-    if (rc == HOLT_OK) rc = find_collection(r->db, to, &taken);
-    if (taken) return status_set(HOLT_EXISTS, "there is a collection \"%s\" already", to);
+    if (rc == HOLT_OK) rc = change_check_collections(r->db, to, current->name);
     if (rc == HOLT_OK) rc = schema_copy(&intent, current);
     if (rc == HOLT_OK) rc = schema_set_renaming(intent, to);
     if (rc == HOLT_OK) rc = schema_copy(&final, current);

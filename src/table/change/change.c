@@ -6,6 +6,7 @@
 #include "table/catalog/old_writers.h"
 #include "table/catalog/recover.h"
 #include "table/index/build.h"
+#include "table/schema/names.h"
 
 holt_status change_store(registry *r, const catalog_change *change)
 {
@@ -27,6 +28,21 @@ holt_status change_publish(registry *r, holt_table *t, schema *draft, const cata
         registry_install(r, t, layout);
     else
         table_layout_destroy(layout);
+    return rc;
+}
+
+holt_status change_check_collections(holt *db, const char *name, const char *own)
+{
+    char **names;
+    size_t count;
+    holt_status rc = holt_collection_list(db, &names, &count);
+    if (rc != HOLT_OK) return rc;
+    for (size_t i = 0; i < count && rc == HOLT_OK; i++)
+        if (schema_name_equal(names[i], name) && (!own || strcmp(names[i], own) != 0))
+            rc =
+                status_set(HOLT_EXISTS,
+                           "there is a collection \"%s\" already; a table needs a name of its own", names[i]);
+    holt_free(names);
     return rc;
 }
 

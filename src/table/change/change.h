@@ -16,6 +16,10 @@ holt_status change_store(registry *r, const catalog_change *change);
  * nothing has changed. */
 holt_status change_publish(registry *r, holt_table *t, schema *draft, const catalog_change *more);
 
+/* HOLT_EXISTS: a collection other than `own` (may be NULL) has this name. One whose name differs in case only
+ * counts too, for in SQL tables and collections are found by names without case. */
+holt_status change_check_collections(holt *db, const char *name, const char *own);
+
 /* Creates a collection with the options of the table. */
 holt_status change_create_collection(holt *db, const schema *s, const char *name, uint32_t flags);
 

@@ -16,22 +16,6 @@
 
 /* ---------------------------------------------------------------- create */
 
-/* HOLT_EXISTS: a collection has this name. One whose name differs in case only is refused too, for in SQL
- * tables and collections are found by names without case. */
-static holt_status check_collections(holt *db, const char *name)
-{
-    char **names;
-    size_t count;
-    holt_status rc = holt_collection_list(db, &names, &count);
-    for (size_t i = 0; i < count && rc == HOLT_OK; i++)
-        if (schema_name_equal(names[i], name))
-            rc =
-                status_set(HOLT_EXISTS,
-                           "there is a collection \"%s\" already; a table needs a name of its own", names[i]);
-    holt_free(names);
-    return rc;
-}
-
 /* After a failure: removes what there is of the new table. */
 static void undo_create(registry *r, const char *name, const char *folded, bool created)
 {
@@ -75,7 +59,7 @@ static holt_status create_table(registry *r, const char *name, const holt_table_
     if (rc != HOLT_OK) return rc;
     schema_name_fold(folded, name);
     rc = registry_check_name(r, name);
-    if (rc == HOLT_OK) rc = check_collections(r->db, name);
+    if (rc == HOLT_OK) rc = change_check_collections(r->db, name, NULL);
     if (rc == HOLT_OK) rc = registry_catalog(r);
     catalog_change intent = {.put = s};
     if (rc == HOLT_OK) rc = change_store(r, &intent);
