@@ -71,6 +71,11 @@ holt_status schema_set_name(schema *s, const char **name, const char **folded, s
 
 /* ---------------------------------------------------------------- from the program's options */
 
+static bool has_no_bytes(const holt_datum *d)
+{
+    return (d->type == HOLT_TEXT || d->type == HOLT_BLOB) && !d->as.bytes.data && d->as.bytes.size > 0;
+}
+
 holt_status schema_set_column(schema *s, schema_column *c, const holt_column *o)
 {
     char what[SCHEMA_NAME_BYTES_MAX + 64];
@@ -87,6 +92,9 @@ holt_status schema_set_column(schema *s, schema_column *c, const holt_column *o)
     c->key_part = SCHEMA_NONE;
     if (!schema_convert(c, &c->default_value))
         return status_set(HOLT_INVALID, "column \"%s\": the default is of another type", o->name);
+    if (has_no_bytes(&c->default_value))
+        return status_set(HOLT_INVALID, "column \"%s\": the default is NULL with a size of %zu", o->name,
+                          c->default_value.as.bytes.size);
     if (!schema_keep_datum(s, &c->default_value)) return HOLT_NO_MEMORY;
     return schema_set_name(s, &c->name, &c->folded, holt_str(o->name));
 }

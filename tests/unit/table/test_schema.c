@@ -188,6 +188,8 @@ static void options_that_make_no_table_are_refused(void **state)
     refuses("t", o, "length of 3");
     c[1].default_value = holt_integer(1);
     refuses("t", o, "another type");
+    c[1].default_value = holt_text_bytes(NULL, 5);
+    refuses("t", o, "NULL with a size of 5");
     c[1].default_value = holt_text("\xff");
     refuses("t", o, "not UTF-8");
     c[1].type = HOLT_REAL;
