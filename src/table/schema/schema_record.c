@@ -114,12 +114,17 @@ static holt_status take_default(schema *s, decoder *d, holt_datum *value)
 {
     *value = holt_null();
     if (d->failed) return HOLT_OK; /* the caller sees it */
-    slice left = slice_of(d->at, decoder_left(d));
-    uint8_t *room = schema_take(s, left.size, 1);
+    key_reader end = key_reader_of(slice_of(d->at, decoder_left(d)), NULL);
+    if (!key_code_skip(&end, false)) {
+        d->failed = true;
+        return HOLT_OK;
+    }
+    slice part = slice_of(d->at, (size_t)(end.at - d->at));
+    uint8_t *room = schema_take(s, part.size, 1);
     if (!room) return HOLT_NO_MEMORY;
-    key_reader r = key_reader_of(left, room);
+    key_reader r = key_reader_of(part, room);
     if (!key_code_next(&r, false, value)) d->failed = true;
-    d->at = r.at;
+    d->at = end.at;
     return schema_keep_datum(s, value) ? HOLT_OK : HOLT_NO_MEMORY;
 }
 
