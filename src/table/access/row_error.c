@@ -26,7 +26,7 @@ static void set_name(char *out, size_t size, const char *name)
 holt_status row_error_set(holt_status status, holt_row_problem problem, const schema *s, uint32_t column,
                           const schema_index *index, const char *format, ...)
 {
-    char text[160];
+    char text[sizeof((holt_error *)NULL)->message];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
