@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { ROWS = 40 };
 
@@ -305,6 +306,32 @@ static void one_of_several_threads_gets_a_unique_value(void **state)
     }
 }
 
+static void *end_soon(void *ctx)
+{
+    usleep(30000);
+    holt_rollback((holt_txn *)ctx);
+    return NULL;
+}
+
+/* However long it may wait: also for more nanoseconds than a number holds. */
+static void a_change_waits_for_as_long_as_it_may(void **state)
+{
+    static const uint64_t waits[] = {5000, UINT64_MAX / 1000000 + 1, UINT64_MAX};
+    db_fixture *f = (db_fixture *)*state;
+    holt_table *t = create_users(f->db, HOLT_BTREE);
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        holt_txn *old = begin(f->db, 0);
+        pthread_t thread;
+        expect_ok(holt_table_set_change_wait(t, waits[i]));
+        assert_int_equal(pthread_create(&thread, NULL, end_soon, old), 0);
+        holt_status rc = create_index(t, "by_age", "age", 0);
+        pthread_join(thread, NULL);
+        expect_ok(rc);
+        expect_ok(holt_table_drop_index(t, "by_age"));
+    }
+    holt_table_close(t);
+}
+
 /* Writes rows of its own until it is stopped: alone, and several in a transaction. */
 static void *write_rows(void *ctx)
 {
@@ -408,6 +435,7 @@ int main(void)
         ON_SIM(a_crash_leaves_no_change_half_done),
         ON_SIM(a_failed_allocation_leaves_no_change_half_done),
         ON_POSIX(one_of_several_threads_gets_a_unique_value),
+        ON_POSIX(a_change_waits_for_as_long_as_it_may),
         ON_POSIX(an_index_is_made_and_dropped_beside_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,7 @@ holt_status old_writers_wait(holt_table *t, uint64_t wait_ms)
         bool gone = turned && write_gate_empty(&t->gate);
         rc = holt_readers(t->db, see_reader, &o);
         if (rc != HOLT_OK || (gone && o.count == 0)) break;
-        if (now_ns() - begun >= wait_ms * 1000000) {
+        if ((now_ns() - begun) / 1000000 >= wait_ms) {
             rc = give_up(&o, wait_ms);
             break;
         }
