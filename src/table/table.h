@@ -45,7 +45,6 @@ struct holt_table {
     /* Spare working memory of calls on rows, and spare scans (access/scratch.h, access/scan.h). */
     _Atomic(struct scratch *) scratches[SPARES_MAX];
     _Atomic(holt_scan *) scans[SPARES_MAX];
-    uint64_t users; /* handles; the registry's mutex */
 };
 
 /* The current layout; NULL with the message of HOLT_CLOSED if the table was dropped, or of HOLT_INVALID if t

@@ -388,17 +388,10 @@ holt_status registry_open_table(registry *r, const char *name, holt_table **out)
     if (rc != HOLT_OK) return rc;
     pthread_mutex_lock(&r->mu);
     holt_table *t = registry_find(r, name);
-    if (t) t->users++;
     pthread_mutex_unlock(&r->mu);
     if (!t) return registry_not_found(r, name);
     rc = registry_open_rows(r, t);
-    if (rc == HOLT_OK) {
-        *out = t;
-        return HOLT_OK;
-    }
-    pthread_mutex_lock(&r->mu);
-    t->users--;
-    pthread_mutex_unlock(&r->mu);
+    if (rc == HOLT_OK) *out = t;
     return rc;
 }
 

@@ -24,7 +24,7 @@ enum { CHANGE_WAIT_MS = 10000 };
 
 typedef struct registry {
     struct registry *next; /* the mutex of all registries */
-    uint64_t users;        /* the same: open tables, and calls without one */
+    uint64_t users;        /* the same: handles of tables, and calls without one */
     holt *db;
     bool read_only;
     holt_txn *open_mark;
@@ -62,16 +62,18 @@ void registry_release(registry *r);
 holt_status registry_begin_change(registry *r);
 void registry_end_change(registry *r);
 
-/* Finds a table by its name, in any case, and counts a handle. HOLT_NOT_FOUND: there is none. */
+/* Finds a table by its name, in any case, and opens its rows. The handle takes over the caller's use of the
+ * registry: the table lives as long as that. HOLT_NOT_FOUND: there is none. */
 holt_status registry_open_table(registry *r, const char *name, holt_table **out);
+
+/* Opens the table's own collection, if it is not open yet. HOLT_CORRUPT: it is missing. */
+holt_status registry_open_rows(registry *r, holt_table *t);
 
 /* Returns HOLT_NOT_FOUND; the message says so if there is a plain collection of this name. */
 holt_status registry_not_found(registry *r, const char *name);
 
 /* The following need the change lock. */
 
-/* Opens the table's own collection, if it is not open yet. HOLT_CORRUPT: it is missing. */
-holt_status registry_open_rows(registry *r, holt_table *t);
 /* Returns the table of this name, in any case; NULL: there is none. */
 holt_table *registry_find(const registry *r, const char *name);
 /* HOLT_EXISTS: a table or an index has this name, in any case. */

@@ -17,12 +17,7 @@ holt_status holt_table_open(holt *db, const char *name, holt_table **out)
 
 void holt_table_close(holt_table *t)
 {
-    if (!t) return;
-    registry *r = t->registry;
-    pthread_mutex_lock(&r->mu);
-    t->users--;
-    pthread_mutex_unlock(&r->mu);
-    registry_release(r);
+    if (t) registry_release(t->registry);
 }
 
 /* ---------------------------------------------------------------- list */
