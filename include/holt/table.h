@@ -37,7 +37,8 @@
  *              collections with the calls of holt.h: rows and indexes would no longer agree
  *              (holt_table_check finds it). A table and a plain collection cannot have the same name.
  * Closing      holt_close returns HOLT_BUSY while tables are open. After a forced close the handles of tables
- *              can only be closed, like those of collections the program had open.
+ *              can only be closed, like those of collections the program had open. So can those that a child
+ *              has inherited through fork(): other calls that need the database return HOLT_CLOSED.
  */
 #ifndef HOLT_TABLE_H
 #define HOLT_TABLE_H

@@ -19,6 +19,30 @@
 static pthread_mutex_t registries_mu = PTHREAD_MUTEX_INITIALIZER;
 static registry *registries; /* registries_mu */
 
+/* ---------------------------------------------------------------- forks */
+
+static uint32_t forks; /* of this process and its ancestors; changes while there is one thread only */
+
+/* The list may be in the middle of a change, and the mutex held by a thread that is not in the child. */
+static void after_fork_in_child(void)
+{
+    forks++;
+    registries = NULL;
+    pthread_mutex_init(&registries_mu, NULL);
+}
+
+/* Fails only for lack of a few bytes of memory, and then nothing else in the program would have started. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+holt_status registry_check_process(const registry *r)
+{
+    if (r->forks == forks) return HOLT_OK;
+    return status_set(HOLT_CLOSED, "the table was opened by the parent process; open the database again");
+}
+
 /* ---------------------------------------------------------------- one registry */
 
 static void table_free(holt_table *t, bool alive)
@@ -86,6 +110,7 @@ static holt_status registry_create(holt *db, registry **out)
     *out = NULL;
     if (!r) return status_no_memory(sizeof *r);
     r->db = db;
+    r->forks = forks;
     r->change_wait_ms = CHANGE_WAIT_MS;
     r->settled = !index_age_is_noted(db);
     holt_status rc = open_mark(r);
@@ -145,9 +170,11 @@ static holt_status lock_changes(registry *r)
 
 holt_status registry_begin_change(registry *r)
 {
+    holt_status rc = registry_check_process(r);
+    if (rc != HOLT_OK) return rc;
     if (r->read_only)
         return status_set(HOLT_READ_ONLY, "the database is open read-only; schemas cannot be changed");
-    holt_status rc = lock_changes(r);
+    rc = lock_changes(r);
     if (rc != HOLT_OK || !r->unfinished) return rc;
     rc = recover_tables(r);
     if (rc != HOLT_OK) registry_end_change(r);
@@ -298,6 +325,7 @@ holt_status registry_acquire(holt *db, registry **out)
 
 void registry_release(registry *r)
 {
+    if (r->forks != forks) return;
     pthread_mutex_lock(&registries_mu);
     assert(r->users > 0);
     bool last = --r->users == 0;

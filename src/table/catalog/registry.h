@@ -10,6 +10,8 @@
  *              catalog, as a crash does. The next change finishes it first (catalog/recover.h).
  * Closing      A forced close ends the registry's transaction, and with it every use of its tables but to
  *              close them. A later open of the database makes another registry, even at the same address.
+ * Forks        a child inherits registries whose locks and threads are its parent's. It forgets them: their
+ *              memory is left alone, as the engine leaves that of an inherited database.
  * Locks        the mutex of all registries, and `mu` of one; neither is taken under the other. No call of the
  *              engine is made under them: it might call the program (holt_log_fn), which may use tables.
  */
@@ -26,6 +28,7 @@ typedef struct registry {
     struct registry *next; /* the mutex of all registries */
     uint64_t users;        /* the same: handles of tables, and calls without one */
     holt *db;
+    uint32_t forks; /* constant: of the process that made it */
     bool read_only;
     holt_txn *open_mark;
     char label[40]; /* of open_mark; no other transaction has it */
@@ -47,6 +50,9 @@ typedef struct registry {
     holt_txn *completion; /* mu: younger than every index that is complete; NULL: none is needed */
 } registry;
 
+/* HOLT_CLOSED: it was made by an ancestor of this process, and its locks must not be taken. */
+holt_status registry_check_process(const registry *r);
+
 /* For how long changes wait, in milliseconds. */
 uint64_t registry_change_wait(registry *r);
 
@@ -57,6 +63,7 @@ holt_status registry_acquire(holt *db, registry **out);
 void registry_release(registry *r);
 
 /* Takes the change lock.
+ *   HOLT_CLOSED     as registry_check_process
  *   HOLT_READ_ONLY  the database is read-only
  *   HOLT_BUSY       another change has held it for as long as a change waits, or this thread holds it */
 holt_status registry_begin_change(registry *r);

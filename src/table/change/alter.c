@@ -178,6 +178,8 @@ holt_status holt_table_clear(holt_table *t)
 holt_status holt_table_set_change_wait(holt_table *t, uint64_t milliseconds)
 {
     if (!t) return table_layout_missing(t);
+    holt_status rc = registry_check_process(t->registry);
+    if (rc != HOLT_OK) return rc;
     pthread_mutex_lock(&t->registry->mu);
     t->registry->change_wait_ms = milliseconds ? milliseconds : CHANGE_WAIT_MS;
     pthread_mutex_unlock(&t->registry->mu);
