@@ -25,8 +25,8 @@ typedef struct scan_bounds {
 } scan_bounds;
 
 /* index: NULL = the primary key. `out` is empty, or was used before.
- *   HOLT_INVALID  an option is unknown, or a bound does not fit: too many parts, another type, or a range of a
- *                 hashed part */
+ *   HOLT_INVALID  an option is unknown, or a bound does not fit: too many parts, another type, or a range of
+ *                 a hashed part */
 holt_status bounds_encode(scan_bounds *out, const schema *s, const schema_index *index,
                           const holt_scan_options *o);
 void bounds_deinit(scan_bounds *b);
