@@ -3,6 +3,7 @@
  */
 #include "base/memory.h"
 #include "base/status.h"
+#include "db/db.h"
 #include "db/open/open.h"
 #include "os/sim/sim.h"
 #include "support/table_fixture.h"
@@ -313,6 +314,76 @@ static void *end_soon(void *ctx)
     return NULL;
 }
 
+typedef struct logger {
+    holt *db;
+    _Atomic bool stop, ready;
+    _Atomic uint64_t lines;
+} logger;
+
+/* A program may keep its log in a table. */
+static void open_a_table(void *ctx, uint32_t level, const char *line)
+{
+    logger *l = (logger *)ctx;
+    holt_table *t;
+    if (!atomic_load(&l->ready)) return;
+    holt_status rc = holt_table_open(l->db, "users", &t);
+    if (rc == HOLT_OK) {
+        rc = insert_user(t, NULL, (int64_t)atomic_fetch_add(&l->lines, 1), "line", "x", 1);
+        holt_table_close(t);
+    }
+    if (rc != HOLT_OK && rc != HOLT_CLOSED) abort(); /* closed: a last line, delivered by holt_close */
+}
+
+static void *make_lines(void *ctx)
+{
+    logger *l = (logger *)ctx;
+    while (!atomic_load(&l->stop))
+        event_log_write(l->db->events, HOLT_LOG_INFO, "a line");
+    return NULL;
+}
+
+/* The engine may call the log callback in any of its calls, also in those that tables make to find out
+ * whether an index is settled. */
+static void the_log_callback_may_use_tables(void **state)
+{
+    enum { HANGS_S = 120 };
+    db_fixture *f = (db_fixture *)*state;
+    static logger l;
+    char path[TEMP_PATH_BYTES];
+    holt_options o = db_fixture_options(0);
+    holt_scan_options by_name = {0};
+    pthread_t thread;
+    o.log = open_a_table;
+    o.log_ctx = &l;
+    expect_ok(holt_open(temp_dir_join(f->dir.path, "logged", path), &o, &l.db));
+    holt_table *t = create_users(l.db, HOLT_BTREE);
+    atomic_store(&l.ready, true);
+    assert_int_equal(pthread_create(&thread, NULL, make_lines, &l), 0);
+    alarm(HANGS_S);
+    holt_txn *old = begin(l.db, HOLT_TXN_READ_ONLY);
+    expect_ok(create_index(t, "by_name", "name", 0));
+    expect_ok(holt_table_find_index(t, "by_name", &by_name.index));
+    for (int i = 0; i < 20000; i++) {
+        holt_scan *s;
+        holt_txn *young = begin(l.db, HOLT_TXN_READ_ONLY);
+        expect_ok(holt_scan_open(t, young, &by_name, &s));
+        expect_ok(holt_scan_close(s));
+        holt_rollback(young);
+    }
+    holt_rollback(old);
+    atomic_store(&l.stop, true);
+    pthread_join(thread, NULL);
+    atomic_store(&l.ready, false);
+    assert_true(atomic_load(&l.lines) > 0);
+    expect_sound(t);
+    holt_table_close(t);
+    holt_status rc;
+    while ((rc = holt_close(l.db)) == HOLT_BUSY) /* while the last callback has the table open */
+        sched_yield();
+    expect_ok(rc);
+    alarm(0);
+}
+
 /* However long it may wait: also for more nanoseconds than a number holds. */
 static void a_change_waits_for_as_long_as_it_may(void **state)
 {
@@ -400,11 +471,11 @@ static void an_index_is_made_and_dropped_beside_writers(void **state)
             expect_ok(holt_table_find_index(t, "by_age", &index));
             expect_ok(holt_table_alter(t, &(holt_alteration){.op = HOLT_ALTER_RENAME, .to = "other"}));
             expect_ok(holt_table_alter(t, &(holt_alteration){.op = HOLT_ALTER_RENAME, .to = "users"}));
-            holt_txn *snapshot = begin(f->db, HOLT_TXN_READ_ONLY);
+            holt_txn *reader = begin(f->db, HOLT_TXN_READ_ONLY);
             holt_scan *rows, *entries;
             size_t n = 0, m = 0;
-            expect_ok(holt_scan_open(t, snapshot, NULL, &rows));
-            expect_ok(holt_scan_open(t, snapshot, &(holt_scan_options){.index = index}, &entries));
+            expect_ok(holt_scan_open(t, reader, NULL, &rows));
+            expect_ok(holt_scan_open(t, reader, &(holt_scan_options){.index = index}, &entries));
             while (holt_scan_next(rows))
                 n++;
             while (holt_scan_next(entries)) {
@@ -413,7 +484,7 @@ static void an_index_is_made_and_dropped_beside_writers(void **state)
             }
             expect_ok(holt_scan_close(rows));
             expect_ok(holt_scan_close(entries));
-            holt_rollback(snapshot);
+            holt_rollback(reader);
             assert_int_equal(n, m);
             expect_ok(holt_table_clear(t));
             expect_ok(holt_table_drop_index(t, "by_age"));
@@ -435,6 +506,7 @@ int main(void)
         ON_SIM(a_crash_leaves_no_change_half_done),
         ON_SIM(a_failed_allocation_leaves_no_change_half_done),
         ON_POSIX(one_of_several_threads_gets_a_unique_value),
+        ON_POSIX(the_log_callback_may_use_tables),
         ON_POSIX(a_change_waits_for_as_long_as_it_may),
         ON_POSIX(an_index_is_made_and_dropped_beside_writers),
     };

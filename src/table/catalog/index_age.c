@@ -4,6 +4,8 @@
 #include "base/status.h"
 #include "table/index/index_entry.h"
 
+#include <assert.h>
+
 #define COMPLETION_LABEL "holt: new index"
 
 /* Reads of an unsettled index from one look at the open transactions to the next. */
@@ -36,9 +38,11 @@ void index_age_note(const holt *db)
 void index_age_begin(registry *r)
 {
     pthread_mutex_lock(&r->mu);
-    holt_rollback(r->completion); /* what is older than it says nothing of the new index */
+    holt_txn *former = r->completion; /* what is older than it says nothing of the new index */
     r->completion = NULL;
+    r->completions++;
     pthread_mutex_unlock(&r->mu);
+    holt_rollback(former);
 }
 
 void index_age_end(registry *r)
@@ -50,8 +54,8 @@ void index_age_end(registry *r)
     (void)holt_begin(r->db, &o, &t); /* without it, markers are looked up for as long as the registry lives */
     status_put_back(&outcome);
     pthread_mutex_lock(&r->mu);
+    assert(!r->completion);
     r->completion = t;
-    r->has_completed = true;
     pthread_mutex_unlock(&r->mu);
 }
 
@@ -70,25 +74,44 @@ static holt_status see_reader(void *ctx, const holt_reader *reader)
     return HOLT_OK;
 }
 
-static void settle(const table_layout *layout)
+/* r->mu. */
+static void settle_all(const registry *r)
 {
-    for (uint32_t i = 0; i < layout->schema->index_count; i++)
-        if (layout->schema->indexes[i].state == INDEX_COMPLETE) /* Relaxed: it carries no other data. */
-            atomic_store_explicit(&layout->settled[i], true, memory_order_relaxed);
+    for (size_t i = 0; i < r->table_count; i++) {
+        const table_layout *layout = table_current(r->tables[i]);
+        for (uint32_t j = 0; j < layout->schema->index_count; j++)
+            if (layout->schema->indexes[j].state == INDEX_COMPLETE) /* Relaxed: it carries no other data. */
+                atomic_store_explicit(&layout->settled[j], true, memory_order_relaxed);
+    }
 }
 
-/* r->mu keeps a change from completing another index in between. */
-static void try_to_settle(registry *r)
+/* Whether no transaction with a snapshot is older than the registry's. */
+static bool is_oldest(const registry *r)
 {
     look l = {0};
+    return holt_readers(r->db, see_reader, &l) == HOLT_OK && l.passed && !l.older;
+}
+
+/* The registry's transaction is taken out while the others are looked at. If another index becomes complete
+ * in the meantime, it is of no use any more. */
+static void try_to_settle(registry *r)
+{
     pthread_mutex_lock(&r->mu);
-    if (r->completion && holt_readers(r->db, see_reader, &l) == HOLT_OK && l.passed && !l.older) {
-        for (size_t i = 0; i < r->table_count; i++)
-            settle(table_current(r->tables[i]));
-        holt_rollback(r->completion);
-        r->completion = NULL;
+    holt_txn *completion = r->completion;
+    uint64_t completions = r->completions;
+    r->completion = NULL;
+    pthread_mutex_unlock(&r->mu);
+    if (!completion) return;
+    bool settled = is_oldest(r);
+    pthread_mutex_lock(&r->mu);
+    if (completions == r->completions && settled) {
+        settle_all(r);
+    } else if (completions == r->completions) {
+        r->completion = completion;
+        completion = NULL;
     }
     pthread_mutex_unlock(&r->mu);
+    holt_rollback(completion);
 }
 
 holt_status index_age_check(const table_layout *layout, uint32_t position, holt_table *t, holt_txn *txn)

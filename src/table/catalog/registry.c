@@ -330,7 +330,7 @@ void registry_release(registry *r)
     assert(r->users > 0);
     bool last = --r->users == 0;
     if (last) unlink_registry(r);
-    if (last && r->has_completed) index_age_note(r->db);
+    if (last && r->completions) index_age_note(r->db);
     pthread_mutex_unlock(&registries_mu);
     status_aside failure; /* what the caller returns, maybe */
     if (!last) return;

@@ -46,7 +46,7 @@ typedef struct registry {
     bool unfinished; /* the change lock */
     /* For index_age.h: */
     bool settled;         /* indexes that were complete when the registry was made are; constant */
-    bool has_completed;   /* mu: an index */
+    uint64_t completions; /* mu: indexes that have become complete, or were about to */
     holt_txn *completion; /* mu: younger than every index that is complete; NULL: none is needed */
 } registry;
 
