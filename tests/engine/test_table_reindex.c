@@ -216,6 +216,32 @@ static void a_rebuild_goes_on_where_it_was(void **state)
         }
 }
 
+static bool is_complete(holt_table *t, const char *index)
+{
+    const schema *s = table_schema(t);
+    return s->indexes[schema_find_index(s, index)].state == INDEX_COMPLETE;
+}
+
+/* A change that could not go on with it leaves it to the one after. */
+static void a_rebuild_that_has_to_wait_goes_on_later(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        holt_table *t = users(f, kind, ROWS);
+        progress p = {.stop_at = 1};
+        assert_int_equal(holt_table_reindex(t, "by_email", on_progress, &p), HOLT_BUSY);
+        expect_ok(holt_table_set_change_wait(t, 1));
+        holt_txn *in_the_way = begin(f->db, 0);
+        expect_status(HOLT_NOT_FOUND, holt_table_drop(f->db, "nothing"));
+        assert_false(is_complete(t, "by_email"));
+        holt_rollback(in_the_way);
+        expect_status(HOLT_NOT_FOUND, holt_table_drop(f->db, "nothing"));
+        assert_true(is_complete(t, "by_email"));
+        expect_sound(t);
+        drop(f, t);
+    }
+}
+
 /* ---------------------------------------------------------------- crashes */
 
 static void crash_and_check(void *ctx, uint64_t call)
@@ -270,6 +296,7 @@ int main(void)
         TEST(two_rows_with_the_same_values_remove_a_unique_index),
         TEST(an_index_serves_no_reads_while_it_is_rebuilt),
         TEST(a_rebuild_goes_on_where_it_was),
+        TEST(a_rebuild_that_has_to_wait_goes_on_later),
         TEST(a_build_that_a_crash_interrupts_is_finished_by_the_next_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,15 @@ static holt_status prepare_indexes(registry *r, schema *s)
     return rc;
 }
 
-/* A build that cannot be continued now is continued by a later open; writes maintain the index in the
+/* Returns whether the build came to an end, with the index complete or removed. */
+static bool finish_build(registry *r, holt_table *t, uint32_t id)
+{
+    if (registry_open_rows(r, t) != HOLT_OK) return false;
+    return change_build_index(r, t, id, NULL, NULL) == HOLT_OK ||
+           schema_find_index_id(table_schema(t), id) == SCHEMA_NONE;
+}
+
+/* A build that cannot be continued now is left to the next change, or open; writes maintain the index in the
  * meantime. One that finds two rows with the same values removes the index. */
 static holt_status finish_indexes(registry *r, holt_table *t)
 {
@@ -107,10 +115,10 @@ static holt_status finish_indexes(registry *r, holt_table *t)
     if (r->read_only) return rc;
     for (uint32_t i = table_schema(t)->index_count; i-- > 0 && rc == HOLT_OK;) {
         const schema_index *x = &table_schema(t)->indexes[i];
-        if (x->state == INDEX_BUILDING && registry_open_rows(r, t) == HOLT_OK)
-            (void)change_build_index(r, t, x->id, NULL, NULL);
-        else if (x->state == INDEX_DROPPING)
+        if (x->state == INDEX_DROPPING)
             rc = change_remove_index(r, t, x->id);
+        else if (x->state == INDEX_BUILDING && !finish_build(r, t, x->id))
+            r->unfinished = true;
     }
     return rc;
 }
@@ -151,6 +159,7 @@ holt_status recover_tables(registry *r)
 {
     schema **records = NULL;
     size_t count = 0;
+    r->unfinished = false; /* until something fails */
     holt_status rc = r->catalog ? HOLT_OK : table_catalog_open(r->db, false, &r->catalog);
     if (rc == HOLT_OK && r->catalog) rc = table_catalog_read(r->catalog, &records, &count);
     for (size_t i = 0; i < count; i++) {
@@ -158,6 +167,6 @@ holt_status recover_tables(registry *r)
         schema_destroy(records[i]);
     }
     mem_free(records);
-    r->unfinished = rc != HOLT_OK;
+    if (rc != HOLT_OK) r->unfinished = true;
     return rc;
 }
