@@ -79,12 +79,17 @@ static size_t threads(void)
     return count_threads(false);
 }
 
-/* Threads end a second after their last work. */
+/* Threads end a second after their last work. The first of them may still be to come, so they must be gone for
+ * two seconds. */
 static void expect_threads(size_t max)
 {
-    for (int tries = 0; tries < 1800 && threads() > max; tries++)
+    enum { LOOKS = 1800, LOOKS_AT_REST = 20 };
+    int at_rest = 0;
+    for (int looks = 0; looks < LOOKS && at_rest < LOOKS_AT_REST; looks++) {
         usleep(100000);
-    if (threads() > max) fail_msg("%zu threads", count_threads(true));
+        at_rest = threads() <= max ? at_rest + 1 : 0;
+    }
+    if (at_rest < LOOKS_AT_REST) fail_msg("%zu threads", count_threads(true));
 }
 
 static void close_all(small_databases *small)
