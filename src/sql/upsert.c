@@ -15,7 +15,7 @@
 /* The parameter that is the row of ROWS_TABLE in work. */
 #define ROW "?999"
 
-enum { CLAUSES_MAX = 16, KEYS_MAX = 65, COLUMNS_MAX = 64 };
+enum { CLAUSES_MAX = 16, KEYS_MAX = 64, COLUMNS_MAX = 64 };
 
 /* A piece of the text. */
 typedef struct span {
@@ -27,7 +27,8 @@ typedef struct clause {
     bool has_target, updates;
     span target, set, condition; /* condition.end 0: none */
     sqlite3_stmt *update;        /* NULL: DO NOTHING */
-    uint64_t keys;               /* bit i: keys[i] of the target table */
+    bool keys[KEYS_MAX];         /* which of the target table's keys it means */
+    size_t key_count;
 } clause;
 
 /* A unique key of the target: its column names, borrowed. */
@@ -217,6 +218,18 @@ static const char *column_name(const upsert *u, size_t i)
     return i == 0 ? "key" : "value";
 }
 
+/* Whether a name means the row id of the table, not a column. */
+static bool is_row_id(const upsert *u, const token *name)
+{
+    if (!u->object->table || u->shape.identity != SHAPE_IS_ROW_ID) return false;
+    if (!token_names(name, "rowid") && !token_names(name, "_rowid_") && !token_names(name, "oid"))
+        return false;
+    for (size_t i = 0; i < column_count(u); i++) {
+        if (token_names(name, column_name(u, i))) return false;
+    }
+    return true;
+}
+
 static void add_key(upsert *u, const holt_key_part *parts, size_t count, const char *not_null)
 {
     unique_key *key = &u->keys[u->key_count++];
@@ -242,9 +255,13 @@ static int find_target(upsert *u)
     if (status != HOLT_OK) return error_set(u->error, sql_code(status), SIZE_MAX, "%s", holt_error_message());
     const holt_table_info *info = u->shape.info;
     if (info->key_count > 0) add_key(u, info->key, info->key_count, NULL);
-    for (size_t i = 0; i < info->index_count && u->key_count < KEYS_MAX; i++) {
+    for (size_t i = 0; i < info->index_count; i++) {
         const holt_index_info *index = &info->indexes[i];
         if (!(index->flags & HOLT_INDEX_UNIQUE)) continue;
+        if (u->key_count == KEYS_MAX) {
+            return error_set(u->error, SQLITE_ERROR, (size_t)(u->table.text - u->text),
+                             "ON CONFLICT needs a table with at most %d unique keys", KEYS_MAX);
+        }
         /* The integer key of a new row is not null, even if its number is yet to be chosen. */
         const bool never_null =
             index->not_null && u->shape.integer_key != SHAPE_NO_COLUMN &&
@@ -254,27 +271,29 @@ static int find_target(upsert *u)
     return SQLITE_OK;
 }
 
-static bool key_has(const unique_key *key, const token *column)
+/* Counts the names in the parentheses, and those of them that are `column`. */
+static size_t count_names(const upsert *u, span names, const char *column, size_t *matching)
 {
-    for (size_t i = 0; i < key->count; i++) {
-        if (token_names(column, key->columns[i])) return true;
+    tokens t;
+    size_t count = 0;
+    *matching = 0;
+    tokens_init(&t, u->text + names.start, names.end - names.start);
+    while (tokens_next(&t) != TOKEN_END && !token_is(&t.now, ")")) {
+        if (token_is(&t.now, ",")) continue;
+        *matching += token_names(&t.now, column);
+        count++;
     }
-    return false;
+    return count;
 }
 
 /* Whether the names in the parentheses are the columns of the key, in any order. */
 static bool is_key(const upsert *u, span names, const unique_key *key)
 {
-    tokens t;
-    size_t count = 0;
-    tokens_init(&t, u->text + names.start, names.end - names.start);
-    while (tokens_next(&t) != TOKEN_END) {
-        if (token_is(&t.now, ",")) continue;
-        if (token_is(&t.now, ")")) break;
-        if (!key_has(key, &t.now)) return false;
-        count++;
+    for (size_t i = 0; i < key->count; i++) {
+        size_t matching;
+        if (count_names(u, names, key->columns[i], &matching) != key->count || matching != 1) return false;
     }
-    return count == key->count;
+    return true;
 }
 
 /* Finds the keys that each clause means. */
@@ -283,12 +302,28 @@ static int match_clauses(upsert *u)
     for (size_t i = 0; i < u->clause_count; i++) {
         clause *c = &u->clauses[i];
         for (size_t k = 0; k < u->key_count; k++) {
-            if (!c->has_target || is_key(u, c->target, &u->keys[k])) c->keys |= UINT64_C(1) << (k % 64);
+            c->keys[k] = !c->has_target || is_key(u, c->target, &u->keys[k]);
+            c->key_count += c->keys[k];
         }
-        if (c->keys == 0 && c->has_target) {
+        if (c->key_count == 0 && c->has_target) {
             return error_set(u->error, SQLITE_ERROR, c->target.start - 1,
                              "ON CONFLICT clause does not match any PRIMARY KEY or UNIQUE constraint");
         }
+    }
+    return SQLITE_OK;
+}
+
+/* A row of the temporary table has the row's values, and a number of its own. */
+static int check_row_id(const upsert *u)
+{
+    tokens t;
+    if (u->columns.end == 0 || u->shape.integer_key != SHAPE_NO_COLUMN) return SQLITE_OK;
+    tokens_init(&t, u->text + u->columns.start, u->columns.end - u->columns.start);
+    while (tokens_next(&t) != TOKEN_END && t.now.kind != TOKEN_BAD) {
+        if (!is_row_id(u, &t.now)) continue;
+        return error_set(u->error, SQLITE_ERROR, u->columns.start + tokens_offset(&t),
+                         "the row id of a table without a primary key cannot be given together with "
+                         "ON CONFLICT");
     }
     return SQLITE_OK;
 }
@@ -304,9 +339,11 @@ static int prepare(upsert *u, sqlite3_str *sql, sqlite3_stmt **out)
     return rc == SQLITE_OK ? rc : error_of_sqlite(u->error, rc, u->d->sqlite, SIZE_MAX);
 }
 
+/* The name is qualified: alone in quotes, one that is no column would be taken for a string. */
 static void append_excluded(sqlite3_str *out, const char *column)
 {
-    sqlite3_str_appendf(out, "(SELECT \"%w\" FROM " ROWS_TABLE " WHERE rowid = " ROW ")", column);
+    sqlite3_str_appendf(out, "(SELECT excluded.\"%w\" FROM " ROWS_TABLE " AS excluded WHERE rowid = " ROW ")",
+                        column);
 }
 
 /* The name by which expressions call the row of the table. */
@@ -365,7 +402,13 @@ static void append_expressions(const upsert *u, sqlite3_str *out, span piece)
         char *column = token_is_name(&ahead.now) ? token_value(&ahead.now) : NULL;
         if (!column) continue;
         sqlite3_str_append(out, text + copied, (int)(tokens_offset(&t) - copied));
-        append_excluded(out, column);
+        if (!is_row_id(u, &ahead.now)) {
+            append_excluded(out, column);
+        } else if (u->shape.integer_key != SHAPE_NO_COLUMN) {
+            append_excluded(out, column_name(u, (size_t)u->shape.integer_key));
+        } else {
+            sqlite3_str_appendall(out, "NULL"); /* the new row's number is not chosen yet */
+        }
         sqlite3_free(column);
         copied = ahead.at;
         t = ahead;
@@ -501,6 +544,22 @@ static int error_set_renamed(const upsert *u, int code, size_t place)
                      found + strlen(name));
 }
 
+/* The statement's list of columns, with the integer key for SQLite's names of it. */
+static void append_named_columns(const upsert *u, sqlite3_str *out)
+{
+    tokens t;
+    const char *text = u->text + u->columns.start;
+    size_t copied = 0;
+    tokens_init(&t, text, u->columns.end - u->columns.start);
+    while (tokens_next(&t) != TOKEN_END && t.now.kind != TOKEN_BAD) {
+        if (!is_row_id(u, &t.now)) continue;
+        sqlite3_str_append(out, text + copied, (int)(tokens_offset(&t) - copied));
+        sqlite3_str_appendf(out, "\"%w\"", column_name(u, (size_t)u->shape.integer_key));
+        copied = t.at;
+    }
+    sqlite3_str_append(out, text + copied, (int)(u->columns.end - u->columns.start - copied));
+}
+
 /* Runs [WITH ...] INSERT INTO the temporary table, with the columns and the source of the statement. An error
  * is placed where it is in the statement. */
 static int fill_rows(upsert *u)
@@ -510,7 +569,7 @@ static int fill_rows(upsert *u)
     sqlite3_str_append(sql, u->text + u->start, (int)with);
     sqlite3_str_appendf(sql, "INSERT %s INTO " ROWS_TABLE "(", null_conflict(u));
     if (u->columns.end) {
-        sqlite3_str_append(sql, u->text + u->columns.start, (int)(u->columns.end - u->columns.start));
+        append_named_columns(u, sql);
     } else {
         append_columns(u, sql);
     }
@@ -541,9 +600,8 @@ static int run_for(upsert *u, sqlite3_stmt *s, sqlite3_int64 row)
 static int run_clause(upsert *u, clause *c, const unique_key *key, sqlite3_int64 row)
 {
     if (!c->updates) return SQLITE_DONE;
-    const bool several = (c->keys & (c->keys - 1)) != 0;
     int rc = SQLITE_OK;
-    if (several || !c->update) {
+    if (c->key_count > 1 || !c->update) {
         sqlite3_finalize(c->update);
         c->update = NULL;
         rc = prepare_update(u, c, key);
@@ -555,7 +613,7 @@ static int put_row(upsert *u, sqlite3_int64 row)
 {
     for (size_t i = 0; i < u->clause_count; i++) {
         for (size_t k = 0; k < u->key_count; k++) {
-            if (!(u->clauses[i].keys >> (k % 64) & 1)) continue;
+            if (!u->clauses[i].keys[k]) continue;
             const int rc = run_for(u, u->keys[k].find, row);
             if (rc == SQLITE_ROW) return run_clause(u, &u->clauses[i], &u->keys[k], row);
             if (rc != SQLITE_DONE) return rc;
@@ -621,6 +679,7 @@ int upsert_run(sql_database *d, const char *text, size_t start, size_t end, sql_
     int rc = parse(u);
     if (rc == SQLITE_OK) rc = find_target(u);
     if (rc == SQLITE_OK) rc = match_clauses(u);
+    if (rc == SQLITE_OK) rc = check_row_id(u);
     if (rc == SQLITE_OK) rc = run_atomically(u);
     shape_deinit(&u->shape);
     free(u);

@@ -119,6 +119,26 @@ test_sql_upserts() {
     says 'ON CONFLICT clause does not match'
 }
 
+test_sql_upserts_know_what_a_name_means() {
+    a_table
+    status_is 1 holt sql data "INSERT INTO users (id) VALUES (1) \
+        ON CONFLICT (id) DO UPDATE SET name = excluded.nmae"
+    says 'no such column: excluded.nmae'
+    holt sql data "INSERT INTO users (rowid, name) VALUES (1, 'x'), (1000000000000, 'far') \
+        ON CONFLICT (id) DO UPDATE SET name = excluded.rowid || excluded.name"
+    prints '1x
+far' holt sql data "SELECT name FROM users WHERE id IN (1, 1000000000000)"
+    holt sql data "CREATE TABLE pairs (a INT, b INT, n INT, PRIMARY KEY (a, b))" \
+        "CREATE TABLE bare (a INT UNIQUE)" \
+        "INSERT INTO pairs VALUES (1, 2, 3)"
+    status_is 1 holt sql data "INSERT INTO pairs VALUES (1, 2, 4) ON CONFLICT (a, a) DO NOTHING"
+    says 'ON CONFLICT clause does not match'
+    holt sql data "INSERT INTO pairs VALUES (1, 2, 4) ON CONFLICT (b, a) DO UPDATE SET n = excluded.n"
+    prints 4 holt sql data "SELECT n FROM pairs"
+    status_is 1 holt sql data "INSERT INTO bare (a, rowid) VALUES (1, 7) ON CONFLICT DO NOTHING"
+    says 'near line 1, column 22: the row id of a table without a primary key cannot be given'
+}
+
 test_sql_shows_collections_as_tables() {
     holt create data things
     holt put data -c things key 'some value'
