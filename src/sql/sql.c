@@ -224,11 +224,9 @@ static int run_ddl(sql_connection *c, const char *text, size_t start, size_t end
 }
 
 /* A short pause of random length, longer with each try. */
-static void pause_before(unsigned try)
+static void pause_before(unsigned attempt)
 {
-    const unsigned most_ms = try < PAUSE_MAX_MS ?
-    try : PAUSE_MAX_MS
-        ;
+    const unsigned most_ms = attempt < PAUSE_MAX_MS ? attempt : PAUSE_MAX_MS;
     unsigned random;
     sqlite3_randomness((int)sizeof random, &random);
     const struct timespec pause = {.tv_nsec = (long)(random % (most_ms * 1000000))};
@@ -254,10 +252,10 @@ static int run_repeatedly(sql_connection *c, statement_kind kind, const char *te
     const bool alone = !sql_in_transaction(c);
     bool delivered = false;
     int rc = SQLITE_OK;
-    for (unsigned try = 1; try <= TRIES_MAX; try++) {
+    for (unsigned attempt = 1; attempt <= TRIES_MAX; attempt++) {
         rc = run_once(c, kind, text, start, end, sink, &delivered, error);
         if (!alone || delivered || (rc & 0xff) != SQLITE_BUSY) return rc;
-        pause_before(try);
+        pause_before(attempt);
     }
     return rc;
 }
