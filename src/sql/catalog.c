@@ -5,6 +5,7 @@
  */
 #include "catalog.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,15 @@ const sql_object *catalog_find(const sql_database *d, const char *name)
     return NULL;
 }
 
+int catalog_release(sql_database *d, const sql_object *object, char **message)
+{
+    const size_t i = (size_t)(object - d->objects);
+    assert(i < d->object_count);
+    const int rc = drop_virtual_table(d, object->name, message);
+    d->objects[i].released |= rc == SQLITE_OK;
+    return rc;
+}
+
 static bool has_index(holt_table *table, const char *index)
 {
     uint32_t number;
@@ -136,6 +146,7 @@ bool catalog_is_stale(const sql_database *d)
 {
     for (size_t i = 0; i < d->object_count; i++) {
         const sql_object *object = &d->objects[i];
+        if (object->released) return true;
         if (object->table && holt_table_version(object->table) != object->version) return true;
     }
     return false;
@@ -191,7 +202,7 @@ static int remove_outdated(sql_database *d, const entry *entries, size_t count, 
         const sql_object *object = &d->objects[i];
         const entry key = {.name = object->name};
         const entry *found = bsearch(&key, entries, count, sizeof *entries, by_name);
-        const bool same = found && found->is_table == (object->table != NULL) &&
+        const bool same = found && !object->released && found->is_table == (object->table != NULL) &&
                           (!object->table || holt_table_version(object->table) == object->version);
         const int rc = same ? SQLITE_OK : remove_object(d, i, message);
         if (rc != SQLITE_OK) return rc;

@@ -16,6 +16,11 @@
  * Returns a SQLite result code; *message (to be freed with sqlite3_free) may be set after a failure. */
 int catalog_refresh(sql_database *d, char **message);
 
+/* Makes SQLite let go of a virtual table before its table is changed, so that no statement goes on with the
+ * old one; the next refresh makes it again. Returns SQLITE_LOCKED if a statement reads it; then the table
+ * must not be changed. *message as above. */
+int catalog_release(sql_database *d, const sql_object *object, char **message);
+
 /* Whether a table was altered or dropped since its virtual table was made. */
 bool catalog_is_stale(const sql_database *d);
 

@@ -49,6 +49,7 @@ typedef struct sql_object {
     char *name;
     holt_table *table; /* NULL: a plain collection */
     uint64_t version;  /* of the schema that it was declared with */
+    bool released;     /* SQLite has let go of it: the next refresh makes it again (catalog_release) */
 } sql_object;
 
 typedef struct sql_database {

@@ -69,6 +69,22 @@ static const sql_object *find_table(const change *c, int *rc)
     return NULL;
 }
 
+/* Before a table changes: a statement of this connection that reads it would end with an error in the middle
+ * of its rows, and SQLite could not be told of the new schema. */
+static int release(const change *c, const sql_object *object)
+{
+    char *message = NULL;
+    const int rc = catalog_release(c->d, object, &message);
+    if (rc == SQLITE_LOCKED) {
+        (void)error_set(c->error, rc, c->statement->name_offset,
+                        "a statement is still reading %s: finish or reset it first", object->name);
+    } else if (rc != SQLITE_OK) {
+        (void)error_set(c->error, rc, SIZE_MAX, "%s", message ? message : sqlite3_errstr(rc));
+    }
+    sqlite3_free(message);
+    return rc;
+}
+
 static int find_column(const ddl *statement, const char *name)
 {
     for (size_t i = 0; i < statement->column_count; i++) {
@@ -424,14 +440,18 @@ static int create_index(const change *c)
     if (!is_free(c, s->index, false, &rc)) return rc;
     const sql_object *object = catalog_find(c->d, s->name);
     if (!object || !object->table) return at_name(c, "no such table: %s", s->name);
+    rc = release(c, object);
+    if (rc != SQLITE_OK) return rc;
     return make_index(c, object->table, s->index, &s->key, s->unique, s->not_null);
 }
 
 static int drop_index(const change *c)
 {
-    const sql_object *object = catalog_find_index(c->d, c->statement->name);
-    if (object) return failure(c, holt_table_drop_index(object->table, c->statement->name));
-    return c->statement->tolerant ? SQLITE_OK : at_name(c, "no such index: %s", c->statement->name);
+    const char *name = c->statement->name;
+    const sql_object *object = catalog_find_index(c->d, name);
+    if (!object) return c->statement->tolerant ? SQLITE_OK : at_name(c, "no such index: %s", name);
+    const int rc = release(c, object);
+    return rc == SQLITE_OK ? failure(c, holt_table_drop_index(object->table, name)) : rc;
 }
 
 static int reindex(const change *c)
@@ -456,7 +476,8 @@ static int alter(const change *c, const holt_alteration *alteration)
 {
     int rc;
     const sql_object *object = find_table(c, &rc);
-    return object ? failure(c, holt_table_alter(object->table, alteration)) : rc;
+    if (object) rc = release(c, object);
+    return object && rc == SQLITE_OK ? failure(c, holt_table_alter(object->table, alteration)) : rc;
 }
 
 static int rename_table(const change *c)
@@ -486,7 +507,8 @@ static int drop_table(const change *c)
 {
     int rc;
     const sql_object *object = find_table(c, &rc);
-    return object ? failure(c, holt_table_drop(c->d->db, object->name)) : rc;
+    if (object) rc = release(c, object);
+    return object && rc == SQLITE_OK ? failure(c, holt_table_drop(c->d->db, object->name)) : rc;
 }
 
 int ddl_run(sql_database *d, const ddl *statement, const char *text, sql_error *error)
