@@ -178,13 +178,14 @@ typedef struct cursor {
     holt_cursor *entries;
     int plan;
     bool at_end;
-    bool suspended;
+    bool suspended; /* the transaction has ended; key and value are copies */
+    bool lost;      /* there was no memory for them */
     sql_reader reader;
-    holt_slice key;       /* of the entry: the cursor's, or in key_bytes */
-    uint8_t *key_bytes;   /* of a lookup, or where the cursor was when its transaction ended */
+    holt_slice key, value; /* of the entry: the cursor's, the lookup's, or copies */
+    uint8_t *key_bytes, *value_bytes;
     holt_slice bounds[2]; /* lower, upper: in bound_bytes; {NULL, 0} = open */
     uint8_t *bound_bytes[2];
-    holt_value value; /* of a lookup */
+    holt_value found; /* by a lookup */
 } cursor;
 
 static collection_table *table_of(const cursor *c)
@@ -209,12 +210,16 @@ static bool copy_bytes(uint8_t **copy, holt_slice bytes)
     return true;
 }
 
+/* A sql_reader's function. SQLite may ask for the entry once more before it moves on: that of the outer table
+ * of a join. */
 static void suspend(sql_reader *reader)
 {
     cursor *c = (cursor *)((char *)reader - offsetof(cursor, reader));
     if (c->at_end || !c->entries) return;
-    c->key = holt_cursor_key(c->entries);
-    c->suspended = copy_bytes(&c->key_bytes, c->key);
+    c->suspended = true;
+    c->lost = !copy_bytes(&c->key_bytes, c->key) || !copy_bytes(&c->value_bytes, c->value);
+    c->key.data = c->key_bytes;
+    c->value.data = c->value_bytes;
 }
 
 static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
@@ -233,8 +238,9 @@ static int close_cursor(sqlite3_vtab_cursor *base)
     cursor *c = (cursor *)base;
     (void)holt_cursor_close(c->entries); /* its failure was returned by the move that met it */
     database_view_end(table_of(c)->database, &c->view, &c->reader);
-    holt_value_free(&c->value);
+    holt_value_free(&c->found);
     free(c->key_bytes);
+    free(c->value_bytes);
     free(c->bound_bytes[0]);
     free(c->bound_bytes[1]);
     free(c);
@@ -272,6 +278,7 @@ static int step(cursor *c)
 {
     holt_status status = HOLT_OK;
     bool moved;
+    if (c->lost) return SQLITE_NOMEM;
     if (c->suspended) {
         moved = resume(c, &status);
     } else {
@@ -280,6 +287,7 @@ static int step(cursor *c)
     c->at_end = !moved;
     if (moved) {
         c->key = holt_cursor_key(c->entries);
+        c->value = holt_cursor_value(c->entries);
         return SQLITE_OK;
     }
     if (status == HOLT_OK) status = holt_cursor_status(c->entries);
@@ -304,7 +312,8 @@ static int look_up(cursor *c, sqlite3_value *value)
     const holt_slice key = text_of(value);
     if (!copy_bytes(&c->key_bytes, key)) return SQLITE_NOMEM;
     c->key = holt_bytes(c->key_bytes, key.size);
-    const holt_status status = holt_get(table_of(c)->collection, c->view.txn, key, &c->value);
+    const holt_status status = holt_get(table_of(c)->collection, c->view.txn, key, &c->found);
+    c->value = holt_bytes(c->found.data, c->found.size);
     c->at_end = status != HOLT_OK;
     return status == HOLT_NOT_FOUND ? SQLITE_OK : failure(c, status);
 }
@@ -341,7 +350,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *text, int cou
     c->entries = NULL;
     c->plan = plan;
     c->at_end = true;
-    c->suspended = false;
+    c->suspended = c->lost = false;
     memset(c->bounds, 0, sizeof c->bounds);
     holt_status status = database_view(t->database, t->name, &c->view, &c->reader);
     if (status != HOLT_OK) return failure(c, status);
@@ -369,17 +378,16 @@ static int at_end(sqlite3_vtab_cursor *base)
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int number)
 {
     const cursor *c = (const cursor *)base;
+    if (c->lost) return SQLITE_NOMEM;
     if (number == COLUMN_KEY) {
         sqlite3_result_text64(context, c->key.data, c->key.size, SQLITE_TRANSIENT, SQLITE_UTF8);
         return SQLITE_OK;
     }
-    const holt_slice value =
-        c->entries ? holt_cursor_value(c->entries) : holt_bytes(c->value.data, c->value.size);
-    const void *data = value.data ? value.data : "";
-    if (text_is_utf8(value) && !memchr(data, 0, value.size)) {
-        sqlite3_result_text64(context, data, value.size, SQLITE_TRANSIENT, SQLITE_UTF8);
+    const void *data = c->value.data ? c->value.data : "";
+    if (text_is_utf8(c->value) && !memchr(data, 0, c->value.size)) {
+        sqlite3_result_text64(context, data, c->value.size, SQLITE_TRANSIENT, SQLITE_UTF8);
     } else {
-        sqlite3_result_blob64(context, data, value.size, SQLITE_TRANSIENT);
+        sqlite3_result_blob64(context, data, c->value.size, SQLITE_TRANSIENT);
     }
     return SQLITE_OK;
 }

@@ -1,6 +1,7 @@
 /* table_cursor.c -- reads a table along a plan: bounds, lists, and rows. */
 #include "table_cursor.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,18 @@ typedef struct value_list {
     size_t count, at;
 } value_list;
 
+/* A copy of a row, which outlives the transaction that it was read in. */
+typedef struct saved_row {
+    holt_status status; /* HOLT_OK, or why there is no copy */
+    holt_datum *columns;
+    int64_t row_id;
+    holt_slice key;
+    uint8_t *bytes; /* that key and columns point into */
+} saved_row;
+
 typedef struct cursor {
     sqlite3_vtab_cursor base; /* first: SQLite's */
-    const plan *plan;
+    plan plan;                /* a copy: the list of plans grows while statements are open */
     const shape_path *path;
     sql_view view;
     bool at_end;
@@ -41,11 +51,10 @@ typedef struct cursor {
     sqlite3_value **held;
     size_t held_count, held_capacity;
 
-    /* Where the scan was when its transaction ended; `suspended` until it moves again. */
+    /* The scan's row when its transaction ended: what is shown, and where it goes on, while `suspended`. */
     sql_reader reader;
     bool suspended;
-    holt_datum position[2 * PARTS_MAX];
-    uint8_t *position_bytes;
+    saved_row saved;
 
     uint8_t *key; /* the encoded primary key of a point, for the hidden key column */
     size_t key_capacity;
@@ -108,7 +117,7 @@ static outcome take_value(cursor *c, size_t i, sqlite3_value *value)
     case VALUE_EQUAL:
         return SOME;
     case VALUE_NULL:
-        return (c->plan->nulls >> i & 1) && !part->not_null ? SOME : NO_ROW;
+        return (c->plan.nulls >> i & 1) && !part->not_null ? SOME : NO_ROW;
     case VALUE_UNKNOWN:
         return ANY_ROW;
     default:
@@ -129,7 +138,7 @@ static int descending(const void *a, const void *b)
 static void sort_list(cursor *c, size_t i)
 {
     value_list *list = &c->lists[i];
-    const bool backwards = c->path->parts[i].descending != c->plan->reverse;
+    const bool backwards = c->path->parts[i].descending != c->plan.reverse;
     size_t kept = 0;
     if (list->count == 0) return;
     qsort(list->values, list->count, sizeof *list->values, backwards ? descending : ascending);
@@ -172,7 +181,7 @@ static outcome take_above(cursor *c, sqlite3_value *value, uint32_t type, holt_d
 {
     value = hold(c, value);
     if (!value) return NO_MEMORY;
-    *exclusive = c->plan->lower_exclusive;
+    *exclusive = c->plan.lower_exclusive;
     switch (value_find(value, type, d)) {
     case VALUE_EQUAL:
         return SOME;
@@ -192,7 +201,7 @@ static outcome take_below(cursor *c, sqlite3_value *value, uint32_t type, holt_d
 {
     value = hold(c, value);
     if (!value) return NO_MEMORY;
-    *exclusive = c->plan->upper_exclusive;
+    *exclusive = c->plan.upper_exclusive;
     switch (value_find(value, type, d)) {
     case VALUE_EQUAL:
         return SOME;
@@ -244,7 +253,7 @@ static outcome take_range(cursor *c, sqlite3_value *above, sqlite3_value *below)
  * it: SQLite checks the rows. */
 static outcome take_values(cursor *c, sqlite3_value **values)
 {
-    const plan *p = c->plan;
+    const plan *p = &c->plan;
     release_lists(c);
     c->has_lower = c->has_upper = c->lower_exclusive = c->upper_exclusive = false;
     for (size_t i = 0; i < p->equal_count; i++) {
@@ -267,7 +276,7 @@ static outcome take_values(cursor *c, sqlite3_value **values)
 
 static unsigned scan_flags(const cursor *c)
 {
-    return (c->plan->reverse ? HOLT_SCAN_REVERSE : 0u) |
+    return (c->plan.reverse ? HOLT_SCAN_REVERSE : 0u) |
            (c->lower_exclusive ? HOLT_SCAN_LOWER_EXCLUSIVE : 0u) |
            (c->upper_exclusive ? HOLT_SCAN_UPPER_EXCLUSIVE : 0u);
 }
@@ -317,10 +326,11 @@ static bool next_combination(cursor *c)
 
 /* ---- when the transaction ends before the scan */
 
-static holt_datum scan_value(const cursor *c, int column)
+static void free_saved(saved_row *saved)
 {
-    return column == SHAPE_ROW_ID ? holt_integer(holt_scan_row_id(c->scan))
-                                  : holt_scan_column(c->scan, (size_t)column);
+    free(saved->columns);
+    free(saved->bytes);
+    *saved = (saved_row){.status = HOLT_OK};
 }
 
 static bool has_bytes(const holt_datum *d)
@@ -328,38 +338,69 @@ static bool has_bytes(const holt_datum *d)
     return d->type == HOLT_TEXT || d->type == HOLT_BLOB;
 }
 
-/* A sql_reader's function: notes where the scan is. Without memory for it the scan ends with an error. */
+/* Moves bytes into *at. */
+static holt_slice keep_bytes(uint8_t **at, holt_slice bytes)
+{
+    const holt_slice kept = holt_bytes(*at, bytes.size);
+    if (bytes.size) memcpy(*at, bytes.data, bytes.size);
+    *at += bytes.size;
+    return kept;
+}
+
+/* Copies the scan's row. */
+static holt_status save_row(cursor *c)
+{
+    const size_t count = table_of(c)->shape.info->column_count;
+    saved_row *saved = &c->saved;
+    free_saved(saved);
+    saved->columns = malloc((count + 1) * sizeof *saved->columns);
+    if (!saved->columns) return HOLT_NO_MEMORY;
+    saved->row_id = holt_scan_row_id(c->scan);
+    saved->key = holt_scan_key(c->scan);
+    size_t size = saved->key.size + 1;
+    for (size_t i = 0; i < count; i++) {
+        saved->columns[i] = holt_scan_column(c->scan, i);
+        if (has_bytes(&saved->columns[i])) size += saved->columns[i].as.bytes.size;
+    }
+    if (holt_scan_status(c->scan) != HOLT_OK) return holt_scan_status(c->scan);
+    saved->bytes = malloc(size);
+    if (!saved->bytes) return HOLT_NO_MEMORY;
+    uint8_t *at = saved->bytes;
+    saved->key = keep_bytes(&at, saved->key);
+    for (size_t i = 0; i < count; i++) {
+        holt_datum *d = &saved->columns[i];
+        if (has_bytes(d)) d->as.bytes = keep_bytes(&at, d->as.bytes);
+    }
+    return HOLT_OK;
+}
+
+/* A sql_reader's function. SQLite may ask for columns of the row once more before it moves on: those of the
+ * outer table of a join. */
 static void suspend(sql_reader *reader)
 {
     cursor *c = (cursor *)((char *)reader - offsetof(cursor, reader));
-    size_t size = 0;
     if (c->at_end || c->on_point || !c->scan) return;
-    for (size_t i = 0; i < c->path->order_count; i++) {
-        c->position[i] = scan_value(c, c->path->parts[i].column);
-        if (has_bytes(&c->position[i])) size += c->position[i].as.bytes.size;
-    }
-    free(c->position_bytes);
-    c->position_bytes = malloc(size + 1);
-    c->suspended = c->position_bytes && holt_scan_status(c->scan) == HOLT_OK;
-    uint8_t *at = c->position_bytes;
-    for (size_t i = 0; i < c->path->order_count && at; i++) {
-        holt_slice *bytes = &c->position[i].as.bytes;
-        if (!has_bytes(&c->position[i]) || !bytes->size) continue;
-        memcpy(at, bytes->data, bytes->size);
-        bytes->data = at;
-        at += bytes->size;
-    }
+    c->saved.status = save_row(c);
+    c->suspended = true;
 }
 
-/* Whether the scan's row comes behind the position. Hashed parts have one value. */
+static holt_datum saved_value(const cursor *c, int column)
+{
+    return column == SHAPE_ROW_ID ? holt_integer(c->saved.row_id) : c->saved.columns[column];
+}
+
+/* Whether the scan's row comes behind the saved one. Hashed parts have one value. */
 static bool is_behind(const cursor *c)
 {
     for (size_t i = 0; i < c->path->order_count; i++) {
         const shape_part *part = &c->path->parts[i];
         if (part->hash) continue;
-        const holt_datum value = scan_value(c, part->column);
-        const int order = value_compare(&value, &c->position[i]);
-        if (order != 0) return (order > 0) != (part->descending != c->plan->reverse);
+        const holt_datum value = part->column == SHAPE_ROW_ID
+                                     ? holt_integer(holt_scan_row_id(c->scan))
+                                     : holt_scan_column(c->scan, (size_t)part->column);
+        const holt_datum position = saved_value(c, part->column);
+        const int order = value_compare(&value, &position);
+        if (order != 0) return (order > 0) != (part->descending != c->plan.reverse);
     }
     return false;
 }
@@ -372,19 +413,25 @@ static bool has_hash(const shape_path *path)
     return false;
 }
 
-/* Continues in the present, and moves to the first row behind the position. Returns whether there is one. */
+/* Continues in the present, and moves to the first row behind the saved one. Returns whether there is one. */
 static bool resume(cursor *c, holt_status *status)
 {
     sql_table *t = table_of(c);
+    holt_datum position[PARTS_MAX];
+    *status = c->saved.status;
+    if (*status != HOLT_OK) return false;
     c->suspended = false;
     *status = database_view(t->database, t->name, &c->view, &c->reader);
     if (*status != HOLT_OK) return false;
     holt_scan_options o = current_bounds(c);
     if (!has_hash(c->path)) {
-        const holt_datum **bound = c->plan->reverse ? &o.upper : &o.lower;
-        size_t *count = c->plan->reverse ? &o.upper_count : &o.lower_count;
-        o.flags &= ~(unsigned)(c->plan->reverse ? HOLT_SCAN_UPPER_EXCLUSIVE : HOLT_SCAN_LOWER_EXCLUSIVE);
-        *bound = c->position;
+        const holt_datum **bound = c->plan.reverse ? &o.upper : &o.lower;
+        size_t *count = c->plan.reverse ? &o.upper_count : &o.lower_count;
+        o.flags &= ~(unsigned)(c->plan.reverse ? HOLT_SCAN_UPPER_EXCLUSIVE : HOLT_SCAN_LOWER_EXCLUSIVE);
+        for (size_t i = 0; i < c->path->part_count; i++) {
+            position[i] = saved_value(c, c->path->parts[i].column);
+        }
+        *bound = position;
         *count = c->path->part_count;
     }
     *status = open_scan(c, &o);
@@ -415,7 +462,7 @@ static void destroy(cursor *c)
 {
     holt_row_free(&c->row);
     free((void *)c->held);
-    free(c->position_bytes);
+    free_saved(&c->saved);
     free(c->key);
     free(c);
 }
@@ -499,14 +546,19 @@ int table_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *text,
     if (rc != SQLITE_OK) return rc;
     const holt_status status = database_view(t->database, t->name, &c->view, &c->reader);
     if (status != HOLT_OK) return failure(c, status);
-    c->plan = &t->plans.plans[number];
-    c->path = &t->shape.paths[c->plan->path];
-    c->borrowed = c->plan->point || (!c->plan->lists && c->view.number == 0);
-    const outcome result = take_values(c, values);
+    assert((size_t)number < t->plans.count);
+    c->plan = t->plans.plans[number];
+    c->path = &t->shape.paths[c->plan.path];
+    c->borrowed = c->plan.point || (!c->plan.lists && c->view.number == 0);
+    outcome result = take_values(c, values);
+    if (result == ANY_ROW && c->plan.point) { /* a scan, after all, which may outlive its transaction */
+        c->borrowed = c->view.number == 0;
+        result = take_values(c, values);
+    }
     if (result == NO_MEMORY) return SQLITE_NOMEM;
     if (result == NO_ROW) return SQLITE_OK;
-    const int64_t offset = c->plan->offset ? sqlite3_value_int64(values[count - 1]) : 0;
-    return c->plan->point && result == SOME ? read_point(c, offset) : scan_rows(c, offset);
+    const int64_t offset = c->plan.offset ? sqlite3_value_int64(values[count - 1]) : 0;
+    return c->plan.point && result == SOME ? read_point(c, offset) : scan_rows(c, offset);
 }
 
 int table_cursor_next(sqlite3_vtab_cursor *base)
@@ -528,7 +580,7 @@ int table_cursor_eof(sqlite3_vtab_cursor *base)
 static int key_result(cursor *c, sqlite3_context *context)
 {
     if (!c->on_point) {
-        const holt_slice key = holt_scan_key(c->scan);
+        const holt_slice key = c->suspended ? c->saved.key : holt_scan_key(c->scan);
         sqlite3_result_blob64(context, key.data, key.size, SQLITE_TRANSIENT);
         return SQLITE_OK;
     }
@@ -553,6 +605,17 @@ static int key_result(cursor *c, sqlite3_context *context)
     return SQLITE_OK;
 }
 
+/* The column of the scan's row, or of the copy of it. */
+static holt_status scanned_column(cursor *c, int column, holt_datum *out)
+{
+    if (c->suspended) {
+        if (c->saved.status == HOLT_OK) *out = c->saved.columns[column];
+        return c->saved.status;
+    }
+    *out = holt_scan_column(c->scan, (size_t)column);
+    return out->type == HOLT_NULL ? holt_scan_status(c->scan) : HOLT_OK;
+}
+
 int table_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     cursor *c = (cursor *)base;
@@ -562,10 +625,9 @@ int table_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
         value_result(context, &c->row.columns[column]);
         return SQLITE_OK;
     }
-    const holt_datum d = holt_scan_column(c->scan, (size_t)column);
-    if (d.type == HOLT_NULL && holt_scan_status(c->scan) != HOLT_OK) {
-        return failure(c, holt_scan_status(c->scan));
-    }
+    holt_datum d;
+    const holt_status status = scanned_column(c, column, &d);
+    if (status != HOLT_OK) return failure(c, status);
     value_result(context, &d);
     return SQLITE_OK;
 }
@@ -574,12 +636,15 @@ int table_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 {
     cursor *c = (cursor *)base;
     const int column = table_of(c)->shape.integer_key;
-    if (column == SHAPE_NO_COLUMN) {
-        *out = c->on_point ? c->row.row_id : holt_scan_row_id(c->scan);
-    } else if (c->on_point) {
-        *out = c->row.columns[column].as.integer;
+    holt_status status = HOLT_OK;
+    holt_datum key = holt_null();
+    if (c->on_point) {
+        *out = column == SHAPE_NO_COLUMN ? c->row.row_id : c->row.columns[column].as.integer;
+    } else if (column == SHAPE_NO_COLUMN) {
+        *out = c->suspended ? c->saved.row_id : holt_scan_row_id(c->scan);
     } else {
-        *out = holt_scan_column(c->scan, (size_t)column).as.integer;
+        status = scanned_column(c, column, &key);
+        *out = key.as.integer;
     }
-    return SQLITE_OK;
+    return failure(c, status);
 }
