@@ -3,119 +3,7 @@
  *
  * Each test runs over tables of both kinds of tree.
  */
-#include "support/expect.h"
-
-#include <holt.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "sql/sql.h"
-
-enum { TEXT_BYTES = 1024 };
-
-typedef struct fixture {
-    char dir[400], path[410];
-    holt *db;
-    sql_connection *c;
-    const char *kind; /* of the tree of new tables */
-} fixture;
-
-static int set_up(void **state, const char *kind)
-{
-    fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    const char *parent = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%s/holt-sql-XXXXXX", parent ? parent : "/tmp");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/db", f->dir);
-    const holt_options o = {.durability = HOLT_PROCESS, .memory_bytes = 32 << 20};
-    expect_ok(holt_open(f->path, &o, &f->db));
-    assert_int_equal(sql_open(f->db, &f->c), SQLITE_OK);
-    f->kind = kind;
-    *state = f;
-    return 0;
-}
-
-static int set_up_btree(void **state)
-{
-    return set_up(state, "btree");
-}
-
-static int set_up_lsm(void **state)
-{
-    return set_up(state, "lsm");
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    sql_close(f->c);
-    expect_ok(holt_close(f->db));
-    expect_ok(holt_destroy(f->path));
-    assert_int_equal(rmdir(f->dir), 0);
-    free(f);
-    return 0;
-}
-
-/* ---- statements */
-
-static int try_on(sql_connection *c, const char *text, sql_error *error)
-{
-    int rc = SQLITE_OK;
-    for (size_t at = 0, used; rc == SQLITE_OK && text[at]; at += used) {
-        rc = sql_run(c, text + at, strlen(text + at), NULL, &used, error);
-    }
-    return rc;
-}
-
-static void run(fixture *f, const char *text)
-{
-    sql_error error = {.message = ""};
-    if (try_on(f->c, text, &error) != SQLITE_OK) fail_msg("%s: %s", text, error.message);
-}
-
-/* CREATE TABLE of the fixture's kind. */
-static void create_table(fixture *f, const char *definition)
-{
-    char text[TEXT_BYTES];
-    snprintf(text, sizeof text, "CREATE TABLE %s WITH (kind = %s)", definition, f->kind);
-    run(f, text);
-}
-
-static sqlite3_stmt *prepare(fixture *f, const char *text)
-{
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_prepare_v2(sql_sqlite(f->c), text, -1, &s, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", text, sqlite3_errmsg(sql_sqlite(f->c)));
-    }
-    return s;
-}
-
-/* Steps to the next row, whose columns must be `expected`, with bars between them; NULL: there is none. */
-static void expect_row(sqlite3_stmt *s, const char *expected)
-{
-    char row[TEXT_BYTES] = "";
-    const int rc = sqlite3_step(s);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) fail_msg("%s", sqlite3_errmsg(sqlite3_db_handle(s)));
-    assert_int_equal(rc, expected ? SQLITE_ROW : SQLITE_DONE);
-    for (int i = 0; expected && i < sqlite3_column_count(s); i++) {
-        const unsigned char *value = sqlite3_column_text(s, i);
-        const size_t at = strlen(row);
-        snprintf(row + at, sizeof row - at, "%s%s", i ? "|" : "", value ? (const char *)value : "null");
-    }
-    if (expected) assert_string_equal(row, expected);
-}
-
-static void expect_result(fixture *f, const char *text, const char *expected)
-{
-    sqlite3_stmt *s = prepare(f, text);
-    expect_row(s, expected);
-    assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
-}
-
-/* ---- */
+#include "sql_fixture.h"
 
 /* The list of a table's plans grows while statements read along earlier ones. */
 static void an_open_statement_keeps_its_plan_while_others_are_prepared(void **state)
@@ -139,14 +27,14 @@ static void an_open_statement_keeps_its_plan_while_others_are_prepared(void **st
                                          "a = 1 AND b IN (1, 2)",
                                          "1 ORDER BY id DESC",
                                          "1 ORDER BY a DESC, b DESC"};
-    fixture *f = *state;
+    sql_fixture *f = *state;
     create_table(f, "t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER)");
     run(f, "CREATE INDEX t_a ON t (a, b)");
     run(f, "INSERT INTO t VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1), (4, 2, 2)");
     sqlite3_stmt *open = prepare(f, "SELECT a, b FROM t WHERE a IN (1, 2) ORDER BY a DESC, b DESC");
     expect_row(open, "2|2");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        char text[TEXT_BYTES];
+        char text[SQL_TEXT_BYTES];
         snprintf(text, sizeof text, "SELECT * FROM t WHERE %s", others[i]);
         sqlite3_finalize(prepare(f, text));
     }
@@ -159,7 +47,7 @@ static void an_open_statement_keeps_its_plan_while_others_are_prepared(void **st
 
 /* Reads a join across the end of its transaction: SQLite asks for the columns of the outer row again, after
  * what held it is gone. The row is the transaction's own. */
-static void expect_outer_row_after(fixture *f, const char *begin, const char *end, const char *write,
+static void expect_outer_row_after(sql_fixture *f, const char *begin, const char *end, const char *write,
                                    const char *query, const char *const rows[3])
 {
     run(f, begin);
@@ -177,7 +65,7 @@ static void expect_outer_row_after(fixture *f, const char *begin, const char *en
 static void the_outer_row_of_a_join_outlives_its_transaction(void **state)
 {
     static const char *const rows[] = {"90|" LONG_TEXT "|1", "90|" LONG_TEXT "|2", "90|" LONG_TEXT "|3"};
-    fixture *f = *state;
+    sql_fixture *f = *state;
     create_table(f, "inside (y INTEGER PRIMARY KEY)");
     create_table(f, "outside (x INTEGER PRIMARY KEY, note TEXT, rank INTEGER)");
     create_table(f, "no_key (x INTEGER, note TEXT)");
@@ -211,7 +99,7 @@ static void the_outer_row_of_a_join_outlives_its_savepoint(void **state)
 {
     static const char *const rows[] = {"90|" LONG_TEXT "|1", "90|" LONG_TEXT "|2", "90|" LONG_TEXT "|3"};
     static const char end[] = "ROLLBACK TO s; INSERT INTO inside(y) VALUES (8), (9), (10), (11), (12), (13)";
-    fixture *f = *state;
+    sql_fixture *f = *state;
     create_table(f, "inside (y INTEGER PRIMARY KEY, note TEXT DEFAULT 'something else altogether')");
     create_table(f, "outside (x INTEGER PRIMARY KEY, note TEXT)");
     run(f, "INSERT INTO inside(y) VALUES (1), (2), (3)");
@@ -228,7 +116,7 @@ static void the_outer_row_of_a_join_outlives_its_savepoint(void **state)
  * were or with an error that says what to do; the next statement sees the new schema. */
 static void a_change_of_schema_elsewhere_does_not_disturb_open_statements(void **state)
 {
-    fixture *f = *state;
+    sql_fixture *f = *state;
     sql_connection *other;
     sql_error error;
     create_table(f, "t (id INTEGER PRIMARY KEY, gone TEXT, note TEXT)");
@@ -236,9 +124,9 @@ static void a_change_of_schema_elsewhere_does_not_disturb_open_statements(void *
     assert_int_equal(sql_open(f->db, &other), SQLITE_OK);
     sqlite3_stmt *open = prepare(f, "SELECT * FROM t");
     expect_row(open, "1|a|x");
-    assert_int_equal(try_on(other, "ALTER TABLE t DROP COLUMN gone", &error), SQLITE_OK);
+    assert_int_equal(sql_try(other, "ALTER TABLE t DROP COLUMN gone", &error), SQLITE_OK);
     expect_row(open, "2|b|y");
-    assert_int_equal(try_on(other, "CREATE INDEX t_note ON t (note)", &error), SQLITE_OK);
+    assert_int_equal(sql_try(other, "CREATE INDEX t_note ON t (note)", &error), SQLITE_OK);
     expect_row(open, "3|c|z");
     expect_row(open, NULL);
     assert_int_equal(sqlite3_step(open), SQLITE_ERROR); /* prepared before the change */
@@ -249,11 +137,11 @@ static void a_change_of_schema_elsewhere_does_not_disturb_open_statements(void *
 
     open = prepare(f, "SELECT note FROM t ORDER BY id");
     expect_row(open, "x");
-    assert_int_equal(try_on(other, "DROP TABLE t", &error), SQLITE_OK);
+    assert_int_equal(sql_try(other, "DROP TABLE t", &error), SQLITE_OK);
     const int rc = sqlite3_step(open);
     assert_true(rc == SQLITE_ROW || rc == SQLITE_ERROR);
     sqlite3_finalize(open);
-    assert_int_equal(try_on(f->c, "SELECT * FROM t", &error), SQLITE_ERROR);
+    assert_int_equal(sql_try(f->c, "SELECT * FROM t", &error), SQLITE_ERROR);
     assert_string_equal(error.message, "no such table: t");
     sql_close(other);
 }
@@ -264,7 +152,7 @@ static void a_table_that_is_being_read_is_not_changed(void **state)
     static const char *const changes[] = {"DROP TABLE t", "ALTER TABLE t DROP COLUMN note",
                                           "ALTER TABLE t RENAME TO u", "CREATE INDEX t_note2 ON t (note)",
                                           "DROP INDEX t_note"};
-    fixture *f = *state;
+    sql_fixture *f = *state;
     sql_error error;
     create_table(f, "t (id INTEGER PRIMARY KEY, note TEXT)");
     create_table(f, "other (id INTEGER PRIMARY KEY)");
@@ -273,7 +161,7 @@ static void a_table_that_is_being_read_is_not_changed(void **state)
     sqlite3_stmt *open = prepare(f, "SELECT * FROM t");
     expect_row(open, "1|x");
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        assert_int_equal(try_on(f->c, changes[i], &error), SQLITE_LOCKED);
+        assert_int_equal(sql_try(f->c, changes[i], &error), SQLITE_LOCKED);
     }
     run(f, "DROP TABLE other");
     create_table(f, "new (id INTEGER PRIMARY KEY)");
@@ -303,7 +191,7 @@ static void an_interrupted_statement_leaves_no_changes(void **state)
         "ON CONFLICT (id) DO UPDATE SET note = interrupt_at_5(id)",
         "CREATE TABLE copy AS SELECT interrupt_at_5(id) AS id FROM t",
     };
-    fixture *f = *state;
+    sql_fixture *f = *state;
     sql_error error;
     create_table(f, "t (id INTEGER PRIMARY KEY, note TEXT)");
     create_table(f, "source (id INTEGER PRIMARY KEY, note TEXT)");
@@ -314,26 +202,22 @@ static void an_interrupted_statement_leaves_no_changes(void **state)
                                              interrupt_at_5, NULL, NULL),
                      SQLITE_OK);
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-        assert_int_equal(try_on(f->c, statements[i], &error), SQLITE_INTERRUPT);
+        assert_int_equal(sql_try(f->c, statements[i], &error), SQLITE_INTERRUPT);
         assert_string_equal(error.message, "interrupted");
         expect_result(f, "SELECT count(*), min(note), max(note) FROM t", "10|old|old");
         expect_result(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'copy'", "0");
     }
 }
 
-#define on_both_kinds(test)                                                                                  \
-    cmocka_unit_test_setup_teardown(test, set_up_btree, tear_down),                                          \
-        cmocka_unit_test_setup_teardown(test, set_up_lsm, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        on_both_kinds(an_open_statement_keeps_its_plan_while_others_are_prepared),
-        on_both_kinds(the_outer_row_of_a_join_outlives_its_transaction),
-        on_both_kinds(the_outer_row_of_a_join_outlives_its_savepoint),
-        on_both_kinds(a_change_of_schema_elsewhere_does_not_disturb_open_statements),
-        on_both_kinds(a_table_that_is_being_read_is_not_changed),
-        on_both_kinds(an_interrupted_statement_leaves_no_changes),
+        sql_on_both_kinds(an_open_statement_keeps_its_plan_while_others_are_prepared),
+        sql_on_both_kinds(the_outer_row_of_a_join_outlives_its_transaction),
+        sql_on_both_kinds(the_outer_row_of_a_join_outlives_its_savepoint),
+        sql_on_both_kinds(a_change_of_schema_elsewhere_does_not_disturb_open_statements),
+        sql_on_both_kinds(a_table_that_is_being_read_is_not_changed),
+        sql_on_both_kinds(an_interrupted_statement_leaves_no_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
