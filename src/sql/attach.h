@@ -15,7 +15,7 @@
 int sql_attach(sqlite3 *sqlite, const char *schema, sql_connection **out);
 void sql_detach(sql_connection *c);
 
-/* Makes the tables of `db` appear. */
+/* Makes the tables of `db` appear. *error (may be NULL) is set after any code but SQLITE_OK. */
 int sql_use(sql_connection *c, holt *db, sql_error *error);
 
 /* Makes them disappear again, so that the database can be closed. */

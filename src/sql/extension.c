@@ -233,11 +233,12 @@ static void close_function(sqlite3_context *context, int count, sqlite3_value **
 
 static void refresh_function(sqlite3_context *context, int count, sqlite3_value **values)
 {
+    sql_error error;
     (void)count;
     (void)values;
     if (!must_be_open(context, true) || !must_be_outside(context)) return;
-    const int rc = sql_refresh(extension_of(context)->connection);
-    if (rc != SQLITE_OK) fail(context, holt_error_message(), rc);
+    const int rc = sql_refresh(extension_of(context)->connection, &error);
+    if (rc != SQLITE_OK) fail(context, error.message, rc);
 }
 
 static void exec_function(sqlite3_context *context, int count, sqlite3_value **values)

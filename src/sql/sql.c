@@ -36,16 +36,20 @@ int sql_attach(sqlite3 *sqlite, const char *schema, sql_connection **out)
     return rc;
 }
 
-int sql_use(sql_connection *c, holt *db, sql_error *error)
+static int refresh(sql_connection *c, sql_error *error)
 {
     char *message = NULL;
-    c->database.db = db;
     const int rc = catalog_refresh(&c->database, &message);
-    if (rc != SQLITE_OK) {
-        error_set(error, rc, SIZE_MAX, "%s", message ? message : sqlite3_errstr(rc));
-        sql_forget(c);
-    }
+    if (rc != SQLITE_OK) error_set(error, rc, SIZE_MAX, "%s", message ? message : sqlite3_errstr(rc));
     sqlite3_free(message);
+    return rc;
+}
+
+int sql_use(sql_connection *c, holt *db, sql_error *error)
+{
+    c->database.db = db;
+    const int rc = refresh(c, error);
+    if (rc != SQLITE_OK) sql_forget(c);
     return rc;
 }
 
@@ -76,7 +80,7 @@ void sql_detach(sql_connection *c)
     free(c);
 }
 
-int sql_open(holt *db, sql_connection **out)
+int sql_open(holt *db, sql_connection **out, sql_error *error)
 {
     sqlite3 *sqlite = NULL;
     *out = NULL;
@@ -84,10 +88,10 @@ int sql_open(holt *db, sql_connection **out)
     if (rc == SQLITE_OK) rc = sql_attach(sqlite, "main", out);
     if (rc != SQLITE_OK) {
         sqlite3_close(sqlite);
-        return rc;
+        return error_set(error, rc, SIZE_MAX, "%s", sqlite3_errstr(rc));
     }
     (*out)->owns_sqlite = true;
-    rc = sql_use(*out, db, NULL);
+    rc = sql_use(*out, db, error);
     if (rc == SQLITE_OK) return rc;
     sql_close(*out);
     *out = NULL;
@@ -139,18 +143,9 @@ int sql_transaction(sql_connection *c, holt_txn **t)
 
 /* ---- the catalog */
 
-static int refresh(sql_connection *c, sql_error *error)
+int sql_refresh(sql_connection *c, sql_error *error)
 {
-    char *message = NULL;
-    const int rc = catalog_refresh(&c->database, &message);
-    if (rc != SQLITE_OK) error_set(error, rc, SIZE_MAX, "%s", message ? message : sqlite3_errstr(rc));
-    sqlite3_free(message);
-    return rc;
-}
-
-int sql_refresh(sql_connection *c)
-{
-    return sql_in_transaction(c) ? SQLITE_OK : refresh(c, NULL);
+    return sql_in_transaction(c) ? SQLITE_OK : refresh(c, error);
 }
 
 /* Lists the indexes of a table. Returns false if `each` has stopped, or after an error in *rc. */

@@ -29,10 +29,17 @@
 
 typedef struct sql_connection sql_connection;
 
+/* The failure of a call. */
+typedef struct sql_error {
+    int code;          /* a SQLite result code, possibly an extended one */
+    size_t offset;     /* in the text given to sql_run, of the token at fault; SIZE_MAX = not known */
+    char message[512]; /* one line, without the position */
+} sql_error;
+
 /* Opens a connection over `db`, which must stay open until sql_close. After SQLITE_OK, *out belongs to the
- * caller, who must release it with sql_close; after any other code it is NULL, and holt_error_message() or,
- * failing that, the code says why. */
-int sql_open(holt *db, sql_connection **out);
+ * caller, who must release it with sql_close; after any other code it is NULL, and *error (may be NULL) says
+ * why. */
+int sql_open(holt *db, sql_connection **out, sql_error *error);
 
 /* Rolls back an open transaction and frees the connection. Accepts NULL. */
 void sql_close(sql_connection *c);
@@ -53,13 +60,6 @@ typedef struct sql_sink {
     void (*end)(void *ctx);
     void *ctx;
 } sql_sink;
-
-/* The failure of a statement. */
-typedef struct sql_error {
-    int code;          /* a SQLite result code, possibly an extended one */
-    size_t offset;     /* in the text given to sql_run, of the token at fault; SIZE_MAX = not known */
-    char message[512]; /* one line, without the position */
-} sql_error;
 
 /* Runs the first statement of `text` (valid UTF-8, `size` bytes; it need not end with ';'), and sets *used to
  * the bytes that it takes, with the ';' and the blanks and comments around it, so that the caller continues
@@ -85,8 +85,9 @@ bool sql_in_transaction(sql_connection *c);
 int sql_transaction(sql_connection *c, holt_txn **t);
 
 /* Makes tables and collections that were created, altered or dropped by other means than sql_run visible.
- * sql_run does so by itself before each statement outside of a transaction. */
-int sql_refresh(sql_connection *c);
+ * sql_run does so by itself before each statement outside of a transaction. Within one nothing happens.
+ * *error (may be NULL) is set after any code but SQLITE_OK. */
+int sql_refresh(sql_connection *c, sql_error *error);
 
 /* What a name in SQL stands for. */
 typedef enum sql_kind { SQL_TABLE, SQL_INDEX, SQL_COLLECTION } sql_kind;

@@ -35,7 +35,7 @@ static int sql_set_up(void **state, const char *kind)
     snprintf(f->path, sizeof f->path, "%s/db", f->dir);
     const holt_options o = {.durability = HOLT_PROCESS, .memory_bytes = 32 << 20};
     expect_ok(holt_open(f->path, &o, &f->db));
-    assert_int_equal(sql_open(f->db, &f->c), SQLITE_OK);
+    assert_int_equal(sql_open(f->db, &f->c, NULL), SQLITE_OK);
     f->kind = kind;
     *state = f;
     return 0;

@@ -121,7 +121,7 @@ static void a_change_of_schema_elsewhere_does_not_disturb_open_statements(void *
     sql_error error;
     create_table(f, "t (id INTEGER PRIMARY KEY, gone TEXT, note TEXT)");
     run(f, "INSERT INTO t VALUES (1, 'a', 'x'), (2, 'b', 'y'), (3, 'c', 'z')");
-    assert_int_equal(sql_open(f->db, &other), SQLITE_OK);
+    assert_int_equal(sql_open(f->db, &other, NULL), SQLITE_OK);
     sqlite3_stmt *open = prepare(f, "SELECT * FROM t");
     expect_row(open, "1|a|x");
     assert_int_equal(sql_try(other, "ALTER TABLE t DROP COLUMN gone", &error), SQLITE_OK);

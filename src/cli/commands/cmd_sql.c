@@ -185,10 +185,9 @@ static int run_session(session *s, void *ctx)
     runner r = {.session = s, .settings = settings, .line = 1};
     sql_rows_mode mode = output_is_terminal() ? SQL_ROWS_TABLE : SQL_ROWS_LIST;
     if (settings->mode_given) mode = settings->mode;
-    const int rc = sql_open(s->db, &r.connection);
-    if (rc != SQLITE_OK) {
-        const char *message = holt_error_message();
-        cli_error(s->call, "%s", *message ? message : sqlite3_errstr(rc));
+    sql_error error;
+    if (sql_open(s->db, &r.connection, &error) != SQLITE_OK) {
+        cli_error(s->call, "%s", error.message);
         return CLI_FAILED;
     }
     interruptible = r.connection;

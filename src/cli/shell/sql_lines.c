@@ -95,20 +95,20 @@ sql_connection *shell_sql(shell *s)
 {
     enum { STEPS = 10000 }; /* of SQLite's machine, less than a millisecond */
     if (s->sql) return s->sql;
-    int code = sql_open(s->session->db, &s->sql);
-    if (code == SQLITE_OK) {
+    sql_error error;
+    if (sql_open(s->session->db, &s->sql, &error) == SQLITE_OK) {
         sqlite3_progress_handler(sql_sqlite(s->sql), STEPS, is_interrupted, NULL);
     } else {
-        const char *message = holt_error_message();
-        (void)shell_error(s, "SQL cannot be used: %s", *message ? message : sqlite3_errstr(code));
+        (void)shell_error(s, "SQL cannot be used: %s", error.message);
     }
     return s->sql;
 }
 
 bool shell_refresh_sql(shell *s)
 {
-    int code = s->sql ? sql_refresh(s->sql) : SQLITE_OK;
-    return code == SQLITE_OK || shell_error(s, "%s", sqlite3_errstr(code));
+    sql_error error;
+    if (!s->sql || sql_refresh(s->sql, &error) == SQLITE_OK) return true;
+    return shell_error(s, "%s", error.message);
 }
 
 bool shell_print_schema(shell *s, const char *table)
