@@ -99,7 +99,7 @@ static int add_object(sql_database *d, size_t i, const char *name, bool is_table
         object.version = holt_table_version(object.table);
         rc = create_virtual_table(d, &object, message);
     } else {
-        *message = sqlite3_mprintf("%s", holt_error_message());
+        *message = sqlite3_mprintf("%s", sql_message(status));
     }
     if (rc != SQLITE_OK) {
         free_object(&object);
@@ -235,7 +235,7 @@ int catalog_refresh(sql_database *d, char **message)
     if (status == HOLT_OK) status = holt_collection_list(d->db, &collections, &collection_count);
     int rc = sql_code(status);
     if (status != HOLT_OK) {
-        *message = sqlite3_mprintf("%s", holt_error_message());
+        *message = sqlite3_mprintf("%s", sql_message(status));
         goto done;
     }
     entries = calloc(table_count + collection_count + 1, sizeof *entries);

@@ -58,7 +58,7 @@ static int connect(sqlite3 *sqlite, void *context, int count, const char *const 
         *out = &t->base;
         return SQLITE_OK;
     }
-    *message = sqlite3_mprintf("%s", status == HOLT_OK ? sqlite3_errmsg(sqlite) : holt_error_message());
+    *message = sqlite3_mprintf("%s", status == HOLT_OK ? sqlite3_errmsg(sqlite) : sql_message(status));
     destroy(t);
     return rc;
 }

@@ -37,11 +37,18 @@ int sql_code(holt_status status)
     }
 }
 
+const char *sql_message(holt_status status)
+{
+    holt_error last;
+    holt_error_get(&last, sizeof last);
+    return last.status == (uint32_t)status ? holt_error_message() : sqlite3_errstr(sql_code(status));
+}
+
 int sql_failure(sqlite3_vtab *table, holt_status status)
 {
     if (status == HOLT_OK) return SQLITE_OK;
     sqlite3_free(table->zErrMsg);
-    table->zErrMsg = sqlite3_mprintf("%s", holt_error_message());
+    table->zErrMsg = sqlite3_mprintf("%s", sql_message(status));
     return sql_code(status);
 }
 

@@ -122,6 +122,10 @@ int database_rollback_to(sql_database *d, sqlite3_vtab *table, int number);
 /* Returns the SQLite result code of a status. */
 int sql_code(holt_status status);
 
+/* Returns what to say of a status that is not HOLT_OK: Holt's message, or, if that is of an earlier failure
+ * because src/sql itself has run out of memory, SQLite's. Valid until the thread's next call of Holt. */
+const char *sql_message(holt_status status);
+
 /* Leaves Holt's message in table->zErrMsg, and returns the code of the status. HOLT_OK: does nothing. */
 int sql_failure(sqlite3_vtab *table, holt_status status);
 

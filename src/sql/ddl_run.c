@@ -25,7 +25,7 @@ static int failure(const change *c, holt_status status)
     if (atomic_load_explicit(&c->d->interrupted, memory_order_relaxed)) {
         return error_set(c->error, SQLITE_INTERRUPT, SIZE_MAX, "interrupted");
     }
-    return error_set(c->error, sql_code(status), SIZE_MAX, "%s", holt_error_message());
+    return error_set(c->error, sql_code(status), SIZE_MAX, "%s", sql_message(status));
 }
 
 static int at_name(const change *c, const char *format, const char *name)

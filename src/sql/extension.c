@@ -202,7 +202,7 @@ static void open_function(sqlite3_context *context, int count, sqlite3_value **v
     }
     const holt_status status = acquire(path, &o, &e->open);
     if (status != HOLT_OK) {
-        fail(context, holt_error_message(), sql_code(status));
+        fail(context, sql_message(status), sql_code(status));
         return;
     }
     const int rc = sql_use(e->connection, e->open->db, &error);
@@ -228,7 +228,7 @@ static void close_function(sqlite3_context *context, int count, sqlite3_value **
     sql_forget(e->connection);
     const holt_status status = release(e->open);
     e->open = NULL;
-    if (status != HOLT_OK) fail(context, holt_error_message(), sql_code(status));
+    if (status != HOLT_OK) fail(context, sql_message(status), sql_code(status));
 }
 
 static void refresh_function(sqlite3_context *context, int count, sqlite3_value **values)

@@ -38,7 +38,7 @@ static int declare(sqlite3 *sqlite, const shape *s)
 
 static int fail_connecting(sqlite3 *sqlite, sql_table *t, int rc, holt_status status, char **message)
 {
-    if (status != HOLT_OK) *message = sqlite3_mprintf("%s", holt_error_message());
+    if (status != HOLT_OK) *message = sqlite3_mprintf("%s", sql_message(status));
     if (status == HOLT_OK && rc != SQLITE_NOMEM) *message = sqlite3_mprintf("%s", sqlite3_errmsg(sqlite));
     if (t) destroy(t);
     return status != HOLT_OK ? sql_code(status) : rc;

@@ -252,7 +252,7 @@ static int find_target(upsert *u)
         return SQLITE_OK;
     }
     const holt_status status = shape_init(&u->shape, u->object->table);
-    if (status != HOLT_OK) return error_set(u->error, sql_code(status), SIZE_MAX, "%s", holt_error_message());
+    if (status != HOLT_OK) return error_set(u->error, sql_code(status), SIZE_MAX, "%s", sql_message(status));
     const holt_table_info *info = u->shape.info;
     if (info->key_count > 0) add_key(u, info->key, info->key_count, NULL);
     for (size_t i = 0; i < info->index_count; i++) {
