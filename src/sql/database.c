@@ -150,10 +150,23 @@ holt_status database_join(sql_database *d, const char *table)
     if (d->txn || sqlite3_get_autocommit(d->sqlite)) return HOLT_OK;
     char *sql = sqlite3_mprintf("DELETE FROM %s.\"%w\" WHERE 0", d->schema, table);
     if (!sql) return HOLT_NO_MEMORY;
-    /* A host may forbid writes (PRAGMA query_only). Then each statement has a snapshot of its own. */
-    (void)sqlite3_exec(d->sqlite, sql, NULL, NULL, NULL);
+    /* A host may forbid writes (PRAGMA query_only, an authorizer): then each statement has a snapshot of its
+     * own. A statement that is interrupted will not read much. With any other failure, reading on would break
+     * the promise of one moment for all statements. */
+    d->begun = HOLT_OK;
+    const int code = sqlite3_exec(d->sqlite, sql, NULL, NULL, NULL) & 0xff;
     sqlite3_free(sql);
-    return HOLT_OK;
+    switch (code) {
+    case SQLITE_OK:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH:
+    case SQLITE_INTERRUPT:
+        return HOLT_OK;
+    case SQLITE_NOMEM:
+        return HOLT_NO_MEMORY;
+    default:
+        return d->begun != HOLT_OK ? d->begun : HOLT_BUSY;
+    }
 }
 
 holt_status database_view(sql_database *d, const char *table, sql_view *view, sql_reader *reader)
@@ -195,7 +208,9 @@ void database_view_end(sql_database *d, sql_view *view, sql_reader *reader)
 
 int database_begin(sql_database *d, sqlite3_vtab *table)
 {
-    return d->txn ? SQLITE_OK : sql_failure(table, begin_transaction(d));
+    if (d->txn) return SQLITE_OK;
+    d->begun = begin_transaction(d);
+    return sql_failure(table, d->begun);
 }
 
 int database_sync(sql_database *d, sqlite3_vtab *table)

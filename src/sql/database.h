@@ -60,6 +60,7 @@ typedef struct sql_database {
 
     holt_txn *txn;       /* the transaction; NULL if there is none */
     uint64_t txn_number; /* grows with each, so that cursors recognise theirs */
+    holt_status begun;   /* what came of the last attempt to begin one */
     sql_reader *txn_readers;
     holt_txn *snapshot;  /* NULL unless readers > 0 */
     uint32_t readers;    /* cursors that use the snapshot */

@@ -138,7 +138,7 @@ int sql_transaction(sql_connection *c, holt_txn **t)
     if (!sql_in_transaction(c) || d->object_count == 0) return SQLITE_OK;
     const int rc = sql_code(database_join(d, d->objects[0].name));
     *t = d->txn;
-    return rc;
+    return rc == SQLITE_OK && !d->txn ? SQLITE_READONLY : rc;
 }
 
 /* ---- the catalog */

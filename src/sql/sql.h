@@ -81,7 +81,8 @@ bool sql_complete(const char *text);
 bool sql_in_transaction(sql_connection *c);
 
 /* Sets *t to the Holt transaction of the open BEGIN or SAVEPOINT, which it begins if no statement has used it
- * yet; borrowed, until the connection runs its next statement. *t is NULL if there is no BEGIN. */
+ * yet; borrowed, until the connection runs its next statement. *t is NULL if there is no BEGIN. Returns
+ * SQLITE_READONLY if the connection may not write (PRAGMA query_only). */
 int sql_transaction(sql_connection *c, holt_txn **t);
 
 /* Makes tables and collections that were created, altered or dropped by other means than sql_run visible.

@@ -209,6 +209,29 @@ static void an_interrupted_statement_leaves_no_changes(void **state)
     }
 }
 
+/* A program may forbid writes to its connection. What it reads must not depend on a transaction that could
+ * write, and who asks for that transaction must be told. */
+static void a_connection_that_may_not_write_reads_in_a_transaction(void **state)
+{
+    sql_fixture *f = *state;
+    sql_error error;
+    holt_txn *t = NULL;
+    create_table(f, "t (id INTEGER PRIMARY KEY, note TEXT)");
+    run(f, "INSERT INTO t VALUES (1, 'x')");
+    run(f, "PRAGMA query_only = 1");
+    run(f, "BEGIN");
+    expect_result(f, "SELECT note FROM t", "x");
+    assert_int_equal(sql_transaction(f->c, &t), SQLITE_READONLY);
+    assert_null(t);
+    assert_int_equal(sql_try(f->c, "DELETE FROM t", &error), SQLITE_READONLY);
+    run(f, "ROLLBACK");
+    run(f, "PRAGMA query_only = 0");
+    run(f, "BEGIN");
+    assert_int_equal(sql_transaction(f->c, &t), SQLITE_OK);
+    assert_non_null(t);
+    run(f, "ROLLBACK");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +241,7 @@ int main(void)
         sql_on_both_kinds(a_change_of_schema_elsewhere_does_not_disturb_open_statements),
         sql_on_both_kinds(a_table_that_is_being_read_is_not_changed),
         sql_on_both_kinds(an_interrupted_statement_leaves_no_changes),
+        sql_on_both_kinds(a_connection_that_may_not_write_reads_in_a_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
