@@ -9,6 +9,9 @@
 
 /* ---- names */
 
+/* Of a table, collection or index, with the zero byte behind it: longer names are not Holt's. */
+enum { NAME_BYTES = 129 };
+
 /* A name as it is written: [schema.]name */
 typedef struct written_name {
     token schema, name; /* schema.size 0: none */
@@ -38,10 +41,9 @@ static bool is_in_schema(const written_name *n, const char *schema)
 static bool is_ours(const sql_database *d, const written_name *n, bool index)
 {
     if (n->schema.size > 0 && !is_in_schema(n, "main") && !is_in_schema(n, d->schema)) return false;
-    char *name = token_value(&n->name);
-    const bool found = name && (index ? catalog_find_index(d, name) : catalog_find(d, name)) != NULL;
-    sqlite3_free(name);
-    return found;
+    char name[NAME_BYTES];
+    if (token_copy(&n->name, name, sizeof name) >= sizeof name) return false;
+    return (index ? catalog_find_index(d, name) : catalog_find(d, name)) != NULL;
 }
 
 /* Whether SQLite has a table, view or index of that name itself, in its temporary schema or an attached one.

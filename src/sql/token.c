@@ -158,29 +158,46 @@ bool token_is_name(const token *k)
     return k->kind == TOKEN_WORD || k->kind == TOKEN_QUOTED || k->kind == TOKEN_STRING;
 }
 
+/* Takes the next character of what a token stands for, from *at on, which begins at 0. false: there are no
+ * more. */
+static bool next_character(const token *k, size_t *at, char *out)
+{
+    const bool quoted = k->kind == TOKEN_QUOTED || k->kind == TOKEN_STRING;
+    if (quoted && *at == 0) ++*at;
+    if (*at + quoted >= k->size) return false;
+    *out = k->text[(*at)++];
+    if (quoted && *out == k->text[k->size - 1]) ++*at; /* written twice */
+    return true;
+}
+
+size_t token_copy(const token *k, char *out, size_t size)
+{
+    size_t at = 0, length = 0;
+    char c;
+    while (next_character(k, &at, &c)) {
+        if (length + 1 < size) out[length] = c;
+        length++;
+    }
+    out[length < size ? length : size - 1] = '\0';
+    return length;
+}
+
 char *token_value(const token *k)
 {
-    if (k->kind != TOKEN_QUOTED && k->kind != TOKEN_STRING) {
-        return sqlite3_mprintf("%.*s", (int)k->size, k->text);
-    }
-    char *value = sqlite3_malloc64(k->size);
-    size_t size = 0;
-    const char close = k->text[k->size - 1];
-    for (size_t i = 1; i + 1 < k->size && value; i++) {
-        value[size++] = k->text[i];
-        if (k->text[i] == close) i++; /* written twice */
-    }
-    if (value) value[size] = '\0';
+    char *value = sqlite3_malloc64(k->size + 1);
+    if (value) (void)token_copy(k, value, k->size + 1); /* a value is not longer than its token */
     return value;
 }
 
 bool token_names(const token *k, const char *name)
 {
+    size_t at = 0;
+    char c;
     if (!token_is_name(k)) return false;
-    char *value = token_value(k);
-    const bool same = value && sqlite3_stricmp(value, name) == 0;
-    sqlite3_free(value);
-    return same;
+    while (next_character(k, &at, &c)) {
+        if (sqlite3_strnicmp(&c, name, 1) != 0 || !*name++) return false;
+    }
+    return !*name;
 }
 
 bool tokens_skip_parentheses(tokens *t)

@@ -53,6 +53,10 @@ bool token_is_name(const token *k);
  *  */
 char *token_value(const token *k);
 
+/* Writes the same into a buffer of `size` bytes, not 0, with a zero byte behind it; what has no room is left
+ * out. Returns the length of all of it. */
+size_t token_copy(const token *k, char *out, size_t size);
+
 /* Whether the value of a name is `name`, in any case of ASCII letters. */
 bool token_names(const token *k, const char *name);
 

@@ -339,11 +339,18 @@ static int prepare(upsert *u, sqlite3_str *sql, sqlite3_stmt **out)
     return rc == SQLITE_OK ? rc : error_of_sqlite(u->error, rc, u->d->sqlite, SIZE_MAX);
 }
 
-/* The name is qualified: alone in quotes, one that is no column would be taken for a string. */
+/* A column of the new row. The name is qualified: alone in quotes, one that is no column would be taken for a
+ * string. */
 static void append_excluded(sqlite3_str *out, const char *column)
 {
     sqlite3_str_appendf(out, "(SELECT excluded.\"%w\" FROM " ROWS_TABLE " AS excluded WHERE rowid = " ROW ")",
                         column);
+}
+
+static void append_excluded_as_written(sqlite3_str *out, const token *column)
+{
+    sqlite3_str_appendf(out, "(SELECT excluded.%.*s FROM " ROWS_TABLE " AS excluded WHERE rowid = " ROW ")",
+                        (int)column->size, column->text);
 }
 
 /* The name by which expressions call the row of the table. */
@@ -399,17 +406,15 @@ static void append_expressions(const upsert *u, sqlite3_str *out, span piece)
         tokens ahead = t;
         if (tokens_next(&ahead) != TOKEN_MARK || !token_is(&ahead.now, ".")) continue;
         tokens_next(&ahead);
-        char *column = token_is_name(&ahead.now) ? token_value(&ahead.now) : NULL;
-        if (!column) continue;
+        if (!token_is_name(&ahead.now)) continue;
         sqlite3_str_append(out, text + copied, (int)(tokens_offset(&t) - copied));
         if (!is_row_id(u, &ahead.now)) {
-            append_excluded(out, column);
+            append_excluded_as_written(out, &ahead.now);
         } else if (u->shape.integer_key != SHAPE_NO_COLUMN) {
             append_excluded(out, column_name(u, (size_t)u->shape.integer_key));
         } else {
             sqlite3_str_appendall(out, "NULL"); /* the new row's number is not chosen yet */
         }
-        sqlite3_free(column);
         copied = ahead.at;
         t = ahead;
     }
