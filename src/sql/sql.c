@@ -250,6 +250,9 @@ static int run_repeatedly(sql_connection *c, statement_kind kind, const char *te
     for (unsigned attempt = 1; attempt <= TRIES_MAX; attempt++) {
         rc = run_once(c, kind, text, start, end, sink, &delivered, error);
         if (!alone || delivered || (rc & 0xff) != SQLITE_BUSY) return rc;
+        if (atomic_load_explicit(&c->database.interrupted, memory_order_relaxed)) {
+            return error_set(error, SQLITE_INTERRUPT, SIZE_MAX, "interrupted");
+        }
         pause_before(attempt);
     }
     return rc;

@@ -202,8 +202,8 @@ int value_compare(const holt_datum *a, const holt_datum *b)
 
 /* ---- results and text */
 
-/* Text as SQLite likes it best: with a zero byte behind it, which it would otherwise allocate memory for as soon
- * as a function or the program asks for the text. */
+/* Text as SQLite likes it best: with a zero byte behind it, which it would otherwise allocate memory for once
+ * a function or the program asks for the text. */
 static void text_result(sqlite3_context *context, holt_slice text)
 {
     char copy[TEXT_COPIED];
