@@ -124,7 +124,7 @@ int catalog_release(sql_database *d, const sql_object *object, char **message)
     const size_t i = (size_t)(object - d->objects);
     assert(i < d->object_count);
     const int rc = drop_virtual_table(d, object->name, message);
-    d->objects[i].released |= rc == SQLITE_OK;
+    d->objects[i].released |= rc != SQLITE_LOCKED; /* after any other failure it may be there, or not */
     return rc;
 }
 
@@ -144,6 +144,7 @@ const sql_object *catalog_find_index(const sql_database *d, const char *index)
 
 bool catalog_is_stale(const sql_database *d)
 {
+    if (d->outdated) return true;
     for (size_t i = 0; i < d->object_count; i++) {
         const sql_object *object = &d->objects[i];
         if (object->released) return true;
@@ -245,6 +246,7 @@ int catalog_refresh(sql_database *d, char **message)
     rc = remove_outdated(d, entries, count, message);
     if (rc == SQLITE_OK) rc = add_missing(d, entries, count, message);
 done:
+    d->outdated = rc != SQLITE_OK;
     free(entries);
     holt_free((void *)tables);
     holt_free((void *)collections);

@@ -21,7 +21,7 @@ int catalog_refresh(sql_database *d, char **message);
  * must not be changed. *message as above. */
 int catalog_release(sql_database *d, const sql_object *object, char **message);
 
-/* Whether a table was altered or dropped since its virtual table was made. */
+/* Whether a table was altered or dropped since its virtual table was made, or the last refresh has failed. */
 bool catalog_is_stale(const sql_database *d);
 
 /* Drops all virtual tables that were made. */

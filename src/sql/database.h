@@ -70,6 +70,7 @@ typedef struct sql_database {
 
     sql_object *objects; /* in bytewise order of their names; see catalog.h */
     size_t object_count, object_capacity;
+    bool outdated;           /* the last catalog_refresh has failed half way */
     bool refreshing;         /* virtual tables may be dropped: it is the catalog that does it */
     atomic_bool interrupted; /* set by sql_interrupt, cleared when a statement begins */
 } sql_database;

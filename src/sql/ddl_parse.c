@@ -171,10 +171,13 @@ static bool column_type(parser *p, ddl_column *column)
         sqlite3_str_appendf(words, "%.*s ", (int)p->t.now.size, p->t.now.text);
         tokens_next(&p->t);
     }
+    const bool none = sqlite3_str_errcode(words) == SQLITE_OK && sqlite3_str_length(words) == 0;
     char *declared = sqlite3_str_finish(words);
     column->type = declared ? type_of(declared) : HOLT_NULL;
     bool known = column->type != HOLT_NULL;
-    if (!declared) {
+    if (!declared && !none) {
+        out_of_memory(p);
+    } else if (none) {
         fail_at(p, column->offset, "missing datatype for column \"%s\": INTEGER, REAL, TEXT, BLOB or BOOLEAN",
                 column->name);
     } else if (!known) {

@@ -103,8 +103,8 @@ static int evaluate_default(const change *c, const ddl_column *column, holt_datu
     if (!sql) return SQLITE_NOMEM;
     int rc = sqlite3_prepare_v2(c->d->sqlite, sql, -1, holder, NULL);
     sqlite3_free(sql);
-    if (rc == SQLITE_OK && sqlite3_step(*holder) != SQLITE_ROW) rc = SQLITE_ERROR;
-    if (rc != SQLITE_OK) {
+    if (rc == SQLITE_OK) rc = sqlite3_step(*holder);
+    if (rc != SQLITE_ROW) {
         return error_set(c->error, rc, literal.offset, "%s", sqlite3_errmsg(c->d->sqlite));
     }
     if (value_to_column(sqlite3_column_value(*holder, 0), column->type, out)) return SQLITE_OK;
@@ -265,7 +265,18 @@ static int make_uniques(const change *c, holt_table *table)
     return rc;
 }
 
-/* Creates the table with its unique indexes; without them it is dropped again. */
+/* Makes the virtual table of the new table, which SQLite may refuse: a program that has loaded the extension
+ * can have a table of that name in the same schema. */
+static int show_table(const change *c)
+{
+    char *message = NULL;
+    int rc = catalog_refresh(c->d, &message);
+    if (rc != SQLITE_OK) rc = error_set(c->error, rc, SIZE_MAX, "%s", message ? message : sqlite3_errstr(rc));
+    sqlite3_free(message);
+    return rc;
+}
+
+/* Creates the table with its unique indexes and its virtual table; without them it is dropped again. */
 static int create_with_key(const change *c, const holt_column *columns, const ddl_parts *key)
 {
     const ddl *s = c->statement;
@@ -280,8 +291,9 @@ static int create_with_key(const change *c, const holt_column *columns, const dd
                                   .block_bytes = s->block_bytes};
     const holt_status status = holt_table_create(c->d->db, s->name, &o, &table);
     if (status != HOLT_OK) return failure(c, status);
-    const int rc = make_uniques(c, table);
+    int rc = make_uniques(c, table);
     holt_table_close(table);
+    if (rc == SQLITE_OK) rc = show_table(c);
     if (rc != SQLITE_OK) (void)holt_table_drop(c->d->db, s->name); /* the first error is the one to report */
     return rc;
 }
@@ -372,10 +384,11 @@ static int name_columns(const change *c, ddl *made)
     made->columns = calloc(count + 1, sizeof *made->columns);
     for (size_t i = 0; i < count && made->columns; i++) {
         made->columns[i].name = sqlite3_mprintf("%s", sqlite3_column_name(s, (int)i));
+        if (!made->columns[i].name) break;
         made->column_count = i + 1;
     }
     sqlite3_finalize(s);
-    return made->columns ? SQLITE_OK : SQLITE_NOMEM;
+    return made->column_count == count ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static int type_columns(const change *c, ddl *made)
@@ -385,8 +398,8 @@ static int type_columns(const change *c, ddl *made)
     if (!sql) return SQLITE_NOMEM;
     int rc = sqlite3_prepare_v2(c->d->sqlite, sql, -1, &counts, NULL);
     sqlite3_free(sql);
-    if (rc == SQLITE_OK && sqlite3_step(counts) != SQLITE_ROW) rc = SQLITE_ERROR;
-    if (rc != SQLITE_OK) rc = sqlite_failure(c, rc);
+    if (rc == SQLITE_OK) rc = sqlite3_step(counts);
+    rc = rc == SQLITE_ROW ? SQLITE_OK : sqlite_failure(c, rc);
     for (size_t i = 0; i < made->column_count && rc == SQLITE_OK; i++) {
         rc = choose_type(c, counts, (int)i, &made->columns[i]);
     }
@@ -398,13 +411,8 @@ static int type_columns(const change *c, ddl *made)
 static int fill_table(const change *c)
 {
     const char *name = c->statement->name;
-    char *message = NULL;
-    int rc = catalog_refresh(c->d, &message);
-    if (rc != SQLITE_OK) rc = error_set(c->error, rc, SIZE_MAX, "%s", message ? message : sqlite3_errstr(rc));
-    sqlite3_free(message);
-    if (rc == SQLITE_OK) {
-        rc = run(c, sqlite3_mprintf("INSERT INTO %s.\"%w\" SELECT * FROM " ROWS_TABLE, c->d->schema, name));
-    }
+    const int rc =
+        run(c, sqlite3_mprintf("INSERT INTO %s.\"%w\" SELECT * FROM " ROWS_TABLE, c->d->schema, name));
     if (rc != SQLITE_OK) (void)holt_table_drop(c->d->db, name); /* the first error is the one to report */
     return rc;
 }
@@ -418,8 +426,10 @@ static int create_table_as(const change *c)
                 .kind = s->kind,
                 .block_bytes = s->block_bytes};
     const change creation = {.d = c->d, .statement = &made, .text = c->text, .error = c->error};
-    int rc = run(c, sqlite3_mprintf("CREATE TABLE " ROWS_TABLE " AS %.*s", (int)s->select.size,
-                                    c->text + s->select.offset));
+    int rc = run(c, sqlite3_mprintf("DROP TABLE IF EXISTS " ROWS_TABLE)); /* of one that failed to drop it */
+    if (rc != SQLITE_OK) return rc;
+    rc = run(c, sqlite3_mprintf("CREATE TABLE " ROWS_TABLE " AS %.*s", (int)s->select.size,
+                                c->text + s->select.offset));
     if (rc != SQLITE_OK) return rc;
     rc = name_columns(c, &made);
     if (rc == SQLITE_OK) rc = type_columns(c, &made);
@@ -487,7 +497,9 @@ static int rename_table(const change *c)
     const char *to = c->statement->to;
     if (!object) return rc;
     const bool only_case = sqlite3_stricmp(object->name, to) == 0;
-    if (!only_case && (catalog_find(c->d, to) || catalog_find_index(c->d, to))) {
+    const bool shown = sqlite3_table_column_metadata(c->d->sqlite, c->d->schema, to, NULL, NULL, NULL, NULL,
+                                                     NULL, NULL) == SQLITE_OK;
+    if (!only_case && (shown || catalog_find_index(c->d, to))) {
         return at_name(c, "there is already another table or index with this name: %s", to);
     }
     return alter(c, &(holt_alteration){.op = HOLT_ALTER_RENAME, .to = to});

@@ -206,13 +206,16 @@ static int run_ddl(sql_connection *c, const char *text, size_t start, size_t end
         return error_set(error, SQLITE_ERROR, start,
                          "schemas cannot be changed within a transaction: COMMIT or ROLLBACK first");
     }
-    int rc = ddl_parse(&statement, text + start, end - start);
+    int rc = catalog_is_stale(&c->database) ? refresh(c, error) : SQLITE_OK;
+    if (rc != SQLITE_OK) return rc;
+    rc = ddl_parse(&statement, text + start, end - start);
     if (rc == SQLITE_ERROR) error_set(error, rc, start + statement.error_offset, "%s", statement.error);
     if (rc == SQLITE_OK) {
         rc = ddl_run(&c->database, &statement, text + start, error);
         if (rc != SQLITE_OK && error->offset != SIZE_MAX) error->offset += start;
-        const int refreshed = refresh(c, rc == SQLITE_OK ? error : NULL);
-        if (rc == SQLITE_OK) rc = refreshed;
+        /* The change is durable or undone, whatever becomes of the virtual tables: if they cannot be made
+         * now, the next statement finds them stale, and says why. */
+        (void)refresh(c, NULL);
     }
     ddl_deinit(&statement);
     return rc;

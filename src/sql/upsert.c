@@ -631,10 +631,11 @@ static int put_rows(upsert *u)
 {
     sqlite3_stmt *last = NULL;
     int rc = sqlite3_prepare_v2(u->d->sqlite, "SELECT max(rowid) FROM " ROWS_TABLE, -1, &last, NULL);
-    if (rc != SQLITE_OK) return error_of_sqlite(u->error, rc, u->d->sqlite, SIZE_MAX);
-    (void)sqlite3_step(last); /* without a row there is nothing to do */
-    const sqlite3_int64 count = sqlite3_column_int64(last, 0);
+    if (rc == SQLITE_OK) rc = sqlite3_step(last);
+    if (rc != SQLITE_ROW) rc = error_of_sqlite(u->error, rc, u->d->sqlite, SIZE_MAX);
+    const sqlite3_int64 count = rc == SQLITE_ROW ? sqlite3_column_int64(last, 0) : 0;
     sqlite3_finalize(last);
+    if (rc != SQLITE_ROW) return rc;
     rc = SQLITE_DONE;
     for (sqlite3_int64 row = 1; row <= count && rc == SQLITE_DONE; row++) {
         rc = put_row(u, row);
