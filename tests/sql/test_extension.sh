@@ -78,6 +78,25 @@ COMMIT;
 SELECT count(*) FROM users;
 END
 
+# A table of the program's own keeps its name: Holt does not take it, and is left without half a table.
+prints '
+error: table "own" already exists
+0
+error: there is already another table or index with this name: own
+default,new,own,users
+0
+0' <<END
+SELECT holt_open('data');
+CREATE TEMP TABLE own (a);
+SELECT holt_exec('CREATE TABLE own (id INTEGER PRIMARY KEY)');
+SELECT holt_exec('CREATE TABLE new (id INTEGER PRIMARY KEY)');
+SELECT holt_exec('ALTER TABLE new RENAME TO own');
+SELECT group_concat(name) FROM (SELECT name FROM sqlite_temp_schema ORDER BY name);
+DROP TABLE own;
+SELECT holt_exec('ALTER TABLE new RENAME TO own');
+SELECT holt_exec('DROP TABLE own');
+END
+
 # The plan names the index; a plain collection is a table of keys and values.
 prints '
 QUERY PLAN
