@@ -1,7 +1,7 @@
 /* sql_fixture.h -- for tests of src/sql in C: a database in a directory of its own, and a connection to it.
  *
- * For cmocka: sql_set_up_btree or sql_set_up_lsm as set-up, sql_tear_down as tear-down; *state is the fixture.
- * sql_on_both_kinds makes two tests of one.
+ * For cmocka: sql_set_up_btree or sql_set_up_lsm as set-up, sql_tear_down as tear-down; *state is the
+ * fixture. sql_on_both_kinds makes two tests of one.
  */
 #ifndef HOLT_TESTS_SQL_FIXTURE_H
 #define HOLT_TESTS_SQL_FIXTURE_H

@@ -187,8 +187,7 @@ static void an_interrupted_statement_leaves_no_changes(void **state)
         "INSERT INTO t SELECT interrupt_at_5(id) + 100, note FROM source",
         "UPDATE t SET note = interrupt_at_5(id)",
         "DELETE FROM t WHERE interrupt_at_5(id)",
-        "INSERT INTO t SELECT id, note FROM source WHERE true "
-        "ON CONFLICT (id) DO UPDATE SET note = interrupt_at_5(id)",
+        "INSERT INTO t SELECT * FROM source WHERE 1 ON CONFLICT DO UPDATE SET note = interrupt_at_5(id)",
         "CREATE TABLE copy AS SELECT interrupt_at_5(id) AS id FROM t",
     };
     sql_fixture *f = *state;
