@@ -19,7 +19,7 @@ enum { COLUMNS_MAX = 8, ROWS = 20000, SCHEMAS = 300 };
 typedef struct table {
     schema *s;
     owned_datum defaults[COLUMNS_MAX];
-    char names[COLUMNS_MAX][16];
+    char names[COLUMNS_MAX][24];
 } table;
 
 typedef struct sample {
