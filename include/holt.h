@@ -977,6 +977,23 @@ typedef struct holt_collection_info {
 /* Fills *out. out_size: the program's sizeof(holt_collection_info). */
 HOLT_API holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out, size_t out_size);
 
+/* A sorted run of a collection's tree; a B+tree is one run on level 0. Later releases may append fields. */
+typedef struct holt_run {
+    uint32_t level;               /* 0 = as flushed; compaction moves data to higher levels */
+    uint32_t reserved32;
+    uint64_t parts;               /* key ranges of files that the run consists of */
+    uint64_t entries, tombstones; /* as in holt_collection_info */
+    uint64_t disk_bytes;          /* its share of the files */
+} holt_run;
+
+/* Receives one run, valid until the function returns, and returns HOLT_OK to continue. */
+typedef holt_status (*holt_run_fn)(void *ctx, const holt_run *run);
+
+/* Calls `each` on the calling thread for every run of the collection's tree at one moment, the newest first;
+ * an LSM tree without data has none. Stops at the first status of `each` that is not HOLT_OK, and returns it.
+ * Holt holds no lock during it: `each` may call Holt, but must not close this database. */
+HOLT_API holt_status holt_runs(holt_collection *c, holt_run_fn each, void *ctx);
+
 typedef enum holt_reader_kind {
     HOLT_READER_SNAPSHOT = 1, /* a transaction with HOLT_TXN_READ_ONLY */
     HOLT_READER_BATCH = 2,    /* a transaction with HOLT_TXN_BLIND; it pins nothing */

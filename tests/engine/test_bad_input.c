@@ -388,6 +388,7 @@ static void null_collections_are_refused(void **state)
     expect_status(HOLT_INVALID, holt_collection_clear(NULL));
     expect_status(HOLT_INVALID, holt_collection_name(NULL, buffer, sizeof buffer, &size));
     expect_status(HOLT_INVALID, holt_collection_stats(NULL, &info, sizeof info));
+    expect_status(HOLT_INVALID, holt_runs(NULL, NULL, NULL));
     expect_status(HOLT_INVALID, holt_compact(NULL, no_slice(), no_slice()));
     expect_status(HOLT_INVALID, holt_put(NULL, NULL, k, k));
     expect_words("NULL");
@@ -403,6 +404,7 @@ static void null_collections_are_refused(void **state)
     expect_status(HOLT_INVALID, holt_get_into(f->c, NULL, k, buffer, sizeof buffer, NULL));
     expect_status(HOLT_INVALID, holt_cursor_open(f->c, NULL, NULL, NULL));
     expect_status(HOLT_INVALID, holt_collection_stats(f->c, NULL, sizeof info));
+    expect_status(HOLT_INVALID, holt_runs(f->c, NULL, NULL));
     expect_status(HOLT_INVALID, holt_delete_range(f->c, NULL, no_slice(), no_slice()));
 }
 

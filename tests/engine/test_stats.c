@@ -129,6 +129,80 @@ static void make_runs(holt_collection *c, holt *db)
     assert_int_equal(info.runs, RUNS);
 }
 
+/* ---------------------------------------------------------------- runs */
+
+typedef struct run_list {
+    holt_run run[8];
+    size_t count, stop_at; /* stop_at: the function refuses from there on */
+} run_list;
+
+static holt_status note_run(void *ctx, const holt_run *run)
+{
+    run_list *l = ctx;
+    if (l->count == l->stop_at) return HOLT_BUSY;
+    l->run[l->count++] = *run;
+    return HOLT_OK;
+}
+
+static run_list runs_of(holt_collection *c)
+{
+    run_list l = {.stop_at = 8};
+    expect_ok(holt_runs(c, note_run, &l));
+    return l;
+}
+
+/* The runs add up to the collection's figures, before a compaction and after it. */
+static void runs_add_up_to_the_collection(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    holt_collection_info info;
+    assert_int_equal(runs_of(f->c).count, 0);
+    make_runs(f->c, f->db);
+    expect_ok(holt_delete(f->c, NULL, holt_str("a")));
+    expect_ok(holt_flush(f->db));
+    for (int compacted = 0; compacted < 2; compacted++) {
+        run_list l = runs_of(f->c);
+        expect_ok(holt_collection_stats(f->c, &info, sizeof info));
+        uint64_t entries = 0, tombstones = 0, bytes = 0, parts = 0, levels = 0;
+        for (size_t i = 0; i < l.count; i++) {
+            entries += l.run[i].entries, tombstones += l.run[i].tombstones;
+            bytes += l.run[i].disk_bytes, parts += l.run[i].parts;
+            if (l.run[i].level + 1 > levels) levels = l.run[i].level + 1;
+        }
+        assert_int_equal(l.count, info.runs);
+        assert_int_equal(entries, info.entries);
+        assert_int_equal(tombstones, info.tombstones);
+        assert_int_equal(bytes, info.disk_bytes);
+        assert_int_equal(parts, info.parts);
+        assert_int_equal(levels, info.levels);
+        assert_int_equal(tombstones, compacted ? 0 : 1);
+        if (!compacted) assert_int_equal(l.run[0].tombstones, 1); /* the newest is first */
+        expect_ok(holt_compact(f->c, holt_bytes(NULL, 0), holt_bytes(NULL, 0)));
+    }
+}
+
+static void a_b_tree_is_one_run(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    holt_collection *c;
+    expect_ok(holt_collection_create(f->db, "paged", &(holt_collection_options){.kind = HOLT_BTREE}, &c));
+    fill(c, f->db);
+    run_list l = runs_of(c);
+    assert_int_equal(l.count, 1);
+    assert_int_equal(l.run[0].level, 0);
+    assert_int_equal(l.run[0].entries, 500);
+    holt_collection_close(c);
+}
+
+static void a_list_of_runs_ends_where_the_function_wants(void **state)
+{
+    db_fixture *f = (db_fixture *)*state;
+    make_runs(f->c, f->db);
+    run_list l = {.stop_at = 2};
+    assert_int_equal(holt_runs(f->c, note_run, &l), HOLT_BUSY);
+    assert_int_equal(l.count, 2);
+}
+
 /* What one call has added to the counts. */
 #define expect_asked(db, call, checks, negatives)                                                            \
     do {                                                                                                     \
@@ -345,6 +419,9 @@ int main(void)
         TEST(pinned_bytes_count_what_a_snapshot_keeps),
         TEST(pinned_bytes_count_files_that_only_a_snapshot_keeps),
         TEST(pinned_bytes_count_pages_that_only_a_snapshot_keeps),
+        TEST(runs_add_up_to_the_collection),
+        TEST(a_b_tree_is_one_run),
+        TEST(a_list_of_runs_ends_where_the_function_wants),
         TEST(a_get_counts_the_filters_it_asks_and_the_runs_they_exclude),
         TEST(a_get_that_meets_no_filter_counts_none),
         TEST(put_if_absent_counts_filters_as_a_get_does),

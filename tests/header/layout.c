@@ -161,6 +161,13 @@ int main(void)
     FIELD(holt_collection_info, tombstones);
     FIELD(holt_collection_info, memtable_entries);
     FIELD(holt_collection_info, disk_bytes);
+    SIZE(holt_run);
+    FIELD(holt_run, level);
+    FIELD(holt_run, reserved32);
+    FIELD(holt_run, parts);
+    FIELD(holt_run, entries);
+    FIELD(holt_run, tombstones);
+    FIELD(holt_run, disk_bytes);
     SIZE(holt_reader);
     FIELD(holt_reader, kind);
     FIELD(holt_reader, revoked);

@@ -73,10 +73,12 @@ batch_entry = structure("holt_batch_entry", (u32, "op reserved32"), (pointer, "c
                         (slice_, "key value"), (u64, "expires_at_ms"), (slice_, "end"))
 reader_ = structure("holt_reader", (u32, "kind revoked"), (u64, "age_ms pinned_bytes"),
                     (c.c_char * 64, "label"))
+run_ = structure("holt_run", (u32, "level reserved32"), (u64, "parts entries tombstones disk_bytes"))
+RUN_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(run_))
 READER_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(reader_))
 BATCH_FN = c.CFUNCTYPE(c.c_int, pointer, c.POINTER(batch_entry))
 TRANSACT_FN = c.CFUNCTYPE(c.c_int, pointer, pointer)
-STRUCTURES = [batch_entry, transact_options, reader_, slice_, error, value_, options, collection_options, put_options,
+STRUCTURES = [batch_entry, transact_options, reader_, run_, slice_, error, value_, options, collection_options, put_options,
               txn_options, load_options, cursor_options, db_stats, cost_, collection_info, verify_options,
               verify_report]
 
@@ -125,6 +127,7 @@ SIGNATURES = {
     "holt_cursor_valid": (boolean, handle), "holt_cursor_key": (slice_, handle),
     "holt_cursor_expires_at": (u64, handle), "holt_cursor_value": (slice_, handle), "holt_cursor_status": (status, handle),
     "holt_cursor_refresh": (status, handle), "holt_cursor_close": (status, handle),
+    "holt_runs": (status, handle, RUN_FN, pointer),
     "holt_readers": (status, handle, READER_FN, pointer),
     "holt_stats": (status, handle, P(db_stats), size_t),
     "holt_last_cost": (None, P(cost_), size_t),
@@ -392,6 +395,18 @@ class Api(unittest.TestCase):
         self.assertEqual(self.get(b"a"), b"1")
 
     # Whoever wonders why space is not given back finds the readers by their labels.
+    def test_runs(self):
+        listed = []
+
+        def each(_, run):
+            listed.append((run.contents.level, run.contents.entries))
+            return OK
+
+        self.ok(holt.holt_put(self.c, None, bytes_(b"a"), bytes_(b"1")))
+        self.ok(holt.holt_flush(self.db))
+        self.ok(holt.holt_runs(self.c, RUN_FN(each), None))
+        self.assertEqual(listed, [(0, 1)])
+
     def test_readers(self):
         snapshot, listed = pointer(), []
         self.ok(holt.holt_begin(self.db, txn_options(flags=1, label=b"report"), snapshot))

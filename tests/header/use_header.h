@@ -26,6 +26,7 @@ ASSERT_SIZE(holt_put_options, 80);
 ASSERT_SIZE(holt_txn_options, 72);
 ASSERT_SIZE(holt_batch_entry, 72);
 ASSERT_SIZE(holt_reader, 88);
+ASSERT_SIZE(holt_run, 40);
 ASSERT_SIZE(holt_load_options, 72);
 ASSERT_SIZE(holt_cursor_options, 120);
 ASSERT_SIZE(holt_collection_info, 72);

@@ -1,8 +1,10 @@
-/* stats.c -- holt_stats and holt_collection_stats: gather counters from all parts of the database.
+/* stats.c -- holt_stats, holt_collection_stats and holt_runs: gather counters from all parts of the database.
  *
  * Each group is read under its own lock or from atomics, so the figures of one call need not belong to the
  * same moment.
  */
+#include "base/cost.h"
+#include "base/memory.h"
 #include "base/status.h"
 
 #include "db/args.h"
@@ -199,4 +201,45 @@ holt_status holt_collection_stats(holt_collection *c, holt_collection_info *out,
     version_release(&c->db->versions, v);
     if (rc == HOLT_OK) hand_out(out, out_size, &info, sizeof info);
     return api_exit(c->db, rc);
+}
+
+/* Lists the runs of the tree in *runs, which the caller releases with mem_free. */
+static holt_status list_runs(const collection_tree *t, holt_run **runs, size_t *count)
+{
+    *count = collection_tree_describe(t).runs;
+    *runs = *count ? mem_alloc_zero(*count, sizeof **runs) : NULL;
+    if (*count && !*runs) return status_no_memory(*count * sizeof **runs);
+    for (size_t i = 0; i < *count; i++) {
+        collection_run_info info = collection_tree_describe_run(t, i);
+        (*runs)[i] = (holt_run){.level = info.level,
+                                .parts = info.file_ranges,
+                                .entries = info.entries,
+                                .tombstones = info.tombstones,
+                                .disk_bytes = info.bytes};
+    }
+    return HOLT_OK;
+}
+
+holt_status holt_runs(holt_collection *c, holt_run_fn each, void *ctx)
+{
+    status_begin_call();
+    holt_status rc = collection_check(c);
+    if (rc != HOLT_OK) return rc;
+    if (!each) return status_set(HOLT_INVALID, "the function is NULL");
+    version *v;
+    rc = version_acquire(&c->db->versions, &v);
+    if (rc != HOLT_OK) return rc;
+    holt_run *runs = NULL;
+    size_t count = 0;
+    const collection_version *s = version_collection(v, c->slot, c->spec.id);
+    rc = s ? list_runs(&s->tree, &runs, &count) : collection_missing(c);
+    version_release(&c->db->versions, v);
+    rc = api_exit(c->db, rc);
+    cost_aside bill;
+    cost_put_aside(&bill);
+    for (size_t i = 0; i < count && rc == HOLT_OK; i++)
+        rc = each(ctx, &runs[i]);
+    cost_put_back(&bill);
+    mem_free(runs);
+    return rc;
 }

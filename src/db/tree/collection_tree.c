@@ -132,21 +132,31 @@ size_t collection_tree_runs(const collection_tree *t)
     return is_btree(t) ? 0 : lsm_tree_runs(t->as.lsm);
 }
 
-collection_tree_info collection_tree_describe(const collection_tree *t)
+collection_run_info collection_tree_describe_run(const collection_tree *t, size_t index)
 {
-    collection_tree_info info = {0};
+    collection_run_info info = {0};
     if (is_btree(t)) {
         const tree_root *root = btree_version_root(t->as.btree);
-        info.runs = info.levels = 1;
         info.file_ranges = 1;
         info.entries = root->entries;
         info.bytes = root->bytes;
-        return info;
+    } else {
+        lsm_run_info run = lsm_run_describe(lsm_tree_run(t->as.lsm, index));
+        info.level = run.level;
+        info.file_ranges = run.file_range_count;
+        info.entries = run.entries;
+        info.tombstones = run.tombstones;
+        info.bytes = run.bytes;
     }
-    for (size_t i = 0; i < lsm_tree_runs(t->as.lsm); i++) {
-        lsm_run_info run = lsm_run_describe(lsm_tree_run(t->as.lsm, i));
-        info.runs++;
-        info.file_ranges += run.file_range_count;
+    return info;
+}
+
+collection_tree_info collection_tree_describe(const collection_tree *t)
+{
+    collection_tree_info info = {.runs = is_btree(t) ? 1 : (uint32_t)lsm_tree_runs(t->as.lsm)};
+    for (size_t i = 0; i < info.runs; i++) {
+        collection_run_info run = collection_tree_describe_run(t, i);
+        info.file_ranges += run.file_ranges;
         info.entries += run.entries;
         info.tombstones += run.tombstones;
         info.bytes += run.bytes;

@@ -93,4 +93,11 @@ typedef struct collection_tree_info {
 } collection_tree_info;
 collection_tree_info collection_tree_describe(const collection_tree *t);
 
+/* What statistics say of one run. index: below the runs of collection_tree_describe; 0 is the newest. */
+typedef struct collection_run_info {
+    uint32_t level;
+    uint64_t file_ranges, entries, tombstones, bytes;
+} collection_run_info;
+collection_run_info collection_tree_describe_run(const collection_tree *t, size_t index);
+
 #endif
