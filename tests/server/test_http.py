@@ -266,6 +266,8 @@ def test_administrators_flush_compact_and_check(exe, directory):
             web("POST", "/keys/batch", {"keys": list("abcdef"), "values": list("abcdef")})
             equal(web("POST", "/v1/admin/flush")[0], 200)
             default = admin_stats(web)["collections"][0]
+            run = {"level": 0, "parts": 1, "entries": 6, "tombstones": 0, "disk_bytes": default["disk_bytes"]}
+            equal(default["tree"], [run])
             equal((default["entries"], default["memtable_entries"]), (6, 0))
             web("DELETE", "/v1/collections/default/range?from=c")
             equal(web("POST", "/v1/admin/compact", {"collection": "default", "from": "a", "to": "z"})[0], 200)

@@ -70,6 +70,18 @@ void http_v1_create(http_request *r)
     json_object_put(object);
 }
 
+/* Appends one element of "tree". */
+static holt_status append_run(void *ctx, const holt_run *run)
+{
+    bytes *out = ctx;
+    bytes_append_format(out,
+                        "%s{\"level\":%u,\"parts\":%" PRIu64 ",\"entries\":%" PRIu64
+                        ",\"tombstones\":%" PRIu64 ",\"disk_bytes\":%" PRIu64 "}",
+                        out->data[out->size - 1] == '[' ? "" : ",", run->level, run->parts, run->entries,
+                        run->tombstones, run->disk_bytes);
+    return out->failed ? HOLT_NO_MEMORY : HOLT_OK;
+}
+
 holt_status http_append_collection(bytes *out, const char *name, holt_collection *c)
 {
     holt_collection_info i;
@@ -80,10 +92,13 @@ holt_status http_append_collection(bytes *out, const char *name, holt_collection
     bytes_append_format(out,
                         ",\"kind\":\"%s\",\"entries\":%" PRIu64 ",\"tombstones\":%" PRIu64
                         ",\"memtable_entries\":%" PRIu64 ",\"disk_bytes\":%" PRIu64 ",\"runs\":%" PRIu64
-                        ",\"levels\":%" PRIu64 ",\"block_bytes\":%u}",
+                        ",\"levels\":%" PRIu64 ",\"block_bytes\":%u,\"tree\":[",
                         i.kind == HOLT_LSM ? "lsm" : "btree", i.entries, i.tombstones, i.memtable_entries,
                         i.disk_bytes, i.runs, i.levels, i.block_bytes);
-    return HOLT_OK;
+    if (out->failed) return HOLT_OK; /* whoever sends the answer sees it */
+    status = holt_runs(c, append_run, out);
+    bytes_append_text(out, "]}");
+    return out->failed ? HOLT_OK : status;
 }
 
 void http_v1_describe(http_request *r)

@@ -112,7 +112,8 @@ json_object *http_parse_body(http_request *r, const char *const *names);
 bool http_read_member(http_request *r, json_object *object, const char *name, bytes *decoded,
                       holt_slice *value);
 
-/* Appends a collection with its figures, as a JSON object. After an error nothing is appended. */
+/* Appends a collection with its figures, as a JSON object. After an error the object may be
+ * incomplete. */
 holt_status http_append_collection(bytes *out, const char *name, holt_collection *c);
 
 /* http_simple.c: the simple API. */
