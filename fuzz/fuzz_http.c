@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/http_datum.h"
 #include "http/http_json.h"
 #include "http/http_request.h"
 
@@ -55,6 +56,32 @@ static void check_member(holt_slice value)
     bytes_deinit(&decoded);
 }
 
+/* A value of a row that was read is written as JSON that is read as the same value. */
+static void check_datum(const char *text, size_t size)
+{
+    const char *problem = NULL;
+    bytes decoded = {0}, again = {0}, out = {0};
+    holt_datum d, same;
+    json_object *value = http_json_parse_any(text, size, &problem), *copy = NULL;
+    expect(bytes_reserve(&decoded, size));
+    if (!problem && http_datum_read(value, &decoded, &d) == NULL) {
+        http_datum_append(&out, d);
+        copy = http_json_parse_any(out.data, out.size, &problem);
+        expect(problem == NULL && bytes_reserve(&again, out.size));
+        expect(http_datum_read(copy, &again, &same) == NULL && same.type == d.type);
+        bool is_bytes = d.type == HOLT_TEXT || d.type == HOLT_BLOB;
+        expect(!is_bytes || same.as.bytes.size == d.as.bytes.size);
+        expect(is_bytes || d.type == HOLT_NULL || d.type == HOLT_BOOLEAN || same.as.integer == d.as.integer);
+    }
+    json_object_put(value);
+    json_object_put(copy);
+    bytes_deinit(&decoded);
+    bytes_deinit(&again);
+    bytes_deinit(&out);
+    for (uint32_t type = HOLT_BOOLEAN; type <= HOLT_BLOB; type++)
+        (void)http_datum_parse(holt_bytes(text, size), type, &d);
+}
+
 static void check_body(const char *text, size_t size)
 {
     const char *problem = NULL;
@@ -74,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t target = end ? (size_t)(end - data) : size;
     check_target(data, target);
     if (end) check_body((const char *)end + 1, size - target - 1);
+    check_datum((const char *)data, size);
     check_member(holt_bytes(data, size));
     return 0;
 }

@@ -14,14 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/number.h"
 #include "common/text.h"
 #include "http/http_json.h"
 #include "http/http_request.h"
 
 static const char JSON[] = "application/json";
 
-enum { PART_COLLECTION = 2, LIMIT = 100, LIMIT_MAX = 10000, OPERATIONS_MAX = 100000 };
+enum { PART_COLLECTION = 2, OPERATIONS_MAX = 100000 };
 
 /* ---------------------------------------------------------------- collections */
 
@@ -148,30 +147,16 @@ static holt_slice optional(const http_request *r, const char *name)
     return p ? p->value : holt_bytes(NULL, 0);
 }
 
-static bool parse_limit(http_request *r, uint64_t *limit)
-{
-    char text[24] = "";
-    holt_slice given = optional(r, "limit");
-    *limit = LIMIT;
-    if (!given.data) return true;
-    if (given.size < sizeof text) memcpy(text, given.data, given.size);
-    if (number_parse(text, limit) == NUMBER_OK && *limit > 0 && *limit <= LIMIT_MAX) return true;
-    return http_error(r, 400, "invalid", "the limit is not between 1 and 10000");
-}
-
 /* Reads the parameters of a scan. The token takes the place of the bound at which the scan has arrived. */
 static bool parse_page(http_request *r, page *p)
 {
-    holt_slice token = optional(r, "token"), reverse = optional(r, "reverse");
+    holt_slice token = optional(r, "token");
     memset(p, 0, sizeof *p);
     p->range.lower = optional(r, "from");
     p->range.upper = optional(r, "to");
     p->range.prefix = optional(r, "prefix");
     p->range.label = "HTTP scan";
-    p->reverse = reverse.size == 4 && memcmp(reverse.data, "true", 4) == 0;
-    if (reverse.data && !p->reverse && !(reverse.size == 5 && memcmp(reverse.data, "false", 5) == 0))
-        return http_error(r, 400, "invalid", "reverse must be true or false");
-    if (!parse_limit(r, &p->limit)) return false;
+    if (!http_read_flag(r, "reverse", &p->reverse) || !http_read_limit(r, &p->limit)) return false;
     if (!token.data) return true;
     bytes_append(&p->token, "", 1); /* so that the empty key has an address too */
     p->token.size = 0;
@@ -181,17 +166,6 @@ static bool parse_page(http_request *r, page *p)
         return http_error(r, 400, "invalid", "the token is not valid");
     *(p->reverse ? &p->range.upper : &p->range.lower) = holt_bytes(p->token.data, p->token.size);
     return true;
-}
-
-/* Appends the token that goes on at `key`. */
-static void append_token(bytes *out, holt_slice key)
-{
-    static const char digits[] = "0123456789abcdef";
-    const unsigned char *p = key.data;
-    for (size_t i = 0; i < key.size; i++) {
-        bytes_append(out, &digits[p[i] >> 4], 1);
-        bytes_append(out, &digits[p[i] & 15], 1);
-    }
 }
 
 static void append_page(http_request *r, const page *p, holt_cursor *cursor)
@@ -218,7 +192,7 @@ static void append_page(http_request *r, const page *p, holt_cursor *cursor)
     }
     bytes_append_text(&r->answer, on ? "],\"next\":\"" : "],\"next\":null}\n");
     if (on) {
-        append_token(&r->answer, p->reverse ? bytes_slice(&last) : holt_cursor_key(cursor));
+        http_append_hex(&r->answer, p->reverse ? bytes_slice(&last) : holt_cursor_key(cursor));
         bytes_append_text(&r->answer, "\"}\n");
     }
     r->answer.failed = r->answer.failed || last.failed;

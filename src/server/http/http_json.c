@@ -42,11 +42,12 @@ void http_json_string(bytes *out, holt_slice text)
     bytes_append(out, "\"", 1);
 }
 
-static void append_base64(bytes *out, holt_slice value)
+void http_json_base64(bytes *out, holt_slice value)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     enum { PADDING = 64 }; /* the last of them */
     const unsigned char *p = value.data;
+    bytes_append(out, "\"", 1);
     for (size_t i = 0; i < value.size; i += 3) {
         size_t left = value.size - i;
         uint32_t group =
@@ -56,6 +57,7 @@ static void append_base64(bytes *out, holt_slice value)
                               digits[left > 2 ? group & 63 : PADDING]};
         bytes_append(out, four, 4);
     }
+    bytes_append(out, "\"", 1);
 }
 
 void http_json_member(bytes *out, const char *name, holt_slice value)
@@ -66,9 +68,8 @@ void http_json_member(bytes *out, const char *name, holt_slice value)
         bytes_append_text(out, "\":");
         http_json_string(out, value);
     } else {
-        bytes_append_text(out, "_base64\":\"");
-        append_base64(out, value);
-        bytes_append(out, "\"", 1);
+        bytes_append_text(out, "_base64\":");
+        http_json_base64(out, value);
     }
 }
 
@@ -91,7 +92,7 @@ static size_t count_members(json_object *value)
     return count;
 }
 
-json_object *http_json_parse(const char *text, size_t size, const char **problem)
+json_object *http_json_parse_any(const char *text, size_t size, const char **problem)
 {
     size_t names = 0;
     if (size == 0 || size > INT_MAX) {
@@ -112,12 +113,19 @@ json_object *http_json_parse(const char *text, size_t size, const char **problem
         *problem = "the text ends too early";
     else if (error != json_tokener_success)
         *problem = json_tokener_error_desc(error);
-    else if (!json_object_is_type(object, json_type_object))
-        *problem = "expected an object";
     else if (count_members(object) != names)
         *problem = "a member occurs twice";
     json_tokener_free(tokener);
     if (!*problem) return object;
+    json_object_put(object);
+    return NULL;
+}
+
+json_object *http_json_parse(const char *text, size_t size, const char **problem)
+{
+    json_object *object = http_json_parse_any(text, size, problem);
+    if (*problem || json_object_is_type(object, json_type_object)) return object;
+    *problem = "expected an object";
     json_object_put(object);
     return NULL;
 }
@@ -129,11 +137,23 @@ bool http_json_has(json_object *object, const char *name)
     return json_object_object_get_ex(object, name, NULL) || json_object_object_get_ex(object, other, NULL);
 }
 
+bool http_json_read_base64(json_object *text, bytes *decoded, holt_slice *value)
+{
+    size_t size = 0;
+    if (!json_object_is_type(text, json_type_string)) return false;
+    const char *digits = json_object_get_string(text);
+    size_t digit_count = (size_t)json_object_get_string_len(text);
+    assert(decoded->capacity - decoded->size >= digit_count / 4 * 3);
+    if (!json_text_decode_base64(digits, digit_count, decoded->data + decoded->size, &size)) return false;
+    *value = holt_bytes(decoded->data + decoded->size, size);
+    decoded->size += size;
+    return true;
+}
+
 const char *http_json_get(json_object *object, const char *name, bytes *decoded, holt_slice *value)
 {
     json_object *text = NULL, *base64 = NULL;
     char other[NAME_BYTES_MAX];
-    size_t size = 0;
     snprintf(other, sizeof other, "%s_base64", name);
     bool plain = json_object_object_get_ex(object, name, &text);
     if (plain == json_object_object_get_ex(object, other, &base64))
@@ -143,14 +163,7 @@ const char *http_json_get(json_object *object, const char *name, bytes *decoded,
         *value = holt_bytes(json_object_get_string(text), (size_t)json_object_get_string_len(text));
         return NULL;
     }
-    const char *digits = json_object_get_string(base64);
-    size_t digit_count = (size_t)json_object_get_string_len(base64);
-    assert(decoded->capacity - decoded->size >= digit_count / 4 * 3);
-    if (!json_text_decode_base64(digits, digit_count, decoded->data + decoded->size, &size))
-        return "is not base64";
-    *value = holt_bytes(decoded->data + decoded->size, size);
-    decoded->size += size;
-    return NULL;
+    return http_json_read_base64(base64, decoded, value) ? NULL : "is not base64";
 }
 
 bool http_json_only(json_object *object, const char *const *names)

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/number.h"
 #include "http/http_json.h"
+
+enum { LIMIT = 100, LIMIT_MAX = 10000 };
 
 /* ---------------------------------------------------------------- answers */
 
@@ -76,6 +79,27 @@ bool http_parameter_get(http_request *r, const char *name, holt_slice *value)
     return http_error(r, 400, "invalid", message);
 }
 
+bool http_read_limit(http_request *r, uint64_t *limit)
+{
+    char text[24] = "";
+    const http_parameter *p = http_parameter_find(r, "limit");
+    *limit = LIMIT;
+    if (!p) return true;
+    if (p->value.size < sizeof text) memcpy(text, p->value.data, p->value.size);
+    if (number_parse(text, limit) == NUMBER_OK && *limit > 0 && *limit <= LIMIT_MAX) return true;
+    return http_error(r, 400, "invalid", "the limit is not between 1 and 10000");
+}
+
+bool http_read_flag(http_request *r, const char *name, bool *flag)
+{
+    char message[128];
+    const http_parameter *p = http_parameter_find(r, name);
+    *flag = p && http_slice_is(p->value, "true");
+    if (!p || *flag || http_slice_is(p->value, "false")) return true;
+    snprintf(message, sizeof message, "the parameter '%s' must be true or false", name);
+    return http_error(r, 400, "invalid", message);
+}
+
 /* ---------------------------------------------------------------- routes */
 
 static const http_endpoint endpoints[] = {
@@ -95,6 +119,13 @@ static const http_endpoint endpoints[] = {
     {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get, METRICS_READ, false},
     {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, false},
     {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, false},
+    {"v1/tables", HTTP_GET, http_tables_list, METRICS_OTHER, false},
+    {"v1/tables/*", HTTP_GET, http_tables_describe, METRICS_OTHER, false},
+    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, false},
+    {"v1/tables/*/rows", HTTP_POST, http_rows_insert, METRICS_WRITE, false},
+    {"v1/tables/*/rows/*", HTTP_GET, http_rows_get, METRICS_READ, false},
+    {"v1/tables/*/rows/*", HTTP_PATCH, http_rows_update, METRICS_WRITE, false},
+    {"v1/tables/*/rows/*", HTTP_DELETE, http_rows_delete, METRICS_WRITE, false},
     {"v1/admin/stats", HTTP_GET, http_admin_stats, METRICS_OTHER, false},
     {"v1/admin/collections", HTTP_GET, http_admin_collections, METRICS_OTHER, false},
     {"v1/admin/readers", HTTP_GET, http_admin_readers, METRICS_OTHER, false},
@@ -178,6 +209,16 @@ bool http_slice_is(holt_slice text, const char *word)
     return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
 }
 
+void http_append_hex(bytes *out, holt_slice data)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *p = data.data;
+    for (size_t i = 0; i < data.size; i++) {
+        const char pair[2] = {digits[p[i] >> 4], digits[p[i] & 15]};
+        bytes_append(out, pair, 2);
+    }
+}
+
 json_object *http_parse_body(http_request *r, const char *const *names)
 {
     const char *problem = NULL;
@@ -186,7 +227,7 @@ json_object *http_parse_body(http_request *r, const char *const *names)
         (void)http_error(r, 400, "invalid_json", problem);
         return NULL;
     }
-    if (http_json_only(object, names)) return object;
+    if (!names || http_json_only(object, names)) return object;
     (void)http_error(r, 400, "invalid", "the object has an unknown member");
     json_object_put(object);
     return NULL;

@@ -1,8 +1,8 @@
 /* http_request.h -- one HTTP request: what was asked, and what is answered.
  *
- * http_service.c collects the request on the loop; the handler of its endpoint answers it on the executor, or
- * on a thread of its own if it is slow; then the loop sends the answer. A handler answers exactly once, with http_reply or http_error; the body of the
- * answer is what it has appended to `answer`.
+ * http_service.c collects the request on the loop; the handler of its endpoint answers it on the executor,
+ * or on a thread of its own if it is slow; then the loop sends the answer. A handler answers exactly once,
+ * with http_reply or http_error; the body of the answer is what it has appended to `answer`.
  */
 #ifndef SERVER_HTTP_REQUEST_H
 #define SERVER_HTTP_REQUEST_H
@@ -22,7 +22,15 @@
 
 enum { HTTP_PARAMETERS_MAX = 16, HTTP_PATH_PARTS_MAX = 8, HTTP_NAME_BYTES_MAX = 128 };
 
-typedef enum http_method { HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_POST, HTTP_DELETE, HTTP_OTHER } http_method;
+typedef enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_PUT,
+    HTTP_POST,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OTHER
+} http_method;
 
 typedef struct http_parameter {
     holt_slice name, value;
@@ -85,6 +93,13 @@ const http_parameter *http_parameter_find(const http_request *r, const char *nam
 /* Sets *value to a parameter that must be there; answers otherwise. */
 bool http_parameter_get(http_request *r, const char *name, holt_slice *value);
 
+/* Sets *limit to the parameter "limit": how many entries or rows a page has at most. Answers if it is
+ * wrong. */
+bool http_read_limit(http_request *r, uint64_t *limit);
+
+/* Sets *flag to a parameter that is "true" or "false"; false if it is not there. Answers if it is wrong. */
+bool http_read_flag(http_request *r, const char *name, bool *flag);
+
 /* Answers for the database's last error. Returns false. */
 bool http_database_failed(http_request *r, holt_status status);
 
@@ -104,8 +119,11 @@ holt_status http_written(http_request *r, holt_slice collection, holt_slice key,
 /* Returns whether the bytes are those of the word. */
 bool http_slice_is(holt_slice text, const char *word);
 
-/* Parses the body, an object with members of these names only. The caller releases it. NULL: it has
- * answered. */
+/* Appends bytes in hexadecimal, as tokens of pages are written. */
+void http_append_hex(bytes *out, holt_slice data);
+
+/* Parses the body, an object with members of these names only; names NULL: with any members. The caller
+ * releases it. NULL: it has answered. */
 json_object *http_parse_body(http_request *r, const char *const *names);
 
 /* Sets *value to a member of the object, as http_json_get does. Answers otherwise. */
@@ -134,6 +152,15 @@ void http_v1_batch(http_request *r);
 void http_v1_get(http_request *r);
 void http_v1_put(http_request *r);
 void http_v1_delete(http_request *r);
+
+/* http_tables.c: tables and rows. */
+void http_tables_list(http_request *r);
+void http_tables_describe(http_request *r);
+void http_rows_list(http_request *r);
+void http_rows_insert(http_request *r);
+void http_rows_get(http_request *r);
+void http_rows_update(http_request *r);
+void http_rows_delete(http_request *r);
 
 /* http_admin.c: what administrators and the console ask. */
 void http_admin_stats(http_request *r);

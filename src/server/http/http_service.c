@@ -59,6 +59,9 @@ struct http_service {
 
 static const enum MHD_Result YES = MHD_YES;
 
+enum { METHODS = HTTP_OTHER };
+static const char *const method_names[METHODS] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"};
+
 /* ---------------------------------------------------------------- the executor's side */
 
 static void job_run(job *j, batch *b)
@@ -86,9 +89,8 @@ static void slow_run(uv_work_t *work)
 
 static http_method method_of(const char *name)
 {
-    static const char *const names[] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) return (http_method)i;
+    for (unsigned i = 0; i < METHODS; i++) {
+        if (strcmp(name, method_names[i]) == 0) return (http_method)i;
     }
     return HTTP_OTHER;
 }
@@ -103,7 +105,6 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 
 static void add_headers(const exchange *x, struct MHD_Response *response)
 {
-    static const char *const names[] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
     const http_request *r = &x->request;
     char text[64] = "";
     if (r->type) add_header(response, "Content-Type", r->type);
@@ -117,9 +118,10 @@ static void add_headers(const exchange *x, struct MHD_Response *response)
     }
     if (r->allow && r->status == 405) {
         size_t used = 0;
-        for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (unsigned i = 0; i < METHODS; i++) {
             if (r->allow & 1u << i)
-                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", names[i]);
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
+                                         method_names[i]);
         }
         add_header(response, "Allow", text);
     }
