@@ -29,7 +29,7 @@ enum {
 
 typedef struct server {
     uv_loop_t loop;
-    const config *config;
+    config *config;
     executor *executor;
     resp_service *redis; /* NULL if it could not be made; likewise http */
     http_service *http;
@@ -128,7 +128,7 @@ static void on_stop_timer(uv_timer_t *timer)
 
 static void stop(server *s)
 {
-    uint64_t seconds = s->config->number[CONFIG_stop_seconds];
+    uint64_t seconds = config_live(s->config, CONFIG_stop_seconds);
     s->stops++;
     if (s->stops > 1) {
         s->stop_at_ms = 0;
@@ -152,11 +152,13 @@ static void reload(server *s)
     if (!config_init(&fresh) || !s->reload(s->reload_ctx, &fresh, error)) {
         log_write(HOLT_LOG_ERROR, "the configuration was not read again: %s", error);
     } else {
-        log_set_level((uint32_t)fresh.number[CONFIG_log_level]);
         for (size_t i = 0; i < CONFIG_COUNT; i++) {
-            if (i != CONFIG_log_level && strcmp(fresh.text[i], s->config->text[i]) != 0)
+            if (config_is_live(i)) {
+                config_change(s->config, i, fresh.number[i]);
+            } else if (strcmp(fresh.text[i], s->config->text[i]) != 0) {
                 log_write(HOLT_LOG_WARN, "the new value of %s takes effect at the next start",
                           config_name(i));
+            }
         }
         log_write(HOLT_LOG_INFO, "the configuration was read again");
     }
@@ -202,7 +204,7 @@ static int start(server *s, holt *db, server_sockets *sockets)
     return error;
 }
 
-bool server_run(holt *db, const config *c, server_sockets *sockets, server_reload_fn reload_config, void *ctx)
+bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn reload_config, void *ctx)
 {
     server s = {.config = c, .reload = reload_config, .reload_ctx = ctx};
     int error = uv_loop_init(&s.loop);

@@ -35,7 +35,7 @@ typedef bool (*server_reload_fn)(void *ctx, config *c, char error[CONFIG_ERROR_B
 
 /* Serves the database until a signal ends it. db and c: borrowed; nothing of the database is open any more
  * when the call returns. reload may be NULL. Returns false after logging an error. */
-bool server_run(holt *db, const config *c, server_sockets *sockets, server_reload_fn reload, void *ctx);
+bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn reload, void *ctx);
 
 /* Makes the configured log level that of the server's log. */
 void server_log_level(const config *c);

@@ -80,6 +80,10 @@ class Client:
             return float(rest)
         if kind == b"_":
             return None
+        if kind == b"#":
+            return rest == b"t"
+        if kind == b"(":
+            return int(rest)
         if kind in (b"$", b"="):
             size = int(rest)
             if size < 0:

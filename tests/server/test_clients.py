@@ -78,7 +78,7 @@ try:
 except redis.ResponseError:
     pass
 assert r.info()["holt_version"] and r.client_list() and r.config_get("databases") == {"databases": "16"}
-assert r.command_count() == len(r.command_list())
+assert r.command_count() == len([c for c in r.command_list() if "|" not in c])  # without subcommands
 """
 
 

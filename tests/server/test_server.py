@@ -142,6 +142,162 @@ def test_ranges(exe, directory):
             equal(client("DBSIZE"), 0)
 
 
+# ---- settings and figures
+
+
+def test_settings_that_a_client_changes_take_effect(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server, server.client() as client:
+        equal(client("CONFIG", "SET", "proto-max-bulk-len", "4kb", "queued_commands", 2), "OK")
+        equal(client("CONFIG", "GET", "proto-max-bulk-len", "request_bytes", "queued_commands"),
+              [b"proto-max-bulk-len", b"4096", b"request_bytes", b"4096", b"queued_commands", b"2"])
+        equal(isinstance(client("SETRANGE", "k", 5000, "x"), Error), True)
+        client("MULTI")
+        equal([client("PING"), client("PING")], ["QUEUED"] * 2)
+        equal(isinstance(client("PING"), Error), True)
+        client("DISCARD")
+        equal(client("CONFIG", "SET", "maxmemory", 1), "OK")
+        equal(str(client("SET", "k", "v")).startswith("OOM"), True)
+        equal(client("CONFIG", "SET", "maxmemory", 0, "min-replicas-to-write", 1), "OK")
+        equal(str(client("SET", "k", "v")).startswith("NOREPLICAS"), True)
+        equal(isinstance(client("CONFIG", "SET", "min-replicas-to-write", 0, "nosuch", 1), Error), True)
+        equal(client("CONFIG", "GET", "min-replicas-to-write")[1], b"1", "all or nothing")
+        equal(isinstance(client("CONFIG", "SET", "durability", "commit"), Error), True, "only at the start")
+        equal(client("CONFIG", "SET", "durability", "process"), "OK", "what it is already")
+        equal(client("CONFIG", "SET", "maxclients", 1), "OK")
+        with server.client() as second:
+            equal(str(second.read()), "ERR max number of clients reached")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("the configuration was read again")
+        equal(client("CONFIG", "GET", "maxclients")[1], b"10000", "as the server was started")
+
+
+def test_slow_commands_are_remembered(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client("CONFIG", "SET", "slowlog-log-slower-than", 50000, "latency-monitor-threshold", 50)
+        client("CLIENT", "SETNAME", "me")
+        client("PING")
+        client("DEBUG", "SLEEP", "0.06")
+        equal(client("SLOWLOG", "LEN"), 1)
+        entry = client("SLOWLOG", "GET")[0]
+        equal([entry[0], entry[2] >= 50000, entry[3], entry[5]],
+              [0, True, [b"DEBUG", b"SLEEP", b"0.06"], b"me"])
+        latest = client("LATENCY", "LATEST")
+        equal([len(latest), latest[0][0], latest[0][2] >= 50], [1, b"command", True])
+        equal(len(client("LATENCY", "HISTORY", "command")), 1)
+        equal(client("LATENCY", "RESET"), 1)
+        client("CONFIG", "SET", "slowlog-log-slower-than", 0, "slowlog-max-len", 3)
+        client("ECHO", "x" * 200)
+        client("EXISTS", *range(100))
+        for _ in range(5):
+            client("PING")
+        equal(client("SLOWLOG", "LEN"), 3)
+        client("EXISTS", *range(100))
+        client("ECHO", "x" * 200)
+        entries = client("SLOWLOG", "GET", 2)
+        equal(entries[0][3], [b"ECHO", b"x" * 128 + b"... (72 more bytes)"])
+        equal([len(entries[1][3]), entries[1][3][-1]], [32, b"... (70 more arguments)"])
+        histogram = client("LATENCY", "HISTOGRAM", "ping")
+        equal(histogram[:2] + histogram[1][:2], [b"ping", histogram[1], b"calls", 6])
+        equal(histogram[1][3][-1], 6, "the last bucket counts all")
+        equal(b"cmdstat_ping:calls=6," in client("INFO", "commandstats"), True)
+
+
+def test_swapped_databases_stay_swapped(exe, directory):
+    with Server(exe, directory) as server:
+        with server.client() as client, server.client() as watcher:
+            client("SET", "k", "zero")
+            client("SELECT", 1)
+            client("SET", "k", "one")
+            watcher("WATCH", "k")
+            equal(client("SWAPDB", 0, 1), "OK")
+            equal(client("GET", "k"), b"zero")
+            watcher("MULTI")
+            watcher("PING")
+            equal(watcher("EXEC"), None, "a watched key was exchanged")
+            client("MULTI")
+            client("SWAPDB", 1, 2)
+            client("GET", "k")
+            client("SET", "k", "new")
+            equal(client("EXEC"), ["OK", None, "OK"])
+        server.kill()
+        server.start()
+        with server.client() as client:
+            got = []
+            for database in range(3):
+                client("SELECT", database)
+                got.append(client("GET", "k"))
+            equal(got, [b"one", b"new", b"zero"])
+
+
+def test_sql(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client("MSET", "a", 1, "b", "two")
+        client("SELECT", 5)
+        client("SET", "other", "x", "EX", 1000)
+        equal(client("HOLT.SQL", 'SELECT key, value FROM "default" ORDER BY key'),
+              [[b"key", b"value"], [b"a", b"1"], [b"b", b"two"]])
+        equal(client("HOLT.SQL", 'SELECT value FROM "default" WHERE key = ?;', "b"), [[b"value"], [b"two"]])
+        equal(client("HOLT.SQL", "SELECT 1, 2.5, NULL, x'00ff' WHERE 1"),
+              [[b"1", b"2.5", b"NULL", b"x'00ff'"], [1, b"2.5", None, b"\x00\xff"]])
+        equal(client("HOLT.SQL", "SELECT 1 WHERE 0"), [[b"1"]])
+        for statement in ("CREATE TABLE t (id INTEGER PRIMARY KEY)", 'DELETE FROM "default"', "nonsense", "",
+                          "SELECT 1; SELECT 2", "ATTACH '/tmp/x' AS y", "PRAGMA hard_heap_limit = 1",
+                          "BEGIN"):
+            equal(isinstance(client("HOLT.SQL", statement), Error), True, statement)
+        equal(isinstance(client("HOLT.SQL", "SELECT ?", 1, 2), Error), True)
+        client("MULTI")
+        equal(isinstance(client("HOLT.SQL", "SELECT 1"), Error), True)
+        client("DISCARD")
+
+
+def test_sql_that_writes(exe, directory):
+    with Server(exe, directory, "--sql-write", "yes", "--sql-ms", "300") as server, \
+            server.client() as client, server.client() as watcher:
+        watcher("SET", "a", 1)
+        watcher("WATCH", "a")
+        equal(client("HOLT.SQL", "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE)"), 0)
+        equal(client("HOLT.SQL", "INSERT INTO t VALUES (1, 'x'), (2, 'y')"), 2)
+        equal(client("HOLT.SQL", "INSERT INTO t VALUES (?, ?)", 3, "z"), 1)
+        equal(isinstance(client("HOLT.SQL", "INSERT INTO t VALUES (4, 'x')"), Error), True)
+        equal(client("HOLT.SQL", "SELECT * FROM t WHERE id = ?", 3), [[b"id", b"name"], [3, b"z"]])
+        equal(client("HOLT.SQL", "UPDATE \"default\" SET value = 'new' WHERE key = 'a'"), 1)
+        equal(client("GET", "a"), b"new")
+        watcher("MULTI")
+        watcher("PING")
+        equal(watcher("EXEC"), None, "SQL has written the watched key")
+        endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+        equal("sql_ms" in str(client("HOLT.SQL", endless)), True)
+        equal(client("PING"), "PONG")
+
+
+def test_shutdown(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client("SET", "a", 1)
+        client.send("SHUTDOWN")
+        equal(closes(client), True)
+        equal(server.process.wait(timeout=60), 0)
+        server.start()
+        with server.client() as client:
+            equal(client("GET", "a"), b"1")
+
+
+def test_the_table_of_commands(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        names = client("COMMAND", "LIST")
+        commands = [name for name in names if b"|" not in name]
+        equal(client("COMMAND", "COUNT"), len(commands))
+        info = {c[0]: c for c in client("COMMAND")}
+        equal(sorted(info), sorted(commands))
+        equal([c[0] for c in info[b"config"][9]],
+              [b"config|get", b"config|resetstat", b"config|rewrite", b"config|set", b"config|help"])
+        equal(client("COMMAND", "INFO", "config|set")[0][1], -4)
+        docs = client("COMMAND", "DOCS", "slowlog")
+        equal(docs[1][6], b"subcommands")
+        text = client("CONFIG", "HELP")
+        equal(text[0].startswith("CONFIG <subcommand>"), True)
+        equal("SET" in text, True)
+
+
 # ---- messages
 
 

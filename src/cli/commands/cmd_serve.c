@@ -40,7 +40,7 @@ static bool read_config(void *ctx, config *c, char error[CONFIG_ERROR_BYTES])
 }
 
 /* Opens the database, serves it and closes it. Returns the exit code. */
-static int serve(const cli_call *call, const config *c)
+static int serve(const cli_call *call, config *c)
 {
     server_sockets sockets;
     holt_options options;

@@ -1,6 +1,7 @@
 /* config.c -- see config.h. */
 #include "config/config.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +13,7 @@
 #include <holt.h>
 
 #include "common/number.h"
+#include "loop/log.h"
 
 typedef struct setting {
     const char *name, *flag;
@@ -108,6 +110,34 @@ static bool parse_value(const setting *s, const char *value, uint64_t *out, char
     if (s->kind == CONFIG_TEXT) return true;
     const word *words = words_of(s->kind);
     return words ? parse_word(words, value, out, error) : parse_number(s, value, out, error);
+}
+
+bool config_is_live(size_t index)
+{
+    switch (index) {
+    case CONFIG_log_level:
+    case CONFIG_connections:
+    case CONFIG_request_bytes:
+    case CONFIG_output_bytes:
+    case CONFIG_queued_commands:
+    case CONFIG_idle_seconds:
+    case CONFIG_stop_seconds:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool config_parse(size_t index, const char *value, uint64_t *number, char error[CONFIG_ERROR_BYTES])
+{
+    return parse_value(&settings[index], value, number, error);
+}
+
+void config_change(config *c, size_t index, uint64_t number)
+{
+    assert(config_is_live(index));
+    __atomic_store_n(&c->number[index], number, __ATOMIC_RELAXED); /* see config_live */
+    if (index == CONFIG_log_level) log_set_level((uint32_t)number);
 }
 
 bool config_set(config *c, size_t index, config_origin origin, const char *value,

@@ -8,7 +8,11 @@
  * names that are nearly those of a setting are refused: others may belong to other programs (container
  * systems set variables such as HOLT_PORT for a service that is called holt).
  *
- * Concurrency  A config belongs to one thread at a time; the server only reads it once it runs.
+ * Some settings are live: they may change while the server runs, by CONFIG SET or SIGHUP. Only their numbers
+ * change; the texts stay those that the server was started with.
+ *
+ * Concurrency  A config belongs to one thread at a time until the server runs. Then any thread reads it, live
+ *              settings with config_live, and config_change may be called on any thread.
  */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
@@ -66,6 +70,10 @@ typedef enum config_kind {
       "how long to wait for clients when the server is stopped\n(default: 10)")                              \
     X(databases, "databases", CONFIG_NUMBER, "16", 1, 1024, "N",                                             \
       "numbered databases for SELECT: 0 is the collection\n\"default\", N is \"db N\" (default: 16)")        \
+    X(sql_write, "sql-write", CONFIG_SWITCH, "no", 0, 0, "YES|NO",                                           \
+      "let statements of SQL write (default: no)")                                                           \
+    X(sql_ms, "sql-ms", CONFIG_NUMBER, "5000", 0, 3600000, "MS",                                             \
+      "the longest that a statement of SQL may take, while\nothers wait; 0 = no limit (default: 5000)")        \
     X(insecure, "insecure", CONFIG_SWITCH, "no", 0, 0, "YES|NO",                                             \
       "listen on addresses that other machines can reach,\nwithout access control (default: no)")
 
@@ -94,6 +102,22 @@ void config_deinit(config *c);
 /* Sets one setting. Does nothing if it was set from a later origin. Returns false with a message in error. */
 bool config_set(config *c, size_t index, config_origin origin, const char *value,
                 char error[CONFIG_ERROR_BYTES]);
+
+/* Returns whether the setting is live. */
+bool config_is_live(size_t index);
+
+/* Reads a value of a setting into *number. Returns false with a message in error. */
+bool config_parse(size_t index, const char *value, uint64_t *number, char error[CONFIG_ERROR_BYTES]);
+
+/* Returns the number of a live setting. */
+static inline uint64_t config_live(const config *c, size_t index)
+{
+    /* Relaxed: each setting stands for itself. */
+    return __atomic_load_n(&c->number[index], __ATOMIC_RELAXED);
+}
+
+/* Changes a live setting while the server runs. number: from config_parse. */
+void config_change(config *c, size_t index, uint64_t number);
 
 /* Sets what text[size], the contents of a configuration file, says: lines `name = value`, empty lines, and
  * comments that begin with '#'. name: of the file, for messages. Returns false with a message in error. */

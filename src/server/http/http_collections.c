@@ -174,8 +174,8 @@ static void append_page(http_request *r, const page *p, holt_cursor *cursor)
     const char *separator = "";
     bool on = p->reverse ? holt_cursor_last(cursor) : holt_cursor_first(cursor);
     bytes_append_text(&r->answer, "{\"entries\":[");
-    for (uint64_t i = 0; on && i < p->limit && r->answer.size < r->config->number[CONFIG_output_bytes] / 2;
-         i++) {
+    for (uint64_t i = 0;
+         on && i < p->limit && r->answer.size < config_live(r->config, CONFIG_output_bytes) / 2; i++) {
         uint64_t expires_at_ms = holt_cursor_expires_at(cursor);
         holt_slice key = holt_cursor_key(cursor);
         bytes_append_text(&r->answer, separator);

@@ -248,7 +248,7 @@ static void check_framing(exchange *x)
     if (f.wrong || f.lengths + f.encodings > 1) {
         (void)http_error(&x->request, 400, "invalid", "the length of the body is ambiguous");
         x->closes = true;
-    } else if (f.length > x->service->config->number[CONFIG_request_bytes]) {
+    } else if (f.length > config_live(x->service->config, CONFIG_request_bytes)) {
         (void)http_error(&x->request, 413, "too_large", "the body is larger than request_bytes");
         x->closes = true;
     }
@@ -311,7 +311,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     http_request *r = &x->request;
     if (!x->begun) return begin(x, method); /* the first call, without data */
     if (*size > 0) {
-        if (r->body.size + *size > x->service->config->number[CONFIG_request_bytes] || r->body.failed)
+        if (r->body.size + *size > config_live(x->service->config, CONFIG_request_bytes) || r->body.failed)
             return MHD_NO;
         bytes_append(&r->body, data, *size);
         *size = 0;
@@ -428,7 +428,7 @@ static int listener_open(http_service *s, listen_socket *from)
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)s->config->number[CONFIG_connections], MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)config_live(s->config, CONFIG_connections), MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)s->config->number[CONFIG_http_idle_seconds], MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HEADER_BYTES, MHD_OPTION_END);
     if (!l->daemon) return UV_EINVAL;

@@ -112,7 +112,7 @@ static bool append_entries(http_request *r, holt_cursor *cursor)
         http_json_member(&r->answer, "value", holt_cursor_value(cursor));
         bytes_append(&r->answer, "}", 1);
         separator = ",";
-        if (r->answer.size > r->config->number[CONFIG_output_bytes])
+        if (r->answer.size > config_live(r->config, CONFIG_output_bytes))
             return http_error(r, 413, "too_large",
                               "the range has more than output_bytes; ask for a smaller one");
     }

@@ -9,7 +9,7 @@
 static bool parse_offset(resp_call *call, size_t i, uint64_t *offset)
 {
     int64_t number = 0;
-    uint64_t bits = call->engine->config->number[CONFIG_request_bytes] * 8;
+    uint64_t bits = config_live(call->engine->config, CONFIG_request_bytes) * 8;
     if (!slice_to_integer(call->arguments[i], &number) || number < 0 || (uint64_t)number >= bits)
         return call_error(call, "ERR bit offset is not an integer or out of range");
     *offset = (uint64_t)number;

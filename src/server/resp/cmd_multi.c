@@ -4,8 +4,8 @@
  * transaction: after a crash there is all or nothing of it. A command that fails for its arguments does not
  * stop the others, as in Redis; if the database refuses a write, all of them are undone.
  *
- * WATCH: the engine sees every write, or is told (resp_engine_written), so it keeps the watched keys in a hash
- * table and notes when one is touched. A value that was changed and changed back counts as changed.
+ * WATCH: the engine sees every write, or is told (resp_engine_written), so it keeps the watched keys in a
+ * hash table and notes when one is touched. A value that was changed and changed back counts as changed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +51,14 @@ void watch_touch(resp_engine *e, uint32_t database, holt_slice key)
     }
 }
 
+/* Notes a write to the collection with that number, whatever database it is. */
+static void touch_collection(resp_engine *e, uint32_t number, holt_slice key)
+{
+    for (uint32_t i = 0; i < e->config->number[CONFIG_databases]; i++) {
+        if (e->numbers[i] == number) watch_touch(e, i, key);
+    }
+}
+
 void resp_engine_written(void *engine, holt_slice collection, holt_slice key)
 {
     static const char prefix[] = "db ";
@@ -58,11 +66,30 @@ void resp_engine_written(void *engine, holt_slice collection, holt_slice key)
     const char *name = collection.data;
     int64_t database = 0;
     if (slice_equals(collection, holt_str("default"))) {
-        watch_touch(engine, 0, key);
+        touch_collection(engine, 0, key);
     } else if (collection.size > PREFIX && memcmp(name, prefix, PREFIX) == 0 &&
                slice_to_integer(holt_bytes(name + PREFIX, collection.size - PREFIX), &database) &&
                database > 0 && database <= UINT32_MAX) {
-        watch_touch(engine, (uint32_t)database, key);
+        touch_collection(engine, (uint32_t)database, key);
+    }
+}
+
+/* Whether the database has the key. An error of the database counts as a key. */
+static bool has_key(resp_call *call, uint32_t database, holt_slice key)
+{
+    holt_collection *c;
+    if (!call_collection_of(call, database, false, &c)) return true;
+    return c && holt_exists(c, batch_reader(call->batch), key) != HOLT_NOT_FOUND;
+}
+
+void watch_swap(resp_call *call, uint32_t a, uint32_t b)
+{
+    for (resp_session *s = call->engine->sessions; s; s = s->next) {
+        for (resp_watch *w = s->watches; w; w = w->next_of_session) {
+            holt_slice key = holt_bytes(w->key, w->size);
+            if (w->database != a && w->database != b) continue;
+            s->watch_failed = s->watch_failed || has_key(call, a, key) || has_key(call, b, key);
+        }
     }
 }
 
@@ -144,6 +171,7 @@ void multi_reset(resp_session *s)
 {
     s->in_multi = s->multi_failed = false;
     s->queued = 0;
+    s->queued_flags = 0;
     bytes_deinit(&s->queue);
 }
 
@@ -199,7 +227,7 @@ static bool run_queue(resp_call *call, const bytes *queue, size_t queued)
         if (!take_queued(call->engine, queue, &at, &inner.count))
             return call_error(call, "ERR out of memory");
         inner.arguments = call->engine->arguments;
-        inner.command = resp_command_find(inner.arguments[0]);
+        inner.command = resp_command_resolve(inner.arguments, inner.count);
         inner.reply.protocol = call->session->protocol;
         inner.in_exec = true;
         resp_call_function(&inner);
@@ -218,27 +246,18 @@ static bool run_queue(resp_call *call, const bytes *queue, size_t queued)
     return true;
 }
 
-/* Returns whether the queue has a command that writes. */
-static bool queue_writes(resp_engine *e, const bytes *queue, size_t queued)
-{
-    size_t at = 0, count;
-    for (size_t i = 0; i < queued; i++) {
-        if (!take_queued(e, queue, &at, &count)) return true;
-        const resp_command *c = resp_command_find(e->arguments[0]);
-        if (c && c->flags & RESP_WRITE) return true;
-    }
-    return false;
-}
-
 static void run_transaction(resp_call *call)
 {
     resp_session *s = call->session;
     bytes queue = {0};
     size_t queued = s->queued;
+    bool writes = s->queued_flags & RESP_WRITE, swaps = s->queued_flags & RESP_SWAPS;
+    holt_collection *numbers = NULL;
     uint32_t mark = 0;
     bytes_swap(&queue, &s->queue);
     multi_reset(s);
-    if (queue_writes(call->engine, &queue, queued)) {
+    if (swaps && !call_prepare_swap(call, &numbers)) goto done;
+    if (writes) {
         /* What other clients have written in this batch must not be what makes the transaction too large. */
         holt_txn *t = batch_reader(call->batch);
         if (t && holt_batch_bytes(t) + queue.size > call->engine->config->number[CONFIG_memory] / 32)
@@ -249,7 +268,12 @@ static void run_transaction(resp_call *call)
     bool kept = run_queue(call, &queue, queued);
     if (mark && kept) call_keep(call, mark);
     if (mark && !kept) call_undo(call, mark);
+    if (swaps && !kept) {
+        numbers_read(call->engine, batch_reader(call->batch));
+        resp_engine_forget_databases(call->engine);
+    }
 done:
+    holt_collection_close(numbers);
     bytes_deinit(&queue);
 }
 

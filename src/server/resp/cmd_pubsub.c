@@ -189,23 +189,43 @@ static void list_channels(resp_call *call, holt_slice pattern)
     bytes_deinit(&names);
 }
 
-void resp_run_pubsub(resp_call *call)
+void resp_run_pubsub_channels(resp_call *call)
+{
+    if (call->count > 3) {
+        (void)call_subcommand_error(call);
+    } else {
+        list_channels(call, call->count == 3 ? call->arguments[2] : holt_bytes(NULL, 0));
+    }
+}
+
+void resp_run_pubsub_numsub(resp_call *call)
+{
+    reply_array(&call->reply, 2 * (call->count - 2));
+    for (size_t i = 2; i < call->count; i++) {
+        reply_bulk(&call->reply, call->arguments[i]);
+        reply_integer(&call->reply, count_subscribers(call->engine, call->arguments[i]));
+    }
+}
+
+void resp_run_pubsub_numpat(resp_call *call)
 {
     const resp_engine *e = call->engine;
-    if (call_is(call, 1, "CHANNELS") && call->count <= 3) {
-        list_channels(call, call->count == 3 ? call->arguments[2] : holt_bytes(NULL, 0));
-    } else if (call_is(call, 1, "NUMSUB")) {
-        reply_map(&call->reply, call->count - 2);
-        for (size_t i = 2; i < call->count; i++) {
-            reply_bulk(&call->reply, call->arguments[i]);
-            reply_integer(&call->reply, count_subscribers(e, call->arguments[i]));
-        }
-    } else if (call_is(call, 1, "NUMPAT") && call->count == 2) {
-        int64_t count = 0;
-        for (const resp_subscription *u = e->subscriptions; u; u = u->next)
-            count += u->pattern && is_first(e, u);
-        reply_integer(&call->reply, count);
-    } else {
-        (void)call_error(call, "ERR Unknown PUBSUB subcommand or wrong number of arguments");
+    int64_t count = 0;
+    for (const resp_subscription *u = e->subscriptions; u; u = u->next)
+        count += u->pattern && is_first(e, u);
+    reply_integer(&call->reply, count);
+}
+
+void resp_run_pubsub_shardchannels(resp_call *call)
+{
+    reply_array(&call->reply, 0);
+}
+
+void resp_run_pubsub_shardnumsub(resp_call *call)
+{
+    reply_array(&call->reply, 2 * (call->count - 2));
+    for (size_t i = 2; i < call->count; i++) {
+        reply_bulk(&call->reply, call->arguments[i]);
+        reply_integer(&call->reply, 0);
     }
 }

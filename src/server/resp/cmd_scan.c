@@ -140,7 +140,7 @@ static bool open_keys(resp_call *call, holt_txn *t, holt_slice pattern, holt_cur
 /* What a reply that may end early has at most, give or take one key and value. */
 static size_t output_bytes_max(const resp_call *call)
 {
-    return (size_t)call->engine->config->number[CONFIG_output_bytes] / 2;
+    return (size_t)config_live(call->engine->config, CONFIG_output_bytes) / 2;
 }
 
 static bool wanted(const scan_options *o, holt_slice key)
@@ -303,7 +303,7 @@ void resp_run_keys(resp_call *call)
     call->session->stream = s;
     stream_step(call);
     while (call->in_exec && call->session->stream &&
-           call->reply.out->size <= call->engine->config->number[CONFIG_output_bytes]) {
+           call->reply.out->size <= config_live(call->engine->config, CONFIG_output_bytes)) {
         stream_step(call);
     }
     /* EXEC finds that the reply is too large. */

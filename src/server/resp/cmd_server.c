@@ -1,5 +1,6 @@
 /* cmd_server.c -- the server as a whole: figures, settings, databases. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "resp/resp_call.h"
 #include "resp/resp_commands.h"
+#include "resp/resp_monitor.h"
 
 /* ---------------------------------------------------------------- databases */
 
@@ -82,62 +84,21 @@ void resp_run_flushall(resp_call *call)
     reply_status(&call->reply, "OK");
 }
 
-/* ---------------------------------------------------------------- settings */
-
-/* Settings that tools ask for by the names of Redis. */
-static const char *redis_setting(const resp_engine *e, const char *name, char text[32])
+/* The numbers of databases stand for collections, as the collection NUMBERS says: SWAPDB exchanges two of its
+ * entries, in one commit. */
+void resp_run_swapdb(resp_call *call)
 {
-    uint64_t durability = e->config->number[CONFIG_durability];
-    if (strcmp(name, "save") == 0) return "";
-    if (strcmp(name, "appendonly") == 0) return "yes";
-    if (strcmp(name, "appendfsync") == 0)
-        return durability == HOLT_COMMIT ? "always" : durability == HOLT_INTERVAL ? "everysec" : "no";
-    if (strcmp(name, "maxmemory-policy") == 0) return "noeviction";
-    uint64_t number = 0;
-    if (strcmp(name, "maxmemory") == 0) number = 0;
-    if (strcmp(name, "maxclients") == 0) number = e->config->number[CONFIG_connections];
-    if (strcmp(name, "timeout") == 0) number = e->config->number[CONFIG_idle_seconds];
-    if (strcmp(name, "proto-max-bulk-len") == 0) number = e->config->number[CONFIG_request_bytes];
-    snprintf(text, 32, "%" PRIu64, number);
-    return text;
-}
-
-static void config_get(resp_call *call)
-{
-    static const char *const redis_names[] = {"save",      "appendonly",        "appendfsync",
-                                              "maxmemory", "maxmemory-policy",  "maxclients",
-                                              "timeout",   "proto-max-bulk-len"};
-    bytes pairs = {0};
-    resp_reply list = {&pairs, call->session->protocol};
-    size_t count = 0;
-    char text[32];
-    for (size_t i = 0; i < sizeof redis_names / sizeof redis_names[0] + CONFIG_COUNT; i++) {
-        bool own = i < CONFIG_COUNT, wanted = false;
-        const char *name = own ? config_name(i) : redis_names[i - CONFIG_COUNT];
-        for (size_t j = 2; j < call->count; j++)
-            wanted = wanted || glob_matches(call->arguments[j], holt_str(name));
-        if (!wanted) continue;
-        reply_bulk_text(&list, name);
-        reply_bulk_text(&list, own ? call->engine->config->text[i] : redis_setting(call->engine, name, text));
-        count++;
-    }
-    reply_map(&call->reply, count);
-    bytes_append(call->reply.out, pairs.data, pairs.size);
-    bytes_deinit(&pairs);
-}
-
-void resp_run_config(resp_call *call)
-{
-    if (call_is(call, 1, "GET") && call->count > 2) {
-        config_get(call);
-    } else if (call_is(call, 1, "RESETSTAT") && call->count == 2) {
-        resp_engine *e = call->engine;
-        e->commands = e->connections = e->hits = e->misses = e->errors = 0;
+    resp_engine *e = call->engine;
+    uint64_t databases = e->config->number[CONFIG_databases];
+    int64_t a, b;
+    if (!slice_to_integer(call->arguments[1], &a)) {
+        (void)call_error(call, "ERR invalid first DB index");
+    } else if (!slice_to_integer(call->arguments[2], &b)) {
+        (void)call_error(call, "ERR invalid second DB index");
+    } else if (a < 0 || b < 0 || (uint64_t)a >= databases || (uint64_t)b >= databases) {
+        (void)call_error(call, "ERR DB index is out of range");
+    } else if (a == b || call_swap(call, (uint32_t)a, (uint32_t)b)) {
         reply_status(&call->reply, "OK");
-    } else if (call_is(call, 1, "SET")) {
-        (void)call_error(call, "ERR settings cannot be changed by a client; change the configuration file");
-    } else {
-        (void)call_error(call, "ERR Unknown CONFIG subcommand or wrong number of arguments");
     }
 }
 
@@ -154,7 +115,7 @@ static void info_server(const resp_engine *e, bytes *out)
         holt_version(), sizeof(void *) * 8, (long)getpid(), up, up / 86400);
 }
 
-static void info_memory(const holt_db_stats *stats, bytes *out)
+static void info_memory(const resp_engine *e, const holt_db_stats *stats, bytes *out)
 {
     struct rusage usage;
     char human[32];
@@ -163,10 +124,10 @@ static void info_memory(const holt_db_stats *stats, bytes *out)
     bytes_append_format(out,
                         "# Memory\r\nused_memory:%" PRIu64
                         "\r\nused_memory_human:%s\r\nused_memory_rss_max:%ld\r\n"
-                        "maxmemory:0\r\nmaxmemory_policy:noeviction\r\nholt_memory_limit:%" PRIu64
+                        "maxmemory:%" PRId64 "\r\nmaxmemory_policy:noeviction\r\nholt_memory_limit:%" PRIu64
                         "\r\nholt_memtable_bytes:%" PRIu64 "\r\nholt_cache_bytes:%" PRIu64 "\r\n",
-                        stats->memory_used, human, usage.ru_maxrss * 1024, stats->memory_limit,
-                        stats->memtable_bytes, stats->cache_bytes);
+                        stats->memory_used, human, usage.ru_maxrss * 1024, e->tuning.maxmemory,
+                        stats->memory_limit, stats->memtable_bytes, stats->cache_bytes);
 }
 
 static void info_stats(const resp_engine *e, const holt_db_stats *stats, bytes *out)
@@ -205,10 +166,11 @@ static void info_keyspace(resp_call *call, bytes *out)
 /* Whether INFO's arguments ask for a section. */
 static bool info_wants(const resp_call *call, const char *section)
 {
-    if (call->count == 1) return true;
+    bool common = strcmp(section, "commandstats") != 0;
+    if (call->count == 1) return common;
     for (size_t i = 1; i < call->count; i++) {
         if (call_is(call, i, section) || call_is(call, i, "all") || call_is(call, i, "everything") ||
-            call_is(call, i, "default"))
+            (call_is(call, i, "default") && common))
             return true;
     }
     return false;
@@ -216,8 +178,8 @@ static bool info_wants(const resp_call *call, const char *section)
 
 void resp_run_info(resp_call *call)
 {
-    static const char *const sections[] = {"server", "clients",     "memory", "persistence",
-                                           "stats",  "replication", "cpu",    "keyspace"};
+    static const char *const sections[] = {"server",      "clients", "memory",       "persistence", "stats",
+                                           "replication", "cpu",     "commandstats", "keyspace"};
     bytes text = {0};
     holt_db_stats stats;
     if (call_status(call, holt_stats(call->engine->db, &stats, sizeof stats)) != HOLT_OK) return;
@@ -228,19 +190,21 @@ void resp_run_info(resp_call *call)
         if (i == 1)
             bytes_append_format(&text, "# Clients\r\nconnected_clients:%zu\r\nmaxclients:%" PRIu64 "\r\n",
                                 call->engine->session_count,
-                                call->engine->config->number[CONFIG_connections]);
-        if (i == 2) info_memory(&stats, &text);
+                                config_live(call->engine->config, CONFIG_connections));
+        if (i == 2) info_memory(call->engine, &stats, &text);
         if (i == 3)
             bytes_append_format(
                 &text,
-                "# Persistence\r\nloading:0\r\nrdb_bgsave_in_progress:0\r\nrdb_last_save_time:%" PRIu64
+                "# Persistence\r\nloading:0\r\nrdb_changes_since_last_save:%" PRIu64
+                "\r\nrdb_bgsave_in_progress:0\r\nrdb_last_save_time:%" PRIu64
                 "\r\nrdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
                 "holt_last_seqno:%" PRIu64 "\r\nholt_durable_seqno:%" PRIu64 "\r\n",
-                call->engine->saved_s, stats.last_seqno, stats.durable_seqno);
+                call->engine->changes, call->engine->saved_s, stats.last_seqno, stats.durable_seqno);
         if (i == 4) info_stats(call->engine, &stats, &text);
         if (i == 5) bytes_append_text(&text, "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n");
         if (i == 6) info_cpu(&text);
-        if (i == 7) info_keyspace(call, &text);
+        if (i == 7) monitor_info(call->engine, &text);
+        if (i == 8) info_keyspace(call, &text);
     }
     call->reply.out->size = call->reply_start;
     reply_verbatim(&call->reply, bytes_slice(&text));
@@ -265,6 +229,7 @@ static bool save(resp_call *call)
     (void)batch_commit(call->batch);
     if (call_status(call, holt_sync(call->engine->db)) != HOLT_OK) return false;
     call->engine->saved_s = call_now_ms() / 1000;
+    call->engine->changes = 0;
     return true;
 }
 
@@ -276,7 +241,22 @@ void resp_run_save(resp_call *call)
 /* In a transaction nothing may be committed, and EXEC makes it durable anyway. */
 void resp_run_bgsave(resp_call *call)
 {
-    if (call->in_exec || save(call)) reply_status(&call->reply, "Background saving started");
+    if (call->count > 2 || (call->count == 2 && !call_is(call, 1, "SCHEDULE"))) {
+        (void)call_error(call, CALL_SYNTAX_ERROR);
+    } else if (call->in_exec) {
+        reply_status(&call->reply, "Background saving scheduled");
+    } else if (save(call)) {
+        reply_status(&call->reply, "Background saving started");
+    }
+}
+
+void resp_run_bgrewriteaof(resp_call *call)
+{
+    if (call->in_exec) {
+        reply_status(&call->reply, "Background append only file rewriting scheduled");
+    } else if (save(call)) {
+        reply_status(&call->reply, "Background append only file rewriting started");
+    }
 }
 
 void resp_run_lastsave(resp_call *call)
@@ -287,103 +267,40 @@ void resp_run_lastsave(resp_call *call)
 void resp_run_wait(resp_call *call)
 {
     int64_t replicas, timeout;
-    if (!call_integer(call, 1, &replicas) || !call_integer(call, 2, &timeout)) return;
-    if (timeout < 0) {
+    if (!call_integer(call, 1, &replicas)) return;
+    if (!slice_to_integer(call->arguments[2], &timeout)) {
+        (void)call_error(call, "ERR timeout is not an integer or out of range");
+    } else if (timeout < 0) {
         (void)call_error(call, "ERR timeout is negative");
     } else {
         reply_integer(&call->reply, 0);
     }
 }
 
-/* ---------------------------------------------------------------- for tools and tests */
+/* ---------------------------------------------------------------- the process */
 
-void resp_run_object(resp_call *call)
+void resp_run_role(resp_call *call)
 {
-    if (call_is(call, 1, "HELP") && call->count == 2) {
-        reply_array(&call->reply, 1);
-        reply_status(&call->reply, "OBJECT ENCODING|REFCOUNT|IDLETIME|FREQ key");
-        return;
-    }
-    if (call->count != 3) {
-        (void)call_error(call, "ERR Unknown OBJECT subcommand or wrong number of arguments");
-        return;
-    }
-    holt_status status = call_get(call, call->arguments[2], &call->engine->value);
-    int64_t number;
-    if (status == HOLT_NOT_FOUND) {
-        reply_null(&call->reply);
-    } else if (status != HOLT_OK) {
-        return;
-    } else if (call_is(call, 1, "ENCODING")) {
-        holt_slice value = holt_bytes(call->engine->value.data, call->engine->value.size);
-        reply_bulk_text(&call->reply, slice_to_integer(value, &number) ? "int"
-                                      : value.size <= 44               ? "embstr"
-                                                                       : "raw");
-    } else if (call_is(call, 1, "REFCOUNT")) {
-        reply_integer(&call->reply, 1);
-    } else if (call_is(call, 1, "IDLETIME") || call_is(call, 1, "FREQ")) {
-        reply_integer(&call->reply, 0);
-    } else {
-        (void)call_error(call, "ERR Unknown OBJECT subcommand or wrong number of arguments");
-    }
+    reply_array(&call->reply, 3);
+    reply_bulk_text(&call->reply, "master");
+    reply_integer(&call->reply, 0);
+    reply_array(&call->reply, 0);
 }
 
-void resp_run_memory(resp_call *call)
+/* Stops the server as SIGTERM does. There is no reply. */
+void resp_run_shutdown(resp_call *call)
 {
-    if (call_is(call, 1, "USAGE") && (call->count == 3 || call->count == 5)) {
-        holt_status status = call_get(call, call->arguments[2], &call->engine->value);
-        if (status == HOLT_NOT_FOUND) reply_null(&call->reply);
-        if (status == HOLT_OK)
-            reply_integer(&call->reply, (int64_t)(call->arguments[2].size + call->engine->value.size));
-    } else if (call_is(call, 1, "DOCTOR") && call->count == 2) {
-        reply_bulk_text(&call->reply, "Memory is limited by the setting 'memory'.");
-    } else if (call_is(call, 1, "STATS") && call->count == 2) {
-        holt_db_stats stats;
-        if (call_status(call, holt_stats(call->engine->db, &stats, sizeof stats)) != HOLT_OK) return;
-        reply_map(&call->reply, 2);
-        reply_bulk_text(&call->reply, "total.allocated");
-        reply_integer(&call->reply, (int64_t)stats.memory_used);
-        reply_bulk_text(&call->reply, "holt.limit");
-        reply_integer(&call->reply, (int64_t)stats.memory_limit);
-    } else {
-        (void)call_error(call, "ERR Unknown MEMORY subcommand or wrong number of arguments");
+    for (size_t i = 1; i < call->count; i++) {
+        if (call_is(call, i, "ABORT") && call->count == 2) {
+            (void)call_error(call, "ERR No shutdown in progress.");
+            return;
+        }
+        if (!call_is(call, i, "SAVE") && !call_is(call, i, "NOSAVE") && !call_is(call, i, "NOW") &&
+            !call_is(call, i, "FORCE")) {
+            (void)call_error(call, CALL_SYNTAX_ERROR);
+            return;
+        }
     }
-}
-
-void resp_run_debug(resp_call *call)
-{
-    if (call_is(call, 1, "JMAP") || call_is(call, 1, "SET-ACTIVE-EXPIRE") || call_is(call, 1, "RELOAD") ||
-        call_is(call, 1, "CHANGE-REPL-ID") || call_is(call, 1, "LOADAOF")) {
-        reply_status(&call->reply, "OK");
-    } else {
-        (void)call_error(call, "ERR this DEBUG subcommand is not supported");
-    }
-}
-
-void resp_run_latency(resp_call *call)
-{
-    if (call_is(call, 1, "RESET")) {
-        reply_integer(&call->reply, 0);
-    } else if (call_is(call, 1, "LATEST") || (call_is(call, 1, "HISTORY") && call->count == 3)) {
-        reply_array(&call->reply, 0);
-    } else if (call_is(call, 1, "HISTOGRAM")) {
-        reply_map(&call->reply, 0);
-    } else if (call_is(call, 1, "DOCTOR")) {
-        reply_bulk_text(&call->reply, "The log names slow calls; see the setting 'slow_ms'.");
-    } else {
-        (void)call_error(call, "ERR Unknown LATENCY subcommand or wrong number of arguments");
-    }
-}
-
-void resp_run_slowlog(resp_call *call)
-{
-    if (call_is(call, 1, "GET") && call->count <= 3) {
-        reply_array(&call->reply, 0);
-    } else if (call_is(call, 1, "LEN") && call->count == 2) {
-        reply_integer(&call->reply, 0);
-    } else if (call_is(call, 1, "RESET") && call->count == 2) {
-        reply_status(&call->reply, "OK");
-    } else {
-        (void)call_error(call, "ERR Unknown SLOWLOG subcommand or wrong number of arguments");
-    }
+    call->session->closing = true;
+    (void)kill(getpid(), SIGTERM); /* cannot fail: the signal and the process exist */
 }

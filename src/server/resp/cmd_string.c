@@ -199,7 +199,7 @@ static bool read_for_change(resp_call *call, holt_slice key, holt_value *value)
 /* Whether a value of `size` bytes is within the limit; replies otherwise. */
 static bool check_size(resp_call *call, uint64_t size)
 {
-    if (size <= call->engine->config->number[CONFIG_request_bytes]) return true;
+    if (size <= config_live(call->engine->config, CONFIG_request_bytes)) return true;
     return call_error(call, "ERR string exceeds maximum allowed size (request_bytes)");
 }
 

@@ -12,6 +12,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "resp/resp_commands.h"
+
 #include "loop/metrics.h"
 
 const char CALL_SYNTAX_ERROR[] = "ERR syntax error";
@@ -41,6 +43,18 @@ bool call_error_format(resp_call *call, const char *format, ...)
     return call_error(call, text);
 }
 
+bool call_subcommand_error(resp_call *call)
+{
+    char container[32];
+    size_t size = strcspn(call->command->name, "|");
+    holt_slice word = call->arguments[1];
+    for (size_t i = 0; i < size; i++)
+        container[i] = (char)toupper((unsigned char)call->command->name[i]);
+    return call_error_format(
+        call, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %.*s HELP.",
+        word.size > 128 ? 128 : (int)word.size, (const char *)word.data, (int)size, container);
+}
+
 holt_status call_status(resp_call *call, holt_status status)
 {
     if (status == HOLT_OK || status == HOLT_NOT_FOUND) return status;
@@ -52,7 +66,7 @@ holt_status call_status(resp_call *call, holt_status status)
 bool call_reply_fits(resp_call *call)
 {
     assert(call->reply_start <= call->reply.out->size);
-    if (call->reply.out->size - call->reply_start <= call->engine->config->number[CONFIG_output_bytes])
+    if (call->reply.out->size - call->reply_start <= config_live(call->engine->config, CONFIG_output_bytes))
         return true;
     return call_error(call, "ERR the reply is larger than output_bytes");
 }
@@ -194,13 +208,95 @@ size_t glob_literal(holt_slice pattern)
 
 /* ---------------------------------------------------------------- databases */
 
+/* The collection in which database n, if SWAPDB has exchanged it, has the number of its collection. */
+static const char NUMBERS[] = "db numbers";
+
+/* Writes the name of the collection that is the database. */
+static void name_collection(const resp_engine *e, uint32_t database, char name[32])
+{
+    uint32_t number = e->numbers[database];
+    if (number) {
+        snprintf(name, 32, "db %u", number);
+    } else {
+        snprintf(name, 32, "default");
+    }
+}
+
+void numbers_read(resp_engine *e, holt_txn *t)
+{
+    uint32_t count = (uint32_t)e->config->number[CONFIG_databases];
+    holt_collection *c = NULL;
+    for (uint32_t i = 0; i < count; i++)
+        e->numbers[i] = i;
+    if (holt_collection_open(e->db, NUMBERS, &c) != HOLT_OK) return;
+    for (uint32_t i = 0; i < count; i++) {
+        char key[16];
+        int64_t number;
+        snprintf(key, sizeof key, "%u", i);
+        if (holt_get(c, t, holt_str(key), &e->value) == HOLT_OK &&
+            slice_to_integer(holt_bytes(e->value.data, e->value.size), &number) && number >= 0 &&
+            number <= UINT32_MAX)
+            e->numbers[i] = (uint32_t)number;
+    }
+    holt_collection_close(c);
+}
+
+/* Writes that database n is the collection with that number. */
+static holt_status put_number(holt_collection *c, holt_txn *t, uint32_t database, uint32_t number)
+{
+    char key[16], value[16];
+    snprintf(key, sizeof key, "%u", database);
+    snprintf(value, sizeof value, "%u", number);
+    return holt_put(c, t, holt_str(key), holt_str(value));
+}
+
+bool call_prepare_swap(resp_call *call, holt_collection **c)
+{
+    const holt_collection_options options = {.kind = HOLT_BTREE, .flags = HOLT_CREATE_OR_OPEN};
+    holt_status status = holt_collection_open(call->engine->db, NUMBERS, c);
+    if (status == HOLT_NOT_FOUND) {
+        /* The open transaction began without the collection. */
+        if (!call->in_exec) (void)batch_commit(call->batch); /* the jobs have been told */
+        status = holt_collection_create(call->engine->db, NUMBERS, &options, c);
+    }
+    return call_status(call, status) == HOLT_OK;
+}
+
+bool call_swap(resp_call *call, uint32_t a, uint32_t b)
+{
+    resp_engine *e = call->engine;
+    holt_collection *c;
+    holt_txn *t;
+    if (!call_prepare_swap(call, &c)) return false;
+    watch_swap(call, a, b);
+    e->numbers_changed = true;
+    uint32_t mark;
+    holt_status status = batch_writer(call->batch, &t);
+    if (status == HOLT_OK) status = holt_savepoint(t, &mark);
+    if (status == HOLT_OK) {
+        status = put_number(c, t, a, e->numbers[b]);
+        if (status == HOLT_OK) status = put_number(c, t, b, e->numbers[a]);
+        if (status != HOLT_OK) (void)holt_rollback_to(t, mark); /* the first failure is told */
+        call_keep(call, mark);
+    }
+    holt_collection_close(c);
+    if (call_status(call, status) != HOLT_OK) return false;
+    uint32_t number = e->numbers[a];
+    holt_collection *database = e->databases[a];
+    e->numbers[a] = e->numbers[b];
+    e->databases[a] = e->databases[b];
+    e->numbers[b] = number;
+    e->databases[b] = database;
+    return true;
+}
+
 bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_collection **c)
 {
-    char name[32] = "default";
+    char name[32];
     holt_status status;
     *c = call->engine->databases[database];
     if (*c) return true;
-    if (database) snprintf(name, sizeof name, "db %u", database);
+    name_collection(call->engine, database, name);
     status = holt_collection_open(call->engine->db, name, c);
     if (status == HOLT_NOT_FOUND && create) {
         const holt_collection_options options = {.kind = (uint32_t)call->engine->config->number[CONFIG_kind],
@@ -262,7 +358,10 @@ static bool writable(resp_call *call, uint32_t database, holt_collection **c, ho
 /* Ends a write. A watched key counts as written only if it was. */
 static holt_status written(resp_call *call, uint32_t database, holt_slice key, holt_status status)
 {
-    if (status == HOLT_OK && call->engine->watch_count) watch_touch(call->engine, database, key);
+    if (status == HOLT_OK) {
+        call->engine->changes++;
+        watch_touch(call->engine, database, key);
+    }
     return call_status(call, status);
 }
 

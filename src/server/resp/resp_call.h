@@ -19,6 +19,9 @@
 bool call_error(resp_call *call, const char *text);
 __attribute__((format(printf, 2, 3))) bool call_error_format(resp_call *call, const char *format, ...);
 
+/* Replies that a subcommand is called wrongly. Returns false. */
+bool call_subcommand_error(resp_call *call);
+
 /* Replies with the database's last error, and returns the status. Not for HOLT_OK and HOLT_NOT_FOUND. */
 holt_status call_status(resp_call *call, holt_status status);
 
@@ -64,6 +67,15 @@ uint64_t call_now_ms(void);
 bool call_collection(resp_call *call, bool create, holt_collection **c);
 bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_collection **c);
 
+/* Exchanges two databases, in the batch's transaction. Replies with an error if it fails. */
+bool call_swap(resp_call *call, uint32_t a, uint32_t b);
+
+/* Makes the collection that call_swap writes to, which must be there before an EXEC begins. */
+bool call_prepare_swap(resp_call *call, holt_collection **c);
+
+/* Reads which collection is which database, as a transaction sees it (NULL: as it is committed). */
+void numbers_read(resp_engine *e, holt_txn *t);
+
 /* Reads a value into *value. HOLT_NOT_FOUND: there is none. Counts hits and misses. */
 holt_status call_get(resp_call *call, holt_slice key, holt_value *value);
 
@@ -97,10 +109,19 @@ holt_status call_reply_value(resp_call *call, holt_slice key);
 /* Notes that a key of a database was, or may have been, changed. key {NULL, 0}: all of them. */
 void watch_touch(resp_engine *e, uint32_t database, holt_slice key);
 bool watch_add(resp_call *call, holt_slice key);
+
+/* Notes that two databases are exchanged: watched keys that exist in either have changed. */
+void watch_swap(resp_call *call, uint32_t a, uint32_t b);
 void watch_clear(resp_engine *e, resp_session *s);
 
 /* Returns whether a watched key that had a value has expired. */
 bool watch_expired(resp_call *call);
+
+/* ---------------------------------------------------------------- sessions */
+
+/* Replaces a text of the session. It must be printable, because CLIENT LIST has it between blanks; otherwise
+ * the reply is an error about `what`. */
+bool session_set_text(resp_call *call, char **text, holt_slice value, const char *what);
 
 /* ---------------------------------------------------------------- other parts of the engine */
 
@@ -110,5 +131,6 @@ void channels_leave(resp_engine *e, resp_session *s);
 void stream_step(resp_call *call);
 void stream_free(resp_stream *stream);
 void multi_reset(resp_session *s);
+void sql_deinit(resp_engine *e);
 
 #endif

@@ -3,10 +3,14 @@
  * One line for a command: what it is called, how many arguments it takes (with its name; -N = at least N),
  * its flags, where its keys are, its function, and its documentation. COMMAND, COMMAND DOCS and the checks
  * before a call come from the table.
+ *
+ * A subcommand has a line of its own, behind that of its container: its name is "container|subcommand", and
+ * its arity and the positions of its keys count from the container's name.
  */
 #ifndef SERVER_RESP_COMMANDS_H
 #define SERVER_RESP_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <holt.h>
@@ -21,7 +25,10 @@ enum resp_command_flag {
     RESP_AT_ONCE = 16,      /* in a MULTI it is executed, not queued */
     RESP_ADMIN = 32,
     RESP_FAST = 64,
-    RESP_MOVABLE_KEYS = 128 /* the positions of keys depend on the arguments */
+    RESP_MOVABLE_KEYS = 128, /* the positions of keys depend on the arguments */
+    RESP_CONTAINER = 256,    /* its first argument is a subcommand */
+    RESP_USES_MEMORY = 512,  /* refused while more than maxmemory is in use */
+    RESP_SWAPS = 1024        /* changes which collections the numbered databases are */
 };
 
 struct resp_command {
@@ -29,7 +36,7 @@ struct resp_command {
     int arity;
     unsigned flags;
     int first_key, last_key, key_step; /* positions; 0 = no keys; last_key -1 = the last argument */
-    void (*function)(resp_call *call);
+    void (*function)(resp_call *call); /* NULL: a container that does nothing by itself */
     const char *group, *since, *summary;
 };
 
@@ -39,6 +46,13 @@ extern const size_t resp_command_count;
 /* Returns the command with that name in any case, or NULL. */
 const resp_command *resp_command_find(holt_slice name);
 
+/* Returns the command that the words call: the subcommand of a container if there is one of that name,
+ * otherwise what resp_command_find returns for the first word. count > 0. */
+const resp_command *resp_command_resolve(const holt_slice *arguments, size_t count);
+
+/* Returns whether c is a subcommand of the container. */
+bool resp_command_is_part(const resp_command *c, const resp_command *container);
+
 /* Prepares resp_command_find. Called once before it. */
 void resp_commands_init(void);
 
@@ -46,11 +60,35 @@ void resp_commands_init(void);
 #define RESP_DECLARE(name) void resp_run_##name(resp_call *call);
 /* cmd_connection.c */
 RESP_DECLARE(ping) RESP_DECLARE(echo) RESP_DECLARE(hello) RESP_DECLARE(auth) RESP_DECLARE(quit)
-RESP_DECLARE(reset) RESP_DECLARE(select) RESP_DECLARE(client) RESP_DECLARE(command)
+RESP_DECLARE(reset) RESP_DECLARE(select)
+/* cmd_client.c */
+RESP_DECLARE(client_caching) RESP_DECLARE(client_getname) RESP_DECLARE(client_getredir)
+RESP_DECLARE(client_id) RESP_DECLARE(client_info) RESP_DECLARE(client_kill) RESP_DECLARE(client_list)
+RESP_DECLARE(client_no_evict) RESP_DECLARE(client_reply) RESP_DECLARE(client_setinfo)
+RESP_DECLARE(client_setname) RESP_DECLARE(client_trackinginfo) RESP_DECLARE(client_unblock)
+/* cmd_command.c */
+RESP_DECLARE(command) RESP_DECLARE(command_count) RESP_DECLARE(command_docs) RESP_DECLARE(command_getkeys)
+RESP_DECLARE(command_info) RESP_DECLARE(command_list) RESP_DECLARE(help)
+/* cmd_config.c */
+RESP_DECLARE(config_get) RESP_DECLARE(config_resetstat) RESP_DECLARE(config_rewrite) RESP_DECLARE(config_set)
+/* cmd_monitor.c */
+RESP_DECLARE(latency_doctor) RESP_DECLARE(latency_graph) RESP_DECLARE(latency_histogram)
+RESP_DECLARE(latency_history) RESP_DECLARE(latency_latest) RESP_DECLARE(latency_reset)
+RESP_DECLARE(slowlog_get) RESP_DECLARE(slowlog_len) RESP_DECLARE(slowlog_reset)
 /* cmd_server.c */
-RESP_DECLARE(config) RESP_DECLARE(info) RESP_DECLARE(time) RESP_DECLARE(dbsize) RESP_DECLARE(flushdb)
-RESP_DECLARE(flushall) RESP_DECLARE(debug) RESP_DECLARE(object) RESP_DECLARE(memory) RESP_DECLARE(latency)
-RESP_DECLARE(slowlog) RESP_DECLARE(save) RESP_DECLARE(bgsave) RESP_DECLARE(lastsave) RESP_DECLARE(wait)
+RESP_DECLARE(info) RESP_DECLARE(time) RESP_DECLARE(dbsize) RESP_DECLARE(flushdb) RESP_DECLARE(flushall)
+RESP_DECLARE(swapdb) RESP_DECLARE(save) RESP_DECLARE(bgsave) RESP_DECLARE(bgrewriteaof)
+RESP_DECLARE(lastsave) RESP_DECLARE(wait) RESP_DECLARE(role) RESP_DECLARE(shutdown)
+/* cmd_object.c */
+RESP_DECLARE(debug) RESP_DECLARE(object_encoding) RESP_DECLARE(object_freq) RESP_DECLARE(object_idletime)
+RESP_DECLARE(object_refcount) RESP_DECLARE(memory_doctor) RESP_DECLARE(memory_malloc_stats)
+RESP_DECLARE(memory_purge) RESP_DECLARE(memory_stats) RESP_DECLARE(memory_usage)
+RESP_DECLARE(function_flush) RESP_DECLARE(function_kill) RESP_DECLARE(function_list)
+RESP_DECLARE(script_exists) RESP_DECLARE(script_flush)
+/* cmd_sql.c */
+RESP_DECLARE(holt_sql)
+/* cmd_bitfield.c */
+RESP_DECLARE(bitfield)
 /* cmd_string.c */
 RESP_DECLARE(set) RESP_DECLARE(get) RESP_DECLARE(getex) RESP_DECLARE(getdel) RESP_DECLARE(getset)
 RESP_DECLARE(setex) RESP_DECLARE(psetex) RESP_DECLARE(setnx) RESP_DECLARE(mget) RESP_DECLARE(mset)
@@ -73,7 +111,8 @@ RESP_DECLARE(holt_delrange)
 RESP_DECLARE(multi) RESP_DECLARE(exec) RESP_DECLARE(discard) RESP_DECLARE(watch) RESP_DECLARE(unwatch)
 /* cmd_pubsub.c */
 RESP_DECLARE(subscribe) RESP_DECLARE(unsubscribe) RESP_DECLARE(psubscribe) RESP_DECLARE(punsubscribe)
-RESP_DECLARE(publish) RESP_DECLARE(pubsub)
+RESP_DECLARE(publish) RESP_DECLARE(pubsub_channels) RESP_DECLARE(pubsub_numpat) RESP_DECLARE(pubsub_numsub)
+RESP_DECLARE(pubsub_shardchannels) RESP_DECLARE(pubsub_shardnumsub)
 #undef RESP_DECLARE
 
 /* cmd_multi.c: runs a queued command. resp_engine.c: calls a function in EXEC, with the reply appended. */

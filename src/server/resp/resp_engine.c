@@ -1,15 +1,21 @@
 /* resp_engine.c -- see resp_engine.h. */
 #include "resp/resp_engine.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "resp/resp_call.h"
 #include "resp/resp_commands.h"
+#include "resp/resp_monitor.h"
+
+/* As Redis has them. */
+enum { SLOW_US = 10000, SLOW_ENTRIES = 128 };
 
 /* ---------------------------------------------------------------- the engine */
 
-bool resp_engine_init(resp_engine *e, const config *c, holt *db)
+bool resp_engine_init(resp_engine *e, config *c, holt *db)
 {
     memset(e, 0, sizeof *e);
     resp_commands_init();
@@ -19,11 +25,16 @@ bool resp_engine_init(resp_engine *e, const config *c, holt *db)
     e->saved_s = e->started_ms / 1000;
     e->random = e->started_ms * 0x9e3779b97f4a7c15u | 1;
     e->outbox_end = &e->outbox;
+    e->tuning = (resp_tuning){.slow_us = SLOW_US, .slow_entries = SLOW_ENTRIES};
     e->databases = calloc(c->number[CONFIG_databases], sizeof(holt_collection *));
-    if (!e->databases || uv_mutex_init(&e->outbox_mutex) != 0) {
+    e->numbers = calloc(c->number[CONFIG_databases], sizeof *e->numbers);
+    if (!e->databases || !e->numbers || !monitor_init(e) || uv_mutex_init(&e->outbox_mutex) != 0) {
+        monitor_deinit(e);
         free(e->databases);
+        free(e->numbers);
         return false;
     }
+    numbers_read(e, NULL);
     return scans_init(e);
 }
 
@@ -32,6 +43,9 @@ void resp_engine_deinit(resp_engine *e)
     for (size_t i = 0; e->databases && i < e->config->number[CONFIG_databases]; i++)
         holt_collection_close(e->databases[i]);
     free(e->databases);
+    free(e->numbers);
+    sql_deinit(e);
+    monitor_deinit(e);
     free(e->arguments);
     holt_value_free(&e->value);
     holt_value_free(&e->other_value);
@@ -129,29 +143,91 @@ void resp_session_deinit(resp_session *s)
 
 /* ---------------------------------------------------------------- executing */
 
-/* Whether the command has the right number of arguments and may be called now; otherwise replies. */
+enum { ERROR_TEXT_MAX = 128 };
+
+/* The size of a text from a client as an error message shows it: it ends at a zero byte. */
+static int shown(holt_slice text, size_t max)
+{
+    const char *end = text.size ? memchr(text.data, '\0', text.size) : NULL;
+    size_t size = end ? (size_t)(end - (const char *)text.data) : text.size;
+    return (int)(size < max ? size : max);
+}
+
+static bool unknown_command(resp_call *call)
+{
+    const holt_slice *a = call->arguments;
+    char text[2 * ERROR_TEXT_MAX] = "";
+    size_t used = 0;
+    for (size_t i = 1; i < call->count && used < ERROR_TEXT_MAX; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "'%.*s' ",
+                                 shown(a[i], ERROR_TEXT_MAX - used), (const char *)a[i].data);
+    }
+    return call_error_format(call, "ERR unknown command '%.*s', with args beginning with: %s",
+                             shown(a[0], ERROR_TEXT_MAX), (const char *)a[0].data, text);
+}
+
+static bool unknown_subcommand(resp_call *call)
+{
+    const holt_slice *a = call->arguments;
+    char container[32];
+    size_t size = strlen(call->command->name);
+    for (size_t i = 0; i <= size; i++)
+        container[i] = (char)toupper((unsigned char)call->command->name[i]);
+    return call_error_format(call, "ERR unknown subcommand '%.*s'. Try %s HELP.", shown(a[1], ERROR_TEXT_MAX),
+                             (const char *)a[1].data, container);
+}
+
+/* Whether there is such a command, with so many arguments; otherwise replies. */
+static bool check_shape(resp_call *call)
+{
+    const resp_command *c = call->command;
+    if (!c) return unknown_command(call);
+    if (c->flags & RESP_CONTAINER && call->count > 1) return unknown_subcommand(call);
+    if (c->arity > 0 ? call->count == (size_t)c->arity : call->count >= (size_t)-c->arity) return true;
+    bool exec = c->function == resp_run_exec;
+    if (exec) {
+        multi_reset(call->session);
+        watch_clear(call->engine, call->session);
+    }
+    return call_error_format(call, "%s wrong number of arguments for '%s' command",
+                             exec ? "EXECABORT Transaction discarded because of:" : "ERR", c->name);
+}
+
+/* Returns why what CONFIG SET has set forbids a command that writes or uses memory, or NULL. */
+static const char *refusal(const resp_engine *e, bool writes, bool uses_memory)
+{
+    holt_db_stats stats;
+    if (e->tuning.maxmemory && uses_memory && holt_stats(e->db, &stats, sizeof stats) == HOLT_OK &&
+        stats.memory_used > (uint64_t)e->tuning.maxmemory)
+        return "OOM command not allowed when used memory > 'maxmemory'.";
+    if (e->tuning.replicas_min && writes) return "NOREPLICAS Not enough good replicas to write.";
+    return NULL;
+}
+
+/* Whether what CONFIG SET has set permits the command; otherwise replies. */
+static bool check_tuning(resp_call *call)
+{
+    const resp_command *c = call->command;
+    resp_session *s = call->session;
+    bool ends = c->flags & RESP_AT_ONCE && c->function != resp_run_multi && c->function != resp_run_watch;
+    bool exec = c->function == resp_run_exec && s->in_multi;
+    unsigned flags = exec ? s->queued_flags : c->flags;
+    /* What is queued takes memory, whatever it is. */
+    bool uses_memory = flags & RESP_USES_MEMORY || (s->in_multi && !ends);
+    const char *reason = refusal(call->engine, flags & RESP_WRITE, uses_memory);
+    if (!reason) return true;
+    if (!exec) return call_error(call, reason);
+    multi_reset(s);
+    watch_clear(call->engine, s);
+    return call_error_format(call, "EXECABORT Transaction discarded because of: %s", reason);
+}
+
+/* Whether the command may be called, or queued, now; otherwise replies. */
 static bool check(resp_call *call)
 {
     const resp_command *c = call->command;
     const resp_session *s = call->session;
-    if (!c) {
-        holt_slice name = call->arguments[0];
-        int size = name.size > 128 ? 128 : (int)name.size;
-        return call_error_format(
-            call, "ERR unknown command '%.*s', with args beginning with: %.*s", size, (const char *)name.data,
-            call->count > 1 ? (int)(call->arguments[1].size > 64 ? 64 : call->arguments[1].size) : 0,
-            call->count > 1 ? (const char *)call->arguments[1].data : "");
-    }
-    if ((c->arity > 0 && call->count != (size_t)c->arity) ||
-        (c->arity < 0 && call->count < (size_t)-c->arity)) {
-        bool exec = c->function == resp_run_exec;
-        if (exec) {
-            multi_reset(call->session);
-            watch_clear(call->engine, call->session);
-        }
-        return call_error_format(call, "%s wrong number of arguments for '%s' command",
-                                 exec ? "EXECABORT Transaction discarded because of:" : "ERR", c->name);
-    }
+    if (!check_shape(call)) return false;
     if (s->in_multi && c->flags & RESP_DENY_MULTI)
         return call_error(call, "ERR Command not allowed inside a transaction");
     if (s->subscribed && s->protocol == 2 && !(c->flags & RESP_IN_PUBSUB)) {
@@ -161,18 +237,22 @@ static bool check(resp_call *call)
             "RESET are allowed in this context",
             c->name);
     }
-    return true;
+    return check_tuning(call);
 }
 
 /* Adds the command to the session's MULTI. */
 static void queue_command(resp_call *call)
 {
     resp_session *s = call->session;
-    size_t bytes_max = (size_t)call->engine->config->number[CONFIG_request_bytes];
+    if (s->multi_failed || s->watch_failed) {
+        reply_status(&call->reply, "QUEUED"); /* it will not be executed */
+        return;
+    }
+    size_t bytes_max = (size_t)config_live(call->engine->config, CONFIG_request_bytes);
     size_t size = sizeof call->count;
     for (size_t i = 0; i < call->count; i++)
         size += sizeof size + call->arguments[i].size;
-    if (s->queued >= call->engine->config->number[CONFIG_queued_commands] ||
+    if (s->queued >= config_live(call->engine->config, CONFIG_queued_commands) ||
         s->queue.size + size > bytes_max) {
         s->multi_failed = true;
         (void)call_error(call, "ERR the transaction is too large: see queued_commands and request_bytes");
@@ -184,6 +264,7 @@ static void queue_command(resp_call *call)
         bytes_append(&s->queue, call->arguments[i].data, call->arguments[i].size);
     }
     s->queued++;
+    s->queued_flags |= call->command->flags;
     if (s->queue.failed) {
         s->multi_failed = true;
         (void)call_error(call, "ERR out of memory");
@@ -196,23 +277,23 @@ void resp_call_function(resp_call *call)
 {
     call->reply_start = call->reply.out->size;
     call->engine->commands++;
+    uint64_t start = uv_hrtime();
     call->command->function(call);
+    monitor_command(call, uv_hrtime() - start);
 }
 
-/* Some collection was dropped; its handle is of no use any more. */
-static void forget_databases(resp_engine *e, batch *b)
+void resp_engine_forget_databases(resp_engine *e)
 {
     for (size_t i = 0; i < e->config->number[CONFIG_databases]; i++) {
         holt_collection_close(e->databases[i]);
         e->databases[i] = NULL;
     }
-    e->generation = batch_collections_generation(b);
 }
 
 bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_slice *arguments, size_t count,
                          bytes *out)
 {
-    const resp_command *command = resp_command_find(arguments[0]);
+    const resp_command *command = resp_command_resolve(arguments, count);
     resp_call call = {.engine = e,
                       .session = s,
                       .batch = b,
@@ -222,7 +303,16 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
                       .reply = {out, s->protocol},
                       .reply_start = out->size};
     bool depends = false, skipped = s->skip_next;
-    if (e->generation != batch_collections_generation(b)) forget_databases(e, b);
+    if (e->generation != batch_collections_generation(b)) {
+        resp_engine_forget_databases(e); /* one of them may have been dropped */
+        e->generation = batch_collections_generation(b);
+    }
+    if (e->numbers_changed && !batch_reader(b)) {
+        /* The transaction has ended; who knows how. */
+        e->numbers_changed = false;
+        numbers_read(e, NULL);
+        resp_engine_forget_databases(e);
+    }
     if (!s->joined) join(e, s);
     s->last_command = command;
     s->skip_next = false;

@@ -33,6 +33,8 @@ typedef struct resp_command resp_command;
 typedef struct resp_watch resp_watch;
 typedef struct resp_subscription resp_subscription;
 typedef struct resp_scans resp_scans;
+typedef struct resp_monitor resp_monitor;
+typedef struct resp_sql resp_sql;
 
 /* A reply that is too long to be made at once: KEYS of a large database. It is continued when the client
  * has read what there is. */
@@ -56,6 +58,7 @@ struct resp_session {
     bool watch_failed;    /* a watched key was written */
     bytes queue;          /* the commands of a MULTI: count, then size and bytes of each argument */
     size_t queued;
+    unsigned queued_flags; /* of all commands in the queue */
     resp_watch *watches;
     resp_subscription *subscriptions;
     size_t subscribed; /* channels and patterns */
@@ -73,10 +76,24 @@ typedef struct resp_delivery {
     bytes message;
 } resp_delivery;
 
+/* Settings by the names of Redis that CONFIG SET changes. */
+typedef struct resp_tuning {
+    int64_t slow_us;      /* commands that take longer are in the slow log; -1 = none */
+    int64_t slow_entries; /* how many of them it has at most */
+    int64_t latency_ms;   /* commands that take so long are events of LATENCY; 0 = none */
+    int64_t maxmemory;    /* while more bytes are in use, writes that need memory are refused; 0 = never */
+    int64_t replicas_min; /* writes are refused unless there are so many replicas, of which there are none */
+} resp_tuning;
+
 struct resp_engine {
-    const config *config;
+    config *config; /* of which CONFIG SET changes settings that are live */
     holt *db;
     holt_collection **databases; /* of config databases; NULL = not opened yet */
+    uint32_t *numbers;           /* database n is the collection with number numbers[n]; see SWAPDB */
+    bool numbers_changed;        /* by a transaction that has not been committed yet */
+    resp_tuning tuning;
+    resp_monitor *monitor;
+    resp_sql *sql; /* NULL until the first HOLT.SQL */
     uint64_t generation;         /* of the collections, when databases were opened */
     holt_slice *arguments;       /* of the command being executed */
     size_t arguments_capacity;
@@ -90,6 +107,7 @@ struct resp_engine {
     resp_scans *scans;
     uint64_t started_ms, saved_s;
     uint64_t commands, connections, hits, misses, errors, expired; /* for INFO */
+    uint64_t changes;                                              /* keys written since the last SAVE */
     uint64_t random;
 
     uv_mutex_t outbox_mutex;
@@ -111,7 +129,7 @@ typedef struct resp_call {
 } resp_call;
 
 /* Returns false if there is no memory. config, db: borrowed. */
-bool resp_engine_init(resp_engine *e, const config *c, holt *db);
+bool resp_engine_init(resp_engine *e, config *c, holt *db);
 void resp_engine_deinit(resp_engine *e);
 
 /* Executes a command for the session and appends its reply to out. Returns whether the reply depends on
@@ -121,6 +139,9 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
 
 /* Continues the session's stream. */
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out);
+
+/* Closes the handles of the databases, because they may be of no use any more; they are opened again. */
+void resp_engine_forget_databases(resp_engine *e);
 
 /* Fails the transactions that watch the key, which was written through another protocol. An
  * executor_written_fn. */

@@ -109,15 +109,45 @@ void reply_push(resp_reply *r, size_t count)
     header(r, r->protocol == 3 ? '>' : '*', (int64_t)count);
 }
 
-void reply_double_text(resp_reply *r, const char *text)
+void reply_boolean(resp_reply *r, bool value)
+{
+    if (r->protocol == 3) {
+        bytes_append_text(r->out, value ? "#t\r\n" : "#f\r\n");
+    } else {
+        reply_integer(r, value);
+    }
+}
+
+void reply_attribute(resp_reply *r, const char *name, const char *text, int64_t number)
+{
+    if (r->protocol != 3) return;
+    header(r, '|', 1);
+    reply_bulk_text(r, name);
+    reply_array(r, 2);
+    reply_bulk_text(r, text);
+    reply_integer(r, number);
+}
+
+/* A number after the letter that RESP3 has for its type. */
+static void number_text(resp_reply *r, const char *type, const char *text)
 {
     if (r->protocol != 3) {
         reply_bulk_text(r, text);
         return;
     }
-    bytes_append(r->out, ",", 1);
+    bytes_append_text(r->out, type);
     bytes_append_text(r->out, text);
     bytes_append(r->out, "\r\n", 2);
+}
+
+void reply_big_number(resp_reply *r, const char *text)
+{
+    number_text(r, "(", text);
+}
+
+void reply_double_text(resp_reply *r, const char *text)
+{
+    number_text(r, ",", text);
 }
 
 void reply_verbatim(resp_reply *r, holt_slice text)

@@ -37,7 +37,14 @@ void reply_map(resp_reply *r, size_t count);
 void reply_set(resp_reply *r, size_t count);
 void reply_push(resp_reply *r, size_t count);
 
+void reply_boolean(resp_reply *r, bool value);
+
+/* Something about the reply that follows: here a map with one entry, whose value is an array of a text and a
+ * number. RESP2 has nothing of the kind. */
+void reply_attribute(resp_reply *r, const char *name, const char *text, int64_t number);
+
 /* text: the number in decimal. */
+void reply_big_number(resp_reply *r, const char *text);
 void reply_double_text(resp_reply *r, const char *text);
 
 /* Text that RESP3 clients show as it is. */

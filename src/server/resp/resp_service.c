@@ -74,10 +74,9 @@ typedef struct listener {
 struct resp_service {
     uv_loop_t *loop;
     executor *executor;
-    const config *config;
+    config *config;
     resp_engine engine;
     bytes reply; /* the executor's: to the command that is being executed */
-    resp_limits limits;
     uv_timer_t sweep;
     bool sweeping, stopping;
     size_t open; /* connections and open listeners */
@@ -154,6 +153,7 @@ static void execute(connection *c, batch *b, char *data)
 static void run_commands(connection *c, batch *b)
 {
     size_t done = 0;
+    const resp_limits limits = {(size_t)config_live(c->service->config, CONFIG_request_bytes), ARGUMENTS_MAX};
     c->more = false;
     for (int commands = 0; !c->session.closing && !c->replies.failed; commands++) {
         const char *error = NULL;
@@ -169,8 +169,7 @@ static void run_commands(connection *c, batch *b)
             break;
         }
         char *data = c->input.data + done;
-        resp_found found =
-            resp_parse(&c->parser, data, c->input.size - done, &c->service->limits, &used, &error);
+        resp_found found = resp_parse(&c->parser, data, c->input.size - done, &limits, &used, &error);
         if (found == RESP_MORE) break;
         if (found == RESP_ERROR) {
             resp_reply r = {&c->replies, c->session.protocol};
@@ -333,7 +332,7 @@ static void add_outgoing(connection *c, bytes *more)
 static void add_message(connection *c, bytes *message)
 {
     add_outgoing(c, message);
-    if (waiting_bytes(c) <= c->service->config->number[CONFIG_output_bytes]) return;
+    if (waiting_bytes(c) <= config_live(c->service->config, CONFIG_output_bytes)) return;
     log_write(HOLT_LOG_WARN, "%s does not read its messages (see output_bytes): closing its connection",
               c->session.peer);
     connection_close(c);
@@ -535,7 +534,7 @@ static void on_connection(uv_stream_t *server, int status)
         connection_close(c);
         return;
     }
-    if (s->connection_count > s->config->number[CONFIG_connections]) {
+    if (s->connection_count > config_live(s->config, CONFIG_connections)) {
         uv_buf_t buffer = uv_buf_init((char *)full, sizeof full - 1);
         (void)uv_try_write(&c->socket.stream, &buffer,
                            1); /* the client sees the connection close in any case */
@@ -555,7 +554,7 @@ static void on_connection(uv_stream_t *server, int status)
 static void on_sweep(uv_timer_t *timer)
 {
     resp_service *s = timer->data;
-    uint64_t limit_ms = s->config->number[CONFIG_idle_seconds] * 1000, now = uv_now(s->loop);
+    uint64_t limit_ms = config_live(s->config, CONFIG_idle_seconds) * 1000, now = uv_now(s->loop);
     if (!limit_ms) return;
     for (connection *c = s->connections; c; c = c->next) {
         if (!c->away && !c->session.subscribed && now - c->heard_ms > limit_ms) connection_close(c);
@@ -585,7 +584,7 @@ static int listener_open(resp_service *s, listen_socket *from)
     return uv_listen(&l->socket.stream, LISTEN_BACKLOG, on_connection);
 }
 
-int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
+int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
                         listen_sockets *sockets)
 {
     resp_service *s = calloc(1, sizeof *s);
@@ -598,7 +597,6 @@ int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *
     s->executor = e;
     s->config = c;
     executor_on_written(e, resp_engine_written, &s->engine);
-    s->limits = (resp_limits){(size_t)c->number[CONFIG_request_bytes], ARGUMENTS_MAX};
     uv_timer_init(loop, &s->sweep);
     s->sweep.data = s;
     s->sweeping = true;
