@@ -9,13 +9,12 @@
 #include "terminal/output.h"
 
 const cli_command *const cli_commands[] = {
-    &command_put,         &command_get,     &command_del,     &command_exists,
-    &command_expire,      &command_scan,    &command_count,   &command_sql,
-    &command_load,        &command_import,  &command_dump,    &command_stats,
-    &command_collections, &command_create,  &command_rename,  &command_clear,
-    &command_drop,        &command_flush,   &command_compact, &command_check,
-    &command_reindex,     &command_shell,   &command_lsm_cli, &command_serve,
-    &command_bench,       &command_version, &command_help,    NULL,
+    &command_put,     &command_get,   &command_del,         &command_exists,  &command_expire,
+    &command_scan,    &command_count, &command_sql,         &command_load,    &command_import,
+    &command_dump,    &command_stats, &command_collections, &command_create,  &command_rename,
+    &command_clear,   &command_drop,  &command_flush,       &command_compact, &command_check,
+    &command_reindex, &command_shell, &command_lsm_cli,     &command_serve,   &command_user,
+    &command_token,   &command_bench, &command_version,     &command_help,    NULL,
 };
 
 /* Returns the command that the word after `holt` names. People try --help and --version first. */

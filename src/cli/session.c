@@ -57,6 +57,13 @@ bool session_wait_when_busy(holt_status status, int *tries)
     return true;
 }
 
+static void open_failed(const cli_call *call, holt_status status)
+{
+    session_error(call, status, NULL);
+    if (status == HOLT_BUSY)
+        cli_error(call, "stop the program that uses it, such as 'holt serve', and run the command again");
+}
+
 bool session_open_or_create(const cli_call *call, const char *path, const holt_options *options, holt **db)
 {
     parents above;
@@ -68,7 +75,7 @@ bool session_open_or_create(const cli_call *call, const char *path, const holt_o
     }
     holt_status status = holt_open(path, options, db);
     if (status != HOLT_OK) {
-        session_error(call, status, NULL);
+        open_failed(call, status);
         parents_remove(&above);
     }
     parents_deinit(&above);
@@ -79,7 +86,7 @@ static bool open_existing(const cli_call *call, const holt_options *options, hol
 {
     holt_status status = holt_open(call->operands[0], options, db);
     if (status == HOLT_OK) return true;
-    session_error(call, status, NULL);
+    open_failed(call, status);
     if (status == HOLT_NOT_FOUND) {
         cli_error(call, "'holt put', 'holt load' and 'holt create' create a database");
     }

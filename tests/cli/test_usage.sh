@@ -1,7 +1,7 @@
 # The command line itself: help, usage errors, the manual page.
 
 commands='put get del exists scan count load dump stats collections create rename clear drop flush compact
-    check bench version help'
+    check bench user token version help'
 
 test_help_lists_every_command() {
     status_is 0 holt help

@@ -280,6 +280,29 @@ def test_colours_are_for_terminals_without_no_color():
         assert t.end() == 0
 
 
+def test_a_password_is_asked_for_twice_and_not_shown():
+    for again, code in (("secret", 0), ("Secret", 1)):
+        t = Terminal(HOLT, "user", "add", "data", "ada" + str(code), "--role", "read")
+        t.expect("Password: ")
+        t.line("secret")
+        t.expect("Again: ")
+        t.line(again)
+        if code:
+            t.expect("the two passwords differ")
+        assert t.end() == code
+        assert "ecret" not in t.shown, repr(t.shown)
+
+
+def test_ctrl_c_at_a_password_leaves_a_terminal_that_shows_what_is_typed():
+    t = Terminal("/bin/sh", "-c", f"trap : INT; {HOLT} user add data ada --role read; stty -a; echo done")
+    t.expect("Password: ")
+    t.type("\x03")
+    shown = t.expect("done")
+    assert " echo " in shown, repr(shown)
+    assert t.end() == 0
+    assert not os.path.exists("data")
+
+
 def test_drop_asks_first():
     t = shell("data")
     t.line("create c")

@@ -28,6 +28,8 @@ extern const cli_command command_import;
 extern const cli_command command_shell;
 extern const cli_command command_lsm_cli;
 extern const cli_command command_serve;
+extern const cli_command command_user;
+extern const cli_command command_token;
 extern const cli_command command_bench;
 extern const cli_command command_version;
 extern const cli_command command_help;
