@@ -560,6 +560,17 @@ HOLT_API holt_status holt_expiry(holt_collection *c, holt_txn *t, holt_slice key
 HOLT_API holt_status holt_get_many(holt_collection *c, holt_txn *t, size_t n, const holt_slice *keys,
                                    holt_value *values, holt_status *statuses);
 
+/* Reads the first entry whose key is in [lower, upper): its key into *key, and its value into *value, whose
+ * buffers are grown as needed and reused. A bound of {NULL, 0} is open. value may be NULL: then the key alone
+ * is read. The entry is the one that a new cursor with these bounds would find with holt_cursor_first, but no
+ * cursor is opened if the entry has been flushed and is in the cache, and nothing newer lies between the
+ * lower bound and it; then the call takes little longer than a get. key->expires_at_ms and key->version are
+ * 0; those of the value are as after holt_get. Where a cursor is opened, holt_last_cost shows its move.
+ *   HOLT_NOT_FOUND  the range has no entry
+ *   HOLT_INVALID    key is NULL or the same as value; or a bound is NULL with a nonzero size */
+HOLT_API holt_status holt_get_first(holt_collection *c, holt_txn *t, holt_slice lower, holt_slice upper,
+                                    holt_value *key, holt_value *value);
+
 /* Changes the time at which the key's value expires, in milliseconds since 1970 UTC; 0 = never. A time in the
  * past leaves the key without a value at once. As with holt_add, reading and writing are one step in commit
  * order: the value is the newest one. It is written again, with its new time, so the cost is that of a get

@@ -146,6 +146,8 @@ tree_result btree_get_cached(const btree_version *v, tree_query *q, tree_hit *ou
 /* The same, but reads what is not cached. Outside sections. */
 tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratch, tree_hit *out,
                       holt_status *status);
+/* The first entry at or after the key. Inside an epoch section; touches memory only. */
+tree_result btree_first_cached(const btree_version *v, slice lower, tree_first *out);
 /* Begins the search for s->query.key; it proceeds by the steps of its descent. */
 void        btree_search_begin(const btree_version *v, batch_search *s);
 /* As tree_iterator_open, tree_estimate and tree_verify (tree.h). The caller holds the version. */

@@ -20,6 +20,12 @@ tree_result btree_get(const btree_version *v, tree_query *q, tree_buffer *scratc
     return tree_lookup(v->file, &v->root, q->key, scratch, &out->entry, status);
 }
 
+tree_result btree_first_cached(const btree_version *v, slice lower, tree_first *out)
+{
+    /* A gap that is deleted hides nothing: there is one tree. */
+    return tree_first_cached(v->file, &v->root, lower, out);
+}
+
 void btree_search_begin(const btree_version *v, batch_search *s)
 {
     s->query.filter_checks = s->query.filter_negatives = 0;

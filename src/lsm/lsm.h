@@ -74,7 +74,10 @@ bool        lsm_tree_has(const lsm_tree *t, const lsm_run *run);
 /* The newest entry of the key; a tombstone is TREE_FOUND, and so is a deleted gap that has the key. Inside an
  * epoch section; touches memory only. */
 tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out);
-/* The same, but reads what is not cached. Outside sections. */
+/* The first entry at or after the key, a tombstone included. Inside an epoch section; touches memory only.
+ * TREE_NOT_CACHED also where the tree has deleted gaps. */
+tree_result lsm_first_cached(const lsm_tree *t, slice lower, tree_first *out);
+/* The same as lsm_get_cached, but reads what is not cached. Outside sections. */
 tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out,
                     holt_status *status);
 

@@ -140,6 +140,45 @@ tree_result lsm_get_cached(const lsm_tree *t, tree_query *q, tree_hit *out)
     return TREE_ABSENT;
 }
 
+/* The first entry of a file range at or after the key. Its tree may have entries outside the range, which do
+ * not count. */
+static tree_result first_of_range(const open_file_range *p, slice lower, tree_first *out)
+{
+    const slice from = p->file_range.lower, upper = p->file_range.upper;
+    if (p->gaps) return TREE_NOT_CACHED;
+    if (!slice_is_open(from) && slice_compare(lower, from) < 0) lower = from;
+    tree_result result = tree_first_cached(p->file, &p->file_range.root, lower, out);
+    if (result != TREE_FOUND || slice_is_open(upper)) return result;
+    return slice_compare(slice_of(out->key, out->key_size), upper) < 0 ? TREE_FOUND : TREE_ABSENT;
+}
+
+static tree_result first_of_run(const lsm_run *r, slice lower, tree_first *out)
+{
+    tree_result result = TREE_ABSENT;
+    size_t i = lsm_run_range_ending_after(r, lower);
+    for (; i < r->info.file_range_count && result == TREE_ABSENT; i++)
+        result = first_of_range(&r->file_ranges[i], lower, out);
+    return result;
+}
+
+tree_result lsm_first_cached(const lsm_tree *t, slice lower, tree_first *out)
+{
+    tree_first other;
+    bool found = false;
+    for (size_t i = 0; i < t->count; i++) {
+        tree_first *first = found ? &other : out;
+        tree_result result = first_of_run(t->runs[i], lower, first);
+        if (result == TREE_NOT_CACHED) return result;
+        if (result == TREE_ABSENT) continue;
+        /* Of the same key, the entry of the newer run stays. */
+        if (found &&
+            slice_compare(slice_of(other.key, other.key_size), slice_of(out->key, out->key_size)) < 0)
+            *out = other;
+        found = true;
+    }
+    return found ? TREE_FOUND : TREE_ABSENT;
+}
+
 tree_result lsm_get(const lsm_tree *t, tree_query *q, tree_buffer *buffer, tree_hit *out, holt_status *status)
 {
     const uint64_t hash = hash_slice(q->key);

@@ -87,6 +87,14 @@ typedef struct tree_hit {
     tree_file *file; /* with the overflow of the value, if it has one; borrowed */
 } tree_hit;
 
+/* The first entry of a tree at or after a key, of whatever op. */
+enum { TREE_FIRST_KEY_MAX = 512 };
+typedef struct tree_first {
+    tree_entry entry;
+    size_t key_size;
+    uint8_t key[TREE_FIRST_KEY_MAX];
+} tree_first;
+
 /* A lookup of one key that proceeds block by block, so that the lookups of many keys can wait for memory and
  * for the disk together. */
 typedef struct tree_descent {
@@ -124,6 +132,11 @@ tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
  * holt_error_message(). */
 tree_result tree_lookup(tree_file *f, const tree_root *root, slice key, tree_buffer *buffer, tree_entry *out,
                         holt_status *status);
+
+/* Finds the first entry at or after the key, without regard to deleted gaps. Inside the caller's epoch
+ * section, where it touches memory only, as tree_lookup_cached. TREE_NOT_CACHED also if the entry's key is
+ * longer than TREE_FIRST_KEY_MAX. */
+tree_result tree_first_cached(tree_file *f, const tree_root *root, slice lower, tree_first *out);
 
 /* false: the tree is empty. */
 bool tree_descent_begin(tree_descent *d, tree_file *f, const tree_root *root);

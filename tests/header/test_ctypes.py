@@ -105,6 +105,7 @@ SIGNATURES = {
     "holt_get": (status, handle, handle, slice_, P(value_)),
     "holt_get_into": (status, handle, handle, slice_, pointer, size_t, P(size_t)),
     "holt_get_cached": (status, handle, handle, slice_, P(value_)),
+    "holt_get_first": (status, handle, handle, slice_, slice_, P(value_), P(value_)),
     "holt_get_many": (status, handle, handle, size_t, P(slice_), P(value_), P(status)),
     "holt_expiry": (status, handle, handle, slice_, P(u64)),
     "holt_expire": (status, handle, handle, slice_, u64),
@@ -302,6 +303,20 @@ class Api(unittest.TestCase):
         self.assertEqual(size.value, 10)
         self.assertEqual(holt.holt_get_into(self.c, None, bytes_(b"no"), room, 10, size), NOT_FOUND)
         self.assertEqual(size.value, 0)
+
+    # A range begins with its lower bound, and ends before its upper one.
+    def test_get_first(self):
+        self.put(b"a", b"1")
+        self.put(b"c", b"3")
+        key, value = value_(), value_()
+        for lower, upper, expected in ((b"", b"z", b"a1"), (b"b", b"d", b"c3"), (b"b", b"c", None)):
+            found = holt.holt_get_first(self.c, None, bytes_(lower), bytes_(upper), key, value)
+            self.assertEqual(found, OK if expected else NOT_FOUND)
+            got = c.string_at(key.data, key.size) + c.string_at(value.data, value.size)
+            self.assertEqual(got, expected or b"")
+        self.assertEqual(holt.holt_get_first(self.c, None, bytes_(b""), bytes_(b"z"), None, value), INVALID)
+        holt.holt_value_free(key)
+        holt.holt_value_free(value)
 
     # Each key has its own value and status; the first error is that of the call.
     def test_get_many(self):

@@ -164,6 +164,25 @@ static inline lsm_run *make_run(fixture *f, uint64_t age, const model *m, size_t
 
 /* ---------------------------------------------------------------- checks */
 
+/* The first entry from a key on, where the cache can tell. */
+static inline void check_first(const lsm_tree *t, const model *m, size_t n)
+{
+    char lower[32], key[32];
+    tree_first first;
+    size_t want = n;
+    while (want < KEYS && !m->at[want].op)
+        want++;
+    expect_ok(epoch_enter());
+    tree_result cached = lsm_first_cached(t, key_of(n, lower), &first);
+    if (cached == TREE_ABSENT) assert_int_equal(want, KEYS);
+    if (cached == TREE_FOUND) {
+        assert_true(want < KEYS);
+        assert_true(slice_equal(slice_of(first.key, first.key_size), key_of(want, key)));
+        assert_int_equal(first.entry.op, m->at[want].op);
+    }
+    epoch_leave();
+}
+
 static inline void check_lookup(const lsm_tree *t, const model *m, size_t n, tree_buffer *room)
 {
     char key[32];
@@ -178,6 +197,7 @@ static inline void check_lookup(const lsm_tree *t, const model *m, size_t n, tre
     if (cached == TREE_FOUND) assert_int_equal(e.entry.op, want->op);
     if (cached == TREE_ABSENT) assert_int_equal(want->op, 0);
     epoch_leave();
+    check_first(t, m, n);
     tree_result answer = lsm_get(t, &q, room, &e, &rc);
     assert_int_equal(answer, want->op ? TREE_FOUND : TREE_ABSENT);
     if (!want->op) return;

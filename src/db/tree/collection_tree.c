@@ -51,6 +51,12 @@ tree_result collection_tree_get_cached(const collection_tree *t, tree_query *q, 
     return is_btree(t) ? btree_get_cached(t->as.btree, q, out) : lsm_get_cached(t->as.lsm, q, out);
 }
 
+tree_result collection_tree_first_cached(const collection_tree *t, slice lower, tree_first *out)
+{
+    return is_btree(t) ? btree_first_cached(t->as.btree, lower, out)
+                       : lsm_first_cached(t->as.lsm, lower, out);
+}
+
 tree_result collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
                                 holt_status *status)
 {

@@ -50,7 +50,10 @@ static inline btree_version *collection_tree_btree(const collection_tree *t)
 
 /* The newest entry of the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory only. */
 tree_result collection_tree_get_cached(const collection_tree *t, tree_query *q, tree_hit *out);
-/* The same, but reads what is not cached. Outside sections. */
+/* The first entry at or after the key; a tombstone is TREE_FOUND. Inside an epoch section; touches memory
+ * only. TREE_NOT_CACHED: only iterators can tell. */
+tree_result collection_tree_first_cached(const collection_tree *t, slice lower, tree_first *out);
+/* The same as collection_tree_get_cached, but reads what is not cached. Outside sections. */
 tree_result collection_tree_get(const collection_tree *t, tree_query *q, tree_buffer *scratch, tree_hit *out,
                                 holt_status *status);
 

@@ -49,6 +49,66 @@ tree_result tree_lookup_cached(tree_file *f, const tree_root *root, slice key, t
     return TREE_NOT_CACHED;
 }
 
+/* ---------------------------------------------------------------- the first entry at or after a key */
+
+static bool open_cached(cache_file *cached, block_ptr p, uint32_t level, block *b)
+{
+    const uint8_t *bytes = cache_lookup(cached, p);
+    if (!bytes) return false;
+    block_open(b, bytes, p.length);
+    return b->level == level && b->count > 0;
+}
+
+/* Descends along the first children. */
+static bool open_first_leaf(cache_file *cached, block_ptr p, uint32_t level, block *leaf)
+{
+    while (open_cached(cached, p, level, leaf)) {
+        if (level-- == 0) return true;
+        p = block_child(leaf, 0);
+    }
+    return false;
+}
+
+static tree_result take_first(const block *leaf, uint32_t index, tree_first *out)
+{
+    block_entry e = block_at(leaf, index);
+    if (block_key_size(leaf, index) > sizeof out->key) return TREE_NOT_CACHED;
+    out->key_size = block_key(leaf, index, out->key);
+    out->entry =
+        (tree_entry){.op = e.op, .overflow = e.overflow, .value = e.value, .expires_at_ms = e.expires_at_ms};
+    return TREE_FOUND;
+}
+
+tree_result tree_first_cached(tree_file *f, const tree_root *root, slice lower, tree_first *out)
+{
+    assert(epoch_inside());
+    if (root->root.length == 0) return TREE_ABSENT;
+    cache_file *cached = tree_file_cache(f);
+    block_ptr p = root->root, next = {0}; /* next: the subtree after the one that the key belongs to */
+    uint32_t next_level = 0;
+    block b;
+    bool equal;
+    cost_add_trees(1);
+    cost_add_cached(root->height);
+    for (uint32_t level = root->height; level-- > 0;) {
+        if (!open_cached(cached, p, level, &b)) return TREE_NOT_CACHED;
+        if (level == 0) {
+            uint32_t index = block_lower_bound(&b, lower, &equal);
+            if (index < b.count) return take_first(&b, index, out);
+            if (next.length == 0) return TREE_ABSENT;
+            return open_first_leaf(cached, next, next_level, &b) ? take_first(&b, 0, out) : TREE_NOT_CACHED;
+        }
+        if (level == 1) block_prefetch_search(&b);
+        uint32_t child = block_child_index(&b, lower);
+        p = block_child(&b, child);
+        if (child + 1 < b.count) {
+            next = block_child(&b, child + 1);
+            next_level = level - 1;
+        }
+    }
+    return TREE_NOT_CACHED;
+}
+
 tree_result tree_lookup_gap_cached(tree_file *f, const tree_root *root, slice key, tree_entry *out)
 {
     tree_descent d;

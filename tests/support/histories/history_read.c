@@ -121,6 +121,24 @@ static slice any_bound(history *h, uint8_t *buffer)
     return key_space_near(&h->keys, &h->rng, buffer);
 }
 
+/* Now, or in a snapshot, which may turn out to be revoked. */
+bool history_get_first(history *h)
+{
+    uint8_t buffers[2][KEY_BYTES_MAX + 1];
+    size_t i = (size_t)rng_below(&h->rng, SNAPSHOTS_MAX), c = history_any_collection(h);
+    const snapshot *s = rng_chance(&h->rng, 2) ? &h->snapshots[i] : NULL;
+    if (s && (!s->txn || !model_name(h->model, c, s->at))) s = NULL;
+    walker w = {.model = h->model, .collection = c, .at = s ? s->at : now(h)};
+    w.range =
+        (walker_range){any_bound(h, buffers[0]), any_bound(h, buffers[1]), {NULL, 0}, rng_chance(&h->rng, 5)};
+    holt_status rc;
+    history_note(h, "get_first %zu %s", c, s ? "in a snapshot" : "");
+    if (!walker_get_first(&w, h->handles[c], s ? s->txn : NULL, &rc, h->verdict)) return false;
+    if (rc != HOLT_BUSY) return true;
+    return history_revocable(h, s->since) ? history_end_snapshot(h, i)
+                                          : verdict_status(h->verdict, rc, HOLT_OK, "get_first");
+}
+
 /* In a snapshot that turns out to be revoked, or now. */
 static bool open_walk(history *h, walk *w, size_t collection, int of)
 {

@@ -426,6 +426,23 @@ static bool move(history *h, rw_txn *t, walker *w, walker_move m)
     return verdict_fail(h->verdict, "%s", trial.text);
 }
 
+bool history_txn_first(history *h)
+{
+    size_t c;
+    uint8_t buffers[2][KEY_BYTES_MAX + 1];
+    rw_txn *t = any_txn(h);
+    holt_status rc;
+    if (!t || !any_place(h, t, &c)) return true;
+    walker w = {.model = h->model, .overlay = &t->own, .collection = c, .at = t->at};
+    w.range =
+        (walker_range){any_bound(h, buffers[0]), any_bound(h, buffers[1]), {NULL, 0}, rng_chance(&h->rng, 5)};
+    history_note(h, "transaction %d: get_first %zu", (int)(t - h->txns), c);
+    if (!walker_get_first(&w, h->handles[c], t->txn, &rc, h->verdict)) return false;
+    if (rc == HOLT_BUSY) return revoked(h, t, rc) || verdict_status(h->verdict, rc, HOLT_OK, "get_first");
+    mark_passed(h, t, &w, WALK_FIRST, (place){false, {NULL, 0}}, slice_of("", 0));
+    return true;
+}
+
 bool history_txn_walk(history *h)
 {
     size_t c;
@@ -480,7 +497,8 @@ bool history_txn_release(history *h)
     if (!t || t->savepoint_count == 0) return true;
     size_t i = (size_t)rng_below(&h->rng, t->savepoint_count);
     uint32_t id = t->savepoints[i].id;
-    history_note(h, "transaction %d: release savepoint %zu of %zu", (int)(t - h->txns), i, t->savepoint_count);
+    history_note(h, "transaction %d: release savepoint %zu of %zu", (int)(t - h->txns), i,
+                 t->savepoint_count);
     if (!verdict_status(h->verdict, holt_release(t->txn, id), HOLT_OK, "release")) return false;
     t->savepoint_count = i;
     if (!verdict_status(h->verdict, holt_rollback_to(t->txn, id), HOLT_INVALID,

@@ -250,6 +250,32 @@ bool walker_step(walker *w, walker_move move, slice key, verdict *v)
     return expected ? check_on_entry(w, key, v) : check_on_nothing(w, key, v);
 }
 
+bool walker_get_first(walker *w, holt_collection *c, holt_txn *t, holt_status *rc, verdict *v)
+{
+    char a[DESCRIBE_BYTES], b[DESCRIBE_BYTES], l[DESCRIBE_BYTES], u[DESCRIBE_BYTES];
+    holt_value key = HOLT_VALUE_INIT, value = HOLT_VALUE_INIT;
+    const bool expected = model_move(w, WALK_FIRST, slice_of("", 0));
+    *rc = holt_get_first(c, t, w->range.lower, w->range.upper, &key, w->range.keys_only ? NULL : &value);
+    const slice got = slice_of(key.data, key.size), found = slice_of(value.data, value.size);
+    bool good = *rc == (expected ? HOLT_OK : HOLT_NOT_FOUND);
+    if (good && expected) {
+        model_value m = walker_value(w->model, w->overlay, w->collection, w->at, w->key);
+        good = slice_equal(got, w->key) && key.version == 0 && key.expires_at_ms == 0;
+        if (!w->range.keys_only) good &= model_value_is(m, found) && value.expires_at_ms == m.expires;
+    } else {
+        good &= key.size == 0 && value.size == 0;
+    }
+    if (!good && !(t && *rc == HOLT_BUSY))
+        verdict_fail(v, "get_first in collection %zu at moment %llu, lower %s, upper %s: %s %s, expected %s",
+                     w->collection, (unsigned long long)w->at,
+                     w->range.lower.data ? describe(w->range.lower, l) : "-",
+                     w->range.upper.data ? describe(w->range.upper, u) : "-", holt_status_name(*rc),
+                     describe(got, a), expected ? describe(w->key, b) : "nothing");
+    holt_value_free(&key);
+    holt_value_free(&value);
+    return good || (t && *rc == HOLT_BUSY);
+}
+
 bool walker_refresh(walker *w, moment at, verdict *v)
 {
     w->at = at;

@@ -56,6 +56,11 @@ bool walker_open(walker *w, holt_collection *c, holt_txn *t, const walker_range 
                  size_t collection, moment at, verdict *v);
 /* Makes one move and compares everything that can be seen. `key` is for the seeks. */
 bool walker_step(walker *w, walker_move move, slice key, verdict *v);
+/* Compares what holt_get_first of the range, without a prefix, returns with what the first move of a cursor
+ * should show. No cursor is needed: the caller has set model, overlay, collection, at and range, and finds
+ * afterwards the state and the key of that move. *rc: what it returned. HOLT_BUSY, of a transaction, is for
+ * the caller to judge. */
+bool walker_get_first(walker *w, holt_collection *c, holt_txn *t, holt_status *rc, verdict *v);
 /* holt_cursor_refresh: from now on it shows `at`. */
 bool walker_refresh(walker *w, moment at, verdict *v);
 /* Closes the cursor; `expected` is the error that it is in. */
