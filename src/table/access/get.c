@@ -3,7 +3,7 @@
  * By the primary key it is one get. By all parts of a unique index it is two, and without a transaction there
  * is a moment between them, in which the row may change; so the row must still have the values that it was
  * found by, or both are read again. Then it had them at the moment of the second get. By other values, the
- * first entry is found by a cursor in place of the first get.
+ * first entry is found by holt_get_first in place of the first get.
  */
 #include "table/access/bounds.h"
 #include "table/catalog/index_age.h"
@@ -17,7 +17,8 @@
 /* holt_row.buffer. */
 typedef struct row_memory {
     buffer key, room;
-    buffer entry, found; /* keys of index entries */
+    buffer entry;               /* the key of an index entry */
+    holt_value first, of_first; /* the entry that find_first found */
     scan_bounds bounds;
     value_buffer value;
     holt_datum *columns;
@@ -34,7 +35,8 @@ void holt_row_free(holt_row *row)
         buffer_deinit(&m->key);
         buffer_deinit(&m->room);
         buffer_deinit(&m->entry);
-        buffer_deinit(&m->found);
+        holt_value_free(&m->first);
+        holt_value_free(&m->of_first);
         bounds_deinit(&m->bounds);
         value_buffer_deinit(&m->value);
         mem_free(m->columns);
@@ -186,33 +188,29 @@ static holt_status try_unique(const index_lookup *l, holt_row *row, bool *change
     return rc == HOLT_OK && !equal ? HOLT_NOT_FOUND : rc;
 }
 
-/* Finds the first entry in the bounds: its key in m->found, the row's in m->key. */
+static slice bytes_of(const holt_value *v)
+{
+    return slice_of(v->data, v->size);
+}
+
+/* Finds the first entry in the bounds: its key is in m->first, the row's in m->key. */
 static holt_status find_first(const index_lookup *l, row_memory *m)
 {
-    holt_cursor *cur;
-    slice primary;
-    holt_cursor_options o = {.lower = bounds_begin(&l->bounds), .upper = bounds_end(&l->bounds)};
-    holt_status rc = holt_cursor_open(l->x ? l->layout->indexes[l->position] : l->t->rows, l->txn, &o, &cur);
+    holt_status rc =
+        holt_get_first(l->x ? l->layout->indexes[l->position] : l->t->rows, l->txn, bounds_begin(&l->bounds),
+                       bounds_end(&l->bounds), &m->first, l->x ? &m->of_first : NULL);
     if (rc != HOLT_OK) return rc;
-    if (holt_cursor_first(cur)) {
-        primary = holt_cursor_key(cur);
-        rc = keep(&m->found, primary);
-        if (l->x && !index_entry_primary(l->x, primary, holt_cursor_value(cur), &primary))
-            rc = corrupt_index(l->layout->schema, l->x);
-        if (rc == HOLT_OK) rc = keep(&m->key, primary);
-        (void)holt_cursor_close(cur);
-        return rc;
-    }
-    rc = holt_cursor_close(cur);
-    return rc == HOLT_OK ? HOLT_NOT_FOUND : rc;
+    slice primary = bytes_of(&m->first);
+    if (l->x && !index_entry_primary(l->x, primary, bytes_of(&m->of_first), &primary))
+        return corrupt_index(l->layout->schema, l->x);
+    return keep(&m->key, primary);
 }
 
 static holt_status try_first(const index_lookup *l, holt_row *row, bool *changed)
 {
     row_memory *m = row->buffer;
     holt_status rc = find_first(l, m);
-    return rc == HOLT_OK ? read_found(l->t, l->layout, l->x, l->txn, buffer_slice(&m->found), row, changed)
-                         : rc;
+    return rc == HOLT_OK ? read_found(l->t, l->layout, l->x, l->txn, bytes_of(&m->first), row, changed) : rc;
 }
 
 /* Of a hashed part, the first entry may belong to a row with another value. */
