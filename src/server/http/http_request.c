@@ -26,6 +26,7 @@ bool http_error(http_request *r, unsigned status, const char *code, const char *
     http_json_string(&r->answer, holt_str(message));
     bytes_append_text(&r->answer, "}}\n");
     r->etag = r->expires_at_ms = 0;
+    r->headers = NULL;
     http_reply(r, status, "application/json");
     return false;
 }
@@ -137,6 +138,10 @@ static const http_endpoint endpoints[] = {
     {"healthz", HTTP_GET, http_health, METRICS_OTHER, false},
     {"readyz", HTTP_GET, http_ready, METRICS_OTHER, false},
     {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, false},
+    {"console", HTTP_GET, http_console, METRICS_OTHER, false},
+    {"console", HTTP_HEAD, http_console, METRICS_OTHER, false},
+    {"console/*", HTTP_GET, http_console, METRICS_OTHER, false},
+    {"console/*", HTTP_HEAD, http_console, METRICS_OTHER, false},
 };
 
 static bool path_matches(const http_request *r, const char *path)

@@ -36,6 +36,10 @@ typedef struct http_parameter {
     holt_slice name, value;
 } http_parameter;
 
+typedef struct http_header {
+    const char *name, *value;
+} http_header;
+
 typedef struct http_request http_request;
 typedef void (*http_handler)(http_request *r);
 
@@ -69,6 +73,7 @@ struct http_request {
     uint64_t etag;    /* version of the value in the answer; 0 = none */
     uint64_t expires_at_ms;
     unsigned allow; /* methods that a 405 names: bits by http_method */
+    const http_header *headers; /* more of the answer; static, the last has no name; NULL = none */
 };
 
 /* Takes the target in r->text ("/path?query") apart: decodes the parts of the path and the parameters of
@@ -176,5 +181,8 @@ void http_admin_set_log_level(http_request *r);
 void http_health(http_request *r);
 void http_ready(http_request *r);
 void http_metrics(http_request *r);
+
+/* http_console.c: the page for people. */
+void http_console(http_request *r);
 
 #endif

@@ -125,6 +125,8 @@ static void add_headers(const exchange *x, struct MHD_Response *response)
         }
         add_header(response, "Allow", text);
     }
+    for (const http_header *h = r->headers; h && h->name; h++)
+        add_header(response, h->name, h->value);
     if (x->service->stopping || x->closes) add_header(response, "Connection", "close");
 }
 
