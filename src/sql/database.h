@@ -72,6 +72,7 @@ typedef struct sql_database {
     size_t object_count, object_capacity;
     bool outdated;           /* the last catalog_refresh has failed half way */
     bool refreshing;         /* virtual tables may be dropped: it is the catalog that does it */
+    int64_t rows_aside;      /* that ON CONFLICT has put into a table of its own, which are no changes */
     atomic_bool interrupted; /* set by sql_interrupt, cleared when a statement begins */
 } sql_database;
 

@@ -114,6 +114,11 @@ sqlite3 *sql_sqlite(sql_connection *c)
     return c->database.sqlite;
 }
 
+int64_t sql_changes(sql_connection *c)
+{
+    return sqlite3_total_changes64(c->database.sqlite) - c->database.rows_aside;
+}
+
 void sql_interrupt(sql_connection *c)
 {
     /* Only a flag: nothing else is read because of it. */
@@ -275,28 +280,90 @@ static int refresh_if_stale(sql_connection *c, const char *text, size_t start, s
     return lists || catalog_is_stale(&c->database) ? refresh(c, error) : SQLITE_OK;
 }
 
+/* Finds the first statement of the text: text[*start, *end). Makes what it may see visible. */
+static int find_statement(sql_connection *c, const char *text, size_t size, statement_kind *kind,
+                          size_t *start, size_t *end, sql_error *error)
+{
+    *error = (sql_error){.offset = SIZE_MAX};
+    atomic_store_explicit(&c->database.interrupted, false, memory_order_relaxed);
+    *kind = statement_classify(&c->database, text, size, start, error);
+    *end = *kind == STATEMENT_NONE ? size : statement_end(text, size, *start);
+    const bool runs = *kind == STATEMENT_SQLITE || *kind == STATEMENT_UPSERT;
+    return runs ? refresh_if_stale(c, text, *start, *end, error) : error->code;
+}
+
+/* Returns the end of the blanks and comments behind a statement, which belong to it. */
+static size_t end_of_blanks(const char *text, size_t size, size_t end)
+{
+    tokens rest;
+    tokens_init(&rest, text + end, size - end);
+    tokens_next(&rest);
+    return end + tokens_offset(&rest);
+}
+
+/* Sees to it that an error has a code and a message. */
+static int finish_error(sql_error *error, int rc)
+{
+    if (rc != SQLITE_OK && !error->message[0]) error_set(error, rc, SIZE_MAX, "%s", sqlite3_errstr(rc));
+    if (rc != SQLITE_OK) error->code = rc;
+    return rc;
+}
+
+/* Before a statement that SQLite does not run as it is. */
+static int refuse_parameters(const char *text, size_t start, size_t end, const sql_sink *sink,
+                             sql_error *error)
+{
+    tokens t;
+    tokens_init(&t, text + start, end - start);
+    while (tokens_next(&t) != TOKEN_END && t.now.kind != TOKEN_BAD) {
+        if (t.now.kind == TOKEN_VARIABLE)
+            return error_set(error, SQLITE_ERROR, start + tokens_offset(&t),
+                             "this statement cannot have parameters: write the values into it");
+    }
+    const int rc = sink->bind(sink->ctx, NULL);
+    return rc == SQLITE_OK ? rc : error_set(error, rc, start, "the parameters do not fit");
+}
+
 int sql_run(sql_connection *c, const char *text, size_t size, const sql_sink *sink, size_t *used,
             sql_error *error)
 {
     sql_error unused;
-    size_t start;
+    statement_kind kind;
+    size_t start, end;
     error = error ? error : &unused;
-    *error = (sql_error){.offset = SIZE_MAX};
-    atomic_store_explicit(&c->database.interrupted, false, memory_order_relaxed);
-    const statement_kind kind = statement_classify(&c->database, text, size, &start, error);
-    const size_t end = kind == STATEMENT_NONE ? size : statement_end(text, size, start);
-    int rc = error->code;
-    if (kind == STATEMENT_DDL) {
+    int rc = find_statement(c, text, size, &kind, &start, &end, error);
+    const bool ours = kind == STATEMENT_DDL || kind == STATEMENT_UPSERT;
+    if (rc == SQLITE_OK && ours && sink && sink->bind) rc = refuse_parameters(text, start, end, sink, error);
+    if (rc == SQLITE_OK && kind == STATEMENT_DDL) {
         rc = run_ddl(c, text, start, end, error);
-    } else if (kind != STATEMENT_NONE && kind != STATEMENT_REFUSED) {
-        rc = refresh_if_stale(c, text, start, end, error);
-        if (rc == SQLITE_OK) rc = run_repeatedly(c, kind, text, start, end, sink, error);
+    } else if (rc == SQLITE_OK && kind != STATEMENT_NONE) {
+        rc = run_repeatedly(c, kind, text, start, end, sink, error);
     }
-    tokens rest; /* the blanks and comments behind the statement belong to it */
-    tokens_init(&rest, text + end, size - end);
-    tokens_next(&rest);
-    if (used) *used = end + tokens_offset(&rest);
-    if (rc != SQLITE_OK && !error->message[0]) error_set(error, rc, SIZE_MAX, "%s", sqlite3_errstr(rc));
-    if (rc != SQLITE_OK) error->code = rc;
-    return rc;
+    if (used) *used = end_of_blanks(text, size, end);
+    return finish_error(error, rc);
+}
+
+int sql_prepare_read(sql_connection *c, const char *text, size_t size, sqlite3_stmt **out, size_t *used,
+                     sql_error *error)
+{
+    sql_error unused;
+    statement_kind kind;
+    size_t start, end;
+    *out = NULL;
+    error = error ? error : &unused;
+    int rc = find_statement(c, text, size, &kind, &start, &end, error);
+    if (rc == SQLITE_OK && kind == STATEMENT_SQLITE) {
+        sqlite3 *sqlite = c->database.sqlite;
+        rc = sqlite3_prepare_v2(sqlite, text + start, (int)(end - start), out, NULL);
+        if (rc != SQLITE_OK) rc = error_of_sqlite(error, rc, sqlite, start);
+    }
+    const bool writes =
+        kind == STATEMENT_DDL || kind == STATEMENT_UPSERT || (*out && !sqlite3_stmt_readonly(*out));
+    if (rc == SQLITE_OK && writes) {
+        sqlite3_finalize(*out);
+        *out = NULL;
+        rc = error_set(error, SQLITE_READONLY, start, "the statement changes something");
+    }
+    if (used) *used = end_of_blanks(text, size, end);
+    return finish_error(error, rc);
 }

@@ -51,6 +51,10 @@ sqlite3 *sql_sqlite(sql_connection *c);
 /* Where the rows of a statement go. Functions may be NULL. They return false to end the statement, which then
  * returns SQLITE_INTERRUPT. */
 typedef struct sql_sink {
+    /* Called before a statement runs, to bind its parameters; returns a SQLite result code, and after an
+     * error nothing is run. statement is NULL if it cannot have any: CREATE TABLE and the like, and ON
+     * CONFLICT. Without `bind`, parameters are null. */
+    int (*bind)(void *ctx, sqlite3_stmt *statement);
     /* Called once before the first row of a statement that returns rows, even if there are none: the names
      * are sqlite3_column_name(statement, 0 ... sqlite3_column_count(statement) - 1). */
     bool (*begin)(void *ctx, sqlite3_stmt *statement);
@@ -69,6 +73,16 @@ typedef struct sql_sink {
  * (OR ROLLBACK, and a COMMIT that conflicts, which rolls back): sql_in_transaction tells. */
 int sql_run(sql_connection *c, const char *text, size_t size, const sql_sink *sink, size_t *used,
             sql_error *error);
+
+/* Prepares the first statement of `text`, as sql_run does, for a program that steps through the rows itself.
+ * *out then belongs to the caller, who must release it with sqlite3_finalize before sql_close; it is NULL if
+ * the text has no statement. *error is set after any code but SQLITE_OK.
+ * Returns SQLITE_READONLY if the statement changes something: only sql_run runs it. */
+int sql_prepare_read(sql_connection *c, const char *text, size_t size, sqlite3_stmt **out, size_t *used,
+                     sql_error *error);
+
+/* Returns how many rows the statements of the connection have inserted, changed and deleted so far. */
+int64_t sql_changes(sql_connection *c);
 
 /* Ends the statement that is running, from any thread or a signal handler; it returns SQLITE_INTERRUPT. */
 void sql_interrupt(sql_connection *c);

@@ -245,6 +245,10 @@ int statement_run(sql_database *d, const char *text, size_t start, size_t end, c
     if (delivered) *delivered = false;
     int rc = sqlite3_prepare_v2(d->sqlite, text + start, (int)(end - start), &s, NULL);
     if (rc != SQLITE_OK) return error_of_sqlite(error, rc, d->sqlite, start);
+    if (s && sink && sink->bind && (rc = sink->bind(sink->ctx, s)) != SQLITE_OK) {
+        (void)sqlite3_finalize(s);
+        return error_set(error, rc, start, "the parameters do not fit");
+    }
     rc = s ? deliver(d, s, sink, start, delivered, error) : SQLITE_OK;
     (void)sqlite3_finalize(s); /* returns the failure of the step again */
     return rc;

@@ -585,6 +585,7 @@ static int fill_rows(upsert *u)
     if (!text) return SQLITE_NOMEM;
     const int rc = sqlite3_exec(u->d->sqlite, text, NULL, NULL, NULL);
     sqlite3_free(text);
+    if (rc == SQLITE_OK) u->d->rows_aside += sqlite3_changes64(u->d->sqlite);
     if (rc == SQLITE_OK) return rc;
     const int offset = sqlite3_error_offset(u->d->sqlite);
     size_t place = SIZE_MAX;
