@@ -377,6 +377,59 @@ def test_scans_by_pages_show_every_key_once(exe, directory):
                 equal(web("GET", "/v1/collections/default/scan?" + wrong)[0], 400, wrong)
 
 
+def test_scans_of_any_size_are_streamed(exe, directory):
+    """As lines, and in the simple API; while they are read, others write."""
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind, "--durability", "process") as server, Web(server) as web:
+            keys = [f"{i:06}" for i in range(20000)]
+            equal(web("POST", "/keys/batch", {"keys": keys, "values": ["v" * 200] * len(keys)})[0], 200)
+            lines = {"Accept": "application/x-ndjson"}
+            url = "/v1/collections/default/scan"
+            status, data = web("GET", url, headers=lines)
+            equal((status, web.headers["Content-Type"]), (200, "application/x-ndjson"))
+            equal([json.loads(line) for line in data.splitlines()],
+                  [{"key": key, "value": "v" * 200} for key in keys])
+            for query, want in (("?limit=3", keys[:3]), ("?reverse=true&limit=2", keys[:-3:-1]),
+                                ("?from=000005&to=000008", keys[5:8]), ("?prefix=01999", keys[19990:]),
+                                ("?prefix=x", [])):
+                data = web("GET", url + query, headers=lines)[1]
+                equal([json.loads(line)["key"] for line in data.splitlines()], want, query)
+            web.connection.request("GET", "/keys/range?start_key=0&end_key=1")
+            answer = web.connection.getresponse()
+            first = answer.read(1000)
+            with Web(server) as other:
+                equal(other("DELETE", "/v1/collections/default/range?from=000001")[0], 204)
+            results = json.loads(first + answer.read())["results"]
+            equal([result["key"] for result in results], keys, "all keys of one moment")
+            equal(web("GET", "/keys/range?start_key=0&end_key=1")[1]["results"],
+                  [{"key": "000000", "value": "v" * 200}])
+
+
+def test_clients_that_leave_or_do_not_read_hold_nothing(exe, directory):
+    with Server(exe, directory, "--durability", "process", "--http-idle-seconds", "1") as server:
+        with Web(server) as web:
+            keys = [f"{i:06}" for i in range(20000)]
+            web("POST", "/keys/batch", {"keys": keys, "values": ["v" * 1000] * len(keys)})
+        host, port = server.http.rsplit(":", 1)
+        request = b"GET /keys/range?start_key=0&end_key=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+        idle = []
+        for i in range(20):
+            idle.append(socket.create_connection((host, int(port))))
+            idle[-1].sendall(request)
+            if i % 2:
+                idle[-1].recv(1000)
+                idle[-1].close()
+        with Web(server) as web:
+            deadline = time.monotonic() + 60
+            while web("GET", "/v1/admin/readers")[1]["count"]:
+                equal(time.monotonic() < deadline, True, "cursors are still open")
+                time.sleep(0.05)
+        for one in idle:
+            one.close()
+
+
 def test_ranges_are_deleted(exe, directory):
     with Server(exe, directory) as server, Web(server) as web:
         web("POST", "/keys/batch", {"keys": list("abcdef"), "values": list("abcdef")})

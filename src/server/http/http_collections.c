@@ -3,18 +3,13 @@
  *     POST   /v1/collections            {"name":"c","kind":"btree"}                  201
  *     GET    /v1/collections/{c}                                                     its figures
  *     DELETE /v1/collections/{c}                                                     204
- *     GET    /v1/collections/{c}/scan?prefix=&from=&to=&limit=&reverse=&token=       {"entries":[],"next":""}
  *     DELETE /v1/collections/{c}/range?from=&to=                                     204
  *     POST   /v1/batch                  {"operations":[{"op":"put",...},...]}        all or nothing
- *
- * A scan is read a page at a time. Its "next" is the token of the next page, or null: the key to go on with,
- * in hexadecimal. Entries that are written between two pages may be seen or not.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/text.h"
 #include "http/http_json.h"
 #include "http/http_request.h"
 
@@ -132,95 +127,13 @@ void http_v1_drop(http_request *r)
     }
 }
 
-/* ---------------------------------------------------------------- scans */
-
-typedef struct page {
-    holt_cursor_options range;
-    uint64_t limit;
-    bool reverse;
-    bytes token; /* decoded: the key to go on with */
-} page;
+/* ---------------------------------------------------------------- many writes */
 
 static holt_slice optional(const http_request *r, const char *name)
 {
     const http_parameter *p = http_parameter_find(r, name);
     return p ? p->value : holt_bytes(NULL, 0);
 }
-
-/* Reads the parameters of a scan. The token takes the place of the bound at which the scan has arrived. */
-static bool parse_page(http_request *r, page *p)
-{
-    holt_slice token = optional(r, "token");
-    memset(p, 0, sizeof *p);
-    p->range.lower = optional(r, "from");
-    p->range.upper = optional(r, "to");
-    p->range.prefix = optional(r, "prefix");
-    p->range.label = "HTTP scan";
-    if (!http_read_flag(r, "reverse", &p->reverse) || !http_read_limit(r, &p->limit)) return false;
-    if (!token.data) return true;
-    bytes_append(&p->token, "", 1); /* so that the empty key has an address too */
-    p->token.size = 0;
-    bytes_append(&p->token, token.data, token.size);
-    if (p->token.failed) return http_database_error(r, HOLT_NO_MEMORY, "out of memory");
-    if (!text_unhex(p->token.data, &p->token.size))
-        return http_error(r, 400, "invalid", "the token is not valid");
-    *(p->reverse ? &p->range.upper : &p->range.lower) = holt_bytes(p->token.data, p->token.size);
-    return true;
-}
-
-static void append_page(http_request *r, const page *p, holt_cursor *cursor)
-{
-    bytes last = {0}; /* the last key shown, at which a reverse scan goes on: before it */
-    const char *separator = "";
-    bool on = p->reverse ? holt_cursor_last(cursor) : holt_cursor_first(cursor);
-    bytes_append_text(&r->answer, "{\"entries\":[");
-    for (uint64_t i = 0;
-         on && i < p->limit && r->answer.size < config_live(r->config, CONFIG_output_bytes) / 2; i++) {
-        uint64_t expires_at_ms = holt_cursor_expires_at(cursor);
-        holt_slice key = holt_cursor_key(cursor);
-        bytes_append_text(&r->answer, separator);
-        bytes_append(&r->answer, "{", 1);
-        http_json_member(&r->answer, "key", key);
-        bytes_append(&r->answer, ",", 1);
-        http_json_member(&r->answer, "value", holt_cursor_value(cursor));
-        if (expires_at_ms) bytes_append_format(&r->answer, ",\"expires_at_ms\":%" PRIu64, expires_at_ms);
-        bytes_append(&r->answer, "}", 1);
-        separator = ",";
-        last.size = 0;
-        if (p->reverse) bytes_append(&last, key.data, key.size);
-        on = p->reverse ? holt_cursor_prev(cursor) : holt_cursor_next(cursor);
-    }
-    bytes_append_text(&r->answer, on ? "],\"next\":\"" : "],\"next\":null}\n");
-    if (on) {
-        http_append_hex(&r->answer, p->reverse ? bytes_slice(&last) : holt_cursor_key(cursor));
-        bytes_append_text(&r->answer, "\"}\n");
-    }
-    r->answer.failed = r->answer.failed || last.failed;
-    bytes_deinit(&last);
-    http_reply(r, 200, JSON);
-    holt_status status = holt_cursor_status(cursor);
-    if (status != HOLT_OK) (void)http_database_failed(r, status);
-}
-
-void http_v1_scan(http_request *r)
-{
-    page p;
-    holt_collection *c = NULL;
-    holt_cursor *cursor = NULL;
-    if (parse_page(r, &p) && http_open_collection(r, r->parts[PART_COLLECTION], &c)) {
-        holt_status status = holt_cursor_open(c, batch_reader(r->batch), &p.range, &cursor);
-        if (status == HOLT_OK) {
-            append_page(r, &p, cursor);
-        } else {
-            (void)http_database_failed(r, status);
-        }
-    }
-    (void)holt_cursor_close(cursor);
-    holt_collection_close(c);
-    bytes_deinit(&p.token);
-}
-
-/* ---------------------------------------------------------------- many writes */
 
 void http_v1_delete_range(http_request *r)
 {

@@ -109,6 +109,11 @@ json_object *http_json_parse_any(const char *text, size_t size, const char **pro
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     json_object *object = json_tokener_parse_ex(tokener, text, (int)size);
     enum json_tokener_error error = json_tokener_get_error(tokener);
+    if (error == json_tokener_continue) {
+        /* Only what follows a number shows that it has ended. */
+        object = json_tokener_parse_ex(tokener, " ", 1);
+        error = json_tokener_get_error(tokener);
+    }
     if (error == json_tokener_continue)
         *problem = "the text ends too early";
     else if (error != json_tokener_success)

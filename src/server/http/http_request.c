@@ -17,27 +17,34 @@ void http_reply(http_request *r, unsigned status, const char *type)
     r->type = type;
 }
 
+void http_append_error(bytes *out, const char *code, const char *message)
+{
+    bytes_append_text(out, "{\"error\":{\"code\":");
+    http_json_string(out, holt_str(code));
+    bytes_append_text(out, ",\"message\":");
+    http_json_string(out, holt_str(message));
+    bytes_append_text(out, "}}\n");
+}
+
 bool http_error(http_request *r, unsigned status, const char *code, const char *message)
 {
     bytes_reset(&r->answer, SIZE_MAX);
-    bytes_append_text(&r->answer, "{\"error\":{\"code\":");
-    http_json_string(&r->answer, holt_str(code));
-    bytes_append_text(&r->answer, ",\"message\":");
-    http_json_string(&r->answer, holt_str(message));
-    bytes_append_text(&r->answer, "}}\n");
+    http_append_error(&r->answer, code, message);
     r->etag = r->expires_at_ms = 0;
     r->headers = NULL;
     http_reply(r, status, "application/json");
     return false;
 }
 
-bool http_database_error(http_request *r, holt_status status, const char *message)
+typedef struct database_answer {
+    holt_status status;
+    unsigned http;
+    const char *code;
+} database_answer;
+
+static const database_answer *answer_for(holt_status status)
 {
-    static const struct {
-        holt_status status;
-        unsigned http;
-        const char *code;
-    } answers[] = {
+    static const database_answer answers[] = {
         {HOLT_NOT_FOUND, 404, "not_found"},
         {HOLT_EXISTS, 409, "exists"},
         {HOLT_INVALID, 400, "invalid"},
@@ -49,11 +56,30 @@ bool http_database_error(http_request *r, holt_status status, const char *messag
         {HOLT_NO_MEMORY, 503, "no_memory"},
         {HOLT_CLOSED, 503, "closed"},
         {HOLT_UNSUPPORTED, 501, "unsupported"},
+        {HOLT_CORRUPT, 500, "corrupt"},
+        {HOLT_IO, 500, "io"}, /* and any other */
     };
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        if (answers[i].status == status) return http_error(r, answers[i].http, answers[i].code, message);
-    }
-    return http_error(r, 500, status == HOLT_CORRUPT ? "corrupt" : "io", message);
+    const database_answer *a = answers;
+    while (a->status != status && a->status != HOLT_IO)
+        a++;
+    return a;
+}
+
+const char *http_error_code(holt_status status)
+{
+    return answer_for(status)->code;
+}
+
+bool http_database_error(http_request *r, holt_status status, const char *message)
+{
+    const database_answer *a = answer_for(status);
+    return http_error(r, a->http, a->code, message);
+}
+
+bool http_is_cancelled(http_request *r)
+{
+    /* Nothing else is read because of it. */
+    return atomic_load_explicit(&r->cancelled, memory_order_relaxed);
 }
 
 /* ---------------------------------------------------------------- parameters */
@@ -104,44 +130,45 @@ bool http_read_flag(http_request *r, const char *name, bool *flag)
 /* ---------------------------------------------------------------- routes */
 
 static const http_endpoint endpoints[] = {
-    {"keys", HTTP_GET, http_simple_get, METRICS_READ, false},
-    {"keys", HTTP_PUT, http_simple_put, METRICS_WRITE, false},
-    {"keys", HTTP_DELETE, http_simple_delete, METRICS_WRITE, false},
-    {"keys/range", HTTP_GET, http_simple_range, METRICS_READ, false},
-    {"keys/batch", HTTP_POST, http_simple_batch, METRICS_WRITE, false},
-    {"v1/collections", HTTP_GET, http_v1_collections, METRICS_OTHER, false},
-    {"v1/collections", HTTP_POST, http_v1_create, METRICS_OTHER, false},
-    {"v1/collections/*", HTTP_GET, http_v1_describe, METRICS_OTHER, false},
-    {"v1/collections/*", HTTP_DELETE, http_v1_drop, METRICS_OTHER, false},
-    {"v1/collections/*/scan", HTTP_GET, http_v1_scan, METRICS_READ, false},
-    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range, METRICS_WRITE, false},
-    {"v1/batch", HTTP_POST, http_v1_batch, METRICS_WRITE, false},
-    {"v1/collections/*/keys/*", HTTP_GET, http_v1_get, METRICS_READ, false},
-    {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get, METRICS_READ, false},
-    {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, false},
-    {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, false},
-    {"v1/tables", HTTP_GET, http_tables_list, METRICS_OTHER, false},
-    {"v1/tables/*", HTTP_GET, http_tables_describe, METRICS_OTHER, false},
-    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, false},
-    {"v1/tables/*/rows", HTTP_POST, http_rows_insert, METRICS_WRITE, false},
-    {"v1/tables/*/rows/*", HTTP_GET, http_rows_get, METRICS_READ, false},
-    {"v1/tables/*/rows/*", HTTP_PATCH, http_rows_update, METRICS_WRITE, false},
-    {"v1/tables/*/rows/*", HTTP_DELETE, http_rows_delete, METRICS_WRITE, false},
-    {"v1/admin/stats", HTTP_GET, http_admin_stats, METRICS_OTHER, false},
-    {"v1/admin/collections", HTTP_GET, http_admin_collections, METRICS_OTHER, false},
-    {"v1/admin/readers", HTTP_GET, http_admin_readers, METRICS_OTHER, false},
-    {"v1/admin/flush", HTTP_POST, http_admin_flush, METRICS_OTHER, true},
-    {"v1/admin/compact", HTTP_POST, http_admin_compact, METRICS_OTHER, true},
-    {"v1/admin/check", HTTP_POST, http_admin_check, METRICS_OTHER, true},
-    {"v1/admin/log-level", HTTP_GET, http_admin_log_level, METRICS_OTHER, false},
-    {"v1/admin/log-level", HTTP_PUT, http_admin_set_log_level, METRICS_OTHER, false},
-    {"healthz", HTTP_GET, http_health, METRICS_OTHER, false},
-    {"readyz", HTTP_GET, http_ready, METRICS_OTHER, false},
-    {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, false},
-    {"console", HTTP_GET, http_console, METRICS_OTHER, false},
-    {"console", HTTP_HEAD, http_console, METRICS_OTHER, false},
-    {"console/*", HTTP_GET, http_console, METRICS_OTHER, false},
-    {"console/*", HTTP_HEAD, http_console, METRICS_OTHER, false},
+    {"keys", HTTP_GET, http_simple_get, METRICS_READ, HTTP_EXECUTOR},
+    {"keys", HTTP_PUT, http_simple_put, METRICS_WRITE, HTTP_EXECUTOR},
+    {"keys", HTTP_DELETE, http_simple_delete, METRICS_WRITE, HTTP_EXECUTOR},
+    {"keys/range", HTTP_GET, http_simple_range, METRICS_READ, HTTP_SCAN},
+    {"keys/batch", HTTP_POST, http_simple_batch, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/collections", HTTP_GET, http_v1_collections, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/collections", HTTP_POST, http_v1_create, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/collections/*", HTTP_GET, http_v1_describe, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/collections/*", HTTP_DELETE, http_v1_drop, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/collections/*/scan", HTTP_GET, http_v1_scan, METRICS_READ, HTTP_SCAN},
+    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/batch", HTTP_POST, http_v1_batch, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/collections/*/keys/*", HTTP_GET, http_v1_get, METRICS_READ, HTTP_EXECUTOR},
+    {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get, METRICS_READ, HTTP_EXECUTOR},
+    {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/tables", HTTP_GET, http_tables_list, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/tables/*", HTTP_GET, http_tables_describe, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, HTTP_EXECUTOR},
+    {"v1/tables/*/rows", HTTP_POST, http_rows_insert, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/tables/*/rows/*", HTTP_GET, http_rows_get, METRICS_READ, HTTP_EXECUTOR},
+    {"v1/tables/*/rows/*", HTTP_PATCH, http_rows_update, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/tables/*/rows/*", HTTP_DELETE, http_rows_delete, METRICS_WRITE, HTTP_EXECUTOR},
+    {"v1/sql", HTTP_POST, http_sql, METRICS_OTHER, HTTP_SQL},
+    {"v1/admin/stats", HTTP_GET, http_admin_stats, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/admin/collections", HTTP_GET, http_admin_collections, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/admin/readers", HTTP_GET, http_admin_readers, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/admin/flush", HTTP_POST, http_admin_flush, METRICS_OTHER, HTTP_ADMIN},
+    {"v1/admin/compact", HTTP_POST, http_admin_compact, METRICS_OTHER, HTTP_ADMIN},
+    {"v1/admin/check", HTTP_POST, http_admin_check, METRICS_OTHER, HTTP_ADMIN},
+    {"v1/admin/log-level", HTTP_GET, http_admin_log_level, METRICS_OTHER, HTTP_EXECUTOR},
+    {"v1/admin/log-level", HTTP_PUT, http_admin_set_log_level, METRICS_OTHER, HTTP_EXECUTOR},
+    {"healthz", HTTP_GET, http_health, METRICS_OTHER, HTTP_EXECUTOR},
+    {"readyz", HTTP_GET, http_ready, METRICS_OTHER, HTTP_EXECUTOR},
+    {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, HTTP_EXECUTOR},
+    {"console", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR},
+    {"console", HTTP_HEAD, http_console, METRICS_OTHER, HTTP_EXECUTOR},
+    {"console/*", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR},
+    {"console/*", HTTP_HEAD, http_console, METRICS_OTHER, HTTP_EXECUTOR},
 };
 
 static bool path_matches(const http_request *r, const char *path)

@@ -1,12 +1,13 @@
 /* http_request.h -- one HTTP request: what was asked, and what is answered.
  *
  * http_service.c collects the request on the loop; the handler of its endpoint answers it on the executor,
- * or on a thread of its own if it is slow; then the loop sends the answer. A handler answers exactly once,
+ * or on another thread (http_lane); then the loop sends the answer. A handler answers exactly once,
  * with http_reply or http_error; the body of the answer is what it has appended to `answer`.
  */
 #ifndef SERVER_HTTP_REQUEST_H
 #define SERVER_HTTP_REQUEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,13 +44,25 @@ typedef struct http_header {
 typedef struct http_request http_request;
 typedef void (*http_handler)(http_request *r);
 
+/* Where a request is answered. All but the first run on threads of libuv's pool, without a batch, and write
+ * nothing to the database; each has a limit of requests at a time. */
+typedef enum http_lane { HTTP_EXECUTOR, HTTP_ADMIN, HTTP_SQL, HTTP_SCAN, HTTP_LANES } http_lane;
+
+/* The rest of an answer, which is made while it is sent: the client never waits for all of it, and it is
+ * never in memory as a whole. */
+typedef struct http_stream {
+    bool (*more)(http_request *r); /* appends the next piece to r->answer; false: it was the last */
+    void (*close)(void *ctx);      /* releases ctx, after the last piece or when the client is gone */
+    void *ctx;                     /* NULL = there is no stream */
+} http_stream;
+
 /* A line of the table of routes. */
 typedef struct http_endpoint {
     const char *path; /* parts between slashes; "*" stands for any */
     http_method method;
     http_handler handler;
     metrics_kind kind;
-    bool slow; /* takes long: on a thread of its own, without a batch; writes nothing */
+    http_lane lane;
 } http_endpoint;
 
 struct http_request {
@@ -65,7 +78,13 @@ struct http_request {
     char *if_match, *if_none_match, *ttl; /* headers; NULL = not given; owned */
     bytes text, body;
 
-    batch *batch; /* while a handler runs that is not slow */
+    batch *batch; /* while a handler runs on the executor */
+
+    http_handler then; /* set by a handler that leaves the rest to the executor; NULL = it has answered */
+    http_stream stream;
+    bool broken;            /* the stream has failed: the answer must not look complete */
+    bool wants_lines;       /* the client prefers JSON lines */
+    _Atomic bool cancelled; /* the client is gone, or the server stops: whatever takes long may give up */
 
     unsigned status; /* 0 = not answered yet */
     bytes answer;
@@ -86,11 +105,20 @@ void http_route(http_request *r);
 /* Answers with the status and what was appended to the answer. */
 void http_reply(http_request *r, unsigned status, const char *type);
 
+/* Appends {"error":{"code":...,"message":...}} and a line feed. */
+void http_append_error(bytes *out, const char *code, const char *message);
+
 /* Answers with {"error":{"code":...,"message":...}}. Returns false. */
 bool http_error(http_request *r, unsigned status, const char *code, const char *message);
 
+/* Returns the code of an error for a status of the database. The string is static. */
+const char *http_error_code(holt_status status);
+
 /* Answers for a status of the database, with its message. */
 bool http_database_error(http_request *r, holt_status status, const char *message);
+
+/* Returns whether the request was cancelled. Any thread. */
+bool http_is_cancelled(http_request *r);
 
 /* Returns the parameter with that name, or NULL. */
 const http_parameter *http_parameter_find(const http_request *r, const char *name);
@@ -143,7 +171,6 @@ holt_status http_append_collection(bytes *out, const char *name, holt_collection
 void http_simple_get(http_request *r);
 void http_simple_put(http_request *r);
 void http_simple_delete(http_request *r);
-void http_simple_range(http_request *r);
 void http_simple_batch(http_request *r);
 
 /* http_v1.c: the complete API. */
@@ -151,7 +178,6 @@ void http_v1_collections(http_request *r);
 void http_v1_create(http_request *r);
 void http_v1_describe(http_request *r);
 void http_v1_drop(http_request *r);
-void http_v1_scan(http_request *r);
 void http_v1_delete_range(http_request *r);
 void http_v1_batch(http_request *r);
 void http_v1_get(http_request *r);
@@ -166,6 +192,13 @@ void http_rows_insert(http_request *r);
 void http_rows_get(http_request *r);
 void http_rows_update(http_request *r);
 void http_rows_delete(http_request *r);
+
+/* http_scan.c: ranges of keys. */
+void http_simple_range(http_request *r);
+void http_v1_scan(http_request *r);
+
+/* http_sql.c */
+void http_sql(http_request *r);
 
 /* http_admin.c: what administrators and the console ask. */
 void http_admin_stats(http_request *r);

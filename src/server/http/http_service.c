@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,15 @@
 enum {
     HEADER_BYTES = 32 * 1024,
     TEXT_BYTES_MAX = 256 * 1024,
-    SLOW_MAX = 2 /* slow requests at a time: half of the threads that libuv has for them */
+    PIECE_BYTES = 64 * 1024, /* of a stream, handed to libmicrohttpd at a time */
+    KEPT_BYTES = 128 * 1024, /* memory that a stream keeps between pieces */
+    WATCH_MS = 100           /* how often it is looked whether clients that wait are gone */
 };
+
+/* Requests at a time. Those of the first two may keep a thread each (server.c makes enough threads), those of
+ * the last one let others run between the pieces of their answers. */
+static const size_t lane_limits[HTTP_LANES] = {
+    [HTTP_EXECUTOR] = SIZE_MAX, [HTTP_ADMIN] = 2, [HTTP_SQL] = 4, [HTTP_SCAN] = 256};
 
 typedef struct http_listener {
     http_service *service;
@@ -33,14 +41,17 @@ typedef struct http_listener {
 /* A request of libmicrohttpd, from its first line to its last byte sent. */
 typedef struct exchange {
     job job;
-    uv_work_t work; /* in place of the job, if the request is slow */
+    uv_work_t work;                   /* in place of the job, in a lane other than the executor's */
+    struct exchange *next, *previous; /* in the service's list of those whose work is running */
     http_service *service;
     struct MHD_Connection *connection;
     http_request request;
     uint64_t given_ns; /* when it could be answered, by uv_hrtime */
     bool begun;        /* its head was read */
     bool suspended;
-    bool closes; /* the connection is of no use after the answer */
+    bool in_lane; /* it counts in its lane */
+    size_t sent;  /* bytes of the current piece of a stream */
+    bool closes;  /* the connection is of no use after the answer */
 } exchange;
 
 struct http_service {
@@ -54,7 +65,9 @@ struct http_service {
     uv_timer_t timer;  /* for libmicrohttpd's timeouts */
     bool resumed, stopping, at_once;
     size_t handles_open, exchanges, suspended;
-    size_t slow; /* requests that are being answered on threads of their own */
+    size_t lanes[HTTP_LANES]; /* requests in each */
+    exchange *working;
+    uv_timer_t watch; /* while there are any: whether their clients are gone */
 };
 
 static const enum MHD_Result YES = MHD_YES;
@@ -68,7 +81,8 @@ static void job_run(job *j, batch *b)
 {
     exchange *x = (exchange *)j;
     x->request.batch = b;
-    x->request.endpoint->handler(&x->request);
+    http_handler handler = x->request.then ? x->request.then : x->request.endpoint->handler;
+    handler(&x->request);
     x->request.batch = NULL;
     if (batch_reader(b)) batch_take_part(b, j);
     batch_end_command(b);
@@ -80,11 +94,25 @@ static void job_settled(job *j, holt_status status, const char *message)
     if (status != HOLT_OK) (void)http_database_error(&x->request, status, message);
 }
 
-/* On a thread of libuv's pool. */
-static void slow_run(uv_work_t *work)
+/* ---------------------------------------------------------------- other threads */
+
+static void stream_close(http_request *r)
+{
+    if (r->stream.ctx) r->stream.close(r->stream.ctx);
+    r->stream = (http_stream){0};
+}
+
+/* On a thread of libuv's pool: begins the answer, or makes the next piece of it. */
+static void work_run(uv_work_t *work)
 {
     exchange *x = work->data;
-    x->request.endpoint->handler(&x->request);
+    http_request *r = &x->request;
+    if (!r->stream.ctx) {
+        r->endpoint->handler(r);
+    } else if (!r->stream.more(r)) {
+        stream_close(r);
+    }
+    r->broken = r->broken || (r->answer.failed && r->status == 200);
 }
 
 static http_method method_of(const char *name)
@@ -136,13 +164,25 @@ static bool is_failure(unsigned status)
     return status >= 400 && status != 404 && status != 412;
 }
 
+static ssize_t read_stream(void *ctx, uint64_t position, char *buffer, size_t capacity);
+
+static struct MHD_Response *make_response(exchange *x)
+{
+    http_request *r = &x->request;
+    if (r->stream.ctx)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read_stream, x, NULL);
+    return MHD_create_response_from_buffer(r->answer.size, r->answer.data, MHD_RESPMEM_PERSISTENT);
+}
+
 /* Hands the answer to libmicrohttpd, which sends it. */
 static enum MHD_Result send_answer(exchange *x)
 {
     http_request *r = &x->request;
-    if (r->answer.failed) (void)http_database_error(r, HOLT_NO_MEMORY, "out of memory");
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(r->answer.size, r->answer.data, MHD_RESPMEM_PERSISTENT);
+    if (r->answer.failed) {
+        stream_close(r);
+        (void)http_database_error(r, HOLT_NO_MEMORY, "out of memory");
+    }
+    struct MHD_Response *response = make_response(x);
     if (!response) return MHD_NO; /* closes the connection */
     add_headers(x, response);
     metrics_operations(METRICS_HTTP, r->endpoint ? r->endpoint->kind : METRICS_OTHER, 1,
@@ -151,6 +191,13 @@ static enum MHD_Result send_answer(exchange *x)
     enum MHD_Result result = MHD_queue_response(x->connection, r->status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+static void suspend(exchange *x)
+{
+    x->suspended = true;
+    x->service->suspended++;
+    MHD_suspend_connection(x->connection);
 }
 
 static void job_done(job *j)
@@ -162,12 +209,74 @@ static void job_done(job *j)
     MHD_resume_connection(x->connection);
 }
 
-static void slow_done(uv_work_t *work, int status)
+/* ---------------------------------------------------------------- work on other threads */
+
+static void cancel(exchange *x)
+{
+    atomic_store_explicit(&x->request.cancelled, true, memory_order_relaxed);
+}
+
+/* Cancels the work whose client has closed the connection, which libmicrohttpd does not see while it is
+ * suspended. */
+static void on_watch(uv_timer_t *timer)
+{
+    http_service *s = timer->data;
+    for (exchange *x = s->working; x; x = x->next) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct pollfd connection = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+        if (s->at_once || (poll(&connection, 1, 0) > 0 && connection.revents)) cancel(x);
+    }
+}
+
+static void work_done(uv_work_t *work, int status)
 {
     exchange *x = work->data;
+    http_service *s = x->service;
     (void)status;
-    x->service->slow--;
-    job_done(&x->job);
+    if (x->next) x->next->previous = x->previous;
+    *(x->previous ? &x->previous->next : &s->working) = x->next;
+    if (!s->working) uv_timer_stop(&s->watch);
+    if (x->request.then) {
+        executor_submit(s->executor, &x->job);
+    } else {
+        job_done(&x->job);
+    }
+}
+
+/* The connection is suspended. */
+static void work_begin(exchange *x)
+{
+    http_service *s = x->service;
+    x->previous = NULL;
+    x->next = s->working;
+    if (x->next) x->next->previous = x;
+    s->working = x;
+    uv_timer_start(&s->watch, on_watch, WATCH_MS, WATCH_MS);
+    uv_queue_work(s->loop, &x->work, work_run, work_done);
+}
+
+/* Hands the pieces of a stream to libmicrohttpd. When one has been sent, the connection is suspended until
+ * the next one is there. */
+static ssize_t read_stream(void *ctx, uint64_t position, char *buffer, size_t capacity)
+{
+    exchange *x = ctx;
+    http_request *r = &x->request;
+    size_t size = r->answer.size - x->sent;
+    (void)position;
+    if (size == 0 && r->broken) return MHD_CONTENT_READER_END_WITH_ERROR; /* closes the connection */
+    if (size == 0 && !r->stream.ctx) return MHD_CONTENT_READER_END_OF_STREAM;
+    if (size == 0) {
+        bytes_reset(&r->answer, KEPT_BYTES);
+        x->sent = 0;
+        suspend(x);
+        work_begin(x);
+        return 0;
+    }
+    if (size > capacity) size = capacity;
+    memcpy(buffer, r->answer.data + x->sent, size);
+    x->sent += size;
+    return (ssize_t)size;
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -201,6 +310,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
     *state = NULL;
     if (!x) return;
     assert(!x->suspended);
+    if (x->in_lane) s->lanes[x->request.endpoint->lane]--;
+    stream_close(&x->request);
     bytes_deinit(&x->request.text);
     bytes_deinit(&x->request.body);
     bytes_deinit(&x->request.answer);
@@ -273,6 +384,9 @@ static enum MHD_Result begin(exchange *x, const char *method)
     r->if_match = copy_header(x, "If-Match");
     r->if_none_match = copy_header(x, "If-None-Match");
     r->ttl = copy_header(x, "Holt-TTL-Ms");
+    const char *accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept");
+    r->wants_lines =
+        accept && (strstr(accept, "application/x-ndjson") || strstr(accept, "application/jsonl"));
     /* Answered before the body is read, so that nobody sends it in vain. */
     return r->status ? send_answer(x) : YES;
 }
@@ -281,21 +395,20 @@ static enum MHD_Result begin(exchange *x, const char *method)
 static enum MHD_Result submit(exchange *x)
 {
     http_service *s = x->service;
-    bool slow = x->request.endpoint->slow;
-    if (slow && s->slow >= SLOW_MAX) {
+    http_lane lane = x->request.endpoint->lane;
+    if (s->lanes[lane] >= lane_limits[lane]) {
         (void)http_error(&x->request, 503, "busy",
                          "other requests of this kind are still running; try later");
         return send_answer(x);
     }
+    s->lanes[lane]++;
+    x->in_lane = true;
     x->given_ns = uv_hrtime();
-    x->suspended = true;
-    s->suspended++;
-    MHD_suspend_connection(x->connection);
-    if (slow) {
-        s->slow++;
-        uv_queue_work(s->loop, &x->work, slow_run, slow_done);
-    } else {
+    suspend(x);
+    if (lane == HTTP_EXECUTOR) {
         executor_submit(s->executor, &x->job);
+    } else {
+        work_begin(x);
     }
     return YES;
 }
@@ -374,6 +487,7 @@ static void close_if_idle(http_service *s)
         l->daemon = NULL;
     }
     uv_close((uv_handle_t *)&s->timer, on_closed);
+    uv_close((uv_handle_t *)&s->watch, on_closed);
     uv_close((uv_handle_t *)&s->turn, on_closed);
 }
 
@@ -454,9 +568,10 @@ int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *
     s->db = db;
     s->config = c;
     uv_timer_init(loop, &s->timer);
+    uv_timer_init(loop, &s->watch);
     uv_prepare_init(loop, &s->turn);
-    s->timer.data = s->turn.data = s;
-    s->handles_open = 2;
+    s->timer.data = s->watch.data = s->turn.data = s;
+    s->handles_open = 3;
     uv_prepare_start(&s->turn, on_turn);
     int error = 0;
     for (size_t i = 0; i < sockets->count && !error; i++)

@@ -3,10 +3,9 @@
  *     PUT    /keys          {"key":"a","value":"b"}            {"success":true}
  *     GET    /keys?key=a                                       {"key":"a","value":"b"}, null if there is none
  *     DELETE /keys?key=a                                       {"success":true}
- *     GET    /keys/range?start_key=a&end_key=b                 {"results":[{"key":"a","value":"b"}]}
  *     POST   /keys/batch    {"keys":["a"],"values":["b"]}      {"success":true,"count":1}
  *
- * A range ends before its end_key. A batch is atomic.
+ * A batch is atomic. The range of this API is in http_scan.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -97,46 +96,6 @@ void http_simple_delete(http_request *r)
             (void)http_database_failed(r, status);
         }
     }
-    holt_collection_close(c);
-}
-
-/* Appends the entries of the cursor. Returns false after answering if they are too many. */
-static bool append_entries(http_request *r, holt_cursor *cursor)
-{
-    const char *separator = "";
-    for (bool on = holt_cursor_first(cursor); on; on = holt_cursor_next(cursor)) {
-        bytes_append_text(&r->answer, separator);
-        bytes_append(&r->answer, "{", 1);
-        http_json_member(&r->answer, "key", holt_cursor_key(cursor));
-        bytes_append(&r->answer, ",", 1);
-        http_json_member(&r->answer, "value", holt_cursor_value(cursor));
-        bytes_append(&r->answer, "}", 1);
-        separator = ",";
-        if (r->answer.size > config_live(r->config, CONFIG_output_bytes))
-            return http_error(r, 413, "too_large",
-                              "the range has more than output_bytes; ask for a smaller one");
-    }
-    holt_status status = holt_cursor_status(cursor);
-    return status == HOLT_OK || http_database_failed(r, status);
-}
-
-void http_simple_range(http_request *r)
-{
-    holt_collection *c = NULL;
-    holt_cursor *cursor = NULL;
-    holt_cursor_options o = {.label = "HTTP range"};
-    if (!http_parameter_get(r, "start_key", &o.lower) || !http_parameter_get(r, "end_key", &o.upper) ||
-        !open_default(r, &c))
-        return;
-    holt_status status = holt_cursor_open(c, batch_reader(r->batch), &o, &cursor);
-    bytes_append_text(&r->answer, "{\"results\":[");
-    if (status != HOLT_OK) {
-        (void)http_database_failed(r, status);
-    } else if (append_entries(r, cursor)) {
-        bytes_append_text(&r->answer, "]}");
-        http_reply(r, 200, JSON);
-    }
-    (void)holt_cursor_close(cursor);
     holt_collection_close(c);
 }
 

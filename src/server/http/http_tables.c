@@ -440,7 +440,7 @@ static void append_rows(http_request *r, const target *t, const where *w, holt_s
     bool on = holt_scan_next(s);
     bytes_append_text(out, "{\"rows\":[");
     while (on && rows < limit && examined < EXAMINED_MAX &&
-           out->size < r->config->number[CONFIG_output_bytes] / 2) {
+           out->size < config_live(r->config, CONFIG_output_bytes) / 2) {
         holt_slice key = holt_scan_key(s);
         last.size = 0;
         bytes_append(&last, key.data, key.size);

@@ -56,7 +56,7 @@ struct job {
 int executor_create(executor **out, uv_loop_t *loop, holt *db, uint64_t batch_bytes_max);
 
 /* Told on the executor that a job has written a key of the collection, or, for a key of NULL, may have
- * written all of them. */
+ * changed all of them; for a collection of NULL, it may have written anything. */
 typedef void (*executor_written_fn)(void *ctx, holt_slice collection, holt_slice key);
 
 /* Has `written` called for the keys that jobs note with batch_written. Before the first job is submitted. */
@@ -90,7 +90,8 @@ void batch_collections_changed(batch *b);
 /* Returns how often that was noted. */
 uint64_t batch_collections_generation(const batch *b);
 
-/* Notes that the job has written a key of the collection, or, for a key of NULL, perhaps all of them. */
+/* Notes that the job has written a key of the collection, or, for a key of NULL, perhaps changed all that
+ * there were; for a collection of NULL, perhaps anything. */
 void batch_written(const batch *b, holt_slice collection, holt_slice key);
 
 /* Notes that what the job has replied depends on the transaction's commit. */

@@ -59,13 +59,22 @@ static void touch_collection(resp_engine *e, uint32_t number, holt_slice key)
     }
 }
 
+/* Any key of any database may have been written. */
+static void touch_all(resp_engine *e)
+{
+    for (resp_session *s = e->watch_count ? e->sessions : NULL; s; s = s->next)
+        s->watch_failed = s->watch_failed || s->watches;
+}
+
 void resp_engine_written(void *engine, holt_slice collection, holt_slice key)
 {
     static const char prefix[] = "db ";
     enum { PREFIX = sizeof prefix - 1 };
     const char *name = collection.data;
     int64_t database = 0;
-    if (slice_equals(collection, holt_str("default"))) {
+    if (!collection.data) {
+        touch_all(engine);
+    } else if (slice_equals(collection, holt_str("default"))) {
         touch_collection(engine, 0, key);
     } else if (collection.size > PREFIX && memcmp(name, prefix, PREFIX) == 0 &&
                slice_to_integer(holt_bytes(name + PREFIX, collection.size - PREFIX), &database) &&
