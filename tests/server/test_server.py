@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """test_server.py HOLT -- the server from outside: connections, limits, signals, settings, kills."""
+import http.client
 import os
 import random
 import resource
@@ -296,6 +297,105 @@ def test_the_table_of_commands(exe, directory):
         text = client("CONFIG", "HELP")
         equal(text[0].startswith("CONFIG <subcommand>"), True)
         equal("SET" in text, True)
+
+
+# ---- GET on the loop
+
+
+def test_gets_among_other_commands_are_answered_in_order(exe, directory):
+    """GETs are answered on the loop if they can be; then they must not overtake, nor fall behind."""
+    r = random.Random(seed())
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind, "--durability", "process") as server, \
+                server.client() as client:
+            model = {}
+            for _ in range(150):
+                data, expected = b"", []
+                for _ in range(r.randrange(1, 60)):
+                    key = b"k%d" % r.randrange(8)
+                    if r.random() < 0.7:
+                        data += Client.encode(r.choice(["GET", "get"]), key)
+                        expected.append(model.get(key))
+                    elif r.random() < 0.7:
+                        value = b"%d" % r.randrange(10**6) * r.randrange(1, 300)
+                        data += Client.encode("SET", key, value)
+                        model[key] = value
+                        expected.append("OK")
+                    elif r.random() < 0.5:
+                        data += b"get " + key + b"\r\n"
+                        expected.append(model.get(key))
+                    else:
+                        data += Client.encode("DEL", key)
+                        expected.append(int(model.pop(key, None) is not None))
+                cut = r.randrange(len(data))  # anywhere in a command
+                client.send_raw(data[:cut])
+                if r.random() < 0.5:
+                    client.send_raw(data[cut:])
+                else:
+                    time.sleep(0.001)
+                    client.send_raw(data[cut:])
+                for reply in expected:
+                    equal(client.read(), reply)
+
+
+def test_gets_on_the_loop_know_the_state_of_their_connection(exe, directory):
+    with Server(exe, directory) as server, server.client() as client, server.client() as other:
+        client("SET", "k", "zero")
+        equal(client("GET", "k"), b"zero")
+        client("MULTI")
+        equal(client("GET", "k"), "QUEUED")
+        equal(client("EXEC"), [b"zero"])
+        client("SELECT", 1)
+        equal(client("GET", "k"), None)
+        client("SET", "k", "one", "PX", 30)
+        equal(client("GET", "k"), b"one")
+        time.sleep(0.05)
+        equal(client("GET", "k"), None, "it has expired")
+        client("SET", "k", "one")
+        equal(other("GET", "k"), b"zero")
+        client.send("CLIENT", "REPLY", "SKIP")
+        client.send("GET", "k")
+        equal(client("PING"), "PONG")
+        equal(other("SWAPDB", 0, 1), "OK")
+        equal([client("GET", "k"), other("GET", "k")], [b"zero", b"one"])
+        client("SUBSCRIBE", "c")
+        equal(isinstance(client("GET", "k"), Error), True)
+        other("CONFIG", "RESETSTAT")
+        for key in ("k", "no", "k"):
+            other("GET", key)
+        info = other("INFO", "stats")
+        equal([b"keyspace_hits:2" in info, b"keyspace_misses:1" in info], [True, True])
+
+
+def test_gets_on_the_loop_survive_that_the_collection_is_dropped(exe, directory):
+    with Server(exe, directory) as server, server.client() as client:
+        client("SELECT", 3)
+        client("SET", "k", "v")
+        equal(client("GET", "k"), b"v")
+        host, port = server.http.rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        connection.request("DELETE", "/v1/collections/db%203")
+        equal(connection.getresponse().status, 204)
+        connection.close()
+        equal(client("GET", "k"), None)
+        client("SET", "k", "again")
+        equal(client("GET", "k"), b"again")
+
+
+def test_gets_of_what_is_not_in_memory(exe, directory):
+    with Server(exe, directory, "--memory", "8M", "--durability", "process") as server:
+        with server.client() as client:
+            for i in range(0, 4000, 100):
+                client("MSET", *[w for j in range(i, i + 100) for w in (f"key {j}", f"{j}" * 1000)])
+            server.stop()
+            server.start()
+        with server.client() as client:
+            data = b"".join(Client.encode("GET", f"key {j}") for j in range(0, 4000, 7))
+            client.send_raw(data)
+            for j in range(0, 4000, 7):
+                equal(client.read(), b"%d" % j * 1000)
 
 
 # ---- messages

@@ -12,7 +12,7 @@ static void describe(const resp_session *s, uint64_t now, bytes *out)
                         "id=%" PRIu64 " addr=%s laddr=%s name=%s age=%" PRIu64 " idle=%" PRIu64
                         " flags=%s db=%u sub=%zu psub=0 multi=%d cmd=%s resp=%u lib-name=%s lib-ver=%s\n",
                         s->id, s->peer, s->local, s->name ? s->name : "", (now - s->created_ms) / 1000,
-                        (now - s->active_ms) / 1000,
+                        (now - session_active(s)) / 1000,
                         s->subscribed ? "P"
                         : s->in_multi ? "x"
                                       : "N",

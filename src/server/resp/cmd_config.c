@@ -234,6 +234,8 @@ void resp_run_config_resetstat(resp_call *call)
 {
     resp_engine *e = call->engine;
     e->commands = e->connections = e->hits = e->misses = e->errors = 0;
+    __atomic_store_n(&e->direct.hits, 0, __ATOMIC_RELAXED); /* they only inform */
+    __atomic_store_n(&e->direct.misses, 0, __ATOMIC_RELAXED);
     monitor_reset(e);
     reply_status(&call->reply, "OK");
 }

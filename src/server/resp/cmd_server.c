@@ -132,14 +132,17 @@ static void info_memory(const resp_engine *e, const holt_db_stats *stats, bytes 
 
 static void info_stats(const resp_engine *e, const holt_db_stats *stats, bytes *out)
 {
+    /* Relaxed: they only inform. */
+    uint64_t hits = __atomic_load_n(&e->direct.hits, __ATOMIC_RELAXED);
+    uint64_t misses = __atomic_load_n(&e->direct.misses, __ATOMIC_RELAXED);
     bytes_append_format(
         out,
         "# Stats\r\ntotal_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
         "\r\nkeyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64 "\r\ntotal_error_replies:%" PRIu64
         "\r\nholt_commits:%" PRIu64 "\r\nholt_log_bytes:%" PRIu64 "\r\nholt_log_syncs:%" PRIu64
         "\r\nholt_flushes:%" PRIu64 "\r\nholt_compactions:%" PRIu64 "\r\n",
-        e->connections, e->commands, e->hits, e->misses, e->errors, stats->commits, stats->log_bytes,
-        stats->log_syncs, stats->flushes, stats->compactions);
+        e->connections, e->commands + hits + misses, e->hits + hits, e->misses + misses, e->errors,
+        stats->commits, stats->log_bytes, stats->log_syncs, stats->flushes, stats->compactions);
 }
 
 static void info_cpu(bytes *out)

@@ -211,14 +211,13 @@ size_t glob_literal(holt_slice pattern)
 /* The collection in which database n, if SWAPDB has exchanged it, has the number of its collection. */
 static const char NUMBERS[] = "db numbers";
 
-/* Writes the name of the collection that is the database. */
-static void name_collection(const resp_engine *e, uint32_t database, char name[32])
+void resp_engine_name(const resp_engine *e, uint32_t database, char name[COLLECTION_NAME_BYTES])
 {
     uint32_t number = e->numbers[database];
     if (number) {
-        snprintf(name, 32, "db %u", number);
+        snprintf(name, COLLECTION_NAME_BYTES, "db %u", number);
     } else {
-        snprintf(name, 32, "default");
+        snprintf(name, COLLECTION_NAME_BYTES, "default");
     }
 }
 
@@ -237,6 +236,8 @@ void numbers_read(resp_engine *e, holt_txn *t)
             slice_to_integer(holt_bytes(e->value.data, e->value.size), &number) && number >= 0 &&
             number <= UINT32_MAX)
             e->numbers[i] = (uint32_t)number;
+        if (e->numbers[i] != i)
+            __atomic_store_n(&e->swapped, true, __ATOMIC_RELAXED); /* see direct_permits */
     }
     holt_collection_close(c);
 }
@@ -270,6 +271,7 @@ bool call_swap(resp_call *call, uint32_t a, uint32_t b)
     if (!call_prepare_swap(call, &c)) return false;
     watch_swap(call, a, b);
     e->numbers_changed = true;
+    __atomic_store_n(&e->swapped, true, __ATOMIC_RELAXED); /* see direct_permits */
     uint32_t mark;
     holt_status status = batch_writer(call->batch, &t);
     if (status == HOLT_OK) status = holt_savepoint(t, &mark);
@@ -292,11 +294,11 @@ bool call_swap(resp_call *call, uint32_t a, uint32_t b)
 
 bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_collection **c)
 {
-    char name[32];
+    char name[COLLECTION_NAME_BYTES];
     holt_status status;
     *c = call->engine->databases[database];
     if (*c) return true;
-    name_collection(call->engine, database, name);
+    resp_engine_name(call->engine, database, name);
     status = holt_collection_open(call->engine->db, name, c);
     if (status == HOLT_NOT_FOUND && create) {
         const holt_collection_options options = {.kind = (uint32_t)call->engine->config->number[CONFIG_kind],

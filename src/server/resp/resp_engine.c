@@ -103,6 +103,12 @@ void resp_session_init(resp_session *s)
     s->created_ms = s->active_ms = call_now_ms();
 }
 
+void resp_engine_count_get(resp_engine *e, bool found)
+{
+    /* Relaxed: the two counts only inform. */
+    __atomic_fetch_add(found ? &e->direct.hits : &e->direct.misses, 1, __ATOMIC_RELAXED);
+}
+
 static void join(resp_engine *e, resp_session *s)
 {
     s->joined = true;

@@ -41,11 +41,12 @@ typedef struct resp_sql resp_sql;
 typedef struct resp_stream resp_stream;
 
 /* What a client of the protocol has set up. Made and freed by its connection, on the loop; in between the
- * executor's. */
+ * executor's. What decides whether a command is executed is looked at in check() and in direct_permits(). */
 struct resp_session {
     uint64_t id;
     char peer[64], local[64]; /* addresses, for CLIENT LIST; set by the connection */
-    uint64_t created_ms, active_ms;
+    uint64_t created_ms;
+    uint64_t active_ms; /* atomic; session_active */
     unsigned protocol; /* 2 or 3 */
     uint32_t database;
     char *name, *library_name, *library_version; /* NULL = not set */
@@ -90,6 +91,7 @@ struct resp_engine {
     holt *db;
     holt_collection **databases; /* of config databases; NULL = not opened yet */
     uint32_t *numbers;           /* database n is the collection with number numbers[n]; see SWAPDB */
+    bool swapped;                /* atomic: not every database has its own number */
     bool numbers_changed;        /* by a transaction that has not been committed yet */
     resp_tuning tuning;
     resp_monitor *monitor;
@@ -107,6 +109,9 @@ struct resp_engine {
     resp_scans *scans;
     uint64_t started_ms, saved_s;
     uint64_t commands, connections, hits, misses, errors, expired; /* for INFO */
+    struct {
+        uint64_t hits, misses; /* atomic */
+    } direct;                  /* GETs that were answered on the loop, since the last CONFIG RESETSTAT */
     uint64_t changes;                                              /* keys written since the last SAVE */
     uint64_t random;
 
@@ -136,6 +141,26 @@ void resp_engine_deinit(resp_engine *e);
  * the batch's transaction. */
 bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_slice *arguments, size_t count,
                          bytes *out);
+
+/* The longest name of the collection of a numbered database, with its zero byte. */
+enum { COLLECTION_NAME_BYTES = 32 };
+
+/* Writes the name of the collection that is the database. On the loop only while `swapped` is false. */
+void resp_engine_name(const resp_engine *e, uint32_t database, char name[COLLECTION_NAME_BYTES]);
+
+/* Counts a GET that was answered on the loop. On the loop. */
+void resp_engine_count_get(resp_engine *e, bool found);
+
+/* When the session was active last, in milliseconds since 1970, and that it is now. Any thread. */
+static inline uint64_t session_active(const resp_session *s)
+{
+    return __atomic_load_n(&s->active_ms, __ATOMIC_RELAXED); /* it only informs */
+}
+
+static inline void session_note_active(resp_session *s, uint64_t now_ms)
+{
+    __atomic_store_n(&s->active_ms, now_ms, __ATOMIC_RELAXED);
+}
 
 /* Continues the session's stream. */
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out);

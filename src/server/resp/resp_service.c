@@ -13,6 +13,7 @@
 #include "loop/metrics.h"
 #include "resp/resp_call.h"
 #include "resp/resp_commands.h"
+#include "resp/resp_direct.h"
 #include "resp/resp_engine.h"
 #include "resp/resp_parser.h"
 
@@ -76,6 +77,7 @@ struct resp_service {
     executor *executor;
     config *config;
     resp_engine engine;
+    resp_direct direct;
     bytes reply; /* the executor's: to the command that is being executed */
     uv_timer_t sweep;
     bool sweeping, stopping;
@@ -193,7 +195,7 @@ static void job_run(job *j, batch *b)
         resp_engine_leave(&c->service->engine, &c->session);
         return;
     }
-    c->session.active_ms = call_now_ms();
+    session_note_active(&c->session, call_now_ms());
     run_commands(c, b);
 }
 
@@ -408,9 +410,45 @@ static void adjust_reading(connection *c)
     }
 }
 
-/* Does what can be done now: sends, hands the input to the executor, closes, or reads. */
+/* Answers the GETs that the input begins with, as far as that can be done here; see resp_direct.h. */
+static void answer_directly(connection *c)
+{
+    resp_direct *direct = &c->service->direct;
+    const resp_limits limits = {(size_t)config_live(c->service->config, CONFIG_request_bytes), ARGUMENTS_MAX};
+    uint64_t start = 0;
+    size_t done = 0, count = 0;
+    if (c->more || c->parser.position > 0 || !direct_permits(direct, &c->session)) return;
+    while (count < TURN_COMMANDS && waiting_bytes(c) < TURN_OUTPUT &&
+           direct_is_get(c->input.data + done, c->input.size - done)) {
+        const char *error;
+        size_t used;
+        char *data = c->input.data + done;
+        if (!start) start = uv_hrtime();
+        resp_found found = resp_parse(&c->parser, data, c->input.size - done, &limits, &used, &error);
+        if (found == RESP_MORE) break; /* and goes on there, here or on the executor */
+        bool answered =
+            found == RESP_COMMAND &&
+            direct_get(direct, &c->session, resp_parser_argument(&c->parser, data, 1), &c->outgoing);
+        resp_parser_next(&c->parser); /* what was not answered is read again by the executor */
+        if (!answered) break;
+        done += used;
+        count++;
+    }
+    bytes_consume(&c->input, done);
+    if (count) {
+        session_note_active(&c->session, call_now_ms());
+        metrics_operations(METRICS_REDIS, METRICS_READ, count, uv_hrtime() - start);
+    }
+    if (c->outgoing.failed) {
+        log_write(HOLT_LOG_ERROR, "out of memory: closing the connection of %s", c->session.peer);
+        connection_close(c);
+    }
+}
+
+/* Does what can be done now: answers, sends, hands the input to the executor, closes, or reads. */
 static void connection_advance(connection *c)
 {
+    if (!c->closing && !c->away) answer_directly(c);
     if (!c->closing) send_outgoing(c);
     if (c->closing) return;
     if (!c->away) {
@@ -593,6 +631,12 @@ int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *
         free(s);
         return UV_ENOMEM;
     }
+    if (!direct_init(&s->direct, &s->engine)) {
+        direct_deinit(&s->direct);
+        resp_engine_deinit(&s->engine);
+        free(s);
+        return UV_ENOMEM;
+    }
     s->loop = loop;
     s->executor = e;
     s->config = c;
@@ -649,6 +693,7 @@ void resp_service_free(resp_service *s)
 {
     if (!s) return;
     assert(s->open == 0);
+    direct_deinit(&s->direct);
     resp_engine_deinit(&s->engine);
     bytes_deinit(&s->reply);
     free(s);
