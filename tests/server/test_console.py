@@ -15,7 +15,8 @@ from fixture import Server, Skip, equal, run
 from test_http import Web
 
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server", "console")
-PAGES = ("overview", "storage", "collections", "activity")
+PAGES = ("overview", "storage", "collections", "tables", "sql", "activity")
+TITLES = {"sql": "SQL"}
 
 
 class Console:
@@ -95,7 +96,7 @@ def test_every_page_loads_and_says_what_it_shows(exe, directory):
         c.web("POST", "/v1/admin/flush")
         for name in PAGES:
             c.show(name)
-            c.page.wait_text(name.capitalize(), "main h1")
+            c.page.wait_text(TITLES.get(name, name.capitalize()), "main h1")
             equal(c.page.run("document.querySelector('nav [aria-current=page]').dataset.page"), name)
         c.show("storage")
         c.page.wait("document.querySelector('svg.levels rect')", "the level is drawn")
@@ -230,6 +231,128 @@ def test_collections_are_made_and_dropped(exe, directory):
         c.expect_calm()
 
 
+PEOPLE = ("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, height REAL, photo BLOB, "
+          "city TEXT DEFAULT 'Lisbon')")
+
+
+def with_people(c, rows=0):
+    equal(c.web("POST", "/v1/sql", {"sql": PEOPLE})[0], 200)
+    for i in range(rows):
+        row = {"id": i, "name": f"name {i}", "height": i + 0.5}
+        equal(c.web("POST", "/v1/tables/people/rows", row)[0], 201)
+
+
+def test_rows_of_a_table_are_shown_found_changed_and_deleted(exe, directory):
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        page, web = c.page, c.web
+        c.show("tables")
+        page.wait_text("There is no table yet.")
+        with_people(c, 60)
+        c.show("tables")
+        page.wait_text("name 49", "table.rows")
+        page.click("button", "Next")
+        page.wait_text("name 59", "table.rows")
+        page.choose(".toolbar select", "height")
+        page.type("input[type=search]", "7.5")
+        page.wait("document.querySelectorAll('table.rows tbody tr').length === 1", "one row is found")
+        page.click("table.rows button", "7")
+        page.wait_text("NULL", "dialog")
+        page.type("dialog .field:nth-of-type(2) textarea", "Ada \u2764")
+        page.click("dialog .field:nth-of-type(4) input")
+        page.type("dialog .field:nth-of-type(4) textarea", "00 ff")
+        page.click("dialog button", "Save")
+        page.wait_text("Ada", "table.rows")
+        row = {"id": 7, "name": "Ada \u2764", "height": 7.5, "photo": {"base64": "AP8="}, "city": "Lisbon"}
+        equal(web("GET", "/v1/tables/people/rows/7"), (200, row))
+        page.click("table.rows button", "7")
+        page.click("dialog button", "Delete")
+        page.click("dialog.narrow button", "Delete")
+        page.wait_text("There is no such row.")
+        equal(web("GET", "/v1/tables/people/rows/7")[0], 404)
+        page.click("button", "New row")
+        page.type("dialog .field:nth-of-type(1) textarea", "9223372036854775807")
+        page.type("dialog .field:nth-of-type(2) textarea", "Max")
+        page.type("dialog .field:nth-of-type(3) textarea", "tall")
+        page.click("dialog button", "Save")
+        page.wait_text("height: This is not a number.", "dialog")
+        page.type("dialog .field:nth-of-type(3) textarea", "2")
+        page.click("dialog button", "Save")
+        page.wait("!document.querySelector('dialog')")
+        row = {"id": 2**63 - 1, "name": "Max", "height": 2.0, "photo": None, "city": "Lisbon"}
+        equal(web("GET", f"/v1/tables/people/rows/{2**63 - 1}"), (200, row))
+        page.choose(".toolbar select", "id")
+        page.type("input[type=search]", str(2**63 - 1))
+        page.wait_text(str(2**63 - 1), "table.rows")
+        c.expect_calm()
+
+
+def test_keys_of_a_table_can_only_be_looked_at(exe, directory):
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        with_people(c, 1)
+        for name in ("people", "holt.tables"):
+            c.show(f"collections/{name}")
+            c.page.click("button.key")
+            c.page.wait("document.querySelector('dialog textarea')?.readOnly")
+            buttons = c.page.run("[...document.querySelectorAll('main .wide button, dialog button')]"
+                                 ".map((n) => n.innerText)")
+            equal([b for b in buttons if b in ("Drop collection", "New key", "Save", "Delete")], [], name)
+        c.show("collections/people")
+        c.page.click("a", "its rows")
+        c.page.wait_text("name 0", "table.rows")
+        c.expect_calm()
+
+
+def test_keys_of_rows_may_have_several_columns_or_none(exe, directory):
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        for sql in ("CREATE TABLE pairs (a TEXT, b REAL, c TEXT, PRIMARY KEY (a, b))",
+                    "CREATE TABLE plain (v TEXT)",
+                    "INSERT INTO pairs VALUES ('x/\u00fc', 2.0, 'old')", "INSERT INTO plain VALUES ('old')"):
+            equal(c.web("POST", "/v1/sql", {"sql": sql})[0], 200, sql)
+        for table, place in (("pairs", 3), ("plain", 2)):
+            c.show(f"tables/{table}")
+            c.page.click("table.rows button")
+            c.page.type(f"dialog .field:nth-of-type({place}) textarea", "new")
+            c.page.click("dialog button", "Save")
+            c.page.wait_text("new", "table.rows")
+            c.page.click("table.rows button")
+            c.page.click("dialog button", "Delete")
+            c.page.click("dialog.narrow button", "Delete")
+            c.page.wait_text("There is no such row.")
+        c.expect_calm()
+
+
+def test_sql_shows_rows_changes_and_where_an_error_is(exe, directory):
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        page = c.page
+        with_people(c, 3)
+        c.show("sql")
+
+        def run_sql(text, parameters=""):
+            page.type("textarea", text)
+            page.type("input[type=text]", parameters)
+            page.click("button", "Run")
+
+        run_sql("SELECT id, name, x'00ff' AS b, NULL AS n, 9007199254740993 FROM people WHERE id > ?", "1")
+        page.wait_text("1 row in", "[aria-label=Result]")
+        equal(page.run("[...document.querySelectorAll('table.rows td')].map((n) => n.innerText)"),
+              ["2", "name 2", "00 ff", "NULL", "9007199254740993"])
+        run_sql("SELECT 1,\n 'ü' + unheard")
+        page.wait_text("Line 2, column 8: No such column: unheard.", "[aria-label=Result]")
+        equal(page.run("document.querySelector('.place').innerText"), " 'ü' + unheard\n       ^")
+        equal(page.run("document.activeElement.selectionStart"), 17)
+        run_sql("UPDATE people SET city = 'Porto' WHERE id < 2")
+        page.wait_text("2 rows changed", "[aria-label=Result]")
+        equal(c.web("GET", "/v1/tables/people/rows/1")[1]["city"], "Porto")
+        run_sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
+        page.wait_text("The first 1,000 rows", "[aria-label=Result]")
+        equal(page.run("document.querySelectorAll('table.rows tbody tr').length"), 1000)
+        run_sql("SELECT ?", "{")
+        page.wait_text("Parameters are values in JSON", "[aria-label=Result]")
+        c.show("sql")
+        page.wait("document.querySelector('textarea').value.startsWith('WITH')", "statements are remembered")
+        c.expect_calm(but="status of 400")
+
+
 def test_the_log_level_and_work_by_hand(exe, directory):
     with Console(exe, directory) as c:
         c.show("activity")
@@ -344,7 +467,8 @@ def test_the_keyboard_is_enough(exe, directory):
 
 
 def test_everything_that_can_be_used_has_a_name(exe, directory):
-    with Console(exe, directory) as c:
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        with_people(c, 1)
         c.web("PUT", "/v1/collections/default/keys/a", "1")
         used = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "image", "table",
                 "dialog", "navigation", "region", "DateTime", "img"}
@@ -370,10 +494,15 @@ def test_everything_that_can_be_used_has_a_name(exe, directory):
         nodes = c.page.accessible()
         equal([n for n in nodes if n[0] in used and not n[1].strip()], [], "the dialog")
         assert ("dialog", "Key") in nodes
+        c.show("tables")
+        c.page.click("table.rows button")
+        nodes = c.page.accessible()
+        equal([n for n in nodes if n[0] in used and not n[1].strip()], [], "the row")
 
 
 def test_a_phone_has_room_for_all_pages(exe, directory):
-    with Console(exe, directory) as c:
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        with_people(c, 2)
         c.web("PUT", "/v1/collections/default/keys/" + "k" * 300, "v" * 500)
         c.page.size(360, 740, mobile=True)
         for name in PAGES:
@@ -437,7 +566,8 @@ def test_pictures(exe, directory):
     if not pictures:
         raise Skip("(HOLT_PICTURES names no directory for them)")
     os.makedirs(pictures, exist_ok=True)
-    with Console(exe, directory) as c:
+    with Console(exe, directory, "--sql-write", "yes") as c:
+        with_people(c, 30)
         operations = [{"op": "put", "key": f"order/{i:04}", "value": json.dumps({"id": i, "total": i * 1.5})}
                       for i in range(1000)]
         c.web("POST", "/v1/batch", {"operations": operations})

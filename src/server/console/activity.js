@@ -71,11 +71,9 @@ async function logSection(signal) {
     "section",
     {class: "card", "aria-label": "Log"},
     element("h2", null, "Log"),
-    field(
-      "What the log tells",
-      select,
-      "Until the server is restarted or reads its configuration again. The log is on standard error.",
-    ),
+    field("What the log tells", select, {
+      hint: "Until the server is restarted or reads its configuration again. The log is on standard error.",
+    }),
   );
 }
 

@@ -79,21 +79,18 @@ async function send(method, path, {headers, body, signal, cache}) {
   }
 }
 
-async function errorOf(response) {
-  let error = {};
-  try {
-    error = (await response.json()).error ?? {};
-  } catch {
-    /* A proxy may answer with anything. */
-  }
-  const message = error.message ?? `The server answered with status ${response.status}.`;
+function apiError(status, error) {
+  const message = error.message ?? `The server answered with status ${status}.`;
   const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  return new ApiError(
-    response.status,
-    error.code ?? "",
-    /[.!?]$/.test(sentence) ? sentence : `${sentence}.`,
-    error,
-  );
+  return new ApiError(status, error.code ?? "", /[.!?]$/.test(sentence) ? sentence : `${sentence}.`, error);
+}
+
+async function errorOf(response) {
+  try {
+    return apiError(response.status, (await response.json()).error ?? {});
+  } catch {
+    return apiError(response.status, {}); // A proxy may answer with anything.
+  }
 }
 
 /** Makes a request; returns the Response, whose status is below 400. */
@@ -206,6 +203,67 @@ export async function scan(name, {prefix, from, limit, reverse, token, signal}) 
     expiresAt: entry.expires_at_ms ?? 0,
   }));
   return {entries, next: page.next};
+}
+
+/* ---- tables */
+
+function rowsPath(tableName) {
+  return `v1/tables/${encodeURIComponent(tableName)}/rows`;
+}
+
+export async function tables(options) {
+  return (await getJson("v1/tables", options)).tables;
+}
+
+/** A page of rows: {rows: [{column: value}], next}. where: conditions as JSON text, or null. */
+export function rows(tableName, {where, limit, reverse, token, signal}) {
+  const parameters = {where, limit, reverse: reverse ? "true" : null, token};
+  return getJson(withQuery(rowsPath(tableName), parameters), {signal});
+}
+
+/* Rows are sent as JSON text, because integers may have more digits than a number of JavaScript. */
+function sendRow(method, path, text) {
+  return request(method, path, {body: text, headers: {"Content-Type": "application/json"}});
+}
+
+export function insertRow(tableName, text) {
+  return sendRow("POST", rowsPath(tableName), text);
+}
+
+/** key: as in the path, in bytes. */
+export function changeRow(tableName, key, text) {
+  return sendRow("PATCH", `${rowsPath(tableName)}/${percentEncode(key)}`, text);
+}
+
+export function deleteRow(tableName, key) {
+  return request("DELETE", `${rowsPath(tableName)}/${percentEncode(key)}`);
+}
+
+/* ---- SQL */
+
+/** Yields what a statement answers, line by line: {columns}, then a row in each, perhaps {changes}. */
+export async function* sql(statement, parameters, {signal}) {
+  const body = `{"sql":${JSON.stringify(statement)},"parameters":${parameters}}`;
+  const headers = {"Content-Type": "application/json", Accept: "application/x-ndjson"};
+  const response = await request("POST", "v1/sql", {body, headers, signal});
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (let end = false; !end;) {
+    const {value, done} = await reader.read();
+    end = done;
+    rest += done ? decoder.decode() : decoder.decode(value, {stream: true});
+    const lines = rest.split("\n");
+    rest = lines.pop();
+    for (const line of lines) yield parseLine(line);
+  }
+  if (rest) yield parseLine(rest);
+}
+
+function parseLine(line) {
+  const value = parseJson(line);
+  if (value?.error) throw apiError(200, value.error);
+  return value;
 }
 
 /* ---- one key */

@@ -4,15 +4,18 @@
 
 import * as api from "./api.js";
 import {notation, parseNotation} from "./bytes.js";
-import {ask, confirmLoss, errorLine, notify} from "./dialogs.js";
+import {ask, confirmLoss, notify} from "./dialogs.js";
 import {element, field, replace, table} from "./dom.js";
 import {showEntry, showNewEntry} from "./entry.js";
 import {bytes, count, moment, plural, until} from "./format.js";
+import {pager} from "./pager.js";
 
 export const title = "Collections";
 
 const PAGE_SIZE = 50;
+const TYPING_MS = 200; // a search waits until nothing was typed for so long
 const SHOWN_CHARACTERS = 120;
+const TABLE_LIST = "holt.tables"; // where the library keeps what tables there are
 const KIND_NAMES = {lsm: "LSM tree", btree: "B+tree"};
 
 export function kindName(kind) {
@@ -35,7 +38,7 @@ async function askForCollection() {
   );
   const made = await ask("New collection", {
     submitText: "Create",
-    fields: [field("Name", name), field("Kind", kind, "It cannot be changed later.")],
+    fields: [field("Name", name), field("Kind", kind, {hint: "It cannot be changed later."})],
     submit: () => api.createCollection(name.value, kind.value),
   });
   if (made) location.hash = address(name.value);
@@ -97,123 +100,83 @@ function keyRows(entries, open) {
   ]);
 }
 
-/** Shows the keys of a collection in the place; the functions of the object it returns turn its pages. */
-function keyBrowser(name, place, signal) {
-  const problem = errorLine();
-  const rows = element("div", null);
-  const position = element("p", {class: "muted", role: "status"});
-  const back = element("button", {type: "button", onclick: () => turn(-1)}, "Previous");
-  const on = element("button", {type: "button", onclick: () => turn(1)}, "Next");
+function keyTable(name, entries, open) {
+  const columns = [{title: "Key"}, {title: "Value"}, {title: "Size", number: true}, {title: "Expires"}];
+  return table(`Keys of ${name}`, columns, keyRows(entries, open), "keys");
+}
+
+/** Shows the keys of a collection in the place. ofTable: they can be looked at only. */
+function showKeys(name, ofTable, place, signal) {
   const search = element("input", {
     type: "search",
     spellcheck: "false",
     autocomplete: "off",
     placeholder: "all keys",
-    oninput: () => start(200),
+    oninput: () => pages.start(TYPING_MS),
   });
-  const reverse = element("input", {type: "checkbox", onchange: () => start(0)});
-  let tokens = [null]; // of the pages up to the one that is shown
-  let next = null; // of the page after it
-  let timer = 0;
-  let turns = 0; // an answer that is older than the last question is not shown
-
-  async function load() {
-    const turn = (turns += 1);
-    problem.clear();
-    try {
-      const page = await api.scan(name, {
-        prefix: parseNotation(search.value),
-        limit: PAGE_SIZE,
-        reverse: reverse.checked,
-        token: tokens.at(-1),
-        signal,
-      });
-      if (turn === turns) showRows(page);
-    } catch (error) {
-      if (turn === turns && error.name !== "AbortError") problem.show(error);
-    }
-  }
-
-  function showRows(page) {
-    next = page.next;
-    back.disabled = tokens.length === 1;
-    on.disabled = next === null;
-    const open = (key) => showEntry(name, key, load);
-    replace(
-      rows,
-      page.entries.length
-        ? table(
-            `Keys of ${name}`,
-            [{title: "Key"}, {title: "Value"}, {title: "Size", number: true}, {title: "Expires"}],
-            keyRows(page.entries, open),
-            "keys",
-          )
-        : element("p", {class: "empty"}, search.value ? "No key begins with this." : "There is no key yet."),
-    );
-    replace(
-      position,
-      page.entries.length
-        ? `Page ${tokens.length}, ${plural(page.entries.length, "key")}${next === null ? ", the last" : ""}`
-        : null,
-    );
-  }
-
-  function turn(by) {
-    if (by > 0) tokens.push(next);
-    else tokens.pop();
-    return load();
-  }
-
-  function start(delayMs) {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      tokens = [null];
-      load();
-    }, delayMs);
-  }
-
+  const reverse = element("input", {type: "checkbox", onchange: () => pages.start()});
+  const pages = pager({
+    signal,
+    read: async (token) => {
+      const prefix = parseNotation(search.value);
+      return api.scan(name, {prefix, limit: PAGE_SIZE, reverse: reverse.checked, token, signal});
+    },
+    draw: ({entries}) => {
+      if (entries.length)
+        return keyTable(name, entries, (key) =>
+          showEntry(name, key, {readOnly: ofTable, changed: pages.again}),
+        );
+      const text = search.value ? "No key begins with this." : "There is no key yet.";
+      return element("p", {class: "empty"}, text);
+    },
+  });
+  const add = () => showNewEntry(name, pages.again);
+  const submit = (event) => {
+    event.preventDefault();
+    pages.start();
+  };
   replace(
     place,
     element(
       "form",
-      {
-        class: "toolbar",
-        role: "search",
-        onsubmit: (event) => {
-          event.preventDefault();
-          start(0);
-        },
-      },
+      {class: "toolbar", role: "search", onsubmit: submit},
       field("Keys that begin with", search),
       element("label", {class: "check"}, reverse, "From the last to the first"),
-      element("button", {type: "button", class: "main", onclick: () => showNewEntry(name, load)}, "New key"),
+      ofTable ? null : element("button", {type: "button", class: "main", onclick: add}, "New key"),
     ),
-    problem.line,
-    rows,
-    element("div", {class: "pager"}, position, element("div", {class: "actions"}, back, on)),
+    pages.node,
   );
-  return load();
+  return pages.again();
 }
 
-async function showCollection(place, name, signal) {
+/** What stands in the place of buttons where the collection holds a table. */
+function tableNote(name) {
+  const link = element("a", {href: `#/tables/${encodeURIComponent(name)}`}, "its rows");
+  return element(
+    "p",
+    {class: "hint"},
+    "A table keeps rows and indexes here, so keys are not to be changed one by one. See ",
+    link,
+    ".",
+  );
+}
+
+async function showCollection(place, name, ofTable, signal) {
   const figures = element("p", {class: "muted"});
   const keys = element("div", null);
+  const dropButton = element(
+    "button",
+    {type: "button", class: "danger-quiet", onclick: () => drop(name)},
+    "Drop collection",
+  );
   replace(
     place,
-    element(
-      "div",
-      {class: "head"},
-      element("h2", null, name),
-      element(
-        "button",
-        {type: "button", class: "danger-quiet", onclick: () => drop(name)},
-        "Drop collection",
-      ),
-    ),
+    element("div", {class: "head"}, element("h2", null, name), ofTable ? null : dropButton),
     figures,
+    ofTable ? tableNote(name) : null,
     keys,
   );
-  await keyBrowser(name, keys, signal);
+  await showKeys(name, ofTable, keys, signal);
   const info = await api.collection(name, {signal});
   const held = info.entries + info.memtable_entries;
   replace(
@@ -224,12 +187,10 @@ async function showCollection(place, name, signal) {
 }
 
 export async function show(main, argument, signal) {
-  const collections = await api.collections({signal});
+  const [collections, tables] = await Promise.all([api.collections({signal}), api.tables({signal})]);
   const current = argument ?? collections[0]?.name ?? null;
-  const place = element("section", {
-    class: "pane wide",
-    "aria-label": current ? `Collection ${current}` : "Collection",
-  });
+  const label = current === null ? "Collection" : `Collection ${current}`;
+  const place = element("section", {class: "pane wide", "aria-label": label});
   replace(
     main,
     element("h1", null, title),
@@ -238,7 +199,8 @@ export async function show(main, argument, signal) {
   if (current === null) {
     replace(place, element("p", {class: "empty"}, "There is no collection yet."));
   } else if (collections.some(({name}) => name === current)) {
-    await showCollection(place, current, signal);
+    const ofTable = current === TABLE_LIST || tables.some(({name}) => name === current);
+    await showCollection(place, current, ofTable, signal);
   } else {
     replace(place, element("p", {class: "error", role: "alert"}, `There is no collection “${current}”.`));
   }

@@ -15,9 +15,11 @@ import * as collections from "./collections.js";
 import {askForSignIn, notify} from "./dialogs.js";
 import {element, replace} from "./dom.js";
 import * as overview from "./overview.js";
+import * as sql from "./sql.js";
 import * as storage from "./storage.js";
+import * as tables from "./tables.js";
 
-const PAGES = {overview, storage, collections, activity};
+const PAGES = {overview, storage, collections, tables, sql, activity};
 const TRY_AGAIN_MS = 3000;
 
 const main = document.getElementById("main");
@@ -38,8 +40,10 @@ async function showPage(moveFocus) {
   const {signal} = leave;
   document.title = `${PAGES[name].title} – Holt`;
   for (const link of document.querySelectorAll("#pages a")) {
-    if (link.dataset.page === name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.page === name) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({block: "nearest", inline: "nearest"});
+    } else link.removeAttribute("aria-current");
   }
   replace(main);
   if (moveFocus) main.focus({preventScroll: true});

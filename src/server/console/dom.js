@@ -51,8 +51,8 @@ export function freshId(stem) {
   return `${stem}-${ids}`;
 }
 
-/** A label above an input. hint: a sentence below it. */
-export function field(label, input, hint) {
+/** A label above an input. hint: a sentence below it; className: for its place in a row. */
+export function field(label, input, {hint, className = ""} = {}) {
   input.id ||= freshId("field");
   const parts = [element("label", {for: input.id}, label), input];
   if (hint) {
@@ -60,7 +60,7 @@ export function field(label, input, hint) {
     input.setAttribute("aria-describedby", id);
     parts.push(element("p", {class: "hint", id}, hint));
   }
-  return element("div", {class: "field"}, parts);
+  return element("div", {class: `field ${className}`}, parts);
 }
 
 /** A few exclusive choices in a row. Returns the fieldset; `change` gets the value that was chosen. */

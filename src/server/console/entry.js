@@ -47,7 +47,7 @@ function bestView(data) {
 }
 
 /** The editor of a value. bytes() throws an Error if what was typed cannot be read. */
-function valueEditor(data) {
+function valueEditor(data, readOnly = false) {
   const area = element("textarea", {
     class: "value-text",
     spellcheck: "false",
@@ -77,7 +77,7 @@ function valueEditor(data) {
       throw new Error(to === "json" ? "The value is not JSON." : "The value is not UTF-8 text.");
     view = to;
     area.value = text;
-    area.readOnly = VIEWS[to].read === null;
+    area.readOnly = readOnly || VIEWS[to].read === null;
     changed = false;
   };
   const select = (to) => {
@@ -127,7 +127,7 @@ function expiryField(expiresAt) {
     if (!(ms > Date.now())) throw new Error("The time of expiry must be in the future.");
     return ms;
   };
-  return {node: field("Expires", input, "In your local time. Empty: never."), read};
+  return {node: field("Expires", input, {hint: "In your local time. Empty: never."}), read};
 }
 
 /* ---- the dialogs */
@@ -196,61 +196,43 @@ function facts(name, key, found) {
   );
 }
 
-/** Opens a key. changed(): called after it was saved or deleted. */
-export async function showEntry(name, key, changed) {
+async function askAndRemove(name, key, etag) {
+  const shown = element("code", null, notation(key, 200));
+  const question = element("span", null, "The key ", shown, " of ", name, " will be deleted.");
+  return confirmLoss("Delete the key", question, "Delete", () => remove(name, key, etag));
+}
+
+/** Opens a key. changed(): called after it was saved or deleted. readOnly: neither can be done. */
+export async function showEntry(name, key, {readOnly, changed}) {
   const place = element("div", null, element("p", {class: "muted"}, "Reading…"));
   const dialog = openDialog("Key", "entry", place);
   const finish = () => {
     dialog.close();
     changed();
   };
-  const deleteButton = (etag) =>
-    element(
-      "button",
-      {
-        type: "button",
-        class: "danger-quiet",
-        onclick: async () => {
-          const question = element(
-            "span",
-            null,
-            "The key ",
-            element("code", null, notation(key, 200)),
-            " of ",
-            name,
-            " will be deleted.",
-          );
-          if (await confirmLoss("Delete the key", question, "Delete", () => remove(name, key, etag)))
-            finish();
-        },
-      },
-      "Delete",
-    );
   try {
     const found = await api.getValue(name, key, SHOWN_BYTES_MAX);
+    const removal = async () => {
+      if (await askAndRemove(name, key, found.etag)) finish();
+    };
+    const button = element("button", {type: "button", class: "danger-quiet", onclick: removal}, "Delete");
     if (found.value === null) {
-      replace(
-        place,
-        facts(name, key, found),
-        element(
-          "p",
-          {class: "empty"},
-          `The value is too large to be shown here; the limit is ${bytes(SHOWN_BYTES_MAX)}.`,
-        ),
-        element("div", {class: "actions"}, deleteButton(found.etag)),
-      );
+      const text = `The value is too large to be shown here; the limit is ${bytes(SHOWN_BYTES_MAX)}.`;
+      const actions = readOnly ? null : element("div", {class: "actions"}, button);
+      replace(place, facts(name, key, found), element("p", {class: "empty"}, text), actions);
       return;
     }
-    const editor = valueEditor(found.value);
+    const editor = valueEditor(found.value, readOnly);
+    if (readOnly) {
+      replace(place, facts(name, key, found), editor.node);
+      return;
+    }
     const expiry = expiryField(found.expiresAt);
-    replace(
-      place,
-      facts(name, key, found),
-      entryForm([editor.node, expiry.node], deleteButton(found.etag), async () => {
-        await save(name, key, editor, expiry, found.etag);
-        finish();
-      }),
-    );
+    const onSave = async () => {
+      await save(name, key, editor, expiry, found.etag);
+      finish();
+    };
+    replace(place, facts(name, key, found), entryForm([editor.node, expiry.node], button, onSave));
   } catch (error) {
     replace(place, element("p", {class: "error", role: "alert"}, error.message));
   }
@@ -265,7 +247,7 @@ export function showNewEntry(name, changed) {
     "New key",
     "entry",
     entryForm(
-      [field("Key", keyInput, "\\xNN is a byte, \\\\ a backslash."), editor.node, expiry.node],
+      [field("Key", keyInput, {hint: "\\xNN is a byte, \\\\ a backslash."}), editor.node, expiry.node],
       null,
       async () => {
         await save(name, parseNotation(keyInput.value), editor, expiry, null);

@@ -24,14 +24,12 @@ const LARGEST_SHARES = 4; // so many collections have a colour of their own
 function shares(collections, diskBytes) {
   const sorted = [...collections].sort((a, b) => b.disk_bytes - a.disk_bytes);
   const trees = sorted.reduce((sum, c) => sum + c.disk_bytes, 0);
-  const parts = sorted
-    .slice(0, LARGEST_SHARES)
-    .map((c, i) => ({
-      name: c.name,
-      value: c.disk_bytes,
-      text: bytes(c.disk_bytes),
-      className: `series-${i + 1}`,
-    }));
+  const parts = sorted.slice(0, LARGEST_SHARES).map((c, i) => ({
+    name: c.name,
+    value: c.disk_bytes,
+    text: bytes(c.disk_bytes),
+    className: `series-${i + 1}`,
+  }));
   const rows = sorted.map((c, i) => [
     [
       element("span", {class: `swatch ${parts[i]?.className ?? "free"}`, "aria-hidden": "true"}),
