@@ -73,6 +73,7 @@ typedef struct holt_datum {
     } as;
 } holt_datum;
 
+/* Returns null. */
 static inline holt_datum holt_null(void)
 {
     holt_datum d;
@@ -80,6 +81,7 @@ static inline holt_datum holt_null(void)
     return d;
 }
 
+/* Returns a boolean. */
 static inline holt_datum holt_boolean(bool value)
 {
     holt_datum d = holt_null();
@@ -88,6 +90,7 @@ static inline holt_datum holt_boolean(bool value)
     return d;
 }
 
+/* Returns an integer. */
 static inline holt_datum holt_integer(int64_t value)
 {
     holt_datum d = holt_null();
@@ -96,6 +99,7 @@ static inline holt_datum holt_integer(int64_t value)
     return d;
 }
 
+/* Returns a real, which must not be a NaN. */
 static inline holt_datum holt_real(double value)
 {
     holt_datum d = holt_null();
@@ -104,7 +108,7 @@ static inline holt_datum holt_real(double value)
     return d;
 }
 
-/* The text of a C string. */
+/* Returns the text of a C string, which is borrowed. */
 static inline holt_datum holt_text(const char *string)
 {
     holt_datum d = holt_null();
@@ -113,6 +117,7 @@ static inline holt_datum holt_text(const char *string)
     return d;
 }
 
+/* Returns the text of `size` bytes at `data`, which are borrowed. */
 static inline holt_datum holt_text_bytes(const void *data, size_t size)
 {
     holt_datum d = holt_null();
@@ -121,6 +126,7 @@ static inline holt_datum holt_text_bytes(const void *data, size_t size)
     return d;
 }
 
+/* Returns the blob of `size` bytes at `data`, which are borrowed. */
 static inline holt_datum holt_blob(const void *data, size_t size)
 {
     holt_datum d = holt_null();

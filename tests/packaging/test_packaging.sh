@@ -70,6 +70,10 @@ if command -v cmake >/dev/null && command -v ninja >/dev/null; then
     ! cmake_project 99.0 || fail "CMake accepts a version that is not there"
 fi
 
+for page in holt holt_put holt_table_insert; do
+    [ -e "$prefix/share/man/man3/$page.3" ] || fail "$page.3 was not installed"
+done
+
 # The extension, where there is one: SQLite loads it from where it was installed.
 if [ -e "$libdir/libholt_sqlite.so" ] && command -v sqlite3 >/dev/null; then
     printf ".load %s\nSELECT holt_open('%s'); SELECT count(*) FROM \"default\";\n" "$libdir/libholt_sqlite" \
@@ -81,7 +85,9 @@ fi
 if [ -e "$build/src/cli/holt" ]; then
     "$prefix/bin/holt" version | grep -qF "$version" || fail "the installed command does not run"
     echo EXIT | "$prefix/bin/lsm-cli" "$work/loop" || fail "the installed lsm-cli does not run"
-    [ -e "$prefix/share/man/man1/holt.1" ] || fail "the man page was not installed"
+    for page in man1/holt.1 man1/holt-put.1 man1/lsm-cli.1; do
+        [ -e "$prefix/share/man/$page" ] || fail "$page was not installed"
+    done
 fi
 
 # Nothing stays behind after an uninstall.
