@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/http_datum.h"
+#include "http/http_headers.h"
 #include "http/http_json.h"
 #include "http/http_request.h"
 
@@ -95,6 +96,24 @@ static void check_body(const char *text, size_t size)
     bytes_deinit(&decoded);
 }
 
+/* Any text as headers; what is refused without blanks is refused with them. */
+static void check_headers(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 3);
+    expect(text != NULL);
+    text[0] = ' ';
+    memcpy(text + 1, data, size);
+    text[size + 1] = '\t';
+    text[size + 2] = '\0';
+    bool blanks = http_accepts_gzip(text), json = http_may_be_json(text);
+    (void)http_origin_of(text, "a", text + 1);
+    text[size + 1] = '\0';
+    expect(http_accepts_gzip(text + 1) == blanks || memchr(data, 0, size));
+    expect(http_may_be_json(text + 1) == json || memchr(data, 0, size));
+    (void)http_origin_of(text + 1, text + 1, text);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *end = memchr(data, 0, size);
@@ -102,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_target(data, target);
     if (end) check_body((const char *)end + 1, size - target - 1);
     check_datum((const char *)data, size);
+    check_headers(data, size);
     check_member(holt_bytes(data, size));
     return 0;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_http.py HOLT -- HTTP from outside: the simple API, the complete one, what must be refused."""
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -33,7 +34,8 @@ class Web:
         answer = self.connection.getresponse()
         data = answer.read()
         self.headers = dict(answer.getheaders())
-        if self.headers.get("Content-Type") == "application/json" and data:
+        encoded = "Content-Encoding" in self.headers
+        if self.headers.get("Content-Type") == "application/json" and data and not encoded:
             data = json.loads(data)
         return answer.status, data
 
@@ -125,7 +127,7 @@ def test_wrong_requests_are_named(exe, directory):
         equal(web("GET", "/nothing")[0], 404)
         equal(web("GET", "/keys/../../etc/passwd")[0], 404)
         equal(web("PATCH", "/keys")[0], 405)
-        equal(web.headers["Allow"], "GET, PUT, DELETE")
+        equal(web.headers["Allow"], "GET, HEAD, PUT, DELETE")
         equal(web("GET", "/keys?" + "&".join(f"a{i}=1" for i in range(20)))[0], 400)
 
 
@@ -168,6 +170,117 @@ def test_conditional_requests_compare_and_set(exe, directory):
         equal(web("DELETE", url, headers={"If-Match": tag})[0], 412)
         equal(web("GET", url), (200, b"2"))
         equal(web("DELETE", url, headers={"If-Match": web.headers["ETag"]})[0], 204)
+
+
+def test_a_client_that_has_the_value_gets_no_body(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        url = "/v1/collections/default/keys/k"
+        web("PUT", url, b"1")
+        web("GET", url)
+        tag = web.headers["ETag"]
+        for known in (tag, "*", f'"0", {tag}'):
+            equal(web("GET", url, headers={"If-None-Match": known}), (304, b""), known)
+            equal(web.headers["ETag"], tag)
+        web("PUT", url, b"2")
+        equal(web("GET", url, headers={"If-None-Match": tag}), (200, b"2"))
+        equal(web("GET", "/v1/collections/default/keys/none", headers={"If-None-Match": tag})[0], 404)
+
+
+def test_head_is_get_without_a_body(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        web("PUT", "/v1/collections/default/keys/k", b"123")
+        for path in ("/healthz", "/v1/collections", "/v1/collections/default/keys/k", "/keys?key=k",
+                     "/console", "/v1/collections/default/scan"):
+            status, body = web("GET", path)
+            wanted = web.headers.get("Content-Length"), web.headers["Content-Type"], web.headers.get("ETag")
+            equal(web("HEAD", path), (200, b""), path)
+            got = web.headers.get("Content-Length"), web.headers["Content-Type"], web.headers.get("ETag")
+            equal(got, wanted, path)
+        equal(web("HEAD", "/v1/collections/default/keys/none")[0], 404)
+        equal(web("HEAD", "/v1/batch")[0], 405)
+        equal(web.headers["Allow"], "POST")
+
+
+def gunzipped(web, method, path, body=None, headers=None):
+    """The answer, which must be compressed, and what it took."""
+    status, data = web(method, path, body, dict(headers or {}, **{"Accept-Encoding": "gzip"}))
+    equal((status, web.headers.get("Content-Encoding")), (200, "gzip"), path)
+    return json.loads(gzip.decompress(data)), len(data)
+
+
+def test_large_answers_are_compressed_when_asked_for(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server, Web(server) as web:
+        keys = [f"{i:06}" for i in range(20000)]
+        web("POST", "/keys/batch", {"keys": keys, "values": ["v" * 100] * len(keys)})
+        for path, get in (("/v1/collections/default/scan?limit=1000", lambda page: page["entries"]),
+                          ("/keys/range?start_key=0&end_key=1", lambda page: page["results"])):
+            plain = web("GET", path)[1]
+            equal("Content-Encoding" in web.headers, False)
+            packed, size = gunzipped(web, "GET", path)
+            equal(packed, plain)
+            equal(size * 5 < len(json.dumps(plain)), True, (path, size))
+            equal(web.headers["Vary"], "Accept-Encoding")
+        lines = {"Accept": "application/x-ndjson", "Accept-Encoding": "br;q=1, gzip;q=0.5"}
+        status, data = web("GET", "/v1/collections/default/scan", headers=lines)
+        equal((status, web.headers["Content-Encoding"]), (200, "gzip"))
+        equal([json.loads(line)["key"] for line in gzip.decompress(data).splitlines()], keys)
+        for encoding, expected in (("gzip", True), ("GZIP;q=1.0", True), ("*", True), ("*;q=0.1", True),
+                                   ("deflate", False), ("gzip;q=0", False), ("gzip; q=0.000, *", False),
+                                   ("*;q=0", False), ("identity", False), ("", False), ("br, gzip", True),
+                                   (",;,", False), ("gzip;q=0, x-gzip;q=0", False)):
+            web("GET", "/v1/collections/default/scan", headers={"Accept-Encoding": encoding})
+            equal(web.headers.get("Content-Encoding"), "gzip" if expected else None, encoding)
+        web("GET", "/healthz", headers={"Accept-Encoding": "gzip"})
+        equal("Content-Encoding" in web.headers, False, "a small answer")
+        web("PUT", "/v1/collections/default/keys/large", b"x" * 100000)
+        status, value = web("GET", "/v1/collections/default/keys/large", headers={"Accept-Encoding": "gzip"})
+        equal(value, b"x" * 100000, "values are sent as they are")
+        status, error = web("GET", "/v1/collections/none/scan", headers={"Accept-Encoding": "gzip"})
+        equal((status, error["error"]["code"]), (404, "not_found"))
+
+
+def test_pages_of_other_sites_may_do_what_cors_allows(exe, directory):
+    ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
+    with Server(exe, directory) as server, Web(server) as web:
+        ours = {"Origin": "http://" + server.http}
+        equal(web("PUT", "/keys", {"key": "a", "value": "b"}, ours)[0], 200)
+        equal(web("PUT", "/keys", {"key": "a", "value": "c"}, {"Origin": "https://a.example"})[0], 403)
+        equal(web("POST", "/keys/batch", {"keys": [], "values": []}, {"Origin": "null"})[0], 403)
+        equal(web("GET", "/keys?key=a", headers={"Origin": "https://a.example"})[1]["value"], "b")
+        equal("Access-Control-Allow-Origin" in web.headers, False)
+        equal(web("OPTIONS", "/keys", headers=ask)[0], 403)
+    with Server(exe, directory, "--cors-origins", "https://a.example, https://b.example:8443") as server:
+        with Web(server) as web:
+            for origin in ("https://a.example", "https://b.example:8443"):
+                equal(web("PUT", "/keys", {"key": "a", "value": "c"}, {"Origin": origin})[0], 200)
+                equal(web.headers["Access-Control-Allow-Origin"], origin)
+            equal(web("OPTIONS", "/keys", headers=ask), (204, b""))
+            equal(web.headers["Access-Control-Allow-Methods"], "GET, HEAD, PUT, DELETE")
+            equal("If-Match" in web.headers["Access-Control-Allow-Headers"], True)
+            equal(web("OPTIONS", "/none", headers=ask)[0], 404)
+            for origin in ("https://a.example.org", "http://a.example", "https://b.example"):
+                equal(web("PUT", "/keys", {"key": "a", "value": "d"}, {"Origin": origin})[0], 403, origin)
+    with Server(exe, directory, "--cors-origins", "*") as server, Web(server) as web:
+        equal(web("PUT", "/keys", {"key": "a", "value": "e"}, {"Origin": "https://x.example"})[0], 200)
+        equal(web.headers["Access-Control-Allow-Origin"], "https://x.example")
+
+
+def test_bodies_must_have_a_length_and_a_fitting_type(exe, directory):
+    with Server(exe, directory) as server, Web(server) as web:
+        head = b"PUT /v1/collections/default/keys/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        equal(raw(server, head)[:13], b"HTTP/1.1 411 ")
+        body = {"key": "a", "value": "b"}
+        for kind, status in (("application/json", 200), ("application/json; charset=utf-8", 200),
+                             ("text/plain", 200), ("application/x-www-form-urlencoded", 200),
+                             ("application/vnd.api+json", 200), ("multipart/form-data; boundary=x", 415),
+                             ("text/xml", 415), ("+json", 415)):
+            equal(web("PUT", "/keys", body, {"Content-Type": kind})[0], status, kind)
+        url = "/v1/collections/default/keys/a"
+        equal(web("PUT", url, b"x", {"Content-Type": "text/xml"})[0], 204, "a value may be anything")
+        equal(web("PUT", url, b"x", {"Content-Encoding": "gzip"})[0], 415)
+    with Server(exe, directory) as server, Web(server) as web:
+        equal(web("GET", url), (200, b"x"))
+        equal(web("PUT", url, b"y", {"Content-Encoding": "identity"})[0], 204)
 
 
 def test_counting_by_compare_and_set_loses_nothing(exe, directory):

@@ -91,7 +91,7 @@ def test_wrong_rows_are_refused_and_change_nothing(exe, directory):
         equal(web("GET", url + "/x")[0], 400)
         equal(web("GET", "/v1/tables/none/rows")[0], 404)
         equal(web("PUT", url + "/1", {})[0], 405)
-        equal(web.headers["Allow"], "GET, PATCH, DELETE")
+        equal(web.headers["Allow"], "GET, HEAD, PATCH, DELETE")
         equal(rows(web, "people"), [{"id": 1, "name": "Ada", "age": None, "height": None, "photo": None,
                                      "city": "Lisbon"}])
 

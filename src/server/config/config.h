@@ -39,6 +39,9 @@ typedef enum config_kind {
       "commas; 'off' for nowhere (default: 127.0.0.1:6380)")                                                 \
     X(http, "http", CONFIG_TEXT, "127.0.0.1:8080", 0, 0, "ADDRESS",                                          \
       "where to listen for HTTP, likewise (default:\n127.0.0.1:8080)")                                       \
+    X(cors_origins, "cors-origins", CONFIG_TEXT, "off", 0, 0, "ORIGINS",                                     \
+      "web sites whose pages may use HTTP: https://HOST[:PORT],\n"                                           \
+      "several separated by commas, '*' for any, 'off' for none\n(default: off)")                            \
     X(memory, "memory", CONFIG_BYTES, "256M", 8 << 20, UINT64_MAX, "SIZE",                                   \
       "the memory budget of the database (default: 256M)")                                                   \
     X(durability, "durability", CONFIG_DURABILITY, "commit", 0, 0, "MODE",                                   \

@@ -7,8 +7,6 @@
  * release is seen at once. The page may load and call this server only, has no scripts but those files, and
  * cannot be shown inside of another page (Content-Security-Policy).
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "console/console.h"
@@ -37,15 +35,6 @@ static const console_file *find(holt_slice name)
     return NULL;
 }
 
-/* Returns whether If-None-Match, a list of tags or *, names the file as it is. */
-static bool is_known(const http_request *r, uint64_t tag)
-{
-    char quoted[24];
-    if (!r->if_none_match) return false;
-    snprintf(quoted, sizeof quoted, "\"%016" PRIx64 "\"", tag);
-    return strcmp(r->if_none_match, "*") == 0 || strstr(r->if_none_match, quoted);
-}
-
 void http_console(http_request *r)
 {
     const console_file *f = find(r->part_count > PART_FILE ? r->parts[PART_FILE] : holt_str(PAGE));
@@ -55,7 +44,7 @@ void http_console(http_request *r)
     }
     r->headers = headers;
     r->etag = f->tag;
-    if (is_known(r, f->tag)) {
+    if (http_knows(r, f->tag)) {
         http_reply(r, 304, NULL);
         return;
     }

@@ -1,6 +1,7 @@
 /* http_request.c -- routes and answers; see http_request.h. */
 #include "http/http_request.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ bool http_error(http_request *r, unsigned status, const char *code, const char *
     http_append_error(&r->answer, code, message);
     r->etag = r->expires_at_ms = 0;
     r->headers = NULL;
+    r->gzipped = false;
     http_reply(r, status, "application/json");
     return false;
 }
@@ -143,12 +145,11 @@ static const http_endpoint endpoints[] = {
     {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range, METRICS_WRITE, HTTP_EXECUTOR},
     {"v1/batch", HTTP_POST, http_v1_batch, METRICS_WRITE, HTTP_EXECUTOR},
     {"v1/collections/*/keys/*", HTTP_GET, http_v1_get, METRICS_READ, HTTP_EXECUTOR},
-    {"v1/collections/*/keys/*", HTTP_HEAD, http_v1_get, METRICS_READ, HTTP_EXECUTOR},
     {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, HTTP_EXECUTOR},
     {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, HTTP_EXECUTOR},
     {"v1/tables", HTTP_GET, http_tables_list, METRICS_OTHER, HTTP_EXECUTOR},
     {"v1/tables/*", HTTP_GET, http_tables_describe, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, HTTP_EXECUTOR},
+    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, HTTP_SCAN},
     {"v1/tables/*/rows", HTTP_POST, http_rows_insert, METRICS_WRITE, HTTP_EXECUTOR},
     {"v1/tables/*/rows/*", HTTP_GET, http_rows_get, METRICS_READ, HTTP_EXECUTOR},
     {"v1/tables/*/rows/*", HTTP_PATCH, http_rows_update, METRICS_WRITE, HTTP_EXECUTOR},
@@ -166,9 +167,7 @@ static const http_endpoint endpoints[] = {
     {"readyz", HTTP_GET, http_ready, METRICS_OTHER, HTTP_EXECUTOR},
     {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, HTTP_EXECUTOR},
     {"console", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR},
-    {"console", HTTP_HEAD, http_console, METRICS_OTHER, HTTP_EXECUTOR},
     {"console/*", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR},
-    {"console/*", HTTP_HEAD, http_console, METRICS_OTHER, HTTP_EXECUTOR},
 };
 
 static bool path_matches(const http_request *r, const char *path)
@@ -186,12 +185,15 @@ static bool path_matches(const http_request *r, const char *path)
 
 void http_route(http_request *r)
 {
+    /* HEAD is answered as GET; libmicrohttpd leaves the body out. */
+    http_method method = r->method == HTTP_HEAD ? HTTP_GET : r->method;
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0] && !r->endpoint; i++) {
         if (!path_matches(r, endpoints[i].path)) continue;
-        if (endpoints[i].method == r->method) r->endpoint = &endpoints[i];
+        if (endpoints[i].method == method) r->endpoint = &endpoints[i];
         r->allow |= 1u << endpoints[i].method;
     }
     if (r->endpoint) return;
+    if (r->allow & 1u << HTTP_GET) r->allow |= 1u << HTTP_HEAD;
     if (r->allow) {
         (void)http_error(r, 405, "method_not_allowed", "the path does not have this method");
     } else {
@@ -224,6 +226,19 @@ bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
     return status == HOLT_OK || http_database_failed(r, status);
 }
 
+bool http_knows(const http_request *r, uint64_t version)
+{
+    char tag[24];
+    if (!r->if_none_match) return false;
+    snprintf(tag, sizeof tag, "\"%016" PRIx64 "\"", version);
+    return strcmp(r->if_none_match, "*") == 0 || strstr(r->if_none_match, tag);
+}
+
+holt_txn *http_reader(const http_request *r)
+{
+    return r->batch ? batch_reader(r->batch) : NULL;
+}
+
 bool http_writer(http_request *r, holt_txn **t)
 {
     holt_status status = batch_writer(r->batch, t);
@@ -254,6 +269,10 @@ void http_append_hex(bytes *out, holt_slice data)
 json_object *http_parse_body(http_request *r, const char *const *names)
 {
     const char *problem = NULL;
+    if (!r->may_be_json) {
+        (void)http_error(r, 415, "unsupported_type", "the body must be application/json");
+        return NULL;
+    }
     json_object *object = http_json_parse(r->body.data, r->body.size, &problem);
     if (!object) {
         (void)http_error(r, 400, "invalid_json", problem);

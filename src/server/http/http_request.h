@@ -84,6 +84,9 @@ struct http_request {
     http_stream stream;
     bool broken;            /* the stream has failed: the answer must not look complete */
     bool wants_lines;       /* the client prefers JSON lines */
+    bool wants_gzip;        /* the client takes gzip */
+    bool gzipped;           /* the answer is compressed */
+    bool may_be_json;       /* by its type, the body may be JSON */
     _Atomic bool cancelled; /* the client is gone, or the server stops: whatever takes long may give up */
 
     unsigned status; /* 0 = not answered yet */
@@ -139,8 +142,14 @@ bool http_database_failed(http_request *r, holt_status status);
 /* Copies the name of a collection, which the database checks. Answers if it cannot be one. */
 bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1]);
 
+/* Returns whether If-None-Match, a list of tags or *, names the version: the client has it already. */
+bool http_knows(const http_request *r, uint64_t version);
+
 /* Opens a collection. The caller closes it. */
 bool http_open_collection(http_request *r, holt_slice name, holt_collection **c);
+
+/* Returns the transaction to read with; NULL: what was committed. */
+holt_txn *http_reader(const http_request *r);
 
 /* Sets *t to the transaction to write to. */
 bool http_writer(http_request *r, holt_txn **t);

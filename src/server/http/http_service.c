@@ -14,6 +14,8 @@
 #include <microhttpd.h>
 
 #include "common/number.h"
+#include "http/http_gzip.h"
+#include "http/http_headers.h"
 #include "http/http_request.h"
 #include "loop/log.h"
 #include "loop/metrics.h"
@@ -21,9 +23,11 @@
 enum {
     HEADER_BYTES = 32 * 1024,
     TEXT_BYTES_MAX = 256 * 1024,
-    PIECE_BYTES = 64 * 1024, /* of a stream, handed to libmicrohttpd at a time */
-    KEPT_BYTES = 128 * 1024, /* memory that a stream keeps between pieces */
-    WATCH_MS = 100           /* how often it is looked whether clients that wait are gone */
+    PIECE_BYTES = 64 * 1024,      /* of a stream, handed to libmicrohttpd at a time */
+    GZIP_BYTES_MIN = 1024,        /* smaller answers are not compressed, */
+    GZIP_BYTES_MAX = 1024 * 1024, /* nor larger ones on the executor, for which others would wait */
+    KEPT_BYTES = 128 * 1024,      /* memory that a stream keeps between pieces */
+    WATCH_MS = 100                /* how often it is looked whether clients that wait are gone */
 };
 
 /* Requests at a time. Those of the first two may keep a thread each (server.c makes enough threads), those of
@@ -50,8 +54,11 @@ typedef struct exchange {
     bool begun;        /* its head was read */
     bool suspended;
     bool in_lane; /* it counts in its lane */
-    size_t sent;  /* bytes of the current piece of a stream */
-    bool closes;  /* the connection is of no use after the answer */
+    http_gzip *gzip;
+    const char *origin; /* a page of another site that may read the answer; libmicrohttpd's; NULL = none */
+    size_t sent;        /* bytes of the current piece of a stream */
+    bool preflight;     /* a browser asks what a page of `origin` may do */
+    bool closes;        /* the connection is of no use after the answer */
 } exchange;
 
 struct http_service {
@@ -75,6 +82,28 @@ static const enum MHD_Result YES = MHD_YES;
 enum { METHODS = HTTP_OTHER };
 static const char *const method_names[METHODS] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"};
 
+/* ---------------------------------------------------------------- compression */
+
+/* Bytes of values are left alone, as are files of the console, whose tags are those of what they contain. */
+static bool is_compressible(const http_request *r)
+{
+    return r->type && !r->etag && (strstr(r->type, "json") || strncmp(r->type, "text/", 5) == 0);
+}
+
+/* Compresses the answer, or the next piece of it, if the client takes that. Not on the loop's thread. */
+static void compress(exchange *x)
+{
+    http_request *r = &x->request;
+    size_t most = r->endpoint->lane == HTTP_EXECUTOR ? GZIP_BYTES_MAX : SIZE_MAX;
+    bool streams = r->stream.ctx != NULL;
+    if (x->gzip == NULL) {
+        bool worth = streams || (r->answer.size >= GZIP_BYTES_MIN && r->answer.size <= most);
+        if (!r->wants_gzip || !worth || !is_compressible(r)) return;
+        r->gzipped = true;
+    }
+    if (r->gzipped) http_gzip_piece(&x->gzip, &r->answer, !streams && !r->broken);
+}
+
 /* ---------------------------------------------------------------- the executor's side */
 
 static void job_run(job *j, batch *b)
@@ -83,6 +112,7 @@ static void job_run(job *j, batch *b)
     x->request.batch = b;
     http_handler handler = x->request.then ? x->request.then : x->request.endpoint->handler;
     handler(&x->request);
+    compress(x);
     x->request.batch = NULL;
     if (batch_reader(b)) batch_take_part(b, j);
     batch_end_command(b);
@@ -112,6 +142,7 @@ static void work_run(uv_work_t *work)
     } else if (!r->stream.more(r)) {
         stream_close(r);
     }
+    if (!r->then) compress(x);
     r->broken = r->broken || (r->answer.failed && r->status == 200);
 }
 
@@ -131,6 +162,32 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     (void)MHD_add_response_header(response, name, value);
 }
 
+/* Writes the names of methods, bits by http_method, with commas between them. */
+static void name_methods(unsigned methods, char *text, size_t capacity)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < METHODS; i++) {
+        if (methods & 1u << i)
+            used += (size_t)snprintf(text + used, capacity - used, "%s%s", used ? ", " : "", method_names[i]);
+    }
+}
+
+/* Lets the browser show the answer to the page that asks; and, for what it asks before a request that may
+ * change something (preflight), make that request. */
+static void add_cors_headers(const exchange *x, struct MHD_Response *response)
+{
+    char methods[64] = "";
+    add_header(response, "Access-Control-Allow-Origin", x->origin);
+    add_header(response, "Vary", "Origin");
+    add_header(response, "Access-Control-Expose-Headers", "Allow, ETag, Holt-Expires-At-Ms");
+    if (!x->preflight) return;
+    name_methods(x->request.allow, methods, sizeof methods);
+    add_header(response, "Access-Control-Allow-Methods", methods);
+    add_header(response, "Access-Control-Allow-Headers",
+               "Accept, Authorization, Content-Type, Holt-TTL-Ms, If-Match, If-None-Match");
+    add_header(response, "Access-Control-Max-Age", "600");
+}
+
 static void add_headers(const exchange *x, struct MHD_Response *response)
 {
     const http_request *r = &x->request;
@@ -145,16 +202,14 @@ static void add_headers(const exchange *x, struct MHD_Response *response)
         add_header(response, "Holt-Expires-At-Ms", text);
     }
     if (r->allow && r->status == 405) {
-        size_t used = 0;
-        for (unsigned i = 0; i < METHODS; i++) {
-            if (r->allow & 1u << i)
-                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
-                                         method_names[i]);
-        }
+        name_methods(r->allow, text, sizeof text);
         add_header(response, "Allow", text);
     }
     for (const http_header *h = r->headers; h && h->name; h++)
         add_header(response, h->name, h->value);
+    if (r->wants_gzip && is_compressible(r)) add_header(response, "Vary", "Accept-Encoding");
+    if (r->gzipped) add_header(response, "Content-Encoding", "gzip");
+    if (x->origin) add_cors_headers(x, response);
     if (x->service->stopping || x->closes) add_header(response, "Connection", "close");
 }
 
@@ -312,6 +367,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
     assert(!x->suspended);
     if (x->in_lane) s->lanes[x->request.endpoint->lane]--;
     stream_close(&x->request);
+    http_gzip_free(x->gzip);
     bytes_deinit(&x->request.text);
     bytes_deinit(&x->request.body);
     bytes_deinit(&x->request.answer);
@@ -336,6 +392,7 @@ typedef struct framing {
     unsigned lengths, encodings; /* how many headers there are */
     uint64_t length;             /* of the last Content-Length */
     bool wrong;                  /* one of them is not understood */
+    bool encoded;                /* the body is compressed */
 } framing;
 
 static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -348,8 +405,17 @@ static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char 
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
         f->encodings++;
         f->wrong = f->wrong || !value || strcasecmp(value, "chunked") != 0;
+    } else if (strcasecmp(name, "Content-Encoding") == 0) {
+        f->encoded = !value || strcasecmp(value, "identity") != 0;
     }
     return YES;
+}
+
+/* Without a length, a request has no body. One that must have one was cut off, or made by mistake. */
+static bool needs_length(const http_request *r)
+{
+    return r->endpoint && r->endpoint->lane != HTTP_ADMIN &&
+           (r->method == HTTP_PUT || r->method == HTTP_POST || r->method == HTTP_PATCH);
 }
 
 /* Refuses a body whose end is not clear, because a proxy in front of the server may see another end and
@@ -364,6 +430,51 @@ static void check_framing(exchange *x)
     } else if (f.length > config_live(x->service->config, CONFIG_request_bytes)) {
         (void)http_error(&x->request, 413, "too_large", "the body is larger than request_bytes");
         x->closes = true;
+    } else if (needs_length(&x->request) && f.lengths + f.encodings == 0) {
+        (void)http_error(&x->request, 411, "length_required", "the header Content-Length is missing");
+    } else if (f.encoded) {
+        (void)http_error(&x->request, 415, "unsupported_encoding", "the body must not be compressed");
+        x->closes = true;
+    }
+}
+
+static const char *header(const exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+static void read_preferences(exchange *x)
+{
+    http_request *r = &x->request;
+    const char *accept = header(x, "Accept");
+    r->wants_lines =
+        accept && (strstr(accept, "application/x-ndjson") || strstr(accept, "application/jsonl"));
+    r->wants_gzip = http_accepts_gzip(header(x, "Accept-Encoding"));
+    r->may_be_json = http_may_be_json(header(x, "Content-Type"));
+}
+
+/* Lets pages of other sites do only what the setting `cors_origins` allows. A browser sends their requests
+ * in any case, so those that change something are refused here; others it does not show to the page. */
+static void check_origin(exchange *x, const char *method)
+{
+    http_request *r = &x->request;
+    const char *origin = header(x, "Origin");
+    bool asks = strcmp(method, "OPTIONS") == 0 && header(x, "Access-Control-Request-Method");
+    switch (http_origin_of(origin, header(x, "Host"), x->service->config->text[CONFIG_cors_origins])) {
+    case HTTP_ORIGIN_ALLOWED:
+        x->origin = origin;
+        x->preflight = asks && r->status == 405;
+        if (!x->preflight) break;
+        bytes_reset(&r->answer, SIZE_MAX);
+        http_reply(r, 204, NULL);
+        break;
+    case HTTP_ORIGIN_FOREIGN:
+        if (r->method == HTTP_GET || r->method == HTTP_HEAD) break;
+        (void)http_error(r, 403, "foreign_origin",
+                         "pages of other sites may not use this server: see --cors-origins");
+        break;
+    default:
+        break;
     }
 }
 
@@ -384,9 +495,8 @@ static enum MHD_Result begin(exchange *x, const char *method)
     r->if_match = copy_header(x, "If-Match");
     r->if_none_match = copy_header(x, "If-None-Match");
     r->ttl = copy_header(x, "Holt-TTL-Ms");
-    const char *accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept");
-    r->wants_lines =
-        accept && (strstr(accept, "application/x-ndjson") || strstr(accept, "application/jsonl"));
+    read_preferences(x);
+    check_origin(x, method);
     /* Answered before the body is read, so that nobody sends it in vain. */
     return r->status ? send_answer(x) : YES;
 }

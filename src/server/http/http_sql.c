@@ -11,9 +11,10 @@
  * nothing behind. Values are written as http_datum.h says.
  *
  * A statement that reads runs on another thread, piece by piece as its rows are sent (http_stream). If it
- * fails after the first piece the answer ends early, after an error object in the case of lines. A statement
- * that writes is refused unless the setting sql_write allows it. It runs on the executor, where all writes are
- * made, so it keeps others waiting, for at most sql_ms; its rows, if it returns any, are sent as a whole.
+ * fails after the first piece the answer ends early, after an error object in the case of lines. A
+ * statement that writes is refused unless the setting sql_write allows it. It runs on the executor, where
+ * all writes are made, so it keeps others waiting, for at most sql_ms; its rows, if it returns any, are
+ * sent as a whole.
  *
  * What a statement could do beside the database is forbidden: attaching files, and pragmas other than those
  * that describe tables. Memory is bounded by SQLite's limits and, for all connections together, by the memory

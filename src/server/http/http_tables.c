@@ -481,7 +481,7 @@ static bool open_scan(http_request *r, const target *t, const where *w, const po
         *(reverse ? &o.upper_count : &o.lower_count) = p->count;
         o.flags |= reverse ? HOLT_SCAN_UPPER_EXCLUSIVE : HOLT_SCAN_LOWER_EXCLUSIVE;
     }
-    holt_status status = holt_scan_open(t->table, batch_reader(r->batch), &o, s);
+    holt_status status = holt_scan_open(t->table, http_reader(r), &o, s);
     return status == HOLT_OK || http_database_failed(r, status);
 }
 
@@ -510,7 +510,7 @@ void http_rows_get(http_request *r)
     row_key k = {.count = 0};
     holt_row row = HOLT_ROW_INIT;
     if (target_open(r, &t) && read_key(r, &t, &k)) {
-        holt_status status = holt_table_get(t.table, batch_reader(r->batch), k.parts, k.count, &row);
+        holt_status status = holt_table_get(t.table, http_reader(r), k.parts, k.count, &row);
         if (status == HOLT_OK) {
             append_row(&r->answer, &t, row.row_id, read_column, &row);
             bytes_append_text(&r->answer, "\n");

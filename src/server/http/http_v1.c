@@ -66,10 +66,11 @@ void http_v1_get(http_request *r)
     } else if (status != HOLT_OK) {
         (void)http_database_failed(r, status);
     } else {
-        bytes_append(&r->answer, value.data, value.size);
+        bool known = http_knows(r, value.version);
         r->etag = value.version;
         r->expires_at_ms = value.expires_at_ms;
-        http_reply(r, 200, "application/octet-stream");
+        if (!known) bytes_append(&r->answer, value.data, value.size);
+        http_reply(r, known ? 304 : 200, known ? NULL : "application/octet-stream");
     }
     holt_value_free(&value);
     holt_collection_close(c);
