@@ -219,8 +219,12 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
     raise_descriptors(c);
     for (size_t i = 0; i < sockets->redis.count; i++)
         log_write(HOLT_LOG_INFO, "Redis protocol: listening on %s", sockets->redis.socket[i].name);
-    for (size_t i = 0; i < sockets->http.count; i++)
-        log_write(HOLT_LOG_INFO, "HTTP: listening on %s", sockets->http.socket[i].name);
+    for (size_t i = 0; i < sockets->http.count; i++) {
+        const char *name = sockets->http.socket[i].name;
+        log_write(HOLT_LOG_INFO, "HTTP: listening on %s", name);
+        /* A browser needs an address. */
+        if (strncmp(name, "unix:", 5) != 0) log_write(HOLT_LOG_INFO, "the console: http://%s/console", name);
+    }
     error = start(&s, db, sockets);
     if (error) {
         log_write(HOLT_LOG_ERROR, "cannot start: %s", uv_strerror(error));

@@ -75,6 +75,7 @@ def test_every_file_is_served_as_it_is_with_its_headers(exe, directory):
             equal(web("GET", path, headers={"If-None-Match": f'"x", W/{tag}'}), (304, b""), name)
             equal(web("GET", path, headers={"If-None-Match": '"0000000000000000"'})[0], 200, name)
             equal(web("HEAD", path), (200, b""), name)
+        assert f"the console: http://{server.http}/console" in server.log(), server.log()
         for path in ("/console/", "/console/no.js", "/console/..%2Fserver.c", "/console/embed.py"):
             equal(web("GET", path)[0], 404, path)
         equal(web("POST", "/console", "x")[0], 405)
@@ -543,6 +544,10 @@ def test_it_asks_for_a_sign_in_when_the_server_does(exe, directory):
                 return Promise.resolve(new Response(body, {status: 401}));
             };""")
         c.show("collections")
+        c.page.wait_text("Sign in", "dialog")
+        c.page.press("Escape")
+        c.page.wait_text("Who are you?", "main")
+        c.page.click("main button", "Sign in")
         c.page.wait_text("Sign in", "dialog")
         c.page.click("dialog input[value=token]")
         c.page.type("dialog input[type=password]", "wrong")

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import {errorLine, notify} from "./dialogs.js";
 import {element, field, replace, table} from "./dom.js";
 import {bytes, count, duration, plural} from "./format.js";
+import {poll} from "./poll.js";
 
 export const title = "Activity";
 
@@ -155,13 +156,7 @@ export async function show(main, argument, signal) {
     ),
     element("div", {class: "cards"}, workSection(), log),
   );
-  const timer = setInterval(async () => {
-    if (document.hidden) return;
-    try {
-      replace(place, readerTable(await api.readers({signal})));
-    } catch (error) {
-      if (error.status === undefined && error.name !== "AbortError") throw error;
-    }
-  }, ASK_MS);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  poll(ASK_MS, signal, async () => {
+    replace(place, readerTable(await api.readers({signal, quiet: true})));
+  });
 }

@@ -186,8 +186,18 @@ async function showCollection(place, name, ofTable, signal) {
   );
 }
 
+/** The tables, or none if they may not be seen by somebody who is let to some collections only. */
+async function knownTables(signal) {
+  try {
+    return await api.tables({signal});
+  } catch (error) {
+    if (error.status === 403) return [];
+    throw error;
+  }
+}
+
 export async function show(main, argument, signal) {
-  const [collections, tables] = await Promise.all([api.collections({signal}), api.tables({signal})]);
+  const [collections, tables] = await Promise.all([api.collections({signal}), knownTables(signal)]);
   const current = argument ?? collections[0]?.name ?? null;
   const label = current === null ? "Collection" : `Collection ${current}`;
   const place = element("section", {class: "pane wide", "aria-label": label});

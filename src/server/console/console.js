@@ -52,17 +52,24 @@ async function showPage(moveFocus) {
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     if (error.status === undefined) throw error;
-    replace(
-      main,
-      element("h1", null, PAGES[name].title),
-      element(
-        "p",
-        {class: "error", role: "alert"},
-        error.status === 403 ? "This user may not see this page. " : null,
-        error.message,
-      ),
-    );
+    showRefusal(PAGES[name].title, error);
   }
+}
+
+/** What stands in the place of a page that could not be shown. */
+function showRefusal(title, error) {
+  const again = element("button", {type: "button", onclick: () => showPage(true)}, "Sign in");
+  replace(
+    main,
+    element("h1", null, title),
+    element(
+      "p",
+      {class: "error", role: "alert"},
+      error.status === 403 ? "You may not see this page. " : null,
+      error.message,
+    ),
+    error.status === 401 ? again : null,
+  );
 }
 
 function buildNavigation() {

@@ -8,6 +8,7 @@ import * as api from "./api.js";
 import {LineChart, stackedBar} from "./charts.js";
 import {element, replace, table} from "./dom.js";
 import {bytes, count, duration, percent, plural, shortCount} from "./format.js";
+import {poll} from "./poll.js";
 
 export const title = "Overview";
 
@@ -324,14 +325,8 @@ export async function show(main, argument, signal) {
   remember(stats);
   const page = buildPage(main);
   showFigures(page);
-  const timer = setInterval(async () => {
-    if (document.hidden) return;
-    try {
-      remember(await api.stats({signal}));
-      showFigures(page);
-    } catch (error) {
-      if (error.status === undefined && error.name !== "AbortError") throw error;
-    }
-  }, ASK_MS);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  poll(ASK_MS, signal, async () => {
+    remember(await api.stats({signal, quiet: true}));
+    showFigures(page);
+  });
 }

@@ -157,7 +157,7 @@ function treeCard(collection) {
     place,
     collection.kind === "lsm" ? drawing : null,
     table(
-      `Levels of ${collection.name}`,
+      `Figures of the levels of ${collection.name}`,
       [
         {title: "Level"},
         {title: "Runs", number: true},
