@@ -12,16 +12,17 @@
 enum {
     /* Commits of single commands after a failed commit, before batches are tried again. */
     CAREFUL_COMMITS = 1000,
-    /* A batch that took at least so long has waited for the disk. The next one then waits for clients to
-     * go on. */
-    SLOW_BATCH_NS = 300000,
-    HOLD_SHARE = 4,       /* for at most this part of the time that the last one took, */
+    /* A batch whose commits took at least so long has waited for the disk. The next one then waits for
+     * clients to go on, */
+    SLOW_COMMIT_NS = 300000,
+    HOLD_SHARE = 4,       /* for at most this part of the time that the commits took, */
     HOLD_NS_MAX = 2000000 /* and at most so long */
 };
 
 typedef struct job_list {
     job *first;
     job **end; /* where the next one is linked; &first if the list is empty */
+    size_t count;
 } job_list;
 
 struct batch {
@@ -30,6 +31,7 @@ struct batch {
     job *parts;       /* the jobs that take part in txn */
     unsigned careful; /* how many more commands are committed by themselves */
     uint64_t bytes_max;
+    uint64_t commit_ns;          /* how long the commits of this batch took */
     uint64_t generation;         /* how often a collection was dropped */
     executor_written_fn written; /* NULL = nobody wants to know */
     void *written_ctx;
@@ -38,23 +40,19 @@ struct batch {
 struct executor {
     uv_prepare_t turn; /* hands over what was collected, before the loop polls again */
     uv_async_t back;   /* a batch has come back */
-    uv_idle_t hold;    /* keeps the loop from sleeping while a batch is held back */
     uv_thread_t thread;
 
     /* The loop's. */
-    job_list collected;
-    size_t collected_count, given_count; /* jobs collected; jobs in the batch that was given last */
-    bool running;                        /* a batch is with the thread */
-    size_t expected;                     /* jobs that the next batch waits for */
-    uint64_t hold_until_ns;              /* but no longer than this */
+    job_list collected; /* in this turn */
+    size_t away;        /* jobs that were handed over and have not come back */
     unsigned handles_open;
 
     uv_mutex_t mutex;
     uv_cond_t given;
-    job *todo;        /* mutex: the batch to run; NULL = none */
-    job *finished;    /* mutex: the batch that comes back */
-    uint64_t took_ns; /* mutex: how long it ran */
-    bool stopping;    /* mutex */
+    job_list todo;     /* mutex: what the next batch will be made of */
+    job_list finished; /* mutex: what comes back */
+    size_t wanted;     /* mutex: the thread sleeps until there are so many jobs to do; 0: it is awake */
+    bool stopping;     /* mutex */
 
     batch batch; /* the executor's */
 };
@@ -63,6 +61,17 @@ static void list_clear(job_list *l)
 {
     l->first = NULL;
     l->end = &l->first;
+    l->count = 0;
+}
+
+/* Moves the jobs of one list to the end of another. */
+static void list_move(job_list *to, job_list *from)
+{
+    if (!from->first) return;
+    *to->end = from->first;
+    to->end = from->end;
+    to->count += from->count;
+    list_clear(from);
 }
 
 /* ---------------------------------------------------------------- a batch */
@@ -126,7 +135,9 @@ holt_status batch_commit(batch *b)
     char message[256] = "";
     holt_cost cost;
     if (!b->txn) return HOLT_OK;
+    uint64_t start = uv_hrtime();
     holt_status status = holt_commit(b->txn);
+    b->commit_ns += uv_hrtime() - start;
     holt_last_cost(&cost, sizeof cost);
     metrics_commit(&cost);
     if (status != HOLT_OK) {
@@ -157,88 +168,85 @@ static void batch_run(batch *b, job *jobs)
 
 /* ---------------------------------------------------------------- the thread */
 
+/* Sleeps until there are so many jobs to do, or, if there is a limit, until that time and one job. */
+static void wait_for_jobs(executor *e, size_t count, uint64_t until_ns)
+{
+    while (!e->stopping && e->todo.count < count) {
+        uint64_t now = until_ns ? uv_hrtime() : 0;
+        e->wanted = count;
+        if (!until_ns) {
+            uv_cond_wait(&e->given, &e->mutex);
+        } else if (now < until_ns) {
+            (void)uv_cond_timedwait(&e->given, &e->mutex, until_ns - now); /* it only is a limit */
+        } else {
+            count = 1;
+            until_ns = 0;
+        }
+    }
+    e->wanted = 0;
+}
+
+/* Returns how long the next batch should wait for clients, after one with such commits. */
+static uint64_t hold_ns(uint64_t commit_ns)
+{
+    uint64_t share = commit_ns / HOLD_SHARE;
+    if (commit_ns < SLOW_COMMIT_NS) return 0;
+    return share < HOLD_NS_MAX ? share : HOLD_NS_MAX;
+}
+
 static void executor_main(void *argument)
 {
     executor *e = argument;
+    size_t wanted = 1;
+    uint64_t until_ns = 0;
+    uv_mutex_lock(&e->mutex);
     for (;;) {
-        uv_mutex_lock(&e->mutex);
-        while (!e->todo && !e->stopping)
-            uv_cond_wait(&e->given, &e->mutex);
-        job *jobs = e->todo;
-        e->todo = NULL;
+        job_list jobs;
+        wait_for_jobs(e, wanted, until_ns);
+        if (!e->todo.first) break;
+        list_clear(&jobs);
+        list_move(&jobs, &e->todo);
         uv_mutex_unlock(&e->mutex);
-        if (!jobs) return;
 
-        uint64_t start = uv_hrtime();
-        batch_run(&e->batch, jobs);
+        e->batch.commit_ns = 0;
+        batch_run(&e->batch, jobs.first);
 
         uv_mutex_lock(&e->mutex);
-        e->finished = jobs;
-        e->took_ns = uv_hrtime() - start;
-        uv_mutex_unlock(&e->mutex);
+        uint64_t hold = hold_ns(e->batch.commit_ns);
+        /* After a batch that was slow, its clients get their replies and go on before the next one begins.
+         * Otherwise they would miss it, and each sync of the disk would serve only half of the clients. */
+        wanted = hold ? jobs.count + e->todo.count : 1;
+        until_ns = hold ? uv_hrtime() + hold : 0;
+        list_move(&e->finished, &jobs);
         uv_async_send(&e->back);
     }
+    uv_mutex_unlock(&e->mutex);
 }
 
 /* ---------------------------------------------------------------- the loop's side */
 
-static void hand_over(executor *e)
-{
-    if (e->running || !e->collected.first) return;
-    e->running = true;
-    e->given_count = e->collected_count;
-    e->collected_count = e->expected = 0;
-    uv_idle_stop(&e->hold);
-    uv_mutex_lock(&e->mutex);
-    e->todo = e->collected.first;
-    uv_cond_signal(&e->given);
-    uv_mutex_unlock(&e->mutex);
-    list_clear(&e->collected);
-}
-
-static void on_hold(uv_idle_t *handle)
-{
-    (void)handle; /* that there is an idle handle is enough */
-}
-
 static void on_turn(uv_prepare_t *handle)
 {
     executor *e = handle->data;
-    bool more_to_come = e->collected_count < e->expected && uv_hrtime() < e->hold_until_ns;
-    if (more_to_come && e->collected.first && !e->running) {
-        uv_idle_start(&e->hold, on_hold);
-    } else {
-        hand_over(e);
-    }
-}
-
-/* After a batch that was slow, lets its clients get their replies and go on before the next one is handed
- * over. Otherwise they would miss it, and each sync of the disk would serve only half of the clients. */
-static void hold_back(executor *e, uint64_t took_ns)
-{
-    uint64_t hold_ns = took_ns / HOLD_SHARE;
-    e->expected = e->given_count + e->collected_count;
-    e->hold_until_ns = uv_hrtime() + (hold_ns < HOLD_NS_MAX ? hold_ns : HOLD_NS_MAX);
+    if (!e->collected.first) return;
+    e->away += e->collected.count;
+    uv_mutex_lock(&e->mutex);
+    list_move(&e->todo, &e->collected);
+    if (e->wanted && e->todo.count >= e->wanted) uv_cond_signal(&e->given);
+    uv_mutex_unlock(&e->mutex);
 }
 
 static void on_back(uv_async_t *handle)
 {
     executor *e = handle->data;
+    job_list jobs;
+    list_clear(&jobs);
     uv_mutex_lock(&e->mutex);
-    job *jobs = e->finished;
-    uint64_t took_ns = e->took_ns;
-    e->finished = NULL;
+    list_move(&jobs, &e->finished);
     uv_mutex_unlock(&e->mutex);
-    if (!jobs) return;
-    e->running = false;
-    if (took_ns >= SLOW_BATCH_NS) {
-        hold_back(e, took_ns);
-    } else {
-        hand_over(e); /* the thread works on while replies are sent */
-    }
-    while (jobs) {
-        job *j = jobs;
-        jobs = j->next;
+    e->away -= jobs.count;
+    for (job *j = jobs.first, *next; j; j = next) {
+        next = j->next;
         j->next = NULL;
         j->done(j);
     }
@@ -254,14 +262,14 @@ void executor_on_written(executor *e, executor_written_fn written, void *ctx)
 void executor_submit(executor *e, job *j)
 {
     assert(!j->next && e->collected.end != &j->next);
-    e->collected_count++;
+    e->collected.count++;
     *e->collected.end = j;
     e->collected.end = &j->next;
 }
 
 bool executor_busy(const executor *e)
 {
-    return e->running || e->collected.first;
+    return e->away > 0 || e->collected.first;
 }
 
 int executor_create(executor **out, uv_loop_t *loop, holt *db, uint64_t batch_bytes_max)
@@ -272,6 +280,8 @@ int executor_create(executor **out, uv_loop_t *loop, holt *db, uint64_t batch_by
     e->batch.db = db;
     e->batch.bytes_max = batch_bytes_max;
     list_clear(&e->collected);
+    list_clear(&e->todo);
+    list_clear(&e->finished);
     int error = uv_mutex_init(&e->mutex);
     if (error) goto no_mutex;
     error = uv_cond_init(&e->given);
@@ -281,10 +291,9 @@ int executor_create(executor **out, uv_loop_t *loop, holt *db, uint64_t batch_by
     error = uv_thread_create(&e->thread, executor_main, e);
     if (error) goto no_thread;
     uv_prepare_init(loop, &e->turn);
-    uv_idle_init(loop, &e->hold);
-    e->turn.data = e->back.data = e->hold.data = e;
+    e->turn.data = e->back.data = e;
     uv_prepare_start(&e->turn, on_turn);
-    e->handles_open = 3;
+    e->handles_open = 2;
     *out = e;
     return 0;
 
@@ -314,7 +323,6 @@ void executor_stop(executor *e)
     uv_thread_join(&e->thread);
     uv_close((uv_handle_t *)&e->turn, on_close);
     uv_close((uv_handle_t *)&e->back, on_close);
-    uv_close((uv_handle_t *)&e->hold, on_close);
 }
 
 void executor_free(executor *e)

@@ -3,14 +3,14 @@
  * Protocols put their requests into jobs. Jobs that are submitted in one turn of the loop, from all
  * connections, become one batch: the executor runs them one after the other, with one transaction for
  * everything that they write, and commits that with one write and one sync of the log. Then the batch comes
- * back to the loop, which sends the replies. While a batch is being run, the loop collects the next one; so
+ * back to the loop, which sends the replies, while the executor goes on with what was submitted meanwhile; so
  * the slower the disk, the larger the batches.
  *
  *       loop      submit submit submit | turn ends          done done done
  *                                      v                    ^
  *       executor                       run run run  commit -'
  *
- * After a batch that has waited for the disk, the next one is held back for a moment, so that the clients
+ * After a batch that has waited long for the disk, the next one begins a moment later, so that the clients
  * that have just got their replies take part in it.
  *
  * A job sees what the jobs before it wrote, through batch_reader(). Its replies must not be sent before the
