@@ -241,6 +241,9 @@ def test_sql(exe, directory):
         equal(client("HOLT.SQL", "SELECT 1, 2.5, NULL, x'00ff' WHERE 1"),
               [[b"1", b"2.5", b"NULL", b"x'00ff'"], [1, b"2.5", None, b"\x00\xff"]])
         equal(client("HOLT.SQL", "SELECT 1 WHERE 0"), [[b"1"]])
+        client("SELECT", 7)
+        client("SET", "new", "y")
+        equal(client("HOLT.SQL", 'SELECT value FROM "db 7"'), [[b"value"], [b"y"]])
         for statement in ("CREATE TABLE t (id INTEGER PRIMARY KEY)", 'DELETE FROM "default"', "nonsense", "",
                           "SELECT 1; SELECT 2", "ATTACH '/tmp/x' AS y", "PRAGMA hard_heap_limit = 1",
                           "BEGIN"):

@@ -33,7 +33,8 @@ typedef struct rows {
     resp_call *call;
     bytes text; /* the rows as replies */
     size_t count;
-    bool any; /* it is a statement that returns rows */
+    size_t parameters; /* of the statement, once they are bound */
+    bool any;          /* it is a statement that returns rows */
     bool too_large;
 } rows;
 
@@ -145,33 +146,23 @@ static bool rows_add(void *ctx, sqlite3_stmt *statement)
 
 /* ---------------------------------------------------------------- running */
 
-static bool bind_parameters(resp_call *call, sqlite3_stmt *statement)
+/* A sql_sink's function. */
+static int bind_parameters(void *ctx, sqlite3_stmt *statement)
 {
+    rows *r = ctx;
+    const resp_call *call = r->call;
     size_t count = call->count - 2;
-    if ((size_t)sqlite3_bind_parameter_count(statement) != count) {
-        return call_error_format(call, "ERR the statement has %d parameters, not %zu",
-                                 sqlite3_bind_parameter_count(statement), count);
-    }
+    r->parameters = statement ? (size_t)sqlite3_bind_parameter_count(statement) : 0;
+    if (r->parameters != count) return SQLITE_RANGE;
     for (size_t i = 0; i < count; i++) {
         holt_slice value = call->arguments[i + 2];
         bool text = !(value.size && memchr(value.data, '\0', value.size)) && text_is_utf8(value);
         int rc = text ? sqlite3_bind_text64(statement, (int)i + 1, value.data, value.size, SQLITE_STATIC,
                                             SQLITE_UTF8)
                       : sqlite3_bind_blob64(statement, (int)i + 1, value.data, value.size, SQLITE_STATIC);
-        if (rc != SQLITE_OK) return call_error_format(call, "ERR %s", sqlite3_errstr(rc));
+        if (rc != SQLITE_OK) return rc;
     }
-    return true;
-}
-
-/* Steps through a prepared statement. Returns a result code of SQLite. */
-static int step(sqlite3_stmt *statement, rows *r)
-{
-    int rc;
-    if (sqlite3_column_count(statement) > 0) rows_begin(r, statement);
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        if (!rows_add(r, statement)) return SQLITE_INTERRUPT;
-    }
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return SQLITE_OK;
 }
 
 /* Replies with what a statement that failed has to say. */
@@ -179,26 +170,25 @@ static bool sql_failed(resp_call *call, const rows *r, int rc, const char *messa
 {
     if (r->text.failed) return call_error(call, "ERR out of memory");
     if (r->too_large) return call_error(call, "ERR the reply is larger than output_bytes");
+    if (rc == SQLITE_RANGE) {
+        return call_error_format(call, "ERR the statement has %zu parameters, not %zu", r->parameters,
+                                 call->count - 2);
+    }
     if ((rc & 0xff) == SQLITE_INTERRUPT)
         return call_error(call, "ERR the statement takes longer than sql_ms");
     return call_error_format(call, "ERR %s", message);
 }
 
-/* Runs a statement that SQLite has prepared. */
-static bool run_prepared(resp_call *call, sqlite3 *sqlite, sqlite3_stmt *statement, rows *r)
+/* Steps through a statement that reads. */
+static bool run_read(resp_call *call, sqlite3_stmt *statement, rows *r)
 {
-    if (!bind_parameters(call, statement)) return false;
-    int rc = step(statement, r);
-    return rc == SQLITE_OK || sql_failed(call, r, rc, sqlite3_errmsg(sqlite));
-}
-
-/* Runs a statement that SQLite cannot prepare by itself, such as CREATE INDEX. */
-static bool run_text(resp_call *call, resp_sql *s, holt_slice text, rows *r)
-{
-    const sql_sink sink = {.begin = rows_begin, .row = rows_add, .ctx = r};
-    sql_error error;
-    int rc = sql_run(s->connection, text.data, text.size, &sink, NULL, &error);
-    return rc == SQLITE_OK || sql_failed(call, r, rc, error.message);
+    int rc = bind_parameters(r, statement);
+    if (rc == SQLITE_OK && sqlite3_column_count(statement) > 0) rows_begin(r, statement);
+    if (rc == SQLITE_OK) rc = SQLITE_ROW;
+    while (rc == SQLITE_ROW && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (!rows_add(r, statement)) rc = SQLITE_INTERRUPT;
+    }
+    return rc == SQLITE_DONE || sql_failed(call, r, rc, sqlite3_errmsg(sqlite3_db_handle(statement)));
 }
 
 /* A statement has written: what was kept of collections and watched keys may not hold any longer. */
@@ -209,39 +199,43 @@ static void note_writes(resp_call *call)
         watch_touch(call->engine, i, holt_bytes(NULL, 0));
 }
 
+static bool run_write(resp_call *call, resp_sql *s, holt_slice text, rows *r)
+{
+    const sql_sink sink = {.bind = bind_parameters, .begin = rows_begin, .row = rows_add, .ctx = r};
+    sql_error error;
+    if (!call->engine->config->number[CONFIG_sql_write])
+        return call_error(call, "ERR statements that write are refused: see the setting sql_write");
+    int rc = sql_run(s->connection, text.data, text.size, &sink, NULL, &error);
+    note_writes(call);
+    return rc == SQLITE_OK || sql_failed(call, r, rc, error.message);
+}
+
 /* Runs the statement, whose rows go to *r. Replies if it fails. */
 static bool run_sql(resp_call *call, resp_sql *s, holt_slice text, rows *r)
 {
-    sqlite3 *sqlite = sql_sqlite(s->connection);
-    bool may_write = call->engine->config->number[CONFIG_sql_write], ok = false;
     sqlite3_stmt *statement = NULL;
-    const char *rest = NULL, *end = (const char *)text.data + text.size;
-    if (sql_refresh(s->connection, NULL) != SQLITE_OK)
-        return call_error_format(call, "ERR %s", sqlite3_errmsg(sqlite));
-    int rc = sqlite3_prepare_v2(sqlite, text.data, (int)text.size, &statement, &rest);
-    bool reads = statement && sqlite3_stmt_readonly(statement);
-    while (rest && rest < end && strchr(" \t\r\n;", *rest))
-        rest++;
-    if (rc == SQLITE_OK && !statement) {
-        (void)call_error(call, "ERR there is no statement");
-    } else if (rc == SQLITE_OK && rest < end) {
-        (void)call_error(call, "ERR there is more than one statement");
-    } else if (!may_write && rc != SQLITE_OK) {
-        (void)call_error_format(call, "ERR %s", sqlite3_errmsg(sqlite));
-    } else if (!may_write && !reads) {
-        (void)call_error(call, "ERR statements that write are refused: see the setting sql_write");
-    } else if (reads || call->count > 2) {
-        ok = statement ? run_prepared(call, sqlite, statement, r)
-                       : call_error_format(call, "ERR %s", sqlite3_errmsg(sqlite));
+    sql_error error;
+    size_t used = 0;
+    bool ok;
+    /* Collections may have been created by other commands. */
+    int rc = sql_refresh(s->connection, &error);
+    if (rc != SQLITE_OK) return sql_failed(call, r, rc, error.message);
+    rc = sql_prepare_read(s->connection, text.data, text.size, &statement, &used, &error);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_READONLY) {
+        ok = sql_failed(call, r, rc, error.message);
+    } else if (used < text.size) {
+        ok = call_error(call, "ERR there is more than one statement");
+    } else if (rc != SQLITE_OK) {
+        ok = run_write(call, s, text, r);
+    } else if (statement) {
+        ok = run_read(call, statement, r);
     } else {
-        sqlite3_finalize(statement);
-        statement = NULL;
-        ok = run_text(call, s, text, r);
+        ok = call_error(call, "ERR there is no statement");
     }
     sqlite3_finalize(statement);
-    if (!reads) note_writes(call);
     if (!sql_in_transaction(s->connection)) return ok;
-    (void)sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL); /* fails if SQLite has done so itself */
+    (void)sqlite3_exec(sql_sqlite(s->connection), "ROLLBACK", NULL, NULL,
+                       NULL); /* unless SQLite has done so */
     return ok && call_error(call, "ERR transactions of several commands are not supported; use holt sql");
 }
 
@@ -258,7 +252,7 @@ void resp_run_holt_sql(resp_call *call)
     }
     (void)batch_commit(call->batch); /* the jobs have been told */
     s->stop_ns = limit_ms ? uv_hrtime() + limit_ms * 1000000 : UINT64_MAX;
-    int before = sqlite3_total_changes(sql_sqlite(s->connection));
+    int64_t before = sql_changes(s->connection);
     bool ok = run_sql(call, s, text, &r);
     s->stop_ns = UINT64_MAX;
     if (ok && r.any) {
@@ -266,7 +260,7 @@ void resp_run_holt_sql(resp_call *call)
         bytes_append(call->reply.out, r.text.data, r.text.size);
         call->reply.out->failed = call->reply.out->failed || r.text.failed;
     } else if (ok) {
-        reply_integer(&call->reply, sqlite3_total_changes(sql_sqlite(s->connection)) - before);
+        reply_integer(&call->reply, sql_changes(s->connection) - before);
     }
     bytes_deinit(&r.text);
 }
