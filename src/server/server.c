@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+#include "access/access.h"
 #include "http/http_service.h"
 #include "loop/executor.h"
 #include "loop/log.h"
@@ -31,6 +32,7 @@ typedef struct server {
     uv_loop_t loop;
     config *config;
     executor *executor;
+    access_control *access;
     resp_service *redis; /* NULL if it could not be made; likewise http */
     http_service *http;
     uv_signal_t signals[SIGNALS];
@@ -195,8 +197,10 @@ static int start(server *s, holt *db, server_sockets *sockets)
 {
     int error = executor_create(&s->executor, &s->loop, db, s->config->number[CONFIG_memory] / BATCH_SHARE);
     if (error) return error;
-    error = resp_service_create(&s->redis, &s->loop, s->executor, db, s->config, &sockets->redis);
-    if (!error) error = http_service_create(&s->http, &s->loop, s->executor, db, s->config, &sockets->http);
+    error = resp_service_create(&s->redis, &s->loop, s->executor, db, s->config, s->access, &sockets->redis);
+    if (!error)
+        error =
+            http_service_create(&s->http, &s->loop, s->executor, db, s->config, s->access, &sockets->http);
     uv_timer_init(&s->loop, &s->stop_timer);
     s->stop_timer.data = s;
     watch_signals(s);
@@ -210,9 +214,16 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
     /* Enough for all requests that keep a thread (http_service.c), and some more for those that do not. It has
      * no effect if the environment says otherwise. */
     (void)setenv("UV_THREADPOOL_SIZE", "8", 0);
+    char reason[ACCESS_ERROR_BYTES];
+    s.access = access_create(db, c, reason);
+    if (!s.access) {
+        log_write(HOLT_LOG_ERROR, "%s", reason);
+        return false;
+    }
     int error = uv_loop_init(&s.loop);
     if (error) {
         log_write(HOLT_LOG_ERROR, "cannot make an event loop: %s", uv_strerror(error));
+        access_free(s.access);
         return false;
     }
     metrics_start();
@@ -225,6 +236,8 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
         /* A browser needs an address. */
         if (strncmp(name, "unix:", 5) != 0) log_write(HOLT_LOG_INFO, "the console: http://%s/console", name);
     }
+    if (!access_is_on(s.access) && c->number[CONFIG_insecure])
+        log_write(HOLT_LOG_WARN, "there are no users: whoever can connect may do everything");
     error = start(&s, db, sockets);
     if (error) {
         log_write(HOLT_LOG_ERROR, "cannot start: %s", uv_strerror(error));
@@ -238,5 +251,6 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
     http_service_free(s.http);
     executor_free(s.executor);
     uv_loop_close(&s.loop);
+    access_free(s.access);
     return error == 0;
 }

@@ -780,9 +780,9 @@ def test_wrong_settings_are_named(exe, directory):
     equal("DIR is missing" in settings(exe, code=2), True)
 
 
-def test_other_machines_are_not_served_without_access_control(exe, directory):
+def test_other_machines_are_not_served_in_plain_text(exe, directory):
     data = os.path.join(directory, "data")
-    equal("no access control" in settings(exe, data, "--http", "off", "--redis", "0.0.0.0:0", code=1), True)
+    equal("not encrypted" in settings(exe, data, "--http", "off", "--redis", "0.0.0.0:0", code=1), True)
     equal("is not an address" in settings(exe, data, "--redis", "nowhere", code=1), True)
     equal(os.path.exists(data), False, "nothing is created")
     with Server(exe, directory, "--redis", "0.0.0.0:0", "--insecure", "yes"):

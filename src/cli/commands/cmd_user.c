@@ -230,6 +230,10 @@ static int run_user(cli_call *call)
         cli_error(call, "--role is missing: read, write or admin");
         return CLI_USAGE;
     }
+    if (adds && o->role == ACCESS_ADMIN && o->collections) {
+        cli_error(call, "--collections is not for --role admin, which may do everything");
+        return CLI_USAGE;
+    }
     if (adds && !access_name_is_valid(call->operands[1])) {
         cli_error(call, "'%s' cannot be a name: 1 to %d letters, digits and any of . _ - @",
                   call->operands[1], ACCESS_NAME_BYTES_MAX);

@@ -77,8 +77,10 @@ typedef enum config_kind {
       "let statements of SQL write (default: no)")                                                           \
     X(sql_ms, "sql-ms", CONFIG_NUMBER, "5000", 0, 3600000, "MS",                                             \
       "the longest that a statement of SQL may take, while\nothers wait; 0 = no limit (default: 5000)")        \
+    X(user_requests, "user-requests", CONFIG_NUMBER, "0", 0, 1000000000, "N",                                \
+      "requests or commands per second that each user may make;\n0 = no limit (default: 0)")                 \
     X(insecure, "insecure", CONFIG_SWITCH, "no", 0, 0, "YES|NO",                                             \
-      "listen on addresses that other machines can reach,\nwithout access control (default: no)")
+      "listen on addresses that other machines can reach,\nalthough connections are not encrypted (default: no)")
 
 enum {
 #define CONFIG_INDEX(field, ...) CONFIG_##field,

@@ -7,6 +7,7 @@
 
 #include "common/number.h"
 #include "http/http_json.h"
+#include "http/http_login.h"
 
 enum { LIMIT = 100, LIMIT_MAX = 10000 };
 
@@ -132,42 +133,46 @@ bool http_read_flag(http_request *r, const char *name, bool *flag)
 /* ---------------------------------------------------------------- routes */
 
 static const http_endpoint endpoints[] = {
-    {"keys", HTTP_GET, http_simple_get, METRICS_READ, HTTP_EXECUTOR},
-    {"keys", HTTP_PUT, http_simple_put, METRICS_WRITE, HTTP_EXECUTOR},
-    {"keys", HTTP_DELETE, http_simple_delete, METRICS_WRITE, HTTP_EXECUTOR},
-    {"keys/range", HTTP_GET, http_simple_range, METRICS_READ, HTTP_SCAN},
-    {"keys/batch", HTTP_POST, http_simple_batch, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/collections", HTTP_GET, http_v1_collections, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/collections", HTTP_POST, http_v1_create, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/collections/*", HTTP_GET, http_v1_describe, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/collections/*", HTTP_DELETE, http_v1_drop, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/collections/*/scan", HTTP_GET, http_v1_scan, METRICS_READ, HTTP_SCAN},
-    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/batch", HTTP_POST, http_v1_batch, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/collections/*/keys/*", HTTP_GET, http_v1_get, METRICS_READ, HTTP_EXECUTOR},
-    {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/tables", HTTP_GET, http_tables_list, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/tables/*", HTTP_GET, http_tables_describe, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, HTTP_SCAN},
-    {"v1/tables/*/rows", HTTP_POST, http_rows_insert, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/tables/*/rows/*", HTTP_GET, http_rows_get, METRICS_READ, HTTP_EXECUTOR},
-    {"v1/tables/*/rows/*", HTTP_PATCH, http_rows_update, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/tables/*/rows/*", HTTP_DELETE, http_rows_delete, METRICS_WRITE, HTTP_EXECUTOR},
-    {"v1/sql", HTTP_POST, http_sql, METRICS_OTHER, HTTP_SQL},
-    {"v1/admin/stats", HTTP_GET, http_admin_stats, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/admin/collections", HTTP_GET, http_admin_collections, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/admin/readers", HTTP_GET, http_admin_readers, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/admin/flush", HTTP_POST, http_admin_flush, METRICS_OTHER, HTTP_ADMIN},
-    {"v1/admin/compact", HTTP_POST, http_admin_compact, METRICS_OTHER, HTTP_ADMIN},
-    {"v1/admin/check", HTTP_POST, http_admin_check, METRICS_OTHER, HTTP_ADMIN},
-    {"v1/admin/log-level", HTTP_GET, http_admin_log_level, METRICS_OTHER, HTTP_EXECUTOR},
-    {"v1/admin/log-level", HTTP_PUT, http_admin_set_log_level, METRICS_OTHER, HTTP_EXECUTOR},
-    {"healthz", HTTP_GET, http_health, METRICS_OTHER, HTTP_EXECUTOR},
-    {"readyz", HTTP_GET, http_ready, METRICS_OTHER, HTTP_EXECUTOR},
-    {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, HTTP_EXECUTOR},
-    {"console", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR},
-    {"console/*", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR},
+    {"keys", HTTP_GET, http_simple_get, METRICS_READ, HTTP_EXECUTOR, ACCESS_READ, false},
+    {"keys", HTTP_PUT, http_simple_put, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"keys", HTTP_DELETE, http_simple_delete, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"keys/range", HTTP_GET, http_simple_range, METRICS_READ, HTTP_SCAN, ACCESS_READ, false},
+    {"keys/batch", HTTP_POST, http_simple_batch, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/collections", HTTP_GET, http_v1_collections, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_READ, false},
+    {"v1/collections", HTTP_POST, http_v1_create, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/collections/*", HTTP_GET, http_v1_describe, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_READ, false},
+    {"v1/collections/*", HTTP_DELETE, http_v1_drop, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/collections/*/scan", HTTP_GET, http_v1_scan, METRICS_READ, HTTP_SCAN, ACCESS_READ, false},
+    {"v1/collections/*/range", HTTP_DELETE, http_v1_delete_range, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE,
+     false},
+    {"v1/batch", HTTP_POST, http_v1_batch, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/collections/*/keys/*", HTTP_GET, http_v1_get, METRICS_READ, HTTP_EXECUTOR, ACCESS_READ, false},
+    {"v1/collections/*/keys/*", HTTP_PUT, http_v1_put, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/collections/*/keys/*", HTTP_DELETE, http_v1_delete, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE,
+     false},
+    {"v1/tables", HTTP_GET, http_tables_list, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_READ, true},
+    {"v1/tables/*", HTTP_GET, http_tables_describe, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_READ, false},
+    {"v1/tables/*/rows", HTTP_GET, http_rows_list, METRICS_READ, HTTP_SCAN, ACCESS_READ, false},
+    {"v1/tables/*/rows", HTTP_POST, http_rows_insert, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/tables/*/rows/*", HTTP_GET, http_rows_get, METRICS_READ, HTTP_EXECUTOR, ACCESS_READ, false},
+    {"v1/tables/*/rows/*", HTTP_PATCH, http_rows_update, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/tables/*/rows/*", HTTP_DELETE, http_rows_delete, METRICS_WRITE, HTTP_EXECUTOR, ACCESS_WRITE, false},
+    {"v1/sql", HTTP_POST, http_sql, METRICS_OTHER, HTTP_SQL, ACCESS_READ, true},
+    {"v1/admin/stats", HTTP_GET, http_admin_stats, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_ADMIN, false},
+    {"v1/admin/collections", HTTP_GET, http_admin_collections, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_ADMIN,
+     false},
+    {"v1/admin/readers", HTTP_GET, http_admin_readers, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_ADMIN, false},
+    {"v1/admin/flush", HTTP_POST, http_admin_flush, METRICS_OTHER, HTTP_ADMIN, ACCESS_ADMIN, false},
+    {"v1/admin/compact", HTTP_POST, http_admin_compact, METRICS_OTHER, HTTP_ADMIN, ACCESS_ADMIN, false},
+    {"v1/admin/check", HTTP_POST, http_admin_check, METRICS_OTHER, HTTP_ADMIN, ACCESS_ADMIN, false},
+    {"v1/admin/log-level", HTTP_GET, http_admin_log_level, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_ADMIN, false},
+    {"v1/admin/log-level", HTTP_PUT, http_admin_set_log_level, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_ADMIN,
+     false},
+    {"healthz", HTTP_GET, http_health, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
+    {"readyz", HTTP_GET, http_ready, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
+    {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_READ, true},
+    {"console", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
+    {"console/*", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
 };
 
 static bool path_matches(const http_request *r, const char *path)
@@ -212,6 +217,8 @@ bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_
 {
     if (name.size == 0 || name.size > HTTP_NAME_BYTES_MAX || memchr(name.data, '\0', name.size))
         return http_error(r, 400, "invalid", "the name of the collection is not valid");
+    if (!http_login_may_use(r, name))
+        return http_error(r, 403, "forbidden", "this user may not use the collection");
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';
     return true;

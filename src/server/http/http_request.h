@@ -16,6 +16,7 @@
 
 #include <holt.h>
 
+#include "access/access_store.h"
 #include "config/config.h"
 #include "loop/bytes.h"
 #include "loop/executor.h"
@@ -63,6 +64,8 @@ typedef struct http_endpoint {
     http_handler handler;
     metrics_kind kind;
     http_lane lane;
+    access_role role; /* that a user needs */
+    bool whole;       /* only for users who may use all collections */
 } http_endpoint;
 
 struct http_request {
@@ -74,6 +77,8 @@ struct http_request {
     size_t part_count;
     http_parameter parameters[HTTP_PARAMETERS_MAX]; /* of the query, decoded; lie in `text` */
     size_t parameter_count;
+    const access_user *user; /* who makes the request; NULL = no login was needed */
+    char peer[64];           /* the client's address */
     const char *problem; /* a client's mistake in path or query; NULL = none */
     char *if_match, *if_none_match, *ttl; /* headers; NULL = not given; owned */
     bytes text, body;
@@ -101,6 +106,9 @@ struct http_request {
 /* Takes the target in r->text ("/path?query") apart: decodes the parts of the path and the parameters of
  * the query, in place. A mistake becomes r->problem. */
 void http_target_parse(http_request *r);
+
+/* Returns the name of a method, such as "GET"; not for HTTP_OTHER. */
+const char *http_method_name(http_method method);
 
 /* Sets r->endpoint by path and method. Answers with 404 or 405 if there is none. */
 void http_route(http_request *r);
@@ -139,7 +147,8 @@ bool http_read_flag(http_request *r, const char *name, bool *flag);
 /* Answers for the database's last error. Returns false. */
 bool http_database_failed(http_request *r, holt_status status);
 
-/* Copies the name of a collection, which the database checks. Answers if it cannot be one. */
+/* Copies the name of a collection or table, which the database checks. Answers if it cannot be one, or if the
+ * user may not use it. Every name that a client gives comes through here. */
 bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1]);
 
 /* Returns whether If-None-Match, a list of tags or *, names the version: the client has it already. */

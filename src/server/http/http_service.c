@@ -16,6 +16,7 @@
 #include "common/number.h"
 #include "http/http_gzip.h"
 #include "http/http_headers.h"
+#include "http/http_login.h"
 #include "http/http_request.h"
 #include "loop/log.h"
 #include "loop/metrics.h"
@@ -50,8 +51,10 @@ typedef struct exchange {
     http_service *service;
     struct MHD_Connection *connection;
     http_request request;
-    uint64_t given_ns; /* when it could be answered, by uv_hrtime */
-    bool begun;        /* its head was read */
+    access_check *check; /* a password that is to be verified, or is being; NULL = none */
+    bool again;          /* the password was verified; the call for the head is repeated */
+    uint64_t given_ns;   /* when it could be answered, by uv_hrtime */
+    bool begun;          /* its head was read */
     bool suspended;
     bool in_lane; /* it counts in its lane */
     http_gzip *gzip;
@@ -66,6 +69,7 @@ struct http_service {
     executor *executor;
     holt *db;
     const config *config;
+    access_control *access;
     http_listener listeners[LISTEN_SOCKETS_MAX];
     size_t listener_count;
     uv_prepare_t turn; /* lets libmicrohttpd work on what was resumed, before the loop polls */
@@ -146,6 +150,12 @@ static void work_run(uv_work_t *work)
     r->broken = r->broken || (r->answer.failed && r->status == 200);
 }
 
+const char *http_method_name(http_method method)
+{
+    assert((int)method < METHODS);
+    return method_names[method];
+}
+
 static http_method method_of(const char *name)
 {
     for (unsigned i = 0; i < METHODS; i++) {
@@ -210,6 +220,11 @@ static void add_headers(const exchange *x, struct MHD_Response *response)
     if (r->wants_gzip && is_compressible(r)) add_header(response, "Vary", "Accept-Encoding");
     if (r->gzipped) add_header(response, "Content-Encoding", "gzip");
     if (x->origin) add_cors_headers(x, response);
+    if (r->status == 401) {
+        add_header(response, "WWW-Authenticate", "Basic realm=\"holt\", charset=\"UTF-8\"");
+        add_header(response, "WWW-Authenticate", "Bearer realm=\"holt\"");
+    }
+    if (r->status == 429) add_header(response, "Retry-After", "1");
     if (x->service->stopping || x->closes) add_header(response, "Connection", "close");
 }
 
@@ -368,6 +383,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
     if (x->in_lane) s->lanes[x->request.endpoint->lane]--;
     stream_close(&x->request);
     http_gzip_free(x->gzip);
+    access_check_free(x->check);
     bytes_deinit(&x->request.text);
     bytes_deinit(&x->request.body);
     bytes_deinit(&x->request.answer);
@@ -478,6 +494,45 @@ static void check_origin(exchange *x, const char *method)
     }
 }
 
+static void name_peer(exchange *x)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    char *out = x->request.peer;
+    size_t capacity = sizeof x->request.peer;
+    if (address && address->sa_family == AF_INET) {
+        (void)uv_ip4_name((const struct sockaddr_in *)address, out, capacity);
+    } else if (address && address->sa_family == AF_INET6) {
+        (void)uv_ip6_name((const struct sockaddr_in6 *)address, out, capacity);
+    } else {
+        snprintf(out, capacity, "unix");
+    }
+}
+
+static void on_verified(access_check *check, void *ctx)
+{
+    exchange *x = ctx;
+    http_login_end(&x->request, x->service->access, check);
+    access_check_free(check);
+    x->check = NULL;
+    x->again = true;
+    job_done(&x->job);
+}
+
+/* Finds out who makes the request. Suspends it if a password must be verified for that. */
+static void log_in(exchange *x)
+{
+    http_service *s = x->service;
+    name_peer(x);
+    x->check = http_login_begin(
+        &x->request, s->access,
+        MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
+    if (!x->check) return;
+    suspend(x);
+    access_verify(x->check, s->loop, on_verified, x);
+}
+
 /* Reads the head of a request. Refuses what needs no body at once. */
 static enum MHD_Result begin(exchange *x, const char *method)
 {
@@ -497,6 +552,7 @@ static enum MHD_Result begin(exchange *x, const char *method)
     r->ttl = copy_header(x, "Holt-TTL-Ms");
     read_preferences(x);
     check_origin(x, method);
+    if (!r->status) log_in(x);
     /* Answered before the body is read, so that nobody sends it in vain. */
     return r->status ? send_answer(x) : YES;
 }
@@ -535,6 +591,11 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     if (!x) return MHD_NO; /* there was no memory for it */
     http_request *r = &x->request;
     if (!x->begun) return begin(x, method); /* the first call, without data */
+    if (x->again && *size == 0) {
+        /* libmicrohttpd repeats its first call after a connection was suspended in it. */
+        x->again = false;
+        return r->status ? send_answer(x) : YES;
+    }
     if (*size > 0) {
         if (r->body.size + *size > config_live(x->service->config, CONFIG_request_bytes) || r->body.failed)
             return MHD_NO;
@@ -668,7 +729,7 @@ static int listener_open(http_service *s, listen_socket *from)
 }
 
 int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
-                        listen_sockets *sockets)
+                        access_control *a, listen_sockets *sockets)
 {
     http_service *s = calloc(1, sizeof *s);
     *out = s;
@@ -677,6 +738,7 @@ int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *
     s->executor = e;
     s->db = db;
     s->config = c;
+    s->access = a;
     uv_timer_init(loop, &s->timer);
     uv_timer_init(loop, &s->watch);
     uv_prepare_init(loop, &s->turn);

@@ -14,17 +14,18 @@
 
 #include <uv.h>
 
+#include "access/access.h"
 #include "config/config.h"
 #include "loop/executor.h"
 #include "loop/listen.h"
 
 typedef struct http_service http_service;
 
-/* Begins to accept connections on the sockets, which it takes over: their fd becomes -1. config, executor,
- * db: borrowed. Returns 0 or a libuv error. If *out is not NULL after an error, http_service_stop and the
+/* Begins to accept connections on the sockets, which it takes over: their fd becomes -1. The rest is
+ * borrowed. Returns 0 or a libuv error. If *out is not NULL after an error, http_service_stop and the
  * loop must run before http_service_free. */
 int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
-                        listen_sockets *sockets);
+                        access_control *a, listen_sockets *sockets);
 
 /* Accepts no more connections, and closes them all once no request is being answered. at_once: as soon as the
  * executor is done with those that it has. May be called again. */

@@ -463,11 +463,13 @@ void http_sql(http_request *r)
     int rc = sql_prepare_read(call->connection, call->text, call->size, &call->statement, &used, &error);
     if (!is_one_statement(call, used)) goto done;
     if (rc == SQLITE_READONLY) {
-        if (r->config->number[CONFIG_sql_write]) {
+        if (r->config->number[CONFIG_sql_write] && (!r->user || r->user->role >= ACCESS_WRITE)) {
             r->then = write_statement;
         } else {
-            (void)http_error(r, 403, "read_only",
-                             "SQL that changes something is refused unless the server has --sql-write yes");
+            (void)http_error(
+                r, 403, "read_only",
+                "SQL that changes something is refused unless the server has --sql-write yes and "
+                "the user may write");
         }
         goto done;
     }

@@ -17,6 +17,7 @@
 
 #include "common/number.h"
 #include "http/http_json.h"
+#include "http/http_login.h"
 #include "http/http_request.h"
 
 static const char JSON[] = "application/json";
@@ -41,6 +42,7 @@ void http_v1_collections(http_request *r)
     bytes_append_text(&r->answer, "{\"collections\":[");
     for (size_t i = 0; i < count; i++) {
         holt_collection *c;
+        if (!http_login_may_use(r, holt_str(names[i]))) continue;
         if (holt_collection_open(r->db, names[i], &c) != HOLT_OK) continue; /* dropped since */
         bytes_append_text(&r->answer, separator);
         bytes_append_text(&r->answer, "{\"name\":");

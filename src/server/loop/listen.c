@@ -146,11 +146,11 @@ static bool open_tcp(listen_sockets *out, const char *text, bool insecure, char 
     socklen_t size = found->ai_addrlen;
     freeaddrinfo(found);
     if (!insecure && !is_loopback(&a)) {
-        snprintf(
-            error, LISTEN_ERROR_BYTES,
-            "%.200s can be reached from other machines, and there is no access control; listen on 127.0.0.1, "
-            "or set insecure = yes if the network is trusted",
-            text);
+        snprintf(error, LISTEN_ERROR_BYTES,
+                 "%.200s can be reached from other machines, and connections are not encrypted; listen on "
+                 "127.0.0.1, "
+                 "or set insecure = yes if the network is trusted",
+                 text);
         return false;
     }
     s->fd = bind_socket(&a, size);

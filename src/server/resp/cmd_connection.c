@@ -41,6 +41,7 @@ void resp_run_reset(resp_call *call)
     s->protocol = call->reply.protocol = 2;
     s->database = 0;
     s->replies_off = false;
+    s->user = NULL;
     free(s->name);
     s->name = NULL;
     reply_status(&call->reply, "RESET");
@@ -73,23 +74,61 @@ bool session_set_text(resp_call *call, char **text, holt_slice value, const char
     return true;
 }
 
+/* ---------------------------------------------------------------- logging in */
+
+/* The user of AUTH with a password alone. */
+static const char DEFAULT_USER[] = "default";
+
+static bool wrong_password(resp_call *call, holt_slice name)
+{
+    access_log_refused(name, call->session->peer, "Redis protocol");
+    return call_error(call, "WRONGPASS invalid username-password pair or user is disabled.");
+}
+
+/* Logs in. Returns whether it is done; otherwise it has replied, or will after the password was verified, which
+ * takes too long for the executor: then session->login is set. */
+static bool log_in(resp_call *call, holt_slice name, holt_slice password)
+{
+    access_control *a = call->engine->access;
+    resp_session *s = call->session;
+    const access_user *u = access_find_token(a, password);
+    /* A token stands for its user; whoever names a user as well must name this one. */
+    if (u && name.data && !slice_equals(name, holt_str(u->name))) u = NULL;
+    if (!name.data) name = holt_str(DEFAULT_USER);
+    if (!u) u = access_find_verified(a, name, password);
+    if (u) {
+        s->user = u;
+        return true;
+    }
+    if (call->in_exec) return call_error(call, "ERR log in before MULTI");
+    s->login = access_check_create(a, name, password);
+    s->login_done = s->login_busy = false;
+    return s->login ? false : call_error(call, "ERR out of memory");
+}
+
 void resp_run_auth(resp_call *call)
 {
+    const holt_slice none = {NULL, 0};
     if (call->count > 3) {
         (void)call_error(call, CALL_SYNTAX_ERROR);
-    } else {
+    } else if (!access_is_on(call->engine->access)) {
         (void)call_error(call, "ERR AUTH called, but this server has no users; AUTH is not needed");
+    } else if (log_in(call, call->count == 3 ? call->arguments[1] : none, call->arguments[call->count - 1])) {
+        reply_status(&call->reply, "OK");
     }
 }
 
-static bool parse_hello(resp_call *call)
+/* Reads the options of HELLO. *auth: where AUTH stands; 0 = nowhere. */
+static bool parse_hello(resp_call *call, size_t *auth)
 {
+    *auth = 0;
     for (size_t i = 2; i < call->count; i++) {
         if (call_is(call, i, "SETNAME") && i + 1 < call->count) {
             if (!session_set_text(call, &call->session->name, call->arguments[++i], "Client names"))
                 return false;
         } else if (call_is(call, i, "AUTH") && i + 2 < call->count) {
-            return call_error(call, "ERR AUTH called, but this server has no users; AUTH is not needed");
+            *auth = i;
+            i += 2;
         } else {
             return call_error_format(call, "ERR Syntax error in HELLO option '%.*s'",
                                      (int)call->arguments[i].size, (const char *)call->arguments[i].data);
@@ -98,19 +137,18 @@ static bool parse_hello(resp_call *call)
     return true;
 }
 
-void resp_run_hello(resp_call *call)
+/* Changes to the protocol and describes the server. */
+static void reply_hello(resp_call *call, unsigned version)
 {
-    int64_t version = call->session->protocol;
-    if (call->count > 1 && !slice_to_integer(call->arguments[1], &version)) {
-        (void)call_error(call, "ERR Protocol version is not an integer or out of range");
+    if (access_is_on(call->engine->access) && !call->session->user) {
+        static const char text[] =
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO AUTH <user> <pass> option can be used to authenticate the client and "
+            "select the RESP protocol version at the same time";
+        (void)call_error(call, text);
         return;
     }
-    if (version < 2 || version > 3) {
-        (void)call_error(call, "NOPROTO unsupported protocol version");
-        return;
-    }
-    if (!parse_hello(call)) return;
-    call->session->protocol = call->reply.protocol = (unsigned)version;
+    call->session->protocol = call->reply.protocol = version;
     reply_map(&call->reply, 7);
     reply_bulk_text(&call->reply, "server");
     reply_bulk_text(&call->reply, "holt");
@@ -126,4 +164,48 @@ void resp_run_hello(resp_call *call)
     reply_bulk_text(&call->reply, "master");
     reply_bulk_text(&call->reply, "modules");
     reply_array(&call->reply, 0);
+}
+
+void resp_run_hello(resp_call *call)
+{
+    int64_t version = call->session->protocol;
+    size_t auth;
+    if (call->count > 1 && !slice_to_integer(call->arguments[1], &version)) {
+        (void)call_error(call, "ERR Protocol version is not an integer or out of range");
+        return;
+    }
+    if (version < 2 || version > 3) {
+        (void)call_error(call, "NOPROTO unsupported protocol version");
+        return;
+    }
+    if (!parse_hello(call, &auth)) return;
+    if (auth && !access_is_on(call->engine->access)) {
+        (void)call_error(call, "ERR AUTH called, but this server has no users; AUTH is not needed");
+    } else if (!auth || log_in(call, call->arguments[auth + 1], call->arguments[auth + 2])) {
+        reply_hello(call, (unsigned)version);
+    } else {
+        call->session->login_protocol = (unsigned)version;
+    }
+}
+
+void resp_end_login(resp_call *call)
+{
+    resp_session *s = call->session;
+    access_check *login = s->login;
+    unsigned protocol = s->login_protocol;
+    s->login = NULL;
+    s->login_protocol = 0;
+    if (s->login_busy) {
+        (void)call_error(call, "ERR too many clients are logging in; try again");
+    } else if (!login->user) {
+        (void)wrong_password(call, holt_str(login->name));
+    } else {
+        s->user = login->user;
+        if (protocol) {
+            reply_hello(call, protocol);
+        } else {
+            reply_status(&call->reply, "OK");
+        }
+    }
+    access_check_free(login);
 }

@@ -205,6 +205,8 @@ static bool run_write(resp_call *call, resp_sql *s, holt_slice text, rows *r)
     sql_error error;
     if (!call->engine->config->number[CONFIG_sql_write])
         return call_error(call, "ERR statements that write are refused: see the setting sql_write");
+    if (call->session->user && call->session->user->role < ACCESS_WRITE)
+        return call_error(call, "NOPERM this user has no permissions to run statements that write");
     int rc = sql_run(s->connection, text.data, text.size, &sink, NULL, &error);
     note_writes(call);
     return rc == SQLITE_OK || sql_failed(call, r, rc, error.message);

@@ -292,10 +292,24 @@ bool call_swap(resp_call *call, uint32_t a, uint32_t b)
     return true;
 }
 
+/* Whether the session's user may use the database; otherwise replies. */
+static bool may_use(resp_call *call, uint32_t database)
+{
+    char name[COLLECTION_NAME_BYTES];
+    const access_user *u = call->session->user;
+    if (!u || !u->collections) return true; /* without users, or with all collections */
+    resp_engine_name(call->engine, database, name);
+    if (access_user_may_use(u, holt_str(name))) return true;
+    return call_error(call,
+                      "NOPERM this user has no permissions to access one of the keys used as arguments");
+}
+
 bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_collection **c)
 {
     char name[COLLECTION_NAME_BYTES];
     holt_status status;
+    *c = NULL;
+    if (!may_use(call, database)) return false;
     *c = call->engine->databases[database];
     if (*c) return true;
     resp_engine_name(call->engine, database, name);
@@ -314,8 +328,7 @@ bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_co
 
 bool call_collection(resp_call *call, bool create, holt_collection **c)
 {
-    *c = call->engine->databases[call->session->database];
-    return *c || call_collection_of(call, call->session->database, create, c);
+    return call_collection_of(call, call->session->database, create, c);
 }
 
 /* ---------------------------------------------------------------- reading and writing */

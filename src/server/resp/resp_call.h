@@ -131,6 +131,7 @@ void channels_leave(resp_engine *e, resp_session *s);
 void stream_step(resp_call *call);
 void stream_free(resp_stream *stream);
 void multi_reset(resp_session *s);
+void resp_end_login(resp_call *call);
 void sql_deinit(resp_engine *e);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include <holt.h>
 
+#include "access/access_store.h"
 #include "resp/resp_engine.h"
 
 enum resp_command_flag {
@@ -28,7 +29,12 @@ enum resp_command_flag {
     RESP_MOVABLE_KEYS = 128, /* the positions of keys depend on the arguments */
     RESP_CONTAINER = 256,    /* its first argument is a subcommand */
     RESP_USES_MEMORY = 512,  /* refused while more than maxmemory is in use */
-    RESP_SWAPS = 1024        /* changes which collections the numbered databases are */
+    RESP_SWAPS = 1024,       /* changes which collections the numbered databases are */
+    /* Who may call it (resp_command_role): a command has RESP_READ, RESP_WRITE, RESP_ADMIN or one of these. */
+    RESP_LOGIN = 2048,   /* every user */
+    RESP_OPEN = 4096,    /* also who has not logged in */
+    RESP_CHANGES = 8192, /* a user with the role write, although it writes no keys of the database */
+    RESP_ALL = 16384     /* only users who may use all collections */
 };
 
 struct resp_command {
@@ -52,6 +58,9 @@ const resp_command *resp_command_resolve(const holt_slice *arguments, size_t cou
 
 /* Returns whether c is a subcommand of the container. */
 bool resp_command_is_part(const resp_command *c, const resp_command *container);
+
+/* Returns the role that a user needs for the command, ACCESS_UNDECLARED if its flags do not say. */
+access_role resp_command_role(const resp_command *c);
 
 /* Prepares resp_command_find. Called once before it. */
 void resp_commands_init(void);

@@ -29,6 +29,7 @@ bool direct_permits(const resp_direct *d, const resp_session *s)
 {
     /* Relaxed: the reply to a SWAPDB comes after the batch has come back, which orders the two. */
     if (__atomic_load_n(&d->engine->swapped, __ATOMIC_RELAXED)) return false;
+    if (!access_reads_freely(d->engine->access, s->user) || s->login) return false;
     return s->joined && !s->in_multi && !s->stream && !s->closing && !s->replies_off && !s->skip_next &&
            (!s->subscribed || s->protocol == 3);
 }

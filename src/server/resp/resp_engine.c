@@ -15,12 +15,13 @@ enum { SLOW_US = 10000, SLOW_ENTRIES = 128 };
 
 /* ---------------------------------------------------------------- the engine */
 
-bool resp_engine_init(resp_engine *e, config *c, holt *db)
+bool resp_engine_init(resp_engine *e, config *c, holt *db, access_control *a)
 {
     memset(e, 0, sizeof *e);
     resp_commands_init();
     e->config = c;
     e->db = db;
+    e->access = a;
     e->started_ms = call_now_ms();
     e->saved_s = e->started_ms / 1000;
     e->random = e->started_ms * 0x9e3779b97f4a7c15u | 1;
@@ -142,6 +143,7 @@ void resp_session_deinit(resp_session *s)
 {
     stream_free(s->stream);
     bytes_deinit(&s->queue);
+    access_check_free(s->login);
     free(s->name);
     free(s->library_name);
     free(s->library_version);
@@ -228,12 +230,30 @@ static bool check_tuning(resp_call *call)
     return call_error_format(call, "EXECABORT Transaction discarded because of: %s", reason);
 }
 
+/* Whether the user may call the command; otherwise replies. The collections are checked where they are opened
+ * (call_collection_of). */
+static bool check_access(resp_call *call)
+{
+    const resp_command *c = call->command;
+    const access_user *u = call->session->user;
+    access_role needed = resp_command_role(c);
+    if (!access_is_on(call->engine->access) || needed == ACCESS_OPEN) return true;
+    if (!u) return call_error(call, "NOAUTH Authentication required.");
+    if (u->role < needed || needed == ACCESS_UNDECLARED || (c->flags & RESP_ALL && u->collections))
+        return call_error_format(call, "NOPERM this user has no permissions to run the '%s' command",
+                                 c->name);
+    if (!access_admits(call->engine->access, u))
+        return call_error(call, "ERR too many commands: see the setting user_requests");
+    if (needed == ACCESS_ADMIN) access_log_action(u, call->session->peer, c->name);
+    return true;
+}
+
 /* Whether the command may be called, or queued, now; otherwise replies. */
 static bool check(resp_call *call)
 {
     const resp_command *c = call->command;
     const resp_session *s = call->session;
-    if (!check_shape(call)) return false;
+    if (!check_shape(call) || !check_access(call)) return false;
     if (s->in_multi && c->flags & RESP_DENY_MULTI)
         return call_error(call, "ERR Command not allowed inside a transaction");
     if (s->subscribed && s->protocol == 2 && !(c->flags & RESP_IN_PUBSUB)) {
@@ -337,6 +357,18 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
         s->stream = NULL;
     }
     return depends && out->size > call.reply_start;
+}
+
+void resp_engine_end_login(resp_engine *e, resp_session *s, batch *b, bytes *out)
+{
+    resp_call call = {.engine = e,
+                      .session = s,
+                      .batch = b,
+                      .command = s->last_command,
+                      .reply = {out, s->protocol},
+                      .reply_start = out->size};
+    resp_end_login(&call);
+    if (s->replies_off) out->size = call.reply_start;
 }
 
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out)

@@ -22,6 +22,7 @@
 
 #include <holt.h>
 
+#include "access/access.h"
 #include "config/config.h"
 #include "loop/bytes.h"
 #include "loop/executor.h"
@@ -65,6 +66,11 @@ struct resp_session {
     size_t subscribed; /* channels and patterns */
     resp_stream *stream;
 
+    const access_user *user; /* NULL = has not logged in */
+    access_check *login;     /* a password that must be verified before the next command; owned */
+    bool login_done, login_busy; /* it was verified; could not be, because too many others wait */
+    unsigned login_protocol;     /* the login is that of HELLO, and asks for this version; 0 = AUTH */
+
     const resp_command *last_command;
     resp_session *next, *previous; /* the engine's list */
 };
@@ -89,6 +95,7 @@ typedef struct resp_tuning {
 struct resp_engine {
     config *config; /* of which CONFIG SET changes settings that are live */
     holt *db;
+    access_control *access;
     holt_collection **databases; /* of config databases; NULL = not opened yet */
     uint32_t *numbers;           /* database n is the collection with number numbers[n]; see SWAPDB */
     bool swapped;                /* atomic: not every database has its own number */
@@ -133,8 +140,8 @@ typedef struct resp_call {
     bool storage_failed; /* the database refused something: an EXEC is undone */
 } resp_call;
 
-/* Returns false if there is no memory. config, db: borrowed. */
-bool resp_engine_init(resp_engine *e, config *c, holt *db);
+/* Returns false if there is no memory. config, db, a: borrowed. */
+bool resp_engine_init(resp_engine *e, config *c, holt *db, access_control *a);
 void resp_engine_deinit(resp_engine *e);
 
 /* Executes a command for the session and appends its reply to out. Returns whether the reply depends on
@@ -161,6 +168,9 @@ static inline void session_note_active(resp_session *s, uint64_t now_ms)
 {
     __atomic_store_n(&s->active_ms, now_ms, __ATOMIC_RELAXED);
 }
+
+/* Ends the session's login, which was verified, with the reply to the command that began it. */
+void resp_engine_end_login(resp_engine *e, resp_session *s, batch *b, bytes *out);
 
 /* Continues the session's stream. */
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out);

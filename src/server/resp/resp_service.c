@@ -160,6 +160,11 @@ static void run_commands(connection *c, batch *b)
     for (int commands = 0; !c->session.closing && !c->replies.failed; commands++) {
         const char *error = NULL;
         size_t used = 0;
+        if (c->session.login) {
+            assert(c->session.login_done);
+            resp_engine_end_login(&c->service->engine, &c->session, b, &c->replies);
+            continue;
+        }
         if (c->session.stream) {
             resp_engine_continue(&c->service->engine, &c->session, b, &c->replies);
             c->more = c->session.stream != NULL;
@@ -183,7 +188,7 @@ static void run_commands(connection *c, batch *b)
         resp_parser_next(&c->parser);
         done += used;
         c->more = c->session.stream != NULL;
-        if (c->more) break;
+        if (c->more || c->session.login) break;
     }
     bytes_consume(&c->input, done);
 }
@@ -476,6 +481,28 @@ static void count_job(connection *c)
     }
 }
 
+/* A password was verified; the job goes on with the reply. */
+static void on_verified(access_check *check, void *ctx)
+{
+    connection *c = ctx;
+    assert(c->session.login == check && c->away);
+    c->session.login_done = true;
+    executor_submit(c->service->executor, &c->job);
+}
+
+/* Has the password of the session's login verified. Until then the session stays away. */
+static void begin_login(connection *c)
+{
+    resp_service *s = c->service;
+    c->away = true;
+    if (access_is_busy(s->engine.access)) {
+        c->session.login_busy = true;
+        on_verified(c->session.login, c);
+    } else {
+        access_verify(c->session.login, s->loop, on_verified, c);
+    }
+}
+
 static void job_done(job *j)
 {
     connection *c = connection_of(j);
@@ -503,6 +530,11 @@ static void job_done(job *j)
     bytes_reset(&c->arriving, KEPT_BYTES);
     if (c->replies.size || c->replies.failed) add_outgoing(c, &c->replies);
     if (c->input.failed) connection_close(c);
+    if (c->session.login) {
+        begin_login(c);
+        send_outgoing(c);
+        return;
+    }
     connection_advance(c);
 }
 
@@ -623,11 +655,11 @@ static int listener_open(resp_service *s, listen_socket *from)
 }
 
 int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
-                        listen_sockets *sockets)
+                        access_control *a, listen_sockets *sockets)
 {
     resp_service *s = calloc(1, sizeof *s);
     *out = NULL;
-    if (!s || !resp_engine_init(&s->engine, c, db)) {
+    if (!s || !resp_engine_init(&s->engine, c, db, a)) {
         free(s);
         return UV_ENOMEM;
     }

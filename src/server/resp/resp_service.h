@@ -18,16 +18,17 @@
 
 #include <uv.h>
 
+#include "access/access.h"
 #include "config/config.h"
 #include "loop/executor.h"
 #include "loop/listen.h"
 
 typedef struct resp_service resp_service;
 
-/* Begins to accept connections on the sockets, which it takes over: their fd becomes -1. config, executor,
- * db: borrowed. Returns 0 or a libuv error. After an error the loop must run before resp_service_free. */
+/* Begins to accept connections on the sockets, which it takes over: their fd becomes -1. The rest is
+ * borrowed. Returns 0 or a libuv error. After an error the loop must run before resp_service_free. */
 int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
-                        listen_sockets *sockets);
+                        access_control *a, listen_sockets *sockets);
 
 /* Accepts no more connections, and closes those that there are as soon as the commands that have arrived
  * are executed and their replies sent. at_once: without waiting for the clients. */
