@@ -78,6 +78,45 @@ COMMIT;
 SELECT count(*) FROM users;
 END
 
+# RETURNING gives what the statement passes, without what Holt adds to it or leaves out.
+prints '
+0
+||1.5|real|-1
+1
+1|none|1.5|real
+7|a|2
+7|b|3
+7|a|2.0
+error: UPDATE RETURNING is not available on virtual tables
+error: DELETE RETURNING is not available on virtual tables
+2
+0' <<END
+SELECT holt_open('data');
+SELECT holt_exec('CREATE TABLE r (id INTEGER PRIMARY KEY, note TEXT DEFAULT ''none'', x REAL NOT NULL)');
+INSERT INTO r (x) VALUES ('1.5') RETURNING id, note, x, typeof(x), rowid;
+SELECT last_insert_rowid();
+SELECT *, typeof(x) FROM r;
+INSERT INTO r VALUES (7, 'a', 2) RETURNING *;
+INSERT OR IGNORE INTO r VALUES (7, 'b', 3) RETURNING *;
+SELECT * FROM r WHERE id = 7;
+UPDATE r SET x = 0 RETURNING id;
+DELETE FROM r RETURNING id;
+SELECT count(*) FROM r;
+SELECT holt_exec('DROP TABLE r');
+END
+
+# SQLite keeps no defaults for the columns of virtual tables.
+prints '
+0
+0|id|INTEGER|0||1
+1|note|TEXT|1||0
+0' <<END
+SELECT holt_open('data');
+SELECT holt_exec('CREATE TABLE r (id INTEGER PRIMARY KEY, note TEXT NOT NULL DEFAULT ''none'')');
+PRAGMA table_info(r);
+SELECT holt_exec('DROP TABLE r');
+END
+
 # A table of the program's own keeps its name: Holt does not take it, and is left without half a table.
 prints '
 error: table "own" already exists
