@@ -57,6 +57,8 @@ for word; do
     libedit-dev) touch $world/modules/libedit ;;
     libuv1-dev) touch $world/modules/libuv ;;
     libmicrohttpd-dev) touch $world/modules/libmicrohttpd ;;
+    libsodium-dev) touch $world/modules/libsodium ;;
+    zlib1g-dev) touch $world/modules/zlib ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
     meson|cmake|python3|make|sqlite3) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
     esac
@@ -75,7 +77,7 @@ calls() {
 }
 
 build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev libedit-dev'
-build_packages="$build_packages libuv1-dev libmicrohttpd-dev"
+build_packages="$build_packages libuv1-dev libmicrohttpd-dev libsodium-dev zlib1g-dev"
 test_packages="$build_packages libcmocka-dev python3 python3-dev cmake sqlite3"
 
 new_world "missing packages are installed, known ones without an update"
