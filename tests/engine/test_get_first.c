@@ -7,6 +7,10 @@
 #include "os/sim/sim.h"
 #include "support/expiry_fixture.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 enum { NUMBERS = 2000, LONG_KEY = 600, LARGE_BYTES = 6000 };
 
 static holt_slice bound(const char *text)
@@ -277,6 +281,52 @@ static void bad_arguments_are_refused(void **state)
     holt_value_free(&v);
 }
 
+typedef struct impatient {
+    holt *db;
+    holt_collection *c;
+    _Atomic bool stop;
+    _Atomic uint64_t calls;
+    _Atomic uint32_t wrong; /* a status, or 0 */
+} impatient;
+
+static void *ask(void *ctx)
+{
+    impatient *m = (impatient *)ctx;
+    holt_value k = HOLT_VALUE_INIT;
+    while (!atomic_load(&m->stop) && !atomic_load(&m->wrong)) {
+        holt_status rc = holt_get_first(m->c, NULL, bound("1"), bound("2"), &k, NULL);
+        if (rc != HOLT_OK) atomic_store(&m->wrong, (uint32_t)rc);
+        atomic_fetch_add(&m->calls, 1);
+    }
+    holt_value_free(&k);
+    return NULL;
+}
+
+/* A call without a transaction has no snapshot of the program's that could be revoked, even if it opens a
+ * cursor, and its thread then has to wait for a processor. */
+static void no_snapshot_is_revoked_under_the_call(void **state)
+{
+    enum { THREADS = 8, TESTED_S = 2, AGE_MS = 1 };
+    db_fixture *f = (db_fixture *)*state;
+    char path[TEMP_PATH_BYTES];
+    holt_options o = db_fixture_options(0);
+    impatient m = {.wrong = 0};
+    pthread_t threads[THREADS];
+    o.max_reader_age_ms = AGE_MS;
+    expect_ok(holt_open(temp_dir_join(f->dir.path, "impatient", path), &o, &m.db));
+    m.c = create(m.db, "c");
+    put(m.c, "1", "in the memtable");
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask, &m), 0);
+    sleep(TESTED_S);
+    atomic_store(&m.stop, true);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(m.wrong, 0);
+    assert_true(m.calls > 0);
+    expect_ok(holt_close(m.db));
+}
+
 /* Each allocation fails once, on both ways to the entry. */
 static void memory_that_runs_out_is_reported(void **state)
 {
@@ -316,6 +366,8 @@ int main(void)
         TEST(a_serializable_transaction_notes_what_it_reads),
         TEST(bad_arguments_are_refused),
         TEST(memory_that_runs_out_is_reported),
+        cmocka_unit_test_setup_teardown(no_snapshot_is_revoked_under_the_call, db_fixture_posix,
+                                        db_fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

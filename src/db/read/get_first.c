@@ -105,7 +105,7 @@ static holt_status look_up(holt_collection *c, holt_txn *t, const first_query *q
 
 /* ---------------------------------------------------------------- by a cursor */
 
-static holt_status find_by_cursor(holt_collection *c, holt_txn *t, const first_query *q)
+static holt_status try_cursor(holt_collection *c, holt_txn *t, const first_query *q)
 {
     holt_cursor *cur;
     holt_error failure;
@@ -122,6 +122,17 @@ static holt_status find_by_cursor(holt_collection *c, holt_txn *t, const first_q
     status_keep(rc, &failure);
     (void)holt_cursor_close(cur);
     return rc == HOLT_OK ? HOLT_OK : status_restore(&failure);
+}
+
+/* A snapshot of the cursor's own may be revoked before its move, for instance if the thread has to wait for a
+ * processor and max_reader_age_ms is short. The program did not ask for a snapshot, so another one will do. */
+static holt_status find_by_cursor(holt_collection *c, holt_txn *t, const first_query *q)
+{
+    enum { TRIES = 100 };
+    holt_status rc = try_cursor(c, t, q);
+    for (int i = 1; i < TRIES && rc == HOLT_BUSY && !t; i++)
+        rc = try_cursor(c, t, q);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- public */
