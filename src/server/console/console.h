@@ -18,6 +18,6 @@ typedef struct console_file {
 } console_file;
 
 extern const console_file console_files[];
-extern const size_t console_file_count;
+extern const size_t console_files_count;
 
 #endif

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""embed.py OUTPUT FILE... -- makes a C source of the console's files, so that the program needs no others.
+"""embed.py HEADER ARRAY OUTPUT FILE... -- makes a C source of files, so that the program needs no others.
 
-The arrays are declared in console.h. The tag of a file is the beginning of its SHA-256: the same bytes have
-the same tag in every build, and a changed file gets another one.
+HEADER declares the array of console_file and its count, ARRAY_count. The tag of a file is the beginning of
+its SHA-256: the same bytes have the same tag in every build, and a changed file gets another one.
 """
 import hashlib
 import os
 import sys
 
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
-         ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+         ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".json": "application/json"}
 BYTES_PER_LINE = 20
 TAG_DIGITS = 16
 
@@ -20,7 +20,7 @@ def array(name, data):
 
 
 def main():
-    output, paths = sys.argv[1], sys.argv[2:]
+    header, files, output, paths = *sys.argv[1:4], sys.argv[4:]
     arrays, rows = [], []
     for number, path in enumerate(paths):
         with open(path, "rb") as file:
@@ -31,10 +31,9 @@ def main():
         arrays.append(array(f"file_{number}", data))
         rows.append(f'    {{"{name}", "{kind}", file_{number}, sizeof file_{number}, UINT64_C(0x{tag})}},\n')
     with open(output, "w", encoding="ascii") as file:
-        file.write("/* Made by embed.py from the files beside it. */\n"
-                   '#include "console/console.h"\n\n' + "\n".join(arrays) +
-                   "\nconst console_file console_files[] = {\n" + "".join(rows) + "};\n"
-                   "const size_t console_file_count = sizeof console_files / sizeof console_files[0];\n")
+        file.write(f'/* Made by embed.py. */\n#include "{header}"\n\n' + "\n".join(arrays) +
+                   f"\nconst console_file {files}[] = {{\n" + "".join(rows) + "};\n"
+                   f"const size_t {files}_count = sizeof {files} / sizeof {files}[0];\n")
 
 
 main()

@@ -28,7 +28,7 @@ static const http_header headers[] = {
 
 static const console_file *find(holt_slice name)
 {
-    for (size_t i = 0; i < console_file_count; i++) {
+    for (size_t i = 0; i < console_files_count; i++) {
         const console_file *f = &console_files[i];
         if (strlen(f->name) == name.size && memcmp(f->name, name.data, name.size) == 0) return f;
     }

@@ -171,6 +171,7 @@ static const http_endpoint endpoints[] = {
     {"healthz", HTTP_GET, http_health, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
     {"readyz", HTTP_GET, http_ready, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
     {"metrics", HTTP_GET, http_metrics, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_READ, true},
+    {"openapi.json", HTTP_GET, http_openapi, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
     {"console", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
     {"console/*", HTTP_GET, http_console, METRICS_OTHER, HTTP_EXECUTOR, ACCESS_OPEN, false},
 };

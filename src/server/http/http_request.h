@@ -215,6 +215,9 @@ void http_rows_delete(http_request *r);
 void http_simple_range(http_request *r);
 void http_v1_scan(http_request *r);
 
+/* http_openapi.c */
+void http_openapi(http_request *r);
+
 /* http_sql.c */
 void http_sql(http_request *r);
 
