@@ -12,6 +12,7 @@ import time
 
 import browser
 from fixture import Server, Skip, equal, run
+from test_access import add
 from test_http import Web
 
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server", "console")
@@ -564,6 +565,41 @@ def test_it_asks_for_a_sign_in_when_the_server_does(exe, directory):
         c.page.click("dialog button[type=submit]")
         c.page.wait_text("There is no key yet.", "main")
         c.expect_calm()
+
+
+def sign_in(page, name):
+    page.wait_text("Sign in", "dialog")
+    page.type("dialog input[type=text]", name)
+    page.type("dialog input[type=password]", "secret")
+    page.click("dialog button[type=submit]")
+    page.wait("!document.querySelector('dialog')")
+
+
+def test_users_sign_in_and_see_what_their_roles_allow(exe, directory):
+    add(exe, directory, "ada", "admin")
+    add(exe, directory, "reader", "read")
+    add(exe, directory, "guest", "write", "secret", "--collections", "default")
+    with Console(exe, directory) as c:
+        page = c.page
+        c.show("overview")
+        sign_in(page, "ada")
+        page.wait_text("Memory", "main")
+        page.click("#sign-out")
+        sign_in(page, "reader")
+        page.wait_text("You may not see this page.", "main")
+        c.show("collections/default")
+        page.click("button", "New key")
+        page.type("dialog input[type=text]", "a")
+        page.click("dialog button", "Save")
+        page.wait_text("This user may not do that.", "dialog")
+        page.press("Escape")
+        page.click("#sign-out")
+        sign_in(page, "guest")
+        page.click("button", "New key")
+        page.type("dialog input[type=text]", "a")
+        page.click("dialog button", "Save")
+        page.wait_text("a", "table.keys")
+        c.expect_calm(but="status of 40[13]")
 
 
 def test_pictures(exe, directory):

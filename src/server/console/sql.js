@@ -138,7 +138,7 @@ export async function show(main, argument, signal) {
       area.focus();
     },
   });
-  const status = element("p", {class: "muted", role: "status"});
+  const status = element("p", {class: "muted", role: "status"}, "Rows are shown here.");
   const result = element("div", null);
   const button = element("button", {type: "submit", class: "main"}, "Run");
 
