@@ -88,6 +88,7 @@ if [ -e "$build/src/cli/holt" ]; then
     for page in man1/holt.1 man1/holt-put.1 man1/lsm-cli.1; do
         [ -e "$prefix/share/man/$page" ] || fail "$page was not installed"
     done
+    [ -e "$prefix/share/bash-completion/completions/holt" ] || fail "the completion was not installed"
 fi
 
 # Nothing stays behind after an uninstall.
