@@ -320,6 +320,16 @@ def test_keys_of_rows_may_have_several_columns_or_none(exe, directory):
             c.page.click("dialog button", "Delete")
             c.page.click("dialog.narrow button", "Delete")
             c.page.wait_text("There is no such row.")
+        equal(c.web("POST", "/v1/sql", {"sql": "CREATE TABLE dots (a TEXT PRIMARY KEY, b TEXT)"})[0], 200)
+        equal(c.web("POST", "/v1/sql", {"sql": "INSERT INTO dots VALUES ('..', 'old')"})[0], 200)
+        c.show("tables/dots")
+        c.page.click("table.rows button")
+        c.page.type("dialog .field:nth-of-type(2) textarea", "new")
+        c.page.click("dialog button", "Save")
+        c.page.wait_text("A browser cannot ask for a key of dots.", "dialog")
+        literal = ("import('/console/values.js').then((v) => v.literal('integer', 2 ** 53))"
+                   ".catch((e) => e.message)")
+        assert "rounds integers" in c.page.run(literal), "not another row, whose key is the rounded one"
         c.expect_calm()
 
 

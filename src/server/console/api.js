@@ -19,7 +19,7 @@ export const watch = {away() {}, back() {}, signIn: async () => false};
 let isAway = false;
 let signingIn = null;
 
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, code, message, details = {}) {
     super(message);
     this.status = status;
@@ -109,16 +109,16 @@ function keepLargeIntegers(key, value, context) {
   return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value;
 }
 
-export function parseJson(text) {
+function parseJson(text) {
   return JSON.parse(text, keepLargeIntegers);
 }
 
-export async function getJson(path, options) {
+async function getJson(path, options) {
   const response = await request("GET", path, options);
   return parseJson(await response.text());
 }
 
-export async function sendJson(method, path, value, options) {
+async function sendJson(method, path, value, options) {
   const response = await request(method, path, {
     ...options,
     body: value && JSON.stringify(value),
@@ -230,13 +230,18 @@ export function insertRow(tableName, text) {
   return sendRow("POST", rowsPath(tableName), text);
 }
 
-/** key: as in the path, in bytes. */
+/* key: in bytes. */
+function rowPath(tableName, key) {
+  if (isDots(key)) throw new Error("A browser cannot ask for a key of dots. SQL can change this row.");
+  return `${rowsPath(tableName)}/${percentEncode(key)}`;
+}
+
 export function changeRow(tableName, key, text) {
-  return sendRow("PATCH", `${rowsPath(tableName)}/${percentEncode(key)}`, text);
+  return sendRow("PATCH", rowPath(tableName, key), text);
 }
 
 export function deleteRow(tableName, key) {
-  return request("DELETE", `${rowsPath(tableName)}/${percentEncode(key)}`);
+  return request("DELETE", rowPath(tableName, key));
 }
 
 /* ---- SQL */
@@ -268,7 +273,7 @@ function parseLine(line) {
 
 /* ---- one key */
 
-/* Browsers take "." and ".." out of a path, also encoded ones, so these two keys go another way. */
+/* Browsers take "." and ".." out of a path, also encoded ones, so these two keys cannot be there. */
 function isDots(key) {
   return key.length > 0 && key.length < 3 && key.every((byte) => byte === 46);
 }

@@ -36,6 +36,8 @@ export function typed(value) {
 export function literal(type, value) {
   if (value === null) return "null";
   if (type === "text" || typeof value === "object") return JSON.stringify(value);
+  if (type === "integer" && typeof value === "number" && !Number.isSafeInteger(value))
+    throw new Error("This browser rounds integers of more than 53 bits; a newer one does not.");
   if (type !== "real") return String(value);
   if (!Number.isFinite(value)) return value > 0 ? "1e999" : "-1e999";
   return Number.isInteger(value) && !String(value).includes("e") ? `${value}.0` : String(value);
