@@ -38,6 +38,7 @@ class Browser:
         # The shell moves the pipes to where Chromium expects them.
         script = f'exec 3<&{from_us} 4>&{to_us}; exec "$@"'
         self.process = subprocess.Popen(["bash", "-c", script, "browser", program, *options],
+                                        env={**os.environ, "TMPDIR": self.profile},
                                         pass_fds=(from_us, to_us), stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         os.close(from_us)
