@@ -33,6 +33,7 @@ typedef struct server {
     config *config;
     executor *executor;
     access_control *access;
+    tls_context *tls;    /* NULL = plain text */
     resp_service *redis; /* NULL if it could not be made; likewise http */
     http_service *http;
     uv_signal_t signals[SIGNALS];
@@ -66,10 +67,11 @@ void server_database_options(holt_options *o, const config *c)
 bool server_listen(server_sockets *sockets, const config *c)
 {
     char error[LISTEN_ERROR_BYTES];
-    bool insecure = c->number[CONFIG_insecure];
+    /* Whether there are users is not known before the database is open (check_exposure). */
+    bool reachable = c->number[CONFIG_insecure] || *c->text[CONFIG_tls_cert];
     memset(sockets, 0, sizeof *sockets);
-    if (listen_open(&sockets->redis, "redis", c->text[CONFIG_redis], insecure, error) &&
-        listen_open(&sockets->http, "http", c->text[CONFIG_http], insecure, error)) {
+    if (listen_open(&sockets->redis, "redis", c->text[CONFIG_redis], reachable, error) &&
+        listen_open(&sockets->http, "http", c->text[CONFIG_http], reachable, error)) {
         return true;
     }
     log_write(HOLT_LOG_ERROR, "%s", error);
@@ -162,6 +164,9 @@ static void reload(server *s)
                           config_name(i));
             }
         }
+        char reason[TLS_ERROR_BYTES];
+        if (s->tls && !tls_reload(s->tls, reason))
+            log_write(HOLT_LOG_ERROR, "the certificates were not read again: %s", reason);
         log_write(HOLT_LOG_INFO, "the configuration was read again");
     }
     config_deinit(&fresh);
@@ -197,15 +202,62 @@ static int start(server *s, holt *db, server_sockets *sockets)
 {
     int error = executor_create(&s->executor, &s->loop, db, s->config->number[CONFIG_memory] / BATCH_SHARE);
     if (error) return error;
-    error = resp_service_create(&s->redis, &s->loop, s->executor, db, s->config, s->access, &sockets->redis);
+    error = resp_service_create(&s->redis, &s->loop, s->executor, db, s->config, s->access, s->tls,
+                                &sockets->redis);
     if (!error)
-        error =
-            http_service_create(&s->http, &s->loop, s->executor, db, s->config, s->access, &sockets->http);
+        error = http_service_create(&s->http, &s->loop, s->executor, db, s->config, s->access, s->tls,
+                                    &sockets->http);
     uv_timer_init(&s->loop, &s->stop_timer);
     s->stop_timer.data = s;
     watch_signals(s);
     if (error) stop(s);
     return error;
+}
+
+/* Reads the certificates, if there are any. Returns false after logging the error. */
+static bool read_certificates(server *s)
+{
+    const config *c = s->config;
+    const char *cert = c->text[CONFIG_tls_cert], *key = c->text[CONFIG_tls_key];
+    const char *client_ca = c->text[CONFIG_tls_client_ca];
+    char error[TLS_ERROR_BYTES];
+    if (!*cert && !*key && !*client_ca) return true;
+    if (!*cert || !*key) {
+        log_write(HOLT_LOG_ERROR, "tls_cert and tls_key are both needed for TLS");
+        return false;
+    }
+    s->tls = tls_create(cert, key, client_ca, error);
+    if (!s->tls) log_write(HOLT_LOG_ERROR, "%s", error);
+    return s->tls != NULL;
+}
+
+/* Refuses to listen where other machines can connect without users, or in plain text. */
+static bool check_exposure(const server *s, const listen_sockets *sockets)
+{
+    if (s->config->number[CONFIG_insecure] || (s->tls && access_is_on(s->access))) return true;
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (!sockets->socket[i].exposed) continue;
+        log_write(
+            HOLT_LOG_ERROR,
+            "%s can be reached from other machines, and %s; or set insecure = yes if the network is trusted",
+            sockets->socket[i].name,
+            s->tls ? "the database has no users: add some with 'holt user add'"
+                   : "connections are not encrypted: set tls_cert and tls_key");
+        return false;
+    }
+    return true;
+}
+
+/* Reads users and certificates. Returns false after logging why the server must not start. */
+static bool prepare(server *s, holt *db, const server_sockets *sockets)
+{
+    char error[ACCESS_ERROR_BYTES];
+    s->access = access_create(db, s->config, error);
+    if (!s->access) {
+        log_write(HOLT_LOG_ERROR, "%s", error);
+        return false;
+    }
+    return read_certificates(s) && check_exposure(s, &sockets->redis) && check_exposure(s, &sockets->http);
 }
 
 bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn reload_config, void *ctx)
@@ -214,15 +266,11 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
     /* Enough for all requests that keep a thread (http_service.c), and some more for those that do not. It has
      * no effect if the environment says otherwise. */
     (void)setenv("UV_THREADPOOL_SIZE", "8", 0);
-    char reason[ACCESS_ERROR_BYTES];
-    s.access = access_create(db, c, reason);
-    if (!s.access) {
-        log_write(HOLT_LOG_ERROR, "%s", reason);
-        return false;
-    }
-    int error = uv_loop_init(&s.loop);
+    bool prepared = prepare(&s, db, sockets);
+    int error = prepared ? uv_loop_init(&s.loop) : UV_EINVAL;
+    if (prepared && error) log_write(HOLT_LOG_ERROR, "cannot make an event loop: %s", uv_strerror(error));
     if (error) {
-        log_write(HOLT_LOG_ERROR, "cannot make an event loop: %s", uv_strerror(error));
+        tls_free(s.tls);
         access_free(s.access);
         return false;
     }
@@ -234,7 +282,8 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
         const char *name = sockets->http.socket[i].name;
         log_write(HOLT_LOG_INFO, "HTTP: listening on %s", name);
         /* A browser needs an address. */
-        if (strncmp(name, "unix:", 5) != 0) log_write(HOLT_LOG_INFO, "the console: http://%s/console", name);
+        if (strncmp(name, "unix:", 5) != 0)
+            log_write(HOLT_LOG_INFO, "the console: %s://%s/console", s.tls ? "https" : "http", name);
     }
     if (!access_is_on(s.access) && c->number[CONFIG_insecure])
         log_write(HOLT_LOG_WARN, "there are no users: whoever can connect may do everything");
@@ -251,6 +300,7 @@ bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn r
     http_service_free(s.http);
     executor_free(s.executor);
     uv_loop_close(&s.loop);
+    tls_free(s.tls);
     access_free(s.access);
     return error == 0;
 }

@@ -122,8 +122,8 @@ const cli_command command_serve = {
         "over HTTP, until SIGTERM or SIGINT. Every option is also a setting in a file (--config) and an\n"
         "environment variable: --slow-ms 100, slow_ms = 100, HOLT_SLOW_MS=100. The command line wins\n"
         "over the environment, which wins over the file. SIGHUP reads the file again.\n"
-        "Clients log in if the database has users ('holt user'). Only this machine can connect, unless\n"
-        "--insecure yes is given: connections are not encrypted.",
+        "Clients log in if the database has users ('holt user'). Other machines can connect only\n"
+        "with TLS (--tls-cert, --tls-key) and users, unless --insecure yes is given.",
     .examples = "  holt serve data\n"
                 "  holt serve data --redis unix:/run/holt/redis.sock --durability interval\n"
                 "  HOLT_MEMORY=2G holt serve data --config /etc/holt.conf",

@@ -77,10 +77,18 @@ typedef enum config_kind {
       "let statements of SQL write (default: no)")                                                           \
     X(sql_ms, "sql-ms", CONFIG_NUMBER, "5000", 0, 3600000, "MS",                                             \
       "the longest that a statement of SQL may take, while\nothers wait; 0 = no limit (default: 5000)")        \
+    X(tls_cert, "tls-cert", CONFIG_TEXT, "", 0, 0, "FILE",                                                   \
+      "the server's certificate and those above it, in PEM; then\n"                                          \
+      "only TLS is spoken, except on Unix sockets")                                                          \
+    X(tls_key, "tls-key", CONFIG_TEXT, "", 0, 0, "FILE", "the private key of the certificate")              \
+    X(tls_client_ca, "tls-client-ca", CONFIG_TEXT, "", 0, 0, "FILE",                                         \
+      "the authorities of clients, which then need certificates")                                           \
+    X(handshake_seconds, "handshake-seconds", CONFIG_NUMBER, "10", 1, 3600, "S",                             \
+      "how long a client of the Redis protocol may take for the\nbeginning of TLS (default: 10)")            \
     X(user_requests, "user-requests", CONFIG_NUMBER, "0", 0, 1000000000, "N",                                \
       "requests or commands per second that each user may make;\n0 = no limit (default: 0)")                 \
     X(insecure, "insecure", CONFIG_SWITCH, "no", 0, 0, "YES|NO",                                             \
-      "listen on addresses that other machines can reach,\nalthough connections are not encrypted (default: no)")
+      "listen on addresses that other machines can reach,\nwithout users or without TLS (default: no)")
 
 enum {
 #define CONFIG_INDEX(field, ...) CONFIG_##field,

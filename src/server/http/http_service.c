@@ -70,6 +70,7 @@ struct http_service {
     holt *db;
     const config *config;
     access_control *access;
+    tls_context *tls; /* NULL = plain text */
     http_listener listeners[LISTEN_SOCKETS_MAX];
     size_t listener_count;
     uv_prepare_t turn; /* lets libmicrohttpd work on what was resumed, before the loop polls */
@@ -709,15 +710,22 @@ static int listener_open(http_service *s, listen_socket *from)
     http_listener *l = &s->listeners[s->listener_count++];
     l->service = s;
     l->poll.data = l;
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (s->tls && !from->local) {
+        flags |= MHD_USE_TLS;
+        options[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES};
+        options[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_for_http(s->tls)};
+    }
     l->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s,
-        MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, from->fd,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config_live(s->config, CONFIG_connections), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)s->config->number[CONFIG_http_idle_seconds], MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEADER_BYTES, MHD_OPTION_END);
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, from->fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config_live(s->config, CONFIG_connections),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->config->number[CONFIG_http_idle_seconds],
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (!l->daemon) return UV_EINVAL;
     from->fd = -1;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -729,7 +737,7 @@ static int listener_open(http_service *s, listen_socket *from)
 }
 
 int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
-                        access_control *a, listen_sockets *sockets)
+                        access_control *a, tls_context *tls, listen_sockets *sockets)
 {
     http_service *s = calloc(1, sizeof *s);
     *out = s;
@@ -739,6 +747,7 @@ int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *
     s->db = db;
     s->config = c;
     s->access = a;
+    s->tls = tls;
     uv_timer_init(loop, &s->timer);
     uv_timer_init(loop, &s->watch);
     uv_prepare_init(loop, &s->turn);

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "loop/executor.h"
 #include "loop/listen.h"
+#include "loop/tls.h"
 
 typedef struct http_service http_service;
 
@@ -25,7 +26,7 @@ typedef struct http_service http_service;
  * borrowed. Returns 0 or a libuv error. If *out is not NULL after an error, http_service_stop and the
  * loop must run before http_service_free. */
 int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
-                        access_control *a, listen_sockets *sockets);
+                        access_control *a, tls_context *tls, listen_sockets *sockets);
 
 /* Accepts no more connections, and closes them all once no request is being answered. at_once: as soon as the
  * executor is done with those that it has. May be called again. */

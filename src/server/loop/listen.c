@@ -43,6 +43,7 @@ static void name_socket(listen_socket *s)
     char host[96] = "?", port[16] = "?";
     memset(&a, 0, sizeof a);
     if (getsockname(s->fd, &a.any, &size) != 0) return;
+    s->exposed = !is_loopback(&a);
     if (a.any.sa_family == AF_UNIX) {
         s->local = true;
         snprintf(s->name, sizeof s->name, "unix:%.100s", a.local.sun_path);
@@ -123,7 +124,7 @@ static bool split_host(char *text, char **host, char **port)
     return **host && number_parse(*port, &number) == NUMBER_OK && number <= UINT16_MAX;
 }
 
-static bool open_tcp(listen_sockets *out, const char *text, bool insecure, char error[LISTEN_ERROR_BYTES])
+static bool open_tcp(listen_sockets *out, const char *text, bool reachable, char error[LISTEN_ERROR_BYTES])
 {
     listen_socket *s = &out->socket[out->count];
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -145,11 +146,11 @@ static bool open_tcp(listen_sockets *out, const char *text, bool insecure, char 
     memcpy(&a, found->ai_addr, found->ai_addrlen);
     socklen_t size = found->ai_addrlen;
     freeaddrinfo(found);
-    if (!insecure && !is_loopback(&a)) {
+    if (!reachable && !is_loopback(&a)) {
         snprintf(error, LISTEN_ERROR_BYTES,
                  "%.200s can be reached from other machines, and connections are not encrypted; listen on "
                  "127.0.0.1, "
-                 "or set insecure = yes if the network is trusted",
+                 "set tls_cert and tls_key, or set insecure = yes if the network is trusted",
                  text);
         return false;
     }
@@ -196,7 +197,7 @@ static void take_passed(listen_sockets *out, const char *protocol)
 
 /* ---------------------------------------------------------------- all */
 
-static bool open_one(listen_sockets *out, const char *text, bool insecure, char error[LISTEN_ERROR_BYTES])
+static bool open_one(listen_sockets *out, const char *text, bool reachable, char error[LISTEN_ERROR_BYTES])
 {
     static const char unix_prefix[] = "unix:";
     if (out->count == LISTEN_SOCKETS_MAX) {
@@ -205,10 +206,10 @@ static bool open_one(listen_sockets *out, const char *text, bool insecure, char 
     }
     if (strncmp(text, unix_prefix, sizeof unix_prefix - 1) == 0)
         return open_unix(out, text + sizeof unix_prefix - 1, error);
-    return open_tcp(out, text, insecure, error);
+    return open_tcp(out, text, reachable, error);
 }
 
-bool listen_open(listen_sockets *out, const char *protocol, const char *addresses, bool insecure,
+bool listen_open(listen_sockets *out, const char *protocol, const char *addresses, bool reachable,
                  char error[LISTEN_ERROR_BYTES])
 {
     char *copy, *rest, *text;
@@ -222,7 +223,7 @@ bool listen_open(listen_sockets *out, const char *protocol, const char *addresse
     }
     bool opened = true;
     for (text = strtok_r(copy, ", ", &rest); text && opened; text = strtok_r(NULL, ", ", &rest))
-        opened = open_one(out, text, insecure, error);
+        opened = open_one(out, text, reachable, error);
     free(copy);
     if (!opened) listen_close(out);
     return opened;

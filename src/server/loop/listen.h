@@ -11,6 +11,7 @@ enum { LISTEN_BACKLOG = 511, LISTEN_SOCKETS_MAX = 16, LISTEN_NAME_BYTES = 160, L
 typedef struct listen_socket {
     int fd;
     bool local;                   /* a Unix socket */
+    bool exposed;                 /* other machines can reach it */
     char name[LISTEN_NAME_BYTES]; /* for messages, such as "127.0.0.1:6380" */
     char path[LISTEN_NAME_BYTES]; /* of a Unix socket that we have made, to be removed at the end; else "" */
 } listen_socket;
@@ -22,9 +23,9 @@ typedef struct listen_sockets {
 
 /* Opens the sockets for `addresses`: HOST:PORT, [IPv6]:PORT or unix:PATH, separated by commas, or "off".
  * If systemd has passed sockets named `protocol` (FileDescriptorName=), these are used instead. Refuses
- * addresses that other machines can reach unless insecure. Returns false with a message in error; then no
+ * addresses that other machines can reach unless `reachable`. Returns false with a message in error; then no
  * socket is open. */
-bool listen_open(listen_sockets *out, const char *protocol, const char *addresses, bool insecure,
+bool listen_open(listen_sockets *out, const char *protocol, const char *addresses, bool reachable,
                  char error[LISTEN_ERROR_BYTES]);
 
 /* Closes the sockets and removes the files of Unix sockets. Sockets whose fd is -1 now belong to others. */

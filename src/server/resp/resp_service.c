@@ -11,6 +11,7 @@
 #include "loop/bytes.h"
 #include "loop/log.h"
 #include "loop/metrics.h"
+#include "loop/tls.h"
 #include "resp/resp_call.h"
 #include "resp/resp_commands.h"
 #include "resp/resp_direct.h"
@@ -44,13 +45,16 @@ typedef struct connection {
     bytes outgoing; /* what is to be sent */
     bytes sending;  /* what is being sent; empty = nothing */
     uv_write_t write;
-    bool reading, ended; /* ended: the client will send no more */
-    bool closing;        /* the socket is being closed */
-    bool closed;         /* it is closed; what is left is to leave the engine */
-    bool leaving;        /* the job is to leave the engine */
-    bool away;           /* the job is with the executor */
-    uint64_t heard_ms;   /* when something came last, by the loop's clock */
-    uint64_t given_ns;   /* when the job was given to the executor, by uv_hrtime */
+    tls_session *tls;     /* NULL = plain text */
+    uint64_t accepted_ms; /* by the loop's clock */
+    bool said_bye;        /* the client was told that nothing more will come */
+    bool reading, ended;  /* ended: the client will send no more */
+    bool closing;         /* the socket is being closed */
+    bool closed;          /* it is closed; what is left is to leave the engine */
+    bool leaving;         /* the job is to leave the engine */
+    bool away;            /* the job is with the executor */
+    uint64_t heard_ms;    /* when something came last, by the loop's clock */
+    uint64_t given_ns;    /* when the job was given to the executor, by uv_hrtime */
 
     /* The executor's while the job is away, otherwise the loop's. */
     job job;
@@ -76,6 +80,7 @@ struct resp_service {
     uv_loop_t *loop;
     executor *executor;
     config *config;
+    tls_context *tls; /* NULL = plain text */
     resp_engine engine;
     resp_direct direct;
     bytes reply; /* the executor's: to the command that is being executed */
@@ -251,6 +256,7 @@ static void connection_free(connection *c)
     bytes_deinit(&c->marks);
     resp_parser_deinit(&c->parser);
     resp_session_deinit(&c->session);
+    tls_session_free(c->tls);
     free(c);
     s->connection_count--;
     s->open--;
@@ -322,7 +328,9 @@ static void send_outgoing(connection *c)
 static void add_outgoing(connection *c, bytes *more)
 {
     bool failed = more->failed;
-    if (c->outgoing.size == 0) {
+    if (c->tls) {
+        failed = failed || !tls_send(c->tls, more->data, more->size, &c->outgoing);
+    } else if (c->outgoing.size == 0) {
         bytes_swap(&c->outgoing, more);
     } else {
         bytes_append(&c->outgoing, more->data, more->size);
@@ -370,6 +378,23 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init(c->service->read_buffer, READ_BYTES);
 }
 
+/* Takes what has arrived on a connection with TLS. Returns false after closing it. */
+static bool receive_tls(connection *c, const char *data, size_t size, bytes *plain)
+{
+    tls_result result = tls_receive(c->tls, data, size, plain, &c->outgoing);
+    if (result == TLS_OPEN && !c->outgoing.failed) return true;
+    if (result == TLS_CLOSED) {
+        c->ended = true;
+        uv_read_stop(&c->socket.stream);
+        c->reading = false;
+        return true;
+    }
+    log_write(HOLT_LOG_DEBUG, "%s: TLS failed: closing the connection", c->session.peer);
+    send_outgoing(c);
+    connection_close(c);
+    return false;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     connection *c = stream->data;
@@ -384,7 +409,11 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         c->reading = false;
     } else {
         bytes *to = c->away ? &c->arriving : &c->input;
-        bytes_append(to, buffer->base, (size_t)size);
+        if (c->tls) {
+            if (!receive_tls(c, buffer->base, (size_t)size, to)) return;
+        } else {
+            bytes_append(to, buffer->base, (size_t)size);
+        }
         if (to->failed) {
             connection_close(c);
             return;
@@ -420,10 +449,11 @@ static void answer_directly(connection *c)
 {
     resp_direct *direct = &c->service->direct;
     const resp_limits limits = {(size_t)config_live(c->service->config, CONFIG_request_bytes), ARGUMENTS_MAX};
+    bytes *out = c->tls ? &c->replies : &c->outgoing;
     uint64_t start = 0;
     size_t done = 0, count = 0;
     if (c->more || c->parser.position > 0 || !direct_permits(direct, &c->session)) return;
-    while (count < TURN_COMMANDS && waiting_bytes(c) < TURN_OUTPUT &&
+    while (count < TURN_COMMANDS && waiting_bytes(c) + c->replies.size < TURN_OUTPUT &&
            direct_is_get(c->input.data + done, c->input.size - done)) {
         const char *error;
         size_t used;
@@ -431,9 +461,8 @@ static void answer_directly(connection *c)
         if (!start) start = uv_hrtime();
         resp_found found = resp_parse(&c->parser, data, c->input.size - done, &limits, &used, &error);
         if (found == RESP_MORE) break; /* and goes on there, here or on the executor */
-        bool answered =
-            found == RESP_COMMAND &&
-            direct_get(direct, &c->session, resp_parser_argument(&c->parser, data, 1), &c->outgoing);
+        bool answered = found == RESP_COMMAND &&
+                        direct_get(direct, &c->session, resp_parser_argument(&c->parser, data, 1), out);
         resp_parser_next(&c->parser); /* what was not answered is read again by the executor */
         if (!answered) break;
         done += used;
@@ -444,10 +473,21 @@ static void answer_directly(connection *c)
         session_note_active(&c->session, call_now_ms());
         metrics_operations(METRICS_REDIS, METRICS_READ, count, uv_hrtime() - start);
     }
+    if (c->replies.size || c->replies.failed) add_outgoing(c, &c->replies);
     if (c->outgoing.failed) {
         log_write(HOLT_LOG_ERROR, "out of memory: closing the connection of %s", c->session.peer);
         connection_close(c);
     }
+}
+
+/* Tells a client with TLS that nothing more will come. Returns false if that has still to be sent. */
+static bool say_bye(connection *c)
+{
+    if (!c->tls || c->said_bye) return true;
+    c->said_bye = true;
+    tls_say_bye(c->tls, &c->outgoing);
+    send_outgoing(c);
+    return c->closing || waiting_bytes(c) == 0;
 }
 
 /* Does what can be done now: answers, sends, hands the input to the executor, closes, or reads. */
@@ -464,6 +504,7 @@ static void connection_advance(connection *c)
             c->given_ns = uv_hrtime();
             executor_submit(c->service->executor, &c->job);
         } else if (finished && waiting_bytes(c) == 0) {
+            if (!say_bye(c)) return;
             connection_close(c);
             return;
         }
@@ -578,7 +619,7 @@ static connection *connection_new(resp_service *s, bool local)
     c->socket.handle.data = c;
     c->service = s;
     c->job = (job){.run = job_run, .settled = job_settled, .done = job_done};
-    c->heard_ms = uv_now(s->loop);
+    c->heard_ms = c->accepted_ms = uv_now(s->loop);
     resp_session_init(&c->session);
     c->next = s->connections;
     if (c->next) c->next->previous = c;
@@ -604,8 +645,13 @@ static void on_connection(uv_stream_t *server, int status)
         connection_close(c);
         return;
     }
+    if (s->tls && !l->local && !(c->tls = tls_session_create(s->tls))) {
+        log_write(HOLT_LOG_WARN, "cannot accept a connection: out of memory");
+        connection_close(c);
+        return;
+    }
     if (s->connection_count > config_live(s->config, CONFIG_connections)) {
-        uv_buf_t buffer = uv_buf_init((char *)full, sizeof full - 1);
+        uv_buf_t buffer = uv_buf_init((char *)full, c->tls ? 0 : sizeof full - 1);
         (void)uv_try_write(&c->socket.stream, &buffer,
                            1); /* the client sees the connection close in any case */
         connection_close(c);
@@ -625,9 +671,11 @@ static void on_sweep(uv_timer_t *timer)
 {
     resp_service *s = timer->data;
     uint64_t limit_ms = config_live(s->config, CONFIG_idle_seconds) * 1000, now = uv_now(s->loop);
-    if (!limit_ms) return;
+    uint64_t handshake_ms = s->config->number[CONFIG_handshake_seconds] * 1000;
     for (connection *c = s->connections; c; c = c->next) {
-        if (!c->away && !c->session.subscribed && now - c->heard_ms > limit_ms) connection_close(c);
+        bool idle = limit_ms && !c->away && !c->session.subscribed && now - c->heard_ms > limit_ms;
+        bool slow = c->tls && !tls_is_established(c->tls) && now - c->accepted_ms > handshake_ms;
+        if (idle || slow) connection_close(c);
     }
 }
 
@@ -655,7 +703,7 @@ static int listener_open(resp_service *s, listen_socket *from)
 }
 
 int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
-                        access_control *a, listen_sockets *sockets)
+                        access_control *a, tls_context *tls, listen_sockets *sockets)
 {
     resp_service *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -672,6 +720,7 @@ int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *
     s->loop = loop;
     s->executor = e;
     s->config = c;
+    s->tls = tls;
     executor_on_written(e, resp_engine_written, &s->engine);
     uv_timer_init(loop, &s->sweep);
     s->sweep.data = s;

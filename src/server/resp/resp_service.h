@@ -22,13 +22,14 @@
 #include "config/config.h"
 #include "loop/executor.h"
 #include "loop/listen.h"
+#include "loop/tls.h"
 
 typedef struct resp_service resp_service;
 
 /* Begins to accept connections on the sockets, which it takes over: their fd becomes -1. The rest is
  * borrowed. Returns 0 or a libuv error. After an error the loop must run before resp_service_free. */
 int resp_service_create(resp_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
-                        access_control *a, listen_sockets *sockets);
+                        access_control *a, tls_context *tls, listen_sockets *sockets);
 
 /* Accepts no more connections, and closes those that there are as soon as the commands that have arrived
  * are executed and their replies sent. at_once: without waiting for the clients. */
