@@ -168,6 +168,26 @@ def test_lists_match_a_model(exe, directory):
                 equal(rows(web, "t", query), want, conditions)
 
 
+def test_collections_of_tables_are_read_but_not_changed(exe, directory):
+    """A change of a key would leave an index behind."""
+    with server_with(exe, directory, PEOPLE) as server, Web(server) as web:
+        equal(web("POST", "/v1/tables/people/rows", {"id": 1, "name": "Ada"})[0], 201)
+        index = [c["name"] for c in web("GET", "/v1/collections")[1]["collections"]
+                 if c["name"].startswith("holt.")]
+        equal("holt.tables" in index and len(index) > 1, True, index)
+        for name in ["people", *index]:
+            for method, path in (("PUT", "/keys/x"), ("DELETE", "/keys/x"), ("DELETE", "/range?from=a"),
+                                 ("DELETE", "")):
+                status, answer = web(method, f"/v1/collections/{name}{path}", b"x" if method == "PUT" else None)
+                equal((status, answer["error"]["code"]), (409, "is_table"), f"{method} {name}{path}")
+            for op in ({"op": "put", "value": "x"}, {"op": "delete"}):
+                status, answer = web("POST", "/v1/batch", {"operations": [{**op, "collection": name, "key": "x"}]})
+                equal((status, answer["error"]["code"]), (409, "is_table"), name)
+        equal(rows(web, "people"), [{"id": 1, "name": "Ada", "age": None, "height": None, "photo": None,
+                                     "city": "Lisbon"}])
+        equal(web("DELETE", "/v1/collections/default/keys/x")[0], 204)
+
+
 def test_wrong_conditions_are_refused(exe, directory):
     with server_with(exe, directory, PEOPLE) as server, Web(server) as web:
         for wrong in ("where=x", "where=[]", where({"none": 1}), where({"age": "x"}),

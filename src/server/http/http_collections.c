@@ -114,7 +114,7 @@ void http_v1_describe(http_request *r)
 void http_v1_drop(http_request *r)
 {
     char text[HTTP_NAME_BYTES_MAX + 1];
-    if (!http_copy_name(r, r->parts[PART_COLLECTION], text)) return;
+    if (!http_copy_plain_name(r, r->parts[PART_COLLECTION], text)) return;
     /* Otherwise what others have written to it in this batch would make their commit fail. */
     (void)batch_commit(r->batch);
     holt_status status =
@@ -144,7 +144,7 @@ void http_v1_delete_range(http_request *r)
         (void)http_error(r, 400, "invalid", "the parameters 'from' and 'to' are both missing");
         return;
     }
-    if (http_open_collection(r, r->parts[PART_COLLECTION], &c) && http_writer(r, &t)) {
+    if (http_open_plain_collection(r, r->parts[PART_COLLECTION], &c) && http_writer(r, &t)) {
         holt_status status = http_written(r, r->parts[PART_COLLECTION], holt_bytes(NULL, 0),
                                           holt_delete_range(c, t, from, to));
         if (status == HOLT_OK) {
@@ -210,7 +210,7 @@ static bool do_operation(http_request *r, json_object *object, bytes *decoded, h
         (!http_read_member(r, object, "value", decoded, &value) ||
          !read_number(r, object, "expires_at_ms", &o.expires_at_ms) || !read_condition(r, object, &o.flags)))
         return false;
-    if (http_open_collection(r, name, &c)) {
+    if (http_open_plain_collection(r, name, &c)) {
         *status = put ? holt_put_with(c, t, key, value, &o) : holt_delete(c, t, key);
         *status = http_written(r, name, key, *status);
         done = true;

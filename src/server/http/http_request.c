@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <holt/table.h>
+
 #include "common/number.h"
 #include "http/http_json.h"
 #include "http/http_login.h"
@@ -230,6 +232,42 @@ bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
     char text[HTTP_NAME_BYTES_MAX + 1];
     *c = NULL;
     if (!http_copy_name(r, name, text)) return false;
+    holt_status status = holt_collection_open(r->db, text, c);
+    return status == HOLT_OK || http_database_failed(r, status);
+}
+
+/* Sets *rows to whether the entries of the collection are rows or indexes of tables, or their schemas. */
+static holt_status holds_rows(holt *db, const char *name, bool *rows)
+{
+    static const char reserved[] = "holt."; /* holt/table.h */
+    char **names;
+    size_t count;
+    *rows = strncmp(name, reserved, sizeof reserved - 1) == 0;
+    if (*rows || strcmp(name, "default") == 0) return HOLT_OK; /* which is there before any table */
+    holt_status status = holt_table_list(db, &names, &count);
+    if (status != HOLT_OK) return status;
+    for (size_t i = 0; i < count; i++)
+        *rows |= strcmp(names[i], name) == 0;
+    holt_free(names);
+    return HOLT_OK;
+}
+
+bool http_copy_plain_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1])
+{
+    bool rows;
+    if (!http_copy_name(r, name, text)) return false;
+    holt_status status = holds_rows(r->db, text, &rows);
+    if (status != HOLT_OK) return http_database_failed(r, status);
+    return !rows ||
+           http_error(r, 409, "is_table",
+                      "the collection is a table's: rows and tables are changed with /v1/tables and /v1/sql");
+}
+
+bool http_open_plain_collection(http_request *r, holt_slice name, holt_collection **c)
+{
+    char text[HTTP_NAME_BYTES_MAX + 1];
+    *c = NULL;
+    if (!http_copy_plain_name(r, name, text)) return false;
     holt_status status = holt_collection_open(r->db, text, c);
     return status == HOLT_OK || http_database_failed(r, status);
 }

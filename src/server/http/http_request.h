@@ -154,8 +154,13 @@ bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_
 /* Returns whether If-None-Match, a list of tags or *, names the version: the client has it already. */
 bool http_knows(const http_request *r, uint64_t version);
 
-/* Opens a collection. The caller closes it. */
+/* The same for what is to be changed: answers too if the collection is a table's, whose rows and indexes would no
+ * longer agree. */
+bool http_copy_plain_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1]);
+
+/* Opens a collection: to read it, or also to write to it, if it is not a table's. The caller closes it. */
 bool http_open_collection(http_request *r, holt_slice name, holt_collection **c);
+bool http_open_plain_collection(http_request *r, holt_slice name, holt_collection **c);
 
 /* Returns the transaction to read with; NULL: what was committed. */
 holt_txn *http_reader(const http_request *r);

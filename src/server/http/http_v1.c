@@ -24,11 +24,6 @@ static const char JSON[] = "application/json";
 
 enum { PART_COLLECTION = 2, PART_KEY = 4 };
 
-static bool open_collection(http_request *r, holt_collection **c)
-{
-    return http_open_collection(r, r->parts[PART_COLLECTION], c);
-}
-
 void http_v1_collections(http_request *r)
 {
     char **names = NULL;
@@ -61,7 +56,7 @@ void http_v1_get(http_request *r)
 {
     holt_collection *c;
     holt_value value = HOLT_VALUE_INIT;
-    if (!open_collection(r, &c)) return;
+    if (!http_open_collection(r, r->parts[PART_COLLECTION], &c)) return;
     holt_status status = holt_get(c, batch_reader(r->batch), r->parts[PART_KEY], &value);
     if (status == HOLT_NOT_FOUND) {
         (void)http_error(r, 404, "not_found", "there is no such key");
@@ -127,7 +122,7 @@ void http_v1_put(http_request *r)
     holt_collection *c = NULL;
     holt_txn *t;
     holt_put_options o;
-    if (!parse_put_headers(r, &o) || !open_collection(r, &c)) return;
+    if (!parse_put_headers(r, &o) || !http_open_plain_collection(r, r->parts[PART_COLLECTION], &c)) return;
     holt_status status = batch_writer(r->batch, &t);
     if (status == HOLT_OK) status = holt_put_with(c, t, r->parts[PART_KEY], bytes_slice(&r->body), &o);
     status = http_written(r, r->parts[PART_COLLECTION], r->parts[PART_KEY], status);
@@ -148,7 +143,7 @@ void http_v1_delete(http_request *r)
     uint64_t version;
     holt_value value = HOLT_VALUE_INIT;
     holt_slice key = r->parts[PART_KEY];
-    if (!open_collection(r, &c)) return;
+    if (!http_open_plain_collection(r, r->parts[PART_COLLECTION], &c)) return;
     holt_status status = HOLT_OK;
     if (r->if_match) {
         status = holt_get(c, batch_reader(r->batch), key, &value);
