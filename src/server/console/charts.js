@@ -8,7 +8,7 @@
 import {draw, element, replace} from "./dom.js";
 
 const HEIGHT = 190;
-const MARGIN = {left: 58, right: 12, top: 10, bottom: 24};
+const MARGIN = {left: 68, right: 12, top: 10, bottom: 24};
 const LINES = 4; // horizontal ones, at most
 const SPANS = [60, 120, 300]; // seconds that a chart may reach back: the least that shows all points
 
