@@ -12,8 +12,7 @@
 enum { COLUMN_KEY = 0, COLUMN_VALUE = 1 };
 
 typedef struct collection_table {
-    sqlite3_vtab base; /* first: SQLite's */
-    sql_database *database;
+    sql_vtab common; /* first */
     holt_collection *collection;
     char *name;
 } collection_table;
@@ -49,13 +48,13 @@ static int connect(sqlite3 *sqlite, void *context, int count, const char *const 
     collection_table *t = sqlite3_malloc(sizeof *t);
     if (!t) return SQLITE_NOMEM;
     memset(t, 0, sizeof *t);
-    t->database = d;
+    t->common.database = d;
     t->name = sqlite3_mprintf("%s", arguments[2]);
     const holt_status status =
         t->name ? holt_collection_open(d->db, t->name, &t->collection) : HOLT_NO_MEMORY;
     const int rc = status == HOLT_OK ? declare(sqlite) : sql_code(status);
     if (rc == SQLITE_OK) {
-        *out = &t->base;
+        *out = &t->common.base;
         return SQLITE_OK;
     }
     *message = sqlite3_mprintf("%s", status == HOLT_OK ? sqlite3_errmsg(sqlite) : sql_message(status));
@@ -72,7 +71,7 @@ static int disconnect(sqlite3_vtab *base)
 static int drop(sqlite3_vtab *base)
 {
     collection_table *t = (collection_table *)base;
-    if (!t->database->refreshing && t->database->db) {
+    if (!t->common.database->refreshing && t->common.database->db) {
         return sql_failure_text(base, SQLITE_LOCKED, "use SELECT holt_exec('DROP TABLE ...')");
     }
     return disconnect(base);
@@ -237,7 +236,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 {
     cursor *c = (cursor *)base;
     (void)holt_cursor_close(c->entries); /* its failure was returned by the move that met it */
-    database_view_end(table_of(c)->database, &c->view, &c->reader);
+    database_view_end(table_of(c)->common.database, &c->view, &c->reader);
     holt_value_free(&c->found);
     free(c->key_bytes);
     free(c->value_bytes);
@@ -262,7 +261,7 @@ static bool resume(cursor *c, holt_status *status)
 {
     collection_table *t = table_of(c);
     c->suspended = false;
-    *status = database_view(t->database, t->name, &c->view, &c->reader);
+    *status = database_view(t->common.database, t->name, &c->view, &c->reader);
     if (*status == HOLT_OK) *status = open_entries(c);
     if (*status != HOLT_OK) return false;
     const holt_slice last = {c->key_bytes, c->key.size};
@@ -352,7 +351,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *text, int cou
     c->at_end = true;
     c->suspended = c->lost = false;
     memset(c->bounds, 0, sizeof c->bounds);
-    holt_status status = database_view(t->database, t->name, &c->view, &c->reader);
+    holt_status status = database_view(t->common.database, t->name, &c->view, &c->reader);
     if (status != HOLT_OK) return failure(c, status);
     if (no_key_matches(c, values)) return SQLITE_OK;
     if ((plan & PLAN_EQUAL) && is_key(values[0])) return look_up(c, values[0]);
@@ -410,9 +409,9 @@ static holt_slice bytes_of(sqlite3_value *value)
 
 static int violation(collection_table *t, int precise_code, const char *what, int column_number)
 {
-    const int conflict = sqlite3_vtab_on_conflict(t->database->sqlite);
+    const int conflict = sqlite3_vtab_on_conflict(t->common.database->sqlite);
     const bool precise = conflict == SQLITE_ABORT || conflict == SQLITE_REPLACE;
-    return sql_failure_text(&t->base, precise ? precise_code : SQLITE_CONSTRAINT,
+    return sql_failure_text(&t->common.base, precise ? precise_code : SQLITE_CONSTRAINT,
                             "%s constraint failed: %s.%s", what, t->name,
                             column_number == COLUMN_KEY ? "key" : "value");
 }
@@ -420,77 +419,40 @@ static int violation(collection_table *t, int precise_code, const char *what, in
 static int put(collection_table *t, holt_slice key, holt_slice value, bool replace)
 {
     const holt_put_options o = {.flags = replace ? 0 : HOLT_PUT_IF_ABSENT};
-    const holt_status status = holt_put_with(t->collection, t->database->txn, key, value, &o);
+    const holt_status status = holt_put_with(t->collection, t->common.database->txn, key, value, &o);
     if (status == HOLT_EXISTS) return violation(t, SQLITE_CONSTRAINT_PRIMARYKEY, "UNIQUE", COLUMN_KEY);
-    return sql_failure(&t->base, status);
+    return sql_failure(&t->common.base, status);
 }
 
 /* Gives an entry another key, another value, or both. */
 static int change(collection_table *t, holt_slice old_key, holt_slice key, holt_slice value, bool replace)
 {
-    holt_txn *txn = t->database->txn;
+    holt_txn *txn = t->common.database->txn;
     const bool same = old_key.size == key.size && memcmp(old_key.data, key.data, key.size) == 0;
     const int rc = put(t, key, value, replace || same);
     if (rc != SQLITE_OK || same) return rc;
-    return sql_failure(&t->base, holt_delete(t->collection, txn, old_key));
+    return sql_failure(&t->common.base, holt_delete(t->collection, txn, old_key));
 }
 
 static int update(sqlite3_vtab *base, int count, sqlite3_value **values, sqlite3_int64 *row_id)
 {
     collection_table *t = (collection_table *)base;
-    if (t->database->read_only) {
+    if (t->common.database->read_only) {
         return sql_failure_text(base, SQLITE_READONLY, "the database is open read-only");
     }
     if (count == 1) {
-        return sql_failure(base, holt_delete(t->collection, t->database->txn, bytes_of(values[0])));
+        return sql_failure(base, holt_delete(t->collection, t->common.database->txn, bytes_of(values[0])));
     }
     for (int i = COLUMN_KEY; i <= COLUMN_VALUE; i++) {
         if (sqlite3_value_type(values[2 + i]) == SQLITE_NULL) {
             return violation(t, SQLITE_CONSTRAINT_NOTNULL, "NOT NULL", i);
         }
     }
-    *row_id = sqlite3_last_insert_rowid(t->database->sqlite);
+    *row_id = sqlite3_last_insert_rowid(t->common.database->sqlite);
     const holt_slice key = bytes_of(values[2]), value = bytes_of(values[3]);
-    const bool replace = sqlite3_vtab_on_conflict(t->database->sqlite) == SQLITE_REPLACE;
+    const bool replace = sqlite3_vtab_on_conflict(t->common.database->sqlite) == SQLITE_REPLACE;
     if (sqlite3_value_type(values[0]) == SQLITE_NULL) return put(t, key, value, replace);
     return change(t, bytes_of(values[0]), key, value, replace);
-}
-
-/* ---- transactions */
-
-static int begin(sqlite3_vtab *base)
-{
-    return database_begin(((collection_table *)base)->database, base);
-}
-
-static int sync_commit(sqlite3_vtab *base)
-{
-    return database_sync(((collection_table *)base)->database, base);
-}
-
-static int commit(sqlite3_vtab *base)
-{
-    return database_commit(((collection_table *)base)->database);
-}
-
-static int rollback(sqlite3_vtab *base)
-{
-    return database_rollback(((collection_table *)base)->database);
-}
-
-static int savepoint(sqlite3_vtab *base, int number)
-{
-    return database_savepoint(((collection_table *)base)->database, base, number);
-}
-
-static int release(sqlite3_vtab *base, int number)
-{
-    return database_release(((collection_table *)base)->database, base, number);
-}
-
-static int rollback_to(sqlite3_vtab *base, int number)
-{
-    return database_rollback_to(((collection_table *)base)->database, base, number);
 }
 
 const sqlite3_module sql_collection_module = {
@@ -508,11 +470,11 @@ const sqlite3_module sql_collection_module = {
     .xColumn = column,
     .xRowid = rowid,
     .xUpdate = update,
-    .xBegin = begin,
-    .xSync = sync_commit,
-    .xCommit = commit,
-    .xRollback = rollback,
-    .xSavepoint = savepoint,
-    .xRelease = release,
-    .xRollbackTo = rollback_to,
+    .xBegin = database_begin,
+    .xSync = database_sync,
+    .xCommit = database_commit,
+    .xRollback = database_rollback,
+    .xSavepoint = database_savepoint,
+    .xRelease = database_release,
+    .xRollbackTo = database_rollback_to,
 };

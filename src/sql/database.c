@@ -206,15 +206,22 @@ void database_view_end(sql_database *d, sql_view *view, sql_reader *reader)
 
 /* ---- the transaction */
 
-int database_begin(sql_database *d, sqlite3_vtab *table)
+static sql_database *database_of(sqlite3_vtab *table)
 {
+    return ((sql_vtab *)table)->database;
+}
+
+int database_begin(sqlite3_vtab *table)
+{
+    sql_database *d = database_of(table);
     if (d->txn) return SQLITE_OK;
     d->begun = begin_transaction(d);
     return sql_failure(table, d->begun);
 }
 
-int database_sync(sql_database *d, sqlite3_vtab *table)
+int database_sync(sqlite3_vtab *table)
 {
+    sql_database *d = database_of(table);
     if (!d->txn) return SQLITE_OK;
     suspend_readers(d);
     holt_status status = holt_commit(d->txn);
@@ -223,16 +230,21 @@ int database_sync(sql_database *d, sqlite3_vtab *table)
     return sql_failure(table, status);
 }
 
-int database_commit(sql_database *d)
+int database_commit(sqlite3_vtab *table)
 {
-    (void)d; /* xSync has done it */
+    (void)table; /* xSync has done it */
     return SQLITE_OK;
 }
 
-int database_rollback(sql_database *d)
+void database_abandon(sql_database *d)
 {
     suspend_readers(d);
     end_transaction(d);
+}
+
+int database_rollback(sqlite3_vtab *table)
+{
+    database_abandon(database_of(table));
     return SQLITE_OK;
 }
 
@@ -247,15 +259,17 @@ static size_t find_mark(const sql_database *d, int number)
     return i;
 }
 
-int database_savepoint(sql_database *d, sqlite3_vtab *table, int number)
+int database_savepoint(sqlite3_vtab *table, int number)
 {
+    sql_database *d = database_of(table);
     /* A read-only transaction has nothing to undo. */
     if (!d->txn || d->read_only || find_mark(d, number) < d->mark_count) return SQLITE_OK;
     return sql_failure(table, add_mark(d, number));
 }
 
-int database_release(sql_database *d, sqlite3_vtab *table, int number)
+int database_release(sqlite3_vtab *table, int number)
 {
+    sql_database *d = database_of(table);
     size_t i = find_mark(d, number);
     if (!d->txn || i == d->mark_count) return SQLITE_OK;
     if (d->marks[i].first < number) d->marks[i++].last = number - 1; /* it stands for older ones too */
@@ -264,8 +278,9 @@ int database_release(sql_database *d, sqlite3_vtab *table, int number)
     return sql_failure(table, status);
 }
 
-int database_rollback_to(sql_database *d, sqlite3_vtab *table, int number)
+int database_rollback_to(sqlite3_vtab *table, int number)
 {
+    sql_database *d = database_of(table);
     const size_t i = find_mark(d, number);
     if (!d->txn || i == d->mark_count) return SQLITE_OK;
     holt_status status = holt_rollback_to(d->txn, d->marks[i].id);

@@ -76,6 +76,12 @@ typedef struct sql_database {
     atomic_bool interrupted; /* set by sql_interrupt, cleared when a statement begins */
 } sql_database;
 
+/* What the virtual tables of both modules begin with. */
+typedef struct sql_vtab {
+    sqlite3_vtab base; /* first: SQLite's */
+    sql_database *database;
+} sql_vtab;
+
 /* The name of the module of tables, and of that of collections. */
 #define SQL_TABLE_MODULE "holt_table"
 #define SQL_COLLECTION_MODULE "holt_collection"
@@ -109,16 +115,19 @@ void database_view_end(sql_database *d, sql_view *view, sql_reader *reader);
 /* Makes sure that d->txn is the transaction of the open BEGIN, if there is one. */
 holt_status database_join(sql_database *d, const char *table);
 
-/* ---- the transaction, as the modules are told of it; each returns a SQLite result code and leaves its
- * message in table->zErrMsg */
+/* Rolls back what is open. */
+void database_abandon(sql_database *d);
 
-int database_begin(sql_database *d, sqlite3_vtab *table);
-int database_sync(sql_database *d, sqlite3_vtab *table);
-int database_commit(sql_database *d);
-int database_rollback(sql_database *d);
-int database_savepoint(sql_database *d, sqlite3_vtab *table, int number);
-int database_release(sql_database *d, sqlite3_vtab *table, int number);
-int database_rollback_to(sql_database *d, sqlite3_vtab *table, int number);
+/* ---- the transaction, as SQLite tells both modules of it: xBegin to xRollbackTo. `table` is the base of a
+ * sql_vtab. Each returns a SQLite result code and leaves its message in table->zErrMsg. */
+
+int database_begin(sqlite3_vtab *table);
+int database_sync(sqlite3_vtab *table);
+int database_commit(sqlite3_vtab *table);
+int database_rollback(sqlite3_vtab *table);
+int database_savepoint(sqlite3_vtab *table, int number);
+int database_release(sqlite3_vtab *table, int number);
+int database_rollback_to(sqlite3_vtab *table, int number);
 
 /* ---- failures */
 

@@ -57,7 +57,7 @@ void sql_forget(sql_connection *c)
 {
     sql_database *d = &c->database;
     catalog_clear(d);
-    (void)database_rollback(d);
+    database_abandon(d);
     d->db = NULL;
     d->read_only = false;
 }
@@ -65,7 +65,7 @@ void sql_forget(sql_connection *c)
 void sql_abandon(sql_connection *c)
 {
     catalog_free(&c->database);
-    (void)database_rollback(&c->database);
+    database_abandon(&c->database);
     c->database.db = NULL;
 }
 

@@ -421,7 +421,7 @@ static bool resume(cursor *c, holt_status *status)
     *status = c->saved.status;
     if (*status != HOLT_OK) return false;
     c->suspended = false;
-    *status = database_view(t->database, t->name, &c->view, &c->reader);
+    *status = database_view(t->common.database, t->name, &c->view, &c->reader);
     if (*status != HOLT_OK) return false;
     holt_scan_options o = current_bounds(c);
     if (!has_hash(c->path)) {
@@ -473,7 +473,7 @@ int table_cursor_close(sqlite3_vtab_cursor *base)
     sql_table *t = table_of(c);
     (void)holt_scan_close(c->scan); /* its failure was returned by the move that met it */
     c->scan = NULL;
-    database_view_end(t->database, &c->view, &c->reader);
+    database_view_end(t->common.database, &c->view, &c->reader);
     release_lists(c);
     if (t->spare_cursor) {
         destroy(c);
@@ -544,7 +544,7 @@ int table_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *text,
     c->on_point = c->suspended = false;
     const int rc = sql_table_current(t);
     if (rc != SQLITE_OK) return rc;
-    const holt_status status = database_view(t->database, t->name, &c->view, &c->reader);
+    const holt_status status = database_view(t->common.database, t->name, &c->view, &c->reader);
     if (status != HOLT_OK) return failure(c, status);
     assert((size_t)number < t->plans.count);
     c->plan = t->plans.plans[number];

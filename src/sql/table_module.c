@@ -1,4 +1,4 @@
-/* table_module.c -- connects virtual tables to tables, and passes transactions on. */
+/* table_module.c -- connects virtual tables to tables. */
 #include "table_module.h"
 
 #include <stdlib.h>
@@ -58,14 +58,14 @@ static int connect(sqlite3 *sqlite, void *context, int count, const char *const 
     sql_table *t = sqlite3_malloc(sizeof *t);
     if (!t) return SQLITE_NOMEM;
     memset(t, 0, sizeof *t);
-    t->database = d;
+    t->common.database = d;
     t->name = sqlite3_mprintf("%s", arguments[2]);
     holt_status status = t->name ? holt_table_open(d->db, t->name, &t->table) : HOLT_NO_MEMORY;
     if (status == HOLT_OK) status = shape_init(&t->shape, t->table);
     if (status != HOLT_OK) return fail_connecting(sqlite, t, SQLITE_OK, status, message);
     const int rc = declare(sqlite, &t->shape);
     if (rc != SQLITE_OK) return fail_connecting(sqlite, t, rc, HOLT_OK, message);
-    *out = &t->base;
+    *out = &t->common.base;
     return SQLITE_OK;
 }
 
@@ -79,7 +79,7 @@ static int disconnect(sqlite3_vtab *base)
 static int drop(sqlite3_vtab *base)
 {
     sql_table *t = (sql_table *)base;
-    if (!t->database->refreshing && t->database->db) {
+    if (!t->common.database->refreshing && t->common.database->db) {
         return sql_failure_text(base, SQLITE_LOCKED, "use SELECT holt_exec('DROP TABLE ...')");
     }
     return disconnect(base);
@@ -88,7 +88,7 @@ static int drop(sqlite3_vtab *base)
 int sql_table_current(sql_table *t)
 {
     if (holt_table_version(t->table) == t->shape.info->version) return SQLITE_OK;
-    return sql_failure_text(&t->base, SQLITE_ERROR,
+    return sql_failure_text(&t->common.base, SQLITE_ERROR,
                             "the schema of %s was changed elsewhere: SELECT holt_refresh() first", t->name);
 }
 
@@ -119,41 +119,6 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     return plan_make(&known, &t->plans, info);
 }
 
-static int begin(sqlite3_vtab *base)
-{
-    return database_begin(((sql_table *)base)->database, base);
-}
-
-static int sync_commit(sqlite3_vtab *base)
-{
-    return database_sync(((sql_table *)base)->database, base);
-}
-
-static int commit(sqlite3_vtab *base)
-{
-    return database_commit(((sql_table *)base)->database);
-}
-
-static int rollback(sqlite3_vtab *base)
-{
-    return database_rollback(((sql_table *)base)->database);
-}
-
-static int savepoint(sqlite3_vtab *base, int number)
-{
-    return database_savepoint(((sql_table *)base)->database, base, number);
-}
-
-static int release(sqlite3_vtab *base, int number)
-{
-    return database_release(((sql_table *)base)->database, base, number);
-}
-
-static int rollback_to(sqlite3_vtab *base, int number)
-{
-    return database_rollback_to(((sql_table *)base)->database, base, number);
-}
-
 const sqlite3_module sql_table_module = {
     .iVersion = 2,
     .xCreate = connect,
@@ -169,11 +134,11 @@ const sqlite3_module sql_table_module = {
     .xColumn = table_cursor_column,
     .xRowid = table_cursor_rowid,
     .xUpdate = table_update,
-    .xBegin = begin,
-    .xSync = sync_commit,
-    .xCommit = commit,
-    .xRollback = rollback,
-    .xSavepoint = savepoint,
-    .xRelease = release,
-    .xRollbackTo = rollback_to,
+    .xBegin = database_begin,
+    .xSync = database_sync,
+    .xCommit = database_commit,
+    .xRollback = database_rollback,
+    .xSavepoint = database_savepoint,
+    .xRelease = database_release,
+    .xRollbackTo = database_rollback_to,
 };

@@ -1,6 +1,6 @@
 /* table_module.h -- the virtual table of a typed table.
  *
- *   table_module.c   connects it, and passes transactions on to database.h
+ *   table_module.c   connects it; its transactions are those of database.h
  *   plan.h           chooses how to read it
  *   table_cursor.h   reads it
  *   table_update.h   writes it
@@ -18,8 +18,7 @@
 #include "sqlite_api.h"
 
 typedef struct sql_table {
-    sqlite3_vtab base; /* first: SQLite's */
-    sql_database *database;
+    sql_vtab common; /* first */
     holt_table *table;
     char *name;
     shape shape;

@@ -33,9 +33,9 @@ static int violation(const row_write *w, int precise_code)
 static int null_violation(const row_write *w, const holt_column *column)
 {
     if (column - w->info->columns == w->t->shape.integer_key) {
-        return sql_failure_text(&w->t->base, SQLITE_MISMATCH, "datatype mismatch");
+        return sql_failure_text(&w->t->common.base, SQLITE_MISMATCH, "datatype mismatch");
     }
-    return sql_failure_text(&w->t->base, violation(w, SQLITE_CONSTRAINT_NOTNULL),
+    return sql_failure_text(&w->t->common.base, violation(w, SQLITE_CONSTRAINT_NOTNULL),
                             "NOT NULL constraint failed: %s.%s", w->info->name, column->name);
 }
 
@@ -44,10 +44,10 @@ static int null_violation(const row_write *w, const holt_column *column)
 static int type_mismatch(const row_write *w, const holt_column *column, sqlite3_value *value)
 {
     if (column - w->info->columns == w->t->shape.integer_key) {
-        return sql_failure_text(&w->t->base, SQLITE_MISMATCH, "datatype mismatch");
+        return sql_failure_text(&w->t->common.base, SQLITE_MISMATCH, "datatype mismatch");
     }
     const bool plain = w->conflict == SQLITE_ABORT || w->conflict == SQLITE_REPLACE;
-    return sql_failure_text(&w->t->base, plain ? SQLITE_CONSTRAINT_DATATYPE : SQLITE_MISMATCH,
+    return sql_failure_text(&w->t->common.base, plain ? SQLITE_CONSTRAINT_DATATYPE : SQLITE_MISMATCH,
                             "cannot store %s value in %s column %s.%s", value_type_name(value),
                             value_column_type(column->type), w->info->name, column->name);
 }
@@ -89,7 +89,7 @@ static int duplicate(const row_write *w)
                    ? SQLITE_CONSTRAINT_ROWID
                    : SQLITE_CONSTRAINT_PRIMARYKEY;
     }
-    const int rc = sql_failure_text(&w->t->base, violation(w, code), "UNIQUE constraint failed: %s",
+    const int rc = sql_failure_text(&w->t->common.base, violation(w, code), "UNIQUE constraint failed: %s",
                                     columns ? columns : w->info->name);
     sqlite3_free(columns);
     return rc;
@@ -97,7 +97,7 @@ static int duplicate(const row_write *w)
 
 static int failure(const row_write *w, holt_status status)
 {
-    return status == HOLT_EXISTS ? duplicate(w) : sql_failure(&w->t->base, status);
+    return status == HOLT_EXISTS ? duplicate(w) : sql_failure(&w->t->common.base, status);
 }
 
 /* ---- the values */
@@ -120,7 +120,7 @@ static void replace_null(const row_write *w, size_t column, bool inserting, holt
     if (!(c->flags & HOLT_COLUMN_DEFAULT) || c->default_value.type == HOLT_NULL) return;
     const bool forbidden = !may_be_null(w, column, inserting);
     if ((forbidden && w->conflict == SQLITE_REPLACE) ||
-        (inserting && insert_leaves_out(w->t->database->sqlite, w->info->name, c->name))) {
+        (inserting && insert_leaves_out(w->t->common.database->sqlite, w->info->name, c->name))) {
         *d = c->default_value;
     }
 }
@@ -131,7 +131,7 @@ static int check_length(const row_write *w, const holt_column *column, const hol
     const bool text = d->type == HOLT_TEXT;
     const size_t length = text ? text_columns(d->as.bytes) : d->as.bytes.size;
     if (length <= column->length_max) return SQLITE_OK;
-    return sql_failure_text(&w->t->base, violation(w, SQLITE_CONSTRAINT_CHECK),
+    return sql_failure_text(&w->t->common.base, violation(w, SQLITE_CONSTRAINT_CHECK),
                             "value too long for column %s.%s: %llu %s, at most %llu are allowed",
                             w->info->name, column->name, (unsigned long long)length,
                             text ? "characters" : "bytes", (unsigned long long)column->length_max);
@@ -169,7 +169,7 @@ static int take_row_id(const row_write *w, sqlite3_value *value, bool *given, in
     holt_datum d;
     *given = sqlite3_value_type(value) != SQLITE_NULL;
     if (!value_to_column(value, HOLT_INTEGER, &d)) {
-        return sql_failure_text(&w->t->base, SQLITE_MISMATCH, "datatype mismatch");
+        return sql_failure_text(&w->t->common.base, SQLITE_MISMATCH, "datatype mismatch");
     }
     *row_id = *given ? d.as.integer : 0;
     return SQLITE_OK;
@@ -185,9 +185,9 @@ static uint32_t replace_flag(const row_write *w)
 static int insert(row_write *w, sqlite3_value **values, sqlite3_int64 *row_id)
 {
     const shape *s = &w->t->shape;
-    holt_txn *txn = w->t->database->txn;
+    holt_txn *txn = w->t->common.database->txn;
     bool given = false;
-    int64_t number = sqlite3_last_insert_rowid(w->t->database->sqlite), id = 0;
+    int64_t number = sqlite3_last_insert_rowid(w->t->common.database->sqlite), id = 0;
     w->count = w->info->column_count;
     for (size_t i = 0; i < w->count; i++) {
         w->columns[i] = (uint32_t)i;
@@ -228,8 +228,8 @@ static int take_encoded_key(const row_write *w, sqlite3_value *value, row_key *k
     key->bytes = malloc(encoded.size + 1);
     if (!key->bytes) return SQLITE_NOMEM;
     key->count = PARTS_MAX;
-    return sql_failure(
-        &w->t->base, holt_key_decode(encoded, descending, key->parts, &key->count, key->bytes, encoded.size));
+    return sql_failure(&w->t->common.base, holt_key_decode(encoded, descending, key->parts, &key->count,
+                                                           key->bytes, encoded.size));
 }
 
 static int take_key(const row_write *w, sqlite3_value *value, row_key *key)
@@ -262,7 +262,7 @@ static void set_column(row_write *w, uint32_t column, holt_datum value)
 static int update(row_write *w, sqlite3_value **values, const row_key *key)
 {
     const shape *s = &w->t->shape;
-    holt_txn *txn = w->t->database->txn;
+    holt_txn *txn = w->t->common.database->txn;
     bool given = false;
     int64_t new_id = 0;
     for (size_t i = 0; i < w->info->column_count; i++) {
@@ -292,10 +292,10 @@ int table_update(sqlite3_vtab *base, int count, sqlite3_value **values, sqlite3_
     w.t = (sql_table *)base;
     w.info = w.t->shape.info;
     w.count = 0;
-    w.conflict = sqlite3_vtab_on_conflict(w.t->database->sqlite);
+    w.conflict = sqlite3_vtab_on_conflict(w.t->common.database->sqlite);
     int rc = sql_table_current(w.t);
     if (rc != SQLITE_OK) return rc;
-    if (w.t->database->read_only) {
+    if (w.t->common.database->read_only) {
         return sql_failure_text(base, SQLITE_READONLY, "the database is open read-only");
     }
     if (count > 1 && sqlite3_value_type(values[0]) == SQLITE_NULL) return insert(&w, values, row_id);
@@ -303,7 +303,8 @@ int table_update(sqlite3_vtab *base, int count, sqlite3_value **values, sqlite3_
     if (rc == SQLITE_OK && count > 1) {
         rc = update(&w, values, &key);
     } else if (rc == SQLITE_OK) {
-        const holt_status status = holt_table_delete(w.t->table, w.t->database->txn, key.parts, key.count);
+        const holt_status status =
+            holt_table_delete(w.t->table, w.t->common.database->txn, key.parts, key.count);
         rc = status == HOLT_NOT_FOUND ? SQLITE_OK : failure(&w, status);
     }
     free(key.bytes);
