@@ -79,8 +79,8 @@ def test_without_users_nobody_is_asked(exe, directory):
 def test_nothing_is_answered_before_a_login(exe, directory):
     add_roles(exe, directory)
     with Server(exe, directory) as server, server.client() as client:
-        for words in (("GET", "a"), ("SET", "a", "1"), ("PING",), ("CONFIG", "GET", "*"), ("MULTI",), ("INFO",),
-                      ("SUBSCRIBE", "c"), ("SELECT", "1"), ("CLIENT", "LIST"), ("COMMAND",), ("KEYS", "*"),
+        for words in (("GET", "a"), ("SET", "a", "1"), ("PING",), ("CONFIG", "GET", "*"), ("MULTI",),
+                      ("INFO",), ("SUBSCRIBE", "c"), ("SELECT", "1"), ("CLIENT", "LIST"), ("COMMAND",), ("KEYS", "*"),
                       ("HOLT.SQL", "SELECT 1"), ("EXEC",), ("FLUSHALL",)):
             equal(client(*words), NOAUTH, words)
         equal(client("AUTH", "reader", "wrong"), WRONG)
@@ -183,8 +183,8 @@ def test_collections_limit_what_a_user_sees(exe, directory):
     with Server(exe, directory) as server, client_of(server, "adminer") as admin, \
             client_of(server, "web") as client:
         equal(admin("SET", "a", "hidden"), "OK")
-        for words in (("GET", "a"), ("SET", "a", "1"), ("DEL", "a"), ("KEYS", "*"), ("SCAN", "0"), ("DBSIZE",),
-                      ("RANDOMKEY",), ("EXISTS", "a"), ("WATCH", "a"), ("HOLT.RANGE", "-", "+"),
+        for words in (("GET", "a"), ("SET", "a", "1"), ("DEL", "a"), ("KEYS", "*"), ("SCAN", "0"),
+                      ("DBSIZE",), ("RANDOMKEY",), ("EXISTS", "a"), ("WATCH", "a"), ("HOLT.RANGE", "-", "+"),
                       ("HOLT.DELRANGE", "-", "+"), ("FLUSHDB",), ("TYPE", "a"), ("MGET", "a"),
                       ("INCR", "a"), ("BITOP", "NOT", "b", "a")):
             equal(client(*words), KEYS, words)
@@ -258,7 +258,8 @@ def test_http_needs_a_login_except_for_health(exe, directory):
             equal(web("GET", path)[0], 401, path)
         for login in ("reader:wrong", "nobody:secret", ":secret", "reader:", "reader", ":", "r" * 100 + ":x"):
             equal(Web(server, login)("GET", "/keys?key=a")[0], 401, login)
-        for header in ("Basic", "Basic !!!", "Bearer", "Bearer x", "Digest x", "", "Basic cmVhZGVyOnNlY3JldA"):
+        for header in ("Basic", "Basic !!!", "Bearer", "Bearer x", "Digest x", "",
+                       "Basic cmVhZGVyOnNlY3JldA"):
             equal(web("GET", "/keys?key=a", Authorization=header)[0], 401, header)
         equal(Web(server, "reader:secret")("GET", "/keys?key=a")[0], 200)
         equal(Web(server, "reader:wrong")("GET", "/keys?key=a")[0], 401, "one that was right is remembered")
@@ -269,11 +270,13 @@ def test_http_roles(exe, directory):
     with Server(exe, directory, "--sql-write", "yes") as server:
         webs = [Web(server, name + ":secret") for name in ("reader", "writer", "adminer")]
         for level, method, path, body in (
-                (0, "GET", "/keys?key=a", None), (0, "GET", "/v1/collections", None), (0, "GET", "/metrics", None),
+                (0, "GET", "/keys?key=a", None), (0, "GET", "/v1/collections", None),
+                (0, "GET", "/metrics", None),
                 (0, "POST", "/v1/sql", '{"sql":"SELECT 1"}'),
                 (1, "POST", "/v1/sql", '{"sql":"CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY)"}'),
                 (1, "PUT", "/keys", '{"key":"a","value":"b"}'), (1, "DELETE", "/keys?key=a", None),
-                (1, "POST", "/v1/batch", '{"operations":[]}'), (1, "PUT", "/v1/collections/default/keys/a", "v"),
+                (1, "POST", "/v1/batch", '{"operations":[]}'),
+                (1, "PUT", "/v1/collections/default/keys/a", "v"),
                 (2, "GET", "/v1/admin/stats", None), (2, "POST", "/v1/admin/flush", None),
                 (2, "PUT", "/v1/admin/log-level", '{"level":"info"}')):
             for role, web in enumerate(webs):
@@ -295,12 +298,14 @@ def test_a_body_is_read_after_the_password_was_verified(exe, directory):
     add_roles(exe, directory)
     large = b"x" * 1000000
     with Server(exe, directory) as server:
-        for login, expected in (("writer:wrong", b"401"), ("reader:secret", b"403"), ("writer:secret", b"100")):
+        for login, expected in (("writer:wrong", b"401"), ("reader:secret", b"403"),
+                                ("writer:secret", b"100")):
             equal(status_before_body(server, login), expected, login)
     with Server(exe, directory) as server:
         equal(Web(server, "writer:secret")("PUT", "/v1/collections/default/keys/a", large)[0], 204)
         equal(Web(server, "reader:secret")("GET", "/v1/collections/default/keys/a"), (200, large))
-        for login, expected in (("writer:wrong", b"401"), ("reader:secret", b"403"), ("writer:secret", b"100")):
+        for login, expected in (("writer:wrong", b"401"), ("reader:secret", b"403"),
+                                ("writer:secret", b"100")):
             equal(status_before_body(server, login), expected, login + ", known by now")
 
 
@@ -317,7 +322,7 @@ def test_tokens_stand_for_their_user_until_they_end(exe, directory):
     before = {line[0] for line in listed}
     time.sleep(1.1)
     equal(len(before), 3)
-    # The name of the revoked one: that which is not there after another list would be a guess, so try each.
+    # Which of the two tokens a name belongs to is not shown; one of them must be gone afterwards.
     names = [line[0] for line in listed if line[3] == "never"]
     holt(exe, "token", "revoke", data, names[0])
     with Server(exe, directory) as server:
@@ -325,7 +330,8 @@ def test_tokens_stand_for_their_user_until_they_end(exe, directory):
         equal(len(alive), 1)
         token = alive[0]
         equal(Web(server, token=short)("GET", "/v1/collections")[0], 401)
-        equal(Web(server, token=token[:-1] + ("a" if token[-1] != "a" else "b"))("GET", "/v1/collections")[0], 401)
+        wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+        equal(Web(server, token=wrong)("GET", "/v1/collections")[0], 401)
         equal(Web(server, token=token)("PUT", "/keys", '{"key":"a","value":"b"}')[0], 200)
         equal(Web(server, token=token)("GET", "/v1/admin/stats")[0], 403)
         equal(Web(server, "writer:" + token)("GET", "/keys?key=a")[0], 200)
@@ -428,8 +434,8 @@ def test_a_damaged_user_keeps_the_server_from_starting(exe, directory):
     add_roles(exe, directory)
     data = os.path.join(directory, "data")
     holt(exe, "put", data, "-c", "holt.access", "ureader", "nonsense")
-    done = subprocess.run([exe, "serve", data, "--http", "off", "--redis", "127.0.0.1:0"], capture_output=True,
-                          timeout=DEADLINE, check=False)
+    done = subprocess.run([exe, "serve", data, "--http", "off", "--redis", "127.0.0.1:0"],
+                          capture_output=True, timeout=DEADLINE, check=False)
     equal((done.returncode, b"holt.access" in done.stderr), (1, True))
 
 
@@ -453,7 +459,8 @@ def test_refusals_are_worded_as_those_of_redis(exe, directory):
         raise Skip("redis-server is not installed")
     path = os.path.join(directory, "redis.sock")
     process = subprocess.Popen(
-        [redis, "--port", "0", "--unixsocket", path, "--save", "", "--user", "ada", "on", ">secret", "~*", "&*",
+        [redis, "--port", "0", "--unixsocket", path, "--save", "", "--user", "ada", "on", ">secret", "~*",
+         "&*",
          "+@all", "-@write", "--user", "default", "off"], stdout=subprocess.DEVNULL, cwd=directory)
     try:
         add(exe, directory, "ada", "read")

@@ -28,8 +28,8 @@ class Certificates:
     def __init__(self, directory):
         self.directory = directory
         self.ca = self.path("ca.pem")
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-                "2", "-subj", "/CN=authority", "-keyout", self.path("ca.key"), "-out", self.ca)
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                "-days", "2", "-subj", "/CN=authority", "-keyout", self.path("ca.key"), "-out", self.ca)
         self.make("server")
 
     def path(self, name):
@@ -265,8 +265,8 @@ def test_other_machines_are_served_with_tls_and_users_only(exe, directory):
     made = Certificates(directory)
     code, text = serve(exe, directory, "--http", "0.0.0.0:0", *made.options())
     equal((code, "has no users" in text), (1, True), text)
-    subprocess.run([exe, "user", "add", os.path.join(directory, "data"), "ada", "--role", "read"], input=b"secret\n",
-                   check=True)
+    subprocess.run([exe, "user", "add", os.path.join(directory, "data"), "ada", "--role", "read"],
+                   input=b"secret\n", check=True)
     code, text = serve(exe, directory, "--http", "0.0.0.0:0")
     equal((code, "not encrypted" in text), (1, True), text)
     with Server(exe, directory, "--redis", "0.0.0.0:0", "--http", "0.0.0.0:0", *made.options()) as server:
@@ -279,7 +279,8 @@ def test_wrong_files_are_named(exe, directory):
     made = Certificates(directory)
     made.make("other")
     for options, expected in ((("--tls-cert", made.path("server.pem")), "both needed"),
-                              (("--tls-cert", made.path("none"), "--tls-key", made.path("server.key")), "none"),
+                              (("--tls-cert", made.path("none"), "--tls-key", made.path("server.key")),
+                               "none"),
                               (("--tls-cert", made.path("server.pem"), "--tls-key", made.path("other.key")),
                                "other.key"),
                               (made.options("--tls-client-ca", made.path("server.key")), "server.key")):
