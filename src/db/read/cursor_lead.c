@@ -36,6 +36,7 @@ static bool set_limit(holt_cursor *cur, slice limit, bool forward)
     if (!at) return false;
     bytes_copy(at, limit.data, limit.size);
     l->limit = slice_of(at, limit.size);
+    l->limit_words = key_words_of(l->limit);
     return true;
 }
 

@@ -24,6 +24,7 @@
 
 #include "base/buffer.h"
 #include "base/iterator.h"
+#include "base/key_words.h"
 
 typedef struct cursor_lead {
     iterator *child; /* NULL: none */
@@ -33,6 +34,7 @@ typedef struct cursor_lead {
     uint32_t steps;  /* entries shown from the child */
     uint32_t misses; /* steps in a row, in this direction, that had no lead or ended a short one */
     slice limit;     /* in bytes; open: none */
+    key_words limit_words;
     buffer bytes;
 } cursor_lead;
 
@@ -46,6 +48,13 @@ static inline bool cursor_lead_shows(const cursor_lead *l)
     return l->child && l->steps > 0;
 }
 
+static inline bool cursor_lead_ends_before(const cursor_lead *l, slice key)
+{
+    if (slice_is_open(l->limit)) return false;
+    const int order = key_words_compare(key_words_of(key), key, l->limit_words, l->limit);
+    return l->backward ? order <= 0 : order >= 0;
+}
+
 /* Moves the child in the direction of its lead. false: what it has come to is for the merge to show, or to
  * leave out. */
 static inline bool cursor_lead_step(cursor_lead *l)
@@ -56,7 +65,7 @@ static inline bool cursor_lead_step(cursor_lead *l)
     else
         s->ops->next(s);
     const bool plain = s->valid && s->op == ENTRY_PUT && !s->value_pending;
-    l->beyond = !plain || iterator_past(s->key, l->backward, l->limit);
+    l->beyond = !plain || cursor_lead_ends_before(l, s->key);
     l->steps += !l->beyond;
     return !l->beyond;
 }

@@ -8,8 +8,8 @@
  */
 #include "tree/read/merge_gaps.h"
 
-#include "base/coding.h"
 #include "base/cost.h"
+#include "base/key_words.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -17,15 +17,11 @@
 
 #define NO_CHILD UINT32_MAX
 
-enum { WORD = 8, WORDS = 2 * WORD };
-
 typedef struct gap_child {
-    iterator *it; /* owned */
-    uint64_t head,
-        second; /* the first bytes of its key and those after them, as numbers that order as the key
-                              does */
-    bool ended; /* it has no more entries in this direction, or all that it has are hidden */
-    bool at;    /* it is at the merge's key */
+    iterator *it;    /* owned */
+    key_words words; /* of its key */
+    bool ended;      /* it has no more entries in this direction, or all that it has are hidden */
+    bool at;         /* it is at the merge's key */
 } gap_child;
 
 typedef struct gap_merge {
@@ -54,9 +50,7 @@ static inline bool child_moved(gap_merge *m, gap_child *c)
 {
     c->ended = !c->it->valid;
     if (!c->ended) {
-        const slice key = c->it->key;
-        c->head = get_head64(key.data, key.size);
-        c->second = key.size > WORD ? get_head64((const uint8_t *)key.data + WORD, key.size - WORD) : 0;
+        c->words = key_words_of(c->it->key);
         return true;
     }
     if (c->it->status == HOLT_OK) return true;
@@ -83,23 +77,10 @@ static bool child_seek(gap_merge *m, gap_child *c, slice key)
     return child_moved(m, c);
 }
 
-/* The order of two keys whose heads and seconds are equal. */
-static inline int compare_rests(slice a, slice b)
-{
-    /* Short keys of one size have no more bytes. */
-    return a.size == b.size && a.size <= WORDS ? 0 : slice_compare(a, b);
-}
-
 /* The order of two children's keys in the direction of travel. Neither has ended. */
 static inline int child_compare(const gap_merge *m, const gap_child *a, const gap_child *b)
 {
-    int order;
-    if (a->head != b->head)
-        order = a->head < b->head ? -1 : 1;
-    else if (a->second != b->second)
-        order = a->second < b->second ? -1 : 1;
-    else
-        order = compare_rests(a->it->key, b->it->key);
+    const int order = key_words_compare(a->words, a->it->key, b->words, b->it->key);
     return m->backward ? -order : order;
 }
 
