@@ -107,7 +107,10 @@ void memmap_copy_leaf(const memmap *m, memmap_target target, slice key, const me
         out->lower = leaf->lower;
         out->upper = memnode_upper(leaf);
         out->tombstones = memnode_tombstones(leaf, &out->newest);
+        const memtable_record *lower = out->lower, *upper = out->upper;
         clip_leaf(leaf, range, out);
+        out->below = out->begin > 0 ? memnode_record(leaf, out->begin - 1) : lower;
+        out->above = out->end < count ? memnode_record(leaf, out->end) : upper;
         for (uint32_t i = out->begin; i < out->end; i++)
             out->records[i] = memnode_record(leaf, i);
         if (memnode_read_end(leaf, version)) break;

@@ -67,7 +67,10 @@ typedef struct memmap_leaf {
     const memtable_record *lower, *upper; /* its fences; NULL: nothing of the range lies beyond */
     uint32_t begin, end;                  /* the slots within the range */
     uint32_t place;                       /* of the first key >= the one sought, clamped to [begin, end] */
-    uint64_t tombstones, newest;          /* node.h, Tombstones */
+    /* The records nearest to the slots within the range, on both sides: nothing lies between. NULL: nothing
+     * lies on that side */
+    const memtable_record *below, *above;
+    uint64_t tombstones, newest; /* node.h, Tombstones */
     const memtable_record *records[NODE_SLOTS];
 } memmap_leaf;
 

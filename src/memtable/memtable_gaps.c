@@ -38,18 +38,18 @@ static bool is_deleted_before(const memtable_gaps *g)
     return !slice_is_open(g->at.lower) && memranges_seqno_below(&g->at) > g->after;
 }
 
-/* The current fragment has changed. Its entries must then be placed. */
-static void enter(memtable_gaps *g)
+/* The current fragment has changed, by a step of a walk or by a seek. Its entries must then be placed. */
+static void enter(memtable_gaps *g, bool walks)
 {
     const memmap_range range = {slice_tighter_lower(g->at.lower, g->range.lower),
                                 slice_tighter_upper(g->at.upper, g->range.upper)};
-    memtable_iterator_narrow(g->entries, &range, is_deleted(g) ? g->at.seqno : g->after);
+    memtable_iterator_narrow(g->entries, &range, is_deleted(g) ? g->at.seqno : g->after, walks);
 }
 
 static void enter_at(memtable_gaps *g, slice key, bool below)
 {
     g->at = memranges_find(g->deleted, key, below);
-    enter(g);
+    enter(g, false);
 }
 
 static void show_entry(memtable_gaps *g, bool before, bool after)
@@ -98,7 +98,7 @@ static void show_forward(memtable_gaps *g)
             return;
         }
         memranges_go_up(g->deleted, &g->at);
-        enter(g);
+        enter(g, true);
         g->entries->ops->first(g->entries);
         if (is_deleted(g) == before) continue;
         if (g->entries->valid && slice_equal(g->entries->key, g->at.lower))
@@ -118,7 +118,7 @@ static bool enter_before(memtable_gaps *g)
     if (slice_is_open(lower) || (!slice_is_open(g->range.lower) && slice_compare(lower, g->range.lower) < 0))
         return false;
     memranges_go_down(g->deleted, &g->at);
-    enter(g);
+    enter(g, true);
     g->entries->ops->last(g->entries);
     return true;
 }

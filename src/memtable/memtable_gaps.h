@@ -16,7 +16,8 @@ holt_status     memtable_gaps_open(iterator *entries, const memranges_tree *dele
 const iterator *memtable_gaps_entries(const iterator *s);
 
 /* Shows only the entries in the range with seqnos above `after` from now on, and is not valid until the next
- * first, last or seek. In memtable_iterator.c; not for an iterator with gaps. */
-void memtable_iterator_narrow(iterator *s, const memmap_range *range, uint64_t after);
+ * first, last or seek. walks: there was no seek since the ranges before, so what these have seen of the map
+ * still holds. In memtable_iterator.c; not for an iterator with gaps. */
+void memtable_iterator_narrow(iterator *s, const memmap_range *range, uint64_t after, bool walks);
 
 #endif

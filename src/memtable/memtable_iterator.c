@@ -25,6 +25,11 @@ typedef struct memtable_iterator {
     memmap_range range;
     bool has_aborted; /* the leaves' tombstone bits may be wrong */
     uint32_t at;      /* slot of the current entry in the leaf */
+    struct {
+        bool known;
+        const memtable_record *below, *above; /* NULL: it has no end on that side */
+    } empty;          /* between these two the map had no records when the walk read it */
+    bool range_empty; /* the range lies there */
     memtable_work work;
     memmap_leaf leaf;
 } memtable_iterator;
@@ -121,6 +126,35 @@ static const memtable_record *next_visible_fence(memtable_iterator *m, bool back
     return pass_leaves(m, &pass, fence);
 }
 
+/* A walk has come to the end of its range: the map is empty from the last record of the leaf in that
+ * direction to the first one beyond the range, unless other leaves lie between. With range deletes the next
+ * range is likely to lie there, too. */
+static void note_empty(memtable_iterator *m, bool backward)
+{
+    const memmap_leaf *l = &m->leaf;
+    if ((backward ? l->lower : l->upper) || l->begin > l->end) return; /* the range may be empty */
+    m->empty.known = true;
+    m->empty.below = l->below;
+    m->empty.above = l->above;
+    if (l->begin == l->end) return;
+    if (backward)
+        m->empty.above = l->records[l->begin];
+    else
+        m->empty.below = l->records[l->end - 1];
+}
+
+/* Whether the map is known to be empty in the whole range. */
+static bool range_is_empty(const memtable_iterator *m)
+{
+    const memtable_record *below = m->empty.below, *above = m->empty.above;
+    if (!m->empty.known) return false;
+    const bool after_below =
+        !below || (!slice_is_open(m->range.lower) && slice_compare(m->range.lower, record_key(below)) > 0);
+    const bool before_above =
+        !above || (!slice_is_open(m->range.upper) && slice_compare(m->range.upper, record_key(above)) <= 0);
+    return after_below && before_above;
+}
+
 /* Shows the first visible entry at or after place `at`, in this leaf or a later one. */
 static void advance(memtable_iterator *m, uint32_t at)
 {
@@ -140,6 +174,7 @@ static void advance(memtable_iterator *m, uint32_t at)
         copy_leaf_after(m, fence);
         at = m->leaf.place;
     }
+    note_empty(m, false);
     show_nothing(m);
 }
 
@@ -162,6 +197,7 @@ static void retreat(memtable_iterator *m, uint32_t end)
         copy_leaf_before(m, fence);
         end = m->leaf.place;
     }
+    note_empty(m, true);
     show_nothing(m);
 }
 
@@ -169,7 +205,7 @@ static void memtable_iterator_first(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     show_nothing(m);
-    if (all_is_hidden(m)) return;
+    if (all_is_hidden(m) || m->range_empty) return;
     copy_leaf(m, LEAF_OF, with_address(m->range.lower));
     advance(m, m->leaf.place);
 }
@@ -178,7 +214,7 @@ static void memtable_iterator_last(iterator *s)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     show_nothing(m);
-    if (all_is_hidden(m)) return;
+    if (all_is_hidden(m) || m->range_empty) return;
     if (slice_is_open(m->range.upper))
         copy_leaf(m, LEAF_LAST, slice_of("", 0));
     else
@@ -357,11 +393,13 @@ const memtable_work *memtable_iterator_work(const iterator *s)
     return &((const memtable_iterator *)s)->work;
 }
 
-void memtable_iterator_narrow(iterator *s, const memmap_range *range, uint64_t after)
+void memtable_iterator_narrow(iterator *s, const memmap_range *range, uint64_t after, bool walks)
 {
     memtable_iterator *m = memtable_iterator_of(s);
     m->range = *range;
     m->after = after;
+    m->empty.known = m->empty.known && walks;
+    m->range_empty = range_is_empty(m);
     show_nothing(m);
 }
 
@@ -377,6 +415,7 @@ holt_status memtable_iterator_open(memtable *m, uint32_t collection, const memta
     s->after = options->after;
     s->range = (memmap_range){options->lower, options->upper};
     s->has_aborted = memtable_has_aborted(m);
+    s->empty.known = s->range_empty = false;
     s->work = (memtable_work){0};
     *out = &s->base;
     const memranges_tree *deleted = s->map ? memranges_at(&s->map->ranges, options->seqno) : NULL;

@@ -432,6 +432,43 @@ static void hidden_entries_are_passed_leaf_by_leaf(void **state)
     memtable_unref(m);
 }
 
+/* Where a memtable has many range deletes and few entries, a scan must not descend to the entries anew for
+ * each fragment. */
+static void entries_are_looked_for_once_between_two_of_them(void **state)
+{
+    enum { DELETES = 1000, ENTRIES = 10 };
+    memtable *m;
+    char key[32], end[32];
+    uint64_t seqno = 0;
+    assert_int_equal(memtable_create(&m, &pool), HOLT_OK);
+    for (uint32_t i = 0; i < DELETES; i++) {
+        snprintf(key, sizeof key, "k%08u", i * 10);
+        snprintf(end, sizeof end, "k%08u", i * 10 + 3);
+        delete_range(m, ++seqno, key, end);
+        if (i % (DELETES / ENTRIES)) continue;
+        snprintf(key, sizeof key, "k%08u", i * 10 + 5);
+        memtable_entry e = {
+            .collection = COLLECTION, .op = ENTRY_PUT, .seqno = ++seqno, .key = holt_str(key)};
+        assert_int_equal(memtable_insert(m, &e, NULL), HOLT_OK);
+    }
+    for (int backward = 0; backward < 2; backward++) {
+        iterator *s;
+        const memtable_iterator_options o = {.seqno = seqno};
+        uint32_t puts = 0, boundaries = 0;
+        assert_int_equal(memtable_iterator_open(m, COLLECTION, &o, &s), HOLT_OK);
+        for ((backward ? s->ops->last : s->ops->first)(s); s->valid;
+             (backward ? s->ops->prev : s->ops->next)(s)) {
+            puts += s->op == ENTRY_PUT;
+            boundaries += entry_op_is_empty(s->op);
+        }
+        assert_int_equal(puts, ENTRIES);
+        assert_int_equal(boundaries, 2 * DELETES);
+        assert_in_range(memtable_iterator_work(s)->leaves, ENTRIES, 3 * ENTRIES);
+        iterator_close(s);
+    }
+    memtable_unref(m);
+}
+
 /* ---------------------------------------------------------------- failures */
 
 /* Each allocation fails once: the range delete that needs it changes nothing, then succeeds. */
@@ -599,6 +636,7 @@ int main(void)
         cmocka_unit_test(overlapping_range_deletes_stay_cheap),
         cmocka_unit_test(many_fragments_are_found_again),
         cmocka_unit_test(hidden_entries_are_passed_leaf_by_leaf),
+        cmocka_unit_test(entries_are_looked_for_once_between_two_of_them),
         cmocka_unit_test(range_delete_without_memory_changes_nothing),
         cmocka_unit_test(readers_beside_a_writer_see_their_fragments),
     };
