@@ -58,9 +58,10 @@ for word; do
     libuv1-dev) touch $world/modules/libuv ;;
     libmicrohttpd-dev) touch $world/modules/libmicrohttpd ;;
     libsodium-dev) touch $world/modules/libsodium ;;
+    libgnutls28-dev) touch $world/modules/gnutls ;;
     zlib1g-dev) touch $world/modules/zlib ;;
     libcmocka-dev) touch $world/modules/cmocka ;;
-    meson|cmake|python3|make|sqlite3) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
+    meson|cmake|python3|make|sqlite3|openssl) touch $world/bin/\$word; chmod +x $world/bin/\$word ;;
     esac
 done
 END
@@ -77,8 +78,8 @@ calls() {
 }
 
 build_packages='meson ninja-build pkg-config libxxhash-dev libjson-c-dev libsqlite3-dev libedit-dev'
-build_packages="$build_packages libuv1-dev libmicrohttpd-dev libsodium-dev zlib1g-dev"
-test_packages="$build_packages libcmocka-dev python3 python3-dev cmake sqlite3"
+build_packages="$build_packages libuv1-dev libmicrohttpd-dev libsodium-dev libgnutls28-dev zlib1g-dev"
+test_packages="$build_packages libcmocka-dev python3 python3-dev cmake sqlite3 openssl"
 
 new_world "missing packages are installed, known ones without an update"
 touch "$world/lists/known"

@@ -80,7 +80,8 @@ def test_nothing_is_answered_before_a_login(exe, directory):
     add_roles(exe, directory)
     with Server(exe, directory) as server, server.client() as client:
         for words in (("GET", "a"), ("SET", "a", "1"), ("PING",), ("CONFIG", "GET", "*"), ("MULTI",),
-                      ("INFO",), ("SUBSCRIBE", "c"), ("SELECT", "1"), ("CLIENT", "LIST"), ("COMMAND",), ("KEYS", "*"),
+                      ("INFO",), ("SUBSCRIBE", "c"), ("SELECT", "1"), ("CLIENT", "LIST"),
+                      ("COMMAND",), ("KEYS", "*"),
                       ("HOLT.SQL", "SELECT 1"), ("EXEC",), ("FLUSHALL",)):
             equal(client(*words), NOAUTH, words)
         equal(client("AUTH", "reader", "wrong"), WRONG)
