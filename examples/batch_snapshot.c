@@ -1,7 +1,7 @@
 /* batch_snapshot.c -- an atomic batch, a snapshot and a prefix scan.
  *
- * A batch moves an amount from one account to another: both puts happen, or neither. A snapshot taken before it
- * still sees the old balances, and a cursor with a prefix visits only the accounts.
+ * A batch moves an amount from one account to another: both puts happen, or neither. A snapshot taken before
+ * it still sees the old balances, and a cursor with a prefix visits only the accounts.
  *
  *     cc batch_snapshot.c $(pkg-config --cflags --libs holt) -o batch_snapshot
  *     ./batch_snapshot data
@@ -15,8 +15,8 @@ static int fail(const char *what)
     return 1;
 }
 
-/* Commits two balances together. The pattern of every transaction: begin, work, commit, then always a rollback,
- * which releases the handle. */
+/* Commits two balances together. The pattern of every transaction: begin, work, commit, then always a
+ * rollback, which releases the handle. */
 static holt_status set_balances(holt *db, holt_collection *c, const char *anna, const char *bert)
 {
     holt_txn_options batch = {.flags = HOLT_TXN_BLIND};

@@ -1,5 +1,6 @@
 #!/bin/sh
-# check.sh PROGRAM EXPECTED -- runs an example twice on the same database; its output must match EXPECTED both times.
+# check.sh PROGRAM EXPECTED -- runs an example twice on the same database; its output must match EXPECTED both
+# times.
 set -eu
 program=$1
 expected=$2

@@ -1,5 +1,5 @@
-/* fuzz_ddl.c -- any bytes as CREATE, ALTER, DROP or REINDEX: parsing ends within the text, and says either what
- * the statement is or where it is wrong.
+/* fuzz_ddl.c -- any bytes as CREATE, ALTER, DROP or REINDEX: parsing ends within the text, and says either
+ * what the statement is or where it is wrong.
  */
 #include <stdint.h>
 #include <stdlib.h>

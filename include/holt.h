@@ -527,8 +527,8 @@ HOLT_API holt_status holt_add(holt_collection *c, holt_txn *t, holt_slice key, i
  *   HOLT_NOT_FOUND  there is no such key */
 HOLT_API holt_status holt_get(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value);
 
-/* Like holt_get, but never reads a file, so that it never waits for the disk: for a thread that must not, such
- * as one that runs an event loop.
+/* Like holt_get, but never reads a file, so that it never waits for the disk: for a thread that must not,
+ * such as one that runs an event loop.
  *   HOLT_BUSY  the value, or a block on the way to it, is not in the cache; or the value is larger than half
  *              a block, as such values are not cached. Call holt_get where waiting is allowed */
 HOLT_API holt_status holt_get_cached(holt_collection *c, holt_txn *t, holt_slice key, holt_value *value);

@@ -1,11 +1,12 @@
 /* sql.c -- the same SQL over Holt's tables, through the extension, and over SQLite's own.
  *
- *     sql --extension FILE [--rows N] [--rounds N] [--kind btree|lsm] [--memory MIB] [--singles N] [--dir DIR]
+ *     sql --extension FILE [--rows N] [--rounds N] [--kind btree|lsm] [--memory MIB] [--singles N]
+ *         [--dir DIR]
  *
  * Both sides run the same prepared statements in the same SQLite library, so that what differs is the tables.
  * The table is users(id INTEGER PRIMARY KEY, name TEXT, email TEXT) with an index on email. SQLite has a
- * write-ahead log, synchronous = FULL and a cache of the size of Holt's memory; Holt commits with HOLT_COMMIT.
- * The sides work in slices, one after the other, so that a busy machine hits both alike.
+ * write-ahead log, synchronous = FULL and a cache of the size of Holt's memory; Holt commits with
+ * HOLT_COMMIT. The sides work in slices, one after the other, so that a busy machine hits both alike.
  *
  * Printed are the medians of the rounds: CPU time of the process, except for durable inserts of single rows,
  * which wait for the disk and are measured by the clock.

@@ -1,5 +1,5 @@
-/* hash.h -- XXH3, the only hash function: for the checksums of everything on disk, for filters, and (128 bits)
- * for the hashed parts of indexes. */
+/* hash.h -- XXH3, the only hash function: for the checksums of everything on disk, for filters, and (128
+ * bits) for the hashed parts of indexes. */
 #ifndef HOLT_BASE_HASH_H
 #define HOLT_BASE_HASH_H
 

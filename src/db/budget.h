@@ -8,11 +8,11 @@
  *               when one has grown to some size, and before it is flushed at the latest.
  *
  * Of a write set the budget knows the bytes of keys and values, unless they fit into the transaction itself
- * (TXN_FEW_WRITES). It does not know what operations take besides: a few bytes in the frame; in the index, once
- * there is one (write_set.h), about 64 and the key; and while a large set is committed, 32 for the order of keys
- * (commit/key_order.h) and 8 for the records. Nor does it know the cursors, each with the buffers of its
- * iterators and up to 18.5 KiB read ahead (read/cursor_ahead.h), nor the transactions' own 1 KiB. An eighth of
- * the memory is left for all of these (settings.c), which nothing enforces.
+ * (TXN_FEW_WRITES). It does not know what operations take besides: a few bytes in the frame; in the index,
+ * once there is one (write_set.h), about 64 and the key; and while a large set is committed, 32 for the order
+ * of keys (commit/key_order.h) and 8 for the records. Nor does it know the cursors, each with the buffers of
+ * its iterators and up to 18.5 KiB read ahead (read/cursor_ahead.h), nor the transactions' own 1 KiB. An
+ * eighth of the memory is left for all of these (settings.c), which nothing enforces.
  *
  * Concurrency  any thread.
  */

@@ -61,8 +61,8 @@ static inline size_t frame_tail_size(size_t payload_size)
  * (f->payload.data is not read). Sets f->length and f->checksum. */
 void frame_encode(uint8_t *at, frame *f);
 
-/* Encodes the frame in three parts: FRAME_HEADER bytes, the payload, which is where f->payload.data points to,
- * and frame_tail_size() bytes. Sets f->length and f->checksum. */
+/* Encodes the frame in three parts: FRAME_HEADER bytes, the payload, which is where f->payload.data points
+ * to, and frame_tail_size() bytes. Sets f->length and f->checksum. */
 void frame_encode_around(uint8_t *header, uint8_t *tail, frame *f);
 
 /* Returns the frame length that the header at `at` states, or 0 unless it is valid and has this salt and

@@ -263,8 +263,8 @@ static bool prepare(server *s, holt *db, const server_sockets *sockets)
 bool server_run(holt *db, config *c, server_sockets *sockets, server_reload_fn reload_config, void *ctx)
 {
     server s = {.config = c, .reload = reload_config, .reload_ctx = ctx};
-    /* Enough for all requests that keep a thread (http_service.c), and some more for those that do not. It has
-     * no effect if the environment says otherwise. */
+    /* Enough for all requests that keep a thread (http_service.c), and some more for those that do not. It
+     * has no effect if the environment says otherwise. */
     (void)setenv("UV_THREADPOOL_SIZE", "8", 0);
     bool prepared = prepare(&s, db, sockets);
     int error = prepared ? uv_loop_init(&s.loop) : UV_EINVAL;

@@ -118,8 +118,8 @@ static void *end_it(void *ctx)
     return NULL;
 }
 
-/* No mutex guards the count of users: the thread that ends the last use must not free the collection before all
- * that the others have done with it, which the thread sanitizer tells, and one of them must free it. */
+/* No mutex guards the count of users: the thread that ends the last use must not free the collection before
+ * all that the others have done with it, which the thread sanitizer tells, and one of them must free it. */
 static void users_on_several_threads_end_at_once(void **state)
 {
     enum { ROUNDS = 150, WAIT_MAX = 20000 };

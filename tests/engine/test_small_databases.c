@@ -79,8 +79,8 @@ static size_t threads(void)
     return count_threads(false);
 }
 
-/* Threads end a second after their last work. The first of them may still be to come, so they must be gone for
- * two seconds. */
+/* Threads end a second after their last work. The first of them may still be to come, so they must be gone
+ * for two seconds. */
 static void expect_threads(size_t max)
 {
     enum { LOOKS = 1800, LOOKS_AT_REST = 20 };

@@ -124,8 +124,8 @@ static void *change_schemas(void *ctx)
 }
 
 /* A thread of the parent may hold any lock in the moment of the fork; in the child it does not exist, and
- * would never release it. That goes for the locks in the allocator of the address sanitizer too, where nothing
- * can be done about it. */
+ * would never release it. That goes for the locks in the allocator of the address sanitizer too, where
+ * nothing can be done about it. */
 static void a_child_of_a_busy_parent_is_not_locked_out(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

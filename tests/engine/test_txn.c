@@ -478,8 +478,8 @@ static uint64_t transaction_bytes(holt *db)
     return s.transaction_bytes;
 }
 
-/* What is charged for must be all that was written, once it is more than a transaction itself has room for, and
- * must be given back to the last byte: else the limit would be reached too late, or one day for good. */
+/* What is charged for must be all that was written, once it is more than a transaction itself has room for,
+ * and must be given back to the last byte: else the limit would be reached too late, or one day for good. */
 static void a_transaction_is_charged_for_what_it_has_written(void **state)
 {
     enum { BYTES = 100 };

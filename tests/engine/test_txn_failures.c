@@ -261,8 +261,8 @@ static void a_flush_without_memory_means_no_conflict(void **state)
 
 /* ---------------------------------------------------------------- losing the snapshot during a commit */
 
-/* When a snapshot is revoked: before its transaction's commit begins, and when the leader is about to check it,
- * has checked the current version, or has checked all. */
+/* When a snapshot is revoked: before its transaction's commit begins, and when the leader is about to check
+ * it, has checked the current version, or has checked all. */
 typedef enum moment { NEVER, BEFORE_COMMIT, BEFORE_CHECK, AMID_CHECK, AFTER_CHECK, MOMENTS } moment;
 
 static struct {
@@ -301,8 +301,8 @@ void __wrap_version_release(version_set *s, version *v)
     if (checking) revoke_at(AMID_CHECK);
 }
 
-/* A commit does not use its snapshot, so that may be revoked, and with it what tells of conflicts, at any moment
- * until the check is over: then the transaction conflicts, whatever it has written. */
+/* A commit does not use its snapshot, so that may be revoked, and with it what tells of conflicts, at any
+ * moment until the check is over: then the transaction conflicts, whatever it has written. */
 static void a_snapshot_that_is_revoked_during_the_commit_hides_no_conflict(void **state)
 {
     db_fixture *f = (db_fixture *)*state;

@@ -166,8 +166,8 @@ static void range_deletes_in_a_large_transaction_keep_their_place(void **state)
     check(l);
 }
 
-/* The commit that fails for want of memory, at an early or a late allocation, leaves nothing and can be repeated. Blind, as
- * the memory that so many failures leave in memtables would revoke a snapshot. */
+/* The commit that fails for want of memory, at an early or a late allocation, leaves nothing and can be
+ * repeated. Blind, as the memory that so many failures leave in memtables would revoke a snapshot. */
 static void a_large_commit_without_memory_leaves_nothing(void **state)
 {
     large *l = *state;

@@ -178,10 +178,12 @@ def test_collections_of_tables_are_read_but_not_changed(exe, directory):
         for name in ["people", *index]:
             for method, path in (("PUT", "/keys/x"), ("DELETE", "/keys/x"), ("DELETE", "/range?from=a"),
                                  ("DELETE", "")):
-                status, answer = web(method, f"/v1/collections/{name}{path}", b"x" if method == "PUT" else None)
+                body = b"x" if method == "PUT" else None
+                status, answer = web(method, f"/v1/collections/{name}{path}", body)
                 equal((status, answer["error"]["code"]), (409, "is_table"), f"{method} {name}{path}")
             for op in ({"op": "put", "value": "x"}, {"op": "delete"}):
-                status, answer = web("POST", "/v1/batch", {"operations": [{**op, "collection": name, "key": "x"}]})
+                operations = [{**op, "collection": name, "key": "x"}]
+                status, answer = web("POST", "/v1/batch", {"operations": operations})
                 equal((status, answer["error"]["code"]), (409, "is_table"), name)
         equal(rows(web, "people"), [{"id": 1, "name": "Ada", "age": None, "height": None, "photo": None,
                                      "city": "Lisbon"}])

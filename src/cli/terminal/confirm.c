@@ -9,7 +9,8 @@
 #include "common/text.h"
 #include "terminal/output.h"
 
-/* Reads a line from the terminal. Returns whether it is "y" or "yes"; the end of input and Ctrl-C count as no.
+/* Reads a line from the terminal. Returns whether it is "y" or "yes"; the end of input and Ctrl-C count as
+ * no.
  */
 static bool answer_is_yes(void)
 {

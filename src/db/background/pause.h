@@ -1,8 +1,8 @@
 /* pause.h -- measures for a background job how long no commit has come.
  *
  * A process that was stopped, or a machine that was asleep, has not paused: a job that is woken much later
- * than it asked for starts to count again. It does so once until the next commit: on a machine that is so busy
- * that every wake is late, it would count for ever.
+ * than it asked for starts to count again. It does so once until the next commit: on a machine that is so
+ * busy that every wake is late, it would count for ever.
  *
  * Concurrency  each job has its own timer.
  */

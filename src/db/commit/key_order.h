@@ -1,13 +1,14 @@
 /* key_order.h -- the operations of a large write set in the order of their keys, for inserting them.
  *
  * A memtable with millions of entries does not fit into the processor's cache. Inserted as they were written,
- * at random places, operations would wait for memory several times each; in the order of their keys the insert
- * finds the leaf of the one before in the cache, and the operation itself is fetched while others are inserted.
+ * at random places, operations would wait for memory several times each; in the order of their keys the
+ * insert finds the leaf of the one before in the cache, and the operation itself is fetched while others are
+ * inserted.
  *
- * The order is a stable radix sort by the eight bytes of each key after the prefix that all of them share. Keys
- * with the same eight bytes remain as they were written. So the order is only nearly that of the keys, which is
- * enough for the cache, but operations on the same key are always in the order in which they were written,
- * which a memtable demands (memtable_entry.seqno).
+ * The order is a stable radix sort by the eight bytes of each key after the prefix that all of them share.
+ * Keys with the same eight bytes remain as they were written. So the order is only nearly that of the keys,
+ * which is enough for the cache, but operations on the same key are always in the order in which they were
+ * written, which a memtable demands (memtable_entry.seqno).
  *
  * Concurrency  one thread; the set must not change.
  */

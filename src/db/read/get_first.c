@@ -2,10 +2,10 @@
  * can tell.
  *
  * As in a get (get.c), an epoch section keeps the version. In it, the collection's tree is searched for the
- * first entry at or after the lower bound, in cached blocks. That entry is the answer if it is a value, and no
- * memtable has anything, a deleted range included, from the lower bound up to its key; or there is no entry,
- * if the tree has none before the upper bound and the memtables have nothing in the whole range. It does not
- * matter whether a reader at this moment would see what the memtables have.
+ * first entry at or after the lower bound, in cached blocks. That entry is the answer if it is a value, and
+ * no memtable has anything, a deleted range included, from the lower bound up to its key; or there is no
+ * entry, if the tree has none before the upper bound and the memtables have nothing in the whole range. It
+ * does not matter whether a reader at this moment would see what the memtables have.
  *
  * In all other cases a cursor is opened: if a block is not cached, an entry is a tombstone, has expired or
  * overflows its block, a memtable has something in the range, an LSM tree has deleted ranges there, or the

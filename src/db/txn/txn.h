@@ -27,8 +27,8 @@ typedef struct savepoint {
     write_set_mark mark;
 } savepoint;
 
-/* Enough for a put or two of usual size, and so little that malloc() takes the whole transaction from the cache
- * of its thread. */
+/* Enough for a put or two of usual size, and so little that malloc() takes the whole transaction from the
+ * cache of its thread. */
 enum { TXN_FEW_WRITES = 256 };
 
 struct holt_txn {

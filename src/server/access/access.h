@@ -1,9 +1,9 @@
 /* access.h -- who may do what in the running server.
  *
  * The users and tokens are those that the database had when the server started (access_store.h). Without
- * users, access control is off. A client proves who it is with a token, which costs a hash, or with a name and
- * a password. A password costs an argon2id hash, which is calculated on a thread of libuv's pool, one at a
- * time, so that logins cannot take the processor from everything else; passwords that were right are
+ * users, access control is off. A client proves who it is with a token, which costs a hash, or with a name
+ * and a password. A password costs an argon2id hash, which is calculated on a thread of libuv's pool, one at
+ * a time, so that logins cannot take the processor from everything else; passwords that were right are
  * remembered as keyed hashes, so that the next request with the same one costs almost nothing.
  *
  * Refused logins and what administrators do are in the log, in lines that begin with "audit:".
@@ -59,8 +59,8 @@ struct access_check {
     size_t password_size;
 };
 
-/* Makes a verification. Returns NULL if there is no memory. Names and passwords of any size are accepted; none
- * that is too long is right. */
+/* Makes a verification. Returns NULL if there is no memory. Names and passwords of any size are accepted;
+ * none that is too long is right. */
 access_check *access_check_create(access_control *a, holt_slice name, holt_slice password);
 
 /* Erases and frees it. Accepts NULL. */
@@ -72,8 +72,8 @@ bool access_is_busy(const access_control *a);
 /* Begins to verify, and calls done later, never at once. */
 void access_verify(access_check *check, uv_loop_t *loop, access_done_fn done, void *ctx);
 
-/* Returns whether the user (NULL: nobody has logged in) may read everything, as often as it likes. Otherwise each
- * read must be checked. */
+/* Returns whether the user (NULL: nobody has logged in) may read everything, as often as it likes. Otherwise
+ * each read must be checked. */
 bool access_reads_freely(const access_control *a, const access_user *u);
 
 /* Counts a request of the user. Returns false if it has made too many (the setting user_requests). */

@@ -154,8 +154,8 @@ bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_
 /* Returns whether If-None-Match, a list of tags or *, names the version: the client has it already. */
 bool http_knows(const http_request *r, uint64_t version);
 
-/* The same for what is to be changed: answers too if the collection is a table's, whose rows and indexes would no
- * longer agree. */
+/* The same for what is to be changed: answers too if the collection is a table's, whose rows and indexes
+ * would no longer agree. */
 bool http_copy_plain_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1]);
 
 /* Opens a collection: to read it, or also to write to it, if it is not a table's. The caller closes it. */

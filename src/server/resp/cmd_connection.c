@@ -85,8 +85,8 @@ static bool wrong_password(resp_call *call, holt_slice name)
     return call_error(call, "WRONGPASS invalid username-password pair or user is disabled.");
 }
 
-/* Logs in. Returns whether it is done; otherwise it has replied, or will after the password was verified, which
- * takes too long for the executor: then session->login is set. */
+/* Logs in. Returns whether it is done; otherwise it has replied, or will after the password was verified,
+ * which takes too long for the executor: then session->login is set. */
 static bool log_in(resp_call *call, holt_slice name, holt_slice password)
 {
     access_control *a = call->engine->access;

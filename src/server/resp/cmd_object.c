@@ -1,6 +1,6 @@
 /* cmd_object.c -- what tools and tests ask about the inside of a server: OBJECT, MEMORY, DEBUG, and scripts,
- * of which there are none. The encodings of values are those that Redis would choose: an integer, a short string
- * in one piece with its header, or a long one. */
+ * of which there are none. The encodings of values are those that Redis would choose: an integer, a short
+ * string in one piece with its header, or a long one. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
