@@ -1,6 +1,6 @@
 # Wrapper around Meson and Ninja. scripts/deps installs what they need.
 #
-#   make run [DATA=file]        load real records into ./run-data and query them
+#   make run [DATA=file]        load real records into ./run-data, query them, serve them
 #   make test [OPTIONS=...]     build and run the tests; OPTIONS as in "meson test --help"
 #   make                        build the library and the command
 #   make bench [OPTIONS=...]    run the benchmarks; OPTIONS as in "holt bench --help"

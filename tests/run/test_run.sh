@@ -25,6 +25,7 @@ expect_run() { # WHAT FILE COUNT
     grep -q 'scan .*--reverse' "$work/out" || fail "$1: no reverse scan"
     grep -q '/s' "$work/out" || fail "$1: no rates"
     grep -q 'Next, try' "$work/out" || fail "$1: does not say what to type next"
+    ! grep -q 'Serving' "$work/out" || fail "$1: serves without a terminal"
     left=$(find "$work" -name '*.input' -o -name '*.notes')
     [ -z "$left" ] || fail "$1: leaves $left behind"
 }
