@@ -2,7 +2,7 @@
 # test_units.sh HOLT -- checks the systemd units: systemd accepts them, they shut the service in, the command
 # accepts their configuration, also with all settings in it enabled.
 set -eu
-holt=$1
+holt=$(realpath "$1") # systemd demands the whole path
 units=$(cd "$(dirname "$0")/../../packaging/systemd" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
