@@ -452,7 +452,8 @@ static void answer_directly(connection *c)
     bytes *out = c->tls ? &c->replies : &c->outgoing;
     uint64_t start = 0;
     size_t done = 0, count = 0;
-    if (c->more || c->parser.position > 0 || !direct_permits(direct, &c->session)) return;
+    if (c->input.size == 0 || c->more || c->parser.position > 0) return;
+    if (!direct_permits(direct, &c->session)) return;
     while (count < TURN_COMMANDS && waiting_bytes(c) + c->replies.size < TURN_OUTPUT &&
            direct_is_get(c->input.data + done, c->input.size - done)) {
         const char *error;
