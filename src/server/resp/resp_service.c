@@ -180,6 +180,7 @@ static void run_commands(connection *c, batch *b)
             c->more = true;
             break;
         }
+        if (done == c->input.size) break;
         char *data = c->input.data + done;
         resp_found found = resp_parse(&c->parser, data, c->input.size - done, &limits, &used, &error);
         if (found == RESP_MORE) break;
