@@ -45,14 +45,17 @@ static bool columns_take(PyObject *tuple, column_list *out)
 {
     *out = (column_list){.count = (size_t)PyTuple_Size(tuple)};
     out->list = (holt_column *)PyMem_Calloc(out->count + 1, sizeof(holt_column) + sizeof(datums));
-    if (!out->list) PyErr_NoMemory();
+    if (!out->list) {
+        PyErr_NoMemory();
+        return false;
+    }
     datums *defaults = (datums *)(out->list + out->count);
-    for (size_t i = 0; out->list && i < out->count; i++) {
+    for (size_t i = 0; i < out->count; i++) {
         if (column_take(PyTuple_GetItem(tuple, (Py_ssize_t)i), &out->list[i], &defaults[i])) continue;
         columns_release(out);
         return false;
     }
-    return out->list != NULL;
+    return true;
 }
 
 /* A tuple of parts: (column, flags). */
