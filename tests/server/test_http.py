@@ -430,11 +430,15 @@ def test_readers_are_listed(exe, directory):
 
 
 def test_the_log_level_can_be_changed(exe, directory):
-    with Server(exe, directory) as server, Web(server) as web:
+    """By both protocols, which show the same one."""
+    with Server(exe, directory) as server, Web(server) as web, server.client() as client:
         equal(web("GET", "/v1/admin/log-level"), (200, {"level": "info"}))
         equal(web("PUT", "/v1/admin/log-level", {"level": "debug"}), (200, {"level": "debug"}))
         equal(web("PUT", "/v1/admin/log-level", {"level": "loud"})[0], 400)
         equal(web("GET", "/v1/admin/log-level"), (200, {"level": "debug"}))
+        equal(client("CONFIG", "GET", "log_level"), [b"log_level", b"debug"])
+        equal(client("CONFIG", "SET", "log_level", "warning"), "OK")
+        equal(web("GET", "/v1/admin/log-level"), (200, {"level": "warning"}))
 
 
 def test_collections_are_made_described_and_dropped(exe, directory):

@@ -411,7 +411,7 @@ void http_admin_set_log_level(http_request *r)
         while (level <= HOLT_LOG_DEBUG && !http_slice_is(name, log_level_name(level)))
             level++;
         if (level <= HOLT_LOG_DEBUG) {
-            log_set_level(level);
+            config_change(r->config, CONFIG_log_level, level);
             http_admin_log_level(r);
         } else {
             (void)http_error(r, 400, "invalid", "the level must be error, warning, info or debug");

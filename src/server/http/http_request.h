@@ -70,7 +70,7 @@ typedef struct http_endpoint {
 
 struct http_request {
     holt *db;
-    const config *config;
+    config *config; /* of which PUT /v1/admin/log-level changes the level */
     http_method method;
     const http_endpoint *endpoint; /* NULL = there is none */
     holt_slice parts[HTTP_PATH_PARTS_MAX]; /* of the path, decoded; lie in `text` */

@@ -68,7 +68,7 @@ struct http_service {
     uv_loop_t *loop;
     executor *executor;
     holt *db;
-    const config *config;
+    config *config;
     access_control *access;
     tls_context *tls; /* NULL = plain text */
     http_listener listeners[LISTEN_SOCKETS_MAX];
@@ -736,7 +736,7 @@ static int listener_open(http_service *s, listen_socket *from)
     return uv_poll_start(&l->poll, UV_READABLE, on_ready);
 }
 
-int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
+int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
                         access_control *a, tls_context *tls, listen_sockets *sockets)
 {
     http_service *s = calloc(1, sizeof *s);

@@ -25,7 +25,7 @@ typedef struct http_service http_service;
 /* Begins to accept connections on the sockets, which it takes over: their fd becomes -1. The rest is
  * borrowed. Returns 0 or a libuv error. If *out is not NULL after an error, http_service_stop and the
  * loop must run before http_service_free. */
-int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, const config *c,
+int http_service_create(http_service **out, uv_loop_t *loop, executor *e, holt *db, config *c,
                         access_control *a, tls_context *tls, listen_sockets *sockets);
 
 /* Accepts no more connections, and closes them all once no request is being answered. at_once: as soon as the
