@@ -190,6 +190,29 @@ def test_collections_of_tables_are_read_but_not_changed(exe, directory):
         equal(web("DELETE", "/v1/collections/default/keys/x")[0], 204)
 
 
+def test_a_check_tells_of_collections_that_are_missing(exe, directory):
+    """They end the check of a table before it finds a problem."""
+    for victim in ("people", "holt.index.1"):
+        place = os.path.join(directory, victim)
+        database = os.path.join(place, "data")
+        os.mkdir(place)
+        for words in (["sql", database, PEOPLE + "; CREATE TABLE sound (id INTEGER PRIMARY KEY)"],
+                      ["drop", "--yes", database, victim]):
+            subprocess.run([exe, *words], check=True, stdout=subprocess.DEVNULL)
+        with Server(exe, place) as server, Web(server) as web:
+            status, answer = web("POST", "/v1/admin/check")
+            equal((status, answer.get("ok"), answer.get("problem_count")), (200, False, 1), answer)
+            equal("missing" in answer["problems"][0], True, answer)
+
+
+def test_names_of_holts_own_collections_are_refused(exe, directory):
+    with Server(exe, directory, "--sql-write", "yes") as server, Web(server) as web:
+        for name in ("holt.tables", "holt.index.1", "holt.x"):
+            equal(web("POST", "/v1/collections", {"name": name, "kind": "btree"})[0], 400, name)
+        for statement in PEOPLE.split("; "):
+            equal(web("POST", "/v1/sql", {"sql": statement})[0], 200, statement)
+
+
 def test_wrong_conditions_are_refused(exe, directory):
     with server_with(exe, directory, PEOPLE) as server, Web(server) as web:
         for wrong in ("where=x", "where=[]", where({"none": 1}), where({"age": "x"}),

@@ -344,22 +344,36 @@ static void on_table_problem(void *ctx, const char *message)
     add_problem(ctx, message);
 }
 
+/* Damage that ends a check is a problem that has not been told. Returns HOLT_OK then, else the status. */
+static holt_status tell_damage(check *k, holt_status status)
+{
+    if (status != HOLT_CORRUPT) return status;
+    add_problem(k, holt_error_message());
+    return HOLT_OK;
+}
+
+static holt_status check_table(holt *db, const char *name, check *k, uint64_t *rows)
+{
+    const holt_table_check_options o = {.problem = on_table_problem, .ctx = k};
+    holt_table_report report = {0};
+    holt_table *t;
+    holt_status status = holt_table_open(db, name, &t);
+    if (status == HOLT_OK) status = holt_table_check(t, &o, &report, sizeof report);
+    if (report.problems > 0 && status == HOLT_CORRUPT) status = HOLT_OK; /* they have been told */
+    status = tell_damage(k, status);
+    *rows += report.rows;
+    holt_table_close(t);
+    return status == HOLT_NOT_FOUND || status == HOLT_CLOSED ? HOLT_OK : status; /* dropped since */
+}
+
 /* Returns HOLT_OK if the check was made, whatever it has found. */
 static holt_status check_tables(holt *db, check *k, uint64_t *rows)
 {
     char **names = NULL;
     size_t count = 0;
-    const holt_table_check_options o = {.problem = on_table_problem, .ctx = k};
-    holt_status status = holt_table_list(db, &names, &count);
-    for (size_t i = 0; i < count && status == HOLT_OK; i++) {
-        holt_table *t;
-        holt_table_report report = {0};
-        status = holt_table_open(db, names[i], &t);
-        if (status == HOLT_OK) status = holt_table_check(t, &o, &report, sizeof report);
-        if (status == HOLT_CORRUPT || status == HOLT_NOT_FOUND || status == HOLT_CLOSED) status = HOLT_OK;
-        *rows += report.rows;
-        holt_table_close(t);
-    }
+    holt_status status = tell_damage(k, holt_table_list(db, &names, &count));
+    for (size_t i = 0; i < count && status == HOLT_OK; i++)
+        status = check_table(db, names[i], k, rows);
     holt_free(names);
     return status;
 }
@@ -371,7 +385,9 @@ void http_admin_check(http_request *r)
     holt_verify_report report;
     const holt_verify_options o = {.problem = on_file_problem, .ctx = &k};
     holt_status status = holt_verify_live(r->db, &o, &report, sizeof report);
-    if (status == HOLT_OK || status == HOLT_CORRUPT) status = check_tables(r->db, &k, &rows);
+    if (status == HOLT_CORRUPT && k.count > 0) status = HOLT_OK; /* the problems have been told */
+    status = tell_damage(&k, status);
+    if (status == HOLT_OK) status = check_tables(r->db, &k, &rows);
     if (status != HOLT_OK) {
         (void)http_database_failed(r, status);
     } else {
