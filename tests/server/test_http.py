@@ -490,7 +490,7 @@ def test_scans_by_pages_show_every_key_once(exe, directory):
                     want, query = want[::-1], query + "&reverse=true"
                 equal(pages(web, query), want, query)
             equal(pages(web, "prefix=ab&limit=3"), [key for key in keys if key.startswith("ab")])
-            for wrong in ("limit=0", "limit=x", "limit=10001", "reverse=maybe", "token=xyz"):
+            for wrong in ("limit=0", "limit=x", "limit=5%00", "limit=10001", "reverse=maybe", "token=xyz"):
                 equal(web("GET", "/v1/collections/default/scan?" + wrong)[0], 400, wrong)
 
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <holt/table.h>
@@ -118,7 +119,8 @@ bool http_read_limit(http_request *r, uint64_t *limit)
     *limit = LIMIT;
     if (!p) return true;
     if (p->value.size < sizeof text) memcpy(text, p->value.data, p->value.size);
-    if (number_parse(text, limit) == NUMBER_OK && *limit > 0 && *limit <= LIMIT_MAX) return true;
+    bool whole = strlen(text) == p->value.size; /* no zero byte ends it before */
+    if (whole && number_parse(text, limit) == NUMBER_OK && *limit > 0 && *limit <= LIMIT_MAX) return true;
     return http_error(r, 400, "invalid", "the limit is not between 1 and 10000");
 }
 
@@ -236,19 +238,27 @@ bool http_open_collection(http_request *r, holt_slice name, holt_collection **c)
     return status == HOLT_OK || http_database_failed(r, status);
 }
 
-/* Sets *rows to whether the entries of the collection are rows or indexes of tables, or their schemas. */
-static holt_status holds_rows(holt *db, const char *name, bool *rows)
+bool http_name_is_reserved(const char *name)
 {
     static const char reserved[] = "holt."; /* holt/table.h */
-    char **names;
-    size_t count;
-    *rows = strncmp(name, reserved, sizeof reserved - 1) == 0;
+    return strncmp(name, reserved, sizeof reserved - 1) == 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sets *rows to whether the entries of the collection are rows or indexes of tables, or their schemas. The
+ * tables are listed once for a request, which may write to many collections: none comes or goes while it is
+ * on the executor. */
+static holt_status holds_rows(http_request *r, const char *name, bool *rows)
+{
+    *rows = http_name_is_reserved(name);
     if (*rows || strcmp(name, "default") == 0) return HOLT_OK; /* which is there before any table */
-    holt_status status = holt_table_list(db, &names, &count);
+    holt_status status = r->tables ? HOLT_OK : holt_table_list(r->db, &r->tables, &r->table_count);
     if (status != HOLT_OK) return status;
-    for (size_t i = 0; i < count; i++)
-        *rows |= strcmp(names[i], name) == 0;
-    holt_free(names);
+    *rows = bsearch(&name, r->tables, r->table_count, sizeof *r->tables, compare_names) != NULL;
     return HOLT_OK;
 }
 
@@ -256,7 +266,7 @@ bool http_copy_plain_name(http_request *r, holt_slice name, char text[HTTP_NAME_
 {
     bool rows;
     if (!http_copy_name(r, name, text)) return false;
-    holt_status status = holds_rows(r->db, text, &rows);
+    holt_status status = holds_rows(r, text, &rows);
     if (status != HOLT_OK) return http_database_failed(r, status);
     return !rows ||
            http_error(r, 409, "is_table",

@@ -84,6 +84,8 @@ struct http_request {
     bytes text, body;
 
     batch *batch; /* while a handler runs on the executor */
+    char **tables; /* the names of all tables, sorted, once a write has needed them; else NULL; owned */
+    size_t table_count;
 
     http_handler then; /* set by a handler that leaves the rest to the executor; NULL = it has answered */
     http_stream stream;
@@ -154,8 +156,11 @@ bool http_copy_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_
 /* Returns whether If-None-Match, a list of tags or *, names the version: the client has it already. */
 bool http_knows(const http_request *r, uint64_t version);
 
-/* The same for what is to be changed: answers too if the collection is a table's, whose rows and indexes
- * would no longer agree. */
+/* Returns whether a collection of that name can only be one of Holt's own. */
+bool http_name_is_reserved(const char *name);
+
+/* The same as http_copy_name for what is to be changed: answers too if the collection is a table's, whose
+ * rows and indexes would no longer agree. */
 bool http_copy_plain_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1]);
 
 /* Opens a collection: to read it, or also to write to it, if it is not a table's. The caller closes it. */

@@ -319,11 +319,11 @@ static void work_done(uv_work_t *work, int status)
 static void work_begin(exchange *x)
 {
     http_service *s = x->service;
+    if (!s->working) uv_timer_start(&s->watch, on_watch, WATCH_MS, WATCH_MS);
     x->previous = NULL;
     x->next = s->working;
     if (x->next) x->next->previous = x;
     s->working = x;
-    uv_timer_start(&s->watch, on_watch, WATCH_MS, WATCH_MS);
     uv_queue_work(s->loop, &x->work, work_run, work_done);
 }
 
@@ -391,6 +391,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
     free(x->request.if_match);
     free(x->request.if_none_match);
     free(x->request.ttl);
+    holt_free(x->request.tables);
     free(x);
     s->exchanges--;
 }
