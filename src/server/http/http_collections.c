@@ -36,6 +36,13 @@ static bool read_kind(http_request *r, json_object *object, uint32_t *kind)
     return true;
 }
 
+static bool copy_new_name(http_request *r, holt_slice name, char text[HTTP_NAME_BYTES_MAX + 1])
+{
+    if (!http_copy_name(r, name, text)) return false;
+    return !http_name_is_reserved(text) ||
+           http_error(r, 400, "invalid", "names that begin with 'holt.' are for Holt's own collections");
+}
+
 void http_v1_create(http_request *r)
 {
     static const char *const names[] = {"name", "kind", NULL};
@@ -47,7 +54,7 @@ void http_v1_create(http_request *r)
     if (!object) return;
     if (!bytes_reserve(&decoded, r->body.size)) {
         (void)http_database_error(r, HOLT_NO_MEMORY, "out of memory");
-    } else if (http_read_member(r, object, "name", &decoded, &name) && http_copy_name(r, name, text) &&
+    } else if (http_read_member(r, object, "name", &decoded, &name) && copy_new_name(r, name, text) &&
                read_kind(r, object, &o.kind)) {
         holt_collection *c;
         (void)batch_commit(r->batch); /* others are told if it fails */

@@ -18,7 +18,8 @@
  *
  * What a statement could do beside the database is forbidden: attaching files, and pragmas other than those
  * that describe tables. Memory is bounded by SQLite's limits and, for all connections together, by the memory
- * budget of the database once more; sorting uses temporary files. A statement ends when its client is gone.
+ * budget of the database once more; sorting uses temporary files. A statement that reads ends when
+ * its client is gone.
  */
 #include <inttypes.h>
 #include <stdio.h>
