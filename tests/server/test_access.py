@@ -310,6 +310,9 @@ def test_a_body_is_read_after_the_password_was_verified(exe, directory):
             equal(status_before_body(server, login), expected, login + ", known by now")
 
 
+# ---- what a client that has not logged in can cost
+
+
 # ---- tokens
 
 
@@ -380,6 +383,23 @@ def test_refused_logins_and_acts_of_administrators_are_in_the_log(exe, directory
         Web(server, "adminer:secret")("POST", "/v1/admin/flush")
         server.wait_for("audit: adminer from 127.0.0.1: POST v1/admin/flush")
         equal("secret" in server.log(), False)
+
+
+def test_the_slow_log_has_no_passwords(exe, directory):
+    add_roles(exe, directory)
+    with Server(exe, directory) as server, client_of(server, "adminer") as client:
+        equal(client("CONFIG", "SET", "slowlog-log-slower-than", "0"), "OK")
+        for words in (("AUTH", "reader", "hidden"), ("AUTH", "hidden"),
+                      ("HELLO", "3", "AUTH", "reader", "hidden"),
+                      ("HELLO", "3", "SETNAME", "auth", "AUTH", "reader", "hidden")):
+            equal(client(*words), WRONG, words)
+        equal(client("MULTI"), "OK")
+        equal(client("AUTH", "hidden"), "QUEUED")
+        equal(len(client("EXEC")), 1)
+        commands = [entry[3] for entry in client("SLOWLOG", "GET", "-1")]
+        equal(b"hidden" in b" ".join(word for words in commands for word in words), False, commands)
+        equal([b"HELLO", b"3", b"AUTH", b"(redacted)", b"(redacted)"] in commands, True, commands)
+        equal([b"AUTH", b"(redacted)"] in commands, True, commands)
 
 
 def test_logins_hold_nobody_else_up(exe, directory):

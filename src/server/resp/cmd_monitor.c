@@ -100,14 +100,26 @@ void monitor_reset(resp_engine *e)
 
 /* ---------------------------------------------------------------- counting */
 
+/* Returns the first argument that may be a password, or the number of arguments. */
+static size_t first_secret(const resp_call *call)
+{
+    if (call->command->function == resp_run_auth) return 1;
+    if (call->command->function != resp_run_hello) return call->count;
+    for (size_t i = 1; i < call->count; i++) {
+        if (call_is(call, i, "AUTH")) return i + 1;
+    }
+    return call->count;
+}
+
 static void write_arguments(const resp_call *call, resp_reply *r)
 {
+    size_t secret = first_secret(call);
     bool cut = call->count > SLOW_ARGUMENTS_MAX;
     size_t whole = cut ? SLOW_ARGUMENTS_MAX - 1 : call->count;
     char text[SLOW_ARGUMENT_BYTES + 64];
     reply_array(r, whole + cut);
     for (size_t i = 0; i < whole; i++) {
-        holt_slice a = call->arguments[i];
+        holt_slice a = i < secret ? call->arguments[i] : holt_str("(redacted)");
         if (a.size <= SLOW_ARGUMENT_BYTES) {
             reply_bulk(r, a);
             continue;
