@@ -178,6 +178,23 @@ def test_a_refused_command_fails_its_transaction(exe, directory):
         equal(client("GET", "a"), None)
 
 
+def test_exec_has_one_reply_if_a_watched_key_is_out_of_reach(exe, directory):
+    add(exe, directory, "web", "write", "secret", "--collections", "default")
+    add_roles(exe, directory)
+    with Server(exe, directory) as server, client_of(server, "writer") as client:
+        equal(client("SELECT", "1"), "OK")
+        equal(client("SET", "a", "1"), "OK")
+        equal(client("WATCH", "a"), "OK")
+        equal(client("AUTH", "web", "secret"), "OK")
+        equal(client("SELECT", "0"), "OK")
+        equal(client("MULTI"), "OK")
+        equal(client("SET", "a", "1"), "QUEUED")
+        equal(client("EXEC"), KEYS)
+        equal(client("PING"), "PONG")
+        equal(client("GET", "a"), None)
+        equal(client("EXEC"), Error("ERR EXEC without MULTI"))
+
+
 def test_collections_limit_what_a_user_sees(exe, directory):
     add(exe, directory, "web", "write", "secret", "--collections", "db 1,carts")
     add_roles(exe, directory)

@@ -144,16 +144,17 @@ void watch_clear(resp_engine *e, resp_session *s)
     s->watch_failed = false;
 }
 
-bool watch_expired(resp_call *call)
+bool watch_expired(resp_call *call, bool *expired)
 {
     uint32_t database = call->session->database;
-    bool expired = false;
-    for (resp_watch *w = call->session->watches; w && !expired; w = w->next_of_session) {
+    holt_status status = HOLT_OK;
+    for (resp_watch *w = call->session->watches; w && status == HOLT_OK; w = w->next_of_session) {
         call->session->database = w->database;
-        expired = w->existed && call_exists(call, holt_bytes(w->key, w->size)) == HOLT_NOT_FOUND;
+        if (w->existed) status = call_exists(call, holt_bytes(w->key, w->size));
     }
     call->session->database = database;
-    return expired;
+    *expired = status == HOLT_NOT_FOUND;
+    return status == HOLT_OK || *expired;
 }
 
 void resp_run_watch(resp_call *call)
@@ -289,6 +290,7 @@ done:
 void resp_run_exec(resp_call *call)
 {
     resp_session *s = call->session;
+    bool stale = s->watch_failed;
     if (!s->in_multi) {
         (void)call_error(call, "ERR EXEC without MULTI");
         return;
@@ -296,7 +298,9 @@ void resp_run_exec(resp_call *call)
     if (s->multi_failed) {
         multi_reset(s);
         (void)call_error(call, "EXECABORT Transaction discarded because of previous errors.");
-    } else if (s->watch_failed || watch_expired(call)) {
+    } else if (!stale && !watch_expired(call, &stale)) {
+        multi_reset(s); /* it has replied */
+    } else if (stale) {
         multi_reset(s);
         reply_null_array(&call->reply);
     } else {

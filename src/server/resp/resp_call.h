@@ -114,8 +114,9 @@ bool watch_add(resp_call *call, holt_slice key);
 void watch_swap(resp_call *call, uint32_t a, uint32_t b);
 void watch_clear(resp_engine *e, resp_session *s);
 
-/* Returns whether a watched key that had a value has expired. */
-bool watch_expired(resp_call *call);
+/* Sets *expired to whether a watched key that had a value has expired. Returns false after replying with an
+ * error. */
+bool watch_expired(resp_call *call, bool *expired);
 
 /* ---------------------------------------------------------------- sessions */
 
