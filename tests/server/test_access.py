@@ -178,6 +178,10 @@ def test_a_refused_command_fails_its_transaction(exe, directory):
         equal(client("GET", "a"), None)
 
 
+def errors_of(info):
+    return next(line for line in info.split(b"\r\n") if line.startswith(b"total_error_replies:"))
+
+
 def test_exec_has_one_reply_if_a_watched_key_is_out_of_reach(exe, directory):
     add(exe, directory, "web", "write", "secret", "--collections", "default")
     add_roles(exe, directory)
@@ -208,7 +212,9 @@ def test_collections_limit_what_a_user_sees(exe, directory):
             equal(client(*words), KEYS, words)
         for words in (("FLUSHALL",), ("SWAPDB", "0", "1"), ("HOLT.SQL", "SELECT 1")):
             equal(client(*words), noperm(words[0].lower()), words)
+        before = client("INFO", "stats")
         equal(b"db0" in client("INFO", "keyspace"), False)
+        equal(errors_of(client("INFO", "stats")), errors_of(before), "what is left out is no error")
         equal(client("SELECT", "1"), "OK")
         equal(client("SET", "b", "1"), "OK")
         equal(client("COPY", "b", "b", "DB", "0"), KEYS)

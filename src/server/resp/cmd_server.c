@@ -160,6 +160,7 @@ static void info_keyspace(resp_call *call, bytes *out)
     for (uint32_t i = 0; i < call->engine->config->number[CONFIG_databases]; i++) {
         holt_collection *c;
         uint64_t count;
+        if (!call_may_use(call, i)) continue;
         if (!call_collection_of(call, i, false, &c) || !c || count_keys(call, c, &count) != HOLT_OK || !count)
             continue;
         bytes_append_format(out, "db%u:keys=%" PRIu64 ",expires=0,avg_ttl=0\r\n", i, count);

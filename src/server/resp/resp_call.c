@@ -292,16 +292,13 @@ bool call_swap(resp_call *call, uint32_t a, uint32_t b)
     return true;
 }
 
-/* Whether the session's user may use the database; otherwise replies. */
-static bool may_use(resp_call *call, uint32_t database)
+bool call_may_use(const resp_call *call, uint32_t database)
 {
     char name[COLLECTION_NAME_BYTES];
     const access_user *u = call->session->user;
     if (!u || !u->collections) return true; /* without users, or with all collections */
     resp_engine_name(call->engine, database, name);
-    if (access_user_may_use(u, holt_str(name))) return true;
-    return call_error(call,
-                      "NOPERM this user has no permissions to access one of the keys used as arguments");
+    return access_user_may_use(u, holt_str(name));
 }
 
 bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_collection **c)
@@ -309,7 +306,9 @@ bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_co
     char name[COLLECTION_NAME_BYTES];
     holt_status status;
     *c = NULL;
-    if (!may_use(call, database)) return false;
+    if (!call_may_use(call, database))
+        return call_error(call,
+                          "NOPERM this user has no permissions to access one of the keys used as arguments");
     *c = call->engine->databases[database];
     if (*c) return true;
     resp_engine_name(call->engine, database, name);

@@ -63,6 +63,9 @@ uint64_t call_now_ms(void);
 
 /* ---------------------------------------------------------------- data */
 
+/* Returns whether the session's user may use the database. */
+bool call_may_use(const resp_call *call, uint32_t database);
+
 /* Sets *c to the collection of the session's database; NULL if there is none yet and create is false. */
 bool call_collection(resp_call *call, bool create, holt_collection **c);
 bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_collection **c);
