@@ -336,6 +336,55 @@ def test_a_body_is_read_after_the_password_was_verified(exe, directory):
 # ---- what a client that has not logged in can cost
 
 
+def test_little_is_received_before_a_login(exe, directory):
+    add_roles(exe, directory)
+    large = "x" * 100000
+    with Server(exe, directory) as server:
+        for data in (b"*2\r\n$4\r\nAUTH\r\n$100000\r\n", b"*1000\r\n", b"x" * 50000,
+                     b"*3\r\n$4\r\nAUTH\r\n$10000\r\n" + b"x" * 10000 + b"\r\n$10000\r\n"):
+            with server.client() as client:
+                client.send_raw(data)
+                equal(str(client.read()).startswith("ERR Protocol error: "), True, data[:40])
+                equal(client.at_end(), True)
+        token = holt_token(exe, server, directory)
+        with server.client() as client:
+            for login in (("AUTH", "writer", "secret"), ("AUTH", token)):
+                client.send_raw(client.encode(*login) + client.encode("SET", "a", large) +
+                                client.encode("RESET"))
+                equal([client.read() for _ in range(3)], ["OK", "OK", "RESET"], login[0:2])
+            client.send("SET", "a", large)
+            equal(str(client.read()).startswith("ERR Protocol error: "), True, "after RESET")
+
+
+def holt_token(exe, server, directory):
+    """Makes a token of the user writer, for which the server has to be stopped."""
+    server.stop()
+    token = holt(exe, "token", "add", os.path.join(directory, "data"), "writer")
+    server.start()
+    return token
+
+
+def resident_bytes(server):
+    with open(f"/proc/{server.process.pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmRSS:"))
+
+
+def test_a_body_that_needs_no_login_is_not_kept(exe, directory):
+    add_roles(exe, directory)
+    size, piece = 50 << 20, b"x" * (1 << 20)
+    with Server(exe, directory) as server:
+        equal(Web(server)("GET", "/healthz", b"x" * 1000)[0], 200)
+        before = resident_bytes(server)
+        with socket.create_connection(server.http.rsplit(":", 1), timeout=DEADLINE) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (size + 1))
+            for _ in range(size // len(piece)):
+                client.sendall(piece)
+            grown = resident_bytes(server) - before
+            equal(grown < size // 2, True, f"{grown} bytes more")
+            client.sendall(b"x")
+            equal(client.makefile("rb").readline().split()[1], b"200")
+
+
 # ---- tokens
 
 

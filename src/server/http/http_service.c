@@ -601,7 +601,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     if (*size > 0) {
         if (r->body.size + *size > config_live(x->service->config, CONFIG_request_bytes) || r->body.failed)
             return MHD_NO;
-        bytes_append(&r->body, data, *size);
+        /* What needs no login needs no body either; whoever can connect must not fill the memory with one. */
+        if (r->endpoint->role != ACCESS_OPEN) bytes_append(&r->body, data, *size);
         *size = 0;
         return YES;
     }

@@ -91,7 +91,9 @@ static resp_found parse_bulks(resp_parser *p, const char *data, size_t size, con
         if (found != RESP_COMMAND) return found;
         if (length < 0) return wrong(error, "Protocol error: invalid bulk length");
         if ((uint64_t)length + p->position > limits->command_bytes)
-            return wrong(error, "Protocol error: invalid bulk length: larger than request_bytes allows");
+            return wrong(error,
+                         "Protocol error: invalid bulk length: larger than request_bytes allows, or than "
+                         "is allowed before a login");
         size_t end = p->position + (size_t)length;
         if (size < end + 2) {
             p->position = before;

@@ -23,6 +23,8 @@ enum {
     TURN_COMMANDS = 1024,     /* executed for one connection before others have their turn */
     TURN_OUTPUT = 256 * 1024, /* replies written for one connection, likewise */
     KEPT_BYTES = 4096,        /* memory that a buffer keeps while it is empty */
+    LOGIN_BYTES = 16 * 1024,  /* the largest command before a login, */
+    LOGIN_ARGUMENTS = 10,     /* and its arguments, as in Redis */
     SWEEP_MS = 1000,          /* how often idle clients are looked for */
     ARGUMENTS_MAX = 1024 * 1024,
     KEEPALIVE_SECONDS = 300
@@ -156,11 +158,20 @@ static void execute(connection *c, batch *b, char *data)
     batch_end_command(b);
 }
 
+/* Returns what the client may send. Before a login it is no more than a login needs: whoever can connect must
+ * not be able to fill the server's memory. */
+static resp_limits limits_of(const connection *c)
+{
+    size_t bytes_max = (size_t)config_live(c->service->config, CONFIG_request_bytes);
+    if (c->session.user || !access_is_on(c->service->engine.access))
+        return (resp_limits){bytes_max, ARGUMENTS_MAX};
+    return (resp_limits){bytes_max < LOGIN_BYTES ? bytes_max : LOGIN_BYTES, LOGIN_ARGUMENTS};
+}
+
 /* Executes the whole commands of the input, but not more than a turn's. */
 static void run_commands(connection *c, batch *b)
 {
     size_t done = 0;
-    const resp_limits limits = {(size_t)config_live(c->service->config, CONFIG_request_bytes), ARGUMENTS_MAX};
     c->more = false;
     for (int commands = 0; !c->session.closing && !c->replies.failed; commands++) {
         const char *error = NULL;
@@ -182,6 +193,7 @@ static void run_commands(connection *c, batch *b)
         }
         if (done == c->input.size) break;
         char *data = c->input.data + done;
+        const resp_limits limits = limits_of(c); /* the command before may have been a login */
         resp_found found = resp_parse(&c->parser, data, c->input.size - done, &limits, &used, &error);
         if (found == RESP_MORE) break;
         if (found == RESP_ERROR) {
@@ -449,7 +461,7 @@ static void adjust_reading(connection *c)
 static void answer_directly(connection *c)
 {
     resp_direct *direct = &c->service->direct;
-    const resp_limits limits = {(size_t)config_live(c->service->config, CONFIG_request_bytes), ARGUMENTS_MAX};
+    const resp_limits limits = limits_of(c);
     bytes *out = c->tls ? &c->replies : &c->outgoing;
     uint64_t start = 0;
     size_t done = 0, count = 0;
