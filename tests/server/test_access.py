@@ -385,6 +385,39 @@ def test_a_body_that_needs_no_login_is_not_kept(exe, directory):
             equal(client.makefile("rb").readline().split()[1], b"200")
 
 
+def test_no_more_than_256_logins_wait(exe, directory):
+    add_roles(exe, directory)
+    busy = Error("ERR too many clients are logging in; try again")
+    with Server(exe, directory) as server:
+        clients = [server.client() for _ in range(320)]
+        for client in clients:
+            client.send("AUTH", "reader", "wrong")
+        replies = [client.read() for client in clients]
+        equal(set(map(str, replies)), {str(WRONG), str(busy)})
+        equal(replies.count(WRONG) >= 256, True, replies.count(WRONG))
+        equal(clients[-1]("AUTH", "reader", "secret"), "OK", "later")
+        for client in clients:
+            client.close()
+
+
+def test_a_name_that_nobody_has_costs_as_much_as_a_wrong_password(exe, directory):
+    """Or the time of a refusal would tell who is a user. The processor's time is compared, not the clock's."""
+    add_roles(exe, directory)
+    with Server(exe, directory) as server, server.client() as client:
+        def cost(name):
+            before = processor_ticks(server)
+            for _ in range(20):
+                equal(client("AUTH", name, "wrong"), WRONG, name)
+            return processor_ticks(server) - before
+        known, unknown = cost("reader"), cost("nobody")
+        equal(known / 2 < unknown < known * 2, True, (known, unknown))
+
+
+def processor_ticks(server):
+    with open(f"/proc/{server.process.pid}/stat", encoding="utf-8") as file:
+        return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+
+
 # ---- tokens
 
 
