@@ -2,7 +2,7 @@
  *
  * People choose passwords, which can be guessed, so a password is stored as an argon2id hash that costs
  * whoever has stolen it 19 MiB and some 30 ms for each guess. It costs the server as much: never on the event
- * loop or the executor (access/verifier.h). Tokens are 256 random bits, which nobody guesses, so a fast hash,
+ * loop or the executor (access.h). Tokens are 256 random bits, which nobody guesses, so a fast hash,
  * BLAKE2b, is enough to keep a stolen database from revealing them.
  *
  * Concurrency  Any thread, after secret_init().
