@@ -181,5 +181,44 @@ def test_a_commit_that_fails_within_a_command_refuses_what_came_before_it(exe, d
             refuse_within_a_command(server, disk)
 
 
+def pipeline(client, *commands):
+    client.send_raw(b"".join(Client.encode(*words) for words in commands))
+    return [client.read() for _ in commands]
+
+
+def refuse_a_swap(server, disk):
+    """Returns whether the commit of a SWAPDB failed while a FLUSHDB was running."""
+    with server.client() as client:
+        equal(pipeline(client, ("SELECT", 1), ("SET", "k", "one"), ("SWAPDB", 0, 1)), ["OK"] * 3)
+        equal(pipeline(client, ("SELECT", 0), ("SET", "k", "zero"), ("SET", "big", "x" * 200000)), ["OK"] * 3)
+        disk.wait_for_ballast(server.database)
+        disk.fill()
+        values, fresh = ["zero", "one"], 0
+        while True:
+            replies = pipeline(client, ("SET", "kk", "x" * 20000), ("SWAPDB", 0, 1), ("FLUSHDB",),
+                               ("SET", "k", fresh))
+            if replies != ["OK"] * 4:
+                break
+            values = [str(fresh), values[0]]
+            fresh += 1
+        if not isinstance(replies[1], Error) or replies[2] != "OK":
+            return False
+        kept = str(fresh).encode() if replies[3] == "OK" else None
+        equal(client("GET", "k"), kept, "FLUSHDB has deleted the keys of database 0")
+        equal(pipeline(client, ("SELECT", 1), ("GET", "k")), ["OK", values[1].encode()], "and no others")
+        return True
+
+
+def test_a_swap_that_fails_within_a_command_is_undone_before_it_goes_on(exe, directory):
+    """FLUSHDB commits what comes before it. It must not delete what would be database 0 if that succeeded."""
+    for number in range(TRIES):
+        path = os.path.join(directory, str(number))
+        os.mkdir(path)
+        with SmallDisk(path) as disk, Server(exe, disk.path, "--memory", "8M") as server:
+            if refuse_a_swap(server, disk):
+                return
+    raise AssertionError("the disk always refused something else")
+
+
 if __name__ == "__main__":
     run(globals())

@@ -271,7 +271,7 @@ static void run_transaction(resp_call *call)
         /* What other clients have written in this batch must not be what makes the transaction too large. */
         holt_txn *t = batch_reader(call->batch);
         if (t && holt_batch_bytes(t) + queue.size > call->engine->config->number[CONFIG_memory] / 32)
-            (void)batch_commit(call->batch);
+            call_commit(call);
         if (!call_savepoint(call, &mark)) goto done;
     }
     reply_array(&call->reply, queued);

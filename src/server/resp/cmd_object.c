@@ -212,7 +212,7 @@ static void debug_sleep(resp_call *call)
  * makes it durable. */
 static void debug_reload(resp_call *call)
 {
-    if (!call->in_exec) (void)batch_commit(call->batch); /* the jobs have been told */
+    if (!call->in_exec) call_commit(call);
     if (call_status(call, holt_sync(call->engine->db)) == HOLT_OK) reply_status(&call->reply, "OK");
 }
 

@@ -293,7 +293,7 @@ void resp_run_keys(resp_call *call)
     s->pattern_size = pattern.size;
     if (!call->in_exec) {
         /* The snapshot outlives this batch, so it must see what is committed. */
-        (void)batch_commit(call->batch);
+        call_commit(call);
         const holt_txn_options o = {.flags = HOLT_TXN_READ_ONLY, .label = "KEYS"};
         if (call_status(call, holt_begin(call->engine->db, &o, &s->snapshot)) != HOLT_OK) goto failed;
     }

@@ -52,6 +52,7 @@ static bool flush_database(resp_call *call, uint32_t database)
 {
     holt_collection *c;
     holt_txn *t;
+    if (!call->in_exec) call_commit(call);
     if (!call_collection_of(call, database, false, &c)) return false;
     watch_touch(call->engine, database, holt_bytes(NULL, 0));
     if (!c) return true;
@@ -59,7 +60,6 @@ static bool flush_database(resp_call *call, uint32_t database)
         if (call_status(call, batch_writer(call->batch, &t)) != HOLT_OK) return false;
         return call_status(call, holt_delete_range(c, t, holt_bytes("", 0), holt_bytes(NULL, 0))) == HOLT_OK;
     }
-    (void)batch_commit(call->batch);
     return call_status(call, holt_collection_clear(c)) == HOLT_OK;
 }
 
@@ -230,7 +230,7 @@ void resp_run_time(resp_call *call)
 
 static bool save(resp_call *call)
 {
-    (void)batch_commit(call->batch);
+    call_commit(call);
     if (call_status(call, holt_sync(call->engine->db)) != HOLT_OK) return false;
     call->engine->saved_s = call_now_ms() / 1000;
     call->engine->changes = 0;

@@ -252,7 +252,7 @@ void resp_run_holt_sql(resp_call *call)
         (void)call_error(call, "ERR the statement is not valid UTF-8");
         return;
     }
-    (void)batch_commit(call->batch); /* the jobs have been told */
+    call_commit(call);
     s->stop_ns = limit_ms ? uv_hrtime() + limit_ms * 1000000 : UINT64_MAX;
     int64_t before = sql_changes(s->connection);
     bool ok = run_sql(call, s, text, &r);

@@ -225,6 +225,7 @@ void numbers_read(resp_engine *e, holt_txn *t)
 {
     uint32_t count = (uint32_t)e->config->number[CONFIG_databases];
     holt_collection *c = NULL;
+    holt_value value = {0}; /* not the engine's, which the command may be about to write */
     for (uint32_t i = 0; i < count; i++)
         e->numbers[i] = i;
     if (holt_collection_open(e->db, NUMBERS, &c) != HOLT_OK) return;
@@ -232,14 +233,31 @@ void numbers_read(resp_engine *e, holt_txn *t)
         char key[16];
         int64_t number;
         snprintf(key, sizeof key, "%u", i);
-        if (holt_get(c, t, holt_str(key), &e->value) == HOLT_OK &&
-            slice_to_integer(holt_bytes(e->value.data, e->value.size), &number) && number >= 0 &&
+        if (holt_get(c, t, holt_str(key), &value) == HOLT_OK &&
+            slice_to_integer(holt_bytes(value.data, value.size), &number) && number >= 0 &&
             number <= UINT32_MAX)
             e->numbers[i] = (uint32_t)number;
         if (e->numbers[i] != i)
             __atomic_store_n(&e->swapped, true, __ATOMIC_RELAXED); /* see direct_permits */
     }
+    holt_value_free(&value);
     holt_collection_close(c);
+}
+
+void numbers_settle(resp_engine *e, const batch *b)
+{
+    if (!e->numbers_changed || batch_reader(b)) return;
+    /* The transaction has ended; who knows how. */
+    e->numbers_changed = false;
+    numbers_read(e, NULL);
+    resp_engine_forget_databases(e);
+}
+
+void call_commit(resp_call *call)
+{
+    assert(!call->in_exec);
+    (void)batch_commit(call->batch); /* the jobs have been told */
+    numbers_settle(call->engine, call->batch);
 }
 
 /* Writes that database n is the collection with that number. */
@@ -257,7 +275,7 @@ bool call_prepare_swap(resp_call *call, holt_collection **c)
     holt_status status = holt_collection_open(call->engine->db, NUMBERS, c);
     if (status == HOLT_NOT_FOUND) {
         /* The open transaction began without the collection. */
-        if (!call->in_exec) (void)batch_commit(call->batch); /* the jobs have been told */
+        if (!call->in_exec) call_commit(call);
         status = holt_collection_create(call->engine->db, NUMBERS, &options, c);
     }
     return call_status(call, status) == HOLT_OK;
@@ -317,7 +335,10 @@ bool call_collection_of(resp_call *call, uint32_t database, bool create, holt_co
         const holt_collection_options options = {.kind = (uint32_t)call->engine->config->number[CONFIG_kind],
                                                  .flags = HOLT_CREATE_OR_OPEN};
         /* The open transaction began without the collection. In an EXEC it was created before. */
-        if (!call->in_exec) (void)batch_commit(call->batch);
+        if (!call->in_exec && batch_reader(call->batch)) {
+            call_commit(call);
+            return call_collection_of(call, database, create, c); /* which may be another one now */
+        }
         status = holt_collection_create(call->engine->db, name, &options, c);
     }
     call->engine->databases[database] = *c;

@@ -79,6 +79,13 @@ bool call_prepare_swap(resp_call *call, holt_collection **c);
 /* Reads which collection is which database, as a transaction sees it (NULL: as it is committed). */
 void numbers_read(resp_engine *e, holt_txn *t);
 
+/* Reads them again if a transaction that has exchanged some has ended. */
+void numbers_settle(resp_engine *e, const batch *b);
+
+/* Commits what the batch has written, within a command that is not in an EXEC. If that fails, an exchange of
+ * databases is undone, so the collection of a database must be looked up after this, not before. */
+void call_commit(resp_call *call);
+
 /* Reads a value into *value. HOLT_NOT_FOUND: there is none. Counts hits and misses. */
 holt_status call_get(resp_call *call, holt_slice key, holt_value *value);
 

@@ -333,12 +333,7 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
         resp_engine_forget_databases(e); /* one of them may have been dropped */
         e->generation = batch_collections_generation(b);
     }
-    if (e->numbers_changed && !batch_reader(b)) {
-        /* The transaction has ended; who knows how. */
-        e->numbers_changed = false;
-        numbers_read(e, NULL);
-        resp_engine_forget_databases(e);
-    }
+    numbers_settle(e, b);
     if (!s->joined) join(e, s);
     s->last_command = command;
     s->skip_next = false;
