@@ -269,6 +269,11 @@ def test_sql_that_writes(exe, directory):
         watcher("MULTI")
         watcher("PING")
         equal(watcher("EXEC"), None, "SQL has written the watched key")
+        watcher("WATCH", "no")
+        equal(client("HOLT.SQL", "INSERT INTO \"default\" (key, value) VALUES ('no', 'x')"), 1)
+        watcher("MULTI")
+        watcher("PING")
+        equal(watcher("EXEC"), None, "SQL has made the watched key")
         endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
         equal("sql_ms" in str(client("HOLT.SQL", endless)), True)
         equal(client("PING"), "PONG")
