@@ -130,6 +130,16 @@ def test_a_connection_that_has_got_values_gets_no_more_than_its_user(exe, direct
         equal([client.read() for _ in range(3)], ["OK", "RESET", NOAUTH])
 
 
+def test_the_reply_to_a_login_can_be_skipped(exe, directory):
+    add_roles(exe, directory)
+    with Server(exe, directory) as server, client_of(server, "reader") as client:
+        for password in ("wrong", "wrong", "secret"):
+            client.send("CLIENT", "REPLY", "SKIP")
+            client.send("AUTH", "writer", password)
+            equal(client("ECHO", password), password.encode())
+        equal(client("SET", "a", "1"), "OK")
+
+
 def test_hello_logs_in_and_chooses_the_protocol(exe, directory):
     add_roles(exe, directory)
     with Server(exe, directory) as server, server.client() as client:

@@ -345,6 +345,7 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
         resp_call_function(&call);
         depends = (command->flags & (RESP_READ | RESP_WRITE | RESP_AT_ONCE)) && batch_reader(b);
     }
+    if (skipped && s->login) s->skip_next = true; /* the reply comes when the login ends */
     if (skipped || s->replies_off || s->skip_next) {
         out->size = call.reply_start;
         /* Only commands that read leave a stream, so nothing else is lost. */
@@ -363,7 +364,8 @@ void resp_engine_end_login(resp_engine *e, resp_session *s, batch *b, bytes *out
                       .reply = {out, s->protocol},
                       .reply_start = out->size};
     resp_end_login(&call);
-    if (s->replies_off) out->size = call.reply_start;
+    if (s->replies_off || s->skip_next) out->size = call.reply_start;
+    s->skip_next = false;
 }
 
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out)
