@@ -425,6 +425,28 @@ def test_messages_reach_subscribers(exe, directory):
         equal(c("PUBLISH", "news", "again"), 1)
 
 
+def test_messages_do_not_come_in_the_middle_of_a_reply(exe, directory):
+    with Server(exe, directory, "--durability", "process") as server, server.client() as client, \
+            server.client() as other:
+        names = [b"key %06d" % i + b"x" * 200 for i in range(100000)]  # more than the sockets take
+        for i in range(0, len(names), 1000):
+            other("MSET", *[word for name in names[i:i + 1000] for word in (name, b"")])
+        client("HELLO", 3)
+        equal(client("SUBSCRIBE", "news"), [b"subscribe", b"news", 1])
+        client.send("KEYS", "*")
+        client.send("PING")
+        start = client.file.read(1)  # the reply has begun, and cannot end before it is read
+        for i in range(3):
+            equal(other("PUBLISH", "news", i), 1)
+        size = int(client.file.readline())
+        equal((start, size), (b"*", len(names)))
+        for name in names:
+            equal(client.read(), name)
+        replies = [client.read() for _ in range(4)]
+        replies.remove("PONG")
+        equal(replies, [[b"message", b"news", b"%d" % i] for i in range(3)])
+
+
 # ---- connections
 
 

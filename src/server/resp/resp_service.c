@@ -49,6 +49,8 @@ typedef struct connection {
     uv_write_t write;
     tls_session *tls;     /* NULL = plain text */
     uint64_t accepted_ms; /* by the loop's clock */
+    bytes held;           /* messages that came while midway */
+    bool midway;          /* the last reply that was added is not complete: see resp_stream */
     bool said_bye;        /* the client was told that nothing more will come */
     bool reading, ended;  /* ended: the client will send no more */
     bool closing;         /* the socket is being closed */
@@ -264,6 +266,7 @@ static void connection_free(connection *c)
     bytes_deinit(&c->arriving);
     bytes_deinit(&c->outgoing);
     bytes_deinit(&c->sending);
+    bytes_deinit(&c->held);
     bytes_deinit(&c->input);
     bytes_deinit(&c->replies);
     bytes_deinit(&c->marks);
@@ -355,12 +358,17 @@ static void add_outgoing(connection *c, bytes *more)
     }
 }
 
-/* Adds a message to what is to be sent. Closes the connection of a client that does not read: unlike its
- * commands, what others send to it cannot be held back. */
+/* Adds a message to what is to be sent, but not in the middle of a reply. Closes the connection of a client
+ * that does not read: unlike its commands, what others send to it cannot be held back. */
 static void add_message(connection *c, bytes *message)
 {
-    add_outgoing(c, message);
-    if (waiting_bytes(c) <= config_live(c->service->config, CONFIG_output_bytes)) return;
+    if (c->midway) {
+        bytes_append(&c->held, message->data, message->size);
+        bytes_deinit(message);
+    } else {
+        add_outgoing(c, message);
+    }
+    if (waiting_bytes(c) + c->held.size <= config_live(c->service->config, CONFIG_output_bytes)) return;
     log_write(HOLT_LOG_WARN, "%s does not read its messages (see output_bytes): closing its connection",
               c->session.peer);
     connection_close(c);
@@ -584,6 +592,8 @@ static void job_done(job *j)
     if (c->input.size == 0) bytes_reset(&c->input, KEPT_BYTES);
     bytes_reset(&c->arriving, KEPT_BYTES);
     if (c->replies.size || c->replies.failed) add_outgoing(c, &c->replies);
+    c->midway = c->session.stream != NULL;
+    if (!c->midway && (c->held.size || c->held.failed)) add_outgoing(c, &c->held);
     if (c->input.failed) connection_close(c);
     if (c->session.login) {
         begin_login(c);
