@@ -917,5 +917,50 @@ def test_every_acknowledged_write_survives_a_kill_under_load(exe, directory):
             equal(sum(len(keys) for keys in lists) > 100, True, "writes")
 
 
+def swap(values, number):
+    """The values of three databases after one more SWAPDB: of the first two, then of the last two."""
+    a = number % 2
+    values = list(values)
+    values[a], values[a + 1] = values[a + 1], values[a]
+    return values
+
+
+def read_databases(server):
+    with server.client() as client:
+        return [client("SELECT", database) and client("GET", "k") for database in range(3)]
+
+
+def test_a_swap_is_whole_after_a_kill(exe, directory):
+    """What was acknowledged has happened, and of the one after it all or nothing."""
+    r = random.Random(seed())
+    for kind in KINDS:
+        path = os.path.join(directory, kind)
+        os.mkdir(path)
+        with Server(exe, path, "--kind", kind) as server:
+            with server.client() as client:
+                for database in range(3):
+                    client("SELECT", database)
+                    equal(client("SET", "k", database), "OK")
+            known = read_databases(server)
+            for _ in range(int(os.environ.get("HOLT_KILLS") or 3)):
+                number = 0
+                timer = threading.Timer(r.uniform(0.05, 0.3), server.process.kill)
+                try:
+                    with server.client() as client:
+                        timer.start()
+                        while client("SWAPDB", number % 2, number % 2 + 1) == "OK":
+                            known = swap(known, number)
+                            number += 1
+                except (ConnectionError, OSError):
+                    pass
+                timer.join()
+                server.kill()
+                server.start()
+                got = read_databases(server)
+                equal(got in (known, swap(known, number)), True, f"{number} swaps: {got} after {known}")
+                equal(number > 0, True, "swaps")
+                known = got
+
+
 if __name__ == "__main__":
     run(globals())
