@@ -46,12 +46,35 @@ static void commands_that_write_are_not_for_readers(void **state)
     }
 }
 
+static void subcommands_are_called_by_two_words(void **state)
+{
+    const holt_slice two[] = {holt_str("Client"), holt_str("ID")},
+                     one[] = {holt_str("client|id"), holt_str("x")};
+    const holt_slice unknown[] = {holt_str("client"), holt_str("no")};
+    (void)state;
+    const resp_command *c = resp_command_resolve(two, 2);
+    assert_non_null(c);
+    assert_string_equal(c->name, "client|id");
+    assert_ptr_equal(resp_command_find(one[0]), c);
+    assert_null(resp_command_resolve(one, 2));
+    assert_string_equal(resp_command_resolve(unknown, 2)->name, "client");
+    assert_string_equal(resp_command_resolve(two, 1)->name, "client");
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    resp_commands_init();
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_says_who_may_call_it),
         cmocka_unit_test(only_commands_without_data_are_open),
         cmocka_unit_test(commands_that_write_are_not_for_readers),
+        cmocka_unit_test(subcommands_are_called_by_two_words),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, prepare, NULL);
 }

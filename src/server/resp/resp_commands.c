@@ -243,6 +243,7 @@ const resp_command *resp_command_find(holt_slice name)
 const resp_command *resp_command_resolve(const holt_slice *arguments, size_t count)
 {
     const resp_command *c = resp_command_find(arguments[0]);
+    if (c && strchr(c->name, '|')) return NULL; /* a subcommand is called by two words */
     if (!c || !(c->flags & RESP_CONTAINER) || count < 2) return c;
     char name[NAME_BYTES_MAX];
     size_t size = strlen(c->name) + 1;
