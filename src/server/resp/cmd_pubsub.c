@@ -186,6 +186,7 @@ static void list_channels(resp_call *call, holt_slice pattern)
     }
     reply_array(&call->reply, count);
     bytes_append(call->reply.out, names.data, names.size);
+    call->reply.out->failed = call->reply.out->failed || names.failed;
     bytes_deinit(&names);
 }
 

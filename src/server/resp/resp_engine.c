@@ -29,14 +29,16 @@ bool resp_engine_init(resp_engine *e, config *c, holt *db, access_control *a)
     e->tuning = (resp_tuning){.slow_us = SLOW_US, .slow_entries = SLOW_ENTRIES};
     e->databases = calloc(c->number[CONFIG_databases], sizeof(holt_collection *));
     e->numbers = calloc(c->number[CONFIG_databases], sizeof *e->numbers);
-    if (!e->databases || !e->numbers || !monitor_init(e) || uv_mutex_init(&e->outbox_mutex) != 0) {
+    if (!e->databases || !e->numbers || !monitor_init(e) || !scans_init(e) ||
+        uv_mutex_init(&e->outbox_mutex) != 0) {
+        scans_deinit(e);
         monitor_deinit(e);
         free(e->databases);
         free(e->numbers);
         return false;
     }
     numbers_read(e, NULL);
-    return scans_init(e);
+    return true;
 }
 
 void resp_engine_deinit(resp_engine *e)
@@ -355,14 +357,20 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
     return depends && out->size > call.reply_start;
 }
 
+/* The call of the last command goes on, without its arguments. */
+static resp_call going_on(resp_engine *e, resp_session *s, batch *b, bytes *out)
+{
+    return (resp_call){.engine = e,
+                       .session = s,
+                       .batch = b,
+                       .command = s->last_command,
+                       .reply = {out, s->protocol},
+                       .reply_start = out->size};
+}
+
 void resp_engine_end_login(resp_engine *e, resp_session *s, batch *b, bytes *out)
 {
-    resp_call call = {.engine = e,
-                      .session = s,
-                      .batch = b,
-                      .command = s->last_command,
-                      .reply = {out, s->protocol},
-                      .reply_start = out->size};
+    resp_call call = going_on(e, s, b, out);
     resp_end_login(&call);
     if (s->replies_off || s->skip_next) out->size = call.reply_start;
     s->skip_next = false;
@@ -370,11 +378,6 @@ void resp_engine_end_login(resp_engine *e, resp_session *s, batch *b, bytes *out
 
 void resp_engine_continue(resp_engine *e, resp_session *s, batch *b, bytes *out)
 {
-    resp_call call = {.engine = e,
-                      .session = s,
-                      .batch = b,
-                      .command = s->last_command,
-                      .reply = {out, s->protocol},
-                      .reply_start = out->size};
+    resp_call call = going_on(e, s, b, out);
     stream_step(&call);
 }
