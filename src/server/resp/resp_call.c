@@ -211,14 +211,18 @@ size_t glob_literal(holt_slice pattern)
 /* The collection in which database n, if SWAPDB has exchanged it, has the number of its collection. */
 static const char NUMBERS[] = "db numbers";
 
-void resp_engine_name(const resp_engine *e, uint32_t database, char name[COLLECTION_NAME_BYTES])
+void resp_collection_name(uint32_t number, char name[COLLECTION_NAME_BYTES])
 {
-    uint32_t number = e->numbers[database];
     if (number) {
         snprintf(name, COLLECTION_NAME_BYTES, "db %u", number);
     } else {
         snprintf(name, COLLECTION_NAME_BYTES, "default");
     }
+}
+
+void resp_engine_name(const resp_engine *e, uint32_t database, char name[COLLECTION_NAME_BYTES])
+{
+    resp_collection_name(e->numbers[database], name);
 }
 
 void numbers_read(resp_engine *e, holt_txn *t)

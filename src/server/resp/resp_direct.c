@@ -42,13 +42,14 @@ bool direct_is_get(const char *data, size_t size)
            strncasecmp(data + HEADER, name, NAME) == 0;
 }
 
-/* Returns the loop's handle of a database, or NULL if there is no such collection yet. */
+/* Returns the loop's handle of a database, or NULL if there is no such collection yet. As nothing was
+ * exchanged, its number is that of its collection; the engine's numbers are the executor's. */
 static holt_collection *collection_of(resp_direct *d, uint32_t database)
 {
     holt_collection **c = &d->databases[database];
     char name[COLLECTION_NAME_BYTES];
     if (*c) return *c;
-    resp_engine_name(d->engine, database, name);
+    resp_collection_name(database, name);
     return holt_collection_open(d->engine->db, name, c) == HOLT_OK ? *c : NULL;
 }
 

@@ -152,7 +152,11 @@ bool resp_engine_execute(resp_engine *e, resp_session *s, batch *b, const holt_s
 /* The longest name of the collection of a numbered database, with its zero byte. */
 enum { COLLECTION_NAME_BYTES = 32 };
 
-/* Writes the name of the collection that is the database. On the loop only while `swapped` is false. */
+/* Writes the name of the collection with that number: that of database n as long as nothing was exchanged.
+ * Any thread. */
+void resp_collection_name(uint32_t number, char name[COLLECTION_NAME_BYTES]);
+
+/* Writes the name of the collection that is the database. */
 void resp_engine_name(const resp_engine *e, uint32_t database, char name[COLLECTION_NAME_BYTES]);
 
 /* Counts a GET that was answered on the loop. On the loop. */
