@@ -469,6 +469,39 @@ static void entries_are_looked_for_once_between_two_of_them(void **state)
     memtable_unref(m);
 }
 
+/* A write set is a memtable that grows while it is read. A seek to where a deleted gap begins reads no
+ * entries itself, so what follows must not be taken for as empty as a walk before has found it. */
+static void a_seek_finds_what_was_inserted_since_a_walk(void **state)
+{
+    static const char *const shown[] = {"k20", "k21", "k23"};
+    static const uint8_t ops[] = {ENTRY_DELETE, ENTRY_PUT, ENTRY_BOUNDARY};
+    memtable *m;
+    iterator *s;
+    const memtable_iterator_options o = {.seqno = UINT64_MAX};
+    memtable_entry e = {.collection = COLLECTION, .op = ENTRY_PUT, .seqno = 3, .key = holt_str("k05")};
+    (void)state;
+    assert_int_equal(memtable_create(&m, &pool), HOLT_OK);
+    delete_range(m, 1, "k10", "k13");
+    delete_range(m, 2, "k20", "k23");
+    assert_int_equal(memtable_insert(m, &e, NULL), HOLT_OK);
+    assert_int_equal(memtable_iterator_open(m, COLLECTION, &o, &s), HOLT_OK);
+    for (s->ops->first(s); s->valid;)
+        s->ops->next(s);
+    e.key = holt_str("k21");
+    e.seqno = 4;
+    assert_int_equal(memtable_insert(m, &e, NULL), HOLT_OK);
+    s->ops->seek(s, holt_str("k20"));
+    for (size_t i = 0; i < sizeof ops; i++) {
+        assert_true(s->valid);
+        assert_true(slice_equal(s->key, holt_str(shown[i])));
+        assert_int_equal(s->op, ops[i]);
+        s->ops->next(s);
+    }
+    assert_false(s->valid);
+    iterator_close(s);
+    memtable_unref(m);
+}
+
 /* ---------------------------------------------------------------- failures */
 
 /* Each allocation fails once: the range delete that needs it changes nothing, then succeeds. */
@@ -637,6 +670,7 @@ int main(void)
         cmocka_unit_test(many_fragments_are_found_again),
         cmocka_unit_test(hidden_entries_are_passed_leaf_by_leaf),
         cmocka_unit_test(entries_are_looked_for_once_between_two_of_them),
+        cmocka_unit_test(a_seek_finds_what_was_inserted_since_a_walk),
         cmocka_unit_test(range_delete_without_memory_changes_nothing),
         cmocka_unit_test(readers_beside_a_writer_see_their_fragments),
     };
