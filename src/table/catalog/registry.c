@@ -181,10 +181,18 @@ holt_status registry_begin_change(registry *r)
     return rc;
 }
 
-void registry_end_change(registry *r)
+bool registry_holds_change(registry *r)
 {
     pthread_mutex_lock(&r->mu);
-    assert(r->changing);
+    bool holds = r->changing && pthread_equal(r->changer, pthread_self());
+    pthread_mutex_unlock(&r->mu);
+    return holds;
+}
+
+void registry_end_change(registry *r)
+{
+    assert(registry_holds_change(r));
+    pthread_mutex_lock(&r->mu);
     r->changing = false;
     pthread_cond_broadcast(&r->change_ended);
     pthread_mutex_unlock(&r->mu);
@@ -447,6 +455,7 @@ static void put_in_order(registry *r, holt_table *t, const schema *s)
 
 holt_status registry_make_table(registry *r, table_layout *layout, holt_table **out)
 {
+    assert(registry_holds_change(r));
     holt_table *t = mem_alloc_zero(1, sizeof *t);
     *out = NULL;
     pthread_mutex_lock(&r->mu);
@@ -469,6 +478,7 @@ holt_status registry_make_table(registry *r, table_layout *layout, holt_table **
 
 void registry_enlist(registry *r, holt_table *t)
 {
+    assert(registry_holds_change(r));
     pthread_mutex_lock(&r->mu);
     put_in_order(r, t, table_schema(t));
     pthread_mutex_unlock(&r->mu);
@@ -481,6 +491,7 @@ void registry_discard(holt_table *t)
 
 holt_status registry_reserve_drop(registry *r)
 {
+    assert(registry_holds_change(r));
     if (mem_grow((void **)&r->dropped, &r->dropped_capacity, r->dropped_count + 1, sizeof *r->dropped))
         return HOLT_OK;
     return status_no_memory(sizeof *r->dropped);
@@ -498,6 +509,7 @@ static void take_out(registry *r, const holt_table *t)
 
 void registry_remove(registry *r, holt_table *t)
 {
+    assert(registry_holds_change(r));
     pthread_mutex_lock(&r->mu);
     take_out(r, t);
     assert(r->dropped_count < r->dropped_capacity);
@@ -508,6 +520,7 @@ void registry_remove(registry *r, holt_table *t)
 
 void registry_install(registry *r, holt_table *t, table_layout *layout)
 {
+    assert(registry_holds_change(r));
     pthread_mutex_lock(&r->mu);
     take_out(r, t); /* its name may have changed, and with it its place in the order */
     put_in_order(r, t, layout->schema);
@@ -517,5 +530,6 @@ void registry_install(registry *r, holt_table *t, table_layout *layout)
 
 holt_status registry_catalog(registry *r)
 {
+    assert(registry_holds_change(r));
     return r->catalog ? HOLT_OK : table_catalog_open(r->db, true, &r->catalog);
 }

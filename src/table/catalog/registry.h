@@ -68,6 +68,8 @@ void registry_release(registry *r);
  *   HOLT_BUSY       another change has held it for as long as a change waits, or this thread holds it */
 holt_status registry_begin_change(registry *r);
 void registry_end_change(registry *r);
+/* Whether this thread holds the change lock: for assertions. */
+bool registry_holds_change(registry *r);
 
 /* Finds a table by its name, in any case, and opens its rows. The handle takes over the caller's use of the
  * registry: the table lives as long as that. HOLT_NOT_FOUND: there is none. */

@@ -8,8 +8,11 @@
 #include "table/index/build.h"
 #include "table/schema/names.h"
 
+#include <assert.h>
+
 holt_status change_store(registry *r, const catalog_change *change)
 {
+    assert(registry_holds_change(r) && r->catalog);
     return table_catalog_change(r->db, r->catalog, change);
 }
 
