@@ -1,6 +1,7 @@
 /* collection_module.c -- keys and values of a collection as a table. */
 #include "collection_module.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +215,7 @@ static bool copy_bytes(uint8_t **copy, holt_slice bytes)
 static void suspend(sql_reader *reader)
 {
     cursor *c = (cursor *)((char *)reader - offsetof(cursor, reader));
+    assert(!c->suspended); /* otherwise it has left its transaction, and would copy its own copies */
     if (c->at_end || !c->entries) return;
     c->suspended = true;
     c->lost = !copy_bytes(&c->key_bytes, c->key) || !copy_bytes(&c->value_bytes, c->value);

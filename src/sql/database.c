@@ -103,6 +103,7 @@ static void suspend_readers(sql_database *d)
 
 static void end_transaction(sql_database *d)
 {
+    assert(!d->txn_readers); /* none is left that would read in it */
     holt_rollback(d->txn);
     d->txn = NULL;
     d->mark_count = 0;

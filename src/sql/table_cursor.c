@@ -379,6 +379,7 @@ static holt_status save_row(cursor *c)
 static void suspend(sql_reader *reader)
 {
     cursor *c = (cursor *)((char *)reader - offsetof(cursor, reader));
+    assert(!c->suspended); /* otherwise it has left its transaction, and the copy is the row */
     if (c->at_end || c->on_point || !c->scan) return;
     c->saved.status = save_row(c);
     c->suspended = true;

@@ -1,6 +1,7 @@
 /* upsert.c -- INSERT ... ON CONFLICT: parse, make statements of it, run them for each row. */
 #include "upsert.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 /* The parameter that is the row of ROWS_TABLE in work. */
 #define ROW "?999"
 
-enum { CLAUSES_MAX = 16, KEYS_MAX = 64, COLUMNS_MAX = 64 };
+enum { CLAUSES_MAX = 16, KEYS_MAX = 64 };
 
 /* A piece of the text. */
 typedef struct span {
@@ -33,7 +34,7 @@ typedef struct clause {
 
 /* A unique key of the target: its column names, borrowed. */
 typedef struct unique_key {
-    const char *columns[COLUMNS_MAX];
+    const char *columns[HOLT_KEY_PARTS_MAX];
     size_t count;
     const char *not_null; /* of a partial index; or NULL */
     sqlite3_stmt *find;
@@ -232,6 +233,7 @@ static bool is_row_id(const upsert *u, const token *name)
 
 static void add_key(upsert *u, const holt_key_part *parts, size_t count, const char *not_null)
 {
+    assert(u->key_count < KEYS_MAX && count <= HOLT_KEY_PARTS_MAX);
     unique_key *key = &u->keys[u->key_count++];
     key->count = count;
     key->not_null = not_null;
@@ -558,6 +560,7 @@ static void append_named_columns(const upsert *u, sqlite3_str *out)
     tokens_init(&t, text, u->columns.end - u->columns.start);
     while (tokens_next(&t) != TOKEN_END && t.now.kind != TOKEN_BAD) {
         if (!is_row_id(u, &t.now)) continue;
+        assert(u->shape.integer_key != SHAPE_NO_COLUMN); /* check_row_id has refused the others */
         sqlite3_str_append(out, text + copied, (int)(tokens_offset(&t) - copied));
         sqlite3_str_appendf(out, "\"%w\"", column_name(u, (size_t)u->shape.integer_key));
         copied = t.at;
