@@ -125,8 +125,9 @@ static holt_status try_cursor(holt_collection *c, holt_txn *t, const first_query
 }
 
 /* A snapshot of the cursor's own may be revoked before its move, for instance if the thread has to wait for a
- * processor and max_reader_age_ms is short. The program did not ask for a snapshot, so another one will
- * do. */
+ * processor and max_reader_age_ms is short. The program did not ask for a snapshot, so another one will do. A
+ * move that has begun is completed, however long it reads, so a try is lost only to such a wait before it. So
+ * many in a row are no longer chance, or HOLT_BUSY has another cause: then the caller gets it. */
 static holt_status find_by_cursor(holt_collection *c, holt_txn *t, const first_query *q)
 {
     enum { TRIES = 100 };
