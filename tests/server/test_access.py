@@ -411,7 +411,7 @@ def test_no_more_than_256_logins_wait(exe, directory):
 
 
 def test_a_name_that_nobody_has_costs_as_much_as_a_wrong_password(exe, directory):
-    """Or the time of a refusal would tell who is a user. The processor's time is compared, not the clock's."""
+    """Or the time of a refusal would tell who is a user. What is compared is the processor's time."""
     add_roles(exe, directory)
     with Server(exe, directory) as server, server.client() as client:
         def cost(name):

@@ -177,7 +177,8 @@ def test_a_commit_that_fails_within_a_command_refuses_what_came_before_it(exe, d
     for number in range(6):
         path = os.path.join(directory, str(number))
         os.mkdir(path)
-        with SmallDisk(path) as disk, Server(exe, disk.path, "--memory", "8M", "--databases", "1024") as server:
+        options = ("--memory", "8M", "--databases", "1024")
+        with SmallDisk(path) as disk, Server(exe, disk.path, *options) as server:
             refuse_within_a_command(server, disk)
 
 
